@@ -1,0 +1,1 @@
+//! Proofs, tokens and digests of Latchkey: everything that is mathematics.

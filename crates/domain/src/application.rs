@@ -1,0 +1,326 @@
+//! Applications: relying parties with their RP id and allowed origins.
+
+use std::fmt;
+
+use url::{Host, Url};
+
+use crate::{
+    id::{ApplicationId, OrganizationId},
+    text::ApplicationName,
+    time::Timestamp,
+};
+
+/// A WebAuthn relying party identifier: a domain name in lower case, without scheme or port
+/// (WebAuthn §4, "RP ID").
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RpId(String);
+
+/// A text that is not an RP id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must be a domain name in lower case without scheme, port or path, such as app.example.com"
+)]
+pub struct RpIdError;
+
+impl RpId {
+    /// Accepts a registrable domain name, or `localhost` and its subdomains.
+    ///
+    /// # Errors
+    /// [`RpIdError`] when it is an address, has a scheme or port, or is not in its canonical form.
+    pub fn new(text: impl Into<String>) -> Result<Self, RpIdError> {
+        let text = text.into();
+        match Host::parse(&text) {
+            Ok(Host::Domain(canonical))
+                if canonical == text && text.len() <= 253 && !text.ends_with('.') =>
+            {
+                Ok(Self(text))
+            }
+            Ok(Host::Domain(_) | Host::Ipv4(_) | Host::Ipv6(_)) | Err(_) => Err(RpIdError),
+        }
+    }
+
+    /// The RP id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a page on `host` may use this RP id: it is the host or a parent domain of it
+    /// (WebAuthn §5.1.3 step 8).
+    fn covers(&self, host: &str) -> bool {
+        host == self.0
+            || host
+                .strip_suffix(self.0.as_str())
+                .is_some_and(|rest| rest.ends_with('.'))
+    }
+}
+
+impl fmt::Display for RpId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Where a client runs, exactly as it appears in client data and in the `Origin` header:
+/// `https://host[:port]`, `http://localhost[:port]`, `http://*.localhost[:port]` or
+/// `android:apk-key-hash:<base64url SHA-256 of the signing certificate>` (API contract §3.6).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin(String);
+
+/// Why a text is not an allowed origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OriginError {
+    /// It is not an origin in its canonical form.
+    #[error(
+        "must be an origin such as https://app.example.com: scheme and host in lower case, no path, \
+         no trailing slash, no default port"
+    )]
+    NotAnOrigin,
+    /// Browsers offer WebAuthn in secure contexts only.
+    #[error("must use https; http is allowed for localhost and its subdomains only")]
+    NotSecure,
+    /// The hash of an Android signing certificate is malformed.
+    #[error("must be android:apk-key-hash: followed by the unpadded base64url of 32 bytes")]
+    NotAnApkKeyHash,
+}
+
+const APK_KEY_HASH: &str = "android:apk-key-hash:";
+
+impl Origin {
+    /// Accepts an origin in the form a client sends it.
+    ///
+    /// # Errors
+    /// [`OriginError`] says what to change.
+    pub fn new(text: impl Into<String>) -> Result<Self, OriginError> {
+        let text = text.into();
+        if let Some(hash) = text.strip_prefix(APK_KEY_HASH) {
+            return match data_encoding::BASE64URL_NOPAD.decode(hash.as_bytes()) {
+                Ok(bytes) if bytes.len() == 32 => Ok(Self(text)),
+                Ok(_) | Err(_) => Err(OriginError::NotAnApkKeyHash),
+            };
+        }
+        let url = Url::parse(&text).map_err(|_malformed| OriginError::NotAnOrigin)?;
+        if url.origin().ascii_serialization() != text {
+            return Err(OriginError::NotAnOrigin);
+        }
+        match (url.scheme(), url.host()) {
+            ("https", Some(_)) => Ok(Self(text)),
+            ("http", Some(Host::Domain(host)))
+                if host == "localhost" || host.ends_with(".localhost") =>
+            {
+                Ok(Self(text))
+            }
+            _ => Err(OriginError::NotSecure),
+        }
+    }
+
+    /// The origin as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The domain name of a web origin; absent for native applications and addresses.
+    fn host(&self) -> Option<String> {
+        let url = Url::parse(&self.0).ok()?;
+        url.domain().map(str::to_owned)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Why an application cannot be as described.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ApplicationError {
+    /// There must be somewhere it runs.
+    #[error("an application needs at least one origin")]
+    NoOrigin,
+    /// The same origin twice.
+    #[error("the origin {0} is listed twice")]
+    RepeatedOrigin(Origin),
+    /// No browser would let a page of that origin use that RP id.
+    #[error(
+        "the RP id {rp_id} does not fit the origin {origin}: it must be the origin's host name or a \
+         parent domain of it"
+    )]
+    RpIdDoesNotFit {
+        /// The RP id as configured.
+        rp_id: RpId,
+        /// The first origin it does not fit.
+        origin: Origin,
+    },
+}
+
+/// A relying party together with the places it runs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelyingParty {
+    rp_id: RpId,
+    origins: Vec<Origin>,
+}
+
+impl RelyingParty {
+    /// A relying party whose RP id every one of its web origins may use.
+    ///
+    /// # Errors
+    /// [`ApplicationError`] names the origin that is missing, repeated or does not fit.
+    pub fn new(rp_id: RpId, origins: Vec<Origin>) -> Result<Self, ApplicationError> {
+        if origins.is_empty() {
+            return Err(ApplicationError::NoOrigin);
+        }
+        for (index, origin) in origins.iter().enumerate() {
+            if origins.iter().take(index).any(|earlier| earlier == origin) {
+                return Err(ApplicationError::RepeatedOrigin(origin.clone()));
+            }
+            let native = origin.as_str().starts_with(APK_KEY_HASH);
+            if !native && !origin.host().is_some_and(|host| rp_id.covers(&host)) {
+                return Err(ApplicationError::RpIdDoesNotFit {
+                    rp_id,
+                    origin: origin.clone(),
+                });
+            }
+        }
+        Ok(Self { rp_id, origins })
+    }
+
+    /// The RP id.
+    pub fn rp_id(&self) -> &RpId {
+        &self.rp_id
+    }
+
+    /// Where it runs; at least one.
+    pub fn origins(&self) -> &[Origin] {
+        &self.origins
+    }
+
+    /// Whether the text is, exactly, one of the allowed origins.
+    pub fn allows(&self, origin: &str) -> bool {
+        self.origins
+            .iter()
+            .any(|allowed| allowed.as_str() == origin)
+    }
+}
+
+/// One relying party of an organization.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Application {
+    /// Identifies it.
+    pub id: ApplicationId,
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// Shown in passkey prompts.
+    pub name: ApplicationName,
+    /// Its RP id and allowed origins.
+    pub relying_party: RelyingParty,
+    /// While it is not active no ceremony works with it.
+    pub is_active: bool,
+    /// When it was made; the oldest one is an organization's default.
+    pub created: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn origin(text: &str) -> Origin {
+        Origin::new(text).unwrap()
+    }
+
+    #[test]
+    fn origins_that_clients_send_are_accepted() {
+        for text in [
+            "https://app.example.com",
+            "https://app.example.com:8443",
+            "http://localhost",
+            "http://localhost:3000",
+            "http://one.localhost:8080",
+            "android:apk-key-hash:47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
+        ] {
+            assert_eq!(
+                Origin::new(text).map(|origin| origin.to_string()),
+                Ok(text.to_owned())
+            );
+        }
+    }
+
+    #[test]
+    fn origins_that_no_client_sends_are_refused() {
+        for (text, error) in [
+            ("https://app.example.com/", OriginError::NotAnOrigin),
+            ("https://App.example.com", OriginError::NotAnOrigin),
+            ("https://app.example.com:443", OriginError::NotAnOrigin),
+            ("https://user@app.example.com", OriginError::NotAnOrigin),
+            ("null", OriginError::NotAnOrigin),
+            ("file:///etc", OriginError::NotAnOrigin),
+            ("http://app.example.com", OriginError::NotSecure),
+            ("http://notlocalhost", OriginError::NotSecure),
+            ("http://127.0.0.1", OriginError::NotSecure),
+            ("android:apk-key-hash:abc", OriginError::NotAnApkKeyHash),
+        ] {
+            assert_eq!(Origin::new(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_rp_id_is_a_plain_domain_name() {
+        assert!(RpId::new("example.com").is_ok());
+        assert!(RpId::new("localhost").is_ok());
+        for text in [
+            "",
+            "Example.com",
+            "https://example.com",
+            "example.com:1",
+            "10.0.0.1",
+            "a/b",
+            "example.com.",
+        ] {
+            assert_eq!(RpId::new(text), Err(RpIdError), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_rp_id_must_fit_every_web_origin() {
+        let rp_id = RpId::new("example.com").unwrap();
+        let fits = vec![
+            origin("https://example.com"),
+            origin("https://a.example.com:1"),
+        ];
+        assert!(RelyingParty::new(rp_id.clone(), fits).is_ok());
+        let evil = origin("https://evilexample.com");
+        assert_eq!(
+            RelyingParty::new(
+                rp_id.clone(),
+                vec![origin("https://example.com"), evil.clone()]
+            ),
+            Err(ApplicationError::RpIdDoesNotFit {
+                rp_id,
+                origin: evil
+            })
+        );
+    }
+
+    #[test]
+    fn repeated_and_missing_origins_are_named() {
+        let rp_id = RpId::new("example.com").unwrap();
+        let one = origin("https://example.com");
+        assert_eq!(
+            RelyingParty::new(rp_id.clone(), vec![one.clone(), one.clone()]),
+            Err(ApplicationError::RepeatedOrigin(one))
+        );
+        assert_eq!(
+            RelyingParty::new(rp_id, vec![]),
+            Err(ApplicationError::NoOrigin)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics(text in any::<String>()) {
+            let _ = Origin::new(text.clone());
+            let _ = RpId::new(text);
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Authority: what must still be true when a change takes effect, and what it uses up.
+
+use crate::{
+    challenge::{Challenge, Purpose},
+    id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
+    session::Session,
+    time::Timestamp,
+    user::Epoch,
+    user_action::SignedUserAction,
+};
+
+/// Something that may be used once, told by its identifier in the ledger of spent things.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spend {
+    /// What kind of thing it is; an answer names it.
+    pub item: Spendable,
+    /// Its identifier.
+    pub id: String,
+    /// Until when the ledger must remember it at least.
+    pub expires: Timestamp,
+}
+
+/// The kinds of things that may be used once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Spendable {
+    /// A challenge.
+    Challenge,
+    /// A signed user action.
+    UserAction,
+    /// A session, which logging out ends.
+    Session,
+}
+
+impl Spend {
+    /// Uses up a challenge.
+    pub fn challenge(challenge: &Challenge) -> Self {
+        Self {
+            item: Spendable::Challenge,
+            id: challenge.id.to_string(),
+            expires: challenge.expires,
+        }
+    }
+
+    /// Uses up a signed user action.
+    pub fn user_action(action: &SignedUserAction) -> Self {
+        Self {
+            item: Spendable::UserAction,
+            id: action.id.to_string(),
+            expires: action.expires,
+        }
+    }
+
+    /// Ends a session.
+    pub fn session(session: &Session) -> Self {
+        Self {
+            item: Spendable::Session,
+            id: session.id.to_string(),
+            expires: session.expires,
+        }
+    }
+}
+
+/// What allows a change. Whoever carries the change out requires, in the same transaction, that the
+/// organization, the user, the application and every credential named here are active, that the user's
+/// epoch is unchanged, and that nothing named in [`spends`](Self::spends) was used up before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority {
+    organization: OrganizationId,
+    user: UserId,
+    epoch: Epoch,
+    credentials: Vec<CredentialUuid>,
+    application: Option<ApplicationId>,
+    spends: Vec<Spend>,
+}
+
+/// The challenge names no user, so it gives no authority by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the challenge names no user")]
+pub struct NoUser;
+
+impl Authority {
+    /// The authority of somebody who is signed in and signed exactly this request: uses up the user
+    /// action.
+    pub fn of_user_action(session: &Session, action: &SignedUserAction) -> Self {
+        Self {
+            organization: session.organization.clone(),
+            user: session.user.clone(),
+            epoch: session.epoch,
+            credentials: [&session.credential]
+                .into_iter()
+                .chain(&action.signers)
+                .cloned()
+                .collect(),
+            application: None,
+            spends: vec![Spend::user_action(action)],
+        }
+    }
+
+    /// The authority of somebody who is signed in.
+    pub fn of_session(session: &Session) -> Self {
+        Self {
+            organization: session.organization.clone(),
+            user: session.user.clone(),
+            epoch: session.epoch,
+            credentials: vec![session.credential.clone()],
+            application: None,
+            spends: vec![],
+        }
+    }
+
+    /// The authority of a challenge whose proof was verified: uses up the challenge.
+    ///
+    /// # Errors
+    /// [`NoUser`] for a sign-in; use [`Authority::of_sign_in`] there.
+    pub fn of_challenge(challenge: &Challenge) -> Result<Self, NoUser> {
+        let (user, epoch, credentials) = match &challenge.purpose {
+            Purpose::Registration { user, epoch, .. } => (user, *epoch, vec![]),
+            Purpose::UserAction {
+                user,
+                epoch,
+                session_credential,
+                ..
+            }
+            | Purpose::Credential {
+                user,
+                epoch,
+                session_credential,
+                ..
+            } => (user, *epoch, vec![session_credential.clone()]),
+            Purpose::CredentialWithCode {
+                user,
+                epoch,
+                issuer,
+                ..
+            } => (user, *epoch, vec![issuer.clone()]),
+            Purpose::Login { .. } => return Err(NoUser),
+        };
+        Ok(Self {
+            organization: challenge.organization.clone(),
+            user: user.clone(),
+            epoch,
+            credentials,
+            application: challenge.application.clone(),
+            spends: vec![Spend::challenge(challenge)],
+        })
+    }
+
+    /// The authority of a sign-in: the user is who owns the credential that signed.
+    pub fn of_sign_in(challenge: &Challenge, user: &UserId, epoch: Epoch) -> Self {
+        Self {
+            organization: challenge.organization.clone(),
+            user: user.clone(),
+            epoch,
+            credentials: vec![],
+            application: challenge.application.clone(),
+            spends: vec![Spend::challenge(challenge)],
+        }
+    }
+
+    /// Also requires this credential, whose signature was verified, to be active.
+    #[must_use]
+    pub fn signed_by(mut self, credential: CredentialUuid) -> Self {
+        self.credentials.push(credential);
+        self
+    }
+
+    /// Also requires this application, for which a credential is made, to be active.
+    #[must_use]
+    pub fn within(mut self, application: Option<ApplicationId>) -> Self {
+        self.application = application.or(self.application);
+        self
+    }
+
+    /// Also uses this up.
+    #[must_use]
+    pub fn spending(mut self, spend: Spend) -> Self {
+        self.spends.push(spend);
+        self
+    }
+
+    /// The organization; must be active.
+    pub const fn organization(&self) -> &OrganizationId {
+        &self.organization
+    }
+
+    /// The user; must be active.
+    pub const fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    /// The epoch that the user must still have.
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The credentials that must still be active, and with them the applications they belong to. They
+    /// are in no order and may repeat.
+    pub fn credentials(&self) -> &[CredentialUuid] {
+        &self.credentials
+    }
+
+    /// The application that must be active.
+    pub const fn application(&self) -> Option<&ApplicationId> {
+        self.application.as_ref()
+    }
+
+    /// What must not have been used up before, and is from now on.
+    pub fn spends(&self) -> &[Spend] {
+        &self.spends
+    }
+}

@@ -1,0 +1,292 @@
+//! Challenges: texts that a credential must sign in one ceremony, bound to one purpose.
+
+use std::fmt;
+
+use data_encoding::BASE64URL_NOPAD;
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    base36,
+    credential::CredentialKind,
+    id::{
+        ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId,
+        RegistrationCodeId, TokenId, UserId,
+    },
+    time::Timestamp,
+    user::Epoch,
+    user_action::UserAction,
+};
+
+/// The challenge text C: canonical unpadded base64url of the ASCII text `ch-` and base-36 symbols
+/// (API contract §3.1). It is public; only its freshness matters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChallengeText(String);
+
+/// A text that is not a challenge text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a challenge text")]
+pub struct ChallengeTextError;
+
+impl ChallengeText {
+    /// The fewest base-36 symbols after `ch-`: 26 of them hold 134 bits.
+    const SYMBOLS: usize = 26;
+
+    /// A fresh challenge from 32 random bytes.
+    pub fn from_random(random: &[u8; 32]) -> Self {
+        Self::of_symbols(&base36::encode(random, Self::SYMBOLS))
+    }
+
+    /// The challenge that commits to a user action: whoever signs it has signed the action, and the
+    /// evidence (the nonce and the action's parts) proves it to anybody later.
+    ///
+    /// It is base-36 of SHA-256 over nonce, organization, user, method, path with query and payload
+    /// digest, each preceded by its length as eight big-endian bytes.
+    pub fn for_user_action(
+        nonce: &ActionNonce,
+        organization: &OrganizationId,
+        user: &UserId,
+        action: &UserAction,
+    ) -> Self {
+        let mut hash = Sha256::new();
+        for part in [
+            nonce.as_bytes().as_slice(),
+            organization.as_str().as_bytes(),
+            user.as_str().as_bytes(),
+            action.method.as_str().as_bytes(),
+            action.path.as_str().as_bytes(),
+            action.payload.as_bytes().as_slice(),
+        ] {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part);
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        Self::of_symbols(&base36::encode(&digest, base36::SYMBOLS_OF_256_BITS))
+    }
+
+    fn of_symbols(symbols: &str) -> Self {
+        Self(BASE64URL_NOPAD.encode(format!("ch-{symbols}").as_bytes()))
+    }
+
+    /// Reads a challenge text back, for instance from a challenge identifier.
+    ///
+    /// # Errors
+    /// [`ChallengeTextError`] when it is not of the form this service makes.
+    pub fn parse(text: impl Into<String>) -> Result<Self, ChallengeTextError> {
+        let text = text.into();
+        let decoded = BASE64URL_NOPAD
+            .decode(text.as_bytes())
+            .map_err(|_malformed| ChallengeTextError)?;
+        let symbols = decoded.strip_prefix(b"ch-").ok_or(ChallengeTextError)?;
+        let base36 = |byte: &u8| byte.is_ascii_digit() || byte.is_ascii_lowercase();
+        if symbols.len() >= Self::SYMBOLS && symbols.iter().all(base36) {
+            Ok(Self(text))
+        } else {
+            Err(ChallengeTextError)
+        }
+    }
+
+    /// C itself, as it is sent to the client.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// base64url of the UTF-8 bytes of C: what browser clients put into client data (API contract
+    /// §3.2). The only other form accepted there is C itself.
+    pub fn encoded_twice(&self) -> String {
+        BASE64URL_NOPAD.encode(self.0.as_bytes())
+    }
+}
+
+impl fmt::Display for ChallengeText {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Sixteen random bytes that make the challenge of a user action unpredictable; kept as evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActionNonce([u8; 16]);
+
+impl ActionNonce {
+    /// The nonce with these bytes.
+    pub const fn new(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+/// What a challenge may be used for, with the facts that were true when it was issued. A completing
+/// call accepts the one purpose it is for and no other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Registering a user's first credentials (`POST /auth/registration`).
+    Registration {
+        /// Who registers.
+        user: UserId,
+        /// The user's epoch.
+        epoch: Epoch,
+        /// The code that was shown; the completion spends it.
+        code: RegistrationCodeId,
+    },
+    /// Signing in (`POST /auth/login`).
+    Login {
+        /// Who signs in; absent when the passkey itself is to tell.
+        user: Option<UserId>,
+    },
+    /// Signing a user action (`POST /auth/action`).
+    UserAction {
+        /// Who signs.
+        user: UserId,
+        /// The user's epoch.
+        epoch: Epoch,
+        /// The credential that signed in.
+        session_credential: CredentialUuid,
+        /// What is to be signed.
+        action: UserAction,
+        /// What makes the challenge unpredictable.
+        nonce: ActionNonce,
+    },
+    /// Adding a credential while signed in (`POST /auth/credentials`).
+    Credential {
+        /// Whose credential it becomes.
+        user: UserId,
+        /// The user's epoch.
+        epoch: Epoch,
+        /// The session that asked for it.
+        session: TokenId,
+        /// The credential that signed in.
+        session_credential: CredentialUuid,
+        /// The kind that was asked for.
+        kind: CredentialKind,
+    },
+    /// Adding a credential with a code (`POST /auth/credentials/code/verify`).
+    CredentialWithCode {
+        /// Whose credential it becomes.
+        user: UserId,
+        /// The user's epoch.
+        epoch: Epoch,
+        /// The code that was claimed; the completion redeems it.
+        code: CredentialCodeId,
+        /// The credential whose session issued the code.
+        issuer: CredentialUuid,
+        /// The kind that was asked for.
+        kind: CredentialKind,
+    },
+}
+
+/// The facts that a challenge identifier carries to the completing call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    /// Identifies it, so that it can be spent.
+    pub id: ChallengeId,
+    /// What must be signed.
+    pub text: ChallengeText,
+    /// The organization the ceremony takes place in.
+    pub organization: OrganizationId,
+    /// The application it takes place in; absent when the client named none, and then a proof may be
+    /// for any application of the organization.
+    pub application: Option<ApplicationId>,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// From this moment on it is void.
+    pub expires: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::user_action::{ActionPath, Method, PayloadDigest};
+
+    #[test]
+    fn a_challenge_decodes_to_ascii() {
+        let text = ChallengeText::from_random(&[7; 32]);
+        let decoded = BASE64URL_NOPAD.decode(text.as_str().as_bytes()).unwrap();
+        let decoded = String::from_utf8(decoded).unwrap();
+        assert!(decoded.starts_with("ch-"));
+        assert_eq!(decoded.len(), 29);
+        assert_eq!(ChallengeText::parse(text.as_str()), Ok(text));
+    }
+
+    #[test]
+    fn other_texts_are_not_challenges() {
+        let padded = data_encoding::BASE64URL.encode(b"ch-aaaaaaaaaaaaaaaaaaaaaaaaaa");
+        let short = BASE64URL_NOPAD.encode(b"ch-aaaaaaaaaaaaaaaaaaaaaaaaa");
+        let upper = BASE64URL_NOPAD.encode(b"ch-AAAAAAAAAAAAAAAAAAAAAAAAAA");
+        for text in ["", "ch-", "?", &padded, &short, &upper] {
+            assert_eq!(
+                ChallengeText::parse(text),
+                Err(ChallengeTextError),
+                "{text}"
+            );
+        }
+    }
+
+    fn action(method: Method, path: &str, payload: u8) -> UserAction {
+        UserAction {
+            method,
+            path: ActionPath::parse(path).unwrap(),
+            payload: PayloadDigest::new([payload; 32]),
+        }
+    }
+
+    #[test]
+    fn the_challenge_of_an_action_commits_to_every_part() {
+        let nonce = ActionNonce::new([1; 16]);
+        let organization = OrganizationId::from_random(&[2; 32]);
+        let user = UserId::from_random(&[3; 32]);
+        let base = action(Method::Post, "/a", 0);
+        let all = [
+            ChallengeText::for_user_action(&nonce, &organization, &user, &base),
+            ChallengeText::for_user_action(&ActionNonce::new([9; 16]), &organization, &user, &base),
+            ChallengeText::for_user_action(
+                &nonce,
+                &OrganizationId::from_random(&[9; 32]),
+                &user,
+                &base,
+            ),
+            ChallengeText::for_user_action(
+                &nonce,
+                &organization,
+                &UserId::from_random(&[9; 32]),
+                &base,
+            ),
+            ChallengeText::for_user_action(
+                &nonce,
+                &organization,
+                &user,
+                &action(Method::Put, "/a", 0),
+            ),
+            ChallengeText::for_user_action(
+                &nonce,
+                &organization,
+                &user,
+                &action(Method::Post, "/a?b", 0),
+            ),
+            ChallengeText::for_user_action(
+                &nonce,
+                &organization,
+                &user,
+                &action(Method::Post, "/a", 1),
+            ),
+        ];
+        for (index, one) in all.iter().enumerate() {
+            assert!(ChallengeText::parse(one.as_str()).is_ok());
+            for other in all.iter().skip(index + 1) {
+                assert_ne!(one, other);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics(text in any::<String>()) {
+            let _ = ChallengeText::parse(text);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Passkeys: what WebAuthn registers.
+
+use std::fmt;
+
+use crate::{
+    application::{Origin, RpId},
+    credential::key::PublicKey,
+    id::ApplicationId,
+};
+
+/// The model of an authenticator (WebAuthn §6.5.1, "AAGUID"); all zeros when it does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Aaguid([u8; 16]);
+
+impl Aaguid {
+    /// The AAGUID with these bytes.
+    pub const fn new(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Aaguid {
+    /// In the usual groups of 8-4-4-4-12 hexadecimal digits.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, byte) in self.0.iter().enumerate() {
+            if matches!(index, 4 | 6 | 8 | 10) {
+                formatter.write_str("-")?;
+            }
+            write!(formatter, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What is kept of a WebAuthn credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passkey {
+    /// The key that signs assertions: ES256 (P-256) or RS256 (RSA), the two algorithms offered.
+    pub public_key: PublicKey,
+    /// The application it was made for.
+    pub application: ApplicationId,
+    /// The RP id it is bound to.
+    pub rp_id: RpId,
+    /// The origin it was made on.
+    pub origin: Origin,
+    /// The model of the authenticator.
+    pub aaguid: Aaguid,
+    /// The signature counter as last seen; 0 when the authenticator keeps none (WebAuthn §6.1.1).
+    pub sign_count: u32,
+    /// Whether it may be synced between devices (flag BE).
+    pub backup_eligible: bool,
+    /// Whether it is synced at present (flag BS).
+    pub backed_up: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_aaguid_is_shown_in_groups() {
+        let aaguid = Aaguid::new([
+            0xea, 0x9b, 0x8d, 0x66, 0x4d, 0x01, 0x1d, 0x21, 0x3c, 0xe4, 0xb6, 0xb4, 0x8c, 0xb5,
+            0x75, 0xd4,
+        ]);
+        assert_eq!(aaguid.to_string(), "ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4");
+    }
+}

@@ -1,0 +1,506 @@
+//! Credential codes: Issued → Claimed → Redeemed; Expired or Cancelled from Issued and from Claimed.
+
+use std::{net::IpAddr, time::Duration};
+
+use data_encoding::BASE64URL_NOPAD;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::{
+    application::Origin,
+    challenge::{Challenge, Purpose},
+    id::{ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId, UserId},
+    session::Session,
+    time::Timestamp,
+    user::Epoch,
+};
+
+/// The symbols of a short code: no `I`, `O`, `0` or `1`, which people confuse.
+const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+
+/// How many symbols a short code has: 45 bits.
+const SHORT_LENGTH: usize = 9;
+
+/// The beginning of every long code.
+const LONG_PREFIX: &str = "cc_";
+
+/// A code in clear. It has no `Debug` and no `Display`, is wiped when dropped, and is kept nowhere.
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+pub struct CodeText(String);
+
+impl CodeText {
+    /// Takes a code in clear.
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The code, to be shown to its owner or digested.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A keyed digest (HMAC-SHA-256 under a server secret) of a code: all that is kept of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CodeDigest([u8; 32]);
+
+impl CodeDigest {
+    /// The digest with these bytes.
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// A new short code, `XXX-XXX-XXX`, for people to type. Each of the first nine random bytes chooses
+/// one of 32 symbols, so all codes are equally likely.
+pub fn short_from_random(random: &[u8; 32]) -> CodeText {
+    let mut text = String::with_capacity(SHORT_LENGTH + 2);
+    for (index, byte) in random.iter().take(SHORT_LENGTH).enumerate() {
+        if index > 0 && index % 3 == 0 {
+            text.push('-');
+        }
+        text.extend(
+            ALPHABET
+                .get(usize::from(byte % 32))
+                .copied()
+                .map(char::from),
+        );
+    }
+    CodeText(text)
+}
+
+/// A new long code, `cc_` and 256 random bits, for QR codes and links.
+pub fn long_from_random(random: &[u8; 32]) -> CodeText {
+    CodeText(format!("{LONG_PREFIX}{}", BASE64URL_NOPAD.encode(random)))
+}
+
+/// Which form an entered code has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeForm {
+    /// Nine symbols: 45 bits, worth guessing, so it is limited strictly.
+    Short,
+    /// Too long to guess.
+    Long,
+}
+
+/// What somebody entered as a code. Any text is one: a text of neither form is simply wrong, and is
+/// treated exactly as a wrong short code.
+pub struct EnteredCode {
+    /// Its form.
+    pub form: CodeForm,
+    /// Its canonical text: short codes in upper case with their dashes, others as they are.
+    pub text: CodeText,
+}
+
+impl EnteredCode {
+    /// Recognises the form and brings a short code, typed in any case, with or without dashes or
+    /// spaces, to its canonical text.
+    pub fn parse(text: &str) -> Self {
+        let trimmed = text.trim();
+        if trimmed.starts_with(LONG_PREFIX) {
+            return Self {
+                form: CodeForm::Long,
+                text: CodeText(trimmed.to_owned()),
+            };
+        }
+        let canonical = short_canonical(trimmed).unwrap_or_else(|| trimmed.to_owned());
+        Self {
+            form: CodeForm::Short,
+            text: CodeText(canonical),
+        }
+    }
+}
+
+fn short_canonical(text: &str) -> Option<String> {
+    let mut canonical = String::with_capacity(SHORT_LENGTH + 2);
+    let mut count = 0;
+    for symbol in text.chars().filter(|symbol| !matches!(symbol, '-' | ' ')) {
+        let symbol = symbol.to_ascii_uppercase();
+        let known = u8::try_from(symbol).is_ok_and(|byte| ALPHABET.contains(&byte));
+        if !known || count == SHORT_LENGTH {
+            return None;
+        }
+        if count > 0 && count % 3 == 0 {
+            canonical.push('-');
+        }
+        canonical.push(symbol);
+        count += 1;
+    }
+    (count == SHORT_LENGTH).then_some(canonical)
+}
+
+/// Why a requested `expiration` is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExpirationError {
+    /// It is not after now.
+    #[error("must be in the future")]
+    Past,
+    /// It is further away than the API allows.
+    #[error("must be at most one minute ahead")]
+    TooFar,
+}
+
+/// The longest life of a code (API contract §6.5).
+pub const MAXIMUM_LIFETIME: Duration = Duration::from_secs(60);
+
+/// How much further ahead a request may ask for, because clocks differ.
+const CLOCK_SKEW: Duration = Duration::from_secs(5);
+
+/// When a code for which `requested` was asked expires: accepted when now < requested ≤ now + 65 s,
+/// and then at most now + 60 s.
+///
+/// # Errors
+/// [`ExpirationError`] when it is outside these bounds.
+pub fn expiration(requested: Timestamp, now: Timestamp) -> Result<Timestamp, ExpirationError> {
+    if requested <= now {
+        Err(ExpirationError::Past)
+    } else if requested > now.plus(MAXIMUM_LIFETIME).plus(CLOCK_SKEW) {
+        Err(ExpirationError::TooFar)
+    } else {
+        Ok(requested.min(now.plus(MAXIMUM_LIFETIME)))
+    }
+}
+
+/// A code that is to be issued: its digests in place of its texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewCredentialCode {
+    /// The code.
+    pub code: CredentialCode,
+    /// Digest of the short form; absent when the issuer asked for the long one alone.
+    pub short: Option<CodeDigest>,
+    /// Digest of the long form.
+    pub long: CodeDigest,
+}
+
+/// One-time code with which its owner adds a credential in a second place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialCode {
+    /// Identifies it; not secret.
+    pub id: CredentialCodeId,
+    /// The organization of its owner.
+    pub organization: OrganizationId,
+    /// Whose it is: the credential made with it becomes this user's.
+    pub user: UserId,
+    /// The user's epoch when it was issued.
+    pub epoch: Epoch,
+    /// The credential whose session issued it.
+    pub issuer: CredentialUuid,
+    /// The session that issued it.
+    pub session: TokenId,
+    /// When it was issued.
+    pub issued: Timestamp,
+    /// From this moment on it cannot be claimed.
+    pub expires: Timestamp,
+    /// How far it has come.
+    pub state: CodeState,
+}
+
+/// How far a code has come. That time has run out is not a state but a comparison with the clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CodeState {
+    /// It can be claimed.
+    Issued,
+    /// Somebody entered it.
+    Claimed(Claim),
+    /// A credential was made with it.
+    Redeemed {
+        /// Who had entered it.
+        claim: Claim,
+        /// The credential that was made.
+        credential: CredentialUuid,
+    },
+    /// Its owner took it back before it was redeemed.
+    Cancelled {
+        /// Who had entered it by then, if anybody.
+        claim: Option<Claim>,
+    },
+}
+
+/// Who entered a code, and until when that counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// When.
+    pub date: Timestamp,
+    /// The `Origin` of the request; native clients send none.
+    pub origin: Option<Origin>,
+    /// The address the request came from.
+    pub address: IpAddr,
+    /// The one challenge that can redeem the code.
+    pub challenge: ChallengeId,
+    /// When that challenge expires.
+    pub expires: Timestamp,
+}
+
+/// What a code looks like to its owner at a given moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeStatus {
+    /// It can be claimed.
+    Issued,
+    /// Somebody entered it and has not finished.
+    Claimed,
+    /// A credential was made with it.
+    Redeemed,
+    /// Time ran out.
+    Expired,
+    /// Its owner took it back.
+    Cancelled,
+}
+
+impl CodeStatus {
+    /// Its name in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Issued => "Issued",
+            Self::Claimed => "Claimed",
+            Self::Redeemed => "Redeemed",
+            Self::Expired => "Expired",
+            Self::Cancelled => "Cancelled",
+        }
+    }
+}
+
+/// The code cannot be claimed; outside, every reason looks the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the code cannot be claimed")]
+pub struct NotClaimable;
+
+impl CredentialCode {
+    /// A code of the user who is signed in, valid until `expires`.
+    pub fn issue(
+        id: CredentialCodeId,
+        session: &Session,
+        issued: Timestamp,
+        expires: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            organization: session.organization.clone(),
+            user: session.user.clone(),
+            epoch: session.epoch,
+            issuer: session.credential.clone(),
+            session: session.id.clone(),
+            issued,
+            expires,
+            state: CodeState::Issued,
+        }
+    }
+
+    /// Claims the code. The store makes sure that only one of several claims at once takes effect.
+    ///
+    /// # Errors
+    /// [`NotClaimable`] unless it is issued and not expired.
+    pub fn claim(self, claim: Claim) -> Result<ClaimedCode, NotClaimable> {
+        match self.state {
+            CodeState::Issued if claim.date < self.expires => Ok(ClaimedCode { code: self, claim }),
+            CodeState::Issued
+            | CodeState::Claimed(_)
+            | CodeState::Redeemed { .. }
+            | CodeState::Cancelled { .. } => Err(NotClaimable),
+        }
+    }
+
+    /// What it looks like at `now`.
+    pub fn status(&self, now: Timestamp) -> CodeStatus {
+        match &self.state {
+            CodeState::Issued if now < self.expires => CodeStatus::Issued,
+            CodeState::Claimed(claim) if now < claim.expires => CodeStatus::Claimed,
+            CodeState::Issued | CodeState::Claimed(_) => CodeStatus::Expired,
+            CodeState::Redeemed { .. } => CodeStatus::Redeemed,
+            CodeState::Cancelled { .. } => CodeStatus::Cancelled,
+        }
+    }
+
+    /// Who entered it, if anybody.
+    pub const fn claimed_by(&self) -> Option<&Claim> {
+        match &self.state {
+            CodeState::Issued => None,
+            CodeState::Claimed(claim) | CodeState::Redeemed { claim, .. } => Some(claim),
+            CodeState::Cancelled { claim } => claim.as_ref(),
+        }
+    }
+}
+
+/// The decision that an issued code is claimed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimedCode {
+    code: CredentialCode,
+    claim: Claim,
+}
+
+impl ClaimedCode {
+    /// The code as it was when the decision was made.
+    pub const fn code(&self) -> &CredentialCode {
+        &self.code
+    }
+
+    /// Who claims it.
+    pub const fn claim(&self) -> &Claim {
+        &self.claim
+    }
+}
+
+/// The decision that a claimed code is redeemed: only the challenge that claimed it can lead here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedeemedCode {
+    code: CredentialCodeId,
+    challenge: ChallengeId,
+}
+
+/// The challenge did not come from claiming a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the challenge is for another purpose")]
+pub struct OtherPurpose;
+
+impl RedeemedCode {
+    /// Redeems the code that `challenge` claimed.
+    ///
+    /// # Errors
+    /// [`OtherPurpose`] when the challenge comes from another ceremony.
+    pub fn with(challenge: &Challenge) -> Result<Self, OtherPurpose> {
+        match &challenge.purpose {
+            Purpose::CredentialWithCode { code, .. } => Ok(Self {
+                code: code.clone(),
+                challenge: challenge.id.clone(),
+            }),
+            Purpose::Registration { .. }
+            | Purpose::Login { .. }
+            | Purpose::UserAction { .. }
+            | Purpose::Credential { .. } => Err(OtherPurpose),
+        }
+    }
+
+    /// The code.
+    pub const fn code(&self) -> &CredentialCodeId {
+        &self.code
+    }
+
+    /// The challenge that claimed it.
+    pub const fn challenge(&self) -> &ChallengeId {
+        &self.challenge
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_unix_milliseconds(1_000_000);
+
+    fn seconds(seconds: u64) -> Timestamp {
+        NOW.plus(Duration::from_secs(seconds))
+    }
+
+    fn code(state: CodeState) -> CredentialCode {
+        CredentialCode {
+            id: CredentialCodeId::from_random(&[1; 32]),
+            organization: OrganizationId::from_random(&[1; 32]),
+            user: UserId::from_random(&[1; 32]),
+            epoch: Epoch::default(),
+            issuer: CredentialUuid::from_random(&[1; 32]),
+            session: TokenId::from_random(&[1; 32]),
+            issued: NOW,
+            expires: seconds(60),
+            state,
+        }
+    }
+
+    fn claim(date: Timestamp) -> Claim {
+        Claim {
+            date,
+            origin: None,
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            challenge: ChallengeId::from_random(&[2; 32]),
+            expires: date.plus(Duration::from_secs(300)),
+        }
+    }
+
+    #[test]
+    fn an_expiration_is_cut_to_a_minute() {
+        assert_eq!(expiration(seconds(30), NOW), Ok(seconds(30)));
+        assert_eq!(expiration(seconds(65), NOW), Ok(seconds(60)));
+    }
+
+    #[test]
+    fn an_expiration_outside_the_bounds_is_refused() {
+        assert_eq!(expiration(NOW, NOW), Err(ExpirationError::Past));
+        assert_eq!(
+            expiration(seconds(65).plus(Duration::from_millis(1)), NOW),
+            Err(ExpirationError::TooFar)
+        );
+    }
+
+    #[test]
+    fn an_issued_code_is_claimed_until_it_expires() {
+        assert!(code(CodeState::Issued).claim(claim(seconds(59))).is_ok());
+        assert_eq!(
+            code(CodeState::Issued).claim(claim(seconds(60))),
+            Err(NotClaimable)
+        );
+    }
+
+    #[test]
+    fn nothing_but_an_issued_code_is_claimed() {
+        for state in [
+            CodeState::Claimed(claim(NOW)),
+            CodeState::Redeemed {
+                claim: claim(NOW),
+                credential: CredentialUuid::from_random(&[3; 32]),
+            },
+            CodeState::Cancelled { claim: None },
+        ] {
+            assert_eq!(code(state).claim(claim(NOW)), Err(NotClaimable));
+        }
+    }
+
+    #[test]
+    fn the_status_follows_the_clock() {
+        assert_eq!(
+            code(CodeState::Issued).status(seconds(59)),
+            CodeStatus::Issued
+        );
+        assert_eq!(
+            code(CodeState::Issued).status(seconds(60)),
+            CodeStatus::Expired
+        );
+        let claimed = code(CodeState::Claimed(claim(seconds(10))));
+        assert_eq!(claimed.status(seconds(309)), CodeStatus::Claimed);
+        assert_eq!(claimed.status(seconds(310)), CodeStatus::Expired);
+    }
+
+    proptest! {
+        #[test]
+        fn a_short_code_is_recognised_however_it_is_typed(
+            random: [u8; 32],
+            lower: bool,
+            separator in prop::sample::select(vec!["", "-", " ", " - "]),
+        ) {
+            let code = short_from_random(&random);
+            let typed = code.reveal().replace('-', separator);
+            let typed = if lower { typed.to_lowercase() } else { typed };
+            let entered = EnteredCode::parse(&typed);
+            prop_assert_eq!(entered.form, CodeForm::Short);
+            prop_assert_eq!(entered.text.reveal(), code.reveal());
+        }
+
+        #[test]
+        fn a_long_code_keeps_its_case(random: [u8; 32]) {
+            let code = long_from_random(&random);
+            let entered = EnteredCode::parse(code.reveal());
+            prop_assert_eq!(entered.form, CodeForm::Long);
+            prop_assert_eq!(entered.text.reveal(), code.reveal());
+        }
+
+        #[test]
+        fn any_text_can_be_entered(text in any::<String>()) {
+            let _ = EnteredCode::parse(&text);
+        }
+    }
+}

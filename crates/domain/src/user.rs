@@ -1,0 +1,88 @@
+//! Users: the owners of credentials.
+
+use std::{fmt, str::FromStr};
+
+use crate::{
+    id::{OrganizationId, UserId},
+    text::Username,
+    time::Timestamp,
+};
+
+/// What a user is to the organization (API contract §2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UserKind {
+    /// Somebody who works for the organization.
+    CustomerEmployee,
+    /// A customer of the organization.
+    EndUser,
+}
+
+impl UserKind {
+    /// Its name in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CustomerEmployee => "CustomerEmployee",
+            Self::EndUser => "EndUser",
+        }
+    }
+}
+
+impl fmt::Display for UserKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// A text that names no kind of user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of CustomerEmployee, EndUser")]
+pub struct UserKindError;
+
+impl FromStr for UserKind {
+    type Err = UserKindError;
+
+    fn from_str(text: &str) -> Result<Self, UserKindError> {
+        match text {
+            "CustomerEmployee" => Ok(Self::CustomerEmployee),
+            "EndUser" => Ok(Self::EndUser),
+            _ => Err(UserKindError),
+        }
+    }
+}
+
+/// A number that every token of a user carries: raising it ends them all at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Epoch(i64);
+
+impl Epoch {
+    /// The epoch with that number.
+    pub const fn new(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// Its number.
+    pub const fn number(self) -> i64 {
+        self.0
+    }
+}
+
+/// The owner of credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Identifies the user; its UTF-8 bytes are the WebAuthn user handle.
+    pub id: UserId,
+    /// The organization the user belongs to.
+    pub organization: OrganizationId,
+    /// What the user signs in with.
+    pub username: Username,
+    /// What the user is to the organization.
+    pub kind: UserKind,
+    /// A user who is not active cannot do anything.
+    pub is_active: bool,
+    /// Tokens of an earlier epoch are void.
+    pub epoch: Epoch,
+    /// When the first credential was registered; absent until then.
+    pub registered: Option<Timestamp>,
+    /// When the user was invited first.
+    pub created: Timestamp,
+}

@@ -1,0 +1,296 @@
+//! User actions: signed intents to make exactly one request.
+
+use std::{fmt, str::FromStr};
+
+use crate::{
+    id::{CredentialUuid, OrganizationId, UserActionId, UserId},
+    time::Timestamp,
+    user::Epoch,
+};
+
+/// The method of a request that a user action permits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// `GET`; the API allows it for completeness, no call of this service needs it.
+    Get,
+    /// `POST`.
+    Post,
+    /// `PUT`.
+    Put,
+    /// `DELETE`.
+    Delete,
+    /// `PATCH`, for services beside this one.
+    Patch,
+}
+
+/// A text that names no method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of GET, POST, PUT, DELETE, PATCH")]
+pub struct MethodError;
+
+impl Method {
+    /// Its name in HTTP.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+            Self::Patch => "PATCH",
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Method {
+    type Err = MethodError;
+
+    fn from_str(text: &str) -> Result<Self, MethodError> {
+        match text {
+            "GET" => Ok(Self::Get),
+            "POST" => Ok(Self::Post),
+            "PUT" => Ok(Self::Put),
+            "DELETE" => Ok(Self::Delete),
+            "PATCH" => Ok(Self::Patch),
+            _ => Err(MethodError),
+        }
+    }
+}
+
+/// The path of a request, with its query if it has one, as it was signed or requested.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActionPath {
+    text: String,
+    segments: Vec<Vec<u8>>,
+    query: Option<String>,
+}
+
+/// Why a text is not the path of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ActionPathError {
+    /// It must be a path, not a whole URL.
+    #[error("must be a path that begins with a slash, such as /auth/credentials")]
+    NotAPath,
+    /// More than [`ActionPath::MAXIMUM`] bytes.
+    #[error("must have at most 2048 bytes")]
+    TooLong,
+    /// `%2F` means different things to different servers.
+    #[error("must not contain an encoded slash")]
+    EncodedSlash,
+    /// A percent sign that two hexadecimal digits do not follow.
+    #[error("contains a percent sign that two hexadecimal digits do not follow")]
+    MalformedEscape,
+}
+
+impl ActionPath {
+    /// The most bytes it can have.
+    pub const MAXIMUM: usize = 2048;
+
+    /// Splits the path at slashes and percent-decodes each segment once (API contract §0).
+    ///
+    /// # Errors
+    /// [`ActionPathError`] says what to change.
+    pub fn parse(text: impl Into<String>) -> Result<Self, ActionPathError> {
+        let text = text.into();
+        if text.len() > Self::MAXIMUM {
+            return Err(ActionPathError::TooLong);
+        }
+        let (path, query) = match text.split_once('?') {
+            Some((path, query)) => (path, Some(query.to_owned())),
+            None => (text.as_str(), None),
+        };
+        let segments = path
+            .strip_prefix('/')
+            .ok_or(ActionPathError::NotAPath)?
+            .split('/')
+            .map(decode_segment)
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            segments,
+            query,
+            text,
+        })
+    }
+
+    /// The path and query as they were given.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether a signature over this path permits a request for `requested`: the decoded segments are
+    /// equal, and a query that was signed is the one requested. Clients that sign the path alone may
+    /// request any query, so no call that needs a user action reads one (API contract §6.3).
+    fn permits(&self, requested: &Self) -> bool {
+        self.segments == requested.segments
+            && (self.query.is_none() || self.query == requested.query)
+    }
+}
+
+fn decode_segment(segment: &str) -> Result<Vec<u8>, ActionPathError> {
+    let mut bytes = segment.bytes();
+    let mut decoded = Vec::with_capacity(segment.len());
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            decoded.push(byte);
+            continue;
+        }
+        let mut digit = || {
+            bytes
+                .next()
+                .and_then(hexadecimal)
+                .ok_or(ActionPathError::MalformedEscape)
+        };
+        let value = digit()? << 4 | digit()?;
+        if value == b'/' {
+            return Err(ActionPathError::EncodedSlash);
+        }
+        decoded.push(value);
+    }
+    Ok(decoded)
+}
+
+fn hexadecimal(byte: u8) -> Option<u8> {
+    char::from(byte)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
+}
+
+/// SHA-256 of the canonical form of a payload; equal payloads have equal digests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PayloadDigest([u8; 32]);
+
+impl PayloadDigest {
+    /// The digest with these bytes.
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// Exactly one request: what is signed, and what arrives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserAction {
+    /// Its method.
+    pub method: Method,
+    /// Its path, relative to where the API is mounted.
+    pub path: ActionPath,
+    /// Its body, by digest.
+    pub payload: PayloadDigest,
+}
+
+impl UserAction {
+    /// Whether signing this action permits making `request`.
+    pub fn permits(&self, request: &Self) -> bool {
+        self.method == request.method
+            && self.path.permits(&request.path)
+            && self.payload == request.payload
+    }
+}
+
+/// The facts a user action token carries: somebody signed that action, and may make it once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedUserAction {
+    /// Identifies it, so that it can be spent.
+    pub id: UserActionId,
+    /// The organization of the user.
+    pub organization: OrganizationId,
+    /// Who signed.
+    pub user: UserId,
+    /// The user's epoch.
+    pub epoch: Epoch,
+    /// The credentials that signed: the first factor, and the second one if there was one.
+    pub signers: Vec<CredentialUuid>,
+    /// What was signed.
+    pub action: UserAction,
+    /// From this moment on it is void.
+    pub expires: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn action(path: &str) -> UserAction {
+        UserAction {
+            method: Method::Post,
+            path: ActionPath::parse(path).unwrap(),
+            payload: PayloadDigest::new([0; 32]),
+        }
+    }
+
+    #[test]
+    fn a_signed_path_ignores_the_query_of_the_request() {
+        assert!(action("/auth/users").permits(&action("/auth/users?limit=1")));
+    }
+
+    #[test]
+    fn a_signed_query_must_be_requested() {
+        assert!(action("/a?b=1").permits(&action("/a?b=1")));
+        assert!(!action("/a?b=1").permits(&action("/a?b=2")));
+        assert!(!action("/a?b=1").permits(&action("/a")));
+    }
+
+    #[test]
+    fn segments_are_decoded_once() {
+        assert!(action("/caf%C3%A9/%61").permits(&action("/café/a")));
+        assert!(!action("/%2561").permits(&action("/a")));
+        assert!(!action("/a/b").permits(&action("/a")));
+        assert!(!action("/a/").permits(&action("/a")));
+    }
+
+    #[test]
+    fn method_and_payload_must_be_equal() {
+        let mut other = action("/a");
+        other.method = Method::Put;
+        assert!(!action("/a").permits(&other));
+        let mut other = action("/a");
+        other.payload = PayloadDigest::new([1; 32]);
+        assert!(!action("/a").permits(&other));
+    }
+
+    #[test]
+    fn ambiguous_paths_are_refused() {
+        for (path, error) in [
+            ("", ActionPathError::NotAPath),
+            ("auth", ActionPathError::NotAPath),
+            ("https://a/b", ActionPathError::NotAPath),
+            ("/a%2Fb", ActionPathError::EncodedSlash),
+            ("/a%2fb", ActionPathError::EncodedSlash),
+            ("/a%", ActionPathError::MalformedEscape),
+            ("/a%1", ActionPathError::MalformedEscape),
+            ("/a%+1", ActionPathError::MalformedEscape),
+        ] {
+            assert_eq!(ActionPath::parse(path), Err(error), "{path}");
+        }
+        assert_eq!(
+            ActionPath::parse(format!("/{}", "a".repeat(2048))),
+            Err(ActionPathError::TooLong)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics(text in any::<String>()) {
+            let _ = ActionPath::parse(text);
+        }
+
+        #[test]
+        fn escaping_never_changes_what_is_permitted(segment in "[a-zA-Z0-9é ]{1,20}") {
+            let escaped: String = segment.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            let plain = action(&format!("/x/{segment}"));
+            let signed = action(&format!("/x/{escaped}"));
+            prop_assert!(signed.permits(&plain));
+        }
+    }
+}

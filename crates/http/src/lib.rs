@@ -1,0 +1,1 @@
+//! HTTP adapter of Latchkey: the wire format.

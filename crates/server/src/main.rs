@@ -1,0 +1,2 @@
+//! The latchkey binary: configuration, wiring, lifecycle.
+fn main() {}

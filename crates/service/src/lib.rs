@@ -1,0 +1,3 @@
+//! Use cases of Latchkey and the ports they need.
+
+pub mod ports;

@@ -1,0 +1,61 @@
+//! Reading users and their credentials.
+
+use async_trait::async_trait;
+use latchkey_domain::{
+    credential::{Credential, CredentialReference},
+    id::{OrganizationId, UserId},
+    text::Username,
+    user::User,
+};
+
+use super::store::StoreError;
+
+/// A user with all credentials, active or not, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The user.
+    pub user: User,
+    /// The user's credentials.
+    pub credentials: Vec<Credential>,
+}
+
+/// A credential with its owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldCredential {
+    /// The credential.
+    pub credential: Credential,
+    /// Its owner.
+    pub user: User,
+}
+
+/// Reads accounts, each in one statement outside any transaction. Users of an organization that is not
+/// active do not exist for these reads; users and credentials that are not active do.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+#[async_trait]
+pub trait AccountStore: Send + Sync {
+    /// The account with that username, compared without regard to case.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn find_by_username(
+        &self,
+        organization: &OrganizationId,
+        username: &Username,
+    ) -> Result<Option<Account>, StoreError>;
+
+    /// The account of that user.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn find(&self, user: &UserId) -> Result<Option<Account>, StoreError>;
+
+    /// The credential that a client refers to, and its owner.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn find_credential(
+        &self,
+        organization: &OrganizationId,
+        reference: &CredentialReference,
+    ) -> Result<Option<HeldCredential>, StoreError>;
+}

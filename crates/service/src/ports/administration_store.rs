@@ -1,0 +1,123 @@
+//! What an administrator does from the command line.
+
+use async_trait::async_trait;
+use latchkey_domain::{
+    application::Application,
+    credential_code::CodeDigest,
+    id::{ApplicationId, UserId},
+    organization::Organization,
+    registration_code::RegistrationCode,
+    user::User,
+};
+
+use super::store::StoreError;
+
+/// A user that is to be invited, with the code to register with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invitation {
+    /// The user, who has no credential yet.
+    pub user: User,
+    /// The code; its `user` is the user's id.
+    pub code: RegistrationCode,
+    /// The digest of the code's text.
+    pub digest: CodeDigest,
+}
+
+/// An organization that is to be made, with what it begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewOrganization {
+    /// The organization.
+    pub organization: Organization,
+    /// Its first application.
+    pub application: Application,
+    /// Its first administrator.
+    pub administrator: Invitation,
+}
+
+/// Why an organization is not made.
+#[derive(Debug, thiserror::Error)]
+pub enum BootstrapError {
+    /// There is one of that name; nothing was changed.
+    #[error("there is an organization of that name already")]
+    NameTaken,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a user is not invited.
+#[derive(Debug, thiserror::Error)]
+pub enum InviteError {
+    /// There is no such organization.
+    #[error("there is no such organization")]
+    UnknownOrganization,
+    /// The user has registered already, or is not active.
+    #[error("the user has registered already, or was deactivated")]
+    AlreadyRegistered,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why an application is not added.
+#[derive(Debug, thiserror::Error)]
+pub enum AddApplicationError {
+    /// There is no such organization.
+    #[error("there is no such organization")]
+    UnknownOrganization,
+    /// Another application of the organization lists one of the origins.
+    #[error("another application of the organization lists one of these origins already")]
+    OriginTaken,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Makes and changes what only an administrator may.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+#[async_trait]
+pub trait AdministrationStore: Send + Sync {
+    /// Whether there is no organization at all.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn is_empty(&self) -> Result<bool, StoreError>;
+
+    /// Makes an organization with its first application and administrator. Of any number of calls for
+    /// one name at once, exactly one returns `Ok`.
+    ///
+    /// # Errors
+    /// [`BootstrapError`].
+    async fn bootstrap(&self, new: NewOrganization) -> Result<(), BootstrapError>;
+
+    /// Invites a user. For a username that is unknown the user is made; for a user who is active and
+    /// has not registered yet the code takes the place of any earlier one, and of the given user only
+    /// the code is used. Gives the user as kept.
+    ///
+    /// # Errors
+    /// [`InviteError`].
+    async fn invite(&self, invitation: Invitation) -> Result<User, InviteError>;
+
+    /// Activates or deactivates a user; deactivating raises the epoch, which ends every session, code
+    /// and user action at once. `false` when there is no such user.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn set_user_active(&self, user: &UserId, active: bool) -> Result<bool, StoreError>;
+
+    /// Adds an application to its organization.
+    ///
+    /// # Errors
+    /// [`AddApplicationError`].
+    async fn add_application(&self, application: Application) -> Result<(), AddApplicationError>;
+
+    /// Activates or deactivates an application. `false` when there is no such application.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn set_application_active(
+        &self,
+        application: &ApplicationId,
+        active: bool,
+    ) -> Result<bool, StoreError>;
+}

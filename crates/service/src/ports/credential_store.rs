@@ -1,0 +1,89 @@
+//! Changing a user's credentials.
+
+use async_trait::async_trait;
+use latchkey_domain::{
+    authority::Authority, credential::Credential, id::CredentialUuid, time::Timestamp,
+};
+
+use super::store::{AuthorityConflict, StoreError};
+
+/// Why a credential is not made.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// The authority does not hold.
+    #[error(transparent)]
+    Authority(#[from] AuthorityConflict),
+    /// The organization has a credential with that credential id; nothing is told about its owner.
+    #[error("the credential id is registered already")]
+    CredentialIdTaken,
+    /// The user has [`Credential::MAXIMUM_PER_USER`] credentials.
+    #[error("the user has as many credentials as are allowed")]
+    TooMany,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a credential is not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The authority does not hold.
+    #[error(transparent)]
+    Authority(#[from] AuthorityConflict),
+    /// The user has no such credential.
+    #[error("the user has no such credential")]
+    NotFound,
+    /// It is the user's last usable credential: removing it would lock the user out.
+    #[error("it is the last credential the user can sign in with")]
+    LastUsable,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Changes a user's credentials. Every change locks the user's row first, so that rules about all
+/// credentials of a user hold under any concurrency.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+#[async_trait]
+pub trait CredentialStore: Send + Sync {
+    /// Makes a credential. A unique index, not a look-up, decides whether its credential id is free.
+    ///
+    /// # Errors
+    /// [`CreateError`]; nothing is changed or used up then.
+    async fn create(&self, authority: Authority, credential: Credential)
+    -> Result<(), CreateError>;
+
+    /// Activates or deactivates a credential of the authority's user. Asking for the state it is in
+    /// uses up the authority and changes nothing else. Two calls at once cannot deactivate the last two
+    /// usable credentials.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; nothing is changed or used up then.
+    async fn set_active(
+        &self,
+        authority: Authority,
+        credential: &CredentialUuid,
+        active: bool,
+    ) -> Result<(), ChangeError>;
+
+    /// Deletes a credential of the authority's user; its credential id is free again. Two calls at once
+    /// cannot delete the last two usable credentials.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; nothing is changed or used up then.
+    async fn delete(
+        &self,
+        authority: Authority,
+        credential: &CredentialUuid,
+    ) -> Result<(), ChangeError>;
+
+    /// Notes that a true signature came with a counter that went back.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn note_counter_regression(
+        &self,
+        credential: &CredentialUuid,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
+}

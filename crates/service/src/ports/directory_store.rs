@@ -1,0 +1,27 @@
+//! Reading organizations and applications.
+
+use async_trait::async_trait;
+use latchkey_domain::{application::Application, id::OrganizationId};
+
+use super::store::StoreError;
+
+/// All organizations and applications that are active, at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DirectoryEntries {
+    /// Active organizations, oldest first.
+    pub organizations: Vec<OrganizationId>,
+    /// Active applications of active organizations, oldest first.
+    pub applications: Vec<Application>,
+}
+
+/// Reads the directory.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+#[async_trait]
+pub trait DirectoryStore: Send + Sync {
+    /// Everything in the directory. The result may be kept for some seconds: whatever takes effect
+    /// requires the rows again in its transaction.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn load(&self) -> Result<DirectoryEntries, StoreError>;
+}

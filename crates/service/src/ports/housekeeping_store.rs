@@ -1,0 +1,19 @@
+//! Removing what nobody needs any more.
+
+use async_trait::async_trait;
+use latchkey_domain::time::Timestamp;
+
+use super::store::StoreError;
+
+/// Removes expired rows, safely while others work and on several replicas at once.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+#[async_trait]
+pub trait HousekeepingStore: Send + Sync {
+    /// Deletes at most `batch` rows each of: spent things and registration codes that expired before
+    /// `before`; credential codes that expired before it and are not the newest of their user. Gives
+    /// how many rows were deleted.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn delete_expired(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError>;
+}

@@ -1,0 +1,32 @@
+//! The one row that says which installation a database belongs to.
+
+use async_trait::async_trait;
+use latchkey_domain::id::InstallationId;
+
+use super::store::StoreError;
+
+/// Which installation a database belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installation {
+    /// Issuer and audience of all tokens.
+    pub id: InstallationId,
+    /// Fingerprint of the secrets it works with; not secret itself.
+    pub secrets_fingerprint: String,
+}
+
+/// Keeps the installation's row.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+#[async_trait]
+pub trait InstallationStore: Send + Sync {
+    /// Gives the installation; the first of any number of concurrent calls makes it as proposed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn establish(&self, proposed: Installation) -> Result<Installation, StoreError>;
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it does not.
+    async fn ping(&self) -> Result<(), StoreError>;
+}

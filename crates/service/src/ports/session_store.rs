@@ -1,0 +1,41 @@
+//! Whether sessions still hold.
+
+use async_trait::async_trait;
+use latchkey_domain::{authority::Authority, session::Session};
+
+use super::store::{AuthorityConflict, StoreError};
+
+/// Why a session is not ended.
+#[derive(Debug, thiserror::Error)]
+pub enum EndSessionError {
+    /// The authority does not hold, or the session has ended before.
+    #[error(transparent)]
+    Authority(#[from] AuthorityConflict),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Answers whether sessions still hold, and ends them.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+#[async_trait]
+pub trait SessionStore: Send + Sync {
+    /// Whether a session still holds, in one statement: its organization, user and credential are
+    /// active, the user's epoch is the session's, and the session was not ended.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn is_live(&self, session: &Session) -> Result<bool, StoreError>;
+
+    /// Ends the sessions that the authority spends.
+    ///
+    /// # Errors
+    /// [`EndSessionError`].
+    async fn end(&self, authority: Authority) -> Result<(), EndSessionError>;
+
+    /// Raises the epoch of the authority's user, which ends every session, code and user action.
+    ///
+    /// # Errors
+    /// [`EndSessionError`].
+    async fn end_all(&self, authority: Authority) -> Result<(), EndSessionError>;
+}

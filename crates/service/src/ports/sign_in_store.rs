@@ -1,0 +1,82 @@
+//! Using credentials: to sign in and to sign user actions.
+
+use async_trait::async_trait;
+use latchkey_domain::{
+    authority::Authority,
+    challenge::ActionNonce,
+    id::{CredentialUuid, UserActionId},
+    time::Timestamp,
+    user_action::UserAction,
+};
+
+use super::{
+    proof_verifier::{AssertionProof, AuthenticatorState},
+    store::{AuthorityConflict, StoreError},
+};
+
+/// One use of a credential whose proof was verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialUse {
+    /// The credential.
+    pub credential: CredentialUuid,
+    /// The authenticator's state, for passkeys.
+    pub state: Option<AuthenticatorState>,
+    /// When.
+    pub date: Timestamp,
+}
+
+/// What proves later that a user agreed to an action: with the nonce the challenge can be computed
+/// again, and with the credential's public key the signature over it checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// The user action that came of it.
+    pub id: UserActionId,
+    /// What was signed.
+    pub action: UserAction,
+    /// What made the challenge unpredictable.
+    pub nonce: ActionNonce,
+    /// The proof of the first factor.
+    pub proof: AssertionProof,
+    /// When.
+    pub date: Timestamp,
+}
+
+/// Why a use of credentials does not take effect.
+#[derive(Debug, thiserror::Error)]
+pub enum UseError {
+    /// The authority does not hold.
+    #[error(transparent)]
+    Authority(#[from] AuthorityConflict),
+    /// Another use has moved a signature counter to where this one is, or beyond.
+    #[error("the signature counter went back")]
+    CounterRegressed,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Records uses of credentials. A signature counter only ever grows, or stays 0 (WebAuthn §6.1.1): the
+/// update is guarded by it.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+#[async_trait]
+pub trait SignInStore: Send + Sync {
+    /// Records a sign-in. Of any number of concurrent calls for one challenge, exactly one returns
+    /// `Ok`.
+    ///
+    /// # Errors
+    /// [`UseError`]; nothing is changed or used up then.
+    async fn sign_in(&self, authority: Authority, uses: Vec<CredentialUse>)
+    -> Result<(), UseError>;
+
+    /// Records that a user action was signed, with its evidence. Of any number of concurrent calls for
+    /// one challenge, exactly one returns `Ok`.
+    ///
+    /// # Errors
+    /// [`UseError`]; nothing is changed or used up then.
+    async fn sign_action(
+        &self,
+        authority: Authority,
+        uses: Vec<CredentialUse>,
+        evidence: Evidence,
+    ) -> Result<(), UseError>;
+}

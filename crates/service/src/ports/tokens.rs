@@ -1,0 +1,51 @@
+//! Signed tokens: they carry facts from one call to a later one, on any replica.
+
+use latchkey_domain::{
+    challenge::Challenge, session::Session, time::Timestamp, user_action::SignedUserAction,
+};
+
+/// A text that is no valid token of the expected type: malformed, of another type or installation,
+/// signed by an unknown key, altered, or expired. Which of these is not told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the token is not valid")]
+pub struct InvalidToken;
+
+/// Signs tokens and reads them back (RFC 7519). A token of one type is never accepted as another; it
+/// is bound to this installation as issuer and audience, and is void at its expiry, without leeway.
+/// Whether the facts in it still hold is a question for the stores.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+pub trait Tokens: Send + Sync {
+    /// A challenge identifier (or the temporary token of a registration).
+    fn sign_challenge(&self, challenge: &Challenge, now: Timestamp) -> String;
+
+    /// Reads a challenge identifier.
+    ///
+    /// # Errors
+    /// [`InvalidToken`], for every reason alike.
+    fn read_challenge(&self, token: &str, now: Timestamp) -> Result<Challenge, InvalidToken>;
+
+    /// A session token, with the claims that published clients read (API contract §2.3).
+    fn sign_session(&self, session: &Session) -> String;
+
+    /// Reads a session token.
+    ///
+    /// # Errors
+    /// [`InvalidToken`], for every reason alike.
+    fn read_session(&self, token: &str, now: Timestamp) -> Result<Session, InvalidToken>;
+
+    /// A user action token, as it is sent in `X-DFNS-USERACTION`.
+    fn sign_user_action(&self, action: &SignedUserAction, now: Timestamp) -> String;
+
+    /// Reads a user action token.
+    ///
+    /// # Errors
+    /// [`InvalidToken`], for every reason alike.
+    fn read_user_action(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<SignedUserAction, InvalidToken>;
+
+    /// The public keys that tokens in circulation are signed with, as a JSON Web Key Set (RFC 7517 §5).
+    fn jwks(&self) -> String;
+}

@@ -1,0 +1,1 @@
+//! Storage adapter of Latchkey: SQLite and PostgreSQL through sea-orm.

@@ -1,0 +1,1 @@
+//! Test support of Latchkey: throwaway databases, software authenticators, a manual clock.

@@ -1,0 +1,1 @@
+//! The schema of Latchkey, step by step, on SQLite and PostgreSQL.

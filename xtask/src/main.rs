@@ -1,0 +1,2 @@
+//! cargo xtask: migrations, tests, demo, checks.
+fn main() {}
