@@ -1,1 +1,86 @@
 //! The schema of Latchkey, step by step, on SQLite and PostgreSQL.
+//!
+//! To change the schema, add a module with the next number, list it in [`Migrator`], and never edit
+//! one that was released. Identifiers are text, moments are 64-bit integers of Unix milliseconds (text
+//! sorts wrongly in SQLite), and every step runs inside a transaction on both databases.
+//!
+//! Use [`up`], [`down`] and [`status`], not the methods of [`Migrator`]: they take a lock first, so any
+//! number of processes may start at once.
+
+mod lock;
+mod m0001_foundation;
+
+use sea_orm_migration::{
+    MigrationTrait, MigratorTrait,
+    sea_orm::{DatabaseConnection, DbErr},
+};
+
+/// All steps, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_foundation::Foundation)]
+    }
+}
+
+/// One step and whether the database has taken it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Its name.
+    pub name: String,
+    /// Whether it was applied.
+    pub is_applied: bool,
+}
+
+/// Brings the database to the newest schema. When it is there already, this costs two short reads and
+/// takes no lock.
+///
+/// # Errors
+/// [`DbErr`] when the database fails, or when it has a step that this program does not know because
+/// a newer one was there; nothing is changed then.
+pub async fn up(connection: &DatabaseConnection) -> Result<(), DbErr> {
+    if Migrator::get_pending_migrations_read_only(connection)
+        .await?
+        .is_empty()
+    {
+        return Ok(());
+    }
+    let transaction = lock::begin(connection).await?;
+    match Migrator::up(&transaction, None).await {
+        Ok(()) => transaction.commit().await,
+        Err(error) => Err(lock::give_up(transaction, error).await),
+    }
+}
+
+/// Takes back every step: all data is gone.
+///
+/// # Errors
+/// [`DbErr`] when the database fails; nothing is changed then.
+pub async fn down(connection: &DatabaseConnection) -> Result<(), DbErr> {
+    let transaction = lock::begin(connection).await?;
+    match Migrator::down(&transaction, None).await {
+        Ok(()) => transaction.commit().await,
+        Err(error) => Err(lock::give_up(transaction, error).await),
+    }
+}
+
+/// Every step, oldest first, and whether it was applied. Reads only.
+///
+/// # Errors
+/// [`DbErr`] when the database fails, or has a step that this program does not know.
+pub async fn status(connection: &DatabaseConnection) -> Result<Vec<Step>, DbErr> {
+    let pending: Vec<String> = Migrator::get_pending_migrations_read_only(connection)
+        .await?
+        .iter()
+        .map(|migration| migration.name().to_owned())
+        .collect();
+    Ok(Migrator::migrations()
+        .iter()
+        .map(|migration| Step {
+            name: migration.name().to_owned(),
+            is_applied: !pending.iter().any(|name| name == migration.name()),
+        })
+        .collect())
+}
