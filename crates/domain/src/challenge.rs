@@ -113,6 +113,15 @@ impl ActionNonce {
         Self(bytes)
     }
 
+    /// A fresh nonce: the first half of 32 random bytes.
+    pub fn from_random(random: &[u8; 32]) -> Self {
+        let mut bytes = [0; 16];
+        for (byte, drawn) in bytes.iter_mut().zip(random) {
+            *byte = *drawn;
+        }
+        Self(bytes)
+    }
+
     /// Its bytes.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0

@@ -26,8 +26,8 @@ pub struct Lifetimes {
     pub registration_code: Duration,
 }
 
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(60 * 60);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
 
 impl Default for Lifetimes {
     fn default() -> Self {

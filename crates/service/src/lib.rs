@@ -1,3 +1,38 @@
 //! Use cases of Latchkey and the ports they need.
+//!
+//! One file per family of use cases, in the order a user meets them; what several share comes first.
+//! Nothing here knows SQL or HTTP: the world is reached through [`ports`], which storage and crypto
+//! implement and tests mock (feature `mocks`).
+//!
+//! To add a use case, write it beside its family, give it an error enum of its own, and let the port it
+//! needs say as a contract what one atomic operation promises.
 
 pub mod ports;
+
+pub mod json;
+
+pub mod directory;
+
+pub mod ceremony;
+
+pub mod throttle;
+
+pub mod factors;
+
+pub mod new_credential;
+
+pub mod registration;
+
+pub mod login;
+
+pub mod sessions;
+
+pub mod user_actions;
+
+pub mod credentials;
+
+pub mod credential_codes;
+
+pub mod administration;
+
+pub mod housekeeping;

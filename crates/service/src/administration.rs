@@ -1,0 +1,215 @@
+//! Administration: what is done from the command line.
+
+use std::sync::Arc;
+
+use latchkey_domain::{
+    application::{Application, RelyingParty},
+    credential_code::CodeText,
+    id::{ApplicationId, OrganizationId, RegistrationCodeId, UserId},
+    organization::Organization,
+    registration_code::{self, RegistrationCode},
+    text::{ApplicationName, OrganizationName, Username},
+    time::Timestamp,
+    user::{Epoch, User, UserKind},
+};
+
+use crate::{
+    ceremony::Ceremonies,
+    ports::{
+        administration_store::{
+            AddApplicationError, AdministrationStore, BootstrapError, Invitation, InviteError,
+            NewOrganization,
+        },
+        code_digester::CodeDigester,
+        store::StoreError,
+    },
+};
+
+/// What bootstrap receives.
+pub struct Bootstrap {
+    /// The new organization's name.
+    pub organization: OrganizationName,
+    /// Its first administrator's e-mail address.
+    pub administrator: Username,
+    /// Its first application's name.
+    pub application: ApplicationName,
+    /// Where that application runs.
+    pub relying_party: RelyingParty,
+}
+
+/// An invited user, and the only time the registration code is seen in clear.
+pub struct Invited {
+    /// The user.
+    pub user: User,
+    /// The code to register with.
+    pub code: CodeText,
+    /// When it expires.
+    pub expires: Timestamp,
+}
+
+/// What bootstrap made.
+pub struct Bootstrapped {
+    /// The first application.
+    pub application: ApplicationId,
+    /// The first administrator; the organization is the user's.
+    pub administrator: Invited,
+}
+
+/// Makes organizations, applications and users.
+pub struct Administration {
+    /// What every ceremony works with.
+    pub ceremonies: Ceremonies,
+    /// Digests registration codes.
+    pub digester: Arc<dyn CodeDigester>,
+    /// Keeps what is made.
+    pub store: Arc<dyn AdministrationStore>,
+}
+
+impl Administration {
+    /// Whether there is no organization at all.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn is_empty(&self) -> Result<bool, StoreError> {
+        self.store.is_empty().await
+    }
+
+    /// Makes an organization with its first application and administrator.
+    ///
+    /// # Errors
+    /// [`BootstrapError`].
+    pub async fn bootstrap(&self, request: Bootstrap) -> Result<Bootstrapped, BootstrapError> {
+        let now = self.ceremonies.now();
+        let organization = Organization {
+            id: OrganizationId::from_random(&self.ceremonies.entropy.draw()),
+            name: request.organization,
+            is_active: true,
+            created: now,
+        };
+        let application = self.application(
+            organization.id.clone(),
+            request.application,
+            request.relying_party,
+        );
+        let id = application.id.clone();
+        let user = self.user(
+            organization.id.clone(),
+            request.administrator,
+            UserKind::CustomerEmployee,
+        );
+        let (administrator, code) = self.invitation(user.clone());
+        let expires = administrator.code.expires;
+        self.store
+            .bootstrap(NewOrganization {
+                organization,
+                application,
+                administrator,
+            })
+            .await?;
+        Ok(Bootstrapped {
+            application: id,
+            administrator: Invited {
+                user,
+                code,
+                expires,
+            },
+        })
+    }
+
+    /// Invites a user, or gives a new code to one who has not registered yet.
+    ///
+    /// # Errors
+    /// [`InviteError`].
+    pub async fn invite(
+        &self,
+        organization: OrganizationId,
+        username: Username,
+        kind: UserKind,
+    ) -> Result<Invited, InviteError> {
+        let (invitation, code) = self.invitation(self.user(organization, username, kind));
+        let expires = invitation.code.expires;
+        let user = self.store.invite(invitation).await?;
+        Ok(Invited {
+            user,
+            code,
+            expires,
+        })
+    }
+
+    /// Activates or deactivates a user; `false` when there is no such user.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn set_user_active(&self, user: &UserId, active: bool) -> Result<bool, StoreError> {
+        self.store.set_user_active(user, active).await
+    }
+
+    /// Adds an application to an organization.
+    ///
+    /// # Errors
+    /// [`AddApplicationError`].
+    pub async fn add_application(
+        &self,
+        organization: OrganizationId,
+        name: ApplicationName,
+        relying_party: RelyingParty,
+    ) -> Result<Application, AddApplicationError> {
+        let application = self.application(organization, name, relying_party);
+        self.store.add_application(application.clone()).await?;
+        Ok(application)
+    }
+
+    /// Activates or deactivates an application; `false` when there is no such application.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn set_application_active(
+        &self,
+        application: &ApplicationId,
+        active: bool,
+    ) -> Result<bool, StoreError> {
+        self.store.set_application_active(application, active).await
+    }
+
+    fn application(
+        &self,
+        organization: OrganizationId,
+        name: ApplicationName,
+        relying_party: RelyingParty,
+    ) -> Application {
+        Application {
+            id: ApplicationId::from_random(&self.ceremonies.entropy.draw()),
+            organization,
+            name,
+            relying_party,
+            is_active: true,
+            created: self.ceremonies.now(),
+        }
+    }
+
+    fn user(&self, organization: OrganizationId, username: Username, kind: UserKind) -> User {
+        User {
+            id: UserId::from_random(&self.ceremonies.entropy.draw()),
+            organization,
+            username,
+            kind,
+            is_active: true,
+            epoch: Epoch::default(),
+            registered: None,
+            created: self.ceremonies.now(),
+        }
+    }
+
+    fn invitation(&self, user: User) -> (Invitation, CodeText) {
+        let text = registration_code::from_random(&self.ceremonies.entropy.draw());
+        let issued = self.ceremonies.now();
+        let code = RegistrationCode {
+            id: RegistrationCodeId::from_random(&self.ceremonies.entropy.draw()),
+            user: user.id.clone(),
+            issued,
+            expires: issued.plus(self.ceremonies.policy.lifetimes.registration_code),
+        };
+        let digest = self.digester.digest(&text);
+        (Invitation { user, code, digest }, text)
+    }
+}

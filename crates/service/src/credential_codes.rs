@@ -1,0 +1,352 @@
+//! Credential codes: a user who has a credential in one place adds another one in a second place.
+
+use std::sync::Arc;
+
+use latchkey_domain::{
+    authority::{Authority, Spendable},
+    challenge::Purpose,
+    credential::{Credential, CredentialKind, MadeBy, Provenance},
+    credential_code::{
+        self, Claim, CodeText, CredentialCode, EnteredCode, ExpirationError, NewCredentialCode,
+        RedeemedCode,
+    },
+    id::CredentialCodeId,
+    session::Session,
+    text::Username,
+    time::Timestamp,
+};
+
+use crate::{
+    ceremony::{Ceremonies, Scope},
+    credentials::SignedRequest,
+    directory::{Caller, Party, PartyError, Snapshot},
+    new_credential::{
+        CreationChallenge, Maker, NewCredential, NewCredentialError, creation_challenge,
+    },
+    ports::{
+        account_store::AccountStore,
+        code_digester::CodeDigester,
+        credential_code_store::{
+            ClaimError, CredentialCodeStore, HeldCode, IssueError, RedeemError,
+        },
+        store::{AuthorityConflict, StoreError},
+    },
+    throttle::{CodeTry, Throttle, Throttled},
+};
+
+/// How often a code is drawn again because one of the same text exists.
+const DRAWS: usize = 3;
+
+/// What issuing a code receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IssueCode {
+    /// When the code should expire.
+    pub expiration: Timestamp,
+    /// Whether to give the long form alone, so that no short twin of it can be guessed.
+    pub long_only: bool,
+}
+
+/// A code that was issued: the only time it is seen in clear.
+pub struct IssuedCode {
+    /// The short form, for people; absent when the long one was asked for alone.
+    pub short: Option<CodeText>,
+    /// The long form, for QR codes and links.
+    pub long: CodeText,
+    /// When it expires.
+    pub expires: Timestamp,
+}
+
+/// Why a code is not issued.
+#[derive(Debug, thiserror::Error)]
+pub enum IssueCodeError {
+    /// The requested expiration is outside its bounds.
+    #[error("expiration {0}")]
+    Expiration(#[from] ExpirationError),
+    /// The user action is void: its user or credential has gone.
+    #[error("the user action is not valid")]
+    InvalidUserAction,
+    /// The user action was used before.
+    #[error("the user action has already been used")]
+    UserActionSpent,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What code/init receives.
+pub struct BeginWithCode {
+    /// What was entered.
+    pub code: EnteredCode,
+    /// The kind of credential that is to be made.
+    pub kind: CredentialKind,
+    /// Whose code it is said to be; when present it must be right.
+    pub username: Option<Username>,
+}
+
+/// Why a code is not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginWithCodeError {
+    /// Too many wrong codes.
+    #[error(transparent)]
+    Throttled(#[from] Throttled),
+    /// No application lists the origin.
+    #[error("the origin is not allowed")]
+    OriginNotAllowed,
+    /// The code is wrong, expired, used, cancelled, or another organization's: nobody can tell which.
+    #[error("the code is not valid")]
+    InvalidCode,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Issues, claims and redeems credential codes.
+pub struct CredentialCodes {
+    /// What every ceremony works with.
+    pub ceremonies: Ceremonies,
+    /// Digests codes.
+    pub digester: Arc<dyn CodeDigester>,
+    /// Reads the owner's credentials.
+    pub accounts: Arc<dyn AccountStore>,
+    /// Keeps codes.
+    pub store: Arc<dyn CredentialCodeStore>,
+    /// Limits guessing.
+    pub throttle: Arc<Throttle>,
+}
+
+impl CredentialCodes {
+    /// Issues a code and cancels every earlier one that is not redeemed.
+    ///
+    /// # Errors
+    /// [`IssueCodeError`].
+    pub async fn issue(
+        &self,
+        request: &SignedRequest,
+        wanted: IssueCode,
+    ) -> Result<IssuedCode, IssueCodeError> {
+        let now = self.ceremonies.now();
+        let expires = credential_code::expiration(wanted.expiration, now)?;
+        let mut draws = 0;
+        loop {
+            let issued = self.draw(wanted.long_only, expires);
+            let id = CredentialCodeId::from_random(&self.ceremonies.entropy.draw());
+            let new = NewCredentialCode {
+                code: CredentialCode::issue(id, &request.session, now, expires),
+                short: issued
+                    .short
+                    .as_ref()
+                    .map(|short| self.digester.digest(short)),
+                long: self.digester.digest(&issued.long),
+            };
+            draws += 1;
+            match self.store.issue(request.authority(), new).await {
+                Ok(()) => return Ok(issued),
+                Err(IssueError::Taken) if draws < DRAWS => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Claims a code and gives a challenge for a new credential of its owner. A code that is refused
+    /// costs exactly one statement, whatever the reason.
+    ///
+    /// # Errors
+    /// [`BeginWithCodeError`].
+    pub async fn begin(
+        &self,
+        caller: &Caller,
+        request: &BeginWithCode,
+    ) -> Result<CreationChallenge, BeginWithCodeError> {
+        let snapshot = self.ceremonies.snapshot().await?;
+        snapshot.admit(caller)?;
+        let reservation = self.throttle.reserve_code(&CodeTry {
+            address: caller.address,
+            form: request.code.form,
+            username: request.username.as_ref(),
+        })?;
+        let digest = self.digester.digest(&request.code.text);
+        let held = self.store.find(&digest).await?;
+        let challenge = self.claim(caller, request, &snapshot, held).await?;
+        self.throttle.give_back(reservation);
+        Ok(challenge)
+    }
+
+    async fn claim(
+        &self,
+        caller: &Caller,
+        request: &BeginWithCode,
+        snapshot: &Snapshot,
+        held: Option<HeldCode>,
+    ) -> Result<CreationChallenge, BeginWithCodeError> {
+        let HeldCode { code, user } = held
+            .filter(|held| held.user.is_active && held.user.epoch == held.code.epoch)
+            .filter(|held| is_named(request.username.as_ref(), &held.user.username))
+            .ok_or(BeginWithCodeError::InvalidCode)?;
+        let party: Party = snapshot.party(caller, &code.organization)?;
+        let now = self.ceremonies.now();
+        let purpose = Purpose::CredentialWithCode {
+            user: user.id.clone(),
+            epoch: code.epoch,
+            code: code.id.clone(),
+            issuer: code.issuer.clone(),
+            kind: request.kind,
+        };
+        let scope = Scope {
+            organization: code.organization.clone(),
+            application: party.bound(),
+            lifetime: self.ceremonies.policy.lifetimes.challenge,
+        };
+        let challenge = self.ceremonies.challenge(scope, purpose, now);
+        let claimed = code
+            .claim(Claim {
+                date: now,
+                origin: caller.known_origin(),
+                address: caller.address,
+                challenge: challenge.id.clone(),
+                expires: challenge.expires,
+            })
+            .map_err(|_not_claimable| BeginWithCodeError::InvalidCode)?;
+        let account = self
+            .accounts
+            .find(&user.id)
+            .await?
+            .ok_or(BeginWithCodeError::InvalidCode)?;
+        self.store.claim(claimed).await?;
+        let begun = self.ceremonies.begin(challenge, party.application, now);
+        Ok(creation_challenge(
+            begun,
+            request.kind,
+            user,
+            &account.credentials,
+        ))
+    }
+
+    /// Redeems the code that the challenge claimed and makes the credential. The caller is not signed
+    /// in: the code, the challenge and the proof are the whole authority.
+    ///
+    /// # Errors
+    /// [`NewCredentialError`].
+    pub async fn verify(
+        &self,
+        caller: &Caller,
+        identifier: &str,
+        new: NewCredential,
+    ) -> Result<Credential, NewCredentialError> {
+        let challenge = self
+            .ceremonies
+            .read(identifier)
+            .map_err(|_invalid| NewCredentialError::InvalidChallenge)?;
+        let Purpose::CredentialWithCode {
+            user,
+            code,
+            issuer,
+            kind,
+            ..
+        } = &challenge.purpose
+        else {
+            return Err(NewCredentialError::InvalidChallenge);
+        };
+        if *kind != new.proof.offered.kind() {
+            return Err(NewCredentialError::InvalidChallenge);
+        }
+        let maker = Maker {
+            organization: challenge.organization.clone(),
+            user: user.clone(),
+            provenance: Provenance {
+                made_by: MadeBy::Code {
+                    code: code.clone(),
+                    credential: issuer.clone(),
+                },
+                origin: caller.known_origin(),
+                address: caller.address,
+            },
+            now: self.ceremonies.now(),
+        };
+        let expected = self.ceremonies.expected(&challenge).await?;
+        let credential = self
+            .ceremonies
+            .make(&maker, "credentialInfo", &expected, new)?;
+        let redeemed = RedeemedCode::with(&challenge)
+            .map_err(|_other_purpose| NewCredentialError::InvalidChallenge)?;
+        let authority = Authority::of_challenge(&challenge)
+            .map_err(|_no_user| NewCredentialError::InvalidChallenge)?
+            .within(credential.material.application().cloned());
+        match self
+            .store
+            .redeem(authority, redeemed, credential.clone())
+            .await
+        {
+            Ok(()) => Ok(credential),
+            Err(RedeemError::Lost) => Err(NewCredentialError::InvalidChallenge),
+            Err(RedeemError::Create(error)) => Err(error.into()),
+        }
+    }
+
+    /// The newest code of the user, and the present moment to see its status at.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn newest(
+        &self,
+        session: &Session,
+    ) -> Result<Option<(CredentialCode, Timestamp)>, StoreError> {
+        let code = self.store.newest(&session.user).await?;
+        Ok(code.map(|code| (code, self.ceremonies.now())))
+    }
+
+    /// Cancels every code of the user that is not redeemed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn cancel(&self, session: &Session) -> Result<(), StoreError> {
+        self.store.cancel_all(&session.user).await
+    }
+
+    fn draw(&self, long_only: bool, expires: Timestamp) -> IssuedCode {
+        let draw = || self.ceremonies.entropy.draw();
+        IssuedCode {
+            short: (!long_only).then(|| credential_code::short_from_random(&draw())),
+            long: credential_code::long_from_random(&draw()),
+            expires,
+        }
+    }
+}
+
+/// A username that is given must be the owner's.
+fn is_named(given: Option<&Username>, owner: &Username) -> bool {
+    given.is_none_or(|given| given.key() == owner.key())
+}
+
+impl From<PartyError> for BeginWithCodeError {
+    fn from(error: PartyError) -> Self {
+        match error {
+            PartyError::OriginNotAllowed => Self::OriginNotAllowed,
+            PartyError::ForeignOrigin | PartyError::NoApplication => Self::InvalidCode,
+        }
+    }
+}
+
+impl From<ClaimError> for BeginWithCodeError {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::Lost => Self::InvalidCode,
+            ClaimError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<IssueError> for IssueCodeError {
+    fn from(error: IssueError) -> Self {
+        match error {
+            IssueError::Authority(AuthorityConflict::Spent(Spendable::UserAction)) => {
+                Self::UserActionSpent
+            }
+            IssueError::Authority(
+                AuthorityConflict::Void
+                | AuthorityConflict::Spent(Spendable::Challenge | Spendable::Session),
+            ) => Self::InvalidUserAction,
+            taken @ IssueError::Taken => Self::Store(StoreError::new(taken)),
+            IssueError::Store(error) => Self::Store(error),
+        }
+    }
+}

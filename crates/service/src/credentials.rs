@@ -1,0 +1,261 @@
+//! Credentials: a signed-in user lists, adds, deactivates and deletes them.
+
+use std::sync::Arc;
+
+use latchkey_domain::{
+    authority::{Authority, Spend, Spendable},
+    challenge::Purpose,
+    credential::{Credential, CredentialKind, MadeBy, Provenance},
+    id::CredentialUuid,
+    session::Session,
+    user_action::SignedUserAction,
+};
+
+use crate::{
+    ceremony::{Ceremonies, Scope},
+    directory::{Caller, PartyError},
+    new_credential::{
+        CreationChallenge, Maker, NewCredential, NewCredentialError, creation_challenge,
+    },
+    ports::{
+        account_store::AccountStore,
+        credential_store::{ChangeError, CredentialStore},
+        store::{AuthorityConflict, StoreError},
+    },
+};
+
+/// A request that the user signed: what every change here needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedRequest {
+    /// Who is signed in.
+    pub session: Session,
+    /// What was signed; it permits this request.
+    pub action: SignedUserAction,
+}
+
+impl SignedRequest {
+    pub(crate) fn authority(&self) -> Authority {
+        Authority::of_user_action(&self.session, &self.action)
+    }
+}
+
+/// Why a challenge for a new credential is not given.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginCredentialError {
+    /// The origin is not one of the user's organization.
+    #[error("the origin is not allowed")]
+    OriginNotAllowed,
+    /// The organization has no active application.
+    #[error("the organization has no active application")]
+    NoApplication,
+    /// The user has gone since the request began.
+    #[error("not signed in")]
+    NotSignedIn,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a credential is not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeCredentialError {
+    /// The user action is void: its user or credential has gone.
+    #[error("the user action is not valid")]
+    InvalidUserAction,
+    /// The user action was used before.
+    #[error("the user action has already been used")]
+    UserActionSpent,
+    /// The user has no such credential.
+    #[error("there is no such credential")]
+    NotFound,
+    /// It is the last one the user can sign in with.
+    #[error("the last usable credential cannot be removed")]
+    LastUsable,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Manages a user's own credentials.
+pub struct Credentials {
+    /// What every ceremony works with.
+    pub ceremonies: Ceremonies,
+    /// Reads accounts.
+    pub accounts: Arc<dyn AccountStore>,
+    /// Changes credentials.
+    pub store: Arc<dyn CredentialStore>,
+}
+
+impl Credentials {
+    /// Every credential of the user, active or not, of every kind, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn list(&self, session: &Session) -> Result<Vec<Credential>, StoreError> {
+        let account = self.accounts.find(&session.user).await?;
+        Ok(account
+            .map(|account| account.credentials)
+            .unwrap_or_default())
+    }
+
+    /// Gives a challenge for a new credential. Nothing is written.
+    ///
+    /// # Errors
+    /// [`BeginCredentialError`].
+    pub async fn begin(
+        &self,
+        caller: &Caller,
+        session: &Session,
+        kind: CredentialKind,
+    ) -> Result<CreationChallenge, BeginCredentialError> {
+        let party = self
+            .ceremonies
+            .snapshot()
+            .await?
+            .party(caller, &session.organization)?;
+        let account = self
+            .accounts
+            .find(&session.user)
+            .await?
+            .ok_or(BeginCredentialError::NotSignedIn)?;
+        let now = self.ceremonies.now();
+        let purpose = Purpose::Credential {
+            user: session.user.clone(),
+            epoch: session.epoch,
+            session: session.id.clone(),
+            session_credential: session.credential.clone(),
+            kind,
+        };
+        let scope = Scope {
+            organization: session.organization.clone(),
+            application: party.bound(),
+            lifetime: self.ceremonies.policy.lifetimes.challenge,
+        };
+        let challenge = self.ceremonies.challenge(scope, purpose, now);
+        let begun = self.ceremonies.begin(challenge, party.application, now);
+        Ok(creation_challenge(
+            begun,
+            kind,
+            account.user,
+            &account.credentials,
+        ))
+    }
+
+    /// Makes a credential, using up the challenge and the user action.
+    ///
+    /// # Errors
+    /// [`NewCredentialError`].
+    pub async fn create(
+        &self,
+        caller: &Caller,
+        request: &SignedRequest,
+        identifier: &str,
+        new: NewCredential,
+    ) -> Result<Credential, NewCredentialError> {
+        let challenge = self
+            .ceremonies
+            .read(identifier)
+            .map_err(|_invalid| NewCredentialError::InvalidChallenge)?;
+        let Purpose::Credential {
+            user,
+            session,
+            kind,
+            ..
+        } = &challenge.purpose
+        else {
+            return Err(NewCredentialError::InvalidChallenge);
+        };
+        let is_own = *user == request.session.user && *session == request.session.id;
+        if !is_own || *kind != new.proof.offered.kind() {
+            return Err(NewCredentialError::InvalidChallenge);
+        }
+        let maker = Maker {
+            organization: challenge.organization.clone(),
+            user: user.clone(),
+            provenance: Provenance {
+                made_by: MadeBy::Credential {
+                    session: session.clone(),
+                    credential: signer(request),
+                },
+                origin: caller.known_origin(),
+                address: caller.address,
+            },
+            now: self.ceremonies.now(),
+        };
+        let expected = self.ceremonies.expected(&challenge).await?;
+        let credential = self
+            .ceremonies
+            .make(&maker, "credentialInfo", &expected, new)?;
+        let authority = request
+            .authority()
+            .within(challenge.application.clone())
+            .within(credential.material.application().cloned())
+            .spending(Spend::challenge(&challenge));
+        self.store.create(authority, credential.clone()).await?;
+        Ok(credential)
+    }
+
+    /// Activates or deactivates a credential; asking for the state it is in changes nothing.
+    ///
+    /// # Errors
+    /// [`ChangeCredentialError`].
+    pub async fn set_active(
+        &self,
+        request: &SignedRequest,
+        credential: &CredentialUuid,
+        active: bool,
+    ) -> Result<(), ChangeCredentialError> {
+        Ok(self
+            .store
+            .set_active(request.authority(), credential, active)
+            .await?)
+    }
+
+    /// Deletes a credential.
+    ///
+    /// # Errors
+    /// [`ChangeCredentialError`].
+    pub async fn delete(
+        &self,
+        request: &SignedRequest,
+        credential: &CredentialUuid,
+    ) -> Result<(), ChangeCredentialError> {
+        Ok(self.store.delete(request.authority(), credential).await?)
+    }
+}
+
+/// The credential that signed the request.
+fn signer(request: &SignedRequest) -> CredentialUuid {
+    request
+        .action
+        .signers
+        .first()
+        .unwrap_or(&request.session.credential)
+        .clone()
+}
+
+impl From<PartyError> for BeginCredentialError {
+    fn from(error: PartyError) -> Self {
+        match error {
+            PartyError::OriginNotAllowed | PartyError::ForeignOrigin => Self::OriginNotAllowed,
+            PartyError::NoApplication => Self::NoApplication,
+        }
+    }
+}
+
+impl From<ChangeError> for ChangeCredentialError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Authority(AuthorityConflict::Spent(Spendable::UserAction)) => {
+                Self::UserActionSpent
+            }
+            ChangeError::Authority(
+                AuthorityConflict::Void
+                | AuthorityConflict::Spent(Spendable::Challenge | Spendable::Session),
+            ) => Self::InvalidUserAction,
+            ChangeError::NotFound => Self::NotFound,
+            ChangeError::LastUsable => Self::LastUsable,
+            ChangeError::Store(error) => Self::Store(error),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Sessions: whether somebody is signed in, and signing out.
+
+use std::sync::Arc;
+
+use latchkey_domain::{
+    authority::{Authority, Spend},
+    session::Session,
+};
+
+use crate::ports::{
+    clock::Clock,
+    session_store::{EndSessionError, SessionStore},
+    store::{AuthorityConflict, StoreError},
+    tokens::Tokens,
+};
+
+/// Why a bearer token is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// It is not a session token, or the session does not hold any more.
+    #[error("not signed in")]
+    NotSignedIn,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Checks and ends sessions.
+pub struct Sessions {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Reads session tokens.
+    pub tokens: Arc<dyn Tokens>,
+    /// Knows whether they still hold.
+    pub store: Arc<dyn SessionStore>,
+}
+
+impl Sessions {
+    /// The session of a bearer token, if it still holds: one statement.
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub async fn check(&self, token: &str) -> Result<Session, SessionError> {
+        let session = self
+            .tokens
+            .read_session(token, self.clock.now())
+            .map_err(|_invalid| SessionError::NotSignedIn)?;
+        if self.store.is_live(&session).await? {
+            Ok(session)
+        } else {
+            Err(SessionError::NotSignedIn)
+        }
+    }
+
+    /// Ends this session.
+    ///
+    /// # Errors
+    /// [`StoreError`]. That it has ended meanwhile is what was wanted.
+    pub async fn end(&self, session: &Session) -> Result<(), StoreError> {
+        let authority = Authority::of_session(session).spending(Spend::session(session));
+        settled(self.store.end(authority).await)
+    }
+
+    /// Ends every session, code and user action of the user.
+    ///
+    /// # Errors
+    /// [`StoreError`]. That they have ended meanwhile is what was wanted.
+    pub async fn end_all(&self, session: &Session) -> Result<(), StoreError> {
+        settled(self.store.end_all(Authority::of_session(session)).await)
+    }
+}
+
+fn settled(outcome: Result<(), EndSessionError>) -> Result<(), StoreError> {
+    match outcome {
+        Ok(())
+        | Err(EndSessionError::Authority(AuthorityConflict::Void | AuthorityConflict::Spent(_))) => {
+            Ok(())
+        }
+        Err(EndSessionError::Store(error)) => Err(error),
+    }
+}

@@ -1,0 +1,223 @@
+//! User actions: a signed-in user signs exactly one request.
+
+use std::sync::Arc;
+
+use latchkey_domain::{
+    authority::Authority,
+    challenge::{ActionNonce, Challenge, Purpose},
+    id::UserActionId,
+    session::Session,
+    user_action::{SignedUserAction, UserAction},
+};
+
+use crate::{
+    ceremony::{Ceremonies, Scope},
+    directory::{Caller, PartyError},
+    factors::{
+        AllowedCredentials, FactorAnswer, FactorChallenge, FactorError, Factors, VerifiedFactors,
+        of_application,
+    },
+    ports::{
+        sign_in_store::{Evidence, SignInStore},
+        store::StoreError,
+    },
+};
+
+/// Why signing an action does not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginUserActionError {
+    /// The origin is not one of the user's organization.
+    #[error("the origin is not allowed")]
+    OriginNotAllowed,
+    /// The organization has no active application.
+    #[error("the organization has no active application")]
+    NoApplication,
+    /// The user has lost every credential since signing in.
+    #[error("the user does not have a usable credential")]
+    NoUsableCredential,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A user action token that does not permit this request: missing, void, of somebody else or for
+/// another request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the user action is missing or does not permit this request")]
+pub struct NotPermitted;
+
+/// Lets users sign actions, and checks what they signed.
+pub struct UserActions {
+    /// Verifies factors.
+    pub factors: Factors,
+    /// Records uses of credentials.
+    pub store: Arc<dyn SignInStore>,
+}
+
+impl UserActions {
+    /// Gives a challenge that commits to the action. Nothing is written.
+    ///
+    /// # Errors
+    /// [`BeginUserActionError`].
+    pub async fn begin(
+        &self,
+        caller: &Caller,
+        session: &Session,
+        action: UserAction,
+    ) -> Result<FactorChallenge, BeginUserActionError> {
+        let ceremonies = self.ceremonies();
+        let party = ceremonies
+            .snapshot()
+            .await?
+            .party(caller, &session.organization)?;
+        let account = self
+            .factors
+            .accounts
+            .find(&session.user)
+            .await?
+            .ok_or(BeginUserActionError::NoUsableCredential)?;
+        let application = of_application(party.is_bound, &party.application);
+        let allowed = AllowedCredentials::among(&account.credentials, application)
+            .with_private_keys(&account.credentials);
+        let now = ceremonies.now();
+        let purpose = Purpose::UserAction {
+            user: session.user.clone(),
+            epoch: session.epoch,
+            session_credential: session.credential.clone(),
+            action,
+            nonce: ActionNonce::from_random(&ceremonies.entropy.draw()),
+        };
+        let scope = Scope {
+            organization: session.organization.clone(),
+            application: party.bound(),
+            lifetime: ceremonies.policy.lifetimes.challenge,
+        };
+        let challenge = ceremonies.challenge(scope, purpose, now);
+        Ok(FactorChallenge {
+            begun: ceremonies.begin(challenge, party.application, now),
+            allowed,
+        })
+    }
+
+    /// Verifies the answer, keeps it as evidence and gives a user action token.
+    ///
+    /// # Errors
+    /// [`FactorError`].
+    pub async fn complete(
+        &self,
+        session: &Session,
+        answer: &FactorAnswer,
+    ) -> Result<String, FactorError> {
+        let challenge = self
+            .ceremonies()
+            .read(&answer.identifier)
+            .map_err(|_invalid| FactorError::InvalidChallenge)?;
+        let Purpose::UserAction {
+            user,
+            action,
+            nonce,
+            ..
+        } = &challenge.purpose
+        else {
+            return Err(FactorError::InvalidChallenge);
+        };
+        if *user != session.user {
+            return Err(FactorError::InvalidChallenge);
+        }
+        let verified = self.factors.verify(&challenge, Some(user), answer).await?;
+        let signed = self.signed(session, &verified, action.clone());
+        let evidence = Evidence {
+            id: signed.id.clone(),
+            action: action.clone(),
+            nonce: nonce.clone(),
+            proof: answer.first.clone(),
+            date: verified.first.date,
+        };
+        self.record(&challenge, &verified, evidence).await?;
+        Ok(self
+            .ceremonies()
+            .tokens
+            .sign_user_action(&signed, self.ceremonies().now()))
+    }
+
+    /// The signed action of a token, if it permits this user to make this request. Using it up is part
+    /// of the request's effect.
+    ///
+    /// # Errors
+    /// [`NotPermitted`].
+    pub fn check(
+        &self,
+        session: &Session,
+        token: &str,
+        request: &UserAction,
+    ) -> Result<SignedUserAction, NotPermitted> {
+        let ceremonies = self.ceremonies();
+        let signed = ceremonies
+            .tokens
+            .read_user_action(token, ceremonies.now())
+            .map_err(|_invalid| NotPermitted)?;
+        let is_own = signed.organization == session.organization
+            && signed.user == session.user
+            && signed.epoch == session.epoch;
+        if is_own && signed.action.permits(request) {
+            Ok(signed)
+        } else {
+            Err(NotPermitted)
+        }
+    }
+
+    fn signed(
+        &self,
+        session: &Session,
+        verified: &VerifiedFactors,
+        action: UserAction,
+    ) -> SignedUserAction {
+        let ceremonies = self.ceremonies();
+        SignedUserAction {
+            id: UserActionId::from_random(&ceremonies.entropy.draw()),
+            organization: session.organization.clone(),
+            user: session.user.clone(),
+            epoch: session.epoch,
+            signers: verified
+                .uses()
+                .into_iter()
+                .map(|used| used.credential)
+                .collect(),
+            action,
+            expires: ceremonies
+                .now()
+                .plus(ceremonies.policy.lifetimes.user_action),
+        }
+    }
+
+    async fn record(
+        &self,
+        challenge: &Challenge,
+        verified: &VerifiedFactors,
+        evidence: Evidence,
+    ) -> Result<(), FactorError> {
+        let uses = verified.uses();
+        let authority =
+            Authority::of_challenge(challenge).map_err(|_no_user| FactorError::InvalidChallenge)?;
+        let authority = uses.iter().fold(authority, |authority, used| {
+            authority.signed_by(used.credential.clone())
+        });
+        self.store
+            .sign_action(authority, uses, evidence)
+            .await
+            .map_err(FactorError::from)
+    }
+
+    const fn ceremonies(&self) -> &Ceremonies {
+        &self.factors.ceremonies
+    }
+}
+
+impl From<PartyError> for BeginUserActionError {
+    fn from(error: PartyError) -> Self {
+        match error {
+            PartyError::OriginNotAllowed | PartyError::ForeignOrigin => Self::OriginNotAllowed,
+            PartyError::NoApplication => Self::NoApplication,
+        }
+    }
+}
