@@ -1,0 +1,239 @@
+//! Reads values one by one and collects every fault on the way.
+
+use std::{collections::BTreeSet, fmt::Display, ops::RangeInclusive};
+
+use ::config::{Config, Map, Value, ValueKind};
+
+use super::Fault;
+
+/// What a reader answers for a value that is not as it must be.
+pub(super) type Problem = String;
+
+/// The whole configuration, as far as it was not read yet.
+pub(super) struct Reader {
+    sections: Map<String, Value>,
+    faults: Vec<Fault>,
+    known: BTreeSet<String>,
+}
+
+/// One section of the configuration. What is left when it is finished is unknown.
+pub(super) struct Section<'reader> {
+    name: &'static str,
+    values: Map<String, Value>,
+    keys: Vec<&'static str>,
+    reader: &'reader mut Reader,
+}
+
+impl Reader {
+    pub(super) fn new(config: Config) -> Self {
+        Self {
+            sections: config.cache.into_table().unwrap_or_default(),
+            faults: Vec::new(),
+            known: BTreeSet::new(),
+        }
+    }
+
+    /// Begins a section; it is empty when it is not configured.
+    pub(super) fn section(&mut self, name: &'static str) -> Section<'_> {
+        let values = match self.sections.remove(name).map(|value| value.kind) {
+            None | Some(ValueKind::Nil) => Map::new(),
+            Some(ValueKind::Table(values)) => values,
+            Some(_) => {
+                self.faults.push(Fault {
+                    key: name.to_owned(),
+                    problem: format!("must be a section: write [{name}] and its keys below"),
+                });
+                Map::new()
+            }
+        };
+        Section {
+            name,
+            values,
+            keys: Vec::new(),
+            reader: self,
+        }
+    }
+
+    /// Every fault; sections that nobody read are faults too.
+    pub(super) fn finish(mut self) -> Vec<Fault> {
+        let sections: BTreeSet<&str> = self
+            .known
+            .iter()
+            .filter_map(|key| key.split_once('.').map(|(section, _)| section))
+            .collect();
+        let sections = sections.into_iter().collect::<Vec<_>>().join(", ");
+        let mut unknown: Vec<_> = self.sections.keys().cloned().collect();
+        unknown.sort();
+        self.faults.extend(unknown.into_iter().map(|key| Fault {
+            key,
+            problem: format!("is not a section; the sections are {sections}"),
+        }));
+        self.faults
+    }
+
+    /// Every key that was asked for, with its section.
+    #[cfg(test)]
+    pub(super) fn known(&self) -> BTreeSet<String> {
+        self.known.clone()
+    }
+}
+
+impl Section<'_> {
+    /// A text that `parse` accepts; `default` when the key is absent.
+    pub(super) fn text<T>(
+        &mut self,
+        key: &'static str,
+        default: T,
+        parse: impl FnOnce(&str) -> Result<T, Problem>,
+    ) -> T {
+        let Some(value) = self.take(key) else {
+            return default;
+        };
+        let parsed = scalar(&value)
+            .ok_or_else(|| "must be one text".to_owned())
+            .and_then(|text| parse(&text));
+        self.accept(key, &value, parsed).unwrap_or(default)
+    }
+
+    /// Like [`Self::text`], for keys that have no default.
+    pub(super) fn optional_text<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, Problem>,
+    ) -> Option<T> {
+        self.text(key, None, |text| parse(text).map(Some))
+    }
+
+    /// Texts that `parse` accepts each, as a list or as one text with commas; none when absent.
+    pub(super) fn texts<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, Problem>,
+    ) -> Vec<T> {
+        let Some(value) = self.take(key) else {
+            return Vec::new();
+        };
+        let texts = if let ValueKind::Array(values) = &value.kind {
+            values.iter().map(scalar).collect()
+        } else {
+            scalar(&value).map(|text| {
+                text.split(',')
+                    .map(|part| part.trim().to_owned())
+                    .filter(|part| !part.is_empty())
+                    .collect::<Vec<_>>()
+            })
+        };
+        let texts = texts.ok_or_else(|| "must be a list of texts".to_owned());
+        let parsed = texts.and_then(|texts| texts.iter().map(|text| parse(text)).collect());
+        self.accept(key, &value, parsed).unwrap_or_default()
+    }
+
+    /// A whole number within `range`; `default` when the key is absent.
+    pub(super) fn number(
+        &mut self,
+        key: &'static str,
+        default: u32,
+        range: RangeInclusive<u32>,
+    ) -> u32 {
+        let Some(value) = self.take(key) else {
+            return default;
+        };
+        let number = scalar(&value).and_then(|text| text.trim().parse().ok());
+        let parsed = number
+            .filter(|number| range.contains(number))
+            .ok_or_else(|| {
+                format!(
+                    "must be a whole number from {} to {}, not {}",
+                    range.start(),
+                    range.end(),
+                    shown(&value)
+                )
+            });
+        self.accept(key, &value, parsed).unwrap_or(default)
+    }
+
+    /// `true` or `false`; `None` when the key is absent.
+    pub(super) fn boolean(&mut self, key: &'static str) -> Option<bool> {
+        let value = self.take(key)?;
+        let parsed = scalar(&value)
+            .and_then(|text| text.trim().to_ascii_lowercase().parse().ok())
+            .ok_or_else(|| format!("must be true or false, not {}", shown(&value)));
+        self.accept(key, &value, parsed)
+    }
+
+    /// Ends the section: keys that nobody read are faults.
+    pub(super) fn finish(self) {
+        let mut unknown: Vec<_> = self.values.iter().collect();
+        unknown.sort_by_key(|(key, _)| key.as_str());
+        for (key, value) in unknown {
+            let key = format!("{}.{key}", self.name);
+            self.reader.faults.push(Fault {
+                problem: format!(
+                    "is not a key; the keys of [{}] are {} ({})",
+                    self.name,
+                    self.keys.join(", "),
+                    source(&key, value)
+                ),
+                key,
+            });
+        }
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<Value> {
+        self.keys.push(key);
+        self.reader.known.insert(format!("{}.{key}", self.name));
+        self.values.remove(key)
+    }
+
+    /// The parsed value; a problem becomes a fault that says where the value comes from.
+    fn accept<T>(&mut self, key: &str, value: &Value, parsed: Result<T, Problem>) -> Option<T> {
+        let key = format!("{}.{key}", self.name);
+        match parsed {
+            Ok(parsed) => Some(parsed),
+            Err(problem) => {
+                self.reader.faults.push(Fault {
+                    problem: format!("{problem} ({})", source(&key, value)),
+                    key,
+                });
+                None
+            }
+        }
+    }
+}
+
+/// Where a value was set.
+fn source(key: &str, value: &Value) -> String {
+    match value.origin() {
+        Some("the environment") | None => {
+            format!("set by LATCHKEY__{}", key.to_uppercase().replace('.', "__"))
+        }
+        Some(file) => format!("set in {file}"),
+    }
+}
+
+/// A single value as text; the environment has nothing but text, so numbers and texts are alike.
+fn scalar(value: &Value) -> Option<String> {
+    match &value.kind {
+        ValueKind::Table(_) | ValueKind::Array(_) | ValueKind::Nil => None,
+        ValueKind::String(text) => Some(text.clone()),
+        ValueKind::Boolean(_)
+        | ValueKind::I64(_)
+        | ValueKind::I128(_)
+        | ValueKind::U64(_)
+        | ValueKind::U128(_)
+        | ValueKind::Float(_) => Some(value.to_string()),
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match (&value.kind, scalar(value)) {
+        (ValueKind::String(text), _) => format!("{text:?}"),
+        (_, Some(text)) => text,
+        (_, None) => "a list or section".to_owned(),
+    }
+}
+
+/// The problem of a text that is not what it must be.
+pub(super) fn must_be(expected: impl Display, text: &str) -> Problem {
+    format!("must be {expected}, not {text:?}")
+}
