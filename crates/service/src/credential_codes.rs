@@ -350,3 +350,6 @@ impl From<IssueError> for IssueCodeError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

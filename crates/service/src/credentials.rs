@@ -259,3 +259,6 @@ impl From<ChangeError> for ChangeCredentialError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -215,64 +215,14 @@ impl Directory {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use std::{
-        net::Ipv4Addr,
-        sync::atomic::{AtomicI64, Ordering},
-    };
-
-    use latchkey_domain::{
-        application::{RelyingParty, RpId},
-        text::ApplicationName,
-    };
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
 
     use super::*;
-    use crate::ports::{
-        clock::MockClock,
-        directory_store::{DirectoryEntries, MockDirectoryStore},
+    use crate::{
+        ports::{clock::MockClock, directory_store::MockDirectoryStore},
+        testing::{application, caller, entries, organization},
     };
-
-    pub(crate) fn organization(number: u8) -> OrganizationId {
-        OrganizationId::from_random(&[number; 32])
-    }
-
-    /// An application `https://<name>.example` of that organization.
-    pub(crate) fn application(name: &str, owner: u8) -> Application {
-        let host = format!("{name}.example");
-        let number = name.bytes().fold(owner, u8::wrapping_add);
-        Application {
-            id: ApplicationId::from_random(&[number; 32]),
-            organization: organization(owner),
-            name: ApplicationName::new(name).unwrap(),
-            relying_party: RelyingParty::new(
-                RpId::new(host.clone()).unwrap(),
-                vec![Origin::new(format!("https://{host}")).unwrap()],
-            )
-            .unwrap(),
-            is_active: true,
-            created: Timestamp::from_unix_milliseconds(0),
-        }
-    }
-
-    pub(crate) fn caller(origin: Option<&str>) -> Caller {
-        Caller {
-            origin: origin.map(str::to_owned),
-            application: None,
-            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        }
-    }
-
-    /// Two organizations: the first with applications one and two, the second with other.
-    pub(crate) fn entries() -> DirectoryEntries {
-        DirectoryEntries {
-            organizations: vec![organization(1), organization(2)],
-            applications: vec![
-                application("one", 1),
-                application("two", 1),
-                application("other", 2),
-            ],
-        }
-    }
 
     fn snapshot() -> Snapshot {
         let entries = entries();

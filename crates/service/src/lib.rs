@@ -36,3 +36,6 @@ pub mod credential_codes;
 pub mod administration;
 
 pub mod housekeeping;
+
+#[cfg(test)]
+mod testing;

@@ -190,3 +190,6 @@ impl From<UseError> for FactorError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -311,3 +311,6 @@ impl From<PartyError> for BeginRegistrationError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,3 +79,6 @@ fn settled(outcome: Result<(), EndSessionError>) -> Result<(), StoreError> {
         Err(EndSessionError::Store(error)) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

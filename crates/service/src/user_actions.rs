@@ -221,3 +221,6 @@ impl From<PartyError> for BeginUserActionError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

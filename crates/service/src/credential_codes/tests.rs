@@ -1,0 +1,473 @@
+use latchkey_domain::{
+    application::Origin,
+    credential::Material,
+    credential_code::{CodeDigest, CodeState},
+    id::{ChallengeId, RegistrationCodeId, TokenId},
+    user::User,
+};
+
+use super::*;
+use crate::{
+    ports::{
+        account_store::MockAccountStore,
+        code_digester::MockCodeDigester,
+        credential_code_store::MockCredentialCodeStore,
+        credential_store::CreateError,
+        proof_verifier::{MockProofVerifier, Offered, ProofError},
+    },
+    testing::{
+        NOW, account, action, application, caller, ceremonies, challenge, key, new_credential,
+        passkey, session, signed_request, throttle, user, uuid,
+    },
+};
+
+fn codes(
+    store: MockCredentialCodeStore,
+    accounts: MockAccountStore,
+    verifier: MockProofVerifier,
+) -> CredentialCodes {
+    let mut digester = MockCodeDigester::new();
+    digester
+        .expect_digest()
+        .return_const(CodeDigest::new([5; 32]));
+    CredentialCodes {
+        ceremonies: ceremonies(verifier),
+        digester: Arc::new(digester),
+        accounts: Arc::new(accounts),
+        store: Arc::new(store),
+        throttle: throttle(),
+    }
+}
+
+/// Codes that are kept by `store`, of users with one passkey of application one.
+fn codes_kept_by(store: MockCredentialCodeStore) -> CredentialCodes {
+    let mut accounts = MockAccountStore::new();
+    accounts.expect_find().returning(|_| {
+        Ok(Some(account(
+            3,
+            vec![passkey(&application("one", 1)), key()],
+        )))
+    });
+    codes(store, accounts, MockProofVerifier::new())
+}
+
+fn seconds(seconds: u64) -> Timestamp {
+    NOW.plus(std::time::Duration::from_secs(seconds))
+}
+
+fn wanted(long_only: bool) -> IssueCode {
+    IssueCode {
+        expiration: seconds(60),
+        long_only,
+    }
+}
+
+fn held(state: CodeState) -> HeldCode {
+    let user = user(3);
+    let id = CredentialCodeId::from_random(&[4; 32]);
+    let mut code = CredentialCode::issue(id, &session(&user), NOW, seconds(60));
+    code.state = state;
+    HeldCode { code, user }
+}
+
+fn claim() -> Claim {
+    Claim {
+        date: NOW,
+        origin: None,
+        address: caller(None).address,
+        challenge: ChallengeId::from_random(&[1; 32]),
+        expires: seconds(300),
+    }
+}
+
+/// A store that finds this code, or none; every further call would fail the test.
+fn finding(held: Option<HeldCode>) -> MockCredentialCodeStore {
+    let mut store = MockCredentialCodeStore::new();
+    store
+        .expect_find()
+        .times(1)
+        .returning(move |_| Ok(held.clone()));
+    store
+}
+
+fn entered() -> BeginWithCode {
+    BeginWithCode {
+        code: EnteredCode::parse("ABC-DEF-GHJ"),
+        kind: CredentialKind::Fido2,
+        username: None,
+    }
+}
+
+const ONE: Option<&str> = Some("https://one.example");
+
+#[tokio::test]
+async fn an_issued_code_has_both_forms_or_the_long_one_alone() {
+    let mut store = MockCredentialCodeStore::new();
+    store
+        .expect_issue()
+        .times(2)
+        .withf(|authority, new| authority.spends().len() == 1 && new.code.user == *authority.user())
+        .returning(|_, _| Ok(()));
+    let codes = codes_kept_by(store);
+    let request = signed_request(&user(3));
+    let both = codes.issue(&request, wanted(false)).await.unwrap();
+    assert!(both.short.is_some());
+    assert!(both.long.reveal().starts_with("cc_"));
+    assert_eq!(both.expires, seconds(60));
+    let long = codes.issue(&request, wanted(true)).await.unwrap();
+    assert!(long.short.is_none());
+}
+
+#[tokio::test]
+async fn issue_refuses_an_expiration_outside_the_bounds() {
+    let codes = codes_kept_by(MockCredentialCodeStore::new());
+    for expiration in [NOW, seconds(66)] {
+        let wanted = IssueCode {
+            expiration,
+            long_only: false,
+        };
+        let refused = codes.issue(&signed_request(&user(3)), wanted).await;
+        assert!(matches!(refused, Err(IssueCodeError::Expiration(_))));
+    }
+}
+
+#[tokio::test]
+async fn a_code_that_exists_already_is_drawn_again() {
+    let mut store = MockCredentialCodeStore::new();
+    let mut tries = 0;
+    store.expect_issue().times(2).returning(move |_, _| {
+        tries += 1;
+        if tries == 1 {
+            Err(IssueError::Taken)
+        } else {
+            Ok(())
+        }
+    });
+    let codes = codes_kept_by(store);
+    assert!(
+        codes
+            .issue(&signed_request(&user(3)), wanted(false))
+            .await
+            .is_ok()
+    );
+}
+
+#[tokio::test]
+async fn drawing_the_same_code_again_and_again_is_a_failure() {
+    let mut store = MockCredentialCodeStore::new();
+    store
+        .expect_issue()
+        .times(3)
+        .returning(|_, _| Err(IssueError::Taken));
+    let codes = codes_kept_by(store);
+    let refused = codes.issue(&signed_request(&user(3)), wanted(false)).await;
+    assert!(matches!(refused, Err(IssueCodeError::Store(_))));
+}
+
+#[tokio::test]
+async fn a_used_user_action_issues_nothing() {
+    let mut store = MockCredentialCodeStore::new();
+    store.expect_issue().returning(|_, _| {
+        Err(IssueError::Authority(AuthorityConflict::Spent(
+            Spendable::UserAction,
+        )))
+    });
+    let refused = codes_kept_by(store)
+        .issue(&signed_request(&user(3)), wanted(false))
+        .await;
+    assert!(matches!(refused, Err(IssueCodeError::UserActionSpent)));
+}
+
+#[tokio::test]
+async fn a_claimed_code_gives_a_challenge_for_the_application_of_the_origin() {
+    let mut store = finding(Some(held(CodeState::Issued)));
+    store
+        .expect_claim()
+        .times(1)
+        .withf(|claimed| claimed.claim().origin.as_ref().map(Origin::as_str) == ONE)
+        .returning(|_| Ok(()));
+    let begun = codes_kept_by(store)
+        .begin(&caller(ONE), &entered())
+        .await
+        .unwrap();
+    assert_eq!(begun.user.id, user(3).id);
+    assert_eq!(
+        begun.begun.challenge.application,
+        Some(application("one", 1).id)
+    );
+    assert_eq!(begun.exclude.len(), 1);
+}
+
+#[tokio::test]
+async fn a_code_that_cannot_be_claimed_costs_one_look_up() {
+    let redeemed = CodeState::Redeemed {
+        claim: claim(),
+        credential: uuid(1),
+    };
+    let mut expired = held(CodeState::Issued);
+    expired.code.expires = NOW;
+    let mut of_inactive_user = held(CodeState::Issued);
+    of_inactive_user.user.is_active = false;
+    let mut of_earlier_epoch = held(CodeState::Issued);
+    of_earlier_epoch.user.epoch = latchkey_domain::user::Epoch::new(5);
+    for held in [
+        None,
+        Some(held(CodeState::Claimed(claim()))),
+        Some(held(redeemed)),
+        Some(held(CodeState::Cancelled { claim: None })),
+        Some(expired),
+        Some(of_inactive_user),
+        Some(of_earlier_epoch),
+    ] {
+        let codes = codes(
+            finding(held),
+            MockAccountStore::new(),
+            MockProofVerifier::new(),
+        );
+        let refused = codes.begin(&caller(ONE), &entered()).await;
+        assert!(matches!(refused, Err(BeginWithCodeError::InvalidCode)));
+    }
+}
+
+#[tokio::test]
+async fn a_code_entered_on_another_organizations_page_is_a_wrong_code() {
+    let codes = codes_kept_by(finding(Some(held(CodeState::Issued))));
+    let refused = codes
+        .begin(&caller(Some("https://other.example")), &entered())
+        .await;
+    assert!(matches!(refused, Err(BeginWithCodeError::InvalidCode)));
+}
+
+#[tokio::test]
+async fn an_unlisted_origin_is_refused_before_anything_is_looked_up() {
+    let codes = codes_kept_by(MockCredentialCodeStore::new());
+    let refused = codes
+        .begin(&caller(Some("https://evil.example")), &entered())
+        .await;
+    assert!(matches!(refused, Err(BeginWithCodeError::OriginNotAllowed)));
+}
+
+#[tokio::test]
+async fn a_username_that_is_given_must_be_the_owners() {
+    for (username, accepted) in [("USER3@example.com", true), ("user4@example.com", false)] {
+        let mut store = finding(Some(held(CodeState::Issued)));
+        store
+            .expect_claim()
+            .times(usize::from(accepted))
+            .returning(|_| Ok(()));
+        let username = Some(Username::new(username).unwrap());
+        let request = BeginWithCode {
+            username,
+            ..entered()
+        };
+        let outcome = codes_kept_by(store).begin(&caller(ONE), &request).await;
+        assert_eq!(outcome.is_ok(), accepted);
+    }
+}
+
+#[tokio::test]
+async fn whoever_loses_the_race_for_a_code_had_a_wrong_code() {
+    let mut store = finding(Some(held(CodeState::Issued)));
+    store.expect_claim().returning(|_| Err(ClaimError::Lost));
+    let refused = codes_kept_by(store).begin(&caller(ONE), &entered()).await;
+    assert!(matches!(refused, Err(BeginWithCodeError::InvalidCode)));
+}
+
+#[tokio::test]
+async fn the_eleventh_wrong_code_is_not_looked_up() {
+    let mut store = MockCredentialCodeStore::new();
+    store.expect_find().times(10).returning(|_| Ok(None));
+    let codes = codes_kept_by(store);
+    for _ in 0..10 {
+        let refused = codes.begin(&caller(ONE), &entered()).await;
+        assert!(matches!(refused, Err(BeginWithCodeError::InvalidCode)));
+    }
+    let refused = codes.begin(&caller(ONE), &entered()).await;
+    assert!(matches!(refused, Err(BeginWithCodeError::Throttled(_))));
+}
+
+#[tokio::test]
+async fn right_codes_are_not_counted() {
+    let mut store = MockCredentialCodeStore::new();
+    store
+        .expect_find()
+        .returning(|_| Ok(Some(held(CodeState::Issued))));
+    store.expect_claim().times(30).returning(|_| Ok(()));
+    let codes = codes_kept_by(store);
+    for _ in 0..30 {
+        assert!(codes.begin(&caller(ONE), &entered()).await.is_ok());
+    }
+}
+
+fn with_code(user: &User) -> Purpose {
+    Purpose::CredentialWithCode {
+        user: user.id.clone(),
+        epoch: user.epoch,
+        code: CredentialCodeId::from_random(&[4; 32]),
+        issuer: uuid(1),
+        kind: CredentialKind::Key,
+    }
+}
+
+fn true_proofs(material: Material) -> MockProofVerifier {
+    let mut verifier = MockProofVerifier::new();
+    verifier
+        .expect_verify_creation()
+        .returning(move |_, _| Ok(material.clone()));
+    verifier
+}
+
+async fn verify(
+    store: MockCredentialCodeStore,
+    verifier: MockProofVerifier,
+    purpose: Purpose,
+) -> Result<Credential, NewCredentialError> {
+    let codes = codes(store, MockAccountStore::new(), verifier);
+    let identifier = codes
+        .ceremonies
+        .tokens
+        .sign_challenge(&challenge(purpose), NOW);
+    codes
+        .verify(&caller(ONE), &identifier, new_credential(Offered::Key))
+        .await
+}
+
+#[tokio::test]
+async fn a_redeemed_code_makes_a_credential_that_tells_where_it_came_from() {
+    let mut store = MockCredentialCodeStore::new();
+    store
+        .expect_redeem()
+        .times(1)
+        .withf(|authority, redeemed, credential| {
+            authority.credentials() == [uuid(1)]
+                && authority.spends().len() == 1
+                && *redeemed.code() == CredentialCodeId::from_random(&[4; 32])
+                && credential.user == *authority.user()
+        })
+        .returning(|_, _, _| Ok(()));
+    let made = verify(store, true_proofs(key()), with_code(&user(3)))
+        .await
+        .unwrap();
+    assert!(matches!(made.provenance.made_by, MadeBy::Code { .. }));
+    assert_eq!(made.provenance.origin.as_ref().map(Origin::as_str), ONE);
+}
+
+#[tokio::test]
+async fn verify_refuses_a_challenge_of_every_other_purpose() {
+    let user = user(3);
+    let nonce = latchkey_domain::challenge::ActionNonce::new([0; 16]);
+    for purpose in [
+        Purpose::Registration {
+            user: user.id.clone(),
+            epoch: user.epoch,
+            code: RegistrationCodeId::from_random(&[4; 32]),
+        },
+        Purpose::Login {
+            user: Some(user.id.clone()),
+        },
+        Purpose::UserAction {
+            user: user.id.clone(),
+            epoch: user.epoch,
+            session_credential: uuid(1),
+            action: action("/auth/credentials/code/verify"),
+            nonce,
+        },
+        Purpose::Credential {
+            user: user.id.clone(),
+            epoch: user.epoch,
+            session: TokenId::from_random(&[8; 32]),
+            session_credential: uuid(1),
+            kind: CredentialKind::Key,
+        },
+    ] {
+        let refused = verify(
+            MockCredentialCodeStore::new(),
+            MockProofVerifier::new(),
+            purpose,
+        )
+        .await;
+        assert!(matches!(refused, Err(NewCredentialError::InvalidChallenge)));
+    }
+}
+
+#[tokio::test]
+async fn verify_refuses_another_kind_than_was_asked_for() {
+    let mut purpose = with_code(&user(3));
+    if let Purpose::CredentialWithCode { kind, .. } = &mut purpose {
+        *kind = CredentialKind::RecoveryKey;
+    }
+    let refused = verify(
+        MockCredentialCodeStore::new(),
+        MockProofVerifier::new(),
+        purpose,
+    )
+    .await;
+    assert!(matches!(refused, Err(NewCredentialError::InvalidChallenge)));
+}
+
+#[tokio::test]
+async fn verify_refuses_a_text_that_is_no_challenge_identifier() {
+    let codes = codes_kept_by(MockCredentialCodeStore::new());
+    let refused = codes
+        .verify(&caller(ONE), "nonsense", new_credential(Offered::Key))
+        .await;
+    assert!(matches!(refused, Err(NewCredentialError::InvalidChallenge)));
+}
+
+#[tokio::test]
+async fn an_untrue_proof_changes_nothing() {
+    let mut verifier = MockProofVerifier::new();
+    verifier
+        .expect_verify_creation()
+        .returning(|_, _| Err(ProofError::Signature));
+    let refused = verify(
+        MockCredentialCodeStore::new(),
+        verifier,
+        with_code(&user(3)),
+    )
+    .await;
+    assert!(matches!(
+        refused,
+        Err(NewCredentialError::Proof {
+            error: ProofError::Signature,
+            ..
+        })
+    ));
+}
+
+#[tokio::test]
+async fn what_the_store_refuses_is_told() {
+    let refuse = |error: fn() -> RedeemError| {
+        let mut store = MockCredentialCodeStore::new();
+        store.expect_redeem().returning(move |_, _, _| Err(error()));
+        verify(store, true_proofs(key()), with_code(&user(3)))
+    };
+    let refused = refuse(|| RedeemError::Lost).await;
+    assert!(matches!(refused, Err(NewCredentialError::InvalidChallenge)));
+    let refused = refuse(|| RedeemError::Create(AuthorityConflict::Void.into())).await;
+    assert!(matches!(refused, Err(NewCredentialError::InvalidChallenge)));
+    let refused = refuse(|| RedeemError::Create(CreateError::CredentialIdTaken)).await;
+    assert!(matches!(
+        refused,
+        Err(NewCredentialError::CredentialIdTaken)
+    ));
+    let refused =
+        refuse(|| RedeemError::Create(CreateError::Store(StoreError::new("disk full")))).await;
+    assert!(matches!(refused, Err(NewCredentialError::Store(_))));
+}
+
+#[tokio::test]
+async fn a_passkey_made_with_a_code_needs_its_application_to_be_active() {
+    let two = application("two", 1);
+    let expected = two.id.clone();
+    let mut store = MockCredentialCodeStore::new();
+    store
+        .expect_redeem()
+        .withf(move |authority, _, _| authority.application() == Some(&expected))
+        .returning(|_, _, _| Ok(()));
+    assert!(
+        verify(store, true_proofs(passkey(&two)), with_code(&user(3)))
+            .await
+            .is_ok()
+    );
+}

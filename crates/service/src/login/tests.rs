@@ -1,0 +1,316 @@
+use latchkey_domain::{
+    credential::Material,
+    credential_code::CredentialCode,
+    id::{CredentialCodeId, UserId},
+};
+
+use super::*;
+use crate::{
+    ports::{
+        account_store::{Account, HeldCredential, MockAccountStore},
+        credential_store::MockCredentialStore,
+        proof_verifier::{MockProofVerifier, ProofError},
+        sign_in_store::MockSignInStore,
+        store::AuthorityConflict,
+    },
+    testing::{
+        NOW, account, application, assertion, caller, ceremonies, challenge, credential, key,
+        organization, passkey, recovery_key, session, throttle, user, uuid,
+    },
+};
+
+struct World {
+    accounts: MockAccountStore,
+    credentials: MockCredentialStore,
+    verifier: MockProofVerifier,
+    store: MockSignInStore,
+}
+
+impl World {
+    /// Nobody is there; every unexpected call fails the test.
+    fn new() -> Self {
+        Self {
+            accounts: MockAccountStore::new(),
+            credentials: MockCredentialStore::new(),
+            verifier: MockProofVerifier::new(),
+            store: MockSignInStore::new(),
+        }
+    }
+
+    fn named(mut self, account: Option<Account>) -> Self {
+        self.accounts
+            .expect_find_by_username()
+            .returning(move |_, _| Ok(account.clone()));
+        self
+    }
+
+    /// Credential `credential-N` belongs to user N.
+    fn holding(mut self) -> Self {
+        self.accounts
+            .expect_find_credential()
+            .returning(|_, reference| {
+                let held = [1, 2].map(|number| {
+                    let user = user(number);
+                    HeldCredential {
+                        credential: credential(number, &user, key()),
+                        user,
+                    }
+                });
+                Ok(held.into_iter().find(|held| {
+                    *reference
+                        == latchkey_domain::credential::CredentialReference::Id(
+                            held.credential.id.clone(),
+                        )
+                }))
+            });
+        self
+    }
+
+    fn proving(mut self, outcome: Result<(), ProofError>) -> Self {
+        self.verifier
+            .expect_verify_assertion()
+            .returning(move |_, _, _| outcome.clone().map(|()| None));
+        self
+    }
+
+    fn logins(self) -> Logins {
+        Logins {
+            factors: Factors {
+                ceremonies: ceremonies(self.verifier),
+                accounts: Arc::new(self.accounts),
+                credentials: Arc::new(self.credentials),
+            },
+            store: Arc::new(self.store),
+            throttle: throttle(),
+        }
+    }
+}
+
+fn named(username: &str) -> BeginLogin {
+    BeginLogin {
+        organization: Some(organization(1)),
+        username: Some(Username::new(username).unwrap()),
+    }
+}
+
+const ONE: Option<&str> = Some("https://one.example");
+
+async fn begin_as(materials: Vec<Material>) -> Result<FactorChallenge, BeginLoginError> {
+    let logins = World::new().named(Some(account(1, materials))).logins();
+    logins.begin(&caller(ONE), named("user1@example.com")).await
+}
+
+#[tokio::test]
+async fn the_passkeys_of_the_page_and_all_keys_are_offered() {
+    let materials = vec![
+        passkey(&application("one", 1)),
+        passkey(&application("two", 1)),
+        key(),
+    ];
+    let begun = begin_as(materials).await.unwrap();
+    assert_eq!(begun.allowed.passkeys.len(), 1);
+    assert_eq!(begun.allowed.keys.len(), 1);
+    assert_eq!(begun.allowed.password_protected_keys, None);
+}
+
+#[tokio::test]
+async fn without_an_origin_the_passkeys_of_every_application_are_offered() {
+    let materials = vec![
+        passkey(&application("one", 1)),
+        passkey(&application("two", 1)),
+    ];
+    let logins = World::new().named(Some(account(1, materials))).logins();
+    let begun = logins
+        .begin(&caller(None), named("user1@example.com"))
+        .await
+        .unwrap();
+    assert_eq!(begun.allowed.passkeys.len(), 2);
+    assert_eq!(begun.begun.challenge.application, None);
+}
+
+#[tokio::test]
+async fn unknown_users_and_users_who_cannot_sign_in_look_the_same() {
+    let mut inactive = account(1, vec![key()]);
+    inactive.user.is_active = false;
+    let mut deactivated = account(1, vec![key()]);
+    deactivated.credentials[0].is_active = false;
+    let recovery_only = account(1, vec![recovery_key()]);
+    for account in [None, Some(inactive), Some(deactivated), Some(recovery_only)] {
+        let logins = World::new().named(account).logins();
+        let refused = logins.begin(&caller(ONE), named("user1@example.com")).await;
+        assert!(matches!(refused, Err(BeginLoginError::NoUsableCredential)));
+    }
+}
+
+#[tokio::test]
+async fn without_a_username_nothing_is_looked_up() {
+    let request = BeginLogin {
+        organization: Some(organization(1)),
+        username: None,
+    };
+    let begun = World::new()
+        .logins()
+        .begin(&caller(ONE), request)
+        .await
+        .unwrap();
+    assert_eq!(begun.allowed, AllowedCredentials::default());
+    assert_eq!(begun.begun.challenge.purpose, Purpose::Login { user: None });
+}
+
+#[tokio::test]
+async fn the_organization_is_required_when_there_are_several() {
+    let request = BeginLogin {
+        organization: None,
+        username: None,
+    };
+    let refused = World::new().logins().begin(&caller(None), request).await;
+    assert!(matches!(
+        refused,
+        Err(BeginLoginError::OrganizationRequired(_))
+    ));
+}
+
+#[tokio::test]
+async fn beginnings_are_limited_per_address() {
+    let logins = World::new().logins();
+    let begin = || {
+        let request = BeginLogin {
+            organization: Some(organization(1)),
+            username: None,
+        };
+        async { logins.begin(&caller(None), request).await }
+    };
+    for _ in 0..60 {
+        assert!(begin().await.is_ok());
+    }
+    assert!(matches!(begin().await, Err(BeginLoginError::Throttled(_))));
+}
+
+async fn complete(
+    logins: Logins,
+    purpose: Purpose,
+    second: Option<&str>,
+) -> Result<String, FactorError> {
+    let identifier = logins
+        .factors
+        .ceremonies
+        .tokens
+        .sign_challenge(&challenge(purpose), NOW);
+    let first = assertion("credential-1");
+    logins
+        .complete(&FactorAnswer {
+            identifier,
+            first,
+            second: second.map(assertion),
+        })
+        .await
+}
+
+fn login_of(number: u8) -> Purpose {
+    Purpose::Login {
+        user: Some(user(number).id),
+    }
+}
+
+#[tokio::test]
+async fn a_true_proof_gives_a_session_of_the_credential() {
+    let mut world = World::new().holding().proving(Ok(()));
+    world
+        .store
+        .expect_sign_in()
+        .times(1)
+        .withf(|authority, uses| {
+            authority.credentials() == [uuid(1)]
+                && authority.epoch() == user(1).epoch
+                && uses.len() == 1
+        })
+        .returning(|_, _| Ok(()));
+    let logins = world.logins();
+    let tokens = Arc::clone(&logins.factors.ceremonies.tokens);
+    let token = complete(logins, login_of(1), None).await.unwrap();
+    let session = tokens.read_session(&token, NOW).unwrap();
+    assert_eq!((session.user, session.credential), (user(1).id, uuid(1)));
+}
+
+#[tokio::test]
+async fn a_credential_of_another_user_does_not_sign_in() {
+    let logins = World::new().holding().proving(Ok(())).logins();
+    let refused = complete(logins, login_of(2), None).await;
+    assert!(matches!(refused, Err(FactorError::UnknownCredential)));
+}
+
+#[tokio::test]
+async fn a_second_factor_must_be_the_same_users() {
+    let logins = World::new().holding().proving(Ok(())).logins();
+    let refused = complete(logins, login_of(1), Some("credential-2")).await;
+    assert!(matches!(refused, Err(FactorError::UnknownCredential)));
+}
+
+#[tokio::test]
+async fn a_second_factor_counts_when_it_is_the_same_users() {
+    let mut world = World::new().holding().proving(Ok(()));
+    world
+        .store
+        .expect_sign_in()
+        .withf(|_, uses| uses.len() == 2)
+        .returning(|_, _| Ok(()));
+    let signed_in = complete(world.logins(), login_of(1), Some("credential-1")).await;
+    assert!(signed_in.is_ok());
+}
+
+#[tokio::test]
+async fn an_untrue_proof_changes_nothing() {
+    let logins = World::new()
+        .holding()
+        .proving(Err(ProofError::Signature))
+        .logins();
+    let refused = complete(logins, login_of(1), None).await;
+    assert!(matches!(
+        refused,
+        Err(FactorError::Proof {
+            error: ProofError::Signature,
+            ..
+        })
+    ));
+}
+
+#[tokio::test]
+async fn a_counter_that_went_back_is_noted() {
+    let mut world = World::new()
+        .holding()
+        .proving(Err(ProofError::CounterRegressed));
+    world
+        .credentials
+        .expect_note_counter_regression()
+        .times(1)
+        .withf(|credential, _| *credential == uuid(1))
+        .returning(|_, _| Ok(()));
+    let refused = complete(world.logins(), login_of(1), None).await;
+    assert!(matches!(refused, Err(FactorError::Proof { .. })));
+}
+
+#[tokio::test]
+async fn whoever_has_gone_since_the_beginning_does_not_sign_in() {
+    let mut world = World::new().holding().proving(Ok(()));
+    world
+        .store
+        .expect_sign_in()
+        .returning(|_, _| Err(AuthorityConflict::Void.into()));
+    let refused = complete(world.logins(), login_of(1), None).await;
+    assert!(matches!(refused, Err(FactorError::InvalidChallenge)));
+}
+
+#[tokio::test]
+async fn login_refuses_a_challenge_from_a_code() {
+    let id = CredentialCodeId::from_random(&[4; 32]);
+    let code = CredentialCode::issue(id, &session(&user(1)), NOW, NOW);
+    let purpose = Purpose::CredentialWithCode {
+        user: UserId::from_random(&[1; 32]),
+        epoch: code.epoch,
+        code: code.id,
+        issuer: uuid(1),
+        kind: latchkey_domain::credential::CredentialKind::Key,
+    };
+    let refused = complete(World::new().logins(), purpose, None).await;
+    assert!(matches!(refused, Err(FactorError::InvalidChallenge)));
+}

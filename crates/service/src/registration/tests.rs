@@ -1,0 +1,232 @@
+use latchkey_domain::{
+    credential::key::EncryptedPrivateKey, credential_code::CodeDigest, id::CredentialUuid,
+    registration_code::RegistrationCode, time::Timestamp,
+};
+
+use super::*;
+use crate::{
+    ports::{
+        account_store::MockAccountStore,
+        code_digester::MockCodeDigester,
+        proof_verifier::{MockProofVerifier, Offered},
+        registration_store::{HeldRegistrationCode, MockRegistrationStore},
+    },
+    testing::{
+        NOW, account, caller, ceremonies, challenge, creation, key, organization, recovery_key,
+        throttle, user,
+    },
+};
+
+fn registrations(store: MockRegistrationStore) -> Registrations {
+    let mut digester = MockCodeDigester::new();
+    digester
+        .expect_digest()
+        .return_const(CodeDigest::new([5; 32]));
+    let mut verifier = MockProofVerifier::new();
+    verifier
+        .expect_verify_creation()
+        .returning(|_, proof| match proof.offered {
+            Offered::RecoveryKey(_) => Ok(recovery_key()),
+            Offered::Fido2 | Offered::Key | Offered::PasswordProtectedKey(_) => Ok(key()),
+        });
+    let mut accounts = MockAccountStore::new();
+    accounts
+        .expect_find()
+        .returning(|_| Ok(Some(account(3, vec![]))));
+    Registrations {
+        ceremonies: ceremonies(verifier),
+        digester: Arc::new(digester),
+        accounts: Arc::new(accounts),
+        store: Arc::new(store),
+        throttle: throttle(),
+    }
+}
+
+fn held(expires: Timestamp) -> HeldRegistrationCode {
+    let user = User {
+        registered: None,
+        ..user(3)
+    };
+    let id = RegistrationCodeId::from_random(&[4; 32]);
+    let code = RegistrationCode {
+        id,
+        user: user.id.clone(),
+        issued: NOW,
+        expires,
+    };
+    HeldRegistrationCode { code, user }
+}
+
+fn later() -> Timestamp {
+    NOW.plus(std::time::Duration::from_secs(1))
+}
+
+async fn begin(
+    held: Option<HeldRegistrationCode>,
+) -> Result<RegistrationChallenge, BeginRegistrationError> {
+    let mut store = MockRegistrationStore::new();
+    store
+        .expect_find_code()
+        .times(1)
+        .returning(move |_, _, _| Ok(held.clone()));
+    let request = BeginRegistration {
+        organization: Some(organization(1)),
+        username: Username::new("user3@example.com").unwrap(),
+        code: CodeText::new("rc_code".to_owned()),
+    };
+    registrations(store)
+        .begin(&caller(Some("https://one.example")), request)
+        .await
+}
+
+#[tokio::test]
+async fn a_live_code_gives_a_challenge() {
+    let begun = begin(Some(held(later()))).await.unwrap();
+    assert!(matches!(
+        begun.begun.challenge.purpose,
+        Purpose::Registration { .. }
+    ));
+    assert!(begun.begun.challenge.application.is_some());
+}
+
+#[tokio::test]
+async fn a_code_that_was_right_once_is_told_apart_from_a_wrong_one() {
+    assert!(matches!(
+        begin(Some(held(NOW))).await,
+        Err(BeginRegistrationError::Expired)
+    ));
+    assert!(matches!(
+        begin(None).await,
+        Err(BeginRegistrationError::InvalidCode)
+    ));
+}
+
+#[tokio::test]
+async fn neither_registered_nor_inactive_users_register() {
+    let mut registered = held(later());
+    registered.user.registered = Some(NOW);
+    let mut inactive = held(later());
+    inactive.user.is_active = false;
+    for held in [registered, inactive] {
+        let refused = begin(Some(held)).await;
+        assert!(matches!(refused, Err(BeginRegistrationError::InvalidCode)));
+    }
+}
+
+fn unnamed(offered: Offered) -> RegisteredCredential {
+    RegisteredCredential {
+        name: None,
+        proof: creation(offered),
+    }
+}
+
+async fn complete(
+    store: MockRegistrationStore,
+    first: Offered,
+    second: Option<Offered>,
+    recovery: Option<Offered>,
+) -> Result<Registered, NewCredentialError> {
+    let registrations = registrations(store);
+    let challenge = challenge(Purpose::Registration {
+        user: user(3).id,
+        epoch: user(3).epoch,
+        code: RegistrationCodeId::from_random(&[4; 32]),
+    });
+    let request = CompleteRegistration {
+        temporary_token: registrations
+            .ceremonies
+            .tokens
+            .sign_challenge(&challenge, NOW),
+        first: unnamed(first),
+        second: second.map(unnamed),
+        recovery: recovery.map(unnamed),
+    };
+    registrations.complete(&caller(None), request).await
+}
+
+#[tokio::test]
+async fn all_credentials_are_made_at_once_with_default_names() {
+    let mut store = MockRegistrationStore::new();
+    store
+        .expect_register()
+        .times(1)
+        .withf(|authority, registration| {
+            let names: Vec<_> = registration
+                .credentials
+                .iter()
+                .map(|one| one.name.as_str())
+                .collect();
+            let mut uuids: Vec<&CredentialUuid> = registration
+                .credentials
+                .iter()
+                .map(|one| &one.uuid)
+                .collect();
+            uuids.dedup();
+            authority.spends().len() == 1
+                && uuids.len() == 3
+                && names
+                    == [
+                        "Default Credential",
+                        "Second Credential",
+                        "Recovery Credential",
+                    ]
+        })
+        .returning(|_, _| Ok(()));
+    let encrypted = EncryptedPrivateKey::new("secret").unwrap();
+    let registered = complete(
+        store,
+        Offered::Fido2,
+        Some(Offered::PasswordProtectedKey(encrypted)),
+        Some(Offered::RecoveryKey(None)),
+    )
+    .await
+    .unwrap();
+    assert_eq!(registered.credential.name.as_str(), "Default Credential");
+    assert_eq!(registered.user.id, user(3).id);
+}
+
+#[tokio::test]
+async fn a_recovery_key_is_for_recovery_only() {
+    let refused = complete(
+        MockRegistrationStore::new(),
+        Offered::RecoveryKey(None),
+        None,
+        None,
+    )
+    .await;
+    assert!(matches!(
+        refused,
+        Err(NewCredentialError::KindNotAllowed {
+            member: "firstFactorCredential",
+            ..
+        })
+    ));
+    let store = MockRegistrationStore::new();
+    let refused = complete(store, Offered::Key, Some(Offered::RecoveryKey(None)), None).await;
+    assert!(matches!(
+        refused,
+        Err(NewCredentialError::KindNotAllowed {
+            member: "secondFactorCredential",
+            ..
+        })
+    ));
+    let store = MockRegistrationStore::new();
+    let refused = complete(store, Offered::Key, None, Some(Offered::Key)).await;
+    assert!(matches!(
+        refused,
+        Err(NewCredentialError::KindNotAllowed {
+            member: "recoveryCredential",
+            ..
+        })
+    ));
+}
+
+#[tokio::test]
+async fn a_code_that_was_used_or_replaced_registers_nobody() {
+    let mut store = MockRegistrationStore::new();
+    store
+        .expect_register()
+        .returning(|_, _| Err(RegisterError::Lost));
+    let refused = complete(store, Offered::Key, None, None).await;
+    assert!(matches!(refused, Err(NewCredentialError::InvalidChallenge)));
+}

@@ -1,0 +1,318 @@
+//! A small world for the unit tests of use cases: a still clock, counted entropy, tokens that are kept
+//! in a map, and a directory of two organizations.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU8, Ordering},
+    },
+};
+
+use latchkey_domain::{
+    application::{Application, Origin, RelyingParty, RpId},
+    challenge::{Challenge, ChallengeText, Purpose},
+    credential::{
+        Credential, CredentialId, CredentialReference, MadeBy, Material, Provenance,
+        key::{KeyPair, PublicKey},
+        passkey::{Aaguid, Passkey},
+    },
+    id::{
+        ApplicationId, ChallengeId, CredentialUuid, OrganizationId, TokenId, UserActionId, UserId,
+    },
+    policy::{Limits, Policy},
+    session::Session,
+    text::{ApplicationName, CredentialName, Username},
+    time::Timestamp,
+    user::{Epoch, User, UserKind},
+    user_action::{ActionPath, Method, PayloadDigest, SignedUserAction, UserAction},
+};
+
+use crate::{
+    ceremony::Ceremonies,
+    credentials::SignedRequest,
+    directory::{Caller, Directory},
+    new_credential::NewCredential,
+    ports::{
+        account_store::Account,
+        clock::{Clock, MockClock},
+        directory_store::{DirectoryEntries, MockDirectoryStore},
+        entropy::MockEntropy,
+        proof_verifier::{AssertionProof, CreationProof, MockProofVerifier, Offered, Used},
+        tokens::{InvalidToken, Tokens},
+    },
+    throttle::Throttle,
+};
+
+pub(crate) const NOW: Timestamp = Timestamp::from_unix_milliseconds(1_700_000_000_000);
+
+pub(crate) fn organization(number: u8) -> OrganizationId {
+    OrganizationId::from_random(&[number; 32])
+}
+
+pub(crate) fn uuid(number: u8) -> CredentialUuid {
+    CredentialUuid::from_random(&[number; 32])
+}
+
+/// An application `https://<name>.example` of that organization.
+pub(crate) fn application(name: &str, owner: u8) -> Application {
+    let host = format!("{name}.example");
+    let number = name.bytes().fold(owner, u8::wrapping_add);
+    Application {
+        id: ApplicationId::from_random(&[number; 32]),
+        organization: organization(owner),
+        name: ApplicationName::new(name).unwrap(),
+        relying_party: RelyingParty::new(
+            RpId::new(host.clone()).unwrap(),
+            vec![Origin::new(format!("https://{host}")).unwrap()],
+        )
+        .unwrap(),
+        is_active: true,
+        created: NOW,
+    }
+}
+
+/// Two organizations: the first with applications one and two, the second with other.
+pub(crate) fn entries() -> DirectoryEntries {
+    DirectoryEntries {
+        organizations: vec![organization(1), organization(2)],
+        applications: vec![
+            application("one", 1),
+            application("two", 1),
+            application("other", 2),
+        ],
+    }
+}
+
+pub(crate) fn caller(origin: Option<&str>) -> Caller {
+    Caller {
+        origin: origin.map(str::to_owned),
+        application: None,
+        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+    }
+}
+
+pub(crate) fn user(number: u8) -> User {
+    User {
+        id: UserId::from_random(&[number; 32]),
+        organization: organization(1),
+        username: Username::new(format!("user{number}@example.com")).unwrap(),
+        kind: UserKind::EndUser,
+        is_active: true,
+        epoch: Epoch::new(4),
+        registered: Some(NOW),
+        created: NOW,
+    }
+}
+
+pub(crate) fn key() -> Material {
+    Material::Key(key_pair())
+}
+
+pub(crate) fn recovery_key() -> Material {
+    Material::RecoveryKey(key_pair(), None)
+}
+
+fn key_pair() -> KeyPair {
+    KeyPair {
+        public_key: PublicKey::from_spki_der(vec![1]),
+        origin: None,
+    }
+}
+
+pub(crate) fn passkey(of: &Application) -> Material {
+    Material::Fido2(Passkey {
+        public_key: PublicKey::from_spki_der(vec![2]),
+        application: of.id.clone(),
+        rp_id: of.relying_party.rp_id().clone(),
+        origin: of.relying_party.origins()[0].clone(),
+        aaguid: Aaguid::new([0; 16]),
+        sign_count: 0,
+        backup_eligible: false,
+        backed_up: false,
+    })
+}
+
+pub(crate) fn credential(number: u8, owner: &User, material: Material) -> Credential {
+    Credential {
+        uuid: uuid(number),
+        organization: owner.organization.clone(),
+        user: owner.id.clone(),
+        id: CredentialId::new(format!("credential-{number}")).unwrap(),
+        name: CredentialName::new("name").unwrap(),
+        material,
+        provenance: Provenance {
+            made_by: MadeBy::Registration,
+            origin: None,
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        },
+        is_active: true,
+        created: NOW,
+        last_used: None,
+    }
+}
+
+pub(crate) fn account(number: u8, materials: Vec<Material>) -> Account {
+    let user = user(number);
+    let credentials = materials
+        .into_iter()
+        .zip(1..)
+        .map(|(material, number)| credential(number, &user, material))
+        .collect();
+    Account { user, credentials }
+}
+
+pub(crate) fn session(of: &User) -> Session {
+    Session {
+        id: TokenId::from_random(&[8; 32]),
+        organization: of.organization.clone(),
+        user: of.id.clone(),
+        username: of.username.clone(),
+        user_kind: of.kind,
+        epoch: of.epoch,
+        credential: uuid(1),
+        issued: NOW,
+        expires: Timestamp::from_unix_milliseconds(i64::MAX),
+    }
+}
+
+pub(crate) fn action(path: &str) -> UserAction {
+    UserAction {
+        method: Method::Post,
+        path: ActionPath::parse(path).unwrap(),
+        payload: PayloadDigest::new([0; 32]),
+    }
+}
+
+pub(crate) fn signed_request(of: &User) -> SignedRequest {
+    let session = session(of);
+    let action = SignedUserAction {
+        id: UserActionId::from_random(&[9; 32]),
+        organization: session.organization.clone(),
+        user: session.user.clone(),
+        epoch: session.epoch,
+        signers: vec![uuid(2)],
+        action: action("/signed"),
+        expires: session.expires,
+    };
+    SignedRequest { session, action }
+}
+
+pub(crate) fn creation(offered: Offered) -> CreationProof {
+    CreationProof {
+        credential_id: CredentialId::new("new").unwrap(),
+        client_data: vec![],
+        attestation_data: vec![],
+        offered,
+    }
+}
+
+pub(crate) fn new_credential(offered: Offered) -> NewCredential {
+    NewCredential {
+        name: CredentialName::new("New").unwrap(),
+        proof: creation(offered),
+    }
+}
+
+pub(crate) fn assertion(id: &str) -> AssertionProof {
+    AssertionProof {
+        credential: CredentialReference::Id(CredentialId::new(id).unwrap()),
+        client_data: vec![],
+        signature: vec![],
+        used: Used::Key { algorithm: None },
+    }
+}
+
+pub(crate) fn challenge(purpose: Purpose) -> Challenge {
+    Challenge {
+        id: ChallengeId::from_random(&[7; 32]),
+        text: ChallengeText::from_random(&[7; 32]),
+        organization: organization(1),
+        application: None,
+        purpose,
+        expires: Timestamp::from_unix_milliseconds(i64::MAX),
+    }
+}
+
+/// Tokens that are kept, not signed: each one is named after its kind and number.
+#[derive(Default)]
+pub(crate) struct KeptTokens {
+    challenges: Mutex<HashMap<String, Challenge>>,
+    sessions: Mutex<HashMap<String, Session>>,
+    actions: Mutex<HashMap<String, SignedUserAction>>,
+}
+
+fn keep<T: Clone>(kept: &Mutex<HashMap<String, T>>, name: &str, value: &T) -> String {
+    let mut kept = kept.lock().unwrap();
+    let token = format!("{name}-{}", kept.len());
+    kept.insert(token.clone(), value.clone());
+    token
+}
+
+fn find<T: Clone>(kept: &Mutex<HashMap<String, T>>, token: &str) -> Result<T, InvalidToken> {
+    kept.lock().unwrap().get(token).cloned().ok_or(InvalidToken)
+}
+
+impl Tokens for KeptTokens {
+    fn sign_challenge(&self, challenge: &Challenge, _now: Timestamp) -> String {
+        keep(&self.challenges, "challenge", challenge)
+    }
+
+    fn read_challenge(&self, token: &str, _now: Timestamp) -> Result<Challenge, InvalidToken> {
+        find(&self.challenges, token)
+    }
+
+    fn sign_session(&self, session: &Session) -> String {
+        keep(&self.sessions, "session", session)
+    }
+
+    fn read_session(&self, token: &str, _now: Timestamp) -> Result<Session, InvalidToken> {
+        find(&self.sessions, token)
+    }
+
+    fn sign_user_action(&self, action: &SignedUserAction, _now: Timestamp) -> String {
+        keep(&self.actions, "action", action)
+    }
+
+    fn read_user_action(
+        &self,
+        token: &str,
+        _now: Timestamp,
+    ) -> Result<SignedUserAction, InvalidToken> {
+        find(&self.actions, token)
+    }
+
+    fn jwks(&self) -> String {
+        String::new()
+    }
+}
+
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    let mut clock = MockClock::new();
+    clock.expect_now().return_const(NOW);
+    Arc::new(clock)
+}
+
+/// Ceremonies whose verifier is the given mock.
+pub(crate) fn ceremonies(verifier: MockProofVerifier) -> Ceremonies {
+    let mut store = MockDirectoryStore::new();
+    store.expect_load().returning(|| Ok(entries()));
+    let drawn = AtomicU8::new(100);
+    let mut entropy = MockEntropy::new();
+    entropy
+        .expect_draw()
+        .returning(move || [drawn.fetch_add(1, Ordering::Relaxed); 32]);
+    Ceremonies {
+        clock: clock(),
+        entropy: Arc::new(entropy),
+        tokens: Arc::new(KeptTokens::default()),
+        verifier: Arc::new(verifier),
+        directory: Arc::new(Directory::new(Arc::new(store), clock())),
+        policy: Policy::default(),
+    }
+}
+
+pub(crate) fn throttle() -> Arc<Throttle> {
+    Arc::new(Throttle::new(Limits::default(), clock()))
+}

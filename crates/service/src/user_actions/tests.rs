@@ -1,0 +1,134 @@
+use super::*;
+use crate::{
+    ports::{
+        account_store::{HeldCredential, MockAccountStore},
+        credential_store::MockCredentialStore,
+        proof_verifier::MockProofVerifier,
+        sign_in_store::MockSignInStore,
+    },
+    testing::{
+        NOW, account, action, assertion, caller, ceremonies, credential, key, session,
+        signed_request, user, uuid,
+    },
+};
+
+fn user_actions(store: MockSignInStore) -> UserActions {
+    let mut accounts = MockAccountStore::new();
+    accounts
+        .expect_find()
+        .returning(|_| Ok(Some(account(1, vec![key()]))));
+    accounts.expect_find_credential().returning(|_, _| {
+        let user = user(1);
+        Ok(Some(HeldCredential {
+            credential: credential(1, &user, key()),
+            user,
+        }))
+    });
+    let mut verifier = MockProofVerifier::new();
+    verifier
+        .expect_verify_assertion()
+        .returning(|_, _, _| Ok(None));
+    UserActions {
+        factors: Factors {
+            ceremonies: ceremonies(verifier),
+            accounts: Arc::new(accounts),
+            credentials: Arc::new(MockCredentialStore::new()),
+        },
+        store: Arc::new(store),
+    }
+}
+
+async fn begin(actions: &UserActions) -> FactorChallenge {
+    actions
+        .begin(&caller(None), &session(&user(1)), action("/signed"))
+        .await
+        .unwrap()
+}
+
+fn answer(begun: &FactorChallenge) -> FactorAnswer {
+    FactorAnswer {
+        identifier: begun.begun.identifier.clone(),
+        first: assertion("credential-1"),
+        second: None,
+    }
+}
+
+#[tokio::test]
+async fn the_challenge_commits_to_the_action() {
+    let actions = user_actions(MockSignInStore::new());
+    let begun = begin(&actions).await.begun.challenge;
+    let Purpose::UserAction {
+        user,
+        action,
+        nonce,
+        ..
+    } = &begun.purpose
+    else {
+        panic!("a challenge for another purpose");
+    };
+    let text = latchkey_domain::challenge::ChallengeText::for_user_action(
+        nonce,
+        &begun.organization,
+        user,
+        action,
+    );
+    assert_eq!(begun.text, text);
+}
+
+#[tokio::test]
+async fn what_was_signed_is_kept_and_permits_that_request_only() {
+    let mut store = MockSignInStore::new();
+    store
+        .expect_sign_action()
+        .times(1)
+        .withf(|authority, uses, evidence| {
+            authority.credentials() == [uuid(1), uuid(1)]
+                && uses.len() == 1
+                && evidence.action == action("/signed")
+        })
+        .returning(|_, _, _| Ok(()));
+    let actions = user_actions(store);
+    let begun = begin(&actions).await;
+    let session = session(&user(1));
+    let token = actions.complete(&session, &answer(&begun)).await.unwrap();
+    assert!(actions.check(&session, &token, &action("/signed")).is_ok());
+    assert_eq!(
+        actions.check(&session, &token, &action("/other")),
+        Err(NotPermitted)
+    );
+    assert_eq!(
+        actions.check(&session, "nonsense", &action("/signed")),
+        Err(NotPermitted)
+    );
+}
+
+#[tokio::test]
+async fn another_users_challenge_is_not_signed() {
+    let actions = user_actions(MockSignInStore::new());
+    let begun = begin(&actions).await;
+    let refused = actions.complete(&session(&user(2)), &answer(&begun)).await;
+    assert!(matches!(refused, Err(FactorError::InvalidChallenge)));
+}
+
+#[test]
+fn another_users_or_epochs_signature_permits_nothing() {
+    let actions = user_actions(MockSignInStore::new());
+    let signed = signed_request(&user(1)).action;
+    let token = actions
+        .factors
+        .ceremonies
+        .tokens
+        .sign_user_action(&signed, NOW);
+    let mut later = session(&user(1));
+    assert!(actions.check(&later, &token, &signed.action).is_ok());
+    later.epoch = latchkey_domain::user::Epoch::new(5);
+    assert_eq!(
+        actions.check(&later, &token, &signed.action),
+        Err(NotPermitted)
+    );
+    let other = session(&user(2));
+    assert_eq!(
+        actions.check(&other, &token, &signed.action),
+        Err(NotPermitted)
+    );
+}
