@@ -1,1 +1,41 @@
 //! Storage adapter of Latchkey: SQLite and PostgreSQL through sea-orm.
+//!
+//! [`connect::connect`] gives a [`store::SqlStore`], which implements every store port of
+//! `latchkey_service::ports`. From the outside in:
+//!
+//! * `*_store`: the ports; each method composes statements inside at most one transaction;
+//! * `authority`: what every change requires first, in one place;
+//! * `transaction`: the only place where a transaction begins;
+//! * `table`: the statements, one module per table, and how rows become domain values;
+//! * `entity`: the columns.
+//!
+//! To add a table, add a migration, a module in `entity`, its statements in `table`, and cases to
+//! `tests/contract`, which run on both databases.
+//!
+//! Three rules keep concurrent callers apart. A read is one statement outside any transaction, so it
+//! sees one moment. A change locks the user's row before it looks at anything else of the user; only
+//! then come credentials, codes and the ledger, so that no two changes wait for each other. And every
+//! change of a state names the expected old state in its `WHERE` and checks how many rows it met: a
+//! decision made on an earlier read cannot overwrite a later one.
+
+pub mod connect;
+pub mod store;
+
+mod account_store;
+mod administration_store;
+mod credential_code_store;
+mod credential_store;
+mod directory_store;
+mod housekeeping_store;
+mod installation_store;
+mod registration_store;
+mod session_store;
+mod sign_in_store;
+
+mod authority;
+mod transaction;
+
+mod table;
+
+mod entity;
+mod row;

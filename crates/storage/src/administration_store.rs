@@ -1,0 +1,159 @@
+//! What an administrator does from the command line.
+
+use async_trait::async_trait;
+use latchkey_domain::{
+    application::Application,
+    id::{ApplicationId, UserId},
+    user::User,
+};
+use latchkey_service::ports::{
+    administration_store::{
+        AddApplicationError, AdministrationStore, BootstrapError, Invitation, InviteError,
+        NewOrganization,
+    },
+    store::StoreError,
+};
+use sea_orm::DatabaseTransaction;
+
+use crate::{row::Inconsistency, store::SqlStore, table};
+
+#[async_trait]
+impl AdministrationStore for SqlStore {
+    async fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(!table::organization::any(self.reader()).await?)
+    }
+
+    async fn bootstrap(&self, new: NewOrganization) -> Result<(), BootstrapError> {
+        self.write(move |transaction| Box::pin(bootstrap(transaction, new)))
+            .await?
+    }
+
+    async fn invite(&self, invitation: Invitation) -> Result<User, InviteError> {
+        self.write(move |transaction| Box::pin(invite(transaction, invitation)))
+            .await?
+    }
+
+    async fn set_user_active(&self, user: &UserId, active: bool) -> Result<bool, StoreError> {
+        let user = user.clone();
+        self.write(move |transaction| Box::pin(set_user_active(transaction, user, active)))
+            .await?
+    }
+
+    async fn add_application(&self, application: Application) -> Result<(), AddApplicationError> {
+        self.write(move |transaction| Box::pin(add_application(transaction, application)))
+            .await?
+    }
+
+    async fn set_application_active(
+        &self,
+        application: &ApplicationId,
+        active: bool,
+    ) -> Result<bool, StoreError> {
+        let application = application.clone();
+        self.write(move |transaction| {
+            Box::pin(set_application_active(transaction, application, active))
+        })
+        .await?
+    }
+}
+
+async fn bootstrap(
+    transaction: &DatabaseTransaction,
+    new: NewOrganization,
+) -> Result<(), BootstrapError> {
+    if !table::organization::insert(transaction, &new.organization).await? {
+        return Err(BootstrapError::NameTaken);
+    }
+    let administrator = new.administrator;
+    // The organization is new, so neither an origin nor a username can be taken in it.
+    if table::application::insert(transaction, &new.application).await?
+        && table::user::insert(transaction, &administrator.user).await?
+    {
+        table::registration_code::replace(
+            transaction,
+            &administrator.user.id,
+            &administrator.code,
+            &administrator.digest,
+        )
+        .await?;
+        Ok(())
+    } else {
+        Err(StoreError::from(Inconsistency {
+            table: "organizations",
+            row: new.organization.id.to_string(),
+            problem: "is new, but had applications or users".to_owned(),
+        })
+        .into())
+    }
+}
+
+async fn invite(
+    transaction: &DatabaseTransaction,
+    invitation: Invitation,
+) -> Result<User, InviteError> {
+    let Invitation { user, code, digest } = invitation;
+    if !table::organization::exists(transaction, &user.organization).await? {
+        return Err(InviteError::UnknownOrganization);
+    }
+    let user = if table::user::insert(transaction, &user).await? {
+        user
+    } else {
+        unregistered(transaction, &user).await?
+    };
+    table::registration_code::replace(transaction, &user.id, &code, &digest).await?;
+    Ok(user)
+}
+
+/// Locks the user who has the name of the one invited, and may still register.
+async fn unregistered(
+    transaction: &DatabaseTransaction,
+    invited: &User,
+) -> Result<User, InviteError> {
+    table::user::lock_by_username(transaction, &invited.organization, &invited.username)
+        .await?
+        .filter(|user| user.is_active && user.registered.is_none())
+        .ok_or(InviteError::AlreadyRegistered)
+}
+
+async fn set_user_active(
+    transaction: &DatabaseTransaction,
+    user: UserId,
+    active: bool,
+) -> Result<bool, StoreError> {
+    let Some(found) = table::user::lock(transaction, &user).await? else {
+        return Ok(false);
+    };
+    if table::user::set_active(transaction, &user, active).await? && !active {
+        table::user::raise_epoch(transaction, &user, found.epoch).await?;
+    }
+    Ok(true)
+}
+
+async fn add_application(
+    transaction: &DatabaseTransaction,
+    application: Application,
+) -> Result<(), AddApplicationError> {
+    if !table::organization::exists(transaction, &application.organization).await? {
+        return Err(AddApplicationError::UnknownOrganization);
+    }
+    if table::application::insert(transaction, &application).await? {
+        Ok(())
+    } else {
+        Err(AddApplicationError::OriginTaken)
+    }
+}
+
+async fn set_application_active(
+    transaction: &DatabaseTransaction,
+    application: ApplicationId,
+    active: bool,
+) -> Result<bool, StoreError> {
+    if table::application::lock(transaction, &application)
+        .await?
+        .is_none()
+    {
+        return Ok(false);
+    }
+    table::application::set_active(transaction, &application, active).await?;
+    Ok(true)
+}

@@ -1,0 +1,312 @@
+//! Opening a database by its URL, with the settings each kind needs.
+
+use std::{io, path::PathBuf, str::FromStr as _, time::Duration};
+
+use sea_orm::{
+    DatabaseConnection,
+    sqlx::{
+        self,
+        postgres::{PgConnectOptions, PgPoolOptions},
+        sqlite::{
+            SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+            SqliteSynchronous,
+        },
+    },
+};
+
+use crate::store::SqlStore;
+
+/// How to reach the database.
+#[derive(Clone)]
+pub struct ConnectOptions {
+    /// `sqlite://path` or `postgres://user:password@host:port/database`.
+    pub url: String,
+    /// The most connections to PostgreSQL. SQLite always has one writer, and at most
+    /// [`SQLITE_READERS`] readers.
+    pub max_connections: u32,
+}
+
+/// The most connections that read from SQLite.
+pub const SQLITE_READERS: u32 = 8;
+
+impl ConnectOptions {
+    /// The defaults for that URL: 32 connections.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            max_connections: 32,
+        }
+    }
+}
+
+impl From<&str> for ConnectOptions {
+    fn from(url: &str) -> Self {
+        Self::new(url)
+    }
+}
+
+impl From<String> for ConnectOptions {
+    fn from(url: String) -> Self {
+        Self::new(url)
+    }
+}
+
+/// What is wrong with a database URL. The texts say what to write instead and never repeat the URL,
+/// which may hold a password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// Neither of the two databases.
+    #[error("must begin with sqlite:// or postgres://")]
+    Scheme,
+    /// `sqlite://` alone.
+    #[error("must name a file, such as sqlite://data/latchkey.db")]
+    NoFile,
+    /// In memory there is one connection only, and nothing survives.
+    #[error("must name a file: a database in memory is not supported")]
+    InMemory,
+    /// A parameter that SQLite URLs do not have here.
+    #[error("has a parameter that is not supported; the only one is mode=rwc")]
+    Parameter,
+    /// PostgreSQL's client cannot read it.
+    #[error("must have the form postgres://user:password@host:port/database: {0}")]
+    Postgres(String),
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The URL is wrong.
+    #[error("the database URL {0}")]
+    Url(#[from] UrlError),
+    /// The folder of the SQLite file cannot be made.
+    #[error("cannot make the folder {} for the database", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The database does not answer, or refuses.
+    #[error("cannot open the database {target}")]
+    Open {
+        /// The file, or host, port and name; never the password.
+        target: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Where a database is, read from a URL.
+enum Location {
+    Sqlite(PathBuf),
+    Postgres(Box<PgConnectOptions>),
+}
+
+/// Whether a database URL is of a form that [`connect`] takes; nothing is opened.
+///
+/// # Errors
+/// [`UrlError`] says what to change.
+pub fn check_url(url: &str) -> Result<(), UrlError> {
+    locate(url).map(|_location| ())
+}
+
+/// Opens the database, and for SQLite makes the folder and the file when they are missing. The schema
+/// is not touched.
+///
+/// # Errors
+/// [`ConnectError`] says what is wrong.
+pub async fn connect(options: impl Into<ConnectOptions>) -> Result<SqlStore, ConnectError> {
+    let options = options.into();
+    match locate(&options.url)? {
+        Location::Sqlite(path) => connect_sqlite(path, options.max_connections).await,
+        Location::Postgres(server) => connect_postgres(*server, options.max_connections).await,
+    }
+}
+
+fn locate(url: &str) -> Result<Location, UrlError> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        PgConnectOptions::from_str(url)
+            .map(|options| Location::Postgres(Box::new(options)))
+            .map_err(|error| UrlError::Postgres(error.to_string()))
+    } else if url.starts_with("sqlite:") {
+        locate_sqlite(url).map(Location::Sqlite)
+    } else {
+        Err(UrlError::Scheme)
+    }
+}
+
+fn locate_sqlite(url: &str) -> Result<PathBuf, UrlError> {
+    let (base, parameters) = url.split_once('?').unwrap_or((url, ""));
+    if !matches!(parameters, "" | "mode=rwc") {
+        return Err(UrlError::Parameter);
+    }
+    if matches!(base, "sqlite:" | "sqlite://") {
+        return Err(UrlError::NoFile);
+    }
+    if base.contains(":memory:") {
+        return Err(UrlError::InMemory);
+    }
+    SqliteConnectOptions::from_str(base)
+        .map(|options| options.get_filename().to_path_buf())
+        .map_err(|_unreadable| UrlError::NoFile)
+}
+
+/// How long a statement waits for another process that holds the SQLite lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a caller waits for a connection of the pool.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+async fn connect_sqlite(path: PathBuf, max_connections: u32) -> Result<SqlStore, ConnectError> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|source| ConnectError::Folder {
+            path: folder.to_path_buf(),
+            source,
+        })?;
+    }
+    let file = SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true);
+    let failed = |source: sqlx::Error| ConnectError::Open {
+        target: path.display().to_string(),
+        source: source.into(),
+    };
+    let writer = open_sqlite(1, &file).await.map_err(failed)?;
+    let readers = max_connections.clamp(1, SQLITE_READERS);
+    let reader = open_sqlite(readers, &file.pragma("query_only", "ON"))
+        .await
+        .map_err(failed)?;
+    Ok(SqlStore::new(
+        DatabaseConnection::from(reader),
+        DatabaseConnection::from(writer),
+    ))
+}
+
+/// Opens a pool. Processes that make the same new file at once collide while they switch it to the
+/// write-ahead log, and SQLite does not wait there by itself.
+async fn open_sqlite(size: u32, file: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    let mut attempts_left = 100_u32;
+    loop {
+        let opened = SqlitePoolOptions::new()
+            .max_connections(size)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .connect_with(file.clone())
+            .await;
+        match opened {
+            Err(error) if attempts_left > 0 && is_busy(&error) => attempts_left -= 1,
+            Ok(_) | Err(_) => return opened,
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// SQLITE_BUSY or SQLITE_LOCKED, also with the extensions that SQLite adds in the higher bits.
+fn is_busy(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .and_then(|error| error.code()?.parse::<i32>().ok())
+        .is_some_and(|code| matches!(code & 0xff, 5 | 6))
+}
+
+/// A connection that was idle for longer is tried before it is used, since the server may have gone.
+const TRUSTED_IDLE_TIME: Duration = Duration::from_secs(1);
+
+async fn connect_postgres(
+    server: PgConnectOptions,
+    max_connections: u32,
+) -> Result<SqlStore, ConnectError> {
+    let target = format!(
+        "{}:{}/{}",
+        server.get_host(),
+        server.get_port(),
+        server.get_database().unwrap_or_default()
+    );
+    let pool = PgPoolOptions::new()
+        .max_connections(max_connections.max(1))
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .before_acquire(|connection, state| {
+            Box::pin(async move {
+                if state.idle_for < TRUSTED_IDLE_TIME {
+                    return Ok(true);
+                }
+                Ok(sqlx::Connection::ping(connection).await.is_ok())
+            })
+        })
+        .connect_with(server.application_name("latchkey"))
+        .await
+        .map_err(|source| ConnectError::Open {
+            target,
+            source: source.into(),
+        })?;
+    Ok(SqlStore::new(
+        DatabaseConnection::from(pool.clone()),
+        DatabaseConnection::from(pool),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_databases_are_accepted() {
+        for url in [
+            "sqlite://data/latchkey.db",
+            "sqlite:///var/lib/latchkey.db?mode=rwc",
+            "sqlite:latchkey.db",
+            "postgres://user:secret@localhost:5432/latchkey",
+            "postgresql://localhost/latchkey",
+        ] {
+            assert_eq!(check_url(url), Ok(()), "{url}");
+        }
+    }
+
+    #[test]
+    fn the_error_says_what_is_wrong() {
+        for (url, error) in [
+            ("", UrlError::Scheme),
+            ("mysql://localhost/latchkey", UrlError::Scheme),
+            ("sqlite://", UrlError::NoFile),
+            ("sqlite:", UrlError::NoFile),
+            ("sqlite::memory:", UrlError::InMemory),
+            ("sqlite://:memory:", UrlError::InMemory),
+            ("sqlite://a.db?mode=ro", UrlError::Parameter),
+            ("sqlite://a.db?cache=shared", UrlError::Parameter),
+        ] {
+            assert_eq!(check_url(url), Err(error), "{url}");
+        }
+    }
+
+    #[test]
+    fn the_error_never_shows_the_password() {
+        for url in [
+            "postgres://user:hunter2@localhost:port/latchkey",
+            "postgres://user:hunter2@/x:y",
+            "postgres://user:hunter2@localhost/latchkey?sslmode=perhaps",
+            "mysql://user:hunter2@localhost/latchkey",
+        ] {
+            let text = check_url(url).map_or_else(|error| error.to_string(), |()| String::new());
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_path_of_a_file_is_what_follows_the_slashes() {
+        assert_eq!(
+            locate_sqlite("sqlite://data/latchkey.db?mode=rwc"),
+            Ok(PathBuf::from("data/latchkey.db"))
+        );
+        assert_eq!(
+            locate_sqlite("sqlite:///data/latchkey.db"),
+            Ok(PathBuf::from("/data/latchkey.db"))
+        );
+    }
+}

@@ -1,0 +1,121 @@
+//! Keeping credential codes.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use latchkey_domain::{
+    authority::Authority,
+    credential::Credential,
+    credential_code::{ClaimedCode, CodeDigest, CredentialCode, NewCredentialCode, RedeemedCode},
+    id::UserId,
+};
+use latchkey_service::ports::{
+    credential_code_store::{ClaimError, CredentialCodeStore, HeldCode, IssueError, RedeemError},
+    credential_store::CreateError,
+    store::StoreError,
+};
+use sea_orm::DatabaseTransaction;
+
+use crate::{
+    authority::{Standing, exercise},
+    credential_store::insert_all,
+    store::SqlStore,
+    table,
+};
+
+#[async_trait]
+impl CredentialCodeStore for SqlStore {
+    async fn issue(&self, authority: Authority, new: NewCredentialCode) -> Result<(), IssueError> {
+        self.write(move |transaction| Box::pin(issue(transaction, authority, new)))
+            .await?
+    }
+
+    async fn find(&self, digest: &CodeDigest) -> Result<Option<HeldCode>, StoreError> {
+        table::credential_code::find(self.reader(), digest).await
+    }
+
+    async fn claim(&self, claimed: ClaimedCode) -> Result<(), ClaimError> {
+        self.write(move |transaction| Box::pin(claim(transaction, claimed)))
+            .await?
+    }
+
+    async fn redeem(
+        &self,
+        authority: Authority,
+        redeemed: RedeemedCode,
+        credential: Credential,
+    ) -> Result<(), RedeemError> {
+        self.write(move |transaction| {
+            Box::pin(redeem(transaction, authority, redeemed, credential))
+        })
+        .await
+        .map_err(CreateError::from)?
+    }
+
+    async fn newest(&self, user: &UserId) -> Result<Option<CredentialCode>, StoreError> {
+        table::credential_code::newest(self.reader(), user).await
+    }
+
+    async fn cancel_all(&self, user: &UserId) -> Result<(), StoreError> {
+        let user = user.clone();
+        self.write(move |transaction| Box::pin(cancel_all(transaction, user)))
+            .await?
+    }
+}
+
+async fn issue(
+    transaction: &DatabaseTransaction,
+    authority: Authority,
+    new: NewCredentialCode,
+) -> Result<(), IssueError> {
+    exercise::<IssueError>(transaction, &authority).await?;
+    table::credential_code::supersede(transaction, authority.user()).await?;
+    if table::credential_code::insert(transaction, &new).await? {
+        Ok(())
+    } else {
+        Err(IssueError::Taken)
+    }
+}
+
+async fn claim(transaction: &DatabaseTransaction, claimed: ClaimedCode) -> Result<(), ClaimError> {
+    let code = claimed.code();
+    let standing = Standing {
+        organization: &code.organization,
+        user: &code.user,
+        epoch: code.epoch,
+        credentials: BTreeSet::from([&code.issuer]),
+        application: None,
+    };
+    if standing.holds(transaction).await?
+        && table::credential_code::claim(transaction, &claimed).await?
+    {
+        Ok(())
+    } else {
+        Err(ClaimError::Lost)
+    }
+}
+
+async fn redeem(
+    transaction: &DatabaseTransaction,
+    authority: Authority,
+    redeemed: RedeemedCode,
+    credential: Credential,
+) -> Result<(), RedeemError> {
+    exercise::<CreateError>(transaction, &authority).await?;
+    let user = authority.user();
+    if !table::credential_code::redeem(transaction, user, &redeemed, &credential.uuid)
+        .await
+        .map_err(CreateError::from)?
+    {
+        return Err(RedeemError::Lost);
+    }
+    insert_all(transaction, &authority, &[credential]).await?;
+    Ok(())
+}
+
+async fn cancel_all(transaction: &DatabaseTransaction, user: UserId) -> Result<(), StoreError> {
+    if table::user::lock(transaction, &user).await?.is_some() {
+        table::credential_code::cancel_all(transaction, &user).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! Changing a user's credentials.
+
+use async_trait::async_trait;
+use latchkey_domain::{
+    authority::Authority, credential::Credential, id::CredentialUuid, time::Timestamp,
+};
+use latchkey_service::ports::{
+    credential_store::{ChangeError, CreateError, CredentialStore},
+    store::StoreError,
+};
+use sea_orm::DatabaseTransaction;
+
+use crate::{
+    authority::exercise,
+    store::SqlStore,
+    table::{self, credential::Summary},
+};
+
+#[async_trait]
+impl CredentialStore for SqlStore {
+    async fn create(
+        &self,
+        authority: Authority,
+        credential: Credential,
+    ) -> Result<(), CreateError> {
+        self.write(move |transaction| Box::pin(create(transaction, authority, credential)))
+            .await?
+    }
+
+    async fn set_active(
+        &self,
+        authority: Authority,
+        credential: &CredentialUuid,
+        active: bool,
+    ) -> Result<(), ChangeError> {
+        let credential = credential.clone();
+        self.write(move |transaction| {
+            Box::pin(set_active(transaction, authority, credential, active))
+        })
+        .await?
+    }
+
+    async fn delete(
+        &self,
+        authority: Authority,
+        credential: &CredentialUuid,
+    ) -> Result<(), ChangeError> {
+        let credential = credential.clone();
+        self.write(move |transaction| Box::pin(delete(transaction, authority, credential)))
+            .await?
+    }
+
+    async fn note_counter_regression(
+        &self,
+        credential: &CredentialUuid,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let credential = credential.clone();
+        self.write(move |transaction| {
+            Box::pin(note_counter_regression(transaction, credential, at))
+        })
+        .await?
+    }
+}
+
+/// Makes credentials of the authority's user, whose row is locked already.
+///
+/// # Errors
+/// [`CreateError`].
+pub(crate) async fn insert_all(
+    transaction: &DatabaseTransaction,
+    authority: &Authority,
+    credentials: &[Credential],
+) -> Result<(), CreateError> {
+    let held = table::credential::summaries(transaction, authority.user()).await?;
+    if held.len() + credentials.len() > Credential::MAXIMUM_PER_USER {
+        return Err(CreateError::TooMany);
+    }
+    for credential in credentials {
+        if !table::credential::insert(transaction, credential).await? {
+            return Err(CreateError::CredentialIdTaken);
+        }
+    }
+    Ok(())
+}
+
+async fn create(
+    transaction: &DatabaseTransaction,
+    authority: Authority,
+    credential: Credential,
+) -> Result<(), CreateError> {
+    exercise::<CreateError>(transaction, &authority).await?;
+    insert_all(transaction, &authority, &[credential]).await
+}
+
+async fn set_active(
+    transaction: &DatabaseTransaction,
+    authority: Authority,
+    credential: CredentialUuid,
+    active: bool,
+) -> Result<(), ChangeError> {
+    exercise::<ChangeError>(transaction, &authority).await?;
+    let user = authority.user();
+    let held = table::credential::summaries(transaction, user).await?;
+    if find(&held, &credential)?.is_active == active {
+        return Ok(());
+    }
+    if !active {
+        require_another_usable(&held, &credential)?;
+    }
+    if table::credential::set_active(transaction, user, &credential, active).await? {
+        Ok(())
+    } else {
+        Err(ChangeError::NotFound)
+    }
+}
+
+async fn delete(
+    transaction: &DatabaseTransaction,
+    authority: Authority,
+    credential: CredentialUuid,
+) -> Result<(), ChangeError> {
+    exercise::<ChangeError>(transaction, &authority).await?;
+    let user = authority.user();
+    let held = table::credential::summaries(transaction, user).await?;
+    find(&held, &credential)?;
+    require_another_usable(&held, &credential)?;
+    if table::credential::delete(transaction, user, &credential).await? {
+        Ok(())
+    } else {
+        Err(ChangeError::NotFound)
+    }
+}
+
+async fn note_counter_regression(
+    transaction: &DatabaseTransaction,
+    credential: CredentialUuid,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    table::credential::note_counter_regression(transaction, &credential, at).await
+}
+
+fn find<'a>(held: &'a [Summary], credential: &CredentialUuid) -> Result<&'a Summary, ChangeError> {
+    held.iter()
+        .find(|summary| summary.uuid == *credential)
+        .ok_or(ChangeError::NotFound)
+}
+
+/// Whoever takes a usable credential away must leave another one. The user's row is locked, so what is
+/// seen here stays so until the transaction ends.
+fn require_another_usable(
+    held: &[Summary],
+    credential: &CredentialUuid,
+) -> Result<(), ChangeError> {
+    let is_usable = |summary: &Summary| summary.is_active && summary.signs_in;
+    let takes_a_usable_one = find(held, credential).is_ok_and(is_usable);
+    let leaves_one = held
+        .iter()
+        .any(|summary| summary.uuid != *credential && is_usable(summary));
+    if takes_a_usable_one && !leaves_one {
+        Err(ChangeError::LastUsable)
+    } else {
+        Ok(())
+    }
+}

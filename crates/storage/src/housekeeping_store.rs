@@ -1,0 +1,40 @@
+//! Removing what nobody needs any more.
+
+use async_trait::async_trait;
+use latchkey_domain::time::Timestamp;
+use latchkey_service::ports::{housekeeping_store::HousekeepingStore, store::StoreError};
+
+use crate::{store::SqlStore, table};
+
+#[async_trait]
+impl HousekeepingStore for SqlStore {
+    /// One short transaction per table, so that nobody waits long for the one writer of SQLite.
+    async fn delete_expired(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
+        let spent = self
+            .write::<_, StoreError, _>(move |transaction| {
+                Box::pin(table::spent::delete_expired(transaction, before, batch))
+            })
+            .await??;
+        let registration_codes = self
+            .write::<_, StoreError, _>(move |transaction| {
+                Box::pin(table::registration_code::delete_expired(
+                    transaction,
+                    before,
+                    batch,
+                ))
+            })
+            .await??;
+        let credential_codes = self
+            .write::<_, StoreError, _>(move |transaction| {
+                Box::pin(table::credential_code::delete_expired(
+                    transaction,
+                    before,
+                    batch,
+                ))
+            })
+            .await??;
+        Ok(spent
+            .saturating_add(registration_codes)
+            .saturating_add(credential_codes))
+    }
+}

@@ -1,0 +1,47 @@
+//! Whether sessions still hold.
+
+use async_trait::async_trait;
+use latchkey_domain::{authority::Authority, session::Session};
+use latchkey_service::ports::{
+    session_store::{EndSessionError, SessionStore},
+    store::{AuthorityConflict, StoreError},
+};
+use sea_orm::DatabaseTransaction;
+
+use crate::{authority::exercise, store::SqlStore, table};
+
+#[async_trait]
+impl SessionStore for SqlStore {
+    async fn is_live(&self, session: &Session) -> Result<bool, StoreError> {
+        table::session::is_live(self.reader(), session).await
+    }
+
+    async fn end(&self, authority: Authority) -> Result<(), EndSessionError> {
+        self.write(move |transaction| Box::pin(end(transaction, authority)))
+            .await?
+    }
+
+    async fn end_all(&self, authority: Authority) -> Result<(), EndSessionError> {
+        self.write(move |transaction| Box::pin(end_all(transaction, authority)))
+            .await?
+    }
+}
+
+async fn end(
+    transaction: &DatabaseTransaction,
+    authority: Authority,
+) -> Result<(), EndSessionError> {
+    exercise(transaction, &authority).await
+}
+
+async fn end_all(
+    transaction: &DatabaseTransaction,
+    authority: Authority,
+) -> Result<(), EndSessionError> {
+    exercise::<EndSessionError>(transaction, &authority).await?;
+    if table::user::raise_epoch(transaction, authority.user(), authority.epoch()).await? {
+        Ok(())
+    } else {
+        Err(AuthorityConflict::Void.into())
+    }
+}

@@ -1,0 +1,51 @@
+//! Sessions have no table: whether one still holds follows from the rows it names.
+
+use latchkey_domain::session::Session;
+use latchkey_service::ports::store::StoreError;
+use sea_orm::{
+    ColumnTrait as _, DatabaseConnection, EntityTrait as _, JoinType, QueryFilter as _,
+    QuerySelect as _, QueryTrait as _, RelationTrait as _,
+    sea_query::{Condition, Expr, ExprTrait as _},
+};
+
+use crate::entity::{
+    application,
+    credential::{Column, Entity, Relation},
+    organization, spent, user,
+};
+
+/// Whether a session still holds.
+pub(crate) async fn is_live(
+    reader: &DatabaseConnection,
+    session: &Session,
+) -> Result<bool, StoreError> {
+    let ended = spent::Entity::find()
+        .select_only()
+        .column(spent::Column::Id)
+        .filter(spent::Column::Id.eq(session.id.as_str()))
+        .into_query();
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .inner_join(user::Entity)
+        .join(JoinType::InnerJoin, user::Relation::Organization.def())
+        .join(JoinType::LeftJoin, Relation::Application.def())
+        .filter(Column::Id.eq(session.credential.as_str()))
+        .filter(Column::IsActive.eq(true))
+        .filter(
+            Condition::any()
+                .add(Column::ApplicationId.is_null())
+                .add(application::Column::IsActive.eq(true)),
+        )
+        .filter(user::Column::Id.eq(session.user.as_str()))
+        .filter(user::Column::IsActive.eq(true))
+        .filter(user::Column::Epoch.eq(session.epoch.number()))
+        .filter(organization::Column::Id.eq(session.organization.as_str()))
+        .filter(organization::Column::IsActive.eq(true))
+        .filter(Expr::exists(ended).not())
+        .into_tuple::<String>()
+        .one(reader)
+        .await
+        .map(|found| found.is_some())
+        .map_err(StoreError::new)
+}

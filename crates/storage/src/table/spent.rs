@@ -1,0 +1,64 @@
+//! The ledger of things that may be used once.
+
+use std::collections::HashSet;
+
+use latchkey_domain::{authority::Spend, time::Timestamp};
+use latchkey_service::ports::store::StoreError;
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, EntityTrait as _,
+    QueryFilter as _,
+    sea_query::{OnConflict, Query},
+};
+
+use crate::{
+    entity::spent::{Column, Entity},
+    table,
+};
+
+/// Writes everything into the ledger with one statement, and gives the first thing that was in it
+/// already, if any; then the transaction must be rolled back. A key that another transaction has
+/// just written is waited for, so of several callers exactly one finds nothing.
+pub(crate) async fn insert<'a>(
+    transaction: &DatabaseTransaction,
+    spends: &'a [Spend],
+) -> Result<Option<&'a Spend>, StoreError> {
+    if spends.is_empty() {
+        return Ok(None);
+    }
+    let mut statement = Query::insert();
+    statement
+        .into_table(Entity)
+        .columns([Column::Id, Column::Expires])
+        .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
+        .returning_col(Column::Id);
+    for spend in spends {
+        statement
+            .values([
+                spend.id.as_str().into(),
+                spend.expires.unix_milliseconds().into(),
+            ])
+            .map_err(StoreError::new)?;
+    }
+    let written = transaction
+        .query_all(&statement)
+        .await
+        .and_then(|rows| rows.iter().map(|row| row.try_get_by_index(0)).collect())
+        .map_err(StoreError::new)?;
+    let written: HashSet<String> = written;
+    Ok(spends.iter().find(|spend| !written.contains(&spend.id)))
+}
+
+/// Deletes at most `batch` things that nobody can use any more, since they expired before `before`.
+pub(crate) async fn delete_expired(
+    transaction: &DatabaseTransaction,
+    before: Timestamp,
+    batch: u32,
+) -> Result<u64, StoreError> {
+    table::delete_batch::<Entity>(
+        transaction,
+        Column::Id,
+        Entity::find().filter(Column::Expires.lt(before.unix_milliseconds())),
+        batch,
+    )
+    .await
+}

@@ -1,0 +1,200 @@
+//! Users, and users with all their credentials.
+
+use latchkey_domain::{
+    id::{OrganizationId, UserId},
+    text::Username,
+    time::Timestamp,
+    user::{Epoch, User},
+};
+use latchkey_service::ports::{account_store::Account, store::StoreError};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait as _, DatabaseConnection, DatabaseTransaction, EntityTrait as _, JoinType,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, RelationTrait as _,
+    sea_query::{Condition, Expr, ExprTrait as _, LockType, OnConflict},
+};
+
+use crate::{
+    entity::{
+        credential, organization,
+        user::{ActiveModel, Column, Entity, Model},
+    },
+    row::{Inconsistency, Row, moment},
+    table,
+    transaction::exactly_one,
+};
+
+const TABLE: &str = "users";
+
+/// The user of a row.
+pub(crate) fn from_row(model: &Model) -> Result<User, Inconsistency> {
+    let row = Row {
+        table: TABLE,
+        key: &model.id,
+    };
+    Ok(User {
+        id: row.value("id", model.id.parse())?,
+        organization: row.value("organization_id", model.organization_id.parse())?,
+        username: row.value("username", Username::new(model.username.as_str()))?,
+        kind: row.value("kind", model.kind.parse())?,
+        is_active: model.is_active,
+        epoch: Epoch::new(model.epoch),
+        registered: model.registered.map(moment),
+        created: moment(model.created),
+    })
+}
+
+/// Makes a user; `false` when the organization has one of that name.
+pub(crate) async fn insert(
+    transaction: &DatabaseTransaction,
+    user: &User,
+) -> Result<bool, StoreError> {
+    let row = ActiveModel {
+        id: Set(user.id.to_string()),
+        organization_id: Set(user.organization.to_string()),
+        username: Set(user.username.to_string()),
+        username_key: Set(user.username.key()),
+        kind: Set(user.kind.to_string()),
+        is_active: Set(user.is_active),
+        epoch: Set(user.epoch.number()),
+        registered: Set(user.registered.map(Timestamp::unix_milliseconds)),
+        created: Set(user.created.unix_milliseconds()),
+    };
+    let name = [Column::OrganizationId, Column::UsernameKey];
+    let rows = Entity::insert(row)
+        .on_conflict(OnConflict::columns(name).do_nothing().to_owned())
+        .exec_without_returning(transaction)
+        .await
+        .map_err(StoreError::new)?;
+    Ok(exactly_one(TABLE, rows)?)
+}
+
+/// Locks a user until the transaction ends and gives the user as of now. Everything that changes
+/// anything of a user begins with this. (`NO KEY UPDATE`: rows that refer to the user can be made
+/// meanwhile, changes cannot.)
+pub(crate) async fn lock(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+) -> Result<Option<User>, StoreError> {
+    lock_where(transaction, Column::Id.eq(user.as_str())).await
+}
+
+/// Locks the user of that name.
+pub(crate) async fn lock_by_username(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+    username: &Username,
+) -> Result<Option<User>, StoreError> {
+    lock_where(transaction, is_called(organization, username)).await
+}
+
+async fn lock_where(
+    transaction: &DatabaseTransaction,
+    condition: Expr,
+) -> Result<Option<User>, StoreError> {
+    let found = Entity::find()
+        .filter(condition)
+        .lock(LockType::NoKeyUpdate)
+        .one(transaction)
+        .await
+        .map_err(StoreError::new)?;
+    Ok(found.as_ref().map(from_row).transpose()?)
+}
+
+fn is_called(organization: &OrganizationId, username: &Username) -> Expr {
+    Column::OrganizationId
+        .eq(organization.as_str())
+        .and(Column::UsernameKey.eq(username.key()))
+}
+
+/// Notes that a user registered; `false` when that was noted before.
+pub(crate) async fn set_registered(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+    date: Timestamp,
+) -> Result<bool, StoreError> {
+    let result = Entity::update_many()
+        .col_expr(Column::Registered, Expr::value(date.unix_milliseconds()))
+        .filter(Column::Id.eq(user.as_str()))
+        .filter(Column::Registered.is_null())
+        .exec(transaction)
+        .await
+        .map_err(StoreError::new)?;
+    Ok(exactly_one(TABLE, result.rows_affected)?)
+}
+
+/// Ends the given epoch of a user and begins the next; `false` when it had ended before.
+pub(crate) async fn raise_epoch(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+    epoch: Epoch,
+) -> Result<bool, StoreError> {
+    let result = Entity::update_many()
+        .col_expr(Column::Epoch, Expr::col(Column::Epoch).add(1_i64))
+        .filter(Column::Id.eq(user.as_str()))
+        .filter(Column::Epoch.eq(epoch.number()))
+        .exec(transaction)
+        .await
+        .map_err(StoreError::new)?;
+    Ok(exactly_one(TABLE, result.rows_affected)?)
+}
+
+/// Makes a user active who is not, or the reverse; `false` when it was so already.
+pub(crate) async fn set_active(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+    active: bool,
+) -> Result<bool, StoreError> {
+    let result = Entity::update_many()
+        .col_expr(Column::IsActive, Expr::value(active))
+        .filter(Column::Id.eq(user.as_str()))
+        .filter(Column::IsActive.eq(!active))
+        .exec(transaction)
+        .await
+        .map_err(StoreError::new)?;
+    Ok(exactly_one(TABLE, result.rows_affected)?)
+}
+
+/// The account of a user.
+pub(crate) async fn find_account(
+    reader: &DatabaseConnection,
+    user: &UserId,
+) -> Result<Option<Account>, StoreError> {
+    account_where(reader, Column::Id.eq(user.as_str())).await
+}
+
+/// The account of that name.
+pub(crate) async fn find_account_by_username(
+    reader: &DatabaseConnection,
+    organization: &OrganizationId,
+    username: &Username,
+) -> Result<Option<Account>, StoreError> {
+    account_where(reader, is_called(organization, username)).await
+}
+
+async fn account_where(
+    reader: &DatabaseConnection,
+    condition: Expr,
+) -> Result<Option<Account>, StoreError> {
+    let rows = Entity::find()
+        .inner_join(organization::Entity)
+        .join(JoinType::LeftJoin, credential::Relation::User.def().rev())
+        .select_also(credential::Entity)
+        .filter(Condition::all().add(condition))
+        .filter(organization::Column::IsActive.eq(true))
+        .order_by_asc(credential::Column::Created)
+        .order_by_asc(credential::Column::Id)
+        .all(reader)
+        .await
+        .map_err(StoreError::new)?;
+    let Some((user, _)) = rows.first() else {
+        return Ok(None);
+    };
+    let user = from_row(user)?;
+    let credentials = rows
+        .into_iter()
+        .filter_map(|(_, credential)| credential)
+        .map(table::credential::from_row)
+        .collect::<Result<_, _>>()?;
+    Ok(Some(Account { user, credentials }))
+}
