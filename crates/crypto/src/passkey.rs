@@ -1,0 +1,132 @@
+//! Passkeys: WebAuthn ceremonies (API contract §3.4 to §3.6, WebAuthn §7).
+//!
+//! The library verifies most of a ceremony; what it leaves to others, or does too leniently, is done
+//! here first: the two forms of the challenge, the exact origin, cross-origin frames, trailing bytes,
+//! the credential id, and whose credential it is.
+
+pub(crate) mod assertion;
+mod attestation;
+mod authenticator_data;
+pub(crate) mod creation;
+mod public_key;
+
+use std::{sync::Arc, time::Duration};
+
+use data_encoding::BASE64URL_NOPAD;
+use latchkey_domain::application::{Application, Origin};
+use latchkey_service::ports::proof_verifier::{Expected, ProofError};
+use serde::{Serialize, de::DeserializeOwned};
+use sha2::{Digest as _, Sha256};
+use webauthn_rs::prelude::{Url, WebauthnError};
+use webauthn_rs_core::WebauthnCore;
+
+use crate::client_data::ClientData;
+
+/// Where a ceremony took place: the one application that both its RP id hash and its origin fit.
+struct Place<'a> {
+    application: &'a Application,
+    origin: &'a Origin,
+}
+
+impl<'a> Place<'a> {
+    fn find(
+        expected: &'a Expected,
+        client_data: &ClientData,
+        rp_id_hash: &[u8],
+    ) -> Result<Self, ProofError> {
+        let origin = client_data.origin().ok_or(ProofError::Origin)?;
+        expected
+            .applications
+            .iter()
+            .map(Arc::as_ref)
+            .filter(|application| {
+                let rp_id = application.relying_party.rp_id();
+                Sha256::digest(rp_id.as_str()).as_slice() == rp_id_hash
+            })
+            .find_map(|application| {
+                let origins = application.relying_party.origins();
+                let origin = origins.iter().find(|listed| listed.as_str() == origin)?;
+                Some(Self {
+                    application,
+                    origin,
+                })
+            })
+            .ok_or(ProofError::Origin)
+    }
+
+    /// The library's handler for this place; it is cheap to build and keeps nothing.
+    fn core(&self) -> Result<WebauthnCore, ProofError> {
+        let origin = Url::parse(self.origin.as_str()).map_err(|_not_a_url| ProofError::Origin)?;
+        Ok(WebauthnCore::new_unsafe_experts_only(
+            self.application.name.as_str(),
+            self.application.relying_party.rp_id().as_str(),
+            vec![origin],
+            Duration::from_mins(5),
+            Some(false),
+            Some(false),
+        ))
+    }
+}
+
+/// Puts our own challenge into a state of the library, which has no setter for it. States hold nothing
+/// but policy and challenge, so they are made when a ceremony is completed.
+fn with_challenge<State: Serialize + DeserializeOwned>(
+    state: &State,
+    challenge: &[u8],
+) -> Result<State, serde_json::Error> {
+    let mut members = serde_json::to_value(state)?;
+    if let Some(member) = members.get_mut("challenge") {
+        *member = BASE64URL_NOPAD.encode(challenge).into();
+    }
+    serde_json::from_value(members)
+}
+
+/// What the library's refusal means; `part` is the member of the proof that the ceremony is about.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the library has some eighty errors, most of them about attestation, which is not asked for"
+)]
+fn refusal(error: &WebauthnError, part: &'static str) -> ProofError {
+    match error {
+        WebauthnError::InvalidClientDataType => ProofError::Type,
+        WebauthnError::MismatchedChallenge => ProofError::Challenge,
+        WebauthnError::InvalidRPOrigin | WebauthnError::InvalidRPIDHash => ProofError::Origin,
+        WebauthnError::CredentialCrossOrigin => ProofError::CrossOrigin,
+        WebauthnError::UserNotPresent | WebauthnError::UserNotVerified => {
+            ProofError::UserVerification
+        }
+        WebauthnError::COSEKeyInvalidCBORValue
+        | WebauthnError::COSEKeyInvalidType
+        | WebauthnError::COSEKeyEDUnsupported
+        | WebauthnError::COSEKeyECDSAXYInvalid
+        | WebauthnError::COSEKeyRSANEInvalid
+        | WebauthnError::COSEKeyECDSAInvalidCurve
+        | WebauthnError::COSEKeyEDDSAXInvalid
+        | WebauthnError::COSEKeyEDDSAInvalidCurve
+        | WebauthnError::COSEKeyInvalidAlgorithm
+        | WebauthnError::SshPublicKeyEDUnsupported
+        | WebauthnError::EcdsaPointInvalid
+        | WebauthnError::RsaParametersInvalid
+        | WebauthnError::CredentialAlteredAlgFromRequest => ProofError::UnsupportedKey,
+        WebauthnError::SignatureInvalid | WebauthnError::AuthenticationFailure => {
+            ProofError::Signature
+        }
+        WebauthnError::CredentialPossibleCompromise => ProofError::CounterRegressed,
+        WebauthnError::CredentialBackupEligibilityInconsistent => ProofError::Malformed {
+            part,
+            problem: "says otherwise than at registration whether the passkey may be backed up",
+        },
+        WebauthnError::CredentialMayNotBeHardwareBound => ProofError::Malformed {
+            part,
+            problem: "says that the passkey is backed up, and that it cannot be",
+        },
+        WebauthnError::ParseJSONFailure(_) => ProofError::Malformed {
+            part: "clientData",
+            problem: "is not the client data of a WebAuthn ceremony",
+        },
+        _ => ProofError::Malformed {
+            part,
+            problem: "cannot be read",
+        },
+    }
+}

@@ -1,0 +1,78 @@
+//! Verification of proofs: the implementation of [`ProofVerifier`].
+
+use latchkey_domain::credential::{Credential, Material, key::KeyPair};
+use latchkey_service::ports::proof_verifier::{
+    AssertionProof, AuthenticatorState, CreationProof, Expected, Offered, ProofError,
+    ProofVerifier, Used,
+};
+
+use crate::{key, passkey};
+
+/// Verifies proofs of all kinds of credentials. It has no state.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Proofs;
+
+impl ProofVerifier for Proofs {
+    fn verify_creation(
+        &self,
+        expected: &Expected,
+        proof: &CreationProof,
+    ) -> Result<Material, ProofError> {
+        Ok(match &proof.offered {
+            Offered::Fido2 => Material::Fido2(passkey::creation::verify(expected, proof)?),
+            Offered::Key => Material::Key(key_pair(expected, proof)?),
+            Offered::PasswordProtectedKey(encrypted) => {
+                Material::PasswordProtectedKey(key_pair(expected, proof)?, encrypted.clone())
+            }
+            Offered::RecoveryKey(encrypted) => {
+                Material::RecoveryKey(key_pair(expected, proof)?, encrypted.clone())
+            }
+        })
+    }
+
+    fn verify_assertion(
+        &self,
+        expected: &Expected,
+        credential: &Credential,
+        proof: &AssertionProof,
+    ) -> Result<Option<AuthenticatorState>, ProofError> {
+        match (&credential.material, &proof.used) {
+            (
+                Material::Fido2(passkey),
+                Used::Fido2 {
+                    authenticator_data,
+                    user_handle,
+                },
+            ) => {
+                passkey::assertion::refuse_other_user(user_handle.as_deref(), &credential.user)?;
+                let assertion = passkey::assertion::Assertion {
+                    client_data: &proof.client_data,
+                    authenticator_data,
+                    signature: &proof.signature,
+                };
+                passkey::assertion::verify(expected, passkey, &assertion).map(Some)
+            }
+            (Material::Key(pair), Used::Key { algorithm })
+            | (Material::PasswordProtectedKey(pair, _), Used::PasswordProtectedKey { algorithm }) =>
+            {
+                key::verify_assertion(&expected.challenge, pair, proof, algorithm.as_deref())?;
+                Ok(None)
+            }
+            (
+                Material::Fido2(_)
+                | Material::Key(_)
+                | Material::PasswordProtectedKey(..)
+                | Material::RecoveryKey(..),
+                Used::Fido2 { .. } | Used::Key { .. } | Used::PasswordProtectedKey { .. },
+            ) => Err(ProofError::Mismatch),
+        }
+    }
+}
+
+fn key_pair(expected: &Expected, proof: &CreationProof) -> Result<KeyPair, ProofError> {
+    key::verify_creation(
+        &expected.challenge,
+        &proof.client_data,
+        &proof.attestation_data,
+    )
+}

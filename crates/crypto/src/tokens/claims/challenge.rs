@@ -1,0 +1,199 @@
+//! Challenge identifiers.
+
+use data_encoding::BASE64URL_NOPAD;
+use latchkey_domain::{
+    challenge::{ActionNonce, Challenge, ChallengeText, Purpose},
+    time::Timestamp,
+    user::Epoch,
+};
+use latchkey_service::ports::tokens::InvalidToken;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Claims, parse, text,
+    user_action::{ActionClaims, bytes},
+};
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ChallengeClaims {
+    jti: String,
+    iat: i64,
+    challenge: String,
+    organization: String,
+    application: Option<String>,
+    purpose: PurposeClaims,
+}
+
+/// What a challenge may be used for; the variants are those of the domain.
+#[derive(Serialize, Deserialize)]
+#[serde(
+    tag = "ceremony",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+enum PurposeClaims {
+    Registration {
+        user: String,
+        epoch: i64,
+        code: String,
+    },
+    Login {
+        user: Option<String>,
+    },
+    UserAction {
+        user: String,
+        epoch: i64,
+        session_credential: String,
+        action: ActionClaims,
+        nonce: String,
+    },
+    Credential {
+        user: String,
+        epoch: i64,
+        session: String,
+        session_credential: String,
+        kind: String,
+    },
+    CredentialWithCode {
+        user: String,
+        epoch: i64,
+        code: String,
+        issuer: String,
+        kind: String,
+    },
+}
+
+impl Claims for ChallengeClaims {
+    const TYPE: &'static str = "latchkey-challenge+jwt";
+}
+
+impl ChallengeClaims {
+    pub(crate) fn new(challenge: &Challenge, now: Timestamp) -> Self {
+        Self {
+            jti: text(&challenge.id),
+            iat: now.unix_seconds(),
+            challenge: text(&challenge.text),
+            organization: text(&challenge.organization),
+            application: challenge.application.as_ref().map(text),
+            purpose: PurposeClaims::new(&challenge.purpose),
+        }
+    }
+
+    /// The challenge these claims are about, which is void from `expires` on.
+    pub(crate) fn challenge(self, expires: Timestamp) -> Result<Challenge, InvalidToken> {
+        Ok(Challenge {
+            id: parse(&self.jti)?,
+            text: ChallengeText::parse(self.challenge).map_err(|_unreachable| InvalidToken)?,
+            organization: parse(&self.organization)?,
+            application: self.application.as_deref().map(parse).transpose()?,
+            purpose: self.purpose.purpose()?,
+            expires,
+        })
+    }
+}
+
+impl PurposeClaims {
+    fn new(purpose: &Purpose) -> Self {
+        match purpose {
+            Purpose::Registration { user, epoch, code } => Self::Registration {
+                user: text(user),
+                epoch: epoch.number(),
+                code: text(code),
+            },
+            Purpose::Login { user } => Self::Login {
+                user: user.as_ref().map(text),
+            },
+            Purpose::UserAction {
+                user,
+                epoch,
+                session_credential,
+                action,
+                nonce,
+            } => Self::UserAction {
+                user: text(user),
+                epoch: epoch.number(),
+                session_credential: text(session_credential),
+                action: ActionClaims::new(action),
+                nonce: BASE64URL_NOPAD.encode(nonce.as_bytes()),
+            },
+            Purpose::Credential {
+                user,
+                epoch,
+                session,
+                session_credential,
+                kind,
+            } => Self::Credential {
+                user: text(user),
+                epoch: epoch.number(),
+                session: text(session),
+                session_credential: text(session_credential),
+                kind: text(kind),
+            },
+            Purpose::CredentialWithCode {
+                user,
+                epoch,
+                code,
+                issuer,
+                kind,
+            } => Self::CredentialWithCode {
+                user: text(user),
+                epoch: epoch.number(),
+                code: text(code),
+                issuer: text(issuer),
+                kind: text(kind),
+            },
+        }
+    }
+
+    fn purpose(self) -> Result<Purpose, InvalidToken> {
+        Ok(match self {
+            Self::Registration { user, epoch, code } => Purpose::Registration {
+                user: parse(&user)?,
+                epoch: Epoch::new(epoch),
+                code: parse(&code)?,
+            },
+            Self::Login { user } => Purpose::Login {
+                user: user.as_deref().map(parse).transpose()?,
+            },
+            Self::UserAction {
+                user,
+                epoch,
+                session_credential,
+                action,
+                nonce,
+            } => Purpose::UserAction {
+                user: parse(&user)?,
+                epoch: Epoch::new(epoch),
+                session_credential: parse(&session_credential)?,
+                action: action.action()?,
+                nonce: ActionNonce::new(bytes(&nonce)?),
+            },
+            Self::Credential {
+                user,
+                epoch,
+                session,
+                session_credential,
+                kind,
+            } => Purpose::Credential {
+                user: parse(&user)?,
+                epoch: Epoch::new(epoch),
+                session: parse(&session)?,
+                session_credential: parse(&session_credential)?,
+                kind: parse(&kind)?,
+            },
+            Self::CredentialWithCode {
+                user,
+                epoch,
+                code,
+                issuer,
+                kind,
+            } => Purpose::CredentialWithCode {
+                user: parse(&user)?,
+                epoch: Epoch::new(epoch),
+                code: parse(&code)?,
+                issuer: parse(&issuer)?,
+                kind: parse(&kind)?,
+            },
+        })
+    }
+}

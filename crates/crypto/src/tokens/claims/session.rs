@@ -1,0 +1,89 @@
+//! Session tokens. Published clients read some of these claims (API contract §2.3).
+
+use latchkey_domain::{session::Session, text::Username, time::Timestamp, user::Epoch};
+use latchkey_service::ports::tokens::InvalidToken;
+use serde::{Deserialize, Serialize};
+
+use super::{Claims, parse, text};
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SessionClaims {
+    sub: String,
+    jti: String,
+    iat: i64,
+    // For other services that verify tokens by the key set. Here it is not looked at: what this
+    // installation has signed is not from the future, only the clocks of two replicas differ.
+    nbf: i64,
+    #[serde(rename = "iatMs")]
+    iat_milliseconds: i64,
+    kind: TokenKind,
+    scope: String,
+    permissions: Vec<String>,
+    #[serde(rename = "userKind")]
+    user_kind: String,
+    epoch: i64,
+    credential: String,
+    #[serde(rename = "https://custom/username")]
+    username: String,
+    #[serde(rename = "https://custom/app_metadata")]
+    app_metadata: AppMetadata,
+}
+
+/// The kinds of tokens the API knows; this is the only one served.
+#[derive(Serialize, Deserialize)]
+enum TokenKind {
+    Token,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AppMetadata {
+    #[serde(rename = "orgId")]
+    organization: String,
+    #[serde(rename = "userId")]
+    user: String,
+    #[serde(rename = "tokenId")]
+    token: String,
+}
+
+impl Claims for SessionClaims {
+    const TYPE: &'static str = "latchkey-session+jwt";
+}
+
+impl SessionClaims {
+    pub(crate) fn new(session: &Session) -> Self {
+        Self {
+            sub: text(&session.user),
+            jti: text(&session.id),
+            iat: session.issued.unix_seconds(),
+            nbf: session.issued.unix_seconds(),
+            iat_milliseconds: session.issued.unix_milliseconds(),
+            kind: TokenKind::Token,
+            scope: String::new(),
+            permissions: vec![],
+            user_kind: text(&session.user_kind),
+            epoch: session.epoch.number(),
+            credential: text(&session.credential),
+            username: text(&session.username),
+            app_metadata: AppMetadata {
+                organization: text(&session.organization),
+                user: text(&session.user),
+                token: text(&session.id),
+            },
+        }
+    }
+
+    /// The session these claims are about, which ends at `expires`.
+    pub(crate) fn session(self, expires: Timestamp) -> Result<Session, InvalidToken> {
+        Ok(Session {
+            id: parse(&self.jti)?,
+            organization: parse(&self.app_metadata.organization)?,
+            user: parse(&self.sub)?,
+            username: Username::new(self.username).map_err(|_unreachable| InvalidToken)?,
+            user_kind: parse(&self.user_kind)?,
+            epoch: Epoch::new(self.epoch),
+            credential: parse(&self.credential)?,
+            issued: Timestamp::from_unix_milliseconds(self.iat_milliseconds),
+            expires,
+        })
+    }
+}
