@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use latchkey_domain::{
-    application::{Application, Origin},
+    application::{Application, Origin, RpId},
     challenge::Challenge,
     id::{ApplicationId, OrganizationId},
     time::Timestamp,
@@ -68,6 +68,12 @@ impl Party {
     /// The application to bind a challenge to.
     pub fn bound(&self) -> Option<ApplicationId> {
         self.is_bound.then(|| self.application.id.clone())
+    }
+
+    /// The RP id whose passkeys the client can use, if the request told it.
+    pub fn rp_id(&self) -> Option<&RpId> {
+        self.is_bound
+            .then(|| self.application.relying_party.rp_id())
     }
 }
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use latchkey_domain::{
-    application::Application,
+    application::RpId,
     challenge::Challenge,
     credential::{Credential, CredentialId, Material, key::EncryptedPrivateKey},
-    id::{ApplicationId, UserId},
+    id::UserId,
     time::Timestamp,
     user::User,
 };
@@ -43,17 +43,15 @@ pub struct AllowedCredentials {
 }
 
 impl AllowedCredentials {
-    /// The usable credentials among these; passkeys of `application` only, when it is known.
-    pub(crate) fn among(credentials: &[Credential], application: Option<&ApplicationId>) -> Self {
+    /// The usable credentials among these; only passkeys that `rp_id` can use, when it is known.
+    pub(crate) fn among(credentials: &[Credential], rp_id: Option<&RpId>) -> Self {
         let mut allowed = Self::default();
         for credential in credentials
             .iter()
             .filter(|credential| credential.is_usable())
         {
             match &credential.material {
-                Material::Fido2(passkey)
-                    if application.is_none_or(|wanted| *wanted == passkey.application) =>
-                {
+                Material::Fido2(passkey) if rp_id.is_none_or(|wanted| *wanted == passkey.rp_id) => {
                     allowed.passkeys.push(credential.id.clone());
                 }
                 Material::Key(_) => allowed.keys.push(credential.id.clone()),
@@ -224,9 +222,4 @@ impl Factors {
             .note_counter_regression(&credential.uuid, date)
             .await
     }
-}
-
-/// Which passkeys a client should offer: those of the application that the request told.
-pub(crate) fn of_application(bound: bool, application: &Application) -> Option<&ApplicationId> {
-    bound.then_some(&application.id)
 }

@@ -16,7 +16,6 @@ use crate::{
     directory::{Caller, OrganizationRequired, PartyError},
     factors::{
         AllowedCredentials, FactorAnswer, FactorChallenge, FactorError, Factors, VerifiedFactors,
-        of_application,
     },
     ports::{
         sign_in_store::{SignInStore, UseError},
@@ -93,8 +92,7 @@ impl Logins {
                 .filter(|account| account.user.is_active)
                 .filter(|account| account.credentials.iter().any(Credential::is_usable))
                 .ok_or(BeginLoginError::NoUsableCredential)?;
-            let application = of_application(party.is_bound, &party.application);
-            allowed = AllowedCredentials::among(&account.credentials, application);
+            allowed = AllowedCredentials::among(&account.credentials, party.rp_id());
             user = Some(account.user.id);
         }
         let now = ceremonies.now();

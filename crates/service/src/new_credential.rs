@@ -119,12 +119,12 @@ impl Ceremonies {
 }
 
 /// The ids of passkeys that the authenticator should not make a second one beside: those of the user
-/// for this application, active or not.
+/// for this RP id, active or not.
 pub(crate) fn excluded(credentials: &[Credential], application: &Application) -> Vec<CredentialId> {
     credentials
         .iter()
         .filter(|credential| match &credential.material {
-            Material::Fido2(passkey) => passkey.application == application.id,
+            Material::Fido2(passkey) => passkey.rp_id == *application.relying_party.rp_id(),
             Material::Key(_) | Material::PasswordProtectedKey(..) | Material::RecoveryKey(..) => {
                 false
             }

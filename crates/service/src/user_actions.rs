@@ -15,7 +15,6 @@ use crate::{
     directory::{Caller, PartyError},
     factors::{
         AllowedCredentials, FactorAnswer, FactorChallenge, FactorError, Factors, VerifiedFactors,
-        of_application,
     },
     ports::{
         sign_in_store::{Evidence, SignInStore},
@@ -76,8 +75,7 @@ impl UserActions {
             .find(&session.user)
             .await?
             .ok_or(BeginUserActionError::NoUsableCredential)?;
-        let application = of_application(party.is_bound, &party.application);
-        let allowed = AllowedCredentials::among(&account.credentials, application)
+        let allowed = AllowedCredentials::among(&account.credentials, party.rp_id())
             .with_private_keys(&account.credentials);
         let now = ceremonies.now();
         let purpose = Purpose::UserAction {
