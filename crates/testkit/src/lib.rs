@@ -1,1 +1,4 @@
 //! Test support of Latchkey: throwaway databases, software authenticators, a manual clock.
+
+pub mod database;
+pub mod postgres;
