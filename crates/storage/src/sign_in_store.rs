@@ -2,8 +2,10 @@
 
 use async_trait::async_trait;
 use latchkey_domain::authority::Authority;
-use latchkey_service::ports::sign_in_store::{CredentialUse, Evidence, SignInStore, UseError};
-use latchkey_service::ports::store::StoreError;
+use latchkey_service::ports::{
+    sign_in_store::{CredentialUse, Evidence, SignInStore, UseError},
+    store::StoreError,
+};
 use sea_orm::DatabaseTransaction;
 
 use crate::{authority::exercise_with, row::Inconsistency, store::SqlStore, table};
@@ -65,10 +67,10 @@ async fn record(
     authority: &Authority,
     uses: &[CredentialUse],
 ) -> Result<(), UseError> {
-    let used: Vec<_> = uses.iter().map(|used| &used.credential).collect();
-    exercise_with::<UseError>(transaction, authority, &used).await?;
-    for used in uses {
-        if !table::credential::record_use(transaction, authority.user(), used).await? {
+    let credentials: Vec<_> = uses.iter().map(|each| &each.credential).collect();
+    exercise_with::<UseError>(transaction, authority, &credentials).await?;
+    for each in uses {
+        if !table::credential::record_use(transaction, authority.user(), each).await? {
             return Err(UseError::CounterRegressed);
         }
     }

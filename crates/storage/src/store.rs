@@ -47,13 +47,13 @@ type Operation<'a, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a
 impl SqlStore {
     pub(crate) fn new(mut reader: DatabaseConnection, mut writer: DatabaseConnection) -> Self {
         let counters = Arc::new(Counters::default());
-        let reads = Arc::clone(&counters);
+        let shared = Arc::clone(&counters);
         reader.set_metric_callback(move |_statement| {
-            reads.reads.fetch_add(1, Ordering::Relaxed);
+            shared.reads.fetch_add(1, Ordering::Relaxed);
         });
-        let writes = Arc::clone(&counters);
+        let shared = Arc::clone(&counters);
         writer.set_metric_callback(move |_statement| {
-            writes.write_statements.fetch_add(1, Ordering::Relaxed);
+            shared.write_statements.fetch_add(1, Ordering::Relaxed);
         });
         Self {
             reader,

@@ -167,10 +167,7 @@ fn entries(rows: &[DirectoryRow]) -> Result<DirectoryEntries, Inconsistency> {
         {
             entries.applications.extend(application(of_application)?);
         }
-        let organization = of_organization
-            .first()
-            .map(|row| organization_id(row))
-            .transpose()?;
+        let organization = of_organization.first().map(organization_id).transpose()?;
         entries.organizations.extend(organization);
     }
     // The rows are in the order of organizations; applications are to be oldest first over all.

@@ -128,14 +128,14 @@ pub(crate) async fn delete(
 pub(crate) async fn record_use(
     transaction: &DatabaseTransaction,
     user: &UserId,
-    used: &CredentialUse,
+    credential_use: &CredentialUse,
 ) -> Result<bool, StoreError> {
     let mut change = ActiveModel {
-        last_used: Set(Some(used.date.unix_milliseconds())),
+        last_used: Set(Some(credential_use.date.unix_milliseconds())),
         ..ActiveModel::default()
     };
     let mut guard = Condition::all();
-    if let Some(state) = &used.state {
+    if let Some(state) = &credential_use.state {
         let count = i64::from(state.sign_count);
         change.sign_count = Set(Some(count));
         change.backed_up = Set(Some(state.backed_up));
@@ -147,7 +147,7 @@ pub(crate) async fn record_use(
     }
     let result = Entity::update_many()
         .set(change)
-        .filter(Column::Id.eq(used.credential.as_str()))
+        .filter(Column::Id.eq(credential_use.credential.as_str()))
         .filter(Column::UserId.eq(user.as_str()))
         .filter(guard)
         .exec(transaction)
