@@ -1,0 +1,88 @@
+// The running service under test, and people in it. The Rust test that starts `node --test` says where
+// it is by environment variables.
+
+import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { promisify } from 'node:util'
+
+import { DfnsApiClient, DfnsAuthenticator, DfnsDelegatedApiClient } from '@dfns/sdk'
+
+import { KeyPair } from './key-pair.js'
+
+function variable(name) {
+  const value = process.env[name]
+  if (!value) {
+    throw new Error(`${name} is not set: these tests are started by \`cargo xtask test\``)
+  }
+  return value
+}
+
+export const baseUrl = variable('LATCHKEY_E2E_URL')
+export const orgId = variable('LATCHKEY_E2E_ORGANIZATION')
+
+/** Runs one command of the command line beside the running service, as an administrator would. */
+async function latchkey(...words) {
+  const { stdout } = await promisify(execFile)(variable('LATCHKEY_BIN'), words)
+  return JSON.parse(stdout)
+}
+
+/** Invites somebody nobody has heard of before. */
+export async function invite(kind = 'CustomerEmployee') {
+  const email = `${randomUUID()}@example.com`
+  return latchkey('user', 'invite', '--org', orgId, '--email', email, '--kind', kind)
+}
+
+/** A client of nobody. */
+export const stranger = new DfnsApiClient({ baseUrl })
+
+/** Somebody who is registered with one key and signed in with it, all by the published client. */
+export class Person {
+  static async registered(algorithm) {
+    const { username, userId, registrationCode } = await invite()
+    const key = new KeyPair(algorithm)
+    const authenticator = new DfnsAuthenticator({ baseUrl, signer: key.signer() })
+    const registration = await authenticator.register({ orgId, username, registrationCode })
+    return new Person({ username, userId, key, registration })
+  }
+
+  static async signedIn(algorithm) {
+    const person = await Person.registered(algorithm)
+    person.client = await person.signIn(person.key)
+    return person
+  }
+
+  constructor({ username, userId, key, registration }) {
+    Object.assign(this, { username, userId, key, registration })
+  }
+
+  /** A client with a new session that `key` signed for; it signs user actions with that key too. */
+  async signIn(key) {
+    const signer = key.signer()
+    this.token = await tokenFor(this.username, signer)
+    return new DfnsApiClient({ baseUrl, orgId, authToken: this.token, signer })
+  }
+
+  /** The client for servers that hand challenges to somebody else to sign. */
+  delegated() {
+    return new DfnsDelegatedApiClient({ baseUrl, orgId, authToken: this.token })
+  }
+
+  /** A one-time code, as the first place shows it. */
+  async code() {
+    const { code } = await this.client.auth.createCredentialCode({
+      body: { expiration: inSeconds(50).toISOString() },
+    })
+    return code
+  }
+}
+
+/** A session token, by the published client. */
+export async function tokenFor(username, signer) {
+  const authenticator = new DfnsAuthenticator({ baseUrl, signer })
+  const { token } = await authenticator.login({ orgId, username })
+  return token
+}
+
+export function inSeconds(seconds) {
+  return new Date(Date.now() + seconds * 1000)
+}
