@@ -2,3 +2,7 @@
 
 pub mod database;
 pub mod postgres;
+
+pub mod authenticator;
+pub mod clock;
+pub mod entropy;
