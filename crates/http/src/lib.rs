@@ -1,1 +1,125 @@
 //! HTTP adapter of Latchkey: the wire format.
+//!
+//! [`router`] turns use cases into an `axum` router; [`openapi`] describes it. Everything here is about
+//! names, encodings, statuses and headers; what is allowed is decided behind the use cases. The route
+//! table is in [`router`]'s file, `lib.rs`; each endpoint has a file of its own under `routes`, in the
+//! order request, response, documentation, handler.
+//!
+//! To add an endpoint, add its file under `routes` and its line in the route table. What it needs of a
+//! request (a body, somebody signed in, a signed user action) it asks for with the extractors of
+//! `extract`. To add an error, add its line in `error::code` and map it in `error::mapping`. Then write
+//! the generated documents again: `cargo xtask codegen`.
+
+mod routes;
+
+mod extract;
+
+mod dto;
+
+mod error;
+
+mod middleware;
+
+mod description;
+
+mod state;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    middleware::{from_fn, from_fn_with_state},
+};
+use utoipa::openapi::{OpenApi, ServerBuilder};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub use self::state::{HttpSettings, Services};
+use self::{
+    error::{ApiError, ErrorCode},
+    middleware::{body::body, cors::cors, harden::harden, observe::observe, path::path},
+    routes::{
+        action, credential_code, credentials, health, jwks, login, not_offered, registration,
+    },
+    state::AppState,
+};
+
+/// Every route, in the order a user meets them.
+fn table() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(description::head())
+        // An invited user makes the first credentials.
+        .routes(routes!(registration::init::begin_registration))
+        .routes(routes!(registration::complete::complete_registration))
+        // Sessions.
+        .routes(routes!(login::init::begin_login))
+        .routes(routes!(login::complete::complete_login))
+        .routes(routes!(login::logout::logout))
+        // A signed-in user signs exactly one request.
+        .routes(routes!(action::init::begin_user_action))
+        .routes(routes!(action::complete::complete_user_action))
+        // A signed-in user manages credentials.
+        .routes(routes!(
+            credentials::list::list_credentials,
+            credentials::create::create_credential
+        ))
+        .routes(routes!(credentials::init::begin_credential))
+        .routes(routes!(credentials::activate::activate_credential))
+        .routes(routes!(credentials::deactivate::deactivate_credential))
+        .routes(routes!(credentials::delete::delete_credential))
+        // Create Credential With Code.
+        .routes(routes!(
+            credential_code::issue::issue_credential_code,
+            credential_code::newest::get_credential_code,
+            credential_code::cancel::cancel_credential_code
+        ))
+        .routes(routes!(credential_code::init::begin_credential_with_code))
+        .routes(routes!(
+            credential_code::verify::create_credential_with_code
+        ))
+        // For whoever runs the service, and for other services.
+        .routes(routes!(health::live::live))
+        .routes(routes!(health::ready::ready))
+        .routes(routes!(jwks::get_keys))
+        .routes(routes!(routes::openapi::get_description))
+}
+
+/// The whole API, ready to be served. Whoever serves it puts the peer's address into each request as
+/// `ConnectInfo<SocketAddr>`.
+pub fn router(services: Services, settings: HttpSettings) -> Router {
+    let (router, mut description) = table().split_for_parts();
+    let server = ServerBuilder::new().url(&settings.public_url).build();
+    description.servers = Some(vec![server]);
+    let state = AppState {
+        services: Arc::new(services),
+        settings: Arc::new(settings),
+        description: description::text(&description).into(),
+    };
+    // Layers wrap what stands before them: a request passes them from the bottom up.
+    router
+        .merge(not_offered::routes())
+        .fallback(not_found)
+        .layer(from_fn(body))
+        .layer(from_fn(path))
+        .layer(from_fn_with_state(state.clone(), cors))
+        .layer(from_fn(harden))
+        .layer(from_fn_with_state(state.clone(), observe))
+        .with_state(state)
+}
+
+/// The description of the API, without the address of a server.
+pub fn openapi() -> OpenApi {
+    table().into_openapi()
+}
+
+/// The description of the API as it is checked in, in `docs/openapi.json`.
+pub fn openapi_document() -> String {
+    description::text(&openapi())
+}
+
+/// Every error code, as it is checked in, in `docs/errors.md`.
+pub fn error_reference() -> String {
+    error::code::reference()
+}
+
+async fn not_found() -> ApiError {
+    ErrorCode::NotFound.into()
+}

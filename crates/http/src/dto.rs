@@ -1,0 +1,27 @@
+//! The objects of the wire (API contract §4) and how they become domain values and back.
+//!
+//! What comes in is parsed here, once: [`text`], [`base64url`] and [`date`] refuse a value with the
+//! path of its member; [`new_credential`], [`factor`] and [`organization`] assemble domain values.
+//! What goes out is [`creation`], [`assertion`], [`credential`] and [`message`].
+
+pub(crate) mod text;
+
+pub(crate) mod base64url;
+
+pub(crate) mod date;
+
+pub(crate) mod organization;
+
+pub(crate) mod new_credential;
+
+pub(crate) mod factor;
+
+pub(crate) mod relying_party;
+
+pub(crate) mod creation;
+
+pub(crate) mod assertion;
+
+pub(crate) mod credential;
+
+pub(crate) mod message;

@@ -1,0 +1,217 @@
+//! `CredentialChallenge` and `RegistrationChallenge`: what a client needs to make a credential (API
+//! contract §4.3, §4.4).
+
+use latchkey_domain::credential::CredentialKind;
+use latchkey_service::{
+    ceremony::BegunChallenge, new_credential::CreationChallenge,
+    registration::RegistrationChallenge,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::relying_party::{
+    Attestation, CredentialDescriptor, FACTOR_KINDS, RelyingPartyBody, Requirement, UserBody,
+};
+
+/// The algorithms offered: ES256 and RS256 (COSE).
+const ALGORITHMS: [i16; 2] = [-7, -257];
+
+/// What a client needs to make a credential of the kind it asked for.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum CredentialChallenge {
+    /// A passkey.
+    Passkey(Box<PasskeyChallenge>),
+    /// A key pair.
+    Key(Box<KeyChallenge>),
+}
+
+/// What a client needs to make a key pair.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct KeyChallenge {
+    /// The kind that was asked for.
+    kind: &'static str,
+    /// Whose credential it becomes.
+    user: UserBody,
+    /// To be sent back with the credential; lives five minutes.
+    challenge_identifier: String,
+    /// The same as `challengeIdentifier`, for older clients.
+    temporary_authentication_token: String,
+    /// What must be signed.
+    challenge: String,
+    /// The application the ceremony is for.
+    rp: RelyingPartyBody,
+    /// How the authenticator proves its model.
+    attestation: Attestation,
+    /// The algorithms that are offered to authenticators.
+    pub_key_cred_params: Vec<Algorithm>,
+}
+
+/// What a client needs to make a passkey. Mobile clients read it as a registration challenge, so it has
+/// the members of one.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PasskeyChallenge {
+    #[serde(flatten)]
+    common: KeyChallenge,
+    /// What is asked of the authenticator.
+    authenticator_selection: AuthenticatorSelection,
+    /// The passkeys that the user has for this application already.
+    exclude_credentials: Vec<CredentialDescriptor>,
+    /// The kinds that may be made.
+    supported_credential_kinds: SupportedKinds,
+    /// Always empty.
+    otp_url: &'static str,
+}
+
+/// What a client needs to make the first credentials of a user.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RegistrationChallengeBody {
+    /// Who registers.
+    user: UserBody,
+    /// To be sent as bearer token with the credentials; lives fifteen minutes.
+    temporary_authentication_token: String,
+    /// What every credential must sign.
+    challenge: String,
+    /// The application the ceremony is for.
+    rp: RelyingPartyBody,
+    /// The kinds that may be made.
+    supported_credential_kinds: SupportedKinds,
+    /// What is asked of authenticators.
+    authenticator_selection: AuthenticatorSelection,
+    /// How authenticators prove their model.
+    attestation: Attestation,
+    /// The algorithms that are offered to authenticators.
+    pub_key_cred_params: Vec<Algorithm>,
+    /// Always empty: the user has no credential yet.
+    exclude_credentials: Vec<CredentialDescriptor>,
+    /// Always empty.
+    otp_url: &'static str,
+}
+
+/// An algorithm that is offered.
+#[derive(Serialize, ToSchema)]
+struct Algorithm {
+    /// Always `public-key`.
+    r#type: &'static str,
+    /// Its COSE number.
+    #[schema(example = -7)]
+    alg: i16,
+}
+
+/// What is asked of authenticators.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct AuthenticatorSelection {
+    /// Whether the passkey must be discoverable.
+    resident_key: Requirement,
+    /// The same, for older browsers.
+    require_resident_key: bool,
+    /// Whether the authenticator must verify who uses it.
+    user_verification: Requirement,
+}
+
+/// The kinds that may be made, by place.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct SupportedKinds {
+    /// Kinds for `firstFactorCredential`.
+    first_factor: Vec<&'static str>,
+    /// Kinds for `secondFactorCredential`.
+    second_factor: Vec<&'static str>,
+}
+
+impl From<CreationChallenge> for CredentialChallenge {
+    fn from(creation: CreationChallenge) -> Self {
+        let exclude_credentials = creation
+            .exclude
+            .iter()
+            .map(CredentialDescriptor::of)
+            .collect();
+        let kind = creation.kind;
+        let common = KeyChallenge::from(creation);
+        match kind {
+            CredentialKind::Fido2 => Self::Passkey(Box::new(PasskeyChallenge {
+                common,
+                authenticator_selection: AuthenticatorSelection::STRICT,
+                exclude_credentials,
+                supported_credential_kinds: SupportedKinds {
+                    first_factor: vec![kind.as_str()],
+                    second_factor: vec![],
+                },
+                otp_url: "",
+            })),
+            CredentialKind::Key
+            | CredentialKind::PasswordProtectedKey
+            | CredentialKind::RecoveryKey => Self::Key(Box::new(common)),
+        }
+    }
+}
+
+impl From<CreationChallenge> for KeyChallenge {
+    fn from(creation: CreationChallenge) -> Self {
+        let BegunChallenge {
+            challenge,
+            identifier,
+            application,
+        } = creation.begun;
+        Self {
+            kind: creation.kind.as_str(),
+            user: UserBody::from(&creation.user),
+            challenge_identifier: identifier.clone(),
+            temporary_authentication_token: identifier,
+            challenge: challenge.text.to_string(),
+            rp: application.as_ref().into(),
+            attestation: Attestation::None,
+            pub_key_cred_params: algorithms(),
+        }
+    }
+}
+
+impl From<RegistrationChallenge> for RegistrationChallengeBody {
+    fn from(registration: RegistrationChallenge) -> Self {
+        let BegunChallenge {
+            challenge,
+            identifier,
+            application,
+        } = registration.begun;
+        let kinds: Vec<_> = FACTOR_KINDS
+            .into_iter()
+            .map(CredentialKind::as_str)
+            .collect();
+        Self {
+            user: UserBody::from(&registration.user),
+            temporary_authentication_token: identifier,
+            challenge: challenge.text.to_string(),
+            rp: application.as_ref().into(),
+            supported_credential_kinds: SupportedKinds {
+                first_factor: kinds.clone(),
+                second_factor: kinds,
+            },
+            authenticator_selection: AuthenticatorSelection::STRICT,
+            attestation: Attestation::None,
+            pub_key_cred_params: algorithms(),
+            exclude_credentials: vec![],
+            otp_url: "",
+        }
+    }
+}
+
+impl AuthenticatorSelection {
+    /// Discoverable, and with user verification (security promises, "Proofs").
+    const STRICT: Self = Self {
+        resident_key: Requirement::Required,
+        require_resident_key: true,
+        user_verification: Requirement::Required,
+    };
+}
+
+fn algorithms() -> Vec<Algorithm> {
+    let offered = ALGORITHMS.into_iter().map(|alg| Algorithm {
+        r#type: CredentialDescriptor::PUBLIC_KEY,
+        alg,
+    });
+    offered.collect()
+}

@@ -1,0 +1,118 @@
+//! A new credential as it comes in (API contract §4.5).
+//!
+//! What a credential needs depends on its kind, so most members are optional here and required one by
+//! one; a deprecated kind is then refused by its name, whatever else it brings.
+
+use latchkey_domain::{
+    credential::{CredentialId, CredentialKind, key::EncryptedPrivateKey},
+    text::CredentialName,
+};
+use latchkey_service::{
+    ports::proof_verifier::{CreationProof, Offered},
+    registration::RegisteredCredential,
+};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{
+    base64url::Base64Url,
+    text::{Text, required},
+};
+use crate::error::ApiError;
+
+/// A new credential of one of the kinds `Fido2`, `Key`, `PasswordProtectedKey` and `RecoveryKey`.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", expecting = "an object")]
+pub(crate) struct NewCredentialBody {
+    /// The kind; `kind` is understood too.
+    #[schema(value_type = String, required = true, example = "Key")]
+    credential_kind: Option<Text<CredentialKind>>,
+    /// What older documents call `credentialKind`.
+    #[schema(value_type = Option<String>, deprecated)]
+    kind: Option<Text<CredentialKind>>,
+    /// The proof that the client holds the private key.
+    #[schema(required = true)]
+    credential_info: Option<CredentialInfoBody>,
+    /// The private key, encrypted by the client: required for `PasswordProtectedKey`, optional for
+    /// `RecoveryKey`, ignored otherwise. At most 16 KiB.
+    #[schema(value_type = Option<String>)]
+    encrypted_private_key: Option<Text<EncryptedPrivateKey>>,
+    /// What the user calls it; 1 to 128 characters.
+    #[schema(value_type = Option<String>, example = "My laptop")]
+    credential_name: Option<Text<CredentialName>>,
+}
+
+/// The proof that the client holds the private key.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", expecting = "an object")]
+pub(crate) struct CredentialInfoBody {
+    /// The id that the authenticator or client chose; given back exactly as sent.
+    #[schema(required = true, value_type = String)]
+    cred_id: Option<String>,
+    /// base64url of the client data, as it was signed.
+    #[schema(required = true, value_type = String)]
+    client_data: Option<Base64Url>,
+    /// base64url of the attestation object (`Fido2`), or of the JSON
+    /// `{"publicKey": "<PEM>", "signature": "<hex>"}` (key kinds).
+    #[schema(required = true, value_type = String)]
+    attestation_data: Option<Base64Url>,
+}
+
+/// What makes a credential, wherever in a body it stands.
+pub(crate) struct CredentialParts {
+    pub(crate) kind: Option<Text<CredentialKind>>,
+    pub(crate) info: Option<CredentialInfoBody>,
+    pub(crate) encrypted_private_key: Option<Text<EncryptedPrivateKey>>,
+}
+
+impl NewCredentialBody {
+    /// The credential at this place of a body.
+    pub(crate) fn into_registered(self, place: &str) -> Result<RegisteredCredential, ApiError> {
+        let parts = CredentialParts {
+            kind: self.credential_kind.or(self.kind),
+            info: self.credential_info,
+            encrypted_private_key: self.encrypted_private_key,
+        };
+        Ok(RegisteredCredential {
+            name: self.credential_name.map(|Text(name)| name),
+            proof: parts.into_proof(&format!("{place}."))?,
+        })
+    }
+}
+
+impl CredentialParts {
+    /// The proof; `prefix` is the path to these members, with a dot at its end unless it is empty.
+    pub(crate) fn into_proof(self, prefix: &str) -> Result<CreationProof, ApiError> {
+        let Text(kind) = required(self.kind, &format!("{prefix}credentialKind"))?;
+        let encrypted = self.encrypted_private_key.map(|Text(encrypted)| encrypted);
+        let offered = match kind {
+            CredentialKind::Fido2 => Offered::Fido2,
+            CredentialKind::Key => Offered::Key,
+            CredentialKind::PasswordProtectedKey => {
+                let path = format!("{prefix}encryptedPrivateKey");
+                Offered::PasswordProtectedKey(required(encrypted, &path)?)
+            }
+            CredentialKind::RecoveryKey => Offered::RecoveryKey(encrypted),
+        };
+        let path = format!("{prefix}credentialInfo");
+        required(self.info, &path)?.into_proof(&path, offered)
+    }
+}
+
+impl CredentialInfoBody {
+    fn into_proof(self, place: &str, offered: Offered) -> Result<CreationProof, ApiError> {
+        let member = |name: &str| format!("{place}.{name}");
+        let id_path = member("credId");
+        let credential_id = CredentialId::new(required(self.cred_id, &id_path)?)
+            .map_err(|error| ApiError::invalid_field(id_path, &error.to_string()))?;
+        let Base64Url(client_data) = required(self.client_data, &member("clientData"))?;
+        let Base64Url(attestation_data) =
+            required(self.attestation_data, &member("attestationData"))?;
+        Ok(CreationProof {
+            credential_id,
+            client_data,
+            attestation_data,
+            offered,
+        })
+    }
+}

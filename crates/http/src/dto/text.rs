@@ -1,0 +1,64 @@
+//! Strings that must be a certain domain value.
+
+use std::fmt::Display;
+
+use latchkey_domain::{
+    credential::{CredentialKind, key::EncryptedPrivateKey},
+    credential_code::{CodeText, EnteredCode},
+    id::{CredentialUuid, OrganizationId},
+    text::{CredentialName, Username},
+    user_action::{ActionPath, Method},
+};
+use serde::{Deserialize, Deserializer, de::Error};
+
+use crate::error::ApiError;
+
+/// A string that was found to be a `T`; otherwise the body is refused, with the path of the member.
+pub(crate) struct Text<T>(pub(crate) T);
+
+/// What a string can be.
+pub(crate) trait FromText: Sized {
+    /// Reads it; the error continues the sentence that the member's name begins.
+    fn from_text(text: String) -> Result<Self, String>;
+}
+
+impl<'de, T: FromText> Deserialize<'de> for Text<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        T::from_text(text).map(Self).map_err(D::Error::custom)
+    }
+}
+
+/// The value of a member that must be there. For members that depend on another one: otherwise the
+/// shape itself says it.
+pub(crate) fn required<T>(value: Option<T>, path: &str) -> Result<T, ApiError> {
+    value.ok_or_else(|| ApiError::invalid_field(path, "is required"))
+}
+
+macro_rules! from_text {
+    ($($type:ty: $read:expr;)*) => {$(
+        impl FromText for $type {
+            fn from_text(text: String) -> Result<Self, String> {
+                $read(text)
+            }
+        }
+    )*};
+}
+
+from_text! {
+    OrganizationId: |text: String| text.parse().map_err(reason);
+    CredentialUuid: |text: String| text.parse().map_err(reason);
+    CredentialKind: |text: String| text.parse().map_err(reason);
+    Method: |text: String| text.parse().map_err(reason);
+    ActionPath: |text: String| Self::parse(text).map_err(reason);
+    Username: |text: String| Self::new(text).map_err(reason);
+    CredentialName: |text: String| Self::new(text).map_err(reason);
+    EncryptedPrivateKey: |text: String| Self::new(text).map_err(reason);
+    // Any text is a code: whether it is right is not a question of its form.
+    EnteredCode: |text: String| Ok(Self::parse(&text));
+    CodeText: |text: String| Ok(Self::new(text.trim().to_owned()));
+}
+
+fn reason(error: impl Display) -> String {
+    error.to_string()
+}

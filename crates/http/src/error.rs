@@ -1,0 +1,116 @@
+//! Errors: every refusal has one stable code, one status and one body.
+//!
+//! A handler or extractor returns an [`ApiError`]. It becomes a response without a body that carries
+//! the error; [`observe`](crate::middleware::observe), the outermost middleware, writes the body, since
+//! only it knows the request id, and logs the cause of a failure, once.
+
+pub(crate) mod body;
+pub(crate) mod code;
+pub(crate) mod documentation;
+mod mapping;
+
+use std::{borrow::Cow, error::Error, sync::Arc, time::Duration};
+
+use axum::response::{IntoResponse, Response};
+
+pub(crate) use self::code::ErrorCode;
+
+/// The most characters of a message: whatever a client sends comes back shortened.
+const MAXIMUM_MESSAGE: usize = 300;
+
+/// A request that is not answered as wished.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    pub(crate) code: ErrorCode,
+    pub(crate) message: Cow<'static, str>,
+    /// The member of the request that is at fault.
+    pub(crate) field: Option<String>,
+    /// After how long the same request may be made again.
+    pub(crate) retry_after: Option<Duration>,
+    /// Why the service itself failed: for the log, never for the client.
+    pub(crate) cause: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl ApiError {
+    /// The error of that code with its usual text.
+    pub(crate) const fn new(code: ErrorCode) -> Self {
+        Self {
+            message: Cow::Borrowed(code.message()),
+            code,
+            field: None,
+            retry_after: None,
+            cause: None,
+        }
+    }
+
+    /// The same error with a text that says more.
+    pub(crate) fn saying(mut self, message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        if let Some((end, _)) = message.char_indices().nth(MAXIMUM_MESSAGE) {
+            message.truncate(end);
+            message.push('…');
+        }
+        self.message = Cow::Owned(message);
+        self
+    }
+
+    /// The same error, at this member of the request.
+    pub(crate) fn at(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    /// A member of the request that breaks a rule; `problem` continues the sentence that the member's
+    /// name begins.
+    pub(crate) fn invalid_field(field: impl Into<String>, problem: &str) -> Self {
+        let field = field.into();
+        Self::new(ErrorCode::InvalidField)
+            .saying(format!("{field} {problem}"))
+            .at(field)
+    }
+
+    /// A failure of the service itself.
+    pub(crate) fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            cause: Some(cause.into()),
+            ..Self::new(ErrorCode::Internal)
+        }
+    }
+}
+
+impl From<ErrorCode> for ApiError {
+    fn from(code: ErrorCode) -> Self {
+        Self::new(code)
+    }
+}
+
+/// What a response carries until its body is written.
+#[derive(Clone, Debug)]
+pub(crate) struct Refused(pub(crate) Arc<ApiError>);
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.code.status().into_response();
+        response.extensions_mut().insert(Refused(Arc::new(self)));
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_messages_are_shortened_between_characters() {
+        let error = ApiError::invalid_field("code", &"é".repeat(1_000));
+        assert_eq!(error.message.chars().count(), MAXIMUM_MESSAGE + 1);
+        assert!(error.message.ends_with("é…"));
+    }
+
+    #[test]
+    fn an_invalid_field_is_named_in_text_and_details() {
+        let error = ApiError::invalid_field("credentialInfo.credId", "must not be empty");
+        assert_eq!(error.message, "credentialInfo.credId must not be empty");
+        assert_eq!(error.field.as_deref(), Some("credentialInfo.credId"));
+    }
+}

@@ -1,0 +1,332 @@
+//! From the errors of the use cases to those of the wire: each variant is decided here, once.
+
+use latchkey_service::{
+    credential_codes::{BeginWithCodeError, IssueCodeError},
+    credentials::{BeginCredentialError, ChangeCredentialError},
+    directory::OrganizationRequired,
+    factors::FactorError,
+    login::BeginLoginError,
+    new_credential::NewCredentialError,
+    ports::{proof_verifier::ProofError, store::StoreError},
+    registration::BeginRegistrationError,
+    sessions::SessionError,
+    throttle::Throttled,
+    user_actions::{BeginUserActionError, NotPermitted},
+};
+
+use super::{ApiError, ErrorCode};
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<Throttled> for ApiError {
+    fn from(error: Throttled) -> Self {
+        Self {
+            retry_after: Some(error.retry_after),
+            ..Self::new(ErrorCode::TooManyAttempts).saying(error.to_string())
+        }
+    }
+}
+
+impl From<OrganizationRequired> for ApiError {
+    fn from(_error: OrganizationRequired) -> Self {
+        Self::new(ErrorCode::OrganizationRequired).at("orgId")
+    }
+}
+
+impl From<SessionError> for ApiError {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::NotSignedIn => ErrorCode::NotAuthorized.into(),
+            SessionError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<NotPermitted> for ApiError {
+    fn from(_error: NotPermitted) -> Self {
+        ErrorCode::UserActionInvalid.into()
+    }
+}
+
+impl From<BeginRegistrationError> for ApiError {
+    fn from(error: BeginRegistrationError) -> Self {
+        match error {
+            BeginRegistrationError::Throttled(error) => error.into(),
+            BeginRegistrationError::OrganizationRequired(error) => error.into(),
+            BeginRegistrationError::OriginNotAllowed => ErrorCode::OriginNotAllowed.into(),
+            BeginRegistrationError::InvalidCode => ErrorCode::InvalidCode.into(),
+            BeginRegistrationError::Expired => ErrorCode::RegistrationCodeExpired.into(),
+            BeginRegistrationError::NoApplication => ErrorCode::NoApplication.into(),
+            BeginRegistrationError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<BeginLoginError> for ApiError {
+    fn from(error: BeginLoginError) -> Self {
+        match error {
+            BeginLoginError::Throttled(error) => error.into(),
+            BeginLoginError::OrganizationRequired(error) => error.into(),
+            BeginLoginError::OriginNotAllowed => ErrorCode::OriginNotAllowed.into(),
+            BeginLoginError::NoUsableCredential => ErrorCode::NoUsableCredential.into(),
+            BeginLoginError::NoApplication => ErrorCode::NoApplication.into(),
+            BeginLoginError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<BeginUserActionError> for ApiError {
+    fn from(error: BeginUserActionError) -> Self {
+        match error {
+            BeginUserActionError::OriginNotAllowed => ErrorCode::OriginNotAllowed.into(),
+            BeginUserActionError::NoApplication => ErrorCode::NoApplication.into(),
+            BeginUserActionError::NoUsableCredential => ErrorCode::NoUsableCredential.into(),
+            BeginUserActionError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<BeginCredentialError> for ApiError {
+    fn from(error: BeginCredentialError) -> Self {
+        match error {
+            BeginCredentialError::OriginNotAllowed => ErrorCode::OriginNotAllowed.into(),
+            BeginCredentialError::NoApplication => ErrorCode::NoApplication.into(),
+            BeginCredentialError::NotSignedIn => ErrorCode::NotAuthorized.into(),
+            BeginCredentialError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<BeginWithCodeError> for ApiError {
+    fn from(error: BeginWithCodeError) -> Self {
+        match error {
+            BeginWithCodeError::Throttled(error) => error.into(),
+            BeginWithCodeError::OriginNotAllowed => ErrorCode::OriginNotAllowed.into(),
+            BeginWithCodeError::InvalidCode => ErrorCode::InvalidCode.into(),
+            BeginWithCodeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<IssueCodeError> for ApiError {
+    fn from(error: IssueCodeError) -> Self {
+        match error {
+            IssueCodeError::Expiration(_) => Self::new(ErrorCode::InvalidExpiration)
+                .saying(error.to_string())
+                .at("expiration"),
+            IssueCodeError::InvalidUserAction => ErrorCode::UserActionInvalid.into(),
+            IssueCodeError::UserActionSpent => ErrorCode::UserActionUsed.into(),
+            IssueCodeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChangeCredentialError> for ApiError {
+    fn from(error: ChangeCredentialError) -> Self {
+        match error {
+            ChangeCredentialError::InvalidUserAction => ErrorCode::UserActionInvalid.into(),
+            ChangeCredentialError::UserActionSpent => ErrorCode::UserActionUsed.into(),
+            ChangeCredentialError::NotFound => ErrorCode::CredentialNotFound.into(),
+            ChangeCredentialError::LastUsable => ErrorCode::LastCredential.into(),
+            ChangeCredentialError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<NewCredentialError> for ApiError {
+    fn from(error: NewCredentialError) -> Self {
+        match error {
+            NewCredentialError::InvalidChallenge => ErrorCode::ChallengeInvalid.into(),
+            NewCredentialError::InvalidUserAction => ErrorCode::UserActionInvalid.into(),
+            NewCredentialError::UserActionSpent => ErrorCode::UserActionUsed.into(),
+            NewCredentialError::Proof { member, error } => {
+                refused_proof(ErrorCode::ProofRefused, credential_info(member), &error)
+            }
+            NewCredentialError::KindNotAllowed { member, kind } => {
+                let field = format!("{member}.credentialKind");
+                Self::new(ErrorCode::KindNotAllowed)
+                    .saying(format!("{field} cannot be {kind} here"))
+                    .at(field)
+            }
+            NewCredentialError::CredentialIdTaken => ErrorCode::CredentialIdTaken.into(),
+            NewCredentialError::TooMany => ErrorCode::TooManyCredentials.into(),
+            NewCredentialError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<FactorError> for ApiError {
+    fn from(error: FactorError) -> Self {
+        match error {
+            FactorError::InvalidChallenge => ErrorCode::ChallengeInvalid.into(),
+            FactorError::UnknownCredential => ErrorCode::NoUsableCredential.into(),
+            FactorError::Proof { member, error } => {
+                let field = format!("{member}.credentialAssertion");
+                refused_proof(ErrorCode::FactorRefused, field, &error)
+            }
+            FactorError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// Where the proof of a new credential stands, when the use case names the credential it belongs to.
+fn credential_info(member: &str) -> String {
+    match member {
+        "credentialInfo" => member.to_owned(),
+        credential => format!("{credential}.credentialInfo"),
+    }
+}
+
+/// A proof that is not true: the texts help whoever builds a client.
+fn refused_proof(code: ErrorCode, proof: String, error: &ProofError) -> ApiError {
+    match error {
+        ProofError::Malformed { part, problem } => {
+            let field = format!("{proof}.{part}");
+            ApiError::new(code)
+                .saying(format!("{field} {problem}"))
+                .at(field)
+        }
+        ProofError::Type
+        | ProofError::Challenge
+        | ProofError::Origin
+        | ProofError::CrossOrigin
+        | ProofError::UserVerification
+        | ProofError::UnsupportedKey
+        | ProofError::CredentialId
+        | ProofError::UserHandle
+        | ProofError::Mismatch
+        | ProofError::Signature
+        | ProofError::CounterRegressed => ApiError::new(code)
+            .saying(format!("{proof}: {error}"))
+            .at(proof),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use latchkey_domain::{credential::CredentialKind, credential_code::ExpirationError};
+
+    use super::*;
+
+    fn facts(error: impl Into<ApiError>) -> (u16, &'static str, String, Option<String>) {
+        let error = error.into();
+        (
+            error.code.status().as_u16(),
+            error.code.as_str(),
+            error.message.to_string(),
+            error.field,
+        )
+    }
+
+    #[test]
+    fn a_malformed_part_of_a_proof_is_named_by_its_whole_path() {
+        let error = ProofError::Malformed {
+            part: "clientData",
+            problem: "must be JSON",
+        };
+        let (status, code, message, field) = facts(NewCredentialError::Proof {
+            member: "firstFactorCredential",
+            error: error.clone(),
+        });
+        assert_eq!((status, code), (400, "proof_refused"));
+        let path = "firstFactorCredential.credentialInfo.clientData";
+        assert_eq!(message, format!("{path} must be JSON"));
+        assert_eq!(field.as_deref(), Some(path));
+        let (_, _, _, field) = facts(NewCredentialError::Proof {
+            member: "credentialInfo",
+            error: error.clone(),
+        });
+        assert_eq!(field.as_deref(), Some("credentialInfo.clientData"));
+        let (status, code, _, field) = facts(FactorError::Proof {
+            member: "secondFactor",
+            error,
+        });
+        assert_eq!((status, code), (401, "factor_refused"));
+        assert_eq!(
+            field.as_deref(),
+            Some("secondFactor.credentialAssertion.clientData")
+        );
+    }
+
+    #[test]
+    fn a_failed_proof_says_why() {
+        let (_, _, message, field) = facts(FactorError::Proof {
+            member: "firstFactor",
+            error: ProofError::Signature,
+        });
+        assert_eq!(
+            message,
+            "firstFactor.credentialAssertion: the signature is not valid"
+        );
+        assert_eq!(field.as_deref(), Some("firstFactor.credentialAssertion"));
+    }
+
+    #[test]
+    fn texts_that_clients_know_are_kept() {
+        let (status, _, message, _) = facts(BeginWithCodeError::InvalidCode);
+        assert_eq!((status, message.as_str()), (403, "Invalid code"));
+        let (status, _, message, _) = facts(BeginRegistrationError::Expired);
+        assert_eq!(
+            (status, message.as_str()),
+            (400, "Registration code expired")
+        );
+        let (status, _, message, _) = facts(FactorError::InvalidChallenge);
+        assert_eq!(
+            (status, message.as_str()),
+            (400, "Challenge token is not valid.")
+        );
+        let (status, _, message, _) = facts(ChangeCredentialError::UserActionSpent);
+        assert_eq!(
+            (status, message.as_str()),
+            (400, "user action has already been used")
+        );
+        let (status, _, message, _) = facts(NotPermitted);
+        assert_eq!(
+            (status, message.as_str()),
+            (403, "user action signature is missing or invalid")
+        );
+        let (status, _, message, _) = facts(SessionError::NotSignedIn);
+        assert_eq!((status, message.as_str()), (401, "Not Authorized."));
+    }
+
+    #[test]
+    fn an_unknown_user_and_an_unknown_credential_look_the_same() {
+        assert_eq!(
+            facts(BeginLoginError::NoUsableCredential),
+            facts(FactorError::UnknownCredential)
+        );
+    }
+
+    #[test]
+    fn a_limit_says_when_to_come_back() {
+        let error = ApiError::from(Throttled {
+            retry_after: Duration::from_secs(7),
+        });
+        assert_eq!(error.retry_after, Some(Duration::from_secs(7)));
+        assert_eq!(error.message, "too many attempts; try again in 7 seconds");
+    }
+
+    #[test]
+    fn refused_values_name_their_member() {
+        let (status, code, message, field) =
+            facts(IssueCodeError::Expiration(ExpirationError::TooFar));
+        assert_eq!((status, code), (400, "invalid_expiration"));
+        assert_eq!(message, "expiration must be at most one minute ahead");
+        assert_eq!(field.as_deref(), Some("expiration"));
+        let (_, code, message, _) = facts(NewCredentialError::KindNotAllowed {
+            member: "recoveryCredential",
+            kind: CredentialKind::Key,
+        });
+        assert_eq!(code, "kind_not_allowed");
+        assert_eq!(
+            message,
+            "recoveryCredential.credentialKind cannot be Key here"
+        );
+    }
+}

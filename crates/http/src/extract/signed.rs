@@ -1,0 +1,73 @@
+//! Somebody signed in who signed exactly this request.
+
+use axum::{
+    extract::{FromRequest, FromRequestParts, Request},
+    http::{HeaderMap, HeaderName, request::Parts},
+};
+use latchkey_domain::user_action::{Method, UserAction};
+use latchkey_service::{credentials::SignedRequest, json, user_actions::NotPermitted};
+use serde::de::DeserializeOwned;
+
+use super::{
+    bearer::SignedIn,
+    json_body::{bytes, read},
+};
+use crate::{error::ApiError, middleware::path::RequestPath, state::AppState};
+
+const USER_ACTION: HeaderName = HeaderName::from_static("x-dfns-useraction");
+
+/// A request of somebody signed in, with the user action that permits it and a body of a given shape.
+/// The action is bound to method, path, query and body (API contract §6.3); using it up is part of the
+/// effect.
+pub(crate) struct Signed<T> {
+    pub(crate) request: SignedRequest,
+    pub(crate) body: T,
+}
+
+impl<T: DeserializeOwned> FromRequest<AppState> for Signed<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
+        let (mut parts, body) = request.into_parts();
+        let SignedIn(session) = SignedIn::from_request_parts(&mut parts, state).await?;
+        let bytes = bytes(Request::new(body), state).await?;
+        let body = read(&parts.headers, &bytes)?;
+        let token = token(&parts.headers)?;
+        let requested = requested(&parts, &bytes)?;
+        let action = state
+            .services
+            .user_actions
+            .check(&session, token, &requested)?;
+        Ok(Self {
+            request: SignedRequest { session, action },
+            body,
+        })
+    }
+}
+
+fn token(headers: &HeaderMap) -> Result<&str, NotPermitted> {
+    headers
+        .get(USER_ACTION)
+        .and_then(|value| value.to_str().ok())
+        .ok_or(NotPermitted)
+}
+
+/// The request as it must have been signed.
+fn requested(parts: &Parts, body: &[u8]) -> Result<UserAction, ApiError> {
+    let RequestPath(path) = parts
+        .extensions
+        .get::<RequestPath>()
+        .ok_or_else(|| ApiError::internal("the path was not read"))?;
+    let method: Method = parts
+        .method
+        .as_str()
+        .parse()
+        .map_err(|_unsigned| NotPermitted)?;
+    // The body has been read as JSON, so it has a digest.
+    let payload = json::payload_digest(body).map_err(|_malformed| NotPermitted)?;
+    Ok(UserAction {
+        method,
+        path: path.clone(),
+        payload,
+    })
+}

@@ -1,0 +1,12 @@
+//! What every request passes, from the outside in: [`observe`], [`harden`], [`cors`], [`path`],
+//! [`body`]. The router applies them in this order.
+
+pub(crate) mod observe;
+
+pub(crate) mod harden;
+
+pub(crate) mod cors;
+
+pub(crate) mod path;
+
+pub(crate) mod body;

@@ -1,0 +1,167 @@
+//! The outermost middleware: names each request, catches panics, writes the body of every error and
+//! one line in the log.
+
+use std::{
+    error::Error,
+    panic::AssertUnwindSafe,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
+
+use axum::{
+    Json,
+    extract::{MatchedPath, Request, State},
+    http::{
+        HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+        header::{RETRY_AFTER, WWW_AUTHENTICATE},
+    },
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use data_encoding::HEXLOWER;
+use futures_util::FutureExt;
+use latchkey_domain::{
+    id::{OrganizationId, UserId},
+    session::Session,
+};
+use tracing::field;
+
+use crate::{
+    error::{ApiError, ErrorCode, Refused, body::ErrorBody},
+    state::AppState,
+};
+
+/// Clients read it from error answers (API contract §1).
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Who turns out to make the request; told by the extractor that finds out, for the log.
+#[derive(Clone, Default)]
+pub(crate) struct Subject(Arc<OnceLock<(OrganizationId, UserId)>>);
+
+impl Subject {
+    /// Notes who is signed in.
+    pub(crate) fn note(&self, session: &Session) {
+        self.0
+            .get_or_init(|| (session.organization.clone(), session.user.clone()));
+    }
+}
+
+/// See the module.
+pub(crate) async fn observe(
+    State(state): State<AppState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let started = Instant::now();
+    let id = request_id(&state.services.entropy.draw());
+    let subject = Subject::default();
+    request.extensions_mut().insert(subject.clone());
+    let method = known(request.method());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+
+    let outcome = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let mut response = outcome.unwrap_or_else(|panic| {
+        ApiError::internal(format!("panic: {}", panic_text(panic.as_ref()))).into_response()
+    });
+    if let Some(error) = refusal(&mut response) {
+        response = render(&error, &id, response.headers());
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+
+    let subject = subject.0.get();
+    tracing::info!(
+        target: "latchkey::request",
+        request_id = id,
+        method,
+        route = route.as_ref().map_or("none", MatchedPath::as_str),
+        status = response.status().as_u16(),
+        duration_ms = milliseconds(started),
+        organization = subject.map(|(organization, _)| field::display(organization)),
+        user = subject.map(|(_, user)| field::display(user)),
+        "request"
+    );
+    response
+}
+
+/// 128 of the random bits, as text.
+fn request_id(random: &[u8; 32]) -> String {
+    let (used, _) = random.split_at(16);
+    HEXLOWER.encode(used)
+}
+
+/// A method as it may stand in the log: a client can make up others.
+fn known(method: &Method) -> &'static str {
+    const KNOWN: [&str; 8] = [
+        "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE",
+    ];
+    KNOWN
+        .into_iter()
+        .find(|known| method == known)
+        .unwrap_or("other")
+}
+
+fn milliseconds(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&'static str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("of an unknown kind")
+}
+
+/// The error a response carries. One that was refused by the framework carries none, and is told by
+/// its status.
+fn refusal(response: &mut Response) -> Option<Arc<ApiError>> {
+    if let Some(Refused(error)) = response.extensions_mut().remove() {
+        return Some(error);
+    }
+    let code = match response.status() {
+        StatusCode::METHOD_NOT_ALLOWED => ErrorCode::MethodNotAllowed,
+        status if status.is_client_error() => ErrorCode::NotFound,
+        status if status.is_server_error() => ErrorCode::Internal,
+        _ => return None,
+    };
+    Some(Arc::new(ApiError::new(code)))
+}
+
+/// The answer to a refused request; the headers that are there already stay.
+fn render(error: &ApiError, id: &str, given: &HeaderMap) -> Response {
+    if let Some(cause) = &error.cause {
+        tracing::error!(
+            target: "latchkey::request",
+            request_id = id,
+            cause = chain(cause.as_ref()),
+            "the request failed"
+        );
+    }
+    let body = Json(ErrorBody::of(error, id));
+    let mut response = (error.code.status(), body).into_response();
+    let headers = response.headers_mut();
+    for (name, value) in given {
+        if !headers.contains_key(name) {
+            headers.append(name, value.clone());
+        }
+    }
+    if let Some(retry_after) = error.retry_after {
+        headers.insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs()));
+    }
+    if error.code == ErrorCode::NotAuthorized {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+/// The cause and its causes.
+fn chain(cause: &(dyn Error + 'static)) -> String {
+    let mut text = cause.to_string();
+    let mut next = cause.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,71 @@
+//! The endpoints: one file each, in the order request, response, documentation, handler.
+
+pub(crate) mod registration {
+    //! `/auth/registration`: an invited user makes the first credentials.
+
+    pub(crate) mod init;
+
+    pub(crate) mod complete;
+}
+
+pub(crate) mod login {
+    //! `/auth/login` and `/auth/logout`: sessions begin and end.
+
+    pub(crate) mod init;
+
+    pub(crate) mod complete;
+
+    pub(crate) mod logout;
+}
+
+pub(crate) mod action {
+    //! `/auth/action`: a signed-in user signs exactly one request.
+
+    pub(crate) mod init;
+
+    pub(crate) mod complete;
+}
+
+pub(crate) mod credentials {
+    //! `/auth/credentials`: a signed-in user manages credentials.
+
+    pub(crate) mod list;
+
+    pub(crate) mod init;
+
+    pub(crate) mod create;
+
+    pub(crate) mod activate;
+
+    pub(crate) mod deactivate;
+
+    pub(crate) mod delete;
+}
+
+pub(crate) mod credential_code {
+    //! `/auth/credentials/code`: a credential is added in a second place with a one-time code.
+
+    pub(crate) mod issue;
+
+    pub(crate) mod init;
+
+    pub(crate) mod verify;
+
+    pub(crate) mod newest;
+
+    pub(crate) mod cancel;
+}
+
+pub(crate) mod health {
+    //! `/health`: for whoever runs the service.
+
+    pub(crate) mod live;
+
+    pub(crate) mod ready;
+}
+
+pub(crate) mod jwks;
+
+pub(crate) mod openapi;
+
+pub(crate) mod not_offered;

@@ -1,0 +1,79 @@
+//! `POST /auth/action/init`
+
+use axum::{Json, extract::State};
+use latchkey_domain::user_action::{ActionPath, Method, UserAction};
+use latchkey_service::json;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::{
+    dto::{assertion::AuthChallenge, text::Text},
+    error::{ApiError, documentation::refusals},
+    extract::{bearer::SignedIn, client::Client, json_body::JsonBody},
+    state::AppState,
+};
+
+/// The request that is to be signed.
+#[derive(Deserialize, ToSchema)]
+#[serde(expecting = "an object")]
+pub(crate) struct ActionInitRequest {
+    /// Its body, as JSON text; empty or left out for a request without a body.
+    #[serde(rename = "userActionPayload")]
+    payload: Option<String>,
+    /// Its method.
+    #[schema(value_type = String, example = "POST")]
+    #[serde(rename = "userActionHttpMethod")]
+    method: Text<Method>,
+    /// Its path, with its query if that is to be signed too.
+    #[schema(value_type = String, example = "/auth/credentials/code")]
+    #[serde(rename = "userActionHttpPath")]
+    path: Text<ActionPath>,
+}
+
+impl TryFrom<ActionInitRequest> for UserAction {
+    type Error = ApiError;
+
+    fn try_from(request: ActionInitRequest) -> Result<Self, ApiError> {
+        let payload = request.payload.unwrap_or_default();
+        let payload = json::payload_digest(payload.as_bytes())
+            .map_err(|error| ApiError::invalid_field("userActionPayload", &error.to_string()))?;
+        Ok(Self {
+            method: request.method.0,
+            path: request.path.0,
+            payload,
+        })
+    }
+}
+
+refusals!(Refusals: [BODY, SIGNED_IN], [NoApplication, NoUsableCredential, OriginNotAllowed]);
+
+/// Begin signing an action
+///
+/// Gives a challenge that commits to exactly one request: its method, path and body. The request may be
+/// one of this service or of another service that trusts it.
+#[utoipa::path(
+    post,
+    path = "/auth/action/init",
+    operation_id = "beginUserAction",
+    tag = "User actions",
+    security(("bearer" = [])),
+    request_body(content = ActionInitRequest, example = json!({
+        "userActionPayload": "{\"expiration\":\"2026-01-31T12:01:00.000Z\"}",
+        "userActionHttpMethod": "POST",
+        "userActionHttpPath": "/auth/credentials/code",
+        "userActionServerKind": "Api"
+    })),
+    responses((status = 200, description = "The challenge", body = AuthChallenge), Refusals)
+)]
+pub(crate) async fn begin_user_action(
+    State(state): State<AppState>,
+    Client(caller): Client,
+    SignedIn(session): SignedIn,
+    JsonBody(request): JsonBody<ActionInitRequest>,
+) -> Result<Json<AuthChallenge>, ApiError> {
+    let user_actions = &state.services.user_actions;
+    let challenge = user_actions
+        .begin(&caller, &session, request.try_into()?)
+        .await?;
+    Ok(Json(challenge.into()))
+}

@@ -1,0 +1,37 @@
+//! `GET /.well-known/jwks.json`
+
+use axum::{
+    extract::State,
+    http::header::{CACHE_CONTROL, CONTENT_TYPE},
+    response::IntoResponse,
+};
+use utoipa::ToSchema;
+
+use crate::state::AppState;
+
+/// A JSON Web Key Set (RFC 7517 §5).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what the tokens' keeper writes")]
+struct JsonWebKeySet {
+    /// The keys; each has its `kid`.
+    keys: Vec<serde_json::Value>,
+}
+
+/// The public keys of tokens
+///
+/// With them another service verifies session and user action tokens by itself. It does not see
+/// logouts then.
+#[utoipa::path(
+    get,
+    path = "/.well-known/jwks.json",
+    operation_id = "getKeys",
+    tag = "Operation",
+    responses((status = 200, description = "The keys", body = JsonWebKeySet))
+)]
+pub(crate) async fn get_keys(State(state): State<AppState>) -> impl IntoResponse {
+    let headers = [
+        (CONTENT_TYPE, "application/jwk-set+json"),
+        (CACHE_CONTROL, "public, max-age=300"),
+    ];
+    (headers, state.services.tokens.jwks())
+}

@@ -1,0 +1,76 @@
+//! `POST /auth/registration/init`
+
+use axum::{Json, extract::State};
+use latchkey_domain::{credential_code::CodeText, id::OrganizationId, text::Username};
+use latchkey_service::registration::BeginRegistration;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::{
+    dto::{creation::RegistrationChallengeBody, organization, text::Text},
+    error::{ApiError, documentation::refusals},
+    extract::{client::Client, json_body::JsonBody},
+    state::AppState,
+};
+
+/// Who registers, and with which code.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", expecting = "an object")]
+pub(crate) struct RegistrationInitRequest {
+    /// The organization; may be left out when there is only one.
+    #[schema(value_type = Option<String>, example = "or-3277q-4hcvk-9lmnbrj2q3qd6st")]
+    org_id: Option<Text<OrganizationId>>,
+    /// The same as `orgId`.
+    #[schema(value_type = Option<String>)]
+    tenant_id: Option<Text<OrganizationId>>,
+    /// The invited user.
+    #[schema(value_type = String, example = "ada@example.com")]
+    username: Text<Username>,
+    /// The code that came with the invitation.
+    #[schema(value_type = String)]
+    registration_code: Text<CodeText>,
+}
+
+impl From<RegistrationInitRequest> for BeginRegistration {
+    fn from(request: RegistrationInitRequest) -> Self {
+        Self {
+            organization: organization::named(request.org_id, request.tenant_id),
+            username: request.username.0,
+            code: request.registration_code.0,
+        }
+    }
+}
+
+refusals!(Refusals: [BODY], [
+    OrganizationRequired, NoApplication, RegistrationCodeExpired, InvalidCode, OriginNotAllowed,
+    TooManyAttempts
+]);
+
+/// Begin a registration
+///
+/// Gives a challenge for the code of an invitation. All credentials of the registration sign this
+/// challenge; the temporary token goes as bearer token with them.
+#[utoipa::path(
+    post,
+    path = "/auth/registration/init",
+    operation_id = "beginRegistration",
+    tag = "Registration",
+    request_body(content = RegistrationInitRequest, example = json!({
+        "orgId": "or-3277q-4hcvk-9lmnbrj2q3qd6st",
+        "username": "ada@example.com",
+        "registrationCode": "rc_YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY"
+    })),
+    responses(
+        (status = 200, description = "The challenge", body = RegistrationChallengeBody),
+        Refusals
+    )
+)]
+pub(crate) async fn begin_registration(
+    State(state): State<AppState>,
+    Client(caller): Client,
+    JsonBody(request): JsonBody<RegistrationInitRequest>,
+) -> Result<Json<RegistrationChallengeBody>, ApiError> {
+    let registrations = &state.services.registrations;
+    let challenge = registrations.begin(&caller, request.into()).await?;
+    Ok(Json(challenge.into()))
+}
