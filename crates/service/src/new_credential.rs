@@ -49,9 +49,6 @@ pub enum NewCredentialError {
     /// gone.
     #[error("the challenge is not valid")]
     InvalidChallenge,
-    /// The user action that should allow it is void: its user or credential has gone.
-    #[error("the user action is not valid")]
-    InvalidUserAction,
     /// The user action that should allow it was used before.
     #[error("the user action has already been used")]
     UserActionSpent,

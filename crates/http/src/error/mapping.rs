@@ -141,7 +141,6 @@ impl From<NewCredentialError> for ApiError {
     fn from(error: NewCredentialError) -> Self {
         match error {
             NewCredentialError::InvalidChallenge => ErrorCode::ChallengeInvalid.into(),
-            NewCredentialError::InvalidUserAction => ErrorCode::UserActionInvalid.into(),
             NewCredentialError::UserActionSpent => ErrorCode::UserActionUsed.into(),
             NewCredentialError::Proof { member, error } => {
                 refused_proof(ErrorCode::ProofRefused, credential_info(member), &error)
