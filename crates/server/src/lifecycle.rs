@@ -2,18 +2,24 @@
 //!
 //! `axum::serve` has no limits on connections or on the time a client takes, so the loop is ours.
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{Router, extract::ConnectInfo};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     signal::unix::{SignalKind, signal},
-    sync::Semaphore,
+    sync::{Semaphore, watch},
     time::{sleep, timeout},
 };
 use tower::ServiceExt;
@@ -50,19 +56,16 @@ pub async fn serve(
     limits: ConnectionLimits,
     stop: impl Future<Output = ()>,
 ) {
-    let connections = GracefulShutdown::new();
-    let mut stop = std::pin::pin!(stop);
-    {
-        let mut accept = std::pin::pin!(accept_forever(&listener, &app, limits, &connections));
-        tokio::select! {
-            () = &mut stop => {}
-            () = &mut accept => {}
-        }
+    let stopping = watch::Sender::new(());
+    tokio::select! {
+        () = stop => {}
+        () = accept_forever(&listener, &app, limits, &stopping) => {}
     }
     drop(listener);
-    let open = connections.count();
-    info!(connections = open, "draining");
-    if timeout(limits.drain, connections.shutdown()).await.is_err() {
+    info!(connections = stopping.receiver_count(), "draining");
+    stopping.send_replace(());
+    // Every connection holds a receiver until it ends.
+    if timeout(limits.drain, stopping.closed()).await.is_err() {
         warn!("requests were still running at the end of http.drain_seconds; they are cut off");
     }
     info!("stopped");
@@ -72,7 +75,7 @@ async fn accept_forever(
     listener: &TcpListener,
     app: &Router,
     limits: ConnectionLimits,
-    connections: &GracefulShutdown,
+    stopping: &watch::Sender<()>,
 ) {
     let maximum = usize::try_from(limits.maximum).unwrap_or(Semaphore::MAX_PERMITS);
     let slots = Arc::new(Semaphore::new(maximum));
@@ -80,10 +83,14 @@ async fn accept_forever(
     while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let connection = connection(stream, peer, app.clone(), limits.patience);
-                let watched = connections.watch(connection);
+                let connection = Connection {
+                    stream,
+                    peer,
+                    patience: limits.patience,
+                };
+                let (app, stopping) = (app.clone(), stopping.subscribe());
                 tokio::spawn(async move {
-                    if let Err(error) = watched.await {
+                    if let Err(error) = connection.serve(app, stopping).await {
                         debug!(%peer, %error, "connection ended");
                     }
                     drop(slot);
@@ -97,38 +104,69 @@ async fn accept_forever(
     }
 }
 
-fn connection(
+/// A client's connection.
+struct Connection {
     stream: TcpStream,
     peer: SocketAddr,
-    app: Router,
     patience: Duration,
-) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> {
-    // Answers are small and complete: waiting for more to send would only delay them.
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(%peer, %error, "TCP_NODELAY cannot be set");
-    }
-    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        app.clone().oneshot(request)
-    });
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(patience)
-        .max_buf_size(MAXIMUM_HEAD)
-        .serve_connection(TokioIo::new(Patience::new(stream, patience)), service)
 }
 
-/// Completes when the process is told to stop (SIGTERM, or SIGINT as by Ctrl-C).
+impl Connection {
+    /// Answers the client's requests. When the service stops, the request that has begun is the last
+    /// one; a connection without any request just ends.
+    async fn serve(self, app: Router, mut stopping: watch::Receiver<()>) -> hyper::Result<()> {
+        let Self {
+            stream,
+            peer,
+            patience,
+        } = self;
+        // Answers are small and complete: waiting for more to send would only delay them.
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(%peer, %error, "TCP_NODELAY cannot be set");
+        }
+        let has_begun = AtomicBool::new(false);
+        let service = service_fn(|mut request: hyper::Request<Incoming>| {
+            has_begun.store(true, Ordering::Relaxed);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            app.clone().oneshot(request)
+        });
+        let mut connection = pin!(
+            http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(patience)
+                .max_buf_size(MAXIMUM_HEAD)
+                .serve_connection(TokioIo::new(Patience::new(stream, patience)), service)
+        );
+        tokio::select! {
+            // What has arrived already is read before the connection is judged.
+            biased;
+            ended = &mut connection => return ended,
+            _ = stopping.changed() => {}
+        }
+        if has_begun.load(Ordering::Relaxed) {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Completes when the process was told to stop that many times (SIGTERM, or SIGINT as by Ctrl-C); the
+/// signals are counted from this call on.
 ///
 /// # Errors
 /// When the system does not let the signals be caught.
-pub fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+pub fn stop_signal(times: u32) -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => info!("SIGTERM: stopping"),
-            _ = interrupt.recv() => info!("SIGINT: stopping"),
+        for _ in 0..times {
+            let name = tokio::select! {
+                _ = terminate.recv() => "SIGTERM",
+                _ = interrupt.recv() => "SIGINT",
+            };
+            debug!(name, "signal");
         }
     })
 }
@@ -225,6 +263,24 @@ mod tests {
         leave.add_permits(1);
         assert!(answer(stream).await.ends_with("slowly done"));
         running.server.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn connections_without_a_request_do_not_hold_the_end_up() {
+        let running = start(Router::new(), LIMITS).await;
+        let _silent = TcpStream::connect(running.address).await.unwrap();
+        let mut kept = TcpStream::connect(running.address).await.unwrap();
+        kept.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            .await
+            .unwrap();
+        let mut beginning = [0; 12];
+        kept.read_exact(&mut beginning).await.unwrap();
+        assert_eq!(&beginning, b"HTTP/1.1 404");
+        running.stop.send(()).unwrap();
+        timeout(LIMITS.drain / 2, running.server)
+            .await
+            .unwrap()
+            .unwrap();
     }
 
     #[tokio::test]

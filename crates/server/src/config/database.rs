@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use latchkey_storage::connect::check_url;
+
 use super::reader::Reader;
 
 /// Where everything is kept.
@@ -36,7 +38,12 @@ impl Database {
         let default = Self::default();
         let mut section = reader.section("database");
         let settings = Self {
-            url: section.text("url", default.url, url),
+            url: section.text("url", default.url, |text| {
+                // The value is not repeated, because it may hold a password.
+                check_url(text)
+                    .map(|()| text.to_owned())
+                    .map_err(|error| error.to_string())
+            }),
             maximum_connections: section.number(
                 "maximum_connections",
                 default.maximum_connections,
@@ -50,51 +57,5 @@ impl Database {
     /// Whether it is an embedded SQLite database.
     pub fn is_embedded(&self) -> bool {
         self.url.starts_with("sqlite:")
-    }
-}
-
-/// The value is not repeated in the fault, because it may hold a password.
-fn url(text: &str) -> Result<String, String> {
-    let file = text.strip_prefix("sqlite:").map(|rest| {
-        rest.split('?')
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches('/')
-    });
-    let server = text.starts_with("postgres://") || text.starts_with("postgresql://");
-    if server && url::Url::parse(text).is_ok() || file.is_some_and(|file| !file.is_empty()) {
-        Ok(text.to_owned())
-    } else {
-        Err("must be a URL such as sqlite://data/latchkey.db or \
-             postgres://user:password@host:5432/latchkey"
-            .to_owned())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_databases_are_accepted() {
-        for text in [
-            "sqlite://data/latchkey.db",
-            "sqlite://data/latchkey.db?mode=rwc",
-            "sqlite:///var/lib/latchkey.db",
-            "sqlite::memory:",
-            "postgres://me@localhost/latchkey",
-            "postgresql:///latchkey?host=/run/postgresql",
-        ] {
-            assert!(url(text).is_ok(), "{text}");
-        }
-        for text in [
-            "",
-            "sqlite:",
-            "sqlite://",
-            "latchkey.db",
-            "mysql://localhost/x",
-        ] {
-            assert!(url(text).is_err(), "{text}");
-        }
     }
 }

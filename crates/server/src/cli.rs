@@ -1,0 +1,269 @@
+//! The command line.
+//!
+//! The log and errors go to standard error, answers for programs to standard output as exactly one line
+//! of JSON. Only `serve` writes for people there: what to do next after it made a demonstration.
+
+use std::{
+    collections::HashMap,
+    error::Error,
+    ffi::OsString,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+use serde::Serialize;
+
+use self::{
+    administer::{ApplicationCommand, Bootstrap, UserCommand},
+    migrate::MigrateCommand,
+};
+use crate::{config::Settings, telemetry};
+
+mod administer;
+mod migrate;
+mod serve;
+
+/// A self-hosted credential service.
+#[derive(Debug, Parser)]
+#[command(name = "latchkey", version)]
+struct Arguments {
+    /// Configuration in TOML; environment variables LATCHKEY__SECTION__KEY override it.
+    #[arg(long, value_name = "FILE", env = "LATCHKEY_CONFIG", global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Migrate, then serve until SIGTERM or SIGINT; this is the default.
+    Serve,
+    /// Change or show the schema of the database.
+    #[command(subcommand)]
+    Migrate(MigrateCommand),
+    /// Make an organization with its first application and administrator.
+    Bootstrap(Bootstrap),
+    /// Manage users.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Manage applications.
+    #[command(subcommand)]
+    Application(ApplicationCommand),
+    /// Print a document that is generated from the code.
+    #[command(hide = true, subcommand)]
+    Document(Document),
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum Document {
+    /// The API description, `docs/openapi.json`.
+    Openapi,
+    /// Every error code, `docs/errors.md`.
+    Errors,
+}
+
+/// Why a command fails; what it says is for whoever typed the command.
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    match execute(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Nothing is left to tell it to when standard error is closed.
+            let _ = writeln!(io::stderr(), "latchkey: {}", chain(failure.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(arguments: Arguments) -> Result<(), Failure> {
+    let command = arguments.command.unwrap_or(Command::Serve);
+    if let Command::Document(document) = command {
+        return document.print();
+    }
+    let settings = Settings::load(
+        arguments.config.as_deref(),
+        environment(std::env::vars_os())?,
+    )?;
+    telemetry::start(&settings.log)?;
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(Box::pin(perform(command, &settings)))
+}
+
+async fn perform(command: Command, settings: &Settings) -> Result<(), Failure> {
+    match command {
+        Command::Serve => serve::serve(settings).await,
+        Command::Migrate(command) => migrate::migrate(&command, settings).await,
+        Command::Bootstrap(request) => administer::perform(request, settings).await,
+        Command::User(command) => administer::perform(command, settings).await,
+        Command::Application(command) => administer::perform(command, settings).await,
+        Command::Document(document) => document.print(),
+    }
+}
+
+impl Document {
+    fn print(self) -> Result<(), Failure> {
+        let text = match self {
+            Self::Openapi => latchkey_http::openapi_document(),
+            Self::Errors => latchkey_http::error_reference(),
+        };
+        Ok(write!(io::stdout(), "{text}")?)
+    }
+}
+
+/// Answers a program: one line of JSON.
+fn answer(value: &impl Serialize) -> Result<(), Failure> {
+    Ok(writeln!(io::stdout(), "{}", serde_json::to_string(value)?)?)
+}
+
+/// The variables that belong to the configuration.
+fn environment(
+    variables: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<HashMap<String, String>, Failure> {
+    variables
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .filter(|(name, _)| name.to_uppercase().starts_with("LATCHKEY__"))
+        .map(|(name, value)| match value.into_string() {
+            Ok(value) => Ok((name, value)),
+            Err(_not_unicode) => Err(format!("{name} must be UTF-8").into()),
+        })
+        .collect()
+}
+
+/// An error and its causes on one line.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !line.ends_with(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        cause = error.source();
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, error::ErrorKind};
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_command_it_serves() {
+        assert!(parse("latchkey").unwrap().command.is_none());
+        assert!(matches!(
+            parse("latchkey serve --config x.toml").unwrap(),
+            Arguments {
+                command: Some(Command::Serve),
+                config: Some(_)
+            }
+        ));
+    }
+
+    #[test]
+    fn every_documented_command_is_understood() {
+        const USER: &str = "us-6b58p-r53sr-rlrd3l5cj3uc4ome";
+        const APPLICATION: &str = "ap-6b58p-r53sr-rlrd3l5cj3uc4ome";
+        const ORGANIZATION: &str = "or-6b58p-r53sr-rlrd3l5cj3uc4ome";
+        for line in [
+            "migrate up".to_owned(),
+            "migrate down".to_owned(),
+            "migrate status".to_owned(),
+            "bootstrap --organization A --admin a@example.com --application B \
+             --rp-id example.com --origin https://example.com --origin https://a.example.com"
+                .to_owned(),
+            format!("user invite --org {ORGANIZATION} --email b@example.com"),
+            format!("user invite --org {ORGANIZATION} --email b@example.com --kind EndUser"),
+            format!("user deactivate --user {USER}"),
+            format!("user activate --user {USER}"),
+            format!(
+                "application add --org {ORGANIZATION} --name C --rp-id localhost \
+                 --origin http://localhost:1"
+            ),
+            format!("application deactivate --application {APPLICATION}"),
+            format!("application activate --application {APPLICATION}"),
+            "document openapi".to_owned(),
+            "document errors".to_owned(),
+        ] {
+            let parsed = parse(&format!("latchkey {line}"));
+            assert!(parsed.is_ok(), "{line}: {:?}", parsed.err());
+        }
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_is_named_with_what_to_write() {
+        for (line, option, advice) in [
+            ("user activate --user 7", "--user", "us-xxxxx-xxxxx-"),
+            (
+                "user invite --org or-6b58p-r53sr-rlrd3l5cj3uc4ome --email a --kind Robot",
+                "--kind",
+                "CustomerEmployee, EndUser",
+            ),
+            (
+                "bootstrap --organization A --admin a --application B --rp-id https://x.y \
+                 --origin https://x.y",
+                "--rp-id",
+                "app.example.com",
+            ),
+            (
+                "bootstrap --organization A --admin a --application B --rp-id x.y \
+                 --origin http://x.y",
+                "--origin",
+                "must use https",
+            ),
+        ] {
+            let error = parse(&format!("latchkey {line}")).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ValueValidation, "{line}");
+            let text = error.to_string();
+            assert!(text.contains(option) && text.contains(advice), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_application_needs_an_origin() {
+        let error =
+            parse("latchkey bootstrap --organization A --admin a --application B --rp-id x.y")
+                .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
+    }
+
+    #[test]
+    fn only_variables_of_the_configuration_are_read() {
+        let variables = [
+            ("LATCHKEY__HTTP__LISTEN", "127.0.0.1:1"),
+            ("LATCHKEY_BIN", "x"),
+            ("PATH", "y"),
+        ];
+        let read = environment(
+            variables
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into())),
+        )
+        .unwrap();
+        assert_eq!(read.keys().collect::<Vec<_>>(), ["LATCHKEY__HTTP__LISTEN"]);
+    }
+
+    #[test]
+    fn an_error_is_one_line_with_its_causes() {
+        let cause = io::Error::other("disk full");
+        let error = latchkey_service::ports::store::StoreError::new(cause);
+        assert_eq!(chain(&error), "the store failed: disk full");
+    }
+}

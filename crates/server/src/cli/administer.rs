@@ -1,0 +1,322 @@
+//! `latchkey bootstrap`, `user` and `application`: what only an administrator may.
+
+use std::fmt;
+
+use clap::{Args, Subcommand};
+use latchkey_domain::{
+    application::{Application, Origin, RelyingParty, RpId},
+    id::{ApplicationId, OrganizationId, UserId},
+    text::{ApplicationName, OrganizationName, Username},
+    time::Timestamp,
+    user::UserKind,
+};
+use latchkey_service::{
+    administration::{self, Administration, Invited},
+    ports::administration_store::{AddApplicationError, BootstrapError, InviteError},
+};
+use serde::Serialize;
+use time::{OffsetDateTime, macros::format_description};
+
+use super::{Failure, answer};
+use crate::{config::Settings, wiring::Adapters};
+
+#[derive(Debug, Args)]
+pub(super) struct Bootstrap {
+    /// The organization's name; there must be none of that name yet.
+    #[arg(long, value_name = "NAME", value_parser = |text: &str| OrganizationName::new(text))]
+    organization: OrganizationName,
+    /// The first administrator, who signs in with this.
+    #[arg(long, value_name = "EMAIL", value_parser = |text: &str| Username::new(text))]
+    admin: Username,
+    /// The first application's name.
+    #[arg(long, value_name = "NAME", value_parser = |text: &str| ApplicationName::new(text))]
+    application: ApplicationName,
+    #[command(flatten)]
+    party: Party,
+}
+
+/// Where an application runs.
+#[derive(Debug, Args)]
+pub(super) struct Party {
+    /// The RP id: the host name of every origin, or a parent domain of it.
+    #[arg(long, value_name = "ID", value_parser = |text: &str| RpId::new(text))]
+    rp_id: RpId,
+    /// An origin the application runs on; may be given several times.
+    #[arg(long = "origin", value_name = "ORIGIN", required = true, value_parser = |text: &str| Origin::new(text))]
+    origins: Vec<Origin>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum UserCommand {
+    /// Invite a user; somebody who has not registered yet gets a new code.
+    Invite {
+        /// The organization.
+        #[arg(long = "org", value_name = "ORG")]
+        organization: OrganizationId,
+        /// What the user signs in with.
+        #[arg(long, value_name = "EMAIL", value_parser = |text: &str| Username::new(text))]
+        email: Username,
+        /// CustomerEmployee or EndUser.
+        #[arg(long, default_value = "CustomerEmployee")]
+        kind: UserKind,
+    },
+    /// Deactivate a user: every session, code and user action ends at once.
+    Deactivate {
+        /// The user.
+        #[arg(long, value_name = "ID")]
+        user: UserId,
+    },
+    /// Activate a user again.
+    Activate {
+        /// The user.
+        #[arg(long, value_name = "ID")]
+        user: UserId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ApplicationCommand {
+    /// Add an application to an organization.
+    Add {
+        /// The organization.
+        #[arg(long = "org", value_name = "ORG")]
+        organization: OrganizationId,
+        /// The application's name.
+        #[arg(long, value_name = "NAME", value_parser = |text: &str| ApplicationName::new(text))]
+        name: ApplicationName,
+        #[command(flatten)]
+        party: Party,
+    },
+    /// Deactivate an application: no ceremony works with it any more.
+    Deactivate {
+        /// The application.
+        #[arg(long, value_name = "ID")]
+        application: ApplicationId,
+    },
+    /// Activate an application again.
+    Activate {
+        /// The application.
+        #[arg(long, value_name = "ID")]
+        application: ApplicationId,
+    },
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct InvitedAnswer {
+    org_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_id: Option<String>,
+    user_id: String,
+    username: String,
+    registration_code: String,
+    registration_expires: String,
+}
+
+#[derive(Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+pub(super) enum UserAnswer {
+    Invited(InvitedAnswer),
+    Changed { user_id: String, is_active: bool },
+}
+
+#[derive(Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+pub(super) enum ApplicationAnswer {
+    Added {
+        app_id: String,
+        org_id: String,
+        name: String,
+        rp_id: String,
+        origins: Vec<String>,
+        is_active: bool,
+    },
+    Changed {
+        app_id: String,
+        is_active: bool,
+    },
+}
+
+/// A command that changes what only an administrator may.
+pub(super) trait Administer {
+    /// What it answers.
+    type Answer: Serialize;
+
+    async fn perform(self, administration: &Administration) -> Result<Self::Answer, Failure>;
+}
+
+/// Performs a command on the configured database and answers.
+pub(super) async fn perform(command: impl Administer, settings: &Settings) -> Result<(), Failure> {
+    let adapters = Adapters::open(settings).await?;
+    let performed = command.perform(&adapters.use_cases().administration).await;
+    adapters.store.close().await?;
+    answer(&performed?)
+}
+
+impl Administer for Bootstrap {
+    type Answer = InvitedAnswer;
+
+    async fn perform(self, administration: &Administration) -> Result<InvitedAnswer, Failure> {
+        let name = self.organization.clone();
+        let made = administration
+            .bootstrap(administration::Bootstrap {
+                organization: self.organization,
+                administrator: self.admin,
+                application: self.application,
+                relying_party: self.party.checked()?,
+            })
+            .await
+            .map_err(|error| match error {
+                BootstrapError::NameTaken => format!(
+                    "--organization: there is an organization named {name} already; nothing was changed"
+                )
+                .into(),
+                BootstrapError::Store(error) => Failure::from(error),
+            })?;
+        Ok(invited(&made.administrator, Some(made.application)))
+    }
+}
+
+impl Administer for UserCommand {
+    type Answer = UserAnswer;
+
+    async fn perform(self, administration: &Administration) -> Result<UserAnswer, Failure> {
+        let (user, is_active) = match self {
+            Self::Invite {
+                organization,
+                email,
+                kind,
+            } => {
+                let invitation = administration.invite(organization.clone(), email.clone(), kind);
+                let made = invitation.await.map_err(|error| match error {
+                    InviteError::UnknownOrganization => unknown("--org", &organization),
+                    InviteError::AlreadyRegistered => {
+                        format!("--email: {email} has registered already, or was deactivated")
+                            .into()
+                    }
+                    InviteError::Store(error) => error.into(),
+                })?;
+                return Ok(UserAnswer::Invited(invited(&made, None)));
+            }
+            Self::Deactivate { user } => (user, false),
+            Self::Activate { user } => (user, true),
+        };
+        if administration.set_user_active(&user, is_active).await? {
+            Ok(UserAnswer::Changed {
+                user_id: user.to_string(),
+                is_active,
+            })
+        } else {
+            Err(unknown("--user", &user))
+        }
+    }
+}
+
+impl Administer for ApplicationCommand {
+    type Answer = ApplicationAnswer;
+
+    async fn perform(self, administration: &Administration) -> Result<ApplicationAnswer, Failure> {
+        let (application, is_active) = match self {
+            Self::Add {
+                organization,
+                name,
+                party,
+            } => {
+                let addition =
+                    administration.add_application(organization.clone(), name, party.checked()?);
+                let added = addition.await.map_err(|error| match error {
+                    AddApplicationError::UnknownOrganization => unknown("--org", &organization),
+                    AddApplicationError::OriginTaken => format!("--origin: {error}").into(),
+                    AddApplicationError::Store(error) => error.into(),
+                })?;
+                return Ok(ApplicationAnswer::added(&added));
+            }
+            Self::Deactivate { application } => (application, false),
+            Self::Activate { application } => (application, true),
+        };
+        if administration
+            .set_application_active(&application, is_active)
+            .await?
+        {
+            Ok(ApplicationAnswer::Changed {
+                app_id: application.to_string(),
+                is_active,
+            })
+        } else {
+            Err(unknown("--application", &application))
+        }
+    }
+}
+
+fn unknown(option: &str, id: &impl fmt::Display) -> Failure {
+    format!("{option}: there is no {id}").into()
+}
+
+impl ApplicationAnswer {
+    fn added(application: &Application) -> Self {
+        let party = &application.relying_party;
+        Self::Added {
+            app_id: application.id.to_string(),
+            org_id: application.organization.to_string(),
+            name: application.name.to_string(),
+            rp_id: party.rp_id().to_string(),
+            origins: party.origins().iter().map(ToString::to_string).collect(),
+            is_active: application.is_active,
+        }
+    }
+}
+
+impl Party {
+    fn checked(self) -> Result<RelyingParty, Failure> {
+        RelyingParty::new(self.rp_id, self.origins)
+            .map_err(|error| format!("--rp-id and --origin: {error}").into())
+    }
+}
+
+fn invited(invited: &Invited, application: Option<ApplicationId>) -> InvitedAnswer {
+    InvitedAnswer {
+        org_id: invited.user.organization.to_string(),
+        app_id: application.map(|application| application.to_string()),
+        user_id: invited.user.id.to_string(),
+        username: invited.user.username.to_string(),
+        registration_code: invited.code.reveal().to_owned(),
+        registration_expires: date(invited.expires),
+    }
+}
+
+/// A moment as the API writes it: ISO 8601, UTC, milliseconds.
+fn date(moment: Timestamp) -> String {
+    let nanoseconds = i128::from(moment.unix_milliseconds()) * 1_000_000;
+    OffsetDateTime::from_unix_timestamp_nanos(nanoseconds)
+        .ok()
+        .and_then(|moment| {
+            moment
+                .format(format_description!(
+                    "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
+                ))
+                .ok()
+        })
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_have_milliseconds() {
+        let moment = Timestamp::from_unix_milliseconds(1_700_000_000_007);
+        assert_eq!(date(moment), "2023-11-14T22:13:20.007Z");
+    }
+
+    #[test]
+    fn an_rp_id_that_does_not_fit_names_the_options() {
+        let party = Party {
+            rp_id: RpId::new("app.example.com").unwrap(),
+            origins: vec![Origin::new("https://example.com").unwrap()],
+        };
+        let error = party.checked().unwrap_err().to_string();
+        assert!(error.starts_with("--rp-id and --origin: "), "{error}");
+        assert!(error.contains("https://example.com"), "{error}");
+    }
+}

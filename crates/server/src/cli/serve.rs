@@ -1,0 +1,104 @@
+//! `latchkey serve`.
+
+use std::time::Duration;
+
+use latchkey_http::HttpSettings;
+use latchkey_service::housekeeping::Housekeeping;
+use latchkey_storage::store::SqlStore;
+use tokio::{
+    net::TcpListener,
+    time::{MissedTickBehavior, interval},
+};
+use tracing::{debug, info, warn};
+
+use super::Failure;
+use crate::{
+    config::Settings,
+    demo,
+    lifecycle::{self, ConnectionLimits, stop_signal},
+    wiring::Adapters,
+};
+
+/// How long a client may take to send the head of a request, or to take an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often expired rows are looked for.
+const HOUSEKEEPING_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Serves until the first signal to stop and then drains; a second signal ends it at once.
+pub(super) async fn serve(settings: &Settings) -> Result<(), Failure> {
+    let (stop, at_once) = (stop_signal(1)?, stop_signal(2)?);
+    let mut stop = std::pin::pin!(stop);
+    let ready = tokio::select! {
+        ready = Box::pin(start(settings)) => ready?,
+        () = &mut stop => return Ok(()),
+    };
+    let limits = ConnectionLimits {
+        maximum: settings.http.maximum_connections,
+        patience: PATIENCE,
+        drain: settings.http.drain,
+    };
+    tokio::select! {
+        () = lifecycle::serve(ready.listener, ready.app, limits, stop) => {}
+        () = keep_house(&ready.housekeeping) => {}
+        () = at_once => warn!("stopped without draining"),
+    }
+    Ok(ready.store.close().await?)
+}
+
+/// Everything that serving needs.
+struct Ready {
+    listener: TcpListener,
+    app: axum::Router,
+    housekeeping: Housekeeping,
+    store: SqlStore,
+}
+
+async fn start(settings: &Settings) -> Result<Ready, Failure> {
+    let adapters = Adapters::open(settings).await?;
+    let use_cases = adapters.use_cases();
+    let wanted = settings.http.listen;
+    let listener = TcpListener::bind(wanted)
+        .await
+        .map_err(|error| format!("http.listen: cannot listen at {wanted}: {error}"))?;
+    let address = listener.local_addr()?;
+    let public_url = settings.http.public_url(address);
+    if settings.wants_demo() && use_cases.administration.is_empty().await? {
+        let place = demo::Place {
+            port: address.port(),
+            url: &public_url,
+        };
+        demo::make(&use_cases.administration, &place).await?;
+    }
+    info!(%address, public_url, "listening");
+    let app = latchkey_http::router(
+        use_cases.services,
+        HttpSettings {
+            trusted_proxies: settings.http.trusted_proxies.clone(),
+            public_url,
+        },
+    );
+    Ok(Ready {
+        listener,
+        app,
+        housekeeping: use_cases.housekeeping,
+        store: adapters.store,
+    })
+}
+
+/// Never ends. A deletion that is under way when it is dropped ends in a task of the store's own.
+async fn keep_house(housekeeping: &Housekeeping) {
+    let mut interval = interval(HOUSEKEEPING_INTERVAL);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        match housekeeping.run().await {
+            Ok(0) => debug!("nothing has expired"),
+            Ok(deleted) => info!(deleted, "expired rows were deleted"),
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                warn!(%error, cause, "expired rows could not be deleted");
+            }
+        }
+    }
+}
