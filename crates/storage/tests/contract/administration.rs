@@ -1,0 +1,255 @@
+//! What an administrator does from the command line.
+
+use latchkey_domain::{
+    id::{ApplicationId, OrganizationId, UserId},
+    user::{Epoch, User},
+};
+use latchkey_service::ports::{
+    administration_store::{
+        AddApplicationError, AdministrationStore as _, BootstrapError, InviteError,
+    },
+    directory_store::DirectoryStore as _,
+    registration_store::RegistrationStore as _,
+};
+
+use crate::world::{World, at_once, successes};
+
+contract! {
+    a_database_is_empty_until_the_first_organization,
+    bootstrap_makes_all_of_it,
+    a_taken_name_changes_nothing,
+    of_many_organizations_of_one_name_one_is_made,
+    an_invited_user_can_be_found,
+    inviting_again_replaces_the_code,
+    inviting_many_times_at_once_leaves_one_code,
+    who_has_registered_is_not_invited_again,
+    who_was_deactivated_is_not_invited_again,
+    an_unknown_organization_invites_nobody,
+    deactivating_a_user_raises_the_epoch_once,
+    unknown_users_and_applications_are_told,
+    an_origin_belongs_to_one_application_of_an_organization,
+    organizations_may_share_an_origin,
+    an_unknown_organization_gets_no_application,
+    crossed_origins_at_once_give_one_application,
+    an_application_is_deactivated_and_activated,
+}
+
+async fn a_database_is_empty_until_the_first_organization(world: World) {
+    assert!(world.store.is_empty().await.unwrap());
+    world.tenant("Example").await;
+    assert!(!world.store.is_empty().await.unwrap());
+}
+
+async fn bootstrap_makes_all_of_it(world: World) {
+    let tenant = world.tenant("Example").await;
+    let directory = world.store.load().await.unwrap();
+    assert_eq!(
+        directory.organizations,
+        std::slice::from_ref(&tenant.organization)
+    );
+    assert_eq!(directory.applications, [tenant.application]);
+    let invited = tenant.administrator;
+    let held = world
+        .store
+        .find_code(
+            &tenant.organization,
+            &invited.user.username,
+            &invited.digest,
+        )
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((held.user, held.code), (invited.user, invited.code));
+}
+
+async fn a_taken_name_changes_nothing(world: World) {
+    world.tenant("Example").await;
+    let again = world.store.bootstrap(world.new_organization("Example"));
+    assert!(matches!(again.await, Err(BootstrapError::NameTaken)));
+    assert_eq!(world.count("organizations").await, 1);
+    assert_eq!(world.count("applications").await, 1);
+    assert_eq!(world.count("users").await, 1);
+}
+
+async fn of_many_organizations_of_one_name_one_is_made(world: World) {
+    let outcomes = at_once(|index| {
+        let (store, new) = (world.replica(index), world.new_organization("Example"));
+        async move { store.bootstrap(new).await }
+    })
+    .await;
+    assert_eq!(successes(&outcomes), 1);
+    for outcome in outcomes {
+        assert!(matches!(outcome, Ok(()) | Err(BootstrapError::NameTaken)));
+    }
+    assert_eq!(world.count("users").await, 1);
+}
+
+async fn an_invited_user_can_be_found(world: World) {
+    let tenant = world.tenant("Example").await;
+    let invitation = world.invitation(&tenant.organization, "Ada@Example.com");
+    let user = world.store.invite(invitation.clone()).await.unwrap();
+    assert_eq!(user, invitation.user);
+    let account = world.account(&user.id).await.unwrap();
+    assert_eq!(account.user, user);
+    assert_eq!(account.credentials, []);
+}
+
+async fn inviting_again_replaces_the_code(world: World) {
+    let tenant = world.tenant("Example").await;
+    let first = world.invitation(&tenant.organization, "ada@example.com");
+    let kept = world.store.invite(first.clone()).await.unwrap();
+    let second = world.invitation(&tenant.organization, "ADA@example.com");
+    assert_eq!(world.store.invite(second.clone()).await.unwrap(), kept);
+    let find = async |digest| {
+        world
+            .store
+            .find_code(&tenant.organization, &kept.username, &digest)
+            .await
+            .unwrap()
+    };
+    assert_eq!(find(first.digest).await, None);
+    let held = find(second.digest).await.unwrap();
+    assert_eq!(
+        (&held.code.id, &held.code.user),
+        (&second.code.id, &kept.id)
+    );
+}
+
+async fn inviting_many_times_at_once_leaves_one_code(world: World) {
+    let tenant = world.tenant("Example").await;
+    let outcomes = at_once(|index| {
+        let store = world.replica(index);
+        let invitation = world.invitation(&tenant.organization, "ada@example.com");
+        async move { store.invite(invitation).await.unwrap().id }
+    })
+    .await;
+    assert!(outcomes.windows(2).all(|pair| pair[0] == pair[1]));
+    let codes = format!("registration_codes WHERE user_id = '{}'", outcomes[0]);
+    assert_eq!(world.count(&codes).await, 1);
+}
+
+async fn who_has_registered_is_not_invited_again(world: World) {
+    let person = world.someone().await;
+    let again = world.invitation(&person.user.organization, person.user.username.as_str());
+    assert!(matches!(
+        world.store.invite(again).await,
+        Err(InviteError::AlreadyRegistered)
+    ));
+}
+
+async fn who_was_deactivated_is_not_invited_again(world: World) {
+    let tenant = world.tenant("Example").await;
+    let invitation = world.invitation(&tenant.organization, "ada@example.com");
+    let user = world.store.invite(invitation).await.unwrap();
+    assert!(world.store.set_user_active(&user.id, false).await.unwrap());
+    let again = world.invitation(&tenant.organization, "ada@example.com");
+    assert!(matches!(
+        world.store.invite(again).await,
+        Err(InviteError::AlreadyRegistered)
+    ));
+}
+
+async fn an_unknown_organization_invites_nobody(world: World) {
+    let unknown = OrganizationId::from_random(&world.draw());
+    let invitation = world.invitation(&unknown, "ada@example.com");
+    assert!(matches!(
+        world.store.invite(invitation).await,
+        Err(InviteError::UnknownOrganization)
+    ));
+    assert_eq!(world.count("users").await, 0);
+}
+
+async fn deactivating_a_user_raises_the_epoch_once(world: World) {
+    let person = world.someone().await;
+    let id = &person.user.id;
+    let now = async || -> User { world.account(id).await.unwrap().user };
+    for (active, epoch) in [(false, 1), (false, 1), (true, 1), (true, 1), (false, 2)] {
+        assert!(world.store.set_user_active(id, active).await.unwrap());
+        let user = now().await;
+        assert_eq!((user.is_active, user.epoch), (active, Epoch::new(epoch)));
+    }
+}
+
+async fn unknown_users_and_applications_are_told(world: World) {
+    let user = UserId::from_random(&world.draw());
+    assert!(!world.store.set_user_active(&user, false).await.unwrap());
+    let application = ApplicationId::from_random(&world.draw());
+    let store = &world.store;
+    assert!(
+        !store
+            .set_application_active(&application, true)
+            .await
+            .unwrap()
+    );
+}
+
+async fn an_origin_belongs_to_one_application_of_an_organization(world: World) {
+    let tenant = world.tenant("Example").await;
+    let second = world.new_application(&tenant.organization, "https://two.example");
+    world.store.add_application(second).await.unwrap();
+    let same = world.new_application(&tenant.organization, "https://two.example");
+    assert!(matches!(
+        world.store.add_application(same).await,
+        Err(AddApplicationError::OriginTaken)
+    ));
+    assert_eq!(world.count("applications").await, 2);
+    assert_eq!(world.count("application_origins").await, 2);
+}
+
+async fn organizations_may_share_an_origin(world: World) {
+    world.tenant("One").await;
+    world.tenant("Two").await;
+    assert_eq!(world.count("application_origins").await, 2);
+}
+
+async fn an_unknown_organization_gets_no_application(world: World) {
+    let unknown = OrganizationId::from_random(&world.draw());
+    let application = world.new_application(&unknown, "https://two.example");
+    assert!(matches!(
+        world.store.add_application(application).await,
+        Err(AddApplicationError::UnknownOrganization)
+    ));
+}
+
+/// Half of the callers list the two origins in one order, half in the other.
+async fn crossed_origins_at_once_give_one_application(world: World) {
+    use latchkey_domain::application::{Origin, RelyingParty, RpId};
+    let tenant = world.tenant("Example").await;
+    let outcomes = at_once(|index| {
+        let store = world.replica(index);
+        let mut origins = ["https://a.two.example", "https://b.two.example"]
+            .map(|text| Origin::new(text).unwrap());
+        if index % 4 < 2 {
+            origins.reverse();
+        }
+        let rp_id = RpId::new("two.example").unwrap();
+        let application = latchkey_domain::application::Application {
+            relying_party: RelyingParty::new(rp_id, origins.to_vec()).unwrap(),
+            ..world.new_application(&tenant.organization, "https://two.example")
+        };
+        async move { store.add_application(application).await }
+    })
+    .await;
+    assert_eq!(successes(&outcomes), 1);
+    for outcome in outcomes {
+        assert!(matches!(
+            outcome,
+            Ok(()) | Err(AddApplicationError::OriginTaken)
+        ));
+    }
+}
+
+async fn an_application_is_deactivated_and_activated(world: World) {
+    let tenant = world.tenant("Example").await;
+    let id = &tenant.application.id;
+    for (active, listed) in [(false, 0), (false, 0), (true, 1), (true, 1)] {
+        assert!(
+            world
+                .store
+                .set_application_active(id, active)
+                .await
+                .unwrap()
+        );
+        assert_eq!(world.store.load().await.unwrap().applications.len(), listed);
+    }
+}

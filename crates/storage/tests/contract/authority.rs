@@ -1,0 +1,280 @@
+//! What every change requires, and that it uses nothing up when that does not hold.
+
+use latchkey_domain::{
+    authority::Authority,
+    challenge::Purpose,
+    credential::CredentialKind,
+    id::{ApplicationId, CredentialUuid, TokenId},
+    user::Epoch,
+};
+use latchkey_service::ports::{
+    administration_store::AdministrationStore as _,
+    credential_code_store::{CredentialCodeStore as _, IssueError, RedeemError},
+    credential_store::{ChangeError, CreateError, CredentialStore as _},
+    session_store::{EndSessionError, SessionStore as _},
+    sign_in_store::{SignInStore as _, UseError},
+    store::AuthorityConflict,
+};
+
+use crate::{
+    people::{Person, Tenant},
+    world::World,
+};
+
+contract! {
+    what_is_all_active_holds,
+    void_when_the_user_is_not_active,
+    void_when_the_epoch_moved_on,
+    void_when_the_organization_is_not_active,
+    void_when_a_credential_is_not_active,
+    void_when_a_credential_was_deleted,
+    void_when_a_credential_is_another_users,
+    void_when_the_application_of_a_credential_is_not_active,
+    void_when_the_application_is_not_active,
+    void_when_the_application_is_another_organizations,
+    void_when_the_user_is_another_organizations,
+    every_change_requires_its_authority,
+    credentials_may_be_named_twice,
+}
+
+/// A tenant with a person who has two keys and a passkey.
+async fn scene(world: &World) -> (Tenant, Person) {
+    let tenant = world.tenant("Example").await;
+    let mut person = world.person(&tenant, 2).await;
+    let passkey = world.passkey(&person.user, &tenant.application);
+    world
+        .store
+        .create(world.authority(&person), passkey.clone())
+        .await
+        .unwrap();
+    person.credentials.push(passkey);
+    (tenant, person)
+}
+
+/// The authority of a challenge to add a credential, signed for with that credential.
+fn adding(world: &World, person: &Person, credential: &CredentialUuid) -> Authority {
+    let challenge = world.challenge(
+        &person.user.organization,
+        Purpose::Credential {
+            user: person.user.id.clone(),
+            epoch: person.user.epoch,
+            session: TokenId::from_random(&world.draw()),
+            session_credential: credential.clone(),
+            kind: CredentialKind::Key,
+        },
+    );
+    Authority::of_challenge(&challenge).unwrap()
+}
+
+/// Whether the authority holds; it is not used up by asking.
+async fn holds(world: &World, person: &Person, authority: &Authority) -> bool {
+    let spent = world.count("spent").await;
+    let unknown = CredentialUuid::from_random(&world.draw());
+    let outcome = world
+        .store
+        .set_active(authority.clone(), &unknown, true)
+        .await;
+    assert_eq!(
+        world.count("spent").await,
+        spent,
+        "{person:?}",
+        person = person.user
+    );
+    match outcome {
+        Err(ChangeError::NotFound) => true,
+        Err(ChangeError::Authority(AuthorityConflict::Void)) => false,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn what_is_all_active_holds(world: World) {
+    let (tenant, person) = scene(&world).await;
+    let passkey = &person.credentials[2].uuid;
+    let authority = adding(&world, &person, passkey)
+        .within(Some(tenant.application.id))
+        .signed_by(person.credentials[1].uuid.clone());
+    assert!(holds(&world, &person, &authority).await);
+}
+
+async fn void_when_the_user_is_not_active(world: World) {
+    let (_tenant, person) = scene(&world).await;
+    let id = &person.user.id;
+    world.store.set_user_active(id, false).await.unwrap();
+    let user = world.account(id).await.unwrap().user;
+    let now = Person { user, ..person };
+    let authority = adding(&world, &now, &now.credentials[0].uuid);
+    assert!(!holds(&world, &now, &authority).await);
+}
+
+async fn void_when_the_epoch_moved_on(world: World) {
+    let (_tenant, mut person) = scene(&world).await;
+    let authority = adding(&world, &person, &person.credentials[0].uuid);
+    world
+        .store
+        .end_all(Authority::of_session(&world.session(&person)))
+        .await
+        .unwrap();
+    assert!(!holds(&world, &person, &authority).await);
+    person.user.epoch = Epoch::new(1);
+    let authority = adding(&world, &person, &person.credentials[0].uuid);
+    assert!(holds(&world, &person, &authority).await);
+}
+
+async fn void_when_the_organization_is_not_active(world: World) {
+    let (_tenant, person) = scene(&world).await;
+    let authority = adding(&world, &person, &person.credentials[0].uuid);
+    world
+        .execute("UPDATE organizations SET is_active = FALSE")
+        .await;
+    assert!(!holds(&world, &person, &authority).await);
+}
+
+async fn void_when_a_credential_is_not_active(world: World) {
+    let (_tenant, person) = scene(&world).await;
+    let [first, second] = [0, 1].map(|index| &person.credentials[index].uuid);
+    let store = &world.store;
+    store
+        .set_active(world.authority(&person), second, false)
+        .await
+        .unwrap();
+    assert!(!holds(&world, &person, &adding(&world, &person, second)).await);
+    let signed = adding(&world, &person, first).signed_by(second.clone());
+    assert!(!holds(&world, &person, &signed).await);
+    assert!(holds(&world, &person, &adding(&world, &person, first)).await);
+}
+
+async fn void_when_a_credential_was_deleted(world: World) {
+    let (_tenant, person) = scene(&world).await;
+    let second = &person.credentials[1].uuid;
+    let authority = world.authority(&person);
+    world.store.delete(authority, second).await.unwrap();
+    assert!(!holds(&world, &person, &adding(&world, &person, second)).await);
+}
+
+async fn void_when_a_credential_is_another_users(world: World) {
+    let (tenant, person) = scene(&world).await;
+    let other = world.person(&tenant, 1).await;
+    let authority = adding(&world, &person, &other.credentials[0].uuid);
+    assert!(!holds(&world, &person, &authority).await);
+}
+
+async fn void_when_the_application_of_a_credential_is_not_active(world: World) {
+    let (tenant, person) = scene(&world).await;
+    let passkey = &person.credentials[2].uuid;
+    let application = &tenant.application.id;
+    world
+        .store
+        .set_application_active(application, false)
+        .await
+        .unwrap();
+    assert!(!holds(&world, &person, &adding(&world, &person, passkey)).await);
+    let with_a_key = adding(&world, &person, &person.credentials[0].uuid);
+    assert!(holds(&world, &person, &with_a_key).await);
+}
+
+async fn void_when_the_application_is_not_active(world: World) {
+    let (tenant, person) = scene(&world).await;
+    let second = world.new_application(&tenant.organization, "https://two.example");
+    let store = &world.store;
+    store.add_application(second.clone()).await.unwrap();
+    let authority =
+        adding(&world, &person, &person.credentials[0].uuid).within(Some(second.id.clone()));
+    assert!(holds(&world, &person, &authority).await);
+    store
+        .set_application_active(&second.id, false)
+        .await
+        .unwrap();
+    assert!(!holds(&world, &person, &authority).await);
+    let unknown = ApplicationId::from_random(&world.draw());
+    assert!(!holds(&world, &person, &authority.within(Some(unknown))).await);
+}
+
+async fn void_when_the_application_is_another_organizations(world: World) {
+    let (_tenant, person) = scene(&world).await;
+    let other = world.tenant("Other").await;
+    let authority =
+        adding(&world, &person, &person.credentials[0].uuid).within(Some(other.application.id));
+    assert!(!holds(&world, &person, &authority).await);
+}
+
+async fn void_when_the_user_is_another_organizations(world: World) {
+    let (_tenant, mut person) = scene(&world).await;
+    person.user.organization = world.tenant("Other").await.organization;
+    let authority = adding(&world, &person, &person.credentials[0].uuid);
+    assert!(!holds(&world, &person, &authority).await);
+}
+
+async fn credentials_may_be_named_twice(world: World) {
+    let (_tenant, person) = scene(&world).await;
+    let first = &person.credentials[0].uuid;
+    let authority = adding(&world, &person, first)
+        .signed_by(first.clone())
+        .signed_by(first.clone());
+    assert!(holds(&world, &person, &authority).await);
+}
+
+/// One void authority, tried on every method that takes one.
+async fn every_change_requires_its_authority(world: World) {
+    let (_tenant, person) = scene(&world).await;
+    let code = world.issued_code(&person).await.code;
+    let claim = world.claim();
+    let challenge = world.challenge_of(&code, &claim);
+    let claimed = code.claim(claim).unwrap();
+    world.store.claim(claimed).await.unwrap();
+    let redeemed = latchkey_domain::credential_code::RedeemedCode::with(&challenge).unwrap();
+
+    let void = world.authority(&person);
+    let (store, id) = (&world.store, &person.user.id);
+    store.set_user_active(id, false).await.unwrap();
+    store.set_user_active(id, true).await.unwrap();
+    let spent = world.count("spent").await;
+    let first = &person.credentials[0].uuid;
+    let key = || world.key(&person.user);
+
+    let created = store.create(void.clone(), key()).await;
+    assert!(matches!(
+        created,
+        Err(CreateError::Authority(AuthorityConflict::Void))
+    ));
+    let changed = store.set_active(void.clone(), first, false).await;
+    assert!(matches!(
+        changed,
+        Err(ChangeError::Authority(AuthorityConflict::Void))
+    ));
+    let deleted = store.delete(void.clone(), first).await;
+    assert!(matches!(
+        deleted,
+        Err(ChangeError::Authority(AuthorityConflict::Void))
+    ));
+    let issued = store.issue(void.clone(), world.new_code(&person)).await;
+    assert!(matches!(
+        issued,
+        Err(IssueError::Authority(AuthorityConflict::Void))
+    ));
+    let made = store.redeem(void.clone(), redeemed, key()).await;
+    assert!(matches!(
+        made,
+        Err(RedeemError::Create(CreateError::Authority(
+            AuthorityConflict::Void
+        )))
+    ));
+    let used = store.sign_in(void.clone(), vec![]).await;
+    assert!(matches!(
+        used,
+        Err(UseError::Authority(AuthorityConflict::Void))
+    ));
+    let ended = store.end(void.clone()).await;
+    assert!(matches!(
+        ended,
+        Err(EndSessionError::Authority(AuthorityConflict::Void))
+    ));
+    let ended = store.end_all(void).await;
+    assert!(matches!(
+        ended,
+        Err(EndSessionError::Authority(AuthorityConflict::Void))
+    ));
+
+    assert_eq!(world.count("spent").await, spent);
+    assert_eq!(world.credentials_of(&person).await.len(), 3);
+    assert_eq!(world.count("credential_codes").await, 1);
+}

@@ -1,0 +1,436 @@
+//! Credential codes, one caller after another.
+
+use std::time::Duration;
+
+use latchkey_domain::{
+    authority::Authority,
+    credential::Credential,
+    credential_code::{Claim, CodeState, CredentialCode, NewCredentialCode, RedeemedCode},
+    id::{ChallengeId, UserId},
+};
+use latchkey_service::ports::{
+    administration_store::AdministrationStore as _,
+    credential_code_store::{ClaimError, CredentialCodeStore as _, IssueError, RedeemError},
+    credential_store::{CreateError, CredentialStore as _},
+    session_store::SessionStore as _,
+    store::AuthorityConflict,
+};
+
+use crate::{
+    people::Person,
+    world::{NOW, World},
+};
+
+contract! {
+    a_code_is_found_by_either_form,
+    a_code_without_short_form_is_found_by_the_long_one,
+    every_state_comes_back_as_it_was,
+    issuing_cancels_codes_that_are_issued_or_claimed,
+    issuing_leaves_redeemed_codes_alone,
+    a_taken_text_changes_nothing,
+    the_newest_code_is_told,
+    cancelling_takes_issued_and_claimed_codes,
+    cancelling_nothing_is_fine,
+    a_claimed_code_is_not_claimed_again,
+    an_expired_code_is_not_claimed,
+    a_code_is_not_claimed_when_its_owner_changed,
+    a_code_is_not_claimed_when_its_issuer_is_not_active,
+    a_code_is_not_claimed_in_an_organization_that_is_not_active,
+    only_the_challenge_that_claimed_a_code_redeems_it,
+    a_cancelled_code_is_not_redeemed,
+    a_superseded_code_is_not_redeemed,
+    a_code_is_not_redeemed_when_its_issuer_is_not_active,
+    a_failed_redemption_may_be_repeated,
+}
+
+/// A code of that person that somebody claimed, and what redeems it.
+pub(crate) struct Claimed {
+    pub(crate) code: CredentialCode,
+    pub(crate) claim: Claim,
+    pub(crate) authority: Authority,
+    pub(crate) redeemed: RedeemedCode,
+}
+
+impl World {
+    pub(crate) async fn claimed_code(&self, person: &Person) -> Claimed {
+        let code = self.issued_code(person).await.code;
+        let claim = self.claim();
+        self.store
+            .claim(code.clone().claim(claim.clone()).unwrap())
+            .await
+            .unwrap();
+        let challenge = self.challenge_of(&code, &claim);
+        Claimed {
+            authority: Authority::of_challenge(&challenge).unwrap(),
+            redeemed: RedeemedCode::with(&challenge).unwrap(),
+            code,
+            claim,
+        }
+    }
+
+    pub(crate) async fn redeem(
+        &self,
+        claimed: &Claimed,
+        credential: Credential,
+    ) -> Result<(), RedeemError> {
+        let (authority, redeemed) = (claimed.authority.clone(), claimed.redeemed.clone());
+        self.store.redeem(authority, redeemed, credential).await
+    }
+
+    pub(crate) async fn state_of(&self, new: &NewCredentialCode) -> CodeState {
+        self.code(&new.long).await.unwrap().code.state
+    }
+
+    async fn newest(&self, user: &UserId) -> Option<CredentialCode> {
+        self.store.newest(user).await.unwrap()
+    }
+}
+
+async fn a_code_is_found_by_either_form(world: World) {
+    let person = world.someone().await;
+    let new = world.issued_code(&person).await;
+    for digest in [new.short.unwrap(), new.long] {
+        let held = world.code(&digest).await.unwrap();
+        assert_eq!((&held.code, &held.user), (&new.code, &person.user));
+    }
+    assert_eq!(world.code(&world.digest()).await, None);
+}
+
+async fn a_code_without_short_form_is_found_by_the_long_one(world: World) {
+    let person = world.someone().await;
+    for _code in 0..2 {
+        let new = NewCredentialCode {
+            short: None,
+            ..world.new_code(&person)
+        };
+        let authority = world.authority(&person);
+        world.store.issue(authority, new.clone()).await.unwrap();
+        assert_eq!(world.code(&new.long).await.unwrap().code, new.code);
+    }
+}
+
+async fn every_state_comes_back_as_it_was(world: World) {
+    let person = world.someone().await;
+    let claimed = world.claimed_code(&person).await;
+    let mut expected = claimed.code.clone();
+    expected.state = CodeState::Claimed(claimed.claim.clone());
+    assert_eq!(world.newest(&person.user.id).await, Some(expected.clone()));
+
+    let credential = world.key(&person.user);
+    world.redeem(&claimed, credential.clone()).await.unwrap();
+    expected.state = CodeState::Redeemed {
+        claim: claimed.claim,
+        credential: credential.uuid.clone(),
+    };
+    assert_eq!(world.newest(&person.user.id).await, Some(expected));
+    assert!(world.credentials_of(&person).await.contains(&credential));
+
+    let second = world.issued_code(&person).await;
+    let native = Claim {
+        origin: None,
+        ..world.claim()
+    };
+    let decision = second.code.clone().claim(native.clone()).unwrap();
+    world.store.claim(decision).await.unwrap();
+    world.store.cancel_all(&person.user.id).await.unwrap();
+    let cancelled = CodeState::Cancelled {
+        claim: Some(native),
+    };
+    assert_eq!(world.state_of(&second).await, cancelled);
+
+    let third = world.issued_code(&person).await;
+    world.store.cancel_all(&person.user.id).await.unwrap();
+    assert_eq!(
+        world.state_of(&third).await,
+        CodeState::Cancelled { claim: None }
+    );
+}
+
+async fn issuing_cancels_codes_that_are_issued_or_claimed(world: World) {
+    let person = world.someone().await;
+    let issued = world.issued_code(&person).await;
+    let claimed = world.claimed_code(&person).await;
+    assert_eq!(
+        world.state_of(&issued).await,
+        CodeState::Cancelled { claim: None }
+    );
+    let newest = world.issued_code(&person).await;
+    assert_eq!(world.state_of(&newest).await, CodeState::Issued);
+    let outcome = world.redeem(&claimed, world.key(&person.user)).await;
+    assert!(matches!(outcome, Err(RedeemError::Lost)));
+}
+
+async fn issuing_leaves_redeemed_codes_alone(world: World) {
+    let tenant = world.tenant("Example").await;
+    let (person, other) = (
+        world.person(&tenant, 1).await,
+        world.person(&tenant, 1).await,
+    );
+    let theirs = world.issued_code(&other).await;
+    let claimed = world.claimed_code(&person).await;
+    world
+        .redeem(&claimed, world.key(&person.user))
+        .await
+        .unwrap();
+    world.issued_code(&person).await;
+    assert_eq!(
+        world
+            .count("credential_codes WHERE state = 'redeemed'")
+            .await,
+        1
+    );
+    assert_eq!(world.state_of(&theirs).await, CodeState::Issued);
+}
+
+async fn a_taken_text_changes_nothing(world: World) {
+    let tenant = world.tenant("Example").await;
+    let (one, two) = (
+        world.person(&tenant, 1).await,
+        world.person(&tenant, 1).await,
+    );
+    let theirs = world.issued_code(&one).await;
+    let mine = world.issued_code(&two).await;
+    let spent = world.count("spent").await;
+    for same in [
+        NewCredentialCode {
+            short: theirs.short,
+            ..world.new_code(&two)
+        },
+        NewCredentialCode {
+            long: theirs.long,
+            ..world.new_code(&two)
+        },
+    ] {
+        let outcome = world.store.issue(world.authority(&two), same).await;
+        assert!(matches!(outcome, Err(IssueError::Taken)));
+    }
+    assert_eq!(world.state_of(&mine).await, CodeState::Issued);
+    assert_eq!(world.newest(&two.user.id).await, Some(mine.code));
+    assert_eq!(world.count("spent").await, spent);
+}
+
+async fn the_newest_code_is_told(world: World) {
+    let person = world.someone().await;
+    assert_eq!(world.newest(&person.user.id).await, None);
+    let first = world.issued_code(&person).await;
+    assert_eq!(world.newest(&person.user.id).await, Some(first.code));
+    // A replica whose clock is behind issues the second one.
+    let mut second = world.new_code(&person);
+    second.code.issued = NOW.minus(Duration::from_secs(1));
+    let authority = world.authority(&person);
+    world.store.issue(authority, second.clone()).await.unwrap();
+    assert_eq!(world.newest(&person.user.id).await, Some(second.code));
+}
+
+async fn cancelling_takes_issued_and_claimed_codes(world: World) {
+    let person = world.someone().await;
+    let claimed = world.claimed_code(&person).await;
+    for _time in 0..2 {
+        world.store.cancel_all(&person.user.id).await.unwrap();
+        let newest = world.newest(&person.user.id).await.unwrap();
+        let claim = Some(claimed.claim.clone());
+        assert_eq!(newest.state, CodeState::Cancelled { claim });
+    }
+    let issued = world.issued_code(&person).await;
+    world.store.cancel_all(&person.user.id).await.unwrap();
+    let decision = issued.code.claim(world.claim()).unwrap();
+    let outcome = world.store.claim(decision).await;
+    assert!(matches!(outcome, Err(ClaimError::Lost)));
+}
+
+async fn cancelling_nothing_is_fine(world: World) {
+    let tenant = world.tenant("Example").await;
+    let (one, two) = (
+        world.person(&tenant, 1).await,
+        world.person(&tenant, 1).await,
+    );
+    let theirs = world.issued_code(&two).await;
+    world.store.cancel_all(&one.user.id).await.unwrap();
+    let unknown = UserId::from_random(&world.draw());
+    world.store.cancel_all(&unknown).await.unwrap();
+    assert_eq!(world.state_of(&theirs).await, CodeState::Issued);
+}
+
+async fn a_claimed_code_is_not_claimed_again(world: World) {
+    let person = world.someone().await;
+    let claimed = world.claimed_code(&person).await;
+    let decision = claimed.code.clone().claim(world.claim()).unwrap();
+    let outcome = world.store.claim(decision).await;
+    assert!(matches!(outcome, Err(ClaimError::Lost)));
+    let newest = world.newest(&person.user.id).await.unwrap();
+    assert_eq!(newest.state, CodeState::Claimed(claimed.claim));
+}
+
+/// The decision was made on a code that looked younger than the one kept.
+async fn an_expired_code_is_not_claimed(world: World) {
+    let person = world.someone().await;
+    let new = world.issued_code(&person).await;
+    for (after, claimable) in [(60_000, false), (59_999, true)] {
+        let mut looked_younger = new.code.clone();
+        looked_younger.expires = NOW.plus(Duration::from_hours(1));
+        let claim = Claim {
+            date: NOW.plus(Duration::from_millis(after)),
+            ..world.claim()
+        };
+        let outcome = world
+            .store
+            .claim(looked_younger.claim(claim).unwrap())
+            .await;
+        assert_eq!(outcome.is_ok(), claimable);
+    }
+}
+
+async fn a_code_is_not_claimed_when_its_owner_changed(world: World) {
+    let person = world.someone().await;
+    let lost = async |new: &NewCredentialCode| {
+        let decision = new.code.clone().claim(world.claim()).unwrap();
+        let outcome = world.store.claim(decision).await;
+        assert!(matches!(outcome, Err(ClaimError::Lost)));
+        assert_eq!(world.state_of(new).await, CodeState::Issued);
+    };
+    let new = world.issued_code(&person).await;
+    let session = world.session(&person);
+    let store = &world.store;
+    store
+        .end_all(Authority::of_session(&session))
+        .await
+        .unwrap();
+    lost(&new).await;
+
+    let user = world.account(&person.user.id).await.unwrap().user;
+    let person = Person { user, ..person };
+    let new = world.issued_code(&person).await;
+    store.set_user_active(&person.user.id, false).await.unwrap();
+    lost(&new).await;
+}
+
+async fn a_code_is_not_claimed_when_its_issuer_is_not_active(world: World) {
+    let tenant = world.tenant("Example").await;
+    let mut person = world.person(&tenant, 2).await;
+    let passkey = world.passkey(&person.user, &tenant.application);
+    let store = &world.store;
+    store
+        .create(world.authority(&person), passkey.clone())
+        .await
+        .unwrap();
+    let [first, second] = [0, 1].map(|index| person.credentials[index].clone());
+
+    let new = world.issued_code(&person).await;
+    let by_second = || world.authority_with(&person.user, &second.uuid);
+    let decision = || new.code.clone().claim(world.claim()).unwrap();
+    store
+        .set_active(by_second(), &first.uuid, false)
+        .await
+        .unwrap();
+    assert!(matches!(
+        store.claim(decision()).await,
+        Err(ClaimError::Lost)
+    ));
+    store.delete(by_second(), &first.uuid).await.unwrap();
+    assert!(matches!(
+        store.claim(decision()).await,
+        Err(ClaimError::Lost)
+    ));
+
+    person.credentials[0] = passkey;
+    let new = world.issued_code(&person).await;
+    store
+        .set_application_active(&tenant.application.id, false)
+        .await
+        .unwrap();
+    let decision = new.code.claim(world.claim()).unwrap();
+    assert!(matches!(store.claim(decision).await, Err(ClaimError::Lost)));
+}
+
+async fn a_code_is_not_claimed_in_an_organization_that_is_not_active(world: World) {
+    let person = world.someone().await;
+    let new = world.issued_code(&person).await;
+    world
+        .execute("UPDATE organizations SET is_active = FALSE")
+        .await;
+    let decision = new.code.claim(world.claim()).unwrap();
+    assert!(matches!(
+        world.store.claim(decision).await,
+        Err(ClaimError::Lost)
+    ));
+}
+
+async fn only_the_challenge_that_claimed_a_code_redeems_it(world: World) {
+    let person = world.someone().await;
+    let claimed = world.claimed_code(&person).await;
+    let other = Claim {
+        challenge: ChallengeId::from_random(&world.draw()),
+        ..world.claim()
+    };
+    let challenge = world.challenge_of(&claimed.code, &other);
+    let outcome = world
+        .store
+        .redeem(
+            Authority::of_challenge(&challenge).unwrap(),
+            RedeemedCode::with(&challenge).unwrap(),
+            world.key(&person.user),
+        )
+        .await;
+    assert!(matches!(outcome, Err(RedeemError::Lost)));
+    assert_eq!(world.credentials_of(&person).await.len(), 2);
+    world
+        .redeem(&claimed, world.key(&person.user))
+        .await
+        .unwrap();
+}
+
+async fn a_cancelled_code_is_not_redeemed(world: World) {
+    let person = world.someone().await;
+    let claimed = world.claimed_code(&person).await;
+    world.store.cancel_all(&person.user.id).await.unwrap();
+    let spent = world.count("spent").await;
+    let outcome = world.redeem(&claimed, world.key(&person.user)).await;
+    assert!(matches!(outcome, Err(RedeemError::Lost)));
+    assert_eq!(world.credentials_of(&person).await.len(), 2);
+    assert_eq!(world.count("spent").await, spent);
+}
+
+async fn a_superseded_code_is_not_redeemed(world: World) {
+    let person = world.someone().await;
+    let claimed = world.claimed_code(&person).await;
+    world.issued_code(&person).await;
+    let outcome = world.redeem(&claimed, world.key(&person.user)).await;
+    assert!(matches!(outcome, Err(RedeemError::Lost)));
+}
+
+async fn a_code_is_not_redeemed_when_its_issuer_is_not_active(world: World) {
+    let person = world.someone().await;
+    let claimed = world.claimed_code(&person).await;
+    let [first, second] = [0, 1].map(|index| &person.credentials[index].uuid);
+    let authority = world.authority_with(&person.user, second);
+    world
+        .store
+        .set_active(authority, first, false)
+        .await
+        .unwrap();
+    let outcome = world.redeem(&claimed, world.key(&person.user)).await;
+    assert!(matches!(
+        outcome,
+        Err(RedeemError::Create(CreateError::Authority(
+            AuthorityConflict::Void
+        )))
+    ));
+}
+
+async fn a_failed_redemption_may_be_repeated(world: World) {
+    let person = world.someone().await;
+    let claimed = world.claimed_code(&person).await;
+    let mut taken = world.key(&person.user);
+    taken.id = person.credentials[0].id.clone();
+    let outcome = world.redeem(&claimed, taken).await;
+    assert!(matches!(
+        outcome,
+        Err(RedeemError::Create(CreateError::CredentialIdTaken))
+    ));
+    let newest = world.newest(&person.user.id).await.unwrap();
+    assert_eq!(newest.state, CodeState::Claimed(claimed.claim.clone()));
+    world
+        .redeem(&claimed, world.key(&person.user))
+        .await
+        .unwrap();
+}

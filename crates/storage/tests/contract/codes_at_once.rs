@@ -1,0 +1,117 @@
+//! Credential codes, many callers at once.
+
+use latchkey_domain::{authority::Spendable, credential_code::CodeState};
+use latchkey_service::ports::{
+    credential_code_store::{ClaimError, CredentialCodeStore as _, RedeemError},
+    credential_store::CreateError,
+    store::AuthorityConflict,
+};
+use tokio::join;
+
+use crate::world::{World, at_once, successes};
+
+contract! {
+    of_many_claims_one_succeeds,
+    of_many_redemptions_one_succeeds,
+    of_many_issued_at_once_one_code_stays_open,
+    a_code_is_never_claimed_after_it_was_superseded,
+    a_code_is_never_redeemed_after_it_was_cancelled,
+}
+
+async fn of_many_claims_one_succeeds(world: World) {
+    let person = world.someone().await;
+    let new = world.issued_code(&person).await;
+    let outcomes = at_once(|index| {
+        let (store, claim) = (world.replica(index), world.claim());
+        let decision = new.code.clone().claim(claim.clone()).unwrap();
+        async move { store.claim(decision).await.map(|()| claim) }
+    })
+    .await;
+    assert_eq!(successes(&outcomes), 1);
+    for outcome in &outcomes {
+        assert!(matches!(outcome, Ok(_) | Err(ClaimError::Lost)));
+    }
+    let winner = outcomes.into_iter().find_map(Result::ok).unwrap();
+    assert_eq!(world.state_of(&new).await, CodeState::Claimed(winner));
+}
+
+async fn of_many_redemptions_one_succeeds(world: World) {
+    let person = world.someone().await;
+    let claimed = world.claimed_code(&person).await;
+    let outcomes = at_once(|index| {
+        let (store, credential) = (world.replica(index), world.key(&person.user));
+        let (authority, redeemed) = (claimed.authority.clone(), claimed.redeemed.clone());
+        async move { store.redeem(authority, redeemed, credential).await }
+    })
+    .await;
+    assert_eq!(successes(&outcomes), 1);
+    for outcome in outcomes.into_iter().filter_map(Result::err) {
+        assert!(matches!(
+            outcome,
+            RedeemError::Create(CreateError::Authority(AuthorityConflict::Spent(
+                Spendable::Challenge
+            )))
+        ));
+    }
+    assert_eq!(world.credentials_of(&person).await.len(), 3);
+}
+
+async fn of_many_issued_at_once_one_code_stays_open(world: World) {
+    let person = world.someone().await;
+    let outcomes = at_once(|index| {
+        let (store, authority) = (world.replica(index), world.authority(&person));
+        let new = world.new_code(&person);
+        async move { store.issue(authority, new).await }
+    })
+    .await;
+    assert_eq!(successes(&outcomes), outcomes.len());
+    assert_eq!(
+        world.count("credential_codes WHERE state = 'issued'").await,
+        1
+    );
+    assert_eq!(world.count("credential_codes WHERE is_newest").await, 1);
+}
+
+async fn a_code_is_never_claimed_after_it_was_superseded(world: World) {
+    let person = world.someone().await;
+    for _round in 0..20 {
+        let old = world.issued_code(&person).await;
+        let claim = world.claim();
+        let decision = old.code.clone().claim(claim.clone()).unwrap();
+        let new = world.new_code(&person);
+        let (claimed, issued) = join!(
+            world.other.claim(decision),
+            world.store.issue(world.authority(&person), new.clone())
+        );
+        issued.unwrap();
+        let claim = claimed.ok().map(|()| claim);
+        assert_eq!(world.state_of(&old).await, CodeState::Cancelled { claim });
+        assert_eq!(world.state_of(&new).await, CodeState::Issued);
+    }
+}
+
+async fn a_code_is_never_redeemed_after_it_was_cancelled(world: World) {
+    let person = world.someone().await;
+    for _round in 0..20 {
+        let before = world.credentials_of(&person).await.len();
+        let claimed = world.claimed_code(&person).await;
+        let (redeemed, cancelled) = join!(
+            world.redeem(&claimed, world.key(&person.user)),
+            world.other.cancel_all(&person.user.id)
+        );
+        cancelled.unwrap();
+        let newest = world.store.newest(&person.user.id).await.unwrap().unwrap();
+        let made = world.credentials_of(&person).await.len() - before;
+        match redeemed {
+            Ok(()) => {
+                assert!(matches!(newest.state, CodeState::Redeemed { .. }));
+                assert_eq!(made, 1);
+            }
+            Err(RedeemError::Lost) => {
+                assert!(matches!(newest.state, CodeState::Cancelled { .. }));
+                assert_eq!(made, 0);
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! Changing a user's credentials.
+
+use latchkey_domain::{
+    authority::Spendable,
+    credential::{Credential, CredentialId},
+    id::CredentialUuid,
+};
+use latchkey_service::ports::{
+    credential_store::{ChangeError, CreateError, CredentialStore as _},
+    store::AuthorityConflict,
+};
+use tokio::join;
+
+use crate::world::{World, at_once, successes};
+
+contract! {
+    a_credential_id_is_unique_whatever_its_padding,
+    a_credential_id_may_be_had_in_two_organizations,
+    a_credential_id_is_free_again_after_deletion,
+    of_many_credentials_of_one_id_one_is_made,
+    of_many_credentials_by_one_user_action_one_is_made,
+    a_hundred_credentials_are_enough,
+    a_hundred_credentials_are_enough_at_once,
+    a_failed_change_uses_nothing_up,
+    activating_what_is_active_uses_up_the_user_action,
+    the_last_usable_credential_stays,
+    what_cannot_sign_in_may_go,
+    two_at_once_cannot_remove_the_last_two,
+    a_credential_of_another_user_is_not_there,
+    of_many_deletions_one_succeeds,
+}
+
+async fn a_credential_id_is_unique_whatever_its_padding(world: World) {
+    let tenant = world.tenant("Example").await;
+    let (one, two) = (
+        world.person(&tenant, 1).await,
+        world.person(&tenant, 1).await,
+    );
+    for (owner, text, free) in [
+        (&one, "AQ==", true),
+        (&one, "AQ", false),
+        (&two, "AQ=", false),
+        (&two, "AQ==", false),
+        (&two, "aQ==", true),
+    ] {
+        let mut credential = world.key(&owner.user);
+        credential.id = CredentialId::new(text).unwrap();
+        let outcome = world.store.create(world.authority(owner), credential).await;
+        match outcome {
+            Ok(()) => assert!(free, "{text}"),
+            Err(CreateError::CredentialIdTaken) => assert!(!free, "{text}"),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+}
+
+async fn a_credential_id_may_be_had_in_two_organizations(world: World) {
+    for name in ["One", "Two"] {
+        let tenant = world.tenant(name).await;
+        let person = world.person(&tenant, 1).await;
+        let mut credential = world.key(&person.user);
+        credential.id = CredentialId::new("same").unwrap();
+        let authority = world.authority(&person);
+        world.store.create(authority, credential).await.unwrap();
+    }
+}
+
+async fn a_credential_id_is_free_again_after_deletion(world: World) {
+    let person = world.someone().await;
+    let second = &person.credentials[1];
+    let store = &world.store;
+    let authority = world.authority(&person);
+    store.delete(authority, &second.uuid).await.unwrap();
+    let mut again = world.key(&person.user);
+    again.id = second.id.clone();
+    let authority = world.authority(&person);
+    store.create(authority, again.clone()).await.unwrap();
+    let kept = world.credentials_of(&person).await;
+    assert_eq!(kept.len(), 2);
+    assert!(kept.contains(&again));
+}
+
+async fn of_many_credentials_of_one_id_one_is_made(world: World) {
+    let person = world.someone().await;
+    let outcomes = at_once(|index| {
+        let (store, authority) = (world.replica(index), world.authority(&person));
+        let mut credential = world.key(&person.user);
+        credential.id = CredentialId::new("same").unwrap();
+        async move { store.create(authority, credential).await }
+    })
+    .await;
+    assert_eq!(successes(&outcomes), 1);
+    for outcome in outcomes {
+        assert!(matches!(
+            outcome,
+            Ok(()) | Err(CreateError::CredentialIdTaken)
+        ));
+    }
+}
+
+async fn of_many_credentials_by_one_user_action_one_is_made(world: World) {
+    let person = world.someone().await;
+    let authority = world.authority(&person);
+    let outcomes = at_once(|index| {
+        let (store, authority) = (world.replica(index), authority.clone());
+        let credential = world.key(&person.user);
+        async move { store.create(authority, credential).await }
+    })
+    .await;
+    assert_eq!(successes(&outcomes), 1);
+    for outcome in outcomes.into_iter().filter_map(Result::err) {
+        assert!(matches!(
+            outcome,
+            CreateError::Authority(AuthorityConflict::Spent(Spendable::UserAction))
+        ));
+    }
+    assert_eq!(world.credentials_of(&person).await.len(), 3);
+}
+
+async fn a_hundred_credentials_are_enough(world: World) {
+    let tenant = world.tenant("Example").await;
+    let person = world.person(&tenant, Credential::MAXIMUM_PER_USER).await;
+    let authority = world.authority(&person);
+    let one_more = world.key(&person.user);
+    let outcome = world.store.create(authority, one_more.clone()).await;
+    assert!(matches!(outcome, Err(CreateError::TooMany)));
+    let store = &world.store;
+    let last = &person.credentials[99].uuid;
+    store.delete(world.authority(&person), last).await.unwrap();
+    let authority = world.authority(&person);
+    store.create(authority, one_more).await.unwrap();
+}
+
+async fn a_hundred_credentials_are_enough_at_once(world: World) {
+    let tenant = world.tenant("Example").await;
+    let person = world
+        .person(&tenant, Credential::MAXIMUM_PER_USER - 3)
+        .await;
+    let outcomes = at_once(|index| {
+        let (store, authority) = (world.replica(index), world.authority(&person));
+        let credential = world.key(&person.user);
+        async move { store.create(authority, credential).await }
+    })
+    .await;
+    assert_eq!(successes(&outcomes), 3);
+    let kept = world.credentials_of(&person).await;
+    assert_eq!(kept.len(), Credential::MAXIMUM_PER_USER);
+}
+
+async fn a_failed_change_uses_nothing_up(world: World) {
+    let tenant = world.tenant("Example").await;
+    let person = world.person(&tenant, 1).await;
+    let spent = world.count("spent").await;
+    let authority = world.authority(&person);
+    let mut credential = world.key(&person.user);
+    let free = credential.id.clone();
+    credential.id = person.credentials[0].id.clone();
+    let store = &world.store;
+    let taken = store.create(authority.clone(), credential.clone()).await;
+    assert!(matches!(taken, Err(CreateError::CredentialIdTaken)));
+    let only = &person.credentials[0].uuid;
+    let last = store.delete(authority.clone(), only).await;
+    assert!(matches!(last, Err(ChangeError::LastUsable)));
+    let unknown = CredentialUuid::from_random(&world.draw());
+    let missing = store.set_active(authority.clone(), &unknown, true).await;
+    assert!(matches!(missing, Err(ChangeError::NotFound)));
+    assert_eq!(world.count("spent").await, spent);
+
+    credential.id = free;
+    store.create(authority, credential).await.unwrap();
+    assert_eq!(world.count("spent").await, spent + 1);
+}
+
+async fn activating_what_is_active_uses_up_the_user_action(world: World) {
+    let person = world.someone().await;
+    let authority = world.authority(&person);
+    let credential = &person.credentials[1].uuid;
+    let store = &world.store;
+    store
+        .set_active(authority.clone(), credential, true)
+        .await
+        .unwrap();
+    let again = store.set_active(authority, credential, true).await;
+    assert!(matches!(
+        again,
+        Err(ChangeError::Authority(AuthorityConflict::Spent(
+            Spendable::UserAction
+        )))
+    ));
+}
+
+async fn the_last_usable_credential_stays(world: World) {
+    let person = world.someone().await;
+    let [first, second] = [0, 1].map(|index| &person.credentials[index].uuid);
+    let store = &world.store;
+    let recovery = world.recovery_key(&person.user);
+    store
+        .create(world.authority(&person), recovery)
+        .await
+        .unwrap();
+    store
+        .set_active(world.authority(&person), second, false)
+        .await
+        .unwrap();
+    // A recovery key and an inactive key are left, and neither can sign in.
+    let outcome = store
+        .set_active(world.authority(&person), first, false)
+        .await;
+    assert!(matches!(outcome, Err(ChangeError::LastUsable)));
+    let outcome = store.delete(world.authority(&person), first).await;
+    assert!(matches!(outcome, Err(ChangeError::LastUsable)));
+    store
+        .set_active(world.authority(&person), second, true)
+        .await
+        .unwrap();
+    store.delete(world.authority(&person), first).await.unwrap();
+}
+
+async fn what_cannot_sign_in_may_go(world: World) {
+    let person = world.someone().await;
+    let second = &person.credentials[1].uuid;
+    let recovery = world.recovery_key(&person.user);
+    let store = &world.store;
+    store
+        .create(world.authority(&person), recovery.clone())
+        .await
+        .unwrap();
+    for (credential, active) in [(second, false), (&recovery.uuid, false)] {
+        store
+            .set_active(world.authority(&person), credential, active)
+            .await
+            .unwrap();
+    }
+    for credential in [second, &recovery.uuid] {
+        let authority = world.authority(&person);
+        store.delete(authority, credential).await.unwrap();
+    }
+    assert_eq!(world.credentials_of(&person).await.len(), 1);
+}
+
+/// Each person removes both credentials at the same moment, each by the other: deactivates or deletes
+/// one, deactivates the other.
+async fn two_at_once_cannot_remove_the_last_two(world: World) {
+    let tenant = world.tenant("Example").await;
+    for round in 0..50 {
+        let person = world.person(&tenant, 2).await;
+        let [first, second] = [0, 1].map(|index| &person.credentials[index].uuid);
+        let by_first = world.authority_with(&person.user, first);
+        let by_second = world.authority_with(&person.user, second);
+        let remove_second = async {
+            if round % 2 == 0 {
+                world.store.set_active(by_first, second, false).await
+            } else {
+                world.store.delete(by_first, second).await
+            }
+        };
+        let (one, two) = join!(
+            remove_second,
+            world.other.set_active(by_second, first, false)
+        );
+        assert_eq!(successes(&[one, two]), 1);
+        let left = world.credentials_of(&person).await;
+        assert_eq!(left.iter().filter(|kept| kept.is_usable()).count(), 1);
+    }
+}
+
+async fn a_credential_of_another_user_is_not_there(world: World) {
+    let tenant = world.tenant("Example").await;
+    let (one, two) = (
+        world.person(&tenant, 2).await,
+        world.person(&tenant, 2).await,
+    );
+    let theirs = &two.credentials[1].uuid;
+    let outcome = world
+        .store
+        .set_active(world.authority(&one), theirs, false)
+        .await;
+    assert!(matches!(outcome, Err(ChangeError::NotFound)));
+    let outcome = world.store.delete(world.authority(&one), theirs).await;
+    assert!(matches!(outcome, Err(ChangeError::NotFound)));
+    assert_eq!(world.credentials_of(&two).await.len(), 2);
+}
+
+async fn of_many_deletions_one_succeeds(world: World) {
+    let person = world.someone().await;
+    let outcomes = at_once(|index| {
+        let (store, authority) = (world.replica(index), world.authority(&person));
+        let credential = person.credentials[1].uuid.clone();
+        async move { store.delete(authority, &credential).await }
+    })
+    .await;
+    assert_eq!(successes(&outcomes), 1);
+    for outcome in outcomes {
+        assert!(matches!(outcome, Ok(()) | Err(ChangeError::NotFound)));
+    }
+}

@@ -1,0 +1,81 @@
+//! Reading organizations and applications.
+
+use latchkey_domain::{
+    application::{Application, Origin, RelyingParty, RpId},
+    time::Timestamp,
+};
+use latchkey_service::ports::{
+    administration_store::AdministrationStore as _, directory_store::DirectoryStore as _,
+};
+
+use crate::world::{NOW, World};
+
+contract! {
+    an_empty_directory_is_empty,
+    applications_are_oldest_first_with_their_origins_in_order,
+    what_is_not_active_is_not_listed,
+    an_organization_without_applications_is_listed,
+}
+
+async fn an_empty_directory_is_empty(world: World) {
+    let directory = world.store.load().await.unwrap();
+    assert_eq!(directory.organizations, []);
+    assert_eq!(directory.applications, []);
+}
+
+async fn applications_are_oldest_first_with_their_origins_in_order(world: World) {
+    let mut one = world.new_organization("One");
+    one.organization.created = NOW.plus(std::time::Duration::from_secs(5));
+    let mut two = world.new_organization("Two");
+    two.application.created = Timestamp::from_unix_milliseconds(1);
+    world.store.bootstrap(one.clone()).await.unwrap();
+    world.store.bootstrap(two.clone()).await.unwrap();
+    let origins = ["https://z.many.example", "https://a.many.example"]
+        .map(|text| Origin::new(text).unwrap())
+        .to_vec();
+    let many = Application {
+        relying_party: RelyingParty::new(RpId::new("many.example").unwrap(), origins).unwrap(),
+        created: Timestamp::from_unix_milliseconds(2),
+        ..world.new_application(&one.organization.id, "https://many.example")
+    };
+    world.store.add_application(many.clone()).await.unwrap();
+
+    let directory = world.store.load().await.unwrap();
+    assert_eq!(
+        directory.organizations,
+        [two.organization.id, one.organization.id]
+    );
+    assert_eq!(
+        directory.applications,
+        [two.application, many, one.application]
+    );
+}
+
+async fn what_is_not_active_is_not_listed(world: World) {
+    let one = world.tenant("One").await;
+    let two = world.tenant("Two").await;
+    let store = &world.store;
+    store
+        .set_application_active(&two.application.id, false)
+        .await
+        .unwrap();
+    let directory = store.load().await.unwrap();
+    assert_eq!(directory.organizations.len(), 2);
+    assert_eq!(directory.applications, [one.application]);
+
+    world
+        .execute("UPDATE organizations SET is_active = FALSE WHERE name = 'One'")
+        .await;
+    let directory = store.load().await.unwrap();
+    assert_eq!(directory.organizations, [two.organization]);
+    assert_eq!(directory.applications, []);
+}
+
+async fn an_organization_without_applications_is_listed(world: World) {
+    let tenant = world.tenant("One").await;
+    world.execute("DELETE FROM application_origins").await;
+    world.execute("DELETE FROM applications").await;
+    let directory = world.store.load().await.unwrap();
+    assert_eq!(directory.organizations, [tenant.organization]);
+    assert_eq!(directory.applications, []);
+}

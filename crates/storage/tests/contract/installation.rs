@@ -1,0 +1,45 @@
+//! The installation's one row.
+
+use latchkey_domain::id::InstallationId;
+use latchkey_service::ports::installation_store::{Installation, InstallationStore as _};
+
+use crate::world::{World, at_once};
+
+contract! {
+    of_many_proposals_one_is_kept,
+    a_later_proposal_gets_the_kept_one,
+    the_database_answers,
+}
+
+fn proposal(world: &World) -> Installation {
+    let id = InstallationId::from_random(&world.draw());
+    Installation {
+        secrets_fingerprint: format!("fingerprint of {id}"),
+        id,
+    }
+}
+
+async fn of_many_proposals_one_is_kept(world: World) {
+    let outcomes = at_once(|index| {
+        let (store, proposed) = (world.replica(index), proposal(&world));
+        async move { store.establish(proposed).await.unwrap() }
+    })
+    .await;
+    assert!(outcomes.windows(2).all(|pair| pair[0] == pair[1]));
+    assert_eq!(world.count("installation").await, 1);
+}
+
+async fn a_later_proposal_gets_the_kept_one(world: World) {
+    let first = proposal(&world);
+    let kept = world.store.establish(first.clone()).await.unwrap();
+    assert_eq!(kept, first);
+    let before = world.other.statements();
+    let again = world.other.establish(proposal(&world)).await.unwrap();
+    assert_eq!(again, first);
+    let after = world.other.statements();
+    assert_eq!(after.write_transactions, before.write_transactions);
+}
+
+async fn the_database_answers(world: World) {
+    world.store.ping().await.unwrap();
+}

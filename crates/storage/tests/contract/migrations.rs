@@ -1,0 +1,90 @@
+//! The schema: up, down, and several processes at once.
+
+use latchkey_storage::{connect::connect, store::SqlStore};
+use latchkey_testkit::database::TestDatabase;
+use sea_orm::ConnectionTrait as _;
+use tokio::task::JoinSet;
+
+use crate::world::World;
+
+contract! {
+    up_again_only_reads,
+    status_tells_what_is_applied,
+    down_takes_everything_back,
+    a_newer_schema_is_refused,
+}
+
+async fn up_again_only_reads(world: World) {
+    let before = world.other.statements();
+    latchkey_migrations::up(world.other.connection())
+        .await
+        .unwrap();
+    let after = world.other.statements();
+    assert!(after.write_statements - before.write_statements <= 2);
+}
+
+async fn status_tells_what_is_applied(world: World) {
+    let status = latchkey_migrations::status(world.store.connection()).await;
+    assert!(status.unwrap().iter().all(|step| step.is_applied));
+    latchkey_migrations::down(world.store.connection())
+        .await
+        .unwrap();
+    let status = latchkey_migrations::status(world.store.connection()).await;
+    assert!(status.unwrap().iter().all(|step| !step.is_applied));
+}
+
+async fn down_takes_everything_back(world: World) {
+    world.tenant("Example").await;
+    latchkey_migrations::down(world.store.connection())
+        .await
+        .unwrap();
+    let organizations = world
+        .store
+        .connection()
+        .execute_unprepared("SELECT 1 FROM organizations");
+    assert!(organizations.await.is_err());
+    latchkey_migrations::up(world.store.connection())
+        .await
+        .unwrap();
+    assert_eq!(world.count("organizations").await, 0);
+}
+
+async fn a_newer_schema_is_refused(world: World) {
+    world
+        .execute("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_later', 0)")
+        .await;
+    let error = latchkey_migrations::up(world.store.connection())
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("m9999_later"), "{error}");
+}
+
+/// Eight processes that start at once on a database that does not exist or is empty.
+async fn eight_at_once(database: TestDatabase) {
+    let mut processes = JoinSet::new();
+    for _process in 0..8 {
+        let url = database.url().to_owned();
+        processes.spawn(async move {
+            let store: SqlStore = connect(url).await?;
+            latchkey_migrations::up(store.connection()).await?;
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+        });
+    }
+    for outcome in processes.join_all().await {
+        outcome.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_processes_may_start_at_once_on_sqlite() {
+    for _round in 0..5 {
+        eight_at_once(TestDatabase::sqlite().unwrap()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_processes_may_start_at_once_on_postgres() {
+    for _round in 0..3 {
+        eight_at_once(TestDatabase::postgres().unwrap()).await;
+    }
+}

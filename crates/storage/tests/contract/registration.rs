@@ -1,0 +1,188 @@
+//! Registering a user's first credentials.
+
+use latchkey_domain::{
+    authority::Spendable,
+    credential::{Credential, CredentialId},
+    text::Username,
+};
+use latchkey_service::ports::{
+    administration_store::{AdministrationStore as _, Invitation},
+    credential_store::CreateError,
+    registration_store::{RegisterError, RegistrationStore as _},
+    store::AuthorityConflict,
+};
+
+use crate::world::{NOW, World, at_once, successes};
+
+contract! {
+    a_code_is_found_for_its_user_only,
+    registering_makes_the_credentials_and_uses_up_the_code,
+    of_many_registrations_with_one_code_one_succeeds,
+    of_many_registrations_with_one_challenge_one_succeeds,
+    a_replaced_code_registers_nobody,
+    a_failed_registration_changes_nothing,
+    two_credentials_of_one_id_register_nobody,
+    a_user_who_was_deactivated_does_not_register,
+}
+
+async fn invited(world: &World) -> Invitation {
+    let tenant = world.tenant("Example").await;
+    let invitation = world.invitation(&tenant.organization, "ada@example.com");
+    world.store.invite(invitation.clone()).await.unwrap();
+    invitation
+}
+
+fn one_of_each(world: &World, invitation: &Invitation) -> Vec<Credential> {
+    vec![
+        world.key(&invitation.user),
+        world.protected_key(&invitation.user),
+        world.recovery_key(&invitation.user),
+    ]
+}
+
+async fn a_code_is_found_for_its_user_only(world: World) {
+    let invitation = invited(&world).await;
+    let other = world.tenant("Other").await;
+    let Invitation { user, code, digest } = &invitation;
+    let store = &world.store;
+    let held = store
+        .find_code(&user.organization, &user.username, digest)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((&held.user, &held.code), (user, code));
+    let somebody = Username::new("admin@example.com").unwrap();
+    for (organization, name, digest) in [
+        (&other.organization, &user.username, *digest),
+        (&user.organization, &somebody, *digest),
+        (&user.organization, &user.username, world.digest()),
+    ] {
+        let found = store.find_code(organization, name, &digest).await.unwrap();
+        assert_eq!(found, None);
+    }
+}
+
+async fn registering_makes_the_credentials_and_uses_up_the_code(world: World) {
+    let invitation = invited(&world).await;
+    let credentials = one_of_each(&world, &invitation);
+    let (authority, registration) = world.registration(&invitation, credentials.clone());
+    world.store.register(authority, registration).await.unwrap();
+
+    let account = world.account(&invitation.user.id).await.unwrap();
+    assert_eq!(account.user.registered, Some(NOW));
+    assert_eq!(account.credentials.len(), 3);
+    for credential in &credentials {
+        assert!(account.credentials.contains(credential));
+    }
+    let (authority, registration) =
+        world.registration(&invitation, one_of_each(&world, &invitation));
+    let again = world.store.register(authority, registration).await;
+    assert!(matches!(again, Err(RegisterError::Lost)));
+}
+
+async fn of_many_registrations_with_one_code_one_succeeds(world: World) {
+    let invitation = invited(&world).await;
+    let outcomes = at_once(|index| {
+        let store = world.replica(index);
+        let credentials = one_of_each(&world, &invitation);
+        let (authority, registration) = world.registration(&invitation, credentials);
+        async move { store.register(authority, registration).await }
+    })
+    .await;
+    assert_eq!(successes(&outcomes), 1);
+    for outcome in outcomes {
+        assert!(matches!(outcome, Ok(()) | Err(RegisterError::Lost)));
+    }
+    assert_eq!(world.count("credentials").await, 3);
+    assert_eq!(world.count("spent").await, 1);
+}
+
+async fn of_many_registrations_with_one_challenge_one_succeeds(world: World) {
+    let invitation = invited(&world).await;
+    let credentials = one_of_each(&world, &invitation);
+    let (authority, registration) = world.registration(&invitation, credentials);
+    let outcomes = at_once(|index| {
+        let store = world.replica(index);
+        let (authority, registration) = (authority.clone(), registration.clone());
+        async move { store.register(authority, registration).await }
+    })
+    .await;
+    assert_eq!(successes(&outcomes), 1);
+    let spent = AuthorityConflict::Spent(Spendable::Challenge);
+    for outcome in outcomes.into_iter().filter_map(Result::err) {
+        let RegisterError::Create(CreateError::Authority(conflict)) = outcome else {
+            panic!("{outcome:?}");
+        };
+        assert_eq!(conflict, spent);
+    }
+}
+
+async fn a_replaced_code_registers_nobody(world: World) {
+    let invitation = invited(&world).await;
+    let newer = world.invitation(&invitation.user.organization, "ada@example.com");
+    world.store.invite(newer).await.unwrap();
+    let credentials = one_of_each(&world, &invitation);
+    let (authority, registration) = world.registration(&invitation, credentials);
+    let outcome = world.store.register(authority, registration).await;
+    assert!(matches!(outcome, Err(RegisterError::Lost)));
+    assert_eq!(world.count("credentials").await, 0);
+    assert_eq!(world.count("spent").await, 0);
+}
+
+async fn a_failed_registration_changes_nothing(world: World) {
+    let person = world.someone().await;
+    let organization = &person.user.organization;
+    let invitation = world.invitation(organization, "ada@example.com");
+    world.store.invite(invitation.clone()).await.unwrap();
+    let mut credentials = one_of_each(&world, &invitation);
+    credentials[2].id = person.credentials[0].id.clone();
+    let spent_before = world.count("spent").await;
+    let (authority, mut registration) = world.registration(&invitation, credentials);
+    let outcome = world
+        .store
+        .register(authority.clone(), registration.clone())
+        .await;
+    assert!(matches!(
+        outcome,
+        Err(RegisterError::Create(CreateError::CredentialIdTaken))
+    ));
+    let account = world.account(&invitation.user.id).await.unwrap();
+    assert_eq!(
+        (account.user.registered, account.credentials),
+        (None, vec![])
+    );
+    assert_eq!(world.count("spent").await, spent_before);
+
+    // Nothing was used up, so the same challenge completes with other credentials.
+    registration.credentials.pop();
+    world.store.register(authority, registration).await.unwrap();
+}
+
+async fn two_credentials_of_one_id_register_nobody(world: World) {
+    let invitation = invited(&world).await;
+    let mut credentials = one_of_each(&world, &invitation);
+    credentials[0].id = CredentialId::new("same").unwrap();
+    credentials[1].id = CredentialId::new("same=").unwrap();
+    let (authority, registration) = world.registration(&invitation, credentials);
+    let outcome = world.store.register(authority, registration).await;
+    assert!(matches!(
+        outcome,
+        Err(RegisterError::Create(CreateError::CredentialIdTaken))
+    ));
+    assert_eq!(world.count("credentials").await, 0);
+}
+
+async fn a_user_who_was_deactivated_does_not_register(world: World) {
+    let invitation = invited(&world).await;
+    let user = &invitation.user.id;
+    world.store.set_user_active(user, false).await.unwrap();
+    let credentials = one_of_each(&world, &invitation);
+    let (authority, registration) = world.registration(&invitation, credentials);
+    let outcome = world.store.register(authority, registration).await;
+    assert!(matches!(
+        outcome,
+        Err(RegisterError::Create(CreateError::Authority(
+            AuthorityConflict::Void
+        )))
+    ));
+}

@@ -1,0 +1,95 @@
+//! What must not be found in the database by somebody who reads all of it.
+
+use latchkey_domain::credential_code::{
+    CodeDigest, CodeText, NewCredentialCode, long_from_random, short_from_random,
+};
+use latchkey_service::ports::{
+    administration_store::AdministrationStore as _, credential_code_store::CredentialCodeStore as _,
+};
+use sea_orm::{ConnectionTrait as _, Statement};
+
+use crate::world::World;
+
+contract! {
+    no_code_is_kept_in_clear,
+}
+
+const TABLES: [&str; 10] = [
+    "installation",
+    "organizations",
+    "applications",
+    "application_origins",
+    "users",
+    "registration_codes",
+    "credentials",
+    "credential_codes",
+    "spent",
+    "user_actions",
+];
+
+/// Stands for the keyed digest that the service makes; all that matters here is that it differs.
+fn digest(text: &CodeText) -> CodeDigest {
+    let mut bytes = [0; 32];
+    for (index, byte) in text.reveal().bytes().enumerate() {
+        bytes[index % 32] ^= byte.rotate_left(3) ^ 0xa5;
+    }
+    CodeDigest::new(bytes)
+}
+
+async fn no_code_is_kept_in_clear(world: World) {
+    let person = world.someone().await;
+    let (short, long) = (
+        short_from_random(&world.draw()),
+        long_from_random(&world.draw()),
+    );
+    let registration = latchkey_domain::registration_code::from_random(&world.draw());
+    let new = NewCredentialCode {
+        short: Some(digest(&short)),
+        long: digest(&long),
+        ..world.new_code(&person)
+    };
+    let store = &world.store;
+    store
+        .issue(world.authority(&person), new.clone())
+        .await
+        .unwrap();
+    let mut invitation = world.invitation(&person.user.organization, "invited@example.com");
+    invitation.digest = digest(&registration);
+    store.invite(invitation).await.unwrap();
+    store
+        .claim(new.code.claim(world.claim()).unwrap())
+        .await
+        .unwrap();
+
+    let everything = everything(&world).await;
+    assert!(everything.contains(person.user.username.as_str()));
+    for code in [short, long, registration] {
+        let hex = data_encoding::HEXLOWER.encode(code.reveal().as_bytes());
+        assert!(!everything.contains(code.reveal()));
+        assert!(!everything.to_lowercase().contains(&hex));
+    }
+}
+
+/// The whole database as text: the bytes of the file and its log, or every row of every table.
+async fn everything(world: &World) -> String {
+    if !world.is_postgres() {
+        let path = world.database.url().trim_start_matches("sqlite://");
+        return ["", "-wal"]
+            .map(|end| std::fs::read(format!("{path}{end}")).unwrap())
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .concat();
+    }
+    let mut text = String::new();
+    for table in TABLES {
+        let connection = world.store.connection();
+        let statement = Statement::from_string(
+            connection.get_database_backend(),
+            format!("SELECT row_of::text FROM {table} AS row_of"),
+        );
+        for row in connection.query_all_raw(statement).await.unwrap() {
+            text.push_str(&row.try_get_by_index::<String>(0).unwrap());
+            text.push('\n');
+        }
+    }
+    text
+}

@@ -1,0 +1,167 @@
+//! Whether sessions still hold.
+
+use latchkey_domain::{
+    authority::{Authority, Spend, Spendable},
+    session::Session,
+    user::Epoch,
+};
+use latchkey_service::ports::{
+    administration_store::AdministrationStore as _,
+    credential_store::CredentialStore as _,
+    session_store::{EndSessionError, SessionStore as _},
+    store::AuthorityConflict,
+};
+
+use crate::{
+    people::Person,
+    world::{World, at_once, successes},
+};
+
+contract! {
+    a_session_is_live_until_it_is_ended,
+    of_many_who_end_a_session_one_succeeds,
+    ending_all_sessions_raises_the_epoch,
+    of_many_who_end_all_sessions_one_succeeds,
+    a_session_ends_with_its_user,
+    a_session_ends_with_its_credential,
+    a_session_ends_with_the_application_of_its_passkey,
+    a_session_ends_with_its_organization,
+    a_session_is_of_one_user_and_organization,
+}
+
+fn logout(session: &Session) -> Authority {
+    Authority::of_session(session).spending(Spend::session(session))
+}
+
+async fn is_live(world: &World, session: &Session) -> bool {
+    world.store.is_live(session).await.unwrap()
+}
+
+async fn a_session_is_live_until_it_is_ended(world: World) {
+    let person = world.someone().await;
+    let (session, other) = (world.session(&person), world.session(&person));
+    assert!(is_live(&world, &session).await);
+    world.store.end(logout(&session)).await.unwrap();
+    assert!(!is_live(&world, &session).await);
+    assert!(is_live(&world, &other).await);
+    assert!(matches!(
+        world.store.end(logout(&session)).await,
+        Err(EndSessionError::Authority(AuthorityConflict::Spent(
+            Spendable::Session
+        )))
+    ));
+}
+
+async fn of_many_who_end_a_session_one_succeeds(world: World) {
+    let person = world.someone().await;
+    let authority = logout(&world.session(&person));
+    let outcomes = at_once(|index| {
+        let (store, authority) = (world.replica(index), authority.clone());
+        async move { store.end(authority).await }
+    })
+    .await;
+    assert_eq!(successes(&outcomes), 1);
+    for outcome in outcomes.into_iter().filter_map(Result::err) {
+        assert!(matches!(
+            outcome,
+            EndSessionError::Authority(AuthorityConflict::Spent(Spendable::Session))
+        ));
+    }
+}
+
+async fn ending_all_sessions_raises_the_epoch(world: World) {
+    let person = world.someone().await;
+    let (one, two) = (world.session(&person), world.session(&person));
+    world
+        .store
+        .end_all(Authority::of_session(&one))
+        .await
+        .unwrap();
+    assert!(!is_live(&world, &one).await && !is_live(&world, &two).await);
+    let user = world.account(&person.user.id).await.unwrap().user;
+    assert_eq!(user.epoch, Epoch::new(1));
+    let newer = Person { user, ..person };
+    assert!(is_live(&world, &world.session(&newer)).await);
+}
+
+async fn of_many_who_end_all_sessions_one_succeeds(world: World) {
+    let person = world.someone().await;
+    let outcomes = at_once(|index| {
+        let store = world.replica(index);
+        let authority = Authority::of_session(&world.session(&person));
+        async move { store.end_all(authority).await }
+    })
+    .await;
+    assert_eq!(successes(&outcomes), 1);
+    let user = world.account(&person.user.id).await.unwrap().user;
+    assert_eq!(user.epoch, Epoch::new(1));
+}
+
+async fn a_session_ends_with_its_user(world: World) {
+    let person = world.someone().await;
+    let session = world.session(&person);
+    let id = &person.user.id;
+    world.store.set_user_active(id, false).await.unwrap();
+    assert!(!is_live(&world, &session).await);
+    world.store.set_user_active(id, true).await.unwrap();
+    assert!(!is_live(&world, &session).await);
+}
+
+async fn a_session_ends_with_its_credential(world: World) {
+    let person = world.someone().await;
+    let [first, second] = [0, 1].map(|index| &person.credentials[index].uuid);
+    let session = world.session_with(&person.user, second);
+    let store = &world.store;
+    let by_first = || world.authority_with(&person.user, first);
+    store.set_active(by_first(), second, false).await.unwrap();
+    assert!(!is_live(&world, &session).await);
+    store.set_active(by_first(), second, true).await.unwrap();
+    assert!(is_live(&world, &session).await);
+    store.delete(by_first(), second).await.unwrap();
+    assert!(!is_live(&world, &session).await);
+}
+
+async fn a_session_ends_with_the_application_of_its_passkey(world: World) {
+    let tenant = world.tenant("Example").await;
+    let person = world.person(&tenant, 1).await;
+    let passkey = world.passkey(&person.user, &tenant.application);
+    let session = world.session_with(&person.user, &passkey.uuid);
+    let store = &world.store;
+    let authority = world.authority(&person);
+    store.create(authority, passkey).await.unwrap();
+    assert!(is_live(&world, &session).await);
+    let application = &tenant.application.id;
+    store
+        .set_application_active(application, false)
+        .await
+        .unwrap();
+    assert!(!is_live(&world, &session).await);
+    assert!(is_live(&world, &world.session(&person)).await);
+}
+
+async fn a_session_ends_with_its_organization(world: World) {
+    let person = world.someone().await;
+    let session = world.session(&person);
+    world
+        .execute("UPDATE organizations SET is_active = FALSE")
+        .await;
+    assert!(!is_live(&world, &session).await);
+}
+
+async fn a_session_is_of_one_user_and_organization(world: World) {
+    let tenant = world.tenant("Example").await;
+    let person = world.person(&tenant, 1).await;
+    let other = world.person(&tenant, 1).await;
+    let elsewhere = world.tenant("Other").await;
+    let session = world.session(&person);
+    let of_another_credential = Session {
+        credential: other.credentials[0].uuid.clone(),
+        ..session.clone()
+    };
+    let of_another_organization = Session {
+        organization: elsewhere.organization,
+        ..session
+    };
+    assert!(!is_live(&world, &of_another_credential).await);
+    assert!(!is_live(&world, &of_another_organization).await);
+}
