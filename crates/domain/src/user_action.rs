@@ -85,6 +85,10 @@ pub enum ActionPathError {
     /// A percent sign that two hexadecimal digits do not follow.
     #[error("contains a percent sign that two hexadecimal digits do not follow")]
     MalformedEscape,
+    /// A control character, such as NUL, as it is: no request has one, and it cannot be stored
+    /// everywhere as evidence.
+    #[error("must not contain control characters")]
+    ControlCharacter,
 }
 
 impl ActionPath {
@@ -99,6 +103,9 @@ impl ActionPath {
         let text = text.into();
         if text.len() > Self::MAXIMUM {
             return Err(ActionPathError::TooLong);
+        }
+        if text.chars().any(char::is_control) {
+            return Err(ActionPathError::ControlCharacter);
         }
         let (path, query) = match text.split_once('?') {
             Some((path, query)) => (path, Some(query.to_owned())),
@@ -270,6 +277,8 @@ mod tests {
             ("/a%", ActionPathError::MalformedEscape),
             ("/a%1", ActionPathError::MalformedEscape),
             ("/a%+1", ActionPathError::MalformedEscape),
+            ("/a\0", ActionPathError::ControlCharacter),
+            ("/a?b\n", ActionPathError::ControlCharacter),
         ] {
             assert_eq!(ActionPath::parse(path), Err(error), "{path}");
         }

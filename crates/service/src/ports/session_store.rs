@@ -21,7 +21,8 @@ pub enum EndSessionError {
 #[async_trait]
 pub trait SessionStore: Send + Sync {
     /// Whether a session still holds, in one statement: its organization, user and credential are
-    /// active, the user's epoch is the session's, and the session was not ended.
+    /// active, and so is the application of the credential, if it has one; the user's epoch is the
+    /// session's, and the session was not ended.
     ///
     /// # Errors
     /// [`StoreError`].

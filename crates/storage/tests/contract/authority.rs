@@ -67,19 +67,14 @@ fn adding(world: &World, person: &Person, credential: &CredentialUuid) -> Author
 }
 
 /// Whether the authority holds; it is not used up by asking.
-async fn holds(world: &World, person: &Person, authority: &Authority) -> bool {
+async fn holds(world: &World, authority: &Authority) -> bool {
     let spent = world.count("spent").await;
     let unknown = CredentialUuid::from_random(&world.draw());
     let outcome = world
         .store
         .set_active(authority.clone(), &unknown, true)
         .await;
-    assert_eq!(
-        world.count("spent").await,
-        spent,
-        "{person:?}",
-        person = person.user
-    );
+    assert_eq!(world.count("spent").await, spent);
     match outcome {
         Err(ChangeError::NotFound) => true,
         Err(ChangeError::Authority(AuthorityConflict::Void)) => false,
@@ -93,7 +88,7 @@ async fn what_is_all_active_holds(world: World) {
     let authority = adding(&world, &person, passkey)
         .within(Some(tenant.application.id))
         .signed_by(person.credentials[1].uuid.clone());
-    assert!(holds(&world, &person, &authority).await);
+    assert!(holds(&world, &authority).await);
 }
 
 async fn void_when_the_user_is_not_active(world: World) {
@@ -103,7 +98,7 @@ async fn void_when_the_user_is_not_active(world: World) {
     let user = world.account(id).await.unwrap().user;
     let now = Person { user, ..person };
     let authority = adding(&world, &now, &now.credentials[0].uuid);
-    assert!(!holds(&world, &now, &authority).await);
+    assert!(!holds(&world, &authority).await);
 }
 
 async fn void_when_the_epoch_moved_on(world: World) {
@@ -114,10 +109,10 @@ async fn void_when_the_epoch_moved_on(world: World) {
         .end_all(Authority::of_session(&world.session(&person)))
         .await
         .unwrap();
-    assert!(!holds(&world, &person, &authority).await);
+    assert!(!holds(&world, &authority).await);
     person.user.epoch = Epoch::new(1);
     let authority = adding(&world, &person, &person.credentials[0].uuid);
-    assert!(holds(&world, &person, &authority).await);
+    assert!(holds(&world, &authority).await);
 }
 
 async fn void_when_the_organization_is_not_active(world: World) {
@@ -126,7 +121,7 @@ async fn void_when_the_organization_is_not_active(world: World) {
     world
         .execute("UPDATE organizations SET is_active = FALSE")
         .await;
-    assert!(!holds(&world, &person, &authority).await);
+    assert!(!holds(&world, &authority).await);
 }
 
 async fn void_when_a_credential_is_not_active(world: World) {
@@ -137,10 +132,10 @@ async fn void_when_a_credential_is_not_active(world: World) {
         .set_active(world.authority(&person), second, false)
         .await
         .unwrap();
-    assert!(!holds(&world, &person, &adding(&world, &person, second)).await);
+    assert!(!holds(&world, &adding(&world, &person, second)).await);
     let signed = adding(&world, &person, first).signed_by(second.clone());
-    assert!(!holds(&world, &person, &signed).await);
-    assert!(holds(&world, &person, &adding(&world, &person, first)).await);
+    assert!(!holds(&world, &signed).await);
+    assert!(holds(&world, &adding(&world, &person, first)).await);
 }
 
 async fn void_when_a_credential_was_deleted(world: World) {
@@ -148,14 +143,14 @@ async fn void_when_a_credential_was_deleted(world: World) {
     let second = &person.credentials[1].uuid;
     let authority = world.authority(&person);
     world.store.delete(authority, second).await.unwrap();
-    assert!(!holds(&world, &person, &adding(&world, &person, second)).await);
+    assert!(!holds(&world, &adding(&world, &person, second)).await);
 }
 
 async fn void_when_a_credential_is_another_users(world: World) {
     let (tenant, person) = scene(&world).await;
     let other = world.person(&tenant, 1).await;
     let authority = adding(&world, &person, &other.credentials[0].uuid);
-    assert!(!holds(&world, &person, &authority).await);
+    assert!(!holds(&world, &authority).await);
 }
 
 async fn void_when_the_application_of_a_credential_is_not_active(world: World) {
@@ -167,9 +162,9 @@ async fn void_when_the_application_of_a_credential_is_not_active(world: World) {
         .set_application_active(application, false)
         .await
         .unwrap();
-    assert!(!holds(&world, &person, &adding(&world, &person, passkey)).await);
+    assert!(!holds(&world, &adding(&world, &person, passkey)).await);
     let with_a_key = adding(&world, &person, &person.credentials[0].uuid);
-    assert!(holds(&world, &person, &with_a_key).await);
+    assert!(holds(&world, &with_a_key).await);
 }
 
 async fn void_when_the_application_is_not_active(world: World) {
@@ -179,14 +174,14 @@ async fn void_when_the_application_is_not_active(world: World) {
     store.add_application(second.clone()).await.unwrap();
     let authority =
         adding(&world, &person, &person.credentials[0].uuid).within(Some(second.id.clone()));
-    assert!(holds(&world, &person, &authority).await);
+    assert!(holds(&world, &authority).await);
     store
         .set_application_active(&second.id, false)
         .await
         .unwrap();
-    assert!(!holds(&world, &person, &authority).await);
+    assert!(!holds(&world, &authority).await);
     let unknown = ApplicationId::from_random(&world.draw());
-    assert!(!holds(&world, &person, &authority.within(Some(unknown))).await);
+    assert!(!holds(&world, &authority.within(Some(unknown))).await);
 }
 
 async fn void_when_the_application_is_another_organizations(world: World) {
@@ -194,14 +189,14 @@ async fn void_when_the_application_is_another_organizations(world: World) {
     let other = world.tenant("Other").await;
     let authority =
         adding(&world, &person, &person.credentials[0].uuid).within(Some(other.application.id));
-    assert!(!holds(&world, &person, &authority).await);
+    assert!(!holds(&world, &authority).await);
 }
 
 async fn void_when_the_user_is_another_organizations(world: World) {
     let (_tenant, mut person) = scene(&world).await;
     person.user.organization = world.tenant("Other").await.organization;
     let authority = adding(&world, &person, &person.credentials[0].uuid);
-    assert!(!holds(&world, &person, &authority).await);
+    assert!(!holds(&world, &authority).await);
 }
 
 async fn credentials_may_be_named_twice(world: World) {
@@ -210,7 +205,7 @@ async fn credentials_may_be_named_twice(world: World) {
     let authority = adding(&world, &person, first)
         .signed_by(first.clone())
         .signed_by(first.clone());
-    assert!(holds(&world, &person, &authority).await);
+    assert!(holds(&world, &authority).await);
 }
 
 /// One void authority, tried on every method that takes one.
