@@ -189,7 +189,9 @@ impl Administer for UserCommand {
             } => {
                 let invitation = administration.invite(organization.clone(), email.clone(), kind);
                 let made = invitation.await.map_err(|error| match error {
-                    InviteError::UnknownOrganization => unknown("--org", &organization),
+                    InviteError::UnknownOrganization => {
+                        unknown("--org", "organization", &organization)
+                    }
                     InviteError::AlreadyRegistered => {
                         format!("--email: {email} has registered already, or was deactivated")
                             .into()
@@ -207,7 +209,7 @@ impl Administer for UserCommand {
                 is_active,
             })
         } else {
-            Err(unknown("--user", &user))
+            Err(unknown("--user", "user", &user))
         }
     }
 }
@@ -225,7 +227,9 @@ impl Administer for ApplicationCommand {
                 let addition =
                     administration.add_application(organization.clone(), name, party.checked()?);
                 let added = addition.await.map_err(|error| match error {
-                    AddApplicationError::UnknownOrganization => unknown("--org", &organization),
+                    AddApplicationError::UnknownOrganization => {
+                        unknown("--org", "organization", &organization)
+                    }
                     AddApplicationError::OriginTaken => format!("--origin: {error}").into(),
                     AddApplicationError::Store(error) => error.into(),
                 })?;
@@ -243,13 +247,13 @@ impl Administer for ApplicationCommand {
                 is_active,
             })
         } else {
-            Err(unknown("--application", &application))
+            Err(unknown("--application", "application", &application))
         }
     }
 }
 
-fn unknown(option: &str, id: &impl fmt::Display) -> Failure {
-    format!("{option}: there is no {id}").into()
+fn unknown(option: &str, thing: &str, id: &impl fmt::Display) -> Failure {
+    format!("{option}: there is no {thing} {id}").into()
 }
 
 impl ApplicationAnswer {

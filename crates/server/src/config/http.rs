@@ -64,7 +64,6 @@ impl Http {
     pub fn public_url(&self, bound: SocketAddr) -> String {
         match &self.public_url {
             Some(url) => url.as_str().trim_end_matches('/').to_owned(),
-            None if bound.ip().is_loopback() => format!("http://localhost:{}", bound.port()),
             None => format!("http://{bound}"),
         }
     }
@@ -128,7 +127,7 @@ mod tests {
     #[test]
     fn without_a_public_url_the_bound_address_is_shown() {
         let bound = "127.0.0.1:4711".parse().unwrap();
-        assert_eq!(Http::default().public_url(bound), "http://localhost:4711");
+        assert_eq!(Http::default().public_url(bound), "http://127.0.0.1:4711");
         let http = Http {
             public_url: Some(Url::parse("https://auth.example.com").unwrap()),
             ..Http::default()

@@ -1,0 +1,82 @@
+//! `cargo xtask test` and `cargo xtask e2e`.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader, pipe},
+    process::Command,
+};
+
+use latchkey_testkit::postgres::URL_VARIABLE;
+
+use self::{
+    report::{Executables, Report},
+    tools::Tools,
+};
+use crate::{
+    Outcome, say,
+    workspace::{Artifact, Workspace, artifacts},
+};
+
+mod report;
+mod tools;
+
+/// Runs every test of the workspace.
+pub(crate) fn everything(workspace: &Workspace) -> Outcome {
+    run(workspace, &["--workspace"])
+}
+
+/// Runs the tests that drive the built binary.
+pub(crate) fn end_to_end(workspace: &Workspace) -> Outcome {
+    run(workspace, &["--package", "latchkey-e2e"])
+}
+
+fn run(workspace: &Workspace, selection: &[&str]) -> Outcome {
+    let tools = Tools::set_up(workspace)?;
+    say("building the binary and the tests")?;
+    let binary = workspace.build_binary()?;
+    let mut build = workspace.cargo(&["test", "--locked", "--no-run"]);
+    build.args(["--message-format", "json"]).args(selection);
+    let executables = names(artifacts(build)?);
+    let mut tests = workspace.cargo(&["test", "--locked", "--no-fail-fast", "--color", "never"]);
+    tests
+        .args(selection)
+        .env("LATCHKEY_BIN", binary)
+        .env(URL_VARIABLE, tools.postgres.url());
+    let report = watch(tests, executables)?;
+    say(report.to_string())?;
+    if report.is_good() {
+        Ok(())
+    } else {
+        Err("the tests failed".into())
+    }
+}
+
+/// Which layer each executable tests, by the executable's file name.
+fn names(artifacts: Vec<Artifact>) -> Executables {
+    artifacts
+        .into_iter()
+        .filter_map(|artifact| {
+            let name = artifact.executable.file_name()?;
+            Some((name.to_string_lossy().into_owned(), artifact.layer))
+        })
+        .collect::<BTreeMap<_, _>>()
+}
+
+/// Runs the tests, passing on what they print and counting on the way. Both streams go into one pipe,
+/// since cargo names an executable on one of them and the executable counts on the other.
+fn watch(mut tests: Command, executables: Executables) -> Outcome<Report> {
+    let (reader, writer) = pipe()?;
+    tests.stdout(writer.try_clone()?).stderr(writer);
+    let mut child = tests.spawn()?;
+    // Its ends of the pipe must close, or the reader would wait for ever.
+    drop(tests);
+    let mut report = Report::new(executables);
+    for line in BufReader::new(reader).split(b'\n') {
+        let line = line?;
+        let line = String::from_utf8_lossy(&line);
+        say(&line)?;
+        report.read(&line);
+    }
+    report.end(child.wait()?.success());
+    Ok(report)
+}
