@@ -58,7 +58,11 @@ test('a deactivated credential does not sign in until it is activated again', as
   assert.deepEqual(await person.client.auth.deactivateCredential({ body }), { message: 'success' })
   const { items } = await person.client.auth.listCredentials()
   assert.equal(items.find((item) => item.credentialId === key.credId).isActive, false)
-  await assert.rejects(tokenFor(person.username, insistent), { name: 'DfnsError', httpStatus: 401 })
+  await assert.rejects(tokenFor(person.username, insistent), {
+    name: 'DfnsError',
+    httpStatus: 400,
+    message: 'Challenge token is not valid.',
+  })
 
   assert.deepEqual(await person.client.auth.activateCredential({ body }), { message: 'success' })
   await person.signIn(key)

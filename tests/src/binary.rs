@@ -1,0 +1,42 @@
+//! The binary under test.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::OnceLock,
+};
+
+use serde_json::Value;
+
+use crate::{Outcome, failure};
+
+/// The path of the built binary: `LATCHKEY_BIN` when it is set, else it is built now.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn path() -> Outcome<&'static Path> {
+    static PATH: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let found = PATH.get_or_init(|| match env::var_os("LATCHKEY_BIN") {
+        Some(path) => Ok(path.into()),
+        None => build().map_err(|error| error.to_string()),
+    });
+    found.as_deref().map_err(|error| failure(error.clone()))
+}
+
+fn build() -> Outcome<PathBuf> {
+    let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["build", "--locked", "--package", "latchkey-server"])
+        .args(["--bin", "latchkey", "--message-format", "json"])
+        .stderr(Stdio::inherit())
+        .output()?;
+    if !output.status.success() {
+        return Err(failure("the binary cannot be built"));
+    }
+    String::from_utf8(output.stdout)?
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
+        .ok_or_else(|| failure("cargo built no executable"))
+}

@@ -1,0 +1,304 @@
+//! One deployment: a database, its secrets, and the command line that administrates it.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus, Output, Stdio},
+};
+
+use latchkey_testkit::database::TestDatabase;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{Outcome, binary, failure, server::Server};
+
+/// On which database an installation keeps its data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatabaseKind {
+    /// A file in the installation's folder.
+    Sqlite,
+    /// An empty PostgreSQL database of its own.
+    Postgres,
+}
+
+impl DatabaseKind {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Sqlite, Self::Postgres];
+}
+
+/// A database, its secrets and the settings its processes start with. Everything is gone when it is
+/// dropped, so drop the servers first.
+pub struct Installation {
+    folder: TempDir,
+    settings: BTreeMap<String, String>,
+    database: TestDatabase,
+}
+
+impl Installation {
+    /// An installation that nothing has run in yet.
+    ///
+    /// # Errors
+    /// When there is no place for it.
+    pub fn empty(kind: DatabaseKind) -> Outcome<Self> {
+        let folder = tempfile::tempdir()?;
+        let database = match kind {
+            DatabaseKind::Sqlite => TestDatabase::sqlite()?,
+            DatabaseKind::Postgres => TestDatabase::postgres()?,
+        };
+        let url = database.url().to_owned();
+        let secrets = folder.path().join("secrets.toml");
+        let installation = Self {
+            folder,
+            settings: BTreeMap::new(),
+            database,
+        };
+        Ok(installation
+            .with("DATABASE__URL", &url)
+            .with("SECRETS__PATH", &secrets.display().to_string())
+            .with("HTTP__LISTEN", "127.0.0.1:0")
+            .with("LOG__FORMAT", "json")
+            .with("DEMO__ENABLED", "false"))
+    }
+
+    /// The same with one setting more, or changed; `key` as in `HTTP__LISTEN`.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: &str) -> Self {
+        self.settings
+            .insert(format!("LATCHKEY__{key}"), value.to_owned());
+        self
+    }
+
+    /// The same without a setting.
+    #[must_use]
+    pub fn without(mut self, key: &str) -> Self {
+        self.settings.remove(&format!("LATCHKEY__{key}"));
+        self
+    }
+
+    /// The folder that commands run in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The database's SQLite file.
+    ///
+    /// # Errors
+    /// When it is on PostgreSQL.
+    pub fn database_file(&self) -> Outcome<PathBuf> {
+        match self.database.url().strip_prefix("sqlite://") {
+            Some(path) => Ok(path.into()),
+            None => Err(failure("the database is not a file")),
+        }
+    }
+
+    /// The file of the secrets.
+    pub fn secrets_file(&self) -> PathBuf {
+        self.folder().join("secrets.toml")
+    }
+
+    /// A command of the binary in this installation; nothing of this process' own environment that could
+    /// change its settings is passed on.
+    ///
+    /// # Errors
+    /// When there is no binary.
+    pub fn command(&self, words: &[&str]) -> Outcome<Command> {
+        let mut command = Command::new(binary::path()?);
+        for (name, _value) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("LATCHKEY_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .args(words)
+            .envs(self.environment())
+            .current_dir(self.folder())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Ok(command)
+    }
+
+    /// The settings as environment variables.
+    pub fn environment(&self) -> &BTreeMap<String, String> {
+        &self.settings
+    }
+
+    /// Runs a command to its end.
+    ///
+    /// # Errors
+    /// When it cannot be run at all; a command that answers an error is an answer.
+    pub fn run(&self, words: &[&str]) -> Outcome<Finished> {
+        Finished::of(self.command(words)?.output()?)
+    }
+
+    /// Runs a command that must succeed, and answers its one line of JSON.
+    ///
+    /// # Errors
+    /// When it fails or says anything else.
+    pub fn administrate(&self, words: &[&str]) -> Outcome<Value> {
+        self.run(words)?.json()
+    }
+
+    /// Makes an organization with an application at `https://one.example` and one at
+    /// `https://two.example`.
+    ///
+    /// # Errors
+    /// When a command fails.
+    pub fn bootstrap(&self, name: &str) -> Outcome<Bootstrapped> {
+        self.bootstrap_at(name, ["one.example", "two.example"])
+    }
+
+    /// Makes an organization with one application at the https origin of each domain.
+    ///
+    /// # Errors
+    /// When a command fails.
+    pub fn bootstrap_at(&self, name: &str, domains: [&str; 2]) -> Outcome<Bootstrapped> {
+        let [first, second] = domains;
+        let admin = format!("admin@{first}");
+        let origin = format!("https://{first}");
+        let answer = self.administrate(&[
+            "bootstrap",
+            "--organization",
+            name,
+            "--admin",
+            &admin,
+            "--application",
+            first,
+            "--rp-id",
+            first,
+            "--origin",
+            &origin,
+        ])?;
+        let organization = text(&answer, "orgId")?;
+        let origin = format!("https://{second}");
+        self.administrate(&[
+            "application",
+            "add",
+            "--org",
+            &organization,
+            "--name",
+            second,
+            "--rp-id",
+            second,
+            "--origin",
+            &origin,
+        ])?;
+        Ok(Bootstrapped {
+            administrator: Invited::read(&answer)?,
+            organization,
+        })
+    }
+
+    /// Invites a user.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn invite(&self, organization: &str, email: &str) -> Outcome<Invited> {
+        let words = ["user", "invite", "--org", organization, "--email", email];
+        Invited::read(&self.administrate(&words)?)
+    }
+
+    /// Starts a server and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub async fn start(&self) -> Outcome<Server> {
+        let server = Server::spawn(self.command(&["serve"])?)?;
+        server.ready().await?;
+        Ok(server)
+    }
+}
+
+/// An organization that a command made.
+#[derive(Clone, Debug)]
+pub struct Bootstrapped {
+    /// Its id.
+    pub organization: String,
+    /// Its first user.
+    pub administrator: Invited,
+}
+
+/// A user who has not registered yet.
+#[derive(Clone, Debug)]
+pub struct Invited {
+    /// The organization's id.
+    pub organization: String,
+    /// The user's id.
+    pub user: String,
+    /// The user's name.
+    pub username: String,
+    /// The code to register with.
+    pub code: String,
+}
+
+impl Invited {
+    fn read(answer: &Value) -> Outcome<Self> {
+        Ok(Self {
+            organization: text(answer, "orgId")?,
+            user: text(answer, "userId")?,
+            username: text(answer, "username")?,
+            code: text(answer, "registrationCode")?,
+        })
+    }
+}
+
+/// A text member of a JSON object.
+///
+/// # Errors
+/// When there is no such text.
+pub fn text(object: &Value, member: &str) -> Outcome<String> {
+    match object.get(member).and_then(Value::as_str) {
+        Some(text) => Ok(text.to_owned()),
+        None => Err(failure(format!("no text {member:?} in {object}"))),
+    }
+}
+
+/// A command that has ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+impl Finished {
+    fn of(output: Output) -> Outcome<Self> {
+        Ok(Self {
+            status: output.status,
+            stdout: String::from_utf8(output.stdout)?,
+            stderr: String::from_utf8(output.stderr)?,
+        })
+    }
+
+    /// The one line of JSON of a command that succeeded.
+    ///
+    /// # Errors
+    /// When it failed, or said more or less than one line.
+    pub fn json(&self) -> Outcome<Value> {
+        let one_line = self.stdout.ends_with('\n') && self.stdout.lines().count() == 1;
+        if !self.status.success() || !one_line {
+            return Err(failure(format!("not one line of JSON: {self:?}")));
+        }
+        Ok(serde_json::from_str(&self.stdout)?)
+    }
+
+    /// What a command that failed says; nothing may be on its standard output.
+    ///
+    /// # Errors
+    /// When it succeeded, crashed, or wrote to its standard output.
+    pub fn error(&self) -> Outcome<&str> {
+        let refused = self
+            .status
+            .code()
+            .is_some_and(|code| code == 1 || code == 2);
+        let words = !self.stderr.trim().is_empty() && !self.stderr.contains("panicked");
+        if refused && words && self.stdout.is_empty() {
+            Ok(&self.stderr)
+        } else {
+            Err(failure(format!("not a clear error: {self:?}")))
+        }
+    }
+}

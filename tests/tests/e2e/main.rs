@@ -1,0 +1,21 @@
+//! End-to-end tests of the built latchkey binary: one process, so that all share one PostgreSQL server.
+
+mod demonstration;
+
+mod readme;
+
+mod command_line;
+
+mod startup;
+
+mod code_flow;
+
+mod replicas;
+
+mod published_client;
+
+mod lifecycle;
+
+mod wire;
+
+mod secrecy;

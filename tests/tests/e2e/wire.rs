@@ -1,0 +1,152 @@
+//! Requests that no client library would send: the server answers or hangs up, and goes on serving.
+
+use std::time::{Duration, Instant};
+
+use latchkey_e2e::{
+    Outcome,
+    client::Client,
+    installation::{DatabaseKind, Installation},
+    server::Server,
+    wire::{Wire, answer, head},
+};
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+async fn server() -> Outcome<(Installation, Server)> {
+    let installation = Installation::empty(DatabaseKind::Sqlite)?;
+    let server = installation.start().await?;
+    Ok((installation, server))
+}
+
+fn code(body: &serde_json::Value) -> &str {
+    let code = body.pointer("/error/code");
+    code.and_then(serde_json::Value::as_str).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_end_is_given_up() -> Outcome {
+    let (_installation, server) = server().await?;
+    let began = Instant::now();
+    let mut silent = Wire::to(&server).await?;
+    let mut slow = Wire::to(&server).await?;
+    slow.send("POST /auth/login/init HTTP/1.1\r\nHost: latchkey")
+        .await?;
+    for mut wire in [silent, slow] {
+        let said = wire.rest().await?;
+        assert!(
+            said.is_empty() || said.starts_with("HTTP/1.1 408"),
+            "{said}"
+        );
+    }
+    assert!(began.elapsed() > Duration::from_secs(5));
+    silent = Wire::to(&server).await?;
+    silent.send(head("GET", "/health/live", &[])).await?;
+    assert_eq!(answer(&silent.rest().await?)?.0, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_given_up_with_an_answer() -> Outcome {
+    let (_installation, server) = server().await?;
+    let mut wire = Wire::to(&server).await?;
+    let fields = [JSON, ("Content-Length", "100")];
+    wire.send(head("POST", "/auth/login/init", &fields)).await?;
+    wire.send(r#"{"orgId":"#).await?;
+    let (status, body) = answer(&wire.rest().await?)?;
+    assert_eq!((status, code(&body).is_empty()), (408, false), "{body}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn rubbish_is_refused_and_the_server_goes_on() -> Outcome {
+    let (_installation, server) = server().await?;
+    let long = format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(200_000));
+    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(20_000));
+    let cases: [&[u8]; 7] = [
+        b"\x00\xff\xfe rubbish \x80\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"POST /auth/login HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+        b"POST /auth/login HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        long.as_bytes(),
+        many.as_bytes(),
+    ];
+    for case in cases {
+        let mut wire = Wire::to(&server).await?;
+        // The server may hang up while the client still speaks.
+        let _hung_up = wire.send(case).await;
+        let _hung_up = wire.finish().await;
+        let said = wire.rest().await?;
+        let refused = said.is_empty() || said.starts_with("HTTP/1.1 4");
+        assert!(refused, "{:?}: {said}", String::from_utf8_lossy(case));
+    }
+    Client::of(&server)?.get("/health/ready").await?.ok()?;
+    assert!(!server.log().contains("panicked"), "{}", server.log());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_with_an_answer_the_client_sees() -> Outcome {
+    let (_installation, server) = server().await?;
+    let size = 1024 * 1024;
+    let length = size.to_string();
+    let mut whole = Wire::to(&server).await?;
+    let fields = [JSON, ("Content-Length", length.as_str())];
+    whole
+        .send(head("POST", "/auth/login/init", &fields))
+        .await?;
+    whole.send(vec![b' '; size]).await?;
+
+    let mut chunked = Wire::to(&server).await?;
+    let fields = [JSON, ("Transfer-Encoding", "chunked")];
+    chunked
+        .send(head("POST", "/auth/login/init", &fields))
+        .await?;
+    for _ in 0..64 {
+        chunked
+            .send(format!("2000\r\n{}\r\n", " ".repeat(0x2000)))
+            .await?;
+    }
+    chunked.send("0\r\n\r\n").await?;
+
+    for mut wire in [whole, chunked] {
+        let (status, body) = answer(&wire.rest().await?)?;
+        assert_eq!((status, code(&body).is_empty()), (413, false), "{body}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn errors_of_the_frame_have_the_error_body_too() -> Outcome {
+    let (_installation, server) = server().await?;
+    let client = Client::of(&server)?;
+    client.get("/nothing/here").await?.refused(404)?;
+    client.get("/auth/login/init").await?.refused(405)?;
+    let mut wire = Wire::to(&server).await?;
+    let fields = [("Content-Type", "text/plain"), ("Content-Length", "2")];
+    wire.send(head("POST", "/auth/login/init", &fields)).await?;
+    wire.send("{}").await?;
+    let (status, body) = answer(&wire.rest().await?)?;
+    assert_eq!((status, code(&body).is_empty()), (415, false), "{body}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn connections_over_the_limit_wait() -> Outcome {
+    let installation =
+        Installation::empty(DatabaseKind::Sqlite)?.with("HTTP__MAXIMUM_CONNECTIONS", "2");
+    let server = Server::spawn(installation.command(&["serve"])?)?;
+    server.ready().await?;
+
+    let first = Wire::to(&server).await?;
+    let second = Wire::to(&server).await?;
+    // The connection of the readiness probe may still be open; when it is closed, these two remain.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut third = Wire::to(&server).await?;
+    third.send(head("GET", "/health/live", &[])).await?;
+    assert_eq!(third.next(Duration::from_millis(500)).await?, None);
+    drop(first);
+    assert_eq!(answer(&third.rest().await?)?.0, 200);
+    drop(second);
+    Ok(())
+}
