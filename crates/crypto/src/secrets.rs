@@ -287,7 +287,7 @@ mod tests {
     }
 
     fn at(hours: u64) -> Timestamp {
-        Timestamp::from_unix_milliseconds(0).plus(Duration::from_secs(hours * 3600))
+        Timestamp::from_unix_milliseconds(0).plus(Duration::from_hours(hours))
     }
 
     fn secrets() -> (Secrets, Counting) {
@@ -302,7 +302,7 @@ mod tests {
             .collect()
     }
 
-    const LIFE: Duration = Duration::from_secs(6 * 3600);
+    const LIFE: Duration = Duration::from_hours(6);
 
     #[test]
     fn the_text_is_read_back() {

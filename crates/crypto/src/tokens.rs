@@ -19,9 +19,9 @@ use serde::Serialize;
 use self::claims::{ChallengeClaims, Claims, Envelope, SessionClaims, UserActionClaims};
 use crate::secrets::{Secrets, SigningKey};
 
-/// The most bytes a token can have. The longest ones carry a path of 2048 bytes, which can take six
+/// The most bytes a token can have. The longest ones carry a path of 2048 bytes, which can take three
 /// times as many as JSON.
-const MAXIMUM: usize = 32 * 1024;
+const MAXIMUM: usize = 16 * 1024;
 
 /// Signs tokens and reads them back.
 pub struct SignedTokens {

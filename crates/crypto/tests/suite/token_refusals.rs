@@ -1,0 +1,342 @@
+//! Every way in which a token can be false.
+
+use data_encoding::{BASE64, BASE64URL_NOPAD};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use latchkey_crypto::{secrets::Secrets, tokens::SignedTokens};
+use latchkey_service::ports::tokens::{InvalidToken, Tokens as _};
+use latchkey_testkit::{
+    authenticator::{
+        key::pem,
+        key_pair::{Digest, KeyKind, KeyPair},
+    },
+    entropy::SeededEntropy,
+};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::tokens::{NOW, challenges, installation, parts, secrets, session, tokens, user_action};
+
+/// Whether a text is accepted as one type of token.
+type Accepts = fn(&str) -> bool;
+
+/// One reader per type.
+const READERS: [(&str, Accepts); 3] = [
+    ("challenge", |token| {
+        tokens().read_challenge(token, NOW).is_ok()
+    }),
+    ("session", |token| tokens().read_session(token, NOW).is_ok()),
+    ("user action", |token| {
+        tokens().read_user_action(token, NOW).is_ok()
+    }),
+];
+
+/// One good token per type, in the order of the readers.
+fn signed() -> [String; 3] {
+    [
+        tokens().sign_challenge(&challenges()[0], NOW),
+        tokens().sign_session(&session()),
+        tokens().sign_user_action(&user_action(), NOW),
+    ]
+}
+
+fn assert_refused(token: &str, case: &str) {
+    for (kind, accepts) in READERS {
+        assert!(!accepts(token), "{case} as {kind}");
+    }
+}
+
+/// The private signing key, as whoever stole the secrets would have it.
+fn stolen_key(secrets: &Secrets) -> EncodingKey {
+    let text = secrets.to_toml();
+    let pkcs8 = text
+        .lines()
+        .find_map(|line| line.strip_prefix("pkcs8 = \"")?.strip_suffix('"'))
+        .unwrap();
+    EncodingKey::from_ec_der(&BASE64URL_NOPAD.decode(pkcs8.as_bytes()).unwrap())
+}
+
+/// A session token with changed header and claims, signed with this key.
+fn forged(key: &EncodingKey, change: impl Fn(&mut Header, &mut Value)) -> String {
+    let (header, mut claims, _) = parts(&tokens().sign_session(&session()));
+    let mut forged: Header = serde_json::from_value(header).unwrap();
+    change(&mut forged, &mut claims);
+    jsonwebtoken::encode(&forged, &claims, key).unwrap()
+}
+
+fn encode(value: &Value) -> String {
+    BASE64URL_NOPAD.encode(value.to_string().as_bytes())
+}
+
+#[test]
+fn a_forgery_without_any_change_would_be_accepted() {
+    // Shows that the forgeries below are refused for what they change and for nothing else.
+    let token = forged(&stolen_key(&secrets(1)), |_, _| ());
+    assert_eq!(tokens().read_session(&token, NOW), Ok(session()));
+}
+
+#[test]
+fn each_type_is_read_as_itself_alone() {
+    for (index, token) in signed().iter().enumerate() {
+        for (position, (kind, accepts)) in READERS.iter().enumerate() {
+            assert_eq!(accepts(token), index == position, "{kind}");
+        }
+    }
+}
+
+#[test]
+fn another_or_no_type_in_the_header_is_refused() {
+    let key = stolen_key(&secrets(1));
+    for typ in [
+        None,
+        Some("JWT"),
+        Some("latchkey-challenge+jwt"),
+        Some("LATCHKEY-SESSION+JWT"),
+    ] {
+        let token = forged(&key, |header, _| header.typ = typ.map(str::to_owned));
+        assert_eq!(
+            tokens().read_session(&token, NOW),
+            Err(InvalidToken),
+            "{typ:?}"
+        );
+    }
+}
+
+#[test]
+fn unsigned_tokens_are_refused() {
+    for token in signed() {
+        let (mut header, claims, _) = parts(&token);
+        for algorithm in ["none", "None", "NONE", ""] {
+            header["alg"] = algorithm.into();
+            let unsigned = format!("{}.{}.", encode(&header), encode(&claims));
+            assert_refused(&unsigned, algorithm);
+        }
+        let without_signature = token.rsplit_once('.').unwrap().0;
+        assert_refused(without_signature, "two parts");
+        assert_refused(&format!("{without_signature}."), "an empty signature");
+    }
+}
+
+#[test]
+fn the_public_key_is_no_secret_of_an_hmac() {
+    let jwks = tokens().jwks();
+    let jwk: Value = serde_json::from_str::<Value>(&jwks).unwrap()["keys"][0].clone();
+    let coordinate = |name: &str| {
+        let text = jwk[name].as_str().unwrap();
+        BASE64URL_NOPAD.decode(text.as_bytes()).unwrap()
+    };
+    let point = [vec![4], coordinate("x"), coordinate("y")].concat();
+    let head = "3059301306072a8648ce3d020106082a8648ce3d030107034200";
+    let spki = [
+        data_encoding::HEXLOWER.decode(head.as_bytes()).unwrap(),
+        point.clone(),
+    ]
+    .concat();
+    let pem = pem("PUBLIC KEY", &spki, 64, "\n");
+    for secret in [
+        point.clone(),
+        point[1..].to_vec(),
+        spki.clone(),
+        pem.clone().into_bytes(),
+        pem.trim_end().as_bytes().to_vec(),
+        BASE64.encode(&spki).into_bytes(),
+        jwk.to_string().into_bytes(),
+        jwks.clone().into_bytes(),
+        vec![],
+    ] {
+        for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
+            let token = forged(&EncodingKey::from_secret(&secret), |header, _| {
+                header.alg = algorithm;
+            });
+            assert_refused(&token, "HMAC");
+        }
+    }
+}
+
+#[test]
+fn another_key_is_refused_whatever_kid_it_names() {
+    let other = stolen_key(&secrets(2));
+    let other_jwks: Value =
+        serde_json::from_str(&SignedTokens::new(&secrets(2), &installation(1)).jwks()).unwrap();
+    let other_kid = other_jwks["keys"][0]["kid"].as_str().map(str::to_owned);
+    assert_refused(&forged(&other, |_, _| ()), "our kid");
+    assert_refused(
+        &forged(&other, |header, _| header.kid = other_kid.clone()),
+        "its kid",
+    );
+    assert_refused(&forged(&other, |header, _| header.kid = None), "no kid");
+}
+
+#[test]
+fn a_key_that_the_token_brings_along_is_not_looked_at() {
+    let other = stolen_key(&secrets(2));
+    let jwks = SignedTokens::new(&secrets(2), &installation(1)).jwks();
+    let jwks: jsonwebtoken::jwk::JwkSet = serde_json::from_str(&jwks).unwrap();
+    let token = forged(&other, |header, _| {
+        header.jwk = jwks.keys.first().cloned();
+        header.jku = Some("https://two.example/jwks.json".to_owned());
+    });
+    assert_refused(&token, "jwk and jku");
+}
+
+#[test]
+fn our_key_without_or_with_a_wrong_kid_is_refused() {
+    let key = stolen_key(&secrets(1));
+    for kid in [None, Some(""), Some("0")] {
+        let token = forged(&key, |header, _| header.kid = kid.map(str::to_owned));
+        assert_eq!(
+            tokens().read_session(&token, NOW),
+            Err(InvalidToken),
+            "{kid:?}"
+        );
+    }
+}
+
+#[test]
+fn another_algorithm_of_the_family_is_refused() {
+    let (mut header, claims, _) = parts(&tokens().sign_session(&session()));
+    header["alg"] = "ES384".into();
+    let message = format!("{}.{}", encode(&header), encode(&claims));
+    let pair = KeyPair::generate(KeyKind::P384);
+    let signature = pair.sign(Digest::default(), message.as_bytes());
+    let token = format!("{message}.{}", BASE64URL_NOPAD.encode(&signature));
+    assert_refused(&token, "ES384");
+}
+
+#[test]
+fn tokens_of_another_installation_are_refused() {
+    // The same secrets, so only issuer and audience differ.
+    let other = SignedTokens::new(&secrets(1), &installation(2));
+    assert_refused(&other.sign_session(&session()), "session");
+    assert_refused(&other.sign_challenge(&challenges()[0], NOW), "challenge");
+    assert_refused(&other.sign_user_action(&user_action(), NOW), "user action");
+}
+
+#[test]
+fn claims_that_are_missing_or_wrong_are_refused() {
+    let key = stolen_key(&secrets(1));
+    let other = json!(installation(2).as_str());
+    for (name, value) in [
+        ("iss", None),
+        ("iss", Some(other.clone())),
+        ("iss", Some(json!(1))),
+        ("aud", None),
+        ("aud", Some(other.clone())),
+        ("aud", Some(json!([other]))),
+        ("exp", None),
+        ("exp", Some(json!("1795374002"))),
+        ("expMs", None),
+        ("expMs", Some(json!(0))),
+        ("expMs", Some(json!(1e300))),
+        ("sub", None),
+        ("sub", Some(json!("us-1"))),
+        ("jti", Some(json!("us-6b58p-r53sr-rlrd3l5cj3uc4ome"))),
+        ("epoch", None),
+        ("epoch", Some(json!(1.5))),
+        ("credential", None),
+        ("kind", Some(json!("Pat"))),
+        ("userKind", Some(json!("DfnsStaff"))),
+        ("https://custom/username", Some(json!(""))),
+        ("https://custom/app_metadata", Some(json!({}))),
+    ] {
+        let token = forged(&key, |_, claims| {
+            let claims = claims.as_object_mut().unwrap();
+            match &value {
+                Some(value) => claims.insert(name.to_owned(), value.clone()),
+                None => claims.remove(name),
+            };
+        });
+        assert_eq!(
+            tokens().read_session(&token, NOW),
+            Err(InvalidToken),
+            "{name} {value:?}"
+        );
+    }
+}
+
+#[test]
+fn any_changed_character_is_noticed() {
+    for (token, (kind, accepts)) in signed().iter().zip(READERS) {
+        for index in 0..token.len() {
+            let mut changed = token.clone().into_bytes();
+            changed[index] = if changed[index] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(changed).unwrap();
+            assert!(!accepts(&changed), "character {index} of a {kind}");
+        }
+    }
+}
+
+#[test]
+fn parts_of_two_tokens_do_not_make_a_third() {
+    let mut other = session();
+    other.epoch = latchkey_domain::user::Epoch::new(8);
+    let (one, two) = (
+        tokens().sign_session(&session()),
+        tokens().sign_session(&other),
+    );
+    let one: Vec<&str> = one.split('.').collect();
+    let two: Vec<&str> = two.split('.').collect();
+    for (header, claims, signature) in [(one[0], two[1], one[2]), (one[0], one[1], two[2])] {
+        assert_refused(&format!("{header}.{claims}.{signature}"), "a mixture");
+    }
+}
+
+#[test]
+fn other_writings_of_a_token_are_refused() {
+    for token in signed() {
+        for other in [
+            format!("{token}."),
+            format!(".{token}"),
+            format!("{token}.x"),
+            format!("{token}="),
+            format!("{token} "),
+            format!(" {token}"),
+            format!("{token}\n"),
+            token.replace('.', ".."),
+            token.to_uppercase(),
+        ] {
+            assert_refused(&other, &other);
+        }
+    }
+}
+
+#[test]
+fn a_very_long_token_is_refused() {
+    let key = stolen_key(&secrets(1));
+    let token = forged(&key, |_, claims| claims["more"] = "x".repeat(40_000).into());
+    assert_refused(&token, "long");
+}
+
+#[test]
+fn a_token_is_not_signed_by_a_key_made_of_other_randomness() {
+    let one = SignedTokens::new(&secrets(1), &installation(1));
+    let two = Secrets::generate(&SeededEntropy::new(99), NOW).unwrap();
+    let two = SignedTokens::new(&two, &installation(1));
+    assert_eq!(
+        two.read_session(&one.sign_session(&session()), NOW),
+        Err(InvalidToken)
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_refused(text in any::<String>(), parts in "[A-Za-z0-9_.-]{0,200}") {
+        for text in [text, parts] {
+            for (_, accepts) in READERS {
+                prop_assert!(!accepts(&text));
+            }
+        }
+    }
+
+    #[test]
+    fn any_json_in_a_token_is_refused(header in any::<String>(), claims in any::<String>()) {
+        let token = format!(
+            "{}.{}.{}",
+            encode(&json!({"alg": "ES256", "typ": header, "kid": claims})),
+            BASE64URL_NOPAD.encode(claims.as_bytes()),
+            BASE64URL_NOPAD.encode(&[1; 64]),
+        );
+        for (_, accepts) in READERS {
+            prop_assert!(!accepts(&token));
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! Tokens carry facts and give them back, and say to others what others read.
+
+use std::time::Duration;
+
+use data_encoding::BASE64URL_NOPAD;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
+use latchkey_crypto::{secrets::Secrets, tokens::SignedTokens};
+use latchkey_domain::{
+    challenge::{ActionNonce, Challenge, ChallengeText, Purpose},
+    credential::CredentialKind,
+    id::{
+        ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, InstallationId,
+        OrganizationId, RegistrationCodeId, TokenId, UserActionId, UserId,
+    },
+    session::Session,
+    text::Username,
+    time::Timestamp,
+    user::{Epoch, UserKind},
+    user_action::{ActionPath, Method, PayloadDigest, SignedUserAction, UserAction},
+};
+use latchkey_service::ports::tokens::{InvalidToken, Tokens as _};
+use latchkey_testkit::entropy::SeededEntropy;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+pub(crate) const LIFE: Duration = Duration::from_hours(6);
+
+/// 2026-11-22T19:00:00.250Z
+pub(crate) const NOW: Timestamp = Timestamp::from_unix_milliseconds(1_795_374_000_250);
+
+pub(crate) fn later(milliseconds: u64) -> Timestamp {
+    NOW.plus(Duration::from_millis(milliseconds))
+}
+
+pub(crate) fn secrets(seed: u64) -> Secrets {
+    Secrets::generate(&SeededEntropy::new(seed), NOW).unwrap()
+}
+
+pub(crate) fn installation(number: u8) -> InstallationId {
+    InstallationId::from_random(&[number; 32])
+}
+
+pub(crate) fn tokens() -> SignedTokens {
+    SignedTokens::new(&secrets(1), &installation(1))
+}
+
+pub(crate) fn session() -> Session {
+    Session {
+        id: TokenId::from_random(&[2; 32]),
+        organization: OrganizationId::from_random(&[3; 32]),
+        user: UserId::from_random(&[4; 32]),
+        username: Username::new("Zoë@example.com 😀").unwrap(),
+        user_kind: UserKind::EndUser,
+        epoch: Epoch::new(7),
+        credential: CredentialUuid::from_random(&[5; 32]),
+        issued: NOW,
+        expires: later(1_999),
+    }
+}
+
+fn action(path: &str) -> UserAction {
+    UserAction {
+        method: Method::Delete,
+        path: ActionPath::parse(path).unwrap(),
+        payload: PayloadDigest::new([6; 32]),
+    }
+}
+
+pub(crate) fn user_action() -> SignedUserAction {
+    SignedUserAction {
+        id: UserActionId::from_random(&[2; 32]),
+        organization: OrganizationId::from_random(&[3; 32]),
+        user: UserId::from_random(&[4; 32]),
+        epoch: Epoch::new(-7),
+        signers: vec![
+            CredentialUuid::from_random(&[5; 32]),
+            CredentialUuid::from_random(&[6; 32]),
+        ],
+        action: action("/auth/crédentials/😀?a=b"),
+        expires: later(1_999),
+    }
+}
+
+fn purposes() -> Vec<Purpose> {
+    let user = UserId::from_random(&[4; 32]);
+    let epoch = Epoch::new(7);
+    let cr = CredentialUuid::from_random(&[5; 32]);
+    vec![
+        Purpose::Registration {
+            user: user.clone(),
+            epoch,
+            code: RegistrationCodeId::from_random(&[6; 32]),
+        },
+        Purpose::Login { user: None },
+        Purpose::Login {
+            user: Some(user.clone()),
+        },
+        Purpose::UserAction {
+            user: user.clone(),
+            epoch,
+            session_credential: cr.clone(),
+            action: action("/auth/users?limit=1"),
+            nonce: ActionNonce::new([8; 16]),
+        },
+        Purpose::Credential {
+            user: user.clone(),
+            epoch,
+            session: TokenId::from_random(&[6; 32]),
+            session_credential: cr.clone(),
+            kind: CredentialKind::RecoveryKey,
+        },
+        Purpose::CredentialWithCode {
+            user,
+            epoch,
+            code: CredentialCodeId::from_random(&[6; 32]),
+            issuer: cr,
+            kind: CredentialKind::Fido2,
+        },
+    ]
+}
+
+pub(crate) fn challenges() -> Vec<Challenge> {
+    purposes()
+        .into_iter()
+        .zip(
+            [None, Some(ApplicationId::from_random(&[9; 32]))]
+                .into_iter()
+                .cycle(),
+        )
+        .map(|(purpose, application)| Challenge {
+            id: ChallengeId::from_random(&[2; 32]),
+            text: ChallengeText::from_random(&[1; 32]),
+            organization: OrganizationId::from_random(&[3; 32]),
+            application,
+            purpose,
+            expires: later(1_999),
+        })
+        .collect()
+}
+
+/// The three parts of a token; the first two decoded.
+pub(crate) fn parts(token: &str) -> (Value, Value, String) {
+    let mut parts = token.split('.');
+    let mut next = || parts.next().unwrap();
+    let json = |text: &str| {
+        let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).unwrap();
+        serde_json::from_slice(&bytes).unwrap()
+    };
+    (json(next()), json(next()), next().to_owned())
+}
+
+#[test]
+fn challenges_of_every_purpose_are_read_back() {
+    for challenge in challenges() {
+        let token = tokens().sign_challenge(&challenge, NOW);
+        assert_eq!(tokens().read_challenge(&token, NOW), Ok(challenge));
+    }
+}
+
+#[test]
+fn sessions_are_read_back() {
+    let token = tokens().sign_session(&session());
+    assert_eq!(tokens().read_session(&token, NOW), Ok(session()));
+}
+
+#[test]
+fn user_actions_are_read_back() {
+    let token = tokens().sign_user_action(&user_action(), NOW);
+    assert_eq!(tokens().read_user_action(&token, NOW), Ok(user_action()));
+}
+
+#[test]
+fn tokens_are_void_from_the_millisecond_of_their_expiry_on() {
+    let tokens = tokens();
+    let challenge = challenges().remove(0);
+    let challenge = tokens.sign_challenge(&challenge, NOW);
+    let session = tokens.sign_session(&session());
+    let action = tokens.sign_user_action(&user_action(), NOW);
+    assert!(tokens.read_challenge(&challenge, later(1_998)).is_ok());
+    assert!(tokens.read_session(&session, later(1_998)).is_ok());
+    assert!(tokens.read_user_action(&action, later(1_998)).is_ok());
+    for late in [later(1_999), later(2_000), later(u64::MAX)] {
+        assert_eq!(tokens.read_challenge(&challenge, late), Err(InvalidToken));
+        assert_eq!(tokens.read_session(&session, late), Err(InvalidToken));
+        assert_eq!(tokens.read_user_action(&action, late), Err(InvalidToken));
+    }
+}
+
+#[test]
+fn a_token_from_a_replica_whose_clock_is_ahead_is_accepted() {
+    let token = tokens().sign_session(&session());
+    assert!(
+        tokens()
+            .read_session(&token, NOW.minus(Duration::from_mins(1)))
+            .is_ok()
+    );
+}
+
+#[test]
+fn each_type_says_what_it_is() {
+    let tokens = tokens();
+    let challenge = tokens.sign_challenge(&challenges()[0], NOW);
+    let kid = tokens_kid();
+    for (token, kind) in [
+        (challenge, "latchkey-challenge+jwt"),
+        (tokens.sign_session(&session()), "latchkey-session+jwt"),
+        (
+            tokens.sign_user_action(&user_action(), NOW),
+            "latchkey-user-action+jwt",
+        ),
+    ] {
+        let (header, claims, _) = parts(&token);
+        assert_eq!(header, json!({"typ": kind, "alg": "ES256", "kid": kid}));
+        assert_eq!(claims["iss"], json!(installation(1).as_str()));
+        assert_eq!(claims["aud"], json!(installation(1).as_str()));
+    }
+}
+
+fn tokens_kid() -> Value {
+    let jwks: Value = serde_json::from_str(&tokens().jwks()).unwrap();
+    jwks["keys"][0]["kid"].clone()
+}
+
+#[test]
+fn published_clients_find_the_claims_they_read() {
+    let token = tokens().sign_session(&session());
+    let (_, claims, _) = parts(&token);
+    let session = session();
+    let metadata = json!({
+        "orgId": session.organization.as_str(),
+        "userId": session.user.as_str(),
+        "tokenId": session.id.as_str(),
+    });
+    assert_eq!(claims["https://custom/app_metadata"], metadata);
+    assert_eq!(
+        claims["https://custom/username"],
+        json!("Zoë@example.com 😀")
+    );
+    assert_eq!(claims["sub"], json!(session.user.as_str()));
+    assert_eq!(claims["jti"], json!(session.id.as_str()));
+    assert_eq!(claims["kind"], json!("Token"));
+    assert_eq!(claims["permissions"], json!([]));
+    assert_eq!(claims["iat"], json!(1_795_374_000));
+    assert_eq!(claims["nbf"], claims["iat"]);
+}
+
+#[test]
+fn exp_is_never_later_than_the_expiry() {
+    // 250 ms and 1999 ms after a full second.
+    let (_, claims, _) = parts(&tokens().sign_session(&session()));
+    assert_eq!(claims["exp"], json!(1_795_374_002));
+    assert!(1_795_374_002_000 <= session().expires.unix_milliseconds());
+}
+
+#[test]
+fn payloads_are_plain_ascii() {
+    let tokens = tokens();
+    for token in [
+        tokens.sign_session(&session()),
+        tokens.sign_user_action(&user_action(), NOW),
+    ] {
+        let payload = token.split('.').nth(1).unwrap();
+        let json = BASE64URL_NOPAD.decode(payload.as_bytes()).unwrap();
+        assert!(json.is_ascii());
+    }
+}
+
+#[test]
+fn other_services_can_verify_by_the_key_set() {
+    let tokens = tokens();
+    let jwks: JwkSet = serde_json::from_str(&tokens.jwks()).unwrap();
+    let token = tokens.sign_session(&session());
+    let kid = jsonwebtoken::decode_header(&token).unwrap().kid.unwrap();
+    let key = DecodingKey::from_jwk(jwks.find(&kid).unwrap()).unwrap();
+    let mut validation = Validation::new(Algorithm::ES256);
+    validation.set_issuer(&[installation(1)]);
+    validation.set_audience(&[installation(1)]);
+    validation.validate_exp = false;
+    let read = jsonwebtoken::decode::<Value>(&token, &key, &validation).unwrap();
+    assert_eq!(read.claims["sub"], json!(session().user.as_str()));
+}
+
+#[test]
+fn the_key_set_holds_public_keys_alone() {
+    let jwks: Value = serde_json::from_str(&tokens().jwks()).unwrap();
+    let keys = jwks["keys"].as_array().unwrap();
+    assert_eq!(keys.len(), 1);
+    let mut names: Vec<&String> = keys[0].as_object().unwrap().keys().collect();
+    names.sort();
+    assert_eq!(names, ["alg", "crv", "kid", "kty", "use", "x", "y"]);
+    assert_eq!(keys[0]["use"], json!("sig"));
+}
+
+#[test]
+fn tokens_of_a_retired_key_are_accepted_and_its_public_key_published() {
+    let entropy = SeededEntropy::new(2);
+    let old = Secrets::generate(&entropy, NOW).unwrap();
+    let before = SignedTokens::new(&old, &installation(1));
+    let token = before.sign_session(&session());
+    let new = old.rotate(&entropy, later(1), LIFE).unwrap();
+    let after = SignedTokens::new(&new, &installation(1));
+
+    assert_eq!(after.read_session(&token, NOW), Ok(session()));
+    let jwks: JwkSet = serde_json::from_str(&after.jwks()).unwrap();
+    assert_eq!(jwks.keys.len(), 2);
+
+    let newer = after.sign_session(&session());
+    assert_ne!(parts(&newer).0["kid"], parts(&token).0["kid"]);
+    assert_eq!(after.read_session(&newer, NOW), Ok(session()));
+    assert_eq!(before.read_session(&newer, NOW), Err(InvalidToken));
+}
+
+#[test]
+fn tokens_of_a_dropped_key_are_refused() {
+    let entropy = SeededEntropy::new(3);
+    let old = Secrets::generate(&entropy, NOW).unwrap();
+    let token = SignedTokens::new(&old, &installation(1)).sign_session(&session());
+    let day = Duration::from_hours(24);
+    let secrets = old
+        .rotate(&entropy, NOW, LIFE)
+        .and_then(|secrets| secrets.rotate(&entropy, NOW.plus(day), LIFE))
+        .unwrap();
+    let tokens = SignedTokens::new(&secrets, &installation(1));
+    assert_eq!(tokens.read_session(&token, NOW), Err(InvalidToken));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_session_is_read_back(seed: [u8; 32], name in "\\PC{1,60}", epoch: i64, life in 1..u32::MAX) {
+        prop_assume!(Username::new(name.clone()).is_ok());
+        let session = Session {
+            id: TokenId::from_random(&seed),
+            username: Username::new(name).unwrap(),
+            epoch: Epoch::new(epoch),
+            user_kind: UserKind::CustomerEmployee,
+            expires: later(life.into()),
+            ..session()
+        };
+        let token = tokens().sign_session(&session);
+        prop_assert_eq!(tokens().read_session(&token, NOW), Ok(session));
+    }
+
+    #[test]
+    fn any_action_is_read_back(path in any::<String>(), payload: [u8; 32]) {
+        let Ok(path) = ActionPath::parse(format!("/{path}")) else {
+            return Ok(());
+        };
+        let mut action = user_action();
+        action.action.path = path;
+        action.action.payload = PayloadDigest::new(payload);
+        let token = tokens().sign_user_action(&action, NOW);
+        prop_assert_eq!(tokens().read_user_action(&token, NOW), Ok(action));
+    }
+}
+
+#[test]
+fn the_longest_action_is_read_back() {
+    let mut signed = user_action();
+    signed.action = action(&format!("/a{}", "é".repeat(1_023)));
+    let token = tokens().sign_user_action(&signed, NOW);
+    assert_eq!(tokens().read_user_action(&token, NOW), Ok(signed));
+}
