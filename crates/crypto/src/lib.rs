@@ -3,8 +3,8 @@
 //! This crate implements the ports of the service that are pure computation: the same input gives the
 //! same answer. Only [`clock`] and [`entropy`] look at the world, and they do nothing else.
 //!
-//! * [`proofs`] verifies what a client brings: [`client_data`] reads what it signed, [`passkey`] verifies
-//!   WebAuthn ceremonies, [`key`] verifies signatures of plain key pairs;
+//! * [`proofs`] verifies what a client brings; within, `client_data` reads what it signed, `passkey`
+//!   verifies WebAuthn ceremonies, `key` verifies signatures of plain key pairs;
 //! * [`tokens`] signs what the service gives away and reads it back;
 //! * [`code_digest`] digests codes;
 //! * [`secrets`] holds what all of this needs to keep secret.
