@@ -1,4 +1,5 @@
-//! What the tests need from the system: PostgreSQL, Node.js, and the packages of the published client.
+//! What the tests need from the system: PostgreSQL, Node.js with the packages of the published client,
+//! and what the commands of the README call.
 //!
 //! What is missing is installed where that can be done without asking anybody anything: on Debian and
 //! its relatives, as root or with a sudo that needs no password. Otherwise the error says what to do.
@@ -19,6 +20,15 @@ use crate::{
 /// The oldest major version of Node.js that the published client's tests run on.
 const OLDEST_NODE: u32 = 18;
 
+/// Programs that tests start, and the Debian packages that have them.
+const PROGRAMS: [(&str, &str); 5] = [
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("bash", "bash"),
+    ("curl", "curl"),
+    ("openssl", "openssl"),
+];
+
 /// What stands ready for the tests.
 pub(super) struct Tools {
     /// A server of their own; it ends when this is dropped.
@@ -27,6 +37,7 @@ pub(super) struct Tools {
 
 impl Tools {
     pub(super) fn set_up(workspace: &Workspace) -> Outcome<Self> {
+        install_programs(workspace)?;
         set_up_node(workspace)?;
         let postgres = match TestPostgres::start() {
             Err(PostgresError::NotInstalled { program }) => {
@@ -40,16 +51,21 @@ impl Tools {
     }
 }
 
-/// Node.js, npm, and the locked packages.
-fn set_up_node(workspace: &Workspace) -> Outcome {
-    let missing: Vec<&str> = [("node", "nodejs"), ("npm", "npm")]
+/// Those of the [`PROGRAMS`] that are missing.
+fn install_programs(workspace: &Workspace) -> Outcome {
+    let missing: Vec<&str> = PROGRAMS
         .into_iter()
         .filter(|(program, _)| find(program).is_none())
         .map(|(_, package)| package)
         .collect();
-    if !missing.is_empty() {
-        Apt::find(workspace, &missing.join(" and "))?.install(&missing)?;
+    if missing.is_empty() {
+        return Ok(());
     }
+    Apt::find(workspace, &missing.join(" and "))?.install(&missing)
+}
+
+/// Node.js in a version that will do, and the locked packages.
+fn set_up_node(workspace: &Workspace) -> Outcome {
     let version = Command::new("node").arg("--version").output()?.stdout;
     let version = String::from_utf8(version)?;
     if major(&version).is_none_or(|major| major < OLDEST_NODE) {
@@ -125,7 +141,7 @@ impl<'workspace> Apt<'workspace> {
         };
         Err(format!(
             "the tests need {wanted}, which is not installed, and {reason}: please install it \
-             (Debian: apt install postgresql nodejs npm) and start again"
+             (Debian: apt install postgresql nodejs npm curl openssl) and start again"
         )
         .into())
     }
