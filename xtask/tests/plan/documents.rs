@@ -1,0 +1,102 @@
+//! The documents name only what exists.
+
+use std::path::Path;
+
+use crate::workspace::{files, packages, read, root};
+
+/// What stands between backticks, outside of blocks of code.
+fn quoted(document: &str) -> Vec<&str> {
+    let mut is_code = false;
+    let prose = document.lines().filter(|line| {
+        if line.trim_start().starts_with("```") {
+            is_code = !is_code;
+            return false;
+        }
+        !is_code
+    });
+    prose
+        .flat_map(|line| line.split('`').skip(1).step_by(2))
+        .collect()
+}
+
+/// The folders that paths begin with.
+const TOP: [&str; 7] = [
+    ".cargo",
+    ".ci",
+    "crates",
+    "docs",
+    "migrations",
+    "tests",
+    "xtask",
+];
+
+/// Whether it is meant as a path from the root.
+fn is_path(quoted: &str) -> bool {
+    let mut parts = quoted.split('/');
+    let first = parts.next().unwrap_or_default();
+    TOP.contains(&first)
+        && parts.next().is_some()
+        && quoted
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || "/._-".contains(letter))
+}
+
+#[test]
+fn paths_in_documents_exist() {
+    let mut checked = 0;
+    for document in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = read(document);
+        for path in quoted(&text).into_iter().filter(|quoted| is_path(quoted)) {
+            checked += 1;
+            assert!(root().join(path).exists(), "{document} names {path}");
+        }
+    }
+    assert!(checked > 10);
+}
+
+#[test]
+fn the_architecture_names_every_package() {
+    let text = read("ARCHITECTURE.md");
+    let quoted = quoted(&text);
+    for package in packages() {
+        assert!(
+            quoted.contains(&package.folder.as_str()),
+            "ARCHITECTURE.md does not name {}",
+            package.folder
+        );
+    }
+}
+
+/// The targets of `[text](target)`.
+fn links(document: &str) -> impl Iterator<Item = &str> {
+    document
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split_once(')'))
+        .map(|(target, _)| target)
+}
+
+#[test]
+fn links_to_files_lead_somewhere() {
+    let mut checked = 0;
+    for document in files(".md") {
+        let text = read(&document);
+        let folder = Path::new(&document).parent().unwrap();
+        for link in links(&text).filter(|link| !link.contains(':')) {
+            let (path, _) = link.split_once('#').unwrap_or((link, ""));
+            checked += 1;
+            assert!(
+                root().join(folder).join(path).exists(),
+                "{document}: {link}"
+            );
+        }
+    }
+    assert!(checked > 3);
+}
+
+#[test]
+fn the_test_command_of_the_readme_is_the_one_that_is_run_before_a_change_lands() {
+    let command = "cargo xtask test";
+    assert!(read("README.md").lines().any(|line| line == command));
+    assert_eq!(read(".ci/run").lines().last(), Some(command));
+}

@@ -1,0 +1,53 @@
+//! What all source files have in common.
+
+use crate::workspace::{files, read};
+
+/// The most lines a source file may have.
+const MAXIMUM: usize = 600;
+
+#[test]
+fn no_file_is_too_long_to_read() {
+    let sources = files(".rs");
+    assert!(sources.len() > 100);
+    for path in sources {
+        let lines = read(&path).lines().count();
+        assert!(lines <= MAXIMUM, "{path} has {lines} lines");
+    }
+}
+
+#[test]
+fn modules_are_files_named_after_them() {
+    assert_eq!(files("/mod.rs"), Vec::<String>::new());
+    assert!(!files(".rs").iter().any(|path| path.ends_with("/mod.rs")));
+}
+
+#[test]
+fn no_test_is_skipped() {
+    let attribute = ["#[", "ignore"].concat();
+    for path in files(".rs") {
+        assert!(!read(&path).contains(&attribute), "{path}");
+    }
+}
+
+#[test]
+fn exceptions_from_lints_are_expected_with_a_reason() {
+    let attributes = [["#[", "allow("].concat(), ["#![", "allow("].concat()];
+    for path in files(".rs") {
+        let text = read(&path);
+        assert!(
+            !attributes.iter().any(|attribute| text.contains(attribute)),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn every_source_file_says_what_it_is() {
+    // A file of unit tests stands beside what it tests and needs no words of its own.
+    for path in files(".rs")
+        .iter()
+        .filter(|path| !path.ends_with("/tests.rs"))
+    {
+        assert!(read(path).starts_with("//! "), "{path}");
+    }
+}
