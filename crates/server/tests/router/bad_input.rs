@@ -1,0 +1,434 @@
+//! Any bytes at any endpoint give a 4xx with a clear error that names the field.
+
+use axum::{
+    body::Body,
+    http::{Method, Request},
+};
+use serde_json::{Value, json};
+
+use crate::support::{
+    answer::Answer,
+    calls::{Call, every_call, member, members, without},
+    signed_in::SignedIn,
+    world::{Circumstances, World},
+};
+
+async fn world() -> (World, SignedIn, Vec<Call>) {
+    let world = World::with(Circumstances::unlimited()).await;
+    let ada = world.ada().await;
+    let calls = every_call(&world, &ada).await;
+    (world, ada, calls)
+}
+
+impl Call {
+    /// The same request with another body, with the user action it needs.
+    async fn with(&self, body: &Value) -> Answer {
+        let text = body.to_string();
+        let place = match &self.signed_by {
+            Some(user) => {
+                let action = user.user_action(&self.method, self.path, &text).await;
+                user.with_action(&action)
+            }
+            None => self.place.clone(),
+        };
+        place
+            .call(self.method.clone(), self.path, Some(&text))
+            .await
+    }
+
+    /// The same request with any text as its body. Nothing is signed, since form comes first.
+    async fn with_text(&self, text: &str) -> Answer {
+        let method = self.method.clone();
+        self.place.call(method, self.path, Some(text)).await
+    }
+
+    async fn with_bytes(&self, content_type: Option<&str>, bytes: Vec<u8>) -> Answer {
+        let request = Request::builder()
+            .method(self.method.clone())
+            .uri(self.path);
+        let request = match content_type {
+            Some(value) => request.header("content-type", value),
+            None => request,
+        };
+        let request = request.body(Body::from(bytes)).unwrap();
+        self.place.send(request).await
+    }
+}
+
+#[tokio::test]
+async fn every_good_request_succeeds() {
+    let (_world, ada, calls) = world().await;
+    for call in calls {
+        let answer = call.with(&call.body).await;
+        // The second factor of the sign-in is nobody's passkey.
+        match call.path {
+            "/auth/login" => drop(answer.refused(401, "no_usable_credential")),
+            _ => drop(answer.ok()),
+        }
+    }
+    assert!(ada.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_missing_member_is_named() {
+    let (_world, _ada, calls) = world().await;
+    let mut tried = 0;
+    for call in calls {
+        let paths = members(&call.body);
+        for path in paths
+            .iter()
+            .filter(|path| !call.optional.contains(&path.as_str()))
+        {
+            let refused = call.with(&without(&call.body, path)).await;
+            refused.refused(400, "invalid_field").about(path);
+            let message = refused.body["message"].as_str().unwrap();
+            assert_eq!(message, format!("{path} is required"), "{}", call.path);
+            tried += 1;
+        }
+    }
+    assert!(tried > 50, "{tried}");
+}
+
+#[tokio::test]
+async fn a_member_of_another_type_is_named() {
+    let (_world, _ada, calls) = world().await;
+    for call in calls {
+        for path in members(&call.body) {
+            for wrong in [
+                json!(7),
+                json!(true),
+                json!("\u{1}"),
+                json!([]),
+                json!({}),
+                json!([[]]),
+            ] {
+                let mut body = call.body.clone();
+                let value = member(&mut body, &path);
+                let same_type = value.is_string() && wrong.is_string()
+                    || value.is_object() && wrong.is_object()
+                    || value.is_boolean() && wrong.is_boolean()
+                    || path == "expiration" && wrong.is_number();
+                if same_type {
+                    continue;
+                }
+                *value = wrong.clone();
+                let refused = call.with(&body).await;
+                refused.refused(400, "invalid_field");
+                let field = refused.body["error"]["details"]["field"].as_str().unwrap();
+                assert!(
+                    field.starts_with(path.as_str()),
+                    "{} {path} = {wrong}: {}",
+                    call.path,
+                    refused.body
+                );
+                let message = refused.body["message"].as_str().unwrap();
+                assert!(message.starts_with(field), "{message}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn null_is_as_good_as_nothing() {
+    let (_world, _ada, calls) = world().await;
+    for call in calls {
+        for path in members(&call.body) {
+            let mut body = call.body.clone();
+            *member(&mut body, &path) = Value::Null;
+            let answer = call.with(&body).await;
+            if call.optional.contains(&path.as_str()) {
+                assert_ne!(answer.code(), "invalid_field", "{}", answer.body);
+            } else {
+                answer.refused(400, "invalid_field").about(&path);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_overlong_member_is_refused() {
+    let (_world, _ada, calls) = world().await;
+    for call in calls {
+        for path in members(&call.body) {
+            let mut body = call.body.clone();
+            let value = member(&mut body, &path);
+            if !value.is_string() {
+                continue;
+            }
+            *value = json!("A".repeat(100_000));
+            let answer = call.with(&body).await;
+            let is_refused = matches!(answer.status, 400 | 401 | 403);
+            assert!(is_refused, "{} {path}: {}", call.path, answer.status);
+            assert!(answer.body.to_string().len() < 1_500, "it is repeated");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_longest_texts_are_accepted_and_one_more_character_is_not() {
+    let (_world, ada, calls) = world().await;
+    let find = |path: &str| {
+        let found = calls.iter().find(|call| call.path == path);
+        found.unwrap().clone()
+    };
+    let create = find("/auth/credentials");
+    let begin = find("/auth/login/init");
+    let action = find("/auth/action/init");
+    for (call, path, longest, unit) in [
+        (&create, "credentialName", 128, "é"),
+        (&create, "credentialInfo.credId", 1_364, "A"),
+        (&create, "encryptedPrivateKey", 16_384, "x"),
+        (&begin, "username", 254, "ü"),
+        (&action, "userActionHttpPath", 2_048, "/"),
+    ] {
+        for (length, fits) in [(longest, true), (longest + 1, false)] {
+            let mut body = call.body.clone();
+            *member(&mut body, path) = json!(unit.repeat(length));
+            let answer = call.with(&body).await;
+            if fits {
+                assert_ne!(answer.code(), "invalid_field", "{path}: {}", answer.body);
+            } else {
+                answer.refused(400, "invalid_field").about(path);
+            }
+        }
+    }
+    assert!(ada.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_repeated_member_is_refused_at_any_depth() {
+    let (_world, _ada, calls) = world().await;
+    for call in calls {
+        for path in members(&call.body) {
+            let name = path.rsplit('.').next().unwrap();
+            let mut body = call.body.clone();
+            let value = member(&mut body, &path).clone();
+            // Once literally, once escaped.
+            let escaped = format!("\\u{:04x}{}", u32::from(name.as_bytes()[0]), &name[1..]);
+            for twin in [name, &escaped] {
+                let mut template = call.body.clone();
+                *member(&mut template, &path) = json!("HERE");
+                let twice = format!("{value},\"{twin}\":{value}");
+                let text = template.to_string().replacen("\"HERE\"", &twice, 1);
+                let refused = call.with_text(&text).await;
+                refused.refused(400, "invalid_body");
+                let message = refused.body["message"].as_str().unwrap();
+                assert!(message.contains(name), "{message}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn unknown_members_are_ignored() {
+    let (_world, _ada, calls) = world().await;
+    for call in calls {
+        let mut body = call.body.clone();
+        let objects: Vec<_> = members(&body)
+            .into_iter()
+            .filter(|path| member(&mut call.body.clone(), path).is_object())
+            .collect();
+        body["unknown"] = json!({ "deep": [null, 1.5, "x"] });
+        for path in objects {
+            member(&mut body, &path)["unknown"] = json!([{}]);
+        }
+        let answer = call.with(&body).await;
+        let is_shape = matches!(answer.code(), "invalid_field" | "invalid_body");
+        assert!(!is_shape, "{}: {}", call.path, answer.body);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_one_json_object_in_utf8_is_refused() {
+    let (_world, _ada, calls) = world().await;
+    let deep = format!("{{\"a\":{}{}}}", "[".repeat(64), "]".repeat(64));
+    let deeper = format!("{}{}", "{\"a\":".repeat(20_000), "}".repeat(20_000));
+    let texts: [&[u8]; 16] = [
+        b"{",
+        b"[]",
+        b"null",
+        b"\"{}\"",
+        b"7",
+        b"{}{}",
+        b"{}x",
+        b"{'a':1}",
+        b"{\"a\":1,}",
+        b"{\"a\":01}",
+        b"{\"a\":NaN}",
+        b"{\"a\":\"\xff\"}",
+        b"{\"a\":\"\\ud800\"}",
+        b"\xef\xbb\xbf{}",
+        deep.as_bytes(),
+        deeper.as_bytes(),
+    ];
+    for call in calls {
+        for text in texts {
+            let refused = call
+                .with_bytes(Some("application/json"), text.to_vec())
+                .await;
+            refused.refused(400, "invalid_body");
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_content_type_is_415() {
+    let (_world, _ada, calls) = world().await;
+    for call in calls {
+        let bytes = call.body.to_string().into_bytes();
+        for content_type in [
+            None,
+            Some("text/plain"),
+            Some("application/x-www-form-urlencoded"),
+            Some("application/json5"),
+            Some(""),
+        ] {
+            let refused = call.with_bytes(content_type, bytes.clone()).await;
+            refused.refused(415, "unsupported_media_type");
+        }
+        let answer = call
+            .with_bytes(Some("APPLICATION/JSON ; charset=UTF-8"), bytes)
+            .await;
+        assert_ne!(answer.status, 415);
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_256_kib_is_read_and_a_larger_one_is_not() {
+    let (_world, _ada, calls) = world().await;
+    for call in calls {
+        for (size, fits) in [(256 * 1024, true), (256 * 1024 + 1, false)] {
+            let mut text = call.body.to_string().into_bytes();
+            text.resize(size, b' ');
+            let answer = call.with_bytes(Some("application/json"), text).await;
+            if fits {
+                assert_ne!(answer.status, 413);
+            } else {
+                answer.refused(413, "body_too_large");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn values_that_are_not_what_they_should_be_are_named() {
+    let (_world, _ada, calls) = world().await;
+    for call in calls {
+        for path in members(&call.body) {
+            let name = path.rsplit('.').next().unwrap();
+            let wrong: &[&str] = match name {
+                "orgId" => &["or-1", "us-aaaaa-aaaaa-aaaaaaaaaaaaaaaa", " "],
+                "credentialUuid" => &["1", "us-aaaaa-aaaaa-aaaaaaaaaaaaaaaa", "cr-"],
+                "credentialKind" | "kind" => &["fido2", "FIDO2", "Password", "Totp", " "],
+                "clientData" | "attestationData" | "authenticatorData" | "signature"
+                | "userHandle" => &["+/+/", "a b", "A", "AQ=", "é"],
+                "username" | "credentialName" => &["", " ", "a\u{0}b", "a\nb"],
+                "credId" => &["", "=", "a\u{0}", "\u{7f}"],
+                "userActionHttpMethod" => &["get", "HEAD", ""],
+                "userActionHttpPath" => &["", "x", "/%2f"],
+                "userActionPayload" => &["{", "x"],
+                "expiration" => &["", "tomorrow", "2026-01-01T00:00:30"],
+                "encryptedPrivateKey" => &["", "a\u{0}"],
+                _ => continue,
+            };
+            for text in wrong {
+                let mut body = call.body.clone();
+                *member(&mut body, &path) = json!(text);
+                let refused = call.with(&body).await;
+                assert_eq!(
+                    (refused.status, refused.code()),
+                    (400, "invalid_field"),
+                    "{} {path} = {text:?}: {}",
+                    call.path,
+                    refused.body
+                );
+                refused.about(&path);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_identifier_in_the_path_must_be_one() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    for id in ["x", "us-aaaaa-aaaaa-aaaaaaaaaaaaaaaa", "cr-", "%00", "%ff"] {
+        let path = format!("/auth/credentials/{id}");
+        let refused = ada.place().delete(&path).await;
+        assert_eq!(refused.status, 400, "{id}: {}", refused.body);
+    }
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_have_the_error_body() {
+    let world = World::new().await;
+    let place = world.stranger();
+    for path in [
+        "/",
+        "/auth",
+        "/auth/",
+        "/auth/credentials/",
+        "/AUTH/login",
+        "/x/y?z",
+    ] {
+        place.get(path).await.refused(404, "not_found");
+    }
+    for (method, path, allowed) in [
+        ("GET", "/auth/login", "POST"),
+        ("PATCH", "/auth/logout", "PUT"),
+        ("POST", "/auth/credentials/activate", "PUT"),
+        ("TRACE", "/auth/login/init", "POST"),
+        ("BREW", "/auth/login", "POST"),
+        ("DELETE", "/auth/credentials", "GET,HEAD,POST"),
+    ] {
+        let method: Method = method.parse().unwrap();
+        let refused = place.call(method, path, None).await;
+        refused.refused(405, "method_not_allowed");
+        assert_eq!(refused.header("allow"), allowed, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn calls_of_the_api_that_are_not_offered_say_so() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    for (method, path) in [
+        ("POST", "/auth/registration/delegated"),
+        ("POST", "/auth/registration/delegated/restart"),
+        ("POST", "/auth/registration/social"),
+        ("POST", "/auth/registration/enduser"),
+        ("PUT", "/auth/registration/code"),
+        ("POST", "/auth/login/code"),
+        ("POST", "/auth/login/delegated"),
+        ("POST", "/auth/login/social"),
+        ("POST", "/auth/login/sso/init"),
+        ("POST", "/auth/login/sso"),
+        ("POST", "/auth/login/oidc/init"),
+        ("POST", "/auth/login/oidc"),
+        ("GET", "/auth/action/logs"),
+        ("GET", "/auth/action/logs/ua-1"),
+        ("POST", "/auth/recover/user/code"),
+        ("PUT", "/auth/recover/user/code"),
+        ("POST", "/auth/recover/user/init"),
+        ("POST", "/auth/recover/user/delegated"),
+        ("POST", "/auth/recover/user"),
+        ("GET", "/auth/users"),
+        ("POST", "/auth/users"),
+        ("GET", "/auth/users/us-1"),
+        ("PUT", "/auth/users/us-1/activate"),
+        ("POST", "/auth/users/invite"),
+        ("GET", "/auth/pats"),
+        ("PUT", "/auth/pats/to-1/activate"),
+        ("POST", "/auth/service-accounts"),
+        ("DELETE", "/auth/service-accounts/us-1"),
+        ("POST", "/auth/tokens"),
+        ("GET", "/auth/apps"),
+        ("GET", "/auth/apps/ap-1"),
+    ] {
+        for place in [world.stranger(), ada.place()] {
+            let method: Method = method.parse().unwrap();
+            let refused = place.call(method, path, Some("{}")).await;
+            refused.refused(404, "not_offered");
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Guessing codes is limited, and nobody can use the limits against others.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{
+    answer::Answer,
+    signer::Signer,
+    stranger::{Invited, Stranger},
+    world::{ADA, Circumstances, World},
+};
+
+const WRONG: &str = "ABC-DEF-GHJ";
+
+async fn guess(place: &Stranger) -> Answer {
+    place.begin_with_code("Key", WRONG).await
+}
+
+/// Uses up the ten wrong codes of an address.
+async fn exhaust(place: &Stranger) {
+    for _ in 0..10 {
+        guess(place).await.refused_code();
+    }
+}
+
+#[tokio::test]
+async fn the_eleventh_wrong_code_of_an_address_is_429_until_the_minute_is_over() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let place = world.stranger();
+    exhaust(&place).await;
+    world.wait(Duration::from_secs(20));
+    let codes = ada.code(world.now()).await;
+    world.warm().await;
+    for code in [WRONG, &codes.short, &codes.long] {
+        let (answer, cost) = world.cost(place.begin_with_code("Key", code)).await;
+        answer.refused(429, "too_many_attempts");
+        assert_eq!(answer.header("retry-after"), "41");
+        assert_eq!((cost.reads, cost.write_transactions), (0, 0));
+    }
+    assert_eq!(ada.code_state().await, "Issued");
+    let elsewhere = world.stranger().from("192.0.2.2");
+    guess(&elsewhere).await.refused_code();
+    world.wait(Duration::from_secs(40));
+    guess(&place).await.refused_code();
+}
+
+#[tokio::test]
+async fn right_codes_are_not_counted() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let place = world.stranger();
+    for _ in 0..15 {
+        let codes = ada.code(world.now()).await;
+        place.begin_with_code("Key", &codes.short).await.ok();
+    }
+    exhaust(&place).await;
+}
+
+#[tokio::test]
+async fn failed_verifies_are_not_counted_as_codes() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let codes = ada.code(world.now()).await;
+    let place = world.stranger();
+    let challenge = place.begin_with_code("Key", &codes.short).await.ok();
+    let mut wrong = challenge.clone();
+    wrong["challenge"] = json!("Y2gtYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYQ");
+    for _ in 0..12 {
+        place
+            .verify(&wrong, &Signer::key())
+            .await
+            .refused(400, "proof_refused");
+    }
+    place.verify(&challenge, &Signer::key()).await.ok();
+}
+
+#[tokio::test]
+async fn an_ipv6_subscriber_is_one_address() {
+    let world = World::new().await;
+    for last in 1..=10 {
+        let place = world.stranger().from(&format!("2001:db8:1:2::{last}"));
+        guess(&place).await.refused_code();
+    }
+    let same = world.stranger().from("2001:db8:1:2:ffff::1");
+    guess(&same).await.refused(429, "too_many_attempts");
+    let other = world.stranger().from("2001:db8:1:3::1");
+    guess(&other).await.refused_code();
+}
+
+#[tokio::test]
+async fn registration_codes_pass_the_same_choke_point() {
+    let world = World::new().await;
+    let invited = world.invite(&world.acme, "bob@example.com").await;
+    let wrong = Invited {
+        code: "wrong".to_owned(),
+        ..invited.clone()
+    };
+    let place = world.stranger();
+    for _ in 0..5 {
+        guess(&place).await.refused_code();
+        place.begin_registration(&wrong).await.refused_code();
+    }
+    guess(&place).await.refused(429, "too_many_attempts");
+    for attempt in [&wrong, &invited] {
+        let refused = place.begin_registration(attempt).await;
+        refused.refused(429, "too_many_attempts");
+        assert!(!refused.header("retry-after").is_empty());
+    }
+    let elsewhere = world.stranger().from("192.0.2.2");
+    elsewhere.begin_registration(&invited).await.ok();
+}
+
+/// Three hundred wrong codes from thirty addresses.
+async fn exhaust_the_installation(world: &World) {
+    for last in 0..30 {
+        exhaust(&world.stranger().from(&format!("198.51.100.{last}"))).await;
+    }
+}
+
+#[tokio::test]
+async fn over_the_limit_of_the_installation_only_bare_short_codes_are_refused() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let invited = world.invite(&world.acme, "bob@example.com").await;
+    exhaust_the_installation(&world).await;
+    let place = world.stranger();
+    let with_username = async |code: &str, username: &str| {
+        let body = json!({ "credentialKind": "Key", "code": code, "username": username });
+        place.post("/auth/credentials/code/init", &body).await
+    };
+
+    let codes = ada.code(world.now()).await;
+    let refused = place.begin_with_code("Key", &codes.short).await;
+    refused.refused(429, "too_many_attempts");
+    with_username(&codes.short, ADA).await.ok();
+
+    let codes = ada.code(world.now()).await;
+    place.begin_with_code("Key", &codes.long).await.ok();
+    place.begin_registration(&invited).await.ok();
+
+    world.wait(Duration::from_mins(1));
+    let codes = ada.code(world.now()).await;
+    place.begin_with_code("Key", &codes.short).await.ok();
+}
+
+#[tokio::test]
+async fn codes_with_a_username_are_limited_per_user() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let body = |code: &str, username: &str| json!({ "credentialKind": "Key", "code": code, "username": username });
+    for last in 1..=5 {
+        let place = world.stranger().from(&format!("198.51.100.{last}"));
+        let answer = place
+            .post("/auth/credentials/code/init", &body(WRONG, ADA))
+            .await;
+        answer.refused_code();
+    }
+    let codes = ada.code(world.now()).await;
+    let place = world.stranger().from("198.51.100.6");
+    let refused = place
+        .post(
+            "/auth/credentials/code/init",
+            &body(&codes.short, "Ada@Example.com"),
+        )
+        .await;
+    refused.refused(429, "too_many_attempts");
+    let other = place
+        .post(
+            "/auth/credentials/code/init",
+            &body(WRONG, "bob@example.com"),
+        )
+        .await;
+    other.refused_code();
+    place.begin_with_code("Key", &codes.short).await.ok();
+}
+
+#[tokio::test]
+async fn a_forwarded_address_counts_only_from_a_trusted_proxy() {
+    let world = World::with(Circumstances {
+        trusted_proxies: vec!["10.0.0.0/8"],
+        ..Circumstances::default()
+    })
+    .await;
+    let through = |proxy: &str, client: &str| {
+        world
+            .stranger()
+            .from(proxy)
+            .with_header("x-forwarded-for", client)
+    };
+    exhaust(&through("10.0.0.1", "203.0.113.1")).await;
+    // What the client itself wrote stands left of what the proxy added.
+    let refused = guess(&through("10.0.0.2", "198.51.100.9, 203.0.113.1")).await;
+    refused.refused(429, "too_many_attempts");
+    guess(&through("10.0.0.1", "203.0.113.2"))
+        .await
+        .refused_code();
+    // Nobody else is believed.
+    for last in 1..=10 {
+        let place = through("192.0.2.1", &format!("203.0.113.{last}"));
+        guess(&place).await.refused_code();
+    }
+    let refused = guess(&through("192.0.2.1", "203.0.113.99")).await;
+    refused.refused(429, "too_many_attempts");
+}
+
+#[tokio::test]
+async fn sign_ins_are_limited_per_address() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    // One sign-in has begun from this address already.
+    for _ in 0..59 {
+        world.stranger().begin_login(&world.acme, ADA).await.ok();
+    }
+    let refused = world.stranger().begin_login(&world.acme, ADA).await;
+    refused.refused(429, "too_many_attempts");
+    assert_eq!(refused.header("retry-after"), "61");
+    let elsewhere = world.stranger().from("192.0.2.2");
+    let again = elsewhere.sign_in(&world.acme, ADA, &ada.signer).await;
+    assert!(again.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn limits_can_be_switched_off() {
+    let world = World::with(Circumstances::unlimited()).await;
+    for _ in 0..2 {
+        exhaust(&world.stranger()).await;
+    }
+}

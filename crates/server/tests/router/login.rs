@@ -1,0 +1,324 @@
+//! Login: a user proves to hold a credential and gets a session.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    signed_in::SignedIn,
+    signer::{ENCRYPTED_PRIVATE_KEY, Signer},
+    world::{ADA, ONE, RIVAL, TWO, World},
+};
+
+#[tokio::test]
+async fn every_kind_that_signs_in_signs_in() {
+    for kind in ["Fido2", "Key", "PasswordProtectedKey"] {
+        let world = World::new().await;
+        let signer = Signer::of(kind, ONE);
+        let ada = world.member(&world.acme, ADA, &signer).await;
+        assert!(ada.is_signed_in().await, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_passkey_signs_in_without_a_username() {
+    let world = World::new().await;
+    let signer = Signer::passkey(ONE);
+    let ada = world.member(&world.acme, ADA, &signer).await;
+    for (place, handle) in [
+        (world.stranger().at(ONE), true),
+        (world.stranger().at(ONE), false),
+        (world.stranger(), true),
+    ] {
+        let body = json!({ "orgId": world.acme.organization });
+        let challenge = place.post("/auth/login/init", &body).await.ok();
+        assert_eq!(challenge["allowCredentials"]["webauthn"], json!([]));
+        assert_eq!(challenge["allowCredentials"]["key"], json!([]));
+        let mut factor = signer.sign(&challenge);
+        if !handle {
+            factor["credentialAssertion"]["userHandle"] = json!("");
+        }
+        let body = json!({
+            "challengeIdentifier": challenge["challengeIdentifier"],
+            "firstFactor": factor,
+        });
+        let answer = place.post("/auth/login", &body).await.ok();
+        let again = SignedIn::new(&place, answer["token"].as_str().unwrap(), &signer);
+        assert_eq!(again.credentials().await, ada.credentials().await);
+    }
+}
+
+#[tokio::test]
+async fn a_key_signs_in_without_a_username_too() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let body = json!({ "tenantId": world.acme.organization });
+    let challenge = world.stranger().post("/auth/login/init", &body).await.ok();
+    let answer = world
+        .stranger()
+        .complete_login(&challenge, &ada.signer)
+        .await;
+    assert!(answer.ok()["token"].is_string());
+}
+
+#[tokio::test]
+async fn the_challenge_lists_what_may_sign_it() {
+    let world = World::new().await;
+    let key = Signer::key();
+    let ada = world.member(&world.acme, ADA, &key).await;
+    let passkeys = [Signer::passkey(ONE), Signer::passkey(TWO)];
+    for passkey in &passkeys {
+        let place = world.stranger().at(passkey.origin().unwrap());
+        ada.moved_to(&place).create(passkey).await.ok();
+        world.wait(Duration::from_millis(1));
+    }
+    for signer in [Signer::password_protected_key(), Signer::recovery_key()] {
+        ada.create(&signer).await.ok();
+    }
+    let inactive = Signer::key();
+    ada.create(&inactive).await.ok();
+    ada.deactivate(&ada.uuid_of(&inactive).await).await.ok();
+
+    let descriptor = |signer: &Signer| json!({ "type": "public-key", "id": signer.id() });
+    let [one, two] = passkeys.each_ref().map(descriptor);
+    for (place, expected) in [
+        (world.stranger().at(ONE), json!([one])),
+        (world.stranger().at(TWO), json!([two])),
+        (world.stranger(), json!([one, two])),
+    ] {
+        let challenge = place.begin_login(&world.acme, ADA).await.ok();
+        let allowed = &challenge["allowCredentials"];
+        assert_eq!(allowed["webauthn"], expected);
+        assert_eq!(allowed["key"], json!([descriptor(&key)]));
+        assert_eq!(challenge["externalAuthenticationUrl"], "");
+        assert_eq!(challenge["userVerification"], "required");
+        assert!(challenge["rp"]["id"].is_string());
+        let supported = challenge["supportedCredentialKinds"].as_array().unwrap();
+        assert!(!supported.is_empty());
+        for kind in supported {
+            assert_eq!(kind["requiresSecondFactor"], false);
+            assert!(kind["kind"].is_string() && kind["factor"].is_string());
+        }
+        let text = challenge.to_string();
+        assert!(!text.contains(ENCRYPTED_PRIVATE_KEY), "{text}");
+        assert!(allowed.get("passwordProtectedKey").is_none());
+    }
+}
+
+#[tokio::test]
+async fn usernames_have_no_case() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let place = world.stranger();
+    let again = place.sign_in(&world.acme, "Ada@Example.COM", &ada.signer);
+    assert!(again.await.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn the_organization_is_required_when_there_are_several() {
+    let world = World::new().await;
+    world.ada().await;
+    let body = json!({ "username": ADA });
+    let refused = world.stranger().post("/auth/login/init", &body).await;
+    refused.refused(400, "organization_required").about("orgId");
+}
+
+#[tokio::test]
+async fn a_challenge_signs_in_once() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let place = world.stranger();
+    let challenge = place.begin_login(&world.acme, ADA).await.ok();
+    place.complete_login(&challenge, &ada.signer).await.ok();
+    let again = place.complete_login(&challenge, &ada.signer).await;
+    again.refused_challenge();
+}
+
+#[tokio::test]
+async fn a_challenge_lives_five_minutes() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let place = world.stranger();
+    let challenge = place.begin_login(&world.acme, ADA).await.ok();
+    world.wait(Duration::from_millis(299_999));
+    let other = place.begin_login(&world.acme, ADA).await.ok();
+    place.complete_login(&challenge, &ada.signer).await.ok();
+    world.wait(Duration::from_mins(5));
+    let late = place.complete_login(&other, &ada.signer).await;
+    late.refused_challenge();
+}
+
+#[tokio::test]
+async fn a_challenge_for_one_user_is_not_answered_by_another() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let bob = world
+        .member(&world.acme, "bob@example.com", &Signer::key())
+        .await;
+    let place = world.stranger();
+    let challenge = place.begin_login(&world.acme, ADA).await.ok();
+    let refused = place.complete_login(&challenge, &bob.signer).await;
+    refused.refused(401, "no_usable_credential");
+    place.complete_login(&challenge, &ada.signer).await.ok();
+}
+
+#[tokio::test]
+async fn a_credential_of_another_organization_does_not_exist_here() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let eve = world.member(&world.rival, ADA, &Signer::key()).await;
+    let place = world.stranger();
+    let refused = place
+        .complete_login(&place.begin_login(&world.acme, ADA).await.ok(), &eve.signer)
+        .await;
+    refused.refused(401, "no_usable_credential");
+    let refused = place.at(RIVAL).begin_login(&world.acme, ADA).await;
+    refused.refused(401, "no_usable_credential");
+    assert!(ada.is_signed_in().await && eve.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn an_unknown_user_looks_like_one_without_a_usable_credential() {
+    let world = World::new().await;
+    world.invite(&world.acme, "invited@example.com").await;
+    let gone = world
+        .member(&world.acme, "gone@example.com", &Signer::key())
+        .await;
+    let challenge = world
+        .stranger()
+        .begin_login(&world.acme, "gone@example.com")
+        .await
+        .ok();
+    world.set_user_active(&gone.user_id().await, false).await;
+    world.warm().await;
+
+    let mut seen = Vec::new();
+    for username in [
+        "nobody@example.com",
+        "invited@example.com",
+        "gone@example.com",
+    ] {
+        let place = world.stranger();
+        let (answer, cost) = world.cost(place.begin_login(&world.acme, username)).await;
+        answer.refused(401, "no_usable_credential");
+        assert_eq!((cost.reads, cost.write_transactions), (1, 0), "{username}");
+        seen.push(answer.fingerprint());
+    }
+    seen.dedup();
+    assert_eq!(seen.len(), 1, "{seen:#?}");
+    let late = world
+        .stranger()
+        .complete_login(&challenge, &gone.signer)
+        .await;
+    late.refused_challenge();
+}
+
+#[tokio::test]
+async fn an_unknown_credential_looks_like_an_unknown_user() {
+    let world = World::new().await;
+    world.ada().await;
+    let place = world.stranger();
+    let challenge = place.begin_login(&world.acme, ADA).await.ok();
+    let refused = place.complete_login(&challenge, &Signer::key()).await;
+    refused
+        .refused(401, "no_usable_credential")
+        .saying("User does not have a credential that can be used for the application.");
+}
+
+#[tokio::test]
+async fn login_codes_are_said_to_be_missing() {
+    let world = World::new().await;
+    world.ada().await;
+    let body = json!({
+        "orgId": world.acme.organization,
+        "username": ADA,
+        "loginCode": "ABC-DEF-GHJ",
+    });
+    let refused = world.stranger().post("/auth/login/init", &body).await;
+    refused.refused(400, "not_offered");
+}
+
+#[tokio::test]
+async fn a_failed_proof_is_401_and_the_challenge_stays() {
+    for kind in ["Fido2", "Key", "PasswordProtectedKey"] {
+        let world = World::new().await;
+        let signer = Signer::of(kind, ONE);
+        let ada = world.member(&world.acme, ADA, &signer).await;
+        let place = ada.stranger.clone();
+        let challenge = place.begin_login(&world.acme, ADA).await.ok();
+        let mut factor = signer.sign(&challenge);
+        let signature = &mut factor["credentialAssertion"]["signature"];
+        *signature =
+            signer.sign(&other_challenge(&challenge))["credentialAssertion"]["signature"].take();
+        let body = json!({
+            "challengeIdentifier": challenge["challengeIdentifier"],
+            "firstFactor": factor,
+        });
+        let refused = place.post("/auth/login", &body).await;
+        refused
+            .refused(401, "factor_refused")
+            .about("firstFactor.credentialAssertion");
+        place.complete_login(&challenge, &signer).await.ok();
+    }
+}
+
+/// The same challenge with another text.
+fn other_challenge(challenge: &Value) -> Value {
+    let mut other = challenge.clone();
+    other["challenge"] = json!("Y2gtYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYQ");
+    other
+}
+
+#[tokio::test]
+async fn a_second_factor_is_verified_when_it_is_sent() {
+    let world = World::new().await;
+    let passkey = Signer::passkey(ONE);
+    let ada = world.member(&world.acme, ADA, &passkey).await;
+    let key = Signer::key();
+    ada.create(&key).await.ok();
+    let bob = world
+        .member(&world.acme, "bob@example.com", &Signer::key())
+        .await;
+    let place = ada.stranger.clone();
+    let challenge = place.begin_login(&world.acme, ADA).await.ok();
+    let answer = async |first: Value, second: Value| {
+        let body = json!({
+            "challengeIdentifier": challenge["challengeIdentifier"],
+            "firstFactor": first,
+            "secondFactor": second,
+        });
+        place.post("/auth/login", &body).await
+    };
+    let good = || passkey.sign(&challenge);
+    let refused = answer(good(), key.sign(&other_challenge(&challenge))).await;
+    refused
+        .refused(401, "factor_refused")
+        .about("secondFactor.credentialAssertion");
+    let refused = answer(good(), bob.signer.sign(&challenge)).await;
+    refused.refused(401, "no_usable_credential");
+    let refused = answer(good(), Signer::key().sign(&challenge)).await;
+    refused.refused(401, "no_usable_credential");
+    answer(good(), key.sign(&challenge)).await.ok();
+}
+
+#[tokio::test]
+async fn a_session_ends_with_either_of_its_factors() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let [first, second] = [Signer::key(), Signer::key()];
+    for signer in [&first, &second] {
+        ada.create(signer).await.ok();
+    }
+    let place = world.stranger();
+    let challenge = place.begin_login(&world.acme, ADA).await.ok();
+    let body = json!({
+        "challengeIdentifier": challenge["challengeIdentifier"],
+        "firstFactor": first.sign(&challenge),
+        "secondFactor": second.sign(&challenge),
+    });
+    let answer = place.post("/auth/login", &body).await.ok();
+    let both = SignedIn::new(&place, answer["token"].as_str().unwrap(), &first);
+    assert!(both.is_signed_in().await);
+    ada.deactivate(&ada.uuid_of(&first).await).await.ok();
+    assert!(!both.is_signed_in().await);
+}

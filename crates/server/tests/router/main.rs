@@ -1,0 +1,80 @@
+//! The router with real adapters: every promise about what a client sees, tried in process.
+//!
+//! Storage is SQLite in a temporary file (and PostgreSQL where two callers race), cryptography is the
+//! real one, and time is a manual clock. [`support`] has one client type per kind of caller; every
+//! answer that passes through it is checked for what all answers have in common: no 5xx, a request id,
+//! JSON, and the error body.
+//!
+//! To add a case, put it into the module of its promise; to add a promise, add a module here.
+
+#[cfg(test)]
+mod support;
+
+#[cfg(test)]
+mod registration;
+
+#[cfg(test)]
+mod login;
+
+#[cfg(test)]
+mod sessions;
+
+#[cfg(test)]
+mod user_actions;
+
+#[cfg(test)]
+mod credentials;
+
+#[cfg(test)]
+mod accounts;
+
+#[cfg(test)]
+mod codes;
+
+#[cfg(test)]
+mod code_oracle;
+
+#[cfg(test)]
+mod code_guessing;
+
+#[cfg(test)]
+mod code_flow;
+
+#[cfg(test)]
+mod origins;
+
+#[cfg(test)]
+mod purposes;
+
+#[cfg(test)]
+mod tokens;
+
+#[cfg(test)]
+mod epochs;
+
+#[cfg(test)]
+mod races;
+
+#[cfg(test)]
+mod statements;
+
+#[cfg(test)]
+mod keys;
+
+#[cfg(test)]
+mod passkeys;
+
+#[cfg(test)]
+mod published_clients;
+
+#[cfg(test)]
+mod bad_input;
+
+#[cfg(test)]
+mod anything;
+
+#[cfg(test)]
+mod browsers;
+
+#[cfg(test)]
+mod answers;

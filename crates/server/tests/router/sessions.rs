@@ -1,0 +1,173 @@
+//! Sessions: who is signed in, and signing out.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{
+    signed_in::SignedIn,
+    signer::Signer,
+    world::{ADA, World},
+};
+
+async fn two_sessions(world: &World) -> [SignedIn; 2] {
+    let first = world.ada().await;
+    let second = world
+        .stranger()
+        .sign_in(&world.acme, ADA, &first.signer)
+        .await;
+    [first, second]
+}
+
+#[tokio::test]
+async fn logging_out_ends_this_session_alone() {
+    let world = World::new().await;
+    let [first, second] = two_sessions(&world).await;
+    let answer = first.place().put("/auth/logout", &json!({})).await;
+    assert_eq!(answer.ok(), json!({ "message": "success" }));
+    assert!(!first.is_signed_in().await);
+    assert!(second.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn logging_out_needs_no_body() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let answer = ada
+        .place()
+        .call(axum::http::Method::PUT, "/auth/logout", None)
+        .await;
+    answer.ok();
+    assert!(!ada.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn logging_out_of_all_sessions_ends_all_of_them() {
+    let world = World::new().await;
+    let [first, second] = two_sessions(&world).await;
+    let bob = world
+        .member(&world.acme, "bob@example.com", &Signer::key())
+        .await;
+    first.log_out(true).await.ok();
+    assert!(!first.is_signed_in().await);
+    assert!(!second.is_signed_in().await);
+    assert!(bob.is_signed_in().await);
+    let again = world
+        .stranger()
+        .sign_in(&world.acme, ADA, &first.signer)
+        .await;
+    assert!(again.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn an_ended_session_cannot_log_out_again() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    ada.log_out(false).await.ok();
+    ada.log_out(false).await.refused(401, "not_authorized");
+}
+
+#[tokio::test]
+async fn a_session_lives_six_hours() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let almost = Duration::from_hours(6).saturating_sub(Duration::from_millis(1));
+    world.wait(almost);
+    assert!(ada.is_signed_in().await);
+    world.wait(Duration::from_millis(1));
+    assert!(!ada.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_bearer_check_is_one_statement_whatever_comes_of_it() {
+    let world = World::new().await;
+    let [live, ended] = two_sessions(&world).await;
+    ended.log_out(false).await.ok();
+    for (session, reads) in [(&live, 2), (&ended, 1)] {
+        let (_, cost) = world.cost(session.is_signed_in()).await;
+        assert_eq!((cost.reads, cost.write_transactions), (reads, 0));
+    }
+}
+
+#[tokio::test]
+async fn housekeeping_keeps_an_ended_session_ended() {
+    let world = World::new().await;
+    let [ada, ended] = two_sessions(&world).await;
+    ended.log_out(false).await.ok();
+    let path = "/auth/credentials/code";
+    for hours in [1, 5] {
+        world.wait(Duration::from_hours(hours));
+        let deleted = world.housekeeping.run().await.unwrap();
+        // What was spent to sign in is long expired; the session is not.
+        assert_eq!(deleted > 0, hours == 5, "{deleted}");
+        assert!(!ended.is_signed_in().await);
+    }
+    world.wait(Duration::from_hours(2));
+    assert!(world.housekeeping.run().await.unwrap() > 0);
+    assert_eq!(world.housekeeping.run().await.unwrap(), 0);
+    ada.place()
+        .delete(path)
+        .await
+        .refused(401, "not_authorized");
+}
+
+#[tokio::test]
+async fn housekeeping_keeps_a_used_user_action_used() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let path = "/auth/credentials/deactivate";
+    let spare = Signer::key();
+    ada.create(&spare).await.ok();
+    let body = json!({ "credentialUuid": ada.uuid_of(&spare).await });
+    let action = ada
+        .user_action(&axum::http::Method::PUT, path, &body.to_string())
+        .await;
+    let place = ada.with_action(&action);
+    place.put(path, &body).await.ok();
+    world.wait(Duration::from_millis(299_999));
+    world.housekeeping.run().await.unwrap();
+    place
+        .put(path, &body)
+        .await
+        .refused(400, "user_action_used");
+}
+
+#[tokio::test]
+async fn every_protected_call_needs_a_session() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    ada.log_out(false).await.ok();
+    let calls = [
+        ("PUT", "/auth/logout"),
+        ("POST", "/auth/action/init"),
+        ("POST", "/auth/action"),
+        ("GET", "/auth/credentials"),
+        ("POST", "/auth/credentials/init"),
+        ("POST", "/auth/credentials"),
+        ("PUT", "/auth/credentials/activate"),
+        ("PUT", "/auth/credentials/deactivate"),
+        (
+            "DELETE",
+            "/auth/credentials/cr-aaaaa-aaaaa-aaaaaaaaaaaaaaaa",
+        ),
+        ("POST", "/auth/credentials/code"),
+        ("GET", "/auth/credentials/code"),
+        ("DELETE", "/auth/credentials/code"),
+    ];
+    for (method, path) in calls {
+        let method: axum::http::Method = method.parse().unwrap();
+        for place in [
+            world.stranger(),
+            world.stranger().bearing("rubbish"),
+            world.stranger().bearing(&format!("{}x", ada.token)),
+            world.stranger().with_header("authorization", &ada.token),
+            ada.place(),
+        ] {
+            let answer = place.call(method.clone(), path, None).await;
+            answer
+                .refused(401, "not_authorized")
+                .saying("Not Authorized.");
+            assert_eq!(answer.header("www-authenticate"), "Bearer");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! What the cases share: an installation in miniature and a client for each kind of caller.
+
+pub(crate) mod world;
+
+pub(crate) mod answer;
+
+pub(crate) mod stranger;
+
+pub(crate) mod signed_in;
+
+pub(crate) mod signer;
+
+pub(crate) mod calls;

@@ -1,0 +1,304 @@
+//! An installation in miniature: real adapters, two organizations, and a clock that stands still.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::Router;
+use latchkey_crypto::{entropy::SystemEntropy, secrets::Secrets};
+use latchkey_domain::{
+    application::{Origin, RelyingParty, RpId},
+    id::{ApplicationId, InstallationId, OrganizationId, UserId},
+    policy::{Limits, Policy},
+    text::{ApplicationName, OrganizationName, Username},
+    time::Timestamp,
+    user::UserKind,
+};
+use latchkey_http::{HttpSettings, Services};
+use latchkey_server::wiring::{Adapters, UseCases};
+use latchkey_service::{
+    administration::{Administration, Bootstrap},
+    housekeeping::Housekeeping,
+    ports::{clock::Clock as _, entropy::Entropy as _},
+};
+use latchkey_storage::{
+    connect::connect,
+    store::{SqlStore, Statements},
+};
+use latchkey_testkit::{clock::ManualClock, database::TestDatabase};
+
+use super::{
+    signed_in::SignedIn,
+    signer::Signer,
+    stranger::{Invited, Stranger},
+};
+
+/// Where the first application of the first organization runs.
+pub(crate) const ONE: &str = "https://one.example";
+/// Where its second application runs.
+pub(crate) const TWO: &str = "https://two.example";
+/// Where the only application of the other organization runs.
+pub(crate) const RIVAL: &str = "https://rival.example";
+/// Where no application runs.
+pub(crate) const UNLISTED: &str = "https://unlisted.example";
+
+/// 2026-01-01T00:00:00Z: when every case begins.
+pub(crate) const START: Timestamp = Timestamp::from_unix_milliseconds(1_767_225_600_000);
+
+/// The service with its database, and the administrator's hand in it.
+pub(crate) struct World {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) store: SqlStore,
+    pub(crate) administration: Administration,
+    pub(crate) housekeeping: Housekeeping,
+    /// The organization most cases play in: applications at [`ONE`] and [`TWO`].
+    pub(crate) acme: Tenant,
+    /// Another one, with an application at [`RIVAL`].
+    pub(crate) rival: Tenant,
+    router: Router,
+    database: TestDatabase,
+}
+
+/// An organization.
+#[derive(Clone, Debug)]
+pub(crate) struct Tenant {
+    pub(crate) organization: String,
+    /// Its applications, oldest first.
+    pub(crate) applications: Vec<ApplicationId>,
+}
+
+/// How a world differs from the usual one.
+#[derive(Clone, Debug)]
+pub(crate) struct Circumstances {
+    pub(crate) policy: Policy,
+    pub(crate) trusted_proxies: Vec<&'static str>,
+    pub(crate) is_postgres: bool,
+}
+
+impl Default for Circumstances {
+    /// SQLite and the default limits.
+    fn default() -> Self {
+        Self {
+            policy: Policy::default(),
+            trusted_proxies: vec![],
+            is_postgres: false,
+        }
+    }
+}
+
+impl Circumstances {
+    /// Nothing is limited, for cases that try very often.
+    pub(crate) fn unlimited() -> Self {
+        let limits = Limits {
+            enabled: false,
+            ..Limits::default()
+        };
+        Self {
+            policy: Policy {
+                limits,
+                ..Policy::default()
+            },
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn on_postgres(self) -> Self {
+        Self {
+            is_postgres: true,
+            ..self
+        }
+    }
+}
+
+impl World {
+    /// The usual world.
+    pub(crate) async fn new() -> Self {
+        Self::with(Circumstances::default()).await
+    }
+
+    pub(crate) async fn with(circumstances: Circumstances) -> Self {
+        let database = if circumstances.is_postgres {
+            TestDatabase::postgres().unwrap()
+        } else {
+            TestDatabase::sqlite().unwrap()
+        };
+        let store = connect(database.url()).await.unwrap();
+        latchkey_migrations::up(store.connection()).await.unwrap();
+        let clock = Arc::new(ManualClock::at(START.minus(Duration::from_secs(2))));
+        let entropy = Arc::new(SystemEntropy);
+        let adapters = Adapters {
+            clock: clock.clone(),
+            store: store.clone(),
+            secrets: Secrets::generate(entropy.as_ref(), clock.now()).unwrap(),
+            installation: InstallationId::from_random(&entropy.draw()),
+            policy: circumstances.policy,
+            entropy,
+        };
+        let UseCases {
+            services,
+            administration,
+            housekeeping,
+        } = adapters.use_cases();
+        let acme = bootstrap(&administration, "acme", ONE).await;
+        let rival = bootstrap(&administration, "rival", RIVAL).await;
+        let mut world = Self {
+            clock,
+            store,
+            administration,
+            acme,
+            rival,
+            housekeeping,
+            router: router(services, &circumstances.trusted_proxies),
+            database,
+        };
+        // What is older is so by the clock.
+        world.wait(Duration::from_secs(1));
+        let two = world.add_application(TWO).await;
+        world.acme.applications.push(two);
+        world.wait(Duration::from_secs(1));
+        world
+    }
+
+    /// The organization's present moment, in milliseconds since 1970.
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.now().unix_milliseconds()
+    }
+
+    pub(crate) fn wait(&self, duration: Duration) {
+        self.clock.advance(duration);
+    }
+
+    /// A machine somewhere, with nobody signed in.
+    pub(crate) fn stranger(&self) -> Stranger {
+        Stranger::new(self.router.clone())
+    }
+
+    /// Adds an application to the first organization.
+    pub(crate) async fn add_application(&self, origin: &str) -> ApplicationId {
+        let organization: OrganizationId = self.acme.organization.parse().unwrap();
+        let name = ApplicationName::new(host(origin)).unwrap();
+        self.administration
+            .add_application(organization, name, relying_party(origin))
+            .await
+            .unwrap()
+            .id
+    }
+
+    pub(crate) async fn set_application_active(&self, application: &ApplicationId, active: bool) {
+        let done = self
+            .administration
+            .set_application_active(application, active)
+            .await;
+        assert!(done.unwrap());
+    }
+
+    pub(crate) async fn set_user_active(&self, user: &str, active: bool) {
+        let user: UserId = user.parse().unwrap();
+        let done = self.administration.set_user_active(&user, active).await;
+        assert!(done.unwrap());
+    }
+
+    pub(crate) async fn invite(&self, tenant: &Tenant, username: &str) -> Invited {
+        let invited = self
+            .administration
+            .invite(
+                tenant.organization.parse().unwrap(),
+                Username::new(username).unwrap(),
+                UserKind::EndUser,
+            )
+            .await
+            .unwrap();
+        Invited {
+            organization: tenant.organization.clone(),
+            id: invited.user.id.to_string(),
+            username: username.to_owned(),
+            code: invited.code.reveal().to_owned(),
+        }
+    }
+
+    /// A user of that organization who registered with `signer`, signed in at a machine.
+    pub(crate) async fn member(
+        &self,
+        tenant: &Tenant,
+        username: &str,
+        signer: &Signer,
+    ) -> SignedIn {
+        let invited = self.invite(tenant, username).await;
+        let place = match signer.origin() {
+            Some(origin) => self.stranger().at(origin),
+            None => self.stranger(),
+        };
+        place.register(&invited, signer).await.ok();
+        place.sign_in(tenant, username, signer).await
+    }
+
+    /// Ada of the first organization, signed in with a key.
+    pub(crate) async fn ada(&self) -> SignedIn {
+        self.member(&self.acme, ADA, &Signer::key()).await
+    }
+
+    /// Makes the service read the directory, so that what follows is counted without it.
+    pub(crate) async fn warm(&self) {
+        let answer = self.stranger().begin_login(&self.acme, "nobody").await;
+        assert_eq!(answer.status, 401);
+    }
+
+    /// All that the SQLite file and its write-ahead log hold.
+    pub(crate) fn database_bytes(&self) -> Vec<u8> {
+        let file = self.database.url().strip_prefix("sqlite://").unwrap();
+        let mut bytes = std::fs::read(file).unwrap();
+        bytes.extend(std::fs::read(format!("{file}-wal")).unwrap());
+        bytes
+    }
+
+    /// What `call` costs the database.
+    pub(crate) async fn cost<T>(&self, call: impl Future<Output = T>) -> (T, Statements) {
+        let before = self.store.statements();
+        let outcome = call.await;
+        let after = self.store.statements();
+        let cost = Statements {
+            reads: after.reads - before.reads,
+            write_transactions: after.write_transactions - before.write_transactions,
+            write_statements: after.write_statements - before.write_statements,
+        };
+        (outcome, cost)
+    }
+}
+
+/// The user most cases are about.
+pub(crate) const ADA: &str = "ada@example.com";
+
+fn router(services: Services, trusted_proxies: &[&str]) -> Router {
+    let settings = HttpSettings {
+        trusted_proxies: trusted_proxies
+            .iter()
+            .map(|network| network.parse().unwrap())
+            .collect(),
+        public_url: "https://auth.example".to_owned(),
+    };
+    latchkey_http::router(services, settings)
+}
+
+async fn bootstrap(administration: &Administration, name: &str, origin: &str) -> Tenant {
+    let made = administration
+        .bootstrap(Bootstrap {
+            organization: OrganizationName::new(name).unwrap(),
+            administrator: Username::new(format!("admin@{}", host(origin))).unwrap(),
+            application: ApplicationName::new(host(origin)).unwrap(),
+            relying_party: relying_party(origin),
+        })
+        .await
+        .unwrap();
+    Tenant {
+        organization: made.administrator.user.organization.to_string(),
+        applications: vec![made.application],
+    }
+}
+
+/// The host name of an origin, which is also the RP id and the name of its application here.
+pub(crate) fn host(origin: &str) -> &str {
+    origin.strip_prefix("https://").unwrap()
+}
+
+fn relying_party(origin: &str) -> RelyingParty {
+    let rp_id = RpId::new(host(origin)).unwrap();
+    RelyingParty::new(rp_id, vec![Origin::new(origin).unwrap()]).unwrap()
+}
