@@ -1,6 +1,6 @@
 //! Whole ceremonies, as a page or a program performs them.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -42,12 +42,18 @@ impl Call {
         self
     }
 
-    /// Asks for a one-time code that lives as long as one may.
+    /// Asks for a one-time code that lives almost as long as one may.
     pub fn issue_code() -> Self {
+        Self::issue_code_for(Duration::from_secs(55))
+    }
+
+    /// Asks for a one-time code that lives as long as is said.
+    pub fn issue_code_for(life: Duration) -> Self {
+        let expiration = (unix_time() + life).as_millis();
         Self::new(
             Method::POST,
             "/auth/credentials/code",
-            json!({ "expiration": unix_milliseconds() + 55_000 }),
+            json!({ "expiration": expiration }),
         )
     }
 
@@ -241,9 +247,8 @@ pub async fn add(place: &Client, own: &mut Holder, added: &mut Holder) -> Outcom
     clippy::disallowed_methods,
     reason = "the process under test lives in real time, so its clients do too"
 )]
-fn unix_milliseconds() -> u128 {
+fn unix_time() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
-        .as_millis()
 }

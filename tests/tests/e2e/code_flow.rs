@@ -1,6 +1,8 @@
 //! Create Credential With Code, end to end, on both databases: from `https://one.example`, where somebody
 //! is signed in, to `https://two.example`, where nobody is.
 
+use std::time::Duration;
+
 use latchkey_e2e::{
     Outcome,
     ceremony::{
@@ -267,5 +269,20 @@ async fn a_passkey_made_for_another_page_is_refused() -> Outcome {
     let mut right = Holder::passkey(TWO, ChallengeForm::EncodedTwice);
     let body = completion(&challenge, &mut right).await?;
     verify(&there, &body).await?.ok()?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_code_ends_with_its_time() -> Outcome {
+    let world = World::on(DatabaseKind::Sqlite).await?;
+    let mut first = Holder::key();
+    let here = world.signed_in("ann@example.com", &mut first).await?;
+    let call = Call::issue_code_for(Duration::from_secs(1));
+    let issued = act(&here, &mut first, &call).await?.ok()?;
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    for code in ["code", "longCode"] {
+        let late = claim(&world.place(TWO)?, &text(&issued, code)?, "Key").await?;
+        assert_eq!(late.refused(403)?, "Invalid code");
+    }
     Ok(())
 }

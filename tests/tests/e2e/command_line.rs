@@ -347,13 +347,22 @@ async fn a_deactivated_application_or_user_cannot_begin() -> Outcome {
 fn the_schema_goes_up_and_down_on_both_databases() -> Outcome {
     for kind in DatabaseKind::ALL {
         let installation = Installation::empty(kind)?;
-        for direction in ["status", "up", "up", "status", "down", "status", "up"] {
+        for (direction, applied) in [
+            ("status", false),
+            ("up", true),
+            ("up", true),
+            ("status", true),
+            ("down", false),
+            ("status", false),
+        ] {
             let answer = installation.administrate(&["migrate", direction])?;
-            assert!(answer.is_object(), "{kind:?} {direction}: {answer}");
+            let steps = answer["steps"].as_array().map_or(&[][..], Vec::as_slice);
+            assert!(!steps.is_empty());
+            for step in steps {
+                assert_eq!(step["applied"], applied, "{kind:?} {direction}: {answer}");
+            }
         }
         installation.bootstrap("Acme")?;
-        let empty = installation.administrate(&["migrate", "status"])?;
-        assert!(!empty.to_string().contains("panicked"));
     }
     Ok(())
 }

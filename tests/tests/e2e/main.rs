@@ -10,6 +10,8 @@ mod startup;
 
 mod code_flow;
 
+mod limits;
+
 mod replicas;
 
 mod published_client;

@@ -5,7 +5,7 @@ use std::fs;
 use latchkey_e2e::{
     Outcome,
     ceremony::{
-        Call, claim, complete_registration, complete_sign_in, completion, enrol, issue_code,
+        Call, add, claim, complete_registration, complete_sign_in, completion, enrol, issue_code,
         register, registration_challenge, sign_in, user_action, verify,
     },
     client::Client,
@@ -173,6 +173,42 @@ async fn of_many_claims_at_both_processes_one_succeeds() -> Outcome {
         }
     }
     assert_eq!(succeeded, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn two_processes_do_not_remove_the_last_two_credentials() -> Outcome {
+    let world = World::new().await?;
+    for round in 0..4 {
+        let email = format!("round-{round}@example.com");
+        let invited = world
+            .installation
+            .invite(&world.acme.organization, &email)?;
+        let here = Client::of(&world.first)?.at(ONE);
+        let there = Client::of(&world.second)?.at(TWO);
+        let (mut own, mut other) = (Holder::key(), Holder::key());
+        let registered = register(&here, &invited, &mut own).await?;
+        let here = sign_in(&here, &invited.organization, Some(&email), &mut own).await?;
+        let added = add(&here, &mut own, &mut other).await?;
+        let there = sign_in(&there, &invited.organization, Some(&email), &mut other).await?;
+
+        let away = Call::deactivate(&text(&added, "credentialUuid")?);
+        let back = Call::deactivate(&text(&registered["credential"], "uuid")?);
+        let away_action = user_action(&here, &mut own, &away).await?;
+        let back_action = user_action(&there, &mut other, &back).await?;
+        let (here, there) = (
+            here.with_user_action(&away_action),
+            there.with_user_action(&back_action),
+        );
+        let (away, back) = tokio::join!(
+            here.put(&away.path, &away.body),
+            there.put(&back.path, &back.body)
+        );
+        let mut statuses = [away?.status, back?.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses[0], 200, "{statuses:?}");
+        assert!((400..500).contains(&statuses[1]), "{statuses:?}");
+    }
     Ok(())
 }
 

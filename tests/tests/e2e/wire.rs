@@ -9,6 +9,7 @@ use latchkey_e2e::{
     server::Server,
     wire::{Wire, answer, head},
 };
+use reqwest::Method;
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
@@ -128,6 +129,39 @@ async fn errors_of_the_frame_have_the_error_body_too() -> Outcome {
     wire.send("{}").await?;
     let (status, body) = answer(&wire.rest().await?)?;
     assert_eq!((status, code(&body).is_empty()), (415, false), "{body}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_browser_lets_pages_of_registered_origins_call_and_no_others() -> Outcome {
+    let installation = Installation::empty(DatabaseKind::Sqlite)?;
+    installation.bootstrap("Acme")?;
+    let server = installation.start().await?;
+    let path = "/auth/credentials/code/verify";
+    for (origin, allowed) in [
+        ("https://one.example", true),
+        ("https://two.example", true),
+        ("https://three.example", false),
+    ] {
+        let answer = reqwest::Client::new()
+            .request(Method::OPTIONS, format!("{}{path}", server.url()?))
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .header(
+                "access-control-request-headers",
+                "content-type,x-dfns-sdk-version,x-dfns-useraction",
+            )
+            .send()
+            .await?;
+        let named = answer.headers().get("access-control-allow-origin");
+        assert_eq!(named.is_some_and(|named| *named == origin), allowed);
+        if allowed {
+            let fields = answer.headers()["access-control-allow-headers"].to_str()?;
+            let fields = fields.to_lowercase();
+            assert!(fields.contains("x-dfns-useraction"), "{fields}");
+            assert!(fields.contains("x-dfns-sdk-version"), "{fields}");
+        }
+    }
     Ok(())
 }
 
