@@ -215,6 +215,17 @@ fn is_busy(error: &sqlx::Error) -> bool {
         .is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
+/// What every connection to PostgreSQL sets, whatever the server's own defaults are. The locks of this
+/// crate are made for READ COMMITTED. What was answered must survive a crash of the server, so commits
+/// are never asynchronous. And nobody waits for ever: neither for a lock, nor for a replica that froze
+/// while it held one.
+const POSTGRES_SESSION: &str = "
+    SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;
+    SELECT set_config('synchronous_commit', 'on', false)
+        WHERE current_setting('synchronous_commit') = 'off';
+    SET lock_timeout = '10s';
+    SET idle_in_transaction_session_timeout = '30s'";
+
 /// A connection that was idle for longer is tried before it is used, since the server may have gone.
 const TRUSTED_IDLE_TIME: Duration = Duration::from_secs(1);
 
@@ -232,6 +243,12 @@ async fn connect_postgres(
         .max_connections(max_connections.max(1))
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
+        .after_connect(|connection, _state| {
+            Box::pin(async move {
+                sqlx::raw_sql(POSTGRES_SESSION).execute(connection).await?;
+                Ok(())
+            })
+        })
         .before_acquire(|connection, state| {
             Box::pin(async move {
                 if state.idle_for < TRUSTED_IDLE_TIME {

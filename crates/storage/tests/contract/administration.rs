@@ -1,6 +1,7 @@
 //! What an administrator does from the command line.
 
 use latchkey_domain::{
+    application::{Application, Origin, RelyingParty, RpId},
     id::{ApplicationId, OrganizationId, UserId},
     user::{Epoch, User},
 };
@@ -213,29 +214,30 @@ async fn an_unknown_organization_gets_no_application(world: World) {
 
 /// Half of the callers list the two origins in one order, half in the other.
 async fn crossed_origins_at_once_give_one_application(world: World) {
-    use latchkey_domain::application::{Origin, RelyingParty, RpId};
     let tenant = world.tenant("Example").await;
-    let outcomes = at_once(|index| {
-        let store = world.replica(index);
-        let mut origins = ["https://a.two.example", "https://b.two.example"]
-            .map(|text| Origin::new(text).unwrap());
-        if index % 4 < 2 {
-            origins.reverse();
+    for round in 0..10 {
+        let outcomes = at_once(|index| {
+            let store = world.replica(index);
+            let mut origins = ["a", "b"]
+                .map(|host| Origin::new(format!("https://{host}.{round}.example")).unwrap());
+            if index % 4 < 2 {
+                origins.reverse();
+            }
+            let rp_id = RpId::new(format!("{round}.example")).unwrap();
+            let application = Application {
+                relying_party: RelyingParty::new(rp_id, origins.to_vec()).unwrap(),
+                ..world.new_application(&tenant.organization, "https://two.example")
+            };
+            async move { store.add_application(application).await }
+        })
+        .await;
+        assert_eq!(successes(&outcomes), 1);
+        for outcome in outcomes {
+            assert!(matches!(
+                outcome,
+                Ok(()) | Err(AddApplicationError::OriginTaken)
+            ));
         }
-        let rp_id = RpId::new("two.example").unwrap();
-        let application = latchkey_domain::application::Application {
-            relying_party: RelyingParty::new(rp_id, origins.to_vec()).unwrap(),
-            ..world.new_application(&tenant.organization, "https://two.example")
-        };
-        async move { store.add_application(application).await }
-    })
-    .await;
-    assert_eq!(successes(&outcomes), 1);
-    for outcome in outcomes {
-        assert!(matches!(
-            outcome,
-            Ok(()) | Err(AddApplicationError::OriginTaken)
-        ));
     }
 }
 

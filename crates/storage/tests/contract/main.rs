@@ -42,4 +42,6 @@ mod secrecy;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod settings;
+#[cfg(test)]
 mod sign_in;

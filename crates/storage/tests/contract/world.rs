@@ -67,6 +67,11 @@ impl World {
         Self::on(database).await
     }
 
+    /// Connects to a database once more.
+    pub(crate) async fn again(database: TestDatabase) -> Self {
+        Self::on(database).await
+    }
+
     async fn on(database: TestDatabase) -> Self {
         let store = connect(database.url()).await.unwrap();
         latchkey_migrations::up(store.connection()).await.unwrap();

@@ -1,0 +1,123 @@
+//! The settings of connections: what they must be whatever the database's defaults are.
+
+use std::time::Duration;
+
+use latchkey_storage::connect::{ConnectError, connect};
+use latchkey_testkit::database::TestDatabase;
+use sea_orm::{
+    ConnectionTrait as _, Statement, TryGetable,
+    sqlx::{
+        self, ConnectOptions as _, Connection as _,
+        sqlite::{SqliteConnectOptions, SqliteJournalMode},
+    },
+};
+use url::Url;
+
+use crate::world::World;
+
+/// The one value of a statement.
+async fn ask<T: TryGetable>(world: &World, sql: &str) -> T {
+    let connection = world.store.connection();
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    let row = connection.query_one_raw(statement).await.unwrap().unwrap();
+    row.try_get_by_index(0).unwrap()
+}
+
+#[tokio::test]
+async fn sqlite_is_durable_and_waits() {
+    let world = World::sqlite().await;
+    let journal: String = ask(&world, "PRAGMA journal_mode").await;
+    assert_eq!(journal, "wal");
+    // 2 is FULL.
+    for (pragma, expected) in [
+        ("synchronous", 2),
+        ("foreign_keys", 1),
+        ("busy_timeout", 5_000),
+    ] {
+        let value: i32 = ask(&world, &format!("PRAGMA {pragma}")).await;
+        assert_eq!(value, expected, "{pragma}");
+    }
+}
+
+#[tokio::test]
+async fn sqlite_makes_the_folder_of_its_file() {
+    let database = TestDatabase::sqlite().unwrap();
+    let deeper = database
+        .url()
+        .replace("latchkey.db", "a/b/latchkey.db?mode=rwc");
+    let store = connect(deeper).await.unwrap();
+    latchkey_migrations::up(store.connection()).await.unwrap();
+    let path = database.url().replace("latchkey.db", "a/b/latchkey.db");
+    assert!(std::fs::exists(path.trim_start_matches("sqlite://")).unwrap());
+}
+
+/// Somebody writes to the file while it has no write-ahead log yet; SQLite by itself gives up at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_is_opened_as_soon_as_others_let_go_of_the_new_file() {
+    let database = TestDatabase::sqlite().unwrap();
+    let path = database.url().trim_start_matches("sqlite://").to_owned();
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Delete);
+    let mut writer = options.connect().await.unwrap();
+    for statement in [
+        "CREATE TABLE t (c)",
+        "BEGIN IMMEDIATE",
+        "INSERT INTO t VALUES (1)",
+    ] {
+        sqlx::raw_sql(statement).execute(&mut writer).await.unwrap();
+    }
+    let opening = tokio::spawn(connect(database.url().to_owned()));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!opening.is_finished());
+    writer.close().await.unwrap();
+    opening.await.unwrap().unwrap();
+}
+
+/// A server whose administrator made commits asynchronous and transactions serializable.
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_is_strict_whatever_its_defaults() {
+    let world = World::postgres().await;
+    let name = world.database.url().rsplit('/').next().unwrap().to_owned();
+    for setting in [
+        "synchronous_commit TO off",
+        "default_transaction_isolation TO 'serializable'",
+    ] {
+        world
+            .execute(&format!("ALTER DATABASE {name} SET {setting}"))
+            .await;
+    }
+    let World {
+        store, database, ..
+    } = world;
+    store.close().await.unwrap();
+    let world = World::again(database).await;
+    for (setting, expected) in [
+        ("synchronous_commit", "on"),
+        ("transaction_isolation", "read committed"),
+        ("lock_timeout", "10s"),
+        ("idle_in_transaction_session_timeout", "30s"),
+    ] {
+        let value: String = ask(&world, &format!("SHOW {setting}")).await;
+        assert_eq!(value, expected, "{setting}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_names_the_server_but_never_the_password() {
+    let world = World::postgres().await;
+    let mut url = Url::parse(world.database.url()).unwrap();
+    url.set_password(Some("hunter2")).unwrap();
+    url.set_path("missing");
+    let Err(error) = connect(url.as_str()).await else {
+        panic!("there is no such database");
+    };
+    assert!(matches!(error, ConnectError::Open { .. }));
+    let text = format!("{error} {error:?}");
+    assert!(
+        text.contains(&format!("{}/missing", url.port().unwrap())),
+        "{text}"
+    );
+    assert!(!text.contains("hunter2"), "{text}");
+}
