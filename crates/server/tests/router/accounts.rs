@@ -2,12 +2,20 @@
 
 use std::time::Duration;
 
+use axum::http::Method;
+use latchkey_domain::{
+    credential::{Credential, MadeBy, Material, Provenance},
+    time::Timestamp,
+};
+use latchkey_service::ports::account_store::AccountStore;
+use latchkey_testkit::authenticator::passkey::{BACKED_UP, BACKUP_ELIGIBLE};
 use serde_json::{Value, json};
 
 use crate::support::{
+    answer::Answer,
     signed_in::SignedIn,
     signer::{ENCRYPTED_PRIVATE_KEY, FACTORS, KINDS, Signer},
-    world::{ADA, ONE, World},
+    world::{ADA, Circumstances, ONE, World},
 };
 
 #[tokio::test]
@@ -39,10 +47,10 @@ async fn no_request_forces_the_last_one_out() {
     let uuid = ada.uuid_of(&ada.signer).await;
     let body = json!({ "credentialUuid": uuid, "force": true });
     let path = "/auth/credentials/deactivate";
-    let refused = ada.signed(axum::http::Method::PUT, path, Some(&body)).await;
+    let refused = ada.signed(Method::PUT, path, Some(&body)).await;
     refused.refused(409, "last_credential");
     let path = format!("/auth/credentials/{uuid}?force=true");
-    let refused = ada.signed(axum::http::Method::DELETE, &path, None).await;
+    let refused = ada.signed(Method::DELETE, &path, None).await;
     refused.refused(409, "last_credential");
 }
 
@@ -116,7 +124,7 @@ async fn an_encrypted_private_key_leaves_only_to_its_signed_in_user() {
     assert!(!text.contains("another-encrypted-private-key"), "{text}");
 }
 
-async fn with_id(ada: &SignedIn, kind: &str, id: &str) -> crate::support::answer::Answer {
+async fn with_id(ada: &SignedIn, kind: &str, id: &str) -> Answer {
     let signer = Signer::of(kind, ONE);
     signer.change_key(|client| id.clone_into(&mut client.credential_id));
     ada.create(&signer).await
@@ -198,7 +206,7 @@ async fn a_credential_id_may_not_look_like_a_uuid() {
 
 #[tokio::test]
 async fn a_user_has_at_most_a_hundred_credentials() {
-    let world = World::with(crate::support::world::Circumstances::unlimited()).await;
+    let world = World::with(Circumstances::unlimited()).await;
     let ada = world.ada().await;
     let [mut last, mut kept] = [Value::Null, Value::Null];
     for number in 1..100 {
@@ -221,52 +229,76 @@ async fn a_user_has_at_most_a_hundred_credentials() {
     assert_ne!(kept, last);
 }
 
+async fn kept_credentials(world: &World, ada: &SignedIn) -> Vec<Credential> {
+    let user = ada.user_id().await.parse().unwrap();
+    let account = AccountStore::find(&world.store, &user).await.unwrap();
+    account.unwrap().credentials
+}
+
 #[tokio::test]
-async fn how_a_credential_was_made_is_kept() {
+async fn how_and_by_whom_a_credential_was_made_is_kept() {
     let world = World::new().await;
     let ada = world.ada().await;
     let place = world.stranger().at(ONE).from("198.51.100.7");
     let codes = ada.code(world.now()).await;
-    let signer = Signer::passkey(ONE);
     world.wait(Duration::from_millis(1));
-    place.enrol(&codes.short, &signer).await.ok();
+    place.enrol(&codes.short, &Signer::key()).await.ok();
     world.wait(Duration::from_millis(1));
     ada.create(&Signer::key()).await.ok();
 
-    let user = ada.user_id().await.parse().unwrap();
-    let account =
-        latchkey_service::ports::account_store::AccountStore::find(&world.store, &user).await;
-    let credentials = account.unwrap().unwrap().credentials;
-    let uuid = ada.uuid_of(&ada.signer).await;
-    let facts: Vec<_> = credentials
-        .iter()
-        .map(|credential| {
-            use latchkey_domain::credential::MadeBy;
-            let provenance = &credential.provenance;
-            let (how, by) = match &provenance.made_by {
-                MadeBy::Registration => ("registration", None),
-                MadeBy::Credential { credential, .. } => ("credential", Some(credential)),
-                MadeBy::Code { credential, .. } => ("code", Some(credential)),
-            };
-            (
-                how,
-                by.map(ToString::to_string),
-                provenance.origin.as_ref().map(ToString::to_string),
-                provenance.address.to_string(),
-            )
-        })
-        .collect();
+    let by = ada.uuid_of(&ada.signer).await;
+    let mut seen = Vec::new();
+    for credential in kept_credentials(&world, &ada).await {
+        let Provenance {
+            made_by,
+            origin,
+            address,
+        } = credential.provenance;
+        let how = match made_by {
+            MadeBy::Registration => "registration".to_owned(),
+            MadeBy::Credential { credential, .. } => format!("credential {credential}"),
+            MadeBy::Code { credential, .. } => format!("code of {credential}"),
+        };
+        let origin = origin.map(|origin| origin.to_string());
+        seen.push((how, origin, address.to_string()));
+    }
     assert_eq!(
-        facts,
+        seen,
         [
-            ("registration", None, None, "192.0.2.1".to_owned()),
+            ("registration".to_owned(), None, "192.0.2.1".to_owned()),
             (
-                "code",
-                Some(uuid.clone()),
+                format!("code of {by}"),
                 Some(ONE.to_owned()),
                 "198.51.100.7".to_owned()
             ),
-            ("credential", Some(uuid), None, "192.0.2.1".to_owned()),
+            (format!("credential {by}"), None, "192.0.2.1".to_owned()),
         ]
     );
+}
+
+#[tokio::test]
+async fn what_an_authenticator_tells_is_kept_and_kept_up_to_date() {
+    let world = World::new().await;
+    let passkey = Signer::passkey(ONE);
+    passkey.change_passkey(|passkey| {
+        passkey.quirks.aaguid = [7; 16];
+        passkey.quirks.set_flags = BACKUP_ELIGIBLE;
+    });
+    let ada = world.member(&world.acme, ADA, &passkey).await;
+    let facts = async || {
+        let kept = kept_credentials(&world, &ada).await.remove(0);
+        let Material::Fido2(kept_passkey) = kept.material else {
+            panic!("not a passkey");
+        };
+        assert_eq!(kept_passkey.aaguid.as_bytes(), &[7; 16]);
+        assert!(kept_passkey.backup_eligible);
+        let used = kept.last_used.map(Timestamp::unix_milliseconds);
+        (kept_passkey.backed_up, kept_passkey.sign_count, used)
+    };
+    let first = world.now();
+    assert_eq!(facts().await, (false, 1, Some(first)));
+    world.wait(Duration::from_mins(1));
+    passkey.change_passkey(|passkey| passkey.quirks.set_flags |= BACKED_UP);
+    ada.user_action(&Method::POST, "/x", "").await;
+    assert_eq!(facts().await, (true, 2, Some(first + 60_000)));
 }

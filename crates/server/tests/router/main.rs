@@ -78,3 +78,12 @@ mod browsers;
 
 #[cfg(test)]
 mod answers;
+
+#[cfg(test)]
+mod replicas;
+
+#[cfg(test)]
+mod logs;
+
+#[cfg(test)]
+mod failures;

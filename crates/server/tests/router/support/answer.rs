@@ -33,6 +33,17 @@ impl Answer {
         answer
     }
 
+    /// Requires that the service has not failed.
+    pub(crate) fn require_no_failure(&self) {
+        assert!(
+            self.status < 500,
+            "{}: {} {}",
+            self.call,
+            self.status,
+            self.body
+        );
+    }
+
     /// The body of a success.
     #[track_caller]
     pub(crate) fn ok(self) -> Value {
@@ -114,13 +125,6 @@ impl Answer {
     }
 
     fn check(&self) {
-        assert!(
-            self.status < 500,
-            "{}: {} {}",
-            self.call,
-            self.status,
-            self.body
-        );
         assert_ne!(
             self.status, 202,
             "{}: clients take it as pending",

@@ -88,7 +88,14 @@ impl Stranger {
     }
 
     /// Any request, with the headers of this place.
-    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let answer = self.send_in_failure(request).await;
+        answer.require_no_failure();
+        answer
+    }
+
+    /// Any request to a service that may have failed.
+    pub(crate) async fn send_in_failure(&self, mut request: Request<Body>) -> Answer {
         let call = format!("{} {}", request.method(), request.uri());
         let peer = SocketAddr::new(self.address, 40_000);
         request.extensions_mut().insert(ConnectInfo(peer));

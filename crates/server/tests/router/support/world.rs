@@ -25,6 +25,8 @@ use latchkey_storage::{
 };
 use latchkey_testkit::{clock::ManualClock, database::TestDatabase};
 
+use zeroize::Zeroizing;
+
 use super::{
     signed_in::SignedIn,
     signer::Signer,
@@ -54,6 +56,9 @@ pub(crate) struct World {
     /// Another one, with an application at [`RIVAL`].
     pub(crate) rival: Tenant,
     router: Router,
+    secrets: Zeroizing<String>,
+    installation: InstallationId,
+    circumstances: Circumstances,
     database: TestDatabase,
 }
 
@@ -124,12 +129,15 @@ impl World {
         latchkey_migrations::up(store.connection()).await.unwrap();
         let clock = Arc::new(ManualClock::at(START.minus(Duration::from_secs(2))));
         let entropy = Arc::new(SystemEntropy);
+        let secrets = Secrets::generate(entropy.as_ref(), clock.now()).unwrap();
+        let kept = secrets.to_toml();
+        let installation = InstallationId::from_random(&entropy.draw());
         let adapters = Adapters {
             clock: clock.clone(),
             store: store.clone(),
-            secrets: Secrets::generate(entropy.as_ref(), clock.now()).unwrap(),
-            installation: InstallationId::from_random(&entropy.draw()),
-            policy: circumstances.policy,
+            secrets,
+            installation: installation.clone(),
+            policy: circumstances.policy.clone(),
             entropy,
         };
         let UseCases {
@@ -147,6 +155,9 @@ impl World {
             rival,
             housekeeping,
             router: router(services, &circumstances.trusted_proxies),
+            secrets: kept,
+            installation,
+            circumstances,
             database,
         };
         // What is older is so by the clock.
@@ -169,6 +180,26 @@ impl World {
     /// A machine somewhere, with nobody signed in.
     pub(crate) fn stranger(&self) -> Stranger {
         Stranger::new(self.router.clone())
+    }
+
+    /// The secrets that everything here is signed and digested with.
+    pub(crate) fn secrets(&self) -> Secrets {
+        Secrets::from_toml(&self.secrets).unwrap()
+    }
+
+    /// A machine that calls another replica: the same database and clock, its own connections and
+    /// memory.
+    pub(crate) async fn replica(&self, secrets: Secrets) -> Stranger {
+        let adapters = Adapters {
+            clock: self.clock.clone(),
+            entropy: Arc::new(SystemEntropy),
+            store: connect(self.database.url()).await.unwrap(),
+            secrets,
+            installation: self.installation.clone(),
+            policy: self.circumstances.policy.clone(),
+        };
+        let services = adapters.use_cases().services;
+        Stranger::new(router(services, &self.circumstances.trusted_proxies))
     }
 
     /// Adds an application to the first organization.

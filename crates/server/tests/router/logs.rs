@@ -1,0 +1,150 @@
+//! The log: one line per request, and never a secret in any line at any level.
+
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+};
+
+use serde_json::{Value, json};
+use tracing::{Level, subscriber::DefaultGuard};
+
+use crate::support::{
+    signed_in::SignedIn,
+    signer::{ENCRYPTED_PRIVATE_KEY, Signer},
+    world::{ADA, ONE, World},
+};
+
+/// Everything that is logged while it is alive, by this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn start(level: Level) -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .with_max_level(level)
+            .with_writer(move || writer.clone())
+            .finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// The lines of requests.
+    fn requests(&self) -> Vec<Value> {
+        let lines = self.text();
+        lines
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .filter(|line| line["target"] == "latchkey::request")
+            .collect()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_one_line_that_says_who_did_what() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let user = ada.user_id().await;
+    let uuid = ada.uuid_of(&ada.signer).await;
+    let (log, _guard) = Log::start(Level::INFO);
+    let answer = ada
+        .place()
+        .delete(&format!("/auth/credentials/{uuid}?a=b"))
+        .await;
+    let stranger = world.stranger().get("/nowhere").await;
+    let lines = log.requests();
+    let [own, other] = lines.as_slice() else {
+        panic!("{}", log.text());
+    };
+    assert_eq!(own["request_id"], answer.header("x-request-id"));
+    assert_eq!(own["method"], "DELETE");
+    assert_eq!(own["route"], "/auth/credentials/{credentialUuid}");
+    assert_eq!(own["status"], 403);
+    assert!(own["duration_ms"].is_u64());
+    assert_eq!(own["organization"], world.acme.organization);
+    assert_eq!(own["user"], user);
+    assert_eq!(other["request_id"], stranger.header("x-request-id"));
+    assert_eq!(other["status"], 404);
+    assert!(other.get("user").is_none_or(Value::is_null));
+}
+
+#[tokio::test]
+async fn no_secret_is_ever_logged() {
+    let (log, _guard) = Log::start(Level::TRACE);
+    let world = World::new().await;
+    let mut secrets = vec![ENCRYPTED_PRIVATE_KEY.to_owned()];
+
+    let place = world.stranger().at(ONE);
+    let signer = Signer::password_protected_key();
+    let invited = world.invite(&world.acme, ADA).await;
+    let challenge = place.begin_registration(&invited).await.ok();
+    let token = challenge["temporaryAuthenticationToken"].as_str().unwrap();
+    let body = json!({ "firstFactorCredential": signer.create(&challenge) });
+    place
+        .bearing(token)
+        .post("/auth/registration", &body)
+        .await
+        .ok();
+    let ada = place.sign_in(&world.acme, ADA, &signer).await;
+    secrets.extend([invited.code, token.to_owned(), ada.token.clone()]);
+
+    let codes = ada.code(world.now()).await;
+    let action = ada
+        .user_action(&axum::http::Method::POST, "/x", "{\"amount\":\"4711\"}")
+        .await;
+    let claimed = place.begin_with_code("Fido2", &codes.short).await.ok();
+    let identifier = claimed["challengeIdentifier"].as_str().unwrap().to_owned();
+    place.verify(&claimed, &Signer::passkey(ONE)).await.ok();
+    secrets.extend([codes.short.clone(), codes.long.clone(), action, identifier]);
+    secrets.push("4711\\\"".to_owned());
+
+    // Refusals too.
+    for code in [&codes.short, &codes.long] {
+        place.begin_with_code("Key", code).await.refused_code();
+    }
+    let refused = place.verify(&claimed, &Signer::passkey(ONE)).await;
+    refused.refused_challenge();
+    broken_requests(&ada, &codes.long).await;
+
+    let text = log.text();
+    assert!(log.requests().len() > 15, "{text}");
+    for secret in secrets {
+        assert!(!text.contains(&secret), "{secret}");
+    }
+}
+
+/// Requests that are refused for their form, with something secret in them.
+async fn broken_requests(ada: &SignedIn, code: &str) {
+    let place = ada.place();
+    for body in [
+        format!("{{\"code\":\"{code}\",\"code\":\"{code}\"}}"),
+        format!("{{\"code\":[\"{code}\"],\"credentialKind\":\"Key\"}}"),
+        format!("{{\"code\":\"{code}\""),
+        format!("{{\"credentialKind\":\"{code}\",\"code\":\"{code}\"}}"),
+    ] {
+        let path = "/auth/credentials/code/init";
+        let refused = place
+            .call(axum::http::Method::POST, path, Some(&body))
+            .await;
+        assert_eq!(refused.status, 400);
+        let text = refused.body.to_string();
+        assert!(!text.contains(code), "the answer repeats it: {text}");
+    }
+}
