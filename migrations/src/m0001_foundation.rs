@@ -152,8 +152,7 @@ async fn create_users(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .foreign_key(&mut reference("registration_codes", "user_id", "users"))
                 .to_owned(),
         )
-        .await?;
-    index(manager, "registration_codes", &["expires"]).await
+        .await
 }
 
 async fn create_credentials(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
@@ -184,6 +183,7 @@ async fn create_credentials(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(optional(text("made_on_origin")))
                 .col(text("made_from_address"))
                 .col(boolean("is_active"))
+                .col(optional(moment("activated")))
                 .col(moment("created"))
                 .col(optional(moment("last_used")))
                 .col(optional(moment("counter_regressed_at")))

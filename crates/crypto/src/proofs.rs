@@ -36,6 +36,7 @@ impl ProofVerifier for Proofs {
         credential: &Credential,
         proof: &AssertionProof,
     ) -> Result<Option<AuthenticatorState>, ProofError> {
+        refuse_oversized(proof)?;
         match (&credential.material, &proof.used) {
             (
                 Material::Fido2(passkey),
@@ -67,6 +68,30 @@ impl ProofVerifier for Proofs {
             ) => Err(ProofError::Mismatch),
         }
     }
+}
+
+/// The most bytes that any part of an assertion can have. The parts are kept as evidence, so what a
+/// client may add to them without effect has a bound.
+const PART_MAXIMUM: usize = 8 * 1024;
+
+fn refuse_oversized(proof: &AssertionProof) -> Result<(), ProofError> {
+    let authenticator_data = match &proof.used {
+        Used::Fido2 {
+            authenticator_data, ..
+        } => authenticator_data.as_slice(),
+        Used::Key { .. } | Used::PasswordProtectedKey { .. } => &[],
+    };
+    for (part, bytes) in [
+        ("clientData", proof.client_data.as_slice()),
+        ("authenticatorData", authenticator_data),
+        ("signature", &proof.signature),
+    ] {
+        if bytes.len() > PART_MAXIMUM {
+            let problem = "must have at most 8192 bytes";
+            return Err(ProofError::Malformed { part, problem });
+        }
+    }
+    Ok(())
 }
 
 fn key_pair(expected: &Expected, proof: &CreationProof) -> Result<KeyPair, ProofError> {

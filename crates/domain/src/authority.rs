@@ -61,7 +61,7 @@ impl Spend {
 }
 
 /// What allows a change. Whoever carries the change out requires, in the same transaction, that the
-/// organization, the user, the application and every credential named here are active, that the user's
+/// organization, the user, every application and every credential named here are active, that the user's
 /// epoch is unchanged, and that nothing named in [`spends`](Self::spends) was used up before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
@@ -69,7 +69,7 @@ pub struct Authority {
     user: UserId,
     epoch: Epoch,
     credentials: Vec<CredentialUuid>,
-    application: Option<ApplicationId>,
+    applications: Vec<ApplicationId>,
     spends: Vec<Spend>,
 }
 
@@ -91,7 +91,7 @@ impl Authority {
                 .chain(&action.signers)
                 .cloned()
                 .collect(),
-            application: None,
+            applications: vec![],
             spends: vec![Spend::user_action(action)],
         }
     }
@@ -103,7 +103,7 @@ impl Authority {
             user: session.user.clone(),
             epoch: session.epoch,
             credentials: vec![session.credential.clone()],
-            application: None,
+            applications: vec![],
             spends: vec![],
         }
     }
@@ -140,7 +140,7 @@ impl Authority {
             user: user.clone(),
             epoch,
             credentials,
-            application: challenge.application.clone(),
+            applications: challenge.application.iter().cloned().collect(),
             spends: vec![Spend::challenge(challenge)],
         })
     }
@@ -152,7 +152,7 @@ impl Authority {
             user: user.clone(),
             epoch,
             credentials: vec![],
-            application: challenge.application.clone(),
+            applications: challenge.application.iter().cloned().collect(),
             spends: vec![Spend::challenge(challenge)],
         }
     }
@@ -164,10 +164,10 @@ impl Authority {
         self
     }
 
-    /// Also requires this application, for which a credential is made, to be active.
+    /// Also requires these applications, for which credentials are made, to be active.
     #[must_use]
-    pub fn within(mut self, application: Option<ApplicationId>) -> Self {
-        self.application = application.or(self.application);
+    pub fn within<'a>(mut self, applications: impl IntoIterator<Item = &'a ApplicationId>) -> Self {
+        self.applications.extend(applications.into_iter().cloned());
         self
     }
 
@@ -199,9 +199,9 @@ impl Authority {
         &self.credentials
     }
 
-    /// The application that must be active.
-    pub const fn application(&self) -> Option<&ApplicationId> {
-        self.application.as_ref()
+    /// The applications that must be active. They are in no order and may repeat.
+    pub fn applications(&self) -> &[ApplicationId] {
+        &self.applications
     }
 
     /// What must not have been used up before, and is from now on.

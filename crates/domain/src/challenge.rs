@@ -187,6 +187,19 @@ pub enum Purpose {
     },
 }
 
+impl Purpose {
+    /// Whose ceremony it is, unless a discoverable passkey is still to tell.
+    pub const fn user(&self) -> Option<&UserId> {
+        match self {
+            Self::Registration { user, .. }
+            | Self::UserAction { user, .. }
+            | Self::Credential { user, .. }
+            | Self::CredentialWithCode { user, .. } => Some(user),
+            Self::Login { user } => user.as_ref(),
+        }
+    }
+}
+
 /// The facts that a challenge identifier carries to the completing call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {

@@ -103,7 +103,8 @@ pub enum CredentialIdError {
 }
 
 impl CredentialId {
-    /// The most characters it can have: base64url of the 1,023 bytes WebAuthn allows (§5.8.3).
+    /// The most bytes it can have: base64url of the 1,023 bytes WebAuthn allows (§5.8.3). They are
+    /// counted as bytes because databases bound the keys of an index so.
     pub const MAXIMUM: usize = 1_364;
 
     /// Accepts what a client chose.
@@ -113,11 +114,17 @@ impl CredentialId {
     pub fn new(text: impl Into<String>) -> Result<Self, CredentialIdError> {
         let text = text.into();
         crate::text::check(&text, Self::MAXIMUM)?;
+        if text.len() > Self::MAXIMUM {
+            return Err(TextError::TooLong {
+                maximum: Self::MAXIMUM,
+            }
+            .into());
+        }
         let id = Self(text);
         if id.key().is_empty() {
             return Err(CredentialIdError::OnlyPadding);
         }
-        if id.0.parse::<CredentialUuid>().is_ok() {
+        if id.key().parse::<CredentialUuid>().is_ok() {
             return Err(CredentialIdError::LooksLikeUuid);
         }
         Ok(id)
@@ -319,9 +326,14 @@ mod tests {
     fn credential_ids_have_bounds() {
         assert!(CredentialId::new("a".repeat(1_364)).is_ok());
         assert!(CredentialId::new("a".repeat(1_365)).is_err());
+        assert!(CredentialId::new("字".repeat(455)).is_err());
         assert_eq!(CredentialId::new("=="), Err(CredentialIdError::OnlyPadding));
         assert_eq!(
             CredentialId::new("cr-6b58p-r53sr-rlrd3l5cj3uc4ome"),
+            Err(CredentialIdError::LooksLikeUuid)
+        );
+        assert_eq!(
+            CredentialId::new("cr-6b58p-r53sr-rlrd3l5cj3uc4ome="),
             Err(CredentialIdError::LooksLikeUuid)
         );
     }

@@ -158,7 +158,7 @@ impl CredentialCodes {
         request: &BeginWithCode,
     ) -> Result<CreationChallenge, BeginWithCodeError> {
         let snapshot = self.ceremonies.snapshot().await?;
-        snapshot.admit(caller)?;
+        snapshot.admit(caller).map_err(PartyError::from)?;
         let reservation = self.throttle.reserve_code(&CodeTry {
             address: caller.address,
             form: request.code.form,
@@ -232,6 +232,7 @@ impl CredentialCodes {
         identifier: &str,
         new: NewCredential,
     ) -> Result<Credential, NewCredentialError> {
+        self.ceremonies.snapshot().await?.admit(caller)?;
         let challenge = self
             .ceremonies
             .read(identifier)
@@ -270,7 +271,7 @@ impl CredentialCodes {
             .map_err(|_other_purpose| NewCredentialError::InvalidChallenge)?;
         let authority = Authority::of_challenge(&challenge)
             .map_err(|_no_user| NewCredentialError::InvalidChallenge)?
-            .within(credential.material.application().cloned());
+            .within(credential.material.application());
         match self
             .store
             .redeem(authority, redeemed, credential.clone())

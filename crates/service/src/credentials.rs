@@ -152,6 +152,7 @@ impl Credentials {
         identifier: &str,
         new: NewCredential,
     ) -> Result<Credential, NewCredentialError> {
+        self.ceremonies.snapshot().await?.admit(caller)?;
         let challenge = self
             .ceremonies
             .read(identifier)
@@ -188,8 +189,8 @@ impl Credentials {
             .make(&maker, "credentialInfo", &expected, new)?;
         let authority = request
             .authority()
-            .within(challenge.application.clone())
-            .within(credential.material.application().cloned())
+            .within(&challenge.application)
+            .within(credential.material.application())
             .spending(Spend::challenge(&challenge));
         self.store.create(authority, credential.clone()).await?;
         Ok(credential)
@@ -207,7 +208,12 @@ impl Credentials {
     ) -> Result<(), ChangeCredentialError> {
         Ok(self
             .store
-            .set_active(request.authority(), credential, active)
+            .set_active(
+                request.authority(),
+                credential,
+                active,
+                self.ceremonies.now(),
+            )
             .await?)
     }
 

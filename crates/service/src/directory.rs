@@ -40,6 +40,11 @@ impl Caller {
 #[error("orgId is required, because there are several organizations")]
 pub struct OrganizationRequired;
 
+/// No application lists the origin of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the origin is not allowed")]
+pub struct NotAdmitted;
+
 /// Why no application can be told from a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PartyError {
@@ -95,10 +100,10 @@ impl Snapshot {
     /// Refuses a caller whose origin no application lists; no origin is fine.
     ///
     /// # Errors
-    /// [`PartyError::OriginNotAllowed`].
-    pub fn admit(&self, caller: &Caller) -> Result<(), PartyError> {
+    /// [`NotAdmitted`].
+    pub fn admit(&self, caller: &Caller) -> Result<(), NotAdmitted> {
         match &caller.origin {
-            Some(origin) if !self.lists(origin) => Err(PartyError::OriginNotAllowed),
+            Some(origin) if !self.lists(origin) => Err(NotAdmitted),
             Some(_) | None => Ok(()),
         }
     }
@@ -170,6 +175,12 @@ impl Snapshot {
         self.applications
             .iter()
             .filter(move |application| application.organization == *organization)
+    }
+}
+
+impl From<NotAdmitted> for PartyError {
+    fn from(_error: NotAdmitted) -> Self {
+        Self::OriginNotAllowed
     }
 }
 

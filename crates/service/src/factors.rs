@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use latchkey_domain::{
     application::RpId,
+    authority::Spend,
     challenge::Challenge,
     credential::{Credential, CredentialId, Material, key::EncryptedPrivateKey},
     id::UserId,
@@ -61,6 +62,11 @@ impl AllowedCredentials {
             }
         }
         allowed
+    }
+
+    /// Whether no credential is listed.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.passkeys.is_empty() && self.keys.is_empty()
     }
 
     /// Adds the encrypted private keys, for a user who is signed in.
@@ -151,20 +157,17 @@ impl Factors {
         answer: &FactorAnswer,
     ) -> Result<VerifiedFactors, FactorError> {
         let expected = self.ceremonies.expected(challenge).await?;
+        let ceremony = Answering {
+            challenge,
+            expected: &expected,
+        };
         let (owner, first) = self
-            .verify_one(challenge, &expected, "firstFactor", &answer.first)
+            .verify_one(&ceremony, user, Factor::First(&answer.first))
             .await?;
-        if user.is_some_and(|user| *user != owner.id) {
-            return Err(FactorError::UnknownCredential);
-        }
         let mut second = None;
         if let Some(proof) = &answer.second {
-            let (same, usage) = self
-                .verify_one(challenge, &expected, "secondFactor", proof)
-                .await?;
-            if same.id != owner.id {
-                return Err(FactorError::UnknownCredential);
-            }
+            let factor = Factor::Second(proof);
+            let (_, usage) = self.verify_one(&ceremony, Some(&owner.id), factor).await?;
             second = Some(usage);
         }
         Ok(VerifiedFactors {
@@ -174,24 +177,25 @@ impl Factors {
         })
     }
 
+    /// Verifies one proof. Before anything is verified, a credential of somebody else or of another
+    /// kind is answered like one that does not exist, so that a stranger cannot tell them apart.
     async fn verify_one(
         &self,
-        challenge: &Challenge,
-        expected: &Expected,
-        member: &'static str,
-        proof: &AssertionProof,
+        ceremony: &Answering<'_>,
+        user: Option<&UserId>,
+        factor: Factor<'_>,
     ) -> Result<(User, CredentialUse), FactorError> {
+        let proof = factor.proof();
         let held = self
             .accounts
-            .find_credential(&challenge.organization, &proof.credential)
+            .find_credential(&ceremony.challenge.organization, &proof.credential)
             .await?
+            .filter(|held| user.is_none_or(|user| *user == held.user.id))
+            .filter(|held| held.credential.kind() == proof.used.kind())
             .ok_or(FactorError::UnknownCredential)?;
         let date = self.ceremonies.now();
-        match self
-            .ceremonies
-            .verifier
-            .verify_assertion(expected, &held.credential, proof)
-        {
+        let verifier = &self.ceremonies.verifier;
+        match verifier.verify_assertion(ceremony.expected, &held.credential, proof) {
             Ok(state) => {
                 let credential = held.credential.uuid;
                 Ok((
@@ -203,23 +207,63 @@ impl Factors {
                     },
                 ))
             }
-            Err(error) => {
-                if error == ProofError::CounterRegressed {
-                    self.note_regression(&held.credential, date).await?;
-                }
-                Err(FactorError::Proof { member, error })
+            Err(ProofError::UserHandle) => Err(FactorError::UnknownCredential),
+            Err(ProofError::CounterRegressed) => {
+                self.note_regression(ceremony.challenge, &held.credential, date)
+                    .await?;
+                Err(factor.refused(ProofError::CounterRegressed))
             }
+            Err(error) => Err(factor.refused(error)),
         }
     }
 
+    /// Notes a counter that went back. An answer that is sent again has the counter it had, and its
+    /// challenge is spent: then nothing went back.
     async fn note_regression(
         &self,
+        challenge: &Challenge,
         credential: &Credential,
         date: Timestamp,
-    ) -> Result<(), StoreError> {
-        tracing::warn!(credential = %credential.uuid, "a signature counter went back");
-        self.credentials
-            .note_counter_regression(&credential.uuid, date)
-            .await
+    ) -> Result<(), FactorError> {
+        let spend = Spend::challenge(challenge);
+        if self
+            .credentials
+            .note_counter_regression(&credential.uuid, &spend, date)
+            .await?
+        {
+            tracing::warn!(credential = %credential.uuid, "a signature counter went back");
+            Ok(())
+        } else {
+            Err(FactorError::InvalidChallenge)
+        }
+    }
+}
+
+/// The ceremony that is being answered.
+struct Answering<'a> {
+    challenge: &'a Challenge,
+    expected: &'a Expected,
+}
+
+/// One of the proofs of an answer.
+#[derive(Clone, Copy)]
+enum Factor<'a> {
+    First(&'a AssertionProof),
+    Second(&'a AssertionProof),
+}
+
+impl<'a> Factor<'a> {
+    const fn proof(self) -> &'a AssertionProof {
+        match self {
+            Self::First(proof) | Self::Second(proof) => proof,
+        }
+    }
+
+    const fn refused(self, error: ProofError) -> FactorError {
+        let member = match self {
+            Self::First(_) => "firstFactor",
+            Self::Second(_) => "secondFactor",
+        };
+        FactorError::Proof { member, error }
     }
 }

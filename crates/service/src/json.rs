@@ -1,9 +1,8 @@
 //! JSON as this service accepts it: no duplicate members, bounded depth, and a canonical form.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 
 use latchkey_domain::user_action::PayloadDigest;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
@@ -32,8 +31,9 @@ pub enum JsonError {
 /// [`JsonError`] when the text is not acceptable.
 pub fn canonical(text: &[u8]) -> Result<String, JsonError> {
     let raw: &RawValue = serde_json::from_slice(text).map_err(|_malformed| JsonError::Malformed)?;
+    let mut reader = Reader { rest: raw.get() };
     let mut out = String::with_capacity(text.len());
-    write_canonical(raw.get(), MAXIMUM_DEPTH, &mut out)?;
+    reader.value(MAXIMUM_DEPTH, &mut out)?;
     Ok(out)
 }
 
@@ -51,106 +51,132 @@ pub fn payload_digest(payload: &[u8]) -> Result<PayloadDigest, JsonError> {
     Ok(PayloadDigest::new(Sha256::digest(canonical).into()))
 }
 
-fn write_canonical(text: &str, depth: usize, out: &mut String) -> Result<(), JsonError> {
-    match text.as_bytes().first() {
-        Some(b'{') => {
-            let depth = depth.checked_sub(1).ok_or(JsonError::TooDeep)?;
-            let mut members = read(text, |reader| reader.deserialize_map(Members))?;
-            members.sort_by(|(one, _), (other, _)| one.cmp(other));
-            if let Some((name, _)) = repeated(&members) {
-                return Err(JsonError::Duplicate(name.clone()));
-            }
-            out.push('{');
-            for (index, (name, value)) in members.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                write_string(name, out);
-                out.push(':');
-                write_canonical(value.get(), depth, out)?;
-            }
-            out.push('}');
-        }
-        Some(b'[') => {
-            let depth = depth.checked_sub(1).ok_or(JsonError::TooDeep)?;
-            let elements = read(text, |reader| reader.deserialize_seq(Elements))?;
-            out.push('[');
-            for (index, element) in elements.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                write_canonical(element.get(), depth, out)?;
-            }
-            out.push(']');
-        }
-        Some(b'"') => {
-            let string: String =
-                serde_json::from_str(text).map_err(|_malformed| JsonError::Malformed)?;
-            write_string(&string, out);
-        }
-        // Numbers, true, false and null are kept as they were written.
-        Some(_) => out.push_str(text),
-        None => return Err(JsonError::Malformed),
-    }
-    Ok(())
+/// Walks once over a text that is known to be JSON, so it only has to find where each part ends.
+/// (Reading it through the library's types would lose how numbers were written, or scan the text once
+/// for every level of nesting.)
+struct Reader<'a> {
+    rest: &'a str,
 }
 
-fn repeated<T>(sorted: &[(String, T)]) -> Option<&(String, T)> {
-    sorted
-        .iter()
-        .zip(sorted.iter().skip(1))
-        .find(|(one, next)| one.0 == next.0)
-        .map(|(one, _)| one)
+impl<'a> Reader<'a> {
+    fn value(&mut self, depth: usize, out: &mut String) -> Result<(), JsonError> {
+        self.skip_white_space();
+        match self.rest.as_bytes().first() {
+            Some(b'{') => self.object(depth.checked_sub(1).ok_or(JsonError::TooDeep)?, out),
+            Some(b'[') => self.array(depth.checked_sub(1).ok_or(JsonError::TooDeep)?, out),
+            Some(b'"') => {
+                write_string(&self.string()?, out);
+                Ok(())
+            }
+            Some(_) => {
+                let is_end = |byte: u8| matches!(byte, b',' | b']' | b'}') || is_white_space(byte);
+                let length = self
+                    .rest
+                    .bytes()
+                    .position(is_end)
+                    .unwrap_or(self.rest.len());
+                out.push_str(self.take(length)?);
+                Ok(())
+            }
+            None => Err(JsonError::Malformed),
+        }
+    }
+
+    fn object(&mut self, depth: usize, out: &mut String) -> Result<(), JsonError> {
+        let mut members = Vec::new();
+        while self.goes_on(b'}')? {
+            let name = self.string()?;
+            self.skip_white_space();
+            self.take(":".len())?;
+            let mut value = String::new();
+            self.value(depth, &mut value)?;
+            members.push((name, value));
+        }
+        members.sort_by(|(one, _), (other, _)| one.cmp(other));
+        for ((one, _), (next, _)) in members.iter().zip(members.iter().skip(1)) {
+            if one == next {
+                return Err(JsonError::Duplicate(one.clone()));
+            }
+        }
+        out.push('{');
+        for (index, (name, value)) in members.iter().enumerate() {
+            if index > 0 {
+                out.push(',');
+            }
+            write_string(name, out);
+            out.push(':');
+            out.push_str(value);
+        }
+        out.push('}');
+        Ok(())
+    }
+
+    fn array(&mut self, depth: usize, out: &mut String) -> Result<(), JsonError> {
+        let mut is_first = true;
+        out.push('[');
+        while self.goes_on(b']')? {
+            if !is_first {
+                out.push(',');
+            }
+            is_first = false;
+            self.value(depth, out)?;
+        }
+        out.push(']');
+        Ok(())
+    }
+
+    /// Steps over the opening bracket or the comma before the next element and tells whether there is
+    /// one; otherwise steps over the closing bracket.
+    fn goes_on(&mut self, closing: u8) -> Result<bool, JsonError> {
+        self.skip_white_space();
+        if self.rest.as_bytes().first() != Some(&closing) {
+            self.take(1)?;
+            self.skip_white_space();
+        }
+        let is_closed = self.rest.as_bytes().first() == Some(&closing);
+        if is_closed {
+            self.take(1)?;
+        }
+        Ok(!is_closed)
+    }
+
+    fn string(&mut self) -> Result<String, JsonError> {
+        let mut is_escaped = false;
+        let is_last = |(index, byte): (usize, u8)| {
+            let ends = index > 0 && byte == b'"' && !is_escaped;
+            is_escaped = byte == b'\\' && !is_escaped;
+            ends.then_some(index + 1)
+        };
+        let length = self
+            .rest
+            .bytes()
+            .enumerate()
+            .find_map(is_last)
+            .ok_or(JsonError::Malformed)?;
+        serde_json::from_str(self.take(length)?).map_err(|_lone_surrogate| JsonError::Malformed)
+    }
+
+    fn skip_white_space(&mut self) {
+        self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a str, JsonError> {
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(length)
+            .ok_or(JsonError::Malformed)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+}
+
+const fn is_white_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 fn write_string(string: &str, out: &mut String) {
     // A string always serialises; Display of a JSON value is its compact form.
     let _ = write!(out, "{}", serde_json::Value::from(string));
-}
-
-fn read<'a, T>(
-    text: &'a str,
-    visit: impl FnOnce(
-        &mut serde_json::Deserializer<serde_json::de::StrRead<'a>>,
-    ) -> serde_json::Result<T>,
-) -> Result<T, JsonError> {
-    visit(&mut serde_json::Deserializer::from_str(text)).map_err(|_malformed| JsonError::Malformed)
-}
-
-struct Members;
-
-impl<'de> Visitor<'de> for Members {
-    type Value = Vec<(String, &'de RawValue)>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some(member) = map.next_entry()? {
-            members.push(member);
-        }
-        Ok(members)
-    }
-}
-
-struct Elements;
-
-impl<'de> Visitor<'de> for Elements {
-    type Value = Vec<&'de RawValue>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
-        let mut elements = Vec::new();
-        while let Some(element) = sequence.next_element()? {
-            elements.push(element);
-        }
-        Ok(elements)
-    }
 }
 
 #[cfg(test)]
@@ -199,6 +225,17 @@ mod tests {
     }
 
     #[test]
+    fn a_large_and_deep_text_is_read_in_one_pass() {
+        let text = format!(
+            "{}{}{}",
+            "[".repeat(63),
+            vec!["[]"; 80_000].join(","),
+            "]".repeat(63)
+        );
+        assert_eq!(canonical_text(&text), text);
+    }
+
+    #[test]
     fn what_is_not_json_is_refused() {
         for text in [
             "",
@@ -232,6 +269,14 @@ mod tests {
         #[test]
         fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = canonical(&bytes);
+        }
+
+        #[test]
+        fn what_the_library_reads_means_the_same(text in r#"[\[\]{}",:a-c0-9\\ue.-]{0,40}"#) {
+            if let Ok(once) = canonical(text.as_bytes()) {
+                let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+                prop_assert_eq!(read(&once), read(&text));
+            }
         }
 
         #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use latchkey_domain::{
     authority::Authority,
     challenge::{Challenge, Purpose},
-    credential::Credential,
+    credential::{Credential, CredentialKind},
     id::{OrganizationId, TokenId},
     session::Session,
     text::Username,
@@ -77,7 +77,7 @@ impl Logins {
     ) -> Result<FactorChallenge, BeginLoginError> {
         let ceremonies = self.ceremonies();
         let snapshot = ceremonies.snapshot().await?;
-        snapshot.admit(caller)?;
+        snapshot.admit(caller).map_err(PartyError::from)?;
         self.throttle.count_login(caller.address)?;
         let organization = snapshot.organization(request.organization)?;
         let party = snapshot.party(caller, &organization)?;
@@ -90,9 +90,11 @@ impl Logins {
                 .find_by_username(&organization, username)
                 .await?
                 .filter(|account| account.user.is_active)
-                .filter(|account| account.credentials.iter().any(Credential::is_usable))
                 .ok_or(BeginLoginError::NoUsableCredential)?;
             allowed = AllowedCredentials::among(&account.credentials, party.rp_id());
+            if allowed.is_empty() && !has_password_protected_key(&account.credentials) {
+                return Err(BeginLoginError::NoUsableCredential);
+            }
             user = Some(account.user.id);
         }
         let now = ceremonies.now();
@@ -163,6 +165,13 @@ impl Logins {
     const fn ceremonies(&self) -> &Ceremonies {
         &self.factors.ceremonies
     }
+}
+
+/// A key whose private half is kept is not listed without a login code, but can sign in all the same.
+fn has_password_protected_key(credentials: &[Credential]) -> bool {
+    credentials.iter().any(|credential| {
+        credential.is_usable() && credential.kind() == CredentialKind::PasswordProtectedKey
+    })
 }
 
 impl From<PartyError> for BeginLoginError {

@@ -13,6 +13,7 @@ use latchkey_domain::{
 
 use crate::{
     ceremony::{BegunChallenge, Ceremonies},
+    directory::NotAdmitted,
     ports::{
         credential_store::CreateError,
         proof_verifier::{CreationProof, Expected, ProofError},
@@ -52,6 +53,9 @@ pub enum NewCredentialError {
     /// The user action that should allow it was used before.
     #[error("the user action has already been used")]
     UserActionSpent,
+    /// No application lists the origin of the request.
+    #[error("the origin is not allowed")]
+    OriginNotAllowed,
     /// The proof is not true.
     #[error("{member}: {error}")]
     Proof {
@@ -143,6 +147,12 @@ pub(crate) fn creation_challenge(
         user,
         exclude: excluded(credentials, &application),
         begun,
+    }
+}
+
+impl From<NotAdmitted> for NewCredentialError {
+    fn from(_error: NotAdmitted) -> Self {
+        Self::OriginNotAllowed
     }
 }
 

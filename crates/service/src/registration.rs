@@ -126,9 +126,7 @@ impl Registrations {
         request: BeginRegistration,
     ) -> Result<RegistrationChallenge, BeginRegistrationError> {
         let snapshot = self.ceremonies.snapshot().await?;
-        snapshot
-            .admit(caller)
-            .map_err(BeginRegistrationError::from)?;
+        snapshot.admit(caller).map_err(PartyError::from)?;
         let organization = snapshot.organization(request.organization)?;
         // A registration code is too long to guess, and so is treated like a long code.
         let reservation = self.throttle.reserve_code(&CodeTry {
@@ -176,6 +174,7 @@ impl Registrations {
         caller: &Caller,
         request: CompleteRegistration,
     ) -> Result<Registered, NewCredentialError> {
+        self.ceremonies.snapshot().await?.admit(caller)?;
         let challenge = self
             .ceremonies
             .read(&request.temporary_token)
@@ -201,8 +200,7 @@ impl Registrations {
             .ok_or(NewCredentialError::InvalidChallenge)?;
         let expected = self.ceremonies.expected(&challenge).await?;
         let (first, others) = self.make_all(&maker, &expected, request)?;
-        self.register(&challenge, code, first.clone(), others)
-            .await?;
+        self.register(&challenge, code, &first, others).await?;
         Ok(Registered {
             credential: first,
             user: account.user,
@@ -246,14 +244,18 @@ impl Registrations {
         &self,
         challenge: &Challenge,
         code: RegistrationCodeId,
-        first: Credential,
+        first: &Credential,
         others: Vec<Credential>,
     ) -> Result<(), NewCredentialError> {
+        let credentials: Vec<_> = [first.clone()].into_iter().chain(others).collect();
         let authority = Authority::of_challenge(challenge)
             .map_err(|_no_user| NewCredentialError::InvalidChallenge)?
-            .within(first.material.application().cloned());
+            .within(
+                credentials
+                    .iter()
+                    .filter_map(|one| one.material.application()),
+            );
         let date = first.created;
-        let credentials = [first].into_iter().chain(others).collect();
         let registration = CompletedRegistration {
             code,
             credentials,

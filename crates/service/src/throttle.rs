@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     hash::Hash,
     net::{IpAddr, Ipv6Addr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -14,7 +14,7 @@ use crate::ports::clock::Clock;
 
 const WINDOW: Duration = Duration::from_mins(1);
 
-/// How many addresses and users are counted apart; beyond it, newcomers are counted together.
+/// How many addresses, or users, one limit counts apart.
 const MAXIMUM_KEYS: usize = 65_536;
 
 /// How often a full table is searched for windows that have ended.
@@ -28,27 +28,29 @@ pub struct Throttled {
     pub retry_after: Duration,
 }
 
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Key {
-    CodesOf(IpAddr),
-    CodesFor(String),
-    CodesOfAll,
-    LoginsOf(IpAddr),
-    /// All that found no room of their own.
-    Overflow,
-}
-
 /// Counts tries in windows of one minute that begin with the first try.
 pub struct Throttle {
     limits: Limits,
     clock: Arc<dyn Clock>,
-    windows: Mutex<Windows>,
+    counts: Mutex<Counts>,
+}
+
+/// One table a limit, so that a flood against one of them does not use up the room of another.
+#[derive(Default)]
+struct Counts {
+    codes_by_address: Windows<IpAddr>,
+    codes_by_user: Windows<String>,
+    codes_of_all: Windows<()>,
+    logins_by_address: Windows<IpAddr>,
 }
 
 /// A try that was counted before its outcome is known. Unless it is given back it stays counted.
+#[derive(Default)]
 #[must_use = "a successful try is given back"]
 pub struct Reservation {
-    keys: Vec<Key>,
+    by_address: Option<Counted<IpAddr>>,
+    by_user: Option<Counted<String>>,
+    of_all: Option<Counted<()>>,
 }
 
 /// Somebody trying a code of any kind.
@@ -67,83 +69,84 @@ impl Throttle {
         Self {
             limits,
             clock,
-            windows: Mutex::new(Windows::default()),
+            counts: Mutex::default(),
         }
     }
 
     /// Counts a try of a code before it is looked up: every route that takes a code of any kind passes
-    /// here. Over the limit of the installation only short codes without a username are refused, so
-    /// that nobody can block all enrolment by guessing.
+    /// here. Over the limit of the installation only short codes without a username are refused, and
+    /// when there is no room to count an address long codes pass uncounted, so that nobody can block
+    /// all enrolment.
     ///
     /// # Errors
     /// [`Throttled`]; nothing is counted then.
     pub fn reserve_code(&self, attempt: &CodeTry<'_>) -> Result<Reservation, Throttled> {
-        let by_address = (
-            Key::CodesOf(network(attempt.address)),
-            self.limits.wrong_codes_per_address,
-        );
-        let by_user = attempt.username.map(|username| {
-            (
-                Key::CodesFor(username.key()),
-                self.limits.wrong_codes_per_user,
-            )
+        if !self.limits.enabled {
+            return Ok(Reservation::default());
+        }
+        let now = self.clock.now();
+        let mut counts = self.lock();
+        let is_long = attempt.form == CodeForm::Long;
+        let by_address = counts
+            .codes_by_address
+            .room_for(network(attempt.address), now)
+            .or_shared(!is_long);
+        let by_user = attempt.username.and_then(|user| {
+            counts
+                .codes_by_user
+                .room_for(user.key(), now)
+                .or_shared(true)
         });
-        let of_all = match (attempt.form, attempt.username) {
+        let of_all_limit = match (attempt.form, attempt.username) {
             (CodeForm::Short, None) => self.limits.wrong_codes_per_installation,
             (CodeForm::Short, Some(_)) | (CodeForm::Long, _) => u32::MAX,
         };
-        self.reserve(
-            [by_address]
-                .into_iter()
-                .chain(by_user)
-                .chain([(Key::CodesOfAll, of_all)]),
-        )
+        counts.codes_by_address.admit(
+            by_address.as_ref(),
+            self.limits.wrong_codes_per_address,
+            now,
+        )?;
+        counts
+            .codes_by_user
+            .admit(by_user.as_ref(), self.limits.wrong_codes_per_user, now)?;
+        counts
+            .codes_of_all
+            .admit(Some(&Slot::Own(())), of_all_limit, now)?;
+        Ok(Reservation {
+            by_address: by_address.map(|slot| counts.codes_by_address.count(slot, now)),
+            by_user: by_user.map(|slot| counts.codes_by_user.count(slot, now)),
+            of_all: Some(counts.codes_of_all.count(Slot::Own(()), now)),
+        })
     }
 
-    /// Counts the beginning of a sign-in.
+    /// Counts the beginning of a sign-in. When there is no room to count an address it passes: the
+    /// limit makes finding out who is there slow, and must not lock anybody out.
     ///
     /// # Errors
     /// [`Throttled`].
     pub fn count_login(&self, address: IpAddr) -> Result<(), Throttled> {
-        let limit = self.limits.login_inits_per_address;
-        self.reserve([(Key::LoginsOf(network(address)), limit)])
-            .map(|_counted| ())
+        if !self.limits.enabled {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let windows = &mut self.lock().logins_by_address;
+        if let Some(slot) = windows.room_for(network(address), now).or_shared(false) {
+            windows.admit(Some(&slot), self.limits.login_inits_per_address, now)?;
+            windows.count(slot, now);
+        }
+        Ok(())
     }
 
     /// Takes a try back, because it was a success.
     pub fn give_back(&self, reservation: Reservation) {
-        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        for key in reservation.keys {
-            windows.give_back(&key);
-        }
+        let mut counts = self.lock();
+        counts.codes_by_address.give_back(reservation.by_address);
+        counts.codes_by_user.give_back(reservation.by_user);
+        counts.codes_of_all.give_back(reservation.of_all);
     }
 
-    fn reserve(
-        &self,
-        keys: impl IntoIterator<Item = (Key, u32)>,
-    ) -> Result<Reservation, Throttled> {
-        if !self.limits.enabled {
-            return Ok(Reservation { keys: vec![] });
-        }
-        let now = self.clock.now();
-        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        let keys: Vec<_> = keys
-            .into_iter()
-            .map(|(key, limit)| (windows.room_for(key, now), limit))
-            .collect();
-        for (key, limit) in &keys {
-            if let Some(end) = windows.full(key, *limit, now) {
-                let seconds = end.since(now).as_secs().saturating_add(1);
-                return Err(Throttled {
-                    retry_after: Duration::from_secs(seconds),
-                });
-            }
-        }
-        let keys: Vec<_> = keys.into_iter().map(|(key, _)| key).collect();
-        for key in &keys {
-            windows.count(key, now);
-        }
-        Ok(Reservation { keys })
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -158,60 +161,110 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
+/// Where a try is counted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Slot<K> {
+    /// In a window of its own.
+    Own(K),
+    /// In the one window of all for whom there is no room.
+    Shared,
+}
+
+impl<K> Slot<K> {
+    /// This slot, unless it is the shared one and sharing is not wanted.
+    fn or_shared(self, sharing: bool) -> Option<Self> {
+        match self {
+            Self::Own(key) => Some(Self::Own(key)),
+            Self::Shared => sharing.then_some(Self::Shared),
+        }
+    }
+}
+
+/// A try that was counted, and in which window.
+struct Counted<K> {
+    slot: Slot<K>,
+    end: Timestamp,
+}
+
 #[derive(Clone, Copy)]
 struct Window {
     end: Timestamp,
     count: u32,
 }
 
-#[derive(Default)]
-struct Windows {
-    windows: HashMap<Key, Window>,
+struct Windows<K> {
+    windows: HashMap<Slot<K>, Window>,
     /// When ended windows may be looked for again: a full table must not cost a walk a request.
     next_purge: Option<Timestamp>,
 }
 
-impl Windows {
-    /// The key itself while there is room, else the one that all newcomers share. The count of the
-    /// whole installation always has room.
-    fn room_for(&mut self, key: Key, now: Timestamp) -> Key {
-        if self.windows.len() < MAXIMUM_KEYS
-            || self.windows.contains_key(&key)
-            || key == Key::CodesOfAll
-        {
-            return key;
+impl<K> Default for Windows<K> {
+    fn default() -> Self {
+        Self {
+            windows: HashMap::new(),
+            next_purge: None,
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash> Windows<K> {
+    /// A slot of its own while there is room, else the shared one.
+    fn room_for(&mut self, key: K, now: Timestamp) -> Slot<K> {
+        let slot = Slot::Own(key);
+        if self.windows.len() < MAXIMUM_KEYS || self.windows.contains_key(&slot) {
+            return slot;
         }
         if self.next_purge.is_none_or(|next| next <= now) {
             self.windows.retain(|_, window| now < window.end);
             self.next_purge = Some(now.plus(PURGE_INTERVAL));
         }
         if self.windows.len() < MAXIMUM_KEYS {
-            key
+            slot
         } else {
-            Key::Overflow
+            Slot::Shared
         }
     }
 
-    /// When the present window ends, if it holds as many tries as the limit allows.
-    fn full(&self, key: &Key, limit: u32, now: Timestamp) -> Option<Timestamp> {
-        let window = self.windows.get(key).filter(|window| now < window.end)?;
-        (window.count >= limit).then_some(window.end)
+    /// Refuses when the present window holds as many tries as the limit allows.
+    fn admit(&self, slot: Option<&Slot<K>>, limit: u32, now: Timestamp) -> Result<(), Throttled> {
+        let present = slot.and_then(|slot| self.windows.get(slot));
+        match present.filter(|window| now < window.end && window.count >= limit) {
+            Some(full) => {
+                let seconds = full.end.since(now).as_secs().saturating_add(1);
+                Err(Throttled {
+                    retry_after: Duration::from_secs(seconds),
+                })
+            }
+            None => Ok(()),
+        }
     }
 
-    fn count(&mut self, key: &Key, now: Timestamp) {
+    fn count(&mut self, slot: Slot<K>, now: Timestamp) -> Counted<K> {
         let fresh = Window {
             end: now.plus(WINDOW),
             count: 0,
         };
-        let window = self.windows.entry(key.clone()).or_insert(fresh);
+        let window = self.windows.entry(slot.clone()).or_insert(fresh);
         if now >= window.end {
             *window = fresh;
         }
         window.count = window.count.saturating_add(1);
+        Counted {
+            slot,
+            end: window.end,
+        }
     }
 
-    fn give_back(&mut self, key: &Key) {
-        if let Some(window) = self.windows.get_mut(key) {
+    /// Takes a try back from the window it was counted in, while that is the present one.
+    fn give_back(&mut self, counted: Option<Counted<K>>) {
+        let Some(Counted { slot, end }) = counted else {
+            return;
+        };
+        if let Some(window) = self
+            .windows
+            .get_mut(&slot)
+            .filter(|window| window.end == end)
+        {
             window.count = window.count.saturating_sub(1);
         }
     }
@@ -330,17 +383,56 @@ mod tests {
     }
 
     #[test]
+    fn a_success_is_given_back_to_its_own_window_only() {
+        let now = Arc::new(AtomicI64::new(START));
+        let throttle = throttle_at(Limits::default(), Arc::clone(&now));
+        let slow = throttle.reserve_code(&attempt(1, CodeForm::Short)).unwrap();
+        now.store(START + 60_000, Ordering::Relaxed);
+        for _ in 0..10 {
+            assert!(throttle.reserve_code(&attempt(1, CodeForm::Short)).is_ok());
+        }
+        throttle.give_back(slow);
+        assert!(throttle.reserve_code(&attempt(1, CodeForm::Short)).is_err());
+    }
+
+    #[test]
     fn memory_is_bounded_and_newcomers_are_counted_together() {
         let throttle = throttle();
-        for number in 0..70_000_u32 {
-            let address = IpAddr::V4(Ipv4Addr::from(number));
-            let _ = throttle.count_login(address);
+        let from = |number: u32, form| CodeTry {
+            address: IpAddr::V4(Ipv4Addr::from(number)),
+            form,
+            username: None,
+        };
+        for number in 0..70_000 {
+            assert!(throttle.reserve_code(&from(number, CodeForm::Long)).is_ok());
+            assert!(
+                throttle
+                    .count_login(from(number, CodeForm::Long).address)
+                    .is_ok()
+            );
         }
-        assert!(throttle.windows.lock().unwrap().windows.len() <= MAXIMUM_KEYS + 2);
-        assert!(
+        {
+            let counts = throttle.lock();
+            assert_eq!(counts.codes_by_address.windows.len(), MAXIMUM_KEYS);
+            assert_eq!(counts.logins_by_address.windows.len(), MAXIMUM_KEYS);
+        }
+        let username = Username::new("ada@example.com").unwrap();
+        let shared = |number| {
+            let attempt = CodeTry {
+                username: Some(&username),
+                ..from(number, CodeForm::Short)
+            };
             throttle
-                .count_login(IpAddr::V4(Ipv4Addr::from(80_000_u32)))
-                .is_err()
+                .reserve_code(&attempt)
+                .map(|reservation| reservation.by_address.is_some())
+        };
+        for number in 80_000..80_005 {
+            assert_eq!(shared(number), Ok(true));
+        }
+        assert!(throttle.reserve_code(&from(80_006, CodeForm::Long)).is_ok());
+        assert_eq!(
+            throttle.lock().codes_by_address.windows.len(),
+            MAXIMUM_KEYS + 1
         );
     }
 

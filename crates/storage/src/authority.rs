@@ -11,7 +11,7 @@ use latchkey_service::ports::store::{AuthorityConflict, StoreError};
 use sea_orm::{
     ColumnTrait as _, DatabaseTransaction, EntityTrait as _, JoinType, QueryFilter as _,
     QuerySelect as _, QueryTrait as _, RelationTrait as _,
-    sea_query::{Condition, Expr, ExprTrait as _, SubQueryStatement},
+    sea_query::{Condition, Expr, ExprTrait as _, SelectStatement, SubQueryStatement},
 };
 
 use crate::{
@@ -29,8 +29,8 @@ pub(crate) struct Standing<'a> {
     pub(crate) epoch: Epoch,
     /// Must be the user's and active, and the applications they belong to as well.
     pub(crate) credentials: BTreeSet<&'a CredentialUuid>,
-    /// Must be an active one of the organization.
-    pub(crate) application: Option<&'a ApplicationId>,
+    /// Must be the organization's and active.
+    pub(crate) applications: BTreeSet<&'a ApplicationId>,
 }
 
 impl Standing<'_> {
@@ -51,7 +51,7 @@ impl Standing<'_> {
             .column(organization::Column::Id)
             .filter(organization::Column::Id.eq(self.organization.as_str()))
             .filter(organization::Column::IsActive.eq(true))
-            .filter(self.application_is_active())
+            .filter(self.applications_are_active())
             .filter(self.credentials_are_active())
             .into_tuple::<String>()
             .one(transaction)
@@ -60,43 +60,42 @@ impl Standing<'_> {
             .map_err(StoreError::new)
     }
 
-    fn application_is_active(&self) -> Condition {
-        let Some(id) = self.application else {
-            return Condition::all();
-        };
+    fn applications_are_active(&self) -> Condition {
+        let ids: Vec<_> = self.applications.iter().map(|id| id.as_str()).collect();
         let active = application::Entity::find()
             .select_only()
-            .column(application::Column::Id)
-            .filter(application::Column::Id.eq(id.as_str()))
+            .expr(Expr::col(application::Column::Id).count())
+            .filter(application::Column::Id.is_in(ids.clone()))
             .filter(application::Column::OrganizationId.eq(self.organization.as_str()))
-            .filter(application::Column::IsActive.eq(true))
-            .into_query();
-        Condition::all().add(Expr::exists(active))
+            .filter(application::Column::IsActive.eq(true));
+        all_of(ids.len(), active.into_query())
     }
 
     fn credentials_are_active(&self) -> Condition {
         let ids: Vec<_> = self.credentials.iter().map(|uuid| uuid.as_str()).collect();
-        let Ok(count) = i64::try_from(ids.len()) else {
-            return Condition::any();
-        };
-        if count == 0 {
-            return Condition::all();
-        }
         let active = credential::Entity::find()
             .select_only()
             .expr(Expr::col((credential::Entity, credential::Column::Id)).count())
             .join(JoinType::LeftJoin, credential::Relation::Application.def())
-            .filter(credential::Column::Id.is_in(ids))
+            .filter(credential::Column::Id.is_in(ids.clone()))
             .filter(credential::Column::UserId.eq(self.user.as_str()))
             .filter(credential::Column::IsActive.eq(true))
             .filter(
                 Condition::any()
                     .add(credential::Column::ApplicationId.is_null())
                     .add(application::Column::IsActive.eq(true)),
-            )
-            .into_query();
-        Condition::all().add(Expr::from(SubQueryStatement::SelectStatement(active)).eq(count))
+            );
+        all_of(ids.len(), active.into_query())
     }
+}
+
+/// That a statement counts as many rows as are required; when none are, nothing need be counted.
+fn all_of(required: usize, counted: SelectStatement) -> Condition {
+    if required == 0 {
+        return Condition::all();
+    }
+    let required = i64::try_from(required).unwrap_or(i64::MAX);
+    Condition::all().add(Expr::from(SubQueryStatement::SelectStatement(counted)).eq(required))
 }
 
 /// Exercises an authority: locks the user, requires all that the authority names, and uses up what it
@@ -135,7 +134,7 @@ where
             .iter()
             .chain(credentials.iter().copied())
             .collect(),
-        application: authority.application(),
+        applications: authority.applications().iter().collect(),
     };
     if !standing.holds(transaction).await? {
         return Err(AuthorityConflict::Void.into());

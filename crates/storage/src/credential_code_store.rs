@@ -84,7 +84,7 @@ async fn claim(transaction: &DatabaseTransaction, claimed: ClaimedCode) -> Resul
         user: &code.user,
         epoch: code.epoch,
         credentials: BTreeSet::from([&code.issuer]),
-        application: None,
+        applications: BTreeSet::new(),
     };
     if standing.holds(transaction).await?
         && table::credential_code::claim(transaction, &claimed).await?

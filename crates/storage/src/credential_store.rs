@@ -2,7 +2,10 @@
 
 use async_trait::async_trait;
 use latchkey_domain::{
-    authority::Authority, credential::Credential, id::CredentialUuid, time::Timestamp,
+    authority::{Authority, Spend},
+    credential::Credential,
+    id::CredentialUuid,
+    time::Timestamp,
 };
 use latchkey_service::ports::{
     credential_store::{ChangeError, CreateError, CredentialStore},
@@ -32,12 +35,15 @@ impl CredentialStore for SqlStore {
         authority: Authority,
         credential: &CredentialUuid,
         active: bool,
+        at: Timestamp,
     ) -> Result<(), ChangeError> {
-        let credential = credential.clone();
-        self.write(move |transaction| {
-            Box::pin(set_active(transaction, authority, credential, active))
-        })
-        .await?
+        let switch = Switch {
+            credential: credential.clone(),
+            active,
+            at,
+        };
+        self.write(move |transaction| Box::pin(set_active(transaction, authority, switch)))
+            .await?
     }
 
     async fn delete(
@@ -53,14 +59,27 @@ impl CredentialStore for SqlStore {
     async fn note_counter_regression(
         &self,
         credential: &CredentialUuid,
+        challenge: &Spend,
         at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let credential = credential.clone();
+    ) -> Result<bool, StoreError> {
+        let (credential, challenge) = (credential.clone(), challenge.clone());
         self.write(move |transaction| {
-            Box::pin(note_counter_regression(transaction, credential, at))
+            Box::pin(note_counter_regression(
+                transaction,
+                credential,
+                challenge,
+                at,
+            ))
         })
         .await?
     }
+}
+
+/// What is asked of [`CredentialStore::set_active`].
+struct Switch {
+    credential: CredentialUuid,
+    active: bool,
+    at: Timestamp,
 }
 
 /// Makes credentials of the authority's user, whose row is locked already.
@@ -96,19 +115,23 @@ async fn create(
 async fn set_active(
     transaction: &DatabaseTransaction,
     authority: Authority,
-    credential: CredentialUuid,
-    active: bool,
+    switch: Switch,
 ) -> Result<(), ChangeError> {
     exercise::<ChangeError>(transaction, &authority).await?;
     let user = authority.user();
+    let credential = &switch.credential;
     let held = table::credential::summaries(transaction, user).await?;
-    if find(&held, &credential)?.is_active == active {
+    if find(&held, credential)?.is_active == switch.active {
         return Ok(());
     }
-    if !active {
-        require_another_usable(&held, &credential)?;
-    }
-    if table::credential::set_active(transaction, user, &credential, active).await? {
+    let changed = if switch.active {
+        table::credential::activate(transaction, user, credential, switch.at).await?
+    } else {
+        require_another_usable(&held, credential)?;
+        table::credential_code::cancel_all(transaction, user).await?;
+        table::credential::deactivate(transaction, user, credential).await?
+    };
+    if changed {
         Ok(())
     } else {
         Err(ChangeError::NotFound)
@@ -125,6 +148,7 @@ async fn delete(
     let held = table::credential::summaries(transaction, user).await?;
     find(&held, &credential)?;
     require_another_usable(&held, &credential)?;
+    table::credential_code::cancel_all(transaction, user).await?;
     if table::credential::delete(transaction, user, &credential).await? {
         Ok(())
     } else {
@@ -135,9 +159,10 @@ async fn delete(
 async fn note_counter_regression(
     transaction: &DatabaseTransaction,
     credential: CredentialUuid,
+    challenge: Spend,
     at: Timestamp,
-) -> Result<(), StoreError> {
-    table::credential::note_counter_regression(transaction, &credential, at).await
+) -> Result<bool, StoreError> {
+    table::credential::note_counter_regression(transaction, &credential, &challenge, at).await
 }
 
 fn find<'a>(held: &'a [Summary], credential: &CredentialUuid) -> Result<&'a Summary, ChangeError> {

@@ -15,15 +15,6 @@ impl HousekeepingStore for SqlStore {
                 Box::pin(table::spent::delete_expired(transaction, before, batch))
             })
             .await??;
-        let registration_codes = self
-            .write::<_, StoreError, _>(move |transaction| {
-                Box::pin(table::registration_code::delete_expired(
-                    transaction,
-                    before,
-                    batch,
-                ))
-            })
-            .await??;
         let credential_codes = self
             .write::<_, StoreError, _>(move |transaction| {
                 Box::pin(table::credential_code::delete_expired(
@@ -33,8 +24,6 @@ impl HousekeepingStore for SqlStore {
                 ))
             })
             .await??;
-        Ok(spent
-            .saturating_add(registration_codes)
-            .saturating_add(credential_codes))
+        Ok(spent.saturating_add(credential_codes))
     }
 }

@@ -46,6 +46,11 @@ pub(super) fn to_cose(key: &PublicKey) -> Result<COSEKey, ProofError> {
         });
     }
     let (modulus, exponent) = key.rsa_components().ok_or(ProofError::UnsupportedKey)?;
+    // The library wants three bytes; DER has dropped those that are zero at the beginning.
+    let padding = 3_usize
+        .checked_sub(exponent.len())
+        .ok_or(ProofError::UnsupportedKey)?;
+    let exponent = [vec![0; padding].as_slice(), exponent].concat();
     Ok(COSEKey {
         type_: COSEAlgorithm::RS256,
         key: COSEKeyType::RSA(COSERSAKey {

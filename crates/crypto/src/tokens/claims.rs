@@ -53,6 +53,19 @@ impl<C> Envelope<C> {
     }
 }
 
+/// Whose token it is, where published clients look for it in every token they are given (API contract
+/// §0, §2.3).
+#[derive(Serialize, Deserialize)]
+struct AppMetadata {
+    #[serde(rename = "orgId")]
+    organization: String,
+    /// Absent while a discoverable passkey is still to tell who signs in.
+    #[serde(rename = "userId", skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    #[serde(rename = "tokenId")]
+    token: String,
+}
+
 /// A value as the text it is written as.
 fn text(value: &impl Display) -> String {
     value.to_string()

@@ -463,7 +463,7 @@ async fn a_passkey_made_with_a_code_needs_its_application_to_be_active() {
     let mut store = MockCredentialCodeStore::new();
     store
         .expect_redeem()
-        .withf(move |authority, _, _| authority.application() == Some(&expected))
+        .withf(move |authority, _, _| authority.applications() == [expected.clone()])
         .returning(|_, _, _| Ok(()));
     assert!(
         verify(store, true_proofs(passkey(&two)), with_code(&user(3)))

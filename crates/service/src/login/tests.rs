@@ -283,8 +283,8 @@ async fn a_counter_that_went_back_is_noted() {
         .credentials
         .expect_note_counter_regression()
         .times(1)
-        .withf(|credential, _| *credential == uuid(1))
-        .returning(|_, _| Ok(()));
+        .withf(|credential, _, _| *credential == uuid(1))
+        .returning(|_, _, _| Ok(true));
     let refused = complete(world.logins(), login_of(1), None).await;
     assert!(matches!(refused, Err(FactorError::Proof { .. })));
 }
@@ -309,8 +309,53 @@ async fn login_refuses_a_challenge_from_a_code() {
         epoch: code.epoch,
         code: code.id,
         issuer: uuid(1),
-        kind: latchkey_domain::credential::CredentialKind::Key,
+        kind: CredentialKind::Key,
     };
     let refused = complete(World::new().logins(), purpose, None).await;
     assert!(matches!(refused, Err(FactorError::InvalidChallenge)));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_sent_again_is_no_counter_that_went_back() {
+    let mut world = World::new()
+        .holding()
+        .proving(Err(ProofError::CounterRegressed));
+    world
+        .credentials
+        .expect_note_counter_regression()
+        .returning(|_, _, _| Ok(false));
+    let refused = complete(world.logins(), login_of(1), None).await;
+    assert!(matches!(refused, Err(FactorError::InvalidChallenge)));
+}
+
+#[tokio::test]
+async fn another_kind_or_user_handle_looks_like_an_unknown_credential() {
+    let logins = World::new()
+        .holding()
+        .proving(Err(ProofError::UserHandle))
+        .logins();
+    let refused = complete(logins, login_of(1), None).await;
+    assert!(matches!(refused, Err(FactorError::UnknownCredential)));
+    let logins = World::new().holding().logins();
+    let identifier = logins
+        .factors
+        .ceremonies
+        .tokens
+        .sign_challenge(&challenge(login_of(1)), NOW);
+    let mut first = assertion("credential-1");
+    first.used = crate::ports::proof_verifier::Used::PasswordProtectedKey { algorithm: None };
+    let answer = FactorAnswer {
+        identifier,
+        first,
+        second: None,
+    };
+    let refused = logins.complete(&answer).await;
+    assert!(matches!(refused, Err(FactorError::UnknownCredential)));
+}
+
+#[tokio::test]
+async fn a_user_with_nothing_for_this_page_cannot_sign_in_there() {
+    let elsewhere = vec![passkey(&application("two", 1))];
+    let refused = begin_as(elsewhere).await;
+    assert!(matches!(refused, Err(BeginLoginError::NoUsableCredential)));
 }

@@ -2,7 +2,10 @@
 
 use async_trait::async_trait;
 use latchkey_domain::{
-    authority::Authority, credential::Credential, id::CredentialUuid, time::Timestamp,
+    authority::{Authority, Spend},
+    credential::Credential,
+    id::CredentialUuid,
+    time::Timestamp,
 };
 
 use super::store::{AuthorityConflict, StoreError};
@@ -55,7 +58,9 @@ pub trait CredentialStore: Send + Sync {
 
     /// Activates or deactivates a credential of the authority's user. Asking for the state it is in
     /// uses up the authority and changes nothing else. Two calls at once cannot deactivate the last two
-    /// usable credentials.
+    /// usable credentials. Deactivating cancels every code of the user that is not redeemed, and ends
+    /// the credential's sessions for good: one that began before `at` does not hold again when the
+    /// credential is activated.
     ///
     /// # Errors
     /// [`ChangeError`]; nothing is changed or used up then.
@@ -64,10 +69,12 @@ pub trait CredentialStore: Send + Sync {
         authority: Authority,
         credential: &CredentialUuid,
         active: bool,
+        at: Timestamp,
     ) -> Result<(), ChangeError>;
 
     /// Deletes a credential of the authority's user; its credential id is free again. Two calls at once
-    /// cannot delete the last two usable credentials.
+    /// cannot delete the last two usable credentials. Every code of the user that is not redeemed is
+    /// cancelled.
     ///
     /// # Errors
     /// [`ChangeError`]; nothing is changed or used up then.
@@ -77,13 +84,15 @@ pub trait CredentialStore: Send + Sync {
         credential: &CredentialUuid,
     ) -> Result<(), ChangeError>;
 
-    /// Notes that a true signature came with a counter that went back.
+    /// Notes that a true signature came with a counter that went back, unless its challenge was spent
+    /// before: then it is an answer that was sent again, and `false` tells so.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn note_counter_regression(
         &self,
         credential: &CredentialUuid,
+        challenge: &Spend,
         at: Timestamp,
-    ) -> Result<(), StoreError>;
+    ) -> Result<bool, StoreError>;
 }

@@ -9,9 +9,9 @@ use super::store::StoreError;
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
 pub trait HousekeepingStore: Send + Sync {
-    /// Deletes at most `batch` rows each of: spent things and registration codes that expired before
-    /// `before`; credential codes that expired before it and are not the newest of their user. Gives
-    /// how many rows were deleted.
+    /// Deletes at most `batch` rows each of: spent things that expired before `before`; credential codes
+    /// that expired before it and are not the newest of their user. Gives how many rows were deleted.
+    /// Registration codes stay, one a user, so that an expired one can be told from a wrong one.
     ///
     /// # Errors
     /// [`StoreError`].

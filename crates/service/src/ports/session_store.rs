@@ -22,7 +22,7 @@ pub enum EndSessionError {
 pub trait SessionStore: Send + Sync {
     /// Whether a session still holds, in one statement: its organization, user and credential are
     /// active, and so is the application of the credential, if it has one; the user's epoch is the
-    /// session's, and the session was not ended.
+    /// session's; the session was not ended, and is not older than the last activation of its credential.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -29,6 +29,8 @@ pub struct Model {
     pub made_on_origin: Option<String>,
     pub made_from_address: String,
     pub is_active: bool,
+    /// When it was made active again; empty when it never was.
+    pub activated: Option<i64>,
     pub created: i64,
     pub last_used: Option<i64>,
     pub counter_regressed_at: Option<i64>,

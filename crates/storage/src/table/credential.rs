@@ -2,6 +2,7 @@
 
 use latchkey_domain::{
     application::{Origin, RpId},
+    authority::Spend,
     credential::{
         Credential, CredentialId, CredentialKind, CredentialReference, MadeBy, Material,
         Provenance,
@@ -19,7 +20,7 @@ use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, DatabaseConnection, DatabaseTransaction, EntityTrait as _, JoinType,
     QueryFilter as _, QuerySelect as _, RelationTrait as _,
-    sea_query::{Condition, Expr, OnConflict},
+    sea_query::{Condition, Expr, ExprTrait as _, OnConflict},
 };
 
 use crate::{
@@ -90,18 +91,41 @@ pub(crate) async fn summaries(
     Ok(summaries)
 }
 
-/// Makes a credential active that is not, or the reverse; `false` when it was so already.
-pub(crate) async fn set_active(
+/// Makes a credential active that is not, and notes when, because its earlier sessions stay ended;
+/// `false` when it is active.
+pub(crate) async fn activate(
     transaction: &DatabaseTransaction,
     user: &UserId,
     credential: &CredentialUuid,
-    active: bool,
+    at: Timestamp,
 ) -> Result<bool, StoreError> {
+    let change = ActiveModel {
+        is_active: Set(true),
+        activated: Set(Some(at.unix_milliseconds())),
+        ..ActiveModel::default()
+    };
     let result = Entity::update_many()
-        .col_expr(Column::IsActive, Expr::value(active))
+        .set(change)
         .filter(Column::Id.eq(credential.as_str()))
         .filter(Column::UserId.eq(user.as_str()))
-        .filter(Column::IsActive.eq(!active))
+        .filter(Column::IsActive.eq(false))
+        .exec(transaction)
+        .await
+        .map_err(StoreError::new)?;
+    Ok(exactly_one(TABLE, result.rows_affected)?)
+}
+
+/// Makes a credential inactive; `false` when it is.
+pub(crate) async fn deactivate(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+    credential: &CredentialUuid,
+) -> Result<bool, StoreError> {
+    let result = Entity::update_many()
+        .col_expr(Column::IsActive, Expr::value(false))
+        .filter(Column::Id.eq(credential.as_str()))
+        .filter(Column::UserId.eq(user.as_str()))
+        .filter(Column::IsActive.eq(true))
         .exec(transaction)
         .await
         .map_err(StoreError::new)?;
@@ -156,22 +180,24 @@ pub(crate) async fn record_use(
     Ok(exactly_one(TABLE, result.rows_affected)?)
 }
 
-/// Notes when a counter went back.
+/// Notes when a counter went back; `false` when the challenge was spent before.
 pub(crate) async fn note_counter_regression(
     transaction: &DatabaseTransaction,
     credential: &CredentialUuid,
+    challenge: &Spend,
     at: Timestamp,
-) -> Result<(), StoreError> {
-    Entity::update_many()
+) -> Result<bool, StoreError> {
+    let result = Entity::update_many()
         .col_expr(
             Column::CounterRegressedAt,
             Expr::value(at.unix_milliseconds()),
         )
         .filter(Column::Id.eq(credential.as_str()))
+        .filter(Expr::exists(table::spent::entry(&challenge.id)).not())
         .exec(transaction)
         .await
-        .map(|_result| ())
-        .map_err(StoreError::new)
+        .map_err(StoreError::new)?;
+    Ok(exactly_one(TABLE, result.rows_affected)?)
 }
 
 /// The credential that a client refers to, and its owner.
@@ -221,6 +247,7 @@ fn to_row(credential: &Credential) -> ActiveModel {
         made_on_origin: Set(provenance.origin.as_ref().map(Origin::to_string)),
         made_from_address: Set(provenance.address.to_string()),
         is_active: Set(credential.is_active),
+        activated: Set(None),
         created: Set(credential.created.unix_milliseconds()),
         last_used: Set(credential.last_used.map(Timestamp::unix_milliseconds)),
         counter_regressed_at: Set(None),

@@ -5,7 +5,6 @@ use latchkey_domain::{
     id::{OrganizationId, RegistrationCodeId, UserId},
     registration_code::RegistrationCode,
     text::Username,
-    time::Timestamp,
 };
 use latchkey_service::ports::{registration_store::HeldRegistrationCode, store::StoreError};
 use sea_orm::{
@@ -105,19 +104,4 @@ pub(crate) async fn find(
         code: from_row(&code)?,
         user: table::user::from_row(&user)?,
     }))
-}
-
-/// Deletes at most `batch` codes that expired before `before`.
-pub(crate) async fn delete_expired(
-    transaction: &DatabaseTransaction,
-    before: Timestamp,
-    batch: u32,
-) -> Result<u64, StoreError> {
-    table::delete_batch::<Entity>(
-        transaction,
-        Column::Id,
-        Entity::find().filter(Column::Expires.lt(before.unix_milliseconds())),
-        batch,
-    )
-    .await
 }

@@ -4,14 +4,17 @@ use latchkey_domain::session::Session;
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
     ColumnTrait as _, DatabaseConnection, EntityTrait as _, JoinType, QueryFilter as _,
-    QuerySelect as _, QueryTrait as _, RelationTrait as _,
+    QuerySelect as _, RelationTrait as _,
     sea_query::{Condition, Expr, ExprTrait as _},
 };
 
-use crate::entity::{
-    application,
-    credential::{Column, Entity, Relation},
-    organization, spent, user,
+use crate::{
+    entity::{
+        application,
+        credential::{Column, Entity, Relation},
+        organization, user,
+    },
+    table,
 };
 
 /// Whether a session still holds.
@@ -19,11 +22,7 @@ pub(crate) async fn is_live(
     reader: &DatabaseConnection,
     session: &Session,
 ) -> Result<bool, StoreError> {
-    let ended = spent::Entity::find()
-        .select_only()
-        .column(spent::Column::Id)
-        .filter(spent::Column::Id.eq(session.id.as_str()))
-        .into_query();
+    let ended = table::spent::entry(session.id.as_str());
     Entity::find()
         .select_only()
         .column(Column::Id)
@@ -32,6 +31,11 @@ pub(crate) async fn is_live(
         .join(JoinType::LeftJoin, Relation::Application.def())
         .filter(Column::Id.eq(session.credential.as_str()))
         .filter(Column::IsActive.eq(true))
+        .filter(
+            Condition::any()
+                .add(Column::Activated.is_null())
+                .add(Column::Activated.lte(session.issued.unix_milliseconds())),
+        )
         .filter(
             Condition::any()
                 .add(Column::ApplicationId.is_null())

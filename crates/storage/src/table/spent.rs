@@ -6,8 +6,8 @@ use latchkey_domain::{authority::Spend, time::Timestamp};
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, EntityTrait as _,
-    QueryFilter as _,
-    sea_query::{OnConflict, Query},
+    QueryFilter as _, QuerySelect as _, QueryTrait as _,
+    sea_query::{OnConflict, Query, SelectStatement},
 };
 
 use crate::{
@@ -46,6 +46,15 @@ pub(crate) async fn insert<'a>(
         .map_err(StoreError::new)?;
     let written: HashSet<String> = written;
     Ok(spends.iter().find(|spend| !written.contains(&spend.id)))
+}
+
+/// Selects the entry of that identifier, for the condition of another statement.
+pub(crate) fn entry(id: &str) -> SelectStatement {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::Id.eq(id))
+        .into_query()
 }
 
 /// Deletes at most `batch` things that nobody can use any more, since they expired before `before`.

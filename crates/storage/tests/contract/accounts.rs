@@ -193,7 +193,7 @@ async fn what_is_not_active_is_found(world: World) {
     let credential = &person.credentials[1].uuid;
     world
         .store
-        .set_active(world.authority(&person), credential, false)
+        .set_active(world.authority(&person), credential, false, NOW)
         .await
         .unwrap();
     world

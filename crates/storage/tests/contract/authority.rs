@@ -18,7 +18,7 @@ use latchkey_service::ports::{
 
 use crate::{
     people::{Person, Tenant},
-    world::World,
+    world::{NOW, World},
 };
 
 contract! {
@@ -72,7 +72,7 @@ async fn holds(world: &World, authority: &Authority) -> bool {
     let unknown = CredentialUuid::from_random(&world.draw());
     let outcome = world
         .store
-        .set_active(authority.clone(), &unknown, true)
+        .set_active(authority.clone(), &unknown, true, NOW)
         .await;
     assert_eq!(world.count("spent").await, spent);
     match outcome {
@@ -86,7 +86,7 @@ async fn what_is_all_active_holds(world: World) {
     let (tenant, person) = scene(&world).await;
     let passkey = &person.credentials[2].uuid;
     let authority = adding(&world, &person, passkey)
-        .within(Some(tenant.application.id))
+        .within([&tenant.application.id])
         .signed_by(person.credentials[1].uuid.clone());
     assert!(holds(&world, &authority).await);
 }
@@ -129,7 +129,7 @@ async fn void_when_a_credential_is_not_active(world: World) {
     let [first, second] = [0, 1].map(|index| &person.credentials[index].uuid);
     let store = &world.store;
     store
-        .set_active(world.authority(&person), second, false)
+        .set_active(world.authority(&person), second, false, NOW)
         .await
         .unwrap();
     assert!(!holds(&world, &adding(&world, &person, second)).await);
@@ -172,8 +172,7 @@ async fn void_when_the_application_is_not_active(world: World) {
     let second = world.new_application(&tenant.organization, "https://two.example");
     let store = &world.store;
     store.add_application(second.clone()).await.unwrap();
-    let authority =
-        adding(&world, &person, &person.credentials[0].uuid).within(Some(second.id.clone()));
+    let authority = adding(&world, &person, &person.credentials[0].uuid).within([&second.id]);
     assert!(holds(&world, &authority).await);
     store
         .set_application_active(&second.id, false)
@@ -181,14 +180,14 @@ async fn void_when_the_application_is_not_active(world: World) {
         .unwrap();
     assert!(!holds(&world, &authority).await);
     let unknown = ApplicationId::from_random(&world.draw());
-    assert!(!holds(&world, &authority.within(Some(unknown))).await);
+    assert!(!holds(&world, &authority.within([&unknown])).await);
 }
 
 async fn void_when_the_application_is_another_organizations(world: World) {
     let (_tenant, person) = scene(&world).await;
     let other = world.tenant("Other").await;
     let authority =
-        adding(&world, &person, &person.credentials[0].uuid).within(Some(other.application.id));
+        adding(&world, &person, &person.credentials[0].uuid).within([&other.application.id]);
     assert!(!holds(&world, &authority).await);
 }
 
@@ -231,7 +230,7 @@ async fn every_change_requires_its_authority(world: World) {
         created,
         Err(CreateError::Authority(AuthorityConflict::Void))
     ));
-    let changed = store.set_active(void.clone(), first, false).await;
+    let changed = store.set_active(void.clone(), first, false, NOW).await;
     assert!(matches!(
         changed,
         Err(ChangeError::Authority(AuthorityConflict::Void))

@@ -3,15 +3,17 @@
 use latchkey_domain::{
     authority::Spendable,
     credential::{Credential, CredentialId},
+    credential_code::CodeState,
     id::CredentialUuid,
 };
 use latchkey_service::ports::{
+    credential_code_store::RedeemError,
     credential_store::{ChangeError, CreateError, CredentialStore as _},
     store::AuthorityConflict,
 };
 use tokio::join;
 
-use crate::world::{World, at_once, successes};
+use crate::world::{NOW, World, at_once, successes};
 
 contract! {
     a_credential_id_is_unique_whatever_its_padding,
@@ -28,6 +30,7 @@ contract! {
     two_at_once_cannot_remove_the_last_two,
     a_credential_of_another_user_is_not_there,
     of_many_deletions_one_succeeds,
+    deactivating_and_deleting_cancel_open_codes,
 }
 
 async fn a_credential_id_is_unique_whatever_its_padding(world: World) {
@@ -162,7 +165,9 @@ async fn a_failed_change_uses_nothing_up(world: World) {
     let last = store.delete(authority.clone(), only).await;
     assert!(matches!(last, Err(ChangeError::LastUsable)));
     let unknown = CredentialUuid::from_random(&world.draw());
-    let missing = store.set_active(authority.clone(), &unknown, true).await;
+    let missing = store
+        .set_active(authority.clone(), &unknown, true, NOW)
+        .await;
     assert!(matches!(missing, Err(ChangeError::NotFound)));
     assert_eq!(world.count("spent").await, spent);
 
@@ -177,10 +182,10 @@ async fn activating_what_is_active_uses_up_the_user_action(world: World) {
     let credential = &person.credentials[1].uuid;
     let store = &world.store;
     store
-        .set_active(authority.clone(), credential, true)
+        .set_active(authority.clone(), credential, true, NOW)
         .await
         .unwrap();
-    let again = store.set_active(authority, credential, true).await;
+    let again = store.set_active(authority, credential, true, NOW).await;
     assert!(matches!(
         again,
         Err(ChangeError::Authority(AuthorityConflict::Spent(
@@ -199,18 +204,18 @@ async fn the_last_usable_credential_stays(world: World) {
         .await
         .unwrap();
     store
-        .set_active(world.authority(&person), second, false)
+        .set_active(world.authority(&person), second, false, NOW)
         .await
         .unwrap();
     // A recovery key and an inactive key are left, and neither can sign in.
     let outcome = store
-        .set_active(world.authority(&person), first, false)
+        .set_active(world.authority(&person), first, false, NOW)
         .await;
     assert!(matches!(outcome, Err(ChangeError::LastUsable)));
     let outcome = store.delete(world.authority(&person), first).await;
     assert!(matches!(outcome, Err(ChangeError::LastUsable)));
     store
-        .set_active(world.authority(&person), second, true)
+        .set_active(world.authority(&person), second, true, NOW)
         .await
         .unwrap();
     store.delete(world.authority(&person), first).await.unwrap();
@@ -227,7 +232,7 @@ async fn what_cannot_sign_in_may_go(world: World) {
         .unwrap();
     for (credential, active) in [(second, false), (&recovery.uuid, false)] {
         store
-            .set_active(world.authority(&person), credential, active)
+            .set_active(world.authority(&person), credential, active, NOW)
             .await
             .unwrap();
     }
@@ -249,14 +254,14 @@ async fn two_at_once_cannot_remove_the_last_two(world: World) {
         let by_second = world.authority_with(&person.user, second);
         let remove_second = async {
             if round % 2 == 0 {
-                world.store.set_active(by_first, second, false).await
+                world.store.set_active(by_first, second, false, NOW).await
             } else {
                 world.store.delete(by_first, second).await
             }
         };
         let (one, two) = join!(
             remove_second,
-            world.other.set_active(by_second, first, false)
+            world.other.set_active(by_second, first, false, NOW)
         );
         assert_eq!(successes(&[one, two]), 1);
         let left = world.credentials_of(&person).await;
@@ -273,7 +278,7 @@ async fn a_credential_of_another_user_is_not_there(world: World) {
     let theirs = &two.credentials[1].uuid;
     let outcome = world
         .store
-        .set_active(world.authority(&one), theirs, false)
+        .set_active(world.authority(&one), theirs, false, NOW)
         .await;
     assert!(matches!(outcome, Err(ChangeError::NotFound)));
     let outcome = world.store.delete(world.authority(&one), theirs).await;
@@ -293,4 +298,28 @@ async fn of_many_deletions_one_succeeds(world: World) {
     for outcome in outcomes {
         assert!(matches!(outcome, Ok(()) | Err(ChangeError::NotFound)));
     }
+}
+
+/// Whichever credential it is: an owner who reacts to something strange must not be overtaken.
+async fn deactivating_and_deleting_cancel_open_codes(world: World) {
+    let person = world.someone().await;
+    let second = &person.credentials[1].uuid;
+    let store = &world.store;
+    let authority = || world.authority(&person);
+
+    let claimed = world.claimed_code(&person).await;
+    let changed = store.set_active(authority(), second, false, NOW).await;
+    changed.unwrap();
+    let outcome = world.redeem(&claimed, world.key(&person.user)).await;
+    assert!(matches!(outcome, Err(RedeemError::Lost)));
+
+    let issued = world.issued_code(&person).await;
+    let changed = store.set_active(authority(), second, true, NOW).await;
+    changed.unwrap();
+    assert_eq!(world.state_of(&issued).await, CodeState::Issued);
+    store.delete(authority(), second).await.unwrap();
+    assert_eq!(
+        world.state_of(&issued).await,
+        CodeState::Cancelled { claim: None }
+    );
 }

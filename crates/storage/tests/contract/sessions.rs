@@ -1,5 +1,7 @@
 //! Whether sessions still hold.
 
+use std::time::Duration;
+
 use latchkey_domain::{
     authority::{Authority, Spend, Spendable},
     session::Session,
@@ -14,7 +16,7 @@ use latchkey_service::ports::{
 
 use crate::{
     people::Person,
-    world::{World, at_once, successes},
+    world::{NOW, World, at_once, successes},
 };
 
 contract! {
@@ -111,14 +113,25 @@ async fn a_session_ends_with_its_credential(world: World) {
     let person = world.someone().await;
     let [first, second] = [0, 1].map(|index| &person.credentials[index].uuid);
     let session = world.session_with(&person.user, second);
+    let later = NOW.plus(Duration::from_secs(1));
     let store = &world.store;
     let by_first = || world.authority_with(&person.user, first);
-    store.set_active(by_first(), second, false).await.unwrap();
+    store
+        .set_active(by_first(), second, false, NOW)
+        .await
+        .unwrap();
     assert!(!is_live(&world, &session).await);
-    store.set_active(by_first(), second, true).await.unwrap();
-    assert!(is_live(&world, &session).await);
+    // It stays ended when the credential is active again; only what begins then holds.
+    let activated = store.set_active(by_first(), second, true, later).await;
+    activated.unwrap();
+    assert!(!is_live(&world, &session).await);
+    let newer = Session {
+        issued: later,
+        ..session
+    };
+    assert!(is_live(&world, &newer).await);
     store.delete(by_first(), second).await.unwrap();
-    assert!(!is_live(&world, &session).await);
+    assert!(!is_live(&world, &newer).await);
 }
 
 async fn a_session_ends_with_the_application_of_its_passkey(world: World) {

@@ -178,7 +178,7 @@ async fn a_credential_that_is_not_active_does_not_sign_in(world: World) {
     let authority = world.authority(&person);
     world
         .store
-        .set_active(authority, second, false)
+        .set_active(authority, second, false, NOW)
         .await
         .unwrap();
     let outcome = world
@@ -194,22 +194,26 @@ async fn a_credential_that_is_not_active_does_not_sign_in(world: World) {
 async fn a_regression_is_noted(world: World) {
     let person = with_passkey(&world).await;
     let passkey = &person.credentials[1].uuid;
-    world
-        .store
-        .note_counter_regression(passkey, NOW)
+    let store = &world.store;
+    let used_up = sign_in(&world, &person);
+    let sent_again = used_up.spends()[0].clone();
+    store
+        .sign_in(used_up, used(passkey, Some(1)))
         .await
         .unwrap();
-    let noted = format!(
-        "credentials WHERE counter_regressed_at = {}",
+    let noted = store.note_counter_regression(passkey, &sent_again, NOW);
+    assert!(!noted.await.unwrap());
+    let when = "credentials WHERE counter_regressed_at IS NOT NULL";
+    assert_eq!(world.count(when).await, 0);
+
+    let fresh = sign_in(&world, &person).spends()[0].clone();
+    let noted = store.note_counter_regression(passkey, &fresh, NOW);
+    assert!(noted.await.unwrap());
+    let when = format!(
+        "credentials WHERE id = '{passkey}' AND counter_regressed_at = {}",
         NOW.unix_milliseconds()
     );
-    assert_eq!(world.count(&noted).await, 1);
-    let unknown = CredentialUuid::from_random(&world.draw());
-    world
-        .store
-        .note_counter_regression(&unknown, NOW)
-        .await
-        .unwrap();
+    assert_eq!(world.count(&when).await, 1);
 }
 
 fn evidence(world: &World, credential: &Credential) -> Evidence {

@@ -10,7 +10,7 @@ use latchkey_service::ports::tokens::InvalidToken;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Claims, parse, text,
+    AppMetadata, Claims, parse, text,
     user_action::{ActionClaims, bytes},
 };
 
@@ -19,7 +19,8 @@ pub(crate) struct ChallengeClaims {
     jti: String,
     iat: i64,
     challenge: String,
-    organization: String,
+    #[serde(rename = "https://custom/app_metadata")]
+    app_metadata: AppMetadata,
     application: Option<String>,
     purpose: PurposeClaims,
 }
@@ -73,7 +74,11 @@ impl ChallengeClaims {
             jti: text(&challenge.id),
             iat: now.unix_seconds(),
             challenge: text(&challenge.text),
-            organization: text(&challenge.organization),
+            app_metadata: AppMetadata {
+                organization: text(&challenge.organization),
+                user: challenge.purpose.user().map(text),
+                token: text(&challenge.id),
+            },
             application: challenge.application.as_ref().map(text),
             purpose: PurposeClaims::new(&challenge.purpose),
         }
@@ -84,7 +89,7 @@ impl ChallengeClaims {
         Ok(Challenge {
             id: parse(&self.jti)?,
             text: ChallengeText::parse(self.challenge).map_err(|_unreachable| InvalidToken)?,
-            organization: parse(&self.organization)?,
+            organization: parse(&self.app_metadata.organization)?,
             application: self.application.as_deref().map(parse).transpose()?,
             purpose: self.purpose.purpose()?,
             expires,

@@ -4,7 +4,7 @@ use latchkey_domain::{session::Session, text::Username, time::Timestamp, user::E
 use latchkey_service::ports::tokens::InvalidToken;
 use serde::{Deserialize, Serialize};
 
-use super::{Claims, parse, text};
+use super::{AppMetadata, Claims, parse, text};
 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SessionClaims {
@@ -35,16 +35,6 @@ enum TokenKind {
     Token,
 }
 
-#[derive(Serialize, Deserialize)]
-struct AppMetadata {
-    #[serde(rename = "orgId")]
-    organization: String,
-    #[serde(rename = "userId")]
-    user: String,
-    #[serde(rename = "tokenId")]
-    token: String,
-}
-
 impl Claims for SessionClaims {
     const TYPE: &'static str = "latchkey-session+jwt";
 }
@@ -66,7 +56,7 @@ impl SessionClaims {
             username: text(&session.username),
             app_metadata: AppMetadata {
                 organization: text(&session.organization),
-                user: text(&session.user),
+                user: Some(text(&session.user)),
                 token: text(&session.id),
             },
         }

@@ -10,14 +10,15 @@ use latchkey_domain::{
 use latchkey_service::ports::tokens::InvalidToken;
 use serde::{Deserialize, Serialize};
 
-use super::{Claims, parse, text};
+use super::{AppMetadata, Claims, parse, text};
 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct UserActionClaims {
     sub: String,
     jti: String,
     iat: i64,
-    organization: String,
+    #[serde(rename = "https://custom/app_metadata")]
+    app_metadata: AppMetadata,
     epoch: i64,
     signers: Vec<String>,
     action: ActionClaims,
@@ -33,7 +34,11 @@ impl UserActionClaims {
             sub: text(&action.user),
             jti: text(&action.id),
             iat: now.unix_seconds(),
-            organization: text(&action.organization),
+            app_metadata: AppMetadata {
+                organization: text(&action.organization),
+                user: Some(text(&action.user)),
+                token: text(&action.id),
+            },
             epoch: action.epoch.number(),
             signers: action.signers.iter().map(text).collect(),
             action: ActionClaims::new(&action.action),
@@ -44,7 +49,7 @@ impl UserActionClaims {
     pub(crate) fn user_action(self, expires: Timestamp) -> Result<SignedUserAction, InvalidToken> {
         Ok(SignedUserAction {
             id: parse(&self.jti)?,
-            organization: parse(&self.organization)?,
+            organization: parse(&self.app_metadata.organization)?,
             user: parse(&self.sub)?,
             epoch: Epoch::new(self.epoch),
             signers: self
