@@ -324,6 +324,35 @@ async fn a_refused_issue_cancels_nothing() {
 }
 
 #[tokio::test]
+async fn removing_any_credential_cancels_codes_of_the_user() {
+    for deletes in [true, false] {
+        for claims in [true, false] {
+            let world = World::new().await;
+            let (ada, uuid, _) = with_issuer(&world).await;
+            let codes = ada.code(world.now()).await;
+            let place = world.stranger();
+            let mut challenge = Value::Null;
+            if claims {
+                challenge = place.begin_with_code("Key", &codes.short).await.ok();
+            }
+            if deletes {
+                ada.remove(&uuid).await.ok();
+            } else {
+                ada.deactivate(&uuid).await.ok();
+            }
+            assert_eq!(ada.code_state().await, "Cancelled");
+            if claims {
+                let late = place.verify(&challenge, &Signer::key()).await;
+                late.refused_challenge();
+            } else {
+                let late = place.begin_with_code("Key", &codes.long).await;
+                late.refused_code();
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn deactivating_the_issuing_credential_kills_its_codes() {
     let world = World::new().await;
     let (ada, uuid, issuer) = with_issuer(&world).await;

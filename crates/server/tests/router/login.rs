@@ -226,6 +226,55 @@ async fn an_unknown_credential_looks_like_an_unknown_user() {
 }
 
 #[tokio::test]
+async fn a_credential_that_cannot_be_what_it_is_said_to_be_looks_unknown_too() {
+    let world = World::new().await;
+    let passkey = Signer::passkey(ONE);
+    let ada = world.member(&world.acme, ADA, &passkey).await;
+    let key = Signer::key();
+    ada.create(&key).await.ok();
+    let place = world.stranger().at(ONE);
+    let challenge = place.begin_login(&world.acme, ADA).await.ok();
+    let unknown = place.complete_login(&challenge, &Signer::key()).await;
+    unknown.refused(401, "no_usable_credential");
+
+    key.change_key(|client| "PasswordProtectedKey".clone_into(&mut client.credential_kind));
+    let other_kind = place.complete_login(&challenge, &key).await;
+    assert_eq!(other_kind.fingerprint(), unknown.fingerprint());
+    passkey.change_passkey(|passkey| {
+        passkey.quirks.user_handle = Some(Some(b"us-aaaaa-aaaaa-aaaaaaaaaaaaaaaa".to_vec()));
+    });
+    let other_handle = place.complete_login(&challenge, &passkey).await;
+    assert_eq!(other_handle.fingerprint(), unknown.fingerprint());
+}
+
+#[tokio::test]
+async fn a_user_without_a_credential_for_this_place_looks_unknown_there() {
+    let world = World::new().await;
+    world.member(&world.acme, ADA, &Signer::passkey(ONE)).await;
+    let there = world.stranger().at(TWO);
+    let known = there.begin_login(&world.acme, ADA).await;
+    known.refused(401, "no_usable_credential");
+    let unknown = there.begin_login(&world.acme, "nobody").await;
+    assert_eq!(known.fingerprint(), unknown.fingerprint());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_sent_again_is_no_counter_that_went_back() {
+    let world = World::new().await;
+    let passkey = Signer::passkey(ONE);
+    world.member(&world.acme, ADA, &passkey).await;
+    let place = world.stranger().at(ONE);
+    let challenge = place.begin_login(&world.acme, ADA).await.ok();
+    let body = json!({
+        "challengeIdentifier": challenge["challengeIdentifier"],
+        "firstFactor": passkey.sign(&challenge),
+    });
+    place.post("/auth/login", &body).await.ok();
+    let again = place.post("/auth/login", &body).await;
+    again.refused_challenge();
+}
+
+#[tokio::test]
 async fn login_codes_are_said_to_be_missing() {
     let world = World::new().await;
     world.ada().await;

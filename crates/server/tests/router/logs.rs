@@ -1,12 +1,17 @@
 //! The log: one line per request, and never a secret in any line at any level.
 
 use std::{
+    cell::RefCell,
     io::{self, Write},
-    sync::{Arc, Mutex},
+    sync::OnceLock,
 };
 
+use axum::http::Method;
 use serde_json::{Value, json};
-use tracing::{Level, subscriber::DefaultGuard};
+use tracing_subscriber::{
+    Layer as _, filter::dynamic_filter_fn, fmt, layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 use crate::support::{
     signed_in::SignedIn,
@@ -14,25 +19,34 @@ use crate::support::{
     world::{ADA, ONE, World},
 };
 
-/// Everything that is logged while it is alive, by this thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    /// What this thread logs, while somebody looks.
+    static LINES: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
+/// Everything that this thread logs, at any level, while it is alive.
+struct Log;
 
 impl Log {
-    fn start(level: Level) -> (Self, DefaultGuard) {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .json()
-            .flatten_event(true)
-            .with_max_level(level)
-            .with_writer(move || writer.clone())
-            .finish();
-        (log, tracing::subscriber::set_default(subscriber))
+    fn start() -> Self {
+        static STARTED: OnceLock<()> = OnceLock::new();
+        STARTED.get_or_init(|| {
+            let lines = fmt::layer()
+                .json()
+                .flatten_event(true)
+                .with_writer(|| ThreadWriter)
+                .with_filter(dynamic_filter_fn(|_metadata, _context| {
+                    LINES.with_borrow(Option::is_some)
+                }));
+            tracing_subscriber::registry().with(lines).init();
+        });
+        LINES.set(Some(vec![]));
+        Self
     }
 
     fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        let bytes = LINES.with_borrow(|lines| lines.clone().unwrap());
+        String::from_utf8(bytes).unwrap()
     }
 
     /// The lines of requests.
@@ -46,9 +60,21 @@ impl Log {
     }
 }
 
-impl Write for Log {
+impl Drop for Log {
+    fn drop(&mut self) {
+        LINES.set(None);
+    }
+}
+
+struct ThreadWriter;
+
+impl Write for ThreadWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        LINES.with_borrow_mut(|lines| {
+            if let Some(lines) = lines {
+                lines.extend_from_slice(bytes);
+            }
+        });
         Ok(bytes.len())
     }
 
@@ -63,7 +89,7 @@ async fn a_request_is_one_line_that_says_who_did_what() {
     let ada = world.ada().await;
     let user = ada.user_id().await;
     let uuid = ada.uuid_of(&ada.signer).await;
-    let (log, _guard) = Log::start(Level::INFO);
+    let log = Log::start();
     let answer = ada
         .place()
         .delete(&format!("/auth/credentials/{uuid}?a=b"))
@@ -87,7 +113,7 @@ async fn a_request_is_one_line_that_says_who_did_what() {
 
 #[tokio::test]
 async fn no_secret_is_ever_logged() {
-    let (log, _guard) = Log::start(Level::TRACE);
+    let log = Log::start();
     let world = World::new().await;
     let mut secrets = vec![ENCRYPTED_PRIVATE_KEY.to_owned()];
 
@@ -107,7 +133,7 @@ async fn no_secret_is_ever_logged() {
 
     let codes = ada.code(world.now()).await;
     let action = ada
-        .user_action(&axum::http::Method::POST, "/x", "{\"amount\":\"4711\"}")
+        .user_action(&Method::POST, "/x", "{\"amount\":\"4711\"}")
         .await;
     let claimed = place.begin_with_code("Fido2", &codes.short).await.ok();
     let identifier = claimed["challengeIdentifier"].as_str().unwrap().to_owned();
@@ -140,9 +166,7 @@ async fn broken_requests(ada: &SignedIn, code: &str) {
         format!("{{\"credentialKind\":\"{code}\",\"code\":\"{code}\"}}"),
     ] {
         let path = "/auth/credentials/code/init";
-        let refused = place
-            .call(axum::http::Method::POST, path, Some(&body))
-            .await;
+        let refused = place.call(Method::POST, path, Some(&body)).await;
         assert_eq!(refused.status, 400);
         let text = refused.body.to_string();
         assert!(!text.contains(code), "the answer repeats it: {text}");

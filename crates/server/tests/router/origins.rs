@@ -1,5 +1,6 @@
 //! Which application a ceremony is for.
 
+use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -78,6 +79,41 @@ async fn an_unlisted_origin_begins_nothing_and_costs_nothing() {
         here.begin_credential("Key").await,
     ] {
         answer.refused(403, "origin_not_allowed");
+    }
+}
+
+#[tokio::test]
+async fn an_unlisted_origin_completes_nothing() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let codes = ada.code(world.now()).await;
+    let invited = world.invite(&world.acme, "invited@example.com").await;
+    let machine = world.stranger();
+    let registration = machine.begin_registration(&invited).await.ok();
+    let claimed = machine.begin_with_code("Key", &codes.short).await.ok();
+    let credential = ada.begin_credential("Key").await.ok();
+
+    for (place, works) in [(machine.at(UNLISTED), false), (machine.at(ONE), true)] {
+        let token = registration["temporaryAuthenticationToken"]
+            .as_str()
+            .unwrap();
+        let body = json!({ "firstFactorCredential": Signer::key().create(&registration) });
+        let own = Signer::key().named_credential(&credential, "x");
+        let payload = own.to_string();
+        let path = "/auth/credentials";
+        let action = ada.user_action(&Method::POST, path, &payload).await;
+        let here = ada.moved_to(&place).with_action(&action);
+        for answer in [
+            place.bearing(token).post("/auth/registration", &body).await,
+            place.verify(&claimed, &Signer::key()).await,
+            here.post(path, &own).await,
+        ] {
+            if works {
+                answer.ok();
+            } else {
+                answer.refused(403, "origin_not_allowed");
+            }
+        }
     }
 }
 

@@ -191,6 +191,25 @@ async fn a_code_lives_four_hours() {
     let late = world.stranger().begin_registration(&invited).await;
     late.refused(400, "registration_code_expired")
         .saying("Registration code expired");
+    world.wait(Duration::from_hours(24 * 30));
+    world.housekeeping.run().await.unwrap();
+    let late = world.stranger().begin_registration(&invited).await;
+    late.refused(400, "registration_code_expired");
+}
+
+#[tokio::test]
+async fn a_code_is_too_long_to_guess_and_different_each_time() {
+    let world = World::new().await;
+    let codes = [
+        world.invite(&world.acme, ADA).await.code,
+        world.invite(&world.acme, ADA).await.code,
+    ];
+    assert_ne!(codes[0], codes[1]);
+    for code in codes {
+        // At six bits a symbol, 22 of them hold 128 bits.
+        let random = code.rsplit('_').next().unwrap();
+        assert!(random.len() >= 22, "{code}");
+    }
 }
 
 #[tokio::test]

@@ -90,6 +90,24 @@ async fn a_bearer_check_is_one_statement_whatever_comes_of_it() {
 }
 
 #[tokio::test]
+async fn activating_a_credential_again_does_not_revive_its_sessions() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let spare = Signer::key();
+    ada.create(&spare).await.ok();
+    let uuid = ada.uuid_of(&spare).await;
+    let old = world.stranger().sign_in(&world.acme, ADA, &spare).await;
+    world.wait(Duration::from_secs(1));
+    ada.deactivate(&uuid).await.ok();
+    assert!(!old.is_signed_in().await);
+    world.wait(Duration::from_secs(1));
+    ada.activate(&uuid).await.ok();
+    assert!(!old.is_signed_in().await);
+    let new = world.stranger().sign_in(&world.acme, ADA, &spare).await;
+    assert!(new.is_signed_in().await);
+}
+
+#[tokio::test]
 async fn housekeeping_keeps_an_ended_session_ended() {
     let world = World::new().await;
     let [ada, ended] = two_sessions(&world).await;

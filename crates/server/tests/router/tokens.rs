@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use axum::http::Method;
 use data_encoding::BASE64URL_NOPAD;
+use latchkey_domain::policy::{Lifetimes, Policy};
 use serde_json::{Value, json};
 
 use crate::support::{
     signed_in::SignedIn,
     signer::Signer,
-    world::{ADA, World},
+    world::{ADA, Circumstances, World},
 };
 
 /// One token of each type, all of Ada.
@@ -228,6 +229,42 @@ async fn a_challenge_to_add_a_credential_lives_five_minutes() {
             answer.refused_challenge();
         }
     }
+}
+
+#[tokio::test]
+async fn lifetimes_are_configurable() {
+    let lifetimes = Lifetimes {
+        challenge: Duration::from_mins(1),
+        user_action: Duration::from_mins(2),
+        temporary_token: Duration::from_mins(3),
+        session: Duration::from_mins(4),
+        registration_code: Duration::from_mins(5),
+    };
+    let world = World::with(Circumstances {
+        policy: Policy {
+            lifetimes,
+            ..Policy::default()
+        },
+        ..Circumstances::default()
+    })
+    .await;
+    let expiry = |token: &Value| {
+        let claims = part(token.as_str().unwrap(), 1);
+        claims["exp"].as_i64().unwrap() - world.now() / 1_000
+    };
+    let invited = world.invite(&world.acme, "invited@example.com").await;
+    let registration = world.stranger().begin_registration(&invited).await.ok();
+    assert_eq!(expiry(&registration["temporaryAuthenticationToken"]), 180);
+    let ada = world.ada().await;
+    assert_eq!(expiry(&json!(ada.token)), 240);
+    let challenge = ada.begin_action("POST", "/x", "").await.ok();
+    assert_eq!(expiry(&challenge["challengeIdentifier"]), 60);
+    let answer = ada.complete_action(&challenge, &ada.signer).await.ok();
+    assert_eq!(expiry(&answer["userAction"]), 120);
+    world.wait(Duration::from_mins(5));
+    let late = world.stranger().begin_registration(&invited).await;
+    late.refused(400, "registration_code_expired");
+    assert!(!ada.is_signed_in().await);
 }
 
 #[tokio::test]
