@@ -44,14 +44,14 @@ impl Log {
         Self
     }
 
-    fn text(&self) -> String {
+    fn text() -> String {
         let bytes = LINES.with_borrow(|lines| lines.clone().unwrap());
         String::from_utf8(bytes).unwrap()
     }
 
     /// The lines of requests.
-    fn requests(&self) -> Vec<Value> {
-        let lines = self.text();
+    fn requests() -> Vec<Value> {
+        let lines = Self::text();
         lines
             .lines()
             .map(|line| serde_json::from_str::<Value>(line).unwrap())
@@ -89,15 +89,15 @@ async fn a_request_is_one_line_that_says_who_did_what() {
     let ada = world.ada().await;
     let user = ada.user_id().await;
     let uuid = ada.uuid_of(&ada.signer).await;
-    let log = Log::start();
+    let _log = Log::start();
     let answer = ada
         .place()
         .delete(&format!("/auth/credentials/{uuid}?a=b"))
         .await;
     let stranger = world.stranger().get("/nowhere").await;
-    let lines = log.requests();
+    let lines = Log::requests();
     let [own, other] = lines.as_slice() else {
-        panic!("{}", log.text());
+        panic!("{}", Log::text());
     };
     assert_eq!(own["request_id"], answer.header("x-request-id"));
     assert_eq!(own["method"], "DELETE");
@@ -113,7 +113,7 @@ async fn a_request_is_one_line_that_says_who_did_what() {
 
 #[tokio::test]
 async fn no_secret_is_ever_logged() {
-    let log = Log::start();
+    let _log = Log::start();
     let world = World::new().await;
     let mut secrets = vec![ENCRYPTED_PRIVATE_KEY.to_owned()];
 
@@ -149,8 +149,8 @@ async fn no_secret_is_ever_logged() {
     refused.refused_challenge();
     broken_requests(&ada, &codes.long).await;
 
-    let text = log.text();
-    assert!(log.requests().len() > 15, "{text}");
+    let text = Log::text();
+    assert!(Log::requests().len() > 15, "{text}");
     for secret in secrets {
         assert!(!text.contains(&secret), "{secret}");
     }
