@@ -88,6 +88,10 @@ mod tests {
     fn the_checked_in_description_is_up_to_date() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
         let kept = std::fs::read_to_string(path).unwrap();
-        assert_eq!(kept, crate::openapi_document(), "run: cargo xtask codegen");
+        // Two whole documents side by side would say less.
+        assert!(
+            kept == crate::openapi_document(),
+            "run: cargo xtask codegen"
+        );
     }
 }

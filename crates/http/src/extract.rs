@@ -8,8 +8,9 @@
 //! * [`signed`]: somebody signed in who signed exactly this request;
 //! * [`path`]: an identifier in the path.
 //!
-//! Refusals come in this order: the path (400), who asks (401), the body (415, 400), the user action
-//! (403).
+//! Refusals come in this order: what the middleware refuses (path 400, body 408 and 413), the route
+//! (404, 405), an identifier in the path (400), who asks (401), the body (415, 400), the user action
+//! (403). Only then the use case runs.
 
 pub(crate) mod client;
 

@@ -24,6 +24,9 @@ mod description;
 
 mod state;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use axum::{

@@ -12,6 +12,9 @@ pub(crate) struct Base64Url(pub(crate) Vec<u8>);
 
 impl FromText for Base64Url {
     fn from_text(text: String) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err(TextError::Empty.to_string());
+        }
         let encoding = if text.ends_with('=') {
             BASE64URL
         } else {
@@ -27,9 +30,6 @@ impl FromText for Base64Url {
 impl<'de> Deserialize<'de> for Base64Url {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        if text.is_empty() {
-            return Err(D::Error::custom(TextError::Empty));
-        }
         Self::from_text(text).map_err(D::Error::custom)
     }
 }

@@ -1,7 +1,7 @@
 //! `CredentialChallenge` and `RegistrationChallenge`: what a client needs to make a credential (API
 //! contract §4.3, §4.4).
 
-use latchkey_domain::credential::CredentialKind;
+use latchkey_domain::{credential::CredentialKind, user::User};
 use latchkey_service::{
     ceremony::BegunChallenge, new_credential::CreationChallenge,
     registration::RegistrationChallenge,
@@ -16,21 +16,13 @@ use super::relying_party::{
 /// The algorithms offered: ES256 and RS256 (COSE).
 const ALGORITHMS: [i16; 2] = [-7, -257];
 
-/// What a client needs to make a credential of the kind it asked for.
-#[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-pub(crate) enum CredentialChallenge {
-    /// A passkey.
-    Passkey(Box<PasskeyChallenge>),
-    /// A key pair.
-    Key(Box<KeyChallenge>),
-}
-
-/// What a client needs to make a key pair.
+/// What a client needs to make a credential of the kind it asked for. Mobile clients read the one for a
+/// passkey as a registration challenge, so it has the members of one.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct KeyChallenge {
+pub(crate) struct CredentialChallenge {
     /// The kind that was asked for.
+    #[schema(example = "Fido2")]
     kind: &'static str,
     /// Whose credential it becomes.
     user: UserBody,
@@ -39,6 +31,7 @@ pub(crate) struct KeyChallenge {
     /// The same as `challengeIdentifier`, for older clients.
     temporary_authentication_token: String,
     /// What must be signed.
+    #[schema(example = "Y2gtMzllNDYtaGJtdm0tOGx0cXEzc2o0ODg3ZTdwOA")]
     challenge: String,
     /// The application the ceremony is for.
     rp: RelyingPartyBody,
@@ -46,23 +39,18 @@ pub(crate) struct KeyChallenge {
     attestation: Attestation,
     /// The algorithms that are offered to authenticators.
     pub_key_cred_params: Vec<Algorithm>,
-}
-
-/// What a client needs to make a passkey. Mobile clients read it as a registration challenge, so it has
-/// the members of one.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct PasskeyChallenge {
-    #[serde(flatten)]
-    common: KeyChallenge,
-    /// What is asked of the authenticator.
-    authenticator_selection: AuthenticatorSelection,
-    /// The passkeys that the user has for this application already.
-    exclude_credentials: Vec<CredentialDescriptor>,
-    /// The kinds that may be made.
-    supported_credential_kinds: SupportedKinds,
-    /// Always empty.
-    otp_url: &'static str,
+    /// What is asked of the authenticator; for `Fido2` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authenticator_selection: Option<AuthenticatorSelection>,
+    /// The passkeys that the user has for this application already; for `Fido2` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exclude_credentials: Option<Vec<CredentialDescriptor>>,
+    /// The kinds that may be made; for `Fido2` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    supported_credential_kinds: Option<SupportedKinds>,
+    /// Always empty; for `Fido2` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    otp_url: Option<&'static str>,
 }
 
 /// What a client needs to make the first credentials of a user.
@@ -125,47 +113,43 @@ struct SupportedKinds {
 
 impl From<CreationChallenge> for CredentialChallenge {
     fn from(creation: CreationChallenge) -> Self {
-        let exclude_credentials = creation
-            .exclude
-            .iter()
-            .map(CredentialDescriptor::of)
-            .collect();
         let kind = creation.kind;
-        let common = KeyChallenge::from(creation);
+        let exclude = creation.exclude;
+        let key = Self::for_key(kind, &creation.user, creation.begun);
         match kind {
-            CredentialKind::Fido2 => Self::Passkey(Box::new(PasskeyChallenge {
-                common,
-                authenticator_selection: AuthenticatorSelection::STRICT,
-                exclude_credentials,
-                supported_credential_kinds: SupportedKinds {
+            CredentialKind::Fido2 => Self {
+                authenticator_selection: Some(AuthenticatorSelection::STRICT),
+                exclude_credentials: Some(exclude.iter().map(CredentialDescriptor::of).collect()),
+                supported_credential_kinds: Some(SupportedKinds {
                     first_factor: vec![kind.as_str()],
                     second_factor: vec![],
-                },
-                otp_url: "",
-            })),
+                }),
+                otp_url: Some(""),
+                ..key
+            },
             CredentialKind::Key
             | CredentialKind::PasswordProtectedKey
-            | CredentialKind::RecoveryKey => Self::Key(Box::new(common)),
+            | CredentialKind::RecoveryKey => key,
         }
     }
 }
 
-impl From<CreationChallenge> for KeyChallenge {
-    fn from(creation: CreationChallenge) -> Self {
-        let BegunChallenge {
-            challenge,
-            identifier,
-            application,
-        } = creation.begun;
+impl CredentialChallenge {
+    /// With what a key pair needs, and a passkey too.
+    fn for_key(kind: CredentialKind, user: &User, begun: BegunChallenge) -> Self {
         Self {
-            kind: creation.kind.as_str(),
-            user: UserBody::from(&creation.user),
-            challenge_identifier: identifier.clone(),
-            temporary_authentication_token: identifier,
-            challenge: challenge.text.to_string(),
-            rp: application.as_ref().into(),
+            kind: kind.as_str(),
+            user: UserBody::from(user),
+            challenge_identifier: begun.identifier.clone(),
+            temporary_authentication_token: begun.identifier,
+            challenge: begun.challenge.text.to_string(),
+            rp: begun.application.as_ref().into(),
             attestation: Attestation::None,
             pub_key_cred_params: algorithms(),
+            authenticator_selection: None,
+            exclude_credentials: None,
+            supported_credential_kinds: None,
+            otp_url: None,
         }
     }
 }

@@ -142,6 +142,7 @@ impl From<NewCredentialError> for ApiError {
         match error {
             NewCredentialError::InvalidChallenge => ErrorCode::ChallengeInvalid.into(),
             NewCredentialError::UserActionSpent => ErrorCode::UserActionUsed.into(),
+            NewCredentialError::OriginNotAllowed => ErrorCode::OriginNotAllowed.into(),
             NewCredentialError::Proof { member, error } => {
                 refused_proof(ErrorCode::ProofRefused, credential_info(member), &error)
             }

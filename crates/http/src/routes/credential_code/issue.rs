@@ -18,23 +18,9 @@ use crate::{
 pub(crate) struct IssueCodeRequest {
     /// When the code should expire, at most one minute ahead: an ISO-8601 date, or an integer Unix time
     /// in seconds (below 10^12) or milliseconds.
-    #[schema(value_type = Expiration)]
     expiration: Moment,
     /// Whether to give the long form alone, in `code`, so that no short one can be guessed.
     long_only: Option<bool>,
-}
-
-/// A moment.
-#[derive(ToSchema)]
-#[schema(as = Expiration)]
-#[expect(dead_code, reason = "describes what Moment reads")]
-enum Expiration {
-    /// An ISO-8601 date with any offset.
-    #[schema(title = "date")]
-    Date(String),
-    /// An integer Unix time.
-    #[schema(title = "number")]
-    Number(i64),
 }
 
 impl From<&IssueCodeRequest> for IssueCode {

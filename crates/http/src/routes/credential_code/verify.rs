@@ -10,7 +10,7 @@ use crate::{
     state::AppState,
 };
 
-refusals!(Refusals: [BODY], [ChallengeInvalid, ProofRefused, CredentialIdTaken, TooManyCredentials]);
+refusals!(Refusals: [BODY], [OriginNotAllowed, ChallengeInvalid, ProofRefused, CredentialIdTaken, TooManyCredentials]);
 
 /// Add a credential with a code
 ///

@@ -61,7 +61,7 @@ impl CredentialRequest {
 }
 
 refusals!(Refusals: [BODY, SIGNED], [
-    ChallengeInvalid, ProofRefused, CredentialIdTaken, TooManyCredentials
+    OriginNotAllowed, ChallengeInvalid, ProofRefused, CredentialIdTaken, TooManyCredentials
 ]);
 
 /// Add a credential

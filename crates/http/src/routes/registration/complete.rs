@@ -101,7 +101,7 @@ impl From<Registered> for RegistrationResponse {
 }
 
 refusals!(Refusals: [BODY, SIGNED_IN], [
-    ChallengeInvalid, ProofRefused, KindNotAllowed, CredentialIdTaken, TooManyCredentials
+    OriginNotAllowed, ChallengeInvalid, ProofRefused, KindNotAllowed, CredentialIdTaken, TooManyCredentials
 ]);
 
 /// Complete a registration

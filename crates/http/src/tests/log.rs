@@ -1,0 +1,118 @@
+//! What is logged of a request, and what never is.
+
+use std::{cell::RefCell, io, sync::Once};
+
+use axum::{body::Body, http::Request};
+use latchkey_service::ports::tokens::InvalidToken;
+
+use super::support::{World, acting, bearing, failure, json, send};
+
+thread_local! {
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A log in memory, one for each thread: a test runs on one thread, so what it reads is its own.
+struct Log;
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        LOG.with_borrow_mut(|log| log.extend_from_slice(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Starts the log of all tests. Every test does so before its first request, because what is traced
+/// first decides for good whether it is logged.
+pub(super) fn start() {
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| {
+        tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .without_time()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(|| Log)
+            .init();
+    });
+}
+
+/// Sends the request and gives every line it leaves in the log, at any level.
+async fn logged(world: World, request: Request<Body>) -> Vec<serde_json::Value> {
+    LOG.take();
+    send(&world.router(), request).await;
+    let text = String::from_utf8(LOG.take()).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_request_leaves_one_line_that_says_who_and_what() {
+    let mut world = World::signed_in();
+    let secret = "/auth/credentials/cr-6b58p-r53sr-rlrd3l5cj3uc4ome?secret=1";
+    let request = acting(json("DELETE", secret, "{\"secret\":1}"));
+    world
+        .tokens
+        .expect_read_user_action()
+        .returning(|_, _| Err(InvalidToken));
+    let mut lines = logged(world, request).await;
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    lines[0]["duration_ms"] = 0.into();
+    insta::assert_json_snapshot!("line_of_somebody", lines[0]);
+}
+
+#[tokio::test]
+async fn nobody_signed_in_means_nobody_named() {
+    let request = json(
+        "POST",
+        "/auth/login",
+        "{\"challengeIdentifier\":\"secret\"}",
+    );
+    let mut lines = logged(World::new(), request).await;
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    lines[0]["duration_ms"] = 0.into();
+    insta::assert_json_snapshot!("line_of_nobody", lines[0]);
+}
+
+#[tokio::test]
+async fn what_clients_make_up_is_not_logged() {
+    let request = json("SECRET", "/secret/path?secret", "secret");
+    let mut request = bearing(request);
+    let origin = "https://secret.example".parse().unwrap();
+    request.headers_mut().insert("origin", origin);
+    let lines = logged(World::new(), request).await;
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(lines[0]["method"], "other");
+    assert_eq!(lines[0]["route"], "none");
+    let text = lines[0].to_string();
+    assert!(!text.to_lowercase().contains("secret"), "{text}");
+}
+
+#[tokio::test]
+async fn a_failure_leaves_its_cause_once_under_the_request_id() {
+    let mut world = World::signed_in();
+    world.accounts.expect_find().returning(|_| Err(failure()));
+    let request = bearing(json("GET", "/auth/credentials", ""));
+    let lines = logged(world, request).await;
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert_eq!(lines[0]["level"], "ERROR");
+    assert_eq!(
+        lines[0]["cause"],
+        "the store failed: the disk of db-7.internal is full"
+    );
+    assert_eq!(lines[0]["request_id"], lines[1]["request_id"]);
+    assert_eq!(lines[1]["status"], 500);
+}
+
+#[tokio::test]
+async fn a_panic_leaves_its_text_once() {
+    let request = Request::get("/health/ready").body(Body::empty()).unwrap();
+    let lines = logged(World::new(), request).await;
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    let cause = lines[0]["cause"].as_str().unwrap();
+    assert!(cause.starts_with("panic: "), "{cause}");
+}

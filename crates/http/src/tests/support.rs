@@ -1,0 +1,339 @@
+//! A world of mocks, and requests to it.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::ConnectInfo,
+    http::{HeaderMap, Request, StatusCode},
+};
+use http_body_util::BodyExt;
+use latchkey_domain::{
+    challenge::Purpose, credential::Credential, policy::Policy, user_action::UserAction,
+};
+use latchkey_service::{
+    ceremony::Ceremonies,
+    credential_codes::CredentialCodes,
+    credentials::Credentials,
+    directory::Directory,
+    factors::Factors,
+    login::Logins,
+    ports::{
+        account_store::{Account, MockAccountStore},
+        clock::MockClock,
+        code_digester::MockCodeDigester,
+        credential_code_store::MockCredentialCodeStore,
+        credential_store::MockCredentialStore,
+        directory_store::{DirectoryEntries, MockDirectoryStore},
+        entropy::MockEntropy,
+        installation_store::MockInstallationStore,
+        proof_verifier::MockProofVerifier,
+        registration_store::MockRegistrationStore,
+        session_store::MockSessionStore,
+        sign_in_store::MockSignInStore,
+        store::StoreError,
+        tokens::{InvalidToken, MockTokens},
+    },
+    registration::Registrations,
+    sessions::Sessions,
+    throttle::Throttle,
+    user_actions::UserActions,
+};
+use serde_json::Value;
+use tower::ServiceExt;
+
+use super::samples::{NOW, application, challenge, organization, session, signed, user};
+use crate::{HttpSettings, Services, router};
+
+/// The id of every request: the entropy always draws the same.
+pub(super) const REQUEST_ID: &str = "07070707070707070707070707070707";
+
+/// Every port, as a mock that expects nothing yet, except what every request may need.
+pub(super) struct World {
+    pub(super) directory: MockDirectoryStore,
+    pub(super) accounts: MockAccountStore,
+    pub(super) registrations: MockRegistrationStore,
+    pub(super) sign_ins: MockSignInStore,
+    pub(super) credentials: MockCredentialStore,
+    pub(super) codes: MockCredentialCodeStore,
+    pub(super) sessions: MockSessionStore,
+    pub(super) installation: MockInstallationStore,
+    pub(super) tokens: MockTokens,
+    pub(super) verifier: MockProofVerifier,
+    pub(super) digester: MockCodeDigester,
+    pub(super) policy: Policy,
+}
+
+impl World {
+    /// One organization with one application.
+    pub(super) fn new() -> Self {
+        super::log::start();
+        let mut directory = MockDirectoryStore::new();
+        directory.expect_load().returning(|| {
+            Ok(DirectoryEntries {
+                organizations: vec![organization()],
+                applications: vec![application()],
+            })
+        });
+        Self {
+            directory,
+            accounts: MockAccountStore::new(),
+            registrations: MockRegistrationStore::new(),
+            sign_ins: MockSignInStore::new(),
+            credentials: MockCredentialStore::new(),
+            codes: MockCredentialCodeStore::new(),
+            sessions: MockSessionStore::new(),
+            installation: MockInstallationStore::new(),
+            tokens: MockTokens::new(),
+            verifier: MockProofVerifier::new(),
+            digester: MockCodeDigester::new(),
+            policy: Policy::default(),
+        }
+    }
+
+    /// Where the bearer token `session` is of somebody signed in, and no other is.
+    pub(super) fn signed_in() -> Self {
+        let mut world = Self::new();
+        world.tokens.expect_read_session().returning(|token, _| {
+            if token == "session" {
+                Ok(session())
+            } else {
+                Err(InvalidToken)
+            }
+        });
+        world.sessions.expect_is_live().returning(|_| Ok(true));
+        world
+    }
+
+    /// Where the user action token `action` permits this action besides, and no other does.
+    pub(super) fn with_action(action: UserAction) -> Self {
+        let mut world = Self::signed_in();
+        world
+            .tokens
+            .expect_read_user_action()
+            .returning(move |token, _| match token {
+                "action" => Ok(signed(action.clone())),
+                _ => Err(InvalidToken),
+            });
+        world
+    }
+
+    /// Whose user has these credentials.
+    pub(super) fn owning(mut self, credentials: Vec<Credential>) -> Self {
+        let account = Account {
+            user: user(),
+            credentials,
+        };
+        let other = account.clone();
+        self.accounts
+            .expect_find()
+            .returning(move |_| Ok(Some(account.clone())));
+        self.accounts
+            .expect_find_by_username()
+            .returning(move |_, _| Ok(Some(other.clone())));
+        self
+    }
+
+    /// Where every challenge has the same identifier.
+    pub(super) fn signing_challenges(mut self) -> Self {
+        self.tokens
+            .expect_sign_challenge()
+            .returning(|_, _| "identifier".to_owned());
+        self
+    }
+
+    /// Where every challenge identifier is of a challenge for this purpose.
+    pub(super) fn reading(mut self, purpose: Purpose) -> Self {
+        self.tokens
+            .expect_read_challenge()
+            .returning(move |_, _| Ok(challenge(purpose.clone())));
+        self
+    }
+
+    /// The router of this world.
+    pub(super) fn router(self) -> Router {
+        let mut clock = MockClock::new();
+        clock.expect_now().return_const(NOW);
+        let clock = Arc::new(clock);
+        let mut entropy = MockEntropy::new();
+        entropy.expect_draw().return_const([7; 32]);
+        let entropy = Arc::new(entropy);
+        let tokens = Arc::new(self.tokens);
+        let directory = Arc::new(Directory::new(Arc::new(self.directory), clock.clone()));
+        let throttle = Arc::new(Throttle::new(self.policy.limits.clone(), clock.clone()));
+        let accounts = Arc::new(self.accounts);
+        let credentials = Arc::new(self.credentials);
+        let sign_ins = Arc::new(self.sign_ins);
+        let digester = Arc::new(self.digester);
+        let ceremonies = Ceremonies {
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            tokens: tokens.clone(),
+            verifier: Arc::new(self.verifier),
+            directory: directory.clone(),
+            policy: self.policy,
+        };
+        let factors = Factors {
+            ceremonies: ceremonies.clone(),
+            accounts: accounts.clone(),
+            credentials: credentials.clone(),
+        };
+        let services = Services {
+            directory,
+            registrations: Arc::new(Registrations {
+                ceremonies: ceremonies.clone(),
+                digester: digester.clone(),
+                accounts: accounts.clone(),
+                store: Arc::new(self.registrations),
+                throttle: throttle.clone(),
+            }),
+            logins: Arc::new(Logins {
+                factors: factors.clone(),
+                store: sign_ins.clone(),
+                throttle: throttle.clone(),
+            }),
+            sessions: Arc::new(Sessions {
+                clock,
+                tokens: tokens.clone(),
+                store: Arc::new(self.sessions),
+            }),
+            user_actions: Arc::new(UserActions {
+                factors,
+                store: sign_ins,
+            }),
+            credentials: Arc::new(Credentials {
+                ceremonies: ceremonies.clone(),
+                accounts: accounts.clone(),
+                store: credentials,
+            }),
+            credential_codes: Arc::new(CredentialCodes {
+                ceremonies,
+                digester,
+                accounts,
+                store: Arc::new(self.codes),
+                throttle,
+            }),
+            tokens,
+            installation: Arc::new(self.installation),
+            entropy,
+        };
+        router(services, settings())
+    }
+}
+
+fn settings() -> HttpSettings {
+    HttpSettings {
+        trusted_proxies: vec![],
+        public_url: "https://auth.example.com".to_owned(),
+    }
+}
+
+/// What a client gets.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) text: String,
+}
+
+impl Answer {
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap()
+    }
+
+    pub(super) fn code(&self) -> String {
+        self.json()["error"]["code"].as_str().unwrap().to_owned()
+    }
+
+    pub(super) fn message(&self) -> String {
+        self.json()["message"].as_str().unwrap().to_owned()
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+/// Sends a request.
+pub(super) async fn send(router: &Router, mut request: Request<Body>) -> Answer {
+    let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4711));
+    request.extensions_mut().insert(ConnectInfo(peer));
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    Answer {
+        status: parts.status,
+        headers: parts.headers,
+        text: String::from_utf8(bytes.to_vec()).unwrap(),
+    }
+}
+
+/// A request with a JSON body.
+pub(super) fn json(method: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header("content-type", "application/json")
+        .body(body.into())
+        .unwrap()
+}
+
+/// The same request by somebody signed in.
+pub(super) fn bearing(mut request: Request<Body>) -> Request<Body> {
+    let token = "Bearer session".parse().unwrap();
+    request.headers_mut().insert("authorization", token);
+    request
+}
+
+/// The same request by somebody signed in, with a user action.
+pub(super) fn acting(request: Request<Body>) -> Request<Body> {
+    let mut request = bearing(request);
+    let token = "action".parse().unwrap();
+    request.headers_mut().insert("x-dfns-useraction", token);
+    request
+}
+
+pub(super) fn failure() -> StoreError {
+    StoreError::new("the disk of db-7.internal is full")
+}
+
+/// Posts a body.
+pub(super) async fn post(world: World, path: &str, body: &Value) -> Answer {
+    let request = json("POST", path, body.to_string());
+    send(&world.router(), request).await
+}
+
+/// Expects the body with this member changed (or, by null, left out) to be refused with this text.
+pub(super) async fn refused(
+    path: &str,
+    mut body: Value,
+    (pointer, value): (&str, Value),
+    message: &str,
+) {
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    let members = body.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+    members.remove(name);
+    if !value.is_null() {
+        members.insert(name.to_owned(), value);
+    }
+    let request = bearing(json("POST", path, body.to_string()));
+    let answer = send(&World::signed_in().router(), request).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
+    assert_eq!(answer.code(), "invalid_field");
+    assert_eq!(answer.message(), message);
+    let field = answer.json()["error"]["details"]["field"].clone();
+    let field = field.as_str().unwrap().to_owned();
+    assert!(message.starts_with(&field), "{field}");
+    assert_eq!(field.replace('.', "/"), pointer.trim_start_matches('/'));
+}
+
+/// The answer of a request that succeeds.
+pub(super) async fn ok(router: &Router, request: Request<Body>) -> Value {
+    let answer = send(router, request).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    answer.json()
+}

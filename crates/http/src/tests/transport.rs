@@ -1,0 +1,315 @@
+//! What every request meets, whatever it asks for.
+
+use std::time::Duration;
+
+use axum::{
+    body::{Body, Bytes},
+    http::{Request, StatusCode},
+};
+use futures_util::{StreamExt, stream};
+use latchkey_service::ports::tokens::InvalidToken;
+
+use super::support::{REQUEST_ID, World, bearing, failure, json, send};
+
+fn get(path: &str) -> Request<Body> {
+    Request::get(path).body(Body::empty()).unwrap()
+}
+
+#[tokio::test]
+async fn every_answer_is_named_and_hardened() {
+    let router = World::new().router();
+    for path in [
+        "/health/live",
+        "/nowhere",
+        "/auth/credentials",
+        "/auth/login",
+    ] {
+        let answer = send(&router, get(path)).await;
+        assert_eq!(answer.header("x-request-id"), Some(REQUEST_ID), "{path}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+    }
+}
+
+#[tokio::test]
+async fn unknown_paths_have_the_error_body() {
+    let answer = send(&World::new().router(), get("/auth/nowhere")).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    insta::assert_json_snapshot!(answer.json(), @r#"
+    {
+      "error": {
+        "code": "not_found",
+        "id": "07070707070707070707070707070707",
+        "message": "there is nothing at this path",
+        "status": 404
+      },
+      "message": "there is nothing at this path"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn unknown_methods_have_the_error_body_and_say_which_are_known() {
+    let router = World::new().router();
+    for method in ["GET", "PATCH", "TRACE", "OPTIONS", "BREW"] {
+        let answer = send(&router, json(method, "/auth/login", "")).await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(answer.code(), "method_not_allowed");
+        assert_eq!(answer.header("allow"), Some("POST"));
+    }
+}
+
+#[tokio::test]
+async fn calls_of_other_versions_are_not_offered() {
+    let router = World::new().router();
+    for (method, path) in [
+        ("POST", "/auth/registration/delegated"),
+        ("POST", "/auth/registration/delegated/restart"),
+        ("POST", "/auth/registration/social"),
+        ("POST", "/auth/registration/enduser"),
+        ("PUT", "/auth/registration/code"),
+        ("POST", "/auth/login/code"),
+        ("POST", "/auth/login/delegated"),
+        ("POST", "/auth/login/social"),
+        ("POST", "/auth/login/sso/init"),
+        ("POST", "/auth/login/sso"),
+        ("POST", "/auth/login/oidc/init"),
+        ("POST", "/auth/login/oidc"),
+        ("GET", "/auth/action/logs"),
+        ("GET", "/auth/action/logs/1"),
+        ("PUT", "/auth/recover/user/code"),
+        ("POST", "/auth/recover/user/init"),
+        ("POST", "/auth/recover/user/delegated"),
+        ("POST", "/auth/recover/user"),
+        ("GET", "/auth/users"),
+        ("POST", "/auth/users/invite"),
+        ("PUT", "/auth/users/us-1/activate"),
+        ("GET", "/auth/pats"),
+        ("DELETE", "/auth/pats/to-1"),
+        ("POST", "/auth/service-accounts"),
+        ("PUT", "/auth/service-accounts/us-1/deactivate"),
+        ("POST", "/auth/tokens"),
+        ("GET", "/auth/apps"),
+        ("GET", "/auth/apps/ap-1"),
+    ] {
+        let answer = send(&router, json(method, path, "{}")).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(answer.code(), "not_offered", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn ambiguous_paths_are_refused_everywhere() {
+    let router = World::new().router();
+    let long = format!("/{}", "a".repeat(2048));
+    for path in [
+        "/auth%2Flogin",
+        "/auth/credentials/a%2fb",
+        "/nowhere%2f",
+        "/auth/login%",
+        "/auth/login%zz",
+        &long,
+    ] {
+        let answer = send(&router, json("POST", path, "{}")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
+        assert_eq!(answer.code(), "invalid_path", "{path}");
+    }
+    let answer = send(
+        &router,
+        bearing(json("DELETE", "/auth/credentials/%ff", "")),
+    )
+    .await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn an_identifier_in_the_path_is_checked_and_named() {
+    let router = World::signed_in().router();
+    let request = bearing(json("DELETE", "/auth/credentials/cr-1", ""));
+    let answer = send(&router, request).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    insta::assert_snapshot!(
+        answer.message(),
+        @"credentialUuid must be an identifier of the form cr-xxxxx-xxxxx-xxxxxxxxxxxxxxxx"
+    );
+}
+
+#[tokio::test]
+async fn a_body_may_have_256_kib() {
+    let router = World::new().router();
+    let body = |length: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(length - 8));
+    let fits = send(&router, json("POST", "/auth/login", body(256 * 1024))).await;
+    assert_eq!(fits.code(), "invalid_field");
+    let answer = send(&router, json("POST", "/auth/login", body(256 * 1024 + 1))).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(answer.code(), "body_too_large");
+    let answer = send(&router, json("POST", "/nowhere", body(300_000))).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_dropped_up_to_a_mebibyte() {
+    let (sender, mut sent) = tokio::sync::mpsc::unbounded_channel();
+    let endless = stream::repeat(Bytes::from(vec![b' '; 64 * 1024])).map(move |chunk| {
+        sender.send(chunk.len()).unwrap();
+        Ok::<_, std::convert::Infallible>(chunk)
+    });
+    let router = World::new().router();
+    let answer = send(
+        &router,
+        json("POST", "/auth/login", Body::from_stream(endless)),
+    )
+    .await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    let mut total = 0;
+    while let Ok(length) = sent.try_recv() {
+        total += length;
+    }
+    assert_eq!(total, (256 + 64 + 1024) * 1024);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_arrive_is_408() {
+    let never = stream::pending::<Result<Bytes, std::convert::Infallible>>();
+    let request = json("POST", "/auth/login", Body::from_stream(never));
+    let started = tokio::time::Instant::now();
+    let answer = send(&World::new().router(), request).await;
+    assert_eq!(answer.status, StatusCode::REQUEST_TIMEOUT);
+    assert_eq!(answer.code(), "body_timeout");
+    assert_eq!(started.elapsed(), Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_refused() {
+    let broken = stream::iter([Ok(Bytes::from_static(b"{")), Err("gone")]);
+    let request = json("POST", "/auth/login", Body::from_stream(broken));
+    let answer = send(&World::new().router(), request).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert_eq!(answer.message(), "the body did not arrive whole");
+}
+
+#[tokio::test]
+async fn a_panic_is_an_internal_error() {
+    // The mock panics, since it expects no call.
+    let answer = send(&World::new().router(), get("/health/ready")).await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    insta::assert_json_snapshot!(answer.json(), @r#"
+    {
+      "error": {
+        "code": "internal",
+        "id": "07070707070707070707070707070707",
+        "message": "Internal Server Error",
+        "status": 500
+      },
+      "message": "Internal Server Error"
+    }
+    "#);
+    assert_eq!(answer.header("x-request-id"), Some(REQUEST_ID));
+}
+
+#[tokio::test]
+async fn readiness_asks_the_database() {
+    let mut world = World::new();
+    world.installation.expect_ping().returning(|| Ok(()));
+    let answer = send(&world.router(), get("/health/ready")).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let mut world = World::new();
+    world
+        .installation
+        .expect_ping()
+        .returning(|| Err(failure()));
+    let answer = send(&world.router(), get("/health/ready")).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.code(), "not_ready");
+    assert!(!answer.text.contains("db-7"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn nobody_is_signed_in_without_a_live_session() {
+    let router = World::signed_in().router();
+    for authorization in ["", "Bearer other", "Basic session"] {
+        let mut request = get("/auth/credentials");
+        let value = authorization.parse().unwrap();
+        request.headers_mut().insert("authorization", value);
+        let answer = send(&router, request).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(answer.message(), "Not Authorized.");
+        assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+    }
+}
+
+#[tokio::test]
+async fn who_asks_is_told_before_the_body_is_read() {
+    let router = World::new().router();
+    for (method, path) in [
+        ("PUT", "/auth/logout"),
+        ("POST", "/auth/action/init"),
+        ("POST", "/auth/action"),
+        ("POST", "/auth/registration"),
+        ("POST", "/auth/credentials/init"),
+        ("POST", "/auth/credentials"),
+        ("PUT", "/auth/credentials/activate"),
+        ("PUT", "/auth/credentials/deactivate"),
+        (
+            "DELETE",
+            "/auth/credentials/cr-6b58p-r53sr-rlrd3l5cj3uc4ome",
+        ),
+        ("POST", "/auth/credentials/code"),
+        ("GET", "/auth/credentials/code"),
+        ("DELETE", "/auth/credentials/code"),
+        ("GET", "/auth/credentials"),
+    ] {
+        let answer = send(&router, json(method, path, "not json")).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn public_calls_ignore_who_asks() {
+    let mut world = World::new();
+    world
+        .tokens
+        .expect_read_challenge()
+        .returning(|_, _| Err(InvalidToken));
+    let router = world.router();
+    for path in [
+        "/auth/registration/init",
+        "/auth/login/init",
+        "/auth/login",
+        "/auth/credentials/code/init",
+        "/auth/credentials/code/verify",
+    ] {
+        let mut request = json("POST", path, "{\"username\":7,\"code\":7}");
+        let rubbish = axum::http::HeaderValue::from_bytes(b"rubbish \xff").unwrap();
+        request.headers_mut().insert("authorization", rubbish);
+        let answer = send(&router, request).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
+        assert_eq!(answer.code(), "invalid_field", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_served_description_names_the_server() {
+    let answer = send(&World::new().router(), get("/openapi.json")).await;
+    let served = answer.json();
+    assert_eq!(served["servers"][0]["url"], "https://auth.example.com");
+    let checked_in: serde_json::Value = serde_json::from_str(&crate::openapi_document()).unwrap();
+    assert_eq!(served["paths"], checked_in["paths"]);
+}
+
+#[tokio::test]
+async fn keys_may_be_cached() {
+    let mut world = World::new();
+    world
+        .tokens
+        .expect_jwks()
+        .returning(|| "{\"keys\":[]}".to_owned());
+    let answer = send(&world.router(), get("/.well-known/jwks.json")).await;
+    assert_eq!(answer.text, "{\"keys\":[]}");
+    assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/jwk-set+json")
+    );
+}
