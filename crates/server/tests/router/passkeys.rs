@@ -1,5 +1,6 @@
 //! Proofs with passkeys, over HTTP.
 
+use data_encoding::BASE64URL_NOPAD;
 use latchkey_testkit::authenticator::{
     asked::ChallengeForm,
     independent::IndependentPasskey,
@@ -226,6 +227,46 @@ async fn every_wrong_creation_is_400_and_the_challenge_stays() {
         let is_named = field.is_some_and(|field| field.starts_with("credentialInfo"));
         assert!(is_named, "{case}: {}", refused.body);
     }
+}
+
+#[tokio::test]
+async fn an_attestation_object_that_is_none_is_refused() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let codes = ada.code(world.now()).await;
+    let place = world.stranger().at(ONE);
+    let challenge = place.begin_with_code("Fido2", &codes.short).await.ok();
+    let passkey = Signer::passkey(ONE);
+    let good = passkey.named_credential(&challenge, "x");
+    let bytes = good["credentialInfo"]["attestationData"].as_str().unwrap();
+    let bytes = BASE64URL_NOPAD.decode(bytes.as_bytes()).unwrap();
+    let empty_map = vec![0xa0];
+    let endless_map = vec![0xbf; 10_000];
+    let nested_lists = vec![0x81; 10_000];
+    let huge_text = vec![0x7b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+    // A map of four members, of which the last repeats the first.
+    let mut repeated = bytes.clone();
+    repeated[0] = 0xa4;
+    repeated.extend(b"\x63fmt\x64none");
+    let mut wrong = vec![empty_map, endless_map, nested_lists, huge_text, repeated];
+    wrong.push(b"{\"fmt\":\"none\"}".to_vec());
+    wrong.extend(
+        (1..bytes.len())
+            .step_by(7)
+            .map(|length| bytes[..length].to_vec()),
+    );
+    for bytes in wrong {
+        let mut body = good.clone();
+        body["credentialInfo"]["attestationData"] = json!(BASE64URL_NOPAD.encode(&bytes));
+        let refused = place.post("/auth/credentials/code/verify", &body).await;
+        refused
+            .refused(400, "proof_refused")
+            .about("credentialInfo.attestationData");
+    }
+    place
+        .post("/auth/credentials/code/verify", &good)
+        .await
+        .ok();
 }
 
 #[tokio::test]
