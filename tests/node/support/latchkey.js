@@ -40,7 +40,7 @@ export class Person {
   static async registered(algorithm) {
     const { username, userId, registrationCode } = await invite()
     const key = new KeyPair(algorithm)
-    const authenticator = new DfnsAuthenticator({ baseUrl, signer: key.signer() })
+    const authenticator = new DfnsAuthenticator({ baseUrl, orgId, signer: key.signer() })
     const registration = await authenticator.register({ orgId, username, registrationCode })
     return new Person({ username, userId, key, registration })
   }
@@ -78,7 +78,7 @@ export class Person {
 
 /** A session token, by the published client. */
 export async function tokenFor(username, signer) {
-  const authenticator = new DfnsAuthenticator({ baseUrl, signer })
+  const authenticator = new DfnsAuthenticator({ baseUrl, orgId, signer })
   const { token } = await authenticator.login({ orgId, username })
   return token
 }
