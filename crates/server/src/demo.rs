@@ -1,10 +1,6 @@
 //! The demonstration: an organization with two applications and a first user, to try the service with.
 
-use std::{
-    error::Error,
-    fmt,
-    io::{self, Write},
-};
+use std::{error::Error, fmt};
 
 use latchkey_domain::{
     application::{Origin, RelyingParty, RpId},
@@ -24,20 +20,20 @@ pub struct Place<'a> {
 }
 
 /// What to do next; its text is for people.
-struct Instructions<'a> {
+pub struct Instructions<'a> {
     place: &'a Place<'a>,
     made: Bootstrapped,
 }
 
-/// Makes the demonstration organization and writes to standard output what to do next. When another
-/// process makes it at the same moment, that one says it.
+/// Makes the demonstration organization and gives what to do next; nothing when there is one already,
+/// because another process made it at the same moment.
 ///
 /// # Errors
-/// When the store or standard output fails.
-pub async fn make(
+/// When the store fails.
+pub async fn make<'a>(
     administration: &Administration,
-    place: &Place<'_>,
-) -> Result<(), Box<dyn Error + Send + Sync>> {
+    place: &'a Place<'a>,
+) -> Result<Option<Instructions<'a>>, Box<dyn Error + Send + Sync>> {
     let bootstrap = Bootstrap {
         organization: OrganizationName::new("Demo")?,
         administrator: Username::new("demo@example.com")?,
@@ -46,7 +42,7 @@ pub async fn make(
     };
     let made = match administration.bootstrap(bootstrap).await {
         Ok(made) => made,
-        Err(BootstrapError::NameTaken) => return Ok(()),
+        Err(BootstrapError::NameTaken) => return Ok(None),
         Err(BootstrapError::Store(error)) => return Err(error.into()),
     };
     administration
@@ -56,7 +52,7 @@ pub async fn make(
             relying_party("two.localhost", place)?,
         )
         .await?;
-    Ok(write!(io::stdout(), "{}", Instructions { place, made })?)
+    Ok(Some(Instructions { place, made }))
 }
 
 fn relying_party(
@@ -93,5 +89,46 @@ Begin by registering the first user's first credential:
 
 "
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::Settings, wiring::Adapters};
+
+    #[tokio::test]
+    async fn the_demonstration_is_made_once_and_says_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = Settings::default();
+        settings.database.url = format!("sqlite://{}/latchkey.db", folder.path().display());
+        settings.secrets.path = folder.path().join("secrets.toml");
+        let use_cases = Adapters::open(&settings).await.unwrap().use_cases();
+        let administration = &use_cases.administration;
+        assert!(administration.is_empty().await.unwrap());
+
+        let place = Place {
+            port: 4711,
+            url: "http://127.0.0.1:4711",
+        };
+        let instructions = make(administration, &place).await.unwrap().unwrap();
+        let user = &instructions.made.administrator.user;
+        let (organization, username) = (user.organization.to_string(), user.username.to_string());
+        let text = instructions.to_string();
+        for part in [
+            organization.as_str(),
+            username.as_str(),
+            instructions.made.administrator.code.reveal(),
+            "http://one.localhost:4711",
+            "http://two.localhost:4711",
+            "http://127.0.0.1:4711/openapi.json",
+        ] {
+            assert!(text.contains(part), "{part}");
+        }
+        assert!(!administration.is_empty().await.unwrap());
+        assert!(make(administration, &place).await.unwrap().is_none());
+        let snapshot = use_cases.services.directory.snapshot().await.unwrap();
+        assert!(snapshot.lists("http://one.localhost:4711"));
+        assert!(snapshot.lists("http://two.localhost:4711"));
     }
 }

@@ -55,6 +55,15 @@ pub enum BeginLoginError {
     Store(#[from] StoreError),
 }
 
+/// Who has signed in, and the token that proves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedIn {
+    /// The new session.
+    pub session: Session,
+    /// Its token.
+    pub token: String,
+}
+
 /// Signs users in.
 pub struct Logins {
     /// Verifies factors.
@@ -110,11 +119,11 @@ impl Logins {
         })
     }
 
-    /// Verifies the answer and gives a session token.
+    /// Verifies the answer and gives a session with its token.
     ///
     /// # Errors
     /// [`FactorError`].
-    pub async fn complete(&self, answer: &FactorAnswer) -> Result<String, FactorError> {
+    pub async fn complete(&self, answer: &FactorAnswer) -> Result<SignedIn, FactorError> {
         let challenge = self
             .ceremonies()
             .read(&answer.identifier)
@@ -146,10 +155,10 @@ impl Logins {
             .map_err(FactorError::from)
     }
 
-    fn session(&self, verified: VerifiedFactors) -> String {
+    fn session(&self, verified: VerifiedFactors) -> SignedIn {
         let ceremonies = self.ceremonies();
         let issued = ceremonies.now();
-        ceremonies.tokens.sign_session(&Session {
+        let session = Session {
             id: TokenId::from_random(&ceremonies.entropy.draw()),
             organization: verified.user.organization,
             user: verified.user.id,
@@ -159,7 +168,9 @@ impl Logins {
             credential: verified.first.credential,
             issued,
             expires: issued.plus(ceremonies.policy.lifetimes.session),
-        })
+        };
+        let token = ceremonies.tokens.sign_session(&session);
+        SignedIn { session, token }
     }
 
     const fn ceremonies(&self) -> &Ceremonies {

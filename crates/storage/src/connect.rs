@@ -1,6 +1,12 @@
 //! Opening a database by its URL, with the settings each kind needs.
 
-use std::{io, path::PathBuf, str::FromStr as _, time::Duration};
+use std::{
+    fs::DirBuilder,
+    io,
+    path::{Path, PathBuf},
+    str::FromStr as _,
+    time::Duration,
+};
 
 use sea_orm::{
     DatabaseConnection,
@@ -159,7 +165,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 async fn connect_sqlite(path: PathBuf, max_connections: u32) -> Result<SqlStore, ConnectError> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|source| ConnectError::Folder {
+        make_folder(folder).map_err(|source| ConnectError::Folder {
             path: folder.to_path_buf(),
             source,
         })?;
@@ -184,6 +190,16 @@ async fn connect_sqlite(path: PathBuf, max_connections: u32) -> Result<SqlStore,
         DatabaseConnection::from(reader),
         DatabaseConnection::from(writer),
     ))
+}
+
+/// Makes the folder of the database when it is missing, for its owner alone: what it will hold is
+/// nobody else's.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 /// Opens a pool. Processes that make the same new file at once collide while they switch it to the

@@ -12,6 +12,8 @@ pub(super) type Executables = BTreeMap<String, String>;
 pub(super) struct Report {
     executables: Executables,
     layers: BTreeMap<String, Counts>,
+    /// The tests that failed, by layer and name.
+    failures: Vec<String>,
     /// The layer of the executable that is running.
     running: Option<String>,
     /// Whether cargo itself was content.
@@ -31,6 +33,7 @@ impl Report {
         Self {
             executables,
             layers: BTreeMap::new(),
+            failures: Vec::new(),
             running: None,
             succeeded: false,
         }
@@ -44,6 +47,9 @@ impl Report {
         } else if let Some(counts) = counted(line) {
             let layer = self.running.take().unwrap_or_else(|| "other".to_owned());
             self.add(&layer, counts);
+        } else if let Some(test) = failed(line) {
+            let layer = self.running.as_deref().unwrap_or("other");
+            self.failures.push(format!("{layer}: {test}"));
         }
     }
 
@@ -124,6 +130,11 @@ impl Counts {
     }
 }
 
+/// The name in `test tests::some_name ... FAILED`.
+fn failed(line: &str) -> Option<&str> {
+    line.strip_prefix("test ")?.strip_suffix(" ... FAILED")
+}
+
 /// The counts of `test result: ok. 12 passed; 0 failed; 0 ignored; …`.
 fn counted(line: &str) -> Option<Counts> {
     let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
@@ -143,6 +154,9 @@ fn counted(line: &str) -> Option<Counts> {
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table = String::new();
+        for test in &self.failures {
+            writeln!(table, "FAILED {test}")?;
+        }
         for (layer, counts) in &self.layers {
             writeln!(
                 table,
@@ -219,9 +233,15 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_test_is_counted() {
-        let report = report(&[DOMAIN, &result(3, 2, 0)], false);
+    fn a_failed_test_is_counted_and_named() {
+        let line = "test tests::some_name ... FAILED";
+        let report = report(&[DOMAIN, line, &result(3, 2, 0)], false);
         assert!(!report.is_good());
+        assert!(
+            report
+                .to_string()
+                .contains("FAILED domain: tests::some_name\n")
+        );
         assert!(report.to_string().ends_with("3 passed, 2 failed"));
     }
 

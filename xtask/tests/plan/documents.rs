@@ -94,6 +94,31 @@ fn links_to_files_lead_somewhere() {
     assert!(checked > 3);
 }
 
+/// Whether it is meant as the name of a test.
+fn is_test(quoted: &str) -> bool {
+    let is_identifier = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+    quoted.matches('_').count() >= 2
+        && quoted
+            .chars()
+            .all(|letter| letter == '_' || is_identifier(letter))
+}
+
+#[test]
+fn tests_that_stand_for_a_promise_exist() {
+    let sources: Vec<String> = files(".rs").iter().map(|path| read(path)).collect();
+    let text = read("docs/security.md");
+    let mut checked = 0;
+    for test in quoted(&text).into_iter().filter(|quoted| is_test(quoted)) {
+        checked += 1;
+        let function = format!("fn {test}(");
+        assert!(
+            sources.iter().any(|source| source.contains(&function)),
+            "docs/security.md names the test {test}"
+        );
+    }
+    assert!(checked > 50);
+}
+
 #[test]
 fn the_test_command_of_the_readme_is_the_one_that_is_run_before_a_change_lands() {
     let command = "cargo xtask test";

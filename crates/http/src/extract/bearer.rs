@@ -23,7 +23,7 @@ impl FromRequestParts<AppState> for SignedIn {
         let token = bearer(&parts.headers)?;
         let session = state.services.sessions.check(token).await?;
         if let Some(subject) = parts.extensions.get::<Subject>() {
-            subject.note(&session);
+            subject.note(&session.organization, &session.user);
         }
         Ok(Self(session))
     }

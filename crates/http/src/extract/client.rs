@@ -55,16 +55,17 @@ fn application(headers: &HeaderMap) -> Option<latchkey_domain::id::ApplicationId
 fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
     let mut nearest = peer.to_canonical();
-    let lines: Vec<_> = headers
-        .get_all(FORWARDED_FOR)
+    // Each entry is read by itself: bytes that a client has put further left must not hide what the
+    // proxy has added.
+    let lines: Vec<_> = headers.get_all(FORWARDED_FOR).iter().collect();
+    let entries = lines
         .iter()
-        .map(|value| value.to_str().unwrap_or(""))
-        .collect();
-    let entries = lines.iter().flat_map(|line| line.split(','));
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
     for entry in entries.rev() {
         if !is_trusted(nearest) {
             break;
         }
+        let entry = std::str::from_utf8(entry).unwrap_or_default();
         let Some(forwarded) = parse_address(entry.trim()) else {
             break;
         };
@@ -141,6 +142,16 @@ mod tests {
             "10.0.0.2"
         );
         assert_eq!(seen("10.0.0.1", &["203.0.113.9,"], PROXIES), "10.0.0.1");
+    }
+
+    #[test]
+    fn bytes_further_left_do_not_hide_what_the_proxy_added() {
+        let mut headers = HeaderMap::new();
+        let value = HeaderValue::from_bytes(b"\xff, 203.0.113.9").unwrap();
+        headers.append(FORWARDED_FOR, value);
+        let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap()];
+        let seen = address("10.0.0.1".parse().unwrap(), &headers, &trusted);
+        assert_eq!(seen.to_string(), "203.0.113.9");
     }
 
     #[test]

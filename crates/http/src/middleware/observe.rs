@@ -20,10 +20,7 @@ use axum::{
 };
 use data_encoding::HEXLOWER;
 use futures_util::FutureExt;
-use latchkey_domain::{
-    id::{OrganizationId, UserId},
-    session::Session,
-};
+use latchkey_domain::id::{OrganizationId, UserId};
 use tracing::field;
 
 use crate::{
@@ -34,15 +31,14 @@ use crate::{
 /// Clients read it from error answers (API contract §1).
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Who turns out to make the request; told by the extractor that finds out, for the log.
+/// Who turns out to make the request; told by the extractor or handler that finds out, for the log.
 #[derive(Clone, Default)]
 pub(crate) struct Subject(Arc<OnceLock<(OrganizationId, UserId)>>);
 
 impl Subject {
-    /// Notes who is signed in.
-    pub(crate) fn note(&self, session: &Session) {
-        self.0
-            .get_or_init(|| (session.organization.clone(), session.user.clone()));
+    /// Notes who makes the request.
+    pub(crate) fn note(&self, organization: &OrganizationId, user: &UserId) {
+        self.0.get_or_init(|| (organization.clone(), user.clone()));
     }
 }
 

@@ -1,13 +1,16 @@
 //! `latchkey serve`.
 
-use std::time::Duration;
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
 
 use latchkey_http::HttpSettings;
 use latchkey_service::housekeeping::Housekeeping;
 use latchkey_storage::store::SqlStore;
 use tokio::{
     net::TcpListener,
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, timeout},
 };
 use tracing::{debug, info, warn};
 
@@ -21,6 +24,9 @@ use crate::{
 
 /// How long a client may take to send the head of a request, or to take an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long closing the database may take.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// How often expired rows are looked for.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_mins(1);
@@ -43,7 +49,14 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), Failure> {
         () = keep_house(&ready.housekeeping) => {}
         () = at_once => warn!("stopped without draining"),
     }
-    Ok(ready.store.close().await?)
+    // Whoever was cut off may still hold a connection; the database copes with that.
+    match timeout(CLOSING, ready.store.close()).await {
+        Ok(closed) => Ok(closed?),
+        Err(_elapsed) => {
+            warn!("the database was still in use");
+            Ok(())
+        }
+    }
 }
 
 /// Everything that serving needs.
@@ -68,7 +81,9 @@ async fn start(settings: &Settings) -> Result<Ready, Failure> {
             port: address.port(),
             url: &public_url,
         };
-        demo::make(&use_cases.administration, &place).await?;
+        if let Some(instructions) = demo::make(&use_cases.administration, &place).await? {
+            write!(io::stdout(), "{instructions}")?;
+        }
     }
     info!(%address, public_url, "listening");
     let app = latchkey_http::router(

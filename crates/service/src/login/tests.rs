@@ -190,7 +190,7 @@ async fn complete(
     logins: Logins,
     purpose: Purpose,
     second: Option<&str>,
-) -> Result<String, FactorError> {
+) -> Result<SignedIn, FactorError> {
     let identifier = logins
         .factors
         .ceremonies
@@ -227,8 +227,9 @@ async fn a_true_proof_gives_a_session_of_the_credential() {
         .returning(|_, _| Ok(()));
     let logins = world.logins();
     let tokens = Arc::clone(&logins.factors.ceremonies.tokens);
-    let token = complete(logins, login_of(1), None).await.unwrap();
-    let session = tokens.read_session(&token, NOW).unwrap();
+    let signed_in = complete(logins, login_of(1), None).await.unwrap();
+    let session = tokens.read_session(&signed_in.token, NOW).unwrap();
+    assert_eq!(session, signed_in.session);
     assert_eq!((session.user, session.credential), (user(1).id, uuid(1)));
 }
 

@@ -1,6 +1,6 @@
 //! `POST /auth/credentials/code/init`
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use latchkey_domain::{credential::CredentialKind, credential_code::EnteredCode, text::Username};
 use latchkey_service::credential_codes::BeginWithCode;
 use serde::Deserialize;
@@ -13,6 +13,7 @@ use crate::{
     },
     error::{ApiError, documentation::refusals},
     extract::{client::Client, json_body::JsonBody},
+    middleware::observe::Subject,
     state::AppState,
 };
 
@@ -66,10 +67,12 @@ refusals!(Refusals: [BODY], [InvalidCode, OriginNotAllowed, TooManyAttempts]);
 )]
 pub(crate) async fn begin_credential_with_code(
     State(state): State<AppState>,
+    Extension(subject): Extension<Subject>,
     Client(caller): Client,
     JsonBody(request): JsonBody<CodeInitRequest>,
 ) -> Result<Json<CredentialChallenge>, ApiError> {
     let codes = &state.services.credential_codes;
     let challenge = codes.begin(&caller, &request.try_into()?).await?;
+    subject.note(&challenge.user.organization, &challenge.user.id);
     Ok(Json(challenge.into()))
 }

@@ -43,10 +43,9 @@ pub(crate) struct CodeStatusResponse {
 struct ClaimBody {
     /// When.
     date: String,
-    /// The page it was entered on; native clients have none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The page it was entered on; empty for native clients, which have none.
     #[schema(example = "https://app.example.com")]
-    origin: Option<String>,
+    origin: String,
     /// The address the request came from.
     #[schema(example = "203.0.113.9")]
     address: String,
@@ -71,7 +70,11 @@ impl From<&Claim> for ClaimBody {
     fn from(claim: &Claim) -> Self {
         Self {
             date: iso(claim.date),
-            origin: claim.origin.as_ref().map(ToString::to_string),
+            origin: claim
+                .origin
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
             address: claim.address.to_string(),
         }
     }

@@ -1,11 +1,12 @@
 //! `POST /auth/credentials/code/verify`
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 
 use crate::{
     dto::credential::CredentialBody,
     error::{ApiError, documentation::refusals},
     extract::{client::Client, json_body::JsonBody},
+    middleware::observe::Subject,
     routes::credentials::create::CredentialRequest,
     state::AppState,
 };
@@ -35,11 +36,13 @@ refusals!(Refusals: [BODY], [OriginNotAllowed, ChallengeInvalid, ProofRefused, C
 )]
 pub(crate) async fn create_credential_with_code(
     State(state): State<AppState>,
+    Extension(subject): Extension<Subject>,
     Client(caller): Client,
     JsonBody(request): JsonBody<CredentialRequest>,
 ) -> Result<Json<CredentialBody>, ApiError> {
     let (identifier, new) = request.into_parts()?;
     let codes = &state.services.credential_codes;
     let credential = codes.verify(&caller, &identifier, new).await?;
+    subject.note(&credential.organization, &credential.user);
     Ok(Json(credential.into()))
 }

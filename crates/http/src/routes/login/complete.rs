@@ -1,6 +1,7 @@
 //! `POST /auth/login`
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
+use latchkey_service::login::SignedIn;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -8,6 +9,7 @@ use crate::{
     dto::factor::FactorAnswerBody,
     error::{ApiError, documentation::refusals},
     extract::json_body::JsonBody,
+    middleware::observe::Subject,
     state::AppState,
 };
 
@@ -43,8 +45,11 @@ refusals!(Refusals: [BODY], [ChallengeInvalid, NoUsableCredential, FactorRefused
 )]
 pub(crate) async fn complete_login(
     State(state): State<AppState>,
+    Extension(subject): Extension<Subject>,
     JsonBody(answer): JsonBody<FactorAnswerBody>,
 ) -> Result<Json<LoginResponse>, ApiError> {
-    let token = state.services.logins.complete(&answer.try_into()?).await?;
+    let logins = &state.services.logins;
+    let SignedIn { session, token } = logins.complete(&answer.try_into()?).await?;
+    subject.note(&session.organization, &session.user);
     Ok(Json(LoginResponse { token }))
 }

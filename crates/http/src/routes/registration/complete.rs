@@ -1,6 +1,6 @@
 //! `POST /auth/registration`
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use latchkey_service::registration::{CompleteRegistration, Registered};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,6 +9,7 @@ use crate::{
     dto::new_credential::NewCredentialBody,
     error::{ApiError, documentation::refusals},
     extract::{bearer::TemporaryToken, client::Client, json_body::JsonBody},
+    middleware::observe::Subject,
     state::AppState,
 };
 
@@ -131,6 +132,7 @@ refusals!(Refusals: [BODY, SIGNED_IN], [
 )]
 pub(crate) async fn complete_registration(
     State(state): State<AppState>,
+    Extension(subject): Extension<Subject>,
     Client(caller): Client,
     token: TemporaryToken,
     JsonBody(request): JsonBody<RegistrationRequest>,
@@ -139,5 +141,6 @@ pub(crate) async fn complete_registration(
     let registered = registrations
         .complete(&caller, request.with(token)?)
         .await?;
+    subject.note(&registered.user.organization, &registered.user.id);
     Ok(Json(registered.into()))
 }
