@@ -1,5 +1,7 @@
 //! What the API description says beside its routes.
 
+use latchkey_service::json;
+use serde_json::Value;
 use utoipa::{
     OpenApi as _,
     openapi::{
@@ -57,12 +59,14 @@ pub(crate) fn head() -> OpenApi {
     description
 }
 
-/// The description as text, always the same for the same routes.
+/// The description as text, always the same for the same routes: its members are sorted, because the
+/// order that the JSON library keeps depends on what else is built along.
 pub(crate) fn text(description: &OpenApi) -> String {
     // It is made of maps with text keys, texts and numbers, which always serialise.
-    let mut text = serde_json::to_string_pretty(description).unwrap_or_default();
-    text.push('\n');
-    text
+    let compact = serde_json::to_vec(description).unwrap_or_default();
+    let sorted = json::canonical(&compact).unwrap_or_default();
+    let members: Value = serde_json::from_str(&sorted).unwrap_or_default();
+    format!("{members:#}\n")
 }
 
 fn bearer(description: &str) -> SecurityScheme {

@@ -5,7 +5,7 @@ use std::{cell::RefCell, io, sync::Once};
 use axum::{body::Body, http::Request};
 use latchkey_service::ports::tokens::InvalidToken;
 
-use super::support::{World, acting, bearing, failure, json, send};
+use super::support::{World, acting, bearing, failure, json, send, sorted};
 
 thread_local! {
     static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -45,9 +45,7 @@ async fn logged(world: World, request: Request<Body>) -> Vec<serde_json::Value> 
     LOG.take();
     send(&world.router(), request).await;
     let text = String::from_utf8(LOG.take()).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    text.lines().map(sorted).collect()
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ use latchkey_service::{
     credentials::Credentials,
     directory::Directory,
     factors::Factors,
+    json::canonical,
     login::Logins,
     ports::{
         account_store::{Account, MockAccountStore},
@@ -242,7 +243,7 @@ pub(super) struct Answer {
 
 impl Answer {
     pub(super) fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap()
+        sorted(&self.text)
     }
 
     pub(super) fn code(&self) -> String {
@@ -270,6 +271,11 @@ pub(super) async fn send(router: &Router, mut request: Request<Body>) -> Answer 
         headers: parts.headers,
         text: String::from_utf8(bytes.to_vec()).unwrap(),
     }
+}
+
+/// JSON with its members in order: which one the library keeps depends on what else is built along.
+pub(super) fn sorted(text: &str) -> Value {
+    serde_json::from_str(&canonical(text.as_bytes()).unwrap()).unwrap()
 }
 
 /// A request with a JSON body.
