@@ -18,9 +18,11 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// The workspace that this program was built from.
+    /// The workspace that `cargo` runs this program in.
     pub(crate) fn find() -> Outcome<Self> {
-        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+        // Cargo tells it at run time: checkouts that share a target folder share this program.
+        let package = env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
         Ok(Self {
             root: package
                 .parent()

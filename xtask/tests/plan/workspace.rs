@@ -10,8 +10,9 @@ use serde_json::Value;
 
 /// The root folder.
 pub(crate) fn root() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.parent().unwrap().to_owned()
+    // Cargo tells it at run time: checkouts that share a target folder share this program.
+    let package = env::var_os("CARGO_MANIFEST_DIR").unwrap();
+    Path::new(&package).parent().unwrap().to_owned()
 }
 
 /// A text file of the workspace.
