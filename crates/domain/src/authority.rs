@@ -133,6 +133,11 @@ impl Authority {
                 issuer,
                 ..
             } => (user, *epoch, vec![issuer.clone()]),
+            Purpose::Recovery {
+                user,
+                epoch,
+                credential,
+            } => (user, *epoch, vec![credential.clone()]),
             Purpose::Login { .. } => return Err(NoUser),
         };
         Ok(Self {

@@ -185,6 +185,15 @@ pub enum Purpose {
         /// The kind that was asked for.
         kind: CredentialKind,
     },
+    /// Recovering an account (`POST /auth/recover/user`).
+    Recovery {
+        /// Who recovers the account.
+        user: UserId,
+        /// The user's epoch.
+        epoch: Epoch,
+        /// The recovery key that must sign the new credentials.
+        credential: CredentialUuid,
+    },
 }
 
 impl Purpose {
@@ -194,7 +203,8 @@ impl Purpose {
             Self::Registration { user, .. }
             | Self::UserAction { user, .. }
             | Self::Credential { user, .. }
-            | Self::CredentialWithCode { user, .. } => Some(user),
+            | Self::CredentialWithCode { user, .. }
+            | Self::Recovery { user, .. } => Some(user),
             Self::Login { user } => user.as_ref(),
         }
     }

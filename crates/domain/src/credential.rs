@@ -241,6 +241,11 @@ pub enum MadeBy {
         /// The credential whose session issued the code.
         credential: CredentialUuid,
     },
+    /// The recovery of the account.
+    Recovery {
+        /// The recovery key that signed for it, which the recovery deleted.
+        credential: CredentialUuid,
+    },
 }
 
 /// How, and from where, a credential was made.

@@ -369,7 +369,8 @@ impl RedeemedCode {
             Purpose::Registration { .. }
             | Purpose::Login { .. }
             | Purpose::UserAction { .. }
-            | Purpose::Credential { .. } => Err(OtherPurpose),
+            | Purpose::Credential { .. }
+            | Purpose::Recovery { .. } => Err(OtherPurpose),
         }
     }
 

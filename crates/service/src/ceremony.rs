@@ -77,9 +77,8 @@ impl Ceremonies {
             Purpose::Registration { .. }
             | Purpose::Login { .. }
             | Purpose::Credential { .. }
-            | Purpose::CredentialWithCode { .. } => {
-                ChallengeText::from_random(&self.entropy.draw())
-            }
+            | Purpose::CredentialWithCode { .. }
+            | Purpose::Recovery { .. } => ChallengeText::from_random(&self.entropy.draw()),
         };
         Challenge {
             id: ChallengeId::from_random(&self.entropy.draw()),

@@ -110,11 +110,16 @@ fn purposes() -> Vec<Purpose> {
             kind: CredentialKind::RecoveryKey,
         },
         Purpose::CredentialWithCode {
-            user,
+            user: user.clone(),
             epoch,
             code: CredentialCodeId::from_random(&[6; 32]),
-            issuer: cr,
+            issuer: cr.clone(),
             kind: CredentialKind::Fido2,
+        },
+        Purpose::Recovery {
+            user,
+            epoch,
+            credential: cr,
         },
     ]
 }

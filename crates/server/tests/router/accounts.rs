@@ -258,6 +258,7 @@ async fn how_and_by_whom_a_credential_was_made_is_kept() {
             MadeBy::Registration => "registration".to_owned(),
             MadeBy::Credential { credential, .. } => format!("credential {credential}"),
             MadeBy::Code { credential, .. } => format!("code of {credential}"),
+            MadeBy::Recovery { credential } => format!("recovery with {credential}"),
         };
         let origin = origin.map(|origin| origin.to_string());
         seen.push((how, origin, address.to_string()));

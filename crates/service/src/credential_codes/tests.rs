@@ -379,6 +379,11 @@ async fn verify_refuses_a_challenge_of_every_other_purpose() {
             session_credential: uuid(1),
             kind: CredentialKind::Key,
         },
+        Purpose::Recovery {
+            user: user.id.clone(),
+            epoch: user.epoch,
+            credential: uuid(1),
+        },
     ] {
         let refused = verify(
             MockCredentialCodeStore::new(),

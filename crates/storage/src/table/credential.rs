@@ -276,6 +276,7 @@ fn to_row(credential: &Credential) -> ActiveModel {
 const MADE_BY_REGISTRATION: &str = "registration";
 const MADE_BY_CREDENTIAL: &str = "credential";
 const MADE_BY_CODE: &str = "code";
+const MADE_BY_RECOVERY: &str = "recovery";
 
 fn made_by_columns(made_by: &MadeBy) -> ActiveModel {
     let (how, session, credential, code) = match made_by {
@@ -295,6 +296,9 @@ fn made_by_columns(made_by: &MadeBy) -> ActiveModel {
             Some(credential.to_string()),
             Some(code.to_string()),
         ),
+        MadeBy::Recovery { credential } => {
+            (MADE_BY_RECOVERY, None, Some(credential.to_string()), None)
+        }
     };
     ActiveModel {
         made_by: Set(how.to_owned()),
@@ -452,6 +456,9 @@ fn made_by(row: Row<'_>, model: &Model) -> Result<MadeBy, Inconsistency> {
         }),
         (MADE_BY_CODE, None, Some(credential), Some(code)) => Ok(MadeBy::Code {
             code: row.value("made_with_code", code.parse())?,
+            credential: row.value("made_with_credential", credential.parse())?,
+        }),
+        (MADE_BY_RECOVERY, None, Some(credential), None) => Ok(MadeBy::Recovery {
             credential: row.value("made_with_credential", credential.parse())?,
         }),
         _ => Err(row.inconsistent("made_by does not fit the columns beside it")),

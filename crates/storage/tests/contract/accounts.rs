@@ -60,7 +60,7 @@ fn every_kind(world: &World, tenant: &Tenant, person: &Person) -> Vec<Credential
     let mut protected = world.protected_key(user);
     protected.provenance = provenance(MadeBy::Code {
         code: CredentialCodeId::from_random(&world.draw()),
-        credential,
+        credential: credential.clone(),
     });
     protected.id = CredentialId::new("padded==").unwrap();
     let pair = KeyPair {
@@ -69,6 +69,7 @@ fn every_kind(world: &World, tenant: &Tenant, person: &Person) -> Vec<Credential
     };
     let encrypted = EncryptedPrivateKey::new("x".repeat(16_384)).unwrap();
     let mut recovery = world.credential(user, Material::RecoveryKey(pair, Some(encrypted)));
+    recovery.provenance = provenance(MadeBy::Recovery { credential });
     recovery.is_active = false;
     recovery.last_used = Some(Timestamp::from_unix_milliseconds(3));
     vec![passkey, protected, recovery, world.recovery_key(user)]

@@ -62,6 +62,11 @@ enum PurposeClaims {
         issuer: String,
         kind: String,
     },
+    Recovery {
+        user: String,
+        epoch: i64,
+        credential: String,
+    },
 }
 
 impl Claims for ChallengeClaims {
@@ -147,6 +152,15 @@ impl PurposeClaims {
                 issuer: text(issuer),
                 kind: text(kind),
             },
+            Purpose::Recovery {
+                user,
+                epoch,
+                credential,
+            } => Self::Recovery {
+                user: text(user),
+                epoch: epoch.number(),
+                credential: text(credential),
+            },
         }
     }
 
@@ -198,6 +212,15 @@ impl PurposeClaims {
                 code: parse(&code)?,
                 issuer: parse(&issuer)?,
                 kind: parse(&kind)?,
+            },
+            Self::Recovery {
+                user,
+                epoch,
+                credential,
+            } => Purpose::Recovery {
+                user: parse(&user)?,
+                epoch: Epoch::new(epoch),
+                credential: parse(&credential)?,
             },
         })
     }
