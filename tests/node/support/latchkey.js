@@ -3,6 +3,7 @@
 
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
 import { DfnsApiClient, DfnsAuthenticator, DfnsDelegatedApiClient } from '@dfns/sdk'
@@ -85,4 +86,22 @@ export async function tokenFor(username, signer) {
 
 export function inSeconds(seconds) {
   return new Date(Date.now() + seconds * 1000)
+}
+
+/**
+ * Registers an application whose pages are served by somebody else, and waits until the service that
+ * runs knows it: what it knows of applications is a few seconds old.
+ */
+export async function addApplication({ name, rpId, origin }) {
+  const words = ['--org', orgId, '--name', name, '--rp-id', rpId, '--origin', origin]
+  const application = await latchkey('application', 'add', ...words)
+  const deadline = Date.now() + 15_000
+  while (Date.now() < deadline) {
+    const answer = await fetch(new URL('/health/live', baseUrl), { headers: { origin } })
+    if (answer.headers.get('access-control-allow-origin') === origin) {
+      return application
+    }
+    await setTimeout(100)
+  }
+  throw new Error(`the service does not get to know ${origin}`)
 }

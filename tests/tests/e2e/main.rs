@@ -16,6 +16,8 @@ mod replicas;
 
 mod published_client;
 
+mod browser;
+
 mod lifecycle;
 
 mod wire;

@@ -1,5 +1,5 @@
-//! What the tests need from the system: PostgreSQL, Node.js with the packages of the published client,
-//! and what the commands of the README call.
+//! What the tests need from the system: PostgreSQL, Node.js with the packages of the published client, a
+//! browser, and what the commands of the README call.
 //!
 //! What is missing is installed where that can be done without asking anybody anything: on Debian and
 //! its relatives, as root or with a sudo that needs no password. Otherwise the error says what to do.
@@ -17,13 +17,14 @@ use crate::{
     workspace::{Workspace, run},
 };
 
-/// The oldest major version of Node.js that the published client's tests run on.
+/// The oldest major version of Node.js that the tests in JavaScript run on.
 const OLDEST_NODE: u32 = 18;
 
 /// Programs that tests start, and the Debian packages that have them.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 6] = [
     ("node", "nodejs"),
     ("npm", "npm"),
+    ("chromium", "chromium"),
     ("bash", "bash"),
     ("curl", "curl"),
     ("openssl", "openssl"),
@@ -70,13 +71,13 @@ fn set_up_node(workspace: &Workspace) -> Outcome {
     let version = String::from_utf8(version)?;
     if major(&version).is_none_or(|major| major < OLDEST_NODE) {
         return Err(format!(
-            "the tests with the published client need Node.js {OLDEST_NODE} or newer, but `node \
+            "the tests in JavaScript need Node.js {OLDEST_NODE} or newer, but `node \
              --version` says {:?}: install a newer one, see https://nodejs.org",
             version.trim()
         )
         .into());
     }
-    say("installing the published client's packages")?;
+    say("installing the packages of the tests in JavaScript")?;
     let mut install = workspace.command("npm");
     install.current_dir(workspace.path("tests/node")).args([
         "ci",
@@ -141,7 +142,7 @@ impl<'workspace> Apt<'workspace> {
         };
         Err(format!(
             "the tests need {wanted}, which is not installed, and {reason}: please install it \
-             (Debian: apt install postgresql nodejs npm curl openssl) and start again"
+             (Debian: apt install postgresql nodejs npm chromium curl openssl) and start again"
         )
         .into())
     }

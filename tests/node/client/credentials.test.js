@@ -5,8 +5,8 @@ import { test } from 'node:test'
 
 import { DfnsApiClient } from '@dfns/sdk'
 
-import { KeyPair } from './support/key-pair.js'
-import { Person, baseUrl, orgId, stranger, tokenFor } from './support/latchkey.js'
+import { KeyPair } from '../support/key-pair.js'
+import { Person, baseUrl, orgId, stranger, tokenFor } from '../support/latchkey.js'
 
 /** A second key of the person, added while signed in. */
 async function addKey(person, credentialName) {

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { ALGORITHMS, KeyPair } from './support/key-pair.js'
-import { Person, inSeconds, orgId, stranger } from './support/latchkey.js'
+import { ALGORITHMS, KeyPair } from '../support/key-pair.js'
+import { Person, inSeconds, orgId, stranger } from '../support/latchkey.js'
 
 for (const algorithm of ALGORITHMS) {
   test(`${algorithm}: a key of one place adds a key in another place with a code`, async () => {

@@ -1,0 +1,139 @@
+// Debian's Chromium, driven by playwright-core, with virtual authenticators in the place of fingers.
+
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { after } from 'node:test'
+
+import { chromium } from 'playwright-core'
+
+/** What a browser needs that runs as root on a machine without a screen, and calls nobody. */
+const ARGUMENTS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+/** A screen lock or fingerprint reader that is built in, and keeps discoverable passkeys. */
+const AUTHENTICATOR = {
+  protocol: 'ctap2',
+  transport: 'internal',
+  hasResidentKey: true,
+  hasUserVerification: true,
+  isUserVerified: true,
+  automaticPresenceSimulation: true,
+}
+
+/** How long anything in a page may take, in milliseconds; only a broken page needs as long. */
+const PATIENCE = 20_000
+
+function executable() {
+  const folders = (process.env.PATH ?? '').split(delimiter)
+  const found = folders.map((folder) => join(folder, 'chromium')).find((path) => existsSync(path))
+  if (!found) {
+    throw new Error('there is no chromium: run `cargo xtask test`, which installs what these tests need')
+  }
+  return found
+}
+
+/** A browser that ends with the tests of the file. Call it outside of any test. */
+export async function launch() {
+  const browser = await chromium.launch({ executablePath: executable(), args: ARGUMENTS })
+  after(() => browser.close())
+  return browser
+}
+
+/**
+ * One device: a browser profile of its own with one page and one authenticator. What happens in its
+ * page and must not is in `errors` (uncaught errors and what the console calls an error) and in
+ * `violations` (of the Content-Security-Policy).
+ */
+export class Device {
+  /** `options` are those of a playwright context: viewport, colorScheme, reducedMotion… */
+  static async open(browser, options = {}) {
+    const device = new Device()
+    device.context = await browser.newContext(options)
+    device.context.setDefaultTimeout(PATIENCE)
+    await device.#watchPolicy()
+    device.page = await device.context.newPage()
+    device.#watchErrors()
+    device.session = await device.context.newCDPSession(device.page)
+    await device.session.send('WebAuthn.enable')
+    await device.plugIn()
+    return device
+  }
+
+  errors = []
+  violations = []
+  authenticatorId
+
+  async #watchPolicy() {
+    await this.context.exposeBinding('reportViolation', (_source, violation) => {
+      this.violations.push(violation)
+    })
+    await this.context.addInitScript(() => {
+      document.addEventListener('securitypolicyviolation', (event) => {
+        const { blockedURI, documentURI, effectiveDirective, lineNumber, sourceFile } = event
+        globalThis.reportViolation({
+          blockedURI,
+          documentURI,
+          effectiveDirective,
+          lineNumber,
+          sourceFile,
+        })
+      })
+    })
+  }
+
+  #watchErrors() {
+    this.page.on('pageerror', (error) => this.errors.push(String(error)))
+    this.page.on('console', (message) => {
+      // The browser writes a line about each answer that is an error, also when the page expects one.
+      const isAnAnswer = message.text().startsWith('Failed to load resource: the server responded')
+      if (message.type() === 'error' && !isAnAnswer) {
+        this.errors.push(message.text())
+      }
+    })
+  }
+
+  /** Gives the device an authenticator; `options` differ from the usual one's. */
+  async plugIn(options = {}) {
+    const { authenticatorId } = await this.session.send('WebAuthn.addVirtualAuthenticator', {
+      options: { ...AUTHENTICATOR, ...options },
+    })
+    this.authenticatorId = authenticatorId
+  }
+
+  /** Takes the authenticator and its passkeys away. */
+  async unplug() {
+    const { authenticatorId } = this
+    await this.session.send('WebAuthn.removeVirtualAuthenticator', { authenticatorId })
+    this.authenticatorId = undefined
+  }
+
+  /** The passkeys in the authenticator, as `{credentialId, rpId, userHandle, signCount…}`. */
+  async passkeys() {
+    const { authenticatorId } = this
+    const { credentials } = await this.session.send('WebAuthn.getCredentials', { authenticatorId })
+    return credentials
+  }
+
+  /** Whether the person proves to be themselves; when not, the authenticator refuses. */
+  async setUserVerified(isUserVerified) {
+    const { authenticatorId } = this
+    await this.session.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified })
+  }
+
+  /** Whether the person touches the authenticator; when not, the browser's prompt waits. */
+  async setPresent(enabled) {
+    const { authenticatorId } = this
+    await this.session.send('WebAuthn.setAutomaticPresenceSimulation', { authenticatorId, enabled })
+  }
+
+  async close() {
+    await this.context.close()
+  }
+}
