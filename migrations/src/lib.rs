@@ -9,6 +9,7 @@
 
 mod lock;
 mod m0001_foundation;
+mod m0002_administrators;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait,
@@ -21,7 +22,10 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_foundation::Foundation)]
+        vec![
+            Box::new(m0001_foundation::Foundation),
+            Box::new(m0002_administrators::Administrators),
+        ]
     }
 }
 

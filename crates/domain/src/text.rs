@@ -86,6 +86,11 @@ bounded_text!(
     128
 );
 bounded_text!(
+    /// What an organization calls a user in its own systems (`externalId`).
+    ExternalId,
+    128
+);
+bounded_text!(
     /// What a user signs in with, usually an e-mail address; unique in an organization without regard
     /// to case.
     Username,

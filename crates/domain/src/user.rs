@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use crate::{
     id::{OrganizationId, UserId},
-    text::Username,
+    text::{ExternalId, Username},
     time::Timestamp,
 };
 
@@ -77,6 +77,10 @@ pub struct User {
     pub username: Username,
     /// What the user is to the organization.
     pub kind: UserKind,
+    /// What the organization itself calls the user, if it said so; unique in it.
+    pub external_id: Option<ExternalId>,
+    /// An administrator manages the users of the organization. Every organization keeps an active one.
+    pub is_administrator: bool,
     /// A user who is not active cannot do anything.
     pub is_active: bool,
     /// Tokens of an earlier epoch are void.

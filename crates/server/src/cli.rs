@@ -193,6 +193,9 @@ mod tests {
             format!("user invite --org {ORGANIZATION} --email b@example.com --kind EndUser"),
             format!("user deactivate --user {USER}"),
             format!("user activate --user {USER}"),
+            format!("user invite --org {ORGANIZATION} --email b@example.com --administrator"),
+            format!("user promote --user {USER}"),
+            format!("user demote --user {USER}"),
             format!(
                 "application add --org {ORGANIZATION} --name C --rp-id localhost \
                  --origin http://localhost:1"

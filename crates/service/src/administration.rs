@@ -18,7 +18,7 @@ use crate::{
     ports::{
         administration_store::{
             AddApplicationError, AdministrationStore, BootstrapError, Invitation, InviteError,
-            NewOrganization,
+            NewOrganization, SetUserError,
         },
         code_digester::CodeDigester,
         store::StoreError,
@@ -35,6 +35,19 @@ pub struct Bootstrap {
     pub application: ApplicationName,
     /// Where that application runs.
     pub relying_party: RelyingParty,
+}
+
+/// Whom to invite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invite {
+    /// The organization.
+    pub organization: OrganizationId,
+    /// What the user signs in with.
+    pub username: Username,
+    /// What the user is to the organization.
+    pub kind: UserKind,
+    /// Whether the user is to be an administrator.
+    pub administrator: bool,
 }
 
 /// An invited user, and the only time the registration code is seen in clear.
@@ -92,11 +105,12 @@ impl Administration {
             request.relying_party,
         );
         let id = application.id.clone();
-        let user = self.user(
-            organization.id.clone(),
-            request.administrator,
-            UserKind::CustomerEmployee,
-        );
+        let user = self.user(Invite {
+            organization: organization.id.clone(),
+            username: request.administrator,
+            kind: UserKind::CustomerEmployee,
+            administrator: true,
+        });
         let (administrator, code) = self.invitation(user.clone());
         let expires = administrator.code.expires;
         self.store
@@ -120,13 +134,8 @@ impl Administration {
     ///
     /// # Errors
     /// [`InviteError`].
-    pub async fn invite(
-        &self,
-        organization: OrganizationId,
-        username: Username,
-        kind: UserKind,
-    ) -> Result<Invited, InviteError> {
-        let (invitation, code) = self.invitation(self.user(organization, username, kind));
+    pub async fn invite(&self, request: Invite) -> Result<Invited, InviteError> {
+        let (invitation, code) = self.invitation(self.user(request));
         let expires = invitation.code.expires;
         let user = self.store.invite(invitation).await?;
         Ok(Invited {
@@ -139,9 +148,21 @@ impl Administration {
     /// Activates or deactivates a user; `false` when there is no such user.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn set_user_active(&self, user: &UserId, active: bool) -> Result<bool, StoreError> {
+    /// [`SetUserError`].
+    pub async fn set_user_active(&self, user: &UserId, active: bool) -> Result<bool, SetUserError> {
         self.store.set_user_active(user, active).await
+    }
+
+    /// Makes a user an administrator, or the reverse; `false` when there is no such user.
+    ///
+    /// # Errors
+    /// [`SetUserError`].
+    pub async fn set_administrator(
+        &self,
+        user: &UserId,
+        administrator: bool,
+    ) -> Result<bool, SetUserError> {
+        self.store.set_administrator(user, administrator).await
     }
 
     /// Adds an application to an organization.
@@ -187,12 +208,14 @@ impl Administration {
         }
     }
 
-    fn user(&self, organization: OrganizationId, username: Username, kind: UserKind) -> User {
+    fn user(&self, invite: Invite) -> User {
         User {
             id: UserId::from_random(&self.ceremonies.entropy.draw()),
-            organization,
-            username,
-            kind,
+            organization: invite.organization,
+            username: invite.username,
+            kind: invite.kind,
+            external_id: None,
+            is_administrator: invite.administrator,
             is_active: true,
             epoch: Epoch::default(),
             registered: None,

@@ -99,6 +99,8 @@ pub(crate) fn user(number: u8) -> User {
         organization: organization(1),
         username: Username::new(format!("user{number}@example.com")).unwrap(),
         kind: UserKind::EndUser,
+        external_id: None,
+        is_administrator: false,
         is_active: true,
         epoch: Epoch::new(4),
         registered: Some(NOW),

@@ -9,13 +9,13 @@ use latchkey_domain::{
 use latchkey_service::ports::{
     administration_store::{
         AddApplicationError, AdministrationStore, BootstrapError, Invitation, InviteError,
-        NewOrganization,
+        NewOrganization, SetUserError,
     },
     store::StoreError,
 };
 use sea_orm::DatabaseTransaction;
 
-use crate::{row::Inconsistency, store::SqlStore, table};
+use crate::{administrators, row::Inconsistency, store::SqlStore, table};
 
 #[async_trait]
 impl AdministrationStore for SqlStore {
@@ -33,9 +33,19 @@ impl AdministrationStore for SqlStore {
             .await?
     }
 
-    async fn set_user_active(&self, user: &UserId, active: bool) -> Result<bool, StoreError> {
+    async fn set_user_active(&self, user: &UserId, active: bool) -> Result<bool, SetUserError> {
         let user = user.clone();
         self.write(move |transaction| Box::pin(set_user_active(transaction, user, active)))
+            .await?
+    }
+
+    async fn set_administrator(
+        &self,
+        user: &UserId,
+        administrator: bool,
+    ) -> Result<bool, SetUserError> {
+        let user = user.clone();
+        self.write(move |transaction| Box::pin(set_administrator(transaction, user, administrator)))
             .await?
     }
 
@@ -98,7 +108,7 @@ async fn invite(
     let user = if table::user::insert(transaction, &user).await? {
         user
     } else {
-        unregistered(transaction, &user).await?
+        unregistered(transaction, user).await?
     };
     table::registration_code::replace(transaction, &user.id, &code, &digest).await?;
     Ok(user)
@@ -107,26 +117,63 @@ async fn invite(
 /// Locks the user who has the name of the one invited, and may still register.
 async fn unregistered(
     transaction: &DatabaseTransaction,
-    invited: &User,
+    invited: User,
 ) -> Result<User, InviteError> {
-    table::user::lock_by_username(transaction, &invited.organization, &invited.username)
-        .await?
-        .filter(|user| user.is_active && user.registered.is_none())
-        .ok_or(InviteError::AlreadyRegistered)
+    let mut user =
+        table::user::lock_by_username(transaction, &invited.organization, &invited.username)
+            .await?
+            .filter(|user| user.is_active && user.registered.is_none())
+            .ok_or(InviteError::AlreadyRegistered)?;
+    if invited.is_administrator && !user.is_administrator {
+        user.is_administrator = table::user::set_administrator(transaction, &user.id, true).await?;
+    }
+    Ok(user)
 }
 
 async fn set_user_active(
     transaction: &DatabaseTransaction,
     user: UserId,
     active: bool,
-) -> Result<bool, StoreError> {
-    let Some(found) = table::user::lock(transaction, &user).await? else {
+) -> Result<bool, SetUserError> {
+    let Some(found) = lock_in_organization(transaction, &user).await? else {
         return Ok(false);
     };
+    if !active && administrators::is_last(transaction, &found).await? {
+        return Err(SetUserError::LastAdministrator);
+    }
     if table::user::set_active(transaction, &user, active).await? && !active {
         table::user::raise_epoch(transaction, &user, found.epoch).await?;
     }
     Ok(true)
+}
+
+async fn set_administrator(
+    transaction: &DatabaseTransaction,
+    user: UserId,
+    administrator: bool,
+) -> Result<bool, SetUserError> {
+    let Some(found) = lock_in_organization(transaction, &user).await? else {
+        return Ok(false);
+    };
+    if !administrator && administrators::is_last(transaction, &found).await? {
+        return Err(SetUserError::LastAdministrator);
+    }
+    table::user::set_administrator(transaction, &user, administrator).await?;
+    Ok(true)
+}
+
+/// Locks a user's organization, then the user.
+async fn lock_in_organization(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+) -> Result<Option<User>, StoreError> {
+    match table::user::organization_of(transaction, user).await? {
+        Some(organization) => {
+            table::organization::lock(transaction, &organization).await?;
+            table::user::lock(transaction, user).await
+        }
+        None => Ok(None),
+    }
 }
 
 async fn add_application(

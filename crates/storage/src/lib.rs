@@ -5,6 +5,7 @@
 //!
 //! * `*_store`: the ports; each method composes statements inside at most one transaction;
 //! * `authority`: what every change requires first, in one place;
+//! * `administrators`: that every organization keeps one;
 //! * `transaction`: the only place where a transaction begins;
 //! * `table`: the statements, one module per table, and how rows become domain values;
 //! * `entity`: the columns.
@@ -14,8 +15,9 @@
 //!
 //! Three rules keep concurrent callers apart. A read is one statement outside any transaction, so it
 //! sees one moment. A change locks the user's row before it looks at anything else of the user; only
-//! then come credentials, codes and the ledger, so that no two changes wait for each other. And every
-//! change of a state names the expected old state in its `WHERE` and checks how many rows it met: a
+//! then come credentials, codes and the ledger, so that no two changes wait for each other; whatever
+//! takes an administrator away locks the organization's row before the user's, since it looks at other
+//! users too. And every change of a state names the expected old state in its `WHERE` and checks how many rows it met: a
 //! decision made on an earlier read cannot overwrite a later one.
 
 pub mod connect;
@@ -32,6 +34,7 @@ mod registration_store;
 mod session_store;
 mod sign_in_store;
 
+mod administrators;
 mod authority;
 mod transaction;
 

@@ -155,7 +155,7 @@ fn what_does_not_exist_is_named() -> Outcome {
     let user = "us-00000-00000-00000000000000";
     let application = "ap-00000-00000-00000000000000";
     let origin = "https://three.example";
-    let cases: [(&str, &[&str]); 6] = [
+    let cases: [(&str, &[&str]); 8] = [
         (
             organization,
             &[
@@ -169,6 +169,8 @@ fn what_does_not_exist_is_named() -> Outcome {
         ),
         (user, &["user", "deactivate", "--user", user]),
         (user, &["user", "activate", "--user", user]),
+        (user, &["user", "promote", "--user", user]),
+        (user, &["user", "demote", "--user", user]),
         (
             organization,
             &[
@@ -297,6 +299,48 @@ fn applications_and_users_are_switched_off_and_on() -> Outcome {
     Ok(())
 }
 
+#[test]
+fn an_organization_keeps_an_administrator() -> Outcome {
+    let installation = installation()?;
+    let made = installation.bootstrap("Acme")?;
+    let first = made.administrator.user;
+    for verb in ["deactivate", "demote"] {
+        let refused = installation.run(&["user", verb, "--user", &first])?;
+        assert!(
+            refused.error()?.contains("last active administrator"),
+            "{refused:?}"
+        );
+    }
+    let second = installation.administrate(&[
+        "user",
+        "invite",
+        "--org",
+        &made.organization,
+        "--email",
+        "ann@example.com",
+        "--administrator",
+    ])?;
+    let second = text(&second, "userId")?;
+    let demoted = installation.administrate(&["user", "demote", "--user", &first])?;
+    assert_eq!(
+        demoted,
+        json!({ "userId": first, "isAdministrator": false })
+    );
+    assert!(
+        installation
+            .run(&["user", "demote", "--user", second])?
+            .error()
+            .is_ok()
+    );
+    let promoted = installation.administrate(&["user", "promote", "--user", &first])?;
+    assert_eq!(
+        promoted,
+        json!({ "userId": first, "isAdministrator": true })
+    );
+    installation.administrate(&["user", "demote", "--user", second])?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_deactivated_application_or_user_cannot_begin() -> Outcome {
     let installation = installation()?;
@@ -315,7 +359,7 @@ async fn a_deactivated_application_or_user_cannot_begin() -> Outcome {
     ])?;
     let application = text(&application, "appId")?;
     installation.administrate(&["application", "deactivate", "--application", &application])?;
-    let invited = &made.administrator;
+    let invited = installation.invite(&made.organization, "ann@example.com")?;
     installation.administrate(&["user", "deactivate", "--user", &invited.user])?;
 
     let server = installation.start().await?;

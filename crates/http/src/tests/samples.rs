@@ -52,6 +52,8 @@ pub(super) fn user() -> User {
         organization: organization(),
         username: Username::new("ada@example.com").unwrap(),
         kind: UserKind::EndUser,
+        external_id: None,
+        is_administrator: false,
         is_active: true,
         epoch: Epoch::default(),
         registered: None,

@@ -11,8 +11,8 @@ use latchkey_domain::{
     user::UserKind,
 };
 use latchkey_service::{
-    administration::{self, Administration, Invited},
-    ports::administration_store::{AddApplicationError, BootstrapError, InviteError},
+    administration::{self, Administration, Invite, Invited},
+    ports::administration_store::{AddApplicationError, BootstrapError, InviteError, SetUserError},
 };
 use serde::Serialize;
 use time::{OffsetDateTime, macros::format_description};
@@ -59,6 +59,9 @@ pub(super) enum UserCommand {
         /// CustomerEmployee or EndUser.
         #[arg(long, default_value = "CustomerEmployee")]
         kind: UserKind,
+        /// Make the user an administrator, who manages the users of the organization.
+        #[arg(long)]
+        administrator: bool,
     },
     /// Deactivate a user: every session, code and user action ends at once.
     Deactivate {
@@ -68,6 +71,18 @@ pub(super) enum UserCommand {
     },
     /// Activate a user again.
     Activate {
+        /// The user.
+        #[arg(long, value_name = "ID")]
+        user: UserId,
+    },
+    /// Make a user an administrator, who manages the users of the organization.
+    Promote {
+        /// The user.
+        #[arg(long, value_name = "ID")]
+        user: UserId,
+    },
+    /// Make an administrator a user like others.
+    Demote {
         /// The user.
         #[arg(long, value_name = "ID")]
         user: UserId,
@@ -117,7 +132,14 @@ pub(super) struct InvitedAnswer {
 #[serde(untagged, rename_all_fields = "camelCase")]
 pub(super) enum UserAnswer {
     Invited(InvitedAnswer),
-    Changed { user_id: String, is_active: bool },
+    Changed {
+        user_id: String,
+        is_active: bool,
+    },
+    Entrusted {
+        user_id: String,
+        is_administrator: bool,
+    },
 }
 
 #[derive(Serialize)]
@@ -181,36 +203,82 @@ impl Administer for UserCommand {
     type Answer = UserAnswer;
 
     async fn perform(self, administration: &Administration) -> Result<UserAnswer, Failure> {
-        let (user, is_active) = match self {
+        match self {
             Self::Invite {
                 organization,
                 email,
                 kind,
+                administrator,
             } => {
-                let invitation = administration.invite(organization.clone(), email.clone(), kind);
-                let made = invitation.await.map_err(|error| match error {
-                    InviteError::UnknownOrganization => {
-                        unknown("--org", "organization", &organization)
-                    }
-                    InviteError::AlreadyRegistered => {
-                        format!("--email: {email} has registered already, or was deactivated")
-                            .into()
-                    }
-                    InviteError::Store(error) => error.into(),
-                })?;
-                return Ok(UserAnswer::Invited(invited(&made, None)));
+                invite(
+                    administration,
+                    Invite {
+                        organization,
+                        username: email,
+                        kind,
+                        administrator,
+                    },
+                )
+                .await
             }
-            Self::Deactivate { user } => (user, false),
-            Self::Activate { user } => (user, true),
-        };
-        if administration.set_user_active(&user, is_active).await? {
-            Ok(UserAnswer::Changed {
-                user_id: user.to_string(),
-                is_active,
-            })
-        } else {
-            Err(unknown("--user", "user", &user))
+            Self::Deactivate { user } => set_active(administration, &user, false).await,
+            Self::Activate { user } => set_active(administration, &user, true).await,
+            Self::Promote { user } => set_administrator(administration, &user, true).await,
+            Self::Demote { user } => set_administrator(administration, &user, false).await,
         }
+    }
+}
+
+async fn invite(administration: &Administration, request: Invite) -> Result<UserAnswer, Failure> {
+    let (organization, email) = (request.organization.clone(), request.username.clone());
+    let made = administration
+        .invite(request)
+        .await
+        .map_err(|error| match error {
+            InviteError::UnknownOrganization => unknown("--org", "organization", &organization),
+            InviteError::AlreadyRegistered => {
+                format!("--email: {email} has registered already, or was deactivated").into()
+            }
+            InviteError::Store(error) => Failure::from(error),
+        })?;
+    Ok(UserAnswer::Invited(invited(&made, None)))
+}
+
+async fn set_active(
+    administration: &Administration,
+    user: &UserId,
+    is_active: bool,
+) -> Result<UserAnswer, Failure> {
+    known(user, administration.set_user_active(user, is_active).await)?;
+    Ok(UserAnswer::Changed {
+        user_id: user.to_string(),
+        is_active,
+    })
+}
+
+async fn set_administrator(
+    administration: &Administration,
+    user: &UserId,
+    is_administrator: bool,
+) -> Result<UserAnswer, Failure> {
+    let set = administration.set_administrator(user, is_administrator);
+    known(user, set.await)?;
+    Ok(UserAnswer::Entrusted {
+        user_id: user.to_string(),
+        is_administrator,
+    })
+}
+
+/// What a change of a user came to, for whoever typed the command.
+fn known(user: &UserId, outcome: Result<bool, SetUserError>) -> Result<(), Failure> {
+    match outcome {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(unknown("--user", "user", user)),
+        Err(SetUserError::LastAdministrator) => Err(format!(
+            "--user: {user} is the last active administrator of the organization; make another one first"
+        )
+        .into()),
+        Err(SetUserError::Store(error)) => Err(error.into()),
     }
 }
 

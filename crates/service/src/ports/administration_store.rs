@@ -59,6 +59,17 @@ pub enum InviteError {
     Store(#[from] StoreError),
 }
 
+/// Why the rights of a user are not taken away.
+#[derive(Debug, thiserror::Error)]
+pub enum SetUserError {
+    /// The user is the organization's last active administrator.
+    #[error("the user is the last active administrator of the organization")]
+    LastAdministrator,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Why an application is not added.
 #[derive(Debug, thiserror::Error)]
 pub enum AddApplicationError {
@@ -92,18 +103,31 @@ pub trait AdministrationStore: Send + Sync {
 
     /// Invites a user. For a username that is unknown the user is made; for a user who is active and
     /// has not registered yet the code takes the place of any earlier one, and of the given user only
-    /// the code is used. Gives the user as kept.
+    /// the code is used, and whether the user is to be an administrator when it says so. Gives the user
+    /// as kept.
     ///
     /// # Errors
     /// [`InviteError`].
     async fn invite(&self, invitation: Invitation) -> Result<User, InviteError>;
 
     /// Activates or deactivates a user; deactivating raises the epoch, which ends every session, code
-    /// and user action at once. `false` when there is no such user.
+    /// and user action at once. `false` when there is no such user. The last active administrator of an
+    /// organization stays active, under any concurrency.
     ///
     /// # Errors
-    /// [`StoreError`].
-    async fn set_user_active(&self, user: &UserId, active: bool) -> Result<bool, StoreError>;
+    /// [`SetUserError`]; nothing is changed then.
+    async fn set_user_active(&self, user: &UserId, active: bool) -> Result<bool, SetUserError>;
+
+    /// Makes a user an administrator of the organization, or the reverse. `false` when there is no such
+    /// user. The last active administrator of an organization stays one, under any concurrency.
+    ///
+    /// # Errors
+    /// [`SetUserError`]; nothing is changed then.
+    async fn set_administrator(
+        &self,
+        user: &UserId,
+        administrator: bool,
+    ) -> Result<bool, SetUserError>;
 
     /// Adds an application to its organization.
     ///

@@ -11,6 +11,8 @@ pub struct Model {
     pub username: String,
     pub username_key: String,
     pub kind: String,
+    pub external_id: Option<String>,
+    pub is_administrator: bool,
     pub is_active: bool,
     pub epoch: i64,
     pub registered: Option<i64>,

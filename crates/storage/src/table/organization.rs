@@ -3,8 +3,10 @@
 use latchkey_domain::{id::OrganizationId, organization::Organization};
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, DatabaseConnection, DatabaseTransaction, EntityTrait as _,
-    QueryFilter as _, QuerySelect as _, sea_query::OnConflict,
+    ActiveValue::Set,
+    ColumnTrait as _, DatabaseConnection, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
+    QuerySelect as _,
+    sea_query::{LockType, OnConflict},
 };
 
 use crate::{
@@ -46,6 +48,24 @@ pub(crate) async fn exists(
         .one(transaction)
         .await
         .map(|found| found.is_some())
+        .map_err(StoreError::new)
+}
+
+/// Locks an organization until the transaction ends: whoever changes who is an administrator, or acts as
+/// one on another user, begins with this. (`NO KEY UPDATE`: users can be made meanwhile.)
+pub(crate) async fn lock(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+) -> Result<(), StoreError> {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::Id.eq(organization.as_str()))
+        .lock(LockType::NoKeyUpdate)
+        .into_tuple::<String>()
+        .one(transaction)
+        .await
+        .map(|_found| ())
         .map_err(StoreError::new)
 }
 

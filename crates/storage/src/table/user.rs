@@ -2,7 +2,7 @@
 
 use latchkey_domain::{
     id::{OrganizationId, UserId},
-    text::Username,
+    text::{ExternalId, Username},
     time::Timestamp,
     user::{Epoch, User},
 };
@@ -37,6 +37,10 @@ pub(crate) fn from_row(model: &Model) -> Result<User, Inconsistency> {
         organization: row.value("organization_id", model.organization_id.parse())?,
         username: row.value("username", Username::new(model.username.as_str()))?,
         kind: row.value("kind", model.kind.parse())?,
+        external_id: row.optional("external_id", model.external_id.as_ref(), |id| {
+            ExternalId::new(id.as_str())
+        })?,
+        is_administrator: model.is_administrator,
         is_active: model.is_active,
         epoch: Epoch::new(model.epoch),
         registered: model.registered.map(moment),
@@ -44,7 +48,7 @@ pub(crate) fn from_row(model: &Model) -> Result<User, Inconsistency> {
     })
 }
 
-/// Makes a user; `false` when the organization has one of that name.
+/// Makes a user; `false` when the organization has one of that name or external id.
 pub(crate) async fn insert(
     transaction: &DatabaseTransaction,
     user: &User,
@@ -55,14 +59,15 @@ pub(crate) async fn insert(
         username: Set(user.username.to_string()),
         username_key: Set(user.username.key()),
         kind: Set(user.kind.to_string()),
+        external_id: Set(user.external_id.as_ref().map(ToString::to_string)),
+        is_administrator: Set(user.is_administrator),
         is_active: Set(user.is_active),
         epoch: Set(user.epoch.number()),
         registered: Set(user.registered.map(Timestamp::unix_milliseconds)),
         created: Set(user.created.unix_milliseconds()),
     };
-    let name = [Column::OrganizationId, Column::UsernameKey];
     let rows = Entity::insert(row)
-        .on_conflict(OnConflict::columns(name).do_nothing().to_owned())
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
         .exec_without_returning(transaction)
         .await
         .map_err(StoreError::new)?;
@@ -153,6 +158,62 @@ pub(crate) async fn set_active(
         .await
         .map_err(StoreError::new)?;
     Ok(exactly_one(TABLE, result.rows_affected)?)
+}
+
+/// Makes a user an administrator who is none, or the reverse; `false` when it was so already.
+pub(crate) async fn set_administrator(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+    administrator: bool,
+) -> Result<bool, StoreError> {
+    let result = Entity::update_many()
+        .col_expr(Column::IsAdministrator, Expr::value(administrator))
+        .filter(Column::Id.eq(user.as_str()))
+        .filter(Column::IsAdministrator.eq(!administrator))
+        .exec(transaction)
+        .await
+        .map_err(StoreError::new)?;
+    Ok(exactly_one(TABLE, result.rows_affected)?)
+}
+
+/// The organization that a user belongs to, which never changes.
+pub(crate) async fn organization_of(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+) -> Result<Option<OrganizationId>, StoreError> {
+    let found = Entity::find_by_id(user.as_str())
+        .select_only()
+        .column(Column::OrganizationId)
+        .into_tuple::<String>()
+        .one(transaction)
+        .await
+        .map_err(StoreError::new)?;
+    let row = Row {
+        table: TABLE,
+        key: user.as_str(),
+    };
+    let organization = found.map(|text| row.value("organization_id", text.parse()));
+    Ok(organization.transpose()?)
+}
+
+/// Whether the organization, whose row is locked, has an active administrator besides this user.
+pub(crate) async fn has_another_administrator(
+    transaction: &DatabaseTransaction,
+    user: &User,
+) -> Result<bool, StoreError> {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::OrganizationId.eq(user.organization.as_str()))
+        .filter(Column::IsAdministrator.eq(true))
+        .filter(Column::IsActive.eq(true))
+        .filter(Column::Id.ne(user.id.as_str()))
+        .limit(1)
+        .into_tuple::<String>()
+        .one(transaction)
+        .await
+        .map(|found| found.is_some())
+        .map_err(StoreError::new)
 }
 
 /// The account of a user.

@@ -7,13 +7,13 @@ use latchkey_domain::{
 };
 use latchkey_service::ports::{
     administration_store::{
-        AddApplicationError, AdministrationStore as _, BootstrapError, InviteError,
+        AddApplicationError, AdministrationStore as _, BootstrapError, InviteError, SetUserError,
     },
     directory_store::DirectoryStore as _,
     registration_store::RegistrationStore as _,
 };
 
-use crate::world::{World, at_once, successes};
+use crate::world::{CALLERS, World, at_once, successes};
 
 contract! {
     a_database_is_empty_until_the_first_organization,
@@ -27,6 +27,10 @@ contract! {
     who_was_deactivated_is_not_invited_again,
     an_unknown_organization_invites_nobody,
     deactivating_a_user_raises_the_epoch_once,
+    an_administrator_can_be_made_and_unmade,
+    an_invitation_may_make_an_administrator,
+    the_last_active_administrator_stays,
+    of_all_administrators_at_once_one_stays,
     unknown_users_and_applications_are_told,
     an_origin_belongs_to_one_application_of_an_organization,
     organizations_may_share_an_origin,
@@ -171,9 +175,96 @@ async fn deactivating_a_user_raises_the_epoch_once(world: World) {
     }
 }
 
+async fn an_administrator_can_be_made_and_unmade(world: World) {
+    let person = world.someone().await;
+    let id = &person.user.id;
+    for administrator in [true, true, false, false] {
+        let set = world.store.set_administrator(id, administrator).await;
+        assert!(set.unwrap());
+        let user = world.account(id).await.unwrap().user;
+        let expected = User {
+            is_administrator: administrator,
+            ..person.user.clone()
+        };
+        assert_eq!(user, expected);
+    }
+}
+
+async fn an_invitation_may_make_an_administrator(world: World) {
+    let tenant = world.tenant("Example").await;
+    assert!(tenant.administrator.user.is_administrator);
+    let first = world.invitation(&tenant.organization, "ada@example.com");
+    world.store.invite(first.clone()).await.unwrap();
+    let mut second = world.invitation(&tenant.organization, "ada@example.com");
+    second.user.is_administrator = true;
+    let kept = world.store.invite(second).await.unwrap();
+    assert!(kept.is_administrator);
+    let third = world.invitation(&tenant.organization, "ada@example.com");
+    let kept = world.store.invite(third).await.unwrap();
+    assert!(kept.is_administrator);
+    assert_eq!(world.account(&first.user.id).await.unwrap().user, kept);
+}
+
+async fn the_last_active_administrator_stays(world: World) {
+    let tenant = world.tenant("Example").await;
+    world.tenant("Other").await;
+    let first = &tenant.administrator.user.id;
+    let person = world.person(&tenant, 1).await;
+    let second = &person.user.id;
+    let store = &world.store;
+    let is_refused = async || {
+        let deactivated = store.set_user_active(first, false).await;
+        let demoted = store.set_administrator(first, false).await;
+        matches!(deactivated, Err(SetUserError::LastAdministrator))
+            && matches!(demoted, Err(SetUserError::LastAdministrator))
+    };
+    assert!(is_refused().await);
+    store.set_administrator(second, true).await.unwrap();
+    store.set_user_active(second, false).await.unwrap();
+    assert!(is_refused().await);
+    store.set_user_active(second, true).await.unwrap();
+    store.set_user_active(first, false).await.unwrap();
+    let demoted = store.set_administrator(second, false).await;
+    assert!(matches!(demoted, Err(SetUserError::LastAdministrator)));
+    assert!(world.account(second).await.unwrap().user.is_administrator);
+}
+
+/// Every caller takes another administrator away, half by deactivating, half by demoting.
+async fn of_all_administrators_at_once_one_stays(world: World) {
+    let tenant = world.tenant("Example").await;
+    let mut administrators = vec![tenant.administrator.user.id.clone()];
+    for number in 1..CALLERS {
+        let name = format!("administrator-{number}@example.com");
+        let mut invitation = world.invitation(&tenant.organization, &name);
+        invitation.user.is_administrator = true;
+        administrators.push(world.store.invite(invitation).await.unwrap().id);
+    }
+    let outcomes = at_once(|index| {
+        let (store, user) = (world.replica(index), administrators[index].clone());
+        async move {
+            if index % 4 < 2 {
+                store.set_user_active(&user, false).await
+            } else {
+                store.set_administrator(&user, false).await
+            }
+        }
+    })
+    .await;
+    assert_eq!(successes(&outcomes), CALLERS - 1);
+    for outcome in outcomes {
+        assert!(matches!(
+            outcome,
+            Ok(true) | Err(SetUserError::LastAdministrator)
+        ));
+    }
+    let left = world.count("users WHERE is_administrator AND is_active");
+    assert_eq!(left.await, 1);
+}
+
 async fn unknown_users_and_applications_are_told(world: World) {
     let user = UserId::from_random(&world.draw());
     assert!(!world.store.set_user_active(&user, false).await.unwrap());
+    assert!(!world.store.set_administrator(&user, true).await.unwrap());
     let application = ApplicationId::from_random(&world.draw());
     let store = &world.store;
     assert!(

@@ -76,12 +76,20 @@ async fn impossible_credentials_are_named(world: World) {
 
 async fn impossible_users_are_named(world: World) {
     let person = world.someone().await;
-    for change in ["kind = 'Robot'", "username = ''", "username = ' '"] {
-        world.execute(&format!("UPDATE users SET {change}")).await;
+    for change in [
+        "kind = 'Robot'",
+        "username = ''",
+        "username = ' '",
+        "external_id = ''",
+    ] {
+        let id = &person.user.id;
+        world
+            .execute(&format!("UPDATE users SET {change} WHERE id = '{id}'"))
+            .await;
         let outcome = AccountStore::find(&world.store, &person.user.id).await;
         assert_named(outcome, "users", change);
         world
-            .execute("UPDATE users SET kind = 'EndUser', username = 'ada'")
+            .execute("UPDATE users SET kind = 'EndUser', username = 'ada', external_id = NULL")
             .await;
     }
 }

@@ -1,8 +1,10 @@
 //! The schema: up, down, and several processes at once.
 
+use latchkey_migrations::Migrator;
 use latchkey_storage::{connect::connect, store::SqlStore};
 use latchkey_testkit::database::TestDatabase;
 use sea_orm::ConnectionTrait as _;
+use sea_orm_migration::MigratorTrait as _;
 use tokio::task::JoinSet;
 
 use crate::world::World;
@@ -12,6 +14,7 @@ contract! {
     status_tells_what_is_applied,
     down_takes_everything_back,
     a_newer_schema_is_refused,
+    the_oldest_user_of_each_organization_becomes_an_administrator,
 }
 
 async fn up_again_only_reads(world: World) {
@@ -57,6 +60,43 @@ async fn a_newer_schema_is_refused(world: World) {
         .await
         .unwrap_err();
     assert!(error.to_string().contains("m9999_later"), "{error}");
+}
+
+async fn the_oldest_user_of_each_organization_becomes_an_administrator(world: World) {
+    let connection = world.store.connection();
+    latchkey_migrations::down(connection).await.unwrap();
+    let earlier = Migrator::migrations()
+        .iter()
+        .take_while(|step| step.name() != "m0002_administrators")
+        .count();
+    let steps = u32::try_from(earlier).unwrap();
+    Migrator::up(connection, Some(steps)).await.unwrap();
+    for organization in ["or-1", "or-2"] {
+        world
+            .execute(&format!(
+                "INSERT INTO organizations (id, name, is_active, created) \
+                 VALUES ('{organization}', '{organization}', TRUE, 0)"
+            ))
+            .await;
+    }
+    for (id, organization, created) in [
+        ("us-1", "or-1", 3),
+        ("us-2", "or-1", 2),
+        ("us-3", "or-2", 5),
+        ("us-4", "or-2", 5),
+    ] {
+        world
+            .execute(&format!(
+                "INSERT INTO users (id, organization_id, username, username_key, kind, is_active, \
+                 epoch, created) \
+                 VALUES ('{id}', '{organization}', '{id}', '{id}', 'EndUser', TRUE, 0, {created})"
+            ))
+            .await;
+    }
+    latchkey_migrations::up(connection).await.unwrap();
+    assert_eq!(world.count("users WHERE is_administrator").await, 2);
+    let oldest = "users WHERE is_administrator AND id IN ('us-2', 'us-3')";
+    assert_eq!(world.count(oldest).await, 2);
 }
 
 /// Eight processes that start at once on a database that does not exist or is empty.

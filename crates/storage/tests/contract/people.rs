@@ -58,7 +58,8 @@ impl World {
             created: NOW,
         };
         let application = self.new_application(&organization.id, "https://one.example");
-        let administrator = self.invitation(&organization.id, "admin@example.com");
+        let mut administrator = self.invitation(&organization.id, "admin@example.com");
+        administrator.user.is_administrator = true;
         NewOrganization {
             organization,
             application,
@@ -96,6 +97,8 @@ impl World {
             organization: organization.clone(),
             username: Username::new(username).unwrap(),
             kind: UserKind::EndUser,
+            external_id: None,
+            is_administrator: false,
             is_active: true,
             epoch: Epoch::default(),
             registered: None,

@@ -15,7 +15,7 @@ use latchkey_domain::{
 use latchkey_http::{HttpSettings, Services};
 use latchkey_server::wiring::{Adapters, UseCases};
 use latchkey_service::{
-    administration::{Administration, Bootstrap},
+    administration::{Administration, Bootstrap, Invite},
     housekeeping::Housekeeping,
     ports::{clock::Clock as _, entropy::Entropy as _},
 };
@@ -230,11 +230,12 @@ impl World {
     pub(crate) async fn invite(&self, tenant: &Tenant, username: &str) -> Invited {
         let invited = self
             .administration
-            .invite(
-                tenant.organization.parse().unwrap(),
-                Username::new(username).unwrap(),
-                UserKind::EndUser,
-            )
+            .invite(Invite {
+                organization: tenant.organization.parse().unwrap(),
+                username: Username::new(username).unwrap(),
+                kind: UserKind::EndUser,
+                administrator: false,
+            })
             .await
             .unwrap();
         Invited {
