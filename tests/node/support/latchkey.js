@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import { DfnsApiClient, DfnsAuthenticator, DfnsDelegatedApiClient } from '@dfns/sdk'
 
 import { KeyPair } from './key-pair.js'
+import { checked } from './types.js'
 
 function variable(name) {
   const value = process.env[name]
@@ -22,7 +23,7 @@ export const baseUrl = variable('LATCHKEY_E2E_URL')
 export const orgId = variable('LATCHKEY_E2E_ORGANIZATION')
 
 /** Runs one command of the command line beside the running service, as an administrator would. */
-async function latchkey(...words) {
+export async function latchkey(...words) {
   const { stdout } = await promisify(execFile)(variable('LATCHKEY_BIN'), words)
   return JSON.parse(stdout)
 }
@@ -33,16 +34,36 @@ export async function invite(kind = 'CustomerEmployee') {
   return latchkey('user', 'invite', '--org', orgId, '--email', email, '--kind', kind)
 }
 
+/** The published client; what it answers is checked against its own types. */
+export function apiClient(options) {
+  const client = new DfnsApiClient({ baseUrl, ...options })
+  return { auth: checked('AuthClient', client.auth) }
+}
+
+/** The published client for servers that hand challenges to somebody else to sign, checked likewise. */
+export function delegatedClient(options) {
+  const client = new DfnsDelegatedApiClient({ baseUrl, ...options })
+  return { auth: checked('DelegatedAuthClient', client.auth) }
+}
+
+/** The published helper for whole ceremonies, checked likewise. */
+export function authenticator(options) {
+  return checked('DfnsAuthenticator', new DfnsAuthenticator({ baseUrl, ...options }))
+}
+
 /** A client of nobody. */
-export const stranger = new DfnsApiClient({ baseUrl })
+export const stranger = apiClient()
 
 /** Somebody who is registered with one key and signed in with it, all by the published client. */
 export class Person {
   static async registered(algorithm) {
     const { username, userId, registrationCode } = await invite()
     const key = new KeyPair(algorithm)
-    const authenticator = new DfnsAuthenticator({ baseUrl, orgId, signer: key.signer() })
-    const registration = await authenticator.register({ orgId, username, registrationCode })
+    const registration = await authenticator({ orgId, signer: key.signer() }).register({
+      orgId,
+      username,
+      registrationCode,
+    })
     return new Person({ username, userId, key, registration })
   }
 
@@ -60,12 +81,12 @@ export class Person {
   async signIn(key) {
     const signer = key.signer()
     this.token = await tokenFor(this.username, signer)
-    return new DfnsApiClient({ baseUrl, orgId, authToken: this.token, signer })
+    return apiClient({ orgId, authToken: this.token, signer })
   }
 
   /** The client for servers that hand challenges to somebody else to sign. */
   delegated() {
-    return new DfnsDelegatedApiClient({ baseUrl, orgId, authToken: this.token })
+    return delegatedClient({ orgId, authToken: this.token })
   }
 
   /** A one-time code, as the first place shows it. */
@@ -79,8 +100,7 @@ export class Person {
 
 /** A session token, by the published client. */
 export async function tokenFor(username, signer) {
-  const authenticator = new DfnsAuthenticator({ baseUrl, orgId, signer })
-  const { token } = await authenticator.login({ orgId, username })
+  const { token } = await authenticator({ orgId, signer }).login({ orgId, username })
   return token
 }
 
