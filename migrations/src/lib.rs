@@ -10,6 +10,7 @@
 mod lock;
 mod m0001_foundation;
 mod m0002_administrators;
+mod m0003_approval;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait,
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_foundation::Foundation),
             Box::new(m0002_administrators::Administrators),
+            Box::new(m0003_approval::Approval),
         ]
     }
 }

@@ -118,6 +118,11 @@ impl Origin {
         &self.0
     }
 
+    /// Whether pages run there; otherwise it is a native application.
+    pub fn is_web(&self) -> bool {
+        !self.0.starts_with(APK_KEY_HASH)
+    }
+
     /// The domain name of a web origin; absent for native applications and addresses.
     fn host(&self) -> Option<String> {
         let url = Url::parse(&self.0).ok()?;
@@ -173,8 +178,7 @@ impl RelyingParty {
             if origins.iter().take(index).any(|earlier| earlier == origin) {
                 return Err(ApplicationError::RepeatedOrigin(origin.clone()));
             }
-            let native = origin.as_str().starts_with(APK_KEY_HASH);
-            if !native && !origin.host().is_some_and(|host| rp_id.covers(&host)) {
+            if origin.is_web() && !origin.host().is_some_and(|host| rp_id.covers(&host)) {
                 return Err(ApplicationError::RpIdDoesNotFit {
                     rp_id,
                     origin: origin.clone(),
@@ -192,6 +196,11 @@ impl RelyingParty {
     /// Where it runs; at least one.
     pub fn origins(&self) -> &[Origin] {
         &self.origins
+    }
+
+    /// The first origin that pages run on, if any do.
+    pub fn first_page(&self) -> Option<&Origin> {
+        self.origins.iter().find(|origin| origin.is_web())
     }
 
     /// Whether the text is, exactly, one of the allowed origins.

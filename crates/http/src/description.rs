@@ -33,6 +33,7 @@ use crate::error::documentation;
             name = "Create Credential With Code",
             description = "A user who has a credential in one place adds one in another place."
         ),
+        (name = "Pages", description = "What a page of an application asks before a ceremony."),
         (name = "Operation", description = "For whoever runs the service, and for other services.")
     )
 )]

@@ -6,7 +6,8 @@
 //! * [`json_body`]: a body of a given shape;
 //! * [`bearer`]: somebody signed in, or a temporary token;
 //! * [`signed`]: somebody signed in who signed exactly this request;
-//! * [`path`]: an identifier in the path.
+//! * [`path`]: an identifier in the path;
+//! * [`place`]: where the page is that asks.
 //!
 //! Refusals come in this order: what the middleware refuses (path 400, body 408 and 413), the route
 //! (404, 405), an identifier in the path (400), who asks (401), the body (415, 400), the user action
@@ -21,3 +22,5 @@ pub(crate) mod bearer;
 pub(crate) mod signed;
 
 pub(crate) mod path;
+
+pub(crate) mod place;

@@ -78,6 +78,8 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(
             credential_code::verify::create_credential_with_code
         ))
+        // A page asks where it is.
+        .routes(routes!(routes::application::get_application))
         // For whoever runs the service, and for other services.
         .routes(routes!(health::live::live))
         .routes(routes!(health::ready::ready))

@@ -56,6 +56,8 @@ pub(crate) mod credential_code {
     pub(crate) mod cancel;
 }
 
+pub(crate) mod application;
+
 pub(crate) mod health {
     //! `/health`: for whoever runs the service.
 

@@ -16,7 +16,7 @@ use clap::{Parser, Subcommand};
 use serde::Serialize;
 
 use self::{
-    administer::{ApplicationCommand, Bootstrap, UserCommand},
+    administer::{ApplicationCommand, Bootstrap, OrganizationCommand, UserCommand},
     migrate::MigrateCommand,
 };
 use crate::{config::Settings, telemetry};
@@ -45,6 +45,9 @@ enum Command {
     Migrate(MigrateCommand),
     /// Make an organization with its first application and administrator.
     Bootstrap(Bootstrap),
+    /// Manage organizations.
+    #[command(subcommand)]
+    Organization(OrganizationCommand),
     /// Manage users.
     #[command(subcommand)]
     User(UserCommand),
@@ -100,6 +103,7 @@ async fn perform(command: Command, settings: &Settings) -> Result<(), Failure> {
         Command::Serve => serve::serve(settings).await,
         Command::Migrate(command) => migrate::migrate(&command, settings).await,
         Command::Bootstrap(request) => administer::perform(request, settings).await,
+        Command::Organization(command) => administer::perform(command, settings).await,
         Command::User(command) => administer::perform(command, settings).await,
         Command::Application(command) => administer::perform(command, settings).await,
         Command::Document(document) => document.print(),

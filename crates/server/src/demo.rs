@@ -4,6 +4,7 @@ use std::{error::Error, fmt};
 
 use latchkey_domain::{
     application::{Origin, RelyingParty, RpId},
+    organization::Approval,
     text::{ApplicationName, OrganizationName, Username},
 };
 use latchkey_service::{
@@ -36,6 +37,7 @@ pub async fn make<'a>(
 ) -> Result<Option<Instructions<'a>>, Box<dyn Error + Send + Sync>> {
     let bootstrap = Bootstrap {
         organization: OrganizationName::new("Demo")?,
+        approval: Approval::default(),
         administrator: Username::new("demo@example.com")?,
         application: ApplicationName::new("One")?,
         relying_party: relying_party("one.localhost", place)?,

@@ -6,7 +6,7 @@ use latchkey_domain::{
     application::{Application, RelyingParty},
     credential_code::CodeText,
     id::{ApplicationId, OrganizationId, RegistrationCodeId, UserId},
-    organization::Organization,
+    organization::{Approval, Organization},
     registration_code::{self, RegistrationCode},
     text::{ApplicationName, OrganizationName, Username},
     time::Timestamp,
@@ -29,6 +29,8 @@ use crate::{
 pub struct Bootstrap {
     /// The new organization's name.
     pub organization: OrganizationName,
+    /// Whether credentials made with a code wait for their owner.
+    pub approval: Approval,
     /// Its first administrator's e-mail address.
     pub administrator: Username,
     /// Its first application's name.
@@ -96,6 +98,7 @@ impl Administration {
         let organization = Organization {
             id: OrganizationId::from_random(&self.ceremonies.entropy.draw()),
             name: request.organization,
+            approval: request.approval,
             is_active: true,
             created: now,
         };
@@ -163,6 +166,19 @@ impl Administration {
         administrator: bool,
     ) -> Result<bool, SetUserError> {
         self.store.set_administrator(user, administrator).await
+    }
+
+    /// Sets whether credentials made with a code wait for their owner; `false` when there is no such
+    /// organization. Running services follow within seconds.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn set_approval(
+        &self,
+        organization: &OrganizationId,
+        approval: Approval,
+    ) -> Result<bool, StoreError> {
+        self.store.set_approval(organization, approval).await
     }
 
     /// Adds an application to an organization.

@@ -1,16 +1,23 @@
 //! The directory: which organizations and applications there are, and which one a ceremony is for.
 
+pub mod place;
+
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use latchkey_domain::{
     application::{Application, Origin, RpId},
     challenge::Challenge,
     id::{ApplicationId, OrganizationId},
+    organization::Organization,
     time::Timestamp,
 };
 use tokio::sync::RwLock;
 
-use crate::ports::{clock::Clock, directory_store::DirectoryStore, store::StoreError};
+use crate::ports::{
+    clock::Clock,
+    directory_store::{DirectoryEntries, DirectoryStore},
+    store::StoreError,
+};
 
 /// How old a snapshot may be. Whatever takes effect requires the rows again in its transaction.
 const MAXIMUM_AGE: Duration = Duration::from_secs(5);
@@ -85,7 +92,7 @@ impl Party {
 /// All that was active at one moment.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    organizations: Vec<OrganizationId>,
+    organizations: Vec<Organization>,
     applications: Vec<Arc<Application>>,
 }
 
@@ -118,7 +125,7 @@ impl Snapshot {
     ) -> Result<OrganizationId, OrganizationRequired> {
         match (named, self.organizations.as_slice()) {
             (Some(named), _) => Ok(named),
-            (None, [only]) => Ok(only.clone()),
+            (None, [only]) => Ok(only.id.clone()),
             (None, _) => Err(OrganizationRequired),
         }
     }
@@ -178,6 +185,15 @@ impl Snapshot {
     }
 }
 
+impl From<DirectoryEntries> for Snapshot {
+    fn from(entries: DirectoryEntries) -> Self {
+        Self {
+            organizations: entries.organizations,
+            applications: entries.applications.into_iter().map(Arc::new).collect(),
+        }
+    }
+}
+
 impl From<NotAdmitted> for PartyError {
     fn from(_error: NotAdmitted) -> Self {
         Self::OriginNotAllowed
@@ -216,10 +232,7 @@ impl Directory {
         // The age counts from before the read, so that the snapshot is never older than it seems.
         let loaded = self.clock.now();
         let entries = self.store.load().await?;
-        let snapshot = Arc::new(Snapshot {
-            organizations: entries.organizations,
-            applications: entries.applications.into_iter().map(Arc::new).collect(),
-        });
+        let snapshot = Arc::new(Snapshot::from(entries));
         *latest = Some((loaded, Arc::clone(&snapshot)));
         Ok(snapshot)
     }
@@ -238,15 +251,11 @@ mod tests {
     use super::*;
     use crate::{
         ports::{clock::MockClock, directory_store::MockDirectoryStore},
-        testing::{application, caller, entries, organization},
+        testing::{application, caller, entries, organization, tenant},
     };
 
     fn snapshot() -> Snapshot {
-        let entries = entries();
-        Snapshot {
-            organizations: entries.organizations,
-            applications: entries.applications.into_iter().map(Arc::new).collect(),
-        }
+        entries().into()
     }
 
     #[test]
@@ -304,7 +313,7 @@ mod tests {
     fn the_organization_may_be_left_out_when_there_is_one() {
         assert_eq!(snapshot().organization(None), Err(OrganizationRequired));
         let one = Snapshot {
-            organizations: vec![organization(7)],
+            organizations: vec![tenant(7)],
             applications: vec![],
         };
         assert_eq!(one.organization(None), Ok(organization(7)));

@@ -21,9 +21,10 @@ use latchkey_domain::{
     id::{
         ApplicationId, ChallengeId, CredentialUuid, OrganizationId, TokenId, UserActionId, UserId,
     },
+    organization::{Approval, Organization},
     policy::{Limits, Policy},
     session::Session,
-    text::{ApplicationName, CredentialName, Username},
+    text::{ApplicationName, CredentialName, OrganizationName, Username},
     time::Timestamp,
     user::{Epoch, User, UserKind},
     user_action::{ActionPath, Method, PayloadDigest, SignedUserAction, UserAction},
@@ -51,6 +52,17 @@ pub(crate) fn organization(number: u8) -> OrganizationId {
     OrganizationId::from_random(&[number; 32])
 }
 
+/// The organization of that number.
+pub(crate) fn tenant(number: u8) -> Organization {
+    Organization {
+        id: organization(number),
+        name: OrganizationName::new(format!("Organization {number}")).unwrap(),
+        approval: Approval::Never,
+        is_active: true,
+        created: NOW,
+    }
+}
+
 pub(crate) fn uuid(number: u8) -> CredentialUuid {
     CredentialUuid::from_random(&[number; 32])
 }
@@ -76,7 +88,7 @@ pub(crate) fn application(name: &str, owner: u8) -> Application {
 /// Two organizations: the first with applications one and two, the second with other.
 pub(crate) fn entries() -> DirectoryEntries {
     DirectoryEntries {
-        organizations: vec![organization(1), organization(2)],
+        organizations: vec![tenant(1), tenant(2)],
         applications: vec![
             application("one", 1),
             application("two", 1),

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use latchkey_domain::{
     application::Application,
-    id::{ApplicationId, UserId},
+    id::{ApplicationId, OrganizationId, UserId},
+    organization::Approval,
     user::User,
 };
 use latchkey_service::ports::{
@@ -46,6 +47,16 @@ impl AdministrationStore for SqlStore {
     ) -> Result<bool, SetUserError> {
         let user = user.clone();
         self.write(move |transaction| Box::pin(set_administrator(transaction, user, administrator)))
+            .await?
+    }
+
+    async fn set_approval(
+        &self,
+        organization: &OrganizationId,
+        approval: Approval,
+    ) -> Result<bool, StoreError> {
+        let organization = organization.clone();
+        self.write(move |transaction| Box::pin(set_approval(transaction, organization, approval)))
             .await?
     }
 
@@ -174,6 +185,14 @@ async fn lock_in_organization(
         }
         None => Ok(None),
     }
+}
+
+async fn set_approval(
+    transaction: &DatabaseTransaction,
+    organization: OrganizationId,
+    approval: Approval,
+) -> Result<bool, StoreError> {
+    table::organization::set_approval(transaction, &organization, approval).await
 }
 
 async fn add_application(

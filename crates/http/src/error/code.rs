@@ -80,6 +80,8 @@ error_codes! {
         "The call is part of the API but not of this version.";
     CredentialNotFound, NOT_FOUND, "credential_not_found", "credential not found",
         "The user has no such credential.";
+    ApplicationNotFound, NOT_FOUND, "application_not_found", "application not found",
+        "No application lists the page that asks, or none of the organization that is named.";
     CodeNotFound, NOT_FOUND, "code_not_found", "code not found",
         "The user has never issued a credential code.";
     MethodNotAllowed, METHOD_NOT_ALLOWED, "method_not_allowed", "the path does not take this method",

@@ -6,6 +6,7 @@ use latchkey_domain::{
     credential::CredentialKind,
     credential_code::CodeDigest,
     id::{OrganizationId, RegistrationCodeId},
+    organization::Organization,
     registration_code::RegistrationCode,
     time::Timestamp,
     user::Epoch,
@@ -20,7 +21,7 @@ use latchkey_service::ports::{
 use serde_json::Value;
 
 use super::{
-    samples::{NEW_KEY, NOW, action, all_kinds, application, key, organization, session, user},
+    samples::{NEW_KEY, NOW, action, all_kinds, application, key, session, tenant, user},
     support::{Answer, World, acting, bearing, json, ok, send},
 };
 
@@ -337,7 +338,13 @@ async fn among_several_organizations_one_must_be_named() {
     world.directory.checkpoint();
     world.directory.expect_load().returning(|| {
         Ok(DirectoryEntries {
-            organizations: vec![organization(), OrganizationId::from_random(&[2; 32])],
+            organizations: vec![
+                tenant(),
+                Organization {
+                    id: OrganizationId::from_random(&[2; 32]),
+                    ..tenant()
+                },
+            ],
             applications: vec![application()],
         })
     });

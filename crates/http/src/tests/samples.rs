@@ -13,8 +13,9 @@ use latchkey_domain::{
     id::{
         ApplicationId, ChallengeId, CredentialUuid, OrganizationId, TokenId, UserActionId, UserId,
     },
+    organization::{Approval, Organization},
     session::Session,
-    text::{ApplicationName, CredentialName, Username},
+    text::{ApplicationName, CredentialName, OrganizationName, Username},
     time::Timestamp,
     user::{Epoch, User, UserKind},
     user_action::{ActionPath, Method, SignedUserAction, UserAction},
@@ -29,6 +30,17 @@ pub(super) const ORIGIN: &str = "https://app.example.com";
 
 pub(super) fn organization() -> OrganizationId {
     OrganizationId::from_random(&[1; 32])
+}
+
+/// The organization itself.
+pub(super) fn tenant() -> Organization {
+    Organization {
+        id: organization(),
+        name: OrganizationName::new("Acme").unwrap(),
+        approval: Approval::Never,
+        is_active: true,
+        created: NOW,
+    }
 }
 
 pub(super) fn application() -> Application {

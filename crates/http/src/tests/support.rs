@@ -47,7 +47,7 @@ use latchkey_service::{
 use serde_json::Value;
 use tower::ServiceExt;
 
-use super::samples::{NOW, application, challenge, organization, session, signed, user};
+use super::samples::{NOW, application, challenge, session, signed, tenant, user};
 use crate::{HttpSettings, Services, router};
 
 /// The id of every request: the entropy always draws the same.
@@ -76,7 +76,7 @@ impl World {
         let mut directory = MockDirectoryStore::new();
         directory.expect_load().returning(|| {
             Ok(DirectoryEntries {
-                organizations: vec![organization()],
+                organizations: vec![tenant()],
                 applications: vec![application()],
             })
         });

@@ -1,4 +1,4 @@
-//! `latchkey bootstrap`, `user` and `application`: what only an administrator may.
+//! `latchkey bootstrap`, `organization`, `user` and `application`: what only an administrator may.
 
 use std::fmt;
 
@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use latchkey_domain::{
     application::{Application, Origin, RelyingParty, RpId},
     id::{ApplicationId, OrganizationId, UserId},
+    organization::Approval,
     text::{ApplicationName, OrganizationName, Username},
     time::Timestamp,
     user::UserKind,
@@ -25,6 +26,9 @@ pub(super) struct Bootstrap {
     /// The organization's name; there must be none of that name yet.
     #[arg(long, value_name = "NAME", value_parser = |text: &str| OrganizationName::new(text))]
     organization: OrganizationName,
+    /// Whether credentials made with a code wait until their owner approves them: never or always.
+    #[arg(long, value_name = "WHEN", default_value_t)]
+    approval: Approval,
     /// The first administrator, who signs in with this.
     #[arg(long, value_name = "EMAIL", value_parser = |text: &str| Username::new(text))]
     admin: Username,
@@ -44,6 +48,19 @@ pub(super) struct Party {
     /// An origin the application runs on; may be given several times.
     #[arg(long = "origin", value_name = "ORIGIN", required = true, value_parser = |text: &str| Origin::new(text))]
     origins: Vec<Origin>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum OrganizationCommand {
+    /// Set whether credentials made with a code wait until their owner approves them.
+    SetApproval {
+        /// The organization.
+        #[arg(long = "org", value_name = "ORG")]
+        organization: OrganizationId,
+        /// never or always.
+        #[arg(value_name = "WHEN")]
+        approval: Approval,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -129,6 +146,13 @@ pub(super) struct InvitedAnswer {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OrganizationAnswer {
+    org_id: String,
+    approval: &'static str,
+}
+
+#[derive(Serialize)]
 #[serde(untagged, rename_all_fields = "camelCase")]
 pub(super) enum UserAnswer {
     Invited(InvitedAnswer),
@@ -183,6 +207,7 @@ impl Administer for Bootstrap {
         let made = administration
             .bootstrap(administration::Bootstrap {
                 organization: self.organization,
+                approval: self.approval,
                 administrator: self.admin,
                 application: self.application,
                 relying_party: self.party.checked()?,
@@ -196,6 +221,25 @@ impl Administer for Bootstrap {
                 BootstrapError::Store(error) => Failure::from(error),
             })?;
         Ok(invited(&made.administrator, Some(made.application)))
+    }
+}
+
+impl Administer for OrganizationCommand {
+    type Answer = OrganizationAnswer;
+
+    async fn perform(self, administration: &Administration) -> Result<OrganizationAnswer, Failure> {
+        let Self::SetApproval {
+            organization,
+            approval,
+        } = self;
+        if administration.set_approval(&organization, approval).await? {
+            Ok(OrganizationAnswer {
+                org_id: organization.to_string(),
+                approval: approval.as_str(),
+            })
+        } else {
+            Err(unknown("--org", "organization", &organization))
+        }
     }
 }
 

@@ -26,6 +26,9 @@ mod user_actions;
 mod credentials;
 
 #[cfg(test)]
+mod application;
+
+#[cfg(test)]
 mod accounts;
 
 #[cfg(test)]

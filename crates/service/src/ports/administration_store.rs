@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use latchkey_domain::{
     application::Application,
     credential_code::CodeDigest,
-    id::{ApplicationId, UserId},
-    organization::Organization,
+    id::{ApplicationId, OrganizationId, UserId},
+    organization::{Approval, Organization},
     registration_code::RegistrationCode,
     user::User,
 };
@@ -128,6 +128,17 @@ pub trait AdministrationStore: Send + Sync {
         user: &UserId,
         administrator: bool,
     ) -> Result<bool, SetUserError>;
+
+    /// Sets whether credentials made with a code wait for their owner. `false` when there is no such
+    /// organization.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn set_approval(
+        &self,
+        organization: &OrganizationId,
+        approval: Approval,
+    ) -> Result<bool, StoreError>;
 
     /// Adds an application to its organization.
     ///

@@ -1,7 +1,7 @@
 //! Reading organizations and applications.
 
 use async_trait::async_trait;
-use latchkey_domain::{application::Application, id::OrganizationId};
+use latchkey_domain::{application::Application, organization::Organization};
 
 use super::store::StoreError;
 
@@ -9,7 +9,7 @@ use super::store::StoreError;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DirectoryEntries {
     /// Active organizations, oldest first.
-    pub organizations: Vec<OrganizationId>,
+    pub organizations: Vec<Organization>,
     /// Active applications of active organizations, oldest first.
     pub applications: Vec<Application>,
 }

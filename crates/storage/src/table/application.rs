@@ -2,8 +2,9 @@
 
 use latchkey_domain::{
     application::{Application, Origin, RelyingParty, RpId},
-    id::{ApplicationId, OrganizationId},
-    text::ApplicationName,
+    id::ApplicationId,
+    organization::Organization,
+    text::{ApplicationName, OrganizationName},
 };
 use latchkey_service::ports::{directory_store::DirectoryEntries, store::StoreError};
 use sea_orm::{
@@ -114,6 +115,9 @@ pub(crate) async fn set_active(
 #[derive(FromQueryResult)]
 struct DirectoryRow {
     organization_id: String,
+    organization_name: String,
+    organization_approval: String,
+    organization_created: i64,
     application_id: Option<String>,
     name: Option<String>,
     rp_id: Option<String>,
@@ -135,6 +139,9 @@ pub(crate) async fn directory(reader: &DatabaseConnection) -> Result<DirectoryEn
     let rows = organization::Entity::find()
         .select_only()
         .column_as(organization::Column::Id, "organization_id")
+        .column_as(organization::Column::Name, "organization_name")
+        .column_as(organization::Column::Approval, "organization_approval")
+        .column_as(organization::Column::Created, "organization_created")
         .column_as(Column::Id, "application_id")
         .column_as(Column::Name, "name")
         .column_as(Column::RpId, "rp_id")
@@ -162,13 +169,16 @@ fn entries(rows: &[DirectoryRow]) -> Result<DirectoryEntries, Inconsistency> {
     let mut entries = DirectoryEntries::default();
     for of_organization in rows.chunk_by(|one, other| one.organization_id == other.organization_id)
     {
+        let Some(organization) = of_organization.first().map(organization).transpose()? else {
+            continue;
+        };
         for of_application in
             of_organization.chunk_by(|one, other| one.application_id == other.application_id)
         {
-            entries.applications.extend(application(of_application)?);
+            let application = application(&organization, of_application)?;
+            entries.applications.extend(application);
         }
-        let organization = of_organization.first().map(organization_id).transpose()?;
-        entries.organizations.extend(organization);
+        entries.organizations.push(organization);
     }
     // The rows are in the order of organizations; applications are to be oldest first over all.
     entries
@@ -177,16 +187,26 @@ fn entries(rows: &[DirectoryRow]) -> Result<DirectoryEntries, Inconsistency> {
     Ok(entries)
 }
 
-fn organization_id(row: &DirectoryRow) -> Result<OrganizationId, Inconsistency> {
-    Row {
+fn organization(found: &DirectoryRow) -> Result<Organization, Inconsistency> {
+    let row = Row {
         table: "organizations",
-        key: &row.organization_id,
-    }
-    .value("id", row.organization_id.parse())
+        key: &found.organization_id,
+    };
+    let name = OrganizationName::new(found.organization_name.as_str());
+    Ok(Organization {
+        id: row.value("id", found.organization_id.parse())?,
+        name: row.value("name", name)?,
+        approval: row.value("approval", found.organization_approval.parse())?,
+        is_active: true,
+        created: moment(found.organization_created),
+    })
 }
 
 /// The application of rows that differ in their origin only; none when the organization has none.
-fn application(rows: &[DirectoryRow]) -> Result<Option<Application>, Inconsistency> {
+fn application(
+    organization: &Organization,
+    rows: &[DirectoryRow],
+) -> Result<Option<Application>, Inconsistency> {
     let Some(first) = rows.first() else {
         return Ok(None);
     };
@@ -210,7 +230,7 @@ fn application(rows: &[DirectoryRow]) -> Result<Option<Application>, Inconsisten
     let relying_party = RelyingParty::new(rp_id, row.value("origin", origins)?);
     Ok(Some(Application {
         id: row.value("id", id.parse())?,
-        organization: organization_id(first)?,
+        organization: organization.id.clone(),
         name: row.value("name", ApplicationName::new(name.as_str()))?,
         relying_party: row.value("rp_id", relying_party)?,
         is_active: true,

@@ -1,12 +1,15 @@
 //! Organizations.
 
-use latchkey_domain::{id::OrganizationId, organization::Organization};
+use latchkey_domain::{
+    id::OrganizationId,
+    organization::{Approval, Organization},
+};
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, DatabaseConnection, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
     QuerySelect as _,
-    sea_query::{LockType, OnConflict},
+    sea_query::{Expr, LockType, OnConflict},
 };
 
 use crate::{
@@ -24,6 +27,7 @@ pub(crate) async fn insert(
     let row = ActiveModel {
         id: Set(organization.id.to_string()),
         name: Set(organization.name.to_string()),
+        approval: Set(organization.approval.to_string()),
         is_active: Set(organization.is_active),
         created: Set(organization.created.unix_milliseconds()),
     };
@@ -67,6 +71,22 @@ pub(crate) async fn lock(
         .await
         .map(|_found| ())
         .map_err(StoreError::new)
+}
+
+/// Sets whether credentials made with a code wait for their owner; `false` when there is no such
+/// organization.
+pub(crate) async fn set_approval(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+    approval: Approval,
+) -> Result<bool, StoreError> {
+    let result = Entity::update_many()
+        .col_expr(Column::Approval, Expr::value(approval.as_str()))
+        .filter(Column::Id.eq(organization.as_str()))
+        .exec(transaction)
+        .await
+        .map_err(StoreError::new)?;
+    Ok(exactly_one(TABLE, result.rows_affected)?)
 }
 
 /// Whether there is any organization.

@@ -48,10 +48,8 @@ async fn a_database_is_empty_until_the_first_organization(world: World) {
 async fn bootstrap_makes_all_of_it(world: World) {
     let tenant = world.tenant("Example").await;
     let directory = world.store.load().await.unwrap();
-    assert_eq!(
-        directory.organizations,
-        std::slice::from_ref(&tenant.organization)
-    );
+    assert_eq!(directory.organizations.len(), 1);
+    assert_eq!(directory.organizations[0].id, tenant.organization);
     assert_eq!(directory.applications, [tenant.application]);
     let invited = tenant.administrator;
     let held = world

@@ -2,10 +2,13 @@
 
 use latchkey_domain::{
     application::{Application, Origin, RelyingParty, RpId},
+    id::OrganizationId,
+    organization::Approval,
     time::Timestamp,
 };
 use latchkey_service::ports::{
-    administration_store::AdministrationStore as _, directory_store::DirectoryStore as _,
+    administration_store::AdministrationStore as _,
+    directory_store::{DirectoryEntries, DirectoryStore as _},
 };
 
 use crate::world::{NOW, World};
@@ -15,6 +18,7 @@ contract! {
     applications_are_oldest_first_with_their_origins_in_order,
     what_is_not_active_is_not_listed,
     an_organization_without_applications_is_listed,
+    whether_approval_is_asked_for_is_kept,
 }
 
 async fn an_empty_directory_is_empty(world: World) {
@@ -43,7 +47,7 @@ async fn applications_are_oldest_first_with_their_origins_in_order(world: World)
     let directory = world.store.load().await.unwrap();
     assert_eq!(
         directory.organizations,
-        [two.organization.id, one.organization.id]
+        [two.organization, one.organization]
     );
     assert_eq!(
         directory.applications,
@@ -67,8 +71,13 @@ async fn what_is_not_active_is_not_listed(world: World) {
         .execute("UPDATE organizations SET is_active = FALSE WHERE name = 'One'")
         .await;
     let directory = store.load().await.unwrap();
-    assert_eq!(directory.organizations, [two.organization]);
+    assert_eq!(ids(&directory), [&two.organization]);
     assert_eq!(directory.applications, []);
+}
+
+fn ids(directory: &DirectoryEntries) -> Vec<&OrganizationId> {
+    let organizations = directory.organizations.iter();
+    organizations.map(|organization| &organization.id).collect()
 }
 
 async fn an_organization_without_applications_is_listed(world: World) {
@@ -76,6 +85,24 @@ async fn an_organization_without_applications_is_listed(world: World) {
     world.execute("DELETE FROM application_origins").await;
     world.execute("DELETE FROM applications").await;
     let directory = world.store.load().await.unwrap();
-    assert_eq!(directory.organizations, [tenant.organization]);
+    assert_eq!(ids(&directory), [&tenant.organization]);
     assert_eq!(directory.applications, []);
+}
+
+async fn whether_approval_is_asked_for_is_kept(world: World) {
+    let approval = async || world.store.load().await.unwrap().organizations[0].approval;
+    let mut new = world.new_organization("One");
+    new.organization.approval = Approval::Always;
+    let organization = new.organization.id.clone();
+    world.store.bootstrap(new).await.unwrap();
+    assert_eq!(approval().await, Approval::Always);
+    for wanted in [Approval::Never, Approval::Always, Approval::Always] {
+        let done = world.store.set_approval(&organization, wanted).await;
+        assert!(done.unwrap());
+        assert_eq!(approval().await, wanted);
+    }
+    let unknown = OrganizationId::from_random(&world.draw());
+    let done = world.store.set_approval(&unknown, Approval::Never).await;
+    assert!(!done.unwrap());
+    assert_eq!(approval().await, Approval::Always);
 }

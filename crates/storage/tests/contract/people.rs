@@ -19,7 +19,7 @@ use latchkey_domain::{
         ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId,
         RegistrationCodeId, TokenId, UserActionId, UserId,
     },
-    organization::Organization,
+    organization::{Approval, Organization},
     registration_code::RegistrationCode,
     session::Session,
     text::{ApplicationName, CredentialName, OrganizationName, Username},
@@ -54,6 +54,7 @@ impl World {
         let organization = Organization {
             id: OrganizationId::from_random(&self.draw()),
             name: OrganizationName::new(name).unwrap(),
+            approval: Approval::Never,
             is_active: true,
             created: NOW,
         };

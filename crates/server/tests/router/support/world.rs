@@ -7,6 +7,7 @@ use latchkey_crypto::{entropy::SystemEntropy, secrets::Secrets};
 use latchkey_domain::{
     application::{Origin, RelyingParty, RpId},
     id::{ApplicationId, InstallationId, OrganizationId, UserId},
+    organization::Approval,
     policy::{Limits, Policy},
     text::{ApplicationName, OrganizationName, Username},
     time::Timestamp,
@@ -213,6 +214,14 @@ impl World {
             .id
     }
 
+    pub(crate) async fn set_approval(&self, tenant: &Tenant, approval: Approval) {
+        let organization: OrganizationId = tenant.organization.parse().unwrap();
+        let done = self.administration.set_approval(&organization, approval);
+        assert!(done.await.unwrap());
+        // Until the directory is read again.
+        self.wait(Duration::from_secs(5));
+    }
+
     pub(crate) async fn set_application_active(&self, application: &ApplicationId, active: bool) {
         let done = self
             .administration
@@ -313,6 +322,7 @@ async fn bootstrap(administration: &Administration, name: &str, origin: &str) ->
     let made = administration
         .bootstrap(Bootstrap {
             organization: OrganizationName::new(name).unwrap(),
+            approval: Approval::Never,
             administrator: Username::new(format!("admin@{}", host(origin))).unwrap(),
             application: ApplicationName::new(host(origin)).unwrap(),
             relying_party: relying_party(origin),

@@ -1,0 +1,145 @@
+//! Where a page is: what it may be told about the application it belongs to.
+
+use std::sync::Arc;
+
+use latchkey_domain::{
+    application::{Application, Origin},
+    id::OrganizationId,
+    organization::Organization,
+};
+
+use super::Snapshot;
+
+/// An application's page and its surroundings. It informs; no ceremony is decided by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The organization of the application.
+    pub organization: Organization,
+    /// The application.
+    pub application: Arc<Application>,
+    /// Which of the application's origins it is.
+    pub origin: Origin,
+    /// Every application of the organization, oldest first, this one included.
+    pub applications: Vec<Arc<Application>>,
+}
+
+impl Snapshot {
+    /// The place of an origin that an application lists, exactly. When several organizations list it,
+    /// the oldest application is meant, unless an organization is named.
+    pub fn place(&self, origin: &str, organization: Option<&OrganizationId>) -> Option<Place> {
+        let application = self
+            .applications
+            .iter()
+            .filter(|application| organization.is_none_or(|id| application.organization == *id))
+            .find(|application| application.relying_party.allows(origin))?;
+        let organization = self
+            .organizations
+            .iter()
+            .find(|organization| organization.id == application.organization)?;
+        Some(Place {
+            organization: organization.clone(),
+            application: Arc::clone(application),
+            origin: Origin::new(origin).ok()?,
+            applications: self.of(&organization.id).map(Arc::clone).collect(),
+        })
+    }
+
+    /// The place of a `Host` header (RFC 9110 §7.2) in the form browsers send: host and, unless it is
+    /// the default one, port. Which scheme the browser used cannot be seen behind a proxy, so `https` is
+    /// looked for first, then `http`.
+    pub fn place_of_host(
+        &self,
+        host: &str,
+        organization: Option<&OrganizationId>,
+    ) -> Option<Place> {
+        ["https", "http"]
+            .iter()
+            .find_map(|scheme| self.place(&format!("{scheme}://{host}"), organization))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ports::directory_store::DirectoryEntries,
+        testing::{application, entries, organization, tenant},
+    };
+
+    fn snapshot() -> Snapshot {
+        entries().into()
+    }
+
+    fn names(place: &Place) -> Vec<&str> {
+        let applications = place.applications.iter();
+        applications
+            .map(|application| application.name.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn a_place_has_its_organizations_applications_around_it() {
+        let place = snapshot().place("https://two.example", None).unwrap();
+        assert_eq!(place.organization, tenant(1));
+        assert_eq!(*place.application, application("two", 1));
+        assert_eq!(place.origin.as_str(), "https://two.example");
+        assert_eq!(names(&place), ["one", "two"]);
+    }
+
+    #[test]
+    fn a_host_is_the_place_of_its_origin_and_of_nothing_else() {
+        let of = |host| snapshot().place_of_host(host, None);
+        assert_eq!(
+            of("two.example"),
+            snapshot().place("https://two.example", None)
+        );
+        for host in [
+            "",
+            "three.example",
+            "two.example:443",
+            "two.example:8080",
+            "Two.example",
+            "two.example.",
+            "two.example/",
+            "x@two.example",
+            " two.example",
+        ] {
+            assert_eq!(of(host), None, "{host}");
+        }
+    }
+
+    #[test]
+    fn a_host_without_encryption_is_found_too() {
+        let mut local = application("local", 1);
+        local.relying_party = latchkey_domain::application::RelyingParty::new(
+            latchkey_domain::application::RpId::new("one.localhost").unwrap(),
+            vec![Origin::new("http://one.localhost:8080").unwrap()],
+        )
+        .unwrap();
+        let snapshot = Snapshot::from(DirectoryEntries {
+            organizations: vec![tenant(1)],
+            applications: vec![local],
+        });
+        let place = snapshot.place_of_host("one.localhost:8080", None).unwrap();
+        assert_eq!(place.origin.as_str(), "http://one.localhost:8080");
+    }
+
+    #[test]
+    fn of_several_organizations_at_one_origin_the_named_one_is_meant() {
+        let mut theirs = application("one", 1);
+        theirs.organization = organization(2);
+        let snapshot = Snapshot::from(DirectoryEntries {
+            organizations: vec![tenant(1), tenant(2)],
+            applications: vec![application("one", 1), theirs],
+        });
+        let at = |named: Option<u8>| {
+            let named = named.map(organization);
+            let place = snapshot.place("https://one.example", named.as_ref());
+            place.map(|place| place.organization)
+        };
+        assert_eq!(at(None), Some(tenant(1)));
+        assert_eq!(at(Some(1)), Some(tenant(1)));
+        assert_eq!(at(Some(2)), Some(tenant(2)));
+        assert_eq!(at(Some(3)), None);
+    }
+}
