@@ -11,6 +11,8 @@ mod lock;
 mod m0001_foundation;
 mod m0002_administrators;
 mod m0003_approval;
+mod m0004_messages;
+mod shape;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait,
@@ -27,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_foundation::Foundation),
             Box::new(m0002_administrators::Administrators),
             Box::new(m0003_approval::Approval),
+            Box::new(m0004_messages::Messages),
         ]
     }
 }

@@ -5,9 +5,11 @@ use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager,
     sea_orm::{
         DbErr,
-        sea_query::{ColumnDef, ForeignKey, ForeignKeyCreateStatement, Index, Table},
+        sea_query::{ColumnDef, Index, Table},
     },
 };
+
+use crate::shape::{boolean, bytes, index, integer, moment, optional, reference, text, unique};
 
 pub(crate) struct Foundation;
 
@@ -275,72 +277,4 @@ async fn create_user_actions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .await?;
     index(manager, "user_actions", &["user_id", "signed_at"]).await?;
     index(manager, "user_actions", &["organization_id", "signed_at"]).await
-}
-
-fn text(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name).text().not_null().take()
-}
-
-fn bytes(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name).blob().not_null().take()
-}
-
-fn boolean(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name).boolean().not_null().take()
-}
-
-fn integer(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name).integer().not_null().take()
-}
-
-/// Milliseconds since the Unix epoch.
-fn moment(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name).big_integer().not_null().take()
-}
-
-fn optional(mut column: ColumnDef) -> ColumnDef {
-    column.null().take()
-}
-
-fn reference(
-    table: &'static str,
-    column: &'static str,
-    parent: &'static str,
-) -> ForeignKeyCreateStatement {
-    ForeignKey::create()
-        .name(format!("fk_{table}_{column}"))
-        .from(table, column)
-        .to(parent, "id")
-        .to_owned()
-}
-
-async fn index(
-    manager: &SchemaManager<'_>,
-    table: &'static str,
-    columns: &[&'static str],
-) -> Result<(), DbErr> {
-    let mut statement = Index::create();
-    statement
-        .name(format!("ix_{table}_{}", columns.join("_")))
-        .table(table);
-    for column in columns {
-        statement.col(*column);
-    }
-    manager.create_index(statement).await
-}
-
-async fn unique(
-    manager: &SchemaManager<'_>,
-    table: &'static str,
-    columns: &[&'static str],
-) -> Result<(), DbErr> {
-    let mut statement = Index::create();
-    statement
-        .name(format!("ux_{table}_{}", columns.join("_")))
-        .table(table)
-        .unique();
-    for column in columns {
-        statement.col(*column);
-    }
-    manager.create_index(statement).await
 }

@@ -6,7 +6,7 @@
 //! * [`proofs`] verifies what a client brings; within, `client_data` reads what it signed, `passkey`
 //!   verifies WebAuthn ceremonies, `key` verifies signatures of plain key pairs;
 //! * [`tokens`] signs what the service gives away and reads it back;
-//! * [`code_digest`] digests codes;
+//! * [`code_digest`] digests codes, [`sealer`] seals what waits in the database;
 //! * [`secrets`] holds what all of this needs to keep secret.
 //!
 //! # Libraries
@@ -34,6 +34,8 @@ mod passkey;
 pub mod tokens;
 
 pub mod code_digest;
+
+pub mod sealer;
 
 pub mod secrets;
 

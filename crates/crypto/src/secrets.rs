@@ -203,6 +203,10 @@ impl Secrets {
         BASE64URL_NOPAD.encode(context.sign().as_ref())
     }
 
+    pub(crate) fn installation_secret(&self) -> &[u8] {
+        self.installation_secret.as_slice()
+    }
+
     pub(crate) fn code_digest_key(&self) -> &[u8] {
         self.code_digest_key.as_slice()
     }

@@ -1,8 +1,9 @@
-//! Authority: what must still be true when a change takes effect, and what it uses up.
+//! Authority: what must still be true when a change takes effect, what it uses up, and who is told.
 
 use crate::{
     challenge::{Challenge, Purpose},
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
+    message::NewMessage,
     session::Session,
     time::Timestamp,
     user::Epoch,
@@ -62,7 +63,8 @@ impl Spend {
 
 /// What allows a change. Whoever carries the change out requires, in the same transaction, that the
 /// organization, the user, every application and every credential named here are active, that the user's
-/// epoch is unchanged, and that nothing named in [`spends`](Self::spends) was used up before.
+/// epoch is unchanged, and that nothing named in [`spends`](Self::spends) was used up before; and keeps
+/// the [`messages`](Self::messages) that tell of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
     organization: OrganizationId,
@@ -71,6 +73,7 @@ pub struct Authority {
     credentials: Vec<CredentialUuid>,
     applications: Vec<ApplicationId>,
     spends: Vec<Spend>,
+    messages: Vec<NewMessage>,
 }
 
 /// The challenge names no user, so it gives no authority by itself.
@@ -93,6 +96,7 @@ impl Authority {
                 .collect(),
             applications: vec![],
             spends: vec![Spend::user_action(action)],
+            messages: vec![],
         }
     }
 
@@ -105,6 +109,7 @@ impl Authority {
             credentials: vec![session.credential.clone()],
             applications: vec![],
             spends: vec![],
+            messages: vec![],
         }
     }
 
@@ -147,6 +152,7 @@ impl Authority {
             credentials,
             applications: challenge.application.iter().cloned().collect(),
             spends: vec![Spend::challenge(challenge)],
+            messages: vec![],
         })
     }
 
@@ -159,6 +165,7 @@ impl Authority {
             credentials: vec![],
             applications: challenge.application.iter().cloned().collect(),
             spends: vec![Spend::challenge(challenge)],
+            messages: vec![],
         }
     }
 
@@ -180,6 +187,13 @@ impl Authority {
     #[must_use]
     pub fn spending(mut self, spend: Spend) -> Self {
         self.spends.push(spend);
+        self
+    }
+
+    /// Also keeps this message, which tells of the change when it has taken effect.
+    #[must_use]
+    pub fn telling(mut self, message: NewMessage) -> Self {
+        self.messages.push(message);
         self
     }
 
@@ -212,5 +226,10 @@ impl Authority {
     /// What must not have been used up before, and is from now on.
     pub fn spends(&self) -> &[Spend] {
         &self.spends
+    }
+
+    /// What is told of the change, if it takes effect.
+    pub fn messages(&self) -> &[NewMessage] {
+        &self.messages
     }
 }

@@ -130,6 +130,11 @@ typed_id!(
     RegistrationCodeId,
     "rc"
 );
+typed_id!(
+    /// Identifies a message to a user.
+    MessageId,
+    "ms"
+);
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,7 @@
 //! * [`organization`], [`application`], [`user`], [`credential`]: what is kept;
 //! * [`challenge`], [`user_action`], [`credential_code`], [`session`], [`authority`]: how a change is
 //!   allowed;
+//! * [`message`]: what a user is told of it;
 //! * [`policy`]: every limit and lifetime in one value.
 //!
 //! To add a kind of thing that has an identifier, add a line to [`id`]; to add a ceremony, add a
@@ -38,6 +39,8 @@ pub mod credential_code;
 pub mod registration_code;
 
 pub mod session;
+
+pub mod message;
 
 pub mod authority;
 

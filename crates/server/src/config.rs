@@ -11,6 +11,7 @@ use latchkey_domain::policy::Policy;
 
 use self::{
     database::Database, demo::Demo, http::Http, log::Log, reader::Reader, secrets::Secrets,
+    web::Web,
 };
 
 pub mod database;
@@ -21,6 +22,7 @@ pub mod log;
 mod reader;
 pub mod secrets;
 pub mod tokens;
+pub mod web;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub struct Settings {
     pub log: Log,
     /// Whether there is a demonstration organization.
     pub demo: Demo,
+    /// Whether there are pages.
+    pub web: Web,
 }
 
 /// Something in the configuration that cannot be, with what to write instead.
@@ -102,6 +106,7 @@ impl Settings {
             },
             log: Log::read(&mut reader),
             demo: Demo::read(&mut reader),
+            web: Web::read(&mut reader),
         };
         let faults = reader.finish();
         if faults.is_empty() {
@@ -206,6 +211,7 @@ mod tests {
         limits::read(&mut reader);
         Log::read(&mut reader);
         Demo::read(&mut reader);
+        Web::read(&mut reader);
         assert_eq!(named, reader.known());
     }
 

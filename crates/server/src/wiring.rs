@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use latchkey_crypto::{
     clock::SystemClock, code_digest::HmacCodeDigester, entropy::SystemEntropy, proofs::Proofs,
-    secrets::Secrets, tokens::SignedTokens,
+    sealer::AesGcmSealer, secrets::Secrets, tokens::SignedTokens,
 };
 use latchkey_domain::{id::InstallationId, policy::Policy};
 use latchkey_http::Services;
@@ -17,6 +17,7 @@ use latchkey_service::{
     factors::Factors,
     housekeeping::Housekeeping,
     login::Logins,
+    messages::Messages,
     ports::{clock::Clock, code_digester::CodeDigester, entropy::Entropy, tokens::Tokens},
     registration::Registrations,
     sessions::Sessions,
@@ -47,6 +48,8 @@ pub struct Adapters {
     pub installation: InstallationId,
     /// Lifetimes and limits.
     pub policy: Policy,
+    /// Whether this service serves the pages that links in messages lead to.
+    pub has_pages: bool,
 }
 
 /// All use cases, wired: those that the API offers, and the others.
@@ -111,6 +114,7 @@ impl Adapters {
             secrets,
             installation,
             policy: settings.policy.clone(),
+            has_pages: settings.web.enabled,
         })
     }
 
@@ -123,12 +127,20 @@ impl Adapters {
         let digester: Arc<dyn CodeDigester> = Arc::new(HmacCodeDigester::new(&self.secrets));
         let directory = Arc::new(Directory::new(store.clone(), clock()));
         let throttle = Arc::new(Throttle::new(self.policy.limits.clone(), clock()));
+        let messages = Arc::new(Messages {
+            clock: clock(),
+            entropy: Arc::clone(&self.entropy),
+            sealer: Arc::new(AesGcmSealer::new(&self.secrets, Arc::clone(&self.entropy))),
+            directory: Arc::clone(&directory),
+            has_pages: self.has_pages,
+        });
         let ceremonies = Ceremonies {
             clock: clock(),
             entropy: Arc::clone(&self.entropy),
             tokens: Arc::clone(&tokens),
             verifier: Arc::new(Proofs),
             directory: Arc::clone(&directory),
+            messages,
             policy: self.policy.clone(),
         };
         let factors = || Factors {

@@ -12,6 +12,7 @@ use latchkey_domain::{
 
 use crate::{
     directory::{Directory, Snapshot},
+    messages::Messages,
     ports::{
         clock::Clock,
         entropy::Entropy,
@@ -34,6 +35,8 @@ pub struct Ceremonies {
     pub verifier: Arc<dyn ProofVerifier>,
     /// Organizations and applications.
     pub directory: Arc<Directory>,
+    /// What users are told.
+    pub messages: Arc<Messages>,
     /// Lifetimes and limits.
     pub policy: Policy,
 }

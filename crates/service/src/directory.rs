@@ -178,6 +178,16 @@ impl Snapshot {
             .collect()
     }
 
+    /// Where people of an organization find its pages: the first web origin of its oldest application.
+    pub fn page_of(&self, organization: &OrganizationId) -> Option<&Origin> {
+        let origins = self
+            .of(organization)
+            .flat_map(|own| own.relying_party.origins());
+        origins
+            .into_iter()
+            .find(|origin| origin.as_str().starts_with("http"))
+    }
+
     fn of(&self, organization: &OrganizationId) -> impl Iterator<Item = &Arc<Application>> {
         self.applications
             .iter()

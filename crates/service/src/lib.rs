@@ -19,6 +19,8 @@ pub mod throttle;
 
 pub mod factors;
 
+pub mod messages;
+
 pub mod new_credential;
 
 pub mod registration;

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod code_digester;
 pub mod entropy;
 pub mod proof_verifier;
+pub mod sealer;
 pub mod tokens;
 
 pub mod store;

@@ -21,6 +21,7 @@ use latchkey_domain::{
     id::{
         ApplicationId, ChallengeId, CredentialUuid, OrganizationId, TokenId, UserActionId, UserId,
     },
+    message::{NewMessage, SealedText},
     organization::{Approval, Organization},
     policy::{Limits, Policy},
     session::Session,
@@ -34,6 +35,7 @@ use crate::{
     ceremony::Ceremonies,
     credentials::SignedRequest,
     directory::{Caller, Directory},
+    messages::{MessageContent, Messages},
     new_credential::NewCredential,
     ports::{
         account_store::Account,
@@ -41,10 +43,12 @@ use crate::{
         directory_store::{DirectoryEntries, MockDirectoryStore},
         entropy::MockEntropy,
         proof_verifier::{AssertionProof, CreationProof, MockProofVerifier, Offered, Used},
+        sealer::MockSealer,
         tokens::{InvalidToken, Tokens},
     },
     throttle::Throttle,
 };
+use zeroize::Zeroizing;
 
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_milliseconds(1_700_000_000_000);
 
@@ -310,8 +314,6 @@ pub(crate) fn clock() -> Arc<dyn Clock> {
 
 /// Ceremonies whose verifier is the given mock.
 pub(crate) fn ceremonies(verifier: MockProofVerifier) -> Ceremonies {
-    let mut store = MockDirectoryStore::new();
-    store.expect_load().returning(|| Ok(entries()));
     let drawn = AtomicU8::new(100);
     let mut entropy = MockEntropy::new();
     entropy
@@ -322,9 +324,41 @@ pub(crate) fn ceremonies(verifier: MockProofVerifier) -> Ceremonies {
         entropy: Arc::new(entropy),
         tokens: Arc::new(KeptTokens::default()),
         verifier: Arc::new(verifier),
-        directory: Arc::new(Directory::new(Arc::new(store), clock())),
+        directory: Arc::new(directory()),
+        messages: Arc::new(messages()),
         policy: Policy::default(),
     }
+}
+
+fn directory() -> Directory {
+    let mut store = MockDirectoryStore::new();
+    store.expect_load().returning(|| Ok(entries()));
+    Directory::new(Arc::new(store), clock())
+}
+
+/// Messages that are kept as they are, so that a case can read them with [`told`].
+pub(crate) fn messages() -> Messages {
+    let mut entropy = MockEntropy::new();
+    entropy.expect_draw().return_const([50; 32]);
+    let mut sealer = MockSealer::new();
+    sealer
+        .expect_seal()
+        .returning(|_message, text| SealedText::new(text.to_vec()));
+    sealer
+        .expect_open()
+        .returning(|_message, sealed| Ok(Zeroizing::new(sealed.as_bytes().to_vec())));
+    Messages {
+        clock: clock(),
+        entropy: Arc::new(entropy),
+        sealer: Arc::new(sealer),
+        directory: Arc::new(directory()),
+        has_pages: true,
+    }
+}
+
+/// What a message of [`messages`] says.
+pub(crate) fn told(message: &NewMessage) -> MessageContent {
+    messages().open(&message.id, &message.sealed).unwrap()
 }
 
 pub(crate) fn throttle() -> Arc<Throttle> {

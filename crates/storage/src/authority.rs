@@ -98,8 +98,9 @@ fn all_of(required: usize, counted: SelectStatement) -> Condition {
     Condition::all().add(Expr::from(SubQueryStatement::SelectStatement(counted)).eq(required))
 }
 
-/// Exercises an authority: locks the user, requires all that the authority names, and uses up what it
-/// spends. When it fails, the transaction must be rolled back, and nothing is used up.
+/// Exercises an authority: locks the user, requires all that the authority names, uses up what it
+/// spends, and keeps the messages that tell of the change. When it, or what follows, fails, the
+/// transaction must be rolled back; then nothing is used up and nobody is told.
 ///
 /// # Errors
 /// [`AuthorityConflict`], or [`StoreError`] when the database fails.
@@ -140,7 +141,7 @@ where
         return Err(AuthorityConflict::Void.into());
     }
     match table::spent::insert(transaction, authority.spends()).await? {
-        None => Ok(()),
+        None => Ok(table::message::insert_all(transaction, authority.messages()).await?),
         Some(spend) => Err(AuthorityConflict::Spent(spend.item).into()),
     }
 }

@@ -3,7 +3,8 @@
 use std::{fmt, marker::PhantomData};
 
 use latchkey_crypto::{
-    code_digest::HmacCodeDigester, entropy::SystemEntropy, secrets::Secrets, tokens::SignedTokens,
+    code_digest::HmacCodeDigester, entropy::SystemEntropy, sealer::AesGcmSealer, secrets::Secrets,
+    tokens::SignedTokens,
 };
 use latchkey_domain::{credential_code::CodeText, time::Timestamp};
 use latchkey_service::ports::code_digester::CodeDigester as _;
@@ -83,6 +84,7 @@ fn secrets_cannot_be_shown() {
     assert!(Probe::<Timestamp>(PhantomData).shows_itself());
     assert!(!Probe::<Secrets>(PhantomData).shows_itself());
     assert!(!Probe::<SignedTokens>(PhantomData).shows_itself());
+    assert!(!Probe::<AesGcmSealer>(PhantomData).shows_itself());
     assert!(!Probe::<HmacCodeDigester>(PhantomData).shows_itself());
     assert!(!Probe::<CodeText>(PhantomData).shows_itself());
 }

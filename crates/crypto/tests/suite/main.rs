@@ -32,3 +32,6 @@ mod token_refusals;
 
 #[cfg(test)]
 mod code_digest;
+
+#[cfg(test)]
+mod sealer;

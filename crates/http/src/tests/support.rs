@@ -13,7 +13,8 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use latchkey_domain::{
-    challenge::Purpose, credential::Credential, policy::Policy, user_action::UserAction,
+    challenge::Purpose, credential::Credential, message::SealedText, policy::Policy,
+    user_action::UserAction,
 };
 use latchkey_service::{
     ceremony::Ceremonies,
@@ -23,6 +24,7 @@ use latchkey_service::{
     factors::Factors,
     json::canonical,
     login::Logins,
+    messages::Messages,
     ports::{
         account_store::{Account, MockAccountStore},
         clock::MockClock,
@@ -34,6 +36,7 @@ use latchkey_service::{
         installation_store::MockInstallationStore,
         proof_verifier::MockProofVerifier,
         registration_store::MockRegistrationStore,
+        sealer::MockSealer,
         session_store::MockSessionStore,
         sign_in_store::MockSignInStore,
         store::StoreError,
@@ -170,12 +173,24 @@ impl World {
         let credentials = Arc::new(self.credentials);
         let sign_ins = Arc::new(self.sign_ins);
         let digester = Arc::new(self.digester);
+        let mut sealer = MockSealer::new();
+        sealer
+            .expect_seal()
+            .returning(|_message, _text| SealedText::new(vec![]));
+        let messages = Arc::new(Messages {
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            sealer: Arc::new(sealer),
+            directory: directory.clone(),
+            has_pages: false,
+        });
         let ceremonies = Ceremonies {
             clock: clock.clone(),
             entropy: entropy.clone(),
             tokens: tokens.clone(),
             verifier: Arc::new(self.verifier),
             directory: directory.clone(),
+            messages,
             policy: self.policy,
         };
         let factors = Factors {

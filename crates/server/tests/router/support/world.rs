@@ -139,6 +139,7 @@ impl World {
             secrets,
             installation: installation.clone(),
             policy: circumstances.policy.clone(),
+            has_pages: true,
             entropy,
         };
         let UseCases {
@@ -198,6 +199,7 @@ impl World {
             secrets,
             installation: self.installation.clone(),
             policy: self.circumstances.policy.clone(),
+            has_pages: true,
         };
         let services = adapters.use_cases().services;
         Stranger::new(router(services, &self.circumstances.trusted_proxies))

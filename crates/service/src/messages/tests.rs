@@ -1,0 +1,172 @@
+use latchkey_domain::{
+    credential::Material,
+    id::CredentialCodeId,
+    text::{CredentialName, Username},
+};
+
+use super::*;
+use crate::testing::{
+    NOW, application, caller, credential, key, messages, passkey, recovery_key, told, user, uuid,
+};
+
+fn code() -> CodeText {
+    CodeText::new("rc_a-code".to_owned())
+}
+
+fn named(name: &str, material: Material) -> Credential {
+    Credential {
+        name: CredentialName::new(name).unwrap(),
+        ..credential(1, &user(1), material)
+    }
+}
+
+#[tokio::test]
+async fn an_invitation_holds_code_and_link() {
+    let invited = User {
+        username: Username::new("ada+1&x=y <a>@example.com").unwrap(),
+        ..user(1)
+    };
+    let message = messages()
+        .registration(&invited, &code(), NOW)
+        .await
+        .unwrap();
+    assert_eq!(message.kind, MessageKind::Registration);
+    assert_eq!(
+        (message.user.clone(), message.expires),
+        (invited.id.clone(), NOW)
+    );
+    let content = told(&message);
+    let link = format!(
+        "https://one.example/register#code=rc_a-code&username=ada%2B1%26x%3Dy%20%3Ca%3E%40example.com\
+         &orgId={}",
+        invited.organization
+    );
+    assert!(
+        content.text.contains(&format!("  {link}\n")),
+        "{}",
+        content.text
+    );
+    assert!(content.text.contains("\n  rc_a-code\n"), "{}", content.text);
+    assert!(content.text.contains("2023-11-14 22:13:20 UTC"));
+    let escaped = link.replace('&', "&amp;");
+    assert!(
+        content.html.contains(&format!("href=\"{escaped}\"")),
+        "{}",
+        content.html
+    );
+    assert!(!content.html.contains("<a>@"), "{}", content.html);
+}
+
+#[tokio::test]
+async fn without_pages_an_invitation_holds_no_link() {
+    let messages = Messages {
+        has_pages: false,
+        ..messages()
+    };
+    let message = messages.registration(&user(1), &code(), NOW).await.unwrap();
+    let content = told(&message);
+    assert!(!content.text.contains("https:"), "{}", content.text);
+    assert!(content.text.contains("rc_a-code"));
+}
+
+#[test]
+fn codes_expire_with_their_message() {
+    let user = user(1);
+    let expires = NOW.plus(std::time::Duration::from_mins(10));
+    for message in [
+        messages().login_code(&user.id, &code(), expires),
+        messages().recovery_code(&user.id, &code(), expires),
+    ] {
+        let content = told(&message);
+        assert_eq!((message.expires, message.created), (expires, NOW));
+        assert!(content.text.contains("rc_a-code"), "{}", content.text);
+        assert!(content.html.contains("rc_a-code"), "{}", content.html);
+        assert!(!content.subject.contains("rc_a-code"));
+    }
+}
+
+#[test]
+fn a_notice_says_what_where_and_when_and_what_to_do() {
+    let credential = named("Ada's phone", passkey(&application("one", 1)));
+    let message = messages().credential_added(&credential);
+    assert_eq!(message.expires, NOW.plus(MessageKind::NOTICE_LIFETIME));
+    let text = &told(&message).text;
+    for part in [
+        "  Name: Ada's phone\n",
+        "  Kind: passkey or security key\n",
+        "  Made: with an invitation\n",
+        "  Where: no web page\n",
+        "  Address: 127.0.0.1\n",
+        "  Date: 2023-11-14 22:13:20 UTC\n",
+        "deactivate it at once",
+        "administrator",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("Cancel every code"));
+}
+
+#[test]
+fn whoever_is_told_of_a_code_is_told_to_cancel_codes() {
+    let mut credential = named("Phone", key());
+    credential.provenance.made_by = MadeBy::Code {
+        code: CredentialCodeId::from_random(&[1; 32]),
+        credential: uuid(2),
+    };
+    let text = &told(&messages().credential_added(&credential)).text;
+    assert!(text.contains("Cancel every code"), "{text}");
+}
+
+#[test]
+fn the_others_of_a_registration_and_a_recovery_are_named() {
+    let (first, others) = (named("First", key()), [named("Kit", recovery_key())]);
+    for (message, kind) in [
+        (
+            messages().registered(&first, &others),
+            MessageKind::CredentialAdded,
+        ),
+        (
+            messages().account_recovered(&first, &others),
+            MessageKind::AccountRecovered,
+        ),
+    ] {
+        assert_eq!(message.kind, kind);
+        let text = &told(&message).text;
+        assert!(text.contains("First") && text.contains("Kit"), "{text}");
+    }
+}
+
+#[test]
+fn a_removal_says_who_asked_for_it() {
+    let credential = named("Phone", key());
+    let caller = caller(Some("https://two.example"));
+    for message in [
+        messages().credential_deactivated(&credential, &caller),
+        messages().credential_deleted(&credential, &caller),
+    ] {
+        assert_eq!(message.user, credential.user);
+        let text = &told(&message).text;
+        assert!(text.contains("Where: https://two.example\n"), "{text}");
+        assert!(text.contains("another credential"), "{text}");
+    }
+}
+
+#[test]
+fn names_cannot_break_out_of_html_or_into_the_subject() {
+    let name = "</td><script>alert('1')</script>\"&";
+    let credential = named(name, key());
+    let content = told(&messages().credential_added(&credential));
+    assert!(!content.subject.contains("script"));
+    assert!(!content.html.contains("<script>"), "{}", content.html);
+    let escaped = "&lt;/td&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&quot;&amp;";
+    assert!(content.html.contains(escaped), "{}", content.html);
+    assert!(content.text.contains(name), "{}", content.text);
+}
+
+#[test]
+fn html_refers_to_nothing_outside() {
+    let content = told(&messages().credential_added(&named("Phone", key())));
+    for sign in ["src=", "url(", "http", "<img", "<link"] {
+        assert!(!content.html.contains(sign), "{sign}: {}", content.html);
+    }
+}
