@@ -26,7 +26,12 @@ struct JsonWebKeySet {
     path = "/.well-known/jwks.json",
     operation_id = "getKeys",
     tag = "Operation",
-    responses((status = 200, description = "The keys", body = JsonWebKeySet))
+    responses((
+        status = 200,
+        description = "The keys",
+        body = JsonWebKeySet,
+        content_type = "application/jwk-set+json"
+    ))
 )]
 pub(crate) async fn get_keys(State(state): State<AppState>) -> impl IntoResponse {
     let headers = [

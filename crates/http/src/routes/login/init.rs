@@ -57,7 +57,7 @@ refusals!(Refusals: [BODY], [
     path = "/auth/login/init",
     operation_id = "beginLogin",
     tag = "Login",
-    request_body(content = LoginInitRequest, example = json!({
+    request_body(content = Option<LoginInitRequest>, example = json!({
         "orgId": "or-3277q-4hcvk-9lmnbrj2q3qd6st",
         "username": "ada@example.com"
     })),
