@@ -65,6 +65,11 @@ impl Client {
         self.origin.as_deref()
     }
 
+    /// The session that it calls with.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// GET without a body.
     ///
     /// # Errors

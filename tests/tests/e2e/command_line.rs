@@ -328,7 +328,7 @@ fn an_organization_keeps_an_administrator() -> Outcome {
     );
     assert!(
         installation
-            .run(&["user", "demote", "--user", second])?
+            .run(&["user", "demote", "--user", &second])?
             .error()
             .is_ok()
     );
@@ -337,7 +337,7 @@ fn an_organization_keeps_an_administrator() -> Outcome {
         promoted,
         json!({ "userId": first, "isAdministrator": true })
     );
-    installation.administrate(&["user", "demote", "--user", second])?;
+    installation.administrate(&["user", "demote", "--user", &second])?;
     Ok(())
 }
 

@@ -18,6 +18,8 @@ mod published_client;
 
 mod browser;
 
+mod description;
+
 mod lifecycle;
 
 mod wire;

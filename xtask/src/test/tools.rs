@@ -1,5 +1,5 @@
 //! What the tests need from the system: PostgreSQL, Node.js with the packages of the published client, a
-//! browser, and what the commands of the README call.
+//! browser, Python with the tester of API descriptions, and what the commands of the README call.
 //!
 //! What is missing is installed where that can be done without asking anybody anything: on Debian and
 //! its relatives, as root or with a sudo that needs no password. Otherwise the error says what to do.
@@ -21,10 +21,11 @@ use crate::{
 const OLDEST_NODE: u32 = 18;
 
 /// Programs that tests start, and the Debian packages that have them.
-const PROGRAMS: [(&str, &str); 6] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("node", "nodejs"),
     ("npm", "npm"),
     ("chromium", "chromium"),
+    ("python3", "python3"),
     ("bash", "bash"),
     ("curl", "curl"),
     ("openssl", "openssl"),
@@ -40,6 +41,7 @@ impl Tools {
     pub(super) fn set_up(workspace: &Workspace) -> Outcome<Self> {
         install_programs(workspace)?;
         set_up_node(workspace)?;
+        set_up_python(workspace)?;
         let postgres = match TestPostgres::start() {
             Err(PostgresError::NotInstalled { program }) => {
                 install_postgres(workspace, program)?;
@@ -85,6 +87,28 @@ fn set_up_node(workspace: &Workspace) -> Outcome {
         "--no-fund",
         "--loglevel",
         "error",
+    ]);
+    run(&mut install)
+}
+
+/// A virtual environment with the locked packages; what it has already is not fetched again.
+fn set_up_python(workspace: &Workspace) -> Outcome {
+    // On Debian, what makes virtual environments is a package of its own, and no program.
+    if !succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])) {
+        Apt::find(workspace, "python3-venv")?.install(&["python3-venv"])?;
+    }
+    say("installing the tester of API descriptions")?;
+    let folder = workspace.path("tests/python");
+    let mut make = workspace.command("python3");
+    run(make.current_dir(&folder).args(["-m", "venv", ".venv"]))?;
+    let mut install = workspace.command(folder.join(".venv/bin/pip"));
+    install.current_dir(&folder).args([
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--require-hashes",
+        "--requirement",
+        "requirements.txt",
     ]);
     run(&mut install)
 }
@@ -142,7 +166,7 @@ impl<'workspace> Apt<'workspace> {
         };
         Err(format!(
             "the tests need {wanted}, which is not installed, and {reason}: please install it \
-             (Debian: apt install postgresql nodejs npm chromium curl openssl) and start again"
+             (Debian: apt install postgresql nodejs npm chromium python3-venv curl openssl) and start again"
         )
         .into())
     }
