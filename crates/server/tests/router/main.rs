@@ -71,6 +71,9 @@ mod passkeys;
 mod published_clients;
 
 #[cfg(test)]
+mod native_clients;
+
+#[cfg(test)]
 mod bad_input;
 
 #[cfg(test)]
