@@ -106,17 +106,46 @@ fn is_test(quoted: &str) -> bool {
 #[test]
 fn tests_that_stand_for_a_promise_exist() {
     let sources: Vec<String> = files(".rs").iter().map(|path| read(path)).collect();
-    let text = read("docs/security.md");
-    let mut checked = 0;
-    for test in quoted(&text).into_iter().filter(|quoted| is_test(quoted)) {
-        checked += 1;
-        let function = format!("fn {test}(");
-        assert!(
-            sources.iter().any(|source| source.contains(&function)),
-            "docs/security.md names the test {test}"
-        );
+    for (document, least) in [("docs/security.md", 50), ("docs/compatibility.md", 30)] {
+        let text = read(document);
+        let mut checked = 0;
+        for test in quoted(&text).into_iter().filter(|quoted| is_test(quoted)) {
+            checked += 1;
+            let function = format!("fn {test}(");
+            assert!(
+                sources.iter().any(|source| source.contains(&function)),
+                "{document} names the test {test}"
+            );
+        }
+        assert!(checked > least, "{document} names {checked} tests");
     }
-    assert!(checked > 50);
+}
+
+/// The tests in JavaScript that a document names: the file, and a title when one follows it.
+fn scripts(document: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
+    document.split("`tests/node/").skip(1).filter_map(|rest| {
+        let (file, rest) = rest.split_once('`')?;
+        let title = rest
+            .strip_prefix(" › `")
+            .and_then(|rest| rest.split_once('`'));
+        Some((file, title.map(|(title, _)| title)))
+    })
+}
+
+#[test]
+fn tests_in_javascript_that_stand_for_a_promise_exist() {
+    let text = read("docs/compatibility.md");
+    let mut checked = 0;
+    for (file, title) in scripts(&text) {
+        let path = format!("tests/node/{file}");
+        assert!(root().join(&path).exists(), "there is no {path}");
+        if let Some(title) = title {
+            checked += 1;
+            let call = format!("test('{title}'");
+            assert!(read(&path).contains(&call), "{path} has no test {title:?}");
+        }
+    }
+    assert!(checked > 3);
 }
 
 #[test]

@@ -93,7 +93,7 @@ pub(crate) fn files(ends: &str) -> Vec<String> {
 }
 
 /// Folders that hold no sources.
-const FOREIGN: [&str; 4] = [".git", "target", "node_modules", "data"];
+const FOREIGN: [&str; 5] = [".git", "target", "node_modules", ".venv", "data"];
 
 fn collect(folder: &Path, ends: &str, found: &mut Vec<String>) {
     for entry in fs::read_dir(folder).unwrap() {
