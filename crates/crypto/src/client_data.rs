@@ -3,7 +3,7 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use latchkey_domain::challenge::ChallengeText;
-use latchkey_service::ports::proof_verifier::ProofError;
+use latchkey_service::{json::canonical, ports::proof_verifier::ProofError};
 use serde_json::Value;
 use subtle::ConstantTimeEq as _;
 
@@ -46,6 +46,20 @@ impl ClientData {
         BASE64URL_NOPAD
             .decode(received)
             .map_err(|_unreachable| ProofError::Challenge)
+    }
+
+    /// Requires that the challenge is base64url, padded or not, of JSON that means the same as
+    /// `expected`. It is read as strictly as a body: a repeated member name could be read in two ways.
+    pub(crate) fn commits_to(&self, expected: &str) -> Result<(), ProofError> {
+        let received = BASE64URL_NOPAD
+            .decode(self.challenge.trim_end_matches('=').as_bytes())
+            .map_err(|_malformed| ProofError::OtherCredentials)?;
+        let canonical = |text| canonical(text).map_err(|_malformed| ProofError::OtherCredentials);
+        if canonical(&received)? == canonical(expected.as_bytes())? {
+            Ok(())
+        } else {
+            Err(ProofError::OtherCredentials)
+        }
     }
 
     /// The origin the client names; an empty one is none.

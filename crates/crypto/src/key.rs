@@ -6,7 +6,7 @@ pub(crate) mod public_key;
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
 use latchkey_domain::{challenge::ChallengeText, credential::key::KeyPair};
-use latchkey_service::ports::proof_verifier::{AssertionProof, ProofError};
+use latchkey_service::ports::proof_verifier::{AssertionProof, ProofError, RecoveryProof};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -50,6 +50,18 @@ pub(crate) fn verify_assertion(
     ClientData::read(&proof.client_data, "key.get")?.challenge(challenge)?;
     let key = VerifyingKey::from_spki(pair.public_key.spki_der())?;
     let digest = DigestName::parse(algorithm, "algorithm")?;
+    key.verify(digest, &proof.client_data, &proof.signature)
+}
+
+/// Verifies that a key pair signed client data that commits to these new credentials.
+pub(crate) fn verify_recovery(
+    pair: &KeyPair,
+    new_credentials: &str,
+    proof: &RecoveryProof,
+) -> Result<(), ProofError> {
+    ClientData::read(&proof.client_data, "key.get")?.commits_to(new_credentials)?;
+    let key = VerifyingKey::from_spki(pair.public_key.spki_der())?;
+    let digest = DigestName::parse(proof.algorithm.as_deref(), "algorithm")?;
     key.verify(digest, &proof.client_data, &proof.signature)
 }
 

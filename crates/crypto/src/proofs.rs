@@ -3,7 +3,7 @@
 use latchkey_domain::credential::{Credential, Material, key::KeyPair};
 use latchkey_service::ports::proof_verifier::{
     AssertionProof, AuthenticatorState, CreationProof, Expected, Offered, ProofError,
-    ProofVerifier, Used,
+    ProofVerifier, RecoveryProof, Used,
 };
 
 use crate::{key, passkey};
@@ -66,6 +66,20 @@ impl ProofVerifier for Proofs {
                 | Material::RecoveryKey(..),
                 Used::Fido2 { .. } | Used::Key { .. } | Used::PasswordProtectedKey { .. },
             ) => Err(ProofError::Mismatch),
+        }
+    }
+
+    fn confirm_recovery(
+        &self,
+        credential: &Credential,
+        new_credentials: &str,
+        proof: &RecoveryProof,
+    ) -> Result<(), ProofError> {
+        match &credential.material {
+            Material::RecoveryKey(pair, _) => key::verify_recovery(pair, new_credentials, proof),
+            Material::Fido2(_) | Material::Key(_) | Material::PasswordProtectedKey(..) => {
+                Err(ProofError::Mismatch)
+            }
         }
     }
 }

@@ -26,6 +26,10 @@ use crate::error::documentation;
     ),
     tags(
         (name = "Registration", description = "An invited user makes the first credentials."),
+        (
+            name = "Recovery",
+            description = "A user who has lost every credential makes new ones with a recovery key."
+        ),
         (name = "Login", description = "Sessions begin and end."),
         (name = "User actions", description = "A signed-in user signs exactly one request."),
         (name = "Credentials", description = "A signed-in user manages credentials."),

@@ -1,7 +1,8 @@
 //! The objects of the wire (API contract §4) and how they become domain values and back.
 //!
 //! What comes in is parsed here, once: [`text`], [`base64url`] and [`date`] refuse a value with the
-//! path of its member; [`new_credential`], [`factor`] and [`organization`] assemble domain values.
+//! path of its member; [`new_credential`], [`first_credentials`], [`factor`], [`recovery`] and
+//! [`organization`] assemble domain values.
 //! What goes out is [`creation`], [`assertion`], [`credential`] and [`message`].
 
 pub(crate) mod text;
@@ -14,7 +15,11 @@ pub(crate) mod organization;
 
 pub(crate) mod new_credential;
 
+pub(crate) mod first_credentials;
+
 pub(crate) mod factor;
+
+pub(crate) mod recovery;
 
 pub(crate) mod relying_party;
 

@@ -41,7 +41,8 @@ use self::{
     error::{ApiError, ErrorCode},
     middleware::{body::body, cors::cors, harden::harden, observe::observe, path::path},
     routes::{
-        action, credential_code, credentials, health, jwks, login, not_offered, registration,
+        action, credential_code, credentials, health, jwks, login, not_offered, recovery,
+        registration,
     },
     state::AppState,
 };
@@ -52,6 +53,8 @@ fn table() -> OpenApiRouter<AppState> {
         // An invited user makes the first credentials.
         .routes(routes!(registration::init::begin_registration))
         .routes(routes!(registration::complete::complete_registration))
+        // A user who has lost every credential makes new ones.
+        .routes(routes!(recovery::complete::complete_recovery))
         // Sessions.
         .routes(routes!(login::init::begin_login))
         .routes(routes!(login::complete::complete_login))

@@ -8,6 +8,12 @@ pub(crate) mod registration {
     pub(crate) mod complete;
 }
 
+pub(crate) mod recovery {
+    //! `/auth/recover/user`: a user who has lost every credential makes new ones with a recovery key.
+
+    pub(crate) mod complete;
+}
+
 pub(crate) mod login {
     //! `/auth/login` and `/auth/logout`: sessions begin and end.
 

@@ -9,6 +9,7 @@ use latchkey_service::{
     directory::Directory,
     login::Logins,
     ports::{entropy::Entropy, installation_store::InstallationStore, tokens::Tokens},
+    recovery::Recoveries,
     registration::Registrations,
     sessions::Sessions,
     user_actions::UserActions,
@@ -29,6 +30,8 @@ pub struct Services {
     pub directory: Arc<Directory>,
     /// Registration of users.
     pub registrations: Arc<Registrations>,
+    /// Recovery of accounts.
+    pub recoveries: Arc<Recoveries>,
     /// Signing in.
     pub logins: Arc<Logins>,
     /// Checking and ending sessions.

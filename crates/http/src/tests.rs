@@ -18,6 +18,8 @@ mod answers;
 
 mod codes;
 
+mod recovery;
+
 mod log;
 
 mod hostile;

@@ -19,6 +19,7 @@ use latchkey_service::{
     login::Logins,
     messages::Messages,
     ports::{clock::Clock, code_digester::CodeDigester, entropy::Entropy, tokens::Tokens},
+    recovery::Recoveries,
     registration::Registrations,
     sessions::Sessions,
     throttle::Throttle,
@@ -157,6 +158,11 @@ impl Adapters {
                     accounts: store.clone(),
                     store: store.clone(),
                     throttle: Arc::clone(&throttle),
+                }),
+                recoveries: Arc::new(Recoveries {
+                    ceremonies: ceremonies.clone(),
+                    accounts: store.clone(),
+                    store: store.clone(),
                 }),
                 logins: Arc::new(Logins {
                     factors: factors(),

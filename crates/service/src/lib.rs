@@ -23,7 +23,11 @@ pub mod messages;
 
 pub mod new_credential;
 
+pub mod first_credentials;
+
 pub mod registration;
+
+pub mod recovery;
 
 pub mod login;
 

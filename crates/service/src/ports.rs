@@ -20,6 +20,7 @@ pub mod credential_store;
 pub mod directory_store;
 pub mod housekeeping_store;
 pub mod installation_store;
+pub mod recovery_store;
 pub mod registration_store;
 pub mod session_store;
 pub mod sign_in_store;

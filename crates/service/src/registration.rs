@@ -5,21 +5,21 @@ use std::sync::Arc;
 use latchkey_domain::{
     authority::Authority,
     challenge::{Challenge, Purpose},
-    credential::{Credential, CredentialKind, MadeBy, Provenance},
+    credential::{MadeBy, Provenance},
     credential_code::{CodeForm, CodeText},
     id::{OrganizationId, RegistrationCodeId},
-    text::{CredentialName, Username},
+    text::Username,
     user::User,
 };
 
 use crate::{
     ceremony::{BegunChallenge, Ceremonies, Scope},
     directory::{Caller, OrganizationRequired, PartyError},
-    new_credential::{Maker, NewCredential, NewCredentialError},
+    first_credentials::{FirstCredentials, Registered},
+    new_credential::{Maker, NewCredentialError},
     ports::{
         account_store::AccountStore,
         code_digester::CodeDigester,
-        proof_verifier::{CreationProof, Expected},
         registration_store::{CompletedRegistration, RegisterError, RegistrationStore},
         store::StoreError,
     },
@@ -71,34 +71,12 @@ pub enum BeginRegistrationError {
     Store(#[from] StoreError),
 }
 
-/// A credential as registration receives it: its name may be left out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RegisteredCredential {
-    /// What the user calls it.
-    pub name: Option<CredentialName>,
-    /// The proof that comes with it.
-    pub proof: CreationProof,
-}
-
-/// What registration receives: all credentials sign the same challenge.
+/// What registration receives.
 pub struct CompleteRegistration {
     /// The temporary token of registration/init.
     pub temporary_token: String,
-    /// The credential to sign in with.
-    pub first: RegisteredCredential,
-    /// A second one to sign in with.
-    pub second: Option<RegisteredCredential>,
-    /// One for recovery.
-    pub recovery: Option<RegisteredCredential>,
-}
-
-/// Who registered, and with which first credential.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Registered {
-    /// The first credential.
-    pub credential: Credential,
-    /// The user.
-    pub user: User,
+    /// The credentials.
+    pub credentials: FirstCredentials,
 }
 
 /// Registers users.
@@ -199,106 +177,37 @@ impl Registrations {
             .await?
             .ok_or(NewCredentialError::InvalidChallenge)?;
         let expected = self.ceremonies.expected(&challenge).await?;
-        let (first, others) = self.make_all(&maker, &expected, request)?;
-        self.register(&challenge, code, &first, others).await?;
+        let made = self
+            .ceremonies
+            .make_first(&maker, &expected, request.credentials)?;
+        let registration = CompletedRegistration {
+            code,
+            credentials: made.all(),
+            date: maker.now,
+        };
+        self.register(&challenge, registration).await?;
         Ok(Registered {
-            credential: first,
+            credential: made.first,
             user: account.user,
         })
-    }
-
-    fn make_all(
-        &self,
-        maker: &Maker,
-        expected: &Expected,
-        request: CompleteRegistration,
-    ) -> Result<(Credential, Vec<Credential>), NewCredentialError> {
-        let make = |place: Place, registered: RegisteredCredential| {
-            let kind = registered.proof.offered.kind();
-            if !place.takes(kind) {
-                return Err(NewCredentialError::KindNotAllowed {
-                    member: place.member(),
-                    kind,
-                });
-            }
-            let name = registered.name.unwrap_or_else(|| place.default_name());
-            let new = NewCredential {
-                name,
-                proof: registered.proof,
-            };
-            self.ceremonies.make(maker, place.member(), expected, new)
-        };
-        let first = make(Place::First, request.first)?;
-        let others = [
-            (Place::Second, request.second),
-            (Place::Recovery, request.recovery),
-        ]
-        .into_iter()
-        .filter_map(|(place, registered)| Some((place, registered?)))
-        .map(|(place, registered)| make(place, registered))
-        .collect::<Result<_, _>>()?;
-        Ok((first, others))
     }
 
     async fn register(
         &self,
         challenge: &Challenge,
-        code: RegistrationCodeId,
-        first: &Credential,
-        others: Vec<Credential>,
+        registration: CompletedRegistration,
     ) -> Result<(), NewCredentialError> {
-        let credentials: Vec<_> = [first.clone()].into_iter().chain(others).collect();
+        let applications = registration
+            .credentials
+            .iter()
+            .filter_map(|one| one.material.application());
         let authority = Authority::of_challenge(challenge)
             .map_err(|_no_user| NewCredentialError::InvalidChallenge)?
-            .within(
-                credentials
-                    .iter()
-                    .filter_map(|one| one.material.application()),
-            );
-        let date = first.created;
-        let registration = CompletedRegistration {
-            code,
-            credentials,
-            date,
-        };
+            .within(applications);
         match self.store.register(authority, registration).await {
             Ok(()) => Ok(()),
             Err(RegisterError::Lost) => Err(NewCredentialError::InvalidChallenge),
             Err(RegisterError::Create(error)) => Err(error.into()),
-        }
-    }
-}
-
-/// Where in a registration a credential stands.
-#[derive(Clone, Copy)]
-enum Place {
-    First,
-    Second,
-    Recovery,
-}
-
-impl Place {
-    const fn member(self) -> &'static str {
-        match self {
-            Self::First => "firstFactorCredential",
-            Self::Second => "secondFactorCredential",
-            Self::Recovery => "recoveryCredential",
-        }
-    }
-
-    /// A recovery credential is for recovery only, and nothing else is (API contract §4.5).
-    const fn takes(self, kind: CredentialKind) -> bool {
-        match self {
-            Self::First | Self::Second => kind.signs_in(),
-            Self::Recovery => !kind.signs_in(),
-        }
-    }
-
-    fn default_name(self) -> CredentialName {
-        match self {
-            Self::First => CredentialName::default_credential(),
-            Self::Second => CredentialName::second_credential(),
-            Self::Recovery => CredentialName::recovery_credential(),
         }
     }
 }

@@ -35,6 +35,7 @@ use crate::{
     ceremony::Ceremonies,
     credentials::SignedRequest,
     directory::{Caller, Directory},
+    first_credentials::FirstCredential,
     messages::{MessageContent, Messages},
     new_credential::NewCredential,
     ports::{
@@ -229,6 +230,13 @@ pub(crate) fn creation(offered: Offered) -> CreationProof {
 pub(crate) fn new_credential(offered: Offered) -> NewCredential {
     NewCredential {
         name: CredentialName::new("New").unwrap(),
+        proof: creation(offered),
+    }
+}
+
+pub(crate) fn unnamed(offered: Offered) -> FirstCredential {
+    FirstCredential {
+        name: None,
         proof: creation(offered),
     }
 }

@@ -95,15 +95,20 @@ pub(crate) async fn insert_all(
     if held.len() + credentials.len() > Credential::MAXIMUM_PER_USER {
         return Err(CreateError::TooMany);
     }
-    // In one order, so that two callers who bring the same ids never wait for each other.
-    let mut in_order: Vec<_> = credentials.iter().collect();
-    in_order.sort_by(|one, other| one.id.key().cmp(other.id.key()));
-    for credential in in_order {
+    for credential in in_order(credentials) {
         if !table::credential::insert(transaction, credential).await? {
             return Err(CreateError::CredentialIdTaken);
         }
     }
     Ok(())
+}
+
+/// Credentials in the one order in which they are made, so that two callers who bring the same ids never
+/// wait for each other.
+pub(crate) fn in_order(credentials: &[Credential]) -> Vec<&Credential> {
+    let mut in_order: Vec<_> = credentials.iter().collect();
+    in_order.sort_by(|one, other| one.id.key().cmp(other.id.key()));
+    in_order
 }
 
 async fn create(

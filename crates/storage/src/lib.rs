@@ -30,6 +30,7 @@ mod credential_store;
 mod directory_store;
 mod housekeeping_store;
 mod installation_store;
+mod recovery_store;
 mod registration_store;
 mod session_store;
 mod sign_in_store;

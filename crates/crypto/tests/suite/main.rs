@@ -10,6 +10,9 @@ mod key_proofs;
 mod key_refusals;
 
 #[cfg(test)]
+mod recovery_proofs;
+
+#[cfg(test)]
 mod weak_keys;
 
 #[cfg(test)]

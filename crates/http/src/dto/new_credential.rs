@@ -8,8 +8,8 @@ use latchkey_domain::{
     text::CredentialName,
 };
 use latchkey_service::{
+    first_credentials::FirstCredential,
     ports::proof_verifier::{CreationProof, Offered},
-    registration::RegisteredCredential,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -67,13 +67,13 @@ pub(crate) struct CredentialParts {
 
 impl NewCredentialBody {
     /// The credential at this place of a body.
-    pub(crate) fn into_registered(self, place: &str) -> Result<RegisteredCredential, ApiError> {
+    pub(crate) fn into_first(self, place: &str) -> Result<FirstCredential, ApiError> {
         let parts = CredentialParts {
             kind: self.credential_kind.or(self.kind),
             info: self.credential_info,
             encrypted_private_key: self.encrypted_private_key,
         };
-        Ok(RegisteredCredential {
+        Ok(FirstCredential {
             name: self.credential_name.map(|Text(name)| name),
             proof: parts.into_proof(&format!("{place}."))?,
         })

@@ -67,7 +67,9 @@ error_codes! {
     NoUsableCredential, UNAUTHORIZED, "no_usable_credential", "User does not have a credential that can be used for the application.",
         "There is no such user, no such credential of the user, or none that can be used: a stranger cannot tell which.";
     FactorRefused, UNAUTHORIZED, "factor_refused", "the proof is not valid",
-        "The proof in `firstFactor` or `secondFactor` is not true; the message says why and `details.field` where.";
+        "The proof in `firstFactor`, `secondFactor` or `recovery` is not true; the message says why and `details.field` where.";
+    RecoveryCredentialRefused, UNAUTHORIZED, "recovery_credential_refused", "Credential cannot be used as a recovery factor.",
+        "The credential is not an active recovery key of the user, or not the one that the recovery began with.";
     InvalidCode, FORBIDDEN, "invalid_code", "Invalid code",
         "The code is wrong, expired, used, cancelled or another organization's: nobody can tell which.";
     OriginNotAllowed, FORBIDDEN, "origin_not_allowed", "the origin is not allowed",

@@ -8,6 +8,7 @@ use latchkey_service::{
     login::BeginLoginError,
     new_credential::NewCredentialError,
     ports::{proof_verifier::ProofError, store::StoreError},
+    recovery::RecoverError,
     registration::BeginRegistrationError,
     sessions::SessionError,
     throttle::Throttled,
@@ -139,22 +140,20 @@ impl From<ChangeCredentialError> for ApiError {
 
 impl From<NewCredentialError> for ApiError {
     fn from(error: NewCredentialError) -> Self {
+        refused_credential(error, "")
+    }
+}
+
+impl From<RecoverError> for ApiError {
+    fn from(error: RecoverError) -> Self {
         match error {
-            NewCredentialError::InvalidChallenge => ErrorCode::ChallengeInvalid.into(),
-            NewCredentialError::UserActionSpent => ErrorCode::UserActionUsed.into(),
-            NewCredentialError::OriginNotAllowed => ErrorCode::OriginNotAllowed.into(),
-            NewCredentialError::Proof { member, error } => {
-                refused_proof(ErrorCode::ProofRefused, credential_info(member), &error)
+            RecoverError::OtherCredential => Self::new(ErrorCode::RecoveryCredentialRefused)
+                .at("recovery.credentialAssertion.credId"),
+            RecoverError::Proof(error) => {
+                let field = "recovery.credentialAssertion".to_owned();
+                refused_proof(ErrorCode::FactorRefused, field, &error)
             }
-            NewCredentialError::KindNotAllowed { member, kind } => {
-                let field = format!("{member}.credentialKind");
-                Self::new(ErrorCode::KindNotAllowed)
-                    .saying(format!("{field} cannot be {kind} here"))
-                    .at(field)
-            }
-            NewCredentialError::CredentialIdTaken => ErrorCode::CredentialIdTaken.into(),
-            NewCredentialError::TooMany => ErrorCode::TooManyCredentials.into(),
-            NewCredentialError::Store(error) => error.into(),
+            RecoverError::NewCredential(error) => refused_credential(error, "newCredentials."),
         }
     }
 }
@@ -170,6 +169,29 @@ impl From<FactorError> for ApiError {
             }
             FactorError::Store(error) => error.into(),
         }
+    }
+}
+
+/// A new credential that is not made; `prefix` is the path to the members that hold new credentials,
+/// with a dot at its end unless it is empty.
+fn refused_credential(error: NewCredentialError, prefix: &str) -> ApiError {
+    match error {
+        NewCredentialError::InvalidChallenge => ErrorCode::ChallengeInvalid.into(),
+        NewCredentialError::UserActionSpent => ErrorCode::UserActionUsed.into(),
+        NewCredentialError::OriginNotAllowed => ErrorCode::OriginNotAllowed.into(),
+        NewCredentialError::Proof { member, error } => {
+            let field = format!("{prefix}{}", credential_info(member));
+            refused_proof(ErrorCode::ProofRefused, field, &error)
+        }
+        NewCredentialError::KindNotAllowed { member, kind } => {
+            let field = format!("{prefix}{member}.credentialKind");
+            ApiError::new(ErrorCode::KindNotAllowed)
+                .saying(format!("{field} cannot be {kind} here"))
+                .at(field)
+        }
+        NewCredentialError::CredentialIdTaken => ErrorCode::CredentialIdTaken.into(),
+        NewCredentialError::TooMany => ErrorCode::TooManyCredentials.into(),
+        NewCredentialError::Store(error) => error.into(),
     }
 }
 
@@ -192,6 +214,7 @@ fn refused_proof(code: ErrorCode, proof: String, error: &ProofError) -> ApiError
         }
         ProofError::Type
         | ProofError::Challenge
+        | ProofError::OtherCredentials
         | ProofError::Origin
         | ProofError::CrossOrigin
         | ProofError::UserVerification

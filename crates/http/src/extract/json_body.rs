@@ -49,9 +49,26 @@ pub(super) fn read<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Re
     if !canonical.starts_with('{') {
         return Err(ApiError::new(ErrorCode::InvalidBody).saying("the body must be a JSON object"));
     }
+    shape("", text)
+}
+
+/// Reads the text of a member of a body that was read before; it stays at hand as it was received.
+pub(crate) fn member<T: DeserializeOwned>(path: &str, text: &str) -> Result<T, ApiError> {
+    shape(path, text.as_bytes())
+}
+
+/// Reads JSON of the expected shape; `place` is where it stands in the body.
+fn shape<T: DeserializeOwned>(place: &str, text: &[u8]) -> Result<T, ApiError> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| invalid(&error.path().to_string(), &error.inner().to_string()))
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let path = match (place, path.as_str()) {
+            (place, ".") => place.to_owned(),
+            ("", path) => path.to_owned(),
+            (place, path) => format!("{place}.{path}"),
+        };
+        invalid(&path, &error.inner().to_string())
+    })
 }
 
 fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
@@ -69,7 +86,6 @@ fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
 
 /// Brings what serde says into the form of our own sentences; what the client sent is not repeated.
 fn invalid(path: &str, message: &str) -> ApiError {
-    let path = if path == "." { "" } else { path };
     let message = message
         .rsplit_once(" at line ")
         .map_or(message, |(message, _position)| message);

@@ -20,7 +20,6 @@ const PATHS: &[&str] = &[
     "/auth/login/oidc/init",
     "/auth/action/logs",
     "/auth/action/logs/{id}",
-    "/auth/recover/user",
     "/auth/recover/user/code",
     "/auth/recover/user/init",
     "/auth/recover/user/delegated",

@@ -411,7 +411,6 @@ async fn calls_of_the_api_that_are_not_offered_say_so() {
         ("PUT", "/auth/recover/user/code"),
         ("POST", "/auth/recover/user/init"),
         ("POST", "/auth/recover/user/delegated"),
-        ("POST", "/auth/recover/user"),
         ("GET", "/auth/users"),
         ("POST", "/auth/users"),
         ("GET", "/auth/users/us-1"),

@@ -104,6 +104,20 @@ impl Used {
     }
 }
 
+/// The proof that the holder of a recovery key wants exactly these new credentials
+/// (`recovery.credentialAssertion`, API contract §3.9).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecoveryProof {
+    /// The recovery key that signed.
+    pub credential: CredentialReference,
+    /// The client data, byte for byte as received.
+    pub client_data: Vec<u8>,
+    /// The signature.
+    pub signature: Vec<u8>,
+    /// The digest the client named, if any; otherwise the key's default.
+    pub algorithm: Option<String>,
+}
+
 /// What an assertion says beyond being true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuthenticatorState {
@@ -130,6 +144,11 @@ pub enum ProofError {
     /// The challenge in the client data is not the one that was issued.
     #[error("the challenge in the client data is not the one that was issued")]
     Challenge,
+    /// The challenge in the client data of a recovery does not commit to the new credentials.
+    #[error(
+        "the challenge in the client data is not base64url of the newCredentials that were received"
+    )]
+    OtherCredentials,
     /// The origin and RP id hash do not fit one allowed application.
     #[error("the origin and the RP id of the proof do not belong to one allowed application")]
     Origin,
@@ -182,4 +201,17 @@ pub trait ProofVerifier: Send + Sync {
         credential: &Credential,
         proof: &AssertionProof,
     ) -> Result<Option<AuthenticatorState>, ProofError>;
+
+    /// Confirms that a recovery key signed these new credentials: the challenge in its client data is
+    /// base64url of JSON that means the same as `new_credentials`, which is JSON as it was received. No
+    /// other challenge is accepted, and no credential but a recovery key (API contract §3.9).
+    ///
+    /// # Errors
+    /// [`ProofError`] says what is wrong.
+    fn confirm_recovery(
+        &self,
+        credential: &Credential,
+        new_credentials: &str,
+        proof: &RecoveryProof,
+    ) -> Result<(), ProofError>;
 }

@@ -12,8 +12,8 @@ use crate::{
         registration_store::{HeldRegistrationCode, MockRegistrationStore},
     },
     testing::{
-        NOW, account, caller, ceremonies, challenge, creation, key, organization, recovery_key,
-        throttle, user,
+        NOW, account, caller, ceremonies, challenge, key, organization, recovery_key, throttle,
+        unnamed, user,
     },
 };
 
@@ -113,13 +113,6 @@ async fn neither_registered_nor_inactive_users_register() {
     }
 }
 
-fn unnamed(offered: Offered) -> RegisteredCredential {
-    RegisteredCredential {
-        name: None,
-        proof: creation(offered),
-    }
-}
-
 async fn complete(
     store: MockRegistrationStore,
     first: Offered,
@@ -137,9 +130,11 @@ async fn complete(
             .ceremonies
             .tokens
             .sign_challenge(&challenge, NOW),
-        first: unnamed(first),
-        second: second.map(unnamed),
-        recovery: recovery.map(unnamed),
+        credentials: FirstCredentials {
+            first: unnamed(first),
+            second: second.map(unnamed),
+            recovery: recovery.map(unnamed),
+        },
     };
     registrations.complete(&caller(None), request).await
 }

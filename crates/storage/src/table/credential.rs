@@ -18,8 +18,8 @@ use latchkey_service::ports::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait as _, DatabaseConnection, DatabaseTransaction, EntityTrait as _, JoinType,
-    QueryFilter as _, QuerySelect as _, RelationTrait as _,
+    ColumnTrait as _, DatabaseConnection, DatabaseTransaction, DeleteMany, EntityTrait as _,
+    JoinType, QueryFilter as _, QuerySelect as _, RelationTrait as _,
     sea_query::{Condition, Expr, ExprTrait as _, OnConflict},
 };
 
@@ -145,6 +145,41 @@ pub(crate) async fn delete(
         .await
         .map_err(StoreError::new)?;
     Ok(exactly_one(TABLE, result.rows_affected)?)
+}
+
+/// Deletes the credential of that credential id that a user has besides these, if there is one.
+pub(crate) async fn delete_other(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+    kept: &[Credential],
+    id: &CredentialId,
+) -> Result<(), StoreError> {
+    others(user, kept)
+        .filter(Column::CredentialKey.eq(id.key()))
+        .exec(transaction)
+        .await
+        .map(|_result| ())
+        .map_err(StoreError::new)
+}
+
+/// Deletes every credential that a user has besides these.
+pub(crate) async fn delete_others(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+    kept: &[Credential],
+) -> Result<(), StoreError> {
+    others(user, kept)
+        .exec(transaction)
+        .await
+        .map(|_result| ())
+        .map_err(StoreError::new)
+}
+
+fn others(user: &UserId, kept: &[Credential]) -> DeleteMany<Entity> {
+    let kept = kept.iter().map(|credential| credential.uuid.as_str());
+    Entity::delete_many()
+        .filter(Column::UserId.eq(user.as_str()))
+        .filter(Column::Id.is_not_in(kept))
 }
 
 /// Records a use; `false` when the counter that came with it is not beyond the one kept (and not both

@@ -36,6 +36,8 @@ mod installation;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
+mod recovery;
+#[cfg(test)]
 mod registration;
 #[cfg(test)]
 mod secrecy;

@@ -1,0 +1,131 @@
+//! First credentials: what a registration and a recovery make, all at once or none.
+
+use latchkey_domain::{
+    credential::{Credential, CredentialKind},
+    text::CredentialName,
+    user::User,
+};
+
+use crate::{
+    ceremony::Ceremonies,
+    new_credential::{Maker, NewCredential, NewCredentialError},
+    ports::proof_verifier::{CreationProof, Expected},
+};
+
+/// A credential whose name may be left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirstCredential {
+    /// What the user calls it.
+    pub name: Option<CredentialName>,
+    /// The proof that comes with it.
+    pub proof: CreationProof,
+}
+
+/// The credentials that an account begins with, or begins anew with: all sign the same challenge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirstCredentials {
+    /// The credential to sign in with.
+    pub first: FirstCredential,
+    /// A second one to sign in with.
+    pub second: Option<FirstCredential>,
+    /// One for recovery.
+    pub recovery: Option<FirstCredential>,
+}
+
+/// Who has made credentials, and which one is the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// The first credential.
+    pub credential: Credential,
+    /// The user.
+    pub user: User,
+}
+
+/// Credentials whose proofs were found true.
+pub(crate) struct MadeCredentials {
+    /// The first one.
+    pub first: Credential,
+    /// The others, if there are any.
+    pub others: Vec<Credential>,
+}
+
+impl MadeCredentials {
+    /// All of them, the first one first.
+    pub(crate) fn all(&self) -> Vec<Credential> {
+        [&self.first]
+            .into_iter()
+            .chain(&self.others)
+            .cloned()
+            .collect()
+    }
+}
+
+impl Ceremonies {
+    /// Verifies the proofs of first credentials, and makes the credentials if all are true.
+    pub(crate) fn make_first(
+        &self,
+        maker: &Maker,
+        expected: &Expected,
+        credentials: FirstCredentials,
+    ) -> Result<MadeCredentials, NewCredentialError> {
+        let make = |place: Place, given: FirstCredential| {
+            let kind = given.proof.offered.kind();
+            if !place.takes(kind) {
+                return Err(NewCredentialError::KindNotAllowed {
+                    member: place.member(),
+                    kind,
+                });
+            }
+            let new = NewCredential {
+                name: given.name.unwrap_or_else(|| place.default_name()),
+                proof: given.proof,
+            };
+            self.make(maker, place.member(), expected, new)
+        };
+        let first = make(Place::First, credentials.first)?;
+        let mut others = Vec::new();
+        for (place, given) in [
+            (Place::Second, credentials.second),
+            (Place::Recovery, credentials.recovery),
+        ] {
+            if let Some(given) = given {
+                others.push(make(place, given)?);
+            }
+        }
+        Ok(MadeCredentials { first, others })
+    }
+}
+
+/// Where among the first credentials one stands.
+#[derive(Clone, Copy)]
+enum Place {
+    First,
+    Second,
+    Recovery,
+}
+
+impl Place {
+    const fn member(self) -> &'static str {
+        match self {
+            Self::First => "firstFactorCredential",
+            Self::Second => "secondFactorCredential",
+            Self::Recovery => "recoveryCredential",
+        }
+    }
+
+    /// A recovery credential is for recovery only, and nothing else is (API contract §4.5).
+    const fn takes(self, kind: CredentialKind) -> bool {
+        match self {
+            Self::First | Self::Second => kind.signs_in(),
+            Self::Recovery => !kind.signs_in(),
+        }
+    }
+
+    fn default_name(self) -> CredentialName {
+        match self {
+            Self::First => CredentialName::default_credential(),
+            Self::Second => CredentialName::second_credential(),
+            Self::Recovery => CredentialName::recovery_credential(),
+        }
+    }
+}
