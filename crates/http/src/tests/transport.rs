@@ -81,7 +81,6 @@ async fn calls_of_other_versions_are_not_offered() {
         ("PUT", "/auth/recover/user/code"),
         ("POST", "/auth/recover/user/init"),
         ("POST", "/auth/recover/user/delegated"),
-        ("POST", "/auth/recover/user"),
         ("GET", "/auth/users"),
         ("POST", "/auth/users/invite"),
         ("PUT", "/auth/users/us-1/activate"),
