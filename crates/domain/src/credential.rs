@@ -248,6 +248,18 @@ pub enum MadeBy {
     },
 }
 
+impl MadeBy {
+    /// Its name.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Registration => "registration",
+            Self::Credential { .. } => "credential",
+            Self::Code { .. } => "code",
+            Self::Recovery { .. } => "recovery",
+        }
+    }
+}
+
 /// How, and from where, a credential was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provenance {
@@ -291,6 +303,16 @@ impl Credential {
     /// Its kind.
     pub const fn kind(&self) -> CredentialKind {
         self.material.kind()
+    }
+
+    /// Who makes authenticators like the one a passkey is kept in, for people to recognise it by.
+    pub fn provider(&self) -> Option<&'static str> {
+        match &self.material {
+            Material::Fido2(passkey) => passkey.aaguid.provider(),
+            Material::Key(_) | Material::PasswordProtectedKey(..) | Material::RecoveryKey(..) => {
+                None
+            }
+        }
     }
 
     /// Whether it can sign in: the last usable credential of a user cannot be removed.

@@ -70,7 +70,10 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(credentials::init::begin_credential))
         .routes(routes!(credentials::activate::activate_credential))
         .routes(routes!(credentials::deactivate::deactivate_credential))
-        .routes(routes!(credentials::delete::delete_credential))
+        .routes(routes!(
+            credentials::rename::rename_credential,
+            credentials::delete::delete_credential
+        ))
         // Create Credential With Code.
         .routes(routes!(
             credential_code::issue::issue_credential_code,

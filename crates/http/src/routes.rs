@@ -45,6 +45,8 @@ pub(crate) mod credentials {
 
     pub(crate) mod deactivate;
 
+    pub(crate) mod rename;
+
     pub(crate) mod delete;
 }
 

@@ -1,4 +1,4 @@
-//! Credentials: a signed-in user lists, adds, deactivates and deletes them.
+//! Credentials: a signed-in user lists, adds, renames, deactivates and deletes them.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use latchkey_domain::{
     credential::{Credential, CredentialKind, MadeBy, Provenance},
     id::CredentialUuid,
     session::Session,
+    text::CredentialName,
     user_action::SignedUserAction,
 };
 
@@ -215,6 +216,20 @@ impl Credentials {
                 self.ceremonies.now(),
             )
             .await?)
+    }
+
+    /// Gives a credential another name.
+    ///
+    /// # Errors
+    /// [`ChangeCredentialError`].
+    pub async fn rename(
+        &self,
+        request: &SignedRequest,
+        credential: &CredentialUuid,
+        name: CredentialName,
+    ) -> Result<Credential, ChangeCredentialError> {
+        let renamed = self.store.rename(request.authority(), credential, name);
+        Ok(renamed.await?)
     }
 
     /// Deletes a credential.

@@ -5,6 +5,7 @@ use latchkey_domain::{
     authority::{Authority, Spend},
     credential::Credential,
     id::CredentialUuid,
+    text::CredentialName,
     time::Timestamp,
 };
 use latchkey_service::ports::{
@@ -43,6 +44,17 @@ impl CredentialStore for SqlStore {
             at,
         };
         self.write(move |transaction| Box::pin(set_active(transaction, authority, switch)))
+            .await?
+    }
+
+    async fn rename(
+        &self,
+        authority: Authority,
+        credential: &CredentialUuid,
+        name: CredentialName,
+    ) -> Result<Credential, ChangeError> {
+        let credential = credential.clone();
+        self.write(move |transaction| Box::pin(rename(transaction, authority, credential, name)))
             .await?
     }
 
@@ -144,6 +156,22 @@ async fn set_active(
     } else {
         Err(ChangeError::NotFound)
     }
+}
+
+async fn rename(
+    transaction: &DatabaseTransaction,
+    authority: Authority,
+    credential: CredentialUuid,
+    name: CredentialName,
+) -> Result<Credential, ChangeError> {
+    exercise::<ChangeError>(transaction, &authority).await?;
+    let user = authority.user();
+    if !table::credential::rename(transaction, user, &credential, &name).await? {
+        return Err(ChangeError::NotFound);
+    }
+    table::credential::of_user(transaction, user, &credential)
+        .await?
+        .ok_or(ChangeError::NotFound)
 }
 
 async fn delete(

@@ -22,6 +22,23 @@ impl Aaguid {
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
+
+    /// Who makes authenticators of this model, for people to recognise it by. It proves nothing: without
+    /// attestation an authenticator may claim any AAGUID. The all-zero one has no provider.
+    pub fn provider(self) -> Option<&'static str> {
+        let name = self.to_string();
+        providers()
+            .find(|(aaguid, _)| *aaguid == name)
+            .map(|(_, provider)| provider)
+    }
+}
+
+/// Every AAGUID of the list, as text, and its provider's name.
+fn providers() -> impl Iterator<Item = (&'static str, &'static str)> {
+    include_str!("providers.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once(' '))
 }
 
 impl fmt::Display for Aaguid {
@@ -60,7 +77,30 @@ pub struct Passkey {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
+
+    #[test]
+    fn every_provider_of_the_list_is_found_by_an_aaguid_of_its_own() {
+        let mut seen = HashSet::new();
+        for (text, provider) in providers() {
+            let hexadecimal = text.replace('-', "");
+            let bytes = data_encoding::HEXLOWER.decode(hexadecimal.as_bytes());
+            let aaguid = Aaguid::new(bytes.unwrap().try_into().unwrap());
+            assert_eq!(aaguid.to_string(), text);
+            assert_eq!(aaguid.provider(), Some(provider));
+            assert_eq!(provider.trim(), provider);
+            assert!(seen.insert(text), "{text} is listed twice");
+        }
+        assert!(seen.len() >= 50);
+    }
+
+    #[test]
+    fn unknown_authenticators_and_those_that_do_not_tell_have_no_provider() {
+        assert_eq!(Aaguid::new([0; 16]).provider(), None);
+        assert_eq!(Aaguid::new([1; 16]).provider(), None);
+    }
 
     #[test]
     fn an_aaguid_is_shown_in_groups() {

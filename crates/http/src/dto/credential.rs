@@ -1,6 +1,6 @@
 //! A credential as it goes out (API contract §4.7).
 
-use latchkey_domain::credential::{Credential, Material};
+use latchkey_domain::credential::{Credential, Material, passkey::Passkey};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -35,6 +35,65 @@ pub(crate) struct CredentialBody {
     relying_party_id: String,
     /// The origin that the client data named when it was made; may be empty for key kinds.
     origin: String,
+    #[serde(flatten)]
+    details: CredentialDetails,
+}
+
+/// What helps its owner to recognise a credential. Members that only passkeys have are left out for the
+/// other kinds, and what is not known is left out too.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct CredentialDetails {
+    /// The model of the authenticator of a passkey, all zeros when it does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4")]
+    aaguid: Option<String>,
+    /// Who makes such authenticators; for people, since an authenticator may claim any model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Google Password Manager")]
+    provider: Option<&'static str>,
+    /// Whether a passkey may be synced between devices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backup_eligible: Option<bool>,
+    /// Whether a passkey was synced when it was last used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backed_up: Option<bool>,
+    /// When it last signed in or signed an action.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2026-01-31T12:00:00.000Z")]
+    last_used_at: Option<String>,
+    /// What allowed it to be made: `registration`, `credential`, `code` or `recovery`.
+    #[schema(example = "code")]
+    created_by: &'static str,
+    /// The page it was made on; left out for native clients, which have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "https://app.example.com")]
+    created_origin: Option<String>,
+    /// The address it was made from.
+    #[schema(example = "203.0.113.9")]
+    created_address: String,
+}
+
+impl From<&Credential> for CredentialDetails {
+    fn from(credential: &Credential) -> Self {
+        let passkey: Option<&Passkey> = match &credential.material {
+            Material::Fido2(passkey) => Some(passkey),
+            Material::Key(_) | Material::PasswordProtectedKey(..) | Material::RecoveryKey(..) => {
+                None
+            }
+        };
+        let provenance = &credential.provenance;
+        Self {
+            aaguid: passkey.map(|passkey| passkey.aaguid.to_string()),
+            provider: credential.provider(),
+            backup_eligible: passkey.map(|passkey| passkey.backup_eligible),
+            backed_up: passkey.map(|passkey| passkey.backed_up),
+            last_used_at: credential.last_used.map(iso),
+            created_by: provenance.made_by.as_str(),
+            created_origin: provenance.origin.as_ref().map(ToString::to_string),
+            created_address: provenance.address.to_string(),
+        }
+    }
 }
 
 impl From<Credential> for CredentialBody {
@@ -59,6 +118,7 @@ impl From<Credential> for CredentialBody {
             name: credential.name.to_string(),
             relying_party_id,
             origin,
+            details: (&credential).into(),
         }
     }
 }

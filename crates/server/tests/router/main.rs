@@ -26,6 +26,9 @@ mod user_actions;
 mod credentials;
 
 #[cfg(test)]
+mod details;
+
+#[cfg(test)]
 mod application;
 
 #[cfg(test)]

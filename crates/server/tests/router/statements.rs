@@ -151,6 +151,9 @@ async fn measure_signed_in(world: &World, table: &mut Table, signer: &Signer) {
     let uuid = made["credentialUuid"].as_str().unwrap();
 
     let body = || Some(json!({ "credentialUuid": uuid }));
+    let path = format!("/auth/credentials/{uuid}");
+    let name = Some(json!({ "name": "y" }));
+    measure_signed(world, table, &ada, ("PUT", path.as_str(), name)).await;
     for path in ["/auth/credentials/deactivate", "/auth/credentials/activate"] {
         measure_signed(world, table, &ada, ("PUT", path, body())).await;
     }
@@ -204,6 +207,7 @@ async fn measure_signed(
         ("PUT", "/auth/credentials/deactivate") => "PUT /auth/credentials/deactivate",
         ("PUT", "/auth/credentials/activate") => "PUT /auth/credentials/activate",
         ("POST", "/auth/credentials/code") => "POST /auth/credentials/code",
+        ("PUT", _) => "PUT /auth/credentials/{credentialUuid}",
         ("DELETE", _) => "DELETE /auth/credentials/{credentialUuid}",
         other => panic!("{other:?}"),
     };

@@ -5,6 +5,7 @@ use latchkey_domain::{
     authority::{Authority, Spend},
     credential::Credential,
     id::CredentialUuid,
+    text::CredentialName,
     time::Timestamp,
 };
 
@@ -71,6 +72,17 @@ pub trait CredentialStore: Send + Sync {
         active: bool,
         at: Timestamp,
     ) -> Result<(), ChangeError>;
+
+    /// Gives a credential of the authority's user another name, and the credential as it is then.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; nothing is changed or used up then.
+    async fn rename(
+        &self,
+        authority: Authority,
+        credential: &CredentialUuid,
+        name: CredentialName,
+    ) -> Result<Credential, ChangeError>;
 
     /// Deletes a credential of the authority's user; its credential id is free again. Two calls at once
     /// cannot delete the last two usable credentials. Every code of the user that is not redeemed is

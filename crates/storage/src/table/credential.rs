@@ -132,6 +132,38 @@ pub(crate) async fn deactivate(
     Ok(exactly_one(TABLE, result.rows_affected)?)
 }
 
+/// Gives a credential another name; `false` when there is none.
+pub(crate) async fn rename(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+    credential: &CredentialUuid,
+    name: &CredentialName,
+) -> Result<bool, StoreError> {
+    let result = Entity::update_many()
+        .col_expr(Column::Name, Expr::value(name.as_str()))
+        .filter(Column::Id.eq(credential.as_str()))
+        .filter(Column::UserId.eq(user.as_str()))
+        .exec(transaction)
+        .await
+        .map_err(StoreError::new)?;
+    Ok(exactly_one(TABLE, result.rows_affected)?)
+}
+
+/// A credential of a user, inside a transaction.
+pub(crate) async fn of_user(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+    credential: &CredentialUuid,
+) -> Result<Option<Credential>, StoreError> {
+    let found = Entity::find()
+        .filter(Column::Id.eq(credential.as_str()))
+        .filter(Column::UserId.eq(user.as_str()))
+        .one(transaction)
+        .await
+        .map_err(StoreError::new)?;
+    Ok(found.map(from_row).transpose()?)
+}
+
 /// Deletes a credential; `false` when there is none.
 pub(crate) async fn delete(
     transaction: &DatabaseTransaction,

@@ -5,6 +5,7 @@ use latchkey_domain::{
     credential::{Credential, CredentialId},
     credential_code::CodeState,
     id::CredentialUuid,
+    text::CredentialName,
 };
 use latchkey_service::ports::{
     credential_code_store::RedeemError,
@@ -28,6 +29,7 @@ contract! {
     the_last_usable_credential_stays,
     what_cannot_sign_in_may_go,
     two_at_once_cannot_remove_the_last_two,
+    a_credential_is_renamed_whatever_its_state,
     a_credential_of_another_user_is_not_there,
     of_many_deletions_one_succeeds,
     deactivating_and_deleting_cancel_open_codes,
@@ -267,6 +269,35 @@ async fn two_at_once_cannot_remove_the_last_two(world: World) {
         let left = world.credentials_of(&person).await;
         assert_eq!(left.iter().filter(|kept| kept.is_usable()).count(), 1);
     }
+}
+
+async fn a_credential_is_renamed_whatever_its_state(world: World) {
+    let tenant = world.tenant("Example").await;
+    let person = world.person(&tenant, 2).await;
+    let second = &person.credentials[1].uuid;
+    let name = CredentialName::new("Türöffner").unwrap();
+    for active in [true, false] {
+        let authority = world.authority(&person);
+        let done = world.store.set_active(authority, second, active, NOW);
+        done.await.unwrap();
+        let authority = world.authority(&person);
+        let renamed = world.store.rename(authority.clone(), second, name.clone());
+        let renamed = renamed.await.unwrap();
+        assert_eq!((&renamed.uuid, &renamed.name), (second, &name));
+        assert_eq!(renamed.is_active, active);
+        assert!(world.credentials_of(&person).await.contains(&renamed));
+        let again = world.store.rename(authority, second, name.clone()).await;
+        let spent = AuthorityConflict::Spent(Spendable::UserAction);
+        assert!(matches!(again, Err(ChangeError::Authority(conflict)) if conflict == spent));
+    }
+    let unknown = CredentialUuid::from_random(&world.draw());
+    let authority = world.authority(&person);
+    let missing = world.store.rename(authority, &unknown, name.clone()).await;
+    assert!(matches!(missing, Err(ChangeError::NotFound)));
+    let other = world.person(&tenant, 1).await;
+    let authority = world.authority(&other);
+    let foreign = world.store.rename(authority, second, name).await;
+    assert!(matches!(foreign, Err(ChangeError::NotFound)));
 }
 
 async fn a_credential_of_another_user_is_not_there(world: World) {

@@ -131,6 +131,12 @@ impl SignedIn {
             .await
     }
 
+    pub(crate) async fn rename(&self, uuid: &str, name: &str) -> Answer {
+        let path = format!("/auth/credentials/{uuid}");
+        self.signed(Method::PUT, &path, Some(&json!({ "name": name })))
+            .await
+    }
+
     pub(crate) async fn remove(&self, uuid: &str) -> Answer {
         let path = format!("/auth/credentials/{uuid}");
         self.signed(Method::DELETE, &path, None).await
