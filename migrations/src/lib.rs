@@ -12,6 +12,7 @@ mod m0001_foundation;
 mod m0002_administrators;
 mod m0003_approval;
 mod m0004_messages;
+mod m0005_waiting;
 mod shape;
 
 use sea_orm_migration::{
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_administrators::Administrators),
             Box::new(m0003_approval::Approval),
             Box::new(m0004_messages::Messages),
+            Box::new(m0005_waiting::Waiting),
         ]
     }
 }

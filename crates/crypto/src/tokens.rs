@@ -10,13 +10,15 @@ mod claims;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use latchkey_domain::{
-    challenge::Challenge, id::InstallationId, session::Session, time::Timestamp,
-    user_action::SignedUserAction,
+    approval::ApprovalTicket, challenge::Challenge, id::InstallationId, session::Session,
+    time::Timestamp, user_action::SignedUserAction,
 };
 use latchkey_service::ports::tokens::{InvalidToken, Tokens};
 use serde::Serialize;
 
-use self::claims::{ChallengeClaims, Claims, Envelope, SessionClaims, UserActionClaims};
+use self::claims::{
+    ApprovalClaims, ChallengeClaims, Claims, Envelope, SessionClaims, UserActionClaims,
+};
 use crate::secrets::{Secrets, SigningKey};
 
 /// The most bytes a token can have. The longest ones carry a path of 2048 bytes, which can take three
@@ -171,6 +173,15 @@ impl Tokens for SignedTokens {
     ) -> Result<SignedUserAction, InvalidToken> {
         let (claims, expires) = self.read::<UserActionClaims>(token, now)?;
         claims.user_action(expires)
+    }
+
+    fn sign_approval(&self, ticket: &ApprovalTicket, now: Timestamp) -> String {
+        self.sign(ApprovalClaims::new(ticket, now), ticket.expires)
+    }
+
+    fn read_approval(&self, token: &str, now: Timestamp) -> Result<ApprovalTicket, InvalidToken> {
+        let (claims, expires) = self.read::<ApprovalClaims>(token, now)?;
+        claims.ticket(expires)
     }
 
     fn jwks(&self) -> String {

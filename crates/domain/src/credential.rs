@@ -271,6 +271,30 @@ pub struct Provenance {
     pub address: IpAddr,
 }
 
+/// Whether a credential proves anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialState {
+    /// It does.
+    Active,
+    /// It does not: its owner has deactivated it.
+    Inactive,
+    /// It does not yet: its owner has to approve it first.
+    Waiting {
+        /// From this moment on it is gone.
+        until: Timestamp,
+    },
+}
+
+impl CredentialState {
+    /// Whether it is the state of a credential that has waited in vain.
+    pub fn is_gone(self, now: Timestamp) -> bool {
+        match self {
+            Self::Waiting { until } => until <= now,
+            Self::Active | Self::Inactive => false,
+        }
+    }
+}
+
 /// One registered public key of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
@@ -289,7 +313,7 @@ pub struct Credential {
     /// How it was made.
     pub provenance: Provenance,
     /// A credential that is not active proves nothing.
-    pub is_active: bool,
+    pub state: CredentialState,
     /// When it was made.
     pub created: Timestamp,
     /// When it last signed in or signed an action.
@@ -315,9 +339,19 @@ impl Credential {
         }
     }
 
+    /// Whether it proves anything.
+    pub const fn is_active(&self) -> bool {
+        matches!(self.state, CredentialState::Active)
+    }
+
+    /// Whether it has waited in vain: then it counts as deleted, whether or not its row still is there.
+    pub fn is_gone(&self, now: Timestamp) -> bool {
+        self.state.is_gone(now)
+    }
+
     /// Whether it can sign in: the last usable credential of a user cannot be removed.
     pub const fn is_usable(&self) -> bool {
-        self.is_active && self.kind().signs_in()
+        self.is_active() && self.kind().signs_in()
     }
 }
 

@@ -7,6 +7,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::{
     application::Origin,
+    approval::Wait,
     challenge::{Challenge, Purpose},
     id::{ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId, UserId},
     session::Session,
@@ -212,6 +213,8 @@ pub enum CodeState {
         claim: Claim,
         /// The credential that was made.
         credential: CredentialUuid,
+        /// Its wait for approval, where the organization asked for that.
+        wait: Option<Wait>,
     },
     /// Its owner took it back before it was redeemed.
     Cancelled {
@@ -454,6 +457,7 @@ mod tests {
             CodeState::Redeemed {
                 claim: claim(NOW),
                 credential: CredentialUuid::from_random(&[3; 32]),
+                wait: None,
             },
             CodeState::Cancelled { claim: None },
         ] {

@@ -8,7 +8,7 @@
 //!
 //! * [`time`], [`text`], [`id`]: the values everything else is made of;
 //! * [`organization`], [`application`], [`user`], [`credential`]: what is kept;
-//! * [`challenge`], [`user_action`], [`credential_code`], [`session`], [`authority`]: how a change is
+//! * [`challenge`], [`user_action`], [`credential_code`], [`approval`], [`session`], [`authority`]: how a change is
 //!   allowed;
 //! * [`message`]: what a user is told of it;
 //! * [`policy`]: every limit and lifetime in one value.
@@ -35,6 +35,8 @@ pub mod challenge;
 pub mod user_action;
 
 pub mod credential_code;
+
+pub mod approval;
 
 pub mod registration_code;
 

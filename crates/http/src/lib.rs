@@ -84,6 +84,9 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(
             credential_code::verify::create_credential_with_code
         ))
+        .routes(routes!(credential_code::approve::approve_credential))
+        .routes(routes!(credential_code::refuse::refuse_credential))
+        .routes(routes!(credential_code::status::get_approval_status))
         // A page asks where it is.
         .routes(routes!(routes::application::get_application))
         // For whoever runs the service, and for other services.

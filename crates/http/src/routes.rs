@@ -62,6 +62,12 @@ pub(crate) mod credential_code {
     pub(crate) mod newest;
 
     pub(crate) mod cancel;
+
+    pub(crate) mod approve;
+
+    pub(crate) mod refuse;
+
+    pub(crate) mod status;
 }
 
 pub(crate) mod application;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use latchkey_service::{
+    approvals::Approvals,
     credential_codes::CredentialCodes,
     credentials::Credentials,
     directory::Directory,
@@ -42,6 +43,8 @@ pub struct Services {
     pub credentials: Arc<Credentials>,
     /// Create Credential With Code.
     pub credential_codes: Arc<CredentialCodes>,
+    /// Deciding about credentials that wait.
+    pub approvals: Arc<Approvals>,
     /// Publishes the public keys.
     pub tokens: Arc<dyn Tokens>,
     /// Answers whether the database does.

@@ -10,6 +10,7 @@ use latchkey_domain::{id::InstallationId, policy::Policy};
 use latchkey_http::Services;
 use latchkey_service::{
     administration::Administration,
+    approvals::Approvals,
     ceremony::Ceremonies,
     credential_codes::CredentialCodes,
     credentials::Credentials,
@@ -181,6 +182,10 @@ impl Adapters {
                 credentials: Arc::new(Credentials {
                     ceremonies: ceremonies.clone(),
                     accounts: store.clone(),
+                    store: store.clone(),
+                }),
+                approvals: Arc::new(Approvals {
+                    ceremonies: ceremonies.clone(),
                     store: store.clone(),
                 }),
                 credential_codes: Arc::new(CredentialCodes {

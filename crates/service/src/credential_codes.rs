@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use latchkey_domain::{
+    approval::{ApprovalTicket, Wait, WaitStatus},
     authority::{Authority, Spendable},
-    challenge::Purpose,
-    credential::{Credential, CredentialKind, MadeBy, Provenance},
+    challenge::{Challenge, Purpose},
+    credential::{
+        Credential, CredentialKind, CredentialReference, CredentialState, MadeBy, Provenance,
+    },
     credential_code::{
-        self, Claim, CodeText, CredentialCode, EnteredCode, ExpirationError, NewCredentialCode,
-        RedeemedCode,
+        self, Claim, CodeState, CodeText, CredentialCode, EnteredCode, ExpirationError,
+        NewCredentialCode, RedeemedCode,
     },
     id::CredentialCodeId,
+    organization::Approval,
     session::Session,
     text::Username,
     time::Timestamp,
@@ -81,6 +85,26 @@ pub struct BeginWithCode {
     pub kind: CredentialKind,
     /// Whose code it is said to be; when present it must be right.
     pub username: Option<Username>,
+}
+
+/// A credential that was made with a code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeWithCode {
+    /// The credential.
+    pub credential: Credential,
+    /// When it waits for approval: the token to ask with what comes of it.
+    pub approval_token: Option<String>,
+}
+
+/// The newest code of a user at a given moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewestCode {
+    /// The code.
+    pub code: CredentialCode,
+    /// The moment to see its status at.
+    pub now: Timestamp,
+    /// The credential that was made with it and waits for approval.
+    pub waiting: Option<Credential>,
 }
 
 /// Why a code is not accepted.
@@ -210,7 +234,8 @@ impl CredentialCodes {
             .accounts
             .find(&user.id)
             .await?
-            .ok_or(BeginWithCodeError::InvalidCode)?;
+            .ok_or(BeginWithCodeError::InvalidCode)?
+            .at(now);
         self.store.claim(claimed).await?;
         let begun = self.ceremonies.begin(challenge, party.application, now);
         Ok(creation_challenge(
@@ -231,8 +256,9 @@ impl CredentialCodes {
         caller: &Caller,
         identifier: &str,
         new: NewCredential,
-    ) -> Result<Credential, NewCredentialError> {
-        self.ceremonies.snapshot().await?.admit(caller)?;
+    ) -> Result<MadeWithCode, NewCredentialError> {
+        let snapshot = self.ceremonies.snapshot().await?;
+        snapshot.admit(caller)?;
         let challenge = self
             .ceremonies
             .read(identifier)
@@ -264,9 +290,18 @@ impl CredentialCodes {
             now: self.ceremonies.now(),
         };
         let expected = self.ceremonies.expected(&challenge).await?;
-        let credential = self
+        let mut credential = self
             .ceremonies
             .make(&maker, "credentialInfo", &expected, new)?;
+        let wait = match snapshot.approval(&challenge.organization) {
+            Approval::Never => None,
+            Approval::Always => Some(Wait::begin(maker.now)),
+        };
+        if let Some(wait) = &wait {
+            credential.state = CredentialState::Waiting {
+                until: wait.expires,
+            };
+        }
         let redeemed = RedeemedCode::with(&challenge)
             .map_err(|_other_purpose| NewCredentialError::InvalidChallenge)?;
         let authority = Authority::of_challenge(&challenge)
@@ -277,22 +312,58 @@ impl CredentialCodes {
             .redeem(authority, redeemed, credential.clone())
             .await
         {
-            Ok(()) => Ok(credential),
+            Ok(()) => Ok(MadeWithCode {
+                approval_token: wait.and_then(|wait| self.approval_token(&challenge, code, &wait)),
+                credential,
+            }),
             Err(RedeemError::Lost) => Err(NewCredentialError::InvalidChallenge),
             Err(RedeemError::Create(error)) => Err(error.into()),
         }
     }
 
-    /// The newest code of the user, and the present moment to see its status at.
+    fn approval_token(
+        &self,
+        challenge: &Challenge,
+        code: &CredentialCodeId,
+        wait: &Wait,
+    ) -> Option<String> {
+        let ticket = ApprovalTicket {
+            code: code.clone(),
+            organization: challenge.organization.clone(),
+            user: challenge.purpose.user()?.clone(),
+            expires: ApprovalTicket::expiry(wait),
+        };
+        let now = self.ceremonies.now();
+        Some(self.ceremonies.tokens.sign_approval(&ticket, now))
+    }
+
+    /// The newest code of the user, and what waits for approval because of it.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn newest(
-        &self,
-        session: &Session,
-    ) -> Result<Option<(CredentialCode, Timestamp)>, StoreError> {
-        let code = self.store.newest(&session.user).await?;
-        Ok(code.map(|code| (code, self.ceremonies.now())))
+    pub async fn newest(&self, session: &Session) -> Result<Option<NewestCode>, StoreError> {
+        let Some(code) = self.store.newest(&session.user).await? else {
+            return Ok(None);
+        };
+        let now = self.ceremonies.now();
+        let waiting = match &code.state {
+            CodeState::Redeemed {
+                credential,
+                wait: Some(wait),
+                ..
+            } if wait.status(now) == WaitStatus::Waiting => {
+                let reference = CredentialReference::Uuid(credential.clone());
+                self.accounts
+                    .find_credential(&session.organization, &reference)
+                    .await?
+                    .map(|held| held.credential)
+            }
+            CodeState::Redeemed { .. }
+            | CodeState::Issued
+            | CodeState::Claimed(_)
+            | CodeState::Cancelled { .. } => None,
+        };
+        Ok(Some(NewestCode { code, now, waiting }))
     }
 
     /// Cancels every code of the user that is not redeemed.

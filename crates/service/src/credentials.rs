@@ -20,7 +20,7 @@ use crate::{
     },
     ports::{
         account_store::AccountStore,
-        credential_store::{ChangeError, CredentialStore},
+        credential_store::{ChangeError, CredentialStore, NewName},
         store::{AuthorityConflict, StoreError},
     },
 };
@@ -72,6 +72,9 @@ pub enum ChangeCredentialError {
     /// It is the last one the user can sign in with.
     #[error("the last usable credential cannot be removed")]
     LastUsable,
+    /// It waits for approval: it can be approved, refused or deleted, and nothing else.
+    #[error("the credential waits for approval")]
+    Waits,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -94,8 +97,9 @@ impl Credentials {
     /// [`StoreError`].
     pub async fn list(&self, session: &Session) -> Result<Vec<Credential>, StoreError> {
         let account = self.accounts.find(&session.user).await?;
+        let now = self.ceremonies.now();
         Ok(account
-            .map(|account| account.credentials)
+            .map(|account| account.at(now).credentials)
             .unwrap_or_default())
     }
 
@@ -120,6 +124,7 @@ impl Credentials {
             .await?
             .ok_or(BeginCredentialError::NotSignedIn)?;
         let now = self.ceremonies.now();
+        let account = account.at(now);
         let purpose = Purpose::Credential {
             user: session.user.clone(),
             epoch: session.epoch,
@@ -228,7 +233,12 @@ impl Credentials {
         credential: &CredentialUuid,
         name: CredentialName,
     ) -> Result<Credential, ChangeCredentialError> {
-        let renamed = self.store.rename(request.authority(), credential, name);
+        let new = NewName {
+            credential: credential.clone(),
+            name,
+            date: self.ceremonies.now(),
+        };
+        let renamed = self.store.rename(request.authority(), new);
         Ok(renamed.await?)
     }
 
@@ -276,6 +286,7 @@ impl From<ChangeError> for ChangeCredentialError {
             ) => Self::InvalidUserAction,
             ChangeError::NotFound => Self::NotFound,
             ChangeError::LastUsable => Self::LastUsable,
+            ChangeError::Waits => Self::Waits,
             ChangeError::Store(error) => Self::Store(error),
         }
     }

@@ -6,7 +6,7 @@ use latchkey_domain::{
     application::RpId,
     authority::Spend,
     challenge::Challenge,
-    credential::{Credential, CredentialId, Material, key::EncryptedPrivateKey},
+    credential::{Credential, CredentialId, CredentialState, Material, key::EncryptedPrivateKey},
     id::UserId,
     time::Timestamp,
     user::User,
@@ -192,6 +192,7 @@ impl Factors {
             .await?
             .filter(|held| user.is_none_or(|user| *user == held.user.id))
             .filter(|held| held.credential.kind() == proof.used.kind())
+            .filter(|held| !matches!(held.credential.state, CredentialState::Waiting { .. }))
             .ok_or(FactorError::UnknownCredential)?;
         let date = self.ceremonies.now();
         let verifier = &self.ceremonies.verifier;

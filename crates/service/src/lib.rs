@@ -39,6 +39,8 @@ pub mod credentials;
 
 pub mod credential_codes;
 
+pub mod approvals;
+
 pub mod administration;
 
 pub mod housekeeping;

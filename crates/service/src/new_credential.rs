@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use latchkey_domain::{
     application::Application,
-    credential::{Credential, CredentialId, CredentialKind, Material, Provenance},
+    credential::{Credential, CredentialId, CredentialKind, CredentialState, Material, Provenance},
     id::{CredentialUuid, OrganizationId, UserId},
     text::CredentialName,
     time::Timestamp,
@@ -112,7 +112,7 @@ impl Ceremonies {
             name: new.name,
             material,
             provenance: maker.provenance.clone(),
-            is_active: true,
+            state: CredentialState::Active,
             created: maker.now,
             last_used: None,
         })

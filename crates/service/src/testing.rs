@@ -12,9 +12,11 @@ use std::{
 
 use latchkey_domain::{
     application::{Application, Origin, RelyingParty, RpId},
+    approval::ApprovalTicket,
     challenge::{Challenge, ChallengeText, Purpose},
     credential::{
-        Credential, CredentialId, CredentialReference, MadeBy, Material, Provenance,
+        Credential, CredentialId, CredentialReference, CredentialState, MadeBy, Material,
+        Provenance,
         key::{KeyPair, PublicKey},
         passkey::{Aaguid, Passkey},
     },
@@ -166,7 +168,7 @@ pub(crate) fn credential(number: u8, owner: &User, material: Material) -> Creden
             origin: None,
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         },
-        is_active: true,
+        state: CredentialState::Active,
         created: NOW,
         last_used: None,
     }
@@ -267,6 +269,7 @@ pub(crate) struct KeptTokens {
     challenges: Mutex<HashMap<String, Challenge>>,
     sessions: Mutex<HashMap<String, Session>>,
     actions: Mutex<HashMap<String, SignedUserAction>>,
+    approvals: Mutex<HashMap<String, ApprovalTicket>>,
 }
 
 fn keep<T: Clone>(kept: &Mutex<HashMap<String, T>>, name: &str, value: &T) -> String {
@@ -309,6 +312,14 @@ impl Tokens for KeptTokens {
         find(&self.actions, token)
     }
 
+    fn sign_approval(&self, ticket: &ApprovalTicket, _now: Timestamp) -> String {
+        keep(&self.approvals, "approval", ticket)
+    }
+
+    fn read_approval(&self, token: &str, _now: Timestamp) -> Result<ApprovalTicket, InvalidToken> {
+        find(&self.approvals, token)
+    }
+
     fn jwks(&self) -> String {
         String::new()
     }
@@ -318,6 +329,19 @@ pub(crate) fn clock() -> Arc<dyn Clock> {
     let mut clock = MockClock::new();
     clock.expect_now().return_const(NOW);
     Arc::new(clock)
+}
+
+/// The directory of the same organizations, where they ask for approval.
+pub(crate) fn directory_asking_for_approval() -> Arc<Directory> {
+    let mut store = MockDirectoryStore::new();
+    store.expect_load().returning(|| {
+        let mut entries = entries();
+        for organization in &mut entries.organizations {
+            organization.approval = Approval::Always;
+        }
+        Ok(entries)
+    });
+    Arc::new(Directory::new(Arc::new(store), clock()))
 }
 
 /// Ceremonies whose verifier is the given mock.

@@ -154,6 +154,7 @@ async fn set_user_active(
     }
     if table::user::set_active(transaction, &user, active).await? && !active {
         table::user::raise_epoch(transaction, &user, found.epoch).await?;
+        table::credential_code::cancel_all(transaction, &user).await?;
     }
     Ok(true)
 }

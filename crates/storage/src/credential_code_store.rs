@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use latchkey_domain::{
+    approval::{Decision, Verdict},
     authority::Authority,
     credential::Credential,
     credential_code::{ClaimedCode, CodeDigest, CredentialCode, NewCredentialCode, RedeemedCode},
-    id::UserId,
+    id::{CredentialCodeId, UserId},
 };
 use latchkey_service::ports::{
-    credential_code_store::{ClaimError, CredentialCodeStore, HeldCode, IssueError, RedeemError},
+    credential_code_store::{
+        ClaimError, CredentialCodeStore, DecideError, HeldCode, IssueError, RedeemError,
+    },
     credential_store::CreateError,
     store::StoreError,
 };
@@ -50,6 +53,15 @@ impl CredentialCodeStore for SqlStore {
         })
         .await
         .map_err(CreateError::from)?
+    }
+
+    async fn decide(&self, authority: Authority, decision: Decision) -> Result<(), DecideError> {
+        self.write(move |transaction| Box::pin(decide(transaction, authority, decision)))
+            .await?
+    }
+
+    async fn find_by_id(&self, code: &CredentialCodeId) -> Result<Option<HeldCode>, StoreError> {
+        table::credential_code::find_by_id(self.reader(), code).await
     }
 
     async fn newest(&self, user: &UserId) -> Result<Option<CredentialCode>, StoreError> {
@@ -103,7 +115,7 @@ async fn redeem(
 ) -> Result<(), RedeemError> {
     exercise::<CreateError>(transaction, &authority).await?;
     let user = authority.user();
-    if !table::credential_code::redeem(transaction, user, &redeemed, &credential.uuid)
+    if !table::credential_code::redeem(transaction, user, &redeemed, &credential)
         .await
         .map_err(CreateError::from)?
     {
@@ -111,6 +123,33 @@ async fn redeem(
     }
     insert_all(transaction, &authority, &[credential]).await?;
     Ok(())
+}
+
+/// The code decides, because it is what a new code and a cancellation end, too.
+async fn decide(
+    transaction: &DatabaseTransaction,
+    authority: Authority,
+    decision: Decision,
+) -> Result<(), DecideError> {
+    exercise::<DecideError>(transaction, &authority).await?;
+    let user = authority.user();
+    let Decision {
+        credential,
+        verdict,
+        date,
+    } = &decision;
+    let done = table::credential_code::decide(transaction, &authority, &decision).await?
+        && match verdict {
+            Verdict::Approved => {
+                table::credential::approve(transaction, user, credential, *date).await?
+            }
+            Verdict::Refused => table::credential::delete(transaction, user, credential).await?,
+        };
+    if done {
+        Ok(())
+    } else {
+        Err(DecideError::NotWaiting)
+    }
 }
 
 async fn cancel_all(transaction: &DatabaseTransaction, user: UserId) -> Result<(), StoreError> {

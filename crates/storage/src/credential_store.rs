@@ -3,13 +3,12 @@
 use async_trait::async_trait;
 use latchkey_domain::{
     authority::{Authority, Spend},
-    credential::Credential,
+    credential::{Credential, CredentialState},
     id::CredentialUuid,
-    text::CredentialName,
     time::Timestamp,
 };
 use latchkey_service::ports::{
-    credential_store::{ChangeError, CreateError, CredentialStore},
+    credential_store::{ChangeError, CreateError, CredentialStore, NewName},
     store::StoreError,
 };
 use sea_orm::DatabaseTransaction;
@@ -47,14 +46,8 @@ impl CredentialStore for SqlStore {
             .await?
     }
 
-    async fn rename(
-        &self,
-        authority: Authority,
-        credential: &CredentialUuid,
-        name: CredentialName,
-    ) -> Result<Credential, ChangeError> {
-        let credential = credential.clone();
-        self.write(move |transaction| Box::pin(rename(transaction, authority, credential, name)))
+    async fn rename(&self, authority: Authority, new: NewName) -> Result<Credential, ChangeError> {
+        self.write(move |transaction| Box::pin(rename(transaction, authority, new)))
             .await?
     }
 
@@ -104,11 +97,13 @@ pub(crate) async fn insert_all(
     credentials: &[Credential],
 ) -> Result<(), CreateError> {
     let held = table::credential::summaries(transaction, authority.user()).await?;
-    if held.len() + credentials.len() > Credential::MAXIMUM_PER_USER {
+    let now = credentials.first().map(|credential| credential.created);
+    let is_there = |summary: &&Summary| now.is_none_or(|now| !summary.state.is_gone(now));
+    if held.iter().filter(is_there).count() + credentials.len() > Credential::MAXIMUM_PER_USER {
         return Err(CreateError::TooMany);
     }
     for credential in in_order(credentials) {
-        if !table::credential::insert(transaction, credential).await? {
+        if !insert(transaction, credential).await? {
             return Err(CreateError::CredentialIdTaken);
         }
     }
@@ -121,6 +116,27 @@ pub(crate) fn in_order(credentials: &[Credential]) -> Vec<&Credential> {
     let mut in_order: Vec<_> = credentials.iter().collect();
     in_order.sort_by(|one, other| one.id.key().cmp(other.id.key()));
     in_order
+}
+
+/// Makes a credential, if need be in the place of one that has waited in vain; `false` when its id is
+/// taken.
+pub(crate) async fn insert(
+    transaction: &DatabaseTransaction,
+    credential: &Credential,
+) -> Result<bool, StoreError> {
+    if table::credential::insert(transaction, credential).await? {
+        return Ok(true);
+    }
+    let Credential {
+        organization,
+        id,
+        created,
+        ..
+    } = credential;
+    Ok(
+        table::credential::delete_gone(transaction, organization, id, *created).await?
+            && table::credential::insert(transaction, credential).await?,
+    )
 }
 
 async fn create(
@@ -141,7 +157,15 @@ async fn set_active(
     let user = authority.user();
     let credential = &switch.credential;
     let held = table::credential::summaries(transaction, user).await?;
-    if find(&held, credential)?.is_active == switch.active {
+    let is_active = match find(&held, credential)?.state {
+        CredentialState::Active => true,
+        CredentialState::Inactive => false,
+        waiting @ CredentialState::Waiting { .. } if waiting.is_gone(switch.at) => {
+            return Err(ChangeError::NotFound);
+        }
+        CredentialState::Waiting { .. } => return Err(ChangeError::Waits),
+    };
+    if is_active == switch.active {
         return Ok(());
     }
     let changed = if switch.active {
@@ -161,17 +185,20 @@ async fn set_active(
 async fn rename(
     transaction: &DatabaseTransaction,
     authority: Authority,
-    credential: CredentialUuid,
-    name: CredentialName,
+    new: NewName,
 ) -> Result<Credential, ChangeError> {
     exercise::<ChangeError>(transaction, &authority).await?;
     let user = authority.user();
-    if !table::credential::rename(transaction, user, &credential, &name).await? {
-        return Err(ChangeError::NotFound);
-    }
-    table::credential::of_user(transaction, user, &credential)
+    let renamed = table::credential::rename(transaction, user, &new).await?;
+    let credential = table::credential::of_user(transaction, user, &new.credential)
         .await?
-        .ok_or(ChangeError::NotFound)
+        .filter(|credential| !credential.is_gone(new.date))
+        .ok_or(ChangeError::NotFound)?;
+    if renamed {
+        Ok(credential)
+    } else {
+        Err(ChangeError::Waits)
+    }
 }
 
 async fn delete(
@@ -182,13 +209,19 @@ async fn delete(
     exercise::<ChangeError>(transaction, &authority).await?;
     let user = authority.user();
     let held = table::credential::summaries(transaction, user).await?;
-    find(&held, &credential)?;
+    let state = find(&held, &credential)?.state;
     require_another_usable(&held, &credential)?;
+    // This deletes what waits, too.
     table::credential_code::cancel_all(transaction, user).await?;
-    if table::credential::delete(transaction, user, &credential).await? {
-        Ok(())
-    } else {
-        Err(ChangeError::NotFound)
+    match state {
+        CredentialState::Waiting { .. } => Ok(()),
+        CredentialState::Active | CredentialState::Inactive => {
+            if table::credential::delete(transaction, user, &credential).await? {
+                Ok(())
+            } else {
+                Err(ChangeError::NotFound)
+            }
+        }
     }
 }
 
@@ -213,11 +246,10 @@ fn require_another_usable(
     held: &[Summary],
     credential: &CredentialUuid,
 ) -> Result<(), ChangeError> {
-    let is_usable = |summary: &Summary| summary.is_active && summary.signs_in;
-    let takes_a_usable_one = find(held, credential).is_ok_and(is_usable);
+    let takes_a_usable_one = find(held, credential).is_ok_and(Summary::is_usable);
     let leaves_one = held
         .iter()
-        .any(|summary| summary.uuid != *credential && is_usable(summary));
+        .any(|summary| summary.uuid != *credential && summary.is_usable());
     if takes_a_usable_one && !leaves_one {
         Err(ChangeError::LastUsable)
     } else {

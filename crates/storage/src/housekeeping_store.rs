@@ -24,6 +24,17 @@ impl HousekeepingStore for SqlStore {
                 ))
             })
             .await??;
-        Ok(spent.saturating_add(credential_codes))
+        let credentials = self
+            .write::<_, StoreError, _>(move |transaction| {
+                Box::pin(table::credential::delete_expired(
+                    transaction,
+                    before,
+                    batch,
+                ))
+            })
+            .await??;
+        Ok(spent
+            .saturating_add(credential_codes)
+            .saturating_add(credentials))
     }
 }

@@ -40,6 +40,7 @@ async fn end_all(
 ) -> Result<(), EndSessionError> {
     exercise::<EndSessionError>(transaction, &authority).await?;
     if table::user::raise_epoch(transaction, authority.user(), authority.epoch()).await? {
+        table::credential_code::cancel_all(transaction, authority.user()).await?;
         Ok(())
     } else {
         Err(AuthorityConflict::Void.into())

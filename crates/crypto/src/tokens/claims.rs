@@ -4,6 +4,7 @@
 //! a token, add it to the claims, to what makes them, and to what reads them; tokens that were signed
 //! before are then refused, and die within hours.
 
+mod approval;
 mod challenge;
 mod session;
 mod user_action;
@@ -15,7 +16,8 @@ use latchkey_service::ports::tokens::InvalidToken;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub(super) use self::{
-    challenge::ChallengeClaims, session::SessionClaims, user_action::UserActionClaims,
+    approval::ApprovalClaims, challenge::ChallengeClaims, session::SessionClaims,
+    user_action::UserActionClaims,
 };
 
 /// The claims of one type of token.

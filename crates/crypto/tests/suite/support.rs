@@ -8,7 +8,8 @@ use latchkey_domain::{
     application::{Application, Origin, RelyingParty, RpId},
     challenge::ChallengeText,
     credential::{
-        Credential, CredentialId, CredentialReference, MadeBy, Material, Provenance,
+        Credential, CredentialId, CredentialReference, CredentialState, MadeBy, Material,
+        Provenance,
         key::{EncryptedPrivateKey, KeyPair},
         passkey::Passkey,
     },
@@ -118,7 +119,7 @@ pub(crate) fn credential(id: &str, material: Material) -> Credential {
             origin: None,
             address: std::net::Ipv4Addr::LOCALHOST.into(),
         },
-        is_active: true,
+        state: CredentialState::Active,
         created: Timestamp::from_unix_milliseconds(0),
         last_used: None,
     }

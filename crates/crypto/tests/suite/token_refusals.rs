@@ -14,13 +14,15 @@ use latchkey_testkit::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::tokens::{NOW, challenges, installation, parts, secrets, session, tokens, user_action};
+use crate::tokens::{
+    NOW, challenges, installation, parts, secrets, session, ticket, tokens, user_action,
+};
 
 /// Whether a text is accepted as one type of token.
 type Accepts = fn(&str) -> bool;
 
 /// One reader per type.
-const READERS: [(&str, Accepts); 3] = [
+const READERS: [(&str, Accepts); 4] = [
     ("challenge", |token| {
         tokens().read_challenge(token, NOW).is_ok()
     }),
@@ -28,14 +30,18 @@ const READERS: [(&str, Accepts); 3] = [
     ("user action", |token| {
         tokens().read_user_action(token, NOW).is_ok()
     }),
+    ("approval", |token| {
+        tokens().read_approval(token, NOW).is_ok()
+    }),
 ];
 
 /// One good token per type, in the order of the readers.
-fn signed() -> [String; 3] {
+fn signed() -> [String; 4] {
     [
         tokens().sign_challenge(&challenges()[0], NOW),
         tokens().sign_session(&session()),
         tokens().sign_user_action(&user_action(), NOW),
+        tokens().sign_approval(&ticket(), NOW),
     ]
 }
 
@@ -209,6 +215,7 @@ fn tokens_of_another_installation_are_refused() {
     assert_refused(&other.sign_session(&session()), "session");
     assert_refused(&other.sign_challenge(&challenges()[0], NOW), "challenge");
     assert_refused(&other.sign_user_action(&user_action(), NOW), "user action");
+    assert_refused(&other.sign_approval(&ticket(), NOW), "approval");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
 use latchkey_crypto::{secrets::Secrets, tokens::SignedTokens};
 use latchkey_domain::{
+    approval::ApprovalTicket,
     challenge::{ActionNonce, Challenge, ChallengeText, Purpose},
     credential::CredentialKind,
     id::{
@@ -42,6 +43,24 @@ pub(crate) fn installation(number: u8) -> InstallationId {
 
 pub(crate) fn tokens() -> SignedTokens {
     SignedTokens::new(&secrets(1), &installation(1))
+}
+
+pub(crate) fn ticket() -> ApprovalTicket {
+    ApprovalTicket {
+        code: CredentialCodeId::from_random(&[6; 32]),
+        organization: OrganizationId::from_random(&[3; 32]),
+        user: UserId::from_random(&[4; 32]),
+        expires: later(600_000),
+    }
+}
+
+#[test]
+fn an_approval_token_gives_its_ticket_back_until_it_expires() {
+    let token = tokens().sign_approval(&ticket(), NOW);
+    assert_eq!(tokens().read_approval(&token, NOW), Ok(ticket()));
+    assert_eq!(tokens().read_approval(&token, later(599_999)), Ok(ticket()));
+    let late = tokens().read_approval(&token, later(600_000));
+    assert_eq!(late, Err(InvalidToken));
 }
 
 pub(crate) fn session() -> Session {

@@ -112,7 +112,7 @@ impl From<Credential> for CredentialBody {
             credential_id: credential.id.to_string(),
             credential_uuid: credential.uuid.to_string(),
             date_created: iso(credential.created),
-            is_active: credential.is_active,
+            is_active: credential.is_active(),
             public_key: public_key.fingerprint(),
             public_key_pem: public_key.pem(),
             name: credential.name.to_string(),

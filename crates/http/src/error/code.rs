@@ -56,6 +56,8 @@ error_codes! {
         "A recovery key is offered to sign in with, or another kind for recovery.";
     ChallengeInvalid, BAD_REQUEST, "challenge_invalid", "Challenge token is not valid.",
         "The challenge identifier or temporary token is malformed, expired, spent or for another purpose, or its user, credential or code has gone since.";
+    ApprovalTokenInvalid, BAD_REQUEST, "approval_token_invalid", "the approval token is not valid",
+        "`approvalToken` is malformed, altered or expired.";
     ProofRefused, BAD_REQUEST, "proof_refused", "the proof is not valid",
         "The proof of a new credential is not true; the message says why and `details.field` where.";
     UserActionUsed, BAD_REQUEST, "user_action_used", "user action has already been used",
@@ -81,7 +83,7 @@ error_codes! {
     NotOffered, NOT_FOUND, "not_offered", "this call is not offered by this version",
         "The call is part of the API but not of this version.";
     CredentialNotFound, NOT_FOUND, "credential_not_found", "credential not found",
-        "The user has no such credential.";
+        "The user has no such credential, or, when it is to be approved or refused, none that waits for that.";
     ApplicationNotFound, NOT_FOUND, "application_not_found", "application not found",
         "No application lists the page that asks, or none of the organization that is named.";
     CodeNotFound, NOT_FOUND, "code_not_found", "code not found",
@@ -94,6 +96,8 @@ error_codes! {
         "`credId` is registered in the organization; nothing is told about its owner.";
     TooManyCredentials, CONFLICT, "too_many_credentials", "the user has 100 credentials, which is the most allowed",
         "The user has as many credentials as are allowed.";
+    CredentialWaits, CONFLICT, "credential_waits", "the credential waits for approval",
+        "Until its owner approves it, a credential can be approved, refused or deleted, and nothing else.";
     LastCredential, CONFLICT, "last_credential", "the last credential the user can sign in with cannot be removed",
         "Deactivating or deleting the credential would lock the user out.";
     BodyTooLarge, PAYLOAD_TOO_LARGE, "body_too_large", "the body has more than 256 KiB",

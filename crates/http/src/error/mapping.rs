@@ -1,6 +1,7 @@
 //! From the errors of the use cases to those of the wire: each variant is decided here, once.
 
 use latchkey_service::{
+    approvals::{ApprovalError, ApprovalStatusError},
     credential_codes::{BeginWithCodeError, IssueCodeError},
     credentials::{BeginCredentialError, ChangeCredentialError},
     directory::OrganizationRequired,
@@ -126,6 +127,28 @@ impl From<IssueCodeError> for ApiError {
     }
 }
 
+impl From<ApprovalError> for ApiError {
+    fn from(error: ApprovalError) -> Self {
+        match error {
+            ApprovalError::InvalidUserAction => ErrorCode::UserActionInvalid.into(),
+            ApprovalError::UserActionSpent => ErrorCode::UserActionUsed.into(),
+            ApprovalError::NotWaiting => ErrorCode::CredentialNotFound.into(),
+            ApprovalError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ApprovalStatusError> for ApiError {
+    fn from(error: ApprovalStatusError) -> Self {
+        match error {
+            ApprovalStatusError::InvalidToken => {
+                Self::new(ErrorCode::ApprovalTokenInvalid).at("approvalToken")
+            }
+            ApprovalStatusError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<ChangeCredentialError> for ApiError {
     fn from(error: ChangeCredentialError) -> Self {
         match error {
@@ -133,6 +156,7 @@ impl From<ChangeCredentialError> for ApiError {
             ChangeCredentialError::UserActionSpent => ErrorCode::UserActionUsed.into(),
             ChangeCredentialError::NotFound => ErrorCode::CredentialNotFound.into(),
             ChangeCredentialError::LastUsable => ErrorCode::LastCredential.into(),
+            ChangeCredentialError::Waits => ErrorCode::CredentialWaits.into(),
             ChangeCredentialError::Store(error) => error.into(),
         }
     }

@@ -121,6 +121,7 @@ async fn the_newest_code_tells_how_far_it_has_come() {
             ..claim()
         },
         credential: CredentialUuid::from_random(&[1; 32]),
+        wait: None,
     }))
     .await;
     insta::assert_json_snapshot!("redeemed_code", answer.json());

@@ -6,7 +6,7 @@ use latchkey_domain::{
     application::{Application, Origin, RelyingParty, RpId},
     challenge::{Challenge, ChallengeText, Purpose},
     credential::{
-        Credential, CredentialId, MadeBy, Material, Provenance,
+        Credential, CredentialId, CredentialState, MadeBy, Material, Provenance,
         key::{EncryptedPrivateKey, KeyPair, PublicKey},
         passkey::{Aaguid, Passkey},
     },
@@ -159,7 +159,7 @@ fn credential(number: u8, id: &str, material: Material) -> Credential {
             origin: None,
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         },
-        is_active: true,
+        state: CredentialState::Active,
         created: NOW,
         last_used: None,
     }

@@ -17,6 +17,7 @@ use latchkey_domain::{
     user_action::UserAction,
 };
 use latchkey_service::{
+    approvals::Approvals,
     ceremony::Ceremonies,
     credential_codes::CredentialCodes,
     credentials::Credentials,
@@ -188,6 +189,7 @@ impl World {
             directory: directory.clone(),
             has_pages: false,
         });
+        let codes = Arc::new(self.codes);
         let ceremonies = Ceremonies {
             clock: clock.clone(),
             entropy: entropy.clone(),
@@ -235,11 +237,15 @@ impl World {
                 accounts: accounts.clone(),
                 store: credentials,
             }),
+            approvals: Arc::new(Approvals {
+                ceremonies: ceremonies.clone(),
+                store: codes.clone(),
+            }),
             credential_codes: Arc::new(CredentialCodes {
                 ceremonies,
                 digester,
                 accounts,
-                store: Arc::new(self.codes),
+                store: codes,
                 throttle,
             }),
             tokens,

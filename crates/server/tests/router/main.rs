@@ -29,6 +29,9 @@ mod credentials;
 mod details;
 
 #[cfg(test)]
+mod approvals;
+
+#[cfg(test)]
 mod application;
 
 #[cfg(test)]

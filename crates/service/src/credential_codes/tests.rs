@@ -16,8 +16,9 @@ use crate::{
         proof_verifier::{MockProofVerifier, Offered, ProofError},
     },
     testing::{
-        NOW, account, action, application, caller, ceremonies, challenge, key, new_credential,
-        passkey, session, signed_request, throttle, user, uuid,
+        NOW, account, action, application, caller, ceremonies, challenge,
+        directory_asking_for_approval, key, new_credential, passkey, session, signed_request,
+        throttle, user, uuid,
     },
 };
 
@@ -203,6 +204,7 @@ async fn a_code_that_cannot_be_claimed_costs_one_look_up() {
     let redeemed = CodeState::Redeemed {
         claim: claim(),
         credential: uuid(1),
+        wait: None,
     };
     let mut expired = held(CodeState::Issued);
     expired.code.expires = NOW;
@@ -321,7 +323,7 @@ async fn verify(
     store: MockCredentialCodeStore,
     verifier: MockProofVerifier,
     purpose: Purpose,
-) -> Result<Credential, NewCredentialError> {
+) -> Result<MadeWithCode, NewCredentialError> {
     let codes = codes(store, MockAccountStore::new(), verifier);
     let identifier = codes
         .ceremonies
@@ -348,8 +350,36 @@ async fn a_redeemed_code_makes_a_credential_that_tells_where_it_came_from() {
     let made = verify(store, true_proofs(key()), with_code(&user(3)))
         .await
         .unwrap();
-    assert!(matches!(made.provenance.made_by, MadeBy::Code { .. }));
-    assert_eq!(made.provenance.origin.as_ref().map(Origin::as_str), ONE);
+    assert_eq!(made.approval_token, None);
+    let provenance = made.credential.provenance;
+    assert!(matches!(provenance.made_by, MadeBy::Code { .. }));
+    assert_eq!(provenance.origin.as_ref().map(Origin::as_str), ONE);
+    assert_eq!(made.credential.state, CredentialState::Active);
+}
+
+#[tokio::test]
+async fn where_approval_is_asked_for_the_credential_waits_five_minutes() {
+    let until = seconds(300);
+    let mut store = MockCredentialCodeStore::new();
+    store
+        .expect_redeem()
+        .times(1)
+        .withf(move |_, _, credential| credential.state == CredentialState::Waiting { until })
+        .returning(|_, _, _| Ok(()));
+    let mut codes = codes(store, MockAccountStore::new(), true_proofs(key()));
+    codes.ceremonies.directory = directory_asking_for_approval();
+    let tokens = Arc::clone(&codes.ceremonies.tokens);
+    let identifier = tokens.sign_challenge(&challenge(with_code(&user(3))), NOW);
+    let made = codes
+        .verify(&caller(ONE), &identifier, new_credential(Offered::Key))
+        .await
+        .unwrap();
+    assert!(!made.credential.is_active());
+    let ticket = tokens.read_approval(&made.approval_token.unwrap(), NOW);
+    let ticket = ticket.unwrap();
+    assert_eq!(ticket.code, CredentialCodeId::from_random(&[4; 32]));
+    assert_eq!(ticket.user, user(3).id);
+    assert_eq!(ticket.expires, seconds(600));
 }
 
 #[tokio::test]

@@ -5,18 +5,30 @@ use latchkey_domain::{
     credential::{Credential, CredentialReference},
     id::{OrganizationId, UserId},
     text::Username,
+    time::Timestamp,
     user::User,
 };
 
 use super::store::StoreError;
 
-/// A user with all credentials, active or not, oldest first.
+/// A user with all credentials, active or not, oldest first; those that have waited in vain may be
+/// among them, see [`Account::at`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// The user.
     pub user: User,
     /// The user's credentials.
     pub credentials: Vec<Credential>,
+}
+
+impl Account {
+    /// The account without credentials that have waited in vain, whose rows may still be there.
+    #[must_use]
+    pub fn at(mut self, now: Timestamp) -> Self {
+        self.credentials
+            .retain(|credential| !credential.is_gone(now));
+        self
+    }
 }
 
 /// A credential with its owner.

@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use latchkey_domain::{
+    approval::Decision,
     authority::Authority,
     credential::Credential,
     credential_code::{ClaimedCode, CodeDigest, CredentialCode, NewCredentialCode, RedeemedCode},
-    id::UserId,
+    id::{CredentialCodeId, UserId},
     user::User,
 };
 
@@ -57,11 +58,27 @@ pub enum RedeemError {
     Create(#[from] CreateError),
 }
 
+/// Why a decision about a credential that waits does not take effect.
+#[derive(Debug, thiserror::Error)]
+pub enum DecideError {
+    /// The authority does not hold.
+    #[error(transparent)]
+    Authority(#[from] AuthorityConflict),
+    /// The user has no credential that waits, of that identifier, at that date and of the user's present
+    /// epoch: another decision came first, or it is too late.
+    #[error("no such credential waits for approval")]
+    NotWaiting,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Keeps credential codes. Codes are told by keyed digest; their texts are kept nowhere.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
 pub trait CredentialCodeStore: Send + Sync {
-    /// Issues a code, and in the same transaction cancels every code of the user that is not redeemed.
+    /// Issues a code, and in the same transaction cancels every code of the user that is not redeemed and
+    /// refuses what waits for approval.
     /// The user's row is locked first, so of several calls at once exactly one code stays live.
     ///
     /// # Errors
@@ -83,8 +100,9 @@ pub trait CredentialCodeStore: Send + Sync {
     /// [`ClaimError`]; nothing is changed then.
     async fn claim(&self, claimed: ClaimedCode) -> Result<(), ClaimError>;
 
-    /// Redeems a code that exactly this challenge claimed, and makes the credential. Of any number of
-    /// concurrent calls for one code, exactly one returns `Ok`.
+    /// Redeems a code that exactly this challenge claimed, and makes the credential. A credential that
+    /// is to wait does so from then on. Of any number of concurrent calls for one code, exactly one
+    /// returns `Ok`.
     ///
     /// # Errors
     /// [`RedeemError`]; nothing is changed then.
@@ -95,14 +113,29 @@ pub trait CredentialCodeStore: Send + Sync {
         credential: Credential,
     ) -> Result<(), RedeemError>;
 
+    /// Approves or refuses a credential of the authority's user that waits: approved, it is active;
+    /// refused, it is deleted. Of any number of concurrent decisions, new codes and cancellations, exactly
+    /// one decides.
+    ///
+    /// # Errors
+    /// [`DecideError`]; nothing is changed or used up then.
+    async fn decide(&self, authority: Authority, decision: Decision) -> Result<(), DecideError>;
+
+    /// The code of that identifier and its owner; codes of an organization that is not active are not
+    /// found.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn find_by_id(&self, code: &CredentialCodeId) -> Result<Option<HeldCode>, StoreError>;
+
     /// The code of that user that was issued last, whatever its state.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn newest(&self, user: &UserId) -> Result<Option<CredentialCode>, StoreError>;
 
-    /// Cancels every code of that user that is not redeemed, claimed ones included. Without any, nothing
-    /// happens.
+    /// Cancels every code of that user that is not redeemed, claimed ones included, and refuses what
+    /// waits for approval. Without any, nothing happens.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -40,9 +40,23 @@ pub enum ChangeError {
     /// It is the user's last usable credential: removing it would lock the user out.
     #[error("it is the last credential the user can sign in with")]
     LastUsable,
+    /// It waits for approval.
+    #[error("the credential waits for approval")]
+    Waits,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// A new name for a credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewName {
+    /// The credential.
+    pub credential: CredentialUuid,
+    /// What it is to be called.
+    pub name: CredentialName,
+    /// When.
+    pub date: Timestamp,
 }
 
 /// Changes a user's credentials. Every change locks the user's row first, so that rules about all
@@ -50,7 +64,8 @@ pub enum ChangeError {
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
 pub trait CredentialStore: Send + Sync {
-    /// Makes a credential. A unique index, not a look-up, decides whether its credential id is free.
+    /// Makes a credential. A unique index, not a look-up, decides whether its credential id is free; the
+    /// id of a credential that has waited in vain when this one is created is.
     ///
     /// # Errors
     /// [`CreateError`]; nothing is changed or used up then.
@@ -59,8 +74,8 @@ pub trait CredentialStore: Send + Sync {
 
     /// Activates or deactivates a credential of the authority's user. Asking for the state it is in
     /// uses up the authority and changes nothing else. Two calls at once cannot deactivate the last two
-    /// usable credentials. Deactivating cancels every code of the user that is not redeemed, and ends
-    /// the credential's sessions for good: one that began before `at` does not hold again when the
+    /// usable credentials. Deactivating cancels every code of the user that is not redeemed, refuses
+    /// what waits for approval, and ends the credential's sessions for good: one that began before `at` does not hold again when the
     /// credential is activated.
     ///
     /// # Errors
@@ -77,16 +92,12 @@ pub trait CredentialStore: Send + Sync {
     ///
     /// # Errors
     /// [`ChangeError`]; nothing is changed or used up then.
-    async fn rename(
-        &self,
-        authority: Authority,
-        credential: &CredentialUuid,
-        name: CredentialName,
-    ) -> Result<Credential, ChangeError>;
+    async fn rename(&self, authority: Authority, new: NewName) -> Result<Credential, ChangeError>;
 
-    /// Deletes a credential of the authority's user; its credential id is free again. Two calls at once
+    /// Deletes a credential of the authority's user; its credential id is free again. Deleting one that
+    /// waits refuses it. Two calls at once
     /// cannot delete the last two usable credentials. Every code of the user that is not redeemed is
-    /// cancelled.
+    /// cancelled, and what waits for approval refused.
     ///
     /// # Errors
     /// [`ChangeError`]; nothing is changed or used up then.

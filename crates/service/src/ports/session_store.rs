@@ -34,7 +34,8 @@ pub trait SessionStore: Send + Sync {
     /// [`EndSessionError`].
     async fn end(&self, authority: Authority) -> Result<(), EndSessionError>;
 
-    /// Raises the epoch of the authority's user, which ends every session, code and user action.
+    /// Raises the epoch of the authority's user, which ends every session, code and user action, and
+    /// refuses what waits for approval.
     ///
     /// # Errors
     /// [`EndSessionError`].

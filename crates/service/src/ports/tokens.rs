@@ -1,7 +1,8 @@
 //! Signed tokens: they carry facts from one call to a later one, on any replica.
 
 use latchkey_domain::{
-    challenge::Challenge, session::Session, time::Timestamp, user_action::SignedUserAction,
+    approval::ApprovalTicket, challenge::Challenge, session::Session, time::Timestamp,
+    user_action::SignedUserAction,
 };
 
 /// A text that is no valid token of the expected type: malformed, of another type or installation,
@@ -45,6 +46,15 @@ pub trait Tokens: Send + Sync {
         token: &str,
         now: Timestamp,
     ) -> Result<SignedUserAction, InvalidToken>;
+
+    /// An approval token, with which the place where a credential was made asks what came of it.
+    fn sign_approval(&self, ticket: &ApprovalTicket, now: Timestamp) -> String;
+
+    /// Reads an approval token.
+    ///
+    /// # Errors
+    /// [`InvalidToken`], for every reason alike.
+    fn read_approval(&self, token: &str, now: Timestamp) -> Result<ApprovalTicket, InvalidToken>;
 
     /// The public keys that tokens in circulation are signed with, as a JSON Web Key Set (RFC 7517 §5).
     fn jwks(&self) -> String;

@@ -29,6 +29,8 @@ pub struct Model {
     pub made_on_origin: Option<String>,
     pub made_from_address: String,
     pub is_active: bool,
+    /// From when on it is gone unless it was approved; empty when it does not wait.
+    pub waits_until: Option<i64>,
     /// When it was made active again; empty when it never was.
     pub activated: Option<i64>,
     pub created: i64,

@@ -23,6 +23,9 @@ pub struct Model {
     pub claim_challenge: Option<String>,
     pub claim_expires: Option<i64>,
     pub credential: Option<String>,
+    /// Whether that credential waits for approval, and what was decided; empty when it need not.
+    pub approval: Option<String>,
+    pub approval_expires: Option<i64>,
     pub is_newest: bool,
 }
 

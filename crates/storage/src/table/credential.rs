@@ -4,8 +4,8 @@ use latchkey_domain::{
     application::{Origin, RpId},
     authority::Spend,
     credential::{
-        Credential, CredentialId, CredentialKind, CredentialReference, MadeBy, Material,
-        Provenance,
+        Credential, CredentialId, CredentialKind, CredentialReference, CredentialState, MadeBy,
+        Material, Provenance,
         key::{EncryptedPrivateKey, KeyPair, PublicKey},
         passkey::{Aaguid, Passkey},
     },
@@ -14,7 +14,8 @@ use latchkey_domain::{
     time::Timestamp,
 };
 use latchkey_service::ports::{
-    account_store::HeldCredential, sign_in_store::CredentialUse, store::StoreError,
+    account_store::HeldCredential, credential_store::NewName, sign_in_store::CredentialUse,
+    store::StoreError,
 };
 use sea_orm::{
     ActiveValue::Set,
@@ -56,8 +57,15 @@ pub(crate) struct Summary {
     pub(crate) uuid: CredentialUuid,
     /// Whether it can sign in when it is active.
     pub(crate) signs_in: bool,
-    /// Whether it is active.
-    pub(crate) is_active: bool,
+    /// Whether it is active, or waits.
+    pub(crate) state: CredentialState,
+}
+
+impl Summary {
+    /// Whether it can sign in.
+    pub(crate) const fn is_usable(&self) -> bool {
+        matches!(self.state, CredentialState::Active) && self.signs_in
+    }
 }
 
 /// All credentials of a user whose row is locked.
@@ -67,15 +75,20 @@ pub(crate) async fn summaries(
 ) -> Result<Vec<Summary>, StoreError> {
     let rows = Entity::find()
         .select_only()
-        .columns([Column::Id, Column::Kind, Column::IsActive])
+        .columns([
+            Column::Id,
+            Column::Kind,
+            Column::IsActive,
+            Column::WaitsUntil,
+        ])
         .filter(Column::UserId.eq(user.as_str()))
-        .into_tuple::<(String, String, bool)>()
+        .into_tuple::<(String, String, bool, Option<i64>)>()
         .all(transaction)
         .await
         .map_err(StoreError::new)?;
     let summaries = rows
         .iter()
-        .map(|(id, kind, is_active)| {
+        .map(|(id, kind, is_active, waits_until)| {
             let row = Row {
                 table: TABLE,
                 key: id,
@@ -84,7 +97,7 @@ pub(crate) async fn summaries(
             Ok(Summary {
                 uuid: row.value("id", id.parse())?,
                 signs_in: kind.signs_in(),
-                is_active: *is_active,
+                state: state(row, *is_active, *waits_until)?,
             })
         })
         .collect::<Result<_, Inconsistency>>()?;
@@ -109,10 +122,76 @@ pub(crate) async fn activate(
         .filter(Column::Id.eq(credential.as_str()))
         .filter(Column::UserId.eq(user.as_str()))
         .filter(Column::IsActive.eq(false))
+        .filter(Column::WaitsUntil.is_null())
         .exec(transaction)
         .await
         .map_err(StoreError::new)?;
     Ok(exactly_one(TABLE, result.rows_affected)?)
+}
+
+/// Makes a credential active that waits; `false` when it does not, or not any more at that moment.
+pub(crate) async fn approve(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+    credential: &CredentialUuid,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    let change = ActiveModel {
+        is_active: Set(true),
+        waits_until: Set(None),
+        ..ActiveModel::default()
+    };
+    let result = Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(credential.as_str()))
+        .filter(Column::UserId.eq(user.as_str()))
+        .filter(Column::WaitsUntil.gt(at.unix_milliseconds()))
+        .exec(transaction)
+        .await
+        .map_err(StoreError::new)?;
+    Ok(exactly_one(TABLE, result.rows_affected)?)
+}
+
+/// Deletes what waits of a user.
+pub(crate) async fn delete_waiting(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+) -> Result<(), StoreError> {
+    Entity::delete_many()
+        .filter(Column::UserId.eq(user.as_str()))
+        .filter(Column::WaitsUntil.is_not_null())
+        .exec(transaction)
+        .await
+        .map(|_result| ())
+        .map_err(StoreError::new)
+}
+
+/// Deletes a credential of that credential id which has waited in vain, whoever's it is, so that the id
+/// is free; `false` when there is none.
+pub(crate) async fn delete_gone(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+    id: &CredentialId,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    let result = Entity::delete_many()
+        .filter(Column::OrganizationId.eq(organization.as_str()))
+        .filter(Column::CredentialKey.eq(id.key()))
+        .filter(Column::WaitsUntil.lte(at.unix_milliseconds()))
+        .exec(transaction)
+        .await
+        .map_err(StoreError::new)?;
+    Ok(exactly_one(TABLE, result.rows_affected)?)
+}
+
+/// Deletes at most `batch` credentials that had waited in vain before `before`.
+pub(crate) async fn delete_expired(
+    transaction: &DatabaseTransaction,
+    before: Timestamp,
+    batch: u32,
+) -> Result<u64, StoreError> {
+    let expired = Entity::find().filter(Column::WaitsUntil.lt(before.unix_milliseconds()));
+    table::delete_batch::<Entity>(transaction, Column::Id, expired, batch).await
 }
 
 /// Makes a credential inactive; `false` when it is.
@@ -132,17 +211,17 @@ pub(crate) async fn deactivate(
     Ok(exactly_one(TABLE, result.rows_affected)?)
 }
 
-/// Gives a credential another name; `false` when there is none.
+/// Gives a credential another name; `false` when there is none, or it waits.
 pub(crate) async fn rename(
     transaction: &DatabaseTransaction,
     user: &UserId,
-    credential: &CredentialUuid,
-    name: &CredentialName,
+    new: &NewName,
 ) -> Result<bool, StoreError> {
     let result = Entity::update_many()
-        .col_expr(Column::Name, Expr::value(name.as_str()))
-        .filter(Column::Id.eq(credential.as_str()))
+        .col_expr(Column::Name, Expr::value(new.name.as_str()))
+        .filter(Column::Id.eq(new.credential.as_str()))
         .filter(Column::UserId.eq(user.as_str()))
+        .filter(Column::WaitsUntil.is_null())
         .exec(transaction)
         .await
         .map_err(StoreError::new)?;
@@ -313,7 +392,8 @@ fn to_row(credential: &Credential) -> ActiveModel {
             .map(|key| key.reveal().to_owned())),
         made_on_origin: Set(provenance.origin.as_ref().map(Origin::to_string)),
         made_from_address: Set(provenance.address.to_string()),
-        is_active: Set(credential.is_active),
+        is_active: Set(credential.is_active()),
+        waits_until: Set(waits_until(credential.state)),
         activated: Set(None),
         created: Set(credential.created.unix_milliseconds()),
         last_used: Set(credential.last_used.map(Timestamp::unix_milliseconds)),
@@ -337,6 +417,28 @@ fn to_row(credential: &Credential) -> ActiveModel {
             origin: Set(pair.origin.clone()),
             ..row
         },
+    }
+}
+
+fn waits_until(state: CredentialState) -> Option<i64> {
+    match state {
+        CredentialState::Waiting { until } => Some(until.unix_milliseconds()),
+        CredentialState::Active | CredentialState::Inactive => None,
+    }
+}
+
+fn state(
+    row: Row<'_>,
+    is_active: bool,
+    waits_until: Option<i64>,
+) -> Result<CredentialState, Inconsistency> {
+    match (is_active, waits_until) {
+        (true, None) => Ok(CredentialState::Active),
+        (false, None) => Ok(CredentialState::Inactive),
+        (false, Some(until)) => Ok(CredentialState::Waiting {
+            until: moment(until),
+        }),
+        (true, Some(_)) => Err(row.inconsistent("is active and waits")),
     }
 }
 
@@ -400,7 +502,7 @@ pub(crate) fn from_row(mut model: Model) -> Result<Credential, Inconsistency> {
             })?,
             address: row.value("made_from_address", model.made_from_address.parse())?,
         },
-        is_active: model.is_active,
+        state: state(row, model.is_active, model.waits_until)?,
         created: moment(model.created),
         last_used: model.last_used.map(moment),
     })

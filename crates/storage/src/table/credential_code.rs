@@ -2,10 +2,13 @@
 
 use latchkey_domain::{
     application::Origin,
+    approval::{Decision, Verdict, Wait},
+    authority::Authority,
+    credential::{Credential, CredentialState},
     credential_code::{
         Claim, ClaimedCode, CodeDigest, CodeState, CredentialCode, NewCredentialCode, RedeemedCode,
     },
-    id::{CredentialUuid, UserId},
+    id::{CredentialCodeId, UserId},
     time::Timestamp,
     user::Epoch,
 };
@@ -13,7 +16,7 @@ use latchkey_service::ports::{credential_code_store::HeldCode, store::StoreError
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, DatabaseConnection, DatabaseTransaction, EntityTrait as _, JoinType,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, RelationTrait as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, RelationTrait as _, UpdateMany,
     sea_query::{CaseStatement, Condition, Expr, OnConflict},
 };
 
@@ -33,6 +36,24 @@ const ISSUED: &str = "issued";
 const CLAIMED: &str = "claimed";
 const REDEEMED: &str = "redeemed";
 const CANCELLED: &str = "cancelled";
+
+const WAITING: &str = "waiting";
+const APPROVED: &str = "approved";
+const REFUSED: &str = "refused";
+
+/// A wait as it is stored.
+const fn approval(verdict: Option<Verdict>) -> &'static str {
+    match verdict {
+        None => WAITING,
+        Some(Verdict::Approved) => APPROVED,
+        Some(Verdict::Refused) => REFUSED,
+    }
+}
+
+/// A code with which a credential was made that waits, or has waited in vain.
+fn waits() -> Expr {
+    Column::Approval.eq(WAITING)
+}
 
 /// A code that can still lead to a credential.
 fn is_open() -> Expr {
@@ -68,42 +89,81 @@ pub(crate) async fn insert(
     Ok(exactly_one(TABLE, rows)?)
 }
 
-/// Makes room for a newer code of a user: cancels what is open, and none is the newest any more.
+/// Makes room for a newer code of a user: cancels what is open, refuses what waits, and none is the
+/// newest any more.
 pub(crate) async fn supersede(
     transaction: &DatabaseTransaction,
     user: &UserId,
 ) -> Result<(), StoreError> {
-    let state = CaseStatement::new()
-        .case(is_open(), Expr::value(CANCELLED))
-        .finally(Expr::col(Column::State));
-    Entity::update_many()
-        .col_expr(Column::State, state.into())
+    let change = ending(user)
         .col_expr(Column::IsNewest, Expr::value(false))
-        .filter(Column::UserId.eq(user.as_str()))
         .filter(
             Condition::any()
                 .add(Column::IsNewest.eq(true))
-                .add(is_open()),
-        )
-        .exec(transaction)
-        .await
-        .map(|_result| ())
-        .map_err(StoreError::new)
+                .add(is_open())
+                .add(waits()),
+        );
+    end(transaction, user, change).await
 }
 
-/// Cancels what is open of a user.
+/// Cancels what is open of a user, and refuses what waits.
 pub(crate) async fn cancel_all(
     transaction: &DatabaseTransaction,
     user: &UserId,
 ) -> Result<(), StoreError> {
+    let change = ending(user).filter(Condition::any().add(is_open()).add(waits()));
+    end(transaction, user, change).await
+}
+
+/// Ends whatever of a user's codes can still lead to a credential, or to a usable one.
+fn ending(user: &UserId) -> UpdateMany<Entity> {
+    let state = CaseStatement::new()
+        .case(is_open(), Expr::value(CANCELLED))
+        .finally(Expr::col(Column::State));
+    let approval = CaseStatement::new()
+        .case(waits(), Expr::value(REFUSED))
+        .finally(Expr::col(Column::Approval));
     Entity::update_many()
-        .col_expr(Column::State, Expr::value(CANCELLED))
+        .col_expr(Column::State, state.into())
+        .col_expr(Column::Approval, approval.into())
         .filter(Column::UserId.eq(user.as_str()))
-        .filter(is_open())
+}
+
+/// Carries such a change out. Every credential that waits has a code that says so, so when no code
+/// changed there is nothing to delete.
+async fn end(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+    change: UpdateMany<Entity>,
+) -> Result<(), StoreError> {
+    let result = change.exec(transaction).await.map_err(StoreError::new)?;
+    if result.rows_affected > 0 {
+        table::credential::delete_waiting(transaction, user).await?;
+    }
+    Ok(())
+}
+
+/// Decides about the credential that was made with a code of the authority's user and epoch; `false`
+/// when it does not wait, or not any more at that date.
+pub(crate) async fn decide(
+    transaction: &DatabaseTransaction,
+    authority: &Authority,
+    decision: &Decision,
+) -> Result<bool, StoreError> {
+    let result = Entity::update_many()
+        .col_expr(
+            Column::Approval,
+            Expr::value(approval(Some(decision.verdict))),
+        )
+        .filter(Column::UserId.eq(authority.user().as_str()))
+        .filter(Column::Epoch.eq(authority.epoch().number()))
+        .filter(Column::Credential.eq(decision.credential.as_str()))
+        .filter(waits())
+        .filter(Column::ApprovalExpires.gt(decision.date.unix_milliseconds()))
         .exec(transaction)
         .await
-        .map(|_result| ())
-        .map_err(StoreError::new)
+        .map_err(StoreError::new)?;
+    Ok(exactly_one(TABLE, result.rows_affected)?)
 }
 
 /// Issued → claimed; `false` when it is not issued any more, or had expired when it was claimed.
@@ -138,11 +198,17 @@ pub(crate) async fn redeem(
     transaction: &DatabaseTransaction,
     user: &UserId,
     redeemed: &RedeemedCode,
-    credential: &CredentialUuid,
+    credential: &Credential,
 ) -> Result<bool, StoreError> {
+    let expires = match credential.state {
+        CredentialState::Waiting { until } => Some(until.unix_milliseconds()),
+        CredentialState::Active | CredentialState::Inactive => None,
+    };
     let change = ActiveModel {
         state: Set(REDEEMED.to_owned()),
-        credential: Set(Some(credential.to_string())),
+        credential: Set(Some(credential.uuid.to_string())),
+        approval: Set(expires.map(|_waits| WAITING.to_owned())),
+        approval_expires: Set(expires),
         ..ActiveModel::default()
     };
     let result = Entity::update_many()
@@ -163,15 +229,29 @@ pub(crate) async fn find(
     digest: &CodeDigest,
 ) -> Result<Option<HeldCode>, StoreError> {
     let digest = digest.as_bytes().to_vec();
+    let either = Condition::any()
+        .add(Column::ShortDigest.eq(digest.clone()))
+        .add(Column::LongDigest.eq(digest));
+    held(reader, either).await
+}
+
+/// The code of that identifier, and its owner.
+pub(crate) async fn find_by_id(
+    reader: &DatabaseConnection,
+    code: &CredentialCodeId,
+) -> Result<Option<HeldCode>, StoreError> {
+    held(reader, Condition::all().add(Column::Id.eq(code.as_str()))).await
+}
+
+async fn held(
+    reader: &DatabaseConnection,
+    wanted: Condition,
+) -> Result<Option<HeldCode>, StoreError> {
     let found = Entity::find()
         .inner_join(user::Entity)
         .join(JoinType::InnerJoin, user::Relation::Organization.def())
         .select_also(user::Entity)
-        .filter(
-            Condition::any()
-                .add(Column::ShortDigest.eq(digest.clone()))
-                .add(Column::LongDigest.eq(digest)),
-        )
+        .filter(wanted)
         .filter(organization::Column::IsActive.eq(true))
         .one(reader)
         .await
@@ -240,15 +320,38 @@ fn from_row(model: &Model) -> Result<CredentialCode, Inconsistency> {
 
 fn state(row: Row<'_>, model: &Model) -> Result<CodeState, Inconsistency> {
     let claim = claim_columns(row, model)?;
-    match (model.state.as_str(), claim, &model.credential) {
-        (ISSUED, None, None) => Ok(CodeState::Issued),
-        (CLAIMED, Some(claim), None) => Ok(CodeState::Claimed(claim)),
-        (REDEEMED, Some(claim), Some(credential)) => Ok(CodeState::Redeemed {
+    let wait = wait_columns(row, model)?;
+    match (model.state.as_str(), claim, &model.credential, wait) {
+        (ISSUED, None, None, None) => Ok(CodeState::Issued),
+        (CLAIMED, Some(claim), None, None) => Ok(CodeState::Claimed(claim)),
+        (REDEEMED, Some(claim), Some(credential), wait) => Ok(CodeState::Redeemed {
             claim,
             credential: row.value("credential", credential.parse())?,
+            wait,
         }),
-        (CANCELLED, claim, None) => Ok(CodeState::Cancelled { claim }),
+        (CANCELLED, claim, None, None) => Ok(CodeState::Cancelled { claim }),
         _ => Err(row.inconsistent("state does not fit the columns beside it")),
+    }
+}
+
+/// The columns of a wait: both of them or none.
+fn wait_columns(row: Row<'_>, model: &Model) -> Result<Option<Wait>, Inconsistency> {
+    let verdict = match model.approval.as_deref() {
+        None => None,
+        Some(WAITING) => Some(None),
+        Some(APPROVED) => Some(Some(Verdict::Approved)),
+        Some(REFUSED) => Some(Some(Verdict::Refused)),
+        Some(_) => return Err(row.inconsistent("approval is none that is known")),
+    };
+    match (verdict, model.approval_expires) {
+        (None, None) => Ok(None),
+        (Some(verdict), Some(expires)) => Ok(Some(Wait {
+            expires: moment(expires),
+            verdict,
+        })),
+        (Some(_), None) | (None, Some(_)) => {
+            Err(row.inconsistent("approval and its expiry do not go together"))
+        }
     }
 }
 

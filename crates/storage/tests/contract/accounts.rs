@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use latchkey_domain::{
     application::Origin,
     credential::{
-        Credential, CredentialId, CredentialReference, MadeBy, Material, Provenance,
+        Credential, CredentialId, CredentialReference, CredentialState, MadeBy, Material,
+        Provenance,
         key::{EncryptedPrivateKey, KeyPair},
     },
     id::{CredentialCodeId, OrganizationId, TokenId, UserId},
@@ -70,7 +71,7 @@ fn every_kind(world: &World, tenant: &Tenant, person: &Person) -> Vec<Credential
     let encrypted = EncryptedPrivateKey::new("x".repeat(16_384)).unwrap();
     let mut recovery = world.credential(user, Material::RecoveryKey(pair, Some(encrypted)));
     recovery.provenance = provenance(MadeBy::Recovery { credential });
-    recovery.is_active = false;
+    recovery.state = CredentialState::Inactive;
     recovery.last_used = Some(Timestamp::from_unix_milliseconds(3));
     vec![passkey, protected, recovery, world.recovery_key(user)]
 }
@@ -207,7 +208,7 @@ async fn what_is_not_active_is_found(world: World) {
     let active: Vec<_> = account
         .credentials
         .iter()
-        .filter(|credential| credential.is_active)
+        .filter(|credential| credential.is_active())
         .map(|credential| &credential.uuid)
         .collect();
     assert_eq!(active, [&person.credentials[0].uuid]);

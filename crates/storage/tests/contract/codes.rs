@@ -34,6 +34,7 @@ contract! {
     a_claimed_code_is_not_claimed_again,
     an_expired_code_is_not_claimed,
     a_code_is_not_claimed_when_its_owner_changed,
+    raising_the_epoch_cancels_codes,
     a_code_is_not_claimed_when_its_issuer_is_not_active,
     a_code_is_not_claimed_in_an_organization_that_is_not_active,
     only_the_challenge_that_claimed_a_code_redeems_it,
@@ -121,6 +122,7 @@ async fn every_state_comes_back_as_it_was(world: World) {
     expected.state = CodeState::Redeemed {
         claim: claimed.claim,
         credential: credential.uuid.clone(),
+        wait: None,
     };
     assert_eq!(world.newest(&person.user.id).await, Some(expected));
     assert!(world.credentials_of(&person).await.contains(&credential));
@@ -288,6 +290,23 @@ async fn a_code_is_not_claimed_when_its_owner_changed(world: World) {
         assert!(matches!(outcome, Err(ClaimError::Lost)));
         assert_eq!(world.state_of(new).await, CodeState::Issued);
     };
+    // Past the ports, because the ports would cancel the code as well.
+    let id = &person.user.id;
+    let new = world.issued_code(&person).await;
+    let raise = format!("UPDATE users SET epoch = epoch + 1 WHERE id = '{id}'");
+    world.execute(&raise).await;
+    lost(&new).await;
+
+    let user = world.account(id).await.unwrap().user;
+    let person = Person { user, ..person };
+    let new = world.issued_code(&person).await;
+    let deactivate = format!("UPDATE users SET is_active = FALSE WHERE id = '{id}'");
+    world.execute(&deactivate).await;
+    lost(&new).await;
+}
+
+async fn raising_the_epoch_cancels_codes(world: World) {
+    let person = world.someone().await;
     let new = world.issued_code(&person).await;
     let session = world.session(&person);
     let store = &world.store;
@@ -295,13 +314,14 @@ async fn a_code_is_not_claimed_when_its_owner_changed(world: World) {
         .end_all(Authority::of_session(&session))
         .await
         .unwrap();
-    lost(&new).await;
+    let cancelled = CodeState::Cancelled { claim: None };
+    assert_eq!(world.state_of(&new).await, cancelled);
 
     let user = world.account(&person.user.id).await.unwrap().user;
     let person = Person { user, ..person };
     let new = world.issued_code(&person).await;
     store.set_user_active(&person.user.id, false).await.unwrap();
-    lost(&new).await;
+    assert_eq!(world.state_of(&new).await, cancelled);
 }
 
 async fn a_code_is_not_claimed_when_its_issuer_is_not_active(world: World) {

@@ -9,7 +9,7 @@ use latchkey_domain::{
 };
 use latchkey_service::ports::{
     credential_code_store::RedeemError,
-    credential_store::{ChangeError, CreateError, CredentialStore as _},
+    credential_store::{ChangeError, CreateError, CredentialStore as _, NewName},
     store::AuthorityConflict,
 };
 use tokio::join;
@@ -276,27 +276,32 @@ async fn a_credential_is_renamed_whatever_its_state(world: World) {
     let person = world.person(&tenant, 2).await;
     let second = &person.credentials[1].uuid;
     let name = CredentialName::new("Türöffner").unwrap();
+    let new = |credential: &CredentialUuid| NewName {
+        credential: credential.clone(),
+        name: name.clone(),
+        date: NOW,
+    };
     for active in [true, false] {
         let authority = world.authority(&person);
         let done = world.store.set_active(authority, second, active, NOW);
         done.await.unwrap();
         let authority = world.authority(&person);
-        let renamed = world.store.rename(authority.clone(), second, name.clone());
+        let renamed = world.store.rename(authority.clone(), new(second));
         let renamed = renamed.await.unwrap();
         assert_eq!((&renamed.uuid, &renamed.name), (second, &name));
-        assert_eq!(renamed.is_active, active);
+        assert_eq!(renamed.is_active(), active);
         assert!(world.credentials_of(&person).await.contains(&renamed));
-        let again = world.store.rename(authority, second, name.clone()).await;
+        let again = world.store.rename(authority, new(second)).await;
         let spent = AuthorityConflict::Spent(Spendable::UserAction);
         assert!(matches!(again, Err(ChangeError::Authority(conflict)) if conflict == spent));
     }
     let unknown = CredentialUuid::from_random(&world.draw());
     let authority = world.authority(&person);
-    let missing = world.store.rename(authority, &unknown, name.clone()).await;
+    let missing = world.store.rename(authority, new(&unknown)).await;
     assert!(matches!(missing, Err(ChangeError::NotFound)));
     let other = world.person(&tenant, 1).await;
     let authority = world.authority(&other);
-    let foreign = world.store.rename(authority, second, name).await;
+    let foreign = world.store.rename(authority, new(second)).await;
     assert!(matches!(foreign, Err(ChangeError::NotFound)));
 }
 

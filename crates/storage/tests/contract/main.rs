@@ -16,6 +16,8 @@ mod accounts;
 #[cfg(test)]
 mod administration;
 #[cfg(test)]
+mod approvals;
+#[cfg(test)]
 mod authority;
 #[cfg(test)]
 mod codes;

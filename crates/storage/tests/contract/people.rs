@@ -10,7 +10,7 @@ use latchkey_domain::{
     authority::Authority,
     challenge::{Challenge, ChallengeText, Purpose},
     credential::{
-        Credential, CredentialId, CredentialKind, MadeBy, Material, Provenance,
+        Credential, CredentialId, CredentialKind, CredentialState, MadeBy, Material, Provenance,
         key::{EncryptedPrivateKey, KeyPair, PublicKey},
         passkey::{Aaguid, Passkey},
     },
@@ -199,7 +199,7 @@ impl World {
                 origin: None,
                 address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             },
-            is_active: true,
+            state: CredentialState::Active,
             created: NOW,
             last_used: None,
         }

@@ -2,9 +2,10 @@
 
 use axum::{Json, extract::State};
 use latchkey_domain::{
-    credential_code::{Claim, CodeState, CredentialCode},
-    time::Timestamp,
+    credential::Credential,
+    credential_code::{Claim, CodeState},
 };
+use latchkey_service::credential_codes::NewestCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -35,6 +36,62 @@ pub(crate) struct CodeStatusResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "cr-6b58p-r53sr-rlrd3l5cj3uc4ome")]
     credential_uuid: Option<String>,
+    /// Where the organization asks for approval: what comes of that credential.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval: Option<ApprovalBody>,
+}
+
+/// What comes of a credential that had to be approved.
+#[derive(Serialize, ToSchema)]
+struct ApprovalBody {
+    /// `Waiting`, `Approved`, `Refused` or `Expired`.
+    #[schema(example = "Waiting")]
+    state: &'static str,
+    /// Until when it waits, or waited.
+    #[schema(example = "2026-01-31T12:06:00.000Z")]
+    expiration: String,
+    /// The credential, as long as it waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential: Option<WaitingCredentialBody>,
+}
+
+/// A credential that waits, so that its owner can recognise it.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct WaitingCredentialBody {
+    #[schema(example = "cr-6b58p-r53sr-rlrd3l5cj3uc4ome")]
+    credential_uuid: String,
+    /// `Fido2`, `Key`, `PasswordProtectedKey` or `RecoveryKey`.
+    #[schema(example = "Fido2")]
+    kind: &'static str,
+    /// What it was called where it was made.
+    #[schema(example = "My phone")]
+    name: String,
+    /// Who makes authenticators like the one a passkey is kept in, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Google Password Manager")]
+    provider: Option<&'static str>,
+    /// The page it was made on; left out for native clients, which have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "https://app.example.com")]
+    origin: Option<String>,
+    /// The address it was made from.
+    #[schema(example = "203.0.113.9")]
+    address: String,
+}
+
+impl From<&Credential> for WaitingCredentialBody {
+    fn from(credential: &Credential) -> Self {
+        let provenance = &credential.provenance;
+        Self {
+            credential_uuid: credential.uuid.to_string(),
+            kind: credential.kind().as_str(),
+            name: credential.name.to_string(),
+            provider: credential.provider(),
+            origin: provenance.origin.as_ref().map(ToString::to_string),
+            address: provenance.address.to_string(),
+        }
+    }
 }
 
 /// Who entered a code.
@@ -51,17 +108,26 @@ struct ClaimBody {
     address: String,
 }
 
-impl CodeStatusResponse {
-    fn at(code: &CredentialCode, now: Timestamp) -> Self {
+impl From<&NewestCode> for CodeStatusResponse {
+    fn from(newest: &NewestCode) -> Self {
+        let NewestCode { code, now, waiting } = newest;
+        let (credential, wait) = match &code.state {
+            CodeState::Redeemed {
+                credential, wait, ..
+            } => (Some(credential), wait.as_ref()),
+            CodeState::Issued | CodeState::Claimed(_) | CodeState::Cancelled { .. } => (None, None),
+        };
         Self {
-            state: code.status(now).as_str(),
+            state: code.status(*now).as_str(),
             date_issued: iso(code.issued),
             expiration: iso(code.expires),
             claim: code.claimed_by().map(ClaimBody::from),
-            credential_uuid: match &code.state {
-                CodeState::Redeemed { credential, .. } => Some(credential.to_string()),
-                CodeState::Issued | CodeState::Claimed(_) | CodeState::Cancelled { .. } => None,
-            },
+            credential_uuid: credential.map(ToString::to_string),
+            approval: wait.map(|wait| ApprovalBody {
+                state: wait.status(*now).as_str(),
+                expiration: iso(wait.expires),
+                credential: waiting.as_ref().map(WaitingCredentialBody::from),
+            }),
         }
     }
 }
@@ -98,6 +164,6 @@ pub(crate) async fn get_credential_code(
     SignedIn(session): SignedIn,
 ) -> Result<Json<CodeStatusResponse>, ApiError> {
     let newest = state.services.credential_codes.newest(&session).await?;
-    let (code, now) = newest.ok_or(ErrorCode::CodeNotFound)?;
-    Ok(Json(CodeStatusResponse::at(&code, now)))
+    let newest = newest.ok_or(ErrorCode::CodeNotFound)?;
+    Ok(Json((&newest).into()))
 }

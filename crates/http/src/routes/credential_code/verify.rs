@@ -1,6 +1,9 @@
 //! `POST /auth/credentials/code/verify`
 
 use axum::{Extension, Json, extract::State};
+use latchkey_service::credential_codes::MadeWithCode;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     dto::credential::CredentialBody,
@@ -11,12 +14,36 @@ use crate::{
     state::AppState,
 };
 
+/// The credential that was made.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MadeWithCodeBody {
+    #[serde(flatten)]
+    credential: CredentialBody,
+    /// When the credential waits for its owner's approval, and only then: what to ask with whether it
+    /// came. Until then `isActive` is false.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "eyJ0eXAiOiJsYXRjaGtleS1hcHByb3ZhbCtqd3QiLCJhbGciOiJFUzI1NiJ9...")]
+    approval_token: Option<String>,
+}
+
+impl From<MadeWithCode> for MadeWithCodeBody {
+    fn from(made: MadeWithCode) -> Self {
+        Self {
+            credential: made.credential.into(),
+            approval_token: made.approval_token,
+        }
+    }
+}
+
 refusals!(Refusals: [BODY], [OriginNotAllowed, ChallengeInvalid, ProofRefused, CredentialIdTaken, TooManyCredentials]);
 
 /// Add a credential with a code
 ///
 /// Takes the same body and gives the same answer as `POST /auth/credentials`, but nobody is signed in,
-/// no user action is needed, and it accepts only a challenge of `POST /auth/credentials/code/init`.
+/// no user action is needed, and it accepts only a challenge of `POST /auth/credentials/code/init`. Where
+/// the organization asks for approval, the credential waits up to five minutes for its owner and is gone
+/// then; the answer has an `approvalToken`.
 #[utoipa::path(
     post,
     path = "/auth/credentials/code/verify",
@@ -32,17 +59,17 @@ refusals!(Refusals: [BODY], [OriginNotAllowed, ChallengeInvalid, ProofRefused, C
             "attestationData": "o2NmbXRkbm9uZWdhdHRTdG10oGhhdXRoRGF0YVg..."
         }
     })),
-    responses((status = 200, description = "The credential", body = CredentialBody), Refusals)
+    responses((status = 200, description = "The credential", body = MadeWithCodeBody), Refusals)
 )]
 pub(crate) async fn create_credential_with_code(
     State(state): State<AppState>,
     Extension(subject): Extension<Subject>,
     Client(caller): Client,
     JsonBody(request): JsonBody<CredentialRequest>,
-) -> Result<Json<CredentialBody>, ApiError> {
+) -> Result<Json<MadeWithCodeBody>, ApiError> {
     let (identifier, new) = request.into_parts()?;
     let codes = &state.services.credential_codes;
-    let credential = codes.verify(&caller, &identifier, new).await?;
-    subject.note(&credential.organization, &credential.user);
-    Ok(Json(credential.into()))
+    let made = codes.verify(&caller, &identifier, new).await?;
+    subject.note(&made.credential.organization, &made.credential.user);
+    Ok(Json(made.into()))
 }

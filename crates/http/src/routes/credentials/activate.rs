@@ -21,7 +21,7 @@ pub(crate) struct ActivateRequest {
     credential_uuid: Text<CredentialUuid>,
 }
 
-refusals!(Refusals: [BODY, SIGNED], [CredentialNotFound]);
+refusals!(Refusals: [BODY, SIGNED], [CredentialNotFound, CredentialWaits]);
 
 /// Activate a credential
 ///

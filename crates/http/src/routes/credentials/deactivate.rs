@@ -21,7 +21,7 @@ pub(crate) struct DeactivateRequest {
     credential_uuid: Text<CredentialUuid>,
 }
 
-refusals!(Refusals: [BODY, SIGNED], [CredentialNotFound, LastCredential]);
+refusals!(Refusals: [BODY, SIGNED], [CredentialNotFound, CredentialWaits, LastCredential]);
 
 /// Deactivate a credential
 ///

@@ -21,7 +21,7 @@ pub(crate) struct RenameRequest {
     name: Text<CredentialName>,
 }
 
-refusals!(Refusals: [BODY, SIGNED], [CredentialNotFound]);
+refusals!(Refusals: [BODY, SIGNED], [CredentialNotFound, CredentialWaits]);
 
 /// Rename a credential
 ///
@@ -43,6 +43,8 @@ pub(crate) async fn rename_credential(
 ) -> Result<Json<CredentialBody>, ApiError> {
     let Text(name) = signed.body.name;
     let credentials = &state.services.credentials;
-    let renamed = credentials.rename(&signed.request, &credential, name).await?;
+    let renamed = credentials
+        .rename(&signed.request, &credential, name)
+        .await?;
     Ok(Json(renamed.into()))
 }

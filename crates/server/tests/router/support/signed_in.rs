@@ -166,6 +166,15 @@ impl SignedIn {
         answer["state"].as_str().unwrap().to_owned()
     }
 
+    // Approval.
+
+    /// Approves or refuses a credential that waits: `verdict` is the last segment of the path.
+    pub(crate) async fn decide(&self, verdict: &str, uuid: &str) -> Answer {
+        let path = format!("/auth/credentials/code/{verdict}");
+        let body = json!({ "credentialUuid": uuid });
+        self.signed(Method::POST, &path, Some(&body)).await
+    }
+
     // The session.
 
     pub(crate) async fn log_out(&self, all: bool) -> Answer {

@@ -167,6 +167,12 @@ impl Stranger {
         self.post("/auth/credentials/code/verify", &body).await
     }
 
+    /// What has come of the credential that this approval token was given for.
+    pub(crate) async fn approval(&self, token: &Value) -> Answer {
+        let body = json!({ "approvalToken": token });
+        self.post("/auth/credentials/code/status", &body).await
+    }
+
     /// The whole flow with a code.
     pub(crate) async fn enrol(&self, code: &str, signer: &Signer) -> Answer {
         let challenge = self.begin_with_code(signer.kind(), code).await.ok();

@@ -1,0 +1,307 @@
+//! Approval: where an organization asks for it, what is made with a code waits for its owner.
+
+use std::time::Duration;
+
+use latchkey_domain::organization::Approval;
+use serde_json::{Value, json};
+
+use crate::support::{
+    signed_in::SignedIn,
+    signer::{FACTORS, Signer},
+    world::{ADA, TWO, World},
+};
+
+/// What somebody made with Ada's code, and what it was answered.
+struct Waiting {
+    signer: Signer,
+    made: Value,
+}
+
+impl Waiting {
+    fn uuid(&self) -> &str {
+        self.made["credentialUuid"].as_str().unwrap()
+    }
+
+    fn token(&self) -> &Value {
+        &self.made["approvalToken"]
+    }
+
+    /// What the place is told where it was made.
+    async fn told(&self, world: &World) -> String {
+        let told = world.stranger().approval(self.token()).await.ok();
+        told["state"].as_str().unwrap().to_owned()
+    }
+}
+
+/// A world where approval is asked for, and Ada.
+async fn asking() -> (World, SignedIn) {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    world.set_approval(&world.acme, Approval::Always).await;
+    (world, ada)
+}
+
+async fn enrol(world: &World, ada: &SignedIn, signer: Signer) -> Waiting {
+    let codes = ada.code(world.now()).await;
+    let place = world.stranger().at(TWO).from("198.51.100.7");
+    let made = place.enrol(&codes.short, &signer).await.ok();
+    Waiting { signer, made }
+}
+
+/// What Ada sees of the approval of her newest code.
+async fn seen(ada: &SignedIn) -> Value {
+    let code = ada.get("/auth/credentials/code").await.ok();
+    assert_eq!(code["state"], "Redeemed");
+    code["approval"].clone()
+}
+
+/// Nobody can sign in with it, and nothing signed with it counts.
+async fn is_useless(world: &World, ada: &SignedIn, signer: &Signer) {
+    let place = world.stranger().at(TWO);
+    let login = place.begin_login(&world.acme, ADA).await.ok();
+    let answer = place.complete_login(&login, signer).await;
+    answer.refused(401, "no_usable_credential");
+    let challenge = ada.begin_action("POST", "/x", "").await.ok();
+    let answer = ada.complete_action(&challenge, signer).await;
+    answer.refused(401, "no_usable_credential");
+}
+
+#[tokio::test]
+async fn what_is_made_with_a_code_waits_and_its_owner_sees_it() {
+    let (world, ada) = asking().await;
+    let waiting = enrol(&world, &ada, Signer::passkey(TWO)).await;
+    assert_eq!(waiting.made["isActive"], false);
+    assert!(waiting.token().is_string());
+    assert_eq!(waiting.told(&world).await, "Waiting");
+    let mut expected = json!({
+        "state": "Waiting",
+        "expiration": "2026-01-01T00:05:05.000Z",
+        "credential": {
+            "credentialUuid": waiting.uuid(),
+            "kind": "Fido2",
+            "name": "Second place",
+            "origin": TWO,
+            "address": "198.51.100.7",
+        },
+    });
+    let seen = seen(&ada).await;
+    if let Some(provider) = seen["credential"].get("provider") {
+        expected["credential"]["provider"] = provider.clone();
+    }
+    assert_eq!(seen, expected);
+    assert_eq!(ada.credential_of(&waiting.signer).await["isActive"], false);
+}
+
+#[tokio::test]
+async fn nothing_that_waits_can_be_used() {
+    for kind in FACTORS {
+        let (world, ada) = asking().await;
+        let waiting = enrol(&world, &ada, Signer::of(kind, TWO)).await;
+        is_useless(&world, &ada, &waiting.signer).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_approved_signs_in() {
+    let (world, ada) = asking().await;
+    let waiting = enrol(&world, &ada, Signer::passkey(TWO)).await;
+    ada.decide("approve", waiting.uuid()).await.ok();
+    assert_eq!(waiting.told(&world).await, "Approved");
+    let seen = seen(&ada).await;
+    assert_eq!(seen["state"], "Approved");
+    assert_eq!(seen["credential"], Value::Null);
+    let place = world.stranger().at(TWO);
+    let there = place.sign_in(&world.acme, ADA, &waiting.signer).await;
+    assert_eq!(there.credentials().await, ada.credentials().await);
+    for verdict in ["approve", "refuse"] {
+        let again = ada.decide(verdict, waiting.uuid()).await;
+        again.refused(404, "credential_not_found");
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_is_gone_and_its_id_is_free() {
+    let (world, ada) = asking().await;
+    let waiting = enrol(&world, &ada, Signer::key()).await;
+    ada.decide("refuse", waiting.uuid()).await.ok();
+    assert_eq!(waiting.told(&world).await, "Refused");
+    assert_eq!(seen(&ada).await["state"], "Refused");
+    assert_eq!(ada.credentials().await.len(), 1);
+    is_useless(&world, &ada, &waiting.signer).await;
+    ada.create(&waiting.signer).await.ok();
+}
+
+#[tokio::test]
+async fn any_session_of_the_owner_decides_and_nobody_else() {
+    let (world, ada) = asking().await;
+    let bob = world
+        .member(&world.acme, "bob@example.com", &Signer::key())
+        .await;
+    let waiting = enrol(&world, &ada, Signer::key()).await;
+    for verdict in ["approve", "refuse"] {
+        let foreign = bob.decide(verdict, waiting.uuid()).await;
+        foreign.refused(404, "credential_not_found");
+        let path = format!("/auth/credentials/code/{verdict}");
+        let body = json!({ "credentialUuid": waiting.uuid() });
+        let unsigned = ada.place().post(&path, &body).await;
+        unsigned.refused(403, "user_action_invalid");
+        let stranger = world.stranger().post(&path, &body).await;
+        stranger.refused(401, "not_authorized");
+        let nothing = ada.decide(verdict, "rubbish").await;
+        nothing
+            .refused(400, "invalid_field")
+            .about("credentialUuid");
+    }
+    assert_eq!(waiting.told(&world).await, "Waiting");
+    let elsewhere = world
+        .stranger()
+        .sign_in(&world.acme, ADA, &ada.signer)
+        .await;
+    elsewhere.decide("approve", waiting.uuid()).await.ok();
+}
+
+#[tokio::test]
+async fn after_five_minutes_it_is_gone_for_every_call() {
+    let (world, ada) = asking().await;
+    let waiting = enrol(&world, &ada, Signer::key()).await;
+    world.wait(Duration::from_millis(299_999));
+    assert_eq!(waiting.told(&world).await, "Waiting");
+    assert_eq!(ada.credentials().await.len(), 2);
+    world.wait(Duration::from_millis(1));
+    // Before housekeeping has run.
+    assert_eq!(waiting.told(&world).await, "Expired");
+    let seen = seen(&ada).await;
+    assert_eq!(seen["state"], "Expired");
+    assert_eq!(seen["credential"], Value::Null);
+    assert_eq!(ada.credentials().await.len(), 1);
+    for answer in [
+        ada.decide("approve", waiting.uuid()).await,
+        ada.decide("refuse", waiting.uuid()).await,
+        ada.activate(waiting.uuid()).await,
+        ada.deactivate(waiting.uuid()).await,
+        ada.rename(waiting.uuid(), "x").await,
+    ] {
+        answer.refused(404, "credential_not_found");
+    }
+    is_useless(&world, &ada, &waiting.signer).await;
+    // Its credential id is free, for anybody.
+    let bob = world
+        .member(&world.acme, "bob@example.com", &Signer::key())
+        .await;
+    bob.create(&waiting.signer).await.ok();
+}
+
+#[tokio::test]
+async fn what_waits_cannot_be_activated_deactivated_or_renamed() {
+    let (world, ada) = asking().await;
+    let waiting = enrol(&world, &ada, Signer::key()).await;
+    for answer in [
+        ada.activate(waiting.uuid()).await,
+        ada.deactivate(waiting.uuid()).await,
+        ada.rename(waiting.uuid(), "x").await,
+    ] {
+        answer.refused(409, "credential_waits");
+    }
+    assert_eq!(waiting.told(&world).await, "Waiting");
+    ada.remove(waiting.uuid()).await.ok();
+    assert_eq!(waiting.told(&world).await, "Refused");
+    assert_eq!(ada.credentials().await.len(), 1);
+}
+
+#[tokio::test]
+async fn whatever_an_owner_does_in_alarm_ends_what_waits() {
+    let (world, ada) = asking().await;
+    let spare = Signer::key();
+    ada.create(&spare).await.ok();
+    let spare = ada.uuid_of(&spare).await;
+
+    let superseded = enrol(&world, &ada, Signer::key()).await;
+    ada.code(world.now()).await;
+    assert_eq!(superseded.told(&world).await, "Refused");
+
+    let cancelled = enrol(&world, &ada, Signer::key()).await;
+    ada.place().delete("/auth/credentials/code").await.ok();
+    assert_eq!(cancelled.told(&world).await, "Refused");
+
+    let deactivated = enrol(&world, &ada, Signer::key()).await;
+    ada.deactivate(&spare).await.ok();
+    assert_eq!(deactivated.told(&world).await, "Refused");
+
+    let logged_out = enrol(&world, &ada, Signer::key()).await;
+    ada.log_out(true).await.ok();
+    assert_eq!(logged_out.told(&world).await, "Refused");
+
+    let again = world
+        .stranger()
+        .sign_in(&world.acme, ADA, &ada.signer)
+        .await;
+    for waiting in [&superseded, &cancelled, &deactivated, &logged_out] {
+        let late = again.decide("approve", waiting.uuid()).await;
+        late.refused(404, "credential_not_found");
+    }
+    assert_eq!(again.credentials().await.len(), 2);
+}
+
+#[tokio::test]
+async fn an_approval_token_is_nothing_else_and_nothing_else_is_one() {
+    let (world, ada) = asking().await;
+    let waiting = enrol(&world, &ada, Signer::key()).await;
+    let token = waiting.token().as_str().unwrap();
+    let place = world.stranger();
+    let refused = place.bearing(token).get("/auth/credentials").await;
+    refused.refused(401, "not_authorized");
+    let mut challenge = place.begin_login(&world.acme, ADA).await.ok();
+    let identifier = challenge["challengeIdentifier"].clone();
+    challenge["challengeIdentifier"] = waiting.token().clone();
+    let refused = place.complete_login(&challenge, &ada.signer).await;
+    refused.refused_challenge();
+    for other in [identifier, json!(""), json!("x")] {
+        let refused = place.approval(&other).await;
+        refused
+            .refused(400, "approval_token_invalid")
+            .about("approvalToken");
+    }
+    // It tells the outcome for five minutes more.
+    world.wait(Duration::from_millis(599_999));
+    assert_eq!(waiting.told(&world).await, "Expired");
+    world.wait(Duration::from_millis(1));
+    let refused = place.approval(waiting.token()).await;
+    refused.refused(400, "approval_token_invalid");
+}
+
+#[tokio::test]
+async fn only_what_is_made_with_a_code_waits_and_only_where_it_is_asked_for() {
+    let (world, ada) = asking().await;
+    let made = ada.create(&Signer::key()).await.ok();
+    assert_eq!(made["isActive"], true);
+    let rival = world
+        .member(&world.rival, "eve@example.com", &Signer::key())
+        .await;
+    let codes = rival.code(world.now()).await;
+    let made = world.stranger().enrol(&codes.short, &Signer::key()).await;
+    let made = made.ok();
+    assert_eq!(made["isActive"], true);
+    assert_eq!(made["approvalToken"], Value::Null);
+    let code = rival.get("/auth/credentials/code").await.ok();
+    assert_eq!(code["approval"], Value::Null);
+    // What waits goes on waiting when approval is not asked for any more.
+    let waiting = enrol(&world, &ada, Signer::passkey(TWO)).await;
+    world.set_approval(&world.acme, Approval::Never).await;
+    assert_eq!(waiting.told(&world).await, "Waiting");
+    let active = enrol(&world, &ada, Signer::key()).await;
+    assert_eq!(active.made["isActive"], true);
+}
+
+#[tokio::test]
+async fn asking_what_came_of_it_costs_one_read() {
+    let (world, ada) = asking().await;
+    let waiting = enrol(&world, &ada, Signer::key()).await;
+    world.warm().await;
+    let (told, cost) = world.cost(world.stranger().approval(waiting.token())).await;
+    told.ok();
+    assert_eq!((cost.reads, cost.write_transactions), (1, 0));
+    let (_, cost) = world.cost(ada.get("/auth/credentials/code")).await;
+    assert_eq!((cost.reads, cost.write_transactions), (3, 0));
+    let (_, cost) = world.cost(world.stranger().approval(&json!("x"))).await;
+    assert_eq!((cost.reads, cost.write_transactions), (0, 0));
+}

@@ -1,0 +1,128 @@
+//! Approvals: an owner decides about a credential that was made with a code, and the place where it was
+//! made learns what came of it.
+
+use std::sync::Arc;
+
+use latchkey_domain::{
+    approval::{Decision, Verdict, WaitStatus},
+    authority::Spendable,
+    credential_code::CodeState,
+    id::CredentialUuid,
+};
+
+use crate::{
+    ceremony::Ceremonies,
+    credentials::SignedRequest,
+    ports::{
+        credential_code_store::{CredentialCodeStore, DecideError, HeldCode},
+        store::{AuthorityConflict, StoreError},
+    },
+};
+
+/// Why a credential is neither approved nor refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ApprovalError {
+    /// The user action is void: its user or credential has gone.
+    #[error("the user action is not valid")]
+    InvalidUserAction,
+    /// The user action was used before.
+    #[error("the user action has already been used")]
+    UserActionSpent,
+    /// The user has no such credential that waits: it was decided before, or it is too late.
+    #[error("no such credential waits for approval")]
+    NotWaiting,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why nobody is told what came of a credential.
+#[derive(Debug, thiserror::Error)]
+pub enum ApprovalStatusError {
+    /// The approval token is malformed, altered, expired or none at all.
+    #[error("the approval token is not valid")]
+    InvalidToken,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Decides about credentials that wait.
+pub struct Approvals {
+    /// What every ceremony works with.
+    pub ceremonies: Ceremonies,
+    /// Keeps codes and what waits because of them.
+    pub store: Arc<dyn CredentialCodeStore>,
+}
+
+impl Approvals {
+    /// Approves or refuses a credential that waits. Any session of its owner may do it, not only the one
+    /// that issued the code: the user action is signed with a credential that can be trusted already,
+    /// and whoever is alarmed by mail should not have to look for the right browser.
+    ///
+    /// # Errors
+    /// [`ApprovalError`].
+    pub async fn decide(
+        &self,
+        request: &SignedRequest,
+        credential: CredentialUuid,
+        verdict: Verdict,
+    ) -> Result<(), ApprovalError> {
+        let decision = Decision {
+            credential,
+            verdict,
+            date: self.ceremonies.now(),
+        };
+        Ok(self.store.decide(request.authority(), decision).await?)
+    }
+
+    /// What has come of the credential that the approval token was given for.
+    ///
+    /// # Errors
+    /// [`ApprovalStatusError`].
+    pub async fn status(&self, token: &str) -> Result<WaitStatus, ApprovalStatusError> {
+        let now = self.ceremonies.now();
+        let ticket = self
+            .ceremonies
+            .tokens
+            .read_approval(token, now)
+            .map_err(|_invalid| ApprovalStatusError::InvalidToken)?;
+        let Some(HeldCode { code, user }) = self.store.find_by_id(&ticket.code).await? else {
+            return Ok(WaitStatus::Expired);
+        };
+        let CodeState::Redeemed {
+            wait: Some(wait), ..
+        } = code.state
+        else {
+            return Ok(WaitStatus::Expired);
+        };
+        let status = wait.status(now);
+        let can_be_approved = user.is_active && user.epoch == code.epoch;
+        Ok(match status {
+            WaitStatus::Waiting if !can_be_approved => WaitStatus::Refused,
+            WaitStatus::Waiting
+            | WaitStatus::Approved
+            | WaitStatus::Refused
+            | WaitStatus::Expired => status,
+        })
+    }
+}
+
+impl From<DecideError> for ApprovalError {
+    fn from(error: DecideError) -> Self {
+        match error {
+            DecideError::Authority(AuthorityConflict::Spent(Spendable::UserAction)) => {
+                Self::UserActionSpent
+            }
+            DecideError::Authority(
+                AuthorityConflict::Void
+                | AuthorityConflict::Spent(Spendable::Challenge | Spendable::Session),
+            ) => Self::InvalidUserAction,
+            DecideError::NotWaiting => Self::NotWaiting,
+            DecideError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
