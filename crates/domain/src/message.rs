@@ -18,6 +18,8 @@ pub enum MessageKind {
     RecoveryCode,
     /// A credential was added.
     CredentialAdded,
+    /// A credential waits for approval.
+    CredentialWaits,
     /// A credential was deactivated.
     CredentialDeactivated,
     /// A credential was deleted.
@@ -28,11 +30,12 @@ pub enum MessageKind {
 
 impl MessageKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Registration,
         Self::LoginCode,
         Self::RecoveryCode,
         Self::CredentialAdded,
+        Self::CredentialWaits,
         Self::CredentialDeactivated,
         Self::CredentialDeleted,
         Self::AccountRecovered,
@@ -48,6 +51,7 @@ impl MessageKind {
             Self::LoginCode => "LoginCode",
             Self::RecoveryCode => "RecoveryCode",
             Self::CredentialAdded => "CredentialAdded",
+            Self::CredentialWaits => "CredentialWaits",
             Self::CredentialDeactivated => "CredentialDeactivated",
             Self::CredentialDeleted => "CredentialDeleted",
             Self::AccountRecovered => "AccountRecovered",

@@ -186,6 +186,7 @@ impl Adapters {
                 }),
                 approvals: Arc::new(Approvals {
                     ceremonies: ceremonies.clone(),
+                    accounts: store.clone(),
                     store: store.clone(),
                 }),
                 credential_codes: Arc::new(CredentialCodes {

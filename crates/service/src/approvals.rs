@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use latchkey_domain::{
     approval::{Decision, Verdict, WaitStatus},
-    authority::Spendable,
+    authority::{Authority, Spendable},
+    credential::CredentialReference,
     credential_code::CodeState,
     id::CredentialUuid,
 };
@@ -14,6 +15,7 @@ use crate::{
     ceremony::Ceremonies,
     credentials::SignedRequest,
     ports::{
+        account_store::AccountStore,
         credential_code_store::{CredentialCodeStore, DecideError, HeldCode},
         store::{AuthorityConflict, StoreError},
     },
@@ -51,6 +53,8 @@ pub enum ApprovalStatusError {
 pub struct Approvals {
     /// What every ceremony works with.
     pub ceremonies: Ceremonies,
+    /// Reads what waits.
+    pub accounts: Arc<dyn AccountStore>,
     /// Keeps codes and what waits because of them.
     pub store: Arc<dyn CredentialCodeStore>,
 }
@@ -68,12 +72,33 @@ impl Approvals {
         credential: CredentialUuid,
         verdict: Verdict,
     ) -> Result<(), ApprovalError> {
+        let authority = match verdict {
+            Verdict::Approved => self.telling(request, &credential).await?,
+            Verdict::Refused => request.authority(),
+        };
         let decision = Decision {
             credential,
             verdict,
             date: self.ceremonies.now(),
         };
-        Ok(self.store.decide(request.authority(), decision).await?)
+        Ok(self.store.decide(authority, decision).await?)
+    }
+
+    /// The authority to approve a credential, and to tell its owner so.
+    async fn telling(
+        &self,
+        request: &SignedRequest,
+        credential: &CredentialUuid,
+    ) -> Result<Authority, ApprovalError> {
+        let reference = CredentialReference::Uuid(credential.clone());
+        let held = self
+            .accounts
+            .find_credential(&request.session.organization, &reference)
+            .await?
+            .filter(|held| held.user.id == request.session.user)
+            .ok_or(ApprovalError::NotWaiting)?;
+        let message = self.ceremonies.messages.credential_added(&held.credential);
+        Ok(request.authority().telling(message))
     }
 
     /// What has come of the credential that the approval token was given for.

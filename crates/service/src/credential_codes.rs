@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use latchkey_domain::{
+    application::Origin,
     approval::{ApprovalTicket, Wait, WaitStatus},
     authority::{Authority, Spendable},
     challenge::{Challenge, Purpose},
@@ -56,6 +57,9 @@ pub struct IssuedCode {
     pub short: Option<CodeText>,
     /// The long form, for QR codes and links.
     pub long: CodeText,
+    /// A link to the page that takes the long form, where this service serves one for the issuer's
+    /// application. The code is in the fragment, which browsers send to no server.
+    pub link: Option<CodeText>,
     /// When it expires.
     pub expires: Timestamp,
 }
@@ -145,14 +149,17 @@ impl CredentialCodes {
     /// [`IssueCodeError`].
     pub async fn issue(
         &self,
+        caller: &Caller,
         request: &SignedRequest,
         wanted: IssueCode,
     ) -> Result<IssuedCode, IssueCodeError> {
         let now = self.ceremonies.now();
         let expires = credential_code::expiration(wanted.expiration, now)?;
+        let page = self.page(caller, &request.session).await?;
         let mut draws = 0;
         loop {
-            let issued = self.draw(wanted.long_only, expires);
+            let mut issued = self.draw(wanted.long_only, expires);
+            issued.link = page.as_ref().map(|page| link(page, &issued.long));
             let id = CredentialCodeId::from_random(&self.ceremonies.entropy.draw());
             let new = NewCredentialCode {
                 code: CredentialCode::issue(id, &request.session, now, expires),
@@ -307,6 +314,10 @@ impl CredentialCodes {
         let authority = Authority::of_challenge(&challenge)
             .map_err(|_no_user| NewCredentialError::InvalidChallenge)?
             .within(credential.material.application());
+        let authority = match &wait {
+            Some(_) => authority.telling(self.ceremonies.messages.credential_waits(&credential)),
+            None => authority,
+        };
         match self
             .store
             .redeem(authority, redeemed, credential.clone())
@@ -379,9 +390,33 @@ impl CredentialCodes {
         IssuedCode {
             short: (!long_only).then(|| credential_code::short_from_random(&draw())),
             long: credential_code::long_from_random(&draw()),
+            link: None,
             expires,
         }
     }
+
+    /// Where this service serves pages for the application that the session is used on.
+    async fn page(
+        &self,
+        caller: &Caller,
+        session: &Session,
+    ) -> Result<Option<Origin>, StoreError> {
+        if !self.ceremonies.messages.has_pages {
+            return Ok(None);
+        }
+        let snapshot = self.ceremonies.snapshot().await?;
+        // A page that is not the organization's is no reason to refuse the code: nothing is bound to it.
+        let Ok(party) = snapshot.party(caller, &session.organization) else {
+            return Ok(None);
+        };
+        let here = caller.known_origin().filter(Origin::is_web);
+        Ok(here.or_else(|| party.application.relying_party.first_page().cloned()))
+    }
+}
+
+/// The symbols of a long code need no encoding in a fragment.
+fn link(page: &Origin, code: &CodeText) -> CodeText {
+    CodeText::new(format!("{page}/enrol#{}", code.reveal()))
 }
 
 /// A username that is given must be the owner's.

@@ -152,6 +152,25 @@ impl Messages {
         )
     }
 
+    /// A notice that a credential was made with a code and waits for approval.
+    pub fn credential_waits(&self, credential: &Credential) -> NewMessage {
+        let draft = Draft {
+            subject: "A credential waits for your approval",
+            parts: vec![
+                paragraph(
+                    "This credential was made with a code of yours. It cannot be used unless you \
+                     approve it where you are signed in, and is gone in five minutes:",
+                ),
+                Part::Facts(facts_of_new(credential)),
+                paragraph(
+                    "If this was not you, refuse it or do nothing, and tell nobody the codes that you \
+                     make.",
+                ),
+            ],
+        };
+        self.notice(MessageKind::CredentialWaits, &credential.user, &draft)
+    }
+
     /// A notice that a user registered: the first credential, and the others that came with it.
     pub fn registered(&self, first: &Credential, others: &[Credential]) -> NewMessage {
         let mut parts = vec![paragraph(
@@ -335,10 +354,14 @@ fn paragraph(text: &str) -> Part {
 }
 
 fn facts_of(credential: &Credential) -> Vec<Fact> {
-    vec![
+    let mut facts = vec![
         ("Name", credential.name.to_string()),
         ("Kind", kind_in_words(credential.kind()).to_owned()),
-    ]
+    ];
+    if let Some(provider) = credential.provider() {
+        facts.push(("Kept in", provider.to_owned()));
+    }
+    facts
 }
 
 /// A new credential, and from where and when it was made.

@@ -239,6 +239,7 @@ impl World {
             }),
             approvals: Arc::new(Approvals {
                 ceremonies: ceremonies.clone(),
+                accounts: accounts.clone(),
                 store: codes.clone(),
             }),
             credential_codes: Arc::new(CredentialCodes {

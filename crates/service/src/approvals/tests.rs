@@ -2,19 +2,33 @@ use latchkey_domain::{
     approval::{ApprovalTicket, Wait},
     credential_code::{Claim, CredentialCode},
     id::{ChallengeId, CredentialCodeId},
+    message::MessageKind,
     time::Timestamp,
     user::Epoch,
 };
 
 use super::*;
 use crate::{
-    ports::{credential_code_store::MockCredentialCodeStore, proof_verifier::MockProofVerifier},
-    testing::{NOW, caller, ceremonies, session, signed_request, user, uuid},
+    ports::{
+        account_store::{HeldCredential, MockAccountStore},
+        credential_code_store::MockCredentialCodeStore,
+        proof_verifier::MockProofVerifier,
+    },
+    testing::{NOW, caller, ceremonies, credential, key, session, signed_request, user, uuid},
 };
 
 fn approvals(store: MockCredentialCodeStore) -> Approvals {
+    let mut accounts = MockAccountStore::new();
+    accounts.expect_find_credential().returning(|_, _| {
+        let user = user(1);
+        Ok(Some(HeldCredential {
+            credential: credential(9, &user, key()),
+            user,
+        }))
+    });
     Approvals {
         ceremonies: ceremonies(MockProofVerifier::new()),
+        accounts: Arc::new(accounts),
         store: Arc::new(store),
     }
 }
@@ -114,6 +128,26 @@ async fn a_decision_uses_up_the_user_action_and_is_dated() {
     let approvals = approvals(store);
     let decided = approvals.decide(&request, uuid(9), Verdict::Refused).await;
     assert!(decided.is_ok());
+}
+
+#[tokio::test]
+async fn the_owner_is_told_of_an_approval_and_nobody_approves_for_another() {
+    let mut store = MockCredentialCodeStore::new();
+    store
+        .expect_decide()
+        .times(1)
+        .withf(|authority, _| {
+            let kinds: Vec<_> = authority.messages().iter().map(|told| told.kind).collect();
+            kinds == [MessageKind::CredentialAdded]
+        })
+        .returning(|_, _| Ok(()));
+    let approvals = approvals(store);
+    let own = signed_request(&user(1));
+    let decided = approvals.decide(&own, uuid(9), Verdict::Approved).await;
+    assert!(decided.is_ok());
+    let foreign = signed_request(&user(2));
+    let decided = approvals.decide(&foreign, uuid(9), Verdict::Approved).await;
+    assert!(matches!(decided, Err(ApprovalError::NotWaiting)));
 }
 
 #[tokio::test]

@@ -111,11 +111,13 @@ async fn an_issued_code_has_both_forms_or_the_long_one_alone() {
         .returning(|_, _| Ok(()));
     let codes = codes_kept_by(store);
     let request = signed_request(&user(3));
-    let both = codes.issue(&request, wanted(false)).await.unwrap();
+    let both = codes.issue(&caller(ONE), &request, wanted(false)).await.unwrap();
     assert!(both.short.is_some());
     assert!(both.long.reveal().starts_with("cc_"));
     assert_eq!(both.expires, seconds(60));
-    let long = codes.issue(&request, wanted(true)).await.unwrap();
+    let link = format!("https://one.example/enrol#{}", both.long.reveal());
+    assert_eq!(both.link.as_ref().map(CodeText::reveal), Some(link.as_str()));
+    let long = codes.issue(&caller(ONE), &request, wanted(true)).await.unwrap();
     assert!(long.short.is_none());
 }
 
@@ -127,7 +129,7 @@ async fn issue_refuses_an_expiration_outside_the_bounds() {
             expiration,
             long_only: false,
         };
-        let refused = codes.issue(&signed_request(&user(3)), wanted).await;
+        let refused = codes.issue(&caller(ONE), &signed_request(&user(3)), wanted).await;
         assert!(matches!(refused, Err(IssueCodeError::Expiration(_))));
     }
 }
@@ -147,7 +149,7 @@ async fn a_code_that_exists_already_is_drawn_again() {
     let codes = codes_kept_by(store);
     assert!(
         codes
-            .issue(&signed_request(&user(3)), wanted(false))
+            .issue(&caller(ONE), &signed_request(&user(3)), wanted(false))
             .await
             .is_ok()
     );
@@ -161,7 +163,7 @@ async fn drawing_the_same_code_again_and_again_is_a_failure() {
         .times(3)
         .returning(|_, _| Err(IssueError::Taken));
     let codes = codes_kept_by(store);
-    let refused = codes.issue(&signed_request(&user(3)), wanted(false)).await;
+    let refused = codes.issue(&caller(ONE), &signed_request(&user(3)), wanted(false)).await;
     assert!(matches!(refused, Err(IssueCodeError::Store(_))));
 }
 
@@ -174,7 +176,7 @@ async fn a_used_user_action_issues_nothing() {
         )))
     });
     let refused = codes_kept_by(store)
-        .issue(&signed_request(&user(3)), wanted(false))
+        .issue(&caller(ONE), &signed_request(&user(3)), wanted(false))
         .await;
     assert!(matches!(refused, Err(IssueCodeError::UserActionSpent)));
 }
@@ -364,7 +366,11 @@ async fn where_approval_is_asked_for_the_credential_waits_five_minutes() {
     store
         .expect_redeem()
         .times(1)
-        .withf(move |_, _, credential| credential.state == CredentialState::Waiting { until })
+        .withf(move |authority, _, credential| {
+            let kinds: Vec<_> = authority.messages().iter().map(|told| told.kind).collect();
+            kinds == [latchkey_domain::message::MessageKind::CredentialWaits]
+                && credential.state == CredentialState::Waiting { until }
+        })
         .returning(|_, _, _| Ok(()));
     let mut codes = codes(store, MockAccountStore::new(), true_proofs(key()));
     codes.ceremonies.directory = directory_asking_for_approval();

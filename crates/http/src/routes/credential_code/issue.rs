@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::{
     dto::date::{Moment, iso},
     error::{ApiError, documentation::refusals},
-    extract::signed::Signed,
+    extract::{client::Client, signed::Signed},
     state::AppState,
 };
 
@@ -46,22 +46,29 @@ pub(crate) struct IssueCodeResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "cc_YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY")]
     long_code: Option<String>,
+    /// A link to the page that takes the code, where this service serves pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "https://app.example.com/enrol#cc_YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY")]
+    link: Option<String>,
 }
 
 impl From<IssuedCode> for IssueCodeResponse {
     fn from(issued: IssuedCode) -> Self {
         let expiration = iso(issued.expires);
         let long = issued.long.reveal().to_owned();
+        let link = issued.link.map(|link| link.reveal().to_owned());
         match issued.short {
             Some(short) => Self {
                 code: short.reveal().to_owned(),
                 expiration,
                 long_code: Some(long),
+                link,
             },
             None => Self {
                 code: long,
                 expiration,
                 long_code: None,
+                link,
             },
         }
     }
@@ -86,9 +93,12 @@ refusals!(Refusals: [BODY, SIGNED], [InvalidExpiration]);
 )]
 pub(crate) async fn issue_credential_code(
     State(state): State<AppState>,
+    Client(caller): Client,
     signed: Signed<IssueCodeRequest>,
 ) -> Result<Json<IssueCodeResponse>, ApiError> {
     let codes = &state.services.credential_codes;
-    let issued = codes.issue(&signed.request, (&signed.body).into()).await?;
+    let issued = codes
+        .issue(&caller, &signed.request, (&signed.body).into())
+        .await?;
     Ok(Json(issued.into()))
 }
