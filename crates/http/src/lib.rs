@@ -89,6 +89,12 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(credential_code::status::get_approval_status))
         // A page asks where it is.
         .routes(routes!(routes::application::get_application))
+        .routes(routes!(
+            routes::well_known::webauthn::get_related_origins
+        ))
+        .routes(routes!(
+            routes::well_known::passkey_endpoints::get_passkey_endpoints
+        ))
         // For whoever runs the service, and for other services.
         .routes(routes!(health::live::live))
         .routes(routes!(health::ready::ready))

@@ -72,6 +72,14 @@ pub(crate) mod credential_code {
 
 pub(crate) mod application;
 
+pub(crate) mod well_known {
+    //! `/.well-known`: what browsers and password managers look for at an RP id.
+
+    pub(crate) mod webauthn;
+
+    pub(crate) mod passkey_endpoints;
+}
+
 pub(crate) mod health {
     //! `/health`: for whoever runs the service.
 

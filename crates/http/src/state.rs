@@ -23,6 +23,8 @@ pub struct HttpSettings {
     pub trusted_proxies: Vec<IpNet>,
     /// Where clients reach the service, without a slash at the end; the API description names it.
     pub public_url: String,
+    /// Whether pages are served on the applications' hosts.
+    pub has_pages: bool,
 }
 
 /// The use cases that the API offers, and the few ports it needs itself.

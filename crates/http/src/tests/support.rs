@@ -261,6 +261,7 @@ fn settings() -> HttpSettings {
     HttpSettings {
         trusted_proxies: vec![],
         public_url: "https://auth.example.com".to_owned(),
+        has_pages: false,
     }
 }
 

@@ -91,6 +91,7 @@ async fn start(settings: &Settings) -> Result<Ready, Failure> {
         HttpSettings {
             trusted_proxies: settings.http.trusted_proxies.clone(),
             public_url,
+            has_pages: settings.web.enabled,
         },
     );
     Ok(Ready {

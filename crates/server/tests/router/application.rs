@@ -97,3 +97,44 @@ async fn it_costs_nothing_while_the_directory_is_fresh() {
     told.ok();
     assert_eq!((cost.reads, cost.write_transactions), (0, 0));
 }
+
+#[tokio::test]
+async fn browsers_and_password_managers_find_what_they_look_for_at_the_rp_id() {
+    let world = World::new().await;
+    let place = world.stranger().with_header("host", host(TWO));
+    let told = place.get("/.well-known/webauthn").await;
+    assert_eq!(told.header("content-type"), "application/json");
+    assert_eq!(told.ok(), json!({ "origins": [TWO] }));
+    let told = place.get("/.well-known/passkey-endpoints").await;
+    assert_eq!(told.header("content-type"), "application/json");
+    let expected = json!({
+        "enroll": format!("{TWO}/enrol"),
+        "manage": format!("{TWO}/account"),
+    });
+    assert_eq!(told.ok(), expected);
+    for path in ["/.well-known/webauthn", "/.well-known/passkey-endpoints"] {
+        let refused = world.stranger().at(TWO).get(path).await;
+        refused.refused(404, "application_not_found");
+        let elsewhere = world.stranger().with_header("host", host(UNLISTED));
+        let refused = elsewhere.get(path).await;
+        refused.refused(404, "application_not_found");
+    }
+}
+
+#[tokio::test]
+async fn a_code_comes_with_a_link_to_the_page_that_takes_it() {
+    let world = World::new().await;
+    let body = json!({ "expiration": world.now() + 60_000 });
+    let signer = crate::support::signer::Signer::passkey(TWO);
+    let ada = world.member(&world.acme, "ada@example.com", &signer).await;
+    let issued = ada.request_code(&body).await.ok();
+    let long = issued["longCode"].as_str().unwrap();
+    assert_eq!(issued["link"], format!("{TWO}/enrol#{long}"));
+    // A machine is led to the oldest application's page.
+    let key = crate::support::signer::Signer::key();
+    let bob = world.member(&world.acme, "bob@example.com", &key).await;
+    let body = json!({ "expiration": world.now() + 60_000, "longOnly": true });
+    let issued = bob.request_code(&body).await.ok();
+    let code = issued["code"].as_str().unwrap();
+    assert_eq!(issued["link"], format!("{ONE}/enrol#{code}"));
+}

@@ -44,6 +44,17 @@ impl Snapshot {
         })
     }
 
+    /// The applications whose RP id a `Host` header (RFC 9110 §7.2) names, with or without a port, oldest
+    /// first: theirs are the files that browsers and authenticators look for at the RP id itself.
+    pub fn at_rp_id(&self, host: &str) -> Vec<&Application> {
+        let (name, _port) = host.split_once(':').unwrap_or((host, ""));
+        self.applications
+            .iter()
+            .map(Arc::as_ref)
+            .filter(|application| application.relying_party.rp_id().as_str() == name)
+            .collect()
+    }
+
     /// The place of a `Host` header (RFC 9110 §7.2) in the form browsers send: host and, unless it is
     /// the default one, port. Which scheme the browser used cannot be seen behind a proxy, so `https` is
     /// looked for first, then `http`.
@@ -105,6 +116,18 @@ mod tests {
             " two.example",
         ] {
             assert_eq!(of(host), None, "{host}");
+        }
+    }
+
+    #[test]
+    fn an_rp_id_is_told_by_its_host_whatever_the_port() {
+        let snapshot = snapshot();
+        for host in ["two.example", "two.example:8443"] {
+            let found = snapshot.at_rp_id(host);
+            assert_eq!(found, [&application("two", 1)], "{host}");
+        }
+        for host in ["", ":", "example", "a.two.example", "Two.example", "x@two.example"] {
+            assert!(snapshot.at_rp_id(host).is_empty(), "{host}");
         }
     }
 

@@ -316,6 +316,7 @@ fn router(services: Services, trusted_proxies: &[&str]) -> Router {
             .map(|network| network.parse().unwrap())
             .collect(),
         public_url: "https://auth.example".to_owned(),
+        has_pages: true,
     };
     latchkey_http::router(services, settings)
 }
