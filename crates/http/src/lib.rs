@@ -89,9 +89,7 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(credential_code::status::get_approval_status))
         // A page asks where it is.
         .routes(routes!(routes::application::get_application))
-        .routes(routes!(
-            routes::well_known::webauthn::get_related_origins
-        ))
+        .routes(routes!(routes::well_known::webauthn::get_related_origins))
         .routes(routes!(
             routes::well_known::passkey_endpoints::get_passkey_endpoints
         ))

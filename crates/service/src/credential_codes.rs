@@ -396,11 +396,7 @@ impl CredentialCodes {
     }
 
     /// Where this service serves pages for the application that the session is used on.
-    async fn page(
-        &self,
-        caller: &Caller,
-        session: &Session,
-    ) -> Result<Option<Origin>, StoreError> {
+    async fn page(&self, caller: &Caller, session: &Session) -> Result<Option<Origin>, StoreError> {
         if !self.ceremonies.messages.has_pages {
             return Ok(None);
         }

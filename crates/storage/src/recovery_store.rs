@@ -7,7 +7,12 @@ use latchkey_service::ports::{
 };
 use sea_orm::DatabaseTransaction;
 
-use crate::{authority::exercise, credential_store::in_order, store::SqlStore, table};
+use crate::{
+    authority::exercise,
+    credential_store::{in_order, insert},
+    store::SqlStore,
+    table,
+};
 
 #[async_trait]
 impl RecoveryStore for SqlStore {
@@ -46,7 +51,7 @@ async fn replace_all(
 ) -> Result<(), CreateError> {
     for credential in in_order(credentials) {
         table::credential::delete_other(transaction, user, credentials, &credential.id).await?;
-        if !table::credential::insert(transaction, credential).await? {
+        if !insert(transaction, credential).await? {
             return Err(CreateError::CredentialIdTaken);
         }
     }

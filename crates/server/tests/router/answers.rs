@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 /// Members whose values are random.
-const RANDOM: [&str; 12] = [
+const RANDOM: [&str; 13] = [
     "challenge",
     "challengeIdentifier",
     "temporaryAuthenticationToken",
@@ -21,6 +21,7 @@ const RANDOM: [&str; 12] = [
     "userAction",
     "code",
     "longCode",
+    "link",
     "publicKey",
     "publicKeyPem",
     "kid",

@@ -111,13 +111,22 @@ async fn an_issued_code_has_both_forms_or_the_long_one_alone() {
         .returning(|_, _| Ok(()));
     let codes = codes_kept_by(store);
     let request = signed_request(&user(3));
-    let both = codes.issue(&caller(ONE), &request, wanted(false)).await.unwrap();
+    let both = codes
+        .issue(&caller(ONE), &request, wanted(false))
+        .await
+        .unwrap();
     assert!(both.short.is_some());
     assert!(both.long.reveal().starts_with("cc_"));
     assert_eq!(both.expires, seconds(60));
     let link = format!("https://one.example/enrol#{}", both.long.reveal());
-    assert_eq!(both.link.as_ref().map(CodeText::reveal), Some(link.as_str()));
-    let long = codes.issue(&caller(ONE), &request, wanted(true)).await.unwrap();
+    assert_eq!(
+        both.link.as_ref().map(CodeText::reveal),
+        Some(link.as_str())
+    );
+    let long = codes
+        .issue(&caller(ONE), &request, wanted(true))
+        .await
+        .unwrap();
     assert!(long.short.is_none());
 }
 
@@ -129,7 +138,9 @@ async fn issue_refuses_an_expiration_outside_the_bounds() {
             expiration,
             long_only: false,
         };
-        let refused = codes.issue(&caller(ONE), &signed_request(&user(3)), wanted).await;
+        let refused = codes
+            .issue(&caller(ONE), &signed_request(&user(3)), wanted)
+            .await;
         assert!(matches!(refused, Err(IssueCodeError::Expiration(_))));
     }
 }
@@ -163,7 +174,9 @@ async fn drawing_the_same_code_again_and_again_is_a_failure() {
         .times(3)
         .returning(|_, _| Err(IssueError::Taken));
     let codes = codes_kept_by(store);
-    let refused = codes.issue(&caller(ONE), &signed_request(&user(3)), wanted(false)).await;
+    let refused = codes
+        .issue(&caller(ONE), &signed_request(&user(3)), wanted(false))
+        .await;
     assert!(matches!(refused, Err(IssueCodeError::Store(_))));
 }
 

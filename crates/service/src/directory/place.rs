@@ -126,7 +126,14 @@ mod tests {
             let found = snapshot.at_rp_id(host);
             assert_eq!(found, [&application("two", 1)], "{host}");
         }
-        for host in ["", ":", "example", "a.two.example", "Two.example", "x@two.example"] {
+        for host in [
+            "",
+            ":",
+            "example",
+            "a.two.example",
+            "Two.example",
+            "x@two.example",
+        ] {
             assert!(snapshot.at_rp_id(host).is_empty(), "{host}");
         }
     }

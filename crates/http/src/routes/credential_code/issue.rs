@@ -48,7 +48,9 @@ pub(crate) struct IssueCodeResponse {
     long_code: Option<String>,
     /// A link to the page that takes the code, where this service serves pages.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "https://app.example.com/enrol#cc_YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY")]
+    #[schema(
+        example = "https://app.example.com/enrol#cc_YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY"
+    )]
     link: Option<String>,
 }
 
