@@ -103,6 +103,12 @@ fn table() -> OpenApiRouter<AppState> {
 /// The whole API, ready to be served. Whoever serves it puts the peer's address into each request as
 /// `ConnectInfo<SocketAddr>`.
 pub fn router(services: Services, settings: HttpSettings) -> Router {
+    router_with_pages(services, settings, Router::new())
+}
+
+/// The whole API with `pages` beside it, whose requests pass the same middleware: they are named, logged
+/// and refused like those of the API.
+pub fn router_with_pages(services: Services, settings: HttpSettings, pages: Router) -> Router {
     let (router, mut description) = table().split_for_parts();
     let server = ServerBuilder::new().url(&settings.public_url).build();
     description.servers = Some(vec![server]);
@@ -114,6 +120,7 @@ pub fn router(services: Services, settings: HttpSettings) -> Router {
     // Layers wrap what stands before them: a request passes them from the bottom up.
     router
         .merge(not_offered::routes())
+        .merge(pages.with_state(()))
         .fallback(not_found)
         .layer(from_fn(body))
         .layer(from_fn(path))

@@ -263,6 +263,8 @@ mod tests {
             level = "a=b=c"
             [demo]
             enabled = 3
+            [web]
+            enabled = "sometimes"
             [htpp]
             listen = "127.0.0.1:80"
             "#,
@@ -286,6 +288,7 @@ mod tests {
                 "log.format",
                 "log.level",
                 "demo.enabled",
+                "web.enabled",
                 "htpp",
             ]
         );

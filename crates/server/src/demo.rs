@@ -11,6 +11,7 @@ use latchkey_service::{
     administration::{Administration, Bootstrap, Bootstrapped},
     ports::administration_store::BootstrapError,
 };
+use url::form_urlencoded;
 
 /// Where the service listens.
 pub struct Place<'a> {
@@ -18,6 +19,8 @@ pub struct Place<'a> {
     pub port: u16,
     /// Where clients reach the service.
     pub url: &'a str,
+    /// Whether it has pages.
+    pub has_pages: bool,
 }
 
 /// What to do next; its text is for people.
@@ -65,24 +68,58 @@ fn relying_party(
     Ok(RelyingParty::new(RpId::new(host)?, vec![origin])?)
 }
 
+impl Instructions<'_> {
+    /// Opens the page where the first user registers. What is secret stands in the fragment, which
+    /// browsers keep to themselves.
+    fn link(&self) -> String {
+        let user = &self.made.administrator.user;
+        let fragment = form_urlencoded::Serializer::new(String::new())
+            .append_pair("code", self.made.administrator.code.reveal())
+            .append_pair("username", user.username.as_str())
+            .append_pair("orgId", &user.organization.to_string())
+            .finish();
+        let port = self.place.port;
+        format!("http://one.localhost:{port}/register#{fragment}")
+    }
+}
+
 impl fmt::Display for Instructions<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place { port, url } = self.place;
+        let Place {
+            port,
+            url,
+            has_pages,
+        } = self.place;
         let user = &self.made.administrator.user;
         let (organization, username) = (&user.organization, &user.username);
         let code = self.made.administrator.code.reveal();
         write!(
             formatter,
             "
-Latchkey serves at {url}. The database was empty, so there is now an organization to try it with:
+Latchkey serves at {url}. The database was empty, so there is now an organization to try it with.
+"
+        )?;
+        if *has_pages {
+            write!(
+                formatter,
+                "
+Open this link in a browser, and follow the pages:
 
+  {}
+",
+                self.link()
+            )?;
+        }
+        write!(
+            formatter,
+            "
   organization       {organization}
   applications       http://one.localhost:{port} and http://two.localhost:{port}
   first user         {username}
   registration code  {code}
   API description    {url}/openapi.json
 
-Begin by registering the first user's first credential:
+With curl, the first user's registration begins so:
 
   curl {url}/auth/registration/init -H 'content-type: application/json' \\
     -d '{{\"orgId\":\"{organization}\",\"username\":\"{username}\",\"registrationCode\":\"{code}\"}}'
@@ -112,12 +149,18 @@ mod tests {
         let place = Place {
             port: 4711,
             url: "http://127.0.0.1:4711",
+            has_pages: true,
         };
         let instructions = make(administration, &place).await.unwrap().unwrap();
         let user = &instructions.made.administrator.user;
         let (organization, username) = (user.organization.to_string(), user.username.to_string());
         let text = instructions.to_string();
+        let link = format!(
+            "http://one.localhost:4711/register#code={}&username=demo%40example.com&orgId={organization}",
+            instructions.made.administrator.code.reveal()
+        );
         for part in [
+            link.as_str(),
             organization.as_str(),
             username.as_str(),
             instructions.made.administrator.code.reveal(),
@@ -127,6 +170,14 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part}");
         }
+        let without_pages = Instructions {
+            place: &Place {
+                has_pages: false,
+                ..place
+            },
+            made: instructions.made,
+        };
+        assert!(!without_pages.to_string().contains("/register"));
         assert!(!administration.is_empty().await.unwrap());
         assert!(make(administration, &place).await.unwrap().is_none());
         let snapshot = use_cases.services.directory.snapshot().await.unwrap();

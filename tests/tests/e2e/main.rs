@@ -14,6 +14,8 @@ mod limits;
 
 mod replicas;
 
+mod pages;
+
 mod published_client;
 
 mod browser;

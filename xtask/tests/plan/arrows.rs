@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::workspace::{Package, packages};
 
 /// Which layers each one may know. Tests may know more, see below.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("domain", &[]),
     ("service", &["domain"]),
     ("crypto", &["domain", "service"]),
     ("storage", &["domain", "service"]),
     ("http", &["domain", "service"]),
+    ("web", &["service"]),
     (
         "server",
         &[
@@ -20,6 +21,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "migrations",
             "service",
             "storage",
+            "web",
         ],
     ),
     ("migrations", &[]),
@@ -29,12 +31,13 @@ const ARROWS: [(&str, &[&str]); 10] = [
 ];
 
 /// What the tests of each layer may know besides.
-const ARROWS_OF_TESTS: [(&str, &[&str]); 5] = [
+const ARROWS_OF_TESTS: [(&str, &[&str]); 6] = [
     ("crypto", &["testkit"]),
     ("http", &["service", "testkit"]),
     ("migrations", &["testkit"]),
     ("server", &["service", "testkit"]),
     ("storage", &["migrations", "testkit"]),
+    ("web", &["domain", "service"]),
 ];
 
 fn layers(package: &Package, of_tests: bool) -> BTreeSet<&str> {
@@ -79,7 +82,7 @@ fn tests_know_no_more_than_the_plan_allows() {
 const HOMES: [(&str, &[&str]); 8] = [
     ("sea-orm", &["migrations", "storage", "testkit"]),
     ("sea-orm-migration", &["migrations"]),
-    ("axum", &["http", "server"]),
+    ("axum", &["http", "server", "web"]),
     ("hyper", &["server"]),
     ("utoipa", &["http"]),
     ("config", &["server"]),

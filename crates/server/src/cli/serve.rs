@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Write},
+    sync::Arc,
     time::Duration,
 };
 
@@ -80,19 +81,26 @@ async fn start(settings: &Settings) -> Result<Ready, Failure> {
         let place = demo::Place {
             port: address.port(),
             url: &public_url,
+            has_pages: settings.web.enabled,
         };
         if let Some(instructions) = demo::make(&use_cases.administration, &place).await? {
             write!(io::stdout(), "{instructions}")?;
         }
     }
     info!(%address, public_url, "listening");
-    let app = latchkey_http::router(
+    let pages = if settings.web.enabled {
+        latchkey_web::pages(Arc::clone(&use_cases.services.directory))
+    } else {
+        axum::Router::new()
+    };
+    let app = latchkey_http::router_with_pages(
         use_cases.services,
         HttpSettings {
             trusted_proxies: settings.http.trusted_proxies.clone(),
             public_url,
             has_pages: settings.web.enabled,
         },
+        pages,
     );
     Ok(Ready {
         listener,

@@ -1,0 +1,231 @@
+// The credentials of the signed-in user, as cards.
+
+import { $, announce, busy, element, hostOf, time } from './page.js'
+import { act, leave, session } from './session.js'
+
+const KINDS = {
+  Fido2: 'Passkey',
+  Key: 'Key',
+  PasswordProtectedKey: 'Password-protected key',
+  RecoveryKey: 'Recovery kit',
+}
+
+/** A recovery kit never signs in, so it does not count as a way to do so. */
+const isUsable = ({ kind, isActive }) => isActive && kind !== 'RecoveryKey'
+
+const LAST_ONE = 'This is your last way to sign in. Add another passkey first; then this one can be removed.'
+
+/**
+ * Fills the list. `refresh` loads and shows everything anew; `signal` tells the browser which credentials
+ * there are, for when nobody is signed in any more who could load them.
+ */
+export function showCards(list, credentials, { refresh, signal }) {
+  const usable = credentials.filter(isUsable)
+  const isLast = (credential) => usable.length === 1 && usable[0] === credential
+  const settle = async ({ credentialUuid }, done, endsSession) => {
+    if (endsSession && isOwn(credentialUuid)) {
+      await signal(credentials.filter((other) => other.credentialUuid !== credentialUuid))
+      leave('own_credential_gone')
+      return
+    }
+    await refresh()
+    announce(done)
+    const button = list.querySelector(`[data-credential="${credentialUuid}"] button`)
+    ;(button ?? $('credentials-title')).focus()
+  }
+  list.replaceChildren(
+    ...credentials.map((credential) => card(credential, isLast(credential), settle)),
+  )
+}
+
+/** `settle` is called after a change: it shows everything anew, with the focus where the change was. */
+function card(credential, isLast, settle) {
+  const { credentialUuid, isActive, kind } = credential
+  const title = element('h3', { id: `title-${credentialUuid}` }, credential.name)
+  const badges = element(
+    'p',
+    { class: 'badges' },
+    element('span', { class: isActive ? 'badge good' : 'badge' }, isActive ? 'Active' : 'Not active'),
+    ...hereBadges(credentialUuid),
+  )
+  const change = (done, endsSession, method, path, body) => (button) =>
+    busy(button, 'Confirm with your passkey…', async () => {
+      await act(method, path, body)
+      await settle(credential, done, endsSession)
+    })
+  const path = '/auth/credentials'
+  const activate = change('It is active again.', false, 'PUT', `${path}/activate`, { credentialUuid })
+  const deactivate = change('It is not active any more.', true, 'PUT', `${path}/deactivate`, {
+    credentialUuid,
+  })
+  const remove = change('It is deleted.', true, 'DELETE', `${path}/${credentialUuid}`)
+
+  const actions = element('div', { class: 'actions' })
+  const rename = renaming(credential, actions, settle)
+  actions.append(action('Rename', credential, rename))
+  if (!isActive) {
+    actions.append(action('Activate', credential, activate))
+  } else if (!isLast && kind !== 'RecoveryKey') {
+    actions.append(
+      action('Deactivate', credential, (button) =>
+        confirm({
+          title: `Deactivate “${credential.name}”?`,
+          text: `It cannot be used until you activate it again.${ownWarning(credentialUuid)}`,
+          button: 'Deactivate',
+          work: () => deactivate(button),
+        }),
+      ),
+    )
+  }
+  if (!isLast) {
+    actions.append(
+      action('Delete', credential, (button) =>
+        confirm({
+          title: `Delete “${credential.name}”?`,
+          text: `It cannot be used any more, and this cannot be undone.${ownWarning(credentialUuid)}`,
+          button: 'Delete',
+          work: () => remove(button),
+        }),
+      ),
+    )
+  }
+
+  return element(
+    'li',
+    { class: 'card credential', 'aria-labelledby': title.id, 'data-credential': credentialUuid },
+    element('div', { class: 'card-head' }, title, badges),
+    facts(credential),
+    isLast ? element('p', { class: 'hint' }, LAST_ONE) : undefined,
+    actions,
+  )
+}
+
+const isOwn = (credentialUuid) => session()?.credentialUuid === credentialUuid
+
+const ownWarning = (credentialUuid) =>
+  isOwn(credentialUuid) ? ' You are signed in with it, so you will be signed out.' : ''
+
+function hereBadges(credentialUuid) {
+  if (!isOwn(credentialUuid)) {
+    return []
+  }
+  const words = session().isBuiltIn ? 'This device, signed in' : 'Signed in with this one'
+  return [element('span', { class: 'badge accent' }, words)]
+}
+
+/** A button whose label tells a screen reader which credential it is for. */
+function action(words, { name }, work) {
+  const button = element(
+    'button',
+    { type: 'button', class: 'small' },
+    words,
+    element('span', { class: 'unseen' }, ` ${name}`),
+  )
+  button.addEventListener('click', () => work(button))
+  return button
+}
+
+function facts(credential) {
+  const rows = [
+    ['Kind', credential.provider ? `${KINDS[credential.kind]} in ${credential.provider}` : KINDS[credential.kind]],
+    ['For', credential.relyingPartyId || undefined],
+    ['Kept', kept(credential)],
+    ['Added', element('span', {}, time(credential.dateCreated), origin(credential))],
+    ['Last used', credential.lastUsedAt ? time(credential.lastUsedAt) : 'Not yet'],
+  ]
+  const shown = rows.filter(([, value]) => value !== undefined)
+  return element(
+    'dl',
+    {},
+    ...shown.map(([name, value]) =>
+      element('div', {}, element('dt', {}, name), element('dd', {}, value)),
+    ),
+  )
+}
+
+/** Whether the passkey is on one device or goes along to others. */
+function kept({ backupEligible, backedUp }) {
+  if (backedUp) {
+    return 'Synced between devices'
+  }
+  if (backupEligible) {
+    return 'Can be synced, but is on one device only'
+  }
+  return backupEligible === false ? 'On one device only' : undefined
+}
+
+const MADE_BY = {
+  code: ', with a code',
+  credential: ', while signed in',
+  recovery: ', in a recovery',
+  registration: ', at registration',
+}
+
+function origin({ createdBy, createdOrigin, createdAddress }) {
+  const where = createdOrigin ? ` on ${hostOf(createdOrigin)}` : ''
+  const address = createdAddress ? ` from ${createdAddress}` : ''
+  return `${MADE_BY[createdBy] ?? ''}${where}${address}`
+}
+
+/** The button's work: a field for the name, and saving it is a signed change. */
+function renaming(credential, actions, settle) {
+  const { credentialUuid } = credential
+  return (button) => {
+    const field = element('input', {
+      id: `name-${credentialUuid}`,
+      value: credential.name,
+      maxlength: '128',
+      required: true,
+      autocomplete: 'off',
+    })
+    const save = element('button', { class: 'small primary' }, 'Save')
+    const close = () => {
+      form.remove()
+      actions.hidden = false
+      button.focus()
+    }
+    const cancel = element('button', { type: 'button', class: 'small', onclick: close }, 'Cancel')
+    const form = element(
+      'form',
+      { class: 'renaming' },
+      element('label', { for: field.id }, 'New name'),
+      field,
+      element('div', { class: 'actions' }, save, cancel),
+    )
+    form.addEventListener('submit', (event) => {
+      event.preventDefault()
+      const name = field.value.trim()
+      if (!name || name === credential.name) {
+        close()
+        return
+      }
+      busy(save, 'Confirm with your passkey…', async () => {
+        await act('PUT', `/auth/credentials/${credentialUuid}`, { name })
+        await settle(credential, 'It has its new name.', false)
+      })
+    })
+    form.addEventListener('keydown', (event) => {
+      if (event.key === 'Escape') {
+        close()
+      }
+    })
+    actions.hidden = true
+    actions.before(form)
+    field.select()
+    field.focus()
+  }
+}
+
+/** Asks before something that may be regretted. */
+function confirm({ title, text, button, work }) {
+  const dialog = $('question')
+  $('question-title').textContent = title
+  $('question-text').textContent = text
+  $('question-yes').textContent = button
+  $('question-yes').onclick = () => {
+    dialog.close()
+    work()
+  }
+  $('question-no').onclick = () => dialog.close()
+  dialog.showModal()
+}

@@ -1,0 +1,27 @@
+// What this device is called.
+
+/** The system, by what the browser says of it. */
+const SYSTEMS = [
+  [/iPhone/, 'iPhone'],
+  [/iPad/, 'iPad'],
+  [/Android/, 'Android'],
+  [/CrOS/, 'Chromebook'],
+  [/Mac/, 'Mac'],
+  [/Windows/, 'Windows'],
+  [/Linux/, 'Linux'],
+]
+
+/** The browser. Most of them say that they are others too, so the order matters. */
+const BROWSERS = [
+  [/Edg/, 'Edge'],
+  [/Firefox|FxiOS/, 'Firefox'],
+  [/Chrome|CriOS/, 'Chrome'],
+  [/Safari/, 'Safari'],
+]
+
+/** A name for a passkey that is made here, to begin with. */
+export function nameOfThisDevice() {
+  const find = (names) => names.find(([pattern]) => pattern.test(navigator.userAgent))?.[1]
+  const parts = [find(BROWSERS), find(SYSTEMS)].filter(Boolean)
+  return parts.join(' on ') || 'Passkey'
+}

@@ -1,0 +1,72 @@
+// `/`: sign in with a passkey.
+
+import { hasAutofill, isSupported } from './passkeys.js'
+import { $, busy, complain, introduce, say } from './page.js'
+import { session, signIn, takeNotice } from './session.js'
+import { sayOnThisPage } from './texts.js'
+
+sayOnThisPage({
+  challenge_invalid:
+    'This passkey was deactivated, or the prompt was open for too long. Try again, or use another passkey.',
+})
+
+const NOTICES = {
+  own_credential_gone: 'The passkey you were signed in with is no longer active. Sign in with another one.',
+  session_ended: 'Your session has ended. Sign in again.',
+  signed_out: 'You are signed out.',
+}
+
+/** Challenges live five minutes; what waits for autofill asks for a new one before that. */
+const AUTOFILL_AGE = 4 * 60 * 1000
+
+let waiting
+
+/** Offers passkeys in the user name field, for as long as nothing else is asked. */
+async function offerAutofill(here) {
+  if (!(await hasAutofill())) {
+    return
+  }
+  for (;;) {
+    waiting = new AbortController()
+    const { signal } = waiting
+    const renewal = setTimeout(() => waiting.abort('renewal'), AUTOFILL_AGE)
+    try {
+      await signIn(here, { mediation: 'conditional', signal })
+      location.assign('/account')
+      return
+    } catch (error) {
+      if (signal.reason !== 'renewal') {
+        // Whoever pressed the button is told there; what autofill could not do is no news.
+        if (!signal.aborted && error.code !== 'prompt_dismissed') {
+          complain(error)
+        }
+        return
+      }
+    } finally {
+      clearTimeout(renewal)
+    }
+  }
+}
+
+async function begin() {
+  say(NOTICES[takeNotice()] ?? '')
+  if (session()) {
+    $('back').hidden = false
+  }
+  if (!isSupported()) {
+    complain('no_webauthn')
+  }
+  const here = introduce()
+  // Whoever presses the button hears of it again.
+  here.then(offerAutofill, complain)
+  $('sign-in').addEventListener('submit', (event) => {
+    event.preventDefault()
+    busy($('sign-in-button'), 'Answer the prompt of your browser…', async () => {
+      waiting?.abort('button')
+      await signIn(await introduce(), { username: $('username').value.trim() || undefined })
+      location.assign('/account')
+    })
+  })
+}
+
+begin()

@@ -1,0 +1,125 @@
+// What every page does with its elements.
+
+import { thisApplication } from './api.js'
+import { explain } from './texts.js'
+
+/** The element with that id. */
+export const $ = (id) => document.getElementById(id)
+
+/** A new element; `properties` are attributes, except `on…` listeners; children are nodes or texts. */
+export function element(name, properties = {}, ...children) {
+  const made = document.createElement(name)
+  for (const [key, value] of Object.entries(properties)) {
+    if (key.startsWith('on')) {
+      made.addEventListener(key.slice(2), value)
+    } else if (value === true) {
+      made.setAttribute(key, '')
+    } else if (value !== undefined && value !== false) {
+      made.setAttribute(key, value)
+    }
+  }
+  made.append(...children.filter((child) => child !== undefined))
+  return made
+}
+
+/**
+ * What stands behind `#` in the address, which is removed from the address bar and the history. Another
+ * link to the same page, opened in the same tab, begins it anew.
+ */
+export function takeFragment() {
+  addEventListener('hashchange', () => location.reload())
+  const fragment = location.hash.slice(1)
+  if (location.href.includes('#')) {
+    history.replaceState(null, '', location.pathname)
+  }
+  return fragment
+}
+
+/** Shows one of the page's steps and moves the focus to its heading; not on the first one. */
+export function show(step) {
+  let changed
+  for (const section of document.querySelectorAll('[data-step]')) {
+    const isShown = section.dataset.step === step
+    if (isShown && section.hidden) {
+      changed = section
+    }
+    section.hidden = !isShown
+  }
+  complain()
+  say('')
+  changed?.querySelector('h2')?.focus()
+}
+
+/** Says what is going on, to screen readers too, until something else is said. */
+export function say(text) {
+  $('status').textContent = text
+}
+
+/** How long good news stay, in milliseconds: what they tell is on the page anyway. */
+const NEWS = 8000
+
+/** Says what has been done. */
+export function announce(text) {
+  say(text)
+  setTimeout(() => {
+    if ($('status').textContent === text) {
+      say('')
+    }
+  }, NEWS)
+}
+
+/** Says what went wrong and what to do; without an error it takes that back. */
+export function complain(error) {
+  const alert = $('alert')
+  if (error === undefined) {
+    alert.replaceChildren()
+    return
+  }
+  say('')
+  alert.replaceChildren(element('p', {}, explain(error)))
+  alert.scrollIntoView({ block: 'nearest' })
+}
+
+/** Does the work with the button showing that it is under way; a second press meanwhile does nothing. */
+export async function busy(button, words, work) {
+  if (button.ariaBusy === 'true') {
+    return
+  }
+  button.ariaBusy = 'true'
+  complain()
+  say(words)
+  try {
+    await work()
+    if ($('status').textContent === words) {
+      say('')
+    }
+  } catch (error) {
+    complain(error)
+  } finally {
+    button.ariaBusy = null
+  }
+}
+
+/** Fills in the name of the application wherever the page mentions it, and answers the application. */
+export async function introduce() {
+  const here = await thisApplication()
+  for (const place of document.querySelectorAll('[data-application]')) {
+    place.textContent = here.application.name
+  }
+  return here
+}
+
+/** The host of an origin, as people know it. */
+export function hostOf(origin) {
+  try {
+    return new URL(origin).host || origin
+  } catch {
+    return origin
+  }
+}
+
+const FORMAT = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
+
+export function time(iso) {
+  return element('time', { datetime: iso }, FORMAT.format(new Date(iso)))
+}

@@ -1,0 +1,124 @@
+// Passkeys: WebAuthn as the browser offers it, in the API's encodings.
+
+import { base64url, fromBase64url, utf8 } from './encoding.js'
+
+/** What the browser or the person did instead of answering a prompt; `code` is what texts.js goes by. */
+export class PromptError extends Error {
+  constructor(code, cause) {
+    super(code, { cause })
+    this.code = code
+  }
+}
+
+const CODES = {
+  AbortError: 'prompt_dismissed',
+  ConstraintError: 'authenticator_unfit',
+  InvalidStateError: 'passkey_already_here',
+  NotAllowedError: 'prompt_dismissed',
+  NotSupportedError: 'authenticator_unfit',
+  SecurityError: 'wrong_domain',
+}
+
+/** A prompt may stay open for nearly as long as its challenge lives. */
+const TIMEOUT = 4 * 60 * 1000
+
+export function isSupported() {
+  return typeof globalThis.PublicKeyCredential === 'function' && Boolean(navigator.credentials)
+}
+
+/** Whether the browser can offer passkeys where a user name is typed. */
+export async function hasAutofill() {
+  if (!isSupported()) {
+    return false
+  }
+  return (await PublicKeyCredential.isConditionalMediationAvailable?.()) ?? false
+}
+
+async function prompt(ask) {
+  if (!isSupported()) {
+    throw new PromptError('no_webauthn')
+  }
+  try {
+    return await ask()
+  } catch (error) {
+    throw new PromptError(CODES[error.name] ?? 'prompt_failed', error)
+  }
+}
+
+const descriptors = (list) => (list ?? []).map(({ type, id }) => ({ type, id: fromBase64url(id) }))
+
+/** A new passkey that answers the challenge, as the API takes it. */
+export async function create(challenge) {
+  const credential = await prompt(() =>
+    navigator.credentials.create({
+      publicKey: {
+        attestation: challenge.attestation,
+        authenticatorSelection: challenge.authenticatorSelection,
+        challenge: fromBase64url(challenge.challenge),
+        excludeCredentials: descriptors(challenge.excludeCredentials),
+        pubKeyCredParams: challenge.pubKeyCredParams,
+        rp: challenge.rp,
+        timeout: TIMEOUT,
+        user: { ...challenge.user, id: utf8(challenge.user.id) },
+      },
+    }),
+  )
+  return {
+    credentialKind: 'Fido2',
+    credentialInfo: {
+      credId: credential.id,
+      clientData: base64url(credential.response.clientDataJSON),
+      attestationData: base64url(credential.response.attestationObject),
+    },
+  }
+}
+
+/** The challenge signed by a passkey, as the API takes it, and whether that one is built in here. */
+export async function sign(challenge, { mediation, signal } = {}) {
+  const credential = await prompt(() =>
+    navigator.credentials.get({
+      mediation,
+      signal,
+      publicKey: {
+        allowCredentials: descriptors(challenge.allowCredentials.webauthn),
+        challenge: fromBase64url(challenge.challenge),
+        rpId: challenge.rp.id,
+        timeout: TIMEOUT,
+        userVerification: challenge.userVerification,
+      },
+    }),
+  )
+  const { response } = credential
+  const userHandle = response.userHandle ? base64url(response.userHandle) : undefined
+  const factor = {
+    kind: 'Fido2',
+    credentialAssertion: {
+      credId: credential.id,
+      clientData: base64url(response.clientDataJSON),
+      authenticatorData: base64url(response.authenticatorData),
+      signature: base64url(response.signature),
+      userHandle,
+    },
+  }
+  return { factor, isBuiltIn: credential.authenticatorAttachment === 'platform' }
+}
+
+/**
+ * Tells the browser which passkeys of this domain are still good, and what the user is called, so that it
+ * can hide the others (WebAuthn Signal API). That a credential is unknown is never signalled: the API
+ * does not tell a stranger whether an id exists, and a wrong signal would hide a good passkey.
+ */
+export async function signalAccepted({ rpId, user, credentials }) {
+  const userId = base64url(utf8(user.userId))
+  const ids = credentials
+    .filter(({ kind, relyingPartyId }) => kind === 'Fido2' && relyingPartyId === rpId)
+    .map(({ credentialId }) => credentialId.replaceAll('=', ''))
+  const { username } = user
+  const api = globalThis.PublicKeyCredential
+  try {
+    await api?.signalAllAcceptedCredentials?.({ rpId, userId, allAcceptedCredentialIds: ids })
+    await api?.signalCurrentUserDetails?.({ rpId, userId, name: username, displayName: username })
+  } catch {
+    // A courtesy to the browser: nothing here depends on it.
+  }
+}

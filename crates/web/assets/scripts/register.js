@@ -1,0 +1,94 @@
+// `/register`: the first passkey, and a recovery kit.
+
+import { call } from './api.js'
+import { nameOfThisDevice } from './device.js'
+import { makeKit } from './kit.js'
+import { showKit } from './kit-panel.js'
+import { create } from './passkeys.js'
+import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
+import { signIn } from './session.js'
+import { sayOnThisPage } from './texts.js'
+
+sayOnThisPage({
+  challenge_invalid: 'This took too long, or the registration was completed already. Open your link again.',
+  invalid_code: 'This link is not valid, or it was used already. If you have registered, go to the sign-in page; otherwise have a new one sent.',
+  registration_code_expired: 'This link has expired. Have a new one sent.',
+  passkey_already_here: 'This device already has a passkey for this account. Use another device, or remove that passkey first.',
+})
+
+/** What the link says: `code`, `username` and `orgId`. */
+const link = new URLSearchParams(takeFragment())
+
+/** Shows whom the link is for, if it is still good. */
+async function welcome() {
+  const challenge = await call('POST', '/auth/registration/init', {
+    body: {
+      orgId: link.get('orgId'),
+      username: link.get('username'),
+      registrationCode: link.get('code'),
+    },
+  })
+  $('user').textContent = challenge.user.displayName
+  show('create')
+  say('')
+  return challenge
+}
+
+async function register(challenge) {
+  const passkey = await create(challenge)
+  say('Making your recovery kit…')
+  const { kit, credential } = await makeKit(challenge)
+  await call('POST', '/auth/registration', {
+    token: challenge.temporaryAuthenticationToken,
+    body: {
+      firstFactorCredential: { ...passkey, credentialName: nameOfThisDevice() },
+      recoveryCredential: credential,
+    },
+  })
+  return kit
+}
+
+async function begin() {
+  let here
+  let challenge
+  $('create-button').addEventListener('click', () =>
+    busy($('create-button'), 'Answer the prompt of your browser…', async () => {
+      const kit = await register(challenge)
+      showKit(kit, here)
+      show('kit')
+    }),
+  )
+  $('sign-in-button').addEventListener('click', () =>
+    busy($('sign-in-button'), 'Answer the prompt of your browser…', async () => {
+      await signIn(here, { username: challenge.user.name })
+      location.assign('/account')
+    }),
+  )
+  $('resend').addEventListener('submit', (event) => {
+    event.preventDefault()
+    busy($('resend-button'), 'Asking for a new link…', async () => {
+      await call('PUT', '/auth/registration/code', {
+        body: { username: $('username').value.trim(), orgId: here.organization.id },
+      })
+      say('If somebody has invited you under this name, a new link is on its way to your mailbox.')
+    })
+  })
+
+  try {
+    say('One moment…')
+    here = await introduce()
+    if (!link.get('code')) {
+      show('resend')
+      return
+    }
+    challenge = await welcome()
+  } catch (error) {
+    if (here) {
+      $('username').value = link.get('username') ?? ''
+      show('resend')
+    }
+    complain(error)
+  }
+}
+
+begin()

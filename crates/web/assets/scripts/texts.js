@@ -1,0 +1,66 @@
+// What people read when something goes wrong: what it is, and what to do next.
+
+import { ApiError, Unreachable } from './api.js'
+
+const TEXTS = {
+  // Of the browser and the person before it.
+  authenticator_unfit:
+    'This device cannot make the kind of passkey that is needed. Try another device, or a security key with a PIN.',
+  no_passkey_here:
+    'There is no passkey of yours for this site. Sign in where you have one, add one here with a code, and try again.',
+  no_webauthn:
+    'This browser cannot use passkeys. Open this page in a current version of Chrome, Edge, Firefox or Safari.',
+  passkey_already_here:
+    'This device already has a passkey for this account: nothing needs to be added. Go to the sign-in page and use it.',
+  prompt_dismissed: 'The prompt was closed before it was answered. Nothing has changed: try again.',
+  prompt_failed: 'The browser could not use a passkey. Try again; if it stays so, try another browser.',
+  unreachable: 'The service cannot be reached. Check your connection and try again.',
+  wrong_domain:
+    'The browser does not allow passkeys of this application on this address. Open the address you were given.',
+
+  // Of the API, by its code.
+  application_not_found: 'No application is registered for this address. Check the address and try again.',
+  challenge_invalid:
+    'This took too long, or something has changed in the meantime. Load the page again and retry.',
+  code_not_found: 'There is no code. Get one first.',
+  credential_id_taken:
+    'This passkey is registered already: nothing needs to be added. Go to the sign-in page and use it.',
+  credential_not_found: 'This credential is gone already. Load the page again to see what there is.',
+  factor_refused: 'The passkey was not accepted. Try again, or use another passkey.',
+  internal: 'Something went wrong in the service. Try again in a moment.',
+  invalid_code:
+    'This code is not valid: it may be mistyped, used already, or older than a minute. Get a new code on your other device and enter it here.',
+  invalid_expiration: 'The prompt was open for too long. Try again, and answer it within a minute.',
+  last_credential: 'This is your last way to sign in. Add another passkey first; then it can be removed.',
+  no_usable_credential:
+    'No passkey of this account works here. If you have one on another device, get a code there and choose “I have a code”.',
+  not_offered: 'This service does not offer that. Ask whoever runs it.',
+  not_ready: 'The service is starting or its database does not answer. Try again in a moment.',
+  origin_not_allowed: 'This address does not belong to the application of your account. Open the address you were given.',
+  proof_refused: 'The new passkey was not accepted. Begin again, or try another device.',
+  too_many_credentials: 'There are 100 credentials, which is the most allowed. Delete one that you no longer need.',
+  user_action_invalid: 'The confirmation was not accepted. Try again.',
+  user_action_used: 'This was confirmed and done already. Load the page again to see the result.',
+}
+
+/** Texts of one page that say more than the general ones. */
+let special = {}
+
+export function sayOnThisPage(texts) {
+  special = texts
+}
+
+/** What to read about the error, or about a code. */
+export function explain(error) {
+  const code = typeof error === 'string' ? error : error instanceof Unreachable ? 'unreachable' : error.code
+  if (code === 'too_many_attempts') {
+    const seconds = error.retryAfter
+    return `There were too many attempts. Try again ${seconds ? `in ${seconds} seconds` : 'in a minute'}.`
+  }
+  const text = special[code] ?? TEXTS[code]
+  if (text) {
+    return text
+  }
+  const details = error instanceof ApiError ? ` (${error.message}; request ${error.requestId})` : ''
+  return `This did not work${details}. Load the page again and retry.`
+}

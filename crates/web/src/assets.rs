@@ -1,0 +1,113 @@
+//! The files, and where they are served.
+
+/// A file that is served as it is.
+pub(crate) struct Asset {
+    /// Where.
+    pub(crate) path: &'static str,
+    /// As what.
+    pub(crate) media_type: &'static str,
+    /// What.
+    pub(crate) contents: &'static [u8],
+}
+
+/// Every file: the pages, and what they are made of.
+pub(crate) const ALL: &[Asset] = &[
+    page("/", include_bytes!("../assets/pages/index.html")),
+    page("/register", include_bytes!("../assets/pages/register.html")),
+    page("/account", include_bytes!("../assets/pages/account.html")),
+    page("/enrol", include_bytes!("../assets/pages/enrol.html")),
+    Asset {
+        path: "/assets/style.css",
+        media_type: "text/css; charset=utf-8",
+        contents: include_bytes!("../assets/style.css"),
+    },
+    Asset {
+        path: "/assets/icon.svg",
+        media_type: "image/svg+xml",
+        contents: include_bytes!("../assets/icon.svg"),
+    },
+    // One for each page.
+    script(
+        "/assets/scripts/index.js",
+        include_bytes!("../assets/scripts/index.js"),
+    ),
+    script(
+        "/assets/scripts/register.js",
+        include_bytes!("../assets/scripts/register.js"),
+    ),
+    script(
+        "/assets/scripts/account.js",
+        include_bytes!("../assets/scripts/account.js"),
+    ),
+    script(
+        "/assets/scripts/enrol.js",
+        include_bytes!("../assets/scripts/enrol.js"),
+    ),
+    // Parts of pages.
+    script(
+        "/assets/scripts/cards.js",
+        include_bytes!("../assets/scripts/cards.js"),
+    ),
+    script(
+        "/assets/scripts/code-panel.js",
+        include_bytes!("../assets/scripts/code-panel.js"),
+    ),
+    script(
+        "/assets/scripts/kit-panel.js",
+        include_bytes!("../assets/scripts/kit-panel.js"),
+    ),
+    // What they have in common.
+    script(
+        "/assets/scripts/api.js",
+        include_bytes!("../assets/scripts/api.js"),
+    ),
+    script(
+        "/assets/scripts/device.js",
+        include_bytes!("../assets/scripts/device.js"),
+    ),
+    script(
+        "/assets/scripts/encoding.js",
+        include_bytes!("../assets/scripts/encoding.js"),
+    ),
+    script(
+        "/assets/scripts/kit.js",
+        include_bytes!("../assets/scripts/kit.js"),
+    ),
+    script(
+        "/assets/scripts/page.js",
+        include_bytes!("../assets/scripts/page.js"),
+    ),
+    script(
+        "/assets/scripts/passkeys.js",
+        include_bytes!("../assets/scripts/passkeys.js"),
+    ),
+    script(
+        "/assets/scripts/session.js",
+        include_bytes!("../assets/scripts/session.js"),
+    ),
+    script(
+        "/assets/scripts/texts.js",
+        include_bytes!("../assets/scripts/texts.js"),
+    ),
+    // Made by others: its licence is its first lines.
+    script(
+        "/assets/vendor/uqr.js",
+        include_bytes!("../assets/vendor/uqr.js"),
+    ),
+];
+
+const fn page(path: &'static str, contents: &'static [u8]) -> Asset {
+    Asset {
+        path,
+        media_type: "text/html; charset=utf-8",
+        contents,
+    }
+}
+
+const fn script(path: &'static str, contents: &'static [u8]) -> Asset {
+    Asset {
+        path,
+        media_type: "text/javascript; charset=utf-8",
+        contents,
+    }
+}

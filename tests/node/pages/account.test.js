@@ -1,0 +1,166 @@
+// `/account`: what is there is seen, changed and removed, each change signed behind its button.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { Device, launch } from '../support/browser.js'
+import { callsTo, enrol, getCode, one, register, two, withoutAutofill } from '../support/pages.js'
+
+const browser = await launch()
+
+const card = ({ page }, name) => page.getByRole('listitem', { name, exact: true })
+
+const press = ({ page }, name) => page.getByRole('button', { name, exact: true }).click()
+
+/** Presses the button of a dialog that asks whether it is really meant. */
+const confirm = ({ page }, name) => page.getByRole('dialog').getByRole('button', { name }).click()
+
+/** Somebody signed in on one device, with a second passkey called "My phone" on another. */
+async function twoPasskeys() {
+  const laptop = await Device.open(browser)
+  await register(laptop)
+  const { link } = await getCode(laptop)
+  const phone = await Device.open(browser)
+  await enrol(phone, link, 'My phone')
+  await card(laptop, 'My phone').waitFor()
+  return { laptop, phone }
+}
+
+test('the last passkey cannot be removed, and the card says why', async () => {
+  const laptop = await Device.open(browser)
+  await register(laptop)
+  const last = card(laptop, 'Chrome on Linux')
+  await last.getByText('This is your last way to sign in. Add another passkey first').waitFor()
+  assert.deepEqual(await last.getByRole('button').allTextContents(), ['Rename Chrome on Linux'])
+  await card(laptop, 'Recovery kit').getByRole('button', { name: 'Delete' }).waitFor()
+})
+
+test('a passkey is renamed', async () => {
+  const { laptop } = await twoPasskeys()
+  await press(laptop, 'Rename My phone')
+  await laptop.page.getByLabel('New name').fill('My new phone')
+  await press(laptop, 'Save')
+  await card(laptop, 'My new phone').waitFor()
+  assert.equal(await card(laptop, 'My phone').count(), 0)
+  await laptop.page.reload()
+  await card(laptop, 'My new phone').waitFor()
+})
+
+test('renaming can be left without a change', async () => {
+  const laptop = await Device.open(browser)
+  await register(laptop)
+  const actions = callsTo(laptop, '/auth/action/init')
+  await press(laptop, 'Rename Recovery kit')
+  await laptop.page.getByLabel('New name').fill('Something else')
+  await laptop.page.keyboard.press('Escape')
+  const focused = await laptop.page.evaluate(() => document.activeElement.textContent)
+  assert.equal(focused, 'Rename Recovery kit')
+  await card(laptop, 'Recovery kit').waitFor()
+  assert.deepEqual(actions, [])
+})
+
+test('a passkey is deactivated, of no use, and activated again', async () => {
+  const { laptop, phone } = await twoPasskeys()
+  await withoutAutofill(phone)
+  await press(laptop, 'Deactivate My phone')
+  await confirm(laptop, 'Deactivate')
+  await card(laptop, 'My phone').getByText('Not active').waitFor()
+  await phone.page.goto(`${two}/`)
+  await press(phone, 'Sign in with a passkey')
+  await phone.page.getByRole('alert').getByText('This passkey was deactivated').waitFor()
+  await press(laptop, 'Activate My phone')
+  await card(laptop, 'My phone').getByText('Active', { exact: true }).waitFor()
+  await press(phone, 'Sign in with a passkey')
+  await phone.page.getByRole('heading', { name: 'Your account' }).waitFor()
+})
+
+test('a passkey is deleted after a question, and the browser is told which ones are left', async () => {
+  const { laptop, phone } = await twoPasskeys()
+  const [own] = await laptop.passkeys()
+  const id = Buffer.from(own.credentialId, 'base64').toString('base64url')
+  const signals = []
+  await laptop.page.exposeFunction('signalled', (signal) => signals.push(signal))
+  await laptop.page.evaluate(() => {
+    PublicKeyCredential.signalAllAcceptedCredentials = async (signal) => globalThis.signalled(signal)
+  })
+  await press(laptop, 'Delete My phone')
+  await laptop.page.getByRole('heading', { name: 'Delete “My phone”?' }).waitFor()
+  await confirm(laptop, 'Keep it')
+  await press(laptop, 'Delete My phone')
+  await confirm(laptop, 'Delete')
+  await laptop.page.getByText('It is deleted.').waitFor()
+  assert.equal(await card(laptop, 'My phone').count(), 0)
+  assert.equal(signals.length, 1)
+  assert.equal(signals[0].rpId, 'one.localhost')
+  assert.deepEqual(signals[0].allAcceptedCredentialIds, [id])
+  await withoutAutofill(phone)
+  await phone.page.goto(`${two}/`)
+  await press(phone, 'Sign in with a passkey')
+  await phone.page.getByRole('alert').getByText('No passkey of this account works here.').waitFor()
+})
+
+test('a change that was not confirmed is not made', async () => {
+  const { laptop } = await twoPasskeys()
+  await laptop.setUserVerified(false)
+  await press(laptop, 'Delete My phone')
+  await confirm(laptop, 'Delete')
+  await laptop.page.getByRole('alert').getByText('The prompt was closed').waitFor()
+  await laptop.page.reload()
+  await card(laptop, 'My phone').waitFor()
+})
+
+test('whoever removes the passkey they signed in with is signed out', async () => {
+  const { laptop } = await twoPasskeys()
+  await withoutAutofill(laptop)
+  await press(laptop, 'Delete Chrome on Linux')
+  await laptop.page.getByText('You are signed in with it, so you will be signed out.').waitFor()
+  await confirm(laptop, 'Delete')
+  await laptop.page.getByText('The passkey you were signed in with is no longer active.').waitFor()
+  assert.equal(laptop.page.url(), `${one}/`)
+})
+
+test('a session that has ended leads to the first page', async () => {
+  const laptop = await Device.open(browser)
+  await register(laptop)
+  await withoutAutofill(laptop)
+  await laptop.page.evaluate(async () => {
+    const { token } = JSON.parse(sessionStorage.getItem('latchkey.session'))
+    const headers = { authorization: `Bearer ${token}` }
+    await fetch('/auth/logout', { method: 'PUT', headers })
+  })
+  await press(laptop, 'Get a code')
+  await laptop.page.getByText('Your session has ended. Sign in again.').waitFor()
+})
+
+test('the account is shown to nobody who is not signed in', async () => {
+  const laptop = await Device.open(browser)
+  await withoutAutofill(laptop)
+  await laptop.page.goto(`${one}/account`)
+  await laptop.page.getByRole('heading', { name: 'Sign in' }).waitFor()
+})
+
+test('a code that was opened is followed after the page is loaded again', async () => {
+  const laptop = await Device.open(browser)
+  await register(laptop)
+  const { link } = await getCode(laptop)
+  const phone = await Device.open(browser)
+  await phone.page.goto(link)
+  await phone.page.getByRole('button', { name: 'Create the passkey' }).waitFor()
+  await laptop.page.reload()
+  await laptop.page.locator('.step', { hasText: 'Waiting for the new passkey' }).waitFor()
+  await phone.page.getByRole('button', { name: 'Create the passkey' }).click()
+  await laptop.page.locator('.step', { hasText: 'The passkey is added' }).waitFor()
+})
+
+test('a code counts down from a minute', async () => {
+  const laptop = await Device.open(browser)
+  await register(laptop)
+  await getCode(laptop)
+  const left = async () => Number.parseInt(await laptop.page.locator('#code-seconds').textContent(), 10)
+  const first = await left()
+  assert.ok(first <= 60 && first > 40, `${first} s`)
+  await laptop.page.waitForFunction(
+    (before) => Number.parseInt(document.getElementById('code-seconds').textContent, 10) < before,
+    first,
+  )
+})

@@ -1,0 +1,58 @@
+// Where the organization asks for approval, the owner decides what the other place may add.
+
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+
+import { Device, launch } from '../support/browser.js'
+import { at, getCode, organization, register } from '../support/pages.js'
+
+const browser = await launch()
+
+const three = at('three')
+
+let invitation
+
+before(async () => {
+  invitation = await organization(['three', 'four'], '--approval', 'always')
+})
+
+/** A passkey that the phone has added and that waits for the laptop. */
+async function waiting(laptop, name) {
+  const { link } = await getCode(laptop, 'four')
+  const phone = await Device.open(browser)
+  await phone.page.goto(link)
+  await phone.page.getByLabel('Name of the passkey').fill(name)
+  await phone.page.getByRole('button', { name: 'Create the passkey' }).click()
+  await phone.page.getByRole('heading', { name: 'Waiting for your approval' }).waitFor()
+  const question = laptop.page.locator('#code-approval')
+  await question.getByRole('heading', { name: 'Is this you?' }).waitFor()
+  return { phone, question }
+}
+
+test('what waits is shown, and approved or refused', async () => {
+  const laptop = await Device.open(browser)
+  await register(laptop, three, invitation)
+
+  const refused = await waiting(laptop, 'Somebody else')
+  for (const fact of ['Somebody else', new URL(at('four')).host, '127.0.0.1']) {
+    await refused.question.getByText(fact, { exact: true }).waitFor()
+  }
+  await refused.question.getByRole('button', { name: 'Refuse' }).click()
+  await laptop.page.locator('.step', { hasText: 'You refused the passkey' }).waitFor()
+  await refused.phone.page.getByText('The passkey was refused on your other device.').waitFor()
+  assert.equal(await laptop.page.getByRole('listitem', { name: 'Somebody else' }).count(), 0)
+
+  await laptop.page.getByRole('button', { name: 'Add another one' }).click()
+  const approved = await waiting(laptop, 'My phone')
+  // It is asked again after the page is loaded anew.
+  await laptop.page.reload()
+  await approved.question.getByRole('button', { name: 'Approve' }).click()
+  await laptop.page.locator('.step', { hasText: 'The passkey is added' }).waitFor()
+  await laptop.page.getByRole('listitem', { name: 'My phone' }).getByText('Active').waitFor()
+  await approved.phone.page.getByRole('button', { name: 'Sign in with it' }).click()
+  await approved.phone.page.getByRole('heading', { name: 'It works' }).waitFor()
+  for (const device of [laptop, refused.phone, approved.phone]) {
+    assert.deepEqual(device.errors, [])
+    assert.deepEqual(device.violations, [])
+  }
+})

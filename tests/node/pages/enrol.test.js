@@ -1,0 +1,161 @@
+// `/enrol` where something is in the way: each time the text says what to do, and that works.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { Device, launch } from '../support/browser.js'
+import {
+  callsTo,
+  enrol,
+  getCode,
+  register,
+  shortenCodes,
+  two,
+  withoutAutofill,
+} from '../support/pages.js'
+
+const browser = await launch()
+
+/** Somebody with an open account on one device, and another device. */
+async function scene() {
+  const laptop = await Device.open(browser)
+  await register(laptop)
+  return { laptop, phone: await Device.open(browser) }
+}
+
+async function refuses({ page }, text) {
+  await page.getByRole('alert').getByText(text).waitFor()
+}
+
+async function ends({ page }, text) {
+  await page.getByRole('heading', { name: 'No passkey was added' }).waitFor()
+  await page.getByText(text).waitFor()
+}
+
+const INVALID = 'Get a new code on your other device and enter it here.'
+
+test('a wrong code can be corrected', async () => {
+  const { laptop, phone } = await scene()
+  await phone.page.goto(`${two}/enrol`)
+  await phone.page.getByLabel('Code').fill('AAA-AAA-AAA')
+  await phone.page.getByRole('button', { name: 'Continue' }).click()
+  await refuses(phone, INVALID)
+  const { code } = await getCode(laptop)
+  await phone.page.getByLabel('Code').fill(code)
+  await phone.page.getByRole('button', { name: 'Continue' }).click()
+  await phone.page.getByRole('heading', { name: 'Is this your account?' }).waitFor()
+  assert.equal(await phone.page.getByRole('alert').textContent(), '')
+})
+
+test('a used code is refused', async () => {
+  const { laptop, phone } = await scene()
+  const { link } = await getCode(laptop)
+  await enrol(phone, link)
+  const other = await Device.open(browser)
+  await other.page.goto(link)
+  await refuses(other, INVALID)
+})
+
+test('an expired code is refused', async () => {
+  const { laptop, phone } = await scene()
+  await shortenCodes(laptop, 55)
+  await laptop.page.reload()
+  await laptop.page.getByRole('listitem', { name: 'Chrome on Linux' }).waitFor()
+  const { link } = await getCode(laptop)
+  await laptop.page.locator('.step', { hasText: 'The minute is over' }).waitFor()
+  await phone.page.goto(link)
+  await refuses(phone, INVALID)
+  assert.equal(await laptop.page.locator('#code-text').isVisible(), false)
+  await laptop.page.getByRole('button', { name: 'Add another one' }).click()
+  await laptop.page.getByRole('button', { name: 'Get a code' }).waitFor()
+})
+
+test('a cancelled code adds nothing, even when it was opened already', async () => {
+  const { laptop, phone } = await scene()
+  const { link } = await getCode(laptop)
+  await phone.page.goto(link)
+  await laptop.page.locator('.step', { hasText: 'Opened on' }).waitFor()
+  await laptop.page.getByRole('button', { name: 'Cancel the code' }).click()
+  await laptop.page.locator('.step', { hasText: 'The code is cancelled' }).waitFor()
+  await phone.page.getByRole('button', { name: 'Create the passkey' }).click()
+  await ends(phone, 'This took too long, or the code was cancelled in the meantime.')
+  await phone.page.getByRole('button', { name: 'Enter another code' }).click()
+  await phone.page.getByLabel('Code').waitFor()
+})
+
+test('a device that has a passkey already is told to use it', async () => {
+  const { laptop, phone } = await scene()
+  const first = await getCode(laptop)
+  await enrol(phone, first.link)
+  await laptop.page.getByRole('button', { name: 'Add another one' }).click()
+  const second = await getCode(laptop)
+  await phone.page.goto(second.link)
+  await phone.page.getByRole('button', { name: 'Create the passkey' }).click()
+  await ends(phone, 'This device already has a passkey for this account')
+  assert.equal((await phone.passkeys()).length, 1)
+  await withoutAutofill(phone)
+  await phone.page.getByRole('link', { name: 'Go to the sign-in page' }).click()
+  await phone.page.getByRole('button', { name: 'Sign in with a passkey' }).click()
+  await phone.page.getByRole('heading', { name: 'Your account' }).waitFor()
+})
+
+test('a browser without WebAuthn says so and leaves the code unused', async () => {
+  const { laptop, phone } = await scene()
+  const { link } = await getCode(laptop)
+  const old = await Device.open(browser)
+  await old.page.addInitScript(() => delete globalThis.PublicKeyCredential)
+  const calls = callsTo(old, '/auth/credentials/code/init')
+  await old.page.goto(link)
+  await old.page.getByRole('heading', { name: 'This browser cannot use passkeys' }).waitFor()
+  await old.page.getByText('Your code has not been used').waitFor()
+  assert.deepEqual(calls, [])
+  await enrol(phone, link)
+})
+
+test('a dismissed prompt can be answered with the same challenge', async () => {
+  const { laptop, phone } = await scene()
+  const { link } = await getCode(laptop)
+  const inits = callsTo(phone, '/auth/credentials/code/init')
+  await phone.setUserVerified(false)
+  await phone.page.goto(link)
+  await phone.page.getByRole('button', { name: 'Create the passkey' }).click()
+  await refuses(phone, 'The prompt was closed before it was answered. Nothing has changed: try again.')
+  await phone.setUserVerified(true)
+  await phone.page.getByRole('button', { name: 'Create the passkey' }).click()
+  await phone.page.getByRole('heading', { name: 'Your passkey is added' }).waitFor()
+  assert.equal(inits.length, 1)
+})
+
+test('whoever sees another account than their own can turn back', async () => {
+  const { laptop, phone } = await scene()
+  const { link } = await getCode(laptop)
+  await phone.page.goto(link)
+  await phone.page.getByRole('button', { name: 'This is not my account' }).click()
+  await ends(phone, 'Nothing was added.')
+  assert.equal((await phone.passkeys()).length, 0)
+})
+
+test('a service that cannot be reached is told from a wrong code', async () => {
+  const phone = await Device.open(browser)
+  await phone.page.goto(`${two}/enrol`)
+  await phone.page.getByRole('link', { name: 'Two' }).waitFor()
+  await phone.page.route('**/auth/**', (route) => route.abort())
+  await phone.page.getByLabel('Code').fill('AAA-AAA-AAA')
+  await phone.page.getByRole('button', { name: 'Continue' }).click()
+  await refuses(phone, 'The service cannot be reached.')
+})
+
+test('whoever tried too often is told for how long to wait', async () => {
+  const phone = await Device.open(browser)
+  await phone.page.goto(`${two}/enrol`)
+  await phone.page.route('**/auth/credentials/code/init', (route) =>
+    route.fulfill({
+      status: 429,
+      headers: { 'retry-after': '42' },
+      json: { error: { code: 'too_many_attempts', message: 'too many attempts' } },
+    }),
+  )
+  await phone.page.getByLabel('Code').fill('AAA-AAA-AAA')
+  await phone.page.getByRole('button', { name: 'Continue' }).click()
+  await refuses(phone, 'Try again in 42 seconds.')
+})

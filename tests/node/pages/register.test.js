@@ -1,0 +1,130 @@
+// `/register`: the first passkey and the recovery kit, and `/` for those who have them.
+
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { test } from 'node:test'
+
+import { Device, launch } from '../support/browser.js'
+import { invite } from '../support/latchkey.js'
+import { linkOf, one, register, withoutAutofill } from '../support/pages.js'
+
+const browser = await launch()
+
+test('the recovery kit is saved, and its code never leaves the browser', async () => {
+  const device = await Device.open(browser)
+  const sent = []
+  device.page.on('request', (request) => sent.push(`${request.url()} ${request.postData()}`))
+  const invited = await invite()
+  await device.page.goto(linkOf(invited))
+  await device.page.getByRole('button', { name: 'Make my passkey' }).click()
+  const shown = device.page.getByText(/^D1-[A-HJ-NP-Z2-9]{6}(-[A-HJ-NP-Z2-9]{5}){4}-[A-HJ-NP-Z2-9]{6}$/)
+  const code = await shown.textContent()
+  const [download] = await Promise.all([
+    device.page.waitForEvent('download'),
+    device.page.getByRole('link', { name: 'Save as a file' }).click(),
+  ])
+  assert.equal(download.suggestedFilename(), 'recovery-kit-one.localhost.txt')
+  const saved = await readFile(await download.path(), 'utf8')
+  assert.ok(saved.includes(code), saved)
+  assert.ok(saved.includes(invited.username), saved)
+
+  const registration = sent.find((request) => request.startsWith(`${one}/auth/registration {`))
+  const { recoveryCredential } = JSON.parse(registration.slice(registration.indexOf('{')))
+  assert.ok(saved.includes(recoveryCredential.credentialInfo.credId), saved)
+  const plain = code.replaceAll('-', '').slice(2)
+  for (const request of sent) {
+    assert.ok(!request.replaceAll('-', '').includes(plain), request)
+  }
+})
+
+test('the kit opens what the service keeps of it, and nothing else does', async () => {
+  const device = await Device.open(browser)
+  await device.page.goto(`${one}/`)
+  const outcome = await device.page.evaluate(async () => {
+    const { makeKit, openKit, tidyCode } = await import('/assets/scripts/kit.js')
+    const user = { id: 'us-1', name: 'Ada@Example.com', displayName: 'Ada' }
+    const { kit, credential } = await makeKit({ challenge: 'Y2gtMQ', user })
+    const { encryptedPrivateKey } = credential
+    const typed = tidyCode(kit.code.toLowerCase().replaceAll('-', ' '))
+    const key = await openKit({ code: typed, username: ' ada@example.com' }, encryptedPrivateKey)
+    const wrong = kit.code.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'))
+    const attempt = (promise) => promise.then(() => 'opened', ({ code }) => code)
+    return {
+      isTidy: typed === kit.code,
+      type: key.type,
+      isExtractable: key.extractable,
+      wrongCode: await attempt(openKit({ ...kit, code: wrong }, encryptedPrivateKey)),
+      wrongUser: await attempt(openKit({ ...kit, username: 'eve' }, encryptedPrivateKey)),
+      malformed: await attempt((async () => tidyCode('D1-AAAA'))()),
+    }
+  })
+  assert.deepEqual(outcome, {
+    isTidy: true,
+    type: 'private',
+    isExtractable: false,
+    wrongCode: 'kit_code_wrong',
+    wrongUser: 'kit_code_wrong',
+    malformed: 'kit_code_malformed',
+  })
+})
+
+test('leaving before the kit is kept asks first', async () => {
+  const device = await Device.open(browser)
+  await device.page.goto(linkOf(await invite()))
+  await device.page.getByRole('button', { name: 'Make my passkey' }).click()
+  await device.page.getByText(/^D1-/).waitFor()
+  const asked = new Promise((answer) => {
+    device.page.on('dialog', async (dialog) => {
+      answer(dialog.type())
+      await dialog.dismiss()
+    })
+  })
+  await device.page.close({ runBeforeUnload: true })
+  assert.equal(await asked, 'beforeunload')
+})
+
+test('a link that was used already says so', async () => {
+  const device = await Device.open(browser)
+  const invited = await register(device)
+  const other = await Device.open(browser)
+  await other.page.goto(linkOf(invited))
+  await other.page.getByRole('alert').getByText('This link is not valid, or it was used already.').waitFor()
+  assert.equal(await other.page.getByLabel('User name').inputValue(), invited.username)
+  assert.equal(other.page.url(), `${one}/register`)
+})
+
+test('without a link the page says where to find it', async () => {
+  const device = await Device.open(browser)
+  await device.page.goto(`${one}/register`)
+  await device.page.getByRole('heading', { name: 'Open the link from your invitation' }).waitFor()
+})
+
+test('a dismissed prompt leaves the registration as it was', async () => {
+  const device = await Device.open(browser)
+  await device.setUserVerified(false)
+  await device.page.goto(linkOf(await invite()))
+  await device.page.getByRole('button', { name: 'Make my passkey' }).click()
+  await device.page.getByRole('alert').getByText('The prompt was closed').waitFor()
+  await device.setUserVerified(true)
+  await device.page.getByRole('button', { name: 'Make my passkey' }).click()
+  await device.page.getByText(/^D1-/).waitFor()
+})
+
+test('whoever gives a name that nobody has is told what to do', async () => {
+  const device = await Device.open(browser)
+  await withoutAutofill(device)
+  await device.page.goto(`${one}/`)
+  await device.page.getByLabel('User name').fill('nobody@example.com')
+  await device.page.getByRole('button', { name: 'Sign in with a passkey' }).click()
+  await device.page.getByRole('alert').getByText('get a code there and choose “I have a code”').waitFor()
+})
+
+test('a name may be given, and then only passkeys of that user will do', async () => {
+  const device = await Device.open(browser)
+  const invited = await register(device)
+  await withoutAutofill(device)
+  await device.page.goto(`${one}/`)
+  await device.page.getByLabel('User name').fill(invited.username)
+  await device.page.getByRole('button', { name: 'Sign in with a passkey' }).click()
+  await device.page.getByText(`Signed in as ${invited.username}`).waitFor()
+})

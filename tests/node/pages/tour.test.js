@@ -1,0 +1,161 @@
+// Every page in every state: nothing that axe-core objects to, in both themes. With a folder in
+// LATCHKEY_SCREENSHOTS there are pictures of them all besides (`cargo xtask screenshots`).
+
+import assert from 'node:assert/strict'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+import axe from 'axe-core'
+
+import { Device, launch } from '../support/browser.js'
+import { invite } from '../support/latchkey.js'
+import { enrol, getCode, linkOf, one, register, two, withoutAutofill } from '../support/pages.js'
+
+const folder = process.env.LATCHKEY_SCREENSHOTS
+
+const THEMES = ['light', 'dark']
+
+const SIZES = [
+  { width: 1280, height: 800 },
+  { width: 390, height: 844 },
+]
+
+const browser = await launch()
+
+let number = 0
+
+/** Looks at the page as it is now. */
+async function see(name, { page, errors, violations }) {
+  number += 1
+  for (const colorScheme of THEMES) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    if (folder) {
+      await photograph(page, `${String(number).padStart(2, '0')}-${name}-${colorScheme}`)
+    }
+    await page.evaluate(axe.source)
+    const { passes, violations: found } = await page.evaluate(() => globalThis.axe.run())
+    assert.ok(passes.length > 10, `${name}: axe looked at nothing`)
+    const problems = found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
+    assert.deepEqual(problems, [], `${name}, ${colorScheme}`)
+  }
+  assert.deepEqual(errors, [], name)
+  assert.deepEqual(violations, [], name)
+}
+
+async function photograph(page, name) {
+  await mkdir(folder, { recursive: true })
+  const usual = page.viewportSize()
+  for (const size of SIZES) {
+    await page.setViewportSize(size)
+    await page.screenshot({ path: join(folder, `${name}-${size.width}.png`), fullPage: true })
+  }
+  await page.setViewportSize(usual)
+}
+
+const press = ({ page }, name) => page.getByRole('button', { name, exact: true }).click()
+
+test('registration and sign-in', async () => {
+  const device = await Device.open(browser)
+  await withoutAutofill(device)
+  await device.page.goto(`${one}/`)
+  await device.page.getByRole('link', { name: 'One' }).waitFor()
+  await see('sign-in', device)
+  await device.page.getByLabel('User name').fill('nobody@example.com')
+  await press(device, 'Sign in with a passkey')
+  await device.page.getByRole('alert').getByText('No passkey of this account').waitFor()
+  await see('sign-in-unknown', device)
+  await device.page.goto(`${one}/register`)
+  await device.page.getByRole('heading', { name: 'Open the link from your invitation' }).waitFor()
+  await see('register-without-link', device)
+  await device.page.goto(linkOf({ ...(await invite()), registrationCode: 'rc_wrong' }))
+  await device.page.getByRole('alert').getByText('This link is not valid').waitFor()
+  await see('register-wrong-link', device)
+  await device.page.goto(linkOf(await invite()))
+  await device.page.getByRole('button', { name: 'Make my passkey' }).waitFor()
+  await see('register', device)
+  await press(device, 'Make my passkey')
+  await device.page.getByText(/^D1-/).waitFor()
+  await see('register-kit', device)
+  await device.page.emulateMedia({ media: 'print' })
+  assert.equal(await device.page.getByRole('heading', { name: 'Welcome' }).isVisible(), false)
+  assert.equal(await device.page.getByText(/^D1-/).isVisible(), true)
+})
+
+test('a code, and what becomes of it', async () => {
+  const laptop = await Device.open(browser)
+  const phone = await Device.open(browser)
+  await withoutAutofill(phone)
+  await register(laptop)
+  await see('account', laptop)
+  const { link } = await getCode(laptop)
+  await laptop.page.locator('.step', { hasText: 'Waiting for the other place' }).waitFor()
+  await see('account-code', laptop)
+
+  await phone.page.goto(`${two}/enrol`)
+  await phone.page.getByRole('link', { name: 'Two' }).waitFor()
+  await see('enrol', phone)
+  await phone.page.getByLabel('Code').fill('AAA-AAA-AAA')
+  await press(phone, 'Continue')
+  await phone.page.getByRole('alert').getByText('This code is not valid').waitFor()
+  await see('enrol-wrong-code', phone)
+  await phone.page.goto(`${two}/`)
+  await phone.page.goto(link)
+  await phone.page.getByRole('button', { name: 'Create the passkey' }).waitFor()
+  await see('enrol-confirm', phone)
+  await laptop.page.locator('.step', { hasText: 'Opened on' }).waitFor()
+  await see('account-opened', laptop)
+  await phone.setUserVerified(false)
+  await press(phone, 'Create the passkey')
+  await phone.page.getByRole('alert').getByText('The prompt was closed').waitFor()
+  await see('enrol-dismissed', phone)
+  await phone.setUserVerified(true)
+  await press(phone, 'Create the passkey')
+  await phone.page.getByRole('button', { name: 'Sign in with it' }).waitFor()
+  await see('enrol-added', phone)
+  await laptop.page.locator('.step', { hasText: 'The passkey is added' }).waitFor()
+  await laptop.page.getByRole('listitem', { name: 'Chrome on Linux' }).nth(1).waitFor()
+  await see('account-added', laptop)
+  await press(phone, 'Sign in with it')
+  await phone.page.getByRole('heading', { name: 'It works' }).waitFor()
+  await see('enrol-tried', phone)
+
+  await press(laptop, 'Add another one')
+  const again = await getCode(laptop)
+  await phone.page.goto(again.link)
+  await press(phone, 'Create the passkey')
+  await phone.page.getByRole('heading', { name: 'No passkey was added' }).waitFor()
+  await see('enrol-already-here', phone)
+  await press(laptop, 'Cancel the code')
+  await laptop.page.locator('.step', { hasText: 'The code is cancelled' }).waitFor()
+  await see('account-cancelled', laptop)
+})
+
+test('changes of a credential', async () => {
+  const laptop = await Device.open(browser)
+  const phone = await Device.open(browser)
+  await register(laptop)
+  const { link } = await getCode(laptop)
+  await enrol(phone, link, 'My phone')
+  await press(laptop, 'Rename My phone')
+  await laptop.page.getByLabel('New name').waitFor()
+  await see('account-rename', laptop)
+  await press(laptop, 'Cancel')
+  await press(laptop, 'Deactivate My phone')
+  await laptop.page.getByRole('dialog').waitFor()
+  await see('account-question', laptop)
+  await laptop.page.getByRole('dialog').getByRole('button', { name: 'Deactivate' }).click()
+  await laptop.page.getByText('It is not active any more.').waitFor()
+  await see('account-deactivated', laptop)
+})
+
+test('a browser without WebAuthn', async () => {
+  const old = await Device.open(browser)
+  await old.page.addInitScript(() => delete globalThis.PublicKeyCredential)
+  await old.page.goto(`${two}/enrol`)
+  await old.page.getByRole('heading', { name: 'This browser cannot use passkeys' }).waitFor()
+  await see('enrol-unsupported', old)
+  await old.page.goto(`${one}/`)
+  await old.page.getByRole('alert').getByText('This browser cannot use passkeys').waitFor()
+  await see('sign-in-unsupported', old)
+})

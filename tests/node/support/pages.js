@@ -1,0 +1,122 @@
+// The service's own pages, on the domains of the demonstration, and what a person does on them.
+
+import { randomUUID } from 'node:crypto'
+
+import jsqr from 'jsqr'
+import { PNG } from 'pngjs'
+
+import { baseUrl, invite, latchkey } from './latchkey.js'
+
+const { port } = new URL(baseUrl)
+
+/** The origin of a domain of this machine. */
+export const at = (domain) => `http://${domain}.localhost:${port}`
+
+export const one = at('one')
+export const two = at('two')
+
+/** The link that an invited person gets. */
+export function linkOf({ orgId, username, registrationCode }, origin = one) {
+  const fragment = new URLSearchParams({ code: registrationCode, username, orgId })
+  return `${origin}/register#${fragment}`
+}
+
+/** Registers somebody new, and goes on until their account is open. */
+export async function register({ page }, origin = one, invitation = undefined) {
+  const invited = invitation ?? (await invite())
+  await page.goto(linkOf(invited, origin))
+  await page.getByRole('button', { name: 'Make my passkey' }).click()
+  await page.getByRole('link', { name: 'Save as a file' }).click()
+  await page.getByRole('button', { name: 'Continue: sign in' }).click()
+  await page.getByRole('listitem', { name: 'Chrome on Linux' }).waitFor()
+  return invited
+}
+
+/** Gets a code for a place, and answers it with its link. */
+export async function getCode({ page }, place = 'Two') {
+  const choice = page.getByLabel('Where will you use it?')
+  const value = await choice.locator('option', { hasText: place }).getAttribute('value')
+  await choice.selectOption(value)
+  await page.getByRole('button', { name: 'Get a code' }).click()
+  await page.getByRole('img', { name: 'QR code with the link' }).waitFor()
+  const code = await page.locator('#code-text').textContent()
+  return { code, link: await page.locator('#code-link').getAttribute('href') }
+}
+
+/** Makes the page believe that its browser cannot offer passkeys where a name is typed. */
+export async function withoutAutofill({ page }) {
+  await page.addInitScript(() => {
+    PublicKeyCredential.isConditionalMediationAvailable = async () => false
+  })
+}
+
+/** What a camera reads from the QR code on the screen. */
+export async function scan({ page }) {
+  const { data, height, width } = PNG.sync.read(await page.locator('#code-picture').screenshot())
+  return jsqr(new Uint8ClampedArray(data), width, height)?.data
+}
+
+/** Opens a link that adds a passkey, and goes on until the passkey is there. */
+export async function enrol({ page }, link, name) {
+  await page.goto(link)
+  if (name) {
+    await page.getByLabel('Name of the passkey').fill(name)
+  }
+  await page.getByRole('button', { name: 'Create the passkey' }).click()
+  await page.getByRole('heading', { name: 'Your passkey is added' }).waitFor()
+}
+
+/** The bodies of the calls to a path, as they are made from now on. */
+export function callsTo({ page }, path) {
+  const bodies = []
+  page.on('request', (request) => {
+    if (new URL(request.url()).pathname === path && request.method() !== 'OPTIONS') {
+      bodies.push(request.postDataJSON())
+    }
+  })
+  return bodies
+}
+
+/**
+ * Makes the page believe, once it is loaded again, that the service's clock is this many seconds behind,
+ * so that codes it asks for expire sooner by as many.
+ */
+export async function shortenCodes({ page }, seconds) {
+  await page.addInitScript((behind) => {
+    const { get } = Headers.prototype
+    Headers.prototype.get = function (name) {
+      const value = get.call(this, name)
+      const isDate = value && name === 'date'
+      return isDate ? new Date(Date.parse(value) - behind * 1000).toUTCString() : value
+    }
+  }, seconds)
+}
+
+/** An organization with applications on two domains of its own, and its first user's invitation. */
+export async function organization(domains, ...words) {
+  const [first, second] = domains
+  const place = (domain) => ['--rp-id', `${domain}.localhost`, '--origin', at(domain)]
+  const name = randomUUID()
+  const made = await latchkey(
+    ...['bootstrap', '--organization', name, '--admin', `${name}@example.com`],
+    ...['--application', first, ...place(first), ...words],
+  )
+  const names = ['application', 'add', '--org', made.orgId, '--name', second]
+  await latchkey(...names, ...place(second))
+  await known(first)
+  await known(second)
+  return made
+}
+
+/** Waits until the service that runs knows a domain: what it knows is a few seconds old. */
+async function known(domain) {
+  const deadline = Date.now() + 15_000
+  while (Date.now() < deadline) {
+    const answer = await fetch(new URL('/health/live', baseUrl), { headers: { origin: at(domain) } })
+    if (answer.headers.get('access-control-allow-origin')) {
+      return
+    }
+    await new Promise((wake) => setTimeout(wake, 100))
+  }
+  throw new Error(`the service does not get to know ${domain}`)
+}

@@ -1,0 +1,61 @@
+//! The service's own pages in a real browser, on the domains of the demonstration; the tests themselves
+//! are in `node/pages`.
+
+use latchkey_e2e::{
+    Outcome,
+    installation::{DatabaseKind, Installation},
+    node,
+};
+
+#[tokio::test]
+async fn the_pages_do_what_they_say() -> Outcome {
+    // Every device of these tests has the same address.
+    let installation = Installation::empty(DatabaseKind::Sqlite)?
+        .with("DEMO__ENABLED", "true")
+        .with("LIMITS__ENABLED", "false");
+    let server = installation.start().await?;
+    let organization = server.line("organization").await?;
+    node::run("pages", &installation, &server, &organization)
+}
+
+#[tokio::test]
+async fn without_pages_there_is_the_api_alone() -> Outcome {
+    let installation = Installation::empty(DatabaseKind::Sqlite)?
+        .with("DEMO__ENABLED", "true")
+        .with("WEB__ENABLED", "false");
+    let server = installation.start().await?;
+    let host = format!("one.localhost:{}", server.address()?.port());
+    let client = reqwest::Client::new();
+    for (path, status) in [("/", 404), ("/enrol", 404), ("/auth/application", 200)] {
+        let url = format!("{}{path}", server.url()?);
+        let answer = client.get(url).header("host", &host).send().await?;
+        assert_eq!(answer.status(), status, "{path}");
+    }
+    assert!(!server.log().contains("/register#"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_for_a_page_is_logged_as_any_other() -> Outcome {
+    let installation = Installation::empty(DatabaseKind::Sqlite)?.with("DEMO__ENABLED", "true");
+    let server = installation.start().await?;
+    let host = format!("one.localhost:{}", server.address()?.port());
+    let client = reqwest::Client::new();
+    let url = format!("{}/enrol", server.url()?);
+    let page = client.get(&url).header("host", host).send().await?;
+    assert_eq!(page.status(), 200);
+    let id = page.headers()["x-request-id"].to_str()?.to_owned();
+    let line = server
+        .event(|event| event["request_id"] == id.as_str())
+        .await?;
+    assert_eq!(line["route"], "/enrol");
+    assert_eq!(line["status"], 200);
+    // By its address the service has no pages.
+    let elsewhere = client.get(&url).send().await?;
+    assert_eq!(elsewhere.status(), 404);
+    assert_eq!(
+        elsewhere.json::<serde_json::Value>().await?["error"]["code"],
+        "not_found"
+    );
+    Ok(())
+}
