@@ -9,7 +9,7 @@ import { test } from 'node:test'
 import axe from 'axe-core'
 
 import { Device, launch } from '../support/browser.js'
-import { invite } from '../support/latchkey.js'
+import { invite, latchkey, orgId } from '../support/latchkey.js'
 import { enrol, getCode, linkOf, one, register, two, withoutAutofill } from '../support/pages.js'
 
 const folder = process.env.LATCHKEY_SCREENSHOTS
@@ -86,7 +86,8 @@ test('a code, and what becomes of it', async () => {
   const laptop = await Device.open(browser)
   const phone = await Device.open(browser)
   await withoutAutofill(phone)
-  await register(laptop)
+  const words = ['user', 'invite', '--org', orgId, '--email', 'ada@example.com']
+  await register(laptop, one, await latchkey(...words))
   await see('account', laptop)
   const { link } = await getCode(laptop)
   await laptop.page.locator('.step', { hasText: 'Waiting for the other place' }).waitFor()

@@ -37,6 +37,9 @@ async fn what_the_demonstration_says_works() -> Outcome {
         server.line("applications").await?,
         format!("{one} and {two}")
     );
+    let link = format!("{one}/register#code=");
+    let fragment = server.line(&link).await?;
+    assert!(fragment.starts_with(&invited.code), "{fragment}");
     let description = server.line("API description").await?;
     assert_eq!(reqwest::get(description).await?.status(), 200);
 

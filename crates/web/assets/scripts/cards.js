@@ -33,9 +33,18 @@ export function showCards(list, credentials, { refresh, signal }) {
     const button = list.querySelector(`[data-credential="${credentialUuid}"] button`)
     ;(button ?? $('credentials-title')).focus()
   }
+  const ordered = [...credentials].sort((one, other) => place(one) - place(other))
   list.replaceChildren(
-    ...credentials.map((credential) => card(credential, isLast(credential), settle)),
+    ...ordered.map((credential) => card(credential, isLast(credential), settle)),
   )
+}
+
+/** What somebody is signed in with comes first, and recovery kits last. */
+function place({ credentialUuid, kind }) {
+  if (isOwn(credentialUuid)) {
+    return 0
+  }
+  return kind === 'RecoveryKey' ? 2 : 1
 }
 
 /** `settle` is called after a change: it shows everything anew, with the focus where the change was. */
