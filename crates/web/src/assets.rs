@@ -16,6 +16,7 @@ pub(crate) const ALL: &[Asset] = &[
     page("/register", include_bytes!("../assets/pages/register.html")),
     page("/account", include_bytes!("../assets/pages/account.html")),
     page("/enrol", include_bytes!("../assets/pages/enrol.html")),
+    page("/recover", include_bytes!("../assets/pages/recover.html")),
     Asset {
         path: "/assets/style.css",
         media_type: "text/css; charset=utf-8",
@@ -42,6 +43,10 @@ pub(crate) const ALL: &[Asset] = &[
     script(
         "/assets/scripts/enrol.js",
         include_bytes!("../assets/scripts/enrol.js"),
+    ),
+    script(
+        "/assets/scripts/recover.js",
+        include_bytes!("../assets/scripts/recover.js"),
     ),
     // Parts of pages.
     script(

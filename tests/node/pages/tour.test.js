@@ -150,6 +150,28 @@ test('changes of a credential', async () => {
   await see('account-deactivated', laptop)
 })
 
+test('recovery', async () => {
+  const device = await Device.open(browser)
+  await device.page.goto(`${one}/recover#username=ada%40example.com&credentialId=a-kit`)
+  await device.page.getByRole('link', { name: 'One' }).waitFor()
+  assert.equal(device.page.url(), `${one}/recover`)
+  assert.equal(await device.page.getByLabel('User name').inputValue(), 'ada@example.com')
+  await see('recover', device)
+  await device.page.route('**/auth/recover/user/code', (route) =>
+    route.fulfill({ json: { message: 'success' } }),
+  )
+  await press(device, 'Send me a code')
+  await device.page.getByRole('heading', { name: 'Then, your recovery kit' }).waitFor()
+  const text = 'User name      ada@example.com\nKit number     abc-1_2\nRecovery code  D1-AAAA\n'
+  const file = { name: 'kit.txt', mimeType: 'text/plain', buffer: Buffer.from(text) }
+  await device.page.getByLabel('Saved kit').setInputFiles(file)
+  await device.page.waitForFunction(() => document.getElementById('number').value === 'abc-1_2')
+  await device.page.getByLabel('Code from the mail').fill('AAA-AAA-AAA')
+  await press(device, 'Make a new passkey')
+  await device.page.getByRole('alert').getByText('The recovery code is incomplete').waitFor()
+  await see('recover-kit', device)
+})
+
 test('a browser without WebAuthn', async () => {
   const old = await Device.open(browser)
   await old.page.addInitScript(() => delete globalThis.PublicKeyCredential)

@@ -1,0 +1,113 @@
+// `/recover`: back into an account with the mailbox and the recovery kit.
+
+import { call } from './api.js'
+import { nameOfThisDevice } from './device.js'
+import { KitError, makeKit, openKit, signRecovery, tidyCode } from './kit.js'
+import { readKit, showKit } from './kit-panel.js'
+import { create } from './passkeys.js'
+import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
+import { signIn } from './session.js'
+import { sayOnThisPage } from './texts.js'
+
+sayOnThisPage({
+  challenge_invalid: 'This took too long. Have another code sent and begin again.',
+  invalid_code:
+    'The code from the mail, the user name or the kit number is not right, or the code is older than ten minutes. Check them, or have another code sent.',
+  kit_code_malformed: 'The recovery code is incomplete or mistyped. It begins with D1 and has 32 letters and digits more.',
+  kit_code_wrong: 'The recovery code does not fit this kit number and user name. Check all three.',
+  kit_unknown: 'There is no recovery kit with this number in this account. Check the number, or have another code sent and use your newest kit.',
+  recovery_credential_refused: 'This kit is not in use any more. Have another code sent and use your newest kit.',
+})
+
+let here
+
+/** What the mailed code was good for; it stays so until it is used or expires, whatever is mistyped. */
+let begun
+
+/** The mailed code becomes a challenge, and with it comes what the service keeps of the kit. */
+async function begin(kit) {
+  if (begun?.credentialId === kit.credentialId && begun.mailed === kit.mailed) {
+    return begun.challenge
+  }
+  const challenge = await call('POST', '/auth/recover/user/init', {
+    body: {
+      credentialId: kit.credentialId,
+      orgId: here.organization.id,
+      username: kit.username,
+      verificationCode: kit.mailed,
+    },
+  })
+  begun = { ...kit, challenge }
+  return challenge
+}
+
+/** Opens the kit, and puts a new passkey and a new kit in the place of all there was. */
+async function recover(kit) {
+  const challenge = await begin(kit)
+  const kept = challenge.allowedRecoveryCredentials.find(({ id }) => id === kit.credentialId)
+  if (!kept) {
+    throw new KitError('kit_unknown')
+  }
+  const privateKey = await openKit(kit, kept.encryptedRecoveryKey)
+  const passkey = await create(challenge)
+  say('Making your new recovery kit…')
+  const { kit: newKit, credential } = await makeKit(challenge)
+  const newCredentials = {
+    firstFactorCredential: { ...passkey, credentialName: nameOfThisDevice() },
+    recoveryCredential: credential,
+  }
+  await call('POST', '/auth/recover/user', {
+    token: challenge.temporaryAuthenticationToken,
+    body: {
+      recovery: await signRecovery(privateKey, kit.credentialId, newCredentials),
+      newCredentials,
+    },
+  })
+  return newKit
+}
+
+function start() {
+  introduce().then((found) => (here = found), complain)
+  const link = new URLSearchParams(takeFragment())
+  $('username').value = link.get('username') ?? ''
+  $('number').value = link.get('credentialId') ?? ''
+
+  $('ask').addEventListener('submit', (event) => {
+    event.preventDefault()
+    busy($('ask-button'), 'Asking for a code…', async () => {
+      here ??= await introduce()
+      await call('POST', '/auth/recover/user/code', {
+        body: { orgId: here.organization.id, username: $('username').value.trim() },
+      })
+      show('use')
+    })
+  })
+  $('back').addEventListener('click', () => show('ask'))
+  $('kit-file').addEventListener('change', async () => {
+    const [file] = $('kit-file').files
+    const kit = readKit((await file?.text()) ?? '')
+    $('number').value = kit.credentialId ?? $('number').value
+    $('recovery-code').value = kit.code ?? $('recovery-code').value
+  })
+  $('use').addEventListener('submit', (event) => {
+    event.preventDefault()
+    busy($('use-button'), 'Answer the prompt of your browser…', async () => {
+      const kit = {
+        code: tidyCode($('recovery-code').value),
+        credentialId: $('number').value.trim(),
+        mailed: $('mailed').value.trim(),
+        username: $('username').value.trim(),
+      }
+      showKit(await recover(kit), here)
+      show('kit')
+    })
+  })
+  $('sign-in-button').addEventListener('click', () =>
+    busy($('sign-in-button'), 'Answer the prompt of your browser…', async () => {
+      await signIn(here, { username: begun.challenge.user.name })
+      location.assign('/account')
+    }),
+  )
+}
+
+start()
