@@ -19,6 +19,7 @@ mod ci;
 mod codegen;
 mod demo;
 mod migrate;
+mod screenshots;
 mod test;
 
 #[derive(Parser)]
@@ -39,6 +40,8 @@ enum Task {
     E2e,
     /// Play the whole flow between two domains with a throwaway server, and print it.
     Demo,
+    /// Take pictures of every page in every state, into target/screenshots.
+    Screenshots,
     /// Everything that is checked before a change lands.
     Ci,
     /// Write the documents that are generated from the code.
@@ -70,6 +73,7 @@ fn perform(task: &Task) -> Outcome {
         Task::Test => test::everything(&workspace),
         Task::E2e => test::end_to_end(&workspace),
         Task::Demo => demo::run(&workspace),
+        Task::Screenshots => screenshots::run_tour(&workspace),
         Task::Ci => ci::run_script(&workspace),
         Task::Codegen { check } => codegen::run(&workspace, *check),
     }

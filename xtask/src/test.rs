@@ -30,6 +30,11 @@ pub(crate) fn end_to_end(workspace: &Workspace) -> Outcome {
     run(workspace, &["--package", "latchkey-e2e"])
 }
 
+/// Sets up what tests in a browser need, and no more.
+pub(crate) fn set_up_browser(workspace: &Workspace) -> Outcome {
+    tools::set_up_browser(workspace)
+}
+
 fn run(workspace: &Workspace, selection: &[&str]) -> Outcome {
     let tools = Tools::set_up(workspace)?;
     say("building the binary and the tests")?;

@@ -54,6 +54,12 @@ impl Tools {
     }
 }
 
+/// What tests in a browser need, and no more.
+pub(super) fn set_up_browser(workspace: &Workspace) -> Outcome {
+    install_programs(workspace)?;
+    set_up_node(workspace)
+}
+
 /// Those of the [`PROGRAMS`] that are missing.
 fn install_programs(workspace: &Workspace) -> Outcome {
     let missing: Vec<&str> = PROGRAMS
