@@ -12,6 +12,23 @@ use super::relying_party::{
 /// A challenge, and the credentials that may sign it.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "supportedCredentialKinds": [
+        { "kind": "Fido2", "factor": "either", "requiresSecondFactor": false },
+        { "kind": "Key", "factor": "either", "requiresSecondFactor": false },
+        { "kind": "PasswordProtectedKey", "factor": "either", "requiresSecondFactor": false }
+    ],
+    "challenge": "Y2gtMzllNDYtaGJtdm0tOGx0cXEzc2o0ODg3ZTdwOA",
+    "challengeIdentifier": "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9...",
+    "rp": { "id": "example.com", "name": "Example app" },
+    "userVerification": "required",
+    "attestation": "none",
+    "allowCredentials": {
+        "key": [],
+        "webauthn": [{ "type": "public-key", "id": "qkKZ-aW1YSRJK0OESzNk8A" }]
+    },
+    "externalAuthenticationUrl": ""
+}))]
 pub(crate) struct AuthChallenge {
     /// The kinds that may answer.
     supported_credential_kinds: Vec<SupportedKind>,

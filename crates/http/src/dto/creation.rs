@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::relying_party::{
-    Attestation, CredentialDescriptor, FACTOR_KINDS, RelyingPartyBody, Requirement, UserBody,
+    Attestation, CredentialDescriptor, FACTOR_KINDS, OwnerBody, RelyingPartyBody, Requirement,
 };
 
 /// The algorithms offered: ES256 and RS256 (COSE).
@@ -20,12 +20,37 @@ const ALGORITHMS: [i16; 2] = [-7, -257];
 /// passkey as a registration challenge, so it has the members of one.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "kind": "Fido2",
+    "user": {
+        "id": "us-6b58p-r53sr-rlrd3l5cj3uc4ome",
+        "displayName": "ada@example.com",
+        "name": "ada@example.com"
+    },
+    "challengeIdentifier": "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9...",
+    "temporaryAuthenticationToken": "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9...",
+    "challenge": "Y2gtMzllNDYtaGJtdm0tOGx0cXEzc2o0ODg3ZTdwOA",
+    "rp": { "id": "example.com", "name": "Example app" },
+    "attestation": "none",
+    "pubKeyCredParams": [
+        { "type": "public-key", "alg": -7 },
+        { "type": "public-key", "alg": -257 }
+    ],
+    "authenticatorSelection": {
+        "residentKey": "required",
+        "requireResidentKey": true,
+        "userVerification": "required"
+    },
+    "excludeCredentials": [{ "type": "public-key", "id": "qkKZ-aW1YSRJK0OESzNk8A" }],
+    "supportedCredentialKinds": { "firstFactor": ["Fido2"], "secondFactor": [] },
+    "otpUrl": ""
+}))]
 pub(crate) struct CredentialChallenge {
     /// The kind that was asked for.
     #[schema(example = "Fido2")]
     kind: &'static str,
     /// Whose credential it becomes.
-    user: UserBody,
+    user: OwnerBody,
     /// To be sent back with the credential; lives five minutes.
     challenge_identifier: String,
     /// The same as `challengeIdentifier`, for older clients.
@@ -56,9 +81,35 @@ pub(crate) struct CredentialChallenge {
 /// What a client needs to make the first credentials of a user.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "user": {
+        "id": "us-6b58p-r53sr-rlrd3l5cj3uc4ome",
+        "displayName": "ada@example.com",
+        "name": "ada@example.com"
+    },
+    "temporaryAuthenticationToken": "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9...",
+    "challenge": "Y2gtMzllNDYtaGJtdm0tOGx0cXEzc2o0ODg3ZTdwOA",
+    "rp": { "id": "example.com", "name": "Example app" },
+    "supportedCredentialKinds": {
+        "firstFactor": ["Fido2", "Key", "PasswordProtectedKey"],
+        "secondFactor": ["Fido2", "Key", "PasswordProtectedKey"]
+    },
+    "authenticatorSelection": {
+        "residentKey": "required",
+        "requireResidentKey": true,
+        "userVerification": "required"
+    },
+    "attestation": "none",
+    "pubKeyCredParams": [
+        { "type": "public-key", "alg": -7 },
+        { "type": "public-key", "alg": -257 }
+    ],
+    "excludeCredentials": [],
+    "otpUrl": ""
+}))]
 pub(crate) struct RegistrationChallengeBody {
     /// Who registers.
-    user: UserBody,
+    user: OwnerBody,
     /// To be sent as bearer token with the credentials; lives fifteen minutes.
     temporary_authentication_token: String,
     /// What every credential must sign.
@@ -139,7 +190,7 @@ impl CredentialChallenge {
     fn for_key(kind: CredentialKind, user: &User, begun: BegunChallenge) -> Self {
         Self {
             kind: kind.as_str(),
-            user: UserBody::from(user),
+            user: OwnerBody::from(user),
             challenge_identifier: begun.identifier.clone(),
             temporary_authentication_token: begun.identifier,
             challenge: begun.challenge.text.to_string(),
@@ -166,7 +217,7 @@ impl From<RegistrationChallenge> for RegistrationChallengeBody {
             .map(CredentialKind::as_str)
             .collect();
         Self {
-            user: UserBody::from(&registration.user),
+            user: OwnerBody::from(&registration.user),
             temporary_authentication_token: identifier,
             challenge: challenge.text.to_string(),
             rp: application.as_ref().into(),

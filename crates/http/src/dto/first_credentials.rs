@@ -44,6 +44,19 @@ impl FirstCredentialsBody {
 
 /// Who has made credentials, and which one is the first.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "credential": {
+        "uuid": "cr-6b58p-r53sr-rlrd3l5cj3uc4ome",
+        "kind": "Fido2",
+        "credentialKind": "Fido2",
+        "name": "Default Credential"
+    },
+    "user": {
+        "id": "us-6b58p-r53sr-rlrd3l5cj3uc4ome",
+        "username": "ada@example.com",
+        "orgId": "or-3277q-4hcvk-9lmnbrj2q3qd6st"
+    }
+}))]
 pub(crate) struct RegisteredBody {
     credential: RegisteredCredentialBody,
     user: RegisteredUserBody,

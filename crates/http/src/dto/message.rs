@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 /// It was done.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({ "message": "success" }))]
 pub(crate) struct Message {
     /// Always `success`.
     #[schema(example = "success")]

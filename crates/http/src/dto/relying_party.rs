@@ -26,7 +26,7 @@ impl From<&Application> for RelyingPartyBody {
 /// Whose credential it becomes.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct UserBody {
+pub(crate) struct OwnerBody {
     /// The `us-…`; its UTF-8 bytes are the WebAuthn user handle.
     id: String,
     /// The username.
@@ -35,7 +35,7 @@ pub(crate) struct UserBody {
     name: String,
 }
 
-impl From<&User> for UserBody {
+impl From<&User> for OwnerBody {
     fn from(user: &User) -> Self {
         Self {
             id: user.id.to_string(),

@@ -18,6 +18,22 @@ use crate::{
 
 /// Where a page is.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "organization": { "id": "or-3277q-4hcvk-9lmnbrj2q3qd6st", "name": "Example" },
+    "application": {
+        "id": "ap-6b58p-r53sr-rlrd3l5cj3uc4ome",
+        "name": "Example app",
+        "rpId": "example.com",
+        "origin": "https://app.example.com"
+    },
+    "applications": [{
+        "id": "ap-6b58p-r53sr-rlrd3l5cj3uc4ome",
+        "name": "Example app",
+        "rpId": "example.com",
+        "origin": "https://app.example.com"
+    }],
+    "approval": "never"
+}))]
 pub(crate) struct PlaceBody {
     organization: OrganizationBody,
     /// The application whose page asks.

@@ -12,6 +12,17 @@ use crate::state::AppState;
 /// A JSON Web Key Set (RFC 7517 §5).
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes what the tokens' keeper writes")]
+#[schema(example = json!({
+    "keys": [{
+        "kty": "EC",
+        "crv": "P-256",
+        "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+        "kid": "ybtlevvrkUk6XGTVxrpQzKCWCRg2R0zJPr8gdvzSOyw",
+        "alg": "ES256",
+        "use": "sig"
+    }]
+}))]
 struct JsonWebKeySet {
     /// The keys; each has its `kid`.
     keys: Vec<serde_json::Value>,

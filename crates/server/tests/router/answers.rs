@@ -3,17 +3,18 @@
 //! When an answer changes on purpose, review the new ones with `cargo insta review`.
 
 use axum::http::Method;
+use latchkey_domain::organization::Approval;
 use serde_json::{Value, json};
 
 use crate::support::{
     answer::Answer,
     signed_in::SignedIn,
     signer::{KINDS, Signer},
-    world::{ADA, ONE, TWO, UNLISTED, World},
+    world::{ADA, ONE, TWO, UNLISTED, World, host},
 };
 
 /// Members whose values are random.
-const RANDOM: [&str; 13] = [
+const RANDOM: [&str; 14] = [
     "challenge",
     "challengeIdentifier",
     "temporaryAuthenticationToken",
@@ -21,6 +22,7 @@ const RANDOM: [&str; 13] = [
     "userAction",
     "code",
     "longCode",
+    "approvalToken",
     "link",
     "publicKey",
     "publicKeyPem",
@@ -210,6 +212,33 @@ async fn refusals() {
     }
     let refused = place.begin_with_code("Key", wrong).await;
     snapshot("refused_attempt", &refused);
+}
+
+#[tokio::test]
+async fn for_pages() {
+    let world = World::new().await;
+    let place = world.stranger().at(ONE);
+    snapshot("application", &place.get("/auth/application").await);
+    let place = world.stranger().with_header("host", host(ONE));
+    for (name, path) in [
+        ("related_origins", "/.well-known/webauthn"),
+        ("passkey_endpoints", "/.well-known/passkey-endpoints"),
+    ] {
+        snapshot(name, &place.get(path).await);
+    }
+}
+
+#[tokio::test]
+async fn approval() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    world.set_approval(&world.acme, Approval::Always).await;
+    let codes = ada.code(world.now()).await;
+    let place = world.stranger().at(TWO);
+    let made = place.enrol(&codes.short, &Signer::key()).await;
+    snapshot("code_verify_awaiting_approval", &made);
+    let waiting = place.approval(&made.body["approvalToken"]).await;
+    snapshot("code_status", &waiting);
 }
 
 #[tokio::test]

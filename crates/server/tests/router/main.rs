@@ -3,7 +3,7 @@
 //! Storage is SQLite in a temporary file (and PostgreSQL where two callers race), cryptography is the
 //! real one, and time is a manual clock. [`support`] has one client type per kind of caller; every
 //! answer that passes through it is checked for what all answers have in common: no 5xx, a request id,
-//! JSON, and the error body.
+//! JSON, the error body, and that the API description documents it.
 //!
 //! To add a case, put it into the module of its promise; to add a promise, add a module here.
 
@@ -90,6 +90,9 @@ mod browsers;
 
 #[cfg(test)]
 mod answers;
+
+#[cfg(test)]
+mod description;
 
 #[cfg(test)]
 mod replicas;

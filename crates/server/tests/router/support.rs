@@ -4,6 +4,8 @@ pub(crate) mod world;
 
 pub(crate) mod answer;
 
+pub(crate) mod description;
+
 pub(crate) mod stranger;
 
 pub(crate) mod signed_in;

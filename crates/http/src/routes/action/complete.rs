@@ -14,6 +14,7 @@ use crate::{
 /// The action is signed.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({ "userAction": "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9..." }))]
 pub(crate) struct ActionResponse {
     /// To be sent in the header `X-DFNS-USERACTION` of the signed request, once, within five minutes.
     user_action: String,

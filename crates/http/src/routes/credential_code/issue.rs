@@ -35,6 +35,12 @@ impl From<&IssueCodeRequest> for IssueCode {
 /// The code, this one time.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "code": "A7U-KY6-9PT",
+    "expiration": "2026-01-31T12:01:00.000Z",
+    "longCode": "cc_YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY",
+    "link": "https://app.example.com/enrol#cc_YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY"
+}))]
 pub(crate) struct IssueCodeResponse {
     /// The code for people to type; the long one when it was asked for alone.
     #[schema(example = "A7U-KY6-9PT")]

@@ -19,6 +19,17 @@ use crate::{
 /// How far a code has come; the code itself is shown only once, when it is issued.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "state": "Redeemed",
+    "dateIssued": "2026-01-31T12:00:00.000Z",
+    "expiration": "2026-01-31T12:01:00.000Z",
+    "claim": {
+        "date": "2026-01-31T12:00:30.000Z",
+        "origin": "https://app.example.com",
+        "address": "203.0.113.9"
+    },
+    "credentialUuid": "cr-6b58p-r53sr-rlrd3l5cj3uc4ome"
+}))]
 pub(crate) struct CodeStatusResponse {
     /// `Issued`, `Claimed`, `Redeemed`, `Expired` or `Cancelled`.
     #[schema(example = "Claimed")]

@@ -21,6 +21,7 @@ pub(crate) struct ApprovalStatusRequest {
 
 /// What has come of the credential.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({ "state": "Approved" }))]
 pub(crate) struct ApprovalStatusResponse {
     /// `Waiting`, `Approved`, `Refused` or `Expired`.
     #[schema(example = "Approved")]

@@ -18,6 +18,7 @@ pub(crate) struct DeleteRequest {}
 
 /// Nothing is left to say.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({}))]
 pub(crate) struct DeleteResponse {}
 
 refusals!(Refusals: [BODY, SIGNED], [CredentialNotFound, LastCredential]);

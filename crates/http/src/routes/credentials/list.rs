@@ -13,6 +13,26 @@ use crate::{
 
 /// The credentials of a user.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "items": [{
+        "kind": "Fido2",
+        "credentialId": "qkKZ-aW1YSRJK0OESzNk8A",
+        "credentialUuid": "cr-6b58p-r53sr-rlrd3l5cj3uc4ome",
+        "dateCreated": "2026-01-31T12:00:00.000Z",
+        "isActive": true,
+        "name": "My telephone",
+        "publicKey": "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
+        "publicKeyPem": "-----BEGIN PUBLIC KEY-----\nMFkw...\n-----END PUBLIC KEY-----\n",
+        "relyingPartyId": "example.com",
+        "origin": "https://app.example.com",
+        "aaguid": "00000000-0000-0000-0000-000000000000",
+        "backupEligible": true,
+        "backedUp": true,
+        "createdBy": "credential",
+        "createdOrigin": "https://app.example.com",
+        "createdAddress": "203.0.113.9"
+    }]
+}))]
 pub(crate) struct CredentialList {
     /// Oldest first.
     items: Vec<CredentialBody>,

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 /// The state of the service.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({ "status": "ok" }))]
 pub(crate) struct Health {
     /// Always `ok`.
     #[schema(example = "ok")]

@@ -15,6 +15,7 @@ use crate::{
 
 /// Somebody is signed in.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({ "token": "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9..." }))]
 pub(crate) struct LoginResponse {
     /// The session token, to be sent as bearer token.
     token: String,

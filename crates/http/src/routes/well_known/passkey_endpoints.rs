@@ -16,6 +16,10 @@ use crate::{
 
 /// Where passkeys are made and managed (W3C, "A Well-Known URL for Relying Party Passkey Endpoints").
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "enroll": "https://app.example.com/enrol",
+    "manage": "https://app.example.com/account"
+}))]
 pub(crate) struct PasskeyEndpointsBody {
     /// The page where a passkey is made.
     #[schema(example = "https://app.example.com/enrol")]

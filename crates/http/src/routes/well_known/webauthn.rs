@@ -16,6 +16,7 @@ use crate::{
 
 /// Where an RP id may be used (WebAuthn Level 3 §5.11.1).
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({ "origins": ["https://app.example.com"] }))]
 pub(crate) struct RelatedOriginsBody {
     /// The web origins of the applications with that RP id.
     #[schema(example = json!(["https://app.example.com"]))]

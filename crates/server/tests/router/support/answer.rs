@@ -3,6 +3,8 @@
 use axum::http::{HeaderMap, Method};
 use serde_json::Value;
 
+use super::description::Description;
+
 /// An answer, read to its end.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
@@ -144,6 +146,10 @@ impl Answer {
             assert_eq!(error["message"], self.body["message"], "{}", self.call);
             assert!(error["message"].is_string(), "{}: no text", self.call);
             assert!(!self.code().is_empty(), "{}: no code", self.call);
+        }
+        if let Some((method, target)) = self.call.split_once(' ') {
+            let path = target.split('?').next().unwrap_or_default();
+            Description::served().require(method, path, self.status, &self.body);
         }
     }
 }
