@@ -10,9 +10,11 @@ use crate::{
     time::Timestamp,
 };
 
+pub mod related;
+
 /// A WebAuthn relying party identifier: a domain name in lower case, without scheme or port
 /// (WebAuthn §4, "RP ID").
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RpId(String);
 
 /// A text that is not an RP id.
@@ -44,8 +46,8 @@ impl RpId {
         &self.0
     }
 
-    /// Whether a page on `host` may use this RP id: it is the host or a parent domain of it
-    /// (WebAuthn §5.1.3 step 8).
+    /// Whether a page on `host` may use this RP id without being listed by it: it is the host or a parent
+    /// domain of it (WebAuthn §5.1.3 step 8).
     fn covers(&self, host: &str) -> bool {
         host == self.0
             || host
@@ -123,6 +125,11 @@ impl Origin {
         !self.0.starts_with(APK_KEY_HASH)
     }
 
+    /// Whether browsers accept it as a related origin: they ask for `https` and a domain name.
+    fn can_be_related(&self) -> bool {
+        self.0.starts_with("https://") && self.host().is_some()
+    }
+
     /// The domain name of a web origin; absent for native applications and addresses.
     fn host(&self) -> Option<String> {
         let url = Url::parse(&self.0).ok()?;
@@ -145,15 +152,21 @@ pub enum ApplicationError {
     /// The same origin twice.
     #[error("the origin {0} is listed twice")]
     RepeatedOrigin(Origin),
-    /// No browser would let a page of that origin use that RP id.
+    /// Nowhere could the RP id be used without being related to a place where it can.
     #[error(
-        "the RP id {rp_id} does not fit the origin {origin}: it must be the origin's host name or a \
-         parent domain of it"
+        "the RP id {0} fits none of the origins: the host name of at least one must be the RP id or a \
+         subdomain of it, unless the application is a native one"
     )]
-    RpIdDoesNotFit {
+    RpIdDoesNotFit(RpId),
+    /// No browser would let a page of that origin use that RP id, even if the RP id lists it.
+    #[error(
+        "the RP id {rp_id} does not fit the origin {origin}: where it is neither the origin's host name \
+         nor a parent domain of it, the origin must be https with a domain name"
+    )]
+    CannotBeRelated {
         /// The RP id as configured.
         rp_id: RpId,
-        /// The first origin it does not fit.
+        /// The first origin that cannot be related to it.
         origin: Origin,
     },
 }
@@ -166,7 +179,9 @@ pub struct RelyingParty {
 }
 
 impl RelyingParty {
-    /// A relying party whose RP id every one of its web origins may use.
+    /// A relying party whose RP id covers at least one of its origins, unless it is a native
+    /// application. Its other web origins are related origins ([`related`]), which use the RP id because
+    /// its host lists them; browsers do that for `https` and domain names only.
     ///
     /// # Errors
     /// [`ApplicationError`] names the origin that is missing, repeated or does not fit.
@@ -174,18 +189,25 @@ impl RelyingParty {
         if origins.is_empty() {
             return Err(ApplicationError::NoOrigin);
         }
+        let mut fits_one = false;
         for (index, origin) in origins.iter().enumerate() {
             if origins.iter().take(index).any(|earlier| earlier == origin) {
                 return Err(ApplicationError::RepeatedOrigin(origin.clone()));
             }
-            if origin.is_web() && !origin.host().is_some_and(|host| rp_id.covers(&host)) {
-                return Err(ApplicationError::RpIdDoesNotFit {
+            if !origin.is_web() || origin.host().is_some_and(|host| rp_id.covers(&host)) {
+                fits_one = true;
+            } else if !origin.can_be_related() {
+                return Err(ApplicationError::CannotBeRelated {
                     rp_id,
                     origin: origin.clone(),
                 });
             }
         }
-        Ok(Self { rp_id, origins })
+        if fits_one {
+            Ok(Self { rp_id, origins })
+        } else {
+            Err(ApplicationError::RpIdDoesNotFit(rp_id))
+        }
     }
 
     /// The RP id.
@@ -291,24 +313,41 @@ mod tests {
     }
 
     #[test]
-    fn the_rp_id_must_fit_every_web_origin() {
+    fn the_rp_id_must_fit_one_origin() {
         let rp_id = RpId::new("example.com").unwrap();
-        let fits = vec![
-            origin("https://example.com"),
-            origin("https://a.example.com:1"),
-        ];
-        assert!(RelyingParty::new(rp_id.clone(), fits).is_ok());
-        let evil = origin("https://evilexample.com");
-        assert_eq!(
-            RelyingParty::new(
-                rp_id.clone(),
-                vec![origin("https://example.com"), evil.clone()]
-            ),
-            Err(ApplicationError::RpIdDoesNotFit {
-                rp_id,
-                origin: evil
-            })
-        );
+        for fits in [
+            "https://example.com",
+            "https://a.example.com:1",
+            "android:apk-key-hash:47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
+        ] {
+            let related = origin("https://evilexample.com");
+            assert!(RelyingParty::new(rp_id.clone(), vec![origin(fits)]).is_ok());
+            assert!(RelyingParty::new(rp_id.clone(), vec![related, origin(fits)]).is_ok());
+        }
+        for alone in ["https://evilexample.com", "https://com"] {
+            assert_eq!(
+                RelyingParty::new(rp_id.clone(), vec![origin(alone)]),
+                Err(ApplicationError::RpIdDoesNotFit(rp_id.clone()))
+            );
+        }
+    }
+
+    #[test]
+    fn a_related_origin_is_https_with_a_domain_name() {
+        let rp_id = RpId::new("example.com").unwrap();
+        for other in ["http://localhost:1", "https://10.0.0.1", "https://[::1]"] {
+            let other = origin(other);
+            assert_eq!(
+                RelyingParty::new(
+                    rp_id.clone(),
+                    vec![origin("https://example.com"), other.clone()]
+                ),
+                Err(ApplicationError::CannotBeRelated {
+                    rp_id: rp_id.clone(),
+                    origin: other
+                })
+            );
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use ciborium::Value as Cbor;
 use latchkey_domain::credential::passkey::{Aaguid, Passkey};
-use latchkey_service::ports::proof_verifier::Expected;
+use latchkey_service::ports::proof_verifier::{Expected, ProofError};
 use latchkey_testkit::authenticator::{
     asked::{Asked, ChallengeForm},
     independent::IndependentPasskey,
@@ -113,6 +113,23 @@ fn the_application_is_the_one_that_both_rp_id_and_origin_fit() {
         assert_eq!(passkey.origin.as_str(), origin);
         assert_eq!(passkey.rp_id.as_str(), "one.example");
     }
+}
+
+#[test]
+fn passkeys_of_related_origins_are_accepted() {
+    let origins = ["https://a.example", "https://b.example"];
+    let expected = expected_of(vec![application(1, "a.example", &origins)]);
+    let mut device = PasskeyClient::new("https://b.example").rp_id("a.example");
+    let passkey = assert_accepted(&expected, &mut device, "related");
+    assert_eq!(passkey.origin.as_str(), "https://b.example");
+    assert_eq!(passkey.rp_id.as_str(), "a.example");
+    // The same passkey, where the RP id is at home.
+    device.origin = "https://a.example".to_owned();
+    use_passkey(&expected, &passkey, &device.get(&asked())).unwrap();
+    // Another page that the application does not list.
+    device.origin = "https://c.example".to_owned();
+    let refused = use_passkey(&expected, &passkey, &device.get(&asked()));
+    assert!(matches!(refused, Err(ProofError::Origin)), "{refused:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use clap::{Args, Subcommand};
 use latchkey_domain::{
-    application::{Application, Origin, RelyingParty, RpId},
+    application::{Application, Origin, RelyingParty, RpId, related},
     id::{ApplicationId, OrganizationId, UserId},
     organization::Approval,
     text::{ApplicationName, OrganizationName, Username},
@@ -17,6 +17,7 @@ use latchkey_service::{
 };
 use serde::Serialize;
 use time::{OffsetDateTime, macros::format_description};
+use tracing::warn;
 
 use super::{Failure, answer};
 use crate::{config::Settings, wiring::Adapters};
@@ -42,7 +43,7 @@ pub(super) struct Bootstrap {
 /// Where an application runs.
 #[derive(Debug, Args)]
 pub(super) struct Party {
-    /// The RP id: the host name of every origin, or a parent domain of it.
+    /// The RP id: the host name of at least one origin, or a parent domain of it.
     #[arg(long, value_name = "ID", value_parser = |text: &str| RpId::new(text))]
     rp_id: RpId,
     /// An origin the application runs on; may be given several times.
@@ -383,9 +384,14 @@ impl ApplicationAnswer {
 }
 
 impl Party {
+    /// Warns, on standard error like every warning, of more origins than browsers look at.
     fn checked(self) -> Result<RelyingParty, Failure> {
-        RelyingParty::new(self.rp_id, self.origins)
-            .map_err(|error| format!("--rp-id and --origin: {error}").into())
+        let party = RelyingParty::new(self.rp_id, self.origins)
+            .map_err(|error| format!("--rp-id and --origin: {error}"))?;
+        if let Err(warning) = related::check_labels(party.rp_id(), party.origins()) {
+            warn!("--origin: {warning}");
+        }
+        Ok(party)
     }
 }
 
@@ -433,6 +439,6 @@ mod tests {
         };
         let error = party.checked().unwrap_err().to_string();
         assert!(error.starts_with("--rp-id and --origin: "), "{error}");
-        assert!(error.contains("https://example.com"), "{error}");
+        assert!(error.contains("app.example.com"), "{error}");
     }
 }

@@ -87,6 +87,10 @@ async fn start(settings: &Settings) -> Result<Ready, Failure> {
             write!(io::stdout(), "{instructions}")?;
         }
     }
+    let directory = use_cases.services.directory.snapshot().await?;
+    for warning in directory.crowded_rp_ids() {
+        warn!("{warning}");
+    }
     info!(%address, public_url, "listening");
     let pages = if settings.web.enabled {
         latchkey_web::pages(Arc::clone(&use_cases.services.directory))

@@ -80,6 +80,9 @@ mod published_clients;
 mod native_clients;
 
 #[cfg(test)]
+mod related_origins;
+
+#[cfg(test)]
 mod bad_input;
 
 #[cfg(test)]

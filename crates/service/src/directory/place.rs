@@ -1,9 +1,12 @@
 //! Where a page is: what it may be told about the application it belongs to.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use latchkey_domain::{
-    application::{Application, Origin},
+    application::{
+        Application, Origin,
+        related::{TooManyLabels, check_labels},
+    },
     id::OrganizationId,
     organization::Organization,
 };
@@ -55,6 +58,21 @@ impl Snapshot {
             .collect()
     }
 
+    /// The RP ids with origins that browsers may leave out, in alphabetical order. All applications of an
+    /// RP id count, because its host lists all their origins together.
+    pub fn crowded_rp_ids(&self) -> Vec<TooManyLabels> {
+        let mut origins: BTreeMap<_, Vec<&Origin>> = BTreeMap::new();
+        for application in &self.applications {
+            let party = &application.relying_party;
+            let of_rp_id = origins.entry(party.rp_id()).or_default();
+            of_rp_id.extend(party.origins());
+        }
+        origins
+            .into_iter()
+            .filter_map(|(rp_id, origins)| check_labels(rp_id, origins).err())
+            .collect()
+    }
+
     /// The place of a `Host` header (RFC 9110 §7.2) in the form browsers send: host and, unless it is
     /// the default one, port. Which scheme the browser used cannot be seen behind a proxy, so `https` is
     /// looked for first, then `http`.
@@ -71,6 +89,8 @@ impl Snapshot {
 
 #[cfg(test)]
 mod tests {
+    use latchkey_domain::application::{RelyingParty, RpId};
+
     use super::*;
     use crate::{
         ports::directory_store::DirectoryEntries,
@@ -139,10 +159,39 @@ mod tests {
     }
 
     #[test]
+    fn the_origins_of_all_applications_with_an_rp_id_are_counted_together() {
+        let with = |name: &str, others: [&str; 3]| {
+            let mut application = application(name, 1);
+            let covered = format!("https://{name}.one.example");
+            let others = others.map(|other| format!("https://{other}.example"));
+            let origins = others.into_iter().chain([covered]);
+            let origins = origins.map(|origin| Origin::new(origin).unwrap()).collect();
+            let rp_id = RpId::new("one.example").unwrap();
+            application.relying_party = RelyingParty::new(rp_id, origins).unwrap();
+            application
+        };
+        let crowded = |applications| {
+            let snapshot = Snapshot::from(DirectoryEntries {
+                organizations: vec![tenant(1)],
+                applications,
+            });
+            snapshot.crowded_rp_ids()
+        };
+        let first = || with("first", ["a", "b", "c"]);
+        assert_eq!(crowded(vec![first(), with("more", ["a", "b", "d"])]), []);
+        let found = crowded(vec![first(), with("most", ["c", "d", "e"])]);
+        let found: Vec<_> = found
+            .iter()
+            .map(|found| (found.rp_id.as_str(), found.labels))
+            .collect();
+        assert_eq!(found, [("one.example", 6)]);
+    }
+
+    #[test]
     fn a_host_without_encryption_is_found_too() {
         let mut local = application("local", 1);
-        local.relying_party = latchkey_domain::application::RelyingParty::new(
-            latchkey_domain::application::RpId::new("one.localhost").unwrap(),
+        local.relying_party = RelyingParty::new(
+            RpId::new("one.localhost").unwrap(),
             vec![Origin::new("http://one.localhost:8080").unwrap()],
         )
         .unwrap();
