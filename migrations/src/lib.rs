@@ -13,6 +13,7 @@ mod m0002_administrators;
 mod m0003_approval;
 mod m0004_messages;
 mod m0005_waiting;
+mod m0006_native_applications;
 mod shape;
 
 use sea_orm_migration::{
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_approval::Approval),
             Box::new(m0004_messages::Messages),
             Box::new(m0005_waiting::Waiting),
+            Box::new(m0006_native_applications::NativeApplications),
         ]
     }
 }

@@ -4,12 +4,14 @@ use std::fmt;
 
 use url::{Host, Url};
 
+use self::native::NativeApplications;
 use crate::{
     id::{ApplicationId, OrganizationId},
     text::ApplicationName,
     time::Timestamp,
 };
 
+pub mod native;
 pub mod related;
 
 /// A WebAuthn relying party identifier: a domain name in lower case, without scheme or port
@@ -244,6 +246,8 @@ pub struct Application {
     pub name: ApplicationName,
     /// Its RP id and allowed origins.
     pub relying_party: RelyingParty,
+    /// The native applications that use its RP id.
+    pub native: NativeApplications,
     /// While it is not active no ceremony works with it.
     pub is_active: bool,
     /// When it was made; the oldest one is an organization's default.

@@ -93,6 +93,10 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(
             routes::well_known::passkey_endpoints::get_passkey_endpoints
         ))
+        .routes(routes!(routes::well_known::asset_links::get_asset_links))
+        .routes(routes!(
+            routes::well_known::apple_app_site_association::get_app_site_association
+        ))
         // For whoever runs the service, and for other services.
         .routes(routes!(health::live::live))
         .routes(routes!(health::ready::ready))

@@ -73,7 +73,11 @@ pub(crate) mod credential_code {
 pub(crate) mod application;
 
 pub(crate) mod well_known {
-    //! `/.well-known`: what browsers and password managers look for at an RP id.
+    //! `/.well-known`: what browsers, password managers and phones look for at an RP id.
+
+    pub(crate) mod apple_app_site_association;
+
+    pub(crate) mod asset_links;
 
     pub(crate) mod webauthn;
 

@@ -206,6 +206,11 @@ mod tests {
             ),
             format!("application deactivate --application {APPLICATION}"),
             format!("application activate --application {APPLICATION}"),
+            format!("application set-native --application {APPLICATION}"),
+            format!(
+                "application set-native --application {APPLICATION} \
+                 --android-package com.example.app --apple-app-id A1B2C3D4E5.com.example.app"
+            ),
             "document openapi".to_owned(),
             "document errors".to_owned(),
         ] {
@@ -234,6 +239,18 @@ mod tests {
                  --origin http://x.y",
                 "--origin",
                 "must use https",
+            ),
+            (
+                "application set-native --application ap-6b58p-r53sr-rlrd3l5cj3uc4ome \
+                 --android-package example",
+                "--android-package",
+                "com.example.app",
+            ),
+            (
+                "application set-native --application ap-6b58p-r53sr-rlrd3l5cj3uc4ome \
+                 --apple-app-id com.example.app",
+                "--apple-app-id",
+                "A1B2C3D4E5.com.example.app",
             ),
         ] {
             let error = parse(&format!("latchkey {line}")).unwrap_err();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use latchkey_domain::{
-    application::{Application, RelyingParty},
+    application::{Application, RelyingParty, native::NativeApplications},
     credential_code::CodeText,
     id::{ApplicationId, OrganizationId, RegistrationCodeId, UserId},
     organization::{Approval, Organization},
@@ -208,6 +208,19 @@ impl Administration {
         self.store.set_application_active(application, active).await
     }
 
+    /// Sets which native applications use the RP id of an application, in place of earlier ones;
+    /// `false` when there is no such application. Running services follow within seconds.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn set_native(
+        &self,
+        application: &ApplicationId,
+        native: &NativeApplications,
+    ) -> Result<bool, StoreError> {
+        self.store.set_native(application, native).await
+    }
+
     fn application(
         &self,
         organization: OrganizationId,
@@ -219,6 +232,7 @@ impl Administration {
             organization,
             name,
             relying_party,
+            native: NativeApplications::default(),
             is_active: true,
             created: self.ceremonies.now(),
         }

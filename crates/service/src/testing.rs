@@ -11,7 +11,7 @@ use std::{
 };
 
 use latchkey_domain::{
-    application::{Application, Origin, RelyingParty, RpId},
+    application::{Application, Origin, RelyingParty, RpId, native::NativeApplications},
     approval::ApprovalTicket,
     challenge::{Challenge, ChallengeText, Purpose},
     credential::{
@@ -87,6 +87,7 @@ pub(crate) fn application(name: &str, owner: u8) -> Application {
             vec![Origin::new(format!("https://{host}")).unwrap()],
         )
         .unwrap(),
+        native: NativeApplications::default(),
         is_active: true,
         created: NOW,
     }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use latchkey_domain::{
-    application::Application,
+    application::{Application, native::NativeApplications},
     id::{ApplicationId, OrganizationId, UserId},
     organization::Approval,
     user::User,
@@ -75,6 +75,16 @@ impl AdministrationStore for SqlStore {
             Box::pin(set_application_active(transaction, application, active))
         })
         .await?
+    }
+
+    async fn set_native(
+        &self,
+        application: &ApplicationId,
+        native: &NativeApplications,
+    ) -> Result<bool, StoreError> {
+        let (application, native) = (application.clone(), native.clone());
+        self.write(move |transaction| Box::pin(set_native(transaction, application, native)))
+            .await?
     }
 }
 
@@ -223,4 +233,12 @@ async fn set_application_active(
     }
     table::application::set_active(transaction, &application, active).await?;
     Ok(true)
+}
+
+async fn set_native(
+    transaction: &DatabaseTransaction,
+    application: ApplicationId,
+    native: NativeApplications,
+) -> Result<bool, StoreError> {
+    table::application::set_native(transaction, &application, &native).await
 }

@@ -12,7 +12,7 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use latchkey_domain::{
-    application::{Application, Origin, RelyingParty, RpId},
+    application::{Application, Origin, RelyingParty, RpId, native::NativeApplications},
     id::{ApplicationId, OrganizationId},
     organization::{Approval, Organization},
     text::{ApplicationName, OrganizationName},
@@ -51,6 +51,7 @@ fn router() -> Router {
                 organization: organization.id,
                 name: ApplicationName::new("One").unwrap(),
                 relying_party: RelyingParty::new(RpId::new(HOST).unwrap(), vec![origin]).unwrap(),
+                native: NativeApplications::default(),
                 is_active: true,
                 created: Timestamp::from_unix_milliseconds(0),
             }],

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use data_encoding::BASE64URL_NOPAD;
 use latchkey_crypto::proofs::Proofs;
 use latchkey_domain::{
-    application::{Application, Origin, RelyingParty, RpId},
+    application::{Application, Origin, RelyingParty, RpId, native::NativeApplications},
     challenge::ChallengeText,
     credential::{
         Credential, CredentialId, CredentialReference, CredentialState, MadeBy, Material,
@@ -43,6 +43,7 @@ pub(crate) fn application(number: u8, rp_id: &str, origins: &[&str]) -> Arc<Appl
         organization: OrganizationId::from_random(&[1; 32]),
         name: ApplicationName::new("An application").unwrap(),
         relying_party: RelyingParty::new(RpId::new(rp_id).unwrap(), origins).unwrap(),
+        native: NativeApplications::default(),
         is_active: true,
         created: Timestamp::from_unix_milliseconds(0),
     })

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use latchkey_domain::{
-    application::{Application, Origin, RelyingParty, RpId},
+    application::{Application, Origin, RelyingParty, RpId, native::NativeApplications},
     challenge::{Challenge, ChallengeText, Purpose},
     credential::{
         Credential, CredentialId, CredentialState, MadeBy, Material, Provenance,
@@ -53,6 +53,7 @@ pub(super) fn application() -> Application {
             vec![Origin::new(ORIGIN).unwrap()],
         )
         .unwrap(),
+        native: NativeApplications::default(),
         is_active: true,
         created: NOW,
     }

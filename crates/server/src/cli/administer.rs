@@ -4,7 +4,11 @@ use std::fmt;
 
 use clap::{Args, Subcommand};
 use latchkey_domain::{
-    application::{Application, Origin, RelyingParty, RpId, related},
+    application::{
+        Application, Origin, RelyingParty, RpId,
+        native::{AndroidPackage, AppleAppId, NativeApplications},
+        related,
+    },
     id::{ApplicationId, OrganizationId, UserId},
     organization::Approval,
     text::{ApplicationName, OrganizationName, Username},
@@ -132,6 +136,18 @@ pub(super) enum ApplicationCommand {
         #[arg(long, value_name = "ID")]
         application: ApplicationId,
     },
+    /// Set which native applications use the RP id; what is left out is taken away.
+    SetNative {
+        /// The application.
+        #[arg(long, value_name = "ID")]
+        application: ApplicationId,
+        /// The one for Android; the certificates it is signed with are android: origins.
+        #[arg(long, value_name = "PACKAGE", value_parser = |text: &str| AndroidPackage::new(text))]
+        android_package: Option<AndroidPackage>,
+        /// The one for Apple's devices: team and bundle identifier.
+        #[arg(long, value_name = "APP_ID", value_parser = |text: &str| AppleAppId::new(text))]
+        apple_app_id: Option<AppleAppId>,
+    },
 }
 
 #[derive(Serialize)]
@@ -181,6 +197,13 @@ pub(super) enum ApplicationAnswer {
     Changed {
         app_id: String,
         is_active: bool,
+    },
+    Native {
+        app_id: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        android_package: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        apple_app_id: Option<String>,
     },
 }
 
@@ -350,6 +373,17 @@ impl Administer for ApplicationCommand {
             }
             Self::Deactivate { application } => (application, false),
             Self::Activate { application } => (application, true),
+            Self::SetNative {
+                application,
+                android_package,
+                apple_app_id,
+            } => {
+                let native = NativeApplications {
+                    android: android_package,
+                    apple: apple_app_id,
+                };
+                return set_native(administration, &application, &native).await;
+            }
         };
         if administration
             .set_application_active(&application, is_active)
@@ -362,6 +396,22 @@ impl Administer for ApplicationCommand {
         } else {
             Err(unknown("--application", "application", &application))
         }
+    }
+}
+
+async fn set_native(
+    administration: &Administration,
+    application: &ApplicationId,
+    native: &NativeApplications,
+) -> Result<ApplicationAnswer, Failure> {
+    if administration.set_native(application, native).await? {
+        Ok(ApplicationAnswer::Native {
+            app_id: application.to_string(),
+            android_package: native.android.as_ref().map(ToString::to_string),
+            apple_app_id: native.apple.as_ref().map(ToString::to_string),
+        })
+    } else {
+        Err(unknown("--application", "application", application))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::support::{
     answer::Answer,
     signed_in::SignedIn,
     signer::{KINDS, Signer},
-    world::{ADA, ONE, TWO, UNLISTED, World, host},
+    world::{ADA, ANDROID, MOBILE, ONE, TWO, UNLISTED, World, host},
 };
 
 /// Members whose values are random.
@@ -223,6 +223,24 @@ async fn for_pages() {
     for (name, path) in [
         ("related_origins", "/.well-known/webauthn"),
         ("passkey_endpoints", "/.well-known/passkey-endpoints"),
+    ] {
+        snapshot(name, &place.get(path).await);
+    }
+}
+
+#[tokio::test]
+async fn for_phones() {
+    let world = World::new().await;
+    let mobile = world.add_mobile_application(&[MOBILE, ANDROID]).await;
+    let names = [Some("com.example.app"), Some("A1B2C3D4E5.com.example.app")];
+    world.set_native(&mobile, names).await;
+    let place = world.stranger().with_header("host", host(MOBILE));
+    for (name, path) in [
+        ("asset_links", "/.well-known/assetlinks.json"),
+        (
+            "app_site_association",
+            "/.well-known/apple-app-site-association",
+        ),
     ] {
         snapshot(name, &place.get(path).await);
     }

@@ -74,6 +74,10 @@ fn a_path() -> impl Strategy<Value = String> {
         "/health/live",
         "/health/ready",
         "/.well-known/jwks.json",
+        "/.well-known/webauthn",
+        "/.well-known/passkey-endpoints",
+        "/.well-known/assetlinks.json",
+        "/.well-known/apple-app-site-association",
         "/openapi.json",
     ]);
     prop_oneof![

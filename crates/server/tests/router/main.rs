@@ -80,6 +80,9 @@ mod published_clients;
 mod native_clients;
 
 #[cfg(test)]
+mod native_files;
+
+#[cfg(test)]
 mod related_origins;
 
 #[cfg(test)]

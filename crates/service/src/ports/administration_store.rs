@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use latchkey_domain::{
-    application::Application,
+    application::{Application, native::NativeApplications},
     credential_code::CodeDigest,
     id::{ApplicationId, OrganizationId, UserId},
     organization::{Approval, Organization},
@@ -154,5 +154,16 @@ pub trait AdministrationStore: Send + Sync {
         &self,
         application: &ApplicationId,
         active: bool,
+    ) -> Result<bool, StoreError>;
+
+    /// Sets which native applications use the RP id of an application, in place of earlier ones.
+    /// `false` when there is no such application.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn set_native(
+        &self,
+        application: &ApplicationId,
+        native: &NativeApplications,
     ) -> Result<bool, StoreError>;
 }

@@ -10,6 +10,8 @@ pub struct Model {
     pub organization_id: String,
     pub name: String,
     pub rp_id: String,
+    pub android_package: Option<String>,
+    pub apple_app_id: Option<String>,
     pub is_active: bool,
     pub created: i64,
 }

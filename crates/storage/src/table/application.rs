@@ -1,7 +1,10 @@
 //! Applications with their origins.
 
 use latchkey_domain::{
-    application::{Application, Origin, RelyingParty, RpId},
+    application::{
+        Application, Origin, RelyingParty, RpId,
+        native::{AndroidPackage, AppleAppId, NativeApplications},
+    },
     id::ApplicationId,
     organization::Organization,
     text::{ApplicationName, OrganizationName},
@@ -36,6 +39,8 @@ pub(crate) async fn insert(
         organization_id: Set(application.organization.to_string()),
         name: Set(application.name.to_string()),
         rp_id: Set(application.relying_party.rp_id().to_string()),
+        android_package: Set(text(application.native.android.as_ref())),
+        apple_app_id: Set(text(application.native.apple.as_ref())),
         is_active: Set(application.is_active),
         created: Set(application.created.unix_milliseconds()),
     };
@@ -110,6 +115,27 @@ pub(crate) async fn set_active(
     Ok(exactly_one(TABLE, result.rows_affected)?)
 }
 
+/// Sets which native applications use the RP id; `false` when there is no such application.
+pub(crate) async fn set_native(
+    transaction: &DatabaseTransaction,
+    application: &ApplicationId,
+    native: &NativeApplications,
+) -> Result<bool, StoreError> {
+    let (android, apple) = (text(native.android.as_ref()), text(native.apple.as_ref()));
+    let result = Entity::update_many()
+        .col_expr(Column::AndroidPackage, Expr::value(android))
+        .col_expr(Column::AppleAppId, Expr::value(apple))
+        .filter(Column::Id.eq(application.as_str()))
+        .exec(transaction)
+        .await
+        .map_err(StoreError::new)?;
+    Ok(exactly_one(TABLE, result.rows_affected)?)
+}
+
+fn text(value: Option<&impl ToString>) -> Option<String> {
+    value.map(ToString::to_string)
+}
+
 /// One row of the directory: an organization, with an application and one of its origins if it has
 /// any.
 #[derive(FromQueryResult)]
@@ -121,6 +147,8 @@ struct DirectoryRow {
     application_id: Option<String>,
     name: Option<String>,
     rp_id: Option<String>,
+    android_package: Option<String>,
+    apple_app_id: Option<String>,
     created: Option<i64>,
     origin: Option<String>,
 }
@@ -145,6 +173,8 @@ pub(crate) async fn directory(reader: &DatabaseConnection) -> Result<DirectoryEn
         .column_as(Column::Id, "application_id")
         .column_as(Column::Name, "name")
         .column_as(Column::RpId, "rp_id")
+        .column_as(Column::AndroidPackage, "android_package")
+        .column_as(Column::AppleAppId, "apple_app_id")
         .column_as(Column::Created, "created")
         .column_as(application_origin::Column::Origin, "origin")
         .join(JoinType::LeftJoin, active_applications)
@@ -226,6 +256,12 @@ fn application(
         .filter_map(|row| row.origin.clone())
         .map(Origin::new)
         .collect::<Result<Vec<_>, _>>();
+    let android = first.android_package.as_deref().map(AndroidPackage::new);
+    let apple = first.apple_app_id.as_deref().map(AppleAppId::new);
+    let native = NativeApplications {
+        android: row.value("android_package", android.transpose())?,
+        apple: row.value("apple_app_id", apple.transpose())?,
+    };
     let rp_id = row.value("rp_id", RpId::new(rp_id.as_str()))?;
     let relying_party = RelyingParty::new(rp_id, row.value("origin", origins)?);
     Ok(Some(Application {
@@ -233,6 +269,7 @@ fn application(
         organization: organization.id.clone(),
         name: row.value("name", ApplicationName::new(name.as_str()))?,
         relying_party: row.value("rp_id", relying_party)?,
+        native,
         is_active: true,
         created: moment(created),
     }))

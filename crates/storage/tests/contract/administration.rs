@@ -1,7 +1,10 @@
 //! What an administrator does from the command line.
 
 use latchkey_domain::{
-    application::{Application, Origin, RelyingParty, RpId},
+    application::{
+        Application, Origin, RelyingParty, RpId,
+        native::{AndroidPackage, AppleAppId, NativeApplications},
+    },
     id::{ApplicationId, OrganizationId, UserId},
     user::{Epoch, User},
 };
@@ -37,6 +40,8 @@ contract! {
     an_unknown_organization_gets_no_application,
     crossed_origins_at_once_give_one_application,
     an_application_is_deactivated_and_activated,
+    native_applications_are_set_and_taken_away,
+    native_applications_come_with_a_new_application,
 }
 
 async fn a_database_is_empty_until_the_first_organization(world: World) {
@@ -343,4 +348,46 @@ async fn an_application_is_deactivated_and_activated(world: World) {
         );
         assert_eq!(world.store.load().await.unwrap().applications.len(), listed);
     }
+}
+
+fn both_platforms() -> NativeApplications {
+    NativeApplications {
+        android: Some(AndroidPackage::new("com.example.app").unwrap()),
+        apple: Some(AppleAppId::new("A1B2C3D4E5.com.example.app").unwrap()),
+    }
+}
+
+async fn native_applications_are_set_and_taken_away(world: World) {
+    let tenant = world.tenant("Example").await;
+    let other = world.new_application(&tenant.organization, "https://two.example");
+    world.store.add_application(other.clone()).await.unwrap();
+    let only_apple = NativeApplications {
+        android: None,
+        ..both_platforms()
+    };
+    let none = NativeApplications::default();
+    for native in [both_platforms(), both_platforms(), only_apple, none] {
+        let done = world.store.set_native(&other.id, &native).await;
+        assert!(done.unwrap());
+        let applications = world.store.load().await.unwrap().applications;
+        for found in applications {
+            let expected = if found.id == other.id {
+                native.clone()
+            } else {
+                NativeApplications::default()
+            };
+            assert_eq!(found.native, expected);
+        }
+    }
+    let unknown = ApplicationId::from_random(&world.draw());
+    let done = world.store.set_native(&unknown, &both_platforms()).await;
+    assert!(!done.unwrap());
+}
+
+async fn native_applications_come_with_a_new_application(world: World) {
+    let mut new = world.new_organization("Example");
+    new.application.native = both_platforms();
+    world.store.bootstrap(new.clone()).await.unwrap();
+    let applications = world.store.load().await.unwrap().applications;
+    assert_eq!(applications, [new.application]);
 }

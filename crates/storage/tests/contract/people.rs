@@ -6,7 +6,7 @@ use std::{
 };
 
 use latchkey_domain::{
-    application::{Application, Origin, RelyingParty, RpId},
+    application::{Application, Origin, RelyingParty, RpId, native::NativeApplications},
     authority::Authority,
     challenge::{Challenge, ChallengeText, Purpose},
     credential::{
@@ -83,6 +83,7 @@ impl World {
                 vec![Origin::new(origin).unwrap()],
             )
             .unwrap(),
+            native: NativeApplications::default(),
             is_active: true,
             created: NOW,
         }

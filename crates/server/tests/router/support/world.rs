@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use latchkey_crypto::{entropy::SystemEntropy, secrets::Secrets};
 use latchkey_domain::{
-    application::{Origin, RelyingParty, RpId},
+    application::{
+        Origin, RelyingParty, RpId,
+        native::{AndroidPackage, AppleAppId, NativeApplications},
+    },
     id::{ApplicationId, InstallationId, OrganizationId, UserId},
     organization::Approval,
     policy::{Limits, Policy},
@@ -216,6 +219,33 @@ impl World {
             .id
     }
 
+    /// Adds an application with the RP id [`MOBILE`] to the first organization.
+    pub(crate) async fn add_mobile_application(&self, origins: &[&str]) -> ApplicationId {
+        let organization: OrganizationId = self.acme.organization.parse().unwrap();
+        let origins = origins.iter().map(|origin| Origin::new(*origin).unwrap());
+        let rp_id = RpId::new(host(MOBILE)).unwrap();
+        let relying_party = RelyingParty::new(rp_id, origins.collect()).unwrap();
+        let name = ApplicationName::new(host(MOBILE)).unwrap();
+        self.administration
+            .add_application(organization, name, relying_party)
+            .await
+            .unwrap()
+            .id
+    }
+
+    /// Sets the applications for Android and Apple's devices.
+    pub(crate) async fn set_native(&self, application: &ApplicationId, names: [Option<&str>; 2]) {
+        let [android, apple] = names;
+        let native = NativeApplications {
+            android: android.map(|name| AndroidPackage::new(name).unwrap()),
+            apple: apple.map(|name| AppleAppId::new(name).unwrap()),
+        };
+        let done = self.administration.set_native(application, &native);
+        assert!(done.await.unwrap());
+        // Until the directory is read again.
+        self.wait(Duration::from_secs(5));
+    }
+
     pub(crate) async fn set_approval(&self, tenant: &Tenant, approval: Approval) {
         let organization: OrganizationId = tenant.organization.parse().unwrap();
         let done = self.administration.set_approval(&organization, approval);
@@ -305,6 +335,12 @@ impl World {
         (outcome, cost)
     }
 }
+
+/// A page of an application that phones have too.
+pub(crate) const MOBILE: &str = "https://mobile.example";
+
+/// The same application on Android.
+pub(crate) const ANDROID: &str = "android:apk-key-hash:47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
 
 /// The user most cases are about.
 pub(crate) const ADA: &str = "ada@example.com";
