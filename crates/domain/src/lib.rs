@@ -6,7 +6,7 @@
 //!
 //! The modules are listed from the general to the particular:
 //!
-//! * [`time`], [`text`], [`id`]: the values everything else is made of;
+//! * [`time`], [`text`], [`id`], [`page`]: the values everything else is made of;
 //! * [`organization`], [`application`], [`user`], [`credential`]: what is kept;
 //! * [`challenge`], [`user_action`], [`credential_code`], [`approval`], [`session`], [`authority`]: how a change is
 //!   allowed;
@@ -21,6 +21,8 @@ pub mod time;
 pub mod text;
 
 pub mod id;
+
+pub mod page;
 
 pub mod organization;
 

@@ -60,6 +60,12 @@ impl Epoch {
         Self(number)
     }
 
+    /// The one that follows.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
     /// Its number.
     pub const fn number(self) -> i64 {
         self.0

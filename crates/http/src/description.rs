@@ -38,6 +38,7 @@ use crate::error::documentation;
             description = "A user who has a credential in one place adds one in another place."
         ),
         (name = "Pages", description = "What a page of an application asks before a ceremony."),
+        (name = "Users", description = "An administrator manages the users of the organization."),
         (name = "Operation", description = "For whoever runs the service, and for other services.")
     )
 )]

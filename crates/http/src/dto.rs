@@ -3,7 +3,7 @@
 //! What comes in is parsed here, once: [`text`], [`base64url`] and [`date`] refuse a value with the
 //! path of its member; [`new_credential`], [`first_credentials`], [`factor`], [`recovery`] and
 //! [`organization`] assemble domain values.
-//! What goes out is [`creation`], [`assertion`], [`credential`] and [`message`].
+//! What goes out is [`creation`], [`assertion`], [`credential`], [`user`] and [`message`].
 
 pub(crate) mod text;
 
@@ -28,5 +28,7 @@ pub(crate) mod creation;
 pub(crate) mod assertion;
 
 pub(crate) mod credential;
+
+pub(crate) mod user;
 
 pub(crate) mod message;

@@ -25,6 +25,8 @@ pub(crate) struct ApiError {
     pub(crate) message: Cow<'static, str>,
     /// The member of the request that is at fault.
     pub(crate) field: Option<String>,
+    /// Whether that member has a value that must be unique, and is not.
+    pub(crate) is_duplicate: bool,
     /// After how long the same request may be made again.
     pub(crate) retry_after: Option<Duration>,
     /// Why the service itself failed: for the log, never for the client.
@@ -38,6 +40,7 @@ impl ApiError {
             message: Cow::Borrowed(code.message()),
             code,
             field: None,
+            is_duplicate: false,
             retry_after: None,
             cause: None,
         }
@@ -60,11 +63,24 @@ impl ApiError {
         self
     }
 
+    /// The same error, at this member, whose value is taken.
+    pub(crate) fn taken(mut self, field: impl Into<String>) -> Self {
+        self.is_duplicate = true;
+        self.at(field)
+    }
+
     /// A member of the request that breaks a rule; `problem` continues the sentence that the member's
     /// name begins.
     pub(crate) fn invalid_field(field: impl Into<String>, problem: &str) -> Self {
         let field = field.into();
         Self::new(ErrorCode::InvalidField)
+            .saying(format!("{field} {problem}"))
+            .at(field)
+    }
+
+    /// A member of the request that asks for what this version does not offer.
+    pub(crate) fn not_offered(field: &str, problem: &str) -> Self {
+        Self::new(ErrorCode::MemberNotOffered)
             .saying(format!("{field} {problem}"))
             .at(field)
     }

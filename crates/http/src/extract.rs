@@ -7,11 +7,12 @@
 //! * [`bearer`]: somebody signed in, or a temporary token;
 //! * [`signed`]: somebody signed in who signed exactly this request;
 //! * [`path`]: an identifier in the path;
-//! * [`place`]: where the page is that asks.
+//! * [`place`]: where the page is that asks;
+//! * [`query`]: the parameters of a read.
 //!
 //! Refusals come in this order: what the middleware refuses (path 400, body 408 and 413), the route
 //! (404, 405), an identifier in the path (400), who asks (401), the body (415, 400), the user action
-//! (403). Only then the use case runs.
+//! (403), the query (400). Only then the use case runs.
 
 pub(crate) mod client;
 
@@ -24,3 +25,5 @@ pub(crate) mod signed;
 pub(crate) mod path;
 
 pub(crate) mod place;
+
+pub(crate) mod query;

@@ -42,7 +42,7 @@ use self::{
     middleware::{body::body, cors::cors, harden::harden, observe::observe, path::path},
     routes::{
         action, credential_code, credentials, health, jwks, login, not_offered, recovery,
-        registration,
+        registration, users,
     },
     state::AppState,
 };
@@ -97,6 +97,15 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(
             routes::well_known::apple_app_site_association::get_app_site_association
         ))
+        // An administrator manages the users of the organization.
+        .routes(routes!(users::list::list_users, users::create::create_user))
+        .routes(routes!(
+            users::get::get_user,
+            users::update::update_user,
+            users::delete::delete_user
+        ))
+        .routes(routes!(users::activate::activate_user))
+        .routes(routes!(users::deactivate::deactivate_user))
         // For whoever runs the service, and for other services.
         .routes(routes!(health::live::live))
         .routes(routes!(health::ready::ready))

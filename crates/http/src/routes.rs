@@ -84,6 +84,37 @@ pub(crate) mod well_known {
     pub(crate) mod passkey_endpoints;
 }
 
+pub(crate) mod users {
+    //! `/auth/users`: an administrator manages the users of the organization.
+
+    use crate::error::ApiError;
+
+    pub(crate) mod list;
+
+    pub(crate) mod create;
+
+    pub(crate) mod get;
+
+    pub(crate) mod update;
+
+    pub(crate) mod activate;
+
+    pub(crate) mod deactivate;
+
+    pub(crate) mod delete;
+
+    /// Refuses users who must sign in elsewhere.
+    fn require_no_sso(is_sso_required: Option<bool>) -> Result<(), ApiError> {
+        match is_sso_required {
+            Some(true) => Err(ApiError::not_offered(
+                "isSSORequired",
+                "must be false: single sign-on is not offered",
+            )),
+            Some(false) | None => Ok(()),
+        }
+    }
+}
+
 pub(crate) mod health {
     //! `/health`: for whoever runs the service.
 

@@ -14,6 +14,7 @@ use latchkey_service::{
     registration::Registrations,
     sessions::Sessions,
     user_actions::UserActions,
+    users::Users,
 };
 
 /// How requests are taken.
@@ -47,6 +48,8 @@ pub struct Services {
     pub credential_codes: Arc<CredentialCodes>,
     /// Deciding about credentials that wait.
     pub approvals: Arc<Approvals>,
+    /// Managing users.
+    pub users: Arc<Users>,
     /// Publishes the public keys.
     pub tokens: Arc<dyn Tokens>,
     /// Answers whether the database does.

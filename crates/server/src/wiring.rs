@@ -25,6 +25,7 @@ use latchkey_service::{
     sessions::Sessions,
     throttle::Throttle,
     user_actions::UserActions,
+    users::Users,
 };
 use latchkey_storage::{
     connect::{ConnectError, ConnectOptions, connect},
@@ -195,6 +196,11 @@ impl Adapters {
                     accounts: store.clone(),
                     store: store.clone(),
                     throttle,
+                }),
+                users: Arc::new(Users {
+                    ceremonies: ceremonies.clone(),
+                    digester: Arc::clone(&digester),
+                    store: store.clone(),
                 }),
                 tokens,
                 installation: store.clone(),

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use latchkey_domain::{
     application::{Application, RelyingParty, native::NativeApplications},
     credential_code::CodeText,
-    id::{ApplicationId, OrganizationId, RegistrationCodeId, UserId},
+    id::{ApplicationId, OrganizationId, UserId},
     organization::{Approval, Organization},
-    registration_code::{self, RegistrationCode},
     text::{ApplicationName, OrganizationName, Username},
     time::Timestamp,
     user::{Epoch, User, UserKind},
@@ -15,10 +14,11 @@ use latchkey_domain::{
 
 use crate::{
     ceremony::Ceremonies,
+    invitation::invitation,
     ports::{
         administration_store::{
-            AddApplicationError, AdministrationStore, BootstrapError, Invitation, InviteError,
-            NewOrganization, SetUserError,
+            AddApplicationError, AdministrationStore, BootstrapError, InviteError, NewOrganization,
+            SetUserError,
         },
         code_digester::CodeDigester,
         store::StoreError,
@@ -114,7 +114,8 @@ impl Administration {
             kind: UserKind::CustomerEmployee,
             administrator: true,
         });
-        let (administrator, code) = self.invitation(user.clone());
+        let (administrator, code) =
+            invitation(&self.ceremonies, self.digester.as_ref(), user.clone());
         let expires = administrator.code.expires;
         self.store
             .bootstrap(NewOrganization {
@@ -138,7 +139,8 @@ impl Administration {
     /// # Errors
     /// [`InviteError`].
     pub async fn invite(&self, request: Invite) -> Result<Invited, InviteError> {
-        let (invitation, code) = self.invitation(self.user(request));
+        let user = self.user(request);
+        let (invitation, code) = invitation(&self.ceremonies, self.digester.as_ref(), user);
         let expires = invitation.code.expires;
         let user = self.store.invite(invitation).await?;
         Ok(Invited {
@@ -251,18 +253,5 @@ impl Administration {
             registered: None,
             created: self.ceremonies.now(),
         }
-    }
-
-    fn invitation(&self, user: User) -> (Invitation, CodeText) {
-        let text = registration_code::from_random(&self.ceremonies.entropy.draw());
-        let issued = self.ceremonies.now();
-        let code = RegistrationCode {
-            id: RegistrationCodeId::from_random(&self.ceremonies.entropy.draw()),
-            user: user.id.clone(),
-            issued,
-            expires: issued.plus(self.ceremonies.policy.lifetimes.registration_code),
-        };
-        let digest = self.digester.digest(&text);
-        (Invitation { user, code, digest }, text)
     }
 }

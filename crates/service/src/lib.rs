@@ -41,6 +41,10 @@ pub mod credential_codes;
 
 pub mod approvals;
 
+mod invitation;
+
+pub mod users;
+
 pub mod administration;
 
 pub mod housekeeping;

@@ -24,3 +24,4 @@ pub mod recovery_store;
 pub mod registration_store;
 pub mod session_store;
 pub mod sign_in_store;
+pub mod user_store;

@@ -1,10 +1,34 @@
-//! Administrators: what must stay so when a change takes one of them away.
+//! Administrators: what changes of other users require besides an authority.
 
-use latchkey_domain::user::User;
-use latchkey_service::ports::store::StoreError;
+use latchkey_domain::{authority::Authority, user::User};
+use latchkey_service::ports::{
+    store::{AuthorityConflict, StoreError},
+    user_store::NotAdministrator,
+};
 use sea_orm::DatabaseTransaction;
 
-use crate::table;
+use crate::{authority::exercise_by, table};
+
+/// Exercises the authority of somebody who must be an administrator. The organization's row is locked
+/// first: administrators who change each other's rows would otherwise wait for each other.
+///
+/// # Errors
+/// [`AuthorityConflict`], [`NotAdministrator`], or [`StoreError`] when the database fails.
+pub(crate) async fn exercise_as_administrator<E>(
+    transaction: &DatabaseTransaction,
+    authority: &Authority,
+) -> Result<(), E>
+where
+    E: From<AuthorityConflict> + From<NotAdministrator> + From<StoreError>,
+{
+    table::organization::lock(transaction, authority.organization()).await?;
+    let user: User = exercise_by::<E>(transaction, authority, &[]).await?;
+    if user.is_administrator {
+        Ok(())
+    } else {
+        Err(NotAdministrator.into())
+    }
+}
 
 /// Whether the organization would be left without an active administrator if this user were taken away.
 /// The organization's row is locked, so what is seen here stays so until the transaction ends.

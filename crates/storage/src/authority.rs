@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use latchkey_domain::{
     authority::Authority,
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
-    user::Epoch,
+    user::{Epoch, User},
 };
 use latchkey_service::ports::store::{AuthorityConflict, StoreError};
 use sea_orm::{
@@ -34,17 +34,17 @@ pub(crate) struct Standing<'a> {
 }
 
 impl Standing<'_> {
-    /// Locks the user's row, and tells whether all of it is so. These are two statements on purpose:
+    /// Locks the user's row, and gives the user if all of it is so. These are two statements on purpose:
     /// only a statement that begins after the lock was given sees what its former holder did.
     pub(crate) async fn holds(
         &self,
         transaction: &DatabaseTransaction,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<User>, StoreError> {
         let Some(user) = table::user::lock(transaction, self.user).await? else {
-            return Ok(false);
+            return Ok(None);
         };
         if user.organization != *self.organization || !user.is_active || user.epoch != self.epoch {
-            return Ok(false);
+            return Ok(None);
         }
         organization::Entity::find()
             .select_only()
@@ -56,7 +56,7 @@ impl Standing<'_> {
             .into_tuple::<String>()
             .one(transaction)
             .await
-            .map(|found| found.is_some())
+            .map(|found| found.map(|_organization| user))
             .map_err(StoreError::new)
     }
 
@@ -111,7 +111,9 @@ pub(crate) async fn exercise<E>(
 where
     E: From<AuthorityConflict> + From<StoreError>,
 {
-    exercise_with(transaction, authority, &[]).await
+    exercise_by(transaction, authority, &[])
+        .await
+        .map(|_user| ())
 }
 
 /// Like [`exercise`], and also requires these credentials.
@@ -126,6 +128,23 @@ pub(crate) async fn exercise_with<E>(
 where
     E: From<AuthorityConflict> + From<StoreError>,
 {
+    exercise_by(transaction, authority, credentials)
+        .await
+        .map(|_user| ())
+}
+
+/// Like [`exercise_with`], and gives whose authority it is.
+///
+/// # Errors
+/// As [`exercise`].
+pub(crate) async fn exercise_by<E>(
+    transaction: &DatabaseTransaction,
+    authority: &Authority,
+    credentials: &[&CredentialUuid],
+) -> Result<User, E>
+where
+    E: From<AuthorityConflict> + From<StoreError>,
+{
     let standing = Standing {
         organization: authority.organization(),
         user: authority.user(),
@@ -137,11 +156,14 @@ where
             .collect(),
         applications: authority.applications().iter().collect(),
     };
-    if !standing.holds(transaction).await? {
+    let Some(user) = standing.holds(transaction).await? else {
         return Err(AuthorityConflict::Void.into());
-    }
+    };
     match table::spent::insert(transaction, authority.spends()).await? {
-        None => Ok(table::message::insert_all(transaction, authority.messages()).await?),
+        None => {
+            table::message::insert_all(transaction, authority.messages()).await?;
+            Ok(user)
+        }
         Some(spend) => Err(AuthorityConflict::Spent(spend.item).into()),
     }
 }

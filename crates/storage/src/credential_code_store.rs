@@ -98,7 +98,7 @@ async fn claim(transaction: &DatabaseTransaction, claimed: ClaimedCode) -> Resul
         credentials: BTreeSet::from([&code.issuer]),
         applications: BTreeSet::new(),
     };
-    if standing.holds(transaction).await?
+    if standing.holds(transaction).await?.is_some()
         && table::credential_code::claim(transaction, &claimed).await?
     {
         Ok(())

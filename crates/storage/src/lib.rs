@@ -5,7 +5,7 @@
 //!
 //! * `*_store`: the ports; each method composes statements inside at most one transaction;
 //! * `authority`: what every change requires first, in one place;
-//! * `administrators`: that every organization keeps one;
+//! * `administrators`: what changes of other users require besides, and that every organization keeps one;
 //! * `transaction`: the only place where a transaction begins;
 //! * `table`: the statements, one module per table, and how rows become domain values;
 //! * `entity`: the columns.
@@ -15,9 +15,11 @@
 //!
 //! Three rules keep concurrent callers apart. A read is one statement outside any transaction, so it
 //! sees one moment. A change locks the user's row before it looks at anything else of the user; only
-//! then come credentials, codes and the ledger, so that no two changes wait for each other; whatever
-//! takes an administrator away locks the organization's row before the user's, since it looks at other
-//! users too. And every change of a state names the expected old state in its `WHERE` and checks how many rows it met: a
+//! then come credentials, codes and the ledger, so that no two changes wait for each other. Only the
+//! changes that administrators make of other users lock two rows of users, and two administrators may
+//! change each other: so these lock the organization's row before the first of them, and so does whatever
+//! else takes an administrator away. Nobody who holds a user's row asks for the organization's. And every
+//! change of a state names the expected old state in its `WHERE` and checks how many rows it met: a
 //! decision made on an earlier read cannot overwrite a later one.
 
 pub mod connect;
@@ -34,6 +36,7 @@ mod recovery_store;
 mod registration_store;
 mod session_store;
 mod sign_in_store;
+mod user_store;
 
 mod administrators;
 mod authority;

@@ -7,6 +7,7 @@ pub(crate) mod application;
 pub(crate) mod credential;
 pub(crate) mod credential_code;
 pub(crate) mod installation;
+pub(crate) mod listed_user;
 pub(crate) mod message;
 pub(crate) mod organization;
 pub(crate) mod registration_code;

@@ -2,6 +2,7 @@
 // listed with the reason why Latchkey does not offer it, and then refused as documented.
 
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 
 import { BaseAuthApi, DfnsApiClient, DfnsAuthenticator, DfnsDelegatedApiClient } from '@dfns/sdk'
@@ -16,6 +17,7 @@ import {
   inSeconds,
   invite,
   orgId,
+  promote,
   stranger,
 } from '../support/latchkey.js'
 import { checked, methodsOf } from '../support/types.js'
@@ -114,18 +116,54 @@ const CALLS = {
     const challenge = await person.client.auth.createUserActionChallenge({ body: someAction() })
     await call({ body: await signed(challenge, person.key) })
   },
-  // A recovery begins with a code that is mailed, and mail is not sent yet: nothing else completes one.
-  recover: async ({ call }) => {
-    const newCredentials = { firstFactorCredential: new KeyPair().create({ challenge: 'bm9uZQ' }) }
-    const recovery = {
-      kind: 'RecoveryKey',
-      credentialAssertion: { credId: 'none', clientData: 'bm9uZQ', signature: 'bm9uZQ' },
-    }
-    await assert.rejects(call({ body: { recovery, newCredentials } }), {
-      name: 'DfnsError',
-      httpStatus: 400,
-      message: 'Challenge token is not valid.',
-    })
+  listUsers: async ({ call, person }) => {
+    await promote(person)
+    const seen = []
+    let paginationToken
+    do {
+      const page = await call({ query: { limit: 200, paginationToken } })
+      seen.push(...page.items.map(({ userId }) => userId))
+      paginationToken = page.nextPageToken
+    } while (paginationToken)
+    assert.ok(seen.includes(person.userId))
+    assert.equal(new Set(seen).size, seen.length)
+  },
+  createUser: async ({ call, person }) => {
+    await promote(person)
+    const email = `${randomUUID()}@example.com`
+    const made = await call({ body: { email, kind: 'CustomerEmployee', externalId: email } })
+    assert.equal(made.username, email)
+    assert.equal(made.isRegistered, false)
+  },
+  getUser: async ({ call, person }) => {
+    await promote(person)
+    const user = await call({ userId: person.userId })
+    assert.equal(user.credentialUuid, person.registration.credential.uuid)
+    assert.equal(user.orgId, orgId)
+  },
+  updateUser: async ({ call, person }) => {
+    await promote(person)
+    const { userId } = await invite()
+    const user = await call({ userId, body: { isSSORequired: false } })
+    assert.equal(user.userId, userId)
+  },
+  deactivateUser: async ({ call, person }) => {
+    await promote(person)
+    const other = await Person.signedIn()
+    assert.equal((await call({ userId: other.userId })).isActive, false)
+    await assert.rejects(other.client.auth.listCredentials(), { httpStatus: 401 })
+  },
+  activateUser: async ({ call, person }) => {
+    await promote(person)
+    const { userId } = await invite()
+    await person.client.auth.deactivateUser({ userId })
+    assert.equal((await call({ userId })).isActive, true)
+  },
+  archiveUser: async ({ call, person }) => {
+    await promote(person)
+    const { userId } = await invite()
+    assert.equal((await call({ userId })).userId, userId)
+    await assert.rejects(person.client.auth.getUser({ userId }), { httpStatus: 404 })
   },
 }
 
@@ -136,15 +174,13 @@ const ALIASES = {
   createUserCredential: 'createCredential',
   createUserRegistration: 'register',
   createUserActionSignatureChallenge: 'createUserActionChallenge',
-  createUserRecovery: 'recover',
 }
 
 const ACCESS_TOKENS = 'there are no access tokens and service accounts yet'
 const SERVICE_ACCOUNTS = 'only service accounts may, and there are none yet'
 const NO_SSO = 'other identity providers are not offered'
 const MAIL = 'mail is not sent yet'
-const RECOVERY = 'the codes that begin a recovery are not mailed yet'
-const USERS = 'users are managed by the command line'
+const RECOVERY = 'accounts are not recovered yet'
 
 /** What is not offered, and why. */
 const NOT_OFFERED = {
@@ -181,13 +217,8 @@ const NOT_OFFERED = {
   sendLoginCode: MAIL,
   sendRecoveryCode: MAIL,
   createRecoveryChallenge: RECOVERY,
-  activateUser: USERS,
-  archiveUser: USERS,
-  createUser: USERS,
-  deactivateUser: USERS,
-  getUser: USERS,
-  listUsers: USERS,
-  updateUser: USERS,
+  recover: RECOVERY,
+  createUserRecovery: RECOVERY,
 }
 
 /** Enough of a request for any of the methods that are not offered. */
@@ -315,6 +346,15 @@ test('BaseAuthApi: every method', async () => {
   assert.deepEqual(methods(BaseAuthApi.prototype), ['createUserRecovery'])
   const names = Object.keys(called).filter((name) => typeof called[name] === 'function')
   assert.deepEqual(all.sort(), names.sort())
+})
+
+test('who is no administrator is told so in the words that clients know', async () => {
+  const person = await Person.signedIn()
+  await assert.rejects(person.client.auth.listUsers(), {
+    name: 'DfnsError',
+    httpStatus: 403,
+    message: `CustomerEmployee ${person.userId} is not authorized to perform operation (Auth:Users:Read)`,
+  })
 })
 
 test('DfnsAuthenticator: every method', async () => {

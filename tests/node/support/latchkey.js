@@ -51,6 +51,11 @@ export function authenticator(options) {
   return checked('DfnsAuthenticator', new DfnsAuthenticator({ baseUrl, ...options }))
 }
 
+/** Makes somebody an administrator. */
+export async function promote({ userId }) {
+  await latchkey('user', 'promote', '--user', userId)
+}
+
 /** A client of nobody. */
 export const stranger = apiClient()
 

@@ -6,7 +6,7 @@ use latchkey_domain::{
     credential::{CredentialKind, key::EncryptedPrivateKey},
     credential_code::{CodeText, EnteredCode},
     id::{CredentialUuid, OrganizationId},
-    text::{CredentialName, Username},
+    text::{CredentialName, ExternalId, Username},
     user_action::{ActionPath, Method},
 };
 use serde::{Deserialize, Deserializer, de::Error};
@@ -52,6 +52,7 @@ from_text! {
     Method: |text: String| text.parse().map_err(reason);
     ActionPath: |text: String| Self::parse(text).map_err(reason);
     Username: |text: String| Self::new(text).map_err(reason);
+    ExternalId: |text: String| Self::new(text).map_err(reason);
     CredentialName: |text: String| Self::new(text).map_err(reason);
     EncryptedPrivateKey: |text: String| Self::new(text).map_err(reason);
     // Any text is a code: whether it is right is not a question of its form.

@@ -37,6 +37,10 @@ struct Details {
     /// The path of the member of the body that is at fault.
     #[schema(example = "credentialInfo.clientData")]
     field: String,
+    /// The same member, when its value must be unique and is taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "externalId")]
+    duplicate: Option<String>,
 }
 
 impl ErrorBody {
@@ -49,7 +53,10 @@ impl ErrorBody {
                 status: error.code.status().as_u16(),
                 message: message.clone(),
                 code: error.code.as_str(),
-                details: error.field.clone().map(|field| Details { field }),
+                details: error.field.clone().map(|field| Details {
+                    duplicate: error.is_duplicate.then(|| field.clone()),
+                    field,
+                }),
             },
             message,
         }
@@ -92,6 +99,17 @@ mod tests {
             }
           },
           "message": "credentialName must not be empty"
+        }
+        "#);
+    }
+
+    #[test]
+    fn details_name_what_is_taken() {
+        let error = ApiError::new(ErrorCode::ExternalIdTaken).taken("externalId");
+        insta::assert_json_snapshot!(ErrorBody::of(&error, "request-4").error.details, @r#"
+        {
+          "field": "externalId",
+          "duplicate": "externalId"
         }
         "#);
     }

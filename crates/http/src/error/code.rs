@@ -44,14 +44,14 @@ error_codes! {
         "The body is not one JSON object in UTF-8, repeats a member, or is nested more than 64 levels deep.";
     InvalidField, BAD_REQUEST, "invalid_field", "a member of the request is not valid",
         "A member of the body is missing or breaks a rule; the message and `details.field` name it.";
+    MemberNotOffered, BAD_REQUEST, "not_offered", "the request asks for what this version does not offer",
+        "A member asks for what this version does not offer; the message and `details.field` name it.";
     InvalidExpiration, BAD_REQUEST, "invalid_expiration", "expiration is out of bounds",
         "`expiration` is not in the future, or more than one minute ahead.";
     OrganizationRequired, BAD_REQUEST, "organization_required", "orgId is required, because there are several organizations",
         "`orgId` is left out and cannot be told.";
     NoApplication, BAD_REQUEST, "no_application", "the organization has no active application",
         "The organization is not known or has no active application, so no ceremony can take place.";
-    LoginCodeNotOffered, BAD_REQUEST, "not_offered", "loginCode: login codes are not offered by this version",
-        "`loginCode` is given at login/init.";
     KindNotAllowed, BAD_REQUEST, "kind_not_allowed", "a credential of this kind cannot take this place",
         "A recovery key is offered to sign in with, or another kind for recovery.";
     ChallengeInvalid, BAD_REQUEST, "challenge_invalid", "Challenge token is not valid.",
@@ -74,6 +74,8 @@ error_codes! {
         "The credential is not an active recovery key of the user, or not the one that the recovery began with.";
     InvalidCode, FORBIDDEN, "invalid_code", "Invalid code",
         "The code is wrong, expired, used, cancelled or another organization's: nobody can tell which.";
+    NotPermitted, FORBIDDEN, "not_permitted", "not authorized to perform operation",
+        "Whoever is signed in is not an administrator of the organization; the message names the user and the permission.";
     OriginNotAllowed, FORBIDDEN, "origin_not_allowed", "the origin is not allowed",
         "No application lists the `Origin` of the request, or none of the signed-in user's organization.";
     UserActionInvalid, FORBIDDEN, "user_action_invalid", "user action signature is missing or invalid",
@@ -86,6 +88,8 @@ error_codes! {
         "The user has no such credential, or, when it is to be approved or refused, none that waits for that.";
     ApplicationNotFound, NOT_FOUND, "application_not_found", "application not found",
         "No application lists the page that asks, or none of the organization that is named.";
+    UserNotFound, NOT_FOUND, "user_not_found", "user not found",
+        "The organization has no such user.";
     CodeNotFound, NOT_FOUND, "code_not_found", "code not found",
         "The user has never issued a credential code.";
     MethodNotAllowed, METHOD_NOT_ALLOWED, "method_not_allowed", "the path does not take this method",
@@ -100,6 +104,12 @@ error_codes! {
         "Until its owner approves it, a credential can be approved, refused or deleted, and nothing else.";
     LastCredential, CONFLICT, "last_credential", "the last credential the user can sign in with cannot be removed",
         "Deactivating or deleting the credential would lock the user out.";
+    UserExists, CONFLICT, "user_exists", "User already exists.",
+        "A user of that name has registered, or was deactivated.";
+    ExternalIdTaken, CONFLICT, "external_id_taken", "externalId is taken by another user",
+        "Another user of the organization has that `externalId`; `details.duplicate` names the member.";
+    LastAdministrator, CONFLICT, "last_administrator", "the last active administrator of an organization cannot be removed",
+        "Deactivating or deleting the user would leave the organization without an active administrator.";
     BodyTooLarge, PAYLOAD_TOO_LARGE, "body_too_large", "the body has more than 256 KiB",
         "The body is too large.";
     UnsupportedMediaType, UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "the body must be sent as application/json",

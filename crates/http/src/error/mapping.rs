@@ -14,6 +14,7 @@ use latchkey_service::{
     sessions::SessionError,
     throttle::Throttled,
     user_actions::{BeginUserActionError, NotPermitted},
+    users::{ChangeUserError, CreateUserError, PermissionMissing, ReadUsersError},
 };
 
 use super::{ApiError, ErrorCode};
@@ -158,6 +159,50 @@ impl From<ChangeCredentialError> for ApiError {
             ChangeCredentialError::LastUsable => ErrorCode::LastCredential.into(),
             ChangeCredentialError::Waits => ErrorCode::CredentialWaits.into(),
             ChangeCredentialError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<PermissionMissing> for ApiError {
+    fn from(error: PermissionMissing) -> Self {
+        Self::new(ErrorCode::NotPermitted).saying(error.to_string())
+    }
+}
+
+impl From<ReadUsersError> for ApiError {
+    fn from(error: ReadUsersError) -> Self {
+        match error {
+            ReadUsersError::PermissionMissing(error) => error.into(),
+            ReadUsersError::NotFound => ErrorCode::UserNotFound.into(),
+            ReadUsersError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CreateUserError> for ApiError {
+    fn from(error: CreateUserError) -> Self {
+        match error {
+            CreateUserError::InvalidUserAction => ErrorCode::UserActionInvalid.into(),
+            CreateUserError::UserActionSpent => ErrorCode::UserActionUsed.into(),
+            CreateUserError::PermissionMissing(error) => error.into(),
+            CreateUserError::AlreadyExists => Self::new(ErrorCode::UserExists).taken("email"),
+            CreateUserError::ExternalIdTaken => {
+                Self::new(ErrorCode::ExternalIdTaken).taken("externalId")
+            }
+            CreateUserError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChangeUserError> for ApiError {
+    fn from(error: ChangeUserError) -> Self {
+        match error {
+            ChangeUserError::InvalidUserAction => ErrorCode::UserActionInvalid.into(),
+            ChangeUserError::UserActionSpent => ErrorCode::UserActionUsed.into(),
+            ChangeUserError::PermissionMissing(error) => error.into(),
+            ChangeUserError::NotFound => ErrorCode::UserNotFound.into(),
+            ChangeUserError::LastAdministrator => ErrorCode::LastAdministrator.into(),
+            ChangeUserError::Store(error) => error.into(),
         }
     }
 }

@@ -43,12 +43,14 @@ use latchkey_service::{
         sign_in_store::MockSignInStore,
         store::StoreError,
         tokens::{InvalidToken, MockTokens},
+        user_store::MockUserStore,
     },
     recovery::Recoveries,
     registration::Registrations,
     sessions::Sessions,
     throttle::Throttle,
     user_actions::UserActions,
+    users::Users,
 };
 use serde_json::Value;
 use tower::ServiceExt;
@@ -69,6 +71,7 @@ pub(super) struct World {
     pub(super) credentials: MockCredentialStore,
     pub(super) codes: MockCredentialCodeStore,
     pub(super) sessions: MockSessionStore,
+    pub(super) users: MockUserStore,
     pub(super) installation: MockInstallationStore,
     pub(super) tokens: MockTokens,
     pub(super) verifier: MockProofVerifier,
@@ -96,6 +99,7 @@ impl World {
             credentials: MockCredentialStore::new(),
             codes: MockCredentialCodeStore::new(),
             sessions: MockSessionStore::new(),
+            users: MockUserStore::new(),
             installation: MockInstallationStore::new(),
             tokens: MockTokens::new(),
             verifier: MockProofVerifier::new(),
@@ -241,6 +245,11 @@ impl World {
                 ceremonies: ceremonies.clone(),
                 accounts: accounts.clone(),
                 store: codes.clone(),
+            }),
+            users: Arc::new(Users {
+                ceremonies: ceremonies.clone(),
+                digester: digester.clone(),
+                store: Arc::new(self.users),
             }),
             credential_codes: Arc::new(CredentialCodes {
                 ceremonies,

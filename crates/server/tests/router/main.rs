@@ -38,6 +38,9 @@ mod application;
 mod accounts;
 
 #[cfg(test)]
+mod users;
+
+#[cfg(test)]
 mod codes;
 
 #[cfg(test)]

@@ -268,3 +268,14 @@ async fn a_new_application_is_known_after_five_seconds_at_the_latest() {
     let made = place.enrol(&codes.short, &signer).await.ok();
     assert_eq!(made["origin"], origin);
 }
+
+#[tokio::test]
+async fn without_an_active_application_no_ceremony_takes_place() {
+    let world = World::new().await;
+    for application in &world.acme.applications {
+        world.set_application_active(application, false).await;
+    }
+    world.wait(std::time::Duration::from_secs(5));
+    let refused = world.stranger().begin_login(&world.acme, ADA).await;
+    refused.refused(400, "no_application");
+}

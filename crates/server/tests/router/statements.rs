@@ -115,7 +115,30 @@ async fn measure_all(world: &World) -> Table {
         .await;
 
     measure_signed_in(world, &mut table, &signer).await;
+    measure_users(world, &mut table).await;
     table
+}
+
+async fn measure_users(world: &World, table: &mut Table) {
+    let ada = world
+        .administrator(&world.acme, "administrator@example.com")
+        .await;
+    let call = ada.get("/auth/users?limit=2");
+    table.measure(world, "GET /auth/users", INIT, call).await;
+    let body = Some(json!({ "email": "new@example.com", "kind": "CustomerEmployee" }));
+    let made = measure_signed(world, table, &ada, ("POST", "/auth/users", body)).await;
+    let path = format!("/auth/users/{}", made["userId"].as_str().unwrap());
+    let call = ada.get(&path);
+    table
+        .measure(world, "GET /auth/users/{userId}", INIT, call)
+        .await;
+    let body = Some(json!({ "isSSORequired": false }));
+    measure_signed(world, table, &ada, ("PUT", &path, body)).await;
+    for verb in ["deactivate", "activate"] {
+        let path = format!("{path}/{verb}");
+        measure_signed(world, table, &ada, ("PUT", &path, None)).await;
+    }
+    measure_signed(world, table, &ada, ("DELETE", &path, None)).await;
 }
 
 async fn measure_signed_in(world: &World, table: &mut Table, signer: &Signer) {
@@ -207,6 +230,11 @@ async fn measure_signed(
         ("PUT", "/auth/credentials/deactivate") => "PUT /auth/credentials/deactivate",
         ("PUT", "/auth/credentials/activate") => "PUT /auth/credentials/activate",
         ("POST", "/auth/credentials/code") => "POST /auth/credentials/code",
+        ("POST", "/auth/users") => "POST /auth/users",
+        ("PUT", path) if path.ends_with("/activate") => "PUT /auth/users/{userId}/activate",
+        ("PUT", path) if path.ends_with("/deactivate") => "PUT /auth/users/{userId}/deactivate",
+        ("PUT", path) if path.starts_with("/auth/users/") => "PUT /auth/users/{userId}",
+        ("DELETE", path) if path.starts_with("/auth/users/") => "DELETE /auth/users/{userId}",
         ("PUT", _) => "PUT /auth/credentials/{credentialUuid}",
         ("DELETE", _) => "DELETE /auth/credentials/{credentialUuid}",
         other => panic!("{other:?}"),

@@ -20,7 +20,7 @@ use latchkey_service::ports::{
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, DatabaseConnection, DatabaseTransaction, DeleteMany, EntityTrait as _,
-    JoinType, QueryFilter as _, QuerySelect as _, RelationTrait as _,
+    JoinType, QueryFilter as _, QueryOrder as _, QuerySelect as _, RelationTrait as _,
     sea_query::{Condition, Expr, ExprTrait as _, OnConflict},
 };
 
@@ -291,6 +291,47 @@ fn others(user: &UserId, kept: &[Credential]) -> DeleteMany<Entity> {
     Entity::delete_many()
         .filter(Column::UserId.eq(user.as_str()))
         .filter(Column::Id.is_not_in(kept))
+}
+
+/// Deletes every credential of a user, whose row is locked.
+pub(crate) async fn delete_all(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+) -> Result<(), StoreError> {
+    Entity::delete_many()
+        .filter(Column::UserId.eq(user.as_str()))
+        .exec(transaction)
+        .await
+        .map(|_result| ())
+        .map_err(StoreError::new)
+}
+
+/// The oldest credential of a user, active or not.
+pub(crate) async fn oldest(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+) -> Result<Option<CredentialUuid>, StoreError> {
+    let found = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::UserId.eq(user.as_str()))
+        .order_by_asc(Column::Created)
+        .order_by_asc(Column::Id)
+        .limit(1)
+        .into_tuple::<String>()
+        .one(transaction)
+        .await
+        .map_err(StoreError::new)?;
+    Ok(found.as_deref().map(uuid_of_row).transpose()?)
+}
+
+/// The id in a row that is read for nothing else.
+pub(crate) fn uuid_of_row(id: &str) -> Result<CredentialUuid, Inconsistency> {
+    let row = Row {
+        table: TABLE,
+        key: id,
+    };
+    row.value("id", id.parse())
 }
 
 /// Records a use; `false` when the counter that came with it is not beyond the one kept (and not both

@@ -106,6 +106,19 @@ pub(crate) async fn supersede(
     end(transaction, user, change).await
 }
 
+/// Deletes every code of a user, whose row is locked.
+pub(crate) async fn delete_all(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+) -> Result<(), StoreError> {
+    Entity::delete_many()
+        .filter(Column::UserId.eq(user.as_str()))
+        .exec(transaction)
+        .await
+        .map(|_result| ())
+        .map_err(StoreError::new)
+}
+
 /// Cancels what is open of a user, and refuses what waits.
 pub(crate) async fn cancel_all(
     transaction: &DatabaseTransaction,

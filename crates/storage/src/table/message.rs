@@ -1,10 +1,12 @@
 //! Messages that wait to be sent.
 
-use latchkey_domain::message::NewMessage;
+use latchkey_domain::{id::UserId, message::NewMessage};
 use latchkey_service::ports::store::StoreError;
-use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait as _};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
+};
 
-use crate::entity::message::{ActiveModel, Entity};
+use crate::entity::message::{ActiveModel, Column, Entity};
 
 /// Keeps messages with the change they tell about, due at once: one statement, and none when there is
 /// nothing to tell.
@@ -29,5 +31,18 @@ pub(crate) async fn insert_all(
         .exec_without_returning(transaction)
         .await
         .map(|_rows| ())
+        .map_err(StoreError::new)
+}
+
+/// Deletes every message of a user, whose row is locked.
+pub(crate) async fn delete_all(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+) -> Result<(), StoreError> {
+    Entity::delete_many()
+        .filter(Column::UserId.eq(user.as_str()))
+        .exec(transaction)
+        .await
+        .map(|_result| ())
         .map_err(StoreError::new)
 }

@@ -45,11 +45,7 @@ pub(crate) async fn replace(
     code: &RegistrationCode,
     digest: &CodeDigest,
 ) -> Result<(), StoreError> {
-    Entity::delete_many()
-        .filter(Column::UserId.eq(user.as_str()))
-        .exec(transaction)
-        .await
-        .map_err(StoreError::new)?;
+    delete_all(transaction, user).await?;
     let row = ActiveModel {
         id: Set(code.id.to_string()),
         user_id: Set(user.to_string()),
@@ -61,6 +57,19 @@ pub(crate) async fn replace(
         .exec_without_returning(transaction)
         .await
         .map(|_rows| ())
+        .map_err(StoreError::new)
+}
+
+/// Deletes every code of a user, whose row is locked.
+pub(crate) async fn delete_all(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+) -> Result<(), StoreError> {
+    Entity::delete_many()
+        .filter(Column::UserId.eq(user.as_str()))
+        .exec(transaction)
+        .await
+        .map(|_result| ())
         .map_err(StoreError::new)
 }
 

@@ -176,6 +176,22 @@ pub(crate) async fn set_administrator(
     Ok(exactly_one(TABLE, result.rows_affected)?)
 }
 
+/// Deletes a user, whose row is locked, with everything that is the user's.
+pub(crate) async fn delete(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+) -> Result<bool, StoreError> {
+    table::credential_code::delete_all(transaction, user).await?;
+    table::registration_code::delete_all(transaction, user).await?;
+    table::credential::delete_all(transaction, user).await?;
+    table::message::delete_all(transaction, user).await?;
+    let result = Entity::delete_by_id(user.as_str())
+        .exec(transaction)
+        .await
+        .map_err(StoreError::new)?;
+    Ok(exactly_one(TABLE, result.rows_affected)?)
+}
+
 /// The organization that a user belongs to, which never changes.
 pub(crate) async fn organization_of(
     transaction: &DatabaseTransaction,

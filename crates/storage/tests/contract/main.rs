@@ -49,3 +49,5 @@ mod sessions;
 mod settings;
 #[cfg(test)]
 mod sign_in;
+#[cfg(test)]
+mod users;

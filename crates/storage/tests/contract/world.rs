@@ -117,6 +117,28 @@ impl World {
             .rows_affected()
     }
 
+    /// Every table that has a column of that name.
+    pub(crate) async fn tables_with(&self, column: &str) -> Vec<String> {
+        let connection = self.store.connection();
+        let sql = if self.is_postgres() {
+            format!(
+                "SELECT table_name::text FROM information_schema.columns \
+                 WHERE table_schema = current_schema() AND column_name = '{column}'"
+            )
+        } else {
+            format!(
+                "SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) c \
+                 WHERE m.type = 'table' AND c.name = '{column}'"
+            )
+        };
+        let statement = Statement::from_string(connection.get_database_backend(), sql);
+        let rows = connection.query_all_raw(statement).await.unwrap();
+        assert!(!rows.is_empty(), "{column}");
+        rows.iter()
+            .map(|row| row.try_get_by_index(0).unwrap())
+            .collect()
+    }
+
     /// The number of rows of a table, with a condition if need be.
     pub(crate) async fn count(&self, from: &str) -> i64 {
         let connection = self.store.connection();

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::{
     dto::{assertion::AuthChallenge, organization, text::Text},
-    error::{ApiError, ErrorCode, documentation::refusals},
+    error::{ApiError, documentation::refusals},
     extract::{client::Client, json_body::JsonBody},
     state::AppState,
 };
@@ -35,7 +35,10 @@ impl TryFrom<LoginInitRequest> for BeginLogin {
 
     fn try_from(request: LoginInitRequest) -> Result<Self, ApiError> {
         match request.login_code {
-            Some(_) => Err(ApiError::new(ErrorCode::LoginCodeNotOffered).at("loginCode")),
+            Some(_) => Err(ApiError::not_offered(
+                "loginCode",
+                "is not taken: login codes are not offered",
+            )),
             None => Ok(Self {
                 organization: organization::named(request.org_id, request.tenant_id),
                 username: request.username.map(|Text(username)| username),
@@ -45,7 +48,7 @@ impl TryFrom<LoginInitRequest> for BeginLogin {
 }
 
 refusals!(Refusals: [BODY], [
-    OrganizationRequired, NoApplication, LoginCodeNotOffered, NoUsableCredential, OriginNotAllowed,
+    OrganizationRequired, NoApplication, MemberNotOffered, NoUsableCredential, OriginNotAllowed,
     TooManyAttempts
 ]);
 

@@ -59,6 +59,7 @@ impl Call {
 pub(crate) async fn every_call(world: &World, ada: &SignedIn) -> Vec<Call> {
     let mut calls = public_calls(world, ada).await;
     calls.extend(own_calls(world, ada).await);
+    calls.extend(administrators_calls(world, ada).await);
     calls
 }
 
@@ -194,6 +195,34 @@ async fn own_calls(world: &World, ada: &SignedIn) -> Vec<Call> {
             json!({ "expiration": "2026-01-01T00:00:30Z", "longOnly": true }),
         )
         .without(&["longOnly"])
+        .signed_by(ada),
+    ]
+}
+
+/// What Ada does as an administrator.
+async fn administrators_calls(world: &World, ada: &SignedIn) -> Vec<Call> {
+    world.set_administrator(&ada.user_id().await, true).await;
+    let place = ada.place();
+    let other = world.invite(&world.acme, "carol@example.com").await;
+    vec![
+        Call::post(
+            &place,
+            "/auth/users",
+            json!({
+                "email": "dan@example.com",
+                "kind": "CustomerEmployee",
+                "externalId": "staff-7",
+                "isSSORequired": false,
+            }),
+        )
+        .without(&["externalId", "isSSORequired"])
+        .signed_by(ada),
+        Call::post(
+            &place,
+            format!("/auth/users/{}", other.id).leak(),
+            json!({ "isSSORequired": false }),
+        )
+        .put()
         .signed_by(ada),
     ]
 }

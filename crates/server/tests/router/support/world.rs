@@ -268,6 +268,12 @@ impl World {
         assert!(done.unwrap());
     }
 
+    pub(crate) async fn set_administrator(&self, user: &str, administrator: bool) {
+        let user: UserId = user.parse().unwrap();
+        let set = self.administration.set_administrator(&user, administrator);
+        assert!(set.await.unwrap());
+    }
+
     pub(crate) async fn invite(&self, tenant: &Tenant, username: &str) -> Invited {
         let invited = self
             .administration
@@ -301,6 +307,13 @@ impl World {
         };
         place.register(&invited, signer).await.ok();
         place.sign_in(tenant, username, signer).await
+    }
+
+    /// An administrator of that organization, signed in with a key.
+    pub(crate) async fn administrator(&self, tenant: &Tenant, username: &str) -> SignedIn {
+        let member = self.member(tenant, username, &Signer::key()).await;
+        self.set_administrator(&member.user_id().await, true).await;
+        member
     }
 
     /// Ada of the first organization, signed in with a key.

@@ -1,0 +1,44 @@
+//! What stands in the query of a read.
+
+use std::{collections::HashMap, fmt::Display, str::FromStr};
+
+use axum::{
+    extract::{FromRequestParts, Query},
+    http::request::Parts,
+};
+
+use crate::{error::ApiError, state::AppState};
+
+/// The parameters of a query by name. Unknown ones are ignored, repeated ones refused, as in bodies.
+/// Calls that need a user action read no query.
+pub(crate) struct Parameters(HashMap<String, String>);
+
+impl FromRequestParts<AppState> for Parameters {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &AppState) -> Result<Self, ApiError> {
+        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
+            .map_err(|_malformed| ApiError::invalid_field("query", "cannot be read"))?;
+        let mut parameters = HashMap::with_capacity(pairs.len());
+        for (name, value) in pairs {
+            if parameters.insert(name.clone(), value).is_some() {
+                return Err(ApiError::invalid_field(name, "is given twice"));
+            }
+        }
+        Ok(Self(parameters))
+    }
+}
+
+impl Parameters {
+    /// The value of a parameter, if it is there.
+    pub(crate) fn read<T>(&self, name: &str) -> Result<Option<T>, ApiError>
+    where
+        T: FromStr<Err: Display>,
+    {
+        self.0
+            .get(name)
+            .map(|text| text.parse())
+            .transpose()
+            .map_err(|error: T::Err| ApiError::invalid_field(name, &error.to_string()))
+    }
+}

@@ -1,0 +1,589 @@
+//! Users: an administrator manages the users of the organization, and nobody else does.
+
+use std::collections::BTreeSet;
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use crate::support::{
+    answer::Answer,
+    signed_in::SignedIn,
+    signer::Signer,
+    world::{ADA, Circumstances, World},
+};
+
+const USERS: &str = "/auth/users";
+const BOB: &str = "bob@example.com";
+
+async fn create(by: &SignedIn, body: Value) -> Answer {
+    by.signed(Method::POST, USERS, Some(&body)).await
+}
+
+fn employee(email: &str) -> Value {
+    json!({ "email": email, "kind": "CustomerEmployee" })
+}
+
+/// The path of a user, with what to do to the user if anything.
+fn path(user: &str, verb: &str) -> String {
+    format!("{USERS}/{user}{verb}")
+}
+
+async fn change(by: &SignedIn, user: &str, verb: &str) -> Answer {
+    let path = path(user, verb);
+    let method = if verb.is_empty() {
+        Method::DELETE
+    } else {
+        Method::PUT
+    };
+    by.signed(method, &path, None).await
+}
+
+/// Every user in the list, by following it page by page.
+async fn follow(by: &SignedIn, query: &str) -> Vec<Value> {
+    let mut users = Vec::new();
+    let mut next = String::new();
+    loop {
+        let page = by.get(&format!("{USERS}?{query}{next}")).await.ok();
+        users.extend(page["items"].as_array().unwrap().iter().cloned());
+        match page["nextPageToken"].as_str() {
+            Some(token) => next = format!("&paginationToken={token}"),
+            None => return users,
+        }
+    }
+}
+
+fn names(users: &[Value]) -> Vec<&str> {
+    users
+        .iter()
+        .map(|user| user["username"].as_str().unwrap())
+        .collect()
+}
+
+/// Who bootstrap made: an administrator who has not registered.
+async fn first_administrator(by: &SignedIn) -> String {
+    let page = by.get(&format!("{USERS}?limit=1")).await.ok();
+    page["items"][0]["userId"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn an_administrator_sees_every_user_of_the_organization_and_of_no_other() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    world
+        .member(&world.rival, "eve@example.com", &Signer::key())
+        .await;
+    world.invite(&world.acme, BOB).await;
+    let list = ada.get(USERS).await.ok();
+    let users = list["items"].as_array().unwrap();
+    assert_eq!(names(users), ["admin@one.example", ADA, BOB]);
+    assert_eq!(list.get("nextPageToken"), None);
+    let own = &users[1];
+    assert_eq!(own["userId"], ada.user_id().await);
+    assert_eq!(own["credentialUuid"], ada.uuid_of(&ada.signer).await);
+    assert_eq!(own["orgId"], world.acme.organization);
+    assert_eq!(
+        (
+            &own["isRegistered"],
+            &own["isActive"],
+            &own["isAdministrator"]
+        ),
+        (&json!(true), &json!(true), &json!(true))
+    );
+    let invited = &users[2];
+    assert_eq!(invited["credentialUuid"], "");
+    assert_eq!(
+        (&invited["isRegistered"], &invited["isAdministrator"]),
+        (&json!(false), &json!(false))
+    );
+    for user in users {
+        let alone = ada.get(&path(user["userId"].as_str().unwrap(), "")).await;
+        assert_eq!(&alone.ok(), user);
+    }
+}
+
+#[tokio::test]
+async fn the_oldest_credential_is_named() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    let oldest = ada.uuid_of(&ada.signer).await;
+    for _ in 0..3 {
+        world.wait(std::time::Duration::from_millis(1));
+        ada.create(&Signer::key()).await.ok();
+    }
+    let own = ada.get(&path(&ada.user_id().await, "")).await.ok();
+    assert_eq!(own["credentialUuid"], oldest);
+}
+
+#[tokio::test]
+async fn the_list_is_given_page_by_page() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    // All at one moment of the clock, so that only their ids order them.
+    for number in 0..7 {
+        world
+            .invite(&world.acme, &format!("user{number}@example.com"))
+            .await;
+    }
+    let all = follow(&ada, "").await;
+    assert_eq!(all.len(), 9);
+    for limit in [1, 2, 3, 8, 9, 10, 200] {
+        assert_eq!(
+            follow(&ada, &format!("limit={limit}")).await,
+            all,
+            "{limit}"
+        );
+    }
+    let page = ada.get(&format!("{USERS}?limit=9")).await.ok();
+    assert_eq!(page.get("nextPageToken"), None);
+}
+
+#[tokio::test]
+async fn following_the_list_meets_everyone_once_whoever_comes_and_goes() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    for number in 0..6 {
+        world
+            .invite(&world.acme, &format!("user{number}@example.com"))
+            .await;
+    }
+    let before = follow(&ada, "").await;
+    let mut met = Vec::new();
+    let mut next = String::new();
+    for round in 0.. {
+        let page = ada.get(&format!("{USERS}?limit=2{next}")).await.ok();
+        let users = page["items"].as_array().unwrap();
+        met.extend(users.iter().map(|user| user["userId"].clone()));
+        world
+            .invite(&world.acme, &format!("late{round}@example.com"))
+            .await;
+        if round == 1 {
+            // Even the one whose place the token names.
+            let last = users.last().unwrap()["userId"].as_str().unwrap();
+            change(&ada, last, "").await.ok();
+        }
+        match page["nextPageToken"].as_str() {
+            Some(token) => next = format!("&paginationToken={token}"),
+            None => break,
+        }
+        world.wait(std::time::Duration::from_millis(1));
+        assert!(round < 20, "the list ends");
+    }
+    let distinct: BTreeSet<_> = met.iter().map(Value::to_string).collect();
+    assert_eq!(distinct.len(), met.len());
+    for user in before {
+        assert!(met.contains(&user["userId"]), "{user}");
+    }
+}
+
+#[tokio::test]
+async fn the_list_can_be_of_one_kind() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    create(&ada, employee(BOB)).await.ok();
+    let employees = follow(&ada, "kind=CustomerEmployee&limit=1").await;
+    assert_eq!(names(&employees), ["admin@one.example", BOB]);
+    assert_eq!(names(&follow(&ada, "kind=EndUser").await), [ADA]);
+}
+
+#[tokio::test]
+async fn parameters_of_the_list_that_cannot_be_are_named() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    for (query, field) in [
+        ("limit=0", "limit"),
+        ("limit=201", "limit"),
+        ("limit=-1", "limit"),
+        ("limit=", "limit"),
+        ("limit=ten", "limit"),
+        ("limit=1&limit=2", "limit"),
+        ("kind=Robot", "kind"),
+        ("kind=", "kind"),
+        ("kind=EndUser&kind=EndUser", "kind"),
+        ("paginationToken=", "paginationToken"),
+        ("paginationToken=AAAA", "paginationToken"),
+        ("paginationToken=%ff", "paginationToken"),
+    ] {
+        let refused = ada.get(&format!("{USERS}?{query}")).await;
+        refused.refused(400, "invalid_field").about(field);
+    }
+    ada.get(&format!("{USERS}?unknown=1&limit=5")).await.ok();
+}
+
+#[tokio::test]
+async fn a_pagination_token_of_another_organization_shows_nothing_of_it() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    let eve = world.administrator(&world.rival, "eve@example.com").await;
+    let page = ada.get(&format!("{USERS}?limit=1")).await.ok();
+    let token = page["nextPageToken"].as_str().unwrap();
+    let users = follow(&eve, &format!("paginationToken={token}")).await;
+    assert!(
+        users
+            .iter()
+            .all(|user| user["orgId"] == world.rival.organization)
+    );
+}
+
+#[tokio::test]
+async fn a_created_user_can_register() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    let body = json!({
+        "email": BOB,
+        "kind": "CustomerEmployee",
+        "externalId": "staff-7",
+        "isSSORequired": false,
+    });
+    let made = create(&ada, body).await.ok();
+    assert_eq!(made["username"], BOB);
+    assert_eq!(made["externalId"], "staff-7");
+    assert_eq!(made["kind"], "CustomerEmployee");
+    assert_eq!(made["isRegistered"], false);
+    let id = made["userId"].as_str().unwrap();
+    assert_eq!(ada.get(&path(id, "")).await.ok(), made);
+    let invited = world.invite(&world.acme, BOB).await;
+    assert_eq!(invited.id, id);
+    let place = world.stranger();
+    place.register(&invited, &Signer::key()).await.ok();
+    let registered = ada.get(&path(id, "")).await.ok();
+    assert_eq!(registered["isRegistered"], true);
+    assert!(
+        registered["credentialUuid"]
+            .as_str()
+            .unwrap()
+            .starts_with("cr-")
+    );
+    create(&ada, employee(BOB))
+        .await
+        .refused(409, "user_exists");
+}
+
+#[tokio::test]
+async fn creating_an_unregistered_user_again_voids_the_earlier_code() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    let first = create(&ada, employee(BOB)).await.ok();
+    let earlier = world.invite(&world.acme, BOB).await;
+    let place = world.stranger();
+    place.begin_registration(&earlier).await.ok();
+    let body = json!({ "email": "BOB@example.com", "kind": "CustomerEmployee", "externalId": "7" });
+    assert_eq!(create(&ada, body).await.ok(), first);
+    place.begin_registration(&earlier).await.refused_code();
+}
+
+#[tokio::test]
+async fn a_name_or_external_id_that_is_taken_is_refused() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    for email in [ADA, "Ada@Example.com"] {
+        let refused = create(&ada, employee(email)).await;
+        refused
+            .refused(409, "user_exists")
+            .about("email")
+            .saying("User already exists.");
+        assert_eq!(refused.body["error"]["details"]["duplicate"], "email");
+    }
+    let body = |email| json!({ "email": email, "kind": "CustomerEmployee", "externalId": "7" });
+    let made = create(&ada, body(BOB)).await.ok();
+    let refused = create(&ada, body("carol@example.com")).await;
+    refused
+        .refused(409, "external_id_taken")
+        .about("externalId");
+    assert_eq!(refused.body["error"]["details"]["duplicate"], "externalId");
+    assert_eq!(follow(&ada, "").await.len(), 3);
+    // Another organization has names and ids of its own, and deleting frees them.
+    let eve = world.administrator(&world.rival, "eve@example.com").await;
+    create(&eve, body(BOB)).await.ok();
+    change(&ada, made["userId"].as_str().unwrap(), "")
+        .await
+        .ok();
+    create(&ada, body("carol@example.com")).await.ok();
+    create(&ada, employee(BOB)).await.ok();
+}
+
+#[tokio::test]
+async fn a_deactivated_user_is_not_invited_again() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    let made = create(&ada, employee(BOB)).await.ok();
+    change(&ada, made["userId"].as_str().unwrap(), "/deactivate")
+        .await
+        .ok();
+    create(&ada, employee(BOB))
+        .await
+        .refused(409, "user_exists");
+}
+
+#[tokio::test]
+async fn what_is_not_offered_for_users_says_so() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    for (member, value) in [
+        ("isSSORequired", json!(true)),
+        ("publicKey", json!("-----BEGIN")),
+    ] {
+        let mut body = employee(BOB);
+        body[member] = value;
+        create(&ada, body)
+            .await
+            .refused(400, "not_offered")
+            .about(member);
+    }
+    for kind in ["EndUser", "customeremployee", "TenantUser"] {
+        let body = json!({ "email": BOB, "kind": kind });
+        let refused = create(&ada, body).await;
+        refused
+            .refused(400, "invalid_field")
+            .about("kind")
+            .saying("kind must be CustomerEmployee");
+    }
+    let own = path(&ada.user_id().await, "");
+    let body = json!({ "isSSORequired": true });
+    let refused = ada.signed(Method::PUT, &own, Some(&body)).await;
+    refused.refused(400, "not_offered").about("isSSORequired");
+}
+
+#[tokio::test]
+async fn an_update_gives_the_user_as_is() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    let own = path(&ada.user_id().await, "");
+    let before = ada.get(&own).await.ok();
+    let body = json!({ "isSSORequired": false });
+    let after = ada.signed(Method::PUT, &own, Some(&body)).await.ok();
+    assert_eq!(after, before);
+}
+
+#[tokio::test]
+async fn a_deactivated_user_has_lost_everything_and_an_activated_one_signs_in_again() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    let signer = Signer::key();
+    let bob = world.member(&world.acme, BOB, &signer).await;
+    let id = bob.user_id().await;
+    let codes = bob.code(world.now()).await;
+    for _ in 0..2 {
+        let changed = change(&ada, &id, "/deactivate").await.ok();
+        assert_eq!(changed["isActive"], false);
+        assert_eq!(changed["userId"], id);
+    }
+    assert!(!bob.is_signed_in().await);
+    world
+        .stranger()
+        .begin_with_code("Key", &codes.short)
+        .await
+        .refused_code();
+    world
+        .stranger()
+        .begin_login(&world.acme, BOB)
+        .await
+        .refused(401, "no_usable_credential");
+    for _ in 0..2 {
+        let changed = change(&ada, &id, "/activate").await.ok();
+        assert_eq!(changed["isActive"], true);
+    }
+    assert!(!bob.is_signed_in().await);
+    let again = world.stranger().sign_in(&world.acme, BOB, &signer).await;
+    assert!(again.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_deleted_user_leaves_nothing_but_the_evidence() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    let signer = Signer::key();
+    let bob = world.member(&world.acme, BOB, &signer).await;
+    let id = bob.user_id().await;
+    let codes = bob.code(world.now()).await;
+    let before = ada.get(&path(&id, "")).await.ok();
+    assert_eq!(change(&ada, &id, "").await.ok(), before);
+    assert!(!bob.is_signed_in().await);
+    world
+        .stranger()
+        .begin_with_code("Key", &codes.long)
+        .await
+        .refused_code();
+    ada.get(&path(&id, "")).await.refused(404, "user_not_found");
+    change(&ada, &id, "").await.refused(404, "user_not_found");
+    assert!(!names(&follow(&ada, "").await).contains(&BOB));
+    // Name and credential id are free again.
+    world.member(&world.acme, BOB, &signer).await;
+}
+
+#[tokio::test]
+async fn nobody_but_an_administrator_of_the_organization_may() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    let bob = world.member(&world.acme, BOB, &Signer::key()).await;
+    let (id, other) = (bob.user_id().await, ada.user_id().await);
+    let text = |permission| {
+        format!("EndUser {id} is not authorized to perform operation (Auth:Users:{permission})")
+    };
+    let unknown = path("us-aaaaa-aaaaa-aaaaaaaaaaaaaaaa", "");
+    for read in [
+        USERS.to_owned(),
+        format!("{USERS}?kind=EndUser"),
+        path(&other, ""),
+        path(&id, ""),
+        unknown,
+    ] {
+        let refused = bob.get(&read).await;
+        refused.refused(403, "not_permitted").saying(&text("Read"));
+    }
+    let refused = create(&bob, employee("carol@example.com")).await;
+    refused
+        .refused(403, "not_permitted")
+        .saying(&text("Create"));
+    for (verb, permission) in [
+        ("/activate", "Activate"),
+        ("/deactivate", "Deactivate"),
+        ("", "Delete"),
+    ] {
+        for user in [&id, &other] {
+            let refused = change(&bob, user, verb).await;
+            refused
+                .refused(403, "not_permitted")
+                .saying(&text(permission));
+        }
+    }
+    let body = json!({ "isSSORequired": false });
+    let refused = bob
+        .signed(Method::PUT, &path(&other, ""), Some(&body))
+        .await;
+    refused
+        .refused(403, "not_permitted")
+        .saying(&text("Update"));
+    assert_eq!(follow(&ada, "").await.len(), 3);
+    assert!(ada.is_signed_in().await && bob.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn an_administrator_who_was_demoted_may_no_more() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    let body = employee(BOB);
+    let action = ada
+        .user_action(&Method::POST, USERS, &body.to_string())
+        .await;
+    world.set_administrator(&ada.user_id().await, false).await;
+    ada.get(USERS).await.refused(403, "not_permitted");
+    let place = ada.with_action(&action);
+    place.post(USERS, &body).await.refused(403, "not_permitted");
+    // What was refused used nothing up.
+    world.set_administrator(&ada.user_id().await, true).await;
+    place.post(USERS, &body).await.ok();
+    place
+        .post(USERS, &body)
+        .await
+        .refused(400, "user_action_used");
+}
+
+#[tokio::test]
+async fn users_of_another_organization_are_unknown() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    let eve = world.administrator(&world.rival, "eve@example.com").await;
+    let foreign = eve.user_id().await;
+    let refused = ada.get(&path(&foreign, "")).await;
+    refused.refused(404, "user_not_found");
+    let unknown = ada.get(&path("us-aaaaa-aaaaa-aaaaaaaaaaaaaaaa", "")).await;
+    assert_eq!(refused.fingerprint(), unknown.fingerprint());
+    for verb in ["/activate", "/deactivate", ""] {
+        change(&ada, &foreign, verb)
+            .await
+            .refused(404, "user_not_found");
+    }
+    let body = json!({ "isSSORequired": false });
+    let refused = ada
+        .signed(Method::PUT, &path(&foreign, ""), Some(&body))
+        .await;
+    refused.refused(404, "user_not_found");
+    assert!(eve.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn the_last_active_administrator_can_be_neither_deactivated_nor_deleted() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    let first = first_administrator(&ada).await;
+    let own = ada.user_id().await;
+    change(&ada, &first, "/deactivate").await.ok();
+    for verb in ["/deactivate", ""] {
+        change(&ada, &own, verb)
+            .await
+            .refused(409, "last_administrator");
+    }
+    assert!(ada.is_signed_in().await);
+    // With another one who is active, an administrator may leave.
+    change(&ada, &first, "/activate").await.ok();
+    change(&ada, &own, "/deactivate").await.ok();
+    assert!(!ada.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn administrators_who_remove_each_other_at_once_leave_one() {
+    for circumstances in [
+        Circumstances::default(),
+        Circumstances::default().on_postgres(),
+    ] {
+        let world = World::with(circumstances).await;
+        let ada = world.administrator(&world.acme, ADA).await;
+        let bob = world.administrator(&world.acme, BOB).await;
+        change(&ada, &first_administrator(&ada).await, "")
+            .await
+            .ok();
+        let (a, b) = (ada.user_id().await, bob.user_id().await);
+        let (delete, deactivate) = (path(&b, ""), path(&a, "/deactivate"));
+        let one = ada.user_action(&Method::DELETE, &delete, "").await;
+        let other = bob.user_action(&Method::PUT, &deactivate, "").await;
+        let (one, other) = (ada.with_action(&one), bob.with_action(&other));
+        let (one, other) = tokio::join!(
+            one.call(Method::DELETE, &delete, None),
+            other.call(Method::PUT, &deactivate, None)
+        );
+        let mut statuses = [one.status, other.status];
+        statuses.sort_unstable();
+        // Whoever came second had lost the session, or the user action.
+        assert_eq!(statuses[0], 200, "{one:?} {other:?}");
+        assert!(matches!(statuses[1], 401 | 403), "{one:?} {other:?}");
+        assert_ne!(ada.is_signed_in().await, bob.is_signed_in().await);
+    }
+}
+
+#[tokio::test]
+async fn changes_of_users_need_a_user_action_for_exactly_that_user() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    let ids = [
+        world.invite(&world.acme, BOB).await.id,
+        world.invite(&world.acme, "carol@example.com").await.id,
+    ];
+    let target = path(&ids[0], "/deactivate");
+    ada.place()
+        .put(&target, &json!({}))
+        .await
+        .refused(403, "user_action_invalid");
+    let action = ada.user_action(&Method::PUT, &target, "").await;
+    let place = ada.with_action(&action);
+    place
+        .put(&path(&ids[1], "/deactivate"), &json!({}))
+        .await
+        .refused(403, "user_action_invalid");
+    place.put(&target, &json!({})).await.ok();
+    place
+        .put(&target, &json!({}))
+        .await
+        .refused(400, "user_action_used");
+}
+
+#[tokio::test]
+async fn an_identifier_of_a_user_must_be_one() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    for id in ["x", "cr-aaaaa-aaaaa-aaaaaaaaaaaaaaaa", "us-", "%00"] {
+        ada.get(&path(id, ""))
+            .await
+            .refused(400, "invalid_field")
+            .about("userId");
+    }
+}

@@ -1,0 +1,260 @@
+use latchkey_domain::{credential_code::CodeDigest, message::MessageKind, page::PageSize};
+
+use super::*;
+use crate::{
+    ports::{
+        administration_store::Invitation,
+        code_digester::MockCodeDigester,
+        proof_verifier::MockProofVerifier,
+        user_store::{MockUserStore, NotAdministrator},
+    },
+    testing::{ceremonies, session, signed_request, told, user},
+};
+
+fn users(store: MockUserStore) -> Users {
+    let mut digester = MockCodeDigester::new();
+    digester
+        .expect_digest()
+        .returning(|_| CodeDigest::new([3; 32]));
+    Users {
+        ceremonies: ceremonies(MockProofVerifier::new()),
+        digester: Arc::new(digester),
+        store: Arc::new(store),
+    }
+}
+
+fn page() -> UserPage {
+    UserPage {
+        size: PageSize::default(),
+        after: None,
+        kind: None,
+    }
+}
+
+fn new() -> CreateUser {
+    CreateUser {
+        username: Username::new("Bob@Example.com").unwrap(),
+        external_id: Some(ExternalId::new("7").unwrap()),
+    }
+}
+
+fn entry() -> UserEntry {
+    UserEntry {
+        user: user(5),
+        credential: None,
+    }
+}
+
+const CHANGES: [UserChange; 4] = [
+    UserChange::Nothing,
+    UserChange::Activate,
+    UserChange::Deactivate,
+    UserChange::Delete,
+];
+
+#[tokio::test]
+async fn whoever_is_signed_in_reads_in_the_own_organization() {
+    let ada = user(1);
+    let expected = Reader {
+        organization: ada.organization.clone(),
+        administrator: ada.id.clone(),
+    };
+    let mut store = MockUserStore::new();
+    let reader = expected.clone();
+    store
+        .expect_list()
+        .withf(move |by, asked| *by == reader && *asked == page())
+        .returning(|_, _| {
+            Ok(user_store::Users {
+                users: vec![entry()],
+                next: None,
+            })
+        });
+    store
+        .expect_find()
+        .withf(move |by, user| *by == expected && *user == entry().user.id)
+        .returning(|_, _| Ok(Some(entry())));
+    let users = users(store);
+    let session = session(&ada);
+    assert_eq!(
+        users.list(&session, &page()).await.unwrap().users,
+        [entry()]
+    );
+    assert_eq!(users.find(&session, &user(5).id).await.unwrap(), entry());
+}
+
+#[tokio::test]
+async fn who_is_no_administrator_is_told_what_was_not_permitted() {
+    let ada = user(1);
+    let mut store = MockUserStore::new();
+    store
+        .expect_list()
+        .returning(|_, _| Err(NotAdministrator.into()));
+    store
+        .expect_find()
+        .returning(|_, _| Err(NotAdministrator.into()));
+    store
+        .expect_create()
+        .returning(|_, _| Err(NotAdministrator.into()));
+    store
+        .expect_change()
+        .returning(|_, _, _| Err(NotAdministrator.into()));
+    let users = users(store);
+    let (session, request) = (session(&ada), signed_request(&ada));
+    let text = |permission: &str| {
+        format!(
+            "EndUser {} is not authorized to perform operation ({permission})",
+            ada.id
+        )
+    };
+    let listed = users.list(&session, &page()).await.unwrap_err();
+    assert_eq!(listed.to_string(), text("Auth:Users:Read"));
+    let found = users.find(&session, &ada.id).await.unwrap_err();
+    assert_eq!(found.to_string(), text("Auth:Users:Read"));
+    let created = users.create(&request, new()).await.unwrap_err();
+    assert_eq!(created.to_string(), text("Auth:Users:Create"));
+    for (change, permission) in
+        CHANGES
+            .into_iter()
+            .zip(["Update", "Activate", "Deactivate", "Delete"])
+    {
+        let refused = users.change(&request, &ada.id, change).await.unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            text(&format!("Auth:Users:{permission}"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_user_is_not_found() {
+    let mut store = MockUserStore::new();
+    store.expect_find().returning(|_, _| Ok(None));
+    let found = users(store).find(&session(&user(1)), &user(5).id).await;
+    assert!(matches!(found, Err(ReadUsersError::NotFound)));
+}
+
+#[tokio::test]
+async fn a_new_user_is_an_employee_and_is_told_the_code() {
+    let ada = user(1);
+    let request = signed_request(&ada);
+    let authority = request.authority();
+    let mut store = MockUserStore::new();
+    store
+        .expect_create()
+        .withf(move |by, new| {
+            let Invitation { user, code, digest } = &new.invitation;
+            let said = told(&new.message);
+            *by == authority
+                && user.organization == ada.organization
+                && user.username.as_str() == "Bob@Example.com"
+                && user.kind == UserKind::CustomerEmployee
+                && user
+                    .external_id
+                    .as_ref()
+                    .is_some_and(|id| id.as_str() == "7")
+                && user.is_active
+                && !user.is_administrator
+                && user.registered.is_none()
+                && code.user == user.id
+                && *digest == CodeDigest::new([3; 32])
+                && new.message.kind == MessageKind::Registration
+                && new.message.user == user.id
+                && new.message.expires == code.expires
+                && said.text.contains("rc_")
+        })
+        .returning(|_, new| {
+            Ok(UserEntry {
+                user: new.invitation.user,
+                credential: None,
+            })
+        });
+    let made = users(store).create(&request, new()).await.unwrap();
+    assert_eq!(made.user.username.as_str(), "Bob@Example.com");
+}
+
+#[tokio::test]
+async fn every_conflict_of_creating_is_told() {
+    use user_store::CreateUserError as Conflict;
+
+    let create = async |error: fn() -> Conflict| {
+        let mut store = MockUserStore::new();
+        store.expect_create().returning(move |_, _| Err(error()));
+        let outcome = users(store).create(&signed_request(&user(1)), new()).await;
+        outcome.unwrap_err()
+    };
+    assert!(matches!(
+        create(|| Conflict::AlreadyExists).await,
+        CreateUserError::AlreadyExists
+    ));
+    assert!(matches!(
+        create(|| Conflict::ExternalIdTaken).await,
+        CreateUserError::ExternalIdTaken
+    ));
+    assert!(matches!(
+        create(|| AuthorityConflict::Void.into()).await,
+        CreateUserError::InvalidUserAction
+    ));
+    assert!(matches!(
+        create(|| AuthorityConflict::Spent(Spendable::UserAction).into()).await,
+        CreateUserError::UserActionSpent
+    ));
+    assert!(matches!(
+        create(|| StoreError::new("gone").into()).await,
+        CreateUserError::Store(_)
+    ));
+}
+
+#[tokio::test]
+async fn every_conflict_of_changing_is_told() {
+    use user_store::ChangeUserError as Conflict;
+
+    let change = async |error: fn() -> Conflict| {
+        let mut store = MockUserStore::new();
+        store.expect_change().returning(move |_, _, _| Err(error()));
+        let (request, target) = (signed_request(&user(1)), user(5).id);
+        let users = users(store);
+        let outcome = users.change(&request, &target, UserChange::Delete).await;
+        outcome.unwrap_err()
+    };
+    assert!(matches!(
+        change(|| Conflict::NotFound).await,
+        ChangeUserError::NotFound
+    ));
+    assert!(matches!(
+        change(|| Conflict::LastAdministrator).await,
+        ChangeUserError::LastAdministrator
+    ));
+    assert!(matches!(
+        change(|| AuthorityConflict::Void.into()).await,
+        ChangeUserError::InvalidUserAction
+    ));
+    assert!(matches!(
+        change(|| AuthorityConflict::Spent(Spendable::UserAction).into()).await,
+        ChangeUserError::UserActionSpent
+    ));
+    assert!(matches!(
+        change(|| StoreError::new("gone").into()).await,
+        ChangeUserError::Store(_)
+    ));
+}
+
+#[tokio::test]
+async fn the_asked_change_is_made_under_the_own_authority() {
+    let ada = user(1);
+    for change in CHANGES {
+        let request = signed_request(&ada);
+        let authority = request.authority();
+        let mut store = MockUserStore::new();
+        store
+            .expect_change()
+            .withf(move |by, user, asked| {
+                *by == authority && *user == entry().user.id && *asked == change
+            })
+            .returning(|_, _, _| Ok(entry()));
+        let changed = users(store)
+            .change(&request, &entry().user.id, change)
+            .await;
+        assert_eq!(changed.unwrap(), entry());
+    }
+}

@@ -1,0 +1,559 @@
+//! Managing the users of an organization.
+
+use std::collections::BTreeSet;
+
+use latchkey_domain::{
+    authority::Spendable,
+    id::{MessageId, UserId},
+    message::{MessageKind, NewMessage, SealedText},
+    page::PageSize,
+    text::ExternalId,
+    time::Timestamp,
+    user::{Epoch, UserKind},
+};
+use latchkey_service::ports::{
+    administration_store::{AdministrationStore as _, Invitation},
+    credential_store::CredentialStore,
+    registration_store::RegistrationStore as _,
+    store::AuthorityConflict,
+    user_store::{
+        ChangeUserError, CreateUserError, NewUser, NotAdministrator, ReadUsersError, Reader,
+        UserChange, UserEntry, UserPage, UserPosition, UserStore,
+    },
+};
+
+use crate::{
+    people::{Person, Tenant},
+    world::{NOW, World, at_once, successes},
+};
+
+contract! {
+    users_are_listed_oldest_first_in_pages_of_any_size,
+    a_list_shows_one_organization_and_one_kind,
+    a_user_is_shown_with_the_oldest_credential,
+    nobody_but_an_active_administrator_reads,
+    a_created_user_is_told,
+    creating_an_unregistered_user_again_replaces_the_code,
+    a_name_or_external_id_that_is_taken_is_told,
+    of_many_created_at_once_with_one_external_id_one_is_made,
+    created_many_times_at_once_it_is_one_user,
+    every_change_requires_an_administrator,
+    a_user_of_another_organization_is_not_found,
+    asking_for_the_same_state_changes_nothing,
+    deactivating_raises_the_epoch,
+    deleting_leaves_nothing_of_the_user,
+    the_last_administrator_is_neither_deactivated_nor_deleted,
+    administrators_who_remove_each_other_leave_one,
+    a_user_action_changes_one_user,
+}
+
+/// An organization whose only active administrator is a person with one key.
+async fn scene(world: &World) -> (Tenant, Person) {
+    let tenant = world.tenant("Example").await;
+    let mut ada = world.person(&tenant, 1).await;
+    let store = &world.store;
+    store.set_administrator(&ada.user.id, true).await.unwrap();
+    let first = &tenant.administrator.user.id;
+    store.set_administrator(first, false).await.unwrap();
+    ada.user.is_administrator = true;
+    (tenant, ada)
+}
+
+fn reader(person: &Person) -> Reader {
+    Reader {
+        organization: person.user.organization.clone(),
+        administrator: person.user.id.clone(),
+    }
+}
+
+fn page(size: u16, after: Option<UserPosition>) -> UserPage {
+    UserPage {
+        size: PageSize::new(size).unwrap(),
+        after,
+        kind: None,
+    }
+}
+
+fn new_user(world: &World, invitation: Invitation) -> NewUser {
+    NewUser {
+        message: NewMessage {
+            id: MessageId::from_random(&world.draw()),
+            kind: MessageKind::Registration,
+            user: invitation.user.id.clone(),
+            sealed: SealedText::new(vec![1]),
+            created: NOW,
+            expires: invitation.code.expires,
+        },
+        invitation,
+    }
+}
+
+/// A user with that name and external id who is still to be made.
+fn stranger(world: &World, by: &Person, name: &str, external_id: Option<&str>) -> NewUser {
+    let mut invitation = world.invitation(&by.user.organization, name);
+    invitation.user.external_id = external_id.map(|id| ExternalId::new(id).unwrap());
+    new_user(world, invitation)
+}
+
+async fn create(world: &World, by: &Person, new: NewUser) -> Result<UserEntry, CreateUserError> {
+    UserStore::create(&world.store, world.authority(by), new).await
+}
+
+async fn change(
+    world: &World,
+    by: &Person,
+    user: &UserId,
+    change: UserChange,
+) -> Result<UserEntry, ChangeUserError> {
+    let authority = world.authority(by);
+    world.store.change(authority, user, change).await
+}
+
+async fn users_are_listed_oldest_first_in_pages_of_any_size(world: World) {
+    let (tenant, ada) = scene(&world).await;
+    let mut expected = vec![
+        (NOW, ada.user.id.clone()),
+        (NOW, tenant.administrator.user.id.clone()),
+    ];
+    // Twos of the same moment, so that ids must order them.
+    for number in 0..6_i64 {
+        let mut invitation =
+            world.invitation(&tenant.organization, &format!("user-{number}@example.com"));
+        let created = Timestamp::from_unix_milliseconds(number / 2);
+        invitation.user.created = created;
+        let user = world.store.invite(invitation).await.unwrap();
+        expected.push((created, user.id));
+    }
+    expected.sort();
+    for size in [1, 2, 3, 7, 8, 9, 200] {
+        let (mut met, mut after) = (Vec::new(), None);
+        loop {
+            let asked = page(size, after);
+            let part = world.store.list(&reader(&ada), &asked).await.unwrap();
+            assert!(part.users.len() <= usize::from(size));
+            met.extend(
+                part.users
+                    .into_iter()
+                    .map(|entry| (entry.user.created, entry.user.id)),
+            );
+            after = part.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(met, expected, "{size}");
+    }
+}
+
+async fn a_list_shows_one_organization_and_one_kind(world: World) {
+    let (tenant, ada) = scene(&world).await;
+    let other = world.tenant("Other").await;
+    world.person(&other, 1).await;
+    let mut invitation = world.invitation(&tenant.organization, "employee@example.com");
+    invitation.user.kind = UserKind::CustomerEmployee;
+    let employee = world.store.invite(invitation).await.unwrap();
+    let list = async |kind| {
+        let page = UserPage {
+            kind,
+            ..page(200, None)
+        };
+        let part = world.store.list(&reader(&ada), &page).await.unwrap();
+        part.users
+            .into_iter()
+            .map(|entry| entry.user.id)
+            .collect::<BTreeSet<_>>()
+    };
+    let (first, own) = (tenant.administrator.user.id.clone(), ada.user.id.clone());
+    assert_eq!(
+        list(Some(UserKind::CustomerEmployee)).await,
+        BTreeSet::from([employee.id.clone()])
+    );
+    assert_eq!(
+        list(Some(UserKind::EndUser)).await,
+        BTreeSet::from([first.clone(), own.clone()])
+    );
+    assert_eq!(list(None).await, BTreeSet::from([first, own, employee.id]));
+}
+
+async fn a_user_is_shown_with_the_oldest_credential(world: World) {
+    let (tenant, ada) = scene(&world).await;
+    let mut newer = world.key(&ada.user);
+    newer.created = NOW.plus(std::time::Duration::from_millis(1));
+    let mut older = world.key(&ada.user);
+    older.created = NOW.minus(std::time::Duration::from_millis(1));
+    for credential in [newer, older.clone()] {
+        let created = CredentialStore::create(&world.store, world.authority(&ada), credential);
+        created.await.unwrap();
+    }
+    let find = async |user: &UserId| {
+        UserStore::find(&world.store, &reader(&ada), user)
+            .await
+            .unwrap()
+    };
+    let entry = find(&ada.user.id).await.unwrap();
+    assert_eq!(entry.user, ada.user);
+    assert_eq!(entry.credential, Some(older.uuid));
+    let invited = find(&tenant.administrator.user.id).await.unwrap();
+    assert_eq!(invited.credential, None);
+    assert_eq!(find(&UserId::from_random(&world.draw())).await, None);
+}
+
+async fn nobody_but_an_active_administrator_reads(world: World) {
+    let (tenant, ada) = scene(&world).await;
+    let bob = world.person(&tenant, 1).await;
+    let other = world.tenant("Other").await;
+    let eve = world.person(&other, 1).await;
+    world
+        .store
+        .set_administrator(&eve.user.id, true)
+        .await
+        .unwrap();
+    let foreign = Reader {
+        organization: tenant.organization.clone(),
+        administrator: eve.user.id.clone(),
+    };
+    let is_refused = async |reader: &Reader| {
+        let listed = world.store.list(reader, &page(1, None)).await;
+        let found = UserStore::find(&world.store, reader, &ada.user.id).await;
+        let refusal = ReadUsersError::from(NotAdministrator).to_string();
+        match (listed, found) {
+            (Err(one), Err(other)) => {
+                assert_eq!(
+                    (one.to_string(), other.to_string()),
+                    (refusal.clone(), refusal)
+                );
+                true
+            }
+            (Ok(_), Ok(_)) => false,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(!is_refused(&reader(&ada)).await);
+    assert!(is_refused(&reader(&bob)).await);
+    assert!(is_refused(&foreign).await);
+    let before = world.store.statements().reads;
+    world
+        .store
+        .list(&reader(&ada), &page(1, None))
+        .await
+        .unwrap();
+    assert_eq!(world.store.statements().reads - before, 1);
+    world
+        .store
+        .set_administrator(&bob.user.id, true)
+        .await
+        .unwrap();
+    world
+        .store
+        .set_user_active(&ada.user.id, false)
+        .await
+        .unwrap();
+    assert!(is_refused(&reader(&ada)).await);
+    assert!(!is_refused(&reader(&bob)).await);
+}
+
+async fn a_created_user_is_told(world: World) {
+    let (_tenant, ada) = scene(&world).await;
+    let new = stranger(&world, &ada, "bob@example.com", Some("7"));
+    let made = create(&world, &ada, new.clone()).await.unwrap();
+    assert_eq!(
+        made,
+        UserEntry {
+            user: new.invitation.user.clone(),
+            credential: None
+        }
+    );
+    let kept = UserStore::find(&world.store, &reader(&ada), &made.user.id)
+        .await
+        .unwrap();
+    assert_eq!(kept, Some(made.clone()));
+    let told = format!(
+        "messages WHERE user_id = '{}' AND kind = 'Registration'",
+        made.user.id
+    );
+    assert_eq!(world.count(&told).await, 1);
+    let code = format!("registration_codes WHERE id = '{}'", new.invitation.code.id);
+    assert_eq!(world.count(&code).await, 1);
+}
+
+async fn creating_an_unregistered_user_again_replaces_the_code(world: World) {
+    let (_tenant, ada) = scene(&world).await;
+    let first = stranger(&world, &ada, "bob@example.com", None);
+    let made = create(&world, &ada, first).await.unwrap();
+    let second = stranger(&world, &ada, "BOB@example.com", Some("7"));
+    let code = second.invitation.code.id.clone();
+    let again = create(&world, &ada, second).await.unwrap();
+    assert_eq!(again, made);
+    let user = &made.user.id;
+    let codes = format!("registration_codes WHERE user_id = '{user}'");
+    assert_eq!(world.count(&codes).await, 1);
+    assert_eq!(world.count(&format!("{codes} AND id = '{code}'")).await, 1);
+    assert_eq!(
+        world
+            .count(&format!("messages WHERE user_id = '{user}'"))
+            .await,
+        2
+    );
+}
+
+async fn a_name_or_external_id_that_is_taken_is_told(world: World) {
+    let (tenant, ada) = scene(&world).await;
+    let bob = world.person(&tenant, 1).await;
+    let name = bob.user.username.as_str();
+    let taken = create(&world, &ada, stranger(&world, &ada, name, None)).await;
+    assert!(matches!(taken, Err(CreateUserError::AlreadyExists)));
+    let first = stranger(&world, &ada, "carol@example.com", Some("7"));
+    let carol = create(&world, &ada, first).await.unwrap();
+    let second = stranger(&world, &ada, "dan@example.com", Some("7"));
+    let taken = create(&world, &ada, second).await;
+    assert!(matches!(taken, Err(CreateUserError::ExternalIdTaken)));
+    change(&world, &ada, &carol.user.id, UserChange::Deactivate)
+        .await
+        .unwrap();
+    let again = stranger(&world, &ada, "carol@example.com", None);
+    let taken = create(&world, &ada, again).await;
+    assert!(matches!(taken, Err(CreateUserError::AlreadyExists)));
+    assert_eq!(world.count("messages").await, 1);
+}
+
+async fn of_many_created_at_once_with_one_external_id_one_is_made(world: World) {
+    let (_tenant, ada) = scene(&world).await;
+    let outcomes = at_once(|index| {
+        let (store, authority) = (world.replica(index), world.authority(&ada));
+        let new = stranger(
+            &world,
+            &ada,
+            &format!("user-{index}@example.com"),
+            Some("7"),
+        );
+        async move { UserStore::create(&store, authority, new).await }
+    })
+    .await;
+    assert_eq!(successes(&outcomes), 1);
+    for outcome in outcomes {
+        assert!(matches!(
+            outcome,
+            Ok(_) | Err(CreateUserError::ExternalIdTaken)
+        ));
+    }
+    assert_eq!(world.count("users WHERE external_id = '7'").await, 1);
+    assert_eq!(world.count("messages").await, 1);
+}
+
+async fn created_many_times_at_once_it_is_one_user(world: World) {
+    let (_tenant, ada) = scene(&world).await;
+    let outcomes = at_once(|index| {
+        let (store, authority) = (world.replica(index), world.authority(&ada));
+        let new = stranger(&world, &ada, "bob@example.com", None);
+        async move {
+            UserStore::create(&store, authority, new)
+                .await
+                .unwrap()
+                .user
+                .id
+        }
+    })
+    .await;
+    let distinct: BTreeSet<_> = outcomes.iter().collect();
+    assert_eq!(distinct.len(), 1);
+    let codes = format!("registration_codes WHERE user_id = '{}'", outcomes[0]);
+    assert_eq!(world.count(&codes).await, 1);
+}
+
+async fn every_change_requires_an_administrator(world: World) {
+    let (tenant, ada) = scene(&world).await;
+    let bob = world.person(&tenant, 1).await;
+    for asked in [
+        UserChange::Nothing,
+        UserChange::Activate,
+        UserChange::Deactivate,
+        UserChange::Delete,
+    ] {
+        let refused = change(&world, &bob, &ada.user.id, asked).await;
+        assert!(
+            matches!(refused, Err(ChangeUserError::NotAdministrator(_))),
+            "{refused:?}"
+        );
+        // Who may not is not told who exists.
+        let unknown = UserId::from_random(&world.draw());
+        let refused = change(&world, &bob, &unknown, asked).await;
+        assert!(matches!(refused, Err(ChangeUserError::NotAdministrator(_))));
+    }
+    let new = stranger(&world, &bob, "carol@example.com", None);
+    let refused = create(&world, &bob, new).await;
+    assert!(matches!(refused, Err(CreateUserError::NotAdministrator(_))));
+    assert_eq!(world.count("spent").await, 2);
+    assert_eq!(world.count("users").await, 3);
+    assert_eq!(world.account(&ada.user.id).await.unwrap().user, ada.user);
+}
+
+async fn a_user_of_another_organization_is_not_found(world: World) {
+    let (_tenant, ada) = scene(&world).await;
+    let other = world.tenant("Other").await;
+    let eve = world.person(&other, 1).await;
+    for user in [eve.user.id.clone(), UserId::from_random(&world.draw())] {
+        for asked in [
+            UserChange::Nothing,
+            UserChange::Deactivate,
+            UserChange::Delete,
+        ] {
+            let refused = change(&world, &ada, &user, asked).await;
+            assert!(matches!(refused, Err(ChangeUserError::NotFound)));
+        }
+    }
+    assert_eq!(world.account(&eve.user.id).await.unwrap().user, eve.user);
+}
+
+async fn asking_for_the_same_state_changes_nothing(world: World) {
+    let (tenant, ada) = scene(&world).await;
+    let bob = world.person(&tenant, 1).await;
+    let entry = UserEntry {
+        user: bob.user.clone(),
+        credential: Some(bob.credentials[0].uuid.clone()),
+    };
+    for asked in [UserChange::Nothing, UserChange::Activate] {
+        let same = change(&world, &ada, &bob.user.id, asked).await.unwrap();
+        assert_eq!(same, entry);
+    }
+    assert_eq!(world.account(&bob.user.id).await.unwrap().user, bob.user);
+}
+
+async fn deactivating_raises_the_epoch(world: World) {
+    let (tenant, ada) = scene(&world).await;
+    let bob = world.person(&tenant, 1).await;
+    for (asked, active, epoch) in [
+        (UserChange::Deactivate, false, 1),
+        (UserChange::Deactivate, false, 1),
+        (UserChange::Activate, true, 1),
+        (UserChange::Deactivate, false, 2),
+    ] {
+        let changed = change(&world, &ada, &bob.user.id, asked)
+            .await
+            .unwrap()
+            .user;
+        assert_eq!(
+            (changed.is_active, changed.epoch),
+            (active, Epoch::new(epoch))
+        );
+        assert_eq!(world.account(&bob.user.id).await.unwrap().user, changed);
+    }
+}
+
+async fn deleting_leaves_nothing_of_the_user(world: World) {
+    let (tenant, ada) = scene(&world).await;
+    let new = stranger(&world, &ada, "bob@example.com", Some("7"));
+    let made = create(&world, &ada, new.clone()).await.unwrap();
+    let key = world.key(&made.user);
+    let (authority, registration) = world.registration(&new.invitation, vec![key.clone()]);
+    world.store.register(authority, registration).await.unwrap();
+    let bob = Person {
+        user: made.user.clone(),
+        credentials: vec![key],
+    };
+    world.issued_code(&bob).await;
+    let invited = world.invitation(&tenant.organization, "carol@example.com");
+    let carol = world.store.invite(invited).await.unwrap();
+    for user in [&made.user.id, &carol.id] {
+        change(&world, &ada, user, UserChange::Delete)
+            .await
+            .unwrap();
+        assert!(world.account(user).await.is_none());
+        // Whatever table refers to users, now and later; evidence stays on purpose.
+        for table in world.tables_with("user_id").await {
+            if table != "user_actions" {
+                let left = world
+                    .count(&format!("{table} WHERE user_id = '{user}'"))
+                    .await;
+                assert_eq!(left, 0, "{table}");
+            }
+        }
+    }
+    let again = stranger(&world, &ada, "bob@example.com", Some("7"));
+    create(&world, &ada, again).await.unwrap();
+}
+
+async fn the_last_administrator_is_neither_deactivated_nor_deleted(world: World) {
+    let (tenant, ada) = scene(&world).await;
+    let own = &ada.user.id;
+    for asked in [UserChange::Deactivate, UserChange::Delete] {
+        let refused = change(&world, &ada, own, asked).await;
+        assert!(matches!(refused, Err(ChangeUserError::LastAdministrator)));
+    }
+    assert_eq!(world.account(own).await.unwrap().user, ada.user);
+    let bob = world.person(&tenant, 1).await;
+    world
+        .store
+        .set_administrator(&bob.user.id, true)
+        .await
+        .unwrap();
+    change(&world, &ada, own, UserChange::Delete).await.unwrap();
+    let refused = change(&world, &bob, &bob.user.id, UserChange::Delete).await;
+    assert!(matches!(refused, Err(ChangeUserError::LastAdministrator)));
+}
+
+/// Every administrator removes the next one, all at the same moment: nobody waits for ever, and one stays.
+async fn administrators_who_remove_each_other_leave_one(world: World) {
+    let (tenant, ada) = scene(&world).await;
+    let mut administrators = vec![ada];
+    for _ in 1..8 {
+        let person = world.person(&tenant, 1).await;
+        world
+            .store
+            .set_administrator(&person.user.id, true)
+            .await
+            .unwrap();
+        administrators.push(person);
+    }
+    let outcomes = at_once(|index| {
+        let by = &administrators[index % 8];
+        let victim = administrators[(index + 1) % 8].user.id.clone();
+        let (store, authority) = (world.replica(index), world.authority(by));
+        let asked = if index % 3 == 0 {
+            UserChange::Delete
+        } else {
+            UserChange::Deactivate
+        };
+        async move { store.change(authority, &victim, asked).await }
+    })
+    .await;
+    for outcome in outcomes {
+        assert!(
+            matches!(
+                outcome,
+                Ok(_)
+                    | Err(ChangeUserError::Authority(AuthorityConflict::Void)
+                        | ChangeUserError::NotFound
+                        | ChangeUserError::LastAdministrator)
+            ),
+            "{outcome:?}"
+        );
+    }
+    assert!(
+        world
+            .count("users WHERE is_administrator AND is_active")
+            .await
+            >= 1
+    );
+}
+
+async fn a_user_action_changes_one_user(world: World) {
+    let (tenant, ada) = scene(&world).await;
+    let (bob, carol) = (
+        world.person(&tenant, 1).await,
+        world.person(&tenant, 1).await,
+    );
+    let authority = world.authority(&ada);
+    let store = &world.store;
+    let first = store.change(authority.clone(), &bob.user.id, UserChange::Deactivate);
+    first.await.unwrap();
+    let second = store
+        .change(authority, &carol.user.id, UserChange::Deactivate)
+        .await;
+    assert!(matches!(
+        second,
+        Err(ChangeUserError::Authority(AuthorityConflict::Spent(
+            Spendable::UserAction
+        )))
+    ));
+    assert!(world.account(&carol.user.id).await.unwrap().user.is_active);
+}
