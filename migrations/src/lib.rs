@@ -14,6 +14,7 @@ mod m0003_approval;
 mod m0004_messages;
 mod m0005_waiting;
 mod m0006_native_applications;
+mod m0007_account_codes;
 mod shape;
 
 use sea_orm_migration::{
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_messages::Messages),
             Box::new(m0005_waiting::Waiting),
             Box::new(m0006_native_applications::NativeApplications),
+            Box::new(m0007_account_codes::AccountCodes),
         ]
     }
 }

@@ -131,6 +131,11 @@ typed_id!(
     "rc"
 );
 typed_id!(
+    /// Identifies an account code; it is not secret and says nothing about the code.
+    AccountCodeId,
+    "ac"
+);
+typed_id!(
     /// Identifies a message to a user.
     MessageId,
     "ms"

@@ -42,6 +42,8 @@ pub mod approval;
 
 pub mod registration_code;
 
+pub mod account_code;
+
 pub mod session;
 
 pub mod message;

@@ -92,6 +92,10 @@ pub struct Limits {
     pub wrong_codes_per_user: u32,
     /// Beginnings of a sign-in per address.
     pub login_inits_per_address: u32,
+    /// Requests to be mailed a code, per address.
+    pub mailed_codes_per_address: u32,
+    /// Requests to be mailed a code, per user.
+    pub mailed_codes_per_user: u32,
 }
 
 impl Default for Limits {
@@ -102,6 +106,8 @@ impl Default for Limits {
             wrong_codes_per_installation: 300,
             wrong_codes_per_user: 5,
             login_inits_per_address: 60,
+            mailed_codes_per_address: 10,
+            mailed_codes_per_user: 2,
         }
     }
 }

@@ -31,4 +31,6 @@ pub(crate) mod credential;
 
 pub(crate) mod user;
 
+pub(crate) mod mailed_code;
+
 pub(crate) mod message;

@@ -53,9 +53,15 @@ fn table() -> OpenApiRouter<AppState> {
         // An invited user makes the first credentials.
         .routes(routes!(registration::init::begin_registration))
         .routes(routes!(registration::complete::complete_registration))
+        .routes(routes!(registration::code::mail_registration_code))
         // A user who has lost every credential makes new ones.
+        .routes(routes!(
+            recovery::code::mail_recovery_code,
+            recovery::code::mail_recovery_code_as_before
+        ))
         .routes(routes!(recovery::complete::complete_recovery))
         // Sessions.
+        .routes(routes!(login::code::mail_login_code))
         .routes(routes!(login::init::begin_login))
         .routes(routes!(login::complete::complete_login))
         .routes(routes!(login::logout::logout))

@@ -6,10 +6,14 @@ pub(crate) mod registration {
     pub(crate) mod init;
 
     pub(crate) mod complete;
+
+    pub(crate) mod code;
 }
 
 pub(crate) mod recovery {
     //! `/auth/recover/user`: a user who has lost every credential makes new ones with a recovery key.
+
+    pub(crate) mod code;
 
     pub(crate) mod complete;
 }
@@ -22,6 +26,8 @@ pub(crate) mod login {
     pub(crate) mod complete;
 
     pub(crate) mod logout;
+
+    pub(crate) mod code;
 }
 
 pub(crate) mod action {

@@ -9,6 +9,7 @@ use latchkey_service::{
     credentials::Credentials,
     directory::Directory,
     login::Logins,
+    mailed_codes::MailedCodes,
     ports::{entropy::Entropy, installation_store::InstallationStore, tokens::Tokens},
     recovery::Recoveries,
     registration::Registrations,
@@ -38,6 +39,8 @@ pub struct Services {
     pub recoveries: Arc<Recoveries>,
     /// Signing in.
     pub logins: Arc<Logins>,
+    /// Mailing codes.
+    pub mailed_codes: Arc<MailedCodes>,
     /// Checking and ending sessions.
     pub sessions: Arc<Sessions>,
     /// Signing and checking user actions.

@@ -18,11 +18,13 @@ use serde::Serialize;
 use self::{
     administer::{ApplicationCommand, Bootstrap, OrganizationCommand, UserCommand},
     migrate::MigrateCommand,
+    outbox::OutboxCommand,
 };
 use crate::{config::Settings, telemetry};
 
 mod administer;
 mod migrate;
+mod outbox;
 mod serve;
 
 /// A self-hosted credential service.
@@ -54,6 +56,9 @@ enum Command {
     /// Manage applications.
     #[command(subcommand)]
     Application(ApplicationCommand),
+    /// Read the messages that wait to be sent.
+    #[command(subcommand)]
+    Outbox(OutboxCommand),
     /// Print a document that is generated from the code.
     #[command(hide = true, subcommand)]
     Document(Document),
@@ -106,6 +111,7 @@ async fn perform(command: Command, settings: &Settings) -> Result<(), Failure> {
         Command::Organization(command) => administer::perform(command, settings).await,
         Command::User(command) => administer::perform(command, settings).await,
         Command::Application(command) => administer::perform(command, settings).await,
+        Command::Outbox(command) => outbox::perform(command, settings).await,
         Command::Document(document) => document.print(),
     }
 }
@@ -195,7 +201,9 @@ mod tests {
                 .to_owned(),
             format!("user invite --org {ORGANIZATION} --email b@example.com"),
             format!("user invite --org {ORGANIZATION} --email b@example.com --kind EndUser"),
+            format!("user invite --org {ORGANIZATION} --email b@example.com --mail"),
             format!("user deactivate --user {USER}"),
+            "outbox list".to_owned(),
             format!("user activate --user {USER}"),
             format!("user invite --org {ORGANIZATION} --email b@example.com --administrator"),
             format!("user promote --user {USER}"),

@@ -10,8 +10,8 @@ use ::config::{Config, ConfigError, Environment, File, FileFormat};
 use latchkey_domain::policy::Policy;
 
 use self::{
-    database::Database, demo::Demo, http::Http, log::Log, reader::Reader, secrets::Secrets,
-    web::Web,
+    database::Database, demo::Demo, http::Http, log::Log, mail::Mail, reader::Reader,
+    secrets::Secrets, web::Web,
 };
 
 pub mod database;
@@ -19,6 +19,7 @@ pub mod demo;
 pub mod http;
 pub mod limits;
 pub mod log;
+pub mod mail;
 mod reader;
 pub mod secrets;
 pub mod tokens;
@@ -39,6 +40,8 @@ pub struct Settings {
     pub log: Log,
     /// Whether there is a demonstration organization.
     pub demo: Demo,
+    /// How messages to users are delivered.
+    pub mail: Mail,
     /// Whether there are pages.
     pub web: Web,
 }
@@ -106,6 +109,7 @@ impl Settings {
             },
             log: Log::read(&mut reader),
             demo: Demo::read(&mut reader),
+            mail: Mail::read(&mut reader),
             web: Web::read(&mut reader),
         };
         let faults = reader.finish();
@@ -211,6 +215,7 @@ mod tests {
         limits::read(&mut reader);
         Log::read(&mut reader);
         Demo::read(&mut reader);
+        Mail::read(&mut reader);
         Web::read(&mut reader);
         assert_eq!(named, reader.known());
     }

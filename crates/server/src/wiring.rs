@@ -8,6 +8,10 @@ use latchkey_crypto::{
 };
 use latchkey_domain::{id::InstallationId, policy::Policy};
 use latchkey_http::Services;
+use latchkey_mail::{
+    kept::Kept,
+    smtp::{Smtp, SmtpSettingsError},
+};
 use latchkey_service::{
     administration::Administration,
     approvals::Approvals,
@@ -18,8 +22,12 @@ use latchkey_service::{
     factors::Factors,
     housekeeping::Housekeeping,
     login::Logins,
+    mailed_codes::{MailedCodeWorker, MailedCodes},
     messages::Messages,
-    ports::{clock::Clock, code_digester::CodeDigester, entropy::Entropy, tokens::Tokens},
+    outbox::Outbox,
+    ports::{
+        clock::Clock, code_digester::CodeDigester, entropy::Entropy, mailer::Mailer, tokens::Tokens,
+    },
     recovery::Recoveries,
     registration::Registrations,
     sessions::Sessions,
@@ -33,7 +41,7 @@ use latchkey_storage::{
 };
 
 use crate::{
-    config::Settings,
+    config::{self, Settings, mail::Transport},
     secrets::{self, EstablishError, OpenSecretsError},
 };
 
@@ -51,6 +59,8 @@ pub struct Adapters {
     pub installation: InstallationId,
     /// Lifetimes and limits.
     pub policy: Policy,
+    /// Delivers messages.
+    pub mailer: Arc<dyn Mailer>,
     /// Whether this service serves the pages that links in messages lead to.
     pub has_pages: bool,
 }
@@ -61,8 +71,12 @@ pub struct UseCases {
     pub services: Services,
     /// What the command line offers.
     pub administration: Administration,
-    /// What happens by itself.
+    /// Removes what has expired.
     pub housekeeping: Housekeeping,
+    /// Mails codes that were asked for.
+    pub mailed_code_worker: MailedCodeWorker,
+    /// Sends what waits.
+    pub outbox: Outbox,
 }
 
 /// Why the adapters cannot be had.
@@ -77,6 +91,9 @@ pub enum OpenError {
     /// No secrets.
     #[error(transparent)]
     Secrets(#[from] OpenSecretsError),
+    /// No mail server.
+    #[error("mail: {0}")]
+    Mail(#[from] SmtpSettingsError),
     /// Other secrets than the database's.
     #[error(transparent)]
     Establish(#[from] EstablishError),
@@ -92,6 +109,16 @@ pub async fn store(settings: &Settings) -> Result<SqlStore, ConnectError> {
         max_connections: settings.database.maximum_connections,
     })
     .await
+}
+
+fn mailer(settings: &config::mail::Mail) -> Result<Arc<dyn Mailer>, SmtpSettingsError> {
+    match settings.transport {
+        Transport::Outbox => Ok(Arc::new(Kept)),
+        Transport::Smtp => {
+            let url = settings.smtp_url.as_ref().ok_or(SmtpSettingsError::Url)?;
+            Ok(Arc::new(Smtp::new(url, &settings.from)?))
+        }
+    }
 }
 
 impl Adapters {
@@ -117,6 +144,7 @@ impl Adapters {
             secrets,
             installation,
             policy: settings.policy.clone(),
+            mailer: mailer(&settings.mail)?,
             has_pages: settings.web.enabled,
         })
     }
@@ -130,22 +158,9 @@ impl Adapters {
         let digester: Arc<dyn CodeDigester> = Arc::new(HmacCodeDigester::new(&self.secrets));
         let directory = Arc::new(Directory::new(store.clone(), clock()));
         let throttle = Arc::new(Throttle::new(self.policy.limits.clone(), clock()));
-        let messages = Arc::new(Messages {
-            clock: clock(),
-            entropy: Arc::clone(&self.entropy),
-            sealer: Arc::new(AesGcmSealer::new(&self.secrets, Arc::clone(&self.entropy))),
-            directory: Arc::clone(&directory),
-            has_pages: self.has_pages,
-        });
-        let ceremonies = Ceremonies {
-            clock: clock(),
-            entropy: Arc::clone(&self.entropy),
-            tokens: Arc::clone(&tokens),
-            verifier: Arc::new(Proofs),
-            directory: Arc::clone(&directory),
-            messages,
-            policy: self.policy.clone(),
-        };
+        let (mailed_codes, wanted) =
+            MailedCodes::new(Arc::clone(&directory), Arc::clone(&throttle));
+        let ceremonies = self.ceremonies(&directory, &tokens);
         let factors = || Factors {
             ceremonies: ceremonies.clone(),
             accounts: store.clone(),
@@ -166,9 +181,12 @@ impl Adapters {
                     accounts: store.clone(),
                     store: store.clone(),
                 }),
+                mailed_codes: Arc::new(mailed_codes),
                 logins: Arc::new(Logins {
                     factors: factors(),
                     store: store.clone(),
+                    digester: Arc::clone(&digester),
+                    codes: store.clone(),
                     throttle: Arc::clone(&throttle),
                 }),
                 sessions: Arc::new(Sessions {
@@ -207,14 +225,49 @@ impl Adapters {
                 entropy: Arc::clone(&self.entropy),
             },
             administration: Administration {
-                ceremonies,
-                digester,
+                ceremonies: ceremonies.clone(),
+                digester: Arc::clone(&digester),
                 store: store.clone(),
+            },
+            mailed_code_worker: MailedCodeWorker {
+                ceremonies: ceremonies.clone(),
+                digester: Arc::clone(&digester),
+                accounts: store.clone(),
+                registrations: store.clone(),
+                codes: store.clone(),
+                wanted,
+            },
+            outbox: Outbox {
+                clock: clock(),
+                store: store.clone(),
+                messages: Arc::clone(&ceremonies.messages),
+                mailer: Arc::clone(&self.mailer),
             },
             housekeeping: Housekeeping {
                 clock: clock(),
-                store,
+                store: store.clone(),
             },
+        }
+    }
+
+    /// What every ceremony works with.
+    fn ceremonies(&self, directory: &Arc<Directory>, tokens: &Arc<dyn Tokens>) -> Ceremonies {
+        let clock = || Arc::clone(&self.clock);
+        let messages = Arc::new(Messages {
+            clock: clock(),
+            entropy: Arc::clone(&self.entropy),
+            sealer: Arc::new(AesGcmSealer::new(&self.secrets, Arc::clone(&self.entropy))),
+            directory: Arc::clone(directory),
+            has_pages: self.has_pages,
+        });
+        Ceremonies {
+            clock: clock(),
+            entropy: Arc::clone(&self.entropy),
+            tokens: Arc::clone(tokens),
+            verifier: Arc::new(Proofs),
+            directory: Arc::clone(directory),
+            messages,
+            policy: self.policy.clone(),
         }
     }
 }

@@ -50,6 +50,8 @@ pub struct Invite {
     pub kind: UserKind,
     /// Whether the user is to be an administrator.
     pub administrator: bool,
+    /// Whether the code is sent to the user.
+    pub by_mail: bool,
 }
 
 /// An invited user, and the only time the registration code is seen in clear.
@@ -113,6 +115,7 @@ impl Administration {
             username: request.administrator,
             kind: UserKind::CustomerEmployee,
             administrator: true,
+            by_mail: false,
         });
         let (administrator, code) =
             invitation(&self.ceremonies, self.digester.as_ref(), user.clone());
@@ -139,9 +142,15 @@ impl Administration {
     /// # Errors
     /// [`InviteError`].
     pub async fn invite(&self, request: Invite) -> Result<Invited, InviteError> {
+        let by_mail = request.by_mail;
         let user = self.user(request);
-        let (invitation, code) = invitation(&self.ceremonies, self.digester.as_ref(), user);
+        let (mut invitation, code) = invitation(&self.ceremonies, self.digester.as_ref(), user);
         let expires = invitation.code.expires;
+        if by_mail {
+            let messages = &self.ceremonies.messages;
+            let message = messages.registration(&invitation.user, &code, expires);
+            invitation.message = Some(message.await?);
+        }
         let user = self.store.invite(invitation).await?;
         Ok(Invited {
             user,

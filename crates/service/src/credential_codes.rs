@@ -316,7 +316,7 @@ impl CredentialCodes {
             .within(credential.material.application());
         let authority = match &wait {
             Some(_) => authority.telling(self.ceremonies.messages.credential_waits(&credential)),
-            None => authority,
+            None => authority.telling(self.ceremonies.messages.credential_added(&credential)),
         };
         match self
             .store

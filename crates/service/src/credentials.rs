@@ -5,7 +5,7 @@ use std::sync::Arc;
 use latchkey_domain::{
     authority::{Authority, Spend, Spendable},
     challenge::Purpose,
-    credential::{Credential, CredentialKind, MadeBy, Provenance},
+    credential::{Credential, CredentialKind, CredentialReference, MadeBy, Provenance},
     id::CredentialUuid,
     session::Session,
     text::CredentialName,
@@ -197,29 +197,35 @@ impl Credentials {
             .authority()
             .within(&challenge.application)
             .within(credential.material.application())
-            .spending(Spend::challenge(&challenge));
+            .spending(Spend::challenge(&challenge))
+            .telling(self.ceremonies.messages.credential_added(&credential));
         self.store.create(authority, credential.clone()).await?;
         Ok(credential)
     }
 
-    /// Activates or deactivates a credential; asking for the state it is in changes nothing.
+    /// Activates or deactivates a credential; asking for the state it is in changes nothing. The user is
+    /// told of a deactivation.
     ///
     /// # Errors
     /// [`ChangeCredentialError`].
     pub async fn set_active(
         &self,
+        caller: &Caller,
         request: &SignedRequest,
         credential: &CredentialUuid,
         active: bool,
     ) -> Result<(), ChangeCredentialError> {
+        let mut authority = request.authority();
+        if !active && let Some(own) = self.own(&request.session, credential).await? {
+            let messages = &self.ceremonies.messages;
+            if own.is_active() {
+                authority = authority.telling(messages.credential_deactivated(&own, caller));
+            }
+        }
+        let now = self.ceremonies.now();
         Ok(self
             .store
-            .set_active(
-                request.authority(),
-                credential,
-                active,
-                self.ceremonies.now(),
-            )
+            .set_active(authority, credential, active, now)
             .await?)
     }
 
@@ -242,16 +248,39 @@ impl Credentials {
         Ok(renamed.await?)
     }
 
-    /// Deletes a credential.
+    /// Deletes a credential, and tells the user.
     ///
     /// # Errors
     /// [`ChangeCredentialError`].
     pub async fn delete(
         &self,
+        caller: &Caller,
         request: &SignedRequest,
         credential: &CredentialUuid,
     ) -> Result<(), ChangeCredentialError> {
-        Ok(self.store.delete(request.authority(), credential).await?)
+        let mut authority = request.authority();
+        if let Some(own) = self.own(&request.session, credential).await? {
+            authority =
+                authority.telling(self.ceremonies.messages.credential_deleted(&own, caller));
+        }
+        Ok(self.store.delete(authority, credential).await?)
+    }
+
+    /// The credential as it is now, if it is the user's: what the user is told about. Whether it may be
+    /// changed is decided by the store.
+    async fn own(
+        &self,
+        session: &Session,
+        credential: &CredentialUuid,
+    ) -> Result<Option<Credential>, StoreError> {
+        let reference = CredentialReference::Uuid(credential.clone());
+        let held = self
+            .accounts
+            .find_credential(&session.organization, &reference)
+            .await?;
+        Ok(held
+            .map(|held| held.credential)
+            .filter(|held| held.user == session.user))
     }
 }
 

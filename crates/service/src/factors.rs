@@ -69,7 +69,7 @@ impl AllowedCredentials {
         self.passkeys.is_empty() && self.keys.is_empty()
     }
 
-    /// Adds the encrypted private keys, for a user who is signed in.
+    /// Adds the encrypted private keys, for a user who is signed in or has a login code.
     pub(crate) fn with_private_keys(mut self, credentials: &[Credential]) -> Self {
         let keys = credentials
             .iter()

@@ -27,5 +27,11 @@ pub(crate) fn invitation(
         expires: issued.plus(ceremonies.policy.lifetimes.registration_code),
     };
     let digest = digester.digest(&text);
-    (Invitation { user, code, digest }, text)
+    let invitation = Invitation {
+        user,
+        code,
+        digest,
+        message: None,
+    };
+    (invitation, text)
 }

@@ -31,6 +31,8 @@ pub mod recovery;
 
 pub mod login;
 
+pub mod mailed_codes;
+
 pub mod sessions;
 
 pub mod user_actions;
@@ -48,6 +50,8 @@ pub mod users;
 pub mod administration;
 
 pub mod housekeeping;
+
+pub mod outbox;
 
 #[cfg(test)]
 mod testing;

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use latchkey_domain::{
+    account_code::AccountCodeKind,
+    application::RpId,
     authority::Authority,
     challenge::{Challenge, Purpose},
     credential::{Credential, CredentialKind},
+    credential_code::EnteredCode,
     id::{OrganizationId, TokenId},
     session::Session,
     text::Username,
@@ -18,18 +21,32 @@ use crate::{
         AllowedCredentials, FactorAnswer, FactorChallenge, FactorError, Factors, VerifiedFactors,
     },
     ports::{
+        account_code_store::AccountCodeStore,
+        account_store::Account,
+        code_digester::CodeDigester,
         sign_in_store::{SignInStore, UseError},
         store::StoreError,
     },
-    throttle::{Throttle, Throttled},
+    throttle::{CodeTry, Throttle, Throttled},
 };
 
 /// What login/init receives.
 pub struct BeginLogin {
     /// The organization, when the client names it.
     pub organization: Option<OrganizationId>,
-    /// Who signs in; absent when a discoverable passkey is to tell.
-    pub username: Option<Username>,
+    /// Who signs in.
+    pub who: Who,
+}
+
+/// Who signs in.
+pub enum Who {
+    /// A discoverable passkey is to tell.
+    Passkey,
+    /// The user of that name.
+    User(Username),
+    /// The user of that name, who was mailed a login code: the keys whose private half is kept are
+    /// handed out for it.
+    UserWithCode(Username, EnteredCode),
 }
 
 /// Why a sign-in does not begin.
@@ -44,6 +61,9 @@ pub enum BeginLoginError {
     /// No application lists the origin.
     #[error("the origin is not allowed")]
     OriginNotAllowed,
+    /// The login code is wrong, expired, used, or another user's: nobody can tell which.
+    #[error("the code is not valid")]
+    InvalidCode,
     /// There is no such user, or none who can sign in: a stranger cannot tell which.
     #[error("the user does not have a usable credential")]
     NoUsableCredential,
@@ -70,12 +90,16 @@ pub struct Logins {
     pub factors: Factors,
     /// Records uses of credentials.
     pub store: Arc<dyn SignInStore>,
-    /// Limits enumeration.
+    /// Digests login codes.
+    pub digester: Arc<dyn CodeDigester>,
+    /// Keeps login codes.
+    pub codes: Arc<dyn AccountCodeStore>,
+    /// Limits enumeration and guessing.
     pub throttle: Arc<Throttle>,
 }
 
 impl Logins {
-    /// Gives a challenge to sign in with. Nothing is written.
+    /// Gives a challenge to sign in with. Nothing is written, but that a login code is used up.
     ///
     /// # Errors
     /// [`BeginLoginError`].
@@ -90,22 +114,29 @@ impl Logins {
         self.throttle.count_login(caller.address)?;
         let organization = snapshot.organization(request.organization)?;
         let party = snapshot.party(caller, &organization)?;
-        let mut user = None;
-        let mut allowed = AllowedCredentials::default();
-        if let Some(username) = &request.username {
-            let account = self
-                .factors
-                .accounts
-                .find_by_username(&organization, username)
-                .await?
-                .filter(|account| account.user.is_active)
-                .ok_or(BeginLoginError::NoUsableCredential)?;
-            allowed = AllowedCredentials::among(&account.credentials, party.rp_id());
-            if allowed.is_empty() && !has_password_protected_key(&account.credentials) {
-                return Err(BeginLoginError::NoUsableCredential);
+        let (user, allowed) = match &request.who {
+            Who::Passkey => (None, AllowedCredentials::default()),
+            Who::User(username) => {
+                let account = self
+                    .factors
+                    .accounts
+                    .find_by_username(&organization, username)
+                    .await?
+                    .filter(|account| account.user.is_active)
+                    .ok_or(BeginLoginError::NoUsableCredential)?;
+                let allowed = allowed(&account, party.rp_id())?;
+                (Some(account.user.id), allowed)
             }
-            user = Some(account.user.id);
-        }
+            Who::UserWithCode(username, code) => {
+                let owner = (&organization, username);
+                let account = self.spend_code(caller, owner, code).await?;
+                let allowed = allowed(&account, party.rp_id())?;
+                (
+                    Some(account.user.id),
+                    allowed.with_private_keys(&account.credentials),
+                )
+            }
+        };
         let now = ceremonies.now();
         let scope = Scope {
             organization,
@@ -117,6 +148,40 @@ impl Logins {
             begun: ceremonies.begin(challenge, party.application, now),
             allowed,
         })
+    }
+
+    /// Uses a login code up and gives its owner. A code that is refused costs exactly one statement,
+    /// whatever the reason.
+    async fn spend_code(
+        &self,
+        caller: &Caller,
+        (organization, username): (&OrganizationId, &Username),
+        code: &EnteredCode,
+    ) -> Result<Account, BeginLoginError> {
+        let reservation = self.throttle.reserve_code(&CodeTry {
+            address: caller.address,
+            form: code.form,
+            username: Some(username),
+        })?;
+        let digest = self.digester.digest(&code.text);
+        let now = self.ceremonies().now();
+        let held = self
+            .codes
+            .find(organization, username, AccountCodeKind::Login, &digest)
+            .await?
+            .filter(|held| held.user.is_active && held.code.is_live(now))
+            .ok_or(BeginLoginError::InvalidCode)?;
+        let account = self
+            .factors
+            .accounts
+            .find(&held.user.id)
+            .await?
+            .ok_or(BeginLoginError::InvalidCode)?;
+        if !self.codes.spend(&held.code.id).await? {
+            return Err(BeginLoginError::InvalidCode);
+        }
+        self.throttle.give_back(reservation);
+        Ok(account)
     }
 
     /// Verifies the answer and gives a session with its token.
@@ -176,6 +241,15 @@ impl Logins {
     const fn ceremonies(&self) -> &Ceremonies {
         &self.factors.ceremonies
     }
+}
+
+/// What the user can sign in with on this page.
+fn allowed(account: &Account, rp_id: Option<&RpId>) -> Result<AllowedCredentials, BeginLoginError> {
+    let allowed = AllowedCredentials::among(&account.credentials, rp_id);
+    if allowed.is_empty() && !has_password_protected_key(&account.credentials) {
+        return Err(BeginLoginError::NoUsableCredential);
+    }
+    Ok(allowed)
 }
 
 /// A key whose private half is kept is not listed without a login code, but can sign in all the same.

@@ -7,12 +7,14 @@
 pub mod clock;
 pub mod code_digester;
 pub mod entropy;
+pub mod mailer;
 pub mod proof_verifier;
 pub mod sealer;
 pub mod tokens;
 
 pub mod store;
 
+pub mod account_code_store;
 pub mod account_store;
 pub mod administration_store;
 pub mod credential_code_store;
@@ -20,6 +22,7 @@ pub mod credential_store;
 pub mod directory_store;
 pub mod housekeeping_store;
 pub mod installation_store;
+pub mod message_store;
 pub mod recovery_store;
 pub mod registration_store;
 pub mod session_store;

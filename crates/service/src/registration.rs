@@ -204,6 +204,11 @@ impl Registrations {
         let authority = Authority::of_challenge(challenge)
             .map_err(|_no_user| NewCredentialError::InvalidChallenge)?
             .within(applications);
+        let messages = &self.ceremonies.messages;
+        let authority = match registration.credentials.split_first() {
+            Some((first, others)) => authority.telling(messages.registered(first, others)),
+            None => authority,
+        };
         match self.store.register(authority, registration).await {
             Ok(()) => Ok(()),
             Err(RegisterError::Lost) => Err(NewCredentialError::InvalidChallenge),

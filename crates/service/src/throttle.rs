@@ -42,6 +42,8 @@ struct Counts {
     codes_by_user: Windows<String>,
     codes_of_all: Windows<()>,
     logins_by_address: Windows<IpAddr>,
+    mailed_by_address: Windows<IpAddr>,
+    mailed_by_user: Windows<String>,
 }
 
 /// A try that was counted before its outcome is known. Unless it is given back it stays counted.
@@ -134,6 +136,32 @@ impl Throttle {
             windows.admit(Some(&slot), self.limits.login_inits_per_address, now)?;
             windows.count(slot, now);
         }
+        Ok(())
+    }
+
+    /// Counts a request that a user be mailed a code, whether there is such a user or not. When there is
+    /// no room, newcomers are counted together: nobody is locked out for want of a mail.
+    ///
+    /// # Errors
+    /// [`Throttled`]; nothing is counted then.
+    pub fn count_mailed_code(&self, address: IpAddr, username: &Username) -> Result<(), Throttled> {
+        if !self.limits.enabled {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let counts = &mut *self.lock();
+        let by_address = counts.mailed_by_address.room_for(network(address), now);
+        let by_user = counts.mailed_by_user.room_for(username.key(), now);
+        counts.mailed_by_address.admit(
+            Some(&by_address),
+            self.limits.mailed_codes_per_address,
+            now,
+        )?;
+        counts
+            .mailed_by_user
+            .admit(Some(&by_user), self.limits.mailed_codes_per_user, now)?;
+        counts.mailed_by_address.count(by_address, now);
+        counts.mailed_by_user.count(by_user, now);
         Ok(())
     }
 
@@ -434,6 +462,29 @@ mod tests {
             throttle.lock().codes_by_address.windows.len(),
             MAXIMUM_KEYS + 1
         );
+    }
+
+    #[test]
+    fn mailed_codes_are_limited_by_user_and_by_address() {
+        let throttle = throttle();
+        let user = |number| Username::new(format!("user{number}@example.com")).unwrap();
+        for number in [1, 2] {
+            assert!(
+                throttle
+                    .count_mailed_code(address(number), &user(1))
+                    .is_ok()
+            );
+        }
+        assert!(throttle.count_mailed_code(address(3), &user(1)).is_err());
+        for number in 10..20 {
+            assert!(
+                throttle
+                    .count_mailed_code(address(4), &user(number))
+                    .is_ok()
+            );
+        }
+        assert!(throttle.count_mailed_code(address(4), &user(99)).is_err());
+        assert!(throttle.count_mailed_code(address(5), &user(99)).is_ok());
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::{
     ports::{
         code_digester::CodeDigester,
         store::{AuthorityConflict, StoreError},
-        user_store::{self, NewUser, Reader, UserChange, UserEntry, UserPage, UserStore},
+        user_store::{self, Reader, UserChange, UserEntry, UserPage, UserStore},
     },
 };
 
@@ -224,18 +224,15 @@ impl Users {
             registered: None,
             created: self.ceremonies.now(),
         };
-        let (invitation, code) = invitation(&self.ceremonies, self.digester.as_ref(), user);
+        let (mut invitation, code) = invitation(&self.ceremonies, self.digester.as_ref(), user);
         let message = self
             .ceremonies
             .messages
             .registration(&invitation.user, &code, invitation.code.expires)
             .await?;
-        let new = NewUser {
-            invitation,
-            message,
-        };
+        invitation.message = Some(message);
         self.store
-            .create(request.authority(), new)
+            .create(request.authority(), invitation)
             .await
             .map_err(|error| CreateUserError::of(&request.session, error))
     }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use latchkey_domain::{
     application::{Application, native::NativeApplications},
     id::{ApplicationId, OrganizationId, UserId},
+    message::NewMessage,
     organization::Approval,
     user::User,
 };
@@ -122,7 +123,12 @@ async fn invite(
     transaction: &DatabaseTransaction,
     invitation: Invitation,
 ) -> Result<User, InviteError> {
-    let Invitation { user, code, digest } = invitation;
+    let Invitation {
+        user,
+        code,
+        digest,
+        message,
+    } = invitation;
     if !table::organization::exists(transaction, &user.organization).await? {
         return Err(InviteError::UnknownOrganization);
     }
@@ -132,6 +138,11 @@ async fn invite(
         unregistered(transaction, user).await?
     };
     table::registration_code::replace(transaction, &user.id, &code, &digest).await?;
+    let message = message.map(|message| NewMessage {
+        user: user.id.clone(),
+        ..message
+    });
+    table::message::insert_all(transaction, message.as_slice()).await?;
     Ok(user)
 }
 

@@ -5,6 +5,7 @@
     reason = "the derive makes public items, and they must be as visible as what it makes"
 )]
 
+pub(crate) mod account_code;
 pub(crate) mod application;
 pub(crate) mod application_origin;
 pub(crate) mod credential;

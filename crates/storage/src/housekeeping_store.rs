@@ -33,8 +33,28 @@ impl HousekeepingStore for SqlStore {
                 ))
             })
             .await??;
-        Ok(spent
-            .saturating_add(credential_codes)
-            .saturating_add(credentials))
+        let account_codes = self
+            .write::<_, StoreError, _>(move |transaction| {
+                Box::pin(table::account_code::delete_expired(
+                    transaction,
+                    before,
+                    batch,
+                ))
+            })
+            .await??;
+        let messages = self
+            .write::<_, StoreError, _>(move |transaction| {
+                Box::pin(table::message::delete_expired(transaction, before, batch))
+            })
+            .await??;
+        Ok([
+            spent,
+            credential_codes,
+            credentials,
+            account_codes,
+            messages,
+        ]
+        .into_iter()
+        .fold(0, u64::saturating_add))
     }
 }

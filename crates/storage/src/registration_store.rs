@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use latchkey_domain::{
-    authority::Authority, credential_code::CodeDigest, id::OrganizationId, text::Username,
+    authority::Authority, credential_code::CodeDigest, id::OrganizationId, message::NewMessage,
+    registration_code::RegistrationCode, text::Username,
 };
 use latchkey_service::ports::{
     credential_store::CreateError,
@@ -26,6 +27,16 @@ impl RegistrationStore for SqlStore {
         table::registration_code::find(self.reader(), organization, username, digest).await
     }
 
+    async fn replace_code(
+        &self,
+        code: RegistrationCode,
+        digest: CodeDigest,
+        message: NewMessage,
+    ) -> Result<bool, StoreError> {
+        self.write(move |transaction| Box::pin(replace_code(transaction, code, digest, message)))
+            .await?
+    }
+
     async fn register(
         &self,
         authority: Authority,
@@ -35,6 +46,21 @@ impl RegistrationStore for SqlStore {
             .await
             .map_err(CreateError::from)?
     }
+}
+
+async fn replace_code(
+    transaction: &DatabaseTransaction,
+    code: RegistrationCode,
+    digest: CodeDigest,
+    message: NewMessage,
+) -> Result<bool, StoreError> {
+    let user = table::user::lock(transaction, &code.user).await?;
+    if !user.is_some_and(|user| user.is_active && user.registered.is_none()) {
+        return Ok(false);
+    }
+    table::registration_code::replace(transaction, &code.user, &code, &digest).await?;
+    table::message::insert_all(transaction, &[message]).await?;
+    Ok(true)
 }
 
 async fn register(

@@ -5,8 +5,8 @@ use latchkey_domain::{authority::Authority, id::UserId, message::NewMessage, use
 use latchkey_service::ports::{
     administration_store::Invitation,
     user_store::{
-        ChangeUserError, CreateUserError, NewUser, NotAdministrator, ReadUsersError, Reader,
-        UserChange, UserEntry, UserPage, UserPosition, UserStore, Users,
+        ChangeUserError, CreateUserError, NotAdministrator, ReadUsersError, Reader, UserChange,
+        UserEntry, UserPage, UserPosition, UserStore, Users,
     },
 };
 use sea_orm::DatabaseTransaction;
@@ -50,9 +50,9 @@ impl UserStore for SqlStore {
     async fn create(
         &self,
         authority: Authority,
-        new: NewUser,
+        invitation: Invitation,
     ) -> Result<UserEntry, CreateUserError> {
-        self.write(move |transaction| Box::pin(create(transaction, authority, new)))
+        self.write(move |transaction| Box::pin(create(transaction, authority, invitation)))
             .await?
     }
 
@@ -82,21 +82,26 @@ impl SqlStore {
 async fn create(
     transaction: &DatabaseTransaction,
     authority: Authority,
-    new: NewUser,
+    invitation: Invitation,
 ) -> Result<UserEntry, CreateUserError> {
     exercise_as_administrator::<CreateUserError>(transaction, &authority).await?;
-    let Invitation { user, code, digest } = new.invitation;
+    let Invitation {
+        user,
+        code,
+        digest,
+        message,
+    } = invitation;
     let user = if table::user::insert(transaction, &user).await? {
         user
     } else {
         unregistered(transaction, &user).await?
     };
     table::registration_code::replace(transaction, &user.id, &code, &digest).await?;
-    let message = NewMessage {
+    let message = message.map(|message| NewMessage {
         user: user.id.clone(),
-        ..new.message
-    };
-    table::message::insert_all(transaction, &[message]).await?;
+        ..message
+    });
+    table::message::insert_all(transaction, message.as_slice()).await?;
     // Nobody has a credential before registering.
     Ok(UserEntry {
         user,

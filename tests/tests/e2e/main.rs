@@ -24,6 +24,8 @@ mod description;
 
 mod lifecycle;
 
+mod mail;
+
 mod wire;
 
 mod secrecy;

@@ -5,19 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::workspace::{Package, packages};
 
 /// Which layers each one may know. Tests may know more, see below.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("domain", &[]),
     ("service", &["domain"]),
     ("crypto", &["domain", "service"]),
     ("storage", &["domain", "service"]),
     ("http", &["domain", "service"]),
     ("web", &["service"]),
+    ("mail", &["domain", "service"]),
     (
         "server",
         &[
             "crypto",
             "domain",
             "http",
+            "mail",
             "migrations",
             "service",
             "storage",
@@ -79,7 +81,7 @@ fn tests_know_no_more_than_the_plan_allows() {
 }
 
 /// Libraries that belong to certain layers, tests included.
-const HOMES: [(&str, &[&str]); 8] = [
+const HOMES: [(&str, &[&str]); 9] = [
     ("sea-orm", &["migrations", "storage", "testkit"]),
     ("sea-orm-migration", &["migrations"]),
     ("axum", &["http", "server", "web"]),
@@ -87,6 +89,7 @@ const HOMES: [(&str, &[&str]); 8] = [
     ("utoipa", &["http"]),
     ("config", &["server"]),
     ("jsonwebtoken", &["crypto"]),
+    ("lettre", &["mail"]),
     ("webauthn-rs-core", &["crypto"]),
 ];
 

@@ -70,7 +70,7 @@ struct AllowCredentials {
     key: Vec<CredentialDescriptor>,
     /// Passkeys.
     webauthn: Vec<CredentialDescriptor>,
-    /// Key pairs with the encrypted private half: for the signed-in user only.
+    /// Key pairs with the encrypted private half: for the signed-in user, and for a login code.
     #[serde(skip_serializing_if = "Option::is_none")]
     password_protected_key: Option<Vec<ProtectedDescriptor>>,
 }

@@ -7,6 +7,7 @@ use latchkey_service::{
     directory::OrganizationRequired,
     factors::FactorError,
     login::BeginLoginError,
+    mailed_codes::MailCodeError,
     new_credential::NewCredentialError,
     ports::{proof_verifier::ProofError, store::StoreError},
     recovery::RecoverError,
@@ -75,9 +76,20 @@ impl From<BeginLoginError> for ApiError {
             BeginLoginError::Throttled(error) => error.into(),
             BeginLoginError::OrganizationRequired(error) => error.into(),
             BeginLoginError::OriginNotAllowed => ErrorCode::OriginNotAllowed.into(),
+            BeginLoginError::InvalidCode => ErrorCode::InvalidCode.into(),
             BeginLoginError::NoUsableCredential => ErrorCode::NoUsableCredential.into(),
             BeginLoginError::NoApplication => ErrorCode::NoApplication.into(),
             BeginLoginError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<MailCodeError> for ApiError {
+    fn from(error: MailCodeError) -> Self {
+        match error {
+            MailCodeError::OrganizationRequired(error) => error.into(),
+            MailCodeError::OriginNotAllowed => ErrorCode::OriginNotAllowed.into(),
+            MailCodeError::Store(error) => error.into(),
         }
     }
 }

@@ -283,6 +283,10 @@ async fn credentials_are_activated_and_deactivated() {
         let path = format!("/auth/credentials/{operation}");
         let mut world = World::with_action(action(Method::Put, &path, BODY));
         world
+            .accounts
+            .expect_find_credential()
+            .returning(|_, _| Ok(None));
+        world
             .credentials
             .expect_set_active()
             .withf(move |_, credential, active, at| {
@@ -310,6 +314,10 @@ async fn a_deletion_that_cannot_be_is_told() {
     ] {
         let mut world = World::with_action(action(Method::Delete, path, ""));
         let mut error = Some(error);
+        world
+            .accounts
+            .expect_find_credential()
+            .returning(|_, _| Ok(None));
         world
             .credentials
             .expect_delete()

@@ -25,8 +25,10 @@ use latchkey_service::{
     factors::Factors,
     json::canonical,
     login::Logins,
+    mailed_codes::MailedCodes,
     messages::Messages,
     ports::{
+        account_code_store::MockAccountCodeStore,
         account_store::{Account, MockAccountStore},
         clock::MockClock,
         code_digester::MockCodeDigester,
@@ -64,6 +66,7 @@ pub(super) const REQUEST_ID: &str = "07070707070707070707070707070707";
 /// Every port, as a mock that expects nothing yet, except what every request may need.
 pub(super) struct World {
     pub(super) directory: MockDirectoryStore,
+    pub(super) account_codes: MockAccountCodeStore,
     pub(super) accounts: MockAccountStore,
     pub(super) registrations: MockRegistrationStore,
     pub(super) recoveries: MockRecoveryStore,
@@ -92,6 +95,7 @@ impl World {
         });
         Self {
             directory,
+            account_codes: MockAccountCodeStore::new(),
             accounts: MockAccountStore::new(),
             registrations: MockRegistrationStore::new(),
             recoveries: MockRecoveryStore::new(),
@@ -178,6 +182,7 @@ impl World {
         let tokens = Arc::new(self.tokens);
         let directory = Arc::new(Directory::new(Arc::new(self.directory), clock.clone()));
         let throttle = Arc::new(Throttle::new(self.policy.limits.clone(), clock.clone()));
+        let (mailed_codes, _wanted) = MailedCodes::new(directory.clone(), throttle.clone());
         let accounts = Arc::new(self.accounts);
         let credentials = Arc::new(self.credentials);
         let sign_ins = Arc::new(self.sign_ins);
@@ -222,9 +227,12 @@ impl World {
                 accounts: accounts.clone(),
                 store: Arc::new(self.recoveries),
             }),
+            mailed_codes: Arc::new(mailed_codes),
             logins: Arc::new(Logins {
                 factors: factors.clone(),
                 store: sign_ins.clone(),
+                digester: digester.clone(),
+                codes: Arc::new(self.account_codes),
                 throttle: throttle.clone(),
             }),
             sessions: Arc::new(Sessions {

@@ -20,6 +20,10 @@ fn signed(body: &str) -> UserAction {
 
 async fn deleted(signed_as: &str, path: &str, body: &'static str) -> Answer {
     let mut world = World::with_action(signed(signed_as));
+    world
+        .accounts
+        .expect_find_credential()
+        .returning(|_, _| Ok(None));
     world.credentials.expect_delete().returning(|_, _| Ok(()));
     let request = match body {
         "" => Request::delete(path).body(Body::empty()).unwrap(),

@@ -84,6 +84,9 @@ pub(super) enum UserCommand {
         /// Make the user an administrator, who manages the users of the organization.
         #[arg(long)]
         administrator: bool,
+        /// Send the code to the user instead of printing it.
+        #[arg(long)]
+        mail: bool,
     },
     /// Deactivate a user: every session, code and user action ends at once.
     Deactivate {
@@ -158,7 +161,9 @@ pub(super) struct InvitedAnswer {
     app_id: Option<String>,
     user_id: String,
     username: String,
-    registration_code: String,
+    /// Absent when it was sent to the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration_code: Option<String>,
     registration_expires: String,
 }
 
@@ -277,6 +282,7 @@ impl Administer for UserCommand {
                 email,
                 kind,
                 administrator,
+                mail,
             } => {
                 invite(
                     administration,
@@ -285,6 +291,7 @@ impl Administer for UserCommand {
                         username: email,
                         kind,
                         administrator,
+                        by_mail: mail,
                     },
                 )
                 .await
@@ -298,6 +305,7 @@ impl Administer for UserCommand {
 }
 
 async fn invite(administration: &Administration, request: Invite) -> Result<UserAnswer, Failure> {
+    let by_mail = request.by_mail;
     let (organization, email) = (request.organization.clone(), request.username.clone());
     let made = administration
         .invite(request)
@@ -309,7 +317,11 @@ async fn invite(administration: &Administration, request: Invite) -> Result<User
             }
             InviteError::Store(error) => Failure::from(error),
         })?;
-    Ok(UserAnswer::Invited(invited(&made, None)))
+    let mut answer = invited(&made, None);
+    if by_mail {
+        answer.registration_code = None;
+    }
+    Ok(UserAnswer::Invited(answer))
 }
 
 async fn set_active(
@@ -451,13 +463,13 @@ fn invited(invited: &Invited, application: Option<ApplicationId>) -> InvitedAnsw
         app_id: application.map(|application| application.to_string()),
         user_id: invited.user.id.to_string(),
         username: invited.user.username.to_string(),
-        registration_code: invited.code.reveal().to_owned(),
+        registration_code: Some(invited.code.reveal().to_owned()),
         registration_expires: date(invited.expires),
     }
 }
 
 /// A moment as the API writes it: ISO 8601, UTC, milliseconds.
-fn date(moment: Timestamp) -> String {
+pub(super) fn date(moment: Timestamp) -> String {
     let nanoseconds = i128::from(moment.unix_milliseconds()) * 1_000_000;
     OffsetDateTime::from_unix_timestamp_nanos(nanoseconds)
         .ok()

@@ -7,10 +7,14 @@ use std::{
 };
 
 use latchkey_http::HttpSettings;
-use latchkey_service::housekeeping::Housekeeping;
+use latchkey_service::{
+    housekeeping::Housekeeping, mailed_codes::MailedCodeWorker, outbox::Outbox,
+};
 use latchkey_storage::store::SqlStore;
 use tokio::{
     net::TcpListener,
+    sync::oneshot,
+    task::JoinHandle,
     time::{MissedTickBehavior, interval, timeout},
 };
 use tracing::{debug, info, warn};
@@ -29,6 +33,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long closing the database may take.
 const CLOSING: Duration = Duration::from_secs(5);
 
+/// How long what is under way may take when the service stops: longer than sending a batch of messages.
+const FINISHING: Duration = Duration::from_secs(100);
+
+/// How often messages that are due are looked for: one read.
+const OUTBOX_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long to wait for a database that fails.
+const OUTBOX_PAUSE: Duration = Duration::from_secs(10);
+
 /// How often expired rows are looked for.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_mins(1);
 
@@ -45,8 +58,18 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), Failure> {
         patience: PATIENCE,
         drain: settings.http.drain,
     };
+    let (stop_sending, sending_stops) = oneshot::channel();
+    let mut mailed_codes = ready.mailed_code_worker;
+    let mailing = tokio::spawn(async move { mailed_codes.run().await });
+    let sending = tokio::spawn(send_messages(ready.outbox, sending_stops));
     tokio::select! {
-        () = lifecycle::serve(ready.listener, ready.app, limits, stop) => {}
+        () = async {
+            lifecycle::serve(ready.listener, ready.app, limits, stop).await;
+            // With the last request, nobody is left who could ask for a code.
+            finish(mailing, "codes were still to be mailed").await;
+            drop(stop_sending);
+            finish(sending, "messages were still being sent").await;
+        } => {}
         () = keep_house(&ready.housekeeping) => {}
         () = at_once => warn!("stopped without draining"),
     }
@@ -65,6 +88,8 @@ struct Ready {
     listener: TcpListener,
     app: axum::Router,
     housekeeping: Housekeeping,
+    mailed_code_worker: MailedCodeWorker,
+    outbox: Outbox,
     store: SqlStore,
 }
 
@@ -110,8 +135,37 @@ async fn start(settings: &Settings) -> Result<Ready, Failure> {
         listener,
         app,
         housekeeping: use_cases.housekeeping,
+        mailed_code_worker: use_cases.mailed_code_worker,
+        outbox: use_cases.outbox,
         store: adapters.store,
     })
+}
+
+/// Waits for a task that was told to end, but not for ever.
+async fn finish(task: JoinHandle<()>, unfinished: &str) {
+    if timeout(FINISHING, task).await.is_err() {
+        warn!("{unfinished}");
+    }
+}
+
+/// Sends what is due until it is told to stop; what is under way is finished then.
+async fn send_messages(outbox: Outbox, mut stops: oneshot::Receiver<()>) {
+    loop {
+        let pause = match outbox.run().await {
+            Ok(0) => OUTBOX_INTERVAL,
+            // There may be more.
+            Ok(_) => Duration::ZERO,
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                warn!(%error, cause, "messages could not be sent");
+                OUTBOX_PAUSE
+            }
+        };
+        // The sender is dropped, never used.
+        if timeout(pause, &mut stops).await.is_ok() {
+            return;
+        }
+    }
 }
 
 /// Never ends. A deletion that is under way when it is dropped ends in a task of the store's own.

@@ -19,6 +19,11 @@ pub(super) fn read(reader: &mut Reader) -> Limits {
         ),
         wrong_codes_per_user: limit("wrong_codes_per_user", default.wrong_codes_per_user),
         login_inits_per_address: limit("login_inits_per_address", default.login_inits_per_address),
+        mailed_codes_per_address: limit(
+            "mailed_codes_per_address",
+            default.mailed_codes_per_address,
+        ),
+        mailed_codes_per_user: limit("mailed_codes_per_user", default.mailed_codes_per_user),
     };
     section.finish();
     limits

@@ -275,7 +275,7 @@ async fn an_answer_that_is_sent_again_is_no_counter_that_went_back() {
 }
 
 #[tokio::test]
-async fn login_codes_are_said_to_be_missing() {
+async fn a_login_code_that_was_never_mailed_is_refused() {
     let world = World::new().await;
     world.ada().await;
     let body = json!({
@@ -284,7 +284,7 @@ async fn login_codes_are_said_to_be_missing() {
         "loginCode": "ABC-DEF-GHJ",
     });
     let refused = world.stranger().post("/auth/login/init", &body).await;
-    refused.refused(400, "not_offered");
+    refused.refused_code();
 }
 
 #[tokio::test]

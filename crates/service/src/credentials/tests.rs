@@ -1,15 +1,17 @@
-use latchkey_domain::{challenge::Challenge, id::TokenId};
+use latchkey_domain::{
+    challenge::Challenge, credential::CredentialState, id::TokenId, message::MessageKind,
+};
 
 use super::*;
 use crate::{
     ports::{
-        account_store::MockAccountStore,
+        account_store::{HeldCredential, MockAccountStore},
         credential_store::{CreateError, MockCredentialStore},
         proof_verifier::{MockProofVerifier, Offered},
     },
     testing::{
-        NOW, account, application, caller, ceremonies, challenge, key, new_credential, passkey,
-        session, signed_request, user, uuid,
+        NOW, account, application, caller, ceremonies, challenge, credential, key, new_credential,
+        passkey, session, signed_request, told, user, uuid,
     },
 };
 
@@ -24,6 +26,24 @@ fn credentials(store: MockCredentialStore) -> Credentials {
                 key(),
             ],
         )))
+    });
+    accounts.expect_find_credential().returning(|_, reference| {
+        // Credential 1 is user 1's, 2 as well but not active, and 3 is another's.
+        let held = [(1, 1, true), (2, 1, false), (3, 2, true)].map(|(number, owner, is_active)| {
+            let user = user(owner);
+            let state = if is_active {
+                CredentialState::Active
+            } else {
+                CredentialState::Inactive
+            };
+            let credential = Credential {
+                state,
+                ..credential(number, &user, key())
+            };
+            HeldCredential { credential, user }
+        });
+        let mut held = held.into_iter();
+        Ok(held.find(|held| *reference == CredentialReference::Uuid(held.credential.uuid.clone())))
     });
     let mut verifier = MockProofVerifier::new();
     verifier
@@ -82,7 +102,9 @@ async fn a_new_credential_uses_up_the_challenge_and_the_user_action() {
         .expect_create()
         .times(1)
         .withf(|authority, _| {
-            authority.spends().len() == 2 && authority.credentials() == [uuid(1), uuid(2)]
+            authority.messages().len() == 1
+                && authority.spends().len() == 2
+                && authority.credentials() == [uuid(1), uuid(2)]
         })
         .returning(|_, _| Ok(()));
     let made = create(store, &asked(&session(&user(1)), CredentialKind::Key))
@@ -135,7 +157,7 @@ async fn what_the_store_refuses_to_change_is_told() {
         store.expect_delete().returning(move |_, _| Err(error()));
         async move {
             credentials(store)
-                .delete(&signed_request(&user(1)), &uuid(1))
+                .delete(&caller(None), &signed_request(&user(1)), &uuid(1))
                 .await
         }
     };
@@ -148,4 +170,60 @@ async fn what_the_store_refuses_to_change_is_told() {
         refused,
         Err(ChangeCredentialError::InvalidUserAction)
     ));
+}
+
+/// What the user is told when credential `number` is deactivated, activated or deleted.
+async fn told_of(change: &str, number: u8) -> Vec<MessageKind> {
+    let kinds = Arc::new(std::sync::Mutex::new(vec![]));
+    let keep = Arc::clone(&kinds);
+    let note = move |authority: &Authority| {
+        let mut kinds = keep.lock().unwrap();
+        for message in authority.messages() {
+            assert!(told(message).text.contains("Where: https://one.example"));
+            kinds.push(message.kind);
+        }
+    };
+    let mut store = MockCredentialStore::new();
+    let noted = note.clone();
+    store
+        .expect_set_active()
+        .returning(move |authority, _, _, _| {
+            noted(&authority);
+            Ok(())
+        });
+    store.expect_delete().returning(move |authority, _| {
+        note(&authority);
+        Ok(())
+    });
+    let credentials = credentials(store);
+    let page = caller(Some("https://one.example"));
+    let (request, uuid) = (signed_request(&user(1)), uuid(number));
+    if change == "delete" {
+        credentials.delete(&page, &request, &uuid).await.unwrap();
+    } else {
+        let active = change == "activate";
+        let done = credentials.set_active(&page, &request, &uuid, active).await;
+        done.unwrap();
+    }
+    let kinds = kinds.lock().unwrap();
+    kinds.clone()
+}
+
+#[tokio::test]
+async fn the_user_is_told_of_what_is_taken_away_and_of_nothing_else() {
+    assert_eq!(
+        told_of("deactivate", 1).await,
+        [MessageKind::CredentialDeactivated]
+    );
+    assert_eq!(told_of("delete", 1).await, [MessageKind::CredentialDeleted]);
+    assert_eq!(told_of("delete", 2).await, [MessageKind::CredentialDeleted]);
+    for (change, number) in [
+        ("activate", 2),
+        ("deactivate", 2),
+        ("deactivate", 3),
+        ("delete", 3),
+        ("deactivate", 4),
+    ] {
+        assert_eq!(told_of(change, number).await, [], "{change} {number}");
+    }
 }

@@ -1,13 +1,17 @@
 use latchkey_domain::{
-    credential::Material,
-    credential_code::CredentialCode,
-    id::{CredentialCodeId, UserId},
+    account_code::AccountCode,
+    credential::{Material, key::EncryptedPrivateKey},
+    credential_code::{CodeDigest, CredentialCode},
+    id::{AccountCodeId, CredentialCodeId, UserId},
+    time::Timestamp,
 };
 
 use super::*;
 use crate::{
     ports::{
+        account_code_store::{HeldAccountCode, MockAccountCodeStore},
         account_store::{Account, HeldCredential, MockAccountStore},
+        code_digester::MockCodeDigester,
         credential_store::MockCredentialStore,
         proof_verifier::{MockProofVerifier, ProofError},
         sign_in_store::MockSignInStore,
@@ -24,6 +28,7 @@ struct World {
     credentials: MockCredentialStore,
     verifier: MockProofVerifier,
     store: MockSignInStore,
+    codes: MockAccountCodeStore,
 }
 
 impl World {
@@ -34,6 +39,7 @@ impl World {
             credentials: MockCredentialStore::new(),
             verifier: MockProofVerifier::new(),
             store: MockSignInStore::new(),
+            codes: MockAccountCodeStore::new(),
         }
     }
 
@@ -74,6 +80,10 @@ impl World {
     }
 
     fn logins(self) -> Logins {
+        let mut digester = MockCodeDigester::new();
+        digester
+            .expect_digest()
+            .return_const(CodeDigest::new([5; 32]));
         Logins {
             factors: Factors {
                 ceremonies: ceremonies(self.verifier),
@@ -81,6 +91,8 @@ impl World {
                 credentials: Arc::new(self.credentials),
             },
             store: Arc::new(self.store),
+            digester: Arc::new(digester),
+            codes: Arc::new(self.codes),
             throttle: throttle(),
         }
     }
@@ -89,7 +101,7 @@ impl World {
 fn named(username: &str) -> BeginLogin {
     BeginLogin {
         organization: Some(organization(1)),
-        username: Some(Username::new(username).unwrap()),
+        who: Who::User(Username::new(username).unwrap()),
     }
 }
 
@@ -146,7 +158,7 @@ async fn unknown_users_and_users_who_cannot_sign_in_look_the_same() {
 async fn without_a_username_nothing_is_looked_up() {
     let request = BeginLogin {
         organization: Some(organization(1)),
-        username: None,
+        who: Who::Passkey,
     };
     let begun = World::new()
         .logins()
@@ -161,7 +173,7 @@ async fn without_a_username_nothing_is_looked_up() {
 async fn the_organization_is_required_when_there_are_several() {
     let request = BeginLogin {
         organization: None,
-        username: None,
+        who: Who::Passkey,
     };
     let refused = World::new().logins().begin(&caller(None), request).await;
     assert!(matches!(
@@ -176,7 +188,7 @@ async fn beginnings_are_limited_per_address() {
     let begin = || {
         let request = BeginLogin {
             organization: Some(organization(1)),
-            username: None,
+            who: Who::Passkey,
         };
         async { logins.begin(&caller(None), request).await }
     };
@@ -359,4 +371,100 @@ async fn a_user_with_nothing_for_this_page_cannot_sign_in_there() {
     let elsewhere = vec![passkey(&application("two", 1))];
     let refused = begin_as(elsewhere).await;
     assert!(matches!(refused, Err(BeginLoginError::NoUsableCredential)));
+}
+
+fn protected_key() -> Material {
+    let Material::Key(pair) = key() else {
+        panic!("not a key");
+    };
+    Material::PasswordProtectedKey(pair, EncryptedPrivateKey::new("encrypted").unwrap())
+}
+
+fn with_code() -> BeginLogin {
+    let username = user(1).username;
+    BeginLogin {
+        organization: Some(organization(1)),
+        who: Who::UserWithCode(username, EnteredCode::parse("a7uky69pt")),
+    }
+}
+
+/// A code of user 1 that was issued at that moment.
+fn held(issued: Timestamp) -> HeldAccountCode {
+    let user = user(1);
+    let id = AccountCodeId::from_random(&[6; 32]);
+    HeldAccountCode {
+        code: AccountCode::issue(id, user.id.clone(), AccountCodeKind::Login, issued),
+        user,
+    }
+}
+
+#[tokio::test]
+async fn a_login_code_is_spent_and_hands_out_the_encrypted_key() {
+    let mut world = World::new();
+    world
+        .codes
+        .expect_find()
+        .times(1)
+        .returning(|_, _, kind, _| {
+            assert_eq!(kind, AccountCodeKind::Login);
+            Ok(Some(held(NOW)))
+        });
+    world
+        .codes
+        .expect_spend()
+        .times(1)
+        .withf(|code| *code == held(NOW).code.id)
+        .returning(|_| Ok(true));
+    world
+        .accounts
+        .expect_find()
+        .returning(|_| Ok(Some(account(1, vec![protected_key()]))));
+    let begun = world.logins().begin(&caller(None), with_code()).await;
+    let keys = begun.unwrap().allowed.password_protected_keys.unwrap();
+    assert_eq!(keys.len(), 1);
+    assert_eq!(keys[0].1.reveal(), "encrypted");
+}
+
+#[tokio::test]
+async fn a_wrong_an_expired_and_a_used_login_code_are_refused_alike() {
+    let expired = NOW.minus(AccountCode::LIFETIME);
+    for found in [None, Some(held(expired))] {
+        let mut world = World::new();
+        world
+            .codes
+            .expect_find()
+            .times(1)
+            .returning(move |_, _, _, _| Ok(found.clone()));
+        let refused = world.logins().begin(&caller(None), with_code()).await;
+        assert!(matches!(refused, Err(BeginLoginError::InvalidCode)));
+    }
+    let mut world = World::new();
+    world
+        .codes
+        .expect_find()
+        .returning(|_, _, _, _| Ok(Some(held(NOW))));
+    world.codes.expect_spend().returning(|_| Ok(false));
+    world
+        .accounts
+        .expect_find()
+        .returning(|_| Ok(Some(account(1, vec![protected_key()]))));
+    let refused = world.logins().begin(&caller(None), with_code()).await;
+    assert!(matches!(refused, Err(BeginLoginError::InvalidCode)));
+}
+
+#[tokio::test]
+async fn wrong_login_codes_are_limited() {
+    let mut world = World::new();
+    world
+        .codes
+        .expect_find()
+        .times(5)
+        .returning(|_, _, _, _| Ok(None));
+    let logins = world.logins();
+    for _ in 0..5 {
+        let refused = logins.begin(&caller(None), with_code()).await;
+        assert!(matches!(refused, Err(BeginLoginError::InvalidCode)));
+    }
+    let refused = logins.begin(&caller(None), with_code()).await;
+    assert!(matches!(refused, Err(BeginLoginError::Throttled(_))));
 }

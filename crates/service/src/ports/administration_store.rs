@@ -5,6 +5,7 @@ use latchkey_domain::{
     application::{Application, native::NativeApplications},
     credential_code::CodeDigest,
     id::{ApplicationId, OrganizationId, UserId},
+    message::NewMessage,
     organization::{Approval, Organization},
     registration_code::RegistrationCode,
     user::User,
@@ -21,6 +22,8 @@ pub struct Invitation {
     pub code: RegistrationCode,
     /// The digest of the code's text.
     pub digest: CodeDigest,
+    /// The message that brings the code, when it is to be sent.
+    pub message: Option<NewMessage>,
 }
 
 /// An organization that is to be made, with what it begins with.
@@ -103,7 +106,7 @@ pub trait AdministrationStore: Send + Sync {
 
     /// Invites a user. For a username that is unknown the user is made; for a user who is active and
     /// has not registered yet the code takes the place of any earlier one, and of the given user only
-    /// the code is used, and whether the user is to be an administrator when it says so. Gives the user
+    /// the code and its message are used, and whether the user is to be an administrator when it says so. Gives the user
     /// as kept.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use latchkey_domain::{
     credential::Credential,
     credential_code::CodeDigest,
     id::{OrganizationId, RegistrationCodeId},
+    message::NewMessage,
     registration_code::RegistrationCode,
     text::Username,
     time::Timestamp,
@@ -60,6 +61,18 @@ pub trait RegistrationStore: Send + Sync {
         username: &Username,
         digest: &CodeDigest,
     ) -> Result<Option<HeldRegistrationCode>, StoreError>;
+
+    /// Gives a user who is active and has not registered a code in place of any earlier one, and keeps
+    /// the message that brings it; `false` when there is no such user, and then nothing is changed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn replace_code(
+        &self,
+        code: RegistrationCode,
+        digest: CodeDigest,
+        message: NewMessage,
+    ) -> Result<bool, StoreError>;
 
     /// Makes the credentials, marks the user as registered and deletes the code. Of any number of
     /// concurrent calls for one code, exactly one returns `Ok`.

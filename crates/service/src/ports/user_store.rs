@@ -4,7 +4,6 @@ use async_trait::async_trait;
 use latchkey_domain::{
     authority::Authority,
     id::{CredentialUuid, OrganizationId, UserId},
-    message::NewMessage,
     page::PageSize,
     time::Timestamp,
     user::{User, UserKind},
@@ -86,15 +85,6 @@ pub enum ReadUsersError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// A user who is to be made, or invited once more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewUser {
-    /// The user, with the code to register with.
-    pub invitation: Invitation,
-    /// Tells the user the code.
-    pub message: NewMessage,
 }
 
 /// Why a user is not made.
@@ -185,7 +175,7 @@ pub trait UserStore: Send + Sync {
     async fn create(
         &self,
         authority: Authority,
-        new: NewUser,
+        invitation: Invitation,
     ) -> Result<UserEntry, CreateUserError>;
 
     /// Changes a user, and gives the user as of then; one who was deleted, as before. Asking for the state

@@ -143,8 +143,16 @@ async fn a_new_user_is_an_employee_and_is_told_the_code() {
     store
         .expect_create()
         .withf(move |by, new| {
-            let Invitation { user, code, digest } = &new.invitation;
-            let said = told(&new.message);
+            let Invitation {
+                user,
+                code,
+                digest,
+                message: Some(message),
+            } = new
+            else {
+                return false;
+            };
+            let said = told(message);
             *by == authority
                 && user.organization == ada.organization
                 && user.username.as_str() == "Bob@Example.com"
@@ -158,14 +166,14 @@ async fn a_new_user_is_an_employee_and_is_told_the_code() {
                 && user.registered.is_none()
                 && code.user == user.id
                 && *digest == CodeDigest::new([3; 32])
-                && new.message.kind == MessageKind::Registration
-                && new.message.user == user.id
-                && new.message.expires == code.expires
+                && message.kind == MessageKind::Registration
+                && message.user == user.id
+                && message.expires == code.expires
                 && said.text.contains("rc_")
         })
         .returning(|_, new| {
             Ok(UserEntry {
-                user: new.invitation.user,
+                user: new.user,
                 credential: None,
             })
         });

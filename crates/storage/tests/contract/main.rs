@@ -36,6 +36,8 @@ mod inconsistency;
 #[cfg(test)]
 mod installation;
 #[cfg(test)]
+mod messages;
+#[cfg(test)]
 mod migrations;
 #[cfg(test)]
 mod recovery;

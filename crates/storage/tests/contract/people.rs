@@ -114,6 +114,7 @@ impl World {
                 expires: NOW.plus(Duration::from_hours(4)),
             },
             digest: self.digest(),
+            message: None,
             user,
         }
     }

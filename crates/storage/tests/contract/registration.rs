@@ -43,7 +43,9 @@ fn one_of_each(world: &World, invitation: &Invitation) -> Vec<Credential> {
 async fn a_code_is_found_for_its_user_only(world: World) {
     let invitation = invited(&world).await;
     let other = world.tenant("Other").await;
-    let Invitation { user, code, digest } = &invitation;
+    let Invitation {
+        user, code, digest, ..
+    } = &invitation;
     let store = &world.store;
     let held = store
         .find_code(&user.organization, &user.username, digest)

@@ -17,8 +17,8 @@ use latchkey_service::ports::{
     registration_store::RegistrationStore as _,
     store::AuthorityConflict,
     user_store::{
-        ChangeUserError, CreateUserError, NewUser, NotAdministrator, ReadUsersError, Reader,
-        UserChange, UserEntry, UserPage, UserPosition, UserStore,
+        ChangeUserError, CreateUserError, NotAdministrator, ReadUsersError, Reader, UserChange,
+        UserEntry, UserPage, UserPosition, UserStore,
     },
 };
 
@@ -74,28 +74,28 @@ fn page(size: u16, after: Option<UserPosition>) -> UserPage {
     }
 }
 
-fn new_user(world: &World, invitation: Invitation) -> NewUser {
-    NewUser {
-        message: NewMessage {
+fn mailed(world: &World, invitation: Invitation) -> Invitation {
+    Invitation {
+        message: Some(NewMessage {
             id: MessageId::from_random(&world.draw()),
             kind: MessageKind::Registration,
             user: invitation.user.id.clone(),
             sealed: SealedText::new(vec![1]),
             created: NOW,
             expires: invitation.code.expires,
-        },
-        invitation,
+        }),
+        ..invitation
     }
 }
 
 /// A user with that name and external id who is still to be made.
-fn stranger(world: &World, by: &Person, name: &str, external_id: Option<&str>) -> NewUser {
+fn stranger(world: &World, by: &Person, name: &str, external_id: Option<&str>) -> Invitation {
     let mut invitation = world.invitation(&by.user.organization, name);
     invitation.user.external_id = external_id.map(|id| ExternalId::new(id).unwrap());
-    new_user(world, invitation)
+    mailed(world, invitation)
 }
 
-async fn create(world: &World, by: &Person, new: NewUser) -> Result<UserEntry, CreateUserError> {
+async fn create(world: &World, by: &Person, new: Invitation) -> Result<UserEntry, CreateUserError> {
     UserStore::create(&world.store, world.authority(by), new).await
 }
 
@@ -259,7 +259,7 @@ async fn a_created_user_is_told(world: World) {
     assert_eq!(
         made,
         UserEntry {
-            user: new.invitation.user.clone(),
+            user: new.user.clone(),
             credential: None
         }
     );
@@ -272,7 +272,7 @@ async fn a_created_user_is_told(world: World) {
         made.user.id
     );
     assert_eq!(world.count(&told).await, 1);
-    let code = format!("registration_codes WHERE id = '{}'", new.invitation.code.id);
+    let code = format!("registration_codes WHERE id = '{}'", new.code.id);
     assert_eq!(world.count(&code).await, 1);
 }
 
@@ -281,7 +281,7 @@ async fn creating_an_unregistered_user_again_replaces_the_code(world: World) {
     let first = stranger(&world, &ada, "bob@example.com", None);
     let made = create(&world, &ada, first).await.unwrap();
     let second = stranger(&world, &ada, "BOB@example.com", Some("7"));
-    let code = second.invitation.code.id.clone();
+    let code = second.code.id.clone();
     let again = create(&world, &ada, second).await.unwrap();
     assert_eq!(again, made);
     let user = &made.user.id;
@@ -444,7 +444,7 @@ async fn deleting_leaves_nothing_of_the_user(world: World) {
     let new = stranger(&world, &ada, "bob@example.com", Some("7"));
     let made = create(&world, &ada, new.clone()).await.unwrap();
     let key = world.key(&made.user);
-    let (authority, registration) = world.registration(&new.invitation, vec![key.clone()]);
+    let (authority, registration) = world.registration(&new, vec![key.clone()]);
     world.store.register(authority, registration).await.unwrap();
     let bob = Person {
         user: made.user.clone(),

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::{
     dto::{message::Message, text::Text},
     error::{ApiError, documentation::refusals},
-    extract::signed::Signed,
+    extract::{client::Client, signed::Signed},
     state::AppState,
 };
 
@@ -39,13 +39,14 @@ refusals!(Refusals: [BODY, SIGNED], [CredentialNotFound, CredentialWaits]);
 )]
 pub(crate) async fn activate_credential(
     State(state): State<AppState>,
+    Client(caller): Client,
     signed: Signed<ActivateRequest>,
 ) -> Result<Json<Message>, ApiError> {
     let Text(credential) = &signed.body.credential_uuid;
     state
         .services
         .credentials
-        .set_active(&signed.request, credential, true)
+        .set_active(&caller, &signed.request, credential, true)
         .await?;
     Ok(Json(Message::SUCCESS))
 }

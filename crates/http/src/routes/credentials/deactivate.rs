@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::{
     dto::{message::Message, text::Text},
     error::{ApiError, documentation::refusals},
-    extract::signed::Signed,
+    extract::{client::Client, signed::Signed},
     state::AppState,
 };
 
@@ -40,13 +40,14 @@ refusals!(Refusals: [BODY, SIGNED], [CredentialNotFound, CredentialWaits, LastCr
 )]
 pub(crate) async fn deactivate_credential(
     State(state): State<AppState>,
+    Client(caller): Client,
     signed: Signed<DeactivateRequest>,
 ) -> Result<Json<Message>, ApiError> {
     let Text(credential) = &signed.body.credential_uuid;
     state
         .services
         .credentials
-        .set_active(&signed.request, credential, false)
+        .set_active(&caller, &signed.request, credential, false)
         .await?;
     Ok(Json(Message::SUCCESS))
 }

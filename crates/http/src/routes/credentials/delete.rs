@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     error::{ApiError, documentation::refusals},
-    extract::{path::PathId, signed::Signed},
+    extract::{client::Client, path::PathId, signed::Signed},
     state::AppState,
 };
 
@@ -43,10 +43,13 @@ refusals!(Refusals: [BODY, SIGNED], [CredentialNotFound, LastCredential]);
 )]
 pub(crate) async fn delete_credential(
     State(state): State<AppState>,
+    Client(caller): Client,
     PathId(credential): PathId<CredentialUuid>,
     signed: Signed<DeleteRequest>,
 ) -> Result<Json<DeleteResponse>, ApiError> {
     let credentials = &state.services.credentials;
-    credentials.delete(&signed.request, &credential).await?;
+    credentials
+        .delete(&caller, &signed.request, &credential)
+        .await?;
     Ok(Json(DeleteResponse {}))
 }

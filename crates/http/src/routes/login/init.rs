@@ -1,13 +1,17 @@
 //! `POST /auth/login/init`
 
 use axum::{Json, extract::State};
-use latchkey_domain::{id::OrganizationId, text::Username};
-use latchkey_service::login::BeginLogin;
+use latchkey_domain::{credential_code::EnteredCode, id::OrganizationId, text::Username};
+use latchkey_service::login::{BeginLogin, Who};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::{
-    dto::{assertion::AuthChallenge, organization, text::Text},
+    dto::{
+        assertion::AuthChallenge,
+        organization,
+        text::{Text, required},
+    },
     error::{ApiError, documentation::refusals},
     extract::{client::Client, json_body::JsonBody},
     state::AppState,
@@ -26,35 +30,39 @@ pub(crate) struct LoginInitRequest {
     /// The same as `orgId`.
     #[schema(value_type = Option<String>)]
     tenant_id: Option<Text<OrganizationId>>,
-    /// Not offered by this version.
-    login_code: Option<String>,
+    /// The code that was mailed to the user: keys whose private half is kept are handed out for it.
+    #[schema(value_type = Option<String>, example = "A7U-KY6-9PT")]
+    login_code: Option<Text<EnteredCode>>,
 }
 
 impl TryFrom<LoginInitRequest> for BeginLogin {
     type Error = ApiError;
 
     fn try_from(request: LoginInitRequest) -> Result<Self, ApiError> {
-        match request.login_code {
-            Some(_) => Err(ApiError::not_offered(
-                "loginCode",
-                "is not taken: login codes are not offered",
-            )),
-            None => Ok(Self {
-                organization: organization::named(request.org_id, request.tenant_id),
-                username: request.username.map(|Text(username)| username),
-            }),
-        }
+        let who = match (request.username, request.login_code) {
+            (None, None) => Who::Passkey,
+            (Some(Text(username)), None) => Who::User(username),
+            (username, Some(Text(code))) => {
+                let Text(username) = required(username, "username")?;
+                Who::UserWithCode(username, code)
+            }
+        };
+        Ok(Self {
+            organization: organization::named(request.org_id, request.tenant_id),
+            who,
+        })
     }
 }
 
 refusals!(Refusals: [BODY], [
-    OrganizationRequired, NoApplication, MemberNotOffered, NoUsableCredential, OriginNotAllowed,
+    OrganizationRequired, NoApplication, NoUsableCredential, InvalidCode, OriginNotAllowed,
     TooManyAttempts
 ]);
 
 /// Begin a sign-in
 ///
-/// Gives a challenge, and with a username the ids of the credentials that may sign it.
+/// Gives a challenge, and with a username the ids of the credentials that may sign it. A login code is
+/// used up; a wrong one is refused, whatever is wrong with it.
 #[utoipa::path(
     post,
     path = "/auth/login/init",

@@ -10,6 +10,7 @@ use latchkey_domain::{
         native::{AndroidPackage, AppleAppId, NativeApplications},
     },
     id::{ApplicationId, InstallationId, OrganizationId, UserId},
+    message::MessageKind,
     organization::Approval,
     policy::{Limits, Policy},
     text::{ApplicationName, OrganizationName, Username},
@@ -21,6 +22,8 @@ use latchkey_server::wiring::{Adapters, UseCases};
 use latchkey_service::{
     administration::{Administration, Bootstrap, Invite},
     housekeeping::Housekeeping,
+    mailed_codes::MailedCodeWorker,
+    outbox::{OpenMessage, Outbox},
     ports::{clock::Clock as _, entropy::Entropy as _},
 };
 use latchkey_storage::{
@@ -29,6 +32,7 @@ use latchkey_storage::{
 };
 use latchkey_testkit::{clock::ManualClock, database::TestDatabase};
 
+use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::{
@@ -55,6 +59,8 @@ pub(crate) struct World {
     pub(crate) store: SqlStore,
     pub(crate) administration: Administration,
     pub(crate) housekeeping: Housekeeping,
+    mailed_code_worker: Mutex<MailedCodeWorker>,
+    pub(crate) outbox: Outbox,
     /// The organization most cases play in: applications at [`ONE`] and [`TWO`].
     pub(crate) acme: Tenant,
     /// Another one, with an application at [`RIVAL`].
@@ -142,6 +148,7 @@ impl World {
             secrets,
             installation: installation.clone(),
             policy: circumstances.policy.clone(),
+            mailer: Arc::new(latchkey_mail::kept::Kept),
             has_pages: true,
             entropy,
         };
@@ -149,6 +156,8 @@ impl World {
             services,
             administration,
             housekeeping,
+            mailed_code_worker,
+            outbox,
         } = adapters.use_cases();
         let acme = bootstrap(&administration, "acme", ONE).await;
         let rival = bootstrap(&administration, "rival", RIVAL).await;
@@ -159,6 +168,8 @@ impl World {
             acme,
             rival,
             housekeeping,
+            mailed_code_worker: Mutex::new(mailed_code_worker),
+            outbox,
             router: router(services, &circumstances.trusted_proxies),
             secrets: kept,
             installation,
@@ -202,6 +213,7 @@ impl World {
             secrets,
             installation: self.installation.clone(),
             policy: self.circumstances.policy.clone(),
+            mailer: Arc::new(latchkey_mail::kept::Kept),
             has_pages: true,
         };
         let services = adapters.use_cases().services;
@@ -282,6 +294,7 @@ impl World {
                 username: Username::new(username).unwrap(),
                 kind: UserKind::EndUser,
                 administrator: false,
+                by_mail: false,
             })
             .await
             .unwrap();
@@ -333,6 +346,26 @@ impl World {
         let mut bytes = std::fs::read(file).unwrap();
         bytes.extend(std::fs::read(format!("{file}-wal")).unwrap());
         bytes
+    }
+
+    /// Mails the codes that were asked for.
+    pub(crate) async fn mail_codes(&self) {
+        self.mailed_code_worker.lock().await.catch_up().await;
+    }
+
+    /// What a user was told so far, oldest first.
+    pub(crate) async fn told(&self, username: &str) -> Vec<OpenMessage> {
+        let waiting = self.outbox.waiting().await.unwrap();
+        waiting
+            .into_iter()
+            .filter(|message| message.to.as_str() == username)
+            .collect()
+    }
+
+    /// What a user was told so far: the kinds of the messages.
+    pub(crate) async fn told_kinds(&self, username: &str) -> Vec<MessageKind> {
+        let told = self.told(username).await;
+        told.iter().map(|message| message.kind).collect()
     }
 
     /// What `call` costs the database.

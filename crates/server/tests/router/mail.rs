@@ -1,0 +1,294 @@
+//! Users are told of every change of their credentials, and can be mailed codes.
+
+use std::time::Duration;
+
+use latchkey_domain::message::MessageKind::{
+    CredentialAdded, CredentialDeactivated, CredentialDeleted, LoginCode, RecoveryCode,
+    Registration,
+};
+use serde_json::{Value, json};
+
+use crate::support::{
+    answer::Answer,
+    signer::Signer,
+    stranger::{Invited, Stranger},
+    world::{ADA, Circumstances, ONE, TWO, World},
+};
+
+/// Asks that a user of the first organization be mailed a code.
+async fn ask(world: &World, place: &Stranger, path: &str, username: &str) -> Answer {
+    let body = json!({ "orgId": world.acme.organization, "username": username });
+    let answer = if path == "/auth/registration/code" {
+        place.put(path, &body).await
+    } else {
+        place.post(path, &body).await
+    };
+    world.mail_codes().await;
+    answer
+}
+
+/// The line of a message that is a code.
+fn code_in(text: &str) -> String {
+    let mut lines = text.lines().map(str::trim);
+    let is_code =
+        |line: &&str| line.starts_with("rc_") || (line.len() == 11 && line.split('-').count() == 3);
+    lines.find(is_code).unwrap().to_owned()
+}
+
+async fn newest_code(world: &World, username: &str) -> String {
+    code_in(&world.told(username).await.last().unwrap().content.text)
+}
+
+async fn begin_with_login_code(world: &World, username: &str, code: &str) -> Answer {
+    let body = json!({
+        "orgId": world.acme.organization,
+        "username": username,
+        "loginCode": code,
+    });
+    world.stranger().post("/auth/login/init", &body).await
+}
+
+#[tokio::test]
+async fn every_change_of_a_credential_is_told() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let spare = Signer::key();
+    ada.create(&spare).await.ok();
+    let codes = ada.code(world.now()).await;
+    let second = Signer::passkey(TWO);
+    let place = world.stranger().at(TWO);
+    place.enrol(&codes.short, &second).await.ok();
+    let uuid = ada.uuid_of(&spare).await;
+    ada.deactivate(&uuid).await.ok();
+    // What is so already, or comes back, is nothing to tell of.
+    ada.deactivate(&uuid).await.ok();
+    ada.activate(&uuid).await.ok();
+    ada.remove(&uuid).await.ok();
+    assert_eq!(
+        world.told_kinds(ADA).await,
+        [
+            CredentialAdded,
+            CredentialAdded,
+            CredentialAdded,
+            CredentialDeactivated,
+            CredentialDeleted
+        ]
+    );
+    let told = world.told(ADA).await;
+    let by_code = &told[2].content.text;
+    for part in [TWO, "with a one-time code", "Second place", "192.0.2.1"] {
+        assert!(by_code.contains(part), "{part}: {by_code}");
+    }
+    assert!(told[4].content.text.contains("Another one"));
+}
+
+#[tokio::test]
+async fn what_fails_is_not_told() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let only = ada.uuid_of(&ada.signer).await;
+    ada.deactivate(&only).await.refused(409, "last_credential");
+    ada.remove(&only).await.refused(409, "last_credential");
+    let challenge = ada.begin_credential("Key").await.ok();
+    let mut body = Signer::key().named_credential(&challenge, "x");
+    body["challengeIdentifier"] = json!("wrong");
+    ada.signed(axum::http::Method::POST, "/auth/credentials", Some(&body))
+        .await
+        .refused_challenge();
+    let bob = world
+        .member(&world.acme, "bob@example.com", &Signer::key())
+        .await;
+    bob.remove(&only).await.refused(404, "credential_not_found");
+    assert_eq!(world.told_kinds(ADA).await, [CredentialAdded]);
+    assert_eq!(world.told_kinds("bob@example.com").await, [CredentialAdded]);
+}
+
+#[tokio::test]
+async fn a_login_code_hands_out_the_encrypted_key_once() {
+    let world = World::new().await;
+    let signer = Signer::password_protected_key();
+    world.member(&world.acme, ADA, &signer).await;
+    let place = world.stranger();
+    let without = place.begin_login(&world.acme, ADA).await.ok();
+    assert_eq!(
+        without["allowCredentials"]["passwordProtectedKey"],
+        Value::Null
+    );
+    let answer = ask(&world, &place, "/auth/login/code", ADA).await.ok();
+    assert_eq!(answer, json!({ "message": "success" }));
+    let code = newest_code(&world, ADA).await;
+    let begun = begin_with_login_code(&world, ADA, &code.to_lowercase())
+        .await
+        .ok();
+    let keys = &begun["allowCredentials"]["passwordProtectedKey"];
+    assert_eq!(keys[0]["id"], signer.id());
+    assert!(keys[0]["encryptedPrivateKey"].is_string());
+    place.complete_login(&begun, &signer).await.ok();
+    begin_with_login_code(&world, ADA, &code)
+        .await
+        .refused_code();
+}
+
+#[tokio::test]
+async fn login_codes_that_are_not_right_look_the_same_and_cost_the_same() {
+    let world = World::with(Circumstances::unlimited()).await;
+    let signer = Signer::password_protected_key();
+    world.member(&world.acme, ADA, &signer).await;
+    let bob = Signer::password_protected_key();
+    world.member(&world.acme, "bob@example.com", &bob).await;
+    ask(&world, &world.stranger(), "/auth/login/code", ADA)
+        .await
+        .ok();
+    let code = newest_code(&world, ADA).await;
+    let mut looks = vec![];
+    for (username, code) in [
+        (ADA, "ABC-DEF-GHJ"),
+        ("nobody@example.com", "ABC-DEF-GHJ"),
+        ("bob@example.com", code.as_str()),
+        ("nobody@example.com", code.as_str()),
+    ] {
+        world.warm().await;
+        let (refused, cost) = world
+            .cost(begin_with_login_code(&world, username, code))
+            .await;
+        refused.refused_code();
+        looks.push((refused.fingerprint(), cost));
+    }
+    world.wait(Duration::from_mins(10));
+    world.warm().await;
+    let (refused, cost) = world.cost(begin_with_login_code(&world, ADA, &code)).await;
+    looks.push((refused.fingerprint(), cost));
+    assert_eq!((looks[0].1.reads, looks[0].1.write_transactions), (1, 0));
+    assert!(looks.iter().all(|look| *look == looks[0]), "{looks:?}");
+}
+
+#[tokio::test]
+async fn a_fourth_login_code_takes_the_place_of_the_first() {
+    let world = World::with(Circumstances::unlimited()).await;
+    let signer = Signer::password_protected_key();
+    world.member(&world.acme, ADA, &signer).await;
+    let mut codes = vec![];
+    for _ in 0..4 {
+        world.wait(Duration::from_secs(1));
+        ask(&world, &world.stranger(), "/auth/login/code", ADA)
+            .await
+            .ok();
+        codes.push(newest_code(&world, ADA).await);
+    }
+    begin_with_login_code(&world, ADA, &codes[0])
+        .await
+        .refused_code();
+    for code in &codes[1..] {
+        begin_with_login_code(&world, ADA, code).await.ok();
+    }
+}
+
+#[tokio::test]
+async fn a_new_registration_code_takes_the_place_of_the_old() {
+    let world = World::new().await;
+    let invited = world.invite(&world.acme, ADA).await;
+    let place = world.stranger();
+    ask(&world, &place, "/auth/registration/code", ADA)
+        .await
+        .ok();
+    assert_eq!(world.told_kinds(ADA).await, [Registration]);
+    place.begin_registration(&invited).await.refused_code();
+    let text = &world.told(ADA).await[0].content.text;
+    assert!(text.contains(&format!("{ONE}/register#code=rc_")), "{text}");
+    let again = Invited {
+        code: newest_code(&world, ADA).await,
+        ..invited
+    };
+    place.register(&again, &Signer::key()).await.ok();
+    ask(&world, &place, "/auth/registration/code", ADA)
+        .await
+        .ok();
+    assert_eq!(world.told_kinds(ADA).await, [Registration, CredentialAdded]);
+}
+
+#[tokio::test]
+async fn only_who_can_use_a_code_gets_one_and_every_answer_is_the_same() {
+    let world = World::with(Circumstances::unlimited()).await;
+    let ada = world.ada().await;
+    let bob = world
+        .member(&world.acme, "bob@example.com", &Signer::key())
+        .await;
+    bob.create(&Signer::recovery_key()).await.ok();
+    let place = world.stranger();
+    let mut looks = vec![];
+    for path in [
+        "/auth/login/code",
+        "/auth/recover/user/code",
+        "/auth/registration/code",
+    ] {
+        for username in [ADA, "bob@example.com", "nobody@example.com"] {
+            let answer = ask(&world, &place, path, username).await;
+            looks.push(answer.fingerprint());
+            answer.ok();
+        }
+    }
+    assert!(looks.iter().all(|look| *look == looks[0]), "{looks:?}");
+    assert_eq!(world.told_kinds(ADA).await, [CredentialAdded]);
+    assert_eq!(
+        world.told_kinds("bob@example.com").await,
+        [CredentialAdded, CredentialAdded, RecoveryCode]
+    );
+    let body = json!({ "orgId": world.acme.organization, "username": "bob@example.com" });
+    place.put("/auth/recover/user/code", &body).await.ok();
+    world.mail_codes().await;
+    let told = world.told_kinds("bob@example.com").await;
+    assert_eq!(told.last(), Some(&RecoveryCode));
+    assert_eq!(told.len(), 4);
+    assert!(ada.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn asking_for_a_code_costs_nothing_before_the_answer() {
+    let world = World::new().await;
+    let signer = Signer::password_protected_key();
+    world.member(&world.acme, ADA, &signer).await;
+    world.warm().await;
+    let body = json!({ "orgId": world.acme.organization, "username": ADA });
+    let place = world.stranger();
+    let (answer, cost) = world.cost(place.post("/auth/login/code", &body)).await;
+    answer.ok();
+    assert_eq!((cost.reads, cost.write_transactions), (0, 0));
+    let ((), cost) = world.cost(world.mail_codes()).await;
+    assert_eq!((cost.reads, cost.write_transactions), (1, 1));
+    assert_eq!(world.told_kinds(ADA).await, [CredentialAdded, LoginCode]);
+}
+
+#[tokio::test]
+async fn the_database_does_not_tell_what_messages_say() {
+    let world = World::new().await;
+    let signer = Signer::password_protected_key();
+    world.member(&world.acme, ADA, &signer).await;
+    ask(&world, &world.stranger(), "/auth/login/code", ADA)
+        .await
+        .ok();
+    let code = newest_code(&world, ADA).await;
+    let bytes = world.database_bytes();
+    let holds = |text: &str| {
+        bytes
+            .windows(text.len())
+            .any(|part| part == text.as_bytes())
+    };
+    assert!(holds(ADA));
+    assert!(holds("LoginCode"));
+    assert!(!holds(&code));
+    assert!(!holds("Your code to sign in"));
+}
+
+#[tokio::test]
+async fn a_message_that_nobody_sends_stays_to_be_read() {
+    let world = World::new().await;
+    world.ada().await;
+    // The administrator's and Ada's invitations were not mailed.
+    assert_eq!(world.outbox.run().await.unwrap(), 1);
+    assert_eq!(world.told_kinds(ADA).await, [CredentialAdded]);
+    let (sent, cost) = world.cost(world.outbox.run()).await;
+    assert_eq!(sent.unwrap(), 0);
+    assert_eq!((cost.reads, cost.write_transactions), (1, 0));
+    world.wait(Duration::from_hours(24 * 7));
+    assert_eq!(world.told_kinds(ADA).await, []);
+}

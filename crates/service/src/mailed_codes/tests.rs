@@ -1,0 +1,182 @@
+use std::sync::Mutex;
+
+use latchkey_domain::{
+    credential::{CredentialState, Material, key::EncryptedPrivateKey},
+    credential_code::CodeDigest,
+    message::{MessageKind, NewMessage},
+};
+
+use super::*;
+use crate::{
+    ports::{
+        account_code_store::MockAccountCodeStore,
+        account_store::{Account, MockAccountStore},
+        code_digester::MockCodeDigester,
+        proof_verifier::MockProofVerifier,
+        registration_store::MockRegistrationStore,
+    },
+    testing::{
+        NOW, account, caller, ceremonies, key, organization, recovery_key, throttle, told, user,
+    },
+};
+
+/// What was issued: the messages that bring it.
+type Issued = Arc<Mutex<Vec<NewMessage>>>;
+
+/// The two ends, with one account that is found by every name.
+fn ends(account: Option<Account>) -> (MailedCodes, MailedCodeWorker, Issued) {
+    let issued = Issued::default();
+    let ceremonies = ceremonies(MockProofVerifier::new());
+    let mut digester = MockCodeDigester::new();
+    digester
+        .expect_digest()
+        .return_const(CodeDigest::new([5; 32]));
+    let mut accounts = MockAccountStore::new();
+    accounts
+        .expect_find_by_username()
+        .returning(move |_, _| Ok(account.clone()));
+    let mut codes = MockAccountCodeStore::new();
+    let keep = Arc::clone(&issued);
+    codes.expect_issue().returning(move |new, message| {
+        assert_eq!(new.code.expires, NOW.plus(AccountCode::LIFETIME));
+        keep.lock().unwrap().push(message);
+        Ok(true)
+    });
+    let mut registrations = MockRegistrationStore::new();
+    let keep = Arc::clone(&issued);
+    registrations
+        .expect_replace_code()
+        .returning(move |_, _, message| {
+            keep.lock().unwrap().push(message);
+            Ok(true)
+        });
+    let (mailed, wanted) = MailedCodes::new(Arc::clone(&ceremonies.directory), throttle());
+    let worker = MailedCodeWorker {
+        ceremonies,
+        digester: Arc::new(digester),
+        accounts: Arc::new(accounts),
+        registrations: Arc::new(registrations),
+        codes: Arc::new(codes),
+        wanted,
+    };
+    (mailed, worker, issued)
+}
+
+fn wanting(kind: MailedCodeKind) -> MailCode {
+    MailCode {
+        kind,
+        organization: Some(organization(1)),
+        username: user(1).username,
+    }
+}
+
+/// The kinds of messages that come of it when every kind of code is wanted for that account.
+async fn mailed_to(account: Option<Account>) -> Vec<MessageKind> {
+    let (mailed, mut worker, issued) = ends(account);
+    for (number, kind) in [
+        MailedCodeKind::Registration,
+        MailedCodeKind::Login,
+        MailedCodeKind::Recovery,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // Each with another name, so that no limit is met.
+        let wanted = MailCode {
+            username: Username::new(format!("name{number}")).unwrap(),
+            ..wanting(kind)
+        };
+        mailed.ask(&caller(None), wanted).await.unwrap();
+    }
+    worker.catch_up().await;
+    let issued = issued.lock().unwrap();
+    issued.iter().map(|message| message.kind).collect()
+}
+
+fn protected_key() -> Material {
+    let Material::Key(pair) = key() else {
+        panic!("not a key");
+    };
+    Material::PasswordProtectedKey(pair, EncryptedPrivateKey::new("encrypted").unwrap())
+}
+
+#[tokio::test]
+async fn only_who_can_use_a_code_is_mailed_one() {
+    let mut unregistered = account(1, vec![]);
+    unregistered.user.registered = None;
+    let mut gone = account(1, vec![protected_key(), recovery_key()]);
+    gone.user.is_active = false;
+    let mut unusable = account(1, vec![protected_key(), recovery_key()]);
+    for credential in &mut unusable.credentials {
+        credential.state = CredentialState::Inactive;
+    }
+    assert_eq!(mailed_to(None).await, []);
+    assert_eq!(mailed_to(Some(account(1, vec![key()]))).await, []);
+    assert_eq!(mailed_to(Some(gone)).await, []);
+    assert_eq!(mailed_to(Some(unusable)).await, []);
+    assert_eq!(
+        mailed_to(Some(unregistered)).await,
+        [MessageKind::Registration]
+    );
+    assert_eq!(
+        mailed_to(Some(account(1, vec![protected_key()]))).await,
+        [MessageKind::LoginCode]
+    );
+    assert_eq!(
+        mailed_to(Some(account(1, vec![recovery_key()]))).await,
+        [MessageKind::RecoveryCode]
+    );
+}
+
+#[tokio::test]
+async fn a_mailed_code_has_the_short_form_and_what_waits_is_worked_off() {
+    let (mailed, mut worker, issued) = ends(Some(account(1, vec![recovery_key()])));
+    let wanted = wanting(MailedCodeKind::Recovery);
+    mailed.ask(&caller(None), wanted).await.unwrap();
+    drop(mailed);
+    worker.run().await;
+    let text = told(&issued.lock().unwrap()[0]).text.clone();
+    let has_code = text
+        .lines()
+        .map(str::trim)
+        .any(|line| line.len() == 11 && line.split('-').all(|group| group.len() == 3));
+    assert!(has_code, "{text}");
+}
+
+#[tokio::test]
+async fn a_page_of_another_organization_is_answered_and_nothing_is_mailed() {
+    let (mailed, mut worker, issued) = ends(Some(account(1, vec![recovery_key()])));
+    let wanted = || wanting(MailedCodeKind::Recovery);
+    let page = caller(Some("https://other.example"));
+    mailed.ask(&page, wanted()).await.unwrap();
+    let page = caller(Some("https://evil.example"));
+    let refused = mailed.ask(&page, wanted()).await;
+    assert!(matches!(refused, Err(MailCodeError::OriginNotAllowed)));
+    worker.catch_up().await;
+    assert!(issued.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_third_code_of_a_minute_is_not_mailed_and_nobody_is_told() {
+    let (mailed, mut worker, issued) = ends(Some(account(1, vec![recovery_key()])));
+    for _ in 0..3 {
+        let wanted = wanting(MailedCodeKind::Recovery);
+        mailed.ask(&caller(None), wanted).await.unwrap();
+    }
+    worker.catch_up().await;
+    assert_eq!(issued.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn which_organization_must_be_told() {
+    let (mailed, _worker, _issued) = ends(None);
+    let wanted = MailCode {
+        organization: None,
+        ..wanting(MailedCodeKind::Login)
+    };
+    let refused = mailed.ask(&caller(None), wanted).await;
+    assert!(matches!(
+        refused,
+        Err(MailCodeError::OrganizationRequired(_))
+    ));
+}

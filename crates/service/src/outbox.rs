@@ -1,0 +1,192 @@
+//! The outbox: messages are sent after the change they tell about took effect, with retries, safely on
+//! several replicas.
+//!
+//! A message is claimed for a while, sent, and then removed. A process that dies in between leaves it
+//! to the next one when the lease ends, so a message is sent at least once, and normally exactly once.
+
+use std::{sync::Arc, time::Duration};
+
+use latchkey_domain::{id::MessageId, message::MessageKind, text::Username, time::Timestamp};
+use tokio::time::timeout;
+
+use crate::{
+    messages::{MessageContent, Messages},
+    ports::{
+        clock::Clock,
+        mailer::{Delivery, DeliveryError, Mail, Mailer},
+        message_store::{ClaimedMessage, MessageStore, WaitingMessage},
+        store::StoreError,
+    },
+};
+
+/// How many messages are taken at once.
+const BATCH: u32 = 6;
+
+/// How long sending one message may take.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long a message stays with who took it: longer than sending a whole batch can take.
+const LEASE: Duration = Duration::from_mins(2);
+
+/// The pause after the first failure; it doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+
+/// A message that waits, opened.
+pub struct OpenMessage {
+    /// Identifies it.
+    pub id: MessageId,
+    /// What it is about.
+    pub kind: MessageKind,
+    /// Who it is for.
+    pub to: Username,
+    /// What it says.
+    pub content: MessageContent,
+    /// When it was written.
+    pub created: Timestamp,
+    /// From this moment on it is not worth sending.
+    pub expires: Timestamp,
+}
+
+/// Sends messages.
+pub struct Outbox {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Keeps what waits.
+    pub store: Arc<dyn MessageStore>,
+    /// Opens what waits.
+    pub messages: Arc<Messages>,
+    /// Delivers.
+    pub mailer: Arc<dyn Mailer>,
+}
+
+impl Outbox {
+    /// Sends a batch of what is due, and gives how many messages that were. When nothing is due it costs
+    /// one read.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what was taken is due again when its lease ends.
+    pub async fn run(&self) -> Result<usize, StoreError> {
+        let claimed = self.store.claim(self.clock.now(), LEASE, BATCH).await?;
+        for message in &claimed {
+            self.send(message).await?;
+        }
+        Ok(claimed.len())
+    }
+
+    /// Every message that waits, oldest first. What this installation cannot open is left out.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn waiting(&self) -> Result<Vec<OpenMessage>, StoreError> {
+        let waiting = self.store.waiting(self.clock.now()).await?;
+        Ok(waiting
+            .into_iter()
+            .filter_map(|message| self.open(message))
+            .collect())
+    }
+
+    fn open(&self, message: WaitingMessage) -> Option<OpenMessage> {
+        let content = self.messages.open(&message.id, &message.sealed).ok()?;
+        Some(OpenMessage {
+            id: message.id,
+            kind: message.kind,
+            to: message.to,
+            content,
+            created: message.created,
+            expires: message.expires,
+        })
+    }
+
+    async fn send(&self, claimed: &ClaimedMessage) -> Result<(), StoreError> {
+        let (id, kind) = (&claimed.message.id, claimed.message.kind);
+        match self.deliver(claimed).await {
+            Ok(Delivery::Delivered) => {
+                tracing::debug!(message = %id, %kind, "a message was sent");
+                self.remove(claimed).await
+            }
+            Ok(Delivery::Kept) => {
+                tracing::info!(
+                    message = %id,
+                    %kind,
+                    "a message waits; `latchkey outbox list` shows it"
+                );
+                self.put_back(claimed, claimed.message.expires).await
+            }
+            Err(DeliveryError::Permanent(reason)) => {
+                tracing::warn!(message = %id, %kind, reason, "a message cannot be sent and is dropped");
+                self.remove(claimed).await
+            }
+            Err(DeliveryError::Transient(reason)) => {
+                let due = self.clock.now().plus(pause(claimed.attempt));
+                if due < claimed.message.expires {
+                    tracing::warn!(
+                        message = %id,
+                        %kind,
+                        attempt = claimed.attempt,
+                        reason,
+                        "a message could not be sent yet"
+                    );
+                    self.put_back(claimed, due).await
+                } else {
+                    tracing::warn!(
+                        message = %id,
+                        %kind,
+                        reason,
+                        "a message could not be sent while it was worth it and is dropped"
+                    );
+                    self.remove(claimed).await
+                }
+            }
+        }
+    }
+
+    async fn deliver(&self, claimed: &ClaimedMessage) -> Result<Delivery, DeliveryError> {
+        let message = &claimed.message;
+        let content = self
+            .messages
+            .open(&message.id, &message.sealed)
+            .map_err(|error| DeliveryError::Permanent(error.to_string()))?;
+        let mail = Mail {
+            id: message.id.clone(),
+            kind: message.kind,
+            to: message.to.clone(),
+            content,
+        };
+        timeout(PATIENCE, self.mailer.send(mail))
+            .await
+            .unwrap_or_else(|_elapsed| Err(DeliveryError::Transient("it took too long".to_owned())))
+    }
+
+    async fn remove(&self, claimed: &ClaimedMessage) -> Result<(), StoreError> {
+        let kept = self.store.remove(claimed).await?;
+        note_loss(claimed, kept);
+        Ok(())
+    }
+
+    async fn put_back(&self, claimed: &ClaimedMessage, due: Timestamp) -> Result<(), StoreError> {
+        let kept = self.store.put_back(claimed, due).await?;
+        note_loss(claimed, kept);
+        Ok(())
+    }
+}
+
+/// A message that another process has taken meanwhile may arrive twice.
+fn note_loss(claimed: &ClaimedMessage, is_ours: bool) {
+    if !is_ours {
+        tracing::warn!(message = %claimed.message.id, "a message was taken by another process");
+    }
+}
+
+/// How long to wait after that many attempts.
+fn pause(attempt: u32) -> Duration {
+    let doublings = attempt.saturating_sub(1).min(16);
+    FIRST_PAUSE
+        .saturating_mul(2_u32.saturating_pow(doublings))
+        .min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+//! Delivery of messages.
+
+use async_trait::async_trait;
+use latchkey_domain::{id::MessageId, message::MessageKind, text::Username};
+
+use crate::messages::MessageContent;
+
+/// A message that is to be sent now.
+pub struct Mail {
+    /// Identifies it; a recipient's system may tell by it that it got the message twice.
+    pub id: MessageId,
+    /// What it is about.
+    pub kind: MessageKind,
+    /// Who it is for: an e-mail address, if it can be sent at all.
+    pub to: Username,
+    /// What it says.
+    pub content: MessageContent,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// The next system took it.
+    Delivered,
+    /// It is not sent anywhere: it stays where it is, to be read by whoever runs the service.
+    Kept,
+}
+
+/// Why a message is not delivered. It holds no content and no address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeliveryError {
+    /// It may succeed later: nobody answered, or the other side asked to come again.
+    #[error("not now: {0}")]
+    Transient(String),
+    /// It will never succeed: the address is none, or was refused for good.
+    #[error("never: {0}")]
+    Permanent(String),
+}
+
+/// Sends messages.
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+#[async_trait]
+pub trait Mailer: Send + Sync {
+    /// Sends one message. It may be called again for a message that was delivered, when the process
+    /// stopped before that was noted.
+    ///
+    /// # Errors
+    /// [`DeliveryError`].
+    async fn send(&self, mail: Mail) -> Result<Delivery, DeliveryError>;
+}

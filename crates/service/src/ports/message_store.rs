@@ -1,0 +1,79 @@
+//! Messages that wait to be sent.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use latchkey_domain::{
+    id::MessageId,
+    message::{MessageKind, SealedText},
+    text::Username,
+    time::Timestamp,
+};
+
+use super::store::StoreError;
+
+/// A message that waits, with whom it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingMessage {
+    /// Identifies it.
+    pub id: MessageId,
+    /// What it is about.
+    pub kind: MessageKind,
+    /// The user's present username.
+    pub to: Username,
+    /// What it says.
+    pub sealed: SealedText,
+    /// When it was written.
+    pub created: Timestamp,
+    /// From this moment on it is not worth sending.
+    pub expires: Timestamp,
+}
+
+/// A message that one process has taken to send it. It is that process's until the lease ends; then
+/// another one may take it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimedMessage {
+    /// The message.
+    pub message: WaitingMessage,
+    /// How often it was taken, this time included.
+    pub attempt: u32,
+    /// Until when it is this process's.
+    pub lease: Timestamp,
+}
+
+/// Keeps messages until they are sent. They are written with the change they tell about, see
+/// [`Authority::telling`](latchkey_domain::authority::Authority::telling).
+#[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
+#[async_trait]
+pub trait MessageStore: Send + Sync {
+    /// Takes at most `batch` messages that are due and have not expired, for `lease` from `now` on. Of
+    /// any number of processes that call at once each message is given to one. When nothing is due this
+    /// costs one read.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn claim(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        batch: u32,
+    ) -> Result<Vec<ClaimedMessage>, StoreError>;
+
+    /// Removes a message that was sent, or cannot be; `false` when it is another process's by now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn remove(&self, claimed: &ClaimedMessage) -> Result<bool, StoreError>;
+
+    /// Puts a message back until `due`; `false` when it is another process's by now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn put_back(&self, claimed: &ClaimedMessage, due: Timestamp) -> Result<bool, StoreError>;
+
+    /// Every message that waits and has not expired, oldest first; one statement.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn waiting(&self, now: Timestamp) -> Result<Vec<WaitingMessage>, StoreError>;
+}
