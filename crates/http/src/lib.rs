@@ -59,6 +59,7 @@ fn table() -> OpenApiRouter<AppState> {
             recovery::code::mail_recovery_code,
             recovery::code::mail_recovery_code_as_before
         ))
+        .routes(routes!(recovery::init::begin_recovery))
         .routes(routes!(recovery::complete::complete_recovery))
         // Sessions.
         .routes(routes!(login::code::mail_login_code))

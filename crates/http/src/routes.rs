@@ -15,6 +15,8 @@ pub(crate) mod recovery {
 
     pub(crate) mod code;
 
+    pub(crate) mod init;
+
     pub(crate) mod complete;
 }
 

@@ -179,7 +179,10 @@ impl Adapters {
                 recoveries: Arc::new(Recoveries {
                     ceremonies: ceremonies.clone(),
                     accounts: store.clone(),
+                    digester: Arc::clone(&digester),
+                    codes: store.clone(),
                     store: store.clone(),
+                    throttle: Arc::clone(&throttle),
                 }),
                 mailed_codes: Arc::new(mailed_codes),
                 logins: Arc::new(Logins {

@@ -3,25 +3,86 @@
 use std::sync::Arc;
 
 use latchkey_domain::{
+    account_code::AccountCodeKind,
     authority::Authority,
     challenge::{Challenge, Purpose},
-    credential::{Credential, CredentialReference, MadeBy, Provenance},
-    id::{CredentialUuid, UserId},
+    credential::{
+        Credential, CredentialId, CredentialReference, MadeBy, Material, Provenance,
+        key::EncryptedPrivateKey,
+    },
+    credential_code::EnteredCode,
+    id::{CredentialUuid, OrganizationId, UserId},
+    text::Username,
     user::User,
 };
 
 use crate::{
-    ceremony::Ceremonies,
-    directory::Caller,
+    ceremony::{BegunChallenge, Ceremonies, Scope},
+    directory::{Caller, OrganizationRequired, PartyError},
     first_credentials::{FirstCredentials, MadeCredentials, Registered},
     new_credential::{Maker, NewCredentialError},
     ports::{
+        account_code_store::{AccountCodeStore, HeldAccountCode},
         account_store::AccountStore,
+        code_digester::CodeDigester,
         proof_verifier::{ProofError, RecoveryProof},
         recovery_store::RecoveryStore,
         store::StoreError,
     },
+    throttle::{CodeTry, Throttle, Throttled},
 };
+
+/// What recover/user/init receives.
+pub struct BeginRecovery {
+    /// The organization, when the client names it.
+    pub organization: Option<OrganizationId>,
+    /// Whose account it is.
+    pub username: Username,
+    /// The code that was mailed to the user.
+    pub code: EnteredCode,
+    /// The recovery key that the user has.
+    pub credential: CredentialReference,
+}
+
+/// The answer of recover/user/init.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecoveryChallenge {
+    /// The challenge that the new credentials must sign; its identifier is the temporary token.
+    pub begun: BegunChallenge,
+    /// Whose account it is.
+    pub user: User,
+    /// The recovery key that must sign the new credentials.
+    pub recovery_key: CredentialId,
+    /// Its encrypted private half, if one is kept.
+    pub encrypted_private_key: Option<EncryptedPrivateKey>,
+}
+
+/// Why a recovery does not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginRecoveryError {
+    /// Too many wrong codes.
+    #[error(transparent)]
+    Throttled(#[from] Throttled),
+    /// No organization can be told.
+    #[error(transparent)]
+    OrganizationRequired(#[from] OrganizationRequired),
+    /// No application lists the origin.
+    #[error("the origin is not allowed")]
+    OriginNotAllowed,
+    /// The code is wrong, expired, used or another user's, or there is no such user who is active:
+    /// nobody can tell which.
+    #[error("the code is not valid")]
+    InvalidCode,
+    /// The code is right, but the credential is not an active recovery key of its owner.
+    #[error("the credential cannot be used as a recovery factor")]
+    NoRecoveryKey,
+    /// The organization has no active application.
+    #[error("the organization has no active application")]
+    NoApplication,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 /// What completing a recovery receives.
 pub struct CompleteRecovery {
@@ -55,11 +116,94 @@ pub struct Recoveries {
     pub ceremonies: Ceremonies,
     /// Finds the user and the recovery key.
     pub accounts: Arc<dyn AccountStore>,
+    /// Digests recovery codes.
+    pub digester: Arc<dyn CodeDigester>,
+    /// Keeps recovery codes.
+    pub codes: Arc<dyn AccountCodeStore>,
     /// Recovers.
     pub store: Arc<dyn RecoveryStore>,
+    /// Limits guessing.
+    pub throttle: Arc<Throttle>,
 }
 
 impl Recoveries {
+    /// Uses a recovery code up and gives a challenge for new credentials, with the encrypted private half
+    /// of the recovery key if one is kept. A code that is refused costs exactly one statement, whatever
+    /// the reason; with a right code that names no recovery key nothing is used up.
+    ///
+    /// # Errors
+    /// [`BeginRecoveryError`].
+    pub async fn begin(
+        &self,
+        caller: &Caller,
+        request: BeginRecovery,
+    ) -> Result<RecoveryChallenge, BeginRecoveryError> {
+        let snapshot = self.ceremonies.snapshot().await?;
+        snapshot.admit(caller).map_err(PartyError::from)?;
+        let organization = snapshot.organization(request.organization.clone())?;
+        let reservation = self.throttle.reserve_code(&CodeTry {
+            address: caller.address,
+            form: request.code.form,
+            username: Some(&request.username),
+        })?;
+        let HeldAccountCode { code, user } = self.held_code(&organization, &request).await?;
+        let party = snapshot.party(caller, &organization)?;
+        let key = self.recovery_key(&user, &request.credential).await?;
+        if !self.codes.spend(&code.id).await? {
+            return Err(BeginRecoveryError::InvalidCode);
+        }
+        self.throttle.give_back(reservation);
+        let now = self.ceremonies.now();
+        let purpose = Purpose::Recovery {
+            user: user.id.clone(),
+            epoch: user.epoch,
+            credential: key.uuid,
+        };
+        let scope = Scope {
+            organization,
+            application: party.bound(),
+            lifetime: self.ceremonies.policy.lifetimes.temporary_token,
+        };
+        let challenge = self.ceremonies.challenge(scope, purpose, now);
+        Ok(RecoveryChallenge {
+            begun: self.ceremonies.begin(challenge, party.application, now),
+            user,
+            recovery_key: key.id,
+            encrypted_private_key: key.material.encrypted_private_key().cloned(),
+        })
+    }
+
+    /// The code that was entered, if it can be used.
+    async fn held_code(
+        &self,
+        organization: &OrganizationId,
+        request: &BeginRecovery,
+    ) -> Result<HeldAccountCode, BeginRecoveryError> {
+        let digest = self.digester.digest(&request.code.text);
+        let kind = AccountCodeKind::Recovery;
+        let now = self.ceremonies.now();
+        self.codes
+            .find(organization, &request.username, kind, &digest)
+            .await?
+            .filter(|held| held.user.is_active && held.code.is_live(now))
+            .ok_or(BeginRecoveryError::InvalidCode)
+    }
+
+    /// The credential that is named, if it is an active recovery key of the user.
+    async fn recovery_key(
+        &self,
+        user: &User,
+        named: &CredentialReference,
+    ) -> Result<Credential, BeginRecoveryError> {
+        self.accounts
+            .find_credential(&user.organization, named)
+            .await?
+            .filter(|held| held.user.id == user.id)
+            .map(|held| held.credential)
+            .filter(|key| key.is_active() && matches!(key.material, Material::RecoveryKey(..)))
+            .ok_or(BeginRecoveryError::NoRecoveryKey)
+    }
+
     /// Puts new credentials in the place of all that the user has, and ends whatever the earlier ones
     /// have allowed. The recovery key must have signed exactly the credentials that were received, so
     /// whoever stands between client and service cannot slip in one of their own. The user is told.
@@ -156,6 +300,17 @@ fn names(reference: &CredentialReference, credential: &Credential) -> bool {
     match reference {
         CredentialReference::Id(id) => id.key() == credential.id.key(),
         CredentialReference::Uuid(uuid) => *uuid == credential.uuid,
+    }
+}
+
+impl From<PartyError> for BeginRecoveryError {
+    fn from(error: PartyError) -> Self {
+        match error {
+            PartyError::OriginNotAllowed => Self::OriginNotAllowed,
+            // Whoever asks from another organization's page learns nothing about this one.
+            PartyError::ForeignOrigin => Self::InvalidCode,
+            PartyError::NoApplication => Self::NoApplication,
+        }
     }
 }
 

@@ -37,6 +37,7 @@ async fn recover(
         return Err(AuthorityConflict::Void.into());
     }
     table::credential_code::cancel_all(transaction, user).await?;
+    table::account_code::delete_all(transaction, user).await?;
     replace_all(transaction, user, &credentials).await
 }
 

@@ -3,7 +3,7 @@
 
 use latchkey_domain::{credential::CredentialKind, user::User};
 use latchkey_service::{
-    ceremony::BegunChallenge, new_credential::CreationChallenge,
+    ceremony::BegunChallenge, new_credential::CreationChallenge, recovery::RecoveryChallenge,
     registration::RegistrationChallenge,
 };
 use serde::Serialize;
@@ -78,7 +78,7 @@ pub(crate) struct CredentialChallenge {
     otp_url: Option<&'static str>,
 }
 
-/// What a client needs to make the first credentials of a user.
+/// What a client needs to make the first credentials of a user, or those that take the place of all.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(example = json!({
@@ -108,7 +108,7 @@ pub(crate) struct CredentialChallenge {
     "otpUrl": ""
 }))]
 pub(crate) struct RegistrationChallengeBody {
-    /// Who registers.
+    /// Whose credentials they become.
     user: OwnerBody,
     /// To be sent as bearer token with the credentials; lives fifteen minutes.
     temporary_authentication_token: String,
@@ -124,10 +124,30 @@ pub(crate) struct RegistrationChallengeBody {
     attestation: Attestation,
     /// The algorithms that are offered to authenticators.
     pub_key_cred_params: Vec<Algorithm>,
-    /// Always empty: the user has no credential yet.
+    /// Always empty: the user has no credential yet, or loses those there are.
     exclude_credentials: Vec<CredentialDescriptor>,
     /// Always empty.
     otp_url: &'static str,
+}
+
+/// What a client needs to recover an account.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RecoveryChallengeBody {
+    #[serde(flatten)]
+    registration: RegistrationChallengeBody,
+    /// The recovery key that was named: it must sign the new credentials.
+    allowed_recovery_credentials: Vec<AllowedRecoveryCredential>,
+}
+
+/// A recovery key that may sign.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct AllowedRecoveryCredential {
+    /// The credential id, exactly as it was registered.
+    id: String,
+    /// The private key as the client gave it, encrypted by the client; empty when none is kept.
+    encrypted_recovery_key: String,
 }
 
 /// An algorithm that is offered.
@@ -230,6 +250,25 @@ impl From<RegistrationChallenge> for RegistrationChallengeBody {
             pub_key_cred_params: algorithms(),
             exclude_credentials: vec![],
             otp_url: "",
+        }
+    }
+}
+
+impl From<RecoveryChallenge> for RecoveryChallengeBody {
+    fn from(recovery: RecoveryChallenge) -> Self {
+        let encrypted = recovery.encrypted_private_key;
+        let registration = RegistrationChallenge {
+            begun: recovery.begun,
+            user: recovery.user,
+        };
+        Self {
+            registration: registration.into(),
+            allowed_recovery_credentials: vec![AllowedRecoveryCredential {
+                id: recovery.recovery_key.to_string(),
+                encrypted_recovery_key: encrypted
+                    .map(|encrypted| encrypted.reveal().to_owned())
+                    .unwrap_or_default(),
+            }],
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use latchkey_domain::{
-    credential::{CredentialKind, key::EncryptedPrivateKey},
+    credential::{CredentialKind, CredentialReference, key::EncryptedPrivateKey},
     credential_code::{CodeText, EnteredCode},
     id::{CredentialUuid, OrganizationId},
     text::{CredentialName, ExternalId, Username},
@@ -49,6 +49,7 @@ from_text! {
     OrganizationId: |text: String| text.parse().map_err(reason);
     CredentialUuid: |text: String| text.parse().map_err(reason);
     CredentialKind: |text: String| text.parse().map_err(reason);
+    CredentialReference: |text: String| Self::parse(&text).map_err(reason);
     Method: |text: String| text.parse().map_err(reason);
     ActionPath: |text: String| Self::parse(text).map_err(reason);
     Username: |text: String| Self::new(text).map_err(reason);

@@ -10,7 +10,7 @@ use latchkey_service::{
     mailed_codes::MailCodeError,
     new_credential::NewCredentialError,
     ports::{proof_verifier::ProofError, store::StoreError},
-    recovery::RecoverError,
+    recovery::{BeginRecoveryError, RecoverError},
     registration::BeginRegistrationError,
     sessions::SessionError,
     throttle::Throttled,
@@ -222,6 +222,22 @@ impl From<ChangeUserError> for ApiError {
 impl From<NewCredentialError> for ApiError {
     fn from(error: NewCredentialError) -> Self {
         refused_credential(error, "")
+    }
+}
+
+impl From<BeginRecoveryError> for ApiError {
+    fn from(error: BeginRecoveryError) -> Self {
+        match error {
+            BeginRecoveryError::Throttled(error) => error.into(),
+            BeginRecoveryError::OrganizationRequired(error) => error.into(),
+            BeginRecoveryError::OriginNotAllowed => ErrorCode::OriginNotAllowed.into(),
+            BeginRecoveryError::InvalidCode => ErrorCode::InvalidCode.into(),
+            BeginRecoveryError::NoRecoveryKey => {
+                Self::new(ErrorCode::RecoveryCredentialRefused).at("credentialId")
+            }
+            BeginRecoveryError::NoApplication => ErrorCode::NoApplication.into(),
+            BeginRecoveryError::Store(error) => error.into(),
+        }
     }
 }
 

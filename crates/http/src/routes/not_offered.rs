@@ -18,7 +18,6 @@ const PATHS: &[&str] = &[
     "/auth/login/oidc/init",
     "/auth/action/logs",
     "/auth/action/logs/{id}",
-    "/auth/recover/user/init",
     "/auth/recover/user/delegated",
     "/auth/users/invite",
     "/auth/pats",

@@ -15,6 +15,7 @@ use super::support::{World, acting, json, send};
 const CALLS: &[(&str, &str)] = &[
     ("POST", "/auth/registration/init"),
     ("POST", "/auth/registration"),
+    ("POST", "/auth/recover/user/init"),
     ("POST", "/auth/recover/user"),
     ("POST", "/auth/login/init"),
     ("POST", "/auth/login"),

@@ -187,6 +187,7 @@ impl World {
         let credentials = Arc::new(self.credentials);
         let sign_ins = Arc::new(self.sign_ins);
         let digester = Arc::new(self.digester);
+        let account_codes = Arc::new(self.account_codes);
         let mut sealer = MockSealer::new();
         sealer
             .expect_seal()
@@ -225,14 +226,17 @@ impl World {
             recoveries: Arc::new(Recoveries {
                 ceremonies: ceremonies.clone(),
                 accounts: accounts.clone(),
+                digester: digester.clone(),
+                codes: account_codes.clone(),
                 store: Arc::new(self.recoveries),
+                throttle: throttle.clone(),
             }),
             mailed_codes: Arc::new(mailed_codes),
             logins: Arc::new(Logins {
                 factors: factors.clone(),
                 store: sign_ins.clone(),
                 digester: digester.clone(),
-                codes: Arc::new(self.account_codes),
+                codes: account_codes,
                 throttle: throttle.clone(),
             }),
             sessions: Arc::new(Sessions {

@@ -76,7 +76,6 @@ async fn calls_of_other_versions_are_not_offered() {
         ("POST", "/auth/login/oidc"),
         ("GET", "/auth/action/logs"),
         ("GET", "/auth/action/logs/1"),
-        ("POST", "/auth/recover/user/init"),
         ("POST", "/auth/recover/user/delegated"),
         ("POST", "/auth/users/invite"),
         ("GET", "/auth/pats"),

@@ -407,7 +407,6 @@ async fn calls_of_the_api_that_are_not_offered_say_so() {
         ("POST", "/auth/login/oidc"),
         ("GET", "/auth/action/logs"),
         ("GET", "/auth/action/logs/ua-1"),
-        ("POST", "/auth/recover/user/init"),
         ("POST", "/auth/recover/user/delegated"),
         ("POST", "/auth/users/invite"),
         ("GET", "/auth/pats"),

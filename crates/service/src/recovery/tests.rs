@@ -1,17 +1,24 @@
-use latchkey_domain::{authority::Spend, credential::CredentialId, message::MessageKind};
+use std::time::Duration;
+
+use latchkey_domain::{
+    account_code::AccountCode, authority::Spend, credential::CredentialState,
+    credential_code::CodeDigest, id::AccountCodeId, message::MessageKind, policy::Policy,
+};
 
 use super::*;
 use crate::{
     ports::{
-        account_store::{Account, MockAccountStore},
+        account_code_store::MockAccountCodeStore,
+        account_store::{Account, HeldCredential, MockAccountStore},
+        code_digester::MockCodeDigester,
         credential_store::CreateError,
         proof_verifier::{MockProofVerifier, Offered},
         recovery_store::MockRecoveryStore,
         store::AuthorityConflict,
     },
     testing::{
-        NOW, account, application, caller, ceremonies, challenge, key, passkey, recovery_key,
-        unnamed, user, uuid,
+        NOW, account, application, caller, ceremonies, challenge, credential, key, organization,
+        passkey, recovery_key, throttle, unnamed, user, uuid,
     },
 };
 
@@ -55,7 +62,10 @@ fn of(
     Recoveries {
         ceremonies: ceremonies(verifier),
         accounts: Arc::new(accounts),
+        digester: Arc::new(MockCodeDigester::new()),
+        codes: Arc::new(MockAccountCodeStore::new()),
         store: Arc::new(store),
+        throttle: throttle(),
     }
 }
 
@@ -240,4 +250,184 @@ async fn an_authority_that_does_not_hold_any_more_makes_the_challenge_void() {
     assert!(is_invalid_challenge(
         &complete(&recoveries, purpose()).await
     ));
+}
+
+/// A recovery code of user 3, issued at NOW.
+fn code() -> HeldAccountCode {
+    let user = user(3);
+    let id = AccountCodeId::from_random(&[5; 32]);
+    HeldAccountCode {
+        code: AccountCode::issue(id, user.id.clone(), AccountCodeKind::Recovery, NOW),
+        user,
+    }
+}
+
+/// What is held: a code, and the credential that is named.
+struct Held {
+    code: Option<HeldAccountCode>,
+    credential: Option<Credential>,
+    /// Whether spending the code succeeds; absent when it must not come to that.
+    spent: Option<bool>,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self {
+            code: Some(code()),
+            credential: Some(credential(2, &user(3), recovery_key())),
+            spent: Some(true),
+        }
+    }
+}
+
+async fn begin(held: Held) -> Result<RecoveryChallenge, BeginRecoveryError> {
+    begin_from(Some("https://one.example"), held).await
+}
+
+async fn begin_from(
+    origin: Option<&str>,
+    held: Held,
+) -> Result<RecoveryChallenge, BeginRecoveryError> {
+    let mut digester = MockCodeDigester::new();
+    digester
+        .expect_digest()
+        .return_const(CodeDigest::new([5; 32]));
+    let mut codes = MockAccountCodeStore::new();
+    codes
+        .expect_find()
+        .times(1)
+        .withf(|asked, username, kind, digest| {
+            *asked == organization(1)
+                && username.as_str() == "user3@example.com"
+                && *kind == AccountCodeKind::Recovery
+                && digest.as_bytes() == &[5; 32]
+        })
+        .returning(move |_, _, _, _| Ok(held.code.clone()));
+    if let Some(spent) = held.spent {
+        codes
+            .expect_spend()
+            .times(1)
+            .withf(|spent| *spent == code().code.id)
+            .returning(move |_| Ok(spent));
+    }
+    let mut accounts = MockAccountStore::new();
+    accounts.expect_find_credential().returning(move |_, _| {
+        Ok(held.credential.clone().map(|credential| HeldCredential {
+            user: User {
+                id: credential.user.clone(),
+                ..user(3)
+            },
+            credential,
+        }))
+    });
+    let recoveries = Recoveries {
+        ceremonies: ceremonies(MockProofVerifier::new()),
+        accounts: Arc::new(accounts),
+        digester: Arc::new(digester),
+        codes: Arc::new(codes),
+        store: Arc::new(MockRecoveryStore::new()),
+        throttle: throttle(),
+    };
+    let request = BeginRecovery {
+        organization: Some(organization(1)),
+        username: Username::new("user3@example.com").unwrap(),
+        code: EnteredCode::parse("abc def ghj"),
+        credential: CredentialReference::parse("credential-2").unwrap(),
+    };
+    recoveries.begin(&caller(origin), request).await
+}
+
+#[tokio::test]
+async fn a_right_code_and_a_recovery_key_begin() {
+    let encrypted = EncryptedPrivateKey::new("sealed").unwrap();
+    let Material::RecoveryKey(pair, _) = recovery_key() else {
+        panic!("not a recovery key");
+    };
+    let kept = Material::RecoveryKey(pair, Some(encrypted.clone()));
+    let begun = begin(Held {
+        credential: Some(credential(2, &user(3), kept)),
+        ..Held::default()
+    })
+    .await
+    .unwrap();
+    assert_eq!(begun.begun.challenge.purpose, purpose());
+    assert!(begun.begun.challenge.application.is_some());
+    assert_eq!(
+        begun.begun.challenge.expires,
+        NOW.plus(Policy::default().lifetimes.temporary_token)
+    );
+    assert_eq!(begun.user.id, user(3).id);
+    assert_eq!(begun.recovery_key.as_str(), "credential-2");
+    assert_eq!(begun.encrypted_private_key, Some(encrypted));
+}
+
+#[tokio::test]
+async fn a_recovery_key_whose_private_half_is_not_kept_begins_too() {
+    let begun = begin(Held::default()).await.unwrap();
+    assert_eq!(begun.encrypted_private_key, None);
+}
+
+#[tokio::test]
+async fn every_code_that_cannot_be_used_is_answered_alike() {
+    let mut expired = code();
+    expired.code.expires = NOW;
+    let mut inactive = code();
+    inactive.user.is_active = false;
+    for held in [None, Some(expired), Some(inactive)] {
+        let refused = begin(Held {
+            code: held,
+            spent: None,
+            ..Held::default()
+        })
+        .await;
+        assert!(matches!(refused, Err(BeginRecoveryError::InvalidCode)));
+    }
+    let lost = begin(Held {
+        spent: Some(false),
+        ..Held::default()
+    })
+    .await;
+    assert!(matches!(lost, Err(BeginRecoveryError::InvalidCode)));
+}
+
+#[tokio::test]
+async fn a_code_that_still_lives_a_millisecond_begins() {
+    let mut held = code();
+    held.code.expires = NOW.plus(Duration::from_millis(1));
+    let begun = begin(Held {
+        code: Some(held),
+        ..Held::default()
+    })
+    .await;
+    assert!(begun.is_ok());
+}
+
+#[tokio::test]
+async fn only_an_active_recovery_key_of_the_user_begins_and_nothing_else_uses_the_code_up() {
+    let mut inactive = credential(2, &user(3), recovery_key());
+    inactive.state = CredentialState::Inactive;
+    for named in [
+        None,
+        Some(inactive),
+        Some(credential(2, &user(3), key())),
+        Some(credential(2, &user(4), recovery_key())),
+    ] {
+        let refused = begin(Held {
+            credential: named,
+            spent: None,
+            ..Held::default()
+        })
+        .await;
+        assert!(matches!(refused, Err(BeginRecoveryError::NoRecoveryKey)));
+    }
+}
+
+#[tokio::test]
+async fn the_page_of_another_organization_is_answered_like_a_wrong_code() {
+    let foreign = Held {
+        spent: None,
+        ..Held::default()
+    };
+    let refused = begin_from(Some("https://other.example"), foreign).await;
+    assert!(matches!(refused, Err(BeginRecoveryError::InvalidCode)));
 }

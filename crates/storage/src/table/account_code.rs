@@ -3,7 +3,7 @@
 use latchkey_domain::{
     account_code::{AccountCode, AccountCodeKind, NewAccountCode},
     credential_code::CodeDigest,
-    id::{AccountCodeId, OrganizationId},
+    id::{AccountCodeId, OrganizationId, UserId},
     text::Username,
     time::Timestamp,
 };
@@ -125,6 +125,19 @@ pub(crate) async fn delete(
         .await
         .map_err(StoreError::new)?;
     Ok(exactly_one(TABLE, result.rows_affected)?)
+}
+
+/// Deletes every code of a user, of any kind.
+pub(crate) async fn delete_all(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+) -> Result<(), StoreError> {
+    Entity::delete_many()
+        .filter(Column::UserId.eq(user.as_str()))
+        .exec(transaction)
+        .await
+        .map(|_result| ())
+        .map_err(StoreError::new)
 }
 
 /// Deletes at most `batch` codes that expired before `before`.
