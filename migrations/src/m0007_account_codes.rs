@@ -12,7 +12,7 @@ pub(crate) struct AccountCodes;
 
 impl MigrationName for AccountCodes {
     fn name(&self) -> &'static str {
-        "m0006_account_codes"
+        "m0007_account_codes"
     }
 }
 

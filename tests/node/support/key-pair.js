@@ -47,6 +47,20 @@ export class KeyPair {
     }
   }
 
+  /** What recovers an account: this recovery key agrees to exactly these new credentials. */
+  recover(newCredentials) {
+    const challenge = Buffer.from(JSON.stringify(newCredentials)).toString('base64url')
+    const clientData = Buffer.from(JSON.stringify({ type: 'key.get', challenge }))
+    return {
+      kind: 'RecoveryKey',
+      credentialAssertion: {
+        credId: this.credId,
+        clientData: clientData.toString('base64url'),
+        signature: sign(undefined, clientData, this.privateKey).toString('base64url'),
+      },
+    }
+  }
+
   /** The published signer for this key; `create` makes it fit for registration. */
   signer() {
     const signer = new AsymmetricKeySigner({

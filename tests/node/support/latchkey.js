@@ -28,10 +28,29 @@ export async function latchkey(...words) {
   return JSON.parse(stdout)
 }
 
+/** A name that nobody has. */
+export function newUsername() {
+  return `${randomUUID()}@example.com`
+}
+
 /** Invites somebody nobody has heard of before. */
 export async function invite(kind = 'CustomerEmployee') {
-  const email = `${randomUUID()}@example.com`
+  const email = newUsername()
   return latchkey('user', 'invite', '--org', orgId, '--email', email, '--kind', kind)
+}
+
+/** The code of the newest message of that kind to a user, who may have to wait for it. */
+export async function mailedCode(username, kind) {
+  const deadline = Date.now() + 15_000
+  while (Date.now() < deadline) {
+    const messages = await latchkey('outbox', 'list')
+    const message = messages.filter(({ to }) => to === username).findLast((one) => one.kind === kind)
+    if (message) {
+      return message.text.match(/[A-Z2-9]{3}-[A-Z2-9]{3}-[A-Z2-9]{3}/)[0]
+    }
+    await setTimeout(100)
+  }
+  throw new Error(`no message of kind ${kind} comes to ${username}`)
 }
 
 /** The published client; what it answers is checked against its own types. */
@@ -49,11 +68,6 @@ export function delegatedClient(options) {
 /** The published helper for whole ceremonies, checked likewise. */
 export function authenticator(options) {
   return checked('DfnsAuthenticator', new DfnsAuthenticator({ baseUrl, ...options }))
-}
-
-/** Makes somebody an administrator. */
-export async function promote({ userId }) {
-  await latchkey('user', 'promote', '--user', userId)
 }
 
 /** A client of nobody. */
@@ -87,6 +101,11 @@ export class Person {
     const signer = key.signer()
     this.token = await tokenFor(this.username, signer)
     return apiClient({ orgId, authToken: this.token, signer })
+  }
+
+  /** Lets the person manage the users of the organization. */
+  async becomeAdministrator() {
+    await latchkey('user', 'promote', '--user', this.userId)
   }
 
   /** The client for servers that hand challenges to somebody else to sign. */

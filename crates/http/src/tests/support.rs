@@ -188,14 +188,10 @@ impl World {
         let sign_ins = Arc::new(self.sign_ins);
         let digester = Arc::new(self.digester);
         let account_codes = Arc::new(self.account_codes);
-        let mut sealer = MockSealer::new();
-        sealer
-            .expect_seal()
-            .returning(|_message, _text| SealedText::new(vec![]));
         let messages = Arc::new(Messages {
             clock: clock.clone(),
             entropy: entropy.clone(),
-            sealer: Arc::new(sealer),
+            sealer: Arc::new(sealer()),
             directory: directory.clone(),
             has_pages: false,
         });
@@ -276,6 +272,15 @@ impl World {
         };
         router(services, settings())
     }
+}
+
+/// Seals whatever it is given as nothing.
+fn sealer() -> MockSealer {
+    let mut sealer = MockSealer::new();
+    sealer
+        .expect_seal()
+        .returning(|_message, _text| SealedText::new(vec![]));
+    sealer
 }
 
 fn settings() -> HttpSettings {

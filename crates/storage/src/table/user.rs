@@ -271,7 +271,7 @@ async fn account_where(
     let credentials = rows
         .into_iter()
         .filter_map(|(_, credential)| credential)
-        .map(table::credential::from_row)
+        .map(table::credential::columns::from_row)
         .collect::<Result<_, _>>()?;
     Ok(Some(Account { user, credentials }))
 }
