@@ -133,6 +133,36 @@ pub(crate) struct RegistrationChallengeBody {
 /// What a client needs to recover an account.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "user": {
+        "id": "us-6b58p-r53sr-rlrd3l5cj3uc4ome",
+        "displayName": "ada@example.com",
+        "name": "ada@example.com"
+    },
+    "temporaryAuthenticationToken": "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9...",
+    "challenge": "Y2gtMzllNDYtaGJtdm0tOGx0cXEzc2o0ODg3ZTdwOA",
+    "rp": { "id": "example.com", "name": "Example app" },
+    "supportedCredentialKinds": {
+        "firstFactor": ["Fido2", "Key", "PasswordProtectedKey"],
+        "secondFactor": ["Fido2", "Key", "PasswordProtectedKey"]
+    },
+    "authenticatorSelection": {
+        "residentKey": "required",
+        "requireResidentKey": true,
+        "userVerification": "required"
+    },
+    "attestation": "none",
+    "pubKeyCredParams": [
+        { "type": "public-key", "alg": -7 },
+        { "type": "public-key", "alg": -257 }
+    ],
+    "excludeCredentials": [],
+    "otpUrl": "",
+    "allowedRecoveryCredentials": [{
+        "id": "cmVjb3Zlcnkta2l0",
+        "encryptedRecoveryKey": "eyJrZXkiOiIuLi4iLCJpdiI6Ii4uLiJ9"
+    }]
+}))]
 pub(crate) struct RecoveryChallengeBody {
     #[serde(flatten)]
     registration: RegistrationChallengeBody,

@@ -15,6 +15,23 @@ use super::{date::iso, text::FromText};
 /// A user of the organization.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "username": "ada@example.com",
+    "name": "ada@example.com",
+    "userId": "us-6b58p-r53sr-rlrd3l5cj3uc4ome",
+    "kind": "CustomerEmployee",
+    "credentialUuid": "cr-6b58p-r53sr-rlrd3l5cj3uc4ome",
+    "orgId": "or-6b58p-r53sr-rlrd3l5cj3uc4ome",
+    "externalId": "employee-7",
+    "permissions": [],
+    "permissionAssignments": [],
+    "isActive": true,
+    "isAdministrator": false,
+    "isRegistered": true,
+    "isSSORequired": false,
+    "isServiceAccount": false,
+    "dateCreated": "2026-01-31T12:00:00.000Z"
+}))]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "the API names each of these facts"

@@ -14,7 +14,7 @@ use crate::support::{
 };
 
 /// Members whose values are random.
-const RANDOM: [&str; 14] = [
+const RANDOM: [&str; 15] = [
     "challenge",
     "challengeIdentifier",
     "temporaryAuthenticationToken",
@@ -23,6 +23,7 @@ const RANDOM: [&str; 14] = [
     "code",
     "longCode",
     "approvalToken",
+    "nextPageToken",
     "link",
     "publicKey",
     "publicKeyPem",
@@ -91,6 +92,50 @@ async fn registration() {
     let token = begun.body["temporaryAuthenticationToken"].as_str().unwrap();
     let made = place.bearing(token).post("/auth/registration", &body).await;
     snapshot("registration", &made);
+}
+
+#[tokio::test]
+async fn recovery() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let kit = Signer::recovery_key();
+    ada.create(&kit).await.ok();
+    world.wait(std::time::Duration::from_millis(1));
+    let organization = &world.acme.organization;
+    let body = json!({ "orgId": organization, "username": ADA });
+    let place = world.stranger();
+    snapshot(
+        "recovery_code",
+        &place.post("/auth/recover/user/code", &body).await,
+    );
+    world.mail_codes().await;
+    let told = world.told(ADA).await;
+    let mut lines = told.last().unwrap().content.text.lines().map(str::trim);
+    let code = lines.find(|line| line.len() == 11 && line.split('-').count() == 3);
+    let body = json!({
+        "orgId": organization,
+        "username": ADA,
+        "verificationCode": code.unwrap(),
+        "credentialId": kit.id(),
+    });
+    snapshot(
+        "recovery_init",
+        &place.post("/auth/recover/user/init", &body).await,
+    );
+}
+
+#[tokio::test]
+async fn users() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    let body = json!({
+        "email": "bob@example.com",
+        "kind": "CustomerEmployee",
+        "externalId": "employee-7"
+    });
+    let made = ada.signed(Method::POST, "/auth/users", Some(&body)).await;
+    snapshot("user", &made);
+    snapshot("users", &ada.get("/auth/users?limit=1").await);
 }
 
 #[tokio::test]
@@ -206,7 +251,7 @@ async fn refusals() {
     snapshot("refused_body", &refused);
     snapshot("refused_path", &place.get("/nowhere").await);
     snapshot("refused_method", &place.get("/auth/login").await);
-    snapshot("refused_call", &place.get("/auth/users").await);
+    snapshot("refused_call", &place.get("/auth/pats").await);
     for _ in 0..9 {
         place.begin_with_code("Key", wrong).await.refused_code();
     }

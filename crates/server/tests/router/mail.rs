@@ -15,8 +15,14 @@ use crate::support::{
     world::{ADA, Circumstances, ONE, TWO, World},
 };
 
+/// Lets the clock go on, so that what is told next is newer than what was told before.
+fn tick(world: &World) {
+    world.wait(Duration::from_millis(1));
+}
+
 /// Asks that a user of the first organization be mailed a code.
 async fn ask(world: &World, place: &Stranger, path: &str, username: &str) -> Answer {
+    tick(world);
     let body = json!({ "orgId": world.acme.organization, "username": username });
     let answer = if path == "/auth/registration/code" {
         place.put(path, &body).await
@@ -53,13 +59,17 @@ async fn every_change_of_a_credential_is_told() {
     let world = World::new().await;
     let ada = world.ada().await;
     let spare = Signer::key();
+    tick(&world);
     ada.create(&spare).await.ok();
+    tick(&world);
     let codes = ada.code(world.now()).await;
     let second = Signer::passkey(TWO);
     let place = world.stranger().at(TWO);
     place.enrol(&codes.short, &second).await.ok();
     let uuid = ada.uuid_of(&spare).await;
+    tick(&world);
     ada.deactivate(&uuid).await.ok();
+    tick(&world);
     // What is so already, or comes back, is nothing to tell of.
     ada.deactivate(&uuid).await.ok();
     ada.activate(&uuid).await.ok();
@@ -199,6 +209,7 @@ async fn a_new_registration_code_takes_the_place_of_the_old() {
         code: newest_code(&world, ADA).await,
         ..invited
     };
+    tick(&world);
     place.register(&again, &Signer::key()).await.ok();
     ask(&world, &place, "/auth/registration/code", ADA)
         .await
@@ -247,6 +258,7 @@ async fn asking_for_a_code_costs_nothing_before_the_answer() {
     let world = World::new().await;
     let signer = Signer::password_protected_key();
     world.member(&world.acme, ADA, &signer).await;
+    tick(&world);
     world.warm().await;
     let body = json!({ "orgId": world.acme.organization, "username": ADA });
     let place = world.stranger();

@@ -55,6 +55,8 @@ mod code_flow;
 #[cfg(test)]
 mod mail;
 
+mod recovery;
+
 #[cfg(test)]
 mod origins;
 

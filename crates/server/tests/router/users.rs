@@ -72,6 +72,8 @@ async fn an_administrator_sees_every_user_of_the_organization_and_of_no_other() 
     world
         .member(&world.rival, "eve@example.com", &Signer::key())
         .await;
+    // The list is oldest first, and what is made at one moment is in no order.
+    world.wait(std::time::Duration::from_millis(1));
     world.invite(&world.acme, BOB).await;
     let list = ada.get(USERS).await.ok();
     let users = list["items"].as_array().unwrap();

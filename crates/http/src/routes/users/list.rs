@@ -15,6 +15,25 @@ use crate::{
 /// Part of the list of users.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "items": [{
+        "username": "ada@example.com",
+        "name": "ada@example.com",
+        "userId": "us-6b58p-r53sr-rlrd3l5cj3uc4ome",
+        "kind": "CustomerEmployee",
+        "credentialUuid": "cr-6b58p-r53sr-rlrd3l5cj3uc4ome",
+        "orgId": "or-6b58p-r53sr-rlrd3l5cj3uc4ome",
+        "permissions": [],
+        "permissionAssignments": [],
+        "isActive": true,
+        "isAdministrator": false,
+        "isRegistered": true,
+        "isSSORequired": false,
+        "isServiceAccount": false,
+        "dateCreated": "2026-01-31T12:00:00.000Z"
+    }],
+    "nextPageToken": "MTc2OTg2MDgwMDAwMC51cy02YjU4cA"
+}))]
 pub(crate) struct UserList {
     /// Oldest first.
     items: Vec<UserBody>,

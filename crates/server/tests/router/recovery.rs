@@ -1,0 +1,224 @@
+//! Recovery: whoever holds a mailed code and the recovery key begins anew, and everything earlier ends.
+
+use data_encoding::BASE64URL_NOPAD;
+use latchkey_domain::message::MessageKind::{AccountRecovered, RecoveryCode};
+use serde_json::{Value, json};
+
+use crate::support::{
+    answer::Answer,
+    signed_in::SignedIn,
+    signer::{FACTORS, Signer},
+    world::{ADA, Circumstances, ONE, World},
+};
+
+/// Ada with a recovery key, and the code that was mailed to her.
+struct Lost {
+    world: World,
+    ada: SignedIn,
+    kit: Signer,
+    code: String,
+}
+
+impl Lost {
+    async fn everything() -> Self {
+        let world = World::with(Circumstances::unlimited()).await;
+        let ada = world.ada().await;
+        let kit = Signer::recovery_key();
+        ada.create(&kit).await.ok();
+        let code = mailed_code(&world).await;
+        Self {
+            world,
+            ada,
+            kit,
+            code,
+        }
+    }
+
+    async fn begin_with(&self, username: &str, code: &str, credential: &str) -> Answer {
+        let body = json!({
+            "orgId": self.world.acme.organization,
+            "username": username,
+            "verificationCode": code,
+            "credentialId": credential,
+        });
+        let place = self.world.stranger();
+        place.post("/auth/recover/user/init", &body).await
+    }
+
+    async fn begin(&self) -> Value {
+        self.begin_with(ADA, &self.code, self.kit.id()).await.ok()
+    }
+
+    async fn complete(&self, challenge: &Value, recovery: Value, new: &Value) -> Answer {
+        let body = json!({ "recovery": recovery, "newCredentials": new });
+        let token = challenge["temporaryAuthenticationToken"].as_str().unwrap();
+        let place = self.world.stranger().bearing(token);
+        place.post("/auth/recover/user", &body).await
+    }
+}
+
+async fn mailed_code(world: &World) -> String {
+    world.wait(std::time::Duration::from_millis(1));
+    let body = json!({ "orgId": world.acme.organization, "username": ADA });
+    let place = world.stranger();
+    place.post("/auth/recover/user/code", &body).await.ok();
+    world.mail_codes().await;
+    let told = world.told(ADA).await;
+    let message = told.last().unwrap();
+    assert_eq!(message.kind, RecoveryCode);
+    let mut lines = message.content.text.lines().map(str::trim);
+    let is_code = |line: &&str| line.len() == 11 && line.split('-').count() == 3;
+    lines.find(is_code).unwrap().to_owned()
+}
+
+/// What the recovery key signs: exactly these new credentials.
+fn agreement(kit: &Signer, new: &Value) -> Value {
+    kit.sign(&json!({ "challenge": BASE64URL_NOPAD.encode(new.to_string().as_bytes()) }))
+}
+
+fn first(signer: &Signer, challenge: &Value) -> Value {
+    json!({ "firstFactorCredential": signer.create(challenge) })
+}
+
+#[tokio::test]
+async fn a_credential_of_every_kind_can_take_the_place_of_all() {
+    for kind in FACTORS {
+        let lost = Lost::everything().await;
+        let challenge = lost.begin().await;
+        assert_eq!(challenge["user"]["name"], ADA);
+        let allowed = &challenge["allowedRecoveryCredentials"];
+        assert_eq!(allowed[0]["id"], lost.kit.id());
+        let signer = Signer::of(kind, ONE);
+        let new = first(&signer, &challenge);
+        let recovered = lost
+            .complete(&challenge, agreement(&lost.kit, &new), &new)
+            .await
+            .ok();
+        assert_eq!(recovered["credential"]["kind"], kind);
+        let place = lost.world.stranger();
+        let place = signer
+            .origin()
+            .map_or(place.clone(), |origin| place.at(origin));
+        let back = place.sign_in(&lost.world.acme, ADA, &signer).await;
+        let held = back.credentials().await;
+        assert_eq!(held.len(), 1);
+        assert_eq!(held[0]["createdBy"], "recovery");
+        let told = lost.world.told_kinds(ADA).await;
+        assert!(told.contains(&AccountRecovered), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn everything_earlier_ends() {
+    let lost = Lost::everything().await;
+    let place = lost.world.stranger();
+    let codes = lost.ada.code(lost.world.now()).await;
+    let claimed = place.begin_with_code("Key", &codes.short).await.ok();
+    let login = place.begin_login(&lost.world.acme, ADA).await.ok();
+    let spare = mailed_code(&lost.world).await;
+    let challenge = lost.begin().await;
+    let signer = Signer::key();
+    let new = first(&signer, &challenge);
+    let proof = agreement(&lost.kit, &new);
+    let other = lost.begin_with(ADA, &spare, lost.kit.id()).await.ok();
+    lost.complete(&challenge, proof.clone(), &new).await.ok();
+
+    assert!(!lost.ada.is_signed_in().await);
+    place
+        .verify(&claimed, &Signer::key())
+        .await
+        .refused_challenge();
+    let refused = place.complete_login(&login, &lost.ada.signer).await;
+    refused.refused(401, "no_usable_credential");
+    // Neither the same recovery again, nor one that began before it, nor the used key.
+    lost.complete(&challenge, proof, &new)
+        .await
+        .refused_challenge();
+    let late = first(&Signer::key(), &other);
+    lost.complete(&other, agreement(&lost.kit, &late), &late)
+        .await
+        .refused_challenge();
+    lost.begin_with(ADA, &lost.code, lost.kit.id())
+        .await
+        .refused_code();
+    lost.begin_with(ADA, &spare, lost.kit.id())
+        .await
+        .refused_code();
+}
+
+#[tokio::test]
+async fn only_what_the_recovery_key_agreed_to_is_done() {
+    let lost = Lost::everything().await;
+    let challenge = lost.begin().await;
+    let new = first(&Signer::key(), &challenge);
+    let changed = first(&Signer::key(), &challenge);
+    for recovery in [
+        // Other credentials than were agreed to.
+        agreement(&lost.kit, &changed),
+        // The challenge of the ceremony, as every other ceremony is answered.
+        lost.kit.sign(&challenge),
+        // Somebody else's key under the same name.
+        {
+            let other = Signer::recovery_key();
+            let id = lost.kit.id().to_owned();
+            other.change_key(|client| client.credential_id = id);
+            agreement(&other, &new)
+        },
+    ] {
+        let refused = lost.complete(&challenge, recovery, &new).await;
+        refused.refused(401, "factor_refused");
+    }
+    assert!(lost.ada.is_signed_in().await);
+    let done = lost.complete(&challenge, agreement(&lost.kit, &new), &new);
+    done.await.ok();
+}
+
+#[tokio::test]
+async fn a_code_that_is_not_right_looks_the_same_and_costs_the_same() {
+    let lost = Lost::everything().await;
+    let bob = Signer::key();
+    lost.world
+        .member(&lost.world.acme, "bob@example.com", &bob)
+        .await;
+    let mut looks = vec![];
+    for (username, code) in [
+        (ADA, "ABC-DEF-GHJ"),
+        ("bob@example.com", lost.code.as_str()),
+        ("nobody@example.com", lost.code.as_str()),
+    ] {
+        lost.world.warm().await;
+        let call = lost.begin_with(username, code, lost.kit.id());
+        let (refused, cost) = lost.world.cost(call).await;
+        refused.refused_code();
+        looks.push((refused.fingerprint(), cost));
+    }
+    assert_eq!((looks[0].1.reads, looks[0].1.write_transactions), (1, 0));
+    assert!(looks.iter().all(|look| *look == looks[0]), "{looks:?}");
+    // A right code with a wrong key is not used up.
+    for credential in ["no-such-key", lost.ada.signer.id()] {
+        lost.begin_with(ADA, &lost.code, credential)
+            .await
+            .refused(401, "recovery_credential_refused");
+    }
+    lost.begin().await;
+    lost.begin_with(ADA, &lost.code, lost.kit.id())
+        .await
+        .refused_code();
+}
+
+#[tokio::test]
+async fn of_two_recoveries_at_once_one_succeeds() {
+    let lost = Lost::everything().await;
+    let spare = mailed_code(&lost.world).await;
+    let one = lost.begin().await;
+    let two = lost.begin_with(ADA, &spare, lost.kit.id()).await.ok();
+    let (new_one, new_two) = (first(&Signer::key(), &one), first(&Signer::key(), &two));
+    let (one, two) = tokio::join!(
+        lost.complete(&one, agreement(&lost.kit, &new_one), &new_one),
+        lost.complete(&two, agreement(&lost.kit, &new_two), &new_two),
+    );
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses[0], 200);
+    assert!(statuses[1] == 400 || statuses[1] == 401, "{statuses:?}");
+}
