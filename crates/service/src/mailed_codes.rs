@@ -5,7 +5,7 @@
 //! [`MailedCodeWorker`], so neither the answer nor the time it takes tells anything. What is waiting
 //! for the worker is bounded; it is finished when the service stops.
 
-use std::sync::Arc;
+use std::{future::Future, pin::pin, sync::Arc};
 
 use latchkey_domain::{
     account_code::{self, AccountCode, AccountCodeKind, NewAccountCode},
@@ -146,10 +146,18 @@ pub struct MailedCodeWorker {
 }
 
 impl MailedCodeWorker {
-    /// Works on requests as they come, until nobody can bring one any more.
-    pub async fn run(&mut self) {
-        while let Some(wanted) = self.wanted.recv().await {
-            self.work_on(wanted).await;
+    /// Works on requests as they come. When `stop` completes no more are taken, and what waits is still
+    /// worked on: it was answered already.
+    pub async fn run(&mut self, stop: impl Future<Output = ()>) {
+        let mut stop = pin!(stop);
+        loop {
+            tokio::select! {
+                wanted = self.wanted.recv() => match wanted {
+                    Some(wanted) => self.work_on(wanted).await,
+                    None => return,
+                },
+                () = &mut stop, if !self.wanted.is_closed() => self.wanted.close(),
+            }
         }
     }
 

@@ -104,26 +104,26 @@ impl Outbox {
         let (id, kind) = (&claimed.message.id, claimed.message.kind);
         match self.deliver(claimed).await {
             Ok(Delivery::Delivered) => {
-                tracing::debug!(message = %id, %kind, "a message was sent");
+                tracing::debug!(message_id = %id, %kind, "a message was sent");
                 self.remove(claimed).await
             }
             Ok(Delivery::Kept) => {
                 tracing::info!(
-                    message = %id,
+                    message_id = %id,
                     %kind,
                     "a message waits; `latchkey outbox list` shows it"
                 );
                 self.put_back(claimed, claimed.message.expires).await
             }
             Err(DeliveryError::Permanent(reason)) => {
-                tracing::warn!(message = %id, %kind, reason, "a message cannot be sent and is dropped");
+                tracing::warn!(message_id = %id, %kind, reason, "a message cannot be sent and is dropped");
                 self.remove(claimed).await
             }
             Err(DeliveryError::Transient(reason)) => {
                 let due = self.clock.now().plus(pause(claimed.attempt));
                 if due < claimed.message.expires {
                     tracing::warn!(
-                        message = %id,
+                        message_id = %id,
                         %kind,
                         attempt = claimed.attempt,
                         reason,
@@ -132,7 +132,7 @@ impl Outbox {
                     self.put_back(claimed, due).await
                 } else {
                     tracing::warn!(
-                        message = %id,
+                        message_id = %id,
                         %kind,
                         reason,
                         "a message could not be sent while it was worth it and is dropped"
@@ -176,7 +176,7 @@ impl Outbox {
 /// A message that another process has taken meanwhile may arrive twice.
 fn note_loss(claimed: &ClaimedMessage, is_ours: bool) {
     if !is_ours {
-        tracing::warn!(message = %claimed.message.id, "a message was taken by another process");
+        tracing::warn!(message_id = %claimed.message.id, "a message was taken by another process");
     }
 }
 

@@ -34,6 +34,21 @@ async function second(person) {
   return person.client.auth.createCredential({ body: newCredential(challenge) })
 }
 
+/** Gives the person a key whose private half is kept: only who has one is mailed a login code. */
+async function addPasswordProtectedKey(person) {
+  const kind = 'PasswordProtectedKey'
+  const challenge = await person.client.auth.createCredentialChallenge({ body: { kind } })
+  const { challengeIdentifier } = challenge
+  await person.client.auth.createCredential({
+    body: {
+      ...new KeyPair().create(challenge, kind),
+      encryptedPrivateKey: 'an encrypted private key',
+      credentialName: 'protected',
+      challengeIdentifier,
+    },
+  })
+}
+
 /** Somebody who has registered with a recovery key too. */
 async function recoverable() {
   const { username, registrationCode } = await invite()
@@ -130,6 +145,7 @@ export const CALLS = {
   createLoginChallenge: async ({ call, person }) => {
     const { username } = person
     await call({ body: { orgId, username } })
+    await addPasswordProtectedKey(person)
     await stranger.auth.sendLoginCode({ body: { orgId, username } })
     const loginCode = await mailedCode(username, 'LoginCode')
     await call({ body: { orgId, username, loginCode } })

@@ -59,13 +59,21 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), Failure> {
         drain: settings.http.drain,
     };
     let (stop_sending, sending_stops) = oneshot::channel();
+    let (stop_mailing, mailing_stops) = oneshot::channel::<()>();
     let mut mailed_codes = ready.mailed_code_worker;
-    let mailing = tokio::spawn(async move { mailed_codes.run().await });
+    let mailing = tokio::spawn(async move {
+        let stop = async {
+            // The sender is dropped, never used.
+            let _dropped = mailing_stops.await;
+        };
+        mailed_codes.run(stop).await;
+    });
     let sending = tokio::spawn(send_messages(ready.outbox, sending_stops));
     tokio::select! {
         () = async {
             lifecycle::serve(ready.listener, ready.app, limits, stop).await;
-            // With the last request, nobody is left who could ask for a code.
+            // Whoever was cut off is not answered, and so need not be mailed a code.
+            drop(stop_mailing);
             finish(mailing, "codes were still to be mailed").await;
             drop(stop_sending);
             finish(sending, "messages were still being sent").await;

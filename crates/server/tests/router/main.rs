@@ -55,6 +55,7 @@ mod code_flow;
 #[cfg(test)]
 mod mail;
 
+#[cfg(test)]
 mod recovery;
 
 #[cfg(test)]
