@@ -1,0 +1,44 @@
+// `/recover`: whoever has lost every device is back with the mailbox and the saved kit.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { Device, launch } from '../support/browser.js'
+import { invite, mailedCode } from '../support/latchkey.js'
+import { linkOf, one } from '../support/pages.js'
+
+const browser = await launch()
+
+/** Registers somebody new, and gives the person and the file of the recovery kit. */
+async function withKit({ page }) {
+  const invited = await invite()
+  await page.goto(linkOf(invited))
+  await page.getByRole('button', { name: 'Make my passkey' }).click()
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('link', { name: 'Save as a file' }).click(),
+  ])
+  return { ...invited, kit: await download.path() }
+}
+
+async function recover({ page }, { username, kit }) {
+  await page.goto(`${one}/recover`)
+  await page.getByLabel('User name').fill(username)
+  await page.getByRole('button', { name: 'Send me a code' }).click()
+  await page.getByLabel('Code from the mail').fill(await mailedCode(username, 'RecoveryCode'))
+  await page.getByLabel('Saved kit').setInputFiles(kit)
+  await page.waitForFunction(() => document.getElementById('recovery-code').value !== '')
+  await page.getByRole('button', { name: 'Make a new passkey' }).click()
+}
+
+test('a saved kit and a mailed code give a new passkey and a new kit, and the old ones end', async () => {
+  const lost = await Device.open(browser)
+  const person = await withKit(lost)
+  const device = await Device.open(browser)
+  await recover(device, person)
+  await device.page.getByRole('heading', { name: 'You are back' }).waitFor()
+  await device.page.getByRole('link', { name: 'Save as a file' }).click()
+  await device.page.getByRole('button', { name: 'Continue: sign in' }).click()
+  await device.page.getByText(`Signed in as ${person.username}`).waitFor()
+  assert.equal(await device.page.getByRole('listitem', { name: 'Chrome on Linux' }).count(), 1)
+})
