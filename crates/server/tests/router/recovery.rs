@@ -207,6 +207,23 @@ async fn a_code_that_is_not_right_looks_the_same_and_costs_the_same() {
 }
 
 #[tokio::test]
+async fn a_recovery_keeps_to_its_budget() {
+    let lost = Lost::everything().await;
+    lost.world.warm().await;
+    let (challenge, begun) = lost.world.cost(lost.begin()).await;
+    let new = first(&Signer::key(), &challenge);
+    let call = lost.complete(&challenge, agreement(&lost.kit, &new), &new);
+    lost.world.warm().await;
+    let (answer, completed) = lost.world.cost(call).await;
+    answer.ok();
+    for cost in [begun, completed] {
+        println!("{cost:?}");
+        assert!(cost.reads <= 2, "{cost:?}");
+        assert_eq!(cost.write_transactions, 1, "{cost:?}");
+    }
+}
+
+#[tokio::test]
 async fn of_two_recoveries_at_once_one_succeeds() {
     let lost = Lost::everything().await;
     let spare = mailed_code(&lost.world).await;
