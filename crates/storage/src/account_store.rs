@@ -20,11 +20,11 @@ impl AccountStore for SqlStore {
         organization: &OrganizationId,
         username: &Username,
     ) -> Result<Option<Account>, StoreError> {
-        table::user::find_account_by_username(self.reader(), organization, username).await
+        table::account::find_by_username(self.reader(), organization, username).await
     }
 
     async fn find(&self, user: &UserId) -> Result<Option<Account>, StoreError> {
-        table::user::find_account(self.reader(), user).await
+        table::account::find(self.reader(), user).await
     }
 
     async fn find_credential(

@@ -17,7 +17,7 @@ use latchkey_service::ports::{
 };
 use sea_orm::DatabaseTransaction;
 
-use crate::{administrators, row::Inconsistency, store::SqlStore, table};
+use crate::{administrators, ending, row::Inconsistency, store::SqlStore, table};
 
 #[async_trait]
 impl AdministrationStore for SqlStore {
@@ -167,15 +167,15 @@ async fn set_user_active(
     user: UserId,
     active: bool,
 ) -> Result<bool, SetUserError> {
-    let Some(found) = lock_in_organization(transaction, &user).await? else {
+    let Some(mut found) = lock_in_organization(transaction, &user).await? else {
         return Ok(false);
     };
-    if !active && administrators::is_last(transaction, &found).await? {
+    if active {
+        table::user::set_active(transaction, &user, true).await?;
+    } else if administrators::is_last(transaction, &found).await? {
         return Err(SetUserError::LastAdministrator);
-    }
-    if table::user::set_active(transaction, &user, active).await? && !active {
-        table::user::raise_epoch(transaction, &user, found.epoch).await?;
-        table::credential_code::cancel_all(transaction, &user).await?;
+    } else {
+        ending::deactivate(transaction, &mut found).await?;
     }
     Ok(true)
 }

@@ -22,6 +22,7 @@ use sea_orm::DatabaseTransaction;
 use crate::{
     authority::{Standing, exercise},
     credential_store::insert_all,
+    ending,
     store::SqlStore,
     table,
 };
@@ -81,7 +82,7 @@ async fn issue(
     new: NewCredentialCode,
 ) -> Result<(), IssueError> {
     exercise::<IssueError>(transaction, &authority).await?;
-    table::credential_code::supersede(transaction, authority.user()).await?;
+    ending::supersede_codes(transaction, authority.user()).await?;
     if table::credential_code::insert(transaction, &new).await? {
         Ok(())
     } else {
@@ -154,7 +155,7 @@ async fn decide(
 
 async fn cancel_all(transaction: &DatabaseTransaction, user: UserId) -> Result<(), StoreError> {
     if table::user::lock(transaction, &user).await?.is_some() {
-        table::credential_code::cancel_all(transaction, &user).await?;
+        ending::end_codes(transaction, &user).await?;
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use sea_orm::DatabaseTransaction;
 
 use crate::{
     authority::exercise,
+    ending,
     store::SqlStore,
     table::{self, credential::Summary},
 };
@@ -172,7 +173,7 @@ async fn set_active(
         table::credential::activate(transaction, user, credential, switch.at).await?
     } else {
         require_another_usable(&held, credential)?;
-        table::credential_code::cancel_all(transaction, user).await?;
+        ending::end_codes(transaction, user).await?;
         table::credential::deactivate(transaction, user, credential).await?
     };
     if changed {
@@ -212,7 +213,7 @@ async fn delete(
     let state = find(&held, &credential)?.state;
     require_another_usable(&held, &credential)?;
     // This deletes what waits, too.
-    table::credential_code::cancel_all(transaction, user).await?;
+    ending::end_codes(transaction, user).await?;
     match state {
         CredentialState::Waiting { .. } => Ok(()),
         CredentialState::Active | CredentialState::Inactive => {

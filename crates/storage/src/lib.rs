@@ -6,6 +6,7 @@
 //! * `*_store`: the ports; each method composes statements inside at most one transaction;
 //! * `authority`: what every change requires first, in one place;
 //! * `administrators`: what changes of other users require besides, and that every organization keeps one;
+//! * `ending`: what ends with what: epochs, codes, what waits, users;
 //! * `transaction`: the only place where a transaction begins;
 //! * `table`: the statements, one module per table, and how rows become domain values;
 //! * `entity`: the columns.
@@ -42,6 +43,7 @@ mod user_store;
 
 mod administrators;
 mod authority;
+mod ending;
 mod transaction;
 
 mod table;

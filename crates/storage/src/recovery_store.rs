@@ -10,6 +10,7 @@ use sea_orm::DatabaseTransaction;
 use crate::{
     authority::exercise,
     credential_store::{in_order, insert},
+    ending,
     store::SqlStore,
     table,
 };
@@ -33,10 +34,9 @@ async fn recover(
 ) -> Result<(), CreateError> {
     exercise::<CreateError>(transaction, &authority).await?;
     let user = authority.user();
-    if !table::user::raise_epoch(transaction, user, authority.epoch()).await? {
+    if !ending::end_epoch(transaction, user, authority.epoch()).await? {
         return Err(AuthorityConflict::Void.into());
     }
-    table::credential_code::cancel_all(transaction, user).await?;
     table::account_code::delete_all(transaction, user).await?;
     replace_all(transaction, user, &credentials).await
 }

@@ -8,7 +8,7 @@ use latchkey_service::ports::{
 };
 use sea_orm::DatabaseTransaction;
 
-use crate::{authority::exercise, store::SqlStore, table};
+use crate::{authority::exercise, ending, store::SqlStore, table};
 
 #[async_trait]
 impl SessionStore for SqlStore {
@@ -39,8 +39,7 @@ async fn end_all(
     authority: Authority,
 ) -> Result<(), EndSessionError> {
     exercise::<EndSessionError>(transaction, &authority).await?;
-    if table::user::raise_epoch(transaction, authority.user(), authority.epoch()).await? {
-        table::credential_code::cancel_all(transaction, authority.user()).await?;
+    if ending::end_epoch(transaction, authority.user(), authority.epoch()).await? {
         Ok(())
     } else {
         Err(AuthorityConflict::Void.into())

@@ -3,6 +3,7 @@
 //! Functions that take a transaction change something or must see what it locked; those that take a
 //! connection are reads of one statement.
 
+pub(crate) mod account;
 pub(crate) mod account_code;
 pub(crate) mod application;
 pub(crate) mod credential;

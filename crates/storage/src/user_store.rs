@@ -13,6 +13,7 @@ use sea_orm::DatabaseTransaction;
 
 use crate::{
     administrators::{self, exercise_as_administrator},
+    ending,
     store::SqlStore,
     table,
 };
@@ -141,15 +142,11 @@ async fn change_user(
         }
         UserChange::Deactivate => {
             require_another_administrator(transaction, &user).await?;
-            if table::user::set_active(transaction, &id, false).await? {
-                table::user::raise_epoch(transaction, &id, user.epoch).await?;
-                user.epoch = user.epoch.next();
-            }
-            user.is_active = false;
+            ending::deactivate(transaction, &mut user).await?;
         }
         UserChange::Delete => {
             require_another_administrator(transaction, &user).await?;
-            table::user::delete(transaction, &id).await?;
+            ending::erase(transaction, &id).await?;
         }
     }
     Ok(UserEntry { user, credential })

@@ -90,11 +90,11 @@ pub(crate) async fn insert(
 }
 
 /// Makes room for a newer code of a user: cancels what is open, refuses what waits, and none is the
-/// newest any more.
+/// newest any more; `false` when there was nothing of it.
 pub(crate) async fn supersede(
     transaction: &DatabaseTransaction,
     user: &UserId,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let change = ending(user)
         .col_expr(Column::IsNewest, Expr::value(false))
         .filter(
@@ -103,7 +103,7 @@ pub(crate) async fn supersede(
                 .add(is_open())
                 .add(waits()),
         );
-    end(transaction, user, change).await
+    end(transaction, change).await
 }
 
 /// Deletes every code of a user, whose row is locked.
@@ -119,13 +119,13 @@ pub(crate) async fn delete_all(
         .map_err(StoreError::new)
 }
 
-/// Cancels what is open of a user, and refuses what waits.
+/// Cancels what is open of a user, and refuses what waits; `false` when there was nothing of it.
 pub(crate) async fn cancel_all(
     transaction: &DatabaseTransaction,
     user: &UserId,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let change = ending(user).filter(Condition::any().add(is_open()).add(waits()));
-    end(transaction, user, change).await
+    end(transaction, change).await
 }
 
 /// Ends whatever of a user's codes can still lead to a credential, or to a usable one.
@@ -142,18 +142,15 @@ fn ending(user: &UserId) -> UpdateMany<Entity> {
         .filter(Column::UserId.eq(user.as_str()))
 }
 
-/// Carries such a change out. Every credential that waits has a code that says so, so when no code
-/// changed there is nothing to delete.
 async fn end(
     transaction: &DatabaseTransaction,
-    user: &UserId,
     change: UpdateMany<Entity>,
-) -> Result<(), StoreError> {
-    let result = change.exec(transaction).await.map_err(StoreError::new)?;
-    if result.rows_affected > 0 {
-        table::credential::delete_waiting(transaction, user).await?;
-    }
-    Ok(())
+) -> Result<bool, StoreError> {
+    change
+        .exec(transaction)
+        .await
+        .map(|result| result.rows_affected > 0)
+        .map_err(StoreError::new)
 }
 
 /// Decides about the credential that was made with a code of the authority's user and epoch; `false`

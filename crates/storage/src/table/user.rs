@@ -1,4 +1,4 @@
-//! Users, and users with all their credentials.
+//! Users.
 
 use latchkey_domain::{
     id::{OrganizationId, UserId},
@@ -6,21 +6,16 @@ use latchkey_domain::{
     time::Timestamp,
     user::{Epoch, User},
 };
-use latchkey_service::ports::{account_store::Account, store::StoreError};
+use latchkey_service::ports::store::StoreError;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait as _, DatabaseConnection, DatabaseTransaction, EntityTrait as _, JoinType,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, RelationTrait as _,
-    sea_query::{Condition, Expr, ExprTrait as _, LockType, OnConflict},
+    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QuerySelect as _,
+    sea_query::{Expr, ExprTrait as _, LockType, OnConflict},
 };
 
 use crate::{
-    entity::{
-        credential, organization,
-        user::{ActiveModel, Column, Entity, Model},
-    },
+    entity::user::{ActiveModel, Column, Entity, Model},
     row::{Inconsistency, Row, moment},
-    table,
     transaction::exactly_one,
 };
 
@@ -106,7 +101,8 @@ async fn lock_where(
     Ok(found.as_ref().map(from_row).transpose()?)
 }
 
-fn is_called(organization: &OrganizationId, username: &Username) -> Expr {
+/// The user of that name.
+pub(crate) fn is_called(organization: &OrganizationId, username: &Username) -> Expr {
     Column::OrganizationId
         .eq(organization.as_str())
         .and(Column::UsernameKey.eq(username.key()))
@@ -176,20 +172,16 @@ pub(crate) async fn set_administrator(
     Ok(exactly_one(TABLE, result.rows_affected)?)
 }
 
-/// Deletes a user, whose row is locked, with everything that is the user's.
+/// Deletes a user, whose row is locked and to whom nothing refers any more.
 pub(crate) async fn delete(
     transaction: &DatabaseTransaction,
     user: &UserId,
-) -> Result<bool, StoreError> {
-    table::credential_code::delete_all(transaction, user).await?;
-    table::registration_code::delete_all(transaction, user).await?;
-    table::credential::delete_all(transaction, user).await?;
-    table::message::delete_all(transaction, user).await?;
-    let result = Entity::delete_by_id(user.as_str())
+) -> Result<(), StoreError> {
+    Entity::delete_by_id(user.as_str())
         .exec(transaction)
         .await
-        .map_err(StoreError::new)?;
-    Ok(exactly_one(TABLE, result.rows_affected)?)
+        .map(|_result| ())
+        .map_err(StoreError::new)
 }
 
 /// The organization that a user belongs to, which never changes.
@@ -230,48 +222,4 @@ pub(crate) async fn has_another_administrator(
         .await
         .map(|found| found.is_some())
         .map_err(StoreError::new)
-}
-
-/// The account of a user.
-pub(crate) async fn find_account(
-    reader: &DatabaseConnection,
-    user: &UserId,
-) -> Result<Option<Account>, StoreError> {
-    account_where(reader, Column::Id.eq(user.as_str())).await
-}
-
-/// The account of that name.
-pub(crate) async fn find_account_by_username(
-    reader: &DatabaseConnection,
-    organization: &OrganizationId,
-    username: &Username,
-) -> Result<Option<Account>, StoreError> {
-    account_where(reader, is_called(organization, username)).await
-}
-
-async fn account_where(
-    reader: &DatabaseConnection,
-    condition: Expr,
-) -> Result<Option<Account>, StoreError> {
-    let rows = Entity::find()
-        .inner_join(organization::Entity)
-        .join(JoinType::LeftJoin, credential::Relation::User.def().rev())
-        .select_also(credential::Entity)
-        .filter(Condition::all().add(condition))
-        .filter(organization::Column::IsActive.eq(true))
-        .order_by_asc(credential::Column::Created)
-        .order_by_asc(credential::Column::Id)
-        .all(reader)
-        .await
-        .map_err(StoreError::new)?;
-    let Some((user, _)) = rows.first() else {
-        return Ok(None);
-    };
-    let user = from_row(user)?;
-    let credentials = rows
-        .into_iter()
-        .filter_map(|(_, credential)| credential)
-        .map(table::credential::columns::from_row)
-        .collect::<Result<_, _>>()?;
-    Ok(Some(Account { user, credentials }))
 }
