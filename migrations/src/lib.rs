@@ -15,6 +15,7 @@ mod m0004_messages;
 mod m0005_waiting;
 mod m0006_native_applications;
 mod m0007_account_codes;
+mod m0008_registration_codes;
 mod shape;
 
 use sea_orm_migration::{
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_waiting::Waiting),
             Box::new(m0006_native_applications::NativeApplications),
             Box::new(m0007_account_codes::AccountCodes),
+            Box::new(m0008_registration_codes::RegistrationCodes),
         ]
     }
 }

@@ -9,8 +9,8 @@ use crate::{
     base36,
     credential::CredentialKind,
     id::{
-        ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId,
-        RegistrationCodeId, TokenId, UserId,
+        AccountCodeId, ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid,
+        OrganizationId, TokenId, UserId,
     },
     time::Timestamp,
     user::Epoch,
@@ -139,7 +139,7 @@ pub enum Purpose {
         /// The user's epoch.
         epoch: Epoch,
         /// The code that was shown; the completion spends it.
-        code: RegistrationCodeId,
+        code: AccountCodeId,
     },
     /// Signing in (`POST /auth/login`).
     Login {

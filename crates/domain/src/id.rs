@@ -126,11 +126,6 @@ typed_id!(
     "cc"
 );
 typed_id!(
-    /// Identifies a registration code; it is not secret and says nothing about the code.
-    RegistrationCodeId,
-    "rc"
-);
-typed_id!(
     /// Identifies an account code; it is not secret and says nothing about the code.
     AccountCodeId,
     "ac"

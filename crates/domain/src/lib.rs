@@ -40,8 +40,6 @@ pub mod credential_code;
 
 pub mod approval;
 
-pub mod registration_code;
-
 pub mod account_code;
 
 pub mod session;

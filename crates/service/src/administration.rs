@@ -13,8 +13,8 @@ use latchkey_domain::{
 };
 
 use crate::{
+    account_codes::invitation,
     ceremony::Ceremonies,
-    invitation::invitation,
     ports::{
         administration_store::{
             AddApplicationError, AdministrationStore, BootstrapError, InviteError, NewOrganization,
@@ -119,7 +119,7 @@ impl Administration {
         });
         let (administrator, code) =
             invitation(&self.ceremonies, self.digester.as_ref(), user.clone());
-        let expires = administrator.code.expires;
+        let expires = administrator.code.code.expires;
         self.store
             .bootstrap(NewOrganization {
                 organization,
@@ -145,7 +145,7 @@ impl Administration {
         let by_mail = request.by_mail;
         let user = self.user(request);
         let (mut invitation, code) = invitation(&self.ceremonies, self.digester.as_ref(), user);
-        let expires = invitation.code.expires;
+        let expires = invitation.code.code.expires;
         if by_mail {
             let messages = &self.ceremonies.messages;
             let message = messages.registration(&invitation.user, &code, expires);

@@ -43,7 +43,7 @@ pub mod credential_codes;
 
 pub mod approvals;
 
-mod invitation;
+mod account_codes;
 
 pub mod users;
 

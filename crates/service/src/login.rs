@@ -177,7 +177,7 @@ impl Logins {
             .find(&held.user.id)
             .await?
             .ok_or(BeginLoginError::InvalidCode)?;
-        if !self.codes.spend(&held.code.id).await? {
+        if !self.codes.spend(&held.code).await? {
             return Err(BeginLoginError::InvalidCode);
         }
         self.throttle.give_back(reservation);

@@ -8,21 +8,20 @@
 use std::{future::Future, pin::pin, sync::Arc};
 
 use latchkey_domain::{
-    account_code::{self, AccountCode, AccountCodeKind, NewAccountCode},
+    account_code::AccountCodeKind,
     credential::{Credential, CredentialKind},
-    id::{AccountCodeId, OrganizationId, RegistrationCodeId},
-    registration_code::{self, RegistrationCode},
+    id::OrganizationId,
     text::Username,
-    user::User,
 };
 use tokio::sync::mpsc;
 
 use crate::{
+    account_codes::draw,
     ceremony::Ceremonies,
     directory::{Caller, Directory, OrganizationRequired, PartyError},
     ports::{
         account_code_store::AccountCodeStore, account_store::AccountStore,
-        code_digester::CodeDigester, registration_store::RegistrationStore, store::StoreError,
+        code_digester::CodeDigester, store::StoreError,
     },
     throttle::Throttle,
 };
@@ -30,22 +29,11 @@ use crate::{
 /// How many requests can wait for the worker; what comes beyond is dropped.
 const WAITING: usize = 1_024;
 
-/// Which code is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MailedCodeKind {
-    /// A new code for an invited user, in place of the earlier one.
-    Registration,
-    /// A code that hands out a key whose private half is kept.
-    Login,
-    /// A code that begins a recovery.
-    Recovery,
-}
-
 /// Whom to mail which code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailCode {
     /// Which code.
-    pub kind: MailedCodeKind,
+    pub kind: AccountCodeKind,
     /// The organization, when the client names it.
     pub organization: Option<OrganizationId>,
     /// The user.
@@ -69,7 +57,7 @@ pub enum MailCodeError {
 /// What waits for the worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
-    kind: MailedCodeKind,
+    kind: AccountCodeKind,
     organization: OrganizationId,
     username: Username,
 }
@@ -137,9 +125,7 @@ pub struct MailedCodeWorker {
     pub digester: Arc<dyn CodeDigester>,
     /// Finds users.
     pub accounts: Arc<dyn AccountStore>,
-    /// Keeps registration codes.
-    pub registrations: Arc<dyn RegistrationStore>,
-    /// Keeps the other codes.
+    /// Keeps the codes.
     pub codes: Arc<dyn AccountCodeStore>,
     /// What waits.
     pub wanted: mpsc::Receiver<Wanted>,
@@ -186,63 +172,26 @@ impl MailedCodeWorker {
             return Ok(());
         };
         let has = |kind| has_active(&account.credentials, kind);
-        match wanted.kind {
-            MailedCodeKind::Registration if account.user.registered.is_none() => {
-                self.mail_registration_code(&account.user).await
-            }
-            MailedCodeKind::Login if has(CredentialKind::PasswordProtectedKey) => {
-                self.mail_account_code(&account.user, AccountCodeKind::Login)
-                    .await
-            }
-            MailedCodeKind::Recovery if has(CredentialKind::RecoveryKey) => {
-                self.mail_account_code(&account.user, AccountCodeKind::Recovery)
-                    .await
-            }
-            MailedCodeKind::Registration | MailedCodeKind::Login | MailedCodeKind::Recovery => {
-                Ok(())
-            }
+        let can_use_it = match wanted.kind {
+            AccountCodeKind::Registration => account.user.registered.is_none(),
+            AccountCodeKind::Login => has(CredentialKind::PasswordProtectedKey),
+            AccountCodeKind::Recovery => has(CredentialKind::RecoveryKey),
+        };
+        if !can_use_it {
+            return Ok(());
         }
-    }
-
-    async fn mail_registration_code(&self, user: &User) -> Result<(), StoreError> {
-        let text = registration_code::from_random(&self.ceremonies.entropy.draw());
-        let issued = self.ceremonies.now();
-        let code = RegistrationCode {
-            id: RegistrationCodeId::from_random(&self.ceremonies.entropy.draw()),
-            user: user.id.clone(),
-            issued,
-            expires: issued.plus(self.ceremonies.policy.lifetimes.registration_code),
-        };
+        let user = &account.user;
+        let digester = self.digester.as_ref();
+        let (new, text) = draw(&self.ceremonies, digester, &user.id, wanted.kind);
         let messages = &self.ceremonies.messages;
-        let message = messages.registration(user, &text, code.expires).await?;
-        let digest = self.digester.digest(&text);
-        // A user who has registered meanwhile needs none.
-        let _was_issued = self
-            .registrations
-            .replace_code(code, digest, message)
-            .await?;
-        Ok(())
-    }
-
-    async fn mail_account_code(
-        &self,
-        user: &User,
-        kind: AccountCodeKind,
-    ) -> Result<(), StoreError> {
-        let text = account_code::from_random(&self.ceremonies.entropy.draw());
-        let id = AccountCodeId::from_random(&self.ceremonies.entropy.draw());
-        let code = AccountCode::issue(id, user.id.clone(), kind, self.ceremonies.now());
-        let messages = &self.ceremonies.messages;
-        let message = match kind {
-            AccountCodeKind::Login => messages.login_code(&user.id, &text, code.expires),
-            AccountCodeKind::Recovery => messages.recovery_code(&user.id, &text, code.expires),
+        let expires = new.code.expires;
+        let message = match wanted.kind {
+            AccountCodeKind::Registration => messages.registration(user, &text, expires).await?,
+            AccountCodeKind::Login => messages.login_code(&user.id, &text, expires),
+            AccountCodeKind::Recovery => messages.recovery_code(&user.id, &text, expires),
         };
-        let digest = self.digester.digest(&text);
-        // A user who was deactivated meanwhile gets none.
-        let _was_issued = self
-            .codes
-            .issue(NewAccountCode { code, digest }, message)
-            .await?;
+        // A user who was deactivated or has registered meanwhile gets none.
+        let _was_issued = self.codes.issue(new, message).await?;
         Ok(())
     }
 }

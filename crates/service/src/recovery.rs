@@ -149,7 +149,7 @@ impl Recoveries {
         let HeldAccountCode { code, user } = self.held_code(&organization, &request).await?;
         let party = snapshot.party(caller, &organization)?;
         let key = self.recovery_key(&user, &request.credential).await?;
-        if !self.codes.spend(&code.id).await? {
+        if !self.codes.spend(&code).await? {
             return Err(BeginRecoveryError::InvalidCode);
         }
         self.throttle.give_back(reservation);

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use latchkey_domain::{
+    account_code::AccountCodeKind,
     authority::Authority,
     challenge::{Challenge, Purpose},
     credential::{MadeBy, Provenance},
     credential_code::{CodeForm, CodeText},
-    id::{OrganizationId, RegistrationCodeId},
+    id::OrganizationId,
     text::Username,
     user::User,
 };
@@ -18,6 +19,7 @@ use crate::{
     first_credentials::{FirstCredentials, Registered},
     new_credential::{Maker, NewCredentialError},
     ports::{
+        account_code_store::AccountCodeStore,
         account_store::AccountStore,
         code_digester::CodeDigester,
         registration_store::{CompletedRegistration, RegisterError, RegistrationStore},
@@ -88,6 +90,8 @@ pub struct Registrations {
     /// Finds the user.
     pub accounts: Arc<dyn AccountStore>,
     /// Keeps registration codes.
+    pub codes: Arc<dyn AccountCodeStore>,
+    /// Registers users.
     pub store: Arc<dyn RegistrationStore>,
     /// Limits guessing.
     pub throttle: Arc<Throttle>,
@@ -114,8 +118,13 @@ impl Registrations {
         })?;
         let digest = self.digester.digest(&request.code);
         let held = self
-            .store
-            .find_code(&organization, &request.username, &digest)
+            .codes
+            .find(
+                &organization,
+                &request.username,
+                AccountCodeKind::Registration,
+                &digest,
+            )
             .await?
             .filter(|held| held.user.is_active && held.user.registered.is_none())
             .ok_or(BeginRegistrationError::InvalidCode)?;
@@ -160,7 +169,7 @@ impl Registrations {
         let Purpose::Registration { user, code, .. } = &challenge.purpose else {
             return Err(NewCredentialError::InvalidChallenge);
         };
-        let code: RegistrationCodeId = code.clone();
+        let code = code.clone();
         let maker = Maker {
             organization: challenge.organization.clone(),
             user: user.clone(),

@@ -11,6 +11,7 @@ use std::{
 };
 
 use latchkey_domain::{
+    account_code::{AccountCode, AccountCodeKind},
     application::{Application, Origin, RelyingParty, RpId, native::NativeApplications},
     approval::ApprovalTicket,
     challenge::{Challenge, ChallengeText, Purpose},
@@ -21,7 +22,8 @@ use latchkey_domain::{
         passkey::{Aaguid, Passkey},
     },
     id::{
-        ApplicationId, ChallengeId, CredentialUuid, OrganizationId, TokenId, UserActionId, UserId,
+        AccountCodeId, ApplicationId, ChallengeId, CredentialUuid, OrganizationId, TokenId,
+        UserActionId, UserId,
     },
     message::{NewMessage, SealedText},
     organization::{Approval, Organization},
@@ -41,6 +43,7 @@ use crate::{
     messages::{MessageContent, Messages},
     new_credential::NewCredential,
     ports::{
+        account_code_store::HeldAccountCode,
         account_store::Account,
         clock::{Clock, MockClock},
         directory_store::{DirectoryEntries, MockDirectoryStore},
@@ -126,6 +129,22 @@ pub(crate) fn user(number: u8) -> User {
         registered: Some(NOW),
         created: NOW,
     }
+}
+
+/// An account code that was issued at [`NOW`].
+pub(crate) fn account_code(
+    user: User,
+    kind: AccountCodeKind,
+    expires: Timestamp,
+) -> HeldAccountCode {
+    let code = AccountCode {
+        id: AccountCodeId::from_random(&[6; 32]),
+        user: user.id.clone(),
+        kind,
+        issued: NOW,
+        expires,
+    };
+    HeldAccountCode { code, user }
 }
 
 pub(crate) fn key() -> Material {

@@ -11,9 +11,9 @@ use latchkey_domain::{
 };
 
 use crate::{
+    account_codes::invitation,
     ceremony::Ceremonies,
     credentials::SignedRequest,
-    invitation::invitation,
     ports::{
         code_digester::CodeDigester,
         store::{AuthorityConflict, StoreError},
@@ -228,7 +228,7 @@ impl Users {
         let message = self
             .ceremonies
             .messages
-            .registration(&invitation.user, &code, invitation.code.expires)
+            .registration(&invitation.user, &code, invitation.code.code.expires)
             .await?;
         invitation.message = Some(message);
         self.store

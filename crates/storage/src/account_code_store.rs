@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 use latchkey_domain::{
-    account_code::{AccountCodeKind, NewAccountCode},
+    account_code::{AccountCode, AccountCodeKind, NewAccountCode},
     credential_code::CodeDigest,
-    id::{AccountCodeId, OrganizationId},
+    id::OrganizationId,
     message::NewMessage,
     text::Username,
+    user::User,
 };
 use latchkey_service::ports::{
     account_code_store::{AccountCodeStore, HeldAccountCode},
@@ -33,7 +34,7 @@ impl AccountCodeStore for SqlStore {
         table::account_code::find(self.reader(), (organization, username), kind, digest).await
     }
 
-    async fn spend(&self, code: &AccountCodeId) -> Result<bool, StoreError> {
+    async fn spend(&self, code: &AccountCode) -> Result<bool, StoreError> {
         let code = code.clone();
         self.write(move |transaction| Box::pin(spend(transaction, code)))
             .await?
@@ -45,16 +46,20 @@ async fn issue(
     new: NewAccountCode,
     message: NewMessage,
 ) -> Result<bool, StoreError> {
-    let user = table::user::lock(transaction, &new.code.user).await?;
-    if !user.is_some_and(|user| user.is_active) {
+    let NewAccountCode { code, .. } = &new;
+    let can_have_it = |user: &User| match code.kind {
+        AccountCodeKind::Registration => user.is_active && user.registered.is_none(),
+        AccountCodeKind::Login | AccountCodeKind::Recovery => user.is_active,
+    };
+    let user = table::user::lock(transaction, &code.user).await?;
+    if !user.as_ref().is_some_and(can_have_it) {
         return Ok(false);
     }
-    table::account_code::make_room(transaction, &new.code).await?;
-    table::account_code::insert(transaction, &new).await?;
+    table::account_code::issue(transaction, &code.user, &new).await?;
     table::message::insert_all(transaction, &[message]).await?;
     Ok(true)
 }
 
-async fn spend(transaction: &DatabaseTransaction, code: AccountCodeId) -> Result<bool, StoreError> {
-    table::account_code::delete(transaction, &code).await
+async fn spend(transaction: &DatabaseTransaction, code: AccountCode) -> Result<bool, StoreError> {
+    table::account_code::delete(transaction, &code.user, &code.id).await
 }

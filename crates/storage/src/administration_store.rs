@@ -101,13 +101,8 @@ async fn bootstrap(
     if table::application::insert(transaction, &new.application).await?
         && table::user::insert(transaction, &administrator.user).await?
     {
-        table::registration_code::replace(
-            transaction,
-            &administrator.user.id,
-            &administrator.code,
-            &administrator.digest,
-        )
-        .await?;
+        let user = &administrator.user.id;
+        table::account_code::issue(transaction, user, &administrator.code).await?;
         Ok(())
     } else {
         Err(StoreError::from(Inconsistency {
@@ -126,7 +121,6 @@ async fn invite(
     let Invitation {
         user,
         code,
-        digest,
         message,
     } = invitation;
     if !table::organization::exists(transaction, &user.organization).await? {
@@ -137,7 +131,7 @@ async fn invite(
     } else {
         unregistered(transaction, user).await?
     };
-    table::registration_code::replace(transaction, &user.id, &code, &digest).await?;
+    table::account_code::issue(transaction, &user.id, &code).await?;
     let message = message.map(|message| NewMessage {
         user: user.id.clone(),
         ..message

@@ -70,15 +70,13 @@ pub(crate) async fn deactivate(
     Ok(())
 }
 
-/// Deletes a user with everything that is the user's; account codes go with the row itself. Signed user
-/// actions are evidence and stay.
+/// Deletes a user with everything that is the user's; account codes and messages go with the row itself.
+/// Signed user actions are evidence and stay.
 pub(crate) async fn erase(
     transaction: &DatabaseTransaction,
     user: &UserId,
 ) -> Result<(), StoreError> {
     table::credential_code::delete_all(transaction, user).await?;
-    table::registration_code::delete_all(transaction, user).await?;
     table::credential::delete_all(transaction, user).await?;
-    table::message::delete_all(transaction, user).await?;
     table::user::delete(transaction, user).await
 }

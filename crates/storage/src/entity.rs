@@ -13,7 +13,6 @@ pub(crate) mod credential_code;
 pub(crate) mod installation;
 pub(crate) mod message;
 pub(crate) mod organization;
-pub(crate) mod registration_code;
 pub(crate) mod spent;
 pub(crate) mod user;
 pub(crate) mod user_action;

@@ -1,15 +1,10 @@
 //! Registering a user's first credentials.
 
 use async_trait::async_trait;
-use latchkey_domain::{
-    authority::Authority, credential_code::CodeDigest, id::OrganizationId, message::NewMessage,
-    registration_code::RegistrationCode, text::Username,
-};
+use latchkey_domain::authority::Authority;
 use latchkey_service::ports::{
     credential_store::CreateError,
-    registration_store::{
-        CompletedRegistration, HeldRegistrationCode, RegisterError, RegistrationStore,
-    },
+    registration_store::{CompletedRegistration, RegisterError, RegistrationStore},
     store::StoreError,
 };
 use sea_orm::DatabaseTransaction;
@@ -18,25 +13,6 @@ use crate::{authority::exercise, credential_store::insert_all, store::SqlStore, 
 
 #[async_trait]
 impl RegistrationStore for SqlStore {
-    async fn find_code(
-        &self,
-        organization: &OrganizationId,
-        username: &Username,
-        digest: &CodeDigest,
-    ) -> Result<Option<HeldRegistrationCode>, StoreError> {
-        table::registration_code::find(self.reader(), organization, username, digest).await
-    }
-
-    async fn replace_code(
-        &self,
-        code: RegistrationCode,
-        digest: CodeDigest,
-        message: NewMessage,
-    ) -> Result<bool, StoreError> {
-        self.write(move |transaction| Box::pin(replace_code(transaction, code, digest, message)))
-            .await?
-    }
-
     async fn register(
         &self,
         authority: Authority,
@@ -46,21 +22,6 @@ impl RegistrationStore for SqlStore {
             .await
             .map_err(CreateError::from)?
     }
-}
-
-async fn replace_code(
-    transaction: &DatabaseTransaction,
-    code: RegistrationCode,
-    digest: CodeDigest,
-    message: NewMessage,
-) -> Result<bool, StoreError> {
-    let user = table::user::lock(transaction, &code.user).await?;
-    if !user.is_some_and(|user| user.is_active && user.registered.is_none()) {
-        return Ok(false);
-    }
-    table::registration_code::replace(transaction, &code.user, &code, &digest).await?;
-    table::message::insert_all(transaction, &[message]).await?;
-    Ok(true)
 }
 
 async fn register(
@@ -86,7 +47,7 @@ async fn use_up(
 ) -> Result<bool, StoreError> {
     let user = authority.user();
     Ok(
-        table::registration_code::delete(transaction, user, &registration.code).await?
+        table::account_code::delete(transaction, user, &registration.code).await?
             && table::user::set_registered(transaction, user, registration.date).await?,
     )
 }

@@ -12,7 +12,6 @@ pub(crate) mod installation;
 pub(crate) mod listed_user;
 pub(crate) mod message;
 pub(crate) mod organization;
-pub(crate) mod registration_code;
 pub(crate) mod session;
 pub(crate) mod spent;
 pub(crate) mod user;

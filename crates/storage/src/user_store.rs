@@ -89,7 +89,6 @@ async fn create(
     let Invitation {
         user,
         code,
-        digest,
         message,
     } = invitation;
     let user = if table::user::insert(transaction, &user).await? {
@@ -97,7 +96,7 @@ async fn create(
     } else {
         unregistered(transaction, &user).await?
     };
-    table::registration_code::replace(transaction, &user.id, &code, &digest).await?;
+    table::account_code::issue(transaction, &user.id, &code).await?;
     let message = message.map(|message| NewMessage {
         user: user.id.clone(),
         ..message

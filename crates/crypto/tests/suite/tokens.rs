@@ -10,8 +10,8 @@ use latchkey_domain::{
     challenge::{ActionNonce, Challenge, ChallengeText, Purpose},
     credential::CredentialKind,
     id::{
-        ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, InstallationId,
-        OrganizationId, RegistrationCodeId, TokenId, UserActionId, UserId,
+        AccountCodeId, ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid,
+        InstallationId, OrganizationId, TokenId, UserActionId, UserId,
     },
     session::Session,
     text::Username,
@@ -108,7 +108,7 @@ fn purposes() -> Vec<Purpose> {
         Purpose::Registration {
             user: user.clone(),
             epoch,
-            code: RegistrationCodeId::from_random(&[6; 32]),
+            code: AccountCodeId::from_random(&[6; 32]),
         },
         Purpose::Login { user: None },
         Purpose::Login {

@@ -1,7 +1,7 @@
 //! Requests that a user be mailed a code.
 
-use latchkey_domain::{id::OrganizationId, text::Username};
-use latchkey_service::mailed_codes::{MailCode, MailedCodeKind};
+use latchkey_domain::{account_code::AccountCodeKind, id::OrganizationId, text::Username};
+use latchkey_service::mailed_codes::MailCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -24,7 +24,7 @@ pub(crate) struct MailedCodeRequest {
 
 impl MailedCodeRequest {
     /// The request for a code of this kind.
-    pub(crate) fn of(self, kind: MailedCodeKind) -> MailCode {
+    pub(crate) fn of(self, kind: AccountCodeKind) -> MailCode {
         MailCode {
             kind,
             organization: organization::named(self.org_id, self.tenant_id),

@@ -2,21 +2,21 @@
 
 use axum::http::StatusCode;
 use latchkey_domain::{
+    account_code::AccountCode,
     challenge::{ActionNonce, Purpose},
     credential::CredentialKind,
     credential_code::CodeDigest,
-    id::{OrganizationId, RegistrationCodeId},
+    id::{AccountCodeId, OrganizationId},
     organization::Organization,
-    registration_code::RegistrationCode,
     time::Timestamp,
     user::Epoch,
     user_action::Method,
 };
 use latchkey_service::ports::{
+    account_code_store::HeldAccountCode,
     account_store::HeldCredential,
     credential_store::{ChangeError, CreateError},
     directory_store::DirectoryEntries,
-    registration_store::HeldRegistrationCode,
 };
 use serde_json::Value;
 
@@ -41,17 +41,21 @@ async fn registration_init_gives_a_registration_challenge() {
         .expect_digest()
         .withf(|code| code.reveal() == "rc_1")
         .returning(|_| CodeDigest::new([1; 32]));
-    world.registrations.expect_find_code().returning(|_, _, _| {
-        Ok(Some(HeldRegistrationCode {
-            code: RegistrationCode {
-                id: RegistrationCodeId::from_random(&[1; 32]),
-                user: user().id,
-                issued: NOW,
-                expires: Timestamp::from_unix_milliseconds(i64::MAX),
-            },
-            user: user(),
-        }))
-    });
+    world
+        .account_codes
+        .expect_find()
+        .returning(|_, _, kind, _| {
+            Ok(Some(HeldAccountCode {
+                code: AccountCode {
+                    id: AccountCodeId::from_random(&[1; 32]),
+                    user: user().id,
+                    kind,
+                    issued: NOW,
+                    expires: Timestamp::from_unix_milliseconds(i64::MAX),
+                },
+                user: user(),
+            }))
+        });
     let body = "{\"username\":\"ada@example.com\",\"registrationCode\":\" rc_1 \"}";
     let answer = ok(
         &world.router(),
@@ -66,7 +70,7 @@ async fn registration_gives_the_credential_and_the_user() {
     let purpose = Purpose::Registration {
         user: user().id,
         epoch: Epoch::default(),
-        code: RegistrationCodeId::from_random(&[1; 32]),
+        code: AccountCodeId::from_random(&[1; 32]),
     };
     let mut world = World::new().owning(vec![]).reading(purpose);
     world

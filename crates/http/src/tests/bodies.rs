@@ -5,7 +5,7 @@ use latchkey_domain::{
     challenge::{Challenge, Purpose},
     credential::{CredentialId, CredentialKind, key::EncryptedPrivateKey},
     credential_code::CodeDigest,
-    id::{CredentialCodeId, CredentialUuid, RegistrationCodeId},
+    id::{AccountCodeId, CredentialCodeId, CredentialUuid},
     user::Epoch,
 };
 use latchkey_service::ports::proof_verifier::{CreationProof, Offered, ProofError};
@@ -271,7 +271,7 @@ async fn registration_names_the_place_of_each_credential() {
 }
 
 fn registration(code: CodeDigest) -> Challenge {
-    let id = RegistrationCodeId::from_random(code.as_bytes());
+    let id = AccountCodeId::from_random(code.as_bytes());
     challenge(Purpose::Registration {
         user: user().id,
         epoch: Epoch::default(),

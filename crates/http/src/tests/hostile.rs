@@ -50,9 +50,9 @@ fn empty_world() -> Router {
         .expect_digest()
         .returning(|_| latchkey_domain::credential_code::CodeDigest::new([1; 32]));
     world
-        .registrations
-        .expect_find_code()
-        .returning(|_, _, _| Ok(None));
+        .account_codes
+        .expect_find()
+        .returning(|_, _, _, _| Ok(None));
     world.codes.expect_find().returning(|_| Ok(None));
     world.accounts.expect_find().returning(|_| Ok(None));
     world

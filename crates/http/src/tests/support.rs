@@ -216,6 +216,7 @@ impl World {
                 ceremonies: ceremonies.clone(),
                 digester: digester.clone(),
                 accounts: accounts.clone(),
+                codes: account_codes.clone(),
                 store: Arc::new(self.registrations),
                 throttle: throttle.clone(),
             }),

@@ -2,7 +2,7 @@ use latchkey_domain::{
     application::Origin,
     credential::Material,
     credential_code::{CodeDigest, CodeState},
-    id::{ChallengeId, RegistrationCodeId, TokenId},
+    id::{AccountCodeId, ChallengeId, TokenId},
     user::User,
 };
 
@@ -409,7 +409,7 @@ async fn verify_refuses_a_challenge_of_every_other_purpose() {
         Purpose::Registration {
             user: user.id.clone(),
             epoch: user.epoch,
-            code: RegistrationCodeId::from_random(&[4; 32]),
+            code: AccountCodeId::from_random(&[4; 32]),
         },
         Purpose::Login {
             user: Some(user.id.clone()),

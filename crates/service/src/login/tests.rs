@@ -2,7 +2,7 @@ use latchkey_domain::{
     account_code::AccountCode,
     credential::{Material, key::EncryptedPrivateKey},
     credential_code::{CodeDigest, CredentialCode},
-    id::{AccountCodeId, CredentialCodeId, UserId},
+    id::{CredentialCodeId, UserId},
     time::Timestamp,
 };
 
@@ -18,8 +18,8 @@ use crate::{
         store::AuthorityConflict,
     },
     testing::{
-        NOW, account, application, assertion, caller, ceremonies, challenge, credential, key,
-        organization, passkey, recovery_key, session, throttle, user, uuid,
+        NOW, account, account_code, application, assertion, caller, ceremonies, challenge,
+        credential, key, organization, passkey, recovery_key, session, throttle, user, uuid,
     },
 };
 
@@ -388,14 +388,13 @@ fn with_code() -> BeginLogin {
     }
 }
 
-/// A code of user 1 that was issued at that moment.
-fn held(issued: Timestamp) -> HeldAccountCode {
-    let user = user(1);
-    let id = AccountCodeId::from_random(&[6; 32]);
-    HeldAccountCode {
-        code: AccountCode::issue(id, user.id.clone(), AccountCodeKind::Login, issued),
-        user,
-    }
+/// A code of user 1 that lives until that moment.
+fn held(expires: Timestamp) -> HeldAccountCode {
+    account_code(user(1), AccountCodeKind::Login, expires)
+}
+
+fn live() -> HeldAccountCode {
+    held(NOW.plus(AccountCode::SHORT_LIFETIME))
 }
 
 #[tokio::test]
@@ -407,13 +406,13 @@ async fn a_login_code_is_spent_and_hands_out_the_encrypted_key() {
         .times(1)
         .returning(|_, _, kind, _| {
             assert_eq!(kind, AccountCodeKind::Login);
-            Ok(Some(held(NOW)))
+            Ok(Some(live()))
         });
     world
         .codes
         .expect_spend()
         .times(1)
-        .withf(|code| *code == held(NOW).code.id)
+        .withf(|code| *code == live().code)
         .returning(|_| Ok(true));
     world
         .accounts
@@ -427,8 +426,7 @@ async fn a_login_code_is_spent_and_hands_out_the_encrypted_key() {
 
 #[tokio::test]
 async fn a_wrong_an_expired_and_a_used_login_code_are_refused_alike() {
-    let expired = NOW.minus(AccountCode::LIFETIME);
-    for found in [None, Some(held(expired))] {
+    for found in [None, Some(held(NOW))] {
         let mut world = World::new();
         world
             .codes
@@ -442,7 +440,7 @@ async fn a_wrong_an_expired_and_a_used_login_code_are_refused_alike() {
     world
         .codes
         .expect_find()
-        .returning(|_, _, _, _| Ok(Some(held(NOW))));
+        .returning(|_, _, _, _| Ok(Some(live())));
     world.codes.expect_spend().returning(|_| Ok(false));
     world
         .accounts

@@ -4,6 +4,7 @@ use latchkey_domain::{
     credential::{CredentialState, Material, key::EncryptedPrivateKey},
     credential_code::CodeDigest,
     message::{MessageKind, NewMessage},
+    policy::Lifetimes,
 };
 
 use super::*;
@@ -13,7 +14,6 @@ use crate::{
         account_store::{Account, MockAccountStore},
         code_digester::MockCodeDigester,
         proof_verifier::MockProofVerifier,
-        registration_store::MockRegistrationStore,
     },
     testing::{
         NOW, account, caller, ceremonies, key, organization, recovery_key, throttle, told, user,
@@ -38,31 +38,23 @@ fn ends(account: Option<Account>) -> (MailedCodes, MailedCodeWorker, Issued) {
     let mut codes = MockAccountCodeStore::new();
     let keep = Arc::clone(&issued);
     codes.expect_issue().returning(move |new, message| {
-        assert_eq!(new.code.expires, NOW.plus(AccountCode::LIFETIME));
+        let lifetime = new.code.kind.lifetime(&Lifetimes::default());
+        assert_eq!(new.code.expires, NOW.plus(lifetime));
         keep.lock().unwrap().push(message);
         Ok(true)
     });
-    let mut registrations = MockRegistrationStore::new();
-    let keep = Arc::clone(&issued);
-    registrations
-        .expect_replace_code()
-        .returning(move |_, _, message| {
-            keep.lock().unwrap().push(message);
-            Ok(true)
-        });
     let (mailed, wanted) = MailedCodes::new(Arc::clone(&ceremonies.directory), throttle());
     let worker = MailedCodeWorker {
         ceremonies,
         digester: Arc::new(digester),
         accounts: Arc::new(accounts),
-        registrations: Arc::new(registrations),
         codes: Arc::new(codes),
         wanted,
     };
     (mailed, worker, issued)
 }
 
-fn wanting(kind: MailedCodeKind) -> MailCode {
+fn wanting(kind: AccountCodeKind) -> MailCode {
     MailCode {
         kind,
         organization: Some(organization(1)),
@@ -74,9 +66,9 @@ fn wanting(kind: MailedCodeKind) -> MailCode {
 async fn mailed_to(account: Option<Account>) -> Vec<MessageKind> {
     let (mailed, mut worker, issued) = ends(account);
     for (number, kind) in [
-        MailedCodeKind::Registration,
-        MailedCodeKind::Login,
-        MailedCodeKind::Recovery,
+        AccountCodeKind::Registration,
+        AccountCodeKind::Login,
+        AccountCodeKind::Recovery,
     ]
     .into_iter()
     .enumerate()
@@ -131,7 +123,7 @@ async fn only_who_can_use_a_code_is_mailed_one() {
 #[tokio::test]
 async fn a_mailed_code_has_the_short_form_and_what_waits_is_worked_off() {
     let (mailed, mut worker, issued) = ends(Some(account(1, vec![recovery_key()])));
-    let wanted = wanting(MailedCodeKind::Recovery);
+    let wanted = wanting(AccountCodeKind::Recovery);
     mailed.ask(&caller(None), wanted).await.unwrap();
     // Whoever may still ask does not hold the end up.
     worker.run(std::future::ready(())).await;
@@ -147,7 +139,7 @@ async fn a_mailed_code_has_the_short_form_and_what_waits_is_worked_off() {
 #[tokio::test]
 async fn a_page_of_another_organization_is_answered_and_nothing_is_mailed() {
     let (mailed, mut worker, issued) = ends(Some(account(1, vec![recovery_key()])));
-    let wanted = || wanting(MailedCodeKind::Recovery);
+    let wanted = || wanting(AccountCodeKind::Recovery);
     let page = caller(Some("https://other.example"));
     mailed.ask(&page, wanted()).await.unwrap();
     let page = caller(Some("https://evil.example"));
@@ -161,7 +153,7 @@ async fn a_page_of_another_organization_is_answered_and_nothing_is_mailed() {
 async fn the_third_code_of_a_minute_is_not_mailed_and_nobody_is_told() {
     let (mailed, mut worker, issued) = ends(Some(account(1, vec![recovery_key()])));
     for _ in 0..3 {
-        let wanted = wanting(MailedCodeKind::Recovery);
+        let wanted = wanting(AccountCodeKind::Recovery);
         mailed.ask(&caller(None), wanted).await.unwrap();
     }
     worker.catch_up().await;
@@ -173,7 +165,7 @@ async fn which_organization_must_be_told() {
     let (mailed, _worker, _issued) = ends(None);
     let wanted = MailCode {
         organization: None,
-        ..wanting(MailedCodeKind::Login)
+        ..wanting(AccountCodeKind::Login)
     };
     let refused = mailed.ask(&caller(None), wanted).await;
     assert!(matches!(

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use latchkey_domain::{
     account_code::{AccountCode, AccountCodeKind, NewAccountCode},
     credential_code::CodeDigest,
-    id::{AccountCodeId, OrganizationId},
+    id::OrganizationId,
     message::NewMessage,
     text::Username,
     user::User,
@@ -21,14 +21,14 @@ pub struct HeldAccountCode {
     pub user: User,
 }
 
-/// Keeps codes that are mailed to users.
+/// Keeps account codes.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
 pub trait AccountCodeStore: Send + Sync {
     /// Issues a code to an active user and keeps the message that brings it. Beyond
-    /// [`AccountCode::MAXIMUM_PER_USER`] of the kind it takes the place of the oldest; of any number of
-    /// calls at once no more than that stay. `false` when the user is gone or not active; nothing is
-    /// changed then.
+    /// [`AccountCodeKind::maximum_per_user`] it takes the place of the oldest; of any number of calls at
+    /// once no more than that stay. `false` when the user is gone or not active, or has registered and it
+    /// is a code to register with; nothing is changed then.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -48,9 +48,10 @@ pub trait AccountCodeStore: Send + Sync {
         digest: &CodeDigest,
     ) -> Result<Option<HeldAccountCode>, StoreError>;
 
-    /// Uses a code up. Of any number of calls for one code at once, exactly one gives `true`.
+    /// Uses a code up that does no more than hand something out; the one to register with is used up by
+    /// [`register`](super::registration_store::RegistrationStore::register). Of any number of calls for one code at once, exactly one gives `true`.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn spend(&self, code: &AccountCodeId) -> Result<bool, StoreError>;
+    async fn spend(&self, code: &AccountCode) -> Result<bool, StoreError>;
 }

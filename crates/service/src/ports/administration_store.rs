@@ -2,12 +2,11 @@
 
 use async_trait::async_trait;
 use latchkey_domain::{
+    account_code::NewAccountCode,
     application::{Application, native::NativeApplications},
-    credential_code::CodeDigest,
     id::{ApplicationId, OrganizationId, UserId},
     message::NewMessage,
     organization::{Approval, Organization},
-    registration_code::RegistrationCode,
     user::User,
 };
 
@@ -19,9 +18,7 @@ pub struct Invitation {
     /// The user, who has no credential yet.
     pub user: User,
     /// The code; its `user` is the user's id.
-    pub code: RegistrationCode,
-    /// The digest of the code's text.
-    pub digest: CodeDigest,
+    pub code: NewAccountCode,
     /// The message that brings the code, when it is to be sent.
     pub message: Option<NewMessage>,
 }

@@ -2,33 +2,16 @@
 
 use async_trait::async_trait;
 use latchkey_domain::{
-    authority::Authority,
-    credential::Credential,
-    credential_code::CodeDigest,
-    id::{OrganizationId, RegistrationCodeId},
-    message::NewMessage,
-    registration_code::RegistrationCode,
-    text::Username,
-    time::Timestamp,
-    user::User,
+    authority::Authority, credential::Credential, id::AccountCodeId, time::Timestamp,
 };
 
-use super::{credential_store::CreateError, store::StoreError};
-
-/// A registration code with the user it is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeldRegistrationCode {
-    /// The code.
-    pub code: RegistrationCode,
-    /// The user.
-    pub user: User,
-}
+use super::credential_store::CreateError;
 
 /// The decision that a user registers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompletedRegistration {
     /// The code that is used up.
-    pub code: RegistrationCodeId,
+    pub code: AccountCodeId,
     /// The first credential, and the second and the recovery credential if there are any.
     pub credentials: Vec<Credential>,
     /// When.
@@ -50,30 +33,6 @@ pub enum RegisterError {
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
 pub trait RegistrationStore: Send + Sync {
-    /// The code with that digest when it is for the user of that organization and name; one statement,
-    /// the same whether there is such a code or not. Expired codes are found too.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn find_code(
-        &self,
-        organization: &OrganizationId,
-        username: &Username,
-        digest: &CodeDigest,
-    ) -> Result<Option<HeldRegistrationCode>, StoreError>;
-
-    /// Gives a user who is active and has not registered a code in place of any earlier one, and keeps
-    /// the message that brings it; `false` when there is no such user, and then nothing is changed.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn replace_code(
-        &self,
-        code: RegistrationCode,
-        digest: CodeDigest,
-        message: NewMessage,
-    ) -> Result<bool, StoreError>;
-
     /// Makes the credentials, marks the user as registered and deletes the code. Of any number of
     /// concurrent calls for one code, exactly one returns `Ok`.
     ///

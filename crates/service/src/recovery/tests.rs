@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use latchkey_domain::{
     account_code::AccountCode, authority::Spend, credential::CredentialState,
-    credential_code::CodeDigest, id::AccountCodeId, message::MessageKind, policy::Policy,
+    credential_code::CodeDigest, message::MessageKind, policy::Policy,
 };
 
 use super::*;
@@ -17,8 +17,8 @@ use crate::{
         store::AuthorityConflict,
     },
     testing::{
-        NOW, account, application, caller, ceremonies, challenge, credential, key, organization,
-        passkey, recovery_key, throttle, unnamed, user, uuid,
+        NOW, account, account_code, application, caller, ceremonies, challenge, credential, key,
+        organization, passkey, recovery_key, throttle, unnamed, user, uuid,
     },
 };
 
@@ -252,14 +252,10 @@ async fn an_authority_that_does_not_hold_any_more_makes_the_challenge_void() {
     ));
 }
 
-/// A recovery code of user 3, issued at NOW.
+/// A live recovery code of user 3.
 fn code() -> HeldAccountCode {
-    let user = user(3);
-    let id = AccountCodeId::from_random(&[5; 32]);
-    HeldAccountCode {
-        code: AccountCode::issue(id, user.id.clone(), AccountCodeKind::Recovery, NOW),
-        user,
-    }
+    let expires = NOW.plus(AccountCode::SHORT_LIFETIME);
+    account_code(user(3), AccountCodeKind::Recovery, expires)
 }
 
 /// What is held: a code, and the credential that is named.
@@ -307,7 +303,7 @@ async fn begin_from(
         codes
             .expect_spend()
             .times(1)
-            .withf(|spent| *spent == code().code.id)
+            .withf(|spent| spent.id == code().code.id)
             .returning(move |_| Ok(spent));
     }
     let mut accounts = MockAccountStore::new();

@@ -1,23 +1,26 @@
 use latchkey_domain::{
-    credential::key::EncryptedPrivateKey, credential_code::CodeDigest, id::CredentialUuid,
-    registration_code::RegistrationCode, time::Timestamp,
+    credential::key::EncryptedPrivateKey,
+    credential_code::CodeDigest,
+    id::{AccountCodeId, CredentialUuid},
+    time::Timestamp,
 };
 
 use super::*;
 use crate::{
     ports::{
+        account_code_store::{HeldAccountCode, MockAccountCodeStore},
         account_store::MockAccountStore,
         code_digester::MockCodeDigester,
         proof_verifier::{MockProofVerifier, Offered},
-        registration_store::{HeldRegistrationCode, MockRegistrationStore},
+        registration_store::MockRegistrationStore,
     },
     testing::{
-        NOW, account, caller, ceremonies, challenge, key, organization, recovery_key, throttle,
-        unnamed, user,
+        NOW, account, account_code, caller, ceremonies, challenge, key, organization, recovery_key,
+        throttle, unnamed, user,
     },
 };
 
-fn registrations(store: MockRegistrationStore) -> Registrations {
+fn registrations(codes: MockAccountCodeStore, store: MockRegistrationStore) -> Registrations {
     let mut digester = MockCodeDigester::new();
     digester
         .expect_digest()
@@ -37,24 +40,18 @@ fn registrations(store: MockRegistrationStore) -> Registrations {
         ceremonies: ceremonies(verifier),
         digester: Arc::new(digester),
         accounts: Arc::new(accounts),
+        codes: Arc::new(codes),
         store: Arc::new(store),
         throttle: throttle(),
     }
 }
 
-fn held(expires: Timestamp) -> HeldRegistrationCode {
+fn held(expires: Timestamp) -> HeldAccountCode {
     let user = User {
         registered: None,
         ..user(3)
     };
-    let id = RegistrationCodeId::from_random(&[4; 32]);
-    let code = RegistrationCode {
-        id,
-        user: user.id.clone(),
-        issued: NOW,
-        expires,
-    };
-    HeldRegistrationCode { code, user }
+    account_code(user, AccountCodeKind::Registration, expires)
 }
 
 fn later() -> Timestamp {
@@ -62,19 +59,20 @@ fn later() -> Timestamp {
 }
 
 async fn begin(
-    held: Option<HeldRegistrationCode>,
+    held: Option<HeldAccountCode>,
 ) -> Result<RegistrationChallenge, BeginRegistrationError> {
-    let mut store = MockRegistrationStore::new();
-    store
-        .expect_find_code()
+    let mut codes = MockAccountCodeStore::new();
+    codes
+        .expect_find()
         .times(1)
-        .returning(move |_, _, _| Ok(held.clone()));
+        .withf(|_, _, kind, _| *kind == AccountCodeKind::Registration)
+        .returning(move |_, _, _, _| Ok(held.clone()));
     let request = BeginRegistration {
         organization: Some(organization(1)),
         username: Username::new("user3@example.com").unwrap(),
         code: CodeText::new("rc_code".to_owned()),
     };
-    registrations(store)
+    registrations(codes, MockRegistrationStore::new())
         .begin(&caller(Some("https://one.example")), request)
         .await
 }
@@ -119,11 +117,11 @@ async fn complete(
     second: Option<Offered>,
     recovery: Option<Offered>,
 ) -> Result<Registered, NewCredentialError> {
-    let registrations = registrations(store);
+    let registrations = registrations(MockAccountCodeStore::new(), store);
     let challenge = challenge(Purpose::Registration {
         user: user(3).id,
         epoch: user(3).epoch,
-        code: RegistrationCodeId::from_random(&[4; 32]),
+        code: AccountCodeId::from_random(&[4; 32]),
     });
     let request = CompleteRegistration {
         temporary_token: registrations

@@ -1,4 +1,6 @@
-use latchkey_domain::{credential_code::CodeDigest, message::MessageKind, page::PageSize};
+use latchkey_domain::{
+    account_code::NewAccountCode, credential_code::CodeDigest, message::MessageKind, page::PageSize,
+};
 
 use super::*;
 use crate::{
@@ -145,8 +147,7 @@ async fn a_new_user_is_an_employee_and_is_told_the_code() {
         .withf(move |by, new| {
             let Invitation {
                 user,
-                code,
-                digest,
+                code: NewAccountCode { code, digest },
                 message: Some(message),
             } = new
             else {

@@ -1,4 +1,4 @@
-//! Codes that are mailed to users, by digest.
+//! Codes that users register, sign in or recover with, by digest.
 
 use sea_orm::entity::prelude::*;
 

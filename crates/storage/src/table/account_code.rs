@@ -1,4 +1,4 @@
-//! Codes that are mailed to users, by digest.
+//! Account codes, by digest.
 
 use latchkey_domain::{
     account_code::{AccountCode, AccountCodeKind, NewAccountCode},
@@ -11,7 +11,7 @@ use latchkey_service::ports::{account_code_store::HeldAccountCode, store::StoreE
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, DatabaseConnection, DatabaseTransaction, EntityTrait as _,
     JoinType, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _,
-    RelationTrait as _,
+    RelationTrait as _, sea_query::Condition,
 };
 
 use crate::{
@@ -40,40 +40,34 @@ fn from_row(model: &Model) -> Result<AccountCode, Inconsistency> {
     })
 }
 
-/// Makes room for one more code of that user and kind: the newest stay, the others go. The user's row
-/// is locked, so nobody adds one meanwhile.
-pub(crate) async fn make_room(
+/// Gives a user a code: beyond what a user can have of the kind, it takes the place of the oldest. The
+/// user's row is locked, or was just made, so nobody adds one meanwhile.
+pub(crate) async fn issue(
     transaction: &DatabaseTransaction,
-    code: &AccountCode,
-) -> Result<(), StoreError> {
-    let newest = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::UserId.eq(code.user.as_str()))
-        .filter(Column::Kind.eq(code.kind.as_str()))
-        .order_by_desc(Column::Issued)
-        .order_by_desc(Column::Id)
-        .limit(AccountCode::MAXIMUM_PER_USER - 1)
-        .into_query();
-    Entity::delete_many()
-        .filter(Column::UserId.eq(code.user.as_str()))
-        .filter(Column::Kind.eq(code.kind.as_str()))
-        .filter(Column::Id.not_in_subquery(newest))
-        .exec(transaction)
-        .await
-        .map(|_result| ())
-        .map_err(StoreError::new)
-}
-
-/// Keeps a code.
-pub(crate) async fn insert(
-    transaction: &DatabaseTransaction,
+    user: &UserId,
     new: &NewAccountCode,
 ) -> Result<(), StoreError> {
     let NewAccountCode { code, digest } = new;
+    let of_kind = Condition::all()
+        .add(Column::UserId.eq(user.as_str()))
+        .add(Column::Kind.eq(code.kind.as_str()));
+    let newest = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(of_kind.clone())
+        .order_by_desc(Column::Issued)
+        .order_by_desc(Column::Id)
+        .limit(code.kind.maximum_per_user() - 1)
+        .into_query();
+    Entity::delete_many()
+        .filter(of_kind)
+        .filter(Column::Id.not_in_subquery(newest))
+        .exec(transaction)
+        .await
+        .map_err(StoreError::new)?;
     let row = ActiveModel {
         id: Set(code.id.to_string()),
-        user_id: Set(code.user.to_string()),
+        user_id: Set(user.to_string()),
         kind: Set(code.kind.to_string()),
         digest: Set(digest.as_bytes().to_vec()),
         issued: Set(code.issued.unix_milliseconds()),
@@ -114,13 +108,15 @@ pub(crate) async fn find(
     }))
 }
 
-/// Uses a code up; `false` when it is not there any more.
+/// Uses a code of that user up; `false` when it is not there any more.
 pub(crate) async fn delete(
     transaction: &DatabaseTransaction,
+    user: &UserId,
     code: &AccountCodeId,
 ) -> Result<bool, StoreError> {
     let result = Entity::delete_many()
         .filter(Column::Id.eq(code.as_str()))
+        .filter(Column::UserId.eq(user.as_str()))
         .exec(transaction)
         .await
         .map_err(StoreError::new)?;
@@ -140,7 +136,8 @@ pub(crate) async fn delete_all(
         .map_err(StoreError::new)
 }
 
-/// Deletes at most `batch` codes that expired before `before`.
+/// Deletes at most `batch` codes that expired before `before`. One to register with stays: whoever comes
+/// with it is told that it has expired.
 pub(crate) async fn delete_expired(
     transaction: &DatabaseTransaction,
     before: Timestamp,
@@ -149,7 +146,9 @@ pub(crate) async fn delete_expired(
     table::delete_batch::<Entity>(
         transaction,
         Column::Id,
-        Entity::find().filter(Column::Expires.lt(before.unix_milliseconds())),
+        Entity::find()
+            .filter(Column::Expires.lt(before.unix_milliseconds()))
+            .filter(Column::Kind.ne(AccountCodeKind::Registration.as_str())),
         batch,
     )
     .await

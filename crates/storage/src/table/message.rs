@@ -1,7 +1,6 @@
 //! Messages that wait to be sent.
 
 use latchkey_domain::{
-    id::UserId,
     message::{NewMessage, SealedText},
     text::Username,
     time::Timestamp,
@@ -71,18 +70,6 @@ pub(crate) async fn insert_all(
         .map_err(StoreError::new)
 }
 
-/// Deletes every message of a user, whose row is locked.
-pub(crate) async fn delete_all(
-    transaction: &DatabaseTransaction,
-    user: &UserId,
-) -> Result<(), StoreError> {
-    Entity::delete_many()
-        .filter(Column::UserId.eq(user.as_str()))
-        .exec(transaction)
-        .await
-        .map(|_result| ())
-        .map_err(StoreError::new)
-}
 /// What may be taken at `now`.
 fn is_due(now: Timestamp) -> Condition {
     Condition::all()

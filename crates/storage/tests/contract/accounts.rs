@@ -16,8 +16,7 @@ use latchkey_domain::{
 use latchkey_service::ports::{
     account_store::AccountStore as _, administration_store::AdministrationStore as _,
     credential_code_store::CredentialCodeStore as _, credential_store::CredentialStore as _,
-    directory_store::DirectoryStore as _, registration_store::RegistrationStore as _,
-    session_store::SessionStore as _,
+    directory_store::DirectoryStore as _, session_store::SessionStore as _,
 };
 
 use crate::{
@@ -232,11 +231,11 @@ async fn an_organization_that_is_not_active_has_no_users(world: World) {
     assert_eq!(found.unwrap(), None);
     let found = world.code(&code.long).await;
     assert_eq!(found, None);
-    let name = &invitation.user.username;
-    let found = store
-        .find_code(organization, name, &invitation.digest)
-        .await;
-    assert_eq!(found.unwrap(), None);
+    let digest = &invitation.code.digest;
+    assert_eq!(
+        world.registration_code(&invitation.user, digest).await,
+        None
+    );
 }
 
 async fn every_read_is_one_statement(world: World) {
@@ -256,10 +255,7 @@ async fn every_read_is_one_statement(world: World) {
     let _code = world.code(&code.long).await;
     let _unknown = world.code(&world.digest()).await;
     store.newest(&person.user.id).await.unwrap();
-    store
-        .find_code(organization, name, &code.long)
-        .await
-        .unwrap();
+    let _code = world.registration_code(&person.user, &code.long).await;
     store.is_live(&world.session(&person)).await.unwrap();
     store.is_empty().await.unwrap();
     let after = store.statements();

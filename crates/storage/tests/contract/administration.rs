@@ -1,6 +1,7 @@
 //! What an administrator does from the command line.
 
 use latchkey_domain::{
+    account_code::NewAccountCode,
     application::{
         Application, Origin, RelyingParty, RpId,
         native::{AndroidPackage, AppleAppId, NativeApplications},
@@ -13,7 +14,6 @@ use latchkey_service::ports::{
         AddApplicationError, AdministrationStore as _, BootstrapError, InviteError, SetUserError,
     },
     directory_store::DirectoryStore as _,
-    registration_store::RegistrationStore as _,
 };
 
 use crate::world::{CALLERS, World, at_once, successes};
@@ -57,17 +57,10 @@ async fn bootstrap_makes_all_of_it(world: World) {
     assert_eq!(directory.organizations[0].id, tenant.organization);
     assert_eq!(directory.applications, [tenant.application]);
     let invited = tenant.administrator;
-    let held = world
-        .store
-        .find_code(
-            &tenant.organization,
-            &invited.user.username,
-            &invited.digest,
-        )
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!((held.user, held.code), (invited.user, invited.code));
+    let NewAccountCode { code, digest } = invited.code;
+    let held = world.registration_code(&invited.user, &digest).await;
+    let held = held.unwrap();
+    assert_eq!((held.user, held.code), (invited.user, code));
 }
 
 async fn a_taken_name_changes_nothing(world: World) {
@@ -108,19 +101,11 @@ async fn inviting_again_replaces_the_code(world: World) {
     let kept = world.store.invite(first.clone()).await.unwrap();
     let second = world.invitation(&tenant.organization, "ADA@example.com");
     assert_eq!(world.store.invite(second.clone()).await.unwrap(), kept);
-    let find = async |digest| {
-        world
-            .store
-            .find_code(&tenant.organization, &kept.username, &digest)
-            .await
-            .unwrap()
-    };
-    assert_eq!(find(first.digest).await, None);
-    let held = find(second.digest).await.unwrap();
-    assert_eq!(
-        (&held.code.id, &held.code.user),
-        (&second.code.id, &kept.id)
-    );
+    let (first, second) = (first.code, second.code);
+    assert_eq!(world.registration_code(&kept, &first.digest).await, None);
+    let held = world.registration_code(&kept, &second.digest).await;
+    let held = held.unwrap().code;
+    assert_eq!((&held.id, &held.user), (&second.code.id, &kept.id));
 }
 
 async fn inviting_many_times_at_once_leaves_one_code(world: World) {
@@ -132,7 +117,7 @@ async fn inviting_many_times_at_once_leaves_one_code(world: World) {
     })
     .await;
     assert!(outcomes.windows(2).all(|pair| pair[0] == pair[1]));
-    let codes = format!("registration_codes WHERE user_id = '{}'", outcomes[0]);
+    let codes = format!("account_codes WHERE user_id = '{}'", outcomes[0]);
     assert_eq!(world.count(&codes).await, 1);
 }
 

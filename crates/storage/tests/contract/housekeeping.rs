@@ -33,7 +33,7 @@ async fn what_has_not_expired_stays(world: World) {
     assert_eq!(world.store.delete_expired(NOW, 100).await.unwrap(), 0);
     assert_eq!(world.count("spent").await, spent);
     assert_eq!(world.count("credential_codes").await, 2);
-    assert_eq!(world.count("registration_codes").await, 2);
+    assert_eq!(world.count("account_codes").await, 2);
 }
 
 async fn what_has_expired_goes(world: World) {
@@ -45,7 +45,7 @@ async fn what_has_expired_goes(world: World) {
     let deleted = world.store.delete_expired(later(300), 100).await.unwrap();
     assert_eq!(deleted, 4);
     assert_eq!(world.count("spent").await, 0);
-    assert_eq!(world.count("registration_codes").await, 1);
+    assert_eq!(world.count("account_codes").await, 1);
     assert_eq!(world.count("credential_codes").await, 1);
     assert_eq!(world.count("users").await, 2);
 }

@@ -3,16 +3,16 @@
 use std::{collections::HashSet, time::Duration};
 
 use latchkey_domain::{
-    account_code::{AccountCode, AccountCodeKind, NewAccountCode},
+    account_code::{AccountCodeKind, NewAccountCode},
     authority::Authority,
-    id::{AccountCodeId, MessageId, UserId},
+    id::{MessageId, UserId},
     message::{MessageKind, NewMessage, SealedText},
     time::Timestamp,
 };
 use latchkey_service::ports::{
     account_code_store::AccountCodeStore as _, administration_store::AdministrationStore as _,
     housekeeping_store::HousekeepingStore as _, message_store::MessageStore as _,
-    registration_store::RegistrationStore as _, session_store::SessionStore as _,
+    session_store::SessionStore as _,
 };
 
 use crate::{
@@ -61,12 +61,10 @@ async fn tell(world: &World, person: &Person) -> NewMessage {
     message
 }
 
+const LOGIN_CODES: &str = "account_codes WHERE kind = 'Login'";
+
 fn new_code(world: &World, user: &UserId, issued: Timestamp) -> NewAccountCode {
-    let id = AccountCodeId::from_random(&world.draw());
-    NewAccountCode {
-        code: AccountCode::issue(id, user.clone(), AccountCodeKind::Login, issued),
-        digest: world.digest(),
-    }
+    world.account_code(user, AccountCodeKind::Login, issued)
 }
 
 async fn a_message_is_kept_with_the_change_it_tells_about(world: World) {
@@ -181,10 +179,10 @@ async fn what_has_expired_is_deleted(world: World) {
     let message = message(&world, &person.user.id);
     assert!(world.store.issue(new, message).await.unwrap());
     world.store.delete_expired(later(10), 100).await.unwrap();
-    assert_eq!(world.count("account_codes").await, 1);
+    assert_eq!(world.count(LOGIN_CODES).await, 1);
     assert_eq!(world.count("messages").await, 2);
     world.store.delete_expired(later(61), 100).await.unwrap();
-    assert_eq!(world.count("account_codes").await, 0);
+    assert_eq!(world.count(LOGIN_CODES).await, 0);
     assert_eq!(world.count("messages").await, 0);
 }
 
@@ -228,8 +226,8 @@ async fn a_code_is_spent_once(world: World) {
     let told = message(&world, &person.user.id);
     world.store.issue(new.clone(), told).await.unwrap();
     let spent = at_once(|index| {
-        let (store, id) = (world.replica(index), new.code.id.clone());
-        async move { store.spend(&id).await.unwrap() }
+        let (store, code) = (world.replica(index), new.code.clone());
+        async move { store.spend(&code).await.unwrap() }
     })
     .await;
     assert_eq!(spent.into_iter().filter(|spent| *spent).count(), 1);
@@ -242,9 +240,9 @@ async fn three_codes_of_a_kind_stay(world: World) {
         let new = new_code(&world, &person.user.id, later(minute));
         let told = message(&world, &person.user.id);
         assert!(world.store.issue(new.clone(), told).await.unwrap());
-        codes.push(new.code.id);
+        codes.push(new.code);
     }
-    assert_eq!(world.count("account_codes").await, 3);
+    assert_eq!(world.count(LOGIN_CODES).await, 3);
     assert!(!world.store.spend(&codes[1]).await.unwrap());
     assert!(world.store.spend(&codes[2]).await.unwrap());
     let issued = at_once(|index| {
@@ -255,7 +253,7 @@ async fn three_codes_of_a_kind_stay(world: World) {
     })
     .await;
     assert!(issued.into_iter().all(|issued| issued));
-    assert_eq!(world.count("account_codes").await, 3);
+    assert_eq!(world.count(LOGIN_CODES).await, 3);
 }
 
 async fn a_user_who_is_not_active_gets_no_code(world: World) {
@@ -268,7 +266,7 @@ async fn a_user_who_is_not_active_gets_no_code(world: World) {
     let new = new_code(&world, &person.user.id, NOW);
     let told = message(&world, &person.user.id);
     assert!(!world.store.issue(new, told).await.unwrap());
-    assert_eq!(world.count("account_codes").await, 0);
+    assert_eq!(world.count(LOGIN_CODES).await, 0);
     assert_eq!(world.count("messages").await, 0);
 }
 
@@ -292,19 +290,11 @@ async fn only_who_has_not_registered_gets_another_registration_code(world: World
     let invited = world.invitation(&tenant.organization, "ada@example.com");
     let user = world.store.invite(invited.clone()).await.unwrap();
     for (user, expected) in [(&person.user.id, false), (&user.id, true)] {
-        let other = world.invitation(&tenant.organization, "x@example.com");
-        let code = latchkey_domain::registration_code::RegistrationCode {
-            user: user.clone(),
-            ..other.code
-        };
+        let new = world.account_code(user, AccountCodeKind::Registration, NOW);
         let told = message(&world, user);
-        let replaced = world.store.replace_code(code, other.digest, told).await;
-        assert_eq!(replaced.unwrap(), expected);
+        assert_eq!(world.store.issue(new, told).await.unwrap(), expected);
     }
-    let found = world
-        .store
-        .find_code(&user.organization, &user.username, &invited.digest)
-        .await;
-    assert_eq!(found.unwrap(), None);
+    let found = world.registration_code(&user, &invited.code.digest).await;
+    assert_eq!(found, None);
     assert_eq!(world.count("messages").await, 1);
 }

@@ -1,5 +1,6 @@
 //! The schema: up, down, and several processes at once.
 
+use latchkey_domain::account_code::NewAccountCode;
 use latchkey_storage::{connect::connect, store::SqlStore};
 use latchkey_testkit::database::TestDatabase;
 use sea_orm::ConnectionTrait as _;
@@ -13,6 +14,7 @@ contract! {
     down_takes_everything_back,
     a_newer_schema_is_refused,
     the_oldest_user_of_each_organization_becomes_an_administrator,
+    registration_codes_stay_valid_as_account_codes,
 }
 
 async fn up_again_only_reads(world: World) {
@@ -97,6 +99,24 @@ async fn the_oldest_user_of_each_organization_becomes_an_administrator(world: Wo
     assert_eq!(world.count("users WHERE is_administrator").await, 2);
     let oldest = "users WHERE is_administrator AND id IN ('us-2', 'us-3')";
     assert_eq!(world.count(oldest).await, 2);
+}
+
+async fn registration_codes_stay_valid_as_account_codes(world: World) {
+    let invited = world.tenant("Example").await.administrator;
+    for statement in [
+        "DELETE FROM seaql_migrations WHERE version = 'm0008_registration_codes'",
+        "CREATE TABLE registration_codes AS \
+         SELECT 'rc-' || SUBSTR(id, 4) AS id, user_id, digest, issued, expires FROM account_codes",
+        "DELETE FROM account_codes",
+    ] {
+        world.execute(statement).await;
+    }
+    latchkey_migrations::up(world.store.connection())
+        .await
+        .unwrap();
+    let NewAccountCode { code, digest } = invited.code;
+    let held = world.registration_code(&invited.user, &digest).await;
+    assert_eq!(held.unwrap().code, code);
 }
 
 /// Eight processes that start at once on a database that does not exist or is empty.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use latchkey_domain::{
+    account_code::{AccountCode, AccountCodeKind, NewAccountCode},
     application::{Application, Origin, RelyingParty, RpId, native::NativeApplications},
     authority::Authority,
     challenge::{Challenge, ChallengeText, Purpose},
@@ -16,17 +17,19 @@ use latchkey_domain::{
     },
     credential_code::{Claim, CodeDigest, CredentialCode, NewCredentialCode},
     id::{
-        ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId,
-        RegistrationCodeId, TokenId, UserActionId, UserId,
+        AccountCodeId, ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid,
+        OrganizationId, TokenId, UserActionId, UserId,
     },
     organization::{Approval, Organization},
-    registration_code::RegistrationCode,
+    policy::Lifetimes,
     session::Session,
     text::{ApplicationName, CredentialName, OrganizationName, Username},
+    time::Timestamp,
     user::{Epoch, User, UserKind},
     user_action::{ActionPath, Method, PayloadDigest, SignedUserAction, UserAction},
 };
 use latchkey_service::ports::{
+    account_code_store::{self, HeldAccountCode},
     account_store::{Account, AccountStore},
     administration_store::{AdministrationStore as _, Invitation, NewOrganization},
     credential_code_store::{CredentialCodeStore, HeldCode},
@@ -107,16 +110,48 @@ impl World {
             created: NOW,
         };
         Invitation {
-            code: RegistrationCode {
-                id: RegistrationCodeId::from_random(&self.draw()),
-                user: user.id.clone(),
-                issued: NOW,
-                expires: NOW.plus(Duration::from_hours(4)),
-            },
-            digest: self.digest(),
+            code: self.account_code(&user.id, AccountCodeKind::Registration, NOW),
             message: None,
             user,
         }
+    }
+
+    /// A code of that kind for a user, with the lifetime that kinds have by default.
+    pub(crate) fn account_code(
+        &self,
+        user: &UserId,
+        kind: AccountCodeKind,
+        issued: Timestamp,
+    ) -> NewAccountCode {
+        let code = AccountCode {
+            id: AccountCodeId::from_random(&self.draw()),
+            user: user.clone(),
+            kind,
+            issued,
+            expires: issued.plus(kind.lifetime(&Lifetimes::default())),
+        };
+        NewAccountCode {
+            code,
+            digest: self.digest(),
+        }
+    }
+
+    /// The registration code of that digest, if it is that user's.
+    pub(crate) async fn registration_code(
+        &self,
+        user: &User,
+        digest: &CodeDigest,
+    ) -> Option<HeldAccountCode> {
+        let (organization, kind) = (&user.organization, AccountCodeKind::Registration);
+        account_code_store::AccountCodeStore::find(
+            &self.store,
+            organization,
+            &user.username,
+            kind,
+            digest,
+        )
+        .await
+        .unwrap()
     }
 
     pub(crate) async fn tenant(&self, name: &str) -> Tenant {
@@ -163,13 +198,13 @@ impl World {
             Purpose::Registration {
                 user: invitation.user.id.clone(),
                 epoch: invitation.user.epoch,
-                code: invitation.code.id.clone(),
+                code: invitation.code.code.id.clone(),
             },
         );
         (
             Authority::of_challenge(&challenge).unwrap(),
             CompletedRegistration {
-                code: invitation.code.id.clone(),
+                code: invitation.code.code.id.clone(),
                 credentials,
                 date: NOW,
             },

@@ -4,6 +4,7 @@ use latchkey_domain::{
     authority::Spendable,
     credential::{Credential, CredentialId},
     text::Username,
+    user::User,
 };
 use latchkey_service::ports::{
     administration_store::{AdministrationStore as _, Invitation},
@@ -43,24 +44,23 @@ fn one_of_each(world: &World, invitation: &Invitation) -> Vec<Credential> {
 async fn a_code_is_found_for_its_user_only(world: World) {
     let invitation = invited(&world).await;
     let other = world.tenant("Other").await;
-    let Invitation {
-        user, code, digest, ..
-    } = &invitation;
-    let store = &world.store;
-    let held = store
-        .find_code(&user.organization, &user.username, digest)
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!((&held.user, &held.code), (user, code));
-    let somebody = Username::new("admin@example.com").unwrap();
-    for (organization, name, digest) in [
-        (&other.organization, &user.username, *digest),
-        (&user.organization, &somebody, *digest),
-        (&user.organization, &user.username, world.digest()),
+    let Invitation { user, code, .. } = &invitation;
+    let held = world.registration_code(user, &code.digest).await.unwrap();
+    assert_eq!((&held.user, &held.code), (user, &code.code));
+    let elsewhere = User {
+        organization: other.organization,
+        ..user.clone()
+    };
+    let somebody = User {
+        username: Username::new("admin@example.com").unwrap(),
+        ..user.clone()
+    };
+    for (user, digest) in [
+        (&elsewhere, code.digest),
+        (&somebody, code.digest),
+        (user, world.digest()),
     ] {
-        let found = store.find_code(organization, name, &digest).await.unwrap();
-        assert_eq!(found, None);
+        assert_eq!(world.registration_code(user, &digest).await, None);
     }
 }
 

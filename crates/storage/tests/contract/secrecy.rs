@@ -1,7 +1,10 @@
 //! What must not be found in the database by somebody who reads all of it.
 
-use latchkey_domain::credential_code::{
-    CodeDigest, CodeText, NewCredentialCode, long_from_random, short_from_random,
+use latchkey_domain::{
+    account_code::AccountCodeKind,
+    credential_code::{
+        CodeDigest, CodeText, NewCredentialCode, long_from_random, short_from_random,
+    },
 };
 use latchkey_service::ports::{
     administration_store::AdministrationStore as _, credential_code_store::CredentialCodeStore as _,
@@ -20,7 +23,7 @@ const TABLES: [&str; 10] = [
     "applications",
     "application_origins",
     "users",
-    "registration_codes",
+    "account_codes",
     "credentials",
     "credential_codes",
     "spent",
@@ -42,7 +45,7 @@ async fn no_code_is_kept_in_clear(world: World) {
         short_from_random(&world.draw()),
         long_from_random(&world.draw()),
     );
-    let registration = latchkey_domain::registration_code::from_random(&world.draw());
+    let registration = AccountCodeKind::Registration.draw(&world.draw());
     let new = NewCredentialCode {
         short: Some(digest(&short)),
         long: digest(&long),
@@ -54,7 +57,7 @@ async fn no_code_is_kept_in_clear(world: World) {
         .await
         .unwrap();
     let mut invitation = world.invitation(&person.user.organization, "invited@example.com");
-    invitation.digest = digest(&registration);
+    invitation.code.digest = digest(&registration);
     store.invite(invitation).await.unwrap();
     store
         .claim(new.code.claim(world.claim()).unwrap())

@@ -82,7 +82,7 @@ fn mailed(world: &World, invitation: Invitation) -> Invitation {
             user: invitation.user.id.clone(),
             sealed: SealedText::new(vec![1]),
             created: NOW,
-            expires: invitation.code.expires,
+            expires: invitation.code.code.expires,
         }),
         ..invitation
     }
@@ -272,7 +272,7 @@ async fn a_created_user_is_told(world: World) {
         made.user.id
     );
     assert_eq!(world.count(&told).await, 1);
-    let code = format!("registration_codes WHERE id = '{}'", new.code.id);
+    let code = format!("account_codes WHERE id = '{}'", new.code.code.id);
     assert_eq!(world.count(&code).await, 1);
 }
 
@@ -281,11 +281,11 @@ async fn creating_an_unregistered_user_again_replaces_the_code(world: World) {
     let first = stranger(&world, &ada, "bob@example.com", None);
     let made = create(&world, &ada, first).await.unwrap();
     let second = stranger(&world, &ada, "BOB@example.com", Some("7"));
-    let code = second.code.id.clone();
+    let code = second.code.code.id.clone();
     let again = create(&world, &ada, second).await.unwrap();
     assert_eq!(again, made);
     let user = &made.user.id;
-    let codes = format!("registration_codes WHERE user_id = '{user}'");
+    let codes = format!("account_codes WHERE user_id = '{user}'");
     assert_eq!(world.count(&codes).await, 1);
     assert_eq!(world.count(&format!("{codes} AND id = '{code}'")).await, 1);
     assert_eq!(
@@ -356,7 +356,7 @@ async fn created_many_times_at_once_it_is_one_user(world: World) {
     .await;
     let distinct: BTreeSet<_> = outcomes.iter().collect();
     assert_eq!(distinct.len(), 1);
-    let codes = format!("registration_codes WHERE user_id = '{}'", outcomes[0]);
+    let codes = format!("account_codes WHERE user_id = '{}'", outcomes[0]);
     assert_eq!(world.count(&codes).await, 1);
 }
 

@@ -1,7 +1,7 @@
 //! `POST /auth/recover/user/code`, and `PUT`, which older clients send
 
 use axum::{Json, extract::State};
-use latchkey_service::mailed_codes::MailedCodeKind;
+use latchkey_domain::account_code::AccountCodeKind;
 
 use crate::{
     dto::{mailed_code::MailedCodeRequest, message::Message},
@@ -32,7 +32,7 @@ pub(crate) async fn mail_recovery_code(
     Client(caller): Client,
     JsonBody(request): JsonBody<MailedCodeRequest>,
 ) -> Result<Json<Message>, ApiError> {
-    let request = request.of(MailedCodeKind::Recovery);
+    let request = request.of(AccountCodeKind::Recovery);
     state.services.mailed_codes.ask(&caller, request).await?;
     Ok(Json(Message::SUCCESS))
 }

@@ -1,7 +1,7 @@
 //! `PUT /auth/registration/code`
 
 use axum::{Json, extract::State};
-use latchkey_service::mailed_codes::MailedCodeKind;
+use latchkey_domain::account_code::AccountCodeKind;
 
 use crate::{
     dto::{mailed_code::MailedCodeRequest, message::Message},
@@ -32,7 +32,7 @@ pub(crate) async fn mail_registration_code(
     Client(caller): Client,
     JsonBody(request): JsonBody<MailedCodeRequest>,
 ) -> Result<Json<Message>, ApiError> {
-    let request = request.of(MailedCodeKind::Registration);
+    let request = request.of(AccountCodeKind::Registration);
     state.services.mailed_codes.ask(&caller, request).await?;
     Ok(Json(Message::SUCCESS))
 }
