@@ -1,6 +1,6 @@
 //! HTTP adapter of Latchkey: the wire format.
 //!
-//! [`router`] turns use cases into an `axum` router; [`openapi`] describes it. Everything here is about
+//! [`router`] turns [`UseCases`] into an `axum` router; [`openapi`] describes it. Everything here is about
 //! names, encodings, statuses and headers; what is allowed is decided behind the use cases. The route
 //! table is in [`router`]'s file, `lib.rs`; each endpoint has a file of its own under `routes`, in the
 //! order request, response, documentation, handler.
@@ -33,10 +33,11 @@ use axum::{
     Router,
     middleware::{from_fn, from_fn_with_state},
 };
+use latchkey_service::use_cases::UseCases;
 use utoipa::openapi::{OpenApi, ServerBuilder};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub use self::state::{HttpSettings, Services};
+pub use self::state::HttpSettings;
 use self::{
     error::{ApiError, ErrorCode},
     middleware::{body::body, cors::cors, harden::harden, observe::observe, path::path},
@@ -121,19 +122,23 @@ fn table() -> OpenApiRouter<AppState> {
 }
 
 /// The whole API, ready to be served. Whoever serves it puts the peer's address into each request as
-/// `ConnectInfo<SocketAddr>`.
-pub fn router(services: Services, settings: HttpSettings) -> Router {
-    router_with_pages(services, settings, Router::new())
+/// `ConnectInfo<SocketAddr>`, and lets the use cases [`work`](UseCases::work) beside it.
+pub fn router(use_cases: Arc<UseCases>, settings: HttpSettings) -> Router {
+    router_with_pages(use_cases, settings, Router::new())
 }
 
 /// The whole API with `pages` beside it, whose requests pass the same middleware: they are named, logged
 /// and refused like those of the API.
-pub fn router_with_pages(services: Services, settings: HttpSettings, pages: Router) -> Router {
+pub fn router_with_pages(
+    use_cases: Arc<UseCases>,
+    settings: HttpSettings,
+    pages: Router,
+) -> Router {
     let (router, mut description) = table().split_for_parts();
     let server = ServerBuilder::new().url(&settings.public_url).build();
     description.servers = Some(vec![server]);
     let state = AppState {
-        services: Arc::new(services),
+        services: use_cases,
         settings: Arc::new(settings),
         description: description::text(&description).into(),
     };

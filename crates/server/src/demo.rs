@@ -180,7 +180,7 @@ mod tests {
         assert!(!without_pages.to_string().contains("/register"));
         assert!(!administration.is_empty().await.unwrap());
         assert!(make(administration, &place).await.unwrap().is_none());
-        let snapshot = use_cases.services.directory.snapshot().await.unwrap();
+        let snapshot = use_cases.directory.snapshot().await.unwrap();
         assert!(snapshot.lists("http://one.localhost:4711"));
         assert!(snapshot.lists("http://two.localhost:4711"));
     }

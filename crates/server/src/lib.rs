@@ -1,10 +1,11 @@
 //! The latchkey binary: configuration, wiring, lifecycle.
 //!
-//! This is the only crate where the adapters meet. It is a library, so that tests can wire the same
-//! application in process with [`wiring`]; `main.rs` only calls [`cli::run`].
+//! This is the only crate where the adapters meet: [`wiring`] opens those that are configured, and
+//! [`serve`] serves whatever was made of them, or of adapters of somebody else's own. `main.rs` only calls
+//! [`cli::run`].
 //!
 //! To add a command, add it to [`cli`] and do its work in a file below; to add a key to the
-//! configuration, see [`config`]; to add a use case, see [`wiring`].
+//! configuration, see [`config`]; to add an adapter, see [`wiring`].
 
 pub mod cli;
 
@@ -13,6 +14,8 @@ pub mod config;
 pub mod secrets;
 
 pub mod wiring;
+
+pub mod serve;
 
 pub mod demo;
 

@@ -2,10 +2,12 @@
 //!
 //! One file per family of use cases, in the order a user meets them; what several share comes first.
 //! Nothing here knows SQL or HTTP: the world is reached through [`ports`], which storage and crypto
-//! implement and tests mock (feature `mocks`).
+//! implement and tests mock (feature `mocks`). Whoever brings adapters puts them into
+//! [`Ports`](ports::Ports) and gets all [`UseCases`](use_cases::UseCases) for them.
 //!
 //! To add a use case, write it beside its family, give it an error enum of its own, and let the port it
-//! needs say as a contract what one atomic operation promises.
+//! needs say as a contract what one atomic operation promises; a new family becomes a field of
+//! `UseCases`, a new port one of `Ports`.
 
 pub mod ports;
 
@@ -52,6 +54,10 @@ pub mod administration;
 pub mod housekeeping;
 
 pub mod outbox;
+
+pub mod use_cases;
+
+mod work;
 
 #[cfg(test)]
 mod testing;

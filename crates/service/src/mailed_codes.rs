@@ -2,8 +2,8 @@
 //! user.
 //!
 //! The call is answered before anything is looked up, and the work is done afterwards by
-//! [`MailedCodeWorker`], so neither the answer nor the time it takes tells anything. What is waiting
-//! for the worker is bounded; it is finished when the service stops.
+//! [`MailedCodes::run`], so neither the answer nor the time it takes tells anything. What waits is
+//! bounded; it is finished when the service stops.
 
 use std::{future::Future, pin::pin, sync::Arc};
 
@@ -13,12 +13,12 @@ use latchkey_domain::{
     id::OrganizationId,
     text::Username,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 use crate::{
     account_codes::draw,
     ceremony::Ceremonies,
-    directory::{Caller, Directory, OrganizationRequired, PartyError},
+    directory::{Caller, OrganizationRequired, PartyError},
     ports::{
         account_code_store::AccountCodeStore, account_store::AccountStore,
         code_digester::CodeDigester, store::StoreError,
@@ -26,7 +26,7 @@ use crate::{
     throttle::Throttle,
 };
 
-/// How many requests can wait for the worker; what comes beyond is dropped.
+/// How many requests can wait; what comes beyond is dropped.
 const WAITING: usize = 1_024;
 
 /// Whom to mail which code.
@@ -54,36 +54,46 @@ pub enum MailCodeError {
     Store(#[from] StoreError),
 }
 
-/// What waits for the worker.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
+/// A request that waits.
+struct Wanted {
     kind: AccountCodeKind,
     organization: OrganizationId,
     username: Username,
 }
 
-/// Takes requests.
+/// Requests that wait: at most [`WAITING`].
+pub struct Queue {
+    end: mpsc::Sender<Wanted>,
+    front: Mutex<mpsc::Receiver<Wanted>>,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        let (end, front) = mpsc::channel(WAITING);
+        Self {
+            end,
+            front: Mutex::new(front),
+        }
+    }
+}
+
+/// Takes requests, and works on them.
 pub struct MailedCodes {
-    directory: Arc<Directory>,
-    throttle: Arc<Throttle>,
-    queue: mpsc::Sender<Wanted>,
+    /// What every ceremony works with.
+    pub ceremonies: Ceremonies,
+    /// Limits mail.
+    pub throttle: Arc<Throttle>,
+    /// Digests codes.
+    pub digester: Arc<dyn CodeDigester>,
+    /// Finds users.
+    pub accounts: Arc<dyn AccountStore>,
+    /// Keeps the codes.
+    pub codes: Arc<dyn AccountCodeStore>,
+    /// What waits.
+    pub queue: Queue,
 }
 
 impl MailedCodes {
-    /// Takes requests for a worker that reads from the other end.
-    pub fn new(
-        directory: Arc<Directory>,
-        throttle: Arc<Throttle>,
-    ) -> (Self, mpsc::Receiver<Wanted>) {
-        let (queue, wanted) = mpsc::channel(WAITING);
-        let codes = Self {
-            directory,
-            throttle,
-            queue,
-        };
-        (codes, wanted)
-    }
-
     /// Takes a request, to be worked on later. It is dropped without a word when there were too many of
     /// them from this address, or for this user, or when the queue is full, or when it comes from a
     /// page of another organization.
@@ -91,7 +101,7 @@ impl MailedCodes {
     /// # Errors
     /// [`MailCodeError`].
     pub async fn ask(&self, caller: &Caller, request: MailCode) -> Result<(), MailCodeError> {
-        let snapshot = self.directory.snapshot().await?;
+        let snapshot = self.ceremonies.snapshot().await?;
         let organization = snapshot.organization(request.organization)?;
         match snapshot.party(caller, &organization) {
             Ok(_party) => {}
@@ -110,46 +120,32 @@ impl MailedCodes {
             organization,
             username: request.username,
         };
-        if self.queue.try_send(wanted).is_err() {
+        if self.queue.end.try_send(wanted).is_err() {
             tracing::warn!("more codes are asked for than can be mailed; one was not");
         }
         Ok(())
     }
-}
 
-/// Works on requests.
-pub struct MailedCodeWorker {
-    /// What every ceremony works with.
-    pub ceremonies: Ceremonies,
-    /// Digests codes.
-    pub digester: Arc<dyn CodeDigester>,
-    /// Finds users.
-    pub accounts: Arc<dyn AccountStore>,
-    /// Keeps the codes.
-    pub codes: Arc<dyn AccountCodeStore>,
-    /// What waits.
-    pub wanted: mpsc::Receiver<Wanted>,
-}
-
-impl MailedCodeWorker {
     /// Works on requests as they come. When `stop` completes no more are taken, and what waits is still
     /// worked on: it was answered already.
-    pub async fn run(&mut self, stop: impl Future<Output = ()>) {
+    pub async fn run(&self, stop: impl Future<Output = ()>) {
+        let mut front = self.queue.front.lock().await;
         let mut stop = pin!(stop);
         loop {
             tokio::select! {
-                wanted = self.wanted.recv() => match wanted {
+                wanted = front.recv() => match wanted {
                     Some(wanted) => self.work_on(wanted).await,
                     None => return,
                 },
-                () = &mut stop, if !self.wanted.is_closed() => self.wanted.close(),
+                () = &mut stop, if !front.is_closed() => front.close(),
             }
         }
     }
 
     /// Works on what waits at present.
-    pub async fn catch_up(&mut self) {
-        while let Ok(wanted) = self.wanted.try_recv() {
+    pub async fn catch_up(&self) {
+        let mut front = self.queue.front.lock().await;
+        while let Ok(wanted) = front.try_recv() {
             self.work_on(wanted).await;
         }
     }

@@ -20,9 +20,8 @@ use latchkey_domain::{
     user::User,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, macros::format_description};
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 use self::draft::{Draft, Fact, Part};
 use crate::{
@@ -30,21 +29,11 @@ use crate::{
     ports::{
         clock::Clock,
         entropy::Entropy,
+        mailer::MessageContent,
         sealer::{NotSealed, Sealer},
         store::StoreError,
     },
 };
-
-/// What a message says. It may hold a live code, so it has no `Debug` and is wiped when dropped.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
-pub struct MessageContent {
-    /// One line.
-    pub subject: String,
-    /// The message as plain text.
-    pub text: String,
-    /// The same as HTML, without any external resource.
-    pub html: String,
-}
 
 /// Composes, seals and opens messages.
 pub struct Messages {

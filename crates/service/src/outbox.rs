@@ -10,10 +10,10 @@ use latchkey_domain::{id::MessageId, message::MessageKind, text::Username, time:
 use tokio::time::timeout;
 
 use crate::{
-    messages::{MessageContent, Messages},
+    messages::Messages,
     ports::{
         clock::Clock,
-        mailer::{Delivery, DeliveryError, Mail, Mailer},
+        mailer::{Delivery, DeliveryError, Mail, Mailer, MessageContent},
         message_store::{ClaimedMessage, MessageStore, WaitingMessage},
         store::StoreError,
     },

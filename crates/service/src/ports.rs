@@ -3,6 +3,9 @@
 //! Every document of a method is a contract: what must hold, which conflicts there are, and what is
 //! promised when several callers, on several replicas, come at once. One method is one atomic business
 //! operation: it happens wholly or not at all.
+//!
+//! [`Ports`] holds an adapter behind every one of them; that value is all the use cases are made from. To
+//! bring an adapter of your own, put it into its field.
 
 pub mod clock;
 pub mod code_digester;
@@ -28,3 +31,149 @@ pub mod registration_store;
 pub mod session_store;
 pub mod sign_in_store;
 pub mod user_store;
+
+use std::sync::Arc;
+
+use self::{
+    account_code_store::AccountCodeStore, account_store::AccountStore,
+    administration_store::AdministrationStore, clock::Clock, code_digester::CodeDigester,
+    credential_code_store::CredentialCodeStore, credential_store::CredentialStore,
+    directory_store::DirectoryStore, entropy::Entropy, housekeeping_store::HousekeepingStore,
+    installation_store::InstallationStore, mailer::Mailer, message_store::MessageStore,
+    proof_verifier::ProofVerifier, recovery_store::RecoveryStore,
+    registration_store::RegistrationStore, sealer::Sealer, session_store::SessionStore,
+    sign_in_store::SignInStore, tokens::Tokens, user_store::UserStore,
+};
+
+/// An adapter behind every port.
+#[derive(Clone)]
+pub struct Ports {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Signs tokens and reads them.
+    pub tokens: Arc<dyn Tokens>,
+    /// Verifies proofs.
+    pub verifier: Arc<dyn ProofVerifier>,
+    /// Digests codes.
+    pub digester: Arc<dyn CodeDigester>,
+    /// Keeps the database from telling what messages say.
+    pub sealer: Arc<dyn Sealer>,
+    /// Delivers messages.
+    pub mailer: Arc<dyn Mailer>,
+    /// Keeps everything that is kept.
+    pub stores: Stores,
+}
+
+/// An adapter behind every port of a store; one store usually has them all, see [`Stores::of`].
+#[derive(Clone)]
+pub struct Stores {
+    /// Organizations and applications.
+    pub directory: Arc<dyn DirectoryStore>,
+    /// Users with their credentials, to be read.
+    pub accounts: Arc<dyn AccountStore>,
+    /// Codes that are mailed to users.
+    pub account_codes: Arc<dyn AccountCodeStore>,
+    /// First credentials.
+    pub registrations: Arc<dyn RegistrationStore>,
+    /// Recovered accounts.
+    pub recoveries: Arc<dyn RecoveryStore>,
+    /// Uses of credentials.
+    pub sign_ins: Arc<dyn SignInStore>,
+    /// Sessions that have ended.
+    pub sessions: Arc<dyn SessionStore>,
+    /// Credentials, to be changed.
+    pub credentials: Arc<dyn CredentialStore>,
+    /// Codes that make credentials.
+    pub credential_codes: Arc<dyn CredentialCodeStore>,
+    /// Users, as administrators manage them.
+    pub users: Arc<dyn UserStore>,
+    /// What only the command line changes.
+    pub administration: Arc<dyn AdministrationStore>,
+    /// Messages that wait to be sent.
+    pub messages: Arc<dyn MessageStore>,
+    /// What has expired.
+    pub housekeeping: Arc<dyn HousekeepingStore>,
+    /// Which installation it is.
+    pub installation: Arc<dyn InstallationStore>,
+}
+
+impl Stores {
+    /// One store behind all of them.
+    pub fn of<S>(store: Arc<S>) -> Self
+    where
+        S: DirectoryStore
+            + AccountStore
+            + AccountCodeStore
+            + RegistrationStore
+            + RecoveryStore
+            + SignInStore
+            + SessionStore
+            + CredentialStore
+            + CredentialCodeStore
+            + UserStore
+            + AdministrationStore
+            + MessageStore
+            + HousekeepingStore
+            + InstallationStore
+            + 'static,
+    {
+        Self {
+            directory: store.clone(),
+            accounts: store.clone(),
+            account_codes: store.clone(),
+            registrations: store.clone(),
+            recoveries: store.clone(),
+            sign_ins: store.clone(),
+            sessions: store.clone(),
+            credentials: store.clone(),
+            credential_codes: store.clone(),
+            users: store.clone(),
+            administration: store.clone(),
+            messages: store.clone(),
+            housekeeping: store.clone(),
+            installation: store,
+        }
+    }
+}
+
+#[cfg(any(test, feature = "mocks"))]
+impl Ports {
+    /// A mock behind every port, which expects nothing: for cases to put their own in the place of some.
+    pub fn mocks() -> Self {
+        Self {
+            clock: Arc::new(clock::MockClock::new()),
+            entropy: Arc::new(entropy::MockEntropy::new()),
+            tokens: Arc::new(tokens::MockTokens::new()),
+            verifier: Arc::new(proof_verifier::MockProofVerifier::new()),
+            digester: Arc::new(code_digester::MockCodeDigester::new()),
+            sealer: Arc::new(sealer::MockSealer::new()),
+            mailer: Arc::new(mailer::MockMailer::new()),
+            stores: Stores::mocks(),
+        }
+    }
+}
+
+#[cfg(any(test, feature = "mocks"))]
+impl Stores {
+    /// A mock behind every port of a store, which expects nothing.
+    pub fn mocks() -> Self {
+        Self {
+            directory: Arc::new(directory_store::MockDirectoryStore::new()),
+            accounts: Arc::new(account_store::MockAccountStore::new()),
+            account_codes: Arc::new(account_code_store::MockAccountCodeStore::new()),
+            registrations: Arc::new(registration_store::MockRegistrationStore::new()),
+            recoveries: Arc::new(recovery_store::MockRecoveryStore::new()),
+            sign_ins: Arc::new(sign_in_store::MockSignInStore::new()),
+            sessions: Arc::new(session_store::MockSessionStore::new()),
+            credentials: Arc::new(credential_store::MockCredentialStore::new()),
+            credential_codes: Arc::new(credential_code_store::MockCredentialCodeStore::new()),
+            users: Arc::new(user_store::MockUserStore::new()),
+            administration: Arc::new(administration_store::MockAdministrationStore::new()),
+            messages: Arc::new(message_store::MockMessageStore::new()),
+            housekeeping: Arc::new(housekeeping_store::MockHousekeepingStore::new()),
+            installation: Arc::new(installation_store::MockInstallationStore::new()),
+        }
+    }
+}

@@ -40,7 +40,7 @@ use crate::{
     credentials::SignedRequest,
     directory::{Caller, Directory},
     first_credentials::FirstCredential,
-    messages::{MessageContent, Messages},
+    messages::Messages,
     new_credential::NewCredential,
     ports::{
         account_code_store::HeldAccountCode,
@@ -48,6 +48,7 @@ use crate::{
         clock::{Clock, MockClock},
         directory_store::{DirectoryEntries, MockDirectoryStore},
         entropy::MockEntropy,
+        mailer::MessageContent,
         proof_verifier::{AssertionProof, CreationProof, MockProofVerifier, Offered, Used},
         sealer::MockSealer,
         tokens::{InvalidToken, Tokens},

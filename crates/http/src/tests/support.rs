@@ -17,17 +17,9 @@ use latchkey_domain::{
     user_action::UserAction,
 };
 use latchkey_service::{
-    approvals::Approvals,
-    ceremony::Ceremonies,
-    credential_codes::CredentialCodes,
-    credentials::Credentials,
-    directory::Directory,
-    factors::Factors,
     json::canonical,
-    login::Logins,
-    mailed_codes::MailedCodes,
-    messages::Messages,
     ports::{
+        Ports, Stores,
         account_code_store::MockAccountCodeStore,
         account_store::{Account, MockAccountStore},
         clock::MockClock,
@@ -47,18 +39,13 @@ use latchkey_service::{
         tokens::{InvalidToken, MockTokens},
         user_store::MockUserStore,
     },
-    recovery::Recoveries,
-    registration::Registrations,
-    sessions::Sessions,
-    throttle::Throttle,
-    user_actions::UserActions,
-    users::Users,
+    use_cases::{ServiceSettings, UseCases},
 };
 use serde_json::Value;
 use tower::ServiceExt;
 
 use super::samples::{NOW, application, challenge, session, signed, tenant, user};
-use crate::{HttpSettings, Services, router};
+use crate::{HttpSettings, router};
 
 /// The id of every request: the entropy always draws the same.
 pub(super) const REQUEST_ID: &str = "07070707070707070707070707070707";
@@ -175,103 +162,37 @@ impl World {
     pub(super) fn router(self) -> Router {
         let mut clock = MockClock::new();
         clock.expect_now().return_const(NOW);
-        let clock = Arc::new(clock);
         let mut entropy = MockEntropy::new();
         entropy.expect_draw().return_const([7; 32]);
-        let entropy = Arc::new(entropy);
-        let tokens = Arc::new(self.tokens);
-        let directory = Arc::new(Directory::new(Arc::new(self.directory), clock.clone()));
-        let throttle = Arc::new(Throttle::new(self.policy.limits.clone(), clock.clone()));
-        let (mailed_codes, _wanted) = MailedCodes::new(directory.clone(), throttle.clone());
-        let accounts = Arc::new(self.accounts);
-        let credentials = Arc::new(self.credentials);
-        let sign_ins = Arc::new(self.sign_ins);
-        let digester = Arc::new(self.digester);
-        let account_codes = Arc::new(self.account_codes);
-        let messages = Arc::new(Messages {
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-            sealer: Arc::new(sealer()),
-            directory: directory.clone(),
-            has_pages: false,
-        });
-        let codes = Arc::new(self.codes);
-        let ceremonies = Ceremonies {
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-            tokens: tokens.clone(),
+        let ports = Ports {
+            clock: Arc::new(clock),
+            entropy: Arc::new(entropy),
+            tokens: Arc::new(self.tokens),
             verifier: Arc::new(self.verifier),
-            directory: directory.clone(),
-            messages,
+            digester: Arc::new(self.digester),
+            sealer: Arc::new(sealer()),
+            stores: Stores {
+                directory: Arc::new(self.directory),
+                account_codes: Arc::new(self.account_codes),
+                accounts: Arc::new(self.accounts),
+                registrations: Arc::new(self.registrations),
+                recoveries: Arc::new(self.recoveries),
+                sign_ins: Arc::new(self.sign_ins),
+                credentials: Arc::new(self.credentials),
+                credential_codes: Arc::new(self.codes),
+                sessions: Arc::new(self.sessions),
+                users: Arc::new(self.users),
+                installation: Arc::new(self.installation),
+                ..Stores::mocks()
+            },
+            ..Ports::mocks()
+        };
+        let settings = ServiceSettings {
             policy: self.policy,
+            has_pages: false,
         };
-        let factors = Factors {
-            ceremonies: ceremonies.clone(),
-            accounts: accounts.clone(),
-            credentials: credentials.clone(),
-        };
-        let services = Services {
-            directory,
-            registrations: Arc::new(Registrations {
-                ceremonies: ceremonies.clone(),
-                digester: digester.clone(),
-                accounts: accounts.clone(),
-                codes: account_codes.clone(),
-                store: Arc::new(self.registrations),
-                throttle: throttle.clone(),
-            }),
-            recoveries: Arc::new(Recoveries {
-                ceremonies: ceremonies.clone(),
-                accounts: accounts.clone(),
-                digester: digester.clone(),
-                codes: account_codes.clone(),
-                store: Arc::new(self.recoveries),
-                throttle: throttle.clone(),
-            }),
-            mailed_codes: Arc::new(mailed_codes),
-            logins: Arc::new(Logins {
-                factors: factors.clone(),
-                store: sign_ins.clone(),
-                digester: digester.clone(),
-                codes: account_codes,
-                throttle: throttle.clone(),
-            }),
-            sessions: Arc::new(Sessions {
-                clock,
-                tokens: tokens.clone(),
-                store: Arc::new(self.sessions),
-            }),
-            user_actions: Arc::new(UserActions {
-                factors,
-                store: sign_ins,
-            }),
-            credentials: Arc::new(Credentials {
-                ceremonies: ceremonies.clone(),
-                accounts: accounts.clone(),
-                store: credentials,
-            }),
-            approvals: Arc::new(Approvals {
-                ceremonies: ceremonies.clone(),
-                accounts: accounts.clone(),
-                store: codes.clone(),
-            }),
-            users: Arc::new(Users {
-                ceremonies: ceremonies.clone(),
-                digester: digester.clone(),
-                store: Arc::new(self.users),
-            }),
-            credential_codes: Arc::new(CredentialCodes {
-                ceremonies,
-                digester,
-                accounts,
-                store: codes,
-                throttle,
-            }),
-            tokens,
-            installation: Arc::new(self.installation),
-            entropy,
-        };
-        router(services, settings())
+        let use_cases = UseCases::new(ports, settings);
+        router(Arc::new(use_cases), http_settings())
     }
 }
 
@@ -284,11 +205,10 @@ fn sealer() -> MockSealer {
     sealer
 }
 
-fn settings() -> HttpSettings {
+fn http_settings() -> HttpSettings {
     HttpSettings {
         trusted_proxies: vec![],
         public_url: "https://auth.example.com".to_owned(),
-        has_pages: false,
     }
 }
 

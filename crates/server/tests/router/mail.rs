@@ -296,9 +296,9 @@ async fn a_message_that_nobody_sends_stays_to_be_read() {
     let world = World::new().await;
     world.ada().await;
     // The administrator's and Ada's invitations were not mailed.
-    assert_eq!(world.outbox.run().await.unwrap(), 1);
+    assert_eq!(world.use_cases.outbox.run().await.unwrap(), 1);
     assert_eq!(world.told_kinds(ADA).await, [CredentialAdded]);
-    let (sent, cost) = world.cost(world.outbox.run()).await;
+    let (sent, cost) = world.cost(world.use_cases.outbox.run()).await;
     assert_eq!(sent.unwrap(), 0);
     assert_eq!((cost.reads, cost.write_transactions), (1, 0));
     world.wait(Duration::from_hours(24 * 7));

@@ -38,6 +38,7 @@ async fn mobile_world() -> World {
     let name = ApplicationName::new("Mobile").unwrap();
     let organization = world.acme.organization.parse().unwrap();
     let added = world
+        .use_cases
         .administration
         .add_application(organization, name, relying_party);
     added.await.unwrap();

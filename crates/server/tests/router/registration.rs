@@ -193,7 +193,7 @@ async fn a_code_lives_four_hours() {
     late.refused(400, "registration_code_expired")
         .saying("Registration code expired");
     world.wait(Duration::from_hours(24 * 30));
-    world.housekeeping.run().await.unwrap();
+    world.use_cases.housekeeping.run().await.unwrap();
     let late = world.stranger().begin_registration(&invited).await;
     late.refused(400, "registration_code_expired");
 }

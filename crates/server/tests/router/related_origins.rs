@@ -28,6 +28,7 @@ async fn related_world() -> World {
     let name = ApplicationName::new("Related").unwrap();
     let organization = world.acme.organization.parse().unwrap();
     let added = world
+        .use_cases
         .administration
         .add_application(organization, name, relying_party);
     added.await.unwrap();

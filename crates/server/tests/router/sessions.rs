@@ -115,14 +115,14 @@ async fn housekeeping_keeps_an_ended_session_ended() {
     let path = "/auth/credentials/code";
     for hours in [1, 5] {
         world.wait(Duration::from_hours(hours));
-        let deleted = world.housekeeping.run().await.unwrap();
+        let deleted = world.use_cases.housekeeping.run().await.unwrap();
         // What was spent to sign in is long expired; the session is not.
         assert_eq!(deleted > 0, hours == 5, "{deleted}");
         assert!(!ended.is_signed_in().await);
     }
     world.wait(Duration::from_hours(2));
-    assert!(world.housekeeping.run().await.unwrap() > 0);
-    assert_eq!(world.housekeeping.run().await.unwrap(), 0);
+    assert!(world.use_cases.housekeeping.run().await.unwrap() > 0);
+    assert_eq!(world.use_cases.housekeeping.run().await.unwrap(), 0);
     ada.place()
         .delete(path)
         .await
@@ -143,7 +143,7 @@ async fn housekeeping_keeps_a_used_user_action_used() {
     let place = ada.with_action(&action);
     place.put(path, &body).await.ok();
     world.wait(Duration::from_millis(299_999));
-    world.housekeeping.run().await.unwrap();
+    world.use_cases.housekeeping.run().await.unwrap();
     place
         .put(path, &body)
         .await

@@ -23,8 +23,8 @@ use crate::{
 /// What was issued: the messages that bring it.
 type Issued = Arc<Mutex<Vec<NewMessage>>>;
 
-/// The two ends, with one account that is found by every name.
-fn ends(account: Option<Account>) -> (MailedCodes, MailedCodeWorker, Issued) {
+/// Codes for one account that is found by every name.
+fn codes_of(account: Option<Account>) -> (MailedCodes, Issued) {
     let issued = Issued::default();
     let ceremonies = ceremonies(MockProofVerifier::new());
     let mut digester = MockCodeDigester::new();
@@ -43,15 +43,15 @@ fn ends(account: Option<Account>) -> (MailedCodes, MailedCodeWorker, Issued) {
         keep.lock().unwrap().push(message);
         Ok(true)
     });
-    let (mailed, wanted) = MailedCodes::new(Arc::clone(&ceremonies.directory), throttle());
-    let worker = MailedCodeWorker {
+    let mailed = MailedCodes {
         ceremonies,
+        throttle: throttle(),
         digester: Arc::new(digester),
         accounts: Arc::new(accounts),
         codes: Arc::new(codes),
-        wanted,
+        queue: Queue::default(),
     };
-    (mailed, worker, issued)
+    (mailed, issued)
 }
 
 fn wanting(kind: AccountCodeKind) -> MailCode {
@@ -64,7 +64,7 @@ fn wanting(kind: AccountCodeKind) -> MailCode {
 
 /// The kinds of messages that come of it when every kind of code is wanted for that account.
 async fn mailed_to(account: Option<Account>) -> Vec<MessageKind> {
-    let (mailed, mut worker, issued) = ends(account);
+    let (mailed, issued) = codes_of(account);
     for (number, kind) in [
         AccountCodeKind::Registration,
         AccountCodeKind::Login,
@@ -80,7 +80,7 @@ async fn mailed_to(account: Option<Account>) -> Vec<MessageKind> {
         };
         mailed.ask(&caller(None), wanted).await.unwrap();
     }
-    worker.catch_up().await;
+    mailed.catch_up().await;
     let issued = issued.lock().unwrap();
     issued.iter().map(|message| message.kind).collect()
 }
@@ -122,12 +122,10 @@ async fn only_who_can_use_a_code_is_mailed_one() {
 
 #[tokio::test]
 async fn a_mailed_code_has_the_short_form_and_what_waits_is_worked_off() {
-    let (mailed, mut worker, issued) = ends(Some(account(1, vec![recovery_key()])));
+    let (mailed, issued) = codes_of(Some(account(1, vec![recovery_key()])));
     let wanted = wanting(AccountCodeKind::Recovery);
     mailed.ask(&caller(None), wanted).await.unwrap();
-    // Whoever may still ask does not hold the end up.
-    worker.run(std::future::ready(())).await;
-    drop(mailed);
+    mailed.run(std::future::ready(())).await;
     let text = told(&issued.lock().unwrap()[0]).text.clone();
     let has_code = text
         .lines()
@@ -138,31 +136,31 @@ async fn a_mailed_code_has_the_short_form_and_what_waits_is_worked_off() {
 
 #[tokio::test]
 async fn a_page_of_another_organization_is_answered_and_nothing_is_mailed() {
-    let (mailed, mut worker, issued) = ends(Some(account(1, vec![recovery_key()])));
+    let (mailed, issued) = codes_of(Some(account(1, vec![recovery_key()])));
     let wanted = || wanting(AccountCodeKind::Recovery);
     let page = caller(Some("https://other.example"));
     mailed.ask(&page, wanted()).await.unwrap();
     let page = caller(Some("https://evil.example"));
     let refused = mailed.ask(&page, wanted()).await;
     assert!(matches!(refused, Err(MailCodeError::OriginNotAllowed)));
-    worker.catch_up().await;
+    mailed.catch_up().await;
     assert!(issued.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn the_third_code_of_a_minute_is_not_mailed_and_nobody_is_told() {
-    let (mailed, mut worker, issued) = ends(Some(account(1, vec![recovery_key()])));
+    let (mailed, issued) = codes_of(Some(account(1, vec![recovery_key()])));
     for _ in 0..3 {
         let wanted = wanting(AccountCodeKind::Recovery);
         mailed.ask(&caller(None), wanted).await.unwrap();
     }
-    worker.catch_up().await;
+    mailed.catch_up().await;
     assert_eq!(issued.lock().unwrap().len(), 2);
 }
 
 #[tokio::test]
 async fn which_organization_must_be_told() {
-    let (mailed, _worker, _issued) = ends(None);
+    let (mailed, _issued) = codes_of(None);
     let wanted = MailCode {
         organization: None,
         ..wanting(AccountCodeKind::Login)

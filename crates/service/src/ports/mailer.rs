@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use latchkey_domain::{id::MessageId, message::MessageKind, text::Username};
-
-use crate::messages::MessageContent;
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// A message that is to be sent now.
 pub struct Mail {
@@ -15,6 +15,17 @@ pub struct Mail {
     pub to: Username,
     /// What it says.
     pub content: MessageContent,
+}
+
+/// What a message says. It may hold a live code, so it has no `Debug` and is wiped when dropped.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+pub struct MessageContent {
+    /// One line.
+    pub subject: String,
+    /// The message as plain text.
+    pub text: String,
+    /// The same as HTML, without any external resource.
+    pub html: String,
 }
 
 /// What became of a message.

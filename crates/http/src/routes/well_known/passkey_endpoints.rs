@@ -51,7 +51,7 @@ pub(crate) async fn get_passkey_endpoints(
     let page = applications
         .iter()
         .find_map(|application| application.relying_party.first_page())
-        .filter(|_page| state.settings.has_pages)
+        .filter(|_page| state.services.settings.has_pages)
         .ok_or(ErrorCode::ApplicationNotFound)?;
     let body = PasskeyEndpointsBody {
         enroll: format!("{page}/enrol"),

@@ -17,22 +17,19 @@ use latchkey_domain::{
     time::Timestamp,
     user::UserKind,
 };
-use latchkey_http::{HttpSettings, Services};
-use latchkey_server::wiring::{Adapters, UseCases};
+use latchkey_http::HttpSettings;
+use latchkey_server::wiring;
 use latchkey_service::{
     administration::{Administration, Bootstrap, Invite},
-    housekeeping::Housekeeping,
-    mailed_codes::MailedCodeWorker,
-    outbox::{OpenMessage, Outbox},
-    ports::{clock::Clock as _, entropy::Entropy as _},
+    outbox::OpenMessage,
+    ports::{Ports, clock::Clock as _, entropy::Entropy as _},
+    use_cases::{ServiceSettings, UseCases},
 };
 use latchkey_storage::{
     connect::connect,
     store::{SqlStore, Statements},
 };
 use latchkey_testkit::{clock::ManualClock, database::TestDatabase};
-
-use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use super::{
@@ -53,14 +50,11 @@ pub(crate) const UNLISTED: &str = "https://unlisted.example";
 /// 2026-01-01T00:00:00Z: when every case begins.
 pub(crate) const START: Timestamp = Timestamp::from_unix_milliseconds(1_767_225_600_000);
 
-/// The service with its database, and the administrator's hand in it.
+/// The service with its database.
 pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: SqlStore,
-    pub(crate) administration: Administration,
-    pub(crate) housekeeping: Housekeeping,
-    mailed_code_worker: Mutex<MailedCodeWorker>,
-    pub(crate) outbox: Outbox,
+    pub(crate) use_cases: Arc<UseCases>,
     /// The organization most cases play in: applications at [`ONE`] and [`TWO`].
     pub(crate) acme: Tenant,
     /// Another one, with an application at [`RIVAL`].
@@ -142,35 +136,20 @@ impl World {
         let secrets = Secrets::generate(entropy.as_ref(), clock.now()).unwrap();
         let kept = secrets.to_toml();
         let installation = InstallationId::from_random(&entropy.draw());
-        let adapters = Adapters {
+        let ports = Ports {
             clock: clock.clone(),
-            store: store.clone(),
-            secrets,
-            installation: installation.clone(),
-            policy: circumstances.policy.clone(),
-            mailer: Arc::new(latchkey_mail::kept::Kept),
-            has_pages: true,
-            entropy,
+            ..wiring::ports(&store, &secrets, &installation)
         };
-        let UseCases {
-            services,
-            administration,
-            housekeeping,
-            mailed_code_worker,
-            outbox,
-        } = adapters.use_cases();
-        let acme = bootstrap(&administration, "acme", ONE).await;
-        let rival = bootstrap(&administration, "rival", RIVAL).await;
+        let use_cases = use_cases(ports, &circumstances);
+        let acme = bootstrap(&use_cases.administration, "acme", ONE).await;
+        let rival = bootstrap(&use_cases.administration, "rival", RIVAL).await;
         let mut world = Self {
             clock,
             store,
-            administration,
             acme,
             rival,
-            housekeeping,
-            mailed_code_worker: Mutex::new(mailed_code_worker),
-            outbox,
-            router: router(services, &circumstances.trusted_proxies),
+            router: router(use_cases.clone(), &circumstances.trusted_proxies),
+            use_cases,
             secrets: kept,
             installation,
             circumstances,
@@ -206,25 +185,21 @@ impl World {
     /// A machine that calls another replica: the same database and clock, its own connections and
     /// memory.
     pub(crate) async fn replica(&self, secrets: Secrets) -> Stranger {
-        let adapters = Adapters {
+        let store = connect(self.database.url()).await.unwrap();
+        let ports = Ports {
             clock: self.clock.clone(),
-            entropy: Arc::new(SystemEntropy),
-            store: connect(self.database.url()).await.unwrap(),
-            secrets,
-            installation: self.installation.clone(),
-            policy: self.circumstances.policy.clone(),
-            mailer: Arc::new(latchkey_mail::kept::Kept),
-            has_pages: true,
+            ..wiring::ports(&store, &secrets, &self.installation)
         };
-        let services = adapters.use_cases().services;
-        Stranger::new(router(services, &self.circumstances.trusted_proxies))
+        let use_cases = use_cases(ports, &self.circumstances);
+        Stranger::new(router(use_cases, &self.circumstances.trusted_proxies))
     }
 
     /// Adds an application to the first organization.
     pub(crate) async fn add_application(&self, origin: &str) -> ApplicationId {
         let organization: OrganizationId = self.acme.organization.parse().unwrap();
         let name = ApplicationName::new(host(origin)).unwrap();
-        self.administration
+        self.use_cases
+            .administration
             .add_application(organization, name, relying_party(origin))
             .await
             .unwrap()
@@ -238,7 +213,8 @@ impl World {
         let rp_id = RpId::new(host(MOBILE)).unwrap();
         let relying_party = RelyingParty::new(rp_id, origins.collect()).unwrap();
         let name = ApplicationName::new(host(MOBILE)).unwrap();
-        self.administration
+        self.use_cases
+            .administration
             .add_application(organization, name, relying_party)
             .await
             .unwrap()
@@ -252,7 +228,10 @@ impl World {
             android: android.map(|name| AndroidPackage::new(name).unwrap()),
             apple: apple.map(|name| AppleAppId::new(name).unwrap()),
         };
-        let done = self.administration.set_native(application, &native);
+        let done = self
+            .use_cases
+            .administration
+            .set_native(application, &native);
         assert!(done.await.unwrap());
         // Until the directory is read again.
         self.wait(Duration::from_secs(5));
@@ -260,7 +239,10 @@ impl World {
 
     pub(crate) async fn set_approval(&self, tenant: &Tenant, approval: Approval) {
         let organization: OrganizationId = tenant.organization.parse().unwrap();
-        let done = self.administration.set_approval(&organization, approval);
+        let done = self
+            .use_cases
+            .administration
+            .set_approval(&organization, approval);
         assert!(done.await.unwrap());
         // Until the directory is read again.
         self.wait(Duration::from_secs(5));
@@ -268,6 +250,7 @@ impl World {
 
     pub(crate) async fn set_application_active(&self, application: &ApplicationId, active: bool) {
         let done = self
+            .use_cases
             .administration
             .set_application_active(application, active)
             .await;
@@ -276,18 +259,26 @@ impl World {
 
     pub(crate) async fn set_user_active(&self, user: &str, active: bool) {
         let user: UserId = user.parse().unwrap();
-        let done = self.administration.set_user_active(&user, active).await;
+        let done = self
+            .use_cases
+            .administration
+            .set_user_active(&user, active)
+            .await;
         assert!(done.unwrap());
     }
 
     pub(crate) async fn set_administrator(&self, user: &str, administrator: bool) {
         let user: UserId = user.parse().unwrap();
-        let set = self.administration.set_administrator(&user, administrator);
+        let set = self
+            .use_cases
+            .administration
+            .set_administrator(&user, administrator);
         assert!(set.await.unwrap());
     }
 
     pub(crate) async fn invite(&self, tenant: &Tenant, username: &str) -> Invited {
         let invited = self
+            .use_cases
             .administration
             .invite(Invite {
                 organization: tenant.organization.parse().unwrap(),
@@ -350,12 +341,12 @@ impl World {
 
     /// Mails the codes that were asked for.
     pub(crate) async fn mail_codes(&self) {
-        self.mailed_code_worker.lock().await.catch_up().await;
+        self.use_cases.mailed_codes.catch_up().await;
     }
 
     /// What a user was told so far, oldest first.
     pub(crate) async fn told(&self, username: &str) -> Vec<OpenMessage> {
-        let waiting = self.outbox.waiting().await.unwrap();
+        let waiting = self.use_cases.outbox.waiting().await.unwrap();
         waiting
             .into_iter()
             .filter(|message| message.to.as_str() == username)
@@ -391,16 +382,23 @@ pub(crate) const ANDROID: &str = "android:apk-key-hash:47DEQpj8HBSa-_TImW-5JCeuQ
 /// The user most cases are about.
 pub(crate) const ADA: &str = "ada@example.com";
 
-fn router(services: Services, trusted_proxies: &[&str]) -> Router {
+fn use_cases(ports: Ports, circumstances: &Circumstances) -> Arc<UseCases> {
+    let settings = ServiceSettings {
+        policy: circumstances.policy.clone(),
+        has_pages: true,
+    };
+    Arc::new(UseCases::new(ports, settings))
+}
+
+fn router(use_cases: Arc<UseCases>, trusted_proxies: &[&str]) -> Router {
     let settings = HttpSettings {
         trusted_proxies: trusted_proxies
             .iter()
             .map(|network| network.parse().unwrap())
             .collect(),
         public_url: "https://auth.example".to_owned(),
-        has_pages: true,
     };
-    latchkey_http::router(services, settings)
+    latchkey_http::router(use_cases, settings)
 }
 
 async fn bootstrap(administration: &Administration, name: &str, origin: &str) -> Tenant {

@@ -1,0 +1,201 @@
+//! The composition root: all use cases, made from all ports.
+
+use std::sync::Arc;
+
+use latchkey_domain::policy::Policy;
+
+use crate::{
+    administration::Administration,
+    approvals::Approvals,
+    ceremony::Ceremonies,
+    credential_codes::CredentialCodes,
+    credentials::Credentials,
+    directory::Directory,
+    factors::Factors,
+    housekeeping::Housekeeping,
+    login::Logins,
+    mailed_codes::{MailedCodes, Queue},
+    messages::Messages,
+    outbox::Outbox,
+    ports::{Ports, entropy::Entropy, installation_store::InstallationStore, tokens::Tokens},
+    recovery::Recoveries,
+    registration::Registrations,
+    sessions::Sessions,
+    throttle::Throttle,
+    user_actions::UserActions,
+    users::Users,
+};
+
+/// What an installation decides about the use cases.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceSettings {
+    /// Lifetimes and limits.
+    pub policy: Policy,
+    /// Whether the pages are served that links in messages lead to.
+    pub has_pages: bool,
+}
+
+/// All use cases, and the few ports that whoever offers them needs itself. An adapter takes this value,
+/// and [`work`](Self::work) must run beside it.
+pub struct UseCases {
+    /// Which organizations and applications there are.
+    pub directory: Arc<Directory>,
+    /// Registration of users.
+    pub registrations: Registrations,
+    /// Recovery of accounts.
+    pub recoveries: Recoveries,
+    /// Signing in.
+    pub logins: Logins,
+    /// Mailing codes.
+    pub mailed_codes: MailedCodes,
+    /// Checking and ending sessions.
+    pub sessions: Sessions,
+    /// Signing and checking user actions.
+    pub user_actions: UserActions,
+    /// Managing credentials.
+    pub credentials: Credentials,
+    /// Create Credential With Code.
+    pub credential_codes: CredentialCodes,
+    /// Deciding about credentials that wait.
+    pub approvals: Approvals,
+    /// Managing users.
+    pub users: Users,
+    /// What the command line offers.
+    pub administration: Administration,
+    /// Removing what has expired.
+    pub housekeeping: Housekeeping,
+    /// Sending what waits.
+    pub outbox: Outbox,
+    /// Publishes the public keys.
+    pub tokens: Arc<dyn Tokens>,
+    /// Answers whether the database does.
+    pub installation: Arc<dyn InstallationStore>,
+    /// Draws request ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// What the installation decides.
+    pub settings: ServiceSettings,
+}
+
+impl UseCases {
+    /// Makes them all.
+    pub fn new(ports: Ports, settings: ServiceSettings) -> Self {
+        let ceremonies = ceremonies(&ports, &settings);
+        let Ports {
+            clock,
+            digester,
+            stores,
+            ..
+        } = ports;
+        let throttle = Arc::new(Throttle::new(settings.policy.limits.clone(), clock.clone()));
+        let factors = Factors {
+            ceremonies: ceremonies.clone(),
+            accounts: stores.accounts.clone(),
+            credentials: stores.credentials.clone(),
+        };
+        Self {
+            directory: ceremonies.directory.clone(),
+            registrations: Registrations {
+                ceremonies: ceremonies.clone(),
+                digester: digester.clone(),
+                accounts: stores.accounts.clone(),
+                codes: stores.account_codes.clone(),
+                store: stores.registrations.clone(),
+                throttle: throttle.clone(),
+            },
+            recoveries: Recoveries {
+                ceremonies: ceremonies.clone(),
+                accounts: stores.accounts.clone(),
+                digester: digester.clone(),
+                codes: stores.account_codes.clone(),
+                store: stores.recoveries,
+                throttle: throttle.clone(),
+            },
+            logins: Logins {
+                factors: factors.clone(),
+                store: stores.sign_ins.clone(),
+                digester: digester.clone(),
+                codes: stores.account_codes.clone(),
+                throttle: throttle.clone(),
+            },
+            mailed_codes: MailedCodes {
+                ceremonies: ceremonies.clone(),
+                throttle: throttle.clone(),
+                digester: digester.clone(),
+                accounts: stores.accounts.clone(),
+                codes: stores.account_codes,
+                queue: Queue::default(),
+            },
+            sessions: Sessions {
+                clock: clock.clone(),
+                tokens: ports.tokens.clone(),
+                store: stores.sessions,
+            },
+            user_actions: UserActions {
+                factors,
+                store: stores.sign_ins,
+            },
+            credentials: Credentials {
+                ceremonies: ceremonies.clone(),
+                accounts: stores.accounts.clone(),
+                store: stores.credentials,
+            },
+            credential_codes: CredentialCodes {
+                ceremonies: ceremonies.clone(),
+                digester: digester.clone(),
+                accounts: stores.accounts.clone(),
+                store: stores.credential_codes.clone(),
+                throttle,
+            },
+            approvals: Approvals {
+                ceremonies: ceremonies.clone(),
+                accounts: stores.accounts,
+                store: stores.credential_codes,
+            },
+            users: Users {
+                ceremonies: ceremonies.clone(),
+                digester: digester.clone(),
+                store: stores.users,
+            },
+            administration: Administration {
+                ceremonies: ceremonies.clone(),
+                digester,
+                store: stores.administration,
+            },
+            housekeeping: Housekeeping {
+                clock: clock.clone(),
+                store: stores.housekeeping,
+            },
+            outbox: Outbox {
+                clock,
+                store: stores.messages,
+                messages: ceremonies.messages,
+                mailer: ports.mailer,
+            },
+            tokens: ports.tokens,
+            installation: stores.installation,
+            entropy: ports.entropy,
+            settings,
+        }
+    }
+}
+
+/// What every ceremony works with.
+fn ceremonies(ports: &Ports, settings: &ServiceSettings) -> Ceremonies {
+    let directory = ports.stores.directory.clone();
+    let directory = Arc::new(Directory::new(directory, ports.clock.clone()));
+    Ceremonies {
+        clock: ports.clock.clone(),
+        entropy: ports.entropy.clone(),
+        tokens: ports.tokens.clone(),
+        verifier: ports.verifier.clone(),
+        messages: Arc::new(Messages {
+            clock: ports.clock.clone(),
+            entropy: ports.entropy.clone(),
+            sealer: ports.sealer.clone(),
+            directory: directory.clone(),
+            has_pages: settings.has_pages,
+        }),
+        directory,
+        policy: settings.policy.clone(),
+    }
+}

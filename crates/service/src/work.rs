@@ -1,0 +1,179 @@
+//! Work that nobody waits for: asked-for codes are mailed, messages sent and expired rows removed.
+
+use std::{future::Future, time::Duration};
+
+use tokio::{
+    sync::oneshot,
+    time::{MissedTickBehavior, interval, timeout},
+};
+use tracing::{debug, info, warn};
+
+use crate::{
+    housekeeping::Housekeeping, outbox::Outbox, ports::store::StoreError, use_cases::UseCases,
+};
+
+/// How often messages that are due are looked for: one read.
+const OUTBOX_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long to wait for a database that fails.
+const OUTBOX_PAUSE: Duration = Duration::from_secs(10);
+
+/// How often expired rows are looked for.
+const HOUSEKEEPING_INTERVAL: Duration = Duration::from_mins(1);
+
+impl UseCases {
+    /// Works until `stop` completes. Then every code that was asked for is still mailed, the messages that
+    /// are being sent are finished, and the rest is left to whoever works next. Any number of replicas may
+    /// work at once.
+    pub async fn work(&self, stop: impl Future<Output = ()>) {
+        let (mailing, mailing_ends) = oneshot::channel();
+        let mail_codes = async {
+            self.mailed_codes.run(stop).await;
+            drop(mailing);
+        };
+        tokio::select! {
+            _ = async { tokio::join!(mail_codes, send_messages(&self.outbox, mailing_ends)) } => {}
+            // A deletion that is under way when it is dropped ends in a task of the store's own.
+            () = keep_house(&self.housekeeping) => {}
+        }
+    }
+}
+
+/// Sends what is due until the sender of `stops` is dropped; what is under way is finished then.
+async fn send_messages(outbox: &Outbox, mut stops: oneshot::Receiver<()>) {
+    loop {
+        let pause = match outbox.run().await {
+            Ok(0) => OUTBOX_INTERVAL,
+            // There may be more.
+            Ok(_) => Duration::ZERO,
+            Err(error) => {
+                warn_of(&error, "messages could not be sent");
+                OUTBOX_PAUSE
+            }
+        };
+        if timeout(pause, &mut stops).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// Never ends.
+async fn keep_house(housekeeping: &Housekeeping) {
+    let mut interval = interval(HOUSEKEEPING_INTERVAL);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        match housekeeping.run().await {
+            Ok(0) => debug!("nothing has expired"),
+            Ok(deleted) => info!(deleted, "expired rows were deleted"),
+            Err(error) => warn_of(&error, "expired rows could not be deleted"),
+        }
+    }
+}
+
+fn warn_of(error: &StoreError, what: &str) {
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    warn!(%error, cause, "{what}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use latchkey_domain::{
+        id::MessageId,
+        message::{MessageKind, SealedText},
+    };
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::{
+        ports::{
+            Ports, Stores,
+            housekeeping_store::MockHousekeepingStore,
+            message_store::{ClaimedMessage, MockMessageStore, WaitingMessage},
+            sealer::{MockSealer, NotSealed},
+        },
+        testing::{NOW, clock, user},
+        use_cases::ServiceSettings,
+    };
+
+    /// Works for so long with these stores.
+    async fn work(duration: Duration, messages: MockMessageStore, house: MockHousekeepingStore) {
+        let mut sealer = MockSealer::new();
+        sealer.expect_open().returning(|_, _| Err(NotSealed));
+        let ports = Ports {
+            clock: clock(),
+            sealer: Arc::new(sealer),
+            stores: Stores {
+                messages: Arc::new(messages),
+                housekeeping: Arc::new(house),
+                ..Stores::mocks()
+            },
+            ..Ports::mocks()
+        };
+        let use_cases = UseCases::new(ports, ServiceSettings::default());
+        use_cases.work(sleep(duration)).await;
+    }
+
+    /// A message that this installation cannot open, and so drops.
+    fn foreign() -> ClaimedMessage {
+        ClaimedMessage {
+            message: WaitingMessage {
+                id: MessageId::from_random(&[1; 32]),
+                kind: MessageKind::LoginCode,
+                to: user(1).username,
+                sealed: SealedText::new(vec![]),
+                created: NOW,
+                expires: NOW,
+            },
+            attempt: 1,
+            lease: NOW,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn messages_are_looked_for_every_second_and_what_has_expired_every_minute() {
+        let mut messages = MockMessageStore::new();
+        messages
+            .expect_claim()
+            .times(90)
+            .returning(|_, _, _| Ok(vec![]));
+        let mut house = MockHousekeepingStore::new();
+        house
+            .expect_delete_expired()
+            .times(2)
+            .returning(|_, _| Ok(0));
+        work(Duration::from_millis(89_500), messages, house).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_fails_is_tried_again_later() {
+        let failure = || StoreError::new("no disk");
+        let mut messages = MockMessageStore::new();
+        messages
+            .expect_claim()
+            .times(7)
+            .returning(move |_, _, _| Err(failure()));
+        let mut house = MockHousekeepingStore::new();
+        house
+            .expect_delete_expired()
+            .times(2)
+            .returning(move |_, _| Err(failure()));
+        work(Duration::from_millis(60_500), messages, house).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_batch_there_may_be_more() {
+        let mut messages = MockMessageStore::new();
+        let mut batches = vec![vec![], vec![foreign()], vec![foreign(), foreign()]];
+        messages
+            .expect_claim()
+            .times(3)
+            .returning(move |_, _, _| Ok(batches.pop().unwrap()));
+        messages.expect_remove().times(3).returning(|_| Ok(true));
+        let mut house = MockHousekeepingStore::new();
+        house.expect_delete_expired().returning(|_, _| Ok(0));
+        work(Duration::from_millis(500), messages, house).await;
+    }
+}
