@@ -13,34 +13,32 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::support::{
-    calls::{Call, every_call, member, members, without},
-    signed_in::SignedIn,
-    world::{Circumstances, ONE, RIVAL, UNLISTED, World},
+    body::{member, members, without},
+    operations::{self, operations, requests_with_a_body},
+    stage::Stage,
+    world::{ONE, RIVAL, UNLISTED},
 };
 
 /// One installation for all cases, since each needs only one request.
-struct Stage {
+struct Shared {
     runtime: Runtime,
-    world: World,
-    ada: SignedIn,
-    calls: Vec<Call>,
+    stage: Stage,
+    requests: Vec<operations::Request>,
 }
 
-fn stage() -> &'static Stage {
-    static STAGE: OnceLock<Stage> = OnceLock::new();
-    STAGE.get_or_init(|| {
+fn shared() -> &'static Shared {
+    static SHARED: OnceLock<Shared> = OnceLock::new();
+    SHARED.get_or_init(|| {
         let runtime = Runtime::new().unwrap();
-        let (world, ada, calls) = runtime.block_on(async {
-            let world = World::with(Circumstances::unlimited()).await;
-            let ada = world.ada().await;
-            let calls = every_call(&world, &ada).await;
-            (world, ada, calls)
+        let (stage, requests) = runtime.block_on(async {
+            let stage = Stage::new().await;
+            let requests = requests_with_a_body(&stage).await;
+            (stage, requests)
         });
-        Stage {
+        Shared {
             runtime,
-            world,
-            ada,
-            calls,
+            stage,
+            requests,
         }
     })
 }
@@ -53,39 +51,21 @@ fn a_method() -> impl Strategy<Value = Method> {
     .prop_map(|method| method.parse().unwrap())
 }
 
+const USER: &str = "us-aaaaa-aaaaa-aaaaaaaaaaaaaaaa";
+const CREDENTIAL: &str = "cr-aaaaa-aaaaa-aaaaaaaaaaaaaaaa";
+
 fn a_path() -> impl Strategy<Value = String> {
-    let known = prop::sample::select(vec![
-        "/auth/registration/init",
-        "/auth/registration",
-        "/auth/login/init",
-        "/auth/login",
-        "/auth/logout",
-        "/auth/action/init",
-        "/auth/action",
-        "/auth/credentials",
-        "/auth/credentials/init",
-        "/auth/credentials/activate",
-        "/auth/credentials/deactivate",
-        "/auth/credentials/cr-aaaaa-aaaaa-aaaaaaaaaaaaaaaa",
-        "/auth/credentials/code",
-        "/auth/credentials/code/init",
-        "/auth/credentials/code/verify",
-        "/auth/users",
-        "/auth/users?limit=1&kind=EndUser&paginationToken=AAAA",
-        "/auth/users/us-aaaaa-aaaaa-aaaaaaaaaaaaaaaa",
-        "/auth/users/us-aaaaa-aaaaa-aaaaaaaaaaaaaaaa/activate",
-        "/auth/users/us-aaaaa-aaaaa-aaaaaaaaaaaaaaaa/deactivate",
-        "/health/live",
-        "/health/ready",
-        "/.well-known/jwks.json",
-        "/.well-known/webauthn",
-        "/.well-known/passkey-endpoints",
-        "/.well-known/assetlinks.json",
-        "/.well-known/apple-app-site-association",
-        "/openapi.json",
-    ]);
+    let known: Vec<_> = operations()
+        .iter()
+        .map(|operation| operation.path.replace("{userId}", USER))
+        .map(|path| path.replace("{credentialUuid}", CREDENTIAL))
+        .chain([format!(
+            "/auth/users?limit=1&kind=EndUser&paginationToken={USER}"
+        )])
+        .collect();
+    let known = prop::sample::select(known);
     prop_oneof![
-        3 => known.clone().prop_map(str::to_owned),
+        3 => known.clone(),
         1 => (known, "[a-z0-9%/?&=._~+-]{0,12}").prop_map(|(path, rest)| format!("{path}{rest}")),
         1 => "/[!-~]{0,40}",
     ]
@@ -205,45 +185,37 @@ proptest! {
         headers in prop::collection::vec(a_header(), 0..5),
         body in prop::collection::vec(any::<u8>(), 0..200),
     ) {
-        let stage = stage();
+        let shared = shared();
         if let Ok(uri) = path.parse::<Uri>() {
             let mut request = Request::new(Body::from(body));
             *request.method_mut() = method;
             *request.uri_mut() = uri;
             request.headers_mut().extend(headers);
-            stage.runtime.block_on(stage.world.stranger().send(request));
+            shared.runtime.block_on(shared.stage.world.stranger().send(request));
         }
     }
 
     #[test]
     fn any_json_is_answered(method in a_method(), path in a_path(), body in json_value(), signed: bool) {
-        let stage = stage();
+        let shared = shared();
         if path.parse::<Uri>().is_ok() && !path.starts_with("/auth/logout") {
-            let place = if signed { stage.ada.place() } else { stage.world.stranger() };
-            stage.runtime.block_on(place.call(method, &path, Some(&body.to_string())));
+            let place = if signed { shared.stage.ada.session.place() } else { shared.stage.world.stranger() };
+            shared.runtime.block_on(place.call(method, &path, Some(&body.to_string())));
         }
     }
 
     #[test]
     fn any_change_of_a_good_request_is_answered(
-        call in any::<prop::sample::Index>(),
+        request in any::<prop::sample::Index>(),
         path in any::<prop::sample::Index>(),
         mutation in a_mutation(),
     ) {
-        let stage = stage();
-        let call = call.get(&stage.calls);
-        let paths = members(&call.body);
-        let body = mutate(&call.body, &paths[path.index(paths.len())], &mutation).to_string();
-        stage.runtime.block_on(async {
-            let place = match &call.signed_by {
-                Some(user) => {
-                    let action = user.user_action(&call.method, call.path, &body).await;
-                    user.with_action(&action)
-                }
-                None => call.place.clone(),
-            };
-            place.call(call.method.clone(), call.path, Some(&body)).await
-        });
+        let shared = shared();
+        let request = request.get(&shared.requests);
+        let good = request.body.as_ref().unwrap();
+        let paths = members(good);
+        let body = mutate(good, &paths[path.index(paths.len())], &mutation);
+        shared.runtime.block_on(request.send_body(&body));
     }
 
     #[test]
@@ -252,13 +224,17 @@ proptest! {
         path in "/?[!-~]{0,30}",
         payload in prop_oneof![any::<String>(), json_value().prop_map(|value| value.to_string())],
     ) {
-        let stage = stage();
-        stage.runtime.block_on(stage.ada.begin_action(&method, &path, &payload));
+        let shared = shared();
+        shared.runtime.block_on(shared.stage.ada.session.begin_action(&method, &path, &payload));
     }
 }
 
 #[test]
 fn the_stage_is_still_good_for_something() {
-    let stage = stage();
-    assert!(stage.runtime.block_on(stage.ada.is_signed_in()));
+    let shared = shared();
+    assert!(
+        shared
+            .runtime
+            .block_on(shared.stage.ada.session.is_signed_in())
+    );
 }

@@ -89,16 +89,6 @@ async fn what_is_not_active_or_has_changed_is_seen_within_five_seconds() {
 }
 
 #[tokio::test]
-async fn it_costs_nothing_while_the_directory_is_fresh() {
-    let world = World::new().await;
-    world.warm().await;
-    let place = world.stranger().at(ONE);
-    let (told, cost) = world.cost(place.get("/auth/application")).await;
-    told.ok();
-    assert_eq!((cost.reads, cost.write_transactions), (0, 0));
-}
-
-#[tokio::test]
 async fn browsers_and_password_managers_find_what_they_look_for_at_the_rp_id() {
     let world = World::new().await;
     let place = world.stranger().with_header("host", host(TWO));

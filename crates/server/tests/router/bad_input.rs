@@ -2,98 +2,103 @@
 
 use axum::{
     body::Body,
-    http::{Method, Request},
+    http::{self, Method},
 };
 use serde_json::{Value, json};
 
 use crate::support::{
     answer::Answer,
-    calls::{Call, every_call, member, members, without},
-    signed_in::SignedIn,
-    world::{Circumstances, World},
+    body::{member, members, without},
+    description::{Description, Members},
+    operations::{Request, operations, requests_with_a_body},
+    stage::Stage,
+    world::World,
 };
 
-async fn world() -> (World, SignedIn, Vec<Call>) {
-    let world = World::with(Circumstances::unlimited()).await;
-    let ada = world.ada().await;
-    let calls = every_call(&world, &ada).await;
-    (world, ada, calls)
+async fn stage() -> (Stage, Vec<Request>) {
+    let stage = Stage::new().await;
+    let requests = requests_with_a_body(&stage).await;
+    (stage, requests)
 }
 
-impl Call {
-    /// The same request with another body, with the user action it needs.
-    async fn with(&self, body: &Value) -> Answer {
-        let text = body.to_string();
-        let place = match &self.signed_by {
-            Some(user) => {
-                let action = user.user_action(&self.method, self.path, &text).await;
-                user.with_action(&action)
-            }
-            None => self.place.clone(),
-        };
-        place
-            .call(self.method.clone(), self.path, Some(&text))
-            .await
+impl Request {
+    fn good_body(&self) -> &Value {
+        self.body.as_ref().unwrap()
+    }
+
+    fn described(&self) -> Members {
+        let mut described = Description::served().operations();
+        let described = described.remove(self.operation.id).unwrap();
+        described.members.unwrap()
     }
 
     /// The same request with any text as its body. Nothing is signed, since form comes first.
     async fn with_text(&self, text: &str) -> Answer {
-        let method = self.method.clone();
-        self.place.call(method, self.path, Some(text)).await
+        self.with_bytes(Some("application/json"), text.into()).await
     }
 
     async fn with_bytes(&self, content_type: Option<&str>, bytes: Vec<u8>) -> Answer {
-        let request = Request::builder()
-            .method(self.method.clone())
-            .uri(self.path);
+        let request = http::Request::builder()
+            .method(self.operation.method.clone())
+            .uri(&self.path);
         let request = match content_type {
             Some(value) => request.header("content-type", value),
             None => request,
         };
-        let request = request.body(Body::from(bytes)).unwrap();
-        self.place.send(request).await
+        let place = match &self.token {
+            Some(token) => self.place.bearing(token),
+            None => self.place.clone(),
+        };
+        place.send(request.body(Body::from(bytes)).unwrap()).await
     }
 }
 
 #[tokio::test]
-async fn every_good_request_succeeds() {
-    let (_world, ada, calls) = world().await;
-    for call in calls {
-        let answer = call.with(&call.body).await;
-        // The second factor of the sign-in is nobody's passkey.
-        match call.path {
-            "/auth/login" => drop(answer.refused(401, "no_usable_credential")),
-            _ => drop(answer.ok()),
+async fn a_missing_member_is_named_if_it_is_required() {
+    let (stage, requests) = stage().await;
+    for request in requests {
+        let described = request.described();
+        for path in members(request.good_body()) {
+            // What goes well uses up what the request needs.
+            let fresh = request.operation.request(&stage).await;
+            let nothing = without(fresh.good_body(), &path);
+            let mut null = fresh.good_body().clone();
+            *member(&mut null, &path) = Value::Null;
+            let answer = fresh.send_body(&null).await;
+            if described[&path] || is_required_with_others(&answer, &path) {
+                answer.refused(400, "invalid_field").about(&path);
+                let message = format!("{path} is required");
+                let answer = fresh.send_body(&nothing).await;
+                answer.refused(400, "invalid_field").about(&path);
+                answer.saying(&message);
+            } else if path == "orgId" {
+                // There are two.
+                answer.refused(400, "organization_required");
+            } else if path.starts_with("newCredentials.") {
+                // The recovery key agreed to something else.
+                answer.refused(401, "factor_refused");
+            } else {
+                answer.ok();
+                let fresh = request.operation.request(&stage).await;
+                let nothing = without(fresh.good_body(), &path);
+                fresh.send_body(&nothing).await.ok();
+            }
         }
     }
-    assert!(ada.is_signed_in().await);
 }
 
-#[tokio::test]
-async fn a_missing_member_is_named() {
-    let (_world, _ada, calls) = world().await;
-    let mut tried = 0;
-    for call in calls {
-        let paths = members(&call.body);
-        for path in paths
-            .iter()
-            .filter(|path| !call.optional.contains(&path.as_str()))
-        {
-            let refused = call.with(&without(&call.body, path)).await;
-            refused.refused(400, "invalid_field").about(path);
-            let message = refused.body["message"].as_str().unwrap();
-            assert_eq!(message, format!("{path} is required"), "{}", call.path);
-            tried += 1;
-        }
-    }
-    assert!(tried > 50, "{tried}");
+/// Some members are required only beside others, which no description can say.
+fn is_required_with_others(answer: &Answer, path: &str) -> bool {
+    let name = path.rsplit('.').next().unwrap();
+    let is_one = ["encryptedPrivateKey", "authenticatorData", "username"].contains(&name);
+    answer.status == 400 && is_one
 }
 
 #[tokio::test]
 async fn a_member_of_another_type_is_named() {
-    let (_world, _ada, calls) = world().await;
-    for call in calls {
-        for path in members(&call.body) {
+    let (_stage, requests) = stage().await;
+    for request in requests {
+        for path in members(request.good_body()) {
             for wrong in [
                 json!(7),
                 json!(true),
@@ -102,7 +107,7 @@ async fn a_member_of_another_type_is_named() {
                 json!({}),
                 json!([[]]),
             ] {
-                let mut body = call.body.clone();
+                let mut body = request.good_body().clone();
                 let value = member(&mut body, &path);
                 let same_type = value.is_string() && wrong.is_string()
                     || value.is_object() && wrong.is_object()
@@ -112,13 +117,13 @@ async fn a_member_of_another_type_is_named() {
                     continue;
                 }
                 *value = wrong.clone();
-                let refused = call.with(&body).await;
+                let refused = request.send_body(&body).await;
                 refused.refused(400, "invalid_field");
                 let field = refused.body["error"]["details"]["field"].as_str().unwrap();
                 assert!(
                     field.starts_with(path.as_str()),
                     "{} {path} = {wrong}: {}",
-                    call.path,
+                    request.path,
                     refused.body
                 );
                 let message = refused.body["message"].as_str().unwrap();
@@ -129,36 +134,19 @@ async fn a_member_of_another_type_is_named() {
 }
 
 #[tokio::test]
-async fn null_is_as_good_as_nothing() {
-    let (_world, _ada, calls) = world().await;
-    for call in calls {
-        for path in members(&call.body) {
-            let mut body = call.body.clone();
-            *member(&mut body, &path) = Value::Null;
-            let answer = call.with(&body).await;
-            if call.optional.contains(&path.as_str()) {
-                assert_ne!(answer.code(), "invalid_field", "{}", answer.body);
-            } else {
-                answer.refused(400, "invalid_field").about(&path);
-            }
-        }
-    }
-}
-
-#[tokio::test]
 async fn an_overlong_member_is_refused() {
-    let (_world, _ada, calls) = world().await;
-    for call in calls {
-        for path in members(&call.body) {
-            let mut body = call.body.clone();
+    let (_stage, requests) = stage().await;
+    for request in requests {
+        for path in members(request.good_body()) {
+            let mut body = request.good_body().clone();
             let value = member(&mut body, &path);
             if !value.is_string() {
                 continue;
             }
             *value = json!("A".repeat(100_000));
-            let answer = call.with(&body).await;
+            let answer = request.send_body(&body).await;
             let is_refused = matches!(answer.status, 400 | 401 | 403);
-            assert!(is_refused, "{} {path}: {}", call.path, answer.status);
+            assert!(is_refused, "{} {path}: {}", request.path, answer.status);
             assert!(answer.body.to_string().len() < 1_500, "it is repeated");
         }
     }
@@ -166,25 +154,20 @@ async fn an_overlong_member_is_refused() {
 
 #[tokio::test]
 async fn the_longest_texts_are_accepted_and_one_more_character_is_not() {
-    let (_world, ada, calls) = world().await;
-    let find = |path: &str| {
-        let found = calls.iter().find(|call| call.path == path);
-        found.unwrap().clone()
-    };
-    let create = find("/auth/credentials");
-    let begin = find("/auth/login/init");
-    let action = find("/auth/action/init");
-    for (call, path, longest, unit) in [
-        (&create, "credentialName", 128, "é"),
-        (&create, "credentialInfo.credId", 1_364, "A"),
-        (&create, "encryptedPrivateKey", 16_384, "x"),
-        (&begin, "username", 254, "ü"),
-        (&action, "userActionHttpPath", 2_048, "/"),
+    let (_stage, requests) = stage().await;
+    for (id, path, longest, unit) in [
+        ("createCredential", "credentialName", 128, "é"),
+        ("createCredential", "credentialInfo.credId", 1_364, "A"),
+        ("createCredential", "encryptedPrivateKey", 16_384, "x"),
+        ("beginLogin", "username", 254, "ü"),
+        ("beginUserAction", "userActionHttpPath", 2_048, "/"),
     ] {
+        let is_it = |request: &&Request| request.operation.id == id;
+        let request = requests.iter().find(is_it).unwrap();
         for (length, fits) in [(longest, true), (longest + 1, false)] {
-            let mut body = call.body.clone();
+            let mut body = request.good_body().clone();
             *member(&mut body, path) = json!(unit.repeat(length));
-            let answer = call.with(&body).await;
+            let answer = request.send_body(&body).await;
             if fits {
                 assert_ne!(answer.code(), "invalid_field", "{path}: {}", answer.body);
             } else {
@@ -192,25 +175,24 @@ async fn the_longest_texts_are_accepted_and_one_more_character_is_not() {
             }
         }
     }
-    assert!(ada.is_signed_in().await);
 }
 
 #[tokio::test]
 async fn a_repeated_member_is_refused_at_any_depth() {
-    let (_world, _ada, calls) = world().await;
-    for call in calls {
-        for path in members(&call.body) {
+    let (_stage, requests) = stage().await;
+    for request in requests {
+        for path in members(request.good_body()) {
             let name = path.rsplit('.').next().unwrap();
-            let mut body = call.body.clone();
+            let mut body = request.good_body().clone();
             let value = member(&mut body, &path).clone();
             // Once literally, once escaped.
             let escaped = format!("\\u{:04x}{}", u32::from(name.as_bytes()[0]), &name[1..]);
             for twin in [name, &escaped] {
-                let mut template = call.body.clone();
+                let mut template = request.good_body().clone();
                 *member(&mut template, &path) = json!("HERE");
                 let twice = format!("{value},\"{twin}\":{value}");
                 let text = template.to_string().replacen("\"HERE\"", &twice, 1);
-                let refused = call.with_text(&text).await;
+                let refused = request.with_text(&text).await;
                 refused.refused(400, "invalid_body");
                 let message = refused.body["message"].as_str().unwrap();
                 assert!(message.contains(name), "{message}");
@@ -221,26 +203,26 @@ async fn a_repeated_member_is_refused_at_any_depth() {
 
 #[tokio::test]
 async fn unknown_members_are_ignored() {
-    let (_world, _ada, calls) = world().await;
-    for call in calls {
-        let mut body = call.body.clone();
+    let (_stage, requests) = stage().await;
+    for request in requests {
+        let mut body = request.good_body().clone();
         let objects: Vec<_> = members(&body)
             .into_iter()
-            .filter(|path| member(&mut call.body.clone(), path).is_object())
+            .filter(|path| member(&mut request.good_body().clone(), path).is_object())
             .collect();
         body["unknown"] = json!({ "deep": [null, 1.5, "x"] });
         for path in objects {
             member(&mut body, &path)["unknown"] = json!([{}]);
         }
-        let answer = call.with(&body).await;
+        let answer = request.send_body(&body).await;
         let is_shape = matches!(answer.code(), "invalid_field" | "invalid_body");
-        assert!(!is_shape, "{}: {}", call.path, answer.body);
+        assert!(!is_shape, "{}: {}", request.path, answer.body);
     }
 }
 
 #[tokio::test]
 async fn what_is_not_one_json_object_in_utf8_is_refused() {
-    let (_world, _ada, calls) = world().await;
+    let (_stage, requests) = stage().await;
     let deep = format!("{{\"a\":{}{}}}", "[".repeat(64), "]".repeat(64));
     let deeper = format!("{}{}", "{\"a\":".repeat(20_000), "}".repeat(20_000));
     let texts: [&[u8]; 16] = [
@@ -261,9 +243,9 @@ async fn what_is_not_one_json_object_in_utf8_is_refused() {
         deep.as_bytes(),
         deeper.as_bytes(),
     ];
-    for call in calls {
+    for request in requests {
         for text in texts {
-            let refused = call
+            let refused = request
                 .with_bytes(Some("application/json"), text.to_vec())
                 .await;
             refused.refused(400, "invalid_body");
@@ -273,9 +255,9 @@ async fn what_is_not_one_json_object_in_utf8_is_refused() {
 
 #[tokio::test]
 async fn another_content_type_is_415() {
-    let (_world, _ada, calls) = world().await;
-    for call in calls {
-        let bytes = call.body.to_string().into_bytes();
+    let (_stage, requests) = stage().await;
+    for request in requests {
+        let bytes = request.good_body().to_string().into_bytes();
         for content_type in [
             None,
             Some("text/plain"),
@@ -283,10 +265,10 @@ async fn another_content_type_is_415() {
             Some("application/json5"),
             Some(""),
         ] {
-            let refused = call.with_bytes(content_type, bytes.clone()).await;
+            let refused = request.with_bytes(content_type, bytes.clone()).await;
             refused.refused(415, "unsupported_media_type");
         }
-        let answer = call
+        let answer = request
             .with_bytes(Some("APPLICATION/JSON ; charset=UTF-8"), bytes)
             .await;
         assert_ne!(answer.status, 415);
@@ -295,12 +277,12 @@ async fn another_content_type_is_415() {
 
 #[tokio::test]
 async fn a_body_of_256_kib_is_read_and_a_larger_one_is_not() {
-    let (_world, _ada, calls) = world().await;
-    for call in calls {
+    let (_stage, requests) = stage().await;
+    for request in requests {
         for (size, fits) in [(256 * 1024, true), (256 * 1024 + 1, false)] {
-            let mut text = call.body.to_string().into_bytes();
+            let mut text = request.good_body().to_string().into_bytes();
             text.resize(size, b' ');
-            let answer = call.with_bytes(Some("application/json"), text).await;
+            let answer = request.with_bytes(Some("application/json"), text).await;
             if fits {
                 assert_ne!(answer.status, 413);
             } else {
@@ -312,9 +294,9 @@ async fn a_body_of_256_kib_is_read_and_a_larger_one_is_not() {
 
 #[tokio::test]
 async fn values_that_are_not_what_they_should_be_are_named() {
-    let (_world, _ada, calls) = world().await;
-    for call in calls {
-        for path in members(&call.body) {
+    let (_stage, requests) = stage().await;
+    for request in requests {
+        for path in members(request.good_body()) {
             let name = path.rsplit('.').next().unwrap();
             let wrong: &[&str] = match name {
                 "orgId" => &["or-1", "us-aaaaa-aaaaa-aaaaaaaaaaaaaaaa", " "],
@@ -322,7 +304,7 @@ async fn values_that_are_not_what_they_should_be_are_named() {
                 "credentialKind" | "kind" => &["fido2", "FIDO2", "Password", "Totp", " "],
                 "clientData" | "attestationData" | "authenticatorData" | "signature"
                 | "userHandle" => &["+/+/", "a b", "A", "AQ=", "é"],
-                "username" | "email" | "externalId" | "credentialName" => {
+                "username" | "email" | "externalId" | "credentialName" | "name" => {
                     &["", " ", "a\u{0}b", "a\nb"]
                 }
                 "credId" => &["", "=", "a\u{0}", "\u{7f}"],
@@ -334,14 +316,14 @@ async fn values_that_are_not_what_they_should_be_are_named() {
                 _ => continue,
             };
             for text in wrong {
-                let mut body = call.body.clone();
+                let mut body = request.good_body().clone();
                 *member(&mut body, &path) = json!(text);
-                let refused = call.with(&body).await;
+                let refused = request.send_body(&body).await;
                 assert_eq!(
                     (refused.status, refused.code()),
                     (400, "invalid_field"),
                     "{} {path} = {text:?}: {}",
-                    call.path,
+                    request.path,
                     refused.body
                 );
                 refused.about(&path);
@@ -352,12 +334,21 @@ async fn values_that_are_not_what_they_should_be_are_named() {
 
 #[tokio::test]
 async fn an_identifier_in_the_path_must_be_one() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    for id in ["x", "us-aaaaa-aaaaa-aaaaaaaaaaaaaaaa", "cr-", "%00", "%ff"] {
-        let path = format!("/auth/credentials/{id}");
-        let refused = ada.place().delete(&path).await;
-        assert_eq!(refused.status, 400, "{id}: {}", refused.body);
+    let stage = Stage::new().await;
+    for operation in operations() {
+        let Some((before, rest)) = operation.path.split_once('{') else {
+            continue;
+        };
+        let (name, after) = rest.split_once('}').unwrap();
+        let mut request = operation.request(&stage).await;
+        for id in ["x", "or-aaaaa-aaaaa-aaaaaaaaaaaaaaaa", "cr-", "us-", "%00"] {
+            request.path = format!("{before}{id}{after}");
+            let refused = request.send().await;
+            refused.refused(400, "invalid_field").about(name);
+        }
+        request.path = format!("{before}%ff{after}");
+        let unsigned = request.send_from(&request.place).await;
+        unsigned.refused(400, "invalid_field").about("path");
     }
 }
 

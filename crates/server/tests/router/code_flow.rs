@@ -72,18 +72,6 @@ async fn the_flow_crosses_relying_parties() {
 }
 
 #[tokio::test]
-async fn the_second_place_needs_no_session_and_no_user_action() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let codes = ada.code(world.now()).await;
-    let rubbish = world
-        .stranger()
-        .with_header("authorization", "Bearer rubbish")
-        .with_header("x-dfns-useraction", "rubbish");
-    rubbish.enrol(&codes.short, &Signer::key()).await.ok();
-}
-
-#[tokio::test]
 async fn the_answer_has_what_mobile_clients_read() {
     let world = World::new().await;
     let ada = world.ada().await;
@@ -126,45 +114,6 @@ async fn a_passkey_prompt_may_outlast_the_code() {
     let challenge = place.begin_with_code("Key", &codes.short).await.ok();
     world.wait(Duration::from_millis(299_999));
     place.verify(&challenge, &Signer::key()).await.ok();
-}
-
-#[tokio::test]
-async fn the_challenge_of_a_code_lives_five_minutes() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let codes = ada.code(world.now()).await;
-    let place = world.stranger();
-    let challenge = place.begin_with_code("Key", &codes.short).await.ok();
-    world.wait(Duration::from_mins(5));
-    let late = place.verify(&challenge, &Signer::key()).await;
-    late.refused_challenge();
-    assert_eq!(ada.code_state().await, "Expired");
-}
-
-#[tokio::test]
-async fn a_failed_verify_may_be_repeated_and_a_successful_one_may_not() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    for kind in KINDS {
-        let codes = ada.code(world.now()).await;
-        let place = world.stranger().at(ONE);
-        let challenge = place.begin_with_code(kind, &codes.short).await.ok();
-        let mut wrong = challenge.clone();
-        wrong["challenge"] = json!("Y2gtYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYQ");
-        for _ in 0..2 {
-            let refused = place.verify(&wrong, &Signer::of(kind, ONE)).await;
-            refused
-                .refused(400, "proof_refused")
-                .about("credentialInfo");
-        }
-        assert_eq!(ada.code_state().await, "Claimed");
-        let signer = Signer::of(kind, ONE);
-        place.verify(&challenge, &signer).await.ok();
-        let again = place.verify(&challenge, &Signer::of(kind, ONE)).await;
-        again.refused_challenge();
-        let again = place.verify(&challenge, &signer).await;
-        again.refused_challenge();
-    }
 }
 
 #[tokio::test]

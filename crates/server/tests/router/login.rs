@@ -124,31 +124,6 @@ async fn the_organization_is_required_when_there_are_several() {
 }
 
 #[tokio::test]
-async fn a_challenge_signs_in_once() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let place = world.stranger();
-    let challenge = place.begin_login(&world.acme, ADA).await.ok();
-    place.complete_login(&challenge, &ada.signer).await.ok();
-    let again = place.complete_login(&challenge, &ada.signer).await;
-    again.refused_challenge();
-}
-
-#[tokio::test]
-async fn a_challenge_lives_five_minutes() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let place = world.stranger();
-    let challenge = place.begin_login(&world.acme, ADA).await.ok();
-    world.wait(Duration::from_millis(299_999));
-    let other = place.begin_login(&world.acme, ADA).await.ok();
-    place.complete_login(&challenge, &ada.signer).await.ok();
-    world.wait(Duration::from_mins(5));
-    let late = place.complete_login(&other, &ada.signer).await;
-    late.refused_challenge();
-}
-
-#[tokio::test]
 async fn a_challenge_for_one_user_is_not_answered_by_another() {
     let world = World::new().await;
     let ada = world.ada().await;
@@ -285,30 +260,6 @@ async fn a_login_code_that_was_never_mailed_is_refused() {
     });
     let refused = world.stranger().post("/auth/login/init", &body).await;
     refused.refused_code();
-}
-
-#[tokio::test]
-async fn a_failed_proof_is_401_and_the_challenge_stays() {
-    for kind in ["Fido2", "Key", "PasswordProtectedKey"] {
-        let world = World::new().await;
-        let signer = Signer::of(kind, ONE);
-        let ada = world.member(&world.acme, ADA, &signer).await;
-        let place = ada.stranger.clone();
-        let challenge = place.begin_login(&world.acme, ADA).await.ok();
-        let mut factor = signer.sign(&challenge);
-        let signature = &mut factor["credentialAssertion"]["signature"];
-        *signature =
-            signer.sign(&other_challenge(&challenge))["credentialAssertion"]["signature"].take();
-        let body = json!({
-            "challengeIdentifier": challenge["challengeIdentifier"],
-            "firstFactor": factor,
-        });
-        let refused = place.post("/auth/login", &body).await;
-        refused
-            .refused(401, "factor_refused")
-            .about("firstFactor.credentialAssertion");
-        place.complete_login(&challenge, &signer).await.ok();
-    }
 }
 
 /// The same challenge with another text.

@@ -11,6 +11,12 @@
 mod support;
 
 #[cfg(test)]
+mod operations;
+
+#[cfg(test)]
+mod access;
+
+#[cfg(test)]
 mod registration;
 
 #[cfg(test)]

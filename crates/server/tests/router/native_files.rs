@@ -96,22 +96,3 @@ async fn native_applications_that_were_taken_away_are_not_listed() {
         assert_nothing(&world, host(MOBILE), path).await;
     }
 }
-
-#[tokio::test]
-async fn the_files_of_an_rp_id_cost_nothing_while_the_directory_is_fresh() {
-    let world = World::new().await;
-    let mobile = world.add_mobile_application(&[MOBILE, ANDROID]).await;
-    world
-        .set_native(&mobile, [Some(PACKAGE), Some(APP_ID)])
-        .await;
-    world.warm().await;
-    for path in [
-        ASSET_LINKS,
-        APPLE,
-        "/.well-known/webauthn",
-        "/.well-known/passkey-endpoints",
-    ] {
-        let (_told, cost) = world.cost(found(&world, path)).await;
-        assert_eq!((cost.reads, cost.write_transactions), (0, 0), "{path}");
-    }
-}

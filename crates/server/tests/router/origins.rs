@@ -1,142 +1,113 @@
 //! Which application a ceremony is for.
 
-use axum::http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{
+    operations::{Ceremony, Cost, Operation, Request, operations},
     signer::Signer,
+    stage::Stage,
     stranger::Stranger,
     world::{ADA, ONE, RIVAL, TWO, UNLISTED, World, host},
 };
 
-/// The ceremonies that begin without a session, at that place.
-async fn begin_public(world: &World, place: &Stranger, code: &str) -> Vec<(u16, Value)> {
-    let invited = world.invite(&world.acme, "invited@example.com").await;
-    let answers = [
-        place.begin_registration(&invited).await,
-        place.begin_login(&world.acme, ADA).await,
-        place.begin_with_code("Key", code).await,
-    ];
-    answers
-        .into_iter()
-        .map(|answer| (answer.status, answer.body))
-        .collect()
+/// The init of a ceremony for a new user, who is signed in, from any place.
+async fn init(stage: &Stage, ceremony: Ceremony, place: &Stranger) -> (Request, Stranger) {
+    let begins = |operation: &&Operation| operation.begins == Some(ceremony);
+    let operation = operations().iter().find(begins).unwrap();
+    let mut request = operation.request(stage).await;
+    request.place = place.clone();
+    let place = request.authorized().await;
+    (request, place)
 }
 
 #[tokio::test]
 async fn the_origin_chooses_the_application_of_every_ceremony() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    for (origin, name) in [(Some(TWO), TWO), (Some(ONE), ONE), (None, ONE)] {
-        let place = match origin {
-            Some(origin) => world.stranger().at(origin),
-            None => world.stranger(),
-        };
+    let stage = Stage::new().await;
+    let machine = stage.world.stranger();
+    for (place, name) in [
+        (machine.at(TWO), TWO),
+        (machine.at(ONE), ONE),
+        (machine, ONE),
+    ] {
         // Never from `Host`.
         let place = place.with_header("host", "two.example");
-        let codes = ada.code(world.now()).await;
-        let mut answers = begin_public(&world, &place, &codes.short).await;
-        let here = ada.moved_to(&place);
-        for answer in [
-            here.begin_action("POST", "/x", "").await,
-            here.begin_credential("Fido2").await,
-        ] {
-            answers.push((answer.status, answer.body));
-        }
-        for (status, body) in answers {
-            assert_eq!(status, 200, "{body}");
+        for ceremony in Ceremony::ALL {
+            let (request, place) = init(&stage, ceremony, &place).await;
+            let challenge = request.send_from(&place).await.ok();
             let rp = json!({ "id": host(name), "name": host(name) });
-            assert_eq!(body["rp"], rp);
+            assert_eq!(challenge["rp"], rp, "{ceremony:?}");
         }
     }
 }
 
 #[tokio::test]
 async fn an_unlisted_origin_begins_nothing_and_costs_nothing() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let codes = ada.code(world.now()).await;
-    let invited = world.invite(&world.acme, "invited@example.com").await;
-    let place = world.stranger().at(UNLISTED);
-    world.warm().await;
-    let (answers, cost) = world
-        .cost(async {
-            [
-                place.begin_registration(&invited).await,
-                place.begin_login(&world.acme, ADA).await,
-                place.begin_with_code("Key", &codes.short).await,
-            ]
-        })
-        .await;
-    for answer in answers {
+    let stage = Stage::new().await;
+    let unlisted = stage.world.stranger().at(UNLISTED);
+    for ceremony in Ceremony::ALL {
+        let (request, place) = init(&stage, ceremony, &unlisted).await;
+        stage.world.warm().await;
+        let (answer, cost) = stage.world.cost(request.send_from(&place)).await;
         answer.refused(403, "origin_not_allowed");
         assert_eq!(answer.header("access-control-allow-origin"), "");
-    }
-    assert_eq!((cost.reads, cost.write_transactions), (0, 0));
-    let here = ada.moved_to(&place);
-    for answer in [
-        here.begin_action("POST", "/x", "").await,
-        here.begin_credential("Key").await,
-    ] {
-        answer.refused(403, "origin_not_allowed");
+        let session_check = u64::from(request.token.is_some());
+        assert_eq!((cost.reads, cost.write_transactions), (session_check, 0));
     }
 }
 
 #[tokio::test]
-async fn an_unlisted_origin_completes_nothing() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let codes = ada.code(world.now()).await;
-    let invited = world.invite(&world.acme, "invited@example.com").await;
-    let machine = world.stranger();
-    let registration = machine.begin_registration(&invited).await.ok();
-    let claimed = machine.begin_with_code("Key", &codes.short).await.ok();
-    let credential = ada.begin_credential("Key").await.ok();
-
-    for (place, works) in [(machine.at(UNLISTED), false), (machine.at(ONE), true)] {
-        let token = registration["temporaryAuthenticationToken"]
-            .as_str()
-            .unwrap();
-        let body = json!({ "firstFactorCredential": Signer::key().create(&registration) });
-        let own = Signer::key().named_credential(&credential, "x");
-        let payload = own.to_string();
-        let path = "/auth/credentials";
-        let action = ada.user_action(&Method::POST, path, &payload).await;
-        let here = ada.moved_to(&place).with_action(&action);
-        for answer in [
-            place.bearing(token).post("/auth/registration", &body).await,
-            place.verify(&claimed, &Signer::key()).await,
-            here.post(path, &own).await,
-        ] {
-            if works {
-                answer.ok();
-            } else {
-                answer.refused(403, "origin_not_allowed");
-            }
+async fn an_unlisted_origin_is_mailed_nothing() {
+    let stage = Stage::new().await;
+    for operation in operations() {
+        if operation.cases[0].afterwards == Cost::default() {
+            continue;
         }
+        let mut request = operation.request(&stage).await;
+        request.place = request.place.at(UNLISTED);
+        request.send().await.refused(403, "origin_not_allowed");
+        let ((), cost) = stage.world.cost(stage.world.mail_codes()).await;
+        assert_eq!((cost.reads, cost.write_transactions), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn an_unlisted_origin_makes_no_credential() {
+    let stage = Stage::new().await;
+    for ceremony in [
+        Ceremony::Registration,
+        Ceremony::Recovery,
+        Ceremony::Credential,
+        Ceremony::CredentialWithCode,
+    ] {
+        let mut person = stage.colleague(&stage.ada).await;
+        person.place = person.place.without_header("origin");
+        let challenge = ceremony.begin(&stage, &person).await;
+        let mut request = ceremony.completion(&person, &challenge);
+        request.place = person.place.at(UNLISTED);
+        request.send().await.refused(403, "origin_not_allowed");
+        request.place = person.place.at(ONE);
+        request.send().await.ok();
     }
 }
 
 #[tokio::test]
 async fn a_foreign_origin_tells_a_stranger_nothing() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let codes = ada.code(world.now()).await;
-    let invited = world.invite(&world.acme, "invited@example.com").await;
-    let place = world.stranger().at(RIVAL);
-    place.begin_registration(&invited).await.refused_code();
-    let refused = place.begin_login(&world.acme, ADA).await;
-    refused.refused(401, "no_usable_credential");
-    place
-        .begin_with_code("Key", &codes.short)
-        .await
-        .refused_code();
-    let here = ada.moved_to(&place);
-    for answer in [
-        here.begin_action("POST", "/x", "").await,
-        here.begin_credential("Key").await,
-    ] {
-        answer.refused(403, "origin_not_allowed");
+    let stage = Stage::new().await;
+    let foreign = stage.world.stranger().at(RIVAL);
+    for ceremony in Ceremony::ALL {
+        let (request, place) = init(&stage, ceremony, &foreign).await;
+        let answer = request.send_from(&place).await;
+        match ceremony {
+            Ceremony::Registration | Ceremony::Recovery | Ceremony::CredentialWithCode => {
+                answer.refused_code();
+            }
+            Ceremony::Login => {
+                answer.refused(401, "no_usable_credential");
+            }
+            Ceremony::UserAction | Ceremony::Credential => {
+                answer.refused(403, "origin_not_allowed");
+            }
+        }
     }
 }
 

@@ -214,24 +214,6 @@ async fn a_code_is_too_long_to_guess_and_different_each_time() {
 }
 
 #[tokio::test]
-async fn a_temporary_token_lives_fifteen_minutes() {
-    for (wait, works) in [(899_999, true), (900_000, false)] {
-        let world = World::new().await;
-        let place = world.stranger();
-        let challenge = place.begin_registration(&invited(&world).await).await.ok();
-        world.wait(Duration::from_millis(wait));
-        let token = challenge["temporaryAuthenticationToken"].as_str().unwrap();
-        let body = json!({ "firstFactorCredential": Signer::key().create(&challenge) });
-        let answer = place.bearing(token).post("/auth/registration", &body).await;
-        if works {
-            answer.ok();
-        } else {
-            answer.refused_challenge();
-        }
-    }
-}
-
-#[tokio::test]
 async fn a_code_registers_once() {
     let world = World::new().await;
     let place = world.stranger();
@@ -279,18 +261,6 @@ async fn a_deactivated_user_cannot_register() {
     let body = json!({ "firstFactorCredential": Signer::key().create(&challenge) });
     let late = place.bearing(token).post("/auth/registration", &body).await;
     late.refused_challenge();
-}
-
-#[tokio::test]
-async fn a_missing_bearer_is_not_authorized_and_another_token_no_challenge() {
-    let world = World::new().await;
-    let place = world.stranger();
-    let challenge = place.begin_registration(&invited(&world).await).await.ok();
-    let body = json!({ "firstFactorCredential": Signer::key().create(&challenge) });
-    let refused = place.post("/auth/registration", &body).await;
-    refused.refused(401, "not_authorized");
-    let refused = place.bearing("x").post("/auth/registration", &body).await;
-    refused.refused_challenge();
 }
 
 #[tokio::test]

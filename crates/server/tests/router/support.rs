@@ -2,6 +2,10 @@
 
 pub(crate) mod world;
 
+pub(crate) mod stage;
+
+pub(crate) mod operations;
+
 pub(crate) mod answer;
 
 pub(crate) mod description;
@@ -12,4 +16,4 @@ pub(crate) mod signed_in;
 
 pub(crate) mod signer;
 
-pub(crate) mod calls;
+pub(crate) mod body;

@@ -64,35 +64,6 @@ async fn is_session(world: &World, token: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_token_of_one_type_is_no_token_of_another() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let collection = Collection::of(&world, &ada).await;
-    assert!(is_session(&world, &collection.session).await);
-    assert!(!is_session(&world, &collection.challenge).await);
-    assert!(!is_session(&world, &collection.user_action).await);
-
-    let challenge = world.stranger().begin_login(&world.acme, ADA).await.ok();
-    for token in [&collection.session, &collection.user_action] {
-        let mut other = challenge.clone();
-        other["challengeIdentifier"] = json!(token);
-        let refused = world.stranger().complete_login(&other, &ada.signer).await;
-        refused.refused_challenge();
-    }
-    for token in [&collection.session, &collection.challenge] {
-        let (method, path) = (
-            "DELETE",
-            "/auth/credentials/cr-aaaaa-aaaaa-aaaaaaaaaaaaaaaa",
-        );
-        let place = ada.with_action(token);
-        let refused = place.call(method.parse().unwrap(), path, None).await;
-        refused
-            .refused(403, "user_action_invalid")
-            .saying("user action signature is missing or invalid");
-    }
-}
-
-#[tokio::test]
 async fn every_token_says_what_it_is_who_signed_it_and_for_whom() {
     let world = World::new().await;
     let ada = world.ada().await;
@@ -175,14 +146,6 @@ async fn the_algorithm_is_not_the_tokens_to_choose() {
 }
 
 #[tokio::test]
-async fn tokens_of_another_installation_are_void() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let other = World::new().await;
-    assert!(!is_session(&other, &ada.token).await);
-}
-
-#[tokio::test]
 async fn a_user_action_lives_five_minutes() {
     let world = World::new().await;
     let ada = world.ada().await;
@@ -196,39 +159,6 @@ async fn a_user_action_lives_five_minutes() {
         .refused(404, "credential_not_found");
     world.wait(Duration::from_millis(1));
     place.delete(path).await.refused(403, "user_action_invalid");
-}
-
-#[tokio::test]
-async fn a_challenge_to_sign_an_action_lives_five_minutes() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let challenge = ada.begin_action("POST", "/x", "").await.ok();
-    let late = ada.begin_action("POST", "/x", "").await.ok();
-    world.wait(Duration::from_millis(299_999));
-    ada.complete_action(&challenge, &ada.signer).await.ok();
-    world.wait(Duration::from_millis(1));
-    ada.complete_action(&late, &ada.signer)
-        .await
-        .refused_challenge();
-}
-
-#[tokio::test]
-async fn a_challenge_to_add_a_credential_lives_five_minutes() {
-    for (wait, works) in [(299_999, true), (300_000, false)] {
-        let world = World::new().await;
-        let ada = world.ada().await;
-        let challenge = ada.begin_credential("Key").await.ok();
-        let body = Signer::key().named_credential(&challenge, "x");
-        world.wait(Duration::from_millis(wait));
-        let answer = ada
-            .signed(Method::POST, "/auth/credentials", Some(&body))
-            .await;
-        if works {
-            answer.ok();
-        } else {
-            answer.refused_challenge();
-        }
-    }
 }
 
 #[tokio::test]

@@ -43,58 +43,6 @@ async fn every_kind_that_signs_in_signs_actions() {
 }
 
 #[tokio::test]
-async fn every_change_needs_a_user_action() {
-    let world = World::new().await;
-    let (ada, uuid, deactivate) = with_spare(&world).await;
-    let challenge = ada.begin_credential("Key").await.ok();
-    let create = Signer::key().named_credential(&challenge, "x").to_string();
-    let issue = json!({ "expiration": world.now() + 60_000 }).to_string();
-    let delete = format!("/auth/credentials/{uuid}");
-    let calls = [
-        (Method::POST, "/auth/credentials", Some(create.as_str())),
-        (
-            Method::PUT,
-            "/auth/credentials/activate",
-            Some(deactivate.as_str()),
-        ),
-        (Method::PUT, PATH, Some(deactivate.as_str())),
-        (Method::DELETE, delete.as_str(), None),
-        (Method::POST, "/auth/credentials/code", Some(issue.as_str())),
-    ];
-    for (method, path, body) in calls {
-        for place in [
-            ada.place(),
-            ada.with_action(""),
-            ada.with_action("rubbish"),
-            ada.with_action(&ada.token),
-        ] {
-            let refused = place.call(method.clone(), path, body).await;
-            refused
-                .refused(403, "user_action_invalid")
-                .saying("user action signature is missing or invalid");
-        }
-        // What was refused changed nothing and used nothing up.
-        let action = ada
-            .user_action(&method, path, body.unwrap_or_default())
-            .await;
-        ada.with_action(&action).call(method, path, body).await.ok();
-    }
-}
-
-#[tokio::test]
-async fn an_action_permits_one_request_once() {
-    let world = World::new().await;
-    let (ada, _, body) = with_spare(&world).await;
-    let action = ada.user_action(&Method::PUT, PATH, &body).await;
-    let place = ada.with_action(&action);
-    put(&place, PATH, &body).await.ok();
-    put(&place, PATH, &body)
-        .await
-        .refused(400, "user_action_used")
-        .saying("user action has already been used");
-}
-
-#[tokio::test]
 async fn a_request_that_fails_does_not_use_the_action_up() {
     let world = World::new().await;
     let (ada, _, _) = with_spare(&world).await;
@@ -109,62 +57,6 @@ async fn a_request_that_fails_does_not_use_the_action_up() {
 }
 
 #[tokio::test]
-async fn an_action_is_bound_to_method_path_and_body() {
-    let world = World::new().await;
-    let (ada, uuid, body) = with_spare(&world).await;
-    let delete = format!("/auth/credentials/{uuid}");
-    let other = json!({ "credentialUuid": ada.uuid_of(&ada.signer).await }).to_string();
-    let extended = json!({ "credentialUuid": uuid, "force": true }).to_string();
-    let signed = [
-        (Method::PUT, PATH, body.as_str(), true),
-        (Method::POST, PATH, &body, false),
-        (Method::DELETE, PATH, &body, false),
-        (Method::PUT, "/auth/credentials/activate", &body, false),
-        (Method::PUT, "/auth/credentials/Deactivate", &body, false),
-        (Method::PUT, "/auth/credentials/deactivate/", &body, false),
-        (Method::PUT, "/auth//credentials/deactivate", &body, false),
-        (Method::PUT, "/v1/auth/credentials/deactivate", &body, false),
-        (Method::PUT, PATH, &other, false),
-        (Method::PUT, PATH, &extended, false),
-        (Method::PUT, PATH, "", false),
-        (Method::PUT, PATH, "{}", false),
-        (Method::DELETE, &delete, "", false),
-    ];
-    for (method, path, payload, permits) in signed {
-        let action = ada.user_action(&method, path, payload).await;
-        let answer = put(&ada.with_action(&action), PATH, &body).await;
-        if permits {
-            answer.ok();
-        } else {
-            answer.refused(403, "user_action_invalid");
-        }
-    }
-}
-
-#[tokio::test]
-async fn an_action_is_bound_to_its_user_and_organization() {
-    let world = World::new().await;
-    let (ada, _, body) = with_spare(&world).await;
-    let bob = world
-        .member(&world.acme, "bob@example.com", &Signer::key())
-        .await;
-    let eve = world.member(&world.rival, ADA, &Signer::key()).await;
-    for other in [bob, eve] {
-        let action = other.user_action(&Method::PUT, PATH, &body).await;
-        put(&ada.with_action(&action), PATH, &body)
-            .await
-            .refused(403, "user_action_invalid");
-        let action = ada.user_action(&Method::PUT, PATH, &body).await;
-        put(&other.with_action(&action), PATH, &body)
-            .await
-            .refused(403, "user_action_invalid");
-        let challenge = ada.begin_action("PUT", PATH, &body).await.ok();
-        let refused = other.complete_action(&challenge, &ada.signer).await;
-        refused.refused_challenge();
-    }
-}
-
-#[tokio::test]
 async fn another_users_credential_does_not_sign() {
     let world = World::new().await;
     let ada = world.ada().await;
@@ -174,22 +66,6 @@ async fn another_users_credential_does_not_sign() {
     let challenge = ada.begin_action("POST", "/x", "").await.ok();
     let refused = ada.complete_action(&challenge, &bob.signer).await;
     refused.refused(401, "no_usable_credential");
-    ada.complete_action(&challenge, &ada.signer).await.ok();
-}
-
-#[tokio::test]
-async fn a_failed_proof_is_401_and_the_challenge_stays() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let challenge = ada.begin_action("POST", "/x", "").await.ok();
-    let mut other = ada.begin_action("POST", "/y", "").await.ok();
-    other["challengeIdentifier"] = challenge["challengeIdentifier"].clone();
-    for _ in 0..2 {
-        let refused = ada.complete_action(&other, &ada.signer).await;
-        refused
-            .refused(401, "factor_refused")
-            .about("firstFactor.credentialAssertion");
-    }
     ada.complete_action(&challenge, &ada.signer).await.ok();
 }
 

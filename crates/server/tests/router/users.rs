@@ -413,53 +413,6 @@ async fn a_deleted_user_leaves_nothing_but_the_evidence() {
 }
 
 #[tokio::test]
-async fn nobody_but_an_administrator_of_the_organization_may() {
-    let world = World::new().await;
-    let ada = world.administrator(&world.acme, ADA).await;
-    let bob = world.member(&world.acme, BOB, &Signer::key()).await;
-    let (id, other) = (bob.user_id().await, ada.user_id().await);
-    let text = |permission| {
-        format!("EndUser {id} is not authorized to perform operation (Auth:Users:{permission})")
-    };
-    let unknown = path("us-aaaaa-aaaaa-aaaaaaaaaaaaaaaa", "");
-    for read in [
-        USERS.to_owned(),
-        format!("{USERS}?kind=EndUser"),
-        path(&other, ""),
-        path(&id, ""),
-        unknown,
-    ] {
-        let refused = bob.get(&read).await;
-        refused.refused(403, "not_permitted").saying(&text("Read"));
-    }
-    let refused = create(&bob, employee("carol@example.com")).await;
-    refused
-        .refused(403, "not_permitted")
-        .saying(&text("Create"));
-    for (verb, permission) in [
-        ("/activate", "Activate"),
-        ("/deactivate", "Deactivate"),
-        ("", "Delete"),
-    ] {
-        for user in [&id, &other] {
-            let refused = change(&bob, user, verb).await;
-            refused
-                .refused(403, "not_permitted")
-                .saying(&text(permission));
-        }
-    }
-    let body = json!({ "isSSORequired": false });
-    let refused = bob
-        .signed(Method::PUT, &path(&other, ""), Some(&body))
-        .await;
-    refused
-        .refused(403, "not_permitted")
-        .saying(&text("Update"));
-    assert_eq!(follow(&ada, "").await.len(), 3);
-    assert!(ada.is_signed_in().await && bob.is_signed_in().await);
-}
-
-#[tokio::test]
 async fn an_administrator_who_was_demoted_may_no_more() {
     let world = World::new().await;
     let ada = world.administrator(&world.acme, ADA).await;
@@ -478,29 +431,6 @@ async fn an_administrator_who_was_demoted_may_no_more() {
         .post(USERS, &body)
         .await
         .refused(400, "user_action_used");
-}
-
-#[tokio::test]
-async fn users_of_another_organization_are_unknown() {
-    let world = World::new().await;
-    let ada = world.administrator(&world.acme, ADA).await;
-    let eve = world.administrator(&world.rival, "eve@example.com").await;
-    let foreign = eve.user_id().await;
-    let refused = ada.get(&path(&foreign, "")).await;
-    refused.refused(404, "user_not_found");
-    let unknown = ada.get(&path("us-aaaaa-aaaaa-aaaaaaaaaaaaaaaa", "")).await;
-    assert_eq!(refused.fingerprint(), unknown.fingerprint());
-    for verb in ["/activate", "/deactivate", ""] {
-        change(&ada, &foreign, verb)
-            .await
-            .refused(404, "user_not_found");
-    }
-    let body = json!({ "isSSORequired": false });
-    let refused = ada
-        .signed(Method::PUT, &path(&foreign, ""), Some(&body))
-        .await;
-    refused.refused(404, "user_not_found");
-    assert!(eve.is_signed_in().await);
 }
 
 #[tokio::test]
@@ -549,43 +479,5 @@ async fn administrators_who_remove_each_other_at_once_leave_one() {
         assert_eq!(statuses[0], 200, "{one:?} {other:?}");
         assert!(matches!(statuses[1], 401 | 403), "{one:?} {other:?}");
         assert_ne!(ada.is_signed_in().await, bob.is_signed_in().await);
-    }
-}
-
-#[tokio::test]
-async fn changes_of_users_need_a_user_action_for_exactly_that_user() {
-    let world = World::new().await;
-    let ada = world.administrator(&world.acme, ADA).await;
-    let ids = [
-        world.invite(&world.acme, BOB).await.id,
-        world.invite(&world.acme, "carol@example.com").await.id,
-    ];
-    let target = path(&ids[0], "/deactivate");
-    ada.place()
-        .put(&target, &json!({}))
-        .await
-        .refused(403, "user_action_invalid");
-    let action = ada.user_action(&Method::PUT, &target, "").await;
-    let place = ada.with_action(&action);
-    place
-        .put(&path(&ids[1], "/deactivate"), &json!({}))
-        .await
-        .refused(403, "user_action_invalid");
-    place.put(&target, &json!({})).await.ok();
-    place
-        .put(&target, &json!({}))
-        .await
-        .refused(400, "user_action_used");
-}
-
-#[tokio::test]
-async fn an_identifier_of_a_user_must_be_one() {
-    let world = World::new().await;
-    let ada = world.administrator(&world.acme, ADA).await;
-    for id in ["x", "cr-aaaaa-aaaaa-aaaaaaaaaaaaaaaa", "us-", "%00"] {
-        ada.get(&path(id, ""))
-            .await
-            .refused(400, "invalid_field")
-            .about("userId");
     }
 }

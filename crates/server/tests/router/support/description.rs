@@ -1,7 +1,7 @@
 //! The API description as a judge of answers: what it documents, checked against its own schemas.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, LazyLock},
 };
 
@@ -24,6 +24,20 @@ struct Operation {
     /// The schema of each documented status, if that answer has a body.
     answers: HashMap<u16, Option<Arc<Validator>>>,
 }
+
+/// What the description says of an operation.
+pub(crate) struct Described<'description> {
+    pub(crate) method: &'description str,
+    pub(crate) path: &'description str,
+    pub(crate) tag: &'description str,
+    /// The schemes that all are asked for.
+    pub(crate) security: BTreeSet<&'description str>,
+    /// Of the body, if it takes one; deprecated ones are left out.
+    pub(crate) members: Option<Members>,
+}
+
+/// Members of a body by their path, and whether each is required where it may be.
+pub(crate) type Members = BTreeMap<String, bool>;
 
 /// An example in the description, and the schema it is an example of.
 pub(crate) struct Example<'description> {
@@ -82,6 +96,61 @@ impl Description {
         };
         if let Some(schema) = schema {
             conform(schema, body, &call);
+        }
+    }
+
+    /// Every operation, by its id.
+    pub(crate) fn operations(&self) -> BTreeMap<&str, Described<'_>> {
+        let described = self.operations.keys().map(|(method, path)| {
+            let operation = &self.document["paths"][path][method.to_lowercase()];
+            let security = operation["security"].as_array().into_iter().flatten();
+            let described = Described {
+                method,
+                path,
+                tag: operation["tags"][0].as_str().unwrap(),
+                security: security
+                    .flat_map(|scheme| scheme.as_object().unwrap().keys())
+                    .map(String::as_str)
+                    .collect(),
+                members: schema(&operation["requestBody"]).map(|body| {
+                    let mut members = BTreeMap::new();
+                    self.collect_members(body, "", &mut members);
+                    members
+                }),
+            };
+            (operation["operationId"].as_str().unwrap(), described)
+        });
+        described.collect()
+    }
+
+    fn collect_members(&self, schema: &Value, prefix: &str, members: &mut Members) {
+        let schema = self.resolved(schema);
+        let is_required = |name: &str| {
+            let required = schema["required"].as_array();
+            required.is_some_and(|names| names.iter().any(|required| required == name))
+        };
+        for (name, member) in schema["properties"].as_object().into_iter().flatten() {
+            let path = format!("{prefix}{name}");
+            self.collect_members(member, &format!("{path}."), members);
+            if member["deprecated"] != true {
+                members.insert(path, is_required(name));
+            }
+        }
+    }
+
+    /// What a schema refers to, alone or as something that may be null.
+    fn resolved<'description>(
+        &'description self,
+        schema: &'description Value,
+    ) -> &'description Value {
+        let alternatives = schema["oneOf"].as_array();
+        let schema = alternatives.map_or(schema, |schemas| &schemas[0]);
+        match schema["$ref"].as_str() {
+            Some(reference) => {
+                let name = reference.rsplit('/').next().unwrap();
+                self.resolved(&self.document["components"]["schemas"][name])
+            }
+            None => schema,
         }
     }
 

@@ -47,11 +47,23 @@ impl Stranger {
 
     /// The same place sending this header too; one of the same name is replaced.
     pub(crate) fn with_header(&self, name: &str, value: &str) -> Self {
-        let name: HeaderName = name.parse().unwrap();
+        let mut place = self.without_header(name);
+        let header = (name.parse().unwrap(), value.parse().unwrap());
+        place.headers.push(header);
+        place
+    }
+
+    /// The same place without this header.
+    pub(crate) fn without_header(&self, name: &str) -> Self {
         let mut place = self.clone();
         place.headers.retain(|(other, _)| *other != name);
-        place.headers.push((name, value.parse().unwrap()));
         place
+    }
+
+    /// What it sends in that header.
+    pub(crate) fn sent(&self, name: &str) -> Option<String> {
+        let (_, value) = self.headers.iter().find(|(header, _)| header == name)?;
+        Some(value.to_str().unwrap().to_owned())
     }
 
     /// The same place with a bearer token.

@@ -344,6 +344,20 @@ impl World {
         self.use_cases.mailed_codes.catch_up().await;
     }
 
+    /// Lets the clock go on, so that what is told next is newer than what was told before.
+    pub(crate) fn tick(&self) {
+        self.wait(Duration::from_millis(1));
+    }
+
+    /// The code in the newest message to a user.
+    pub(crate) async fn mailed_code(&self, username: &str) -> String {
+        let told = self.told(username).await;
+        let mut lines = told.last().unwrap().content.text.lines().map(str::trim);
+        let is_short = |line: &str| line.len() == 11 && line.split('-').count() == 3;
+        let code = lines.find(|line| line.starts_with("rc_") || is_short(line));
+        code.unwrap().to_owned()
+    }
+
     /// What a user was told so far, oldest first.
     pub(crate) async fn told(&self, username: &str) -> Vec<OpenMessage> {
         let waiting = self.use_cases.outbox.waiting().await.unwrap();

@@ -1,0 +1,294 @@
+//! Who may call what: every operation refuses whoever may not, and what was not signed for it.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use crate::support::{
+    operations::{Caller, Ceremony, Operation, Request, identifier, operations},
+    signed_in::SignedIn,
+    stage::{Person, Stage},
+    world::World,
+};
+
+/// A type of token, by the ceremony that a challenge identifier is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Type {
+    Session,
+    UserAction,
+    Approval,
+    Challenge(Ceremony),
+}
+
+/// A token of every type, all of one person.
+async fn tokens(stage: &Stage, person: &Person) -> Vec<(Type, String)> {
+    let action = person.session.user_action(&Method::POST, "/x", "").await;
+    let waiting = person.enrolled(stage).await;
+    let approval = waiting["approvalToken"].as_str().unwrap().to_owned();
+    let mut tokens = vec![
+        (Type::Session, person.session.token.clone()),
+        (Type::UserAction, action),
+        (Type::Approval, approval),
+    ];
+    for ceremony in Ceremony::ALL {
+        let challenge = ceremony.begin(stage, person).await;
+        let token = identifier(&challenge).to_owned();
+        tokens.push((Type::Challenge(ceremony), token));
+    }
+    tokens
+}
+
+/// All tokens of other types.
+fn others(tokens: &[(Type, String)], own: Type) -> impl Iterator<Item = &str> {
+    let others = tokens.iter().filter(move |(other, _)| *other != own);
+    others.map(|(_, token)| token.as_str())
+}
+
+fn of_somebody_signed_in() -> impl Iterator<Item = &'static Operation> {
+    operations()
+        .iter()
+        .filter(|operation| operation.caller.is_signed_in())
+}
+
+fn signed() -> impl Iterator<Item = &'static Operation> {
+    operations().iter().filter(|operation| operation.signed)
+}
+
+#[tokio::test]
+async fn every_call_that_needs_a_session_refuses_everything_else() {
+    let stage = Stage::new().await;
+    let ended = stage.ada.again().await.session;
+    ended.log_out(false).await.ok();
+    let deactivated = stage.colleague(&stage.ada).await;
+    stage.world.set_user_active(&deactivated.id, false).await;
+    let elsewhere = World::new().await.ada().await;
+    let good = &stage.ada.session.token;
+    let mut refused = vec![
+        "rubbish".to_owned(),
+        "Bearer".to_owned(),
+        "Bearer rubbish".to_owned(),
+        format!("Bearer {good}x"),
+        format!("Basic {good}"),
+        good.clone(),
+    ];
+    let tokens = tokens(&stage, &stage.eve).await;
+    let bearers = others(&tokens, Type::Session).chain([
+        ended.token.as_str(),
+        &deactivated.session.token,
+        &elsewhere.token,
+    ]);
+    refused.extend(bearers.map(|token| format!("Bearer {token}")));
+    for operation in of_somebody_signed_in() {
+        let request = operation.request(&stage).await;
+        let authorized = request.authorized().await;
+        let nobody = authorized.without_header("authorization");
+        let others = refused
+            .iter()
+            .map(|value| nobody.with_header("authorization", value));
+        for place in others.chain([nobody.clone()]) {
+            let answer = request.send_from(&place).await;
+            answer
+                .refused(401, "not_authorized")
+                .saying("Not Authorized.");
+            assert_eq!(answer.header("www-authenticate"), "Bearer");
+        }
+        request.send_from(&authorized).await.ok();
+    }
+}
+
+#[tokio::test]
+async fn every_call_with_a_temporary_token_refuses_every_other_token() {
+    let stage = Stage::new().await;
+    let tokens = tokens(&stage, &stage.eve).await;
+    for operation in operations() {
+        if operation.caller != Caller::Temporary {
+            continue;
+        }
+        let request = operation.request(&stage).await;
+        let answer = request.send_from(&request.place).await;
+        answer.refused(401, "not_authorized");
+        let own = Type::Challenge(operation.completes.unwrap());
+        for token in others(&tokens, own).chain(["rubbish"]) {
+            let answer = request.send_from(&request.place.bearing(token)).await;
+            answer.refused_challenge();
+        }
+        request.send().await.ok();
+    }
+}
+
+#[tokio::test]
+async fn every_token_in_a_body_must_be_of_its_type() {
+    let stage = Stage::new().await;
+    let tokens = tokens(&stage, &stage.eve).await;
+    let mut tried = 0;
+    for operation in operations() {
+        let request = operation
+            .request_of(&stage, operation.cases.last().unwrap())
+            .await;
+        let Some(body) = &request.body else { continue };
+        for (member, own, code) in [
+            (
+                "challengeIdentifier",
+                operation.completes.map(Type::Challenge),
+                "challenge_invalid",
+            ),
+            (
+                "approvalToken",
+                Some(Type::Approval),
+                "approval_token_invalid",
+            ),
+        ] {
+            if !body[member].is_string() {
+                continue;
+            }
+            for token in others(&tokens, own.unwrap()).chain(["rubbish", ""]) {
+                let mut body = body.clone();
+                body[member] = json!(token);
+                let answer = request.send_body(&body).await;
+                answer.refused(400, code);
+            }
+            request.send().await.ok();
+            tried += 1;
+        }
+    }
+    assert_eq!(
+        tried, 5,
+        "four completing calls, and the asking after approval"
+    );
+}
+
+#[tokio::test]
+async fn every_public_call_ignores_who_is_signed_in() {
+    let stage = Stage::new().await;
+    for operation in operations() {
+        if operation.caller != Caller::Anybody {
+            continue;
+        }
+        for value in ["", "Bearer", "Bearer ..", "Basic YTpi", "rubbish, more"] {
+            let mut request = operation
+                .request_of(&stage, operation.cases.last().unwrap())
+                .await;
+            request.place = request.place.with_header("authorization", value);
+            request.place = request.place.with_header("x-dfns-useraction", value);
+            request.send().await.ok();
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_signed_call_needs_a_user_action_for_exactly_it() {
+    let stage = Stage::new().await;
+    let bob = stage.colleague(&stage.ada).await;
+    let tokens = tokens(&stage, &stage.eve).await;
+    for operation in signed() {
+        let request = operation.request(&stage).await;
+        let foreign = stage.foreign_to(operation.cases[0].person(&stage));
+        let user = request.signed_by.as_ref().unwrap();
+        let (method, path) = (&operation.method, request.path.as_str());
+        let payload = request
+            .body
+            .as_ref()
+            .map(Value::to_string)
+            .unwrap_or_default();
+        let other_method = match *method {
+            Method::POST => Method::PUT,
+            _ => Method::POST,
+        };
+        let mut extended = request.body.clone().unwrap_or(json!({}));
+        extended["force"] = json!(true);
+        let mut wrong = vec![
+            String::new(),
+            "rubbish".to_owned(),
+            user.user_action(&other_method, path, &payload).await,
+            user.user_action(method, &format!("{path}/"), &payload)
+                .await,
+            user.user_action(method, &format!("/v1{path}"), &payload)
+                .await,
+            user.user_action(method, &path.to_uppercase(), &payload)
+                .await,
+            user.user_action(method, path, &extended.to_string()).await,
+            bob.session.user_action(method, path, &payload).await,
+            foreign.session.user_action(method, path, &payload).await,
+        ];
+        if request.body.is_some() {
+            wrong.push(user.user_action(method, path, "").await);
+        }
+        let wrong = wrong.iter().map(String::as_str);
+        for action in wrong.chain(others(&tokens, Type::UserAction)) {
+            let answer = request.send_from(&user.with_action(action)).await;
+            answer
+                .refused(403, "user_action_invalid")
+                .saying("user action signature is missing or invalid");
+        }
+        let unsigned = request.send_from(&user.place()).await;
+        unsigned.refused(403, "user_action_invalid");
+        // What was refused changed nothing and used nothing up, and what is done is done once.
+        let place = request.authorized().await;
+        request.send_from(&place).await.ok();
+        let again = request.send_from(&place).await;
+        again
+            .refused(400, "user_action_used")
+            .saying("user action has already been used");
+    }
+}
+
+impl Request {
+    /// The same request of somebody else, with whatever that person can sign.
+    fn of(&self, other: &SignedIn) -> Self {
+        Self {
+            token: Some(other.token.clone()),
+            signed_by: self.signed_by.is_some().then(|| other.clone()),
+            ..self.clone()
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_call_of_an_administrator_refuses_everybody_else() {
+    let stage = Stage::new().await;
+    let bob = stage.colleague(&stage.ada).await;
+    for operation in of_somebody_signed_in() {
+        let Caller::Administrator(permission) = operation.caller else {
+            // And no other call asks for an administrator.
+            let harry = stage.colleague(operation.cases[0].person(&stage)).await;
+            let request = operation.request_by(&stage, &harry).await;
+            request.send().await.ok();
+            continue;
+        };
+        let request = operation.request(&stage).await;
+        let answer = request.of(&bob.session).send().await;
+        answer.refused(403, "not_permitted").saying(&format!(
+            "EndUser {} is not authorized to perform operation (Auth:Users:{permission})",
+            bob.id
+        ));
+        request.send().await.ok();
+    }
+}
+
+#[tokio::test]
+async fn no_call_reaches_what_is_another_users_or_another_organizations() {
+    let stage = Stage::new().await;
+    let bob = stage.colleague(&stage.ada).await;
+    for operation in of_somebody_signed_in() {
+        let request = operation.request(&stage).await;
+        let names = |member: &str| {
+            let body = request.body.as_ref();
+            body.is_some_and(|body| body.get(member).is_some())
+        };
+        let (status, code) = match operation.caller {
+            Caller::Administrator(_) if operation.path.contains('{') => (404, "user_not_found"),
+            _ if names("challengeIdentifier") => (400, "challenge_invalid"),
+            _ if names("credentialUuid") || operation.path.contains('{') => {
+                (404, "credential_not_found")
+            }
+            _ => continue,
+        };
+        let is_of_users = matches!(operation.caller, Caller::Administrator(_));
+        let colleague = (!is_of_users).then_some(&bob.session);
+        let foreign = stage.foreign_to(operation.cases[0].person(&stage));
+        for thief in colleague.into_iter().chain([&foreign.session]) {
+            let answer = request.of(thief).send().await;
+            answer.refused(status, code);
+        }
+        request.send().await.ok();
+    }
+}

@@ -1,0 +1,440 @@
+//! The rows.
+
+use data_encoding::BASE64URL_NOPAD;
+use serde_json::{Value, json};
+
+use super::{
+    Caller::{Administrator, Temporary, User},
+    Ceremony::{Credential, CredentialWithCode, Login, Recovery, Registration, UserAction},
+    Operation, Request, identifier,
+    row::{delete, get, post, put, read, written},
+};
+use crate::support::{
+    signer::{ENCRYPTED_PRIVATE_KEY, Signer},
+    stage::{Person, Stage},
+    world::{MOBILE, host},
+};
+
+/// In the order of the routes.
+pub(super) fn table() -> Vec<Operation> {
+    [
+        registration(),
+        recovery(),
+        sessions(),
+        credentials(),
+        codes(),
+        pages(),
+        users(),
+        operation(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn registration() -> Vec<Operation> {
+    vec![
+        post("beginRegistration", "/auth/registration/init")
+            .begins(Registration)
+            .costs(read(1), async |stage, person, request| {
+                let invited = stage.invited(person).await;
+                request.with(json!({
+                    "orgId": invited.organization,
+                    "username": invited.username,
+                    "registrationCode": invited.code,
+                }))
+            }),
+        post("completeRegistration", "/auth/registration")
+            .by(Temporary)
+            .completes(
+                Registration,
+                written(1, 10),
+                |person, challenge, request| {
+                    request
+                        .bearing(identifier(challenge))
+                        .with(first_credentials(person, challenge))
+                },
+            )
+            .or_completes(
+                "with one credential",
+                written(1, 8),
+                |_, challenge, request| {
+                    request
+                        .bearing(identifier(challenge))
+                        .with(one_credential(challenge))
+                },
+            ),
+        put("mailRegistrationCode", "/auth/registration/code")
+            .costs(read(0), async |stage, person, request| {
+                let invited = stage.invited(person).await;
+                request.with(json!({
+                    "orgId": invited.organization,
+                    "username": invited.username,
+                }))
+            })
+            .and_afterwards(written(1, 4)),
+    ]
+}
+
+/// One credential for each place, with everything that may be said of it.
+fn first_credentials(person: &Person, challenge: &Value) -> Value {
+    let [key, recovery] = [Signer::password_protected_key(), Signer::recovery_key()];
+    let [first, second] = [Signer::passkey(person.origin), key];
+    let named = |signer: &Signer, name: &str| {
+        let mut credential = signer.create(challenge);
+        credential["credentialName"] = json!(name);
+        credential
+    };
+    let mut recovery = named(&recovery, "Kit");
+    recovery["encryptedPrivateKey"] = json!(ENCRYPTED_PRIVATE_KEY);
+    json!({
+        "firstFactorCredential": named(&first, "Phone"),
+        "secondFactorCredential": named(&second, "Laptop"),
+        "recoveryCredential": recovery,
+    })
+}
+
+fn one_credential(challenge: &Value) -> Value {
+    json!({ "firstFactorCredential": Signer::key().create(challenge) })
+}
+
+fn recovery() -> Vec<Operation> {
+    vec![
+        post("mailRecoveryCode", "/auth/recover/user/code")
+            .costs(read(0), named)
+            .and_afterwards(written(1, 4)),
+        put("mailRecoveryCodeAsBefore", "/auth/recover/user/code")
+            .costs(read(0), named)
+            .and_afterwards(written(1, 4)),
+        post("beginRecovery", "/auth/recover/user/init")
+            .begins(Recovery)
+            .costs(written(2, 1), async |stage, person, request| {
+                let code = stage.mailed_code(person, "/auth/recover/user/code").await;
+                request.with(person.named(json!({
+                    "verificationCode": code,
+                    "credentialId": person.recovery_key.id(),
+                })))
+            }),
+        post("completeRecovery", "/auth/recover/user")
+            .by(Temporary)
+            .ending_the_session()
+            .completes(Recovery, written(1, 14), |person, challenge, request| {
+                let new = first_credentials(person, challenge);
+                agreed(person, challenge, request, &new)
+            })
+            .or_completes(
+                "with one credential",
+                written(1, 10),
+                |person, challenge, request| {
+                    agreed(person, challenge, request, &one_credential(challenge))
+                },
+            ),
+    ]
+}
+
+/// New credentials that the recovery key agrees to.
+fn agreed(person: &Person, challenge: &Value, request: Request, new: &Value) -> Request {
+    let text = BASE64URL_NOPAD.encode(new.to_string().as_bytes());
+    let recovery = person.recovery_key.sign(&json!({ "challenge": text }));
+    request
+        .bearing(identifier(challenge))
+        .with(json!({ "recovery": recovery, "newCredentials": new }))
+}
+
+fn sessions() -> Vec<Operation> {
+    vec![
+        post("mailLoginCode", "/auth/login/code")
+            .costs(read(0), named)
+            .and_afterwards(written(1, 4)),
+        post("beginLogin", "/auth/login/init")
+            .begins(Login)
+            .costs(written(2, 1), async |stage, person, request| {
+                let code = stage.mailed_code(person, "/auth/login/code").await;
+                request.with(person.named(json!({ "loginCode": code })))
+            })
+            .or("without a login code", read(1), named)
+            .or("without a username", read(0), async |_, person, request| {
+                request.with(json!({ "orgId": person.tenant.organization }))
+            }),
+        post("completeLogin", "/auth/login")
+            .completes(Login, written(2, 5), answered)
+            .or_completes("with one factor", written(1, 4), signed),
+        put("logout", "/auth/logout")
+            .by(User)
+            .ending_the_session()
+            .costs(written(1, 3), async |_, _, request| {
+                request.with(json!({ "allSessions": false }))
+            })
+            .or("of all sessions", written(1, 4), async |_, _, request| {
+                request.with(json!({ "allSessions": true }))
+            }),
+        post("beginUserAction", "/auth/action/init")
+            .by(User)
+            .begins(UserAction)
+            .costs(read(2), async |_, _, request| {
+                request.with(json!({
+                    "userActionHttpMethod": "POST",
+                    "userActionHttpPath": "/transfers",
+                    "userActionPayload": "{\"amount\":1}",
+                }))
+            }),
+        post("completeUserAction", "/auth/action")
+            .by(User)
+            .completes(UserAction, written(3, 6), answered)
+            .or_completes("with one factor", written(2, 5), signed),
+    ]
+}
+
+/// Both factors, with everything that may be said of them.
+fn answered(person: &Person, challenge: &Value, request: Request) -> Request {
+    let mut second = person.passkey.sign(challenge);
+    second["credentialAssertion"]["userHandle"] =
+        json!(BASE64URL_NOPAD.encode(person.id.as_bytes()));
+    request.with(json!({
+        "challengeIdentifier": identifier(challenge),
+        "firstFactor": person.session.signer.sign(challenge),
+        "secondFactor": second,
+    }))
+}
+
+/// One factor.
+fn signed(person: &Person, challenge: &Value, request: Request) -> Request {
+    request.with(json!({
+        "challengeIdentifier": identifier(challenge),
+        "firstFactor": person.session.signer.sign(challenge),
+    }))
+}
+
+fn credentials() -> Vec<Operation> {
+    vec![
+        get("listCredentials", "/auth/credentials")
+            .by(User)
+            .costs(read(2), as_it_is),
+        post("createCredential", "/auth/credentials")
+            .by(User)
+            .signed()
+            .completes(Credential, written(1, 6), named_credential),
+        post("beginCredential", "/auth/credentials/init")
+            .by(User)
+            .begins(Credential)
+            .costs(read(2), async |_, _, request| {
+                request.with(json!({ "kind": "PasswordProtectedKey" }))
+            }),
+        put("activateCredential", "/auth/credentials/activate")
+            .by(User)
+            .signed()
+            .costs(written(1, 5), async |_, person, request| {
+                let uuid = person.spare().await;
+                person.session.deactivate(&uuid).await.ok();
+                request.with(json!({ "credentialUuid": uuid }))
+            }),
+        put("deactivateCredential", "/auth/credentials/deactivate")
+            .by(User)
+            .signed()
+            .costs(written(2, 7), async |_, person, request| {
+                request.with(json!({ "credentialUuid": person.spare().await }))
+            }),
+        put("renameCredential", "/auth/credentials/{credentialUuid}")
+            .by(User)
+            .signed()
+            .costs(written(1, 5), async |_, person, request| {
+                let uuid = person.spare().await;
+                request.about(&uuid).with(json!({ "name": "Old one" }))
+            }),
+        delete("deleteCredential", "/auth/credentials/{credentialUuid}")
+            .by(User)
+            .signed()
+            .costs(written(2, 7), async |_, person, request| {
+                request.about(&person.spare().await)
+            }),
+    ]
+}
+
+fn named_credential(_: &Person, challenge: &Value, request: Request) -> Request {
+    let signer = Signer::password_protected_key();
+    let mut body = signer.named_credential(challenge, "Another one");
+    body["challengeIdentifier"] = json!(identifier(challenge));
+    request.with(body)
+}
+
+fn codes() -> Vec<Operation> {
+    const CODE: &str = "/auth/credentials/code";
+    let decides = |id, path, cost| {
+        post(id, path)
+            .by(User)
+            .signed()
+            .costs(cost, async |stage, person, request| {
+                let waiting = person.enrolled(stage).await;
+                request.with(json!({ "credentialUuid": waiting["credentialUuid"] }))
+            })
+            .where_approval_is_asked()
+    };
+    vec![
+        post("issueCredentialCode", CODE)
+            .by(User)
+            .signed()
+            .costs(written(1, 5), async |stage, _, request| {
+                let expiration = stage.world.now() + 60_000;
+                request.with(json!({ "expiration": expiration, "longOnly": true }))
+            })
+            .or("in both forms", written(1, 6), async |stage, _, request| {
+                request.with(json!({ "expiration": stage.world.now() + 60_000 }))
+            }),
+        get("getCredentialCode", CODE)
+            .by(User)
+            .costs(read(2), async |stage, person, request| {
+                person.session.code(stage.world.now()).await;
+                request
+            })
+            .or(
+                "while something waits",
+                read(3),
+                async |stage, person, request| {
+                    person.enrolled(stage).await;
+                    request
+                },
+            )
+            .where_approval_is_asked(),
+        delete("cancelCredentialCode", CODE)
+            .by(User)
+            .costs(written(1, 3), async |stage, person, request| {
+                person.session.code(stage.world.now()).await;
+                request
+            })
+            .or(
+                "when nothing is open",
+                written(1, 2),
+                async |_, person, request| {
+                    let place = person.session.place();
+                    place.delete(CODE).await.ok();
+                    request
+                },
+            ),
+        post("beginCredentialWithCode", "/auth/credentials/code/init")
+            .begins(CredentialWithCode)
+            .costs(written(2, 3), async |stage, person, request| {
+                let codes = person.session.code(stage.world.now()).await;
+                request.with(json!({
+                    "credentialKind": "PasswordProtectedKey",
+                    "code": codes.long,
+                    "username": person.username,
+                }))
+            }),
+        post("createCredentialWithCode", "/auth/credentials/code/verify")
+            .completes(CredentialWithCode, written(0, 7), named_credential)
+            .or_completes(
+                "where it waits for approval",
+                written(0, 7),
+                named_credential,
+            )
+            .where_approval_is_asked(),
+        decides(
+            "approveCredential",
+            "/auth/credentials/code/approve",
+            written(2, 6),
+        ),
+        decides(
+            "refuseCredential",
+            "/auth/credentials/code/refuse",
+            written(1, 5),
+        ),
+        post("getApprovalStatus", "/auth/credentials/code/status")
+            .costs(read(1), async |stage, person, request| {
+                let waiting = person.enrolled(stage).await;
+                request.with(json!({ "approvalToken": waiting["approvalToken"] }))
+            })
+            .where_approval_is_asked(),
+    ]
+}
+
+fn pages() -> Vec<Operation> {
+    vec![
+        get("getApplication", "/auth/application").costs(read(0), as_it_is),
+        get("getRelatedOrigins", "/.well-known/webauthn").costs(read(0), of_the_host),
+        get("getPasskeyEndpoints", "/.well-known/passkey-endpoints").costs(read(0), of_the_host),
+        get("getAssetLinks", "/.well-known/assetlinks.json").costs(read(0), of_the_host),
+        get(
+            "getAppSiteAssociation",
+            "/.well-known/apple-app-site-association",
+        )
+        .costs(read(0), of_the_host),
+    ]
+}
+
+fn users() -> Vec<Operation> {
+    const USER: &str = "/auth/users/{userId}";
+    vec![
+        get("listUsers", "/auth/users")
+            .by(Administrator("Read"))
+            .costs(read(2), as_it_is),
+        post("createUser", "/auth/users")
+            .by(Administrator("Create"))
+            .signed()
+            .costs(written(1, 8), async |stage, _, request| {
+                let username = stage.username();
+                request.with(json!({
+                    "email": username,
+                    "kind": "CustomerEmployee",
+                    "externalId": username,
+                    "isSSORequired": false,
+                }))
+            }),
+        get("getUser", USER)
+            .by(Administrator("Read"))
+            .costs(read(2), about_somebody_invited),
+        put("updateUser", USER)
+            .by(Administrator("Update"))
+            .signed()
+            .costs(written(1, 6), async |stage, person, request| {
+                let invited = stage.invited(person).await;
+                request
+                    .about(&invited.id)
+                    .with(json!({ "isSSORequired": false }))
+            }),
+        delete("deleteUser", USER)
+            .by(Administrator("Delete"))
+            .signed()
+            .costs(written(1, 9), about_somebody_invited),
+        put("activateUser", "/auth/users/{userId}/activate")
+            .by(Administrator("Activate"))
+            .signed()
+            .costs(written(1, 7), async |stage, person, request| {
+                let invited = stage.invited(person).await;
+                stage.world.set_user_active(&invited.id, false).await;
+                request.about(&invited.id)
+            }),
+        put("deactivateUser", "/auth/users/{userId}/deactivate")
+            .by(Administrator("Deactivate"))
+            .signed()
+            .costs(written(1, 9), about_somebody_invited),
+    ]
+}
+
+fn operation() -> Vec<Operation> {
+    vec![
+        get("live", "/health/live").costs(read(0), as_it_is),
+        get("ready", "/health/ready").costs(read(0), as_it_is),
+        get("getKeys", "/.well-known/jwks.json").costs(read(0), as_it_is),
+        get("getDescription", "/openapi.json").costs(read(0), as_it_is),
+    ]
+}
+
+/// Nothing has to be prepared.
+async fn as_it_is(_: &Stage, _: &Person, request: Request) -> Request {
+    request
+}
+
+/// Who the caller is must be said.
+async fn named(_: &Stage, person: &Person, request: Request) -> Request {
+    request.with(person.named(json!({})))
+}
+
+/// Where the service is reached counts.
+async fn of_the_host(_: &Stage, _: &Person, request: Request) -> Request {
+    request.at_host(host(MOBILE))
+}
+
+async fn about_somebody_invited(stage: &Stage, person: &Person, request: Request) -> Request {
+    let invited = stage.invited(person).await;
+    request.about(&invited.id)
+}
