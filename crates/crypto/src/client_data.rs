@@ -3,11 +3,9 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use latchkey_domain::challenge::ChallengeText;
-use latchkey_service::{json::canonical, ports::proof_verifier::ProofError};
-use serde_json::Value;
+use latchkey_json::Value;
+use latchkey_service::ports::proof_verifier::ProofError;
 use subtle::ConstantTimeEq as _;
-
-use crate::json::{self, Object};
 
 /// What this crate reads of client data; members it does not know are ignored.
 pub(crate) struct ClientData {
@@ -19,19 +17,24 @@ pub(crate) struct ClientData {
 impl ClientData {
     /// Reads client data of the ceremony with that `type`.
     pub(crate) fn read(bytes: &[u8], ceremony: &str) -> Result<Self, ProofError> {
-        let members = json::object(bytes).ok_or(malformed(
-            "must be a JSON object in UTF-8 whose member names are not repeated",
-        ))?;
-        if text(&members, "type")?.ok_or(malformed("must have a type"))? != ceremony {
+        let members = Value::read_object(bytes).map_err(|_malformed| {
+            malformed("must be a JSON object in UTF-8 whose member names are not repeated")
+        })?;
+        let text = |name| {
+            let member = members.member::<String>(name);
+            member.map_err(|_other| malformed("must have texts as type, challenge and origin"))
+        };
+        if text("type")?.ok_or(malformed("must have a type"))? != ceremony {
             return Err(ProofError::Type);
         }
+        let is_framed: Option<bool> = members
+            .member("crossOrigin")
+            .map_err(|_other| malformed("must have true or false as crossOrigin"))?;
         Ok(Self {
-            challenge: text(&members, "challenge")?
-                .ok_or(malformed("must have a challenge"))?
-                .to_owned(),
-            origin: text(&members, "origin")?.map(str::to_owned),
+            challenge: text("challenge")?.ok_or(malformed("must have a challenge"))?,
+            origin: text("origin")?,
             // A top origin is named only when the page was framed by another origin.
-            cross_origin: flag(&members, "crossOrigin")? || members.contains_key("topOrigin"),
+            cross_origin: is_framed.unwrap_or_default() || members.get("topOrigin").is_some(),
         })
     }
 
@@ -54,7 +57,10 @@ impl ClientData {
         let received = BASE64URL_NOPAD
             .decode(self.challenge.trim_end_matches('=').as_bytes())
             .map_err(|_malformed| ProofError::OtherCredentials)?;
-        let canonical = |text| canonical(text).map_err(|_malformed| ProofError::OtherCredentials);
+        let canonical = |text| {
+            let value = Value::read(text).map_err(|_malformed| ProofError::OtherCredentials)?;
+            Ok(value.canonical())
+        };
         if canonical(&received)? == canonical(expected.as_bytes())? {
             Ok(())
         } else {
@@ -73,26 +79,6 @@ impl ClientData {
             Err(ProofError::CrossOrigin)
         } else {
             Ok(())
-        }
-    }
-}
-
-fn text<'a>(members: &'a Object, name: &'static str) -> Result<Option<&'a str>, ProofError> {
-    match members.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-            Err(malformed("must have texts as type, challenge and origin"))
-        }
-    }
-}
-
-fn flag(members: &Object, name: &'static str) -> Result<bool, ProofError> {
-    match members.get(name) {
-        None | Some(Value::Null) => Ok(false),
-        Some(Value::Bool(value)) => Ok(*value),
-        Some(Value::String(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-            Err(malformed("must have true or false as crossOrigin"))
         }
     }
 }

@@ -6,15 +6,12 @@ pub(crate) mod public_key;
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
 use latchkey_domain::{challenge::ChallengeText, credential::key::KeyPair};
+use latchkey_json::Value;
 use latchkey_service::ports::proof_verifier::{AssertionProof, ProofError, RecoveryProof};
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use self::{digest::DigestName, public_key::VerifyingKey};
-use crate::{
-    client_data::{self, ClientData},
-    json::{self, Object},
-};
+use crate::client_data::{self, ClientData};
 
 /// The most characters an origin can have that a client names for a key pair.
 const ORIGIN_MAXIMUM: usize = 2048;
@@ -105,13 +102,19 @@ struct Attestation {
 
 impl Attestation {
     fn read(bytes: &[u8]) -> Result<Self, ProofError> {
-        let members = json::object(bytes).ok_or(malformed(
-            "must be a JSON object in UTF-8 whose member names are not repeated",
-        ))?;
+        let members = Value::read_object(bytes).map_err(|_malformed| {
+            malformed("must be a JSON object in UTF-8 whose member names are not repeated")
+        })?;
+        let text = |name| {
+            let member = members.member::<String>(name);
+            member.map_err(|_other| {
+                malformed("must have texts as publicKey, signature and algorithm")
+            })
+        };
         Ok(Self {
-            public_key: text(&members, "publicKey")?.ok_or(malformed("must have a publicKey"))?,
-            signature: text(&members, "signature")?.ok_or(malformed("must have a signature"))?,
-            algorithm: text(&members, "algorithm")?,
+            public_key: text("publicKey")?.ok_or(malformed("must have a publicKey"))?,
+            signature: text("signature")?.ok_or(malformed("must have a signature"))?,
+            algorithm: text("algorithm")?,
         })
     }
 
@@ -119,7 +122,7 @@ impl Attestation {
     /// escapes it. `serde_json` escapes the same characters in the same way.
     fn signed_message(&self, client_data: &[u8]) -> Vec<u8> {
         let hash = HEXLOWER.encode(&Sha256::digest(client_data));
-        let public_key = Value::from(self.public_key.as_str());
+        let public_key = serde_json::Value::from(self.public_key.as_str());
         format!(r#"{{"clientDataHash":"{hash}","publicKey":{public_key}}}"#).into_bytes()
     }
 
@@ -140,16 +143,6 @@ impl Attestation {
             return Err(malformed("must have a signature in hex or base64url"));
         }
         Ok(readings)
-    }
-}
-
-fn text(members: &Object, name: &'static str) -> Result<Option<String>, ProofError> {
-    match members.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => Err(
-            malformed("must have texts as publicKey, signature and algorithm"),
-        ),
     }
 }
 

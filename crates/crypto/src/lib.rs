@@ -27,7 +27,6 @@
 pub mod proofs;
 
 mod client_data;
-mod json;
 mod key;
 mod passkey;
 

@@ -1,7 +1,6 @@
 //! What the API description says beside its routes.
 
-use latchkey_service::json;
-use serde_json::Value;
+use latchkey_json::Value;
 use utoipa::{
     OpenApi as _,
     openapi::{
@@ -70,8 +69,9 @@ pub(crate) fn head() -> OpenApi {
 pub(crate) fn text(description: &OpenApi) -> String {
     // It is made of maps with text keys, texts and numbers, which always serialise.
     let compact = serde_json::to_vec(description).unwrap_or_default();
-    let sorted = json::canonical(&compact).unwrap_or_default();
-    let members: Value = serde_json::from_str(&sorted).unwrap_or_default();
+    let sorted = Value::read(&compact).map(|members| members.canonical());
+    let members: serde_json::Value =
+        serde_json::from_str(&sorted.unwrap_or_default()).unwrap_or_default();
     format!("{members:#}\n")
 }
 

@@ -11,8 +11,6 @@
 
 pub mod ports;
 
-pub mod json;
-
 pub mod directory;
 
 pub mod ceremony;

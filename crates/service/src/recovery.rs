@@ -90,7 +90,7 @@ pub struct CompleteRecovery {
     pub temporary_token: String,
     /// The proof made with the recovery key.
     pub proof: RecoveryProof,
-    /// `newCredentials` as it was received, in JSON: what the recovery key must have signed.
+    /// `newCredentials` as it was received, as canonical JSON: what the recovery key must have signed.
     pub received: String,
     /// The same, read.
     pub credentials: FirstCredentials,

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::workspace::{Package, packages};
 
 /// Which layers each one may know. Tests may know more, see below.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
+    ("json", &[]),
     ("domain", &[]),
     ("service", &["domain"]),
-    ("crypto", &["domain", "service"]),
+    ("crypto", &["domain", "json", "service"]),
     ("storage", &["domain", "service"]),
-    ("http", &["domain", "service"]),
+    ("http", &["domain", "json", "service"]),
     ("web", &["service"]),
     ("mail", &["domain", "service"]),
     (

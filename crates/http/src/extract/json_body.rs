@@ -1,11 +1,12 @@
 //! A body of a given shape.
 
 use axum::{
-    body::Bytes,
+    body::Body,
     extract::{FromRequest, Request},
     http::{HeaderMap, header::CONTENT_TYPE},
 };
-use latchkey_service::json;
+use http_body_util::BodyExt;
+use latchkey_json::Value;
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -21,54 +22,49 @@ impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
-        let headers = request.headers().clone();
-        let bytes = bytes(request, state).await?;
-        read(&headers, &bytes).map(Self)
+        let WholeBody { shaped, .. } = WholeBody::from_request(request, state).await?;
+        Ok(Self(shaped))
     }
 }
 
-/// The bytes of a body that was received before ([`crate::middleware::body`]).
-pub(super) async fn bytes(request: Request, state: &AppState) -> Result<Bytes, ApiError> {
-    Bytes::from_request(request, state)
-        .await
-        .map_err(ApiError::internal)
+/// A body of a given shape, and what it says besides: some of it is signed as it stands there.
+pub(crate) struct WholeBody<T> {
+    pub(crate) shaped: T,
+    pub(crate) json: Value,
 }
 
-/// Reads a body: JSON as this service accepts it, an object, and of the expected shape.
-pub(super) fn read<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, ApiError> {
-    let text = match bytes.trim_ascii() {
-        b"" => b"{}",
-        text => {
-            require_json(headers)?;
-            text
-        }
-    };
-    let canonical = json::canonical(text).map_err(|error| {
-        ApiError::new(ErrorCode::InvalidBody).saying(format!("the body {error}"))
-    })?;
-    if !canonical.starts_with('{') {
-        return Err(ApiError::new(ErrorCode::InvalidBody).saying("the body must be a JSON object"));
+impl<T: DeserializeOwned> FromRequest<AppState> for WholeBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &AppState) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        Self::receive(&parts.headers, body).await
     }
-    shape("", text)
 }
 
-/// Reads the text of a member of a body that was read before; it stays at hand as it was received.
-pub(crate) fn member<T: DeserializeOwned>(path: &str, text: &str) -> Result<T, ApiError> {
-    shape(path, text.as_bytes())
-}
+impl<T: DeserializeOwned> WholeBody<T> {
+    /// Takes a body that has arrived already ([`crate::middleware::body`]).
+    pub(super) async fn receive(headers: &HeaderMap, body: Body) -> Result<Self, ApiError> {
+        let body = body.collect().await.map_err(ApiError::internal)?;
+        Self::read(headers, &body.to_bytes())
+    }
 
-/// Reads JSON of the expected shape; `place` is where it stands in the body.
-fn shape<T: DeserializeOwned>(place: &str, text: &[u8]) -> Result<T, ApiError> {
-    let mut deserializer = serde_json::Deserializer::from_slice(text);
-    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
-        let path = match (place, path.as_str()) {
-            (place, ".") => place.to_owned(),
-            ("", path) => path.to_owned(),
-            (place, path) => format!("{place}.{path}"),
+    /// Reads a body: JSON as this service accepts it, an object, and of the expected shape.
+    fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Self, ApiError> {
+        let text = match bytes.trim_ascii() {
+            b"" => b"{}",
+            text => {
+                require_json(headers)?;
+                text
+            }
         };
-        invalid(&path, &error.inner().to_string())
-    })
+        let json = Value::read_object(text).map_err(|error| {
+            ApiError::new(ErrorCode::InvalidBody).saying(format!("the body {error}"))
+        })?;
+        let shaped = serde_path_to_error::deserialize(&json)
+            .map_err(|error| invalid(&error.path().to_string(), &error.inner().to_string()))?;
+        Ok(Self { shaped, json })
+    }
 }
 
 fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
@@ -86,9 +82,7 @@ fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
 
 /// Brings what serde says into the form of our own sentences; what the client sent is not repeated.
 fn invalid(path: &str, message: &str) -> ApiError {
-    let message = message
-        .rsplit_once(" at line ")
-        .map_or(message, |(message, _position)| message);
+    let path = if path == "." { "" } else { path };
     let missing = message
         .strip_prefix("missing field `")
         .and_then(|rest| rest.strip_suffix('`'));
@@ -129,7 +123,7 @@ mod tests {
     }
 
     fn outer(text: &[u8]) -> Result<Outer, ApiError> {
-        read(&json_headers(), text)
+        WholeBody::read(&json_headers(), text).map(|body| body.shaped)
     }
 
     fn refusal(text: &str) -> (&'static str, String, Option<String>) {
@@ -146,7 +140,8 @@ mod tests {
         for text in ["", " \n", "{}", "{\"unknown\":[1e999]}"] {
             assert_eq!(outer(text.as_bytes()).unwrap(), empty);
         }
-        assert_eq!(read::<Outer>(&HeaderMap::new(), b"").unwrap(), empty);
+        let untyped = WholeBody::<Outer>::read(&HeaderMap::new(), b"").unwrap();
+        assert_eq!(untyped.shaped, empty);
     }
 
     #[test]
@@ -158,10 +153,12 @@ mod tests {
             "application/x-www-form-urlencoded",
         ] {
             let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))]);
-            let error = read::<Outer>(&headers, b"{}").unwrap_err();
+            let error = WholeBody::<Outer>::read(&headers, b"{}").err().unwrap();
             assert_eq!(error.code, ErrorCode::UnsupportedMediaType);
         }
-        let error = read::<Outer>(&HeaderMap::new(), b"{}").unwrap_err();
+        let error = WholeBody::<Outer>::read(&HeaderMap::new(), b"{}")
+            .err()
+            .unwrap();
         assert_eq!(error.code, ErrorCode::UnsupportedMediaType);
     }
 

@@ -4,14 +4,13 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Request},
     http::{HeaderMap, HeaderName, request::Parts},
 };
-use latchkey_domain::user_action::{Method, UserAction};
-use latchkey_service::{credentials::SignedRequest, json, user_actions::NotPermitted};
+use latchkey_domain::user_action::{Method, PayloadDigest, UserAction};
+use latchkey_json::Value;
+use latchkey_service::{credentials::SignedRequest, user_actions::NotPermitted};
 use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
 
-use super::{
-    bearer::SignedIn,
-    json_body::{bytes, read},
-};
+use super::{bearer::SignedIn, json_body::WholeBody};
 use crate::{error::ApiError, middleware::path::RequestPath, state::AppState};
 
 const USER_ACTION: HeaderName = HeaderName::from_static("x-dfns-useraction");
@@ -30,17 +29,16 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Signed<T> {
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
         let SignedIn(session) = SignedIn::from_request_parts(&mut parts, state).await?;
-        let bytes = bytes(Request::new(body), state).await?;
-        let body = read(&parts.headers, &bytes)?;
+        let WholeBody { shaped, json } = WholeBody::receive(&parts.headers, body).await?;
         let token = token(&parts.headers)?;
-        let requested = requested(&parts, &bytes)?;
+        let requested = requested(&parts, &json)?;
         let action = state
             .services
             .user_actions
             .check(&session, token, &requested)?;
         Ok(Self {
             request: SignedRequest { session, action },
-            body,
+            body: shaped,
         })
     }
 }
@@ -53,7 +51,7 @@ fn token(headers: &HeaderMap) -> Result<&str, NotPermitted> {
 }
 
 /// The request as it must have been signed.
-fn requested(parts: &Parts, body: &[u8]) -> Result<UserAction, ApiError> {
+fn requested(parts: &Parts, body: &Value) -> Result<UserAction, ApiError> {
     let RequestPath(path) = parts
         .extensions
         .get::<RequestPath>()
@@ -63,11 +61,14 @@ fn requested(parts: &Parts, body: &[u8]) -> Result<UserAction, ApiError> {
         .as_str()
         .parse()
         .map_err(|_unsigned| NotPermitted)?;
-    // The body has been read as JSON, so it has a digest.
-    let payload = json::payload_digest(body).map_err(|_malformed| NotPermitted)?;
     Ok(UserAction {
         method,
         path: path.clone(),
-        payload,
+        payload: payload_digest(body),
     })
+}
+
+/// The digest of what is signed of a body: what it means, and not how it is written.
+pub(crate) fn payload_digest(body: &Value) -> PayloadDigest {
+    PayloadDigest::new(Sha256::digest(body.canonical()).into())
 }

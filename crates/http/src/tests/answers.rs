@@ -175,7 +175,7 @@ async fn action_gives_a_user_action() {
         user: user().id,
         epoch: Epoch::default(),
         session_credential: session().credential,
-        action: action(Method::Post, "/wallets", ""),
+        action: action(Method::Post, "/wallets", "{}"),
         nonce: ActionNonce::new([1; 16]),
     };
     let mut world = World::signed_in().reading(purpose);
@@ -316,7 +316,7 @@ async fn a_deletion_that_cannot_be_is_told() {
             "the last credential the user can sign in with cannot be removed",
         ),
     ] {
-        let mut world = World::with_action(action(Method::Delete, path, ""));
+        let mut world = World::with_action(action(Method::Delete, path, "{}"));
         let mut error = Some(error);
         world
             .accounts

@@ -7,6 +7,7 @@ use latchkey_domain::{
     id::CredentialUuid,
     user::Epoch,
 };
+use latchkey_json::Value as Json;
 use latchkey_service::ports::{
     credential_store::CreateError,
     proof_verifier::{Offered, ProofError},
@@ -72,16 +73,17 @@ async fn recovered(
 #[tokio::test]
 async fn the_new_credentials_reach_the_verifier_as_they_were_received() {
     let mut world = world();
+    let canonical = Json::read(NEW.as_bytes()).unwrap().canonical();
     world
         .verifier
         .expect_confirm_recovery()
         .times(1)
-        .withf(|credential, received, proof| {
+        .withf(move |credential, received, proof| {
             let CredentialReference::Id(id) = &proof.credential else {
                 return false;
             };
             credential.kind() == CredentialKind::RecoveryKey
-                && received == NEW
+                && *received == canonical
                 && id.as_str() == "cmVjb3Zlcnk"
                 && proof.client_data == [1, 2]
                 && proof.signature == [3]

@@ -20,7 +20,9 @@ use latchkey_domain::{
     user::{Epoch, User, UserKind},
     user_action::{ActionPath, Method, SignedUserAction, UserAction},
 };
-use latchkey_service::json::payload_digest;
+use latchkey_json::Value;
+
+use crate::extract::signed::payload_digest;
 
 /// 2026-01-01T00:00:00.000Z.
 pub(super) const NOW: Timestamp = Timestamp::from_unix_milliseconds(1_767_225_600_000);
@@ -181,7 +183,7 @@ pub(super) fn action(method: Method, path: &str, payload: &str) -> UserAction {
     UserAction {
         method,
         path: ActionPath::parse(path).unwrap(),
-        payload: payload_digest(payload.as_bytes()).unwrap(),
+        payload: payload_digest(&Value::read(payload.as_bytes()).unwrap()),
     }
 }
 

@@ -16,8 +16,8 @@ use latchkey_domain::{
     challenge::Purpose, credential::Credential, message::SealedText, policy::Policy,
     user_action::UserAction,
 };
+use latchkey_json::Value as Strict;
 use latchkey_service::{
-    json::canonical,
     ports::{
         Ports, Stores,
         account_code_store::MockAccountCodeStore,
@@ -254,7 +254,7 @@ pub(super) async fn send(router: &Router, mut request: Request<Body>) -> Answer 
 
 /// JSON with its members in order: which one the library keeps depends on what else is built along.
 pub(super) fn sorted(text: &str) -> Value {
-    serde_json::from_str(&canonical(text.as_bytes()).unwrap()).unwrap()
+    serde_json::from_str(&Strict::read(text.as_bytes()).unwrap().canonical()).unwrap()
 }
 
 /// A request with a JSON body.

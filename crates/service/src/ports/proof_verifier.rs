@@ -203,7 +203,7 @@ pub trait ProofVerifier: Send + Sync {
     ) -> Result<Option<AuthenticatorState>, ProofError>;
 
     /// Confirms that a recovery key signed these new credentials: the challenge in its client data is
-    /// base64url of JSON that means the same as `new_credentials`, which is JSON as it was received. No
+    /// base64url of JSON that means the same as `new_credentials`, which is canonical JSON. No
     /// other challenge is accepted, and no credential but a recovery key (API contract §3.9).
     ///
     /// # Errors

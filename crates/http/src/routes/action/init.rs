@@ -2,14 +2,14 @@
 
 use axum::{Json, extract::State};
 use latchkey_domain::user_action::{ActionPath, Method, UserAction};
-use latchkey_service::json;
+use latchkey_json::{JsonError, Value};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::{
     dto::{assertion::AuthChallenge, text::Text},
     error::{ApiError, documentation::refusals},
-    extract::{bearer::SignedIn, client::Client, json_body::JsonBody},
+    extract::{bearer::SignedIn, client::Client, json_body::JsonBody, signed::payload_digest},
     state::AppState,
 };
 
@@ -34,14 +34,22 @@ impl TryFrom<ActionInitRequest> for UserAction {
     type Error = ApiError;
 
     fn try_from(request: ActionInitRequest) -> Result<Self, ApiError> {
-        let payload = request.payload.unwrap_or_default();
-        let payload = json::payload_digest(payload.as_bytes())
+        let payload = payload(&request.payload.unwrap_or_default())
             .map_err(|error| ApiError::invalid_field("userActionPayload", &error.to_string()))?;
         Ok(Self {
             method: request.method.0,
             path: request.path.0,
-            payload,
+            payload: payload_digest(&payload),
         })
+    }
+}
+
+/// What is to be signed of a body. None, an empty text and an empty object are equal: published clients
+/// sign one and send another (API contract §6.3).
+fn payload(text: &str) -> Result<Value, JsonError> {
+    match text.as_bytes().trim_ascii() {
+        b"" | b"\"\"" => Value::read(b"{}"),
+        _ => Value::read(text.as_bytes()),
     }
 }
 

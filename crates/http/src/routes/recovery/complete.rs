@@ -1,9 +1,9 @@
 //! `POST /auth/recover/user`
 
 use axum::{Extension, Json, extract::State};
+use latchkey_json::Value;
 use latchkey_service::recovery::CompleteRecovery;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::{
@@ -12,11 +12,7 @@ use crate::{
         recovery::RecoveryProofBody,
     },
     error::{ApiError, documentation::refusals},
-    extract::{
-        bearer::TemporaryToken,
-        client::Client,
-        json_body::{JsonBody, member},
-    },
+    extract::{bearer::TemporaryToken, client::Client, json_body::WholeBody},
     middleware::observe::Subject,
     state::AppState,
 };
@@ -29,22 +25,21 @@ pub(crate) struct RecoveryRequest {
     recovery: RecoveryProofBody,
     /// The credentials to begin anew with: as at a registration, all of them sign the challenge of the
     /// init call.
-    #[schema(value_type = FirstCredentialsBody)]
-    new_credentials: Box<RawValue>,
+    new_credentials: FirstCredentialsBody,
 }
 
 impl RecoveryRequest {
+    /// The whole request; `received` are the new credentials as the recovery key must have signed them.
     fn with(
         self,
         TemporaryToken(temporary_token): TemporaryToken,
+        received: Option<&Value>,
     ) -> Result<CompleteRecovery, ApiError> {
-        let received = self.new_credentials.get();
-        let new: FirstCredentialsBody = member("newCredentials", received)?;
         Ok(CompleteRecovery {
             temporary_token,
             proof: self.recovery.try_into()?,
-            received: received.to_owned(),
-            credentials: new.into_credentials("newCredentials.")?,
+            received: received.map(Value::canonical).unwrap_or_default(),
+            credentials: self.new_credentials.into_credentials("newCredentials.")?,
         })
     }
 }
@@ -96,10 +91,12 @@ pub(crate) async fn complete_recovery(
     Extension(subject): Extension<Subject>,
     Client(caller): Client,
     token: TemporaryToken,
-    JsonBody(request): JsonBody<RecoveryRequest>,
+    request: WholeBody<RecoveryRequest>,
 ) -> Result<Json<RegisteredBody>, ApiError> {
+    let WholeBody { shaped, json } = request;
+    let request = shaped.with(token, json.get("newCredentials"))?;
     let recoveries = &state.services.recoveries;
-    let registered = recoveries.complete(&caller, request.with(token)?).await?;
+    let registered = recoveries.complete(&caller, request).await?;
     subject.note(&registered.user.organization, &registered.user.id);
     Ok(Json(registered.into()))
 }
