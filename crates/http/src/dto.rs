@@ -1,8 +1,8 @@
 //! The objects of the wire (API contract §4) and how they become domain values and back.
 //!
 //! What comes in is parsed here, once: [`text`], [`base64url`] and [`date`] refuse a value with the
-//! path of its member; [`new_credential`], [`first_credentials`], [`factor`], [`recovery`] and
-//! [`organization`] assemble domain values.
+//! path of its member; [`new_credential`], [`first_credentials`], [`factor`] and [`recovery`] assemble
+//! domain values.
 //! What goes out is [`creation`], [`assertion`], [`credential`], [`user`] and [`message`].
 
 pub(crate) mod text;
@@ -10,8 +10,6 @@ pub(crate) mod text;
 pub(crate) mod base64url;
 
 pub(crate) mod date;
-
-pub(crate) mod organization;
 
 pub(crate) mod new_credential;
 
@@ -31,6 +29,6 @@ pub(crate) mod credential;
 
 pub(crate) mod user;
 
-pub(crate) mod mailed_code;
-
 pub(crate) mod message;
+
+pub(crate) mod example;

@@ -2,10 +2,10 @@
 //!
 //! [`router`] turns [`UseCases`] into an `axum` router; [`openapi`] describes it. Everything here is about
 //! names, encodings, statuses and headers; what is allowed is decided behind the use cases. The route
-//! table is in [`router`]'s file, `lib.rs`; each endpoint has a file of its own under `routes`, in the
-//! order request, response, documentation, handler.
+//! table is in [`router`]'s file, `lib.rs`; the endpoints are under `routes`, a file for each resource,
+//! each endpoint in the order request, response, documentation, handler.
 //!
-//! To add an endpoint, add its file under `routes` and its line in the route table. What it needs of a
+//! To add an endpoint, add it to its file under `routes` and to the route table. What it needs of a
 //! request (a body, somebody signed in, a signed user action) it asks for with the extractors of
 //! `extract`. To add an error, add its line in `error::code` and map it in `error::mapping`. Then write
 //! the generated documents again: `cargo xtask codegen`.
@@ -42,8 +42,8 @@ use self::{
     error::{ApiError, ErrorCode},
     middleware::{body::body, cors::cors, harden::harden, observe::observe, path::path},
     routes::{
-        action, credential_code, credentials, health, jwks, login, not_offered, recovery,
-        registration, users,
+        action, application, credential_code, credentials, login, mailed_codes, not_offered,
+        operation, recovery, registration, users, well_known,
     },
     state::AppState,
 };
@@ -52,73 +52,69 @@ use self::{
 fn table() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(description::head())
         // An invited user makes the first credentials.
-        .routes(routes!(registration::init::begin_registration))
-        .routes(routes!(registration::complete::complete_registration))
-        .routes(routes!(registration::code::mail_registration_code))
+        .routes(routes!(registration::begin_registration))
+        .routes(routes!(registration::complete_registration))
+        .routes(routes!(mailed_codes::mail_registration_code))
         // A user who has lost every credential makes new ones.
         .routes(routes!(
-            recovery::code::mail_recovery_code,
-            recovery::code::mail_recovery_code_as_before
+            mailed_codes::mail_recovery_code,
+            mailed_codes::mail_recovery_code_as_before
         ))
-        .routes(routes!(recovery::init::begin_recovery))
-        .routes(routes!(recovery::complete::complete_recovery))
+        .routes(routes!(recovery::begin_recovery))
+        .routes(routes!(recovery::complete_recovery))
         // Sessions.
-        .routes(routes!(login::code::mail_login_code))
-        .routes(routes!(login::init::begin_login))
-        .routes(routes!(login::complete::complete_login))
-        .routes(routes!(login::logout::logout))
+        .routes(routes!(mailed_codes::mail_login_code))
+        .routes(routes!(login::begin_login))
+        .routes(routes!(login::complete_login))
+        .routes(routes!(login::logout))
         // A signed-in user signs exactly one request.
-        .routes(routes!(action::init::begin_user_action))
-        .routes(routes!(action::complete::complete_user_action))
+        .routes(routes!(action::begin_user_action))
+        .routes(routes!(action::complete_user_action))
         // A signed-in user manages credentials.
         .routes(routes!(
-            credentials::list::list_credentials,
-            credentials::create::create_credential
+            credentials::list_credentials,
+            credentials::create_credential
         ))
-        .routes(routes!(credentials::init::begin_credential))
-        .routes(routes!(credentials::activate::activate_credential))
-        .routes(routes!(credentials::deactivate::deactivate_credential))
+        .routes(routes!(credentials::begin_credential))
+        .routes(routes!(credentials::activate_credential))
+        .routes(routes!(credentials::deactivate_credential))
         .routes(routes!(
-            credentials::rename::rename_credential,
-            credentials::delete::delete_credential
+            credentials::rename_credential,
+            credentials::delete_credential
         ))
         // Create Credential With Code.
         .routes(routes!(
             credential_code::issue::issue_credential_code,
             credential_code::newest::get_credential_code,
-            credential_code::cancel::cancel_credential_code
+            credential_code::newest::cancel_credential_code
         ))
         .routes(routes!(credential_code::init::begin_credential_with_code))
         .routes(routes!(
             credential_code::verify::create_credential_with_code
         ))
-        .routes(routes!(credential_code::approve::approve_credential))
-        .routes(routes!(credential_code::refuse::refuse_credential))
-        .routes(routes!(credential_code::status::get_approval_status))
+        .routes(routes!(credential_code::approval::approve_credential))
+        .routes(routes!(credential_code::approval::refuse_credential))
+        .routes(routes!(credential_code::approval::get_approval_status))
         // A page asks where it is.
-        .routes(routes!(routes::application::get_application))
-        .routes(routes!(routes::well_known::webauthn::get_related_origins))
-        .routes(routes!(
-            routes::well_known::passkey_endpoints::get_passkey_endpoints
-        ))
-        .routes(routes!(routes::well_known::asset_links::get_asset_links))
-        .routes(routes!(
-            routes::well_known::apple_app_site_association::get_app_site_association
-        ))
+        .routes(routes!(application::get_application))
+        .routes(routes!(well_known::get_related_origins))
+        .routes(routes!(well_known::get_passkey_endpoints))
+        .routes(routes!(well_known::get_asset_links))
+        .routes(routes!(well_known::get_app_site_association))
         // An administrator manages the users of the organization.
-        .routes(routes!(users::list::list_users, users::create::create_user))
+        .routes(routes!(users::list_users, users::create_user))
         .routes(routes!(
-            users::get::get_user,
-            users::update::update_user,
-            users::delete::delete_user
+            users::get_user,
+            users::update_user,
+            users::delete_user
         ))
-        .routes(routes!(users::activate::activate_user))
-        .routes(routes!(users::deactivate::deactivate_user))
+        .routes(routes!(users::activate_user))
+        .routes(routes!(users::deactivate_user))
         // For whoever runs the service, and for other services.
-        .routes(routes!(health::live::live))
-        .routes(routes!(health::ready::ready))
-        .routes(routes!(jwks::get_keys))
-        .routes(routes!(routes::openapi::get_description))
+        .routes(routes!(operation::live))
+        .routes(routes!(operation::ready))
+        .routes(routes!(operation::get_keys))
+        .routes(routes!(operation::get_description))
 }
 
 /// The whole API, ready to be served. Whoever serves it puts the peer's address into each request as

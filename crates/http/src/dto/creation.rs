@@ -7,10 +7,14 @@ use latchkey_service::{
     registration::RegistrationChallenge,
 };
 use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::relying_party::{
-    Attestation, CredentialDescriptor, FACTOR_KINDS, OwnerBody, RelyingPartyBody, Requirement,
+use super::{
+    example::with,
+    relying_party::{
+        Attestation, CredentialDescriptor, FACTOR_KINDS, OwnerBody, RelyingPartyBody, Requirement,
+    },
 };
 
 /// The algorithms offered: ES256 and RS256 (COSE).
@@ -81,32 +85,7 @@ pub(crate) struct CredentialChallenge {
 /// What a client needs to make the first credentials of a user, or those that take the place of all.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(example = json!({
-    "user": {
-        "id": "us-6b58p-r53sr-rlrd3l5cj3uc4ome",
-        "displayName": "ada@example.com",
-        "name": "ada@example.com"
-    },
-    "temporaryAuthenticationToken": "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9...",
-    "challenge": "Y2gtMzllNDYtaGJtdm0tOGx0cXEzc2o0ODg3ZTdwOA",
-    "rp": { "id": "example.com", "name": "Example app" },
-    "supportedCredentialKinds": {
-        "firstFactor": ["Fido2", "Key", "PasswordProtectedKey"],
-        "secondFactor": ["Fido2", "Key", "PasswordProtectedKey"]
-    },
-    "authenticatorSelection": {
-        "residentKey": "required",
-        "requireResidentKey": true,
-        "userVerification": "required"
-    },
-    "attestation": "none",
-    "pubKeyCredParams": [
-        { "type": "public-key", "alg": -7 },
-        { "type": "public-key", "alg": -257 }
-    ],
-    "excludeCredentials": [],
-    "otpUrl": ""
-}))]
+#[schema(example = example)]
 pub(crate) struct RegistrationChallengeBody {
     /// Whose credentials they become.
     user: OwnerBody,
@@ -130,39 +109,45 @@ pub(crate) struct RegistrationChallengeBody {
     otp_url: &'static str,
 }
 
+/// A challenge for first credentials, in the description.
+fn example() -> Value {
+    json!({
+        "user": {
+            "id": "us-6b58p-r53sr-rlrd3l5cj3uc4ome",
+            "displayName": "ada@example.com",
+            "name": "ada@example.com"
+        },
+        "temporaryAuthenticationToken": "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9...",
+        "challenge": "Y2gtMzllNDYtaGJtdm0tOGx0cXEzc2o0ODg3ZTdwOA",
+        "rp": { "id": "example.com", "name": "Example app" },
+        "supportedCredentialKinds": {
+            "firstFactor": ["Fido2", "Key", "PasswordProtectedKey"],
+            "secondFactor": ["Fido2", "Key", "PasswordProtectedKey"]
+        },
+        "authenticatorSelection": {
+            "residentKey": "required",
+            "requireResidentKey": true,
+            "userVerification": "required"
+        },
+        "attestation": "none",
+        "pubKeyCredParams": [
+            { "type": "public-key", "alg": -7 },
+            { "type": "public-key", "alg": -257 }
+        ],
+        "excludeCredentials": [],
+        "otpUrl": ""
+    })
+}
+
 /// What a client needs to recover an account.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(example = json!({
-    "user": {
-        "id": "us-6b58p-r53sr-rlrd3l5cj3uc4ome",
-        "displayName": "ada@example.com",
-        "name": "ada@example.com"
-    },
-    "temporaryAuthenticationToken": "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9...",
-    "challenge": "Y2gtMzllNDYtaGJtdm0tOGx0cXEzc2o0ODg3ZTdwOA",
-    "rp": { "id": "example.com", "name": "Example app" },
-    "supportedCredentialKinds": {
-        "firstFactor": ["Fido2", "Key", "PasswordProtectedKey"],
-        "secondFactor": ["Fido2", "Key", "PasswordProtectedKey"]
-    },
-    "authenticatorSelection": {
-        "residentKey": "required",
-        "requireResidentKey": true,
-        "userVerification": "required"
-    },
-    "attestation": "none",
-    "pubKeyCredParams": [
-        { "type": "public-key", "alg": -7 },
-        { "type": "public-key", "alg": -257 }
-    ],
-    "excludeCredentials": [],
-    "otpUrl": "",
+#[schema(example = json!(with(example(), json!({
     "allowedRecoveryCredentials": [{
         "id": "cmVjb3Zlcnkta2l0",
         "encryptedRecoveryKey": "eyJrZXkiOiIuLi4iLCJpdiI6Ii4uLiJ9"
     }]
-}))]
+}))))]
 pub(crate) struct RecoveryChallengeBody {
     #[serde(flatten)]
     registration: RegistrationChallengeBody,

@@ -2,6 +2,7 @@
 
 use latchkey_domain::credential::{Credential, Material, passkey::Passkey};
 use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::date::iso;
@@ -9,24 +10,7 @@ use super::date::iso;
 /// A registered public key of a user.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(example = json!({
-    "kind": "Fido2",
-    "credentialId": "qkKZ-aW1YSRJK0OESzNk8A",
-    "credentialUuid": "cr-6b58p-r53sr-rlrd3l5cj3uc4ome",
-    "dateCreated": "2026-01-31T12:00:00.000Z",
-    "isActive": true,
-    "name": "My telephone",
-    "publicKey": "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
-    "publicKeyPem": "-----BEGIN PUBLIC KEY-----\nMFkw...\n-----END PUBLIC KEY-----\n",
-    "relyingPartyId": "example.com",
-    "origin": "https://app.example.com",
-    "aaguid": "00000000-0000-0000-0000-000000000000",
-    "backupEligible": true,
-    "backedUp": true,
-    "createdBy": "credential",
-    "createdOrigin": "https://app.example.com",
-    "createdAddress": "203.0.113.9"
-}))]
+#[schema(example = example)]
 pub(crate) struct CredentialBody {
     /// `Fido2`, `Key`, `PasswordProtectedKey` or `RecoveryKey`.
     #[schema(example = "Key")]
@@ -90,6 +74,28 @@ struct CredentialDetails {
     /// The address it was made from.
     #[schema(example = "203.0.113.9")]
     created_address: String,
+}
+
+/// A credential, in the description.
+pub(crate) fn example() -> Value {
+    json!({
+        "kind": "Fido2",
+        "credentialId": "qkKZ-aW1YSRJK0OESzNk8A",
+        "credentialUuid": "cr-6b58p-r53sr-rlrd3l5cj3uc4ome",
+        "dateCreated": "2026-01-31T12:00:00.000Z",
+        "isActive": true,
+        "name": "My telephone",
+        "publicKey": "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
+        "publicKeyPem": "-----BEGIN PUBLIC KEY-----\nMFkw...\n-----END PUBLIC KEY-----\n",
+        "relyingPartyId": "example.com",
+        "origin": "https://app.example.com",
+        "aaguid": "00000000-0000-0000-0000-000000000000",
+        "backupEligible": true,
+        "backedUp": true,
+        "createdBy": "credential",
+        "createdOrigin": "https://app.example.com",
+        "createdAddress": "203.0.113.9"
+    })
 }
 
 impl From<&Credential> for CredentialDetails {

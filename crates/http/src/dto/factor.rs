@@ -6,6 +6,7 @@ use latchkey_service::{
     ports::proof_verifier::{AssertionProof, Used},
 };
 use serde::Deserialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{
@@ -24,6 +25,21 @@ pub(crate) struct FactorAnswerBody {
     first_factor: FactorBody,
     /// A second proof: never required, but when it is sent it must be true and of the same user.
     second_factor: Option<FactorBody>,
+}
+
+/// The answer to a challenge, in the description.
+pub(crate) fn example() -> Value {
+    json!({
+        "challengeIdentifier": "eyJ0eXAiOiJKV1QiLCJhbGciOiJFZERTQSJ9...",
+        "firstFactor": {
+            "kind": "Key",
+            "credentialAssertion": {
+                "credId": "bGFwdG9w",
+                "clientData": "eyJ0eXBlIjoia2V5LmdldCIsImNoYWxsZW5nZSI6Ii4uLiJ9",
+                "signature": "MEUCIQ..."
+            }
+        }
+    })
 }
 
 /// A proof that a credential was used.

@@ -9,9 +9,11 @@ use latchkey_domain::{
 };
 use latchkey_service::{
     first_credentials::FirstCredential,
+    new_credential::NewCredential,
     ports::proof_verifier::{CreationProof, Offered},
 };
 use serde::Deserialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{
@@ -19,6 +21,30 @@ use super::{
     text::{Text, required},
 };
 use crate::error::ApiError;
+
+/// A new credential, its name and the challenge it signed.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", expecting = "an object")]
+pub(crate) struct CredentialRequest {
+    /// The `challengeIdentifier` of the init call.
+    challenge_identifier: String,
+    /// What the user calls it; 1 to 128 characters.
+    #[schema(value_type = String, example = "My laptop")]
+    credential_name: Text<CredentialName>,
+    /// The kind; `kind` is understood too.
+    #[schema(value_type = String, required = true, example = "Key")]
+    credential_kind: Option<Text<CredentialKind>>,
+    /// What older documents call `credentialKind`.
+    #[schema(value_type = Option<String>, deprecated)]
+    kind: Option<Text<CredentialKind>>,
+    /// The proof that the client holds the private key.
+    #[schema(required = true)]
+    credential_info: Option<CredentialInfoBody>,
+    /// The private key, encrypted by the client: required for `PasswordProtectedKey`, optional for
+    /// `RecoveryKey`, ignored otherwise. At most 16 KiB.
+    #[schema(value_type = Option<String>)]
+    encrypted_private_key: Option<Text<EncryptedPrivateKey>>,
+}
 
 /// A new credential of one of the kinds `Fido2`, `Key`, `PasswordProtectedKey` and `RecoveryKey`.
 #[derive(Deserialize, ToSchema)]
@@ -45,7 +71,7 @@ pub(crate) struct NewCredentialBody {
 /// The proof that the client holds the private key.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", expecting = "an object")]
-pub(crate) struct CredentialInfoBody {
+struct CredentialInfoBody {
     /// The id that the authenticator or client chose; given back exactly as sent.
     #[schema(required = true, value_type = String)]
     cred_id: Option<String>,
@@ -58,11 +84,39 @@ pub(crate) struct CredentialInfoBody {
     attestation_data: Option<Base64Url>,
 }
 
+/// A new key, in the description.
+pub(crate) fn example() -> Value {
+    json!({
+        "credentialKind": "Key",
+        "credentialInfo": {
+            "credId": "bGFwdG9w",
+            "clientData": "eyJ0eXBlIjoia2V5LmNyZWF0ZSIsImNoYWxsZW5nZSI6Ii4uLiJ9",
+            "attestationData": "eyJwdWJsaWNLZXkiOiIuLi4iLCJzaWduYXR1cmUiOiIuLi4ifQ"
+        }
+    })
+}
+
 /// What makes a credential, wherever in a body it stands.
-pub(crate) struct CredentialParts {
-    pub(crate) kind: Option<Text<CredentialKind>>,
-    pub(crate) info: Option<CredentialInfoBody>,
-    pub(crate) encrypted_private_key: Option<Text<EncryptedPrivateKey>>,
+struct CredentialParts {
+    kind: Option<Text<CredentialKind>>,
+    info: Option<CredentialInfoBody>,
+    encrypted_private_key: Option<Text<EncryptedPrivateKey>>,
+}
+
+impl CredentialRequest {
+    /// The challenge identifier and the credential.
+    pub(crate) fn into_parts(self) -> Result<(String, NewCredential), ApiError> {
+        let parts = CredentialParts {
+            kind: self.credential_kind.or(self.kind),
+            info: self.credential_info,
+            encrypted_private_key: self.encrypted_private_key,
+        };
+        let new = NewCredential {
+            name: self.credential_name.0,
+            proof: parts.into_proof("")?,
+        };
+        Ok((self.challenge_identifier, new))
+    }
 }
 
 impl NewCredentialBody {
@@ -82,7 +136,7 @@ impl NewCredentialBody {
 
 impl CredentialParts {
     /// The proof; `prefix` is the path to these members, with a dot at its end unless it is empty.
-    pub(crate) fn into_proof(self, prefix: &str) -> Result<CreationProof, ApiError> {
+    fn into_proof(self, prefix: &str) -> Result<CreationProof, ApiError> {
         let Text(kind) = required(self.kind, &format!("{prefix}credentialKind"))?;
         let encrypted = self.encrypted_private_key.map(|Text(encrypted)| encrypted);
         let offered = match kind {

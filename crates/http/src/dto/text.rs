@@ -35,6 +35,14 @@ pub(crate) fn required<T>(value: Option<T>, path: &str) -> Result<T, ApiError> {
     value.ok_or_else(|| ApiError::invalid_field(path, "is required"))
 }
 
+/// The organization a request names by `orgId` or its newer name, `tenantId`.
+pub(crate) fn organization(
+    organization: Option<Text<OrganizationId>>,
+    tenant: Option<Text<OrganizationId>>,
+) -> Option<OrganizationId> {
+    organization.or(tenant).map(|Text(id)| id)
+}
+
 macro_rules! from_text {
     ($($type:ty: $read:expr;)*) => {$(
         impl FromText for $type {

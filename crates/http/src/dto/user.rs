@@ -8,30 +8,15 @@ use latchkey_domain::{
 };
 use latchkey_service::ports::user_store::{UserEntry, UserPosition};
 use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::{date::iso, text::FromText};
+use super::{date::iso, example::with, text::FromText};
 
 /// A user of the organization.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(example = json!({
-    "username": "ada@example.com",
-    "name": "ada@example.com",
-    "userId": "us-6b58p-r53sr-rlrd3l5cj3uc4ome",
-    "kind": "CustomerEmployee",
-    "credentialUuid": "cr-6b58p-r53sr-rlrd3l5cj3uc4ome",
-    "orgId": "or-6b58p-r53sr-rlrd3l5cj3uc4ome",
-    "externalId": "employee-7",
-    "permissions": [],
-    "permissionAssignments": [],
-    "isActive": true,
-    "isAdministrator": false,
-    "isRegistered": true,
-    "isSSORequired": false,
-    "isServiceAccount": false,
-    "dateCreated": "2026-01-31T12:00:00.000Z"
-}))]
+#[schema(example = json!(with(example(), json!({ "externalId": "employee-7" }))))]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "the API names each of these facts"
@@ -76,6 +61,26 @@ pub(crate) struct UserBody {
     /// When the user was invited first.
     #[schema(example = "2026-01-31T12:00:00.000Z")]
     date_created: String,
+}
+
+/// A user, in the description.
+pub(crate) fn example() -> Value {
+    json!({
+        "username": "ada@example.com",
+        "name": "ada@example.com",
+        "userId": "us-6b58p-r53sr-rlrd3l5cj3uc4ome",
+        "kind": "CustomerEmployee",
+        "credentialUuid": "cr-6b58p-r53sr-rlrd3l5cj3uc4ome",
+        "orgId": "or-6b58p-r53sr-rlrd3l5cj3uc4ome",
+        "permissions": [],
+        "permissionAssignments": [],
+        "isActive": true,
+        "isAdministrator": false,
+        "isRegistered": true,
+        "isSSORequired": false,
+        "isServiceAccount": false,
+        "dateCreated": "2026-01-31T12:00:00.000Z"
+    })
 }
 
 impl From<UserEntry> for UserBody {

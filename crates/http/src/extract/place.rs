@@ -1,10 +1,12 @@
 //! Where the page is that asks.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{FromRequestParts, Query},
     http::{HeaderMap, header::HOST, request::Parts},
 };
-use latchkey_domain::id::OrganizationId;
+use latchkey_domain::{application::Application, id::OrganizationId};
 use latchkey_service::directory::place::Place;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -55,9 +57,22 @@ fn organization(parts: &Parts) -> Result<Option<OrganizationId>, ApiError> {
     )
 }
 
+/// The applications whose RP id is the host that is asked.
+pub(crate) struct AtRpId(pub(crate) Vec<Arc<Application>>);
+
+impl FromRequestParts<AppState> for AtRpId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let snapshot = state.services.directory.snapshot().await?;
+        let applications = snapshot.at_rp_id(host(&parts.headers).unwrap_or_default());
+        Ok(Self(applications))
+    }
+}
+
 /// The `Host` header, when there is exactly one and it is text. That it has the form of a host is
 /// decided where it is compared with the listed origins: nothing is parsed out of it.
-pub(crate) fn host(headers: &HeaderMap) -> Option<&str> {
+fn host(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(HOST).iter();
     let only = values.next()?;
     match values.next() {

@@ -7,7 +7,7 @@ use axum::{
 use latchkey_domain::user_action::{Method, PayloadDigest, UserAction};
 use latchkey_json::Value;
 use latchkey_service::{credentials::SignedRequest, user_actions::NotPermitted};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
 
 use super::{bearer::SignedIn, json_body::WholeBody};
@@ -18,10 +18,15 @@ const USER_ACTION: HeaderName = HeaderName::from_static("x-dfns-useraction");
 /// A request of somebody signed in, with the user action that permits it and a body of a given shape.
 /// The action is bound to method, path, query and body (API contract §6.3); using it up is part of the
 /// effect.
-pub(crate) struct Signed<T> {
+pub(crate) struct Signed<T = Nothing> {
     pub(crate) request: SignedRequest,
     pub(crate) body: T,
 }
+
+/// A body of which nothing is read.
+#[derive(Deserialize)]
+#[serde(expecting = "an object")]
+pub(crate) struct Nothing {}
 
 impl<T: DeserializeOwned> FromRequest<AppState> for Signed<T> {
     type Rejection = ApiError;

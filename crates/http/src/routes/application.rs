@@ -9,6 +9,7 @@ use latchkey_domain::{
 };
 use latchkey_service::directory::place::Place;
 use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::{
@@ -18,22 +19,7 @@ use crate::{
 
 /// Where a page is.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({
-    "organization": { "id": "or-3277q-4hcvk-9lmnbrj2q3qd6st", "name": "Example" },
-    "application": {
-        "id": "ap-6b58p-r53sr-rlrd3l5cj3uc4ome",
-        "name": "Example app",
-        "rpId": "example.com",
-        "origin": "https://app.example.com"
-    },
-    "applications": [{
-        "id": "ap-6b58p-r53sr-rlrd3l5cj3uc4ome",
-        "name": "Example app",
-        "rpId": "example.com",
-        "origin": "https://app.example.com"
-    }],
-    "approval": "never"
-}))]
+#[schema(example = example)]
 pub(crate) struct PlaceBody {
     organization: OrganizationBody,
     /// The application whose page asks.
@@ -43,6 +29,22 @@ pub(crate) struct PlaceBody {
     /// Whether credentials made with a code wait until their owner approves them: `never` or `always`.
     #[schema(example = "never")]
     approval: &'static str,
+}
+
+/// A place, in the description.
+fn example() -> Value {
+    let application = json!({
+        "id": "ap-6b58p-r53sr-rlrd3l5cj3uc4ome",
+        "name": "Example app",
+        "rpId": "example.com",
+        "origin": "https://app.example.com"
+    });
+    json!({
+        "organization": { "id": "or-3277q-4hcvk-9lmnbrj2q3qd6st", "name": "Example" },
+        "application": application,
+        "applications": [application],
+        "approval": "never"
+    })
 }
 
 /// An organization.
@@ -124,22 +126,10 @@ refusals!(Refusals: [PLAIN], [InvalidField, ApplicationNotFound]);
     operation_id = "getApplication",
     tag = "Pages",
     params(PlaceQuery),
-    responses((status = 200, description = "Where it is", body = PlaceBody, example = json!({
-        "organization": { "id": "or-3277q-4hcvk-9lmnbrj2q3qd6st", "name": "Example" },
-        "application": {
-            "id": "ap-6b58p-r53sr-rlrd3l5cj3uc4ome",
-            "name": "Example app",
-            "rpId": "example.com",
-            "origin": "https://app.example.com"
-        },
-        "applications": [{
-            "id": "ap-6b58p-r53sr-rlrd3l5cj3uc4ome",
-            "name": "Example app",
-            "rpId": "example.com",
-            "origin": "https://app.example.com"
-        }],
-        "approval": "never"
-    })), Refusals)
+    responses(
+        (status = 200, description = "Where it is", body = PlaceBody, example = json!(example())),
+        Refusals
+    )
 )]
 pub(crate) async fn get_application(At(place): At) -> Result<Json<PlaceBody>, ApiError> {
     Ok(Json(place.into()))

@@ -8,7 +8,7 @@ use axum::{
 use latchkey_domain::user_action::UserAction;
 
 use super::support::{Answer, World, acting, bearing, json, send};
-use crate::{dto::text::Text, routes::action::init::ActionInitRequest};
+use crate::{dto::text::Text, routes::action::ActionInitRequest};
 
 const CREDENTIAL: &str = "/auth/credentials/cr-6b58p-r53sr-rlrd3l5cj3uc4ome";
 

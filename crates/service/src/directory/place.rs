@@ -49,12 +49,12 @@ impl Snapshot {
 
     /// The applications whose RP id a `Host` header (RFC 9110 §7.2) names, with or without a port, oldest
     /// first: theirs are the files that browsers and authenticators look for at the RP id itself.
-    pub fn at_rp_id(&self, host: &str) -> Vec<&Application> {
+    pub fn at_rp_id(&self, host: &str) -> Vec<Arc<Application>> {
         let (name, _port) = host.split_once(':').unwrap_or((host, ""));
         self.applications
             .iter()
-            .map(Arc::as_ref)
             .filter(|application| application.relying_party.rp_id().as_str() == name)
+            .cloned()
             .collect()
     }
 
@@ -144,7 +144,7 @@ mod tests {
         let snapshot = snapshot();
         for host in ["two.example", "two.example:8443"] {
             let found = snapshot.at_rp_id(host);
-            assert_eq!(found, [&application("two", 1)], "{host}");
+            assert_eq!(found, [Arc::new(application("two", 1))], "{host}");
         }
         for host in [
             "",

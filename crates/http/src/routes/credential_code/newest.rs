@@ -1,4 +1,4 @@
-//! `GET /auth/credentials/code`
+//! `GET` and `DELETE /auth/credentials/code`: the owner sees and cancels what was issued.
 
 use axum::{Json, extract::State};
 use latchkey_domain::{
@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    dto::date::iso,
+    dto::{date::iso, message::Message},
     error::{ApiError, ErrorCode, documentation::refusals},
     extract::bearer::SignedIn,
     state::AppState,
@@ -157,7 +157,7 @@ impl From<&Claim> for ClaimBody {
     }
 }
 
-refusals!(Refusals: [PLAIN, SIGNED_IN], [CodeNotFound]);
+refusals!(NewestRefusals: [PLAIN, SIGNED_IN], [CodeNotFound]);
 
 /// See the newest credential code
 ///
@@ -168,7 +168,7 @@ refusals!(Refusals: [PLAIN, SIGNED_IN], [CodeNotFound]);
     operation_id = "getCredentialCode",
     tag = "Create Credential With Code",
     security(("bearer" = [])),
-    responses((status = 200, description = "Its state", body = CodeStatusResponse), Refusals)
+    responses((status = 200, description = "Its state", body = CodeStatusResponse), NewestRefusals)
 )]
 pub(crate) async fn get_credential_code(
     State(state): State<AppState>,
@@ -177,4 +177,26 @@ pub(crate) async fn get_credential_code(
     let newest = state.services.credential_codes.newest(&session).await?;
     let newest = newest.ok_or(ErrorCode::CodeNotFound)?;
     Ok(Json((&newest).into()))
+}
+
+refusals!(CancelRefusals: [PLAIN, SIGNED_IN], []);
+
+/// Cancel the credential code
+///
+/// Cancels every code of the signed-in user that is not redeemed, claimed ones included: whoever
+/// entered one cannot finish. It may be repeated, and needs no user action, because it only protects.
+#[utoipa::path(
+    delete,
+    path = "/auth/credentials/code",
+    operation_id = "cancelCredentialCode",
+    tag = "Create Credential With Code",
+    security(("bearer" = [])),
+    responses((status = 200, description = "Cancelled", body = Message), CancelRefusals)
+)]
+pub(crate) async fn cancel_credential_code(
+    State(state): State<AppState>,
+    SignedIn(session): SignedIn,
+) -> Result<Json<Message>, ApiError> {
+    state.services.credential_codes.cancel(&session).await?;
+    Ok(Json(Message::SUCCESS))
 }

@@ -3,38 +3,25 @@
 use axum::{Extension, Json, extract::State};
 use latchkey_service::credential_codes::MadeWithCode;
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::{
-    dto::credential::CredentialBody,
+    dto::{
+        credential::{self, CredentialBody},
+        example::with,
+        new_credential::CredentialRequest,
+    },
     error::{ApiError, documentation::refusals},
     extract::{client::Client, json_body::JsonBody},
     middleware::observe::Subject,
-    routes::credentials::create::CredentialRequest,
     state::AppState,
 };
 
 /// The credential that was made.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(example = json!({
-    "kind": "Fido2",
-    "credentialId": "qkKZ-aW1YSRJK0OESzNk8A",
-    "credentialUuid": "cr-6b58p-r53sr-rlrd3l5cj3uc4ome",
-    "dateCreated": "2026-01-31T12:00:00.000Z",
-    "isActive": true,
-    "name": "My telephone",
-    "publicKey": "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
-    "publicKeyPem": "-----BEGIN PUBLIC KEY-----\nMFkw...\n-----END PUBLIC KEY-----\n",
-    "relyingPartyId": "example.com",
-    "origin": "https://app.example.com",
-    "aaguid": "00000000-0000-0000-0000-000000000000",
-    "backupEligible": true,
-    "backedUp": true,
-    "createdBy": "code",
-    "createdOrigin": "https://app.example.com",
-    "createdAddress": "203.0.113.9"
-}))]
+#[schema(example = json!(with(credential::example(), json!({ "createdBy": "code" }))))]
 pub(crate) struct MadeWithCodeBody {
     #[serde(flatten)]
     credential: CredentialBody,

@@ -1,13 +1,17 @@
-//! `POST /auth/action/init`
+//! `/auth/action`: a signed-in user signs exactly one request.
 
 use axum::{Json, extract::State};
 use latchkey_domain::user_action::{ActionPath, Method, UserAction};
 use latchkey_json::{JsonError, Value};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    dto::{assertion::AuthChallenge, text::Text},
+    dto::{
+        assertion::AuthChallenge,
+        factor::{self, FactorAnswerBody},
+        text::Text,
+    },
     error::{ApiError, documentation::refusals},
     extract::{bearer::SignedIn, client::Client, json_body::JsonBody, signed::payload_digest},
     state::AppState,
@@ -53,7 +57,7 @@ fn payload(text: &str) -> Result<Value, JsonError> {
     }
 }
 
-refusals!(Refusals: [BODY, SIGNED_IN], [NoApplication, NoUsableCredential, OriginNotAllowed]);
+refusals!(BeginRefusals: [BODY, SIGNED_IN], [NoApplication, NoUsableCredential, OriginNotAllowed]);
 
 /// Begin signing an action
 ///
@@ -71,7 +75,7 @@ refusals!(Refusals: [BODY, SIGNED_IN], [NoApplication, NoUsableCredential, Origi
         "userActionHttpPath": "/auth/credentials/code",
         "userActionServerKind": "Api"
     })),
-    responses((status = 200, description = "The challenge", body = AuthChallenge), Refusals)
+    responses((status = 200, description = "The challenge", body = AuthChallenge), BeginRefusals)
 )]
 pub(crate) async fn begin_user_action(
     State(state): State<AppState>,
@@ -84,4 +88,37 @@ pub(crate) async fn begin_user_action(
         .begin(&caller, &session, request.try_into()?)
         .await?;
     Ok(Json(challenge.into()))
+}
+
+/// The action is signed.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(example = json!({ "userAction": "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9..." }))]
+pub(crate) struct ActionResponse {
+    /// To be sent in the header `X-DFNS-USERACTION` of the signed request, once, within five minutes.
+    user_action: String,
+}
+
+refusals!(CompleteRefusals: [BODY, SIGNED_IN], [ChallengeInvalid, NoUsableCredential, FactorRefused]);
+
+/// Complete signing an action
+///
+/// Verifies the signature over the challenge, keeps it as evidence and gives a user action token.
+#[utoipa::path(
+    post,
+    path = "/auth/action",
+    operation_id = "completeUserAction",
+    tag = "User actions",
+    security(("bearer" = [])),
+    request_body(content = FactorAnswerBody, example = json!(factor::example())),
+    responses((status = 200, description = "The action is signed", body = ActionResponse), CompleteRefusals)
+)]
+pub(crate) async fn complete_user_action(
+    State(state): State<AppState>,
+    SignedIn(session): SignedIn,
+    JsonBody(answer): JsonBody<FactorAnswerBody>,
+) -> Result<Json<ActionResponse>, ApiError> {
+    let user_actions = &state.services.user_actions;
+    let user_action = user_actions.complete(&session, &answer.try_into()?).await?;
+    Ok(Json(ActionResponse { user_action }))
 }

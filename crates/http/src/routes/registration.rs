@@ -1,15 +1,21 @@
-//! `POST /auth/registration/init`
+//! `/auth/registration`: an invited user makes the first credentials.
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use latchkey_domain::{credential_code::CodeText, id::OrganizationId, text::Username};
-use latchkey_service::registration::BeginRegistration;
+use latchkey_service::registration::{BeginRegistration, CompleteRegistration};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::{
-    dto::{creation::RegistrationChallengeBody, organization, text::Text},
+    dto::{
+        creation::RegistrationChallengeBody,
+        first_credentials::{FirstCredentialsBody, RegisteredBody},
+        new_credential,
+        text::{Text, organization},
+    },
     error::{ApiError, documentation::refusals},
-    extract::{client::Client, json_body::JsonBody},
+    extract::{bearer::TemporaryToken, client::Client, json_body::JsonBody},
+    middleware::observe::Subject,
     state::AppState,
 };
 
@@ -34,14 +40,14 @@ pub(crate) struct RegistrationInitRequest {
 impl From<RegistrationInitRequest> for BeginRegistration {
     fn from(request: RegistrationInitRequest) -> Self {
         Self {
-            organization: organization::named(request.org_id, request.tenant_id),
+            organization: organization(request.org_id, request.tenant_id),
             username: request.username.0,
             code: request.registration_code.0,
         }
     }
 }
 
-refusals!(Refusals: [BODY], [
+refusals!(BeginRefusals: [BODY], [
     OrganizationRequired, NoApplication, RegistrationCodeExpired, InvalidCode, OriginNotAllowed,
     TooManyAttempts
 ]);
@@ -62,7 +68,7 @@ refusals!(Refusals: [BODY], [
     })),
     responses(
         (status = 200, description = "The challenge", body = RegistrationChallengeBody),
-        Refusals
+        BeginRefusals
     )
 )]
 pub(crate) async fn begin_registration(
@@ -73,4 +79,43 @@ pub(crate) async fn begin_registration(
     let registrations = &state.services.registrations;
     let challenge = registrations.begin(&caller, request.into()).await?;
     Ok(Json(challenge.into()))
+}
+
+refusals!(CompleteRefusals: [BODY, SIGNED_IN], [
+    OriginNotAllowed, ChallengeInvalid, ProofRefused, KindNotAllowed, CredentialIdTaken, TooManyCredentials
+]);
+
+/// Complete a registration
+///
+/// Makes the first credentials of a user, all at once or none, and uses the registration code up. The
+/// bearer token is the `temporaryAuthenticationToken` of the init call.
+#[utoipa::path(
+    post,
+    path = "/auth/registration",
+    operation_id = "completeRegistration",
+    tag = "Registration",
+    security(("temporaryToken" = [])),
+    request_body(content = FirstCredentialsBody, example = json!({
+        "firstFactorCredential": new_credential::example()
+    })),
+    responses(
+        (status = 200, description = "The user has registered", body = RegisteredBody),
+        CompleteRefusals
+    )
+)]
+pub(crate) async fn complete_registration(
+    State(state): State<AppState>,
+    Extension(subject): Extension<Subject>,
+    Client(caller): Client,
+    TemporaryToken(temporary_token): TemporaryToken,
+    JsonBody(body): JsonBody<FirstCredentialsBody>,
+) -> Result<Json<RegisteredBody>, ApiError> {
+    let request = CompleteRegistration {
+        temporary_token,
+        credentials: body.into_credentials("")?,
+    };
+    let registrations = &state.services.registrations;
+    let registered = registrations.complete(&caller, request).await?;
+    subject.note(&registered.user.organization, &registered.user.id);
+    Ok(Json(registered.into()))
 }

@@ -1,0 +1,134 @@
+//! `/auth/credentials/code/approve`, `refuse` and `status`: what becomes of a credential that waits.
+
+use axum::{Json, extract::State};
+use latchkey_domain::{approval::Verdict, id::CredentialUuid};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    dto::{message::Message, text::Text},
+    error::{ApiError, documentation::refusals},
+    extract::{json_body::JsonBody, signed::Signed},
+    state::AppState,
+};
+
+/// Which credential.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", expecting = "an object")]
+pub(crate) struct ApproveRequest {
+    /// The credential that waits.
+    #[schema(value_type = String, example = "cr-6b58p-r53sr-rlrd3l5cj3uc4ome")]
+    credential_uuid: Text<CredentialUuid>,
+}
+
+refusals!(ApproveRefusals: [BODY, SIGNED], [CredentialNotFound]);
+
+/// Approve a credential that was made with a code
+///
+/// The credential can be used from then on. Any session of its owner may do it, with a user action. It waits
+/// for five minutes.
+#[utoipa::path(
+    post,
+    path = "/auth/credentials/code/approve",
+    operation_id = "approveCredential",
+    tag = "Create Credential With Code",
+    security(("bearer" = [], "userAction" = [])),
+    request_body(content = ApproveRequest, example = json!({
+        "credentialUuid": "cr-6b58p-r53sr-rlrd3l5cj3uc4ome"
+    })),
+    responses((status = 200, description = "Approved", body = Message), ApproveRefusals)
+)]
+pub(crate) async fn approve_credential(
+    State(state): State<AppState>,
+    signed: Signed<ApproveRequest>,
+) -> Result<Json<Message>, ApiError> {
+    let Text(credential) = signed.body.credential_uuid;
+    let approvals = &state.services.approvals;
+    approvals
+        .decide(&signed.request, credential, Verdict::Approved)
+        .await?;
+    Ok(Json(Message::SUCCESS))
+}
+
+/// Which credential.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", expecting = "an object")]
+pub(crate) struct RefuseRequest {
+    /// The credential that waits.
+    #[schema(value_type = String, example = "cr-6b58p-r53sr-rlrd3l5cj3uc4ome")]
+    credential_uuid: Text<CredentialUuid>,
+}
+
+refusals!(RefuseRefusals: [BODY, SIGNED], [CredentialNotFound]);
+
+/// Refuse a credential that was made with a code
+///
+/// The credential is deleted, and its credential id is free again. Any session of its owner may do it, with a
+/// user action. Nothing is lost when nobody does: after five minutes it is gone by itself.
+#[utoipa::path(
+    post,
+    path = "/auth/credentials/code/refuse",
+    operation_id = "refuseCredential",
+    tag = "Create Credential With Code",
+    security(("bearer" = [], "userAction" = [])),
+    request_body(content = RefuseRequest, example = json!({
+        "credentialUuid": "cr-6b58p-r53sr-rlrd3l5cj3uc4ome"
+    })),
+    responses((status = 200, description = "Refused", body = Message), RefuseRefusals)
+)]
+pub(crate) async fn refuse_credential(
+    State(state): State<AppState>,
+    signed: Signed<RefuseRequest>,
+) -> Result<Json<Message>, ApiError> {
+    let Text(credential) = signed.body.credential_uuid;
+    let approvals = &state.services.approvals;
+    approvals
+        .decide(&signed.request, credential, Verdict::Refused)
+        .await?;
+    Ok(Json(Message::SUCCESS))
+}
+
+/// What is asked about.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", expecting = "an object")]
+pub(crate) struct ApprovalStatusRequest {
+    /// The `approvalToken` of the verify call.
+    #[schema(example = "eyJ0eXAiOiJsYXRjaGtleS1hcHByb3ZhbCtqd3QiLCJhbGciOiJFUzI1NiJ9...")]
+    approval_token: String,
+}
+
+/// What has come of the credential.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({ "state": "Approved" }))]
+pub(crate) struct ApprovalStatusResponse {
+    /// `Waiting`, `Approved`, `Refused` or `Expired`.
+    #[schema(example = "Approved")]
+    state: &'static str,
+}
+
+refusals!(StatusRefusals: [BODY], [ApprovalTokenInvalid]);
+
+/// Ask whether a credential was approved
+///
+/// Tells the place where a credential was made, and nobody else, what its owner decided. The token is valid
+/// for ten minutes.
+#[utoipa::path(
+    post,
+    path = "/auth/credentials/code/status",
+    operation_id = "getApprovalStatus",
+    tag = "Create Credential With Code",
+    request_body(content = ApprovalStatusRequest, example = json!({
+        "approvalToken": "eyJ0eXAiOiJsYXRjaGtleS1hcHByb3ZhbCtqd3QiLCJhbGciOiJFUzI1NiJ9..."
+    })),
+    responses((status = 200, description = "Its state", body = ApprovalStatusResponse), StatusRefusals)
+)]
+pub(crate) async fn get_approval_status(
+    State(state): State<AppState>,
+    JsonBody(request): JsonBody<ApprovalStatusRequest>,
+) -> Result<Json<ApprovalStatusResponse>, ApiError> {
+    let approvals = &state.services.approvals;
+    let status = approvals.status(&request.approval_token).await?;
+    Ok(Json(ApprovalStatusResponse {
+        state: status.as_str(),
+    }))
+}
