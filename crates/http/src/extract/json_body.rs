@@ -50,7 +50,7 @@ impl<T: DeserializeOwned> WholeBody<T> {
     }
 
     /// Reads a body: JSON as this service accepts it, an object, and of the expected shape.
-    fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Self, ApiError> {
+    pub(crate) fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Self, ApiError> {
         let text = match bytes.trim_ascii() {
             b"" => b"{}",
             text => {

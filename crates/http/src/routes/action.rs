@@ -122,3 +122,52 @@ pub(crate) async fn complete_user_action(
     let user_action = user_actions.complete(&session, &answer.try_into()?).await?;
     Ok(Json(ActionResponse { user_action }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signed(payload: Option<&str>) -> Result<UserAction, ApiError> {
+        let request = ActionInitRequest {
+            payload: payload.map(str::to_owned),
+            method: Text(Method::Delete),
+            path: Text(ActionPath::parse("/wallets/wa-1?x=%C3%A9").unwrap()),
+        };
+        request.try_into()
+    }
+
+    #[test]
+    fn nothing_and_an_empty_object_are_one_payload() {
+        let empty = signed(None).unwrap();
+        for text in ["", "\n", "\"\"", "{}", " { } "] {
+            assert_eq!(signed(Some(text)).unwrap(), empty, "{text}");
+        }
+        for text in ["{\"a\":1}", "[]", "null", "0"] {
+            assert_ne!(signed(Some(text)).unwrap(), empty, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_payload_counts_by_what_it_means() {
+        let one = signed(Some("{\"note\":\"café 🔑\",\"at\":1767225630}")).unwrap();
+        let same = "{\"at\": 1767225630, \"note\": \"caf\\u00e9 \\ud83d\\udd11\"}";
+        assert_eq!(signed(Some(same)).unwrap(), one);
+        let other = "{\"at\": 1.76722563e9, \"note\": \"café 🔑\"}";
+        assert_ne!(signed(Some(other)).unwrap(), one);
+    }
+
+    #[test]
+    fn what_cannot_be_compared_cannot_be_signed() {
+        for (text, message) in [
+            (
+                "{\"a\":1,\"a\":2}",
+                "userActionPayload has two members of the name \"a\"",
+            ),
+            ("rubbish", "userActionPayload is not valid JSON"),
+        ] {
+            let error = signed(Some(text)).err().unwrap();
+            assert_eq!(error.message, message);
+            assert_eq!(error.field.as_deref(), Some("userActionPayload"));
+        }
+    }
+}

@@ -111,7 +111,7 @@ pub(crate) struct RecoveryRequest {
 
 impl RecoveryRequest {
     /// The whole request; `received` are the new credentials as the recovery key must have signed them.
-    fn with(
+    pub(crate) fn with(
         self,
         TemporaryToken(temporary_token): TemporaryToken,
         received: Option<&Value>,

@@ -1,367 +1,238 @@
 //! What goes out, as snapshots: the exact names that published clients read (API contract §4).
 
-use axum::http::StatusCode;
+use std::sync::Arc;
+
 use latchkey_domain::{
-    account_code::AccountCode,
-    challenge::{ActionNonce, Purpose},
-    credential::CredentialKind,
-    credential_code::CodeDigest,
-    id::{AccountCodeId, OrganizationId},
-    organization::Organization,
+    challenge::{Challenge, ChallengeText, Purpose},
+    credential::{Credential, CredentialKind},
+    credential_code::{Claim, CodeState, CodeText, CredentialCode},
+    id::{ChallengeId, CredentialCodeId, CredentialUuid},
+    text::CredentialName,
     time::Timestamp,
     user::Epoch,
-    user_action::Method,
 };
-use latchkey_service::ports::{
-    account_code_store::HeldAccountCode,
-    account_store::HeldCredential,
-    credential_store::{ChangeError, CreateError},
-    directory_store::DirectoryEntries,
+use latchkey_service::{
+    ceremony::BegunChallenge,
+    credential_codes::{IssuedCode, NewestCode},
+    factors::{AllowedCredentials, FactorChallenge},
+    first_credentials::Registered,
+    new_credential::CreationChallenge,
+    ports::user_store::UserEntry,
+    recovery::RecoveryChallenge,
+    registration::RegistrationChallenge,
 };
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{
-    samples::{NEW_KEY, NOW, action, all_kinds, application, key, session, tenant, user},
-    support::{Answer, World, acting, bearing, json, ok, send},
+    samples::{
+        NOW, all_kinds, application, challenge, key, organization, passkey, protected_key,
+        recovery_key, sealed, session, user,
+    },
+    support::sorted,
+};
+use crate::{
+    dto::{
+        assertion::AuthChallenge,
+        creation::{CredentialChallenge, RecoveryChallengeBody, RegistrationChallengeBody},
+        credential::CredentialBody,
+        first_credentials::RegisteredBody,
+        user::UserBody,
+    },
+    routes::credential_code::{issue::IssueCodeResponse, newest::CodeStatusResponse},
 };
 
-const KEY_FACTOR: &str = r#"{
-    "challengeIdentifier": "identifier",
-    "firstFactor": {
-        "kind": "Key",
-        "credentialAssertion": {"credId": "AQ", "clientData": "AQ", "signature": "AQ"}
-    }
-}"#;
-
-#[tokio::test]
-async fn registration_init_gives_a_registration_challenge() {
-    let mut world = World::new().signing_challenges();
-    world
-        .digester
-        .expect_digest()
-        .withf(|code| code.reveal() == "rc_1")
-        .returning(|_| CodeDigest::new([1; 32]));
-    world
-        .account_codes
-        .expect_find()
-        .returning(|_, _, kind, _| {
-            Ok(Some(HeldAccountCode {
-                code: AccountCode {
-                    id: AccountCodeId::from_random(&[1; 32]),
-                    user: user().id,
-                    kind,
-                    issued: NOW,
-                    expires: Timestamp::from_unix_milliseconds(i64::MAX),
-                },
-                user: user(),
-            }))
-        });
-    let body = "{\"username\":\"ada@example.com\",\"registrationCode\":\" rc_1 \"}";
-    let answer = ok(
-        &world.router(),
-        json("POST", "/auth/registration/init", body),
-    )
-    .await;
-    insta::assert_json_snapshot!("registration_challenge", answer);
+/// The body as it goes out.
+fn wire(body: impl Serialize) -> Value {
+    sorted(&serde_json::to_string(&body).unwrap())
 }
 
-#[tokio::test]
-async fn registration_gives_the_credential_and_the_user() {
-    let purpose = Purpose::Registration {
-        user: user().id,
-        epoch: Epoch::default(),
-        code: AccountCodeId::from_random(&[1; 32]),
+fn begun() -> BegunChallenge {
+    BegunChallenge {
+        challenge: Challenge {
+            text: ChallengeText::from_random(&[7; 32]),
+            ..challenge(Purpose::Login { user: None })
+        },
+        identifier: "identifier".to_owned(),
+        application: Arc::new(application()),
+    }
+}
+
+#[test]
+fn a_challenge_lists_what_may_sign_it_with_private_keys_where_they_are_given() {
+    let body = |password_protected_keys| {
+        let allowed = AllowedCredentials {
+            passkeys: vec![passkey().id],
+            keys: vec![key().id],
+            password_protected_keys,
+        };
+        let begun = begun();
+        wire(AuthChallenge::from(FactorChallenge { begun, allowed }))
     };
-    let mut world = World::new().owning(vec![]).reading(purpose);
-    world
-        .verifier
-        .expect_verify_creation()
-        .returning(|_, _| Ok(key().material));
-    world
-        .registrations
-        .expect_register()
-        .returning(|_, _| Ok(()));
-    let body = format!("{{\"firstFactorCredential\":{NEW_KEY}}}");
-    let request = bearing(json("POST", "/auth/registration", body));
-    insta::assert_json_snapshot!("registered", ok(&world.router(), request).await);
-}
-
-#[tokio::test]
-async fn login_init_lists_the_usable_credentials_without_private_keys() {
-    let world = World::new().owning(all_kinds()).signing_challenges();
-    let body = "{\"username\":\"ada@example.com\"}";
-    let answer = ok(&world.router(), json("POST", "/auth/login/init", body)).await;
-    insta::assert_json_snapshot!("auth_challenge_of_login", answer);
-}
-
-#[tokio::test]
-async fn login_init_without_a_username_lists_nothing() {
-    let world = World::new().signing_challenges();
-    let answer = ok(&world.router(), json("POST", "/auth/login/init", "")).await;
-    let lists = &answer["allowCredentials"];
-    insta::assert_json_snapshot!(lists, @r#"
-    {
-      "key": [],
-      "webauthn": []
-    }
-    "#);
-}
-
-#[tokio::test]
-async fn login_gives_a_token() {
-    let mut world = World::new().reading(Purpose::Login { user: None });
-    world.accounts.expect_find_credential().returning(|_, _| {
-        Ok(Some(HeldCredential {
-            credential: key(),
-            user: user(),
-        }))
-    });
-    world
-        .verifier
-        .expect_verify_assertion()
-        .returning(|_, _, _| Ok(None));
-    world.sign_ins.expect_sign_in().returning(|_, _| Ok(()));
-    world
-        .tokens
-        .expect_sign_session()
-        .returning(|_| "token".to_owned());
-    let answer = ok(&world.router(), json("POST", "/auth/login", KEY_FACTOR)).await;
-    insta::assert_json_snapshot!(answer, @r#"
-    {
-      "token": "token"
-    }
-    "#);
-}
-
-#[tokio::test]
-async fn logout_ends_this_session_or_all() {
-    for (body, all) in [
-        ("", false),
-        ("{}", false),
-        ("{\"allSessions\":false}", false),
-        ("{\"allSessions\":null}", false),
-        ("{\"allSessions\":true}", true),
-    ] {
-        let mut world = World::signed_in();
-        world
-            .sessions
-            .expect_end()
-            .times(usize::from(!all))
-            .returning(|_| Ok(()));
-        world
-            .sessions
-            .expect_end_all()
-            .times(usize::from(all))
-            .returning(|_| Ok(()));
-        let answer = ok(&world.router(), bearing(json("PUT", "/auth/logout", body))).await;
-        assert_eq!(answer, serde_json::json!({"message": "success"}));
-    }
-}
-
-#[tokio::test]
-async fn action_init_gives_private_keys_to_their_owner() {
-    let world = World::signed_in().owning(all_kinds()).signing_challenges();
-    let body = "{\"userActionHttpMethod\":\"POST\",\"userActionHttpPath\":\"/wallets\"}";
-    let request = bearing(json("POST", "/auth/action/init", body));
-    let answer = ok(&world.router(), request).await;
-    insta::assert_json_snapshot!("auth_challenge_of_action", answer, {
+    insta::assert_json_snapshot!("auth_challenge_of_login", body(None));
+    let keys = Some(vec![(protected_key().id, sealed())]);
+    insta::assert_json_snapshot!("auth_challenge_of_action", body(keys), {
         ".challenge" => "[challenge]",
     });
 }
 
-#[tokio::test]
-async fn action_gives_a_user_action() {
-    let purpose = Purpose::UserAction {
-        user: user().id,
-        epoch: Epoch::default(),
-        session_credential: session().credential,
-        action: action(Method::Post, "/wallets", "{}"),
-        nonce: ActionNonce::new([1; 16]),
-    };
-    let mut world = World::signed_in().reading(purpose);
-    world.accounts.expect_find_credential().returning(|_, _| {
-        Ok(Some(HeldCredential {
-            credential: key(),
+#[test]
+fn a_challenge_for_a_new_credential_has_what_its_kind_needs() {
+    let body = |kind| {
+        wire(CredentialChallenge::from(CreationChallenge {
+            begun: begun(),
+            kind,
             user: user(),
+            exclude: vec![passkey().id],
         }))
-    });
-    world
-        .verifier
-        .expect_verify_assertion()
-        .returning(|_, _, _| Ok(None));
-    world
-        .sign_ins
-        .expect_sign_action()
-        .returning(|_, _, _| Ok(()));
-    world
-        .tokens
-        .expect_sign_user_action()
-        .returning(|_, _| "action".to_owned());
-    let request = bearing(json("POST", "/auth/action", KEY_FACTOR));
-    let answer = ok(&world.router(), request).await;
-    assert_eq!(answer, serde_json::json!({"userAction": "action"}));
-}
-
-#[tokio::test]
-async fn the_list_has_every_kind() {
-    let world = World::signed_in().owning(all_kinds());
-    let answer = ok(
-        &world.router(),
-        bearing(json("GET", "/auth/credentials", "")),
-    )
-    .await;
-    insta::assert_json_snapshot!("credential_list", answer);
-}
-
-#[tokio::test]
-async fn credentials_init_gives_a_challenge_of_the_kind() {
-    for (kind, name) in [
-        ("Fido2", "credential_challenge_of_fido2"),
-        ("Key", "credential_challenge_of_key"),
-    ] {
-        let world = World::signed_in().owning(all_kinds()).signing_challenges();
-        let body = format!("{{\"kind\":\"{kind}\"}}");
-        let request = bearing(json("POST", "/auth/credentials/init", body));
-        insta::assert_json_snapshot!(name, ok(&world.router(), request).await);
-    }
-    let members = |answer: &Value| answer.as_object().unwrap().len();
-    for kind in ["PasswordProtectedKey", "RecoveryKey"] {
-        let world = World::signed_in().owning(all_kinds()).signing_challenges();
-        let body = format!("{{\"credentialKind\":\"{kind}\"}}");
-        let request = bearing(json("POST", "/auth/credentials/init", body));
-        let answer = ok(&world.router(), request).await;
-        assert_eq!((answer["kind"].as_str(), members(&answer)), (Some(kind), 8));
-    }
-}
-
-fn creating(outcome: fn() -> Result<(), CreateError>) -> World {
-    let world = World::with_action(action(Method::Post, "/auth/credentials", NEW_KEY));
-    let purpose = Purpose::Credential {
-        user: user().id,
-        epoch: Epoch::default(),
-        session: session().id,
-        session_credential: session().credential,
-        kind: CredentialKind::Key,
     };
-    let mut world = world.reading(purpose);
-    world
-        .verifier
-        .expect_verify_creation()
-        .returning(|_, _| Ok(key().material));
-    world
-        .credentials
-        .expect_create()
-        .returning(move |_, _| outcome());
-    world
-}
-
-async fn create(outcome: fn() -> Result<(), CreateError>) -> Answer {
-    let request = acting(json("POST", "/auth/credentials", NEW_KEY));
-    send(&creating(outcome).router(), request).await
-}
-
-#[tokio::test]
-async fn a_created_credential_is_given_back() {
-    let answer = create(|| Ok(())).await;
-    assert_eq!(answer.status, StatusCode::OK);
-    let answer = answer.json();
-    assert_eq!(answer["credentialId"], "AQ==");
-    assert_eq!(answer["name"], "Phone");
-    assert_eq!(answer["dateCreated"], "2026-01-01T00:00:00.000Z");
-}
-
-#[tokio::test]
-async fn conflicts_of_a_new_credential_are_told() {
-    let answer = create(|| Err(CreateError::CredentialIdTaken)).await;
-    assert_eq!(answer.status, StatusCode::CONFLICT);
-    assert_eq!(answer.code(), "credential_id_taken");
-    let answer = create(|| Err(CreateError::TooMany)).await;
-    assert_eq!(answer.status, StatusCode::CONFLICT);
-    assert_eq!(answer.code(), "too_many_credentials");
-}
-
-#[tokio::test]
-async fn credentials_are_activated_and_deactivated() {
-    const BODY: &str = "{\"credentialUuid\":\"cr-6b58p-r53sr-rlrd3l5cj3uc4ome\"}";
-    for (operation, wanted) in [("activate", true), ("deactivate", false)] {
-        let path = format!("/auth/credentials/{operation}");
-        let mut world = World::with_action(action(Method::Put, &path, BODY));
-        world
-            .accounts
-            .expect_find_credential()
-            .returning(|_, _| Ok(None));
-        world
-            .credentials
-            .expect_set_active()
-            .withf(move |_, credential, active, at| {
-                credential.as_str() == "cr-6b58p-r53sr-rlrd3l5cj3uc4ome"
-                    && *active == wanted
-                    && *at == NOW
-            })
-            .times(1)
-            .returning(|_, _, _, _| Ok(()));
-        let answer = ok(&world.router(), acting(json("PUT", &path, BODY))).await;
-        assert_eq!(answer, serde_json::json!({"message": "success"}));
-    }
-}
-
-#[tokio::test]
-async fn a_deletion_that_cannot_be_is_told() {
-    let path = "/auth/credentials/cr-6b58p-r53sr-rlrd3l5cj3uc4ome";
-    for (error, status, message) in [
-        (ChangeError::NotFound, 404, "credential not found"),
-        (
-            ChangeError::LastUsable,
-            409,
-            "the last credential the user can sign in with cannot be removed",
-        ),
+    insta::assert_json_snapshot!("credential_challenge_of_fido2", body(CredentialKind::Fido2));
+    let key = body(CredentialKind::Key);
+    insta::assert_json_snapshot!("credential_challenge_of_key", key);
+    for kind in [
+        CredentialKind::PasswordProtectedKey,
+        CredentialKind::RecoveryKey,
     ] {
-        let mut world = World::with_action(action(Method::Delete, path, "{}"));
-        let mut error = Some(error);
-        world
-            .accounts
-            .expect_find_credential()
-            .returning(|_, _| Ok(None));
-        world
-            .credentials
-            .expect_delete()
-            .returning(move |_, _| Err(error.take().unwrap()));
-        let answer = send(&world.router(), acting(json("DELETE", path, ""))).await;
-        assert_eq!(answer.status.as_u16(), status);
-        assert_eq!(answer.message(), message);
+        let mut expected = key.clone();
+        expected["kind"] = json!(kind.as_str());
+        assert_eq!(body(kind), expected);
     }
 }
 
-#[tokio::test]
-async fn too_many_attempts_say_when_to_come_back() {
-    let mut world = World::new().signing_challenges();
-    world.policy.limits.login_inits_per_address = 1;
-    let router = world.router();
-    ok(&router, json("POST", "/auth/login/init", "")).await;
-    let answer = send(&router, json("POST", "/auth/login/init", "")).await;
-    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(answer.code(), "too_many_attempts");
-    assert_eq!(answer.header("retry-after"), Some("61"));
+#[test]
+fn a_recovery_has_the_challenge_of_a_registration_and_the_recovery_key() {
+    let (begun, user) = (begun(), user());
+    let registration = RegistrationChallenge { begun, user };
+    let mut expected = wire(RegistrationChallengeBody::from(registration.clone()));
+    insta::assert_json_snapshot!("registration_challenge", expected);
+    for (kept, told) in [(Some(sealed()), "sealed"), (None, "")] {
+        let RegistrationChallenge { begun, user } = registration.clone();
+        let recovery = RecoveryChallengeBody::from(RecoveryChallenge {
+            begun,
+            user,
+            recovery_key: recovery_key().id,
+            encrypted_private_key: kept,
+        });
+        expected["allowedRecoveryCredentials"] =
+            json!([{"id": "cmVjb3Zlcnk", "encryptedRecoveryKey": told}]);
+        assert_eq!(wire(recovery), expected);
+    }
 }
 
-#[tokio::test]
-async fn among_several_organizations_one_must_be_named() {
-    let mut world = World::new();
-    world.directory.checkpoint();
-    world.directory.expect_load().returning(|| {
-        Ok(DirectoryEntries {
-            organizations: vec![
-                tenant(),
-                Organization {
-                    id: OrganizationId::from_random(&[2; 32]),
-                    ..tenant()
-                },
-            ],
-            applications: vec![application()],
+#[test]
+fn whoever_has_registered_is_told_the_first_credential() {
+    let credential = Credential {
+        uuid: CredentialUuid::from_random(&[7; 32]),
+        name: CredentialName::new("Phone").unwrap(),
+        ..key()
+    };
+    let user = user();
+    let body = wire(RegisteredBody::from(Registered { credential, user }));
+    insta::assert_json_snapshot!("registered", body);
+}
+
+#[test]
+fn credentials_of_every_kind_have_the_same_names() {
+    let items: Vec<_> = all_kinds().into_iter().map(CredentialBody::from).collect();
+    insta::assert_json_snapshot!("credential_list", wire(json!({ "items": items })));
+}
+
+#[test]
+fn users_are_told_with_all_their_names() {
+    let entry = UserEntry {
+        user: user(),
+        credential: Some(key().uuid),
+    };
+    insta::assert_json_snapshot!(wire(UserBody::from(entry)), @r#"
+    {
+      "credentialUuid": "cr-en6tc-kcay4-346207nduncfp7gh",
+      "dateCreated": "2026-01-01T00:00:00.000Z",
+      "isActive": true,
+      "isAdministrator": false,
+      "isRegistered": false,
+      "isSSORequired": false,
+      "isServiceAccount": false,
+      "kind": "EndUser",
+      "name": "ada@example.com",
+      "orgId": "or-en6tc-kcay4-346207nduncfp7gh",
+      "permissionAssignments": [],
+      "permissions": [],
+      "userId": "us-en6tc-kcay4-346207nduncfp7gh",
+      "username": "ada@example.com"
+    }
+    "#);
+}
+
+#[test]
+fn a_code_has_two_forms_or_one() {
+    let code = |text: &str| CodeText::new(text.to_owned());
+    let issued = |short: Option<CodeText>, link| {
+        wire(IssueCodeResponse::from(IssuedCode {
+            short,
+            long: code("cc_1"),
+            link,
+            expires: NOW,
+        }))
+    };
+    let expiration = "2026-01-01T00:00:00.000Z";
+    assert_eq!(
+        issued(
+            Some(code("ABC-DEF-GHJ")),
+            Some(code("https://x/enrol#cc_1"))
+        ),
+        json!({
+            "code": "ABC-DEF-GHJ",
+            "expiration": expiration,
+            "link": "https://x/enrol#cc_1",
+            "longCode": "cc_1",
         })
-    });
-    let answer = send(&world.router(), json("POST", "/auth/login/init", "{}")).await;
-    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-    assert_eq!(answer.code(), "organization_required");
-    assert_eq!(answer.json()["error"]["details"]["field"], "orgId");
+    );
+    assert_eq!(
+        issued(None, None),
+        json!({ "code": "cc_1", "expiration": expiration })
+    );
+}
+
+#[test]
+fn the_newest_code_tells_how_far_it_has_come() {
+    let later =
+        |milliseconds| Timestamp::from_unix_milliseconds(NOW.unix_milliseconds() + milliseconds);
+    let claim = Claim {
+        date: NOW,
+        origin: application().relying_party.origins().first().cloned(),
+        address: "203.0.113.9".parse().unwrap(),
+        challenge: ChallengeId::from_random(&[1; 32]),
+        expires: later(300_000),
+    };
+    let body = |state| {
+        wire(CodeStatusResponse::from(&NewestCode {
+            code: CredentialCode {
+                id: CredentialCodeId::from_random(&[1; 32]),
+                organization: organization(),
+                user: user().id,
+                epoch: Epoch::default(),
+                issuer: key().uuid,
+                session: session().id,
+                issued: NOW,
+                expires: later(60_000),
+                state,
+            },
+            now: NOW,
+            waiting: None,
+        }))
+    };
+    let native = Claim {
+        origin: None,
+        ..claim.clone()
+    };
+    let claimed = body(CodeState::Claimed(native));
+    assert_eq!(claimed["state"], "Claimed");
+    assert_eq!(claimed["claim"]["origin"], "");
+    let credential = key().uuid;
+    let redeemed = CodeState::Redeemed {
+        claim,
+        credential,
+        wait: None,
+    };
+    insta::assert_json_snapshot!("redeemed_code", body(redeemed));
 }

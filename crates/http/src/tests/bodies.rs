@@ -1,52 +1,81 @@
-//! What bodies become: domain values, or an error that names the member.
+//! What bodies become: values of the domain, or an error that names the member.
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 use latchkey_domain::{
-    challenge::{Challenge, Purpose},
-    credential::{CredentialId, CredentialKind, key::EncryptedPrivateKey},
-    credential_code::CodeDigest,
-    id::{AccountCodeId, CredentialCodeId, CredentialUuid},
-    user::Epoch,
+    credential::{CredentialId, CredentialReference},
+    id::CredentialUuid,
 };
-use latchkey_service::ports::proof_verifier::{CreationProof, Offered, ProofError};
+use latchkey_service::{
+    factors::FactorAnswer,
+    first_credentials::FirstCredentials,
+    login::{BeginLogin, Who},
+    new_credential::NewCredential,
+    ports::proof_verifier::{AssertionProof, CreationProof, Offered, Used},
+    recovery::CompleteRecovery,
+};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{
-    samples::{challenge, key, organization, user},
-    support::{self, World, bearing, post, refused, send},
+use super::samples::{organization, sealed};
+use crate::{
+    dto::{
+        factor::FactorAnswerBody, first_credentials::FirstCredentialsBody,
+        new_credential::CredentialRequest,
+    },
+    error::ApiError,
+    extract::{bearer::TemporaryToken, json_body::WholeBody},
+    routes::{login::LoginInitRequest, recovery::RecoveryRequest},
 };
 
-fn with_code(kind: CredentialKind) -> Challenge {
-    challenge(Purpose::CredentialWithCode {
-        user: user().id,
-        epoch: Epoch::default(),
-        code: CredentialCodeId::from_random(&[1; 32]),
-        issuer: CredentialUuid::from_random(&[1; 32]),
-        kind,
-    })
+fn read<T: DeserializeOwned>(body: &Value) -> Result<WholeBody<T>, ApiError> {
+    let json = HeaderValue::from_static("application/json");
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, json)]);
+    WholeBody::read(&headers, body.to_string().as_bytes())
 }
 
-/// Lets the body at code/verify become exactly this proof.
-async fn becomes(body: Value, expected: CreationProof) {
-    let mut world = World::new();
-    let kind = expected.offered.kind();
-    world
-        .tokens
-        .expect_read_challenge()
-        .withf(|token, _| token == "identifier")
-        .returning(move |_, _| Ok(with_code(kind)));
-    world
-        .verifier
-        .expect_verify_creation()
-        .withf(move |_, proof| *proof == expected)
-        .times(1)
-        .returning(|_, _| Err(ProofError::Signature));
-    let answer = post(world, "/auth/credentials/code/verify", &body).await;
-    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-    assert_eq!(
-        answer.message(),
-        "credentialInfo: the signature is not valid"
-    );
+/// Expects the body with this member changed (or, by null, left out) to be refused with this text.
+fn refused<T>(
+    read: impl Fn(&Value) -> Result<T, ApiError>,
+    body: &Value,
+    pointer: &str,
+    value: Value,
+    problem: &str,
+) {
+    let mut body = body.clone();
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    let members = body.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+    members.remove(name);
+    if !value.is_null() {
+        members.insert(name.to_owned(), value);
+    }
+    let error = read(&body).err().unwrap();
+    let path = pointer.trim_start_matches('/').replace('/', ".");
+    assert_eq!(error.code.as_str(), "invalid_field");
+    assert_eq!(error.message, format!("{path} {problem}"));
+    assert_eq!(error.field, Some(path));
+}
+
+fn created(body: &Value) -> Result<(String, NewCredential), ApiError> {
+    read::<CredentialRequest>(body)?.shaped.into_parts()
+}
+
+fn registered(body: &Value) -> Result<FirstCredentials, ApiError> {
+    let body: WholeBody<FirstCredentialsBody> = read(body)?;
+    body.shaped.into_credentials("")
+}
+
+fn answered(body: &Value) -> Result<FactorAnswer, ApiError> {
+    read::<FactorAnswerBody>(body)?.shaped.try_into()
+}
+
+fn recovered(body: &Value) -> Result<CompleteRecovery, ApiError> {
+    let WholeBody { shaped, json }: WholeBody<RecoveryRequest> = read(body)?;
+    let token = TemporaryToken("token".to_owned());
+    shaped.with(token, json.get("newCredentials"))
+}
+
+fn begun(body: &Value) -> Result<BeginLogin, ApiError> {
+    read::<LoginInitRequest>(body)?.shaped.try_into()
 }
 
 fn new_credential(kind: &str) -> Value {
@@ -67,335 +96,310 @@ fn creation_proof(offered: Offered) -> CreationProof {
     }
 }
 
-fn sealed() -> EncryptedPrivateKey {
-    EncryptedPrivateKey::new("sealed").unwrap()
+#[test]
+fn a_new_credential_of_each_kind_is_read_and_its_id_kept_as_it_is() {
+    let mut plain = new_credential("Key");
+    // Members of other versions, and one of another kind.
+    plain["wallets"] = json!([{"network": "x"}]);
+    plain["credentialInfo"]["transports"] = json!(["usb"]);
+    plain["encryptedPrivateKey"] = json!("ignored for this kind");
+    let mut protected = new_credential("PasswordProtectedKey");
+    protected["encryptedPrivateKey"] = json!("sealed");
+    let mut recovery = new_credential("RecoveryKey");
+    recovery["encryptedPrivateKey"] = json!("sealed");
+    let mut older = new_credential("Key");
+    older["kind"] = older["credentialKind"].take();
+    for (body, offered) in [
+        (plain, Offered::Key),
+        (older, Offered::Key),
+        (new_credential("Fido2"), Offered::Fido2),
+        (protected, Offered::PasswordProtectedKey(sealed())),
+        (recovery, Offered::RecoveryKey(Some(sealed()))),
+        (new_credential("RecoveryKey"), Offered::RecoveryKey(None)),
+    ] {
+        let (identifier, new) = created(&body).unwrap();
+        assert_eq!(identifier, "identifier");
+        assert_eq!(new.name.as_str(), "Phone");
+        assert_eq!(new.proof, creation_proof(offered));
+    }
 }
 
-#[tokio::test]
-async fn bytes_may_be_padded_and_the_credential_id_is_kept_as_it_is() {
-    becomes(new_credential("Key"), creation_proof(Offered::Key)).await;
-    becomes(new_credential("Fido2"), creation_proof(Offered::Fido2)).await;
-}
-
-#[tokio::test]
-async fn the_older_name_of_the_kind_is_understood() {
-    let mut body = new_credential("Key");
-    let members = body.as_object_mut().unwrap();
-    let kind = members.remove("credentialKind").unwrap();
-    members.insert("kind".to_owned(), kind);
-    becomes(body, creation_proof(Offered::Key)).await;
-}
-
-#[tokio::test]
-async fn unknown_members_are_ignored() {
-    let mut body = new_credential("Key");
-    body["wallets"] = json!([{"network": "x"}]);
-    body["credentialInfo"]["transports"] = json!(["usb"]);
-    body["encryptedPrivateKey"] = json!("ignored for this kind");
-    becomes(body, creation_proof(Offered::Key)).await;
-}
-
-#[tokio::test]
-async fn encrypted_private_keys_belong_to_two_kinds() {
-    let mut body = new_credential("PasswordProtectedKey");
-    body["encryptedPrivateKey"] = json!("sealed");
-    becomes(
-        body,
-        creation_proof(Offered::PasswordProtectedKey(sealed())),
-    )
-    .await;
-    let mut body = new_credential("RecoveryKey");
-    becomes(body.clone(), creation_proof(Offered::RecoveryKey(None))).await;
-    body["encryptedPrivateKey"] = json!("sealed");
-    becomes(body, creation_proof(Offered::RecoveryKey(Some(sealed())))).await;
-}
-
-#[tokio::test]
-async fn a_new_credential_names_the_member_at_fault() {
-    for (pointer, value, message) in [
-        (
-            "/challengeIdentifier",
-            json!(null),
-            "challengeIdentifier is required",
-        ),
-        ("/credentialName", json!(null), "credentialName is required"),
-        (
-            "/credentialName",
-            json!(" "),
-            "credentialName must not be empty",
-        ),
-        (
-            "/credentialName",
-            json!("x".repeat(129)),
-            "credentialName must have at most 128 characters",
-        ),
-        (
-            "/credentialName",
-            json!("a\u{0}b"),
-            "credentialName must not contain control characters",
-        ),
-        ("/credentialKind", json!(null), "credentialKind is required"),
+#[test]
+fn a_new_credential_names_the_member_at_fault() {
+    for (pointer, value, problem) in [
+        ("/credentialName", json!(null), "is required"),
+        ("/credentialName", json!(" "), "must not be empty"),
+        ("/credentialKind", json!(null), "is required"),
         (
             "/credentialKind",
-            json!("Passkey"),
-            "credentialKind must be one of Fido2, Key, PasswordProtectedKey, RecoveryKey",
+            json!("Totp"),
+            "is deprecated and not offered; use one of Fido2, Key, PasswordProtectedKey, RecoveryKey",
         ),
-        ("/credentialInfo", json!(null), "credentialInfo is required"),
-        (
-            "/credentialInfo",
-            json!("x"),
-            "credentialInfo must be an object",
-        ),
-        (
-            "/credentialInfo/credId",
-            json!(""),
-            "credentialInfo.credId must not be empty",
-        ),
-        (
-            "/credentialInfo/credId",
-            json!("cr-6b58p-r53sr-rlrd3l5cj3uc4ome"),
-            "credentialInfo.credId must not have the form of a credentialUuid (cr-…)",
-        ),
-        (
-            "/credentialInfo/clientData",
-            json!(null),
-            "credentialInfo.clientData is required",
-        ),
+        ("/credentialInfo", json!(null), "is required"),
+        ("/credentialInfo", json!("x"), "must be an object"),
+        ("/credentialInfo/credId", json!(null), "is required"),
+        ("/credentialInfo/credId", json!(""), "must not be empty"),
+        ("/credentialInfo/clientData", json!(null), "is required"),
         (
             "/credentialInfo/clientData",
             json!("+/8="),
-            "credentialInfo.clientData must be base64url",
+            "must be base64url",
+        ),
+        (
+            "/credentialInfo/attestationData",
+            json!(null),
+            "is required",
         ),
         (
             "/credentialInfo/attestationData",
             json!(5),
-            "credentialInfo.attestationData must be a string",
+            "must be a string",
         ),
+        ("/encryptedPrivateKey", json!(null), "is required"),
     ] {
-        let body = new_credential("Key");
-        let path = "/auth/credentials/code/verify";
-        refused(path, body, (pointer, value), message).await;
-    }
-    refused(
-        "/auth/credentials/code/verify",
-        new_credential("PasswordProtectedKey"),
-        ("/encryptedPrivateKey", json!(null)),
-        "encryptedPrivateKey is required",
-    )
-    .await;
-}
-
-#[tokio::test]
-async fn deprecated_kinds_are_refused_with_the_kinds_that_are_accepted() {
-    const OFFERED: &str = "is deprecated and not offered; use one of";
-    let accepted = format!("{OFFERED} Fido2, Key, PasswordProtectedKey, RecoveryKey");
-    for kind in ["Password", "Totp"] {
-        let body = json!({
-            "credentialInfo": {"password": "secret"},
-            "credentialName": "x",
-            "challengeIdentifier": "x",
-        });
-        refused(
-            "/auth/credentials/code/verify",
-            body,
-            ("/credentialKind", json!(kind)),
-            &format!("credentialKind {accepted}"),
-        )
-        .await;
-        refused(
-            "/auth/registration",
-            json!({"firstFactorCredential": {"credentialInfo": {"otpCode": "1"}}}),
-            ("/firstFactorCredential/credentialKind", json!(kind)),
-            &format!("firstFactorCredential.credentialKind {accepted}"),
-        )
-        .await;
-        refused(
-            "/auth/credentials/init",
-            json!({}),
-            ("/kind", json!(kind)),
-            &format!("kind {accepted}"),
-        )
-        .await;
-        refused(
-            "/auth/credentials/code/init",
-            json!({"code": "x"}),
-            ("/credentialKind", json!(kind)),
-            &format!("credentialKind {accepted}"),
-        )
-        .await;
-        refused(
-            "/auth/login",
-            json!({"challengeIdentifier": "x", "firstFactor": {"password": "secret"}}),
-            ("/firstFactor/kind", json!(kind)),
-            &format!("firstFactor.kind {OFFERED} Fido2, Key, PasswordProtectedKey"),
-        )
-        .await;
+        let mut body = new_credential("PasswordProtectedKey");
+        body["encryptedPrivateKey"] = json!("sealed");
+        refused(created, &body, pointer, value, problem);
     }
 }
 
-#[tokio::test]
-async fn registration_names_the_place_of_each_credential() {
-    let credential = new_credential("Key");
-    let body = json!({
-        "firstFactorCredential": credential,
-        "secondFactorCredential": credential,
-        "recoveryCredential": credential,
-    });
-    for place in [
+#[test]
+fn first_credentials_name_the_place_of_each() {
+    const PLACES: [&str; 3] = [
         "firstFactorCredential",
         "secondFactorCredential",
         "recoveryCredential",
-    ] {
-        refused(
-            "/auth/registration",
-            body.clone(),
-            (&format!("/{place}/credentialInfo/clientData"), json!("A")),
-            &format!("{place}.credentialInfo.clientData must be base64url"),
-        )
-        .await;
-        refused(
-            "/auth/registration",
-            body.clone(),
-            (&format!("/{place}/credentialKind"), json!(null)),
-            &format!("{place}.credentialKind is required"),
-        )
-        .await;
+    ];
+    let body: Value = PLACES
+        .into_iter()
+        .map(|place| (place.to_owned(), new_credential("Key")))
+        .collect();
+    for place in PLACES {
+        let info = format!("/{place}/credentialInfo/clientData");
+        refused(registered, &body, &info, json!("A"), "must be base64url");
+        let kind = format!("/{place}/credentialKind");
+        refused(registered, &body, &kind, json!(null), "is required");
     }
     refused(
-        "/auth/registration",
-        body,
-        ("/firstFactorCredential", json!(null)),
-        "firstFactorCredential is required",
-    )
-    .await;
+        registered,
+        &body,
+        "/firstFactorCredential",
+        json!(null),
+        "is required",
+    );
+    let alone = json!({"firstFactorCredential": new_credential("Key")});
+    let first = registered(&alone).unwrap();
+    assert_eq!(first.first.proof, creation_proof(Offered::Key));
+    assert!(first.second.is_none() && first.recovery.is_none());
 }
 
-fn registration(code: CodeDigest) -> Challenge {
-    let id = AccountCodeId::from_random(code.as_bytes());
-    challenge(Purpose::Registration {
-        user: user().id,
-        epoch: Epoch::default(),
-        code: id,
+fn factor(kind: &str) -> Value {
+    json!({
+        "challengeIdentifier": "identifier",
+        "firstFactor": {
+            "kind": kind,
+            "credentialAssertion": {
+                "credId": "a2V5MQ==",
+                "clientData": "-_8=",
+                "authenticatorData": "Ag",
+                "signature": "Aw==",
+            },
+        },
     })
 }
 
-#[tokio::test]
-async fn a_recovery_key_does_not_sign_in_and_others_do_not_recover() {
-    let credential = |kind: &str| {
-        let mut credential = new_credential(kind);
-        credential["encryptedPrivateKey"] = json!("sealed");
-        credential
+fn assertion_proof(used: Used) -> AssertionProof {
+    AssertionProof {
+        credential: CredentialReference::Id(CredentialId::new("a2V5MQ==").unwrap()),
+        client_data: vec![0xfb, 0xff],
+        signature: vec![3],
+        used,
+    }
+}
+
+#[test]
+fn a_user_handle_may_be_missing_null_or_empty() {
+    for (handle, bytes) in [
+        (None, None),
+        (Some(json!(null)), None),
+        (Some(json!("")), None),
+        (Some(json!("AQ")), Some(vec![1])),
+        (Some(json!("AQ==")), Some(vec![1])),
+    ] {
+        let mut body = factor("Fido2");
+        if let Some(handle) = handle {
+            body["firstFactor"]["credentialAssertion"]["userHandle"] = handle;
+        }
+        let expected = assertion_proof(Used::Fido2 {
+            authenticator_data: vec![2],
+            user_handle: bytes,
+        });
+        assert_eq!(answered(&body).unwrap().first, expected);
+    }
+}
+
+#[test]
+fn key_kinds_may_name_their_digest_and_a_credential_its_uuid() {
+    let uuid = CredentialUuid::from_random(&[9; 32]);
+    let mut body = factor("PasswordProtectedKey");
+    body["firstFactor"]["credentialAssertion"]["algorithm"] = json!("SHA512");
+    body["firstFactor"]["credentialAssertion"]["credId"] = json!(uuid.as_str());
+    body["secondFactor"] = factor("Key")["firstFactor"].take();
+    let answer = answered(&body).unwrap();
+    assert_eq!(answer.identifier, "identifier");
+    let algorithm = Some("SHA512".to_owned());
+    let expected = AssertionProof {
+        credential: CredentialReference::Uuid(uuid),
+        ..assertion_proof(Used::PasswordProtectedKey { algorithm })
     };
-    for (body, message) in [
+    assert_eq!(answer.first, expected);
+    let expected = assertion_proof(Used::Key { algorithm: None });
+    assert_eq!(answer.second, Some(expected));
+}
+
+#[test]
+fn a_factor_names_the_member_at_fault() {
+    const OFFERED: &str = "use one of Fido2, Key, PasswordProtectedKey";
+    let recovery = format!("cannot be RecoveryKey, which is for recovery only; {OFFERED}");
+    let deprecated = format!("is deprecated and not offered; {OFFERED}");
+    let mut body = factor("Fido2");
+    body["secondFactor"] = body["firstFactor"].clone();
+    for place in ["/firstFactor", "/secondFactor"] {
+        for (member, value, problem) in [
+            ("/kind", json!(null), "is required"),
+            (
+                "/kind",
+                json!("fido2"),
+                "must be one of Fido2, Key, PasswordProtectedKey",
+            ),
+            ("/kind", json!("RecoveryKey"), &recovery),
+            ("/kind", json!("Password"), &deprecated),
+            ("/credentialAssertion", json!(null), "is required"),
+            ("/credentialAssertion/credId", json!(null), "is required"),
+            (
+                "/credentialAssertion/credId",
+                json!("=="),
+                "must not consist of padding alone",
+            ),
+            (
+                "/credentialAssertion/clientData",
+                json!("***"),
+                "must be base64url",
+            ),
+            (
+                "/credentialAssertion/authenticatorData",
+                json!(null),
+                "is required",
+            ),
+            (
+                "/credentialAssertion/signature",
+                json!(""),
+                "must not be empty",
+            ),
+            (
+                "/credentialAssertion/userHandle",
+                json!("***"),
+                "must be base64url",
+            ),
+        ] {
+            refused(answered, &body, &format!("{place}{member}"), value, problem);
+        }
+    }
+    refused(answered, &body, "/firstFactor", json!(null), "is required");
+}
+
+fn recovery() -> Value {
+    json!({
+        "recovery": {
+            "kind": "RecoveryKey",
+            "credentialAssertion": {"credId": "cmVjb3Zlcnk", "clientData": "AQI=", "signature": "Aw"},
+        },
+        "newCredentials": {"firstFactorCredential": new_credential("Key")},
+    })
+}
+
+#[test]
+fn a_recovery_keeps_all_that_the_recovery_key_has_signed() {
+    let mut body = recovery();
+    body["recovery"]["credentialAssertion"]["algorithm"] = json!("SHA512");
+    body["newCredentials"]["unknown"] = json!([1, {"b": null}]);
+    let request = recovered(&body).unwrap();
+    assert_eq!(request.temporary_token, "token");
+    assert_eq!(request.proof.client_data, [1, 2]);
+    assert_eq!(request.proof.signature, [3]);
+    assert_eq!(request.proof.algorithm.as_deref(), Some("SHA512"));
+    let CredentialReference::Id(id) = request.proof.credential else {
+        panic!("an id is no uuid");
+    };
+    assert_eq!(id.as_str(), "cmVjb3Zlcnk");
+    assert_eq!(
+        request.credentials.first.proof,
+        creation_proof(Offered::Key)
+    );
+    let received: Value = serde_json::from_str(&request.received).unwrap();
+    assert_eq!(received, body["newCredentials"]);
+}
+
+#[test]
+fn a_recovery_names_the_member_at_fault() {
+    for (pointer, value, problem) in [
+        ("/recovery", json!(null), "is required"),
+        ("/recovery/kind", json!("Key"), "must be RecoveryKey"),
         (
-            json!({"firstFactorCredential": credential("RecoveryKey")}),
-            "firstFactorCredential.credentialKind cannot be RecoveryKey here",
+            "/recovery/credentialAssertion",
+            json!("x"),
+            "must be an object",
         ),
         (
-            json!({
-                "firstFactorCredential": credential("Key"),
-                "recoveryCredential": credential("Fido2"),
-            }),
-            "recoveryCredential.credentialKind cannot be Fido2 here",
+            "/recovery/credentialAssertion/credId",
+            json!(null),
+            "is required",
+        ),
+        (
+            "/recovery/credentialAssertion/clientData",
+            json!("+/"),
+            "must be base64url",
+        ),
+        (
+            "/recovery/credentialAssertion/signature",
+            json!(null),
+            "is required",
+        ),
+        ("/newCredentials", json!(null), "is required"),
+        ("/newCredentials", json!(7), "must be an object"),
+        (
+            "/newCredentials/secondFactorCredential",
+            json!("x"),
+            "must be an object",
+        ),
+        (
+            "/newCredentials/firstFactorCredential/credentialKind",
+            json!(null),
+            "is required",
+        ),
+        (
+            "/newCredentials/firstFactorCredential/credentialInfo/clientData",
+            json!("+"),
+            "must be base64url",
         ),
     ] {
-        let mut world = World::new().owning(vec![]);
-        let challenge = registration(CodeDigest::new([1; 32]));
-        world
-            .tokens
-            .expect_read_challenge()
-            .returning(move |_, _| Ok(challenge.clone()));
-        world
-            .verifier
-            .expect_verify_creation()
-            .returning(|_, _| Ok(key().material));
-        let request = support::json("POST", "/auth/registration", body.to_string());
-        let answer = send(&world.router(), bearing(request)).await;
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-        assert_eq!(answer.code(), "kind_not_allowed");
-        assert_eq!(answer.message(), message);
+        refused(recovered, &recovery(), pointer, value, problem);
     }
 }
 
-#[tokio::test]
-async fn other_bodies_name_the_member_at_fault() {
-    for (path, body, pointer, value, message) in [
-        (
-            "/auth/login/init",
-            json!({}),
-            "/orgId",
-            json!("or-1"),
-            "orgId must be an identifier of the form or-xxxxx-xxxxx-xxxxxxxxxxxxxxxx",
-        ),
-        (
-            "/auth/login/init",
-            json!({}),
-            "/username",
-            json!("x".repeat(255)),
-            "username must have at most 254 characters",
-        ),
-        (
-            "/auth/registration/init",
-            json!({"username": "ada"}),
-            "/registrationCode",
-            json!(null),
-            "registrationCode is required",
-        ),
-        (
-            "/auth/credentials/init",
-            json!({}),
-            "/kind",
-            json!(null),
-            "kind is required",
-        ),
-        (
-            "/auth/credentials/code/init",
-            json!({"credentialKind": "Key"}),
-            "/code",
-            json!(null),
-            "code is required",
-        ),
-        (
-            "/auth/credentials/code/init",
-            json!({"code": "x"}),
-            "/credentialKind",
-            json!(null),
-            "credentialKind is required",
-        ),
-        (
-            "/auth/credentials/code",
-            json!({"expiration": 1}),
-            "/longOnly",
-            json!("yes"),
-            "longOnly must be a boolean",
-        ),
-    ] {
-        refused(path, body, (pointer, value), message).await;
-    }
-}
-
-#[tokio::test]
-async fn a_login_code_needs_a_username() {
-    let body = json!({"loginCode": "ABC-DEF-GHJ"});
-    let answer = post(World::new(), "/auth/login/init", &body).await;
-    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-    assert_eq!(answer.message(), "username is required");
-}
-
-#[tokio::test]
-async fn the_organization_has_two_names() {
+#[test]
+fn a_login_names_its_user_and_organization_as_it_likes() {
+    let ada = json!("ada@example.com");
+    let code = json!("ABC-DEF-GHJ");
+    assert!(matches!(begun(&json!({})).unwrap().who, Who::Passkey));
+    let named = begun(&json!({"username": ada})).unwrap().who;
+    assert!(matches!(named, Who::User(_)));
+    let body = json!({"username": ada, "loginCode": code});
+    let with_code = begun(&body).unwrap().who;
+    assert!(matches!(with_code, Who::UserWithCode(..)));
+    refused(begun, &body, "/username", json!(null), "is required");
     for name in ["orgId", "tenantId"] {
-        let mut world = World::new();
-        world
-            .accounts
-            .expect_find_by_username()
-            .withf(|asked, _| *asked == organization())
-            .times(1)
-            .returning(|_, _| Ok(None));
-        let mut body = json!({"username": "ada"});
-        body[name] = json!(organization().as_str());
-        let answer = post(world, "/auth/login/init", &body).await;
-        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
-        assert_eq!(answer.code(), "no_usable_credential");
+        let body = json!({ name: organization().as_str() });
+        assert_eq!(begun(&body).unwrap().organization, Some(organization()));
     }
 }

@@ -95,31 +95,6 @@ async fn pages_of_listed_origins_may_read_errors_too() {
 }
 
 #[tokio::test]
-async fn an_unlisted_origin_is_refused_before_anything_is_looked_up() {
-    // The mocks expect nothing but the directory to be read.
-    let router = World::new().router();
-    for (path, body) in [
-        (
-            "/auth/credentials/code/init",
-            "{\"code\":\"AAA-AAA-AAA\",\"credentialKind\":\"Key\"}",
-        ),
-        ("/auth/login/init", "{\"username\":\"ada\"}"),
-        (
-            "/auth/registration/init",
-            "{\"username\":\"ada\",\"registrationCode\":\"rc_1\"}",
-        ),
-    ] {
-        let mut request = json("POST", path, body);
-        let origin = HeaderValue::from_static("https://evil.example");
-        request.headers_mut().insert("origin", origin);
-        let answer = send(&router, request).await;
-        assert_eq!(answer.status, StatusCode::FORBIDDEN);
-        assert_eq!(answer.code(), "origin_not_allowed");
-        assert_eq!(cors_headers(&answer), []);
-    }
-}
-
-#[tokio::test]
 async fn origins_of_any_bytes_are_answered() {
     let router = World::new().router();
     for bytes in [&b"\xff\xfe"[..], b"https://app.example.com\x80", b" "] {

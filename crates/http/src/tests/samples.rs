@@ -132,21 +132,23 @@ pub(super) fn passkey() -> Credential {
 }
 
 pub(super) fn protected_key() -> Credential {
-    let encrypted = EncryptedPrivateKey::new("sealed").unwrap();
     credential(
         3,
         "cHJvdGVjdGVk",
-        Material::PasswordProtectedKey(key_pair(Some(ORIGIN)), encrypted),
+        Material::PasswordProtectedKey(key_pair(Some(ORIGIN)), sealed()),
     )
 }
 
 pub(super) fn recovery_key() -> Credential {
-    let encrypted = EncryptedPrivateKey::new("sealed too").unwrap();
     credential(
         4,
         "cmVjb3Zlcnk",
-        Material::RecoveryKey(key_pair(None), Some(encrypted)),
+        Material::RecoveryKey(key_pair(None), Some(sealed())),
     )
+}
+
+pub(super) fn sealed() -> EncryptedPrivateKey {
+    EncryptedPrivateKey::new("sealed").unwrap()
 }
 
 fn credential(number: u8, id: &str, material: Material) -> Credential {
@@ -190,10 +192,3 @@ pub(super) fn action(method: Method, path: &str, payload: &str) -> UserAction {
 pub(super) fn all_kinds() -> Vec<Credential> {
     vec![key(), passkey(), protected_key(), recovery_key()]
 }
-
-pub(super) const NEW_KEY: &str = r#"{
-    "challengeIdentifier": "identifier",
-    "credentialName": "Phone",
-    "credentialKind": "Key",
-    "credentialInfo": {"credId": "AQ==", "clientData": "AQ", "attestationData": "AQ"}
-}"#;

@@ -12,16 +12,13 @@ use axum::{
     http::{HeaderMap, Request, StatusCode},
 };
 use http_body_util::BodyExt;
-use latchkey_domain::{
-    challenge::Purpose, credential::Credential, message::SealedText, policy::Policy,
-    user_action::UserAction,
-};
+use latchkey_domain::{message::SealedText, policy::Policy, user_action::UserAction};
 use latchkey_json::Value as Strict;
 use latchkey_service::{
     ports::{
         Ports, Stores,
         account_code_store::MockAccountCodeStore,
-        account_store::{Account, MockAccountStore},
+        account_store::MockAccountStore,
         clock::MockClock,
         code_digester::MockCodeDigester,
         credential_code_store::MockCredentialCodeStore,
@@ -44,7 +41,7 @@ use latchkey_service::{
 use serde_json::Value;
 use tower::ServiceExt;
 
-use super::samples::{NOW, application, challenge, session, signed, tenant, user};
+use super::samples::{NOW, application, session, signed, tenant};
 use crate::{HttpSettings, router};
 
 /// The id of every request: the entropy always draws the same.
@@ -124,38 +121,6 @@ impl World {
                 _ => Err(InvalidToken),
             });
         world
-    }
-
-    /// Whose user has these credentials.
-    pub(super) fn owning(mut self, credentials: Vec<Credential>) -> Self {
-        let account = Account {
-            user: user(),
-            credentials,
-        };
-        let other = account.clone();
-        self.accounts
-            .expect_find()
-            .returning(move |_| Ok(Some(account.clone())));
-        self.accounts
-            .expect_find_by_username()
-            .returning(move |_, _| Ok(Some(other.clone())));
-        self
-    }
-
-    /// Where every challenge has the same identifier.
-    pub(super) fn signing_challenges(mut self) -> Self {
-        self.tokens
-            .expect_sign_challenge()
-            .returning(|_, _| "identifier".to_owned());
-        self
-    }
-
-    /// Where every challenge identifier is of a challenge for this purpose.
-    pub(super) fn reading(mut self, purpose: Purpose) -> Self {
-        self.tokens
-            .expect_read_challenge()
-            .returning(move |_, _| Ok(challenge(purpose.clone())));
-        self
     }
 
     /// The router of this world.
@@ -284,41 +249,4 @@ pub(super) fn acting(request: Request<Body>) -> Request<Body> {
 
 pub(super) fn failure() -> StoreError {
     StoreError::new("the disk of db-7.internal is full")
-}
-
-/// Posts a body.
-pub(super) async fn post(world: World, path: &str, body: &Value) -> Answer {
-    let request = json("POST", path, body.to_string());
-    send(&world.router(), request).await
-}
-
-/// Expects the body with this member changed (or, by null, left out) to be refused with this text.
-pub(super) async fn refused(
-    path: &str,
-    mut body: Value,
-    (pointer, value): (&str, Value),
-    message: &str,
-) {
-    let (parent, name) = pointer.rsplit_once('/').unwrap();
-    let members = body.pointer_mut(parent).unwrap().as_object_mut().unwrap();
-    members.remove(name);
-    if !value.is_null() {
-        members.insert(name.to_owned(), value);
-    }
-    let request = bearing(json("POST", path, body.to_string()));
-    let answer = send(&World::signed_in().router(), request).await;
-    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text);
-    assert_eq!(answer.code(), "invalid_field");
-    assert_eq!(answer.message(), message);
-    let field = answer.json()["error"]["details"]["field"].clone();
-    let field = field.as_str().unwrap().to_owned();
-    assert!(message.starts_with(&field), "{field}");
-    assert_eq!(field.replace('.', "/"), pointer.trim_start_matches('/'));
-}
-
-/// The answer of a request that succeeds.
-pub(super) async fn ok(router: &Router, request: Request<Body>) -> Value {
-    let answer = send(router, request).await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-    answer.json()
 }
