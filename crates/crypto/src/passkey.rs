@@ -23,12 +23,12 @@ use webauthn_rs_core::WebauthnCore;
 use crate::client_data::ClientData;
 
 /// Where a ceremony took place: the one application that both its RP id hash and its origin fit.
-struct Place<'a> {
+struct Site<'a> {
     application: &'a Application,
     origin: &'a Origin,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Site<'a> {
     fn find(
         expected: &'a Expected,
         client_data: &ClientData,
@@ -54,7 +54,7 @@ impl<'a> Place<'a> {
             .ok_or(ProofError::Origin)
     }
 
-    /// The library's handler for this place; it is cheap to build and keeps nothing.
+    /// The library's handler for this site; it is cheap to build and keeps nothing.
     fn core(&self) -> Result<WebauthnCore, ProofError> {
         let origin = Url::parse(self.origin.as_str()).map_err(|_not_a_url| ProofError::Origin)?;
         Ok(WebauthnCore::new_unsafe_experts_only(

@@ -7,7 +7,7 @@
 //! * [`bearer`]: somebody signed in, or a temporary token;
 //! * [`signed`]: somebody signed in who signed exactly this request;
 //! * [`path`]: an identifier in the path;
-//! * [`place`]: where the page is that asks;
+//! * [`page`]: the page that asks;
 //! * [`query`]: the parameters of a read.
 //!
 //! Refusals come in this order: what the middleware refuses (path 400, body 408 and 413), the route
@@ -24,6 +24,6 @@ pub(crate) mod signed;
 
 pub(crate) mod path;
 
-pub(crate) mod place;
+pub(crate) mod page;
 
 pub(crate) mod query;

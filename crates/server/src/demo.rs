@@ -14,7 +14,7 @@ use latchkey_service::{
 use url::form_urlencoded;
 
 /// Where the service listens.
-pub struct Place<'a> {
+pub struct Location<'a> {
     /// The port, which the demonstration's origins have too.
     pub port: u16,
     /// Where clients reach the service.
@@ -25,7 +25,7 @@ pub struct Place<'a> {
 
 /// What to do next; its text is for people.
 pub struct Instructions<'a> {
-    place: &'a Place<'a>,
+    location: &'a Location<'a>,
     made: Bootstrapped,
 }
 
@@ -36,14 +36,14 @@ pub struct Instructions<'a> {
 /// When the store fails.
 pub async fn make<'a>(
     administration: &Administration,
-    place: &'a Place<'a>,
+    location: &'a Location<'a>,
 ) -> Result<Option<Instructions<'a>>, Box<dyn Error + Send + Sync>> {
     let bootstrap = Bootstrap {
         organization: OrganizationName::new("Demo")?,
         approval: Approval::default(),
         administrator: Username::new("demo@example.com")?,
         application: ApplicationName::new("One")?,
-        relying_party: relying_party("one.localhost", place)?,
+        relying_party: relying_party("one.localhost", location)?,
     };
     let made = match administration.bootstrap(bootstrap).await {
         Ok(made) => made,
@@ -54,17 +54,17 @@ pub async fn make<'a>(
         .add_application(
             made.administrator.user.organization.clone(),
             ApplicationName::new("Two")?,
-            relying_party("two.localhost", place)?,
+            relying_party("two.localhost", location)?,
         )
         .await?;
-    Ok(Some(Instructions { place, made }))
+    Ok(Some(Instructions { location, made }))
 }
 
 fn relying_party(
     host: &str,
-    place: &Place<'_>,
+    location: &Location<'_>,
 ) -> Result<RelyingParty, Box<dyn Error + Send + Sync>> {
-    let origin = Origin::new(format!("http://{host}:{}", place.port))?;
+    let origin = Origin::new(format!("http://{host}:{}", location.port))?;
     Ok(RelyingParty::new(RpId::new(host)?, vec![origin])?)
 }
 
@@ -78,18 +78,18 @@ impl Instructions<'_> {
             .append_pair("username", user.username.as_str())
             .append_pair("orgId", &user.organization.to_string())
             .finish();
-        let port = self.place.port;
+        let port = self.location.port;
         format!("http://one.localhost:{port}/register#{fragment}")
     }
 }
 
 impl fmt::Display for Instructions<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place {
+        let Location {
             port,
             url,
             has_pages,
-        } = self.place;
+        } = self.location;
         let user = &self.made.administrator.user;
         let (organization, username) = (&user.organization, &user.username);
         let code = self.made.administrator.code.reveal();
@@ -146,12 +146,12 @@ mod tests {
         let administration = &use_cases.administration;
         assert!(administration.is_empty().await.unwrap());
 
-        let place = Place {
+        let location = Location {
             port: 4711,
             url: "http://127.0.0.1:4711",
             has_pages: true,
         };
-        let instructions = make(administration, &place).await.unwrap().unwrap();
+        let instructions = make(administration, &location).await.unwrap().unwrap();
         let user = &instructions.made.administrator.user;
         let (organization, username) = (user.organization.to_string(), user.username.to_string());
         let text = instructions.to_string();
@@ -171,15 +171,15 @@ mod tests {
             assert!(text.contains(part), "{part}");
         }
         let without_pages = Instructions {
-            place: &Place {
+            location: &Location {
                 has_pages: false,
-                ..place
+                ..location
             },
             made: instructions.made,
         };
         assert!(!without_pages.to_string().contains("/register"));
         assert!(!administration.is_empty().await.unwrap());
-        assert!(make(administration, &place).await.unwrap().is_none());
+        assert!(make(administration, &location).await.unwrap().is_none());
         let snapshot = use_cases.directory.snapshot().await.unwrap();
         assert!(snapshot.lists("http://one.localhost:4711"));
         assert!(snapshot.lists("http://two.localhost:4711"));

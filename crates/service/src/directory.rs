@@ -1,6 +1,6 @@
 //! The directory: which organizations and applications there are, and which one a ceremony is for.
 
-pub mod place;
+pub mod page;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 

@@ -68,28 +68,28 @@ impl Ceremonies {
         expected: &Expected,
         credentials: FirstCredentials,
     ) -> Result<MadeCredentials, NewCredentialError> {
-        let make = |place: Place, given: FirstCredential| {
+        let make = |slot: Slot, given: FirstCredential| {
             let kind = given.proof.offered.kind();
-            if !place.takes(kind) {
+            if !slot.takes(kind) {
                 return Err(NewCredentialError::KindNotAllowed {
-                    member: place.member(),
+                    member: slot.member(),
                     kind,
                 });
             }
             let new = NewCredential {
-                name: given.name.unwrap_or_else(|| place.default_name()),
+                name: given.name.unwrap_or_else(|| slot.default_name()),
                 proof: given.proof,
             };
-            self.make(maker, place.member(), expected, new)
+            self.make(maker, slot.member(), expected, new)
         };
-        let first = make(Place::First, credentials.first)?;
+        let first = make(Slot::First, credentials.first)?;
         let mut others = Vec::new();
-        for (place, given) in [
-            (Place::Second, credentials.second),
-            (Place::Recovery, credentials.recovery),
+        for (slot, given) in [
+            (Slot::Second, credentials.second),
+            (Slot::Recovery, credentials.recovery),
         ] {
             if let Some(given) = given {
-                others.push(make(place, given)?);
+                others.push(make(slot, given)?);
             }
         }
         Ok(MadeCredentials { first, others })
@@ -98,13 +98,13 @@ impl Ceremonies {
 
 /// Where among the first credentials one stands.
 #[derive(Clone, Copy)]
-enum Place {
+enum Slot {
     First,
     Second,
     Recovery,
 }
 
-impl Place {
+impl Slot {
     const fn member(self) -> &'static str {
         match self {
             Self::First => "firstFactorCredential",

@@ -27,7 +27,7 @@ pub(crate) async fn registered_only(
     };
     let host = request.headers().get(HOST);
     let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if snapshot.place_of_host(host, None).is_some() {
+    if snapshot.page_of_host(host, None).is_some() {
         next.run(request).await
     } else {
         StatusCode::NOT_FOUND.into_response()

@@ -14,7 +14,7 @@ use webauthn_rs_core::{
     },
 };
 
-use super::{Place, authenticator_data::AuthenticatorData, public_key, refusal, with_challenge};
+use super::{Site, authenticator_data::AuthenticatorData, public_key, refusal, with_challenge};
 use crate::client_data::ClientData;
 
 /// The member of the proof that this ceremony is about.
@@ -55,13 +55,13 @@ pub(crate) fn verify(
             part: PART,
             problem: "must be well-formed, with nothing after it",
         })?;
-    let place = Place::find(expected, &client_data, data.rp_id_hash)?;
-    if *place.application.relying_party.rp_id() != passkey.rp_id {
+    let site = Site::find(expected, &client_data, data.rp_id_hash)?;
+    if *site.application.relying_party.rp_id() != passkey.rp_id {
         return Err(ProofError::Origin);
     }
 
     authenticate(
-        &place.core()?,
+        &site.core()?,
         &challenge,
         &response(assertion),
         &credential(passkey)?,

@@ -13,7 +13,7 @@ use webauthn_rs_core::{
 };
 
 use super::{
-    Place, attestation,
+    Site, attestation,
     authenticator_data::{Attested, AuthenticatorData},
     public_key, refusal, with_challenge,
 };
@@ -38,14 +38,14 @@ pub(crate) fn verify(expected: &Expected, proof: &CreationProof) -> Result<Passk
         "must have well-formed authenticator data, and nothing after them",
     ))?;
     let attested = attested(&data, proof)?;
-    let place = Place::find(expected, &client_data, data.rp_id_hash)?;
+    let site = Site::find(expected, &client_data, data.rp_id_hash)?;
 
-    let credential = register(&place.core()?, &challenge, &response(proof, &raw)?)?;
+    let credential = register(&site.core()?, &challenge, &response(proof, &raw)?)?;
     Ok(Passkey {
         public_key: public_key::to_domain(&credential.cred)?,
-        application: place.application.id.clone(),
-        rp_id: place.application.relying_party.rp_id().clone(),
-        origin: place.origin.clone(),
+        application: site.application.id.clone(),
+        rp_id: site.application.relying_party.rp_id().clone(),
+        origin: site.origin.clone(),
         aaguid: attested.aaguid,
         sign_count: data.sign_count,
         backup_eligible: data.backup_eligible,

@@ -7,14 +7,14 @@ use latchkey_domain::{
     application::{Application, Origin},
     organization::Organization,
 };
-use latchkey_service::directory::place::Place;
+use latchkey_service::directory::page::Page;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::{
     error::{ApiError, documentation::refusals},
-    extract::place::{At, PlaceQuery},
+    extract::page::{At, PageQuery},
 };
 
 /// Where a page is.
@@ -31,7 +31,7 @@ pub(crate) struct PlaceBody {
     approval: &'static str,
 }
 
-/// A place, in the description.
+/// A page, in the description.
 fn example() -> Value {
     let application = json!({
         "id": "ap-6b58p-r53sr-rlrd3l5cj3uc4ome",
@@ -72,21 +72,21 @@ struct ApplicationBody {
     origin: String,
 }
 
-impl From<Place> for PlaceBody {
-    fn from(place: Place) -> Self {
-        let here = &place.application;
+impl From<Page> for PlaceBody {
+    fn from(page: Page) -> Self {
+        let here = &page.application;
         let body = |application: &Arc<Application>| {
             if application.id == here.id {
-                ApplicationBody::at(application, Some(&place.origin))
+                ApplicationBody::at(application, Some(&page.origin))
             } else {
                 ApplicationBody::at(application, application.relying_party.first_page())
             }
         };
         Self {
             application: body(here),
-            applications: place.applications.iter().map(body).collect(),
-            approval: place.organization.approval.as_str(),
-            organization: (&place.organization).into(),
+            applications: page.applications.iter().map(body).collect(),
+            approval: page.organization.approval.as_str(),
+            organization: (&page.organization).into(),
         }
     }
 }
@@ -125,12 +125,12 @@ refusals!(Refusals: [PLAIN], [InvalidField, ApplicationNotFound]);
     path = "/auth/application",
     operation_id = "getApplication",
     tag = "Pages",
-    params(PlaceQuery),
+    params(PageQuery),
     responses(
         (status = 200, description = "Where it is", body = PlaceBody, example = json!(example())),
         Refusals
     )
 )]
-pub(crate) async fn get_application(At(place): At) -> Result<Json<PlaceBody>, ApiError> {
-    Ok(Json(place.into()))
+pub(crate) async fn get_application(At(page): At) -> Result<Json<PlaceBody>, ApiError> {
+    Ok(Json(page.into()))
 }

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::{
     error::{ApiError, ErrorCode, documentation::refusals},
-    extract::place::AtRpId,
+    extract::page::AtRpId,
     state::AppState,
 };
 

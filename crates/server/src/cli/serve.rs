@@ -59,12 +59,12 @@ async fn start(settings: &Settings) -> Result<(UseCases, Serving, SqlStore), Fai
     let address = listener.local_addr()?;
     let public_url = settings.http.public_url(address);
     if settings.wants_demo() && use_cases.administration.is_empty().await? {
-        let place = demo::Place {
+        let location = demo::Location {
             port: address.port(),
             url: &public_url,
             has_pages: settings.web.enabled,
         };
-        if let Some(instructions) = demo::make(&use_cases.administration, &place).await? {
+        if let Some(instructions) = demo::make(&use_cases.administration, &location).await? {
             write!(io::stdout(), "{instructions}")?;
         }
     }

@@ -1,4 +1,4 @@
-//! Where the page is that asks.
+//! The page that asks.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, header::HOST, request::Parts},
 };
 use latchkey_domain::{application::Application, id::OrganizationId};
-use latchkey_service::directory::place::Place;
+use latchkey_service::directory::page::Page;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -17,15 +17,15 @@ use crate::{
     state::AppState,
 };
 
-/// The place of the page that asks: by `Origin` if it sends one, else by `Host`, which browsers set for
+/// The page that asks: by `Origin` if it sends one, else by `Host`, which browsers set for
 /// their page's own service. It is information for the page; no ceremony is decided by it.
-pub(crate) struct At(pub(crate) Place);
+pub(crate) struct At(pub(crate) Page);
 
-/// Which of several organizations at one place is meant.
+/// Which of several organizations with this page is meant.
 #[derive(Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
-pub(crate) struct PlaceQuery {
+pub(crate) struct PageQuery {
     /// The organization, where several have an application at this origin; the oldest application's
     /// otherwise.
     #[param(example = "or-3277q-4hcvk-9lmnbrj2q3qd6st")]
@@ -38,19 +38,18 @@ impl FromRequestParts<AppState> for At {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let organization = organization(parts)?;
         let snapshot = state.services.directory.snapshot().await?;
-        let place = match origin(&parts.headers) {
-            Some(origin) => snapshot.place(&origin, organization.as_ref()),
+        let page = match origin(&parts.headers) {
+            Some(origin) => snapshot.page(&origin, organization.as_ref()),
             None => host(&parts.headers)
-                .and_then(|host| snapshot.place_of_host(host, organization.as_ref())),
+                .and_then(|host| snapshot.page_of_host(host, organization.as_ref())),
         };
-        place
-            .map(Self)
+        page.map(Self)
             .ok_or_else(|| ErrorCode::ApplicationNotFound.into())
     }
 }
 
 fn organization(parts: &Parts) -> Result<Option<OrganizationId>, ApiError> {
-    let Query(query) = Query::<PlaceQuery>::try_from_uri(&parts.uri)
+    let Query(query) = Query::<PageQuery>::try_from_uri(&parts.uri)
         .map_err(|_repeated| ApiError::invalid_field("orgId", "must be given once at most"))?;
     query.org_id.map(|text| text.parse()).transpose().map_err(
         |error: latchkey_domain::id::IdError| ApiError::invalid_field("orgId", &error.to_string()),

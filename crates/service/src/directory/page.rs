@@ -15,7 +15,7 @@ use super::Snapshot;
 
 /// An application's page and its surroundings. It informs; no ceremony is decided by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Page {
     /// The organization of the application.
     pub organization: Organization,
     /// The application.
@@ -27,9 +27,9 @@ pub struct Place {
 }
 
 impl Snapshot {
-    /// The place of an origin that an application lists, exactly. When several organizations list it,
+    /// The page of an origin that an application lists, exactly. When several organizations list it,
     /// the oldest application is meant, unless an organization is named.
-    pub fn place(&self, origin: &str, organization: Option<&OrganizationId>) -> Option<Place> {
+    pub fn page(&self, origin: &str, organization: Option<&OrganizationId>) -> Option<Page> {
         let application = self
             .applications
             .iter()
@@ -39,7 +39,7 @@ impl Snapshot {
             .organizations
             .iter()
             .find(|organization| organization.id == application.organization)?;
-        Some(Place {
+        Some(Page {
             organization: organization.clone(),
             application: Arc::clone(application),
             origin: Origin::new(origin).ok()?,
@@ -73,17 +73,13 @@ impl Snapshot {
             .collect()
     }
 
-    /// The place of a `Host` header (RFC 9110 §7.2) in the form browsers send: host and, unless it is
+    /// The page of a `Host` header (RFC 9110 §7.2) in the form browsers send: host and, unless it is
     /// the default one, port. Which scheme the browser used cannot be seen behind a proxy, so `https` is
     /// looked for first, then `http`.
-    pub fn place_of_host(
-        &self,
-        host: &str,
-        organization: Option<&OrganizationId>,
-    ) -> Option<Place> {
+    pub fn page_of_host(&self, host: &str, organization: Option<&OrganizationId>) -> Option<Page> {
         ["https", "http"]
             .iter()
-            .find_map(|scheme| self.place(&format!("{scheme}://{host}"), organization))
+            .find_map(|scheme| self.page(&format!("{scheme}://{host}"), organization))
     }
 }
 
@@ -101,8 +97,8 @@ mod tests {
         entries().into()
     }
 
-    fn names(place: &Place) -> Vec<&str> {
-        let applications = place.applications.iter();
+    fn names(page: &Page) -> Vec<&str> {
+        let applications = page.applications.iter();
         applications
             .map(|application| application.name.as_str())
             .collect()
@@ -110,19 +106,19 @@ mod tests {
 
     #[test]
     fn a_place_has_its_organizations_applications_around_it() {
-        let place = snapshot().place("https://two.example", None).unwrap();
-        assert_eq!(place.organization, tenant(1));
-        assert_eq!(*place.application, application("two", 1));
-        assert_eq!(place.origin.as_str(), "https://two.example");
-        assert_eq!(names(&place), ["one", "two"]);
+        let page = snapshot().page("https://two.example", None).unwrap();
+        assert_eq!(page.organization, tenant(1));
+        assert_eq!(*page.application, application("two", 1));
+        assert_eq!(page.origin.as_str(), "https://two.example");
+        assert_eq!(names(&page), ["one", "two"]);
     }
 
     #[test]
     fn a_host_is_the_place_of_its_origin_and_of_nothing_else() {
-        let of = |host| snapshot().place_of_host(host, None);
+        let of = |host| snapshot().page_of_host(host, None);
         assert_eq!(
             of("two.example"),
-            snapshot().place("https://two.example", None)
+            snapshot().page("https://two.example", None)
         );
         for host in [
             "",
@@ -199,8 +195,8 @@ mod tests {
             organizations: vec![tenant(1)],
             applications: vec![local],
         });
-        let place = snapshot.place_of_host("one.localhost:8080", None).unwrap();
-        assert_eq!(place.origin.as_str(), "http://one.localhost:8080");
+        let page = snapshot.page_of_host("one.localhost:8080", None).unwrap();
+        assert_eq!(page.origin.as_str(), "http://one.localhost:8080");
     }
 
     #[test]
@@ -213,8 +209,8 @@ mod tests {
         });
         let at = |named: Option<u8>| {
             let named = named.map(organization);
-            let place = snapshot.place("https://one.example", named.as_ref());
-            place.map(|place| place.organization)
+            let page = snapshot.page("https://one.example", named.as_ref());
+            page.map(|page| page.organization)
         };
         assert_eq!(at(None), Some(tenant(1)));
         assert_eq!(at(Some(1)), Some(tenant(1)));
