@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::workspace::{Package, packages};
 
 /// Which layers each one may know. Tests may know more, see below.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("json", &[]),
     ("domain", &[]),
     ("service", &["domain"]),
     ("crypto", &["domain", "json", "service"]),
     ("storage", &["domain", "service"]),
+    ("store-contract", &["domain", "service"]),
     ("http", &["domain", "json", "service"]),
     ("web", &["service"]),
     ("mail", &["domain", "service"]),
@@ -39,7 +40,7 @@ const ARROWS_OF_TESTS: [(&str, &[&str]); 6] = [
     ("http", &["service", "testkit"]),
     ("migrations", &["testkit"]),
     ("server", &["service", "testkit"]),
-    ("storage", &["migrations", "testkit"]),
+    ("storage", &["migrations", "store-contract", "testkit"]),
     ("web", &["domain", "service"]),
 ];
 

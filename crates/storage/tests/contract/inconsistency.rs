@@ -2,15 +2,11 @@
 
 use std::error::Error as _;
 
-use latchkey_service::ports::{
-    account_store::AccountStore, credential_code_store::CredentialCodeStore as _,
-    credential_store::CredentialStore as _, directory_store::DirectoryStore as _,
-    store::StoreError,
-};
+use latchkey_service::ports::store::StoreError;
 
-use crate::world::World;
+use crate::world::SqlWorld;
 
-contract! {
+on_both! {
     impossible_credentials_are_named,
     impossible_users_are_named,
     impossible_codes_are_named,
@@ -30,15 +26,11 @@ fn assert_named<T: std::fmt::Debug>(outcome: Result<T, StoreError>, table: &str,
     assert_eq!(error.to_string(), "the store failed");
 }
 
-async fn impossible_credentials_are_named(world: World) {
+async fn impossible_credentials_are_named(world: SqlWorld) {
     let tenant = world.tenant("Example").await;
     let person = world.person(&tenant, 1).await;
     let passkey = world.passkey(&person.user, &tenant.application);
-    world
-        .store
-        .create(world.authority(&person), passkey)
-        .await
-        .unwrap();
+    world.create(&person, passkey).await;
     for (kind, change) in [
         ("Key", "kind = 'Totp'"),
         ("Key", "kind = 'Fido2'"),
@@ -59,22 +51,24 @@ async fn impossible_credentials_are_named(world: World) {
         ("Fido2", "aaguid = public_key"),
     ] {
         world
+            .sql
             .execute("CREATE TABLE kept AS SELECT * FROM credentials")
             .await;
         let statement = format!("UPDATE credentials SET {change} WHERE kind = '{kind}'");
-        assert_eq!(world.execute(&statement).await, 1);
-        let outcome = AccountStore::find(&world.store, &person.user.id).await;
+        assert_eq!(world.sql.execute(&statement).await, 1);
+        let outcome = world.accounts.find(&person.user.id).await;
         assert_named(outcome, "credentials", change);
-        world.execute("DELETE FROM credentials").await;
+        world.sql.execute("DELETE FROM credentials").await;
         world
+            .sql
             .execute("INSERT INTO credentials SELECT * FROM kept")
             .await;
-        world.execute("DROP TABLE kept").await;
+        world.sql.execute("DROP TABLE kept").await;
     }
     assert_eq!(world.credentials_of(&person).await.len(), 2);
 }
 
-async fn impossible_users_are_named(world: World) {
+async fn impossible_users_are_named(world: SqlWorld) {
     let person = world.someone().await;
     for change in [
         "kind = 'Robot'",
@@ -84,17 +78,19 @@ async fn impossible_users_are_named(world: World) {
     ] {
         let id = &person.user.id;
         world
+            .sql
             .execute(&format!("UPDATE users SET {change} WHERE id = '{id}'"))
             .await;
-        let outcome = AccountStore::find(&world.store, &person.user.id).await;
+        let outcome = world.accounts.find(&person.user.id).await;
         assert_named(outcome, "users", change);
         world
+            .sql
             .execute("UPDATE users SET kind = 'EndUser', username = 'ada', external_id = NULL")
             .await;
     }
 }
 
-async fn impossible_codes_are_named(world: World) {
+async fn impossible_codes_are_named(world: SqlWorld) {
     let person = world.someone().await;
     let claimed = world.claimed_code(&person).await;
     for change in [
@@ -106,11 +102,13 @@ async fn impossible_codes_are_named(world: World) {
         "credential = issuer",
     ] {
         world
+            .sql
             .execute(&format!("UPDATE credential_codes SET {change}"))
             .await;
-        let outcome = world.store.newest(&person.user.id).await;
+        let outcome = world.credential_codes.newest(&person.user.id).await;
         assert_named(outcome, "credential_codes", change);
         world
+            .sql
             .execute(&format!(
                 "UPDATE credential_codes SET state = 'claimed', claim_address = '203.0.113.7', \
                  claim_challenge = '{}', credential = NULL",
@@ -118,17 +116,17 @@ async fn impossible_codes_are_named(world: World) {
             ))
             .await;
     }
-    assert!(world.store.newest(&person.user.id).await.is_ok());
+    assert!(world.credential_codes.newest(&person.user.id).await.is_ok());
 }
 
-async fn impossible_applications_are_named(world: World) {
+async fn impossible_applications_are_named(world: SqlWorld) {
     world.tenant("Example").await;
     for change in [
         "UPDATE applications SET rp_id = 'elsewhere.example'",
         "UPDATE applications SET rp_id = 'https://one.example'",
         "DELETE FROM application_origins",
     ] {
-        world.execute(change).await;
-        assert_named(world.store.load().await, "applications", change);
+        world.sql.execute(change).await;
+        assert_named(world.directory.load().await, "applications", change);
     }
 }

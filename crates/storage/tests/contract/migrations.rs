@@ -1,14 +1,13 @@
 //! The schema: up, down, and several processes at once.
 
-use latchkey_domain::account_code::NewAccountCode;
 use latchkey_storage::{connect::connect, store::SqlStore};
 use latchkey_testkit::database::TestDatabase;
 use sea_orm::ConnectionTrait as _;
 use tokio::task::JoinSet;
 
-use crate::world::World;
+use crate::world::SqlWorld;
 
-contract! {
+on_both! {
     up_again_only_reads,
     status_tells_what_is_applied,
     down_takes_everything_back,
@@ -17,53 +16,52 @@ contract! {
     registration_codes_stay_valid_as_account_codes,
 }
 
-async fn up_again_only_reads(world: World) {
-    let before = world.other.statements();
-    latchkey_migrations::up(world.other.connection())
-        .await
-        .unwrap();
-    let after = world.other.statements();
-    assert!(after.write_statements - before.write_statements <= 2);
+async fn up_again_only_reads(world: SqlWorld) {
+    let up = latchkey_migrations::up(world.sql.store.connection());
+    let cost = world.sql.cost(async { up.await.unwrap() }).await;
+    assert!(cost.write_statements <= 2);
 }
 
-async fn status_tells_what_is_applied(world: World) {
-    let status = latchkey_migrations::status(world.store.connection()).await;
+async fn status_tells_what_is_applied(world: SqlWorld) {
+    let status = latchkey_migrations::status(world.sql.store.connection()).await;
     assert!(status.unwrap().iter().all(|step| step.is_applied));
-    latchkey_migrations::down(world.store.connection())
+    latchkey_migrations::down(world.sql.store.connection())
         .await
         .unwrap();
-    let status = latchkey_migrations::status(world.store.connection()).await;
+    let status = latchkey_migrations::status(world.sql.store.connection()).await;
     assert!(status.unwrap().iter().all(|step| !step.is_applied));
 }
 
-async fn down_takes_everything_back(world: World) {
+async fn down_takes_everything_back(world: SqlWorld) {
     world.tenant("Example").await;
-    latchkey_migrations::down(world.store.connection())
+    latchkey_migrations::down(world.sql.store.connection())
         .await
         .unwrap();
     let organizations = world
+        .sql
         .store
         .connection()
         .execute_unprepared("SELECT 1 FROM organizations");
     assert!(organizations.await.is_err());
-    latchkey_migrations::up(world.store.connection())
+    latchkey_migrations::up(world.sql.store.connection())
         .await
         .unwrap();
-    assert_eq!(world.count("organizations").await, 0);
+    assert_eq!(world.sql.count("organizations").await, 0);
 }
 
-async fn a_newer_schema_is_refused(world: World) {
+async fn a_newer_schema_is_refused(world: SqlWorld) {
     world
+        .sql
         .execute("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_later', 0)")
         .await;
-    let error = latchkey_migrations::up(world.store.connection())
+    let error = latchkey_migrations::up(world.sql.store.connection())
         .await
         .unwrap_err();
     assert!(error.to_string().contains("m9999_later"), "{error}");
 }
 
-async fn the_oldest_user_of_each_organization_becomes_an_administrator(world: World) {
-    let connection = world.store.connection();
+async fn the_oldest_user_of_each_organization_becomes_an_administrator(world: SqlWorld) {
+    let connection = world.sql.store.connection();
     for statement in [
         "DELETE FROM seaql_migrations WHERE version = 'm0002_administrators'",
         "DROP INDEX ux_users_organization_id_external_id",
@@ -71,10 +69,11 @@ async fn the_oldest_user_of_each_organization_becomes_an_administrator(world: Wo
         "ALTER TABLE users DROP COLUMN external_id",
         "ALTER TABLE users DROP COLUMN is_administrator",
     ] {
-        world.execute(statement).await;
+        world.sql.execute(statement).await;
     }
     for organization in ["or-1", "or-2"] {
         world
+            .sql
             .execute(&format!(
                 "INSERT INTO organizations (id, name, is_active, created) \
                  VALUES ('{organization}', '{organization}', TRUE, 0)"
@@ -88,6 +87,7 @@ async fn the_oldest_user_of_each_organization_becomes_an_administrator(world: Wo
         ("us-4", "or-2", 5),
     ] {
         world
+            .sql
             .execute(&format!(
                 "INSERT INTO users (id, organization_id, username, username_key, kind, is_active, \
                  epoch, created) \
@@ -96,12 +96,12 @@ async fn the_oldest_user_of_each_organization_becomes_an_administrator(world: Wo
             .await;
     }
     latchkey_migrations::up(connection).await.unwrap();
-    assert_eq!(world.count("users WHERE is_administrator").await, 2);
+    assert_eq!(world.sql.count("users WHERE is_administrator").await, 2);
     let oldest = "users WHERE is_administrator AND id IN ('us-2', 'us-3')";
-    assert_eq!(world.count(oldest).await, 2);
+    assert_eq!(world.sql.count(oldest).await, 2);
 }
 
-async fn registration_codes_stay_valid_as_account_codes(world: World) {
+async fn registration_codes_stay_valid_as_account_codes(world: SqlWorld) {
     let invited = world.tenant("Example").await.administrator;
     for statement in [
         "DELETE FROM seaql_migrations WHERE version = 'm0008_registration_codes'",
@@ -109,14 +109,13 @@ async fn registration_codes_stay_valid_as_account_codes(world: World) {
          SELECT 'rc-' || SUBSTR(id, 4) AS id, user_id, digest, issued, expires FROM account_codes",
         "DELETE FROM account_codes",
     ] {
-        world.execute(statement).await;
+        world.sql.execute(statement).await;
     }
-    latchkey_migrations::up(world.store.connection())
+    latchkey_migrations::up(world.sql.store.connection())
         .await
         .unwrap();
-    let NewAccountCode { code, digest } = invited.code;
-    let held = world.registration_code(&invited.user, &digest).await;
-    assert_eq!(held.unwrap().code, code);
+    let held = world.invited(&invited).await.unwrap();
+    assert_eq!(held.code, invited.code.code);
 }
 
 /// Eight processes that start at once on a database that does not exist or is empty.

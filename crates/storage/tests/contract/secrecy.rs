@@ -6,14 +6,10 @@ use latchkey_domain::{
         CodeDigest, CodeText, NewCredentialCode, long_from_random, short_from_random,
     },
 };
-use latchkey_service::ports::{
-    administration_store::AdministrationStore as _, credential_code_store::CredentialCodeStore as _,
-};
-use sea_orm::{ConnectionTrait as _, Statement};
 
-use crate::world::World;
+use crate::world::SqlWorld;
 
-contract! {
+on_both! {
     no_code_is_kept_in_clear,
 }
 
@@ -39,7 +35,7 @@ fn digest(text: &CodeText) -> CodeDigest {
     CodeDigest::new(bytes)
 }
 
-async fn no_code_is_kept_in_clear(world: World) {
+async fn no_code_is_kept_in_clear(world: SqlWorld) {
     let person = world.someone().await;
     let (short, long) = (
         short_from_random(&world.draw()),
@@ -51,18 +47,14 @@ async fn no_code_is_kept_in_clear(world: World) {
         long: digest(&long),
         ..world.new_code(&person)
     };
-    let store = &world.store;
-    store
-        .issue(world.authority(&person), new.clone())
-        .await
-        .unwrap();
+    let authority = world.authority(&person);
+    let issued = world.credential_codes.issue(authority, new.clone());
+    issued.await.unwrap();
     let mut invitation = world.invitation(&person.user.organization, "invited@example.com");
     invitation.code.digest = digest(&registration);
-    store.invite(invitation).await.unwrap();
-    store
-        .claim(new.code.claim(world.claim()).unwrap())
-        .await
-        .unwrap();
+    world.invite(invitation).await;
+    let claimed = new.code.claim(world.claim()).unwrap();
+    world.credential_codes.claim(claimed).await.unwrap();
 
     let everything = everything(&world).await;
     assert!(everything.contains(person.user.username.as_str()));
@@ -74,9 +66,9 @@ async fn no_code_is_kept_in_clear(world: World) {
 }
 
 /// The whole database as text: the bytes of the file and its log, or every row of every table.
-async fn everything(world: &World) -> String {
-    if !world.is_postgres() {
-        let path = world.database.url().trim_start_matches("sqlite://");
+async fn everything(world: &SqlWorld) -> String {
+    if !world.sql.is_postgres() {
+        let path = world.sql.database.url().trim_start_matches("sqlite://");
         return ["", "-wal"]
             .map(|end| std::fs::read(format!("{path}{end}")).unwrap())
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
@@ -84,12 +76,8 @@ async fn everything(world: &World) -> String {
     }
     let mut text = String::new();
     for table in TABLES {
-        let connection = world.store.connection();
-        let statement = Statement::from_string(
-            connection.get_database_backend(),
-            format!("SELECT row_of::text FROM {table} AS row_of"),
-        );
-        for row in connection.query_all_raw(statement).await.unwrap() {
+        let rows = format!("SELECT row_of::text FROM {table} AS row_of");
+        for row in world.sql.query(&rows).await {
             text.push_str(&row.try_get_by_index::<String>(0).unwrap());
             text.push('\n');
         }

@@ -4,29 +4,18 @@ use std::time::Duration;
 
 use latchkey_storage::connect::{ConnectError, connect};
 use latchkey_testkit::database::TestDatabase;
-use sea_orm::{
-    ConnectionTrait as _, Statement, TryGetable,
-    sqlx::{
-        self, ConnectOptions as _, Connection as _,
-        sqlite::{SqliteConnectOptions, SqliteJournalMode},
-    },
+use sea_orm::sqlx::{
+    self, ConnectOptions as _, Connection as _,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode},
 };
 use url::Url;
 
-use crate::world::World;
-
-/// The one value of a statement.
-async fn ask<T: TryGetable>(world: &World, sql: &str) -> T {
-    let connection = world.store.connection();
-    let statement = Statement::from_string(connection.get_database_backend(), sql);
-    let row = connection.query_one_raw(statement).await.unwrap().unwrap();
-    row.try_get_by_index(0).unwrap()
-}
+use crate::world::Sql;
 
 #[tokio::test]
 async fn sqlite_is_durable_and_waits() {
-    let world = World::sqlite().await;
-    let journal: String = ask(&world, "PRAGMA journal_mode").await;
+    let world = Sql::sqlite().await;
+    let journal: String = world.ask("PRAGMA journal_mode").await;
     assert_eq!(journal, "wal");
     // 2 is FULL.
     for (pragma, expected) in [
@@ -34,7 +23,7 @@ async fn sqlite_is_durable_and_waits() {
         ("foreign_keys", 1),
         ("busy_timeout", 5_000),
     ] {
-        let value: i32 = ask(&world, &format!("PRAGMA {pragma}")).await;
+        let value: i32 = world.ask(&format!("PRAGMA {pragma}")).await;
         assert_eq!(value, expected, "{pragma}");
     }
 }
@@ -78,7 +67,7 @@ async fn sqlite_is_opened_as_soon_as_others_let_go_of_the_new_file() {
 /// A server whose administrator made commits asynchronous and transactions serializable.
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_is_strict_whatever_its_defaults() {
-    let world = World::postgres().await;
+    let world = Sql::postgres().await;
     let name = world.database.url().rsplit('/').next().unwrap().to_owned();
     for setting in [
         "synchronous_commit TO off",
@@ -88,25 +77,22 @@ async fn postgres_is_strict_whatever_its_defaults() {
             .execute(&format!("ALTER DATABASE {name} SET {setting}"))
             .await;
     }
-    let World {
-        store, database, ..
-    } = world;
-    store.close().await.unwrap();
-    let world = World::again(database).await;
+    world.store.clone().close().await.unwrap();
+    let world = Sql::on(world.database).await;
     for (setting, expected) in [
         ("synchronous_commit", "on"),
         ("transaction_isolation", "read committed"),
         ("lock_timeout", "10s"),
         ("idle_in_transaction_session_timeout", "30s"),
     ] {
-        let value: String = ask(&world, &format!("SHOW {setting}")).await;
+        let value: String = world.ask(&format!("SHOW {setting}")).await;
         assert_eq!(value, expected, "{setting}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_names_the_server_but_never_the_password() {
-    let world = World::postgres().await;
+    let world = Sql::postgres().await;
     let mut url = Url::parse(world.database.url()).unwrap();
     url.set_password(Some("hunter2")).unwrap();
     url.set_path("missing");

@@ -7,19 +7,11 @@ use latchkey_domain::{
     session::Session,
     user::Epoch,
 };
-use latchkey_service::ports::{
-    administration_store::AdministrationStore as _,
-    credential_store::CredentialStore as _,
-    session_store::{EndSessionError, SessionStore as _},
-    store::AuthorityConflict,
-};
+use latchkey_service::ports::{session_store::EndSessionError, store::AuthorityConflict};
 
-use crate::{
-    people::Person,
-    world::{NOW, World, at_once, successes},
-};
+use crate::{NOW, Person, World, at_once, successes};
 
-contract! {
+cases! { sessions:
     a_session_is_live_until_it_is_ended,
     of_many_who_end_a_session_one_succeeds,
     ending_all_sessions_raises_the_epoch,
@@ -36,18 +28,18 @@ fn logout(session: &Session) -> Authority {
 }
 
 async fn is_live(world: &World, session: &Session) -> bool {
-    world.store.is_live(session).await.unwrap()
+    world.sessions.is_live(session).await.unwrap()
 }
 
 async fn a_session_is_live_until_it_is_ended(world: World) {
     let person = world.someone().await;
     let (session, other) = (world.session(&person), world.session(&person));
     assert!(is_live(&world, &session).await);
-    world.store.end(logout(&session)).await.unwrap();
+    world.sessions.end(logout(&session)).await.unwrap();
     assert!(!is_live(&world, &session).await);
     assert!(is_live(&world, &other).await);
     assert!(matches!(
-        world.store.end(logout(&session)).await,
+        world.sessions.end(logout(&session)).await,
         Err(EndSessionError::Authority(AuthorityConflict::Spent(
             Spendable::Session
         )))
@@ -58,8 +50,8 @@ async fn of_many_who_end_a_session_one_succeeds(world: World) {
     let person = world.someone().await;
     let authority = logout(&world.session(&person));
     let outcomes = at_once(|index| {
-        let (store, authority) = (world.replica(index), authority.clone());
-        async move { store.end(authority).await }
+        let (stores, authority) = (world.replica(index), authority.clone());
+        async move { stores.sessions.end(authority).await }
     })
     .await;
     assert_eq!(successes(&outcomes), 1);
@@ -75,7 +67,7 @@ async fn ending_all_sessions_raises_the_epoch(world: World) {
     let person = world.someone().await;
     let (one, two) = (world.session(&person), world.session(&person));
     world
-        .store
+        .sessions
         .end_all(Authority::of_session(&one))
         .await
         .unwrap();
@@ -89,9 +81,9 @@ async fn ending_all_sessions_raises_the_epoch(world: World) {
 async fn of_many_who_end_all_sessions_one_succeeds(world: World) {
     let person = world.someone().await;
     let outcomes = at_once(|index| {
-        let store = world.replica(index);
+        let stores = world.replica(index);
         let authority = Authority::of_session(&world.session(&person));
-        async move { store.end_all(authority).await }
+        async move { stores.sessions.end_all(authority).await }
     })
     .await;
     assert_eq!(successes(&outcomes), 1);
@@ -103,9 +95,9 @@ async fn a_session_ends_with_its_user(world: World) {
     let person = world.someone().await;
     let session = world.session(&person);
     let id = &person.user.id;
-    world.store.set_user_active(id, false).await.unwrap();
+    world.set_user_active(id, false).await;
     assert!(!is_live(&world, &session).await);
-    world.store.set_user_active(id, true).await.unwrap();
+    world.set_user_active(id, true).await;
     assert!(!is_live(&world, &session).await);
 }
 
@@ -114,15 +106,18 @@ async fn a_session_ends_with_its_credential(world: World) {
     let [first, second] = [0, 1].map(|index| &person.credentials[index].uuid);
     let session = world.session_with(&person.user, second);
     let later = NOW.plus(Duration::from_secs(1));
-    let store = &world.store;
     let by_first = || world.authority_with(&person.user, first);
-    store
+    world
+        .credentials
         .set_active(by_first(), second, false, NOW)
         .await
         .unwrap();
     assert!(!is_live(&world, &session).await);
     // It stays ended when the credential is active again; only what begins then holds.
-    let activated = store.set_active(by_first(), second, true, later).await;
+    let activated = world
+        .credentials
+        .set_active(by_first(), second, true, later)
+        .await;
     activated.unwrap();
     assert!(!is_live(&world, &session).await);
     let newer = Session {
@@ -130,7 +125,7 @@ async fn a_session_ends_with_its_credential(world: World) {
         ..session
     };
     assert!(is_live(&world, &newer).await);
-    store.delete(by_first(), second).await.unwrap();
+    world.credentials.delete(by_first(), second).await.unwrap();
     assert!(!is_live(&world, &newer).await);
 }
 
@@ -139,15 +134,10 @@ async fn a_session_ends_with_the_application_of_its_passkey(world: World) {
     let person = world.person(&tenant, 1).await;
     let passkey = world.passkey(&person.user, &tenant.application);
     let session = world.session_with(&person.user, &passkey.uuid);
-    let store = &world.store;
-    let authority = world.authority(&person);
-    store.create(authority, passkey).await.unwrap();
+    world.create(&person, passkey).await;
     assert!(is_live(&world, &session).await);
     let application = &tenant.application.id;
-    store
-        .set_application_active(application, false)
-        .await
-        .unwrap();
+    world.set_application_active(application, false).await;
     assert!(!is_live(&world, &session).await);
     assert!(is_live(&world, &world.session(&person)).await);
 }
@@ -155,9 +145,7 @@ async fn a_session_ends_with_the_application_of_its_passkey(world: World) {
 async fn a_session_ends_with_its_organization(world: World) {
     let person = world.someone().await;
     let session = world.session(&person);
-    world
-        .execute("UPDATE organizations SET is_active = FALSE")
-        .await;
+    world.deactivate(&person.user.organization).await;
     assert!(!is_live(&world, &session).await);
 }
 

@@ -6,23 +6,19 @@ use latchkey_domain::{
     organization::Approval,
     time::Timestamp,
 };
-use latchkey_service::ports::{
-    administration_store::AdministrationStore as _,
-    directory_store::{DirectoryEntries, DirectoryStore as _},
-};
+use latchkey_service::ports::directory_store::DirectoryEntries;
 
-use crate::world::{NOW, World};
+use crate::{NOW, World};
 
-contract! {
+cases! { directory:
     an_empty_directory_is_empty,
     applications_are_oldest_first_with_their_origins_in_order,
     what_is_not_active_is_not_listed,
-    an_organization_without_applications_is_listed,
     whether_approval_is_asked_for_is_kept,
 }
 
 async fn an_empty_directory_is_empty(world: World) {
-    let directory = world.store.load().await.unwrap();
+    let directory = world.directory.load().await.unwrap();
     assert_eq!(directory.organizations, []);
     assert_eq!(directory.applications, []);
 }
@@ -32,8 +28,8 @@ async fn applications_are_oldest_first_with_their_origins_in_order(world: World)
     one.organization.created = NOW.plus(std::time::Duration::from_secs(5));
     let mut two = world.new_organization("Two");
     two.application.created = Timestamp::from_unix_milliseconds(1);
-    world.store.bootstrap(one.clone()).await.unwrap();
-    world.store.bootstrap(two.clone()).await.unwrap();
+    world.administration.bootstrap(one.clone()).await.unwrap();
+    world.administration.bootstrap(two.clone()).await.unwrap();
     let origins = ["https://z.many.example", "https://a.many.example"]
         .map(|text| Origin::new(text).unwrap())
         .to_vec();
@@ -42,9 +38,13 @@ async fn applications_are_oldest_first_with_their_origins_in_order(world: World)
         created: Timestamp::from_unix_milliseconds(2),
         ..world.new_application(&one.organization.id, "https://many.example")
     };
-    world.store.add_application(many.clone()).await.unwrap();
+    world
+        .administration
+        .add_application(many.clone())
+        .await
+        .unwrap();
 
-    let directory = world.store.load().await.unwrap();
+    let directory = world.directory.load().await.unwrap();
     assert_eq!(
         directory.organizations,
         [two.organization, one.organization]
@@ -58,19 +58,15 @@ async fn applications_are_oldest_first_with_their_origins_in_order(world: World)
 async fn what_is_not_active_is_not_listed(world: World) {
     let one = world.tenant("One").await;
     let two = world.tenant("Two").await;
-    let store = &world.store;
-    store
+    world
         .set_application_active(&two.application.id, false)
-        .await
-        .unwrap();
-    let directory = store.load().await.unwrap();
-    assert_eq!(directory.organizations.len(), 2);
+        .await;
+    let directory = world.directory.load().await.unwrap();
+    assert_eq!(ids(&directory), [&one.organization, &two.organization]);
     assert_eq!(directory.applications, [one.application]);
 
-    world
-        .execute("UPDATE organizations SET is_active = FALSE WHERE name = 'One'")
-        .await;
-    let directory = store.load().await.unwrap();
+    world.deactivate(&one.organization).await;
+    let directory = world.directory.load().await.unwrap();
     assert_eq!(ids(&directory), [&two.organization]);
     assert_eq!(directory.applications, []);
 }
@@ -80,29 +76,26 @@ fn ids(directory: &DirectoryEntries) -> Vec<&OrganizationId> {
     organizations.map(|organization| &organization.id).collect()
 }
 
-async fn an_organization_without_applications_is_listed(world: World) {
-    let tenant = world.tenant("One").await;
-    world.execute("DELETE FROM application_origins").await;
-    world.execute("DELETE FROM applications").await;
-    let directory = world.store.load().await.unwrap();
-    assert_eq!(ids(&directory), [&tenant.organization]);
-    assert_eq!(directory.applications, []);
-}
-
 async fn whether_approval_is_asked_for_is_kept(world: World) {
-    let approval = async || world.store.load().await.unwrap().organizations[0].approval;
+    let approval = async || world.directory.load().await.unwrap().organizations[0].approval;
     let mut new = world.new_organization("One");
     new.organization.approval = Approval::Always;
     let organization = new.organization.id.clone();
-    world.store.bootstrap(new).await.unwrap();
+    world.administration.bootstrap(new).await.unwrap();
     assert_eq!(approval().await, Approval::Always);
     for wanted in [Approval::Never, Approval::Always, Approval::Always] {
-        let done = world.store.set_approval(&organization, wanted).await;
+        let done = world
+            .administration
+            .set_approval(&organization, wanted)
+            .await;
         assert!(done.unwrap());
         assert_eq!(approval().await, wanted);
     }
     let unknown = OrganizationId::from_random(&world.draw());
-    let done = world.store.set_approval(&unknown, Approval::Never).await;
+    let done = world
+        .administration
+        .set_approval(&unknown, Approval::Never)
+        .await;
     assert!(!done.unwrap());
     assert_eq!(approval().await, Approval::Always);
 }

@@ -2,15 +2,15 @@
 
 use latchkey_domain::{authority::Spendable, credential_code::CodeState};
 use latchkey_service::ports::{
-    credential_code_store::{ClaimError, CredentialCodeStore as _, RedeemError},
+    credential_code_store::{ClaimError, RedeemError},
     credential_store::CreateError,
     store::AuthorityConflict,
 };
 use tokio::join;
 
-use crate::world::{World, at_once, successes};
+use crate::{World, at_once, successes};
 
-contract! {
+cases! { codes_at_once:
     of_many_claims_one_succeeds,
     of_many_redemptions_one_succeeds,
     of_many_issued_at_once_one_code_stays_open,
@@ -22,9 +22,15 @@ async fn of_many_claims_one_succeeds(world: World) {
     let person = world.someone().await;
     let new = world.issued_code(&person).await;
     let outcomes = at_once(|index| {
-        let (store, claim) = (world.replica(index), world.claim());
+        let (stores, claim) = (world.replica(index), world.claim());
         let decision = new.code.clone().claim(claim.clone()).unwrap();
-        async move { store.claim(decision).await.map(|()| claim) }
+        async move {
+            stores
+                .credential_codes
+                .claim(decision)
+                .await
+                .map(|()| claim)
+        }
     })
     .await;
     assert_eq!(successes(&outcomes), 1);
@@ -39,9 +45,14 @@ async fn of_many_redemptions_one_succeeds(world: World) {
     let person = world.someone().await;
     let claimed = world.claimed_code(&person).await;
     let outcomes = at_once(|index| {
-        let (store, credential) = (world.replica(index), world.key(&person.user));
+        let (stores, credential) = (world.replica(index), world.key(&person.user));
         let (authority, redeemed) = (claimed.authority.clone(), claimed.redeemed.clone());
-        async move { store.redeem(authority, redeemed, credential).await }
+        async move {
+            stores
+                .credential_codes
+                .redeem(authority, redeemed, credential)
+                .await
+        }
     })
     .await;
     assert_eq!(successes(&outcomes), 1);
@@ -58,18 +69,25 @@ async fn of_many_redemptions_one_succeeds(world: World) {
 
 async fn of_many_issued_at_once_one_code_stays_open(world: World) {
     let person = world.someone().await;
-    let outcomes = at_once(|index| {
-        let (store, authority) = (world.replica(index), world.authority(&person));
+    let issued = at_once(|index| {
+        let (stores, authority) = (world.replica(index), world.authority(&person));
         let new = world.new_code(&person);
-        async move { store.issue(authority, new).await }
+        async move {
+            let outcome = stores.credential_codes.issue(authority, new.clone()).await;
+            outcome.map(|()| new).unwrap()
+        }
     })
     .await;
-    assert_eq!(successes(&outcomes), outcomes.len());
-    assert_eq!(
-        world.count("credential_codes WHERE state = 'issued'").await,
-        1
-    );
-    assert_eq!(world.count("credential_codes WHERE is_newest").await, 1);
+    let newest = world.credential_codes.newest(&person.user.id).await;
+    let newest = newest.unwrap().unwrap();
+    for new in issued {
+        let expected = if new.code.id == newest.id {
+            CodeState::Issued
+        } else {
+            CodeState::Cancelled { claim: None }
+        };
+        assert_eq!(world.state_of(&new).await, expected);
+    }
 }
 
 async fn a_code_is_never_claimed_after_it_was_superseded(world: World) {
@@ -80,8 +98,10 @@ async fn a_code_is_never_claimed_after_it_was_superseded(world: World) {
         let decision = old.code.clone().claim(claim.clone()).unwrap();
         let new = world.new_code(&person);
         let (claimed, issued) = join!(
-            world.other.claim(decision),
-            world.store.issue(world.authority(&person), new.clone())
+            world.other.credential_codes.claim(decision),
+            world
+                .credential_codes
+                .issue(world.authority(&person), new.clone())
         );
         issued.unwrap();
         let claim = claimed.ok().map(|()| claim);
@@ -97,10 +117,15 @@ async fn a_code_is_never_redeemed_after_it_was_cancelled(world: World) {
         let claimed = world.claimed_code(&person).await;
         let (redeemed, cancelled) = join!(
             world.redeem(&claimed, world.key(&person.user)),
-            world.other.cancel_all(&person.user.id)
+            world.other.credential_codes.cancel_all(&person.user.id)
         );
         cancelled.unwrap();
-        let newest = world.store.newest(&person.user.id).await.unwrap().unwrap();
+        let newest = world
+            .credential_codes
+            .newest(&person.user.id)
+            .await
+            .unwrap()
+            .unwrap();
         let made = world.credentials_of(&person).await.len() - before;
         match redeemed {
             Ok(()) => {

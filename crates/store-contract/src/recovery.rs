@@ -7,21 +7,11 @@ use latchkey_domain::{
     credential_code::CodeState,
     user::{Epoch, User},
 };
-use latchkey_service::ports::{
-    administration_store::AdministrationStore as _,
-    credential_code_store::CredentialCodeStore as _,
-    credential_store::{CreateError, CredentialStore as _},
-    recovery_store::RecoveryStore as _,
-    session_store::SessionStore as _,
-    store::AuthorityConflict,
-};
+use latchkey_service::ports::{credential_store::CreateError, store::AuthorityConflict};
 
-use crate::{
-    people::{Person, Tenant},
-    world::{NOW, World, at_once, successes},
-};
+use crate::{NOW, Person, Tenant, World, at_once, successes};
 
-contract! {
+cases! { recovery:
     recovering_replaces_every_credential,
     recovering_ends_sessions_codes_and_authorities,
     an_id_that_the_user_had_is_free,
@@ -43,9 +33,7 @@ struct Forgetful {
 async fn forgetful(world: &World, tenant: &Tenant) -> Forgetful {
     let person = world.person(tenant, 1).await;
     let recovery_key = world.recovery_key(&person.user);
-    let authority = world.authority(&person);
-    let store = &world.store;
-    store.create(authority, recovery_key.clone()).await.unwrap();
+    world.create(&person, recovery_key.clone()).await;
     Forgetful {
         person,
         recovery_key,
@@ -92,7 +80,7 @@ async fn recovering_replaces_every_credential(world: World) {
     let other = forgetful(&world, &tenant).await;
     let anew = ada.anew(&world);
     world
-        .store
+        .recoveries
         .recover(ada.authority(&world), anew.clone())
         .await
         .unwrap();
@@ -109,18 +97,22 @@ async fn recovering_ends_sessions_codes_and_authorities(world: World) {
     let session = world.session(&ada.person);
     let action = world.authority(&ada.person);
     let code = world.issued_code(&ada.person).await;
-    assert!(world.store.is_live(&session).await.unwrap());
+    assert!(world.sessions.is_live(&session).await.unwrap());
     let anew = ada.anew(&world);
     let authority = ada.authority(&world);
-    world.store.recover(authority, anew).await.unwrap();
+    world.recoveries.recover(authority, anew).await.unwrap();
 
-    assert!(!world.store.is_live(&session).await.unwrap());
+    assert!(!world.sessions.is_live(&session).await.unwrap());
     let held = world.code(&code.long).await.unwrap();
     assert_eq!(held.code.state, CodeState::Cancelled { claim: None });
-    let newest = world.store.newest(&ada.person.user.id).await.unwrap();
+    let newest = world
+        .credential_codes
+        .newest(&ada.person.user.id)
+        .await
+        .unwrap();
     assert_eq!(newest.map(|code| code.id), Some(code.code.id));
     let added = world.key(&ada.person.user);
-    let refused = world.store.create(action, added).await;
+    let refused = world.credentials.create(action, added).await;
     assert!(matches!(
         refused,
         Err(CreateError::Authority(AuthorityConflict::Void))
@@ -134,7 +126,7 @@ async fn an_id_that_the_user_had_is_free(world: World) {
     anew[0].id = ada.person.credentials[0].id.clone();
     anew[2].id = ada.recovery_key.id.clone();
     world
-        .store
+        .recoveries
         .recover(ada.authority(&world), anew.clone())
         .await
         .unwrap();
@@ -147,7 +139,7 @@ async fn two_new_credentials_of_one_id_recover_nothing(world: World) {
     let ada = forgetful(&world, &tenant).await;
     let mut anew = ada.anew(&world);
     anew[1].id = anew[0].id.clone();
-    let refused = world.store.recover(ada.authority(&world), anew).await;
+    let refused = world.recoveries.recover(ada.authority(&world), anew).await;
     assert!(matches!(refused, Err(CreateError::CredentialIdTaken)));
     assert_eq!(world.credentials_of(&ada.person).await.len(), 2);
 }
@@ -159,28 +151,26 @@ async fn a_failed_recovery_changes_nothing(world: World) {
     let session = world.session(&ada.person);
     let code = world.issued_code(&ada.person).await;
     let before = world.account(&ada.person.user.id).await.unwrap();
-    let spent = world.count("spent").await;
 
     let mut anew = ada.anew(&world);
     anew[2].id = other.recovery_key.id.clone();
     let authority = ada.authority(&world);
-    let refused = world.store.recover(authority.clone(), anew).await;
+    let refused = world.recoveries.recover(authority.clone(), anew).await;
     assert!(matches!(refused, Err(CreateError::CredentialIdTaken)));
     assert_eq!(world.account(&ada.person.user.id).await, Some(before));
-    assert_eq!(world.count("spent").await, spent);
-    assert!(world.store.is_live(&session).await.unwrap());
+    assert!(world.sessions.is_live(&session).await.unwrap());
     let held = world.code(&code.long).await.unwrap();
     assert_eq!(held.code.state, CodeState::Issued);
 
     // The challenge is not used up: with ids that are free it goes on.
     let anew = ada.anew(&world);
-    world.store.recover(authority, anew).await.unwrap();
+    world.recoveries.recover(authority, anew).await.unwrap();
 }
 
 async fn a_recovery_needs_its_key_its_user_and_its_epoch(world: World) {
     let tenant = world.tenant("Example").await;
     let void = async |ada: &Forgetful, authority: Authority| {
-        let refused = world.store.recover(authority, ada.anew(&world)).await;
+        let refused = world.recoveries.recover(authority, ada.anew(&world)).await;
         assert!(matches!(
             refused,
             Err(CreateError::Authority(AuthorityConflict::Void))
@@ -191,7 +181,7 @@ async fn a_recovery_needs_its_key_its_user_and_its_epoch(world: World) {
     let inactive_key = forgetful(&world, &tenant).await;
     let action = world.authority(&inactive_key.person);
     world
-        .store
+        .credentials
         .set_active(action, &inactive_key.recovery_key.uuid, false, NOW)
         .await
         .unwrap();
@@ -199,7 +189,7 @@ async fn a_recovery_needs_its_key_its_user_and_its_epoch(world: World) {
 
     let moved_on = forgetful(&world, &tenant).await;
     let session = Authority::of_session(&world.session(&moved_on.person));
-    world.store.end_all(session).await.unwrap();
+    world.sessions.end_all(session).await.unwrap();
     void(&moved_on, moved_on.authority(&world)).await;
 
     let ada = forgetful(&world, &tenant).await;
@@ -208,7 +198,7 @@ async fn a_recovery_needs_its_key_its_user_and_its_epoch(world: World) {
     void(&ada, of_other).await;
 
     let user = &ada.person.user.id;
-    world.store.set_user_active(user, false).await.unwrap();
+    world.set_user_active(user, false).await;
     void(&ada, ada.authority(&world)).await;
 }
 
@@ -217,9 +207,9 @@ async fn of_many_recoveries_with_one_challenge_one_succeeds(world: World) {
     let ada = forgetful(&world, &tenant).await;
     let authority = ada.authority(&world);
     let outcomes = at_once(|index| {
-        let store = world.replica(index);
+        let stores = world.replica(index);
         let (authority, anew) = (authority.clone(), ada.anew(&world));
-        async move { store.recover(authority, anew).await }
+        async move { stores.recoveries.recover(authority, anew).await }
     })
     .await;
     assert_eq!(successes(&outcomes), 1);
@@ -239,9 +229,15 @@ async fn of_many_recoveries_one_succeeds(world: World) {
     let tenant = world.tenant("Example").await;
     let ada = forgetful(&world, &tenant).await;
     let outcomes = at_once(|index| {
-        let store = world.replica(index);
+        let stores = world.replica(index);
         let (authority, anew) = (ada.authority(&world), ada.anew(&world));
-        async move { store.recover(authority, anew.clone()).await.map(|()| anew) }
+        async move {
+            stores
+                .recoveries
+                .recover(authority, anew.clone())
+                .await
+                .map(|()| anew)
+        }
     })
     .await;
     assert_eq!(successes(&outcomes), 1);
@@ -259,13 +255,13 @@ async fn users_who_take_each_others_ids_never_wait_in_a_circle(world: World) {
         let ids = [&one, &two].map(|of| of.person.credentials[0].id.clone());
         let pair = [&one, &two];
         let outcomes = at_once(|index| {
-            let store = world.replica(index);
+            let stores = world.replica(index);
             let of = pair[index % 2];
             let mut anew = of.anew(&world);
             anew[0].id = ids[0].clone();
             anew[1].id = ids[1].clone();
             let authority = of.authority(&world);
-            async move { store.recover(authority, anew).await }
+            async move { stores.recoveries.recover(authority, anew).await }
         })
         .await;
         for outcome in outcomes {
@@ -282,13 +278,13 @@ async fn recovering_and_adding_a_credential_at_once_leave_only_new_ones(world: W
     let ada = forgetful(&world, &tenant).await;
     let anew = ada.anew(&world);
     at_once(|index| {
-        let store = world.replica(index);
+        let stores = world.replica(index);
         let recovery = (index == 3).then(|| (ada.authority(&world), anew.clone()));
         let addition = (world.authority(&ada.person), world.key(&ada.person.user));
         async move {
             match recovery {
-                Some((authority, anew)) => store.recover(authority, anew).await,
-                None => store.create(addition.0, addition.1).await,
+                Some((authority, anew)) => stores.recoveries.recover(authority, anew).await,
+                None => stores.credentials.create(addition.0, addition.1).await,
             }
         }
     })

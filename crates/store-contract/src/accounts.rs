@@ -13,18 +13,10 @@ use latchkey_domain::{
     text::{CredentialName, Username},
     time::Timestamp,
 };
-use latchkey_service::ports::{
-    account_store::AccountStore as _, administration_store::AdministrationStore as _,
-    credential_code_store::CredentialCodeStore as _, credential_store::CredentialStore as _,
-    directory_store::DirectoryStore as _, session_store::SessionStore as _,
-};
 
-use crate::{
-    people::{Person, Tenant},
-    world::{NOW, World},
-};
+use crate::{Person, Tenant, World};
 
-contract! {
+cases! { accounts:
     every_kind_of_credential_comes_back_as_it_was,
     usernames_are_found_without_regard_to_case,
     unknown_users_are_not_found,
@@ -34,7 +26,6 @@ contract! {
     a_credential_is_found_in_its_organization_only,
     what_is_not_active_is_found,
     an_organization_that_is_not_active_has_no_users,
-    every_read_is_one_statement,
 }
 
 /// Names that strain a database: not ASCII, quotes, a percent sign, a backslash.
@@ -79,12 +70,7 @@ async fn every_kind_of_credential_comes_back_as_it_was(world: World) {
     let tenant = world.tenant("Example").await;
     let person = world.person(&tenant, 1).await;
     for credential in every_kind(&world, &tenant, &person) {
-        let authority = world.authority(&person);
-        world
-            .store
-            .create(authority, credential.clone())
-            .await
-            .unwrap();
+        world.create(&person, credential.clone()).await;
         let kept = world.credentials_of(&person).await;
         assert!(kept.contains(&credential), "{credential:?}");
     }
@@ -93,10 +79,10 @@ async fn every_kind_of_credential_comes_back_as_it_was(world: World) {
 async fn usernames_are_found_without_regard_to_case(world: World) {
     let tenant = world.tenant("Example").await;
     let invitation = world.invitation(&tenant.organization, "Ädä@Example.com");
-    let user = world.store.invite(invitation).await.unwrap();
+    let user = world.invite(invitation).await;
     let shouted = Username::new(" ÄDÄ@EXAMPLE.COM ").unwrap();
     let account = world
-        .store
+        .accounts
         .find_by_username(&tenant.organization, &shouted)
         .await
         .unwrap()
@@ -107,8 +93,9 @@ async fn usernames_are_found_without_regard_to_case(world: World) {
 async fn unknown_users_are_not_found(world: World) {
     let person = world.someone().await;
     let elsewhere = OrganizationId::from_random(&world.draw());
-    let store = &world.store;
-    let found = store.find_by_username(&elsewhere, &person.user.username);
+    let found = world
+        .accounts
+        .find_by_username(&elsewhere, &person.user.username);
     assert_eq!(found.await.unwrap(), None);
     let nobody = UserId::from_random(&world.draw());
     assert_eq!(world.account(&nobody).await, None);
@@ -118,11 +105,7 @@ async fn credentials_come_oldest_first(world: World) {
     let person = world.someone().await;
     let mut older = world.key(&person.user);
     older.created = Timestamp::from_unix_milliseconds(5);
-    world
-        .store
-        .create(world.authority(&person), older.clone())
-        .await
-        .unwrap();
+    world.create(&person, older.clone()).await;
     let mut expected = person.credentials.clone();
     expected.sort_by(|one, other| one.uuid.cmp(&other.uuid));
     expected.insert(0, older);
@@ -133,15 +116,11 @@ async fn a_credential_is_found_with_and_without_padding(world: World) {
     let person = world.someone().await;
     let mut credential = world.key(&person.user);
     credential.id = CredentialId::new("AQ==").unwrap();
-    world
-        .store
-        .create(world.authority(&person), credential.clone())
-        .await
-        .unwrap();
+    world.create(&person, credential.clone()).await;
     for text in ["AQ", "AQ=", "AQ=="] {
         let reference = CredentialReference::parse(text).unwrap();
         let held = world
-            .store
+            .accounts
             .find_credential(&person.user.organization, &reference)
             .await
             .unwrap()
@@ -154,7 +133,7 @@ async fn a_credential_is_found_with_and_without_padding(world: World) {
     for text in ["aq", "AQA", "A"] {
         let reference = CredentialReference::parse(text).unwrap();
         let found = world
-            .store
+            .accounts
             .find_credential(&person.user.organization, &reference)
             .await;
         assert_eq!(found.unwrap(), None, "{text}");
@@ -165,7 +144,7 @@ async fn a_credential_is_found_by_its_uuid(world: World) {
     let person = world.someone().await;
     let reference = CredentialReference::Uuid(person.credentials[1].uuid.clone());
     let held = world
-        .store
+        .accounts
         .find_credential(&person.user.organization, &reference)
         .await
         .unwrap()
@@ -182,7 +161,7 @@ async fn a_credential_is_found_in_its_organization_only(world: World) {
         CredentialReference::Id(person.credentials[0].id.clone()),
     ] {
         let found = world
-            .store
+            .accounts
             .find_credential(&other.organization, &reference)
             .await;
         assert_eq!(found.unwrap(), None);
@@ -192,16 +171,8 @@ async fn a_credential_is_found_in_its_organization_only(world: World) {
 async fn what_is_not_active_is_found(world: World) {
     let person = world.someone().await;
     let credential = &person.credentials[1].uuid;
-    world
-        .store
-        .set_active(world.authority(&person), credential, false, NOW)
-        .await
-        .unwrap();
-    world
-        .store
-        .set_user_active(&person.user.id, false)
-        .await
-        .unwrap();
+    world.set_active(&person, credential, false).await;
+    world.set_user_active(&person.user.id, false).await;
     let account = world.account(&person.user.id).await.unwrap();
     assert!(!account.user.is_active);
     let active: Vec<_> = account
@@ -217,50 +188,19 @@ async fn an_organization_that_is_not_active_has_no_users(world: World) {
     let person = world.someone().await;
     let code = world.issued_code(&person).await;
     let invitation = world.invitation(&person.user.organization, "invited@example.com");
-    world.store.invite(invitation.clone()).await.unwrap();
-    world
-        .execute("UPDATE organizations SET is_active = FALSE")
-        .await;
+    world.invite(invitation.clone()).await;
     let (organization, name) = (&person.user.organization, &person.user.username);
+    world.deactivate(organization).await;
     let reference = CredentialReference::Uuid(person.credentials[0].uuid.clone());
-    let store = &world.store;
-    let found = store.find_by_username(organization, name).await;
+    let found = world.accounts.find_by_username(organization, name).await;
     assert_eq!(found.unwrap(), None);
     assert_eq!(world.account(&person.user.id).await, None);
-    let found = store.find_credential(organization, &reference).await;
+    let found = world
+        .accounts
+        .find_credential(organization, &reference)
+        .await;
     assert_eq!(found.unwrap(), None);
     let found = world.code(&code.long).await;
     assert_eq!(found, None);
-    let digest = &invitation.code.digest;
-    assert_eq!(
-        world.registration_code(&invitation.user, digest).await,
-        None
-    );
-}
-
-async fn every_read_is_one_statement(world: World) {
-    let person = world.someone().await;
-    let code = world.issued_code(&person).await;
-    let (organization, name) = (&person.user.organization, &person.user.username);
-    let store = &world.store;
-    let before = store.statements();
-    store.load().await.unwrap();
-    store.find_by_username(organization, name).await.unwrap();
-    let _account = world.account(&person.user.id).await;
-    let reference = CredentialReference::Id(person.credentials[0].id.clone());
-    store
-        .find_credential(organization, &reference)
-        .await
-        .unwrap();
-    let _code = world.code(&code.long).await;
-    let _unknown = world.code(&world.digest()).await;
-    store.newest(&person.user.id).await.unwrap();
-    let _code = world.registration_code(&person.user, &code.long).await;
-    store.is_live(&world.session(&person)).await.unwrap();
-    store.is_empty().await.unwrap();
-    let after = store.statements();
-    assert_eq!(after.reads - before.reads, 10);
-    assert_eq!(after.write_statements, before.write_statements);
-    assert_eq!(after.write_transactions, before.write_transactions);
-    assert_eq!(person.user.created, NOW);
+    assert_eq!(world.invited(&invitation).await, None);
 }

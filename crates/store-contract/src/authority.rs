@@ -4,24 +4,21 @@ use latchkey_domain::{
     authority::Authority,
     challenge::Purpose,
     credential::CredentialKind,
+    credential_code::{CodeState, RedeemedCode},
     id::{ApplicationId, CredentialUuid, TokenId},
     user::Epoch,
 };
 use latchkey_service::ports::{
-    administration_store::AdministrationStore as _,
-    credential_code_store::{CredentialCodeStore as _, IssueError, RedeemError},
-    credential_store::{ChangeError, CreateError, CredentialStore as _},
-    session_store::{EndSessionError, SessionStore as _},
-    sign_in_store::{SignInStore as _, UseError},
+    credential_code_store::{IssueError, RedeemError},
+    credential_store::{ChangeError, CreateError},
+    session_store::EndSessionError,
+    sign_in_store::UseError,
     store::AuthorityConflict,
 };
 
-use crate::{
-    people::{Person, Tenant},
-    world::{NOW, World},
-};
+use crate::{NOW, Person, Tenant, World};
 
-contract! {
+cases! { authority:
     what_is_all_active_holds,
     void_when_the_user_is_not_active,
     void_when_the_epoch_moved_on,
@@ -42,11 +39,7 @@ async fn scene(world: &World) -> (Tenant, Person) {
     let tenant = world.tenant("Example").await;
     let mut person = world.person(&tenant, 2).await;
     let passkey = world.passkey(&person.user, &tenant.application);
-    world
-        .store
-        .create(world.authority(&person), passkey.clone())
-        .await
-        .unwrap();
+    world.create(&person, passkey.clone()).await;
     person.credentials.push(passkey);
     (tenant, person)
 }
@@ -66,19 +59,14 @@ fn adding(world: &World, person: &Person, credential: &CredentialUuid) -> Author
     Authority::of_challenge(&challenge).unwrap()
 }
 
-/// Whether the authority holds; it is not used up by asking.
+/// Whether the authority holds; asking does not use it up, so it can be asked again.
 async fn holds(world: &World, authority: &Authority) -> bool {
-    let spent = world.count("spent").await;
-    let unknown = CredentialUuid::from_random(&world.draw());
-    let outcome = world
-        .store
-        .set_active(authority.clone(), &unknown, true, NOW)
-        .await;
-    assert_eq!(world.count("spent").await, spent);
-    match outcome {
-        Err(ChangeError::NotFound) => true,
-        Err(ChangeError::Authority(AuthorityConflict::Void)) => false,
-        other => panic!("{other:?}"),
+    let standing = world.standing(authority).await;
+    assert_eq!(world.standing(authority).await, standing);
+    match standing {
+        Ok(()) => true,
+        Err(AuthorityConflict::Void) => false,
+        Err(spent @ AuthorityConflict::Spent(_)) => panic!("{spent:?}"),
     }
 }
 
@@ -94,7 +82,7 @@ async fn what_is_all_active_holds(world: World) {
 async fn void_when_the_user_is_not_active(world: World) {
     let (_tenant, person) = scene(&world).await;
     let id = &person.user.id;
-    world.store.set_user_active(id, false).await.unwrap();
+    world.set_user_active(id, false).await;
     let user = world.account(id).await.unwrap().user;
     let now = Person { user, ..person };
     let authority = adding(&world, &now, &now.credentials[0].uuid);
@@ -105,7 +93,7 @@ async fn void_when_the_epoch_moved_on(world: World) {
     let (_tenant, mut person) = scene(&world).await;
     let authority = adding(&world, &person, &person.credentials[0].uuid);
     world
-        .store
+        .sessions
         .end_all(Authority::of_session(&world.session(&person)))
         .await
         .unwrap();
@@ -118,20 +106,14 @@ async fn void_when_the_epoch_moved_on(world: World) {
 async fn void_when_the_organization_is_not_active(world: World) {
     let (_tenant, person) = scene(&world).await;
     let authority = adding(&world, &person, &person.credentials[0].uuid);
-    world
-        .execute("UPDATE organizations SET is_active = FALSE")
-        .await;
+    world.deactivate(&person.user.organization).await;
     assert!(!holds(&world, &authority).await);
 }
 
 async fn void_when_a_credential_is_not_active(world: World) {
     let (_tenant, person) = scene(&world).await;
     let [first, second] = [0, 1].map(|index| &person.credentials[index].uuid);
-    let store = &world.store;
-    store
-        .set_active(world.authority(&person), second, false, NOW)
-        .await
-        .unwrap();
+    world.set_active(&person, second, false).await;
     assert!(!holds(&world, &adding(&world, &person, second)).await);
     let signed = adding(&world, &person, first).signed_by(second.clone());
     assert!(!holds(&world, &signed).await);
@@ -141,8 +123,7 @@ async fn void_when_a_credential_is_not_active(world: World) {
 async fn void_when_a_credential_was_deleted(world: World) {
     let (_tenant, person) = scene(&world).await;
     let second = &person.credentials[1].uuid;
-    let authority = world.authority(&person);
-    world.store.delete(authority, second).await.unwrap();
+    world.delete(&person, second).await;
     assert!(!holds(&world, &adding(&world, &person, second)).await);
 }
 
@@ -157,11 +138,7 @@ async fn void_when_the_application_of_a_credential_is_not_active(world: World) {
     let (tenant, person) = scene(&world).await;
     let passkey = &person.credentials[2].uuid;
     let application = &tenant.application.id;
-    world
-        .store
-        .set_application_active(application, false)
-        .await
-        .unwrap();
+    world.set_application_active(application, false).await;
     assert!(!holds(&world, &adding(&world, &person, passkey)).await);
     let with_a_key = adding(&world, &person, &person.credentials[0].uuid);
     assert!(holds(&world, &with_a_key).await);
@@ -170,14 +147,14 @@ async fn void_when_the_application_of_a_credential_is_not_active(world: World) {
 async fn void_when_the_application_is_not_active(world: World) {
     let (tenant, person) = scene(&world).await;
     let second = world.new_application(&tenant.organization, "https://two.example");
-    let store = &world.store;
-    store.add_application(second.clone()).await.unwrap();
-    let authority = adding(&world, &person, &person.credentials[0].uuid).within([&second.id]);
-    assert!(holds(&world, &authority).await);
-    store
-        .set_application_active(&second.id, false)
+    world
+        .administration
+        .add_application(second.clone())
         .await
         .unwrap();
+    let authority = adding(&world, &person, &person.credentials[0].uuid).within([&second.id]);
+    assert!(holds(&world, &authority).await);
+    world.set_application_active(&second.id, false).await;
     assert!(!holds(&world, &authority).await);
     let unknown = ApplicationId::from_random(&world.draw());
     assert!(!holds(&world, &authority.within([&unknown])).await);
@@ -209,66 +186,77 @@ async fn credentials_may_be_named_twice(world: World) {
 
 /// One void authority, tried on every method that takes one.
 async fn every_change_requires_its_authority(world: World) {
-    let (_tenant, person) = scene(&world).await;
+    let (tenant, person) = scene(&world).await;
     let code = world.issued_code(&person).await.code;
     let claim = world.claim();
     let challenge = world.challenge_of(&code, &claim);
-    let claimed = code.claim(claim).unwrap();
-    world.store.claim(claimed).await.unwrap();
-    let redeemed = latchkey_domain::credential_code::RedeemedCode::with(&challenge).unwrap();
+    let claimed = code.claim(claim.clone()).unwrap();
+    world.credential_codes.claim(claimed).await.unwrap();
+    let redeemed = RedeemedCode::with(&challenge).unwrap();
 
-    let void = world.authority(&person);
-    let (store, id) = (&world.store, &person.user.id);
-    store.set_user_active(id, false).await.unwrap();
-    store.set_user_active(id, true).await.unwrap();
-    let spent = world.count("spent").await;
+    let stores = &world.stores;
+    let void = world.authority_with(&person.user, &person.credentials[2].uuid);
+    let application = &tenant.application.id;
+    world.set_application_active(application, false).await;
     let first = &person.credentials[0].uuid;
     let key = || world.key(&person.user);
 
-    let created = store.create(void.clone(), key()).await;
+    let created = stores.credentials.create(void.clone(), key()).await;
     assert!(matches!(
         created,
         Err(CreateError::Authority(AuthorityConflict::Void))
     ));
-    let changed = store.set_active(void.clone(), first, false, NOW).await;
+    let changed = stores
+        .credentials
+        .set_active(void.clone(), first, false, NOW)
+        .await;
     assert!(matches!(
         changed,
         Err(ChangeError::Authority(AuthorityConflict::Void))
     ));
-    let deleted = store.delete(void.clone(), first).await;
+    let deleted = stores.credentials.delete(void.clone(), first).await;
     assert!(matches!(
         deleted,
         Err(ChangeError::Authority(AuthorityConflict::Void))
     ));
-    let issued = store.issue(void.clone(), world.new_code(&person)).await;
+    let issued = stores
+        .credential_codes
+        .issue(void.clone(), world.new_code(&person))
+        .await;
     assert!(matches!(
         issued,
         Err(IssueError::Authority(AuthorityConflict::Void))
     ));
-    let made = store.redeem(void.clone(), redeemed, key()).await;
+    let made = stores
+        .credential_codes
+        .redeem(void.clone(), redeemed, key())
+        .await;
     assert!(matches!(
         made,
         Err(RedeemError::Create(CreateError::Authority(
             AuthorityConflict::Void
         )))
     ));
-    let used = store.sign_in(void.clone(), vec![]).await;
+    let used = stores.sign_ins.sign_in(void.clone(), vec![]).await;
     assert!(matches!(
         used,
         Err(UseError::Authority(AuthorityConflict::Void))
     ));
-    let ended = store.end(void.clone()).await;
+    let ended = stores.sessions.end(void.clone()).await;
     assert!(matches!(
         ended,
         Err(EndSessionError::Authority(AuthorityConflict::Void))
     ));
-    let ended = store.end_all(void).await;
+    let ended = stores.sessions.end_all(void.clone()).await;
     assert!(matches!(
         ended,
         Err(EndSessionError::Authority(AuthorityConflict::Void))
     ));
 
-    assert_eq!(world.count("spent").await, spent);
     assert_eq!(world.credentials_of(&person).await.len(), 3);
-    assert_eq!(world.count("credential_codes").await, 1);
+    let newest = stores.credential_codes.newest(&person.user.id).await;
+    assert_eq!(newest.unwrap().unwrap().state, CodeState::Claimed(claim));
+    // Nothing was used up, so it would be good again.
+    world.set_application_active(application, true).await;
+    assert!(holds(&world, &void).await);
 }

@@ -9,19 +9,14 @@ use latchkey_domain::{
     id::{ChallengeId, UserId},
 };
 use latchkey_service::ports::{
-    administration_store::AdministrationStore as _,
-    credential_code_store::{ClaimError, CredentialCodeStore as _, IssueError, RedeemError},
-    credential_store::{CreateError, CredentialStore as _},
-    session_store::SessionStore as _,
+    credential_code_store::{ClaimError, IssueError, RedeemError},
+    credential_store::CreateError,
     store::AuthorityConflict,
 };
 
-use crate::{
-    people::Person,
-    world::{NOW, World},
-};
+use crate::{NOW, Person, World};
 
-contract! {
+cases! { codes:
     a_code_is_found_by_either_form,
     a_code_without_short_form_is_found_by_the_long_one,
     every_state_comes_back_as_it_was,
@@ -33,9 +28,8 @@ contract! {
     cancelling_nothing_is_fine,
     a_claimed_code_is_not_claimed_again,
     an_expired_code_is_not_claimed,
-    a_code_is_not_claimed_when_its_owner_changed,
     raising_the_epoch_cancels_codes,
-    a_code_is_not_claimed_when_its_issuer_is_not_active,
+    a_code_is_not_claimed_when_the_application_of_its_issuer_is_not_active,
     a_code_is_not_claimed_in_an_organization_that_is_not_active,
     only_the_challenge_that_claimed_a_code_redeems_it,
     a_cancelled_code_is_not_redeemed,
@@ -45,18 +39,23 @@ contract! {
 }
 
 /// A code of that person that somebody claimed, and what redeems it.
-pub(crate) struct Claimed {
-    pub(crate) code: CredentialCode,
-    pub(crate) claim: Claim,
-    pub(crate) authority: Authority,
-    pub(crate) redeemed: RedeemedCode,
+pub struct Claimed {
+    /// The code, as it was before.
+    pub code: CredentialCode,
+    /// Who claimed it.
+    pub claim: Claim,
+    /// The authority of the challenge that came from the claim.
+    pub authority: Authority,
+    /// The decision of that challenge.
+    pub redeemed: RedeemedCode,
 }
 
 impl World {
-    pub(crate) async fn claimed_code(&self, person: &Person) -> Claimed {
+    /// A code of that person that somebody claimed.
+    pub async fn claimed_code(&self, person: &Person) -> Claimed {
         let code = self.issued_code(person).await.code;
         let claim = self.claim();
-        self.store
+        self.credential_codes
             .claim(code.clone().claim(claim.clone()).unwrap())
             .await
             .unwrap();
@@ -69,21 +68,25 @@ impl World {
         }
     }
 
-    pub(crate) async fn redeem(
+    /// Makes that credential with a claimed code.
+    pub async fn redeem(
         &self,
         claimed: &Claimed,
         credential: Credential,
     ) -> Result<(), RedeemError> {
         let (authority, redeemed) = (claimed.authority.clone(), claimed.redeemed.clone());
-        self.store.redeem(authority, redeemed, credential).await
+        self.credential_codes
+            .redeem(authority, redeemed, credential)
+            .await
     }
 
-    pub(crate) async fn state_of(&self, new: &NewCredentialCode) -> CodeState {
+    /// How far a code has come.
+    pub async fn state_of(&self, new: &NewCredentialCode) -> CodeState {
         self.code(&new.long).await.unwrap().code.state
     }
 
     async fn newest(&self, user: &UserId) -> Option<CredentialCode> {
-        self.store.newest(user).await.unwrap()
+        self.credential_codes.newest(user).await.unwrap()
     }
 }
 
@@ -105,7 +108,11 @@ async fn a_code_without_short_form_is_found_by_the_long_one(world: World) {
             ..world.new_code(&person)
         };
         let authority = world.authority(&person);
-        world.store.issue(authority, new.clone()).await.unwrap();
+        world
+            .credential_codes
+            .issue(authority, new.clone())
+            .await
+            .unwrap();
         assert_eq!(world.code(&new.long).await.unwrap().code, new.code);
     }
 }
@@ -133,15 +140,15 @@ async fn every_state_comes_back_as_it_was(world: World) {
         ..world.claim()
     };
     let decision = second.code.clone().claim(native.clone()).unwrap();
-    world.store.claim(decision).await.unwrap();
-    world.store.cancel_all(&person.user.id).await.unwrap();
+    world.credential_codes.claim(decision).await.unwrap();
+    world.cancel_all(&person).await;
     let cancelled = CodeState::Cancelled {
         claim: Some(native),
     };
     assert_eq!(world.state_of(&second).await, cancelled);
 
     let third = world.issued_code(&person).await;
-    world.store.cancel_all(&person.user.id).await.unwrap();
+    world.cancel_all(&person).await;
     assert_eq!(
         world.state_of(&third).await,
         CodeState::Cancelled { claim: None }
@@ -175,12 +182,9 @@ async fn issuing_leaves_redeemed_codes_alone(world: World) {
         .await
         .unwrap();
     world.issued_code(&person).await;
-    assert_eq!(
-        world
-            .count("credential_codes WHERE state = 'redeemed'")
-            .await,
-        1
-    );
+    let held = world.credential_codes.find_by_id(&claimed.code.id).await;
+    let state = held.unwrap().unwrap().code.state;
+    assert!(matches!(state, CodeState::Redeemed { .. }));
     assert_eq!(world.state_of(&theirs).await, CodeState::Issued);
 }
 
@@ -192,7 +196,7 @@ async fn a_taken_text_changes_nothing(world: World) {
     );
     let theirs = world.issued_code(&one).await;
     let mine = world.issued_code(&two).await;
-    let spent = world.count("spent").await;
+    let authority = world.authority(&two);
     for same in [
         NewCredentialCode {
             short: theirs.short,
@@ -203,12 +207,12 @@ async fn a_taken_text_changes_nothing(world: World) {
             ..world.new_code(&two)
         },
     ] {
-        let outcome = world.store.issue(world.authority(&two), same).await;
+        let outcome = world.credential_codes.issue(authority.clone(), same).await;
         assert!(matches!(outcome, Err(IssueError::Taken)));
     }
     assert_eq!(world.state_of(&mine).await, CodeState::Issued);
     assert_eq!(world.newest(&two.user.id).await, Some(mine.code));
-    assert_eq!(world.count("spent").await, spent);
+    assert_eq!(world.standing(&authority).await, Ok(()));
 }
 
 async fn the_newest_code_is_told(world: World) {
@@ -220,7 +224,11 @@ async fn the_newest_code_is_told(world: World) {
     let mut second = world.new_code(&person);
     second.code.issued = NOW.minus(Duration::from_secs(1));
     let authority = world.authority(&person);
-    world.store.issue(authority, second.clone()).await.unwrap();
+    world
+        .credential_codes
+        .issue(authority, second.clone())
+        .await
+        .unwrap();
     assert_eq!(world.newest(&person.user.id).await, Some(second.code));
 }
 
@@ -228,15 +236,15 @@ async fn cancelling_takes_issued_and_claimed_codes(world: World) {
     let person = world.someone().await;
     let claimed = world.claimed_code(&person).await;
     for _time in 0..2 {
-        world.store.cancel_all(&person.user.id).await.unwrap();
+        world.cancel_all(&person).await;
         let newest = world.newest(&person.user.id).await.unwrap();
         let claim = Some(claimed.claim.clone());
         assert_eq!(newest.state, CodeState::Cancelled { claim });
     }
     let issued = world.issued_code(&person).await;
-    world.store.cancel_all(&person.user.id).await.unwrap();
+    world.cancel_all(&person).await;
     let decision = issued.code.claim(world.claim()).unwrap();
-    let outcome = world.store.claim(decision).await;
+    let outcome = world.credential_codes.claim(decision).await;
     assert!(matches!(outcome, Err(ClaimError::Lost)));
 }
 
@@ -247,9 +255,9 @@ async fn cancelling_nothing_is_fine(world: World) {
         world.person(&tenant, 1).await,
     );
     let theirs = world.issued_code(&two).await;
-    world.store.cancel_all(&one.user.id).await.unwrap();
+    world.cancel_all(&one).await;
     let unknown = UserId::from_random(&world.draw());
-    world.store.cancel_all(&unknown).await.unwrap();
+    world.credential_codes.cancel_all(&unknown).await.unwrap();
     assert_eq!(world.state_of(&theirs).await, CodeState::Issued);
 }
 
@@ -257,7 +265,7 @@ async fn a_claimed_code_is_not_claimed_again(world: World) {
     let person = world.someone().await;
     let claimed = world.claimed_code(&person).await;
     let decision = claimed.code.clone().claim(world.claim()).unwrap();
-    let outcome = world.store.claim(decision).await;
+    let outcome = world.credential_codes.claim(decision).await;
     assert!(matches!(outcome, Err(ClaimError::Lost)));
     let newest = world.newest(&person.user.id).await.unwrap();
     assert_eq!(newest.state, CodeState::Claimed(claimed.claim));
@@ -275,42 +283,19 @@ async fn an_expired_code_is_not_claimed(world: World) {
             ..world.claim()
         };
         let outcome = world
-            .store
+            .credential_codes
             .claim(looked_younger.claim(claim).unwrap())
             .await;
         assert_eq!(outcome.is_ok(), claimable);
     }
 }
 
-async fn a_code_is_not_claimed_when_its_owner_changed(world: World) {
-    let person = world.someone().await;
-    let lost = async |new: &NewCredentialCode| {
-        let decision = new.code.clone().claim(world.claim()).unwrap();
-        let outcome = world.store.claim(decision).await;
-        assert!(matches!(outcome, Err(ClaimError::Lost)));
-        assert_eq!(world.state_of(new).await, CodeState::Issued);
-    };
-    // Past the ports, because the ports would cancel the code as well.
-    let id = &person.user.id;
-    let new = world.issued_code(&person).await;
-    let raise = format!("UPDATE users SET epoch = epoch + 1 WHERE id = '{id}'");
-    world.execute(&raise).await;
-    lost(&new).await;
-
-    let user = world.account(id).await.unwrap().user;
-    let person = Person { user, ..person };
-    let new = world.issued_code(&person).await;
-    let deactivate = format!("UPDATE users SET is_active = FALSE WHERE id = '{id}'");
-    world.execute(&deactivate).await;
-    lost(&new).await;
-}
-
 async fn raising_the_epoch_cancels_codes(world: World) {
     let person = world.someone().await;
     let new = world.issued_code(&person).await;
     let session = world.session(&person);
-    let store = &world.store;
-    store
+    world
+        .sessions
         .end_all(Authority::of_session(&session))
         .await
         .unwrap();
@@ -320,56 +305,34 @@ async fn raising_the_epoch_cancels_codes(world: World) {
     let user = world.account(&person.user.id).await.unwrap().user;
     let person = Person { user, ..person };
     let new = world.issued_code(&person).await;
-    store.set_user_active(&person.user.id, false).await.unwrap();
+    world.set_user_active(&person.user.id, false).await;
     assert_eq!(world.state_of(&new).await, cancelled);
 }
 
-async fn a_code_is_not_claimed_when_its_issuer_is_not_active(world: World) {
+async fn a_code_is_not_claimed_when_the_application_of_its_issuer_is_not_active(world: World) {
     let tenant = world.tenant("Example").await;
     let mut person = world.person(&tenant, 2).await;
     let passkey = world.passkey(&person.user, &tenant.application);
-    let store = &world.store;
-    store
-        .create(world.authority(&person), passkey.clone())
-        .await
-        .unwrap();
-    let new = world.issued_code(&person).await;
-    let decision = || new.code.clone().claim(world.claim()).unwrap();
-    // Past the port, because the port would cancel the code as well.
-    let first = &person.credentials[0].uuid;
-    let deactivate = format!("UPDATE credentials SET is_active = FALSE WHERE id = '{first}'");
-    world.execute(&deactivate).await;
-    assert!(matches!(
-        store.claim(decision()).await,
-        Err(ClaimError::Lost)
-    ));
-    world
-        .execute(&format!("DELETE FROM credentials WHERE id = '{first}'"))
-        .await;
-    assert!(matches!(
-        store.claim(decision()).await,
-        Err(ClaimError::Lost)
-    ));
-
+    world.create(&person, passkey.clone()).await;
     person.credentials[0] = passkey;
     let new = world.issued_code(&person).await;
-    store
+    world
         .set_application_active(&tenant.application.id, false)
-        .await
-        .unwrap();
+        .await;
     let decision = new.code.claim(world.claim()).unwrap();
-    assert!(matches!(store.claim(decision).await, Err(ClaimError::Lost)));
+    assert!(matches!(
+        world.credential_codes.claim(decision).await,
+        Err(ClaimError::Lost)
+    ));
 }
 
 async fn a_code_is_not_claimed_in_an_organization_that_is_not_active(world: World) {
     let person = world.someone().await;
     let new = world.issued_code(&person).await;
-    world
-        .execute("UPDATE organizations SET is_active = FALSE")
-        .await;
+    world.deactivate(&person.user.organization).await;
     let decision = new.code.claim(world.claim()).unwrap();
     assert!(matches!(
-        world.store.claim(decision).await,
+        world.credential_codes.claim(decision).await,
         Err(ClaimError::Lost)
     ));
 }
@@ -383,7 +346,7 @@ async fn only_the_challenge_that_claimed_a_code_redeems_it(world: World) {
     };
     let challenge = world.challenge_of(&claimed.code, &other);
     let outcome = world
-        .store
+        .credential_codes
         .redeem(
             Authority::of_challenge(&challenge).unwrap(),
             RedeemedCode::with(&challenge).unwrap(),
@@ -401,12 +364,11 @@ async fn only_the_challenge_that_claimed_a_code_redeems_it(world: World) {
 async fn a_cancelled_code_is_not_redeemed(world: World) {
     let person = world.someone().await;
     let claimed = world.claimed_code(&person).await;
-    world.store.cancel_all(&person.user.id).await.unwrap();
-    let spent = world.count("spent").await;
+    world.cancel_all(&person).await;
     let outcome = world.redeem(&claimed, world.key(&person.user)).await;
     assert!(matches!(outcome, Err(RedeemError::Lost)));
     assert_eq!(world.credentials_of(&person).await.len(), 2);
-    assert_eq!(world.count("spent").await, spent);
+    assert_eq!(world.standing(&claimed.authority).await, Ok(()));
 }
 
 async fn a_superseded_code_is_not_redeemed(world: World) {
@@ -423,7 +385,7 @@ async fn a_code_is_not_redeemed_when_its_issuer_is_not_active(world: World) {
     let [first, second] = [0, 1].map(|index| &person.credentials[index].uuid);
     let authority = world.authority_with(&person.user, second);
     world
-        .store
+        .credentials
         .set_active(authority, first, false, NOW)
         .await
         .unwrap();

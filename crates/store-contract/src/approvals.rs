@@ -9,31 +9,22 @@ use latchkey_domain::{
     id::CredentialUuid,
     text::CredentialName,
     time::Timestamp,
-    user::Epoch,
 };
 use latchkey_service::ports::{
-    administration_store::AdministrationStore as _,
-    credential_code_store::{CredentialCodeStore as _, DecideError},
-    credential_store::{ChangeError, CreateError, CredentialStore as _, NewName},
-    housekeeping_store::HousekeepingStore as _,
-    session_store::SessionStore as _,
+    credential_code_store::DecideError,
+    credential_store::{ChangeError, CreateError, NewName},
     store::AuthorityConflict,
 };
 use tokio::join;
 
-use crate::{
-    codes::Claimed,
-    people::Person,
-    world::{NOW, World, at_once, successes},
-};
+use crate::{Claimed, NOW, Person, World, at_once, successes};
 
-contract! {
+cases! { approvals:
     what_waits_is_kept_with_its_code,
     what_is_approved_is_active,
     what_is_refused_is_gone_and_its_id_free,
     nothing_is_decided_when_time_is_over,
     only_its_owner_decides,
-    a_decision_needs_the_epoch_of_the_code,
     of_many_decisions_one_counts,
     an_approval_and_an_expiry_at_once_agree,
     a_new_code_ends_what_waits,
@@ -91,12 +82,17 @@ impl World {
         verdict: Verdict,
     ) -> Result<(), DecideError> {
         let decision = decision(&waiting.credential.uuid, verdict, last());
-        self.store.decide(self.authority(person), decision).await
+        self.credential_codes
+            .decide(self.authority(person), decision)
+            .await
     }
 
     /// What the wait of the code looks like at the last moment.
     async fn outcome(&self, waiting: &Waiting) -> WaitStatus {
-        let held = self.store.find_by_id(&waiting.claimed.code.id).await;
+        let held = self
+            .credential_codes
+            .find_by_id(&waiting.claimed.code.id)
+            .await;
         let CodeState::Redeemed {
             wait: Some(wait), ..
         } = held.unwrap().unwrap().code.state
@@ -120,7 +116,10 @@ async fn what_waits_is_kept_with_its_code(world: World) {
     let waiting = world.waiting(&person).await;
     let kept = world.credentials_of(&person).await;
     assert!(kept.contains(&waiting.credential));
-    let held = world.store.find_by_id(&waiting.claimed.code.id).await;
+    let held = world
+        .credential_codes
+        .find_by_id(&waiting.claimed.code.id)
+        .await;
     let held = held.unwrap().unwrap();
     assert_eq!(held.user, person.user);
     assert_eq!(
@@ -132,7 +131,7 @@ async fn what_waits_is_kept_with_its_code(world: World) {
         }
     );
     let session = world.session_with(&person.user, &waiting.credential.uuid);
-    assert!(!world.store.is_live(&session).await.unwrap());
+    assert!(!world.sessions.is_live(&session).await.unwrap());
 }
 
 async fn what_is_approved_is_active(world: World) {
@@ -146,7 +145,7 @@ async fn what_is_approved_is_active(world: World) {
     );
     assert_eq!(world.outcome(&waiting).await, WaitStatus::Approved);
     let session = world.session_with(&person.user, &waiting.credential.uuid);
-    assert!(world.store.is_live(&session).await.unwrap());
+    assert!(world.sessions.is_live(&session).await.unwrap());
 }
 
 async fn what_is_refused_is_gone_and_its_id_free(world: World) {
@@ -158,7 +157,10 @@ async fn what_is_refused_is_gone_and_its_id_free(world: World) {
     assert_eq!(world.outcome(&waiting).await, WaitStatus::Refused);
     let mut again = world.key(&person.user);
     again.id = waiting.credential.id;
-    let made = world.store.create(world.authority(&person), again).await;
+    let made = world
+        .credentials
+        .create(world.authority(&person), again)
+        .await;
     made.unwrap();
 }
 
@@ -168,12 +170,16 @@ async fn nothing_is_decided_when_time_is_over(world: World) {
     let authority = world.authority(&person);
     for verdict in [Verdict::Approved, Verdict::Refused] {
         let late = decision(&waiting.credential.uuid, verdict, later(LIFETIME));
-        let outcome = world.store.decide(authority.clone(), late).await;
+        let outcome = world.credential_codes.decide(authority.clone(), late).await;
         assert!(matches!(outcome, Err(DecideError::NotWaiting)));
     }
     // Nothing was used up.
     let early = decision(&waiting.credential.uuid, Verdict::Approved, last());
-    world.store.decide(authority, early).await.unwrap();
+    world
+        .credential_codes
+        .decide(authority, early)
+        .await
+        .unwrap();
 }
 
 async fn only_its_owner_decides(world: World) {
@@ -188,27 +194,19 @@ async fn only_its_owner_decides(world: World) {
     // A credential that waits signs nothing, least of all its own approval.
     let own = world.authority_with(&person.user, &waiting.credential.uuid);
     let approval = decision(&waiting.credential.uuid, Verdict::Approved, NOW);
-    let outcome = world.store.decide(own, approval).await;
+    let outcome = world.credential_codes.decide(own, approval).await;
     assert!(matches!(
         outcome,
         Err(DecideError::Authority(AuthorityConflict::Void))
     ));
     let unknown = CredentialUuid::from_random(&world.draw());
     let approval = decision(&unknown, Verdict::Approved, NOW);
-    let outcome = world.store.decide(world.authority(&person), approval).await;
+    let outcome = world
+        .credential_codes
+        .decide(world.authority(&person), approval)
+        .await;
     assert!(matches!(outcome, Err(DecideError::NotWaiting)));
     assert_eq!(world.outcome(&waiting).await, WaitStatus::Waiting);
-}
-
-async fn a_decision_needs_the_epoch_of_the_code(world: World) {
-    let mut person = world.someone().await;
-    let waiting = world.waiting(&person).await;
-    world
-        .execute("UPDATE users SET epoch = epoch + 1 WHERE registered IS NOT NULL")
-        .await;
-    person.user.epoch = Epoch::new(person.user.epoch.number() + 1);
-    let outcome = world.decide(&person, &waiting, Verdict::Approved).await;
-    assert!(matches!(outcome, Err(DecideError::NotWaiting)));
 }
 
 async fn of_many_decisions_one_counts(world: World) {
@@ -222,8 +220,14 @@ async fn of_many_decisions_one_counts(world: World) {
                 Verdict::Refused
             };
             let decision = decision(&waiting.credential.uuid, verdict, NOW);
-            let (store, authority) = (world.replica(index), world.authority(&person));
-            async move { store.decide(authority, decision).await.map(|()| verdict) }
+            let (stores, authority) = (world.replica(index), world.authority(&person));
+            async move {
+                stores
+                    .credential_codes
+                    .decide(authority, decision)
+                    .await
+                    .map(|()| verdict)
+            }
         })
         .await;
         assert_eq!(successes(&outcomes), 1);
@@ -249,7 +253,10 @@ async fn an_approval_and_an_expiry_at_once_agree(world: World) {
         same.created = later(LIFETIME);
         let (approved, created) = join!(
             world.decide(&person, &waiting, Verdict::Approved),
-            world.other.create(world.authority(&other), same.clone())
+            world
+                .other
+                .credentials
+                .create(world.authority(&other), same.clone())
         );
         let approved = match approved {
             Ok(()) => true,
@@ -269,8 +276,7 @@ async fn an_approval_and_an_expiry_at_once_agree(world: World) {
         } else {
             &same.uuid
         };
-        let authority = world.authority(holder);
-        world.store.delete(authority, uuid).await.unwrap();
+        world.delete(holder, uuid).await;
     }
 }
 
@@ -301,8 +307,11 @@ async fn an_approval_and_a_new_code_at_once_agree(world: World) {
         let new = world.new_code(&person);
         let approval = decision(&waiting.credential.uuid, Verdict::Approved, NOW);
         let (approved, issued) = join!(
-            world.other.decide(world.authority(&person), approval),
-            world.store.issue(world.authority(&person), new)
+            world
+                .other
+                .credential_codes
+                .decide(world.authority(&person), approval),
+            world.credential_codes.issue(world.authority(&person), new)
         );
         issued.unwrap();
         let expected = match approved {
@@ -315,7 +324,7 @@ async fn an_approval_and_a_new_code_at_once_agree(world: World) {
         if expected.1.is_some() {
             let authority = world.authority(&person);
             let uuid = &waiting.credential.uuid;
-            world.store.delete(authority, uuid).await.unwrap();
+            world.credentials.delete(authority, uuid).await.unwrap();
         }
     }
 }
@@ -324,15 +333,16 @@ async fn cancelling_and_removing_end_what_waits(world: World) {
     let person = world.someone().await;
     let second = &person.credentials[1].uuid;
     let authority = || world.authority(&person);
-    let store = &world.store;
 
     let cancelled = world.waiting(&person).await;
-    store.cancel_all(&person.user.id).await.unwrap();
+    world.cancel_all(&person).await;
     let deactivated = world.waiting(&person).await;
-    let done = store.set_active(authority(), second, false, NOW);
+    let done = world
+        .credentials
+        .set_active(authority(), second, false, NOW);
     done.await.unwrap();
     let deleted = world.waiting(&person).await;
-    store.delete(authority(), second).await.unwrap();
+    world.credentials.delete(authority(), second).await.unwrap();
     for waiting in [&cancelled, &deactivated, &deleted] {
         assert_eq!(world.outcome(waiting).await, WaitStatus::Refused);
         assert_eq!(world.kept(&person, waiting).await, None);
@@ -344,12 +354,15 @@ async fn raising_the_epoch_ends_what_waits(world: World) {
     let one = world.person(&tenant, 1).await;
     let two = world.person(&tenant, 1).await;
     let waiting = world.waiting(&one).await;
-    world.store.end_all(world.authority(&one)).await.unwrap();
+    world.sessions.end_all(world.authority(&one)).await.unwrap();
     assert_eq!(world.outcome(&waiting).await, WaitStatus::Refused);
     assert_eq!(world.kept(&one, &waiting).await, None);
 
     let waiting = world.waiting(&two).await;
-    let done = world.store.set_user_active(&two.user.id, false).await;
+    let done = world
+        .administration
+        .set_user_active(&two.user.id, false)
+        .await;
     assert!(done.unwrap());
     assert_eq!(world.outcome(&waiting).await, WaitStatus::Refused);
     assert_eq!(world.kept(&two, &waiting).await, None);
@@ -360,7 +373,7 @@ async fn deleting_what_waits_refuses_it(world: World) {
     let waiting = world.waiting(&person).await;
     let authority = world.authority(&person);
     let done = world
-        .store
+        .credentials
         .delete(authority, &waiting.credential.uuid)
         .await;
     done.unwrap();
@@ -377,17 +390,24 @@ async fn what_waits_cannot_be_changed_otherwise(world: World) {
         name: CredentialName::new("Other").unwrap(),
         date,
     };
-    let store = &world.store;
     let authority = || world.authority(&person);
     for active in [true, false] {
-        let outcome = store.set_active(authority(), uuid, active, last()).await;
+        let outcome = world
+            .credentials
+            .set_active(authority(), uuid, active, last())
+            .await;
         assert!(matches!(outcome, Err(ChangeError::Waits)));
-        let gone = store.set_active(authority(), uuid, active, later(LIFETIME));
+        let gone = world
+            .credentials
+            .set_active(authority(), uuid, active, later(LIFETIME));
         assert!(matches!(gone.await, Err(ChangeError::NotFound)));
     }
-    let outcome = store.rename(authority(), name(last())).await;
+    let outcome = world.credentials.rename(authority(), name(last())).await;
     assert!(matches!(outcome, Err(ChangeError::Waits)));
-    let gone = store.rename(authority(), name(later(LIFETIME))).await;
+    let gone = world
+        .credentials
+        .rename(authority(), name(later(LIFETIME)))
+        .await;
     assert!(matches!(gone, Err(ChangeError::NotFound)));
     let kept = world.credentials_of(&person).await;
     assert!(kept.contains(&waiting.credential));
@@ -402,13 +422,12 @@ async fn what_waits_counts_until_it_is_gone(world: World) {
     let mut one_more = world.key(&person.user);
     one_more.created = last();
     let outcome = world
-        .store
+        .credentials
         .create(world.authority(&person), one_more.clone())
         .await;
     assert!(matches!(outcome, Err(CreateError::TooMany)));
     one_more.created = later(LIFETIME);
-    let authority = world.authority(&person);
-    world.store.create(authority, one_more).await.unwrap();
+    world.create(&person, one_more).await;
 }
 
 async fn the_id_of_what_has_waited_in_vain_is_free_at_once(world: World) {
@@ -420,13 +439,12 @@ async fn the_id_of_what_has_waited_in_vain_is_free_at_once(world: World) {
     same.id = waiting.credential.id.clone();
     same.created = last();
     let outcome = world
-        .store
+        .credentials
         .create(world.authority(&other), same.clone())
         .await;
     assert!(matches!(outcome, Err(CreateError::CredentialIdTaken)));
     same.created = later(LIFETIME);
-    let authority = world.authority(&other);
-    world.store.create(authority, same.clone()).await.unwrap();
+    world.create(&other, same.clone()).await;
     assert!(world.credentials_of(&other).await.contains(&same));
     assert_eq!(world.kept(&person, &waiting).await, None);
 }
@@ -441,10 +459,14 @@ async fn housekeeping_removes_what_has_waited_in_vain(world: World) {
     let approved = world.waiting(&two).await;
     let done = world.decide(&two, &approved, Verdict::Approved).await;
     done.unwrap();
-    world.store.delete_expired(last(), 100).await.unwrap();
+    world
+        .housekeeping
+        .delete_expired(last(), 100)
+        .await
+        .unwrap();
     assert!(world.kept(&one, &forgotten).await.is_some());
     let after = later(LIFETIME).plus(Duration::from_millis(1));
-    world.store.delete_expired(after, 100).await.unwrap();
+    world.housekeeping.delete_expired(after, 100).await.unwrap();
     assert_eq!(world.kept(&one, &forgotten).await, None);
     assert_eq!(
         world.kept(&two, &approved).await,

@@ -1,4 +1,4 @@
-//! Organizations, people and what they hold, made through the ports.
+//! What people hold and bring: values of which no two are alike, and nothing is kept yet.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -17,9 +17,10 @@ use latchkey_domain::{
     },
     credential_code::{Claim, CodeDigest, CredentialCode, NewCredentialCode},
     id::{
-        AccountCodeId, ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid,
+        AccountCodeId, ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, MessageId,
         OrganizationId, TokenId, UserActionId, UserId,
     },
+    message::{MessageKind, NewMessage, SealedText},
     organization::{Approval, Organization},
     policy::Lifetimes,
     session::Session,
@@ -29,31 +30,15 @@ use latchkey_domain::{
     user_action::{ActionPath, Method, PayloadDigest, SignedUserAction, UserAction},
 };
 use latchkey_service::ports::{
-    account_code_store::{self, HeldAccountCode},
-    account_store::{Account, AccountStore},
-    administration_store::{AdministrationStore as _, Invitation, NewOrganization},
-    credential_code_store::{CredentialCodeStore, HeldCode},
-    registration_store::{CompletedRegistration, RegistrationStore as _},
+    administration_store::{Invitation, NewOrganization},
+    registration_store::CompletedRegistration,
 };
 
-use crate::world::{NOW, World};
-
-/// An organization with its first application and its administrator, who has not registered.
-pub(crate) struct Tenant {
-    pub(crate) organization: OrganizationId,
-    pub(crate) application: Application,
-    pub(crate) administrator: Invitation,
-}
-
-/// A user who has registered.
-#[derive(Clone)]
-pub(crate) struct Person {
-    pub(crate) user: User,
-    pub(crate) credentials: Vec<Credential>,
-}
+use crate::{NOW, Person, World};
 
 impl World {
-    pub(crate) fn new_organization(&self, name: &str) -> NewOrganization {
+    /// An organization of that name that is still to be made, with an application and an administrator.
+    pub fn new_organization(&self, name: &str) -> NewOrganization {
         let organization = Organization {
             id: OrganizationId::from_random(&self.draw()),
             name: OrganizationName::new(name).unwrap(),
@@ -71,11 +56,8 @@ impl World {
         }
     }
 
-    pub(crate) fn new_application(
-        &self,
-        organization: &OrganizationId,
-        origin: &str,
-    ) -> Application {
+    /// An application of that organization that is still to be made.
+    pub fn new_application(&self, organization: &OrganizationId, origin: &str) -> Application {
         let host = origin.trim_start_matches("https://");
         Application {
             id: ApplicationId::from_random(&self.draw()),
@@ -92,11 +74,13 @@ impl World {
         }
     }
 
-    pub(crate) fn digest(&self) -> CodeDigest {
+    /// The digest of a code that nobody else has.
+    pub fn digest(&self) -> CodeDigest {
         CodeDigest::new(self.draw())
     }
 
-    pub(crate) fn invitation(&self, organization: &OrganizationId, username: &str) -> Invitation {
+    /// Somebody who is still to be invited.
+    pub fn invitation(&self, organization: &OrganizationId, username: &str) -> Invitation {
         let user = User {
             id: UserId::from_random(&self.draw()),
             organization: organization.clone(),
@@ -117,7 +101,7 @@ impl World {
     }
 
     /// A code of that kind for a user, with the lifetime that kinds have by default.
-    pub(crate) fn account_code(
+    pub fn account_code(
         &self,
         user: &UserId,
         kind: AccountCodeKind,
@@ -136,59 +120,20 @@ impl World {
         }
     }
 
-    /// The registration code of that digest, if it is that user's.
-    pub(crate) async fn registration_code(
-        &self,
-        user: &User,
-        digest: &CodeDigest,
-    ) -> Option<HeldAccountCode> {
-        let (organization, kind) = (&user.organization, AccountCodeKind::Registration);
-        account_code_store::AccountCodeStore::find(
-            &self.store,
-            organization,
-            &user.username,
-            kind,
-            digest,
-        )
-        .await
-        .unwrap()
-    }
-
-    pub(crate) async fn tenant(&self, name: &str) -> Tenant {
-        let new = self.new_organization(name);
-        self.store.bootstrap(new.clone()).await.unwrap();
-        Tenant {
-            organization: new.organization.id,
-            application: new.application,
-            administrator: new.administrator,
+    /// A message to that user, which is worth sending for an hour.
+    pub fn message(&self, user: &UserId) -> NewMessage {
+        NewMessage {
+            id: MessageId::from_random(&self.draw()),
+            kind: MessageKind::CredentialAdded,
+            user: user.clone(),
+            sealed: SealedText::new(vec![1, 2, 3]),
+            created: NOW,
+            expires: NOW.plus(Duration::from_hours(1)),
         }
     }
 
-    /// A person of the tenant with that many credentials of kind `Key`.
-    pub(crate) async fn person(&self, tenant: &Tenant, keys: usize) -> Person {
-        let number = self.draw()[24];
-        let name = format!("person-{number}@example.com");
-        let invitation = self.invitation(&tenant.organization, &name);
-        let user = self.store.invite(invitation.clone()).await.unwrap();
-        let credentials: Vec<_> = (0..keys).map(|_| self.key(&user)).collect();
-        let (authority, registration) = self.registration(&invitation, credentials.clone());
-        self.store.register(authority, registration).await.unwrap();
-        Person {
-            user: User {
-                registered: Some(NOW),
-                ..user
-            },
-            credentials,
-        }
-    }
-
-    /// The one person of most cases, with two keys.
-    pub(crate) async fn someone(&self) -> Person {
-        let tenant = self.tenant("Example").await;
-        self.person(&tenant, 2).await
-    }
-
-    pub(crate) fn registration(
+    /// That somebody who was invited makes these credentials.
+    pub fn registration(
         &self,
         invitation: &Invitation,
         credentials: Vec<Credential>,
@@ -211,7 +156,8 @@ impl World {
         )
     }
 
-    pub(crate) fn challenge(&self, organization: &OrganizationId, purpose: Purpose) -> Challenge {
+    /// A challenge that nobody has answered yet.
+    pub fn challenge(&self, organization: &OrganizationId, purpose: Purpose) -> Challenge {
         Challenge {
             id: ChallengeId::from_random(&self.draw()),
             text: ChallengeText::from_random(&self.draw()),
@@ -222,7 +168,8 @@ impl World {
         }
     }
 
-    pub(crate) fn credential(&self, user: &User, material: Material) -> Credential {
+    /// A credential that is still to be made.
+    pub fn credential(&self, user: &User, material: Material) -> Credential {
         let uuid = CredentialUuid::from_random(&self.draw());
         Credential {
             id: CredentialId::new(format!("id-of-{uuid}")).unwrap(),
@@ -242,31 +189,37 @@ impl World {
         }
     }
 
-    pub(crate) fn public_key(&self) -> PublicKey {
+    /// A public key that nobody else has.
+    pub fn public_key(&self) -> PublicKey {
         PublicKey::from_spki_der(self.draw().to_vec())
     }
 
-    pub(crate) fn pair(&self) -> KeyPair {
+    /// A key pair that nobody else has.
+    pub fn pair(&self) -> KeyPair {
         KeyPair {
             public_key: self.public_key(),
             origin: None,
         }
     }
 
-    pub(crate) fn key(&self, user: &User) -> Credential {
+    /// A credential of kind `Key`.
+    pub fn key(&self, user: &User) -> Credential {
         self.credential(user, Material::Key(self.pair()))
     }
 
-    pub(crate) fn protected_key(&self, user: &User) -> Credential {
+    /// A credential of kind `PasswordProtectedKey`.
+    pub fn protected_key(&self, user: &User) -> Credential {
         let encrypted = EncryptedPrivateKey::new("encrypted").unwrap();
         self.credential(user, Material::PasswordProtectedKey(self.pair(), encrypted))
     }
 
-    pub(crate) fn recovery_key(&self, user: &User) -> Credential {
+    /// A credential of kind `RecoveryKey`, whose private half is kept nowhere.
+    pub fn recovery_key(&self, user: &User) -> Credential {
         self.credential(user, Material::RecoveryKey(self.pair(), None))
     }
 
-    pub(crate) fn passkey(&self, user: &User, application: &Application) -> Credential {
+    /// A passkey for that application.
+    pub fn passkey(&self, user: &User, application: &Application) -> Credential {
         let passkey = Passkey {
             public_key: self.public_key(),
             application: application.id.clone(),
@@ -281,7 +234,7 @@ impl World {
     }
 
     /// A session of that person, signed in with that credential.
-    pub(crate) fn session_with(&self, user: &User, credential: &CredentialUuid) -> Session {
+    pub fn session_with(&self, user: &User, credential: &CredentialUuid) -> Session {
         Session {
             id: TokenId::from_random(&self.draw()),
             organization: user.organization.clone(),
@@ -296,17 +249,17 @@ impl World {
     }
 
     /// A session of that person, signed in with the first credential.
-    pub(crate) fn session(&self, person: &Person) -> Session {
+    pub fn session(&self, person: &Person) -> Session {
         self.session_with(&person.user, &person.credentials[0].uuid)
     }
 
     /// The authority of a fresh user action of that person, signed with the first credential.
-    pub(crate) fn authority(&self, person: &Person) -> Authority {
+    pub fn authority(&self, person: &Person) -> Authority {
         self.authority_with(&person.user, &person.credentials[0].uuid)
     }
 
     /// The authority of a fresh user action, signed with that credential.
-    pub(crate) fn authority_with(&self, user: &User, credential: &CredentialUuid) -> Authority {
+    pub fn authority_with(&self, user: &User, credential: &CredentialUuid) -> Authority {
         let session = self.session_with(user, credential);
         let action = SignedUserAction {
             id: UserActionId::from_random(&self.draw()),
@@ -314,14 +267,14 @@ impl World {
             user: user.id.clone(),
             epoch: user.epoch,
             signers: vec![credential.clone()],
-            action: some_action(),
+            action: self.action(),
             expires: NOW.plus(Duration::from_mins(5)),
         };
         Authority::of_user_action(&session, &action)
     }
 
     /// A code of that person that is still to be issued.
-    pub(crate) fn new_code(&self, person: &Person) -> NewCredentialCode {
+    pub fn new_code(&self, person: &Person) -> NewCredentialCode {
         NewCredentialCode {
             code: CredentialCode::issue(
                 CredentialCodeId::from_random(&self.draw()),
@@ -334,18 +287,8 @@ impl World {
         }
     }
 
-    /// A code of that person that was issued.
-    pub(crate) async fn issued_code(&self, person: &Person) -> NewCredentialCode {
-        let new = self.new_code(person);
-        self.store
-            .issue(self.authority(person), new.clone())
-            .await
-            .unwrap();
-        new
-    }
-
     /// Somebody entering a code now.
-    pub(crate) fn claim(&self) -> Claim {
+    pub fn claim(&self) -> Claim {
         Claim {
             date: NOW,
             origin: Some(Origin::new("https://one.example").unwrap()),
@@ -356,7 +299,7 @@ impl World {
     }
 
     /// The challenge that came from a claim of that code.
-    pub(crate) fn challenge_of(&self, code: &CredentialCode, claim: &Claim) -> Challenge {
+    pub fn challenge_of(&self, code: &CredentialCode, claim: &Claim) -> Challenge {
         Challenge {
             id: claim.challenge.clone(),
             ..self.challenge(
@@ -372,29 +315,12 @@ impl World {
         }
     }
 
-    /// What is kept of that person's credentials now.
-    pub(crate) async fn credentials_of(&self, person: &Person) -> Vec<Credential> {
-        self.account(&person.user.id).await.unwrap().credentials
-    }
-
-    /// The account of that user. (Two ports have a method `find`.)
-    pub(crate) async fn account(&self, user: &UserId) -> Option<Account> {
-        AccountStore::find(&self.store, user).await.unwrap()
-    }
-
-    /// The code of that digest, and its owner.
-    pub(crate) async fn code(&self, digest: &CodeDigest) -> Option<HeldCode> {
-        CredentialCodeStore::find(&self.store, digest)
-            .await
-            .unwrap()
-    }
-}
-
-/// Some user action; which one does not matter to the stores.
-pub(crate) fn some_action() -> UserAction {
-    UserAction {
-        method: Method::Post,
-        path: ActionPath::parse("/auth/credentials?x=1").unwrap(),
-        payload: PayloadDigest::new([5; 32]),
+    /// A user action that nobody else takes.
+    pub fn action(&self) -> UserAction {
+        UserAction {
+            method: Method::Post,
+            path: ActionPath::parse("/auth/credentials?x=1").unwrap(),
+            payload: PayloadDigest::new(self.draw()),
+        }
     }
 }

@@ -3,20 +3,15 @@
 use latchkey_domain::{
     authority::Spendable,
     credential::{Credential, CredentialId},
-    text::Username,
-    user::User,
 };
 use latchkey_service::ports::{
-    administration_store::{AdministrationStore as _, Invitation},
-    credential_store::CreateError,
-    registration_store::{RegisterError, RegistrationStore as _},
-    store::AuthorityConflict,
+    administration_store::Invitation, credential_store::CreateError,
+    registration_store::RegisterError, store::AuthorityConflict,
 };
 
-use crate::world::{NOW, World, at_once, successes};
+use crate::{NOW, World, at_once, successes};
 
-contract! {
-    a_code_is_found_for_its_user_only,
+cases! { registration:
     registering_makes_the_credentials_and_uses_up_the_code,
     of_many_registrations_with_one_code_one_succeeds,
     of_many_registrations_with_one_challenge_one_succeeds,
@@ -29,7 +24,7 @@ contract! {
 async fn invited(world: &World) -> Invitation {
     let tenant = world.tenant("Example").await;
     let invitation = world.invitation(&tenant.organization, "ada@example.com");
-    world.store.invite(invitation.clone()).await.unwrap();
+    world.invite(invitation.clone()).await;
     invitation
 }
 
@@ -41,34 +36,15 @@ fn one_of_each(world: &World, invitation: &Invitation) -> Vec<Credential> {
     ]
 }
 
-async fn a_code_is_found_for_its_user_only(world: World) {
-    let invitation = invited(&world).await;
-    let other = world.tenant("Other").await;
-    let Invitation { user, code, .. } = &invitation;
-    let held = world.registration_code(user, &code.digest).await.unwrap();
-    assert_eq!((&held.user, &held.code), (user, &code.code));
-    let elsewhere = User {
-        organization: other.organization,
-        ..user.clone()
-    };
-    let somebody = User {
-        username: Username::new("admin@example.com").unwrap(),
-        ..user.clone()
-    };
-    for (user, digest) in [
-        (&elsewhere, code.digest),
-        (&somebody, code.digest),
-        (user, world.digest()),
-    ] {
-        assert_eq!(world.registration_code(user, &digest).await, None);
-    }
-}
-
 async fn registering_makes_the_credentials_and_uses_up_the_code(world: World) {
     let invitation = invited(&world).await;
     let credentials = one_of_each(&world, &invitation);
     let (authority, registration) = world.registration(&invitation, credentials.clone());
-    world.store.register(authority, registration).await.unwrap();
+    world
+        .registrations
+        .register(authority, registration)
+        .await
+        .unwrap();
 
     let account = world.account(&invitation.user.id).await.unwrap();
     assert_eq!(account.user.registered, Some(NOW));
@@ -78,25 +54,25 @@ async fn registering_makes_the_credentials_and_uses_up_the_code(world: World) {
     }
     let (authority, registration) =
         world.registration(&invitation, one_of_each(&world, &invitation));
-    let again = world.store.register(authority, registration).await;
+    let again = world.registrations.register(authority, registration).await;
     assert!(matches!(again, Err(RegisterError::Lost)));
 }
 
 async fn of_many_registrations_with_one_code_one_succeeds(world: World) {
     let invitation = invited(&world).await;
     let outcomes = at_once(|index| {
-        let store = world.replica(index);
+        let stores = world.replica(index);
         let credentials = one_of_each(&world, &invitation);
         let (authority, registration) = world.registration(&invitation, credentials);
-        async move { store.register(authority, registration).await }
+        async move { stores.registrations.register(authority, registration).await }
     })
     .await;
     assert_eq!(successes(&outcomes), 1);
     for outcome in outcomes {
         assert!(matches!(outcome, Ok(()) | Err(RegisterError::Lost)));
     }
-    assert_eq!(world.count("credentials").await, 3);
-    assert_eq!(world.count("spent").await, 1);
+    let account = world.account(&invitation.user.id).await.unwrap();
+    assert_eq!(account.credentials.len(), 3);
 }
 
 async fn of_many_registrations_with_one_challenge_one_succeeds(world: World) {
@@ -104,9 +80,9 @@ async fn of_many_registrations_with_one_challenge_one_succeeds(world: World) {
     let credentials = one_of_each(&world, &invitation);
     let (authority, registration) = world.registration(&invitation, credentials);
     let outcomes = at_once(|index| {
-        let store = world.replica(index);
+        let stores = world.replica(index);
         let (authority, registration) = (authority.clone(), registration.clone());
-        async move { store.register(authority, registration).await }
+        async move { stores.registrations.register(authority, registration).await }
     })
     .await;
     assert_eq!(successes(&outcomes), 1);
@@ -122,26 +98,28 @@ async fn of_many_registrations_with_one_challenge_one_succeeds(world: World) {
 async fn a_replaced_code_registers_nobody(world: World) {
     let invitation = invited(&world).await;
     let newer = world.invitation(&invitation.user.organization, "ada@example.com");
-    world.store.invite(newer).await.unwrap();
+    world.invite(newer).await;
     let credentials = one_of_each(&world, &invitation);
     let (authority, registration) = world.registration(&invitation, credentials);
-    let outcome = world.store.register(authority, registration).await;
-    assert!(matches!(outcome, Err(RegisterError::Lost)));
-    assert_eq!(world.count("credentials").await, 0);
-    assert_eq!(world.count("spent").await, 0);
+    let outcome = world
+        .registrations
+        .register(authority.clone(), registration);
+    assert!(matches!(outcome.await, Err(RegisterError::Lost)));
+    let account = world.account(&invitation.user.id).await.unwrap();
+    assert_eq!(account.credentials, []);
+    assert_eq!(world.standing(&authority).await, Ok(()));
 }
 
 async fn a_failed_registration_changes_nothing(world: World) {
     let person = world.someone().await;
     let organization = &person.user.organization;
     let invitation = world.invitation(organization, "ada@example.com");
-    world.store.invite(invitation.clone()).await.unwrap();
+    world.invite(invitation.clone()).await;
     let mut credentials = one_of_each(&world, &invitation);
     credentials[2].id = person.credentials[0].id.clone();
-    let spent_before = world.count("spent").await;
     let (authority, mut registration) = world.registration(&invitation, credentials);
     let outcome = world
-        .store
+        .registrations
         .register(authority.clone(), registration.clone())
         .await;
     assert!(matches!(
@@ -153,11 +131,14 @@ async fn a_failed_registration_changes_nothing(world: World) {
         (account.user.registered, account.credentials),
         (None, vec![])
     );
-    assert_eq!(world.count("spent").await, spent_before);
 
     // Nothing was used up, so the same challenge completes with other credentials.
     registration.credentials.pop();
-    world.store.register(authority, registration).await.unwrap();
+    world
+        .registrations
+        .register(authority, registration)
+        .await
+        .unwrap();
 }
 
 async fn two_credentials_of_one_id_register_nobody(world: World) {
@@ -166,21 +147,22 @@ async fn two_credentials_of_one_id_register_nobody(world: World) {
     credentials[0].id = CredentialId::new("same").unwrap();
     credentials[1].id = CredentialId::new("same=").unwrap();
     let (authority, registration) = world.registration(&invitation, credentials);
-    let outcome = world.store.register(authority, registration).await;
+    let outcome = world.registrations.register(authority, registration).await;
     assert!(matches!(
         outcome,
         Err(RegisterError::Create(CreateError::CredentialIdTaken))
     ));
-    assert_eq!(world.count("credentials").await, 0);
+    let account = world.account(&invitation.user.id).await.unwrap();
+    assert_eq!(account.credentials, []);
 }
 
 async fn a_user_who_was_deactivated_does_not_register(world: World) {
     let invitation = invited(&world).await;
     let user = &invitation.user.id;
-    world.store.set_user_active(user, false).await.unwrap();
+    world.set_user_active(user, false).await;
     let credentials = one_of_each(&world, &invitation);
     let (authority, registration) = world.registration(&invitation, credentials);
-    let outcome = world.store.register(authority, registration).await;
+    let outcome = world.registrations.register(authority, registration).await;
     assert!(matches!(
         outcome,
         Err(RegisterError::Create(CreateError::Authority(

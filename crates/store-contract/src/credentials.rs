@@ -9,14 +9,14 @@ use latchkey_domain::{
 };
 use latchkey_service::ports::{
     credential_code_store::RedeemError,
-    credential_store::{ChangeError, CreateError, CredentialStore as _, NewName},
+    credential_store::{ChangeError, CreateError, NewName},
     store::AuthorityConflict,
 };
 use tokio::join;
 
-use crate::world::{NOW, World, at_once, successes};
+use crate::{NOW, World, at_once, successes};
 
-contract! {
+cases! { credentials:
     a_credential_id_is_unique_whatever_its_padding,
     a_credential_id_may_be_had_in_two_organizations,
     a_credential_id_is_free_again_after_deletion,
@@ -50,7 +50,10 @@ async fn a_credential_id_is_unique_whatever_its_padding(world: World) {
     ] {
         let mut credential = world.key(&owner.user);
         credential.id = CredentialId::new(text).unwrap();
-        let outcome = world.store.create(world.authority(owner), credential).await;
+        let outcome = world
+            .credentials
+            .create(world.authority(owner), credential)
+            .await;
         match outcome {
             Ok(()) => assert!(free, "{text}"),
             Err(CreateError::CredentialIdTaken) => assert!(!free, "{text}"),
@@ -65,21 +68,17 @@ async fn a_credential_id_may_be_had_in_two_organizations(world: World) {
         let person = world.person(&tenant, 1).await;
         let mut credential = world.key(&person.user);
         credential.id = CredentialId::new("same").unwrap();
-        let authority = world.authority(&person);
-        world.store.create(authority, credential).await.unwrap();
+        world.create(&person, credential).await;
     }
 }
 
 async fn a_credential_id_is_free_again_after_deletion(world: World) {
     let person = world.someone().await;
     let second = &person.credentials[1];
-    let store = &world.store;
-    let authority = world.authority(&person);
-    store.delete(authority, &second.uuid).await.unwrap();
+    world.delete(&person, &second.uuid).await;
     let mut again = world.key(&person.user);
     again.id = second.id.clone();
-    let authority = world.authority(&person);
-    store.create(authority, again.clone()).await.unwrap();
+    world.create(&person, again.clone()).await;
     let kept = world.credentials_of(&person).await;
     assert_eq!(kept.len(), 2);
     assert!(kept.contains(&again));
@@ -88,10 +87,10 @@ async fn a_credential_id_is_free_again_after_deletion(world: World) {
 async fn of_many_credentials_of_one_id_one_is_made(world: World) {
     let person = world.someone().await;
     let outcomes = at_once(|index| {
-        let (store, authority) = (world.replica(index), world.authority(&person));
+        let (stores, authority) = (world.replica(index), world.authority(&person));
         let mut credential = world.key(&person.user);
         credential.id = CredentialId::new("same").unwrap();
-        async move { store.create(authority, credential).await }
+        async move { stores.credentials.create(authority, credential).await }
     })
     .await;
     assert_eq!(successes(&outcomes), 1);
@@ -107,9 +106,9 @@ async fn of_many_credentials_by_one_user_action_one_is_made(world: World) {
     let person = world.someone().await;
     let authority = world.authority(&person);
     let outcomes = at_once(|index| {
-        let (store, authority) = (world.replica(index), authority.clone());
+        let (stores, authority) = (world.replica(index), authority.clone());
         let credential = world.key(&person.user);
-        async move { store.create(authority, credential).await }
+        async move { stores.credentials.create(authority, credential).await }
     })
     .await;
     assert_eq!(successes(&outcomes), 1);
@@ -127,13 +126,11 @@ async fn a_hundred_credentials_are_enough(world: World) {
     let person = world.person(&tenant, Credential::MAXIMUM_PER_USER).await;
     let authority = world.authority(&person);
     let one_more = world.key(&person.user);
-    let outcome = world.store.create(authority, one_more.clone()).await;
+    let outcome = world.credentials.create(authority, one_more.clone()).await;
     assert!(matches!(outcome, Err(CreateError::TooMany)));
-    let store = &world.store;
     let last = &person.credentials[99].uuid;
-    store.delete(world.authority(&person), last).await.unwrap();
-    let authority = world.authority(&person);
-    store.create(authority, one_more).await.unwrap();
+    world.delete(&person, last).await;
+    world.create(&person, one_more).await;
 }
 
 async fn a_hundred_credentials_are_enough_at_once(world: World) {
@@ -142,9 +139,9 @@ async fn a_hundred_credentials_are_enough_at_once(world: World) {
         .person(&tenant, Credential::MAXIMUM_PER_USER - 3)
         .await;
     let outcomes = at_once(|index| {
-        let (store, authority) = (world.replica(index), world.authority(&person));
+        let (stores, authority) = (world.replica(index), world.authority(&person));
         let credential = world.key(&person.user);
-        async move { store.create(authority, credential).await }
+        async move { stores.credentials.create(authority, credential).await }
     })
     .await;
     assert_eq!(successes(&outcomes), 3);
@@ -155,39 +152,45 @@ async fn a_hundred_credentials_are_enough_at_once(world: World) {
 async fn a_failed_change_uses_nothing_up(world: World) {
     let tenant = world.tenant("Example").await;
     let person = world.person(&tenant, 1).await;
-    let spent = world.count("spent").await;
     let authority = world.authority(&person);
     let mut credential = world.key(&person.user);
     let free = credential.id.clone();
     credential.id = person.credentials[0].id.clone();
-    let store = &world.store;
-    let taken = store.create(authority.clone(), credential.clone()).await;
+    let taken = world
+        .credentials
+        .create(authority.clone(), credential.clone())
+        .await;
     assert!(matches!(taken, Err(CreateError::CredentialIdTaken)));
     let only = &person.credentials[0].uuid;
-    let last = store.delete(authority.clone(), only).await;
+    let last = world.credentials.delete(authority.clone(), only).await;
     assert!(matches!(last, Err(ChangeError::LastUsable)));
     let unknown = CredentialUuid::from_random(&world.draw());
-    let missing = store
+    let missing = world
+        .credentials
         .set_active(authority.clone(), &unknown, true, NOW)
         .await;
     assert!(matches!(missing, Err(ChangeError::NotFound)));
-    assert_eq!(world.count("spent").await, spent);
 
     credential.id = free;
-    store.create(authority, credential).await.unwrap();
-    assert_eq!(world.count("spent").await, spent + 1);
+    let made = world.credentials.create(authority.clone(), credential);
+    made.await.unwrap();
+    let spent = AuthorityConflict::Spent(Spendable::UserAction);
+    assert_eq!(world.standing(&authority).await, Err(spent));
 }
 
 async fn activating_what_is_active_uses_up_the_user_action(world: World) {
     let person = world.someone().await;
     let authority = world.authority(&person);
     let credential = &person.credentials[1].uuid;
-    let store = &world.store;
-    store
+    world
+        .credentials
         .set_active(authority.clone(), credential, true, NOW)
         .await
         .unwrap();
-    let again = store.set_active(authority, credential, true, NOW).await;
+    let again = world
+        .credentials
+        .set_active(authority, credential, true, NOW)
+        .await;
     assert!(matches!(
         again,
         Err(ChangeError::Authority(AuthorityConflict::Spent(
@@ -199,48 +202,34 @@ async fn activating_what_is_active_uses_up_the_user_action(world: World) {
 async fn the_last_usable_credential_stays(world: World) {
     let person = world.someone().await;
     let [first, second] = [0, 1].map(|index| &person.credentials[index].uuid);
-    let store = &world.store;
     let recovery = world.recovery_key(&person.user);
-    store
-        .create(world.authority(&person), recovery)
-        .await
-        .unwrap();
-    store
-        .set_active(world.authority(&person), second, false, NOW)
-        .await
-        .unwrap();
+    world.create(&person, recovery).await;
+    world.set_active(&person, second, false).await;
     // A recovery key and an inactive key are left, and neither can sign in.
-    let outcome = store
+    let outcome = world
+        .credentials
         .set_active(world.authority(&person), first, false, NOW)
         .await;
     assert!(matches!(outcome, Err(ChangeError::LastUsable)));
-    let outcome = store.delete(world.authority(&person), first).await;
+    let outcome = world
+        .credentials
+        .delete(world.authority(&person), first)
+        .await;
     assert!(matches!(outcome, Err(ChangeError::LastUsable)));
-    store
-        .set_active(world.authority(&person), second, true, NOW)
-        .await
-        .unwrap();
-    store.delete(world.authority(&person), first).await.unwrap();
+    world.set_active(&person, second, true).await;
+    world.delete(&person, first).await;
 }
 
 async fn what_cannot_sign_in_may_go(world: World) {
     let person = world.someone().await;
     let second = &person.credentials[1].uuid;
     let recovery = world.recovery_key(&person.user);
-    let store = &world.store;
-    store
-        .create(world.authority(&person), recovery.clone())
-        .await
-        .unwrap();
+    world.create(&person, recovery.clone()).await;
     for (credential, active) in [(second, false), (&recovery.uuid, false)] {
-        store
-            .set_active(world.authority(&person), credential, active, NOW)
-            .await
-            .unwrap();
+        world.set_active(&person, credential, active).await;
     }
     for credential in [second, &recovery.uuid] {
-        let authority = world.authority(&person);
-        store.delete(authority, credential).await.unwrap();
+        world.delete(&person, credential).await;
     }
     assert_eq!(world.credentials_of(&person).await.len(), 1);
 }
@@ -256,14 +245,20 @@ async fn two_at_once_cannot_remove_the_last_two(world: World) {
         let by_second = world.authority_with(&person.user, second);
         let remove_second = async {
             if round % 2 == 0 {
-                world.store.set_active(by_first, second, false, NOW).await
+                world
+                    .credentials
+                    .set_active(by_first, second, false, NOW)
+                    .await
             } else {
-                world.store.delete(by_first, second).await
+                world.credentials.delete(by_first, second).await
             }
         };
         let (one, two) = join!(
             remove_second,
-            world.other.set_active(by_second, first, false, NOW)
+            world
+                .other
+                .credentials
+                .set_active(by_second, first, false, NOW)
         );
         assert_eq!(successes(&[one, two]), 1);
         let left = world.credentials_of(&person).await;
@@ -283,25 +278,25 @@ async fn a_credential_is_renamed_whatever_its_state(world: World) {
     };
     for active in [true, false] {
         let authority = world.authority(&person);
-        let done = world.store.set_active(authority, second, active, NOW);
+        let done = world.credentials.set_active(authority, second, active, NOW);
         done.await.unwrap();
         let authority = world.authority(&person);
-        let renamed = world.store.rename(authority.clone(), new(second));
+        let renamed = world.credentials.rename(authority.clone(), new(second));
         let renamed = renamed.await.unwrap();
         assert_eq!((&renamed.uuid, &renamed.name), (second, &name));
         assert_eq!(renamed.is_active(), active);
         assert!(world.credentials_of(&person).await.contains(&renamed));
-        let again = world.store.rename(authority, new(second)).await;
+        let again = world.credentials.rename(authority, new(second)).await;
         let spent = AuthorityConflict::Spent(Spendable::UserAction);
         assert!(matches!(again, Err(ChangeError::Authority(conflict)) if conflict == spent));
     }
     let unknown = CredentialUuid::from_random(&world.draw());
     let authority = world.authority(&person);
-    let missing = world.store.rename(authority, new(&unknown)).await;
+    let missing = world.credentials.rename(authority, new(&unknown)).await;
     assert!(matches!(missing, Err(ChangeError::NotFound)));
     let other = world.person(&tenant, 1).await;
     let authority = world.authority(&other);
-    let foreign = world.store.rename(authority, new(second)).await;
+    let foreign = world.credentials.rename(authority, new(second)).await;
     assert!(matches!(foreign, Err(ChangeError::NotFound)));
 }
 
@@ -313,11 +308,14 @@ async fn a_credential_of_another_user_is_not_there(world: World) {
     );
     let theirs = &two.credentials[1].uuid;
     let outcome = world
-        .store
+        .credentials
         .set_active(world.authority(&one), theirs, false, NOW)
         .await;
     assert!(matches!(outcome, Err(ChangeError::NotFound)));
-    let outcome = world.store.delete(world.authority(&one), theirs).await;
+    let outcome = world
+        .credentials
+        .delete(world.authority(&one), theirs)
+        .await;
     assert!(matches!(outcome, Err(ChangeError::NotFound)));
     assert_eq!(world.credentials_of(&two).await.len(), 2);
 }
@@ -325,9 +323,9 @@ async fn a_credential_of_another_user_is_not_there(world: World) {
 async fn of_many_deletions_one_succeeds(world: World) {
     let person = world.someone().await;
     let outcomes = at_once(|index| {
-        let (store, authority) = (world.replica(index), world.authority(&person));
+        let (stores, authority) = (world.replica(index), world.authority(&person));
         let credential = person.credentials[1].uuid.clone();
-        async move { store.delete(authority, &credential).await }
+        async move { stores.credentials.delete(authority, &credential).await }
     })
     .await;
     assert_eq!(successes(&outcomes), 1);
@@ -340,20 +338,25 @@ async fn of_many_deletions_one_succeeds(world: World) {
 async fn deactivating_and_deleting_cancel_open_codes(world: World) {
     let person = world.someone().await;
     let second = &person.credentials[1].uuid;
-    let store = &world.store;
     let authority = || world.authority(&person);
 
     let claimed = world.claimed_code(&person).await;
-    let changed = store.set_active(authority(), second, false, NOW).await;
+    let changed = world
+        .credentials
+        .set_active(authority(), second, false, NOW)
+        .await;
     changed.unwrap();
     let outcome = world.redeem(&claimed, world.key(&person.user)).await;
     assert!(matches!(outcome, Err(RedeemError::Lost)));
 
     let issued = world.issued_code(&person).await;
-    let changed = store.set_active(authority(), second, true, NOW).await;
+    let changed = world
+        .credentials
+        .set_active(authority(), second, true, NOW)
+        .await;
     changed.unwrap();
     assert_eq!(world.state_of(&issued).await, CodeState::Issued);
-    store.delete(authority(), second).await.unwrap();
+    world.credentials.delete(authority(), second).await.unwrap();
     assert_eq!(
         world.state_of(&issued).await,
         CodeState::Cancelled { claim: None }

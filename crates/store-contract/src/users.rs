@@ -12,22 +12,17 @@ use latchkey_domain::{
     user::{Epoch, UserKind},
 };
 use latchkey_service::ports::{
-    administration_store::{AdministrationStore as _, Invitation},
-    credential_store::CredentialStore,
-    registration_store::RegistrationStore as _,
+    administration_store::Invitation,
     store::AuthorityConflict,
     user_store::{
         ChangeUserError, CreateUserError, NotAdministrator, ReadUsersError, Reader, UserChange,
-        UserEntry, UserPage, UserPosition, UserStore,
+        UserEntry, UserPage, UserPosition,
     },
 };
 
-use crate::{
-    people::{Person, Tenant},
-    world::{NOW, World, at_once, successes},
-};
+use crate::{NOW, Person, Tenant, World, at_once, successes};
 
-contract! {
+cases! { users:
     users_are_listed_oldest_first_in_pages_of_any_size,
     a_list_shows_one_organization_and_one_kind,
     a_user_is_shown_with_the_oldest_credential,
@@ -51,10 +46,9 @@ contract! {
 async fn scene(world: &World) -> (Tenant, Person) {
     let tenant = world.tenant("Example").await;
     let mut ada = world.person(&tenant, 1).await;
-    let store = &world.store;
-    store.set_administrator(&ada.user.id, true).await.unwrap();
+    world.set_administrator(&ada.user.id, true).await;
     let first = &tenant.administrator.user.id;
-    store.set_administrator(first, false).await.unwrap();
+    world.set_administrator(first, false).await;
     ada.user.is_administrator = true;
     (tenant, ada)
 }
@@ -96,7 +90,7 @@ fn stranger(world: &World, by: &Person, name: &str, external_id: Option<&str>) -
 }
 
 async fn create(world: &World, by: &Person, new: Invitation) -> Result<UserEntry, CreateUserError> {
-    UserStore::create(&world.store, world.authority(by), new).await
+    world.users.create(world.authority(by), new).await
 }
 
 async fn change(
@@ -106,7 +100,7 @@ async fn change(
     change: UserChange,
 ) -> Result<UserEntry, ChangeUserError> {
     let authority = world.authority(by);
-    world.store.change(authority, user, change).await
+    world.users.change(authority, user, change).await
 }
 
 async fn users_are_listed_oldest_first_in_pages_of_any_size(world: World) {
@@ -121,7 +115,7 @@ async fn users_are_listed_oldest_first_in_pages_of_any_size(world: World) {
             world.invitation(&tenant.organization, &format!("user-{number}@example.com"));
         let created = Timestamp::from_unix_milliseconds(number / 2);
         invitation.user.created = created;
-        let user = world.store.invite(invitation).await.unwrap();
+        let user = world.invite(invitation).await;
         expected.push((created, user.id));
     }
     expected.sort();
@@ -129,7 +123,7 @@ async fn users_are_listed_oldest_first_in_pages_of_any_size(world: World) {
         let (mut met, mut after) = (Vec::new(), None);
         loop {
             let asked = page(size, after);
-            let part = world.store.list(&reader(&ada), &asked).await.unwrap();
+            let part = world.users.list(&reader(&ada), &asked).await.unwrap();
             assert!(part.users.len() <= usize::from(size));
             met.extend(
                 part.users
@@ -151,13 +145,13 @@ async fn a_list_shows_one_organization_and_one_kind(world: World) {
     world.person(&other, 1).await;
     let mut invitation = world.invitation(&tenant.organization, "employee@example.com");
     invitation.user.kind = UserKind::CustomerEmployee;
-    let employee = world.store.invite(invitation).await.unwrap();
+    let employee = world.invite(invitation).await;
     let list = async |kind| {
         let page = UserPage {
             kind,
             ..page(200, None)
         };
-        let part = world.store.list(&reader(&ada), &page).await.unwrap();
+        let part = world.users.list(&reader(&ada), &page).await.unwrap();
         part.users
             .into_iter()
             .map(|entry| entry.user.id)
@@ -182,14 +176,10 @@ async fn a_user_is_shown_with_the_oldest_credential(world: World) {
     let mut older = world.key(&ada.user);
     older.created = NOW.minus(std::time::Duration::from_millis(1));
     for credential in [newer, older.clone()] {
-        let created = CredentialStore::create(&world.store, world.authority(&ada), credential);
+        let created = world.credentials.create(world.authority(&ada), credential);
         created.await.unwrap();
     }
-    let find = async |user: &UserId| {
-        UserStore::find(&world.store, &reader(&ada), user)
-            .await
-            .unwrap()
-    };
+    let find = async |user: &UserId| world.users.find(&reader(&ada), user).await.unwrap();
     let entry = find(&ada.user.id).await.unwrap();
     assert_eq!(entry.user, ada.user);
     assert_eq!(entry.credential, Some(older.uuid));
@@ -203,18 +193,14 @@ async fn nobody_but_an_active_administrator_reads(world: World) {
     let bob = world.person(&tenant, 1).await;
     let other = world.tenant("Other").await;
     let eve = world.person(&other, 1).await;
-    world
-        .store
-        .set_administrator(&eve.user.id, true)
-        .await
-        .unwrap();
+    world.set_administrator(&eve.user.id, true).await;
     let foreign = Reader {
         organization: tenant.organization.clone(),
         administrator: eve.user.id.clone(),
     };
     let is_refused = async |reader: &Reader| {
-        let listed = world.store.list(reader, &page(1, None)).await;
-        let found = UserStore::find(&world.store, reader, &ada.user.id).await;
+        let listed = world.users.list(reader, &page(1, None)).await;
+        let found = world.users.find(reader, &ada.user.id).await;
         let refusal = ReadUsersError::from(NotAdministrator).to_string();
         match (listed, found) {
             (Err(one), Err(other)) => {
@@ -231,23 +217,8 @@ async fn nobody_but_an_active_administrator_reads(world: World) {
     assert!(!is_refused(&reader(&ada)).await);
     assert!(is_refused(&reader(&bob)).await);
     assert!(is_refused(&foreign).await);
-    let before = world.store.statements().reads;
-    world
-        .store
-        .list(&reader(&ada), &page(1, None))
-        .await
-        .unwrap();
-    assert_eq!(world.store.statements().reads - before, 1);
-    world
-        .store
-        .set_administrator(&bob.user.id, true)
-        .await
-        .unwrap();
-    world
-        .store
-        .set_user_active(&ada.user.id, false)
-        .await
-        .unwrap();
+    world.set_administrator(&bob.user.id, true).await;
+    world.set_user_active(&ada.user.id, false).await;
     assert!(is_refused(&reader(&ada)).await);
     assert!(!is_refused(&reader(&bob)).await);
 }
@@ -263,37 +234,33 @@ async fn a_created_user_is_told(world: World) {
             credential: None
         }
     );
-    let kept = UserStore::find(&world.store, &reader(&ada), &made.user.id)
+    let kept = world
+        .users
+        .find(&reader(&ada), &made.user.id)
         .await
         .unwrap();
     assert_eq!(kept, Some(made.clone()));
-    let told = format!(
-        "messages WHERE user_id = '{}' AND kind = 'Registration'",
-        made.user.id
+    let told = world.told().await;
+    assert_eq!(told.len(), 1);
+    assert_eq!(
+        (told[0].kind, &told[0].to),
+        (MessageKind::Registration, &made.user.username)
     );
-    assert_eq!(world.count(&told).await, 1);
-    let code = format!("account_codes WHERE id = '{}'", new.code.code.id);
-    assert_eq!(world.count(&code).await, 1);
+    assert_eq!(world.invited(&new).await.unwrap().code, new.code.code);
 }
 
 async fn creating_an_unregistered_user_again_replaces_the_code(world: World) {
     let (_tenant, ada) = scene(&world).await;
     let first = stranger(&world, &ada, "bob@example.com", None);
-    let made = create(&world, &ada, first).await.unwrap();
+    let made = create(&world, &ada, first.clone()).await.unwrap();
     let second = stranger(&world, &ada, "BOB@example.com", Some("7"));
-    let code = second.code.code.id.clone();
-    let again = create(&world, &ada, second).await.unwrap();
+    let again = create(&world, &ada, second.clone()).await.unwrap();
     assert_eq!(again, made);
-    let user = &made.user.id;
-    let codes = format!("account_codes WHERE user_id = '{user}'");
-    assert_eq!(world.count(&codes).await, 1);
-    assert_eq!(world.count(&format!("{codes} AND id = '{code}'")).await, 1);
-    assert_eq!(
-        world
-            .count(&format!("messages WHERE user_id = '{user}'"))
-            .await,
-        2
-    );
+    assert_eq!(world.invited(&first).await, None);
+    assert_eq!(world.invited(&second).await.unwrap().user, made.user);
+    let told = world.told().await;
+    let to: Vec<_> = told.iter().map(|message| &message.to).collect();
+    assert_eq!(to, [&made.user.username, &made.user.username]);
 }
 
 async fn a_name_or_external_id_that_is_taken_is_told(world: World) {
@@ -313,20 +280,20 @@ async fn a_name_or_external_id_that_is_taken_is_told(world: World) {
     let again = stranger(&world, &ada, "carol@example.com", None);
     let taken = create(&world, &ada, again).await;
     assert!(matches!(taken, Err(CreateUserError::AlreadyExists)));
-    assert_eq!(world.count("messages").await, 1);
+    assert_eq!(world.told().await.len(), 1);
 }
 
 async fn of_many_created_at_once_with_one_external_id_one_is_made(world: World) {
     let (_tenant, ada) = scene(&world).await;
     let outcomes = at_once(|index| {
-        let (store, authority) = (world.replica(index), world.authority(&ada));
+        let (stores, authority) = (world.replica(index), world.authority(&ada));
         let new = stranger(
             &world,
             &ada,
             &format!("user-{index}@example.com"),
             Some("7"),
         );
-        async move { UserStore::create(&store, authority, new).await }
+        async move { stores.users.create(authority, new).await }
     })
     .await;
     assert_eq!(successes(&outcomes), 1);
@@ -336,54 +303,48 @@ async fn of_many_created_at_once_with_one_external_id_one_is_made(world: World) 
             Ok(_) | Err(CreateUserError::ExternalIdTaken)
         ));
     }
-    assert_eq!(world.count("users WHERE external_id = '7'").await, 1);
-    assert_eq!(world.count("messages").await, 1);
+    assert_eq!(world.told().await.len(), 1);
 }
 
 async fn created_many_times_at_once_it_is_one_user(world: World) {
     let (_tenant, ada) = scene(&world).await;
     let outcomes = at_once(|index| {
-        let (store, authority) = (world.replica(index), world.authority(&ada));
+        let (stores, authority) = (world.replica(index), world.authority(&ada));
         let new = stranger(&world, &ada, "bob@example.com", None);
         async move {
-            UserStore::create(&store, authority, new)
-                .await
-                .unwrap()
-                .user
-                .id
+            let made = stores.users.create(authority, new.clone()).await;
+            (made.unwrap().user.id, new)
         }
     })
     .await;
-    let distinct: BTreeSet<_> = outcomes.iter().collect();
-    assert_eq!(distinct.len(), 1);
-    let codes = format!("account_codes WHERE user_id = '{}'", outcomes[0]);
-    assert_eq!(world.count(&codes).await, 1);
+    assert_eq!(world.one_invited(&outcomes).await, outcomes[0].0);
 }
 
 async fn every_change_requires_an_administrator(world: World) {
     let (tenant, ada) = scene(&world).await;
     let bob = world.person(&tenant, 1).await;
+    let authority = world.authority(&bob);
+    // Who may not is not told who exists.
+    let unknown = UserId::from_random(&world.draw());
     for asked in [
         UserChange::Nothing,
         UserChange::Activate,
         UserChange::Deactivate,
         UserChange::Delete,
     ] {
-        let refused = change(&world, &bob, &ada.user.id, asked).await;
-        assert!(
-            matches!(refused, Err(ChangeUserError::NotAdministrator(_))),
-            "{refused:?}"
-        );
-        // Who may not is not told who exists.
-        let unknown = UserId::from_random(&world.draw());
-        let refused = change(&world, &bob, &unknown, asked).await;
-        assert!(matches!(refused, Err(ChangeUserError::NotAdministrator(_))));
+        for user in [&ada.user.id, &unknown] {
+            let refused = world.users.change(authority.clone(), user, asked).await;
+            assert!(
+                matches!(refused, Err(ChangeUserError::NotAdministrator(_))),
+                "{refused:?}"
+            );
+        }
     }
     let new = stranger(&world, &bob, "carol@example.com", None);
-    let refused = create(&world, &bob, new).await;
+    let refused = world.users.create(authority.clone(), new.clone()).await;
     assert!(matches!(refused, Err(CreateUserError::NotAdministrator(_))));
-    assert_eq!(world.count("spent").await, 2);
-    assert_eq!(world.count("users").await, 3);
+    assert_eq!(world.standing(&authority).await, Ok(()));
+    assert_eq!(world.account(&new.user.id).await, None);
     assert_eq!(world.account(&ada.user.id).await.unwrap().user, ada.user);
 }
 
@@ -445,29 +406,26 @@ async fn deleting_leaves_nothing_of_the_user(world: World) {
     let made = create(&world, &ada, new.clone()).await.unwrap();
     let key = world.key(&made.user);
     let (authority, registration) = world.registration(&new, vec![key.clone()]);
-    world.store.register(authority, registration).await.unwrap();
+    world
+        .registrations
+        .register(authority, registration)
+        .await
+        .unwrap();
     let bob = Person {
         user: made.user.clone(),
         credentials: vec![key],
     };
-    world.issued_code(&bob).await;
+    let code = world.issued_code(&bob).await;
     let invited = world.invitation(&tenant.organization, "carol@example.com");
-    let carol = world.store.invite(invited).await.unwrap();
+    let carol = world.invite(invited.clone()).await;
     for user in [&made.user.id, &carol.id] {
-        change(&world, &ada, user, UserChange::Delete)
-            .await
-            .unwrap();
-        assert!(world.account(user).await.is_none());
-        // Whatever table refers to users, now and later; evidence stays on purpose.
-        for table in world.tables_with("user_id").await {
-            if table != "user_actions" {
-                let left = world
-                    .count(&format!("{table} WHERE user_id = '{user}'"))
-                    .await;
-                assert_eq!(left, 0, "{table}");
-            }
-        }
+        let deleted = change(&world, &ada, user, UserChange::Delete).await;
+        deleted.unwrap();
+        assert_eq!(world.account(user).await, None);
     }
+    assert_eq!(world.code(&code.long).await, None);
+    assert_eq!(world.invited(&invited).await, None);
+    assert_eq!(world.told().await, []);
     let again = stranger(&world, &ada, "bob@example.com", Some("7"));
     create(&world, &ada, again).await.unwrap();
 }
@@ -481,11 +439,7 @@ async fn the_last_administrator_is_neither_deactivated_nor_deleted(world: World)
     }
     assert_eq!(world.account(own).await.unwrap().user, ada.user);
     let bob = world.person(&tenant, 1).await;
-    world
-        .store
-        .set_administrator(&bob.user.id, true)
-        .await
-        .unwrap();
+    world.set_administrator(&bob.user.id, true).await;
     change(&world, &ada, own, UserChange::Delete).await.unwrap();
     let refused = change(&world, &bob, &bob.user.id, UserChange::Delete).await;
     assert!(matches!(refused, Err(ChangeUserError::LastAdministrator)));
@@ -497,23 +451,19 @@ async fn administrators_who_remove_each_other_leave_one(world: World) {
     let mut administrators = vec![ada];
     for _ in 1..8 {
         let person = world.person(&tenant, 1).await;
-        world
-            .store
-            .set_administrator(&person.user.id, true)
-            .await
-            .unwrap();
+        world.set_administrator(&person.user.id, true).await;
         administrators.push(person);
     }
     let outcomes = at_once(|index| {
         let by = &administrators[index % 8];
         let victim = administrators[(index + 1) % 8].user.id.clone();
-        let (store, authority) = (world.replica(index), world.authority(by));
+        let (stores, authority) = (world.replica(index), world.authority(by));
         let asked = if index % 3 == 0 {
             UserChange::Delete
         } else {
             UserChange::Deactivate
         };
-        async move { store.change(authority, &victim, asked).await }
+        async move { stores.users.change(authority, &victim, asked).await }
     })
     .await;
     for outcome in outcomes {
@@ -528,12 +478,12 @@ async fn administrators_who_remove_each_other_leave_one(world: World) {
             "{outcome:?}"
         );
     }
-    assert!(
-        world
-            .count("users WHERE is_administrator AND is_active")
-            .await
-            >= 1
-    );
+    let mut left = 0;
+    for Person { user, .. } in &administrators {
+        let account = world.account(&user.id).await;
+        left += usize::from(account.is_some_and(|account| account.user.is_active));
+    }
+    assert!(left >= 1);
 }
 
 async fn a_user_action_changes_one_user(world: World) {
@@ -543,10 +493,12 @@ async fn a_user_action_changes_one_user(world: World) {
         world.person(&tenant, 1).await,
     );
     let authority = world.authority(&ada);
-    let store = &world.store;
-    let first = store.change(authority.clone(), &bob.user.id, UserChange::Deactivate);
+    let first = world
+        .users
+        .change(authority.clone(), &bob.user.id, UserChange::Deactivate);
     first.await.unwrap();
-    let second = store
+    let second = world
+        .users
         .change(authority, &carol.user.id, UserChange::Deactivate)
         .await;
     assert!(matches!(

@@ -1,0 +1,122 @@
+//! States that no port leaves behind, and that every statement is prepared for all the same: the ports
+//! that take a user, an epoch or a credential away cancel codes as well.
+
+use latchkey_domain::{
+    approval::{Decision, Verdict, Wait},
+    credential::CredentialState,
+    credential_code::{CodeState, NewCredentialCode},
+    user::Epoch,
+};
+use latchkey_service::ports::{
+    credential_code_store::{ClaimError, DecideError},
+    user_store::UserChange,
+};
+use latchkey_store_contract::{NOW, Person};
+
+use crate::world::SqlWorld;
+
+on_both! {
+    a_code_is_not_claimed_when_its_owner_changed,
+    a_code_is_not_claimed_when_its_issuer_is_not_active,
+    a_decision_needs_the_epoch_of_the_code,
+    an_organization_without_applications_is_listed,
+    deleting_a_user_leaves_no_row_of_theirs,
+}
+
+impl SqlWorld {
+    async fn assert_not_claimable(&self, new: &NewCredentialCode) {
+        let decision = new.code.clone().claim(self.claim()).unwrap();
+        let outcome = self.credential_codes.claim(decision).await;
+        assert!(matches!(outcome, Err(ClaimError::Lost)));
+        assert_eq!(self.state_of(new).await, CodeState::Issued);
+    }
+}
+
+async fn a_code_is_not_claimed_when_its_owner_changed(world: SqlWorld) {
+    let person = world.someone().await;
+    let id = &person.user.id;
+    let new = world.issued_code(&person).await;
+    let raise = format!("UPDATE users SET epoch = epoch + 1 WHERE id = '{id}'");
+    world.sql.execute(&raise).await;
+    world.assert_not_claimable(&new).await;
+
+    let user = world.account(id).await.unwrap().user;
+    let new = world
+        .issued_code(&Person {
+            user,
+            ..person.clone()
+        })
+        .await;
+    let deactivate = format!("UPDATE users SET is_active = FALSE WHERE id = '{id}'");
+    world.sql.execute(&deactivate).await;
+    world.assert_not_claimable(&new).await;
+}
+
+async fn a_code_is_not_claimed_when_its_issuer_is_not_active(world: SqlWorld) {
+    let person = world.someone().await;
+    let new = world.issued_code(&person).await;
+    let first = &person.credentials[0].uuid;
+    for change in [
+        "UPDATE credentials SET is_active = FALSE",
+        "DELETE FROM credentials",
+    ] {
+        world
+            .sql
+            .execute(&format!("{change} WHERE id = '{first}'"))
+            .await;
+        world.assert_not_claimable(&new).await;
+    }
+}
+
+async fn a_decision_needs_the_epoch_of_the_code(world: SqlWorld) {
+    let mut person = world.someone().await;
+    let claimed = world.claimed_code(&person).await;
+    let mut waiting = world.key(&person.user);
+    waiting.state = CredentialState::Waiting {
+        until: Wait::begin(NOW).expires,
+    };
+    world.redeem(&claimed, waiting.clone()).await.unwrap();
+    let raise = "UPDATE users SET epoch = epoch + 1 WHERE registered IS NOT NULL";
+    world.sql.execute(raise).await;
+    person.user.epoch = Epoch::new(person.user.epoch.number() + 1);
+    let decision = Decision {
+        credential: waiting.uuid,
+        verdict: Verdict::Approved,
+        date: NOW,
+    };
+    let authority = world.authority(&person);
+    let outcome = world.credential_codes.decide(authority, decision).await;
+    assert!(matches!(outcome, Err(DecideError::NotWaiting)));
+}
+
+async fn an_organization_without_applications_is_listed(world: SqlWorld) {
+    let tenant = world.tenant("One").await;
+    world.sql.execute("DELETE FROM application_origins").await;
+    world.sql.execute("DELETE FROM applications").await;
+    let directory = world.directory.load().await.unwrap();
+    assert_eq!(directory.organizations.len(), 1);
+    assert_eq!(directory.organizations[0].id, tenant.organization);
+    assert_eq!(directory.applications, []);
+}
+
+/// Whatever table refers to users, now and later; evidence stays on purpose.
+async fn deleting_a_user_leaves_no_row_of_theirs(world: SqlWorld) {
+    let tenant = world.tenant("Example").await;
+    let ada = world.person(&tenant, 1).await;
+    world.set_administrator(&ada.user.id, true).await;
+    let bob = world.person(&tenant, 1).await;
+    world.issued_code(&bob).await;
+    let invitation = world.invitation(&tenant.organization, "carol@example.com");
+    let carol = world.invite(invitation).await;
+    for user in [&bob.user.id, &carol.id] {
+        let authority = world.authority(&ada);
+        let deleted = world.users.change(authority, user, UserChange::Delete);
+        deleted.await.unwrap();
+        for table in world.sql.tables_with("user_id").await {
+            if table != "user_actions" {
+                let left = format!("{table} WHERE user_id = '{user}'");
+                assert_eq!(world.sql.count(&left).await, 0, "{table}");
+            }
+        }
+    }
+}

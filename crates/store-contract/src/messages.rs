@@ -1,0 +1,167 @@
+//! Messages: kept with a change, taken by one process at a time, and sent once.
+
+use std::{collections::HashSet, time::Duration};
+
+use latchkey_domain::{authority::Authority, message::NewMessage, time::Timestamp};
+
+use crate::{CALLERS, NOW, Person, World, at_once};
+
+cases! { messages:
+    a_message_is_kept_with_the_change_it_tells_about,
+    nobody_is_told_of_a_change_that_does_not_take_effect,
+    a_claimed_message_is_its_holders_until_the_lease_ends,
+    a_message_is_given_to_one_of_many_processes,
+    a_message_that_was_put_back_is_due_later,
+    an_expired_message_is_neither_sent_nor_shown,
+    what_has_expired_is_deleted,
+    an_invitation_by_mail_is_the_kept_users,
+}
+
+const LEASE: Duration = Duration::from_mins(2);
+
+fn later(minutes: u64) -> Timestamp {
+    NOW.plus(Duration::from_mins(minutes))
+}
+
+/// Ends no session, and tells the user of it.
+async fn tell(world: &World, person: &Person) -> NewMessage {
+    let message = world.message(&person.user.id);
+    let authority = Authority::of_session(&world.session(person)).telling(message.clone());
+    world.sessions.end(authority).await.unwrap();
+    message
+}
+
+async fn a_message_is_kept_with_the_change_it_tells_about(world: World) {
+    let person = world.someone().await;
+    let told = tell(&world, &person).await;
+    let waiting = world.told().await;
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(waiting[0].id, told.id);
+    assert_eq!(waiting[0].kind, told.kind);
+    assert_eq!(waiting[0].sealed, told.sealed);
+    assert_eq!(waiting[0].to, person.user.username);
+}
+
+async fn nobody_is_told_of_a_change_that_does_not_take_effect(world: World) {
+    let person = world.someone().await;
+    world.set_user_active(&person.user.id, false).await;
+    let message = world.message(&person.user.id);
+    let authority = Authority::of_session(&world.session(&person)).telling(message);
+    assert!(world.sessions.end(authority).await.is_err());
+    assert_eq!(world.told().await, []);
+}
+
+async fn a_claimed_message_is_its_holders_until_the_lease_ends(world: World) {
+    let person = world.someone().await;
+    tell(&world, &person).await;
+    let first = world.messages.claim(NOW, LEASE, 10).await.unwrap();
+    assert_eq!((first.len(), first[0].attempt), (1, 1));
+    assert!(
+        world
+            .other
+            .messages
+            .claim(later(1), LEASE, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let second = world
+        .other
+        .messages
+        .claim(later(2), LEASE, 10)
+        .await
+        .unwrap();
+    assert_eq!((second.len(), second[0].attempt), (1, 2));
+    assert!(!world.messages.remove(&first[0]).await.unwrap());
+    assert!(!world.messages.put_back(&first[0], NOW).await.unwrap());
+    assert!(world.other.messages.remove(&second[0]).await.unwrap());
+    assert_eq!(world.told().await, []);
+}
+
+async fn a_message_is_given_to_one_of_many_processes(world: World) {
+    let person = world.someone().await;
+    for _ in 0..40 {
+        tell(&world, &person).await;
+    }
+    let claimed = at_once(|index| {
+        let stores = world.replica(index);
+        async move {
+            let mut ids = vec![];
+            loop {
+                let batch = stores.messages.claim(NOW, LEASE, 3).await.unwrap();
+                if batch.is_empty() {
+                    return ids;
+                }
+                for message in batch {
+                    assert!(stores.messages.remove(&message).await.unwrap());
+                    ids.push(message.message.id.to_string());
+                }
+            }
+        }
+    })
+    .await;
+    assert_eq!(claimed.len(), CALLERS);
+    let all: Vec<_> = claimed.into_iter().flatten().collect();
+    let distinct: HashSet<_> = all.iter().collect();
+    // Whoever found all that is due with others left; what they hold is sent by them.
+    assert_eq!((all.len(), distinct.len()), (40, 40));
+}
+
+async fn a_message_that_was_put_back_is_due_later(world: World) {
+    let person = world.someone().await;
+    tell(&world, &person).await;
+    let claimed = world.messages.claim(NOW, LEASE, 10).await.unwrap();
+    assert!(
+        world
+            .messages
+            .put_back(&claimed[0], later(5))
+            .await
+            .unwrap()
+    );
+    assert!(
+        world
+            .messages
+            .claim(later(4), LEASE, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let again = world.messages.claim(later(5), LEASE, 10).await.unwrap();
+    assert_eq!(again[0].attempt, 2);
+}
+
+async fn an_expired_message_is_neither_sent_nor_shown(world: World) {
+    let person = world.someone().await;
+    tell(&world, &person).await;
+    assert!(
+        world
+            .messages
+            .claim(later(60), LEASE, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(world.messages.waiting(later(60)).await.unwrap().is_empty());
+}
+
+async fn what_has_expired_is_deleted(world: World) {
+    let person = world.someone().await;
+    tell(&world, &person).await;
+    for (minutes, left) in [(60, 1), (61, 0)] {
+        world.housekeep(later(minutes), 100).await;
+        assert_eq!(world.told().await.len(), left);
+    }
+}
+
+async fn an_invitation_by_mail_is_the_kept_users(world: World) {
+    let tenant = world.tenant("Example").await;
+    let mut first = world.invitation(&tenant.organization, "ada@example.com");
+    first.message = Some(world.message(&first.user.id));
+    let kept = world.invite(first).await;
+    let mut second = world.invitation(&tenant.organization, "Ada@example.com");
+    second.message = Some(world.message(&second.user.id));
+    world.invite(second).await;
+    let told = world.told().await;
+    let to: Vec<_> = told.iter().map(|message| &message.to).collect();
+    assert_eq!(to, [&kept.username, &kept.username]);
+}

@@ -1,0 +1,208 @@
+//! Organizations and people, made through the ports, and looking at them through the ports.
+
+use latchkey_domain::{
+    account_code::NewAccountCode,
+    application::Application,
+    authority::Authority,
+    credential::Credential,
+    credential_code::{CodeDigest, NewCredentialCode},
+    id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
+    time::Timestamp,
+    user::User,
+};
+use latchkey_service::ports::{
+    account_code_store::HeldAccountCode, account_store::Account, administration_store::Invitation,
+    credential_code_store::HeldCode, credential_store::ChangeError, message_store::WaitingMessage,
+    store::AuthorityConflict,
+};
+
+use crate::{NOW, World};
+
+/// An organization with its first application and its administrator, who has not registered.
+pub struct Tenant {
+    /// The organization.
+    pub organization: OrganizationId,
+    /// Its application.
+    pub application: Application,
+    /// Its administrator, with the code to register with.
+    pub administrator: Invitation,
+}
+
+/// A user who has registered.
+#[derive(Clone)]
+pub struct Person {
+    /// The user.
+    pub user: User,
+    /// What the user signs in with.
+    pub credentials: Vec<Credential>,
+}
+
+impl World {
+    /// Invites somebody, and gives the user as kept.
+    pub async fn invite(&self, invitation: Invitation) -> User {
+        self.administration.invite(invitation).await.unwrap()
+    }
+
+    /// What is found with the code of that invitation.
+    pub async fn invited(&self, invitation: &Invitation) -> Option<HeldAccountCode> {
+        self.held(&invitation.user, &invitation.code).await
+    }
+
+    /// What is found with that account code and the name of that user.
+    pub async fn held(&self, user: &User, new: &NewAccountCode) -> Option<HeldAccountCode> {
+        let (organization, name) = (&user.organization, &user.username);
+        let found = self
+            .account_codes
+            .find(organization, name, new.code.kind, &new.digest);
+        found.await.unwrap()
+    }
+
+    /// Requires that all of these invited one and the same user and that one of the codes is left, and
+    /// gives the user.
+    pub(crate) async fn one_invited(&self, invitations: &[(UserId, Invitation)]) -> UserId {
+        let mut found = vec![];
+        for (user, invitation) in invitations {
+            assert_eq!(user, &invitations[0].0);
+            found.extend(self.invited(invitation).await);
+        }
+        assert_eq!(found.len(), 1);
+        found.remove(0).user.id
+    }
+
+    /// Activates or deactivates a user; whether there is one.
+    pub async fn set_user_active(&self, user: &UserId, active: bool) -> bool {
+        let set = self.administration.set_user_active(user, active);
+        set.await.unwrap()
+    }
+
+    /// Makes a user an administrator, or the reverse; whether there is such a user.
+    pub async fn set_administrator(&self, user: &UserId, administrator: bool) -> bool {
+        let set = self.administration.set_administrator(user, administrator);
+        set.await.unwrap()
+    }
+
+    /// Activates or deactivates an application; whether there is one.
+    pub async fn set_application_active(&self, id: &ApplicationId, active: bool) -> bool {
+        let set = self.administration.set_application_active(id, active);
+        set.await.unwrap()
+    }
+
+    /// Makes a credential of that person, by a user action of theirs.
+    pub async fn create(&self, person: &Person, credential: Credential) {
+        let created = self.credentials.create(self.authority(person), credential);
+        created.await.unwrap();
+    }
+
+    /// Activates or deactivates a credential of that person, by a user action of theirs.
+    pub async fn set_active(&self, person: &Person, credential: &CredentialUuid, active: bool) {
+        let authority = self.authority(person);
+        let set = self
+            .credentials
+            .set_active(authority, credential, active, NOW);
+        set.await.unwrap();
+    }
+
+    /// Deletes a credential of that person, by a user action of theirs.
+    pub async fn delete(&self, person: &Person, credential: &CredentialUuid) {
+        let deleted = self.credentials.delete(self.authority(person), credential);
+        deleted.await.unwrap();
+    }
+
+    /// Cancels every code of that person.
+    pub async fn cancel_all(&self, person: &Person) {
+        let cancelled = self.credential_codes.cancel_all(&person.user.id);
+        cancelled.await.unwrap();
+    }
+
+    /// Every message that waits.
+    pub async fn told(&self) -> Vec<WaitingMessage> {
+        self.messages.waiting(NOW).await.unwrap()
+    }
+
+    /// Removes what expired before that moment, and gives how much that was.
+    pub async fn housekeep(&self, before: Timestamp, batch: u32) -> u64 {
+        let deleted = self.housekeeping.delete_expired(before, batch);
+        deleted.await.unwrap()
+    }
+
+    /// Whether an authority holds, found out by a change that changes nothing and uses nothing up: of a
+    /// credential that is not there.
+    pub async fn standing(&self, authority: &Authority) -> Result<(), AuthorityConflict> {
+        let unknown = CredentialUuid::from_random(&self.draw());
+        let changed = self
+            .credentials
+            .set_active(authority.clone(), &unknown, true, NOW);
+        match changed.await {
+            Err(ChangeError::NotFound) => Ok(()),
+            Err(ChangeError::Authority(conflict)) => Err(conflict),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// An organization with its application and administrator.
+    pub async fn tenant(&self, name: &str) -> Tenant {
+        let new = self.new_organization(name);
+        self.administration.bootstrap(new.clone()).await.unwrap();
+        Tenant {
+            organization: new.organization.id,
+            application: new.application,
+            administrator: new.administrator,
+        }
+    }
+
+    /// A person of the tenant with that many credentials of kind `Key`.
+    pub async fn person(&self, tenant: &Tenant, keys: usize) -> Person {
+        let number = u64::from_le_bytes(self.draw()[24..].try_into().unwrap());
+        let name = format!("person-{number}@example.com");
+        let invitation = self.invitation(&tenant.organization, &name);
+        let user = self
+            .administration
+            .invite(invitation.clone())
+            .await
+            .unwrap();
+        let credentials: Vec<_> = (0..keys).map(|_| self.key(&user)).collect();
+        let (authority, registration) = self.registration(&invitation, credentials.clone());
+        self.registrations
+            .register(authority, registration)
+            .await
+            .unwrap();
+        Person {
+            user: User {
+                registered: Some(NOW),
+                ..user
+            },
+            credentials,
+        }
+    }
+
+    /// The one person of most cases, with two keys.
+    pub async fn someone(&self) -> Person {
+        let tenant = self.tenant("Example").await;
+        self.person(&tenant, 2).await
+    }
+
+    /// A code of that person that was issued.
+    pub async fn issued_code(&self, person: &Person) -> NewCredentialCode {
+        let new = self.new_code(person);
+        self.credential_codes
+            .issue(self.authority(person), new.clone())
+            .await
+            .unwrap();
+        new
+    }
+
+    /// What is kept of that person's credentials now.
+    pub async fn credentials_of(&self, person: &Person) -> Vec<Credential> {
+        self.account(&person.user.id).await.unwrap().credentials
+    }
+
+    /// The account of that user. (Two ports have a method `find`.)
+    pub async fn account(&self, user: &UserId) -> Option<Account> {
+        self.accounts.find(user).await.unwrap()
+    }
+
+    /// The code of that digest, and its owner.
+    pub async fn code(&self, digest: &CodeDigest) -> Option<HeldCode> {
+        self.credential_codes.find(digest).await.unwrap()
+    }
+}
