@@ -13,15 +13,27 @@ use latchkey_service::ports::{
     account_code_store::{AccountCodeStore, HeldAccountCode},
     store::StoreError,
 };
-use sea_orm::DatabaseTransaction;
 
 use crate::{store::SqlStore, table};
 
 #[async_trait]
 impl AccountCodeStore for SqlStore {
     async fn issue(&self, new: NewAccountCode, message: NewMessage) -> Result<bool, StoreError> {
-        self.write(move |transaction| Box::pin(issue(transaction, new, message)))
-            .await?
+        self.write(async move |tx| {
+            let (kind, user) = (new.code.kind, new.code.user.clone());
+            let can_have_it = |user: &User| match kind {
+                AccountCodeKind::Registration => user.is_active && user.registered.is_none(),
+                AccountCodeKind::Login | AccountCodeKind::Recovery => user.is_active,
+            };
+            let locked = table::user::lock(&tx, &user).await?;
+            if !locked.as_ref().is_some_and(can_have_it) {
+                return Ok(false);
+            }
+            table::account_code::issue(&tx, &user, new).await?;
+            table::message::insert_all(&tx, &[message]).await?;
+            Ok(true)
+        })
+        .await
     }
 
     async fn find(
@@ -35,31 +47,8 @@ impl AccountCodeStore for SqlStore {
     }
 
     async fn spend(&self, code: &AccountCode) -> Result<bool, StoreError> {
-        let code = code.clone();
-        self.write(move |transaction| Box::pin(spend(transaction, code)))
-            .await?
+        let AccountCode { id, user, .. } = code.clone();
+        self.write(async move |tx| table::account_code::delete(&tx, &user, &id).await)
+            .await
     }
-}
-
-async fn issue(
-    transaction: &DatabaseTransaction,
-    new: NewAccountCode,
-    message: NewMessage,
-) -> Result<bool, StoreError> {
-    let NewAccountCode { code, .. } = &new;
-    let can_have_it = |user: &User| match code.kind {
-        AccountCodeKind::Registration => user.is_active && user.registered.is_none(),
-        AccountCodeKind::Login | AccountCodeKind::Recovery => user.is_active,
-    };
-    let user = table::user::lock(transaction, &code.user).await?;
-    if !user.as_ref().is_some_and(can_have_it) {
-        return Ok(false);
-    }
-    table::account_code::issue(transaction, &code.user, &new).await?;
-    table::message::insert_all(transaction, &[message]).await?;
-    Ok(true)
-}
-
-async fn spend(transaction: &DatabaseTransaction, code: AccountCode) -> Result<bool, StoreError> {
-    table::account_code::delete(transaction, &code.user, &code.id).await
 }

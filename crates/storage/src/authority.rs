@@ -15,8 +15,8 @@ use sea_orm::{
 };
 
 use crate::{
-    entity::{application, credential, organization},
-    table,
+    statement,
+    table::{self, application, credential, organization},
 };
 
 /// Everything that must be so while a change of a user takes effect.
@@ -46,18 +46,13 @@ impl Standing<'_> {
         if user.organization != *self.organization || !user.is_active || user.epoch != self.epoch {
             return Ok(None);
         }
-        organization::Entity::find()
-            .select_only()
-            .column(organization::Column::Id)
+        let standing = organization::Entity::find()
             .filter(organization::Column::Id.eq(self.organization.as_str()))
             .filter(organization::Column::IsActive.eq(true))
             .filter(self.applications_are_active())
-            .filter(self.credentials_are_active())
-            .into_tuple::<String>()
-            .one(transaction)
-            .await
-            .map(|found| found.map(|_organization| user))
-            .map_err(StoreError::new)
+            .filter(self.credentials_are_active());
+        let holds = statement::any(transaction, standing).await?;
+        Ok(holds.then_some(user))
     }
 
     fn applications_are_active(&self) -> Condition {

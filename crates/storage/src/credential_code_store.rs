@@ -17,7 +17,6 @@ use latchkey_service::ports::{
     credential_store::CreateError,
     store::StoreError,
 };
-use sea_orm::DatabaseTransaction;
 
 use crate::{
     authority::{Standing, exercise},
@@ -30,8 +29,13 @@ use crate::{
 #[async_trait]
 impl CredentialCodeStore for SqlStore {
     async fn issue(&self, authority: Authority, new: NewCredentialCode) -> Result<(), IssueError> {
-        self.write(move |transaction| Box::pin(issue(transaction, authority, new)))
-            .await?
+        self.write(async move |tx| {
+            exercise::<IssueError>(&tx, &authority).await?;
+            ending::supersede_codes(&tx, authority.user()).await?;
+            let is_made = table::credential_code::insert(&tx, new).await?;
+            is_made.then_some(()).ok_or(IssueError::Taken)
+        })
+        .await
     }
 
     async fn find(&self, digest: &CodeDigest) -> Result<Option<HeldCode>, StoreError> {
@@ -39,8 +43,20 @@ impl CredentialCodeStore for SqlStore {
     }
 
     async fn claim(&self, claimed: ClaimedCode) -> Result<(), ClaimError> {
-        self.write(move |transaction| Box::pin(claim(transaction, claimed)))
-            .await?
+        self.write(async move |tx| {
+            let code = claimed.code();
+            let standing = Standing {
+                organization: &code.organization,
+                user: &code.user,
+                epoch: code.epoch,
+                credentials: BTreeSet::from([&code.issuer]),
+                applications: BTreeSet::new(),
+            };
+            let is_claimed = standing.holds(&tx).await?.is_some()
+                && table::credential_code::claim(&tx, &claimed).await?;
+            is_claimed.then_some(()).ok_or(ClaimError::Lost)
+        })
+        .await
     }
 
     async fn redeem(
@@ -49,16 +65,33 @@ impl CredentialCodeStore for SqlStore {
         redeemed: RedeemedCode,
         credential: Credential,
     ) -> Result<(), RedeemError> {
-        self.write(move |transaction| {
-            Box::pin(redeem(transaction, authority, redeemed, credential))
+        self.write(async move |tx| {
+            exercise::<CreateError>(&tx, &authority).await?;
+            let user = authority.user();
+            if !table::credential_code::redeem(&tx, user, &redeemed, &credential).await? {
+                return Err(RedeemError::Lost);
+            }
+            insert_all(&tx, &authority, &[credential]).await?;
+            Ok(())
         })
         .await
-        .map_err(CreateError::from)?
     }
 
+    /// The code decides, because it is what a new code and a cancellation end, too.
     async fn decide(&self, authority: Authority, decision: Decision) -> Result<(), DecideError> {
-        self.write(move |transaction| Box::pin(decide(transaction, authority, decision)))
-            .await?
+        self.write(async move |tx| {
+            exercise::<DecideError>(&tx, &authority).await?;
+            let (user, credential) = (authority.user(), &decision.credential);
+            let is_done = table::credential_code::decide(&tx, &authority, &decision).await?
+                && match decision.verdict {
+                    Verdict::Approved => {
+                        table::credential::approve(&tx, user, credential, decision.date).await?
+                    }
+                    Verdict::Refused => table::credential::delete(&tx, user, credential).await?,
+                };
+            is_done.then_some(()).ok_or(DecideError::NotWaiting)
+        })
+        .await
     }
 
     async fn find_by_id(&self, code: &CredentialCodeId) -> Result<Option<HeldCode>, StoreError> {
@@ -71,91 +104,10 @@ impl CredentialCodeStore for SqlStore {
 
     async fn cancel_all(&self, user: &UserId) -> Result<(), StoreError> {
         let user = user.clone();
-        self.write(move |transaction| Box::pin(cancel_all(transaction, user)))
-            .await?
-    }
-}
-
-async fn issue(
-    transaction: &DatabaseTransaction,
-    authority: Authority,
-    new: NewCredentialCode,
-) -> Result<(), IssueError> {
-    exercise::<IssueError>(transaction, &authority).await?;
-    ending::supersede_codes(transaction, authority.user()).await?;
-    if table::credential_code::insert(transaction, &new).await? {
-        Ok(())
-    } else {
-        Err(IssueError::Taken)
-    }
-}
-
-async fn claim(transaction: &DatabaseTransaction, claimed: ClaimedCode) -> Result<(), ClaimError> {
-    let code = claimed.code();
-    let standing = Standing {
-        organization: &code.organization,
-        user: &code.user,
-        epoch: code.epoch,
-        credentials: BTreeSet::from([&code.issuer]),
-        applications: BTreeSet::new(),
-    };
-    if standing.holds(transaction).await?.is_some()
-        && table::credential_code::claim(transaction, &claimed).await?
-    {
-        Ok(())
-    } else {
-        Err(ClaimError::Lost)
-    }
-}
-
-async fn redeem(
-    transaction: &DatabaseTransaction,
-    authority: Authority,
-    redeemed: RedeemedCode,
-    credential: Credential,
-) -> Result<(), RedeemError> {
-    exercise::<CreateError>(transaction, &authority).await?;
-    let user = authority.user();
-    if !table::credential_code::redeem(transaction, user, &redeemed, &credential)
+        self.write(async move |tx| match table::user::lock(&tx, &user).await? {
+            Some(_locked) => ending::end_codes(&tx, &user).await,
+            None => Ok(()),
+        })
         .await
-        .map_err(CreateError::from)?
-    {
-        return Err(RedeemError::Lost);
     }
-    insert_all(transaction, &authority, &[credential]).await?;
-    Ok(())
-}
-
-/// The code decides, because it is what a new code and a cancellation end, too.
-async fn decide(
-    transaction: &DatabaseTransaction,
-    authority: Authority,
-    decision: Decision,
-) -> Result<(), DecideError> {
-    exercise::<DecideError>(transaction, &authority).await?;
-    let user = authority.user();
-    let Decision {
-        credential,
-        verdict,
-        date,
-    } = &decision;
-    let done = table::credential_code::decide(transaction, &authority, &decision).await?
-        && match verdict {
-            Verdict::Approved => {
-                table::credential::approve(transaction, user, credential, *date).await?
-            }
-            Verdict::Refused => table::credential::delete(transaction, user, credential).await?,
-        };
-    if done {
-        Ok(())
-    } else {
-        Err(DecideError::NotWaiting)
-    }
-}
-
-async fn cancel_all(transaction: &DatabaseTransaction, user: UserId) -> Result<(), StoreError> {
-    if table::user::lock(transaction, &user).await?.is_some() {
-        ending::end_codes(transaction, &user).await?;
-    }
-    Ok(())
 }

@@ -27,8 +27,11 @@ impl CredentialStore for SqlStore {
         authority: Authority,
         credential: Credential,
     ) -> Result<(), CreateError> {
-        self.write(move |transaction| Box::pin(create(transaction, authority, credential)))
-            .await?
+        self.write(async move |tx| {
+            exercise::<CreateError>(&tx, &authority).await?;
+            insert_all(&tx, &authority, &[credential]).await
+        })
+        .await
     }
 
     async fn set_active(
@@ -38,18 +41,46 @@ impl CredentialStore for SqlStore {
         active: bool,
         at: Timestamp,
     ) -> Result<(), ChangeError> {
-        let switch = Switch {
-            credential: credential.clone(),
-            active,
-            at,
-        };
-        self.write(move |transaction| Box::pin(set_active(transaction, authority, switch)))
-            .await?
+        let credential = credential.clone();
+        self.write(async move |tx| {
+            exercise::<ChangeError>(&tx, &authority).await?;
+            let user = authority.user();
+            let held = table::credential::summaries(&tx, user).await?;
+            let is_active = match find(&held, &credential)?.state {
+                CredentialState::Active => true,
+                CredentialState::Inactive => false,
+                waiting @ CredentialState::Waiting { .. } if waiting.is_gone(at) => {
+                    return Err(ChangeError::NotFound);
+                }
+                CredentialState::Waiting { .. } => return Err(ChangeError::Waits),
+            };
+            if is_active == active {
+                return Ok(());
+            }
+            let changed = if active {
+                table::credential::activate(&tx, user, &credential, at).await?
+            } else {
+                require_another_usable(&held, &credential)?;
+                ending::end_codes(&tx, user).await?;
+                table::credential::deactivate(&tx, user, &credential).await?
+            };
+            changed.then_some(()).ok_or(ChangeError::NotFound)
+        })
+        .await
     }
 
     async fn rename(&self, authority: Authority, new: NewName) -> Result<Credential, ChangeError> {
-        self.write(move |transaction| Box::pin(rename(transaction, authority, new)))
-            .await?
+        self.write(async move |tx| {
+            exercise::<ChangeError>(&tx, &authority).await?;
+            let user = authority.user();
+            let renamed = table::credential::rename(&tx, user, &new).await?;
+            let credential = table::credential::of_user(&tx, user, &new.credential)
+                .await?
+                .filter(|credential| !credential.is_gone(new.date))
+                .ok_or(ChangeError::NotFound)?;
+            renamed.then_some(credential).ok_or(ChangeError::Waits)
+        })
+        .await
     }
 
     async fn delete(
@@ -58,8 +89,23 @@ impl CredentialStore for SqlStore {
         credential: &CredentialUuid,
     ) -> Result<(), ChangeError> {
         let credential = credential.clone();
-        self.write(move |transaction| Box::pin(delete(transaction, authority, credential)))
-            .await?
+        self.write(async move |tx| {
+            exercise::<ChangeError>(&tx, &authority).await?;
+            let user = authority.user();
+            let held = table::credential::summaries(&tx, user).await?;
+            let state = find(&held, &credential)?.state;
+            require_another_usable(&held, &credential)?;
+            // This deletes what waits, too.
+            ending::end_codes(&tx, user).await?;
+            let is_deleted = match state {
+                CredentialState::Waiting { .. } => true,
+                CredentialState::Active | CredentialState::Inactive => {
+                    table::credential::delete(&tx, user, &credential).await?
+                }
+            };
+            is_deleted.then_some(()).ok_or(ChangeError::NotFound)
+        })
+        .await
     }
 
     async fn note_counter_regression(
@@ -69,23 +115,11 @@ impl CredentialStore for SqlStore {
         at: Timestamp,
     ) -> Result<bool, StoreError> {
         let (credential, challenge) = (credential.clone(), challenge.clone());
-        self.write(move |transaction| {
-            Box::pin(note_counter_regression(
-                transaction,
-                credential,
-                challenge,
-                at,
-            ))
+        self.write(async move |tx| {
+            table::credential::note_counter_regression(&tx, &credential, &challenge, at).await
         })
-        .await?
+        .await
     }
-}
-
-/// What is asked of [`CredentialStore::set_active`].
-struct Switch {
-    credential: CredentialUuid,
-    active: bool,
-    at: Timestamp,
 }
 
 /// Makes credentials of the authority's user, whose row is locked already.
@@ -138,101 +172,6 @@ pub(crate) async fn insert(
         table::credential::delete_gone(transaction, organization, id, *created).await?
             && table::credential::insert(transaction, credential).await?,
     )
-}
-
-async fn create(
-    transaction: &DatabaseTransaction,
-    authority: Authority,
-    credential: Credential,
-) -> Result<(), CreateError> {
-    exercise::<CreateError>(transaction, &authority).await?;
-    insert_all(transaction, &authority, &[credential]).await
-}
-
-async fn set_active(
-    transaction: &DatabaseTransaction,
-    authority: Authority,
-    switch: Switch,
-) -> Result<(), ChangeError> {
-    exercise::<ChangeError>(transaction, &authority).await?;
-    let user = authority.user();
-    let credential = &switch.credential;
-    let held = table::credential::summaries(transaction, user).await?;
-    let is_active = match find(&held, credential)?.state {
-        CredentialState::Active => true,
-        CredentialState::Inactive => false,
-        waiting @ CredentialState::Waiting { .. } if waiting.is_gone(switch.at) => {
-            return Err(ChangeError::NotFound);
-        }
-        CredentialState::Waiting { .. } => return Err(ChangeError::Waits),
-    };
-    if is_active == switch.active {
-        return Ok(());
-    }
-    let changed = if switch.active {
-        table::credential::activate(transaction, user, credential, switch.at).await?
-    } else {
-        require_another_usable(&held, credential)?;
-        ending::end_codes(transaction, user).await?;
-        table::credential::deactivate(transaction, user, credential).await?
-    };
-    if changed {
-        Ok(())
-    } else {
-        Err(ChangeError::NotFound)
-    }
-}
-
-async fn rename(
-    transaction: &DatabaseTransaction,
-    authority: Authority,
-    new: NewName,
-) -> Result<Credential, ChangeError> {
-    exercise::<ChangeError>(transaction, &authority).await?;
-    let user = authority.user();
-    let renamed = table::credential::rename(transaction, user, &new).await?;
-    let credential = table::credential::of_user(transaction, user, &new.credential)
-        .await?
-        .filter(|credential| !credential.is_gone(new.date))
-        .ok_or(ChangeError::NotFound)?;
-    if renamed {
-        Ok(credential)
-    } else {
-        Err(ChangeError::Waits)
-    }
-}
-
-async fn delete(
-    transaction: &DatabaseTransaction,
-    authority: Authority,
-    credential: CredentialUuid,
-) -> Result<(), ChangeError> {
-    exercise::<ChangeError>(transaction, &authority).await?;
-    let user = authority.user();
-    let held = table::credential::summaries(transaction, user).await?;
-    let state = find(&held, &credential)?.state;
-    require_another_usable(&held, &credential)?;
-    // This deletes what waits, too.
-    ending::end_codes(transaction, user).await?;
-    match state {
-        CredentialState::Waiting { .. } => Ok(()),
-        CredentialState::Active | CredentialState::Inactive => {
-            if table::credential::delete(transaction, user, &credential).await? {
-                Ok(())
-            } else {
-                Err(ChangeError::NotFound)
-            }
-        }
-    }
-}
-
-async fn note_counter_regression(
-    transaction: &DatabaseTransaction,
-    credential: CredentialUuid,
-    challenge: Spend,
-    at: Timestamp,
-) -> Result<bool, StoreError> {
-    table::credential::note_counter_regression(transaction, &credential, &challenge, at).await
 }
 
 fn find<'a>(held: &'a [Summary], credential: &CredentialUuid) -> Result<&'a Summary, ChangeError> {

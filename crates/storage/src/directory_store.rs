@@ -11,6 +11,6 @@ use crate::{store::SqlStore, table};
 #[async_trait]
 impl DirectoryStore for SqlStore {
     async fn load(&self) -> Result<DirectoryEntries, StoreError> {
-        table::application::directory(self.reader()).await
+        table::directory::load(self.reader()).await
     }
 }

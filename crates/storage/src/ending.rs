@@ -31,8 +31,8 @@ pub(crate) async fn end_codes(
     transaction: &DatabaseTransaction,
     user: &UserId,
 ) -> Result<(), StoreError> {
-    let is_ended = table::credential_code::cancel_all(transaction, user).await?;
-    end_waits(transaction, user, is_ended).await
+    let ended = table::credential_code::cancel_all(transaction, user).await?;
+    end_waits(transaction, user, ended).await
 }
 
 /// Makes room for a newer code of a user: the earlier ones end.
@@ -40,8 +40,8 @@ pub(crate) async fn supersede_codes(
     transaction: &DatabaseTransaction,
     user: &UserId,
 ) -> Result<(), StoreError> {
-    let is_ended = table::credential_code::supersede(transaction, user).await?;
-    end_waits(transaction, user, is_ended).await
+    let ended = table::credential_code::supersede(transaction, user).await?;
+    end_waits(transaction, user, ended).await
 }
 
 /// Every credential that waits has a code that says so, so when no code ended there is nothing to
@@ -49,9 +49,9 @@ pub(crate) async fn supersede_codes(
 async fn end_waits(
     transaction: &DatabaseTransaction,
     user: &UserId,
-    is_code_ended: bool,
+    ended_codes: u64,
 ) -> Result<(), StoreError> {
-    if is_code_ended {
+    if ended_codes > 0 {
         table::credential::delete_waiting(transaction, user).await?;
     }
     Ok(())

@@ -5,9 +5,8 @@ use latchkey_service::ports::{
     installation_store::{Installation, InstallationStore},
     store::StoreError,
 };
-use sea_orm::DatabaseTransaction;
 
-use crate::{row::Inconsistency, store::SqlStore, table};
+use crate::{column::Inconsistency, store::SqlStore, table};
 
 #[async_trait]
 impl InstallationStore for SqlStore {
@@ -15,26 +14,17 @@ impl InstallationStore for SqlStore {
         if let Some(installation) = table::installation::find(self.reader()).await? {
             return Ok(installation);
         }
-        self.write(move |transaction| Box::pin(establish(transaction, proposed)))
-            .await?
+        self.write(async move |tx| {
+            table::installation::insert(&tx, proposed).await?;
+            table::installation::find(&*tx).await?.ok_or_else(|| {
+                let problem = "was neither there nor could it be made";
+                Inconsistency::new("installation", "the only one", problem).into()
+            })
+        })
+        .await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
         self.reader().ping().await.map_err(StoreError::new)
     }
-}
-
-async fn establish(
-    transaction: &DatabaseTransaction,
-    proposed: Installation,
-) -> Result<Installation, StoreError> {
-    table::installation::insert(transaction, &proposed).await?;
-    let installation = table::installation::find(transaction).await?;
-    installation.ok_or_else(|| {
-        StoreError::from(Inconsistency {
-            table: "installation",
-            row: "the only one".to_owned(),
-            problem: "was neither there nor could it be made".to_owned(),
-        })
-    })
 }

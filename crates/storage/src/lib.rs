@@ -8,11 +8,12 @@
 //! * `administrators`: what changes of other users require besides, and that every organization keeps one;
 //! * `ending`: what ends with what: epochs, codes, what waits, users;
 //! * `transaction`: the only place where a transaction begins;
-//! * `table`: the statements, one module per table, and how rows become domain values;
-//! * `entity`: the columns.
+//! * `table`: one module per table: its columns, its statements, and how rows become domain values;
+//! * `statement`: how statements run, and what is made of the rows they met;
+//! * `column`: how values of the domain are kept, and the error of a row that holds none.
 //!
-//! To add a table, add a migration, a module in `entity`, its statements in `table`, and cases to
-//! `tests/contract`, which run on both databases.
+//! To add a table, add a migration, a module in `table`, and cases to the contract, which run on both
+//! databases. A new type of the domain is kept by a line in `column`.
 //!
 //! Three rules keep concurrent callers apart. A read is one statement outside any transaction, so it
 //! sees one moment. A change locks the user's row before it looks at anything else of the user; only
@@ -48,5 +49,5 @@ mod transaction;
 
 mod table;
 
-mod entity;
-mod row;
+mod column;
+mod statement;

@@ -8,7 +8,6 @@ use latchkey_service::ports::{
     message_store::{ClaimedMessage, MessageStore, WaitingMessage},
     store::StoreError,
 };
-use sea_orm::DatabaseTransaction;
 
 use crate::{store::SqlStore, table};
 
@@ -25,40 +24,23 @@ impl MessageStore for SqlStore {
             return Ok(vec![]);
         }
         let until = now.plus(lease);
-        self.write(move |transaction| {
-            Box::pin(table::message::claim(transaction, now, until, batch))
-        })
-        .await?
+        self.write(async move |tx| table::message::claim(&tx, now, until, batch).await)
+            .await
     }
 
     async fn remove(&self, claimed: &ClaimedMessage) -> Result<bool, StoreError> {
         let claimed = claimed.clone();
-        self.write(move |transaction| Box::pin(remove(transaction, claimed)))
-            .await?
+        self.write(async move |tx| table::message::delete(&tx, &claimed).await)
+            .await
     }
 
     async fn put_back(&self, claimed: &ClaimedMessage, due: Timestamp) -> Result<bool, StoreError> {
         let claimed = claimed.clone();
-        self.write(move |transaction| Box::pin(put_back(transaction, claimed, due)))
-            .await?
+        self.write(async move |tx| table::message::put_back(&tx, &claimed, due).await)
+            .await
     }
 
     async fn waiting(&self, now: Timestamp) -> Result<Vec<WaitingMessage>, StoreError> {
         table::message::waiting(self.reader(), now).await
     }
-}
-
-async fn remove(
-    transaction: &DatabaseTransaction,
-    claimed: ClaimedMessage,
-) -> Result<bool, StoreError> {
-    table::message::delete(transaction, &claimed).await
-}
-
-async fn put_back(
-    transaction: &DatabaseTransaction,
-    claimed: ClaimedMessage,
-    due: Timestamp,
-) -> Result<bool, StoreError> {
-    table::message::put_back(transaction, &claimed, due).await
 }

@@ -5,9 +5,7 @@ use latchkey_domain::authority::Authority;
 use latchkey_service::ports::{
     credential_store::CreateError,
     registration_store::{CompletedRegistration, RegisterError, RegistrationStore},
-    store::StoreError,
 };
-use sea_orm::DatabaseTransaction;
 
 use crate::{authority::exercise, credential_store::insert_all, store::SqlStore, table};
 
@@ -18,36 +16,17 @@ impl RegistrationStore for SqlStore {
         authority: Authority,
         registration: CompletedRegistration,
     ) -> Result<(), RegisterError> {
-        self.write(move |transaction| Box::pin(register(transaction, authority, registration)))
-            .await
-            .map_err(CreateError::from)?
-    }
-}
-
-async fn register(
-    transaction: &DatabaseTransaction,
-    authority: Authority,
-    registration: CompletedRegistration,
-) -> Result<(), RegisterError> {
-    exercise::<CreateError>(transaction, &authority).await?;
-    if !use_up(transaction, &authority, &registration)
+        self.write(async move |tx| {
+            exercise::<CreateError>(&tx, &authority).await?;
+            let user = authority.user();
+            if !table::account_code::delete(&tx, user, &registration.code).await?
+                || !table::user::set_registered(&tx, user, registration.date).await?
+            {
+                return Err(RegisterError::Lost);
+            }
+            insert_all(&tx, &authority, &registration.credentials).await?;
+            Ok(())
+        })
         .await
-        .map_err(CreateError::from)?
-    {
-        return Err(RegisterError::Lost);
     }
-    insert_all(transaction, &authority, &registration.credentials).await?;
-    Ok(())
-}
-
-async fn use_up(
-    transaction: &DatabaseTransaction,
-    authority: &Authority,
-    registration: &CompletedRegistration,
-) -> Result<bool, StoreError> {
-    let user = authority.user();
-    Ok(
-        table::account_code::delete(transaction, user, &registration.code).await?
-            && table::user::set_registered(transaction, user, registration.date).await?,
-    )
 }

@@ -6,7 +6,6 @@ use latchkey_service::ports::{
     session_store::{EndSessionError, SessionStore},
     store::{AuthorityConflict, StoreError},
 };
-use sea_orm::DatabaseTransaction;
 
 use crate::{authority::exercise, ending, store::SqlStore, table};
 
@@ -17,31 +16,19 @@ impl SessionStore for SqlStore {
     }
 
     async fn end(&self, authority: Authority) -> Result<(), EndSessionError> {
-        self.write(move |transaction| Box::pin(end(transaction, authority)))
-            .await?
+        self.write(async move |tx| exercise(&tx, &authority).await)
+            .await
     }
 
     async fn end_all(&self, authority: Authority) -> Result<(), EndSessionError> {
-        self.write(move |transaction| Box::pin(end_all(transaction, authority)))
-            .await?
-    }
-}
-
-async fn end(
-    transaction: &DatabaseTransaction,
-    authority: Authority,
-) -> Result<(), EndSessionError> {
-    exercise(transaction, &authority).await
-}
-
-async fn end_all(
-    transaction: &DatabaseTransaction,
-    authority: Authority,
-) -> Result<(), EndSessionError> {
-    exercise::<EndSessionError>(transaction, &authority).await?;
-    if ending::end_epoch(transaction, authority.user(), authority.epoch()).await? {
-        Ok(())
-    } else {
-        Err(AuthorityConflict::Void.into())
+        self.write(async move |tx| {
+            exercise::<EndSessionError>(&tx, &authority).await?;
+            if ending::end_epoch(&tx, authority.user(), authority.epoch()).await? {
+                Ok(())
+            } else {
+                Err(AuthorityConflict::Void.into())
+            }
+        })
+        .await
     }
 }

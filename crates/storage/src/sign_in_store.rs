@@ -8,7 +8,7 @@ use latchkey_service::ports::{
 };
 use sea_orm::DatabaseTransaction;
 
-use crate::{authority::exercise_with, row::Inconsistency, store::SqlStore, table};
+use crate::{authority::exercise_with, column::Inconsistency, store::SqlStore, table};
 
 #[async_trait]
 impl SignInStore for SqlStore {
@@ -17,8 +17,8 @@ impl SignInStore for SqlStore {
         authority: Authority,
         uses: Vec<CredentialUse>,
     ) -> Result<(), UseError> {
-        self.write(move |transaction| Box::pin(sign_in(transaction, authority, uses)))
-            .await?
+        self.write(async move |tx| record(&tx, &authority, &uses).await)
+            .await
     }
 
     async fn sign_action(
@@ -27,37 +27,18 @@ impl SignInStore for SqlStore {
         uses: Vec<CredentialUse>,
         evidence: Evidence,
     ) -> Result<(), UseError> {
-        self.write(move |transaction| Box::pin(sign_action(transaction, authority, uses, evidence)))
-            .await?
-    }
-}
-
-async fn sign_in(
-    transaction: &DatabaseTransaction,
-    authority: Authority,
-    uses: Vec<CredentialUse>,
-) -> Result<(), UseError> {
-    record(transaction, &authority, &uses).await
-}
-
-async fn sign_action(
-    transaction: &DatabaseTransaction,
-    authority: Authority,
-    uses: Vec<CredentialUse>,
-    evidence: Evidence,
-) -> Result<(), UseError> {
-    record(transaction, &authority, &uses).await?;
-    let Some(first_factor) = uses.first() else {
-        return Err(StoreError::from(Inconsistency {
-            table: "user_actions",
-            row: evidence.id.to_string(),
-            problem: "is signed by no credential".to_owned(),
+        self.write(async move |tx| {
+            record(&tx, &authority, &uses).await?;
+            let first_factor = uses.first().ok_or_else(|| {
+                let problem = "is signed by no credential";
+                StoreError::from(Inconsistency::new("user_actions", &evidence.id, problem))
+            })?;
+            let signer = &first_factor.credential;
+            table::user_action::insert(&tx, &authority, signer, &evidence).await?;
+            Ok(())
         })
-        .into());
-    };
-    table::user_action::insert(transaction, &authority, &first_factor.credential, &evidence)
-        .await?;
-    Ok(())
+        .await
+    }
 }
 
 /// Exercises the authority and records every use. The credentials are required to be active even when

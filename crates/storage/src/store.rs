@@ -1,18 +1,15 @@
 //! The store: one reader, one writer, and how many statements they ran.
 
-use std::{
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 use latchkey_service::ports::store::StoreError;
-use sea_orm::{DatabaseConnection, DatabaseTransaction};
+use sea_orm::DatabaseConnection;
 use tracing::Instrument as _;
 
-use crate::transaction::{begin_write, end};
+use crate::transaction::{Transaction, begin_write, end};
 
 /// Implements every store port. Cheap to clone; all clones share their connections.
 #[derive(Clone, Debug)]
@@ -40,9 +37,6 @@ pub struct Statements {
     /// Statements inside them, and those of migrations.
     pub write_statements: u64,
 }
-
-/// What happens inside a write transaction.
-type Operation<'a, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
 
 impl SqlStore {
     pub(crate) fn new(mut reader: DatabaseConnection, mut writer: DatabaseConnection) -> Self {
@@ -95,12 +89,15 @@ impl SqlStore {
     /// during a commit would leave it with an outcome that nobody knows.
     ///
     /// # Errors
-    /// [`StoreError`] when the transaction cannot begin or end; inside is what the operation gave.
-    pub(crate) async fn write<T, E, F>(&self, operation: F) -> Result<Result<T, E>, StoreError>
+    /// What the operation gave, or [`StoreError`] when the transaction cannot begin or end.
+    pub(crate) async fn write<T, E, F>(
+        &self,
+        operation: impl FnOnce(Transaction) -> F + Send + 'static,
+    ) -> Result<T, E>
     where
         T: Send + 'static,
-        E: Send + 'static,
-        F: for<'a> FnOnce(&'a DatabaseTransaction) -> Operation<'a, T, E> + Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send,
     {
         self.counters
             .write_transactions
@@ -108,7 +105,7 @@ impl SqlStore {
         let writer = self.writer.clone();
         let task = async move {
             let transaction = begin_write(&writer).await?;
-            let outcome = operation(&transaction).await;
+            let outcome = operation(Arc::clone(&transaction)).await;
             end(transaction, outcome).await
         };
         tokio::spawn(task.in_current_span())

@@ -1,12 +1,15 @@
 //! Write transactions: the one place where they begin.
 
+use std::sync::Arc;
+
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
     DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
     TransactionTrait as _,
 };
 
-use crate::row::Inconsistency;
+/// A write transaction, in the hands of the operation that runs in it.
+pub(crate) type Transaction = Arc<DatabaseTransaction>;
 
 /// Begins a write transaction. On SQLite it takes the write lock at once: a transaction that reads
 /// first and asks for the lock later fails whenever another one wrote in between.
@@ -17,59 +20,34 @@ use crate::row::Inconsistency;
     clippy::disallowed_methods,
     reason = "this is the one place where write transactions begin"
 )]
-pub(crate) async fn begin_write(
-    writer: &DatabaseConnection,
-) -> Result<DatabaseTransaction, StoreError> {
+pub(crate) async fn begin_write(writer: &DatabaseConnection) -> Result<Transaction, StoreError> {
     writer
         .begin_with_options(TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         })
         .await
+        .map(Arc::new)
         .map_err(StoreError::new)
 }
 
 /// Commits when the operation gave `Ok`, else rolls back.
 ///
 /// # Errors
-/// [`StoreError`] when the commit fails; a failed rollback is logged, and closing the connection rolls
-/// back as well.
-pub(crate) async fn end<T, E>(
-    transaction: DatabaseTransaction,
+/// What the operation gave, or [`StoreError`] when the commit fails, or when the operation is over and
+/// still holds the transaction; a failed rollback is logged, and closing the connection rolls back as
+/// well.
+pub(crate) async fn end<T, E: From<StoreError>>(
+    transaction: Transaction,
     outcome: Result<T, E>,
-) -> Result<Result<T, E>, StoreError> {
+) -> Result<T, E> {
+    let Some(transaction) = Arc::into_inner(transaction) else {
+        return Err(StoreError::new("a transaction outlives its operation").into());
+    };
     if outcome.is_ok() {
         transaction.commit().await.map_err(StoreError::new)?;
     } else if let Err(error) = transaction.rollback().await {
         tracing::warn!(%error, "a transaction could not be rolled back");
     }
-    Ok(outcome)
-}
-
-/// Whether a guarded change met its one row: `false` when the row was not in the expected state.
-///
-/// # Errors
-/// [`Inconsistency`] when it met several, which no statement that names a key can.
-pub(crate) fn exactly_one(table: &'static str, rows_affected: u64) -> Result<bool, Inconsistency> {
-    match rows_affected {
-        0 => Ok(false),
-        1 => Ok(true),
-        _ => Err(Inconsistency {
-            table,
-            row: "several".to_owned(),
-            problem: "one key has several rows".to_owned(),
-        }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_row_is_a_change_and_none_is_not() {
-        assert_eq!(exactly_one("users", 1).ok(), Some(true));
-        assert_eq!(exactly_one("users", 0).ok(), Some(false));
-        assert!(exactly_one("users", 2).is_err());
-    }
+    outcome
 }

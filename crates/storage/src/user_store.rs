@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use latchkey_domain::{authority::Authority, id::UserId, message::NewMessage, user::User};
 use latchkey_service::ports::{
     administration_store::Invitation,
+    store::StoreError,
     user_store::{
         ChangeUserError, CreateUserError, NotAdministrator, ReadUsersError, Reader, UserChange,
         UserEntry, UserPage, UserPosition, UserStore, Users,
@@ -53,8 +54,21 @@ impl UserStore for SqlStore {
         authority: Authority,
         invitation: Invitation,
     ) -> Result<UserEntry, CreateUserError> {
-        self.write(move |transaction| Box::pin(create(transaction, authority, invitation)))
-            .await?
+        self.write(async move |tx| {
+            exercise_as_administrator::<CreateUserError>(&tx, &authority).await?;
+            let user = if table::user::insert(&tx, &invitation.user).await? {
+                invitation.user.clone()
+            } else {
+                unregistered(&tx, &invitation.user).await?
+            };
+            let user = hand_over(&tx, Invitation { user, ..invitation }).await?;
+            // Nobody has a credential before registering.
+            Ok(UserEntry {
+                user,
+                credential: None,
+            })
+        })
+        .await
     }
 
     async fn change(
@@ -63,9 +77,31 @@ impl UserStore for SqlStore {
         user: &UserId,
         change: UserChange,
     ) -> Result<UserEntry, ChangeUserError> {
-        let user = user.clone();
-        self.write(move |transaction| Box::pin(change_user(transaction, authority, (user, change))))
-            .await?
+        let id = user.clone();
+        self.write(async move |tx| {
+            exercise_as_administrator::<ChangeUserError>(&tx, &authority).await?;
+            let mut user = table::user::lock(&tx, &id)
+                .await?
+                .filter(|user| user.organization == *authority.organization())
+                .ok_or(ChangeUserError::NotFound)?;
+            let credential = table::credential::oldest(&tx, &id).await?;
+            match change {
+                UserChange::Nothing => {}
+                UserChange::Activate => {
+                    table::user::set_active(&tx, &id, true).await?;
+                    user.is_active = true;
+                }
+                UserChange::Deactivate | UserChange::Delete
+                    if administrators::is_last(&tx, &user).await? =>
+                {
+                    return Err(ChangeUserError::LastAdministrator);
+                }
+                UserChange::Deactivate => ending::deactivate(&tx, &mut user).await?,
+                UserChange::Delete => ending::erase(&tx, &id).await?,
+            }
+            Ok(UserEntry { user, credential })
+        })
+        .await
     }
 }
 
@@ -80,33 +116,23 @@ impl SqlStore {
     }
 }
 
-async fn create(
+/// Hands the code, and the message that brings it, to the user as kept, whose row is locked or new.
+pub(crate) async fn hand_over(
     transaction: &DatabaseTransaction,
-    authority: Authority,
     invitation: Invitation,
-) -> Result<UserEntry, CreateUserError> {
-    exercise_as_administrator::<CreateUserError>(transaction, &authority).await?;
+) -> Result<User, StoreError> {
     let Invitation {
         user,
         code,
         message,
     } = invitation;
-    let user = if table::user::insert(transaction, &user).await? {
-        user
-    } else {
-        unregistered(transaction, &user).await?
-    };
-    table::account_code::issue(transaction, &user.id, &code).await?;
+    table::account_code::issue(transaction, &user.id, code).await?;
     let message = message.map(|message| NewMessage {
         user: user.id.clone(),
         ..message
     });
     table::message::insert_all(transaction, message.as_slice()).await?;
-    // Nobody has a credential before registering.
-    Ok(UserEntry {
-        user,
-        credential: None,
-    })
+    Ok(user)
 }
 
 /// Locks the user who has the name of the one who is to be made, and may still register.
@@ -119,45 +145,5 @@ async fn unregistered(
         Some(_) => Err(CreateUserError::AlreadyExists),
         // Names are one of the two things that must be free.
         None => Err(CreateUserError::ExternalIdTaken),
-    }
-}
-
-async fn change_user(
-    transaction: &DatabaseTransaction,
-    authority: Authority,
-    (id, change): (UserId, UserChange),
-) -> Result<UserEntry, ChangeUserError> {
-    exercise_as_administrator::<ChangeUserError>(transaction, &authority).await?;
-    let mut user = table::user::lock(transaction, &id)
-        .await?
-        .filter(|user| user.organization == *authority.organization())
-        .ok_or(ChangeUserError::NotFound)?;
-    let credential = table::credential::oldest(transaction, &id).await?;
-    match change {
-        UserChange::Nothing => {}
-        UserChange::Activate => {
-            table::user::set_active(transaction, &id, true).await?;
-            user.is_active = true;
-        }
-        UserChange::Deactivate => {
-            require_another_administrator(transaction, &user).await?;
-            ending::deactivate(transaction, &mut user).await?;
-        }
-        UserChange::Delete => {
-            require_another_administrator(transaction, &user).await?;
-            ending::erase(transaction, &id).await?;
-        }
-    }
-    Ok(UserEntry { user, credential })
-}
-
-async fn require_another_administrator(
-    transaction: &DatabaseTransaction,
-    user: &User,
-) -> Result<(), ChangeUserError> {
-    if administrators::is_last(transaction, user).await? {
-        Err(ChangeUserError::LastAdministrator)
-    } else {
-        Ok(())
     }
 }

@@ -58,6 +58,12 @@ pub enum RedeemError {
     Create(#[from] CreateError),
 }
 
+impl From<StoreError> for RedeemError {
+    fn from(error: StoreError) -> Self {
+        Self::Create(error.into())
+    }
+}
+
 /// Why a decision about a credential that waits does not take effect.
 #[derive(Debug, thiserror::Error)]
 pub enum DecideError {

@@ -5,7 +5,7 @@ use latchkey_domain::{
     authority::Authority, credential::Credential, id::AccountCodeId, time::Timestamp,
 };
 
-use super::credential_store::CreateError;
+use super::{credential_store::CreateError, store::StoreError};
 
 /// The decision that a user registers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,12 @@ pub enum RegisterError {
     /// A credential cannot be made.
     #[error(transparent)]
     Create(#[from] CreateError),
+}
+
+impl From<StoreError> for RegisterError {
+    fn from(error: StoreError) -> Self {
+        Self::Create(error.into())
+    }
 }
 
 /// Registers users.

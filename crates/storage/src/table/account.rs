@@ -7,24 +7,21 @@ use latchkey_domain::{
 use latchkey_service::ports::{account_store::Account, store::StoreError};
 use sea_orm::{
     ColumnTrait as _, DatabaseConnection, EntityTrait as _, JoinType, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, RelationTrait as _,
-    sea_query::{Condition, Expr},
+    QueryOrder as _, QuerySelect as _, RelationTrait as _, sea_query::Expr,
 };
 
-use crate::{
-    entity::{
-        credential, organization,
-        user::{Column, Entity},
-    },
-    table,
+use super::{
+    credential, organization,
+    user::{self, Column, Entity},
 };
+use crate::column::Joined;
 
 /// The account of a user.
 pub(crate) async fn find(
     reader: &DatabaseConnection,
     user: &UserId,
 ) -> Result<Option<Account>, StoreError> {
-    account_where(reader, Column::Id.eq(user.as_str())).await
+    find_where(reader, Column::Id.eq(user.as_str())).await
 }
 
 /// The account of that name.
@@ -33,10 +30,10 @@ pub(crate) async fn find_by_username(
     organization: &OrganizationId,
     username: &Username,
 ) -> Result<Option<Account>, StoreError> {
-    account_where(reader, table::user::is_called(organization, username)).await
+    find_where(reader, user::is_called(organization, username)).await
 }
 
-async fn account_where(
+async fn find_where(
     reader: &DatabaseConnection,
     condition: Expr,
 ) -> Result<Option<Account>, StoreError> {
@@ -44,21 +41,22 @@ async fn account_where(
         .inner_join(organization::Entity)
         .join(JoinType::LeftJoin, credential::Relation::User.def().rev())
         .select_also(credential::Entity)
-        .filter(Condition::all().add(condition))
+        .filter(condition)
         .filter(organization::Column::IsActive.eq(true))
         .order_by_asc(credential::Column::Created)
         .order_by_asc(credential::Column::Id)
+        .into_model::<user::Model, Joined<credential::Model>>()
         .all(reader)
         .await
         .map_err(StoreError::new)?;
-    let Some((user, _)) = rows.first() else {
-        return Ok(None);
-    };
-    let user = table::user::from_row(user)?;
-    let credentials = rows
-        .into_iter()
-        .filter_map(|(_, credential)| credential)
-        .map(table::credential::columns::from_row)
-        .collect::<Result<_, _>>()?;
-    Ok(Some(Account { user, credentials }))
+    let mut account: Option<Account> = None;
+    for (user, credential) in rows {
+        let account = account.get_or_insert_with(|| Account {
+            user: user.into(),
+            credentials: vec![],
+        });
+        let credential = credential.map(|Joined(row)| row.try_into()).transpose()?;
+        account.credentials.extend(credential);
+    }
+    Ok(account)
 }

@@ -9,35 +9,42 @@ use latchkey_domain::{
 };
 use latchkey_service::ports::{account_code_store::HeldAccountCode, store::StoreError};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, DatabaseConnection, DatabaseTransaction, EntityTrait as _,
-    JoinType, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _,
-    RelationTrait as _, sea_query::Condition,
+    DatabaseTransaction, IntoActiveModel as _, JoinType, QueryOrder as _, QuerySelect as _,
+    QueryTrait as _, entity::prelude::*, sea_query::Condition,
 };
 
+use super::{organization, user};
 use crate::{
-    entity::{
-        account_code::{ActiveModel, Column, Entity, Model},
-        organization, user,
-    },
-    row::{Inconsistency, Row, moment},
-    table,
-    transaction::exactly_one,
+    column,
+    statement::{self, Change as _},
 };
 
-const TABLE: &str = "account_codes";
+type Typed<T> = column::Typed<Entity, T>;
 
-fn from_row(model: &Model) -> Result<AccountCode, Inconsistency> {
-    let row = Row {
-        table: TABLE,
-        key: &model.id,
-    };
-    Ok(AccountCode {
-        id: row.value("id", model.id.parse())?,
-        user: row.value("user_id", model.user_id.parse())?,
-        kind: row.value("kind", model.kind.parse())?,
-        issued: moment(model.issued),
-        expires: moment(model.expires),
-    })
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "account_codes")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Typed<AccountCodeId>,
+    pub user_id: Typed<UserId>,
+    pub kind: Typed<AccountCodeKind>,
+    pub digest: Vec<u8>,
+    pub issued: Typed<Timestamp>,
+    pub expires: Typed<Timestamp>,
+}
+
+refers_to!(UserId => User of user);
+
+impl From<Model> for AccountCode {
+    fn from(row: Model) -> Self {
+        Self {
+            id: row.id.0,
+            user: row.user_id.0,
+            kind: row.kind.0,
+            issued: row.issued.0,
+            expires: row.expires.0,
+        }
+    }
 }
 
 /// Gives a user a code: beyond what a user can have of the kind, it takes the place of the oldest. The
@@ -45,7 +52,7 @@ fn from_row(model: &Model) -> Result<AccountCode, Inconsistency> {
 pub(crate) async fn issue(
     transaction: &DatabaseTransaction,
     user: &UserId,
-    new: &NewAccountCode,
+    new: NewAccountCode,
 ) -> Result<(), StoreError> {
     let NewAccountCode { code, digest } = new;
     let of_kind = Condition::all()
@@ -62,22 +69,18 @@ pub(crate) async fn issue(
     Entity::delete_many()
         .filter(of_kind)
         .filter(Column::Id.not_in_subquery(newest))
-        .exec(transaction)
-        .await
-        .map_err(StoreError::new)?;
-    let row = ActiveModel {
-        id: Set(code.id.to_string()),
-        user_id: Set(user.to_string()),
-        kind: Set(code.kind.to_string()),
-        digest: Set(digest.as_bytes().to_vec()),
-        issued: Set(code.issued.unix_milliseconds()),
-        expires: Set(code.expires.unix_milliseconds()),
+        .count(transaction)
+        .await?;
+    let row = Model {
+        id: code.id.into(),
+        user_id: user.clone().into(),
+        kind: code.kind.into(),
+        digest: digest.as_bytes().to_vec(),
+        issued: code.issued.into(),
+        expires: code.expires.into(),
     };
-    Entity::insert(row)
-        .exec_without_returning(transaction)
-        .await
-        .map(|_rows| ())
-        .map_err(StoreError::new)
+    let made = Entity::insert(row.into_active_model());
+    made.count(transaction).await.map(|_one| ())
 }
 
 /// The code of that kind and digest, if it is of the user of that organization and name.
@@ -88,23 +91,18 @@ pub(crate) async fn find(
     digest: &CodeDigest,
 ) -> Result<Option<HeldAccountCode>, StoreError> {
     let found = Entity::find()
-        .inner_join(user::Entity)
+        .find_both_related(user::Entity)
         .join(JoinType::InnerJoin, user::Relation::Organization.def())
-        .select_also(user::Entity)
         .filter(Column::Digest.eq(digest.as_bytes().to_vec()))
         .filter(Column::Kind.eq(kind.as_str()))
-        .filter(user::Column::OrganizationId.eq(organization.as_str()))
-        .filter(user::Column::UsernameKey.eq(username.key()))
+        .filter(user::is_called(organization, username))
         .filter(organization::Column::IsActive.eq(true))
         .one(reader)
         .await
         .map_err(StoreError::new)?;
-    let Some((code, Some(user))) = found else {
-        return Ok(None);
-    };
-    Ok(Some(HeldAccountCode {
-        code: from_row(&code)?,
-        user: table::user::from_row(&user)?,
+    Ok(found.map(|(code, user)| HeldAccountCode {
+        code: code.into(),
+        user: user.into(),
     }))
 }
 
@@ -114,26 +112,20 @@ pub(crate) async fn delete(
     user: &UserId,
     code: &AccountCodeId,
 ) -> Result<bool, StoreError> {
-    let result = Entity::delete_many()
+    Entity::delete_many()
         .filter(Column::Id.eq(code.as_str()))
         .filter(Column::UserId.eq(user.as_str()))
-        .exec(transaction)
+        .meets_one(transaction)
         .await
-        .map_err(StoreError::new)?;
-    Ok(exactly_one(TABLE, result.rows_affected)?)
 }
 
 /// Deletes every code of a user, of any kind.
 pub(crate) async fn delete_all(
     transaction: &DatabaseTransaction,
     user: &UserId,
-) -> Result<(), StoreError> {
-    Entity::delete_many()
-        .filter(Column::UserId.eq(user.as_str()))
-        .exec(transaction)
-        .await
-        .map(|_result| ())
-        .map_err(StoreError::new)
+) -> Result<u64, StoreError> {
+    let codes = Entity::delete_many().filter(Column::UserId.eq(user.as_str()));
+    codes.count(transaction).await
 }
 
 /// Deletes at most `batch` codes that expired before `before`. One to register with stays: whoever comes
@@ -143,13 +135,8 @@ pub(crate) async fn delete_expired(
     before: Timestamp,
     batch: u32,
 ) -> Result<u64, StoreError> {
-    table::delete_batch::<Entity>(
-        transaction,
-        Column::Id,
-        Entity::find()
-            .filter(Column::Expires.lt(before.unix_milliseconds()))
-            .filter(Column::Kind.ne(AccountCodeKind::Registration.as_str())),
-        batch,
-    )
-    .await
+    let expired = Entity::find()
+        .filter(Column::Expires.lt(before.unix_milliseconds()))
+        .filter(Column::Kind.ne(AccountCodeKind::Registration.as_str()));
+    statement::delete_batch(transaction, Column::Id, expired, batch).await
 }

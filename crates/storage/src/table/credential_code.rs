@@ -4,33 +4,58 @@ use latchkey_domain::{
     application::Origin,
     approval::{Decision, Verdict, Wait},
     authority::Authority,
-    credential::{Credential, CredentialState},
+    credential::Credential,
     credential_code::{
         Claim, ClaimedCode, CodeDigest, CodeState, CredentialCode, NewCredentialCode, RedeemedCode,
     },
-    id::{CredentialCodeId, UserId},
+    id::{ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId, UserId},
     time::Timestamp,
     user::Epoch,
 };
 use latchkey_service::ports::{credential_code_store::HeldCode, store::StoreError};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait as _, DatabaseConnection, DatabaseTransaction, EntityTrait as _, JoinType,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, RelationTrait as _, UpdateMany,
-    sea_query::{CaseStatement, Condition, Expr, OnConflict},
+    DatabaseTransaction, JoinType, QueryOrder as _, QuerySelect as _, UpdateMany,
+    entity::prelude::*,
+    sea_query::{CaseStatement, Condition, OnConflict},
 };
 
+use super::{credential::waits_until, organization, user};
 use crate::{
-    entity::{
-        credential_code::{ActiveModel, Column, Entity, Model},
-        organization, user,
-    },
-    row::{Inconsistency, Row, moment},
-    table,
-    transaction::exactly_one,
+    column::{self, Inconsistency},
+    statement::{self, Change as _},
 };
 
-const TABLE: &str = "credential_codes";
+type Typed<T> = column::Typed<Entity, T>;
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "credential_codes")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Typed<CredentialCodeId>,
+    pub organization_id: Typed<OrganizationId>,
+    pub user_id: Typed<UserId>,
+    pub epoch: Typed<Epoch>,
+    pub issuer: Typed<CredentialUuid>,
+    pub session: Typed<TokenId>,
+    pub short_digest: Option<Vec<u8>>,
+    pub long_digest: Vec<u8>,
+    pub issued: Typed<Timestamp>,
+    pub expires: Typed<Timestamp>,
+    pub state: String,
+    pub claimed: Option<Typed<Timestamp>>,
+    pub claim_origin: Option<Typed<Origin>>,
+    pub claim_address: Option<Typed<std::net::IpAddr>>,
+    pub claim_challenge: Option<Typed<ChallengeId>>,
+    pub claim_expires: Option<Typed<Timestamp>>,
+    pub credential: Option<Typed<CredentialUuid>>,
+    /// Whether that credential waits for approval, and what was decided; empty when it need not.
+    pub approval: Option<String>,
+    pub approval_expires: Option<Typed<Timestamp>>,
+    pub is_newest: bool,
+}
+
+refers_to!(UserId => User of user);
 
 const ISSUED: &str = "issued";
 const CLAIMED: &str = "claimed";
@@ -40,15 +65,6 @@ const CANCELLED: &str = "cancelled";
 const WAITING: &str = "waiting";
 const APPROVED: &str = "approved";
 const REFUSED: &str = "refused";
-
-/// A wait as it is stored.
-const fn approval(verdict: Option<Verdict>) -> &'static str {
-    match verdict {
-        None => WAITING,
-        Some(Verdict::Approved) => APPROVED,
-        Some(Verdict::Refused) => REFUSED,
-    }
-}
 
 /// A code with which a credential was made that waits, or has waited in vain.
 fn waits() -> Expr {
@@ -63,69 +79,54 @@ fn is_open() -> Expr {
 /// Makes an issued code; `false` when a code of the same text exists.
 pub(crate) async fn insert(
     transaction: &DatabaseTransaction,
-    new: &NewCredentialCode,
+    new: NewCredentialCode,
 ) -> Result<bool, StoreError> {
-    let code = &new.code;
+    let NewCredentialCode { code, short, long } = new;
     let row = ActiveModel {
-        id: Set(code.id.to_string()),
-        organization_id: Set(code.organization.to_string()),
-        user_id: Set(code.user.to_string()),
-        epoch: Set(code.epoch.number()),
-        issuer: Set(code.issuer.to_string()),
-        session: Set(code.session.to_string()),
-        short_digest: Set(new.short.map(|digest| digest.as_bytes().to_vec())),
-        long_digest: Set(new.long.as_bytes().to_vec()),
-        issued: Set(code.issued.unix_milliseconds()),
-        expires: Set(code.expires.unix_milliseconds()),
+        id: Set(code.id.into()),
+        organization_id: Set(code.organization.into()),
+        user_id: Set(code.user.into()),
+        epoch: Set(code.epoch.into()),
+        issuer: Set(code.issuer.into()),
+        session: Set(code.session.into()),
+        short_digest: Set(short.map(|digest| digest.as_bytes().to_vec())),
+        long_digest: Set(long.as_bytes().to_vec()),
+        issued: Set(code.issued.into()),
+        expires: Set(code.expires.into()),
         state: Set(ISSUED.to_owned()),
         is_newest: Set(true),
-        ..ActiveModel::default()
+        ..Default::default()
     };
-    let rows = Entity::insert(row)
+    Entity::insert(row)
         .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .exec_without_returning(transaction)
+        .meets_one(transaction)
         .await
-        .map_err(StoreError::new)?;
-    Ok(exactly_one(TABLE, rows)?)
 }
 
 /// Makes room for a newer code of a user: cancels what is open, refuses what waits, and none is the
-/// newest any more; `false` when there was nothing of it.
+/// newest any more; tells how many codes that met.
 pub(crate) async fn supersede(
     transaction: &DatabaseTransaction,
     user: &UserId,
-) -> Result<bool, StoreError> {
-    let change = ending(user)
+) -> Result<u64, StoreError> {
+    let earlier = Condition::any()
+        .add(Column::IsNewest.eq(true))
+        .add(is_open())
+        .add(waits());
+    ending(user)
         .col_expr(Column::IsNewest, Expr::value(false))
-        .filter(
-            Condition::any()
-                .add(Column::IsNewest.eq(true))
-                .add(is_open())
-                .add(waits()),
-        );
-    end(transaction, change).await
-}
-
-/// Deletes every code of a user, whose row is locked.
-pub(crate) async fn delete_all(
-    transaction: &DatabaseTransaction,
-    user: &UserId,
-) -> Result<(), StoreError> {
-    Entity::delete_many()
-        .filter(Column::UserId.eq(user.as_str()))
-        .exec(transaction)
+        .filter(earlier)
+        .count(transaction)
         .await
-        .map(|_result| ())
-        .map_err(StoreError::new)
 }
 
-/// Cancels what is open of a user, and refuses what waits; `false` when there was nothing of it.
+/// Cancels what is open of a user, and refuses what waits; tells how many codes that met.
 pub(crate) async fn cancel_all(
     transaction: &DatabaseTransaction,
     user: &UserId,
-) -> Result<bool, StoreError> {
-    let change = ending(user).filter(Condition::any().add(is_open()).add(waits()));
-    end(transaction, change).await
+) -> Result<u64, StoreError> {
+    let alive = Condition::any().add(is_open()).add(waits());
+    ending(user).filter(alive).count(transaction).await
 }
 
 /// Ends whatever of a user's codes can still lead to a credential, or to a usable one.
@@ -142,15 +143,13 @@ fn ending(user: &UserId) -> UpdateMany<Entity> {
         .filter(Column::UserId.eq(user.as_str()))
 }
 
-async fn end(
+/// Deletes every code of a user, whose row is locked.
+pub(crate) async fn delete_all(
     transaction: &DatabaseTransaction,
-    change: UpdateMany<Entity>,
-) -> Result<bool, StoreError> {
-    change
-        .exec(transaction)
-        .await
-        .map(|result| result.rows_affected > 0)
-        .map_err(StoreError::new)
+    user: &UserId,
+) -> Result<u64, StoreError> {
+    let codes = Entity::delete_many().filter(Column::UserId.eq(user.as_str()));
+    codes.count(transaction).await
 }
 
 /// Decides about the credential that was made with a code of the authority's user and epoch; `false`
@@ -160,20 +159,19 @@ pub(crate) async fn decide(
     authority: &Authority,
     decision: &Decision,
 ) -> Result<bool, StoreError> {
-    let result = Entity::update_many()
-        .col_expr(
-            Column::Approval,
-            Expr::value(approval(Some(decision.verdict))),
-        )
+    let verdict = match decision.verdict {
+        Verdict::Approved => APPROVED,
+        Verdict::Refused => REFUSED,
+    };
+    Entity::update_many()
+        .col_expr(Column::Approval, Expr::value(verdict))
         .filter(Column::UserId.eq(authority.user().as_str()))
         .filter(Column::Epoch.eq(authority.epoch().number()))
         .filter(Column::Credential.eq(decision.credential.as_str()))
         .filter(waits())
         .filter(Column::ApprovalExpires.gt(decision.date.unix_milliseconds()))
-        .exec(transaction)
+        .meets_one(transaction)
         .await
-        .map_err(StoreError::new)?;
-    Ok(exactly_one(TABLE, result.rows_affected)?)
 }
 
 /// Issued → claimed; `false` when it is not issued any more, or had expired when it was claimed.
@@ -184,23 +182,21 @@ pub(crate) async fn claim(
     let claim = claimed.claim();
     let change = ActiveModel {
         state: Set(CLAIMED.to_owned()),
-        claimed: Set(Some(claim.date.unix_milliseconds())),
-        claim_origin: Set(claim.origin.as_ref().map(Origin::to_string)),
-        claim_address: Set(Some(claim.address.to_string())),
-        claim_challenge: Set(Some(claim.challenge.to_string())),
-        claim_expires: Set(Some(claim.expires.unix_milliseconds())),
-        ..ActiveModel::default()
+        claimed: Set(Some(claim.date.into())),
+        claim_origin: Set(claim.origin.clone().map(Typed::from)),
+        claim_address: Set(Some(claim.address.into())),
+        claim_challenge: Set(Some(claim.challenge.clone().into())),
+        claim_expires: Set(Some(claim.expires.into())),
+        ..Default::default()
     };
-    let result = Entity::update_many()
+    Entity::update_many()
         .set(change)
         .filter(Column::Id.eq(claimed.code().id.as_str()))
         .filter(Column::UserId.eq(claimed.code().user.as_str()))
         .filter(Column::State.eq(ISSUED))
         .filter(Column::Expires.gt(claim.date.unix_milliseconds()))
-        .exec(transaction)
+        .meets_one(transaction)
         .await
-        .map_err(StoreError::new)?;
-    Ok(exactly_one(TABLE, result.rows_affected)?)
 }
 
 /// Claimed → redeemed; `false` when it is not claimed by exactly that challenge (any more).
@@ -210,27 +206,22 @@ pub(crate) async fn redeem(
     redeemed: &RedeemedCode,
     credential: &Credential,
 ) -> Result<bool, StoreError> {
-    let expires = match credential.state {
-        CredentialState::Waiting { until } => Some(until.unix_milliseconds()),
-        CredentialState::Active | CredentialState::Inactive => None,
-    };
+    let expires = waits_until(credential.state);
     let change = ActiveModel {
         state: Set(REDEEMED.to_owned()),
-        credential: Set(Some(credential.uuid.to_string())),
+        credential: Set(Some(credential.uuid.clone().into())),
         approval: Set(expires.map(|_waits| WAITING.to_owned())),
-        approval_expires: Set(expires),
-        ..ActiveModel::default()
+        approval_expires: Set(expires.map(Typed::from)),
+        ..Default::default()
     };
-    let result = Entity::update_many()
+    Entity::update_many()
         .set(change)
         .filter(Column::Id.eq(redeemed.code().as_str()))
         .filter(Column::UserId.eq(user.as_str()))
         .filter(Column::State.eq(CLAIMED))
         .filter(Column::ClaimChallenge.eq(redeemed.challenge().as_str()))
-        .exec(transaction)
+        .meets_one(transaction)
         .await
-        .map_err(StoreError::new)?;
-    Ok(exactly_one(TABLE, result.rows_affected)?)
 }
 
 /// The code of that digest, and its owner.
@@ -250,7 +241,7 @@ pub(crate) async fn find_by_id(
     reader: &DatabaseConnection,
     code: &CredentialCodeId,
 ) -> Result<Option<HeldCode>, StoreError> {
-    held(reader, Condition::all().add(Column::Id.eq(code.as_str()))).await
+    held(reader, Column::Id.eq(code.as_str()).into()).await
 }
 
 async fn held(
@@ -258,20 +249,19 @@ async fn held(
     wanted: Condition,
 ) -> Result<Option<HeldCode>, StoreError> {
     let found = Entity::find()
-        .inner_join(user::Entity)
+        .find_both_related(user::Entity)
         .join(JoinType::InnerJoin, user::Relation::Organization.def())
-        .select_also(user::Entity)
         .filter(wanted)
         .filter(organization::Column::IsActive.eq(true))
         .one(reader)
         .await
         .map_err(StoreError::new)?;
-    let Some((code, Some(user))) = found else {
+    let Some((code, user)) = found else {
         return Ok(None);
     };
     Ok(Some(HeldCode {
-        code: from_row(&code)?,
-        user: table::user::from_row(&user)?,
+        code: code.try_into()?,
+        user: user.into(),
     }))
 }
 
@@ -288,7 +278,7 @@ pub(crate) async fn newest(
         .one(reader)
         .await
         .map_err(StoreError::new)?;
-    Ok(found.as_ref().map(from_row).transpose()?)
+    found.map(CredentialCode::try_from).transpose()
 }
 
 /// Deletes at most `batch` codes that expired before `before`, their claims too, and are not the
@@ -307,82 +297,86 @@ pub(crate) async fn delete_expired(
                 .add(Column::ClaimExpires.is_null())
                 .add(Column::ClaimExpires.lt(before)),
         );
-    table::delete_batch::<Entity>(transaction, Column::Id, expired, batch).await
+    statement::delete_batch(transaction, Column::Id, expired, batch).await
 }
 
-fn from_row(model: &Model) -> Result<CredentialCode, Inconsistency> {
-    let row = Row {
-        table: TABLE,
-        key: &model.id,
-    };
-    Ok(CredentialCode {
-        id: row.value("id", model.id.parse())?,
-        organization: row.value("organization_id", model.organization_id.parse())?,
-        user: row.value("user_id", model.user_id.parse())?,
-        epoch: Epoch::new(model.epoch),
-        issuer: row.value("issuer", model.issuer.parse())?,
-        session: row.value("session", model.session.parse())?,
-        issued: moment(model.issued),
-        expires: moment(model.expires),
-        state: state(row, model)?,
-    })
-}
+impl TryFrom<Model> for CredentialCode {
+    type Error = StoreError;
 
-fn state(row: Row<'_>, model: &Model) -> Result<CodeState, Inconsistency> {
-    let claim = claim_columns(row, model)?;
-    let wait = wait_columns(row, model)?;
-    match (model.state.as_str(), claim, &model.credential, wait) {
-        (ISSUED, None, None, None) => Ok(CodeState::Issued),
-        (CLAIMED, Some(claim), None, None) => Ok(CodeState::Claimed(claim)),
-        (REDEEMED, Some(claim), Some(credential), wait) => Ok(CodeState::Redeemed {
-            claim,
-            credential: row.value("credential", credential.parse())?,
-            wait,
-        }),
-        (CANCELLED, claim, None, None) => Ok(CodeState::Cancelled { claim }),
-        _ => Err(row.inconsistent("state does not fit the columns beside it")),
+    fn try_from(row: Model) -> Result<Self, StoreError> {
+        Ok(Self {
+            state: row.code_state()?,
+            id: row.id.0,
+            organization: row.organization_id.0,
+            user: row.user_id.0,
+            epoch: row.epoch.0,
+            issuer: row.issuer.0,
+            session: row.session.0,
+            issued: row.issued.0,
+            expires: row.expires.0,
+        })
     }
 }
 
-/// The columns of a wait: both of them or none.
-fn wait_columns(row: Row<'_>, model: &Model) -> Result<Option<Wait>, Inconsistency> {
-    let verdict = match model.approval.as_deref() {
-        None => None,
-        Some(WAITING) => Some(None),
-        Some(APPROVED) => Some(Some(Verdict::Approved)),
-        Some(REFUSED) => Some(Some(Verdict::Refused)),
-        Some(_) => return Err(row.inconsistent("approval is none that is known")),
-    };
-    match (verdict, model.approval_expires) {
-        (None, None) => Ok(None),
-        (Some(verdict), Some(expires)) => Ok(Some(Wait {
-            expires: moment(expires),
-            verdict,
-        })),
-        (Some(_), None) | (None, Some(_)) => {
-            Err(row.inconsistent("approval and its expiry do not go together"))
+impl Model {
+    fn inconsistent<T>(&self, problem: &str) -> Result<T, Inconsistency> {
+        Err(Inconsistency::new("credential_codes", &self.id.0, problem))
+    }
+
+    fn code_state(&self) -> Result<CodeState, Inconsistency> {
+        match (
+            self.state.as_str(),
+            self.claim_columns()?,
+            &self.credential,
+            self.wait_columns()?,
+        ) {
+            (ISSUED, None, None, None) => Ok(CodeState::Issued),
+            (CLAIMED, Some(claim), None, None) => Ok(CodeState::Claimed(claim)),
+            (REDEEMED, Some(claim), Some(credential), wait) => Ok(CodeState::Redeemed {
+                claim,
+                credential: credential.0.clone(),
+                wait,
+            }),
+            (CANCELLED, claim, None, None) => Ok(CodeState::Cancelled { claim }),
+            _ => self.inconsistent("state does not fit the columns beside it"),
         }
     }
-}
 
-/// The columns of a claim: all of them or none; the origin may be empty.
-fn claim_columns(row: Row<'_>, model: &Model) -> Result<Option<Claim>, Inconsistency> {
-    match (
-        model.claimed,
-        &model.claim_address,
-        &model.claim_challenge,
-        model.claim_expires,
-    ) {
-        (None, None, None, None) if model.claim_origin.is_none() => Ok(None),
-        (Some(date), Some(address), Some(challenge), Some(expires)) => Ok(Some(Claim {
-            date: moment(date),
-            origin: row.optional("claim_origin", model.claim_origin.as_ref(), |origin| {
-                Origin::new(origin.as_str())
-            })?,
-            address: row.value("claim_address", address.parse())?,
-            challenge: row.value("claim_challenge", challenge.parse())?,
-            expires: moment(expires),
-        })),
-        _ => Err(row.inconsistent("has some columns of a claim, but not all")),
+    /// The columns of a wait: both of them or none.
+    fn wait_columns(&self) -> Result<Option<Wait>, Inconsistency> {
+        let (verdict, expires) = match (self.approval.as_deref(), &self.approval_expires) {
+            (None, None) => return Ok(None),
+            (Some(WAITING), Some(expires)) => (None, expires),
+            (Some(APPROVED), Some(expires)) => (Some(Verdict::Approved), expires),
+            (Some(REFUSED), Some(expires)) => (Some(Verdict::Refused), expires),
+            (Some(_), Some(_)) => return self.inconsistent("approval is none that is known"),
+            (Some(_), None) | (None, Some(_)) => {
+                return self.inconsistent("approval and its expiry do not go together");
+            }
+        };
+        Ok(Some(Wait {
+            expires: expires.0,
+            verdict,
+        }))
+    }
+
+    /// The columns of a claim: all of them or none; the origin may be empty.
+    fn claim_columns(&self) -> Result<Option<Claim>, Inconsistency> {
+        match (
+            &self.claimed,
+            &self.claim_address,
+            &self.claim_challenge,
+            &self.claim_expires,
+        ) {
+            (None, None, None, None) if self.claim_origin.is_none() => Ok(None),
+            (Some(date), Some(address), Some(challenge), Some(expires)) => Ok(Some(Claim {
+                date: date.0,
+                origin: self.claim_origin.clone().map(Typed::into_inner),
+                address: address.0,
+                challenge: challenge.0.clone(),
+                expires: expires.0,
+            })),
+            _ => self.inconsistent("has some columns of a claim, but not all"),
+        }
     }
 }

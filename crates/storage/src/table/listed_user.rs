@@ -1,30 +1,37 @@
 //! Users as administrators see them.
 
-use latchkey_domain::id::{OrganizationId, UserId};
+use latchkey_domain::id::{CredentialUuid, UserId};
 use latchkey_service::ports::{
     store::StoreError,
     user_store::{Reader, UserEntry, UserPage},
 };
 use sea_orm::{
-    ColumnTrait as _, DatabaseConnection, EntityTrait as _, FromQueryResult, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, QueryTrait as _, Select,
-    sea_query::{Expr, ExprTrait as _, Query, SelectStatement, SubQueryStatement},
+    ColumnTrait as _, DatabaseConnection, EntityTrait as _, FromQueryResult, Order,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Select,
+    sea_query::{Expr, ExprTrait as _, Query, SubQueryStatement},
 };
 
-use crate::{
-    entity::{
-        credential,
-        user::{Column, Entity, Model},
-    },
-    table,
+use super::{
+    credential,
+    user::{Column, Entity, Model},
 };
+use crate::{column::Typed, statement};
 
 /// A row of the list.
 #[derive(FromQueryResult)]
 struct Listed {
     #[sea_orm(nested)]
     user: Model,
-    oldest_credential: Option<String>,
+    oldest_credential: Option<Typed<Entity, CredentialUuid>>,
+}
+
+impl From<Listed> for UserEntry {
+    fn from(row: Listed) -> Self {
+        Self {
+            user: row.user.into(),
+            credential: row.oldest_credential.map(Typed::into_inner),
+        }
+    }
 }
 
 /// At most one user more than the page has, oldest first; nobody when the reader is not an administrator.
@@ -49,7 +56,9 @@ pub(crate) async fn list(
         ]);
         users = users.filter(here.gt(there));
     }
-    entries(users, reader).await
+    let rows = users.into_model::<Listed>().all(reader).await;
+    let rows = rows.map_err(StoreError::new)?;
+    Ok(rows.into_iter().map(UserEntry::from).collect())
 }
 
 /// The user; nobody when the reader is not an administrator.
@@ -58,8 +67,12 @@ pub(crate) async fn find(
     by: &Reader,
     user: &UserId,
 ) -> Result<Option<UserEntry>, StoreError> {
-    let users = shown_to(by).filter(Column::Id.eq(user.as_str()));
-    Ok(entries(users, reader).await?.pop())
+    let found = shown_to(by)
+        .filter(Column::Id.eq(user.as_str()))
+        .into_model::<Listed>()
+        .one(reader)
+        .await;
+    Ok(found.map_err(StoreError::new)?.map(UserEntry::from))
 }
 
 /// Whether the reader is an active administrator of the organization.
@@ -67,72 +80,39 @@ pub(crate) async fn is_administrator(
     reader: &DatabaseConnection,
     by: &Reader,
 ) -> Result<bool, StoreError> {
-    administrator(&by.organization, &by.administrator)
-        .into_tuple::<String>()
-        .one(reader)
-        .await
-        .map(|found| found.is_some())
-        .map_err(StoreError::new)
+    statement::any(reader, administrator(by)).await
 }
 
 fn shown_to(by: &Reader) -> Select<Entity> {
-    let administrator = administrator(&by.organization, &by.administrator).into_query();
+    let administrator = administrator(by)
+        .select_only()
+        .column(Column::Id)
+        .into_query();
     Entity::find()
         .expr_as(oldest_credential(), "oldest_credential")
         .filter(Column::OrganizationId.eq(by.organization.as_str()))
         .filter(Expr::exists(administrator))
 }
 
-fn administrator(organization: &OrganizationId, user: &UserId) -> Select<Entity> {
+fn administrator(by: &Reader) -> Select<Entity> {
     Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::Id.eq(user.as_str()))
-        .filter(Column::OrganizationId.eq(organization.as_str()))
+        .filter(Column::Id.eq(by.administrator.as_str()))
+        .filter(Column::OrganizationId.eq(by.organization.as_str()))
         .filter(Column::IsAdministrator.eq(true))
         .filter(Column::IsActive.eq(true))
 }
 
 fn oldest_credential() -> Expr {
-    let oldest: SelectStatement = Query::select()
-        .column((credential::Entity, credential::Column::Id))
+    let id = (credential::Entity, credential::Column::Id);
+    let owner = (credential::Entity, credential::Column::UserId);
+    let created = (credential::Entity, credential::Column::Created);
+    let oldest = Query::select()
+        .column(id)
         .from(credential::Entity)
-        .and_where(
-            Expr::col((credential::Entity, credential::Column::UserId))
-                .eq(Expr::col((Entity, Column::Id))),
-        )
-        .order_by(
-            (credential::Entity, credential::Column::Created),
-            sea_orm::Order::Asc,
-        )
-        .order_by(
-            (credential::Entity, credential::Column::Id),
-            sea_orm::Order::Asc,
-        )
+        .and_where(Expr::col(owner).eq(Expr::col((Entity, Column::Id))))
+        .order_by(created, Order::Asc)
+        .order_by(id, Order::Asc)
         .limit(1)
         .to_owned();
     Expr::from(SubQueryStatement::SelectStatement(oldest))
-}
-
-async fn entries(
-    users: Select<Entity>,
-    reader: &DatabaseConnection,
-) -> Result<Vec<UserEntry>, StoreError> {
-    users
-        .into_model::<Listed>()
-        .all(reader)
-        .await
-        .map_err(StoreError::new)?
-        .into_iter()
-        .map(|row| {
-            Ok(UserEntry {
-                user: table::user::from_row(&row.user)?,
-                credential: row
-                    .oldest_credential
-                    .as_deref()
-                    .map(table::credential::uuid_of_row)
-                    .transpose()?,
-            })
-        })
-        .collect()
 }

@@ -1,8 +1,8 @@
-//! Messages that wait to be sent.
+//! Messages that wait to be sent, sealed.
 
 use latchkey_domain::{
-    message::{NewMessage, SealedText},
-    text::Username,
+    id::{MessageId, UserId},
+    message::{MessageKind, NewMessage, SealedText},
     time::Timestamp,
 };
 use latchkey_service::ports::{
@@ -10,38 +10,46 @@ use latchkey_service::ports::{
     store::StoreError,
 };
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait as _, ConnectionTrait, DatabaseConnection, DatabaseTransaction, EntityTrait as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _,
-    sea_query::{Condition, Expr, ExprTrait as _, LockBehavior, LockType},
+    DatabaseTransaction, IntoActiveModel as _, QueryOrder as _, QuerySelect as _, QueryTrait as _,
+    entity::prelude::*,
+    sea_query::{Condition, ExprTrait as _, LockBehavior, LockType},
 };
 
+use super::user;
 use crate::{
-    entity::{
-        message::{ActiveModel, Column, Entity, Model},
-        user,
-    },
-    row::{Inconsistency, Row, moment},
-    table,
-    transaction::exactly_one,
+    column,
+    statement::{self, Change as _},
 };
 
-const TABLE: &str = "messages";
+type Typed<T> = column::Typed<Entity, T>;
 
-fn from_row(model: Model, to: Option<&user::Model>) -> Result<WaitingMessage, Inconsistency> {
-    let row = Row {
-        table: TABLE,
-        key: &model.id,
-    };
-    let to = to.ok_or_else(|| row.inconsistent("has no user"))?;
-    Ok(WaitingMessage {
-        id: row.value("id", model.id.parse())?,
-        kind: row.value("kind", model.kind.parse())?,
-        to: row.value("username", Username::new(to.username.as_str()))?,
-        sealed: SealedText::new(model.sealed),
-        created: moment(model.created),
-        expires: moment(model.expires),
-    })
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "messages")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Typed<MessageId>,
+    pub user_id: Typed<UserId>,
+    pub kind: Typed<MessageKind>,
+    pub sealed: Typed<SealedText>,
+    pub created: Typed<Timestamp>,
+    pub expires: Typed<Timestamp>,
+    /// From when on somebody may take it to send it.
+    pub due: Typed<Timestamp>,
+    /// How often somebody took it.
+    pub attempts: i32,
+}
+
+refers_to!(UserId => User of user);
+
+fn waiting_message((row, to): (Model, user::Model)) -> WaitingMessage {
+    WaitingMessage {
+        id: row.id.0,
+        kind: row.kind.0,
+        to: to.username.0,
+        sealed: row.sealed.0,
+        created: row.created.0,
+        expires: row.expires.0,
+    }
 }
 
 /// Keeps messages with the change they tell about, due at once: one statement, and none when there is
@@ -53,15 +61,18 @@ pub(crate) async fn insert_all(
     if messages.is_empty() {
         return Ok(());
     }
-    let rows = messages.iter().map(|message| ActiveModel {
-        id: Set(message.id.to_string()),
-        user_id: Set(message.user.to_string()),
-        kind: Set(message.kind.to_string()),
-        sealed: Set(message.sealed.as_bytes().to_vec()),
-        created: Set(message.created.unix_milliseconds()),
-        expires: Set(message.expires.unix_milliseconds()),
-        due: Set(message.created.unix_milliseconds()),
-        attempts: Set(0),
+    let rows = messages.iter().map(|message| {
+        let row = Model {
+            id: message.id.clone().into(),
+            user_id: message.user.clone().into(),
+            kind: message.kind.into(),
+            sealed: message.sealed.clone().into(),
+            created: message.created.into(),
+            expires: message.expires.into(),
+            due: message.created.into(),
+            attempts: 0,
+        };
+        row.into_active_model()
     });
     Entity::insert_many(rows)
         .exec_without_returning(transaction)
@@ -82,16 +93,7 @@ pub(crate) async fn any_due(
     reader: &DatabaseConnection,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let due = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(is_due(now))
-        .limit(1)
-        .into_tuple::<String>()
-        .one(reader)
-        .await
-        .map_err(StoreError::new)?;
-    Ok(due.is_some())
+    statement::any(reader, Entity::find().filter(is_due(now))).await
 }
 
 /// Takes at most `batch` of what is due until `until`. On PostgreSQL it passes over what another
@@ -118,29 +120,23 @@ pub(crate) async fn claim(
         .exec_with_returning(transaction)
         .await
         .map_err(StoreError::new)?;
-    let ids: Vec<_> = taken.iter().map(|model| model.id.clone()).collect();
-    let taken = addressed(transaction, Column::Id.is_in(ids).into()).await?;
-    taken
-        .into_iter()
-        .map(|(model, to)| {
-            let attempt = u32::try_from(model.attempts).unwrap_or(u32::MAX);
-            Ok(ClaimedMessage {
-                message: from_row(model, to.as_ref())?,
-                attempt,
-                lease: until,
-            })
-        })
-        .collect::<Result<_, Inconsistency>>()
-        .map_err(StoreError::from)
+    let ids = taken.into_iter().map(|row| row.id);
+    let taken = addressed(transaction, Column::Id.is_in(ids)).await?;
+    let claimed = taken.into_iter().map(|(row, to)| ClaimedMessage {
+        attempt: u32::try_from(row.attempts).unwrap_or(u32::MAX),
+        message: waiting_message((row, to)),
+        lease: until,
+    });
+    Ok(claimed.collect())
 }
 
 /// Messages with their users, oldest first.
 async fn addressed(
     connection: &impl ConnectionTrait,
-    condition: Condition,
-) -> Result<Vec<(Model, Option<user::Model>)>, StoreError> {
+    condition: Expr,
+) -> Result<Vec<(Model, user::Model)>, StoreError> {
     Entity::find()
-        .find_also_related(user::Entity)
+        .find_both_related(user::Entity)
         .filter(condition)
         .order_by_asc(Column::Created)
         .order_by_asc(Column::Id)
@@ -162,12 +158,8 @@ pub(crate) async fn delete(
     transaction: &DatabaseTransaction,
     claimed: &ClaimedMessage,
 ) -> Result<bool, StoreError> {
-    let result = Entity::delete_many()
-        .filter(is_with(claimed))
-        .exec(transaction)
-        .await
-        .map_err(StoreError::new)?;
-    Ok(exactly_one(TABLE, result.rows_affected)?)
+    let row = Entity::delete_many().filter(is_with(claimed));
+    row.meets_one(transaction).await
 }
 
 /// Puts a message back that somebody took; `false` when it is another's by now.
@@ -176,13 +168,11 @@ pub(crate) async fn put_back(
     claimed: &ClaimedMessage,
     due: Timestamp,
 ) -> Result<bool, StoreError> {
-    let result = Entity::update_many()
+    Entity::update_many()
         .col_expr(Column::Due, Expr::value(due.unix_milliseconds()))
         .filter(is_with(claimed))
-        .exec(transaction)
+        .meets_one(transaction)
         .await
-        .map_err(StoreError::new)?;
-    Ok(exactly_one(TABLE, result.rows_affected)?)
 }
 
 /// Every message that waits and has not expired.
@@ -190,12 +180,8 @@ pub(crate) async fn waiting(
     reader: &DatabaseConnection,
     now: Timestamp,
 ) -> Result<Vec<WaitingMessage>, StoreError> {
-    let condition = Condition::all().add(Column::Expires.gt(now.unix_milliseconds()));
-    let rows = addressed(reader, condition).await?;
-    rows.into_iter()
-        .map(|(model, to)| from_row(model, to.as_ref()))
-        .collect::<Result<_, Inconsistency>>()
-        .map_err(StoreError::from)
+    let rows = addressed(reader, Column::Expires.gt(now.unix_milliseconds())).await?;
+    Ok(rows.into_iter().map(waiting_message).collect())
 }
 
 /// Deletes at most `batch` messages that expired before `before`.
@@ -204,11 +190,6 @@ pub(crate) async fn delete_expired(
     before: Timestamp,
     batch: u32,
 ) -> Result<u64, StoreError> {
-    table::delete_batch::<Entity>(
-        transaction,
-        Column::Id,
-        Entity::find().filter(Column::Expires.lt(before.unix_milliseconds())),
-        batch,
-    )
-    .await
+    let expired = Entity::find().filter(Column::Expires.lt(before.unix_milliseconds()));
+    statement::delete_batch(transaction, Column::Id, expired, batch).await
 }

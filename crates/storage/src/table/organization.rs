@@ -3,40 +3,64 @@
 use latchkey_domain::{
     id::OrganizationId,
     organization::{Approval, Organization},
+    text::OrganizationName,
+    time::Timestamp,
 };
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait as _, DatabaseConnection, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
-    QuerySelect as _,
-    sea_query::{Expr, LockType, OnConflict},
+    DatabaseTransaction, IntoActiveModel as _, QuerySelect as _,
+    entity::prelude::*,
+    sea_query::{LockType, OnConflict},
 };
 
 use crate::{
-    entity::organization::{ActiveModel, Column, Entity},
-    transaction::exactly_one,
+    column,
+    statement::{self, Change as _},
 };
 
-const TABLE: &str = "organizations";
+type Typed<T> = column::Typed<Entity, T>;
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "organizations")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Typed<OrganizationId>,
+    pub name: Typed<OrganizationName>,
+    pub approval: Typed<Approval>,
+    pub is_active: bool,
+    pub created: Typed<Timestamp>,
+}
+
+refers_to!();
+
+impl From<Model> for Organization {
+    fn from(row: Model) -> Self {
+        Self {
+            id: row.id.0,
+            name: row.name.0,
+            approval: row.approval.0,
+            is_active: row.is_active,
+            created: row.created.0,
+        }
+    }
+}
 
 /// Makes an organization; `false` when its name is taken.
 pub(crate) async fn insert(
     transaction: &DatabaseTransaction,
     organization: &Organization,
 ) -> Result<bool, StoreError> {
-    let row = ActiveModel {
-        id: Set(organization.id.to_string()),
-        name: Set(organization.name.to_string()),
-        approval: Set(organization.approval.to_string()),
-        is_active: Set(organization.is_active),
-        created: Set(organization.created.unix_milliseconds()),
+    let row = Model {
+        id: organization.id.clone().into(),
+        name: organization.name.clone().into(),
+        approval: organization.approval.into(),
+        is_active: organization.is_active,
+        created: organization.created.into(),
     };
-    let rows = Entity::insert(row)
+    Entity::insert(row.into_active_model())
         .on_conflict(OnConflict::column(Column::Name).do_nothing().to_owned())
-        .exec_without_returning(transaction)
+        .meets_one(transaction)
         .await
-        .map_err(StoreError::new)?;
-    Ok(exactly_one(TABLE, rows)?)
 }
 
 /// Whether there is that organization, active or not.
@@ -44,15 +68,7 @@ pub(crate) async fn exists(
     transaction: &DatabaseTransaction,
     organization: &OrganizationId,
 ) -> Result<bool, StoreError> {
-    Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::Id.eq(organization.as_str()))
-        .into_tuple::<String>()
-        .one(transaction)
-        .await
-        .map(|found| found.is_some())
-        .map_err(StoreError::new)
+    statement::any(transaction, Entity::find_by_id(organization.clone())).await
 }
 
 /// Locks an organization until the transaction ends: whoever changes who is an administrator, or acts as
@@ -61,16 +77,8 @@ pub(crate) async fn lock(
     transaction: &DatabaseTransaction,
     organization: &OrganizationId,
 ) -> Result<(), StoreError> {
-    Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::Id.eq(organization.as_str()))
-        .lock(LockType::NoKeyUpdate)
-        .into_tuple::<String>()
-        .one(transaction)
-        .await
-        .map(|_found| ())
-        .map_err(StoreError::new)
+    let row = Entity::find_by_id(organization.clone()).lock(LockType::NoKeyUpdate);
+    statement::any(transaction, row).await.map(|_found| ())
 }
 
 /// Sets whether credentials made with a code wait for their owner; `false` when there is no such
@@ -80,24 +88,14 @@ pub(crate) async fn set_approval(
     organization: &OrganizationId,
     approval: Approval,
 ) -> Result<bool, StoreError> {
-    let result = Entity::update_many()
+    Entity::update_many()
         .col_expr(Column::Approval, Expr::value(approval.as_str()))
         .filter(Column::Id.eq(organization.as_str()))
-        .exec(transaction)
+        .meets_one(transaction)
         .await
-        .map_err(StoreError::new)?;
-    Ok(exactly_one(TABLE, result.rows_affected)?)
 }
 
 /// Whether there is any organization.
 pub(crate) async fn any(reader: &DatabaseConnection) -> Result<bool, StoreError> {
-    Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .limit(1)
-        .into_tuple::<String>()
-        .one(reader)
-        .await
-        .map(|found| found.is_some())
-        .map_err(StoreError::new)
+    statement::any(reader, Entity::find()).await
 }

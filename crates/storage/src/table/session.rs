@@ -8,24 +8,20 @@ use sea_orm::{
     sea_query::{Condition, Expr, ExprTrait as _},
 };
 
-use crate::{
-    entity::{
-        application,
-        credential::{Column, Entity, Relation},
-        organization, user,
-    },
-    table,
+use super::{
+    application,
+    credential::{Column, Entity, Relation},
+    organization, spent, user,
 };
+use crate::statement;
 
 /// Whether a session still holds.
 pub(crate) async fn is_live(
     reader: &DatabaseConnection,
     session: &Session,
 ) -> Result<bool, StoreError> {
-    let ended = table::spent::entry(session.id.as_str());
-    Entity::find()
-        .select_only()
-        .column(Column::Id)
+    let is_ended = Expr::exists(spent::entry(session.id.as_str()));
+    let held_by = Entity::find()
         .inner_join(user::Entity)
         .join(JoinType::InnerJoin, user::Relation::Organization.def())
         .join(JoinType::LeftJoin, Relation::Application.def())
@@ -46,10 +42,6 @@ pub(crate) async fn is_live(
         .filter(user::Column::Epoch.eq(session.epoch.number()))
         .filter(organization::Column::Id.eq(session.organization.as_str()))
         .filter(organization::Column::IsActive.eq(true))
-        .filter(Expr::exists(ended).not())
-        .into_tuple::<String>()
-        .one(reader)
-        .await
-        .map(|found| found.is_some())
-        .map_err(StoreError::new)
+        .filter(is_ended.not());
+    statement::any(reader, held_by).await
 }

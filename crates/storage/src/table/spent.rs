@@ -5,15 +5,22 @@ use std::collections::HashSet;
 use latchkey_domain::{authority::Spend, time::Timestamp};
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, EntityTrait as _,
-    QueryFilter as _, QuerySelect as _, QueryTrait as _,
+    DatabaseTransaction, QuerySelect as _, QueryTrait as _,
+    entity::prelude::*,
     sea_query::{OnConflict, Query, SelectStatement},
 };
 
-use crate::{
-    entity::spent::{Column, Entity},
-    table,
-};
+use crate::statement;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "spent")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub expires: i64,
+}
+
+refers_to!();
 
 /// Writes everything into the ledger with one statement, and gives the first thing that was in it
 /// already, if any; then the transaction must be rolled back. A key that another transaction has
@@ -63,11 +70,6 @@ pub(crate) async fn delete_expired(
     before: Timestamp,
     batch: u32,
 ) -> Result<u64, StoreError> {
-    table::delete_batch::<Entity>(
-        transaction,
-        Column::Id,
-        Entity::find().filter(Column::Expires.lt(before.unix_milliseconds())),
-        batch,
-    )
-    .await
+    let expired = Entity::find().filter(Column::Expires.lt(before.unix_milliseconds()));
+    statement::delete_batch(transaction, Column::Id, expired, batch).await
 }

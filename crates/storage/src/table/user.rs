@@ -4,43 +4,57 @@ use latchkey_domain::{
     id::{OrganizationId, UserId},
     text::{ExternalId, Username},
     time::Timestamp,
-    user::{Epoch, User},
+    user::{Epoch, User, UserKind},
 };
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QuerySelect as _,
-    sea_query::{Expr, ExprTrait as _, LockType, OnConflict},
+    DatabaseTransaction, IntoActiveModel as _, QuerySelect as _,
+    entity::prelude::*,
+    sea_query::{ExprTrait as _, LockType, OnConflict},
 };
 
+use super::organization;
 use crate::{
-    entity::user::{ActiveModel, Column, Entity, Model},
-    row::{Inconsistency, Row, moment},
-    transaction::exactly_one,
+    column,
+    statement::{self, Change as _},
 };
 
-const TABLE: &str = "users";
+type Typed<T> = column::Typed<Entity, T>;
 
-/// The user of a row.
-pub(crate) fn from_row(model: &Model) -> Result<User, Inconsistency> {
-    let row = Row {
-        table: TABLE,
-        key: &model.id,
-    };
-    Ok(User {
-        id: row.value("id", model.id.parse())?,
-        organization: row.value("organization_id", model.organization_id.parse())?,
-        username: row.value("username", Username::new(model.username.as_str()))?,
-        kind: row.value("kind", model.kind.parse())?,
-        external_id: row.optional("external_id", model.external_id.as_ref(), |id| {
-            ExternalId::new(id.as_str())
-        })?,
-        is_administrator: model.is_administrator,
-        is_active: model.is_active,
-        epoch: Epoch::new(model.epoch),
-        registered: model.registered.map(moment),
-        created: moment(model.created),
-    })
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "users")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Typed<UserId>,
+    pub organization_id: Typed<OrganizationId>,
+    pub username: Typed<Username>,
+    pub username_key: String,
+    pub kind: Typed<UserKind>,
+    pub external_id: Option<Typed<ExternalId>>,
+    pub is_administrator: bool,
+    pub is_active: bool,
+    pub epoch: Typed<Epoch>,
+    pub registered: Option<Typed<Timestamp>>,
+    pub created: Typed<Timestamp>,
+}
+
+refers_to!(OrganizationId => Organization of organization);
+
+impl From<Model> for User {
+    fn from(row: Model) -> Self {
+        Self {
+            id: row.id.0,
+            organization: row.organization_id.0,
+            username: row.username.0,
+            kind: row.kind.0,
+            external_id: row.external_id.map(Typed::into_inner),
+            is_administrator: row.is_administrator,
+            is_active: row.is_active,
+            epoch: row.epoch.0,
+            registered: row.registered.map(Typed::into_inner),
+            created: row.created.0,
+        }
+    }
 }
 
 /// Makes a user; `false` when the organization has one of that name or external id.
@@ -48,25 +62,23 @@ pub(crate) async fn insert(
     transaction: &DatabaseTransaction,
     user: &User,
 ) -> Result<bool, StoreError> {
-    let row = ActiveModel {
-        id: Set(user.id.to_string()),
-        organization_id: Set(user.organization.to_string()),
-        username: Set(user.username.to_string()),
-        username_key: Set(user.username.key()),
-        kind: Set(user.kind.to_string()),
-        external_id: Set(user.external_id.as_ref().map(ToString::to_string)),
-        is_administrator: Set(user.is_administrator),
-        is_active: Set(user.is_active),
-        epoch: Set(user.epoch.number()),
-        registered: Set(user.registered.map(Timestamp::unix_milliseconds)),
-        created: Set(user.created.unix_milliseconds()),
+    let row = Model {
+        id: user.id.clone().into(),
+        organization_id: user.organization.clone().into(),
+        username: user.username.clone().into(),
+        username_key: user.username.key(),
+        kind: user.kind.into(),
+        external_id: user.external_id.clone().map(Typed::from),
+        is_administrator: user.is_administrator,
+        is_active: user.is_active,
+        epoch: user.epoch.into(),
+        registered: user.registered.map(Typed::from),
+        created: user.created.into(),
     };
-    let rows = Entity::insert(row)
+    Entity::insert(row.into_active_model())
         .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .exec_without_returning(transaction)
+        .meets_one(transaction)
         .await
-        .map_err(StoreError::new)?;
-    Ok(exactly_one(TABLE, rows)?)
 }
 
 /// Locks a user until the transaction ends and gives the user as of now. Everything that changes
@@ -96,9 +108,8 @@ async fn lock_where(
         .filter(condition)
         .lock(LockType::NoKeyUpdate)
         .one(transaction)
-        .await
-        .map_err(StoreError::new)?;
-    Ok(found.as_ref().map(from_row).transpose()?)
+        .await;
+    Ok(found.map_err(StoreError::new)?.map(User::from))
 }
 
 /// The user of that name.
@@ -114,14 +125,12 @@ pub(crate) async fn set_registered(
     user: &UserId,
     date: Timestamp,
 ) -> Result<bool, StoreError> {
-    let result = Entity::update_many()
+    Entity::update_many()
         .col_expr(Column::Registered, Expr::value(date.unix_milliseconds()))
         .filter(Column::Id.eq(user.as_str()))
         .filter(Column::Registered.is_null())
-        .exec(transaction)
+        .meets_one(transaction)
         .await
-        .map_err(StoreError::new)?;
-    Ok(exactly_one(TABLE, result.rows_affected)?)
 }
 
 /// Ends the given epoch of a user and begins the next; `false` when it had ended before.
@@ -130,14 +139,12 @@ pub(crate) async fn raise_epoch(
     user: &UserId,
     epoch: Epoch,
 ) -> Result<bool, StoreError> {
-    let result = Entity::update_many()
+    Entity::update_many()
         .col_expr(Column::Epoch, Expr::col(Column::Epoch).add(1_i64))
         .filter(Column::Id.eq(user.as_str()))
         .filter(Column::Epoch.eq(epoch.number()))
-        .exec(transaction)
+        .meets_one(transaction)
         .await
-        .map_err(StoreError::new)?;
-    Ok(exactly_one(TABLE, result.rows_affected)?)
 }
 
 /// Makes a user active who is not, or the reverse; `false` when it was so already.
@@ -146,14 +153,7 @@ pub(crate) async fn set_active(
     user: &UserId,
     active: bool,
 ) -> Result<bool, StoreError> {
-    let result = Entity::update_many()
-        .col_expr(Column::IsActive, Expr::value(active))
-        .filter(Column::Id.eq(user.as_str()))
-        .filter(Column::IsActive.eq(!active))
-        .exec(transaction)
-        .await
-        .map_err(StoreError::new)?;
-    Ok(exactly_one(TABLE, result.rows_affected)?)
+    switch(transaction, user, Column::IsActive, active).await
 }
 
 /// Makes a user an administrator who is none, or the reverse; `false` when it was so already.
@@ -162,14 +162,21 @@ pub(crate) async fn set_administrator(
     user: &UserId,
     administrator: bool,
 ) -> Result<bool, StoreError> {
-    let result = Entity::update_many()
-        .col_expr(Column::IsAdministrator, Expr::value(administrator))
+    switch(transaction, user, Column::IsAdministrator, administrator).await
+}
+
+async fn switch(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+    column: Column,
+    on: bool,
+) -> Result<bool, StoreError> {
+    Entity::update_many()
+        .col_expr(column, Expr::value(on))
         .filter(Column::Id.eq(user.as_str()))
-        .filter(Column::IsAdministrator.eq(!administrator))
-        .exec(transaction)
+        .filter(column.eq(!on))
+        .meets_one(transaction)
         .await
-        .map_err(StoreError::new)?;
-    Ok(exactly_one(TABLE, result.rows_affected)?)
 }
 
 /// Deletes a user, whose row is locked and to whom nothing refers any more.
@@ -177,11 +184,8 @@ pub(crate) async fn delete(
     transaction: &DatabaseTransaction,
     user: &UserId,
 ) -> Result<(), StoreError> {
-    Entity::delete_by_id(user.as_str())
-        .exec(transaction)
-        .await
-        .map(|_result| ())
-        .map_err(StoreError::new)
+    let row = Entity::delete_many().filter(Column::Id.eq(user.as_str()));
+    row.count(transaction).await.map(|_one| ())
 }
 
 /// The organization that a user belongs to, which never changes.
@@ -189,19 +193,14 @@ pub(crate) async fn organization_of(
     transaction: &DatabaseTransaction,
     user: &UserId,
 ) -> Result<Option<OrganizationId>, StoreError> {
-    let found = Entity::find_by_id(user.as_str())
+    let found = Entity::find_by_id(user.clone())
         .select_only()
-        .column(Column::OrganizationId)
-        .into_tuple::<String>()
+        .columns([Column::OrganizationId, Column::Id])
+        .into_tuple::<(Typed<OrganizationId>, String)>()
         .one(transaction)
-        .await
-        .map_err(StoreError::new)?;
-    let row = Row {
-        table: TABLE,
-        key: user.as_str(),
-    };
-    let organization = found.map(|text| row.value("organization_id", text.parse()));
-    Ok(organization.transpose()?)
+        .await;
+    let found = found.map_err(StoreError::new)?;
+    Ok(found.map(|(organization, _id)| organization.0))
 }
 
 /// Whether the organization, whose row is locked, has an active administrator besides this user.
@@ -209,17 +208,10 @@ pub(crate) async fn has_another_administrator(
     transaction: &DatabaseTransaction,
     user: &User,
 ) -> Result<bool, StoreError> {
-    Entity::find()
-        .select_only()
-        .column(Column::Id)
+    let others = Entity::find()
         .filter(Column::OrganizationId.eq(user.organization.as_str()))
         .filter(Column::IsAdministrator.eq(true))
         .filter(Column::IsActive.eq(true))
-        .filter(Column::Id.ne(user.id.as_str()))
-        .limit(1)
-        .into_tuple::<String>()
-        .one(transaction)
-        .await
-        .map(|found| found.is_some())
-        .map_err(StoreError::new)
+        .filter(Column::Id.ne(user.id.as_str()));
+    statement::any(transaction, others).await
 }

@@ -1,19 +1,37 @@
 //! Evidence of what users agreed to.
 
-use latchkey_domain::{
-    authority::Authority, credential::CredentialKind, id::CredentialUuid, time::Timestamp,
-};
+use latchkey_domain::{authority::Authority, credential::CredentialKind, id::CredentialUuid};
 use latchkey_service::ports::{proof_verifier::Used, sign_in_store::Evidence, store::StoreError};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, EntityTrait as _,
-    QueryFilter as _, QuerySelect as _, QueryTrait as _,
-    sea_query::{Expr, Query, SubQueryStatement},
+    DatabaseTransaction, QuerySelect as _, QueryTrait as _,
+    entity::prelude::*,
+    sea_query::{Query, SubQueryStatement},
 };
 
-use crate::entity::{
-    credential,
-    user_action::{Column, Entity},
-};
+use super::credential;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "user_actions")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub organization_id: String,
+    pub user_id: String,
+    pub method: String,
+    pub path: String,
+    pub payload_digest: Vec<u8>,
+    pub nonce: Vec<u8>,
+    pub credential: String,
+    pub kind: String,
+    pub public_key: Vec<u8>,
+    pub algorithm: Option<String>,
+    pub client_data: Vec<u8>,
+    pub authenticator_data: Option<Vec<u8>>,
+    pub signature: Vec<u8>,
+    pub signed_at: i64,
+}
+
+refers_to!();
 
 /// What of a proof depends on the kind of credential.
 struct Particulars<'a> {
@@ -47,7 +65,9 @@ pub(crate) async fn insert(
     signer: &CredentialUuid,
     evidence: &Evidence,
 ) -> Result<(), StoreError> {
-    let particulars = Particulars::of(&evidence.proof.used);
+    let Evidence { action, proof, .. } = evidence;
+    let particulars = Particulars::of(&proof.used);
+    let authenticator_data = particulars.authenticator_data.map(<[u8]>::to_vec);
     let columns: [(Column, Expr); 15] = [
         (Column::Id, evidence.id.as_str().into()),
         (
@@ -55,11 +75,11 @@ pub(crate) async fn insert(
             authority.organization().as_str().into(),
         ),
         (Column::UserId, authority.user().as_str().into()),
-        (Column::Method, evidence.action.method.as_str().into()),
-        (Column::Path, evidence.action.path.as_str().into()),
+        (Column::Method, action.method.as_str().into()),
+        (Column::Path, action.path.as_str().into()),
         (
             Column::PayloadDigest,
-            evidence.action.payload.as_bytes().to_vec().into(),
+            action.payload.as_bytes().to_vec().into(),
         ),
         (Column::Nonce, evidence.nonce.as_bytes().to_vec().into()),
         (Column::Credential, signer.as_str().into()),
@@ -69,16 +89,10 @@ pub(crate) async fn insert(
             Column::Algorithm,
             particulars.algorithm.map(str::to_owned).into(),
         ),
-        (
-            Column::ClientData,
-            evidence.proof.client_data.clone().into(),
-        ),
-        (
-            Column::AuthenticatorData,
-            particulars.authenticator_data.map(<[u8]>::to_vec).into(),
-        ),
-        (Column::Signature, evidence.proof.signature.clone().into()),
-        (Column::SignedAt, milliseconds(evidence.date)),
+        (Column::ClientData, proof.client_data.clone().into()),
+        (Column::AuthenticatorData, authenticator_data.into()),
+        (Column::Signature, proof.signature.clone().into()),
+        (Column::SignedAt, evidence.date.unix_milliseconds().into()),
     ];
     let (columns, values): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
     let mut statement = Query::insert();
@@ -92,10 +106,6 @@ pub(crate) async fn insert(
         .await
         .map(|_inserted| ())
         .map_err(StoreError::new)
-}
-
-fn milliseconds(date: Timestamp) -> Expr {
-    date.unix_milliseconds().into()
 }
 
 fn public_key_of(credential: &CredentialUuid) -> Expr {

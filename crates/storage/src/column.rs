@@ -1,0 +1,243 @@
+//! Columns that hold values of the domain, and the error of a row that holds none.
+
+use std::{convert::Infallible, fmt, marker::PhantomData, net::IpAddr, str::FromStr as _};
+
+use latchkey_domain::{
+    account_code::AccountCodeKind,
+    application::{
+        Origin, RpId,
+        native::{AndroidPackage, AppleAppId},
+    },
+    credential::{CredentialId, CredentialKind, key::PublicKey, passkey::Aaguid},
+    id::{
+        AccountCodeId, ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid,
+        InstallationId, MessageId, OrganizationId, TokenId, UserId,
+    },
+    message::{MessageKind, SealedText},
+    organization::Approval,
+    text::{ApplicationName, CredentialName, ExternalId, OrganizationName, Username},
+    time::Timestamp,
+    user::{Epoch, UserKind},
+};
+use latchkey_service::ports::store::StoreError;
+use sea_orm::{
+    ColIdx, DbErr, EntityTrait, FromQueryResult, IdenStatic as _, Iterable as _,
+    PrimaryKeyToColumn as _, QueryResult, TryFromU64, TryGetError, TryGetable, Value,
+    sea_query::{ArrayType, ColumnType, Nullable, ValueType, ValueTypeErr},
+};
+
+/// A row that no part of this program writes: somebody changed the database by hand, or there is a
+/// defect. It never becomes a value by guessing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("inconsistent row {row} of table {table}: {problem}")]
+pub(crate) struct Inconsistency {
+    /// The table.
+    pub(crate) table: &'static str,
+    /// The row's key.
+    pub(crate) row: String,
+    /// What is wrong, without the data itself.
+    pub(crate) problem: String,
+}
+
+impl Inconsistency {
+    /// What is wrong with the row of that key.
+    pub(crate) fn new(table: &'static str, row: impl fmt::Display, problem: &str) -> Self {
+        Self {
+            table,
+            row: row.to_string(),
+            problem: problem.to_owned(),
+        }
+    }
+}
+
+impl From<Inconsistency> for StoreError {
+    fn from(inconsistency: Inconsistency) -> Self {
+        Self::new(inconsistency)
+    }
+}
+
+/// A row of a table that is joined, where there is one. Left to itself, sea-orm takes a row that it
+/// cannot read for none at all.
+pub(crate) struct Joined<M>(pub(crate) M);
+
+impl<M: FromQueryResult> FromQueryResult for Joined<M> {
+    fn from_query_result(result: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        M::from_query_result(result, prefix).map(Self)
+    }
+
+    fn from_query_result_optional(
+        result: &QueryResult,
+        prefix: &str,
+    ) -> Result<Option<Self>, DbErr> {
+        let row = Option::<M>::from_query_result_nullable(result, prefix);
+        Ok(row?.map(Self))
+    }
+}
+
+/// A value of the domain that a column can hold.
+pub(crate) trait Stored: Sized {
+    /// What the database knows it as.
+    type Raw: TryGetable + ValueType + Nullable + Into<Value>;
+
+    /// How it is kept.
+    fn keep(&self) -> Self::Raw;
+
+    /// The value that is kept so, or why it is none.
+    fn read(raw: Self::Raw) -> Result<Self, String>;
+}
+
+/// A column of the table `E` that holds values of the domain: a row that holds none is named by table,
+/// key and column whenever it is read.
+#[derive(Clone)]
+pub struct Typed<E, T>(pub(crate) T, PhantomData<fn() -> E>);
+
+impl<E, T> Typed<E, T> {
+    /// The value.
+    pub(crate) fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<E, T> From<T> for Typed<E, T> {
+    fn from(value: T) -> Self {
+        Self(value, PhantomData)
+    }
+}
+
+impl<E, T: fmt::Debug> fmt::Debug for Typed<E, T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+impl<E, T: PartialEq> PartialEq for Typed<E, T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl<E, T: Stored> From<Typed<E, T>> for Value {
+    fn from(column: Typed<E, T>) -> Self {
+        column.0.keep().into()
+    }
+}
+
+impl<E: EntityTrait, T: Stored> TryGetable for Typed<E, T> {
+    fn try_get_by<I: ColIdx>(result: &QueryResult, index: I) -> Result<Self, TryGetError> {
+        let raw = T::Raw::try_get_by(result, index)?;
+        T::read(raw).map(Self::from).map_err(|problem| {
+            let column = match (index.as_str(), index.as_usize()) {
+                (Some(name), _) => name.to_owned(),
+                (None, Some(at)) => result.column_names().get(*at).cloned().unwrap_or_default(),
+                (None, None) => String::new(),
+            };
+            // The columns of tables that are read together have the prefixes A_, B_ and so on.
+            let (prefix, column) = match column.split_once('_') {
+                Some((prefix, _)) if prefix.chars().all(char::is_uppercase) => column.split_at(2),
+                Some(_) | None => ("", column.as_str()),
+            };
+            let key = E::PrimaryKey::iter().map(|key| {
+                let name = key.into_column().as_str().to_owned();
+                String::try_get(result, prefix, &name).unwrap_or_else(|_unread| "?".to_owned())
+            });
+            Inconsistency {
+                table: E::default().table_name(),
+                row: key.collect::<Vec<_>>().join(" "),
+                problem: format!("{column} {problem}"),
+            }
+            .into()
+        })
+    }
+}
+
+impl From<Inconsistency> for TryGetError {
+    fn from(inconsistency: Inconsistency) -> Self {
+        Self::DbErr(DbErr::Custom(inconsistency.to_string()))
+    }
+}
+
+impl<E, T: Stored> ValueType for Typed<E, T> {
+    fn try_from(value: Value) -> Result<Self, ValueTypeErr> {
+        let raw = <T::Raw as ValueType>::try_from(value)?;
+        T::read(raw)
+            .map(Self::from)
+            .map_err(|_problem| ValueTypeErr)
+    }
+
+    fn type_name() -> String {
+        T::Raw::type_name()
+    }
+
+    fn array_type() -> ArrayType {
+        T::Raw::array_type()
+    }
+
+    fn column_type() -> ColumnType {
+        T::Raw::column_type()
+    }
+}
+
+impl<E, T: Stored> Nullable for Typed<E, T> {
+    fn null() -> Value {
+        T::Raw::null()
+    }
+}
+
+/// No key is a number that the database draws.
+impl<E, T: Stored> TryFromU64 for Typed<E, T> {
+    fn try_from_u64(_number: u64) -> Result<Self, DbErr> {
+        Err(DbErr::ConvertFromU64("a key of the domain"))
+    }
+}
+
+/// How values of the domain are kept: as which type, how they become it, and how it becomes one.
+macro_rules! stored {
+    ($($type:ty as $raw:ty: $keep:expr, $read:expr;)*) => {
+        $(
+            impl Stored for $type {
+                type Raw = $raw;
+
+                fn keep(&self) -> $raw {
+                    let keep: fn(&Self) -> $raw = $keep;
+                    keep(self)
+                }
+
+                fn read(raw: $raw) -> Result<Self, String> {
+                    let read: fn($raw) -> Result<Self, _> = $read;
+                    read(raw).map_err(|error| error.to_string())
+                }
+            }
+        )*
+    };
+}
+
+macro_rules! texts {
+    ($read:ident: $($type:ty),* $(,)?) => {
+        stored! {
+            $($type as String: Self::to_string, |text| Self::$read(text.as_str());)*
+        }
+    };
+}
+
+texts! {
+    from_str: AccountCodeId, AccountCodeKind, ApplicationId, Approval, ChallengeId, CredentialCodeId,
+    CredentialKind, CredentialUuid, InstallationId, IpAddr, MessageId, MessageKind, OrganizationId,
+    TokenId, UserId, UserKind,
+}
+
+texts! {
+    new: AndroidPackage, AppleAppId, ApplicationName, CredentialId, CredentialName, ExternalId,
+    OrganizationName, Origin, RpId, Username,
+}
+
+stored! {
+    Timestamp as i64: |moment| moment.unix_milliseconds(),
+        |raw| Ok::<_, Infallible>(Self::from_unix_milliseconds(raw));
+    Epoch as i64: |epoch| epoch.number(), |raw| Ok::<_, Infallible>(Self::new(raw));
+    u32 as i64: |number| i64::from(*number), |raw| raw.try_into();
+    PublicKey as Vec<u8>: |key| key.spki_der().to_vec(),
+        |raw| Ok::<_, Infallible>(Self::from_spki_der(raw));
+    Aaguid as Vec<u8>: |aaguid| aaguid.as_bytes().to_vec(),
+        |raw| raw.as_slice().try_into().map(Self::new);
+    SealedText as Vec<u8>: |text| text.as_bytes().to_vec(), |raw| Ok::<_, Infallible>(Self::new(raw));
+}

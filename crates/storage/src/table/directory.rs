@@ -1,0 +1,74 @@
+//! The directory: organizations with their applications and origins, in one statement.
+
+use latchkey_domain::{application::Application, organization::Organization};
+use latchkey_service::ports::{directory_store::DirectoryEntries, store::StoreError};
+use sea_orm::{
+    ColumnTrait as _, DatabaseConnection, DatabaseTransaction, EntityTrait as _, JoinType,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, RelationTrait as _,
+    sea_query::{Expr, ExprTrait as _, IntoCondition as _},
+};
+
+use super::{application, application_origin, organization};
+use crate::column::Joined;
+
+/// Makes an application; `false` when another one of its organization lists one of the origins, and
+/// then the transaction must be rolled back.
+pub(crate) async fn add(
+    transaction: &DatabaseTransaction,
+    application: &Application,
+) -> Result<bool, StoreError> {
+    application::insert(transaction, application).await?;
+    application_origin::insert_all(transaction, application).await
+}
+
+/// All active organizations and their active applications, oldest first.
+pub(crate) async fn load(reader: &DatabaseConnection) -> Result<DirectoryEntries, StoreError> {
+    let active_applications = application::Relation::Organization
+        .def()
+        .rev()
+        .on_condition(|_organization, application| {
+            Expr::col((application, application::Column::IsActive))
+                .eq(true)
+                .into_condition()
+        });
+    let rows = organization::Entity::find()
+        .join(JoinType::LeftJoin, active_applications)
+        .select_also(application::Entity)
+        .and_also_related(application_origin::Entity)
+        .filter(organization::Column::IsActive.eq(true))
+        .order_by_asc(organization::Column::Created)
+        .order_by_asc(organization::Column::Id)
+        .order_by_asc(application::Column::Created)
+        .order_by_asc(application::Column::Id)
+        .order_by_asc(application_origin::Column::Position)
+        .into_model::<organization::Model, Joined<application::Model>, Joined<application_origin::Model>>()
+        .all(reader)
+        .await
+        .map_err(StoreError::new)?;
+    let mut organizations: Vec<Organization> = vec![];
+    let mut applications: Vec<(application::Model, Vec<_>)> = vec![];
+    for (organization, application, origin) in rows {
+        if organizations.last().map(|last| &last.id) != Some(&organization.id.0) {
+            organizations.push(organization.into());
+        }
+        let Some(Joined(application)) = application else {
+            continue;
+        };
+        if applications.last().map(|(last, _)| &last.id) != Some(&application.id) {
+            applications.push((application, vec![]));
+        }
+        if let Some((_, origins)) = applications.last_mut() {
+            origins.extend(origin.map(|Joined(row)| row.origin.0));
+        }
+    }
+    let applications = applications.into_iter();
+    let mut applications = applications
+        .map(|(application, origins)| application.with(origins))
+        .collect::<Result<Vec<_>, _>>()?;
+    // The rows are in the order of organizations; applications are to be oldest first over all.
+    applications.sort_by(|one, other| (one.created, &one.id).cmp(&(other.created, &other.id)));
+    Ok(DirectoryEntries {
+        organizations,
+        applications,
+    })
+}
