@@ -1,37 +1,32 @@
 //! Account codes: codes that are mailed or handed to a user, and each let do one thing.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
 
 use crate::{
     credential_code::{self, CodeDigest, CodeText},
     id::{AccountCodeId, UserId},
+    names::named,
     policy::Lifetimes,
     time::Timestamp,
 };
 
-/// What an account code is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AccountCodeKind {
-    /// For registration/init: an invited user makes the first credentials.
-    Registration,
-    /// For login/init: hands out a key whose private half is kept.
-    Login,
-    /// For recover/init: hands out a recovery key, and begins a recovery.
-    Recovery,
+named! {
+    /// What an account code is for.
+    AccountCodeKind {
+        /// For registration/init: an invited user makes the first credentials.
+        Registration => "Registration",
+        /// For login/init: hands out a key whose private half is kept.
+        Login => "Login",
+        /// For recover/init: hands out a recovery key, and begins a recovery.
+        Recovery => "Recovery",
+    }
+    /// A text that names no kind of account code.
+    AccountCodeKindError => "is not a kind of account code"
 }
 
 impl AccountCodeKind {
-    /// Its name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Registration => "Registration",
-            Self::Login => "Login",
-            Self::Recovery => "Recovery",
-        }
-    }
-
     /// A new code. One to register with has 256 random bits, because it stands without a second factor,
     /// and begins so that people and scanners recognise it. The others, `XXX-XXX-XXX`, have 45 and are
     /// only taken together with the username. NIST SP 800-63B-4 §4.1.2.2 asks for at least 112 and 40.
@@ -55,30 +50,6 @@ impl AccountCodeKind {
         match self {
             Self::Registration => 1,
             Self::Login | Self::Recovery => 3,
-        }
-    }
-}
-
-impl fmt::Display for AccountCodeKind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-/// A text that names no kind of account code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is not a kind of account code")]
-pub struct AccountCodeKindError;
-
-impl FromStr for AccountCodeKind {
-    type Err = AccountCodeKindError;
-
-    fn from_str(text: &str) -> Result<Self, AccountCodeKindError> {
-        match text {
-            "Registration" => Ok(Self::Registration),
-            "Login" => Ok(Self::Login),
-            "Recovery" => Ok(Self::Recovery),
-            _ => Err(AccountCodeKindError),
         }
     }
 }
@@ -121,26 +92,9 @@ pub struct NewAccountCode {
 mod tests {
     use super::*;
 
-    const KINDS: [AccountCodeKind; 3] = [
-        AccountCodeKind::Registration,
-        AccountCodeKind::Login,
-        AccountCodeKind::Recovery,
-    ];
-
-    #[test]
-    fn kinds_are_read_back_by_their_names() {
-        for kind in KINDS {
-            assert_eq!(kind.to_string().parse(), Ok(kind));
-        }
-        assert_eq!(
-            "login".parse::<AccountCodeKind>(),
-            Err(AccountCodeKindError)
-        );
-    }
-
     #[test]
     fn each_kind_has_its_form_its_lifetime_and_its_number() {
-        let facts = KINDS.map(|kind| {
+        let facts = AccountCodeKind::ALL.iter().map(|kind| {
             (
                 kind.draw(&[0; 32]).reveal().to_owned(),
                 kind.lifetime(&Lifetimes::default()).as_secs(),
@@ -149,10 +103,8 @@ mod tests {
         });
         let long = format!("rc_{}", "A".repeat(43));
         let short = || "AAA-AAA-AAA".to_owned();
-        assert_eq!(
-            facts,
-            [(long, 14_400, 1), (short(), 600, 3), (short(), 600, 3)]
-        );
+        let expected = [(long, 14_400, 1), (short(), 600, 3), (short(), 600, 3)];
+        assert!(facts.eq(expected));
     }
 
     #[test]

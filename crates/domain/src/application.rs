@@ -60,7 +60,7 @@ impl RpId {
 
 impl fmt::Display for RpId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(self.as_str())
     }
 }
 
@@ -141,7 +141,7 @@ impl Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(self.as_str())
     }
 }
 
@@ -301,9 +301,13 @@ mod tests {
 
     #[test]
     fn an_rp_id_is_a_plain_domain_name() {
-        assert!(RpId::new("example.com").is_ok());
-        assert!(RpId::new("localhost").is_ok());
+        let longest = ["a"; 127].join(".");
+        for text in ["example.com", "localhost", &longest] {
+            assert_eq!(RpId::new(text).unwrap().to_string(), text);
+        }
+        let longer = format!("{longest}a");
         for text in [
+            &longer,
             "",
             "Example.com",
             "https://example.com",
@@ -319,20 +323,38 @@ mod tests {
     #[test]
     fn the_rp_id_must_fit_one_origin() {
         let rp_id = RpId::new("example.com").unwrap();
-        for fits in [
-            "https://example.com",
-            "https://a.example.com:1",
-            "android:apk-key-hash:47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
+        let party = |origins: &[&Origin]| {
+            RelyingParty::new(rp_id.clone(), origins.iter().copied().cloned().collect())
+        };
+        let related = origin("https://evilexample.com");
+        for (fits, is_web) in [
+            ("https://example.com", true),
+            ("https://a.example.com:1", true),
+            (
+                "android:apk-key-hash:47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
+                false,
+            ),
         ] {
-            let related = origin("https://evilexample.com");
-            assert!(RelyingParty::new(rp_id.clone(), vec![origin(fits)]).is_ok());
-            assert!(RelyingParty::new(rp_id.clone(), vec![related, origin(fits)]).is_ok());
-        }
-        for alone in ["https://evilexample.com", "https://com"] {
+            let fits = origin(fits);
             assert_eq!(
-                RelyingParty::new(rp_id.clone(), vec![origin(alone)]),
-                Err(ApplicationError::RpIdDoesNotFit(rp_id.clone()))
+                party(&[&fits]).unwrap().first_page(),
+                is_web.then_some(&fits)
             );
+            let both = party(&[&fits, &related]).unwrap();
+            assert_eq!(
+                both.first_page(),
+                Some(if is_web { &fits } else { &related })
+            );
+            assert_eq!(
+                (both.rp_id(), both.origins()),
+                (&rp_id, &[fits.clone(), related.clone()][..])
+            );
+            assert!(both.allows(fits.as_str()) && both.allows(related.as_str()));
+            assert!(!both.allows("https://b.example.com") && !both.allows(""));
+        }
+        for alone in [related, origin("https://com")] {
+            let refused = Err(ApplicationError::RpIdDoesNotFit(rp_id.clone()));
+            assert_eq!(party(&[&alone]), refused);
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::{
     id::{CredentialCodeId, CredentialUuid, OrganizationId, UserId},
+    names::named,
     time::Timestamp,
 };
 
@@ -32,28 +33,17 @@ pub struct Wait {
     pub verdict: Option<Verdict>,
 }
 
-/// What a wait looks like at a given moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WaitStatus {
-    /// The owner has not decided.
-    Waiting,
-    /// The credential can be used.
-    Approved,
-    /// The owner does not want the credential.
-    Refused,
-    /// The owner did not decide in time.
-    Expired,
-}
-
-impl WaitStatus {
-    /// Its name in the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Waiting => "Waiting",
-            Self::Approved => "Approved",
-            Self::Refused => "Refused",
-            Self::Expired => "Expired",
-        }
+named! {
+    /// What a wait looks like at a given moment.
+    WaitStatus {
+        /// The owner has not decided.
+        Waiting => "Waiting",
+        /// The credential can be used.
+        Approved => "Approved",
+        /// The owner does not want the credential.
+        Refused => "Refused",
+        /// The owner did not decide in time.
+        Expired => "Expired",
     }
 }
 
@@ -112,8 +102,7 @@ impl ApprovalTicket {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const NOW: Timestamp = Timestamp::from_unix_milliseconds(1_000_000);
+    use crate::samples::NOW;
 
     #[test]
     fn a_wait_is_over_after_five_minutes_to_the_millisecond() {
@@ -122,6 +111,13 @@ mod tests {
         assert_eq!(wait.status(NOW), WaitStatus::Waiting);
         assert_eq!(wait.status(last), WaitStatus::Waiting);
         assert_eq!(wait.status(NOW.plus(LIFETIME)), WaitStatus::Expired);
+        assert_eq!(LIFETIME, Duration::from_mins(5));
+    }
+
+    #[test]
+    fn the_outcome_is_told_for_ten_minutes() {
+        let expiry = ApprovalTicket::expiry(&Wait::begin(NOW));
+        assert_eq!(expiry.since(NOW), Duration::from_mins(10));
     }
 
     #[test]

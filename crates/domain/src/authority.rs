@@ -233,3 +233,135 @@ impl Authority {
         &self.messages
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        id::MessageId,
+        message::{MessageKind, SealedText},
+        samples::{
+            EPOCH, NOW, challenge, credential, organization, purposes, session, signed_action, user,
+        },
+    };
+
+    fn spend(item: Spendable, id: &impl ToString, expires: Timestamp) -> Spend {
+        let id = id.to_string();
+        Spend { item, id, expires }
+    }
+
+    /// Whose it is, the credentials it requires, the applications, and what it uses up.
+    fn parts(
+        authority: &Authority,
+    ) -> (
+        (&OrganizationId, &UserId, Epoch),
+        &[CredentialUuid],
+        &[ApplicationId],
+        &[Spend],
+    ) {
+        (
+            (
+                authority.organization(),
+                authority.user(),
+                authority.epoch(),
+            ),
+            authority.credentials(),
+            authority.applications(),
+            authority.spends(),
+        )
+    }
+
+    #[test]
+    fn a_session_requires_its_credential_and_uses_up_nothing() {
+        let authority = Authority::of_session(&session());
+        let whose = (&organization(), &user(), EPOCH);
+        let credentials = [credential()];
+        assert_eq!(
+            parts(&authority),
+            (whose, &credentials[..], &[][..], &[][..])
+        );
+    }
+
+    #[test]
+    fn a_user_action_requires_all_its_signers_and_is_used_up() {
+        let signer = CredentialUuid::from_random(&[9; 32]);
+        let action = signed_action(signer.clone());
+        let authority = Authority::of_user_action(&session(), &action);
+        let whose = (&organization(), &user(), EPOCH);
+        let credentials = [credential(), signer];
+        let spends = [spend(Spendable::UserAction, &action.id, action.expires)];
+        assert_eq!(
+            parts(&authority),
+            (whose, &credentials[..], &[][..], &spends[..])
+        );
+    }
+
+    #[test]
+    fn a_challenge_requires_what_its_ceremony_began_with_and_is_used_up() {
+        for purpose in purposes() {
+            let credentials = if matches!(purpose, Purpose::Registration { .. }) {
+                vec![]
+            } else {
+                vec![credential()]
+            };
+            let challenge = challenge(purpose);
+            let authority = Authority::of_challenge(&challenge).unwrap();
+            let whose = (&organization(), &user(), EPOCH);
+            let applications: Vec<_> = challenge.application.iter().cloned().collect();
+            let spends = [spend(
+                Spendable::Challenge,
+                &challenge.id,
+                challenge.expires,
+            )];
+            assert_eq!(
+                parts(&authority),
+                (whose, &credentials[..], &applications[..], &spends[..])
+            );
+        }
+    }
+
+    #[test]
+    fn a_sign_in_is_of_who_signed() {
+        for named in [None, Some(user())] {
+            let challenge = challenge(Purpose::Login { user: named });
+            assert_eq!(Authority::of_challenge(&challenge), Err(NoUser));
+            let owner = UserId::from_random(&[9; 32]);
+            let authority = Authority::of_sign_in(&challenge, &owner, EPOCH);
+            let whose = (&organization(), &owner, EPOCH);
+            let applications: Vec<_> = challenge.application.iter().cloned().collect();
+            let spends = [Spend::challenge(&challenge)];
+            assert_eq!(
+                parts(&authority),
+                (whose, &[][..], &applications[..], &spends[..])
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_added_is_required_used_up_and_told() {
+        let session = session();
+        let added = CredentialUuid::from_random(&[9; 32]);
+        let application = ApplicationId::from_random(&[9; 32]);
+        let message = NewMessage {
+            id: MessageId::from_random(&[9; 32]),
+            kind: MessageKind::CredentialAdded,
+            user: user(),
+            sealed: SealedText::new(vec![]),
+            created: NOW,
+            expires: NOW,
+        };
+        let authority = Authority::of_session(&session)
+            .signed_by(added.clone())
+            .within([&application])
+            .spending(Spend::session(&session))
+            .telling(message.clone());
+        let whose = (&organization(), &user(), EPOCH);
+        let credentials = [credential(), added];
+        let spends = [spend(Spendable::Session, &session.id, session.expires)];
+        assert_eq!(
+            parts(&authority),
+            (whose, &credentials[..], &[application][..], &spends[..])
+        );
+        assert_eq!(authority.messages(), [message]);
+    }
+}

@@ -99,7 +99,7 @@ impl ChallengeText {
 
 impl fmt::Display for ChallengeText {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(self.as_str())
     }
 }
 
@@ -233,7 +233,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::user_action::{ActionPath, Method, PayloadDigest};
+    use crate::{
+        samples::{action, organization, purposes, user},
+        user_action::{Method, PayloadDigest},
+    };
 
     #[test]
     fn a_challenge_decodes_to_ascii() {
@@ -242,7 +245,29 @@ mod tests {
         let decoded = String::from_utf8(decoded).unwrap();
         assert!(decoded.starts_with("ch-"));
         assert_eq!(decoded.len(), 29);
-        assert_eq!(ChallengeText::parse(text.as_str()), Ok(text));
+        assert_eq!(ChallengeText::parse(text.to_string()), Ok(text.clone()));
+        let twice = BASE64URL_NOPAD.decode(text.encoded_twice().as_bytes());
+        assert_eq!(twice.unwrap(), text.as_str().as_bytes());
+    }
+
+    #[test]
+    fn a_nonce_is_made_of_random_bytes() {
+        let random = std::array::from_fn(|index| u8::try_from(index).unwrap());
+        let nonce = ActionNonce::from_random(&random);
+        assert_eq!(nonce.as_bytes()[..], random[..16]);
+    }
+
+    #[test]
+    fn every_ceremony_but_a_sign_in_names_its_user() {
+        for purpose in purposes() {
+            assert_eq!(purpose.user(), Some(&user()));
+        }
+        for named in [None, Some(user())] {
+            let purpose = Purpose::Login {
+                user: named.clone(),
+            };
+            assert_eq!(purpose.user(), named.as_ref());
+        }
     }
 
     #[test]
@@ -259,54 +284,33 @@ mod tests {
         }
     }
 
-    fn action(method: Method, path: &str, payload: u8) -> UserAction {
-        UserAction {
-            method,
-            path: ActionPath::parse(path).unwrap(),
-            payload: PayloadDigest::new([payload; 32]),
-        }
-    }
-
     #[test]
     fn the_challenge_of_an_action_commits_to_every_part() {
         let nonce = ActionNonce::new([1; 16]);
-        let organization = OrganizationId::from_random(&[2; 32]);
-        let user = UserId::from_random(&[3; 32]);
-        let base = action(Method::Post, "/a", 0);
+        let base = action("/a");
+        let (organization, user) = (organization(), user());
+        let mut put = base.clone();
+        put.method = Method::Put;
+        let mut payload = base.clone();
+        payload.payload = PayloadDigest::new([1; 32]);
+        let other_nonce = ActionNonce::new([9; 16]);
+        let other_organization = OrganizationId::from_random(&[9; 32]);
+        let other_user = UserId::from_random(&[9; 32]);
         let all = [
-            ChallengeText::for_user_action(&nonce, &organization, &user, &base),
-            ChallengeText::for_user_action(&ActionNonce::new([9; 16]), &organization, &user, &base),
-            ChallengeText::for_user_action(
-                &nonce,
-                &OrganizationId::from_random(&[9; 32]),
-                &user,
-                &base,
-            ),
-            ChallengeText::for_user_action(
-                &nonce,
-                &organization,
-                &UserId::from_random(&[9; 32]),
-                &base,
-            ),
-            ChallengeText::for_user_action(
-                &nonce,
-                &organization,
-                &user,
-                &action(Method::Put, "/a", 0),
-            ),
-            ChallengeText::for_user_action(
-                &nonce,
-                &organization,
-                &user,
-                &action(Method::Post, "/a?b", 0),
-            ),
-            ChallengeText::for_user_action(
-                &nonce,
-                &organization,
-                &user,
-                &action(Method::Post, "/a", 1),
-            ),
-        ];
+            (&nonce, &organization, &user, &base),
+            (&other_nonce, &organization, &user, &base),
+            (&nonce, &other_organization, &user, &base),
+            (&nonce, &organization, &other_user, &base),
+            (&nonce, &organization, &user, &put),
+            (&nonce, &organization, &user, &action("/a?b")),
+            (&nonce, &organization, &user, &payload),
+        ]
+        .map(|(nonce, organization, user, action)| {
+            ChallengeText::for_user_action(nonce, organization, user, action)
+        });
+        // As another program computed it from the documented form.
+        let expected = "Y2gtMG1wN3c5OWt4cHd6c3FtZWI0ZWZjd3llMDlyeDE4c25qbzN4dTYwd2RxNDRjaWl3eHM";
+        assert_eq!(all[0].as_str(), expected);
         for (index, one) in all.iter().enumerate() {
             assert!(ChallengeText::parse(one.as_str()).is_ok());
             for other in all.iter().skip(index + 1) {

@@ -12,21 +12,23 @@ use crate::{
         passkey::Passkey,
     },
     id::{ApplicationId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId, UserId},
+    names::named,
     text::{CredentialName, TextError},
     time::Timestamp,
 };
 
-/// The kinds of credentials this service offers (API contract §4.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CredentialKind {
-    /// A passkey or security key (WebAuthn).
-    Fido2,
-    /// A raw key pair, for machines and embedded clients.
-    Key,
-    /// A key pair whose private half, encrypted by the client, is kept for the user.
-    PasswordProtectedKey,
-    /// A key pair kept for recovery only: it never signs in and never signs actions.
-    RecoveryKey,
+named! {
+    /// The kinds of credentials this service offers (API contract §4.1).
+    CredentialKind {
+        /// A passkey or security key (WebAuthn).
+        Fido2 => "Fido2",
+        /// A raw key pair, for machines and embedded clients.
+        Key => "Key",
+        /// A key pair whose private half, encrypted by the client, is kept for the user.
+        PasswordProtectedKey => "PasswordProtectedKey",
+        /// A key pair kept for recovery only: it never signs in and never signs actions.
+        RecoveryKey => "RecoveryKey",
+    }
 }
 
 /// Why a text names no kind of credential that is offered.
@@ -43,16 +45,6 @@ pub enum CredentialKindError {
 }
 
 impl CredentialKind {
-    /// Its name in the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Fido2 => "Fido2",
-            Self::Key => "Key",
-            Self::PasswordProtectedKey => "PasswordProtectedKey",
-            Self::RecoveryKey => "RecoveryKey",
-        }
-    }
-
     /// Whether a credential of this kind may sign in and sign actions.
     pub const fn signs_in(self) -> bool {
         match self {
@@ -62,23 +54,13 @@ impl CredentialKind {
     }
 }
 
-impl fmt::Display for CredentialKind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
 impl FromStr for CredentialKind {
     type Err = CredentialKindError;
 
     fn from_str(text: &str) -> Result<Self, CredentialKindError> {
         match text {
-            "Fido2" => Ok(Self::Fido2),
-            "Key" => Ok(Self::Key),
-            "PasswordProtectedKey" => Ok(Self::PasswordProtectedKey),
-            "RecoveryKey" => Ok(Self::RecoveryKey),
             "Password" | "Totp" => Err(CredentialKindError::Deprecated),
-            _ => Err(CredentialKindError::Unknown),
+            _ => Self::named(text).ok_or(CredentialKindError::Unknown),
         }
     }
 }
@@ -143,7 +125,7 @@ impl CredentialId {
 
 impl fmt::Display for CredentialId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(self.as_str())
     }
 }
 
@@ -357,30 +339,165 @@ impl Credential {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{application::RpId, credential::passkey::Aaguid, samples::NOW};
+
+    fn pair() -> KeyPair {
+        KeyPair {
+            public_key: PublicKey::from_spki_der(vec![2]),
+            origin: None,
+        }
+    }
+
+    fn encrypted() -> EncryptedPrivateKey {
+        EncryptedPrivateKey::new("encrypted").unwrap()
+    }
+
+    fn application() -> ApplicationId {
+        ApplicationId::from_random(&[1; 32])
+    }
+
+    /// What each kind is made of; the passkey is kept in an authenticator that is known.
+    fn materials() -> [Material; 5] {
+        let aaguid = data_encoding::HEXLOWER.decode(b"ea9b8d664d011d213ce4b6b48cb575d4");
+        let passkey = Passkey {
+            public_key: PublicKey::from_spki_der(vec![1]),
+            application: application(),
+            rp_id: RpId::new("example.com").unwrap(),
+            origin: Origin::new("https://example.com").unwrap(),
+            aaguid: Aaguid::new(aaguid.unwrap().try_into().unwrap()),
+            sign_count: 0,
+            backup_eligible: true,
+            backed_up: true,
+        };
+        [
+            Material::Fido2(passkey),
+            Material::Key(pair()),
+            Material::PasswordProtectedKey(pair(), encrypted()),
+            Material::RecoveryKey(pair(), None),
+            Material::RecoveryKey(pair(), Some(encrypted())),
+        ]
+    }
+
+    fn credential(material: Material, state: CredentialState) -> Credential {
+        Credential {
+            uuid: CredentialUuid::from_random(&[1; 32]),
+            organization: OrganizationId::from_random(&[1; 32]),
+            user: UserId::from_random(&[1; 32]),
+            id: CredentialId::new("id").unwrap(),
+            name: CredentialName::default_credential(),
+            material,
+            provenance: Provenance {
+                made_by: MadeBy::Registration,
+                origin: None,
+                address: [127, 0, 0, 1].into(),
+            },
+            state,
+            created: NOW,
+            last_used: None,
+        }
+    }
 
     #[test]
     fn deprecated_kinds_are_told_apart_from_unknown_ones() {
-        assert_eq!(
-            "Totp".parse::<CredentialKind>(),
-            Err(CredentialKindError::Deprecated)
-        );
-        assert_eq!(
-            "Password".parse::<CredentialKind>(),
-            Err(CredentialKindError::Deprecated)
-        );
-        assert_eq!(
-            "fido2".parse::<CredentialKind>(),
-            Err(CredentialKindError::Unknown)
-        );
+        for kind in ["Totp", "Password"] {
+            let deprecated = Err(CredentialKindError::Deprecated);
+            assert_eq!(kind.parse::<CredentialKind>(), deprecated);
+        }
+    }
+
+    #[test]
+    fn each_kind_has_its_key_and_what_belongs_to_it() {
+        let (application, encrypted) = (application(), encrypted());
+        let expected = [
+            (CredentialKind::Fido2, 1, Some(&application), None),
+            (CredentialKind::Key, 2, None, None),
+            (
+                CredentialKind::PasswordProtectedKey,
+                2,
+                None,
+                Some(&encrypted),
+            ),
+            (CredentialKind::RecoveryKey, 2, None, None),
+            (CredentialKind::RecoveryKey, 2, None, Some(&encrypted)),
+        ];
+        for (material, expected) in materials().iter().zip(expected) {
+            let found = (
+                material.kind(),
+                material.public_key().spki_der()[0],
+                material.application(),
+                material.encrypted_private_key(),
+            );
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn only_an_active_credential_is_usable_and_a_recovery_key_never() {
+        let until = NOW;
+        for material in materials() {
+            let kind = material.kind();
+            for (state, is_active) in [
+                (CredentialState::Active, true),
+                (CredentialState::Inactive, false),
+                (CredentialState::Waiting { until }, false),
+            ] {
+                let credential = credential(material.clone(), state);
+                assert_eq!(credential.is_active(), is_active);
+                let is_usable = is_active && kind != CredentialKind::RecoveryKey;
+                assert_eq!(credential.is_usable(), is_usable, "{kind} {state:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_waits_is_gone_from_the_moment_its_time_is_over() {
+        let until = NOW;
+        let earlier = NOW.minus(Duration::from_millis(1));
+        for state in [CredentialState::Active, CredentialState::Inactive] {
+            assert!(!credential(Material::Key(pair()), state).is_gone(NOW));
+        }
+        let waiting = credential(Material::Key(pair()), CredentialState::Waiting { until });
+        assert!(!waiting.is_gone(earlier) && waiting.is_gone(until));
+    }
+
+    #[test]
+    fn only_a_passkey_has_a_provider() {
+        let providers =
+            materials().map(|material| credential(material, CredentialState::Active).provider());
+        let google = Some("Google Password Manager");
+        assert_eq!(providers, [google, None, None, None, None]);
+    }
+
+    #[test]
+    fn what_allowed_a_credential_has_a_name() {
+        let credential = CredentialUuid::from_random(&[1; 32]);
+        let session = TokenId::from_random(&[1; 32]);
+        let code = CredentialCodeId::from_random(&[1; 32]);
+        let names = [
+            MadeBy::Registration,
+            MadeBy::Credential {
+                session,
+                credential: credential.clone(),
+            },
+            MadeBy::Code {
+                code,
+                credential: credential.clone(),
+            },
+            MadeBy::Recovery { credential },
+        ]
+        .map(|made_by| made_by.as_str());
+        assert_eq!(names, ["registration", "credential", "code", "recovery"]);
     }
 
     #[test]
     fn credential_ids_compare_without_padding_and_come_back_with_it() {
         let id = CredentialId::new("AQ==").unwrap();
-        assert_eq!((id.as_str(), id.key()), ("AQ==", "AQ"));
+        assert_eq!((id.to_string().as_str(), id.key()), ("AQ==", "AQ"));
     }
 
     #[test]
@@ -389,14 +506,15 @@ mod tests {
         assert!(CredentialId::new("a".repeat(1_365)).is_err());
         assert!(CredentialId::new("字".repeat(455)).is_err());
         assert_eq!(CredentialId::new("=="), Err(CredentialIdError::OnlyPadding));
-        assert_eq!(
-            CredentialId::new("cr-6b58p-r53sr-rlrd3l5cj3uc4ome"),
-            Err(CredentialIdError::LooksLikeUuid)
-        );
-        assert_eq!(
-            CredentialId::new("cr-6b58p-r53sr-rlrd3l5cj3uc4ome="),
-            Err(CredentialIdError::LooksLikeUuid)
-        );
+        for text in [
+            "cr-6b58p-r53sr-rlrd3l5cj3uc4ome",
+            "cr-6b58p-r53sr-rlrd3l5cj3uc4ome=",
+        ] {
+            assert_eq!(
+                CredentialId::new(text),
+                Err(CredentialIdError::LooksLikeUuid)
+            );
+        }
     }
 
     #[test]
@@ -406,6 +524,9 @@ mod tests {
             CredentialReference::parse(uuid.as_str()),
             Ok(CredentialReference::Uuid(uuid))
         );
+        let id = CredentialId::new("us-6b58p-r53sr-rlrd3l5cj3uc4ome").unwrap();
+        let reference = CredentialReference::parse(id.as_str());
+        assert_eq!(reference, Ok(CredentialReference::Id(id)));
     }
 
     proptest! {

@@ -10,6 +10,7 @@ use crate::{
     approval::Wait,
     challenge::{Challenge, Purpose},
     id::{ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId, UserId},
+    names::named,
     session::Session,
     time::Timestamp,
     user::Epoch,
@@ -238,31 +239,19 @@ pub struct Claim {
     pub expires: Timestamp,
 }
 
-/// What a code looks like to its owner at a given moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CodeStatus {
-    /// It can be claimed.
-    Issued,
-    /// Somebody entered it and has not finished.
-    Claimed,
-    /// A credential was made with it.
-    Redeemed,
-    /// Time ran out.
-    Expired,
-    /// Its owner took it back.
-    Cancelled,
-}
-
-impl CodeStatus {
-    /// Its name in the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Issued => "Issued",
-            Self::Claimed => "Claimed",
-            Self::Redeemed => "Redeemed",
-            Self::Expired => "Expired",
-            Self::Cancelled => "Cancelled",
-        }
+named! {
+    /// What a code looks like to its owner at a given moment.
+    CodeStatus {
+        /// It can be claimed.
+        Issued => "Issued",
+        /// Somebody entered it and has not finished.
+        Claimed => "Claimed",
+        /// A credential was made with it.
+        Redeemed => "Redeemed",
+        /// Time ran out.
+        Expired => "Expired",
+        /// Its owner took it back.
+        Cancelled => "Cancelled",
     }
 }
 
@@ -395,8 +384,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    const NOW: Timestamp = Timestamp::from_unix_milliseconds(1_000_000);
+    use crate::samples::{self, NOW, challenge, purposes, session};
 
     fn seconds(seconds: u64) -> Timestamp {
         NOW.plus(Duration::from_secs(seconds))
@@ -404,15 +392,8 @@ mod tests {
 
     fn code(state: CodeState) -> CredentialCode {
         CredentialCode {
-            id: CredentialCodeId::from_random(&[1; 32]),
-            organization: OrganizationId::from_random(&[1; 32]),
-            user: UserId::from_random(&[1; 32]),
-            epoch: Epoch::default(),
-            issuer: CredentialUuid::from_random(&[1; 32]),
-            session: TokenId::from_random(&[1; 32]),
-            issued: NOW,
-            expires: seconds(60),
             state,
+            ..CredentialCode::issue(samples::code(), &session(), NOW, seconds(60))
         }
     }
 
@@ -426,10 +407,80 @@ mod tests {
         }
     }
 
+    /// A code in every state that follows the first, and the claim it tells of.
+    fn later_states() -> [(CodeState, Option<Claim>); 4] {
+        let claim = claim(NOW);
+        let told = Some(claim.clone());
+        [
+            (CodeState::Claimed(claim.clone()), told.clone()),
+            (
+                CodeState::Redeemed {
+                    claim,
+                    credential: CredentialUuid::from_random(&[3; 32]),
+                    wait: None,
+                },
+                told.clone(),
+            ),
+            (
+                CodeState::Cancelled {
+                    claim: told.clone(),
+                },
+                told,
+            ),
+            (CodeState::Cancelled { claim: None }, None),
+        ]
+    }
+
+    #[test]
+    fn a_short_code_is_three_groups_of_symbols_that_nobody_confuses() {
+        let random = |first: u8| std::array::from_fn(|index| first + u8::try_from(index).unwrap());
+        let shown = [0, 9, 18, 23, 224].map(|first| short_from_random(&random(first)));
+        let shown = shown.each_ref().map(CodeText::reveal);
+        let expected = [
+            "ABC-DEF-GHJ",
+            "KLM-NPQ-RST",
+            "UVW-XYZ-234",
+            "Z23-456-789",
+            "ABC-DEF-GHJ",
+        ];
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn a_long_code_is_cc_and_all_256_bits() {
+        let code = long_from_random(&[0xff; 32]);
+        assert_eq!(code.reveal(), format!("cc_{}8", "_".repeat(42)));
+    }
+
+    #[test]
+    fn a_text_of_neither_form_is_entered_as_it_is_and_counts_as_short() {
+        for text in [
+            "",
+            "ABC-DEF-GH",
+            "ABC-DEF-GHJK",
+            "ABC-DEF-GHI",
+            "abc-def-ghi",
+            "ABC-DEF-GHO",
+            "ABC-DEF-GH0",
+            "ABC-DEF-GH1",
+            "ABC_DEF_GHJ",
+            "ÄBC-DEF-GHJ",
+            "CC_AAAA",
+            "c_AAAA",
+        ] {
+            let entered = EnteredCode::parse(&format!(" {text}\n"));
+            assert_eq!(
+                (entered.form, entered.text.reveal()),
+                (CodeForm::Short, text)
+            );
+        }
+    }
+
     #[test]
     fn an_expiration_is_cut_to_a_minute() {
-        assert_eq!(expiration(seconds(30), NOW), Ok(seconds(30)));
-        assert_eq!(expiration(seconds(65), NOW), Ok(seconds(60)));
+        for (asked, given) in [(1, 1), (30, 30), (60, 60), (61, 60), (65, 60)] {
+            assert_eq!(expiration(seconds(asked), NOW), Ok(seconds(given)));
+        }
     }
 
     #[test]
@@ -442,26 +493,34 @@ mod tests {
     }
 
     #[test]
-    fn an_issued_code_is_claimed_until_it_expires() {
-        assert!(code(CodeState::Issued).claim(claim(seconds(59))).is_ok());
-        assert_eq!(
-            code(CodeState::Issued).claim(claim(seconds(60))),
-            Err(NotClaimable)
-        );
+    fn an_issued_code_is_claimed_until_it_expires_and_no_other_is() {
+        let issued = code(CodeState::Issued);
+        assert_eq!(issued.claimed_by(), None);
+        let last = claim(seconds(60).minus(Duration::from_millis(1)));
+        let claimed = issued.clone().claim(last.clone()).unwrap();
+        assert_eq!((claimed.code(), claimed.claim()), (&issued, &last));
+        assert_eq!(issued.claim(claim(seconds(60))), Err(NotClaimable));
+        for (state, told) in later_states() {
+            let code = code(state);
+            assert_eq!(code.claimed_by(), told.as_ref());
+            assert_eq!(code.claim(claim(NOW)), Err(NotClaimable));
+        }
     }
 
     #[test]
-    fn nothing_but_an_issued_code_is_claimed() {
-        for state in [
-            CodeState::Claimed(claim(NOW)),
-            CodeState::Redeemed {
-                claim: claim(NOW),
-                credential: CredentialUuid::from_random(&[3; 32]),
-                wait: None,
-            },
-            CodeState::Cancelled { claim: None },
-        ] {
-            assert_eq!(code(state).claim(claim(NOW)), Err(NotClaimable));
+    fn only_the_challenge_that_claimed_a_code_redeems_it() {
+        let of_sign_in = Purpose::Login { user: None };
+        for purpose in purposes().into_iter().chain([of_sign_in]) {
+            let is_with_code = matches!(purpose, Purpose::CredentialWithCode { .. });
+            let challenge = challenge(purpose);
+            match RedeemedCode::with(&challenge) {
+                Ok(redeemed) => {
+                    assert!(is_with_code);
+                    assert_eq!(redeemed.code(), &samples::code());
+                    assert_eq!(redeemed.challenge(), &challenge.id);
+                }
+                Err(OtherPurpose) => assert!(!is_with_code),
+            }
         }
     }
 
@@ -478,6 +537,19 @@ mod tests {
         let claimed = code(CodeState::Claimed(claim(seconds(10))));
         assert_eq!(claimed.status(seconds(309)), CodeStatus::Claimed);
         assert_eq!(claimed.status(seconds(310)), CodeStatus::Expired);
+        let [_, (redeemed, _), (cancelled, _), _] = later_states();
+        for (state, status) in [
+            (redeemed, CodeStatus::Redeemed),
+            (cancelled, CodeStatus::Cancelled),
+        ] {
+            let code = code(state);
+            assert_eq!([code.status(NOW), code.status(seconds(999))], [status; 2]);
+        }
+    }
+
+    #[test]
+    fn a_digest_is_its_bytes() {
+        assert_eq!(CodeDigest::new([7; 32]).as_bytes(), &[7; 32]);
     }
 
     proptest! {

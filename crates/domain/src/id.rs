@@ -143,13 +143,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_api_examples_parse() {
-        assert!("us-6b58p-r53sr-rlrd3l5cj3uc4ome".parse::<UserId>().is_ok());
-        assert!(
-            "or-3277q-4hcvk-9lmnbrj2q3qd6st"
-                .parse::<OrganizationId>()
-                .is_ok()
-        );
+    fn the_last_group_has_14_to_16_symbols() {
+        for text in [
+            "us-6b58p-r53sr-rlrd3l5cj3uc4o",
+            "us-6b58p-r53sr-rlrd3l5cj3uc4ome",
+        ] {
+            let id = text.parse::<UserId>().unwrap();
+            assert_eq!((id.as_str(), id.to_string()), (text, text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn every_kind_has_a_prefix_of_its_own() {
+        let random = &[0xff; 32];
+        for (id, prefix) in [
+            (InstallationId::from_random(random).to_string(), "in"),
+            (OrganizationId::from_random(random).to_string(), "or"),
+            (ApplicationId::from_random(random).to_string(), "ap"),
+            (UserId::from_random(random).to_string(), "us"),
+            (CredentialUuid::from_random(random).to_string(), "cr"),
+            (TokenId::from_random(random).to_string(), "to"),
+            (ChallengeId::from_random(random).to_string(), "ch"),
+            (UserActionId::from_random(random).to_string(), "ua"),
+            (CredentialCodeId::from_random(random).to_string(), "cc"),
+            (AccountCodeId::from_random(random).to_string(), "ac"),
+            (MessageId::from_random(random).to_string(), "ms"),
+        ] {
+            assert_eq!(id, format!("{prefix}-q99w0-35jmy-2iw7i6n43d37jtof"));
+            assert_eq!(id.parse::<UserId>().is_ok(), prefix == "us");
+        }
     }
 
     #[test]
@@ -162,6 +184,8 @@ mod tests {
             "us-6b58p-r53sr-RLRD3l5cj3uc4ome",
             "us-6b58p-r53sr-rlrd3l5cj3uc4ome-",
             "us-6b58p-r53sr-rlrd3l5cj3uc4",
+            "us-6b58p-r53sr-rlrd3l5cj3uc4omeee",
+            "us-6b58p-r53sr-rlrd3l5cj3uc4ömee",
             "us-6b58p-r53s-rrlrd3l5cj3uc4ome",
             " us-6b58p-r53sr-rlrd3l5cj3uc4ome",
         ] {

@@ -51,3 +51,6 @@ pub mod authority;
 pub mod policy;
 
 mod base36;
+mod names;
+#[cfg(test)]
+mod samples;

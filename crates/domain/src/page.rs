@@ -73,10 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_is_a_size() {
-        assert_eq!(
-            PageSize::new(PageSize::default().items()),
-            Ok(PageSize::default())
-        );
+    fn who_asks_for_no_size_gets_100() {
+        assert_eq!(PageSize::new(100), Ok(PageSize::default()));
     }
 }

@@ -116,19 +116,58 @@ impl Default for Limits {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_defaults_are_within_their_bounds() {
-        assert_eq!(Lifetimes::default().faults(), []);
+    fn lifetimes(seconds: [u64; 5]) -> Lifetimes {
+        let [
+            challenge,
+            user_action,
+            temporary_token,
+            session,
+            registration_code,
+        ] = seconds.map(Duration::from_secs);
+        Lifetimes {
+            challenge,
+            user_action,
+            temporary_token,
+            session,
+            registration_code,
+        }
     }
 
     #[test]
-    fn every_fault_is_named() {
-        let lifetimes = Lifetimes {
-            challenge: MINUTE * 11,
-            session: Duration::ZERO,
-            ..Lifetimes::default()
+    fn lifetimes_have_their_documented_defaults_and_bounds() {
+        assert_eq!(
+            Lifetimes::default(),
+            lifetimes([300, 300, 900, 21_600, 14_400])
+        );
+        let longest = [600, 600, 3_600, 86_400, 604_800];
+        for within in [Lifetimes::default(), lifetimes([60; 5]), lifetimes(longest)] {
+            assert_eq!(within.faults(), []);
+        }
+        for outside in [[59; 5], longest.map(|seconds| seconds + 1)] {
+            let faults = lifetimes(outside).faults();
+            let told: Vec<_> = faults.iter().map(LifetimeError::to_string).collect();
+            let expected = [
+                "challenge must be between 60 and 600 seconds",
+                "user_action must be between 60 and 600 seconds",
+                "temporary_token must be between 60 and 3600 seconds",
+                "session must be between 60 and 86400 seconds",
+                "registration_code must be between 60 and 604800 seconds",
+            ];
+            assert_eq!(told, expected);
+        }
+    }
+
+    #[test]
+    fn limits_have_their_documented_defaults() {
+        let limits = Limits {
+            enabled: true,
+            wrong_codes_per_address: 10,
+            wrong_codes_per_installation: 300,
+            wrong_codes_per_user: 5,
+            login_inits_per_address: 60,
+            mailed_codes_per_address: 10,
+            mailed_codes_per_user: 2,
         };
-        let names: Vec<_> = lifetimes.faults().iter().map(|fault| fault.name).collect();
-        assert_eq!(names, ["challenge", "session"]);
+        assert_eq!(Policy::default().limits, limits);
     }
 }

@@ -133,12 +133,40 @@ mod tests {
     }
 
     #[test]
-    fn the_bound_counts_characters_not_bytes() {
-        assert!(CredentialName::new("é".repeat(128)).is_ok());
-        assert_eq!(
-            CredentialName::new("é".repeat(129)),
-            Err(TextError::TooLong { maximum: 128 })
-        );
+    fn bounds_count_characters_not_bytes() {
+        for symbol in ["a", "é", "字", "🔑"] {
+            let texts = |maximum| (symbol.repeat(maximum), symbol.repeat(maximum + 1));
+            let (longest, longer) = texts(128);
+            let too_long = TextError::TooLong { maximum: 128 };
+            assert!(OrganizationName::new(longest.as_str()).is_ok());
+            assert_eq!(OrganizationName::new(longer.as_str()), Err(too_long));
+            assert!(ApplicationName::new(longest.as_str()).is_ok());
+            assert_eq!(ApplicationName::new(longer.as_str()), Err(too_long));
+            assert!(CredentialName::new(longest.as_str()).is_ok());
+            assert_eq!(CredentialName::new(longer.as_str()), Err(too_long));
+            assert!(ExternalId::new(longest).is_ok());
+            assert_eq!(ExternalId::new(longer), Err(too_long));
+            let (longest, longer) = texts(254);
+            assert!(Username::new(longest).is_ok());
+            let too_long = TextError::TooLong { maximum: 254 };
+            assert_eq!(Username::new(longer), Err(too_long));
+        }
+    }
+
+    #[test]
+    fn credentials_that_nobody_named_are_told_apart() {
+        let names = [
+            CredentialName::default_credential(),
+            CredentialName::second_credential(),
+            CredentialName::recovery_credential(),
+        ];
+        let texts = names.map(|name| name.to_string());
+        let expected = [
+            "Default Credential",
+            "Second Credential",
+            "Recovery Credential",
+        ];
+        assert_eq!(texts, expected);
     }
 
     #[test]
@@ -149,10 +177,10 @@ mod tests {
     }
 
     #[test]
-    fn usernames_compare_without_case() {
-        let one = Username::new("Ada@Example.com").unwrap();
-        let two = Username::new("ada@example.COM").unwrap();
-        assert_eq!(one.key(), two.key());
+    fn usernames_compare_without_case_and_white_space_around() {
+        for text in ["Ada@Example.com", " ada@example.COM\u{2003}"] {
+            assert_eq!(Username::new(text).unwrap().key(), "ada@example.com");
+        }
     }
 
     proptest! {

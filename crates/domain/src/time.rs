@@ -53,12 +53,15 @@ mod tests {
     }
 
     #[test]
-    fn arithmetic_saturates() {
-        let end = Timestamp::from_unix_milliseconds(i64::MAX);
-        assert_eq!(end.plus(Duration::MAX), end);
-        assert_eq!(
-            Timestamp::from_unix_milliseconds(5).since(end),
-            Duration::ZERO
-        );
+    fn arithmetic_counts_milliseconds_and_stops_at_the_ends_of_time() {
+        let [begin, five, end] = [i64::MIN, 5, i64::MAX].map(Timestamp::from_unix_milliseconds);
+        let second = Duration::from_secs(1);
+        assert_eq!(five.plus(second).unix_milliseconds(), 1_005);
+        assert_eq!(five.minus(second).unix_milliseconds(), -995);
+        assert_eq!(five.plus(second).since(five), second);
+        assert_eq!(five.since(end), Duration::ZERO);
+        assert_eq!(five.plus(Duration::MAX), end);
+        assert_eq!(end.plus(second), end);
+        assert_eq!(begin.minus(second), begin);
     }
 }

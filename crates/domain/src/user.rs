@@ -1,53 +1,22 @@
 //! Users: the owners of credentials.
 
-use std::{fmt, str::FromStr};
-
 use crate::{
     id::{OrganizationId, UserId},
+    names::named,
     text::{ExternalId, Username},
     time::Timestamp,
 };
 
-/// What a user is to the organization (API contract §2.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum UserKind {
-    /// Somebody who works for the organization.
-    CustomerEmployee,
-    /// A customer of the organization.
-    EndUser,
-}
-
-impl UserKind {
-    /// Its name in the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::CustomerEmployee => "CustomerEmployee",
-            Self::EndUser => "EndUser",
-        }
+named! {
+    /// What a user is to the organization (API contract §2.2).
+    UserKind {
+        /// Somebody who works for the organization.
+        CustomerEmployee => "CustomerEmployee",
+        /// A customer of the organization.
+        EndUser => "EndUser",
     }
-}
-
-impl fmt::Display for UserKind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-/// A text that names no kind of user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be one of CustomerEmployee, EndUser")]
-pub struct UserKindError;
-
-impl FromStr for UserKind {
-    type Err = UserKindError;
-
-    fn from_str(text: &str) -> Result<Self, UserKindError> {
-        match text {
-            "CustomerEmployee" => Ok(Self::CustomerEmployee),
-            "EndUser" => Ok(Self::EndUser),
-            _ => Err(UserKindError),
-        }
-    }
+    /// A text that names no kind of user.
+    UserKindError => "must be one of CustomerEmployee, EndUser"
 }
 
 /// A number that every token of a user carries: raising it ends them all at once.
@@ -95,4 +64,15 @@ pub struct User {
     pub registered: Option<Timestamp>,
     /// When the user was invited first.
     pub created: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_epoch_is_followed_by_a_greater_one() {
+        assert_eq!(Epoch::default().number(), 0);
+        assert_eq!(Epoch::new(7).next().number(), 8);
+    }
 }

@@ -1,65 +1,28 @@
 //! User actions: signed intents to make exactly one request.
 
-use std::{fmt, str::FromStr};
-
 use crate::{
     id::{CredentialUuid, OrganizationId, UserActionId, UserId},
+    names::named,
     time::Timestamp,
     user::Epoch,
 };
 
-/// The method of a request that a user action permits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Method {
-    /// `GET`; the API allows it for completeness, no call of this service needs it.
-    Get,
-    /// `POST`.
-    Post,
-    /// `PUT`.
-    Put,
-    /// `DELETE`.
-    Delete,
-    /// `PATCH`, for services beside this one.
-    Patch,
-}
-
-/// A text that names no method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be one of GET, POST, PUT, DELETE, PATCH")]
-pub struct MethodError;
-
-impl Method {
-    /// Its name in HTTP.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Delete => "DELETE",
-            Self::Patch => "PATCH",
-        }
+named! {
+    /// The method of a request that a user action permits.
+    Method {
+        /// The API allows it for completeness, no call of this service needs it.
+        Get => "GET",
+        /// Makes something.
+        Post => "POST",
+        /// Changes something.
+        Put => "PUT",
+        /// Removes something.
+        Delete => "DELETE",
+        /// For services beside this one.
+        Patch => "PATCH",
     }
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Method {
-    type Err = MethodError;
-
-    fn from_str(text: &str) -> Result<Self, MethodError> {
-        match text {
-            "GET" => Ok(Self::Get),
-            "POST" => Ok(Self::Post),
-            "PUT" => Ok(Self::Put),
-            "DELETE" => Ok(Self::Delete),
-            "PATCH" => Ok(Self::Patch),
-            _ => Err(MethodError),
-        }
-    }
+    /// A text that names no method.
+    MethodError => "must be one of GET, POST, PUT, DELETE, PATCH"
 }
 
 /// The path of a request, with its query if it has one, as it was signed or requested.
@@ -227,14 +190,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn action(path: &str) -> UserAction {
-        UserAction {
-            method: Method::Post,
-            path: ActionPath::parse(path).unwrap(),
-            payload: PayloadDigest::new([0; 32]),
-        }
-    }
+    use crate::samples::action;
 
     #[test]
     fn a_signed_path_ignores_the_query_of_the_request() {
@@ -262,8 +218,9 @@ mod tests {
         other.method = Method::Put;
         assert!(!action("/a").permits(&other));
         let mut other = action("/a");
-        other.payload = PayloadDigest::new([1; 32]);
+        other.payload = PayloadDigest::new([7; 32]);
         assert!(!action("/a").permits(&other));
+        assert_eq!(other.payload.as_bytes(), &[7; 32]);
     }
 
     #[test]
@@ -282,10 +239,14 @@ mod tests {
         ] {
             assert_eq!(ActionPath::parse(path), Err(error), "{path}");
         }
-        assert_eq!(
-            ActionPath::parse(format!("/{}", "a".repeat(2048))),
-            Err(ActionPathError::TooLong)
-        );
+    }
+
+    #[test]
+    fn a_path_has_2048_bytes_at_most_and_is_kept_as_it_was_given() {
+        let longest = format!("/%41?{}", "a".repeat(2043));
+        assert_eq!(action(&longest).path.as_str(), longest);
+        let longer = ActionPath::parse(format!("{longest}a"));
+        assert_eq!(longer, Err(ActionPathError::TooLong));
     }
 
     proptest! {

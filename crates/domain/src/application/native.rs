@@ -44,7 +44,7 @@ impl AndroidPackage {
 
 impl fmt::Display for AndroidPackage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(self.as_str())
     }
 }
 
@@ -99,7 +99,7 @@ impl AppleAppId {
 
 impl fmt::Display for AppleAppId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(self.as_str())
     }
 }
 

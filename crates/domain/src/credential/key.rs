@@ -123,24 +123,34 @@ mod tests {
 
     #[test]
     fn pem_lines_have_64_characters() {
-        let pem = PublicKey::from_spki_der(vec![0; 91]).pem();
-        let lengths: Vec<_> = pem.lines().map(str::len).collect();
-        assert_eq!(lengths, [26, 64, 60, 24]);
+        for length in [0, 48, 49, 91] {
+            let key = PublicKey::from_spki_der(vec![7; length]);
+            let pem = key.pem();
+            let base64 = pem.strip_prefix("-----BEGIN PUBLIC KEY-----\n");
+            let base64 = base64.and_then(|rest| rest.strip_suffix("-----END PUBLIC KEY-----\n"));
+            let lines: Vec<_> = base64.unwrap().lines().collect();
+            let last = lines.last().map_or(0, |line| line.len());
+            assert!(lines.iter().rev().skip(1).all(|line| line.len() == 64) && last <= 64);
+            assert_eq!(
+                BASE64.decode(lines.concat().as_bytes()).unwrap(),
+                key.spki_der()
+            );
+        }
     }
 
     #[test]
     fn the_fingerprint_is_unpadded_base64() {
-        let fingerprint = PublicKey::from_spki_der(vec![]).fingerprint();
-        assert_eq!(
-            fingerprint,
-            "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"
-        );
+        let key = PublicKey::from_spki_der(vec![]);
+        let fingerprint = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU";
+        assert_eq!(key.fingerprint(), fingerprint);
+        assert_eq!(format!("{key:?}"), format!("PublicKey({fingerprint})"));
     }
 
     #[test]
     fn an_encrypted_private_key_never_shows_itself() {
         let key = EncryptedPrivateKey::new("secret").unwrap();
         assert_eq!(format!("{key:?}"), "EncryptedPrivateKey(…)");
+        assert_eq!(key.reveal(), "secret");
     }
 
     #[test]

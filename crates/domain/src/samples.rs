@@ -1,0 +1,119 @@
+//! Values that several unit tests begin with. Each identifier is made of another byte.
+
+use crate::{
+    challenge::{ActionNonce, Challenge, ChallengeText, Purpose},
+    credential::CredentialKind,
+    id::{
+        AccountCodeId, ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid,
+        OrganizationId, TokenId, UserActionId, UserId,
+    },
+    session::Session,
+    text::Username,
+    time::Timestamp,
+    user::{Epoch, UserKind},
+    user_action::{ActionPath, Method, PayloadDigest, SignedUserAction, UserAction},
+};
+
+pub(crate) const NOW: Timestamp = Timestamp::from_unix_milliseconds(1_000_000);
+pub(crate) const EPOCH: Epoch = Epoch::new(7);
+
+pub(crate) fn organization() -> OrganizationId {
+    OrganizationId::from_random(&[1; 32])
+}
+
+pub(crate) fn user() -> UserId {
+    UserId::from_random(&[2; 32])
+}
+
+/// The credential that signed in, or issued the code, or recovers.
+pub(crate) fn credential() -> CredentialUuid {
+    CredentialUuid::from_random(&[3; 32])
+}
+
+pub(crate) fn session() -> Session {
+    Session {
+        id: TokenId::from_random(&[4; 32]),
+        organization: organization(),
+        user: user(),
+        username: Username::new("ada@example.com").unwrap(),
+        user_kind: UserKind::EndUser,
+        epoch: EPOCH,
+        credential: credential(),
+        issued: NOW,
+        expires: Timestamp::from_unix_milliseconds(2_000_000),
+    }
+}
+
+pub(crate) fn action(path: &str) -> UserAction {
+    UserAction {
+        method: Method::Post,
+        path: ActionPath::parse(path).unwrap(),
+        payload: PayloadDigest::new([0; 32]),
+    }
+}
+
+pub(crate) fn signed_action(signer: CredentialUuid) -> SignedUserAction {
+    SignedUserAction {
+        id: UserActionId::from_random(&[5; 32]),
+        organization: organization(),
+        user: user(),
+        epoch: EPOCH,
+        signers: vec![signer],
+        action: action("/a"),
+        expires: Timestamp::from_unix_milliseconds(3_000_000),
+    }
+}
+
+/// A challenge of one application.
+pub(crate) fn challenge(purpose: Purpose) -> Challenge {
+    Challenge {
+        id: ChallengeId::from_random(&[6; 32]),
+        text: ChallengeText::from_random(&[6; 32]),
+        organization: organization(),
+        application: Some(ApplicationId::from_random(&[7; 32])),
+        purpose,
+        expires: Timestamp::from_unix_milliseconds(4_000_000),
+    }
+}
+
+pub(crate) fn code() -> CredentialCodeId {
+    CredentialCodeId::from_random(&[8; 32])
+}
+
+/// One of each purpose that names its user; all but a registration name the credential, too.
+pub(crate) fn purposes() -> [Purpose; 5] {
+    let (user, epoch) = (user(), EPOCH);
+    [
+        Purpose::Registration {
+            user: user.clone(),
+            epoch,
+            code: AccountCodeId::from_random(&[9; 32]),
+        },
+        Purpose::UserAction {
+            user: user.clone(),
+            epoch,
+            session_credential: credential(),
+            action: action("/a"),
+            nonce: ActionNonce::new([1; 16]),
+        },
+        Purpose::Credential {
+            user: user.clone(),
+            epoch,
+            session: session().id,
+            session_credential: credential(),
+            kind: CredentialKind::Key,
+        },
+        Purpose::CredentialWithCode {
+            user: user.clone(),
+            epoch,
+            code: code(),
+            issuer: credential(),
+            kind: CredentialKind::Key,
+        },
+        Purpose::Recovery {
+            user,
+            epoch,
+            credential: credential(),
+        },
+    ]
+}
