@@ -20,9 +20,10 @@ fn quoted(document: &str) -> Vec<&str> {
 }
 
 /// The folders that paths begin with.
-const TOP: [&str; 7] = [
+const TOP: [&str; 8] = [
     ".cargo",
     ".ci",
+    ".github",
     "crates",
     "docs",
     "migrations",
@@ -44,7 +45,7 @@ fn is_path(quoted: &str) -> bool {
 #[test]
 fn paths_in_documents_exist() {
     let mut checked = 0;
-    for document in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {
+    for document in files(".md").iter().filter(|path| !path.contains('/')) {
         let text = read(document);
         for path in quoted(&text).into_iter().filter(|quoted| is_path(quoted)) {
             checked += 1;
@@ -179,4 +180,6 @@ fn the_test_command_of_the_readme_is_the_one_that_is_run_before_a_change_lands()
     let command = "cargo xtask test";
     assert!(read("README.md").lines().any(|line| line == command));
     assert_eq!(read(".ci/run").lines().last(), Some(command));
+    let forge = read(".github/workflows/ci.yml");
+    assert_eq!(forge.lines().last(), Some("      - run: .ci/run"));
 }

@@ -57,6 +57,18 @@ fn every_dependency_is_inherited() {
     }
 }
 
+#[test]
+fn one_toolchain_builds_everything() {
+    let [manifest, toolchain] =
+        ["Cargo.toml", "rust-toolchain.toml"].map(|path| read(path).parse::<Table>().unwrap());
+    let version = manifest["workspace"]["package"]["rust-version"].as_str();
+    let version = version.unwrap();
+    let channel = toolchain["toolchain"]["channel"].as_str();
+    assert_eq!(channel, Some(format!("{version}.0").as_str()));
+    let forge = read(".github/workflows/ci.yml");
+    assert!(forge.contains(&format!("container: rust:{version}-")));
+}
+
 /// The lines of the root manifest that declare dependencies on others.
 fn declarations(manifest: &str) -> impl Iterator<Item = &str> {
     manifest
