@@ -2,6 +2,7 @@
 
 use crate::{
     challenge::{Challenge, Purpose},
+    credential_code::ClaimedCode,
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
     session::Session,
@@ -62,9 +63,9 @@ impl Spend {
 }
 
 /// What allows a change. Whoever carries the change out requires, in the same transaction, that the
-/// organization, the user, every application and every credential named here are active, that the user's
-/// epoch is unchanged, and that nothing named in [`spends`](Self::spends) was used up before; and keeps
-/// the [`messages`](Self::messages) that tell of it.
+/// organization, the user, every application and every credential named here are active and belong
+/// together, that the user's epoch is unchanged, and that nothing named in [`spends`](Self::spends) was used
+/// up before; and keeps the [`messages`](Self::messages) that tell of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
     organization: OrganizationId,
@@ -165,6 +166,20 @@ impl Authority {
             credentials: vec![],
             applications: challenge.application.iter().cloned().collect(),
             spends: vec![Spend::challenge(challenge)],
+            messages: vec![],
+        }
+    }
+
+    /// The authority of somebody who enters a code, whoever that is: what its owner allowed by issuing it.
+    pub fn of_claim(claimed: &ClaimedCode) -> Self {
+        let code = claimed.code();
+        Self {
+            organization: code.organization.clone(),
+            user: code.user.clone(),
+            epoch: code.epoch,
+            credentials: vec![code.issuer.clone()],
+            applications: vec![],
+            spends: vec![],
             messages: vec![],
         }
     }

@@ -36,7 +36,7 @@ pub trait AccountCodeStore: Send + Sync {
 
     /// The code of that kind and digest when it is of the user of that organization and name; one
     /// statement, the same whether there is such a code or not. Expired codes are found too, as long as
-    /// they are kept.
+    /// they are kept; codes of an organization that is not active are not.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -103,8 +103,8 @@ pub trait AdministrationStore: Send + Sync {
 
     /// Invites a user. For a username that is unknown the user is made; for a user who is active and
     /// has not registered yet the code takes the place of any earlier one, and of the given user only
-    /// the code and its message are used, and whether the user is to be an administrator when it says so. Gives the user
-    /// as kept.
+    /// whether it is to be an administrator is used, when it is. Code and message become those of the user
+    /// as kept, whom it gives.
     ///
     /// # Errors
     /// [`InviteError`].

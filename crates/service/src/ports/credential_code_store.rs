@@ -99,15 +99,15 @@ pub trait CredentialCodeStore: Send + Sync {
     async fn find(&self, digest: &CodeDigest) -> Result<Option<HeldCode>, StoreError>;
 
     /// Claims a code. Required in the same transaction: it is issued and not expired at the date of the
-    /// claim; its owner is active and of the epoch of the code; its issuing credential is active. Of
-    /// any number of concurrent calls for one code, exactly one returns `Ok`.
+    /// claim, and [`Authority::of_claim`] holds. Of any number of concurrent calls for one code, exactly
+    /// one returns `Ok`.
     ///
     /// # Errors
     /// [`ClaimError`]; nothing is changed then.
     async fn claim(&self, claimed: ClaimedCode) -> Result<(), ClaimError>;
 
     /// Redeems a code that exactly this challenge claimed, and makes the credential. A credential that
-    /// is to wait does so from then on. Of any number of concurrent calls for one code, exactly one
+    /// is to wait does so from then on, and the code says until when. Of any number of concurrent calls for one code, exactly one
     /// returns `Ok`.
     ///
     /// # Errors
@@ -134,7 +134,7 @@ pub trait CredentialCodeStore: Send + Sync {
     /// [`StoreError`].
     async fn find_by_id(&self, code: &CredentialCodeId) -> Result<Option<HeldCode>, StoreError>;
 
-    /// The code of that user that was issued last, whatever its state.
+    /// The code of that user that was issued last, whatever its state and whatever clocks said.
     ///
     /// # Errors
     /// [`StoreError`].

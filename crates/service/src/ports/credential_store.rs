@@ -20,7 +20,8 @@ pub enum CreateError {
     /// The organization has a credential with that credential id; nothing is told about its owner.
     #[error("the credential id is registered already")]
     CredentialIdTaken,
-    /// The user has [`Credential::MAXIMUM_PER_USER`] credentials.
+    /// The user has [`Credential::MAXIMUM_PER_USER`] credentials, without those that have waited in vain
+    /// when the new one is created.
     #[error("the user has as many credentials as are allowed")]
     TooMany,
     /// The store failed.
@@ -108,7 +109,8 @@ pub trait CredentialStore: Send + Sync {
     ) -> Result<(), ChangeError>;
 
     /// Notes that a true signature came with a counter that went back, unless its challenge was spent
-    /// before: then it is an answer that was sent again, and `false` tells so.
+    /// before: then it is an answer that was sent again, and `false` tells so, as it does when the
+    /// credential is gone.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -10,9 +10,9 @@ use super::store::StoreError;
 #[async_trait]
 pub trait HousekeepingStore: Send + Sync {
     /// Deletes at most `batch` rows each of: spent things that expired before `before`; credential codes
-    /// that expired before it and are not the newest of their user; account codes and messages that expired
-    /// before it. Gives how many rows were deleted.
-    /// Registration codes stay, one a user, so that an expired one can be told from a wrong one.
+    /// that expired before it, their claims too, and are not the newest of their user; credentials that had
+    /// waited in vain before it; account codes and messages that expired before it. Gives how many rows were
+    /// deleted. Registration codes stay, one a user, so that an expired one can be told from a wrong one.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -42,12 +42,13 @@ pub struct ClaimedMessage {
 }
 
 /// Keeps messages until they are sent. They are written with the change they tell about, see
-/// [`Authority::telling`](latchkey_domain::authority::Authority::telling).
+/// [`Authority::telling`](latchkey_domain::authority::Authority::telling), and are due from the moment they
+/// were written.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
 pub trait MessageStore: Send + Sync {
-    /// Takes at most `batch` messages that are due and have not expired, for `lease` from `now` on. Of
-    /// any number of processes that call at once each message is given to one. When nothing is due this
+    /// Takes at most `batch` messages that are due and have not expired, in any order, for `lease` from
+    /// `now` on: they are due again when it ends. Of any number of processes that call at once each message is given to one. When nothing is due this
     /// costs one read.
     ///
     /// # Errors

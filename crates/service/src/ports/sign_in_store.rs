@@ -55,8 +55,9 @@ pub enum UseError {
     Store(#[from] StoreError),
 }
 
-/// Records uses of credentials. A signature counter only ever grows, or stays 0 (WebAuthn §6.1.1): the
-/// update is guarded by it.
+/// Records uses of credentials. Every credential that is used is required as if the authority named it, see
+/// [`Authority::signed_by`]. A signature counter only ever grows, or stays 0 (WebAuthn §6.1.1): the update is
+/// guarded by it.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
 pub trait SignInStore: Send + Sync {
@@ -68,11 +69,12 @@ pub trait SignInStore: Send + Sync {
     async fn sign_in(&self, authority: Authority, uses: Vec<CredentialUse>)
     -> Result<(), UseError>;
 
-    /// Records that a user action was signed, with its evidence. Of any number of concurrent calls for
-    /// one challenge, exactly one returns `Ok`.
+    /// Records that a user action was signed, with its evidence and the public key of the first use, which
+    /// is that of the first factor: both stay when credential and user are deleted. Of any number of
+    /// concurrent calls for one challenge, exactly one returns `Ok`.
     ///
     /// # Errors
-    /// [`UseError`]; nothing is changed or used up then.
+    /// [`UseError`], [`UseError::Store`] when nothing was used; nothing is changed or used up then.
     async fn sign_action(
         &self,
         authority: Authority,

@@ -166,8 +166,8 @@ pub trait UserStore: Send + Sync {
     ) -> Result<Option<UserEntry>, ReadUsersError>;
 
     /// Makes a user. For somebody of that name who is active and has not registered yet, the code takes
-    /// the place of any earlier one, and of the given user only the code is used. The message goes to the
-    /// user as kept. Unique indexes decide whether username and external id are free: of any number of
+    /// the place of any earlier one, and nothing of the given user is used. Code and message become those of
+    /// the user as kept. Unique indexes decide whether username and external id are free: of any number of
     /// concurrent calls for one, all that return `Ok` tell of the same user.
     ///
     /// # Errors
