@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::workspace::{Package, packages};
 
 /// Which layers each one may know. Tests may know more, see below.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("json", &[]),
     ("domain", &[]),
     ("service", &["domain"]),
     ("crypto", &["domain", "json", "service"]),
     ("storage", &["domain", "service"]),
+    ("memory", &["domain", "service"]),
     ("store-contract", &["domain", "service"]),
     ("http", &["domain", "json", "service"]),
     ("web", &["service"]),
@@ -35,9 +36,10 @@ const ARROWS: [(&str, &[&str]); 14] = [
 ];
 
 /// What the tests of each layer may know besides.
-const ARROWS_OF_TESTS: [(&str, &[&str]); 6] = [
+const ARROWS_OF_TESTS: [(&str, &[&str]); 7] = [
     ("crypto", &["testkit"]),
     ("http", &["service", "testkit"]),
+    ("memory", &["store-contract"]),
     ("migrations", &["testkit"]),
     ("server", &["service", "testkit"]),
     ("storage", &["migrations", "store-contract", "testkit"]),

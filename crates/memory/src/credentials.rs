@@ -1,0 +1,270 @@
+//! Credentials, and the codes that make them.
+
+use async_trait::async_trait;
+use latchkey_domain::{
+    approval::{Decision, Verdict, Wait},
+    authority::{Authority, Spend},
+    credential::{Credential, CredentialState},
+    credential_code::{
+        ClaimedCode, CodeDigest, CodeState, CredentialCode, NewCredentialCode, RedeemedCode,
+    },
+    id::{CredentialCodeId, CredentialUuid, UserId},
+    time::Timestamp,
+};
+use latchkey_service::ports::{
+    credential_code_store::{
+        ClaimError, CredentialCodeStore, DecideError, HeldCode, IssueError, RedeemError,
+    },
+    credential_store::{ChangeError, CreateError, CredentialStore, NewName},
+    store::StoreError,
+};
+
+use crate::{MemoryStore, state::State};
+
+#[async_trait]
+impl CredentialStore for MemoryStore {
+    async fn create(
+        &self,
+        authority: Authority,
+        credential: Credential,
+    ) -> Result<(), CreateError> {
+        self.write(|state| {
+            state.exercise(&authority)?;
+            state.add(credential)
+        })
+    }
+
+    async fn set_active(
+        &self,
+        authority: Authority,
+        credential: &CredentialUuid,
+        active: bool,
+        at: Timestamp,
+    ) -> Result<(), ChangeError> {
+        self.write(|state| {
+            state.exercise(&authority)?;
+            let user = authority.user();
+            if settled(state.own(user, credential)?, at)?.is_active() == active {
+                return Ok(());
+            }
+            if active {
+                state.activated.insert(credential.clone(), at);
+                state.own(user, credential)?.state = CredentialState::Active;
+            } else {
+                state.require_another(user, credential)?;
+                state.end_codes(user);
+                state.own(user, credential)?.state = CredentialState::Inactive;
+            }
+            Ok(())
+        })
+    }
+
+    async fn rename(&self, authority: Authority, new: NewName) -> Result<Credential, ChangeError> {
+        self.write(|state| {
+            state.exercise(&authority)?;
+            let credential = state.own(authority.user(), &new.credential)?;
+            let credential = settled(credential, new.date)?;
+            credential.name = new.name;
+            Ok(credential.clone())
+        })
+    }
+
+    async fn delete(
+        &self,
+        authority: Authority,
+        credential: &CredentialUuid,
+    ) -> Result<(), ChangeError> {
+        self.write(|state| {
+            state.exercise(&authority)?;
+            let user = authority.user();
+            state.own(user, credential)?;
+            state.require_another(user, credential)?;
+            // If it waits, this refuses and deletes it.
+            state.end_codes(user);
+            state.credentials.remove(credential);
+            Ok(())
+        })
+    }
+
+    async fn note_counter_regression(
+        &self,
+        credential: &CredentialUuid,
+        challenge: &Spend,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.write(|state| {
+            let is_noted = !state.spent.contains_key(&challenge.id)
+                && state.credentials.contains_key(credential);
+            if is_noted {
+                state.regressed.insert(credential.clone(), at);
+            }
+            Ok(is_noted)
+        })
+    }
+}
+
+impl State {
+    /// A credential of that user.
+    fn own(&mut self, user: &UserId, id: &CredentialUuid) -> Result<&mut Credential, ChangeError> {
+        let found = self.credentials.get_mut(id);
+        let own = found.filter(|credential| credential.user == *user);
+        own.ok_or(ChangeError::NotFound)
+    }
+
+    /// Whoever takes a usable credential away must leave another one.
+    fn require_another(&self, user: &UserId, id: &CredentialUuid) -> Result<(), ChangeError> {
+        let mut usable = self.credentials_of(user);
+        usable.retain(|credential| credential.is_usable());
+        match usable.as_slice() {
+            [last] if last.uuid == *id => Err(ChangeError::LastUsable),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A credential that does not wait for approval, or the reason why it cannot be changed.
+fn settled(credential: &mut Credential, at: Timestamp) -> Result<&mut Credential, ChangeError> {
+    match credential.state {
+        CredentialState::Active | CredentialState::Inactive => Ok(credential),
+        CredentialState::Waiting { until } if until <= at => Err(ChangeError::NotFound),
+        CredentialState::Waiting { .. } => Err(ChangeError::Waits),
+    }
+}
+
+#[async_trait]
+impl CredentialCodeStore for MemoryStore {
+    async fn issue(&self, authority: Authority, new: NewCredentialCode) -> Result<(), IssueError> {
+        self.write(|state| {
+            state.exercise(&authority)?;
+            state.end_codes(authority.user());
+            let is_alike = |held: &NewCredentialCode| {
+                held.long == new.long || (new.short.is_some() && held.short == new.short)
+            };
+            if state.credential_codes.iter().any(is_alike) {
+                return Err(IssueError::Taken);
+            }
+            state.credential_codes.push(new);
+            Ok(())
+        })
+    }
+
+    async fn find(&self, digest: &CodeDigest) -> Result<Option<HeldCode>, StoreError> {
+        let has = |held: &&NewCredentialCode| held.long == *digest || held.short == Some(*digest);
+        Ok(self.read(|state| state.held(has)))
+    }
+
+    async fn claim(&self, claimed: ClaimedCode) -> Result<(), ClaimError> {
+        let (code, claim) = (claimed.code(), claimed.claim());
+        self.write(|state| {
+            let standing = state.exercise(&Authority::of_claim(&claimed));
+            standing.or(Err(ClaimError::Lost))?;
+            let held = state.code(&code.user, &code.id).ok_or(ClaimError::Lost)?;
+            if held.state != CodeState::Issued || held.expires <= claim.date {
+                return Err(ClaimError::Lost);
+            }
+            held.state = CodeState::Claimed(claim.clone());
+            Ok(())
+        })
+    }
+
+    async fn redeem(
+        &self,
+        authority: Authority,
+        redeemed: RedeemedCode,
+        credential: Credential,
+    ) -> Result<(), RedeemError> {
+        self.write(|state| {
+            state.exercise(&authority).map_err(CreateError::from)?;
+            let held = state.code(authority.user(), redeemed.code());
+            let held = held.ok_or(RedeemError::Lost)?;
+            let CodeState::Claimed(claim) = &held.state else {
+                return Err(RedeemError::Lost);
+            };
+            if claim.challenge != *redeemed.challenge() {
+                return Err(RedeemError::Lost);
+            }
+            let wait = match credential.state {
+                CredentialState::Waiting { until: expires } => Some(Wait {
+                    expires,
+                    verdict: None,
+                }),
+                CredentialState::Active | CredentialState::Inactive => None,
+            };
+            held.state = CodeState::Redeemed {
+                claim: claim.clone(),
+                credential: credential.uuid.clone(),
+                wait,
+            };
+            Ok(state.add(credential)?)
+        })
+    }
+
+    async fn decide(&self, authority: Authority, decision: Decision) -> Result<(), DecideError> {
+        let uuid = &decision.credential;
+        self.write(|state| {
+            state.exercise(&authority)?;
+            let wait = state
+                .wait(&authority, uuid)
+                .filter(|wait| wait.verdict.is_none() && decision.date < wait.expires)
+                .ok_or(DecideError::NotWaiting)?;
+            wait.verdict = Some(decision.verdict);
+            let waiting = state.credentials.remove(uuid);
+            let mut credential = waiting.ok_or(DecideError::NotWaiting)?;
+            if decision.verdict == Verdict::Approved {
+                credential.state = CredentialState::Active;
+                state.credentials.insert(uuid.clone(), credential);
+            }
+            Ok(())
+        })
+    }
+
+    async fn find_by_id(&self, code: &CredentialCodeId) -> Result<Option<HeldCode>, StoreError> {
+        Ok(self.read(|state| state.held(|held| held.code.id == *code)))
+    }
+
+    async fn newest(&self, user: &UserId) -> Result<Option<CredentialCode>, StoreError> {
+        Ok(self.read(|state| {
+            let mut newest_first = state.credential_codes.iter().rev();
+            let newest = newest_first.find(|held| held.code.user == *user)?;
+            Some(newest.code.clone())
+        }))
+    }
+
+    async fn cancel_all(&self, user: &UserId) -> Result<(), StoreError> {
+        self.write(|state| {
+            state.end_codes(user);
+            Ok(())
+        })
+    }
+}
+
+impl State {
+    /// The code that is looked for and its owner, of an organization that is active.
+    fn held(&self, is_it: impl Fn(&&NewCredentialCode) -> bool) -> Option<HeldCode> {
+        let found = self.credential_codes.iter().find(is_it)?;
+        Some(HeldCode {
+            user: self.present(&found.code.user)?.clone(),
+            code: found.code.clone(),
+        })
+    }
+
+    /// A code of that user.
+    fn code(&mut self, user: &UserId, id: &CredentialCodeId) -> Option<&mut CredentialCode> {
+        self.codes_of(user).find(|code| code.id == *id)
+    }
+
+    /// The wait of a credential that was made with a code of the authority's user and epoch.
+    fn wait(&mut self, authority: &Authority, made: &CredentialUuid) -> Option<&mut Wait> {
+        self.codes_of(authority.user())
+            .filter(|code| code.epoch == authority.epoch())
+            .find_map(|CredentialCode { state, .. }| match state {
+                CodeState::Redeemed {
+                    credential, wait, ..
+                } if credential == made => wait.as_mut(),
+                CodeState::Issued
+                | CodeState::Claimed(_)
+                | CodeState::Redeemed { .. }
+                | CodeState::Cancelled { .. } => None,
+            })
+    }
+}

@@ -1,0 +1,92 @@
+//! Messages that wait to be sent.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use async_trait::async_trait;
+use latchkey_domain::{id::UserId, time::Timestamp, user::User};
+use latchkey_service::ports::{
+    message_store::{ClaimedMessage, MessageStore, WaitingMessage},
+    store::StoreError,
+};
+
+use crate::{
+    MemoryStore,
+    state::{Outgoing, State},
+};
+
+#[async_trait]
+impl MessageStore for MemoryStore {
+    async fn claim(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        batch: u32,
+    ) -> Result<Vec<ClaimedMessage>, StoreError> {
+        self.write(|state| {
+            let State {
+                messages, users, ..
+            } = state;
+            let is_due = |held: &&mut Outgoing| held.due <= now && now < held.message.expires;
+            let due = messages.iter_mut().filter(is_due);
+            let taken = (0..batch).zip(due).filter_map(|(_, held)| {
+                held.due = now.plus(lease);
+                held.attempts += 1;
+                Some(ClaimedMessage {
+                    message: addressed(held, users)?,
+                    attempt: held.attempts,
+                    lease: held.due,
+                })
+            });
+            Ok(taken.collect())
+        })
+    }
+
+    async fn remove(&self, claimed: &ClaimedMessage) -> Result<bool, StoreError> {
+        self.write(|state| {
+            let is_it = |held: &mut Outgoing| is_with(held, claimed);
+            Ok(state.messages.extract_if(.., is_it).next().is_some())
+        })
+    }
+
+    async fn put_back(&self, claimed: &ClaimedMessage, due: Timestamp) -> Result<bool, StoreError> {
+        self.write(|state| {
+            let mut messages = state.messages.iter_mut();
+            let found = messages.find(|held| is_with(held, claimed));
+            Ok(found.map(|held| held.due = due).is_some())
+        })
+    }
+
+    async fn waiting(&self, now: Timestamp) -> Result<Vec<WaitingMessage>, StoreError> {
+        Ok(self.read(|state| {
+            let live = state
+                .messages
+                .iter()
+                .filter(|held| now < held.message.expires);
+            let mut waiting: Vec<_> = live
+                .filter_map(|held| addressed(held, &state.users))
+                .collect();
+            waiting.sort_by_key(|message| message.created);
+            waiting
+        }))
+    }
+}
+
+/// Whether a message is still with who took it: nobody has put it back or taken it since.
+fn is_with(held: &Outgoing, claimed: &ClaimedMessage) -> bool {
+    held.message.id == claimed.message.id
+        && held.due == claimed.lease
+        && held.attempts == claimed.attempt
+}
+
+/// A message with whom it is for now.
+fn addressed(held: &Outgoing, users: &BTreeMap<UserId, User>) -> Option<WaitingMessage> {
+    let message = held.message.clone();
+    Some(WaitingMessage {
+        id: message.id,
+        kind: message.kind,
+        to: users.get(&message.user)?.username.clone(),
+        sealed: message.sealed,
+        created: message.created,
+        expires: message.expires,
+    })
+}

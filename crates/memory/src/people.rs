@@ -1,0 +1,317 @@
+//! Users: how they come, are looked up, managed, recovered, and go.
+
+use async_trait::async_trait;
+use latchkey_domain::{
+    account_code::{AccountCode, AccountCodeKind, NewAccountCode},
+    authority::Authority,
+    credential::{Credential, CredentialReference},
+    credential_code::CodeDigest,
+    id::{AccountCodeId, OrganizationId, UserId},
+    message::NewMessage,
+    text::Username,
+    user::User,
+};
+use latchkey_service::ports::{
+    account_code_store::{AccountCodeStore, HeldAccountCode},
+    account_store::{Account, AccountStore, HeldCredential},
+    administration_store::Invitation,
+    credential_store::CreateError,
+    recovery_store::RecoveryStore,
+    registration_store::{CompletedRegistration, RegisterError, RegistrationStore},
+    store::StoreError,
+    user_store::{
+        ChangeUserError, CreateUserError, NotAdministrator, ReadUsersError, Reader, UserChange,
+        UserEntry, UserPage, UserPosition, UserStore, Users,
+    },
+};
+
+use crate::{MemoryStore, state::State};
+
+#[async_trait]
+impl AccountStore for MemoryStore {
+    async fn find_by_username(
+        &self,
+        organization: &OrganizationId,
+        username: &Username,
+    ) -> Result<Option<Account>, StoreError> {
+        Ok(self.read(|state| state.account(&state.called(organization, username)?.id)))
+    }
+
+    async fn find(&self, user: &UserId) -> Result<Option<Account>, StoreError> {
+        Ok(self.read(|state| state.account(user)))
+    }
+
+    async fn find_credential(
+        &self,
+        organization: &OrganizationId,
+        reference: &CredentialReference,
+    ) -> Result<Option<HeldCredential>, StoreError> {
+        let is_meant = |credential: &&Credential| {
+            credential.organization == *organization
+                && match reference {
+                    CredentialReference::Id(id) => credential.id.key() == id.key(),
+                    CredentialReference::Uuid(uuid) => credential.uuid == *uuid,
+                }
+        };
+        Ok(self.read(|state| {
+            let credential = state.credentials.values().find(is_meant)?;
+            Some(HeldCredential {
+                user: state.present(&credential.user)?.clone(),
+                credential: credential.clone(),
+            })
+        }))
+    }
+}
+
+#[async_trait]
+impl AccountCodeStore for MemoryStore {
+    async fn issue(&self, new: NewAccountCode, message: NewMessage) -> Result<bool, StoreError> {
+        let user = new.code.user.clone();
+        self.write(|state| {
+            let found = state.users.get(&user);
+            let is_issued = found.is_some_and(|user| can_have(new.code.kind, user));
+            if is_issued {
+                state.hand_out(&user, new, Some(message));
+            }
+            Ok(is_issued)
+        })
+    }
+
+    async fn find(
+        &self,
+        organization: &OrganizationId,
+        username: &Username,
+        kind: AccountCodeKind,
+        digest: &CodeDigest,
+    ) -> Result<Option<HeldAccountCode>, StoreError> {
+        Ok(self.read(|state| {
+            let user = state.present(&state.called(organization, username)?.id)?;
+            let mut codes = state.account_codes.iter();
+            let held = codes.find(|held| {
+                held.code.user == user.id && held.code.kind == kind && held.digest == *digest
+            })?;
+            Some(HeldAccountCode {
+                code: held.code.clone(),
+                user: user.clone(),
+            })
+        }))
+    }
+
+    async fn spend(&self, code: &AccountCode) -> Result<bool, StoreError> {
+        self.write(|state| Ok(state.use_up(&code.user, &code.id)))
+    }
+}
+
+#[async_trait]
+impl RegistrationStore for MemoryStore {
+    async fn register(
+        &self,
+        authority: Authority,
+        registration: CompletedRegistration,
+    ) -> Result<(), RegisterError> {
+        self.write(|state| {
+            state.exercise(&authority).map_err(CreateError::from)?;
+            if !state.use_up(authority.user(), &registration.code) {
+                return Err(RegisterError::Lost);
+            }
+            let user = state.users.get_mut(authority.user());
+            user.ok_or(RegisterError::Lost)?.registered = Some(registration.date);
+            for credential in registration.credentials {
+                state.add(credential)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+#[async_trait]
+impl RecoveryStore for MemoryStore {
+    async fn recover(
+        &self,
+        authority: Authority,
+        credentials: Vec<Credential>,
+    ) -> Result<(), CreateError> {
+        self.write(|state| {
+            state.exercise(&authority)?;
+            let user = authority.user();
+            state.end_epoch(user);
+            state.account_codes.retain(|held| held.code.user != *user);
+            state.credentials.retain(|_, held| held.user != *user);
+            for credential in credentials {
+                state.add(credential)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+#[async_trait]
+impl UserStore for MemoryStore {
+    async fn list(&self, reader: &Reader, page: &UserPage) -> Result<Users, ReadUsersError> {
+        let is_asked_for = |user: &&User| {
+            let is_later =
+                |place: &UserPosition| (user.created, &user.id) > (place.created, &place.id);
+            user.organization == reader.organization
+                && page.kind.is_none_or(|kind| user.kind == kind)
+                && page.after.as_ref().is_none_or(is_later)
+        };
+        self.read(|state| {
+            state.require_administrator(reader)?;
+            let mut users: Vec<_> = state.users.values().filter(is_asked_for).collect();
+            users.sort_by_key(|user| user.created);
+            let (shown, more) = users.split_at(users.len().min(page.size.items().into()));
+            let last = shown.last().filter(|_last| !more.is_empty());
+            Ok(Users {
+                users: shown.iter().map(|user| state.entry(user)).collect(),
+                next: last.map(|user| UserPosition::of(user)),
+            })
+        })
+    }
+
+    async fn find(
+        &self,
+        reader: &Reader,
+        user: &UserId,
+    ) -> Result<Option<UserEntry>, ReadUsersError> {
+        self.read(|state| {
+            state.require_administrator(reader)?;
+            let found = state.of_organization(&reader.organization, user);
+            Ok(found.map(|user| state.entry(user)))
+        })
+    }
+
+    async fn create(
+        &self,
+        authority: Authority,
+        invitation: Invitation,
+    ) -> Result<UserEntry, CreateUserError> {
+        self.write(|state| {
+            require_administrator(&state.exercise(&authority)?)?;
+            let user = state.invite(invitation)?.clone();
+            Ok(state.entry(&user))
+        })
+    }
+
+    async fn change(
+        &self,
+        authority: Authority,
+        user: &UserId,
+        change: UserChange,
+    ) -> Result<UserEntry, ChangeUserError> {
+        self.write(|state| {
+            require_administrator(&state.exercise(&authority)?)?;
+            let found = state.of_organization(authority.organization(), user);
+            let found = found.ok_or(ChangeUserError::NotFound)?;
+            let before = state.entry(found);
+            let takes_away = matches!(change, UserChange::Deactivate | UserChange::Delete);
+            if takes_away && state.is_last_administrator(found) {
+                return Err(ChangeUserError::LastAdministrator);
+            }
+            match change {
+                UserChange::Nothing => {}
+                UserChange::Activate => state.set_user_active(user, true),
+                UserChange::Deactivate => state.set_user_active(user, false),
+                UserChange::Delete => state.erase(user),
+            }
+            let after = state.users.get(user);
+            Ok(after.map_or(before, |user| state.entry(user)))
+        })
+    }
+}
+
+impl State {
+    /// Makes a user, or finds who has that name and may still register; gives them the code and keeps the
+    /// message.
+    pub(crate) fn invite(&mut self, new: Invitation) -> Result<&mut User, CreateUserError> {
+        let Invitation { user, .. } = &new;
+        let has_external_id = |other: &User| {
+            other.organization == user.organization
+                && other.external_id.is_some()
+                && other.external_id == user.external_id
+        };
+        let id = match self.called(&user.organization, &user.username) {
+            Some(kept) if can_have(AccountCodeKind::Registration, kept) => kept.id.clone(),
+            Some(_) => return Err(CreateUserError::AlreadyExists),
+            None if self.users.values().any(has_external_id) => {
+                return Err(CreateUserError::ExternalIdTaken);
+            }
+            None => user.id.clone(),
+        };
+        self.hand_out(&id, new.code, new.message);
+        Ok(self.users.entry(id).or_insert(new.user))
+    }
+
+    /// Gives a user a code, and keeps the message that brings it. Both become the user's, for whomever they
+    /// were written. Beyond what a user can have of the kind it takes the place of the oldest.
+    pub(crate) fn hand_out(
+        &mut self,
+        user: &UserId,
+        mut new: NewAccountCode,
+        message: Option<NewMessage>,
+    ) {
+        new.code.user = user.clone();
+        let kind = new.code.kind;
+        self.account_codes.push(new);
+        let is_alike = |held: &NewAccountCode| held.code.user == *user && held.code.kind == kind;
+        let codes = &mut self.account_codes;
+        let alike = codes.iter().filter(|held| is_alike(held));
+        if alike.map(|_held| 1_u64).sum::<u64>() > kind.maximum_per_user() {
+            codes.extract_if(.., |held| is_alike(held)).next();
+        }
+        if let Some(message) = message {
+            let user = user.clone();
+            self.keep(NewMessage { user, ..message });
+        }
+    }
+
+    /// Uses up an account code of that user; `false` when it is not there any more.
+    fn use_up(&mut self, user: &UserId, code: &AccountCodeId) -> bool {
+        let is_it = |held: &mut NewAccountCode| held.code.id == *code && held.code.user == *user;
+        self.account_codes.extract_if(.., is_it).next().is_some()
+    }
+
+    /// The user of that name.
+    fn called(&self, organization: &OrganizationId, username: &Username) -> Option<&User> {
+        self.users.values().find(|user| {
+            user.organization == *organization && user.username.key() == username.key()
+        })
+    }
+
+    fn of_organization(&self, organization: &OrganizationId, user: &UserId) -> Option<&User> {
+        let user = self.users.get(user)?;
+        (user.organization == *organization).then_some(user)
+    }
+
+    fn account(&self, user: &UserId) -> Option<Account> {
+        Some(Account {
+            user: self.present(user)?.clone(),
+            credentials: self.credentials_of(user).into_iter().cloned().collect(),
+        })
+    }
+
+    fn entry(&self, user: &User) -> UserEntry {
+        let credentials = self.credentials_of(&user.id);
+        UserEntry {
+            user: user.clone(),
+            credential: credentials.first().map(|oldest| oldest.uuid.clone()),
+        }
+    }
+
+    fn require_administrator(&self, reader: &Reader) -> Result<(), NotAdministrator> {
+        let user = self.of_organization(&reader.organization, &reader.administrator);
+        require_administrator(user.ok_or(NotAdministrator)?)
+    }
+}
+
+/// Whether a user can have a code of that kind: one to register with is for who has not done so.
+fn can_have(kind: AccountCodeKind, user: &User) -> bool {
+    user.is_active && (kind != AccountCodeKind::Registration || user.registered.is_none())
+}
+
+fn require_administrator(user: &User) -> Result<(), NotAdministrator> {
+    if user.is_administrator && user.is_active {
+        Ok(())
+    } else {
+        Err(NotAdministrator)
+    }
+}

@@ -1,0 +1,202 @@
+//! What is kept, and the rules that several ports have in common.
+
+use std::collections::BTreeMap;
+
+use latchkey_domain::{
+    account_code::NewAccountCode,
+    application::Application,
+    approval::Verdict,
+    authority::Authority,
+    credential::{Credential, CredentialState, key::PublicKey},
+    credential_code::{CodeState, CredentialCode, NewCredentialCode},
+    id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
+    message::NewMessage,
+    organization::Organization,
+    time::Timestamp,
+    user::User,
+};
+use latchkey_service::ports::{
+    credential_store::CreateError, installation_store::Installation, sign_in_store::Evidence,
+    store::AuthorityConflict,
+};
+
+/// Everything that is kept.
+#[derive(Clone, Default)]
+pub(crate) struct State {
+    pub(crate) installation: Option<Installation>,
+    pub(crate) organizations: BTreeMap<OrganizationId, Organization>,
+    pub(crate) applications: BTreeMap<ApplicationId, Application>,
+    pub(crate) users: BTreeMap<UserId, User>,
+    pub(crate) credentials: BTreeMap<CredentialUuid, Credential>,
+    /// When credentials were activated again: their earlier sessions stay ended.
+    pub(crate) activated: BTreeMap<CredentialUuid, Timestamp>,
+    /// When the signature counters of credentials went back, which may mean that there are copies.
+    pub(crate) regressed: BTreeMap<CredentialUuid, Timestamp>,
+    /// In the order in which they were issued, so the last one of a user is the newest.
+    pub(crate) credential_codes: Vec<NewCredentialCode>,
+    /// In the order in which they were issued.
+    pub(crate) account_codes: Vec<NewAccountCode>,
+    pub(crate) messages: Vec<Outgoing>,
+    /// The ledger: the identifiers of what was used up, and until when they must be remembered.
+    pub(crate) spent: BTreeMap<String, Timestamp>,
+    /// What users agreed to, and the public keys that prove it: evidence, which nothing deletes.
+    pub(crate) signed_actions: Vec<(Evidence, PublicKey)>,
+}
+
+/// A message that waits to be sent.
+#[derive(Clone)]
+pub(crate) struct Outgoing {
+    pub(crate) message: NewMessage,
+    /// From this moment on it may be taken.
+    pub(crate) due: Timestamp,
+    /// How often it was taken.
+    pub(crate) attempts: u32,
+}
+
+impl State {
+    /// Exercises an authority, as every change does first: requires all that it names, uses up what it
+    /// spends, keeps the messages that tell of the change, and gives whose authority it is.
+    pub(crate) fn exercise(&mut self, authority: &Authority) -> Result<User, AuthorityConflict> {
+        let user = self.standing(authority).cloned();
+        let user = user.ok_or(AuthorityConflict::Void)?;
+        for spend in authority.spends() {
+            let earlier = self.spent.insert(spend.id.clone(), spend.expires);
+            if earlier.is_some() {
+                return Err(AuthorityConflict::Spent(spend.item));
+            }
+        }
+        for message in authority.messages() {
+            self.keep(message.clone());
+        }
+        Ok(user)
+    }
+
+    /// Whose authority it is, if all that it requires is so.
+    pub(crate) fn standing(&self, authority: &Authority) -> Option<&User> {
+        let organization = authority.organization();
+        let is_ready = |application: &ApplicationId| {
+            self.applications
+                .get(application)
+                .is_some_and(|found| found.is_active && found.organization == *organization)
+        };
+        let is_proof = |credential: &CredentialUuid| {
+            self.credentials.get(credential).is_some_and(|found| {
+                found.user == *authority.user()
+                    && found.is_active()
+                    && found.material.application().is_none_or(is_ready)
+            })
+        };
+        self.present(authority.user())
+            .filter(|user| user.organization == *organization)
+            .filter(|user| user.is_active && user.epoch == authority.epoch())
+            .filter(|_user| authority.applications().iter().all(is_ready))
+            .filter(|_user| authority.credentials().iter().all(is_proof))
+    }
+
+    /// A user, active or not, of an organization that is active.
+    pub(crate) fn present(&self, user: &UserId) -> Option<&User> {
+        let user = self.users.get(user)?;
+        let organization = self.organizations.get(&user.organization)?;
+        organization.is_active.then_some(user)
+    }
+
+    /// The credentials of a user, oldest first.
+    pub(crate) fn credentials_of(&self, user: &UserId) -> Vec<&Credential> {
+        let credentials = self.credentials.values();
+        let mut own: Vec<_> = credentials.filter(|held| held.user == *user).collect();
+        own.sort_by_key(|credential| credential.created);
+        own
+    }
+
+    /// The credential codes of a user, in the order in which they were issued.
+    pub(crate) fn codes_of(&mut self, user: &UserId) -> impl Iterator<Item = &mut CredentialCode> {
+        let codes = self.credential_codes.iter_mut().map(|held| &mut held.code);
+        codes.filter(|code| code.user == *user)
+    }
+
+    /// Makes a credential. What has waited in vain by then is deleted first, which frees its id.
+    pub(crate) fn add(&mut self, new: Credential) -> Result<(), CreateError> {
+        self.credentials
+            .retain(|_, held| !held.is_gone(new.created));
+        if self.credentials_of(&new.user).len() >= Credential::MAXIMUM_PER_USER {
+            return Err(CreateError::TooMany);
+        }
+        let is_alike = |held: &Credential| {
+            held.organization == new.organization && held.id.key() == new.id.key()
+        };
+        if self.credentials.values().any(is_alike) {
+            return Err(CreateError::CredentialIdTaken);
+        }
+        self.credentials.insert(new.uuid.clone(), new);
+        Ok(())
+    }
+
+    /// Keeps a message, which is due at once.
+    pub(crate) fn keep(&mut self, message: NewMessage) {
+        self.messages.push(Outgoing {
+            due: message.created,
+            attempts: 0,
+            message,
+        });
+    }
+
+    /// Activates a user, or makes one inactive who is active, whose epoch ends with that.
+    pub(crate) fn set_user_active(&mut self, user: &UserId, active: bool) {
+        if let Some(found) = self.users.get_mut(user) {
+            let ends = found.is_active && !active;
+            found.is_active = active;
+            if ends {
+                self.end_epoch(user);
+            }
+        }
+    }
+
+    /// Ends the epoch of a user and begins the next. Sessions, user actions and challenges end because they
+    /// carry it; codes, and what waits for approval, end here.
+    pub(crate) fn end_epoch(&mut self, user: &UserId) {
+        if let Some(found) = self.users.get_mut(user) {
+            found.epoch = found.epoch.next();
+        }
+        self.end_codes(user);
+    }
+
+    /// Cancels every code of a user that is not redeemed, and refuses what waits for approval.
+    pub(crate) fn end_codes(&mut self, user: &UserId) {
+        for code in self.codes_of(user) {
+            match &mut code.state {
+                CodeState::Issued => code.state = CodeState::Cancelled { claim: None },
+                CodeState::Claimed(claim) => {
+                    let claim = Some(claim.clone());
+                    code.state = CodeState::Cancelled { claim };
+                }
+                CodeState::Redeemed { wait, .. } => {
+                    if let Some(wait) = wait {
+                        wait.verdict.get_or_insert(Verdict::Refused);
+                    }
+                }
+                CodeState::Cancelled { .. } => {}
+            }
+        }
+        self.credentials.retain(|_, credential| {
+            let waits = matches!(credential.state, CredentialState::Waiting { .. });
+            !waits || credential.user != *user
+        });
+    }
+
+    /// Deletes a user with everything that is the user's, except evidence.
+    pub(crate) fn erase(&mut self, user: &UserId) {
+        self.users.remove(user);
+        self.credentials.retain(|_, held| held.user != *user);
+        self.credential_codes.retain(|held| held.code.user != *user);
+        self.account_codes.retain(|held| held.code.user != *user);
+        self.messages.retain(|held| held.message.user != *user);
+    }
+
+    /// Whether the organization would be left without an active administrator if this user were taken away.
+    pub(crate) fn is_last_administrator(&self, user: &User) -> bool {
+        let counts = |one: &&User| {
+            one.organization == user.organization && one.is_administrator && one.is_active
+        };
+        counts(&user) && self.users.values().filter(counts).count() == 1
+    }
+}
