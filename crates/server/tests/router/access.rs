@@ -292,3 +292,60 @@ async fn no_call_reaches_what_is_another_users_or_another_organizations() {
         request.send().await.ok();
     }
 }
+
+#[tokio::test]
+async fn a_request_that_fails_does_not_use_the_action_up() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let path = "/auth/credentials/cr-aaaaa-aaaaa-aaaaaaaaaaaaaaaa";
+    let action = ada.user_action(&Method::DELETE, path, "").await;
+    let place = ada.with_action(&action);
+    for _ in 0..2 {
+        let refused = place.delete(path).await;
+        refused.refused(404, "credential_not_found");
+    }
+}
+
+#[tokio::test]
+async fn a_signed_query_must_be_the_one_requested_and_an_unsigned_one_is_ignored() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let path = "/auth/credentials/cr-aaaaa-aaaaa-aaaaaaaaaaaaaaaa";
+    for (signed, requested, permits) in [
+        ("?a=1", "", false),
+        ("?a=1", "?a=2", false),
+        ("?a=1", "?a=1&b=2", false),
+        ("?", "?a=1", false),
+        ("", "?a=1", true),
+    ] {
+        let action = ada
+            .user_action(&Method::DELETE, &format!("{path}{signed}"), "")
+            .await;
+        let answer = ada
+            .with_action(&action)
+            .delete(&format!("{path}{requested}"))
+            .await;
+        if permits {
+            answer.refused(404, "credential_not_found");
+        } else {
+            answer.refused(403, "user_action_invalid");
+        }
+    }
+}
+
+#[tokio::test]
+async fn paths_are_compared_after_decoding_each_segment_once() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let uuid = "cr-aaaaa-aaaaa-aaaaaaaaaaaaaaaa";
+    let path = format!("/auth/credentials/{uuid}");
+    let first = uuid.bytes().next().unwrap();
+    let escaped = format!("/auth/credentials/%{first:02X}{}", &uuid[1..]);
+    let twice = escaped.replace('%', "%25");
+    let action = ada.user_action(&Method::DELETE, &twice, "").await;
+    let refused = ada.with_action(&action).delete(&path).await;
+    refused.refused(403, "user_action_invalid");
+    let action = ada.user_action(&Method::DELETE, &escaped, "").await;
+    let permitted = ada.with_action(&action).delete(&path).await;
+    permitted.refused(404, "credential_not_found");
+}

@@ -1,9 +1,6 @@
 //! Any bytes at any endpoint give a 4xx with a clear error that names the field.
 
-use axum::{
-    body::Body,
-    http::{self, Method},
-};
+use axum::{body::Body, http};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -12,7 +9,6 @@ use crate::support::{
     description::{Description, Members},
     operations::{Request, operations, requests_with_a_body},
     stage::Stage,
-    world::World,
 };
 
 async fn stage() -> (Stage, Vec<Request>) {
@@ -349,69 +345,5 @@ async fn an_identifier_in_the_path_must_be_one() {
         request.path = format!("{before}%ff{after}");
         let unsigned = request.send_from(&request.place).await;
         unsigned.refused(400, "invalid_field").about("path");
-    }
-}
-
-#[tokio::test]
-async fn unknown_paths_and_methods_have_the_error_body() {
-    let world = World::new().await;
-    let place = world.stranger();
-    for path in [
-        "/",
-        "/auth",
-        "/auth/",
-        "/auth/credentials/",
-        "/AUTH/login",
-        "/x/y?z",
-    ] {
-        place.get(path).await.refused(404, "not_found");
-    }
-    for (method, path, allowed) in [
-        ("GET", "/auth/login", "POST"),
-        ("PATCH", "/auth/logout", "PUT"),
-        ("POST", "/auth/credentials/activate", "PUT"),
-        ("TRACE", "/auth/login/init", "POST"),
-        ("BREW", "/auth/login", "POST"),
-        ("DELETE", "/auth/credentials", "GET,HEAD,POST"),
-    ] {
-        let method: Method = method.parse().unwrap();
-        let refused = place.call(method, path, None).await;
-        refused.refused(405, "method_not_allowed");
-        assert_eq!(refused.header("allow"), allowed, "{path}");
-    }
-}
-
-#[tokio::test]
-async fn calls_of_the_api_that_are_not_offered_say_so() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    for (method, path) in [
-        ("POST", "/auth/registration/delegated"),
-        ("POST", "/auth/registration/delegated/restart"),
-        ("POST", "/auth/registration/social"),
-        ("POST", "/auth/registration/enduser"),
-        ("POST", "/auth/login/delegated"),
-        ("POST", "/auth/login/social"),
-        ("POST", "/auth/login/sso/init"),
-        ("POST", "/auth/login/sso"),
-        ("POST", "/auth/login/oidc/init"),
-        ("POST", "/auth/login/oidc"),
-        ("GET", "/auth/action/logs"),
-        ("GET", "/auth/action/logs/ua-1"),
-        ("POST", "/auth/recover/user/delegated"),
-        ("POST", "/auth/users/invite"),
-        ("GET", "/auth/pats"),
-        ("PUT", "/auth/pats/to-1/activate"),
-        ("POST", "/auth/service-accounts"),
-        ("DELETE", "/auth/service-accounts/us-1"),
-        ("POST", "/auth/tokens"),
-        ("GET", "/auth/apps"),
-        ("GET", "/auth/apps/ap-1"),
-    ] {
-        for place in [world.stranger(), ada.place()] {
-            let method: Method = method.parse().unwrap();
-            let refused = place.call(method, path, Some("{}")).await;
-            refused.refused(404, "not_offered");
-        }
     }
 }

@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-
 use crate::support::{
     answer::Answer,
-    signer::Signer,
     stranger::{Invited, Stranger},
     world::{ADA, Circumstances, World},
 };
@@ -47,49 +44,6 @@ async fn the_eleventh_wrong_code_of_an_address_is_429_until_the_minute_is_over()
 }
 
 #[tokio::test]
-async fn right_codes_are_not_counted() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let place = world.stranger();
-    for _ in 0..15 {
-        let codes = ada.code(world.now()).await;
-        place.begin_with_code("Key", &codes.short).await.ok();
-    }
-    exhaust(&place).await;
-}
-
-#[tokio::test]
-async fn failed_verifies_are_not_counted_as_codes() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let codes = ada.code(world.now()).await;
-    let place = world.stranger();
-    let challenge = place.begin_with_code("Key", &codes.short).await.ok();
-    let mut wrong = challenge.clone();
-    wrong["challenge"] = json!("Y2gtYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYQ");
-    for _ in 0..12 {
-        place
-            .verify(&wrong, &Signer::key())
-            .await
-            .refused(400, "proof_refused");
-    }
-    place.verify(&challenge, &Signer::key()).await.ok();
-}
-
-#[tokio::test]
-async fn an_ipv6_subscriber_is_one_address() {
-    let world = World::new().await;
-    for last in 1..=10 {
-        let place = world.stranger().from(&format!("2001:db8:1:2::{last}"));
-        guess(&place).await.refused_code();
-    }
-    let same = world.stranger().from("2001:db8:1:2:ffff::1");
-    guess(&same).await.refused(429, "too_many_attempts");
-    let other = world.stranger().from("2001:db8:1:3::1");
-    guess(&other).await.refused_code();
-}
-
-#[tokio::test]
 async fn registration_codes_pass_the_same_choke_point() {
     let world = World::new().await;
     let invited = world.invite(&world.acme, "bob@example.com").await;
@@ -110,70 +64,6 @@ async fn registration_codes_pass_the_same_choke_point() {
     }
     let elsewhere = world.stranger().from("192.0.2.2");
     elsewhere.begin_registration(&invited).await.ok();
-}
-
-/// Three hundred wrong codes from thirty addresses.
-async fn exhaust_the_installation(world: &World) {
-    for last in 0..30 {
-        exhaust(&world.stranger().from(&format!("198.51.100.{last}"))).await;
-    }
-}
-
-#[tokio::test]
-async fn over_the_limit_of_the_installation_only_bare_short_codes_are_refused() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let invited = world.invite(&world.acme, "bob@example.com").await;
-    exhaust_the_installation(&world).await;
-    let place = world.stranger();
-    let with_username = async |code: &str, username: &str| {
-        let body = json!({ "credentialKind": "Key", "code": code, "username": username });
-        place.post("/auth/credentials/code/init", &body).await
-    };
-
-    let codes = ada.code(world.now()).await;
-    let refused = place.begin_with_code("Key", &codes.short).await;
-    refused.refused(429, "too_many_attempts");
-    with_username(&codes.short, ADA).await.ok();
-
-    let codes = ada.code(world.now()).await;
-    place.begin_with_code("Key", &codes.long).await.ok();
-    place.begin_registration(&invited).await.ok();
-
-    world.wait(Duration::from_mins(1));
-    let codes = ada.code(world.now()).await;
-    place.begin_with_code("Key", &codes.short).await.ok();
-}
-
-#[tokio::test]
-async fn codes_with_a_username_are_limited_per_user() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let body = |code: &str, username: &str| json!({ "credentialKind": "Key", "code": code, "username": username });
-    for last in 1..=5 {
-        let place = world.stranger().from(&format!("198.51.100.{last}"));
-        let answer = place
-            .post("/auth/credentials/code/init", &body(WRONG, ADA))
-            .await;
-        answer.refused_code();
-    }
-    let codes = ada.code(world.now()).await;
-    let place = world.stranger().from("198.51.100.6");
-    let refused = place
-        .post(
-            "/auth/credentials/code/init",
-            &body(&codes.short, "Ada@Example.com"),
-        )
-        .await;
-    refused.refused(429, "too_many_attempts");
-    let other = place
-        .post(
-            "/auth/credentials/code/init",
-            &body(WRONG, "bob@example.com"),
-        )
-        .await;
-    other.refused_code();
-    place.begin_with_code("Key", &codes.short).await.ok();
 }
 
 #[tokio::test]

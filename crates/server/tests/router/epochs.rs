@@ -1,48 +1,127 @@
-//! The epoch: logging out everywhere and deactivating a user end everything at once.
+//! The epoch: logging out everywhere, a recovery, and deactivating a user end everything at once.
 
 use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
     answer::Answer,
+    operations::Ceremony,
     signed_in::SignedIn,
     signer::Signer,
+    stage::{Person, Stage},
     world::{ADA, World},
 };
 
-/// Everything Ada has begun or holds, of which nothing has taken effect yet.
+/// What somebody has begun or holds, of which nothing has taken effect yet.
 struct Pending {
-    other_session: SignedIn,
-    login: Value,
-    action: Value,
+    challenges: Vec<(Ceremony, Value)>,
     user_action: String,
-    credential: Value,
-    claimed: Value,
-    code: String,
+    /// Another code than the one that was claimed.
+    code: Option<String>,
 }
 
 impl Pending {
-    /// Begins everything, and last a second code that is not claimed; for that the claimed one must be
-    /// another user's matter, so it is begun by `claim`.
-    async fn begin(world: &World, ada: &SignedIn, claim: bool) -> Self {
-        let place = world.stranger();
-        let codes = ada.code(world.now()).await;
-        let claimed = if claim {
-            place.begin_with_code("Key", &codes.short).await.ok()
-        } else {
-            Value::Null
-        };
-        Self {
-            other_session: place.sign_in(&world.acme, ADA, &ada.signer).await,
-            login: place.begin_login(&world.acme, ADA).await.ok(),
-            action: ada.begin_action("POST", "/x", "").await.ok(),
-            user_action: ada
-                .user_action(&Method::POST, "/auth/credentials/code", &issue(world))
-                .await,
-            credential: ada.begin_credential("Key").await.ok(),
-            claimed,
-            code: codes.long,
+    /// Ceremonies of somebody who is signed in; there is one code at a time, claimed or not.
+    async fn begin(stage: &Stage, person: &Person, claims: bool) -> Self {
+        let mut challenges = Vec::new();
+        let code = person.session.code(stage.world.now()).await.long;
+        for ceremony in [
+            Ceremony::Recovery,
+            Ceremony::UserAction,
+            Ceremony::Credential,
+            Ceremony::CredentialWithCode,
+        ] {
+            if claims || ceremony != Ceremony::CredentialWithCode {
+                let challenge = ceremony.begin(stage, person).await;
+                challenges.push((ceremony, challenge));
+            }
         }
+        let issue = issue(&stage.world);
+        let path = "/auth/credentials/code";
+        let session = &person.session;
+        Self {
+            challenges,
+            user_action: session.user_action(&Method::POST, path, &issue).await,
+            code: (!claims).then_some(code),
+        }
+    }
+
+    /// Requires that all of it came to nothing, for whoever is signed in again.
+    async fn require_ended(&self, stage: &Stage, again: &Person) {
+        for (ceremony, challenge) in &self.challenges {
+            let late = ceremony.completion(again, challenge).with_one_factor();
+            late.send().await.refused_challenge();
+        }
+        let late = issue_with(&again.session, &self.user_action, &stage.world).await;
+        late.refused(403, "user_action_invalid");
+        if let Some(code) = &self.code {
+            let late = again.place.begin_with_code("Key", code).await;
+            late.refused_code();
+        }
+    }
+}
+
+#[tokio::test]
+async fn logging_out_everywhere_ends_sessions_user_actions_codes_and_challenges() {
+    let stage = Stage::new().await;
+    for claims in [true, false] {
+        let person = stage.colleague(&stage.ada).await;
+        let other = person.again().await.session;
+        let pending = Pending::begin(&stage, &person, claims).await;
+        let login = Ceremony::Login.begin(&stage, &person).await;
+        person.session.log_out(true).await.ok();
+        for session in [&person.session, &other] {
+            assert!(!session.is_signed_in().await);
+        }
+        pending.require_ended(&stage, &person.again().await).await;
+        // A sign-in that had begun belongs to no epoch yet: it may go on.
+        let late = Ceremony::Login.completion(&person, &login);
+        late.send().await.ok();
+    }
+}
+
+#[tokio::test]
+async fn deactivating_a_user_ends_everything_for_good() {
+    let stage = Stage::new().await;
+    for claims in [true, false] {
+        let person = stage.colleague(&stage.ada).await;
+        let pending = Pending::begin(&stage, &person, claims).await;
+        let login = Ceremony::Login.begin(&stage, &person).await;
+        stage.world.set_user_active(&person.id, false).await;
+        let late = Ceremony::Login.completion(&person, &login);
+        late.send().await.refused_challenge();
+        let late = person.place.begin_login(&person.tenant, &person.username);
+        late.await.refused(401, "no_usable_credential");
+        for active in [false, true] {
+            stage.world.set_user_active(&person.id, active).await;
+            assert!(!person.session.is_signed_in().await);
+        }
+        pending.require_ended(&stage, &person.again().await).await;
+    }
+}
+
+#[tokio::test]
+async fn a_recovery_ends_everything_earlier() {
+    let stage = Stage::new().await;
+    for claims in [true, false] {
+        let mut person = stage.colleague(&stage.ada).await;
+        let pending = Pending::begin(&stage, &person, claims).await;
+        let login = Ceremony::Login.begin(&stage, &person).await;
+        let challenge = Ceremony::Recovery.begin(&stage, &person).await;
+        let key = Signer::key();
+        let new = json!({ "firstFactorCredential": key.create(&challenge) });
+        let recovery = person.agrees_to(&new);
+        let body = json!({ "recovery": recovery, "newCredentials": new });
+        let token = challenge["temporaryAuthenticationToken"].as_str().unwrap();
+        let place = person.place.bearing(token);
+        place.post("/auth/recover/user", &body).await.ok();
+
+        assert!(!person.session.is_signed_in().await);
+        let late = Ceremony::Login.completion(&person, &login);
+        late.send().await.refused(401, "no_usable_credential");
+        person.session.signer = key;
+        pending.require_ended(&stage, &person.again().await).await;
+        assert_eq!(person.again().await.session.credentials().await.len(), 1);
     }
 }
 
@@ -55,77 +134,6 @@ async fn issue_with(session: &SignedIn, action: &str, world: &World) -> Answer {
         .with_action(action)
         .call(Method::POST, "/auth/credentials/code", Some(&issue(world)))
         .await
-}
-
-#[tokio::test]
-async fn logging_out_everywhere_ends_sessions_user_actions_codes_and_challenges() {
-    for claim in [true, false] {
-        let world = World::new().await;
-        let ada = world.ada().await;
-        let pending = Pending::begin(&world, &ada, claim).await;
-        ada.log_out(true).await.ok();
-
-        assert!(!pending.other_session.is_signed_in().await);
-        let place = world.stranger();
-        if claim {
-            let late = place.verify(&pending.claimed, &Signer::key()).await;
-            late.refused_challenge();
-        } else {
-            let late = place.begin_with_code("Key", &pending.code).await;
-            late.refused_code();
-        }
-        // A sign-in that had begun belongs to no epoch yet: it may go on.
-        let answer = place.complete_login(&pending.login, &ada.signer).await.ok();
-        let again = SignedIn::new(&place, answer["token"].as_str().unwrap(), &ada.signer);
-
-        let late = issue_with(&again, &pending.user_action, &world).await;
-        late.refused(403, "user_action_invalid");
-        let late = again.complete_action(&pending.action, &ada.signer).await;
-        late.refused_challenge();
-        let body = Signer::key().named_credential(&pending.credential, "x");
-        let late = again
-            .signed(Method::POST, "/auth/credentials", Some(&body))
-            .await;
-        late.refused_challenge();
-        assert_eq!(again.credentials().await.len(), 1);
-    }
-}
-
-#[tokio::test]
-async fn deactivating_a_user_ends_everything_for_good() {
-    for claim in [true, false] {
-        let world = World::new().await;
-        let ada = world.ada().await;
-        let user = ada.user_id().await;
-        let pending = Pending::begin(&world, &ada, claim).await;
-        world.set_user_active(&user, false).await;
-
-        let place = world.stranger();
-        for active in [false, true] {
-            world.set_user_active(&user, active).await;
-            assert!(!ada.is_signed_in().await);
-            assert!(!pending.other_session.is_signed_in().await);
-            if claim {
-                let late = place.verify(&pending.claimed, &Signer::key()).await;
-                late.refused_challenge();
-            } else {
-                let late = place.begin_with_code("Key", &pending.code).await;
-                late.refused_code();
-            }
-            if !active {
-                let late = place.complete_login(&pending.login, &ada.signer).await;
-                late.refused_challenge();
-                let late = place.begin_login(&world.acme, ADA).await;
-                late.refused(401, "no_usable_credential");
-            }
-        }
-        let again = place.sign_in(&world.acme, ADA, &ada.signer).await;
-        let late = issue_with(&again, &pending.user_action, &world).await;
-        late.refused(403, "user_action_invalid");
-        let late = again.complete_action(&pending.action, &ada.signer).await;
-        late.refused_challenge();
-        assert_eq!(again.credentials().await.len(), 1);
-    }
 }
 
 #[tokio::test]

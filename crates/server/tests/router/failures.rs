@@ -11,7 +11,7 @@ use crate::support::{
     operations::{Cost, operations},
     stage::Stage,
     stranger::Stranger,
-    world::{ONE, World},
+    world::ONE,
 };
 
 async fn call(place: &Stranger, method: Method, path: &str, body: &str) -> Answer {
@@ -53,23 +53,4 @@ async fn without_a_database_every_answer_is_the_same_and_tells_nothing() {
     }
     seen.dedup();
     assert_eq!(seen.len(), 1, "{seen:#?}");
-}
-
-#[tokio::test]
-async fn a_directory_that_cannot_be_read_is_a_failure_too() {
-    let world = World::new().await;
-    world.warm().await;
-    world.store.clone().close().await.unwrap();
-    world.wait(std::time::Duration::from_secs(5));
-    let place = world.stranger().at(ONE);
-    let answer = call(&place, Method::POST, "/auth/login/init", "{}").await;
-    answer.refused(500, "internal");
-    let request = Request::builder()
-        .method(Method::OPTIONS)
-        .uri("/auth/login/init")
-        .header("access-control-request-method", "POST");
-    let answer = place
-        .send_in_failure(request.body(Body::empty()).unwrap())
-        .await;
-    answer.refused(500, "internal");
 }

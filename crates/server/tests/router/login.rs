@@ -7,18 +7,8 @@ use serde_json::{Value, json};
 use crate::support::{
     signed_in::SignedIn,
     signer::{ENCRYPTED_PRIVATE_KEY, Signer},
-    world::{ADA, ONE, RIVAL, TWO, World},
+    world::{ADA, ONE, TWO, World},
 };
-
-#[tokio::test]
-async fn every_kind_that_signs_in_signs_in() {
-    for kind in ["Fido2", "Key", "PasswordProtectedKey"] {
-        let world = World::new().await;
-        let signer = Signer::of(kind, ONE);
-        let ada = world.member(&world.acme, ADA, &signer).await;
-        assert!(ada.is_signed_in().await, "{kind}");
-    }
-}
 
 #[tokio::test]
 async fn a_passkey_signs_in_without_a_username() {
@@ -46,19 +36,6 @@ async fn a_passkey_signs_in_without_a_username() {
         let again = SignedIn::new(&place, answer["token"].as_str().unwrap(), &signer);
         assert_eq!(again.credentials().await, ada.credentials().await);
     }
-}
-
-#[tokio::test]
-async fn a_key_signs_in_without_a_username_too() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let body = json!({ "tenantId": world.acme.organization });
-    let challenge = world.stranger().post("/auth/login/init", &body).await.ok();
-    let answer = world
-        .stranger()
-        .complete_login(&challenge, &ada.signer)
-        .await;
-    assert!(answer.ok()["token"].is_string());
 }
 
 #[tokio::test]
@@ -106,53 +83,6 @@ async fn the_challenge_lists_what_may_sign_it() {
 }
 
 #[tokio::test]
-async fn usernames_have_no_case() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let place = world.stranger();
-    let again = place.sign_in(&world.acme, "Ada@Example.COM", &ada.signer);
-    assert!(again.await.is_signed_in().await);
-}
-
-#[tokio::test]
-async fn the_organization_is_required_when_there_are_several() {
-    let world = World::new().await;
-    world.ada().await;
-    let body = json!({ "username": ADA });
-    let refused = world.stranger().post("/auth/login/init", &body).await;
-    refused.refused(400, "organization_required").about("orgId");
-}
-
-#[tokio::test]
-async fn a_challenge_for_one_user_is_not_answered_by_another() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let bob = world
-        .member(&world.acme, "bob@example.com", &Signer::key())
-        .await;
-    let place = world.stranger();
-    let challenge = place.begin_login(&world.acme, ADA).await.ok();
-    let refused = place.complete_login(&challenge, &bob.signer).await;
-    refused.refused(401, "no_usable_credential");
-    place.complete_login(&challenge, &ada.signer).await.ok();
-}
-
-#[tokio::test]
-async fn a_credential_of_another_organization_does_not_exist_here() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let eve = world.member(&world.rival, ADA, &Signer::key()).await;
-    let place = world.stranger();
-    let refused = place
-        .complete_login(&place.begin_login(&world.acme, ADA).await.ok(), &eve.signer)
-        .await;
-    refused.refused(401, "no_usable_credential");
-    let refused = place.at(RIVAL).begin_login(&world.acme, ADA).await;
-    refused.refused(401, "no_usable_credential");
-    assert!(ada.is_signed_in().await && eve.is_signed_in().await);
-}
-
-#[tokio::test]
 async fn an_unknown_user_looks_like_one_without_a_usable_credential() {
     let world = World::new().await;
     world.invite(&world.acme, "invited@example.com").await;
@@ -186,80 +116,6 @@ async fn an_unknown_user_looks_like_one_without_a_usable_credential() {
         .complete_login(&challenge, &gone.signer)
         .await;
     late.refused_challenge();
-}
-
-#[tokio::test]
-async fn an_unknown_credential_looks_like_an_unknown_user() {
-    let world = World::new().await;
-    world.ada().await;
-    let place = world.stranger();
-    let challenge = place.begin_login(&world.acme, ADA).await.ok();
-    let refused = place.complete_login(&challenge, &Signer::key()).await;
-    refused
-        .refused(401, "no_usable_credential")
-        .saying("User does not have a credential that can be used for the application.");
-}
-
-#[tokio::test]
-async fn a_credential_that_cannot_be_what_it_is_said_to_be_looks_unknown_too() {
-    let world = World::new().await;
-    let passkey = Signer::passkey(ONE);
-    let ada = world.member(&world.acme, ADA, &passkey).await;
-    let key = Signer::key();
-    ada.create(&key).await.ok();
-    let place = world.stranger().at(ONE);
-    let challenge = place.begin_login(&world.acme, ADA).await.ok();
-    let unknown = place.complete_login(&challenge, &Signer::key()).await;
-    unknown.refused(401, "no_usable_credential");
-
-    key.change_key(|client| "PasswordProtectedKey".clone_into(&mut client.credential_kind));
-    let other_kind = place.complete_login(&challenge, &key).await;
-    assert_eq!(other_kind.fingerprint(), unknown.fingerprint());
-    passkey.change_passkey(|passkey| {
-        passkey.quirks.user_handle = Some(Some(b"us-aaaaa-aaaaa-aaaaaaaaaaaaaaaa".to_vec()));
-    });
-    let other_handle = place.complete_login(&challenge, &passkey).await;
-    assert_eq!(other_handle.fingerprint(), unknown.fingerprint());
-}
-
-#[tokio::test]
-async fn a_user_without_a_credential_for_this_place_looks_unknown_there() {
-    let world = World::new().await;
-    world.member(&world.acme, ADA, &Signer::passkey(ONE)).await;
-    let there = world.stranger().at(TWO);
-    let known = there.begin_login(&world.acme, ADA).await;
-    known.refused(401, "no_usable_credential");
-    let unknown = there.begin_login(&world.acme, "nobody").await;
-    assert_eq!(known.fingerprint(), unknown.fingerprint());
-}
-
-#[tokio::test]
-async fn an_answer_that_is_sent_again_is_no_counter_that_went_back() {
-    let world = World::new().await;
-    let passkey = Signer::passkey(ONE);
-    world.member(&world.acme, ADA, &passkey).await;
-    let place = world.stranger().at(ONE);
-    let challenge = place.begin_login(&world.acme, ADA).await.ok();
-    let body = json!({
-        "challengeIdentifier": challenge["challengeIdentifier"],
-        "firstFactor": passkey.sign(&challenge),
-    });
-    place.post("/auth/login", &body).await.ok();
-    let again = place.post("/auth/login", &body).await;
-    again.refused_challenge();
-}
-
-#[tokio::test]
-async fn a_login_code_that_was_never_mailed_is_refused() {
-    let world = World::new().await;
-    world.ada().await;
-    let body = json!({
-        "orgId": world.acme.organization,
-        "username": ADA,
-        "loginCode": "ABC-DEF-GHJ",
-    });
-    let refused = world.stranger().post("/auth/login/init", &body).await;
-    refused.refused_code();
 }
 
 /// The same challenge with another text.

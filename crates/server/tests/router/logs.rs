@@ -14,7 +14,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use crate::support::{operations::cases, signed_in::SignedIn, stage::Stage, world::World};
+use crate::support::{operations::cases, signed_in::SignedIn, stage::Stage};
 
 thread_local! {
     /// What this thread logs, while somebody looks.
@@ -45,16 +45,6 @@ impl Log {
         let bytes = LINES.with_borrow(|lines| lines.clone().unwrap());
         String::from_utf8(bytes).unwrap()
     }
-
-    /// The lines of requests.
-    fn requests() -> Vec<Value> {
-        let lines = Self::text();
-        lines
-            .lines()
-            .map(|line| serde_json::from_str::<Value>(line).unwrap())
-            .filter(|line| line["target"] == "latchkey::request")
-            .collect()
-    }
 }
 
 impl Drop for Log {
@@ -78,34 +68,6 @@ impl Write for ThreadWriter {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-#[tokio::test]
-async fn a_request_is_one_line_that_says_who_did_what() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let user = ada.user_id().await;
-    let uuid = ada.uuid_of(&ada.signer).await;
-    let _log = Log::start();
-    let answer = ada
-        .place()
-        .delete(&format!("/auth/credentials/{uuid}?a=b"))
-        .await;
-    let stranger = world.stranger().get("/nowhere").await;
-    let lines = Log::requests();
-    let [own, other] = lines.as_slice() else {
-        panic!("{}", Log::text());
-    };
-    assert_eq!(own["request_id"], answer.header("x-request-id"));
-    assert_eq!(own["method"], "DELETE");
-    assert_eq!(own["route"], "/auth/credentials/{credentialUuid}");
-    assert_eq!(own["status"], 403);
-    assert!(own["duration_ms"].is_u64());
-    assert_eq!(own["organization"], world.acme.organization);
-    assert_eq!(own["user"], user);
-    assert_eq!(other["request_id"], stranger.header("x-request-id"));
-    assert_eq!(other["status"], 404);
-    assert!(other.get("user").is_none_or(Value::is_null));
 }
 
 /// The members of requests and answers that are for their reader alone.

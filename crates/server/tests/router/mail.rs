@@ -75,27 +75,6 @@ async fn every_change_of_a_credential_is_told() {
 }
 
 #[tokio::test]
-async fn what_fails_is_not_told() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let only = ada.uuid_of(&ada.signer).await;
-    ada.deactivate(&only).await.refused(409, "last_credential");
-    ada.remove(&only).await.refused(409, "last_credential");
-    let challenge = ada.begin_credential("Key").await.ok();
-    let mut body = Signer::key().named_credential(&challenge, "x");
-    body["challengeIdentifier"] = json!("wrong");
-    ada.signed(axum::http::Method::POST, "/auth/credentials", Some(&body))
-        .await
-        .refused_challenge();
-    let bob = world
-        .member(&world.acme, "bob@example.com", &Signer::key())
-        .await;
-    bob.remove(&only).await.refused(404, "credential_not_found");
-    assert_eq!(world.told_kinds(ADA).await, [CredentialAdded]);
-    assert_eq!(world.told_kinds("bob@example.com").await, [CredentialAdded]);
-}
-
-#[tokio::test]
 async fn a_login_code_hands_out_the_encrypted_key_once() {
     let world = World::new().await;
     let signer = Signer::password_protected_key();
@@ -152,27 +131,6 @@ async fn login_codes_that_are_not_right_look_the_same_and_cost_the_same() {
     looks.push((refused.fingerprint(), cost));
     assert_eq!((looks[0].1.reads, looks[0].1.write_transactions), (1, 0));
     assert!(looks.iter().all(|look| *look == looks[0]), "{looks:?}");
-}
-
-#[tokio::test]
-async fn a_fourth_login_code_takes_the_place_of_the_first() {
-    let world = World::with(Circumstances::unlimited()).await;
-    let signer = Signer::password_protected_key();
-    world.member(&world.acme, ADA, &signer).await;
-    let mut codes = vec![];
-    for _ in 0..4 {
-        world.wait(Duration::from_secs(1));
-        ask(&world, &world.stranger(), "/auth/login/code", ADA)
-            .await
-            .ok();
-        codes.push(world.mailed_code(ADA).await);
-    }
-    begin_with_login_code(&world, ADA, &codes[0])
-        .await
-        .refused_code();
-    for code in &codes[1..] {
-        begin_with_login_code(&world, ADA, code).await.ok();
-    }
 }
 
 #[tokio::test]
@@ -254,18 +212,4 @@ async fn the_database_does_not_tell_what_messages_say() {
     assert!(holds("LoginCode"));
     assert!(!holds(&code));
     assert!(!holds("Your code to sign in"));
-}
-
-#[tokio::test]
-async fn a_message_that_nobody_sends_stays_to_be_read() {
-    let world = World::new().await;
-    world.ada().await;
-    // The administrator's and Ada's invitations were not mailed.
-    assert_eq!(world.use_cases.outbox.run().await.unwrap(), 1);
-    assert_eq!(world.told_kinds(ADA).await, [CredentialAdded]);
-    let (sent, cost) = world.cost(world.use_cases.outbox.run()).await;
-    assert_eq!(sent.unwrap(), 0);
-    assert_eq!((cost.reads, cost.write_transactions), (1, 0));
-    world.wait(Duration::from_hours(24 * 7));
-    assert_eq!(world.told_kinds(ADA).await, []);
 }

@@ -26,9 +26,6 @@ mod login;
 mod sessions;
 
 #[cfg(test)]
-mod user_actions;
-
-#[cfg(test)]
 mod credentials;
 
 #[cfg(test)]
@@ -45,9 +42,6 @@ mod accounts;
 
 #[cfg(test)]
 mod users;
-
-#[cfg(test)]
-mod codes;
 
 #[cfg(test)]
 mod code_oracle;
@@ -83,10 +77,7 @@ mod races;
 mod statements;
 
 #[cfg(test)]
-mod keys;
-
-#[cfg(test)]
-mod passkeys;
+mod proofs;
 
 #[cfg(test)]
 mod published_clients;
@@ -105,9 +96,6 @@ mod bad_input;
 
 #[cfg(test)]
 mod anything;
-
-#[cfg(test)]
-mod browsers;
 
 #[cfg(test)]
 mod answers;

@@ -158,47 +158,6 @@ async fn a_bound_challenge_takes_proofs_of_its_application_alone() {
 }
 
 #[tokio::test]
-async fn an_unbound_challenge_takes_origin_and_rp_id_of_one_application_only() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let codes = ada.code(world.now()).await;
-    let place = world.stranger();
-    let challenge = place.begin_with_code("Fido2", &codes.short).await.ok();
-    for (origin, rp_id) in [
-        (ONE, host(TWO)),
-        (TWO, host(ONE)),
-        (RIVAL, host(RIVAL)),
-        (UNLISTED, host(UNLISTED)),
-    ] {
-        let mixed = Signer::passkey(origin);
-        mixed.change_passkey(|passkey| rp_id.clone_into(&mut passkey.rp_id));
-        let refused = place.verify(&challenge, &mixed).await;
-        refused.refused(400, "proof_refused");
-    }
-    place.verify(&challenge, &Signer::passkey(ONE)).await.ok();
-}
-
-#[tokio::test]
-async fn a_key_may_name_any_origin_and_it_is_recorded() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let codes = ada.code(world.now()).await;
-    let signer = Signer::key();
-    signer.change_key(|client| {
-        use latchkey_testkit::authenticator::key::ClientDataShape;
-        client.client_data = ClientDataShape::Python {
-            origin: UNLISTED.to_owned(),
-        };
-    });
-    let place = world.stranger().at(TWO);
-    let made = place.enrol(&codes.short, &signer).await.ok();
-    assert_eq!(made["origin"], UNLISTED);
-    assert_eq!(made["relyingPartyId"], "");
-    let again = place.sign_in(&world.acme, ADA, &signer).await;
-    assert!(again.is_signed_in().await);
-}
-
-#[tokio::test]
 async fn a_deactivated_application_ends_what_was_begun_in_it() {
     let world = World::new().await;
     let ada = world.ada().await;

@@ -105,44 +105,6 @@ async fn a_credential_of_every_kind_can_take_the_place_of_all() {
 }
 
 #[tokio::test]
-async fn everything_earlier_ends() {
-    let lost = Lost::everything().await;
-    let place = lost.world.stranger();
-    let codes = lost.ada.code(lost.world.now()).await;
-    let claimed = place.begin_with_code("Key", &codes.short).await.ok();
-    let login = place.begin_login(&lost.world.acme, ADA).await.ok();
-    let spare = mailed_code(&lost.world).await;
-    let challenge = lost.begin().await;
-    let signer = Signer::key();
-    let new = first(&signer, &challenge);
-    let proof = agreement(&lost.kit, &new);
-    let other = lost.begin_with(ADA, &spare, lost.kit.id()).await.ok();
-    lost.complete(&challenge, proof.clone(), &new).await.ok();
-
-    assert!(!lost.ada.is_signed_in().await);
-    place
-        .verify(&claimed, &Signer::key())
-        .await
-        .refused_challenge();
-    let refused = place.complete_login(&login, &lost.ada.signer).await;
-    refused.refused(401, "no_usable_credential");
-    // Neither the same recovery again, nor one that began before it, nor the used key.
-    lost.complete(&challenge, proof, &new)
-        .await
-        .refused_challenge();
-    let late = first(&Signer::key(), &other);
-    lost.complete(&other, agreement(&lost.kit, &late), &late)
-        .await
-        .refused_challenge();
-    lost.begin_with(ADA, &lost.code, lost.kit.id())
-        .await
-        .refused_code();
-    lost.begin_with(ADA, &spare, lost.kit.id())
-        .await
-        .refused_code();
-}
-
-#[tokio::test]
 async fn only_what_the_recovery_key_agreed_to_is_done() {
     let lost = Lost::everything().await;
     let challenge = lost.begin().await;
@@ -200,21 +162,4 @@ async fn a_code_that_is_not_right_looks_the_same_and_costs_the_same() {
     lost.begin_with(ADA, &lost.code, lost.kit.id())
         .await
         .refused_code();
-}
-
-#[tokio::test]
-async fn of_two_recoveries_at_once_one_succeeds() {
-    let lost = Lost::everything().await;
-    let spare = mailed_code(&lost.world).await;
-    let one = lost.begin().await;
-    let two = lost.begin_with(ADA, &spare, lost.kit.id()).await.ok();
-    let (new_one, new_two) = (first(&Signer::key(), &one), first(&Signer::key(), &two));
-    let (one, two) = tokio::join!(
-        lost.complete(&one, agreement(&lost.kit, &new_one), &new_one),
-        lost.complete(&two, agreement(&lost.kit, &new_two), &new_two),
-    );
-    let mut statuses = [one.status, two.status];
-    statuses.sort_unstable();
-    assert_eq!(statuses[0], 200);
-    assert!(statuses[1] == 400 || statuses[1] == 401, "{statuses:?}");
 }

@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use latchkey_crypto::{entropy::SystemEntropy, secrets::Secrets};
 use latchkey_service::ports::clock::Clock as _;
-use serde_json::json;
 
 use crate::support::{
-    signed_in::SignedIn,
     signer::Signer,
     stranger::Stranger,
-    world::{ADA, Circumstances, ONE, TWO, World},
+    world::{ADA, World},
 };
 
 const DAY: Duration = Duration::from_hours(24);
@@ -19,46 +17,6 @@ const DAY: Duration = Duration::from_hours(24);
 fn rotated(world: &World) -> Secrets {
     let now = world.clock.now();
     world.secrets().rotate(&SystemEntropy, now, DAY).unwrap()
-}
-
-#[tokio::test]
-async fn every_call_may_go_to_another_replica() {
-    let world = World::with(Circumstances::default().on_postgres()).await;
-    let replicas = [
-        world.replica(world.secrets()).await.at(ONE),
-        world.replica(world.secrets()).await.at(ONE),
-    ];
-    let [a, b] = &replicas;
-    let signer = Signer::passkey(ONE);
-
-    let invited = world.invite(&world.acme, ADA).await;
-    let challenge = a.begin_registration(&invited).await.ok();
-    let token = challenge["temporaryAuthenticationToken"].as_str().unwrap();
-    let body = json!({ "firstFactorCredential": signer.create(&challenge) });
-    b.bearing(token)
-        .post("/auth/registration", &body)
-        .await
-        .ok();
-    b.begin_registration(&invited).await.refused_code();
-
-    let challenge = b.begin_login(&world.acme, ADA).await.ok();
-    let answer = a.complete_login(&challenge, &signer).await.ok();
-    let again = b.complete_login(&challenge, &signer).await;
-    again.refused(400, "challenge_invalid");
-    let on = |place: &Stranger| SignedIn::new(place, answer["token"].as_str().unwrap(), &signer);
-
-    let codes = on(b).code(world.now()).await;
-    let place = a.at(TWO);
-    let challenge = place.begin_with_code("Fido2", &codes.short).await.ok();
-    let late = b.begin_with_code("Key", &codes.long).await;
-    late.refused_code();
-    let second = Signer::passkey(TWO);
-    b.at(TWO).verify(&challenge, &second).await.ok();
-    let late = place.verify(&challenge, &Signer::passkey(TWO)).await;
-    late.refused_challenge();
-
-    on(a).log_out(false).await.ok();
-    assert!(!on(b).is_signed_in().await);
 }
 
 #[tokio::test]
@@ -97,18 +55,4 @@ async fn codes_outlive_the_rotation_of_signing_keys() {
     let codes = ada.code(world.now()).await;
     let rotated = world.replica(rotated(&world)).await;
     rotated.enrol(&codes.short, &Signer::key()).await.ok();
-}
-
-#[tokio::test]
-async fn other_secrets_open_nothing() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let codes = ada.code(world.now()).await;
-    let other = Secrets::generate(&SystemEntropy, world.clock.now()).unwrap();
-    let stranger = world.replica(other).await;
-    assert!(!ada.moved_to(&stranger).is_signed_in().await);
-    stranger
-        .begin_with_code("Key", &codes.long)
-        .await
-        .refused_code();
 }

@@ -30,44 +30,6 @@ async fn logging_out_ends_this_session_alone() {
 }
 
 #[tokio::test]
-async fn logging_out_needs_no_body() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let answer = ada
-        .place()
-        .call(axum::http::Method::PUT, "/auth/logout", None)
-        .await;
-    answer.ok();
-    assert!(!ada.is_signed_in().await);
-}
-
-#[tokio::test]
-async fn logging_out_of_all_sessions_ends_all_of_them() {
-    let world = World::new().await;
-    let [first, second] = two_sessions(&world).await;
-    let bob = world
-        .member(&world.acme, "bob@example.com", &Signer::key())
-        .await;
-    first.log_out(true).await.ok();
-    assert!(!first.is_signed_in().await);
-    assert!(!second.is_signed_in().await);
-    assert!(bob.is_signed_in().await);
-    let again = world
-        .stranger()
-        .sign_in(&world.acme, ADA, &first.signer)
-        .await;
-    assert!(again.is_signed_in().await);
-}
-
-#[tokio::test]
-async fn an_ended_session_cannot_log_out_again() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    ada.log_out(false).await.ok();
-    ada.log_out(false).await.refused(401, "not_authorized");
-}
-
-#[tokio::test]
 async fn a_session_lives_six_hours() {
     let world = World::new().await;
     let ada = world.ada().await;

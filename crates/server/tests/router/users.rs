@@ -9,7 +9,7 @@ use crate::support::{
     answer::Answer,
     signed_in::SignedIn,
     signer::Signer,
-    world::{ADA, Circumstances, World},
+    world::{ADA, World},
 };
 
 const USERS: &str = "/auth/users";
@@ -59,12 +59,6 @@ fn names(users: &[Value]) -> Vec<&str> {
         .collect()
 }
 
-/// Who bootstrap made: an administrator who has not registered.
-async fn first_administrator(by: &SignedIn) -> String {
-    let page = by.get(&format!("{USERS}?limit=1")).await.ok();
-    page["items"][0]["userId"].as_str().unwrap().to_owned()
-}
-
 #[tokio::test]
 async fn an_administrator_sees_every_user_of_the_organization_and_of_no_other() {
     let world = World::new().await;
@@ -101,19 +95,6 @@ async fn an_administrator_sees_every_user_of_the_organization_and_of_no_other() 
         let alone = ada.get(&path(user["userId"].as_str().unwrap(), "")).await;
         assert_eq!(&alone.ok(), user);
     }
-}
-
-#[tokio::test]
-async fn the_oldest_credential_is_named() {
-    let world = World::new().await;
-    let ada = world.administrator(&world.acme, ADA).await;
-    let oldest = ada.uuid_of(&ada.signer).await;
-    for _ in 0..3 {
-        world.wait(std::time::Duration::from_millis(1));
-        ada.create(&Signer::key()).await.ok();
-    }
-    let own = ada.get(&path(&ada.user_id().await, "")).await.ok();
-    assert_eq!(own["credentialUuid"], oldest);
 }
 
 #[tokio::test]
@@ -175,16 +156,6 @@ async fn following_the_list_meets_everyone_once_whoever_comes_and_goes() {
     for user in before {
         assert!(met.contains(&user["userId"]), "{user}");
     }
-}
-
-#[tokio::test]
-async fn the_list_can_be_of_one_kind() {
-    let world = World::new().await;
-    let ada = world.administrator(&world.acme, ADA).await;
-    create(&ada, employee(BOB)).await.ok();
-    let employees = follow(&ada, "kind=CustomerEmployee&limit=1").await;
-    assert_eq!(names(&employees), ["admin@one.example", BOB]);
-    assert_eq!(names(&follow(&ada, "kind=EndUser").await), [ADA]);
 }
 
 #[tokio::test]
@@ -261,19 +232,6 @@ async fn a_created_user_can_register() {
 }
 
 #[tokio::test]
-async fn creating_an_unregistered_user_again_voids_the_earlier_code() {
-    let world = World::new().await;
-    let ada = world.administrator(&world.acme, ADA).await;
-    let first = create(&ada, employee(BOB)).await.ok();
-    let earlier = world.invite(&world.acme, BOB).await;
-    let place = world.stranger();
-    place.begin_registration(&earlier).await.ok();
-    let body = json!({ "email": "BOB@example.com", "kind": "CustomerEmployee", "externalId": "7" });
-    assert_eq!(create(&ada, body).await.ok(), first);
-    place.begin_registration(&earlier).await.refused_code();
-}
-
-#[tokio::test]
 async fn a_name_or_external_id_that_is_taken_is_refused() {
     let world = World::new().await;
     let ada = world.administrator(&world.acme, ADA).await;
@@ -301,19 +259,6 @@ async fn a_name_or_external_id_that_is_taken_is_refused() {
         .ok();
     create(&ada, body("carol@example.com")).await.ok();
     create(&ada, employee(BOB)).await.ok();
-}
-
-#[tokio::test]
-async fn a_deactivated_user_is_not_invited_again() {
-    let world = World::new().await;
-    let ada = world.administrator(&world.acme, ADA).await;
-    let made = create(&ada, employee(BOB)).await.ok();
-    change(&ada, made["userId"].as_str().unwrap(), "/deactivate")
-        .await
-        .ok();
-    create(&ada, employee(BOB))
-        .await
-        .refused(409, "user_exists");
 }
 
 #[tokio::test]
@@ -346,73 +291,6 @@ async fn what_is_not_offered_for_users_says_so() {
 }
 
 #[tokio::test]
-async fn an_update_gives_the_user_as_is() {
-    let world = World::new().await;
-    let ada = world.administrator(&world.acme, ADA).await;
-    let own = path(&ada.user_id().await, "");
-    let before = ada.get(&own).await.ok();
-    let body = json!({ "isSSORequired": false });
-    let after = ada.signed(Method::PUT, &own, Some(&body)).await.ok();
-    assert_eq!(after, before);
-}
-
-#[tokio::test]
-async fn a_deactivated_user_has_lost_everything_and_an_activated_one_signs_in_again() {
-    let world = World::new().await;
-    let ada = world.administrator(&world.acme, ADA).await;
-    let signer = Signer::key();
-    let bob = world.member(&world.acme, BOB, &signer).await;
-    let id = bob.user_id().await;
-    let codes = bob.code(world.now()).await;
-    for _ in 0..2 {
-        let changed = change(&ada, &id, "/deactivate").await.ok();
-        assert_eq!(changed["isActive"], false);
-        assert_eq!(changed["userId"], id);
-    }
-    assert!(!bob.is_signed_in().await);
-    world
-        .stranger()
-        .begin_with_code("Key", &codes.short)
-        .await
-        .refused_code();
-    world
-        .stranger()
-        .begin_login(&world.acme, BOB)
-        .await
-        .refused(401, "no_usable_credential");
-    for _ in 0..2 {
-        let changed = change(&ada, &id, "/activate").await.ok();
-        assert_eq!(changed["isActive"], true);
-    }
-    assert!(!bob.is_signed_in().await);
-    let again = world.stranger().sign_in(&world.acme, BOB, &signer).await;
-    assert!(again.is_signed_in().await);
-}
-
-#[tokio::test]
-async fn a_deleted_user_leaves_nothing_but_the_evidence() {
-    let world = World::new().await;
-    let ada = world.administrator(&world.acme, ADA).await;
-    let signer = Signer::key();
-    let bob = world.member(&world.acme, BOB, &signer).await;
-    let id = bob.user_id().await;
-    let codes = bob.code(world.now()).await;
-    let before = ada.get(&path(&id, "")).await.ok();
-    assert_eq!(change(&ada, &id, "").await.ok(), before);
-    assert!(!bob.is_signed_in().await);
-    world
-        .stranger()
-        .begin_with_code("Key", &codes.long)
-        .await
-        .refused_code();
-    ada.get(&path(&id, "")).await.refused(404, "user_not_found");
-    change(&ada, &id, "").await.refused(404, "user_not_found");
-    assert!(!names(&follow(&ada, "").await).contains(&BOB));
-    // Name and credential id are free again.
-    world.member(&world.acme, BOB, &signer).await;
-}
-
-#[tokio::test]
 async fn an_administrator_who_was_demoted_may_no_more() {
     let world = World::new().await;
     let ada = world.administrator(&world.acme, ADA).await;
@@ -433,6 +311,12 @@ async fn an_administrator_who_was_demoted_may_no_more() {
         .refused(400, "user_action_used");
 }
 
+/// Who bootstrap made: an administrator who has not registered.
+async fn first_administrator(by: &SignedIn) -> String {
+    let page = by.get(&format!("{USERS}?limit=1")).await.ok();
+    page["items"][0]["userId"].as_str().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn the_last_active_administrator_can_be_neither_deactivated_nor_deleted() {
     let world = World::new().await;
@@ -450,34 +334,4 @@ async fn the_last_active_administrator_can_be_neither_deactivated_nor_deleted() 
     change(&ada, &first, "/activate").await.ok();
     change(&ada, &own, "/deactivate").await.ok();
     assert!(!ada.is_signed_in().await);
-}
-
-#[tokio::test]
-async fn administrators_who_remove_each_other_at_once_leave_one() {
-    for circumstances in [
-        Circumstances::default(),
-        Circumstances::default().on_postgres(),
-    ] {
-        let world = World::with(circumstances).await;
-        let ada = world.administrator(&world.acme, ADA).await;
-        let bob = world.administrator(&world.acme, BOB).await;
-        change(&ada, &first_administrator(&ada).await, "")
-            .await
-            .ok();
-        let (a, b) = (ada.user_id().await, bob.user_id().await);
-        let (delete, deactivate) = (path(&b, ""), path(&a, "/deactivate"));
-        let one = ada.user_action(&Method::DELETE, &delete, "").await;
-        let other = bob.user_action(&Method::PUT, &deactivate, "").await;
-        let (one, other) = (ada.with_action(&one), bob.with_action(&other));
-        let (one, other) = tokio::join!(
-            one.call(Method::DELETE, &delete, None),
-            other.call(Method::PUT, &deactivate, None)
-        );
-        let mut statuses = [one.status, other.status];
-        statuses.sort_unstable();
-        // Whoever came second had lost the session, or the user action.
-        assert_eq!(statuses[0], 200, "{one:?} {other:?}");
-        assert!(matches!(statuses[1], 401 | 403), "{one:?} {other:?}");
-        assert_ne!(ada.is_signed_in().await, bob.is_signed_in().await);
-    }
 }

@@ -253,6 +253,14 @@ impl Request {
         }
     }
 
+    /// Without the second factor, which is never required: a passkey counts, and goes with a recovery.
+    pub(crate) fn with_one_factor(mut self) -> Self {
+        if let Some(members) = self.body.as_mut().and_then(Value::as_object_mut) {
+            members.remove("secondFactor");
+        }
+        self
+    }
+
     /// About this credential or user.
     fn about(mut self, id: &str) -> Self {
         let (before, rest) = self.path.split_once('{').unwrap();

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use data_encoding::BASE64URL_NOPAD;
 use latchkey_domain::organization::Approval;
 use serde_json::{Value, json};
 
@@ -105,6 +106,12 @@ impl Person {
         body["orgId"] = json!(self.tenant.organization);
         body["username"] = json!(self.username);
         body
+    }
+
+    /// What the recovery key signs for exactly these new credentials.
+    pub(crate) fn agrees_to(&self, new: &Value) -> Value {
+        let text = BASE64URL_NOPAD.encode(new.to_string().as_bytes());
+        self.recovery_key.sign(&json!({ "challenge": text }))
     }
 
     /// Another session of the same user.

@@ -134,11 +134,9 @@ fn recovery() -> Vec<Operation> {
 
 /// New credentials that the recovery key agrees to.
 fn agreed(person: &Person, challenge: &Value, request: Request, new: &Value) -> Request {
-    let text = BASE64URL_NOPAD.encode(new.to_string().as_bytes());
-    let recovery = person.recovery_key.sign(&json!({ "challenge": text }));
     request
         .bearing(identifier(challenge))
-        .with(json!({ "recovery": recovery, "newCredentials": new }))
+        .with(json!({ "recovery": person.agrees_to(new), "newCredentials": new }))
 }
 
 fn sessions() -> Vec<Operation> {
