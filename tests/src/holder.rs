@@ -16,9 +16,6 @@ pub enum Holder {
 }
 
 impl Holder {
-    /// Every kind of credential.
-    pub const KINDS: [&str; 4] = ["Fido2", "Key", "PasswordProtectedKey", "RecoveryKey"];
-
     /// A new key pair (P-256).
     pub fn key() -> Self {
         Self::Key(Box::new(KeyClient::new(KeyKind::P256)))
@@ -30,7 +27,7 @@ impl Holder {
         Self::Passkey(Box::new(passkey))
     }
 
-    /// A new holder of any of the [`Self::KINDS`].
+    /// A new holder of any kind of credential.
     ///
     /// # Errors
     /// When there is no such kind.
