@@ -1,7 +1,10 @@
 //! Authority: what must still be true when a change takes effect, what it uses up, and who is told.
 
 use crate::{
-    challenge::{Challenge, Purpose},
+    challenge::{
+        Challenge,
+        purpose::{Held, Login},
+    },
     credential_code::ClaimedCode,
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
@@ -35,7 +38,7 @@ pub enum Spendable {
 
 impl Spend {
     /// Uses up a challenge.
-    pub fn challenge(challenge: &Challenge) -> Self {
+    pub fn challenge<P>(challenge: &Challenge<P>) -> Self {
         Self {
             item: Spendable::Challenge,
             id: challenge.id.to_string(),
@@ -77,95 +80,46 @@ pub struct Authority {
     messages: Vec<NewMessage>,
 }
 
-/// The challenge names no user, so it gives no authority by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the challenge names no user")]
-pub struct NoUser;
-
 impl Authority {
     /// The authority of somebody who is signed in and signed exactly this request: uses up the user
     /// action.
     pub fn of_user_action(session: &Session, action: &SignedUserAction) -> Self {
-        Self {
-            organization: session.organization.clone(),
-            user: session.user.clone(),
-            epoch: session.epoch,
-            credentials: [&session.credential]
-                .into_iter()
-                .chain(&action.signers)
-                .cloned()
-                .collect(),
-            applications: vec![],
-            spends: vec![Spend::user_action(action)],
-            messages: vec![],
-        }
+        let authority = Self::of_session(session).spending(Spend::user_action(action));
+        let signers = action.signers.iter().cloned();
+        signers.fold(authority, Self::signed_by)
     }
 
     /// The authority of somebody who is signed in.
     pub fn of_session(session: &Session) -> Self {
-        Self {
-            organization: session.organization.clone(),
-            user: session.user.clone(),
-            epoch: session.epoch,
-            credentials: vec![session.credential.clone()],
-            applications: vec![],
-            spends: vec![],
-            messages: vec![],
-        }
+        Self::of(&session.organization, &session.user, session.epoch)
+            .signed_by(session.credential.clone())
     }
 
     /// The authority of a challenge whose proof was verified: uses up the challenge.
-    ///
-    /// # Errors
-    /// [`NoUser`] for a sign-in; use [`Authority::of_sign_in`] there.
-    pub fn of_challenge(challenge: &Challenge) -> Result<Self, NoUser> {
-        let (user, epoch, credentials) = match &challenge.purpose {
-            Purpose::Registration { user, epoch, .. } => (user, *epoch, vec![]),
-            Purpose::UserAction {
-                user,
-                epoch,
-                session_credential,
-                ..
-            }
-            | Purpose::Credential {
-                user,
-                epoch,
-                session_credential,
-                ..
-            } => (user, *epoch, vec![session_credential.clone()]),
-            Purpose::CredentialWithCode {
-                user,
-                epoch,
-                issuer,
-                ..
-            } => (user, *epoch, vec![issuer.clone()]),
-            Purpose::Recovery {
-                user,
-                epoch,
-                credential,
-            } => (user, *epoch, vec![credential.clone()]),
-            Purpose::Login { .. } => return Err(NoUser),
-        };
-        Ok(Self {
-            organization: challenge.organization.clone(),
-            user: user.clone(),
-            epoch,
-            credentials,
-            applications: challenge.application.iter().cloned().collect(),
-            spends: vec![Spend::challenge(challenge)],
-            messages: vec![],
-        })
+    pub fn of_challenge<P: Held>(challenge: &Challenge<P>) -> Self {
+        let holder = challenge.purpose.holder();
+        let authority = Self::of(&challenge.organization, holder.user, holder.epoch)
+            .within(&challenge.application)
+            .spending(Spend::challenge(challenge));
+        let credential = holder.credential.into_iter().cloned();
+        credential.fold(authority, Self::signed_by)
     }
 
     /// The authority of a sign-in: the user is who owns the credential that signed.
-    pub fn of_sign_in(challenge: &Challenge, user: &UserId, epoch: Epoch) -> Self {
+    pub fn of_sign_in(challenge: &Challenge<Login>, user: &UserId, epoch: Epoch) -> Self {
+        Self::of(&challenge.organization, user, epoch)
+            .within(&challenge.application)
+            .spending(Spend::challenge(challenge))
+    }
+
+    fn of(organization: &OrganizationId, user: &UserId, epoch: Epoch) -> Self {
         Self {
-            organization: challenge.organization.clone(),
+            organization: organization.clone(),
             user: user.clone(),
             epoch,
             credentials: vec![],
-            applications: challenge.application.iter().cloned().collect(),
-            spends: vec![Spend::challenge(challenge)],
+            applications: vec![],
+            spends: vec![],
             messages: vec![],
         }
     }
@@ -173,18 +127,10 @@ impl Authority {
     /// The authority of somebody who enters a code, whoever that is: what its owner allowed by issuing it.
     pub fn of_claim(claimed: &ClaimedCode) -> Self {
         let code = claimed.code();
-        Self {
-            organization: code.organization.clone(),
-            user: code.user.clone(),
-            epoch: code.epoch,
-            credentials: vec![code.issuer.clone()],
-            applications: vec![],
-            spends: vec![],
-            messages: vec![],
-        }
+        Self::of(&code.organization, &code.user, code.epoch).signed_by(code.issuer.clone())
     }
 
-    /// Also requires this credential, whose signature was verified, to be active.
+    /// Also requires this credential to be active.
     #[must_use]
     pub fn signed_by(mut self, credential: CredentialUuid) -> Self {
         self.credentials.push(credential);
@@ -256,7 +202,8 @@ mod tests {
         id::MessageId,
         message::{MessageKind, SealedText},
         samples::{
-            EPOCH, NOW, challenge, credential, organization, purposes, session, signed_action, user,
+            EPOCH, NOW, adding, challenge, credential, organization, recovery, registration,
+            session, signed_action, signing, user, with_code,
         },
     };
 
@@ -311,35 +258,35 @@ mod tests {
         );
     }
 
+    fn requires<P: Held>(purpose: P, credentials: &[CredentialUuid]) {
+        let challenge = challenge(purpose);
+        let authority = Authority::of_challenge(&challenge);
+        let whose = (&organization(), &user(), EPOCH);
+        let applications: Vec<_> = challenge.application.iter().cloned().collect();
+        let spends = [spend(
+            Spendable::Challenge,
+            &challenge.id,
+            challenge.expires,
+        )];
+        assert_eq!(
+            parts(&authority),
+            (whose, credentials, &applications[..], &spends[..])
+        );
+    }
+
     #[test]
     fn a_challenge_requires_what_its_ceremony_began_with_and_is_used_up() {
-        for purpose in purposes() {
-            let credentials = if matches!(purpose, Purpose::Registration { .. }) {
-                vec![]
-            } else {
-                vec![credential()]
-            };
-            let challenge = challenge(purpose);
-            let authority = Authority::of_challenge(&challenge).unwrap();
-            let whose = (&organization(), &user(), EPOCH);
-            let applications: Vec<_> = challenge.application.iter().cloned().collect();
-            let spends = [spend(
-                Spendable::Challenge,
-                &challenge.id,
-                challenge.expires,
-            )];
-            assert_eq!(
-                parts(&authority),
-                (whose, &credentials[..], &applications[..], &spends[..])
-            );
-        }
+        requires(registration(), &[]);
+        requires(signing(), &[credential()]);
+        requires(adding(), &[credential()]);
+        requires(with_code(), &[credential()]);
+        requires(recovery(), &[credential()]);
     }
 
     #[test]
     fn a_sign_in_is_of_who_signed() {
         for named in [None, Some(user())] {
-            let challenge = challenge(Purpose::Login { user: named });
-            assert_eq!(Authority::of_challenge(&challenge), Err(NoUser));
+            let challenge = challenge(Login { user: named });
             let owner = UserId::from_random(&[9; 32]);
             let authority = Authority::of_sign_in(&challenge, &owner, EPOCH);
             let whose = (&organization(), &owner, EPOCH);

@@ -1,19 +1,17 @@
 //! Challenges: texts that a credential must sign in one ceremony, bound to one purpose.
 
+pub mod purpose;
+
 use std::fmt;
 
 use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest as _, Sha256};
 
+use self::purpose::Purpose;
 use crate::{
     base36,
-    credential::CredentialKind,
-    id::{
-        AccountCodeId, ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid,
-        OrganizationId, TokenId, UserId,
-    },
+    id::{ApplicationId, ChallengeId, OrganizationId, UserId},
     time::Timestamp,
-    user::Epoch,
     user_action::UserAction,
 };
 
@@ -128,91 +126,10 @@ impl ActionNonce {
     }
 }
 
-/// What a challenge may be used for, with the facts that were true when it was issued. A completing
-/// call accepts the one purpose it is for and no other.
+/// The facts that a challenge identifier carries to the completing call; what it is for is known by its
+/// type once it has been [`accept`](Challenge::accept)ed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// Registering a user's first credentials (`POST /auth/registration`).
-    Registration {
-        /// Who registers.
-        user: UserId,
-        /// The user's epoch.
-        epoch: Epoch,
-        /// The code that was shown; the completion spends it.
-        code: AccountCodeId,
-    },
-    /// Signing in (`POST /auth/login`).
-    Login {
-        /// Who signs in; absent when the passkey itself is to tell.
-        user: Option<UserId>,
-    },
-    /// Signing a user action (`POST /auth/action`).
-    UserAction {
-        /// Who signs.
-        user: UserId,
-        /// The user's epoch.
-        epoch: Epoch,
-        /// The credential that signed in.
-        session_credential: CredentialUuid,
-        /// What is to be signed.
-        action: UserAction,
-        /// What makes the challenge unpredictable.
-        nonce: ActionNonce,
-    },
-    /// Adding a credential while signed in (`POST /auth/credentials`).
-    Credential {
-        /// Whose credential it becomes.
-        user: UserId,
-        /// The user's epoch.
-        epoch: Epoch,
-        /// The session that asked for it.
-        session: TokenId,
-        /// The credential that signed in.
-        session_credential: CredentialUuid,
-        /// The kind that was asked for.
-        kind: CredentialKind,
-    },
-    /// Adding a credential with a code (`POST /auth/credentials/code/verify`).
-    CredentialWithCode {
-        /// Whose credential it becomes.
-        user: UserId,
-        /// The user's epoch.
-        epoch: Epoch,
-        /// The code that was claimed; the completion redeems it.
-        code: CredentialCodeId,
-        /// The credential whose session issued the code.
-        issuer: CredentialUuid,
-        /// The kind that was asked for.
-        kind: CredentialKind,
-    },
-    /// Recovering an account (`POST /auth/recover/user`).
-    Recovery {
-        /// Who recovers the account.
-        user: UserId,
-        /// The user's epoch.
-        epoch: Epoch,
-        /// The recovery key that must sign the new credentials.
-        credential: CredentialUuid,
-    },
-}
-
-impl Purpose {
-    /// Whose ceremony it is, unless a discoverable passkey is still to tell.
-    pub const fn user(&self) -> Option<&UserId> {
-        match self {
-            Self::Registration { user, .. }
-            | Self::UserAction { user, .. }
-            | Self::Credential { user, .. }
-            | Self::CredentialWithCode { user, .. }
-            | Self::Recovery { user, .. } => Some(user),
-            Self::Login { user } => user.as_ref(),
-        }
-    }
-}
-
-/// The facts that a challenge identifier carries to the completing call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Challenge {
+pub struct Challenge<P = Purpose> {
     /// Identifies it, so that it can be spent.
     pub id: ChallengeId,
     /// What must be signed.
@@ -223,9 +140,26 @@ pub struct Challenge {
     /// for any application of the organization.
     pub application: Option<ApplicationId>,
     /// What it is for.
-    pub purpose: Purpose,
+    pub purpose: P,
     /// From this moment on it is void.
     pub expires: Timestamp,
+}
+
+impl Challenge {
+    /// The challenge, if it is for this purpose.
+    ///
+    /// # Errors
+    /// [`OtherPurpose`](purpose::OtherPurpose).
+    pub fn accept<P: TryFrom<Purpose>>(self) -> Result<Challenge<P>, P::Error> {
+        Ok(Challenge {
+            id: self.id,
+            text: self.text,
+            organization: self.organization,
+            application: self.application,
+            purpose: P::try_from(self.purpose)?,
+            expires: self.expires,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -234,7 +168,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        samples::{action, organization, purposes, user},
+        samples::{action, organization, user},
         user_action::{Method, PayloadDigest},
     };
 
@@ -255,19 +189,6 @@ mod tests {
         let random = std::array::from_fn(|index| u8::try_from(index).unwrap());
         let nonce = ActionNonce::from_random(&random);
         assert_eq!(nonce.as_bytes()[..], random[..16]);
-    }
-
-    #[test]
-    fn every_ceremony_but_a_sign_in_names_its_user() {
-        for purpose in purposes() {
-            assert_eq!(purpose.user(), Some(&user()));
-        }
-        for named in [None, Some(user())] {
-            let purpose = Purpose::Login {
-                user: named.clone(),
-            };
-            assert_eq!(purpose.user(), named.as_ref());
-        }
     }
 
     #[test]

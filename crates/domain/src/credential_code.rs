@@ -8,7 +8,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use crate::{
     application::Origin,
     approval::Wait,
-    challenge::{Challenge, Purpose},
+    challenge::{Challenge, purpose::CredentialWithCode},
     id::{ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId, UserId},
     names::named,
     session::Session,
@@ -342,27 +342,12 @@ pub struct RedeemedCode {
     challenge: ChallengeId,
 }
 
-/// The challenge did not come from claiming a code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the challenge is for another purpose")]
-pub struct OtherPurpose;
-
 impl RedeemedCode {
     /// Redeems the code that `challenge` claimed.
-    ///
-    /// # Errors
-    /// [`OtherPurpose`] when the challenge comes from another ceremony.
-    pub fn with(challenge: &Challenge) -> Result<Self, OtherPurpose> {
-        match &challenge.purpose {
-            Purpose::CredentialWithCode { code, .. } => Ok(Self {
-                code: code.clone(),
-                challenge: challenge.id.clone(),
-            }),
-            Purpose::Registration { .. }
-            | Purpose::Login { .. }
-            | Purpose::UserAction { .. }
-            | Purpose::Credential { .. }
-            | Purpose::Recovery { .. } => Err(OtherPurpose),
+    pub fn with(challenge: &Challenge<CredentialWithCode>) -> Self {
+        Self {
+            code: challenge.purpose.code.clone(),
+            challenge: challenge.id.clone(),
         }
     }
 
@@ -384,7 +369,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::samples::{self, NOW, challenge, purposes, session};
+    use crate::samples::{self, NOW, challenge, session, with_code};
 
     fn seconds(seconds: u64) -> Timestamp {
         NOW.plus(Duration::from_secs(seconds))
@@ -508,20 +493,11 @@ mod tests {
     }
 
     #[test]
-    fn only_the_challenge_that_claimed_a_code_redeems_it() {
-        let of_sign_in = Purpose::Login { user: None };
-        for purpose in purposes().into_iter().chain([of_sign_in]) {
-            let is_with_code = matches!(purpose, Purpose::CredentialWithCode { .. });
-            let challenge = challenge(purpose);
-            match RedeemedCode::with(&challenge) {
-                Ok(redeemed) => {
-                    assert!(is_with_code);
-                    assert_eq!(redeemed.code(), &samples::code());
-                    assert_eq!(redeemed.challenge(), &challenge.id);
-                }
-                Err(OtherPurpose) => assert!(!is_with_code),
-            }
-        }
+    fn the_challenge_that_claimed_a_code_redeems_it() {
+        let challenge = challenge(with_code());
+        let redeemed = RedeemedCode::with(&challenge);
+        assert_eq!(redeemed.code(), &samples::code());
+        assert_eq!(redeemed.challenge(), &challenge.id);
     }
 
     #[test]

@@ -14,7 +14,7 @@
 //! * [`policy`]: every limit and lifetime in one value.
 //!
 //! To add a kind of thing that has an identifier, add a line to [`id`]; to add a ceremony, add a
-//! variant to [`challenge::Purpose`] and follow the compiler.
+//! variant to [`challenge::purpose::Purpose`] and follow the compiler.
 
 pub mod time;
 

@@ -1,7 +1,10 @@
 //! Values that several unit tests begin with. Each identifier is made of another byte.
 
 use crate::{
-    challenge::{ActionNonce, Challenge, ChallengeText, Purpose},
+    challenge::{
+        ActionNonce, Challenge, ChallengeText,
+        purpose::{self, Credential, CredentialWithCode, Purpose, Recovery, Registration},
+    },
     credential::CredentialKind,
     id::{
         AccountCodeId, ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid,
@@ -65,7 +68,7 @@ pub(crate) fn signed_action(signer: CredentialUuid) -> SignedUserAction {
 }
 
 /// A challenge of one application.
-pub(crate) fn challenge(purpose: Purpose) -> Challenge {
+pub(crate) fn challenge<P>(purpose: P) -> Challenge<P> {
     Challenge {
         id: ChallengeId::from_random(&[6; 32]),
         text: ChallengeText::from_random(&[6; 32]),
@@ -80,40 +83,59 @@ pub(crate) fn code() -> CredentialCodeId {
     CredentialCodeId::from_random(&[8; 32])
 }
 
-/// One of each purpose that names its user; all but a registration name the credential, too.
+pub(crate) fn registration() -> Registration {
+    Registration {
+        user: user(),
+        epoch: EPOCH,
+        code: AccountCodeId::from_random(&[9; 32]),
+    }
+}
+
+pub(crate) fn signing() -> purpose::UserAction {
+    purpose::UserAction {
+        user: user(),
+        epoch: EPOCH,
+        session_credential: credential(),
+        action: action("/a"),
+        nonce: ActionNonce::new([1; 16]),
+    }
+}
+
+pub(crate) fn adding() -> Credential {
+    Credential {
+        user: user(),
+        epoch: EPOCH,
+        session: session().id,
+        session_credential: credential(),
+        kind: CredentialKind::Key,
+    }
+}
+
+pub(crate) fn with_code() -> CredentialWithCode {
+    CredentialWithCode {
+        user: user(),
+        epoch: EPOCH,
+        code: code(),
+        issuer: credential(),
+        kind: CredentialKind::Key,
+    }
+}
+
+pub(crate) fn recovery() -> Recovery {
+    Recovery {
+        user: user(),
+        epoch: EPOCH,
+        credential: credential(),
+    }
+}
+
+/// One of each purpose that names its user.
 pub(crate) fn purposes() -> [Purpose; 5] {
-    let (user, epoch) = (user(), EPOCH);
     [
-        Purpose::Registration {
-            user: user.clone(),
-            epoch,
-            code: AccountCodeId::from_random(&[9; 32]),
-        },
-        Purpose::UserAction {
-            user: user.clone(),
-            epoch,
-            session_credential: credential(),
-            action: action("/a"),
-            nonce: ActionNonce::new([1; 16]),
-        },
-        Purpose::Credential {
-            user: user.clone(),
-            epoch,
-            session: session().id,
-            session_credential: credential(),
-            kind: CredentialKind::Key,
-        },
-        Purpose::CredentialWithCode {
-            user: user.clone(),
-            epoch,
-            code: code(),
-            issuer: credential(),
-            kind: CredentialKind::Key,
-        },
-        Purpose::Recovery {
-            user,
-            epoch,
-            credential: credential(),
-        },
+        registration().into(),
+        signing().into(),
+        adding().into(),
+        with_code().into(),
+        recovery().into(),
     ]
 }

@@ -1,23 +1,33 @@
-//! What all ceremonies share: fresh identifiers, challenges, and the tokens that carry them.
+//! Ceremonies: how every one begins, how every one is completed, and how credentials are made in them.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use latchkey_domain::{
     application::Application,
-    challenge::{Challenge, ChallengeText, Purpose},
-    id::{ApplicationId, ChallengeId, OrganizationId},
+    authority::{Authority, Spendable},
+    challenge::{
+        Challenge, ChallengeText,
+        purpose::{Held, Purpose},
+    },
+    credential::{
+        Credential, CredentialId, CredentialKind, CredentialState, MadeBy, Material, Provenance,
+    },
+    id::{ChallengeId, CredentialUuid},
     policy::Policy,
+    text::CredentialName,
     time::Timestamp,
+    user::User,
 };
 
 use crate::{
-    directory::{Directory, Snapshot},
+    directory::{Caller, Directory, NotAdmitted, Party, Snapshot},
     messages::Messages,
     ports::{
         clock::Clock,
+        credential_store::CreateError,
         entropy::Entropy,
-        proof_verifier::{Expected, ProofVerifier},
-        store::StoreError,
+        proof_verifier::{CreationProof, ProofError, ProofVerifier},
+        store::{AuthorityConflict, StoreError},
         tokens::{InvalidToken, Tokens},
     },
 };
@@ -52,14 +62,148 @@ pub struct BegunChallenge {
     pub application: Arc<Application>,
 }
 
-/// Where and for how long a challenge holds.
-pub(crate) struct Scope {
-    pub organization: OrganizationId,
-    pub application: Option<ApplicationId>,
-    pub lifetime: Duration,
+/// The answer of credentials/init and code/init: what a client needs to make a credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreationChallenge {
+    /// The challenge, its identifier and the application named in `rp`.
+    pub begun: BegunChallenge,
+    /// The kind that was asked for.
+    pub kind: CredentialKind,
+    /// Whose credential it becomes.
+    pub user: User,
+    /// The passkeys the user has for this application already.
+    pub exclude: Vec<CredentialId>,
+}
+
+/// A new credential as the completing calls receive it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewCredential {
+    /// What the user calls it.
+    pub name: CredentialName,
+    /// The proof that comes with it.
+    pub proof: CreationProof,
+}
+
+/// Why a new credential is not made.
+#[derive(Debug, thiserror::Error)]
+pub enum NewCredentialError {
+    /// The challenge is void: expired, spent, for something else, or its user, credential or code has
+    /// gone.
+    #[error("the challenge is not valid")]
+    InvalidChallenge,
+    /// The user action that should allow it was used before.
+    #[error("the user action has already been used")]
+    UserActionSpent,
+    /// No application lists the origin of the request.
+    #[error("the origin is not allowed")]
+    OriginNotAllowed,
+    /// The proof is not true.
+    #[error("{member}: {error}")]
+    Proof {
+        /// The member of the request that holds it.
+        member: &'static str,
+        /// What is wrong.
+        error: ProofError,
+    },
+    /// A kind that cannot take this place.
+    #[error("{member} cannot be of the kind {kind}")]
+    KindNotAllowed {
+        /// The member of the request.
+        member: &'static str,
+        /// The kind it is of.
+        kind: CredentialKind,
+    },
+    /// The credential id is registered already.
+    #[error("the credential id is registered already")]
+    CredentialIdTaken,
+    /// The user has as many credentials as are allowed.
+    #[error("the user has as many credentials as are allowed")]
+    TooMany,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl Ceremonies {
+    /// Begins a ceremony in the organization of that application: every ceremony begins here.
+    pub(crate) fn begin(&self, party: Party, purpose: impl Into<Purpose>) -> BegunChallenge {
+        let challenge = self.challenge(&party, purpose);
+        self.sign(challenge, party)
+    }
+
+    /// A new challenge, for a ceremony whose beginning depends on something that it is bound to itself.
+    /// Its text is random; that of a user action commits to the action.
+    pub(crate) fn challenge(&self, party: &Party, purpose: impl Into<Purpose>) -> Challenge {
+        let purpose = purpose.into();
+        let organization = party.application.organization.clone();
+        let text = match &purpose {
+            Purpose::UserAction(of) => {
+                ChallengeText::for_user_action(&of.nonce, &organization, &of.user, &of.action)
+            }
+            Purpose::Registration(_)
+            | Purpose::Login(_)
+            | Purpose::Credential(_)
+            | Purpose::CredentialWithCode(_)
+            | Purpose::Recovery(_) => ChallengeText::from_random(&self.entropy.draw()),
+        };
+        let lifetime = match &purpose {
+            // Their identifiers are temporary tokens.
+            Purpose::Registration(_) | Purpose::Recovery(_) => {
+                self.policy.lifetimes.temporary_token
+            }
+            Purpose::Login(_)
+            | Purpose::UserAction(_)
+            | Purpose::Credential(_)
+            | Purpose::CredentialWithCode(_) => self.policy.lifetimes.challenge,
+        };
+        Challenge {
+            id: ChallengeId::from_random(&self.entropy.draw()),
+            text,
+            organization,
+            application: party.bound(),
+            purpose,
+            expires: self.now().plus(lifetime),
+        }
+    }
+
+    /// Begins the ceremony of that challenge.
+    pub(crate) fn sign(&self, challenge: Challenge, party: Party) -> BegunChallenge {
+        let identifier = self.tokens.sign_challenge(&challenge, self.now());
+        BegunChallenge {
+            challenge,
+            identifier,
+            application: party.application,
+        }
+    }
+
+    /// The challenge of an identifier, if it is for this purpose: every ceremony is completed through
+    /// here.
+    pub(crate) fn read<P: TryFrom<Purpose>>(
+        &self,
+        identifier: &str,
+    ) -> Result<Challenge<P>, InvalidToken> {
+        let challenge = self.tokens.read_challenge(identifier, self.now())?;
+        challenge.accept().map_err(|_for_another| InvalidToken)
+    }
+
+    /// Completes a ceremony in which credentials are made, for a caller whose origin is listed: it is kept
+    /// with them.
+    pub(crate) async fn complete<'a, P: TryFrom<Purpose>>(
+        &'a self,
+        caller: &'a Caller,
+        identifier: &str,
+    ) -> Result<Completion<'a, P>, NewCredentialError> {
+        let snapshot = self.snapshot().await?;
+        snapshot.admit(caller)?;
+        Ok(Completion {
+            challenge: self.read(identifier)?,
+            snapshot,
+            now: self.now(),
+            ceremonies: self,
+            caller,
+        })
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -67,56 +211,142 @@ impl Ceremonies {
     pub(crate) async fn snapshot(&self) -> Result<Arc<Snapshot>, StoreError> {
         self.directory.snapshot().await
     }
+}
 
-    /// A new challenge with random text; for user actions, with the text that commits to the action.
-    pub(crate) fn challenge(&self, scope: Scope, purpose: Purpose, now: Timestamp) -> Challenge {
-        let text = match &purpose {
-            Purpose::UserAction {
-                user,
-                action,
-                nonce,
-                ..
-            } => ChallengeText::for_user_action(nonce, &scope.organization, user, action),
-            Purpose::Registration { .. }
-            | Purpose::Login { .. }
-            | Purpose::Credential { .. }
-            | Purpose::CredentialWithCode { .. }
-            | Purpose::Recovery { .. } => ChallengeText::from_random(&self.entropy.draw()),
-        };
-        Challenge {
-            id: ChallengeId::from_random(&self.entropy.draw()),
-            text,
-            organization: scope.organization,
-            application: scope.application,
-            purpose,
-            expires: now.plus(scope.lifetime),
-        }
-    }
+/// A ceremony for this purpose that is being completed.
+pub(crate) struct Completion<'a, P> {
+    /// What began it, with the facts of the purpose.
+    pub(crate) challenge: Challenge<P>,
+    /// The directory.
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// When it is completed.
+    pub(crate) now: Timestamp,
+    ceremonies: &'a Ceremonies,
+    caller: &'a Caller,
+}
 
-    pub(crate) fn begin(
+impl<P: Held> Completion<'_, P> {
+    /// Makes the credential that is received as the whole body, if its proof is true and it is of the
+    /// kind that was asked for.
+    pub(crate) fn make(
         &self,
-        challenge: Challenge,
-        application: Arc<Application>,
-        now: Timestamp,
-    ) -> BegunChallenge {
-        let identifier = self.tokens.sign_challenge(&challenge, now);
-        BegunChallenge {
-            challenge,
-            identifier,
-            application,
+        made_by: MadeBy,
+        kind: CredentialKind,
+        new: NewCredential,
+    ) -> Result<Credential, NewCredentialError> {
+        if kind == new.proof.offered.kind() {
+            self.make_at("credentialInfo", made_by, new)
+        } else {
+            Err(NewCredentialError::InvalidChallenge)
         }
     }
 
-    pub(crate) fn read(&self, identifier: &str) -> Result<Challenge, InvalidToken> {
-        self.tokens.read_challenge(identifier, self.now())
+    /// Makes the credential that is received at this member, if its proof is true.
+    pub(crate) fn make_at(
+        &self,
+        member: &'static str,
+        made_by: MadeBy,
+        new: NewCredential,
+    ) -> Result<Credential, NewCredentialError> {
+        let expected = self.snapshot.expected(&self.challenge);
+        let material = self
+            .ceremonies
+            .verifier
+            .verify_creation(&expected, &new.proof)
+            .map_err(|error| NewCredentialError::Proof { member, error })?;
+        Ok(Credential {
+            uuid: CredentialUuid::from_random(&self.ceremonies.entropy.draw()),
+            organization: self.challenge.organization.clone(),
+            user: self.challenge.purpose.holder().user.clone(),
+            id: new.proof.credential_id,
+            name: new.name,
+            material,
+            provenance: Provenance {
+                made_by,
+                origin: self.caller.known_origin(),
+                address: self.caller.address,
+            },
+            state: CredentialState::Active,
+            created: self.now,
+            last_used: None,
+        })
     }
 
-    /// What a proof for this challenge must be about.
-    pub(crate) async fn expected(&self, challenge: &Challenge) -> Result<Expected, StoreError> {
-        let applications = self.snapshot().await?.expected(challenge);
-        Ok(Expected {
-            challenge: challenge.text.clone(),
-            applications,
+    /// The authority of the challenge to make these credentials.
+    pub(crate) fn authority<'c>(
+        &self,
+        credentials: impl IntoIterator<Item = &'c Credential>,
+    ) -> Authority {
+        let applications = credentials
+            .into_iter()
+            .filter_map(|credential| credential.material.application());
+        Authority::of_challenge(&self.challenge).within(applications)
+    }
+}
+
+impl CreationChallenge {
+    /// The answer of an init call to a user who has these credentials.
+    pub(crate) fn new(
+        begun: BegunChallenge,
+        kind: CredentialKind,
+        user: User,
+        credentials: &[Credential],
+    ) -> Self {
+        Self {
+            exclude: excluded(credentials, &begun.application),
+            begun,
+            kind,
+            user,
+        }
+    }
+}
+
+/// The ids of passkeys that the authenticator should not make a second one beside: those of the user
+/// for this RP id, active or not.
+fn excluded(credentials: &[Credential], application: &Application) -> Vec<CredentialId> {
+    credentials
+        .iter()
+        .filter(|credential| match &credential.material {
+            Material::Fido2(passkey) => passkey.rp_id == *application.relying_party.rp_id(),
+            Material::Key(_) | Material::PasswordProtectedKey(..) | Material::RecoveryKey(..) => {
+                false
+            }
         })
+        .map(|credential| credential.id.clone())
+        .collect()
+}
+
+impl From<NotAdmitted> for NewCredentialError {
+    fn from(_error: NotAdmitted) -> Self {
+        Self::OriginNotAllowed
+    }
+}
+
+impl From<InvalidToken> for NewCredentialError {
+    fn from(_error: InvalidToken) -> Self {
+        Self::InvalidChallenge
+    }
+}
+
+impl From<CreateError> for NewCredentialError {
+    fn from(error: CreateError) -> Self {
+        match error {
+            CreateError::Authority(conflict) => conflict.into(),
+            CreateError::CredentialIdTaken => Self::CredentialIdTaken,
+            CreateError::TooMany => Self::TooMany,
+            CreateError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<AuthorityConflict> for NewCredentialError {
+    fn from(conflict: AuthorityConflict) -> Self {
+        match conflict {
+            AuthorityConflict::Void
+            | AuthorityConflict::Spent(Spendable::Challenge | Spendable::Session) => {
+                Self::InvalidChallenge
+            }
+            AuthorityConflict::Spent(Spendable::UserAction) => Self::UserActionSpent,
+        }
     }
 }

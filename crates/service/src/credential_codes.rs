@@ -5,11 +5,9 @@ use std::sync::Arc;
 use latchkey_domain::{
     application::Origin,
     approval::{ApprovalTicket, Wait, WaitStatus},
-    authority::{Authority, Spendable},
-    challenge::{Challenge, Purpose},
-    credential::{
-        Credential, CredentialKind, CredentialReference, CredentialState, MadeBy, Provenance,
-    },
+    authority::Spendable,
+    challenge::purpose,
+    credential::{Credential, CredentialKind, CredentialReference, CredentialState, MadeBy},
     credential_code::{
         self, Claim, CodeState, CodeText, CredentialCode, EnteredCode, ExpirationError,
         NewCredentialCode, RedeemedCode,
@@ -22,12 +20,9 @@ use latchkey_domain::{
 };
 
 use crate::{
-    ceremony::{Ceremonies, Scope},
+    ceremony::{Ceremonies, CreationChallenge, NewCredential, NewCredentialError},
     credentials::SignedRequest,
-    directory::{Caller, Party, PartyError, Snapshot},
-    new_credential::{
-        CreationChallenge, Maker, NewCredential, NewCredentialError, creation_challenge,
-    },
+    directory::{Caller, PartyError, Snapshot},
     ports::{
         account_store::AccountStore,
         code_digester::CodeDigester,
@@ -213,21 +208,16 @@ impl CredentialCodes {
             .filter(|held| held.user.is_active && held.user.epoch == held.code.epoch)
             .filter(|held| is_named(request.username.as_ref(), &held.user.username))
             .ok_or(BeginWithCodeError::InvalidCode)?;
-        let party: Party = snapshot.party(caller, &code.organization)?;
+        let party = snapshot.party(caller, &code.organization)?;
         let now = self.ceremonies.now();
-        let purpose = Purpose::CredentialWithCode {
+        let purpose = purpose::CredentialWithCode {
             user: user.id.clone(),
             epoch: code.epoch,
             code: code.id.clone(),
             issuer: code.issuer.clone(),
             kind: request.kind,
         };
-        let scope = Scope {
-            organization: code.organization.clone(),
-            application: party.bound(),
-            lifetime: self.ceremonies.policy.lifetimes.challenge,
-        };
-        let challenge = self.ceremonies.challenge(scope, purpose, now);
+        let challenge = self.ceremonies.challenge(&party, purpose);
         let claimed = code
             .claim(Claim {
                 date: now,
@@ -244,9 +234,8 @@ impl CredentialCodes {
             .ok_or(BeginWithCodeError::InvalidCode)?
             .at(now);
         self.store.claim(claimed).await?;
-        let begun = self.ceremonies.begin(challenge, party.application, now);
-        Ok(creation_challenge(
-            begun,
+        Ok(CreationChallenge::new(
+            self.ceremonies.sign(challenge, party),
             request.kind,
             user,
             &account.credentials,
@@ -264,88 +253,45 @@ impl CredentialCodes {
         identifier: &str,
         new: NewCredential,
     ) -> Result<MadeWithCode, NewCredentialError> {
-        let snapshot = self.ceremonies.snapshot().await?;
-        snapshot.admit(caller)?;
-        let challenge = self
+        let completion = self
             .ceremonies
-            .read(identifier)
-            .map_err(|_invalid| NewCredentialError::InvalidChallenge)?;
-        let Purpose::CredentialWithCode {
-            user,
-            code,
-            issuer,
-            kind,
-            ..
-        } = &challenge.purpose
-        else {
-            return Err(NewCredentialError::InvalidChallenge);
+            .complete::<purpose::CredentialWithCode>(caller, identifier)
+            .await?;
+        let challenge = &completion.challenge;
+        let facts = &challenge.purpose;
+        let made_by = MadeBy::Code {
+            code: facts.code.clone(),
+            credential: facts.issuer.clone(),
         };
-        if *kind != new.proof.offered.kind() {
-            return Err(NewCredentialError::InvalidChallenge);
-        }
-        let maker = Maker {
-            organization: challenge.organization.clone(),
-            user: user.clone(),
-            provenance: Provenance {
-                made_by: MadeBy::Code {
-                    code: code.clone(),
-                    credential: issuer.clone(),
-                },
-                origin: caller.known_origin(),
-                address: caller.address,
-            },
-            now: self.ceremonies.now(),
+        let mut credential = completion.make(made_by, facts.kind, new)?;
+        let messages = &self.ceremonies.messages;
+        let (message, ticket) = match completion.snapshot.approval(&challenge.organization) {
+            Approval::Never => (messages.credential_added(&credential), None),
+            Approval::Always => {
+                let wait = Wait::begin(completion.now);
+                credential.state = CredentialState::Waiting {
+                    until: wait.expires,
+                };
+                let ticket = ApprovalTicket {
+                    code: facts.code.clone(),
+                    organization: challenge.organization.clone(),
+                    user: facts.user.clone(),
+                    expires: ApprovalTicket::expiry(&wait),
+                };
+                (messages.credential_waits(&credential), Some(ticket))
+            }
         };
-        let expected = self.ceremonies.expected(&challenge).await?;
-        let mut credential = self
-            .ceremonies
-            .make(&maker, "credentialInfo", &expected, new)?;
-        let wait = match snapshot.approval(&challenge.organization) {
-            Approval::Never => None,
-            Approval::Always => Some(Wait::begin(maker.now)),
-        };
-        if let Some(wait) = &wait {
-            credential.state = CredentialState::Waiting {
-                until: wait.expires,
-            };
-        }
-        let redeemed = RedeemedCode::with(&challenge)
-            .map_err(|_other_purpose| NewCredentialError::InvalidChallenge)?;
-        let authority = Authority::of_challenge(&challenge)
-            .map_err(|_no_user| NewCredentialError::InvalidChallenge)?
-            .within(credential.material.application());
-        let authority = match &wait {
-            Some(_) => authority.telling(self.ceremonies.messages.credential_waits(&credential)),
-            None => authority.telling(self.ceremonies.messages.credential_added(&credential)),
-        };
-        match self
-            .store
+        let authority = completion.authority([&credential]).telling(message);
+        let redeemed = RedeemedCode::with(challenge);
+        self.store
             .redeem(authority, redeemed, credential.clone())
-            .await
-        {
-            Ok(()) => Ok(MadeWithCode {
-                approval_token: wait.and_then(|wait| self.approval_token(&challenge, code, &wait)),
-                credential,
-            }),
-            Err(RedeemError::Lost) => Err(NewCredentialError::InvalidChallenge),
-            Err(RedeemError::Create(error)) => Err(error.into()),
-        }
-    }
-
-    fn approval_token(
-        &self,
-        challenge: &Challenge,
-        code: &CredentialCodeId,
-        wait: &Wait,
-    ) -> Option<String> {
-        let ticket = ApprovalTicket {
-            code: code.clone(),
-            organization: challenge.organization.clone(),
-            user: challenge.purpose.user()?.clone(),
-            expires: ApprovalTicket::expiry(wait),
-        };
+            .await?;
         let now = self.ceremonies.now();
-        Some(self.ceremonies.tokens.sign_approval(&ticket, now))
+        let tokens = &self.ceremonies.tokens;
+        Ok(MadeWithCode {
+            approval_token: ticket.map(|ticket| tokens.sign_approval(&ticket, now)),
+            credential,
+        })
     }
 
     /// The newest code of the user, and what waits for approval because of it.
@@ -434,6 +380,15 @@ impl From<ClaimError> for BeginWithCodeError {
         match error {
             ClaimError::Lost => Self::InvalidCode,
             ClaimError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<RedeemError> for NewCredentialError {
+    fn from(error: RedeemError) -> Self {
+        match error {
+            RedeemError::Lost => Self::InvalidChallenge,
+            RedeemError::Create(error) => error.into(),
         }
     }
 }

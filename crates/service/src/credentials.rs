@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use latchkey_domain::{
     authority::{Authority, Spend, Spendable},
-    challenge::Purpose,
-    credential::{Credential, CredentialKind, CredentialReference, MadeBy, Provenance},
+    challenge::purpose,
+    credential::{Credential, CredentialKind, CredentialReference, MadeBy},
     id::CredentialUuid,
     session::Session,
     text::CredentialName,
@@ -13,11 +13,8 @@ use latchkey_domain::{
 };
 
 use crate::{
-    ceremony::{Ceremonies, Scope},
+    ceremony::{Ceremonies, CreationChallenge, NewCredential, NewCredentialError},
     directory::{Caller, PartyError},
-    new_credential::{
-        CreationChallenge, Maker, NewCredential, NewCredentialError, creation_challenge,
-    },
     ports::{
         account_store::AccountStore,
         credential_store::{ChangeError, CredentialStore, NewName},
@@ -123,23 +120,16 @@ impl Credentials {
             .find(&session.user)
             .await?
             .ok_or(BeginCredentialError::NotSignedIn)?;
-        let now = self.ceremonies.now();
-        let account = account.at(now);
-        let purpose = Purpose::Credential {
+        let account = account.at(self.ceremonies.now());
+        let purpose = purpose::Credential {
             user: session.user.clone(),
             epoch: session.epoch,
             session: session.id.clone(),
             session_credential: session.credential.clone(),
             kind,
         };
-        let scope = Scope {
-            organization: session.organization.clone(),
-            application: party.bound(),
-            lifetime: self.ceremonies.policy.lifetimes.challenge,
-        };
-        let challenge = self.ceremonies.challenge(scope, purpose, now);
-        let begun = self.ceremonies.begin(challenge, party.application, now);
-        Ok(creation_challenge(
+        let begun = self.ceremonies.begin(party, purpose);
+        Ok(CreationChallenge::new(
             begun,
             kind,
             account.user,
@@ -158,46 +148,25 @@ impl Credentials {
         identifier: &str,
         new: NewCredential,
     ) -> Result<Credential, NewCredentialError> {
-        self.ceremonies.snapshot().await?.admit(caller)?;
-        let challenge = self
+        let completion = self
             .ceremonies
-            .read(identifier)
-            .map_err(|_invalid| NewCredentialError::InvalidChallenge)?;
-        let Purpose::Credential {
-            user,
-            session,
-            kind,
-            ..
-        } = &challenge.purpose
-        else {
-            return Err(NewCredentialError::InvalidChallenge);
-        };
-        let is_own = *user == request.session.user && *session == request.session.id;
-        if !is_own || *kind != new.proof.offered.kind() {
+            .complete::<purpose::Credential>(caller, identifier)
+            .await?;
+        let challenge = &completion.challenge;
+        let facts = &challenge.purpose;
+        if facts.user != request.session.user || facts.session != request.session.id {
             return Err(NewCredentialError::InvalidChallenge);
         }
-        let maker = Maker {
-            organization: challenge.organization.clone(),
-            user: user.clone(),
-            provenance: Provenance {
-                made_by: MadeBy::Credential {
-                    session: session.clone(),
-                    credential: signer(request),
-                },
-                origin: caller.known_origin(),
-                address: caller.address,
-            },
-            now: self.ceremonies.now(),
+        let made_by = MadeBy::Credential {
+            session: facts.session.clone(),
+            credential: signer(request),
         };
-        let expected = self.ceremonies.expected(&challenge).await?;
-        let credential = self
-            .ceremonies
-            .make(&maker, "credentialInfo", &expected, new)?;
+        let credential = completion.make(made_by, facts.kind, new)?;
         let authority = request
             .authority()
             .within(&challenge.application)
             .within(credential.material.application())
-            .spending(Spend::challenge(&challenge))
+            .spending(Spend::challenge(challenge))
             .telling(self.ceremonies.messages.credential_added(&credential));
         self.store.create(authority, credential.clone()).await?;
         Ok(credential)

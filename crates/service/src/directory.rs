@@ -16,6 +16,7 @@ use tokio::sync::RwLock;
 use crate::ports::{
     clock::Clock,
     directory_store::{DirectoryEntries, DirectoryStore},
+    proof_verifier::Expected,
     store::StoreError,
 };
 
@@ -173,17 +174,16 @@ impl Snapshot {
         })
     }
 
-    /// The applications that a proof for this challenge may be for.
-    pub fn expected(&self, challenge: &Challenge) -> Vec<Arc<Application>> {
-        self.of(&challenge.organization)
-            .filter(|own| {
-                challenge
-                    .application
-                    .as_ref()
-                    .is_none_or(|bound| *bound == own.id)
-            })
-            .map(Arc::clone)
-            .collect()
+    /// What a proof for this challenge must be about.
+    pub fn expected<P>(&self, challenge: &Challenge<P>) -> Expected {
+        let bound = challenge.application.as_ref();
+        let applications = self
+            .of(&challenge.organization)
+            .filter(|own| bound.is_none_or(|bound| *bound == own.id));
+        Expected {
+            challenge: challenge.text.clone(),
+            applications: applications.map(Arc::clone).collect(),
+        }
     }
 
     /// Where people of an organization find its pages: the first web origin of its oldest application.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use latchkey_domain::{
     application::RpId,
-    authority::Spend,
+    authority::{Authority, Spend},
     challenge::Challenge,
     credential::{Credential, CredentialId, CredentialState, Material, key::EncryptedPrivateKey},
-    id::UserId,
+    id::{OrganizationId, UserId},
     time::Timestamp,
     user::User,
 };
@@ -18,8 +18,9 @@ use crate::{
         account_store::AccountStore,
         credential_store::CredentialStore,
         proof_verifier::{AssertionProof, Expected, ProofError},
-        sign_in_store::CredentialUse,
+        sign_in_store::{CredentialUse, UseError},
         store::StoreError,
+        tokens::InvalidToken,
     },
 };
 
@@ -135,6 +136,12 @@ impl VerifiedFactors {
             .cloned()
             .collect()
     }
+
+    /// The authority, which also requires the credentials that signed.
+    pub(crate) fn signing(&self, authority: Authority) -> Authority {
+        let signers = self.uses().into_iter().map(|used| used.credential);
+        signers.fold(authority, Authority::signed_by)
+    }
 }
 
 /// Verifies answers.
@@ -150,16 +157,16 @@ pub struct Factors {
 
 impl Factors {
     /// Verifies an answer to `challenge` by `user`, or by whoever owns the first credential.
-    pub(crate) async fn verify(
+    pub(crate) async fn verify<P>(
         &self,
-        challenge: &Challenge,
+        challenge: &Challenge<P>,
         user: Option<&UserId>,
         answer: &FactorAnswer,
     ) -> Result<VerifiedFactors, FactorError> {
-        let expected = self.ceremonies.expected(challenge).await?;
         let ceremony = Answering {
-            challenge,
-            expected: &expected,
+            organization: &challenge.organization,
+            spend: Spend::challenge(challenge),
+            expected: self.ceremonies.snapshot().await?.expected(challenge),
         };
         let (owner, first) = self
             .verify_one(&ceremony, user, Factor::First(&answer.first))
@@ -188,7 +195,7 @@ impl Factors {
         let proof = factor.proof();
         let held = self
             .accounts
-            .find_credential(&ceremony.challenge.organization, &proof.credential)
+            .find_credential(ceremony.organization, &proof.credential)
             .await?
             .filter(|held| user.is_none_or(|user| *user == held.user.id))
             .filter(|held| held.credential.kind() == proof.used.kind())
@@ -196,7 +203,7 @@ impl Factors {
             .ok_or(FactorError::UnknownCredential)?;
         let date = self.ceremonies.now();
         let verifier = &self.ceremonies.verifier;
-        match verifier.verify_assertion(ceremony.expected, &held.credential, proof) {
+        match verifier.verify_assertion(&ceremony.expected, &held.credential, proof) {
             Ok(state) => {
                 let credential = held.credential.uuid;
                 Ok((
@@ -210,7 +217,7 @@ impl Factors {
             }
             Err(ProofError::UserHandle) => Err(FactorError::UnknownCredential),
             Err(ProofError::CounterRegressed) => {
-                self.note_regression(ceremony.challenge, &held.credential, date)
+                self.note_regression(&ceremony.spend, &held.credential, date)
                     .await?;
                 Err(factor.refused(ProofError::CounterRegressed))
             }
@@ -222,14 +229,13 @@ impl Factors {
     /// challenge is spent: then nothing went back.
     async fn note_regression(
         &self,
-        challenge: &Challenge,
+        challenge: &Spend,
         credential: &Credential,
         date: Timestamp,
     ) -> Result<(), FactorError> {
-        let spend = Spend::challenge(challenge);
         if self
             .credentials
-            .note_counter_regression(&credential.uuid, &spend, date)
+            .note_counter_regression(&credential.uuid, challenge, date)
             .await?
         {
             tracing::warn!(credential = %credential.uuid, "a signature counter went back");
@@ -242,8 +248,9 @@ impl Factors {
 
 /// The ceremony that is being answered.
 struct Answering<'a> {
-    challenge: &'a Challenge,
-    expected: &'a Expected,
+    organization: &'a OrganizationId,
+    spend: Spend,
+    expected: Expected,
 }
 
 /// One of the proofs of an answer.
@@ -266,5 +273,24 @@ impl<'a> Factor<'a> {
             Self::Second(_) => "secondFactor",
         };
         FactorError::Proof { member, error }
+    }
+}
+
+impl From<InvalidToken> for FactorError {
+    fn from(_error: InvalidToken) -> Self {
+        Self::InvalidChallenge
+    }
+}
+
+impl From<UseError> for FactorError {
+    fn from(error: UseError) -> Self {
+        match error {
+            UseError::Authority(_) => Self::InvalidChallenge,
+            UseError::CounterRegressed => Self::Proof {
+                member: "firstFactor",
+                error: ProofError::CounterRegressed,
+            },
+            UseError::Store(error) => Self::Store(error),
+        }
     }
 }

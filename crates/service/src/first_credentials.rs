@@ -1,15 +1,15 @@
 //! First credentials: what a registration and a recovery make, all at once or none.
 
 use latchkey_domain::{
-    credential::{Credential, CredentialKind},
+    challenge::purpose::Held,
+    credential::{Credential, CredentialKind, MadeBy},
     text::CredentialName,
     user::User,
 };
 
 use crate::{
-    ceremony::Ceremonies,
-    new_credential::{Maker, NewCredential, NewCredentialError},
-    ports::proof_verifier::{CreationProof, Expected},
+    ceremony::{Completion, NewCredential, NewCredentialError},
+    ports::proof_verifier::CreationProof,
 };
 
 /// A credential whose name may be left out.
@@ -60,12 +60,11 @@ impl MadeCredentials {
     }
 }
 
-impl Ceremonies {
-    /// Verifies the proofs of first credentials, and makes the credentials if all are true.
+impl<P: Held> Completion<'_, P> {
+    /// Makes first credentials, if the proofs of all are true.
     pub(crate) fn make_first(
         &self,
-        maker: &Maker,
-        expected: &Expected,
+        made_by: &MadeBy,
         credentials: FirstCredentials,
     ) -> Result<MadeCredentials, NewCredentialError> {
         let make = |slot: Slot, given: FirstCredential| {
@@ -80,7 +79,7 @@ impl Ceremonies {
                 name: given.name.unwrap_or_else(|| slot.default_name()),
                 proof: given.proof,
             };
-            self.make(maker, slot.member(), expected, new)
+            self.make_at(slot.member(), made_by.clone(), new)
         };
         let first = make(Slot::First, credentials.first)?;
         let mut others = Vec::new();

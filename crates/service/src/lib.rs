@@ -21,8 +21,6 @@ pub mod factors;
 
 pub mod messages;
 
-pub mod new_credential;
-
 pub mod first_credentials;
 
 pub mod registration;

@@ -6,26 +6,24 @@ use latchkey_domain::{
     account_code::AccountCodeKind,
     application::RpId,
     authority::Authority,
-    challenge::{Challenge, Purpose},
+    challenge::purpose,
     credential::{Credential, CredentialKind},
     credential_code::EnteredCode,
     id::{OrganizationId, TokenId},
     session::Session,
     text::Username,
+    user::User,
 };
 
 use crate::{
-    ceremony::{Ceremonies, Scope},
+    ceremony::Ceremonies,
     directory::{Caller, OrganizationRequired, PartyError},
     factors::{
         AllowedCredentials, FactorAnswer, FactorChallenge, FactorError, Factors, VerifiedFactors,
     },
     ports::{
-        account_code_store::AccountCodeStore,
-        account_store::Account,
-        code_digester::CodeDigester,
-        sign_in_store::{SignInStore, UseError},
-        store::StoreError,
+        account_code_store::AccountCodeStore, account_store::Account, code_digester::CodeDigester,
+        sign_in_store::SignInStore, store::StoreError,
     },
     throttle::{CodeTry, Throttle, Throttled},
 };
@@ -137,15 +135,8 @@ impl Logins {
                 )
             }
         };
-        let now = ceremonies.now();
-        let scope = Scope {
-            organization,
-            application: party.bound(),
-            lifetime: ceremonies.policy.lifetimes.challenge,
-        };
-        let challenge = ceremonies.challenge(scope, Purpose::Login { user }, now);
         Ok(FactorChallenge {
-            begun: ceremonies.begin(challenge, party.application, now),
+            begun: ceremonies.begin(party, purpose::Login { user }),
             allowed,
         })
     }
@@ -191,33 +182,13 @@ impl Logins {
     pub async fn complete(&self, answer: &FactorAnswer) -> Result<SignedIn, FactorError> {
         let challenge = self
             .ceremonies()
-            .read(&answer.identifier)
-            .map_err(|_invalid| FactorError::InvalidChallenge)?;
-        let Purpose::Login { user } = &challenge.purpose else {
-            return Err(FactorError::InvalidChallenge);
-        };
-        let verified = self
-            .factors
-            .verify(&challenge, user.as_ref(), answer)
-            .await?;
-        self.sign_in(&challenge, &verified).await?;
+            .read::<purpose::Login>(&answer.identifier)?;
+        let user = challenge.purpose.user.as_ref();
+        let verified = self.factors.verify(&challenge, user, answer).await?;
+        let User { id, epoch, .. } = &verified.user;
+        let authority = verified.signing(Authority::of_sign_in(&challenge, id, *epoch));
+        self.store.sign_in(authority, verified.uses()).await?;
         Ok(self.session(verified))
-    }
-
-    async fn sign_in(
-        &self,
-        challenge: &Challenge,
-        verified: &VerifiedFactors,
-    ) -> Result<(), FactorError> {
-        let uses = verified.uses();
-        let authority = uses.iter().fold(
-            Authority::of_sign_in(challenge, &verified.user.id, verified.user.epoch),
-            |authority, used| authority.signed_by(used.credential.clone()),
-        );
-        self.store
-            .sign_in(authority, uses)
-            .await
-            .map_err(FactorError::from)
     }
 
     fn session(&self, verified: VerifiedFactors) -> SignedIn {
@@ -266,19 +237,6 @@ impl From<PartyError> for BeginLoginError {
             // Whoever asks from another organization's page learns nothing about this one's users.
             PartyError::ForeignOrigin => Self::NoUsableCredential,
             PartyError::NoApplication => Self::NoApplication,
-        }
-    }
-}
-
-impl From<UseError> for FactorError {
-    fn from(error: UseError) -> Self {
-        match error {
-            UseError::Authority(_) => Self::InvalidChallenge,
-            UseError::CounterRegressed => Self::Proof {
-                member: "firstFactor",
-                error: crate::ports::proof_verifier::ProofError::CounterRegressed,
-            },
-            UseError::Store(error) => Self::Store(error),
         }
     }
 }

@@ -4,23 +4,20 @@ use std::sync::Arc;
 
 use latchkey_domain::{
     account_code::AccountCodeKind,
-    authority::Authority,
-    challenge::{Challenge, Purpose},
+    challenge::purpose,
     credential::{
-        Credential, CredentialId, CredentialReference, MadeBy, Material, Provenance,
-        key::EncryptedPrivateKey,
+        Credential, CredentialId, CredentialReference, MadeBy, Material, key::EncryptedPrivateKey,
     },
     credential_code::EnteredCode,
-    id::{CredentialUuid, OrganizationId, UserId},
+    id::OrganizationId,
     text::Username,
     user::User,
 };
 
 use crate::{
-    ceremony::{BegunChallenge, Ceremonies, Scope},
+    ceremony::{BegunChallenge, Ceremonies, NewCredentialError},
     directory::{Caller, OrganizationRequired, PartyError},
-    first_credentials::{FirstCredentials, MadeCredentials, Registered},
-    new_credential::{Maker, NewCredentialError},
+    first_credentials::{FirstCredentials, Registered},
     ports::{
         account_code_store::{AccountCodeStore, HeldAccountCode},
         account_store::AccountStore,
@@ -153,20 +150,13 @@ impl Recoveries {
             return Err(BeginRecoveryError::InvalidCode);
         }
         self.throttle.give_back(reservation);
-        let now = self.ceremonies.now();
-        let purpose = Purpose::Recovery {
+        let purpose = purpose::Recovery {
             user: user.id.clone(),
             epoch: user.epoch,
             credential: key.uuid,
         };
-        let scope = Scope {
-            organization,
-            application: party.bound(),
-            lifetime: self.ceremonies.policy.lifetimes.temporary_token,
-        };
-        let challenge = self.ceremonies.challenge(scope, purpose, now);
         Ok(RecoveryChallenge {
-            begun: self.ceremonies.begin(challenge, party.application, now),
+            begun: self.ceremonies.begin(party, purpose),
             user,
             recovery_key: key.id,
             encrypted_private_key: key.material.encrypted_private_key().cloned(),
@@ -215,42 +205,31 @@ impl Recoveries {
         caller: &Caller,
         request: CompleteRecovery,
     ) -> Result<Registered, RecoverError> {
-        let snapshot = self.ceremonies.snapshot().await?;
-        snapshot.admit(caller).map_err(NewCredentialError::from)?;
-        let challenge = self
+        let completion = self
             .ceremonies
-            .read(&request.temporary_token)
-            .map_err(|_invalid| NewCredentialError::InvalidChallenge)?;
-        let Purpose::Recovery {
-            user, credential, ..
-        } = &challenge.purpose
-        else {
-            return Err(NewCredentialError::InvalidChallenge.into());
-        };
-        let (user, key) = self.find(user, credential).await?;
+            .complete::<purpose::Recovery>(caller, &request.temporary_token)
+            .await?;
+        let (user, key) = self.find(&completion.challenge.purpose).await?;
         if !names(&request.proof.credential, &key) {
             return Err(RecoverError::OtherCredential);
         }
         self.ceremonies
             .verifier
             .confirm_recovery(&key, &request.received, &request.proof)?;
-        let maker = Maker {
-            organization: challenge.organization.clone(),
-            user: user.id.clone(),
-            provenance: Provenance {
-                made_by: MadeBy::Recovery {
-                    credential: key.uuid,
-                },
-                origin: caller.known_origin(),
-                address: caller.address,
-            },
-            now: self.ceremonies.now(),
+        let made_by = MadeBy::Recovery {
+            credential: key.uuid,
         };
-        let expected = self.ceremonies.expected(&challenge).await?;
-        let made = self
+        let made = completion.make_first(&made_by, request.credentials)?;
+        let message = self
             .ceremonies
-            .make_first(&maker, &expected, request.credentials)?;
-        self.recover(&challenge, &made).await?;
+            .messages
+            .account_recovered(&made.first, &made.others);
+        let credentials = made.all();
+        let authority = completion.authority(&credentials).telling(message);
+        self.store
+            .recover(authority, credentials)
+            .await
+            .map_err(NewCredentialError::from)?;
         Ok(Registered {
             credential: made.first,
             user,
@@ -258,40 +237,15 @@ impl Recoveries {
     }
 
     /// The user and the recovery key of a challenge; what has gone since makes the challenge void.
-    async fn find(
-        &self,
-        user: &UserId,
-        key: &CredentialUuid,
-    ) -> Result<(User, Credential), RecoverError> {
-        let account = self.accounts.find(user).await?;
+    async fn find(&self, facts: &purpose::Recovery) -> Result<(User, Credential), RecoverError> {
+        let account = self.accounts.find(&facts.user).await?;
         account
             .and_then(|account| {
                 let mut credentials = account.credentials.into_iter();
-                let key = credentials.find(|credential| credential.uuid == *key)?;
+                let key = credentials.find(|credential| credential.uuid == facts.credential)?;
                 Some((account.user, key))
             })
             .ok_or_else(|| NewCredentialError::InvalidChallenge.into())
-    }
-
-    async fn recover(
-        &self,
-        challenge: &Challenge,
-        made: &MadeCredentials,
-    ) -> Result<(), NewCredentialError> {
-        let credentials = made.all();
-        let applications = credentials
-            .iter()
-            .filter_map(|one| one.material.application());
-        let authority = Authority::of_challenge(challenge)
-            .map_err(|_no_user| NewCredentialError::InvalidChallenge)?
-            .within(applications)
-            .telling(
-                self.ceremonies
-                    .messages
-                    .account_recovered(&made.first, &made.others),
-            );
-        self.store.recover(authority, credentials).await?;
-        Ok(())
     }
 }
 

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use latchkey_domain::{
     account_code::AccountCodeKind,
-    authority::Authority,
-    challenge::{Challenge, Purpose},
-    credential::{MadeBy, Provenance},
+    challenge::purpose,
+    credential::MadeBy,
     credential_code::{CodeForm, CodeText},
     id::OrganizationId,
     text::Username,
@@ -14,10 +13,9 @@ use latchkey_domain::{
 };
 
 use crate::{
-    ceremony::{BegunChallenge, Ceremonies, Scope},
+    ceremony::{BegunChallenge, Ceremonies, NewCredentialError},
     directory::{Caller, OrganizationRequired, PartyError},
     first_credentials::{FirstCredentials, Registered},
-    new_credential::{Maker, NewCredentialError},
     ports::{
         account_code_store::AccountCodeStore,
         account_store::AccountStore,
@@ -129,25 +127,17 @@ impl Registrations {
             .filter(|held| held.user.is_active && held.user.registered.is_none())
             .ok_or(BeginRegistrationError::InvalidCode)?;
         self.throttle.give_back(reservation);
-        let now = self.ceremonies.now();
-        if !held.code.is_live(now) {
+        if !held.code.is_live(self.ceremonies.now()) {
             return Err(BeginRegistrationError::Expired);
         }
         let party = snapshot.party(caller, &organization)?;
-        let purpose = Purpose::Registration {
+        let purpose = purpose::Registration {
             user: held.user.id.clone(),
             epoch: held.user.epoch,
             code: held.code.id,
         };
-        let scope = Scope {
-            organization,
-            application: party.bound(),
-            lifetime: self.ceremonies.policy.lifetimes.temporary_token,
-        };
-        let challenge = self.ceremonies.challenge(scope, purpose, now);
-        let begun = self.ceremonies.begin(challenge, party.application, now);
         Ok(RegistrationChallenge {
-            begun,
+            begun: self.ceremonies.begin(party, purpose),
             user: held.user,
         })
     }
@@ -161,67 +151,42 @@ impl Registrations {
         caller: &Caller,
         request: CompleteRegistration,
     ) -> Result<Registered, NewCredentialError> {
-        self.ceremonies.snapshot().await?.admit(caller)?;
-        let challenge = self
+        let completion = self
             .ceremonies
-            .read(&request.temporary_token)
-            .map_err(|_invalid| NewCredentialError::InvalidChallenge)?;
-        let Purpose::Registration { user, code, .. } = &challenge.purpose else {
-            return Err(NewCredentialError::InvalidChallenge);
-        };
-        let code = code.clone();
-        let maker = Maker {
-            organization: challenge.organization.clone(),
-            user: user.clone(),
-            provenance: Provenance {
-                made_by: MadeBy::Registration,
-                origin: caller.known_origin(),
-                address: caller.address,
-            },
-            now: self.ceremonies.now(),
-        };
+            .complete::<purpose::Registration>(caller, &request.temporary_token)
+            .await?;
+        let facts = &completion.challenge.purpose;
         let account = self
             .accounts
-            .find(user)
+            .find(&facts.user)
             .await?
             .ok_or(NewCredentialError::InvalidChallenge)?;
-        let expected = self.ceremonies.expected(&challenge).await?;
-        let made = self
+        let made = completion.make_first(&MadeBy::Registration, request.credentials)?;
+        let message = self
             .ceremonies
-            .make_first(&maker, &expected, request.credentials)?;
+            .messages
+            .registered(&made.first, &made.others);
         let registration = CompletedRegistration {
-            code,
+            code: facts.code.clone(),
             credentials: made.all(),
-            date: maker.now,
+            date: completion.now,
         };
-        self.register(&challenge, registration).await?;
+        let authority = completion.authority(&registration.credentials);
+        self.store
+            .register(authority.telling(message), registration)
+            .await?;
         Ok(Registered {
             credential: made.first,
             user: account.user,
         })
     }
+}
 
-    async fn register(
-        &self,
-        challenge: &Challenge,
-        registration: CompletedRegistration,
-    ) -> Result<(), NewCredentialError> {
-        let applications = registration
-            .credentials
-            .iter()
-            .filter_map(|one| one.material.application());
-        let authority = Authority::of_challenge(challenge)
-            .map_err(|_no_user| NewCredentialError::InvalidChallenge)?
-            .within(applications);
-        let messages = &self.ceremonies.messages;
-        let authority = match registration.credentials.split_first() {
-            Some((first, others)) => authority.telling(messages.registered(first, others)),
-            None => authority,
-        };
-        match self.store.register(authority, registration).await {
-            Ok(()) => Ok(()),
-            Err(RegisterError::Lost) => Err(NewCredentialError::InvalidChallenge),
-            Err(RegisterError::Create(error)) => Err(error.into()),
+impl From<RegisterError> for NewCredentialError {
+    fn from(error: RegisterError) -> Self {
+        match error {
+            RegisterError::Lost => Self::InvalidChallenge,
+            RegisterError::Create(error) => error.into(),
         }
     }
 }

@@ -14,7 +14,7 @@ use latchkey_domain::{
     account_code::{AccountCode, AccountCodeKind},
     application::{Application, Origin, RelyingParty, RpId, native::NativeApplications},
     approval::ApprovalTicket,
-    challenge::{Challenge, ChallengeText, Purpose},
+    challenge::{Challenge, ChallengeText, purpose::Purpose},
     credential::{
         Credential, CredentialId, CredentialReference, CredentialState, MadeBy, Material,
         Provenance,
@@ -36,12 +36,11 @@ use latchkey_domain::{
 };
 
 use crate::{
-    ceremony::Ceremonies,
+    ceremony::{Ceremonies, NewCredential},
     credentials::SignedRequest,
     directory::{Caller, Directory},
     first_credentials::FirstCredential,
     messages::Messages,
-    new_credential::NewCredential,
     ports::{
         account_code_store::HeldAccountCode,
         account_store::Account,
@@ -273,13 +272,13 @@ pub(crate) fn assertion(id: &str) -> AssertionProof {
     }
 }
 
-pub(crate) fn challenge(purpose: Purpose) -> Challenge {
+pub(crate) fn challenge(purpose: impl Into<Purpose>) -> Challenge {
     Challenge {
         id: ChallengeId::from_random(&[7; 32]),
         text: ChallengeText::from_random(&[7; 32]),
         organization: organization(1),
         application: None,
-        purpose,
+        purpose: purpose.into(),
         expires: Timestamp::from_unix_milliseconds(i64::MAX),
     }
 }

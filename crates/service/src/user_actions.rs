@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use latchkey_domain::{
     authority::Authority,
-    challenge::{ActionNonce, Challenge, Purpose},
+    challenge::{ActionNonce, purpose},
     id::UserActionId,
     session::Session,
     user_action::{SignedUserAction, UserAction},
 };
 
 use crate::{
-    ceremony::{Ceremonies, Scope},
+    ceremony::Ceremonies,
     directory::{Caller, PartyError},
     factors::{
         AllowedCredentials, FactorAnswer, FactorChallenge, FactorError, Factors, VerifiedFactors,
@@ -77,22 +77,15 @@ impl UserActions {
             .ok_or(BeginUserActionError::NoUsableCredential)?;
         let allowed = AllowedCredentials::among(&account.credentials, party.rp_id())
             .with_private_keys(&account.credentials);
-        let now = ceremonies.now();
-        let purpose = Purpose::UserAction {
+        let purpose = purpose::UserAction {
             user: session.user.clone(),
             epoch: session.epoch,
             session_credential: session.credential.clone(),
             action,
             nonce: ActionNonce::from_random(&ceremonies.entropy.draw()),
         };
-        let scope = Scope {
-            organization: session.organization.clone(),
-            application: party.bound(),
-            lifetime: ceremonies.policy.lifetimes.challenge,
-        };
-        let challenge = ceremonies.challenge(scope, purpose, now);
         Ok(FactorChallenge {
-            begun: ceremonies.begin(challenge, party.application, now),
+            begun: ceremonies.begin(party, purpose),
             allowed,
         })
     }
@@ -106,36 +99,29 @@ impl UserActions {
         session: &Session,
         answer: &FactorAnswer,
     ) -> Result<String, FactorError> {
-        let challenge = self
-            .ceremonies()
-            .read(&answer.identifier)
-            .map_err(|_invalid| FactorError::InvalidChallenge)?;
-        let Purpose::UserAction {
-            user,
-            action,
-            nonce,
-            ..
-        } = &challenge.purpose
-        else {
-            return Err(FactorError::InvalidChallenge);
-        };
-        if *user != session.user {
+        let ceremonies = self.ceremonies();
+        let challenge = ceremonies.read::<purpose::UserAction>(&answer.identifier)?;
+        let facts = &challenge.purpose;
+        if facts.user != session.user {
             return Err(FactorError::InvalidChallenge);
         }
-        let verified = self.factors.verify(&challenge, Some(user), answer).await?;
-        let signed = self.signed(session, &verified, action.clone());
+        let user = Some(&facts.user);
+        let verified = self.factors.verify(&challenge, user, answer).await?;
+        let signed = self.signed(session, &verified, facts.action.clone());
         let evidence = Evidence {
             id: signed.id.clone(),
-            action: action.clone(),
-            nonce: nonce.clone(),
+            action: facts.action.clone(),
+            nonce: facts.nonce.clone(),
             proof: answer.first.clone(),
             date: verified.first.date,
         };
-        self.record(&challenge, &verified, evidence).await?;
-        Ok(self
-            .ceremonies()
+        let authority = verified.signing(Authority::of_challenge(&challenge));
+        self.store
+            .sign_action(authority, verified.uses(), evidence)
+            .await?;
+        Ok(ceremonies
             .tokens
-            .sign_user_action(&signed, self.ceremonies().now()))
+            .sign_user_action(&signed, ceremonies.now()))
     }
 
     /// The signed action of a token, if it permits this user to make this request. Using it up is part
@@ -186,24 +172,6 @@ impl UserActions {
                 .now()
                 .plus(ceremonies.policy.lifetimes.user_action),
         }
-    }
-
-    async fn record(
-        &self,
-        challenge: &Challenge,
-        verified: &VerifiedFactors,
-        evidence: Evidence,
-    ) -> Result<(), FactorError> {
-        let uses = verified.uses();
-        let authority =
-            Authority::of_challenge(challenge).map_err(|_no_user| FactorError::InvalidChallenge)?;
-        let authority = uses.iter().fold(authority, |authority, used| {
-            authority.signed_by(used.credential.clone())
-        });
-        self.store
-            .sign_action(authority, uses, evidence)
-            .await
-            .map_err(FactorError::from)
     }
 
     const fn ceremonies(&self) -> &Ceremonies {

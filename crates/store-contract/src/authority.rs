@@ -2,7 +2,7 @@
 
 use latchkey_domain::{
     authority::Authority,
-    challenge::Purpose,
+    challenge::purpose,
     credential::CredentialKind,
     credential_code::{CodeState, RedeemedCode},
     id::{ApplicationId, CredentialUuid, TokenId},
@@ -48,7 +48,7 @@ async fn scene(world: &World) -> (Tenant, Person) {
 fn adding(world: &World, person: &Person, credential: &CredentialUuid) -> Authority {
     let challenge = world.challenge(
         &person.user.organization,
-        Purpose::Credential {
+        purpose::Credential {
             user: person.user.id.clone(),
             epoch: person.user.epoch,
             session: TokenId::from_random(&world.draw()),
@@ -56,7 +56,7 @@ fn adding(world: &World, person: &Person, credential: &CredentialUuid) -> Author
             kind: CredentialKind::Key,
         },
     );
-    Authority::of_challenge(&challenge).unwrap()
+    Authority::of_challenge(&challenge)
 }
 
 /// Whether the authority holds; asking does not use it up, so it can be asked again.
@@ -192,7 +192,7 @@ async fn every_change_requires_its_authority(world: World) {
     let challenge = world.challenge_of(&code, &claim);
     let claimed = code.claim(claim.clone()).unwrap();
     world.credential_codes.claim(claimed).await.unwrap();
-    let redeemed = RedeemedCode::with(&challenge).unwrap();
+    let redeemed = RedeemedCode::with(&challenge);
 
     let stores = &world.stores;
     let void = world.authority_with(&person.user, &person.credentials[2].uuid);

@@ -61,8 +61,8 @@ impl World {
             .unwrap();
         let challenge = self.challenge_of(&code, &claim);
         Claimed {
-            authority: Authority::of_challenge(&challenge).unwrap(),
-            redeemed: RedeemedCode::with(&challenge).unwrap(),
+            authority: Authority::of_challenge(&challenge),
+            redeemed: RedeemedCode::with(&challenge),
             code,
             claim,
         }
@@ -348,8 +348,8 @@ async fn only_the_challenge_that_claimed_a_code_redeems_it(world: World) {
     let outcome = world
         .credential_codes
         .redeem(
-            Authority::of_challenge(&challenge).unwrap(),
-            RedeemedCode::with(&challenge).unwrap(),
+            Authority::of_challenge(&challenge),
+            RedeemedCode::with(&challenge),
             world.key(&person.user),
         )
         .await;

@@ -2,7 +2,7 @@
 
 use latchkey_domain::{
     authority::{Authority, Spendable},
-    challenge::Purpose,
+    challenge::purpose,
     credential::Credential,
     credential_code::CodeState,
     user::{Epoch, User},
@@ -44,13 +44,13 @@ async fn forgetful(world: &World, tenant: &Tenant) -> Forgetful {
 fn authority(world: &World, user: &User, recovery_key: &Credential) -> Authority {
     let challenge = world.challenge(
         &user.organization,
-        Purpose::Recovery {
+        purpose::Recovery {
             user: user.id.clone(),
             epoch: user.epoch,
             credential: recovery_key.uuid.clone(),
         },
     );
-    Authority::of_challenge(&challenge).unwrap()
+    Authority::of_challenge(&challenge)
 }
 
 impl Forgetful {

@@ -2,7 +2,7 @@
 
 use latchkey_domain::{
     authority::{Authority, Spendable},
-    challenge::{ActionNonce, Purpose},
+    challenge::{ActionNonce, purpose},
     credential::{Credential, CredentialReference, Material},
     id::{CredentialUuid, UserActionId},
 };
@@ -42,7 +42,7 @@ fn used(credential: &CredentialUuid, count: Option<u32>) -> Vec<CredentialUse> {
 impl World {
     /// The authority of a sign-in that the service did not bind to a credential.
     pub fn sign_in(&self, person: &Person) -> Authority {
-        let challenge = self.challenge(&person.user.organization, Purpose::Login { user: None });
+        let challenge = self.challenge(&person.user.organization, purpose::Login { user: None });
         Authority::of_sign_in(&challenge, &person.user.id, person.user.epoch)
     }
 

@@ -9,7 +9,7 @@ use latchkey_domain::{
     account_code::{AccountCode, AccountCodeKind, NewAccountCode},
     application::{Application, Origin, RelyingParty, RpId, native::NativeApplications},
     authority::Authority,
-    challenge::{Challenge, ChallengeText, Purpose},
+    challenge::{Challenge, ChallengeText, purpose},
     credential::{
         Credential, CredentialId, CredentialKind, CredentialState, MadeBy, Material, Provenance,
         key::{EncryptedPrivateKey, KeyPair, PublicKey},
@@ -140,14 +140,14 @@ impl World {
     ) -> (Authority, CompletedRegistration) {
         let challenge = self.challenge(
             &invitation.user.organization,
-            Purpose::Registration {
+            purpose::Registration {
                 user: invitation.user.id.clone(),
                 epoch: invitation.user.epoch,
                 code: invitation.code.code.id.clone(),
             },
         );
         (
-            Authority::of_challenge(&challenge).unwrap(),
+            Authority::of_challenge(&challenge),
             CompletedRegistration {
                 code: invitation.code.code.id.clone(),
                 credentials,
@@ -157,7 +157,7 @@ impl World {
     }
 
     /// A challenge that nobody has answered yet.
-    pub fn challenge(&self, organization: &OrganizationId, purpose: Purpose) -> Challenge {
+    pub fn challenge<P>(&self, organization: &OrganizationId, purpose: P) -> Challenge<P> {
         Challenge {
             id: ChallengeId::from_random(&self.draw()),
             text: ChallengeText::from_random(&self.draw()),
@@ -299,12 +299,16 @@ impl World {
     }
 
     /// The challenge that came from a claim of that code.
-    pub fn challenge_of(&self, code: &CredentialCode, claim: &Claim) -> Challenge {
+    pub fn challenge_of(
+        &self,
+        code: &CredentialCode,
+        claim: &Claim,
+    ) -> Challenge<purpose::CredentialWithCode> {
         Challenge {
             id: claim.challenge.clone(),
             ..self.challenge(
                 &code.organization,
-                Purpose::CredentialWithCode {
+                purpose::CredentialWithCode {
                     user: code.user.clone(),
                     epoch: code.epoch,
                     code: code.id.clone(),

@@ -7,7 +7,10 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
 use latchkey_crypto::{secrets::Secrets, tokens::SignedTokens};
 use latchkey_domain::{
     approval::ApprovalTicket,
-    challenge::{ActionNonce, Challenge, ChallengeText, Purpose},
+    challenge::{
+        ActionNonce, Challenge, ChallengeText,
+        purpose::{self, Purpose},
+    },
     credential::CredentialKind,
     id::{
         AccountCodeId, ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid,
@@ -105,41 +108,47 @@ fn purposes() -> Vec<Purpose> {
     let epoch = Epoch::new(7);
     let cr = CredentialUuid::from_random(&[5; 32]);
     vec![
-        Purpose::Registration {
+        purpose::Registration {
             user: user.clone(),
             epoch,
             code: AccountCodeId::from_random(&[6; 32]),
-        },
-        Purpose::Login { user: None },
-        Purpose::Login {
+        }
+        .into(),
+        purpose::Login { user: None }.into(),
+        purpose::Login {
             user: Some(user.clone()),
-        },
-        Purpose::UserAction {
+        }
+        .into(),
+        purpose::UserAction {
             user: user.clone(),
             epoch,
             session_credential: cr.clone(),
             action: action("/auth/users?limit=1"),
             nonce: ActionNonce::new([8; 16]),
-        },
-        Purpose::Credential {
+        }
+        .into(),
+        purpose::Credential {
             user: user.clone(),
             epoch,
             session: TokenId::from_random(&[6; 32]),
             session_credential: cr.clone(),
             kind: CredentialKind::RecoveryKey,
-        },
-        Purpose::CredentialWithCode {
+        }
+        .into(),
+        purpose::CredentialWithCode {
             user: user.clone(),
             epoch,
             code: CredentialCodeId::from_random(&[6; 32]),
             issuer: cr.clone(),
             kind: CredentialKind::Fido2,
-        },
-        Purpose::Recovery {
+        }
+        .into(),
+        purpose::Recovery {
             user,
             epoch,
             credential: cr,
-        },
+        }
+        .into(),
     ]
 }
 

@@ -3,7 +3,8 @@
 
 use latchkey_domain::{credential::CredentialKind, user::User};
 use latchkey_service::{
-    ceremony::BegunChallenge, new_credential::CreationChallenge, recovery::RecoveryChallenge,
+    ceremony::{BegunChallenge, CreationChallenge},
+    recovery::RecoveryChallenge,
     registration::RegistrationChallenge,
 };
 use serde::Serialize;

@@ -8,8 +8,8 @@ use latchkey_domain::{
     text::CredentialName,
 };
 use latchkey_service::{
+    ceremony::NewCredential,
     first_credentials::FirstCredential,
-    new_credential::NewCredential,
     ports::proof_verifier::{CreationProof, Offered},
 };
 use serde::Deserialize;

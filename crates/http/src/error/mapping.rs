@@ -2,13 +2,13 @@
 
 use latchkey_service::{
     approvals::{ApprovalError, ApprovalStatusError},
+    ceremony::NewCredentialError,
     credential_codes::{BeginWithCodeError, IssueCodeError},
     credentials::{BeginCredentialError, ChangeCredentialError},
     directory::OrganizationRequired,
     factors::FactorError,
     login::BeginLoginError,
     mailed_codes::MailCodeError,
-    new_credential::NewCredentialError,
     ports::{proof_verifier::ProofError, store::StoreError},
     recovery::{BeginRecoveryError, RecoverError},
     registration::BeginRegistrationError,

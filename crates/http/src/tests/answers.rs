@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use latchkey_domain::{
-    challenge::{Challenge, ChallengeText, Purpose},
+    challenge::{Challenge, ChallengeText, purpose},
     credential::{Credential, CredentialKind},
     credential_code::{Claim, CodeState, CodeText, CredentialCode},
     id::{ChallengeId, CredentialCodeId, CredentialUuid},
@@ -12,11 +12,10 @@ use latchkey_domain::{
     user::Epoch,
 };
 use latchkey_service::{
-    ceremony::BegunChallenge,
+    ceremony::{BegunChallenge, CreationChallenge},
     credential_codes::{IssuedCode, NewestCode},
     factors::{AllowedCredentials, FactorChallenge},
     first_credentials::Registered,
-    new_credential::CreationChallenge,
     ports::user_store::UserEntry,
     recovery::RecoveryChallenge,
     registration::RegistrationChallenge,
@@ -51,7 +50,7 @@ fn begun() -> BegunChallenge {
     BegunChallenge {
         challenge: Challenge {
             text: ChallengeText::from_random(&[7; 32]),
-            ..challenge(Purpose::Login { user: None })
+            ..challenge(purpose::Login { user: None })
         },
         identifier: "identifier".to_owned(),
         application: Arc::new(application()),

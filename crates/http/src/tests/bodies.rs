@@ -6,10 +6,10 @@ use latchkey_domain::{
     id::CredentialUuid,
 };
 use latchkey_service::{
+    ceremony::NewCredential,
     factors::FactorAnswer,
     first_credentials::FirstCredentials,
     login::{BeginLogin, Who},
-    new_credential::NewCredential,
     ports::proof_verifier::{AssertionProof, CreationProof, Offered, Used},
     recovery::CompleteRecovery,
 };

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use latchkey_domain::{
     application::{Application, Origin, RelyingParty, RpId, native::NativeApplications},
-    challenge::{Challenge, ChallengeText, Purpose},
+    challenge::{Challenge, ChallengeText, purpose::Purpose},
     credential::{
         Credential, CredentialId, CredentialState, MadeBy, Material, Provenance,
         key::{EncryptedPrivateKey, KeyPair, PublicKey},
@@ -170,13 +170,13 @@ fn credential(number: u8, id: &str, material: Material) -> Credential {
     }
 }
 
-pub(super) fn challenge(purpose: Purpose) -> Challenge {
+pub(super) fn challenge(purpose: impl Into<Purpose>) -> Challenge {
     Challenge {
         id: ChallengeId::from_random(&[1; 32]),
         text: ChallengeText::from_random(&[1; 32]),
         organization: organization(),
         application: None,
-        purpose,
+        purpose: purpose.into(),
         expires: NOW,
     }
 }

@@ -1,5 +1,6 @@
 use latchkey_domain::{
     application::Origin,
+    challenge::purpose::Purpose,
     credential::Material,
     credential_code::{CodeDigest, CodeState},
     id::{AccountCodeId, ChallengeId, TokenId},
@@ -316,8 +317,8 @@ async fn right_codes_are_not_counted() {
     }
 }
 
-fn with_code(user: &User) -> Purpose {
-    Purpose::CredentialWithCode {
+fn with_code(user: &User) -> purpose::CredentialWithCode {
+    purpose::CredentialWithCode {
         user: user.id.clone(),
         epoch: user.epoch,
         code: CredentialCodeId::from_random(&[4; 32]),
@@ -337,7 +338,7 @@ fn true_proofs(material: Material) -> MockProofVerifier {
 async fn verify(
     store: MockCredentialCodeStore,
     verifier: MockProofVerifier,
-    purpose: Purpose,
+    purpose: impl Into<Purpose>,
 ) -> Result<MadeWithCode, NewCredentialError> {
     let codes = codes(store, MockAccountStore::new(), verifier);
     let identifier = codes
@@ -406,33 +407,33 @@ async fn verify_refuses_a_challenge_of_every_other_purpose() {
     let user = user(3);
     let nonce = latchkey_domain::challenge::ActionNonce::new([0; 16]);
     for purpose in [
-        Purpose::Registration {
+        Purpose::from(purpose::Registration {
             user: user.id.clone(),
             epoch: user.epoch,
             code: AccountCodeId::from_random(&[4; 32]),
-        },
-        Purpose::Login {
+        }),
+        Purpose::from(purpose::Login {
             user: Some(user.id.clone()),
-        },
-        Purpose::UserAction {
+        }),
+        Purpose::from(purpose::UserAction {
             user: user.id.clone(),
             epoch: user.epoch,
             session_credential: uuid(1),
             action: action("/auth/credentials/code/verify"),
             nonce,
-        },
-        Purpose::Credential {
+        }),
+        Purpose::from(purpose::Credential {
             user: user.id.clone(),
             epoch: user.epoch,
             session: TokenId::from_random(&[8; 32]),
             session_credential: uuid(1),
             kind: CredentialKind::Key,
-        },
-        Purpose::Recovery {
+        }),
+        Purpose::from(purpose::Recovery {
             user: user.id.clone(),
             epoch: user.epoch,
             credential: uuid(1),
-        },
+        }),
     ] {
         let refused = verify(
             MockCredentialCodeStore::new(),
@@ -446,10 +447,10 @@ async fn verify_refuses_a_challenge_of_every_other_purpose() {
 
 #[tokio::test]
 async fn verify_refuses_another_kind_than_was_asked_for() {
-    let mut purpose = with_code(&user(3));
-    if let Purpose::CredentialWithCode { kind, .. } = &mut purpose {
-        *kind = CredentialKind::RecoveryKey;
-    }
+    let purpose = purpose::CredentialWithCode {
+        kind: CredentialKind::RecoveryKey,
+        ..with_code(&user(3))
+    };
     let refused = verify(
         MockCredentialCodeStore::new(),
         MockProofVerifier::new(),

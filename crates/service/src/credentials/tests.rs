@@ -57,7 +57,7 @@ fn credentials(store: MockCredentialStore) -> Credentials {
 }
 
 fn asked(session: &Session, kind: CredentialKind) -> Challenge {
-    challenge(Purpose::Credential {
+    challenge(purpose::Credential {
         user: session.user.clone(),
         epoch: session.epoch,
         session: session.id.clone(),
@@ -127,7 +127,7 @@ async fn a_challenge_of_another_user_session_or_kind_makes_nothing() {
         asked(&session(&user(2)), CredentialKind::Key),
         asked(&of_other_session, CredentialKind::Key),
         asked(&own, CredentialKind::RecoveryKey),
-        challenge(Purpose::Login { user: None }),
+        challenge(purpose::Login { user: None }),
     ] {
         let refused = create(MockCredentialStore::new(), &asked).await;
         assert!(matches!(refused, Err(NewCredentialError::InvalidChallenge)));

@@ -1,5 +1,6 @@
 use latchkey_domain::{
     account_code::AccountCode,
+    challenge::purpose::Purpose,
     credential::{Material, key::EncryptedPrivateKey},
     credential_code::{CodeDigest, CredentialCode},
     id::{CredentialCodeId, UserId},
@@ -166,7 +167,8 @@ async fn without_a_username_nothing_is_looked_up() {
         .await
         .unwrap();
     assert_eq!(begun.allowed, AllowedCredentials::default());
-    assert_eq!(begun.begun.challenge.purpose, Purpose::Login { user: None });
+    let wanted = Purpose::from(purpose::Login { user: None });
+    assert_eq!(begun.begun.challenge.purpose, wanted);
 }
 
 #[tokio::test]
@@ -200,7 +202,7 @@ async fn beginnings_are_limited_per_address() {
 
 async fn complete(
     logins: Logins,
-    purpose: Purpose,
+    purpose: impl Into<Purpose>,
     second: Option<&str>,
 ) -> Result<SignedIn, FactorError> {
     let identifier = logins
@@ -218,8 +220,8 @@ async fn complete(
         .await
 }
 
-fn login_of(number: u8) -> Purpose {
-    Purpose::Login {
+fn login_of(number: u8) -> purpose::Login {
+    purpose::Login {
         user: Some(user(number).id),
     }
 }
@@ -317,7 +319,7 @@ async fn whoever_has_gone_since_the_beginning_does_not_sign_in() {
 async fn login_refuses_a_challenge_from_a_code() {
     let id = CredentialCodeId::from_random(&[4; 32]);
     let code = CredentialCode::issue(id, &session(&user(1)), NOW, NOW);
-    let purpose = Purpose::CredentialWithCode {
+    let purpose = purpose::CredentialWithCode {
         user: UserId::from_random(&[1; 32]),
         epoch: code.epoch,
         code: code.id,

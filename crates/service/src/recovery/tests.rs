@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use latchkey_domain::{
-    account_code::AccountCode, authority::Spend, credential::CredentialState,
-    credential_code::CodeDigest, message::MessageKind, policy::Policy,
+    account_code::AccountCode, authority::Spend, challenge::purpose::Purpose,
+    credential::CredentialState, credential_code::CodeDigest, message::MessageKind, policy::Policy,
 };
 
 use super::*;
@@ -69,8 +69,8 @@ fn of(
     }
 }
 
-fn purpose() -> Purpose {
-    Purpose::Recovery {
+fn purpose() -> purpose::Recovery {
+    purpose::Recovery {
         user: user(3).id,
         epoch: user(3).epoch,
         credential: uuid(2),
@@ -87,14 +87,17 @@ fn proof(credential: CredentialReference) -> RecoveryProof {
 }
 
 /// Completes a recovery that was begun for `purpose`, signed by the second credential of user 3.
-async fn complete(recoveries: &Recoveries, purpose: Purpose) -> Result<Registered, RecoverError> {
+async fn complete(
+    recoveries: &Recoveries,
+    purpose: impl Into<Purpose>,
+) -> Result<Registered, RecoverError> {
     let id = CredentialId::new("credential-2=").unwrap();
     complete_by(recoveries, purpose, CredentialReference::Id(id)).await
 }
 
 async fn complete_by(
     recoveries: &Recoveries,
-    purpose: Purpose,
+    purpose: impl Into<Purpose>,
     credential: CredentialReference,
 ) -> Result<Registered, RecoverError> {
     let request = CompleteRecovery {
@@ -224,7 +227,7 @@ async fn a_new_credential_that_is_not_proved_recovers_nothing() {
 #[tokio::test]
 async fn a_challenge_for_something_else_does_not_recover() {
     let recoveries = recoveries(MockProofVerifier::new(), MockRecoveryStore::new());
-    let login = Purpose::Login {
+    let login = purpose::Login {
         user: Some(user(3).id),
     };
     assert!(is_invalid_challenge(&complete(&recoveries, login).await));
@@ -346,7 +349,7 @@ async fn a_right_code_and_a_recovery_key_begin() {
     })
     .await
     .unwrap();
-    assert_eq!(begun.begun.challenge.purpose, purpose());
+    assert_eq!(begun.begun.challenge.purpose, purpose().into());
     assert!(begun.begun.challenge.application.is_some());
     assert_eq!(
         begun.begun.challenge.expires,

@@ -1,4 +1,5 @@
 use latchkey_domain::{
+    challenge::purpose::Purpose,
     credential::key::EncryptedPrivateKey,
     credential_code::CodeDigest,
     id::{AccountCodeId, CredentialUuid},
@@ -82,7 +83,7 @@ async fn a_live_code_gives_a_challenge() {
     let begun = begin(Some(held(later()))).await.unwrap();
     assert!(matches!(
         begun.begun.challenge.purpose,
-        Purpose::Registration { .. }
+        Purpose::Registration(_)
     ));
     assert!(begun.begun.challenge.application.is_some());
 }
@@ -118,7 +119,7 @@ async fn complete(
     recovery: Option<Offered>,
 ) -> Result<Registered, NewCredentialError> {
     let registrations = registrations(MockAccountCodeStore::new(), store);
-    let challenge = challenge(Purpose::Registration {
+    let challenge = challenge(purpose::Registration {
         user: user(3).id,
         epoch: user(3).epoch,
         code: AccountCodeId::from_random(&[4; 32]),

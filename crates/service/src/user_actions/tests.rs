@@ -57,20 +57,12 @@ fn answer(begun: &FactorChallenge) -> FactorAnswer {
 async fn the_challenge_commits_to_the_action() {
     let actions = user_actions(MockSignInStore::new());
     let begun = begin(&actions).await.begun.challenge;
-    let Purpose::UserAction {
-        user,
-        action,
-        nonce,
-        ..
-    } = &begun.purpose
-    else {
-        panic!("a challenge for another purpose");
-    };
+    let begun = begun.accept::<purpose::UserAction>().unwrap();
     let text = latchkey_domain::challenge::ChallengeText::for_user_action(
-        nonce,
+        &begun.purpose.nonce,
         &begun.organization,
-        user,
-        action,
+        &begun.purpose.user,
+        &begun.purpose.action,
     );
     assert_eq!(begun.text, text);
 }

@@ -2,7 +2,10 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use latchkey_domain::{
-    challenge::{ActionNonce, Challenge, ChallengeText, Purpose},
+    challenge::{
+        ActionNonce, Challenge, ChallengeText,
+        purpose::{self, Purpose},
+    },
     time::Timestamp,
     user::Epoch,
 };
@@ -105,58 +108,60 @@ impl ChallengeClaims {
 impl PurposeClaims {
     fn new(purpose: &Purpose) -> Self {
         match purpose {
-            Purpose::Registration { user, epoch, code } => Self::Registration {
-                user: text(user),
-                epoch: epoch.number(),
-                code: text(code),
-            },
-            Purpose::Login { user } => Self::Login {
+            Purpose::Registration(purpose::Registration { user, epoch, code }) => {
+                Self::Registration {
+                    user: text(user),
+                    epoch: epoch.number(),
+                    code: text(code),
+                }
+            }
+            Purpose::Login(purpose::Login { user }) => Self::Login {
                 user: user.as_ref().map(text),
             },
-            Purpose::UserAction {
+            Purpose::UserAction(purpose::UserAction {
                 user,
                 epoch,
                 session_credential,
                 action,
                 nonce,
-            } => Self::UserAction {
+            }) => Self::UserAction {
                 user: text(user),
                 epoch: epoch.number(),
                 session_credential: text(session_credential),
                 action: ActionClaims::new(action),
                 nonce: BASE64URL_NOPAD.encode(nonce.as_bytes()),
             },
-            Purpose::Credential {
+            Purpose::Credential(purpose::Credential {
                 user,
                 epoch,
                 session,
                 session_credential,
                 kind,
-            } => Self::Credential {
+            }) => Self::Credential {
                 user: text(user),
                 epoch: epoch.number(),
                 session: text(session),
                 session_credential: text(session_credential),
                 kind: text(kind),
             },
-            Purpose::CredentialWithCode {
+            Purpose::CredentialWithCode(purpose::CredentialWithCode {
                 user,
                 epoch,
                 code,
                 issuer,
                 kind,
-            } => Self::CredentialWithCode {
+            }) => Self::CredentialWithCode {
                 user: text(user),
                 epoch: epoch.number(),
                 code: text(code),
                 issuer: text(issuer),
                 kind: text(kind),
             },
-            Purpose::Recovery {
+            Purpose::Recovery(purpose::Recovery {
                 user,
                 epoch,
                 credential,
-            } => Self::Recovery {
+            }) => Self::Recovery {
                 user: text(user),
                 epoch: epoch.number(),
                 credential: text(credential),
@@ -166,62 +171,68 @@ impl PurposeClaims {
 
     fn purpose(self) -> Result<Purpose, InvalidToken> {
         Ok(match self {
-            Self::Registration { user, epoch, code } => Purpose::Registration {
+            Self::Registration { user, epoch, code } => purpose::Registration {
                 user: parse(&user)?,
                 epoch: Epoch::new(epoch),
                 code: parse(&code)?,
-            },
-            Self::Login { user } => Purpose::Login {
+            }
+            .into(),
+            Self::Login { user } => purpose::Login {
                 user: user.as_deref().map(parse).transpose()?,
-            },
+            }
+            .into(),
             Self::UserAction {
                 user,
                 epoch,
                 session_credential,
                 action,
                 nonce,
-            } => Purpose::UserAction {
+            } => purpose::UserAction {
                 user: parse(&user)?,
                 epoch: Epoch::new(epoch),
                 session_credential: parse(&session_credential)?,
                 action: action.action()?,
                 nonce: ActionNonce::new(bytes(&nonce)?),
-            },
+            }
+            .into(),
             Self::Credential {
                 user,
                 epoch,
                 session,
                 session_credential,
                 kind,
-            } => Purpose::Credential {
+            } => purpose::Credential {
                 user: parse(&user)?,
                 epoch: Epoch::new(epoch),
                 session: parse(&session)?,
                 session_credential: parse(&session_credential)?,
                 kind: parse(&kind)?,
-            },
+            }
+            .into(),
             Self::CredentialWithCode {
                 user,
                 epoch,
                 code,
                 issuer,
                 kind,
-            } => Purpose::CredentialWithCode {
+            } => purpose::CredentialWithCode {
                 user: parse(&user)?,
                 epoch: Epoch::new(epoch),
                 code: parse(&code)?,
                 issuer: parse(&issuer)?,
                 kind: parse(&kind)?,
-            },
+            }
+            .into(),
             Self::Recovery {
                 user,
                 epoch,
                 credential,
-            } => Purpose::Recovery {
+            } => purpose::Recovery {
                 user: parse(&user)?,
                 epoch: Epoch::new(epoch),
                 credential: parse(&credential)?,
-            },
+            }
+            .into(),
         })
     }
 }

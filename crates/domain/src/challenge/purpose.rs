@@ -1,0 +1,263 @@
+//! What a challenge may be used for, with the facts that were true when it was issued. A completing call
+//! accepts the one purpose it is for and no other.
+
+use super::ActionNonce;
+use crate::{
+    credential::CredentialKind,
+    id::{AccountCodeId, CredentialCodeId, CredentialUuid, TokenId, UserId},
+    user::Epoch,
+    user_action,
+};
+
+/// Any of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Registering a user's first credentials.
+    Registration(Registration),
+    /// Signing in.
+    Login(Login),
+    /// Signing a user action.
+    UserAction(UserAction),
+    /// Adding a credential while signed in.
+    Credential(Credential),
+    /// Adding a credential with a code.
+    CredentialWithCode(CredentialWithCode),
+    /// Recovering an account.
+    Recovery(Recovery),
+}
+
+/// Registering a user's first credentials (`POST /auth/registration`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// Who registers.
+    pub user: UserId,
+    /// The user's epoch.
+    pub epoch: Epoch,
+    /// The code that was shown; the completion spends it.
+    pub code: AccountCodeId,
+}
+
+/// Signing in (`POST /auth/login`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// Who signs in; absent when the passkey itself is to tell.
+    pub user: Option<UserId>,
+}
+
+/// Signing a user action (`POST /auth/action`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserAction {
+    /// Who signs.
+    pub user: UserId,
+    /// The user's epoch.
+    pub epoch: Epoch,
+    /// The credential that signed in.
+    pub session_credential: CredentialUuid,
+    /// What is to be signed.
+    pub action: user_action::UserAction,
+    /// What makes the challenge unpredictable.
+    pub nonce: ActionNonce,
+}
+
+/// Adding a credential while signed in (`POST /auth/credentials`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// Whose credential it becomes.
+    pub user: UserId,
+    /// The user's epoch.
+    pub epoch: Epoch,
+    /// The session that asked for it.
+    pub session: TokenId,
+    /// The credential that signed in.
+    pub session_credential: CredentialUuid,
+    /// The kind that was asked for.
+    pub kind: CredentialKind,
+}
+
+/// Adding a credential with a code (`POST /auth/credentials/code/verify`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialWithCode {
+    /// Whose credential it becomes.
+    pub user: UserId,
+    /// The user's epoch.
+    pub epoch: Epoch,
+    /// The code that was claimed; the completion redeems it.
+    pub code: CredentialCodeId,
+    /// The credential whose session issued the code.
+    pub issuer: CredentialUuid,
+    /// The kind that was asked for.
+    pub kind: CredentialKind,
+}
+
+/// Recovering an account (`POST /auth/recover/user`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    /// Who recovers the account.
+    pub user: UserId,
+    /// The user's epoch.
+    pub epoch: Epoch,
+    /// The recovery key that must sign the new credentials.
+    pub credential: CredentialUuid,
+}
+
+impl Purpose {
+    /// Whose ceremony it is, unless a discoverable passkey is still to tell.
+    pub const fn user(&self) -> Option<&UserId> {
+        match self {
+            Self::Registration(Registration { user, .. })
+            | Self::UserAction(UserAction { user, .. })
+            | Self::Credential(Credential { user, .. })
+            | Self::CredentialWithCode(CredentialWithCode { user, .. })
+            | Self::Recovery(Recovery { user, .. }) => Some(user),
+            Self::Login(Login { user }) => user.as_ref(),
+        }
+    }
+}
+
+/// The challenge is for something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the challenge is for something else")]
+pub struct OtherPurpose;
+
+macro_rules! purposes {
+    ($($purpose:ident),*) => {$(
+        impl From<$purpose> for Purpose {
+            fn from(purpose: $purpose) -> Self {
+                Self::$purpose(purpose)
+            }
+        }
+
+        impl TryFrom<Purpose> for $purpose {
+            type Error = OtherPurpose;
+
+            fn try_from(purpose: Purpose) -> Result<Self, OtherPurpose> {
+                if let Purpose::$purpose(purpose) = purpose {
+                    Ok(purpose)
+                } else {
+                    Err(OtherPurpose)
+                }
+            }
+        }
+    )*};
+}
+
+purposes!(
+    Registration,
+    Login,
+    UserAction,
+    Credential,
+    CredentialWithCode,
+    Recovery
+);
+
+/// Whose ceremony it is, and what that rests on: all of it must still be so when it is completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder<'a> {
+    /// The user.
+    pub user: &'a UserId,
+    /// The user's epoch.
+    pub epoch: Epoch,
+    /// The credential without which the ceremony would not have begun.
+    pub credential: Option<&'a CredentialUuid>,
+}
+
+/// A purpose whose user is known: all but signing in.
+pub trait Held {
+    /// Whose it is.
+    fn holder(&self) -> Holder<'_>;
+}
+
+macro_rules! held {
+    ($($purpose:ident: $this:ident => $credential:expr;)*) => {$(
+        impl Held for $purpose {
+            fn holder(&self) -> Holder<'_> {
+                let $this = self;
+                Holder {
+                    user: &$this.user,
+                    epoch: $this.epoch,
+                    credential: $credential,
+                }
+            }
+        }
+    )*};
+}
+
+held! {
+    Registration: this => None;
+    UserAction: this => Some(&this.session_credential);
+    Credential: this => Some(&this.session_credential);
+    CredentialWithCode: this => Some(&this.issuer);
+    Recovery: this => Some(&this.credential);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        challenge::Challenge,
+        samples::{
+            EPOCH, adding, challenge, credential, purposes, recovery, registration, signing, user,
+            with_code,
+        },
+    };
+
+    #[test]
+    fn a_challenge_is_accepted_for_its_own_purpose_alone() {
+        let of_sign_in = Purpose::from(Login { user: None });
+        for purpose in purposes().into_iter().chain([of_sign_in]) {
+            let challenge = || challenge(purpose.clone());
+            let accepted = [
+                challenge().accept::<Registration>().is_ok(),
+                challenge().accept::<Login>().is_ok(),
+                challenge().accept::<UserAction>().is_ok(),
+                challenge().accept::<Credential>().is_ok(),
+                challenge().accept::<CredentialWithCode>().is_ok(),
+                challenge().accept::<Recovery>().is_ok(),
+            ];
+            let own = [
+                matches!(purpose, Purpose::Registration(_)),
+                matches!(purpose, Purpose::Login(_)),
+                matches!(purpose, Purpose::UserAction(_)),
+                matches!(purpose, Purpose::Credential(_)),
+                matches!(purpose, Purpose::CredentialWithCode(_)),
+                matches!(purpose, Purpose::Recovery(_)),
+            ];
+            assert_eq!(accepted, own, "{purpose:?}");
+        }
+    }
+
+    #[test]
+    fn an_accepted_challenge_keeps_every_fact() {
+        let accepted: Result<Challenge<Recovery>, _> =
+            challenge(Purpose::from(recovery())).accept();
+        assert_eq!(accepted, Ok(challenge(recovery())));
+    }
+
+    #[test]
+    fn a_ceremony_rests_on_its_user_and_the_credential_it_began_with() {
+        let (user, credential) = (user(), credential());
+        let holder = |credential| Holder {
+            user: &user,
+            epoch: EPOCH,
+            credential,
+        };
+        assert_eq!(registration().holder(), holder(None));
+        assert_eq!(signing().holder(), holder(Some(&credential)));
+        assert_eq!(adding().holder(), holder(Some(&credential)));
+        assert_eq!(with_code().holder(), holder(Some(&credential)));
+        assert_eq!(recovery().holder(), holder(Some(&credential)));
+    }
+
+    #[test]
+    fn every_ceremony_but_a_sign_in_names_its_user() {
+        for purpose in purposes() {
+            assert_eq!(purpose.user(), Some(&user()));
+        }
+        for named in [None, Some(user())] {
+            let purpose = Purpose::from(Login {
+                user: named.clone(),
+            });
+            assert_eq!(purpose.user(), named.as_ref());
+        }
+    }
+}
