@@ -1,5 +1,7 @@
 //! Authority: what must still be true when a change takes effect, what it uses up, and who is told.
 
+use std::mem;
+
 use crate::{
     challenge::{
         Challenge,
@@ -158,6 +160,13 @@ impl Authority {
         self
     }
 
+    /// Takes the messages out, for a change that decides only when it takes effect whether there is
+    /// something to tell.
+    #[must_use]
+    pub fn take_messages(&mut self) -> Vec<NewMessage> {
+        mem::take(&mut self.messages)
+    }
+
     /// The organization; must be active.
     pub const fn organization(&self) -> &OrganizationId {
         &self.organization
@@ -312,7 +321,7 @@ mod tests {
             created: NOW,
             expires: NOW,
         };
-        let authority = Authority::of_session(&session)
+        let mut authority = Authority::of_session(&session)
             .signed_by(added.clone())
             .within([&application])
             .spending(Spend::session(&session))
@@ -324,6 +333,8 @@ mod tests {
             parts(&authority),
             (whose, &credentials[..], &[application][..], &spends[..])
         );
-        assert_eq!(authority.messages(), [message]);
+        assert_eq!(authority.messages(), [message.clone()]);
+        assert_eq!(authority.take_messages(), [message]);
+        assert_eq!(authority.messages(), []);
     }
 }

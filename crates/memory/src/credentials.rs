@@ -36,11 +36,12 @@ impl CredentialStore for MemoryStore {
 
     async fn set_active(
         &self,
-        authority: Authority,
+        mut authority: Authority,
         credential: &CredentialUuid,
         active: bool,
         at: Timestamp,
     ) -> Result<(), ChangeError> {
+        let messages = authority.take_messages();
         self.write(|state| {
             state.exercise(&authority)?;
             let user = authority.user();
@@ -55,6 +56,7 @@ impl CredentialStore for MemoryStore {
                 state.end_codes(user);
                 state.own(user, credential)?.state = CredentialState::Inactive;
             }
+            state.keep_all(messages);
             Ok(())
         })
     }

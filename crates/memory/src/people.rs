@@ -260,7 +260,7 @@ impl State {
         }
         if let Some(message) = message {
             let user = user.clone();
-            self.keep(NewMessage { user, ..message });
+            self.keep_all(vec![NewMessage { user, ..message }]);
         }
     }
 

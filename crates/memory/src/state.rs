@@ -65,9 +65,7 @@ impl State {
                 return Err(AuthorityConflict::Spent(spend.item));
             }
         }
-        for message in authority.messages() {
-            self.keep(message.clone());
-        }
+        self.keep_all(authority.messages().to_vec());
         Ok(user)
     }
 
@@ -131,13 +129,14 @@ impl State {
         Ok(())
     }
 
-    /// Keeps a message, which is due at once.
-    pub(crate) fn keep(&mut self, message: NewMessage) {
-        self.messages.push(Outgoing {
-            due: message.created,
-            attempts: 0,
-            message,
-        });
+    /// Keeps messages, which are due at once.
+    pub(crate) fn keep_all(&mut self, messages: Vec<NewMessage>) {
+        self.messages
+            .extend(messages.into_iter().map(|message| Outgoing {
+                due: message.created,
+                attempts: 0,
+                message,
+            }));
     }
 
     /// Activates a user, or makes one inactive who is active, whose epoch ends with that.

@@ -173,7 +173,7 @@ impl Credentials {
     }
 
     /// Activates or deactivates a credential; asking for the state it is in changes nothing. The user is
-    /// told of a deactivation.
+    /// told of a deactivation that changed something, which the store decides.
     ///
     /// # Errors
     /// [`ChangeCredentialError`].
@@ -187,9 +187,7 @@ impl Credentials {
         let mut authority = request.authority();
         if !active && let Some(own) = self.own(&request.session, credential).await? {
             let messages = &self.ceremonies.messages;
-            if own.is_active() {
-                authority = authority.telling(messages.credential_deactivated(&own, caller));
-            }
+            authority = authority.telling(messages.credential_deactivated(&own, caller));
         }
         let now = self.ceremonies.now();
         Ok(self

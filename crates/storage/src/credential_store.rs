@@ -36,12 +36,13 @@ impl CredentialStore for SqlStore {
 
     async fn set_active(
         &self,
-        authority: Authority,
+        mut authority: Authority,
         credential: &CredentialUuid,
         active: bool,
         at: Timestamp,
     ) -> Result<(), ChangeError> {
         let credential = credential.clone();
+        let messages = authority.take_messages();
         self.write(async move |tx| {
             exercise::<ChangeError>(&tx, &authority).await?;
             let user = authority.user();
@@ -64,6 +65,7 @@ impl CredentialStore for SqlStore {
                 ending::end_codes(&tx, user).await?;
                 table::credential::deactivate(&tx, user, &credential).await?
             };
+            table::message::insert_all(&tx, &messages).await?;
             changed.then_some(()).ok_or(ChangeError::NotFound)
         })
         .await

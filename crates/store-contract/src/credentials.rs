@@ -14,7 +14,7 @@ use latchkey_service::ports::{
 };
 use tokio::join;
 
-use crate::{NOW, World, at_once, successes};
+use crate::{CALLERS, NOW, World, at_once, successes};
 
 cases! { credentials:
     a_credential_id_is_unique_whatever_its_padding,
@@ -32,6 +32,7 @@ cases! { credentials:
     a_credential_is_renamed_whatever_its_state,
     a_credential_of_another_user_is_not_there,
     of_many_deletions_one_succeeds,
+    of_many_deactivations_one_tells,
     deactivating_and_deleting_cancel_open_codes,
 }
 
@@ -332,6 +333,24 @@ async fn of_many_deletions_one_succeeds(world: World) {
     for outcome in outcomes {
         assert!(matches!(outcome, Ok(()) | Err(ChangeError::NotFound)));
     }
+}
+
+async fn of_many_deactivations_one_tells(world: World) {
+    let person = world.someone().await;
+    let outcomes = at_once(|index| {
+        let (stores, message) = (world.replica(index), world.message(&person.user.id));
+        let authority = world.authority(&person).telling(message);
+        let credential = person.credentials[1].uuid.clone();
+        async move {
+            stores
+                .credentials
+                .set_active(authority, &credential, false, NOW)
+                .await
+        }
+    })
+    .await;
+    assert_eq!(successes(&outcomes), CALLERS);
+    assert_eq!(world.told().await.len(), 1);
 }
 
 /// Whichever credential it is: an owner who reacts to something strange must not be overtaken.

@@ -219,7 +219,6 @@ async fn the_user_is_told_of_what_is_taken_away_and_of_nothing_else() {
     assert_eq!(told_of("delete", 2).await, [MessageKind::CredentialDeleted]);
     for (change, number) in [
         ("activate", 2),
-        ("deactivate", 2),
         ("deactivate", 3),
         ("delete", 3),
         ("deactivate", 4),
