@@ -42,8 +42,8 @@ impl Installation {
     pub fn empty(kind: DatabaseKind) -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
         let database = match kind {
-            DatabaseKind::Sqlite => TestDatabase::sqlite()?,
-            DatabaseKind::Postgres => TestDatabase::postgres()?,
+            DatabaseKind::Sqlite => TestDatabase::empty_sqlite()?,
+            DatabaseKind::Postgres => TestDatabase::empty_postgres()?,
         };
         let url = database.url().to_owned();
         let secrets = folder.path().join("secrets.toml");

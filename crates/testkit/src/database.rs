@@ -1,24 +1,31 @@
 //! Throwaway databases, one per test.
 
-use std::io;
+use std::{fs, io};
 
+use sea_orm::{ConnectOptions, Database, DbErr, sqlx::sqlite::SqliteJournalMode};
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 use crate::postgres::{PostgresError, TestPostgres};
 
 /// Why there is no database to test with.
 #[derive(Debug, thiserror::Error)]
 pub enum TestDatabaseError {
-    /// No folder for a SQLite file.
-    #[error("cannot make a folder for the database")]
+    /// No folder for a SQLite file, or no file in it.
+    #[error("cannot make a folder or a file for the database")]
     Folder(#[from] io::Error),
     /// No PostgreSQL.
     #[error(transparent)]
     Postgres(#[from] PostgresError),
+    /// The newest schema cannot be made.
+    #[error("cannot make the schema")]
+    Schema(#[from] DbErr),
 }
 
-/// An empty database that nobody else uses; a SQLite file goes when the value is dropped, a PostgreSQL
-/// database with its server.
+/// A database that nobody else uses; a SQLite file goes when the value is dropped, a PostgreSQL database
+/// with its server.
+///
+/// The steps of the schema are taken once per process and kind of database; what tests get are copies.
 #[derive(Debug)]
 pub struct TestDatabase {
     url: String,
@@ -26,11 +33,45 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
+    /// A SQLite file with the newest schema and no rows.
+    ///
+    /// # Errors
+    /// [`TestDatabaseError::Folder`], [`TestDatabaseError::Schema`].
+    pub async fn sqlite() -> Result<Self, TestDatabaseError> {
+        static TEMPLATE: OnceCell<Vec<u8>> = OnceCell::const_new();
+        let template = TEMPLATE.get_or_try_init(async || {
+            let database = Self::empty_sqlite()?;
+            database.migrate().await?;
+            Ok::<_, TestDatabaseError>(fs::read(database.file())?)
+        });
+        let template = template.await?;
+        let database = Self::empty_sqlite()?;
+        fs::write(database.file(), template)?;
+        Ok(database)
+    }
+
+    /// A database with the newest schema and no rows, of the PostgreSQL server that this process shares.
+    ///
+    /// # Errors
+    /// [`TestDatabaseError::Postgres`] says what is missing, [`TestDatabaseError::Schema`].
+    pub async fn postgres() -> Result<Self, TestDatabaseError> {
+        static TEMPLATE: OnceCell<TestDatabase> = OnceCell::const_new();
+        let template = TEMPLATE.get_or_try_init(async || {
+            let database = Self::empty_postgres()?;
+            database.migrate().await?;
+            Ok::<_, TestDatabaseError>(database)
+        });
+        Ok(Self {
+            url: TestPostgres::shared()?.copy_of(&template.await?.url)?,
+            _folder: None,
+        })
+    }
+
     /// A SQLite file in a folder of its own. It does not exist yet: whoever connects makes it.
     ///
     /// # Errors
     /// [`TestDatabaseError::Folder`].
-    pub fn sqlite() -> Result<Self, TestDatabaseError> {
+    pub fn empty_sqlite() -> Result<Self, TestDatabaseError> {
         let folder = tempfile::Builder::new()
             .prefix("latchkey-sqlite-")
             .tempdir()?;
@@ -40,11 +81,11 @@ impl TestDatabase {
         })
     }
 
-    /// A database of the PostgreSQL server that this process shares.
+    /// A database without any table, of the PostgreSQL server that this process shares.
     ///
     /// # Errors
     /// [`TestDatabaseError::Postgres`] says what is missing.
-    pub fn postgres() -> Result<Self, TestDatabaseError> {
+    pub fn empty_postgres() -> Result<Self, TestDatabaseError> {
         Ok(Self {
             url: TestPostgres::shared()?.fresh_database()?,
             _folder: None,
@@ -54,5 +95,23 @@ impl TestDatabase {
     /// Its URL.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The path of the file, when it is on SQLite.
+    pub fn file(&self) -> &str {
+        self.url.trim_start_matches("sqlite://")
+    }
+
+    /// Takes every step of the schema and leaves nobody connected. The SQLite file has a write-ahead log,
+    /// as the store would give it; whoever closes the last connection moves all of the log into the file.
+    async fn migrate(&self) -> Result<(), DbErr> {
+        let mut options = ConnectOptions::new(&self.url);
+        options.max_connections(1).map_sqlx_sqlite_opts(|file| {
+            file.create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+        });
+        let connection = Database::connect(options).await?;
+        latchkey_migrations::up(&connection).await?;
+        connection.close().await
     }
 }

@@ -123,9 +123,23 @@ impl TestPostgres {
     /// # Errors
     /// [`PostgresError::Failed`] with what the server said.
     pub fn fresh_database(&self) -> Result<String, PostgresError> {
-        let name = format!("latchkey_{:016x}", random());
         // Nobody can be connected to template0, so it can always be copied.
-        let statement = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'");
+        self.create("template0")
+    }
+
+    /// Makes a copy of the database with that URL and gives the copy's. Any number of copies may be made
+    /// at once, but while somebody is connected to the original the server waits, and after five seconds
+    /// it refuses.
+    ///
+    /// # Errors
+    /// [`PostgresError::Failed`] with what the server said.
+    pub fn copy_of(&self, original: &str) -> Result<String, PostgresError> {
+        self.create(parse_url(original)?.path().trim_start_matches('/'))
+    }
+
+    fn create(&self, template: &str) -> Result<String, PostgresError> {
+        let name = format!("latchkey_{:016x}", random());
+        let statement = format!("CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'");
         let output = Command::new(&self.psql)
             .args(["--no-psqlrc", "--quiet", "--command", &statement])
             .arg(self.url())

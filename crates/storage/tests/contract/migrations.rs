@@ -137,13 +137,13 @@ async fn eight_at_once(database: TestDatabase) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn eight_processes_may_start_at_once_on_sqlite() {
     for _round in 0..5 {
-        eight_at_once(TestDatabase::sqlite().unwrap()).await;
+        eight_at_once(TestDatabase::empty_sqlite().unwrap()).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn eight_processes_may_start_at_once_on_postgres() {
     for _round in 0..3 {
-        eight_at_once(TestDatabase::postgres().unwrap()).await;
+        eight_at_once(TestDatabase::empty_postgres().unwrap()).await;
     }
 }

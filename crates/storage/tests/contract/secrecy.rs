@@ -68,7 +68,7 @@ async fn no_code_is_kept_in_clear(world: SqlWorld) {
 /// The whole database as text: the bytes of the file and its log, or every row of every table.
 async fn everything(world: &SqlWorld) -> String {
     if !world.sql.is_postgres() {
-        let path = world.sql.database.url().trim_start_matches("sqlite://");
+        let path = world.sql.database.file();
         return ["", "-wal"]
             .map(|end| std::fs::read(format!("{path}{end}")).unwrap())
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())

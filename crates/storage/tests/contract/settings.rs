@@ -30,23 +30,22 @@ async fn sqlite_is_durable_and_waits() {
 
 #[tokio::test]
 async fn sqlite_makes_the_folder_of_its_file() {
-    let database = TestDatabase::sqlite().unwrap();
+    let database = TestDatabase::empty_sqlite().unwrap();
     let deeper = database
         .url()
         .replace("latchkey.db", "a/b/latchkey.db?mode=rwc");
     let store = connect(deeper).await.unwrap();
     latchkey_migrations::up(store.connection()).await.unwrap();
-    let path = database.url().replace("latchkey.db", "a/b/latchkey.db");
-    assert!(std::fs::exists(path.trim_start_matches("sqlite://")).unwrap());
+    let path = database.file().replace("latchkey.db", "a/b/latchkey.db");
+    assert!(std::fs::exists(path).unwrap());
 }
 
 /// Somebody writes to the file while it has no write-ahead log yet; SQLite by itself gives up at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn sqlite_is_opened_as_soon_as_others_let_go_of_the_new_file() {
-    let database = TestDatabase::sqlite().unwrap();
-    let path = database.url().trim_start_matches("sqlite://").to_owned();
+    let database = TestDatabase::empty_sqlite().unwrap();
     let options = SqliteConnectOptions::new()
-        .filename(path)
+        .filename(database.file())
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Delete);
     let mut writer = options.connect().await.unwrap();

@@ -55,23 +55,17 @@ pub(crate) struct Sql {
 
 impl Sql {
     pub(crate) async fn sqlite() -> Self {
-        Self::on(TestDatabase::sqlite().unwrap().into()).await
+        Self::on(TestDatabase::sqlite().await.unwrap().into()).await
     }
 
     pub(crate) async fn postgres() -> Self {
-        let database = tokio::task::spawn_blocking(TestDatabase::postgres)
-            .await
-            .unwrap()
-            .unwrap_or_else(|error| panic!("{error}"));
-        Self::on(database.into()).await
+        Self::on(TestDatabase::postgres().await.unwrap().into()).await
     }
 
     /// Connects to that database.
     pub(crate) async fn on(database: Arc<TestDatabase>) -> Self {
-        let store = connect(database.url()).await.unwrap();
-        latchkey_migrations::up(store.connection()).await.unwrap();
         Self {
-            store,
+            store: connect(database.url()).await.unwrap(),
             database,
             is_first_taken: Arc::default(),
         }

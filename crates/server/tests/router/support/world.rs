@@ -125,12 +125,12 @@ impl World {
 
     pub(crate) async fn with(circumstances: Circumstances) -> Self {
         let database = if circumstances.is_postgres {
-            TestDatabase::postgres().unwrap()
+            TestDatabase::postgres().await
         } else {
-            TestDatabase::sqlite().unwrap()
+            TestDatabase::sqlite().await
         };
+        let database = database.unwrap();
         let store = connect(database.url()).await.unwrap();
-        latchkey_migrations::up(store.connection()).await.unwrap();
         let clock = Arc::new(ManualClock::at(START.minus(Duration::from_secs(2))));
         let entropy = Arc::new(SystemEntropy);
         let secrets = Secrets::generate(entropy.as_ref(), clock.now()).unwrap();
@@ -333,7 +333,7 @@ impl World {
 
     /// All that the SQLite file and its write-ahead log hold.
     pub(crate) fn database_bytes(&self) -> Vec<u8> {
-        let file = self.database.url().strip_prefix("sqlite://").unwrap();
+        let file = self.database.file();
         let mut bytes = std::fs::read(file).unwrap();
         bytes.extend(std::fs::read(format!("{file}-wal")).unwrap());
         bytes
