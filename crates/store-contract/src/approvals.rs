@@ -14,6 +14,7 @@ use latchkey_service::ports::{
     credential_code_store::DecideError,
     credential_store::{ChangeError, CreateError, NewName},
     store::AuthorityConflict,
+    user_store::UserChange,
 };
 use tokio::join;
 
@@ -31,6 +32,7 @@ cases! { approvals:
     an_approval_and_a_new_code_at_once_agree,
     cancelling_and_removing_end_what_waits,
     raising_the_epoch_ends_what_waits,
+    only_deactivating_its_owner_ends_what_waits,
     deleting_what_waits_refuses_it,
     what_waits_cannot_be_changed_otherwise,
     what_waits_counts_until_it_is_gone,
@@ -366,6 +368,25 @@ async fn raising_the_epoch_ends_what_waits(world: World) {
     assert!(done.unwrap());
     assert_eq!(world.outcome(&waiting).await, WaitStatus::Refused);
     assert_eq!(world.kept(&two, &waiting).await, None);
+}
+
+async fn only_deactivating_its_owner_ends_what_waits(world: World) {
+    let tenant = world.tenant("Example").await;
+    let administrator = world.person(&tenant, 1).await;
+    world.set_administrator(&administrator.user.id, true).await;
+    let person = world.person(&tenant, 1).await;
+    let waiting = world.waiting(&person).await;
+    for (asked, status) in [
+        (UserChange::Activate, WaitStatus::Waiting),
+        (UserChange::Deactivate, WaitStatus::Refused),
+    ] {
+        let authority = world.authority(&administrator);
+        let changed = world.users.change(authority, &person.user.id, asked).await;
+        changed.unwrap();
+        assert_eq!(world.outcome(&waiting).await, status);
+        let is_kept = world.kept(&person, &waiting).await.is_some();
+        assert_eq!(is_kept, status == WaitStatus::Waiting);
+    }
 }
 
 async fn deleting_what_waits_refuses_it(world: World) {

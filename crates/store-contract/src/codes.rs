@@ -12,6 +12,7 @@ use latchkey_service::ports::{
     credential_code_store::{ClaimError, IssueError, RedeemError},
     credential_store::CreateError,
     store::AuthorityConflict,
+    user_store::UserChange,
 };
 
 use crate::{NOW, Person, World};
@@ -29,6 +30,7 @@ cases! { codes:
     a_claimed_code_is_not_claimed_again,
     an_expired_code_is_not_claimed,
     raising_the_epoch_cancels_codes,
+    only_deactivating_the_owner_cancels_codes,
     a_code_is_not_claimed_when_the_application_of_its_issuer_is_not_active,
     a_code_is_not_claimed_in_an_organization_that_is_not_active,
     only_the_challenge_that_claimed_a_code_redeems_it,
@@ -307,6 +309,37 @@ async fn raising_the_epoch_cancels_codes(world: World) {
     let new = world.issued_code(&person).await;
     world.set_user_active(&person.user.id, false).await;
     assert_eq!(world.state_of(&new).await, cancelled);
+}
+
+/// Being active again brings no code back.
+async fn only_deactivating_the_owner_cancels_codes(world: World) {
+    let tenant = world.tenant("Example").await;
+    let administrator = world.person(&tenant, 1).await;
+    world.set_administrator(&administrator.user.id, true).await;
+    for changes in [
+        &[UserChange::Activate][..],
+        &[UserChange::Deactivate, UserChange::Activate],
+    ] {
+        let one = world.person(&tenant, 1).await;
+        let other = world.person(&tenant, 1).await;
+        let issued = world.issued_code(&one).await;
+        let claimed = world.claimed_code(&other).await;
+        for user in [&one.user.id, &other.user.id] {
+            for asked in changes {
+                let authority = world.authority(&administrator);
+                let changed = world.users.change(authority, user, *asked).await;
+                changed.unwrap();
+            }
+        }
+        let is_open = changes.len() == 1;
+        let state = world.newest(&other.user.id).await.unwrap().state;
+        assert_eq!(matches!(state, CodeState::Claimed(_)), is_open);
+        let redeemed = world.redeem(&claimed, world.key(&other.user)).await;
+        assert_eq!(redeemed.is_ok(), is_open);
+        let claim = issued.code.claim(world.claim()).unwrap();
+        let claimed = world.credential_codes.claim(claim).await;
+        assert_eq!(claimed.is_ok(), is_open);
+    }
 }
 
 async fn a_code_is_not_claimed_when_the_application_of_its_issuer_is_not_active(world: World) {
