@@ -1,11 +1,4 @@
-//! The schema of Latchkey, step by step, on SQLite and PostgreSQL.
-//!
-//! To change the schema, add a module with the next number, list it in [`Migrator`], and never edit
-//! one that was released. Identifiers are text, moments are 64-bit integers of Unix milliseconds (text
-//! sorts wrongly in SQLite), and every step runs inside a transaction on both databases.
-//!
-//! Use [`up`], [`down`] and [`status`], not the methods of [`Migrator`]: they take a lock first, so any
-//! number of processes may start at once.
+#![doc = include_str!("../README.md")]
 
 mod lock;
 mod m0001_foundation;

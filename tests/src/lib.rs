@@ -1,13 +1,4 @@
-//! End-to-end tests of the built latchkey binary.
-//!
-//! Everything here meets Latchkey the way its users do: as a process, over TCP, by the command line.
-//! [`installation`] is one deployment (a database and its secrets), [`server`] a running process of it,
-//! [`client`] speaks HTTP to it, [`holder`] holds a key, and [`ceremony`] performs
-//! whole ceremonies. The tests are in `tests/`; those in JavaScript are one npm project in `node/`, which
-//! [`node`] runs: the published TypeScript client, and pages in a real browser.
-//!
-//! To add a test, take the file whose name fits; to test with another client, add a folder beside `node/`
-//! (or, in JavaScript, inside it) and a file in `tests/` that starts it.
+#![doc = include_str!("../README.md")]
 
 pub mod binary;
 

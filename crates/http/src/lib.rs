@@ -1,14 +1,4 @@
-//! HTTP adapter of Latchkey: the wire format.
-//!
-//! [`router`] turns [`UseCases`] into an `axum` router; [`openapi`] describes it. Everything here is about
-//! names, encodings, statuses and headers; what is allowed is decided behind the use cases. The route
-//! table is in [`router`]'s file, `lib.rs`; the endpoints are under `routes`, a file for each resource,
-//! each endpoint in the order request, response, documentation, handler.
-//!
-//! To add an endpoint, add it to its file under `routes` and to the route table. What it needs of a
-//! request (a body, somebody signed in, a signed user action) it asks for with the extractors of
-//! `extract`. To add an error, add its line in `error::code` and map it in `error::mapping`. Then write
-//! the generated documents again: `cargo xtask codegen`.
+#![doc = include_str!("../README.md")]
 
 mod routes;
 

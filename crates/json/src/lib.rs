@@ -98,8 +98,7 @@ impl Value {
         &'de self,
         name: &str,
     ) -> Result<Option<T>, ShapeError> {
-        self.get(name)
-            .map_or(Ok(None), |value| Option::deserialize(value))
+        self.get(name).map_or(Ok(None), Option::deserialize)
     }
 
     fn write(&self, out: &mut String) {

@@ -1,11 +1,4 @@
-//! The latchkey binary: configuration, wiring, lifecycle.
-//!
-//! This is the only crate where the adapters meet: [`wiring`] opens those that are configured, and
-//! [`serve`] serves whatever was made of them, or of adapters of somebody else's own. `main.rs` only calls
-//! [`cli::run`].
-//!
-//! To add a command, add it to [`cli`] and do its work in a file below; to add a key to the
-//! configuration, see [`config`]; to add an adapter, see [`wiring`].
+#![doc = include_str!("../README.md")]
 
 pub mod cli;
 

@@ -1,13 +1,19 @@
 //! Serving: the API with its pages on a listener, and the work beside it.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, io, sync::Arc, time::Duration};
 
 use latchkey_http::HttpSettings;
 use latchkey_service::{ports::store::StoreError, use_cases::UseCases};
 use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 use tracing::warn;
 
-use crate::lifecycle::{self, ConnectionLimits};
+use crate::{
+    config::Settings,
+    lifecycle::{self, ConnectionLimits},
+};
+
+/// How long a client may take to send the head of a request, or to take an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long what is under way may take when the service stops: longer than sending a batch of messages.
 const FINISHING: Duration = Duration::from_secs(100);
@@ -20,6 +26,28 @@ pub struct Serving {
     pub http: HttpSettings,
     /// How connections are.
     pub limits: ConnectionLimits,
+}
+
+impl Serving {
+    /// Serves at `listener` as configured.
+    ///
+    /// # Errors
+    /// When the listener has no address.
+    pub fn new(listener: TcpListener, settings: &Settings) -> io::Result<Self> {
+        let public_url = settings.http.public_url(listener.local_addr()?);
+        Ok(Self {
+            listener,
+            http: HttpSettings {
+                trusted_proxies: settings.http.trusted_proxies.clone(),
+                public_url,
+            },
+            limits: ConnectionLimits {
+                maximum: settings.http.maximum_connections,
+                patience: PATIENCE,
+                drain: settings.http.drain,
+            },
+        })
+    }
 }
 
 /// Serves these use cases, with the pages if they have them, and does their work until `stop` completes;

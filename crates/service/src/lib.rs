@@ -1,13 +1,4 @@
-//! Use cases of Latchkey and the ports they need.
-//!
-//! One file per family of use cases, in the order a user meets them; what several share comes first.
-//! Nothing here knows SQL or HTTP: the world is reached through [`ports`], which storage and crypto
-//! implement and tests mock (feature `mocks`). Whoever brings adapters puts them into
-//! [`Ports`](ports::Ports) and gets all [`UseCases`](use_cases::UseCases) for them.
-//!
-//! To add a use case, write it beside its family, give it an error enum of its own, and let the port it
-//! needs say as a contract what one atomic operation promises; a new family becomes a field of
-//! `UseCases`, a new port one of `Ports`.
+#![doc = include_str!("../README.md")]
 
 pub mod ports;
 

@@ -1,4 +1,4 @@
-//! Test support of Latchkey: throwaway databases, software authenticators, a manual clock.
+#![doc = include_str!("../README.md")]
 
 pub mod database;
 pub mod postgres;

@@ -1,13 +1,4 @@
-//! The pages of Latchkey: what a person needs to register, sign in, see the credentials, and add one in
-//! another place.
-//!
-//! They are static files under `assets`, embedded in the binary: plain HTML, CSS and ES modules, with
-//! no build step, no framework and nothing from elsewhere. Everything they do, they do by the public
-//! API. [`pages`] serves them on the hosts of registered applications; on any other host there is
-//! nothing.
-//!
-//! To add a file, put it under `assets` and its line into the table in `assets.rs`; tests compare the
-//! two, and follow every reference from one file to another.
+#![doc = include_str!("../README.md")]
 
 mod assets;
 

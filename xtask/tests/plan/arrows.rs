@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::workspace::{Package, packages};
 
 /// Which layers each one may know. Tests may know more, see below.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("json", &[]),
     ("domain", &[]),
     ("service", &["domain"]),
@@ -31,19 +31,28 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ),
     ("migrations", &[]),
     ("testkit", &["domain", "migrations", "service"]),
+    ("own-mailer", &["server", "service"]),
+    ("embed", &["http", "server", "service", "web"]),
+    (
+        "without-http",
+        &["crypto", "domain", "mail", "memory", "service", "testkit"],
+    ),
     ("e2e", &["testkit"]),
     ("xtask", &["testkit"]),
 ];
 
 /// What the tests of each layer may know besides.
-const ARROWS_OF_TESTS: [(&str, &[&str]); 7] = [
+const ARROWS_OF_TESTS: [(&str, &[&str]); 10] = [
     ("crypto", &["testkit"]),
-    ("http", &["service", "testkit"]),
+    ("embed", &["domain", "testkit"]),
+    ("http", &["crypto", "mail", "memory", "service", "testkit"]),
     ("memory", &["store-contract"]),
     ("migrations", &["testkit"]),
+    ("own-mailer", &["domain"]),
     ("server", &["service", "testkit"]),
+    ("service", &["crypto", "mail", "memory"]),
     ("storage", &["migrations", "store-contract", "testkit"]),
-    ("web", &["domain", "service"]),
+    ("web", &["crypto", "domain", "memory", "service"]),
 ];
 
 fn layers(package: &Package, of_tests: bool) -> BTreeSet<&str> {

@@ -1,6 +1,9 @@
 //! The documents name only what exists.
 
-use std::path::Path;
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use crate::workspace::{files, packages, read, root};
 
@@ -20,12 +23,13 @@ fn quoted(document: &str) -> Vec<&str> {
 }
 
 /// The folders that paths begin with.
-const TOP: [&str; 8] = [
+const TOP: [&str; 9] = [
     ".cargo",
     ".ci",
     ".github",
     "crates",
     "docs",
+    "examples",
     "migrations",
     "tests",
     "xtask",
@@ -51,6 +55,53 @@ fn paths_in_documents_exist() {
             checked += 1;
             assert!(root().join(path).exists(), "{document} names {path}");
         }
+    }
+    assert!(checked > 10);
+}
+
+/// The blocks of code in a document that name a file after their language, and the file.
+fn quotations(document: &str) -> impl Iterator<Item = (&str, &str)> {
+    let blocks = document.split("```").skip(1).step_by(2);
+    blocks.filter_map(|block| {
+        let (heading, text) = block.split_once('\n')?;
+        let (_language, path) = heading.split_once(' ')?;
+        Some((path, text))
+    })
+}
+
+#[test]
+fn what_the_guide_quotes_stands_in_the_file_it_names() {
+    let guide = read("docs/extending.md");
+    let mut quoted = BTreeSet::new();
+    for (path, text) in quotations(&guide) {
+        quoted.insert(path.split('/').take(2).collect::<PathBuf>());
+        assert!(read(path).contains(text), "{path} has no\n{text}");
+    }
+    for example in packages()
+        .iter()
+        .filter(|package| package.folder.starts_with("examples/"))
+    {
+        let folder = Path::new(&example.folder);
+        assert!(quoted.contains(folder), "nobody explains {folder:?}");
+    }
+    assert!(quoted.len() > 3);
+}
+
+#[test]
+fn every_library_crate_has_a_readme_that_shows_its_job() {
+    let mut checked = 0;
+    for package in packages() {
+        let library = format!("{}/src/lib.rs", package.folder);
+        if !root().join(&library).exists() {
+            continue;
+        }
+        checked += 1;
+        assert!(
+            read(&library).starts_with("#![doc = include_str!(\"../README.md\")]\n"),
+            "{library}"
+        );
+        let readme = read(&format!("{}/README.md", package.folder));
+        assert!(readme.contains("\n```rust\n"), "{}", package.folder);
     }
     assert!(checked > 10);
 }

@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use latchkey_http::HttpSettings;
 use latchkey_service::use_cases::UseCases;
 use latchkey_storage::store::SqlStore;
 use tokio::{net::TcpListener, time::timeout};
@@ -15,13 +14,10 @@ use super::Failure;
 use crate::{
     config::Settings,
     demo,
-    lifecycle::{ConnectionLimits, stop_signal},
+    lifecycle::stop_signal,
     serve::{self, Serving},
     wiring::Adapters,
 };
-
-/// How long a client may take to send the head of a request, or to take an answer.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long closing the database may take.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -69,17 +65,6 @@ async fn start(settings: &Settings) -> Result<(UseCases, Serving, SqlStore), Fai
         }
     }
     info!(%address, public_url, "listening");
-    let serving = Serving {
-        listener,
-        http: HttpSettings {
-            trusted_proxies: settings.http.trusted_proxies.clone(),
-            public_url,
-        },
-        limits: ConnectionLimits {
-            maximum: settings.http.maximum_connections,
-            patience: PATIENCE,
-            drain: settings.http.drain,
-        },
-    };
+    let serving = Serving::new(listener, settings)?;
     Ok((use_cases, serving, adapters.store))
 }
