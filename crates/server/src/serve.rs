@@ -4,7 +4,7 @@ use std::{future::Future, io, sync::Arc, time::Duration};
 
 use latchkey_http::HttpSettings;
 use latchkey_service::{ports::store::StoreError, use_cases::UseCases};
-use tokio::{net::TcpListener, sync::oneshot, time::timeout};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinError, time::timeout};
 use tracing::warn;
 
 use crate::{
@@ -15,8 +15,9 @@ use crate::{
 /// How long a client may take to send the head of a request, or to take an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long what is under way may take when the service stops: longer than sending a batch of messages.
-const FINISHING: Duration = Duration::from_secs(100);
+/// How long what is under way may take when the service stops: longer than mailing the codes that wait and
+/// then sending a batch of messages.
+const FINISHING: Duration = Duration::from_secs(200);
 
 /// Where and how to serve.
 pub struct Serving {
@@ -26,6 +27,17 @@ pub struct Serving {
     pub http: HttpSettings,
     /// How connections are.
     pub limits: ConnectionLimits,
+}
+
+/// Why serving ended without being told to.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The directory could not be read at the beginning.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The work beside it ended unasked: there is a defect, perhaps in an adapter.
+    #[error("the work beside the service ended unasked")]
+    Work(#[from] JoinError),
 }
 
 impl Serving {
@@ -54,12 +66,12 @@ impl Serving {
 /// then drains. Whatever adapters the use cases were made from: this is the whole service.
 ///
 /// # Errors
-/// [`StoreError`] when the directory cannot be read at the beginning.
+/// [`ServeError`].
 pub async fn serve(
     use_cases: UseCases,
     serving: Serving,
     stop: impl Future<Output = ()>,
-) -> Result<(), StoreError> {
+) -> Result<(), ServeError> {
     let use_cases = Arc::new(use_cases);
     for warning in use_cases.directory.snapshot().await?.crowded_rp_ids() {
         warn!("{warning}");
@@ -71,18 +83,84 @@ pub async fn serve(
     };
     let app = latchkey_http::router_with_pages(Arc::clone(&use_cases), serving.http, pages);
     let (stop_working, working_stops) = oneshot::channel::<()>();
-    let work = tokio::spawn(async move {
+    let mut work = tokio::spawn(async move {
         let stop = async {
             // The sender is dropped, never used.
             let _dropped = working_stops.await;
         };
         use_cases.work(stop).await;
     });
-    lifecycle::serve(serving.listener, app, serving.limits, stop).await;
+    tokio::select! {
+        () = lifecycle::serve(serving.listener, app, serving.limits, stop) => {}
+        // Half a service is none: whoever runs it must see that it has ended.
+        ended = &mut work => return Ok(ended?),
+    }
     // Whoever was cut off is not answered, and so need not be mailed a code.
     drop(stop_working);
-    if timeout(FINISHING, work).await.is_err() {
+    let Ok(ended) = timeout(FINISHING, work).await else {
         warn!("codes were still to be mailed, or messages being sent");
+        return Ok(());
+    };
+    Ok(ended?)
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use latchkey_domain::{
+        application::{Origin, RelyingParty, RpId},
+        organization::Approval,
+        text::{ApplicationName, OrganizationName, Username},
+        user::UserKind,
+    };
+    use latchkey_service::{
+        administration::{Bootstrap, Invite},
+        ports::mailer::{Delivery, DeliveryError, Mail, Mailer},
+    };
+
+    use super::*;
+    use crate::wiring::Adapters;
+
+    struct Broken;
+
+    #[async_trait]
+    impl Mailer for Broken {
+        async fn send(&self, _mail: Mail) -> Result<Delivery, DeliveryError> {
+            panic!("a defect of somebody's own mailer")
+        }
     }
-    Ok(())
+
+    #[tokio::test]
+    async fn work_that_ends_unasked_ends_the_service() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = Settings::default();
+        settings.database.url = format!("sqlite://{}/latchkey.db", folder.path().display());
+        settings.secrets.path = folder.path().join("secrets.toml");
+        let mut adapters = Adapters::open(&settings).await.unwrap();
+        adapters.ports.mailer = Arc::new(Broken);
+        let use_cases = adapters.use_cases();
+        let rp_id = RpId::new("one.example").unwrap();
+        let origin = Origin::new("https://one.example").unwrap();
+        let bootstrap = Bootstrap {
+            organization: OrganizationName::new("acme").unwrap(),
+            approval: Approval::Never,
+            administrator: Username::new("admin@example.com").unwrap(),
+            application: ApplicationName::new("One").unwrap(),
+            relying_party: RelyingParty::new(rp_id, vec![origin]).unwrap(),
+        };
+        let made = use_cases.administration.bootstrap(bootstrap).await.unwrap();
+        let invite = Invite {
+            organization: made.administrator.user.organization,
+            username: Username::new("ada@example.com").unwrap(),
+            kind: UserKind::EndUser,
+            administrator: false,
+            by_mail: true,
+        };
+        use_cases.administration.invite(invite).await.unwrap();
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let serving = Serving::new(listener, &settings).unwrap();
+        let served = serve(use_cases, serving, std::future::pending()).await;
+        assert!(matches!(served, Err(ServeError::Work(_))));
+    }
 }
