@@ -222,14 +222,14 @@ mod tests {
     }
 
     /// Whose it is, the credentials it requires, the applications, and what it uses up.
-    fn parts(
-        authority: &Authority,
-    ) -> (
-        (&OrganizationId, &UserId, Epoch),
-        &[CredentialUuid],
-        &[ApplicationId],
-        &[Spend],
-    ) {
+    type Parts<'a> = (
+        (&'a OrganizationId, &'a UserId, Epoch),
+        &'a [CredentialUuid],
+        &'a [ApplicationId],
+        &'a [Spend],
+    );
+
+    fn parts(authority: &Authority) -> Parts<'_> {
         (
             (
                 authority.organization(),
@@ -333,7 +333,7 @@ mod tests {
             parts(&authority),
             (whose, &credentials[..], &[application][..], &spends[..])
         );
-        assert_eq!(authority.messages(), [message.clone()]);
+        assert_eq!(authority.messages(), std::slice::from_ref(&message));
         assert_eq!(authority.take_messages(), [message]);
         assert_eq!(authority.messages(), []);
     }

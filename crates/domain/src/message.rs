@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_notice_is_worth_sending_for_a_week() {
-        let week = Duration::from_secs(604_800);
+        let week = Duration::from_hours(7 * 24);
         assert_eq!(MessageKind::NOTICE_LIFETIME, week);
     }
 

@@ -75,13 +75,13 @@ impl SignInStore for MemoryStore {
 impl State {
     /// Exercises the authority, which requires every credential that is used, and records the uses.
     fn record(&mut self, authority: Authority, uses: &[CredentialUse]) -> Result<(), UseError> {
-        let used = uses.iter().map(|each| each.credential.clone());
-        let authority = used.fold(authority, Authority::signed_by);
+        let signers = uses.iter().map(|each| each.credential.clone());
+        let authority = signers.fold(authority, Authority::signed_by);
         self.exercise(&authority)?;
         for each in uses {
             let credential = self.credentials.get_mut(&each.credential);
             let credential = credential.ok_or(AuthorityConflict::Void)?;
-            if let Some(state) = &each.state {
+            if let Some(state) = each.state {
                 advance(credential, state)?;
             }
             credential.last_used = Some(each.date);
@@ -91,7 +91,7 @@ impl State {
 }
 
 /// A counter only ever grows, or stays 0.
-fn advance(credential: &mut Credential, state: &AuthenticatorState) -> Result<(), UseError> {
+fn advance(credential: &mut Credential, state: AuthenticatorState) -> Result<(), UseError> {
     let Material::Fido2(passkey) = &mut credential.material else {
         return Ok(());
     };

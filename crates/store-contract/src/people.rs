@@ -127,6 +127,9 @@ impl World {
 
     /// Whether an authority holds, found out by a change that changes nothing and uses nothing up: of a
     /// credential that is not there.
+    ///
+    /// # Errors
+    /// [`AuthorityConflict`] when it does not.
     pub async fn standing(&self, authority: &Authority) -> Result<(), AuthorityConflict> {
         let unknown = CredentialUuid::from_random(&self.draw());
         let changed = self

@@ -235,9 +235,8 @@ pub(crate) async fn get_app_site_association(
 
 /// As texts, in order and each of them once.
 fn sorted(values: impl Iterator<Item = impl ToString>) -> Vec<String> {
-    BTreeSet::from_iter(values.map(|value| value.to_string()))
-        .into_iter()
-        .collect()
+    let distinct: BTreeSet<_> = values.map(|value| value.to_string()).collect();
+    distinct.into_iter().collect()
 }
 
 /// The answer, if there is something to say.

@@ -280,7 +280,9 @@ async fn no_call_reaches_what_is_another_users_or_another_organizations() {
             _ if names("credentialUuid") || operation.path.contains('{') => {
                 (404, "credential_not_found")
             }
-            _ => continue,
+            Caller::Anybody | Caller::Temporary | Caller::User | Caller::Administrator(_) => {
+                continue;
+            }
         };
         let is_of_users = matches!(operation.caller, Caller::Administrator(_));
         let colleague = (!is_of_users).then_some(&bob.session);

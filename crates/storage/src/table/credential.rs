@@ -222,14 +222,14 @@ pub(crate) async fn record_use(
     user: &UserId,
     credential_use: &CredentialUse,
 ) -> Result<bool, StoreError> {
-    let mut used = ActiveModel {
+    let mut row = ActiveModel {
         last_used: Set(Some(credential_use.date.into())),
         ..Default::default()
     };
     let mut guard = Condition::all();
     if let Some(state) = &credential_use.state {
-        used.sign_count = Set(Some(state.sign_count.into()));
-        used.backed_up = Set(Some(state.backed_up));
+        row.sign_count = Set(Some(state.sign_count.into()));
+        row.backed_up = Set(Some(state.backed_up));
         let count = i64::from(state.sign_count);
         let mut grows = Condition::any().add(Column::SignCount.lt(count));
         if count == 0 {
@@ -237,7 +237,7 @@ pub(crate) async fn record_use(
         }
         guard = guard.add(grows);
     }
-    change(user, &credential_use.credential, used)
+    change(user, &credential_use.credential, row)
         .filter(guard)
         .meets_one(transaction)
         .await
