@@ -97,7 +97,7 @@ fn tests_know_no_more_than_the_plan_allows() {
 const HOMES: [(&str, &[&str]); 9] = [
     ("sea-orm", &["migrations", "storage", "testkit"]),
     ("sea-orm-migration", &["migrations"]),
-    ("axum", &["http", "server", "web"]),
+    ("axum", &["embed", "http", "own-mailer", "server", "web"]),
     ("hyper", &["server"]),
     ("utoipa", &["http"]),
     ("config", &["server"]),
