@@ -61,7 +61,7 @@ struct Wanted {
     username: Username,
 }
 
-/// Requests that wait: at most [`WAITING`].
+/// Requests that wait: at most 1,024.
 pub struct Queue {
     end: mpsc::Sender<Wanted>,
     front: Mutex<mpsc::Receiver<Wanted>>,
