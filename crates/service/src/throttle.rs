@@ -408,6 +408,8 @@ mod tests {
             network("::ffff:10.0.0.1".parse().unwrap()),
             network("10.0.0.1".parse().unwrap())
         );
+        let next = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 1, 3, 3, 4, 5, 1));
+        assert_ne!(network(in_network(1)), network(next));
     }
 
     #[test]

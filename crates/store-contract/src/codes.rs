@@ -23,6 +23,7 @@ cases! { codes:
     every_state_comes_back_as_it_was,
     issuing_cancels_codes_that_are_issued_or_claimed,
     issuing_leaves_redeemed_codes_alone,
+    cancelling_leaves_redeemed_codes_alone,
     a_taken_text_changes_nothing,
     the_newest_code_is_told,
     cancelling_takes_issued_and_claimed_codes,
@@ -447,4 +448,14 @@ async fn a_failed_redemption_may_be_repeated(world: World) {
         .redeem(&claimed, world.key(&person.user))
         .await
         .unwrap();
+}
+
+async fn cancelling_leaves_redeemed_codes_alone(world: World) {
+    let person = world.someone().await;
+    let claimed = world.claimed_code(&person).await;
+    let key = world.key(&person.user);
+    world.redeem(&claimed, key).await.unwrap();
+    world.cancel_all(&person).await;
+    let newest = world.newest(&person.user.id).await.unwrap();
+    assert!(matches!(newest.state, CodeState::Redeemed { .. }));
 }

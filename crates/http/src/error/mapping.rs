@@ -449,4 +449,26 @@ mod tests {
             "recoveryCredential.credentialKind cannot be Key here"
         );
     }
+
+    #[test]
+    fn a_refused_recovery_is_named_where_it_stands() {
+        let (status, code, message, field) = facts(RecoverError::OtherCredential);
+        assert_eq!((status, code), (401, "recovery_credential_refused"));
+        assert_eq!(message, "Credential cannot be used as a recovery factor.");
+        assert_eq!(
+            field.as_deref(),
+            Some("recovery.credentialAssertion.credId")
+        );
+        let (status, code, _, field) = facts(RecoverError::Proof(ProofError::OtherCredentials));
+        assert_eq!((status, code), (401, "factor_refused"));
+        assert_eq!(field.as_deref(), Some("recovery.credentialAssertion"));
+        let (status, code, _, field) =
+            facts(RecoverError::NewCredential(NewCredentialError::Proof {
+                member: "firstFactorCredential",
+                error: ProofError::Challenge,
+            }));
+        assert_eq!((status, code), (400, "proof_refused"));
+        let path = "newCredentials.firstFactorCredential.credentialInfo";
+        assert_eq!(field.as_deref(), Some(path));
+    }
 }
