@@ -124,7 +124,7 @@ pub fn router_with_pages(
     let server = ServerBuilder::new().url(&settings.public_url).build();
     description.servers = Some(vec![server]);
     let state = AppState {
-        services: use_cases,
+        use_cases,
         settings: Arc::new(settings),
         description: description::text(&description).into(),
     };

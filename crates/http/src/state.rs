@@ -17,7 +17,7 @@ pub struct HttpSettings {
 /// What handlers and extractors reach; cloned for every request.
 #[derive(Clone)]
 pub(crate) struct AppState {
-    pub(crate) services: Arc<UseCases>,
+    pub(crate) use_cases: Arc<UseCases>,
     pub(crate) settings: Arc<HttpSettings>,
     /// The API description as it is served.
     pub(crate) description: Arc<str>,

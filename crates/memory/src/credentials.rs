@@ -12,11 +12,9 @@ use latchkey_domain::{
     time::Timestamp,
 };
 use latchkey_service::ports::{
-    credential_code_store::{
-        ClaimError, CredentialCodeStore, DecideError, HeldCode, IssueError, RedeemError,
-    },
+    credential_code_store::{ClaimError, CredentialCodeStore, DecideError, HeldCode, IssueError},
     credential_store::{ChangeError, CreateError, CredentialStore, NewName},
-    store::StoreError,
+    store::{AuthorityConflict, StoreError},
 };
 
 use crate::{MemoryStore, state::State};
@@ -174,16 +172,16 @@ impl CredentialCodeStore for MemoryStore {
         authority: Authority,
         redeemed: RedeemedCode,
         credential: Credential,
-    ) -> Result<(), RedeemError> {
+    ) -> Result<(), CreateError> {
         self.write(|state| {
-            state.exercise(&authority).map_err(CreateError::from)?;
+            state.exercise(&authority)?;
             let held = state.code(authority.user(), redeemed.code());
-            let held = held.ok_or(RedeemError::Lost)?;
+            let held = held.ok_or(AuthorityConflict::Void)?;
             let CodeState::Claimed(claim) = &held.state else {
-                return Err(RedeemError::Lost);
+                return Err(AuthorityConflict::Void.into());
             };
             if claim.challenge != *redeemed.challenge() {
-                return Err(RedeemError::Lost);
+                return Err(AuthorityConflict::Void.into());
             }
             let wait = match credential.state {
                 CredentialState::Waiting { until: expires } => Some(Wait {
@@ -197,7 +195,7 @@ impl CredentialCodeStore for MemoryStore {
                 credential: credential.uuid.clone(),
                 wait,
             };
-            Ok(state.add(credential)?)
+            state.add(credential)
         })
     }
 

@@ -21,7 +21,7 @@ use latchkey_service::ports::{
     store::StoreError,
     user_store::{
         ChangeUserError, CreateUserError, NotAdministrator, ReadUsersError, Reader, UserChange,
-        UserEntry, UserPage, UserPosition, UserStore, Users,
+        UserEntry, UserList, UserPage, UserPosition, UserStore,
     },
 };
 
@@ -147,7 +147,7 @@ impl RecoveryStore for MemoryStore {
 
 #[async_trait]
 impl UserStore for MemoryStore {
-    async fn list(&self, reader: &Reader, page: &UserPage) -> Result<Users, ReadUsersError> {
+    async fn list(&self, reader: &Reader, page: &UserPage) -> Result<UserList, ReadUsersError> {
         let is_asked_for = |user: &&User| {
             let is_later =
                 |place: &UserPosition| (user.created, &user.id) > (place.created, &place.id);
@@ -161,7 +161,7 @@ impl UserStore for MemoryStore {
             users.sort_by_key(|user| user.created);
             let (shown, more) = users.split_at(users.len().min(page.size.items().into()));
             let last = shown.last().filter(|_last| !more.is_empty());
-            Ok(Users {
+            Ok(UserList {
                 users: shown.iter().map(|user| state.entry(user)).collect(),
                 next: last.map(|user| UserPosition::of(user)),
             })

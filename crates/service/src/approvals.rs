@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use latchkey_domain::{
     approval::{Decision, Verdict, WaitStatus},
-    authority::{Authority, Spendable},
+    authority::Authority,
     credential::CredentialReference,
     credential_code::CodeState,
     id::CredentialUuid,
@@ -17,26 +17,9 @@ use crate::{
     ports::{
         account_store::AccountStore,
         credential_code_store::{CredentialCodeStore, DecideError, HeldCode},
-        store::{AuthorityConflict, StoreError},
+        store::StoreError,
     },
 };
-
-/// Why a credential is neither approved nor refused.
-#[derive(Debug, thiserror::Error)]
-pub enum ApprovalError {
-    /// The user action is void: its user or credential has gone.
-    #[error("the user action is not valid")]
-    InvalidUserAction,
-    /// The user action was used before.
-    #[error("the user action has already been used")]
-    UserActionSpent,
-    /// The user has no such credential that waits: it was decided before, or it is too late.
-    #[error("no such credential waits for approval")]
-    NotWaiting,
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// Why nobody is told what came of a credential.
 #[derive(Debug, thiserror::Error)]
@@ -65,13 +48,13 @@ impl Approvals {
     /// and whoever is alarmed by mail should not have to look for the right browser.
     ///
     /// # Errors
-    /// [`ApprovalError`].
+    /// [`DecideError`].
     pub async fn decide(
         &self,
         request: &SignedRequest,
         credential: CredentialUuid,
         verdict: Verdict,
-    ) -> Result<(), ApprovalError> {
+    ) -> Result<(), DecideError> {
         let authority = match verdict {
             Verdict::Approved => self.telling(request, &credential).await?,
             Verdict::Refused => request.authority(),
@@ -81,7 +64,7 @@ impl Approvals {
             verdict,
             date: self.ceremonies.now(),
         };
-        Ok(self.store.decide(authority, decision).await?)
+        self.store.decide(authority, decision).await
     }
 
     /// The authority to approve a credential, and to tell its owner so.
@@ -89,14 +72,14 @@ impl Approvals {
         &self,
         request: &SignedRequest,
         credential: &CredentialUuid,
-    ) -> Result<Authority, ApprovalError> {
+    ) -> Result<Authority, DecideError> {
         let reference = CredentialReference::Uuid(credential.clone());
         let held = self
             .accounts
             .find_credential(&request.session.organization, &reference)
             .await?
             .filter(|held| held.user.id == request.session.user)
-            .ok_or(ApprovalError::NotWaiting)?;
+            .ok_or(DecideError::NotWaiting)?;
         let message = self.ceremonies.messages.credential_added(&held.credential);
         Ok(request.authority().telling(message))
     }
@@ -130,22 +113,6 @@ impl Approvals {
             | WaitStatus::Refused
             | WaitStatus::Expired => status,
         })
-    }
-}
-
-impl From<DecideError> for ApprovalError {
-    fn from(error: DecideError) -> Self {
-        match error {
-            DecideError::Authority(AuthorityConflict::Spent(Spendable::UserAction)) => {
-                Self::UserActionSpent
-            }
-            DecideError::Authority(
-                AuthorityConflict::Void
-                | AuthorityConflict::Spent(Spendable::Challenge | Spendable::Session),
-            ) => Self::InvalidUserAction,
-            DecideError::NotWaiting => Self::NotWaiting,
-            DecideError::Store(error) => Self::Store(error),
-        }
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use latchkey_domain::{
     application::Origin,
     approval::{ApprovalTicket, Wait, WaitStatus},
-    authority::Spendable,
     challenge::purpose,
     credential::{Credential, CredentialKind, CredentialReference, CredentialState, MadeBy},
     credential_code::{
@@ -26,10 +25,8 @@ use crate::{
     ports::{
         account_store::AccountStore,
         code_digester::CodeDigester,
-        credential_code_store::{
-            ClaimError, CredentialCodeStore, HeldCode, IssueError, RedeemError,
-        },
-        store::{AuthorityConflict, StoreError},
+        credential_code_store::{ClaimError, CredentialCodeStore, HeldCode, IssueError},
+        store::StoreError,
     },
     throttle::{CodeTry, Throttle, Throttled},
 };
@@ -65,15 +62,9 @@ pub enum IssueCodeError {
     /// The requested expiration is outside its bounds.
     #[error("expiration {0}")]
     Expiration(#[from] ExpirationError),
-    /// The user action is void: its user or credential has gone.
-    #[error("the user action is not valid")]
-    InvalidUserAction,
-    /// The user action was used before.
-    #[error("the user action has already been used")]
-    UserActionSpent,
-    /// The store failed.
+    /// The store does not take it, or has codes of the same text however often one is drawn.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Issue(#[from] IssueError),
 }
 
 /// What code/init receives.
@@ -150,7 +141,10 @@ impl CredentialCodes {
     ) -> Result<IssuedCode, IssueCodeError> {
         let now = self.ceremonies.now();
         let expires = credential_code::expiration(wanted.expiration, now)?;
-        let page = self.page(caller, &request.session).await?;
+        let page = self
+            .page(caller, &request.session)
+            .await
+            .map_err(IssueError::from)?;
         let mut draws = 0;
         loop {
             let mut issued = self.draw(wanted.long_only, expires);
@@ -380,31 +374,6 @@ impl From<ClaimError> for BeginWithCodeError {
         match error {
             ClaimError::Lost => Self::InvalidCode,
             ClaimError::Store(error) => Self::Store(error),
-        }
-    }
-}
-
-impl From<RedeemError> for NewCredentialError {
-    fn from(error: RedeemError) -> Self {
-        match error {
-            RedeemError::Lost => Self::InvalidChallenge,
-            RedeemError::Create(error) => error.into(),
-        }
-    }
-}
-
-impl From<IssueError> for IssueCodeError {
-    fn from(error: IssueError) -> Self {
-        match error {
-            IssueError::Authority(AuthorityConflict::Spent(Spendable::UserAction)) => {
-                Self::UserActionSpent
-            }
-            IssueError::Authority(
-                AuthorityConflict::Void
-                | AuthorityConflict::Spent(Spendable::Challenge | Spendable::Session),
-            ) => Self::InvalidUserAction,
-            taken @ IssueError::Taken => Self::Store(StoreError::new(taken)),
-            IssueError::Store(error) => Self::Store(error),
         }
     }
 }

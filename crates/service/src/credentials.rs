@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use latchkey_domain::{
-    authority::{Authority, Spend, Spendable},
+    authority::{Authority, Spend},
     challenge::purpose,
     credential::{Credential, CredentialKind, CredentialReference, MadeBy},
     id::CredentialUuid,
@@ -18,7 +18,7 @@ use crate::{
     ports::{
         account_store::AccountStore,
         credential_store::{ChangeError, CredentialStore, NewName},
-        store::{AuthorityConflict, StoreError},
+        store::StoreError,
     },
 };
 
@@ -40,38 +40,12 @@ impl SignedRequest {
 /// Why a challenge for a new credential is not given.
 #[derive(Debug, thiserror::Error)]
 pub enum BeginCredentialError {
-    /// The origin is not one of the user's organization.
-    #[error("the origin is not allowed")]
-    OriginNotAllowed,
-    /// The organization has no active application.
-    #[error("the organization has no active application")]
-    NoApplication,
+    /// No ceremony of the user's organization can be held there.
+    #[error(transparent)]
+    Party(#[from] PartyError),
     /// The user has gone since the request began.
     #[error("not signed in")]
     NotSignedIn,
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Why a credential is not changed.
-#[derive(Debug, thiserror::Error)]
-pub enum ChangeCredentialError {
-    /// The user action is void: its user or credential has gone.
-    #[error("the user action is not valid")]
-    InvalidUserAction,
-    /// The user action was used before.
-    #[error("the user action has already been used")]
-    UserActionSpent,
-    /// The user has no such credential.
-    #[error("there is no such credential")]
-    NotFound,
-    /// It is the last one the user can sign in with.
-    #[error("the last usable credential cannot be removed")]
-    LastUsable,
-    /// It waits for approval: it can be approved, refused or deleted, and nothing else.
-    #[error("the credential waits for approval")]
-    Waits,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -176,61 +150,59 @@ impl Credentials {
     /// told of a deactivation that changed something, which the store decides.
     ///
     /// # Errors
-    /// [`ChangeCredentialError`].
+    /// [`ChangeError`].
     pub async fn set_active(
         &self,
         caller: &Caller,
         request: &SignedRequest,
         credential: &CredentialUuid,
         active: bool,
-    ) -> Result<(), ChangeCredentialError> {
+    ) -> Result<(), ChangeError> {
         let mut authority = request.authority();
         if !active && let Some(own) = self.own(&request.session, credential).await? {
             let messages = &self.ceremonies.messages;
             authority = authority.telling(messages.credential_deactivated(&own, caller));
         }
         let now = self.ceremonies.now();
-        Ok(self
-            .store
+        self.store
             .set_active(authority, credential, active, now)
-            .await?)
+            .await
     }
 
     /// Gives a credential another name.
     ///
     /// # Errors
-    /// [`ChangeCredentialError`].
+    /// [`ChangeError`].
     pub async fn rename(
         &self,
         request: &SignedRequest,
         credential: &CredentialUuid,
         name: CredentialName,
-    ) -> Result<Credential, ChangeCredentialError> {
+    ) -> Result<Credential, ChangeError> {
         let new = NewName {
             credential: credential.clone(),
             name,
             date: self.ceremonies.now(),
         };
-        let renamed = self.store.rename(request.authority(), new);
-        Ok(renamed.await?)
+        self.store.rename(request.authority(), new).await
     }
 
     /// Deletes a credential, and tells the user.
     ///
     /// # Errors
-    /// [`ChangeCredentialError`].
+    /// [`ChangeError`].
     pub async fn delete(
         &self,
         caller: &Caller,
         request: &SignedRequest,
         credential: &CredentialUuid,
-    ) -> Result<(), ChangeCredentialError> {
+    ) -> Result<(), ChangeError> {
         let mut authority = request.authority();
         if let Some(own) = self.own(&request.session, credential).await? {
             authority =
                 authority.telling(self.ceremonies.messages.credential_deleted(&own, caller));
         }
-        Ok(self.store.delete(authority, credential).await?)
+        self.store.delete(authority, credential).await
     }
 
     /// The credential as it is now, if it is the user's: what the user is told about. Whether it may be
@@ -259,33 +231,6 @@ fn signer(request: &SignedRequest) -> CredentialUuid {
         .first()
         .unwrap_or(&request.session.credential)
         .clone()
-}
-
-impl From<PartyError> for BeginCredentialError {
-    fn from(error: PartyError) -> Self {
-        match error {
-            PartyError::OriginNotAllowed | PartyError::ForeignOrigin => Self::OriginNotAllowed,
-            PartyError::NoApplication => Self::NoApplication,
-        }
-    }
-}
-
-impl From<ChangeError> for ChangeCredentialError {
-    fn from(error: ChangeError) -> Self {
-        match error {
-            ChangeError::Authority(AuthorityConflict::Spent(Spendable::UserAction)) => {
-                Self::UserActionSpent
-            }
-            ChangeError::Authority(
-                AuthorityConflict::Void
-                | AuthorityConflict::Spent(Spendable::Challenge | Spendable::Session),
-            ) => Self::InvalidUserAction,
-            ChangeError::NotFound => Self::NotFound,
-            ChangeError::LastUsable => Self::LastUsable,
-            ChangeError::Waits => Self::Waits,
-            ChangeError::Store(error) => Self::Store(error),
-        }
-    }
 }
 
 #[cfg(test)]

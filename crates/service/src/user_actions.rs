@@ -25,12 +25,9 @@ use crate::{
 /// Why signing an action does not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum BeginUserActionError {
-    /// The origin is not one of the user's organization.
-    #[error("the origin is not allowed")]
-    OriginNotAllowed,
-    /// The organization has no active application.
-    #[error("the organization has no active application")]
-    NoApplication,
+    /// No ceremony of the user's organization can be held there.
+    #[error(transparent)]
+    Party(#[from] PartyError),
     /// The user has lost every credential since signing in.
     #[error("the user does not have a usable credential")]
     NoUsableCredential,
@@ -176,15 +173,6 @@ impl UserActions {
 
     const fn ceremonies(&self) -> &Ceremonies {
         &self.factors.ceremonies
-    }
-}
-
-impl From<PartyError> for BeginUserActionError {
-    fn from(error: PartyError) -> Self {
-        match error {
-            PartyError::OriginNotAllowed | PartyError::ForeignOrigin => Self::OriginNotAllowed,
-            PartyError::NoApplication => Self::NoApplication,
-        }
     }
 }
 

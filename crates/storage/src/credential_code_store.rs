@@ -11,11 +11,9 @@ use latchkey_domain::{
     id::{CredentialCodeId, UserId},
 };
 use latchkey_service::ports::{
-    credential_code_store::{
-        ClaimError, CredentialCodeStore, DecideError, HeldCode, IssueError, RedeemError,
-    },
+    credential_code_store::{ClaimError, CredentialCodeStore, DecideError, HeldCode, IssueError},
     credential_store::CreateError,
-    store::StoreError,
+    store::{AuthorityConflict, StoreError},
 };
 
 use crate::{
@@ -64,15 +62,14 @@ impl CredentialCodeStore for SqlStore {
         authority: Authority,
         redeemed: RedeemedCode,
         credential: Credential,
-    ) -> Result<(), RedeemError> {
+    ) -> Result<(), CreateError> {
         self.write(async move |tx| {
             exercise::<CreateError>(&tx, &authority).await?;
             let user = authority.user();
             if !table::credential_code::redeem(&tx, user, &redeemed, &credential).await? {
-                return Err(RedeemError::Lost);
+                return Err(AuthorityConflict::Void.into());
             }
-            insert_all(&tx, &authority, &[credential]).await?;
-            Ok(())
+            insert_all(&tx, &authority, &[credential]).await
         })
         .await
     }

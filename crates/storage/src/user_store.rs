@@ -7,7 +7,7 @@ use latchkey_service::ports::{
     store::StoreError,
     user_store::{
         ChangeUserError, CreateUserError, NotAdministrator, ReadUsersError, Reader, UserChange,
-        UserEntry, UserPage, UserPosition, UserStore, Users,
+        UserEntry, UserList, UserPage, UserPosition, UserStore,
     },
 };
 use sea_orm::DatabaseTransaction;
@@ -21,7 +21,7 @@ use crate::{
 
 #[async_trait]
 impl UserStore for SqlStore {
-    async fn list(&self, reader: &Reader, page: &UserPage) -> Result<Users, ReadUsersError> {
+    async fn list(&self, reader: &Reader, page: &UserPage) -> Result<UserList, ReadUsersError> {
         let size = usize::from(page.size.items());
         let mut users = table::listed_user::list(self.reader(), reader, page).await?;
         if users.is_empty() {
@@ -34,7 +34,7 @@ impl UserStore for SqlStore {
             .last()
             .filter(|_last| has_more)
             .map(|last| UserPosition::of(&last.user));
-        Ok(Users { users, next })
+        Ok(UserList { users, next })
     }
 
     async fn find(

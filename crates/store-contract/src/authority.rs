@@ -9,7 +9,7 @@ use latchkey_domain::{
     user::Epoch,
 };
 use latchkey_service::ports::{
-    credential_code_store::{IssueError, RedeemError},
+    credential_code_store::IssueError,
     credential_store::{ChangeError, CreateError},
     session_store::EndSessionError,
     sign_in_store::UseError,
@@ -233,9 +233,7 @@ async fn every_change_requires_its_authority(world: World) {
         .await;
     assert!(matches!(
         made,
-        Err(RedeemError::Create(CreateError::Authority(
-            AuthorityConflict::Void
-        )))
+        Err(CreateError::Authority(AuthorityConflict::Void))
     ));
     let used = stores.sign_ins.sign_in(void.clone(), vec![]).await;
     assert!(matches!(

@@ -9,7 +9,7 @@ use latchkey_domain::{
     id::{ChallengeId, UserId},
 };
 use latchkey_service::ports::{
-    credential_code_store::{ClaimError, IssueError, RedeemError},
+    credential_code_store::{ClaimError, IssueError},
     credential_store::CreateError,
     store::AuthorityConflict,
     user_store::UserChange,
@@ -76,7 +76,7 @@ impl World {
         &self,
         claimed: &Claimed,
         credential: Credential,
-    ) -> Result<(), RedeemError> {
+    ) -> Result<(), CreateError> {
         let (authority, redeemed) = (claimed.authority.clone(), claimed.redeemed.clone());
         self.credential_codes
             .redeem(authority, redeemed, credential)
@@ -169,7 +169,10 @@ async fn issuing_cancels_codes_that_are_issued_or_claimed(world: World) {
     let newest = world.issued_code(&person).await;
     assert_eq!(world.state_of(&newest).await, CodeState::Issued);
     let outcome = world.redeem(&claimed, world.key(&person.user)).await;
-    assert!(matches!(outcome, Err(RedeemError::Lost)));
+    assert!(matches!(
+        outcome,
+        Err(CreateError::Authority(AuthorityConflict::Void))
+    ));
 }
 
 async fn issuing_leaves_redeemed_codes_alone(world: World) {
@@ -387,7 +390,10 @@ async fn only_the_challenge_that_claimed_a_code_redeems_it(world: World) {
             world.key(&person.user),
         )
         .await;
-    assert!(matches!(outcome, Err(RedeemError::Lost)));
+    assert!(matches!(
+        outcome,
+        Err(CreateError::Authority(AuthorityConflict::Void))
+    ));
     assert_eq!(world.credentials_of(&person).await.len(), 2);
     world
         .redeem(&claimed, world.key(&person.user))
@@ -400,7 +406,10 @@ async fn a_cancelled_code_is_not_redeemed(world: World) {
     let claimed = world.claimed_code(&person).await;
     world.cancel_all(&person).await;
     let outcome = world.redeem(&claimed, world.key(&person.user)).await;
-    assert!(matches!(outcome, Err(RedeemError::Lost)));
+    assert!(matches!(
+        outcome,
+        Err(CreateError::Authority(AuthorityConflict::Void))
+    ));
     assert_eq!(world.credentials_of(&person).await.len(), 2);
     assert_eq!(world.standing(&claimed.authority).await, Ok(()));
 }
@@ -410,7 +419,10 @@ async fn a_superseded_code_is_not_redeemed(world: World) {
     let claimed = world.claimed_code(&person).await;
     world.issued_code(&person).await;
     let outcome = world.redeem(&claimed, world.key(&person.user)).await;
-    assert!(matches!(outcome, Err(RedeemError::Lost)));
+    assert!(matches!(
+        outcome,
+        Err(CreateError::Authority(AuthorityConflict::Void))
+    ));
 }
 
 async fn a_code_is_not_redeemed_when_its_issuer_is_not_active(world: World) {
@@ -426,9 +438,7 @@ async fn a_code_is_not_redeemed_when_its_issuer_is_not_active(world: World) {
     let outcome = world.redeem(&claimed, world.key(&person.user)).await;
     assert!(matches!(
         outcome,
-        Err(RedeemError::Create(CreateError::Authority(
-            AuthorityConflict::Void
-        )))
+        Err(CreateError::Authority(AuthorityConflict::Void))
     ));
 }
 
@@ -438,10 +448,7 @@ async fn a_failed_redemption_may_be_repeated(world: World) {
     let mut taken = world.key(&person.user);
     taken.id = person.credentials[0].id.clone();
     let outcome = world.redeem(&claimed, taken).await;
-    assert!(matches!(
-        outcome,
-        Err(RedeemError::Create(CreateError::CredentialIdTaken))
-    ));
+    assert!(matches!(outcome, Err(CreateError::CredentialIdTaken)));
     let newest = world.newest(&person.user.id).await.unwrap();
     assert_eq!(newest.state, CodeState::Claimed(claimed.claim.clone()));
     world

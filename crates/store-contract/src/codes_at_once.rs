@@ -2,9 +2,7 @@
 
 use latchkey_domain::{authority::Spendable, credential_code::CodeState};
 use latchkey_service::ports::{
-    credential_code_store::{ClaimError, RedeemError},
-    credential_store::CreateError,
-    store::AuthorityConflict,
+    credential_code_store::ClaimError, credential_store::CreateError, store::AuthorityConflict,
 };
 use tokio::join;
 
@@ -59,9 +57,7 @@ async fn of_many_redemptions_one_succeeds(world: World) {
     for outcome in outcomes.into_iter().filter_map(Result::err) {
         assert!(matches!(
             outcome,
-            RedeemError::Create(CreateError::Authority(AuthorityConflict::Spent(
-                Spendable::Challenge
-            )))
+            CreateError::Authority(AuthorityConflict::Spent(Spendable::Challenge))
         ));
     }
     assert_eq!(world.credentials_of(&person).await.len(), 3);
@@ -132,7 +128,7 @@ async fn a_code_is_never_redeemed_after_it_was_cancelled(world: World) {
                 assert!(matches!(newest.state, CodeState::Redeemed { .. }));
                 assert_eq!(made, 1);
             }
-            Err(RedeemError::Lost) => {
+            Err(CreateError::Authority(AuthorityConflict::Void)) => {
                 assert!(matches!(newest.state, CodeState::Cancelled { .. }));
                 assert_eq!(made, 0);
             }

@@ -8,7 +8,6 @@ use latchkey_domain::{
     text::CredentialName,
 };
 use latchkey_service::ports::{
-    credential_code_store::RedeemError,
     credential_store::{ChangeError, CreateError, NewName},
     store::AuthorityConflict,
 };
@@ -366,7 +365,10 @@ async fn deactivating_and_deleting_cancel_open_codes(world: World) {
         .await;
     changed.unwrap();
     let outcome = world.redeem(&claimed, world.key(&person.user)).await;
-    assert!(matches!(outcome, Err(RedeemError::Lost)));
+    assert!(matches!(
+        outcome,
+        Err(CreateError::Authority(AuthorityConflict::Void))
+    ));
 
     let issued = world.issued_code(&person).await;
     let changed = world

@@ -1,21 +1,27 @@
 //! From the errors of the use cases to those of the wire: each variant is decided here, once.
 
+use latchkey_domain::authority::Spendable;
 use latchkey_service::{
-    approvals::{ApprovalError, ApprovalStatusError},
+    approvals::ApprovalStatusError,
     ceremony::NewCredentialError,
     credential_codes::{BeginWithCodeError, IssueCodeError},
-    credentials::{BeginCredentialError, ChangeCredentialError},
-    directory::OrganizationRequired,
+    credentials::BeginCredentialError,
+    directory::{OrganizationRequired, PartyError},
     factors::FactorError,
     login::BeginLoginError,
     mailed_codes::MailCodeError,
-    ports::{proof_verifier::ProofError, store::StoreError},
+    ports::{
+        credential_code_store::{DecideError, IssueError},
+        credential_store::ChangeError,
+        proof_verifier::ProofError,
+        store::{AuthorityConflict, StoreError},
+        user_store::{ChangeUserError, CreateUserError, NotAdministrator, ReadUsersError},
+    },
     recovery::{BeginRecoveryError, RecoverError},
     registration::BeginRegistrationError,
     sessions::SessionError,
     throttle::Throttled,
     user_actions::{BeginUserActionError, NotPermitted},
-    users::{ChangeUserError, CreateUserError, PermissionMissing, ReadUsersError},
 };
 
 use super::{ApiError, ErrorCode};
@@ -94,11 +100,22 @@ impl From<MailCodeError> for ApiError {
     }
 }
 
+/// Where no ceremony can be held for somebody who is signed in.
+impl From<PartyError> for ApiError {
+    fn from(error: PartyError) -> Self {
+        match error {
+            PartyError::OriginNotAllowed | PartyError::ForeignOrigin => {
+                ErrorCode::OriginNotAllowed.into()
+            }
+            PartyError::NoApplication => ErrorCode::NoApplication.into(),
+        }
+    }
+}
+
 impl From<BeginUserActionError> for ApiError {
     fn from(error: BeginUserActionError) -> Self {
         match error {
-            BeginUserActionError::OriginNotAllowed => ErrorCode::OriginNotAllowed.into(),
-            BeginUserActionError::NoApplication => ErrorCode::NoApplication.into(),
+            BeginUserActionError::Party(error) => error.into(),
             BeginUserActionError::NoUsableCredential => ErrorCode::NoUsableCredential.into(),
             BeginUserActionError::Store(error) => error.into(),
         }
@@ -108,8 +125,7 @@ impl From<BeginUserActionError> for ApiError {
 impl From<BeginCredentialError> for ApiError {
     fn from(error: BeginCredentialError) -> Self {
         match error {
-            BeginCredentialError::OriginNotAllowed => ErrorCode::OriginNotAllowed.into(),
-            BeginCredentialError::NoApplication => ErrorCode::NoApplication.into(),
+            BeginCredentialError::Party(error) => error.into(),
             BeginCredentialError::NotSignedIn => ErrorCode::NotAuthorized.into(),
             BeginCredentialError::Store(error) => error.into(),
         }
@@ -127,26 +143,38 @@ impl From<BeginWithCodeError> for ApiError {
     }
 }
 
+/// What becomes of a request that the user signed when the authority for it does not hold.
+impl From<AuthorityConflict> for ApiError {
+    fn from(conflict: AuthorityConflict) -> Self {
+        match conflict {
+            AuthorityConflict::Spent(Spendable::UserAction) => ErrorCode::UserActionUsed.into(),
+            AuthorityConflict::Void
+            | AuthorityConflict::Spent(Spendable::Challenge | Spendable::Session) => {
+                ErrorCode::UserActionInvalid.into()
+            }
+        }
+    }
+}
+
 impl From<IssueCodeError> for ApiError {
     fn from(error: IssueCodeError) -> Self {
         match error {
             IssueCodeError::Expiration(_) => Self::new(ErrorCode::InvalidExpiration)
                 .saying(error.to_string())
                 .at("expiration"),
-            IssueCodeError::InvalidUserAction => ErrorCode::UserActionInvalid.into(),
-            IssueCodeError::UserActionSpent => ErrorCode::UserActionUsed.into(),
-            IssueCodeError::Store(error) => error.into(),
+            IssueCodeError::Issue(IssueError::Authority(conflict)) => conflict.into(),
+            IssueCodeError::Issue(taken @ IssueError::Taken) => Self::internal(taken),
+            IssueCodeError::Issue(IssueError::Store(error)) => error.into(),
         }
     }
 }
 
-impl From<ApprovalError> for ApiError {
-    fn from(error: ApprovalError) -> Self {
+impl From<DecideError> for ApiError {
+    fn from(error: DecideError) -> Self {
         match error {
-            ApprovalError::InvalidUserAction => ErrorCode::UserActionInvalid.into(),
-            ApprovalError::UserActionSpent => ErrorCode::UserActionUsed.into(),
-            ApprovalError::NotWaiting => ErrorCode::CredentialNotFound.into(),
-            ApprovalError::Store(error) => error.into(),
+            DecideError::Authority(conflict) => conflict.into(),
+            DecideError::NotWaiting => ErrorCode::CredentialNotFound.into(),
+            DecideError::Store(error) => error.into(),
         }
     }
 }
@@ -162,30 +190,22 @@ impl From<ApprovalStatusError> for ApiError {
     }
 }
 
-impl From<ChangeCredentialError> for ApiError {
-    fn from(error: ChangeCredentialError) -> Self {
+impl From<ChangeError> for ApiError {
+    fn from(error: ChangeError) -> Self {
         match error {
-            ChangeCredentialError::InvalidUserAction => ErrorCode::UserActionInvalid.into(),
-            ChangeCredentialError::UserActionSpent => ErrorCode::UserActionUsed.into(),
-            ChangeCredentialError::NotFound => ErrorCode::CredentialNotFound.into(),
-            ChangeCredentialError::LastUsable => ErrorCode::LastCredential.into(),
-            ChangeCredentialError::Waits => ErrorCode::CredentialWaits.into(),
-            ChangeCredentialError::Store(error) => error.into(),
+            ChangeError::Authority(conflict) => conflict.into(),
+            ChangeError::NotFound => ErrorCode::CredentialNotFound.into(),
+            ChangeError::LastUsable => ErrorCode::LastCredential.into(),
+            ChangeError::Waits => ErrorCode::CredentialWaits.into(),
+            ChangeError::Store(error) => error.into(),
         }
-    }
-}
-
-impl From<PermissionMissing> for ApiError {
-    fn from(error: PermissionMissing) -> Self {
-        Self::new(ErrorCode::NotPermitted).saying(error.to_string())
     }
 }
 
 impl From<ReadUsersError> for ApiError {
     fn from(error: ReadUsersError) -> Self {
         match error {
-            ReadUsersError::PermissionMissing(error) => error.into(),
-            ReadUsersError::NotFound => ErrorCode::UserNotFound.into(),
+            ReadUsersError::NotAdministrator(NotAdministrator) => ErrorCode::NotPermitted.into(),
             ReadUsersError::Store(error) => error.into(),
         }
     }
@@ -194,9 +214,8 @@ impl From<ReadUsersError> for ApiError {
 impl From<CreateUserError> for ApiError {
     fn from(error: CreateUserError) -> Self {
         match error {
-            CreateUserError::InvalidUserAction => ErrorCode::UserActionInvalid.into(),
-            CreateUserError::UserActionSpent => ErrorCode::UserActionUsed.into(),
-            CreateUserError::PermissionMissing(error) => error.into(),
+            CreateUserError::Authority(conflict) => conflict.into(),
+            CreateUserError::NotAdministrator(NotAdministrator) => ErrorCode::NotPermitted.into(),
             CreateUserError::AlreadyExists => Self::new(ErrorCode::UserExists).taken("email"),
             CreateUserError::ExternalIdTaken => {
                 Self::new(ErrorCode::ExternalIdTaken).taken("externalId")
@@ -209,9 +228,8 @@ impl From<CreateUserError> for ApiError {
 impl From<ChangeUserError> for ApiError {
     fn from(error: ChangeUserError) -> Self {
         match error {
-            ChangeUserError::InvalidUserAction => ErrorCode::UserActionInvalid.into(),
-            ChangeUserError::UserActionSpent => ErrorCode::UserActionUsed.into(),
-            ChangeUserError::PermissionMissing(error) => error.into(),
+            ChangeUserError::Authority(conflict) => conflict.into(),
+            ChangeUserError::NotAdministrator(NotAdministrator) => ErrorCode::NotPermitted.into(),
             ChangeUserError::NotFound => ErrorCode::UserNotFound.into(),
             ChangeUserError::LastAdministrator => ErrorCode::LastAdministrator.into(),
             ChangeUserError::Store(error) => error.into(),
@@ -401,7 +419,7 @@ mod tests {
             (status, message.as_str()),
             (400, "Challenge token is not valid.")
         );
-        let (status, _, message, _) = facts(ChangeCredentialError::UserActionSpent);
+        let (status, _, message, _) = facts(AuthorityConflict::Spent(Spendable::UserAction));
         assert_eq!(
             (status, message.as_str()),
             (400, "user action has already been used")
@@ -421,6 +439,35 @@ mod tests {
             facts(BeginLoginError::NoUsableCredential),
             facts(FactorError::UnknownCredential)
         );
+    }
+
+    #[test]
+    fn only_a_user_action_that_was_used_is_called_used() {
+        for (conflict, expected) in [
+            (AuthorityConflict::Void, "user_action_invalid"),
+            (
+                AuthorityConflict::Spent(Spendable::UserAction),
+                "user_action_used",
+            ),
+            (
+                AuthorityConflict::Spent(Spendable::Challenge),
+                "user_action_invalid",
+            ),
+            (
+                AuthorityConflict::Spent(Spendable::Session),
+                "user_action_invalid",
+            ),
+        ] {
+            for error in [
+                facts(ChangeError::from(conflict)),
+                facts(DecideError::from(conflict)),
+                facts(IssueCodeError::Issue(conflict.into())),
+                facts(CreateUserError::from(conflict)),
+                facts(ChangeUserError::from(conflict)),
+            ] {
+                assert_eq!(error.1, expected, "{conflict:?}");
+            }
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ impl FromRequestParts<AppState> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let token = bearer(&parts.headers)?;
-        let session = state.services.sessions.check(token).await?;
+        let session = state.use_cases.sessions.check(token).await?;
         if let Some(subject) = parts.extensions.get::<Subject>() {
             subject.note(&session.organization, &session.user);
         }

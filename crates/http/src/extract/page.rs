@@ -37,7 +37,7 @@ impl FromRequestParts<AppState> for At {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let organization = organization(parts)?;
-        let snapshot = state.services.directory.snapshot().await?;
+        let snapshot = state.use_cases.directory.snapshot().await?;
         let page = match origin(&parts.headers) {
             Some(origin) => snapshot.page(&origin, organization.as_ref()),
             None => host(&parts.headers)
@@ -63,7 +63,7 @@ impl FromRequestParts<AppState> for AtRpId {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        let snapshot = state.services.directory.snapshot().await?;
+        let snapshot = state.use_cases.directory.snapshot().await?;
         let applications = snapshot.at_rp_id(host(&parts.headers).unwrap_or_default());
         Ok(Self(applications))
     }

@@ -38,7 +38,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Signed<T> {
         let token = token(&parts.headers)?;
         let requested = requested(&parts, &json)?;
         let action = state
-            .services
+            .use_cases
             .user_actions
             .check(&session, token, &requested)?;
         Ok(Self {

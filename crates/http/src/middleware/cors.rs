@@ -59,7 +59,7 @@ async fn listed_origin(
     let Some(origin) = client::origin(headers) else {
         return Ok(None);
     };
-    let snapshot = state.services.directory.snapshot().await?;
+    let snapshot = state.use_cases.directory.snapshot().await?;
     Ok(snapshot
         .lists(&origin)
         .then(|| HeaderValue::try_from(origin).ok())

@@ -49,7 +49,7 @@ pub(crate) async fn observe(
     next: Next,
 ) -> Response {
     let started = Instant::now();
-    let id = request_id(&state.services.entropy.draw());
+    let id = request_id(&state.use_cases.entropy.draw());
     let subject = Subject::default();
     request.extensions_mut().insert(subject.clone());
     let method = known(request.method());

@@ -83,7 +83,7 @@ pub(crate) async fn begin_user_action(
     SignedIn(session): SignedIn,
     JsonBody(request): JsonBody<ActionInitRequest>,
 ) -> Result<Json<AuthChallenge>, ApiError> {
-    let user_actions = &state.services.user_actions;
+    let user_actions = &state.use_cases.user_actions;
     let challenge = user_actions
         .begin(&caller, &session, request.try_into()?)
         .await?;
@@ -118,7 +118,7 @@ pub(crate) async fn complete_user_action(
     SignedIn(session): SignedIn,
     JsonBody(answer): JsonBody<FactorAnswerBody>,
 ) -> Result<Json<ActionResponse>, ApiError> {
-    let user_actions = &state.services.user_actions;
+    let user_actions = &state.use_cases.user_actions;
     let user_action = user_actions.complete(&session, &answer.try_into()?).await?;
     Ok(Json(ActionResponse { user_action }))
 }

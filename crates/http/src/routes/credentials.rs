@@ -47,7 +47,7 @@ pub(crate) async fn list_credentials(
     State(state): State<AppState>,
     SignedIn(session): SignedIn,
 ) -> Result<Json<CredentialList>, ApiError> {
-    let credentials = state.services.credentials.list(&session).await?;
+    let credentials = state.use_cases.credentials.list(&session).await?;
     let items = credentials.into_iter().map(CredentialBody::from).collect();
     Ok(Json(CredentialList { items }))
 }
@@ -85,7 +85,7 @@ pub(crate) async fn begin_credential(
     JsonBody(request): JsonBody<CredentialInitRequest>,
 ) -> Result<Json<CredentialChallenge>, ApiError> {
     let Text(kind) = required(request.kind.or(request.credential_kind), "kind")?;
-    let credentials = &state.services.credentials;
+    let credentials = &state.use_cases.credentials;
     let challenge = credentials.begin(&caller, &session, kind).await?;
     Ok(Json(challenge.into()))
 }
@@ -116,7 +116,7 @@ pub(crate) async fn create_credential(
 ) -> Result<Json<CredentialBody>, ApiError> {
     let (identifier, new) = signed.body.into_parts()?;
     let credential = state
-        .services
+        .use_cases
         .credentials
         .create(&caller, &signed.request, &identifier, new)
         .await?;
@@ -154,7 +154,7 @@ pub(crate) async fn activate_credential(
     signed: Signed<ActivateRequest>,
 ) -> Result<Json<Message>, ApiError> {
     let Text(credential) = &signed.body.credential_uuid;
-    let credentials = &state.services.credentials;
+    let credentials = &state.use_cases.credentials;
     credentials
         .set_active(&caller, &signed.request, credential, true)
         .await?;
@@ -193,7 +193,7 @@ pub(crate) async fn deactivate_credential(
     signed: Signed<DeactivateRequest>,
 ) -> Result<Json<Message>, ApiError> {
     let Text(credential) = &signed.body.credential_uuid;
-    let credentials = &state.services.credentials;
+    let credentials = &state.use_cases.credentials;
     credentials
         .set_active(&caller, &signed.request, credential, false)
         .await?;
@@ -230,7 +230,7 @@ pub(crate) async fn rename_credential(
     signed: Signed<RenameRequest>,
 ) -> Result<Json<CredentialBody>, ApiError> {
     let Text(name) = signed.body.name;
-    let credentials = &state.services.credentials;
+    let credentials = &state.use_cases.credentials;
     let renamed = credentials
         .rename(&signed.request, &credential, name)
         .await?;
@@ -263,7 +263,7 @@ pub(crate) async fn delete_credential(
     PathId(credential): PathId<CredentialUuid>,
     signed: Signed,
 ) -> Result<Json<DeleteResponse>, ApiError> {
-    let credentials = &state.services.credentials;
+    let credentials = &state.use_cases.credentials;
     credentials
         .delete(&caller, &signed.request, &credential)
         .await?;

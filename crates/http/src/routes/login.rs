@@ -82,7 +82,7 @@ pub(crate) async fn begin_login(
     JsonBody(request): JsonBody<LoginInitRequest>,
 ) -> Result<Json<AuthChallenge>, ApiError> {
     let challenge = state
-        .services
+        .use_cases
         .logins
         .begin(&caller, request.try_into()?)
         .await?;
@@ -115,7 +115,7 @@ pub(crate) async fn complete_login(
     Extension(subject): Extension<Subject>,
     JsonBody(answer): JsonBody<FactorAnswerBody>,
 ) -> Result<Json<LoginResponse>, ApiError> {
-    let logins = &state.services.logins;
+    let logins = &state.use_cases.logins;
     let login::SignedIn { session, token } = logins.complete(&answer.try_into()?).await?;
     subject.note(&session.organization, &session.user);
     Ok(Json(LoginResponse { token }))
@@ -148,7 +148,7 @@ pub(crate) async fn logout(
     SignedIn(session): SignedIn,
     JsonBody(request): JsonBody<LogoutRequest>,
 ) -> Result<Json<Message>, ApiError> {
-    let sessions = &state.services.sessions;
+    let sessions = &state.use_cases.sessions;
     match request.all_sessions {
         Some(true) => sessions.end_all(&session).await?,
         Some(false) | None => sessions.end(&session).await?,

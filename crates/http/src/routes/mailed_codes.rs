@@ -128,6 +128,6 @@ async fn mail(
         organization: organization(request.org_id, request.tenant_id),
         username: request.username.0,
     };
-    state.services.mailed_codes.ask(&caller, request).await?;
+    state.use_cases.mailed_codes.ask(&caller, request).await?;
     Ok(Json(Message::SUCCESS))
 }

@@ -55,7 +55,7 @@ refusals!(ReadyRefusals: [], [NotReady]);
     responses((status = 200, description = "They can", body = Health), ReadyRefusals)
 )]
 pub(crate) async fn ready(State(state): State<AppState>) -> Result<Json<Health>, ApiError> {
-    match state.services.installation.ping().await {
+    match state.use_cases.installation.ping().await {
         Ok(()) => Ok(Json(Health::OK)),
         Err(error) => Err(ApiError {
             cause: Some(error.into()),
@@ -104,7 +104,7 @@ pub(crate) async fn get_keys(State(state): State<AppState>) -> impl IntoResponse
         (CONTENT_TYPE, "application/jwk-set+json"),
         (CACHE_CONTROL, "public, max-age=300"),
     ];
-    (headers, state.services.tokens.jwks())
+    (headers, state.use_cases.tokens.jwks())
 }
 
 /// This description

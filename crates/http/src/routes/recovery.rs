@@ -92,7 +92,7 @@ pub(crate) async fn begin_recovery(
     Client(caller): Client,
     JsonBody(request): JsonBody<RecoveryInitRequest>,
 ) -> Result<Json<RecoveryChallengeBody>, ApiError> {
-    let recoveries = &state.services.recoveries;
+    let recoveries = &state.use_cases.recoveries;
     let challenge = recoveries.begin(&caller, request.into()).await?;
     subject.note(&challenge.user.organization, &challenge.user.id);
     Ok(Json(challenge.into()))
@@ -167,7 +167,7 @@ pub(crate) async fn complete_recovery(
 ) -> Result<Json<RegisteredBody>, ApiError> {
     let WholeBody { shaped, json } = request;
     let request = shaped.with(token, json.get("newCredentials"))?;
-    let recoveries = &state.services.recoveries;
+    let recoveries = &state.use_cases.recoveries;
     let registered = recoveries.complete(&caller, request).await?;
     subject.note(&registered.user.organization, &registered.user.id);
     Ok(Json(registered.into()))

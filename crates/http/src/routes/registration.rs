@@ -76,7 +76,7 @@ pub(crate) async fn begin_registration(
     Client(caller): Client,
     JsonBody(request): JsonBody<RegistrationInitRequest>,
 ) -> Result<Json<RegistrationChallengeBody>, ApiError> {
-    let registrations = &state.services.registrations;
+    let registrations = &state.use_cases.registrations;
     let challenge = registrations.begin(&caller, request.into()).await?;
     Ok(Json(challenge.into()))
 }
@@ -114,7 +114,7 @@ pub(crate) async fn complete_registration(
         temporary_token,
         credentials: body.into_credentials("")?,
     };
-    let registrations = &state.services.registrations;
+    let registrations = &state.use_cases.registrations;
     let registered = registrations.complete(&caller, request).await?;
     subject.note(&registered.user.organization, &registered.user.id);
     Ok(Json(registered.into()))

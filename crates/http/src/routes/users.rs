@@ -3,6 +3,7 @@
 use axum::{Json, extract::State};
 use latchkey_domain::{
     id::UserId,
+    session::Session,
     text::{ExternalId, Username},
 };
 use latchkey_service::{
@@ -18,7 +19,7 @@ use crate::{
         text::Text,
         user::{self, Employee, PaginationToken, UserBody},
     },
-    error::{ApiError, documentation::refusals},
+    error::{ApiError, ErrorCode, documentation::refusals},
     extract::{bearer::SignedIn, path::PathId, query::Parameters, signed::Signed},
     state::AppState,
 };
@@ -82,7 +83,12 @@ pub(crate) async fn list_users(
         after: after.map(|PaginationToken(position)| position),
         kind: parameters.read("kind")?,
     };
-    let found = state.services.users.list(&session, &page).await?;
+    let found = state
+        .use_cases
+        .users
+        .list(&session, &page)
+        .await
+        .map_err(refused(&session, "Read"))?;
     Ok(Json(UserList {
         items: found.users.into_iter().map(UserBody::from).collect(),
         next_page_token: found.next.map(|next| PaginationToken(next).encode()),
@@ -146,7 +152,12 @@ pub(crate) async fn create_user(
         username,
         external_id: body.external_id.map(|Text(id)| id),
     };
-    let made = state.services.users.create(&request, new).await?;
+    let made = state
+        .use_cases
+        .users
+        .create(&request, new)
+        .await
+        .map_err(refused(&request.session, "Create"))?;
     Ok(Json(made.into()))
 }
 
@@ -169,8 +180,9 @@ pub(crate) async fn get_user(
     PathId(user): PathId<UserId>,
     SignedIn(session): SignedIn,
 ) -> Result<Json<UserBody>, ApiError> {
-    let found = state.services.users.find(&session, &user).await?;
-    Ok(Json(found.into()))
+    let found = state.use_cases.users.find(&session, &user).await;
+    let found = found.map_err(refused(&session, "Read"))?;
+    Ok(Json(found.ok_or(ErrorCode::UserNotFound)?.into()))
 }
 
 /// What is to be changed.
@@ -281,9 +293,27 @@ async fn change(
     user: &UserId,
     change: UserChange,
 ) -> Result<Json<UserBody>, ApiError> {
-    let users = &state.services.users;
-    let changed = users.change(request, user, change).await?;
+    let permission = match change {
+        UserChange::Nothing => "Update",
+        UserChange::Activate => "Activate",
+        UserChange::Deactivate => "Deactivate",
+        UserChange::Delete => "Delete",
+    };
+    let changed = state.use_cases.users.change(request, user, change).await;
+    let changed = changed.map_err(refused(&request.session, permission))?;
     Ok(Json(changed.into()))
+}
+
+/// Says what is missing to somebody who is not permitted to do this to users, in the text that clients of
+/// the API know (API contract §7). Administrators have every permission, other users none.
+fn refused<E: Into<ApiError>>(session: &Session, permission: &str) -> impl FnOnce(E) -> ApiError {
+    move |error| match error.into() {
+        missing if missing.code == ErrorCode::NotPermitted => missing.saying(format!(
+            "{} {} is not authorized to perform operation (Auth:Users:{permission})",
+            session.user_kind, session.user
+        )),
+        error => error,
+    }
 }
 
 /// Refuses users who must sign in elsewhere.

@@ -93,7 +93,7 @@ pub(crate) async fn get_passkey_endpoints(
         enroll: format!("{page}/enrol"),
         manage: format!("{page}/account"),
     };
-    cached(state.services.settings.has_pages, body)
+    cached(state.use_cases.settings.has_pages, body)
 }
 
 /// What the host lets an Android application do (Digital Asset Links).

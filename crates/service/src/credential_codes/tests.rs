@@ -15,6 +15,7 @@ use crate::{
         credential_code_store::MockCredentialCodeStore,
         credential_store::CreateError,
         proof_verifier::{MockProofVerifier, Offered, ProofError},
+        store::AuthorityConflict,
     },
     testing::{
         NOW, account, action, application, caller, ceremonies, challenge,
@@ -178,21 +179,10 @@ async fn drawing_the_same_code_again_and_again_is_a_failure() {
     let refused = codes
         .issue(&caller(ONE), &signed_request(&user(3)), wanted(false))
         .await;
-    assert!(matches!(refused, Err(IssueCodeError::Store(_))));
-}
-
-#[tokio::test]
-async fn a_used_user_action_issues_nothing() {
-    let mut store = MockCredentialCodeStore::new();
-    store.expect_issue().returning(|_, _| {
-        Err(IssueError::Authority(AuthorityConflict::Spent(
-            Spendable::UserAction,
-        )))
-    });
-    let refused = codes_kept_by(store)
-        .issue(&caller(ONE), &signed_request(&user(3)), wanted(false))
-        .await;
-    assert!(matches!(refused, Err(IssueCodeError::UserActionSpent)));
+    assert!(matches!(
+        refused,
+        Err(IssueCodeError::Issue(IssueError::Taken))
+    ));
 }
 
 #[tokio::test]
@@ -492,22 +482,19 @@ async fn an_untrue_proof_changes_nothing() {
 
 #[tokio::test]
 async fn what_the_store_refuses_is_told() {
-    let refuse = |error: fn() -> RedeemError| {
+    let refuse = |error: fn() -> CreateError| {
         let mut store = MockCredentialCodeStore::new();
         store.expect_redeem().returning(move |_, _, _| Err(error()));
         verify(store, true_proofs(key()), with_code(&user(3)))
     };
-    let refused = refuse(|| RedeemError::Lost).await;
+    let refused = refuse(|| AuthorityConflict::Void.into()).await;
     assert!(matches!(refused, Err(NewCredentialError::InvalidChallenge)));
-    let refused = refuse(|| RedeemError::Create(AuthorityConflict::Void.into())).await;
-    assert!(matches!(refused, Err(NewCredentialError::InvalidChallenge)));
-    let refused = refuse(|| RedeemError::Create(CreateError::CredentialIdTaken)).await;
+    let refused = refuse(|| CreateError::CredentialIdTaken).await;
     assert!(matches!(
         refused,
         Err(NewCredentialError::CredentialIdTaken)
     ));
-    let refused =
-        refuse(|| RedeemError::Create(CreateError::Store(StoreError::new("disk full")))).await;
+    let refused = refuse(|| StoreError::new("disk full").into()).await;
     assert!(matches!(refused, Err(NewCredentialError::Store(_))));
 }
 

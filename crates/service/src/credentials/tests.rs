@@ -1,5 +1,6 @@
 use latchkey_domain::{
-    challenge::Challenge, credential::CredentialState, id::TokenId, message::MessageKind,
+    authority::Spendable, challenge::Challenge, credential::CredentialState, id::TokenId,
+    message::MessageKind,
 };
 
 use super::*;
@@ -8,6 +9,7 @@ use crate::{
         account_store::{HeldCredential, MockAccountStore},
         credential_store::{CreateError, MockCredentialStore},
         proof_verifier::{MockProofVerifier, Offered},
+        store::AuthorityConflict,
     },
     testing::{
         NOW, account, application, caller, ceremonies, challenge, credential, key, new_credential,
@@ -147,29 +149,6 @@ async fn a_used_user_action_is_told_apart_from_a_used_challenge() {
     assert!(matches!(refused, Err(NewCredentialError::UserActionSpent)));
     let refused = spent(Spendable::Challenge).await;
     assert!(matches!(refused, Err(NewCredentialError::InvalidChallenge)));
-}
-
-#[tokio::test]
-async fn what_the_store_refuses_to_change_is_told() {
-    type Refusal = fn() -> ChangeError;
-    let refuse = |error: Refusal| {
-        let mut store = MockCredentialStore::new();
-        store.expect_delete().returning(move |_, _| Err(error()));
-        async move {
-            credentials(store)
-                .delete(&caller(None), &signed_request(&user(1)), &uuid(1))
-                .await
-        }
-    };
-    let refused = refuse(|| ChangeError::LastUsable).await;
-    assert!(matches!(refused, Err(ChangeCredentialError::LastUsable)));
-    let refused = refuse(|| ChangeError::NotFound).await;
-    assert!(matches!(refused, Err(ChangeCredentialError::NotFound)));
-    let refused = refuse(|| ChangeError::Authority(AuthorityConflict::Void)).await;
-    assert!(matches!(
-        refused,
-        Err(ChangeCredentialError::InvalidUserAction)
-    ));
 }
 
 /// What the user is told when credential `number` is deactivated, activated or deleted.

@@ -47,23 +47,6 @@ pub enum ClaimError {
     Store(#[from] StoreError),
 }
 
-/// Why a code is not redeemed.
-#[derive(Debug, thiserror::Error)]
-pub enum RedeemError {
-    /// It is not claimed by this challenge any more: cancelled, or redeemed before.
-    #[error("the code cannot be redeemed any more")]
-    Lost,
-    /// The credential cannot be made.
-    #[error(transparent)]
-    Create(#[from] CreateError),
-}
-
-impl From<StoreError> for RedeemError {
-    fn from(error: StoreError) -> Self {
-        Self::Create(error.into())
-    }
-}
-
 /// Why a decision about a credential that waits does not take effect.
 #[derive(Debug, thiserror::Error)]
 pub enum DecideError {
@@ -111,13 +94,14 @@ pub trait CredentialCodeStore: Send + Sync {
     /// returns `Ok`.
     ///
     /// # Errors
-    /// [`RedeemError`]; nothing is changed then.
+    /// [`CreateError`]; nothing is changed then. A code that is not claimed by this challenge any more
+    /// (cancelled, or redeemed before) voids the authority.
     async fn redeem(
         &self,
         authority: Authority,
         redeemed: RedeemedCode,
         credential: Credential,
-    ) -> Result<(), RedeemError>;
+    ) -> Result<(), CreateError>;
 
     /// Approves or refuses a credential of the authority's user that waits: approved, it is active;
     /// refused, it is deleted. Of any number of concurrent decisions, new codes and cancellations, exactly

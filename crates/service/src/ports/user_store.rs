@@ -64,7 +64,7 @@ pub struct UserPage {
 
 /// Part of the list of users.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Users {
+pub struct UserList {
     /// The users, oldest first.
     pub users: Vec<UserEntry>,
     /// The place after which the next part begins; none when this is the last part.
@@ -147,13 +147,13 @@ pub enum ChangeUserError {
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
 pub trait UserStore: Send + Sync {
-    /// Part of the list of users, in one statement. Whoever follows [`Users::next`] from the beginning to
+    /// Part of the list of users, in one statement. Whoever follows [`UserList::next`] from the beginning to
     /// the end meets everyone who was there all the while exactly once, whoever is made or deleted
     /// meanwhile.
     ///
     /// # Errors
     /// [`ReadUsersError`].
-    async fn list(&self, reader: &Reader, page: &UserPage) -> Result<Users, ReadUsersError>;
+    async fn list(&self, reader: &Reader, page: &UserPage) -> Result<UserList, ReadUsersError>;
 
     /// A user, in one statement.
     ///

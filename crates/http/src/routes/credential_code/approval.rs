@@ -43,7 +43,7 @@ pub(crate) async fn approve_credential(
     signed: Signed<ApproveRequest>,
 ) -> Result<Json<Message>, ApiError> {
     let Text(credential) = signed.body.credential_uuid;
-    let approvals = &state.services.approvals;
+    let approvals = &state.use_cases.approvals;
     approvals
         .decide(&signed.request, credential, Verdict::Approved)
         .await?;
@@ -81,7 +81,7 @@ pub(crate) async fn refuse_credential(
     signed: Signed<RefuseRequest>,
 ) -> Result<Json<Message>, ApiError> {
     let Text(credential) = signed.body.credential_uuid;
-    let approvals = &state.services.approvals;
+    let approvals = &state.use_cases.approvals;
     approvals
         .decide(&signed.request, credential, Verdict::Refused)
         .await?;
@@ -126,7 +126,7 @@ pub(crate) async fn get_approval_status(
     State(state): State<AppState>,
     JsonBody(request): JsonBody<ApprovalStatusRequest>,
 ) -> Result<Json<ApprovalStatusResponse>, ApiError> {
-    let approvals = &state.services.approvals;
+    let approvals = &state.use_cases.approvals;
     let status = approvals.status(&request.approval_token).await?;
     Ok(Json(ApprovalStatusResponse {
         state: status.as_str(),

@@ -71,7 +71,7 @@ pub(crate) async fn begin_credential_with_code(
     Client(caller): Client,
     JsonBody(request): JsonBody<CodeInitRequest>,
 ) -> Result<Json<CredentialChallenge>, ApiError> {
-    let codes = &state.services.credential_codes;
+    let codes = &state.use_cases.credential_codes;
     let challenge = codes.begin(&caller, &request.try_into()?).await?;
     subject.note(&challenge.user.organization, &challenge.user.id);
     Ok(Json(challenge.into()))

@@ -104,7 +104,7 @@ pub(crate) async fn issue_credential_code(
     Client(caller): Client,
     signed: Signed<IssueCodeRequest>,
 ) -> Result<Json<IssueCodeResponse>, ApiError> {
-    let codes = &state.services.credential_codes;
+    let codes = &state.use_cases.credential_codes;
     let issued = codes
         .issue(&caller, &signed.request, (&signed.body).into())
         .await?;

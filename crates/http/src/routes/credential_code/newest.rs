@@ -174,7 +174,7 @@ pub(crate) async fn get_credential_code(
     State(state): State<AppState>,
     SignedIn(session): SignedIn,
 ) -> Result<Json<CodeStatusResponse>, ApiError> {
-    let newest = state.services.credential_codes.newest(&session).await?;
+    let newest = state.use_cases.credential_codes.newest(&session).await?;
     let newest = newest.ok_or(ErrorCode::CodeNotFound)?;
     Ok(Json((&newest).into()))
 }
@@ -197,6 +197,6 @@ pub(crate) async fn cancel_credential_code(
     State(state): State<AppState>,
     SignedIn(session): SignedIn,
 ) -> Result<Json<Message>, ApiError> {
-    state.services.credential_codes.cancel(&session).await?;
+    state.use_cases.credential_codes.cancel(&session).await?;
     Ok(Json(Message::SUCCESS))
 }

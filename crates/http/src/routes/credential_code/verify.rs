@@ -73,7 +73,7 @@ pub(crate) async fn create_credential_with_code(
     JsonBody(request): JsonBody<CredentialRequest>,
 ) -> Result<Json<MadeWithCodeBody>, ApiError> {
     let (identifier, new) = request.into_parts()?;
-    let codes = &state.services.credential_codes;
+    let codes = &state.use_cases.credential_codes;
     let made = codes.verify(&caller, &identifier, new).await?;
     subject.note(&made.credential.organization, &made.credential.user);
     Ok(Json(made.into()))
