@@ -5,7 +5,7 @@ use std::{future::Future, io, sync::Arc, time::Duration};
 use latchkey_http::HttpSettings;
 use latchkey_service::{ports::store::StoreError, use_cases::UseCases};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinError, time::timeout};
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::{
     config::Settings,
@@ -32,6 +32,9 @@ pub struct Serving {
 /// Why serving ended without being told to.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
+    /// The listener has no address.
+    #[error(transparent)]
+    Listener(#[from] io::Error),
     /// The directory could not be read at the beginning.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -81,6 +84,8 @@ pub async fn serve(
     } else {
         axum::Router::new()
     };
+    let address = serving.listener.local_addr()?;
+    info!(%address, public_url = serving.http.public_url, "listening");
     let app = latchkey_http::router_with_pages(Arc::clone(&use_cases), serving.http, pages);
     let (stop_working, working_stops) = oneshot::channel::<()>();
     let mut work = tokio::spawn(async move {

@@ -8,7 +8,7 @@ use std::{
 use latchkey_service::use_cases::UseCases;
 use latchkey_storage::store::SqlStore;
 use tokio::{net::TcpListener, time::timeout};
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::Failure;
 use crate::{
@@ -64,7 +64,6 @@ async fn start(settings: &Settings) -> Result<(UseCases, Serving, SqlStore), Fai
             write!(io::stdout(), "{instructions}")?;
         }
     }
-    info!(%address, public_url, "listening");
     let serving = Serving::new(listener, settings)?;
     Ok((use_cases, serving, adapters.store))
 }
