@@ -89,29 +89,20 @@ pub(super) enum UserCommand {
         mail: bool,
     },
     /// Deactivate a user: every session, code and user action ends at once.
-    Deactivate {
-        /// The user.
-        #[arg(long, value_name = "ID")]
-        user: UserId,
-    },
+    Deactivate(OneUser),
     /// Activate a user again.
-    Activate {
-        /// The user.
-        #[arg(long, value_name = "ID")]
-        user: UserId,
-    },
+    Activate(OneUser),
     /// Make a user an administrator, who manages the users of the organization.
-    Promote {
-        /// The user.
-        #[arg(long, value_name = "ID")]
-        user: UserId,
-    },
+    Promote(OneUser),
     /// Make an administrator a user like others.
-    Demote {
-        /// The user.
-        #[arg(long, value_name = "ID")]
-        user: UserId,
-    },
+    Demote(OneUser),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OneUser {
+    /// The user.
+    #[arg(long, value_name = "ID")]
+    user: UserId,
 }
 
 #[derive(Debug, Subcommand)]
@@ -296,10 +287,10 @@ impl Administer for UserCommand {
                 )
                 .await
             }
-            Self::Deactivate { user } => set_active(administration, &user, false).await,
-            Self::Activate { user } => set_active(administration, &user, true).await,
-            Self::Promote { user } => set_administrator(administration, &user, true).await,
-            Self::Demote { user } => set_administrator(administration, &user, false).await,
+            Self::Deactivate(OneUser { user }) => set_active(administration, &user, false).await,
+            Self::Activate(OneUser { user }) => set_active(administration, &user, true).await,
+            Self::Promote(OneUser { user }) => set_administrator(administration, &user, true).await,
+            Self::Demote(OneUser { user }) => set_administrator(administration, &user, false).await,
         }
     }
 }
