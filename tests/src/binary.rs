@@ -11,10 +11,7 @@ use serde_json::Value;
 
 use crate::{Outcome, failure};
 
-/// The path of the built binary: `LATCHKEY_BIN` when it is set, else it is built now.
-///
-/// # Errors
-/// When it cannot be built.
+/// The path of the built binary: `LATCHKEY_BIN` when it is set, else it is built now, if it is not yet.
 pub fn path() -> Outcome<&'static Path> {
     static PATH: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let found = PATH.get_or_init(|| match env::var_os("LATCHKEY_BIN") {
@@ -25,10 +22,12 @@ pub fn path() -> Outcome<&'static Path> {
 }
 
 fn build() -> Outcome<PathBuf> {
+    // Of the whole workspace, and with an example, dependencies are built with the very features that tests
+    // have: once for all, and `cargo test --workspace` has built this binary already.
     let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["build", "--locked", "--package", "latchkey-server"])
-        .args(["--bin", "latchkey", "--message-format", "json"])
+        .args(["build", "--locked", "--workspace", "--bin", "latchkey"])
+        .args(["--example", "demo", "--message-format", "json"])
         .stderr(Stdio::inherit())
         .output()?;
     if !output.status.success() {
@@ -37,6 +36,7 @@ fn build() -> Outcome<PathBuf> {
     String::from_utf8(output.stdout)?
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
+        .filter_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
+        .find(|executable| executable.ends_with("latchkey"))
         .ok_or_else(|| failure("cargo built no executable"))
 }

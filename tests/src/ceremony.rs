@@ -70,9 +70,6 @@ impl Call {
 }
 
 /// Registers an invited user with a first credential; answers what registration answers.
-///
-/// # Errors
-/// When a step fails.
 pub async fn register(place: &Client, invited: &Invited, holder: &mut Holder) -> Outcome<Value> {
     let challenge = registration_challenge(place, invited).await?;
     let first = holder.create(&challenge).await;
@@ -86,9 +83,6 @@ pub async fn register(place: &Client, invited: &Invited, holder: &mut Holder) ->
 }
 
 /// The challenge for an invited user's first credential.
-///
-/// # Errors
-/// When it is refused.
 pub async fn registration_challenge(place: &Client, invited: &Invited) -> Outcome<Value> {
     let body = json!({
         "orgId": invited.organization,
@@ -99,9 +93,6 @@ pub async fn registration_challenge(place: &Client, invited: &Invited) -> Outcom
 }
 
 /// Completes a registration with the body given.
-///
-/// # Errors
-/// When no answer comes.
 pub async fn complete_registration(
     place: &Client,
     challenge: &Value,
@@ -113,18 +104,14 @@ pub async fn complete_registration(
 }
 
 /// Signs in and answers the same place, signed in. Without a username the credential says who it is.
-///
-/// # Errors
-/// When a step fails.
 pub async fn sign_in(
     place: &Client,
     organization: &str,
     username: Option<&str>,
     holder: &mut Holder,
 ) -> Outcome<Client> {
-    let init = json!({ "orgId": organization, "username": username });
     let init = match username {
-        Some(_) => init,
+        Some(username) => json!({ "orgId": organization, "username": username }),
         None => json!({ "orgId": organization }),
     };
     let challenge = place.post("/auth/login/init", &init).await?.ok()?;
@@ -132,10 +119,19 @@ pub async fn sign_in(
     Ok(place.clone().with_token(&text(&answer, "token")?))
 }
 
+/// Registers an invited user with a first credential and signs in with it.
+pub async fn join(place: &Client, invited: &Invited, holder: &mut Holder) -> Outcome<Client> {
+    register(place, invited, holder).await?;
+    sign_in(
+        place,
+        &invited.organization,
+        Some(&invited.username),
+        holder,
+    )
+    .await
+}
+
 /// Answers a sign-in challenge.
-///
-/// # Errors
-/// When no answer comes.
 pub async fn complete_sign_in(
     place: &Client,
     challenge: &Value,
@@ -146,9 +142,6 @@ pub async fn complete_sign_in(
 }
 
 /// Signs a user action for a call.
-///
-/// # Errors
-/// When a step fails.
 pub async fn user_action(place: &Client, holder: &mut Holder, call: &Call) -> Outcome<String> {
     let init = json!({
         "userActionPayload": call.body.to_string(),
@@ -171,9 +164,6 @@ async fn proof(challenge: &Value, holder: &mut Holder) -> Outcome<Value> {
 }
 
 /// Signs a user action and makes the call with it.
-///
-/// # Errors
-/// When the action cannot be signed, or no answer comes.
 pub async fn act(place: &Client, holder: &mut Holder, call: &Call) -> Outcome<Answer> {
     let action = user_action(place, holder, call).await?;
     let place = place.clone().with_user_action(&action);
@@ -183,26 +173,17 @@ pub async fn act(place: &Client, holder: &mut Holder, call: &Call) -> Outcome<An
 }
 
 /// Issues a one-time code; answers all that the call answers.
-///
-/// # Errors
-/// When a step fails.
 pub async fn issue_code(place: &Client, holder: &mut Holder) -> Outcome<Value> {
     act(place, holder, &Call::issue_code()).await?.ok()
 }
 
 /// Claims a code.
-///
-/// # Errors
-/// When no answer comes.
 pub async fn claim(place: &Client, code: &str, kind: &str) -> Outcome<Answer> {
     let body = json!({ "credentialKind": kind, "code": code });
     place.post("/auth/credentials/code/init", &body).await
 }
 
 /// The body that completes a challenge with a new credential.
-///
-/// # Errors
-/// When the challenge has no identifier.
 pub async fn completion(challenge: &Value, holder: &mut Holder) -> Outcome<Value> {
     let identifier = text(challenge, "challengeIdentifier")?;
     let mut body = holder.create(challenge).await;
@@ -214,17 +195,11 @@ pub async fn completion(challenge: &Value, holder: &mut Holder) -> Outcome<Value
 }
 
 /// Redeems a claimed code.
-///
-/// # Errors
-/// When no answer comes.
 pub async fn verify(place: &Client, body: &Value) -> Outcome<Answer> {
     place.post("/auth/credentials/code/verify", body).await
 }
 
 /// The second place's part of the code flow, from the code to the new credential.
-///
-/// # Errors
-/// When a step fails.
 pub async fn enrol(place: &Client, code: &str, holder: &mut Holder) -> Outcome<Value> {
     let challenge = claim(place, code, holder.kind()).await?.ok()?;
     let body = completion(&challenge, holder).await?;
@@ -232,9 +207,6 @@ pub async fn enrol(place: &Client, code: &str, holder: &mut Holder) -> Outcome<V
 }
 
 /// Makes another credential while signed in with `own`.
-///
-/// # Errors
-/// When a step fails.
 pub async fn add(place: &Client, own: &mut Holder, added: &mut Holder) -> Outcome<Value> {
     let init = json!({ "kind": added.kind() });
     let challenge = place.post("/auth/credentials/init", &init).await?.ok()?;

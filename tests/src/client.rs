@@ -3,7 +3,11 @@
 use reqwest::{Method, header::HeaderMap};
 use serde_json::Value;
 
-use crate::{Outcome, failure, server::Server};
+use crate::{
+    Outcome, failure,
+    narration::{indented, say, shortened},
+    server::Server,
+};
 
 /// A place that calls the server: with or without an origin, signed in or not.
 #[derive(Clone, Debug)]
@@ -13,21 +17,25 @@ pub struct Client {
     origin: Option<String>,
     token: Option<String>,
     user_action: Option<String>,
+    is_aloud: bool,
 }
 
 impl Client {
     /// A place without an origin, as a machine is, and with nobody signed in.
-    ///
-    /// # Errors
-    /// When the server is not ready.
     pub fn of(server: &Server) -> Outcome<Self> {
-        Ok(Self {
+        Ok(Self::to(&server.url()?))
+    }
+
+    /// The same for a service at a URL, without a slash at its end.
+    pub fn to(base: &str) -> Self {
+        Self {
             http: reqwest::Client::new(),
-            base: server.url()?,
+            base: base.to_owned(),
             origin: None,
             token: None,
             user_action: None,
-        })
+            is_aloud: false,
+        }
     }
 
     /// The same place for a page of `origin`.
@@ -51,10 +59,14 @@ impl Client {
         self
     }
 
+    /// The same place, telling what it sends and gets; see [`narration`](crate::narration).
+    #[must_use]
+    pub fn aloud(mut self) -> Self {
+        self.is_aloud = true;
+        self
+    }
+
     /// The same place calling another server.
-    ///
-    /// # Errors
-    /// When that server is not ready.
     pub fn on(mut self, server: &Server) -> Outcome<Self> {
         self.base = server.url()?;
         Ok(self)
@@ -71,59 +83,56 @@ impl Client {
     }
 
     /// GET without a body.
-    ///
-    /// # Errors
-    /// When no answer comes.
     pub async fn get(&self, path: &str) -> Outcome<Answer> {
         self.send(Method::GET, path, None).await
     }
 
     /// POST with a JSON body.
-    ///
-    /// # Errors
-    /// When no answer comes.
     pub async fn post(&self, path: &str, body: &Value) -> Outcome<Answer> {
         self.send(Method::POST, path, Some(body)).await
     }
 
     /// PUT with a JSON body.
-    ///
-    /// # Errors
-    /// When no answer comes.
     pub async fn put(&self, path: &str, body: &Value) -> Outcome<Answer> {
         self.send(Method::PUT, path, Some(body)).await
     }
 
     /// Any request.
-    ///
-    /// # Errors
-    /// When no answer comes.
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Outcome<Answer> {
-        let mut request = self
-            .http
-            .request(method.clone(), format!("{}{path}", self.base));
-        if let Some(origin) = &self.origin {
-            request = request.header("origin", origin);
-        }
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
-        }
-        if let Some(user_action) = &self.user_action {
-            request = request.header("x-dfns-useraction", user_action);
+        let call = format!("{method} {path}");
+        self.tell(|| format!("\n→ {call}"))?;
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        let bearer = self.token.as_ref().map(|token| format!("Bearer {token}"));
+        for (name, value) in [
+            ("origin", &self.origin),
+            ("authorization", &bearer),
+            ("x-dfns-useraction", &self.user_action),
+        ] {
+            if let Some(value) = value {
+                self.tell(|| format!("  {name}: {}", shortened(value)))?;
+                request = request.header(name, value);
+            }
         }
         if let Some(body) = body {
+            self.tell(|| indented(body))?;
             request = request.json(body);
         }
         let response = request.send().await?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let text = response.text().await?;
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        self.tell(|| format!("← {status}\n{}", indented(&body)))?;
         Ok(Answer {
-            call: format!("{method} {path}"),
+            call,
             status,
             headers,
-            body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
+            body,
         })
+    }
+
+    fn tell(&self, words: impl FnOnce() -> String) -> Outcome {
+        if self.is_aloud { say(&words()) } else { Ok(()) }
     }
 }
 
@@ -142,9 +151,6 @@ pub struct Answer {
 
 impl Answer {
     /// The body of a success.
-    ///
-    /// # Errors
-    /// When it is none.
     pub fn ok(self) -> Outcome<Value> {
         if self.status == 200 {
             Ok(self.body)
@@ -156,10 +162,7 @@ impl Answer {
         }
     }
 
-    /// The message of an error with this status.
-    ///
-    /// # Errors
-    /// When it is anything else, or the error body is incomplete.
+    /// The message of an error with this status and a complete body.
     pub fn refused(self, status: u16) -> Outcome<String> {
         let error = self.body.get("error").unwrap_or(&Value::Null);
         let message = error.get("message").and_then(Value::as_str);

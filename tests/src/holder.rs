@@ -28,9 +28,6 @@ impl Holder {
     }
 
     /// A new holder of any kind of credential.
-    ///
-    /// # Errors
-    /// When there is no such kind.
     pub fn of_kind(kind: &str, origin: &str) -> Outcome<Self> {
         let key = || KeyClient::new(KeyKind::P256).of_kind(kind);
         let encrypted = "the private half, encrypted by the client";

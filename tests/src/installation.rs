@@ -10,7 +10,11 @@ use latchkey_testkit::database::TestDatabase;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Outcome, binary, failure, server::Server};
+use crate::{
+    Outcome, binary, failure,
+    narration::{indented, say},
+    server::Server,
+};
 
 /// On which database an installation keeps its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,13 +36,11 @@ pub struct Installation {
     folder: TempDir,
     settings: BTreeMap<String, String>,
     database: TestDatabase,
+    is_aloud: bool,
 }
 
 impl Installation {
     /// An installation that nothing has run in yet.
-    ///
-    /// # Errors
-    /// When there is no place for it.
     pub fn empty(kind: DatabaseKind) -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
         let database = match kind {
@@ -51,6 +53,7 @@ impl Installation {
             folder,
             settings: BTreeMap::new(),
             database,
+            is_aloud: false,
         };
         Ok(installation
             .with("DATABASE__URL", &url)
@@ -75,15 +78,19 @@ impl Installation {
         self
     }
 
+    /// The same, telling what it is asked for and answers; see [`narration`](crate::narration).
+    #[must_use]
+    pub fn aloud(mut self) -> Self {
+        self.is_aloud = true;
+        self
+    }
+
     /// The folder that commands run in.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// The database's SQLite file.
-    ///
-    /// # Errors
-    /// When it is on PostgreSQL.
     pub fn database_file(&self) -> Outcome<PathBuf> {
         match self.database.url().strip_prefix("sqlite://") {
             Some(path) => Ok(path.into()),
@@ -96,12 +103,9 @@ impl Installation {
         self.folder().join("secrets.toml")
     }
 
-    /// A command of the binary in this installation; nothing of this process' own environment that could
-    /// change its settings is passed on.
-    ///
-    /// # Errors
-    /// When there is no binary.
-    pub fn command(&self, words: &[&str]) -> Outcome<Command> {
+    /// A command of the binary in this installation, its words separated by spaces; nothing of this
+    /// process' own environment that could change its settings is passed on.
+    pub fn command(&self, words: &str) -> Outcome<Command> {
         let mut command = Command::new(binary::path()?);
         for (name, _value) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("LATCHKEY_") {
@@ -109,7 +113,7 @@ impl Installation {
             }
         }
         command
-            .args(words)
+            .args(words.split_whitespace())
             .envs(self.environment())
             .current_dir(self.folder())
             .stdin(Stdio::null())
@@ -123,87 +127,60 @@ impl Installation {
         &self.settings
     }
 
-    /// Runs a command to its end.
-    ///
-    /// # Errors
-    /// When it cannot be run at all; a command that answers an error is an answer.
-    pub fn run(&self, words: &[&str]) -> Outcome<Finished> {
+    /// Runs a command to its end; that it answers an error is an answer.
+    pub fn run(&self, words: &str) -> Outcome<Finished> {
         Finished::of(self.command(words)?.output()?)
     }
 
     /// Runs a command that must succeed, and answers its one line of JSON.
-    ///
-    /// # Errors
-    /// When it fails or says anything else.
-    pub fn administrate(&self, words: &[&str]) -> Outcome<Value> {
-        self.run(words)?.json()
+    pub fn administrate(&self, words: &str) -> Outcome<Value> {
+        let answer = self.run(words)?.json()?;
+        if self.is_aloud {
+            say(&format!("\n$ latchkey {words}\n{}", indented(&answer)))?;
+        }
+        Ok(answer)
     }
 
     /// Makes an organization with an application at `https://one.example` and one at
     /// `https://two.example`.
-    ///
-    /// # Errors
-    /// When a command fails.
     pub fn bootstrap(&self, name: &str) -> Outcome<Bootstrapped> {
         self.bootstrap_at(name, ["one.example", "two.example"])
     }
 
     /// Makes an organization with one application at the https origin of each domain.
-    ///
-    /// # Errors
-    /// When a command fails.
     pub fn bootstrap_at(&self, name: &str, domains: [&str; 2]) -> Outcome<Bootstrapped> {
         let [first, second] = domains;
-        let admin = format!("admin@{first}");
-        let origin = format!("https://{first}");
-        let answer = self.administrate(&[
-            "bootstrap",
-            "--organization",
-            name,
-            "--admin",
-            &admin,
-            "--application",
-            first,
-            "--rp-id",
-            first,
-            "--origin",
-            &origin,
-        ])?;
+        let answer = self.administrate(&format!(
+            "bootstrap --organization {name} --admin admin@{first} --application {first} \
+             --rp-id {first} --origin https://{first}"
+        ))?;
         let organization = text(&answer, "orgId")?;
-        let origin = format!("https://{second}");
-        self.administrate(&[
-            "application",
-            "add",
-            "--org",
-            &organization,
-            "--name",
-            second,
-            "--rp-id",
-            second,
-            "--origin",
-            &origin,
-        ])?;
+        self.add_application(&organization, second)?;
         Ok(Bootstrapped {
             administrator: Invited::read(&answer)?,
             organization,
         })
     }
 
+    /// Adds an application at the https origin of a domain and answers its id.
+    pub fn add_application(&self, organization: &str, domain: &str) -> Outcome<String> {
+        let added = self.administrate(&format!(
+            "application add --org {organization} --name {domain} --rp-id {domain} \
+             --origin https://{domain}"
+        ))?;
+        text(&added, "appId")
+    }
+
     /// Invites a user.
-    ///
-    /// # Errors
-    /// When the command fails.
     pub fn invite(&self, organization: &str, email: &str) -> Outcome<Invited> {
-        let words = ["user", "invite", "--org", organization, "--email", email];
-        Invited::read(&self.administrate(&words)?)
+        Invited::read(
+            &self.administrate(&format!("user invite --org {organization} --email {email}"))?,
+        )
     }
 
     /// Starts a server and waits until it is ready.
-    ///
-    /// # Errors
-    /// When it does not become ready.
     pub async fn start(&self) -> Outcome<Server> {
-        let server = Server::spawn(self.command(&["serve"])?)?;
+        let server = Server::spawn(self.command("serve")?)?;
         server.ready().await?;
         Ok(server)
     }
@@ -243,9 +220,6 @@ impl Invited {
 }
 
 /// A text member of a JSON object.
-///
-/// # Errors
-/// When there is no such text.
 pub fn text(object: &Value, member: &str) -> Outcome<String> {
     match object.get(member).and_then(Value::as_str) {
         Some(text) => Ok(text.to_owned()),
@@ -274,9 +248,6 @@ impl Finished {
     }
 
     /// The one line of JSON of a command that succeeded.
-    ///
-    /// # Errors
-    /// When it failed, or said more or less than one line.
     pub fn json(&self) -> Outcome<Value> {
         let one_line = self.stdout.ends_with('\n') && self.stdout.lines().count() == 1;
         if !self.status.success() || !one_line {
@@ -286,9 +257,6 @@ impl Finished {
     }
 
     /// What a command that failed says; nothing may be on its standard output.
-    ///
-    /// # Errors
-    /// When it succeeded, crashed, or wrote to its standard output.
     pub fn error(&self) -> Outcome<&str> {
         let refused = self
             .status

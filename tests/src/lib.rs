@@ -1,4 +1,8 @@
 #![doc = include_str!("../README.md")]
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "an error of any step here is a failed test, and says why"
+)]
 
 pub mod binary;
 
@@ -15,6 +19,8 @@ pub mod ceremony;
 pub mod wire;
 
 pub mod node;
+
+pub mod narration;
 
 use std::{error::Error, fmt};
 

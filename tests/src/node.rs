@@ -11,13 +11,11 @@ use crate::{Outcome, binary, failure, installation::Installation, server::Server
 
 const MISSING: &str = "run `cargo xtask test`, which installs what these tests need";
 
-/// Runs the tests in one folder of the project, and checks that there were some and that all passed.
+/// Runs the tests in one folder of the project, and checks that there were some and that all passed; the
+/// error has what they reported.
 ///
 /// They learn where the service is, which organization to use and how to call the command line beside it
 /// by environment variables; see `node/support/latchkey.js`.
-///
-/// # Errors
-/// When a test fails, or something that they need is missing; the error has what they reported.
 pub fn run(
     folder: &str,
     installation: &Installation,

@@ -29,9 +29,6 @@ pub struct Server {
 
 impl Server {
     /// Starts the process without waiting for anything.
-    ///
-    /// # Errors
-    /// When it cannot be started.
     pub fn spawn(mut command: Command) -> Outcome<Self> {
         let mut child = command.spawn()?;
         let output = Arc::default();
@@ -51,9 +48,6 @@ impl Server {
     }
 
     /// Waits until the process listens and its readiness probe says so.
-    ///
-    /// # Errors
-    /// When it ends, or takes too long.
     pub async fn ready(&self) -> Outcome<()> {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
@@ -74,10 +68,7 @@ impl Server {
         )))
     }
 
-    /// Where it listens.
-    ///
-    /// # Errors
-    /// Before it is [`Self::ready`].
+    /// Where it listens; an error before it is [`Self::ready`].
     pub fn address(&self) -> Outcome<SocketAddr> {
         self.address
             .lock()
@@ -86,9 +77,6 @@ impl Server {
     }
 
     /// The beginning of every URL, without a slash at the end.
-    ///
-    /// # Errors
-    /// Before it is [`Self::ready`].
     pub fn url(&self) -> Outcome<String> {
         Ok(format!("http://{}", self.address()?))
     }
@@ -108,18 +96,12 @@ impl Server {
     }
 
     /// Waits until the log has a line that `matches`.
-    ///
-    /// # Errors
-    /// When none comes.
     pub async fn event(&self, matches: impl Fn(&Value) -> bool) -> Outcome<Value> {
         self.eventually(|| self.events().into_iter().find(&matches))
             .await
     }
 
     /// Waits until the process has written a line that begins with `label`, and answers the rest of it.
-    ///
-    /// # Errors
-    /// When none comes.
     pub async fn line(&self, label: &str) -> Outcome<String> {
         let rest = |line: &str| Some(line.trim().strip_prefix(label)?.trim().to_owned());
         self.eventually(|| self.log().lines().find_map(rest)).await
@@ -142,7 +124,7 @@ impl Server {
             .find(|event| {
                 event
                     .get("message")
-                    .is_some_and(|message| message == "listening")
+                    .is_some_and(|words| words == "listening")
             })?
             .get("address")?
             .as_str()?
@@ -151,9 +133,6 @@ impl Server {
     }
 
     /// Tells it to stop, as a service manager does.
-    ///
-    /// # Errors
-    /// When the signal cannot be sent.
     pub fn terminate(&self) -> Outcome<()> {
         let sent = Command::new("sh")
             .args(["-c", "kill -TERM \"$0\""])
@@ -167,9 +146,6 @@ impl Server {
     }
 
     /// Waits for its end, and answers that and everything it wrote.
-    ///
-    /// # Errors
-    /// When it does not end.
     pub async fn end(mut self) -> Outcome<(ExitStatus, String)> {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
@@ -190,9 +166,6 @@ impl Server {
     }
 
     /// Tells it to stop and waits for its orderly end; answers everything it wrote.
-    ///
-    /// # Errors
-    /// When it does not end in order.
     pub async fn stop(self) -> Outcome<String> {
         self.terminate()?;
         let (status, log) = self.end().await?;

@@ -18,35 +18,23 @@ pub struct Wire(TcpStream);
 
 impl Wire {
     /// Connects.
-    ///
-    /// # Errors
-    /// When the server does not listen.
     pub async fn to(server: &Server) -> Outcome<Self> {
         Ok(Self(TcpStream::connect(server.address()?).await?))
     }
 
     /// Sends bytes.
-    ///
-    /// # Errors
-    /// When the server has closed the connection.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) -> Outcome {
         self.0.write_all(bytes.as_ref()).await?;
         Ok(())
     }
 
     /// Says that no more bytes will come.
-    ///
-    /// # Errors
-    /// When the connection is gone.
     pub async fn finish(&mut self) -> Outcome {
         self.0.shutdown().await?;
         Ok(())
     }
 
-    /// Everything the server says until it closes the connection. A reset is a close too.
-    ///
-    /// # Errors
-    /// When it keeps the connection open in silence.
+    /// Everything the server says until it closes the connection, as it must. A reset is a close too.
     pub async fn rest(&mut self) -> Outcome<String> {
         let mut bytes = Vec::new();
         let _reset = timeout(PATIENCE, self.0.read_to_end(&mut bytes))
@@ -56,9 +44,6 @@ impl Wire {
     }
 
     /// What the server says next; `None` when it says nothing for `patience`.
-    ///
-    /// # Errors
-    /// When the connection is gone.
     pub async fn next(&mut self, patience: Duration) -> Outcome<Option<String>> {
         let mut bytes = vec![0; 64 * 1024];
         match timeout(patience, self.0.read(&mut bytes)).await {
@@ -73,22 +58,14 @@ impl Wire {
 
 /// The head of a request that asks the server to close the connection afterwards.
 pub fn head(method: &str, path: &str, fields: &[(&str, &str)]) -> String {
-    let mut head =
-        format!("{method} {path} HTTP/1.1\r\nHost: latchkey.test\r\nConnection: close\r\n");
-    for (name, value) in fields {
-        head.push_str(name);
-        head.push_str(": ");
-        head.push_str(value);
-        head.push_str("\r\n");
-    }
-    head.push_str("\r\n");
-    head
+    let fields: String = fields
+        .iter()
+        .flat_map(|&(name, value)| [name, ": ", value, "\r\n"])
+        .collect();
+    format!("{method} {path} HTTP/1.1\r\nHost: latchkey.test\r\nConnection: close\r\n{fields}\r\n")
 }
 
 /// The status and the JSON body of an answer.
-///
-/// # Errors
-/// When it is not one HTTP answer with a JSON body.
 pub fn answer(text: &str) -> Outcome<(u16, serde_json::Value)> {
     let malformed = || failure(format!("not an HTTP answer with a JSON body: {text:?}"));
     let (head, body) = text.split_once("\r\n\r\n").ok_or_else(malformed)?;

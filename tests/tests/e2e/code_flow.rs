@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use latchkey_e2e::{
     Outcome,
-    ceremony::{Call, act, claim, completion, issue_code, register, sign_in, verify},
+    ceremony::{Call, act, claim, completion, issue_code, join, sign_in, verify},
     client::Client,
     holder::Holder,
     installation::{Bootstrapped, DatabaseKind, Installation, text},
@@ -43,9 +43,7 @@ impl World {
     /// Somebody new, registered and signed in at `one.example` with `holder`.
     async fn signed_in(&self, name: &str, holder: &mut Holder) -> Outcome<Client> {
         let invited = self.installation.invite(&self.acme.organization, name)?;
-        let place = self.place(ONE)?;
-        register(&place, &invited, holder).await?;
-        sign_in(&place, &invited.organization, Some(name), holder).await
+        join(&self.place(ONE)?, &invited, holder).await
     }
 }
 

@@ -2,6 +2,7 @@
 
 use latchkey_e2e::{
     Outcome,
+    ceremony::registration_challenge,
     client::Client,
     installation::{DatabaseKind, Installation, text},
 };
@@ -23,21 +24,10 @@ fn members(object: &Value) -> Vec<&str> {
 #[test]
 fn bootstrap_answers_what_the_first_user_needs() -> Outcome {
     let installation = installation()?;
-    let answer = installation.administrate(&[
-        "bootstrap",
-        "--organization",
-        "Acme",
-        "--admin",
-        "admin@acme.example",
-        "--application",
-        "Shop",
-        "--rp-id",
-        "acme.example",
-        "--origin",
-        "https://acme.example",
-        "--origin",
-        "https://shop.acme.example",
-    ])?;
+    let answer = installation.administrate(
+        "bootstrap --organization Acme --admin admin@acme.example --application Shop \
+         --rp-id acme.example --origin https://acme.example --origin https://shop.acme.example",
+    )?;
     let mut names = members(&answer);
     names.sort_unstable();
     assert_eq!(
@@ -63,19 +53,10 @@ fn bootstrap_answers_what_the_first_user_needs() -> Outcome {
 async fn the_same_organization_again_is_an_error_and_changes_nothing() -> Outcome {
     let installation = installation()?;
     let first = installation.bootstrap("Acme")?;
-    let again = installation.run(&[
-        "bootstrap",
-        "--organization",
-        "Acme",
-        "--admin",
-        "other@three.example",
-        "--application",
-        "Other",
-        "--rp-id",
-        "three.example",
-        "--origin",
-        "https://three.example",
-    ])?;
+    let again = installation.run(
+        "bootstrap --organization Acme --admin other@three.example --application Other \
+         --rp-id three.example --origin https://three.example",
+    )?;
     assert!(again.error()?.contains("Acme"), "{again:?}");
 
     let server = installation.start().await?;
@@ -87,18 +68,7 @@ async fn the_same_organization_again_is_an_error_and_changes_nothing() -> Outcom
         .post("/auth/login/init", &init)
         .await?
         .refused(403)?;
-    let invited = &first.administrator;
-    client
-        .post(
-            "/auth/registration/init",
-            &json!({
-                "orgId": invited.organization,
-                "username": invited.username,
-                "registrationCode": invited.code,
-            }),
-        )
-        .await?
-        .ok()?;
+    registration_challenge(&client, &first.administrator).await?;
     Ok(())
 }
 
@@ -120,29 +90,14 @@ fn users_are_invited_as_either_kind() -> Outcome {
     let installation = installation()?;
     let organization = installation.bootstrap("Acme")?.organization;
     for kind in ["CustomerEmployee", "EndUser"] {
-        let email = format!("{kind}@example.com");
-        let answer = installation.administrate(&[
-            "user",
-            "invite",
-            "--org",
-            &organization,
-            "--email",
-            &email,
-            "--kind",
-            kind,
-        ])?;
+        let answer = installation.administrate(&format!(
+            "user invite --org {organization} --email {kind}@example.com --kind {kind}"
+        ))?;
         assert!(answer.get("appId").is_none());
         assert!(answer["registrationCode"].is_string());
     }
-    let wrong = [
-        "user",
-        "invite",
-        "--org",
-        &organization,
-        "--email",
-        "a@b.example",
-    ];
-    let wrong = installation.run(&[&wrong[..], &["--kind", "Robot"]].concat())?;
+    let wrong = format!("user invite --org {organization} --email a@b.example --kind Robot");
+    let wrong = installation.run(&wrong)?;
     assert!(wrong.error()?.contains("EndUser"), "{wrong:?}");
     Ok(())
 }
@@ -154,49 +109,19 @@ fn what_does_not_exist_is_named() -> Outcome {
     let organization = "or-00000-00000-00000000000000";
     let user = "us-00000-00000-00000000000000";
     let application = "ap-00000-00000-00000000000000";
-    let origin = "https://three.example";
-    let cases: [(&str, &[&str]); 8] = [
-        (
-            organization,
-            &[
-                "user",
-                "invite",
-                "--org",
-                organization,
-                "--email",
-                "a@b.example",
-            ],
-        ),
-        (user, &["user", "deactivate", "--user", user]),
-        (user, &["user", "activate", "--user", user]),
-        (user, &["user", "promote", "--user", user]),
-        (user, &["user", "demote", "--user", user]),
-        (
-            organization,
-            &[
-                "application",
-                "add",
-                "--org",
-                organization,
-                "--name",
-                "Three",
-                "--rp-id",
-                "three.example",
-                "--origin",
-                origin,
-            ],
-        ),
-        (
-            application,
-            &["application", "deactivate", "--application", application],
-        ),
-        (
-            application,
-            &["application", "activate", "--application", application],
-        ),
-    ];
-    for (named, words) in cases {
-        let answer = installation.run(words)?;
+    let add = "--name Three --rp-id three.example --origin https://three.example";
+    for words in [
+        format!("user invite --email a@b.example --org {organization}"),
+        format!("user deactivate --user {user}"),
+        format!("user activate --user {user}"),
+        format!("user promote --user {user}"),
+        format!("user demote --user {user}"),
+        format!("application add {add} --org {organization}"),
+        format!("application deactivate --application {application}"),
+        format!("application activate --application {application}"),
+    ] {
+        let named = words.rsplit(' ').next().unwrap();
+        let answer = installation.run(&words)?;
         assert!(answer.error()?.contains(named), "{answer:?}");
     }
     Ok(())
@@ -206,61 +131,21 @@ fn what_does_not_exist_is_named() -> Outcome {
 fn what_is_malformed_is_named() -> Outcome {
     let installation = installation()?;
     let organization = installation.bootstrap("Acme")?.organization;
-    let add = [
-        "application",
-        "add",
-        "--org",
-        &organization,
-        "--name",
-        "Three",
-    ];
-    let cases: [(&str, Vec<&str>); 5] = [
+    let add = format!("application add --org {organization} --name Three");
+    let three = "--rp-id three.example --origin";
+    for (named, words) in [
         (
             "RP id",
-            [
-                &add[..],
-                &[
-                    "--rp-id",
-                    "one.example",
-                    "--origin",
-                    "https://three.example",
-                ],
-            ]
-            .concat(),
+            format!("{add} --rp-id one.example --origin https://three.example"),
         ),
-        (
-            "origin",
-            [
-                &add[..],
-                &[
-                    "--rp-id",
-                    "three.example",
-                    "--origin",
-                    "https://three.example/",
-                ],
-            ]
-            .concat(),
-        ),
-        (
-            "https",
-            [
-                &add[..],
-                &[
-                    "--rp-id",
-                    "three.example",
-                    "--origin",
-                    "http://three.example",
-                ],
-            ]
-            .concat(),
-        ),
+        ("origin", format!("{add} {three} https://three.example/")),
+        ("https", format!("{add} {three} http://three.example")),
         (
             "--org",
-            vec!["user", "invite", "--org", "acme", "--email", "a@b.example"],
+            "user invite --org acme --email a@b.example".to_owned(),
         ),
-        ("--user", vec!["user", "deactivate", "--user", "ann"]),
-    ];
-    for (named, words) in cases {
+        ("--user", "user deactivate --user ann".to_owned()),
+    ] {
         let answer = installation.run(&words)?;
         assert!(answer.error()?.contains(named), "{named}: {answer:?}");
     }
@@ -272,29 +157,13 @@ fn applications_and_users_are_switched_off_and_on() -> Outcome {
     let installation = installation()?;
     let organization = installation.bootstrap("Acme")?.organization;
     let user = installation.invite(&organization, "ann@example.com")?.user;
-    let application = installation.administrate(&[
-        "application",
-        "add",
-        "--org",
-        &organization,
-        "--name",
-        "Three",
-        "--rp-id",
-        "three.example",
-        "--origin",
-        "https://three.example",
-    ])?;
-    let application = text(&application, "appId")?;
-    for words in [
-        ["user", "deactivate", "--user", &user],
-        ["user", "activate", "--user", &user],
-        ["application", "deactivate", "--application", &application],
-        ["application", "activate", "--application", &application],
-    ] {
-        let answer = installation.administrate(&words)?;
-        let active = words[1] == "activate";
-        assert_eq!(answer["isActive"], active, "{words:?}: {answer}");
-        assert!(answer.to_string().contains(words[3]), "{words:?}: {answer}");
+    let application = installation.add_application(&organization, "three.example")?;
+    for (thing, id) in [("user", &user), ("application", &application)] {
+        for (verb, active) in [("deactivate", false), ("activate", true)] {
+            let answer = installation.administrate(&format!("{thing} {verb} --{thing} {id}"))?;
+            assert_eq!(answer["isActive"], active, "{thing} {verb}: {answer}");
+            assert!(answer.to_string().contains(id), "{thing} {verb}: {answer}");
+        }
     }
     Ok(())
 }
@@ -305,39 +174,30 @@ fn an_organization_keeps_an_administrator() -> Outcome {
     let made = installation.bootstrap("Acme")?;
     let first = made.administrator.user;
     for verb in ["deactivate", "demote"] {
-        let refused = installation.run(&["user", verb, "--user", &first])?;
+        let refused = installation.run(&format!("user {verb} --user {first}"))?;
         assert!(
             refused.error()?.contains("last active administrator"),
             "{refused:?}"
         );
     }
-    let second = installation.administrate(&[
-        "user",
-        "invite",
-        "--org",
-        &made.organization,
-        "--email",
-        "ann@example.com",
-        "--administrator",
-    ])?;
+    let second = installation.administrate(&format!(
+        "user invite --org {} --email ann@example.com --administrator",
+        made.organization
+    ))?;
     let second = text(&second, "userId")?;
-    let demoted = installation.administrate(&["user", "demote", "--user", &first])?;
+    let demote = |user: &str| format!("user demote --user {user}");
+    let demoted = installation.administrate(&demote(&first))?;
     assert_eq!(
         demoted,
         json!({ "userId": first, "isAdministrator": false })
     );
-    assert!(
-        installation
-            .run(&["user", "demote", "--user", &second])?
-            .error()
-            .is_ok()
-    );
-    let promoted = installation.administrate(&["user", "promote", "--user", &first])?;
+    installation.run(&demote(&second))?.error()?;
+    let promoted = installation.administrate(&format!("user promote --user {first}"))?;
     assert_eq!(
         promoted,
         json!({ "userId": first, "isAdministrator": true })
     );
-    installation.administrate(&["user", "demote", "--user", &second])?;
+    installation.administrate(&demote(&second))?;
     Ok(())
 }
 
@@ -345,38 +205,21 @@ fn an_organization_keeps_an_administrator() -> Outcome {
 async fn a_deactivated_application_or_user_cannot_begin() -> Outcome {
     let installation = installation()?;
     let made = installation.bootstrap("Acme")?;
-    let application = installation.administrate(&[
-        "application",
-        "add",
-        "--org",
-        &made.organization,
-        "--name",
-        "Three",
-        "--rp-id",
-        "three.example",
-        "--origin",
-        "https://three.example",
-    ])?;
-    let application = text(&application, "appId")?;
-    installation.administrate(&["application", "deactivate", "--application", &application])?;
+    let application = installation.add_application(&made.organization, "three.example")?;
+    let deactivate = format!("application deactivate --application {application}");
+    installation.administrate(&deactivate)?;
     let invited = installation.invite(&made.organization, "ann@example.com")?;
-    installation.administrate(&["user", "deactivate", "--user", &invited.user])?;
+    installation.administrate(&format!("user deactivate --user {}", invited.user))?;
 
     let server = installation.start().await?;
     let client = Client::of(&server)?;
     let init = json!({ "orgId": made.organization });
-    client
-        .clone()
-        .at("https://three.example")
-        .post("/auth/login/init", &init)
-        .await?
-        .refused(403)?;
-    client
-        .clone()
-        .at("https://one.example")
-        .post("/auth/login/init", &init)
-        .await?
-        .ok()?;
+    let begin = async |origin| {
+        let place = client.clone().at(origin);
+        place.post("/auth/login/init", &init).await
+    };
+    begin("https://three.example").await?.refused(403)?;
+    begin("https://one.example").await?.ok()?;
     let register = json!({
         "orgId": invited.organization,
         "username": invited.username,
@@ -399,7 +242,7 @@ fn the_schema_goes_up_and_down_on_both_databases() -> Outcome {
             ("down", false),
             ("status", false),
         ] {
-            let answer = installation.administrate(&["migrate", direction])?;
+            let answer = installation.administrate(&format!("migrate {direction}"))?;
             let steps = answer["steps"].as_array().map_or(&[][..], Vec::as_slice);
             assert!(!steps.is_empty());
             for step in steps {
@@ -414,12 +257,12 @@ fn the_schema_goes_up_and_down_on_both_databases() -> Outcome {
 #[test]
 fn help_and_mistakes_are_answered_by_the_command_line_itself() -> Outcome {
     let installation = installation()?;
-    let help = installation.run(&["--help"])?;
+    let help = installation.run("--help")?;
     assert!(help.status.success());
     for command in ["serve", "migrate", "bootstrap", "user", "application"] {
         assert!(help.stdout.contains(command), "{help:?}");
     }
-    let mistake = installation.run(&["bootstap"])?;
+    let mistake = installation.run("bootstap")?;
     assert_eq!(mistake.status.code(), Some(2));
     assert!(mistake.error()?.contains("bootstrap"), "{mistake:?}");
     let made: Vec<_> = std::fs::read_dir(installation.folder())?.collect();

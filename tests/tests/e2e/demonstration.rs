@@ -79,7 +79,7 @@ async fn an_installation_with_an_organization_gets_no_demonstration() -> Outcome
 #[tokio::test]
 async fn without_a_command_it_serves() -> Outcome {
     let installation = Installation::empty(DatabaseKind::Sqlite)?;
-    let server = Server::spawn(installation.command(&[])?)?;
+    let server = Server::spawn(installation.command("")?)?;
     server.ready().await?;
     server.stop().await?;
     Ok(())

@@ -8,7 +8,7 @@ use std::{
 
 use latchkey_e2e::{
     Outcome,
-    ceremony::{register, sign_in},
+    ceremony::{join, sign_in},
     client::Client,
     failure,
     holder::Holder,
@@ -30,9 +30,8 @@ async fn whatever_the_description_allows_or_forbids_gets_a_documented_answer() -
     let server = installation.start().await?;
     let place = Client::of(&server)?;
     let mut own = Holder::key();
-    register(&place, &invited, &mut own).await?;
+    let here = join(&place, &invited, &mut own).await?;
     let username = Some(invited.username.as_str());
-    let here = sign_in(&place, &invited.organization, username, &mut own).await?;
     let there = sign_in(&place, &invited.organization, username, &mut own).await?;
     for (session, selection) in [(here, "--exclude-path"), (there, "--include-path")] {
         let token = session

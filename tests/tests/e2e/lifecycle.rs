@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use latchkey_e2e::{
     Outcome,
-    ceremony::{claim, completion, issue_code, register, sign_in, verify},
+    ceremony::{claim, completion, issue_code, join, verify},
     client::Client,
     holder::Holder,
     installation::{DatabaseKind, Installation, text},
@@ -89,14 +89,11 @@ async fn a_restart_keeps_everything() -> Outcome {
     for kind in DatabaseKind::ALL {
         let installation = Installation::empty(kind)?;
         let acme = installation.bootstrap("Acme")?;
-        let invited = &acme.administrator;
         let server = installation.start().await?;
         let here = Client::of(&server)?.at("https://one.example");
         let there = Client::of(&server)?.at("https://two.example");
         let mut own = Holder::passkey("https://one.example", ChallengeForm::EncodedTwice);
-        register(&here, invited, &mut own).await?;
-        let username = Some(invited.username.as_str());
-        let here = sign_in(&here, &invited.organization, username, &mut own).await?;
+        let here = join(&here, &acme.administrator, &mut own).await?;
         let code = text(&issue_code(&here, &mut own).await?, "code")?;
         let listed = here.get("/auth/credentials").await?.ok()?;
 

@@ -2,7 +2,7 @@
 
 use latchkey_e2e::{
     Outcome,
-    ceremony::{claim, enrol, issue_code, register, sign_in},
+    ceremony::{claim, enrol, issue_code, join},
     client::Client,
     holder::Holder,
     installation::{DatabaseKind, Installation, text},
@@ -19,9 +19,7 @@ async fn wrong_codes_are_limited_and_right_ones_are_not_counted() -> Outcome {
     let here = Client::of(&server)?.at("https://one.example");
     let there = Client::of(&server)?.at("https://two.example");
     let mut own = Holder::key();
-    register(&here, &invited, &mut own).await?;
-    let username = Some(invited.username.as_str());
-    let here = sign_in(&here, &invited.organization, username, &mut own).await?;
+    let here = join(&here, &invited, &mut own).await?;
     for _ in 0..4 {
         let code = text(&issue_code(&here, &mut own).await?, "code")?;
         enrol(&there, &code, &mut Holder::key()).await?;

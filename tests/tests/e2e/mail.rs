@@ -13,6 +13,7 @@ use latchkey_e2e::{
     Outcome,
     installation::{DatabaseKind, Installation, text},
 };
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 /// A mail server that keeps what it is handed, after it refused some messages for the moment.
@@ -105,6 +106,12 @@ fn header<'a>(mail: &'a str, name: &str) -> &'a str {
         .unwrap_or_default()
 }
 
+/// Invites a user by mail.
+fn invite(installation: &Installation, organization: &str, email: &str) -> Outcome<Value> {
+    let words = format!("user invite --org {organization} --email {email} --mail");
+    installation.administrate(&words)
+}
+
 #[tokio::test]
 async fn two_processes_hand_each_message_to_the_mail_server_once_and_try_again() -> Outcome {
     let sink = Sink::start(2)?;
@@ -116,15 +123,7 @@ async fn two_processes_hand_each_message_to_the_mail_server_once_and_try_again()
     let organization = &acme.administrator.organization;
     for number in 0..20 {
         let email = format!("user{number}@example.com");
-        let invited = installation.administrate(&[
-            "user",
-            "invite",
-            "--org",
-            organization,
-            "--email",
-            &email,
-            "--mail",
-        ])?;
+        let invited = invite(&installation, organization, &email)?;
         assert_eq!(text(&invited, "username")?, email);
         assert!(invited.get("registrationCode").is_none(), "{invited}");
     }
@@ -146,10 +145,7 @@ async fn two_processes_hand_each_message_to_the_mail_server_once_and_try_again()
     for secret in ["user1@example.com", "rc_"] {
         assert!(!logs.contains(secret), "{secret}: {logs}");
     }
-    assert_eq!(
-        installation.run(&["outbox", "list"])?.json()?,
-        serde_json::json!([])
-    );
+    assert_eq!(installation.administrate("outbox list")?, json!([]));
     Ok(())
 }
 
@@ -158,25 +154,15 @@ async fn without_a_mail_server_messages_are_kept_to_be_read() -> Outcome {
     let installation = Installation::empty(DatabaseKind::Sqlite)?;
     let acme = installation.bootstrap("Acme")?;
     let organization = &acme.administrator.organization;
-    installation.administrate(&[
-        "user",
-        "invite",
-        "--org",
-        organization,
-        "--email",
-        "ada@example.com",
-        "--mail",
-    ])?;
+    invite(&installation, organization, "ada@example.com")?;
     let server = installation.start().await?;
-    let id = {
-        let waits = server
-            .event(|event| event.to_string().contains("latchkey outbox list"))
-            .await?;
-        waits.to_string()
-    };
-    let waiting = installation.administrate(&["outbox", "list"])?;
+    let waits = server
+        .event(|event| event.to_string().contains("latchkey outbox list"))
+        .await?
+        .to_string();
+    let waiting = installation.administrate("outbox list")?;
     let message = &waiting[0];
-    assert!(id.contains(&text(message, "messageId")?), "{id}");
+    assert!(waits.contains(&text(message, "messageId")?), "{waits}");
     assert_eq!(message["kind"], "Registration");
     assert_eq!(message["to"], "ada@example.com");
     assert!(text(message, "text")?.contains("  rc_"), "{message}");
@@ -196,15 +182,7 @@ async fn a_username_that_is_no_address_is_given_up_and_told_once() -> Outcome {
     let acme = installation.bootstrap("Acme")?;
     let organization = &acme.administrator.organization;
     for name in ["nobody", "ada@example.com"] {
-        installation.administrate(&[
-            "user",
-            "invite",
-            "--org",
-            organization,
-            "--email",
-            name,
-            "--mail",
-        ])?;
+        invite(&installation, organization, name)?;
     }
     let server = installation.start().await?;
     sink.wait_for(1).await?;

@@ -6,15 +6,16 @@ use latchkey_e2e::{
     Outcome,
     ceremony::{
         Call, add, claim, complete_registration, complete_sign_in, completion, enrol, issue_code,
-        register, registration_challenge, sign_in, user_action, verify,
+        join, register, registration_challenge, sign_in, user_action, verify,
     },
-    client::Client,
+    client::{Answer, Client},
     holder::Holder,
     installation::{Bootstrapped, DatabaseKind, Installation, text},
     server::Server,
 };
 use latchkey_testkit::authenticator::asked::ChallengeForm;
 use serde_json::json;
+use tokio::task::JoinHandle;
 
 const ONE: &str = "https://one.example";
 const TWO: &str = "https://two.example";
@@ -44,16 +45,36 @@ impl World {
     /// The administrator, registered and signed in at the first process.
     async fn signed_in(&self, holder: &mut Holder) -> Outcome<Client> {
         let place = Client::of(&self.first)?.at(ONE);
-        let invited = &self.acme.administrator;
-        register(&place, invited, holder).await?;
-        sign_in(
-            &place,
-            &invited.organization,
-            Some(&invited.username),
-            holder,
-        )
-        .await
+        join(&place, &self.acme.administrator, holder).await
     }
+
+    /// Thirty-two places to call from at once, at the one process and the other by turns.
+    fn racers(&self, place: &Client) -> Outcome<Vec<Client>> {
+        let servers = [&self.first, &self.second].into_iter().cycle();
+        servers
+            .take(32)
+            .map(|server| place.clone().on(server))
+            .collect()
+    }
+}
+
+/// Of all these calls exactly one succeeds, and the others are refused like this.
+async fn one_succeeds(
+    racers: Vec<JoinHandle<Outcome<Answer>>>,
+    status: u16,
+    message: &str,
+) -> Outcome {
+    let mut succeeded = 0;
+    for racer in racers {
+        let answer = racer.await??;
+        if answer.status == 200 {
+            succeeded += 1;
+        } else {
+            assert_eq!(answer.refused(status)?, message);
+        }
+    }
+    assert_eq!(succeeded, 1);
+    Ok(())
 }
 
 #[tokio::test]
@@ -117,26 +138,11 @@ async fn of_many_verifies_at_both_processes_one_succeeds() -> Outcome {
     let challenge = claim(&there, &code, "Key").await?.ok()?;
 
     let mut racers = Vec::new();
-    for number in 0..32 {
-        let server = if number % 2 == 0 {
-            &world.first
-        } else {
-            &world.second
-        };
-        let place = there.clone().on(server)?;
+    for place in world.racers(&there)? {
         let body = completion(&challenge, &mut Holder::key()).await?;
         racers.push(tokio::spawn(async move { verify(&place, &body).await }));
     }
-    let mut succeeded = 0;
-    for racer in racers {
-        let answer = racer.await??;
-        if answer.status == 200 {
-            succeeded += 1;
-        } else {
-            assert_eq!(answer.refused(400)?, "Challenge token is not valid.");
-        }
-    }
-    assert_eq!(succeeded, 1);
+    one_succeeds(racers, 400, "Challenge token is not valid.").await?;
     let listed = here.get("/auth/credentials").await?.ok()?;
     assert_eq!(listed["items"].as_array().map(Vec::len), Some(2));
     Ok(())
@@ -151,29 +157,13 @@ async fn of_many_claims_at_both_processes_one_succeeds() -> Outcome {
     let code = text(&issue_code(&here, &mut own).await?, "code")?;
 
     let mut racers = Vec::new();
-    for number in 0..32 {
-        let server = if number % 2 == 0 {
-            &world.first
-        } else {
-            &world.second
-        };
-        let place = Client::of(server)?.at(TWO);
+    for place in world.racers(&Client::of(&world.first)?.at(TWO))? {
         let code = code.clone();
         racers.push(tokio::spawn(
             async move { claim(&place, &code, "Key").await },
         ));
     }
-    let mut succeeded = 0;
-    for racer in racers {
-        let answer = racer.await??;
-        if answer.status == 200 {
-            succeeded += 1;
-        } else {
-            assert_eq!(answer.refused(403)?, "Invalid code");
-        }
-    }
-    assert_eq!(succeeded, 1);
-    Ok(())
+    one_succeeds(racers, 403, "Invalid code").await
 }
 
 #[tokio::test]
@@ -242,17 +232,13 @@ async fn a_process_with_other_secrets_does_not_join() -> Outcome {
     fs::create_dir(&elsewhere)?;
     let mut own = Holder::key();
     let here = world.signed_in(&mut own).await?;
-    let mut stranger = world.installation.command(&["serve"])?;
+    let mut stranger = world.installation.command("serve")?;
     stranger.env("LATCHKEY__SECRETS__PATH", elsewhere.join("secrets.toml"));
     let refused = stranger.output()?;
     assert!(!refused.status.success());
     assert!(String::from_utf8(refused.stderr)?.contains("secrets"));
     let code = text(&issue_code(&here, &mut own).await?, "code")?;
-    enrol(
-        &Client::of(&world.second)?.at(TWO),
-        &code,
-        &mut Holder::key(),
-    )
-    .await?;
+    let there = Client::of(&world.second)?.at(TWO);
+    enrol(&there, &code, &mut Holder::key()).await?;
     Ok(())
 }

@@ -20,7 +20,7 @@ fn every_fault_of_the_configuration_is_named() -> Outcome {
         .with("LIMITS__WRONG_CODES_PER_ADDRESS", "many")
         .with("LOG__FORMAT", "xml")
         .with("HTTP__LISTTEN", "127.0.0.1:0");
-    let refused = installation.run(&["serve"])?;
+    let refused = installation.run("serve")?;
     let words = refused.error()?;
     for key in [
         "http.listen",
@@ -57,7 +57,7 @@ async fn other_secrets_than_the_databases_refuse_to_start() -> Outcome {
         let secrets = fs::read_to_string(installation.secrets_file())?;
         let elsewhere = installation.folder().join("other.toml");
         let installation = installation.with("SECRETS__PATH", &elsewhere.display().to_string());
-        let refused = installation.run(&["serve"])?;
+        let refused = installation.run("serve")?;
         assert!(refused.error()?.contains("secrets"), "{refused:?}");
 
         // From the environment, the right ones serve.
@@ -73,7 +73,7 @@ fn a_database_that_cannot_be_reached_is_a_clear_error() -> Outcome {
         "DATABASE__URL",
         "postgres://latchkey:hunter2@127.0.0.1:1/latchkey",
     );
-    let refused = installation.run(&["serve"])?;
+    let refused = installation.run("serve")?;
     let words = refused.error()?;
     assert!(words.contains("database"), "{words}");
     assert!(!words.contains("hunter2"), "{words}");
@@ -86,7 +86,7 @@ fn an_address_in_use_is_a_clear_error() -> Outcome {
     let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
     let address = taken.local_addr()?.to_string();
     let installation = installation.with("HTTP__LISTEN", &address);
-    let refused = installation.run(&["serve"])?;
+    let refused = installation.run("serve")?;
     assert!(refused.error()?.contains(&address), "{refused:?}");
     Ok(())
 }
@@ -99,14 +99,14 @@ async fn a_file_configures_and_the_environment_wins() -> Outcome {
         &file,
         "[http]\nlisten = \"127.0.0.1:1\"\n[log]\nformat = \"xml\"\n",
     )?;
-    let file = file.display().to_string();
+    let serve = format!("serve --config {}", file.display());
     let installation = installation.without("LOG__FORMAT");
-    let refused = installation.run(&["serve", "--config", &file])?;
+    let refused = installation.run(&serve)?;
     assert!(refused.error()?.contains("log.format"), "{refused:?}");
     assert!(!refused.error()?.contains("http.listen"), "{refused:?}");
 
     let installation = installation.with("LOG__FORMAT", "json");
-    let server = Server::spawn(installation.command(&["serve", "--config", &file])?)?;
+    let server = Server::spawn(installation.command(&serve)?)?;
     server.ready().await?;
     Ok(())
 }
@@ -116,7 +116,7 @@ async fn eight_processes_start_at_once_on_an_empty_database() -> Outcome {
     for kind in DatabaseKind::ALL {
         let installation = Installation::empty(kind)?;
         let servers = (0..8)
-            .map(|_| Server::spawn(installation.command(&["serve"])?))
+            .map(|_| Server::spawn(installation.command("serve")?))
             .collect::<Outcome<Vec<_>>>()?;
         let mut keys = Vec::new();
         for server in &servers {

@@ -169,8 +169,7 @@ async fn a_browser_lets_pages_of_registered_origins_call_and_no_others() -> Outc
 async fn connections_over_the_limit_wait() -> Outcome {
     let installation =
         Installation::empty(DatabaseKind::Sqlite)?.with("HTTP__MAXIMUM_CONNECTIONS", "2");
-    let server = Server::spawn(installation.command(&["serve"])?)?;
-    server.ready().await?;
+    let server = installation.start().await?;
 
     let first = Wire::to(&server).await?;
     let second = Wire::to(&server).await?;
