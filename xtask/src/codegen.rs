@@ -1,6 +1,6 @@
 //! `cargo xtask codegen`: the documents that the binary writes about itself.
 
-use std::fs;
+use std::{fs, process::Stdio};
 
 use crate::{Outcome, say, workspace::Workspace};
 
@@ -12,12 +12,11 @@ const DOCUMENTS: [(&str, &str); 2] = [
 
 /// Writes the documents; with `check` nothing is written, and a stale one is an error.
 pub(crate) fn run(workspace: &Workspace, check: bool) -> Outcome {
-    let binary = workspace.build_binary()?;
     let mut stale = Vec::new();
     for (path, word) in DOCUMENTS {
         let output = workspace
-            .command(&binary)
-            .args(["document", word])
+            .latchkey(&["document", word])
+            .stderr(Stdio::inherit())
             .output()?;
         if !output.status.success() || output.stdout.is_empty() {
             return Err(format!("`latchkey document {word}` failed ({})", output.status).into());

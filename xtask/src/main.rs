@@ -72,7 +72,7 @@ fn perform(task: &Task) -> Outcome {
         Task::Migrate(direction) => migrate::run(&workspace, *direction),
         Task::Test => test::everything(&workspace),
         Task::E2e => test::end_to_end(&workspace),
-        Task::Demo => demo::run(&workspace),
+        Task::Demo => demo::play(&workspace),
         Task::Screenshots => screenshots::run_tour(&workspace),
         Task::Ci => ci::run_script(&workspace),
         Task::Codegen { check } => codegen::run(&workspace, *check),

@@ -23,6 +23,5 @@ pub(crate) fn run(workspace: &Workspace, direction: Direction) -> Outcome {
         Direction::Down => "down",
         Direction::Status => "status",
     };
-    let mut command = workspace.cargo(&["run", "--locked", "--package", "latchkey-server", "--"]);
-    workspace::run(command.args(["migrate", word]))
+    workspace::run(&mut workspace.latchkey(&["migrate", word]))
 }

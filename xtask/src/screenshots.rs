@@ -6,7 +6,7 @@ use std::fs;
 
 use crate::{
     Outcome, say,
-    test::set_up_browser,
+    test::{END_TO_END, set_up_browser},
     workspace::{Workspace, run},
 };
 
@@ -18,14 +18,12 @@ const TOUR: &str = "pages::the_pages_do_what_they_say";
 
 pub(crate) fn run_tour(workspace: &Workspace) -> Outcome {
     set_up_browser(workspace)?;
-    let binary = workspace.build_binary()?;
     let folder = workspace.path(FOLDER);
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
-    let mut tour = workspace.cargo(&["test", "--locked", "--package", "latchkey-e2e", TOUR]);
-    run(tour
-        .env("LATCHKEY_BIN", binary)
-        .env("LATCHKEY_SCREENSHOTS", &folder))?;
+    let mut tour = workspace.cargo(&["test", "--locked"]);
+    tour.args(END_TO_END).arg(TOUR);
+    run(tour.env("LATCHKEY_SCREENSHOTS", &folder))?;
     say(format!("the pictures are in {}", folder.display()))
 }

@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use latchkey_testkit::postgres::URL_VARIABLE;
+use latchkey_test_postgres::URL_VARIABLE;
 
 use self::{
     report::{Executables, Report},
@@ -20,6 +20,10 @@ use crate::{
 mod report;
 mod tools;
 
+/// The tests that drive the built binary. The workspace is selected as a whole whatever is tested, so that
+/// dependencies are built once and not again with the features that a part of it needs.
+pub(crate) const END_TO_END: [&str; 3] = ["--workspace", "--test", "e2e"];
+
 /// Runs every test of the workspace.
 pub(crate) fn everything(workspace: &Workspace) -> Outcome {
     run(workspace, &["--workspace"])
@@ -27,7 +31,7 @@ pub(crate) fn everything(workspace: &Workspace) -> Outcome {
 
 /// Runs the tests that drive the built binary.
 pub(crate) fn end_to_end(workspace: &Workspace) -> Outcome {
-    run(workspace, &["--package", "latchkey-e2e"])
+    run(workspace, &END_TO_END)
 }
 
 /// Sets up what tests in a browser need, and no more.
@@ -37,15 +41,13 @@ pub(crate) fn set_up_browser(workspace: &Workspace) -> Outcome {
 
 fn run(workspace: &Workspace, selection: &[&str]) -> Outcome {
     let tools = Tools::set_up(workspace)?;
-    say("building the binary and the tests")?;
-    let binary = workspace.build_binary()?;
+    say("building the tests")?;
     let mut build = workspace.cargo(&["test", "--locked", "--no-run"]);
-    build.args(["--message-format", "json"]).args(selection);
+    build.args(selection);
     let executables = names(artifacts(build)?);
     let mut tests = workspace.cargo(&["test", "--locked", "--no-fail-fast", "--color", "never"]);
     tests
         .args(selection)
-        .env("LATCHKEY_BIN", binary)
         .env(URL_VARIABLE, tools.postgres.url());
     let report = watch(tests, executables)?;
     say(report.to_string())?;

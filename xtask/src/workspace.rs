@@ -51,15 +51,11 @@ impl Workspace {
         command
     }
 
-    /// Builds the binary and gives its path.
-    pub(crate) fn build_binary(&self) -> Outcome<PathBuf> {
-        let mut build = self.cargo(&["build", "--locked", "--package", "latchkey-server"]);
-        build.args(["--bin", "latchkey", "--message-format", "json"]);
-        artifacts(build)?
-            .into_iter()
-            .map(|artifact| artifact.executable)
-            .next()
-            .ok_or_else(|| "cargo built no binary".into())
+    /// The binary from the sources, as users build it.
+    pub(crate) fn latchkey(&self, words: &[&str]) -> Command {
+        let mut command = self.cargo(&["run", "--locked", "--package", "latchkey-server", "--"]);
+        command.args(words);
+        command
     }
 }
 
@@ -71,8 +67,9 @@ pub(crate) struct Artifact {
     pub(crate) executable: PathBuf,
 }
 
-/// Runs a build with `--message-format json` and gives the executables it made.
+/// Runs a build and gives the executables it made.
 pub(crate) fn artifacts(mut build: Command) -> Outcome<Vec<Artifact>> {
+    build.args(["--message-format", "json"]);
     let output = build.stderr(Stdio::inherit()).output()?;
     let messages = String::from_utf8(output.stdout)?;
     let messages = messages

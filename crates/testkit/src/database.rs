@@ -2,11 +2,10 @@
 
 use std::{fs, io};
 
+use latchkey_test_postgres::{PostgresError, TestPostgres};
 use sea_orm::{ConnectOptions, Database, DbErr, sqlx::sqlite::SqliteJournalMode};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
-
-use crate::postgres::{PostgresError, TestPostgres};
 
 /// Why there is no database to test with.
 #[derive(Debug, thiserror::Error)]

@@ -1,8 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-pub mod database;
-pub mod postgres;
-
 pub mod authenticator;
 pub mod clock;
+pub mod database;
 pub mod entropy;

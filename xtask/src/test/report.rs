@@ -28,6 +28,13 @@ struct Counts {
     ignored: u64,
 }
 
+/// One executable that crashed, or a build that failed.
+const FAILED: Counts = Counts {
+    passed: 0,
+    failed: 1,
+    ignored: 0,
+};
+
 impl Report {
     pub(super) fn new(executables: Executables) -> Self {
         Self {
@@ -58,13 +65,7 @@ impl Report {
         self.give_up_on_running();
         if !succeeded && self.total().failed == 0 {
             // A build that failed, for example: it must not look like a success.
-            self.add(
-                "other",
-                Counts {
-                    failed: 1,
-                    ..Counts::default()
-                },
-            );
+            self.add("other", FAILED);
         }
         self.succeeded = succeeded;
     }
@@ -98,13 +99,7 @@ impl Report {
     /// An executable that ended without counting has crashed.
     fn give_up_on_running(&mut self) {
         if let Some(layer) = self.running.take() {
-            self.add(
-                &layer,
-                Counts {
-                    failed: 1,
-                    ..Counts::default()
-                },
-            );
+            self.add(&layer, FAILED);
         }
     }
 

@@ -10,7 +10,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use latchkey_testkit::postgres::{PostgresError, TestPostgres};
+use latchkey_test_postgres::{PostgresError, TestPostgres};
 
 use crate::{
     Outcome, say,

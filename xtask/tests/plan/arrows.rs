@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::workspace::{Package, packages};
 
 /// Which layers each one may know. Tests may know more, see below.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("json", &[]),
     ("domain", &[]),
     ("service", &["domain"]),
@@ -30,7 +30,11 @@ const ARROWS: [(&str, &[&str]); 18] = [
         ],
     ),
     ("migrations", &[]),
-    ("testkit", &["domain", "migrations", "service"]),
+    ("test-postgres", &[]),
+    (
+        "testkit",
+        &["domain", "migrations", "service", "test-postgres"],
+    ),
     ("own-mailer", &["server", "service"]),
     ("embed", &["http", "server", "service", "web"]),
     (
@@ -38,7 +42,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
         &["crypto", "domain", "mail", "memory", "service", "testkit"],
     ),
     ("e2e", &["testkit"]),
-    ("xtask", &["testkit"]),
+    ("xtask", &["test-postgres"]),
 ];
 
 /// What the tests of each layer may know besides.

@@ -1,7 +1,4 @@
-//! A throwaway PostgreSQL server, made from the binaries that are installed.
-//!
-//! Nothing here needs an asynchronous runtime, so that `cargo xtask` can start one server for all test
-//! binaries and name it in [`URL_VARIABLE`].
+#![doc = include_str!("../README.md")]
 
 use std::{
     env, fs,
