@@ -91,10 +91,8 @@ mod tests {
         organization::Approval,
         text::{ApplicationName, OrganizationName, Username},
     };
-    use latchkey_service::administration::{Bootstrap, Invited};
-    use latchkey_testkit::authenticator::{key::KeyClient, key_pair::KeyKind};
-    use reqwest::{Client, RequestBuilder, header::HOST};
-    use serde_json::{Value, json};
+    use latchkey_e2e::{ceremony::join, client::Client, holder::Holder, installation::Invited};
+    use latchkey_service::administration::Bootstrap;
 
     use super::*;
 
@@ -117,17 +115,18 @@ mod tests {
             serve(listener, latchkey, stop).await.unwrap();
         });
 
-        let client = Client::new();
-        let greeting = || client.get(format!("{base}/greeting"));
-        let refused = greeting().send().await.unwrap();
-        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+        let place = Client::to(&base);
+        let refused = place.get("/greeting").await.unwrap();
+        assert_eq!(refused.status, 401);
 
-        let token = sign_in(&client, &base, &invited).await;
-        let greeted = greeting().bearer_auth(token).send().await.unwrap();
-        assert_eq!(greeted.text().await.unwrap(), "Hello, ada@example.com!");
+        let here = join(&place, &invited, &mut Holder::key()).await.unwrap();
+        let greeted = here.get("/greeting").await.unwrap().ok().unwrap();
+        assert_eq!(greeted, "Hello, ada@example.com!");
 
-        let page = client.get(&base).header(HOST, "one.example").send();
-        let page = page.await.unwrap().text().await.unwrap();
+        let page = reqwest::Client::new()
+            .get(&base)
+            .header("host", "one.example");
+        let page = page.send().await.unwrap().text().await.unwrap();
         assert!(page.starts_with("<!doctype html>"), "{page}");
 
         drop(stop);
@@ -145,42 +144,12 @@ mod tests {
             relying_party: RelyingParty::new(rp_id, vec![origin]).unwrap(),
         };
         let made = latchkey.administration.bootstrap(bootstrap).await;
-        made.unwrap().administrator
-    }
-
-    /// Registers with a key and signs in with it; gives the session's token.
-    async fn sign_in(client: &Client, base: &str, invited: &Invited) -> String {
-        let post = |path: &str, body: Value| client.post(format!("{base}{path}")).json(&body);
-        let organization = invited.user.organization.to_string();
-        let username = invited.user.username.as_str();
-        let key = KeyClient::new(KeyKind::Ed25519);
-
-        let asked = answer(post(
-            "/auth/registration/init",
-            json!({
-                "orgId": organization,
-                "username": username,
-                "registrationCode": invited.code.reveal(),
-            }),
-        ));
-        let asked = asked.await;
-        let token = asked["temporaryAuthenticationToken"].as_str().unwrap();
-        let first = json!({ "firstFactorCredential": key.offer(&asked) });
-        answer(post("/auth/registration", first).bearer_auth(token)).await;
-
-        let who = json!({ "orgId": organization, "username": username });
-        let asked = answer(post("/auth/login/init", who)).await;
-        let factor = json!({
-            "challengeIdentifier": asked["challengeIdentifier"],
-            "firstFactor": key.factor(&asked),
-        });
-        let signed_in = answer(post("/auth/login", factor)).await;
-        signed_in["token"].as_str().unwrap().to_owned()
-    }
-
-    async fn answer(request: RequestBuilder) -> Value {
-        let answer = request.send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::OK);
-        answer.json().await.unwrap()
+        let invited = made.unwrap().administrator;
+        Invited {
+            organization: invited.user.organization.to_string(),
+            user: invited.user.id.to_string(),
+            username: invited.user.username.to_string(),
+            code: invited.code.reveal().to_owned(),
+        }
     }
 }

@@ -48,7 +48,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
 /// What the tests of each layer may know besides.
 const ARROWS_OF_TESTS: [(&str, &[&str]); 10] = [
     ("crypto", &["testkit"]),
-    ("embed", &["domain", "testkit"]),
+    ("embed", &["domain", "e2e"]),
     ("http", &["crypto", "mail", "memory", "service", "testkit"]),
     ("memory", &["store-contract"]),
     ("migrations", &["testkit"]),
