@@ -24,7 +24,10 @@ pub fn path() -> Outcome<&'static Path> {
 fn build() -> Outcome<PathBuf> {
     // Of the whole workspace, and with an example, dependencies are built with the very features that tests
     // have: once for all, and `cargo test --workspace` has built this binary already.
-    let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // Build scripts that look at these, which are about the tests, would run again.
+    forget(&mut cargo, &["CARGO_MANIFEST_", "CARGO_PKG_"]);
+    let output = cargo
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .args(["build", "--locked", "--workspace", "--bin", "latchkey"])
         .args(["--example", "demo", "--message-format", "json"])
@@ -39,4 +42,14 @@ fn build() -> Outcome<PathBuf> {
         .filter_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
         .find(|executable| executable.ends_with("latchkey"))
         .ok_or_else(|| failure("cargo built no executable"))
+}
+
+/// Keeps what begins so in this process' environment from a command.
+pub(crate) fn forget(command: &mut Command, prefixes: &[&str]) {
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if prefixes.iter().any(|prefix| text.starts_with(prefix)) {
+            command.env_remove(&name);
+        }
+    }
 }

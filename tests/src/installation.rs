@@ -107,11 +107,7 @@ impl Installation {
     /// process' own environment that could change its settings is passed on.
     pub fn command(&self, words: &str) -> Outcome<Command> {
         let mut command = Command::new(binary::path()?);
-        for (name, _value) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("LATCHKEY_") {
-                command.env_remove(name);
-            }
-        }
+        binary::forget(&mut command, &["LATCHKEY_"]);
         command
             .args(words.split_whitespace())
             .envs(self.environment())

@@ -44,9 +44,17 @@ impl Workspace {
         command
     }
 
-    /// Cargo with the words given.
+    /// Cargo with the words given. What cargo tells this program about its own package is not passed on:
+    /// build scripts that look at it (that of `ring` does) would run again, and whatever depends on them be
+    /// built anew, each time that cargo is called from here and from a shell by turns.
     pub(crate) fn cargo(&self, words: &[&str]) -> Command {
         let mut command = self.command(&self.cargo);
+        for (name, _) in env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_MANIFEST_") || text.starts_with("CARGO_PKG_") {
+                command.env_remove(&name);
+            }
+        }
         command.args(words);
         command
     }
