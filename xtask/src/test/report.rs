@@ -80,7 +80,7 @@ impl Report {
     fn begun(&self, line: &str) -> Option<String> {
         let line = line.trim_start();
         if let Some(library) = line.strip_prefix("Doc-tests latchkey_") {
-            return Some(library.to_owned());
+            return Some(library.replace('_', "-"));
         }
         let path = line
             .strip_prefix("Running ")?
@@ -184,7 +184,7 @@ mod tests {
     fn report(lines: &[&str], succeeded: bool) -> Report {
         let executables = [
             ("latchkey_domain-1".to_owned(), "domain".to_owned()),
-            ("contract-2".to_owned(), "storage".to_owned()),
+            ("contract-2".to_owned(), "store-contract".to_owned()),
         ];
         let mut report = Report::new(executables.into());
         for line in lines {
@@ -213,14 +213,14 @@ mod tests {
                 &result(3, 0, 0),
                 CONTRACT,
                 &result(4, 0, 0),
-                "   Doc-tests latchkey_domain",
+                "   Doc-tests latchkey_store_contract",
                 &result(1, 0, 0),
             ],
             true,
         );
         assert!(report.is_good());
-        assert_eq!(report.layers["domain"].passed, 4);
-        assert_eq!(report.layers["storage"].passed, 4);
+        assert_eq!(report.layers["domain"].passed, 3);
+        assert_eq!(report.layers["store-contract"].passed, 5);
         assert_eq!(
             report.to_string().lines().last(),
             Some("8 passed, 0 failed")
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn an_executable_that_crashes_is_a_failure() {
         let report = report(&[CONTRACT, DOMAIN, &result(3, 0, 0)], false);
-        assert_eq!(report.layers["storage"].failed, 1);
+        assert_eq!(report.layers["store-contract"].failed, 1);
         assert!(report.to_string().ends_with("3 passed, 1 failed"));
     }
 
