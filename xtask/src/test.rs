@@ -2,8 +2,10 @@
 
 use std::{
     collections::BTreeMap,
+    env,
     io::{BufRead, BufReader, pipe},
     process::Command,
+    thread,
 };
 
 use latchkey_test_postgres::URL_VARIABLE;
@@ -23,6 +25,10 @@ mod tools;
 /// The tests that drive the built binary. The workspace is selected as a whole whatever is tested, so that
 /// dependencies are built once and not again with the features that a part of it needs.
 pub(crate) const END_TO_END: [&str; 3] = ["--workspace", "--test", "e2e"];
+
+/// How many tests an executable runs at once. Tests wait for processes, disks and time limits as much as
+/// they calculate, so it is twice as many as there are cores, unless somebody says otherwise.
+const THREADS: &str = "RUST_TEST_THREADS";
 
 /// Runs every test of the workspace.
 pub(crate) fn everything(workspace: &Workspace) -> Outcome {
@@ -49,6 +55,10 @@ fn run(workspace: &Workspace, selection: &[&str]) -> Outcome {
     tests
         .args(selection)
         .env(URL_VARIABLE, tools.postgres.url());
+    if env::var_os(THREADS).is_none() {
+        let cores = thread::available_parallelism()?.get();
+        tests.env(THREADS, (2 * cores).to_string());
+    }
     let report = watch(tests, executables)?;
     say(report.to_string())?;
     if report.is_good() {
