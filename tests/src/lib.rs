@@ -5,22 +5,14 @@
 )]
 
 pub mod binary;
-
-pub mod installation;
-
-pub mod server;
-
-pub mod client;
-
-pub mod holder;
-
 pub mod ceremony;
-
-pub mod wire;
-
-pub mod node;
-
+pub mod client;
+pub mod holder;
+pub mod installation;
 pub mod narration;
+pub mod node;
+pub mod server;
+pub mod wire;
 
 use std::{error::Error, fmt};
 

@@ -1,31 +1,17 @@
 //! End-to-end tests of the built latchkey binary: one process, so that all share one PostgreSQL server.
 
-mod demonstration;
-
-mod readme;
-
-mod command_line;
-
-mod startup;
-
-mod code_flow;
-
-mod limits;
-
-mod replicas;
-
-mod pages;
-
-mod published_client;
-
 mod browser;
-
+mod code_flow;
+mod command_line;
+mod demonstration;
 mod description;
-
 mod lifecycle;
-
+mod limits;
 mod mail;
-
-mod wire;
-
+mod pages;
+mod published_client;
+mod readme;
+mod replicas;
 mod secrecy;
+mod startup;
+mod wire;
