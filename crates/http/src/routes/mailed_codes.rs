@@ -38,96 +38,62 @@ fn example() -> Value {
 
 refusals!(Refusals: [BODY], [OrganizationRequired, OriginNotAllowed]);
 
-/// Mail a new registration code
-///
-/// A user who was invited and has not registered gets a new code in place of the earlier one. The answer
-/// is the same whoever is named; requests beyond the limit are dropped without a word.
-#[utoipa::path(
-    put,
-    path = "/auth/registration/code",
-    operation_id = "mailRegistrationCode",
-    tag = "Registration",
-    request_body(content = MailedCodeRequest, example = json!(example())),
-    responses((status = 200, description = "Always, whoever is named", body = Message), Refusals)
-)]
-pub(crate) async fn mail_registration_code(
-    state: State<AppState>,
-    client: Client,
-    request: JsonBody<MailedCodeRequest>,
-) -> Result<Json<Message>, ApiError> {
-    mail(state, client, request, AccountCodeKind::Registration).await
+/// Makes calls that have a code mailed: method, path, tag, name, and of which kind.
+macro_rules! mails {
+    ($(
+        $(#[doc = $doc:tt])*
+        $method:ident $path:tt $tag:tt $id:tt $handler:ident: $kind:ident;
+    )*) => {$(
+        $(#[doc = $doc])*
+        #[utoipa::path(
+            $method,
+            path = $path,
+            operation_id = $id,
+            tag = $tag,
+            request_body(content = MailedCodeRequest, example = json!(example())),
+            responses((status = 200, description = "Always, whoever is named", body = Message), Refusals)
+        )]
+        pub(crate) async fn $handler(
+            State(state): State<AppState>,
+            Client(caller): Client,
+            JsonBody(request): JsonBody<MailedCodeRequest>,
+        ) -> Result<Json<Message>, ApiError> {
+            let request = MailCode {
+                kind: AccountCodeKind::$kind,
+                organization: organization(request.org_id, request.tenant_id),
+                username: request.username.0,
+            };
+            state.use_cases.mailed_codes.ask(&caller, request).await?;
+            Ok(Json(Message::SUCCESS))
+        }
+    )*};
 }
 
-/// Mail a recovery code
-///
-/// A user with a recovery key gets a code that begins a recovery, valid for ten minutes. The answer is
-/// the same whoever is named; requests beyond the limit are dropped without a word.
-#[utoipa::path(
-    post,
-    path = "/auth/recover/user/code",
-    operation_id = "mailRecoveryCode",
-    tag = "Recovery",
-    request_body(content = MailedCodeRequest, example = json!(example())),
-    responses((status = 200, description = "Always, whoever is named", body = Message), Refusals)
-)]
-pub(crate) async fn mail_recovery_code(
-    state: State<AppState>,
-    client: Client,
-    request: JsonBody<MailedCodeRequest>,
-) -> Result<Json<Message>, ApiError> {
-    mail(state, client, request, AccountCodeKind::Recovery).await
-}
+mails! {
+    /// Mail a new registration code
+    ///
+    /// A user who was invited and has not registered gets a new code in place of the earlier one. The answer
+    /// is the same whoever is named; requests beyond the limit are dropped without a word.
+    put "/auth/registration/code" "Registration"
+    "mailRegistrationCode" mail_registration_code: Registration;
 
-/// Mail a recovery code, as older clients ask for it
-///
-/// The same as with `POST`.
-#[utoipa::path(
-    put,
-    path = "/auth/recover/user/code",
-    operation_id = "mailRecoveryCodeAsBefore",
-    tag = "Recovery",
-    request_body(content = MailedCodeRequest, example = json!(example())),
-    responses((status = 200, description = "Always, whoever is named", body = Message), Refusals)
-)]
-pub(crate) async fn mail_recovery_code_as_before(
-    state: State<AppState>,
-    client: Client,
-    request: JsonBody<MailedCodeRequest>,
-) -> Result<Json<Message>, ApiError> {
-    mail(state, client, request, AccountCodeKind::Recovery).await
-}
+    /// Mail a recovery code
+    ///
+    /// A user with a recovery key gets a code that begins a recovery, valid for ten minutes. The answer is
+    /// the same whoever is named; requests beyond the limit are dropped without a word.
+    post "/auth/recover/user/code" "Recovery"
+    "mailRecoveryCode" mail_recovery_code: Recovery;
 
-/// Mail a login code
-///
-/// A user with a password-protected key gets a code for login/init, valid for ten minutes. The answer is
-/// the same whoever is named; requests beyond the limit are dropped without a word.
-#[utoipa::path(
-    post,
-    path = "/auth/login/code",
-    operation_id = "mailLoginCode",
-    tag = "Login",
-    request_body(content = MailedCodeRequest, example = json!(example())),
-    responses((status = 200, description = "Always, whoever is named", body = Message), Refusals)
-)]
-pub(crate) async fn mail_login_code(
-    state: State<AppState>,
-    client: Client,
-    request: JsonBody<MailedCodeRequest>,
-) -> Result<Json<Message>, ApiError> {
-    mail(state, client, request, AccountCodeKind::Login).await
-}
+    /// Mail a recovery code, as older clients ask for it
+    ///
+    /// The same as with `POST`.
+    put "/auth/recover/user/code" "Recovery"
+    "mailRecoveryCodeAsBefore" mail_recovery_code_as_before: Recovery;
 
-async fn mail(
-    State(state): State<AppState>,
-    Client(caller): Client,
-    JsonBody(request): JsonBody<MailedCodeRequest>,
-    kind: AccountCodeKind,
-) -> Result<Json<Message>, ApiError> {
-    let request = MailCode {
-        kind,
-        organization: organization(request.org_id, request.tenant_id),
-        username: request.username.0,
-    };
-    state.use_cases.mailed_codes.ask(&caller, request).await?;
-    Ok(Json(Message::SUCCESS))
+    /// Mail a login code
+    ///
+    /// A user with a password-protected key gets a code for login/init, valid for ten minutes. The answer is
+    /// the same whoever is named; requests beyond the limit are dropped without a word.
+    post "/auth/login/code" "Login"
+    "mailLoginCode" mail_login_code: Login;
 }
