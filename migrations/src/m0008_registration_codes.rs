@@ -1,4 +1,7 @@
 //! Codes to register with become account codes of that kind.
+//!
+//! On the way up, old replicas are stopped first: they look for these codes in the table that goes. On the
+//! way down, each user keeps the newest code to register with, the only one that is ever kept.
 
 use async_trait::async_trait;
 use sea_orm_migration::{
