@@ -156,8 +156,7 @@ impl CredentialCodeStore for MemoryStore {
     async fn claim(&self, claimed: ClaimedCode) -> Result<(), ClaimError> {
         let (code, claim) = (claimed.code(), claimed.claim());
         self.write(|state| {
-            let standing = state.exercise(&Authority::of_claim(&claimed));
-            standing.or(Err(ClaimError::Lost))?;
+            state.exercise(&Authority::of_claim(&claimed))?;
             let held = state.code(&code.user, &code.id).ok_or(ClaimError::Lost)?;
             if held.state != CodeState::Issued || held.expires <= claim.date {
                 return Err(ClaimError::Lost);

@@ -1,4 +1,4 @@
-//! Reading users and their credentials.
+//! Reading users and their credentials, in one statement each.
 
 use async_trait::async_trait;
 use latchkey_domain::{
@@ -10,8 +10,16 @@ use latchkey_service::ports::{
     account_store::{Account, AccountStore, HeldCredential},
     store::StoreError,
 };
+use sea_orm::{
+    ColumnTrait as _, EntityTrait as _, JoinType, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, RelationTrait as _, sea_query::Expr,
+};
 
-use crate::{store::SqlStore, table};
+use crate::{
+    column::Joined,
+    store::SqlStore,
+    table::{credential, organization, user},
+};
 
 #[async_trait]
 impl AccountStore for SqlStore {
@@ -20,11 +28,11 @@ impl AccountStore for SqlStore {
         organization: &OrganizationId,
         username: &Username,
     ) -> Result<Option<Account>, StoreError> {
-        table::account::find_by_username(self.reader(), organization, username).await
+        self.account(user::is_called(organization, username)).await
     }
 
     async fn find(&self, user: &UserId) -> Result<Option<Account>, StoreError> {
-        table::account::find(self.reader(), user).await
+        self.account(user::Column::Id.eq(user.as_str())).await
     }
 
     async fn find_credential(
@@ -32,6 +40,53 @@ impl AccountStore for SqlStore {
         organization: &OrganizationId,
         reference: &CredentialReference,
     ) -> Result<Option<HeldCredential>, StoreError> {
-        table::credential::find(self.reader(), organization, reference).await
+        let referred = match reference {
+            CredentialReference::Id(id) => credential::Column::CredentialKey.eq(id.key()),
+            CredentialReference::Uuid(uuid) => credential::Column::Id.eq(uuid.as_str()),
+        };
+        let found = credential::Entity::find()
+            .find_both_related(user::Entity)
+            .join(JoinType::InnerJoin, user::Relation::Organization.def())
+            .filter(referred)
+            .filter(credential::Column::OrganizationId.eq(organization.as_str()))
+            .filter(organization::Column::IsActive.eq(true))
+            .one(self.reader())
+            .await
+            .map_err(StoreError::new)?;
+        let Some((credential, user)) = found else {
+            return Ok(None);
+        };
+        Ok(Some(HeldCredential {
+            credential: credential.try_into()?,
+            user: user.into(),
+        }))
+    }
+}
+
+impl SqlStore {
+    /// The user of whom this is so, with all credentials.
+    async fn account(&self, condition: Expr) -> Result<Option<Account>, StoreError> {
+        let rows = user::Entity::find()
+            .inner_join(organization::Entity)
+            .join(JoinType::LeftJoin, credential::Relation::User.def().rev())
+            .select_also(credential::Entity)
+            .filter(condition)
+            .filter(organization::Column::IsActive.eq(true))
+            .order_by_asc(credential::Column::Created)
+            .order_by_asc(credential::Column::Id)
+            .into_model::<user::Model, Joined<credential::Model>>()
+            .all(self.reader())
+            .await
+            .map_err(StoreError::new)?;
+        let mut account: Option<Account> = None;
+        for (user, credential) in rows {
+            let account = account.get_or_insert_with(|| Account {
+                user: user.into(),
+                credentials: vec![],
+            });
+            let credential = credential.map(|Joined(row)| row.try_into()).transpose()?;
+            account.credentials.extend(credential);
+        }
+        Ok(account)
     }
 }

@@ -17,7 +17,12 @@ use latchkey_service::ports::{
 use sea_orm::DatabaseTransaction;
 
 use crate::{
-    administrators, column::Inconsistency, ending, store::SqlStore, table, user_store::hand_over,
+    administrators,
+    column::Inconsistency,
+    ending,
+    store::SqlStore,
+    table,
+    user_store::{hand_over, invite},
 };
 
 #[async_trait]
@@ -32,7 +37,7 @@ impl AdministrationStore for SqlStore {
                 return Err(BootstrapError::NameTaken);
             }
             // The organization is new, so neither an origin nor a username can be taken in it.
-            if table::directory::add(&tx, &new.application).await?
+            if add(&tx, &new.application).await?
                 && table::user::insert(&tx, &new.administrator.user).await?
             {
                 hand_over(&tx, new.administrator).await?;
@@ -51,12 +56,13 @@ impl AdministrationStore for SqlStore {
             if !table::organization::exists(&tx, &invitation.user.organization).await? {
                 return Err(InviteError::UnknownOrganization);
             }
-            let user = if table::user::insert(&tx, &invitation.user).await? {
-                invitation.user.clone()
-            } else {
-                unregistered(&tx, &invitation.user).await?
-            };
-            Ok(hand_over(&tx, Invitation { user, ..invitation }).await?)
+            let as_administrator = invitation.user.is_administrator;
+            let taken = |_named| InviteError::AlreadyRegistered;
+            let mut user = invite(&tx, invitation, taken).await?;
+            if as_administrator && !user.is_administrator {
+                user.is_administrator = table::user::set_administrator(&tx, &user.id, true).await?;
+            }
+            Ok(user)
         })
         .await
     }
@@ -112,7 +118,7 @@ impl AdministrationStore for SqlStore {
         self.write(async move |tx| {
             if !table::organization::exists(&tx, &application.organization).await? {
                 Err(AddApplicationError::UnknownOrganization)
-            } else if table::directory::add(&tx, &application).await? {
+            } else if add(&tx, &application).await? {
                 Ok(())
             } else {
                 Err(AddApplicationError::OriginTaken)
@@ -148,20 +154,14 @@ impl AdministrationStore for SqlStore {
     }
 }
 
-/// Locks the user who has the name of the one invited, and may still register.
-async fn unregistered(
+/// Makes an application; `false` when another one of its organization lists one of the origins, and then
+/// the transaction must be rolled back.
+async fn add(
     transaction: &DatabaseTransaction,
-    invited: &User,
-) -> Result<User, InviteError> {
-    let mut user =
-        table::user::lock_by_username(transaction, &invited.organization, &invited.username)
-            .await?
-            .filter(|user| user.is_active && user.registered.is_none())
-            .ok_or(InviteError::AlreadyRegistered)?;
-    if invited.is_administrator && !user.is_administrator {
-        user.is_administrator = table::user::set_administrator(transaction, &user.id, true).await?;
-    }
-    Ok(user)
+    application: &Application,
+) -> Result<bool, StoreError> {
+    table::application::insert(transaction, application).await?;
+    table::application_origin::insert_all(transaction, application).await
 }
 
 /// Locks a user's organization, then the user.

@@ -7,7 +7,7 @@ use latchkey_service::ports::{
 };
 use sea_orm::DatabaseTransaction;
 
-use crate::{authority::exercise_by, table};
+use crate::{authority::exercise, table};
 
 /// Exercises the authority of somebody who must be an administrator. The organization's row is locked
 /// first: administrators who change each other's rows would otherwise wait for each other.
@@ -22,7 +22,7 @@ where
     E: From<AuthorityConflict> + From<NotAdministrator> + From<StoreError>,
 {
     table::organization::lock(transaction, authority.organization()).await?;
-    let user: User = exercise_by::<E>(transaction, authority, &[]).await?;
+    let user = exercise::<E>(transaction, authority).await?;
     if user.is_administrator {
         Ok(())
     } else {

@@ -11,13 +11,19 @@ use latchkey_service::ports::{
     credential_store::{ChangeError, CreateError, CredentialStore, NewName},
     store::StoreError,
 };
-use sea_orm::DatabaseTransaction;
+use sea_orm::{
+    ColumnTrait as _, EntityTrait as _, QueryFilter as _,
+    sea_query::{Expr, ExprTrait as _},
+};
 
 use crate::{
     authority::exercise,
-    ending,
+    statement::Change as _,
     store::SqlStore,
-    table::{self, credential::Summary},
+    table::{
+        self,
+        credential::{Column, Entity, Summary},
+    },
 };
 
 #[async_trait]
@@ -29,7 +35,7 @@ impl CredentialStore for SqlStore {
     ) -> Result<(), CreateError> {
         self.write(async move |tx| {
             exercise::<CreateError>(&tx, &authority).await?;
-            insert_all(&tx, &authority, &[credential]).await
+            table::credential::insert_all(&tx, &authority, &[credential]).await
         })
         .await
     }
@@ -62,7 +68,7 @@ impl CredentialStore for SqlStore {
                 table::credential::activate(&tx, user, &credential, at).await?
             } else {
                 require_another_usable(&held, &credential)?;
-                ending::end_codes(&tx, user).await?;
+                table::credential_code::end_all(&tx, user).await?;
                 table::credential::deactivate(&tx, user, &credential).await?
             };
             table::message::insert_all(&tx, &messages).await?;
@@ -98,7 +104,7 @@ impl CredentialStore for SqlStore {
             let state = find(&held, &credential)?.state;
             require_another_usable(&held, &credential)?;
             // This deletes what waits, too.
-            ending::end_codes(&tx, user).await?;
+            table::credential_code::end_all(&tx, user).await?;
             let is_deleted = match state {
                 CredentialState::Waiting { .. } => true,
                 CredentialState::Active | CredentialState::Inactive => {
@@ -118,62 +124,16 @@ impl CredentialStore for SqlStore {
     ) -> Result<bool, StoreError> {
         let (credential, challenge) = (credential.clone(), challenge.clone());
         self.write(async move |tx| {
-            table::credential::note_counter_regression(&tx, &credential, &challenge, at).await
+            let is_spent = Expr::exists(table::spent::entry(&challenge.id));
+            Entity::update_many()
+                .col_expr(Column::CounterRegressedAt, at.unix_milliseconds().into())
+                .filter(Column::Id.eq(credential.as_str()))
+                .filter(is_spent.not())
+                .meets_one(&tx)
+                .await
         })
         .await
     }
-}
-
-/// Makes credentials of the authority's user, whose row is locked already.
-///
-/// # Errors
-/// [`CreateError`].
-pub(crate) async fn insert_all(
-    transaction: &DatabaseTransaction,
-    authority: &Authority,
-    credentials: &[Credential],
-) -> Result<(), CreateError> {
-    let held = table::credential::summaries(transaction, authority.user()).await?;
-    let now = credentials.first().map(|credential| credential.created);
-    let is_there = |summary: &&Summary| now.is_none_or(|now| !summary.state.is_gone(now));
-    if held.iter().filter(is_there).count() + credentials.len() > Credential::MAXIMUM_PER_USER {
-        return Err(CreateError::TooMany);
-    }
-    for credential in in_order(credentials) {
-        if !insert(transaction, credential).await? {
-            return Err(CreateError::CredentialIdTaken);
-        }
-    }
-    Ok(())
-}
-
-/// Credentials in the one order in which they are made, so that two callers who bring the same ids never
-/// wait for each other.
-pub(crate) fn in_order(credentials: &[Credential]) -> Vec<&Credential> {
-    let mut in_order: Vec<_> = credentials.iter().collect();
-    in_order.sort_by(|one, other| one.id.key().cmp(other.id.key()));
-    in_order
-}
-
-/// Makes a credential, if need be in the place of one that has waited in vain; `false` when its id is
-/// taken.
-pub(crate) async fn insert(
-    transaction: &DatabaseTransaction,
-    credential: &Credential,
-) -> Result<bool, StoreError> {
-    if table::credential::insert(transaction, credential).await? {
-        return Ok(true);
-    }
-    let Credential {
-        organization,
-        id,
-        created,
-        ..
-    } = credential;
-    Ok(
-        table::credential::delete_gone(transaction, organization, id, *created).await?
-            && table::credential::insert(transaction, credential).await?,
-    )
 }
 
 fn find<'a>(held: &'a [Summary], credential: &CredentialUuid) -> Result<&'a Summary, ChangeError> {

@@ -1,10 +1,15 @@
 //! Removing what nobody needs any more.
 
 use async_trait::async_trait;
-use latchkey_domain::time::Timestamp;
+use latchkey_domain::{account_code::AccountCodeKind, time::Timestamp};
 use latchkey_service::ports::{housekeeping_store::HousekeepingStore, store::StoreError};
+use sea_orm::{
+    ColumnTrait as _, EntityTrait, QueryFilter as _, QuerySelect as _, QueryTrait as _, Select,
+    sea_query::{Condition, LockBehavior, LockType},
+};
 
 use crate::{
+    statement::Change as _,
     store::SqlStore,
     table::{account_code, credential, credential_code, message, spent},
 };
@@ -13,18 +18,55 @@ use crate::{
 impl HousekeepingStore for SqlStore {
     /// One short transaction per table, so that nobody waits long for the one writer of SQLite.
     async fn delete_expired(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
+        let before = before.unix_milliseconds();
+        let things = spent::Entity::find().filter(spent::Column::Expires.lt(before));
+        // The newest code of a user stays, and one with a claim for as long as the claim.
+        let claim_is_over = Condition::any()
+            .add(credential_code::Column::ClaimExpires.is_null())
+            .add(credential_code::Column::ClaimExpires.lt(before));
+        let codes = credential_code::Entity::find()
+            .filter(credential_code::Column::IsNewest.eq(false))
+            .filter(credential_code::Column::Expires.lt(before))
+            .filter(claim_is_over);
+        // They have waited in vain.
+        let credentials =
+            credential::Entity::find().filter(credential::Column::WaitsUntil.lt(before));
+        // One to register with stays: whoever comes with it is told that it has expired.
+        let account_codes = account_code::Entity::find()
+            .filter(account_code::Column::Expires.lt(before))
+            .filter(account_code::Column::Kind.ne(AccountCodeKind::Registration.as_str()));
+        let messages = message::Entity::find().filter(message::Column::Expires.lt(before));
         let deleted = [
-            self.write(async move |tx| spent::delete_expired(&tx, before, batch).await)
+            self.delete_batch(spent::Column::Id, things, batch).await?,
+            self.delete_batch(credential_code::Column::Id, codes, batch)
                 .await?,
-            self.write(async move |tx| credential_code::delete_expired(&tx, before, batch).await)
+            self.delete_batch(credential::Column::Id, credentials, batch)
                 .await?,
-            self.write(async move |tx| credential::delete_expired(&tx, before, batch).await)
+            self.delete_batch(account_code::Column::Id, account_codes, batch)
                 .await?,
-            self.write(async move |tx| account_code::delete_expired(&tx, before, batch).await)
-                .await?,
-            self.write(async move |tx| message::delete_expired(&tx, before, batch).await)
+            self.delete_batch(message::Column::Id, messages, batch)
                 .await?,
         ];
         Ok(deleted.into_iter().fold(0, u64::saturating_add))
+    }
+}
+
+impl SqlStore {
+    /// Deletes at most `batch` of the selected rows. On PostgreSQL it passes over rows that somebody else
+    /// works on, so that replicas which delete at the same time share the work instead of waiting.
+    async fn delete_batch<E: EntityTrait>(
+        &self,
+        key: E::Column,
+        rows: Select<E>,
+        batch: u32,
+    ) -> Result<u64, StoreError> {
+        let keys = rows
+            .select_only()
+            .column(key)
+            .limit(u64::from(batch))
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+            .into_query();
+        let deletion = E::delete_many().filter(key.in_subquery(keys));
+        self.write(async move |tx| deletion.count(&tx).await).await
     }
 }

@@ -3,15 +3,11 @@
 pub mod connect;
 pub mod store;
 
-mod account_code_store;
 mod account_store;
 mod administration_store;
-mod credential_code_store;
 mod credential_store;
 mod directory_store;
 mod housekeeping_store;
-mod installation_store;
-mod message_store;
 mod recovery_store;
 mod registration_store;
 mod session_store;

@@ -5,13 +5,17 @@ use latchkey_domain::{authority::Authority, credential::Credential};
 use latchkey_service::ports::{
     credential_store::CreateError, recovery_store::RecoveryStore, store::AuthorityConflict,
 };
+use sea_orm::{ColumnTrait as _, QueryFilter as _};
 
 use crate::{
     authority::exercise,
-    credential_store::{in_order, insert},
     ending,
+    statement::Change as _,
     store::SqlStore,
-    table,
+    table::{
+        account_code,
+        credential::{Column, delete_of, in_order, insert},
+    },
 };
 
 #[async_trait]
@@ -30,14 +34,21 @@ impl RecoveryStore for SqlStore {
             if !ending::end_epoch(&tx, user, authority.epoch()).await? {
                 return Err(AuthorityConflict::Void.into());
             }
-            table::account_code::delete_all(&tx, user).await?;
+            account_code::delete_all(&tx, user).await?;
+            let others = || {
+                let kept = credentials
+                    .iter()
+                    .map(|credential| credential.uuid.as_str());
+                delete_of(user).filter(Column::Id.is_not_in(kept))
+            };
             for credential in in_order(&credentials) {
-                table::credential::delete_other(&tx, user, &credentials, &credential.id).await?;
+                let of_that_id = others().filter(Column::CredentialKey.eq(credential.id.key()));
+                of_that_id.meets_one(&tx).await?;
                 if !insert(&tx, credential).await? {
                     return Err(CreateError::CredentialIdTaken);
                 }
             }
-            table::credential::delete_others(&tx, user, &credentials).await?;
+            others().count(&tx).await?;
             Ok(())
         })
         .await

@@ -7,7 +7,7 @@ use latchkey_service::ports::{
     registration_store::{CompletedRegistration, RegisterError, RegistrationStore},
 };
 
-use crate::{authority::exercise, credential_store::insert_all, store::SqlStore, table};
+use crate::{authority::exercise, store::SqlStore, table};
 
 #[async_trait]
 impl RegistrationStore for SqlStore {
@@ -24,7 +24,8 @@ impl RegistrationStore for SqlStore {
             {
                 return Err(RegisterError::Lost);
             }
-            insert_all(&tx, &authority, &registration.credentials).await?;
+            let credentials = &registration.credentials;
+            table::credential::insert_all(&tx, &authority, credentials).await?;
             Ok(())
         })
         .await

@@ -1,4 +1,4 @@
-//! Whether sessions still hold.
+//! Whether sessions still hold. They have no table: it follows from the rows they name.
 
 use async_trait::async_trait;
 use latchkey_domain::{authority::Authority, session::Session};
@@ -6,17 +6,54 @@ use latchkey_service::ports::{
     session_store::{EndSessionError, SessionStore},
     store::{AuthorityConflict, StoreError},
 };
+use sea_orm::{
+    ColumnTrait as _, EntityTrait as _, JoinType, QueryFilter as _, QuerySelect as _,
+    RelationTrait as _,
+    sea_query::{Condition, Expr, ExprTrait as _},
+};
 
-use crate::{authority::exercise, ending, store::SqlStore, table};
+use crate::{
+    authority::exercise,
+    ending, statement,
+    store::SqlStore,
+    table::{
+        application,
+        credential::{Column, Entity, Relation},
+        organization, spent, user,
+    },
+};
 
 #[async_trait]
 impl SessionStore for SqlStore {
     async fn is_live(&self, session: &Session) -> Result<bool, StoreError> {
-        table::session::is_live(self.reader(), session).await
+        let is_ended = Expr::exists(spent::entry(session.id.as_str()));
+        let held_by = Entity::find()
+            .inner_join(user::Entity)
+            .join(JoinType::InnerJoin, user::Relation::Organization.def())
+            .join(JoinType::LeftJoin, Relation::Application.def())
+            .filter(Column::Id.eq(session.credential.as_str()))
+            .filter(Column::IsActive.eq(true))
+            .filter(
+                Condition::any()
+                    .add(Column::Activated.is_null())
+                    .add(Column::Activated.lte(session.issued.unix_milliseconds())),
+            )
+            .filter(
+                Condition::any()
+                    .add(Column::ApplicationId.is_null())
+                    .add(application::Column::IsActive.eq(true)),
+            )
+            .filter(user::Column::Id.eq(session.user.as_str()))
+            .filter(user::Column::IsActive.eq(true))
+            .filter(user::Column::Epoch.eq(session.epoch.number()))
+            .filter(organization::Column::Id.eq(session.organization.as_str()))
+            .filter(organization::Column::IsActive.eq(true))
+            .filter(is_ended.not());
+        statement::any(self.reader(), held_by).await
     }
 
     async fn end(&self, authority: Authority) -> Result<(), EndSessionError> {
-        self.write(async move |tx| exercise(&tx, &authority).await)
+        self.write(async move |tx| exercise(&tx, &authority).await.map(|_user| ()))
             .await
     }
 

@@ -2,10 +2,8 @@
 
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait as _, ConnectionTrait, DatabaseTransaction, DeleteMany,
-    EntityName as _, EntityTrait, Insert, QueryFilter as _, QuerySelect as _, QueryTrait, Select,
-    UpdateMany,
-    sea_query::{Expr, LockBehavior, LockType},
+    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DeleteMany, EntityName as _,
+    EntityTrait, Insert, QuerySelect as _, QueryTrait, Select, UpdateMany, sea_query::Expr,
 };
 
 use crate::column::Inconsistency;
@@ -60,24 +58,4 @@ pub(crate) async fn any<E: EntityTrait>(
         .await
         .map(|found| found.is_some())
         .map_err(StoreError::new)
-}
-
-/// Deletes at most `batch` of the selected rows. On PostgreSQL it passes over rows that somebody else
-/// works on, so that replicas which delete at the same time share the work instead of waiting.
-pub(crate) async fn delete_batch<E: EntityTrait>(
-    transaction: &DatabaseTransaction,
-    key: E::Column,
-    rows: Select<E>,
-    batch: u32,
-) -> Result<u64, StoreError> {
-    let keys = rows
-        .select_only()
-        .column(key)
-        .limit(u64::from(batch))
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-        .into_query();
-    E::delete_many()
-        .filter(key.in_subquery(keys))
-        .count(transaction)
-        .await
 }

@@ -1,4 +1,5 @@
-//! One module per table: its columns, its statements, and how rows become domain values and back.
+//! One module per table: its columns, its statements, how rows become domain values and back, and the
+//! port that is about this table, where there is one.
 //!
 //! Functions that take a transaction change something or must see what it locked; those that take a
 //! connection are reads of one statement.
@@ -37,18 +38,14 @@ macro_rules! refers_to {
     };
 }
 
-pub(crate) mod account;
 pub(crate) mod account_code;
 pub(crate) mod application;
 pub(crate) mod application_origin;
 pub(crate) mod credential;
 pub(crate) mod credential_code;
-pub(crate) mod directory;
 pub(crate) mod installation;
-pub(crate) mod listed_user;
 pub(crate) mod message;
 pub(crate) mod organization;
-pub(crate) mod session;
 pub(crate) mod spent;
 pub(crate) mod user;
 pub(crate) mod user_action;

@@ -1,7 +1,12 @@
 //! Managing the users of an organization.
 
 use async_trait::async_trait;
-use latchkey_domain::{authority::Authority, id::UserId, message::NewMessage, user::User};
+use latchkey_domain::{
+    authority::Authority,
+    id::{CredentialUuid, UserId},
+    message::NewMessage,
+    user::User,
+};
 use latchkey_service::ports::{
     administration_store::Invitation,
     store::StoreError,
@@ -10,26 +15,52 @@ use latchkey_service::ports::{
         UserEntry, UserList, UserPage, UserPosition, UserStore,
     },
 };
-use sea_orm::DatabaseTransaction;
+use sea_orm::{
+    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, FromQueryResult, Order,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Select,
+    sea_query::{Expr, ExprTrait as _, Query, SubQueryStatement},
+};
 
 use crate::{
     administrators::{self, exercise_as_administrator},
-    ending,
+    column::Typed,
+    ending, statement,
     store::SqlStore,
-    table,
+    table::{
+        self, credential,
+        user::{Column, Entity, Model},
+    },
 };
 
 #[async_trait]
 impl UserStore for SqlStore {
     async fn list(&self, reader: &Reader, page: &UserPage) -> Result<UserList, ReadUsersError> {
-        let size = usize::from(page.size.items());
-        let mut users = table::listed_user::list(self.reader(), reader, page).await?;
-        if users.is_empty() {
+        let size = page.size.items();
+        // One more than asked for tells that there are more.
+        let mut users = shown_to(reader)
+            .order_by_asc(Column::Created)
+            .order_by_asc(Column::Id)
+            .limit(u64::from(size) + 1);
+        if let Some(kind) = page.kind {
+            users = users.filter(Column::Kind.eq(kind.as_str()));
+        }
+        if let Some(after) = &page.after {
+            // Both databases use the index for a comparison of rows.
+            let here = Expr::tuple([Expr::col(Column::Created), Expr::col(Column::Id)]);
+            let there = Expr::tuple([
+                Expr::value(after.created.unix_milliseconds()),
+                Expr::value(after.id.as_str()),
+            ]);
+            users = users.filter(here.gt(there));
+        }
+        let rows = users.into_model::<Listed>().all(self.reader()).await;
+        let rows = rows.map_err(StoreError::new)?;
+        if rows.is_empty() {
             self.require_administrator(reader).await?;
         }
-        // One more than asked for tells that there are more.
-        let has_more = users.len() > size;
-        users.truncate(size);
+        let has_more = rows.len() > usize::from(size);
+        let mut users: Vec<_> = rows.into_iter().map(UserEntry::from).collect();
+        users.truncate(usize::from(size));
         let next = users
             .last()
             .filter(|_last| has_more)
@@ -42,11 +73,16 @@ impl UserStore for SqlStore {
         reader: &Reader,
         user: &UserId,
     ) -> Result<Option<UserEntry>, ReadUsersError> {
-        let found = table::listed_user::find(self.reader(), reader, user).await?;
+        let found = shown_to(reader)
+            .filter(Column::Id.eq(user.as_str()))
+            .into_model::<Listed>()
+            .one(self.reader())
+            .await
+            .map_err(StoreError::new)?;
         if found.is_none() {
             self.require_administrator(reader).await?;
         }
-        Ok(found)
+        Ok(found.map(UserEntry::from))
     }
 
     async fn create(
@@ -56,12 +92,12 @@ impl UserStore for SqlStore {
     ) -> Result<UserEntry, CreateUserError> {
         self.write(async move |tx| {
             exercise_as_administrator::<CreateUserError>(&tx, &authority).await?;
-            let user = if table::user::insert(&tx, &invitation.user).await? {
-                invitation.user.clone()
-            } else {
-                unregistered(&tx, &invitation.user).await?
-            };
-            let user = hand_over(&tx, Invitation { user, ..invitation }).await?;
+            let user = invite(&tx, invitation, |named| match named {
+                Some(_) => CreateUserError::AlreadyExists,
+                // Names are one of the two things that must be free.
+                None => CreateUserError::ExternalIdTaken,
+            })
+            .await?;
             // Nobody has a credential before registering.
             Ok(UserEntry {
                 user,
@@ -84,7 +120,7 @@ impl UserStore for SqlStore {
                 .await?
                 .filter(|user| user.organization == *authority.organization())
                 .ok_or(ChangeUserError::NotFound)?;
-            let credential = table::credential::oldest(&tx, &id).await?;
+            let credential = credential::oldest(&tx, &id).await?;
             match change {
                 UserChange::Nothing => {}
                 UserChange::Activate => {
@@ -108,12 +144,86 @@ impl UserStore for SqlStore {
 impl SqlStore {
     /// Tells a reader who was shown nothing because there is nothing from one who may not look.
     async fn require_administrator(&self, reader: &Reader) -> Result<(), ReadUsersError> {
-        if table::listed_user::is_administrator(self.reader(), reader).await? {
+        if statement::any(self.reader(), administrator(reader)).await? {
             Ok(())
         } else {
             Err(NotAdministrator.into())
         }
     }
+}
+
+/// A user as administrators see it.
+#[derive(FromQueryResult)]
+struct Listed {
+    #[sea_orm(nested)]
+    user: Model,
+    oldest_credential: Option<Typed<Entity, CredentialUuid>>,
+}
+
+impl From<Listed> for UserEntry {
+    fn from(row: Listed) -> Self {
+        Self {
+            user: row.user.into(),
+            credential: row.oldest_credential.map(Typed::into_inner),
+        }
+    }
+}
+
+/// Users with the oldest credential of each; nobody when the reader is not an administrator.
+fn shown_to(by: &Reader) -> Select<Entity> {
+    let administrator = administrator(by)
+        .select_only()
+        .column(Column::Id)
+        .into_query();
+    Entity::find()
+        .expr_as(oldest_credential(), "oldest_credential")
+        .filter(Column::OrganizationId.eq(by.organization.as_str()))
+        .filter(Expr::exists(administrator))
+}
+
+/// The reader, if that is an active administrator of the organization.
+fn administrator(by: &Reader) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::Id.eq(by.administrator.as_str()))
+        .filter(Column::OrganizationId.eq(by.organization.as_str()))
+        .filter(Column::IsAdministrator.eq(true))
+        .filter(Column::IsActive.eq(true))
+}
+
+fn oldest_credential() -> Expr {
+    let id = (credential::Entity, credential::Column::Id);
+    let owner = (credential::Entity, credential::Column::UserId);
+    let created = (credential::Entity, credential::Column::Created);
+    let oldest = Query::select()
+        .column(id)
+        .from(credential::Entity)
+        .and_where(Expr::col(owner).eq(Expr::col((Entity, Column::Id))))
+        .order_by(created, Order::Asc)
+        .order_by(id, Order::Asc)
+        .limit(1)
+        .to_owned();
+    Expr::from(SubQueryStatement::SelectStatement(oldest))
+}
+
+/// Makes a user, or locks who has the name and may still register, and hands over what is for the user.
+///
+/// # Errors
+/// What `taken` makes of who has the name, or [`StoreError`] when the database fails.
+pub(crate) async fn invite<E: From<StoreError>>(
+    transaction: &DatabaseTransaction,
+    invitation: Invitation,
+    taken: fn(Option<User>) -> E,
+) -> Result<User, E> {
+    let new = &invitation.user;
+    let user = if table::user::insert(transaction, new).await? {
+        new.clone()
+    } else {
+        match table::user::lock_by_username(transaction, &new.organization, &new.username).await? {
+            Some(user) if user.is_active && user.registered.is_none() => user,
+            named => return Err(taken(named)),
+        }
+    };
+    Ok(hand_over(transaction, Invitation { user, ..invitation }).await?)
 }
 
 /// Hands the code, and the message that brings it, to the user as kept, whose row is locked or new.
@@ -133,17 +243,4 @@ pub(crate) async fn hand_over(
     });
     table::message::insert_all(transaction, message.as_slice()).await?;
     Ok(user)
-}
-
-/// Locks the user who has the name of the one who is to be made, and may still register.
-async fn unregistered(
-    transaction: &DatabaseTransaction,
-    new: &User,
-) -> Result<User, CreateUserError> {
-    match table::user::lock_by_username(transaction, &new.organization, &new.username).await? {
-        Some(user) if user.is_active && user.registered.is_none() => Ok(user),
-        Some(_) => Err(CreateUserError::AlreadyExists),
-        // Names are one of the two things that must be free.
-        None => Err(CreateUserError::ExternalIdTaken),
-    }
 }

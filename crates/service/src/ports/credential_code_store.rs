@@ -47,6 +47,12 @@ pub enum ClaimError {
     Store(#[from] StoreError),
 }
 
+impl From<AuthorityConflict> for ClaimError {
+    fn from(_conflict: AuthorityConflict) -> Self {
+        Self::Lost
+    }
+}
+
 /// Why a decision about a credential that waits does not take effect.
 #[derive(Debug, thiserror::Error)]
 pub enum DecideError {

@@ -1,23 +1,26 @@
 //! Account codes, by digest.
 
+use async_trait::async_trait;
 use latchkey_domain::{
     account_code::{AccountCode, AccountCodeKind, NewAccountCode},
     credential_code::CodeDigest,
     id::{AccountCodeId, OrganizationId, UserId},
+    message::NewMessage,
     text::Username,
     time::Timestamp,
+    user::User,
 };
-use latchkey_service::ports::{account_code_store::HeldAccountCode, store::StoreError};
+use latchkey_service::ports::{
+    account_code_store::{AccountCodeStore, HeldAccountCode},
+    store::StoreError,
+};
 use sea_orm::{
     DatabaseTransaction, IntoActiveModel as _, JoinType, QueryOrder as _, QuerySelect as _,
     QueryTrait as _, entity::prelude::*, sea_query::Condition,
 };
 
-use super::{organization, user};
-use crate::{
-    column,
-    statement::{self, Change as _},
-};
+use super::{message, organization, user};
+use crate::{column, statement::Change as _, store::SqlStore};
 
 type Typed<T> = column::Typed<Entity, T>;
 
@@ -44,6 +47,56 @@ impl From<Model> for AccountCode {
             issued: row.issued.0,
             expires: row.expires.0,
         }
+    }
+}
+
+#[async_trait]
+impl AccountCodeStore for SqlStore {
+    async fn issue(&self, new: NewAccountCode, message: NewMessage) -> Result<bool, StoreError> {
+        self.write(async move |tx| {
+            let (kind, user) = (new.code.kind, new.code.user.clone());
+            let can_have_it = |user: &User| match kind {
+                AccountCodeKind::Registration => user.is_active && user.registered.is_none(),
+                AccountCodeKind::Login | AccountCodeKind::Recovery => user.is_active,
+            };
+            let locked = user::lock(&tx, &user).await?;
+            if !locked.as_ref().is_some_and(can_have_it) {
+                return Ok(false);
+            }
+            issue(&tx, &user, new).await?;
+            message::insert_all(&tx, &[message]).await?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn find(
+        &self,
+        organization: &OrganizationId,
+        username: &Username,
+        kind: AccountCodeKind,
+        digest: &CodeDigest,
+    ) -> Result<Option<HeldAccountCode>, StoreError> {
+        let found = Entity::find()
+            .find_both_related(user::Entity)
+            .join(JoinType::InnerJoin, user::Relation::Organization.def())
+            .filter(Column::Digest.eq(digest.as_bytes().to_vec()))
+            .filter(Column::Kind.eq(kind.as_str()))
+            .filter(user::is_called(organization, username))
+            .filter(organization::Column::IsActive.eq(true))
+            .one(self.reader())
+            .await
+            .map_err(StoreError::new)?;
+        Ok(found.map(|(code, user)| HeldAccountCode {
+            code: code.into(),
+            user: user.into(),
+        }))
+    }
+
+    async fn spend(&self, code: &AccountCode) -> Result<bool, StoreError> {
+        let AccountCode { id, user, .. } = code.clone();
+        self.write(async move |tx| delete(&tx, &user, &id).await)
+            .await
     }
 }
 
@@ -83,29 +136,6 @@ pub(crate) async fn issue(
     made.count(transaction).await.map(|_one| ())
 }
 
-/// The code of that kind and digest, if it is of the user of that organization and name.
-pub(crate) async fn find(
-    reader: &DatabaseConnection,
-    (organization, username): (&OrganizationId, &Username),
-    kind: AccountCodeKind,
-    digest: &CodeDigest,
-) -> Result<Option<HeldAccountCode>, StoreError> {
-    let found = Entity::find()
-        .find_both_related(user::Entity)
-        .join(JoinType::InnerJoin, user::Relation::Organization.def())
-        .filter(Column::Digest.eq(digest.as_bytes().to_vec()))
-        .filter(Column::Kind.eq(kind.as_str()))
-        .filter(user::is_called(organization, username))
-        .filter(organization::Column::IsActive.eq(true))
-        .one(reader)
-        .await
-        .map_err(StoreError::new)?;
-    Ok(found.map(|(code, user)| HeldAccountCode {
-        code: code.into(),
-        user: user.into(),
-    }))
-}
-
 /// Uses a code of that user up; `false` when it is not there any more.
 pub(crate) async fn delete(
     transaction: &DatabaseTransaction,
@@ -126,17 +156,4 @@ pub(crate) async fn delete_all(
 ) -> Result<u64, StoreError> {
     let codes = Entity::delete_many().filter(Column::UserId.eq(user.as_str()));
     codes.count(transaction).await
-}
-
-/// Deletes at most `batch` codes that expired before `before`. One to register with stays: whoever comes
-/// with it is told that it has expired.
-pub(crate) async fn delete_expired(
-    transaction: &DatabaseTransaction,
-    before: Timestamp,
-    batch: u32,
-) -> Result<u64, StoreError> {
-    let expired = Entity::find()
-        .filter(Column::Expires.lt(before.unix_milliseconds()))
-        .filter(Column::Kind.ne(AccountCodeKind::Registration.as_str()));
-    statement::delete_batch(transaction, Column::Id, expired, batch).await
 }

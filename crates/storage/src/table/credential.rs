@@ -1,35 +1,30 @@
 //! Credentials.
 
-mod row;
-
 use latchkey_domain::{
     application::{Origin, RpId},
-    authority::Spend,
+    authority::Authority,
     credential::{
-        Credential, CredentialId, CredentialKind, CredentialReference, CredentialState,
-        key::PublicKey, passkey::Aaguid,
+        Credential, CredentialId, CredentialKind, CredentialState, MadeBy, Material, Provenance,
+        key::{EncryptedPrivateKey, KeyPair, PublicKey},
+        passkey::{Aaguid, Passkey},
     },
     id::{ApplicationId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId, UserId},
     text::CredentialName,
     time::Timestamp,
 };
 use latchkey_service::ports::{
-    account_store::HeldCredential, credential_store::NewName, sign_in_store::CredentialUse,
+    credential_store::{CreateError, NewName},
     store::StoreError,
 };
 use sea_orm::{
-    ActiveValue::Set,
-    DatabaseTransaction, DeleteMany, JoinType, QueryOrder as _, QuerySelect as _, UpdateMany,
-    entity::prelude::*,
-    sea_query::{Condition, ExprTrait as _, OnConflict},
+    ActiveValue::Set, DatabaseTransaction, DeleteMany, QueryOrder as _, QuerySelect as _,
+    UpdateMany, entity::prelude::*, sea_query::OnConflict,
 };
 
-pub(crate) use self::row::waits_until;
-use self::row::{state, to_row};
-use super::{application, organization, spent, user};
+use super::{application, user};
 use crate::{
     column::{self, Inconsistency},
-    statement::{self, Change as _},
+    statement::Change as _,
 };
 
 type Typed<T> = column::Typed<Entity, T>;
@@ -73,16 +68,275 @@ pub struct Model {
 
 refers_to!(UserId => User of user, ApplicationId => Application of application);
 
-/// Makes a credential; `false` when the organization has one of that credential id.
+/// The row of a credential that is new.
+fn to_row(credential: &Credential) -> ActiveModel {
+    let Credential {
+        material,
+        provenance,
+        ..
+    } = credential.clone();
+    let row = ActiveModel {
+        id: Set(credential.uuid.clone().into()),
+        organization_id: Set(credential.organization.clone().into()),
+        user_id: Set(credential.user.clone().into()),
+        credential_id: Set(credential.id.clone().into()),
+        credential_key: Set(credential.id.key().to_owned()),
+        kind: Set(credential.kind().into()),
+        name: Set(credential.name.clone().into()),
+        public_key: Set(material.public_key().clone().into()),
+        encrypted_private_key: Set(material
+            .encrypted_private_key()
+            .map(|key| key.reveal().to_owned())),
+        made_on_origin: Set(provenance.origin.map(Typed::from)),
+        made_from_address: Set(provenance.address.into()),
+        is_active: Set(credential.is_active()),
+        waits_until: Set(waits_until(credential.state).map(Typed::from)),
+        activated: Set(None),
+        created: Set(credential.created.into()),
+        last_used: Set(credential.last_used.map(Typed::from)),
+        counter_regressed_at: Set(None),
+        ..made_by_columns(provenance.made_by)
+    };
+    match material {
+        Material::Fido2(passkey) => ActiveModel {
+            application_id: Set(Some(passkey.application.into())),
+            rp_id: Set(Some(passkey.rp_id.into())),
+            origin: Set(Some(passkey.origin.to_string())),
+            aaguid: Set(Some(passkey.aaguid.into())),
+            sign_count: Set(Some(passkey.sign_count.into())),
+            backup_eligible: Set(Some(passkey.backup_eligible)),
+            backed_up: Set(Some(passkey.backed_up)),
+            ..row
+        },
+        Material::Key(pair)
+        | Material::PasswordProtectedKey(pair, _)
+        | Material::RecoveryKey(pair, _) => ActiveModel {
+            origin: Set(pair.origin),
+            ..row
+        },
+    }
+}
+
+/// Until when a credential waits, if it does.
+pub(crate) const fn waits_until(state: CredentialState) -> Option<Timestamp> {
+    match state {
+        CredentialState::Waiting { until } => Some(until),
+        CredentialState::Active | CredentialState::Inactive => None,
+    }
+}
+
+/// The state that two columns tell.
+fn state(
+    id: &Typed<CredentialUuid>,
+    is_active: bool,
+    waits_until: Option<Typed<Timestamp>>,
+) -> Result<CredentialState, Inconsistency> {
+    match (is_active, waits_until) {
+        (true, None) => Ok(CredentialState::Active),
+        (false, None) => Ok(CredentialState::Inactive),
+        (false, Some(until)) => Ok(CredentialState::Waiting { until: until.0 }),
+        (true, Some(_)) => Err(inconsistent(id, "is active and waits")),
+    }
+}
+
+fn inconsistent(id: &Typed<CredentialUuid>, problem: &str) -> Inconsistency {
+    Inconsistency::new("credentials", &id.0, problem)
+}
+
+fn made_by_columns(made_by: MadeBy) -> ActiveModel {
+    let how = made_by.as_str().to_owned();
+    let (session, credential, code) = match made_by {
+        MadeBy::Registration => (None, None, None),
+        MadeBy::Credential {
+            session,
+            credential,
+        } => (Some(session), Some(credential), None),
+        MadeBy::Code { code, credential } => (None, Some(credential), Some(code)),
+        MadeBy::Recovery { credential } => (None, Some(credential), None),
+    };
+    ActiveModel {
+        made_by: Set(how),
+        made_in_session: Set(session.map(Typed::from)),
+        made_with_credential: Set(credential.map(Typed::from)),
+        made_with_code: Set(code.map(Typed::from)),
+        ..Default::default()
+    }
+}
+
+impl TryFrom<Model> for Credential {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Self, StoreError> {
+        Ok(Self {
+            material: material(&row)?,
+            provenance: Provenance {
+                made_by: made_by(&row)?,
+                origin: row.made_on_origin.map(Typed::into_inner),
+                address: row.made_from_address.0,
+            },
+            state: state(&row.id, row.is_active, row.waits_until)?,
+            uuid: row.id.0,
+            organization: row.organization_id.0,
+            user: row.user_id.0,
+            id: row.credential_id.0,
+            name: row.name.0,
+            created: row.created.0,
+            last_used: row.last_used.map(Typed::into_inner),
+        })
+    }
+}
+
+fn material(row: &Model) -> Result<Material, Inconsistency> {
+    let fails = |problem: &str| Err(inconsistent(&row.id, problem));
+    let encrypted = row.encrypted_private_key.clone();
+    let encrypted = encrypted.map(EncryptedPrivateKey::new).transpose();
+    let encrypted = encrypted
+        .map_err(|error| inconsistent(&row.id, &format!("encrypted_private_key {error}")))?;
+    let pair = || KeyPair {
+        public_key: row.public_key.0.clone(),
+        origin: row.origin.clone(),
+    };
+    match (row.kind.0, passkey(row)?, encrypted) {
+        (CredentialKind::Fido2, Some(passkey), None) => Ok(Material::Fido2(passkey)),
+        (CredentialKind::Key, None, None) => Ok(Material::Key(pair())),
+        (CredentialKind::PasswordProtectedKey, None, Some(encrypted)) => {
+            Ok(Material::PasswordProtectedKey(pair(), encrypted))
+        }
+        (CredentialKind::RecoveryKey, None, encrypted) => {
+            Ok(Material::RecoveryKey(pair(), encrypted))
+        }
+        (CredentialKind::Fido2, None, _) => fails("a passkey lacks what passkeys have"),
+        (
+            CredentialKind::Key
+            | CredentialKind::PasswordProtectedKey
+            | CredentialKind::RecoveryKey,
+            Some(_),
+            _,
+        ) => fails("a key pair has what only passkeys have"),
+        (CredentialKind::Fido2 | CredentialKind::Key, _, Some(_)) => {
+            fails("encrypted_private_key is of another kind")
+        }
+        (CredentialKind::PasswordProtectedKey, None, None) => {
+            fails("encrypted_private_key is empty")
+        }
+    }
+}
+
+/// The columns that passkeys have and key pairs have not: all of them or none.
+fn passkey(row: &Model) -> Result<Option<Passkey>, Inconsistency> {
+    match (
+        &row.application_id,
+        &row.rp_id,
+        &row.aaguid,
+        &row.sign_count,
+        row.backup_eligible,
+        row.backed_up,
+    ) {
+        (None, None, None, None, None, None) => Ok(None),
+        (
+            Some(application),
+            Some(rp_id),
+            Some(aaguid),
+            Some(sign_count),
+            Some(backup_eligible),
+            Some(backed_up),
+        ) => Ok(Some(Passkey {
+            public_key: row.public_key.0.clone(),
+            application: application.0.clone(),
+            rp_id: rp_id.0.clone(),
+            origin: Origin::new(row.origin.as_deref().unwrap_or_default())
+                .map_err(|error| inconsistent(&row.id, &format!("origin {error}")))?,
+            aaguid: aaguid.0,
+            sign_count: sign_count.0,
+            backup_eligible,
+            backed_up,
+        })),
+        _ => Err(inconsistent(
+            &row.id,
+            "has some of what passkeys have, but not all",
+        )),
+    }
+}
+
+fn made_by(row: &Model) -> Result<MadeBy, Inconsistency> {
+    match (
+        row.made_by.as_str(),
+        &row.made_in_session,
+        &row.made_with_credential,
+        &row.made_with_code,
+    ) {
+        ("registration", None, None, None) => Ok(MadeBy::Registration),
+        ("credential", Some(session), Some(credential), None) => Ok(MadeBy::Credential {
+            session: session.0.clone(),
+            credential: credential.0.clone(),
+        }),
+        ("code", None, Some(credential), Some(code)) => Ok(MadeBy::Code {
+            code: code.0.clone(),
+            credential: credential.0.clone(),
+        }),
+        ("recovery", None, Some(credential), None) => Ok(MadeBy::Recovery {
+            credential: credential.0.clone(),
+        }),
+        _ => Err(inconsistent(
+            &row.id,
+            "made_by does not fit the columns beside it",
+        )),
+    }
+}
+
+/// Makes a credential, if need be in the place of one that has waited in vain, whoever's it is; `false`
+/// when the organization has one of that credential id.
 pub(crate) async fn insert(
     transaction: &DatabaseTransaction,
     credential: &Credential,
 ) -> Result<bool, StoreError> {
-    let key = [Column::OrganizationId, Column::CredentialKey];
-    Entity::insert(to_row(credential))
-        .on_conflict(OnConflict::columns(key).do_nothing().to_owned())
+    let make = || {
+        let key = [Column::OrganizationId, Column::CredentialKey];
+        Entity::insert(to_row(credential))
+            .on_conflict(OnConflict::columns(key).do_nothing().to_owned())
+            .meets_one(transaction)
+    };
+    if make().await? {
+        return Ok(true);
+    }
+    let is_freed = Entity::delete_many()
+        .filter(Column::OrganizationId.eq(credential.organization.as_str()))
+        .filter(Column::CredentialKey.eq(credential.id.key()))
+        .filter(Column::WaitsUntil.lte(credential.created.unix_milliseconds()))
         .meets_one(transaction)
-        .await
+        .await?;
+    Ok(is_freed && make().await?)
+}
+
+/// Credentials in the one order in which they are made, so that two callers who bring the same ids never
+/// wait for each other.
+pub(crate) fn in_order(credentials: &[Credential]) -> Vec<&Credential> {
+    let mut in_order: Vec<_> = credentials.iter().collect();
+    in_order.sort_by(|one, other| one.id.key().cmp(other.id.key()));
+    in_order
+}
+
+/// Makes credentials of the authority's user, whose row is locked already.
+///
+/// # Errors
+/// [`CreateError`].
+pub(crate) async fn insert_all(
+    transaction: &DatabaseTransaction,
+    authority: &Authority,
+    credentials: &[Credential],
+) -> Result<(), CreateError> {
+    let held = summaries(transaction, authority.user()).await?;
+    let now = credentials.first().map(|credential| credential.created);
+    let is_there = |summary: &&Summary| now.is_none_or(|now| !summary.state.is_gone(now));
+    if held.iter().filter(is_there).count() + credentials.len() > Credential::MAXIMUM_PER_USER {
+        return Err(CreateError::TooMany);
+    }
+    for credential in in_order(credentials) {
+        if !insert(transaction, credential).await? {
+            return Err(CreateError::CredentialIdTaken);
+        }
+    }
+    Ok(())
 }
 
 /// What the rules about all credentials of a user need to know of each.
@@ -138,7 +392,11 @@ pub(crate) async fn summaries(
 }
 
 /// A change of a credential, if it is this user's.
-fn change(user: &UserId, credential: &CredentialUuid, change: ActiveModel) -> UpdateMany<Entity> {
+pub(crate) fn change(
+    user: &UserId,
+    credential: &CredentialUuid,
+    change: ActiveModel,
+) -> UpdateMany<Entity> {
     Entity::update_many()
         .set(change)
         .filter(Column::Id.eq(credential.as_str()))
@@ -215,53 +473,8 @@ pub(crate) async fn rename(
         .await
 }
 
-/// Records a use; `false` when the counter that came with it is not beyond the one kept (and not both
-/// are 0), or there is no such credential.
-pub(crate) async fn record_use(
-    transaction: &DatabaseTransaction,
-    user: &UserId,
-    credential_use: &CredentialUse,
-) -> Result<bool, StoreError> {
-    let mut row = ActiveModel {
-        last_used: Set(Some(credential_use.date.into())),
-        ..Default::default()
-    };
-    let mut guard = Condition::all();
-    if let Some(state) = &credential_use.state {
-        row.sign_count = Set(Some(state.sign_count.into()));
-        row.backed_up = Set(Some(state.backed_up));
-        let count = i64::from(state.sign_count);
-        let mut grows = Condition::any().add(Column::SignCount.lt(count));
-        if count == 0 {
-            grows = grows.add(Column::SignCount.eq(0_i64));
-        }
-        guard = guard.add(grows);
-    }
-    change(user, &credential_use.credential, row)
-        .filter(guard)
-        .meets_one(transaction)
-        .await
-}
-
-/// Notes when a counter went back; `false` when the challenge was spent before.
-pub(crate) async fn note_counter_regression(
-    transaction: &DatabaseTransaction,
-    credential: &CredentialUuid,
-    challenge: &Spend,
-    at: Timestamp,
-) -> Result<bool, StoreError> {
-    Entity::update_many()
-        .col_expr(
-            Column::CounterRegressedAt,
-            Expr::value(at.unix_milliseconds()),
-        )
-        .filter(Column::Id.eq(credential.as_str()))
-        .filter(Expr::exists(spent::entry(&challenge.id)).not())
-        .meets_one(transaction)
-        .await
-}
-
-fn delete_of(user: &UserId) -> DeleteMany<Entity> {
+/// A deletion among the credentials of a user, whose row is locked.
+pub(crate) fn delete_of(user: &UserId) -> DeleteMany<Entity> {
     Entity::delete_many().filter(Column::UserId.eq(user.as_str()))
 }
 
@@ -290,57 +503,6 @@ pub(crate) async fn delete_waiting(
 ) -> Result<u64, StoreError> {
     let waiting = delete_of(user).filter(Column::WaitsUntil.is_not_null());
     waiting.count(transaction).await
-}
-
-/// Deletes the credential of that credential id that a user has besides these, if there is one.
-pub(crate) async fn delete_other(
-    transaction: &DatabaseTransaction,
-    user: &UserId,
-    kept: &[Credential],
-    id: &CredentialId,
-) -> Result<bool, StoreError> {
-    let other = others(user, kept).filter(Column::CredentialKey.eq(id.key()));
-    other.meets_one(transaction).await
-}
-
-/// Deletes every credential that a user, whose row is locked, has besides these.
-pub(crate) async fn delete_others(
-    transaction: &DatabaseTransaction,
-    user: &UserId,
-    kept: &[Credential],
-) -> Result<u64, StoreError> {
-    others(user, kept).count(transaction).await
-}
-
-fn others(user: &UserId, kept: &[Credential]) -> DeleteMany<Entity> {
-    let kept = kept.iter().map(|credential| credential.uuid.as_str());
-    delete_of(user).filter(Column::Id.is_not_in(kept))
-}
-
-/// Deletes a credential of that credential id which has waited in vain, whoever's it is, so that the id
-/// is free; `false` when there is none.
-pub(crate) async fn delete_gone(
-    transaction: &DatabaseTransaction,
-    organization: &OrganizationId,
-    id: &CredentialId,
-    at: Timestamp,
-) -> Result<bool, StoreError> {
-    Entity::delete_many()
-        .filter(Column::OrganizationId.eq(organization.as_str()))
-        .filter(Column::CredentialKey.eq(id.key()))
-        .filter(Column::WaitsUntil.lte(at.unix_milliseconds()))
-        .meets_one(transaction)
-        .await
-}
-
-/// Deletes at most `batch` credentials that had waited in vain before `before`.
-pub(crate) async fn delete_expired(
-    transaction: &DatabaseTransaction,
-    before: Timestamp,
-    batch: u32,
-) -> Result<u64, StoreError> {
-    let expired = Entity::find().filter(Column::WaitsUntil.lt(before.unix_milliseconds()));
-    statement::delete_batch(transaction, Column::Id, expired, batch).await
 }
 
 /// A credential of a user, inside a transaction.
@@ -373,32 +535,4 @@ pub(crate) async fn oldest(
         .one(transaction)
         .await;
     Ok(found.map_err(StoreError::new)?.map(Typed::into_inner))
-}
-
-/// The credential that a client refers to, and its owner.
-pub(crate) async fn find(
-    reader: &DatabaseConnection,
-    organization: &OrganizationId,
-    reference: &CredentialReference,
-) -> Result<Option<HeldCredential>, StoreError> {
-    let referred = match reference {
-        CredentialReference::Id(id) => Column::CredentialKey.eq(id.key()),
-        CredentialReference::Uuid(uuid) => Column::Id.eq(uuid.as_str()),
-    };
-    let found = Entity::find()
-        .find_both_related(user::Entity)
-        .join(JoinType::InnerJoin, user::Relation::Organization.def())
-        .filter(referred)
-        .filter(Column::OrganizationId.eq(organization.as_str()))
-        .filter(organization::Column::IsActive.eq(true))
-        .one(reader)
-        .await
-        .map_err(StoreError::new)?;
-    let Some((credential, user)) = found else {
-        return Ok(None);
-    };
-    Ok(Some(HeldCredential {
-        credential: credential.try_into()?,
-        user: user.into(),
-    }))
 }

@@ -1,5 +1,6 @@
 //! Credential codes, by digest.
 
+use async_trait::async_trait;
 use latchkey_domain::{
     application::Origin,
     approval::{Decision, Verdict, Wait},
@@ -12,7 +13,11 @@ use latchkey_domain::{
     time::Timestamp,
     user::Epoch,
 };
-use latchkey_service::ports::{credential_code_store::HeldCode, store::StoreError};
+use latchkey_service::ports::{
+    credential_code_store::{ClaimError, CredentialCodeStore, DecideError, HeldCode, IssueError},
+    credential_store::CreateError,
+    store::{AuthorityConflict, StoreError},
+};
 use sea_orm::{
     ActiveValue::Set,
     DatabaseTransaction, JoinType, QueryOrder as _, QuerySelect as _, UpdateMany,
@@ -20,10 +25,12 @@ use sea_orm::{
     sea_query::{CaseStatement, Condition, OnConflict},
 };
 
-use super::{credential::waits_until, organization, user};
+use super::{credential, organization, user};
 use crate::{
+    authority::exercise,
     column::{self, Inconsistency},
-    statement::{self, Change as _},
+    statement::Change as _,
+    store::SqlStore,
 };
 
 type Typed<T> = column::Typed<Entity, T>;
@@ -57,6 +64,95 @@ pub struct Model {
 
 refers_to!(UserId => User of user);
 
+#[async_trait]
+impl CredentialCodeStore for SqlStore {
+    async fn issue(&self, authority: Authority, new: NewCredentialCode) -> Result<(), IssueError> {
+        self.write(async move |tx| {
+            exercise::<IssueError>(&tx, &authority).await?;
+            supersede(&tx, authority.user()).await?;
+            let is_made = insert(&tx, new).await?;
+            is_made.then_some(()).ok_or(IssueError::Taken)
+        })
+        .await
+    }
+
+    async fn find(&self, digest: &CodeDigest) -> Result<Option<HeldCode>, StoreError> {
+        let digest = digest.as_bytes().to_vec();
+        let either = Condition::any()
+            .add(Column::ShortDigest.eq(digest.clone()))
+            .add(Column::LongDigest.eq(digest));
+        held(self.reader(), either).await
+    }
+
+    async fn claim(&self, claimed: ClaimedCode) -> Result<(), ClaimError> {
+        self.write(async move |tx| {
+            exercise::<ClaimError>(&tx, &Authority::of_claim(&claimed)).await?;
+            let is_claimed = claim(&tx, &claimed).await?;
+            is_claimed.then_some(()).ok_or(ClaimError::Lost)
+        })
+        .await
+    }
+
+    async fn redeem(
+        &self,
+        authority: Authority,
+        redeemed: RedeemedCode,
+        credential: Credential,
+    ) -> Result<(), CreateError> {
+        self.write(async move |tx| {
+            exercise::<CreateError>(&tx, &authority).await?;
+            let user = authority.user();
+            if !redeem(&tx, user, &redeemed, &credential).await? {
+                return Err(AuthorityConflict::Void.into());
+            }
+            credential::insert_all(&tx, &authority, &[credential]).await
+        })
+        .await
+    }
+
+    /// The code decides, because it is what a new code and a cancellation end, too.
+    async fn decide(&self, authority: Authority, decision: Decision) -> Result<(), DecideError> {
+        self.write(async move |tx| {
+            exercise::<DecideError>(&tx, &authority).await?;
+            let (user, credential) = (authority.user(), &decision.credential);
+            let is_done = decide(&tx, &authority, &decision).await?
+                && match decision.verdict {
+                    Verdict::Approved => {
+                        credential::approve(&tx, user, credential, decision.date).await?
+                    }
+                    Verdict::Refused => credential::delete(&tx, user, credential).await?,
+                };
+            is_done.then_some(()).ok_or(DecideError::NotWaiting)
+        })
+        .await
+    }
+
+    async fn find_by_id(&self, code: &CredentialCodeId) -> Result<Option<HeldCode>, StoreError> {
+        held(self.reader(), Column::Id.eq(code.as_str()).into()).await
+    }
+
+    async fn newest(&self, user: &UserId) -> Result<Option<CredentialCode>, StoreError> {
+        let found = Entity::find()
+            .filter(Column::UserId.eq(user.as_str()))
+            .filter(Column::IsNewest.eq(true))
+            .order_by_desc(Column::Issued)
+            .order_by_desc(Column::Id)
+            .one(self.reader())
+            .await
+            .map_err(StoreError::new)?;
+        found.map(CredentialCode::try_from).transpose()
+    }
+
+    async fn cancel_all(&self, user: &UserId) -> Result<(), StoreError> {
+        let user = user.clone();
+        self.write(async move |tx| match user::lock(&tx, &user).await? {
+            Some(_locked) => end_all(&tx, &user).await,
+            None => Ok(()),
+        })
+        .await
+    }
+}
+
 const ISSUED: &str = "issued";
 const CLAIMED: &str = "claimed";
 const REDEEMED: &str = "redeemed";
@@ -77,7 +173,7 @@ fn is_open() -> Expr {
 }
 
 /// Makes an issued code; `false` when a code of the same text exists.
-pub(crate) async fn insert(
+async fn insert(
     transaction: &DatabaseTransaction,
     new: NewCredentialCode,
 ) -> Result<bool, StoreError> {
@@ -103,30 +199,38 @@ pub(crate) async fn insert(
         .await
 }
 
-/// Makes room for a newer code of a user: cancels what is open, refuses what waits, and none is the
-/// newest any more; tells how many codes that met.
-pub(crate) async fn supersede(
-    transaction: &DatabaseTransaction,
-    user: &UserId,
-) -> Result<u64, StoreError> {
+/// Makes room for a newer code of a user: the earlier ones end, and none is the newest any more.
+async fn supersede(transaction: &DatabaseTransaction, user: &UserId) -> Result<(), StoreError> {
     let earlier = Condition::any()
         .add(Column::IsNewest.eq(true))
         .add(is_open())
         .add(waits());
-    ending(user)
+    let ended = ending(user)
         .col_expr(Column::IsNewest, Expr::value(false))
-        .filter(earlier)
-        .count(transaction)
-        .await
+        .filter(earlier);
+    end(transaction, user, ended).await
 }
 
-/// Cancels what is open of a user, and refuses what waits; tells how many codes that met.
-pub(crate) async fn cancel_all(
+/// Cancels every open code of a user, whose row is locked, and refuses what waits.
+pub(crate) async fn end_all(
     transaction: &DatabaseTransaction,
     user: &UserId,
-) -> Result<u64, StoreError> {
+) -> Result<(), StoreError> {
     let alive = Condition::any().add(is_open()).add(waits());
-    ending(user).filter(alive).count(transaction).await
+    end(transaction, user, ending(user).filter(alive)).await
+}
+
+/// Every credential that waits has a code that says so, so when no code ended there is nothing to
+/// delete.
+async fn end(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+    ended: UpdateMany<Entity>,
+) -> Result<(), StoreError> {
+    if ended.count(transaction).await? > 0 {
+        credential::delete_waiting(transaction, user).await?;
+    }
+    Ok(())
 }
 
 /// Ends whatever of a user's codes can still lead to a credential, or to a usable one.
@@ -154,7 +258,7 @@ pub(crate) async fn delete_all(
 
 /// Decides about the credential that was made with a code of the authority's user and epoch; `false`
 /// when it does not wait, or not any more at that date.
-pub(crate) async fn decide(
+async fn decide(
     transaction: &DatabaseTransaction,
     authority: &Authority,
     decision: &Decision,
@@ -175,7 +279,7 @@ pub(crate) async fn decide(
 }
 
 /// Issued → claimed; `false` when it is not issued any more, or had expired when it was claimed.
-pub(crate) async fn claim(
+async fn claim(
     transaction: &DatabaseTransaction,
     claimed: &ClaimedCode,
 ) -> Result<bool, StoreError> {
@@ -200,13 +304,13 @@ pub(crate) async fn claim(
 }
 
 /// Claimed → redeemed; `false` when it is not claimed by exactly that challenge (any more).
-pub(crate) async fn redeem(
+async fn redeem(
     transaction: &DatabaseTransaction,
     user: &UserId,
     redeemed: &RedeemedCode,
     credential: &Credential,
 ) -> Result<bool, StoreError> {
-    let expires = waits_until(credential.state);
+    let expires = credential::waits_until(credential.state);
     let change = ActiveModel {
         state: Set(REDEEMED.to_owned()),
         credential: Set(Some(credential.uuid.clone().into())),
@@ -224,26 +328,7 @@ pub(crate) async fn redeem(
         .await
 }
 
-/// The code of that digest, and its owner.
-pub(crate) async fn find(
-    reader: &DatabaseConnection,
-    digest: &CodeDigest,
-) -> Result<Option<HeldCode>, StoreError> {
-    let digest = digest.as_bytes().to_vec();
-    let either = Condition::any()
-        .add(Column::ShortDigest.eq(digest.clone()))
-        .add(Column::LongDigest.eq(digest));
-    held(reader, either).await
-}
-
-/// The code of that identifier, and its owner.
-pub(crate) async fn find_by_id(
-    reader: &DatabaseConnection,
-    code: &CredentialCodeId,
-) -> Result<Option<HeldCode>, StoreError> {
-    held(reader, Column::Id.eq(code.as_str()).into()).await
-}
-
+/// The code of which this is so, and its owner.
 async fn held(
     reader: &DatabaseConnection,
     wanted: Condition,
@@ -263,41 +348,6 @@ async fn held(
         code: code.try_into()?,
         user: user.into(),
     }))
-}
-
-/// The code of that user that was issued last.
-pub(crate) async fn newest(
-    reader: &DatabaseConnection,
-    user: &UserId,
-) -> Result<Option<CredentialCode>, StoreError> {
-    let found = Entity::find()
-        .filter(Column::UserId.eq(user.as_str()))
-        .filter(Column::IsNewest.eq(true))
-        .order_by_desc(Column::Issued)
-        .order_by_desc(Column::Id)
-        .one(reader)
-        .await
-        .map_err(StoreError::new)?;
-    found.map(CredentialCode::try_from).transpose()
-}
-
-/// Deletes at most `batch` codes that expired before `before`, their claims too, and are not the
-/// newest of their user.
-pub(crate) async fn delete_expired(
-    transaction: &DatabaseTransaction,
-    before: Timestamp,
-    batch: u32,
-) -> Result<u64, StoreError> {
-    let before = before.unix_milliseconds();
-    let expired = Entity::find()
-        .filter(Column::IsNewest.eq(false))
-        .filter(Column::Expires.lt(before))
-        .filter(
-            Condition::any()
-                .add(Column::ClaimExpires.is_null())
-                .add(Column::ClaimExpires.lt(before)),
-        );
-    statement::delete_batch(transaction, Column::Id, expired, batch).await
 }
 
 impl TryFrom<Model> for CredentialCode {

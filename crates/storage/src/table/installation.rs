@@ -1,12 +1,18 @@
 //! The one row that says which installation the database belongs to.
 
+use async_trait::async_trait;
 use latchkey_domain::id::InstallationId;
-use latchkey_service::ports::{installation_store::Installation, store::StoreError};
-use sea_orm::{
-    DatabaseTransaction, IntoActiveModel as _, entity::prelude::*, sea_query::OnConflict,
+use latchkey_service::ports::{
+    installation_store::{Installation, InstallationStore},
+    store::StoreError,
 };
+use sea_orm::{IntoActiveModel as _, entity::prelude::*, sea_query::OnConflict};
 
-use crate::{column, statement::Change as _};
+use crate::{
+    column::{self, Inconsistency},
+    statement::Change as _,
+    store::SqlStore,
+};
 
 type Typed<T> = column::Typed<Entity, T>;
 
@@ -24,26 +30,37 @@ refers_to!();
 /// The key of the only row.
 const SLOT: i32 = 1;
 
-/// Makes the row unless there is one.
-pub(crate) async fn insert(
-    transaction: &DatabaseTransaction,
-    installation: Installation,
-) -> Result<bool, StoreError> {
-    let row = Model {
-        slot: SLOT,
-        id: installation.id.into(),
-        secrets_fingerprint: installation.secrets_fingerprint,
-    };
-    Entity::insert(row.into_active_model())
-        .on_conflict(OnConflict::column(Column::Slot).do_nothing().to_owned())
-        .meets_one(transaction)
+#[async_trait]
+impl InstallationStore for SqlStore {
+    async fn establish(&self, proposed: Installation) -> Result<Installation, StoreError> {
+        if let Some(installation) = find(self.reader()).await? {
+            return Ok(installation);
+        }
+        self.write(async move |tx| {
+            let row = Model {
+                slot: SLOT,
+                id: proposed.id.into(),
+                secrets_fingerprint: proposed.secrets_fingerprint,
+            };
+            Entity::insert(row.into_active_model())
+                .on_conflict(OnConflict::column(Column::Slot).do_nothing().to_owned())
+                .meets_one(&tx)
+                .await?;
+            find(&*tx).await?.ok_or_else(|| {
+                let problem = "was neither there nor could it be made";
+                Inconsistency::new("installation", "the only one", problem).into()
+            })
+        })
         .await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.reader().ping().await.map_err(StoreError::new)
+    }
 }
 
 /// The row, if it was made.
-pub(crate) async fn find(
-    connection: &impl ConnectionTrait,
-) -> Result<Option<Installation>, StoreError> {
+async fn find(connection: &impl ConnectionTrait) -> Result<Option<Installation>, StoreError> {
     let found = Entity::find_by_id(SLOT).one(connection).await;
     Ok(found.map_err(StoreError::new)?.map(|row| Installation {
         id: row.id.0,

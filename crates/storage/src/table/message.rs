@@ -1,12 +1,15 @@
 //! Messages that wait to be sent, sealed.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
 use latchkey_domain::{
     id::{MessageId, UserId},
     message::{MessageKind, NewMessage, SealedText},
     time::Timestamp,
 };
 use latchkey_service::ports::{
-    message_store::{ClaimedMessage, WaitingMessage},
+    message_store::{ClaimedMessage, MessageStore, WaitingMessage},
     store::StoreError,
 };
 use sea_orm::{
@@ -19,6 +22,7 @@ use super::user;
 use crate::{
     column,
     statement::{self, Change as _},
+    store::SqlStore,
 };
 
 type Typed<T> = column::Typed<Entity, T>;
@@ -81,6 +85,43 @@ pub(crate) async fn insert_all(
         .map_err(StoreError::new)
 }
 
+#[async_trait]
+impl MessageStore for SqlStore {
+    async fn claim(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        batch: u32,
+    ) -> Result<Vec<ClaimedMessage>, StoreError> {
+        // Usually nothing is due, and then nobody is kept from writing.
+        let due = Entity::find().filter(is_due(now));
+        if !statement::any(self.reader(), due).await? {
+            return Ok(vec![]);
+        }
+        let until = now.plus(lease);
+        self.write(async move |tx| claim(&tx, now, until, batch).await)
+            .await
+    }
+
+    async fn remove(&self, claimed: &ClaimedMessage) -> Result<bool, StoreError> {
+        let row = Entity::delete_many().filter(is_with(claimed));
+        self.write(async move |tx| row.meets_one(&tx).await).await
+    }
+
+    async fn put_back(&self, claimed: &ClaimedMessage, due: Timestamp) -> Result<bool, StoreError> {
+        let row = Entity::update_many()
+            .col_expr(Column::Due, Expr::value(due.unix_milliseconds()))
+            .filter(is_with(claimed));
+        self.write(async move |tx| row.meets_one(&tx).await).await
+    }
+
+    async fn waiting(&self, now: Timestamp) -> Result<Vec<WaitingMessage>, StoreError> {
+        let lives = Column::Expires.gt(now.unix_milliseconds());
+        let rows = addressed(self.reader(), lives).await?;
+        Ok(rows.into_iter().map(waiting_message).collect())
+    }
+}
+
 /// What may be taken at `now`.
 fn is_due(now: Timestamp) -> Condition {
     Condition::all()
@@ -88,17 +129,9 @@ fn is_due(now: Timestamp) -> Condition {
         .add(Column::Expires.gt(now.unix_milliseconds()))
 }
 
-/// Whether anything is due.
-pub(crate) async fn any_due(
-    reader: &DatabaseConnection,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    statement::any(reader, Entity::find().filter(is_due(now))).await
-}
-
 /// Takes at most `batch` of what is due until `until`. On PostgreSQL it passes over what another
 /// process takes at the same moment, and what it waited for all the same is not due any more.
-pub(crate) async fn claim(
+async fn claim(
     transaction: &DatabaseTransaction,
     now: Timestamp,
     until: Timestamp,
@@ -151,45 +184,4 @@ fn is_with(claimed: &ClaimedMessage) -> Condition {
         .add(Column::Id.eq(claimed.message.id.as_str()))
         .add(Column::Due.eq(claimed.lease.unix_milliseconds()))
         .add(Column::Attempts.eq(i32::try_from(claimed.attempt).unwrap_or(i32::MAX)))
-}
-
-/// Removes a message that somebody took; `false` when it is another's by now.
-pub(crate) async fn delete(
-    transaction: &DatabaseTransaction,
-    claimed: &ClaimedMessage,
-) -> Result<bool, StoreError> {
-    let row = Entity::delete_many().filter(is_with(claimed));
-    row.meets_one(transaction).await
-}
-
-/// Puts a message back that somebody took; `false` when it is another's by now.
-pub(crate) async fn put_back(
-    transaction: &DatabaseTransaction,
-    claimed: &ClaimedMessage,
-    due: Timestamp,
-) -> Result<bool, StoreError> {
-    Entity::update_many()
-        .col_expr(Column::Due, Expr::value(due.unix_milliseconds()))
-        .filter(is_with(claimed))
-        .meets_one(transaction)
-        .await
-}
-
-/// Every message that waits and has not expired.
-pub(crate) async fn waiting(
-    reader: &DatabaseConnection,
-    now: Timestamp,
-) -> Result<Vec<WaitingMessage>, StoreError> {
-    let rows = addressed(reader, Column::Expires.gt(now.unix_milliseconds())).await?;
-    Ok(rows.into_iter().map(waiting_message).collect())
-}
-
-/// Deletes at most `batch` messages that expired before `before`.
-pub(crate) async fn delete_expired(
-    transaction: &DatabaseTransaction,
-    before: Timestamp,
-    batch: u32,
-) -> Result<u64, StoreError> {
-    let expired = Entity::find().filter(Column::Expires.lt(before.unix_milliseconds()));
-    statement::delete_batch(transaction, Column::Id, expired, batch).await
 }

@@ -2,15 +2,13 @@
 
 use std::collections::HashSet;
 
-use latchkey_domain::{authority::Spend, time::Timestamp};
+use latchkey_domain::authority::Spend;
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
     DatabaseTransaction, QuerySelect as _, QueryTrait as _,
     entity::prelude::*,
     sea_query::{OnConflict, Query, SelectStatement},
 };
-
-use crate::statement;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "spent")]
@@ -62,14 +60,4 @@ pub(crate) fn entry(id: &str) -> SelectStatement {
         .column(Column::Id)
         .filter(Column::Id.eq(id))
         .into_query()
-}
-
-/// Deletes at most `batch` things that nobody can use any more, since they expired before `before`.
-pub(crate) async fn delete_expired(
-    transaction: &DatabaseTransaction,
-    before: Timestamp,
-    batch: u32,
-) -> Result<u64, StoreError> {
-    let expired = Entity::find().filter(Column::Expires.lt(before.unix_milliseconds()));
-    statement::delete_batch(transaction, Column::Id, expired, batch).await
 }
