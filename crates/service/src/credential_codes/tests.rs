@@ -4,6 +4,7 @@ use latchkey_domain::{
     credential::Material,
     credential_code::{CodeDigest, CodeState},
     id::{AccountCodeId, ChallengeId, TokenId},
+    policy::Limits,
     user::User,
 };
 
@@ -18,7 +19,7 @@ use crate::{
         store::AuthorityConflict,
     },
     testing::{
-        NOW, account, action, application, caller, ceremonies, challenge,
+        NOW, account, action, application, caller, ceremonies, challenge, clock,
         directory_asking_for_approval, key, new_credential, passkey, session, signed_request,
         throttle, user, uuid,
     },
@@ -295,6 +296,43 @@ async fn the_eleventh_wrong_code_is_not_looked_up() {
 }
 
 #[tokio::test]
+async fn wrong_codes_are_limited_by_their_form_and_the_username() {
+    let mut store = MockCredentialCodeStore::new();
+    store.expect_find().returning(|_| Ok(None));
+    let limits = Limits {
+        wrong_codes_per_installation: 1,
+        wrong_codes_per_user: 1,
+        ..Limits::default()
+    };
+    let codes = CredentialCodes {
+        throttle: Arc::new(Throttle::new(limits, clock())),
+        ..codes_kept_by(store)
+    };
+    let (short, long) = ("ABC-DEF-GHJ", "cc_long");
+    for (code, username, is_looked_up) in [
+        (short, None, true),
+        (short, None, false),
+        (long, None, true),
+        (long, None, true),
+        (short, Some("ada@example.com"), true),
+        (short, Some("Ada@example.com"), false),
+        (long, Some("ada@example.com"), false),
+        (short, Some("bob@example.com"), true),
+    ] {
+        let request = BeginWithCode {
+            code: EnteredCode::parse(code),
+            username: username.map(|name| Username::new(name).unwrap()),
+            ..entered()
+        };
+        match codes.begin(&caller(ONE), &request).await.err().unwrap() {
+            BeginWithCodeError::InvalidCode => assert!(is_looked_up, "{code} {username:?}"),
+            BeginWithCodeError::Throttled(_) => assert!(!is_looked_up, "{code} {username:?}"),
+            error => panic!("{error:?}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn right_codes_are_not_counted() {
     let mut store = MockCredentialCodeStore::new();
     store
@@ -358,7 +396,11 @@ async fn a_redeemed_code_makes_a_credential_that_tells_where_it_came_from() {
         .unwrap();
     assert_eq!(made.approval_token, None);
     let provenance = made.credential.provenance;
-    assert!(matches!(provenance.made_by, MadeBy::Code { .. }));
+    let made_by = MadeBy::Code {
+        code: CredentialCodeId::from_random(&[4; 32]),
+        credential: uuid(1),
+    };
+    assert_eq!(provenance.made_by, made_by);
     assert_eq!(provenance.origin.as_ref().map(Origin::as_str), ONE);
     assert_eq!(made.credential.state, CredentialState::Active);
 }

@@ -3,6 +3,7 @@ use latchkey_domain::{
     credential::key::EncryptedPrivateKey,
     credential_code::CodeDigest,
     id::{AccountCodeId, CredentialUuid},
+    policy::Limits,
     time::Timestamp,
 };
 
@@ -16,8 +17,8 @@ use crate::{
         registration_store::MockRegistrationStore,
     },
     testing::{
-        NOW, account, account_code, caller, ceremonies, challenge, key, organization, recovery_key,
-        throttle, unnamed, user,
+        NOW, account, account_code, caller, ceremonies, challenge, clock, key, organization,
+        recovery_key, throttle, unnamed, user,
     },
 };
 
@@ -62,6 +63,13 @@ fn later() -> Timestamp {
 async fn begin(
     held: Option<HeldAccountCode>,
 ) -> Result<RegistrationChallenge, BeginRegistrationError> {
+    begin_within(throttle(), held).await
+}
+
+async fn begin_within(
+    throttle: Arc<Throttle>,
+    held: Option<HeldAccountCode>,
+) -> Result<RegistrationChallenge, BeginRegistrationError> {
     let mut codes = MockAccountCodeStore::new();
     codes
         .expect_find()
@@ -73,9 +81,27 @@ async fn begin(
         username: Username::new("user3@example.com").unwrap(),
         code: CodeText::new("rc_code".to_owned()),
     };
-    registrations(codes, MockRegistrationStore::new())
+    let registrations = Registrations {
+        throttle,
+        ..registrations(codes, MockRegistrationStore::new())
+    };
+    registrations
         .begin(&caller(Some("https://one.example")), request)
         .await
+}
+
+#[tokio::test]
+async fn no_limit_but_that_of_an_address_blocks_registrations() {
+    let limits = Limits {
+        wrong_codes_per_installation: 1,
+        wrong_codes_per_user: 1,
+        ..Limits::default()
+    };
+    let throttle = Arc::new(Throttle::new(limits, clock()));
+    for _ in 0..2 {
+        let refused = begin_within(Arc::clone(&throttle), None).await;
+        assert!(matches!(refused, Err(BeginRegistrationError::InvalidCode)));
+    }
 }
 
 #[tokio::test]
@@ -181,38 +207,18 @@ async fn all_credentials_are_made_at_once_with_default_names() {
 
 #[tokio::test]
 async fn a_recovery_key_is_for_recovery_only() {
-    let refused = complete(
-        MockRegistrationStore::new(),
-        Offered::RecoveryKey(None),
-        None,
-        None,
-    )
-    .await;
-    assert!(matches!(
-        refused,
-        Err(NewCredentialError::KindNotAllowed {
-            member: "firstFactorCredential",
-            ..
-        })
-    ));
-    let store = MockRegistrationStore::new();
-    let refused = complete(store, Offered::Key, Some(Offered::RecoveryKey(None)), None).await;
-    assert!(matches!(
-        refused,
-        Err(NewCredentialError::KindNotAllowed {
-            member: "secondFactorCredential",
-            ..
-        })
-    ));
-    let store = MockRegistrationStore::new();
-    let refused = complete(store, Offered::Key, None, Some(Offered::Key)).await;
-    assert!(matches!(
-        refused,
-        Err(NewCredentialError::KindNotAllowed {
-            member: "recoveryCredential",
-            ..
-        })
-    ));
+    let kit = || Offered::RecoveryKey(None);
+    for (first, second, recovery, place) in [
+        (kit(), None, None, "firstFactorCredential"),
+        (Offered::Key, Some(kit()), None, "secondFactorCredential"),
+        (Offered::Key, None, Some(Offered::Key), "recoveryCredential"),
+    ] {
+        let refused = complete(MockRegistrationStore::new(), first, second, recovery).await;
+        let Err(NewCredentialError::KindNotAllowed { member, .. }) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(member, place);
+    }
 }
 
 #[tokio::test]
