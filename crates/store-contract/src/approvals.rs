@@ -361,11 +361,7 @@ async fn raising_the_epoch_ends_what_waits(world: World) {
     assert_eq!(world.kept(&one, &waiting).await, None);
 
     let waiting = world.waiting(&two).await;
-    let done = world
-        .administration
-        .set_user_active(&two.user.id, false)
-        .await;
-    assert!(done.unwrap());
+    assert!(world.set_user_active(&two.user.id, false).await);
     assert_eq!(world.outcome(&waiting).await, WaitStatus::Refused);
     assert_eq!(world.kept(&two, &waiting).await, None);
 }
@@ -480,14 +476,10 @@ async fn housekeeping_removes_what_has_waited_in_vain(world: World) {
     let approved = world.waiting(&two).await;
     let done = world.decide(&two, &approved, Verdict::Approved).await;
     done.unwrap();
-    world
-        .housekeeping
-        .delete_expired(last(), 100)
-        .await
-        .unwrap();
+    world.housekeep(last(), 100).await;
     assert!(world.kept(&one, &forgotten).await.is_some());
     let after = later(LIFETIME).plus(Duration::from_millis(1));
-    world.housekeeping.delete_expired(after, 100).await.unwrap();
+    world.housekeep(after, 100).await;
     assert_eq!(world.kept(&one, &forgotten).await, None);
     assert_eq!(
         world.kept(&two, &approved).await,

@@ -222,9 +222,11 @@ async fn a_taken_text_changes_nothing(world: World) {
 }
 
 async fn the_newest_code_is_told(world: World) {
-    let person = world.someone().await;
-    assert_eq!(world.newest(&person.user.id).await, None);
+    let tenant = world.tenant("Example").await;
+    let person = world.person(&tenant, 1).await;
+    let other = world.person(&tenant, 1).await;
     let first = world.issued_code(&person).await;
+    assert_eq!(world.newest(&other.user.id).await, None);
     assert_eq!(world.newest(&person.user.id).await, Some(first.code));
     // A replica whose clock is behind issues the second one.
     let mut second = world.new_code(&person);
@@ -235,6 +237,7 @@ async fn the_newest_code_is_told(world: World) {
         .issue(authority, second.clone())
         .await
         .unwrap();
+    world.issued_code(&other).await;
     assert_eq!(world.newest(&person.user.id).await, Some(second.code));
 }
 

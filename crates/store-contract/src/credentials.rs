@@ -206,16 +206,13 @@ async fn the_last_usable_credential_stays(world: World) {
     world.create(&person, recovery).await;
     world.set_active(&person, second, false).await;
     // A recovery key and an inactive key are left, and neither can sign in.
-    let outcome = world
-        .credentials
-        .set_active(world.authority(&person), first, false, NOW)
-        .await;
-    assert!(matches!(outcome, Err(ChangeError::LastUsable)));
-    let outcome = world
-        .credentials
-        .delete(world.authority(&person), first)
-        .await;
-    assert!(matches!(outcome, Err(ChangeError::LastUsable)));
+    let message = || world.message(&person.user.id);
+    let telling = || world.authority(&person).telling(message());
+    let deactivated = world.credentials.set_active(telling(), first, false, NOW);
+    assert!(matches!(deactivated.await, Err(ChangeError::LastUsable)));
+    let deleted = world.credentials.delete(telling(), first).await;
+    assert!(matches!(deleted, Err(ChangeError::LastUsable)));
+    assert_eq!(world.told().await, []);
     world.set_active(&person, second, true).await;
     world.delete(&person, first).await;
 }
