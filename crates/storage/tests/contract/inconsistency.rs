@@ -13,16 +13,18 @@ on_both! {
     impossible_applications_are_named,
 }
 
-/// The cause of a failure, as it goes into the log.
-fn cause(error: &StoreError) -> String {
-    error.source().unwrap().to_string()
-}
-
-fn assert_named<T: std::fmt::Debug>(outcome: Result<T, StoreError>, table: &str, change: &str) {
+/// Requires that the cause, as it goes into the log, names the row of that key and what is wrong with it,
+/// which begins with the column where it is one.
+fn assert_named<T: std::fmt::Debug>(
+    outcome: Result<T, StoreError>,
+    (table, key): (&str, impl std::fmt::Display),
+    problem: &str,
+    change: &str,
+) {
     let error = outcome.unwrap_err();
-    let cause = cause(&error);
-    assert!(cause.contains("inconsistent row"), "{change}: {cause}");
-    assert!(cause.contains(table), "{change}: {cause}");
+    let cause = error.source().unwrap().to_string();
+    let named = format!("inconsistent row {key} of table {table}: {problem}");
+    assert!(cause.contains(&named), "{change}: {cause}");
     assert_eq!(error.to_string(), "the store failed");
 }
 
@@ -30,34 +32,36 @@ async fn impossible_credentials_are_named(world: SqlWorld) {
     let tenant = world.tenant("Example").await;
     let person = world.person(&tenant, 1).await;
     let passkey = world.passkey(&person.user, &tenant.application);
-    world.create(&person, passkey).await;
-    for (kind, change) in [
-        ("Key", "kind = 'Totp'"),
-        ("Key", "kind = 'Fido2'"),
-        ("Key", "kind = 'PasswordProtectedKey'"),
-        ("Key", "encrypted_private_key = 'x'"),
-        ("Key", "sign_count = 1"),
-        ("Key", "made_by = 'code'"),
-        ("Key", "made_by = 'magic'"),
-        ("Key", "made_from_address = 'here'"),
-        ("Key", "name = ''"),
-        ("Fido2", "kind = 'Key'"),
-        ("Fido2", "sign_count = -1"),
-        ("Fido2", "sign_count = 4294967296"),
-        ("Fido2", "rp_id = NULL"),
-        ("Fido2", "origin = NULL"),
-        ("Fido2", "origin = 'nowhere'"),
-        ("Fido2", "encrypted_private_key = 'x'"),
-        ("Fido2", "aaguid = public_key"),
+    world.create(&person, passkey.clone()).await;
+    let (key, encrypted) = (&person.credentials[0], "encrypted_private_key ");
+    for (credential, change, problem) in [
+        (key, "kind = 'Totp'", "kind "),
+        (key, "kind = 'Fido2'", "a passkey lacks"),
+        (key, "kind = 'PasswordProtectedKey'", encrypted),
+        (key, "encrypted_private_key = 'x'", encrypted),
+        (key, "sign_count = 1", "has some of what passkeys have"),
+        (key, "made_by = 'code'", "made_by "),
+        (key, "made_by = 'magic'", "made_by "),
+        (key, "made_from_address = 'here'", "made_from_address "),
+        (key, "name = ''", "name "),
+        (&passkey, "kind = 'Key'", "a key pair has"),
+        (&passkey, "sign_count = -1", "sign_count "),
+        (&passkey, "sign_count = 4294967296", "sign_count "),
+        (&passkey, "rp_id = NULL", "has some of what passkeys have"),
+        (&passkey, "origin = NULL", "origin "),
+        (&passkey, "origin = 'nowhere'", "origin "),
+        (&passkey, "encrypted_private_key = 'x'", encrypted),
+        (&passkey, "aaguid = public_key", "aaguid "),
     ] {
         world
             .sql
             .execute("CREATE TABLE kept AS SELECT * FROM credentials")
             .await;
-        let statement = format!("UPDATE credentials SET {change} WHERE kind = '{kind}'");
+        let id = &credential.uuid;
+        let statement = format!("UPDATE credentials SET {change} WHERE id = '{id}'");
         assert_eq!(world.sql.execute(&statement).await, 1);
         let outcome = world.accounts.find(&person.user.id).await;
-        assert_named(outcome, "credentials", change);
+        assert_named(outcome, ("credentials", id), problem, change);
         world.sql.execute("DELETE FROM credentials").await;
         world
             .sql
@@ -70,19 +74,19 @@ async fn impossible_credentials_are_named(world: SqlWorld) {
 
 async fn impossible_users_are_named(world: SqlWorld) {
     let person = world.someone().await;
-    for change in [
-        "kind = 'Robot'",
-        "username = ''",
-        "username = ' '",
-        "external_id = ''",
+    let id = &person.user.id;
+    for (column, value) in [
+        ("kind", "Robot"),
+        ("username", ""),
+        ("username", " "),
+        ("external_id", ""),
     ] {
-        let id = &person.user.id;
-        world
-            .sql
-            .execute(&format!("UPDATE users SET {change} WHERE id = '{id}'"))
-            .await;
-        let outcome = world.accounts.find(&person.user.id).await;
-        assert_named(outcome, "users", change);
+        let change = format!("{column} = '{value}'");
+        let statement = format!("UPDATE users SET {change} WHERE id = '{id}'");
+        assert_eq!(world.sql.execute(&statement).await, 1);
+        let problem = format!("{column} ");
+        let outcome = world.accounts.find(id).await;
+        assert_named(outcome, ("users", id), &problem, &change);
         world
             .sql
             .execute("UPDATE users SET kind = 'EndUser', username = 'ada', external_id = NULL")
@@ -93,20 +97,21 @@ async fn impossible_users_are_named(world: SqlWorld) {
 async fn impossible_codes_are_named(world: SqlWorld) {
     let person = world.someone().await;
     let claimed = world.claimed_code(&person).await;
-    for change in [
-        "state = 'issued'",
-        "state = 'redeemed'",
-        "state = 'lost'",
-        "claim_address = NULL",
-        "claim_challenge = 'ch'",
-        "credential = issuer",
+    for (change, problem) in [
+        ("state = 'issued'", "state "),
+        ("state = 'redeemed'", "state "),
+        ("state = 'lost'", "state "),
+        ("claim_address = NULL", "has some columns of a claim"),
+        ("claim_challenge = 'ch'", "claim_challenge "),
+        ("credential = issuer", "state "),
     ] {
         world
             .sql
             .execute(&format!("UPDATE credential_codes SET {change}"))
             .await;
         let outcome = world.credential_codes.newest(&person.user.id).await;
-        assert_named(outcome, "credential_codes", change);
+        let row = ("credential_codes", &claimed.code.id);
+        assert_named(outcome, row, problem, change);
         world
             .sql
             .execute(&format!(
@@ -120,13 +125,23 @@ async fn impossible_codes_are_named(world: SqlWorld) {
 }
 
 async fn impossible_applications_are_named(world: SqlWorld) {
-    world.tenant("Example").await;
-    for change in [
-        "UPDATE applications SET rp_id = 'elsewhere.example'",
-        "UPDATE applications SET rp_id = 'https://one.example'",
-        "DELETE FROM application_origins",
+    let tenant = world.tenant("Example").await;
+    for (change, problem) in [
+        (
+            "UPDATE applications SET rp_id = 'https://one.example'",
+            "rp_id must be",
+        ),
+        (
+            "UPDATE applications SET rp_id = 'elsewhere.example'",
+            "rp_id the RP id elsewhere.example fits none",
+        ),
+        (
+            "DELETE FROM application_origins",
+            "rp_id an application needs",
+        ),
     ] {
         world.sql.execute(change).await;
-        assert_named(world.directory.load().await, "applications", change);
+        let row = ("applications", &tenant.application.id);
+        assert_named(world.directory.load().await, row, problem, change);
     }
 }
