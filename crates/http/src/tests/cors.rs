@@ -30,6 +30,15 @@ fn cors_headers(answer: &Answer) -> Vec<(&str, &str)> {
         .collect()
 }
 
+/// The headers of an answer that pages of the listed origin may read.
+fn readable() -> Vec<(&'static str, &'static str)> {
+    let exposed = "x-dfns-result-truncated, x-request-id, retry-after";
+    vec![
+        ("access-control-allow-origin", ORIGIN),
+        ("access-control-expose-headers", exposed),
+    ]
+}
+
 #[tokio::test]
 async fn the_preflight_of_a_listed_origin_is_allowed() {
     let answer = send(&World::new().router(), preflight(ORIGIN)).await;
@@ -89,8 +98,27 @@ async fn pages_of_listed_origins_may_read_errors_too() {
         request.headers_mut().insert("origin", origin);
         let answer = send(&router, request).await;
         assert!(answer.status.is_client_error());
-        assert_eq!(answer.header("access-control-allow-origin"), Some(ORIGIN));
-        assert_eq!(answer.header("access-control-allow-credentials"), None);
+        assert_eq!(cors_headers(&answer), readable());
+        assert_eq!(answer.header("vary"), Some("origin"));
+    }
+}
+
+#[tokio::test]
+async fn pages_of_listed_origins_alone_may_read_answers() {
+    let router = World::new().router();
+    for (origin, expected) in [
+        (Some(ORIGIN), readable()),
+        (Some("https://evil.example"), vec![]),
+        (None, vec![]),
+    ] {
+        let mut live = Request::get("/health/live");
+        if let Some(origin) = origin {
+            live = live.header("origin", origin);
+        }
+        let answer = send(&router, live.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(cors_headers(&answer), expected);
+        assert_eq!(answer.header("vary"), Some("origin"));
     }
 }
 

@@ -25,8 +25,12 @@ async fn every_answer_is_named_and_hardened() {
         "/auth/credentials",
         "/auth/login",
     ] {
-        let answer = send(&router, get(path)).await;
+        let mut request = get(path);
+        let chosen = HeaderValue::from_static("chosen-by-the-client");
+        request.headers_mut().insert("x-request-id", chosen);
+        let answer = send(&router, request).await;
         assert_eq!(answer.header("x-request-id"), Some(REQUEST_ID), "{path}");
+        assert_eq!(answer.header("set-cookie"), None, "{path}");
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
         assert_eq!(answer.header("content-type"), Some("application/json"));
@@ -35,7 +39,8 @@ async fn every_answer_is_named_and_hardened() {
 
 #[tokio::test]
 async fn unknown_paths_have_the_error_body() {
-    let answer = send(&World::new().router(), get("/auth/nowhere")).await;
+    let router = World::new().router();
+    let answer = send(&router, get("/auth/nowhere")).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
     insta::assert_json_snapshot!(answer.json(), @r#"
     {
@@ -48,6 +53,18 @@ async fn unknown_paths_have_the_error_body() {
       "message": "there is nothing at this path"
     }
     "#);
+    // A path is known as it is written.
+    for path in [
+        "/auth",
+        "/auth/",
+        "/auth/credentials/",
+        "/AUTH/login",
+        "/auth//login",
+    ] {
+        let answer = send(&router, get(path)).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(answer.code(), "not_found", "{path}");
+    }
 }
 
 #[tokio::test]
@@ -248,7 +265,9 @@ fn calls() -> Vec<(String, String, bool, bool)> {
             (method, path.clone(), has("security"), has("requestBody"))
         })
     });
-    calls.collect()
+    let calls: Vec<_> = calls.collect();
+    assert!(calls.iter().any(|call| call.2) && calls.iter().any(|call| call.3 && !call.2));
+    calls
 }
 
 #[tokio::test]
