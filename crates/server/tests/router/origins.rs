@@ -133,17 +133,6 @@ async fn without_an_origin_a_legacy_application_id_is_followed() {
 }
 
 #[tokio::test]
-async fn an_origin_wins_over_a_legacy_application_id() {
-    let world = World::new().await;
-    let ada = world.ada().await;
-    let named = world.acme.applications[0].to_string();
-    let place = world.stranger().at(TWO).with_header("x-dfns-appid", &named);
-    let codes = ada.code(world.now()).await;
-    let challenge = place.begin_with_code("Fido2", &codes.short).await.ok();
-    assert_eq!(challenge["rp"]["id"], host(TWO));
-}
-
-#[tokio::test]
 async fn a_bound_challenge_takes_proofs_of_its_application_alone() {
     let world = World::new().await;
     let ada = world.ada().await;
