@@ -1,13 +1,16 @@
 //! Who may call what: every operation refuses whoever may not, and what was not signed for it.
 
+use std::time::Duration;
+
 use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
     operations::{Caller, Ceremony, Operation, Request, identifier, operations},
     signed_in::SignedIn,
+    signer::Signer,
     stage::{Person, Stage},
-    world::World,
+    world::{UNLISTED, World},
 };
 
 /// A type of token, by the ceremony that a challenge identifier is of.
@@ -268,6 +271,7 @@ async fn every_call_of_an_administrator_refuses_everybody_else() {
 async fn no_call_reaches_what_is_another_users_or_another_organizations() {
     let stage = Stage::new().await;
     let bob = stage.colleague(&stage.ada).await;
+    let mut tried = 0;
     for operation in of_somebody_signed_in() {
         let request = operation.request(&stage).await;
         let names = |member: &str| {
@@ -292,20 +296,31 @@ async fn no_call_reaches_what_is_another_users_or_another_organizations() {
             answer.refused(status, code);
         }
         request.send().await.ok();
+        tried += 1;
     }
+    assert_eq!(
+        tried, 13,
+        "five about a user, two completing, six about a credential"
+    );
 }
 
 #[tokio::test]
 async fn a_request_that_fails_does_not_use_the_action_up() {
     let world = World::new().await;
     let ada = world.ada().await;
-    let path = "/auth/credentials/cr-aaaaa-aaaaa-aaaaaaaaaaaaaaaa";
-    let action = ada.user_action(&Method::DELETE, path, "").await;
-    let place = ada.with_action(&action);
+    let path = "/auth/credentials";
+    let challenge = ada.begin_credential("Fido2").await.ok();
+    let body = Signer::passkey(UNLISTED).named_credential(&challenge, "New");
+    let action = ada.user_action(&Method::POST, path, &body.to_string());
+    let place = ada.with_action(&action.await);
     for _ in 0..2 {
-        let refused = place.delete(path).await;
-        refused.refused(404, "credential_not_found");
+        let refused = place.post(path, &body).await;
+        refused.refused(400, "proof_refused");
     }
+    // The action is for this very body: what makes its proof a good one comes from elsewhere.
+    world.add_application(UNLISTED).await;
+    world.wait(Duration::from_secs(5));
+    place.post(path, &body).await.ok();
 }
 
 #[tokio::test]

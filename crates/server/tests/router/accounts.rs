@@ -34,8 +34,10 @@ async fn a_recovery_key_neither_signs_in_nor_signs_actions() {
     let world = World::new().await;
     let ada = world.ada().await;
     let recovery = Signer::recovery_key();
-    ada.create(&recovery).await.ok();
     let place = world.stranger();
+    let codes = ada.code(world.now()).await;
+    place.enrol(&codes.short, &recovery).await.ok();
+    assert_eq!(ada.credential_of(&recovery).await["kind"], "RecoveryKey");
     let login = place.begin_login(&world.acme, ADA).await.ok();
     let action = ada.begin_action("POST", "/x", "").await.ok();
     for challenge in [&login, &action] {

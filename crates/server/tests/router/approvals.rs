@@ -80,6 +80,9 @@ async fn what_is_made_with_a_code_waits_and_its_owner_sees_it() {
     assert_eq!(waiting.made["isActive"], false);
     assert!(waiting.token().is_string());
     assert_eq!(waiting.told(&world).await, "Waiting");
+    // What is made without a code does not wait.
+    let other = ada.create(&Signer::key()).await.ok();
+    assert_eq!(other["isActive"], true);
     let expected = json!({
         "state": "Waiting",
         "expiration": "2026-01-01T00:05:05.000Z",
@@ -101,6 +104,10 @@ async fn nothing_that_waits_can_be_used() {
     for kind in FACTORS {
         let (world, ada) = asking().await;
         let waiting = enrol(&world, &ada, Signer::of(kind, TWO)).await;
+        is_useless(&world, &ada, &waiting.signer).await;
+        // It goes on waiting where approval is asked for no longer.
+        world.set_approval(&world.acme, Approval::Never).await;
+        assert_eq!(waiting.told(&world).await, "Waiting");
         is_useless(&world, &ada, &waiting.signer).await;
     }
 }

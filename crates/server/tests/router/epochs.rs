@@ -83,17 +83,27 @@ async fn logging_out_everywhere_ends_sessions_user_actions_codes_and_challenges(
 #[tokio::test]
 async fn deactivating_a_user_ends_everything_for_good() {
     let stage = Stage::new().await;
-    for claims in [true, false] {
+    let set_active = async |id: &str, active: bool, by_administrator: bool| {
+        if by_administrator {
+            let verb = if active { "activate" } else { "deactivate" };
+            let path = format!("/auth/users/{id}/{verb}");
+            let done = stage.ada.session.signed(Method::PUT, &path, None).await;
+            assert_eq!(done.ok()["isActive"], active);
+        } else {
+            stage.world.set_user_active(id, active).await;
+        }
+    };
+    for (claims, by_administrator) in [(true, true), (true, false), (false, true), (false, false)] {
         let person = stage.colleague(&stage.ada).await;
         let pending = Pending::begin(&stage, &person, claims).await;
         let login = Ceremony::Login.begin(&stage, &person).await;
-        stage.world.set_user_active(&person.id, false).await;
+        set_active(&person.id, false, by_administrator).await;
         let late = Ceremony::Login.completion(&person, &login);
         late.send().await.refused_challenge();
         let late = person.place.begin_login(&person.tenant, &person.username);
         late.await.refused(401, "no_usable_credential");
         for active in [false, true] {
-            stage.world.set_user_active(&person.id, active).await;
+            set_active(&person.id, active, by_administrator).await;
             assert!(!person.session.is_signed_in().await);
         }
         pending.require_ended(&stage, &person.again().await).await;

@@ -119,6 +119,8 @@ async fn no_secret_is_ever_logged() {
     let codes = stage.ada.session.code(stage.world.now()).await;
     broken_requests(&stage.ada.session, &codes.long).await;
     require_no_secret([&codes.long, &stage.ada.session.token]);
+    let requests = Log::text().matches("\"latchkey::request\"").count();
+    assert!(requests > cases().count(), "{requests}");
 }
 
 #[track_caller]

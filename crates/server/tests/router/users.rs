@@ -95,6 +95,34 @@ async fn an_administrator_sees_every_user_of_the_organization_and_of_no_other() 
         let alone = ada.get(&path(user["userId"].as_str().unwrap(), "")).await;
         assert_eq!(&alone.ok(), user);
     }
+    for (kind, expected) in [
+        ("CustomerEmployee", &["admin@one.example"][..]),
+        ("EndUser", &[ADA, BOB][..]),
+    ] {
+        let users = follow(&ada, &format!("kind={kind}&limit=1")).await;
+        assert_eq!(names(&users), expected);
+    }
+}
+
+#[tokio::test]
+async fn what_becomes_of_a_user_is_told() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    let signer = Signer::key();
+    let bob = world.member(&world.acme, BOB, &signer).await;
+    let id = bob.user_id().await;
+    let mut expected = ada.get(&path(&id, "")).await.ok();
+    for (verb, active) in [("/deactivate", false), ("/activate", true)] {
+        expected["isActive"] = json!(active);
+        for _ in 0..2 {
+            assert_eq!(change(&ada, &id, verb).await.ok(), expected);
+            assert!(!bob.is_signed_in().await);
+        }
+    }
+    let again = world.stranger().sign_in(&world.acme, BOB, &signer).await;
+    assert_eq!(change(&ada, &id, "").await.ok(), expected);
+    assert!(!again.is_signed_in().await);
+    ada.get(&path(&id, "")).await.refused(404, "user_not_found");
 }
 
 #[tokio::test]
