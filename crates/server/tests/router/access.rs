@@ -311,8 +311,9 @@ async fn a_request_that_fails_does_not_use_the_action_up() {
     let path = "/auth/credentials";
     let challenge = ada.begin_credential("Fido2").await.ok();
     let body = Signer::passkey(UNLISTED).named_credential(&challenge, "New");
-    let action = ada.user_action(&Method::POST, path, &body.to_string());
-    let place = ada.with_action(&action.await);
+    let text = body.to_string();
+    let action = ada.user_action(&Method::POST, path, &text).await;
+    let place = ada.with_action(&action);
     for _ in 0..2 {
         let refused = place.post(path, &body).await;
         refused.refused(400, "proof_refused");
