@@ -50,16 +50,21 @@ fn run(workspace: &Workspace, selection: &[&str]) -> Outcome {
     say("building the tests")?;
     let mut build = workspace.cargo(&["test", "--locked", "--no-run"]);
     build.args(selection);
-    let executables = names(artifacts(build)?);
+    let made = artifacts(build)?;
     let mut tests = workspace.cargo(&["test", "--locked", "--no-fail-fast", "--color", "never"]);
     tests
         .args(selection)
         .env(URL_VARIABLE, tools.postgres.url());
+    // Cargo has built it for the tests of its package, when those are selected.
+    let mut executables = made.iter().map(|artifact| &artifact.executable);
+    if let Some(binary) = executables.find(|path| path.ends_with("latchkey")) {
+        tests.env("LATCHKEY_BIN", binary);
+    }
     if env::var_os(THREADS).is_none() {
         let cores = thread::available_parallelism()?.get();
         tests.env(THREADS, (2 * cores).to_string());
     }
-    let report = watch(tests, executables)?;
+    let report = watch(tests, names(made))?;
     say(report.to_string())?;
     if report.is_good() {
         Ok(())
