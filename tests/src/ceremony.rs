@@ -56,17 +56,6 @@ impl Call {
             json!({ "expiration": expiration }),
         )
     }
-
-    /// Makes a credential while signed in.
-    pub fn create(body: Value) -> Self {
-        Self::new(Method::POST, "/auth/credentials", body)
-    }
-
-    /// Deactivates a credential (`cr-…`).
-    pub fn deactivate(credential: &str) -> Self {
-        let body = json!({ "credentialUuid": credential });
-        Self::new(Method::PUT, "/auth/credentials/deactivate", body)
-    }
 }
 
 /// Registers an invited user with a first credential; answers what registration answers.
@@ -204,14 +193,6 @@ pub async fn enrol(place: &Client, code: &str, holder: &mut Holder) -> Outcome<V
     let challenge = claim(place, code, holder.kind()).await?.ok()?;
     let body = completion(&challenge, holder).await?;
     verify(place, &body).await?.ok()
-}
-
-/// Makes another credential while signed in with `own`.
-pub async fn add(place: &Client, own: &mut Holder, added: &mut Holder) -> Outcome<Value> {
-    let init = json!({ "kind": added.kind() });
-    let challenge = place.post("/auth/credentials/init", &init).await?.ok()?;
-    let body = completion(&challenge, added).await?;
-    act(place, own, &Call::create(body)).await?.ok()
 }
 
 /// The machine's time, which is the server's too.

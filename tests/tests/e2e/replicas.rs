@@ -5,17 +5,16 @@ use std::fs;
 use latchkey_e2e::{
     Outcome,
     ceremony::{
-        Call, add, claim, complete_registration, complete_sign_in, completion, enrol, issue_code,
-        join, register, registration_challenge, sign_in, user_action, verify,
+        Call, claim, complete_registration, complete_sign_in, completion, enrol, issue_code, join,
+        registration_challenge, sign_in, user_action, verify,
     },
-    client::{Answer, Client},
+    client::Client,
     holder::Holder,
     installation::{Bootstrapped, DatabaseKind, Installation, text},
     server::Server,
 };
 use latchkey_testkit::authenticator::asked::ChallengeForm;
 use serde_json::json;
-use tokio::task::JoinHandle;
 
 const ONE: &str = "https://one.example";
 const TWO: &str = "https://two.example";
@@ -29,10 +28,7 @@ struct World {
 
 impl World {
     async fn new() -> Outcome<Self> {
-        Self::of(Installation::empty(DatabaseKind::Postgres)?).await
-    }
-
-    async fn of(installation: Installation) -> Outcome<Self> {
+        let installation = Installation::empty(DatabaseKind::Postgres)?;
         let acme = installation.bootstrap("Acme")?;
         Ok(Self {
             first: installation.start().await?,
@@ -47,34 +43,6 @@ impl World {
         let place = Client::of(&self.first)?.at(ONE);
         join(&place, &self.acme.administrator, holder).await
     }
-
-    /// Thirty-two places to call from at once, at the one process and the other by turns.
-    fn racers(&self, place: &Client) -> Outcome<Vec<Client>> {
-        let servers = [&self.first, &self.second].into_iter().cycle();
-        servers
-            .take(32)
-            .map(|server| place.clone().on(server))
-            .collect()
-    }
-}
-
-/// Of all these calls exactly one succeeds, and the others are refused like this.
-async fn one_succeeds(
-    racers: Vec<JoinHandle<Outcome<Answer>>>,
-    status: u16,
-    message: &str,
-) -> Outcome {
-    let mut succeeded = 0;
-    for racer in racers {
-        let answer = racer.await??;
-        if answer.status == 200 {
-            succeeded += 1;
-        } else {
-            assert_eq!(answer.refused(status)?, message);
-        }
-    }
-    assert_eq!(succeeded, 1);
-    Ok(())
 }
 
 #[tokio::test]
@@ -125,80 +93,6 @@ async fn every_step_is_taken_at_the_other_process() -> Outcome {
         .get("/auth/credentials")
         .await?
         .refused(401)?;
-    Ok(())
-}
-
-#[tokio::test]
-async fn of_many_verifies_at_both_processes_one_succeeds() -> Outcome {
-    let world = World::new().await?;
-    let mut own = Holder::key();
-    let here = world.signed_in(&mut own).await?;
-    let code = text(&issue_code(&here, &mut own).await?, "code")?;
-    let there = Client::of(&world.first)?.at(TWO);
-    let challenge = claim(&there, &code, "Key").await?.ok()?;
-
-    let mut racers = Vec::new();
-    for place in world.racers(&there)? {
-        let body = completion(&challenge, &mut Holder::key()).await?;
-        racers.push(tokio::spawn(async move { verify(&place, &body).await }));
-    }
-    one_succeeds(racers, 400, "Challenge token is not valid.").await?;
-    let listed = here.get("/auth/credentials").await?.ok()?;
-    assert_eq!(listed["items"].as_array().map(Vec::len), Some(2));
-    Ok(())
-}
-
-#[tokio::test]
-async fn of_many_claims_at_both_processes_one_succeeds() -> Outcome {
-    let unlimited = Installation::empty(DatabaseKind::Postgres)?.with("LIMITS__ENABLED", "false");
-    let world = World::of(unlimited).await?;
-    let mut own = Holder::key();
-    let here = world.signed_in(&mut own).await?;
-    let code = text(&issue_code(&here, &mut own).await?, "code")?;
-
-    let mut racers = Vec::new();
-    for place in world.racers(&Client::of(&world.first)?.at(TWO))? {
-        let code = code.clone();
-        racers.push(tokio::spawn(
-            async move { claim(&place, &code, "Key").await },
-        ));
-    }
-    one_succeeds(racers, 403, "Invalid code").await
-}
-
-#[tokio::test]
-async fn two_processes_do_not_remove_the_last_two_credentials() -> Outcome {
-    let world = World::new().await?;
-    for round in 0..4 {
-        let email = format!("round-{round}@example.com");
-        let invited = world
-            .installation
-            .invite(&world.acme.organization, &email)?;
-        let here = Client::of(&world.first)?.at(ONE);
-        let there = Client::of(&world.second)?.at(TWO);
-        let (mut own, mut other) = (Holder::key(), Holder::key());
-        let registered = register(&here, &invited, &mut own).await?;
-        let here = sign_in(&here, &invited.organization, Some(&email), &mut own).await?;
-        let added = add(&here, &mut own, &mut other).await?;
-        let there = sign_in(&there, &invited.organization, Some(&email), &mut other).await?;
-
-        let away = Call::deactivate(&text(&added, "credentialUuid")?);
-        let back = Call::deactivate(&text(&registered["credential"], "uuid")?);
-        let away_action = user_action(&here, &mut own, &away).await?;
-        let back_action = user_action(&there, &mut other, &back).await?;
-        let (here, there) = (
-            here.with_user_action(&away_action),
-            there.with_user_action(&back_action),
-        );
-        let (away, back) = tokio::join!(
-            here.put(&away.path, &away.body),
-            there.put(&back.path, &back.body)
-        );
-        let mut statuses = [away?.status, back?.status];
-        statuses.sort_unstable();
-        assert_eq!(statuses[0], 200, "{statuses:?}");
-        assert!((400..500).contains(&statuses[1]), "{statuses:?}");
-    }
     Ok(())
 }
 
