@@ -1,5 +1,7 @@
 //! User actions: signed intents to make exactly one request.
 
+use sha2::{Digest as _, Sha256};
+
 use crate::{
     id::{CredentialUuid, OrganizationId, UserActionId, UserId},
     names::named,
@@ -135,6 +137,11 @@ fn hexadecimal(byte: u8) -> Option<u8> {
 pub struct PayloadDigest([u8; 32]);
 
 impl PayloadDigest {
+    /// The digest of a payload in its canonical form; what that is, the adapter says that reads payloads.
+    pub fn of(canonical: &str) -> Self {
+        Self(Sha256::digest(canonical).into())
+    }
+
     /// The digest with these bytes.
     pub const fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
@@ -151,7 +158,7 @@ impl PayloadDigest {
 pub struct UserAction {
     /// Its method.
     pub method: Method,
-    /// Its path, relative to where the API is mounted.
+    /// Its path, as it is received.
     pub path: ActionPath,
     /// Its body, by digest.
     pub payload: PayloadDigest,
@@ -218,9 +225,11 @@ mod tests {
         other.method = Method::Put;
         assert!(!action("/a").permits(&other));
         let mut other = action("/a");
-        other.payload = PayloadDigest::new([7; 32]);
+        other.payload = PayloadDigest::of("{}");
         assert!(!action("/a").permits(&other));
-        assert_eq!(other.payload.as_bytes(), &[7; 32]);
+        let digest = data_encoding::HEXLOWER.encode(other.payload.as_bytes());
+        let sha256 = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+        assert_eq!(digest, sha256);
     }
 
     #[test]

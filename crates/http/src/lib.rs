@@ -27,7 +27,6 @@ use latchkey_service::use_cases::UseCases;
 use utoipa::openapi::{OpenApi, ServerBuilder};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub use self::state::HttpSettings;
 use self::{
     error::{ApiError, ErrorCode},
     middleware::{body::body, cors::cors, harden::harden, observe::observe, path::path},
@@ -37,6 +36,7 @@ use self::{
     },
     state::AppState,
 };
+pub use self::{extract::signed::payload_digest, state::HttpSettings};
 
 /// Every route, in the order a user meets them.
 fn table() -> OpenApiRouter<AppState> {

@@ -133,8 +133,8 @@ impl Terminal {
         let action = UserAction {
             method: Method::Post,
             path: ActionPath::parse("/auth/credentials/code")?,
-            // The line has no payload; over HTTP this is the digest of the body.
-            payload: PayloadDigest::new([0; 32]),
+            // The line has no payload.
+            payload: PayloadDigest::of(""),
         };
         let actions = &self.latchkey.user_actions;
         let begun = actions

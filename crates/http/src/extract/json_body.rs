@@ -43,7 +43,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for WholeBody<T> {
 }
 
 impl<T: DeserializeOwned> WholeBody<T> {
-    /// Takes a body that has arrived already ([`crate::middleware::body`]).
+    /// Takes a body that has arrived already: [`crate::middleware::body`] bounds it for every route.
     pub(super) async fn receive(headers: &HeaderMap, body: Body) -> Result<Self, ApiError> {
         let body = body.collect().await.map_err(ApiError::internal)?;
         Self::read(headers, &body.to_bytes())

@@ -5,10 +5,9 @@ use axum::{
     http::{HeaderMap, HeaderName, request::Parts},
 };
 use latchkey_domain::user_action::{Method, PayloadDigest, UserAction};
-use latchkey_json::Value;
+use latchkey_json::{JsonError, Value};
 use latchkey_service::{credentials::SignedRequest, user_actions::NotPermitted};
 use serde::{Deserialize, de::DeserializeOwned};
-use sha2::{Digest as _, Sha256};
 
 use super::{bearer::SignedIn, json_body::WholeBody};
 use crate::{error::ApiError, middleware::path::RequestPath, state::AppState};
@@ -69,11 +68,33 @@ fn requested(parts: &Parts, body: &Value) -> Result<UserAction, ApiError> {
     Ok(UserAction {
         method,
         path: path.clone(),
-        payload: payload_digest(body),
+        payload: digest(body),
     })
 }
 
-/// The digest of what is signed of a body: what it means, and not how it is written.
-pub(crate) fn payload_digest(body: &Value) -> PayloadDigest {
-    PayloadDigest::new(Sha256::digest(body.canonical()).into())
+/// The digest of what is signed of a body (API contract §6.3): what it means as JSON, and not how it is
+/// written. None, an empty text and an empty object are equal, since published clients sign one and send
+/// another. A user action that was signed here permits a request of any service that compares with this.
+///
+/// ```
+/// use latchkey_http::payload_digest;
+///
+/// let signed = payload_digest(br#"{"to": "Zo\u00eb", "amount": 1}"#)?;
+/// assert_eq!(payload_digest("{\"amount\":1,\"to\":\"Zoë\"}".as_bytes())?, signed);
+/// assert_eq!(payload_digest(b"")?, payload_digest(b"{}")?);
+/// # Ok::<(), latchkey_json::JsonError>(())
+/// ```
+///
+/// # Errors
+/// [`JsonError`] when the payload has not exactly one meaning.
+pub fn payload_digest(payload: &[u8]) -> Result<PayloadDigest, JsonError> {
+    let text: &[u8] = match payload.trim_ascii() {
+        b"" | b"\"\"" => b"{}",
+        _ => payload,
+    };
+    Value::read(text).map(|payload| digest(&payload))
+}
+
+fn digest(payload: &Value) -> PayloadDigest {
+    PayloadDigest::of(&payload.canonical())
 }

@@ -9,7 +9,8 @@ use latchkey_domain::user_action::{ActionPath, ActionPathError};
 
 use crate::error::{ApiError, ErrorCode};
 
-/// The path and query of a request, read once for the check of user actions too.
+/// The path and query of a request as they are received, read once for the check of user actions too:
+/// below a prefix they would not be what clients sign.
 #[derive(Clone)]
 pub(crate) struct RequestPath(pub(crate) ActionPath);
 

@@ -2,7 +2,6 @@
 
 use axum::{Json, extract::State};
 use latchkey_domain::user_action::{ActionPath, Method, UserAction};
-use latchkey_json::{JsonError, Value};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -38,22 +37,14 @@ impl TryFrom<ActionInitRequest> for UserAction {
     type Error = ApiError;
 
     fn try_from(request: ActionInitRequest) -> Result<Self, ApiError> {
-        let payload = payload(&request.payload.unwrap_or_default())
+        let payload = request.payload.unwrap_or_default();
+        let payload = payload_digest(payload.as_bytes())
             .map_err(|error| ApiError::invalid_field("userActionPayload", &error.to_string()))?;
         Ok(Self {
             method: request.method.0,
             path: request.path.0,
-            payload: payload_digest(&payload),
+            payload,
         })
-    }
-}
-
-/// What is to be signed of a body. None, an empty text and an empty object are equal: published clients
-/// sign one and send another (API contract §6.3).
-fn payload(text: &str) -> Result<Value, JsonError> {
-    match text.as_bytes().trim_ascii() {
-        b"" | b"\"\"" => Value::read(b"{}"),
-        _ => Value::read(text.as_bytes()),
     }
 }
 

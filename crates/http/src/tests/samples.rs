@@ -20,7 +20,6 @@ use latchkey_domain::{
     user::{Epoch, User, UserKind},
     user_action::{ActionPath, Method, SignedUserAction, UserAction},
 };
-use latchkey_json::Value;
 
 use crate::extract::signed::payload_digest;
 
@@ -185,7 +184,7 @@ pub(super) fn action(method: Method, path: &str, payload: &str) -> UserAction {
     UserAction {
         method,
         path: ActionPath::parse(path).unwrap(),
-        payload: payload_digest(&Value::read(payload.as_bytes()).unwrap()),
+        payload: payload_digest(payload.as_bytes()).unwrap(),
     }
 }
 
