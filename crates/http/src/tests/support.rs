@@ -12,29 +12,19 @@ use axum::{
     http::{HeaderMap, Request, StatusCode},
 };
 use http_body_util::BodyExt;
-use latchkey_domain::{message::SealedText, policy::Policy, user_action::UserAction};
+use latchkey_domain::user_action::UserAction;
 use latchkey_json::Value as Strict;
 use latchkey_service::{
     ports::{
         Ports, Stores,
-        account_code_store::MockAccountCodeStore,
         account_store::MockAccountStore,
         clock::MockClock,
-        code_digester::MockCodeDigester,
-        credential_code_store::MockCredentialCodeStore,
-        credential_store::MockCredentialStore,
         directory_store::{DirectoryEntries, MockDirectoryStore},
         entropy::MockEntropy,
         installation_store::MockInstallationStore,
-        proof_verifier::MockProofVerifier,
-        recovery_store::MockRecoveryStore,
-        registration_store::MockRegistrationStore,
-        sealer::MockSealer,
         session_store::MockSessionStore,
-        sign_in_store::MockSignInStore,
         store::StoreError,
         tokens::{InvalidToken, MockTokens},
-        user_store::MockUserStore,
     },
     use_cases::{ServiceSettings, UseCases},
 };
@@ -47,23 +37,13 @@ use crate::{HttpSettings, router};
 /// The id of every request: the entropy always draws the same.
 pub(super) const REQUEST_ID: &str = "07070707070707070707070707070707";
 
-/// Every port, as a mock that expects nothing yet, except what every request may need.
+/// The ports that cases are about, as mocks; of the others nothing is expected.
 pub(super) struct World {
     pub(super) directory: MockDirectoryStore,
-    pub(super) account_codes: MockAccountCodeStore,
     pub(super) accounts: MockAccountStore,
-    pub(super) registrations: MockRegistrationStore,
-    pub(super) recoveries: MockRecoveryStore,
-    pub(super) sign_ins: MockSignInStore,
-    pub(super) credentials: MockCredentialStore,
-    pub(super) codes: MockCredentialCodeStore,
     pub(super) sessions: MockSessionStore,
-    pub(super) users: MockUserStore,
     pub(super) installation: MockInstallationStore,
     pub(super) tokens: MockTokens,
-    pub(super) verifier: MockProofVerifier,
-    pub(super) digester: MockCodeDigester,
-    pub(super) policy: Policy,
 }
 
 impl World {
@@ -79,20 +59,10 @@ impl World {
         });
         Self {
             directory,
-            account_codes: MockAccountCodeStore::new(),
             accounts: MockAccountStore::new(),
-            registrations: MockRegistrationStore::new(),
-            recoveries: MockRecoveryStore::new(),
-            sign_ins: MockSignInStore::new(),
-            credentials: MockCredentialStore::new(),
-            codes: MockCredentialCodeStore::new(),
             sessions: MockSessionStore::new(),
-            users: MockUserStore::new(),
             installation: MockInstallationStore::new(),
             tokens: MockTokens::new(),
-            verifier: MockProofVerifier::new(),
-            digester: MockCodeDigester::new(),
-            policy: Policy::default(),
         }
     }
 
@@ -133,47 +103,21 @@ impl World {
             clock: Arc::new(clock),
             entropy: Arc::new(entropy),
             tokens: Arc::new(self.tokens),
-            verifier: Arc::new(self.verifier),
-            digester: Arc::new(self.digester),
-            sealer: Arc::new(sealer()),
             stores: Stores {
                 directory: Arc::new(self.directory),
-                account_codes: Arc::new(self.account_codes),
                 accounts: Arc::new(self.accounts),
-                registrations: Arc::new(self.registrations),
-                recoveries: Arc::new(self.recoveries),
-                sign_ins: Arc::new(self.sign_ins),
-                credentials: Arc::new(self.credentials),
-                credential_codes: Arc::new(self.codes),
                 sessions: Arc::new(self.sessions),
-                users: Arc::new(self.users),
                 installation: Arc::new(self.installation),
                 ..Stores::mocks()
             },
             ..Ports::mocks()
         };
-        let settings = ServiceSettings {
-            policy: self.policy,
-            has_pages: false,
+        let settings = HttpSettings {
+            trusted_proxies: vec![],
+            public_url: "https://auth.example.com".to_owned(),
         };
-        let use_cases = UseCases::new(ports, settings);
-        router(Arc::new(use_cases), http_settings())
-    }
-}
-
-/// Seals whatever it is given as nothing.
-fn sealer() -> MockSealer {
-    let mut sealer = MockSealer::new();
-    sealer
-        .expect_seal()
-        .returning(|_message, _text| SealedText::new(vec![]));
-    sealer
-}
-
-fn http_settings() -> HttpSettings {
-    HttpSettings {
-        trusted_proxies: vec![],
-        public_url: "https://auth.example.com".to_owned(),
+        let use_cases = UseCases::new(ports, ServiceSettings::default());
+        router(Arc::new(use_cases), settings)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::support::{
     signed_in::SignedIn,
     signer::Signer,
     stage::{Person, Stage},
+    stranger::Stranger,
     world::{UNLISTED, World},
 };
 
@@ -69,6 +70,7 @@ async fn every_call_that_needs_a_session_refuses_everything_else() {
         "rubbish".to_owned(),
         "Bearer".to_owned(),
         "Bearer rubbish".to_owned(),
+        "Bearer \u{ff}".to_owned(),
         format!("Bearer {good}x"),
         format!("Basic {good}"),
         good.clone(),
@@ -94,6 +96,7 @@ async fn every_call_that_needs_a_session_refuses_everything_else() {
                 .saying("Not Authorized.");
             assert_eq!(answer.header("www-authenticate"), "Bearer");
         }
+        request.require_token_before_body(&nobody).await;
         request.send_from(&authorized).await.ok();
     }
 }
@@ -109,6 +112,7 @@ async fn every_call_with_a_temporary_token_refuses_every_other_token() {
         let request = operation.request(&stage).await;
         let answer = request.send_from(&request.place).await;
         answer.refused(401, "not_authorized");
+        request.require_token_before_body(&request.place).await;
         let own = Type::Challenge(operation.completes.unwrap());
         for token in others(&tokens, own).chain(["rubbish"]) {
             let answer = request.send_from(&request.place.bearing(token)).await;
@@ -166,7 +170,7 @@ async fn every_public_call_ignores_who_is_signed_in() {
         if operation.caller != Caller::Anybody {
             continue;
         }
-        for value in ["", "Bearer", "Bearer ..", "Basic YTpi", "rubbish, more"] {
+        for value in ["", "Bearer", "Bearer ..", "Basic YTpi", "rubbish, \u{ff}"] {
             let mut request = operation
                 .request_of(&stage, operation.cases.last().unwrap())
                 .await;
@@ -242,6 +246,13 @@ impl Request {
             signed_by: self.signed_by.is_some().then(|| other.clone()),
             ..self.clone()
         }
+    }
+
+    /// Requires that who asks is told before the body is read.
+    async fn require_token_before_body(&self, nobody: &Stranger) {
+        let method = self.operation.method.clone();
+        let answer = nobody.call(method, &self.path, Some("not json")).await;
+        answer.refused(401, "not_authorized");
     }
 }
 

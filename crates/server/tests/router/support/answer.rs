@@ -134,6 +134,14 @@ impl Answer {
         );
         let id = self.header("x-request-id");
         assert!(!id.is_empty(), "{}: no request id", self.call);
+        let cached = self.header("cache-control");
+        let may_be_kept = self.status == 200 && cached == "public, max-age=300";
+        assert!(
+            may_be_kept || cached == "no-store",
+            "{}: {cached}",
+            self.call
+        );
+        assert_eq!(self.header("x-content-type-options"), "nosniff");
         if !self.body.is_null() {
             let kind = self.header("content-type");
             let is_json = matches!(kind, "application/json" | "application/jwk-set+json");

@@ -48,7 +48,8 @@ impl Stranger {
     /// The same place sending this header too; one of the same name is replaced.
     pub(crate) fn with_header(&self, name: &str, value: &str) -> Self {
         let mut place = self.without_header(name);
-        let header = (name.parse().unwrap(), value.parse().unwrap());
+        let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+        let header = (name.parse().unwrap(), value);
         place.headers.push(header);
         place
     }
