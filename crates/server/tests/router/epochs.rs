@@ -25,13 +25,14 @@ impl Pending {
     async fn begin(stage: &Stage, person: &Person, claims: bool) -> Self {
         let mut challenges = Vec::new();
         let code = person.session.code(stage.world.now()).await.long;
-        for ceremony in [
-            Ceremony::Recovery,
-            Ceremony::UserAction,
-            Ceremony::Credential,
-            Ceremony::CredentialWithCode,
-        ] {
-            if claims || ceremony != Ceremony::CredentialWithCode {
+        for ceremony in Ceremony::ALL {
+            let is_pending = match ceremony {
+                // Who registers has nothing yet, and a sign-in that has begun belongs to no epoch.
+                Ceremony::Registration | Ceremony::Login => false,
+                Ceremony::CredentialWithCode => claims,
+                Ceremony::Recovery | Ceremony::UserAction | Ceremony::Credential => true,
+            };
+            if is_pending {
                 let challenge = ceremony.begin(stage, person).await;
                 challenges.push((ceremony, challenge));
             }

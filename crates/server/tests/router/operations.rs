@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Write as _, fs, path::Path};
 use crate::support::{
     body::members,
     description::Description,
-    operations::{Caller, Cost, Operation, cases, operations},
+    operations::{Caller, Ceremony, Cost, Operation, cases, operations},
     stage::Stage,
     world::Circumstances,
 };
@@ -26,6 +26,21 @@ fn the_table_is_the_description_that_is_served() {
         .collect();
     assert_eq!(rows, described);
     assert_eq!(operations().len(), described.len());
+}
+
+#[test]
+fn every_ceremony_is_begun_by_one_operation_and_completed_by_one() {
+    let begun = operations().iter().filter_map(|row| row.begins);
+    assert_eq!(begun.collect::<Vec<_>>(), Ceremony::ALL);
+    let completed = operations().iter().filter_map(|row| row.completes);
+    assert_eq!(completed.collect::<Vec<_>>(), Ceremony::ALL);
+    let described = Description::served().operations();
+    for row in operations() {
+        let members = described[row.id].members.as_ref();
+        let names_one = members.is_some_and(|members| members.contains_key("challengeIdentifier"));
+        let must_complete = names_one || row.caller == Caller::Temporary;
+        assert_eq!(row.completes.is_some(), must_complete, "{}", row.id);
+    }
 }
 
 fn security(row: &Operation) -> BTreeSet<&'static str> {

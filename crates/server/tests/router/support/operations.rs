@@ -190,11 +190,15 @@ impl Ceremony {
         Self::CredentialWithCode,
     ];
 
+    /// The operation that begins it.
+    pub(crate) fn init(self) -> &'static Operation {
+        let begins = |operation: &&Operation| operation.begins == Some(self);
+        operations().iter().find(begins).unwrap()
+    }
+
     /// The challenge that its init answers.
     pub(crate) async fn begin(self, stage: &Stage, person: &Person) -> Value {
-        let begins = |operation: &&Operation| operation.begins == Some(self);
-        let operation = operations().iter().find(begins).unwrap();
-        let request = Box::pin(operation.request_by(stage, person)).await;
+        let request = Box::pin(self.init().request_by(stage, person)).await;
         request.send().await.ok()
     }
 
