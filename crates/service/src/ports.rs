@@ -2,7 +2,8 @@
 //!
 //! Every document of a method is a contract: what must hold, which conflicts there are, and what is
 //! promised when several callers, on several replicas, come at once. One method is one atomic business
-//! operation: it happens wholly or not at all.
+//! operation: it happens wholly or not at all. The one exception is
+//! [`delete_expired`](housekeeping_store::HousekeepingStore::delete_expired), which nobody waits for.
 //!
 //! [`Ports`] holds an adapter behind every one of them; that value is all the use cases are made from. To
 //! bring an adapter of your own, put it into its field.

@@ -14,7 +14,10 @@ pub trait HousekeepingStore: Send + Sync {
     /// waited in vain before it; account codes and messages that expired before it. Gives how many rows were
     /// deleted. Registration codes stay, one a user, so that an expired one can be told from a wrong one.
     ///
+    /// This may be several transactions, so that it keeps nobody waiting: nothing depends on two of these
+    /// going together.
+    ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`]; some of it may be deleted then, and the next call goes on.
     async fn delete_expired(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError>;
 }
