@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use latchkey_domain::{
     account_code::{AccountCodeKind, NewAccountCode},
+    id::UserId,
     text::Username,
     time::Timestamp,
 };
@@ -15,7 +16,7 @@ cases! { account_codes:
     a_code_is_spent_once,
     an_expired_code_is_deleted,
     three_codes_of_a_kind_stay,
-    a_user_who_is_not_active_gets_no_code,
+    a_user_who_is_not_active_or_gone_gets_no_code,
     only_who_has_not_registered_gets_another_registration_code,
 }
 
@@ -23,15 +24,9 @@ fn later(minutes: u64) -> Timestamp {
     NOW.plus(Duration::from_mins(minutes))
 }
 
-fn login_code(world: &World, person: &Person, issued: Timestamp) -> NewAccountCode {
-    world.account_code(&person.user.id, AccountCodeKind::Login, issued)
-}
-
 async fn issued(world: &World, person: &Person, at: Timestamp) -> NewAccountCode {
-    let new = login_code(world, person, at);
-    let told = world.message(&person.user.id);
-    assert!(world.account_codes.issue(new.clone(), told).await.unwrap());
-    new
+    let login = AccountCodeKind::Login;
+    world.hand_out(&person.user.id, login, at).await
 }
 
 async fn a_code_is_found_by_its_owners_name_only(world: World) {
@@ -91,7 +86,7 @@ async fn three_codes_of_a_kind_stay(world: World) {
     assert!(world.account_codes.spend(&codes[2].code).await.unwrap());
     let issued = at_once(|index| {
         let stores = world.replica(index);
-        let new = login_code(&world, &person, later(9));
+        let new = world.account_code(&person.user.id, AccountCodeKind::Login, later(9));
         let told = world.message(&person.user.id);
         async move {
             assert!(stores.account_codes.issue(new.clone(), told).await.unwrap());
@@ -106,13 +101,15 @@ async fn three_codes_of_a_kind_stay(world: World) {
     assert_eq!(left, 3);
 }
 
-async fn a_user_who_is_not_active_gets_no_code(world: World) {
+async fn a_user_who_is_not_active_or_gone_gets_no_code(world: World) {
     let person = world.someone().await;
     world.set_user_active(&person.user.id, false).await;
-    let new = login_code(&world, &person, NOW);
-    let told = world.message(&person.user.id);
-    assert!(!world.account_codes.issue(new.clone(), told).await.unwrap());
-    assert_eq!(world.held(&person.user, &new).await, None);
+    for user in [&person.user.id, &UserId::from_random(&world.draw())] {
+        let new = world.account_code(user, AccountCodeKind::Login, NOW);
+        let issued = world.account_codes.issue(new.clone(), world.message(user));
+        assert!(!issued.await.unwrap());
+        assert_eq!(world.held(&person.user, &new).await, None);
+    }
     assert_eq!(world.told().await, []);
 }
 

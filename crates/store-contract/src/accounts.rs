@@ -12,6 +12,7 @@ use latchkey_domain::{
     id::{CredentialCodeId, OrganizationId, TokenId, UserId},
     text::{CredentialName, Username},
     time::Timestamp,
+    user::User,
 };
 
 use crate::{Person, Tenant, World};
@@ -63,7 +64,24 @@ fn every_kind(world: &World, tenant: &Tenant, person: &Person) -> Vec<Credential
     recovery.provenance = provenance(MadeBy::Recovery { credential });
     recovery.state = CredentialState::Inactive;
     recovery.last_used = Some(Timestamp::from_unix_milliseconds(3));
-    vec![passkey, protected, recovery, world.recovery_key(user)]
+    vec![
+        passkey,
+        protected,
+        recovery,
+        world.recovery_key(user),
+        world.key(user),
+    ]
+}
+
+/// The credential that a client refers to, and its owner.
+async fn referred(
+    world: &World,
+    organization: &OrganizationId,
+    reference: &CredentialReference,
+) -> Option<(Credential, User)> {
+    let found = world.accounts.find_credential(organization, reference);
+    let found = found.await.unwrap();
+    found.map(|held| (held.credential, held.user))
 }
 
 async fn every_kind_of_credential_comes_back_as_it_was(world: World) {
@@ -119,38 +137,21 @@ async fn a_credential_is_found_with_and_without_padding(world: World) {
     world.create(&person, credential.clone()).await;
     for text in ["AQ", "AQ=", "AQ=="] {
         let reference = CredentialReference::parse(text).unwrap();
-        let held = world
-            .accounts
-            .find_credential(&person.user.organization, &reference)
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            (held.credential, held.user.id),
-            (credential.clone(), person.user.id.clone())
-        );
+        let held = referred(&world, &person.user.organization, &reference).await;
+        assert_eq!(held, Some((credential.clone(), person.user.clone())));
     }
     for text in ["aq", "AQA", "A"] {
         let reference = CredentialReference::parse(text).unwrap();
-        let found = world
-            .accounts
-            .find_credential(&person.user.organization, &reference)
-            .await;
-        assert_eq!(found.unwrap(), None, "{text}");
+        let found = referred(&world, &person.user.organization, &reference).await;
+        assert_eq!(found, None, "{text}");
     }
 }
 
 async fn a_credential_is_found_by_its_uuid(world: World) {
     let person = world.someone().await;
     let reference = CredentialReference::Uuid(person.credentials[1].uuid.clone());
-    let held = world
-        .accounts
-        .find_credential(&person.user.organization, &reference)
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(held.credential, person.credentials[1]);
-    assert_eq!(held.user, person.user);
+    let held = referred(&world, &person.user.organization, &reference).await;
+    assert_eq!(held, Some((person.credentials[1].clone(), person.user)));
 }
 
 async fn a_credential_is_found_in_its_organization_only(world: World) {
@@ -160,11 +161,8 @@ async fn a_credential_is_found_in_its_organization_only(world: World) {
         CredentialReference::Uuid(person.credentials[0].uuid.clone()),
         CredentialReference::Id(person.credentials[0].id.clone()),
     ] {
-        let found = world
-            .accounts
-            .find_credential(&other.organization, &reference)
-            .await;
-        assert_eq!(found.unwrap(), None);
+        let found = referred(&world, &other.organization, &reference).await;
+        assert_eq!(found, None);
     }
 }
 
@@ -195,12 +193,8 @@ async fn an_organization_that_is_not_active_has_no_users(world: World) {
     let found = world.accounts.find_by_username(organization, name).await;
     assert_eq!(found.unwrap(), None);
     assert_eq!(world.account(&person.user.id).await, None);
-    let found = world
-        .accounts
-        .find_credential(organization, &reference)
-        .await;
-    assert_eq!(found.unwrap(), None);
-    let found = world.code(&code.long).await;
-    assert_eq!(found, None);
+    assert_eq!(referred(&world, organization, &reference).await, None);
+    assert_eq!(world.code(&code.long).await, None);
+    assert_eq!(world.code_by_id(&code.code.id).await, None);
     assert_eq!(world.invited(&invitation).await, None);
 }

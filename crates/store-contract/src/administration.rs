@@ -47,13 +47,18 @@ async fn a_database_is_empty_until_the_first_organization(world: World) {
 }
 
 async fn bootstrap_makes_all_of_it(world: World) {
-    let tenant = world.tenant("Example").await;
+    let mut new = world.new_organization("Example");
+    let message = world.message(&new.administrator.user.id);
+    new.administrator.message = Some(message.clone());
+    world.administration.bootstrap(new.clone()).await.unwrap();
     let directory = world.directory.load().await.unwrap();
-    assert_eq!(directory.organizations.len(), 1);
-    assert_eq!(directory.organizations[0].id, tenant.organization);
-    assert_eq!(directory.applications, [tenant.application]);
-    let invited = tenant.administrator;
+    assert_eq!(directory.organizations, [new.organization]);
+    assert_eq!(directory.applications, [new.application]);
+    let invited = new.administrator;
     let held = world.invited(&invited).await.unwrap();
+    let told = world.told().await;
+    assert_eq!((told.len(), &told[0].id), (1, &message.id));
+    assert_eq!(told[0].to, held.user.username);
     assert_eq!((held.user, held.code), (invited.user, invited.code.code));
 }
 
@@ -263,9 +268,7 @@ async fn unknown_users_and_applications_are_told(world: World) {
 
 async fn an_origin_belongs_to_one_application_of_an_organization(world: World) {
     let tenant = world.tenant("Example").await;
-    let second = world.new_application(&tenant.organization, "https://two.example");
-    let added = world.administration.add_application(second.clone()).await;
-    added.unwrap();
+    let second = world.second_application(&tenant).await;
     let same = world.new_application(&tenant.organization, "https://two.example");
     assert!(matches!(
         world.administration.add_application(same).await,
@@ -343,12 +346,7 @@ fn both_platforms() -> NativeApplications {
 
 async fn native_applications_are_set_and_taken_away(world: World) {
     let tenant = world.tenant("Example").await;
-    let other = world.new_application(&tenant.organization, "https://two.example");
-    world
-        .administration
-        .add_application(other.clone())
-        .await
-        .unwrap();
+    let other = world.second_application(&tenant).await;
     let only_apple = NativeApplications {
         android: None,
         ..both_platforms()

@@ -13,12 +13,11 @@ use latchkey_domain::{
 use latchkey_service::ports::{
     credential_code_store::DecideError,
     credential_store::{ChangeError, CreateError, NewName},
-    store::AuthorityConflict,
     user_store::UserChange,
 };
 use tokio::join;
 
-use crate::{Claimed, NOW, Person, World, at_once, successes};
+use crate::{Claimed, NOW, Person, Void, World, at_once, conflict, successes};
 
 cases! { approvals:
     what_waits_is_kept_with_its_code,
@@ -41,8 +40,8 @@ cases! { approvals:
 }
 
 /// A credential that waits, and the code it was made with.
-struct Waiting {
-    credential: Credential,
+pub(crate) struct Waiting {
+    pub(crate) credential: Credential,
     claimed: Claimed,
 }
 
@@ -55,7 +54,7 @@ fn last() -> Timestamp {
     later(LIFETIME).minus(Duration::from_millis(1))
 }
 
-fn decision(credential: &CredentialUuid, verdict: Verdict, date: Timestamp) -> Decision {
+pub(crate) fn decision(credential: &CredentialUuid, verdict: Verdict, date: Timestamp) -> Decision {
     Decision {
         credential: credential.clone(),
         verdict,
@@ -64,7 +63,7 @@ fn decision(credential: &CredentialUuid, verdict: Verdict, date: Timestamp) -> D
 }
 
 impl World {
-    async fn waiting(&self, person: &Person) -> Waiting {
+    pub(crate) async fn waiting(&self, person: &Person) -> Waiting {
         let claimed = self.claimed_code(person).await;
         let mut credential = self.key(&person.user);
         credential.state = CredentialState::Waiting {
@@ -91,13 +90,10 @@ impl World {
 
     /// What the wait of the code looks like at the last moment.
     async fn outcome(&self, waiting: &Waiting) -> WaitStatus {
-        let held = self
-            .credential_codes
-            .find_by_id(&waiting.claimed.code.id)
-            .await;
+        let held = self.code_by_id(&waiting.claimed.code.id).await.unwrap();
         let CodeState::Redeemed {
             wait: Some(wait), ..
-        } = held.unwrap().unwrap().code.state
+        } = held.code.state
         else {
             panic!("the code has no wait");
         };
@@ -118,11 +114,7 @@ async fn what_waits_is_kept_with_its_code(world: World) {
     let waiting = world.waiting(&person).await;
     let kept = world.credentials_of(&person).await;
     assert!(kept.contains(&waiting.credential));
-    let held = world
-        .credential_codes
-        .find_by_id(&waiting.claimed.code.id)
-        .await;
-    let held = held.unwrap().unwrap();
+    let held = world.code_by_id(&waiting.claimed.code.id).await.unwrap();
     assert_eq!(held.user, person.user);
     assert_eq!(
         held.code.state,
@@ -159,11 +151,7 @@ async fn what_is_refused_is_gone_and_its_id_free(world: World) {
     assert_eq!(world.outcome(&waiting).await, WaitStatus::Refused);
     let mut again = world.key(&person.user);
     again.id = waiting.credential.id;
-    let made = world
-        .credentials
-        .create(world.authority(&person), again)
-        .await;
-    made.unwrap();
+    world.create(&person, again).await;
 }
 
 async fn nothing_is_decided_when_time_is_over(world: World) {
@@ -177,17 +165,12 @@ async fn nothing_is_decided_when_time_is_over(world: World) {
     }
     // Nothing was used up.
     let early = decision(&waiting.credential.uuid, Verdict::Approved, last());
-    world
-        .credential_codes
-        .decide(authority, early)
-        .await
-        .unwrap();
+    let decided = world.credential_codes.decide(authority, early);
+    decided.await.unwrap();
 }
 
 async fn only_its_owner_decides(world: World) {
-    let tenant = world.tenant("Example").await;
-    let person = world.person(&tenant, 1).await;
-    let other = world.person(&tenant, 1).await;
+    let [person, other] = world.two(1).await;
     let waiting = world.waiting(&person).await;
     for verdict in [Verdict::Approved, Verdict::Refused] {
         let outcome = world.decide(&other, &waiting, verdict).await;
@@ -197,10 +180,7 @@ async fn only_its_owner_decides(world: World) {
     let own = world.authority_with(&person.user, &waiting.credential.uuid);
     let approval = decision(&waiting.credential.uuid, Verdict::Approved, NOW);
     let outcome = world.credential_codes.decide(own, approval).await;
-    assert!(matches!(
-        outcome,
-        Err(DecideError::Authority(AuthorityConflict::Void))
-    ));
+    assert_eq!(conflict(&outcome), Void);
     let unknown = CredentialUuid::from_random(&world.draw());
     let approval = decision(&unknown, Verdict::Approved, NOW);
     let outcome = world
@@ -245,9 +225,7 @@ async fn of_many_decisions_one_counts(world: World) {
 
 /// By one replica's clock there is still time, by the other's somebody else may have the credential id.
 async fn an_approval_and_an_expiry_at_once_agree(world: World) {
-    let tenant = world.tenant("Example").await;
-    let person = world.person(&tenant, 1).await;
-    let other = world.person(&tenant, 1).await;
+    let [person, other] = world.two(1).await;
     for _round in 0..20 {
         let waiting = world.waiting(&person).await;
         let mut same = world.key(&other.user);
@@ -272,13 +250,12 @@ async fn an_approval_and_an_expiry_at_once_agree(world: World) {
         }
         let kept = world.kept(&person, &waiting).await;
         assert_eq!(kept, approved.then_some(CredentialState::Active));
-        let holder = if approved { &person } else { &other };
-        let uuid = if approved {
-            &waiting.credential.uuid
+        let (holder, credential) = if approved {
+            (&person, &waiting.credential)
         } else {
-            &same.uuid
+            (&other, &same)
         };
-        world.delete(holder, uuid).await;
+        world.delete(holder, &credential.uuid).await;
     }
 }
 
@@ -324,9 +301,7 @@ async fn an_approval_and_a_new_code_at_once_agree(world: World) {
         let outcome = world.outcome(&waiting).await;
         assert_eq!((outcome, world.kept(&person, &waiting).await), expected);
         if expected.1.is_some() {
-            let authority = world.authority(&person);
-            let uuid = &waiting.credential.uuid;
-            world.credentials.delete(authority, uuid).await.unwrap();
+            world.delete(&person, &waiting.credential.uuid).await;
         }
     }
 }
@@ -334,17 +309,12 @@ async fn an_approval_and_a_new_code_at_once_agree(world: World) {
 async fn cancelling_and_removing_end_what_waits(world: World) {
     let person = world.someone().await;
     let second = &person.credentials[1].uuid;
-    let authority = || world.authority(&person);
-
     let cancelled = world.waiting(&person).await;
     world.cancel_all(&person).await;
     let deactivated = world.waiting(&person).await;
-    let done = world
-        .credentials
-        .set_active(authority(), second, false, NOW);
-    done.await.unwrap();
+    world.set_active(&person, second, false).await;
     let deleted = world.waiting(&person).await;
-    world.credentials.delete(authority(), second).await.unwrap();
+    world.delete(&person, second).await;
     for waiting in [&cancelled, &deactivated, &deleted] {
         assert_eq!(world.outcome(waiting).await, WaitStatus::Refused);
         assert_eq!(world.kept(&person, waiting).await, None);
@@ -352,11 +322,9 @@ async fn cancelling_and_removing_end_what_waits(world: World) {
 }
 
 async fn raising_the_epoch_ends_what_waits(world: World) {
-    let tenant = world.tenant("Example").await;
-    let one = world.person(&tenant, 1).await;
-    let two = world.person(&tenant, 1).await;
+    let [one, two] = world.two(1).await;
     let waiting = world.waiting(&one).await;
-    world.sessions.end_all(world.authority(&one)).await.unwrap();
+    world.end_all(&one).await;
     assert_eq!(world.outcome(&waiting).await, WaitStatus::Refused);
     assert_eq!(world.kept(&one, &waiting).await, None);
 
@@ -368,8 +336,7 @@ async fn raising_the_epoch_ends_what_waits(world: World) {
 
 async fn only_deactivating_its_owner_ends_what_waits(world: World) {
     let tenant = world.tenant("Example").await;
-    let administrator = world.person(&tenant, 1).await;
-    world.set_administrator(&administrator.user.id, true).await;
+    let administrator = world.administrator(&tenant).await;
     let person = world.person(&tenant, 1).await;
     let waiting = world.waiting(&person).await;
     for (asked, status) in [
@@ -388,12 +355,7 @@ async fn only_deactivating_its_owner_ends_what_waits(world: World) {
 async fn deleting_what_waits_refuses_it(world: World) {
     let person = world.someone().await;
     let waiting = world.waiting(&person).await;
-    let authority = world.authority(&person);
-    let done = world
-        .credentials
-        .delete(authority, &waiting.credential.uuid)
-        .await;
-    done.unwrap();
+    world.delete(&person, &waiting.credential.uuid).await;
     assert_eq!(world.outcome(&waiting).await, WaitStatus::Refused);
     assert_eq!(world.kept(&person, &waiting).await, None);
 }
@@ -438,27 +400,19 @@ async fn what_waits_counts_until_it_is_gone(world: World) {
     world.waiting(&person).await;
     let mut one_more = world.key(&person.user);
     one_more.created = last();
-    let outcome = world
-        .credentials
-        .create(world.authority(&person), one_more.clone())
-        .await;
+    let outcome = world.try_create(&person, one_more.clone()).await;
     assert!(matches!(outcome, Err(CreateError::TooMany)));
     one_more.created = later(LIFETIME);
     world.create(&person, one_more).await;
 }
 
 async fn the_id_of_what_has_waited_in_vain_is_free_at_once(world: World) {
-    let tenant = world.tenant("Example").await;
-    let person = world.person(&tenant, 1).await;
-    let other = world.person(&tenant, 1).await;
+    let [person, other] = world.two(1).await;
     let waiting = world.waiting(&person).await;
     let mut same = world.key(&other.user);
     same.id = waiting.credential.id.clone();
     same.created = last();
-    let outcome = world
-        .credentials
-        .create(world.authority(&other), same.clone())
-        .await;
+    let outcome = world.try_create(&other, same.clone()).await;
     assert!(matches!(outcome, Err(CreateError::CredentialIdTaken)));
     same.created = later(LIFETIME);
     world.create(&other, same.clone()).await;
@@ -467,11 +421,7 @@ async fn the_id_of_what_has_waited_in_vain_is_free_at_once(world: World) {
 }
 
 async fn housekeeping_removes_what_has_waited_in_vain(world: World) {
-    let tenant = world.tenant("Example").await;
-    let [one, two] = [
-        world.person(&tenant, 1).await,
-        world.person(&tenant, 1).await,
-    ];
+    let [one, two] = world.two(1).await;
     let forgotten = world.waiting(&one).await;
     let approved = world.waiting(&two).await;
     let done = world.decide(&two, &approved, Verdict::Approved).await;

@@ -1,22 +1,26 @@
 //! What every change requires, and that it uses nothing up when that does not hold.
 
+use std::{fmt::Debug, pin::Pin};
+
 use latchkey_domain::{
-    authority::Authority,
+    approval::Verdict,
+    authority::{Authority, Spend, Spendable},
     challenge::purpose,
     credential::CredentialKind,
-    credential_code::{CodeState, RedeemedCode},
-    id::{ApplicationId, CredentialUuid, TokenId},
-    user::Epoch,
+    id::{ApplicationId, CredentialUuid, TokenId, UserActionId},
+    text::CredentialName,
+    user::{Epoch, User},
 };
 use latchkey_service::ports::{
-    credential_code_store::IssueError,
-    credential_store::{ChangeError, CreateError},
-    session_store::EndSessionError,
-    sign_in_store::UseError,
-    store::AuthorityConflict,
+    administration_store::Invitation, credential_store::NewName, message_store::WaitingMessage,
+    registration_store::CompletedRegistration, user_store::UserChange,
 };
 
-use crate::{NOW, Person, Tenant, World};
+use crate::{
+    AuthorityConflict, Claimed, NOW, Person, Refusal as _, Spent, Tenant, Void, World,
+    approvals::{Waiting, decision},
+    sign_in::used,
+};
 
 cases! { authority:
     what_is_all_active_holds,
@@ -37,10 +41,7 @@ cases! { authority:
 /// A tenant with a person who has two keys and a passkey.
 async fn scene(world: &World) -> (Tenant, Person) {
     let tenant = world.tenant("Example").await;
-    let mut person = world.person(&tenant, 2).await;
-    let passkey = world.passkey(&person.user, &tenant.application);
-    world.create(&person, passkey.clone()).await;
-    person.credentials.push(passkey);
+    let person = world.person_with_passkey(&tenant, 2).await;
     (tenant, person)
 }
 
@@ -65,8 +66,8 @@ async fn holds(world: &World, authority: &Authority) -> bool {
     assert_eq!(world.standing(authority).await, standing);
     match standing {
         Ok(()) => true,
-        Err(AuthorityConflict::Void) => false,
-        Err(spent @ AuthorityConflict::Spent(_)) => panic!("{spent:?}"),
+        Err(Void) => false,
+        Err(spent @ Spent(_)) => panic!("{spent:?}"),
     }
 }
 
@@ -92,11 +93,7 @@ async fn void_when_the_user_is_not_active(world: World) {
 async fn void_when_the_epoch_moved_on(world: World) {
     let (_tenant, mut person) = scene(&world).await;
     let authority = adding(&world, &person, &person.credentials[0].uuid);
-    world
-        .sessions
-        .end_all(Authority::of_session(&world.session(&person)))
-        .await
-        .unwrap();
+    world.end_all(&person).await;
     assert!(!holds(&world, &authority).await);
     person.user.epoch = Epoch::new(1);
     let authority = adding(&world, &person, &person.credentials[0].uuid);
@@ -146,12 +143,7 @@ async fn void_when_the_application_of_a_credential_is_not_active(world: World) {
 
 async fn void_when_the_application_is_not_active(world: World) {
     let (tenant, person) = scene(&world).await;
-    let second = world.new_application(&tenant.organization, "https://two.example");
-    world
-        .administration
-        .add_application(second.clone())
-        .await
-        .unwrap();
+    let second = world.second_application(&tenant).await;
     let authority = adding(&world, &person, &person.credentials[0].uuid).within([&second.id]);
     assert!(holds(&world, &authority).await);
     world.set_application_active(&second.id, false).await;
@@ -184,77 +176,191 @@ async fn credentials_may_be_named_twice(world: World) {
     assert!(holds(&world, &authority).await);
 }
 
-/// One void authority, tried on every method that takes one.
+/// Who changes what, where everything that an authority allows can be done.
+struct Stage {
+    /// An administrator.
+    ada: Person,
+    /// What redeems a code of hers.
+    claimed: Claimed,
+    /// Somebody of whom a credential waits.
+    bob: Person,
+    waiting: Waiting,
+    /// Who may register, and does so.
+    carol: Invitation,
+    registration: CompletedRegistration,
+    /// Who is still to be made.
+    dan: Invitation,
+    /// An application that is not active.
+    closed: ApplicationId,
+}
+
+impl Stage {
+    async fn new(world: &World, name: &str) -> Self {
+        let tenant = world.tenant(name).await;
+        let ada = world.person(&tenant, 2).await;
+        world.set_administrator(&ada.user.id, true).await;
+        let bob = world.person(&tenant, 1).await;
+        let carol = world.invitation(&tenant.organization, "carol@example.com");
+        world.invite(carol.clone()).await;
+        let first = vec![world.key(&carol.user)];
+        let closed = world.second_application(&tenant).await.id;
+        world.set_application_active(&closed, false).await;
+        Self {
+            closed,
+            claimed: world.claimed_code(&ada).await,
+            ada,
+            waiting: world.waiting(&bob).await,
+            bob,
+            registration: world.registration(&carol, first).1,
+            carol,
+            dan: world.invitation(&tenant.organization, "dan@example.com"),
+        }
+    }
+
+    /// All that ports show.
+    async fn look(&self, world: &World) -> impl Debug + PartialEq {
+        let mut shown = vec![];
+        let (ada, bob) = (&self.ada.user, &self.bob.user);
+        for User { id, .. } in [ada, bob, &self.carol.user, &self.dan.user] {
+            shown.push((world.account(id).await, world.newest(id).await));
+        }
+        (shown, world.invited(&self.carol).await, world.told().await)
+    }
+}
+
+/// Why a change did not take effect, as far as the authority is why.
+type Outcome = Result<(), Option<AuthorityConflict>>;
+
+type Call =
+    for<'a> fn(&'a World, &'a Stage, Authority) -> Pin<Box<dyn Future<Output = Outcome> + 'a>>;
+
+/// A method of a port that takes an authority.
+struct Change {
+    name: &'static str,
+    /// Whose authority it takes.
+    by: fn(&Stage) -> &User,
+    call: Call,
+}
+
+macro_rules! changes {
+    ($world:ident, $stage:ident: $($by:ident => $store:ident.$method:ident($($argument:expr),*);)*) => {
+        /// Every one there is.
+        const CHANGES: &[Change] = &[$(Change {
+            name: concat!(stringify!($store), ".", stringify!($method)),
+            by: |stage| &stage.$by.user,
+            call: |$world, $stage, authority| Box::pin(async move {
+                let _ = $stage;
+                let outcome = $world.$store.$method(authority, $($argument),*).await;
+                outcome.map(|_done| ()).map_err(|error| error.conflict())
+            }),
+        }),*];
+    };
+}
+
+changes! { world, stage:
+    ada => credentials.create(world.key(&stage.ada.user));
+    ada => credentials.set_active(&stage.ada.credentials[1].uuid, false, NOW);
+    ada => credentials.rename(NewName {
+        credential: stage.ada.credentials[1].uuid.clone(),
+        name: CredentialName::new("Other").unwrap(),
+        date: NOW,
+    });
+    ada => credentials.delete(&stage.ada.credentials[1].uuid);
+    ada => credential_codes.issue(world.new_code(&stage.ada));
+    ada => credential_codes.redeem(stage.claimed.redeemed.clone(), world.key(&stage.ada.user));
+    bob => credential_codes.decide(decision(&stage.waiting.credential.uuid, Verdict::Approved, NOW));
+    ada => sign_ins.sign_in(used(&stage.ada.credentials[0].uuid, None));
+    ada => sign_ins.sign_action(
+        used(&stage.ada.credentials[0].uuid, None),
+        world.evidence(&stage.ada.credentials[0])
+    );
+    ada => sessions.end();
+    ada => sessions.end_all();
+    carol => registrations.register(stage.registration.clone());
+    ada => recoveries.recover(vec![world.key(&stage.ada.user)]);
+    ada => users.create(stage.dan.clone());
+    ada => users.change(&stage.bob.user.id, UserChange::Deactivate);
+}
+
+/// The authority of that user, with two things to use up and one to tell.
+fn twofold(world: &World, user: &User) -> Authority {
+    let challenge = world.challenge(&user.organization, purpose::Login { user: None });
+    Authority::of_sign_in(&challenge, &user.id, user.epoch)
+        .spending(Spend {
+            item: Spendable::UserAction,
+            id: UserActionId::from_random(&world.draw()).to_string(),
+            expires: challenge.expires,
+        })
+        .telling(world.message(&user.id))
+}
+
+/// Void, or with one of two things used up, it changes nothing and uses nothing up; good, all of it.
 async fn every_change_requires_its_authority(world: World) {
-    let (tenant, person) = scene(&world).await;
-    let code = world.issued_code(&person).await.code;
-    let claim = world.claim();
-    let challenge = world.challenge_of(&code, &claim);
-    let claimed = code.claim(claim.clone()).unwrap();
-    world.credential_codes.claim(claimed).await.unwrap();
-    let redeemed = RedeemedCode::with(&challenge);
+    let witness = Authority::of_session(&world.session(&world.someone().await));
+    let spending = |spend: &Spend| witness.clone().spending(spend.clone());
+    for Change { name, by, call } in CHANGES {
+        let stage = Stage::new(&world, name).await;
+        let user = by(&stage);
+        let before = stage.look(&world).await;
+        let unknown = CredentialUuid::from_random(&world.draw());
+        let mut of_another_epoch = user.clone();
+        of_another_epoch.epoch = user.epoch.next();
+        for void in [
+            twofold(&world, user).signed_by(unknown),
+            twofold(&world, user).within([&stage.closed]),
+            twofold(&world, &of_another_epoch),
+        ] {
+            assert_eq!(call(&world, &stage, void).await, Err(Some(Void)), "{name}");
+        }
+        for (gone, left) in [(0, 1), (1, 0)] {
+            let authority = twofold(&world, user);
+            let [gone, left] = [gone, left].map(|index| authority.spends()[index].clone());
+            world.sessions.end(spending(&gone)).await.unwrap();
+            let refused = call(&world, &stage, authority).await;
+            assert_eq!(refused, Err(Some(Spent(gone.item))), "{name}");
+            assert_eq!(world.standing(&spending(&left)).await, Ok(()), "{name}");
+        }
+        assert_eq!(stage.look(&world).await, before, "{name}");
 
-    let stores = &world.stores;
-    let void = world.authority_with(&person.user, &person.credentials[2].uuid);
-    let application = &tenant.application.id;
-    world.set_application_active(application, false).await;
-    let first = &person.credentials[0].uuid;
-    let key = || world.key(&person.user);
+        let authority = twofold(&world, user);
+        assert_eq!(
+            call(&world, &stage, authority.clone()).await,
+            Ok(()),
+            "{name}"
+        );
+        for spend in authority.spends() {
+            let spent = world.standing(&spending(spend)).await;
+            assert_eq!(spent, Err(Spent(spend.item)), "{name}");
+        }
+        let is_it = |told: &WaitingMessage| told.id == authority.messages()[0].id;
+        assert!(world.told().await.iter().any(is_it), "{name}");
+    }
+}
 
-    let created = stores.credentials.create(void.clone(), key()).await;
-    assert!(matches!(
-        created,
-        Err(CreateError::Authority(AuthorityConflict::Void))
-    ));
-    let changed = stores
-        .credentials
-        .set_active(void.clone(), first, false, NOW)
-        .await;
-    assert!(matches!(
-        changed,
-        Err(ChangeError::Authority(AuthorityConflict::Void))
-    ));
-    let deleted = stores.credentials.delete(void.clone(), first).await;
-    assert!(matches!(
-        deleted,
-        Err(ChangeError::Authority(AuthorityConflict::Void))
-    ));
-    let issued = stores
-        .credential_codes
-        .issue(void.clone(), world.new_code(&person))
-        .await;
-    assert!(matches!(
-        issued,
-        Err(IssueError::Authority(AuthorityConflict::Void))
-    ));
-    let made = stores
-        .credential_codes
-        .redeem(void.clone(), redeemed, key())
-        .await;
-    assert!(matches!(
-        made,
-        Err(CreateError::Authority(AuthorityConflict::Void))
-    ));
-    let used = stores.sign_ins.sign_in(void.clone(), vec![]).await;
-    assert!(matches!(
-        used,
-        Err(UseError::Authority(AuthorityConflict::Void))
-    ));
-    let ended = stores.sessions.end(void.clone()).await;
-    assert!(matches!(
-        ended,
-        Err(EndSessionError::Authority(AuthorityConflict::Void))
-    ));
-    let ended = stores.sessions.end_all(void.clone()).await;
-    assert!(matches!(
-        ended,
-        Err(EndSessionError::Authority(AuthorityConflict::Void))
-    ));
+#[cfg(test)]
+mod tests {
+    use std::fs;
 
-    assert_eq!(world.credentials_of(&person).await.len(), 3);
-    let newest = stores.credential_codes.newest(&person.user.id).await;
-    assert_eq!(newest.unwrap().unwrap().state, CodeState::Claimed(claim));
-    // Nothing was used up, so it would be good again.
-    world.set_application_active(application, true).await;
-    assert!(holds(&world, &void).await);
+    use super::CHANGES;
+
+    /// The ports themselves say which they are, so that a new one is not forgotten.
+    #[test]
+    fn every_method_that_takes_an_authority_is_tried() {
+        let ports = concat!(env!("CARGO_MANIFEST_DIR"), "/../service/src/ports");
+        let mut expected = vec![];
+        for port in fs::read_dir(ports).unwrap() {
+            let port = fs::read_to_string(port.unwrap().path()).unwrap();
+            let methods = port.split("async fn ").skip(1);
+            let signatures = methods.filter_map(|rest| rest.split(';').next()?.split_once('('));
+            let takes_one = signatures.filter(|(_, arguments)| arguments.contains(": Authority"));
+            expected.extend(takes_one.map(|(name, _)| name.to_owned()));
+        }
+        let methods = CHANGES
+            .iter()
+            .filter_map(|change| change.name.split_once('.'));
+        let mut tried: Vec<_> = methods.map(|(_, method)| method.to_owned()).collect();
+        expected.sort();
+        tried.sort();
+        assert_eq!(tried, expected);
+    }
 }

@@ -11,11 +11,10 @@ use latchkey_domain::{
 use latchkey_service::ports::{
     credential_code_store::{ClaimError, IssueError},
     credential_store::CreateError,
-    store::AuthorityConflict,
     user_store::UserChange,
 };
 
-use crate::{NOW, Person, World};
+use crate::{NOW, Person, Void, World, conflict};
 
 cases! { codes:
     a_code_is_found_by_either_form,
@@ -58,10 +57,8 @@ impl World {
     pub async fn claimed_code(&self, person: &Person) -> Claimed {
         let code = self.issued_code(person).await.code;
         let claim = self.claim();
-        self.credential_codes
-            .claim(code.clone().claim(claim.clone()).unwrap())
-            .await
-            .unwrap();
+        let decision = code.clone().claim(claim.clone()).unwrap();
+        self.credential_codes.claim(decision).await.unwrap();
         let challenge = self.challenge_of(&code, &claim);
         Claimed {
             authority: Authority::of_challenge(&challenge),
@@ -87,10 +84,6 @@ impl World {
     pub async fn state_of(&self, new: &NewCredentialCode) -> CodeState {
         self.code(&new.long).await.unwrap().code.state
     }
-
-    async fn newest(&self, user: &UserId) -> Option<CredentialCode> {
-        self.credential_codes.newest(user).await.unwrap()
-    }
 }
 
 async fn a_code_is_found_by_either_form(world: World) {
@@ -111,11 +104,8 @@ async fn a_code_without_short_form_is_found_by_the_long_one(world: World) {
             ..world.new_code(&person)
         };
         let authority = world.authority(&person);
-        world
-            .credential_codes
-            .issue(authority, new.clone())
-            .await
-            .unwrap();
+        let issued = world.credential_codes.issue(authority, new.clone());
+        issued.await.unwrap();
         assert_eq!(world.code(&new.long).await.unwrap().code, new.code);
     }
 }
@@ -169,37 +159,23 @@ async fn issuing_cancels_codes_that_are_issued_or_claimed(world: World) {
     let newest = world.issued_code(&person).await;
     assert_eq!(world.state_of(&newest).await, CodeState::Issued);
     let outcome = world.redeem(&claimed, world.key(&person.user)).await;
-    assert!(matches!(
-        outcome,
-        Err(CreateError::Authority(AuthorityConflict::Void))
-    ));
+    assert_eq!(conflict(&outcome), Void);
 }
 
 async fn issuing_leaves_redeemed_codes_alone(world: World) {
-    let tenant = world.tenant("Example").await;
-    let (person, other) = (
-        world.person(&tenant, 1).await,
-        world.person(&tenant, 1).await,
-    );
+    let [person, other] = world.two(1).await;
     let theirs = world.issued_code(&other).await;
     let claimed = world.claimed_code(&person).await;
-    world
-        .redeem(&claimed, world.key(&person.user))
-        .await
-        .unwrap();
+    let redeemed = world.redeem(&claimed, world.key(&person.user));
+    redeemed.await.unwrap();
     world.issued_code(&person).await;
-    let held = world.credential_codes.find_by_id(&claimed.code.id).await;
-    let state = held.unwrap().unwrap().code.state;
+    let state = world.code_by_id(&claimed.code.id).await.unwrap().code.state;
     assert!(matches!(state, CodeState::Redeemed { .. }));
     assert_eq!(world.state_of(&theirs).await, CodeState::Issued);
 }
 
 async fn a_taken_text_changes_nothing(world: World) {
-    let tenant = world.tenant("Example").await;
-    let (one, two) = (
-        world.person(&tenant, 1).await,
-        world.person(&tenant, 1).await,
-    );
+    let [one, two] = world.two(1).await;
     let theirs = world.issued_code(&one).await;
     let mine = world.issued_code(&two).await;
     let authority = world.authority(&two);
@@ -258,11 +234,7 @@ async fn cancelling_takes_issued_and_claimed_codes(world: World) {
 }
 
 async fn cancelling_nothing_is_fine(world: World) {
-    let tenant = world.tenant("Example").await;
-    let (one, two) = (
-        world.person(&tenant, 1).await,
-        world.person(&tenant, 1).await,
-    );
+    let [one, two] = world.two(1).await;
     let theirs = world.issued_code(&two).await;
     world.cancel_all(&one).await;
     let unknown = UserId::from_random(&world.draw());
@@ -302,12 +274,7 @@ async fn an_expired_code_is_not_claimed(world: World) {
 async fn raising_the_epoch_cancels_codes(world: World) {
     let person = world.someone().await;
     let new = world.issued_code(&person).await;
-    let session = world.session(&person);
-    world
-        .sessions
-        .end_all(Authority::of_session(&session))
-        .await
-        .unwrap();
+    world.end_all(&person).await;
     let cancelled = CodeState::Cancelled { claim: None };
     assert_eq!(world.state_of(&new).await, cancelled);
 
@@ -321,8 +288,7 @@ async fn raising_the_epoch_cancels_codes(world: World) {
 /// Being active again brings no code back.
 async fn only_deactivating_the_owner_cancels_codes(world: World) {
     let tenant = world.tenant("Example").await;
-    let administrator = world.person(&tenant, 1).await;
-    world.set_administrator(&administrator.user.id, true).await;
+    let administrator = world.administrator(&tenant).await;
     for changes in [
         &[UserChange::Activate][..],
         &[UserChange::Deactivate, UserChange::Activate],
@@ -351,10 +317,8 @@ async fn only_deactivating_the_owner_cancels_codes(world: World) {
 
 async fn a_code_is_not_claimed_when_the_application_of_its_issuer_is_not_active(world: World) {
     let tenant = world.tenant("Example").await;
-    let mut person = world.person(&tenant, 2).await;
-    let passkey = world.passkey(&person.user, &tenant.application);
-    world.create(&person, passkey.clone()).await;
-    person.credentials[0] = passkey;
+    let mut person = world.person_with_passkey(&tenant, 1).await;
+    person.credentials.reverse();
     let new = world.issued_code(&person).await;
     world
         .set_application_active(&tenant.application.id, false)
@@ -393,15 +357,10 @@ async fn only_the_challenge_that_claimed_a_code_redeems_it(world: World) {
             world.key(&person.user),
         )
         .await;
-    assert!(matches!(
-        outcome,
-        Err(CreateError::Authority(AuthorityConflict::Void))
-    ));
+    assert_eq!(conflict(&outcome), Void);
     assert_eq!(world.credentials_of(&person).await.len(), 2);
-    world
-        .redeem(&claimed, world.key(&person.user))
-        .await
-        .unwrap();
+    let redeemed = world.redeem(&claimed, world.key(&person.user));
+    redeemed.await.unwrap();
 }
 
 async fn a_cancelled_code_is_not_redeemed(world: World) {
@@ -409,10 +368,7 @@ async fn a_cancelled_code_is_not_redeemed(world: World) {
     let claimed = world.claimed_code(&person).await;
     world.cancel_all(&person).await;
     let outcome = world.redeem(&claimed, world.key(&person.user)).await;
-    assert!(matches!(
-        outcome,
-        Err(CreateError::Authority(AuthorityConflict::Void))
-    ));
+    assert_eq!(conflict(&outcome), Void);
     assert_eq!(world.credentials_of(&person).await.len(), 2);
     assert_eq!(world.standing(&claimed.authority).await, Ok(()));
 }
@@ -422,10 +378,7 @@ async fn a_superseded_code_is_not_redeemed(world: World) {
     let claimed = world.claimed_code(&person).await;
     world.issued_code(&person).await;
     let outcome = world.redeem(&claimed, world.key(&person.user)).await;
-    assert!(matches!(
-        outcome,
-        Err(CreateError::Authority(AuthorityConflict::Void))
-    ));
+    assert_eq!(conflict(&outcome), Void);
 }
 
 async fn a_code_is_not_redeemed_when_its_issuer_is_not_active(world: World) {
@@ -433,16 +386,10 @@ async fn a_code_is_not_redeemed_when_its_issuer_is_not_active(world: World) {
     let claimed = world.claimed_code(&person).await;
     let [first, second] = [0, 1].map(|index| &person.credentials[index].uuid);
     let authority = world.authority_with(&person.user, second);
-    world
-        .credentials
-        .set_active(authority, first, false, NOW)
-        .await
-        .unwrap();
+    let changed = world.credentials.set_active(authority, first, false, NOW);
+    changed.await.unwrap();
     let outcome = world.redeem(&claimed, world.key(&person.user)).await;
-    assert!(matches!(
-        outcome,
-        Err(CreateError::Authority(AuthorityConflict::Void))
-    ));
+    assert_eq!(conflict(&outcome), Void);
 }
 
 async fn a_failed_redemption_may_be_repeated(world: World) {
@@ -454,10 +401,8 @@ async fn a_failed_redemption_may_be_repeated(world: World) {
     assert!(matches!(outcome, Err(CreateError::CredentialIdTaken)));
     let newest = world.newest(&person.user.id).await.unwrap();
     assert_eq!(newest.state, CodeState::Claimed(claimed.claim.clone()));
-    world
-        .redeem(&claimed, world.key(&person.user))
-        .await
-        .unwrap();
+    let redeemed = world.redeem(&claimed, world.key(&person.user));
+    redeemed.await.unwrap();
 }
 
 async fn cancelling_leaves_redeemed_codes_alone(world: World) {

@@ -1,12 +1,10 @@
 //! Credential codes, many callers at once.
 
 use latchkey_domain::{authority::Spendable, credential_code::CodeState};
-use latchkey_service::ports::{
-    credential_code_store::ClaimError, credential_store::CreateError, store::AuthorityConflict,
-};
+use latchkey_service::ports::{credential_code_store::ClaimError, credential_store::CreateError};
 use tokio::join;
 
-use crate::{World, at_once, successes};
+use crate::{Spent, Void, World, assert_one, at_once, successes};
 
 cases! { codes_at_once:
     of_many_claims_one_succeeds,
@@ -53,13 +51,7 @@ async fn of_many_redemptions_one_succeeds(world: World) {
         }
     })
     .await;
-    assert_eq!(successes(&outcomes), 1);
-    for outcome in outcomes.into_iter().filter_map(Result::err) {
-        assert!(matches!(
-            outcome,
-            CreateError::Authority(AuthorityConflict::Spent(Spendable::Challenge))
-        ));
-    }
+    assert_one(&outcomes, Spent(Spendable::Challenge));
     assert_eq!(world.credentials_of(&person).await.len(), 3);
 }
 
@@ -74,8 +66,7 @@ async fn of_many_issued_at_once_one_code_stays_open(world: World) {
         }
     })
     .await;
-    let newest = world.credential_codes.newest(&person.user.id).await;
-    let newest = newest.unwrap().unwrap();
+    let newest = world.newest(&person.user.id).await.unwrap();
     for new in issued {
         let expected = if new.code.id == newest.id {
             CodeState::Issued
@@ -116,19 +107,14 @@ async fn a_code_is_never_redeemed_after_it_was_cancelled(world: World) {
             world.other.credential_codes.cancel_all(&person.user.id)
         );
         cancelled.unwrap();
-        let newest = world
-            .credential_codes
-            .newest(&person.user.id)
-            .await
-            .unwrap()
-            .unwrap();
+        let newest = world.newest(&person.user.id).await.unwrap();
         let made = world.credentials_of(&person).await.len() - before;
         match redeemed {
             Ok(()) => {
                 assert!(matches!(newest.state, CodeState::Redeemed { .. }));
                 assert_eq!(made, 1);
             }
-            Err(CreateError::Authority(AuthorityConflict::Void)) => {
+            Err(CreateError::Authority(Void)) => {
                 assert!(matches!(newest.state, CodeState::Cancelled { .. }));
                 assert_eq!(made, 0);
             }

@@ -1,5 +1,7 @@
 //! Changing a user's credentials.
 
+use std::time::Duration;
+
 use latchkey_domain::{
     authority::Spendable,
     credential::{Credential, CredentialId},
@@ -7,13 +9,10 @@ use latchkey_domain::{
     id::CredentialUuid,
     text::CredentialName,
 };
-use latchkey_service::ports::{
-    credential_store::{ChangeError, CreateError, NewName},
-    store::AuthorityConflict,
-};
+use latchkey_service::ports::credential_store::{ChangeError, CreateError, NewName};
 use tokio::join;
 
-use crate::{CALLERS, NOW, World, at_once, successes};
+use crate::{CALLERS, NOW, Spent, Void, World, assert_one, at_once, conflict, successes};
 
 cases! { credentials:
     a_credential_id_is_unique_whatever_its_padding,
@@ -24,7 +23,7 @@ cases! { credentials:
     a_hundred_credentials_are_enough,
     a_hundred_credentials_are_enough_at_once,
     a_failed_change_uses_nothing_up,
-    activating_what_is_active_uses_up_the_user_action,
+    asking_for_the_same_state_uses_up_the_user_action_alone,
     the_last_usable_credential_stays,
     what_cannot_sign_in_may_go,
     two_at_once_cannot_remove_the_last_two,
@@ -36,11 +35,7 @@ cases! { credentials:
 }
 
 async fn a_credential_id_is_unique_whatever_its_padding(world: World) {
-    let tenant = world.tenant("Example").await;
-    let (one, two) = (
-        world.person(&tenant, 1).await,
-        world.person(&tenant, 1).await,
-    );
+    let [one, two] = world.two(1).await;
     for (owner, text, free) in [
         (&one, "AQ==", true),
         (&one, "AQ", false),
@@ -50,11 +45,7 @@ async fn a_credential_id_is_unique_whatever_its_padding(world: World) {
     ] {
         let mut credential = world.key(&owner.user);
         credential.id = CredentialId::new(text).unwrap();
-        let outcome = world
-            .credentials
-            .create(world.authority(owner), credential)
-            .await;
-        match outcome {
+        match world.try_create(owner, credential).await {
             Ok(()) => assert!(free, "{text}"),
             Err(CreateError::CredentialIdTaken) => assert!(!free, "{text}"),
             Err(error) => panic!("{error:?}"),
@@ -111,22 +102,15 @@ async fn of_many_credentials_by_one_user_action_one_is_made(world: World) {
         async move { stores.credentials.create(authority, credential).await }
     })
     .await;
-    assert_eq!(successes(&outcomes), 1);
-    for outcome in outcomes.into_iter().filter_map(Result::err) {
-        assert!(matches!(
-            outcome,
-            CreateError::Authority(AuthorityConflict::Spent(Spendable::UserAction))
-        ));
-    }
+    assert_one(&outcomes, Spent(Spendable::UserAction));
     assert_eq!(world.credentials_of(&person).await.len(), 3);
 }
 
 async fn a_hundred_credentials_are_enough(world: World) {
     let tenant = world.tenant("Example").await;
     let person = world.person(&tenant, Credential::MAXIMUM_PER_USER).await;
-    let authority = world.authority(&person);
     let one_more = world.key(&person.user);
-    let outcome = world.credentials.create(authority, one_more.clone()).await;
+    let outcome = world.try_create(&person, one_more.clone()).await;
     assert!(matches!(outcome, Err(CreateError::TooMany)));
     let last = &person.credentials[99].uuid;
     world.delete(&person, last).await;
@@ -174,29 +158,31 @@ async fn a_failed_change_uses_nothing_up(world: World) {
     credential.id = free;
     let made = world.credentials.create(authority.clone(), credential);
     made.await.unwrap();
-    let spent = AuthorityConflict::Spent(Spendable::UserAction);
+    let spent = Spent(Spendable::UserAction);
     assert_eq!(world.standing(&authority).await, Err(spent));
 }
 
-async fn activating_what_is_active_uses_up_the_user_action(world: World) {
+/// Earlier sessions of what is active go on, codes stay open, and nobody is told.
+async fn asking_for_the_same_state_uses_up_the_user_action_alone(world: World) {
     let person = world.someone().await;
-    let authority = world.authority(&person);
-    let credential = &person.credentials[1].uuid;
-    world
-        .credentials
-        .set_active(authority.clone(), credential, true, NOW)
-        .await
-        .unwrap();
-    let again = world
-        .credentials
-        .set_active(authority, credential, true, NOW)
-        .await;
-    assert!(matches!(
-        again,
-        Err(ChangeError::Authority(AuthorityConflict::Spent(
-            Spendable::UserAction
-        )))
-    ));
+    let second = &person.credentials[1].uuid;
+    let session = world.session_with(&person.user, second);
+    let later = NOW.plus(Duration::from_secs(1));
+    for active in [true, false] {
+        world.set_active(&person, second, active).await;
+        let code = world.issued_code(&person).await;
+        let message = world.message(&person.user.id);
+        let authority = world.authority(&person).telling(message);
+        let same = world
+            .credentials
+            .set_active(authority.clone(), second, active, later);
+        same.await.unwrap();
+        assert_eq!(world.sessions.is_live(&session).await.unwrap(), active);
+        assert_eq!(world.state_of(&code).await, CodeState::Issued);
+        assert_eq!(world.told().await, []);
+        let spent = Spent(Spendable::UserAction);
+        assert_eq!(world.standing(&authority).await, Err(spent));
+    }
 }
 
 async fn the_last_usable_credential_stays(world: World) {
@@ -231,33 +217,30 @@ async fn what_cannot_sign_in_may_go(world: World) {
     assert_eq!(world.credentials_of(&person).await.len(), 1);
 }
 
-/// Each person removes both credentials at the same moment, each by the other: deactivates or deletes
-/// one, deactivates the other.
+/// Each person removes both credentials at the same moment, by a third one that cannot sign in:
+/// deactivates or deletes one, deactivates the other.
 async fn two_at_once_cannot_remove_the_last_two(world: World) {
     let tenant = world.tenant("Example").await;
     for round in 0..50 {
         let person = world.person(&tenant, 2).await;
         let [first, second] = [0, 1].map(|index| &person.credentials[index].uuid);
-        let by_first = world.authority_with(&person.user, first);
-        let by_second = world.authority_with(&person.user, second);
+        let recovery = world.recovery_key(&person.user);
+        world.create(&person, recovery.clone()).await;
+        let authority = || world.authority_with(&person.user, &recovery.uuid);
+        let (one, other) = (&world.credentials, &world.other.credentials);
         let remove_second = async {
             if round % 2 == 0 {
-                world
-                    .credentials
-                    .set_active(by_first, second, false, NOW)
-                    .await
+                one.set_active(authority(), second, false, NOW).await
             } else {
-                world.credentials.delete(by_first, second).await
+                one.delete(authority(), second).await
             }
         };
-        let (one, two) = join!(
-            remove_second,
-            world
-                .other
-                .credentials
-                .set_active(by_second, first, false, NOW)
-        );
-        assert_eq!(successes(&[one, two]), 1);
+        let remove_first = other.set_active(authority(), first, false, NOW);
+        let removed: [_; 2] = join!(remove_second, remove_first).into();
+        assert_eq!(successes(&removed), 1);
+        for outcome in removed {
+            assert!(matches!(outcome, Ok(()) | Err(ChangeError::LastUsable)));
+        }
         let left = world.credentials_of(&person).await;
         assert_eq!(left.iter().filter(|kept| kept.is_usable()).count(), 1);
     }
@@ -274,9 +257,7 @@ async fn a_credential_is_renamed_whatever_its_state(world: World) {
         date: NOW,
     };
     for active in [true, false] {
-        let authority = world.authority(&person);
-        let done = world.credentials.set_active(authority, second, active, NOW);
-        done.await.unwrap();
+        world.set_active(&person, second, active).await;
         let authority = world.authority(&person);
         let renamed = world.credentials.rename(authority.clone(), new(second));
         let renamed = renamed.await.unwrap();
@@ -284,8 +265,7 @@ async fn a_credential_is_renamed_whatever_its_state(world: World) {
         assert_eq!(renamed.is_active(), active);
         assert!(world.credentials_of(&person).await.contains(&renamed));
         let again = world.credentials.rename(authority, new(second)).await;
-        let spent = AuthorityConflict::Spent(Spendable::UserAction);
-        assert!(matches!(again, Err(ChangeError::Authority(conflict)) if conflict == spent));
+        assert_eq!(conflict(&again), Spent(Spendable::UserAction));
     }
     let unknown = CredentialUuid::from_random(&world.draw());
     let authority = world.authority(&person);
@@ -298,11 +278,7 @@ async fn a_credential_is_renamed_whatever_its_state(world: World) {
 }
 
 async fn a_credential_of_another_user_is_not_there(world: World) {
-    let tenant = world.tenant("Example").await;
-    let (one, two) = (
-        world.person(&tenant, 2).await,
-        world.person(&tenant, 2).await,
-    );
+    let [one, two] = world.two(2).await;
     let theirs = &two.credentials[1].uuid;
     let outcome = world
         .credentials
@@ -353,28 +329,15 @@ async fn of_many_deactivations_one_tells(world: World) {
 async fn deactivating_and_deleting_cancel_open_codes(world: World) {
     let person = world.someone().await;
     let second = &person.credentials[1].uuid;
-    let authority = || world.authority(&person);
-
     let claimed = world.claimed_code(&person).await;
-    let changed = world
-        .credentials
-        .set_active(authority(), second, false, NOW)
-        .await;
-    changed.unwrap();
+    world.set_active(&person, second, false).await;
     let outcome = world.redeem(&claimed, world.key(&person.user)).await;
-    assert!(matches!(
-        outcome,
-        Err(CreateError::Authority(AuthorityConflict::Void))
-    ));
+    assert_eq!(conflict(&outcome), Void);
 
     let issued = world.issued_code(&person).await;
-    let changed = world
-        .credentials
-        .set_active(authority(), second, true, NOW)
-        .await;
-    changed.unwrap();
+    world.set_active(&person, second, true).await;
     assert_eq!(world.state_of(&issued).await, CodeState::Issued);
-    world.credentials.delete(authority(), second).await.unwrap();
+    world.delete(&person, second).await;
     assert_eq!(
         world.state_of(&issued).await,
         CodeState::Cancelled { claim: None }

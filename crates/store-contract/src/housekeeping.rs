@@ -3,19 +3,22 @@
 use std::time::Duration;
 
 use latchkey_domain::{
+    account_code::AccountCodeKind,
     authority::{Authority, Spend, Spendable},
+    credential::CredentialState,
     credential_code::CodeState,
+    message::NewMessage,
     time::Timestamp,
 };
 
-use crate::{NOW, World, at_once};
+use crate::{NOW, Person, World, at_once};
 
 cases! { housekeeping:
     what_has_not_expired_stays,
     what_has_expired_goes,
     the_newest_code_of_a_user_stays,
     a_claimed_code_stays_while_its_challenge_lives,
-    a_batch_bounds_what_is_deleted_at_once,
+    a_batch_bounds_what_is_deleted_of_each_kind,
     replicas_share_the_work,
 }
 
@@ -56,12 +59,7 @@ async fn the_newest_code_of_a_user_stays(world: World) {
     let newest = world.issued_code(&person).await;
     world.cancel_all(&person).await;
     world.housekeep(later(600), 100).await;
-    let kept = world
-        .credential_codes
-        .newest(&person.user.id)
-        .await
-        .unwrap()
-        .unwrap();
+    let kept = world.newest(&person.user.id).await.unwrap();
     assert_eq!(kept.id, newest.code.id);
     assert_eq!(kept.state, CodeState::Cancelled { claim: None });
 }
@@ -72,20 +70,40 @@ async fn a_claimed_code_stays_while_its_challenge_lives(world: World) {
     world.issued_code(&person).await;
     for (minutes, stays) in [(4, true), (6, false)] {
         world.housekeep(later(minutes), 100).await;
-        let held = world.credential_codes.find_by_id(&claimed).await;
-        assert_eq!(held.unwrap().is_some(), stays);
+        assert_eq!(world.code_by_id(&claimed).await.is_some(), stays);
     }
 }
 
-async fn a_batch_bounds_what_is_deleted_at_once(world: World) {
-    fill(&world, 10).await;
-    for expected in [4, 4, 2, 0] {
-        assert_eq!(world.housekeep(later(1), 4).await, expected);
+/// Of each of the five kinds there are three that have expired.
+async fn a_batch_bounds_what_is_deleted_of_each_kind(world: World) {
+    let tenant = world.tenant("Example").await;
+    let person = world.person(&tenant, 1).await;
+    let user = &person.user.id;
+    fill(&world, &person, 3).await;
+    for _ in 0..3 {
+        world.issued_code(&person).await;
+        let issued = NOW.minus(Duration::from_mins(10));
+        let login = world.account_code(user, AccountCodeKind::Login, issued);
+        let told = NewMessage {
+            expires: NOW,
+            ..world.message(user)
+        };
+        assert!(world.account_codes.issue(login, told).await.unwrap());
+        let other = world.person(&tenant, 1).await;
+        let claimed = world.claimed_code(&other).await;
+        let mut waiting = world.key(&other.user);
+        waiting.state = CredentialState::Waiting { until: later(1) };
+        world.redeem(&claimed, waiting).await.unwrap();
+    }
+    // The newest code of a user stays.
+    world.issued_code(&person).await;
+    for expected in [10, 5, 0] {
+        assert_eq!(world.housekeep(later(2), 2).await, expected);
     }
 }
 
 async fn replicas_share_the_work(world: World) {
-    fill(&world, 500).await;
+    fill(&world, &world.someone().await, 500).await;
     let outcomes = at_once(|index| {
         let stores = world.replica(index);
         async move {
@@ -108,14 +126,13 @@ async fn replicas_share_the_work(world: World) {
 }
 
 /// Spends that many things that have expired.
-async fn fill(world: &World, things: u64) {
-    let person = world.someone().await;
+async fn fill(world: &World, person: &Person, things: u64) {
     let expired = |number| Spend {
         item: Spendable::Challenge,
         id: format!("ch-{number}"),
         expires: Timestamp::from_unix_milliseconds(1),
     };
-    let session = Authority::of_session(&world.session(&person));
+    let session = Authority::of_session(&world.session(person));
     let authority = (0..things).map(expired).fold(session, Authority::spending);
     world.sessions.end(authority).await.unwrap();
 }

@@ -41,6 +41,10 @@ mod world;
 
 pub use world::{Adapter, CALLERS, NOW, World, at_once, run, successes};
 
+mod refusal;
+
+use refusal::{AuthorityConflict, Refusal, Spent, Void, assert_one, conflict};
+
 mod people;
 
 pub use people::{Person, Tenant};

@@ -3,12 +3,17 @@
 use std::{collections::HashSet, time::Duration};
 
 use latchkey_domain::{authority::Authority, message::NewMessage, time::Timestamp};
+use latchkey_service::ports::{
+    Stores,
+    message_store::{ClaimedMessage, WaitingMessage},
+};
 
 use crate::{CALLERS, NOW, Person, World, at_once};
 
 cases! { messages:
     a_message_is_kept_with_the_change_it_tells_about,
     nobody_is_told_of_a_change_that_does_not_take_effect,
+    what_waits_is_shown_oldest_first_and_taken_in_batches,
     a_claimed_message_is_its_holders_until_the_lease_ends,
     a_message_is_given_to_one_of_many_processes,
     a_message_that_was_put_back_is_due_later,
@@ -23,23 +28,46 @@ fn later(minutes: u64) -> Timestamp {
     NOW.plus(Duration::from_mins(minutes))
 }
 
-/// Ends no session, and tells the user of it.
-async fn tell(world: &World, person: &Person) -> NewMessage {
-    let message = world.message(&person.user.id);
+async fn claim(stores: &Stores, now: Timestamp) -> Vec<ClaimedMessage> {
+    stores.messages.claim(now, LEASE, 10).await.unwrap()
+}
+
+/// Ends no session, tells the user of it that many minutes ago, and gives what waits then.
+async fn tell(world: &World, person: &Person, ago: u64) -> WaitingMessage {
+    let message = NewMessage {
+        created: NOW.minus(Duration::from_mins(ago)),
+        ..world.message(&person.user.id)
+    };
     let authority = Authority::of_session(&world.session(person)).telling(message.clone());
     world.sessions.end(authority).await.unwrap();
-    message
+    WaitingMessage {
+        id: message.id,
+        kind: message.kind,
+        to: person.user.username.clone(),
+        sealed: message.sealed,
+        created: message.created,
+        expires: message.expires,
+    }
 }
 
 async fn a_message_is_kept_with_the_change_it_tells_about(world: World) {
     let person = world.someone().await;
-    let told = tell(&world, &person).await;
-    let waiting = world.told().await;
-    assert_eq!(waiting.len(), 1);
-    assert_eq!(waiting[0].id, told.id);
-    assert_eq!(waiting[0].kind, told.kind);
-    assert_eq!(waiting[0].sealed, told.sealed);
-    assert_eq!(waiting[0].to, person.user.username);
+    let told = tell(&world, &person, 0).await;
+    assert_eq!(world.told().await, [told]);
+}
+
+async fn what_waits_is_shown_oldest_first_and_taken_in_batches(world: World) {
+    let person = world.someone().await;
+    let mut expected = vec![];
+    for ago in [3, 0, 4, 1, 2] {
+        expected.push(tell(&world, &person, ago).await);
+    }
+    expected.sort_by_key(|message| message.created);
+    assert_eq!(world.told().await, expected);
+    for taken in [2, 2, 1, 0] {
+        let claimed = world.messages.claim(NOW, LEASE, 2).await.unwrap();
+        assert_eq!(claimed.len(), taken);
+    }
 }
 
 async fn nobody_is_told_of_a_change_that_does_not_take_effect(world: World) {
@@ -53,25 +81,17 @@ async fn nobody_is_told_of_a_change_that_does_not_take_effect(world: World) {
 
 async fn a_claimed_message_is_its_holders_until_the_lease_ends(world: World) {
     let person = world.someone().await;
-    tell(&world, &person).await;
-    let first = world.messages.claim(NOW, LEASE, 10).await.unwrap();
-    assert_eq!((first.len(), first[0].attempt), (1, 1));
-    assert!(
-        world
-            .other
-            .messages
-            .claim(later(1), LEASE, 10)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    let second = world
-        .other
-        .messages
-        .claim(later(2), LEASE, 10)
-        .await
-        .unwrap();
-    assert_eq!((second.len(), second[0].attempt), (1, 2));
+    let message = tell(&world, &person, 0).await;
+    let held = |attempt, minutes| ClaimedMessage {
+        message: message.clone(),
+        attempt,
+        lease: later(minutes),
+    };
+    let first = claim(&world.stores, NOW).await;
+    assert_eq!(first, [held(1, 2)]);
+    assert!(claim(&world.other, later(1)).await.is_empty());
+    let second = claim(&world.other, later(2)).await;
+    assert_eq!(second, [held(2, 4)]);
     assert!(!world.messages.remove(&first[0]).await.unwrap());
     assert!(!world.messages.put_back(&first[0], NOW).await.unwrap());
     assert!(world.other.messages.remove(&second[0]).await.unwrap());
@@ -81,7 +101,7 @@ async fn a_claimed_message_is_its_holders_until_the_lease_ends(world: World) {
 async fn a_message_is_given_to_one_of_many_processes(world: World) {
     let person = world.someone().await;
     for _ in 0..40 {
-        tell(&world, &person).await;
+        tell(&world, &person, 0).await;
     }
     let claimed = at_once(|index| {
         let stores = world.replica(index);
@@ -109,44 +129,25 @@ async fn a_message_is_given_to_one_of_many_processes(world: World) {
 
 async fn a_message_that_was_put_back_is_due_later(world: World) {
     let person = world.someone().await;
-    tell(&world, &person).await;
-    let claimed = world.messages.claim(NOW, LEASE, 10).await.unwrap();
-    assert!(
-        world
-            .messages
-            .put_back(&claimed[0], later(5))
-            .await
-            .unwrap()
-    );
-    assert!(
-        world
-            .messages
-            .claim(later(4), LEASE, 10)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    let again = world.messages.claim(later(5), LEASE, 10).await.unwrap();
+    tell(&world, &person, 0).await;
+    let claimed = claim(&world.stores, NOW).await;
+    let put_back = world.messages.put_back(&claimed[0], later(5));
+    assert!(put_back.await.unwrap());
+    assert!(claim(&world.stores, later(4)).await.is_empty());
+    let again = claim(&world.stores, later(5)).await;
     assert_eq!(again[0].attempt, 2);
 }
 
 async fn an_expired_message_is_neither_sent_nor_shown(world: World) {
     let person = world.someone().await;
-    tell(&world, &person).await;
-    assert!(
-        world
-            .messages
-            .claim(later(60), LEASE, 10)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    tell(&world, &person, 0).await;
+    assert!(claim(&world.stores, later(60)).await.is_empty());
     assert!(world.messages.waiting(later(60)).await.unwrap().is_empty());
 }
 
 async fn what_has_expired_is_deleted(world: World) {
     let person = world.someone().await;
-    tell(&world, &person).await;
+    tell(&world, &person, 0).await;
     for (minutes, left) in [(60, 1), (61, 0)] {
         world.housekeep(later(minutes), 100).await;
         assert_eq!(world.told().await.len(), left);

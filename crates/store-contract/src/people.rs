@@ -1,22 +1,25 @@
 //! Organizations and people, made through the ports, and looking at them through the ports.
 
 use latchkey_domain::{
-    account_code::NewAccountCode,
+    account_code::{AccountCodeKind, NewAccountCode},
     application::Application,
     authority::Authority,
     credential::Credential,
-    credential_code::{CodeDigest, NewCredentialCode},
-    id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
+    credential_code::{CodeDigest, CredentialCode, NewCredentialCode},
+    id::{ApplicationId, CredentialCodeId, CredentialUuid, OrganizationId, UserId},
     time::Timestamp,
     user::User,
 };
 use latchkey_service::ports::{
-    account_code_store::HeldAccountCode, account_store::Account, administration_store::Invitation,
-    credential_code_store::HeldCode, credential_store::ChangeError, message_store::WaitingMessage,
-    store::AuthorityConflict,
+    account_code_store::HeldAccountCode,
+    account_store::Account,
+    administration_store::Invitation,
+    credential_code_store::HeldCode,
+    credential_store::{ChangeError, CreateError},
+    message_store::WaitingMessage,
 };
 
-use crate::{NOW, World};
+use crate::{AuthorityConflict, NOW, World};
 
 /// An organization with its first application and its administrator, who has not registered.
 pub struct Tenant {
@@ -89,8 +92,17 @@ impl World {
 
     /// Makes a credential of that person, by a user action of theirs.
     pub async fn create(&self, person: &Person, credential: Credential) {
-        let created = self.credentials.create(self.authority(person), credential);
-        created.await.unwrap();
+        self.try_create(person, credential).await.unwrap();
+    }
+
+    /// As [`create`](Self::create), which may fail.
+    pub(crate) async fn try_create(
+        &self,
+        person: &Person,
+        credential: Credential,
+    ) -> Result<(), CreateError> {
+        let authority = self.authority(person);
+        self.credentials.create(authority, credential).await
     }
 
     /// Activates or deactivates a credential of that person, by a user action of theirs.
@@ -106,6 +118,25 @@ impl World {
     pub async fn delete(&self, person: &Person, credential: &CredentialUuid) {
         let deleted = self.credentials.delete(self.authority(person), credential);
         deleted.await.unwrap();
+    }
+
+    /// Ends every session of that person.
+    pub async fn end_all(&self, person: &Person) {
+        let session = Authority::of_session(&self.session(person));
+        self.sessions.end_all(session).await.unwrap();
+    }
+
+    /// Gives a user an account code of that kind.
+    pub async fn hand_out(
+        &self,
+        user: &UserId,
+        kind: AccountCodeKind,
+        issued: Timestamp,
+    ) -> NewAccountCode {
+        let new = self.account_code(user, kind, issued);
+        let issued = self.account_codes.issue(new.clone(), self.message(user));
+        assert!(issued.await.unwrap());
+        new
     }
 
     /// Cancels every code of that person.
@@ -153,22 +184,29 @@ impl World {
         }
     }
 
+    /// One more application of the tenant, on `two.example`.
+    pub async fn second_application(&self, tenant: &Tenant) -> Application {
+        let new = self.new_application(&tenant.organization, "https://two.example");
+        let added = self.administration.add_application(new.clone());
+        added.await.unwrap();
+        new
+    }
+
+    /// Makes the first credentials of somebody who was invited.
+    pub async fn register(&self, invitation: &Invitation, credentials: Vec<Credential>) {
+        let (authority, registration) = self.registration(invitation, credentials);
+        let registered = self.registrations.register(authority, registration);
+        registered.await.unwrap();
+    }
+
     /// A person of the tenant with that many credentials of kind `Key`.
     pub async fn person(&self, tenant: &Tenant, keys: usize) -> Person {
         let number = u64::from_le_bytes(self.draw()[24..].try_into().unwrap());
         let name = format!("person-{number}@example.com");
         let invitation = self.invitation(&tenant.organization, &name);
-        let user = self
-            .administration
-            .invite(invitation.clone())
-            .await
-            .unwrap();
+        let user = self.invite(invitation.clone()).await;
         let credentials: Vec<_> = (0..keys).map(|_| self.key(&user)).collect();
-        let (authority, registration) = self.registration(&invitation, credentials.clone());
-        self.registrations
-            .register(authority, registration)
-            .await
-            .unwrap();
+        self.register(&invitation, credentials.clone()).await;
         Person {
             user: User {
                 registered: Some(NOW),
@@ -178,19 +216,44 @@ impl World {
         }
     }
 
+    /// Such a person, who then made a passkey.
+    pub async fn person_with_passkey(&self, tenant: &Tenant, keys: usize) -> Person {
+        let mut person = self.person(tenant, keys).await;
+        let passkey = self.passkey(&person.user, &tenant.application);
+        self.create(&person, passkey.clone()).await;
+        person.credentials.push(passkey);
+        person
+    }
+
     /// The one person of most cases, with two keys.
     pub async fn someone(&self) -> Person {
         let tenant = self.tenant("Example").await;
         self.person(&tenant, 2).await
     }
 
+    /// Two people of one organization, with that many keys each.
+    pub async fn two(&self, keys: usize) -> [Person; 2] {
+        let tenant = self.tenant("Example").await;
+        [
+            self.person(&tenant, keys).await,
+            self.person(&tenant, keys).await,
+        ]
+    }
+
+    /// One more administrator of the tenant, with one key.
+    pub async fn administrator(&self, tenant: &Tenant) -> Person {
+        let mut person = self.person(tenant, 1).await;
+        person.user.is_administrator = self.set_administrator(&person.user.id, true).await;
+        person
+    }
+
     /// A code of that person that was issued.
     pub async fn issued_code(&self, person: &Person) -> NewCredentialCode {
         let new = self.new_code(person);
-        self.credential_codes
-            .issue(self.authority(person), new.clone())
-            .await
-            .unwrap();
+        let issued = self
+            .credential_codes
+            .issue(self.authority(person), new.clone());
+        issued.await.unwrap();
         new
     }
 
@@ -202,6 +265,16 @@ impl World {
     /// The account of that user. (Two ports have a method `find`.)
     pub async fn account(&self, user: &UserId) -> Option<Account> {
         self.accounts.find(user).await.unwrap()
+    }
+
+    /// The code of that user that was issued last.
+    pub async fn newest(&self, user: &UserId) -> Option<CredentialCode> {
+        self.credential_codes.newest(user).await.unwrap()
+    }
+
+    /// The code of that identifier, and its owner.
+    pub async fn code_by_id(&self, id: &CredentialCodeId) -> Option<HeldCode> {
+        self.credential_codes.find_by_id(id).await.unwrap()
     }
 
     /// The code of that digest, and its owner.

@@ -1,19 +1,21 @@
 //! Recovering an account.
 
 use latchkey_domain::{
+    account_code::AccountCodeKind,
     authority::{Authority, Spendable},
     challenge::purpose,
     credential::Credential,
     credential_code::CodeState,
     user::{Epoch, User},
 };
-use latchkey_service::ports::{credential_store::CreateError, store::AuthorityConflict};
+use latchkey_service::ports::credential_store::CreateError;
 
-use crate::{NOW, Person, Tenant, World, at_once, successes};
+use crate::{NOW, Person, Spent, Tenant, Void, World, at_once, conflict, successes};
 
 cases! { recovery:
     recovering_replaces_every_credential,
     recovering_ends_sessions_codes_and_authorities,
+    recovering_ends_account_codes_of_every_kind,
     an_id_that_the_user_had_is_free,
     two_new_credentials_of_one_id_recover_nothing,
     a_failed_recovery_changes_nothing,
@@ -79,11 +81,10 @@ async fn recovering_replaces_every_credential(world: World) {
     let ada = forgetful(&world, &tenant).await;
     let other = forgetful(&world, &tenant).await;
     let anew = ada.anew(&world);
-    world
+    let recovered = world
         .recoveries
-        .recover(ada.authority(&world), anew.clone())
-        .await
-        .unwrap();
+        .recover(ada.authority(&world), anew.clone());
+    recovered.await.unwrap();
 
     let account = world.account(&ada.person.user.id).await.unwrap();
     assert_eq!(uuids(&account.credentials), uuids(&anew));
@@ -105,18 +106,35 @@ async fn recovering_ends_sessions_codes_and_authorities(world: World) {
     assert!(!world.sessions.is_live(&session).await.unwrap());
     let held = world.code(&code.long).await.unwrap();
     assert_eq!(held.code.state, CodeState::Cancelled { claim: None });
-    let newest = world
-        .credential_codes
-        .newest(&ada.person.user.id)
-        .await
-        .unwrap();
+    let newest = world.newest(&ada.person.user.id).await;
     assert_eq!(newest.map(|code| code.id), Some(code.code.id));
     let added = world.key(&ada.person.user);
     let refused = world.credentials.create(action, added).await;
-    assert!(matches!(
-        refused,
-        Err(CreateError::Authority(AuthorityConflict::Void))
-    ));
+    assert_eq!(conflict(&refused), Void);
+}
+
+/// Of somebody who has not registered yet: nobody else has a code of every kind.
+async fn recovering_ends_account_codes_of_every_kind(world: World) {
+    let tenant = world.tenant("Example").await;
+    let other = world.person(&tenant, 1).await.user;
+    let theirs = world.hand_out(&other.id, AccountCodeKind::Login, NOW).await;
+    let user = &world
+        .invite(world.invitation(&tenant.organization, "ada@example.com"))
+        .await;
+    let mut codes = vec![];
+    for kind in AccountCodeKind::ALL {
+        let code = world.hand_out(&user.id, *kind, NOW).await;
+        assert!(world.held(user, &code).await.is_some());
+        codes.push(code);
+    }
+    let challenge = world.challenge(&tenant.organization, purpose::Login { user: None });
+    let authority = Authority::of_sign_in(&challenge, &user.id, user.epoch);
+    let recovered = world.recoveries.recover(authority, vec![world.key(user)]);
+    recovered.await.unwrap();
+    for code in &codes {
+        assert_eq!(world.held(user, code).await, None);
+    }
+    assert!(world.held(&other, &theirs).await.is_some());
 }
 
 async fn an_id_that_the_user_had_is_free(world: World) {
@@ -125,11 +143,10 @@ async fn an_id_that_the_user_had_is_free(world: World) {
     let mut anew = ada.anew(&world);
     anew[0].id = ada.person.credentials[0].id.clone();
     anew[2].id = ada.recovery_key.id.clone();
-    world
+    let recovered = world
         .recoveries
-        .recover(ada.authority(&world), anew.clone())
-        .await
-        .unwrap();
+        .recover(ada.authority(&world), anew.clone());
+    recovered.await.unwrap();
     let kept = world.credentials_of(&ada.person).await;
     assert_eq!(uuids(&kept), uuids(&anew));
 }
@@ -171,25 +188,17 @@ async fn a_recovery_needs_its_key_its_user_and_its_epoch(world: World) {
     let tenant = world.tenant("Example").await;
     let void = async |ada: &Forgetful, authority: Authority| {
         let refused = world.recoveries.recover(authority, ada.anew(&world)).await;
-        assert!(matches!(
-            refused,
-            Err(CreateError::Authority(AuthorityConflict::Void))
-        ));
+        assert_eq!(conflict(&refused), Void);
         assert_eq!(world.credentials_of(&ada.person).await.len(), 2);
     };
 
     let inactive_key = forgetful(&world, &tenant).await;
-    let action = world.authority(&inactive_key.person);
-    world
-        .credentials
-        .set_active(action, &inactive_key.recovery_key.uuid, false, NOW)
-        .await
-        .unwrap();
+    let key = &inactive_key.recovery_key.uuid;
+    world.set_active(&inactive_key.person, key, false).await;
     void(&inactive_key, inactive_key.authority(&world)).await;
 
     let moved_on = forgetful(&world, &tenant).await;
-    let session = Authority::of_session(&world.session(&moved_on.person));
-    world.sessions.end_all(session).await.unwrap();
+    world.end_all(&moved_on.person).await;
     void(&moved_on, moved_on.authority(&world)).await;
 
     let ada = forgetful(&world, &tenant).await;
@@ -217,9 +226,7 @@ async fn of_many_recoveries_with_one_challenge_one_succeeds(world: World) {
         // The epoch has moved on, which is looked at before the ledger.
         assert!(matches!(
             refused,
-            CreateError::Authority(
-                AuthorityConflict::Void | AuthorityConflict::Spent(Spendable::Challenge)
-            )
+            CreateError::Authority(Void | Spent(Spendable::Challenge))
         ));
     }
     assert_eq!(world.credentials_of(&ada.person).await.len(), 3);

@@ -6,16 +6,17 @@ use latchkey_domain::{
 };
 use latchkey_service::ports::{
     administration_store::Invitation, credential_store::CreateError,
-    registration_store::RegisterError, store::AuthorityConflict,
+    registration_store::RegisterError,
 };
 
-use crate::{NOW, World, at_once, successes};
+use crate::{NOW, Spent, Void, World, assert_one, at_once, conflict, successes};
 
 cases! { registration:
     registering_makes_the_credentials_and_uses_up_the_code,
     of_many_registrations_with_one_code_one_succeeds,
     of_many_registrations_with_one_challenge_one_succeeds,
     a_replaced_code_registers_nobody,
+    another_users_code_registers_nobody,
     a_failed_registration_changes_nothing,
     two_credentials_of_one_id_register_nobody,
     a_user_who_was_deactivated_does_not_register,
@@ -39,13 +40,7 @@ fn one_of_each(world: &World, invitation: &Invitation) -> Vec<Credential> {
 async fn registering_makes_the_credentials_and_uses_up_the_code(world: World) {
     let invitation = invited(&world).await;
     let credentials = one_of_each(&world, &invitation);
-    let (authority, registration) = world.registration(&invitation, credentials.clone());
-    world
-        .registrations
-        .register(authority, registration)
-        .await
-        .unwrap();
-
+    world.register(&invitation, credentials.clone()).await;
     let account = world.account(&invitation.user.id).await.unwrap();
     assert_eq!(account.user.registered, Some(NOW));
     assert_eq!(account.credentials.len(), 3);
@@ -85,14 +80,7 @@ async fn of_many_registrations_with_one_challenge_one_succeeds(world: World) {
         async move { stores.registrations.register(authority, registration).await }
     })
     .await;
-    assert_eq!(successes(&outcomes), 1);
-    let spent = AuthorityConflict::Spent(Spendable::Challenge);
-    for outcome in outcomes.into_iter().filter_map(Result::err) {
-        let RegisterError::Create(CreateError::Authority(conflict)) = outcome else {
-            panic!("{outcome:?}");
-        };
-        assert_eq!(conflict, spent);
-    }
+    assert_one(&outcomes, Spent(Spendable::Challenge));
 }
 
 async fn a_replaced_code_registers_nobody(world: World) {
@@ -107,6 +95,22 @@ async fn a_replaced_code_registers_nobody(world: World) {
     assert!(matches!(outcome.await, Err(RegisterError::Lost)));
     let account = world.account(&invitation.user.id).await.unwrap();
     assert_eq!(account.credentials, []);
+    assert_eq!(world.standing(&authority).await, Ok(()));
+}
+
+async fn another_users_code_registers_nobody(world: World) {
+    let one = invited(&world).await;
+    let other = world.invitation(&one.user.organization, "bob@example.com");
+    world.invite(other.clone()).await;
+    let (authority, mut registration) = world.registration(&one, one_of_each(&world, &one));
+    registration.code = other.code.code.id.clone();
+    let outcome = world
+        .registrations
+        .register(authority.clone(), registration)
+        .await;
+    assert!(matches!(outcome, Err(RegisterError::Lost)));
+    assert_eq!(world.account(&one.user.id).await.unwrap().credentials, []);
+    assert!(world.invited(&other).await.is_some());
     assert_eq!(world.standing(&authority).await, Ok(()));
 }
 
@@ -134,11 +138,8 @@ async fn a_failed_registration_changes_nothing(world: World) {
 
     // Nothing was used up, so the same challenge completes with other credentials.
     registration.credentials.pop();
-    world
-        .registrations
-        .register(authority, registration)
-        .await
-        .unwrap();
+    let registered = world.registrations.register(authority, registration);
+    registered.await.unwrap();
 }
 
 async fn two_credentials_of_one_id_register_nobody(world: World) {
@@ -163,10 +164,5 @@ async fn a_user_who_was_deactivated_does_not_register(world: World) {
     let credentials = one_of_each(&world, &invitation);
     let (authority, registration) = world.registration(&invitation, credentials);
     let outcome = world.registrations.register(authority, registration).await;
-    assert!(matches!(
-        outcome,
-        Err(RegisterError::Create(CreateError::Authority(
-            AuthorityConflict::Void
-        )))
-    ));
+    assert_eq!(conflict(&outcome), Void);
 }

@@ -7,9 +7,8 @@ use latchkey_domain::{
     session::Session,
     user::Epoch,
 };
-use latchkey_service::ports::{session_store::EndSessionError, store::AuthorityConflict};
 
-use crate::{NOW, Person, World, at_once, successes};
+use crate::{NOW, Person, Spent, Void, World, assert_one, at_once, conflict};
 
 cases! { sessions:
     a_session_is_live_until_it_is_ended,
@@ -38,12 +37,8 @@ async fn a_session_is_live_until_it_is_ended(world: World) {
     world.sessions.end(logout(&session)).await.unwrap();
     assert!(!is_live(&world, &session).await);
     assert!(is_live(&world, &other).await);
-    assert!(matches!(
-        world.sessions.end(logout(&session)).await,
-        Err(EndSessionError::Authority(AuthorityConflict::Spent(
-            Spendable::Session
-        )))
-    ));
+    let again = world.sessions.end(logout(&session)).await;
+    assert_eq!(conflict(&again), Spent(Spendable::Session));
 }
 
 async fn of_many_who_end_a_session_one_succeeds(world: World) {
@@ -54,23 +49,13 @@ async fn of_many_who_end_a_session_one_succeeds(world: World) {
         async move { stores.sessions.end(authority).await }
     })
     .await;
-    assert_eq!(successes(&outcomes), 1);
-    for outcome in outcomes.into_iter().filter_map(Result::err) {
-        assert!(matches!(
-            outcome,
-            EndSessionError::Authority(AuthorityConflict::Spent(Spendable::Session))
-        ));
-    }
+    assert_one(&outcomes, Spent(Spendable::Session));
 }
 
 async fn ending_all_sessions_raises_the_epoch(world: World) {
     let person = world.someone().await;
     let (one, two) = (world.session(&person), world.session(&person));
-    world
-        .sessions
-        .end_all(Authority::of_session(&one))
-        .await
-        .unwrap();
+    world.end_all(&person).await;
     assert!(!is_live(&world, &one).await && !is_live(&world, &two).await);
     let user = world.account(&person.user.id).await.unwrap().user;
     assert_eq!(user.epoch, Epoch::new(1));
@@ -86,7 +71,7 @@ async fn of_many_who_end_all_sessions_one_succeeds(world: World) {
         async move { stores.sessions.end_all(authority).await }
     })
     .await;
-    assert_eq!(successes(&outcomes), 1);
+    assert_one(&outcomes, Void);
     let user = world.account(&person.user.id).await.unwrap().user;
     assert_eq!(user.epoch, Epoch::new(1));
 }
@@ -103,20 +88,15 @@ async fn a_session_ends_with_its_user(world: World) {
 
 async fn a_session_ends_with_its_credential(world: World) {
     let person = world.someone().await;
-    let [first, second] = [0, 1].map(|index| &person.credentials[index].uuid);
+    let second = &person.credentials[1].uuid;
     let session = world.session_with(&person.user, second);
     let later = NOW.plus(Duration::from_secs(1));
-    let by_first = || world.authority_with(&person.user, first);
-    world
-        .credentials
-        .set_active(by_first(), second, false, NOW)
-        .await
-        .unwrap();
+    world.set_active(&person, second, false).await;
     assert!(!is_live(&world, &session).await);
     // It stays ended when the credential is active again; only what begins then holds.
     let activated = world
         .credentials
-        .set_active(by_first(), second, true, later)
+        .set_active(world.authority(&person), second, true, later)
         .await;
     activated.unwrap();
     assert!(!is_live(&world, &session).await);
@@ -125,16 +105,14 @@ async fn a_session_ends_with_its_credential(world: World) {
         ..session
     };
     assert!(is_live(&world, &newer).await);
-    world.credentials.delete(by_first(), second).await.unwrap();
+    world.delete(&person, second).await;
     assert!(!is_live(&world, &newer).await);
 }
 
 async fn a_session_ends_with_the_application_of_its_passkey(world: World) {
     let tenant = world.tenant("Example").await;
-    let person = world.person(&tenant, 1).await;
-    let passkey = world.passkey(&person.user, &tenant.application);
-    let session = world.session_with(&person.user, &passkey.uuid);
-    world.create(&person, passkey).await;
+    let person = world.person_with_passkey(&tenant, 1).await;
+    let session = world.session_with(&person.user, &person.credentials[1].uuid);
     assert!(is_live(&world, &session).await);
     let application = &tenant.application.id;
     world.set_application_active(application, false).await;

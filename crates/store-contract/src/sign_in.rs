@@ -9,10 +9,9 @@ use latchkey_domain::{
 use latchkey_service::ports::{
     proof_verifier::{AssertionProof, AuthenticatorState, Used},
     sign_in_store::{CredentialUse, Evidence, UseError},
-    store::AuthorityConflict,
 };
 
-use crate::{NOW, Person, World, at_once, successes};
+use crate::{NOW, Person, Spent, Void, World, assert_one, at_once, conflict, successes};
 
 cases! { sign_in:
     a_sign_in_is_recorded,
@@ -22,13 +21,14 @@ cases! { sign_in:
     a_counter_may_stay_at_zero,
     of_many_uses_with_one_count_one_succeeds,
     a_credential_that_is_not_active_does_not_sign_in,
+    two_factors_are_used_together_or_not_at_all,
     a_regression_is_noted_unless_the_answer_was_sent_again,
     a_signed_action_is_a_use_of_its_credential,
     of_many_actions_with_one_challenge_one_succeeds,
     an_action_that_nobody_signed_is_refused,
 }
 
-fn used(credential: &CredentialUuid, count: Option<u32>) -> Vec<CredentialUse> {
+pub(crate) fn used(credential: &CredentialUuid, count: Option<u32>) -> Vec<CredentialUse> {
     vec![CredentialUse {
         credential: credential.clone(),
         state: count.map(|sign_count| AuthenticatorState {
@@ -49,11 +49,7 @@ impl World {
     /// A person with a key and a passkey.
     pub async fn with_passkey(&self) -> Person {
         let tenant = self.tenant("Example").await;
-        let mut person = self.person(&tenant, 1).await;
-        let passkey = self.passkey(&person.user, &tenant.application);
-        self.create(&person, passkey.clone()).await;
-        person.credentials.push(passkey);
-        person
+        self.person_with_passkey(&tenant, 1).await
     }
 
     /// What proves that the credential signed some action.
@@ -83,6 +79,12 @@ impl World {
     }
 }
 
+/// Signs somebody in with that.
+async fn use_of(world: &World, person: &Person, uses: Vec<CredentialUse>) -> Result<(), UseError> {
+    let authority = world.sign_in(person);
+    world.sign_ins.sign_in(authority, uses).await
+}
+
 async fn kept(world: &World, person: &Person, credential: &CredentialUuid) -> Credential {
     let credentials = world.credentials_of(person).await;
     credentials
@@ -102,11 +104,7 @@ async fn count(world: &World, person: &Person) -> (u32, bool) {
 async fn a_sign_in_is_recorded(world: World) {
     let person = world.someone().await;
     let uuid = &person.credentials[0].uuid;
-    world
-        .sign_ins
-        .sign_in(world.sign_in(&person), used(uuid, None))
-        .await
-        .unwrap();
+    use_of(&world, &person, used(uuid, None)).await.unwrap();
     assert_eq!(kept(&world, &person, uuid).await.last_used, Some(NOW));
     let other = &person.credentials[1].uuid;
     assert_eq!(kept(&world, &person, other).await.last_used, None);
@@ -121,22 +119,14 @@ async fn of_many_sign_ins_with_one_challenge_one_succeeds(world: World) {
         async move { stores.sign_ins.sign_in(authority, uses).await }
     })
     .await;
-    assert_eq!(successes(&outcomes), 1);
-    for outcome in outcomes.into_iter().filter_map(Result::err) {
-        assert!(matches!(
-            outcome,
-            UseError::Authority(AuthorityConflict::Spent(Spendable::Challenge))
-        ));
-    }
+    assert_one(&outcomes, Spent(Spendable::Challenge));
 }
 
 async fn a_counter_grows(world: World) {
     let person = world.with_passkey().await;
     let passkey = &person.credentials[1].uuid;
     for sign_count in [1, 2, 1_000, u32::MAX] {
-        world
-            .sign_ins
-            .sign_in(world.sign_in(&person), used(passkey, Some(sign_count)))
+        use_of(&world, &person, used(passkey, Some(sign_count)))
             .await
             .unwrap();
         assert_eq!(count(&world, &person).await, (sign_count, true));
@@ -146,12 +136,8 @@ async fn a_counter_grows(world: World) {
 async fn a_counter_that_went_back_changes_nothing(world: World) {
     let person = world.with_passkey().await;
     let passkey = &person.credentials[1].uuid;
-    let first = world.sign_in(&person);
-    world
-        .sign_ins
-        .sign_in(first, used(passkey, Some(7)))
-        .await
-        .unwrap();
+    let first = use_of(&world, &person, used(passkey, Some(7))).await;
+    first.unwrap();
     let authority = world.sign_in(&person);
     for sign_count in [7, 6, 0] {
         let outcome = world
@@ -171,9 +157,7 @@ async fn a_counter_may_stay_at_zero(world: World) {
     let person = world.with_passkey().await;
     let passkey = &person.credentials[1].uuid;
     for _time in 0..2 {
-        world
-            .sign_ins
-            .sign_in(world.sign_in(&person), used(passkey, Some(0)))
+        use_of(&world, &person, used(passkey, Some(0)))
             .await
             .unwrap();
     }
@@ -195,21 +179,38 @@ async fn of_many_uses_with_one_count_one_succeeds(world: World) {
 
 async fn a_credential_that_is_not_active_does_not_sign_in(world: World) {
     let person = world.someone().await;
-    let second = &person.credentials[1].uuid;
-    let authority = world.authority(&person);
-    world
-        .credentials
-        .set_active(authority, second, false, NOW)
-        .await
-        .unwrap();
-    let outcome = world
-        .sign_ins
-        .sign_in(world.sign_in(&person), used(second, None))
-        .await;
-    assert!(matches!(
-        outcome,
-        Err(UseError::Authority(AuthorityConflict::Void))
-    ));
+    let [first, second] = [0, 1].map(|index| &person.credentials[index].uuid);
+    world.set_active(&person, second, false).await;
+    for uses in [
+        used(second, None),
+        [used(first, None), used(second, None)].concat(),
+    ] {
+        let outcome = use_of(&world, &person, uses).await;
+        assert_eq!(conflict(&outcome), Void);
+    }
+    assert_eq!(kept(&world, &person, first).await.last_used, None);
+}
+
+async fn two_factors_are_used_together_or_not_at_all(world: World) {
+    let tenant = world.tenant("Example").await;
+    let person = world.person_with_passkey(&tenant, 1).await;
+    let other = world.person(&tenant, 1).await;
+    let [key, passkey] = [0, 1].map(|index| &person.credentials[index].uuid);
+    let authority = world.sign_in(&person);
+    let with_key = async |second: &CredentialUuid, count| {
+        let uses = [used(key, None), used(second, count)].concat();
+        world.sign_ins.sign_in(authority.clone(), uses).await
+    };
+    let foreign = with_key(&other.credentials[0].uuid, None).await;
+    assert_eq!(conflict(&foreign), Void);
+    let once = use_of(&world, &person, used(passkey, Some(7))).await;
+    once.unwrap();
+    let regressed = with_key(passkey, Some(7)).await;
+    assert!(matches!(regressed, Err(UseError::CounterRegressed)));
+    assert_eq!(kept(&world, &person, key).await.last_used, None);
+    with_key(passkey, Some(8)).await.unwrap();
+    assert_eq!(kept(&world, &person, key).await.last_used, Some(NOW));
+    assert_eq!(count(&world, &person).await, (8, true));
 }
 
 async fn a_regression_is_noted_unless_the_answer_was_sent_again(world: World) {
@@ -220,12 +221,17 @@ async fn a_regression_is_noted_unless_the_answer_was_sent_again(world: World) {
     let signed_in = world.sign_ins.sign_in(used_up, used(passkey, Some(1)));
     signed_in.await.unwrap();
     let fresh = world.sign_in(&person).spends()[0].clone();
-    for (challenge, is_noted) in [(sent_again, false), (fresh, true)] {
+    for (challenge, is_noted) in [(&sent_again, false), (&fresh, true)] {
         let noted = world
             .credentials
-            .note_counter_regression(passkey, &challenge, NOW);
+            .note_counter_regression(passkey, challenge, NOW);
         assert_eq!(noted.await.unwrap(), is_noted);
     }
+    world.delete(&person, passkey).await;
+    let of_the_gone = world
+        .credentials
+        .note_counter_regression(passkey, &fresh, NOW);
+    assert!(!of_the_gone.await.unwrap());
 }
 
 async fn of_many_actions_with_one_challenge_one_succeeds(world: World) {
@@ -238,7 +244,7 @@ async fn of_many_actions_with_one_challenge_one_succeeds(world: World) {
         async move { stores.sign_ins.sign_action(authority, uses, evidence).await }
     })
     .await;
-    assert_eq!(successes(&outcomes), 1);
+    assert_one(&outcomes, Spent(Spendable::Challenge));
 }
 
 async fn a_signed_action_is_a_use_of_its_credential(world: World) {
