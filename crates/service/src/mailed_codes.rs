@@ -62,7 +62,7 @@ struct Wanted {
 }
 
 /// Requests that wait: at most 1,024.
-pub struct Queue {
+pub(crate) struct Queue {
     end: mpsc::Sender<Wanted>,
     front: Mutex<mpsc::Receiver<Wanted>>,
 }
@@ -79,18 +79,12 @@ impl Default for Queue {
 
 /// Takes requests, and works on them.
 pub struct MailedCodes {
-    /// What every ceremony works with.
-    pub ceremonies: Ceremonies,
-    /// Limits mail.
-    pub throttle: Arc<Throttle>,
-    /// Digests codes.
-    pub digester: Arc<dyn CodeDigester>,
-    /// Finds users.
-    pub accounts: Arc<dyn AccountStore>,
-    /// Keeps the codes.
-    pub codes: Arc<dyn AccountCodeStore>,
-    /// What waits.
-    pub queue: Queue,
+    pub(crate) ceremonies: Ceremonies,
+    pub(crate) throttle: Arc<Throttle>,
+    pub(crate) digester: Arc<dyn CodeDigester>,
+    pub(crate) accounts: Arc<dyn AccountStore>,
+    pub(crate) codes: Arc<dyn AccountCodeStore>,
+    pub(crate) queue: Queue,
 }
 
 impl MailedCodes {
@@ -126,28 +120,29 @@ impl MailedCodes {
         Ok(())
     }
 
-    /// Works on requests as they come. When `stop` completes no more are taken, and what waits is still
-    /// worked on: it was answered already.
+    /// Works on requests as they come, until `stop` completes and then on what waits: it was answered
+    /// already. It may be called again, and several times at once: each request is worked on once.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
-        let mut front = self.queue.front.lock().await;
         let mut stop = pin!(stop);
         loop {
             tokio::select! {
-                wanted = front.recv() => match wanted {
-                    Some(wanted) => self.work_on(wanted).await,
-                    None => return,
-                },
-                () = &mut stop, if !front.is_closed() => front.close(),
+                Some(wanted) = self.next() => self.work_on(wanted).await,
+                () = &mut stop => break,
             }
+        }
+        while let Some(wanted) = self.waiting() {
+            self.work_on(wanted).await;
         }
     }
 
-    /// Works on what waits at present.
-    pub async fn catch_up(&self) {
-        let mut front = self.queue.front.lock().await;
-        while let Ok(wanted) = front.try_recv() {
-            self.work_on(wanted).await;
-        }
+    /// The next request, when it comes.
+    async fn next(&self) -> Option<Wanted> {
+        self.queue.front.lock().await.recv().await
+    }
+
+    /// A request that waits; nothing when another call is about to take it.
+    fn waiting(&self) -> Option<Wanted> {
+        self.queue.front.try_lock().ok()?.try_recv().ok()
     }
 
     async fn work_on(&self, wanted: Wanted) {

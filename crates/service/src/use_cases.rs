@@ -36,7 +36,8 @@ pub struct ServiceSettings {
 }
 
 /// All use cases, and the few ports that whoever offers them needs itself. An adapter takes this value,
-/// and [`work`](Self::work) must run beside it.
+/// and [`work`](Self::work) must run beside it. What is counted against guessing, and the codes that are
+/// still to be mailed, are in it: a process makes one value and shares it.
 pub struct UseCases {
     /// Which organizations and applications there are.
     pub directory: Arc<Directory>,

@@ -23,8 +23,9 @@ const HOUSEKEEPING_INTERVAL: Duration = Duration::from_mins(1);
 
 impl UseCases {
     /// Works until `stop` completes. Then every code that was asked for is still mailed, the messages that
-    /// are being sent are finished, and the rest is left to whoever works next. Any number of replicas may
-    /// work at once.
+    /// are being sent are finished, and the rest is left to whoever works next: it may be called again, and
+    /// several times at once, by any number of replicas. A code that is asked for is mailed by no other
+    /// process.
     pub async fn work(&self, stop: impl Future<Output = ()>) {
         let (mailing, mailing_ends) = oneshot::channel();
         let mail_codes = async {

@@ -1,4 +1,8 @@
-use std::sync::Mutex;
+use std::{
+    future::{pending, ready},
+    sync::Mutex,
+    time::Duration,
+};
 
 use latchkey_domain::{
     credential::{CredentialState, Material, key::EncryptedPrivateKey},
@@ -6,6 +10,7 @@ use latchkey_domain::{
     message::{MessageKind, NewMessage},
     policy::Lifetimes,
 };
+use tokio::time::timeout;
 
 use super::*;
 use crate::{
@@ -80,7 +85,7 @@ async fn mailed_to(account: Option<Account>) -> Vec<MessageKind> {
         };
         mailed.ask(&caller(None), wanted).await.unwrap();
     }
-    mailed.catch_up().await;
+    mailed.run(ready(())).await;
     let issued = issued.lock().unwrap();
     issued.iter().map(|message| message.kind).collect()
 }
@@ -125,13 +130,39 @@ async fn a_mailed_code_has_the_short_form_and_what_waits_is_worked_off() {
     let (mailed, issued) = codes_of(Some(account(1, vec![recovery_key()])));
     let wanted = wanting(AccountCodeKind::Recovery);
     mailed.ask(&caller(None), wanted).await.unwrap();
-    mailed.run(std::future::ready(())).await;
+    mailed.run(ready(())).await;
     let text = told(&issued.lock().unwrap()[0]).text.clone();
     let has_code = text
         .lines()
         .map(str::trim)
         .any(|line| line.len() == 11 && line.split('-').all(|group| group.len() == 3));
     assert!(has_code, "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_works_may_stop_begin_again_and_have_others_beside() {
+    let (mailed, issued) = codes_of(Some(account(1, vec![recovery_key()])));
+    let ask = async || {
+        let wanted = wanting(AccountCodeKind::Recovery);
+        mailed.ask(&caller(None), wanted).await.unwrap();
+    };
+    mailed.run(ready(())).await;
+    ask().await;
+    mailed.run(ready(())).await;
+    assert_eq!(issued.lock().unwrap().len(), 1);
+
+    let beside = async {
+        timeout(Duration::from_secs(1), mailed.run(ready(())))
+            .await
+            .unwrap();
+        ask().await;
+    };
+    let (long, ()) = tokio::join!(
+        timeout(Duration::from_secs(2), mailed.run(pending())),
+        beside
+    );
+    assert!(long.is_err());
+    assert_eq!(issued.lock().unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -143,7 +174,7 @@ async fn a_page_of_another_organization_is_answered_and_nothing_is_mailed() {
     let page = caller(Some("https://evil.example"));
     let refused = mailed.ask(&page, wanted()).await;
     assert!(matches!(refused, Err(MailCodeError::OriginNotAllowed)));
-    mailed.catch_up().await;
+    mailed.run(ready(())).await;
     assert!(issued.lock().unwrap().is_empty());
 }
 
@@ -154,7 +185,7 @@ async fn the_third_code_of_a_minute_is_not_mailed_and_nobody_is_told() {
         let wanted = wanting(AccountCodeKind::Recovery);
         mailed.ask(&caller(None), wanted).await.unwrap();
     }
-    mailed.catch_up().await;
+    mailed.run(ready(())).await;
     assert_eq!(issued.lock().unwrap().len(), 2);
 }
 

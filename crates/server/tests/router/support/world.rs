@@ -1,6 +1,6 @@
 //! An installation in miniature: real adapters, two organizations, and a clock that stands still.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::ready, sync::Arc, time::Duration};
 
 use axum::Router;
 use latchkey_crypto::{entropy::SystemEntropy, secrets::Secrets};
@@ -341,7 +341,7 @@ impl World {
 
     /// Mails the codes that were asked for.
     pub(crate) async fn mail_codes(&self) {
-        self.use_cases.mailed_codes.catch_up().await;
+        self.use_cases.mailed_codes.run(ready(())).await;
     }
 
     /// Lets the clock go on, so that what is told next is newer than what was told before.
