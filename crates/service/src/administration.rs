@@ -74,12 +74,9 @@ pub struct Bootstrapped {
 
 /// Makes organizations, applications and users.
 pub struct Administration {
-    /// What every ceremony works with.
-    pub ceremonies: Ceremonies,
-    /// Digests registration codes.
-    pub digester: Arc<dyn CodeDigester>,
-    /// Keeps what is made.
-    pub store: Arc<dyn AdministrationStore>,
+    pub(crate) ceremonies: Ceremonies,
+    pub(crate) digester: Arc<dyn CodeDigester>,
+    pub(crate) store: Arc<dyn AdministrationStore>,
 }
 
 impl Administration {

@@ -34,12 +34,9 @@ pub enum ApprovalStatusError {
 
 /// Decides about credentials that wait.
 pub struct Approvals {
-    /// What every ceremony works with.
-    pub ceremonies: Ceremonies,
-    /// Reads what waits.
-    pub accounts: Arc<dyn AccountStore>,
-    /// Keeps codes and what waits because of them.
-    pub store: Arc<dyn CredentialCodeStore>,
+    pub(crate) ceremonies: Ceremonies,
+    pub(crate) accounts: Arc<dyn AccountStore>,
+    pub(crate) store: Arc<dyn CredentialCodeStore>,
 }
 
 impl Approvals {

@@ -34,21 +34,14 @@ use crate::{
 
 /// What every ceremony works with.
 #[derive(Clone)]
-pub struct Ceremonies {
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// Randomness.
-    pub entropy: Arc<dyn Entropy>,
-    /// Signed tokens.
-    pub tokens: Arc<dyn Tokens>,
-    /// Verification of proofs.
-    pub verifier: Arc<dyn ProofVerifier>,
-    /// Organizations and applications.
-    pub directory: Arc<Directory>,
-    /// What users are told.
-    pub messages: Arc<Messages>,
-    /// Lifetimes and limits.
-    pub policy: Policy,
+pub(crate) struct Ceremonies {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) tokens: Arc<dyn Tokens>,
+    pub(crate) verifier: Arc<dyn ProofVerifier>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) messages: Arc<Messages>,
+    pub(crate) policy: Policy,
 }
 
 /// A challenge that was begun, and the token that carries it to the completing call.

@@ -116,16 +116,11 @@ pub enum BeginWithCodeError {
 
 /// Issues, claims and redeems credential codes.
 pub struct CredentialCodes {
-    /// What every ceremony works with.
-    pub ceremonies: Ceremonies,
-    /// Digests codes.
-    pub digester: Arc<dyn CodeDigester>,
-    /// Reads the owner's credentials.
-    pub accounts: Arc<dyn AccountStore>,
-    /// Keeps codes.
-    pub store: Arc<dyn CredentialCodeStore>,
-    /// Limits guessing.
-    pub throttle: Arc<Throttle>,
+    pub(crate) ceremonies: Ceremonies,
+    pub(crate) digester: Arc<dyn CodeDigester>,
+    pub(crate) accounts: Arc<dyn AccountStore>,
+    pub(crate) store: Arc<dyn CredentialCodeStore>,
+    pub(crate) throttle: Arc<Throttle>,
 }
 
 impl CredentialCodes {

@@ -53,12 +53,9 @@ pub enum BeginCredentialError {
 
 /// Manages a user's own credentials.
 pub struct Credentials {
-    /// What every ceremony works with.
-    pub ceremonies: Ceremonies,
-    /// Reads accounts.
-    pub accounts: Arc<dyn AccountStore>,
-    /// Changes credentials.
-    pub store: Arc<dyn CredentialStore>,
+    pub(crate) ceremonies: Ceremonies,
+    pub(crate) accounts: Arc<dyn AccountStore>,
+    pub(crate) store: Arc<dyn CredentialStore>,
 }
 
 impl Credentials {

@@ -146,13 +146,10 @@ impl VerifiedFactors {
 
 /// Verifies answers.
 #[derive(Clone)]
-pub struct Factors {
-    /// What every ceremony works with.
-    pub ceremonies: Ceremonies,
-    /// Finds the credentials.
-    pub accounts: Arc<dyn AccountStore>,
-    /// Notes counters that went back.
-    pub credentials: Arc<dyn CredentialStore>,
+pub(crate) struct Factors {
+    pub(crate) ceremonies: Ceremonies,
+    pub(crate) accounts: Arc<dyn AccountStore>,
+    pub(crate) credentials: Arc<dyn CredentialStore>,
 }
 
 impl Factors {

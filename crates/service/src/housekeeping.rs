@@ -15,10 +15,8 @@ const ROUNDS: usize = 100;
 
 /// Removes what nobody needs any more.
 pub struct Housekeeping {
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// Deletes rows.
-    pub store: Arc<dyn HousekeepingStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) store: Arc<dyn HousekeepingStore>,
 }
 
 impl Housekeeping {

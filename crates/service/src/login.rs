@@ -84,16 +84,11 @@ pub struct SignedIn {
 
 /// Signs users in.
 pub struct Logins {
-    /// Verifies factors.
-    pub factors: Factors,
-    /// Records uses of credentials.
-    pub store: Arc<dyn SignInStore>,
-    /// Digests login codes.
-    pub digester: Arc<dyn CodeDigester>,
-    /// Keeps login codes.
-    pub codes: Arc<dyn AccountCodeStore>,
-    /// Limits enumeration and guessing.
-    pub throttle: Arc<Throttle>,
+    pub(crate) factors: Factors,
+    pub(crate) store: Arc<dyn SignInStore>,
+    pub(crate) digester: Arc<dyn CodeDigester>,
+    pub(crate) codes: Arc<dyn AccountCodeStore>,
+    pub(crate) throttle: Arc<Throttle>,
 }
 
 impl Logins {

@@ -37,16 +37,11 @@ use crate::{
 
 /// Composes, seals and opens messages.
 pub struct Messages {
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// Randomness.
-    pub entropy: Arc<dyn Entropy>,
-    /// Keeps the database from telling what messages say.
-    pub sealer: Arc<dyn Sealer>,
-    /// Where an organization's pages are.
-    pub directory: Arc<Directory>,
-    /// Whether this service serves the pages that links lead to.
-    pub has_pages: bool,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) sealer: Arc<dyn Sealer>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) has_pages: bool,
 }
 
 impl Messages {

@@ -52,14 +52,10 @@ pub struct OpenMessage {
 
 /// Sends messages.
 pub struct Outbox {
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// Keeps what waits.
-    pub store: Arc<dyn MessageStore>,
-    /// Opens what waits.
-    pub messages: Arc<Messages>,
-    /// Delivers.
-    pub mailer: Arc<dyn Mailer>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) store: Arc<dyn MessageStore>,
+    pub(crate) messages: Arc<Messages>,
+    pub(crate) mailer: Arc<dyn Mailer>,
 }
 
 impl Outbox {
@@ -68,7 +64,7 @@ impl Outbox {
     ///
     /// # Errors
     /// [`StoreError`]; what was taken is due again when its lease ends.
-    pub async fn run(&self) -> Result<usize, StoreError> {
+    pub(crate) async fn run(&self) -> Result<usize, StoreError> {
         let claimed = self.store.claim(self.clock.now(), LEASE, BATCH).await?;
         for message in &claimed {
             self.send(message).await?;

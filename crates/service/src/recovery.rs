@@ -109,18 +109,12 @@ pub enum RecoverError {
 
 /// Recovers accounts.
 pub struct Recoveries {
-    /// What every ceremony works with.
-    pub ceremonies: Ceremonies,
-    /// Finds the user and the recovery key.
-    pub accounts: Arc<dyn AccountStore>,
-    /// Digests recovery codes.
-    pub digester: Arc<dyn CodeDigester>,
-    /// Keeps recovery codes.
-    pub codes: Arc<dyn AccountCodeStore>,
-    /// Recovers.
-    pub store: Arc<dyn RecoveryStore>,
-    /// Limits guessing.
-    pub throttle: Arc<Throttle>,
+    pub(crate) ceremonies: Ceremonies,
+    pub(crate) accounts: Arc<dyn AccountStore>,
+    pub(crate) digester: Arc<dyn CodeDigester>,
+    pub(crate) codes: Arc<dyn AccountCodeStore>,
+    pub(crate) store: Arc<dyn RecoveryStore>,
+    pub(crate) throttle: Arc<Throttle>,
 }
 
 impl Recoveries {

@@ -81,18 +81,12 @@ pub struct CompleteRegistration {
 
 /// Registers users.
 pub struct Registrations {
-    /// What every ceremony works with.
-    pub ceremonies: Ceremonies,
-    /// Digests registration codes.
-    pub digester: Arc<dyn CodeDigester>,
-    /// Finds the user.
-    pub accounts: Arc<dyn AccountStore>,
-    /// Keeps registration codes.
-    pub codes: Arc<dyn AccountCodeStore>,
-    /// Registers users.
-    pub store: Arc<dyn RegistrationStore>,
-    /// Limits guessing.
-    pub throttle: Arc<Throttle>,
+    pub(crate) ceremonies: Ceremonies,
+    pub(crate) digester: Arc<dyn CodeDigester>,
+    pub(crate) accounts: Arc<dyn AccountStore>,
+    pub(crate) codes: Arc<dyn AccountCodeStore>,
+    pub(crate) store: Arc<dyn RegistrationStore>,
+    pub(crate) throttle: Arc<Throttle>,
 }
 
 impl Registrations {

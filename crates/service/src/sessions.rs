@@ -27,12 +27,9 @@ pub enum SessionError {
 
 /// Checks and ends sessions.
 pub struct Sessions {
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// Reads session tokens.
-    pub tokens: Arc<dyn Tokens>,
-    /// Knows whether they still hold.
-    pub store: Arc<dyn SessionStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tokens: Arc<dyn Tokens>,
+    pub(crate) store: Arc<dyn SessionStore>,
 }
 
 impl Sessions {

@@ -29,7 +29,7 @@ pub struct Throttled {
 }
 
 /// Counts tries in windows of one minute that begin with the first try.
-pub struct Throttle {
+pub(crate) struct Throttle {
     limits: Limits,
     clock: Arc<dyn Clock>,
     counts: Mutex<Counts>,
@@ -49,25 +49,25 @@ struct Counts {
 /// A try that was counted before its outcome is known. Unless it is given back it stays counted.
 #[derive(Default)]
 #[must_use = "a successful try is given back"]
-pub struct Reservation {
+pub(crate) struct Reservation {
     by_address: Option<Counted<IpAddr>>,
     by_user: Option<Counted<String>>,
     of_all: Option<Counted<()>>,
 }
 
 /// Somebody trying a code of any kind.
-pub struct CodeTry<'a> {
+pub(crate) struct CodeTry<'a> {
     /// From where.
-    pub address: IpAddr,
+    pub(crate) address: IpAddr,
     /// The form of what was entered.
-    pub form: CodeForm,
+    pub(crate) form: CodeForm,
     /// The user the code is said to be of.
-    pub username: Option<&'a Username>,
+    pub(crate) username: Option<&'a Username>,
 }
 
 impl Throttle {
     /// A throttle with nothing counted yet.
-    pub fn new(limits: Limits, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(limits: Limits, clock: Arc<dyn Clock>) -> Self {
         Self {
             limits,
             clock,
@@ -82,7 +82,7 @@ impl Throttle {
     ///
     /// # Errors
     /// [`Throttled`]; nothing is counted then.
-    pub fn reserve_code(&self, attempt: &CodeTry<'_>) -> Result<Reservation, Throttled> {
+    pub(crate) fn reserve_code(&self, attempt: &CodeTry<'_>) -> Result<Reservation, Throttled> {
         if !self.limits.enabled {
             return Ok(Reservation::default());
         }
@@ -126,7 +126,7 @@ impl Throttle {
     ///
     /// # Errors
     /// [`Throttled`].
-    pub fn count_login(&self, address: IpAddr) -> Result<(), Throttled> {
+    pub(crate) fn count_login(&self, address: IpAddr) -> Result<(), Throttled> {
         if !self.limits.enabled {
             return Ok(());
         }
@@ -144,7 +144,11 @@ impl Throttle {
     ///
     /// # Errors
     /// [`Throttled`]; nothing is counted then.
-    pub fn count_mailed_code(&self, address: IpAddr, username: &Username) -> Result<(), Throttled> {
+    pub(crate) fn count_mailed_code(
+        &self,
+        address: IpAddr,
+        username: &Username,
+    ) -> Result<(), Throttled> {
         if !self.limits.enabled {
             return Ok(());
         }
@@ -166,7 +170,7 @@ impl Throttle {
     }
 
     /// Takes a try back, because it was a success.
-    pub fn give_back(&self, reservation: Reservation) {
+    pub(crate) fn give_back(&self, reservation: Reservation) {
         let mut counts = self.lock();
         counts.codes_by_address.give_back(reservation.by_address);
         counts.codes_by_user.give_back(reservation.by_user);

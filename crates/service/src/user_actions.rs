@@ -44,10 +44,8 @@ pub struct NotPermitted;
 
 /// Lets users sign actions, and checks what they signed.
 pub struct UserActions {
-    /// Verifies factors.
-    pub factors: Factors,
-    /// Records uses of credentials.
-    pub store: Arc<dyn SignInStore>,
+    pub(crate) factors: Factors,
+    pub(crate) store: Arc<dyn SignInStore>,
 }
 
 impl UserActions {

@@ -33,12 +33,9 @@ pub struct CreateUser {
 
 /// Manages users.
 pub struct Users {
-    /// What every ceremony works with.
-    pub ceremonies: Ceremonies,
-    /// Digests registration codes.
-    pub digester: Arc<dyn CodeDigester>,
-    /// Keeps users.
-    pub store: Arc<dyn UserStore>,
+    pub(crate) ceremonies: Ceremonies,
+    pub(crate) digester: Arc<dyn CodeDigester>,
+    pub(crate) store: Arc<dyn UserStore>,
 }
 
 impl Users {
