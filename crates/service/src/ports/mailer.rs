@@ -48,14 +48,16 @@ pub enum DeliveryError {
     Permanent(String),
 }
 
-/// Sends messages.
+/// Sends messages, one after another: a replica gives the next one when the last is settled.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
 pub trait Mailer: Send + Sync {
-    /// Sends one message. It may be called again for a message that was delivered, when the process
-    /// stopped before that was noted.
+    /// Sends one message. It has 15 seconds; then the call is dropped where it stands, which counts as
+    /// [`DeliveryError::Transient`]. It may be called again for a message that was delivered, when the
+    /// process stopped, or the time was over, before that was noted.
     ///
     /// # Errors
-    /// [`DeliveryError`].
+    /// [`DeliveryError`]. What is transient is tried again after 5 seconds, then each time after twice as
+    /// long and at most an hour, while the message is worth it.
     async fn send(&self, mail: Mail) -> Result<Delivery, DeliveryError>;
 }

@@ -14,6 +14,10 @@ pub struct InvalidToken;
 /// Signs tokens and reads them back (RFC 7519). A token of one type is never accepted as another; it
 /// is bound to this installation as issuer and audience, and is void at its expiry, without leeway.
 /// Whether the facts in it still hold is a question for the stores.
+///
+/// No call waits: what signs is a key in memory, or something as near. Published clients look into the
+/// tokens they get, temporary ones included, and other services verify sessions with the published keys:
+/// a replacement writes the claims that `latchkey_crypto::tokens` writes.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 pub trait Tokens: Send + Sync {
     /// A challenge identifier (or the temporary token of a registration).
