@@ -4,3 +4,4 @@ pub mod authenticator;
 pub mod clock;
 pub mod database;
 pub mod entropy;
+pub mod organization;
