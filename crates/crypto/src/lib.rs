@@ -16,3 +16,33 @@ pub mod secrets;
 
 pub mod clock;
 pub mod entropy;
+
+use std::sync::Arc;
+
+use latchkey_domain::id::InstallationId;
+use latchkey_service::ports::{Ports, Stores, mailer::Mailer};
+
+use self::{
+    clock::SystemClock, code_digest::HmacCodeDigester, entropy::SystemEntropy, proofs::Proofs,
+    sealer::AesGcmSealer, secrets::Secrets, tokens::SignedTokens,
+};
+
+/// An adapter behind every port: the stores and the mailer are given, the others are of this crate.
+pub fn ports(
+    secrets: &Secrets,
+    installation: &InstallationId,
+    stores: Stores,
+    mailer: Arc<dyn Mailer>,
+) -> Ports {
+    let entropy = Arc::new(SystemEntropy);
+    Ports {
+        clock: Arc::new(SystemClock),
+        tokens: Arc::new(SignedTokens::new(secrets, installation)),
+        verifier: Arc::new(Proofs),
+        digester: Arc::new(HmacCodeDigester::new(secrets)),
+        sealer: Arc::new(AesGcmSealer::new(secrets, entropy.clone())),
+        entropy,
+        mailer,
+        stores,
+    }
+}
