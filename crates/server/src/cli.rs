@@ -4,9 +4,7 @@
 //! of JSON. Only `serve` writes for people there: what to do next after it made a demonstration.
 
 use std::{
-    collections::HashMap,
     error::Error,
-    ffi::OsString,
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
@@ -20,7 +18,7 @@ use self::{
     migrate::MigrateCommand,
     outbox::OutboxCommand,
 };
-use crate::{config::Settings, telemetry};
+use crate::{config::Settings, telemetry, wiring::Adapters};
 
 mod administer;
 mod migrate;
@@ -77,7 +75,16 @@ type Failure = Box<dyn Error + Send + Sync>;
 
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
-    match execute(Arguments::parse()) {
+    run_with(Adapters::open)
+}
+
+/// Runs the command that the process was started with, on adapters of one's own: a `main` that calls
+/// this is the whole program, with its configuration, log, commands and orderly end. The adapters are made
+/// once, when the command needs any. `migrate` alone does not: it is about the configured database.
+pub fn run_with<E: Into<Failure>>(
+    adapters: impl AsyncFnOnce(&Settings) -> Result<Adapters, E>,
+) -> ExitCode {
+    match execute(Arguments::parse(), adapters) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // Nothing is left to tell it to when standard error is closed.
@@ -87,31 +94,37 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn execute(arguments: Arguments) -> Result<(), Failure> {
+fn execute<E: Into<Failure>>(
+    arguments: Arguments,
+    adapters: impl AsyncFnOnce(&Settings) -> Result<Adapters, E>,
+) -> Result<(), Failure> {
     let command = arguments.command.unwrap_or(Command::Serve);
     if let Command::Document(document) = command {
         return document.print();
     }
-    let settings = Settings::load(
-        arguments.config.as_deref(),
-        environment(std::env::vars_os())?,
-    )?;
+    let settings = Settings::of_process(arguments.config.as_deref())?;
     telemetry::start(&settings.log)?;
+    let adapters = Box::pin(async { adapters(&settings).await.map_err(Into::<Failure>::into) });
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
-        .block_on(Box::pin(perform(command, &settings)))
+        .block_on(Box::pin(perform(command, &settings, adapters)))
 }
 
-async fn perform(command: Command, settings: &Settings) -> Result<(), Failure> {
+/// Performs a command; the adapters are made when they are waited for.
+async fn perform(
+    command: Command,
+    settings: &Settings,
+    adapters: impl Future<Output = Result<Adapters, Failure>>,
+) -> Result<(), Failure> {
     match command {
-        Command::Serve => serve::serve(settings).await,
+        Command::Serve => serve::serve(settings, adapters).await,
         Command::Migrate(command) => migrate::migrate(&command, settings).await,
-        Command::Bootstrap(request) => administer::perform(request, settings).await,
-        Command::Organization(command) => administer::perform(command, settings).await,
-        Command::User(command) => administer::perform(command, settings).await,
-        Command::Application(command) => administer::perform(command, settings).await,
-        Command::Outbox(command) => outbox::perform(command, settings).await,
+        Command::Bootstrap(request) => administer::perform(request, adapters.await?).await,
+        Command::Organization(command) => administer::perform(command, adapters.await?).await,
+        Command::User(command) => administer::perform(command, adapters.await?).await,
+        Command::Application(command) => administer::perform(command, adapters.await?).await,
+        Command::Outbox(command) => outbox::perform(command, adapters.await?).await,
         Command::Document(document) => document.print(),
     }
 }
@@ -129,20 +142,6 @@ impl Document {
 /// Answers a program: one line of JSON.
 fn answer(value: &impl Serialize) -> Result<(), Failure> {
     Ok(writeln!(io::stdout(), "{}", serde_json::to_string(value)?)?)
-}
-
-/// The variables that belong to the configuration.
-fn environment(
-    variables: impl Iterator<Item = (OsString, OsString)>,
-) -> Result<HashMap<String, String>, Failure> {
-    variables
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-        .filter(|(name, _)| name.to_uppercase().starts_with("LATCHKEY__"))
-        .map(|(name, value)| match value.into_string() {
-            Ok(value) => Ok((name, value)),
-            Err(_not_unicode) => Err(format!("{name} must be UTF-8").into()),
-        })
-        .collect()
 }
 
 /// An error and its causes on one line.
@@ -274,22 +273,6 @@ mod tests {
             parse("latchkey bootstrap --organization A --admin a --application B --rp-id x.y")
                 .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
-    }
-
-    #[test]
-    fn only_variables_of_the_configuration_are_read() {
-        let variables = [
-            ("LATCHKEY__HTTP__LISTEN", "127.0.0.1:1"),
-            ("LATCHKEY_BIN", "x"),
-            ("PATH", "y"),
-        ];
-        let read = environment(
-            variables
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into())),
-        )
-        .unwrap();
-        assert_eq!(read.keys().collect::<Vec<_>>(), ["LATCHKEY__HTTP__LISTEN"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! what to write instead. To add a key: give it a field and a default in its section's file, read it
 //! there, and describe it in `docs/latchkey.example.toml`; tests hold the three together.
 
-use std::{collections::HashMap, fmt, path::Path};
+use std::{collections::HashMap, ffi::OsString, fmt, path::Path};
 
 use ::config::{Config, ConfigError, Environment, File, FileFormat};
 use latchkey_domain::policy::Policy;
@@ -83,6 +83,14 @@ impl fmt::Display for Faults {
 }
 
 impl Settings {
+    /// Reads the configuration of this process, from the file if there is one and from its environment.
+    ///
+    /// # Errors
+    /// [`Faults`] has every fault there is.
+    pub fn of_process(file: Option<&Path>) -> Result<Self, Faults> {
+        Self::load(file, environment(std::env::vars_os())?)
+    }
+
     /// Reads the configuration: the defaults, overridden by the file if there is one, overridden by
     /// those variables of the environment that are called `LATCHKEY__SECTION__KEY`. An empty variable
     /// counts as absent.
@@ -121,6 +129,23 @@ impl Settings {
     }
 }
 
+/// The variables that belong to the configuration.
+fn environment(
+    variables: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<HashMap<String, String>, Faults> {
+    variables
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .filter(|(name, _)| name.to_uppercase().starts_with("LATCHKEY__"))
+        .map(|(name, value)| match value.into_string() {
+            Ok(value) => Ok((name, value)),
+            Err(_not_unicode) => Err(Faults(vec![Fault {
+                key: name,
+                problem: "must be UTF-8".to_owned(),
+            }])),
+        })
+        .collect()
+}
+
 fn layers(
     file: Option<&Path>,
     environment: HashMap<String, String>,
@@ -142,7 +167,9 @@ fn layers(
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+    use std::{
+        collections::BTreeSet, os::unix::ffi::OsStringExt as _, path::PathBuf, time::Duration,
+    };
 
     use super::*;
 
@@ -151,7 +178,7 @@ mod tests {
         "/../../docs/latchkey.example.toml"
     );
 
-    fn environment(variables: &[(&str, &str)]) -> HashMap<String, String> {
+    fn variables_of(variables: &[(&str, &str)]) -> HashMap<String, String> {
         variables
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -162,7 +189,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("latchkey.toml");
         std::fs::write(&file, text).unwrap();
-        Settings::load(Some(&file), environment(variables))
+        Settings::load(Some(&file), variables_of(variables))
     }
 
     fn faults(text: &str, variables: &[(&str, &str)]) -> Vec<String> {
@@ -356,6 +383,26 @@ mod tests {
         )
         .unwrap();
         assert!(!format!("{settings:?}").contains("hunter"));
+    }
+
+    #[test]
+    fn only_variables_of_the_configuration_are_read() {
+        let read = |listen: OsString| {
+            let others = [("LATCHKEY_BIN", "x"), ("PATH", "y")];
+            let others = others.map(|(name, value)| (name.into(), value.into()));
+            environment(
+                others
+                    .into_iter()
+                    .chain([("LATCHKEY__HTTP__LISTEN".into(), listen)]),
+            )
+        };
+        let variables = read("127.0.0.1:1".into()).unwrap();
+        assert_eq!(
+            variables.keys().collect::<Vec<_>>(),
+            ["LATCHKEY__HTTP__LISTEN"]
+        );
+        let faults = read(OsString::from_vec(vec![0xff])).unwrap_err();
+        assert_eq!(faults.all()[0].key, "LATCHKEY__HTTP__LISTEN");
     }
 
     #[test]

@@ -14,17 +14,17 @@ use latchkey_service::{
 use url::form_urlencoded;
 
 /// Where the service listens.
-pub struct Location<'a> {
+pub(crate) struct Location<'a> {
     /// The port, which the demonstration's origins have too.
-    pub port: u16,
+    pub(crate) port: u16,
     /// Where clients reach the service.
-    pub url: &'a str,
+    pub(crate) url: &'a str,
     /// Whether it has pages.
-    pub has_pages: bool,
+    pub(crate) has_pages: bool,
 }
 
 /// What to do next; its text is for people.
-pub struct Instructions<'a> {
+pub(crate) struct Instructions<'a> {
     location: &'a Location<'a>,
     made: Bootstrapped,
 }
@@ -34,7 +34,7 @@ pub struct Instructions<'a> {
 ///
 /// # Errors
 /// When the store fails.
-pub async fn make<'a>(
+pub(crate) async fn make<'a>(
     administration: &Administration,
     location: &'a Location<'a>,
 ) -> Result<Option<Instructions<'a>>, Box<dyn Error + Send + Sync>> {

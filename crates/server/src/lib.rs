@@ -10,7 +10,7 @@ pub mod wiring;
 
 pub mod serve;
 
-pub mod demo;
+mod demo;
 
 pub mod lifecycle;
 

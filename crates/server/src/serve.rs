@@ -2,6 +2,7 @@
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 
+use axum::Router;
 use latchkey_http::HttpSettings;
 use latchkey_service::{ports::store::StoreError, use_cases::UseCases};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinError, time::timeout};
@@ -27,6 +28,8 @@ pub struct Serving {
     pub http: HttpSettings,
     /// How connections are.
     pub limits: ConnectionLimits,
+    /// Routes of one's own, none at first. What is asked for beside them goes to Latchkey.
+    pub routes: Router,
 }
 
 /// Why serving ended without being told to.
@@ -61,32 +64,34 @@ impl Serving {
                 patience: PATIENCE,
                 drain: settings.http.drain,
             },
+            routes: Router::new(),
         })
     }
 }
 
-/// Serves these use cases, with the pages if they have them, and does their work until `stop` completes;
-/// then drains. Whatever adapters the use cases were made from: this is the whole service.
+/// Serves these use cases, with the pages if they have them and with routes of one's own, and does their
+/// work until `stop` completes; then drains. Whatever adapters the use cases were made from: this is the
+/// whole service.
 ///
 /// # Errors
 /// [`ServeError`].
 pub async fn serve(
-    use_cases: UseCases,
+    use_cases: Arc<UseCases>,
     serving: Serving,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let use_cases = Arc::new(use_cases);
     for warning in use_cases.directory.snapshot().await?.crowded_rp_ids() {
         warn!("{warning}");
     }
     let pages = if use_cases.settings.has_pages {
         latchkey_web::pages(Arc::clone(&use_cases.directory))
     } else {
-        axum::Router::new()
+        Router::new()
     };
     let address = serving.listener.local_addr()?;
     info!(%address, public_url = serving.http.public_url, "listening");
-    let app = latchkey_http::router_with_pages(Arc::clone(&use_cases), serving.http, pages);
+    let latchkey = latchkey_http::router_with_pages(Arc::clone(&use_cases), serving.http, pages);
+    let app = serving.routes.fallback_service(latchkey);
     let (stop_working, working_stops) = oneshot::channel::<()>();
     let mut work = tokio::spawn(async move {
         let stop = async {
@@ -112,16 +117,12 @@ pub async fn serve(
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
-    use latchkey_domain::{
-        application::{Origin, RelyingParty, RpId},
-        organization::Approval,
-        text::{ApplicationName, OrganizationName, Username},
-        user::UserKind,
-    };
+    use latchkey_domain::{text::Username, user::UserKind};
     use latchkey_service::{
-        administration::{Bootstrap, Invite},
+        administration::Invite,
         ports::mailer::{Delivery, DeliveryError, Mail, Mailer},
     };
+    use latchkey_testkit::organization::bootstrap;
 
     use super::*;
     use crate::wiring::Adapters;
@@ -144,16 +145,7 @@ mod tests {
         let mut adapters = Adapters::open(&settings).await.unwrap();
         adapters.ports.mailer = Arc::new(Broken);
         let use_cases = adapters.use_cases();
-        let rp_id = RpId::new("one.example").unwrap();
-        let origin = Origin::new("https://one.example").unwrap();
-        let bootstrap = Bootstrap {
-            organization: OrganizationName::new("acme").unwrap(),
-            approval: Approval::Never,
-            administrator: Username::new("admin@example.com").unwrap(),
-            application: ApplicationName::new("One").unwrap(),
-            relying_party: RelyingParty::new(rp_id, vec![origin]).unwrap(),
-        };
-        let made = use_cases.administration.bootstrap(bootstrap).await.unwrap();
+        let made = bootstrap(&use_cases.administration, "admin@example.com").await;
         let invite = Invite {
             organization: made.administrator.user.organization,
             username: Username::new("ada@example.com").unwrap(),

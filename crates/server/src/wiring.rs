@@ -2,17 +2,13 @@
 
 use std::sync::Arc;
 
-use latchkey_crypto::{
-    clock::SystemClock, code_digest::HmacCodeDigester, entropy::SystemEntropy, proofs::Proofs,
-    sealer::AesGcmSealer, secrets::Secrets, tokens::SignedTokens,
-};
-use latchkey_domain::id::InstallationId;
+use latchkey_crypto::{clock::SystemClock, entropy::SystemEntropy, secrets::Secrets};
 use latchkey_mail::{
     kept::Kept,
     smtp::{Smtp, SmtpSettingsError},
 };
 use latchkey_service::{
-    ports::{Ports, Stores, mailer::Mailer},
+    ports::{Ports, Stores, mailer::Mailer, store::StoreError},
     use_cases::{ServiceSettings, UseCases},
 };
 use latchkey_storage::{
@@ -25,15 +21,14 @@ use crate::{
     secrets::{self, EstablishError, OpenSecretsError},
 };
 
-/// What an installation is made of, as configured. Whoever has an adapter of their own puts it into its
-/// place in `ports`.
+/// What an installation is made of, as configured. Whoever has a store of their own makes this value
+/// [`with`](Self::with) it; every other adapter is put into its place in `ports`.
 pub struct Adapters {
     /// An adapter behind every port.
     pub ports: Ports,
     /// What the installation decides.
     pub settings: ServiceSettings,
-    /// The database behind the ports; to be closed at the end.
-    pub store: SqlStore,
+    database: Option<SqlStore>,
 }
 
 /// Why the adapters cannot be had.
@@ -62,54 +57,66 @@ impl Adapters {
     /// # Errors
     /// [`OpenError`].
     pub async fn open(settings: &Settings) -> Result<Self, OpenError> {
-        let (clock, entropy) = (SystemClock, SystemEntropy);
-        let secrets = secrets::open(&settings.secrets, &entropy, &clock)?;
+        let secrets = secrets::open(&settings.secrets, &SystemEntropy, &SystemClock)?;
         let store = store(settings).await?;
         latchkey_migrations::up(store.connection())
             .await
             .map_err(|error| OpenError::Migrate(error.into()))?;
-        let installation =
-            secrets::establish(&store, &secrets, &settings.secrets, &entropy).await?;
+        let stores = Stores::of(Arc::new(store.clone()));
         Ok(Self {
-            ports: Ports {
-                mailer: mailer(&settings.mail)?,
-                ..ports(&store, &secrets, &installation)
-            },
+            database: Some(store),
+            ..Self::around(stores, &secrets, settings).await?
+        })
+    }
+
+    /// The same around stores that are given: no database is opened.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn with(settings: &Settings, stores: Stores) -> Result<Self, OpenError> {
+        let secrets = secrets::open(&settings.secrets, &SystemEntropy, &SystemClock)?;
+        Self::around(stores, &secrets, settings).await
+    }
+
+    async fn around(
+        stores: Stores,
+        secrets: &Secrets,
+        settings: &Settings,
+    ) -> Result<Self, OpenError> {
+        let store = stores.installation.as_ref();
+        let place = &settings.secrets;
+        let installation = secrets::establish(store, secrets, place, &SystemEntropy).await?;
+        let mailer = mailer(&settings.mail)?;
+        Ok(Self {
+            ports: latchkey_crypto::ports(secrets, &installation, stores, mailer),
             settings: ServiceSettings {
                 policy: settings.policy.clone(),
                 has_pages: settings.web.enabled,
             },
-            store,
+            database: None,
         })
     }
 
-    /// All use cases.
-    pub fn use_cases(&self) -> UseCases {
-        UseCases::new(self.ports.clone(), self.settings.clone())
+    /// All use cases. Each call makes others, with limits and a queue of their own: a process that serves
+    /// makes them once.
+    pub fn use_cases(&self) -> Arc<UseCases> {
+        Arc::new(UseCases::new(self.ports.clone(), self.settings.clone()))
     }
-}
 
-/// The adapters of the real world around a database whose schema is the newest. Messages stay in the
-/// outbox.
-pub fn ports(store: &SqlStore, secrets: &Secrets, installation: &InstallationId) -> Ports {
-    let entropy = Arc::new(SystemEntropy);
-    Ports {
-        clock: Arc::new(SystemClock),
-        tokens: Arc::new(SignedTokens::new(secrets, installation)),
-        verifier: Arc::new(Proofs),
-        digester: Arc::new(HmacCodeDigester::new(secrets)),
-        sealer: Arc::new(AesGcmSealer::new(secrets, entropy.clone())),
-        entropy,
-        mailer: Arc::new(Kept),
-        stores: Stores::of(Arc::new(store.clone())),
+    /// Closes the database that was opened. A store that was given is left alone.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn close(self) -> Result<(), StoreError> {
+        match self.database {
+            Some(database) => database.close().await,
+            None => Ok(()),
+        }
     }
 }
 
 /// Connects to the configured database; its schema is left as it is.
-///
-/// # Errors
-/// [`ConnectError`].
-pub async fn store(settings: &Settings) -> Result<SqlStore, ConnectError> {
+pub(crate) async fn store(settings: &Settings) -> Result<SqlStore, ConnectError> {
     connect(ConnectOptions {
         url: settings.database.url.clone(),
         max_connections: settings.database.maximum_connections,
@@ -117,7 +124,11 @@ pub async fn store(settings: &Settings) -> Result<SqlStore, ConnectError> {
     .await
 }
 
-fn mailer(settings: &config::mail::Mail) -> Result<Arc<dyn Mailer>, SmtpSettingsError> {
+/// The mailer that is configured.
+///
+/// # Errors
+/// [`SmtpSettingsError`].
+pub fn mailer(settings: &config::mail::Mail) -> Result<Arc<dyn Mailer>, SmtpSettingsError> {
     match settings.transport {
         Transport::Outbox => Ok(Arc::new(Kept)),
         Transport::Smtp => {

@@ -4,21 +4,15 @@
 //! MESSAGES_URL=http://127.0.0.1:9000/messages cargo run -p latchkey-own-mailer
 //! ```
 //!
-//! Everything else is configured as for the binary `latchkey`.
+//! Everything else, the other commands included, is as with the binary `latchkey`.
 
-use std::{error::Error, sync::Arc};
+use std::{error::Error, process::ExitCode, sync::Arc};
 
 use async_trait::async_trait;
-use latchkey_server::{
-    config::Settings,
-    lifecycle::stop_signal,
-    serve::{Serving, serve},
-    wiring::Adapters,
-};
+use latchkey_server::{cli, config::Settings, wiring::Adapters};
 use latchkey_service::ports::mailer::{Delivery, DeliveryError, Mail, Mailer};
 use reqwest::{Client, StatusCode};
 use serde_json::json;
-use tokio::net::TcpListener;
 
 /// Posts messages as JSON.
 struct Poster {
@@ -44,8 +38,10 @@ impl Mailer for Poster {
             "html": mail.content.html,
         });
         let answer = self.client.post(&self.url).json(&message).send().await;
-        // Errors are logged, so they hold neither what the message says nor whom it is for.
-        let answer = answer.map_err(|error| DeliveryError::Transient(error.to_string()))?;
+        // Errors are logged, so they hold neither what the message says nor whom it is for; nor the URL,
+        // since who knows it may post.
+        let answer =
+            answer.map_err(|error| DeliveryError::Transient(error.without_url().to_string()))?;
         match answer.status() {
             status if status.is_success() => Ok(Delivery::Delivered),
             StatusCode::UNPROCESSABLE_ENTITY => Err(DeliveryError::Permanent(
@@ -58,18 +54,16 @@ impl Mailer for Poster {
     }
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let settings = Settings::load(None, std::env::vars().collect())?;
-    let mailer = Poster::new(std::env::var("MESSAGES_URL")?);
-    let listener = TcpListener::bind(settings.http.listen).await?;
+/// The adapters that are configured, and the mailer in its place.
+async fn adapters(settings: &Settings) -> Result<Adapters, Box<dyn Error + Send + Sync>> {
+    let url = std::env::var("MESSAGES_URL").map_err(|error| format!("MESSAGES_URL: {error}"))?;
+    let mut adapters = Adapters::open(settings).await?;
+    adapters.ports.mailer = Arc::new(Poster::new(url));
+    Ok(adapters)
+}
 
-    let mut adapters = Adapters::open(&settings).await?;
-    adapters.ports.mailer = Arc::new(mailer);
-    let serving = Serving::new(listener, &settings)?;
-    serve(adapters.use_cases(), serving, stop_signal(1)?).await?;
-    adapters.store.close().await?;
-    Ok(())
+fn main() -> ExitCode {
+    cli::run_with(adapters)
 }
 
 #[cfg(test)]
@@ -77,15 +71,18 @@ mod tests {
     use std::path::Path;
 
     use axum::{Json, Router, routing::post};
-    use latchkey_domain::{
-        application::{Origin, RelyingParty, RpId},
-        organization::Approval,
-        text::{ApplicationName, OrganizationName, Username},
-        user::UserKind,
+    use latchkey_domain::{id::MessageId, message::MessageKind, text::Username, user::UserKind};
+    use latchkey_server::serve::{Serving, serve};
+    use latchkey_service::{
+        administration::{Administration, Invite},
+        ports::mailer::MessageContent,
     };
-    use latchkey_service::administration::{Administration, Bootstrap, Invite};
+    use latchkey_testkit::organization::bootstrap;
     use serde_json::Value;
-    use tokio::sync::{mpsc, oneshot};
+    use tokio::{
+        net::TcpListener,
+        sync::{mpsc, oneshot},
+    };
 
     use super::*;
 
@@ -123,6 +120,25 @@ mod tests {
         service.await.unwrap().unwrap();
     }
 
+    #[tokio::test]
+    async fn an_error_does_not_tell_where_messages_are_posted() {
+        let poster = Poster::new("http://127.0.0.1:1/whoever-knows-this-may-post".to_owned());
+        let content = MessageContent {
+            subject: "Hello".to_owned(),
+            text: "Hello".to_owned(),
+            html: "Hello".to_owned(),
+        };
+        let refused = poster.send(Mail {
+            id: MessageId::from_random(&[1; 32]),
+            kind: MessageKind::LoginCode,
+            to: Username::new("ada@example.com").unwrap(),
+            content,
+        });
+        let error = refused.await.unwrap_err();
+        assert!(matches!(error, DeliveryError::Transient(_)));
+        assert!(!error.to_string().contains("may-post"), "{error}");
+    }
+
     fn settings_in(folder: &Path) -> Settings {
         let mut settings = Settings::default();
         settings.database.url = format!("sqlite://{}/latchkey.db", folder.display());
@@ -132,16 +148,7 @@ mod tests {
 
     /// Makes an organization and invites a user by mail; gives the code to register with.
     async fn invite(administration: &Administration) -> String {
-        let origin = Origin::new("https://one.example").unwrap();
-        let rp_id = RpId::new("one.example").unwrap();
-        let bootstrap = Bootstrap {
-            organization: OrganizationName::new("acme").unwrap(),
-            approval: Approval::Never,
-            administrator: Username::new("admin@example.com").unwrap(),
-            application: ApplicationName::new("One").unwrap(),
-            relying_party: RelyingParty::new(rp_id, vec![origin]).unwrap(),
-        };
-        let made = administration.bootstrap(bootstrap).await.unwrap();
+        let made = bootstrap(administration, "admin@example.com").await;
         let invite = Invite {
             organization: made.administrator.user.organization,
             username: Username::new("ada@example.com").unwrap(),

@@ -9,17 +9,14 @@
 
 use std::{
     error::Error,
-    io::{self, BufRead, Write},
+    io::{self, Write},
     net::Ipv4Addr,
     sync::Arc,
     time::Duration,
 };
 
 use data_encoding::BASE64URL_NOPAD;
-use latchkey_crypto::{
-    clock::SystemClock, code_digest::HmacCodeDigester, entropy::SystemEntropy, proofs::Proofs,
-    sealer::AesGcmSealer, secrets::Secrets, tokens::SignedTokens,
-};
+use latchkey_crypto::{clock::SystemClock, entropy::SystemEntropy, secrets::Secrets};
 use latchkey_domain::{
     application::{Origin, RelyingParty, RpId},
     credential::{CredentialId, CredentialKind, CredentialReference},
@@ -52,6 +49,7 @@ use latchkey_service::{
 };
 use latchkey_testkit::authenticator::{key::KeyClient, key_pair::KeyKind};
 use serde_json::Value;
+use tokio::{sync::oneshot, task::spawn_blocking};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -186,21 +184,18 @@ impl Terminal {
     }
 }
 
-/// An adapter behind every port.
+/// An adapter behind every port; messages go nowhere, and everything is kept in memory.
 fn ports() -> Outcome<Ports> {
-    let entropy = Arc::new(SystemEntropy);
-    let secrets = Secrets::generate(entropy.as_ref(), SystemClock.now())?;
-    let installation = InstallationId::from_random(&entropy.draw());
-    Ok(Ports {
-        clock: Arc::new(SystemClock),
-        tokens: Arc::new(SignedTokens::new(&secrets, &installation)),
-        verifier: Arc::new(Proofs),
-        digester: Arc::new(HmacCodeDigester::new(&secrets)),
-        sealer: Arc::new(AesGcmSealer::new(&secrets, entropy.clone())),
-        mailer: Arc::new(Kept),
-        stores: Stores::of(Arc::new(MemoryStore::default())),
-        entropy,
-    })
+    let secrets = Secrets::generate(&SystemEntropy, SystemClock.now())?;
+    let installation = InstallationId::from_random(&SystemEntropy.draw());
+    let stores = Stores::of(Arc::new(MemoryStore::default()));
+    let mailer = Arc::new(Kept);
+    Ok(latchkey_crypto::ports(
+        &secrets,
+        &installation,
+        stores,
+        mailer,
+    ))
 }
 
 /// Where requests come from: no browser, so no origin.
@@ -250,15 +245,31 @@ fn bytes(object: &Value, member: &str) -> Outcome<Vec<u8>> {
     Ok(BASE64URL_NOPAD.decode(text(object, member).as_bytes())?)
 }
 
-#[tokio::main]
-async fn main() -> Outcome {
-    let terminal = Terminal::open().await?;
-    for line in io::stdin().lock().lines() {
+/// Answers lines until there are no more.
+async fn converse(terminal: &Terminal) -> Outcome {
+    // Whoever waits for a person waits apart, so that everything else goes on.
+    while let Some(line) = spawn_blocking(|| io::stdin().lines().next()).await? {
         let said = terminal.answer(line?.trim()).await;
         let said = said.unwrap_or_else(|error| format!("refused: {error}"));
         writeln!(io::stdout(), "{said}")?;
     }
     Ok(())
+}
+
+#[tokio::main]
+async fn main() -> Outcome {
+    let terminal = Terminal::open().await?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let conversation = async {
+        let outcome = converse(&terminal).await;
+        drop(stop);
+        outcome
+    };
+    let work = terminal.latchkey.work(async {
+        let _dropped = stopped.await;
+    });
+    let (outcome, ()) = tokio::join!(conversation, work);
+    outcome
 }
 
 #[cfg(test)]

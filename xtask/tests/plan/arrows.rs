@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::workspace::{Package, packages};
 
 /// Which layers each one may know. Tests may know more, see below.
-const ARROWS: [(&str, &[&str]); 19] = [
+const ARROWS: [(&str, &[&str]); 20] = [
     ("json", &[]),
     ("domain", &[]),
     ("service", &["domain"]),
@@ -36,7 +36,8 @@ const ARROWS: [(&str, &[&str]); 19] = [
         &["domain", "migrations", "service", "test-postgres"],
     ),
     ("own-mailer", &["server", "service"]),
-    ("embed", &["http", "server", "service", "web"]),
+    ("own-store", &["memory", "server", "service"]),
+    ("embed", &["server", "service"]),
     (
         "without-http",
         &["crypto", "domain", "mail", "memory", "service", "testkit"],
@@ -46,13 +47,14 @@ const ARROWS: [(&str, &[&str]); 19] = [
 ];
 
 /// What the tests of each layer may know besides.
-const ARROWS_OF_TESTS: [(&str, &[&str]); 10] = [
+const ARROWS_OF_TESTS: [(&str, &[&str]); 11] = [
     ("crypto", &["testkit"]),
-    ("embed", &["domain", "e2e"]),
+    ("embed", &["e2e", "testkit"]),
     ("http", &["crypto", "mail", "memory", "service", "testkit"]),
     ("memory", &["store-contract"]),
     ("migrations", &["testkit"]),
-    ("own-mailer", &["domain"]),
+    ("own-mailer", &["domain", "testkit"]),
+    ("own-store", &["e2e", "testkit"]),
     ("server", &["service", "testkit"]),
     ("service", &["crypto", "mail", "memory"]),
     ("storage", &["migrations", "store-contract", "testkit"]),

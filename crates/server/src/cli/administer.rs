@@ -24,7 +24,7 @@ use time::{OffsetDateTime, macros::format_description};
 use tracing::warn;
 
 use super::{Failure, answer};
-use crate::{config::Settings, wiring::Adapters};
+use crate::wiring::Adapters;
 
 #[derive(Debug, Args)]
 pub(super) struct Bootstrap {
@@ -211,11 +211,10 @@ pub(super) trait Administer {
     async fn perform(self, administration: &Administration) -> Result<Self::Answer, Failure>;
 }
 
-/// Performs a command on the configured database and answers.
-pub(super) async fn perform(command: impl Administer, settings: &Settings) -> Result<(), Failure> {
-    let adapters = Adapters::open(settings).await?;
+/// Performs a command with these adapters and answers.
+pub(super) async fn perform(command: impl Administer, adapters: Adapters) -> Result<(), Failure> {
     let performed = command.perform(&adapters.use_cases().administration).await;
-    adapters.store.close().await?;
+    adapters.close().await?;
     answer(&performed?)
 }
 

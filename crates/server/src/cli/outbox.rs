@@ -5,7 +5,7 @@ use latchkey_service::outbox::OpenMessage;
 use serde::Serialize;
 
 use super::{Failure, administer::date, answer};
-use crate::{config::Settings, wiring::Adapters};
+use crate::wiring::Adapters;
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(super) enum OutboxCommand {
@@ -39,12 +39,11 @@ impl From<&OpenMessage> for MessageAnswer {
     }
 }
 
-pub(super) async fn perform(command: OutboxCommand, settings: &Settings) -> Result<(), Failure> {
-    let adapters = Adapters::open(settings).await?;
+pub(super) async fn perform(command: OutboxCommand, adapters: Adapters) -> Result<(), Failure> {
     let waiting = match command {
         OutboxCommand::List => adapters.use_cases().outbox.waiting().await,
     };
-    adapters.store.close().await?;
+    adapters.close().await?;
     let answers: Vec<_> = waiting?.iter().map(MessageAnswer::from).collect();
     answer(&answers)
 }

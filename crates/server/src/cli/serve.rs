@@ -2,11 +2,11 @@
 
 use std::{
     io::{self, Write},
+    sync::Arc,
     time::Duration,
 };
 
 use latchkey_service::use_cases::UseCases;
-use latchkey_storage::store::SqlStore;
 use tokio::{net::TcpListener, time::timeout};
 use tracing::warn;
 
@@ -23,11 +23,14 @@ use crate::{
 const CLOSING: Duration = Duration::from_secs(5);
 
 /// Serves until the first signal to stop and then drains; a second signal ends it at once.
-pub(super) async fn serve(settings: &Settings) -> Result<(), Failure> {
+pub(super) async fn serve(
+    settings: &Settings,
+    adapters: impl Future<Output = Result<Adapters, Failure>>,
+) -> Result<(), Failure> {
     let (stop, at_once) = (stop_signal(1)?, stop_signal(2)?);
     let mut stop = std::pin::pin!(stop);
-    let (use_cases, serving, store) = tokio::select! {
-        ready = Box::pin(start(settings)) => ready?,
+    let (adapters, use_cases, serving) = tokio::select! {
+        ready = Box::pin(start(settings, adapters)) => ready?,
         () = &mut stop => return Ok(()),
     };
     let served = tokio::select! {
@@ -38,15 +41,18 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), Failure> {
         }
     };
     // Whoever was cut off may still hold a connection; the database copes with that.
-    match timeout(CLOSING, store.close()).await {
+    match timeout(CLOSING, adapters.close()).await {
         Ok(closed) => closed?,
         Err(_elapsed) => warn!("the database was still in use"),
     }
     Ok(served?)
 }
 
-async fn start(settings: &Settings) -> Result<(UseCases, Serving, SqlStore), Failure> {
-    let adapters = Adapters::open(settings).await?;
+async fn start(
+    settings: &Settings,
+    adapters: impl Future<Output = Result<Adapters, Failure>>,
+) -> Result<(Adapters, Arc<UseCases>, Serving), Failure> {
+    let adapters = adapters.await?;
     let use_cases = adapters.use_cases();
     let wanted = settings.http.listen;
     let listener = TcpListener::bind(wanted)
@@ -65,5 +71,5 @@ async fn start(settings: &Settings) -> Result<(UseCases, Serving, SqlStore), Fai
         }
     }
     let serving = Serving::new(listener, settings)?;
-    Ok((use_cases, serving, adapters.store))
+    Ok((adapters, use_cases, serving))
 }

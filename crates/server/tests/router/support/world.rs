@@ -18,11 +18,11 @@ use latchkey_domain::{
     user::UserKind,
 };
 use latchkey_http::HttpSettings;
-use latchkey_server::wiring;
+use latchkey_mail::kept::Kept;
 use latchkey_service::{
     administration::{Administration, Bootstrap, Invite},
     outbox::OpenMessage,
-    ports::{Ports, clock::Clock as _, entropy::Entropy as _},
+    ports::{Ports, Stores, clock::Clock as _, entropy::Entropy as _},
     use_cases::{ServiceSettings, UseCases},
 };
 use latchkey_storage::{
@@ -136,11 +136,7 @@ impl World {
         let secrets = Secrets::generate(entropy.as_ref(), clock.now()).unwrap();
         let kept = secrets.to_toml();
         let installation = InstallationId::from_random(&entropy.draw());
-        let ports = Ports {
-            clock: clock.clone(),
-            ..wiring::ports(&store, &secrets, &installation)
-        };
-        let use_cases = use_cases(ports, &circumstances);
+        let use_cases = use_cases(&store, &clock, &secrets, &installation, &circumstances);
         let acme = bootstrap(&use_cases.administration, "acme", ONE).await;
         let rival = bootstrap(&use_cases.administration, "rival", RIVAL).await;
         let mut world = Self {
@@ -186,11 +182,13 @@ impl World {
     /// memory.
     pub(crate) async fn replica(&self, secrets: Secrets) -> Stranger {
         let store = connect(self.database.url()).await.unwrap();
-        let ports = Ports {
-            clock: self.clock.clone(),
-            ..wiring::ports(&store, &secrets, &self.installation)
-        };
-        let use_cases = use_cases(ports, &self.circumstances);
+        let use_cases = use_cases(
+            &store,
+            &self.clock,
+            &secrets,
+            &self.installation,
+            &self.circumstances,
+        );
         Stranger::new(router(use_cases, &self.circumstances.trusted_proxies))
     }
 
@@ -396,7 +394,19 @@ pub(crate) const ANDROID: &str = "android:apk-key-hash:47DEQpj8HBSa-_TImW-5JCeuQ
 /// The user most cases are about.
 pub(crate) const ADA: &str = "ada@example.com";
 
-fn use_cases(ports: Ports, circumstances: &Circumstances) -> Arc<UseCases> {
+/// Real adapters on that clock.
+fn use_cases(
+    store: &SqlStore,
+    clock: &Arc<ManualClock>,
+    secrets: &Secrets,
+    installation: &InstallationId,
+    circumstances: &Circumstances,
+) -> Arc<UseCases> {
+    let stores = Stores::of(Arc::new(store.clone()));
+    let ports = Ports {
+        clock: clock.clone(),
+        ..latchkey_crypto::ports(secrets, installation, stores, Arc::new(Kept))
+    };
     let settings = ServiceSettings {
         policy: circumstances.policy.clone(),
         has_pages: true,
