@@ -2,10 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    env,
     io::{BufRead, BufReader, pipe},
     process::Command,
-    thread,
 };
 
 use latchkey_test_postgres::URL_VARIABLE;
@@ -25,10 +23,6 @@ mod tools;
 /// The tests that drive the built binary. The workspace is selected as a whole whatever is tested, so that
 /// dependencies are built once and not again with the features that a part of it needs.
 pub(crate) const END_TO_END: [&str; 3] = ["--workspace", "--test", "e2e"];
-
-/// How many tests an executable runs at once. Tests wait for processes, disks and time limits as much as
-/// they calculate, so it is twice as many as there are cores, unless somebody says otherwise.
-const THREADS: &str = "RUST_TEST_THREADS";
 
 /// Runs every test of the workspace.
 pub(crate) fn everything(workspace: &Workspace) -> Outcome {
@@ -59,10 +53,6 @@ fn run(workspace: &Workspace, selection: &[&str]) -> Outcome {
     let mut executables = made.iter().map(|artifact| &artifact.executable);
     if let Some(binary) = executables.find(|path| path.ends_with("latchkey")) {
         tests.env("LATCHKEY_BIN", binary);
-    }
-    if env::var_os(THREADS).is_none() {
-        let cores = thread::available_parallelism()?.get();
-        tests.env(THREADS, (2 * cores).to_string());
     }
     let report = watch(tests, names(made))?;
     say(report.to_string())?;
