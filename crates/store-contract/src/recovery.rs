@@ -81,9 +81,8 @@ async fn recovering_replaces_every_credential(world: World) {
     let ada = forgetful(&world, &tenant).await;
     let other = forgetful(&world, &tenant).await;
     let anew = ada.anew(&world);
-    let recovered = world
-        .recoveries
-        .recover(ada.authority(&world), anew.clone());
+    let authority = ada.authority(&world);
+    let recovered = world.recoveries.recover(authority, anew.clone());
     recovered.await.unwrap();
 
     let account = world.account(&ada.person.user.id).await.unwrap();
@@ -143,9 +142,8 @@ async fn an_id_that_the_user_had_is_free(world: World) {
     let mut anew = ada.anew(&world);
     anew[0].id = ada.person.credentials[0].id.clone();
     anew[2].id = ada.recovery_key.id.clone();
-    let recovered = world
-        .recoveries
-        .recover(ada.authority(&world), anew.clone());
+    let authority = ada.authority(&world);
+    let recovered = world.recoveries.recover(authority, anew.clone());
     recovered.await.unwrap();
     let kept = world.credentials_of(&ada.person).await;
     assert_eq!(uuids(&kept), uuids(&anew));
