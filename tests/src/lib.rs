@@ -12,6 +12,7 @@ pub mod installation;
 pub mod narration;
 pub mod node;
 pub mod server;
+pub mod trial;
 pub mod wire;
 
 use std::{error::Error, fmt};

@@ -21,6 +21,7 @@ mod demo;
 mod migrate;
 mod screenshots;
 mod test;
+mod trial;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Tasks of the Latchkey workspace.")]
@@ -40,6 +41,14 @@ enum Task {
     E2e,
     /// Play the whole flow between two domains with a throwaway server, and print it.
     Demo,
+    /// Break things at random, over and over, and see that nothing is lost.
+    Trial {
+        /// Which trial; each has a file in `tests/tests/e2e/trials`.
+        name: String,
+        /// How many rounds.
+        #[arg(long, default_value_t = 50)]
+        rounds: u32,
+    },
     /// Take pictures of every page in every state, into target/screenshots.
     Screenshots,
     /// Everything that is checked before a change lands.
@@ -73,6 +82,7 @@ fn perform(task: &Task) -> Outcome {
         Task::Test => test::everything(&workspace),
         Task::E2e => test::end_to_end(&workspace),
         Task::Demo => demo::play(&workspace),
+        Task::Trial { name, rounds } => trial::go_round(&workspace, name, *rounds),
         Task::Screenshots => screenshots::run_tour(&workspace),
         Task::Ci => ci::run_script(&workspace),
         Task::Codegen { check } => codegen::run(&workspace, *check),

@@ -90,12 +90,48 @@ impl TestPostgres {
                 _own: None,
             });
         }
+        Self::start_own()
+    }
+
+    /// Starts a server, whatever is running already: one that may be crashed.
+    ///
+    /// # Errors
+    /// [`PostgresError`] says what is missing.
+    pub fn start_own() -> Result<Self, PostgresError> {
+        let psql = find_program("psql")?;
         let (own, port) = OwnServer::start()?;
         Ok(Self {
             url: parse_url(&format!("postgres://{SUPERUSER}@127.0.0.1:{port}/postgres"))?,
             psql,
             _own: Some(own),
         })
+    }
+
+    /// Kills a process of the server, as a machine that is out of memory does: the server ends all others
+    /// at once, whatever they are at, and recovers what was committed from its log.
+    ///
+    /// # Errors
+    /// [`PostgresError::Failed`] when the server does not answer, or nothing was killed.
+    pub fn crash(&self) -> Result<(), PostgresError> {
+        let pid = self.ask(CHECKPOINTER)?;
+        let killed = Command::new("/bin/sh")
+            .args(["-c", r#"kill -KILL "$1""#, "kill", pid.trim()])
+            .output()
+            .map_err(failed("kill"))?;
+        succeeded("kill", &killed)
+    }
+
+    /// Runs one statement and gives what it answers, without a head.
+    fn ask(&self, statement: &str) -> Result<String, PostgresError> {
+        let output = Command::new(&self.psql)
+            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
+            .args(["--command", statement])
+            .arg(self.url())
+            .stdin(Stdio::null())
+            .output()
+            .map_err(failed("psql"))?;
+        succeeded("a statement", &output)?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// The server that all tests of this process share.
@@ -137,13 +173,7 @@ impl TestPostgres {
     fn create(&self, template: &str) -> Result<String, PostgresError> {
         let name = format!("latchkey_{:016x}", random());
         let statement = format!("CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'");
-        let output = Command::new(&self.psql)
-            .args(["--no-psqlrc", "--quiet", "--command", &statement])
-            .arg(self.url())
-            .stdin(Stdio::null())
-            .output()
-            .map_err(failed("psql"))?;
-        succeeded("CREATE DATABASE", &output)?;
+        self.ask(&statement)?;
         let mut url = self.url.clone();
         url.set_path(&name);
         Ok(url.into())
@@ -151,6 +181,9 @@ impl TestPostgres {
 }
 
 const SUPERUSER: &str = "latchkey";
+
+/// A process that every server has, and cannot do without.
+const CHECKPOINTER: &str = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'";
 
 fn parse_url(url: &str) -> Result<Url, PostgresError> {
     Url::parse(url).map_err(|error| PostgresError::Failed {
@@ -392,6 +425,23 @@ mod tests {
         assert!(TcpStream::connect(address).is_ok());
         drop(server);
         assert!(TcpStream::connect(address).is_err());
+    }
+
+    #[test]
+    fn a_crashed_server_recovers_what_was_committed() {
+        let server = TestPostgres::start_own().unwrap();
+        let before = server.ask(CHECKPOINTER).unwrap();
+        server
+            .ask("CREATE TABLE kept (number int); INSERT INTO kept VALUES (1), (2)")
+            .unwrap();
+        server.crash().unwrap();
+        let after = (0..600).find_map(|_| {
+            thread::sleep(Duration::from_millis(50));
+            let after = server.ask(CHECKPOINTER).ok()?;
+            (!after.trim().is_empty() && after != before).then_some(after)
+        });
+        assert!(after.is_some(), "the server did not come back");
+        assert_eq!(server.ask("SELECT count(*) FROM kept").unwrap().trim(), "2");
     }
 
     #[test]

@@ -14,4 +14,5 @@ mod readme;
 mod replicas;
 mod secrecy;
 mod startup;
+mod trials;
 mod wire;

@@ -42,7 +42,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
         "without-http",
         &["crypto", "domain", "mail", "memory", "service", "testkit"],
     ),
-    ("e2e", &["testkit"]),
+    ("e2e", &["test-postgres", "testkit"]),
     ("xtask", &["test-postgres"]),
 ];
 

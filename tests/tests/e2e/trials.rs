@@ -1,0 +1,3 @@
+//! What breaks is broken at random, over and over; `cargo xtask trial` plays each as long as one likes.
+
+mod crash;
