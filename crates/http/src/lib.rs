@@ -113,8 +113,8 @@ pub fn router(use_cases: Arc<UseCases>, settings: HttpSettings) -> Router {
     router_with_pages(use_cases, settings, Router::new())
 }
 
-/// The whole API with `pages` beside it, whose requests pass the same middleware: they are named, logged
-/// and refused like those of the API.
+/// The whole API with `pages` or other routes beside it, whose requests pass the same middleware: they are
+/// named, bounded, logged and refused like those of the API.
 pub fn router_with_pages(
     use_cases: Arc<UseCases>,
     settings: HttpSettings,

@@ -28,7 +28,9 @@ pub struct Serving {
     pub http: HttpSettings,
     /// How connections are.
     pub limits: ConnectionLimits,
-    /// Routes of one's own, none at first. What is asked for beside them goes to Latchkey.
+    /// Routes of one's own, none at first, without a fallback. Their requests are named, bounded, logged and
+    /// answered across origins like those of the API; a path that Latchkey has is refused at the start, by a
+    /// panic.
     pub routes: Router,
 }
 
@@ -88,10 +90,10 @@ pub async fn serve(
     } else {
         Router::new()
     };
+    let beside = pages.merge(serving.routes);
     let address = serving.listener.local_addr()?;
     info!(%address, public_url = serving.http.public_url, "listening");
-    let latchkey = latchkey_http::router_with_pages(Arc::clone(&use_cases), serving.http, pages);
-    let app = serving.routes.fallback_service(latchkey);
+    let app = latchkey_http::router_with_pages(Arc::clone(&use_cases), serving.http, beside);
     let (stop_working, working_stops) = oneshot::channel::<()>();
     let mut work = tokio::spawn(async move {
         let stop = async {

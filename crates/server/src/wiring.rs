@@ -103,6 +103,15 @@ impl Adapters {
         Arc::new(UseCases::new(self.ports.clone(), self.settings.clone()))
     }
 
+    /// Whether an empty installation gets the demonstration: in a store that was given only when it is asked
+    /// for, since there it cannot be told whether somebody merely tries.
+    pub(crate) fn want_demo(&self, settings: &Settings) -> bool {
+        match self.database {
+            Some(_) => settings.wants_demo(),
+            None => settings.demo.enabled == Some(true),
+        }
+    }
+
     /// Closes the database that was opened. A store that was given is left alone.
     ///
     /// # Errors

@@ -129,11 +129,12 @@ impl UseCases {
             sessions: Sessions {
                 clock: clock.clone(),
                 tokens: ports.tokens.clone(),
-                store: stores.sessions,
+                store: stores.sessions.clone(),
             },
             user_actions: UserActions {
                 factors,
                 store: stores.sign_ins,
+                spent: stores.sessions,
             },
             credentials: Credentials {
                 ceremonies: ceremonies.clone(),

@@ -12,11 +12,13 @@ use latchkey_domain::{
 
 use crate::{
     ceremony::Ceremonies,
+    credentials::SignedRequest,
     directory::{Caller, PartyError},
     factors::{
         AllowedCredentials, FactorAnswer, FactorChallenge, FactorError, Factors, VerifiedFactors,
     },
     ports::{
+        session_store::{EndSessionError, SessionStore},
         sign_in_store::{Evidence, SignInStore},
         store::StoreError,
     },
@@ -46,6 +48,8 @@ pub struct NotPermitted;
 pub struct UserActions {
     pub(crate) factors: Factors,
     pub(crate) store: Arc<dyn SignInStore>,
+    /// Keeps what is used up.
+    pub(crate) spent: Arc<dyn SessionStore>,
 }
 
 impl UserActions {
@@ -143,6 +147,16 @@ impl UserActions {
         } else {
             Err(NotPermitted)
         }
+    }
+
+    /// Uses up a signed action whose effect is kept elsewhere. Of any number of calls for one action, on any
+    /// number of replicas, one returns `Ok`, and only while everybody it stands for may act: the user and each
+    /// credential that signed. What uses it up with an effect of this service is that effect.
+    ///
+    /// # Errors
+    /// [`EndSessionError`]; let nothing follow then.
+    pub async fn spend(&self, request: &SignedRequest) -> Result<(), EndSessionError> {
+        self.spent.end(request.authority()).await
     }
 
     fn signed(

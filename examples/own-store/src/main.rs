@@ -1,10 +1,10 @@
 //! The whole service on a store of one's own: here the one that keeps everything in memory.
 //!
 //! ```sh
-//! cargo run -p latchkey-own-store
+//! LATCHKEY__DEMO__ENABLED=true cargo run -p latchkey-own-store
 //! ```
 //!
-//! It makes the demonstration and says how to go on, like `latchkey` on an empty database. Everything is as
+//! It makes the demonstration and says how to go on, as `latchkey` does on an empty database. Everything is as
 //! with that binary, but that what one process keeps no other one sees.
 
 use std::{process::ExitCode, sync::Arc};

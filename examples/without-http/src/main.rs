@@ -132,7 +132,7 @@ impl Terminal {
             method: Method::Post,
             path: ActionPath::parse("/auth/credentials/code")?,
             // The line has no payload.
-            payload: PayloadDigest::of(""),
+            payload: PayloadDigest::of("{}"),
         };
         let actions = &self.latchkey.user_actions;
         let begun = actions

@@ -143,9 +143,9 @@ impl From<BeginWithCodeError> for ApiError {
     }
 }
 
-/// What becomes of a request that the user signed when the authority for it does not hold.
-impl From<AuthorityConflict> for ApiError {
-    fn from(conflict: AuthorityConflict) -> Self {
+impl ApiError {
+    /// What becomes of a request that the user signed when the authority for it does not hold.
+    fn of_signed_request(conflict: AuthorityConflict) -> Self {
         match conflict {
             AuthorityConflict::Spent(Spendable::UserAction) => ErrorCode::UserActionUsed.into(),
             AuthorityConflict::Void
@@ -172,7 +172,7 @@ impl From<IssueCodeError> for ApiError {
 impl From<DecideError> for ApiError {
     fn from(error: DecideError) -> Self {
         match error {
-            DecideError::Authority(conflict) => conflict.into(),
+            DecideError::Authority(conflict) => Self::of_signed_request(conflict),
             DecideError::NotWaiting => ErrorCode::CredentialNotFound.into(),
             DecideError::Store(error) => error.into(),
         }
@@ -193,7 +193,7 @@ impl From<ApprovalStatusError> for ApiError {
 impl From<ChangeError> for ApiError {
     fn from(error: ChangeError) -> Self {
         match error {
-            ChangeError::Authority(conflict) => conflict.into(),
+            ChangeError::Authority(conflict) => Self::of_signed_request(conflict),
             ChangeError::NotFound => ErrorCode::CredentialNotFound.into(),
             ChangeError::LastUsable => ErrorCode::LastCredential.into(),
             ChangeError::Waits => ErrorCode::CredentialWaits.into(),
@@ -214,7 +214,7 @@ impl From<ReadUsersError> for ApiError {
 impl From<CreateUserError> for ApiError {
     fn from(error: CreateUserError) -> Self {
         match error {
-            CreateUserError::Authority(conflict) => conflict.into(),
+            CreateUserError::Authority(conflict) => Self::of_signed_request(conflict),
             CreateUserError::NotAdministrator(NotAdministrator) => ErrorCode::NotPermitted.into(),
             CreateUserError::AlreadyExists => Self::new(ErrorCode::UserExists).taken("email"),
             CreateUserError::ExternalIdTaken => {
@@ -228,7 +228,7 @@ impl From<CreateUserError> for ApiError {
 impl From<ChangeUserError> for ApiError {
     fn from(error: ChangeUserError) -> Self {
         match error {
-            ChangeUserError::Authority(conflict) => conflict.into(),
+            ChangeUserError::Authority(conflict) => Self::of_signed_request(conflict),
             ChangeUserError::NotAdministrator(NotAdministrator) => ErrorCode::NotPermitted.into(),
             ChangeUserError::NotFound => ErrorCode::UserNotFound.into(),
             ChangeUserError::LastAdministrator => ErrorCode::LastAdministrator.into(),
@@ -419,7 +419,9 @@ mod tests {
             (status, message.as_str()),
             (400, "Challenge token is not valid.")
         );
-        let (status, _, message, _) = facts(AuthorityConflict::Spent(Spendable::UserAction));
+        let (status, _, message, _) = facts(ChangeError::from(AuthorityConflict::Spent(
+            Spendable::UserAction,
+        )));
         assert_eq!(
             (status, message.as_str()),
             (400, "user action has already been used")

@@ -60,7 +60,7 @@ async fn start(
         .map_err(|error| format!("http.listen: cannot listen at {wanted}: {error}"))?;
     let address = listener.local_addr()?;
     let public_url = settings.http.public_url(address);
-    if settings.wants_demo() && use_cases.administration.is_empty().await? {
+    if adapters.want_demo(settings) && use_cases.administration.is_empty().await? {
         let location = demo::Location {
             port: address.port(),
             url: &public_url,

@@ -28,7 +28,8 @@ pub trait SessionStore: Send + Sync {
     /// [`StoreError`].
     async fn is_live(&self, session: &Session) -> Result<bool, StoreError>;
 
-    /// Ends the sessions that the authority spends.
+    /// Ends the sessions that the authority spends, or uses up whatever else it spends; there is no other
+    /// effect.
     ///
     /// # Errors
     /// [`EndSessionError`].

@@ -4,6 +4,7 @@ use crate::{
         account_store::{HeldCredential, MockAccountStore},
         credential_store::MockCredentialStore,
         proof_verifier::MockProofVerifier,
+        session_store::MockSessionStore,
         sign_in_store::MockSignInStore,
     },
     testing::{
@@ -35,6 +36,7 @@ fn user_actions(store: MockSignInStore) -> UserActions {
             credentials: Arc::new(MockCredentialStore::new()),
         },
         store: Arc::new(store),
+        spent: Arc::new(MockSessionStore::new()),
     }
 }
 
@@ -123,4 +125,21 @@ fn another_users_or_epochs_signature_permits_nothing() {
         actions.check(&other, &token, &signed.action),
         Err(NotPermitted)
     );
+}
+
+#[tokio::test]
+async fn an_action_with_an_effect_elsewhere_is_used_up_by_its_own_authority() {
+    let request = signed_request(&user(1));
+    let authority = request.authority();
+    let mut spent = MockSessionStore::new();
+    spent
+        .expect_end()
+        .withf(move |given| *given == authority)
+        .times(1)
+        .returning(|_| Ok(()));
+    let actions = UserActions {
+        spent: Arc::new(spent),
+        ..user_actions(MockSignInStore::new())
+    };
+    actions.spend(&request).await.unwrap();
 }
