@@ -21,7 +21,8 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    middleware::{from_fn, from_fn_with_state},
+    middleware::{from_fn, from_fn_with_state, map_response},
+    response::Response,
 };
 use latchkey_service::use_cases::UseCases;
 use utoipa::openapi::{OpenApi, ServerBuilder};
@@ -29,7 +30,13 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
     error::{ApiError, ErrorCode},
-    middleware::{body::body, cors::cors, harden::harden, observe::observe, path::path},
+    middleware::{
+        body::body,
+        cors::cors,
+        harden::harden,
+        observe::{AsItIs, observe},
+        path::path,
+    },
     routes::{
         action, application, credential_code, credentials, login, mailed_codes, not_offered,
         operation, recovery, registration, users, well_known,
@@ -139,6 +146,15 @@ pub fn router_with_pages(
         .layer(from_fn(harden))
         .layer(from_fn_with_state(state.clone(), observe))
         .with_state(state)
+}
+
+/// Routes of somebody else's, to stand beside the API with what they answer left as it is: a refusal of the
+/// pages, which is no more than a status, gets the body that errors of the API have.
+pub fn as_they_are(routes: Router) -> Router {
+    routes.layer(map_response(async |mut response: Response| {
+        response.extensions_mut().insert(AsItIs);
+        response
+    }))
 }
 
 /// The description of the API, without the address of a server.

@@ -29,7 +29,7 @@ pub struct Serving {
     /// How connections are.
     pub limits: ConnectionLimits,
     /// Routes of one's own, none at first, without a fallback. Their requests are named, bounded, logged and
-    /// answered across origins like those of the API; a path that Latchkey has is refused at the start, by a
+    /// answered across origins like those of the API, and what they answer is left as it is; a path that Latchkey has is refused at the start, by a
     /// panic.
     pub routes: Router,
 }
@@ -90,7 +90,7 @@ pub async fn serve(
     } else {
         Router::new()
     };
-    let beside = pages.merge(serving.routes);
+    let beside = pages.merge(latchkey_http::as_they_are(serving.routes));
     let address = serving.listener.local_addr()?;
     info!(%address, public_url = serving.http.public_url, "listening");
     let app = latchkey_http::router_with_pages(Arc::clone(&use_cases), serving.http, beside);

@@ -105,7 +105,10 @@ mod tests {
 
         let place = Client::to(&base);
         let refused = place.get("/greeting").await.unwrap();
-        assert_eq!(refused.status, 401);
+        assert_eq!(refused.status, 401, "{refused:?}");
+        assert_eq!(refused.body, "");
+        // What surrounds the API surrounds them, too.
+        assert!(refused.headers.contains_key("x-request-id"));
 
         let here = join(&place, &invited, &mut Holder::key()).await.unwrap();
         let greeted = here.get("/greeting").await.unwrap().ok().unwrap();

@@ -162,7 +162,9 @@ impl From<IssueCodeError> for ApiError {
             IssueCodeError::Expiration(_) => Self::new(ErrorCode::InvalidExpiration)
                 .saying(error.to_string())
                 .at("expiration"),
-            IssueCodeError::Issue(IssueError::Authority(conflict)) => conflict.into(),
+            IssueCodeError::Issue(IssueError::Authority(conflict)) => {
+                Self::of_signed_request(conflict)
+            }
             IssueCodeError::Issue(taken @ IssueError::Taken) => Self::internal(taken),
             IssueCodeError::Issue(IssueError::Store(error)) => error.into(),
         }

@@ -108,11 +108,18 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
         .unwrap_or("of an unknown kind")
 }
 
+/// An answer that nothing is written into.
+#[derive(Clone, Copy)]
+pub(crate) struct AsItIs;
+
 /// The error a response carries. One that was refused by the framework carries none, and is told by
 /// its status.
 fn refusal(response: &mut Response) -> Option<Arc<ApiError>> {
     if let Some(Refused(error)) = response.extensions_mut().remove() {
         return Some(error);
+    }
+    if response.extensions().get::<AsItIs>().is_some() {
+        return None;
     }
     let code = match response.status() {
         StatusCode::METHOD_NOT_ALLOWED => ErrorCode::MethodNotAllowed,
