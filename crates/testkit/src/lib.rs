@@ -4,4 +4,5 @@ pub mod authenticator;
 pub mod clock;
 pub mod database;
 pub mod entropy;
+pub mod mail_server;
 pub mod organization;
