@@ -1,21 +1,38 @@
-//! Delivery by SMTP (RFC 5321).
+//! Delivery by SMTP (RFC 5321): one connection for each message, and one command after another, because
+//! what a refusal means depends on what was refused. Only what the server says about the recipient or the
+//! content is for ever; a refusal of us (the connection, `AUTH`, the sender) is somebody's to mend, and the
+//! message waits until they have.
 
-use std::time::Duration;
+mod server;
+
+use std::{error::Error, fmt, time::Duration};
 
 use async_trait::async_trait;
 use latchkey_service::ports::mailer::{Delivery, DeliveryError, Mail, Mailer};
 use lettre::{
-    AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
-    message::{Mailbox, MultiPart},
-    transport::smtp,
+    Message,
+    message::{
+        Mailbox, MultiPart,
+        header::{HeaderName, HeaderValue},
+    },
+    transport::smtp::{
+        self,
+        commands::{Data, Mail as MailFrom, Rcpt},
+        extension::{Extension, MailBodyParameter, MailParameter, ServerInfo},
+        response::Category,
+    },
 };
+use tokio::time::timeout;
 
-/// How long the mail server may take for each of its answers.
-const PATIENCE: Duration = Duration::from_secs(10);
+use self::server::Server;
+
+/// How long the whole conversation about one message may take: less than the outbox waits, so that it is
+/// known what took so long.
+const PATIENCE: Duration = Duration::from_secs(12);
 
 /// Hands messages to a mail server. It has no `Debug`, because its address may hold a password.
 pub struct Smtp {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    server: Server,
     from: Mailbox,
 }
 
@@ -38,9 +55,7 @@ pub enum SmtpSettingsError {
 /// # Errors
 /// [`SmtpSettingsError::Url`].
 pub fn check_url(url: &str) -> Result<(), SmtpSettingsError> {
-    AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
-        .map(|_transport| ())
-        .map_err(|_malformed| SmtpSettingsError::Url)
+    Server::parse(url).map(|_server| ())
 }
 
 /// Whether it is a mailbox.
@@ -59,12 +74,10 @@ impl Smtp {
     /// # Errors
     /// [`SmtpSettingsError`].
     pub fn new(url: &str, from: &str) -> Result<Self, SmtpSettingsError> {
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
-            .map_err(|_malformed| SmtpSettingsError::Url)?
-            .timeout(Some(PATIENCE))
-            .build();
-        let from = from.parse().map_err(|_malformed| SmtpSettingsError::From)?;
-        Ok(Self { transport, from })
+        Ok(Self {
+            server: Server::parse(url)?,
+            from: from.parse().map_err(|_malformed| SmtpSettingsError::From)?,
+        })
     }
 
     /// The message as it travels. Its id is the same however often it is sent.
@@ -81,11 +94,40 @@ impl Smtp {
             .to(Mailbox::new(None, to))
             .subject(mail.content.subject.as_str())
             .message_id(Some(format!("<{}@{domain}>", mail.id)))
+            // RFC 3834 §5: nobody's absence is to be told to a machine.
+            .raw_header(HeaderValue::new(
+                HeaderName::new_from_ascii_str("Auto-Submitted"),
+                "auto-generated".to_owned(),
+            ))
             .multipart(MultiPart::alternative_plain_html(
                 mail.content.text.clone(),
                 mail.content.html.clone(),
             ))
             .map_err(|_malformed| never("the message cannot be written"))
+    }
+
+    /// Hands the message over; `step` tells how far that has come, whatever becomes of it.
+    async fn converse(&self, message: &Message, step: &mut Step) -> Result<(), Fault> {
+        let mut connection = self.server.connect(step).await?;
+        let (envelope, content) = (message.envelope(), message.formatted());
+        *step = Step::Sender;
+        let is_ascii = (envelope.from().into_iter().chain(envelope.to()))
+            .all(|address| address.to_string().is_ascii());
+        let parameters = parameters(connection.server_info(), is_ascii, content.is_ascii())?;
+        let sender = MailFrom::new(envelope.from().cloned(), parameters);
+        connection.command(sender).await?;
+        *step = Step::Recipient;
+        for recipient in envelope.to() {
+            let recipient = Rcpt::new(recipient.clone(), vec![]);
+            connection.command(recipient).await?;
+        }
+        *step = Step::Data;
+        connection.command(Data).await?;
+        *step = Step::Content;
+        connection.message(&content).await?;
+        *step = Step::Done;
+        connection.abort().await;
+        Ok(())
     }
 }
 
@@ -93,57 +135,169 @@ impl Smtp {
 impl Mailer for Smtp {
     async fn send(&self, mail: Mail) -> Result<Delivery, DeliveryError> {
         let message = self.message(&mail)?;
-        match self.transport.send(message).await {
-            Ok(_response) => Ok(Delivery::Delivered),
-            Err(error) => Err(refused(&error)),
+        let mut step = Step::Greeting;
+        let conversation = Box::pin(self.converse(&message, &mut step));
+        let failure = match timeout(PATIENCE, conversation).await {
+            Ok(Ok(())) => return Ok(Delivery::Delivered),
+            Ok(Err(fault)) => fault.at(step),
+            Err(_elapsed) => {
+                DeliveryError::Transient(format!("the mail server took too long at {step}"))
+            }
+        };
+        // Whatever went wrong with the farewell: the server has the message.
+        if step == Step::Done {
+            Ok(Delivery::Delivered)
+        } else {
+            Err(failure)
         }
     }
+}
+
+/// What is asked of the mail server next, or has been asked last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// To take the connection: its greeting, TLS from the beginning, and `EHLO`.
+    Greeting,
+    /// To make the connection secure.
+    StartTls,
+    /// To know who sends.
+    Auth,
+    /// To take something of this sender.
+    Sender,
+    /// To take something for this recipient.
+    Recipient,
+    /// To take the content.
+    Data,
+    /// To take responsibility.
+    Content,
+    /// Nothing: it has taken the message.
+    Done,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Greeting => "the connection",
+            Self::StartTls => "STARTTLS",
+            Self::Auth => "AUTH",
+            Self::Sender => "MAIL FROM",
+            Self::Recipient => "RCPT TO",
+            Self::Data => "DATA",
+            Self::Content => "the message",
+            Self::Done => "QUIT",
+        })
+    }
+}
+
+/// Why the mail server has not taken the message.
+enum Fault {
+    /// It refused, or there is no conversation.
+    Smtp(smtp::Error),
+    /// It takes no such messages.
+    Unable(&'static str),
+}
+
+impl From<smtp::Error> for Fault {
+    fn from(error: smtp::Error) -> Self {
+        Self::Smtp(error)
+    }
+}
+
+impl Fault {
+    /// What it means at this step. The server's own words may repeat an address, so only its codes are
+    /// told; what there is to tell without any answer comes from this side.
+    fn at(&self, step: Step) -> DeliveryError {
+        let error = match self {
+            Self::Smtp(error) => error,
+            Self::Unable(what) => {
+                return DeliveryError::Transient(format!("the mail server takes no {what}"));
+            }
+        };
+        let Some(code) = error.status() else {
+            let cause = cause(error);
+            return DeliveryError::Transient(format!(
+                "talking to the mail server failed at {step}: {cause}"
+            ));
+        };
+        let answer = error.source().map(ToString::to_string).unwrap_or_default();
+        let detail = detail(&answer);
+        let reason = match detail {
+            Some(detail) => format!("the mail server answered {code} {detail} to {step}"),
+            None => format!("the mail server answered {code} to {step}"),
+        };
+        let is_about_mail = code.category == Category::MailSystem;
+        if error.is_permanent() && step.is_about_the_message(is_about_mail, detail) {
+            DeliveryError::Permanent(reason)
+        } else {
+            DeliveryError::Transient(reason)
+        }
+    }
+}
+
+impl Step {
+    /// Whether a refusal at this step is one of the recipient or the content. Servers refuse *us* at these
+    /// steps too: with codes that are not about mail but about the conversation or the authentication
+    /// (RFC 5321 §4.2.1, RFC 4954 §6), and at the recipient with a detail that is about what we may
+    /// (RFC 3463 §3.8): no relaying, a blocked address, a sender that is not ours.
+    fn is_about_the_message(self, is_about_mail: bool, detail: Option<&str>) -> bool {
+        let subject = detail.and_then(|detail| detail.split('.').nth(1));
+        // Addressing, mailbox and content (RFC 3463 §3.2, §3.3, §3.7).
+        let is_about_it = is_about_mail || matches!(subject, Some("1" | "2" | "6"));
+        match self {
+            Self::Recipient => is_about_it && subject != Some("7"),
+            Self::Data | Self::Content => is_about_it,
+            Self::Greeting | Self::StartTls | Self::Auth | Self::Sender | Self::Done => false,
+        }
+    }
+}
+
+/// The enhanced status code that an answer may begin with (RFC 3463 §2).
+fn detail(answer: &str) -> Option<&str> {
+    let first = answer.split_whitespace().next()?;
+    let is_number =
+        |part: &str| matches!(part.len(), 1..=3) && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_detail = first.split('.').count() == 3 && first.split('.').all(is_number);
+    is_detail.then_some(first)
+}
+
+/// What `MAIL FROM` says about the message (RFC 6152, RFC 6531).
+fn parameters(
+    server: &ServerInfo,
+    is_ascii: bool,
+    is_content_ascii: bool,
+) -> Result<Vec<MailParameter>, Fault> {
+    let mut parameters = Vec::new();
+    if !is_ascii {
+        if !server.supports_feature(Extension::SmtpUtfEight) {
+            return Err(Fault::Unable("addresses beyond ASCII (SMTPUTF8)"));
+        }
+        parameters.push(MailParameter::SmtpUtfEight);
+    }
+    if !is_content_ascii {
+        if !server.supports_feature(Extension::EightBitMime) {
+            return Err(Fault::Unable("content beyond ASCII (8BITMIME)"));
+        }
+        parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+    }
+    Ok(parameters)
+}
+
+/// The reason behind all others: what TLS, the system or the library has to say. An answer that is none is
+/// not repeated, since it is the server's words.
+fn cause(error: &smtp::Error) -> String {
+    if error.is_response() {
+        return "what it says is no answer, or breaks off".to_owned();
+    }
+    let mut cause: &dyn Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
 }
 
 fn never(reason: &str) -> DeliveryError {
     DeliveryError::Permanent(reason.to_owned())
 }
 
-/// What a failure means. The server's own words may repeat an address, so only its code is told.
-fn refused(error: &smtp::Error) -> DeliveryError {
-    let code = error
-        .status()
-        .map(|code| format!("the mail server answered {code}"));
-    if error.is_permanent() {
-        return DeliveryError::Permanent(code.unwrap_or_default());
-    }
-    let kind = if error.is_timeout() {
-        "the mail server took too long"
-    } else if error.is_tls() {
-        "no secure connection to the mail server"
-    } else {
-        "the mail server cannot be reached"
-    };
-    DeliveryError::Transient(code.unwrap_or_else(|| kind.to_owned()))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_of_mail_servers_are_told_from_others() {
-        for url in [
-            "smtp://localhost:2525",
-            "smtp://mail.example.com?tls=required",
-            "smtps://user:pass%20word@mail.example.com",
-        ] {
-            assert_eq!(check_url(url), Ok(()), "{url}");
-        }
-        for url in ["", "mail.example.com", "http://mail.example.com", "smtp:"] {
-            assert_eq!(check_url(url), Err(SmtpSettingsError::Url), "{url}");
-        }
-    }
-
-    #[test]
-    fn a_sender_is_a_mailbox() {
-        assert_eq!(check_from("Latchkey <no-reply@example.com>"), Ok(()));
-        assert_eq!(check_from("no-reply@example.com"), Ok(()));
-        assert_eq!(check_from("nobody"), Err(SmtpSettingsError::From));
-    }
-}
+mod tests;

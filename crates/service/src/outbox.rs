@@ -3,12 +3,16 @@
 //!
 //! A message is claimed for a while, sent, and then removed. A process that dies in between leaves it
 //! to the next one when the lease ends, so a message is sent at least once, and normally exactly once.
+//! What cannot be sent stays as long as it is worth it, and [`trouble`] tells.
+
+mod trouble;
 
 use std::{sync::Arc, time::Duration};
 
 use latchkey_domain::{id::MessageId, message::MessageKind, text::Username, time::Timestamp};
 use tokio::time::timeout;
 
+pub(crate) use self::trouble::Trouble;
 use crate::{
     messages::Messages,
     ports::{
@@ -56,6 +60,7 @@ pub struct Outbox {
     pub(crate) store: Arc<dyn MessageStore>,
     pub(crate) messages: Arc<Messages>,
     pub(crate) mailer: Arc<dyn Mailer>,
+    pub(crate) trouble: Trouble,
 }
 
 impl Outbox {
@@ -84,6 +89,12 @@ impl Outbox {
             .collect())
     }
 
+    /// Whether this process could not send the last message that it tried to, for a reason that is not the
+    /// message's own.
+    pub fn is_in_trouble(&self) -> bool {
+        self.trouble.is_there()
+    }
+
     fn open(&self, message: WaitingMessage) -> Option<OpenMessage> {
         let content = self.messages.open(&message.id, &message.sealed).ok()?;
         Some(OpenMessage {
@@ -101,6 +112,9 @@ impl Outbox {
         match self.deliver(claimed).await {
             Ok(Delivery::Delivered) => {
                 tracing::debug!(message_id = %id, %kind, "a message was sent");
+                if self.trouble.ends() {
+                    tracing::info!("messages are sent again");
+                }
                 self.remove(claimed).await
             }
             Ok(Delivery::Kept) => {
@@ -116,15 +130,21 @@ impl Outbox {
                 self.remove(claimed).await
             }
             Err(DeliveryError::Transient(reason)) => {
-                let due = self.clock.now().plus(pause(claimed.attempt));
-                if due < claimed.message.expires {
-                    tracing::warn!(
+                let now = self.clock.now();
+                let attempt = claimed.attempt;
+                if self.trouble.is_told(&reason, now) {
+                    tracing::debug!(message_id = %id, %kind, attempt, reason, "a message could not be sent yet");
+                } else {
+                    tracing::error!(
                         message_id = %id,
                         %kind,
-                        attempt = claimed.attempt,
+                        attempt,
                         reason,
-                        "a message could not be sent yet"
+                        "messages cannot be sent; they are tried again, and this is said once an hour"
                     );
+                }
+                let due = now.plus(pause(attempt));
+                if due < claimed.message.expires {
                     self.put_back(claimed, due).await
                 } else {
                     tracing::warn!(
@@ -144,7 +164,8 @@ impl Outbox {
         let content = self
             .messages
             .open(&message.id, &message.sealed)
-            .map_err(|error| DeliveryError::Permanent(error.to_string()))?;
+            // Perhaps it is this process that has the wrong secrets, and another one can.
+            .map_err(|error| DeliveryError::Transient(error.to_string()))?;
         let mail = Mail {
             id: message.id.clone(),
             kind: message.kind,

@@ -117,7 +117,7 @@ mod tests {
         use_cases.work(sleep(duration)).await;
     }
 
-    /// A message that this installation cannot open, and so drops.
+    /// A message that this installation cannot open, and that has waited too long.
     fn foreign() -> ClaimedMessage {
         ClaimedMessage {
             message: WaitingMessage {

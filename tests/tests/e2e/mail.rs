@@ -1,103 +1,50 @@
 //! Mail: handed to a mail server, with retries and once by several processes; or kept to be read.
 
-use std::{
-    collections::BTreeMap,
-    io::{BufRead as _, BufReader, Write as _},
-    net::{SocketAddr, TcpListener, TcpStream},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fs, time::Duration};
 
 use latchkey_e2e::{
     Outcome,
+    client::Client,
     installation::{DatabaseKind, Installation, text},
+    server::Server,
 };
+use latchkey_testkit::mail_server::{ALWAYS, At, MailServer};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-/// A mail server that keeps what it is handed, after it refused some messages for the moment.
-struct Sink {
-    address: SocketAddr,
-    mails: Arc<Mutex<Vec<String>>>,
-}
-
-impl Sink {
-    fn start(refusals: u32) -> Outcome<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let address = listener.local_addr()?;
-        let mails = Arc::new(Mutex::new(vec![]));
-        let (kept, left) = (Arc::clone(&mails), Arc::new(Mutex::new(refusals)));
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (kept, left) = (Arc::clone(&kept), Arc::clone(&left));
-                thread::spawn(move || converse(stream, &kept, &left));
-            }
-        });
-        Ok(Self { address, mails })
-    }
-
-    fn url(&self) -> String {
-        format!("smtp://{}", self.address)
-    }
-
-    fn mails(&self) -> Vec<String> {
-        locked(&self.mails).clone()
-    }
-
-    /// Waits until that many mails have come.
-    async fn wait_for(&self, count: usize) -> Outcome<Vec<String>> {
-        for _ in 0..600 {
-            if self.mails().len() >= count {
-                return Ok(self.mails());
-            }
-            sleep(Duration::from_millis(100)).await;
+/// Waits until it is so.
+async fn eventually(what: &str, is_so: impl Fn() -> bool) -> Outcome {
+    for _ in 0..600 {
+        if is_so() {
+            return Ok(());
         }
-        Err(format!("{} of {count} mails came", self.mails().len()).into())
+        sleep(Duration::from_millis(100)).await;
     }
+    Err(format!("{what} never was so").into())
 }
 
-/// Speaks SMTP (RFC 5321 §4.1) as far as one client needs it.
-fn converse(
-    stream: TcpStream,
-    kept: &Mutex<Vec<String>>,
-    refusals: &Mutex<u32>,
-) -> std::io::Result<()> {
-    let mut answers = stream.try_clone()?;
-    let mut lines = BufReader::new(stream).lines();
-    answers.write_all(b"220 sink\r\n")?;
-    while let Some(line) = lines.next().transpose()? {
-        let verb = line.get(..4).unwrap_or_default().to_uppercase();
-        let answer: &[u8] = match verb.as_str() {
-            "MAIL" if take_one(refusals) => b"451 come again\r\n",
-            "DATA" => {
-                answers.write_all(b"354 go on\r\n")?;
-                let mail: Vec<_> = lines
-                    .by_ref()
-                    .map_while(Result::ok)
-                    .take_while(|line| line != ".")
-                    .collect();
-                locked(kept).push(mail.join("\n"));
-                b"250 kept\r\n"
-            }
-            "QUIT" => b"221 bye\r\n",
-            _ => b"250 fine\r\n",
-        };
-        answers.write_all(answer)?;
-    }
-    Ok(())
+/// Waits until that many mails have come.
+async fn wait_for(sink: &MailServer, count: usize) -> Outcome {
+    eventually(&format!("{count} mails"), || sink.mails().len() >= count).await
 }
 
-/// What is kept there; nobody panics while holding it.
-fn locked<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
-    kept.lock().unwrap_or_else(PoisonError::into_inner)
+/// What the log says is wrong with mail.
+fn errors(log: &str) -> Vec<Value> {
+    log.lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|event| event["level"] == "ERROR")
+        .collect()
 }
 
-fn take_one(left: &Mutex<u32>) -> bool {
-    let mut left = locked(left);
-    let some = *left > 0;
-    *left = left.saturating_sub(1);
-    some
+async fn readiness(server: &Server) -> Outcome<Value> {
+    Client::of(server)?.get("/health/ready").await?.ok()
+}
+
+/// An installation on SQLite that sends by this server.
+fn sending_by(url: &str) -> Outcome<Installation> {
+    Ok(Installation::empty(DatabaseKind::Sqlite)?
+        .with("MAIL__TRANSPORT", "smtp")
+        .with("MAIL__SMTP_URL", url))
 }
 
 fn header<'a>(mail: &'a str, name: &str) -> &'a str {
@@ -114,7 +61,8 @@ fn invite(installation: &Installation, organization: &str, email: &str) -> Outco
 
 #[tokio::test]
 async fn two_processes_hand_each_message_to_the_mail_server_once_and_try_again() -> Outcome {
-    let sink = Sink::start(2)?;
+    let sink = MailServer::in_clear()?;
+    sink.answers(At::Sender, 2, "451 come again");
     let installation = Installation::empty(DatabaseKind::Postgres)?
         .with("MAIL__TRANSPORT", "smtp")
         .with("MAIL__SMTP_URL", &sink.url())
@@ -128,7 +76,7 @@ async fn two_processes_hand_each_message_to_the_mail_server_once_and_try_again()
         assert!(invited.get("registrationCode").is_none(), "{invited}");
     }
     let (one, two) = (installation.start().await?, installation.start().await?);
-    sink.wait_for(20).await?;
+    wait_for(&sink, 20).await?;
     // Whoever sent one of them twice would have done so by now.
     sleep(Duration::from_secs(2)).await;
     let mut times: BTreeMap<String, usize> = BTreeMap::new();
@@ -136,6 +84,7 @@ async fn two_processes_hand_each_message_to_the_mail_server_once_and_try_again()
         assert_eq!(header(&mail, "From"), "Latchkey <no-reply@example.com>");
         assert_eq!(header(&mail, "Subject"), "Your invitation to register");
         assert!(header(&mail, "Message-ID").starts_with("<ms-"), "{mail}");
+        assert_eq!(header(&mail, "Auto-Submitted"), "auto-generated");
         *times.entry(header(&mail, "To").to_owned()).or_default() += 1;
     }
     assert_eq!(times.len(), 20);
@@ -175,17 +124,15 @@ async fn without_a_mail_server_messages_are_kept_to_be_read() -> Outcome {
 
 #[tokio::test]
 async fn a_username_that_is_no_address_is_given_up_and_told_once() -> Outcome {
-    let sink = Sink::start(0)?;
-    let installation = Installation::empty(DatabaseKind::Sqlite)?
-        .with("MAIL__TRANSPORT", "smtp")
-        .with("MAIL__SMTP_URL", &sink.url());
+    let sink = MailServer::in_clear()?;
+    let installation = sending_by(&sink.url())?;
     let acme = installation.bootstrap("Acme")?;
     let organization = &acme.administrator.organization;
     for name in ["nobody", "ada@example.com"] {
         invite(&installation, organization, name)?;
     }
     let server = installation.start().await?;
-    sink.wait_for(1).await?;
+    wait_for(&sink, 1).await?;
     let log = server.stop().await?;
     assert_eq!(
         log.matches("the username is no e-mail address").count(),
@@ -194,4 +141,113 @@ async fn a_username_that_is_no_address_is_given_up_and_told_once() -> Outcome {
     );
     assert_eq!(sink.mails().len(), 1);
     Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_us_loses_no_message_and_readiness_tells() -> Outcome {
+    let sink = MailServer::in_clear()?;
+    sink.answers(At::Auth, ALWAYS, "535 5.7.8 hunter2 is wrong");
+    let installation = sending_by(&sink.url().replace("//", "//latchkey:hunter2@"))?;
+    let acme = installation.bootstrap("Acme")?;
+    invite(&installation, &acme.organization, "ada@example.com")?;
+    let server = installation.start().await?;
+    eventually("two tries", || sink.asked(At::Auth) >= 2).await?;
+    let waiting = installation.administrate("outbox list")?;
+    assert_eq!(waiting[0]["to"], "ada@example.com");
+    let degraded = json!({ "status": "ok", "degraded": ["mail"] });
+    assert_eq!(readiness(&server).await?, degraded);
+
+    sink.answers(At::Auth, 0, "");
+    wait_for(&sink, 1).await?;
+    server
+        .event(|event| event["message"] == "messages are sent again")
+        .await?;
+    assert_eq!(readiness(&server).await?, json!({ "status": "ok" }));
+    let log = server.stop().await?;
+    let errors = errors(&log);
+    assert_eq!(errors.len(), 1, "{log}");
+    assert_eq!(
+        errors[0]["reason"],
+        "the mail server answered 535 5.7.8 to AUTH"
+    );
+    assert!(!log.contains("hunter2"), "{log}");
+    assert_eq!(installation.administrate("outbox list")?, json!([]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_recipient_that_is_refused_is_given_up() -> Outcome {
+    let sink = MailServer::in_clear()?;
+    sink.answers(At::Recipient, 1, "550 5.1.1 no such user");
+    let installation = sending_by(&sink.url())?;
+    let acme = installation.bootstrap("Acme")?;
+    invite(&installation, &acme.organization, "ada@example.com")?;
+    let server = installation.start().await?;
+    let dropped = "a message cannot be sent and is dropped";
+    let event = server.event(|event| event["message"] == dropped).await?;
+    let reason = "the mail server answered 550 5.1.1 to RCPT TO";
+    assert_eq!(event["reason"], reason);
+    assert_eq!(readiness(&server).await?, json!({ "status": "ok" }));
+    server.stop().await?;
+    assert_eq!(installation.administrate("outbox list")?, json!([]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_log_says_why_a_connection_is_not_secure() -> Outcome {
+    let unknown = MailServer::with_tls("127.0.0.1")?;
+    let other = MailServer::with_tls("mail.example.com")?;
+    let in_clear = MailServer::in_clear()?;
+    let without = format!("{}?tls=required", in_clear.url());
+    for (url, trusted, reason) in [
+        (unknown.url(), other.certificate(), "UnknownIssuer"),
+        (other.url(), other.certificate(), "not valid for name"),
+        (without, other.certificate(), "STARTTLS is not supported"),
+    ] {
+        let installation = sending_by(&url.replace("//", "//latchkey:hunter2@"))?;
+        let log = log_trusting(&installation, trusted, |event| event["level"] == "ERROR").await?;
+        let errors = errors(&log);
+        assert_eq!(errors.len(), 1, "{log}");
+        assert!(errors[0]["reason"].to_string().contains(reason), "{log}");
+        assert!(!log.contains("hunter2"), "{log}");
+    }
+    assert_eq!(in_clear.asked(At::Auth), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn messages_go_to_servers_whose_certificate_is_trusted() -> Outcome {
+    for sink in [
+        MailServer::with_tls("127.0.0.1")?,
+        MailServer::with_starttls("127.0.0.1")?,
+    ] {
+        let installation = sending_by(&sink.url().replace("//", "//latchkey:hunter2@"))?
+            .with("LOG__LEVEL", "info,latchkey_service=debug");
+        let sent = |event: &Value| event["message"] == "a message was sent";
+        log_trusting(&installation, sink.certificate(), sent).await?;
+        assert_eq!(sink.mails().len(), 1);
+        assert_eq!(sink.asked(At::Auth), 1);
+    }
+    Ok(())
+}
+
+/// The log of a service that has a message to send and trusts only that certificate, once there is such a
+/// line in it.
+async fn log_trusting(
+    installation: &Installation,
+    certificate: &str,
+    is_it: impl Fn(&Value) -> bool,
+) -> Outcome<String> {
+    let trusted = installation.folder().join("trusted.pem");
+    fs::write(&trusted, certificate)?;
+    let acme = installation.bootstrap("Acme")?;
+    invite(installation, &acme.organization, "ada@example.com")?;
+    let mut command = installation.command("serve")?;
+    command
+        .env("SSL_CERT_FILE", trusted)
+        .env_remove("SSL_CERT_DIR");
+    let server = Server::spawn(command)?;
+    server.ready().await?;
+    server.event(is_it).await?;
+    server.stop().await
 }

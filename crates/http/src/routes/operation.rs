@@ -21,11 +21,18 @@ pub(crate) struct Health {
     /// Always `ok`.
     #[schema(example = "ok")]
     status: &'static str,
+    /// What needs somebody to look at it while requests are served all the same: `mail`, when this process
+    /// cannot send messages. It is not there when there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    degraded: Vec<&'static str>,
 }
 
 impl Health {
     /// All is well.
-    const OK: Self = Self { status: "ok" };
+    const OK: Self = Self {
+        status: "ok",
+        degraded: Vec::new(),
+    };
 }
 
 /// Whether the process answers
@@ -46,7 +53,8 @@ refusals!(ReadyRefusals: [], [NotReady]);
 
 /// Whether requests can be served
 ///
-/// Asks the database: a process that is not ready should get no requests for now.
+/// Asks the database: a process that is not ready should get no requests for now. One that is may have
+/// something `degraded` nevertheless, which the log explains.
 #[utoipa::path(
     get,
     path = "/health/ready",
@@ -56,7 +64,13 @@ refusals!(ReadyRefusals: [], [NotReady]);
 )]
 pub(crate) async fn ready(State(state): State<AppState>) -> Result<Json<Health>, ApiError> {
     match state.use_cases.installation.ping().await {
-        Ok(()) => Ok(Json(Health::OK)),
+        Ok(()) => {
+            let is_mail_degraded = state.use_cases.outbox.is_in_trouble();
+            Ok(Json(Health {
+                degraded: is_mail_degraded.then_some("mail").into_iter().collect(),
+                ..Health::OK
+            }))
+        }
         Err(error) => Err(ApiError {
             cause: Some(error.into()),
             ..ApiError::new(ErrorCode::NotReady)

@@ -1,4 +1,7 @@
+use std::sync::Mutex;
+
 use latchkey_domain::message::NewMessage;
+use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::{
@@ -33,6 +36,7 @@ fn outbox(store: MockMessageStore, mailer: MockMailer) -> Outbox {
         store: Arc::new(store),
         messages: Arc::new(messages()),
         mailer: Arc::new(mailer),
+        trouble: Trouble::default(),
     }
 }
 
@@ -123,17 +127,78 @@ async fn a_message_that_would_come_too_late_is_removed() {
 }
 
 #[tokio::test]
-async fn a_message_of_another_installation_is_removed_and_not_sent() {
+async fn a_message_that_cannot_be_opened_waits_and_is_not_sent() {
     let mut store = MockMessageStore::new();
     store.expect_claim().returning(|_, _, _| {
         let mut foreign = claimed(1);
         foreign.message.sealed = latchkey_domain::message::SealedText::new(vec![1]);
         Ok(vec![foreign])
     });
-    outbox(removed(store), MockMailer::new())
-        .run()
-        .await
-        .unwrap();
+    let store = put_back_until(store, NOW.plus(FIRST_PAUSE));
+    let outbox = outbox(store, MockMailer::new());
+    outbox.run().await.unwrap();
+    assert!(outbox.is_in_trouble());
+}
+
+#[tokio::test]
+async fn trouble_is_there_from_a_failure_until_a_message_is_delivered() {
+    let never = || DeliveryError::Permanent("no such address".to_owned());
+    let outcomes = [
+        (Ok(Delivery::Delivered), false),
+        (Err(later()), true),
+        (Err(never()), true),
+        (Err(later()), true),
+        (Ok(Delivery::Delivered), false),
+        (Err(never()), false),
+    ];
+    let (mut store, mut mailer) = (MockMessageStore::new(), MockMailer::new());
+    store
+        .expect_claim()
+        .returning(|_, _, _| Ok(vec![claimed(1)]));
+    store.expect_put_back().times(2).returning(|_, _| Ok(true));
+    store.expect_remove().times(4).returning(|_| Ok(true));
+    let (next, expected): (Vec<_>, Vec<_>) = outcomes.into_iter().unzip();
+    let next = Mutex::new(next.into_iter());
+    mailer
+        .expect_send()
+        .returning(move |_| next.lock().unwrap().next().unwrap());
+    let outbox = outbox(store, mailer);
+    assert!(!outbox.is_in_trouble());
+    for expected in expected {
+        outbox.run().await.unwrap();
+        assert_eq!(outbox.is_in_trouble(), expected);
+    }
+}
+
+/// A mailer that never comes to an end.
+struct Stuck;
+
+#[async_trait::async_trait]
+impl Mailer for Stuck {
+    async fn send(&self, _mail: Mail) -> Result<Delivery, DeliveryError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_is_longer_than_the_whole_batch_can_take() {
+    let lease = Arc::new(Mutex::new(Duration::ZERO));
+    let kept = Arc::clone(&lease);
+    let mut store = MockMessageStore::new();
+    store.expect_claim().returning(move |_, lease, batch| {
+        *kept.lock().unwrap() = lease;
+        Ok((0..batch).map(|_| claimed(1)).collect())
+    });
+    store.expect_put_back().returning(|_, _| Ok(true));
+    let outbox = Outbox {
+        mailer: Arc::new(Stuck),
+        ..outbox(store, MockMailer::new())
+    };
+    let started = Instant::now();
+    outbox.run().await.unwrap();
+    // What the store takes comes on top.
+    sleep(Duration::from_secs(10)).await;
+    assert!(started.elapsed() < *lease.lock().unwrap());
 }
 
 #[tokio::test]

@@ -1,0 +1,250 @@
+use latchkey_domain::{id::MessageId, message::MessageKind, text::Username};
+use latchkey_service::ports::mailer::MessageContent;
+use latchkey_testkit::mail_server::{ALWAYS, At, MailServer};
+use tokio::net::TcpListener;
+
+use super::*;
+
+const FROM: &str = "Latchkey <no-reply@example.com>";
+
+fn mail_to(to: &str) -> Mail {
+    Mail {
+        id: MessageId::from_random(&[1; 32]),
+        kind: MessageKind::LoginCode,
+        to: Username::new(to).unwrap(),
+        content: MessageContent {
+            subject: "Your sign-in code".to_owned(),
+            text: "K7M-2PX-9QD".to_owned(),
+            html: "<p>K7M-2PX-9QD</p>".to_owned(),
+        },
+    }
+}
+
+async fn send_to(url: &str) -> Result<Delivery, DeliveryError> {
+    let mailer = Smtp::new(url, FROM).unwrap();
+    mailer.send(mail_to("ada@example.com")).await
+}
+
+/// The address of the server with a password, so that it is asked for.
+fn known(server: &MailServer) -> String {
+    server.url().replace("//", "//latchkey:hunter2@")
+}
+
+/// What is made of one refusal, by a server that repeats all it has heard.
+async fn refusal(at: At, code: &'static str) -> DeliveryError {
+    let server = MailServer::in_clear().unwrap();
+    let answer = format!("{code} ada@example.com hunter2 K7M-2PX-9QD");
+    server.answers(at, ALWAYS, &answer);
+    let error = send_to(&known(&server)).await.unwrap_err();
+    assert_eq!(server.mails(), Vec::<String>::new());
+    let text = error.to_string();
+    assert!(text.contains(code), "{text}");
+    for secret in ["ada@", "hunter2", "K7M"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    error
+}
+
+#[tokio::test]
+async fn a_refusal_of_us_is_never_for_ever() {
+    for at in [At::Greeting, At::Hello, At::Auth, At::Sender] {
+        for code in [
+            "535 5.7.8",
+            "530",
+            "534",
+            "554",
+            "550 5.1.1",
+            "550 5.7.1",
+            "552",
+            "421",
+            "451",
+        ] {
+            let error = refusal(at, code).await;
+            assert!(
+                matches!(error, DeliveryError::Transient(_)),
+                "{at:?}: {error}"
+            );
+        }
+    }
+    // Servers say so later as well, when they are asked to do something for us.
+    for (at, code) in [
+        (At::Recipient, "530 5.7.0"),
+        (At::Recipient, "535"),
+        (At::Recipient, "503"),
+        (At::Recipient, "504 5.5.2"),
+        (At::Recipient, "554 5.7.1"),
+        (At::Recipient, "450 4.2.0"),
+        (At::Data, "503"),
+        (At::Data, "530"),
+        (At::Content, "530"),
+        (At::Content, "421"),
+        (At::Content, "452"),
+    ] {
+        let error = refusal(at, code).await;
+        assert!(
+            matches!(error, DeliveryError::Transient(_)),
+            "{at:?}: {error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_recipient_or_the_content_is_for_ever() {
+    for (at, code) in [
+        (At::Recipient, "550"),
+        (At::Recipient, "550 5.1.1"),
+        (At::Recipient, "551"),
+        (At::Recipient, "552 5.2.2"),
+        (At::Recipient, "553"),
+        (At::Recipient, "554"),
+        (At::Recipient, "556 5.1.10"),
+        (At::Recipient, "501 5.1.3"),
+        (At::Data, "554"),
+        (At::Content, "550 5.7.1"),
+        (At::Content, "552"),
+        (At::Content, "554 5.6.0"),
+    ] {
+        let error = refusal(at, code).await;
+        assert!(
+            matches!(error, DeliveryError::Permanent(_)),
+            "{at:?}: {error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_names_what_was_refused() {
+    for (at, text) in [
+        (
+            At::Greeting,
+            "the mail server answered 554 to the connection",
+        ),
+        (At::Auth, "the mail server answered 554 to AUTH"),
+        (At::Sender, "the mail server answered 554 to MAIL FROM"),
+        (At::Recipient, "the mail server answered 554 to RCPT TO"),
+        (At::Content, "the mail server answered 554 to the message"),
+    ] {
+        let error = refusal(at, "554").await;
+        assert!(error.to_string().ends_with(text), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn messages_are_handed_over_and_say_that_a_machine_sent_them() {
+    let server = MailServer::in_clear().unwrap();
+    for url in [server.url(), known(&server)] {
+        assert_eq!(send_to(&url).await, Ok(Delivery::Delivered));
+    }
+    let mails = server.mails();
+    assert_eq!(mails.len(), 2);
+    for mail in mails {
+        let mut lines = mail.lines();
+        assert!(lines.any(|line| line == "Auto-Submitted: auto-generated"));
+        assert!(lines.any(|line| line.contains("K7M-2PX-9QD")));
+    }
+}
+
+#[tokio::test]
+async fn a_lost_farewell_does_not_undo_what_was_taken() {
+    let server = MailServer::in_clear().unwrap();
+    server.answers(At::Farewell, ALWAYS, "554 no farewell");
+    assert_eq!(send_to(&server.url()).await, Ok(Delivery::Delivered));
+}
+
+#[tokio::test]
+async fn addresses_beyond_ascii_wait_for_a_server_that_takes_them() {
+    let server = MailServer::in_clear().unwrap();
+    let mailer = Smtp::new(&server.url(), FROM).unwrap();
+    let error = mailer.send(mail_to("jürgen@example.com")).await;
+    let error = error.unwrap_err();
+    assert!(matches!(error, DeliveryError::Transient(_)), "{error}");
+    assert!(error.to_string().contains("SMTPUTF8"), "{error}");
+}
+
+#[tokio::test]
+async fn why_there_is_no_conversation_is_told() {
+    let unknown = MailServer::with_tls("127.0.0.1").unwrap();
+    let in_clear = MailServer::in_clear().unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = closed.local_addr().unwrap();
+    drop(closed);
+    for (url, reason) in [
+        (unknown.url(), "UnknownIssuer"),
+        (format!("{}?tls=required", in_clear.url()), "STARTTLS"),
+        (in_clear.url().replace("smtp:", "smtps:"), "corrupt message"),
+        (format!("smtp://{nobody}"), "refused"),
+    ] {
+        let error = send_to(&url.replace("//", "//latchkey:hunter2@")).await;
+        let error = error.unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, DeliveryError::Transient(_)), "{error}");
+        assert!(text.contains(reason), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+    assert_eq!(in_clear.asked(At::Auth), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_server_is_given_up_in_time() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = silent.local_addr().unwrap();
+    let error = send_to(&format!("smtp://{address}")).await.unwrap_err();
+    let too_long = "the mail server took too long at the connection";
+    assert_eq!(error, DeliveryError::Transient(too_long.to_owned()));
+}
+
+#[tokio::test]
+async fn a_name_that_is_no_address_gets_nothing_ever() {
+    let server = MailServer::in_clear().unwrap();
+    let mailer = Smtp::new(&server.url(), FROM).unwrap();
+    let error = mailer.send(mail_to("nobody")).await.unwrap_err();
+    assert!(matches!(error, DeliveryError::Permanent(_)), "{error}");
+    assert_eq!(server.asked(At::Greeting), 0);
+}
+
+#[test]
+fn details_are_told_from_words() {
+    for (answer, expected) in [
+        ("5.7.1 no relaying", Some("5.7.1")),
+        ("5.1.10 null MX", Some("5.1.10")),
+        ("5.7 no", None),
+        ("10.0.0.1 is blocked", None),
+        ("5.7.x no", None),
+        ("5..1 no", None),
+        ("no", None),
+        ("", None),
+    ] {
+        assert_eq!(detail(answer), expected, "{answer}");
+    }
+}
+
+#[test]
+fn addresses_of_mail_servers_are_told_from_others() {
+    for url in [
+        "smtp://localhost:2525",
+        "smtp://[::1]:2525",
+        "smtp://mail.example.com?tls=required",
+        "smtp://mail.example.com?tls=opportunistic",
+        "smtps://user:pass%20word@mail.example.com",
+        "smtps://mail.example.com/client.example.com",
+    ] {
+        assert_eq!(check_url(url), Ok(()), "{url}");
+    }
+    for url in [
+        "",
+        "mail.example.com",
+        "http://mail.example.com",
+        "smtp:",
+        "smtp://mail.example.com?tls=perhaps",
+        "smtp://user:%ff@mail.example.com",
+    ] {
+        assert_eq!(check_url(url), Err(SmtpSettingsError::Url), "{url}");
+    }
+}
+
+#[test]
+fn a_sender_is_a_mailbox() {
+    assert_eq!(check_from("Latchkey <no-reply@example.com>"), Ok(()));
+    assert_eq!(check_from("no-reply@example.com"), Ok(()));
+    assert_eq!(check_from("nobody"), Err(SmtpSettingsError::From));
+}
