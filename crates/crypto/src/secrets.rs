@@ -1,13 +1,15 @@
 //! Secrets: what the service must keep to itself, and the text they are kept as.
 //!
 //! The text is TOML; where it is kept, a file or the environment, is the server's business. It has an
-//! installation secret and a code-digest key, which never change, and the signing keys of tokens, of
-//! which the first one signs. To rotate them, [`Secrets::rotate`] puts a new key first; the others stay
-//! published and accepted as long as a token they signed can be alive.
+//! installation secret and a code-digest key, which only [`Secrets::replaced`] changes, and the signing
+//! keys of tokens, of which the first one signs. They are rotated in steps, because every process reads the
+//! text when it starts, and no token may be signed before all of them know the key:
+//! [`Secrets::with_next_key`] publishes a key that signs nothing yet, [`Secrets::signing_with_next_key`]
+//! makes it the first, and [`Secrets::without_retired_keys`] drops what no living token can have been signed
+//! with.
 
+mod rotation;
 mod signing_key;
-
-use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use data_encoding::BASE64URL_NOPAD;
@@ -16,6 +18,10 @@ use latchkey_service::ports::entropy::Entropy;
 use serde::Deserialize;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use self::rotation::{OtherKey, SigningKeys};
+pub use self::rotation::{
+    PUBLISHED_AFTER, PUBLISHED_BEFORE, RotationError, SigningKeyFacts, SigningKeyState,
+};
 pub(crate) use self::signing_key::SigningKey;
 
 /// The secrets of an installation. They have no `Debug` and no `Display`, and are wiped when dropped.
@@ -23,12 +29,8 @@ pub struct Secrets {
     installation_secret: Zeroizing<[u8; 32]>,
     code_digest_key: Zeroizing<[u8; 32]>,
     signing_keys: SigningKeys,
-}
-
-/// Signing keys, newest first; at least one.
-struct SigningKeys {
-    newest: SigningKey,
-    retired: Vec<SigningKey>,
+    /// The fingerprints of those in whose place these were made, oldest first.
+    replaces: Vec<String>,
 }
 
 /// Why a text is not the secrets of an installation. It never says what the text holds.
@@ -72,6 +74,8 @@ struct Text {
     installation_secret: Option<String>,
     code_digest_key: Option<String>,
     #[serde(default)]
+    replaces: Vec<String>,
+    #[serde(default)]
     signing_keys: Vec<SigningKeyText>,
 }
 
@@ -79,6 +83,7 @@ struct Text {
 #[serde(deny_unknown_fields)]
 struct SigningKeyText {
     created: Option<i64>,
+    stopped: Option<i64>,
     pkcs8: Option<String>,
 }
 
@@ -105,9 +110,10 @@ impl Secrets {
             installation_secret: Zeroizing::new(entropy.draw()),
             code_digest_key: Zeroizing::new(entropy.draw()),
             signing_keys: SigningKeys {
-                newest: SigningKey::generate(entropy, now).ok_or(SecretsError::NotGenerated)?,
-                retired: vec![],
+                signs: SigningKey::generate(entropy, now).ok_or(SecretsError::NotGenerated)?,
+                others: vec![],
             },
+            replaces: vec![],
         })
     }
 
@@ -128,14 +134,18 @@ impl Secrets {
             .collect::<Result<Vec<_>, _>>()?
             .into_iter();
         let signing_keys = SigningKeys {
-            newest: keys.next().ok_or(SecretsError::Missing("signing_keys"))?,
-            retired: keys.collect(),
+            signs: keys
+                .next()
+                .ok_or(SecretsError::Missing("signing_keys"))?
+                .key,
+            others: keys.collect(),
         };
         signing_keys.refuse_repeated()?;
         Ok(Self {
             installation_secret: key(read.installation_secret.as_ref(), "installation_secret")?,
             code_digest_key: key(read.code_digest_key.as_ref(), "code_digest_key")?,
             signing_keys,
+            replaces: read.replaces.clone(),
         })
     }
 
@@ -143,53 +153,47 @@ impl Secrets {
     pub fn to_toml(&self) -> Zeroizing<String> {
         let installation_secret = encode(self.installation_secret.as_slice());
         let code_digest_key = encode(self.code_digest_key.as_slice());
+        let replaces = match self.replaces.as_slice() {
+            [] => String::new(),
+            fingerprints => format!("replaces = {fingerprints:?}\n"),
+        };
         let mut text = Zeroizing::new(format!(
-            "{HEAD}installation_secret = \"{}\"\ncode_digest_key = \"{}\"\n",
+            "{HEAD}installation_secret = \"{}\"\ncode_digest_key = \"{}\"\n{replaces}",
             *installation_secret, *code_digest_key
         ));
-        for key in self.signing_keys() {
+        for (key, stopped) in self.signing_keys.all() {
             let created = key.created().unix_milliseconds();
+            let stopped = match stopped {
+                Some(moment) => format!("stopped = {}\n", moment.unix_milliseconds()),
+                None => String::new(),
+            };
             let pkcs8 = encode(key.pkcs8());
             // Built anew rather than appended to, so that no old buffer is left unwiped.
             text = Zeroizing::new(format!(
-                "{}\n[[signing_keys]]\ncreated = {created}\npkcs8 = \"{}\"\n",
+                "{}\n[[signing_keys]]\ncreated = {created}\n{stopped}pkcs8 = \"{}\"\n",
                 *text, *pkcs8
             ));
         }
         text
     }
 
-    /// These secrets with a new signing key. Keys that stopped signing more than `longest_life` ago,
-    /// the longest life of any token, are dropped.
+    /// Other secrets in the place of these, all of them made anew: no code and no token is valid any more,
+    /// and no message that waits can be read. They say whose place they take, so that the installation's
+    /// database accepts them.
     ///
     /// # Errors
     /// [`SecretsError::NotGenerated`] when the random bytes are not random.
-    pub fn rotate(
-        self,
-        entropy: &dyn Entropy,
-        now: Timestamp,
-        longest_life: Duration,
-    ) -> Result<Self, SecretsError> {
-        let newest = SigningKey::generate(entropy, now).ok_or(SecretsError::NotGenerated)?;
-        let oldest_alive = now.minus(longest_life);
-        let SigningKeys {
-            newest: previous,
-            retired,
-        } = self.signing_keys;
-        // A key stopped signing when its successor was made.
-        let mut stopped = previous.created();
-        let alive = retired.into_iter().take_while(|key| {
-            let is_alive = stopped >= oldest_alive;
-            stopped = key.created();
-            is_alive
-        });
+    pub fn replaced(self, entropy: &dyn Entropy, now: Timestamp) -> Result<Self, RotationError> {
+        let before = self.fingerprint();
         Ok(Self {
-            signing_keys: SigningKeys {
-                newest,
-                retired: std::iter::once(previous).chain(alive).collect(),
-            },
-            ..self
+            replaces: self.replaces.into_iter().chain([before]).collect(),
+            ..Self::generate(entropy, now)?
         })
+    }
+
+    /// Whether these secrets were made in the place of those with that fingerprint.
+    pub fn take_the_place_of(&self, fingerprint: &str) -> bool {
+        self.replaces.iter().any(|replaced| replaced == fingerprint)
     }
 
     /// Tells installations apart without telling secrets: it is kept in the database, and a process
@@ -213,29 +217,12 @@ impl Secrets {
 
     /// The key that signs.
     pub(crate) fn signs_with(&self) -> &SigningKey {
-        &self.signing_keys.newest
+        &self.signing_keys.signs
     }
 
-    /// All signing keys, newest first.
+    /// All signing keys; the one that signs comes first.
     pub(crate) fn signing_keys(&self) -> impl Iterator<Item = &SigningKey> {
-        self.signing_keys.all()
-    }
-}
-
-impl SigningKeys {
-    fn all(&self) -> impl Iterator<Item = &SigningKey> {
-        std::iter::once(&self.newest).chain(&self.retired)
-    }
-
-    fn refuse_repeated(&self) -> Result<(), SecretsError> {
-        for (index, key) in self.all().enumerate() {
-            if self.all().take(index).any(|other| other.kid() == key.kid()) {
-                return Err(SecretsError::RepeatedSigningKey {
-                    position: index + 1,
-                });
-            }
-        }
-        Ok(())
+        self.signing_keys.all().map(|(key, _stopped)| key)
     }
 }
 
@@ -255,7 +242,7 @@ fn key(text: Option<&String>, member: &'static str) -> Result<Zeroizing<[u8; 32]
     }
 }
 
-fn signing_key(position: usize, text: &SigningKeyText) -> Result<SigningKey, SecretsError> {
+fn signing_key(position: usize, text: &SigningKeyText) -> Result<OtherKey, SecretsError> {
     let wrong = SecretsError::NotASigningKey { position };
     let created = text.created.ok_or(SecretsError::Missing("created"))?;
     let pkcs8 = text.pkcs8.as_ref().ok_or(SecretsError::Missing("pkcs8"))?;
@@ -263,7 +250,11 @@ fn signing_key(position: usize, text: &SigningKeyText) -> Result<SigningKey, Sec
         Ok(pkcs8) => Zeroizing::new(pkcs8),
         Err(_malformed) => return Err(wrong),
     };
-    SigningKey::from_pkcs8(pkcs8, Timestamp::from_unix_milliseconds(created)).ok_or(wrong)
+    let created = Timestamp::from_unix_milliseconds(created);
+    Ok(OtherKey {
+        key: SigningKey::from_pkcs8(pkcs8, created).ok_or(wrong)?,
+        stopped: text.stopped.map(Timestamp::from_unix_milliseconds),
+    })
 }
 
 fn line_of(text: &str, error: &toml::de::Error) -> usize {
@@ -274,7 +265,10 @@ fn line_of(text: &str, error: &toml::de::Error) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU8, Ordering};
+    use std::{
+        sync::atomic::{AtomicU8, Ordering},
+        time::Duration,
+    };
 
     use proptest::prelude::*;
 
@@ -282,7 +276,7 @@ mod tests {
 
     /// Different bytes at each draw, the same ones in each test.
     #[derive(Default)]
-    struct Counting(AtomicU8);
+    pub(super) struct Counting(AtomicU8);
 
     impl Entropy for Counting {
         fn draw(&self) -> [u8; 32] {
@@ -290,33 +284,36 @@ mod tests {
         }
     }
 
-    fn at(hours: u64) -> Timestamp {
+    pub(super) fn at(hours: u64) -> Timestamp {
         Timestamp::from_unix_milliseconds(0).plus(Duration::from_hours(hours))
     }
 
-    fn secrets() -> (Secrets, Counting) {
+    pub(super) fn secrets() -> (Secrets, Counting) {
         let entropy = Counting::default();
         (Secrets::generate(&entropy, at(0)).unwrap(), entropy)
     }
 
-    fn kids(secrets: &Secrets) -> Vec<String> {
+    pub(super) fn kids(secrets: &Secrets) -> Vec<String> {
         secrets
             .signing_keys()
             .map(|key| key.kid().to_owned())
             .collect()
     }
 
-    const LIFE: Duration = Duration::from_hours(6);
-
     #[test]
     fn the_text_is_read_back() {
         let (secrets, entropy) = secrets();
-        let secrets = secrets.rotate(&entropy, at(1), LIFE).unwrap();
+        let before = secrets.fingerprint();
+        let secrets = secrets.replaced(&entropy, at(0)).unwrap();
+        let secrets = secrets.with_next_key(&entropy, at(1)).unwrap();
+        let secrets = secrets.signing_with_next_key(at(2), PUBLISHED_BEFORE);
+        let secrets = secrets.unwrap().with_next_key(&entropy, at(3)).unwrap();
         let text = secrets.to_toml();
         let read = Secrets::from_toml(&text).unwrap();
         assert_eq!(read.to_toml().as_str(), text.as_str());
         assert_eq!(read.fingerprint(), secrets.fingerprint());
-        assert_eq!(kids(&read), kids(&secrets));
+        assert_eq!(read.signing_key_facts(), secrets.signing_key_facts());
+        assert!(read.take_the_place_of(&before));
     }
 
     #[test]
@@ -326,28 +323,23 @@ mod tests {
     }
 
     #[test]
-    fn rotation_puts_a_new_key_first_and_keeps_the_fingerprint() {
+    fn replacing_leaves_nothing_as_it_was_and_says_whose_place_is_taken() {
         let (old, entropy) = secrets();
-        let (kid, fingerprint) = (kids(&old), old.fingerprint());
-        let new = old.rotate(&entropy, at(1), LIFE).unwrap();
-        assert_eq!(new.fingerprint(), fingerprint);
-        assert_eq!(kids(&new).len(), 2);
-        assert_eq!(kids(&new)[1..], kid);
-    }
-
-    #[test]
-    fn rotation_drops_keys_whose_tokens_have_all_expired() {
-        let (secrets, entropy) = secrets();
-        let first = kids(&secrets)[0].clone();
-        let secrets = secrets.rotate(&entropy, at(10), LIFE).unwrap();
-        let second = kids(&secrets)[0].clone();
-        // The first key stopped signing at 10: its last tokens live until 16.
-        let secrets = secrets.rotate(&entropy, at(16), LIFE).unwrap();
-        assert!(kids(&secrets).contains(&first));
-        let secrets = secrets.rotate(&entropy, at(17), LIFE).unwrap();
-        assert!(!kids(&secrets).contains(&first));
-        assert!(kids(&secrets).contains(&second));
-        assert_eq!(kids(&secrets).len(), 3);
+        let (text, kid) = (old.to_toml(), kids(&old));
+        let fingerprint = old.fingerprint();
+        let new = old.replaced(&entropy, at(1)).unwrap();
+        let [second, old_text] = [new.fingerprint(), text.to_string()];
+        assert_ne!(second, fingerprint);
+        assert!(!kids(&new).contains(&kid[0]));
+        let new_text = new.to_toml();
+        for secret in old_text.split('"').skip(1).step_by(2) {
+            assert!(!new_text.contains(secret));
+        }
+        let newest = new.replaced(&entropy, at(2)).unwrap();
+        for before in [&fingerprint, &second] {
+            assert!(newest.take_the_place_of(before));
+        }
+        assert!(!newest.take_the_place_of(&newest.fingerprint()));
     }
 
     #[test]

@@ -25,6 +25,19 @@ impl InstallationStore for MemoryStore {
         self.write(|state| Ok(state.installation.get_or_insert(proposed).clone()))
     }
 
+    async fn rebind(&self, from: &str, to: &str) -> Result<bool, StoreError> {
+        self.write(|state| {
+            let Some(installation) = &mut state.installation else {
+                return Ok(false);
+            };
+            if installation.secrets_fingerprint == from {
+                to.clone_into(&mut installation.secrets_fingerprint);
+                state.messages.clear();
+            }
+            Ok(installation.secrets_fingerprint == to)
+        })
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         Ok(())
     }

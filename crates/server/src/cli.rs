@@ -17,12 +17,14 @@ use self::{
     administer::{ApplicationCommand, Bootstrap, OrganizationCommand, UserCommand},
     migrate::MigrateCommand,
     outbox::OutboxCommand,
+    secrets::SecretsCommand,
 };
 use crate::{config::Settings, telemetry, wiring::Adapters};
 
 mod administer;
 mod migrate;
 mod outbox;
+mod secrets;
 mod serve;
 
 /// A self-hosted credential service.
@@ -57,6 +59,9 @@ enum Command {
     /// Read the messages that wait to be sent.
     #[command(subcommand)]
     Outbox(OutboxCommand),
+    /// Show and change the secrets.
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
     /// Print a document that is generated from the code.
     #[command(hide = true, subcommand)]
     Document(Document),
@@ -80,7 +85,8 @@ pub fn run() -> ExitCode {
 
 /// Runs the command that the process was started with, on adapters of one's own: a `main` that calls
 /// this is the whole program, with its configuration, log, commands and orderly end. The adapters are made
-/// once, when the command needs any. `migrate` alone does not: it is about the configured database.
+/// once, when the command needs any. `migrate` and `secrets` do not: they are about the configured database
+/// and the configured secrets.
 pub fn run_with<E: Into<Failure>>(
     adapters: impl AsyncFnOnce(&Settings) -> Result<Adapters, E>,
 ) -> ExitCode {
@@ -125,6 +131,7 @@ async fn perform(
         Command::User(command) => administer::perform(command, adapters.await?).await,
         Command::Application(command) => administer::perform(command, adapters.await?).await,
         Command::Outbox(command) => outbox::perform(command, adapters.await?).await,
+        Command::Secrets(command) => secrets::perform(command, settings),
         Command::Document(document) => document.print(),
     }
 }
@@ -218,6 +225,12 @@ mod tests {
                 "application set-native --application {APPLICATION} \
                  --android-package com.example.app --apple-app-id A1B2C3D4E5.com.example.app"
             ),
+            "secrets show".to_owned(),
+            "secrets rotate --next".to_owned(),
+            "secrets rotate".to_owned(),
+            "secrets rotate --now".to_owned(),
+            "secrets rotate --retire --now".to_owned(),
+            "secrets replace --yes".to_owned(),
             "document openapi".to_owned(),
             "document errors".to_owned(),
         ] {

@@ -1,14 +1,15 @@
-//! The secrets of the installation: made once, kept in one file, the same for every process.
+//! The secrets of the installation: made once, kept in one file or in the environment, the same for every
+//! process, and changed by a command alone.
 
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown},
     path::{Path, PathBuf},
 };
 
 use data_encoding::BASE32_NOPAD;
-use latchkey_crypto::secrets::{Secrets, SecretsError};
+use latchkey_crypto::secrets::{RotationError, Secrets, SecretsError};
 use latchkey_domain::id::InstallationId;
 use latchkey_service::ports::{
     clock::Clock,
@@ -32,8 +33,8 @@ pub enum OpenSecretsError {
         /// Why.
         source: io::Error,
     },
-    /// The file cannot be made.
-    #[error("the secrets file {} cannot be made", path.display())]
+    /// The file cannot be made, or made anew.
+    #[error("the secrets file {} cannot be written", path.display())]
     Write {
         /// The file.
         path: PathBuf,
@@ -51,6 +52,17 @@ pub enum OpenSecretsError {
     /// No secrets could be made.
     #[error("no secrets could be made")]
     Generate(#[source] SecretsError),
+}
+
+/// Why the secrets are not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeSecretsError {
+    /// There are none that could be.
+    #[error(transparent)]
+    Open(#[from] OpenSecretsError),
+    /// This change is not to be made, or not yet.
+    #[error(transparent)]
+    Rotation(#[from] RotationError),
 }
 
 /// Why a database is not worked with.
@@ -81,13 +93,10 @@ pub fn open(
     entropy: &dyn Entropy,
     clock: &dyn Clock,
 ) -> Result<Secrets, OpenSecretsError> {
-    if let Some(contents) = &settings.contents {
-        return parse(settings, contents);
+    if let Some(secrets) = kept(settings)? {
+        return Ok(secrets);
     }
     let path = &settings.path;
-    if let Some(text) = read(path)? {
-        return parse(settings, &text);
-    }
     let made = Secrets::generate(entropy, clock.now()).map_err(OpenSecretsError::Generate)?;
     let text = made.to_toml();
     publish(path, &text, entropy).map_err(|source| OpenSecretsError::Write {
@@ -99,7 +108,51 @@ pub fn open(
     parse(settings, &text)
 }
 
-/// The installation that the database belongs to. A new database is bound to these secrets for ever.
+/// The secrets as they are; none are made.
+///
+/// # Errors
+/// [`OpenSecretsError`].
+pub fn look(settings: &config::secrets::Secrets) -> Result<Secrets, OpenSecretsError> {
+    kept(settings)?.ok_or_else(|| OpenSecretsError::Read {
+        path: settings.path.clone(),
+        source: io::ErrorKind::NotFound.into(),
+    })
+}
+
+/// Changes the secrets in their file, one process after another, and gives what they are then. Those of the
+/// environment can only be given: whoever set them has to set them anew.
+///
+/// # Errors
+/// [`ChangeSecretsError`]; nothing is changed then.
+pub fn change(
+    settings: &config::secrets::Secrets,
+    entropy: &dyn Entropy,
+    change: impl FnOnce(Secrets) -> Result<Secrets, RotationError>,
+) -> Result<Secrets, ChangeSecretsError> {
+    if settings.contents.is_some() {
+        return Ok(change(look(settings)?)?);
+    }
+    let read = |source| OpenSecretsError::Read {
+        path: settings.path.clone(),
+        source,
+    };
+    let write = |source| OpenSecretsError::Write {
+        path: settings.path.clone(),
+        source,
+    };
+    // The file itself, and not a link to it, is replaced.
+    let path = fs::canonicalize(&settings.path).map_err(read)?;
+    let folder = File::open(folder_of(&path)).map_err(read)?;
+    folder.lock().map_err(write)?;
+    let changed = change(look(settings)?)?;
+    replace(&path, &changed.to_toml(), entropy)
+        .and_then(|()| folder.sync_all())
+        .map_err(write)?;
+    Ok(changed)
+}
+
+/// The installation that the database belongs to. A new database is bound to these secrets, until others
+/// take their place by [`change`].
 ///
 /// # Errors
 /// [`EstablishError`].
@@ -116,13 +169,17 @@ pub async fn establish(
             secrets_fingerprint: fingerprint.clone(),
         })
         .await?;
-    if kept.secrets_fingerprint == fingerprint {
-        Ok(kept.id)
-    } else {
-        Err(EstablishError::OtherSecrets {
-            place: place(settings),
-        })
+    let before = kept.secrets_fingerprint;
+    if before == fingerprint {
+        return Ok(kept.id);
     }
+    if secrets.take_the_place_of(&before) && store.rebind(&before, &fingerprint).await? {
+        warn!("the secrets were replaced: every session, code and message that waited has ended");
+        return Ok(kept.id);
+    }
+    Err(EstablishError::OtherSecrets {
+        place: place(settings),
+    })
 }
 
 fn place(settings: &config::secrets::Secrets) -> String {
@@ -137,6 +194,17 @@ fn parse(settings: &config::secrets::Secrets, text: &str) -> Result<Secrets, Ope
         place: place(settings),
         source,
     })
+}
+
+/// The secrets, if there are any yet.
+fn kept(settings: &config::secrets::Secrets) -> Result<Option<Secrets>, OpenSecretsError> {
+    if let Some(contents) = &settings.contents {
+        return parse(settings, contents).map(Some);
+    }
+    match read(&settings.path)? {
+        Some(text) => parse(settings, &text).map(Some),
+        None => Ok(None),
+    }
 }
 
 /// The file's text; nothing when there is no file.
@@ -166,15 +234,9 @@ fn warn_of_readers(path: &Path) {
 /// another name first and then linked, which fails when the name is taken: nobody ever sees half a
 /// file, and the first one stays.
 fn publish(path: &Path, text: &str, entropy: &dyn Entropy) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        Some(_) | None => Path::new("."),
-    };
+    let folder = folder_of(path);
     fs::create_dir_all(folder)?;
-    let draft = folder.join(format!(
-        ".secrets-{}.draft",
-        BASE32_NOPAD.encode(&entropy.draw()).to_lowercase()
-    ));
+    let draft = draft_in(folder, entropy);
     let published = write_draft(&draft, text).and_then(|()| fs::hard_link(&draft, path));
     let removed = fs::remove_file(&draft);
     match published {
@@ -184,6 +246,35 @@ fn publish(path: &Path, text: &str, entropy: &dyn Entropy) -> io::Result<()> {
     }
     removed?;
     File::open(folder)?.sync_all()
+}
+
+/// Puts another text into the place of the file's, durably: whoever reads sees one of both, whole. It stays
+/// its owner's and readable by whom it was, whoever runs the command.
+fn replace(path: &Path, text: &str, entropy: &dyn Entropy) -> io::Result<()> {
+    let before = fs::metadata(path)?;
+    let draft = draft_in(folder_of(path), entropy);
+    let replaced = write_draft(&draft, text)
+        .and_then(|()| chown(&draft, Some(before.uid()), Some(before.gid())))
+        .and_then(|()| fs::set_permissions(&draft, before.permissions()))
+        .and_then(|()| fs::rename(&draft, path));
+    if replaced.is_err() {
+        // What went wrong before is what is told.
+        let _removed = fs::remove_file(&draft);
+    }
+    replaced
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    }
+}
+
+/// A name that nobody else has.
+fn draft_in(folder: &Path, entropy: &dyn Entropy) -> PathBuf {
+    let name = BASE32_NOPAD.encode(&entropy.draw()).to_lowercase();
+    folder.join(format!(".secrets-{name}.draft"))
 }
 
 fn write_draft(draft: &Path, text: &str) -> io::Result<()> {
@@ -198,7 +289,7 @@ fn write_draft(draft: &Path, text: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
+    use std::{thread, time::Duration};
 
     use latchkey_crypto::{clock::SystemClock, entropy::SystemEntropy};
     use latchkey_service::ports::installation_store::MockInstallationStore;
@@ -266,6 +357,86 @@ mod tests {
     }
 
     #[test]
+    fn a_change_replaces_the_file_whole_and_leaves_it_its_owners() {
+        let (_folder, settings) = in_folder();
+        let before = open_now(&settings).unwrap();
+        fs::set_permissions(&settings.path, fs::Permissions::from_mode(0o640)).unwrap();
+        let changed = change(&settings, &SystemEntropy, |secrets| {
+            secrets.with_next_key(&SystemEntropy, SystemClock.now())
+        });
+        let changed = text_of(&changed.unwrap());
+        assert_ne!(changed, text_of(&before));
+        assert_eq!(fs::read_to_string(&settings.path).unwrap(), changed);
+        let mode = fs::metadata(&settings.path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+        let files = fs::read_dir(settings.path.parent().unwrap()).unwrap();
+        assert_eq!(files.count(), 1);
+    }
+
+    #[test]
+    fn a_change_that_is_refused_changes_nothing_and_none_is_made_of_nothing() {
+        let (_folder, settings) = in_folder();
+        let rotate = || {
+            change(&settings, &SystemEntropy, |secrets| {
+                secrets.signing_with_next_key(SystemClock.now(), Duration::ZERO)
+            })
+        };
+        let absent = rotate().err().unwrap();
+        assert!(
+            matches!(
+                absent,
+                ChangeSecretsError::Open(OpenSecretsError::Read { .. })
+            ),
+            "{absent}"
+        );
+        assert!(!settings.path.exists());
+        let before = text_of(&open_now(&settings).unwrap());
+        let refused = rotate().err().unwrap();
+        assert!(
+            matches!(refused, ChangeSecretsError::Rotation(RotationError::NoNext)),
+            "{refused}"
+        );
+        assert_eq!(fs::read_to_string(&settings.path).unwrap(), before);
+    }
+
+    #[test]
+    fn of_changes_at_once_none_is_lost() {
+        let (_folder, settings) = in_folder();
+        let first = open_now(&settings).unwrap().fingerprint();
+        let threads: Vec<_> = (0..8)
+            .map(|_| {
+                let settings = settings.clone();
+                let replaced =
+                    |secrets: Secrets| secrets.replaced(&SystemEntropy, SystemClock.now());
+                thread::spawn(move || {
+                    let changed = change(&settings, &SystemEntropy, replaced).unwrap();
+                    changed.fingerprint()
+                })
+            })
+            .collect();
+        let made = threads.into_iter().map(|thread| thread.join().unwrap());
+        let made: Vec<_> = made.collect();
+        let last = look(&settings).unwrap();
+        for fingerprint in std::iter::once(&first).chain(&made) {
+            let is_last = *fingerprint == last.fingerprint();
+            assert_ne!(last.take_the_place_of(fingerprint), is_last);
+        }
+        assert!(made.contains(&last.fingerprint()));
+    }
+
+    #[test]
+    fn contents_are_changed_and_given_and_no_file_is_made() {
+        let (_folder, mut settings) = in_folder();
+        let made = Secrets::generate(&SystemEntropy, SystemClock.now()).unwrap();
+        settings.contents = Some(made.to_toml());
+        let changed = change(&settings, &SystemEntropy, |secrets| {
+            secrets.with_next_key(&SystemEntropy, SystemClock.now())
+        });
+        assert_eq!(changed.unwrap().signing_key_facts().len(), 2);
+        assert!(!settings.path.exists());
+    }
+
+    #[test]
     fn contents_take_the_place_of_the_file() {
         let (_folder, mut settings) = in_folder();
         let made = Secrets::generate(&SystemEntropy, SystemClock.now()).unwrap();
@@ -308,6 +479,29 @@ mod tests {
         let secrets = open_now(&settings).unwrap();
         let id = establish(&store(None), &secrets, &settings, &SystemEntropy).await;
         assert!(id.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_database_takes_the_secrets_that_were_made_in_the_place_of_its_own() {
+        let (_folder, settings) = in_folder();
+        let old = open_now(&settings).unwrap();
+        let before = old.fingerprint();
+        let kept = Installation {
+            id: InstallationId::from_random(&[1; 32]),
+            secrets_fingerprint: before.clone(),
+        };
+        let new = old.replaced(&SystemEntropy, SystemClock.now()).unwrap();
+        for is_accepted in [true, false] {
+            let (before, after) = (before.clone(), new.fingerprint());
+            let mut store = store(Some(kept.clone()));
+            store
+                .expect_rebind()
+                .times(1)
+                .withf(move |from, to| from == before && to == after)
+                .returning(move |_, _| Ok(is_accepted));
+            let id = establish(&store, &new, &settings, &SystemEntropy).await;
+            assert_eq!(id.is_ok(), is_accepted);
+        }
     }
 
     #[tokio::test]

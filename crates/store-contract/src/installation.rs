@@ -1,6 +1,6 @@
 //! The installation's one row.
 
-use latchkey_domain::id::InstallationId;
+use latchkey_domain::{authority::Authority, id::InstallationId};
 use latchkey_service::ports::installation_store::Installation;
 
 use crate::{World, at_once};
@@ -8,6 +8,8 @@ use crate::{World, at_once};
 cases! { installation:
     of_many_proposals_one_is_kept,
     a_later_proposal_gets_the_kept_one,
+    binding_to_other_secrets_takes_the_messages_once,
+    an_installation_is_not_rebound_from_secrets_it_has_not,
     the_database_answers,
 }
 
@@ -39,6 +41,41 @@ async fn a_later_proposal_gets_the_kept_one(world: World) {
         .await
         .unwrap();
     assert_eq!(again, first);
+}
+
+async fn binding_to_other_secrets_takes_the_messages_once(world: World) {
+    let kept = world.installation.establish(proposal(&world)).await;
+    let before = kept.unwrap().secrets_fingerprint;
+    let person = world.someone().await;
+    let tell = async || {
+        let session = world.session(&person);
+        let message = world.message(&person.user.id);
+        let authority = Authority::of_session(&session).telling(message);
+        world.sessions.end(authority).await.unwrap();
+    };
+    tell().await;
+    let outcomes = at_once(|index| {
+        let (stores, before) = (world.replica(index), before.clone());
+        async move { stores.installation.rebind(&before, "after").await.unwrap() }
+    })
+    .await;
+    assert!(outcomes.iter().all(|is_bound| *is_bound));
+    assert_eq!(world.told().await, []);
+    let kept = world.installation.establish(proposal(&world)).await;
+    assert_eq!(kept.unwrap().secrets_fingerprint, "after");
+    // What is told from now on can be opened.
+    tell().await;
+    assert!(world.installation.rebind(&before, "after").await.unwrap());
+    assert_eq!(world.told().await.len(), 1);
+}
+
+async fn an_installation_is_not_rebound_from_secrets_it_has_not(world: World) {
+    let kept = world.installation.establish(proposal(&world)).await;
+    let before = kept.unwrap();
+    let is_bound = world.installation.rebind("of nobody", "after").await;
+    assert!(!is_bound.unwrap());
+    let kept = world.installation.establish(proposal(&world)).await;
+    assert_eq!(kept.unwrap(), before);
 }
 
 async fn the_database_answers(world: World) {

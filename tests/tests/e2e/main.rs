@@ -13,6 +13,7 @@ mod published_client;
 mod readme;
 mod replicas;
 mod secrecy;
+mod secrets;
 mod startup;
 mod trials;
 mod wire;

@@ -47,10 +47,11 @@ const ARROWS: [(&str, &[&str]); 20] = [
 ];
 
 /// What the tests of each layer may know besides.
-const ARROWS_OF_TESTS: [(&str, &[&str]); 11] = [
+const ARROWS_OF_TESTS: [(&str, &[&str]); 12] = [
     ("crypto", &["testkit"]),
     ("embed", &["e2e", "testkit"]),
     ("http", &["crypto", "mail", "memory", "service", "testkit"]),
+    ("mail", &["testkit"]),
     ("memory", &["store-contract"]),
     ("migrations", &["testkit"]),
     ("own-mailer", &["domain", "testkit"]),

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
-use latchkey_crypto::{secrets::Secrets, tokens::SignedTokens};
+use latchkey_crypto::{
+    secrets::{PUBLISHED_AFTER, PUBLISHED_BEFORE, Secrets},
+    tokens::SignedTokens,
+};
 use latchkey_domain::{
     approval::ApprovalTicket,
     challenge::{
@@ -26,8 +29,6 @@ use latchkey_service::ports::tokens::{InvalidToken, Tokens as _};
 use latchkey_testkit::entropy::SeededEntropy;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-
-pub(crate) const LIFE: Duration = Duration::from_hours(6);
 
 /// 2026-11-22T19:00:00.250Z
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_milliseconds(1_795_374_000_250);
@@ -330,7 +331,10 @@ fn tokens_of_a_retired_key_are_accepted_and_its_public_key_published() {
     let old = Secrets::generate(&entropy, NOW).unwrap();
     let before = SignedTokens::new(&old, &installation(1));
     let token = before.sign_session(&session());
-    let new = old.rotate(&entropy, later(1), LIFE).unwrap();
+    let published = old.with_next_key(&entropy, later(1)).unwrap();
+    let new = published
+        .signing_with_next_key(later(1), Duration::ZERO)
+        .unwrap();
     let after = SignedTokens::new(&new, &installation(1));
 
     assert_eq!(after.read_session(&token, NOW), Ok(session()));
@@ -348,10 +352,11 @@ fn tokens_of_a_dropped_key_are_refused() {
     let entropy = SeededEntropy::new(3);
     let old = Secrets::generate(&entropy, NOW).unwrap();
     let token = SignedTokens::new(&old, &installation(1)).sign_session(&session());
-    let day = Duration::from_hours(24);
+    let hour = |hours| NOW.plus(Duration::from_hours(hours));
     let secrets = old
-        .rotate(&entropy, NOW, LIFE)
-        .and_then(|secrets| secrets.rotate(&entropy, NOW.plus(day), LIFE))
+        .with_next_key(&entropy, NOW)
+        .and_then(|secrets| secrets.signing_with_next_key(hour(1), PUBLISHED_BEFORE))
+        .and_then(|secrets| secrets.without_retired_keys(hour(49), PUBLISHED_AFTER))
         .unwrap();
     let tokens = SignedTokens::new(&secrets, &installation(1));
     assert_eq!(tokens.read_session(&token, NOW), Err(InvalidToken));

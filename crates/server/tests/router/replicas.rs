@@ -1,8 +1,9 @@
 //! Several replicas on one database: any of them completes what another began.
 
-use std::time::Duration;
-
-use latchkey_crypto::{entropy::SystemEntropy, secrets::Secrets};
+use latchkey_crypto::{
+    entropy::SystemEntropy,
+    secrets::{PUBLISHED_BEFORE, Secrets},
+};
 use latchkey_service::ports::clock::Clock as _;
 
 use crate::support::{
@@ -11,12 +12,18 @@ use crate::support::{
     world::{ADA, World},
 };
 
-const DAY: Duration = Duration::from_hours(24);
-
-/// The secrets of the world with a new signing key.
-fn rotated(world: &World) -> Secrets {
+/// The secrets of the world with a new signing key, published and not signing.
+fn published(world: &World) -> Secrets {
     let now = world.clock.now();
-    world.secrets().rotate(&SystemEntropy, now, DAY).unwrap()
+    world.secrets().with_next_key(&SystemEntropy, now).unwrap()
+}
+
+/// The same when that key signs.
+fn rotated(world: &World) -> Secrets {
+    let ready = world.clock.now().plus(PUBLISHED_BEFORE);
+    published(world)
+        .signing_with_next_key(ready, PUBLISHED_BEFORE)
+        .unwrap()
 }
 
 #[tokio::test]
@@ -42,10 +49,21 @@ async fn a_retired_signing_key_is_accepted_and_published() {
     assert_eq!(after.len(), 2);
     assert_eq!(after[1..], before[..]);
 
-    // The newest key signs; a replica that does not know it yet refuses what it signed.
+    // The first key signs; a replica that does not know it refuses what it signed.
     let newer = rotated.sign_in(&world.acme, ADA, &ada.signer).await;
     assert!(newer.is_signed_in().await);
     assert!(!newer.moved_to(&world.stranger()).is_signed_in().await);
+}
+
+#[tokio::test]
+async fn what_is_signed_where_a_next_key_is_published_is_accepted_where_it_is_not_known() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let replica = world.replica(published(&world)).await;
+    let jwks = replica.get("/.well-known/jwks.json").await.ok();
+    assert_eq!(jwks["keys"].as_array().unwrap().len(), 2);
+    let there = replica.sign_in(&world.acme, ADA, &ada.signer).await;
+    assert!(there.moved_to(&world.stranger()).is_signed_in().await);
 }
 
 #[tokio::test]

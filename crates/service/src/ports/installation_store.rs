@@ -24,6 +24,14 @@ pub trait InstallationStore: Send + Sync {
     /// [`StoreError`].
     async fn establish(&self, proposed: Installation) -> Result<Installation, StoreError>;
 
+    /// Binds the installation to other secrets: when it has the fingerprint `from` it gets `to`, and the
+    /// messages that wait, which nobody can open any more, are deleted; one atomic operation. Gives whether
+    /// it has `to` then, of which of any number of concurrent calls ever.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn rebind(&self, from: &str, to: &str) -> Result<bool, StoreError>;
+
     /// Whether the database answers.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use latchkey_service::ports::{
 };
 use sea_orm::{IntoActiveModel as _, entity::prelude::*, sea_query::OnConflict};
 
+use super::message;
 use crate::{
     column::{self, Inconsistency},
     statement::Change as _,
@@ -50,6 +51,22 @@ impl InstallationStore for SqlStore {
                 let problem = "was neither there nor could it be made";
                 Inconsistency::new("installation", "the only one", problem).into()
             })
+        })
+        .await
+    }
+
+    async fn rebind(&self, from: &str, to: &str) -> Result<bool, StoreError> {
+        let row = Entity::update_many()
+            .col_expr(Column::SecretsFingerprint, Expr::value(to))
+            .filter(Column::Slot.eq(SLOT))
+            .filter(Column::SecretsFingerprint.eq(from));
+        let to = to.to_owned();
+        self.write(async move |tx| {
+            if row.meets_one(&tx).await? {
+                message::Entity::delete_many().count(&tx).await?;
+            }
+            let kept = find(&*tx).await?;
+            Ok(kept.is_some_and(|kept| kept.secrets_fingerprint == to))
         })
         .await
     }
