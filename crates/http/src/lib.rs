@@ -17,7 +17,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -157,6 +157,20 @@ pub fn as_they_are(routes: Router) -> Router {
     }))
 }
 
+/// What answers while there is no room for another connection, whatever is asked: 503, to be tried again.
+/// Such requests are named and logged like all others.
+pub fn no_room(use_cases: Arc<UseCases>) -> Router {
+    let state = AppState {
+        use_cases,
+        settings: Arc::default(),
+        description: "".into(),
+    };
+    Router::new()
+        .fallback(unavailable)
+        .layer(from_fn(harden))
+        .layer(from_fn_with_state(state, observe))
+}
+
 /// The description of the API, without the address of a server.
 pub fn openapi() -> OpenApi {
     table().into_openapi()
@@ -174,4 +188,11 @@ pub fn error_reference() -> String {
 
 async fn not_found() -> ApiError {
     ErrorCode::NotFound.into()
+}
+
+async fn unavailable() -> ApiError {
+    ApiError {
+        retry_after: Some(Duration::from_secs(1)),
+        ..ErrorCode::Unavailable.into()
+    }
 }

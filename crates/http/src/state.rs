@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use latchkey_service::use_cases::UseCases;
 
 /// How requests are taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpSettings {
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,

@@ -10,11 +10,15 @@ use tracing::{info, warn};
 
 use crate::{
     config::Settings,
-    lifecycle::{self, ConnectionLimits},
+    lifecycle::{self, ConnectionLimits, Services},
 };
 
 /// How long a client may take to send the head of a request, or to take an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a connection is kept for the next request: longer than proxies and clients keep theirs, so that
+/// it is they who end it, and never under a request that is on its way.
+const IDLE: Duration = Duration::from_secs(75);
 
 /// How long what is under way may take when the service stops: longer than mailing the codes that wait and
 /// then sending a batch of messages.
@@ -43,9 +47,12 @@ pub enum ServeError {
     /// The directory could not be read at the beginning.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The work beside it ended unasked: there is a defect, perhaps in an adapter.
+    /// The work beside it ended unasked, by a panic: there is a defect, perhaps in an adapter.
     #[error("the work beside the service ended unasked")]
     Work(#[from] JoinError),
+    /// The work beside it ended unasked, and does not say why.
+    #[error("the work beside the service ended unasked, without a reason")]
+    WorkEnded,
 }
 
 impl Serving {
@@ -63,7 +70,10 @@ impl Serving {
             },
             limits: ConnectionLimits {
                 maximum: settings.http.maximum_connections,
+                maximum_per_address: settings.http.maximum_connections_per_address,
+                trusted_proxies: settings.http.trusted_proxies.clone(),
                 patience: PATIENCE,
+                idle: IDLE,
                 drain: settings.http.drain,
             },
             routes: Router::new(),
@@ -93,7 +103,10 @@ pub async fn serve(
     let beside = pages.merge(latchkey_http::as_they_are(serving.routes));
     let address = serving.listener.local_addr()?;
     info!(%address, public_url = serving.http.public_url, "listening");
-    let app = latchkey_http::router_with_pages(Arc::clone(&use_cases), serving.http, beside);
+    let services = Services {
+        app: latchkey_http::router_with_pages(Arc::clone(&use_cases), serving.http, beside),
+        full: latchkey_http::no_room(Arc::clone(&use_cases)),
+    };
     let (stop_working, working_stops) = oneshot::channel::<()>();
     let mut work = tokio::spawn(async move {
         let stop = async {
@@ -103,9 +116,9 @@ pub async fn serve(
         use_cases.work(stop).await;
     });
     tokio::select! {
-        () = lifecycle::serve(serving.listener, app, serving.limits, stop) => {}
+        () = lifecycle::serve(serving.listener, services, serving.limits, stop) => {}
         // Half a service is none: whoever runs it must see that it has ended.
-        ended = &mut work => return Ok(ended?),
+        ended = &mut work => return Err(ended.err().map_or(ServeError::WorkEnded, ServeError::Work)),
     }
     // Whoever was cut off is not answered, and so need not be mailed a code.
     drop(stop_working);

@@ -182,8 +182,9 @@ impl Throttle {
     }
 }
 
-/// An IPv6 subscriber has a /64 at least, so the lower half of the address tells nothing.
-fn network(address: IpAddr) -> IpAddr {
+/// What is counted as one address: an IPv4 address or an IPv6 /64. An IPv6 subscriber has a /64 at least, so
+/// the lower half of the address tells nothing.
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {

@@ -165,21 +165,73 @@ async fn a_browser_lets_pages_of_registered_origins_call_and_no_others() -> Outc
     Ok(())
 }
 
-#[tokio::test]
-async fn connections_over_the_limit_wait() -> Outcome {
-    let installation =
-        Installation::empty(DatabaseKind::Sqlite)?.with("HTTP__MAXIMUM_CONNECTIONS", "2");
-    let server = installation.start().await?;
+/// Begins a request whose body does not come, and waits until it is being answered.
+async fn busy(server: &Server) -> Outcome<Wire> {
+    let mut wire = Wire::to(server).await?;
+    let fields = [JSON, ("Content-Length", "2"), ("Expect", "100-continue")];
+    wire.send(head("POST", "/auth/login/init", &fields)).await?;
+    let said = wire.next(Duration::from_secs(20)).await?;
+    assert!(
+        said.as_ref()
+            .is_some_and(|said| said.starts_with("HTTP/1.1 100")),
+        "{said:?}"
+    );
+    Ok(wire)
+}
 
-    let first = Wire::to(&server).await?;
-    let second = Wire::to(&server).await?;
-    // The connection of the readiness probe may still be open; when it is closed, these two remain.
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let mut third = Wire::to(&server).await?;
-    third.send(head("GET", "/health/live", &[])).await?;
-    assert_eq!(third.next(Duration::from_millis(500)).await?, None);
-    drop(first);
-    assert_eq!(answer(&third.rest().await?)?.0, 200);
-    drop(second);
+/// The answer to a request on a connection of its own: status, code and head.
+async fn ask_anew(server: &Server) -> Outcome<(u16, String, String)> {
+    let mut wire = Wire::to(server).await?;
+    wire.send(head("GET", "/health/live", &[])).await?;
+    let text = wire.rest().await?;
+    let (status, body) = answer(&text)?;
+    let head = text.split("\r\n\r\n").next().unwrap_or_default();
+    Ok((status, code(&body).to_owned(), head.to_lowercase()))
+}
+
+#[tokio::test]
+async fn without_room_others_are_told_so_at_once_and_idle_connections_give_way() -> Outcome {
+    for key in ["MAXIMUM_CONNECTIONS", "MAXIMUM_CONNECTIONS_PER_ADDRESS"] {
+        let installation =
+            Installation::empty(DatabaseKind::Sqlite)?.with(&format!("HTTP__{key}"), "2");
+        let server = installation.start().await?;
+        let first = busy(&server).await?;
+        let mut second = busy(&server).await?;
+        let (status, code, head) = ask_anew(&server).await?;
+        assert_eq!((status, code.as_str()), (503, "unavailable"), "{key}");
+        assert!(head.contains("retry-after: 1"), "{key}: {head}");
+        assert!(head.contains("x-request-id: "), "{key}: {head}");
+
+        second.send("{}").await?;
+        second.rest().await?;
+        let _idle = Wire::to(&server).await?;
+        assert_eq!(ask_anew(&server).await?.0, 200, "{key}");
+        drop(first);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_peer_that_has_its_whole_share_is_warned_of_and_a_trusted_proxy_has_none() -> Outcome {
+    let whole_share = |event: &serde_json::Value| {
+        event["level"] == "WARN"
+            && event["network"] == "127.0.0.1"
+            && event["message"]
+                .as_str()
+                .is_some_and(|text| text.contains("http.trusted_proxies"))
+    };
+    let installation = Installation::empty(DatabaseKind::Sqlite)?
+        .with("HTTP__MAXIMUM_CONNECTIONS_PER_ADDRESS", "1");
+    let server = installation.start().await?;
+    let _first = busy(&server).await?;
+    assert_eq!(ask_anew(&server).await?.0, 503);
+    server.event(whole_share).await?;
+    drop(server);
+
+    let installation = installation.with("HTTP__TRUSTED_PROXIES", "127.0.0.1");
+    let server = installation.start().await?;
+    let _first = busy(&server).await?;
+    assert_eq!(ask_anew(&server).await?.0, 200);
+    assert!(!server.events().iter().any(whole_share));
     Ok(())
 }

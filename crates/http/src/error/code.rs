@@ -118,6 +118,8 @@ error_codes! {
         "A limit is reached; the header `Retry-After` says in how many seconds to try again.";
     Internal, INTERNAL_SERVER_ERROR, "internal", "Internal Server Error",
         "The service failed; the log has the cause under the request id.";
+    Unavailable, SERVICE_UNAVAILABLE, "unavailable", "Service Unavailable",
+        "There is no room for another request at present, or the database cannot be reached; the header `Retry-After` says in how many seconds to try again.";
     NotReady, SERVICE_UNAVAILABLE, "not_ready", "Service Unavailable",
         "The database does not answer.";
 }
@@ -158,8 +160,8 @@ Every answer that is not a success has this body, also for unknown paths and met
 
 `code` is stable: programs should look at it. Texts may become clearer in later versions, except those
 that existing clients know. When a member of the request is at fault, `error.details.field` names it by
-its path, such as `firstFactor.credentialAssertion.clientData`. An answer of 429 has the header
-`Retry-After`, in seconds. This page is generated from the code; a test fails when it is stale.
+its path, such as `firstFactor.credentialAssertion.clientData`. An answer of 429 or of code `unavailable` has
+the header `Retry-After`, in seconds. This page is generated from the code; a test fails when it is stale.
 
 | code | status | message | when |
 |---|---|---|---|

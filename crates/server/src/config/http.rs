@@ -17,10 +17,12 @@ pub struct Http {
     pub listen: SocketAddr,
     /// Where clients reach the service, when that is not the listening address.
     pub public_url: Option<Url>,
-    /// Peers whose `X-Forwarded-For` is believed.
+    /// Peers whose `X-Forwarded-For` is believed, and who have no share of the connections.
     pub trusted_proxies: Vec<IpNet>,
-    /// How many connections are served at once; others wait.
+    /// How many connections are served at once.
     pub maximum_connections: u32,
+    /// How many of them one address may have.
+    pub maximum_connections_per_address: u32,
     /// How long requests may take to finish when the service stops.
     pub drain: Duration,
 }
@@ -32,6 +34,7 @@ impl Default for Http {
             public_url: None,
             trusted_proxies: Vec::new(),
             maximum_connections: 1024,
+            maximum_connections_per_address: 256,
             drain: Duration::from_secs(30),
         }
     }
@@ -52,6 +55,11 @@ impl Http {
             maximum_connections: section.number(
                 "maximum_connections",
                 default.maximum_connections,
+                1..=65_535,
+            ),
+            maximum_connections_per_address: section.number(
+                "maximum_connections_per_address",
+                default.maximum_connections_per_address,
                 1..=65_535,
             ),
             drain: Duration::from_secs(u64::from(section.number("drain_seconds", 30, 0..=3600))),

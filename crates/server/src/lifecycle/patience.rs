@@ -1,4 +1,4 @@
-//! A stream that gives up on a peer who does not take what is written to it.
+//! A stream that gives up on a peer who does not take what is written to it, and tells when one speaks.
 
 use std::{
     future::Future,
@@ -13,20 +13,25 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
+use super::places::Pacer;
+
 /// A stream whose writes fail when the peer takes nothing for a while. Without it, a client that sends
 /// requests but never reads would hold its connection for ever.
 pub(super) struct Patience<S> {
     stream: S,
     at_most: Duration,
+    /// Is told of everything that is read.
+    pacer: Option<Pacer>,
     /// Runs while a write is waiting.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Patience<S> {
-    pub(super) fn new(stream: S, at_most: Duration) -> Self {
+    pub(super) fn new(stream: S, at_most: Duration, pacer: Option<Pacer>) -> Self {
         Self {
             stream,
             at_most,
+            pacer,
             deadline: None,
         }
     }
@@ -59,7 +64,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patience<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before
+            && let Some(pacer) = &self.pacer
+        {
+            pacer.hear();
+        }
+        read
     }
 }
 
@@ -106,7 +118,7 @@ mod tests {
     #[tokio::test]
     async fn a_peer_who_reads_gets_everything() {
         let (mut peer, ours) = duplex(8);
-        let mut ours = Patience::new(ours, Duration::from_secs(5));
+        let mut ours = Patience::new(ours, Duration::from_secs(5), None);
         let reading = tokio::spawn(async move {
             let mut received = vec![0; 64];
             peer.read_exact(&mut received).await.unwrap();
@@ -119,7 +131,7 @@ mod tests {
     #[tokio::test]
     async fn a_peer_who_does_not_read_is_given_up() {
         let (_peer, ours) = duplex(8);
-        let mut ours = Patience::new(ours, Duration::from_millis(20));
+        let mut ours = Patience::new(ours, Duration::from_millis(20), None);
         let error = ours.write_all(&[7; 64]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
