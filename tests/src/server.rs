@@ -134,14 +134,19 @@ impl Server {
 
     /// Tells it to stop, as a service manager does.
     pub fn terminate(&self) -> Outcome<()> {
+        self.signal("TERM")
+    }
+
+    /// Sends it a signal, by its name without `SIG`.
+    pub fn signal(&self, name: &str) -> Outcome<()> {
         let sent = Command::new("sh")
-            .args(["-c", "kill -TERM \"$0\""])
+            .args(["-c", "kill -\"$0\" \"$1\"", name])
             .arg(self.child.id().to_string())
             .status()?;
         if sent.success() {
             Ok(())
         } else {
-            Err(failure("SIGTERM cannot be sent"))
+            Err(failure(format!("SIG{name} cannot be sent")))
         }
     }
 

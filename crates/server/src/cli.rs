@@ -109,7 +109,7 @@ fn execute<E: Into<Failure>>(
         return document.print();
     }
     let settings = Settings::of_process(arguments.config.as_deref())?;
-    telemetry::start(&settings.log)?;
+    let _log = telemetry::start(&settings.log)?;
     let adapters = Box::pin(async { adapters(&settings).await.map_err(Into::<Failure>::into) });
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -41,9 +41,9 @@ pub struct Serving {
 /// Why serving ended without being told to.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The listener has no address.
+    /// The listener has no address, or the system does not let signals be caught.
     #[error(transparent)]
-    Listener(#[from] io::Error),
+    System(#[from] io::Error),
     /// The directory could not be read at the beginning.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -107,6 +107,7 @@ pub async fn serve(
         app: latchkey_http::router_with_pages(Arc::clone(&use_cases), serving.http, beside),
         full: latchkey_http::no_room(Arc::clone(&use_cases)),
     };
+    let hang_ups = lifecycle::ignore_hang_ups()?;
     let (stop_working, working_stops) = oneshot::channel::<()>();
     let mut work = tokio::spawn(async move {
         let stop = async {
@@ -117,6 +118,7 @@ pub async fn serve(
     });
     tokio::select! {
         () = lifecycle::serve(serving.listener, services, serving.limits, stop) => {}
+        () = hang_ups => {}
         // Half a service is none: whoever runs it must see that it has ended.
         ended = &mut work => return Err(ended.err().map_or(ServeError::WorkEnded, ServeError::Work)),
     }

@@ -54,7 +54,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 async fn main() -> Result<(), Box<dyn Error>> {
     let file = std::env::var_os("LATCHKEY_CONFIG");
     let settings = Settings::of_process(file.as_deref().map(Path::new))?;
-    telemetry::start(&settings.log)?;
+    let _log = telemetry::start(&settings.log)?;
     let stop = stop_signal(1)?;
     let adapters = Adapters::open(&settings).await?;
     let latchkey = adapters.use_cases();

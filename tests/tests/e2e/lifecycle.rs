@@ -1,6 +1,10 @@
 //! A process stops in order and nothing is lost.
 
-use std::time::Duration;
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, ChildStderr},
+    time::Duration,
+};
 
 use latchkey_e2e::{
     Outcome,
@@ -116,6 +120,75 @@ async fn a_restart_keeps_everything() -> Outcome {
         claim(&there, &code, "Key").await?.refused(403)?;
         let listed = here.get("/auth/credentials").await?.ok()?;
         assert_eq!(listed["items"].as_array().map(Vec::len), Some(2));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_hang_up_does_not_end_the_service() -> Outcome {
+    let installation = Installation::empty(DatabaseKind::Sqlite)?;
+    let server = installation.start().await?;
+    server.signal("HUP")?;
+    server
+        .event(|event| {
+            let message = event["message"].as_str();
+            message.is_some_and(|message| message.starts_with("SIGHUP is ignored"))
+        })
+        .await?;
+    Client::of(&server)?.get("/health/ready").await?.ok()?;
+    server.stop().await?;
+    Ok(())
+}
+
+/// A process that is killed when this is dropped.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _killed = self.0.kill();
+        let _ended = self.0.wait();
+    }
+}
+
+/// A process that serves, where, and the end of the pipe that its log goes into.
+fn serving(installation: &Installation) -> Outcome<(Killed, String, BufReader<ChildStderr>)> {
+    let mut child = Killed(installation.command("serve")?.spawn()?);
+    let mut log = BufReader::new(child.0.stderr.take().ok_or("no standard error")?);
+    let mut line = String::new();
+    loop {
+        line.clear();
+        if log.read_line(&mut line)? == 0 {
+            return Err("it does not serve".into());
+        }
+        let event: serde_json::Value = serde_json::from_str(&line)?;
+        if says("listening")(&event)
+            && let Some(address) = event["address"].as_str()
+        {
+            return Ok((child, format!("http://{address}/health/live"), log));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_stops_nothing() -> Outcome {
+    let installation = Installation::empty(DatabaseKind::Sqlite)?;
+    let (_process, url, log) = serving(&installation)?;
+    drop(log);
+    for _ in 0..20 {
+        assert_eq!(reqwest::get(&url).await?.status(), 200);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_stops_nothing() -> Outcome {
+    let installation = Installation::empty(DatabaseKind::Sqlite)?.with("LOG__LEVEL", "trace");
+    let (_process, url, _unread) = serving(&installation)?;
+    let client = reqwest::Client::new();
+    // A pipe holds 64 KiB; each of these requests logs more than 100 bytes.
+    for _ in 0..1_000 {
+        assert_eq!(client.get(&url).send().await?.status(), 200);
     }
     Ok(())
 }

@@ -67,7 +67,8 @@ async fn start(
             has_pages: settings.web.enabled,
         };
         if let Some(instructions) = demo::make(&use_cases.administration, &location).await? {
-            write!(io::stdout(), "{instructions}")?;
+            // Nobody who reads it is no reason not to serve.
+            let _unread = write!(io::stdout(), "{instructions}");
         }
     }
     let serving = Serving::new(listener, settings)?;
