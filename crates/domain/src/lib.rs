@@ -8,6 +8,8 @@ pub mod id;
 
 pub mod page;
 
+pub mod host;
+
 pub mod organization;
 
 pub mod application;

@@ -31,6 +31,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use self::{
     error::{ApiError, ErrorCode},
     middleware::{
+        alone::Alone,
         body::body,
         cors::cors,
         harden::harden,
@@ -130,19 +131,26 @@ pub fn router_with_pages(
     let (router, mut description) = table().split_for_parts();
     let server = ServerBuilder::new().url(&settings.public_url).build();
     description.servers = Some(vec![server]);
+    let alone = settings
+        .this_machine_alone
+        .then(|| Alone::new(Arc::clone(&use_cases)));
     let state = AppState {
         use_cases,
         settings: Arc::new(settings),
         description: description::text(&description).into(),
     };
     // Layers wrap what stands before them: a request passes them from the bottom up.
-    router
+    let mut router = router
         .merge(not_offered::routes())
         .merge(pages.with_state(()))
         .fallback(not_found)
         .layer(from_fn(body))
         .layer(from_fn(path))
-        .layer(from_fn_with_state(state.clone(), cors))
+        .layer(from_fn_with_state(state.clone(), cors));
+    if let Some(alone) = alone {
+        router = router.layer(from_fn_with_state(alone, middleware::alone::alone));
+    }
+    router
         .layer(from_fn(harden))
         .layer(from_fn_with_state(state.clone(), observe))
         .with_state(state)

@@ -1,9 +1,11 @@
-//! What every request passes, from the outside in: [`observe`], [`harden`], [`cors`], [`path`],
-//! [`body`]. The router applies them in this order.
+//! What every request passes, from the outside in: [`observe`], [`harden`], [`alone`] in a demonstration,
+//! [`cors`], [`path`], [`body`]. The router applies them in this order.
 
 pub(crate) mod observe;
 
 pub(crate) mod harden;
+
+pub(crate) mod alone;
 
 pub(crate) mod cors;
 

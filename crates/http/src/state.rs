@@ -12,6 +12,9 @@ pub struct HttpSettings {
     pub trusted_proxies: Vec<IpNet>,
     /// Where clients reach the service, without a slash at the end; the API description names it.
     pub public_url: String,
+    /// Whether, until somebody has registered, requests are refused that come through a proxy or ask for
+    /// another machine than the one they come from.
+    pub this_machine_alone: bool,
 }
 
 /// What handlers and extractors reach; cloned for every request.

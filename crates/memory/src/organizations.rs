@@ -10,7 +10,7 @@ use latchkey_domain::{
 use latchkey_service::ports::{
     administration_store::{
         AddApplicationError, AdministrationStore, BootstrapError, Invitation, InviteError,
-        NewOrganization, SetUserError,
+        NewOrganization, Population, SetUserError,
     },
     directory_store::{DirectoryEntries, DirectoryStore},
     installation_store::{Installation, InstallationStore},
@@ -68,6 +68,13 @@ impl DirectoryStore for MemoryStore {
 impl AdministrationStore for MemoryStore {
     async fn is_empty(&self) -> Result<bool, StoreError> {
         Ok(self.read(|state| state.organizations.is_empty()))
+    }
+
+    async fn population(&self) -> Result<Population, StoreError> {
+        Ok(self.read(|state| Population {
+            has_several_users: state.users.len() > 1,
+            has_registered: state.users.values().any(|user| user.registered.is_some()),
+        }))
     }
 
     async fn bootstrap(&self, new: NewOrganization) -> Result<(), BootstrapError> {

@@ -23,6 +23,7 @@ pub mod mail;
 mod reader;
 pub mod secrets;
 pub mod tokens;
+mod weaknesses;
 pub mod web;
 
 /// Everything that can be configured.

@@ -9,6 +9,7 @@ use latchkey_domain::{
 };
 use latchkey_service::{
     administration::{Administration, Bootstrap, Bootstrapped},
+    directory::Snapshot,
     ports::administration_store::BootstrapError,
 };
 use url::form_urlencoded;
@@ -29,6 +30,14 @@ pub(crate) struct Instructions<'a> {
     made: Bootstrapped,
 }
 
+/// The host of the first application.
+const ONE: &str = "one.localhost";
+
+/// Whether there is the demonstration organization, from this start or an earlier one.
+pub(crate) fn is_there(snapshot: &Snapshot) -> bool {
+    !snapshot.at_rp_id(ONE).is_empty()
+}
+
 /// Makes the demonstration organization and gives what to do next; nothing when there is one already,
 /// because another process made it at the same moment.
 ///
@@ -43,7 +52,7 @@ pub(crate) async fn make<'a>(
         approval: Approval::default(),
         administrator: Username::new("demo@example.com")?,
         application: ApplicationName::new("One")?,
-        relying_party: relying_party("one.localhost", location)?,
+        relying_party: relying_party(ONE, location)?,
     };
     let made = match administration.bootstrap(bootstrap).await {
         Ok(made) => made,
@@ -79,7 +88,7 @@ impl Instructions<'_> {
             .append_pair("orgId", &user.organization.to_string())
             .finish();
         let port = self.location.port;
-        format!("http://one.localhost:{port}/register#{fragment}")
+        format!("http://{ONE}:{port}/register#{fragment}")
     }
 }
 
@@ -97,6 +106,8 @@ impl fmt::Display for Instructions<'_> {
             formatter,
             "
 Latchkey serves at {url}. The database was empty, so there is now an organization to try it with.
+It is for this machine alone: requests that come through a proxy are refused until somebody has registered.
+To serve others, set http.public_url and begin with an empty database.
 "
         )?;
         if *has_pages {
@@ -133,8 +144,16 @@ With curl, the first user's registration begins so:
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{config::Settings, wiring::Adapters};
+
+    /// The directory as another process sees it.
+    async fn reopened(settings: &Settings) -> Arc<Snapshot> {
+        let use_cases = Adapters::open(settings).await.unwrap().use_cases();
+        use_cases.directory.snapshot().await.unwrap()
+    }
 
     #[tokio::test]
     async fn the_demonstration_is_made_once_and_says_what_to_do() {
@@ -145,6 +164,7 @@ mod tests {
         let use_cases = Adapters::open(&settings).await.unwrap().use_cases();
         let administration = &use_cases.administration;
         assert!(administration.is_empty().await.unwrap());
+        assert!(!is_there(&*reopened(&settings).await));
 
         let location = Location {
             port: 4711,
@@ -167,6 +187,8 @@ mod tests {
             "http://one.localhost:4711",
             "http://two.localhost:4711",
             "http://127.0.0.1:4711/openapi.json",
+            "for this machine alone",
+            "http.public_url",
         ] {
             assert!(text.contains(part), "{part}");
         }
@@ -180,7 +202,8 @@ mod tests {
         assert!(!without_pages.to_string().contains("/register"));
         assert!(!administration.is_empty().await.unwrap());
         assert!(make(administration, &location).await.unwrap().is_none());
-        let snapshot = use_cases.directory.snapshot().await.unwrap();
+        let snapshot = reopened(&settings).await;
+        assert!(is_there(&snapshot));
         assert!(snapshot.lists("http://one.localhost:4711"));
         assert!(snapshot.lists("http://two.localhost:4711"));
     }

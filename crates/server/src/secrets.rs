@@ -2,9 +2,9 @@
 //! process, and changed by a command alone.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown},
+    os::unix::fs::{MetadataExt, chown},
     path::{Path, PathBuf},
 };
 
@@ -17,7 +17,8 @@ use latchkey_service::ports::{
     installation_store::{Installation, InstallationStore},
     store::StoreError,
 };
-use tracing::{info, warn};
+use latchkey_storage::private;
+use tracing::info;
 use zeroize::Zeroizing;
 
 use crate::config;
@@ -210,10 +211,7 @@ fn kept(settings: &config::secrets::Secrets) -> Result<Option<Secrets>, OpenSecr
 /// The file's text; nothing when there is no file.
 fn read(path: &Path) -> Result<Option<Zeroizing<String>>, OpenSecretsError> {
     match fs::read_to_string(path) {
-        Ok(text) => {
-            warn_of_readers(path);
-            Ok(Some(Zeroizing::new(text)))
-        }
+        Ok(text) => Ok(Some(Zeroizing::new(text))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(OpenSecretsError::Read {
             path: path.to_owned(),
@@ -222,20 +220,12 @@ fn read(path: &Path) -> Result<Option<Zeroizing<String>>, OpenSecretsError> {
     }
 }
 
-/// Mounted secrets often cannot have narrow permissions, so wide ones are not refused.
-fn warn_of_readers(path: &Path) {
-    let others = fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0);
-    if others {
-        warn!(path = %path.display(), "the secrets file can be read by others than its owner");
-    }
-}
-
 /// Makes the file with its whole contents, durably, unless there is one already. It is written under
 /// another name first and then linked, which fails when the name is taken: nobody ever sees half a
 /// file, and the first one stays.
 fn publish(path: &Path, text: &str, entropy: &dyn Entropy) -> io::Result<()> {
     let folder = folder_of(path);
-    fs::create_dir_all(folder)?;
+    private::make_folder(folder)?;
     let draft = draft_in(folder, entropy);
     let published = write_draft(&draft, text).and_then(|()| fs::hard_link(&draft, path));
     let removed = fs::remove_file(&draft);
@@ -264,7 +254,8 @@ fn replace(path: &Path, text: &str, entropy: &dyn Entropy) -> io::Result<()> {
     replaced
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// The folder that a file is in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         Some(_) | None => Path::new("."),
@@ -278,18 +269,14 @@ fn draft_in(folder: &Path, entropy: &dyn Entropy) -> PathBuf {
 }
 
 fn write_draft(draft: &Path, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(draft)?;
+    let mut file = private::make_file(draft)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{thread, time::Duration};
+    use std::{os::unix::fs::PermissionsExt as _, thread, time::Duration};
 
     use latchkey_crypto::{clock::SystemClock, entropy::SystemEntropy};
     use latchkey_service::ports::installation_store::MockInstallationStore;
@@ -320,8 +307,13 @@ mod tests {
         let first = open_now(&settings).unwrap();
         let second = open_now(&settings).unwrap();
         assert_eq!(text_of(&first), text_of(&second));
-        let mode = fs::metadata(&settings.path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        for (path, expected) in [
+            (settings.path.as_path(), 0o600),
+            (folder_of(&settings.path), 0o700),
+        ] {
+            let mode = fs::metadata(path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, expected, "{}", path.display());
+        }
     }
 
     #[test]

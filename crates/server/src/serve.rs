@@ -67,6 +67,7 @@ impl Serving {
             http: HttpSettings {
                 trusted_proxies: settings.http.trusted_proxies.clone(),
                 public_url,
+                this_machine_alone: false,
             },
             limits: ConnectionLimits {
                 maximum: settings.http.maximum_connections,

@@ -18,7 +18,7 @@ use crate::{
     ports::{
         administration_store::{
             AddApplicationError, AdministrationStore, BootstrapError, InviteError, NewOrganization,
-            SetUserError,
+            Population, SetUserError,
         },
         code_digester::CodeDigester,
         store::StoreError,
@@ -86,6 +86,14 @@ impl Administration {
     /// [`StoreError`].
     pub async fn is_empty(&self) -> Result<bool, StoreError> {
         self.store.is_empty().await
+    }
+
+    /// Who there is in the whole installation, as far as warnings need to know.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn population(&self) -> Result<Population, StoreError> {
+        self.store.population().await
     }
 
     /// Makes an organization with its first application and administrator.

@@ -10,7 +10,7 @@ use latchkey_domain::{
 use latchkey_service::ports::{
     administration_store::{
         AddApplicationError, AdministrationStore, BootstrapError, Invitation, InviteError,
-        NewOrganization, SetUserError,
+        NewOrganization, Population, SetUserError,
     },
     store::StoreError,
 };
@@ -29,6 +29,13 @@ use crate::{
 impl AdministrationStore for SqlStore {
     async fn is_empty(&self) -> Result<bool, StoreError> {
         Ok(!table::organization::any(self.reader()).await?)
+    }
+
+    async fn population(&self) -> Result<Population, StoreError> {
+        Ok(Population {
+            has_several_users: table::user::several(self.reader()).await?,
+            has_registered: table::user::any_registered(self.reader()).await?,
+        })
     }
 
     async fn bootstrap(&self, new: NewOrganization) -> Result<(), BootstrapError> {

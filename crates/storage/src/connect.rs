@@ -1,7 +1,6 @@
 //! Opening a database by its URL, with the settings each kind needs.
 
 use std::{
-    fs::DirBuilder,
     io,
     path::{Path, PathBuf},
     str::FromStr as _,
@@ -20,7 +19,7 @@ use sea_orm::{
     },
 };
 
-use crate::store::SqlStore;
+use crate::{private, store::SqlStore};
 
 /// How to reach the database.
 #[derive(Clone)]
@@ -116,6 +115,17 @@ pub fn check_url(url: &str) -> Result<(), UrlError> {
     locate(url).map(|_location| ())
 }
 
+/// The file of an SQLite database, and none for another one.
+///
+/// # Errors
+/// [`UrlError`] says what to change.
+pub fn sqlite_file(url: &str) -> Result<Option<PathBuf>, UrlError> {
+    Ok(match locate(url)? {
+        Location::Sqlite(path) => Some(path),
+        Location::Postgres(_) => None,
+    })
+}
+
 /// Opens the database, and for SQLite makes the folder and the file when they are missing. The schema
 /// is not touched.
 ///
@@ -165,14 +175,17 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 async fn connect_sqlite(path: PathBuf, max_connections: u32) -> Result<SqlStore, ConnectError> {
     if let Some(folder) = path.parent() {
-        make_folder(folder).map_err(|source| ConnectError::Folder {
+        private::make_folder(folder).map_err(|source| ConnectError::Folder {
             path: folder.to_path_buf(),
             source,
         })?;
     }
+    make_file(&path).map_err(|source| ConnectError::Open {
+        target: path.display().to_string(),
+        source: source.into(),
+    })?;
     let file = SqliteConnectOptions::new()
         .filename(&path)
-        .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
@@ -192,14 +205,14 @@ async fn connect_sqlite(path: PathBuf, max_connections: u32) -> Result<SqlStore,
     ))
 }
 
-/// Makes the folder of the database when it is missing, for its owner alone: what it will hold is
-/// nobody else's.
-fn make_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
+/// Makes the file, empty, when it is missing: SQLite would make it as the system's default says, and gives
+/// the files beside it the mode of this one.
+fn make_file(path: &Path) -> io::Result<()> {
+    match private::make_file(path) {
+        Ok(_empty) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Opens a pool. Processes that make the same new file at once collide while they switch it to the

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod connect;
+pub mod private;
 pub mod store;
 
 mod account_store;

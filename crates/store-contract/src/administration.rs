@@ -16,6 +16,7 @@ use crate::{CALLERS, World, at_once, successes};
 
 cases! { administration:
     a_database_is_empty_until_the_first_organization,
+    who_there_is_is_told,
     bootstrap_makes_all_of_it,
     a_taken_name_changes_nothing,
     of_many_organizations_of_one_name_one_is_made,
@@ -44,6 +45,21 @@ async fn a_database_is_empty_until_the_first_organization(world: World) {
     assert!(world.administration.is_empty().await.unwrap());
     world.tenant("Example").await;
     assert!(!world.administration.is_empty().await.unwrap());
+}
+
+async fn who_there_is_is_told(world: World) {
+    let told = async || {
+        let found = world.administration.population().await.unwrap();
+        (found.has_several_users, found.has_registered)
+    };
+    assert_eq!(told().await, (false, false));
+    let tenant = world.tenant("Example").await;
+    assert_eq!(told().await, (false, false));
+    let invitation = world.invitation(&tenant.organization, "ada@example.com");
+    world.invite(invitation).await;
+    assert_eq!(told().await, (true, false));
+    world.person(&tenant, 1).await;
+    assert_eq!(told().await, (true, true));
 }
 
 async fn bootstrap_makes_all_of_it(world: World) {

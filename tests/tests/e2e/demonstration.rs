@@ -52,6 +52,10 @@ async fn what_the_demonstration_says_works() -> Outcome {
     let mut second = Holder::passkey(&two, ChallengeForm::EncodedTwice);
     enrol(&there, &code, &mut second).await?;
     sign_in(&there, &invited.organization, None, &mut second).await?;
+    let through_a_proxy = reqwest::Client::new()
+        .get(format!("{}/health/live", server.url()?))
+        .header("x-forwarded-for", "192.0.2.1");
+    assert_eq!(through_a_proxy.send().await?.status(), 200);
     assert!(installation.folder().join("data/latchkey.db").exists());
     assert!(installation.folder().join("data/secrets.toml").exists());
     Ok(())
@@ -82,5 +86,50 @@ async fn without_a_command_it_serves() -> Outcome {
     let server = Server::spawn(installation.command("")?)?;
     server.ready().await?;
     server.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_demonstration_is_for_this_machine_alone_until_somebody_has_registered() -> Outcome {
+    let installation = unconfigured()?;
+    installation.start().await?.stop().await?;
+    // Another start of the same installation is no different.
+    let installation = installation.with("LOG__FORMAT", "json");
+    let server = installation.start().await?;
+    let url = format!("{}/health/live", server.url()?);
+    let client = reqwest::Client::new();
+    let forwarded = || {
+        client
+            .get(&url)
+            .header("x-forwarded-for", "192.0.2.1")
+            .send()
+    };
+    let named = || client.get(&url).header("host", "auth.example.com").send();
+    for answer in [forwarded().await?, named().await?, forwarded().await?] {
+        assert_eq!(answer.status(), 421);
+        assert!(answer.text().await?.contains("http.public_url"));
+    }
+    assert_eq!(client.get(&url).send().await?.status(), 200);
+    let warnings = server.events().into_iter().filter(|event| {
+        let message = event["message"].as_str();
+        event["level"] == "WARN" && message.is_some_and(|message| message.contains("demonstration"))
+    });
+    assert_eq!(warnings.count(), 1, "{}", server.log());
+    drop(server);
+
+    // Where somebody has chosen to be reached from elsewhere, or asked for a demonstration there, nobody is
+    // refused.
+    for (key, value) in [
+        ("HTTP__PUBLIC_URL", "https://auth.example.com"),
+        ("DEMO__ENABLED", "true"),
+    ] {
+        let installation = unconfigured()?;
+        installation.start().await?.stop().await?;
+        let installation = installation.with(key, value);
+        let server = installation.start().await?;
+        let url = format!("{}/health/live", server.url()?);
+        let answer = client.get(&url).header("x-forwarded-for", "192.0.2.1");
+        assert_eq!(answer.send().await?.status(), 200, "{key}");
+    }
     Ok(())
 }

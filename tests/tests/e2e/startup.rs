@@ -141,3 +141,46 @@ async fn the_probes_and_documents_are_served() -> Outcome {
     assert!(document["paths"]["/auth/credentials/code/verify"]["post"].is_object());
     Ok(())
 }
+
+#[tokio::test]
+async fn a_start_warns_once_of_everything_that_weakens() -> Outcome {
+    let installation = Installation::empty(DatabaseKind::Sqlite)?
+        .without("DATABASE__URL")
+        .without("SECRETS__PATH");
+    let organization = installation.bootstrap("Acme")?.organization;
+    let warnings = |server: &Server| -> Vec<String> {
+        let events = server.events().into_iter();
+        let warnings = events.filter(|event| event["level"] == "WARN");
+        warnings.map(|event| event["message"].to_string()).collect()
+    };
+    let server = installation.start().await?;
+    assert_eq!(warnings(&server), Vec::<String>::new());
+    drop(server);
+
+    installation.invite(&organization, "ada@example.com")?;
+    let data = installation.folder().join("data");
+    for name in ["", "latchkey.db", "secrets.toml"] {
+        let path = data.join(name);
+        let mut permissions = fs::metadata(&path)?.permissions();
+        assert_eq!(permissions.mode() & 0o077, 0, "{}", path.display());
+        permissions.set_mode(0o755);
+        fs::set_permissions(&path, permissions)?;
+    }
+    let installation = installation
+        .with("LIMITS__ENABLED", "false")
+        .with("HTTP__PUBLIC_URL", "http://auth.example.com");
+    let server = installation.start().await?;
+    let warnings = warnings(&server);
+    for named in [
+        "limits.enabled",
+        "http.public_url",
+        "mail.transport",
+        "data is open",
+        "data/latchkey.db is open",
+        "data/secrets.toml is open",
+    ] {
+        let lines = warnings.iter().filter(|line| line.contains(named));
+        assert_eq!(lines.count(), 1, "{named}: {warnings:?}");
+    }
+    Ok(())
+}

@@ -18,6 +18,7 @@ use latchkey_service::{
     ports::{
         Ports, Stores,
         account_store::MockAccountStore,
+        administration_store::MockAdministrationStore,
         clock::MockClock,
         directory_store::{DirectoryEntries, MockDirectoryStore},
         entropy::MockEntropy,
@@ -44,6 +45,8 @@ pub(super) struct World {
     pub(super) sessions: MockSessionStore,
     pub(super) installation: MockInstallationStore,
     pub(super) tokens: MockTokens,
+    pub(super) administration: MockAdministrationStore,
+    pub(super) this_machine_alone: bool,
 }
 
 impl World {
@@ -63,6 +66,8 @@ impl World {
             sessions: MockSessionStore::new(),
             installation: MockInstallationStore::new(),
             tokens: MockTokens::new(),
+            administration: MockAdministrationStore::new(),
+            this_machine_alone: false,
         }
     }
 
@@ -108,6 +113,7 @@ impl World {
                 accounts: Arc::new(self.accounts),
                 sessions: Arc::new(self.sessions),
                 installation: Arc::new(self.installation),
+                administration: Arc::new(self.administration),
                 ..Stores::mocks()
             },
             ..Ports::mocks()
@@ -115,6 +121,7 @@ impl World {
         let settings = HttpSettings {
             trusted_proxies: vec![],
             public_url: "https://auth.example.com".to_owned(),
+            this_machine_alone: self.this_machine_alone,
         };
         let use_cases = UseCases::new(ports, ServiceSettings::default());
         router(Arc::new(use_cases), settings)

@@ -1,12 +1,19 @@
 //! What every request meets, whatever it asks for.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{
     body::{Body, Bytes},
     http::{HeaderValue, Request, StatusCode},
 };
 use futures_util::{StreamExt, stream};
+use latchkey_service::ports::administration_store::Population;
 
 use super::support::{REQUEST_ID, World, bearing, failure, json, send};
 
@@ -271,4 +278,45 @@ async fn keys_may_be_cached() {
         answer.header("content-type"),
         Some("application/jwk-set+json")
     );
+}
+
+#[tokio::test]
+async fn a_demonstration_refuses_who_comes_from_elsewhere_until_somebody_has_registered() {
+    let has_registered = Arc::new(AtomicBool::new(false));
+    let mut world = World::new();
+    world.this_machine_alone = true;
+    let found = Arc::clone(&has_registered);
+    // Before somebody has registered it is asked each time, and then never again.
+    world
+        .administration
+        .expect_population()
+        .times(3)
+        .returning(move || {
+            Ok(Population {
+                has_several_users: false,
+                has_registered: found.load(Ordering::Relaxed),
+            })
+        });
+    let router = world.router();
+    let asking = |name: &'static str, value: &'static str| {
+        let mut request = get("/health/live");
+        request
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+        request
+    };
+    let forwarded = || asking("x-forwarded-for", "192.0.2.1");
+    let named = || asking("host", "auth.example.com");
+    for request in [forwarded(), named()] {
+        let answer = send(&router, request).await;
+        assert_eq!(answer.status, StatusCode::MISDIRECTED_REQUEST);
+        assert_eq!(answer.code(), "this_machine_alone");
+        assert!(answer.message().contains("http.public_url"));
+    }
+    let here = send(&router, asking("host", "one.localhost:8080")).await;
+    assert_eq!(here.status, StatusCode::OK);
+    has_registered.store(true, Ordering::Relaxed);
+    for request in [forwarded(), named(), forwarded()] {
+        assert_eq!(send(&router, request).await.status, StatusCode::OK);
+    }
 }

@@ -71,6 +71,14 @@ async fn start(
             let _unread = write!(io::stdout(), "{instructions}");
         }
     }
-    let serving = Serving::new(listener, settings)?;
+    let mut serving = Serving::new(listener, settings)?;
+    let population = use_cases.administration.population().await?;
+    serving.http.this_machine_alone = settings.demo.enabled.is_none()
+        && settings.wants_demo()
+        && !population.has_registered
+        && demo::is_there(&*use_cases.directory.snapshot().await?);
+    for weakness in settings.weaknesses(population.has_several_users) {
+        warn!("{weakness}");
+    }
     Ok((adapters, use_cases, serving))
 }

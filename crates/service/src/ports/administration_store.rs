@@ -84,6 +84,15 @@ pub enum AddApplicationError {
     Store(#[from] StoreError),
 }
 
+/// Who there is in the whole installation, as far as warnings need to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Population {
+    /// Whether there is more than one user.
+    pub has_several_users: bool,
+    /// Whether anybody has registered.
+    pub has_registered: bool,
+}
+
 /// Makes and changes what only an administrator may.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
@@ -93,6 +102,12 @@ pub trait AdministrationStore: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn is_empty(&self) -> Result<bool, StoreError>;
+
+    /// Who there is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn population(&self) -> Result<Population, StoreError>;
 
     /// Makes an organization with its first application and administrator. Of any number of calls for
     /// one name at once, exactly one returns `Ok`.

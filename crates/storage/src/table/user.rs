@@ -57,6 +57,17 @@ impl From<Model> for User {
     }
 }
 
+/// Whether there is more than one user.
+pub(crate) async fn several(reader: &DatabaseConnection) -> Result<bool, StoreError> {
+    statement::any(reader, Entity::find().offset(1)).await
+}
+
+/// Whether anybody has registered.
+pub(crate) async fn any_registered(reader: &DatabaseConnection) -> Result<bool, StoreError> {
+    let registered = Entity::find().filter(Column::Registered.is_not_null());
+    statement::any(reader, registered).await
+}
+
 /// Makes a user; `false` when the organization has one of that name or external id.
 pub(crate) async fn insert(
     transaction: &DatabaseTransaction,

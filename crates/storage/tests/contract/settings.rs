@@ -1,6 +1,6 @@
 //! The settings of connections: what they must be whatever the database's defaults are.
 
-use std::time::Duration;
+use std::{os::unix::fs::PermissionsExt as _, time::Duration};
 
 use latchkey_storage::connect::{ConnectError, connect};
 use latchkey_testkit::database::TestDatabase;
@@ -38,6 +38,25 @@ async fn sqlite_makes_the_folder_of_its_file() {
     latchkey_migrations::up(store.connection()).await.unwrap();
     let path = database.file().replace("latchkey.db", "a/b/latchkey.db");
     assert!(std::fs::exists(path).unwrap());
+}
+
+#[tokio::test]
+async fn the_folder_and_every_file_of_sqlite_are_their_owners_alone() {
+    let database = TestDatabase::empty_sqlite().unwrap();
+    let deeper = database.url().replace("latchkey.db", "a/b/latchkey.db");
+    let store = connect(deeper).await.unwrap();
+    latchkey_migrations::up(store.connection()).await.unwrap();
+    for (end, expected) in [
+        ("a", 0o700),
+        ("a/b", 0o700),
+        ("a/b/latchkey.db", 0o600),
+        ("a/b/latchkey.db-wal", 0o600),
+        ("a/b/latchkey.db-shm", 0o600),
+    ] {
+        let path = database.file().replace("latchkey.db", end);
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, expected, "{end}");
+    }
 }
 
 /// Somebody writes to the file while it has no write-ahead log yet; SQLite by itself gives up at once.

@@ -421,6 +421,7 @@ fn router(use_cases: Arc<UseCases>, trusted_proxies: &[&str]) -> Router {
             .map(|network| network.parse().unwrap())
             .collect(),
         public_url: "https://auth.example".to_owned(),
+        this_machine_alone: false,
     };
     latchkey_http::router(use_cases, settings)
 }

@@ -1,0 +1,148 @@
+//! What is configured, or found, that makes an installation weaker than it could be.
+
+use std::path::PathBuf;
+
+use latchkey_domain::host::RequestHost;
+use latchkey_storage::{connect::sqlite_file, private};
+
+use super::{Settings, mail::Transport};
+use crate::secrets::folder_of;
+
+impl Settings {
+    /// A sentence for each setting that weakens the installation, and for each folder and file of it that is
+    /// not its owner's alone, with what to do. Whoever starts the service should see them.
+    pub fn weaknesses(&self, has_several_users: bool) -> Vec<String> {
+        let mut found = Vec::new();
+        if !self.policy.limits.enabled {
+            found.push(
+                "limits.enabled is false: nothing bounds guessing; it is for load tests alone"
+                    .to_owned(),
+            );
+        }
+        if let Some(url) = &self.http.public_url
+            && url.scheme() == "http"
+            && !url
+                .host_str()
+                .and_then(RequestHost::parse)
+                .is_some_and(|host| host.is_loopback())
+        {
+            found.push(
+                "http.public_url is http: codes and tokens travel in clear, and browsers make no \
+                 passkeys there; let clients reach the service by https"
+                    .to_owned(),
+            );
+        }
+        if self.mail.transport == Transport::Outbox && has_several_users {
+            found.push(
+                "mail.transport is \"outbox\": what users should be told reaches none of them; set it \
+                 to \"smtp\", with mail.smtp_url"
+                    .to_owned(),
+            );
+        }
+        let places = self.own_places().into_iter();
+        found.extend(places.filter(|path| private::is_open(path)).map(|path| {
+            let path = path.display();
+            format!("{path} is open to others than its owner: chmod go-rwx {path}")
+        }));
+        found
+    }
+
+    /// The folders and files that hold what is nobody else's, whether they are there or not.
+    fn own_places(&self) -> Vec<PathBuf> {
+        let mut places = Vec::new();
+        if let Ok(Some(file)) = sqlite_file(&self.database.url) {
+            places.push(folder_of(&file).to_owned());
+            for end in ["", "-wal", "-shm"] {
+                let mut path = file.clone().into_os_string();
+                path.push(end);
+                places.push(path.into());
+            }
+        }
+        if self.secrets.contents.is_none() {
+            let folder = folder_of(&self.secrets.path).to_owned();
+            if !places.contains(&folder) {
+                places.push(folder);
+            }
+            places.push(self.secrets.path.clone());
+        }
+        places
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+
+    use url::Url;
+
+    use super::*;
+
+    /// Settings whose places are not there yet.
+    fn settings(folder: &Path) -> Settings {
+        let mut settings = Settings::default();
+        let data = folder.join("data");
+        settings.database.url = format!("sqlite://{}/latchkey.db", data.display());
+        settings.secrets.path = data.join("secrets.toml");
+        settings
+    }
+
+    #[test]
+    fn every_setting_that_weakens_is_one_sentence() {
+        let folder = tempfile::tempdir().unwrap();
+        let strong = settings(folder.path());
+        assert_eq!(strong.weaknesses(false), Vec::<String>::new());
+
+        let mut weak = strong.clone();
+        weak.policy.limits.enabled = false;
+        weak.http.public_url = Some(Url::parse("http://auth.example.com").unwrap());
+        let found = weak.weaknesses(true);
+        let keys = ["limits.enabled", "http.public_url", "mail.transport"];
+        assert_eq!(found.len(), keys.len(), "{found:?}");
+        for (sentence, key) in found.iter().zip(keys) {
+            assert!(sentence.starts_with(key), "{sentence}");
+        }
+
+        let mut strong = strong;
+        strong.mail.transport = Transport::Smtp;
+        for url in [
+            "https://auth.example.com",
+            "http://localhost:8080",
+            "http://127.0.0.1:1",
+        ] {
+            strong.http.public_url = Some(Url::parse(url).unwrap());
+            assert_eq!(strong.weaknesses(true), Vec::<String>::new(), "{url}");
+        }
+    }
+
+    #[test]
+    fn every_open_place_is_one_sentence() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path());
+        let data = folder.path().join("data");
+        private::make_folder(&data).unwrap();
+        let files = [
+            "latchkey.db",
+            "latchkey.db-wal",
+            "latchkey.db-shm",
+            "secrets.toml",
+        ];
+        let mut places = vec![data.clone()];
+        for file in files.map(|name| data.join(name)) {
+            private::make_file(&file).unwrap();
+            places.push(file);
+        }
+        assert_eq!(settings.weaknesses(true).len(), 1);
+        for place in places {
+            let narrow = fs::metadata(&place).unwrap().permissions();
+            let wide = narrow.mode() | 0o044;
+            fs::set_permissions(&place, fs::Permissions::from_mode(wide)).unwrap();
+            let found = settings.weaknesses(false);
+            let named = format!("{} is open", place.display());
+            assert!(
+                found.len() == 1 && found[0].starts_with(&named),
+                "{found:?}"
+            );
+            fs::set_permissions(&place, narrow).unwrap();
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Folders and files for their owner alone: what the service makes is nobody else's, and everything it makes
+//! is made here.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io,
+    path::Path,
+};
+
+#[cfg(unix)]
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+
+/// Makes a folder, and those above it, where they are missing.
+///
+/// # Errors
+/// When the system does not let it be made.
+pub fn make_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    builder.mode(0o700);
+    builder.create(folder)
+}
+
+/// Makes a file, to be written.
+///
+/// # Errors
+/// When there is one of that name, or the system does not let it be made.
+pub fn make_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    options.open(path)
+}
+
+/// Whether what is there can be read or changed by others than its owner; `false` when nothing is there.
+pub fn is_open(path: &Path) -> bool {
+    #[cfg(unix)]
+    return fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o077 != 0);
+    #[cfg(not(unix))]
+    return false;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn what_is_made_is_the_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (outer, inner) = (folder.path().join("a"), folder.path().join("a/b"));
+        make_folder(&inner).unwrap();
+        make_folder(&inner).unwrap();
+        let file = inner.join("file");
+        make_file(&file).unwrap();
+        let again = make_file(&file).unwrap_err();
+        assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(
+            (mode(&outer), mode(&inner), mode(&file)),
+            (0o700, 0o700, 0o600)
+        );
+    }
+
+    #[test]
+    fn what_others_may_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        assert!(!is_open(&file));
+        make_file(&file).unwrap();
+        for (mode, expected) in [(0o600, false), (0o640, true), (0o602, true), (0o400, false)] {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(is_open(&file), expected, "{mode:o}");
+        }
+    }
+}
