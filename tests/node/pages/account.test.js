@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
-import { callsTo, enrol, getCode, one, register, two, withoutAutofill } from '../support/pages.js'
+import { callsTo, claim, enrol, getCode, one, register, two, withoutAutofill } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -144,7 +144,7 @@ test('a code that was opened is followed after the page is loaded again', async 
   await register(laptop)
   const { link } = await getCode(laptop)
   const phone = await Device.open(browser)
-  await phone.page.goto(link)
+  await claim(phone, link)
   await phone.page.getByRole('button', { name: 'Create the passkey' }).waitFor()
   await laptop.page.reload()
   await laptop.page.locator('.step', { hasText: 'Waiting for the new passkey' }).waitFor()

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
-import { at, getCode, organization, register } from '../support/pages.js'
+import { at, claim, getCode, organization, register } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -20,7 +20,7 @@ before(async () => {
 async function waiting(laptop, name) {
   const { link } = await getCode(laptop, 'four')
   const phone = await Device.open(browser)
-  await phone.page.goto(link)
+  await claim(phone, link)
   await phone.page.getByLabel('Name of the passkey').fill(name)
   await phone.page.getByRole('button', { name: 'Create the passkey' }).click()
   await phone.page.getByRole('heading', { name: 'Waiting for your approval' }).waitFor()

@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { Device, launch } from '../support/browser.js'
 import {
   callsTo,
+  claim,
   enrol,
   getCode,
   register,
@@ -52,8 +53,23 @@ test('a used code is refused', async () => {
   const { link } = await getCode(laptop)
   await enrol(phone, link)
   const other = await Device.open(browser)
-  await other.page.goto(link)
+  await claim(other, link)
   await refuses(other, INVALID)
+})
+
+test('opening a link uses nothing before its button is pressed', async () => {
+  const { laptop, phone } = await scene()
+  const { link } = await getCode(laptop)
+  const scanner = await Device.open(browser)
+  const calls = callsTo(scanner, '/auth/credentials/code/init')
+  await scanner.page.goto(link)
+  await scanner.page.getByRole('link', { name: 'Two' }).waitFor()
+  const code = new URL(link).hash.slice(1)
+  assert.equal(await scanner.page.getByLabel('Code').inputValue(), code)
+  assert.equal(scanner.page.url(), `${two}/enrol`)
+  await scanner.page.waitForLoadState('networkidle')
+  assert.deepEqual(calls, [])
+  await enrol(phone, link)
 })
 
 test('an expired code is refused', async () => {
@@ -63,7 +79,7 @@ test('an expired code is refused', async () => {
   await laptop.page.getByRole('listitem', { name: 'Chrome on Linux' }).waitFor()
   const { link } = await getCode(laptop)
   await laptop.page.locator('.step', { hasText: 'The minute is over' }).waitFor()
-  await phone.page.goto(link)
+  await claim(phone, link)
   await refuses(phone, INVALID)
   assert.equal(await laptop.page.locator('#code-text').isVisible(), false)
   await laptop.page.getByRole('button', { name: 'Add another one' }).click()
@@ -73,7 +89,7 @@ test('an expired code is refused', async () => {
 test('a cancelled code adds nothing, even when it was opened already', async () => {
   const { laptop, phone } = await scene()
   const { link } = await getCode(laptop)
-  await phone.page.goto(link)
+  await claim(phone, link)
   await laptop.page.locator('.step', { hasText: 'Opened on' }).waitFor()
   await laptop.page.getByRole('button', { name: 'Cancel the code' }).click()
   await laptop.page.locator('.step', { hasText: 'The code is cancelled' }).waitFor()
@@ -89,7 +105,7 @@ test('a device that has a passkey already is told to use it', async () => {
   await enrol(phone, first.link)
   await laptop.page.getByRole('button', { name: 'Add another one' }).click()
   const second = await getCode(laptop)
-  await phone.page.goto(second.link)
+  await claim(phone, second.link)
   await phone.page.getByRole('button', { name: 'Create the passkey' }).click()
   await ends(phone, 'This device already has a passkey for this account')
   assert.equal((await phone.passkeys()).length, 1)
@@ -117,7 +133,7 @@ test('a dismissed prompt can be answered with the same challenge', async () => {
   const { link } = await getCode(laptop)
   const inits = callsTo(phone, '/auth/credentials/code/init')
   await phone.setUserVerified(false)
-  await phone.page.goto(link)
+  await claim(phone, link)
   await phone.page.getByRole('button', { name: 'Create the passkey' }).click()
   await refuses(phone, 'The prompt was closed before it was answered. Nothing has changed: try again.')
   await phone.setUserVerified(true)
@@ -129,7 +145,7 @@ test('a dismissed prompt can be answered with the same challenge', async () => {
 test('whoever sees another account than their own can turn back', async () => {
   const { laptop, phone } = await scene()
   const { link } = await getCode(laptop)
-  await phone.page.goto(link)
+  await claim(phone, link)
   await phone.page.getByRole('button', { name: 'This is not my account' }).click()
   await ends(phone, 'Nothing was added.')
   assert.equal((await phone.passkeys()).length, 0)

@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { Device, launch } from '../support/browser.js'
 import { invite } from '../support/latchkey.js'
 import {
+  claim,
   enrol,
   getCode,
   linkOf,
@@ -45,7 +46,7 @@ test('a passkey on one domain adds a passkey on another by the QR code', async (
   assert.equal(scanned, link)
   assert.ok(scanned.startsWith(`${two}/enrol#cc_`), scanned)
 
-  await phone.page.goto(scanned)
+  await claim(phone, scanned)
   await phone.page.getByRole('heading', { name: 'Is this your account?' }).waitFor()
   await phone.page.getByText(invited.username).waitFor()
   assert.equal(phone.page.url(), `${two}/enrol`)
@@ -164,7 +165,7 @@ test('a second link in the same tab begins anew', async () => {
   const laptop = await Device.open(browser)
   await register(laptop)
   const phone = await Device.open(browser)
-  await phone.page.goto(`${two}/enrol#cc_wrong`)
+  await claim(phone, `${two}/enrol#cc_wrong`)
   await phone.page.getByRole('alert').getByText('This code is not valid').waitFor()
   const { link } = await getCode(laptop)
   await enrol(phone, link)

@@ -10,7 +10,7 @@ import axe from 'axe-core'
 
 import { Device, launch } from '../support/browser.js'
 import { invite, latchkey, orgId } from '../support/latchkey.js'
-import { enrol, getCode, linkOf, one, register, two, withoutAutofill } from '../support/pages.js'
+import { claim, enrol, getCode, linkOf, one, register, two, withoutAutofill } from '../support/pages.js'
 
 const folder = process.env.LATCHKEY_SCREENSHOTS
 
@@ -101,7 +101,7 @@ test('a code, and what becomes of it', async () => {
   await phone.page.getByRole('alert').getByText('This code is not valid').waitFor()
   await see('enrol-wrong-code', phone)
   await phone.page.goto(`${two}/`)
-  await phone.page.goto(link)
+  await claim(phone, link)
   await phone.page.getByRole('button', { name: 'Create the passkey' }).waitFor()
   await see('enrol-confirm', phone)
   await laptop.page.locator('.step', { hasText: 'Opened on' }).waitFor()
@@ -123,7 +123,7 @@ test('a code, and what becomes of it', async () => {
 
   await press(laptop, 'Add another one')
   const again = await getCode(laptop)
-  await phone.page.goto(again.link)
+  await claim(phone, again.link)
   await press(phone, 'Create the passkey')
   await phone.page.getByRole('heading', { name: 'No passkey was added' }).waitFor()
   await see('enrol-already-here', phone)

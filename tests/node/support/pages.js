@@ -56,9 +56,16 @@ export async function scan({ page }) {
   return jsqr(new Uint8ClampedArray(data), width, height)?.data
 }
 
-/** Opens a link that adds a passkey, and goes on until the passkey is there. */
-export async function enrol({ page }, link, name) {
+/** Opens a link with a code, which is filled in, and uses the code. */
+export async function claim({ page }, link) {
   await page.goto(link)
+  await page.getByRole('button', { name: 'Continue' }).click()
+}
+
+/** Opens a link that adds a passkey, and goes on until the passkey is there. */
+export async function enrol(device, link, name) {
+  const { page } = device
+  await claim(device, link)
   if (name) {
     await page.getByLabel('Name of the passkey').fill(name)
   }

@@ -145,8 +145,9 @@ function begin() {
     // The code stays good for another browser.
     show('unsupported')
   } else if (code) {
+    // Whoever opens a link may be a scanner or a preview: nothing is used before the button is pressed.
     $('code').value = code
-    busy($('enter-button'), 'Looking the code up…', () => claim(code))
+    $('enter-button').focus()
   }
 }
 
