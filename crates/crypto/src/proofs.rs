@@ -1,6 +1,9 @@
 //! Verification of proofs: the implementation of [`ProofVerifier`].
 
-use latchkey_domain::credential::{Credential, Material, key::KeyPair};
+use latchkey_domain::credential::{
+    Credential, Material,
+    key::{KeyPair, PublicKey},
+};
 use latchkey_service::ports::proof_verifier::{
     AssertionProof, AuthenticatorState, CreationProof, Expected, Offered, ProofError,
     ProofVerifier, RecoveryProof, Used,
@@ -45,13 +48,14 @@ impl ProofVerifier for Proofs {
                     user_handle,
                 },
             ) => {
-                passkey::assertion::refuse_other_user(user_handle.as_deref(), &credential.user)?;
                 let assertion = passkey::assertion::Assertion {
                     client_data: &proof.client_data,
                     authenticator_data,
                     signature: &proof.signature,
                 };
-                passkey::assertion::verify(expected, passkey, &assertion).map(Some)
+                let state = passkey::assertion::verify(expected, passkey, &assertion)?;
+                passkey::assertion::refuse_other_user(user_handle.as_deref(), &credential.user)?;
+                Ok(Some(state))
             }
             (Material::Key(pair), Used::Key { algorithm })
             | (Material::PasswordProtectedKey(pair, _), Used::PasswordProtectedKey { algorithm }) =>
@@ -69,6 +73,30 @@ impl ProofVerifier for Proofs {
         }
     }
 
+    fn verify_for_nobody(&self, expected: &Expected, proof: &AssertionProof) -> ProofError {
+        let verified = refuse_oversized(proof).and_then(|()| match &proof.used {
+            Used::Fido2 {
+                authenticator_data, ..
+            } => {
+                let assertion = passkey::assertion::Assertion {
+                    client_data: &proof.client_data,
+                    authenticator_data,
+                    signature: &proof.signature,
+                };
+                passkey::assertion::verify_for_nobody(expected, &nobodys_key(), &assertion)
+            }
+            Used::Key { algorithm } | Used::PasswordProtectedKey { algorithm } => {
+                let pair = KeyPair {
+                    public_key: nobodys_key(),
+                    origin: None,
+                };
+                key::verify_assertion(&expected.challenge, &pair, proof, algorithm.as_deref())
+            }
+        });
+        // The private half is known to everybody: what is signed with it is not true either.
+        verified.err().unwrap_or(ProofError::Signature)
+    }
+
     fn confirm_recovery(
         &self,
         credential: &Credential,
@@ -82,6 +110,20 @@ impl ProofVerifier for Proofs {
             }
         }
     }
+}
+
+/// A public key that belongs to nobody: the base point of P-256 (FIPS 186-4 D.1.2.3), whose private half is 1.
+const NOBODYS_KEY: [u8; 91] = [
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
+    0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04, 0x6b, 0x17, 0xd1, 0xf2, 0xe1,
+    0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40, 0xf2, 0x77, 0x03, 0x7d, 0x81, 0x2d,
+    0xeb, 0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96, 0x4f, 0xe3, 0x42, 0xe2, 0xfe,
+    0x1a, 0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16, 0x2b, 0xce, 0x33, 0x57, 0x6b,
+    0x31, 0x5e, 0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5,
+];
+
+fn nobodys_key() -> PublicKey {
+    PublicKey::from_spki_der(NOBODYS_KEY.to_vec())
 }
 
 /// The most bytes that any part of an assertion can have. The parts are kept as evidence, so what a
@@ -114,4 +156,50 @@ fn key_pair(expected: &Expected, proof: &CreationProof) -> Result<KeyPair, Proof
         &proof.client_data,
         &proof.attestation_data,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use latchkey_domain::{
+        challenge::ChallengeText,
+        credential::{CredentialId, CredentialReference},
+    };
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn nobodys_key_verifies_nothing_and_is_looked_at_like_any_other() {
+        let challenge = ChallengeText::from_random(&[7; 32]);
+        let expected = Expected {
+            challenge: challenge.clone(),
+            applications: Vec::new(),
+        };
+        let proof = |kind: &str, challenge: &str, used| AssertionProof {
+            credential: CredentialReference::Id(CredentialId::parse("AQID").unwrap()),
+            client_data: json!({ "type": kind, "challenge": challenge })
+                .to_string()
+                .into_bytes(),
+            signature: vec![1, 2, 3],
+            used,
+        };
+        let key = || Used::Key { algorithm: None };
+        let passkey = || Used::Fido2 {
+            authenticator_data: vec![0; 37],
+            user_handle: None,
+        };
+        let right = challenge.as_str();
+        for (proof, error) in [
+            (proof("key.get", right, key()), ProofError::Signature),
+            (proof("key.get", "other", key()), ProofError::Challenge),
+            (proof("key.create", right, key()), ProofError::Type),
+            (proof("webauthn.get", right, passkey()), ProofError::Origin),
+            (
+                proof("webauthn.get", "other", passkey()),
+                ProofError::Challenge,
+            ),
+        ] {
+            assert_eq!(Proofs.verify_for_nobody(&expected, &proof), error);
+        }
+    }
 }

@@ -169,27 +169,35 @@ impl Ceremonies {
         }
     }
 
-    /// The challenge of an identifier, if it is for this purpose: every ceremony is completed through
-    /// here.
-    pub(crate) fn read<P: TryFrom<Purpose>>(
+    /// The challenge of an identifier, if it is for this purpose and an application lists the caller's
+    /// origin: every ceremony is completed through here.
+    pub(crate) async fn read<P, E>(
         &self,
+        caller: &Caller,
         identifier: &str,
-    ) -> Result<Challenge<P>, InvalidToken> {
+    ) -> Result<(Arc<Snapshot>, Challenge<P>), E>
+    where
+        P: TryFrom<Purpose>,
+        E: From<StoreError> + From<NotAdmitted> + From<InvalidToken>,
+    {
+        let snapshot = self.snapshot().await?;
+        snapshot.admit(caller)?;
         let challenge = self.tokens.read_challenge(identifier, self.now())?;
-        challenge.accept().map_err(|_for_another| InvalidToken)
+        let challenge = challenge.accept().map_err(|_for_another| InvalidToken)?;
+        Ok((snapshot, challenge))
     }
 
-    /// Completes a ceremony in which credentials are made, for a caller whose origin is listed: it is kept
-    /// with them.
+    /// Completes a ceremony in which credentials are made; the caller's origin is kept with them.
     pub(crate) async fn complete<'a, P: TryFrom<Purpose>>(
         &'a self,
         caller: &'a Caller,
         identifier: &str,
     ) -> Result<Completion<'a, P>, NewCredentialError> {
-        let snapshot = self.snapshot().await?;
-        snapshot.admit(caller)?;
+        let (snapshot, challenge) = self
+            .read::<P, NewCredentialError>(caller, identifier)
+            .await?;
         Ok(Completion {
-            challenge: self.read(identifier)?,
+            challenge,
             snapshot,
             now: self.now(),
             ceremonies: self,

@@ -14,6 +14,7 @@ use latchkey_domain::{
 
 use crate::{
     ceremony::{BegunChallenge, Ceremonies},
+    directory::NotAdmitted,
     ports::{
         account_store::AccountStore,
         credential_store::CredentialStore,
@@ -22,6 +23,7 @@ use crate::{
         store::StoreError,
         tokens::InvalidToken,
     },
+    throttle::Throttled,
 };
 
 /// The answer of login/init and action/init: a challenge, and the credentials that may sign it.
@@ -105,7 +107,14 @@ pub enum FactorError {
     /// The challenge is void: expired, spent, for something else, or its user or credential has gone.
     #[error("the challenge is not valid")]
     InvalidChallenge,
-    /// There is no such credential for this user.
+    /// Too many answers from one address.
+    #[error(transparent)]
+    Throttled(#[from] Throttled),
+    /// No application lists the origin of the request.
+    #[error("the origin is not allowed")]
+    OriginNotAllowed,
+    /// There is no such credential for this user; or, where nobody has said who they are, the proof is not
+    /// true.
     #[error("there is no such credential")]
     UnknownCredential,
     /// A proof is not true.
@@ -157,13 +166,14 @@ impl Factors {
     pub(crate) async fn verify<P>(
         &self,
         challenge: &Challenge<P>,
+        expected: Expected,
         user: Option<&UserId>,
         answer: &FactorAnswer,
     ) -> Result<VerifiedFactors, FactorError> {
         let ceremony = Answering {
             organization: &challenge.organization,
             spend: Spend::challenge(challenge),
-            expected: self.ceremonies.snapshot().await?.expected(challenge),
+            expected,
         };
         let (owner, first) = self
             .verify_one(&ceremony, user, Factor::First(&answer.first))
@@ -181,8 +191,9 @@ impl Factors {
         })
     }
 
-    /// Verifies one proof. Before anything is verified, a credential of somebody else or of another
-    /// kind is answered like one that does not exist, so that a stranger cannot tell them apart.
+    /// Verifies one proof. A credential of somebody else or of another kind is answered like one that does
+    /// not exist, and both cost a verification. Where nobody has said who they are, a proof that is not
+    /// true is answered so too: otherwise anybody could find out which credentials there are.
     async fn verify_one(
         &self,
         ceremony: &Answering<'_>,
@@ -196,10 +207,16 @@ impl Factors {
             .await?
             .filter(|held| user.is_none_or(|user| *user == held.user.id))
             .filter(|held| held.credential.kind() == proof.used.kind())
-            .filter(|held| !matches!(held.credential.state, CredentialState::Waiting { .. }))
-            .ok_or(FactorError::UnknownCredential)?;
+            .filter(|held| !matches!(held.credential.state, CredentialState::Waiting { .. }));
         let date = self.ceremonies.now();
         let verifier = &self.ceremonies.verifier;
+        let Some(held) = held else {
+            let error = verifier.verify_for_nobody(&ceremony.expected, proof);
+            return Err(match user {
+                None if error.is_without_credential() => factor.refused(error),
+                None | Some(_) => FactorError::UnknownCredential,
+            });
+        };
         match verifier.verify_assertion(&ceremony.expected, &held.credential, proof) {
             Ok(state) => {
                 let credential = held.credential.uuid;
@@ -218,7 +235,10 @@ impl Factors {
                     .await?;
                 Err(factor.refused(ProofError::CounterRegressed))
             }
-            Err(error) => Err(factor.refused(error)),
+            Err(error) if user.is_some() || error.is_without_credential() => {
+                Err(factor.refused(error))
+            }
+            Err(_untrue) => Err(FactorError::UnknownCredential),
         }
     }
 
@@ -270,6 +290,12 @@ impl<'a> Factor<'a> {
             Self::Second(_) => "secondFactor",
         };
         FactorError::Proof { member, error }
+    }
+}
+
+impl From<NotAdmitted> for FactorError {
+    fn from(_error: NotAdmitted) -> Self {
+        Self::OriginNotAllowed
     }
 }
 

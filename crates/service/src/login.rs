@@ -174,12 +174,22 @@ impl Logins {
     ///
     /// # Errors
     /// [`FactorError`].
-    pub async fn complete(&self, answer: &FactorAnswer) -> Result<SignedIn, FactorError> {
-        let challenge = self
+    pub async fn complete(
+        &self,
+        caller: &Caller,
+        answer: &FactorAnswer,
+    ) -> Result<SignedIn, FactorError> {
+        self.throttle.count_login_completion(caller.address)?;
+        let (snapshot, challenge) = self
             .ceremonies()
-            .read::<purpose::Login>(&answer.identifier)?;
+            .read::<purpose::Login, FactorError>(caller, &answer.identifier)
+            .await?;
         let user = challenge.purpose.user.as_ref();
-        let verified = self.factors.verify(&challenge, user, answer).await?;
+        let expected = snapshot.expected(&challenge);
+        let verified = self
+            .factors
+            .verify(&challenge, expected, user, answer)
+            .await?;
         let User { id, epoch, .. } = &verified.user;
         let authority = verified.signing(Authority::of_sign_in(&challenge, id, *epoch));
         self.store.sign_in(authority, verified.uses()).await?;

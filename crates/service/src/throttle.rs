@@ -42,6 +42,7 @@ struct Counts {
     codes_by_user: Windows<String>,
     codes_of_all: Windows<()>,
     logins_by_address: Windows<IpAddr>,
+    login_completions_by_address: Windows<IpAddr>,
     mailed_by_address: Windows<IpAddr>,
     mailed_by_user: Windows<String>,
 }
@@ -127,11 +128,28 @@ impl Throttle {
     /// # Errors
     /// [`Throttled`].
     pub(crate) fn count_login(&self, address: IpAddr) -> Result<(), Throttled> {
+        self.count_login_among(|counts| &mut counts.logins_by_address, address)
+    }
+
+    /// Counts the completion of a sign-in apart, by the same limit: each needs a beginning anyway.
+    ///
+    /// # Errors
+    /// [`Throttled`].
+    pub(crate) fn count_login_completion(&self, address: IpAddr) -> Result<(), Throttled> {
+        self.count_login_among(|counts| &mut counts.login_completions_by_address, address)
+    }
+
+    fn count_login_among(
+        &self,
+        choose: fn(&mut Counts) -> &mut Windows<IpAddr>,
+        address: IpAddr,
+    ) -> Result<(), Throttled> {
         if !self.limits.enabled {
             return Ok(());
         }
         let now = self.clock.now();
-        let windows = &mut self.lock().logins_by_address;
+        let mut counts = self.lock();
+        let windows = choose(&mut counts);
         if let Some(slot) = windows.room_for(network(address), now).or_shared(false) {
             windows.admit(Some(&slot), self.limits.login_inits_per_address, now)?;
             windows.count(slot, now);

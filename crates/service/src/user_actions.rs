@@ -95,17 +95,24 @@ impl UserActions {
     /// [`FactorError`].
     pub async fn complete(
         &self,
+        caller: &Caller,
         session: &Session,
         answer: &FactorAnswer,
     ) -> Result<String, FactorError> {
         let ceremonies = self.ceremonies();
-        let challenge = ceremonies.read::<purpose::UserAction>(&answer.identifier)?;
+        let (snapshot, challenge) = ceremonies
+            .read::<purpose::UserAction, FactorError>(caller, &answer.identifier)
+            .await?;
         let facts = &challenge.purpose;
         if facts.user != session.user {
             return Err(FactorError::InvalidChallenge);
         }
         let user = Some(&facts.user);
-        let verified = self.factors.verify(&challenge, user, answer).await?;
+        let expected = snapshot.expected(&challenge);
+        let verified = self
+            .factors
+            .verify(&challenge, expected, user, answer)
+            .await?;
         let signed = self.signed(session, &verified, facts.action.clone());
         let evidence = Evidence {
             id: signed.id.clone(),

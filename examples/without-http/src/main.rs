@@ -108,7 +108,7 @@ impl Terminal {
         };
         let begun = latchkey.logins.begin(&here(), request).await?.begun;
         let answer = answer(&key, begun.challenge.text.as_str(), begun.identifier)?;
-        let session = latchkey.logins.complete(&answer).await?.session;
+        let session = latchkey.logins.complete(&here(), &answer).await?.session;
         Ok(Self {
             latchkey,
             session,
@@ -140,7 +140,7 @@ impl Terminal {
             .await?
             .begun;
         let answer = answer(&self.key, begun.challenge.text.as_str(), begun.identifier)?;
-        let token = actions.complete(&self.session, &answer).await?;
+        let token = actions.complete(&here(), &self.session, &answer).await?;
         let signed = SignedRequest {
             action: actions.check(&self.session, &token, &action)?,
             session: self.session.clone(),

@@ -1,6 +1,14 @@
 //! The ceremony that uses a passkey (WebAuthn §7.2).
 
-use latchkey_domain::{credential::passkey::Passkey, id::UserId};
+use std::borrow::Cow;
+
+use latchkey_domain::{
+    credential::{
+        key::PublicKey,
+        passkey::{Aaguid, Passkey},
+    },
+    id::UserId,
+};
 use latchkey_service::ports::proof_verifier::{AuthenticatorState, Expected, ProofError};
 use webauthn_rs::prelude::{
     AttestationFormat, AttestationMetadata, AuthenticationState, ParsedAttestation,
@@ -46,6 +54,35 @@ pub(crate) fn verify(
     passkey: &Passkey,
     assertion: &Assertion<'_>,
 ) -> Result<AuthenticatorState, ProofError> {
+    verify_with(expected, |_site| Cow::Borrowed(passkey), assertion)
+}
+
+/// The same for a passkey with that key which nobody has, wherever the proof says it was used.
+pub(crate) fn verify_for_nobody(
+    expected: &Expected,
+    public_key: &PublicKey,
+    assertion: &Assertion<'_>,
+) -> Result<(), ProofError> {
+    let passkey = |site: &Site<'_>| {
+        Cow::Owned(Passkey {
+            public_key: public_key.clone(),
+            application: site.application.id.clone(),
+            rp_id: site.application.relying_party.rp_id().clone(),
+            origin: site.origin.clone(),
+            sign_count: 0,
+            aaguid: Aaguid::new([0; 16]),
+            backup_eligible: false,
+            backed_up: false,
+        })
+    };
+    verify_with(expected, passkey, assertion).map(|_state| ())
+}
+
+fn verify_with<'a>(
+    expected: &Expected,
+    passkey: impl FnOnce(&Site<'_>) -> Cow<'a, Passkey>,
+    assertion: &Assertion<'_>,
+) -> Result<AuthenticatorState, ProofError> {
     let client_data = ClientData::read(assertion.client_data, "webauthn.get")?;
     let challenge = client_data.challenge(&expected.challenge)?;
     client_data.refuse_cross_origin()?;
@@ -56,6 +93,7 @@ pub(crate) fn verify(
             problem: "must be well-formed, with nothing after it",
         })?;
     let site = Site::find(expected, &client_data, data.rp_id_hash)?;
+    let passkey = passkey(&site);
     if *site.application.relying_party.rp_id() != passkey.rp_id {
         return Err(ProofError::Origin);
     }
@@ -64,7 +102,7 @@ pub(crate) fn verify(
         &site.core()?,
         &challenge,
         &response(assertion),
-        &credential(passkey)?,
+        &credential(&passkey)?,
     )?;
     Ok(AuthenticatorState {
         sign_count: data.sign_count,

@@ -278,6 +278,8 @@ impl From<RecoverError> for ApiError {
 impl From<FactorError> for ApiError {
     fn from(error: FactorError) -> Self {
         match error {
+            FactorError::Throttled(error) => error.into(),
+            FactorError::OriginNotAllowed => ErrorCode::OriginNotAllowed.into(),
             FactorError::InvalidChallenge => ErrorCode::ChallengeInvalid.into(),
             FactorError::UnknownCredential => ErrorCode::NoUsableCredential.into(),
             FactorError::Proof { member, error } => {

@@ -90,7 +90,9 @@ pub(crate) struct ActionResponse {
     user_action: String,
 }
 
-refusals!(CompleteRefusals: [BODY, SIGNED_IN], [ChallengeInvalid, NoUsableCredential, FactorRefused]);
+refusals!(CompleteRefusals: [BODY, SIGNED_IN], [
+    OriginNotAllowed, ChallengeInvalid, NoUsableCredential, FactorRefused
+]);
 
 /// Complete signing an action
 ///
@@ -106,11 +108,14 @@ refusals!(CompleteRefusals: [BODY, SIGNED_IN], [ChallengeInvalid, NoUsableCreden
 )]
 pub(crate) async fn complete_user_action(
     State(state): State<AppState>,
+    Client(caller): Client,
     SignedIn(session): SignedIn,
     JsonBody(answer): JsonBody<FactorAnswerBody>,
 ) -> Result<Json<ActionResponse>, ApiError> {
     let user_actions = &state.use_cases.user_actions;
-    let user_action = user_actions.complete(&session, &answer.try_into()?).await?;
+    let user_action = user_actions
+        .complete(&caller, &session, &answer.try_into()?)
+        .await?;
     Ok(Json(ActionResponse { user_action }))
 }
 

@@ -97,7 +97,9 @@ pub(crate) struct LoginResponse {
     token: String,
 }
 
-refusals!(CompleteRefusals: [BODY], [ChallengeInvalid, NoUsableCredential, FactorRefused]);
+refusals!(CompleteRefusals: [BODY], [
+    OriginNotAllowed, ChallengeInvalid, NoUsableCredential, FactorRefused, TooManyAttempts
+]);
 
 /// Complete a sign-in
 ///
@@ -112,11 +114,12 @@ refusals!(CompleteRefusals: [BODY], [ChallengeInvalid, NoUsableCredential, Facto
 )]
 pub(crate) async fn complete_login(
     State(state): State<AppState>,
+    Client(caller): Client,
     Extension(subject): Extension<Subject>,
     JsonBody(answer): JsonBody<FactorAnswerBody>,
 ) -> Result<Json<LoginResponse>, ApiError> {
     let logins = &state.use_cases.logins;
-    let login::SignedIn { session, token } = logins.complete(&answer.try_into()?).await?;
+    let login::SignedIn { session, token } = logins.complete(&caller, &answer.try_into()?).await?;
     subject.note(&session.organization, &session.user);
     Ok(Json(LoginResponse { token }))
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{
     signed_in::SignedIn,
     signer::{ENCRYPTED_PRIVATE_KEY, Signer},
-    world::{ADA, ONE, TWO, World},
+    world::{ADA, ONE, RIVAL, TWO, World},
 };
 
 #[tokio::test]
@@ -116,6 +116,55 @@ async fn an_unknown_user_looks_like_one_without_a_usable_credential() {
         .complete_login(&challenge, &gone.signer)
         .await;
     late.refused_challenge();
+}
+
+#[tokio::test]
+async fn without_a_username_unknown_inactive_and_foreign_credentials_look_and_cost_the_same() {
+    for is_passkey in [false, true] {
+        let signer = |origin| {
+            if is_passkey {
+                Signer::passkey(origin)
+            } else {
+                Signer::key()
+            }
+        };
+        let world = World::new().await;
+        let [known, inactive, forger] = [signer(ONE), signer(ONE), signer(ONE)];
+        let foreign = signer(RIVAL);
+        let ada = world.member(&world.acme, ADA, &known).await;
+        ada.create(&inactive).await.ok();
+        let uuid = ada.uuid_of(&inactive).await;
+        ada.deactivate(&uuid).await.ok();
+        world.member(&world.acme, "eve@example.com", &forger).await;
+        world.member(&world.rival, ADA, &foreign).await;
+
+        let place = world.stranger();
+        let init = json!({ "orgId": world.acme.organization });
+        let challenge = place.post("/auth/login/init", &init).await.ok();
+        world.warm().await;
+        let mut seen = Vec::new();
+        // Whoever tries knows ids of credentials at most, and signs with a key of their own.
+        for claimed in [
+            known.id(),
+            inactive.id(),
+            foreign.id(),
+            "AQIDBAUGBwg".into(),
+        ] {
+            let mut factor = forger.sign(&challenge);
+            factor["credentialAssertion"]["credId"] = claimed.into();
+            let body = json!({
+                "challengeIdentifier": challenge["challengeIdentifier"],
+                "firstFactor": factor,
+            });
+            let (answer, cost) = world.cost(place.post("/auth/login", &body)).await;
+            answer.refused(401, "no_usable_credential");
+            assert_eq!((cost.reads, cost.write_transactions), (1, 0));
+            seen.push(answer.fingerprint());
+        }
+        seen.dedup();
+        assert_eq!(seen.len(), 1, "{seen:#?}");
+        place.complete_login(&challenge, &known).await.ok();
+    }
 }
 
 /// The same challenge with another text.

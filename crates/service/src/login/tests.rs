@@ -35,10 +35,19 @@ struct World {
 impl World {
     /// Nobody is there; every unexpected call fails the test.
     fn new() -> Self {
+        Self::finding(ProofError::Signature)
+    }
+
+    /// The same, where that is found wrong with a proof of nobody.
+    fn finding(wrong: ProofError) -> Self {
+        let mut verifier = MockProofVerifier::new();
+        verifier
+            .expect_verify_for_nobody()
+            .returning(move |_, _| wrong.clone());
         Self {
             accounts: MockAccountStore::new(),
             credentials: MockCredentialStore::new(),
-            verifier: MockProofVerifier::new(),
+            verifier,
             store: MockSignInStore::new(),
             codes: MockAccountCodeStore::new(),
         }
@@ -211,13 +220,12 @@ async fn complete(
         .tokens
         .sign_challenge(&challenge(purpose), NOW);
     let first = assertion("credential-1");
-    logins
-        .complete(&FactorAnswer {
-            identifier,
-            first,
-            second: second.map(assertion),
-        })
-        .await
+    let answer = FactorAnswer {
+        identifier,
+        first,
+        second: second.map(assertion),
+    };
+    logins.complete(&caller(ONE), &answer).await
 }
 
 fn login_of(number: u8) -> purpose::Login {
@@ -304,6 +312,86 @@ async fn a_counter_that_went_back_is_noted() {
     assert!(matches!(refused, Err(FactorError::Proof { .. })));
 }
 
+/// What is answered to an untrue proof of somebody who has not said who they are, of a credential that there
+/// is and of one that there is not.
+async fn untrue(wrong: ProofError) -> [Result<SignedIn, FactorError>; 2] {
+    let nobody = || purpose::Login { user: None };
+    let held = World::new().holding().proving(Err(wrong.clone()));
+    let mut unknown = World::finding(wrong);
+    unknown
+        .accounts
+        .expect_find_credential()
+        .times(1)
+        .returning(|_, _| Ok(None));
+    [
+        complete(held.logins(), nobody(), None).await,
+        complete(unknown.logins(), nobody(), None).await,
+    ]
+}
+
+#[tokio::test]
+async fn without_a_username_an_untrue_proof_does_not_tell_which_credentials_there_are() {
+    for wrong in [
+        ProofError::Origin,
+        ProofError::Signature,
+        ProofError::Mismatch,
+        ProofError::UserVerification,
+        ProofError::Malformed {
+            part: "authenticatorData",
+            problem: "must be well-formed",
+        },
+    ] {
+        for refused in untrue(wrong).await {
+            assert!(matches!(refused, Err(FactorError::UnknownCredential)));
+        }
+    }
+    // What is wrong with the client data is told all the same.
+    for refused in untrue(ProofError::Challenge).await {
+        assert!(matches!(
+            refused,
+            Err(FactorError::Proof {
+                member: "firstFactor",
+                error: ProofError::Challenge,
+            })
+        ));
+    }
+}
+
+#[tokio::test]
+async fn completions_are_limited_per_address_apart_from_beginnings() {
+    let logins = World::new().logins();
+    let answer = FactorAnswer {
+        identifier: "rubbish".to_owned(),
+        first: assertion("credential-1"),
+        second: None,
+    };
+    for _ in 0..60 {
+        let refused = logins.complete(&caller(None), &answer).await;
+        assert!(matches!(refused, Err(FactorError::InvalidChallenge)));
+    }
+    let refused = logins.complete(&caller(None), &answer).await;
+    assert!(matches!(refused, Err(FactorError::Throttled(_))));
+    let begin = BeginLogin {
+        organization: Some(organization(1)),
+        who: Who::Passkey,
+    };
+    assert!(logins.begin(&caller(None), begin).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_unlisted_origin_completes_nothing() {
+    let logins = World::new().logins();
+    let answer = FactorAnswer {
+        identifier: "rubbish".to_owned(),
+        first: assertion("credential-1"),
+        second: None,
+    };
+    let refused = logins
+        .complete(&caller(Some("https://evil.example")), &answer)
+        .await;
+    assert!(matches!(refused, Err(FactorError::OriginNotAllowed)));
+}
+
 #[tokio::test]
 async fn whoever_has_gone_since_the_beginning_does_not_sign_in() {
     let mut world = World::new().holding().proving(Ok(()));
@@ -364,7 +452,7 @@ async fn another_kind_or_user_handle_looks_like_an_unknown_credential() {
         first,
         second: None,
     };
-    let refused = logins.complete(&answer).await;
+    let refused = logins.complete(&caller(ONE), &answer).await;
     assert!(matches!(refused, Err(FactorError::UnknownCredential)));
 }
 

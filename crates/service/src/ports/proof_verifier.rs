@@ -178,6 +178,26 @@ pub enum ProofError {
     CounterRegressed,
 }
 
+impl ProofError {
+    /// Whether it is about what the client wrote, and was found before any credential counts: it tells
+    /// nothing about which credentials there are.
+    pub const fn is_without_credential(&self) -> bool {
+        match self {
+            Self::Type | Self::Challenge | Self::CrossOrigin => true,
+            Self::Malformed { part, .. } => matches!(part.as_bytes(), b"clientData"),
+            Self::OtherCredentials
+            | Self::Origin
+            | Self::UserVerification
+            | Self::UnsupportedKey
+            | Self::CredentialId
+            | Self::UserHandle
+            | Self::Mismatch
+            | Self::Signature
+            | Self::CounterRegressed => false,
+        }
+    }
+}
+
 /// Verifies proofs. Pure: the same input gives the same answer.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 pub trait ProofVerifier: Send + Sync {
@@ -201,6 +221,11 @@ pub trait ProofVerifier: Send + Sync {
         credential: &Credential,
         proof: &AssertionProof,
     ) -> Result<Option<AuthenticatorState>, ProofError>;
+
+    /// Does as [`verify_assertion`](Self::verify_assertion) would for a credential of the kind that the proof
+    /// names, though there is none: it costs as much, and finds what is wrong
+    /// [without it](ProofError::is_without_credential) in the same order.
+    fn verify_for_nobody(&self, expected: &Expected, proof: &AssertionProof) -> ProofError;
 
     /// Confirms that a recovery key signed these new credentials: the challenge in its client data is
     /// base64url of JSON that means the same as `new_credentials`, which is canonical JSON. No

@@ -84,7 +84,8 @@ async fn what_was_signed_is_kept_and_permits_that_request_only() {
     let actions = user_actions(store);
     let begun = begin(&actions).await;
     let session = session(&user(1));
-    let token = actions.complete(&session, &answer(&begun)).await.unwrap();
+    let completed = actions.complete(&caller(None), &session, &answer(&begun));
+    let token = completed.await.unwrap();
     assert!(actions.check(&session, &token, &action("/signed")).is_ok());
     assert_eq!(
         actions.check(&session, &token, &action("/other")),
@@ -100,8 +101,20 @@ async fn what_was_signed_is_kept_and_permits_that_request_only() {
 async fn another_users_challenge_is_not_signed() {
     let actions = user_actions(MockSignInStore::new());
     let begun = begin(&actions).await;
-    let refused = actions.complete(&session(&user(2)), &answer(&begun)).await;
+    let session = session(&user(2));
+    let completed = actions.complete(&caller(None), &session, &answer(&begun));
+    let refused = completed.await;
     assert!(matches!(refused, Err(FactorError::InvalidChallenge)));
+}
+
+#[tokio::test]
+async fn an_unlisted_origin_completes_nothing() {
+    let actions = user_actions(MockSignInStore::new());
+    let begun = begin(&actions).await;
+    let session = session(&user(1));
+    let caller = caller(Some("https://evil.example"));
+    let refused = actions.complete(&caller, &session, &answer(&begun)).await;
+    assert!(matches!(refused, Err(FactorError::OriginNotAllowed)));
 }
 
 #[test]
