@@ -26,6 +26,13 @@ pub struct RpId(String);
 )]
 pub struct RpIdError;
 
+/// An RP id under which anybody can have a name (<https://publicsuffix.org>): it would belong to all of them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must not be the public suffix {0}, which no browser accepts; write a name below it, such as example.{0}"
+)]
+pub struct PublicSuffix(String);
+
 impl RpId {
     /// Accepts a registrable domain name, or `localhost` and its subdomains.
     ///
@@ -40,6 +47,21 @@ impl RpId {
                 Ok(Self(text))
             }
             Ok(Host::Domain(_) | Host::Ipv4(_) | Host::Ipv6(_)) | Err(_) => Err(RpIdError),
+        }
+    }
+
+    /// This RP id, unless it is a public suffix. What was accepted once stays an RP id, whatever the list of
+    /// suffixes becomes: so this is asked when an application is made.
+    ///
+    /// # Errors
+    /// [`PublicSuffix`] when it is one.
+    pub fn below_public_suffix(self) -> Result<Self, PublicSuffix> {
+        let suffix = psl::suffix(self.0.as_bytes());
+        if suffix.is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == self.0.as_bytes())
+        {
+            Err(PublicSuffix(self.0))
+        } else {
+            Ok(self)
         }
     }
 
@@ -317,6 +339,25 @@ mod tests {
             "example.com.",
         ] {
             assert_eq!(RpId::new(text), Err(RpIdError), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_public_suffix_is_told_from_the_names_below_it() {
+        for text in ["co.uk", "com", "github.io"] {
+            let refused = RpId::new(text).unwrap().below_public_suffix().unwrap_err();
+            assert!(refused.to_string().contains(text), "{refused}");
+        }
+        // A name of one's own network has no suffix that is known.
+        for text in [
+            "example.co.uk",
+            "ada.github.io",
+            "localhost",
+            "one.localhost",
+            "intranet",
+        ] {
+            let accepted = RpId::new(text).unwrap().below_public_suffix().unwrap();
+            assert_eq!(accepted.as_str(), text);
         }
     }
 

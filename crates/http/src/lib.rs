@@ -21,6 +21,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
+    http::Uri,
     middleware::{from_fn, from_fn_with_state, map_response},
     response::Response,
 };
@@ -194,8 +195,16 @@ pub fn error_reference() -> String {
     error::code::reference()
 }
 
-async fn not_found() -> ApiError {
-    ErrorCode::NotFound.into()
+/// A slash at the end makes another path, which user actions are bound to as it is written: so it is not
+/// taken away, but told.
+async fn not_found(uri: Uri) -> ApiError {
+    let error = ApiError::new(ErrorCode::NotFound);
+    match uri.path().trim_end_matches('/') {
+        path if path.is_empty() || path == uri.path() => error,
+        path => error.saying(format!(
+            "there is nothing at this path; no path ends with a slash: ask for {path}"
+        )),
+    }
 }
 
 async fn unavailable() -> ApiError {

@@ -255,6 +255,12 @@ mod tests {
                 "app.example.com",
             ),
             (
+                "bootstrap --organization A --admin a --application B --rp-id co.uk \
+                 --origin https://x.co.uk",
+                "--rp-id",
+                "public suffix",
+            ),
+            (
                 "bootstrap --organization A --admin a --application B --rp-id x.y \
                  --origin http://x.y",
                 "--origin",

@@ -99,6 +99,9 @@ impl Settings {
     /// # Errors
     /// [`Faults`] has every fault there is.
     pub fn load(file: Option<&Path>, environment: HashMap<String, String>) -> Result<Self, Faults> {
+        if let Some(file) = file {
+            refuse_other_encodings(file)?;
+        }
         let mut reader = Reader::new(layers(file, environment).map_err(|error| {
             Faults(vec![Fault {
                 key: file.map_or_else(
@@ -145,6 +148,28 @@ fn environment(
             }])),
         })
         .collect()
+}
+
+/// Refuses a file that is not UTF-8, which would be read with other letters in it. That a file is not there
+/// is found where it is read.
+fn refuse_other_encodings(file: &Path) -> Result<(), Faults> {
+    let Ok(bytes) = std::fs::read(file) else {
+        return Ok(());
+    };
+    let Err(error) = std::str::from_utf8(&bytes) else {
+        return Ok(());
+    };
+    let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+    let mut lines = before.split(|byte| *byte == b'\n');
+    let column = lines.next_back().unwrap_or_default().len();
+    Err(Faults(vec![Fault {
+        key: file.display().to_string(),
+        problem: format!(
+            "must be UTF-8, and is not at line {}, byte {}: save it in that encoding",
+            lines.count().saturating_add(1),
+            column.saturating_add(1)
+        ),
+    }]))
 }
 
 fn layers(
@@ -407,11 +432,21 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_or_broken_file_is_named() {
+    fn a_missing_or_broken_file_and_one_in_another_encoding_are_named() {
         let missing = PathBuf::from("no-such-folder/latchkey.toml");
         let fault = Settings::load(Some(&missing), HashMap::new()).unwrap_err();
         assert!(
             fault.to_string().contains("no-such-folder/latchkey.toml"),
+            "{fault}"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let latin = folder.path().join("latin-1.toml");
+        std::fs::write(&latin, b"[database]\nurl = \"sqlite://J\xfcrgen.db\"\n").unwrap();
+        let fault = Settings::load(Some(&latin), HashMap::new()).unwrap_err();
+        assert!(
+            fault
+                .to_string()
+                .contains("latin-1.toml must be UTF-8, and is not at line 2, byte 18"),
             "{fault}"
         );
         let fault = load("[http\n", &[]).unwrap_err();

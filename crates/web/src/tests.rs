@@ -160,6 +160,20 @@ async fn there_is_nothing_on_other_hosts() {
 }
 
 #[tokio::test]
+async fn a_host_is_known_however_it_is_written() {
+    let router = router();
+    for host in [
+        "one.example:443",
+        "ONE.example",
+        "one.example.",
+        "One.Example.:443",
+    ] {
+        let answer = ask(&router, Method::GET, "/enrol", &[("host", host)]).await;
+        assert_eq!(answer.status, StatusCode::OK, "{host}");
+    }
+}
+
+#[tokio::test]
 async fn what_a_browser_has_is_not_sent_again() {
     let router = router();
     let first = get("/enrol").await;

@@ -67,7 +67,7 @@ error_codes! {
     NotAuthorized, UNAUTHORIZED, "not_authorized", "Not Authorized.",
         "The bearer token is missing, malformed, expired or void.";
     NoUsableCredential, UNAUTHORIZED, "no_usable_credential", "User does not have a credential that can be used for the application.",
-        "There is no such user, no such credential of the user, or none that can be used: a stranger cannot tell which.";
+        "There is no such user, no such credential of the user, or none that can be used: a stranger cannot tell which. Without a username a proof that is not true is answered so too.";
     FactorRefused, UNAUTHORIZED, "factor_refused", "the proof is not valid",
         "The proof in `firstFactor`, `secondFactor` or `recovery` is not true; the message says why and `details.field` where.";
     RecoveryCredentialRefused, UNAUTHORIZED, "recovery_credential_refused", "Credential cannot be used as a recovery factor.",
@@ -81,7 +81,7 @@ error_codes! {
     UserActionInvalid, FORBIDDEN, "user_action_invalid", "user action signature is missing or invalid",
         "`X-DFNS-USERACTION` is missing, expired, void, of another user, or signed for another request.";
     NotFound, NOT_FOUND, "not_found", "there is nothing at this path",
-        "The path is not one of this service.";
+        "The path is not one of this service; none ends with a slash.";
     NotOffered, NOT_FOUND, "not_offered", "this call is not offered by this version",
         "The call is part of the API but not of this version.";
     CredentialNotFound, NOT_FOUND, "credential_not_found", "credential not found",
@@ -113,7 +113,7 @@ error_codes! {
     BodyTooLarge, PAYLOAD_TOO_LARGE, "body_too_large", "the body has more than 256 KiB",
         "The body is too large.";
     UnsupportedMediaType, UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "the body must be sent as application/json",
-        "There is a body and its `Content-Type` is not `application/json`.";
+        "There is a body and its `Content-Type` is not `application/json`, or it is compressed: no `Content-Encoding` but `identity` is accepted.";
     ThisMachineAlone, MISDIRECTED_REQUEST, "this_machine_alone", "this is a demonstration for the machine it runs on: to let others reach the service, set http.public_url, and http.trusted_proxies where there is a reverse proxy, and make an organization of your own with `latchkey bootstrap`",
         "Nobody has registered in the demonstration organization yet, and the request came through a proxy or asked for another machine.";
     TooManyAttempts, TOO_MANY_REQUESTS, "too_many_attempts", "too many attempts",

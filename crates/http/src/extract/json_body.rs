@@ -3,7 +3,10 @@
 use axum::{
     body::Body,
     extract::{FromRequest, Request},
-    http::{HeaderMap, header::CONTENT_TYPE},
+    http::{
+        HeaderMap,
+        header::{CONTENT_ENCODING, CONTENT_TYPE},
+    },
 };
 use http_body_util::BodyExt;
 use latchkey_json::Value;
@@ -51,9 +54,10 @@ impl<T: DeserializeOwned> WholeBody<T> {
 
     /// Reads a body: JSON as this service accepts it, an object, and of the expected shape.
     pub(crate) fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Self, ApiError> {
-        let text = match bytes.trim_ascii() {
+        let text = match without_mark(bytes).trim_ascii() {
             b"" => b"{}",
             text => {
+                require_plain(headers)?;
                 require_json(headers)?;
                 text
             }
@@ -64,6 +68,27 @@ impl<T: DeserializeOwned> WholeBody<T> {
         let shaped = serde_path_to_error::deserialize(&json)
             .map_err(|error| invalid(&error.path().to_string(), &error.inner().to_string()))?;
         Ok(Self { shaped, json })
+    }
+}
+
+/// A text without the byte order mark that some programs begin one with (RFC 8259 §8.1 lets it be ignored).
+pub(super) fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text)
+}
+
+/// Requires that the body is not compressed.
+fn require_plain(headers: &HeaderMap) -> Result<(), ApiError> {
+    let is_plain = headers.get_all(CONTENT_ENCODING).iter().all(|value| {
+        let codings = value.to_str().unwrap_or("unknown").split(',');
+        codings
+            .map(str::trim)
+            .all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case("identity"))
+    });
+    if is_plain {
+        Ok(())
+    } else {
+        Err(ApiError::new(ErrorCode::UnsupportedMediaType)
+            .saying("the body must be sent as it is: no Content-Encoding but identity is accepted"))
     }
 }
 
@@ -160,6 +185,42 @@ mod tests {
             .err()
             .unwrap();
         assert_eq!(error.code, ErrorCode::UnsupportedMediaType);
+    }
+
+    #[test]
+    fn a_compressed_body_is_415_and_told_why() {
+        let encoded = |coding: &'static str| {
+            let mut headers = json_headers();
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
+            headers
+        };
+        for coding in ["gzip", "br", "identity, gzip", "\u{e9}"] {
+            let mut headers = json_headers();
+            let value = HeaderValue::from_bytes(coding.as_bytes()).unwrap();
+            headers.insert(CONTENT_ENCODING, value);
+            let error = WholeBody::<Outer>::read(&headers, b"\x1f\x8b")
+                .err()
+                .unwrap();
+            assert_eq!(error.code, ErrorCode::UnsupportedMediaType, "{coding}");
+            assert!(error.message.contains("identity"), "{}", error.message);
+        }
+        for coding in ["identity", "Identity", ""] {
+            assert!(
+                WholeBody::<Outer>::read(&encoded(coding), b"{}").is_ok(),
+                "{coding}"
+            );
+        }
+        assert!(WholeBody::<Outer>::read(&encoded("gzip"), b"").is_ok());
+    }
+
+    #[test]
+    fn one_byte_order_mark_is_ignored() {
+        for text in ["\u{feff}", "\u{feff}{}", "\u{feff} {}\n"] {
+            assert!(outer(text.as_bytes()).is_ok(), "{text:?}");
+        }
+        for text in ["\u{feff}\u{feff}{}", "{\u{feff}}", "{}\u{feff}"] {
+            assert_eq!(refusal(text).0, "invalid_body", "{text:?}");
+        }
     }
 
     #[test]

@@ -9,7 +9,10 @@ use latchkey_json::{JsonError, Value};
 use latchkey_service::{credentials::SignedRequest, user_actions::NotPermitted};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{bearer::SignedIn, json_body::WholeBody};
+use super::{
+    bearer::SignedIn,
+    json_body::{WholeBody, without_mark},
+};
 use crate::{error::ApiError, middleware::path::RequestPath, state::AppState};
 
 const USER_ACTION: HeaderName = HeaderName::from_static("x-dfns-useraction");
@@ -82,12 +85,14 @@ fn requested(parts: &Parts, body: &Value) -> Result<UserAction, ApiError> {
 /// let signed = payload_digest(br#"{"to": "Zo\u00eb", "amount": 1}"#)?;
 /// assert_eq!(payload_digest("{\"amount\":1,\"to\":\"Zoë\"}".as_bytes())?, signed);
 /// assert_eq!(payload_digest(b"")?, payload_digest(b"{}")?);
+/// assert_eq!(payload_digest("\u{feff}{}".as_bytes())?, payload_digest(b"{}")?);
 /// # Ok::<(), latchkey_json::JsonError>(())
 /// ```
 ///
 /// # Errors
 /// [`JsonError`] when the payload has not exactly one meaning.
 pub fn payload_digest(payload: &[u8]) -> Result<PayloadDigest, JsonError> {
+    let payload = without_mark(payload);
     let text: &[u8] = match payload.trim_ascii() {
         b"" | b"\"\"" => b"{}",
         _ => payload,

@@ -13,7 +13,7 @@ use axum::{
     extract::{MatchedPath, Request, State},
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
-        header::{RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{ACCEPT, ACCEPT_ENCODING, RETRY_AFTER, WWW_AUTHENTICATE},
     },
     middleware::Next,
     response::{IntoResponse, Response},
@@ -150,6 +150,10 @@ fn render(error: &ApiError, id: &str, given: &HeaderMap) -> Response {
     }
     if let Some(retry_after) = error.retry_after {
         headers.insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs()));
+    }
+    if error.code == ErrorCode::UnsupportedMediaType {
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
     if error.code == ErrorCode::NotAuthorized {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -73,6 +73,24 @@ async fn unknown_paths_have_the_error_body() {
 }
 
 #[tokio::test]
+async fn a_path_with_a_slash_at_its_end_is_told_how_to_be_asked_for() {
+    let router = World::new().router();
+    for path in ["/auth/login/", "/auth/login//"] {
+        let answer = send(&router, json("POST", path, "{}")).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(
+            answer.message().ends_with("ask for /auth/login"),
+            "{}",
+            answer.message()
+        );
+    }
+    for path in ["/", "/nowhere"] {
+        let answer = send(&router, get(path)).await;
+        assert_eq!(answer.message(), "there is nothing at this path", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn unknown_methods_have_the_error_body_and_say_which_are_known() {
     let router = World::new().router();
     for method in ["GET", "PATCH", "TRACE", "OPTIONS", "BREW"] {

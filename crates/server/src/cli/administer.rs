@@ -48,7 +48,7 @@ pub(super) struct Bootstrap {
 #[derive(Debug, Args)]
 pub(super) struct Party {
     /// The RP id: the host name of at least one origin, or a parent domain of it.
-    #[arg(long, value_name = "ID", value_parser = |text: &str| RpId::new(text))]
+    #[arg(long, value_name = "ID", value_parser = rp_id)]
     rp_id: RpId,
     /// An origin the application runs on; may be given several times.
     #[arg(long = "origin", value_name = "ORIGIN", required = true, value_parser = |text: &str| Origin::new(text))]
@@ -445,6 +445,10 @@ impl Party {
         }
         Ok(party)
     }
+}
+
+fn rp_id(text: &str) -> Result<RpId, Failure> {
+    Ok(RpId::new(text)?.below_public_suffix()?)
 }
 
 fn invited(invited: &Invited, application: Option<ApplicationId>) -> InvitedAnswer {
