@@ -160,10 +160,7 @@ fn key_pair(expected: &Expected, proof: &CreationProof) -> Result<KeyPair, Proof
 
 #[cfg(test)]
 mod tests {
-    use latchkey_domain::{
-        challenge::ChallengeText,
-        credential::{CredentialId, CredentialReference},
-    };
+    use latchkey_domain::{challenge::ChallengeText, credential::CredentialReference};
     use serde_json::json;
 
     use super::*;
@@ -176,7 +173,7 @@ mod tests {
             applications: Vec::new(),
         };
         let proof = |kind: &str, challenge: &str, used| AssertionProof {
-            credential: CredentialReference::Id(CredentialId::parse("AQID").unwrap()),
+            credential: CredentialReference::parse("AQID").unwrap(),
             client_data: json!({ "type": kind, "challenge": challenge })
                 .to_string()
                 .into_bytes(),

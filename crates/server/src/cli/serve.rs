@@ -76,7 +76,7 @@ async fn start(
     serving.http.this_machine_alone = settings.demo.enabled.is_none()
         && settings.wants_demo()
         && !population.has_registered
-        && demo::is_there(&*use_cases.directory.snapshot().await?);
+        && demo::is_there(&use_cases.directory.snapshot().await?);
     for weakness in settings.weaknesses(population.has_several_users) {
         warn!("{weakness}");
     }

@@ -293,8 +293,6 @@ impl Drop for Answering {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn places(maximum: u32, maximum_per_address: u32) -> Arc<Places> {
@@ -356,7 +354,7 @@ mod tests {
     async fn a_share_that_is_used_up_is_told_once_a_minute() {
         let places = places(100, 1);
         let told = || {
-            let network = "192.0.2.1".parse().unwrap();
+            let network: IpAddr = "192.0.2.1".parse().unwrap();
             places
                 .lock()
                 .shares
