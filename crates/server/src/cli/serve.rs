@@ -73,10 +73,11 @@ async fn start(
     }
     let mut serving = Serving::new(listener, settings)?;
     let population = use_cases.administration.population().await?;
+    let snapshot = use_cases.directory.snapshot().await?;
     serving.http.this_machine_alone = settings.demo.enabled.is_none()
         && settings.wants_demo()
         && !population.has_registered
-        && demo::is_there(&use_cases.directory.snapshot().await?);
+        && demo::is_there(&snapshot);
     for weakness in settings.weaknesses(population.has_several_users) {
         warn!("{weakness}");
     }

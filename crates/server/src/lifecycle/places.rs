@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use ipnet::IpNet;
 use latchkey_service::throttle::network;
 use tokio::{
     sync::watch,
