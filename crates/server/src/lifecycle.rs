@@ -159,7 +159,7 @@ async fn accept_forever(
 
 /// Answers one request on a connection for which there is no place.
 async fn turn_away(stream: TcpStream, peer: SocketAddr, full: Router) {
-    let service = service_fn(|request| answer(full.clone(), request, peer));
+    let service = service_fn(move |request| answer(full.clone(), request, peer));
     let connection = http1::Builder::new()
         .header_read_timeout(None)
         .keep_alive(false)

@@ -37,9 +37,10 @@ pub fn make_file(path: &Path) -> io::Result<File> {
 /// Whether what is there can be read or changed by others than its owner; `false` when nothing is there.
 pub fn is_open(path: &Path) -> bool {
     #[cfg(unix)]
-    return fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o077 != 0);
+    let may_others = |found: fs::Metadata| found.permissions().mode() & 0o077 != 0;
     #[cfg(not(unix))]
-    return false;
+    let may_others = |_found: fs::Metadata| false;
+    fs::metadata(path).is_ok_and(may_others)
 }
 
 #[cfg(test)]
