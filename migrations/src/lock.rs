@@ -6,9 +6,10 @@ use sea_orm_migration::sea_orm::{
 };
 
 /// Takes the advisory lock of migrations on PostgreSQL: an arbitrary number, the letters `latchkey`.
-/// Another process may need longer for its migration than a request would wait for a lock.
-const TAKE_ADVISORY_LOCK: &str =
-    "SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(7809651199139603833)";
+/// Another process may need longer for its migration than a request would wait for a lock, and a step may
+/// need longer than any statement of a request.
+const TAKE_ADVISORY_LOCK: &str = "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; \
+                                  SELECT pg_advisory_xact_lock(7809651199139603833)";
 
 /// Begins a transaction that no two processes are in at the same time. The lock ends with it.
 #[expect(

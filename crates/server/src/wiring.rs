@@ -129,6 +129,7 @@ pub(crate) async fn store(settings: &Settings) -> Result<SqlStore, ConnectError>
     connect(ConnectOptions {
         url: settings.database.url.clone(),
         max_connections: settings.database.maximum_connections,
+        deadline: settings.database.deadline,
     })
     .await
 }

@@ -44,15 +44,15 @@ impl AccountStore for SqlStore {
             CredentialReference::Id(id) => credential::Column::CredentialKey.eq(id.key()),
             CredentialReference::Uuid(uuid) => credential::Column::Id.eq(uuid.as_str()),
         };
-        let found = credential::Entity::find()
+        let held = credential::Entity::find()
             .find_both_related(user::Entity)
             .join(JoinType::InnerJoin, user::Relation::Organization.def())
             .filter(referred)
             .filter(credential::Column::OrganizationId.eq(organization.as_str()))
-            .filter(organization::Column::IsActive.eq(true))
-            .one(self.reader())
-            .await
-            .map_err(StoreError::new)?;
+            .filter(organization::Column::IsActive.eq(true));
+        let found = self
+            .read(async move |reader| held.one(&reader).await.map_err(StoreError::new))
+            .await?;
         let Some((credential, user)) = found else {
             return Ok(None);
         };
@@ -66,18 +66,20 @@ impl AccountStore for SqlStore {
 impl SqlStore {
     /// The user of whom this is so, with all credentials.
     async fn account(&self, condition: Expr) -> Result<Option<Account>, StoreError> {
-        let rows = user::Entity::find()
+        let held = user::Entity::find()
             .inner_join(organization::Entity)
             .join(JoinType::LeftJoin, credential::Relation::User.def().rev())
             .select_also(credential::Entity)
             .filter(condition)
             .filter(organization::Column::IsActive.eq(true))
             .order_by_asc(credential::Column::Created)
-            .order_by_asc(credential::Column::Id)
-            .into_model::<user::Model, Joined<credential::Model>>()
-            .all(self.reader())
-            .await
-            .map_err(StoreError::new)?;
+            .order_by_asc(credential::Column::Id);
+        let rows = self
+            .read(async move |reader| {
+                let held = held.into_model::<user::Model, Joined<credential::Model>>();
+                held.all(&reader).await.map_err(StoreError::new)
+            })
+            .await?;
         let mut account: Option<Account> = None;
         for (user, credential) in rows {
             let account = account.get_or_insert_with(|| Account {

@@ -28,7 +28,8 @@ use crate::{
 #[async_trait]
 impl AdministrationStore for SqlStore {
     async fn is_empty(&self) -> Result<bool, StoreError> {
-        Ok(!table::organization::any(self.reader()).await?)
+        self.read(async move |reader| Ok(!table::organization::any(&reader).await?))
+            .await
     }
 
     async fn population(&self) -> Result<Population, StoreError> {

@@ -11,7 +11,7 @@ use sea_orm::{
     DatabaseConnection,
     sqlx::{
         self,
-        postgres::{PgConnectOptions, PgPoolOptions},
+        postgres::PgConnectOptions,
         sqlite::{
             SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
             SqliteSynchronous,
@@ -19,7 +19,9 @@ use sea_orm::{
     },
 };
 
-use crate::{private, store::SqlStore};
+use crate::{failure::Passing, private, store::SqlStore, trust::Trust};
+
+mod postgres;
 
 /// How to reach the database.
 #[derive(Clone)]
@@ -29,18 +31,28 @@ pub struct ConnectOptions {
     /// The most connections to PostgreSQL. SQLite always has one writer, and at most
     /// [`SQLITE_READERS`] readers.
     pub max_connections: u32,
+    /// How long a call of a port may take; then it fails as not available. So that what is slow can be told
+    /// from what hangs, one statement and one lock may take two fifths of it, which leaves room for a
+    /// second try.
+    pub deadline: Duration,
 }
 
 /// The most connections that read from SQLite.
 pub const SQLITE_READERS: u32 = 8;
 
 impl ConnectOptions {
-    /// The defaults for that URL: 32 connections.
+    /// The defaults for that URL: 32 connections, and five seconds for a call.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
             max_connections: 32,
+            deadline: Duration::from_secs(5),
         }
+    }
+
+    /// How long one statement may take, and one lock may be waited for.
+    fn patience(&self) -> Duration {
+        self.deadline * 2 / 5
     }
 }
 
@@ -99,6 +111,28 @@ pub enum ConnectError {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Names and origins have letters of all the world.
+    #[error(
+        "the database {target} has the encoding {encoding}; make one with \
+         CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+    )]
+    Encoding {
+        /// Host, port and name.
+        target: String,
+        /// What it has.
+        encoding: String,
+    },
+    /// What stands in front of PostgreSQL gives one session's statements to another session.
+    #[error(
+        "the pooler at {target} does not keep prepared statements apart: use PgBouncer 1.21 or newer \
+         with max_prepared_statements above 0, or pool_mode = session"
+    )]
+    Pooler {
+        /// Host, port and name.
+        target: String,
+        /// What came of it.
+        source: sqlx::Error,
+    },
 }
 
 /// Where a database is, read from a URL.
@@ -134,8 +168,8 @@ pub fn sqlite_file(url: &str) -> Result<Option<PathBuf>, UrlError> {
 pub async fn connect(options: impl Into<ConnectOptions>) -> Result<SqlStore, ConnectError> {
     let options = options.into();
     match locate(&options.url)? {
-        Location::Sqlite(path) => connect_sqlite(path, options.max_connections).await,
-        Location::Postgres(server) => connect_postgres(*server, options.max_connections).await,
+        Location::Sqlite(path) => connect_sqlite(path, &options).await,
+        Location::Postgres(server) => postgres::connect(*server, &options).await,
     }
 }
 
@@ -167,13 +201,7 @@ fn locate_sqlite(url: &str) -> Result<PathBuf, UrlError> {
         .map_err(|_unreadable| UrlError::NoFile)
 }
 
-/// How long a statement waits for another process that holds the SQLite lock.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long a caller waits for a connection of the pool.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-
-async fn connect_sqlite(path: PathBuf, max_connections: u32) -> Result<SqlStore, ConnectError> {
+async fn connect_sqlite(path: PathBuf, options: &ConnectOptions) -> Result<SqlStore, ConnectError> {
     if let Some(folder) = path.parent() {
         private::make_folder(folder).map_err(|source| ConnectError::Folder {
             path: folder.to_path_buf(),
@@ -188,20 +216,23 @@ async fn connect_sqlite(path: PathBuf, max_connections: u32) -> Result<SqlStore,
         .filename(&path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(BUSY_TIMEOUT)
+        .busy_timeout(options.patience())
         .foreign_keys(true);
     let failed = |source: sqlx::Error| ConnectError::Open {
         target: path.display().to_string(),
         source: source.into(),
     };
-    let writer = open_sqlite(1, &file).await.map_err(failed)?;
-    let readers = max_connections.clamp(1, SQLITE_READERS);
-    let reader = open_sqlite(readers, &file.pragma("query_only", "ON"))
+    let deadline = options.deadline;
+    let writer = open_sqlite(1, deadline, &file).await.map_err(failed)?;
+    let readers = options.max_connections.clamp(1, SQLITE_READERS);
+    let reader = open_sqlite(readers, deadline, &file.pragma("query_only", "ON"))
         .await
         .map_err(failed)?;
     Ok(SqlStore::new(
         DatabaseConnection::from(reader),
         DatabaseConnection::from(writer),
+        deadline,
+        Trust::default(),
     ))
 }
 
@@ -217,12 +248,16 @@ fn make_file(path: &Path) -> io::Result<()> {
 
 /// Opens a pool. Processes that make the same new file at once collide while they switch it to the
 /// write-ahead log, and SQLite does not wait there by itself.
-async fn open_sqlite(size: u32, file: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+async fn open_sqlite(
+    size: u32,
+    deadline: Duration,
+    file: &SqliteConnectOptions,
+) -> Result<SqlitePool, sqlx::Error> {
     let mut attempts_left = 100_u32;
     loop {
         let opened = SqlitePoolOptions::new()
             .max_connections(size)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .acquire_timeout(deadline)
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
@@ -236,66 +271,8 @@ async fn open_sqlite(size: u32, file: &SqliteConnectOptions) -> Result<SqlitePoo
     }
 }
 
-/// SQLITE_BUSY or SQLITE_LOCKED, also with the extensions that SQLite adds in the higher bits.
 fn is_busy(error: &sqlx::Error) -> bool {
-    error
-        .as_database_error()
-        .and_then(|error| error.code()?.parse::<i32>().ok())
-        .is_some_and(|code| matches!(code & 0xff, 5 | 6))
-}
-
-/// What every connection to PostgreSQL sets, whatever the server's own defaults are. The locks of this
-/// crate are made for READ COMMITTED. What was answered must survive a crash of the server, so commits
-/// are never asynchronous. And nobody waits for ever: neither for a lock, nor for a replica that froze
-/// while it held one.
-const POSTGRES_SESSION: &str = "
-    SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;
-    SELECT set_config('synchronous_commit', 'on', false)
-        WHERE current_setting('synchronous_commit') = 'off';
-    SET lock_timeout = '10s';
-    SET idle_in_transaction_session_timeout = '30s'";
-
-/// A connection that was idle for longer is tried before it is used, since the server may have gone.
-const TRUSTED_IDLE_TIME: Duration = Duration::from_secs(1);
-
-async fn connect_postgres(
-    server: PgConnectOptions,
-    max_connections: u32,
-) -> Result<SqlStore, ConnectError> {
-    let target = format!(
-        "{}:{}/{}",
-        server.get_host(),
-        server.get_port(),
-        server.get_database().unwrap_or_default()
-    );
-    let pool = PgPoolOptions::new()
-        .max_connections(max_connections.max(1))
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .test_before_acquire(false)
-        .after_connect(|connection, _state| {
-            Box::pin(async move {
-                sqlx::raw_sql(POSTGRES_SESSION).execute(connection).await?;
-                Ok(())
-            })
-        })
-        .before_acquire(|connection, state| {
-            Box::pin(async move {
-                if state.idle_for < TRUSTED_IDLE_TIME {
-                    return Ok(true);
-                }
-                Ok(sqlx::Connection::ping(connection).await.is_ok())
-            })
-        })
-        .connect_with(server.application_name("latchkey"))
-        .await
-        .map_err(|source| ConnectError::Open {
-            target,
-            source: source.into(),
-        })?;
-    Ok(SqlStore::new(
-        DatabaseConnection::from(pool.clone()),
-        DatabaseConnection::from(pool),
-    ))
+    Passing::of_cause(error) == Some(Passing::Contention)
 }
 
 #[cfg(test)]

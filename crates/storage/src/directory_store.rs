@@ -30,7 +30,7 @@ impl DirectoryStore for SqlStore {
                     .eq(true)
                     .into_condition()
             });
-        let rows = organization::Entity::find()
+        let entries = organization::Entity::find()
             .join(JoinType::LeftJoin, active_applications)
             .select_also(application::Entity)
             .and_also_related(application_origin::Entity)
@@ -39,11 +39,16 @@ impl DirectoryStore for SqlStore {
             .order_by_asc(organization::Column::Id)
             .order_by_asc(application::Column::Created)
             .order_by_asc(application::Column::Id)
-            .order_by_asc(application_origin::Column::Position)
-            .into_model::<organization::Model, Joined<application::Model>, Joined<application_origin::Model>>()
-            .all(self.reader())
-            .await
-            .map_err(StoreError::new)?;
+            .order_by_asc(application_origin::Column::Position);
+        let rows = self
+            .read(async move |reader| {
+                entries
+                    .into_model::<organization::Model, Joined<application::Model>, Joined<application_origin::Model>>()
+                    .all(&reader)
+                    .await
+                    .map_err(StoreError::new)
+            })
+            .await?;
         let mut organizations: Vec<Organization> = vec![];
         let mut applications: Vec<(application::Model, Vec<_>)> = vec![];
         for (organization, application, origin) in rows {

@@ -18,7 +18,9 @@ mod user_store;
 mod administrators;
 mod authority;
 mod ending;
+mod failure;
 mod transaction;
+mod trust;
 
 mod table;
 

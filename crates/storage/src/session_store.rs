@@ -49,7 +49,8 @@ impl SessionStore for SqlStore {
             .filter(organization::Column::Id.eq(session.organization.as_str()))
             .filter(organization::Column::IsActive.eq(true))
             .filter(is_ended.not());
-        statement::any(self.reader(), held_by).await
+        self.read(async move |reader| statement::any(&reader, held_by).await)
+            .await
     }
 
     async fn end(&self, authority: Authority) -> Result<(), EndSessionError> {

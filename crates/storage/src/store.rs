@@ -1,23 +1,40 @@
-//! The store: one reader, one writer, and how many statements they ran.
+//! The store: one reader, one writer, how long they may take and what becomes of their failures.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    error::Error,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use latchkey_service::ports::store::StoreError;
 use sea_orm::DatabaseConnection;
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::Instrument as _;
 
-use crate::transaction::{Transaction, begin_write, end};
+use crate::{
+    failure::Passing,
+    transaction::{self, Transaction},
+    trust::Trust,
+};
 
 /// Implements every store port. Cheap to clone; all clones share their connections.
 #[derive(Clone, Debug)]
 pub struct SqlStore {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    deadline: Duration,
+    trust: Trust,
     counters: Arc<Counters>,
 }
+
+/// The database has said nothing until the deadline.
+#[derive(Debug, thiserror::Error)]
+#[error("the database did not answer in time")]
+struct NoAnswer;
 
 #[derive(Debug, Default)]
 struct Counters {
@@ -39,7 +56,14 @@ pub struct Statements {
 }
 
 impl SqlStore {
-    pub(crate) fn new(mut reader: DatabaseConnection, mut writer: DatabaseConnection) -> Self {
+    /// A store whose calls may take as long as `deadline`, on connections that are used as long as they
+    /// are trusted.
+    pub(crate) fn new(
+        mut reader: DatabaseConnection,
+        mut writer: DatabaseConnection,
+        deadline: Duration,
+        trust: Trust,
+    ) -> Self {
         let counters = Arc::new(Counters::default());
         let shared = Arc::clone(&counters);
         reader.set_metric_callback(move |_statement| {
@@ -52,6 +76,8 @@ impl SqlStore {
         Self {
             reader,
             writer,
+            deadline,
+            trust,
             counters,
         }
     }
@@ -79,37 +105,121 @@ impl SqlStore {
         self.writer.close().await.map_err(StoreError::new)
     }
 
-    /// The connection that reads.
-    pub(crate) const fn reader(&self) -> &DatabaseConnection {
-        &self.reader
+    /// Runs a query: once more, on a fresh connection, when it meets a failure that passes.
+    ///
+    /// # Errors
+    /// What the query gave; [`StoreError::Unavailable`] in place of a failure that passes, and at the
+    /// deadline.
+    pub(crate) async fn read<T, E, F>(
+        &self,
+        query: impl FnOnce(DatabaseConnection) -> F + Clone + Send,
+    ) -> Result<T, E>
+    where
+        T: Send,
+        E: Error + From<StoreError> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send,
+    {
+        let reader = self.reader.clone();
+        let attempt = move || query.clone()(reader.clone());
+        self.until(Instant::now() + self.deadline, attempt).await
     }
 
     /// Runs an operation in a write transaction: commits what it changed when it gives `Ok`, takes it
-    /// back when it gives `Err`. The transaction runs in its own task, because a caller who goes away
-    /// during a commit would leave it with an outcome that nobody knows.
+    /// back when it gives `Err`. When it meets a failure that passes it runs once more, in a transaction on
+    /// a fresh connection; a commit that was sent is never repeated, since nobody knows what came of it.
+    /// All of it runs in its own task, because a caller who goes away during a commit would leave it with
+    /// an outcome that nobody knows.
     ///
     /// # Errors
-    /// What the operation gave, or [`StoreError`] when the transaction cannot begin or end.
+    /// What the operation gave, or [`StoreError`] when the transaction cannot begin or end;
+    /// [`StoreError::Unavailable`] in place of a failure that passes, and at the deadline.
     pub(crate) async fn write<T, E, F>(
         &self,
-        operation: impl FnOnce(Transaction) -> F + Send + 'static,
+        operation: impl FnOnce(Transaction) -> F + Clone + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
+        E: Error + From<StoreError> + Send + 'static,
         F: Future<Output = Result<T, E>> + Send,
     {
-        self.counters
-            .write_transactions
-            .fetch_add(1, Ordering::Relaxed);
-        let writer = self.writer.clone();
+        let ends = Instant::now() + self.deadline;
+        let store = self.clone();
         let task = async move {
-            let transaction = begin_write(&writer).await?;
-            let outcome = operation(Arc::clone(&transaction)).await;
-            end(transaction, outcome).await
+            let (writer, counters) = (store.writer.clone(), Arc::clone(&store.counters));
+            let attempt = move || {
+                counters.write_transactions.fetch_add(1, Ordering::Relaxed);
+                transaction::run(writer.clone(), operation.clone())
+            };
+            let (transaction, value) = store.until(ends, attempt).await?;
+            // Whoever asked has been answered at the deadline; the connection is given back all the same.
+            let commit = async { transaction.commit().await.map_err(StoreError::new) };
+            let committed = store.unless_late(ends + store.deadline, commit).await;
+            committed.map_err(|error| store.told(error).1)?;
+            Ok::<T, E>(value)
         };
-        tokio::spawn(task.in_current_span())
-            .await
-            .map_err(StoreError::new)?
+        match timeout_at(ends, tokio::spawn(task.in_current_span())).await {
+            Ok(ended) => ended.map_err(StoreError::new)?,
+            Err(_late) => Err(StoreError::unavailable(NoAnswer).into()),
+        }
+    }
+
+    /// Makes an attempt, and another one when the first meets a failure that passes.
+    async fn until<T, E, F>(&self, ends: Instant, attempt: impl Fn() -> F + Send) -> Result<T, E>
+    where
+        T: Send,
+        E: Error + From<StoreError> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send,
+    {
+        let first = self.unless_late(ends, attempt()).await;
+        let (passing, error) = match first.map_err(|error| self.told(error)) {
+            Ok(value) => return Ok(value),
+            Err(told) => told,
+        };
+        match passing {
+            Some(Passing::Connection | Passing::Contention) => {
+                tracing::debug!(%error, "trying once more");
+                let second = self.unless_late(ends, attempt()).await;
+                second.map_err(|error| self.told(error).1)
+            }
+            Some(Passing::Exhaustion) | None => Err(error),
+        }
+    }
+
+    /// Waits for an attempt, but no longer than to this moment. What has not ended by then may hang for
+    /// ever, so no connection is used any more that was there before.
+    async fn unless_late<T, E: From<StoreError>>(
+        &self,
+        ends: Instant,
+        attempt: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        // It is dropped after the trust is lost, so its connection does not come back to the pool.
+        let mut attempt = pin!(attempt);
+        tokio::select! {
+            outcome = &mut attempt => outcome,
+            () = sleep_until(ends) => {
+                self.trust.lose();
+                Err(StoreError::unavailable(NoAnswer).into())
+            }
+        }
+    }
+
+    /// What callers are told of an error, and whether and how it passes.
+    fn told<E>(&self, error: E) -> (Option<Passing>, E)
+    where
+        E: Error + From<StoreError> + 'static,
+    {
+        let Some((passing, failure)) = Passing::of(&error) else {
+            return (None, error);
+        };
+        if passing == Passing::Connection {
+            self.trust.lose();
+        }
+        (
+            Some(passing),
+            StoreError::unavailable(failure.clone()).into(),
+        )
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Write transactions: the one place where they begin.
 
-use std::sync::Arc;
+use std::{error::Error, sync::Arc};
 
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
@@ -8,19 +8,18 @@ use sea_orm::{
     TransactionTrait as _,
 };
 
+use crate::failure::Passing;
+
 /// A write transaction, in the hands of the operation that runs in it.
 pub(crate) type Transaction = Arc<DatabaseTransaction>;
 
 /// Begins a write transaction. On SQLite it takes the write lock at once: a transaction that reads
 /// first and asks for the lock later fails whenever another one wrote in between.
-///
-/// # Errors
-/// [`StoreError`] when the database fails.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one place where write transactions begin"
 )]
-pub(crate) async fn begin_write(writer: &DatabaseConnection) -> Result<Transaction, StoreError> {
+async fn begin(writer: &DatabaseConnection) -> Result<Transaction, StoreError> {
     writer
         .begin_with_options(TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -31,23 +30,34 @@ pub(crate) async fn begin_write(writer: &DatabaseConnection) -> Result<Transacti
         .map_err(StoreError::new)
 }
 
-/// Commits when the operation gave `Ok`, else rolls back.
+/// Runs an operation in a transaction of its own, which is still to be committed; rolls back when the
+/// operation gives `Err`.
 ///
 /// # Errors
-/// What the operation gave, or [`StoreError`] when the commit fails, or when the operation is over and
-/// still holds the transaction; a failed rollback is logged, and closing the connection rolls back as
-/// well.
-pub(crate) async fn end<T, E: From<StoreError>>(
-    transaction: Transaction,
-    outcome: Result<T, E>,
-) -> Result<T, E> {
+/// What the operation gave, or [`StoreError`] when the transaction cannot begin, or when the operation is
+/// over and still holds it.
+pub(crate) async fn run<T, E, F>(
+    writer: DatabaseConnection,
+    operation: impl FnOnce(Transaction) -> F,
+) -> Result<(DatabaseTransaction, T), E>
+where
+    E: Error + From<StoreError> + 'static,
+    F: Future<Output = Result<T, E>>,
+{
+    let transaction = begin(&writer).await?;
+    let outcome = operation(Arc::clone(&transaction)).await;
     let Some(transaction) = Arc::into_inner(transaction) else {
         return Err(StoreError::new("a transaction outlives its operation").into());
     };
-    if outcome.is_ok() {
-        transaction.commit().await.map_err(StoreError::new)?;
-    } else if let Err(error) = transaction.rollback().await {
-        tracing::warn!(%error, "a transaction could not be rolled back");
+    match outcome {
+        Ok(value) => Ok((transaction, value)),
+        Err(error) => {
+            // Who is dropped rolls back as well, later; a connection that is gone has done so.
+            let is_gone = matches!(Passing::of(&error), Some((Passing::Connection, _)));
+            if !is_gone && let Err(error) = transaction.rollback().await {
+                tracing::warn!(%error, "a transaction could not be rolled back");
+            }
+            Err(error)
+        }
     }
-    outcome
 }

@@ -53,8 +53,12 @@ impl UserStore for SqlStore {
             ]);
             users = users.filter(here.gt(there));
         }
-        let rows = users.into_model::<Listed>().all(self.reader()).await;
-        let rows = rows.map_err(StoreError::new)?;
+        let rows = self
+            .read(async move |reader| {
+                let users = users.into_model::<Listed>();
+                users.all(&reader).await.map_err(StoreError::new)
+            })
+            .await?;
         if rows.is_empty() {
             self.require_administrator(reader).await?;
         }
@@ -73,12 +77,13 @@ impl UserStore for SqlStore {
         reader: &Reader,
         user: &UserId,
     ) -> Result<Option<UserEntry>, ReadUsersError> {
-        let found = shown_to(reader)
-            .filter(Column::Id.eq(user.as_str()))
-            .into_model::<Listed>()
-            .one(self.reader())
-            .await
-            .map_err(StoreError::new)?;
+        let that_user = shown_to(reader).filter(Column::Id.eq(user.as_str()));
+        let found = self
+            .read(async move |reader| {
+                let user = that_user.into_model::<Listed>();
+                user.one(&reader).await.map_err(StoreError::new)
+            })
+            .await?;
         if found.is_none() {
             self.require_administrator(reader).await?;
         }
@@ -144,11 +149,15 @@ impl UserStore for SqlStore {
 impl SqlStore {
     /// Tells a reader who was shown nothing because there is nothing from one who may not look.
     async fn require_administrator(&self, reader: &Reader) -> Result<(), ReadUsersError> {
-        if statement::any(self.reader(), administrator(reader)).await? {
-            Ok(())
-        } else {
-            Err(NotAdministrator.into())
-        }
+        let administrator = administrator(reader);
+        self.read(async move |reader| {
+            if statement::any(&reader, administrator).await? {
+                Ok(())
+            } else {
+                Err(NotAdministrator.into())
+            }
+        })
+        .await
     }
 }
 

@@ -6,3 +6,4 @@ pub mod database;
 pub mod entropy;
 pub mod mail_server;
 pub mod organization;
+pub mod proxy;

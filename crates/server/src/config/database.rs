@@ -1,6 +1,6 @@
 //! `[database]`: where everything is kept.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use latchkey_storage::connect::check_url;
 
@@ -13,6 +13,8 @@ pub struct Database {
     pub url: String,
     /// The most connections to PostgreSQL; SQLite needs no such limit.
     pub maximum_connections: u32,
+    /// How long one call of the database may take.
+    pub deadline: Duration,
 }
 
 impl Default for Database {
@@ -20,6 +22,7 @@ impl Default for Database {
         Self {
             url: "sqlite://data/latchkey.db".to_owned(),
             maximum_connections: 16,
+            deadline: Duration::from_secs(5),
         }
     }
 }
@@ -29,6 +32,7 @@ impl fmt::Debug for Database {
         formatter
             .debug_struct("Database")
             .field("maximum_connections", &self.maximum_connections)
+            .field("deadline", &self.deadline)
             .finish_non_exhaustive()
     }
 }
@@ -49,6 +53,7 @@ impl Database {
                 default.maximum_connections,
                 1..=1000,
             ),
+            deadline: Duration::from_secs(u64::from(section.number("deadline_seconds", 5, 1..=60))),
         };
         section.finish();
         settings

@@ -32,9 +32,9 @@ pub trait InstallationStore: Send + Sync {
     /// [`StoreError`].
     async fn rebind(&self, from: &str, to: &str) -> Result<bool, StoreError>;
 
-    /// Whether the database answers.
+    /// Whether changes can be made: takes the path that they take, and changes nothing.
     ///
     /// # Errors
-    /// [`StoreError`] when it does not.
+    /// [`StoreError`] when they cannot.
     async fn ping(&self) -> Result<(), StoreError>;
 }

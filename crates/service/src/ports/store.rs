@@ -1,19 +1,47 @@
 //! What all stores have in common.
 
-use std::error::Error;
+use std::{error::Error, fmt, sync::Arc};
 
 use latchkey_domain::authority::Spendable;
 
-/// The store failed: nothing the caller could have done differently, and nothing it needs to know.
-/// The cause is for the log.
-#[derive(Debug, thiserror::Error)]
-#[error("the store failed")]
-pub struct StoreError(#[source] Box<dyn Error + Send + Sync>);
+/// The store failed: nothing the caller could have done differently. The cause is for the log. Clones share
+/// it.
+#[derive(Clone, Debug)]
+pub enum StoreError {
+    /// There is a defect, or somebody changed what is kept by hand: it will not be better the next time.
+    Failed(Arc<dyn Error + Send + Sync>),
+    /// It is away, read-only, locked or full, or did not answer until its deadline: later it may be
+    /// better. A change was not made, unless it was being committed: of that nobody knows.
+    Unavailable(Arc<dyn Error + Send + Sync>),
+}
 
 impl StoreError {
-    /// Wraps the cause.
+    /// It failed for this cause.
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self(cause.into())
+        let cause: Box<dyn Error + Send + Sync> = cause.into();
+        Self::Failed(cause.into())
+    }
+
+    /// It is not available for this cause.
+    pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let cause: Box<dyn Error + Send + Sync> = cause.into();
+        Self::Unavailable(cause.into())
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Failed(_) => "the store failed",
+            Self::Unavailable(_) => "the store is not available",
+        })
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let (Self::Failed(cause) | Self::Unavailable(cause)) = self;
+        Some(cause.as_ref())
     }
 }
 

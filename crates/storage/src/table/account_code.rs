@@ -77,16 +77,16 @@ impl AccountCodeStore for SqlStore {
         kind: AccountCodeKind,
         digest: &CodeDigest,
     ) -> Result<Option<HeldAccountCode>, StoreError> {
-        let found = Entity::find()
+        let held = Entity::find()
             .find_both_related(user::Entity)
             .join(JoinType::InnerJoin, user::Relation::Organization.def())
             .filter(Column::Digest.eq(digest.as_bytes().to_vec()))
             .filter(Column::Kind.eq(kind.as_str()))
             .filter(user::is_called(organization, username))
-            .filter(organization::Column::IsActive.eq(true))
-            .one(self.reader())
-            .await
-            .map_err(StoreError::new)?;
+            .filter(organization::Column::IsActive.eq(true));
+        let found = self
+            .read(async move |reader| held.one(&reader).await.map_err(StoreError::new))
+            .await?;
         Ok(found.map(|(code, user)| HeldAccountCode {
             code: code.into(),
             user: user.into(),

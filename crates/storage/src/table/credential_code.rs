@@ -81,7 +81,8 @@ impl CredentialCodeStore for SqlStore {
         let either = Condition::any()
             .add(Column::ShortDigest.eq(digest.clone()))
             .add(Column::LongDigest.eq(digest));
-        held(self.reader(), either).await
+        self.read(async move |reader| held(&reader, either).await)
+            .await
     }
 
     async fn claim(&self, claimed: ClaimedCode) -> Result<(), ClaimError> {
@@ -128,18 +129,20 @@ impl CredentialCodeStore for SqlStore {
     }
 
     async fn find_by_id(&self, code: &CredentialCodeId) -> Result<Option<HeldCode>, StoreError> {
-        held(self.reader(), Column::Id.eq(code.as_str()).into()).await
+        let that: Condition = Column::Id.eq(code.as_str()).into();
+        self.read(async move |reader| held(&reader, that).await)
+            .await
     }
 
     async fn newest(&self, user: &UserId) -> Result<Option<CredentialCode>, StoreError> {
-        let found = Entity::find()
+        let newest = Entity::find()
             .filter(Column::UserId.eq(user.as_str()))
             .filter(Column::IsNewest.eq(true))
             .order_by_desc(Column::Issued)
-            .order_by_desc(Column::Id)
-            .one(self.reader())
-            .await
-            .map_err(StoreError::new)?;
+            .order_by_desc(Column::Id);
+        let found = self
+            .read(async move |reader| newest.one(&reader).await.map_err(StoreError::new))
+            .await?;
         found.map(CredentialCode::try_from).transpose()
     }
 

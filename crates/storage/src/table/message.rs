@@ -95,7 +95,10 @@ impl MessageStore for SqlStore {
     ) -> Result<Vec<ClaimedMessage>, StoreError> {
         // Usually nothing is due, and then nobody is kept from writing.
         let due = Entity::find().filter(is_due(now));
-        if !statement::any(self.reader(), due).await? {
+        if !self
+            .read(async move |reader| statement::any(&reader, due).await)
+            .await?
+        {
             return Ok(vec![]);
         }
         let until = now.plus(lease);
@@ -117,7 +120,9 @@ impl MessageStore for SqlStore {
 
     async fn waiting(&self, now: Timestamp) -> Result<Vec<WaitingMessage>, StoreError> {
         let lives = Column::Expires.gt(now.unix_milliseconds());
-        let rows = addressed(self.reader(), lives).await?;
+        let rows = self
+            .read(async move |reader| addressed(&reader, lives).await)
+            .await?;
         Ok(rows.into_iter().map(waiting_message).collect())
     }
 }

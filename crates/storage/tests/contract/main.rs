@@ -30,3 +30,5 @@ mod secrecy;
 mod settings;
 #[cfg(test)]
 mod statements;
+#[cfg(test)]
+mod unavailable;

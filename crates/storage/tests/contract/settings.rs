@@ -1,11 +1,12 @@
 //! The settings of connections: what they must be whatever the database's defaults are.
 
-use std::{os::unix::fs::PermissionsExt as _, time::Duration};
+use std::{os::unix::fs::PermissionsExt as _, str::FromStr as _, time::Duration};
 
 use latchkey_storage::connect::{ConnectError, connect};
 use latchkey_testkit::database::TestDatabase;
 use sea_orm::sqlx::{
     self, ConnectOptions as _, Connection as _,
+    postgres::PgConnectOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode},
 };
 use url::Url;
@@ -21,7 +22,7 @@ async fn sqlite_is_durable_and_waits() {
     for (pragma, expected) in [
         ("synchronous", 2),
         ("foreign_keys", 1),
-        ("busy_timeout", 5_000),
+        ("busy_timeout", 2_000),
     ] {
         let value: i32 = world.ask(&format!("PRAGMA {pragma}")).await;
         assert_eq!(value, expected, "{pragma}");
@@ -100,12 +101,35 @@ async fn postgres_is_strict_whatever_its_defaults() {
     for (setting, expected) in [
         ("synchronous_commit", "on"),
         ("transaction_isolation", "read committed"),
-        ("lock_timeout", "10s"),
+        ("lock_timeout", "2s"),
+        ("statement_timeout", "2s"),
+        ("tcp_keepalives_idle", "60"),
         ("idle_in_transaction_session_timeout", "30s"),
     ] {
         let value: String = world.ask(&format!("SHOW {setting}")).await;
         assert_eq!(value, expected, "{setting}");
     }
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_utf_8_is_refused() {
+    let mut url = Url::parse(TestDatabase::empty_postgres().unwrap().url()).unwrap();
+    let server = PgConnectOptions::from_str(url.as_str()).unwrap();
+    let mut connection = server.connect().await.unwrap();
+    let create = "CREATE DATABASE latchkey_ascii ENCODING 'SQL_ASCII' TEMPLATE template0 \
+                  LC_COLLATE 'C' LC_CTYPE 'C'";
+    sqlx::raw_sql(create)
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    url.set_path("latchkey_ascii");
+    let refused = connect(url.as_str()).await.err();
+    let drop = "DROP DATABASE latchkey_ascii WITH (FORCE)";
+    sqlx::raw_sql(drop).execute(&mut connection).await.unwrap();
+    let Some(ConnectError::Encoding { encoding, .. }) = refused else {
+        panic!("it is not refused for its encoding: {refused:?}");
+    };
+    assert_eq!(encoding, "SQL_ASCII");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,6 +16,7 @@ use crate::world::SqlWorld;
 
 on_both! {
     reads_are_one_statement_each,
+    to_ask_whether_changes_can_be_made_is_one_statement,
     changes_from_the_command_line_are_one_transaction_each,
 }
 
@@ -65,14 +66,26 @@ async fn reads_are_one_statement_each(world: SqlWorld) {
         assert_eq!(world.told().await, []);
         let established = world.installation.establish(kept).await.unwrap();
         assert_eq!(established.secrets_fingerprint, "");
-        // Asks whether the database is there, and needs no statement for it.
-        world.installation.ping().await.unwrap();
     };
     let expected = Statements {
         reads: 16,
         ..Statements::default()
     };
     assert_eq!(world.sql.cost(reads()).await, expected);
+}
+
+/// It takes the path of changes, and is asked every few seconds.
+async fn to_ask_whether_changes_can_be_made_is_one_statement(world: SqlWorld) {
+    let asked = world.installation.ping();
+    let expected = Statements {
+        write_transactions: 1,
+        write_statements: 1,
+        ..Statements::default()
+    };
+    assert_eq!(
+        world.sql.cost(async { asked.await.unwrap() }).await,
+        expected
+    );
 }
 
 /// What calls of the API change is counted where they are made, by the table of operations.

@@ -411,7 +411,7 @@ fn users() -> Vec<Operation> {
 fn operation() -> Vec<Operation> {
     vec![
         get("live", "/health/live").costs(read(0), as_it_is),
-        get("ready", "/health/ready").costs(read(0), as_it_is),
+        get("ready", "/health/ready").costs(written(0, 1), as_it_is),
         get("getKeys", "/.well-known/jwks.json").costs(read(0), as_it_is),
         get("getDescription", "/openapi.json").costs(read(0), as_it_is),
     ]

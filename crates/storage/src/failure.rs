@@ -1,0 +1,95 @@
+//! Failures that pass: nothing is wrong with what the database was asked, but it is away, read-only,
+//! locked or full.
+
+use std::{error::Error, iter::successors};
+
+use sea_orm::{
+    DbErr, RuntimeErr,
+    sqlx::{self, error::DatabaseError},
+};
+
+/// How a failure passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passing {
+    /// The connection is of no use any more; another one may be.
+    Connection,
+    /// Somebody else is in the way, and may be gone at the next try.
+    Contention,
+    /// There is no connection or no room left, and trying again at once would only take more of it.
+    Exhaustion,
+}
+
+impl Passing {
+    /// What the database said, if it is among the causes of this error and passes.
+    pub(crate) fn of<'a>(error: &'a (dyn Error + 'static)) -> Option<(Self, &'a DbErr)> {
+        let failure = successors(Some(error), |error| (**error).source())
+            .find_map(|cause| cause.downcast_ref::<DbErr>())?;
+        Some((Self::of_failure(failure)?, failure))
+    }
+
+    fn of_failure(failure: &DbErr) -> Option<Self> {
+        let (DbErr::Conn(RuntimeErr::SqlxError(cause))
+        | DbErr::Exec(RuntimeErr::SqlxError(cause))
+        | DbErr::Query(RuntimeErr::SqlxError(cause))) = failure
+        else {
+            return matches!(failure, DbErr::ConnectionAcquire(_)).then_some(Self::Exhaustion);
+        };
+        Self::of_cause(cause)
+    }
+
+    /// The same of what sqlx says.
+    pub(crate) fn of_cause(cause: &sqlx::Error) -> Option<Self> {
+        if let Some(error) = cause.as_database_error() {
+            return Self::of_code(error);
+        }
+        matches!(
+            cause,
+            sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::WorkerCrashed
+        )
+        .then_some(Self::Connection)
+    }
+
+    fn of_code(error: &(dyn DatabaseError + 'static)) -> Option<Self> {
+        let code = error.code()?;
+        if error
+            .try_downcast_ref::<sqlx::sqlite::SqliteError>()
+            .is_some()
+        {
+            Self::of_sqlite(code.parse().ok()?)
+        } else {
+            Self::of_sqlstate(&code)
+        }
+    }
+
+    /// SQLite's result codes; extended ones have more in their higher bits.
+    fn of_sqlite(code: u32) -> Option<Self> {
+        match code & 0xff {
+            // SQLITE_BUSY, SQLITE_LOCKED
+            5 | 6 => Some(Self::Contention),
+            // SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN
+            8 | 10 | 13 | 14 => Some(Self::Exhaustion),
+            _ => None,
+        }
+    }
+
+    /// PostgreSQL's codes (its manual, appendix A).
+    fn of_sqlstate(code: &str) -> Option<Self> {
+        match code {
+            // A server or session that is read-only; sessions that the server has ended.
+            "25006" | "25P03" | "25P04" | "57P01" | "57P02" | "57P03" | "57P05" => {
+                Some(Self::Connection)
+            }
+            // What cannot be serialized, deadlocks, locks that others hold, and what took too long.
+            "40001" | "40P01" | "55P03" | "57014" => Some(Self::Contention),
+            // The connection; resources; the system itself.
+            _ => match code.get(..2) {
+                Some("08") => Some(Self::Connection),
+                Some("53" | "58") => Some(Self::Exhaustion),
+                Some(_) | None => None,
+            },
+        }
+    }
+}

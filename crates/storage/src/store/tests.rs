@@ -1,0 +1,266 @@
+//! What becomes of failures. Each is made by a real database.
+
+use std::{future::pending, sync::atomic::AtomicU32};
+
+use latchkey_testkit::database::TestDatabase;
+use sea_orm::{ConnectionTrait, Statement};
+use tokio::{sync::Barrier, task::JoinSet};
+
+use super::*;
+use crate::connect::{ConnectOptions, connect};
+
+/// Fails in these tests only where it must.
+const LONG: Duration = Duration::from_mins(1);
+
+/// Ends the connection it is sent on, as an administrator can.
+const END_THIS_CONNECTION: &str = "SELECT pg_terminate_backend(pg_backend_pid())";
+
+/// A database with a table `kept` of one column.
+struct World {
+    store: SqlStore,
+    database: TestDatabase,
+}
+
+impl World {
+    async fn on(database: TestDatabase, deadline: Duration) -> Self {
+        let store = connect(ConnectOptions {
+            deadline,
+            ..ConnectOptions::new(database.url())
+        });
+        let store = store.await.unwrap();
+        let create = "CREATE TABLE kept (number INTEGER)";
+        store.connection().execute_unprepared(create).await.unwrap();
+        Self { store, database }
+    }
+
+    async fn postgres(deadline: Duration) -> Self {
+        Self::on(TestDatabase::empty_postgres().unwrap(), deadline).await
+    }
+
+    async fn sqlite(deadline: Duration) -> Self {
+        Self::on(TestDatabase::empty_sqlite().unwrap(), deadline).await
+    }
+
+    /// Another process on the same database.
+    async fn other(&self) -> SqlStore {
+        connect(self.database.url()).await.unwrap()
+    }
+
+    /// How many rows there are.
+    async fn kept(&self) -> i64 {
+        let connection = self.store.connection();
+        let count = Statement::from_string(
+            connection.get_database_backend(),
+            "SELECT COUNT(*) FROM kept",
+        );
+        let row = connection.query_one_raw(count).await.unwrap().unwrap();
+        row.try_get_by_index(0).unwrap()
+    }
+
+    /// Writes a row and then runs the statements of that attempt; gives the outcome and how many attempts
+    /// there were.
+    async fn write(&self, attempts: &'static [&'static str]) -> (Result<(), StoreError>, u32) {
+        let made = Arc::new(AtomicU32::new(0));
+        let counter = Arc::clone(&made);
+        let outcome = self.store.write(async move |tx| {
+            let attempt = counter.fetch_add(1, Ordering::Relaxed);
+            run(&*tx, "INSERT INTO kept VALUES (1)").await?;
+            let index = usize::try_from(attempt).unwrap();
+            run(&*tx, attempts[index.min(attempts.len() - 1)]).await
+        });
+        (outcome.await, made.load(Ordering::Relaxed))
+    }
+}
+
+async fn run(connection: &impl ConnectionTrait, sql: &str) -> Result<(), StoreError> {
+    let done = connection.execute_unprepared(sql).await;
+    done.map(|_done| ()).map_err(StoreError::new)
+}
+
+fn is_unavailable<T>(outcome: &Result<T, StoreError>) -> bool {
+    matches!(outcome, Err(StoreError::Unavailable(_)))
+}
+
+#[tokio::test]
+async fn what_passes_is_unavailable_and_everything_else_a_failure() {
+    let world = World::postgres(LONG).await;
+    for (code, passes) in [
+        ("08000", true),
+        ("08006", true),
+        ("25006", true),
+        ("25P03", true),
+        ("40001", true),
+        ("40P01", true),
+        ("53100", true),
+        ("53300", true),
+        ("55P03", true),
+        ("57014", true),
+        ("57P01", true),
+        ("57P02", true),
+        ("57P03", true),
+        ("58030", true),
+        ("22003", false),
+        ("23505", false),
+        ("25001", false),
+        ("28000", false),
+        ("42P01", false),
+        ("57P04", false),
+        ("XX000", false),
+    ] {
+        let raise = format!("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$");
+        let sql = raise.clone();
+        let written = world.store.write(async move |tx| run(&*tx, &sql).await);
+        let written = written.await;
+        let read = world
+            .store
+            .read(async move |reader| run(&reader, &raise).await);
+        for outcome in [written, read.await] {
+            assert!(outcome.is_err(), "{code}");
+            assert_eq!(is_unavailable(&outcome), passes, "{code}: {outcome:?}");
+        }
+    }
+    assert_eq!(world.kept().await, 0);
+}
+
+#[tokio::test]
+async fn a_write_is_made_once_although_its_connection_is_lost() {
+    let world = World::postgres(LONG).await;
+    let (outcome, attempts) = world.write(&[END_THIS_CONNECTION, "SELECT 1"]).await;
+    outcome.unwrap();
+    assert_eq!((attempts, world.kept().await), (2, 1));
+    let (outcome, attempts) = world.write(&[END_THIS_CONNECTION]).await;
+    assert!(is_unavailable(&outcome), "{outcome:?}");
+    assert_eq!((attempts, world.kept().await), (2, 1));
+}
+
+/// It could have taken effect.
+#[tokio::test]
+async fn a_commit_is_never_tried_again() {
+    let world = World::postgres(LONG).await;
+    let connection = world.store.connection();
+    for sql in [
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40001'; END $$",
+        "CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON kept \
+         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()",
+    ] {
+        run(connection, sql).await.unwrap();
+    }
+    let (outcome, attempts) = world.write(&["SELECT 1"]).await;
+    assert!(is_unavailable(&outcome), "{outcome:?}");
+    assert_eq!((attempts, world.kept().await), (1, 0));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_statement_is_not_tried_again() {
+    let world = World::postgres(LONG).await;
+    let (outcome, attempts) = world.write(&["SELECT 1 FROM nowhere"]).await;
+    assert!(matches!(outcome, Err(StoreError::Failed(_))), "{outcome:?}");
+    assert_eq!((attempts, world.kept().await), (1, 0));
+}
+
+#[tokio::test]
+async fn a_read_whose_connection_is_lost_gets_another_one() {
+    let world = World::postgres(LONG).await;
+    let attempts = Arc::new(AtomicU32::new(0));
+    let counter = Arc::clone(&attempts);
+    let read =
+        world.store.read(
+            async move |reader| match counter.fetch_add(1, Ordering::Relaxed) {
+                0 => run(&reader, END_THIS_CONNECTION).await,
+                _ => run(&reader, "SELECT 1").await,
+            },
+        );
+    read.await.unwrap();
+    assert_eq!(attempts.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn two_who_wait_for_each_other_both_succeed() {
+    let world = World::postgres(LONG).await;
+    let connection = world.store.connection();
+    run(connection, "INSERT INTO kept VALUES (1), (2)")
+        .await
+        .unwrap();
+    let have_locked = Arc::new(Barrier::new(2));
+    let attempts = Arc::new(AtomicU32::new(0));
+    let mut both = JoinSet::new();
+    for (first, second) in [(1, 2), (2, 1)] {
+        let (store, have_locked) = (world.store.clone(), Arc::clone(&have_locked));
+        let attempts = Arc::clone(&attempts);
+        both.spawn(async move {
+            let lock = |number| format!("SELECT 1 FROM kept WHERE number = {number} FOR UPDATE");
+            let (first, second) = (lock(first), lock(second));
+            let write = store.write(async move |tx| {
+                let attempt = attempts.fetch_add(1, Ordering::Relaxed);
+                run(&*tx, &first).await?;
+                if attempt < 2 {
+                    have_locked.wait().await;
+                }
+                run(&*tx, &second).await
+            });
+            write.await
+        });
+    }
+    for outcome in both.join_all().await {
+        outcome.unwrap();
+    }
+    assert_eq!(attempts.load(Ordering::Relaxed), 3);
+}
+
+/// Whatever hangs, the connection is given back: SQLite has one that writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_does_not_end_fails_at_the_deadline_and_leaves_nothing() {
+    let deadline = Duration::from_secs(1);
+    for world in [
+        World::sqlite(deadline).await,
+        World::postgres(deadline).await,
+    ] {
+        let hanging = world.store.write::<(), StoreError, _>(async move |tx| {
+            run(&*tx, "INSERT INTO kept VALUES (1)").await?;
+            pending().await
+        });
+        assert!(is_unavailable(&hanging.await));
+        let hanging = world
+            .store
+            .read::<(), StoreError, _>(async |_reader| pending().await);
+        assert!(is_unavailable(&hanging.await));
+        let mut patience = 100_u32;
+        while world.write(&["SELECT 1"]).await.0.is_err() {
+            assert!(patience > 0, "the connection does not come back");
+            patience -= 1;
+        }
+        assert_eq!(world.kept().await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_statement_that_takes_too_long_is_ended_by_the_server() {
+    let world = World::postgres(Duration::from_secs(5)).await;
+    let (outcome, attempts) = world.write(&["SELECT pg_sleep(60)"]).await;
+    let Err(StoreError::Unavailable(cause)) = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert!(cause.to_string().contains("statement timeout"), "{cause}");
+    assert_eq!((attempts, world.kept().await), (2, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_another_process_writes_to_is_not_available_until_it_has() {
+    let world = World::sqlite(Duration::from_millis(500)).await;
+    let other = world.other().await;
+    let begun = transaction::run(other.writer.clone(), async move |tx| {
+        run(&*tx, "INSERT INTO kept VALUES (1)").await
+    });
+    let (transaction, ()) = begun.await.unwrap();
+    let (outcome, attempts) = world.write(&["SELECT 1"]).await;
+    assert!(is_unavailable(&outcome), "{outcome:?}");
+    assert_eq!(attempts, 0);
+    transaction.commit().await.unwrap();
+    let mut patience = 100_u32;
+    while world.write(&["SELECT 1"]).await.0.is_err() {
+        assert!(patience > 0, "the file does not become available");
+        patience -= 1;
+    }
+    assert_eq!(world.kept().await, 2);
+}

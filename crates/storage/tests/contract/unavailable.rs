@@ -1,0 +1,126 @@
+//! A PostgreSQL that goes away, becomes read-only or does not answer, and comes back.
+
+use std::{sync::Arc, time::Duration};
+
+use latchkey_service::ports::{
+    directory_store::DirectoryStore as _, installation_store::InstallationStore as _,
+    store::StoreError,
+};
+use latchkey_storage::{
+    connect::{ConnectOptions, connect},
+    store::SqlStore,
+};
+use latchkey_store_contract::{CALLERS, at_once, successes};
+use latchkey_testkit::{database::TestDatabase, proxy::Proxy};
+use tokio::time::sleep;
+
+use crate::world::Sql;
+
+/// Calls that read and calls that write, from everywhere at once, more than there are connections.
+async fn calls(store: &SqlStore) -> Vec<Result<(), StoreError>> {
+    at_once(|index| {
+        let store = store.clone();
+        async move {
+            if index.is_multiple_of(2) {
+                store.load().await.map(|_entries| ())
+            } else {
+                store.ping().await
+            }
+        }
+    })
+    .await
+}
+
+async fn require_success(store: &SqlStore) {
+    for outcome in calls(store).await {
+        outcome.unwrap();
+    }
+}
+
+fn unavailable(outcomes: &[Result<(), StoreError>]) -> usize {
+    let is_unavailable = |outcome: &&_| matches!(outcome, Err(StoreError::Unavailable(_)));
+    outcomes.iter().filter(is_unavailable).count()
+}
+
+/// A store with fewer connections than there are callers.
+async fn store(url: &str, deadline: Duration) -> SqlStore {
+    let options = ConnectOptions {
+        max_connections: 8,
+        deadline,
+        ..ConnectOptions::new(url)
+    };
+    assert!(CALLERS > 8);
+    connect(options).await.unwrap()
+}
+
+/// Ends every connection but the one that does it, and waits until they are gone.
+async fn end_all_others(administrator: &Sql) {
+    let others = "pg_stat_activity WHERE datname = current_database() \
+                  AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+    administrator
+        .query(&format!("SELECT pg_terminate_backend(pid) FROM {others}"))
+        .await;
+    while administrator.count(others).await > 0 {
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_call_fails_when_all_connections_are_ended() {
+    let world = Sql::postgres().await;
+    let store = store(world.database.url(), Duration::from_mins(1)).await;
+    for _round in 0..3 {
+        require_success(&store).await;
+        end_all_others(&world).await;
+        require_success(&store).await;
+        end_all_others(&world).await;
+        // Idle ones are noticed by the single call that comes next.
+        store.ping().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_was_read_only_takes_changes_at_once_when_it_is_not_any_more() {
+    let world = Sql::postgres().await;
+    let store = store(world.database.url(), Duration::from_mins(1)).await;
+    require_success(&store).await;
+    let name = world.database.url().rsplit('/').next().unwrap().to_owned();
+    let setting = "default_transaction_read_only";
+    for _round in 0..3 {
+        world
+            .execute(&format!("ALTER DATABASE {name} SET {setting} = on"))
+            .await;
+        end_all_others(&world).await;
+        let outcomes = calls(&store).await;
+        assert_eq!(successes(&outcomes), CALLERS / 2, "{outcomes:?}");
+        assert_eq!(unavailable(&outcomes), CALLERS / 2, "{outcomes:?}");
+        let ping = store.ping().await;
+        assert!(matches!(ping, Err(StoreError::Unavailable(_))), "{ping:?}");
+        store.load().await.unwrap();
+        world
+            .execute(&format!("ALTER DATABASE {name} RESET {setting}"))
+            .await;
+        require_success(&store).await;
+    }
+}
+
+/// The connections that hang never come back, as when their host is gone; new ones lead to another.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_hang_fail_at_the_deadline_and_their_connections_are_given_up() {
+    let database = Arc::new(TestDatabase::postgres().await.unwrap());
+    let (proxy, url) = Proxy::before(database.url()).await.unwrap();
+    let store = store(&url, Duration::from_secs(2)).await;
+    // One round to open connections, however long that takes.
+    while calls(&store).await.iter().any(Result::is_err) {}
+    proxy.freeze();
+    for _round in 0..2 {
+        let outcomes = calls(&store).await;
+        assert_eq!(unavailable(&outcomes), CALLERS, "{outcomes:?}");
+    }
+    proxy.thaw();
+    let mut patience = 20_u32;
+    while calls(&store).await.iter().any(Result::is_err) {
+        assert!(patience > 0, "the store does not come back");
+        patience -= 1;
+    }
+}

@@ -1,0 +1,90 @@
+//! A connection that can freeze, as to a host that is gone without a word.
+
+use std::{io, net::SocketAddr};
+
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinHandle,
+};
+use url::Url;
+
+/// Stands in front of a server and passes everything on, until it [freezes](Self::freeze). It ends with
+/// this value.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    is_frozen: watch::Sender<bool>,
+    accepting: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// Stands in front of the server at that address.
+    ///
+    /// # Errors
+    /// When there is no port to listen at.
+    pub async fn to(server: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let (is_frozen, frozen) = watch::channel(false);
+        let accepting = tokio::spawn(async move {
+            while let Ok((client, _peer)) = listener.accept().await {
+                tokio::spawn(pass_on(client, server, frozen.clone()));
+            }
+        });
+        Ok(Self {
+            address,
+            is_frozen,
+            accepting,
+        })
+    }
+
+    /// The same URL, leading through a new proxy to the server that it names by its address and port.
+    ///
+    /// # Errors
+    /// When the URL names no such server, or there is no port to listen at.
+    pub async fn before(url: &str) -> io::Result<(Self, String)> {
+        let invalid = |problem: String| io::Error::new(io::ErrorKind::InvalidInput, problem);
+        let mut url = Url::parse(url).map_err(|error| invalid(error.to_string()))?;
+        let server = url.socket_addrs(|| None)?;
+        let server = server.first().copied();
+        let server = server.ok_or_else(|| invalid("the URL names no server".to_owned()))?;
+        let proxy = Self::to(server).await?;
+        let port = url.set_port(Some(proxy.address.port()));
+        port.map_err(|()| invalid("the URL takes no port".to_owned()))?;
+        Ok((proxy, url.into()))
+    }
+
+    /// Passes nothing on any more: connections are accepted, and nobody answers.
+    pub fn freeze(&self) {
+        self.is_frozen.send_replace(true);
+    }
+
+    /// Passes on what comes on new connections. Those that were there stay as they are, as if their host
+    /// were gone.
+    pub fn thaw(&self) {
+        self.is_frozen.send_replace(false);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+/// Passes on until one side ends, or until it is frozen; then holds the connection for ever.
+async fn pass_on(mut client: TcpStream, server: SocketAddr, mut frozen: watch::Receiver<bool>) {
+    tokio::select! {
+        biased;
+        _ = frozen.wait_for(|is_frozen| *is_frozen) => {}
+        _ = async {
+            let mut server = TcpStream::connect(server).await?;
+            copy_bidirectional(&mut client, &mut server).await
+        } => return,
+    }
+    // The sender goes with the proxy.
+    while frozen.changed().await.is_ok() {}
+    drop(client);
+}
