@@ -121,9 +121,9 @@ error_codes! {
     Internal, INTERNAL_SERVER_ERROR, "internal", "Internal Server Error",
         "The service failed; the log has the cause under the request id.";
     Unavailable, SERVICE_UNAVAILABLE, "unavailable", "Service Unavailable",
-        "There is no room for another request at present, or the database cannot be reached; the header `Retry-After` says in how many seconds to try again.";
+        "There is no room for another request at present; or the database is away, read-only, locked or full, or did not answer in time. The header `Retry-After` says in how many seconds to try again. A change was not made, unless it was being committed.";
     NotReady, SERVICE_UNAVAILABLE, "not_ready", "Service Unavailable",
-        "The database does not answer.";
+        "The database does not take changes.";
 }
 
 /// `docs/errors.md`: every code with its status, message and occasion.
@@ -162,8 +162,9 @@ Every answer that is not a success has this body, also for unknown paths and met
 
 `code` is stable: programs should look at it. Texts may become clearer in later versions, except those
 that existing clients know. When a member of the request is at fault, `error.details.field` names it by
-its path, such as `firstFactor.credentialAssertion.clientData`. An answer of 429 or of code `unavailable` has
-the header `Retry-After`, in seconds. This page is generated from the code; a test fails when it is stale.
+its path, such as `firstFactor.credentialAssertion.clientData`. Answers of 429, and of 503 with the
+code `unavailable`, have the header `Retry-After`, in seconds. This page is generated from the code; a
+test fails when it is stale.
 
 | code | status | message | when |
 |---|---|---|---|

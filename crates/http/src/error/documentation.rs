@@ -18,10 +18,15 @@ pub(crate) const BODY: &[ErrorCode] = &[
     ErrorCode::BodyTooLarge,
     ErrorCode::UnsupportedMediaType,
     ErrorCode::Internal,
+    ErrorCode::Unavailable,
 ];
 
 /// What every call that reads no body may be refused for.
-pub(crate) const PLAIN: &[ErrorCode] = &[ErrorCode::InvalidPath, ErrorCode::Internal];
+pub(crate) const PLAIN: &[ErrorCode] = &[
+    ErrorCode::InvalidPath,
+    ErrorCode::Internal,
+    ErrorCode::Unavailable,
+];
 
 /// What a call of somebody signed in may be refused for besides.
 pub(crate) const SIGNED_IN: &[ErrorCode] = &[ErrorCode::NotAuthorized];

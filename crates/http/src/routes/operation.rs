@@ -53,8 +53,8 @@ refusals!(ReadyRefusals: [], [NotReady]);
 
 /// Whether requests can be served
 ///
-/// Asks the database: a process that is not ready should get no requests for now. One that is may have
-/// something `degraded` nevertheless, which the log explains.
+/// Asks the database, in the way that changes do: a process that is not ready should get no requests for
+/// now. One that is may have something `degraded` nevertheless, which the log explains.
 #[utoipa::path(
     get,
     path = "/health/ready",

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, io, sync::Once};
 
 use axum::{body::Body, http::Request};
-use latchkey_service::ports::tokens::InvalidToken;
+use latchkey_service::ports::{store::StoreError, tokens::InvalidToken};
 
 use super::support::{World, acting, bearing, failure, json, send, sorted};
 
@@ -104,6 +104,19 @@ async fn a_failure_leaves_its_cause_once_under_the_request_id() {
     );
     assert_eq!(lines[0]["request_id"], lines[1]["request_id"]);
     assert_eq!(lines[1]["status"], 500);
+}
+
+#[tokio::test]
+async fn a_store_that_is_not_available_leaves_its_cause_once() {
+    let mut world = World::signed_in();
+    let away = || StoreError::unavailable("db-7.internal does not answer");
+    world.accounts.expect_find().returning(move |_| Err(away()));
+    let request = bearing(json("GET", "/auth/credentials", ""));
+    let lines = logged(world, request).await;
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    let cause = "the store is not available: db-7.internal does not answer";
+    assert_eq!(lines[0]["cause"], cause);
+    assert_eq!(lines[1]["status"], 503);
 }
 
 #[tokio::test]

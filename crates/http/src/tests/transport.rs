@@ -13,7 +13,7 @@ use axum::{
     http::{HeaderValue, Request, StatusCode},
 };
 use futures_util::{StreamExt, stream};
-use latchkey_service::ports::administration_store::Population;
+use latchkey_service::ports::{administration_store::Population, store::StoreError};
 
 use super::support::{REQUEST_ID, World, bearing, failure, json, send};
 
@@ -256,6 +256,21 @@ async fn readiness_asks_the_database() {
     let answer = send(&world.router(), get("/health/ready")).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer.code(), "not_ready");
+    assert!(!answer.text.contains("db-7"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_store_that_is_not_available_says_when_to_come_back() {
+    let mut world = World::signed_in();
+    world
+        .accounts
+        .expect_find()
+        .returning(|_| Err(StoreError::unavailable("db-7.internal does not answer")));
+    let answer = send(&world.router(), bearing(get("/auth/credentials"))).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.code(), "unavailable");
+    assert_eq!(answer.message(), "Service Unavailable");
+    assert_eq!(answer.header("retry-after"), Some("2"));
     assert!(!answer.text.contains("db-7"), "{}", answer.text);
 }
 

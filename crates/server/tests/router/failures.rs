@@ -45,8 +45,9 @@ async fn without_a_database_every_answer_is_the_same_and_tells_nothing() {
             answer.ok();
         } else {
             answer
-                .refused(500, "internal")
-                .saying("Internal Server Error");
+                .refused(503, "unavailable")
+                .saying("Service Unavailable");
+            assert_eq!(answer.header("retry-after"), "2");
             assert_eq!(answer.header("access-control-allow-origin"), ONE);
             seen.push(answer.fingerprint());
         }
