@@ -12,7 +12,7 @@ use latchkey_domain::{
     credential::{
         Credential, CredentialId, CredentialKind, CredentialState, MadeBy, Material, Provenance,
     },
-    id::{ChallengeId, CredentialUuid},
+    id::{ChallengeId, CredentialUuid, OrganizationId},
     policy::Policy,
     text::CredentialName,
     time::Timestamp,
@@ -180,10 +180,13 @@ impl Ceremonies {
         P: TryFrom<Purpose>,
         E: From<StoreError> + From<NotAdmitted> + From<InvalidToken>,
     {
-        let snapshot = self.snapshot().await?;
-        snapshot.admit(caller)?;
+        self.snapshot_for(caller, None).await?.admit(caller)?;
         let challenge = self.tokens.read_challenge(identifier, self.now())?;
         let challenge = challenge.accept().map_err(|_for_another| InvalidToken)?;
+        let snapshot = self
+            .directory
+            .snapshot_if(|known| !known.expected(&challenge).applications.is_empty())
+            .await?;
         Ok((snapshot, challenge))
     }
 
@@ -209,8 +212,12 @@ impl Ceremonies {
         self.clock.now()
     }
 
-    pub(crate) async fn snapshot(&self) -> Result<Arc<Snapshot>, StoreError> {
-        self.directory.snapshot().await
+    pub(crate) async fn snapshot_for(
+        &self,
+        caller: &Caller,
+        organization: Option<&OrganizationId>,
+    ) -> Result<Arc<Snapshot>, StoreError> {
+        self.directory.snapshot_for(caller, organization).await
     }
 }
 

@@ -172,7 +172,7 @@ impl CredentialCodes {
         caller: &Caller,
         request: &BeginWithCode,
     ) -> Result<CreationChallenge, BeginWithCodeError> {
-        let snapshot = self.ceremonies.snapshot().await?;
+        let snapshot = self.ceremonies.snapshot_for(caller, None).await?;
         snapshot.admit(caller).map_err(PartyError::from)?;
         let reservation = self.throttle.reserve_code(&CodeTry {
             address: caller.address,
@@ -335,7 +335,8 @@ impl CredentialCodes {
         if !self.ceremonies.messages.has_pages {
             return Ok(None);
         }
-        let snapshot = self.ceremonies.snapshot().await?;
+        let owner = Some(&session.organization);
+        let snapshot = self.ceremonies.snapshot_for(caller, owner).await?;
         // A page that is not the organization's is no reason to refuse the code: nothing is bound to it.
         let Ok(party) = snapshot.party(caller, &session.organization) else {
             return Ok(None);

@@ -83,7 +83,7 @@ impl Credentials {
     ) -> Result<CreationChallenge, BeginCredentialError> {
         let party = self
             .ceremonies
-            .snapshot()
+            .snapshot_for(caller, Some(&session.organization))
             .await?
             .party(caller, &session.organization)?;
         let account = self

@@ -2,7 +2,11 @@
 
 pub mod page;
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use latchkey_domain::{
     application::{Application, Origin, RpId},
@@ -11,7 +15,6 @@ use latchkey_domain::{
     organization::{Approval, Organization},
     time::Timestamp,
 };
-use tokio::sync::RwLock;
 
 use crate::ports::{
     clock::Clock,
@@ -20,8 +23,16 @@ use crate::ports::{
     store::StoreError,
 };
 
-/// How old a snapshot may be. Whatever takes effect requires the rows again in its transaction.
+/// How old a snapshot may be before a new one is read. Whatever takes effect requires the rows again in its
+/// transaction.
 const MAXIMUM_AGE: Duration = Duration::from_secs(5);
+
+/// How old a snapshot may be while a new one is being read, or cannot be.
+const OLDEST: Duration = Duration::from_secs(30);
+
+/// How often at most a new one is read because of what the present one does not know: strangers can ask for
+/// anything.
+const ASKING_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Where a request comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +109,14 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Whether it knows enough to tell the application that a request is for.
+    fn knows(&self, caller: &Caller, organization: Option<&OrganizationId>) -> bool {
+        match organization {
+            Some(organization) => self.party(caller, organization).is_ok(),
+            None => self.admit(caller).is_ok(),
+        }
+    }
+
     /// Whether any application lists this origin, exactly.
     pub fn lists(&self, origin: &str) -> bool {
         self.applications
@@ -218,11 +237,50 @@ impl From<NotAdmitted> for PartyError {
     }
 }
 
-/// Keeps a snapshot of the directory that is at most five seconds old.
+/// Keeps a snapshot of the directory: usually at most five seconds old, and never more than thirty.
 pub struct Directory {
     store: Arc<dyn DirectoryStore>,
     clock: Arc<dyn Clock>,
-    latest: RwLock<Option<(Timestamp, Arc<Snapshot>)>>,
+    latest: Mutex<Latest>,
+    /// Held by the one who reads. Nobody who has a snapshot to work with waits for it.
+    flight: tokio::sync::Mutex<()>,
+}
+
+/// What was read.
+#[derive(Clone)]
+struct Latest {
+    /// The newest snapshot, and when reading it began: so it is never older than it seems.
+    snapshot: Option<(Timestamp, Arc<Snapshot>)>,
+    /// When the last read began.
+    asked: Option<Timestamp>,
+    /// How many reads have ended.
+    ended: u64,
+    /// How the last one ended.
+    outcome: Result<Arc<Snapshot>, StoreError>,
+}
+
+impl Default for Latest {
+    fn default() -> Self {
+        Self {
+            snapshot: None,
+            asked: None,
+            ended: 0,
+            outcome: Ok(Arc::default()),
+        }
+    }
+}
+
+impl Latest {
+    /// The newest snapshot, if it is younger.
+    fn younger(&self, age: Duration, now: Timestamp) -> Option<Arc<Snapshot>> {
+        let (began, snapshot) = self.snapshot.as_ref()?;
+        is_within(age, *began, now).then(|| Arc::clone(snapshot))
+    }
+}
+
+/// Whether that long has not passed; a clock that was set back makes everything old.
+fn is_within(age: Duration, began: Timestamp, now: Timestamp) -> bool {
+    now >= began && now.since(began) < age
 }
 
 impl Directory {
@@ -231,44 +289,98 @@ impl Directory {
         Self {
             store,
             clock,
-            latest: RwLock::new(None),
+            latest: Mutex::default(),
+            flight: tokio::sync::Mutex::default(),
         }
     }
 
-    /// The present snapshot. When it is too old one caller reads a new one, and the others wait for it.
+    /// The present snapshot.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// As [`snapshot_if`](Self::snapshot_if).
     pub async fn snapshot(&self) -> Result<Arc<Snapshot>, StoreError> {
-        if let Some(snapshot) = self.fresh(self.latest.read().await.as_ref()) {
-            return Ok(snapshot);
-        }
-        let mut latest = self.latest.write().await;
-        if let Some(snapshot) = self.fresh(latest.as_ref()) {
-            return Ok(snapshot);
-        }
-        // The age counts from before the read, so that the snapshot is never older than it seems.
-        let loaded = self.clock.now();
-        let entries = self.store.load().await?;
-        let snapshot = Arc::new(Snapshot::from(entries));
-        *latest = Some((loaded, Arc::clone(&snapshot)));
-        Ok(snapshot)
+        self.snapshot_if(|_snapshot| true).await
     }
 
-    fn fresh(&self, latest: Option<&(Timestamp, Arc<Snapshot>)>) -> Option<Arc<Snapshot>> {
-        let (loaded, snapshot) = latest?;
+    /// The present snapshot, for a request in this organization, if it names or has one.
+    ///
+    /// # Errors
+    /// As [`snapshot_if`](Self::snapshot_if).
+    pub async fn snapshot_for(
+        &self,
+        caller: &Caller,
+        organization: Option<&OrganizationId>,
+    ) -> Result<Arc<Snapshot>, StoreError> {
+        self.snapshot_if(|known| known.knows(caller, organization))
+            .await
+    }
+
+    /// The present snapshot if it `knows` what it is wanted for, so that whatever is new is known at once;
+    /// else a new one, at most once a second. A snapshot that is too old is renewed by one caller; the
+    /// others go on with it meanwhile, and so does everybody when it cannot be, until it is thirty seconds
+    /// old.
+    ///
+    /// # Errors
+    /// [`StoreError`] when there is no snapshot to go on with.
+    pub async fn snapshot_if(
+        &self,
+        knows: impl Fn(&Snapshot) -> bool,
+    ) -> Result<Arc<Snapshot>, StoreError> {
         let now = self.clock.now();
-        (now >= *loaded && now.since(*loaded) < MAXIMUM_AGE).then(|| Arc::clone(snapshot))
+        let latest = self.latest().clone();
+        if let Some(fresh) = latest.younger(MAXIMUM_AGE, now)
+            && (knows(&fresh)
+                || latest
+                    .asked
+                    .is_some_and(|asked| is_within(ASKING_INTERVAL, asked, now)))
+        {
+            return Ok(fresh);
+        }
+        let old = latest.younger(OLDEST, now);
+        let flight = match (self.flight.try_lock(), &old) {
+            (Ok(flight), _) => flight,
+            (Err(_reading), Some(old)) if knows(old) => return Ok(Arc::clone(old)),
+            (Err(_reading), _) => self.flight.lock().await,
+        };
+        let newest = self.latest().clone();
+        let outcome = if newest.ended == latest.ended {
+            self.read(now).await
+        } else {
+            // Somebody else has read meanwhile, for everybody who waited.
+            newest.outcome
+        };
+        drop(flight);
+        outcome.or_else(|error| old.ok_or(error))
+    }
+
+    async fn read(&self, now: Timestamp) -> Result<Arc<Snapshot>, StoreError> {
+        self.latest().asked = Some(now);
+        let outcome = self.store.load().await;
+        let outcome = outcome.map(|entries| Arc::new(Snapshot::from(entries)));
+        let mut latest = self.latest();
+        if let Ok(snapshot) = &outcome {
+            latest.snapshot = Some((now, Arc::clone(snapshot)));
+        }
+        latest.ended = latest.ended.wrapping_add(1);
+        latest.outcome.clone_from(&outcome);
+        outcome
+    }
+
+    fn latest(&self) -> MutexGuard<'_, Latest> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+
+    use async_trait::async_trait;
+    use tokio::{sync::Semaphore, task::JoinHandle};
 
     use super::*;
     use crate::{
-        ports::{clock::MockClock, directory_store::MockDirectoryStore},
+        ports::clock::MockClock,
         testing::{application, caller, entries, organization, tenant},
     };
 
@@ -342,25 +454,169 @@ mod tests {
         assert_eq!(one.organization(Some(organization(9))), Ok(organization(9)));
     }
 
+    /// A store that answers when it is let, or at once.
+    struct Reads {
+        begun: AtomicU32,
+        is_broken: AtomicBool,
+        answers: Semaphore,
+    }
+
+    #[async_trait]
+    impl DirectoryStore for Reads {
+        async fn load(&self) -> Result<DirectoryEntries, StoreError> {
+            self.begun.fetch_add(1, Ordering::Relaxed);
+            self.answers.acquire().await.unwrap().forget();
+            if self.is_broken.load(Ordering::Relaxed) {
+                return Err(StoreError::unavailable("it is away"));
+            }
+            Ok(entries())
+        }
+    }
+
+    struct World {
+        now: Arc<AtomicI64>,
+        reads: Arc<Reads>,
+        directory: Arc<Directory>,
+    }
+
+    impl World {
+        /// Where so many reads are answered at once; later ones hang until they are let.
+        fn answering(answers: usize) -> Self {
+            let now = Arc::new(AtomicI64::new(1_000_000));
+            let mut clock = MockClock::new();
+            let set = Arc::clone(&now);
+            clock
+                .expect_now()
+                .returning(move || Timestamp::from_unix_milliseconds(set.load(Ordering::Relaxed)));
+            let reads = Arc::new(Reads {
+                begun: AtomicU32::new(0),
+                is_broken: AtomicBool::new(false),
+                answers: Semaphore::new(answers),
+            });
+            Self {
+                now,
+                directory: Arc::new(Directory::new(reads.clone(), Arc::new(clock))),
+                reads,
+            }
+        }
+
+        fn wait(&self, milliseconds: i64) {
+            self.now.fetch_add(milliseconds, Ordering::Relaxed);
+        }
+
+        fn reads(&self) -> u32 {
+            self.reads.begun.load(Ordering::Relaxed)
+        }
+
+        /// Somebody who asks, on a task that has come as far as it can.
+        async fn somebody(&self) -> JoinHandle<Result<Arc<Snapshot>, StoreError>> {
+            let directory = Arc::clone(&self.directory);
+            let asking = tokio::spawn(async move { directory.snapshot().await });
+            tokio::task::yield_now().await;
+            asking
+        }
+    }
+
+    const ANY: usize = 1_000;
+
     #[tokio::test]
     async fn a_snapshot_is_read_again_after_five_seconds() {
-        static NOW: AtomicI64 = AtomicI64::new(0);
-        let mut store = MockDirectoryStore::new();
-        store.expect_load().times(2).returning(|| Ok(entries()));
-        let mut clock = MockClock::new();
-        clock
-            .expect_now()
-            .returning(|| Timestamp::from_unix_milliseconds(NOW.load(Ordering::Relaxed)));
-        let directory = Directory::new(Arc::new(store), Arc::new(clock));
-        for now in [0, 4_999, 5_000, 9_999] {
-            NOW.store(now, Ordering::Relaxed);
-            assert!(
-                directory
-                    .snapshot()
-                    .await
-                    .unwrap()
-                    .lists("https://one.example")
-            );
+        let world = World::answering(ANY);
+        for (wait, reads) in [(0, 1), (4_999, 1), (1, 2), (4_999, 2)] {
+            world.wait(wait);
+            let snapshot = world.directory.snapshot().await.unwrap();
+            assert!(snapshot.lists("https://one.example"));
+            assert_eq!(world.reads(), reads);
+        }
+    }
+
+    #[tokio::test]
+    async fn one_reads_anew_and_the_others_go_on_with_what_is_there() {
+        let world = World::answering(1);
+        world.directory.snapshot().await.unwrap();
+        world.wait(5_000);
+        let reading = world.somebody().await;
+        for _ in 0..10 {
+            world.directory.snapshot().await.unwrap();
+        }
+        world.wait(24_999);
+        world.directory.snapshot().await.unwrap();
+        assert_eq!(world.reads(), 2);
+        assert!(!reading.is_finished());
+        // Thirty seconds are too old to go on with.
+        world.wait(1);
+        let waiting = world.somebody().await;
+        assert!(!waiting.is_finished());
+        world.reads.answers.add_permits(1);
+        reading.await.unwrap().unwrap();
+        waiting.await.unwrap().unwrap();
+        assert_eq!(world.reads(), 2);
+    }
+
+    #[tokio::test]
+    async fn all_who_wait_for_a_read_share_its_failure() {
+        let world = World::answering(0);
+        world.reads.is_broken.store(true, Ordering::Relaxed);
+        let mut waiting = Vec::new();
+        for _ in 0..10 {
+            waiting.push(world.somebody().await);
+        }
+        world.reads.answers.add_permits(1);
+        for asked in waiting {
+            assert!(matches!(
+                asked.await.unwrap(),
+                Err(StoreError::Unavailable(_))
+            ));
+        }
+        assert_eq!(world.reads(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_anew_is_good_for_thirty_seconds() {
+        let world = World::answering(ANY);
+        world.directory.snapshot().await.unwrap();
+        world.reads.is_broken.store(true, Ordering::Relaxed);
+        world.wait(29_999);
+        world.directory.snapshot().await.unwrap();
+        world.wait(1);
+        let refused = world.directory.snapshot().await;
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))));
+        world.reads.is_broken.store(false, Ordering::Relaxed);
+        world.directory.snapshot().await.unwrap();
+        assert_eq!(world.reads(), 4);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_known_is_asked_for_at_most_once_a_second() {
+        let world = World::answering(ANY);
+        let ask = async |origin: &'static str| {
+            let caller = caller(Some(origin));
+            let snapshot = world.directory.snapshot_for(&caller, None).await;
+            snapshot.unwrap().lists(origin)
+        };
+        for (wait, reads) in [(0, 1), (0, 1), (999, 1), (1, 2), (0, 2), (1_000, 3)] {
+            world.wait(wait);
+            assert!(!ask("https://new.example").await);
+            assert!(ask("https://one.example").await);
+            assert_eq!(world.reads(), reads);
+        }
+        // What is known is no reason to read.
+        world.wait(4_999);
+        assert!(ask("https://one.example").await);
+        assert_eq!(world.reads(), 3);
+    }
+
+    /// The origin of another organization, and one of an organization that is not there.
+    #[tokio::test]
+    async fn an_application_is_known_in_its_organization_only() {
+        let world = World::answering(ANY);
+        let caller = caller(Some("https://two.example"));
+        for (number, reads) in [(1, 1), (2, 2), (9, 3)] {
+            let organization = organization(number);
+            let asked = world.directory.snapshot_for(&caller, Some(&organization));
+            asked.await.unwrap();
+            assert_eq!(world.reads(), reads);
+            world.wait(1_000);
         }
     }
 }

@@ -102,7 +102,8 @@ impl Logins {
         request: BeginLogin,
     ) -> Result<FactorChallenge, BeginLoginError> {
         let ceremonies = self.ceremonies();
-        let snapshot = ceremonies.snapshot().await?;
+        let named = request.organization.as_ref();
+        let snapshot = ceremonies.snapshot_for(caller, named).await?;
         snapshot.admit(caller).map_err(PartyError::from)?;
         self.throttle.count_login(caller.address)?;
         let organization = snapshot.organization(request.organization)?;

@@ -95,7 +95,8 @@ impl MailedCodes {
     /// # Errors
     /// [`MailCodeError`].
     pub async fn ask(&self, caller: &Caller, request: MailCode) -> Result<(), MailCodeError> {
-        let snapshot = self.ceremonies.snapshot().await?;
+        let named = request.organization.as_ref();
+        let snapshot = self.ceremonies.snapshot_for(caller, named).await?;
         let organization = snapshot.organization(request.organization)?;
         match snapshot.party(caller, &organization) {
             Ok(_party) => {}
@@ -121,17 +122,23 @@ impl MailedCodes {
     }
 
     /// Works on requests as they come, until `stop` completes and then on what waits: it was answered
-    /// already. It may be called again, and several times at once: each request is worked on once.
+    /// already. Only a store that is not available ends that early, since the end must come. It may be called again, and several times at once: each request is worked on once.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);
         loop {
             tokio::select! {
-                Some(wanted) = self.next() => self.work_on(wanted).await,
+                biased;
                 () = &mut stop => break,
+                Some(wanted) = self.next() => {
+                    self.work_on(wanted).await;
+                }
             }
         }
         while let Some(wanted) = self.waiting() {
-            self.work_on(wanted).await;
+            if !self.work_on(wanted).await {
+                tracing::error!("the codes that were asked for last are not mailed");
+                break;
+            }
         }
     }
 
@@ -145,11 +152,14 @@ impl MailedCodes {
         self.queue.front.try_lock().ok()?.try_recv().ok()
     }
 
-    async fn work_on(&self, wanted: Wanted) {
-        if let Err(error) = self.mail(&wanted).await {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::error!(%error, cause, "a code could not be mailed");
-        }
+    /// Mails a code, and gives whether the store is available for the next one.
+    async fn work_on(&self, wanted: Wanted) -> bool {
+        let Err(error) = self.mail(&wanted).await else {
+            return true;
+        };
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        tracing::error!(%error, cause, "a code could not be mailed");
+        matches!(error, StoreError::Failed(_))
     }
 
     /// Issues a code to a user who may have one, with the message that brings it.

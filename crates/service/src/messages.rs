@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 
 use self::draft::{Draft, Fact, Part};
 use crate::{
-    directory::{Caller, Directory},
+    directory::{Caller, Directory, Snapshot},
     ports::{
         clock::Clock,
         entropy::Entropy,
@@ -254,7 +254,8 @@ impl Messages {
         if !self.has_pages {
             return Ok(None);
         }
-        let snapshot = self.directory.snapshot().await?;
+        let has_page = |known: &Snapshot| known.page_of(&user.organization).is_some();
+        let snapshot = self.directory.snapshot_if(has_page).await?;
         Ok(snapshot.page_of(&user.organization).cloned())
     }
 

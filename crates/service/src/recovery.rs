@@ -129,7 +129,8 @@ impl Recoveries {
         caller: &Caller,
         request: BeginRecovery,
     ) -> Result<RecoveryChallenge, BeginRecoveryError> {
-        let snapshot = self.ceremonies.snapshot().await?;
+        let named = request.organization.as_ref();
+        let snapshot = self.ceremonies.snapshot_for(caller, named).await?;
         snapshot.admit(caller).map_err(PartyError::from)?;
         let organization = snapshot.organization(request.organization.clone())?;
         let reservation = self.throttle.reserve_code(&CodeTry {

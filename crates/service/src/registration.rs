@@ -99,7 +99,8 @@ impl Registrations {
         caller: &Caller,
         request: BeginRegistration,
     ) -> Result<RegistrationChallenge, BeginRegistrationError> {
-        let snapshot = self.ceremonies.snapshot().await?;
+        let named = request.organization.as_ref();
+        let snapshot = self.ceremonies.snapshot_for(caller, named).await?;
         snapshot.admit(caller).map_err(PartyError::from)?;
         let organization = snapshot.organization(request.organization)?;
         // A registration code is too long to guess, and so is treated like a long code.

@@ -65,7 +65,7 @@ impl UserActions {
     ) -> Result<FactorChallenge, BeginUserActionError> {
         let ceremonies = self.ceremonies();
         let party = ceremonies
-            .snapshot()
+            .snapshot_for(caller, Some(&session.organization))
             .await?
             .party(caller, &session.organization)?;
         let account = self

@@ -9,7 +9,10 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use latchkey_service::directory::Directory;
+use latchkey_service::{
+    directory::{Directory, Snapshot},
+    ports::store::StoreError,
+};
 
 /// See the module.
 pub(crate) async fn registered_only(
@@ -17,17 +20,22 @@ pub(crate) async fn registered_only(
     request: Request,
     next: Next,
 ) -> Response {
-    let snapshot = match directory.snapshot().await {
+    let host = request.headers().get(HOST);
+    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let has_page = |snapshot: &Snapshot| snapshot.page_of_host(host, None).is_some();
+    let snapshot = match directory.snapshot_if(has_page).await {
         Ok(snapshot) => snapshot,
         Err(error) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             tracing::error!(%error, cause, "the hosts of the pages cannot be read");
-            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+            return match error {
+                StoreError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+                StoreError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            }
+            .into_response();
         }
     };
-    let host = request.headers().get(HOST);
-    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if snapshot.page_of_host(host, None).is_some() {
+    if has_page(&snapshot) {
         next.run(request).await
     } else {
         StatusCode::NOT_FOUND.into_response()

@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, header::HOST, request::Parts},
 };
 use latchkey_domain::{application::Application, id::OrganizationId};
-use latchkey_service::directory::page::Page;
+use latchkey_service::directory::{Snapshot, page::Page};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -37,13 +37,16 @@ impl FromRequestParts<AppState> for At {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let organization = organization(parts)?;
-        let snapshot = state.use_cases.directory.snapshot().await?;
-        let page = match origin(&parts.headers) {
-            Some(origin) => snapshot.page(&origin, organization.as_ref()),
-            None => host(&parts.headers)
-                .and_then(|host| snapshot.page_of_host(host, organization.as_ref())),
+        let organization = organization.as_ref();
+        let origin = origin(&parts.headers);
+        let page = |snapshot: &Snapshot| match &origin {
+            Some(origin) => snapshot.page(origin, organization),
+            None => host(&parts.headers).and_then(|host| snapshot.page_of_host(host, organization)),
         };
-        page.map(Self)
+        let directory = &state.use_cases.directory;
+        let snapshot = directory.snapshot_if(|known| page(known).is_some()).await?;
+        page(&snapshot)
+            .map(Self)
             .ok_or_else(|| ErrorCode::ApplicationNotFound.into())
     }
 }
@@ -63,9 +66,11 @@ impl FromRequestParts<AppState> for AtRpId {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        let snapshot = state.use_cases.directory.snapshot().await?;
-        let applications = snapshot.at_rp_id(host(&parts.headers).unwrap_or_default());
-        Ok(Self(applications))
+        let host = host(&parts.headers).unwrap_or_default();
+        let directory = &state.use_cases.directory;
+        let is_rp_id = |known: &Snapshot| !known.at_rp_id(host).is_empty();
+        let snapshot = directory.snapshot_if(is_rp_id).await?;
+        Ok(Self(snapshot.at_rp_id(host)))
     }
 }
 

@@ -59,7 +59,8 @@ async fn listed_origin(
     let Some(origin) = client::origin(headers) else {
         return Ok(None);
     };
-    let snapshot = state.use_cases.directory.snapshot().await?;
+    let directory = &state.use_cases.directory;
+    let snapshot = directory.snapshot_if(|known| known.lists(&origin)).await?;
     Ok(snapshot
         .lists(&origin)
         .then(|| HeaderValue::try_from(origin).ok())

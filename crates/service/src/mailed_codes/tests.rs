@@ -166,6 +166,24 @@ async fn who_works_may_stop_begin_again_and_have_others_beside() {
 }
 
 #[tokio::test]
+async fn a_store_that_is_not_available_does_not_hold_up_the_end() {
+    let (mailed, _issued) = codes_of(None);
+    let mut accounts = MockAccountStore::new();
+    accounts
+        .expect_find_by_username()
+        .times(1)
+        .returning(|_, _| Err(StoreError::unavailable("it is away")));
+    let mailed = MailedCodes {
+        accounts: Arc::new(accounts),
+        ..mailed
+    };
+    for kind in [AccountCodeKind::Login, AccountCodeKind::Recovery] {
+        mailed.ask(&caller(None), wanting(kind)).await.unwrap();
+    }
+    mailed.run(ready(())).await;
+}
+
+#[tokio::test]
 async fn a_page_of_another_organization_is_answered_and_nothing_is_mailed() {
     let (mailed, issued) = codes_of(Some(account(1, vec![recovery_key()])));
     let wanted = || wanting(AccountCodeKind::Recovery);
