@@ -11,17 +11,17 @@ use crate::{
 pub(crate) enum Direction {
     /// Bring the schema up to date.
     Up,
-    /// Take the schema back: all data is deleted.
+    /// Take the schema back: all data is deleted, without asking.
     Down,
     /// Show which steps were taken.
     Status,
 }
 
 pub(crate) fn run(workspace: &Workspace, direction: Direction) -> Outcome {
-    let word = match direction {
-        Direction::Up => "up",
-        Direction::Down => "down",
-        Direction::Status => "status",
+    let words: &[&str] = match direction {
+        Direction::Up => &["migrate", "up"],
+        Direction::Down => &["migrate", "down", "--yes"],
+        Direction::Status => &["migrate", "status"],
     };
-    workspace::run(&mut workspace.latchkey(&["migrate", word]))
+    workspace::run(&mut workspace.latchkey(words))
 }

@@ -200,7 +200,7 @@ mod tests {
         const ORGANIZATION: &str = "or-6b58p-r53sr-rlrd3l5cj3uc4ome";
         for line in [
             "migrate up".to_owned(),
-            "migrate down".to_owned(),
+            "migrate down --yes".to_owned(),
             "migrate status".to_owned(),
             "bootstrap --organization A --admin a@example.com --application B \
              --rp-id example.com --origin https://example.com --origin https://a.example.com"
@@ -284,6 +284,13 @@ mod tests {
             let text = error.to_string();
             assert!(text.contains(option) && text.contains(advice), "{text}");
         }
+    }
+
+    #[test]
+    fn all_data_is_deleted_on_demand_only() {
+        let error = parse("latchkey migrate down").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
+        assert!(error.to_string().contains("--yes"), "{error}");
     }
 
     #[test]

@@ -239,7 +239,7 @@ fn the_schema_goes_up_and_down_on_both_databases() -> Outcome {
             ("up", true),
             ("up", true),
             ("status", true),
-            ("down", false),
+            ("down --yes", false),
             ("status", false),
         ] {
             let answer = installation.administrate(&format!("migrate {direction}"))?;

@@ -11,7 +11,11 @@ pub(super) enum MigrateCommand {
     /// Bring the schema up to date.
     Up,
     /// Take the schema back: all data is deleted.
-    Down,
+    Down {
+        /// Yes, delete all data.
+        #[arg(long, required = true)]
+        yes: bool,
+    },
     /// Show which steps were taken.
     Status,
 }
@@ -32,7 +36,7 @@ pub(super) async fn migrate(command: &MigrateCommand, settings: &Settings) -> Re
     let store = wiring::store(settings).await?;
     match command {
         MigrateCommand::Up => latchkey_migrations::up(store.connection()).await?,
-        MigrateCommand::Down => latchkey_migrations::down(store.connection()).await?,
+        MigrateCommand::Down { yes: _ } => latchkey_migrations::down(store.connection()).await?,
         MigrateCommand::Status => {}
     }
     let steps = latchkey_migrations::status(store.connection()).await?;
