@@ -21,6 +21,8 @@ named! {
         CredentialAdded => "CredentialAdded",
         /// A credential waits for approval.
         CredentialWaits => "CredentialWaits",
+        /// A credential was activated again.
+        CredentialActivated => "CredentialActivated",
         /// A credential was deactivated.
         CredentialDeactivated => "CredentialDeactivated",
         /// A credential was deleted.

@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(
             read(MessageKind::ALL, MessageKindError),
             "Registration LoginCode RecoveryCode CredentialAdded CredentialWaits \
-             CredentialDeactivated CredentialDeleted AccountRecovered"
+             CredentialActivated CredentialDeactivated CredentialDeleted AccountRecovered"
         );
         let waits = words(WaitStatus::ALL);
         assert_eq!(waits, "Waiting Approved Refused Expired");

@@ -144,7 +144,7 @@ impl Credentials {
     }
 
     /// Activates or deactivates a credential; asking for the state it is in changes nothing. The user is
-    /// told of a deactivation that changed something, which the store decides.
+    /// told when something changed, which the store decides.
     ///
     /// # Errors
     /// [`ChangeError`].
@@ -156,9 +156,13 @@ impl Credentials {
         active: bool,
     ) -> Result<(), ChangeError> {
         let mut authority = request.authority();
-        if !active && let Some(own) = self.own(&request.session, credential).await? {
+        if let Some(own) = self.own(&request.session, credential).await? {
             let messages = &self.ceremonies.messages;
-            authority = authority.telling(messages.credential_deactivated(&own, caller));
+            authority = authority.telling(if active {
+                messages.credential_activated(&own, caller)
+            } else {
+                messages.credential_deactivated(&own, caller)
+            });
         }
         let now = self.ceremonies.now();
         self.store

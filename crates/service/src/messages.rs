@@ -175,6 +175,23 @@ impl Messages {
         )
     }
 
+    /// A notice that a credential was activated again, as `caller` asked.
+    pub fn credential_activated(&self, credential: &Credential, caller: &Caller) -> NewMessage {
+        let parts = vec![
+            paragraph("From now on this credential can be used for your account again:"),
+            Part::Facts(self.facts_of_change(credential, caller)),
+            paragraph(CHANGE_WAS_NOT_ME),
+        ];
+        self.notice(
+            MessageKind::CredentialActivated,
+            &credential.user,
+            &Draft {
+                subject: "A credential of your account was activated again",
+                parts,
+            },
+        )
+    }
+
     /// A notice that a credential was deactivated, as `caller` asked.
     pub fn credential_deactivated(&self, credential: &Credential, caller: &Caller) -> NewMessage {
         let parts = vec![
@@ -182,8 +199,8 @@ impl Messages {
                 "This credential cannot be used any more, unless you activate it again. Its sessions \
                  and every open code have ended:",
             ),
-            Part::Facts(self.facts_of_removed(credential, caller)),
-            paragraph(REMOVAL_WAS_NOT_ME),
+            Part::Facts(self.facts_of_change(credential, caller)),
+            paragraph(CHANGE_WAS_NOT_ME),
         ];
         self.notice(
             MessageKind::CredentialDeactivated,
@@ -201,8 +218,8 @@ impl Messages {
             paragraph(
                 "This credential is gone for good. Its sessions and every open code have ended:",
             ),
-            Part::Facts(self.facts_of_removed(credential, caller)),
-            paragraph(REMOVAL_WAS_NOT_ME),
+            Part::Facts(self.facts_of_change(credential, caller)),
+            paragraph(CHANGE_WAS_NOT_ME),
         ];
         self.notice(
             MessageKind::CredentialDeleted,
@@ -307,8 +324,8 @@ impl Messages {
         }
     }
 
-    /// The credential, and from where and when somebody asked to take it away.
-    fn facts_of_removed(&self, credential: &Credential, caller: &Caller) -> Vec<Fact> {
+    /// The credential, and from where and when somebody asked to change it.
+    fn facts_of_change(&self, credential: &Credential, caller: &Caller) -> Vec<Fact> {
         let mut facts = facts_of(credential);
         facts.extend(facts_of_request(
             caller.known_origin().as_ref(),
@@ -327,7 +344,7 @@ struct Envelope<'a> {
     expires: Timestamp,
 }
 
-const REMOVAL_WAS_NOT_ME: &str = "If this was not you, sign in with another credential, deactivate \
+const CHANGE_WAS_NOT_ME: &str = "If this was not you, sign in with another credential, deactivate \
                                   what you do not know, and contact the administrator of your \
                                   organization.";
 

@@ -189,15 +189,19 @@ async fn told_of(change: &str, number: u8) -> Vec<MessageKind> {
 }
 
 #[tokio::test]
-async fn the_user_is_told_of_what_is_taken_away_and_of_nothing_else() {
+async fn the_user_is_told_of_what_is_taken_away_and_of_what_comes_back() {
     assert_eq!(
         told_of("deactivate", 1).await,
         [MessageKind::CredentialDeactivated]
     );
+    assert_eq!(
+        told_of("activate", 2).await,
+        [MessageKind::CredentialActivated]
+    );
     assert_eq!(told_of("delete", 1).await, [MessageKind::CredentialDeleted]);
     assert_eq!(told_of("delete", 2).await, [MessageKind::CredentialDeleted]);
     for (change, number) in [
-        ("activate", 2),
+        ("activate", 3),
         ("deactivate", 3),
         ("delete", 3),
         ("deactivate", 4),
