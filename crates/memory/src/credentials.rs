@@ -5,14 +5,14 @@ use latchkey_domain::{
     approval::{Decision, Verdict, Wait},
     authority::{Authority, Spend},
     credential::{Credential, CredentialState},
-    credential_code::{
-        ClaimedCode, CodeDigest, CodeState, CredentialCode, NewCredentialCode, RedeemedCode,
-    },
+    credential_code::{ClaimedCode, CodeDigest, CodeState, CredentialCode, NewCredentialCode},
     id::{CredentialCodeId, CredentialUuid, UserId},
     time::Timestamp,
 };
 use latchkey_service::ports::{
-    credential_code_store::{ClaimError, CredentialCodeStore, DecideError, HeldCode, IssueError},
+    credential_code_store::{
+        ClaimError, CredentialCodeStore, DecideError, HeldCode, IssueError, Redemption,
+    },
     credential_store::{ChangeError, CreateError, CredentialStore, NewName},
     store::{AuthorityConflict, StoreError},
 };
@@ -169,11 +169,14 @@ impl CredentialCodeStore for MemoryStore {
     async fn redeem(
         &self,
         authority: Authority,
-        redeemed: RedeemedCode,
-        credential: Credential,
-    ) -> Result<(), CreateError> {
+        redemption: Redemption,
+    ) -> Result<Credential, CreateError> {
         self.write(|state| {
             state.exercise(&authority)?;
+            let organization = state.organizations.get(authority.organization());
+            let approval = organization.ok_or(AuthorityConflict::Void)?.approval;
+            let redeemed = redemption.redeemed.clone();
+            let (credential, message) = redemption.made(approval);
             let held = state.code(authority.user(), redeemed.code());
             let held = held.ok_or(AuthorityConflict::Void)?;
             let CodeState::Claimed(claim) = &held.state else {
@@ -194,7 +197,9 @@ impl CredentialCodeStore for MemoryStore {
                 credential: credential.uuid.clone(),
                 wait,
             };
-            state.add(credential)
+            state.add(credential.clone())?;
+            state.keep_all(vec![message]);
+            Ok(credential)
         })
     }
 

@@ -12,7 +12,6 @@ use latchkey_domain::{
         NewCredentialCode, RedeemedCode,
     },
     id::CredentialCodeId,
-    organization::Approval,
     session::Session,
     text::Username,
     time::Timestamp,
@@ -25,10 +24,12 @@ use crate::{
     ports::{
         account_store::AccountStore,
         code_digester::CodeDigester,
-        credential_code_store::{ClaimError, CredentialCodeStore, HeldCode, IssueError},
+        credential_code_store::{
+            ClaimError, CredentialCodeStore, HeldCode, IssueError, Redemption,
+        },
         store::StoreError,
     },
-    throttle::{CodeTry, Throttle, Throttled},
+    throttle::{CodeTry, Owner, Throttle, Throttled},
 };
 
 /// How often a code is drawn again because one of the same text exists.
@@ -174,10 +175,11 @@ impl CredentialCodes {
     ) -> Result<CreationChallenge, BeginWithCodeError> {
         let snapshot = self.ceremonies.snapshot_for(caller, None).await?;
         snapshot.admit(caller).map_err(PartyError::from)?;
+        let username = request.username.as_ref().map(Username::key);
         let reservation = self.throttle.reserve_code(&CodeTry {
             address: caller.address,
             form: request.code.form,
-            username: request.username.as_ref(),
+            owner: username.as_deref().map(Owner::Credential),
         })?;
         let digest = self.digester.digest(&request.code.text);
         let held = self.store.find(&digest).await?;
@@ -252,34 +254,34 @@ impl CredentialCodes {
             code: facts.code.clone(),
             credential: facts.issuer.clone(),
         };
-        let mut credential = completion.make(made_by, facts.kind, new)?;
+        let credential = completion.make(made_by, facts.kind, new)?;
         let messages = &self.ceremonies.messages;
-        let (message, ticket) = match completion.snapshot.approval(&challenge.organization) {
-            Approval::Never => (messages.credential_added(&credential), None),
-            Approval::Always => {
-                let wait = Wait::begin(completion.now);
-                credential.state = CredentialState::Waiting {
-                    until: wait.expires,
-                };
+        let wait = Wait::begin(completion.now);
+        let authority = completion.authority([&credential]);
+        let redemption = Redemption {
+            redeemed: RedeemedCode::with(challenge),
+            added: messages.credential_added(&credential),
+            waits: messages.credential_waits(&credential),
+            wait,
+            credential,
+        };
+        let credential = self.store.redeem(authority, redemption).await?;
+        let approval_token = match credential.state {
+            CredentialState::Active | CredentialState::Inactive => None,
+            CredentialState::Waiting { .. } => {
                 let ticket = ApprovalTicket {
                     code: facts.code.clone(),
                     organization: challenge.organization.clone(),
                     user: facts.user.clone(),
                     expires: ApprovalTicket::expiry(&wait),
                 };
-                (messages.credential_waits(&credential), Some(ticket))
+                let now = self.ceremonies.now();
+                Some(self.ceremonies.tokens.sign_approval(&ticket, now))
             }
         };
-        let authority = completion.authority([&credential]).telling(message);
-        let redeemed = RedeemedCode::with(challenge);
-        self.store
-            .redeem(authority, redeemed, credential.clone())
-            .await?;
-        let now = self.ceremonies.now();
-        let tokens = &self.ceremonies.tokens;
         Ok(MadeWithCode {
-            approval_token: ticket.map(|ticket| tokens.sign_approval(&ticket, now)),
             credential,
+            approval_token,
         })
     }
 

@@ -12,7 +12,7 @@ use latchkey_domain::{
     application::{Application, Origin, RpId},
     challenge::Challenge,
     id::{ApplicationId, OrganizationId},
-    organization::{Approval, Organization},
+    organization::Organization,
     time::Timestamp,
 };
 
@@ -148,14 +148,6 @@ impl Snapshot {
             (None, [only]) => Ok(only.id.clone()),
             (None, _) => Err(OrganizationRequired),
         }
-    }
-
-    /// Whether credentials that are made with a code in this organization wait for their owner.
-    pub fn approval(&self, organization: &OrganizationId) -> Approval {
-        self.organizations
-            .iter()
-            .find(|known| known.id == *organization)
-            .map_or_else(Approval::default, |known| known.approval)
     }
 
     /// The application that a ceremony of this organization is for (security promises, "Which

@@ -7,6 +7,7 @@ use latchkey_domain::{
     credential::{Credential, CredentialState},
     credential_code::CodeState,
     id::CredentialUuid,
+    organization::Approval,
     text::CredentialName,
     time::Timestamp,
 };
@@ -20,6 +21,7 @@ use tokio::join;
 use crate::{Claimed, NOW, Person, Void, World, at_once, conflict, successes};
 
 cases! { approvals:
+    what_the_organization_asks_for_when_a_code_is_redeemed_decides,
     what_waits_is_kept_with_its_code,
     what_is_approved_is_active,
     what_is_refused_is_gone_and_its_id_free,
@@ -106,6 +108,40 @@ impl World {
             .into_iter()
             .filter(|credential| credential.uuid == waiting.credential.uuid);
         kept.next().map(|credential| credential.state)
+    }
+}
+
+/// Of two organizations each decides for itself.
+async fn what_the_organization_asks_for_when_a_code_is_redeemed_decides(world: World) {
+    for name in ["Example", "Other"] {
+        let tenant = world.tenant(name).await;
+        for (approval, state) in [
+            (
+                Approval::Always,
+                CredentialState::Waiting {
+                    until: later(LIFETIME),
+                },
+            ),
+            (Approval::Never, CredentialState::Active),
+        ] {
+            let person = world.person(&tenant, 1).await;
+            let claimed = world.claimed_code(&person).await;
+            world.set_approval(&tenant.organization, approval).await;
+            let redemption = world.redemption(&claimed.redeemed, world.key(&person.user));
+            let [added, waits] = [&redemption.added, &redemption.waits].map(|one| one.id.clone());
+            let made = world
+                .credential_codes
+                .redeem(claimed.authority.clone(), redemption);
+            let made = made.await.unwrap();
+            assert_eq!(made.state, state);
+            assert!(world.credentials_of(&person).await.contains(&made));
+            let told = world.told().await;
+            let is_told = |id| told.iter().any(|message| message.id == id);
+            assert_eq!(
+                (is_told(added), is_told(waits)),
+                (made.is_active(), !made.is_active())
+            );
+        }
     }
 }
 

@@ -267,7 +267,9 @@ changes! { world, stage:
     });
     ada => credentials.delete(&stage.ada.credentials[1].uuid);
     ada => credential_codes.issue(world.new_code(&stage.ada));
-    ada => credential_codes.redeem(stage.claimed.redeemed.clone(), world.key(&stage.ada.user));
+    ada => credential_codes.redeem(
+        world.redemption(&stage.claimed.redeemed, world.key(&stage.ada.user))
+    );
     bob => credential_codes.decide(decision(&stage.waiting.credential.uuid, Verdict::Approved, NOW));
     ada => sign_ins.sign_in(used(&stage.ada.credentials[0].uuid, None));
     ada => sign_ins.sign_action(

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use latchkey_domain::{
+    approval::Wait,
     authority::Authority,
-    credential::Credential,
+    credential::{Credential, CredentialState},
     credential_code::{Claim, CodeState, CredentialCode, NewCredentialCode, RedeemedCode},
-    id::{ChallengeId, UserId},
+    id::{ChallengeId, OrganizationId, UserId},
+    organization::Approval,
 };
 use latchkey_service::ports::{
-    credential_code_store::{ClaimError, IssueError},
+    credential_code_store::{ClaimError, IssueError, Redemption},
     credential_store::CreateError,
     user_store::UserChange,
 };
@@ -68,16 +70,52 @@ impl World {
         }
     }
 
-    /// Makes that credential with a claimed code.
+    /// The decision to make that credential with a claimed code, where the owner is told but does not
+    /// wait, or waits for as long as a wait is.
+    pub fn redemption(&self, redeemed: &RedeemedCode, credential: Credential) -> Redemption {
+        Redemption {
+            redeemed: redeemed.clone(),
+            added: self.message(&credential.user),
+            wait: Wait::begin(NOW),
+            waits: self.message(&credential.user),
+            credential,
+        }
+    }
+
+    /// Makes that credential with a claimed code. One that is given as waiting is made where the
+    /// organization asks for approval, which it does only meanwhile.
+    ///
+    /// # Errors
+    /// [`CreateError`].
     pub async fn redeem(
         &self,
         claimed: &Claimed,
         credential: Credential,
     ) -> Result<(), CreateError> {
-        let (authority, redeemed) = (claimed.authority.clone(), claimed.redeemed.clone());
-        self.credential_codes
-            .redeem(authority, redeemed, credential)
-            .await
+        let organization = credential.organization.clone();
+        let mut redemption = self.redemption(&claimed.redeemed, credential.clone());
+        let waits = match credential.state {
+            CredentialState::Waiting { until } => {
+                redemption.wait.expires = until;
+                redemption.credential.state = CredentialState::Active;
+                self.set_approval(&organization, Approval::Always).await;
+                true
+            }
+            CredentialState::Active | CredentialState::Inactive => false,
+        };
+        let authority = claimed.authority.clone();
+        let made = self.credential_codes.redeem(authority, redemption).await;
+        if waits {
+            self.set_approval(&organization, Approval::Never).await;
+        }
+        assert_eq!(made?, credential);
+        Ok(())
+    }
+
+    /// Sets what an organization asks for.
+    pub async fn set_approval(&self, organization: &OrganizationId, approval: Approval) {
+        let set = self.administration.set_approval(organization, approval);
+        assert!(set.await.unwrap());
     }
 
     /// How far a code has come.
@@ -353,8 +391,7 @@ async fn only_the_challenge_that_claimed_a_code_redeems_it(world: World) {
         .credential_codes
         .redeem(
             Authority::of_challenge(&challenge),
-            RedeemedCode::with(&challenge),
-            world.key(&person.user),
+            world.redemption(&RedeemedCode::with(&challenge), world.key(&person.user)),
         )
         .await;
     assert_eq!(conflict(&outcome), Void);

@@ -42,13 +42,9 @@ async fn of_many_redemptions_one_succeeds(world: World) {
     let claimed = world.claimed_code(&person).await;
     let outcomes = at_once(|index| {
         let (stores, credential) = (world.replica(index), world.key(&person.user));
-        let (authority, redeemed) = (claimed.authority.clone(), claimed.redeemed.clone());
-        async move {
-            stores
-                .credential_codes
-                .redeem(authority, redeemed, credential)
-                .await
-        }
+        let authority = claimed.authority.clone();
+        let redemption = world.redemption(&claimed.redeemed, credential);
+        async move { stores.credential_codes.redeem(authority, redemption).await }
     })
     .await;
     assert_one(&outcomes, Spent(Spendable::Challenge));

@@ -2,11 +2,13 @@
 
 use async_trait::async_trait;
 use latchkey_domain::{
-    approval::Decision,
+    approval::{Decision, Wait},
     authority::Authority,
-    credential::Credential,
+    credential::{Credential, CredentialState},
     credential_code::{ClaimedCode, CodeDigest, CredentialCode, NewCredentialCode, RedeemedCode},
     id::{CredentialCodeId, UserId},
+    message::NewMessage,
+    organization::Approval,
     user::User,
 };
 
@@ -20,6 +22,39 @@ pub struct HeldCode {
     pub code: CredentialCode,
     /// Its owner.
     pub user: User,
+}
+
+/// The decision that a code is redeemed, and what comes of it whether its owner is to approve or not: that
+/// is decided when it takes effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redemption {
+    /// The decision about the code.
+    pub redeemed: RedeemedCode,
+    /// The credential, active.
+    pub credential: Credential,
+    /// What its owner is told when it can be used at once.
+    pub added: NewMessage,
+    /// How long it waits otherwise.
+    pub wait: Wait,
+    /// What its owner is told then.
+    pub waits: NewMessage,
+}
+
+impl Redemption {
+    /// The credential that is made where that is asked for, and what its owner is told.
+    pub fn made(self, approval: Approval) -> (Credential, NewMessage) {
+        match approval {
+            Approval::Never => (self.credential, self.added),
+            Approval::Always => {
+                let until = self.wait.expires;
+                let credential = Credential {
+                    state: CredentialState::Waiting { until },
+                    ..self.credential
+                };
+                (credential, self.waits)
+            }
+        }
+    }
 }
 
 /// Why a code is not issued.
@@ -95,9 +130,10 @@ pub trait CredentialCodeStore: Send + Sync {
     /// [`ClaimError`]; nothing is changed then.
     async fn claim(&self, claimed: ClaimedCode) -> Result<(), ClaimError>;
 
-    /// Redeems a code that exactly this challenge claimed, and makes the credential. A credential that
-    /// is to wait does so from then on, and the code says until when. Of any number of concurrent calls for one code, exactly one
-    /// returns `Ok`.
+    /// Redeems a code that exactly this challenge claimed, makes the credential, keeps the message that
+    /// tells of it, and gives the credential as made. Whether it waits is what the organization asks for in
+    /// the same transaction; then the code says until when. Of any number of concurrent calls for one code,
+    /// exactly one returns `Ok`.
     ///
     /// # Errors
     /// [`CreateError`]; nothing is changed then. A code that is not claimed by this challenge any more
@@ -105,9 +141,8 @@ pub trait CredentialCodeStore: Send + Sync {
     async fn redeem(
         &self,
         authority: Authority,
-        redeemed: RedeemedCode,
-        credential: Credential,
-    ) -> Result<(), CreateError>;
+        redemption: Redemption,
+    ) -> Result<Credential, CreateError>;
 
     /// Approves or refuses a credential of the authority's user that waits: approved, it is active;
     /// refused, it is deleted. Of any number of concurrent decisions, new codes and cancellations, exactly

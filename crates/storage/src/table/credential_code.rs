@@ -14,7 +14,9 @@ use latchkey_domain::{
     user::Epoch,
 };
 use latchkey_service::ports::{
-    credential_code_store::{ClaimError, CredentialCodeStore, DecideError, HeldCode, IssueError},
+    credential_code_store::{
+        ClaimError, CredentialCodeStore, DecideError, HeldCode, IssueError, Redemption,
+    },
     credential_store::CreateError,
     store::{AuthorityConflict, StoreError},
 };
@@ -25,7 +27,7 @@ use sea_orm::{
     sea_query::{CaseStatement, Condition, OnConflict},
 };
 
-use super::{credential, organization, user};
+use super::{credential, message, organization, user};
 use crate::{
     authority::exercise,
     column::{self, Inconsistency},
@@ -97,16 +99,21 @@ impl CredentialCodeStore for SqlStore {
     async fn redeem(
         &self,
         authority: Authority,
-        redeemed: RedeemedCode,
-        credential: Credential,
-    ) -> Result<(), CreateError> {
+        redemption: Redemption,
+    ) -> Result<Credential, CreateError> {
         self.write(async move |tx| {
             exercise::<CreateError>(&tx, &authority).await?;
-            let user = authority.user();
-            if !redeem(&tx, user, &redeemed, &credential).await? {
+            let approval = organization::approval(&tx, authority.organization()).await?;
+            let redeemed = redemption.redeemed.clone();
+            let (made, message) = redemption.made(approval.ok_or(AuthorityConflict::Void)?);
+            if !redeem(&tx, authority.user(), &redeemed, &made).await? {
                 return Err(AuthorityConflict::Void.into());
             }
-            credential::insert_all(&tx, &authority, &[credential]).await
+            message::insert_all(&tx, &[message]).await?;
+            let made = [made];
+            credential::insert_all(&tx, &authority, &made).await?;
+            let [made] = made;
+            Ok(made)
         })
         .await
     }
