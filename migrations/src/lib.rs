@@ -9,6 +9,8 @@ mod m0005_waiting;
 mod m0006_native_applications;
 mod m0007_account_codes;
 mod m0008_registration_codes;
+mod m0009_code_epochs;
+mod m0010_username_keys;
 mod shape;
 
 use sea_orm_migration::{
@@ -31,6 +33,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_native_applications::NativeApplications),
             Box::new(m0007_account_codes::AccountCodes),
             Box::new(m0008_registration_codes::RegistrationCodes),
+            Box::new(m0009_code_epochs::CodeEpochs),
+            Box::new(m0010_username_keys::UsernameKeys),
         ]
     }
 }

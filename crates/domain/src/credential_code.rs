@@ -3,6 +3,8 @@
 use std::{net::IpAddr, time::Duration};
 
 use data_encoding::BASE64URL_NOPAD;
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::{
@@ -24,6 +26,9 @@ const SHORT_LENGTH: usize = 9;
 
 /// The beginning of every long code.
 const LONG_PREFIX: &str = "cc_";
+
+/// The beginning of every code to register with, which is as long.
+pub(crate) const REGISTRATION_PREFIX: &str = "rc_";
 
 /// A code in clear. It has no `Debug` and no `Display`, is wiped when dropped, and is kept nowhere.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
@@ -99,28 +104,63 @@ pub struct EnteredCode {
 }
 
 impl EnteredCode {
-    /// Recognises the form and brings a short code, typed in any case, with or without dashes or
-    /// spaces, to its canonical text.
+    /// Recognises the form of a code of any kind and brings it to its canonical text, however it was typed
+    /// or pasted: compatibility forms become plain ones (NFKC), and blanks and characters that show nothing
+    /// go. So do the dashes of a short code, which may be in any case; a dash of a long one is a symbol, and
+    /// any other dash stands for it.
     pub fn parse(text: &str) -> Self {
-        let trimmed = text.trim();
-        if trimmed.starts_with(LONG_PREFIX) {
-            return Self {
-                form: CodeForm::Long,
-                text: CodeText(trimmed.to_owned()),
-            };
-        }
-        let canonical = short_canonical(trimmed).unwrap_or_else(|| trimmed.to_owned());
+        let plain: String = text
+            .nfkc()
+            .filter(|symbol| !is_blank(*symbol))
+            .map(|symbol| if is_dash(symbol) { '-' } else { symbol })
+            .collect();
+        let is_long = plain.starts_with(LONG_PREFIX) || plain.starts_with(REGISTRATION_PREFIX);
+        let (form, canonical) = if is_long {
+            (CodeForm::Long, Some(plain))
+        } else {
+            (CodeForm::Short, short_canonical(&plain))
+        };
         Self {
-            form: CodeForm::Short,
-            text: CodeText(canonical),
+            form,
+            text: CodeText(canonical.unwrap_or_else(|| text.trim().to_owned())),
         }
     }
+}
+
+/// Whether a character is white space, or one that shows nothing at all (UAX #44, `Cc`, `Cf`, and what
+/// of the default ignorable ones is in another category; the blank of braille shows nothing either).
+fn is_blank(symbol: char) -> bool {
+    symbol.is_whitespace()
+        || matches!(
+            symbol.general_category(),
+            GeneralCategory::Control | GeneralCategory::Format
+        )
+        || matches!(
+            symbol,
+            '\u{34f}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{2800}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{e0100}'..='\u{e01ef}'
+        )
+}
+
+/// Whether a character looks like a dash: every one that is called so (`Pd`), and those that keyboards and
+/// word processors put in the place of one.
+fn is_dash(symbol: char) -> bool {
+    symbol.general_category() == GeneralCategory::DashPunctuation
+        || matches!(
+            symbol,
+            '\u{2d7}' | '\u{2043}' | '\u{2053}' | '\u{2212}' | '\u{30fc}'
+        )
 }
 
 fn short_canonical(text: &str) -> Option<String> {
     let mut canonical = String::with_capacity(SHORT_LENGTH + 2);
     let mut count = 0;
-    for symbol in text.chars().filter(|symbol| !matches!(symbol, '-' | ' ')) {
+    for symbol in text.chars().filter(|symbol| *symbol != '-') {
         let symbol = symbol.to_ascii_uppercase();
         let known = u8::try_from(symbol).is_ok_and(|byte| ALPHABET.contains(&byte));
         if !known || count == SHORT_LENGTH {
@@ -369,6 +409,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::account_code::AccountCodeKind;
     use crate::samples::{self, NOW, challenge, session, with_code};
 
     fn seconds(seconds: u64) -> Timestamp {
@@ -523,6 +564,11 @@ mod tests {
         }
     }
 
+    /// The full-width form of a symbol of ASCII.
+    fn wide(symbol: char) -> char {
+        char::from_u32(u32::from(symbol) + 0xfee0).unwrap()
+    }
+
     #[test]
     fn a_digest_is_its_bytes() {
         assert_eq!(CodeDigest::new([7; 32]).as_bytes(), &[7; 32]);
@@ -545,10 +591,40 @@ mod tests {
 
         #[test]
         fn a_long_code_keeps_its_case(random: [u8; 32]) {
-            let code = long_from_random(&random);
-            let entered = EnteredCode::parse(code.reveal());
-            prop_assert_eq!(entered.form, CodeForm::Long);
-            prop_assert_eq!(entered.text.reveal(), code.reveal());
+            for code in [long_from_random(&random), AccountCodeKind::Registration.draw(&random)] {
+                let entered = EnteredCode::parse(code.reveal());
+                prop_assert_eq!(entered.form, CodeForm::Long);
+                prop_assert_eq!(entered.text.reveal(), code.reveal());
+            }
+        }
+
+        #[test]
+        fn a_code_of_any_kind_is_recognised_however_it_is_pasted(
+            random: [u8; 32],
+            dash in prop::sample::select(vec![
+                "\u{2010}", "\u{2011}", "\u{2012}", "\u{2013}", "\u{2014}", "\u{2212}", "\u{ff0d}",
+                "\u{fe63}", "\u{30fc}", "\u{ff70}", "\u{301c}",
+            ]),
+            blank in prop::sample::select(vec![
+                " ", "\t", "\n", "\u{a0}", "\u{2007}", "\u{3000}", "\u{ad}", "\u{200b}", "\u{200d}",
+                "\u{2028}", "\u{2060}", "\u{202e}", "\u{3164}", "\u{fe0f}", "\u{feff}", "\0",
+            ]),
+            is_wide: bool,
+        ) {
+            let codes = AccountCodeKind::ALL.iter().map(|kind| kind.draw(&random));
+            let forms = [short_from_random(&random), long_from_random(&random)];
+            for code in codes.chain(forms) {
+                let pasted = code.reveal().chars().flat_map(|symbol| {
+                    let shown = match symbol {
+                        '-' => dash.to_owned(),
+                        symbol if is_wide => wide(symbol).to_string(),
+                        symbol => symbol.to_string(),
+                    };
+                    [blank.to_owned(), shown]
+                });
+                let entered = EnteredCode::parse(&pasted.collect::<String>());
+                prop_assert_eq!(entered.text.reveal(), code.reveal());
+            }
         }
 
         #[test]

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_properties::{GeneralCategory, UnicodeEmoji as _, UnicodeGeneralCategory as _};
+
 /// Why a text is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
@@ -18,6 +21,10 @@ pub enum TextError {
     /// lines in a log.
     #[error("must not contain control characters")]
     ControlCharacter,
+    /// A character that shows nothing, separates lines or paragraphs, or turns the direction of what
+    /// follows: two names that look the same would differ, and one would look like another.
+    #[error("must not contain invisible, line-separating or direction-changing characters")]
+    MisleadingCharacter,
 }
 
 /// Checks what all texts have in common; `maximum` counts characters, not bytes.
@@ -35,8 +42,47 @@ pub(crate) fn check(text: &str, maximum: usize) -> Result<(), TextError> {
     Ok(())
 }
 
+/// What joins emoji to one, and letters of some scripts; it shows nothing itself.
+const JOINER: char = '\u{200d}';
+
+/// Whether a character shows nothing, or makes what is around it show otherwise (UAX #44: `Cf`, `Zl`, `Zp`).
+fn misleads(symbol: char) -> bool {
+    matches!(
+        symbol.general_category(),
+        GeneralCategory::Format
+            | GeneralCategory::LineSeparator
+            | GeneralCategory::ParagraphSeparator
+    )
+}
+
+/// Whether a joiner can stand beside it: an emoji, or the sign that it is to be shown as one.
+fn is_emoji(symbol: char) -> bool {
+    !symbol.is_ascii() && (symbol.is_emoji_char() || symbol == '\u{fe0f}')
+}
+
+/// What a name cannot have: whatever misleads, but the joiners inside emoji.
+fn misleads_as_a_name(text: &str) -> bool {
+    let mut symbols = text.chars().peekable();
+    let mut before = None;
+    while let Some(symbol) = symbols.next() {
+        let joins = symbol == JOINER
+            && before.is_some_and(is_emoji)
+            && symbols.peek().copied().is_some_and(is_emoji);
+        if misleads(symbol) && !joins {
+            return true;
+        }
+        before = Some(symbol);
+    }
+    false
+}
+
+/// What a username cannot have: whatever misleads.
+fn misleads_as_a_username(text: &str) -> bool {
+    text.chars().any(misleads)
+}
+
 macro_rules! bounded_text {
-    ($(#[$doc:meta])* $name:ident, $maximum:literal) => {
+    ($(#[$doc:meta])* $name:ident, $maximum:literal, $misleads:ident) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub struct $name(String);
@@ -46,11 +92,24 @@ macro_rules! bounded_text {
             pub const MAXIMUM: usize = $maximum;
 
             /// Accepts a text that is not blank, not longer than [`Self::MAXIMUM`] and free of control
-            /// characters; it is kept exactly as given.
+            /// characters and of what misleads; it is kept exactly as given.
             ///
             /// # Errors
             /// [`TextError`] says which of these rules is broken.
             pub fn new(text: impl Into<String>) -> Result<Self, TextError> {
+                let accepted = Self::accepted_before(text)?;
+                if $misleads(&accepted.0) {
+                    return Err(TextError::MisleadingCharacter);
+                }
+                Ok(accepted)
+            }
+
+            /// Takes a text that was accepted once, by an earlier version perhaps, which did not refuse
+            /// what misleads: what is kept must stay readable.
+            ///
+            /// # Errors
+            /// [`TextError`] when no version accepted it.
+            pub fn accepted_before(text: impl Into<String>) -> Result<Self, TextError> {
                 let text = text.into();
                 check(&text, Self::MAXIMUM)?;
                 Ok(Self(text))
@@ -73,34 +132,42 @@ macro_rules! bounded_text {
 bounded_text!(
     /// The name of an organization, unique in an installation.
     OrganizationName,
-    128
+    128,
+    misleads_as_a_name
 );
 bounded_text!(
     /// The name of an application; passkey prompts show it as the relying party's name.
     ApplicationName,
-    128
+    128,
+    misleads_as_a_name
 );
 bounded_text!(
     /// The name a person gives to a credential (`credentialName`).
     CredentialName,
-    128
+    128,
+    misleads_as_a_name
 );
 bounded_text!(
     /// What an organization calls a user in its own systems (`externalId`).
     ExternalId,
-    128
+    128,
+    misleads_as_a_name
 );
 bounded_text!(
     /// What a user signs in with, usually an e-mail address; unique in an organization without regard
-    /// to case.
+    /// to case, and to whether letters are composed.
     Username,
-    254
+    254,
+    misleads_as_a_username
 );
 
 impl Username {
-    /// The form in which usernames are compared: lower case, without surrounding white space.
+    /// The form in which usernames are compared: lower case, composed (NFC), without surrounding white
+    /// space, and without characters that show nothing, which an earlier version accepted.
     pub fn key(&self) -> String {
-        self.0.trim().to_lowercase()
+        let shown = |symbol: &char| symbol.general_category() != GeneralCategory::Format;
+        let composed: String = self.0.chars().filter(shown).nfc().collect();
+        composed.trim().to_lowercase().nfc().collect()
     }
 }
 
@@ -180,6 +247,75 @@ mod tests {
     fn usernames_compare_without_case_and_white_space_around() {
         for text in ["Ada@Example.com", " ada@example.COM\u{2003}"] {
             assert_eq!(Username::new(text).unwrap().key(), "ada@example.com");
+        }
+    }
+
+    #[test]
+    fn usernames_compare_however_they_are_composed() {
+        for text in [
+            "j\u{fc}rgen@example.com",
+            "ju\u{308}rgen@example.com",
+            "JU\u{308}RGEN@example.com",
+        ] {
+            let key = Username::new(text).unwrap().key();
+            assert_eq!(key, "j\u{fc}rgen@example.com");
+        }
+        let kept = Username::accepted_before("ada\u{200b}@example.com").unwrap();
+        assert_eq!(kept.key(), "ada@example.com");
+    }
+
+    #[test]
+    fn what_misleads_is_refused_in_every_text_and_what_was_kept_stays_readable() {
+        let misleading = Err(TextError::MisleadingCharacter);
+        for symbol in [
+            '\u{ad}',
+            '\u{61c}',
+            '\u{200b}',
+            '\u{200c}',
+            '\u{200d}',
+            '\u{200e}',
+            '\u{200f}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202a}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{2069}',
+            '\u{feff}',
+            '\u{e0041}',
+        ] {
+            let text = format!("a{symbol}b");
+            assert_eq!(OrganizationName::new(text.as_str()).map(drop), misleading);
+            assert_eq!(ApplicationName::new(text.as_str()).map(drop), misleading);
+            assert_eq!(CredentialName::new(text.as_str()).map(drop), misleading);
+            assert_eq!(ExternalId::new(text.as_str()).map(drop), misleading);
+            assert_eq!(Username::new(text.as_str()).map(drop), misleading);
+            assert!(OrganizationName::accepted_before(text.as_str()).is_ok());
+            assert!(Username::accepted_before(text.as_str()).is_ok());
+        }
+        let control = TextError::ControlCharacter;
+        assert_eq!(Username::accepted_before("a\0b"), Err(control));
+    }
+
+    #[test]
+    fn joiners_of_emoji_stay_in_names_and_nowhere_else() {
+        let family = "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}";
+        let heart_on_fire = "\u{2764}\u{fe0f}\u{200d}\u{1f525}";
+        let technician = "\u{1f469}\u{1f3fd}\u{200d}\u{1f4bb}";
+        for emoji in [family, heart_on_fire, technician] {
+            assert!(CredentialName::new(format!("Laptop {emoji}")).is_ok());
+            assert!(OrganizationName::new(format!("{emoji}!")).is_ok());
+            assert!(Username::new(format!("ada{emoji}")).is_err());
+        }
+        for text in [
+            "1\u{200d}2",
+            "\u{1f468}\u{200d}",
+            "\u{200d}\u{1f468}",
+            "\u{1f468}\u{200d}a",
+            "\u{1f468}\u{200d}\u{200d}\u{1f469}",
+        ] {
+            assert!(CredentialName::new(text).is_err(), "{text:?}");
         }
     }
 

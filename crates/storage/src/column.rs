@@ -226,8 +226,11 @@ texts! {
 }
 
 texts! {
-    new: AndroidPackage, AppleAppId, ApplicationName, CredentialId, CredentialName, ExternalId,
-    OrganizationName, Origin, RpId, Username,
+    new: AndroidPackage, AppleAppId, CredentialId, Origin, RpId,
+}
+
+texts! {
+    accepted_before: ApplicationName, CredentialName, ExternalId, OrganizationName, Username,
 }
 
 stored! {

@@ -22,6 +22,7 @@ cases! { administration:
     of_many_organizations_of_one_name_one_is_made,
     an_invited_user_can_be_found,
     inviting_again_replaces_the_code,
+    a_name_that_is_composed_otherwise_is_the_same_users,
     inviting_many_times_at_once_leaves_one_code,
     who_has_registered_is_not_invited_again,
     who_was_deactivated_is_not_invited_again,
@@ -125,6 +126,18 @@ async fn inviting_again_replaces_the_code(world: World) {
         (&held.code.id, &held.code.user),
         (&second.code.code.id, &kept.id)
     );
+}
+
+async fn a_name_that_is_composed_otherwise_is_the_same_users(world: World) {
+    let tenant = world.tenant("Example").await;
+    let first = world.invitation(&tenant.organization, "j\u{fc}rgen@example.com");
+    let kept = world.invite(first).await;
+    let second = world.invitation(&tenant.organization, "JU\u{308}RGEN@example.com");
+    assert_eq!(world.invite(second.clone()).await, kept);
+    let name = &second.user.username;
+    let found = world.accounts.find_by_username(&tenant.organization, name);
+    assert_eq!(found.await.unwrap().map(|account| account.user), Some(kept));
+    assert!(world.invited(&second).await.is_some());
 }
 
 async fn inviting_many_times_at_once_leaves_one_code(world: World) {

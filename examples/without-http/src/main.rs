@@ -85,7 +85,7 @@ impl Terminal {
         let request = BeginRegistration {
             organization: organization.clone(),
             username: username.clone(),
-            code: invited.code,
+            code: EnteredCode::parse(invited.code.reveal()),
         };
         let begun = latchkey.registrations.begin(&here(), request).await?.begun;
         let first = FirstCredential {

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use latchkey_domain::{
     credential::{CredentialKind, CredentialReference, key::EncryptedPrivateKey},
-    credential_code::{CodeText, EnteredCode},
+    credential_code::EnteredCode,
     id::{CredentialUuid, OrganizationId},
     text::{CredentialName, ExternalId, Username},
     user_action::{ActionPath, Method},
@@ -66,7 +66,6 @@ from_text! {
     EncryptedPrivateKey: |text: String| Self::new(text).map_err(reason);
     // Any text is a code: whether it is right is not a question of its form.
     EnteredCode: |text: String| Ok(Self::parse(&text));
-    CodeText: |text: String| Ok(Self::new(text.trim().to_owned()));
 }
 
 fn reason(error: impl Display) -> String {

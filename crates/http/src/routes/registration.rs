@@ -1,7 +1,7 @@
 //! `/auth/registration`: an invited user makes the first credentials.
 
 use axum::{Extension, Json, extract::State};
-use latchkey_domain::{credential_code::CodeText, id::OrganizationId, text::Username};
+use latchkey_domain::{credential_code::EnteredCode, id::OrganizationId, text::Username};
 use latchkey_service::registration::{BeginRegistration, CompleteRegistration};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -34,7 +34,7 @@ pub(crate) struct RegistrationInitRequest {
     username: Text<Username>,
     /// The code that came with the invitation.
     #[schema(value_type = String)]
-    registration_code: Text<CodeText>,
+    registration_code: Text<EnteredCode>,
 }
 
 impl From<RegistrationInitRequest> for BeginRegistration {

@@ -1,6 +1,8 @@
 //! The schema: up, down, and several processes at once.
 
+use latchkey_domain::account_code::AccountCodeKind;
 use latchkey_storage::{connect::connect, store::SqlStore};
+use latchkey_store_contract::NOW;
 use latchkey_testkit::database::TestDatabase;
 use sea_orm::ConnectionTrait as _;
 use tokio::task::JoinSet;
@@ -14,6 +16,8 @@ on_both! {
     a_newer_schema_is_refused,
     the_oldest_user_of_each_organization_becomes_an_administrator,
     registration_codes_stay_valid_as_account_codes,
+    codes_that_are_live_stay_in_the_epoch_of_their_user,
+    usernames_that_differ_in_form_only_become_one,
 }
 
 async fn up_again_only_reads(world: SqlWorld) {
@@ -116,6 +120,85 @@ async fn registration_codes_stay_valid_as_account_codes(world: SqlWorld) {
         .unwrap();
     let held = world.invited(&invited).await.unwrap();
     assert_eq!(held.code, invited.code.code);
+}
+
+async fn codes_that_are_live_stay_in_the_epoch_of_their_user(world: SqlWorld) {
+    let person = world.someone().await;
+    world.end_all(&person).await;
+    let user = world.account(&person.user.id).await.unwrap().user;
+    let code = world.hand_out(&user, AccountCodeKind::Login, NOW).await;
+    for statement in [
+        "DELETE FROM seaql_migrations WHERE version = 'm0009_code_epochs'",
+        "ALTER TABLE account_codes DROP COLUMN epoch",
+    ] {
+        world.sql.execute(statement).await;
+    }
+    latchkey_migrations::up(world.sql.store.connection())
+        .await
+        .unwrap();
+    let held = world.held(&user, &code).await.unwrap();
+    assert!(user.epoch > person.user.epoch && held.can_be_used(NOW));
+}
+
+/// In each organization the first user has the decomposed name, as it was kept before, the second, if
+/// there is one, the composed name.
+async fn usernames_that_differ_in_form_only_become_one(world: SqlWorld) {
+    let decomposed = "ju\u{308}rgen@example.com";
+    let composed = "j\u{fc}rgen@example.com";
+    let again = "DELETE FROM seaql_migrations WHERE version = 'm0010_username_keys'";
+    world.sql.execute(again).await;
+    for (organization, users, expected) in [
+        ("or-1", &[(decomposed, true)][..], "us-or-1-0"),
+        (
+            "or-2",
+            &[(decomposed, true), (composed, false)],
+            "us-or-2-0",
+        ),
+        (
+            "or-3",
+            &[(decomposed, false), (composed, false)],
+            "us-or-3-1",
+        ),
+        ("or-4", &[(decomposed, true), (composed, true)], "us-or-4-1"),
+        (
+            "or-5",
+            &[("JU\u{308}RGEN\u{200b}@example.com", false)],
+            "us-or-5-0",
+        ),
+    ] {
+        let made = format!(
+            "INSERT INTO organizations (id, name, is_active, created) \
+             VALUES ('{organization}', '{organization}', TRUE, 0)"
+        );
+        world.sql.execute(&made).await;
+        for (index, (username, is_registered)) in users.iter().enumerate() {
+            let registered = if *is_registered { "0" } else { "NULL" };
+            let made = format!(
+                "INSERT INTO users (id, organization_id, username, username_key, kind, \
+                 is_administrator, is_active, epoch, registered, created) \
+                 VALUES ('us-{organization}-{index}', '{organization}', '{username}', \
+                 '{username}', 'EndUser', FALSE, TRUE, 0, {registered}, 0)"
+            );
+            world.sql.execute(&made).await;
+        }
+        latchkey_migrations::up(world.sql.store.connection())
+            .await
+            .unwrap();
+        world.sql.execute(again).await;
+        let found = format!(
+            "users WHERE organization_id = '{organization}' AND username_key = '{composed}' \
+             AND id = '{expected}'"
+        );
+        assert_eq!(world.sql.count(&found).await, 1, "{organization}");
+        let all = format!("users WHERE organization_id = '{organization}'");
+        assert_eq!(
+            world.sql.count(&all).await,
+            i64::try_from(users.len()).unwrap()
+        );
+    }
+    latchkey_migrations::up(world.sql.store.connection())
+        .await
+        .unwrap();
 }
 
 /// Eight processes that start at once on a database that does not exist or is empty.

@@ -68,7 +68,8 @@ impl SessionClaims {
             id: parse(&self.jti)?,
             organization: parse(&self.app_metadata.organization)?,
             user: parse(&self.sub)?,
-            username: Username::new(self.username).map_err(|_unreachable| InvalidToken)?,
+            username: Username::accepted_before(self.username)
+                .map_err(|_unreachable| InvalidToken)?,
             user_kind: parse(&self.user_kind)?,
             epoch: Epoch::new(self.epoch),
             credential: parse(&self.credential)?,
