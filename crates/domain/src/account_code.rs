@@ -5,11 +5,12 @@ use std::time::Duration;
 use data_encoding::BASE64URL_NOPAD;
 
 use crate::{
-    credential_code::{self, CodeDigest, CodeText},
+    credential_code::{self, CodeDigest, CodeText, REGISTRATION_PREFIX},
     id::{AccountCodeId, UserId},
     names::named,
     policy::Lifetimes,
     time::Timestamp,
+    user::{Epoch, User},
 };
 
 named! {
@@ -32,7 +33,10 @@ impl AccountCodeKind {
     /// only taken together with the username. NIST SP 800-63B-4 §4.1.2.2 asks for at least 112 and 40.
     pub fn draw(self, random: &[u8; 32]) -> CodeText {
         match self {
-            Self::Registration => CodeText::new(format!("rc_{}", BASE64URL_NOPAD.encode(random))),
+            Self::Registration => CodeText::new(format!(
+                "{REGISTRATION_PREFIX}{}",
+                BASE64URL_NOPAD.encode(random)
+            )),
             Self::Login | Self::Recovery => credential_code::short_from_random(random),
         }
     }
@@ -45,22 +49,25 @@ impl AccountCodeKind {
         }
     }
 
-    /// How many a user can have; one more takes the place of the oldest.
-    pub const fn maximum_per_user(self) -> u64 {
-        match self {
-            Self::Registration => 1,
-            Self::Login | Self::Recovery => 3,
-        }
+    /// Whether a user can have one: who is active, and to register with only who has not done so.
+    pub const fn is_for(self, user: &User) -> bool {
+        user.is_active
+            && match self {
+                Self::Registration => user.registered.is_none(),
+                Self::Login | Self::Recovery => true,
+            }
     }
 }
 
 /// An account code as it is kept: without the code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountCode {
-    /// Identifies it; whoever uses a code uses exactly this one, so a newer one voids an older one.
+    /// Identifies it; whoever uses a code uses exactly this one.
     pub id: AccountCodeId,
     /// Whose it is.
     pub user: UserId,
+    /// The user's epoch when it was issued; it ends with it.
+    pub epoch: Epoch,
     /// What it is for.
     pub kind: AccountCodeKind,
     /// When it was issued.
@@ -72,6 +79,15 @@ pub struct AccountCode {
 impl AccountCode {
     /// How long a short one lives (NIST SP 800-63B-4 §4.1.2.2 allows no more).
     pub const SHORT_LIFETIME: Duration = Duration::from_mins(10);
+
+    /// How many of a kind that are live a user can be mailed: asking for one more does nothing, so nobody
+    /// who asks voids what was mailed.
+    pub const MAXIMUM_LIVE: usize = 3;
+
+    /// Whether it is one for this user, its owner, as the user is now.
+    pub fn serves(&self, user: &User) -> bool {
+        self.user == user.id && self.epoch == user.epoch && self.kind.is_for(user)
+    }
 
     /// Whether it can still be used at `now`.
     pub fn is_live(&self, now: Timestamp) -> bool {
@@ -91,31 +107,86 @@ pub struct NewAccountCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        samples::{self, EPOCH, NOW},
+        text::Username,
+        user::UserKind,
+    };
 
     #[test]
-    fn each_kind_has_its_form_its_lifetime_and_its_number() {
+    fn each_kind_has_its_form_and_its_lifetime() {
         let facts = AccountCodeKind::ALL.iter().map(|kind| {
             (
                 kind.draw(&[0; 32]).reveal().to_owned(),
                 kind.lifetime(&Lifetimes::default()).as_secs(),
-                kind.maximum_per_user(),
             )
         });
         let long = format!("rc_{}", "A".repeat(43));
         let short = || "AAA-AAA-AAA".to_owned();
-        let expected = [(long, 14_400, 1), (short(), 600, 3), (short(), 600, 3)];
+        let expected = [(long, 14_400), (short(), 600), (short(), 600)];
         assert!(facts.eq(expected));
+    }
+
+    fn code(kind: AccountCodeKind) -> AccountCode {
+        AccountCode {
+            id: AccountCodeId::from_random(&[1; 32]),
+            user: samples::user(),
+            epoch: EPOCH,
+            kind,
+            issued: Timestamp::from_unix_milliseconds(0),
+            expires: Timestamp::from_unix_milliseconds(600_000),
+        }
+    }
+
+    fn owner() -> User {
+        User {
+            id: samples::user(),
+            organization: samples::organization(),
+            username: Username::new("ada@example.com").unwrap(),
+            kind: UserKind::EndUser,
+            external_id: None,
+            is_administrator: false,
+            is_active: true,
+            epoch: EPOCH,
+            registered: None,
+            created: NOW,
+        }
+    }
+
+    #[test]
+    fn a_code_serves_its_active_owner_in_the_epoch_it_was_issued_in() {
+        let registered = User {
+            registered: Some(NOW),
+            ..owner()
+        };
+        let others = [
+            User {
+                id: UserId::from_random(&[9; 32]),
+                ..owner()
+            },
+            User {
+                is_active: false,
+                ..owner()
+            },
+            User {
+                epoch: EPOCH.next(),
+                ..owner()
+            },
+        ];
+        for kind in AccountCodeKind::ALL {
+            let code = code(*kind);
+            assert!(code.serves(&owner()), "{kind}");
+            for other in &others {
+                assert!(!code.serves(other), "{kind} {other:?}");
+            }
+            let is_to_register = *kind == AccountCodeKind::Registration;
+            assert_eq!(code.serves(&registered), !is_to_register, "{kind}");
+        }
     }
 
     #[test]
     fn a_code_lives_until_it_expires() {
-        let code = AccountCode {
-            id: AccountCodeId::from_random(&[1; 32]),
-            user: UserId::from_random(&[2; 32]),
-            kind: AccountCodeKind::Login,
-            issued: Timestamp::from_unix_milliseconds(0),
-            expires: Timestamp::from_unix_milliseconds(600_000),
-        };
+        let code = code(AccountCodeKind::Login);
         assert!(code.is_live(Timestamp::from_unix_milliseconds(599_999)));
         assert!(!code.is_live(Timestamp::from_unix_milliseconds(600_000)));
     }

@@ -9,6 +9,10 @@ pub struct Kept;
 
 #[async_trait]
 impl Mailer for Kept {
+    fn sends(&self) -> bool {
+        false
+    }
+
     async fn send(&self, _mail: Mail) -> Result<Delivery, DeliveryError> {
         Ok(Delivery::Kept)
     }

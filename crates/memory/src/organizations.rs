@@ -89,7 +89,7 @@ impl AdministrationStore for MemoryStore {
             let applications = &mut state.applications;
             applications.insert(application.id.clone(), application);
             let Invitation { user, .. } = new.administrator;
-            state.hand_out(&user.id, new.administrator.code, new.administrator.message);
+            state.hand_over(&user, new.administrator.code, new.administrator.message);
             state.users.insert(user.id.clone(), user);
             Ok(())
         })

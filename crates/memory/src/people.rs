@@ -66,12 +66,18 @@ impl AccountStore for MemoryStore {
 #[async_trait]
 impl AccountCodeStore for MemoryStore {
     async fn issue(&self, new: NewAccountCode, message: NewMessage) -> Result<bool, StoreError> {
-        let user = new.code.user.clone();
         self.write(|state| {
-            let found = state.users.get(&user);
-            let is_issued = found.is_some_and(|user| can_have(new.code.kind, user));
+            let code = &new.code;
+            let user = state.users.get(&code.user);
+            let is_live = |held: &&NewAccountCode| {
+                is_alike(&held.code, code) && held.code.is_live(code.issued)
+            };
+            let live = state.account_codes.iter().filter(is_live).count();
+            let is_issued =
+                user.is_some_and(|user| code.serves(user)) && live < AccountCode::MAXIMUM_LIVE;
             if is_issued {
-                state.hand_out(&user, new, Some(message));
+                state.account_codes.push(new);
+                state.keep_all(vec![message]);
             }
             Ok(is_issued)
         })
@@ -135,7 +141,6 @@ impl RecoveryStore for MemoryStore {
             state.exercise(&authority)?;
             let user = authority.user();
             state.end_epoch(user);
-            state.account_codes.retain(|held| held.code.user != *user);
             state.credentials.retain(|_, held| held.user != *user);
             for credential in credentials {
                 state.add(credential)?;
@@ -229,37 +234,32 @@ impl State {
                 && other.external_id.is_some()
                 && other.external_id == user.external_id
         };
-        let id = match self.called(&user.organization, &user.username) {
-            Some(kept) if can_have(AccountCodeKind::Registration, kept) => kept.id.clone(),
+        let invited = match self.called(&user.organization, &user.username) {
+            Some(kept) if AccountCodeKind::Registration.is_for(kept) => kept.clone(),
             Some(_) => return Err(CreateUserError::AlreadyExists),
             None if self.users.values().any(has_external_id) => {
                 return Err(CreateUserError::ExternalIdTaken);
             }
-            None => user.id.clone(),
+            None => user.clone(),
         };
-        self.hand_out(&id, new.code, new.message);
-        Ok(self.users.entry(id).or_insert(new.user))
+        self.hand_over(&invited, new.code, new.message);
+        Ok(self.users.entry(invited.id.clone()).or_insert(invited))
     }
 
-    /// Gives a user a code, and keeps the message that brings it. Both become the user's, for whomever they
-    /// were written. Beyond what a user can have of the kind it takes the place of the oldest.
-    pub(crate) fn hand_out(
+    /// Gives a user a code in place of every earlier one of its kind, and keeps the message that brings it.
+    /// Both become the user's, for whomever they were written.
+    pub(crate) fn hand_over(
         &mut self,
-        user: &UserId,
+        user: &User,
         mut new: NewAccountCode,
         message: Option<NewMessage>,
     ) {
-        new.code.user = user.clone();
-        let kind = new.code.kind;
-        self.account_codes.push(new);
-        let is_alike = |held: &NewAccountCode| held.code.user == *user && held.code.kind == kind;
+        (new.code.user, new.code.epoch) = (user.id.clone(), user.epoch);
         let codes = &mut self.account_codes;
-        let alike = codes.iter().filter(|held| is_alike(held));
-        if alike.map(|_held| 1_u64).sum::<u64>() > kind.maximum_per_user() {
-            codes.extract_if(.., |held| is_alike(held)).next();
-        }
+        codes.retain(|held| !is_alike(&held.code, &new.code));
+        codes.push(new);
         if let Some(message) = message {
-            let user = user.clone();
+            let user = user.id.clone();
             self.keep_all(vec![NewMessage { user, ..message }]);
         }
     }
@@ -303,9 +303,9 @@ impl State {
     }
 }
 
-/// Whether a user can have a code of that kind: one to register with is for who has not done so.
-fn can_have(kind: AccountCodeKind, user: &User) -> bool {
-    user.is_active && (kind != AccountCodeKind::Registration || user.registered.is_none())
+/// Whether two codes are of one owner and kind.
+fn is_alike(one: &AccountCode, other: &AccountCode) -> bool {
+    one.user == other.user && one.kind == other.kind
 }
 
 fn require_administrator(user: &User) -> Result<(), NotAdministrator> {

@@ -151,12 +151,13 @@ impl State {
     }
 
     /// Ends the epoch of a user and begins the next. Sessions, user actions and challenges end because they
-    /// carry it; codes, and what waits for approval, end here.
+    /// carry it; codes of every kind, and what waits for approval, end here.
     pub(crate) fn end_epoch(&mut self, user: &UserId) {
         if let Some(found) = self.users.get_mut(user) {
             found.epoch = found.epoch.next();
         }
         self.end_codes(user);
+        self.account_codes.retain(|held| held.code.user != *user);
     }
 
     /// Cancels every code of a user that is not redeemed, and refuses what waits for approval.

@@ -3,7 +3,7 @@
 use latchkey_domain::{
     account_code::{AccountCode, AccountCodeKind, NewAccountCode},
     credential_code::CodeText,
-    id::{AccountCodeId, UserId},
+    id::AccountCodeId,
     user::User,
 };
 
@@ -16,14 +16,15 @@ use crate::{
 pub(crate) fn draw(
     ceremonies: &Ceremonies,
     digester: &dyn CodeDigester,
-    user: &UserId,
+    user: &User,
     kind: AccountCodeKind,
 ) -> (NewAccountCode, CodeText) {
     let text = kind.draw(&ceremonies.entropy.draw());
     let issued = ceremonies.now();
     let code = AccountCode {
         id: AccountCodeId::from_random(&ceremonies.entropy.draw()),
-        user: user.clone(),
+        user: user.id.clone(),
+        epoch: user.epoch,
         kind,
         issued,
         expires: issued.plus(kind.lifetime(&ceremonies.policy.lifetimes)),
@@ -38,12 +39,7 @@ pub(crate) fn invitation(
     digester: &dyn CodeDigester,
     user: User,
 ) -> (Invitation, CodeText) {
-    let (code, text) = draw(
-        ceremonies,
-        digester,
-        &user.id,
-        AccountCodeKind::Registration,
-    );
+    let (code, text) = draw(ceremonies, digester, &user, AccountCodeKind::Registration);
     let invitation = Invitation {
         user,
         code,

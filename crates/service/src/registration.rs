@@ -6,7 +6,7 @@ use latchkey_domain::{
     account_code::AccountCodeKind,
     challenge::purpose,
     credential::MadeBy,
-    credential_code::{CodeForm, CodeText},
+    credential_code::{CodeForm, EnteredCode},
     id::OrganizationId,
     text::Username,
     user::User,
@@ -33,7 +33,7 @@ pub struct BeginRegistration {
     /// The invited user.
     pub username: Username,
     /// The registration code.
-    pub code: CodeText,
+    pub code: EnteredCode,
 }
 
 /// The answer of registration/init.
@@ -107,9 +107,9 @@ impl Registrations {
         let reservation = self.throttle.reserve_code(&CodeTry {
             address: caller.address,
             form: CodeForm::Long,
-            username: None,
+            owner: None,
         })?;
-        let digest = self.digester.digest(&request.code);
+        let digest = self.digester.digest(&request.code.text);
         let held = self
             .codes
             .find(
@@ -119,7 +119,7 @@ impl Registrations {
                 &digest,
             )
             .await?
-            .filter(|held| held.user.is_active && held.user.registered.is_none())
+            .filter(|held| held.code.serves(&held.user))
             .ok_or(BeginRegistrationError::InvalidCode)?;
         self.throttle.give_back(reservation);
         if !held.code.is_live(self.ceremonies.now()) {

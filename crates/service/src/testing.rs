@@ -140,6 +140,7 @@ pub(crate) fn account_code(
     let code = AccountCode {
         id: AccountCodeId::from_random(&[6; 32]),
         user: user.id.clone(),
+        epoch: user.epoch,
         kind,
         issued: NOW,
         expires,
@@ -349,19 +350,6 @@ pub(crate) fn clock() -> Arc<dyn Clock> {
     let mut clock = MockClock::new();
     clock.expect_now().return_const(NOW);
     Arc::new(clock)
-}
-
-/// The directory of the same organizations, where they ask for approval.
-pub(crate) fn directory_asking_for_approval() -> Arc<Directory> {
-    let mut store = MockDirectoryStore::new();
-    store.expect_load().returning(|| {
-        let mut entries = entries();
-        for organization in &mut entries.organizations {
-            organization.approval = Approval::Always;
-        }
-        Ok(entries)
-    });
-    Arc::new(Directory::new(Arc::new(store), clock()))
 }
 
 /// Ceremonies whose verifier is the given mock.

@@ -9,10 +9,10 @@ use latchkey_domain::{
 use latchkey_service::ports::store::StoreError;
 use sea_orm::DatabaseTransaction;
 
-use crate::table::{credential, credential_code, user};
+use crate::table::{account_code, credential, credential_code, user};
 
 /// Ends the given epoch of a user and begins the next; `false` when it had ended before. Tokens and
-/// claimed challenges end because they carry it; open credential codes and what waits for approval end
+/// claimed challenges end because they carry it; codes of every kind, and what waits for approval, end
 /// here.
 pub(crate) async fn end_epoch(
     transaction: &DatabaseTransaction,
@@ -22,6 +22,7 @@ pub(crate) async fn end_epoch(
     let is_raised = user::raise_epoch(transaction, user, epoch).await?;
     if is_raised {
         credential_code::end_all(transaction, user).await?;
+        account_code::delete_all(transaction, user).await?;
     }
     Ok(is_raised)
 }

@@ -12,10 +12,7 @@ use crate::{
     ending,
     statement::Change as _,
     store::SqlStore,
-    table::{
-        account_code,
-        credential::{Column, delete_of, in_order, insert},
-    },
+    table::credential::{Column, delete_of, in_order, insert},
 };
 
 #[async_trait]
@@ -34,7 +31,6 @@ impl RecoveryStore for SqlStore {
             if !ending::end_epoch(&tx, user, authority.epoch()).await? {
                 return Err(AuthorityConflict::Void.into());
             }
-            account_code::delete_all(&tx, user).await?;
             let others = || {
                 let kept = credentials
                     .iter()

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use latchkey_domain::{
+    account_code::AccountCodeKind,
     authority::Authority,
     id::{CredentialUuid, UserId},
     message::NewMessage,
@@ -228,7 +229,7 @@ pub(crate) async fn invite<E: From<StoreError>>(
         new.clone()
     } else {
         match table::user::lock_by_username(transaction, &new.organization, &new.username).await? {
-            Some(user) if user.is_active && user.registered.is_none() => user,
+            Some(user) if AccountCodeKind::Registration.is_for(&user) => user,
             named => return Err(taken(named)),
         }
     };
@@ -245,7 +246,7 @@ pub(crate) async fn hand_over(
         code,
         message,
     } = invitation;
-    table::account_code::issue(transaction, &user.id, code).await?;
+    table::account_code::replace(transaction, &user, code).await?;
     let message = message.map(|message| NewMessage {
         user: user.id.clone(),
         ..message

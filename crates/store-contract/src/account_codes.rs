@@ -3,19 +3,26 @@
 use std::time::Duration;
 
 use latchkey_domain::{
-    account_code::{AccountCodeKind, NewAccountCode},
+    account_code::{AccountCode, AccountCodeKind, NewAccountCode},
+    authority::Authority,
+    challenge::purpose,
     id::UserId,
     text::Username,
     time::Timestamp,
+    user::User,
 };
+use latchkey_service::ports::user_store::UserChange;
 
 use crate::{NOW, Person, World, at_once};
 
 cases! { account_codes:
     a_code_is_found_by_its_owners_name_only,
+    codes_of_an_organization_that_is_not_active_are_not_found,
     a_code_is_spent_once,
     an_expired_code_is_deleted,
-    three_codes_of_a_kind_stay,
+    no_more_than_three_of_a_kind_are_live_and_asking_ends_none,
+    a_code_of_any_kind_ends_with_its_epoch,
+    a_code_of_another_epoch_is_not_issued,
     a_user_who_is_not_active_or_gone_gets_no_code,
     only_who_has_not_registered_gets_another_registration_code,
 }
@@ -26,7 +33,7 @@ fn later(minutes: u64) -> Timestamp {
 
 async fn issued(world: &World, person: &Person, at: Timestamp) -> NewAccountCode {
     let login = AccountCodeKind::Login;
-    world.hand_out(&person.user.id, login, at).await
+    world.hand_out(&person.user, login, at).await
 }
 
 async fn a_code_is_found_by_its_owners_name_only(world: World) {
@@ -52,6 +59,14 @@ async fn a_code_is_found_by_its_owners_name_only(world: World) {
     }
 }
 
+async fn codes_of_an_organization_that_is_not_active_are_not_found(world: World) {
+    let person = world.someone().await;
+    let new = issued(&world, &person, NOW).await;
+    assert!(world.held(&person.user, &new).await.is_some());
+    world.deactivate(&person.user.organization).await;
+    assert_eq!(world.held(&person.user, &new).await, None);
+}
+
 async fn a_code_is_spent_once(world: World) {
     let person = world.someone().await;
     let new = issued(&world, &person, NOW).await;
@@ -72,41 +87,142 @@ async fn an_expired_code_is_deleted(world: World) {
     }
 }
 
-async fn three_codes_of_a_kind_stay(world: World) {
-    let person = world.someone().await;
-    let mut codes = vec![];
-    for minute in 0..5 {
-        codes.push(issued(&world, &person, later(minute)).await);
+async fn no_more_than_three_of_a_kind_are_live_and_asking_ends_none(world: World) {
+    let tenant = world.tenant("Example").await;
+    let invitation = world.invitation(&tenant.organization, "ada@example.com");
+    let user = &world.invite(invitation.clone()).await;
+    for kind in AccountCodeKind::ALL {
+        // The invitation brought one to register with.
+        let mut codes = match kind {
+            AccountCodeKind::Registration => vec![invitation.code.clone()],
+            AccountCodeKind::Login | AccountCodeKind::Recovery => vec![],
+        };
+        while codes.len() < AccountCode::MAXIMUM_LIVE {
+            codes.push(world.hand_out(user, *kind, NOW).await);
+        }
+        let told = world.told().await.len();
+        let ask = async |at| {
+            let new = world.account_code(user, *kind, at);
+            let message = world.message(&user.id);
+            let issued = world.account_codes.issue(new.clone(), message);
+            (issued.await.unwrap(), world.held(user, &new).await)
+        };
+        let last = codes[2].code.expires.minus(Duration::from_millis(1));
+        assert_eq!(ask(last).await, (false, None), "{kind}");
+        assert_eq!(world.told().await.len(), told);
+        for code in &codes {
+            assert!(world.held(user, code).await.is_some(), "{kind}");
+        }
+        // One that was used, and those that have expired, make room.
+        assert!(world.account_codes.spend(&codes[0].code).await.unwrap());
+        assert!(ask(NOW).await.0, "{kind}");
+        assert!(!ask(NOW).await.0, "{kind}");
+        assert!(ask(codes[2].code.expires).await.0, "{kind}");
     }
-    for (index, code) in codes.iter().enumerate() {
-        let held = world.held(&person.user, code).await;
-        assert_eq!(held.is_some(), index >= 2);
-    }
-    assert!(!world.account_codes.spend(&codes[1].code).await.unwrap());
-    assert!(world.account_codes.spend(&codes[2].code).await.unwrap());
+    let other = &world.person(&tenant, 1).await.user;
     let issued = at_once(|index| {
         let stores = world.replica(index);
-        let new = world.account_code(&person.user.id, AccountCodeKind::Login, later(9));
-        let told = world.message(&person.user.id);
-        async move {
-            assert!(stores.account_codes.issue(new.clone(), told).await.unwrap());
-            new
-        }
+        let new = world.account_code(other, AccountCodeKind::Login, NOW);
+        let told = world.message(&other.id);
+        async move { stores.account_codes.issue(new, told).await.unwrap() }
     })
     .await;
-    let mut left = 0;
-    for code in codes.iter().chain(&issued) {
-        left += usize::from(world.held(&person.user, code).await.is_some());
+    assert_eq!(issued.into_iter().filter(|issued| *issued).count(), 3);
+}
+
+/// A code of every kind, beside the one of the invitation: only who has not registered yet can have them.
+async fn of_every_kind(world: &World, user: &User) -> Vec<NewAccountCode> {
+    let mut codes = vec![];
+    for kind in AccountCodeKind::ALL {
+        let code = world.hand_out(user, *kind, NOW).await;
+        let held = world.held(user, &code).await.unwrap();
+        assert!(held.can_be_used(NOW));
+        codes.push(code);
     }
-    assert_eq!(left, 3);
+    codes
+}
+
+/// Whatever ends the epoch; nobody else's end.
+async fn a_code_of_any_kind_ends_with_its_epoch(world: World) {
+    let tenant = world.tenant("Example").await;
+    let administrator = world.administrator(&tenant).await;
+    let bystander = world.invitation(&tenant.organization, "bob@example.com");
+    let bystander = world.invite(bystander).await;
+    let theirs = of_every_kind(&world, &bystander).await;
+    for ending in 0..4 {
+        let name = format!("ada{ending}@example.com");
+        let invitation = world.invitation(&tenant.organization, &name);
+        let user = world.invite(invitation.clone()).await;
+        let mut codes = of_every_kind(&world, &user).await;
+        codes.push(invitation.code);
+        let own = || {
+            let challenge = world.challenge(&user.organization, purpose::Login { user: None });
+            Authority::of_sign_in(&challenge, &user.id, user.epoch)
+        };
+        match ending {
+            0 => world.sessions.end_all(own()).await.unwrap(),
+            1 => {
+                let recovered = world.recoveries.recover(own(), vec![world.key(&user)]);
+                recovered.await.unwrap();
+            }
+            2 => assert!(world.set_user_active(&user.id, false).await),
+            _ => {
+                let authority = world.authority(&administrator);
+                let change = UserChange::Deactivate;
+                let changed = world.users.change(authority, &user.id, change);
+                changed.await.unwrap();
+            }
+        }
+        for active in [false, true] {
+            for code in &codes {
+                assert_eq!(world.held(&user, code).await, None, "{ending}");
+                assert!(!world.account_codes.spend(&code.code).await.unwrap());
+            }
+            if ending > 1 {
+                world.set_user_active(&user.id, !active).await;
+            }
+        }
+    }
+    for code in &theirs {
+        let held = world.held(&bystander, code).await.unwrap();
+        assert!(held.can_be_used(NOW));
+    }
+}
+
+async fn a_code_of_another_epoch_is_not_issued(world: World) {
+    let person = world.someone().await;
+    for epoch in [person.user.epoch.next(), person.user.epoch] {
+        let user = User {
+            epoch,
+            ..person.user.clone()
+        };
+        let new = world.account_code(&user, AccountCodeKind::Login, NOW);
+        let message = world.message(&user.id);
+        let issued = world.account_codes.issue(new.clone(), message).await;
+        assert_eq!(issued.unwrap(), epoch == person.user.epoch);
+        let held = world.held(&user, &new).await;
+        assert_eq!(held.map(|held| held.code), issued_code(&new, &person.user));
+    }
+}
+
+/// What is kept of a code, if it is of the user's epoch.
+fn issued_code(new: &NewAccountCode, user: &User) -> Option<AccountCode> {
+    (new.code.epoch == user.epoch).then(|| new.code.clone())
 }
 
 async fn a_user_who_is_not_active_or_gone_gets_no_code(world: World) {
     let person = world.someone().await;
     world.set_user_active(&person.user.id, false).await;
-    for user in [&person.user.id, &UserId::from_random(&world.draw())] {
+    let inactive = world.account(&person.user.id).await.unwrap().user;
+    let unknown = User {
+        id: UserId::from_random(&world.draw()),
+        ..person.user.clone()
+    };
+    for user in [&inactive, &unknown] {
         let new = world.account_code(user, AccountCodeKind::Login, NOW);
-        let issued = world.account_codes.issue(new.clone(), world.message(user));
+        let issued = world
+            .account_codes
+            .issue(new.clone(), world.message(&user.id));
         assert!(!issued.await.unwrap());
         assert_eq!(world.held(&person.user, &new).await, None);
     }
@@ -118,11 +234,12 @@ async fn only_who_has_not_registered_gets_another_registration_code(world: World
     let tenant = world.tenant("Other").await;
     let invited = world.invitation(&tenant.organization, "ada@example.com");
     let user = world.invite(invited.clone()).await;
-    for (user, expected) in [(&person.user.id, false), (&user.id, true)] {
+    for (user, expected) in [(&person.user, false), (&user, true)] {
         let new = world.account_code(user, AccountCodeKind::Registration, NOW);
-        let issued = world.account_codes.issue(new, world.message(user));
+        let issued = world.account_codes.issue(new, world.message(&user.id));
         assert_eq!(issued.await.unwrap(), expected);
     }
-    assert_eq!(world.invited(&invited).await, None);
+    // Whoever asked for it did not void the one of the invitation.
+    assert!(world.invited(&invited).await.is_some());
     assert_eq!(world.told().await.len(), 1);
 }

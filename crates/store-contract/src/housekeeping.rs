@@ -83,7 +83,7 @@ async fn a_batch_bounds_what_is_deleted_of_each_kind(world: World) {
     for _ in 0..3 {
         world.issued_code(&person).await;
         let issued = NOW.minus(Duration::from_mins(10));
-        let login = world.account_code(user, AccountCodeKind::Login, issued);
+        let login = world.account_code(&person.user, AccountCodeKind::Login, issued);
         let told = NewMessage {
             expires: NOW,
             ..world.message(user)

@@ -129,12 +129,14 @@ impl World {
     /// Gives a user an account code of that kind.
     pub async fn hand_out(
         &self,
-        user: &UserId,
+        user: &User,
         kind: AccountCodeKind,
         issued: Timestamp,
     ) -> NewAccountCode {
         let new = self.account_code(user, kind, issued);
-        let issued = self.account_codes.issue(new.clone(), self.message(user));
+        let issued = self
+            .account_codes
+            .issue(new.clone(), self.message(&user.id));
         assert!(issued.await.unwrap());
         new
     }

@@ -1,7 +1,6 @@
 //! Recovering an account.
 
 use latchkey_domain::{
-    account_code::AccountCodeKind,
     authority::{Authority, Spendable},
     challenge::purpose,
     credential::Credential,
@@ -15,7 +14,6 @@ use crate::{NOW, Person, Spent, Tenant, Void, World, at_once, conflict, successe
 cases! { recovery:
     recovering_replaces_every_credential,
     recovering_ends_sessions_codes_and_authorities,
-    recovering_ends_account_codes_of_every_kind,
     an_id_that_the_user_had_is_free,
     two_new_credentials_of_one_id_recover_nothing,
     a_failed_recovery_changes_nothing,
@@ -110,30 +108,6 @@ async fn recovering_ends_sessions_codes_and_authorities(world: World) {
     let added = world.key(&ada.person.user);
     let refused = world.credentials.create(action, added).await;
     assert_eq!(conflict(&refused), Void);
-}
-
-/// Of somebody who has not registered yet: nobody else has a code of every kind.
-async fn recovering_ends_account_codes_of_every_kind(world: World) {
-    let tenant = world.tenant("Example").await;
-    let other = world.person(&tenant, 1).await.user;
-    let theirs = world.hand_out(&other.id, AccountCodeKind::Login, NOW).await;
-    let user = &world
-        .invite(world.invitation(&tenant.organization, "ada@example.com"))
-        .await;
-    let mut codes = vec![];
-    for kind in AccountCodeKind::ALL {
-        let code = world.hand_out(&user.id, *kind, NOW).await;
-        assert!(world.held(user, &code).await.is_some());
-        codes.push(code);
-    }
-    let challenge = world.challenge(&tenant.organization, purpose::Login { user: None });
-    let authority = Authority::of_sign_in(&challenge, &user.id, user.epoch);
-    let recovered = world.recoveries.recover(authority, vec![world.key(user)]);
-    recovered.await.unwrap();
-    for code in &codes {
-        assert_eq!(world.held(user, code).await, None);
-    }
-    assert!(world.held(&other, &theirs).await.is_some());
 }
 
 async fn an_id_that_the_user_had_is_free(world: World) {

@@ -94,7 +94,7 @@ impl World {
             created: NOW,
         };
         Invitation {
-            code: self.account_code(&user.id, AccountCodeKind::Registration, NOW),
+            code: self.account_code(&user, AccountCodeKind::Registration, NOW),
             message: None,
             user,
         }
@@ -103,13 +103,14 @@ impl World {
     /// A code of that kind for a user, with the lifetime that kinds have by default.
     pub fn account_code(
         &self,
-        user: &UserId,
+        user: &User,
         kind: AccountCodeKind,
         issued: Timestamp,
     ) -> NewAccountCode {
         let code = AccountCode {
             id: AccountCodeId::from_random(&self.draw()),
-            user: user.clone(),
+            user: user.id.clone(),
+            epoch: user.epoch,
             kind,
             issued,
             expires: issued.plus(kind.lifetime(&Lifetimes::default())),

@@ -72,8 +72,9 @@ macro_rules! mails {
 mails! {
     /// Mail a new registration code
     ///
-    /// A user who was invited and has not registered gets a new code in place of the earlier one. The answer
-    /// is the same whoever is named; requests beyond the limit are dropped without a word.
+    /// A user who was invited and has not registered gets a further code; earlier ones stay valid. The answer
+    /// is the same whoever is named; requests beyond the limit, while three codes are valid, or where nothing
+    /// is mailed, are dropped without a word.
     put "/auth/registration/code" "Registration"
     "mailRegistrationCode" mail_registration_code: Registration;
 

@@ -7,6 +7,7 @@ use latchkey_domain::{
     id::OrganizationId,
     message::NewMessage,
     text::Username,
+    time::Timestamp,
     user::User,
 };
 
@@ -21,22 +22,30 @@ pub struct HeldAccountCode {
     pub user: User,
 }
 
+impl HeldAccountCode {
+    /// Whether it can be used at `now`: it is live, and serves its owner as the user is now.
+    pub fn can_be_used(&self, now: Timestamp) -> bool {
+        self.code.is_live(now) && self.code.serves(&self.user)
+    }
+}
+
 /// Keeps account codes.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
 pub trait AccountCodeStore: Send + Sync {
-    /// Issues a code to an active user and keeps the message that brings it. Beyond
-    /// [`AccountCodeKind::maximum_per_user`] it takes the place of the oldest; of any number of calls at
-    /// once no more than that stay. `false` when the user is gone or not active, or has registered and it
-    /// is a code to register with; nothing is changed then.
+    /// Issues a code beside those that the user has, and keeps the message that brings it. `false` when
+    /// the code does not [serve](AccountCode::serves) the user as kept, or when
+    /// [`AccountCode::MAXIMUM_LIVE`] of its kind are live as it is issued, under any concurrency; nothing
+    /// is changed then. No earlier code ends, because anybody may ask for one.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn issue(&self, new: NewAccountCode, message: NewMessage) -> Result<bool, StoreError>;
 
     /// The code of that kind and digest when it is of the user of that organization and name; one
-    /// statement, the same whether there is such a code or not. Expired codes are found too, as long as
-    /// they are kept; codes of an organization that is not active are not.
+    /// statement, the same whether there is such a code or not. Codes that have expired, or do not serve
+    /// the user any more, are found too, as long as they are kept; codes of an organization that is not
+    /// active are not.
     ///
     /// # Errors
     /// [`StoreError`].

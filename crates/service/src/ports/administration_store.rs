@@ -17,7 +17,7 @@ use super::store::StoreError;
 pub struct Invitation {
     /// The user, who has no credential yet.
     pub user: User,
-    /// The code; its `user` is the user's id.
+    /// The code; its `user` is the user's id, its `epoch` the user's.
     pub code: NewAccountCode,
     /// The message that brings the code, when it is to be sent.
     pub message: Option<NewMessage>,

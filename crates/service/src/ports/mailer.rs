@@ -54,6 +54,12 @@ pub enum DeliveryError {
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
 pub trait Mailer: Send + Sync {
+    /// Whether messages reach whom they are for; `false` when they stay where they are, to be read by
+    /// whoever runs the service. Where nothing is sent, no stranger can ask for another invitation.
+    fn sends(&self) -> bool {
+        true
+    }
+
     /// Sends one message. It has 15 seconds; then the call is dropped where it stands, which counts as
     /// [`DeliveryError::Transient`]. It may be called again for a message that was delivered, when the
     /// process stopped, or the time was over, before that was noted.

@@ -12,7 +12,7 @@ pub trait RecoveryStore: Send + Sync {
     /// Deletes every credential of the authority's user, the recovery key included, and makes these in
     /// their place; a credential id that was the user's is free for them. The user's epoch is raised,
     /// which ends every session, user action, challenge and token, and every code of the user, of any
-    /// kind, is cancelled or deleted. Of any number of concurrent recoveries of one account, exactly one
+    /// kind. Of any number of concurrent recoveries of one account, exactly one
     /// returns `Ok`.
     ///
     /// # Errors

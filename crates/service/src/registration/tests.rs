@@ -79,7 +79,7 @@ async fn begin_within(
     let request = BeginRegistration {
         organization: Some(organization(1)),
         username: Username::new("user3@example.com").unwrap(),
-        code: CodeText::new("rc_code".to_owned()),
+        code: EnteredCode::parse("rc_code"),
     };
     let registrations = Registrations {
         throttle,
@@ -127,12 +127,14 @@ async fn a_code_that_was_right_once_is_told_apart_from_a_wrong_one() {
 }
 
 #[tokio::test]
-async fn neither_registered_nor_inactive_users_register() {
+async fn neither_registered_nor_inactive_users_register_nor_with_a_code_of_another_epoch() {
     let mut registered = held(later());
     registered.user.registered = Some(NOW);
     let mut inactive = held(later());
     inactive.user.is_active = false;
-    for held in [registered, inactive] {
+    let mut of_another_epoch = held(later());
+    of_another_epoch.user.epoch = of_another_epoch.user.epoch.next();
+    for held in [registered, inactive, of_another_epoch] {
         let refused = begin(Some(held)).await;
         assert!(matches!(refused, Err(BeginRegistrationError::InvalidCode)));
     }

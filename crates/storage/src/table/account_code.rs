@@ -8,15 +8,15 @@ use latchkey_domain::{
     message::NewMessage,
     text::Username,
     time::Timestamp,
-    user::User,
+    user::{Epoch, User},
 };
 use latchkey_service::ports::{
     account_code_store::{AccountCodeStore, HeldAccountCode},
     store::StoreError,
 };
 use sea_orm::{
-    DatabaseTransaction, IntoActiveModel as _, JoinType, QueryOrder as _, QuerySelect as _,
-    QueryTrait as _, entity::prelude::*, sea_query::Condition,
+    DatabaseTransaction, IntoActiveModel as _, JoinType, QuerySelect as _, entity::prelude::*,
+    sea_query::Condition,
 };
 
 use super::{message, organization, user};
@@ -30,6 +30,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Typed<AccountCodeId>,
     pub user_id: Typed<UserId>,
+    pub epoch: Typed<Epoch>,
     pub kind: Typed<AccountCodeKind>,
     pub digest: Vec<u8>,
     pub issued: Typed<Timestamp>,
@@ -43,6 +44,7 @@ impl From<Model> for AccountCode {
         Self {
             id: row.id.0,
             user: row.user_id.0,
+            epoch: row.epoch.0,
             kind: row.kind.0,
             issued: row.issued.0,
             expires: row.expires.0,
@@ -54,16 +56,12 @@ impl From<Model> for AccountCode {
 impl AccountCodeStore for SqlStore {
     async fn issue(&self, new: NewAccountCode, message: NewMessage) -> Result<bool, StoreError> {
         self.write(async move |tx| {
-            let (kind, user) = (new.code.kind, new.code.user.clone());
-            let can_have_it = |user: &User| match kind {
-                AccountCodeKind::Registration => user.is_active && user.registered.is_none(),
-                AccountCodeKind::Login | AccountCodeKind::Recovery => user.is_active,
-            };
-            let locked = user::lock(&tx, &user).await?;
-            if !locked.as_ref().is_some_and(can_have_it) {
+            let user = user::lock(&tx, &new.code.user).await?;
+            if !user.is_some_and(|user| new.code.serves(&user)) || !has_room(&tx, &new.code).await?
+            {
                 return Ok(false);
             }
-            issue(&tx, &user, new).await?;
+            insert(&tx, new).await?;
             message::insert_all(&tx, &[message]).await?;
             Ok(true)
         })
@@ -100,33 +98,51 @@ impl AccountCodeStore for SqlStore {
     }
 }
 
-/// Gives a user a code: beyond what a user can have of the kind, it takes the place of the oldest. The
-/// user's row is locked, or was just made, so nobody adds one meanwhile.
-pub(crate) async fn issue(
+/// Gives a user, whose row is locked or was just made, a code in place of every earlier one of its kind.
+pub(crate) async fn replace(
     transaction: &DatabaseTransaction,
-    user: &UserId,
+    user: &User,
     new: NewAccountCode,
 ) -> Result<(), StoreError> {
-    let NewAccountCode { code, digest } = new;
-    let of_kind = Condition::all()
-        .add(Column::UserId.eq(user.as_str()))
-        .add(Column::Kind.eq(code.kind.as_str()));
-    let newest = Entity::find()
+    let code = AccountCode {
+        user: user.id.clone(),
+        epoch: user.epoch,
+        ..new.code
+    };
+    let earlier = Entity::delete_many().filter(alike(&code));
+    earlier.count(transaction).await?;
+    insert(transaction, NewAccountCode { code, ..new }).await
+}
+
+/// Whether the owner, whose row is locked, can have one more of its kind.
+async fn has_room(
+    transaction: &DatabaseTransaction,
+    code: &AccountCode,
+) -> Result<bool, StoreError> {
+    let live = Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(of_kind.clone())
-        .order_by_desc(Column::Issued)
-        .order_by_desc(Column::Id)
-        .limit(code.kind.maximum_per_user() - 1)
-        .into_query();
-    Entity::delete_many()
-        .filter(of_kind)
-        .filter(Column::Id.not_in_subquery(newest))
-        .count(transaction)
-        .await?;
+        .filter(alike(code))
+        .filter(Column::Expires.gt(code.issued.unix_milliseconds()))
+        .into_tuple::<String>()
+        .all(transaction)
+        .await;
+    Ok(live.map_err(StoreError::new)?.len() < AccountCode::MAXIMUM_LIVE)
+}
+
+/// Those of the same owner and kind.
+fn alike(code: &AccountCode) -> Condition {
+    Condition::all()
+        .add(Column::UserId.eq(code.user.as_str()))
+        .add(Column::Kind.eq(code.kind.as_str()))
+}
+
+async fn insert(transaction: &DatabaseTransaction, new: NewAccountCode) -> Result<(), StoreError> {
+    let NewAccountCode { code, digest } = new;
     let row = Model {
         id: code.id.into(),
-        user_id: user.clone().into(),
+        user_id: code.user.into(),
+        epoch: code.epoch.into(),
         kind: code.kind.into(),
         digest: digest.as_bytes().to_vec(),
         issued: code.issued.into(),
