@@ -79,23 +79,27 @@ impl Lifetimes {
     }
 }
 
-/// How often things may be tried, each per minute. An address is an IPv4 address or an IPv6 /64.
+/// How often things may be tried, each per minute where nothing else is said. An address is an IPv4 address or an IPv6 /64.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Off only for load tests: then nothing is limited.
     pub enabled: bool,
     /// Wrong codes per address.
     pub wrong_codes_per_address: u32,
-    /// Wrong codes in the whole installation; beyond it, short codes without a username are refused.
+    /// Wrong short codes without a username in the whole installation.
     pub wrong_codes_per_installation: u32,
-    /// Wrong codes per user, for codes entered with a username.
+    /// Wrong short codes per user, kind of code and address, for codes entered with a username.
     pub wrong_codes_per_user: u32,
+    /// The same from all addresses together.
+    pub wrong_codes_per_user_anywhere: u32,
     /// Beginnings of a sign-in per address.
     pub login_inits_per_address: u32,
-    /// Requests to be mailed a code, per address.
+    /// Codes that are mailed because somebody at an address asked for them.
     pub mailed_codes_per_address: u32,
-    /// Requests to be mailed a code, per user.
+    /// Codes of a kind that are mailed to a user in ten minutes.
     pub mailed_codes_per_user: u32,
+    /// User actions that a user signs.
+    pub user_actions_per_user: u32,
 }
 
 impl Default for Limits {
@@ -105,9 +109,11 @@ impl Default for Limits {
             wrong_codes_per_address: 10,
             wrong_codes_per_installation: 300,
             wrong_codes_per_user: 5,
+            wrong_codes_per_user_anywhere: 300,
             login_inits_per_address: 60,
             mailed_codes_per_address: 10,
-            mailed_codes_per_user: 2,
+            mailed_codes_per_user: 3,
+            user_actions_per_user: 60,
         }
     }
 }
@@ -164,9 +170,11 @@ mod tests {
             wrong_codes_per_address: 10,
             wrong_codes_per_installation: 300,
             wrong_codes_per_user: 5,
+            wrong_codes_per_user_anywhere: 300,
             login_inits_per_address: 60,
             mailed_codes_per_address: 10,
-            mailed_codes_per_user: 2,
+            mailed_codes_per_user: 3,
+            user_actions_per_user: 60,
         };
         assert_eq!(Policy::default().limits, limits);
     }

@@ -104,6 +104,17 @@ pub struct FactorAnswer {
 /// Why an answer is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum FactorError {
+    /// The user signs too many actions.
+    #[error(transparent)]
+    Throttled(#[from] Throttled),
+    /// Part of the first proof is longer than what is kept of a user action.
+    #[error("{member} must have at most {maximum} bytes")]
+    TooLong {
+        /// The member of the assertion.
+        member: &'static str,
+        /// The bound, in bytes.
+        maximum: usize,
+    },
     /// The challenge is void: expired, spent, for something else, or its user or credential has gone.
     #[error("the challenge is not valid")]
     InvalidChallenge,

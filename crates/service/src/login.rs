@@ -25,7 +25,7 @@ use crate::{
         account_code_store::AccountCodeStore, account_store::Account, code_digester::CodeDigester,
         sign_in_store::SignInStore, store::StoreError,
     },
-    throttle::{CodeTry, Throttle, Throttled},
+    throttle::{CodeTry, Owner, Throttle, Throttled},
 };
 
 /// What login/init receives.
@@ -148,7 +148,11 @@ impl Logins {
         let reservation = self.throttle.reserve_code(&CodeTry {
             address: caller.address,
             form: code.form,
-            username: Some(username),
+            owner: Some(Owner::Account(
+                organization,
+                &username.key(),
+                AccountCodeKind::Login,
+            )),
         })?;
         let digest = self.digester.digest(&code.text);
         let now = self.ceremonies().now();
@@ -156,7 +160,7 @@ impl Logins {
             .codes
             .find(organization, username, AccountCodeKind::Login, &digest)
             .await?
-            .filter(|held| held.user.is_active && held.code.is_live(now))
+            .filter(|held| held.can_be_used(now))
             .ok_or(BeginLoginError::InvalidCode)?;
         let account = self
             .factors

@@ -5,7 +5,13 @@
 //! [`MailedCodes::run`], so neither the answer nor the time it takes tells anything. What waits is
 //! bounded; it is finished when the service stops.
 
-use std::{future::Future, pin::pin, sync::Arc};
+use std::{
+    collections::HashMap,
+    future::Future,
+    net::IpAddr,
+    pin::pin,
+    sync::{Arc, PoisonError},
+};
 
 use latchkey_domain::{
     account_code::AccountCodeKind,
@@ -21,13 +27,16 @@ use crate::{
     directory::{Caller, OrganizationRequired, PartyError},
     ports::{
         account_code_store::AccountCodeStore, account_store::AccountStore,
-        code_digester::CodeDigester, store::StoreError,
+        code_digester::CodeDigester, mailer::Mailer, store::StoreError,
     },
-    throttle::Throttle,
+    throttle::{Throttle, network},
 };
 
 /// How many requests can wait; what comes beyond is dropped.
 const WAITING: usize = 1_024;
+
+/// How many of them can come from one address, so that others find room.
+const SHARE: usize = 64;
 
 /// Whom to mail which code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,15 +65,57 @@ pub enum MailCodeError {
 
 /// A request that waits.
 struct Wanted {
+    /// From where it came.
+    address: IpAddr,
     kind: AccountCodeKind,
     organization: OrganizationId,
     username: Username,
 }
 
-/// Requests that wait: at most 1,024.
+/// Requests that wait: at most 1,024, and 64 from one address.
 pub(crate) struct Queue {
     end: mpsc::Sender<Wanted>,
     front: Mutex<mpsc::Receiver<Wanted>>,
+    /// How many wait from each address.
+    shares: std::sync::Mutex<HashMap<IpAddr, usize>>,
+}
+
+impl Queue {
+    /// Puts a request at the end, if there is room for it.
+    fn put(&self, wanted: Wanted) -> bool {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        let network = network(wanted.address);
+        let share = shares.get(&network).copied().unwrap_or(0);
+        let is_put = share < SHARE && self.end.try_send(wanted).is_ok();
+        if is_put {
+            shares.insert(network, share + 1);
+        }
+        is_put
+    }
+
+    /// The next request, when it comes.
+    async fn next(&self) -> Option<Wanted> {
+        let wanted = self.front.lock().await.recv().await;
+        wanted.inspect(|wanted| self.leave(wanted))
+    }
+
+    /// A request that waits; nothing when another call is about to take it.
+    fn waiting(&self) -> Option<Wanted> {
+        let wanted = self.front.try_lock().ok()?.try_recv().ok();
+        wanted.inspect(|wanted| self.leave(wanted))
+    }
+
+    /// Makes room for another request from that address.
+    fn leave(&self, wanted: &Wanted) {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        let network = network(wanted.address);
+        match shares.remove(&network) {
+            None | Some(0 | 1) => {}
+            Some(share) => {
+                shares.insert(network, share - 1);
+            }
+        }
+    }
 }
 
 impl Default for Queue {
@@ -73,6 +124,7 @@ impl Default for Queue {
         Self {
             end,
             front: Mutex::new(front),
+            shares: std::sync::Mutex::default(),
         }
     }
 }
@@ -84,13 +136,13 @@ pub struct MailedCodes {
     pub(crate) digester: Arc<dyn CodeDigester>,
     pub(crate) accounts: Arc<dyn AccountStore>,
     pub(crate) codes: Arc<dyn AccountCodeStore>,
+    pub(crate) mailer: Arc<dyn Mailer>,
     pub(crate) queue: Queue,
 }
 
 impl MailedCodes {
-    /// Takes a request, to be worked on later. It is dropped without a word when there were too many of
-    /// them from this address, or for this user, or when the queue is full, or when it comes from a
-    /// page of another organization.
+    /// Takes a request, to be worked on later. It is dropped without a word when too many wait,
+    /// from this address or at all, or when it comes from a page of another organization.
     ///
     /// # Errors
     /// [`MailCodeError`].
@@ -103,19 +155,13 @@ impl MailedCodes {
             Err(PartyError::OriginNotAllowed) => return Err(MailCodeError::OriginNotAllowed),
             Err(PartyError::ForeignOrigin | PartyError::NoApplication) => return Ok(()),
         }
-        let counted = self
-            .throttle
-            .count_mailed_code(caller.address, &request.username);
-        if counted.is_err() {
-            tracing::info!("too many codes were asked for; one was not mailed");
-            return Ok(());
-        }
         let wanted = Wanted {
+            address: caller.address,
             kind: request.kind,
             organization,
             username: request.username,
         };
-        if self.queue.end.try_send(wanted).is_err() {
+        if !self.queue.put(wanted) {
             tracing::warn!("more codes are asked for than can be mailed; one was not");
         }
         Ok(())
@@ -129,27 +175,17 @@ impl MailedCodes {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                Some(wanted) = self.next() => {
+                Some(wanted) = self.queue.next() => {
                     self.work_on(wanted).await;
                 }
             }
         }
-        while let Some(wanted) = self.waiting() {
+        while let Some(wanted) = self.queue.waiting() {
             if !self.work_on(wanted).await {
                 tracing::error!("the codes that were asked for last are not mailed");
                 break;
             }
         }
-    }
-
-    /// The next request, when it comes.
-    async fn next(&self) -> Option<Wanted> {
-        self.queue.front.lock().await.recv().await
-    }
-
-    /// A request that waits; nothing when another call is about to take it.
-    fn waiting(&self) -> Option<Wanted> {
-        self.queue.front.try_lock().ok()?.try_recv().ok()
     }
 
     /// Mails a code, and gives whether the store is available for the next one.
@@ -162,7 +198,9 @@ impl MailedCodes {
         matches!(error, StoreError::Failed(_))
     }
 
-    /// Issues a code to a user who may have one, with the message that brings it.
+    /// Issues a code to a user who may have one, with the message that brings it, unless the user has
+    /// enough of them or was mailed too many. Another code to register with helps nobody who is not mailed
+    /// it; others can be had in no other way, so they are issued to be read where messages are kept.
     async fn mail(&self, wanted: &Wanted) -> Result<(), StoreError> {
         let account = self
             .accounts
@@ -174,7 +212,9 @@ impl MailedCodes {
         };
         let has = |kind| has_active(&account.credentials, kind);
         let can_use_it = match wanted.kind {
-            AccountCodeKind::Registration => account.user.registered.is_none(),
+            AccountCodeKind::Registration => {
+                account.user.registered.is_none() && self.mailer.sends()
+            }
             AccountCodeKind::Login => has(CredentialKind::PasswordProtectedKey),
             AccountCodeKind::Recovery => has(CredentialKind::RecoveryKey),
         };
@@ -183,7 +223,7 @@ impl MailedCodes {
         }
         let user = &account.user;
         let digester = self.digester.as_ref();
-        let (new, text) = draw(&self.ceremonies, digester, &user.id, wanted.kind);
+        let (new, text) = draw(&self.ceremonies, digester, user, wanted.kind);
         let messages = &self.ceremonies.messages;
         let expires = new.code.expires;
         let message = match wanted.kind {
@@ -191,9 +231,19 @@ impl MailedCodes {
             AccountCodeKind::Login => messages.login_code(&user.id, &text, expires),
             AccountCodeKind::Recovery => messages.recovery_code(&user.id, &text, expires),
         };
-        // A user who was deactivated or has registered meanwhile gets none.
-        let _was_issued = self.codes.issue(new, message).await?;
-        Ok(())
+        let reserved = self
+            .throttle
+            .reserve_mail(wanted.address, &user.id, wanted.kind);
+        let Ok(reservation) = reserved else {
+            tracing::info!("too many codes were asked for; one was not mailed");
+            return Ok(());
+        };
+        let issued = self.codes.issue(new, message).await;
+        // A user who has enough live codes gets none, nor one who was deactivated or registered meanwhile.
+        if !matches!(issued, Ok(true)) {
+            self.throttle.give_back(reservation);
+        }
+        issued.map(|_is_issued| ())
     }
 }
 

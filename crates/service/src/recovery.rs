@@ -26,7 +26,7 @@ use crate::{
         recovery_store::RecoveryStore,
         store::StoreError,
     },
-    throttle::{CodeTry, Throttle, Throttled},
+    throttle::{CodeTry, Owner, Throttle, Throttled},
 };
 
 /// What recover/user/init receives.
@@ -136,7 +136,11 @@ impl Recoveries {
         let reservation = self.throttle.reserve_code(&CodeTry {
             address: caller.address,
             form: request.code.form,
-            username: Some(&request.username),
+            owner: Some(Owner::Account(
+                &organization,
+                &request.username.key(),
+                AccountCodeKind::Recovery,
+            )),
         })?;
         let HeldAccountCode { code, user } = self.held_code(&organization, &request).await?;
         let party = snapshot.party(caller, &organization)?;
@@ -170,7 +174,7 @@ impl Recoveries {
         self.codes
             .find(organization, &request.username, kind, &digest)
             .await?
-            .filter(|held| held.user.is_active && held.code.is_live(now))
+            .filter(|held| held.can_be_used(now))
             .ok_or(BeginRecoveryError::InvalidCode)
     }
 

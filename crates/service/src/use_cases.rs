@@ -124,6 +124,7 @@ impl UseCases {
                 digester: digester.clone(),
                 accounts: stores.accounts.clone(),
                 codes: stores.account_codes,
+                mailer: ports.mailer.clone(),
                 queue: Queue::default(),
             },
             sessions: Sessions {
@@ -135,6 +136,7 @@ impl UseCases {
                 factors,
                 store: stores.sign_ins,
                 spent: stores.sessions,
+                throttle: throttle.clone(),
             },
             credentials: Credentials {
                 ceremonies: ceremonies.clone(),

@@ -18,11 +18,17 @@ use crate::{
         AllowedCredentials, FactorAnswer, FactorChallenge, FactorError, Factors, VerifiedFactors,
     },
     ports::{
+        proof_verifier::{AssertionProof, Used},
         session_store::{EndSessionError, SessionStore},
         sign_in_store::{Evidence, SignInStore},
         store::StoreError,
     },
+    throttle::Throttle,
 };
+
+/// How many bytes the client data of a user action can have, and the authenticator data, which are kept: an
+/// honest client needs a few hundred.
+const MAXIMUM_KEPT: usize = 4_096;
 
 /// Why signing an action does not begin.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +56,7 @@ pub struct UserActions {
     pub(crate) store: Arc<dyn SignInStore>,
     /// Keeps what is used up.
     pub(crate) spent: Arc<dyn SessionStore>,
+    pub(crate) throttle: Arc<Throttle>,
 }
 
 impl UserActions {
@@ -89,7 +96,8 @@ impl UserActions {
         })
     }
 
-    /// Verifies the answer, keeps it as evidence and gives a user action token.
+    /// Verifies the answer, keeps it as evidence and gives a user action token. Evidence is kept for good,
+    /// so a user can sign only so many actions a minute, and what a client says with one is bounded.
     ///
     /// # Errors
     /// [`FactorError`].
@@ -107,6 +115,8 @@ impl UserActions {
         if facts.user != session.user {
             return Err(FactorError::InvalidChallenge);
         }
+        require_short(&answer.first)?;
+        self.throttle.count_action(&facts.user)?;
         let user = Some(&facts.user);
         let expected = snapshot.expected(&challenge);
         let verified = self
@@ -193,6 +203,28 @@ impl UserActions {
     const fn ceremonies(&self) -> &Ceremonies {
         &self.factors.ceremonies
     }
+}
+
+/// Requires that what is kept of a proof is not long. (A true signature has the length of its key.)
+fn require_short(proof: &AssertionProof) -> Result<(), FactorError> {
+    let authenticator_data = match &proof.used {
+        Used::Fido2 {
+            authenticator_data, ..
+        } => authenticator_data.len(),
+        Used::Key { .. } | Used::PasswordProtectedKey { .. } => 0,
+    };
+    for (member, length) in [
+        ("clientData", proof.client_data.len()),
+        ("authenticatorData", authenticator_data),
+    ] {
+        if length > MAXIMUM_KEPT {
+            return Err(FactorError::TooLong {
+                member,
+                maximum: MAXIMUM_KEPT,
+            });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

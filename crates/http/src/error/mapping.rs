@@ -292,6 +292,10 @@ impl From<FactorError> for ApiError {
         match error {
             FactorError::Throttled(error) => error.into(),
             FactorError::OriginNotAllowed => ErrorCode::OriginNotAllowed.into(),
+            FactorError::TooLong { member, maximum } => Self::invalid_field(
+                format!("firstFactor.credentialAssertion.{member}"),
+                &format!("must have at most {maximum} bytes"),
+            ),
             FactorError::InvalidChallenge => ErrorCode::ChallengeInvalid.into(),
             FactorError::UnknownCredential => ErrorCode::NoUsableCredential.into(),
             FactorError::Proof { member, error } => {

@@ -91,7 +91,7 @@ pub(crate) struct ActionResponse {
 }
 
 refusals!(CompleteRefusals: [BODY, SIGNED_IN], [
-    OriginNotAllowed, ChallengeInvalid, NoUsableCredential, FactorRefused
+    OriginNotAllowed, ChallengeInvalid, NoUsableCredential, FactorRefused, TooManyAttempts
 ]);
 
 /// Complete signing an action

@@ -1,4 +1,4 @@
-//! `[limits]`: how often things may be tried, each per minute.
+//! `[limits]`: how often things may be tried.
 
 use latchkey_domain::policy::Limits;
 
@@ -18,12 +18,17 @@ pub(super) fn read(reader: &mut Reader) -> Limits {
             default.wrong_codes_per_installation,
         ),
         wrong_codes_per_user: limit("wrong_codes_per_user", default.wrong_codes_per_user),
+        wrong_codes_per_user_anywhere: limit(
+            "wrong_codes_per_user_anywhere",
+            default.wrong_codes_per_user_anywhere,
+        ),
         login_inits_per_address: limit("login_inits_per_address", default.login_inits_per_address),
         mailed_codes_per_address: limit(
             "mailed_codes_per_address",
             default.mailed_codes_per_address,
         ),
         mailed_codes_per_user: limit("mailed_codes_per_user", default.mailed_codes_per_user),
+        user_actions_per_user: limit("user_actions_per_user", default.user_actions_per_user),
     };
     section.finish();
     limits

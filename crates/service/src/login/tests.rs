@@ -1,7 +1,7 @@
 use latchkey_domain::{
     account_code::AccountCode,
     challenge::purpose::Purpose,
-    credential::{Material, key::EncryptedPrivateKey},
+    credential::{CredentialState, Material, key::EncryptedPrivateKey},
     credential_code::{CodeDigest, CredentialCode},
     id::{CredentialCodeId, UserId},
     time::Timestamp,
@@ -538,6 +538,43 @@ async fn a_wrong_an_expired_and_a_used_login_code_are_refused_alike() {
         .returning(|_| Ok(Some(account(1, vec![protected_key()]))));
     let refused = world.logins().begin(&caller(None), with_code()).await;
     assert!(matches!(refused, Err(BeginLoginError::InvalidCode)));
+}
+
+#[tokio::test]
+async fn a_login_code_of_another_epoch_or_of_who_is_not_active_is_refused() {
+    let mut of_another_epoch = live();
+    of_another_epoch.user.epoch = of_another_epoch.user.epoch.next();
+    let mut inactive = live();
+    inactive.user.is_active = false;
+    for found in [of_another_epoch, inactive] {
+        let mut world = World::new();
+        world
+            .codes
+            .expect_find()
+            .times(1)
+            .returning(move |_, _, _, _| Ok(Some(found.clone())));
+        let refused = world.logins().begin(&caller(None), with_code()).await;
+        assert!(matches!(refused, Err(BeginLoginError::InvalidCode)));
+    }
+}
+
+#[tokio::test]
+async fn a_login_code_hands_out_no_key_that_cannot_be_used() {
+    let mut world = World::new();
+    world
+        .codes
+        .expect_find()
+        .returning(|_, _, _, _| Ok(Some(live())));
+    world.codes.expect_spend().returning(|_| Ok(true));
+    world.accounts.expect_find().returning(|_| {
+        let mut account = account(1, vec![protected_key(), protected_key(), key()]);
+        account.credentials[0].state = CredentialState::Inactive;
+        Ok(Some(account))
+    });
+    let begun = world.logins().begin(&caller(None), with_code()).await;
+    let keys = begun.unwrap().allowed.password_protected_keys.unwrap();
+    let ids: Vec<_> = keys.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(ids, ["credential-2"]);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 use std::{
     future::{pending, ready},
+    net::Ipv4Addr,
     sync::Mutex,
     time::Duration,
 };
@@ -18,6 +19,7 @@ use crate::{
         account_code_store::MockAccountCodeStore,
         account_store::{Account, MockAccountStore},
         code_digester::MockCodeDigester,
+        mailer::MockMailer,
         proof_verifier::MockProofVerifier,
     },
     testing::{
@@ -27,6 +29,13 @@ use crate::{
 
 /// What was issued: the messages that bring it.
 type Issued = Arc<Mutex<Vec<NewMessage>>>;
+
+/// A mailer that sends messages, or one that keeps them.
+fn mailer(sends: bool) -> Arc<dyn Mailer> {
+    let mut mailer = MockMailer::new();
+    mailer.expect_sends().return_const(sends);
+    Arc::new(mailer)
+}
 
 /// Codes for one account that is found by every name.
 fn codes_of(account: Option<Account>) -> (MailedCodes, Issued) {
@@ -54,6 +63,7 @@ fn codes_of(account: Option<Account>) -> (MailedCodes, Issued) {
         digester: Arc::new(digester),
         accounts: Arc::new(accounts),
         codes: Arc::new(codes),
+        mailer: mailer(true),
         queue: Queue::default(),
     };
     (mailed, issued)
@@ -70,20 +80,8 @@ fn wanting(kind: AccountCodeKind) -> MailCode {
 /// The kinds of messages that come of it when every kind of code is wanted for that account.
 async fn mailed_to(account: Option<Account>) -> Vec<MessageKind> {
     let (mailed, issued) = codes_of(account);
-    for (number, kind) in [
-        AccountCodeKind::Registration,
-        AccountCodeKind::Login,
-        AccountCodeKind::Recovery,
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        // Each with another name, so that no limit is met.
-        let wanted = MailCode {
-            username: Username::new(format!("name{number}")).unwrap(),
-            ..wanting(kind)
-        };
-        mailed.ask(&caller(None), wanted).await.unwrap();
+    for kind in AccountCodeKind::ALL {
+        mailed.ask(&caller(None), wanting(*kind)).await.unwrap();
     }
     mailed.run(ready(())).await;
     let issued = issued.lock().unwrap();
@@ -197,14 +195,101 @@ async fn a_page_of_another_organization_is_answered_and_nothing_is_mailed() {
 }
 
 #[tokio::test]
-async fn the_third_code_of_a_minute_is_not_mailed_and_nobody_is_told() {
-    let (mailed, issued) = codes_of(Some(account(1, vec![recovery_key()])));
-    for _ in 0..3 {
+async fn the_fourth_code_of_a_kind_in_ten_minutes_is_not_mailed_and_nobody_is_told() {
+    let account = account(1, vec![recovery_key(), protected_key()]);
+    let (mailed, issued) = codes_of(Some(account));
+    for kind in [AccountCodeKind::Recovery, AccountCodeKind::Login] {
+        for _ in 0..4 {
+            mailed.ask(&caller(None), wanting(kind)).await.unwrap();
+        }
+    }
+    mailed.run(ready(())).await;
+    let issued = issued.lock().unwrap();
+    let kinds: Vec<_> = issued.iter().map(|message| message.kind).collect();
+    let (recovery, login) = (MessageKind::RecoveryCode, MessageKind::LoginCode);
+    assert_eq!(kinds, [recovery, recovery, recovery, login, login, login]);
+}
+
+/// Codes of a store that gives this answer to every ask, and how often it was asked.
+async fn asked_of_store(answer: fn() -> Result<bool, StoreError>) -> usize {
+    let asked = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&asked);
+    let mut codes = MockAccountCodeStore::new();
+    codes.expect_issue().returning(move |_, _| {
+        *count.lock().unwrap() += 1;
+        answer()
+    });
+    let (mailed, _issued) = codes_of(Some(account(1, vec![recovery_key()])));
+    let mailed = MailedCodes {
+        codes: Arc::new(codes),
+        ..mailed
+    };
+    for _ in 0..20 {
         let wanted = wanting(AccountCodeKind::Recovery);
         mailed.ask(&caller(None), wanted).await.unwrap();
     }
     mailed.run(ready(())).await;
-    assert_eq!(issued.lock().unwrap().len(), 2);
+    let asked = asked.lock().unwrap();
+    *asked
+}
+
+#[tokio::test]
+async fn only_what_was_mailed_counts() {
+    assert_eq!(asked_of_store(|| Ok(false)).await, 20);
+    assert_eq!(asked_of_store(|| Err(StoreError::new("no disk"))).await, 20);
+    assert_eq!(asked_of_store(|| Ok(true)).await, 3);
+}
+
+#[tokio::test]
+async fn where_nothing_is_mailed_nobody_is_given_another_registration_code() {
+    let mut invited = account(1, vec![recovery_key(), protected_key()]);
+    invited.user.registered = None;
+    for (sends, expected) in [(true, 3), (false, 2)] {
+        let (mailed, issued) = codes_of(Some(invited.clone()));
+        let mailed = MailedCodes {
+            mailer: mailer(sends),
+            ..mailed
+        };
+        for kind in AccountCodeKind::ALL {
+            mailed.ask(&caller(None), wanting(*kind)).await.unwrap();
+        }
+        mailed.run(ready(())).await;
+        let issued = issued.lock().unwrap();
+        let is_invitation = |one: &NewMessage| one.kind == MessageKind::Registration;
+        assert_eq!(issued.len(), expected);
+        assert_eq!(issued.iter().any(is_invitation), sends);
+    }
+}
+
+#[tokio::test]
+async fn beyond_a_thousand_and_twenty_four_requests_none_is_taken() {
+    let looked_up = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&looked_up);
+    let mut accounts = MockAccountStore::new();
+    accounts.expect_find_by_username().returning(move |_, _| {
+        *count.lock().unwrap() += 1;
+        Ok(None)
+    });
+    let (mailed, _issued) = codes_of(None);
+    let mailed = MailedCodes {
+        accounts: Arc::new(accounts),
+        ..mailed
+    };
+    // From many addresses, and from one.
+    for (addresses, expected) in [(1_030, 1_024), (1, 64), (1_030, 1_024)] {
+        for number in 0..1_030 {
+            let asking = Caller {
+                address: IpAddr::V4(Ipv4Addr::from(number % addresses)),
+                ..caller(None)
+            };
+            let wanted = wanting(AccountCodeKind::Login);
+            mailed.ask(&asking, wanted).await.unwrap();
+        }
+        mailed.run(ready(())).await;
+        let looked_up = std::mem::take(&mut *looked_up.lock().unwrap());
+        assert_eq!(looked_up, expected);
+        assert!(mailed.queue.shares.lock().unwrap().is_empty());
+    }
 }
 
 #[tokio::test]

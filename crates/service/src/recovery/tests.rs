@@ -267,6 +267,8 @@ struct Held {
     credential: Option<Credential>,
     /// Whether spending the code succeeds; absent when it must not come to that.
     spent: Option<bool>,
+    /// How often a code is looked for.
+    looks: usize,
 }
 
 impl Default for Held {
@@ -275,6 +277,7 @@ impl Default for Held {
             code: Some(code()),
             credential: Some(credential(2, &user(3), recovery_key())),
             spent: Some(true),
+            looks: 1,
         }
     }
 }
@@ -294,7 +297,7 @@ async fn begin_from(
     let mut codes = MockAccountCodeStore::new();
     codes
         .expect_find()
-        .times(1)
+        .times(held.looks)
         .withf(|asked, username, kind, digest| {
             *asked == organization(1)
                 && username.as_str() == "user3@example.com"
@@ -372,7 +375,9 @@ async fn every_code_that_cannot_be_used_is_answered_alike() {
     expired.code.expires = NOW;
     let mut inactive = code();
     inactive.user.is_active = false;
-    for held in [None, Some(expired), Some(inactive)] {
+    let mut of_another_epoch = code();
+    of_another_epoch.user.epoch = of_another_epoch.user.epoch.next();
+    for held in [None, Some(expired), Some(inactive), Some(of_another_epoch)] {
         let refused = begin(Held {
             code: held,
             spent: None,
@@ -429,4 +434,15 @@ async fn the_page_of_another_organization_is_answered_like_a_wrong_code() {
     };
     let refused = begin_from(Some("https://other.example"), foreign).await;
     assert!(matches!(refused, Err(BeginRecoveryError::InvalidCode)));
+}
+
+#[tokio::test]
+async fn a_page_that_nobody_lists_is_refused_before_the_code_is_looked_for() {
+    let unlisted = Held {
+        spent: None,
+        looks: 0,
+        ..Held::default()
+    };
+    let refused = begin_from(Some("https://unlisted.example"), unlisted).await;
+    assert!(matches!(refused, Err(BeginRecoveryError::OriginNotAllowed)));
 }

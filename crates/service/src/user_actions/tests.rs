@@ -9,7 +9,7 @@ use crate::{
     },
     testing::{
         NOW, account, action, assertion, caller, ceremonies, credential, key, session,
-        signed_request, user, uuid,
+        signed_request, throttle, user, uuid,
     },
 };
 
@@ -37,6 +37,7 @@ fn user_actions(store: MockSignInStore) -> UserActions {
         },
         store: Arc::new(store),
         spent: Arc::new(MockSessionStore::new()),
+        throttle: throttle(),
     }
 }
 
@@ -115,6 +116,51 @@ async fn an_unlisted_origin_completes_nothing() {
     let caller = caller(Some("https://evil.example"));
     let refused = actions.complete(&caller, &session, &answer(&begun)).await;
     assert!(matches!(refused, Err(FactorError::OriginNotAllowed)));
+}
+
+#[tokio::test]
+async fn the_sixty_first_action_of_a_minute_is_refused_and_not_kept() {
+    let mut store = MockSignInStore::new();
+    store
+        .expect_sign_action()
+        .times(60)
+        .returning(|_, _, _| Ok(()));
+    let actions = user_actions(store);
+    let session = session(&user(1));
+    let begun = begin(&actions).await;
+    for _ in 0..60 {
+        actions.complete(&caller(None), &session, &answer(&begun)).await.unwrap();
+    }
+    let refused = actions.complete(&caller(None), &session, &answer(&begun)).await;
+    assert!(matches!(refused, Err(FactorError::Throttled(_))));
+}
+
+#[tokio::test]
+async fn what_is_kept_of_an_action_is_at_most_four_kibibytes_each() {
+    let mut store = MockSignInStore::new();
+    store.expect_sign_action().returning(|_, _, _| Ok(()));
+    let actions = user_actions(store);
+    let session = session(&user(1));
+    let begun = begin(&actions).await;
+    for (length, is_taken) in [(4_096, true), (4_097, false)] {
+        let mut long = answer(&begun);
+        long.first.client_data = vec![b'x'; length];
+        let done = actions.complete(&caller(None), &session, &long).await;
+        assert_eq!(done.is_ok(), is_taken, "{length}");
+    }
+    let mut long = answer(&begun);
+    long.first.used = Used::Fido2 {
+        authenticator_data: vec![0; 4_097],
+        user_handle: None,
+    };
+    let refused = actions.complete(&caller(None), &session, &long).await;
+    assert!(matches!(
+        refused,
+        Err(FactorError::TooLong {
+            member: "authenticatorData",
+            ..
+        })
+    ));
 }
 
 #[test]

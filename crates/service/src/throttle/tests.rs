@@ -1,0 +1,293 @@
+use std::{
+    net::Ipv4Addr,
+    sync::atomic::{AtomicI64, Ordering},
+};
+
+use super::*;
+use crate::{
+    ports::clock::MockClock,
+    testing::{organization, user},
+};
+
+const START: i64 = 1_000_000;
+
+const MINUTE: i64 = 60_000;
+
+/// A throttle, and its clock in milliseconds.
+fn throttle_of(limits: Limits) -> (Throttle, Arc<AtomicI64>) {
+    let now = Arc::new(AtomicI64::new(START));
+    let read = Arc::clone(&now);
+    let mut clock = MockClock::new();
+    clock
+        .expect_now()
+        .returning(move || Timestamp::from_unix_milliseconds(read.load(Ordering::Relaxed)));
+    (Throttle::new(limits, Arc::new(clock)), now)
+}
+
+fn throttle() -> (Throttle, Arc<AtomicI64>) {
+    throttle_of(Limits::default())
+}
+
+fn address(number: u32) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::from(number))
+}
+
+fn attempt(number: u32, form: CodeForm) -> CodeTry<'static> {
+    CodeTry {
+        address: address(number),
+        form,
+        owner: None,
+    }
+}
+
+const SHORT: CodeForm = CodeForm::Short;
+
+const LONG: CodeForm = CodeForm::Long;
+
+/// Whether a try of a short code of that owner is looked up.
+fn tries(throttle: &Throttle, number: u32, owner: Owner<'_>) -> bool {
+    let attempt = CodeTry {
+        owner: Some(owner),
+        ..attempt(number, SHORT)
+    };
+    throttle.reserve_code(&attempt).is_ok()
+}
+
+#[test]
+fn the_eleventh_wrong_code_of_an_address_is_refused() {
+    let (throttle, _now) = throttle();
+    for _ in 0..10 {
+        assert!(throttle.reserve_code(&attempt(1, SHORT)).is_ok());
+    }
+    let refused = throttle.reserve_code(&attempt(1, LONG)).err().unwrap();
+    assert_eq!(refused.retry_after, Duration::from_secs(61));
+    assert!(throttle.reserve_code(&attempt(2, SHORT)).is_ok());
+}
+
+#[test]
+fn a_success_is_given_back() {
+    let (throttle, _now) = throttle();
+    for _ in 0..1_000 {
+        let reservation = throttle.reserve_code(&attempt(1, SHORT)).unwrap();
+        throttle.give_back(reservation);
+    }
+    assert!(throttle.reserve_code(&attempt(1, SHORT)).is_ok());
+}
+
+#[test]
+fn a_success_is_given_back_to_its_own_window_only() {
+    let (throttle, now) = throttle();
+    let slow = throttle.reserve_code(&attempt(1, SHORT)).unwrap();
+    now.store(START + MINUTE, Ordering::Relaxed);
+    for _ in 0..10 {
+        assert!(throttle.reserve_code(&attempt(1, SHORT)).is_ok());
+    }
+    throttle.give_back(slow);
+    assert!(throttle.reserve_code(&attempt(1, SHORT)).is_err());
+}
+
+#[test]
+fn a_window_ends_after_a_minute_and_is_forgotten() {
+    let (throttle, now) = throttle();
+    for _ in 0..10 {
+        assert!(throttle.reserve_code(&attempt(1, SHORT)).is_ok());
+    }
+    now.store(START + MINUTE - 1, Ordering::Relaxed);
+    assert!(throttle.reserve_code(&attempt(1, SHORT)).is_err());
+    now.store(START + MINUTE, Ordering::Relaxed);
+    assert!(throttle.reserve_code(&attempt(2, SHORT)).is_ok());
+    assert_eq!(throttle.lock().codes_by_address.windows.len(), 1);
+    assert!(throttle.reserve_code(&attempt(1, SHORT)).is_ok());
+}
+
+#[test]
+fn a_clock_that_is_set_back_prolongs_nothing() {
+    let (throttle, now) = throttle();
+    for _ in 0..10 {
+        assert!(throttle.reserve_code(&attempt(1, SHORT)).is_ok());
+    }
+    let back = START - 60 * MINUTE;
+    for (moment, is_over) in [
+        (START + MINUTE / 2, false),
+        (back, false),
+        (back + MINUTE / 2 - 1, false),
+        (back + MINUTE / 2, true),
+    ] {
+        now.store(moment, Ordering::Relaxed);
+        let tried = throttle.reserve_code(&attempt(1, SHORT));
+        assert_eq!(tried.is_ok(), is_over, "{moment}");
+    }
+}
+
+#[test]
+fn over_the_limit_of_the_installation_only_short_codes_without_an_owner_are_refused() {
+    let (throttle, _now) = throttle();
+    // None of these is what the limit is for.
+    for number in 1_000..1_400 {
+        assert!(throttle.reserve_code(&attempt(number, LONG)).is_ok());
+        assert!(tries(
+            &throttle,
+            number,
+            Owner::Credential(&number.to_string())
+        ));
+    }
+    for number in 0..300 {
+        assert!(throttle.reserve_code(&attempt(number, SHORT)).is_ok());
+    }
+    assert!(throttle.reserve_code(&attempt(999, SHORT)).is_err());
+    assert!(throttle.reserve_code(&attempt(999, LONG)).is_ok());
+    assert!(tries(&throttle, 999, Owner::Credential("ada")));
+}
+
+#[test]
+fn nobody_uses_up_the_tries_of_another_address_organization_kind_or_user() {
+    let (throttle, _now) = throttle();
+    let [one, two] = [organization(1), organization(2)];
+    let login = Owner::Account(&one, "ada", AccountCodeKind::Login);
+    for _ in 0..5 {
+        assert!(tries(&throttle, 1, login));
+    }
+    assert!(!tries(&throttle, 1, login));
+    assert!(tries(&throttle, 2, login));
+    for other in [
+        Owner::Account(&one, "ada", AccountCodeKind::Recovery),
+        Owner::Account(&two, "ada", AccountCodeKind::Login),
+        Owner::Account(&one, "bob", AccountCodeKind::Login),
+        Owner::Credential("ada"),
+    ] {
+        assert!(tries(&throttle, 1, other));
+    }
+    // From all addresses together: six were counted above.
+    for number in 10..304 {
+        assert!(tries(&throttle, number, login), "{number}");
+    }
+    assert!(!tries(&throttle, 999, login));
+    assert!(tries(
+        &throttle,
+        999,
+        Owner::Account(&two, "ada", AccountCodeKind::Login)
+    ));
+}
+
+#[test]
+fn addresses_of_one_ipv6_network_are_one() {
+    let in_network = |last| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 1, 2, 3, 4, 5, last));
+    assert_eq!(network(in_network(1)), network(in_network(2)));
+    assert_eq!(
+        network("::ffff:10.0.0.1".parse().unwrap()),
+        network("10.0.0.1".parse().unwrap())
+    );
+    let next = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 1, 3, 3, 4, 5, 1));
+    assert_ne!(network(in_network(1)), network(next));
+}
+
+#[test]
+fn made_up_names_and_addresses_fill_bounded_memory_and_crowd_nobody_into_one_window() {
+    let (throttle, _now) = throttle();
+    for number in 0..70_000 {
+        let name = format!("{number}{}", "x".repeat(250));
+        assert!(tries(&throttle, number, Owner::Credential(&name)));
+        assert!(throttle.count_login(address(number)).is_ok());
+    }
+    {
+        let counts = throttle.lock();
+        for table in [
+            &counts.codes_by_address,
+            &counts.codes_by_owner_and_address,
+            &counts.codes_by_owner,
+            &counts.logins_by_address,
+        ] {
+            assert_eq!(table.windows.len(), MAXIMUM_KEYS);
+            assert_eq!(table.order.len(), MAXIMUM_KEYS);
+        }
+    }
+    // Every newcomer has tries of their own, and no more than those.
+    for number in 80_000..80_100 {
+        let name = format!("newcomer {number}");
+        for _ in 0..5 {
+            assert!(tries(&throttle, number, Owner::Credential(&name)));
+        }
+        assert!(!tries(&throttle, number, Owner::Credential(&name)));
+        for _ in 0..60 {
+            assert!(throttle.count_login(address(number)).is_ok());
+        }
+        assert!(throttle.count_login(address(number)).is_err());
+    }
+}
+
+/// Whether a login code is mailed to that user.
+fn mails(throttle: &Throttle, from: u32, to: u8, kind: AccountCodeKind) -> bool {
+    let reserved = throttle.reserve_mail(address(from), &user(to).id, kind);
+    reserved.is_ok()
+}
+
+#[test]
+fn mailed_codes_are_limited_by_user_and_kind_and_by_address() {
+    let (throttle, now) = throttle();
+    let login = AccountCodeKind::Login;
+    for from in 1..4 {
+        assert!(mails(&throttle, from, 1, login));
+    }
+    assert!(!mails(&throttle, 4, 1, login));
+    assert!(mails(&throttle, 4, 1, AccountCodeKind::Recovery));
+    now.store(START + 10 * MINUTE - 1, Ordering::Relaxed);
+    assert!(!mails(&throttle, 5, 1, login));
+    now.store(START + 10 * MINUTE, Ordering::Relaxed);
+    assert!(mails(&throttle, 5, 1, login));
+    for to in 10..20 {
+        assert!(mails(&throttle, 6, to, login));
+    }
+    assert!(!mails(&throttle, 6, 99, login));
+    assert!(mails(&throttle, 7, 99, login));
+}
+
+#[test]
+fn what_was_not_mailed_after_all_does_not_count() {
+    let (throttle, _now) = throttle();
+    for _ in 0..50 {
+        let reserved = throttle.reserve_mail(address(1), &user(1).id, AccountCodeKind::Login);
+        throttle.give_back(reserved.unwrap());
+    }
+    assert!(mails(&throttle, 1, 1, AccountCodeKind::Login));
+}
+
+#[test]
+fn beyond_thirty_a_day_one_code_in_ten_minutes_is_mailed() {
+    let (throttle, now) = throttle();
+    let login = AccountCodeKind::Login;
+    let mut mailed = vec![];
+    for window in 0..144 {
+        now.store(START + window * 10 * MINUTE, Ordering::Relaxed);
+        let asked = [1, 2, 3, 4].map(|from| mails(&throttle, from, 1, login));
+        mailed.push(asked.into_iter().filter(|mailed| *mailed).count());
+    }
+    assert_eq!(mailed[..10], [3; 10]);
+    assert_eq!(mailed[10..], [1; 134]);
+    now.store(START + 144 * 10 * MINUTE, Ordering::Relaxed);
+    let asked = [1, 2, 3, 4].map(|from| mails(&throttle, from, 1, login));
+    assert_eq!(asked, [true, true, true, false]);
+}
+
+#[test]
+fn user_actions_are_limited_by_user() {
+    let (throttle, _now) = throttle();
+    for _ in 0..60 {
+        assert!(throttle.count_action(&user(1).id).is_ok());
+    }
+    assert!(throttle.count_action(&user(1).id).is_err());
+    assert!(throttle.count_action(&user(2).id).is_ok());
+}
+
+#[test]
+fn limits_can_be_switched_off() {
+    let (throttle, _now) = throttle_of(Limits {
+        enabled: false,
+        ..Limits::default()
+    });
+    for _ in 0..100 {
+        assert!(throttle.reserve_code(&attempt(1, SHORT)).is_ok());
+        assert!(throttle.count_login(address(1)).is_ok());
+        assert!(throttle.count_action(&user(1).id).is_ok());
+        assert!(mails(&throttle, 1, 1, AccountCodeKind::Login));
+    }
+}
