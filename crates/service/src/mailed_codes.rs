@@ -168,7 +168,8 @@ impl MailedCodes {
     }
 
     /// Works on requests as they come, until `stop` completes and then on what waits: it was answered
-    /// already. Only a store that is not available ends that early, since the end must come. It may be called again, and several times at once: each request is worked on once.
+    /// already. Only a store that is not available ends that early, since the end must come. It may be called
+    /// again, and several times at once: each request is worked on once.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);
         loop {

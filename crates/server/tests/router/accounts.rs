@@ -1,9 +1,14 @@
 //! What holds for the credentials of an account as a whole.
 
+use std::time::Duration;
+
+use axum::http::Method;
 use serde_json::json;
 
 use crate::support::{
     signer::{ENCRYPTED_PRIVATE_KEY, FACTORS, Signer},
+    stage::Stage,
+    stranger::Invited,
     world::{ADA, Circumstances, ONE, World},
 };
 
@@ -131,4 +136,100 @@ async fn a_user_has_at_most_a_hundred_credentials() {
     let codes = ada.code(world.now()).await;
     let refused = world.stranger().enrol(&codes.short, &Signer::key()).await;
     refused.refused(409, "too_many_credentials");
+}
+
+#[tokio::test]
+async fn a_user_cannot_fill_the_disk_with_actions() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let begun = ada.begin_action("POST", "/x", "").await.ok();
+    let mut long = json!({
+        "challengeIdentifier": begun["challengeIdentifier"],
+        "firstFactor": ada.signer.sign(&begun),
+    });
+    let place = ada.place();
+    long["firstFactor"]["credentialAssertion"]["clientData"] = json!("A".repeat(5_464));
+    let refused = place.post("/auth/action", &long).await;
+    refused
+        .refused(400, "invalid_field")
+        .about("firstFactor.credentialAssertion.clientData");
+    for _ in 0..60 {
+        ada.user_action(&Method::POST, "/x", "").await;
+    }
+    let refused = ada.complete_action(&begun, &ada.signer).await;
+    refused.refused(429, "too_many_attempts");
+    assert_eq!(refused.header("retry-after"), "61");
+    let bob = world.administrator(&world.acme, "bob@example.com").await;
+    bob.user_action(&Method::POST, "/x", "").await;
+    world.wait(Duration::from_mins(1));
+    ada.complete_action(&begun, &ada.signer).await.ok();
+}
+
+#[tokio::test]
+async fn a_username_is_the_same_however_it_is_composed() {
+    let world = World::new().await;
+    let (composed, decomposed) = ("j\u{fc}rgen@example.com", "ju\u{308}rgen@example.com");
+    let invited = world.invite(&world.acme, composed).await;
+    let again = world.invite(&world.acme, decomposed).await;
+    assert_eq!(again.id, invited.id);
+    let signer = Signer::key();
+    let place = world.stranger();
+    place.register(&again, &signer).await.ok();
+    for username in [composed, decomposed, "JU\u{308}RGEN@example.com"] {
+        let signed_in = place.sign_in(&world.acme, username, &signer).await;
+        assert_eq!(signed_in.user_id().await, invited.id);
+    }
+    let administrator = world.administrator(&world.acme, ADA).await;
+    let body = json!({ "email": decomposed, "kind": "CustomerEmployee" });
+    let refused = administrator.signed(Method::POST, "/auth/users", Some(&body));
+    refused.await.refused(409, "user_exists");
+    for misleading in [
+        "a\u{202e}b@example.com",
+        "a\u{200b}b@example.com",
+        "a\u{2028}b@example.com",
+    ] {
+        let body = json!({ "email": misleading, "kind": "CustomerEmployee" });
+        let refused = administrator.signed(Method::POST, "/auth/users", Some(&body));
+        refused.await.refused(400, "invalid_field").about("email");
+    }
+}
+
+/// The code with other dashes, in full-width forms, and with something invisible in it.
+fn pasted(code: &str) -> String {
+    let symbols = code.chars().map(|symbol| match symbol {
+        '-' => '\u{2011}',
+        symbol => char::from_u32(u32::from(symbol) + 0xfee0).unwrap(),
+    });
+    let symbols: Vec<_> = symbols.map(String::from).collect();
+    format!(" {}\u{feff}\n", symbols.join("\u{200b}"))
+}
+
+#[tokio::test]
+async fn a_code_is_taken_however_it_was_pasted() {
+    let stage = Stage::new().await;
+    let (world, ada) = (&stage.world, &stage.ada);
+    let invited = stage.invited(ada).await;
+    let invited = Invited {
+        code: pasted(&invited.code),
+        ..invited
+    };
+    ada.place.begin_registration(&invited).await.ok();
+    let codes = ada.session.code(world.now()).await;
+    let begun = ada.place.begin_with_code("Key", &pasted(&codes.long)).await;
+    begun.ok();
+    let codes = ada.session.code(world.now()).await;
+    let begun = ada
+        .place
+        .begin_with_code("Key", &pasted(&codes.short))
+        .await;
+    begun.ok();
+    let code = stage.mailed_code(ada, "/auth/login/code").await;
+    let body = ada.named(json!({ "loginCode": pasted(&code) }));
+    ada.place.post("/auth/login/init", &body).await.ok();
+    let code = stage.mailed_code(ada, "/auth/recover/user/code").await;
+    let body = ada.named(json!({
+        "verificationCode": pasted(&code),
+        "credentialId": ada.recovery_key.id(),
+    }));
+    ada.place.post("/auth/recover/user/init", &body).await.ok();
 }

@@ -9,6 +9,7 @@ use crate::support::{
     signed_in::SignedIn,
     signer::Signer,
     stage::{Person, Stage},
+    stranger::Invited,
     world::{ADA, World},
 };
 
@@ -18,6 +19,8 @@ struct Pending {
     user_action: String,
     /// Another code than the one that was claimed.
     code: Option<String>,
+    login_code: String,
+    recovery_code: String,
 }
 
 impl Pending {
@@ -44,6 +47,8 @@ impl Pending {
             challenges,
             user_action: session.user_action(&Method::POST, path, &issue).await,
             code: (!claims).then_some(code),
+            login_code: stage.mailed_code(person, "/auth/login/code").await,
+            recovery_code: stage.mailed_code(person, "/auth/recover/user/code").await,
         }
     }
 
@@ -58,6 +63,41 @@ impl Pending {
         if let Some(code) = &self.code {
             let late = again.place.begin_with_code("Key", code).await;
             late.refused_code();
+        }
+        let place = &again.place;
+        let body = again.named(json!({ "loginCode": self.login_code }));
+        place.post("/auth/login/init", &body).await.refused_code();
+        let body = again.named(json!({
+            "verificationCode": self.recovery_code,
+            "credentialId": again.recovery_key.id(),
+        }));
+        place
+            .post("/auth/recover/user/init", &body)
+            .await
+            .refused_code();
+    }
+}
+
+#[tokio::test]
+async fn deactivating_who_was_invited_ends_every_registration_code_for_good() {
+    let stage = Stage::new().await;
+    let invited = stage.invited(&stage.ada).await;
+    let place = stage.world.stranger();
+    let body = json!({ "orgId": invited.organization, "username": invited.username });
+    place.put("/auth/registration/code", &body).await.ok();
+    stage.world.mail_codes().await;
+    let further = Invited {
+        code: stage.world.mailed_code(&invited.username).await,
+        ..invited.clone()
+    };
+    let codes = [invited, further];
+    for code in &codes {
+        place.begin_registration(code).await.ok();
+    }
+    for active in [false, true] {
+        stage.world.set_user_active(&codes[0].id, active).await;
+        for code in &codes {
+            place.begin_registration(code).await.refused_code();
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use latchkey_domain::message::MessageKind::{
-    AccountRecovered, CredentialAdded, CredentialDeactivated, CredentialDeleted, CredentialWaits,
-    RecoveryCode, Registration,
+    AccountRecovered, CredentialActivated, CredentialAdded, CredentialDeactivated,
+    CredentialDeleted, CredentialWaits, LoginCode, RecoveryCode, Registration,
 };
 use serde_json::{Value, json};
 
@@ -49,6 +49,7 @@ async fn every_change_of_a_credential_is_told() {
             ("completeRegistration" | "createCredential" | "approveCredential", _) => {
                 &[CredentialAdded]
             }
+            ("activateCredential", _) => &[CredentialActivated],
             ("deactivateCredential", _) => &[CredentialDeactivated],
             ("deleteCredential", _) => &[CredentialDeleted],
             ("completeRecovery", _) => &[AccountRecovered],
@@ -85,17 +86,21 @@ async fn what_is_told_says_how_where_and_of_which_credential() {
     world.tick();
     ada.deactivate(&uuid).await.ok();
     world.tick();
-    // What is so already, or comes back, is nothing to tell of.
+    // What is so already is nothing to tell of.
     ada.deactivate(&uuid).await.ok();
     ada.activate(&uuid).await.ok();
+    ada.activate(&uuid).await.ok();
+    world.tick();
     ada.remove(&uuid).await.ok();
     let told = world.told(ADA).await;
-    assert_eq!(told.len(), 5);
+    assert_eq!(told.len(), 6);
     let by_code = &told[2].content.text;
     for part in [TWO, "with a one-time code", "Second place", "192.0.2.1"] {
         assert!(by_code.contains(part), "{part}: {by_code}");
     }
-    assert!(told[4].content.text.contains("Another one"));
+    for message in &told[3..] {
+        assert!(message.content.text.contains("Another one"));
+    }
 }
 
 #[tokio::test]
@@ -157,28 +162,115 @@ async fn login_codes_that_are_not_right_look_the_same_and_cost_the_same() {
     assert!(looks.iter().all(|look| *look == looks[0]), "{looks:?}");
 }
 
+/// Whoever knows a username can ask; the codes that are live, and what was begun with one, go on.
 #[tokio::test]
-async fn a_new_registration_code_takes_the_place_of_the_old() {
+async fn a_further_registration_code_stands_beside_the_others_and_voids_nothing() {
     let world = World::new().await;
     let invited = world.invite(&world.acme, ADA).await;
     let place = world.stranger();
-    ask(&world, &place, "/auth/registration/code", ADA)
-        .await
-        .ok();
-    assert_eq!(world.told_kinds(ADA).await, [Registration]);
-    place.begin_registration(&invited).await.refused_code();
+    let begun = place.begin_registration(&invited).await.ok();
+    let mut codes = vec![invited.clone()];
+    for asked in 1..6 {
+        ask(&world, &place, "/auth/registration/code", ADA)
+            .await
+            .ok();
+        // The invitation was not mailed; beyond three that are live there is none.
+        assert_eq!(world.told_kinds(ADA).await.len(), asked.min(2));
+        let code = world.mailed_code(ADA).await;
+        if asked < 3 {
+            codes.push(Invited {
+                code,
+                ..invited.clone()
+            });
+        }
+    }
+    assert_eq!(world.told_kinds(ADA).await, [Registration; 2]);
     let text = &world.told(ADA).await[0].content.text;
     assert!(text.contains(&format!("{ONE}/register#code=rc_")), "{text}");
-    let again = Invited {
-        code: world.mailed_code(ADA).await,
-        ..invited
-    };
+    for code in &codes {
+        place.begin_registration(code).await.ok();
+    }
+    let token = begun["temporaryAuthenticationToken"].as_str().unwrap();
+    let body = json!({ "firstFactorCredential": Signer::key().create(&begun) });
     world.tick();
-    place.register(&again, &Signer::key()).await.ok();
+    let registered = place.bearing(token).post("/auth/registration", &body).await;
+    registered.ok();
+    // Who has registered can use none of the others, and is mailed no further one.
+    for code in &codes {
+        place.begin_registration(code).await.refused_code();
+    }
     ask(&world, &place, "/auth/registration/code", ADA)
         .await
         .ok();
-    assert_eq!(world.told_kinds(ADA).await, [Registration, CredentialAdded]);
+    assert_eq!(
+        world.told_kinds(ADA).await,
+        [Registration, Registration, CredentialAdded]
+    );
+}
+
+#[tokio::test]
+async fn where_nothing_is_mailed_asking_for_a_registration_code_does_nothing() {
+    let mut answers = vec![];
+    for mails in [true, false] {
+        let world = World::with(Circumstances {
+            mails,
+            ..Circumstances::default()
+        })
+        .await;
+        let invited = world.invite(&world.acme, ADA).await;
+        let place = world.stranger();
+        let asked = ask(&world, &place, "/auth/registration/code", ADA).await;
+        answers.push(asked.fingerprint());
+        asked.ok();
+        let expected = if mails { &[Registration][..] } else { &[] };
+        assert_eq!(world.told_kinds(ADA).await, expected);
+        place.register(&invited, &Signer::key()).await.ok();
+    }
+    assert_eq!(answers[0], answers[1]);
+}
+
+/// By kind, by organization, and by address.
+#[tokio::test]
+async fn nobody_keeps_another_from_codes_or_from_using_them() {
+    let world = World::new().await;
+    let signer = Signer::password_protected_key();
+    let ada = world.member(&world.acme, ADA, &signer).await;
+    let recovery_key = Signer::recovery_key();
+    ada.create(&recovery_key).await.ok();
+    let stranger = world.stranger().from("198.51.100.1");
+    for _ in 0..9 {
+        ask(&world, &stranger, "/auth/login/code", ADA).await.ok();
+    }
+    for name in ["bob@example.com", "carol@example.com"] {
+        for _ in 0..9 {
+            ask(&world, &stranger, "/auth/recover/user/code", name)
+                .await
+                .ok();
+        }
+    }
+    // Nine asks gave three codes, of which the first is still good after five wrong ones from elsewhere.
+    let told = world.told(ADA).await;
+    let mailed = told.iter().filter(|one| one.kind == LoginCode);
+    assert_eq!(mailed.count(), 3);
+    let first = told.iter().find(|one| one.kind == LoginCode).unwrap();
+    let mut lines = first.content.text.lines().map(str::trim);
+    let code = lines.find(|line| line.len() == 11 && line.split('-').count() == 3);
+    let body = |code: &str| json!({ "orgId": world.acme.organization, "username": ADA, "loginCode": code });
+    let wrong = body("ABC-DEF-GHJ");
+    for _ in 0..5 {
+        let answer = stranger.post("/auth/login/init", &wrong).await;
+        answer.refused_code();
+    }
+    let limited = stranger.post("/auth/login/init", &wrong).await;
+    limited.refused(429, "too_many_attempts");
+    let place = world.stranger();
+    let right = body(code.unwrap());
+    place.post("/auth/login/init", &right).await.ok();
+    // Nor is there a lack of codes to recover with.
+    ask(&world, &stranger, "/auth/recover/user/code", ADA)
+        .await
+        .ok();
+    assert_eq!(world.told_kinds(ADA).await.last(), Some(&RecoveryCode));
 }
 
 #[tokio::test]

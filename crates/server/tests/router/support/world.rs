@@ -2,6 +2,7 @@
 
 use std::{future::ready, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use axum::Router;
 use latchkey_crypto::{entropy::SystemEntropy, secrets::Secrets};
 use latchkey_domain::{
@@ -22,7 +23,12 @@ use latchkey_mail::kept::Kept;
 use latchkey_service::{
     administration::{Administration, Bootstrap, Invite},
     outbox::OpenMessage,
-    ports::{Ports, Stores, clock::Clock as _, entropy::Entropy as _},
+    ports::{
+        Ports, Stores,
+        clock::Clock as _,
+        entropy::Entropy as _,
+        mailer::{Delivery, DeliveryError, Mail, Mailer},
+    },
     use_cases::{ServiceSettings, UseCases},
 };
 use latchkey_storage::{
@@ -80,6 +86,8 @@ pub(crate) struct Circumstances {
     pub(crate) policy: Policy,
     pub(crate) trusted_proxies: Vec<&'static str>,
     pub(crate) is_postgres: bool,
+    /// Whether what is told is sent to people.
+    pub(crate) mails: bool,
 }
 
 impl Default for Circumstances {
@@ -89,6 +97,7 @@ impl Default for Circumstances {
             policy: Policy::default(),
             trusted_proxies: vec![],
             is_postgres: false,
+            mails: true,
         }
     }
 }
@@ -394,6 +403,16 @@ pub(crate) const ANDROID: &str = "android:apk-key-hash:47DEQpj8HBSa-_TImW-5JCeuQ
 /// The user most cases are about.
 pub(crate) const ADA: &str = "ada@example.com";
 
+/// A mailer whose messages would reach people. Nothing here is sent: what is told is read where it waits.
+struct Post;
+
+#[async_trait]
+impl Mailer for Post {
+    async fn send(&self, _mail: Mail) -> Result<Delivery, DeliveryError> {
+        Ok(Delivery::Kept)
+    }
+}
+
 /// Real adapters on that clock.
 fn use_cases(
     store: &SqlStore,
@@ -403,9 +422,14 @@ fn use_cases(
     circumstances: &Circumstances,
 ) -> Arc<UseCases> {
     let stores = Stores::of(Arc::new(store.clone()));
+    let mailer: Arc<dyn Mailer> = if circumstances.mails {
+        Arc::new(Post)
+    } else {
+        Arc::new(Kept)
+    };
     let ports = Ports {
         clock: clock.clone(),
-        ..latchkey_crypto::ports(secrets, installation, stores, Arc::new(Kept))
+        ..latchkey_crypto::ports(secrets, installation, stores, mailer)
     };
     let settings = ServiceSettings {
         policy: circumstances.policy.clone(),

@@ -163,7 +163,7 @@ fn sessions() -> Vec<Operation> {
             .costs(written(1, 3), async |_, _, request| {
                 request.with(json!({ "allSessions": false }))
             })
-            .or("of all sessions", written(1, 4), async |_, _, request| {
+            .or("of all sessions", written(1, 5), async |_, _, request| {
                 request.with(json!({ "allSessions": true }))
             }),
         post("beginUserAction", "/auth/action/init")
@@ -221,7 +221,7 @@ fn credentials() -> Vec<Operation> {
         put("activateCredential", "/auth/credentials/activate")
             .by(User)
             .signed()
-            .costs(written(1, 5), async |_, person, request| {
+            .costs(written(2, 6), async |_, person, request| {
                 let uuid = person.spare().await;
                 person.session.deactivate(&uuid).await.ok();
                 request.with(json!({ "credentialUuid": uuid }))
@@ -319,10 +319,10 @@ fn codes() -> Vec<Operation> {
                 }))
             }),
         post("createCredentialWithCode", "/auth/credentials/code/verify")
-            .completes(CredentialWithCode, written(0, 7), named_credential)
+            .completes(CredentialWithCode, written(0, 8), named_credential)
             .or_completes(
                 "where it waits for approval",
-                written(0, 7),
+                written(0, 8),
                 named_credential,
             )
             .where_approval_is_asked(),
@@ -404,7 +404,7 @@ fn users() -> Vec<Operation> {
         put("deactivateUser", "/auth/users/{userId}/deactivate")
             .by(Administrator("Deactivate"))
             .signed()
-            .costs(written(1, 9), about_somebody_invited),
+            .costs(written(1, 10), about_somebody_invited),
     ]
 }
 
