@@ -151,18 +151,22 @@ async fn usernames_that_differ_in_form_only_become_one(world: SqlWorld) {
         ("or-1", &[(decomposed, true)][..], "us-or-1-0"),
         (
             "or-2",
-            &[(decomposed, true), (composed, false)],
+            &[(decomposed, true), (composed, false)][..],
             "us-or-2-0",
         ),
         (
             "or-3",
-            &[(decomposed, false), (composed, false)],
+            &[(decomposed, false), (composed, false)][..],
             "us-or-3-1",
         ),
-        ("or-4", &[(decomposed, true), (composed, true)], "us-or-4-1"),
+        (
+            "or-4",
+            &[(decomposed, true), (composed, true)][..],
+            "us-or-4-1",
+        ),
         (
             "or-5",
-            &[("JU\u{308}RGEN\u{200b}@example.com", false)],
+            &[("JU\u{308}RGEN\u{200b}@example.com", false)][..],
             "us-or-5-0",
         ),
     ] {
