@@ -9,7 +9,7 @@ use latchkey_domain::{
 };
 use latchkey_service::ports::credential_store::CreateError;
 
-use crate::{NOW, Person, Spent, Tenant, Void, World, at_once, conflict, successes};
+use crate::{Person, Spent, Tenant, Void, World, at_once, conflict, successes};
 
 cases! { recovery:
     recovering_replaces_every_credential,

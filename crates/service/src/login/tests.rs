@@ -155,7 +155,7 @@ async fn unknown_users_and_users_who_cannot_sign_in_look_the_same() {
     let mut inactive = account(1, vec![key()]);
     inactive.user.is_active = false;
     let mut deactivated = account(1, vec![key()]);
-    deactivated.credentials[0].state = latchkey_domain::credential::CredentialState::Inactive;
+    deactivated.credentials[0].state = CredentialState::Inactive;
     let recovery_only = account(1, vec![recovery_key()]);
     for account in [None, Some(inactive), Some(deactivated), Some(recovery_only)] {
         let logins = World::new().named(account).logins();
