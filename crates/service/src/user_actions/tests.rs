@@ -129,9 +129,14 @@ async fn the_sixty_first_action_of_a_minute_is_refused_and_not_kept() {
     let session = session(&user(1));
     let begun = begin(&actions).await;
     for _ in 0..60 {
-        actions.complete(&caller(None), &session, &answer(&begun)).await.unwrap();
+        actions
+            .complete(&caller(None), &session, &answer(&begun))
+            .await
+            .unwrap();
     }
-    let refused = actions.complete(&caller(None), &session, &answer(&begun)).await;
+    let refused = actions
+        .complete(&caller(None), &session, &answer(&begun))
+        .await;
     assert!(matches!(refused, Err(FactorError::Throttled(_))));
 }
 
