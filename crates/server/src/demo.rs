@@ -164,7 +164,7 @@ mod tests {
         let use_cases = Adapters::open(&settings).await.unwrap().use_cases();
         let administration = &use_cases.administration;
         assert!(administration.is_empty().await.unwrap());
-        assert!(!is_there(&reopened(&settings).await));
+        assert!(!is_there(reopened(&settings).await.as_ref()));
 
         let location = Location {
             port: 4711,

@@ -18,7 +18,7 @@ use latchkey_service::ports::{
     store::StoreError,
 };
 use latchkey_storage::private;
-use tracing::info;
+use tracing::{info, warn};
 use zeroize::Zeroizing;
 
 use crate::config;

@@ -104,7 +104,7 @@ pub struct FactorAnswer {
 /// Why an answer is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum FactorError {
-    /// The user signs too many actions.
+    /// The user signs too many actions, or too many answers come from one address.
     #[error(transparent)]
     Throttled(#[from] Throttled),
     /// Part of the first proof is longer than what is kept of a user action.
@@ -118,9 +118,6 @@ pub enum FactorError {
     /// The challenge is void: expired, spent, for something else, or its user or credential has gone.
     #[error("the challenge is not valid")]
     InvalidChallenge,
-    /// Too many answers from one address.
-    #[error(transparent)]
-    Throttled(#[from] Throttled),
     /// No application lists the origin of the request.
     #[error("the origin is not allowed")]
     OriginNotAllowed,

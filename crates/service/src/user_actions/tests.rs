@@ -85,8 +85,10 @@ async fn what_was_signed_is_kept_and_permits_that_request_only() {
     let actions = user_actions(store);
     let begun = begin(&actions).await;
     let session = session(&user(1));
-    let completed = actions.complete(&caller(None), &session, &answer(&begun));
-    let token = completed.await.unwrap();
+    let completed = actions
+        .complete(&caller(None), &session, &answer(&begun))
+        .await;
+    let token = completed.unwrap();
     assert!(actions.check(&session, &token, &action("/signed")).is_ok());
     assert_eq!(
         actions.check(&session, &token, &action("/other")),
@@ -103,8 +105,9 @@ async fn another_users_challenge_is_not_signed() {
     let actions = user_actions(MockSignInStore::new());
     let begun = begin(&actions).await;
     let session = session(&user(2));
-    let completed = actions.complete(&caller(None), &session, &answer(&begun));
-    let refused = completed.await;
+    let refused = actions
+        .complete(&caller(None), &session, &answer(&begun))
+        .await;
     assert!(matches!(refused, Err(FactorError::InvalidChallenge)));
 }
 
