@@ -71,7 +71,6 @@ async fn an_unlisted_origin_is_mailed_nothing() {
 #[tokio::test]
 async fn an_unlisted_origin_completes_no_ceremony() {
     let stage = Stage::new().await;
-    let mut tried = 0;
     for ceremony in Ceremony::ALL {
         let mut person = stage.colleague(&stage.ada).await;
         person.place = person.place.without_header("origin");
@@ -81,9 +80,7 @@ async fn an_unlisted_origin_completes_no_ceremony() {
         request.send().await.refused(403, "origin_not_allowed");
         request.place = person.place.at(ONE);
         request.send().await.ok();
-        tried += 1;
     }
-    assert_eq!(tried, 4);
 }
 
 #[tokio::test]

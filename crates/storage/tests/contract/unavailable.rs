@@ -12,9 +12,8 @@ use latchkey_storage::{
 };
 use latchkey_store_contract::{CALLERS, at_once, successes};
 use latchkey_testkit::{database::TestDatabase, proxy::Proxy};
+use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection};
 use tokio::time::sleep;
-
-use crate::world::Sql;
 
 /// Calls that read and calls that write, from everywhere at once, more than there are connections.
 async fn calls(store: &SqlStore) -> Vec<Result<(), StoreError>> {
@@ -53,27 +52,51 @@ async fn store(url: &str, deadline: Duration) -> SqlStore {
     connect(options).await.unwrap()
 }
 
-/// Ends every connection but the one that does it, and waits until they are gone.
-async fn end_all_others(administrator: &Sql) {
-    let others = "pg_stat_activity WHERE datname = current_database() \
-                  AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
-    administrator
-        .query(&format!("SELECT pg_terminate_backend(pid) FROM {others}"))
-        .await;
-    while administrator.count(others).await > 0 {
-        sleep(Duration::from_millis(5)).await;
+/// One connection to a database, past the store: its own is never among the others.
+struct Administrator {
+    database: TestDatabase,
+    connection: DatabaseConnection,
+}
+
+impl Administrator {
+    async fn new() -> Self {
+        let database = TestDatabase::postgres().await.unwrap();
+        let mut options = sea_orm::ConnectOptions::new(database.url());
+        options.max_connections(1);
+        let connection = Database::connect(options).await.unwrap();
+        Self {
+            database,
+            connection,
+        }
+    }
+
+    /// Runs a statement and gives how many rows it met.
+    async fn execute(&self, sql: &str) -> u64 {
+        let done = self.connection.execute_unprepared(sql).await.unwrap();
+        done.rows_affected()
+    }
+
+    /// Ends every other connection, and waits until they are gone.
+    async fn end_all_others(&self) {
+        let others = "FROM pg_stat_activity WHERE datname = current_database() \
+                      AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        self.execute(&format!("SELECT pg_terminate_backend(pid) {others}"))
+            .await;
+        while self.execute(&format!("SELECT pid {others}")).await > 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_call_fails_when_all_connections_are_ended() {
-    let world = Sql::postgres().await;
+    let world = Administrator::new().await;
     let store = store(world.database.url(), Duration::from_mins(1)).await;
     for _round in 0..3 {
         require_success(&store).await;
-        end_all_others(&world).await;
+        world.end_all_others().await;
         require_success(&store).await;
-        end_all_others(&world).await;
+        world.end_all_others().await;
         // Idle ones are noticed by the single call that comes next.
         store.ping().await.unwrap();
     }
@@ -81,7 +104,7 @@ async fn no_call_fails_when_all_connections_are_ended() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_was_read_only_takes_changes_at_once_when_it_is_not_any_more() {
-    let world = Sql::postgres().await;
+    let world = Administrator::new().await;
     let store = store(world.database.url(), Duration::from_mins(1)).await;
     require_success(&store).await;
     let name = world.database.url().rsplit('/').next().unwrap().to_owned();
@@ -90,7 +113,7 @@ async fn a_database_that_was_read_only_takes_changes_at_once_when_it_is_not_any_
         world
             .execute(&format!("ALTER DATABASE {name} SET {setting} = on"))
             .await;
-        end_all_others(&world).await;
+        world.end_all_others().await;
         let outcomes = calls(&store).await;
         assert_eq!(successes(&outcomes), CALLERS / 2, "{outcomes:?}");
         assert_eq!(unavailable(&outcomes), CALLERS / 2, "{outcomes:?}");

@@ -356,13 +356,16 @@ impl World {
         self.wait(Duration::from_millis(1));
     }
 
-    /// The code in the newest message to a user.
+    /// The code in the newest message to a user that has one.
     pub(crate) async fn mailed_code(&self, username: &str) -> String {
         let told = self.told(username).await;
-        let mut lines = told.last().unwrap().content.text.lines().map(str::trim);
         let is_short = |line: &str| line.len() == 11 && line.split('-').count() == 3;
-        let code = lines.find(|line| line.starts_with("rc_") || is_short(line));
-        code.unwrap().to_owned()
+        let code = |message: &OpenMessage| {
+            let mut lines = message.content.text.lines().map(str::trim);
+            let code = lines.find(|line| line.starts_with("rc_") || is_short(line));
+            code.map(str::to_owned)
+        };
+        told.iter().rev().find_map(code).unwrap()
     }
 
     /// What a user was told so far, oldest first.
