@@ -294,7 +294,7 @@ pub fn ignore_hang_ups() -> std::io::Result<impl Future<Output = ()>> {
         while hang_up.recv().await.is_some() {
             warn!("SIGHUP is ignored: the configuration is read at the start only");
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     })
 }
 

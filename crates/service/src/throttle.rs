@@ -315,7 +315,7 @@ struct Window {
 /// window goes that would end next, so who is crowded out is whoever came first, by as many others.
 struct Windows {
     length: Duration,
-    windows: HashMap<u64, Window>,
+    open: HashMap<u64, Window>,
     /// The keys of all windows as they began, which is as they end.
     order: VecDeque<u64>,
 }
@@ -324,7 +324,7 @@ impl Windows {
     fn of(length: Duration) -> Self {
         Self {
             length,
-            windows: HashMap::new(),
+            open: HashMap::new(),
             order: VecDeque::new(),
         }
     }
@@ -332,7 +332,7 @@ impl Windows {
     /// Forgets the windows that have ended.
     fn forget(&mut self, now: Duration) {
         while let Some(key) = self.order.front()
-            && self.windows.get(key).is_none_or(|oldest| oldest.end <= now)
+            && self.open.get(key).is_none_or(|oldest| oldest.end <= now)
         {
             self.drop_oldest();
         }
@@ -340,24 +340,20 @@ impl Windows {
 
     fn drop_oldest(&mut self) {
         if let Some(key) = self.order.pop_front() {
-            self.windows.remove(&key);
+            self.open.remove(&key);
         }
     }
 
     /// How much the present window holds.
     fn count_of(&mut self, key: u64, now: Duration) -> u32 {
         self.forget(now);
-        self.windows.get(&key).map_or(0, |window| window.count)
+        self.open.get(&key).map_or(0, |window| window.count)
     }
 
     /// Refuses when the present window holds as much as the limit allows.
     fn admit(&mut self, key: u64, limit: u32, now: Duration) -> Result<(), Throttled> {
         self.forget(now);
-        match self
-            .windows
-            .get(&key)
-            .filter(|window| window.count >= limit)
-        {
+        match self.open.get(&key).filter(|window| window.count >= limit) {
             Some(full) => {
                 let seconds = full.end.saturating_sub(now).as_secs().saturating_add(1);
                 Err(Throttled {
@@ -370,13 +366,13 @@ impl Windows {
 
     /// Counts one more, and gives the end of the window.
     fn count(&mut self, key: u64, now: Duration) -> Duration {
-        if !self.windows.contains_key(&key) {
-            if self.windows.len() >= MAXIMUM_KEYS {
+        if !self.open.contains_key(&key) {
+            if self.open.len() >= MAXIMUM_KEYS {
                 self.drop_oldest();
             }
             self.order.push_back(key);
         }
-        let window = self.windows.entry(key).or_insert(Window {
+        let window = self.open.entry(key).or_insert(Window {
             end: now.saturating_add(self.length),
             count: 0,
         });
@@ -387,7 +383,7 @@ impl Windows {
     /// Takes one back from the window it was counted in, while that is the present one.
     fn give_back(&mut self, counted: &Counted) {
         if let Some(window) = self
-            .windows
+            .open
             .get_mut(&counted.key)
             .filter(|window| window.end == counted.end)
         {

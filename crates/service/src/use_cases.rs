@@ -17,7 +17,9 @@ use crate::{
     mailed_codes::{MailedCodes, Queue},
     messages::Messages,
     outbox::{Outbox, Trouble},
-    ports::{Ports, entropy::Entropy, installation_store::InstallationStore, tokens::Tokens},
+    ports::{
+        Ports, Stores, entropy::Entropy, installation_store::InstallationStore, tokens::Tokens,
+    },
     recovery::Recoveries,
     registration::Registrations,
     sessions::Sessions,
@@ -88,11 +90,7 @@ impl UseCases {
             ..
         } = ports;
         let throttle = Arc::new(Throttle::new(settings.policy.limits.clone(), clock.clone()));
-        let factors = Factors {
-            ceremonies: ceremonies.clone(),
-            accounts: stores.accounts.clone(),
-            credentials: stores.credentials.clone(),
-        };
+        let factors = factors(&ceremonies, &stores);
         Self {
             directory: ceremonies.directory.clone(),
             registrations: Registrations {
@@ -202,5 +200,13 @@ fn ceremonies(ports: &Ports, settings: &ServiceSettings) -> Ceremonies {
         }),
         directory,
         policy: settings.policy.clone(),
+    }
+}
+
+fn factors(ceremonies: &Ceremonies, stores: &Stores) -> Factors {
+    Factors {
+        ceremonies: ceremonies.clone(),
+        accounts: stores.accounts.clone(),
+        credentials: stores.credentials.clone(),
     }
 }

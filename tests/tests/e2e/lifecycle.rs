@@ -163,7 +163,7 @@ fn serving(installation: &Installation) -> Outcome<(Killed, String, BufReader<Ch
         }
         let event: serde_json::Value = serde_json::from_str(&line)?;
         if says("listening")(&event)
-            && let Some(address) = event["address"].as_str()
+            && let Some(address) = event.get("address").and_then(serde_json::Value::as_str)
         {
             return Ok((child, format!("http://{address}/health/live"), log));
         }

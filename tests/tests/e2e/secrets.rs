@@ -1,7 +1,7 @@
 //! Secrets are changed by commands: signing keys in steps, during which nobody is signed out, and everything
 //! after a leak.
 
-use std::fs;
+use std::{fmt::Write as _, fs};
 
 use data_encoding::BASE64URL_NOPAD;
 use latchkey_e2e::{
@@ -21,7 +21,8 @@ const ONE: &str = "https://one.example";
 async fn published(server: &Server) -> Outcome<Vec<String>> {
     let keys = Client::of(server)?.get("/.well-known/jwks.json").await?;
     let keys = keys.ok()?;
-    let keys = keys["keys"].as_array().into_iter().flatten();
+    let keys = keys.get("keys").and_then(Value::as_array);
+    let keys = keys.into_iter().flatten();
     keys.map(|key| text(key, "kid")).collect()
 }
 
@@ -35,7 +36,8 @@ fn signed_by(place: &Client) -> Outcome<String> {
 
 /// States and ids of the keys as a command answers them.
 fn keys(answer: &Value) -> Outcome<Vec<(String, String)>> {
-    let keys = answer["signingKeys"].as_array().into_iter().flatten();
+    let keys = answer.get("signingKeys").and_then(Value::as_array);
+    let keys = keys.into_iter().flatten();
     keys.map(fact).collect()
 }
 
@@ -48,13 +50,13 @@ fn age(installation: &Installation, hours: i64) -> Outcome {
     let path = installation.secrets_file();
     let mut text = String::new();
     for line in fs::read_to_string(&path)?.lines() {
-        text += &match line.split_once(" = ") {
+        match line.split_once(" = ") {
             Some((member @ ("created" | "stopped"), moment)) => {
                 let moment: i64 = moment.parse()?;
-                format!("{member} = {}\n", moment - hours * 3_600_000)
+                writeln!(text, "{member} = {}", moment - hours * 3_600_000)?;
             }
-            Some(_) | None => format!("{line}\n"),
-        };
+            Some(_) | None => writeln!(text, "{line}")?,
+        }
     }
     Ok(fs::write(path, text)?)
 }
@@ -99,7 +101,7 @@ async fn a_key_signs_after_every_replica_knows_it_and_goes_when_its_tokens_have(
             ("next".to_owned(), new.clone())
         ]
     );
-    assert_eq!(published(&one).await?, [old.clone()]);
+    assert_eq!(published(&one).await?, std::slice::from_ref(&old));
     let one = restart(one).await?;
     assert_eq!(published(&one).await?, [old.clone(), new.clone()]);
     let here = signed_in(&one, &acme, &mut own).await?;
@@ -135,7 +137,7 @@ async fn a_key_signs_after_every_replica_knows_it_and_goes_when_its_tokens_have(
     assert_eq!(keys(&answer)?, [("signs".to_owned(), new.clone())]);
     let (one, two) = (restart(one).await?, restart(two).await?);
     for server in [&one, &two] {
-        assert_eq!(published(server).await?, [new.clone()]);
+        assert_eq!(published(server).await?, std::slice::from_ref(&new));
         assert!(is_signed_in(&there, server).await?);
         assert!(!is_signed_in(&early, server).await?);
     }

@@ -144,12 +144,7 @@ async fn without_a_username_unknown_inactive_and_foreign_credentials_look_and_co
         world.warm().await;
         let mut seen = Vec::new();
         // Whoever tries knows ids of credentials at most, and signs with a key of their own.
-        for claimed in [
-            known.id(),
-            inactive.id(),
-            foreign.id(),
-            "AQIDBAUGBwg".into(),
-        ] {
+        for claimed in [known.id(), inactive.id(), foreign.id(), "AQIDBAUGBwg"] {
             let mut factor = forger.sign(&challenge);
             factor["credentialAssertion"]["credId"] = claimed.into();
             let body = json!({

@@ -96,7 +96,7 @@ fn a_window_ends_after_a_minute_and_is_forgotten() {
     assert!(throttle.reserve_code(&attempt(1, SHORT)).is_err());
     now.store(START + MINUTE, Ordering::Relaxed);
     assert!(throttle.reserve_code(&attempt(2, SHORT)).is_ok());
-    assert_eq!(throttle.lock().codes_by_address.windows.len(), 1);
+    assert_eq!(throttle.lock().codes_by_address.open.len(), 1);
     assert!(throttle.reserve_code(&attempt(1, SHORT)).is_ok());
 }
 
@@ -197,7 +197,7 @@ fn made_up_names_and_addresses_fill_bounded_memory_and_crowd_nobody_into_one_win
             &counts.codes_by_owner,
             &counts.logins_by_address,
         ] {
-            assert_eq!(table.windows.len(), MAXIMUM_KEYS);
+            assert_eq!(table.open.len(), MAXIMUM_KEYS);
             assert_eq!(table.order.len(), MAXIMUM_KEYS);
         }
     }

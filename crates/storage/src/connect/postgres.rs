@@ -6,6 +6,7 @@ use sea_orm::{
     DatabaseConnection,
     sqlx::{
         self, AssertSqlSafe,
+        error::DatabaseError,
         postgres::{PgConnectOptions, PgPool, PgPoolOptions},
     },
 };
@@ -128,7 +129,7 @@ fn judge(asked: Result<String, sqlx::Error>, target: &str) -> Result<(), Connect
 
 /// A prepared statement that is there already, or not there any more.
 fn is_of_another_session(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error.as_database_error().and_then(DatabaseError::code);
     code.is_some_and(|code| matches!(&*code, "42P05" | "26000"))
 }
 
