@@ -119,3 +119,23 @@ macro_rules! store_contract {
         $crate::users!();
     };
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_module_of_cases_is_in_the_contract() {
+        let source = include_str!("lib.rs");
+        let modules = source.lines().filter_map(|line| {
+            let module = line.strip_prefix("pub mod ")?;
+            module.strip_suffix(';')
+        });
+        let modules: Vec<_> = modules.collect();
+        assert!(modules.len() > 10, "{modules:?}");
+        for module in modules {
+            assert!(
+                source.contains(&format!("$crate::{module}!();")),
+                "{module}"
+            );
+        }
+    }
+}

@@ -4,7 +4,8 @@
 //! cargo run -p latchkey-embed
 //! ```
 //!
-//! It is configured as the binary `latchkey` is.
+//! It is configured as the binary `latchkey` is, and serves what that binary has made: an organization is made
+//! with `latchkey bootstrap` on the same settings.
 
 use std::{error::Error, path::Path, sync::Arc};
 
