@@ -3,6 +3,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -68,9 +72,10 @@ impl Person {
         sign_in(&place, organization, Some(username), &mut self.own).await
     }
 
-    /// Whole code flows and deletions, until one is not answered.
-    async fn work(mut self, here: Client, there: Client) -> Self {
-        while self.step(&here, &there).await.is_ok() {}
+    /// Whole code flows and deletions, until one fails or it is said that it is over: a database that is back
+    /// at once is not noticed.
+    async fn work(mut self, here: Client, there: Client, is_over: Arc<AtomicBool>) -> Self {
+        while self.step(&here, &there).await.is_ok() && !is_over.load(Ordering::Relaxed) {}
         self
     }
 
@@ -176,11 +181,12 @@ async fn trial(installation: &Installation, victim: Victim, rounds: u32) -> Outc
     }
     for _ in 0..rounds {
         let mut work = JoinSet::new();
+        let is_over = Arc::new(AtomicBool::new(false));
         for mut person in people.drain(..) {
             person.check(&server).await?;
             let there = Client::of(&server)?.at(TWO);
             let here = person.sign_in(Client::of(&server)?.at(ONE)).await?;
-            work.spawn(person.work(here, there));
+            work.spawn(person.work(here, there, Arc::clone(&is_over)));
         }
         some_moment(Duration::from_millis(600)).await;
         match &victim {
@@ -191,6 +197,7 @@ async fn trial(installation: &Installation, victim: Victim, rounds: u32) -> Outc
             }
             Victim::Postgres(postgres) => {
                 postgres.crash()?;
+                is_over.store(true, Ordering::Relaxed);
                 people = work.join_all().await;
                 server.ready().await?;
             }
