@@ -40,5 +40,7 @@ test('a saved kit and a mailed code give a new passkey and a new kit, and the ol
   await device.page.getByRole('link', { name: 'Save as a file' }).click()
   await device.page.getByRole('button', { name: 'Continue: sign in' }).click()
   await device.page.getByText(`Signed in as ${person.username}`).waitFor()
-  assert.equal(await device.page.getByRole('listitem', { name: 'Chrome on Linux' }).count(), 1)
+  const card = device.page.getByRole('listitem', { name: 'Chrome on Linux' })
+  await card.waitFor()
+  assert.equal(await card.count(), 1)
 })
