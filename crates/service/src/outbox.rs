@@ -3,7 +3,7 @@
 //!
 //! A message is claimed for a while, sent, and then removed. A process that dies in between leaves it
 //! to the next one when the lease ends, so a message is sent at least once, and normally exactly once.
-//! What cannot be sent stays as long as it is worth it, and [`trouble`] tells.
+//! What cannot be sent stays as long as it is worth it, and `trouble` tells.
 
 mod trouble;
 
