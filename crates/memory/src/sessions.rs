@@ -8,7 +8,7 @@ use latchkey_domain::{
 };
 use latchkey_service::ports::{
     proof_verifier::AuthenticatorState,
-    session_store::{EndSessionError, SessionStore},
+    session_store::{ExerciseError, SessionStore},
     sign_in_store::{CredentialUse, Evidence, SignInStore, UseError},
     store::{AuthorityConflict, StoreError},
 };
@@ -26,14 +26,14 @@ impl SessionStore for MemoryStore {
         }))
     }
 
-    async fn end(&self, authority: Authority) -> Result<(), EndSessionError> {
+    async fn end(&self, authority: Authority) -> Result<(), ExerciseError> {
         self.write(|state| {
             state.exercise(&authority)?;
             Ok(())
         })
     }
 
-    async fn end_all(&self, authority: Authority) -> Result<(), EndSessionError> {
+    async fn end_all(&self, authority: Authority) -> Result<(), ExerciseError> {
         self.write(|state| {
             state.exercise(&authority)?;
             state.end_epoch(authority.user());

@@ -9,7 +9,7 @@ use latchkey_domain::{
 
 use crate::ports::{
     clock::Clock,
-    session_store::{EndSessionError, SessionStore},
+    session_store::{ExerciseError, SessionStore},
     store::{AuthorityConflict, StoreError},
     tokens::Tokens,
 };
@@ -67,13 +67,13 @@ impl Sessions {
     }
 }
 
-fn settled(outcome: Result<(), EndSessionError>) -> Result<(), StoreError> {
+fn settled(outcome: Result<(), ExerciseError>) -> Result<(), StoreError> {
     match outcome {
         Ok(())
-        | Err(EndSessionError::Authority(AuthorityConflict::Void | AuthorityConflict::Spent(_))) => {
+        | Err(ExerciseError::Authority(AuthorityConflict::Void | AuthorityConflict::Spent(_))) => {
             Ok(())
         }
-        Err(EndSessionError::Store(error)) => Err(error),
+        Err(ExerciseError::Store(error)) => Err(error),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
     },
     ports::{
         proof_verifier::{AssertionProof, Used},
-        session_store::{EndSessionError, SessionStore},
+        session_store::{ExerciseError, SessionStore},
         sign_in_store::{Evidence, SignInStore},
         store::StoreError,
     },
@@ -171,8 +171,8 @@ impl UserActions {
     /// credential that signed. What uses it up with an effect of this service is that effect.
     ///
     /// # Errors
-    /// [`EndSessionError`]; let nothing follow then.
-    pub async fn spend(&self, request: &SignedRequest) -> Result<(), EndSessionError> {
+    /// [`ExerciseError`]; let nothing follow then.
+    pub async fn spend(&self, request: &SignedRequest) -> Result<(), ExerciseError> {
         self.spent.end(request.authority()).await
     }
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use latchkey_domain::{authority::Authority, session::Session};
 use latchkey_service::ports::{
-    session_store::{EndSessionError, SessionStore},
+    session_store::{ExerciseError, SessionStore},
     store::{AuthorityConflict, StoreError},
 };
 use sea_orm::{
@@ -53,14 +53,14 @@ impl SessionStore for SqlStore {
             .await
     }
 
-    async fn end(&self, authority: Authority) -> Result<(), EndSessionError> {
+    async fn end(&self, authority: Authority) -> Result<(), ExerciseError> {
         self.write(async move |tx| exercise(&tx, &authority).await.map(|_user| ()))
             .await
     }
 
-    async fn end_all(&self, authority: Authority) -> Result<(), EndSessionError> {
+    async fn end_all(&self, authority: Authority) -> Result<(), ExerciseError> {
         self.write(async move |tx| {
-            exercise::<EndSessionError>(&tx, &authority).await?;
+            exercise::<ExerciseError>(&tx, &authority).await?;
             if ending::end_epoch(&tx, authority.user(), authority.epoch()).await? {
                 Ok(())
             } else {

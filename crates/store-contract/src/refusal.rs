@@ -7,7 +7,7 @@ use latchkey_service::ports::{
     credential_code_store::{DecideError, IssueError},
     credential_store::{ChangeError, CreateError},
     registration_store::RegisterError,
-    session_store::EndSessionError,
+    session_store::ExerciseError,
     sign_in_store::UseError,
     user_store::{ChangeUserError, CreateUserError},
 };
@@ -40,7 +40,7 @@ refusals! {
     CreateError::Authority(conflict) => Some(*conflict);
     CreateUserError::Authority(conflict) => Some(*conflict);
     DecideError::Authority(conflict) => Some(*conflict);
-    EndSessionError::Authority(conflict) => Some(*conflict);
+    ExerciseError::Authority(conflict) => Some(*conflict);
     IssueError::Authority(conflict) => Some(*conflict);
     RegisterError::Create(error) => error.conflict();
     UseError::Authority(conflict) => Some(*conflict);

@@ -5,10 +5,10 @@ use latchkey_domain::{authority::Authority, session::Session};
 
 use super::store::{AuthorityConflict, StoreError};
 
-/// Why a session is not ended.
+/// Why an authority is not exercised that has no effect beside what it spends, or ends the epoch.
 #[derive(Debug, thiserror::Error)]
-pub enum EndSessionError {
-    /// The authority does not hold, or the session has ended before.
+pub enum ExerciseError {
+    /// The authority does not hold, or what it spends was spent before.
     #[error(transparent)]
     Authority(#[from] AuthorityConflict),
     /// The store failed.
@@ -32,13 +32,13 @@ pub trait SessionStore: Send + Sync {
     /// effect.
     ///
     /// # Errors
-    /// [`EndSessionError`].
-    async fn end(&self, authority: Authority) -> Result<(), EndSessionError>;
+    /// [`ExerciseError`].
+    async fn end(&self, authority: Authority) -> Result<(), ExerciseError>;
 
     /// Raises the epoch of the authority's user, which ends every session, code and user action, and
     /// refuses what waits for approval.
     ///
     /// # Errors
-    /// [`EndSessionError`].
-    async fn end_all(&self, authority: Authority) -> Result<(), EndSessionError>;
+    /// [`ExerciseError`].
+    async fn end_all(&self, authority: Authority) -> Result<(), ExerciseError>;
 }
