@@ -24,6 +24,7 @@ use axum::{
     http::Uri,
     middleware::{from_fn, from_fn_with_state, map_response},
     response::Response,
+    routing::get,
 };
 use latchkey_service::use_cases::UseCases;
 use utoipa::openapi::{OpenApi, ServerBuilder};
@@ -166,8 +167,8 @@ pub fn as_they_are(routes: Router) -> Router {
     }))
 }
 
-/// What answers while there is no room for another connection, whatever is asked: 503, to be tried again.
-/// Such requests are named and logged like all others.
+/// What answers while there is no room for another connection: 503, to be tried again, but for who asks
+/// whether the process lives; ending it would help nobody. Such requests are named and logged like all others.
 pub fn no_room(use_cases: Arc<UseCases>) -> Router {
     let state = AppState {
         use_cases,
@@ -175,6 +176,7 @@ pub fn no_room(use_cases: Arc<UseCases>) -> Router {
         description: "".into(),
     };
     Router::new()
+        .route("/health/live", get(operation::live))
         .fallback(unavailable)
         .layer(from_fn(harden))
         .layer(from_fn_with_state(state, observe))

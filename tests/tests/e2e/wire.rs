@@ -181,8 +181,12 @@ async fn busy(server: &Server) -> Outcome<Wire> {
 
 /// The answer to a request on a connection of its own: status, code and head.
 async fn ask_anew(server: &Server) -> Outcome<(u16, String, String)> {
+    ask_anew_for(server, "/health/ready").await
+}
+
+async fn ask_anew_for(server: &Server, path: &str) -> Outcome<(u16, String, String)> {
     let mut wire = Wire::to(server).await?;
-    wire.send(head("GET", "/health/live", &[])).await?;
+    wire.send(head("GET", path, &[])).await?;
     let text = wire.rest().await?;
     let (status, body) = answer(&text)?;
     let head = text.split("\r\n\r\n").next().unwrap_or_default();
@@ -201,6 +205,8 @@ async fn without_room_others_are_told_so_at_once_and_idle_connections_give_way()
         assert_eq!((status, code.as_str()), (503, "unavailable"), "{key}");
         assert!(head.contains("retry-after: 1"), "{key}: {head}");
         assert!(head.contains("x-request-id: "), "{key}: {head}");
+        // Whoever would end a process that does not live must not end this one.
+        assert_eq!(ask_anew_for(&server, "/health/live").await?.0, 200, "{key}");
 
         second.send("{}").await?;
         second.rest().await?;
