@@ -76,6 +76,10 @@ impl AccountCodeStore for MemoryStore {
             let is_issued =
                 user.is_some_and(|user| code.serves(user)) && live < AccountCode::MAXIMUM_LIVE;
             if is_issued {
+                let is_over = |held: &NewAccountCode| {
+                    is_alike(&held.code, code) && !held.code.is_live(code.issued)
+                };
+                state.account_codes.retain(|held| !is_over(held));
                 state.account_codes.push(new);
                 state.keep_all(vec![message]);
             }

@@ -118,6 +118,10 @@ async fn no_more_than_three_of_a_kind_are_live_and_asking_ends_none(world: World
         assert!(ask(NOW).await.0, "{kind}");
         assert!(!ask(NOW).await.0, "{kind}");
         assert!(ask(codes[2].code.expires).await.0, "{kind}");
+        // Nor does anybody who asks make more and more of them.
+        for code in &codes {
+            assert_eq!(world.held(user, code).await, None, "{kind}");
+        }
     }
     let other = &world.person(&tenant, 1).await.user;
     let issued = at_once(|index| {

@@ -12,7 +12,8 @@ pub trait HousekeepingStore: Send + Sync {
     /// Deletes at most `batch` rows each of: spent things that expired before `before`; credential codes
     /// that expired before it, their claims too, and are not the newest of their user; credentials that had
     /// waited in vain before it; account codes and messages that expired before it. Gives how many rows were
-    /// deleted. Registration codes stay, one a user, so that an expired one can be told from a wrong one.
+    /// deleted. Registration codes stay until another one is issued, so that an expired one can be told from a
+    /// wrong one.
     ///
     /// This may be several transactions, so that it keeps nobody waiting: nothing depends on two of these
     /// going together.

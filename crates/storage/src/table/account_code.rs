@@ -61,6 +61,11 @@ impl AccountCodeStore for SqlStore {
             {
                 return Ok(false);
             }
+            let expired = Column::Expires.lte(new.code.issued.unix_milliseconds());
+            let over = Entity::delete_many()
+                .filter(alike(&new.code))
+                .filter(expired);
+            over.count(&tx).await?;
             insert(&tx, new).await?;
             message::insert_all(&tx, &[message]).await?;
             Ok(true)

@@ -72,7 +72,7 @@ fn registration() -> Vec<Operation> {
                     "username": invited.username,
                 }))
             })
-            .and_afterwards(written(1, 4)),
+            .and_afterwards(written(1, 5)),
     ]
 }
 
@@ -102,10 +102,10 @@ fn recovery() -> Vec<Operation> {
     vec![
         post("mailRecoveryCode", "/auth/recover/user/code")
             .costs(read(0), named)
-            .and_afterwards(written(1, 4)),
+            .and_afterwards(written(1, 5)),
         put("mailRecoveryCodeAsBefore", "/auth/recover/user/code")
             .costs(read(0), named)
-            .and_afterwards(written(1, 4)),
+            .and_afterwards(written(1, 5)),
         post("beginRecovery", "/auth/recover/user/init")
             .begins(Recovery)
             .costs(written(2, 1), async |stage, person, request| {
@@ -143,7 +143,7 @@ fn sessions() -> Vec<Operation> {
     vec![
         post("mailLoginCode", "/auth/login/code")
             .costs(read(0), named)
-            .and_afterwards(written(1, 4)),
+            .and_afterwards(written(1, 5)),
         post("beginLogin", "/auth/login/init")
             .begins(Login)
             .costs(written(2, 1), async |stage, person, request| {
