@@ -207,15 +207,13 @@ impl MailedCodes {
             .accounts
             .find_by_username(&wanted.organization, &wanted.username)
             .await?
-            .filter(|account| account.user.is_active);
+            .filter(|account| wanted.kind.is_for(&account.user));
         let Some(account) = account else {
             return Ok(());
         };
         let has = |kind| has_active(&account.credentials, kind);
         let can_use_it = match wanted.kind {
-            AccountCodeKind::Registration => {
-                account.user.registered.is_none() && self.mailer.sends()
-            }
+            AccountCodeKind::Registration => self.mailer.sends(),
             AccountCodeKind::Login => has(CredentialKind::PasswordProtectedKey),
             AccountCodeKind::Recovery => has(CredentialKind::RecoveryKey),
         };

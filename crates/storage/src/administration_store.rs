@@ -33,14 +33,13 @@ impl AdministrationStore for SqlStore {
     }
 
     async fn population(&self) -> Result<Population, StoreError> {
-        let has_several_users = self.read(async move |reader| table::user::several(&reader).await);
-        let has_several_users = has_several_users.await?;
-        let has_registered =
-            self.read(async move |reader| table::user::any_registered(&reader).await);
-        Ok(Population {
-            has_several_users,
-            has_registered: has_registered.await?,
+        self.read(async move |reader| {
+            Ok(Population {
+                has_several_users: table::user::several(&reader).await?,
+                has_registered: table::user::any_registered(&reader).await?,
+            })
         })
+        .await
     }
 
     async fn bootstrap(&self, new: NewOrganization) -> Result<(), BootstrapError> {
