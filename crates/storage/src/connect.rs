@@ -223,16 +223,19 @@ async fn connect_sqlite(path: PathBuf, options: &ConnectOptions) -> Result<SqlSt
         source: source.into(),
     };
     let deadline = options.deadline;
-    let writer = open_sqlite(1, deadline, &file).await.map_err(failed)?;
+    let trust = Trust::default();
+    let writer = open_sqlite(1, deadline, &file, &trust)
+        .await
+        .map_err(failed)?;
     let readers = options.max_connections.clamp(1, SQLITE_READERS);
-    let reader = open_sqlite(readers, deadline, &file.pragma("query_only", "ON"))
+    let reader = open_sqlite(readers, deadline, &file.pragma("query_only", "ON"), &trust)
         .await
         .map_err(failed)?;
     Ok(SqlStore::new(
         DatabaseConnection::from(reader),
         DatabaseConnection::from(writer),
         deadline,
-        Trust::default(),
+        trust,
     ))
 }
 
@@ -252,10 +255,12 @@ async fn open_sqlite(
     size: u32,
     deadline: Duration,
     file: &SqliteConnectOptions,
+    trust: &Trust,
 ) -> Result<SqlitePool, sqlx::Error> {
     let mut attempts_left = 100_u32;
     loop {
-        let opened = SqlitePoolOptions::new()
+        let opened = trust
+            .guard(SqlitePoolOptions::new())
             .max_connections(size)
             .acquire_timeout(deadline)
             .idle_timeout(None)

@@ -145,16 +145,20 @@ impl SqlStore {
         let ends = Instant::now() + self.deadline;
         let store = self.clone();
         let task = async move {
-            let (writer, counters) = (store.writer.clone(), Arc::clone(&store.counters));
+            let own = store.clone();
             let attempt = move || {
-                counters.write_transactions.fetch_add(1, Ordering::Relaxed);
-                transaction::run(writer.clone(), operation.clone())
+                let made = &own.counters.write_transactions;
+                made.fetch_add(1, Ordering::Relaxed);
+                transaction::run(own.writer.clone(), own.trust.clone(), operation.clone())
             };
             let (transaction, value) = store.until(ends, attempt).await?;
             // Whoever asked has been answered at the deadline; the connection is given back all the same.
             let commit = async { transaction.commit().await.map_err(StoreError::new) };
             let committed = store.unless_late(ends + store.deadline, commit).await;
-            committed.map_err(|error| store.told(error).1)?;
+            committed.map_err(|error| {
+                store.trust.lose();
+                store.told(error).1
+            })?;
             Ok::<T, E>(value)
         };
         match timeout_at(ends, tokio::spawn(task.in_current_span())).await {

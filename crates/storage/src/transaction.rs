@@ -8,7 +8,7 @@ use sea_orm::{
     TransactionTrait as _,
 };
 
-use crate::failure::Passing;
+use crate::{failure::Passing, trust::Trust};
 
 /// A write transaction, in the hands of the operation that runs in it.
 pub(crate) type Transaction = Arc<DatabaseTransaction>;
@@ -31,13 +31,15 @@ async fn begin(writer: &DatabaseConnection) -> Result<Transaction, StoreError> {
 }
 
 /// Runs an operation in a transaction of its own, which is still to be committed; rolls back when the
-/// operation gives `Err`.
+/// operation gives `Err`. A connection that cannot is not trusted any more: SQLite ends a transaction by
+/// itself when the disk is full, and then the pool's account of it is wrong.
 ///
 /// # Errors
 /// What the operation gave, or [`StoreError`] when the transaction cannot begin, or when the operation is
 /// over and still holds it.
 pub(crate) async fn run<T, E, F>(
     writer: DatabaseConnection,
+    trust: Trust,
     operation: impl FnOnce(Transaction) -> F,
 ) -> Result<(DatabaseTransaction, T), E>
 where
@@ -55,6 +57,7 @@ where
             // Who is dropped rolls back as well, later; a connection that is gone has done so.
             let is_gone = matches!(Passing::of(&error), Some((Passing::Connection, _)));
             if !is_gone && let Err(error) = transaction.rollback().await {
+                trust.lose();
                 tracing::warn!(%error, "a transaction could not be rolled back");
             }
             Err(error)

@@ -5,9 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use sea_orm::sqlx::{Database, pool::PoolOptions};
+
 /// Connections are trusted until one of them turns out to be of no use: what ended it (the server went
 /// away, became read-only, or does not answer) is likely to have met the others as well, so only those
-/// that were made later are used. Clones share what they know.
+/// that were made later are used. So it is with one whose transaction could not be ended: what runs on it
+/// next would run inside of that transaction. Clones share what they know.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trust(Arc<Mutex<Option<Instant>>>);
 
@@ -15,6 +18,20 @@ impl Trust {
     /// Every connection there is may be of no use.
     pub(crate) fn lose(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Lets a pool give out, and take back, only connections that are trusted.
+    pub(crate) fn guard<D: Database>(&self, pool: PoolOptions<D>) -> PoolOptions<D> {
+        let (taken, given_back) = (self.clone(), self.clone());
+        pool.before_acquire(move |_connection, state| {
+            let is_trusted = taken.covers(state.age);
+            Box::pin(async move { Ok(is_trusted) })
+        })
+        // Without this the pool would wait for the answer of a connection that hangs.
+        .after_release(move |_connection, state| {
+            let is_trusted = given_back.covers(state.age);
+            Box::pin(async move { Ok(is_trusted) })
+        })
     }
 
     /// Whether a connection of that age may be used.

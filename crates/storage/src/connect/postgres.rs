@@ -40,20 +40,11 @@ pub(super) async fn connect(
     first.close().await;
 
     let trust = Trust::default();
-    let (taken, given_back) = (trust.clone(), trust.clone());
-    let pool = settled(options)
+    let pool = trust
+        .guard(settled(options))
         .max_connections(options.max_connections.max(1))
         .acquire_timeout(options.patience())
         .test_before_acquire(false)
-        .before_acquire(move |_connection, state| {
-            let is_trusted = taken.covers(state.age);
-            Box::pin(async move { Ok(is_trusted) })
-        })
-        // Without this the pool would wait for the answer of a connection that hangs.
-        .after_release(move |_connection, state| {
-            let is_trusted = given_back.covers(state.age);
-            Box::pin(async move { Ok(is_trusted) })
-        })
         .connect_lazy_with(server);
     Ok(SqlStore::new(
         DatabaseConnection::from(pool.clone()),

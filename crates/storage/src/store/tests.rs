@@ -48,7 +48,12 @@ impl World {
 
     /// How many rows there are.
     async fn kept(&self) -> i64 {
-        let connection = self.store.connection();
+        Self::seen_by(&self.store).await
+    }
+
+    /// How many rows that store sees.
+    async fn seen_by(store: &SqlStore) -> i64 {
+        let connection = store.connection();
         let count = Statement::from_string(
             connection.get_database_backend(),
             "SELECT COUNT(*) FROM kept",
@@ -208,6 +213,26 @@ async fn two_who_wait_for_each_other_both_succeed() {
     assert_eq!(attempts.load(Ordering::Relaxed), 3);
 }
 
+/// SQLite ends a transaction by itself when the disk is full; here the operation does. Whether it then fails
+/// or is committed, what follows is not made inside of a transaction that nobody ends.
+#[tokio::test]
+async fn what_follows_a_transaction_that_could_not_be_ended_is_kept() {
+    for goes_on in [false, true] {
+        let world = World::sqlite(LONG).await;
+        let ended = world.store.write(async move |tx| {
+            run(&*tx, "ROLLBACK").await?;
+            match goes_on {
+                true => Ok(()),
+                false => run(&*tx, "SELECT 1 FROM nowhere").await,
+            }
+        });
+        ended.await.unwrap_err();
+        world.write(&["SELECT 1 FROM nowhere"]).await.0.unwrap_err();
+        world.write(&["SELECT 1"]).await.0.unwrap();
+        assert_eq!(World::seen_by(&world.other().await).await, 1, "{goes_on}");
+    }
+}
+
 /// Whatever hangs, the connection is given back: SQLite has one that writes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_does_not_end_fails_at_the_deadline_and_leaves_nothing() {
@@ -249,7 +274,7 @@ async fn a_statement_that_takes_too_long_is_ended_by_the_server() {
 async fn a_file_that_another_process_writes_to_is_not_available_until_it_has() {
     let world = World::sqlite(Duration::from_millis(500)).await;
     let other = world.other().await;
-    let begun = transaction::run(other.writer.clone(), async move |tx| {
+    let begun = transaction::run(other.writer.clone(), other.trust.clone(), async move |tx| {
         run(&*tx, "INSERT INTO kept VALUES (1)").await
     });
     let (transaction, ()) = begun.await.unwrap();
