@@ -33,8 +33,8 @@ pub struct Serving {
     /// How connections are.
     pub limits: ConnectionLimits,
     /// Routes of one's own, none at first, without a fallback. Their requests are named, bounded, logged and
-    /// answered across origins like those of the API, and what they answer is left as it is; a path that Latchkey has is refused at the start, by a
-    /// panic.
+    /// answered across origins like those of the API, and what they answer is left as it is; a path that
+    /// Latchkey has is refused at the start, by a panic.
     pub routes: Router,
 }
 
