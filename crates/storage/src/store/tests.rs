@@ -221,10 +221,10 @@ async fn what_follows_a_transaction_that_could_not_be_ended_is_kept() {
         let world = World::sqlite(LONG).await;
         let ended = world.store.write(async move |tx| {
             run(&*tx, "ROLLBACK").await?;
-            match goes_on {
-                true => Ok(()),
-                false => run(&*tx, "SELECT 1 FROM nowhere").await,
+            if goes_on {
+                return Ok(());
             }
+            run(&*tx, "SELECT 1 FROM nowhere").await
         });
         ended.await.unwrap_err();
         world.write(&["SELECT 1 FROM nowhere"]).await.0.unwrap_err();
