@@ -2,25 +2,23 @@
 
 pub mod page;
 
-use std::{
-    net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use latchkey_domain::{
     application::{Application, Origin, RpId},
     challenge::Challenge,
     id::{ApplicationId, OrganizationId},
     organization::Organization,
-    time::Timestamp,
 };
 
-use crate::ports::{
-    clock::Clock,
-    directory_store::{DirectoryEntries, DirectoryStore},
-    proof_verifier::Expected,
-    store::StoreError,
+use crate::{
+    flight::{Flight, is_within},
+    ports::{
+        clock::Clock,
+        directory_store::{DirectoryEntries, DirectoryStore},
+        proof_verifier::Expected,
+        store::StoreError,
+    },
 };
 
 /// How old a snapshot may be before a new one is read. Whatever takes effect requires the rows again in its
@@ -233,46 +231,8 @@ impl From<NotAdmitted> for PartyError {
 pub struct Directory {
     store: Arc<dyn DirectoryStore>,
     clock: Arc<dyn Clock>,
-    latest: Mutex<Latest>,
-    /// Held by the one who reads. Nobody who has a snapshot to work with waits for it.
-    flight: tokio::sync::Mutex<()>,
-}
-
-/// What was read.
-#[derive(Clone)]
-struct Latest {
-    /// The newest snapshot, and when reading it began: so it is never older than it seems.
-    snapshot: Option<(Timestamp, Arc<Snapshot>)>,
-    /// When the last read began.
-    asked: Option<Timestamp>,
-    /// How many reads have ended.
-    ended: u64,
-    /// How the last one ended.
-    outcome: Result<Arc<Snapshot>, StoreError>,
-}
-
-impl Default for Latest {
-    fn default() -> Self {
-        Self {
-            snapshot: None,
-            asked: None,
-            ended: 0,
-            outcome: Ok(Arc::default()),
-        }
-    }
-}
-
-impl Latest {
-    /// The newest snapshot, if it is younger.
-    fn younger(&self, age: Duration, now: Timestamp) -> Option<Arc<Snapshot>> {
-        let (began, snapshot) = self.snapshot.as_ref()?;
-        is_within(age, *began, now).then(|| Arc::clone(snapshot))
-    }
-}
-
-/// Whether that long has not passed; a clock that was set back makes everything old.
-fn is_within(age: Duration, began: Timestamp, now: Timestamp) -> bool {
-    now >= began && now.since(began) < age
+    /// Nobody who has a snapshot to work with waits for the one who reads.
+    flight: Flight<Arc<Snapshot>>,
 }
 
 impl Directory {
@@ -281,8 +241,7 @@ impl Directory {
         Self {
             store,
             clock,
-            latest: Mutex::default(),
-            flight: tokio::sync::Mutex::default(),
+            flight: Flight::default(),
         }
     }
 
@@ -319,47 +278,28 @@ impl Directory {
         knows: impl Fn(&Snapshot) -> bool,
     ) -> Result<Arc<Snapshot>, StoreError> {
         let now = self.clock.now();
-        let latest = self.latest().clone();
-        if let Some(fresh) = latest.younger(MAXIMUM_AGE, now)
+        let log = self.flight.log();
+        if let Some(fresh) = log.good_within(MAXIMUM_AGE, now)
             && (knows(&fresh)
-                || latest
+                || log
                     .asked
                     .is_some_and(|asked| is_within(ASKING_INTERVAL, asked, now)))
         {
             return Ok(fresh);
         }
-        let old = latest.younger(OLDEST, now);
-        let flight = match (self.flight.try_lock(), &old) {
-            (Ok(flight), _) => flight,
-            (Err(_reading), Some(old)) if knows(old) => return Ok(Arc::clone(old)),
-            (Err(_reading), _) => self.flight.lock().await,
+        let old = log.good_within(OLDEST, now);
+        let turn = match (self.flight.try_turn(), &old) {
+            (Some(turn), _) => turn,
+            (None, Some(old)) if knows(old) => return Ok(Arc::clone(old)),
+            (None, _) => self.flight.turn().await,
         };
-        let newest = self.latest().clone();
-        let outcome = if newest.ended == latest.ended {
-            self.read(now).await
-        } else {
-            // Somebody else has read meanwhile, for everybody who waited.
-            newest.outcome
+        let store = Arc::clone(&self.store);
+        let reading = async move {
+            let entries = store.load().await;
+            entries.map(|entries| Arc::new(Snapshot::from(entries)))
         };
-        drop(flight);
+        let outcome = self.flight.ask(turn, &log, now, reading).await;
         outcome.or_else(|error| old.ok_or(error))
-    }
-
-    async fn read(&self, now: Timestamp) -> Result<Arc<Snapshot>, StoreError> {
-        self.latest().asked = Some(now);
-        let outcome = self.store.load().await;
-        let outcome = outcome.map(|entries| Arc::new(Snapshot::from(entries)));
-        let mut latest = self.latest();
-        if let Ok(snapshot) = &outcome {
-            latest.snapshot = Some((now, Arc::clone(snapshot)));
-        }
-        latest.ended = latest.ended.wrapping_add(1);
-        latest.outcome.clone_from(&outcome);
-        outcome
-    }
-
-    fn latest(&self) -> MutexGuard<'_, Latest> {
-        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

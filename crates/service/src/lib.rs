@@ -2,6 +2,8 @@
 
 pub mod ports;
 
+mod flight;
+
 pub mod directory;
 
 pub mod ceremony;
@@ -41,6 +43,8 @@ pub mod administration;
 pub mod housekeeping;
 
 pub mod outbox;
+
+pub mod readiness;
 
 pub mod use_cases;
 

@@ -12,14 +12,14 @@ use crate::{
     credentials::Credentials,
     directory::Directory,
     factors::Factors,
+    flight::Flight,
     housekeeping::Housekeeping,
     login::Logins,
     mailed_codes::{MailedCodes, Queue},
     messages::Messages,
     outbox::{Outbox, Trouble},
-    ports::{
-        Ports, Stores, entropy::Entropy, installation_store::InstallationStore, tokens::Tokens,
-    },
+    ports::{Ports, Stores, entropy::Entropy, tokens::Tokens},
+    readiness::Readiness,
     recovery::Recoveries,
     registration::Registrations,
     sessions::Sessions,
@@ -71,8 +71,8 @@ pub struct UseCases {
     pub outbox: Outbox,
     /// Publishes the public keys.
     pub tokens: Arc<dyn Tokens>,
-    /// Answers whether the database does.
-    pub installation: Arc<dyn InstallationStore>,
+    /// Answers whether changes can be made.
+    pub readiness: Readiness,
     /// Draws request ids.
     pub entropy: Arc<dyn Entropy>,
     /// What the installation decides.
@@ -168,14 +168,18 @@ impl UseCases {
                 store: stores.housekeeping,
             },
             outbox: Outbox {
-                clock,
+                clock: clock.clone(),
                 store: stores.messages,
                 messages: ceremonies.messages,
                 mailer: ports.mailer,
                 trouble: Trouble::default(),
             },
             tokens: ports.tokens,
-            installation: stores.installation,
+            readiness: Readiness {
+                clock,
+                store: stores.installation,
+                flight: Flight::default(),
+            },
             entropy: ports.entropy,
             settings,
         }

@@ -53,8 +53,8 @@ refusals!(ReadyRefusals: [], [NotReady]);
 
 /// Whether requests can be served
 ///
-/// Asks the database, in the way that changes do: a process that is not ready should get no requests for
-/// now. One that is may have something `degraded` nevertheless, which the log explains.
+/// Asks the database, in the way that changes do, once a second at most: a process that is not ready should
+/// get no requests for now. One that is may have something `degraded` nevertheless, which the log explains.
 #[utoipa::path(
     get,
     path = "/health/ready",
@@ -63,7 +63,7 @@ refusals!(ReadyRefusals: [], [NotReady]);
     responses((status = 200, description = "They can", body = Health), ReadyRefusals)
 )]
 pub(crate) async fn ready(State(state): State<AppState>) -> Result<Json<Health>, ApiError> {
-    match state.use_cases.installation.ping().await {
+    match state.use_cases.readiness.check().await {
         Ok(()) => {
             let is_mail_degraded = state.use_cases.outbox.is_in_trouble();
             Ok(Json(Health {

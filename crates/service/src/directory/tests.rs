@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 
 use async_trait::async_trait;
+use latchkey_domain::time::Timestamp;
 use tokio::{sync::Semaphore, task::JoinHandle};
 
 use super::*;

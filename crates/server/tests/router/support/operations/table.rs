@@ -1,5 +1,7 @@
 //! The rows.
 
+use std::time::Duration;
+
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
 
@@ -409,9 +411,22 @@ fn users() -> Vec<Operation> {
 }
 
 fn operation() -> Vec<Operation> {
+    const READY: &str = "/health/ready";
     vec![
         get("live", "/health/live").costs(read(0), as_it_is),
-        get("ready", "/health/ready").costs(written(0, 1), as_it_is),
+        get("ready", READY)
+            .costs(written(0, 1), async |stage, _, request| {
+                stage.world.wait(Duration::from_secs(1));
+                request
+            })
+            .or(
+                "within a second of another",
+                read(0),
+                async |_, person, request| {
+                    person.place.get(READY).await.ok();
+                    request
+                },
+            ),
         get("getKeys", "/.well-known/jwks.json").costs(read(0), as_it_is),
         get("getDescription", "/openapi.json").costs(read(0), as_it_is),
     ]
