@@ -20,7 +20,7 @@ pub mod entropy;
 use std::sync::Arc;
 
 use latchkey_domain::id::InstallationId;
-use latchkey_service::ports::{Ports, Stores, mailer::Mailer};
+use latchkey_service::ports::{Ports, Stores, installation_store::Installation, mailer::Mailer};
 
 use self::{
     clock::SystemClock, code_digest::HmacCodeDigester, entropy::SystemEntropy, proofs::Proofs,
@@ -36,6 +36,10 @@ pub fn ports(
 ) -> Ports {
     let entropy = Arc::new(SystemEntropy);
     Ports {
+        installation: Installation {
+            id: installation.clone(),
+            secrets_fingerprint: secrets.fingerprint(),
+        },
         clock: Arc::new(SystemClock),
         tokens: Arc::new(SignedTokens::new(secrets, installation)),
         verifier: Arc::new(Proofs),

@@ -4,7 +4,7 @@ use std::{future::Future, io, sync::Arc, time::Duration};
 
 use axum::Router;
 use latchkey_http::HttpSettings;
-use latchkey_service::{ports::store::StoreError, use_cases::UseCases};
+use latchkey_service::{housekeeping::OtherSecrets, ports::store::StoreError, use_cases::UseCases};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinError, time::timeout};
 use tracing::{info, warn};
 
@@ -50,6 +50,9 @@ pub enum ServeError {
     /// The work beside it ended unasked, by a panic: there is a defect, perhaps in an adapter.
     #[error("the work beside the service ended unasked")]
     Work(#[from] JoinError),
+    /// The database takes other secrets now.
+    #[error(transparent)]
+    OtherSecrets(#[from] OtherSecrets),
     /// The work beside it ended unasked, and does not say why.
     #[error("the work beside the service ended unasked, without a reason")]
     WorkEnded,
@@ -115,13 +118,16 @@ pub async fn serve(
             // The sender is dropped, never used.
             let _dropped = working_stops.await;
         };
-        use_cases.work(stop).await;
+        use_cases.work(stop).await
     });
     tokio::select! {
         () = lifecycle::serve(serving.listener, services, serving.limits, stop) => {}
         () = hang_ups => {}
         // Half a service is none: whoever runs it must see that it has ended.
-        ended = &mut work => return Err(ended.err().map_or(ServeError::WorkEnded, ServeError::Work)),
+        ended = &mut work => {
+            ended??;
+            return Err(ServeError::WorkEnded);
+        }
     }
     // Whoever was cut off is not answered, and so need not be mailed a code.
     drop(stop_working);
@@ -129,21 +135,26 @@ pub async fn serve(
         warn!("codes were still to be mailed, or messages being sent");
         return Ok(());
     };
-    Ok(ended?)
+    Ok(ended??)
 }
 
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
+    use latchkey_crypto::{clock::SystemClock, entropy::SystemEntropy, secrets::PUBLISHED_BEFORE};
     use latchkey_domain::{text::Username, user::UserKind};
     use latchkey_service::{
         administration::Invite,
-        ports::mailer::{Delivery, DeliveryError, Mail, Mailer},
+        ports::{
+            clock::Clock as _,
+            mailer::{Delivery, DeliveryError, Mail, Mailer},
+        },
     };
     use latchkey_testkit::organization::bootstrap;
+    use tempfile::TempDir;
 
     use super::*;
-    use crate::wiring::Adapters;
+    use crate::{secrets, wiring::Adapters};
 
     struct Broken;
 
@@ -154,12 +165,24 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn work_that_ends_unasked_ends_the_service() {
+    fn in_folder() -> (TempDir, Settings) {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Settings::default();
         settings.database.url = format!("sqlite://{}/latchkey.db", folder.path().display());
         settings.secrets.path = folder.path().join("secrets.toml");
+        (folder, settings)
+    }
+
+    async fn serve_unasked(use_cases: Arc<UseCases>, settings: &Settings) -> ServeError {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let serving = Serving::new(listener, settings).unwrap();
+        let served = serve(use_cases, serving, std::future::pending()).await;
+        served.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn work_that_ends_unasked_ends_the_service() {
+        let (_folder, settings) = in_folder();
         let mut adapters = Adapters::open(&settings).await.unwrap();
         adapters.ports.mailer = Arc::new(Broken);
         let use_cases = adapters.use_cases();
@@ -173,9 +196,35 @@ mod tests {
         };
         use_cases.administration.invite(invite).await.unwrap();
 
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let serving = Serving::new(listener, &settings).unwrap();
-        let served = serve(use_cases, serving, std::future::pending()).await;
-        assert!(matches!(served, Err(ServeError::Work(_))));
+        let ended = serve_unasked(use_cases, &settings).await;
+        assert!(matches!(ended, ServeError::Work(_)), "{ended}");
+    }
+
+    #[tokio::test]
+    async fn a_process_that_was_not_stopped_ends_when_the_secrets_are_replaced() {
+        let (_folder, settings) = in_folder();
+        let old = Adapters::open(&settings).await.unwrap().use_cases();
+        let now = SystemClock.now();
+        // A signing key is rotated while processes run.
+        secrets::change(&settings.secrets, &SystemEntropy, |secrets| {
+            let published = secrets.with_next_key(&SystemEntropy, now)?;
+            published.signing_with_next_key(now.plus(2 * PUBLISHED_BEFORE), PUBLISHED_BEFORE)
+        })
+        .unwrap();
+        let rotated = Adapters::open(&settings).await.unwrap().use_cases();
+        for use_cases in [&old, &rotated] {
+            use_cases.housekeeping.run().await.unwrap();
+        }
+        secrets::change(&settings.secrets, &SystemEntropy, |secrets| {
+            secrets.replaced(&SystemEntropy, now)
+        })
+        .unwrap();
+        let new = Adapters::open(&settings).await.unwrap().use_cases();
+        new.housekeeping.run().await.unwrap();
+        for use_cases in [old, rotated] {
+            let ended = serve_unasked(use_cases, &settings).await;
+            assert!(matches!(ended, ServeError::OtherSecrets(_)), "{ended}");
+            assert!(ended.to_string().contains("replaced"), "{ended}");
+        }
     }
 }

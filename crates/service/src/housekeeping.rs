@@ -1,8 +1,14 @@
-//! Housekeeping: expired rows are removed in batches.
+//! Housekeeping: whether this process belongs to its database is looked at, and expired rows are removed in
+//! batches.
 
 use std::{sync::Arc, time::Duration};
 
-use crate::ports::{clock::Clock, housekeeping_store::HousekeepingStore, store::StoreError};
+use crate::ports::{
+    clock::Clock,
+    housekeeping_store::HousekeepingStore,
+    installation_store::{Installation, InstallationStore},
+    store::StoreError,
+};
 
 /// How long rows outlive their expiry, because replicas' clocks differ.
 const GRACE: Duration = Duration::from_hours(1);
@@ -13,18 +19,46 @@ const BATCH: u32 = 1_000;
 /// How many batches one round deletes at most, so that a backlog does not keep others waiting.
 const ROUNDS: usize = 100;
 
-/// Removes what nobody needs any more.
+/// The database has been bound to other secrets than this process works with: they were replaced, because
+/// whoever has the old ones must not be served by them any longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the database takes other secrets now than this process has, since they were replaced: start it anew \
+     with the new ones"
+)]
+pub struct OtherSecrets;
+
+/// Why housekeeping was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum HousekeepingError {
+    /// This process must not go on.
+    #[error(transparent)]
+    OtherSecrets(#[from] OtherSecrets),
+    /// The store failed; what was deleted before stays deleted.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Looks whether the database still takes the secrets of this process, and removes what nobody needs any
+/// more.
 pub struct Housekeeping {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Arc<dyn HousekeepingStore>,
+    pub(crate) installations: Arc<dyn InstallationStore>,
+    pub(crate) own: Installation,
 }
 
 impl Housekeeping {
-    /// Deletes expired rows until none is left or enough was done; gives how many.
+    /// Requires that the database takes the secrets of this process, which rotating signing keys leaves as
+    /// they are; then deletes expired rows until none is left or enough was done, and gives how many.
     ///
     /// # Errors
-    /// [`StoreError`]; what was deleted before stays deleted.
-    pub async fn run(&self) -> Result<u64, StoreError> {
+    /// [`HousekeepingError`].
+    pub async fn run(&self) -> Result<u64, HousekeepingError> {
+        let kept = self.installations.establish(self.own.clone()).await?;
+        if kept.secrets_fingerprint != self.own.secrets_fingerprint {
+            return Err(OtherSecrets.into());
+        }
         let before = self.clock.now().minus(GRACE);
         let mut total: u64 = 0;
         for _ in 0..ROUNDS {

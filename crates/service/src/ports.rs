@@ -36,19 +36,35 @@ pub mod user_store;
 use std::sync::Arc;
 
 use self::{
-    account_code_store::AccountCodeStore, account_store::AccountStore,
-    administration_store::AdministrationStore, clock::Clock, code_digester::CodeDigester,
-    credential_code_store::CredentialCodeStore, credential_store::CredentialStore,
-    directory_store::DirectoryStore, entropy::Entropy, housekeeping_store::HousekeepingStore,
-    installation_store::InstallationStore, mailer::Mailer, message_store::MessageStore,
-    proof_verifier::ProofVerifier, recovery_store::RecoveryStore,
-    registration_store::RegistrationStore, sealer::Sealer, session_store::SessionStore,
-    sign_in_store::SignInStore, tokens::Tokens, user_store::UserStore,
+    account_code_store::AccountCodeStore,
+    account_store::AccountStore,
+    administration_store::AdministrationStore,
+    clock::Clock,
+    code_digester::CodeDigester,
+    credential_code_store::CredentialCodeStore,
+    credential_store::CredentialStore,
+    directory_store::DirectoryStore,
+    entropy::Entropy,
+    housekeeping_store::HousekeepingStore,
+    installation_store::{Installation, InstallationStore},
+    mailer::Mailer,
+    message_store::MessageStore,
+    proof_verifier::ProofVerifier,
+    recovery_store::RecoveryStore,
+    registration_store::RegistrationStore,
+    sealer::Sealer,
+    session_store::SessionStore,
+    sign_in_store::SignInStore,
+    tokens::Tokens,
+    user_store::UserStore,
 };
 
-/// An adapter behind every port.
+/// An adapter behind every port, and the installation that they are made for.
 #[derive(Clone)]
 pub struct Ports {
+    /// Which installation it is, and with which secrets the adapters work. The database may take others, and
+    /// then nothing is done any more, see [`Housekeeping`](crate::housekeeping::Housekeeping).
+    pub installation: Installation,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -144,6 +160,10 @@ impl Ports {
     /// A mock behind every port, which expects nothing: for cases to put their own in the place of some.
     pub fn mocks() -> Self {
         Self {
+            installation: Installation {
+                id: latchkey_domain::id::InstallationId::from_random(&[1; 32]),
+                secrets_fingerprint: "fingerprint".to_owned(),
+            },
             clock: Arc::new(clock::MockClock::new()),
             entropy: Arc::new(entropy::MockEntropy::new()),
             tokens: Arc::new(tokens::MockTokens::new()),

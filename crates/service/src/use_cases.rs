@@ -87,6 +87,7 @@ impl UseCases {
             clock,
             digester,
             stores,
+            installation,
             ..
         } = ports;
         let throttle = Arc::new(Throttle::new(settings.policy.limits.clone(), clock.clone()));
@@ -166,6 +167,8 @@ impl UseCases {
             housekeeping: Housekeeping {
                 clock: clock.clone(),
                 store: stores.housekeeping,
+                installations: stores.installation.clone(),
+                own: installation,
             },
             outbox: Outbox {
                 clock: clock.clone(),

@@ -1,4 +1,5 @@
-//! Work that nobody waits for: asked-for codes are mailed, messages sent and expired rows removed.
+//! Work that nobody waits for: asked-for codes are mailed, messages sent and expired rows removed, as long as
+//! the database takes the secrets of this process.
 
 use std::{future::Future, time::Duration};
 
@@ -9,7 +10,10 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use crate::{
-    housekeeping::Housekeeping, outbox::Outbox, ports::store::StoreError, use_cases::UseCases,
+    housekeeping::{Housekeeping, HousekeepingError, OtherSecrets},
+    outbox::Outbox,
+    ports::store::StoreError,
+    use_cases::UseCases,
 };
 
 /// How often messages that are due are looked for: one read.
@@ -18,7 +22,7 @@ const OUTBOX_INTERVAL: Duration = Duration::from_secs(1);
 /// How long to wait for a database that fails.
 const OUTBOX_PAUSE: Duration = Duration::from_secs(10);
 
-/// How often expired rows are looked for.
+/// How often expired rows are looked for, and whether the secrets were replaced.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_mins(1);
 
 impl UseCases {
@@ -26,16 +30,20 @@ impl UseCases {
     /// are being sent are finished, and the rest is left to whoever works next: it may be called again, and
     /// several times at once, by any number of replicas. A code that is asked for is mailed by no other
     /// process.
-    pub async fn work(&self, stop: impl Future<Output = ()>) {
+    ///
+    /// # Errors
+    /// [`OtherSecrets`], within a minute after the database took them: then nothing more must be served or
+    /// done with these use cases.
+    pub async fn work(&self, stop: impl Future<Output = ()>) -> Result<(), OtherSecrets> {
         let (mailing, mailing_ends) = oneshot::channel();
         let mail_codes = async {
             self.mailed_codes.run(stop).await;
             drop(mailing);
         };
         tokio::select! {
-            _ = async { tokio::join!(mail_codes, send_messages(&self.outbox, mailing_ends)) } => {}
+            _ = async { tokio::join!(mail_codes, send_messages(&self.outbox, mailing_ends)) } => Ok(()),
             // A deletion that is under way when it is dropped ends in a task of the store's own.
-            () = keep_house(&self.housekeeping) => {}
+            other_secrets = keep_house(&self.housekeeping) => Err(other_secrets),
         }
     }
 }
@@ -58,8 +66,8 @@ async fn send_messages(outbox: &Outbox, mut stops: oneshot::Receiver<()>) {
     }
 }
 
-/// Never ends.
-async fn keep_house(housekeeping: &Housekeeping) {
+/// Ends only when the secrets were replaced.
+async fn keep_house(housekeeping: &Housekeeping) -> OtherSecrets {
     let mut interval = interval(HOUSEKEEPING_INTERVAL);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -67,7 +75,10 @@ async fn keep_house(housekeeping: &Housekeeping) {
         match housekeeping.run().await {
             Ok(0) => debug!("nothing has expired"),
             Ok(deleted) => info!(deleted, "expired rows were deleted"),
-            Err(error) => warn_of(&error, "expired rows could not be deleted"),
+            Err(HousekeepingError::OtherSecrets(other_secrets)) => return other_secrets,
+            Err(HousekeepingError::Store(error)) => {
+                warn_of(&error, "expired rows could not be deleted");
+            }
         }
     }
 }
@@ -85,13 +96,14 @@ mod tests {
         id::MessageId,
         message::{MessageKind, SealedText},
     };
-    use tokio::time::sleep;
+    use tokio::time::{Instant, sleep};
 
     use super::*;
     use crate::{
         ports::{
             Ports, Stores,
             housekeeping_store::MockHousekeepingStore,
+            installation_store::{Installation, MockInstallationStore},
             message_store::{ClaimedMessage, MockMessageStore, WaitingMessage},
             sealer::{MockSealer, NotSealed},
         },
@@ -99,8 +111,20 @@ mod tests {
         use_cases::ServiceSettings,
     };
 
-    /// Works for so long with these stores.
+    /// Works for so long with these stores, in a database that stays this process's.
     async fn work(duration: Duration, messages: MockMessageStore, house: MockHousekeepingStore) {
+        let mut installations = MockInstallationStore::new();
+        installations.expect_establish().returning(Ok);
+        let worked = work_in(installations, duration, messages, house).await;
+        assert_eq!(worked, Ok(()));
+    }
+
+    async fn work_in(
+        installations: MockInstallationStore,
+        duration: Duration,
+        messages: MockMessageStore,
+        house: MockHousekeepingStore,
+    ) -> Result<(), OtherSecrets> {
         let mut sealer = MockSealer::new();
         sealer.expect_open().returning(|_, _| Err(NotSealed));
         let ports = Ports {
@@ -109,12 +133,13 @@ mod tests {
             stores: Stores {
                 messages: Arc::new(messages),
                 housekeeping: Arc::new(house),
+                installation: Arc::new(installations),
                 ..Stores::mocks()
             },
             ..Ports::mocks()
         };
         let use_cases = UseCases::new(ports, ServiceSettings::default());
-        use_cases.work(sleep(duration)).await;
+        use_cases.work(sleep(duration)).await
     }
 
     /// A message that this installation cannot open, and that has waited too long.
@@ -176,5 +201,34 @@ mod tests {
         let mut house = MockHousekeepingStore::new();
         house.expect_delete_expired().returning(|_, _| Ok(0));
         work(Duration::from_millis(500), messages, house).await;
+    }
+
+    /// A store that cannot be asked is no reason to end, and what has expired waits until it can be.
+    #[tokio::test(start_paused = true)]
+    async fn work_ends_when_the_database_took_other_secrets() {
+        let mut messages = MockMessageStore::new();
+        messages.expect_claim().returning(|_, _, _| Ok(vec![]));
+        let mut installations = MockInstallationStore::new();
+        let mut asked = 0;
+        installations.expect_establish().returning(move |own| {
+            asked += 1;
+            match asked {
+                1 => Ok(own),
+                2 => Err(StoreError::unavailable("it is away")),
+                _ => Ok(Installation {
+                    secrets_fingerprint: "of others".to_owned(),
+                    ..own
+                }),
+            }
+        });
+        let mut house = MockHousekeepingStore::new();
+        house
+            .expect_delete_expired()
+            .times(1)
+            .returning(|_, _| Ok(0));
+        let begun = Instant::now();
+        let worked = work_in(installations, Duration::from_hours(1), messages, house).await;
+        assert_eq!(worked, Err(OtherSecrets));
+        assert_eq!(begun.elapsed().as_secs(), 120);
     }
 }

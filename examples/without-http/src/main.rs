@@ -268,7 +268,8 @@ async fn main() -> Outcome {
     let work = terminal.latchkey.work(async {
         let _dropped = stopped.await;
     });
-    let (outcome, ()) = tokio::join!(conversation, work);
+    let (outcome, worked) = tokio::join!(conversation, work);
+    worked?;
     outcome
 }
 
