@@ -13,6 +13,8 @@ use sea_orm::{
 pub(crate) enum Passing {
     /// The connection is of no use any more; another one may be.
     Connection,
+    /// The database is read-only, or was when the connection was made; another one may not be.
+    ReadOnly,
     /// Somebody else is in the way, and may be gone at the next try.
     Contention,
     /// There is no connection or no room left, and trying again at once would only take more of it.
@@ -78,10 +80,10 @@ impl Passing {
     /// PostgreSQL's codes (its manual, appendix A).
     fn of_sqlstate(code: &str) -> Option<Self> {
         match code {
-            // A server or session that is read-only; sessions that the server has ended.
-            "25006" | "25P03" | "25P04" | "57P01" | "57P02" | "57P03" | "57P05" => {
-                Some(Self::Connection)
-            }
+            // Sessions that the server has ended.
+            "25P03" | "25P04" | "57P01" | "57P02" | "57P03" | "57P05" => Some(Self::Connection),
+            // A server or session that is read-only.
+            "25006" => Some(Self::ReadOnly),
             // What cannot be serialized, deadlocks, locks that others hold, and what took too long.
             "40001" | "40P01" | "55P03" | "57014" => Some(Self::Contention),
             // The connection; resources; the system itself.

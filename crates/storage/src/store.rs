@@ -167,26 +167,31 @@ impl SqlStore {
         }
     }
 
-    /// Makes an attempt, and another one when the first meets a failure that passes.
+    /// Makes an attempt, and another one when the first meets a failure that passes. While a database is
+    /// read-only that is a second later at most, so that its connections are not thrown away continually.
     async fn until<T, E, F>(&self, ends: Instant, attempt: impl Fn() -> F + Send) -> Result<T, E>
     where
         T: Send,
         E: Error + From<StoreError> + Send + 'static,
         F: Future<Output = Result<T, E>> + Send,
     {
+        let began = Instant::now();
         let first = self.unless_late(ends, attempt()).await;
         let (passing, error) = match first.map_err(|error| self.told(error)) {
             Ok(value) => return Ok(value),
             Err(told) => told,
         };
-        match passing {
-            Some(Passing::Connection | Passing::Contention) => {
-                tracing::debug!(%error, "trying once more");
-                let second = self.unless_late(ends, attempt()).await;
-                second.map_err(|error| self.told(error).1)
-            }
-            Some(Passing::Exhaustion) | None => Err(error),
+        let may_be_better = match passing {
+            Some(Passing::Connection | Passing::Contention) => true,
+            Some(Passing::ReadOnly) => self.trust.renew(began, ends).await,
+            Some(Passing::Exhaustion) | None => false,
+        };
+        if !may_be_better {
+            return Err(error);
         }
+        tracing::debug!(%error, "trying once more");
+        let second = self.unless_late(ends, attempt()).await;
+        second.map_err(|error| self.told(error).1)
     }
 
     /// Waits for an attempt, but no longer than to this moment. What has not ended by then may hang for
