@@ -2,7 +2,7 @@
 //!
 //! Where two users of an organization come to the same name by that, it goes to who has registered, else
 //! to who had it; the other one keeps a key that nobody enters, so is found by passkey and by an
-//! administrator, who can delete that user.
+//! administrator, who can delete that user. The log says so, once for each.
 
 use async_trait::async_trait;
 use sea_orm_migration::{
@@ -67,7 +67,8 @@ impl MigrationTrait for UsernameKeys {
             last = text(end, "id")?;
             for user in &users {
                 let key = key(&text(user, "username")?);
-                if text(user, "username_key")? != key {
+                let present = text(user, "username_key")?;
+                if present != key && present != aside(&key, &text(user, "id")?) {
                     rekey(manager, user, &key).await?;
                 }
             }
@@ -82,24 +83,41 @@ impl MigrationTrait for UsernameKeys {
 /// Gives a user that key, unless another one has it who has more of a right to it.
 async fn rekey(manager: &SchemaManager<'_>, user: &QueryResult, key: &str) -> Result<(), DbErr> {
     let connection = manager.get_connection();
+    let (id, organization) = (text(user, "id")?, text(user, "organization_id")?);
     let mut rivals = Query::select();
     rivals
         .columns(["id", "registered"])
         .from("users")
-        .and_where(Expr::col("organization_id").eq(text(user, "organization_id")?))
+        .and_where(Expr::col("organization_id").eq(organization.as_str()))
         .and_where(Expr::col("username_key").eq(key));
     if let Some(rival) = connection.query_one(&rivals).await? {
+        let rival_id = text(&rival, "id")?;
         if has_registered(&rival)? || !has_registered(user)? {
+            warn_of_loss(&organization, &id, &rival_id);
             return Ok(());
         }
-        let rival = text(&rival, "id")?;
-        let aside = format!("{key} {rival}");
-        connection.execute(&set_key(&rival, &aside)).await?;
+        let aside = aside(key, &rival_id);
+        connection.execute(&set_key(&rival_id, &aside)).await?;
+        warn_of_loss(&organization, &rival_id, &id);
     }
-    connection
-        .execute(&set_key(&text(user, "id")?, key))
-        .await?;
+    connection.execute(&set_key(&id, key)).await?;
     Ok(())
+}
+
+/// Says who is not found by name any more. What they are called is in no log.
+fn warn_of_loss(organization: &str, user: &str, kept_by: &str) {
+    tracing::warn!(
+        organization,
+        user,
+        kept_by,
+        "two users have the same name now, and this one is not found by it any more: see \"Two users of \
+         one name\" in docs/operating.md"
+    );
+}
+
+/// The key of a user who lost that one: nobody enters it.
+fn aside(key: &str, user: &str) -> String {
+    format!("{key} {user}")
 }
 
 fn set_key(user: &str, key: &str) -> UpdateStatement {

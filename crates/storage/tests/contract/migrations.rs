@@ -1,11 +1,17 @@
 //! The schema: up, down, and several processes at once.
 
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
 use latchkey_domain::account_code::AccountCodeKind;
 use latchkey_storage::{connect::connect, store::SqlStore};
 use latchkey_store_contract::NOW;
 use latchkey_testkit::database::TestDatabase;
 use sea_orm::ConnectionTrait as _;
 use tokio::task::JoinSet;
+use tracing::{Level, instrument::WithSubscriber as _};
 
 use crate::world::SqlWorld;
 
@@ -140,6 +146,39 @@ async fn codes_that_are_live_stay_in_the_epoch_of_their_user(world: SqlWorld) {
     assert!(user.epoch > person.user.epoch && held.can_be_used(NOW));
 }
 
+/// A log in memory.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Brings the schema up to date, and gives what the log warned of in that organization.
+async fn warned_by_up(world: &SqlWorld, organization: &str) -> Vec<String> {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(Level::WARN)
+        .with_writer(move || writer.clone())
+        .finish();
+    let up = latchkey_migrations::up(world.sql.store.connection());
+    up.with_subscriber(subscriber).await.unwrap();
+    let bytes = log.0.lock().unwrap().clone();
+    let text = String::from_utf8(bytes).unwrap();
+    let field = format!("organization=\"{organization}\"");
+    let lines = text.lines().filter(|line| line.contains(&field));
+    lines.map(str::to_owned).collect()
+}
+
 /// In each organization the first user has the decomposed name, as it was kept before, the second, if
 /// there is one, the composed name.
 async fn usernames_that_differ_in_form_only_become_one(world: SqlWorld) {
@@ -147,27 +186,31 @@ async fn usernames_that_differ_in_form_only_become_one(world: SqlWorld) {
     let composed = "j\u{fc}rgen@example.com";
     let again = "DELETE FROM seaql_migrations WHERE version = 'm0010_username_keys'";
     world.sql.execute(again).await;
-    for (organization, users, expected) in [
-        ("or-1", &[(decomposed, true)][..], "us-or-1-0"),
+    for (organization, users, expected, loser) in [
+        ("or-1", &[(decomposed, true)][..], "us-or-1-0", None),
         (
             "or-2",
             &[(decomposed, true), (composed, false)][..],
             "us-or-2-0",
+            Some("us-or-2-1"),
         ),
         (
             "or-3",
             &[(decomposed, false), (composed, false)][..],
             "us-or-3-1",
+            Some("us-or-3-0"),
         ),
         (
             "or-4",
             &[(decomposed, true), (composed, true)][..],
             "us-or-4-1",
+            Some("us-or-4-0"),
         ),
         (
             "or-5",
             &[("JU\u{308}RGEN\u{200b}@example.com", false)][..],
             "us-or-5-0",
+            None,
         ),
     ] {
         let made = format!(
@@ -185,9 +228,18 @@ async fn usernames_that_differ_in_form_only_become_one(world: SqlWorld) {
             );
             world.sql.execute(&made).await;
         }
-        latchkey_migrations::up(world.sql.store.connection())
-            .await
-            .unwrap();
+        let lines = warned_by_up(&world, organization).await;
+        assert_eq!(lines.len(), usize::from(loser.is_some()), "{lines:?}");
+        for (line, loser) in lines.iter().zip(loser) {
+            for field in [
+                format!("user=\"{loser}\""),
+                format!("kept_by=\"{expected}\""),
+            ] {
+                assert!(line.contains(&field), "{field}: {line}");
+            }
+            // Names are in no log.
+            assert!(!line.contains("rgen"), "{line}");
+        }
         world.sql.execute(again).await;
         let found = format!(
             "users WHERE organization_id = '{organization}' AND username_key = '{composed}' \
