@@ -7,6 +7,9 @@
 //! [`Secrets::with_next_key`] publishes a key that signs nothing yet, [`Secrets::signing_with_next_key`]
 //! makes it the first, and [`Secrets::without_retired_keys`] drops what no living token can have been signed
 //! with.
+//!
+//! A member that an earlier release does not know is written only when it says something, because that release
+//! refuses a text that has it: `stopped` while a key is retired, `replaces` once secrets were replaced.
 
 mod rotation;
 mod signing_key;
@@ -314,6 +317,65 @@ mod tests {
         assert_eq!(read.fingerprint(), secrets.fingerprint());
         assert_eq!(read.signing_key_facts(), secrets.signing_key_facts());
         assert!(read.take_the_place_of(&before));
+    }
+
+    /// What the text was before there were `stopped` and `replaces`.
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "says what the members are called")]
+    struct EarlierText {
+        installation_secret: String,
+        code_digest_key: String,
+        signing_keys: Vec<EarlierKey>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "says what the members are called")]
+    struct EarlierKey {
+        created: i64,
+        pkcs8: String,
+    }
+
+    fn is_read_by_earlier_releases(secrets: &Secrets) -> bool {
+        toml::from_str::<EarlierText>(&secrets.to_toml()).is_ok()
+    }
+
+    #[test]
+    fn an_earlier_release_reads_what_has_no_retired_key_and_replaced_nothing() {
+        let (secrets, entropy) = secrets();
+        assert!(is_read_by_earlier_releases(&secrets));
+        let published = secrets.with_next_key(&entropy, at(1)).unwrap();
+        assert!(is_read_by_earlier_releases(&published));
+        let signing = published
+            .signing_with_next_key(at(2), PUBLISHED_BEFORE)
+            .unwrap();
+        assert!(!is_read_by_earlier_releases(&signing));
+        let retired = signing
+            .without_retired_keys(at(99), PUBLISHED_AFTER)
+            .unwrap();
+        assert!(is_read_by_earlier_releases(&retired));
+        let replaced = retired.replaced(&entropy, at(100)).unwrap();
+        assert!(!is_read_by_earlier_releases(&replaced));
+    }
+
+    /// As docs/operating.md says for the way back to such a release.
+    #[test]
+    fn without_the_lines_of_later_releases_the_secrets_are_the_same_to_an_earlier_one() {
+        let (secrets, entropy) = secrets();
+        let replaced = secrets.replaced(&entropy, at(0)).unwrap();
+        let published = replaced.with_next_key(&entropy, at(1)).unwrap();
+        let signing = published
+            .signing_with_next_key(at(2), PUBLISHED_BEFORE)
+            .unwrap();
+        let text = signing.to_toml();
+        let is_known =
+            |line: &&str| !line.starts_with("stopped = ") && !line.starts_with("replaces = ");
+        let known: Vec<_> = text.lines().filter(is_known).collect();
+        let read = Secrets::from_toml(&known.join("\n")).unwrap();
+        assert!(is_read_by_earlier_releases(&read));
+        assert_eq!(read.fingerprint(), signing.fingerprint());
+        assert_eq!(kids(&read), kids(&signing));
     }
 
     #[test]
