@@ -16,7 +16,7 @@ use crate::{
     ceremony::{BegunChallenge, Ceremonies},
     directory::NotAdmitted,
     ports::{
-        account_store::AccountStore,
+        account_store::{AccountStore, HeldCredential},
         credential_store::CredentialStore,
         proof_verifier::{AssertionProof, Expected, ProofError},
         sign_in_store::{CredentialUse, UseError},
@@ -200,8 +200,10 @@ impl Factors {
     }
 
     /// Verifies one proof. A credential of somebody else or of another kind is answered like one that does
-    /// not exist, and both cost a verification. Where nobody has said who they are, a proof that is not
-    /// true is answered so too: otherwise anybody could find out which credentials there are.
+    /// not exist, and both cost a verification. So is a proof that is not true of a credential, or a user,
+    /// that is not active, which no challenge lists; and where nobody has said who they are, of any:
+    /// otherwise anybody could find out which credentials there are. (Whoever has the key learns that it is
+    /// of no use: the challenge is void.)
     async fn verify_one(
         &self,
         ceremony: &Answering<'_>,
@@ -218,12 +220,19 @@ impl Factors {
             .filter(|held| !matches!(held.credential.state, CredentialState::Waiting { .. }));
         let date = self.ceremonies.now();
         let verifier = &self.ceremonies.verifier;
+        let is_listed = |held: &HeldCredential| held.user.is_active && held.credential.is_active();
+        let tells_all = user.is_some() && held.as_ref().is_some_and(is_listed);
+        let untrue = |error: ProofError| {
+            if tells_all || (user.is_none() && error.is_without_credential()) {
+                factor.refused(error)
+            } else {
+                FactorError::UnknownCredential
+            }
+        };
         let Some(held) = held else {
-            let error = verifier.verify_for_nobody(&ceremony.expected, proof);
-            return Err(match user {
-                None if error.is_without_credential() => factor.refused(error),
-                None | Some(_) => FactorError::UnknownCredential,
-            });
+            return Err(untrue(
+                verifier.verify_for_nobody(&ceremony.expected, proof),
+            ));
         };
         match verifier.verify_assertion(&ceremony.expected, &held.credential, proof) {
             Ok(state) => {
@@ -243,10 +252,7 @@ impl Factors {
                     .await?;
                 Err(factor.refused(ProofError::CounterRegressed))
             }
-            Err(error) if user.is_some() || error.is_without_credential() => {
-                Err(factor.refused(error))
-            }
-            Err(_untrue) => Err(FactorError::UnknownCredential),
+            Err(error) => Err(untrue(error)),
         }
     }
 

@@ -162,6 +162,64 @@ async fn without_a_username_unknown_inactive_and_foreign_credentials_look_and_co
     }
 }
 
+/// As a first factor and as a second one, with client data of another challenge too.
+#[tokio::test]
+async fn with_a_username_unknown_inactive_and_foreign_credentials_look_and_cost_the_same() {
+    for is_passkey in [false, true] {
+        let signer = |origin| {
+            if is_passkey {
+                Signer::passkey(origin)
+            } else {
+                Signer::key()
+            }
+        };
+        let world = World::new().await;
+        let [known, inactive, forger] = [signer(ONE), signer(ONE), signer(ONE)];
+        let foreign = signer(RIVAL);
+        let ada = world.member(&world.acme, ADA, &known).await;
+        ada.create(&inactive).await.ok();
+        ada.deactivate(&ada.uuid_of(&inactive).await).await.ok();
+        world.member(&world.acme, "eve@example.com", &forger).await;
+        world.member(&world.rival, ADA, &foreign).await;
+
+        let place = world.stranger();
+        let challenge = place.begin_login(&world.acme, ADA).await.ok();
+        let action = ada.begin_action("POST", "/x", "").await.ok();
+        world.warm().await;
+        for (begun, path, place, reads) in [
+            (&challenge, "/auth/login", &place, 1),
+            (&action, "/auth/action", &ada.place(), 2),
+        ] {
+            let other = other_challenge(begun);
+            for (is_second, signed) in [(false, begun), (false, &other), (true, begun)] {
+                let mut seen = Vec::new();
+                for claimed in [inactive.id(), forger.id(), foreign.id(), "AQIDBAUGBwg"] {
+                    let mut factor = forger.sign(signed);
+                    factor["credentialAssertion"]["credId"] = claimed.into();
+                    let mut body = json!({ "challengeIdentifier": begun["challengeIdentifier"] });
+                    if is_second {
+                        body["firstFactor"] = known.sign(begun);
+                        body["secondFactor"] = factor;
+                    } else {
+                        body["firstFactor"] = factor;
+                    }
+                    let (answer, cost) = world.cost(place.post(path, &body)).await;
+                    answer.refused(401, "no_usable_credential");
+                    let reads = reads + u64::from(is_second);
+                    assert_eq!((cost.reads, cost.write_transactions), (reads, 0));
+                    seen.push(answer.fingerprint());
+                }
+                seen.dedup();
+                assert_eq!(seen.len(), 1, "{seen:#?}");
+            }
+        }
+        // Who has its key learns that it is of no use, and goes on with another one.
+        let late = place.complete_login(&challenge, &inactive).await;
+        late.refused_challenge();
+        place.complete_login(&challenge, &known).await.ok();
+    }
+}
+
 /// The same challenge with another text.
 fn other_challenge(challenge: &Value) -> Value {
     let mut other = challenge.clone();

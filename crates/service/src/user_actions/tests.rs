@@ -1,9 +1,11 @@
+use latchkey_domain::credential::CredentialState;
+
 use super::*;
 use crate::{
     ports::{
         account_store::{HeldCredential, MockAccountStore},
         credential_store::MockCredentialStore,
-        proof_verifier::MockProofVerifier,
+        proof_verifier::{MockProofVerifier, ProofError},
         session_store::MockSessionStore,
         sign_in_store::MockSignInStore,
     },
@@ -109,6 +111,44 @@ async fn another_users_challenge_is_not_signed() {
         .complete(&caller(None), &session, &answer(&begun))
         .await;
     assert!(matches!(refused, Err(FactorError::InvalidChallenge)));
+}
+
+/// Whose challenge it is has been said; ids can be guessed all the same.
+#[tokio::test]
+async fn what_is_wrong_with_a_proof_is_told_of_what_is_active_only() {
+    for (is_user_active, is_credential_active) in [(true, true), (true, false), (false, true)] {
+        for wrong in [ProofError::Signature, ProofError::Challenge] {
+            let mut accounts = MockAccountStore::new();
+            accounts
+                .expect_find()
+                .returning(|_| Ok(Some(account(1, vec![key()]))));
+            accounts.expect_find_credential().returning(move |_, _| {
+                let mut user = user(1);
+                let mut credential = credential(1, &user, key());
+                user.is_active = is_user_active;
+                if !is_credential_active {
+                    credential.state = CredentialState::Inactive;
+                }
+                Ok(Some(HeldCredential { credential, user }))
+            });
+            let mut verifier = MockProofVerifier::new();
+            verifier
+                .expect_verify_assertion()
+                .returning(move |_, _, _| Err(wrong.clone()));
+            let mut actions = user_actions(MockSignInStore::new());
+            actions.factors.accounts = Arc::new(accounts);
+            actions.factors.ceremonies.verifier = Arc::new(verifier);
+            let begun = begin(&actions).await;
+            let session = session(&user(1));
+            let refused = actions
+                .complete(&caller(None), &session, &answer(&begun))
+                .await;
+            let is_told = matches!(refused, Err(FactorError::Proof { .. }));
+            let is_unknown = matches!(refused, Err(FactorError::UnknownCredential));
+            let is_active = is_user_active && is_credential_active;
+            assert_eq!((is_told, is_unknown), (is_active, !is_active));
+        }
+    }
 }
 
 #[tokio::test]
