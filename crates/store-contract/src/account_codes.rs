@@ -22,6 +22,7 @@ cases! { account_codes:
     an_expired_code_is_deleted,
     no_more_than_three_of_a_kind_are_live_and_asking_ends_none,
     a_code_of_any_kind_ends_with_its_epoch,
+    codes_of_an_epoch_that_ended_take_nobodys_room,
     a_code_of_another_epoch_is_not_issued,
     a_user_who_is_not_active_or_gone_gets_no_code,
     only_who_has_not_registered_gets_another_registration_code,
@@ -146,6 +147,31 @@ async fn of_every_kind(world: &World, user: &User) -> Vec<NewAccountCode> {
     codes
 }
 
+/// In how many ways an epoch ends.
+const ENDINGS: usize = 4;
+
+/// Ends the epoch of a user in one of the ways, of which the last two leave the user inactive.
+async fn end_epoch(world: &World, administrator: &Person, user: &User, ending: usize) {
+    let own = || {
+        let challenge = world.challenge(&user.organization, purpose::Login { user: None });
+        Authority::of_sign_in(&challenge, &user.id, user.epoch)
+    };
+    match ending {
+        0 => world.sessions.end_all(own()).await.unwrap(),
+        1 => {
+            let recovered = world.recoveries.recover(own(), vec![world.key(user)]);
+            recovered.await.unwrap();
+        }
+        2 => assert!(world.set_user_active(&user.id, false).await),
+        _ => {
+            let authority = world.authority(administrator);
+            let change = UserChange::Deactivate;
+            let changed = world.users.change(authority, &user.id, change);
+            changed.await.unwrap();
+        }
+    }
+}
+
 /// Whatever ends the epoch; nobody else's end.
 async fn a_code_of_any_kind_ends_with_its_epoch(world: World) {
     let tenant = world.tenant("Example").await;
@@ -153,30 +179,13 @@ async fn a_code_of_any_kind_ends_with_its_epoch(world: World) {
     let bystander = world.invitation(&tenant.organization, "bob@example.com");
     let bystander = world.invite(bystander).await;
     let theirs = of_every_kind(&world, &bystander).await;
-    for ending in 0..4 {
+    for ending in 0..ENDINGS {
         let name = format!("ada{ending}@example.com");
         let invitation = world.invitation(&tenant.organization, &name);
         let user = world.invite(invitation.clone()).await;
         let mut codes = of_every_kind(&world, &user).await;
         codes.push(invitation.code);
-        let own = || {
-            let challenge = world.challenge(&user.organization, purpose::Login { user: None });
-            Authority::of_sign_in(&challenge, &user.id, user.epoch)
-        };
-        match ending {
-            0 => world.sessions.end_all(own()).await.unwrap(),
-            1 => {
-                let recovered = world.recoveries.recover(own(), vec![world.key(&user)]);
-                recovered.await.unwrap();
-            }
-            2 => assert!(world.set_user_active(&user.id, false).await),
-            _ => {
-                let authority = world.authority(&administrator);
-                let change = UserChange::Deactivate;
-                let changed = world.users.change(authority, &user.id, change);
-                changed.await.unwrap();
-            }
-        }
+        end_epoch(&world, &administrator, &user, ending).await;
         for active in [false, true] {
             for code in &codes {
                 assert_eq!(world.held(&user, code).await, None, "{ending}");
@@ -190,6 +199,35 @@ async fn a_code_of_any_kind_ends_with_its_epoch(world: World) {
     for code in &theirs {
         let held = world.held(&bystander, code).await.unwrap();
         assert!(held.can_be_used(NOW));
+    }
+}
+
+/// Who has as many as can be and ends them all, because somebody else asked for them for example, gets
+/// others at once.
+async fn codes_of_an_epoch_that_ended_take_nobodys_room(world: World) {
+    let tenant = world.tenant("Example").await;
+    let administrator = world.administrator(&tenant).await;
+    for ending in 0..ENDINGS {
+        let invitation =
+            world.invitation(&tenant.organization, &format!("ada{ending}@example.com"));
+        let user = world.invite(invitation).await;
+        let ask = async |user: &User, kind: AccountCodeKind| {
+            let new = world.account_code(user, kind, NOW);
+            let message = world.message(&user.id);
+            world.account_codes.issue(new, message).await.unwrap()
+        };
+        for kind in AccountCodeKind::ALL {
+            while ask(&user, *kind).await {}
+        }
+        end_epoch(&world, &administrator, &user, ending).await;
+        world.set_user_active(&user.id, true).await;
+        let user = world.account(&user.id).await.unwrap().user;
+        for kind in AccountCodeKind::ALL {
+            for _ in 0..AccountCode::MAXIMUM_LIVE {
+                assert!(ask(&user, *kind).await, "{ending} {kind}");
+            }
+            assert!(!ask(&user, *kind).await, "{ending} {kind}");
+        }
     }
 }
 

@@ -35,9 +35,9 @@ impl HeldAccountCode {
 pub trait AccountCodeStore: Send + Sync {
     /// Issues a code beside those that the user has, and keeps the message that brings it. `false` when
     /// the code does not [serve](AccountCode::serves) the user as kept, or when
-    /// [`AccountCode::MAXIMUM_LIVE`] of its kind are live as it is issued, under any concurrency; nothing
-    /// is changed then. No earlier code ends, because anybody may ask for one; those of its kind that have
-    /// expired are deleted, so that asking fills nothing.
+    /// [`AccountCode::MAXIMUM_LIVE`] of its kind and epoch are live as it is issued, under any concurrency;
+    /// nothing is changed then. No earlier code ends, because anybody may ask for one; those of its kind that
+    /// have expired, or are of another epoch, are deleted, so that asking fills nothing.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -61,10 +61,9 @@ impl AccountCodeStore for SqlStore {
             {
                 return Ok(false);
             }
-            let expired = Column::Expires.lte(new.code.issued.unix_milliseconds());
             let over = Entity::delete_many()
                 .filter(alike(&new.code))
-                .filter(expired);
+                .filter(counts_beside(&new.code).not());
             over.count(&tx).await?;
             insert(&tx, new).await?;
             message::insert_all(&tx, &[message]).await?;
@@ -128,7 +127,7 @@ async fn has_room(
         .select_only()
         .column(Column::Id)
         .filter(alike(code))
-        .filter(Column::Expires.gt(code.issued.unix_milliseconds()))
+        .filter(counts_beside(code))
         .into_tuple::<String>()
         .all(transaction)
         .await;
@@ -140,6 +139,14 @@ fn alike(code: &AccountCode) -> Condition {
     Condition::all()
         .add(Column::UserId.eq(code.user.as_str()))
         .add(Column::Kind.eq(code.kind.as_str()))
+}
+
+/// Of those: that it is live as this one is issued, and of the same epoch. A release that knew no epochs of
+/// codes could leave one of an epoch that has ended.
+fn counts_beside(code: &AccountCode) -> Condition {
+    Condition::all()
+        .add(Column::Epoch.eq(code.epoch.number()))
+        .add(Column::Expires.gt(code.issued.unix_milliseconds()))
 }
 
 async fn insert(transaction: &DatabaseTransaction, new: NewAccountCode) -> Result<(), StoreError> {

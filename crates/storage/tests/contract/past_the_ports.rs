@@ -2,6 +2,7 @@
 //! that take a user, an epoch or a credential away cancel codes as well.
 
 use latchkey_domain::{
+    account_code::{AccountCode, AccountCodeKind},
     approval::{Decision, Verdict, Wait},
     credential::CredentialState,
     credential_code::{CodeState, NewCredentialCode},
@@ -19,6 +20,7 @@ on_both! {
     a_code_is_not_claimed_when_its_owner_changed,
     a_code_is_not_claimed_when_its_issuer_is_not_active,
     a_decision_needs_the_epoch_of_the_code,
+    codes_of_another_epoch_take_no_room_and_go,
     an_organization_without_applications_is_listed,
     deleting_a_user_leaves_no_row_of_theirs,
 }
@@ -87,6 +89,29 @@ async fn a_decision_needs_the_epoch_of_the_code(world: SqlWorld) {
     let authority = world.authority(&person);
     let outcome = world.credential_codes.decide(authority, decision).await;
     assert!(matches!(outcome, Err(DecideError::NotWaiting)));
+}
+
+/// As a replica leaves them that does not know that codes have epochs.
+async fn codes_of_another_epoch_take_no_room_and_go(world: SqlWorld) {
+    let [person, bystander] = world.two(1).await;
+    let login = AccountCodeKind::Login;
+    for user in [&person.user, &bystander.user] {
+        for _ in 0..AccountCode::MAXIMUM_LIVE {
+            world.hand_out(user, login, NOW).await;
+        }
+    }
+    let id = &person.user.id;
+    let earlier = format!("UPDATE account_codes SET epoch = epoch - 1 WHERE user_id = '{id}'");
+    world.sql.execute(&earlier).await;
+    for left in 1..=3 {
+        world.hand_out(&person.user, login, NOW).await;
+        let kept = format!("account_codes WHERE user_id = '{id}'");
+        assert_eq!(world.sql.count(&kept).await, left);
+    }
+    assert_eq!(
+        world.sql.count("account_codes WHERE kind = 'Login'").await,
+        6
+    );
 }
 
 async fn an_organization_without_applications_is_listed(world: SqlWorld) {
