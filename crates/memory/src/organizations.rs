@@ -33,6 +33,7 @@ impl InstallationStore for MemoryStore {
             if installation.secrets_fingerprint == from {
                 to.clone_into(&mut installation.secrets_fingerprint);
                 state.messages.clear();
+                state.account_codes.clear();
             }
             Ok(installation.secrets_fingerprint == to)
         })

@@ -1,14 +1,18 @@
 //! The installation's one row.
 
-use latchkey_domain::{authority::Authority, id::InstallationId};
+use latchkey_domain::{
+    account_code::{AccountCode, AccountCodeKind},
+    authority::Authority,
+    id::InstallationId,
+};
 use latchkey_service::ports::installation_store::Installation;
 
-use crate::{World, at_once};
+use crate::{NOW, World, at_once};
 
 cases! { installation:
     of_many_proposals_one_is_kept,
     a_later_proposal_gets_the_kept_one,
-    binding_to_other_secrets_takes_the_messages_once,
+    binding_to_other_secrets_takes_messages_and_account_codes_once,
     an_installation_is_not_rebound_from_secrets_it_has_not,
     the_database_answers,
 }
@@ -43,7 +47,7 @@ async fn a_later_proposal_gets_the_kept_one(world: World) {
     assert_eq!(again, first);
 }
 
-async fn binding_to_other_secrets_takes_the_messages_once(world: World) {
+async fn binding_to_other_secrets_takes_messages_and_account_codes_once(world: World) {
     let kept = world.installation.establish(proposal(&world)).await;
     let before = kept.unwrap().secrets_fingerprint;
     let person = world.someone().await;
@@ -53,20 +57,37 @@ async fn binding_to_other_secrets_takes_the_messages_once(world: World) {
         let authority = Authority::of_session(&session).telling(message);
         world.sessions.end(authority).await.unwrap();
     };
+    let ask = async || {
+        let login = AccountCodeKind::Login;
+        world.hand_out(&person.user, login, NOW).await
+    };
     tell().await;
+    let mut codes = vec![];
+    for _ in 0..AccountCode::MAXIMUM_LIVE {
+        codes.push(ask().await);
+    }
+    let told = world.told().await.len();
     let outcomes = at_once(|index| {
         let (stores, before) = (world.replica(index), before.clone());
         async move { stores.installation.rebind(&before, "after").await.unwrap() }
     })
     .await;
     assert!(outcomes.iter().all(|is_bound| *is_bound));
-    assert_eq!(world.told().await, []);
+    assert_eq!((told, world.told().await.len()), (1 + codes.len(), 0));
+    for code in &codes {
+        assert_eq!(world.held(&person.user, code).await, None);
+    }
     let kept = world.installation.establish(proposal(&world)).await;
     assert_eq!(kept.unwrap().secrets_fingerprint, "after");
-    // What is told from now on can be opened.
+    // What is told from now on can be opened, and codes that nobody can use take no room.
     tell().await;
+    for _ in 0..AccountCode::MAXIMUM_LIVE {
+        codes.push(ask().await);
+    }
     assert!(world.installation.rebind(&before, "after").await.unwrap());
-    assert_eq!(world.told().await.len(), 1);
+    assert_eq!(world.told().await.len(), 1 + AccountCode::MAXIMUM_LIVE);
+    let last = &codes[AccountCode::MAXIMUM_LIVE];
+    assert!(world.held(&person.user, last).await.is_some());
 }
 
 async fn an_installation_is_not_rebound_from_secrets_it_has_not(world: World) {

@@ -25,8 +25,9 @@ pub trait InstallationStore: Send + Sync {
     async fn establish(&self, proposed: Installation) -> Result<Installation, StoreError>;
 
     /// Binds the installation to other secrets: when it has the fingerprint `from` it gets `to`, and the
-    /// messages that wait, which nobody can open any more, are deleted; one atomic operation. Gives whether
-    /// it has `to` then, of which of any number of concurrent calls ever.
+    /// messages that wait, which nobody can open any more, and the account codes, which nobody can tell from
+    /// wrong ones, are deleted; one atomic operation. Gives whether it has `to` then, of which of any number
+    /// of concurrent calls ever.
     ///
     /// # Errors
     /// [`StoreError`].

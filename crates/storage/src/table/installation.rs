@@ -8,7 +8,7 @@ use latchkey_service::ports::{
 };
 use sea_orm::{IntoActiveModel as _, entity::prelude::*, sea_query::OnConflict};
 
-use super::message;
+use super::{account_code, message};
 use crate::{
     column::{self, Inconsistency},
     statement::Change as _,
@@ -64,6 +64,7 @@ impl InstallationStore for SqlStore {
         self.write(async move |tx| {
             if row.meets_one(&tx).await? {
                 message::Entity::delete_many().count(&tx).await?;
+                account_code::Entity::delete_many().count(&tx).await?;
             }
             let kept = find(&*tx).await?;
             Ok(kept.is_some_and(|kept| kept.secrets_fingerprint == to))
