@@ -2,15 +2,17 @@
 //! user.
 //!
 //! The call is answered before anything is looked up, and the work is done afterwards by
-//! [`MailedCodes::run`], so neither the answer nor the time it takes tells anything. What waits is
-//! bounded; it is finished when the service stops.
+//! [`MailedCodes::run`], so neither the answer nor the time it takes tells anything. While the store is not
+//! available the work is tried again for as long as such a code would be of use. What waits is bounded; it is
+//! finished when the service stops.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     future::Future,
     net::IpAddr,
     pin::pin,
-    sync::{Arc, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use latchkey_domain::{
@@ -19,7 +21,10 @@ use latchkey_domain::{
     id::OrganizationId,
     text::Username,
 };
-use tokio::sync::{Mutex, mpsc};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep},
+};
 
 use crate::{
     account_codes::draw,
@@ -37,6 +42,9 @@ const WAITING: usize = 1_024;
 
 /// How many of them can come from one address, so that others find room.
 const SHARE: usize = 64;
+
+/// How long to wait for a store that is not available, before the next request is tried.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// Whom to mail which code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,65 +75,98 @@ pub enum MailCodeError {
 struct Wanted {
     /// From where it came.
     address: IpAddr,
+    /// Until when it is worked on: a code that had been mailed at once would be of no use any more.
+    until: Instant,
     kind: AccountCodeKind,
     organization: OrganizationId,
     username: Username,
 }
 
-/// Requests that wait: at most 1,024, and 64 from one address.
+/// Requests that wait: at most 1,024, and 64 from one address; beside them those that are being worked on
+/// and may come back.
+#[derive(Default)]
 pub(crate) struct Queue {
-    end: mpsc::Sender<Wanted>,
-    front: Mutex<mpsc::Receiver<Wanted>>,
+    waiting: Mutex<Waiting>,
+    comes: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    line: VecDeque<Wanted>,
     /// How many wait from each address.
-    shares: std::sync::Mutex<HashMap<IpAddr, usize>>,
+    shares: HashMap<IpAddr, usize>,
 }
 
 impl Queue {
     /// Puts a request at the end, if there is room for it.
     fn put(&self, wanted: Wanted) -> bool {
-        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        let network = network(wanted.address);
-        let share = shares.get(&network).copied().unwrap_or(0);
-        let is_put = share < SHARE && self.end.try_send(wanted).is_ok();
-        if is_put {
-            shares.insert(network, share + 1);
+        let mut waiting = self.waiting();
+        let share = waiting.shares.get(&network(wanted.address));
+        let has_room = waiting.line.len() < WAITING && share.is_none_or(|share| *share < SHARE);
+        if has_room {
+            waiting.put(wanted);
+            self.comes.notify_one();
         }
-        is_put
+        has_room
     }
 
-    /// The next request, when it comes.
-    async fn next(&self) -> Option<Wanted> {
-        let wanted = self.front.lock().await.recv().await;
-        wanted.inspect(|wanted| self.leave(wanted))
+    /// Puts a request at the end that had room before: others are not to wait for the one that fails.
+    fn put_back(&self, wanted: Wanted) {
+        self.waiting().put(wanted);
+        self.comes.notify_one();
     }
 
-    /// A request that waits; nothing when another call is about to take it.
-    fn waiting(&self) -> Option<Wanted> {
-        let wanted = self.front.try_lock().ok()?.try_recv().ok();
-        wanted.inspect(|wanted| self.leave(wanted))
-    }
-
-    /// Makes room for another request from that address.
-    fn leave(&self, wanted: &Wanted) {
-        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        let network = network(wanted.address);
-        match shares.remove(&network) {
-            None | Some(0 | 1) => {}
-            Some(share) => {
-                shares.insert(network, share - 1);
+    /// The next request, after a pause when it comes. Nothing is lost when this is dropped.
+    async fn next(&self, pause: Duration) -> Wanted {
+        if !pause.is_zero() {
+            sleep(pause).await;
+        }
+        loop {
+            if let Some(wanted) = self.take() {
+                return wanted;
             }
+            self.comes.notified().await;
         }
+    }
+
+    /// A request that waits. What has waited for too long is dropped.
+    fn take(&self) -> Option<Wanted> {
+        let mut waiting = self.waiting();
+        loop {
+            let wanted = waiting.take()?;
+            if Instant::now() < wanted.until {
+                return Some(wanted);
+            }
+            tracing::error!("a code could not be mailed while it would have been of use");
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.waiting().line.len()
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Default for Queue {
-    fn default() -> Self {
-        let (end, front) = mpsc::channel(WAITING);
-        Self {
-            end,
-            front: Mutex::new(front),
-            shares: std::sync::Mutex::default(),
+impl Waiting {
+    fn put(&mut self, wanted: Wanted) {
+        *self.shares.entry(network(wanted.address)).or_default() += 1;
+        self.line.push_back(wanted);
+    }
+
+    /// The one in front, which makes room for another one from its address.
+    fn take(&mut self) -> Option<Wanted> {
+        let wanted = self.line.pop_front()?;
+        let network = network(wanted.address);
+        match self.shares.remove(&network) {
+            None | Some(0 | 1) => {}
+            Some(share) => {
+                self.shares.insert(network, share - 1);
+            }
         }
+        Some(wanted)
     }
 }
 
@@ -155,8 +196,10 @@ impl MailedCodes {
             Err(PartyError::OriginNotAllowed) => return Err(MailCodeError::OriginNotAllowed),
             Err(PartyError::ForeignOrigin | PartyError::NoApplication) => return Ok(()),
         }
+        let lifetime = request.kind.lifetime(&self.ceremonies.policy.lifetimes);
         let wanted = Wanted {
             address: caller.address,
+            until: Instant::now() + lifetime,
             kind: request.kind,
             organization,
             username: request.username,
@@ -168,40 +211,55 @@ impl MailedCodes {
     }
 
     /// Works on requests as they come, until `stop` completes and then on what waits: it was answered
-    /// already. Only a store that is not available ends that early, since the end must come. It may be called
-    /// again, and several times at once: each request is worked on once.
+    /// already. While the store is not available, one request is tried every five seconds, as long as a code
+    /// of its kind would live; only then does what waits stay when the end comes. It may be called again, and
+    /// several times at once: each request is worked on once.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);
+        let mut pause = Duration::ZERO;
         loop {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                Some(wanted) = self.queue.next() => {
-                    self.work_on(wanted).await;
+                wanted = self.queue.next(pause) => {
+                    let is_available = self.work_on(wanted).await;
+                    pause = if is_available { Duration::ZERO } else { PAUSE };
                 }
             }
         }
-        while let Some(wanted) = self.queue.waiting() {
+        while let Some(wanted) = self.queue.take() {
             if !self.work_on(wanted).await {
-                tracing::error!("the codes that were asked for last are not mailed");
+                let count = self.queue.len();
+                tracing::error!(count, "the codes that were asked for last are not mailed");
                 break;
             }
         }
     }
 
-    /// Mails a code, and gives whether the store is available for the next one.
+    /// Mails a code, and gives whether the store is available for the next one; if not, this one waits again.
     async fn work_on(&self, wanted: Wanted) -> bool {
         let Err(error) = self.mail(&wanted).await else {
             return true;
         };
         let cause = std::error::Error::source(&error).map(ToString::to_string);
-        tracing::error!(%error, cause, "a code could not be mailed");
-        matches!(error, StoreError::Failed(_))
+        match error {
+            StoreError::Failed(_) => {
+                tracing::error!(%error, cause, "a code could not be mailed");
+                true
+            }
+            StoreError::Unavailable(_) => {
+                tracing::warn!(%error, cause, "a code could not be mailed yet and is tried again");
+                self.queue.put_back(wanted);
+                false
+            }
+        }
     }
 
     /// Issues a code to a user who may have one, with the message that brings it, unless the user has
     /// enough of them or was mailed too many. Another code to register with helps nobody who is not mailed
     /// it; others can be had in no other way, so they are issued to be read where messages are kept.
+    ///
+    /// It may be tried again when nobody knows whether it was done: at worst the user is mailed another code.
     async fn mail(&self, wanted: &Wanted) -> Result<(), StoreError> {
         let account = self
             .accounts

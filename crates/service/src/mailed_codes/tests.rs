@@ -1,8 +1,6 @@
 use std::{
     future::{pending, ready},
     net::Ipv4Addr,
-    sync::Mutex,
-    time::Duration,
 };
 
 use latchkey_domain::{
@@ -181,6 +179,115 @@ async fn a_store_that_is_not_available_does_not_hold_up_the_end() {
     mailed.run(ready(())).await;
 }
 
+/// Codes of a store that gives these answers to look-ups, one after the other, and how often it was asked.
+fn codes_of_answers(
+    mut answers: impl FnMut(usize, &Username) -> Result<Option<Account>, StoreError> + Send + 'static,
+) -> (MailedCodes, Issued, Arc<Mutex<usize>>) {
+    let asked = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&asked);
+    let mut accounts = MockAccountStore::new();
+    accounts
+        .expect_find_by_username()
+        .returning(move |_, username| {
+            let mut count = count.lock().unwrap();
+            *count += 1;
+            answers(*count, username)
+        });
+    let (mailed, issued) = codes_of(None);
+    let mailed = MailedCodes {
+        accounts: Arc::new(accounts),
+        ..mailed
+    };
+    (mailed, issued, asked)
+}
+
+fn away() -> StoreError {
+    StoreError::unavailable("it is away")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_code_is_mailed_when_the_store_is_back_and_it_is_not_asked_all_the_time() {
+    let (mailed, issued, asked) = codes_of_answers(|count, _| match count {
+        ..4 => Err(away()),
+        _ => Ok(Some(account(1, vec![recovery_key()]))),
+    });
+    let wanted = wanting(AccountCodeKind::Recovery);
+    mailed.ask(&caller(None), wanted).await.unwrap();
+    mailed.run(sleep(PAUSE * 3 - Duration::from_secs(1))).await;
+    // The end, too, is a try.
+    assert_eq!(
+        (issued.lock().unwrap().len(), *asked.lock().unwrap()),
+        (1, 4)
+    );
+    mailed.run(sleep(PAUSE * 3)).await;
+    assert_eq!(*asked.lock().unwrap(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_store_is_away_a_code_is_tried_for_as_long_as_it_would_live() {
+    for kind in AccountCodeKind::ALL {
+        let (mailed, _issued, asked) = codes_of_answers(|_, _| Err(away()));
+        mailed.ask(&caller(None), wanting(*kind)).await.unwrap();
+        let lifetime = kind.lifetime(&Lifetimes::default());
+        mailed.run(sleep(lifetime - Duration::from_secs(1))).await;
+        let tries = lifetime.as_secs() / PAUSE.as_secs();
+        // The end, too, is a try.
+        assert_eq!(*asked.lock().unwrap(), usize::try_from(tries).unwrap() + 1);
+        assert_eq!(mailed.queue.len(), 1);
+        sleep(Duration::from_secs(1)).await;
+        mailed.run(sleep(PAUSE * 3)).await;
+        assert_eq!(*asked.lock().unwrap(), usize::try_from(tries).unwrap() + 1);
+        assert!(mailed.queue.waiting().shares.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_fails_again_and_again_holds_up_no_other() {
+    let (mailed, issued, asked) = codes_of_answers(|_, username| {
+        if *username == user(1).username {
+            Err(away())
+        } else {
+            Ok(Some(account(2, vec![recovery_key()])))
+        }
+    });
+    for number in [1, 2, 1, 2] {
+        let wanted = MailCode {
+            username: user(number).username,
+            ..wanting(AccountCodeKind::Recovery)
+        };
+        mailed.ask(&caller(None), wanted).await.unwrap();
+    }
+    mailed.run(sleep(PAUSE * 2)).await;
+    assert_eq!(issued.lock().unwrap().len(), 2);
+    // The other one: at once, after a pause, and at the end.
+    assert_eq!(*asked.lock().unwrap(), 2 + 3);
+    assert_eq!(mailed.queue.len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_tried_again_finds_room_however_many_have_come_meanwhile() {
+    let (mailed, _issued) = codes_of(None);
+    let fill = async |from: u32| {
+        for number in 0..1_030 {
+            let asking = Caller {
+                address: IpAddr::V4(Ipv4Addr::from(from + number)),
+                ..caller(None)
+            };
+            let wanted = wanting(AccountCodeKind::Login);
+            mailed.ask(&asking, wanted).await.unwrap();
+        }
+    };
+    fill(0).await;
+    assert_eq!(mailed.queue.len(), WAITING);
+    // Each time one is taken another one comes, and then the first is put back.
+    for from in 1..4 {
+        let taken = mailed.queue.take().unwrap();
+        fill(from * 10_000).await;
+        mailed.queue.put_back(taken);
+        assert_eq!(mailed.queue.len(), WAITING + 1);
+    }
+}
+
 #[tokio::test]
 async fn a_page_of_another_organization_is_answered_and_nothing_is_mailed() {
     let (mailed, issued) = codes_of(Some(account(1, vec![recovery_key()])));
@@ -288,7 +395,7 @@ async fn beyond_a_thousand_and_twenty_four_requests_none_is_taken() {
         mailed.run(ready(())).await;
         let looked_up = std::mem::take(&mut *looked_up.lock().unwrap());
         assert_eq!(looked_up, expected);
-        assert!(mailed.queue.shares.lock().unwrap().is_empty());
+        assert!(mailed.queue.waiting().shares.is_empty());
     }
 }
 
