@@ -1,7 +1,8 @@
 //! Delivery by SMTP (RFC 5321): one connection for each message, and one command after another, because
 //! what a refusal means depends on what was refused. Only what the server says about the recipient or the
-//! content is for ever; a refusal of us (the connection, `AUTH`, the sender) is somebody's to mend, and the
-//! message waits until they have.
+//! content is for ever; a refusal of us (the connection, `AUTH`, the sender, what we may) is somebody's to
+//! mend, and the message waits until they have. An answer that may mean either is taken for one of us, since
+//! what is tried in vain ends with its time, and what is dropped is lost.
 
 mod server;
 
@@ -19,7 +20,6 @@ use lettre::{
         self,
         commands::{Data, Mail as MailFrom, Rcpt},
         extension::{Extension, MailBodyParameter, MailParameter, ServerInfo},
-        response::Category,
     },
 };
 use tokio::time::timeout;
@@ -225,28 +225,55 @@ impl Fault {
             Some(detail) => format!("the mail server answered {code} {detail} to {step}"),
             None => format!("the mail server answered {code} to {step}"),
         };
-        let is_about_mail = code.category == Category::MailSystem;
-        if error.is_permanent() && step.is_about_the_message(is_about_mail, detail) {
+        // Where the two contradict each other, the milder one counts.
+        let is_final =
+            error.is_permanent() && !detail.is_some_and(|detail| detail.starts_with('4'));
+        if !step.is_about_the_message(code.into(), detail) {
+            DeliveryError::Transient(reason)
+        } else if is_final {
             DeliveryError::Permanent(reason)
         } else {
-            DeliveryError::Transient(reason)
+            DeliveryError::Deferred(reason)
         }
     }
 }
 
 impl Step {
-    /// Whether a refusal at this step is one of the recipient or the content. Servers refuse *us* at these
-    /// steps too: with codes that are not about mail but about the conversation or the authentication
-    /// (RFC 5321 §4.2.1, RFC 4954 §6), and at the recipient with a detail that is about what we may
-    /// (RFC 3463 §3.8): no relaying, a blocked address, a sender that is not ours.
-    fn is_about_the_message(self, is_about_mail: bool, detail: Option<&str>) -> bool {
-        let subject = detail.and_then(|detail| detail.split('.').nth(1));
-        // Addressing, mailbox and content (RFC 3463 §3.2, §3.3, §3.7).
-        let is_about_it = is_about_mail || matches!(subject, Some("1" | "2" | "6"));
-        match self {
-            Self::Recipient => is_about_it && subject != Some("7"),
-            Self::Data | Self::Content => is_about_it,
-            Self::Greeting | Self::StartTls | Self::Auth | Self::Sender | Self::Done => false,
+    /// Whether a refusal with this code and detail is one of this recipient or this content; otherwise it is
+    /// one of us, or of everybody.
+    fn is_about_the_message(self, code: u16, detail: Option<&str>) -> bool {
+        let is_by_code = match self {
+            // The mailbox is busy, not there, elsewhere or full, or no name can be such (RFC 5321 §4.2.3), or
+            // its domain takes no mail (RFC 7504 §4). Who lets strangers wait says 450 or 451. What is wrong
+            // with 554 may be anything, and with 555 it is our words.
+            Self::Recipient => matches!(code, 450 | 451 | 550..=553 | 556),
+            // It is too large. 550 is a policy here (RFC 5321 §4.3.2), and 554 may be anything.
+            Self::Data | Self::Content => code == 552,
+            Self::Greeting | Self::StartTls | Self::Auth | Self::Sender | Self::Done => {
+                return false;
+            }
+        };
+        // These are about the host (RFC 5321 §3.8, RFC 7504 §3), the conversation (RFC 5321 §4.2.3) or who we
+        // are (RFC 4954 §6), whatever the detail.
+        if matches!(code, 421 | 430..=439 | 500 | 502..=504 | 521 | 530..=539) {
+            return false;
+        }
+        let Some((_class, detail)) = detail.and_then(|detail| detail.split_once('.')) else {
+            return is_by_code;
+        };
+        let subject = detail.split('.').next().unwrap_or_default();
+        match (subject, detail) {
+            // No more than the code says (RFC 3463 §3.1).
+            ("0", _) => is_by_code,
+            // Addressing (RFC 3463 §3.2), except for that of the sender, which is ours.
+            ("1", _) => !matches!(detail, "1.7" | "1.8"),
+            // The mailbox and the content (RFC 3463 §3.3, §3.7), and that it is too large (§3.4).
+            ("2" | "6", _) | (_, "3.4") => true,
+            // A policy is about us (RFC 3463 §3.8): no relaying, a blocked address, a sender that is not ours.
+            // This one is "useful only as a permanent error", so for a while it says that strangers wait.
+            (_, "7.1") => self == Self::Recipient && matches!(code, 450 | 451),
+            // The system, the network, the protocol, other policies, and what nobody has defined yet.
+            _ => false,
         }
     }
 }

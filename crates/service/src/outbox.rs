@@ -3,7 +3,7 @@
 //!
 //! A message is claimed for a while, sent, and then removed. A process that dies in between leaves it
 //! to the next one when the lease ends, so a message is sent at least once, and normally exactly once.
-//! What cannot be sent stays as long as it is worth it, and `trouble` tells.
+//! What cannot be sent stays as long as it is worth it, and `trouble` tells when that is not its own fault.
 
 mod trouble;
 
@@ -89,8 +89,8 @@ impl Outbox {
             .collect())
     }
 
-    /// Whether this process could not send the last message that it tried to, for a reason that is not the
-    /// message's own.
+    /// Whether this process could not send a message, for a reason that is not the message's own, and has sent
+    /// none since.
     pub fn is_in_trouble(&self) -> bool {
         self.trouble.is_there()
     }
@@ -108,7 +108,10 @@ impl Outbox {
     }
 
     async fn send(&self, claimed: &ClaimedMessage) -> Result<(), StoreError> {
-        let (id, kind) = (&claimed.message.id, claimed.message.kind);
+        let ClaimedMessage {
+            message, attempt, ..
+        } = claimed;
+        let (id, kind) = (&message.id, message.kind);
         match self.deliver(claimed).await {
             Ok(Delivery::Delivered) => {
                 tracing::debug!(message_id = %id, %kind, "a message was sent");
@@ -123,16 +126,18 @@ impl Outbox {
                     %kind,
                     "a message waits; `latchkey outbox list` shows it"
                 );
-                self.put_back(claimed, claimed.message.expires).await
+                self.put_back(claimed, message.expires).await
             }
             Err(DeliveryError::Permanent(reason)) => {
                 tracing::warn!(message_id = %id, %kind, reason, "a message cannot be sent and is dropped");
                 self.remove(claimed).await
             }
+            Err(DeliveryError::Deferred(reason)) => {
+                tracing::info!(message_id = %id, %kind, attempt, reason, "a message has to wait and is tried again");
+                self.try_later(claimed, &reason).await
+            }
             Err(DeliveryError::Transient(reason)) => {
-                let now = self.clock.now();
-                let attempt = claimed.attempt;
-                if self.trouble.is_told(&reason, now) {
+                if self.trouble.is_told(&reason, self.clock.now()) {
                     tracing::debug!(message_id = %id, %kind, attempt, reason, "a message could not be sent yet");
                 } else {
                     tracing::error!(
@@ -143,20 +148,25 @@ impl Outbox {
                         "messages cannot be sent; they are tried again, and this is said once an hour"
                     );
                 }
-                let due = now.plus(pause(attempt));
-                if due < claimed.message.expires {
-                    self.put_back(claimed, due).await
-                } else {
-                    tracing::warn!(
-                        message_id = %id,
-                        %kind,
-                        reason,
-                        "a message could not be sent while it was worth it and is dropped"
-                    );
-                    self.remove(claimed).await
-                }
+                self.try_later(claimed, &reason).await
             }
         }
+    }
+
+    /// Puts a message back until the next try, or drops it when that would be too late.
+    async fn try_later(&self, claimed: &ClaimedMessage, reason: &str) -> Result<(), StoreError> {
+        let message = &claimed.message;
+        let due = self.clock.now().plus(pause(claimed.attempt));
+        if due < message.expires {
+            return self.put_back(claimed, due).await;
+        }
+        tracing::warn!(
+            message_id = %message.id,
+            kind = %message.kind,
+            reason,
+            "a message could not be sent while it was worth it and is dropped"
+        );
+        self.remove(claimed).await
     }
 
     async fn deliver(&self, claimed: &ClaimedMessage) -> Result<Delivery, DeliveryError> {

@@ -194,6 +194,53 @@ async fn a_recipient_that_is_refused_is_given_up() -> Outcome {
 }
 
 #[tokio::test]
+async fn a_recipient_that_has_to_wait_is_mailed_later_and_degrades_nothing() -> Outcome {
+    let sink = MailServer::in_clear()?;
+    sink.answers(At::Recipient, 1, "450 4.7.1 ada@example.com: greylisted");
+    let installation = sending_by(&sink.url())?;
+    let acme = installation.bootstrap("Acme")?;
+    invite(&installation, &acme.organization, "ada@example.com")?;
+    let server = installation.start().await?;
+    let waits = "a message has to wait and is tried again";
+    let event = server.event(|event| event["message"] == waits).await?;
+    let reason = "the mail server answered 450 4.7.1 to RCPT TO";
+    assert_eq!(event["reason"], reason);
+    assert_eq!(readiness(&server).await?, json!({ "status": "ok" }));
+    wait_for(&sink, 1).await?;
+    let log = server.stop().await?;
+    assert!(errors(&log).is_empty(), "{log}");
+    assert!(!log.contains("ada@example.com"), "{log}");
+    assert_eq!(installation.administrate("outbox list")?, json!([]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_relay_for_us_loses_no_message_and_readiness_tells() -> Outcome {
+    let sink = MailServer::in_clear()?;
+    let refusal = "550 5.7.1 no relaying for ada@example.com";
+    sink.answers(At::Recipient, ALWAYS, refusal);
+    let installation = sending_by(&sink.url())?;
+    let acme = installation.bootstrap("Acme")?;
+    invite(&installation, &acme.organization, "ada@example.com")?;
+    let server = installation.start().await?;
+    let event = server.event(|event| event["level"] == "ERROR").await?;
+    let reason = "the mail server answered 550 5.7.1 to RCPT TO";
+    assert_eq!(event["reason"], reason);
+    let degraded = json!({ "status": "ok", "degraded": ["mail"] });
+    assert_eq!(readiness(&server).await?, degraded);
+
+    sink.answers(At::Recipient, 0, "");
+    wait_for(&sink, 1).await?;
+    server
+        .event(|event| event["message"] == "messages are sent again")
+        .await?;
+    let log = server.stop().await?;
+    assert_eq!(errors(&log).len(), 1, "{log}");
+    assert_eq!(installation.administrate("outbox list")?, json!([]));
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_log_says_why_a_connection_is_not_secure() -> Outcome {
     let unknown = MailServer::with_tls("127.0.0.1")?;
     let other = MailServer::with_tls("mail.example.com")?;

@@ -72,12 +72,35 @@ async fn a_refusal_of_us_is_never_for_ever() {
         (At::Recipient, "535"),
         (At::Recipient, "503"),
         (At::Recipient, "504 5.5.2"),
+        (At::Recipient, "521"),
+        (At::Recipient, "550 5.7.1"),
+        (At::Recipient, "550 5.7.26"),
+        (At::Recipient, "550 5.1.8"),
+        (At::Recipient, "550 5.4.1"),
+        (At::Recipient, "550 5.5.0"),
+        (At::Recipient, "553 5.7.1"),
+        (At::Recipient, "554"),
+        (At::Recipient, "554 5.0.0"),
         (At::Recipient, "554 5.7.1"),
-        (At::Recipient, "450 4.2.0"),
+        (At::Recipient, "555"),
+        (At::Recipient, "421 4.2.1"),
+        (At::Recipient, "450 4.3.2"),
+        (At::Recipient, "451 4.7.650"),
+        (At::Recipient, "452"),
+        (At::Recipient, "454 4.7.1"),
+        (At::Data, "451"),
         (At::Data, "503"),
         (At::Data, "530"),
+        (At::Data, "554"),
         (At::Content, "530"),
+        (At::Content, "550"),
+        (At::Content, "550 5.7.1"),
+        (At::Content, "552 5.7.0"),
+        (At::Content, "554"),
+        (At::Content, "554 5.3.0"),
+        (At::Content, "554 5.7.1"),
         (At::Content, "421"),
+        (At::Content, "450 4.7.1"),
         (At::Content, "452"),
     ] {
         let error = refusal(at, code).await;
@@ -92,16 +115,20 @@ async fn a_refusal_of_us_is_never_for_ever() {
 async fn a_refusal_of_the_recipient_or_the_content_is_for_ever() {
     for (at, code) in [
         (At::Recipient, "550"),
+        (At::Recipient, "550 5.0.0"),
         (At::Recipient, "550 5.1.1"),
         (At::Recipient, "551"),
         (At::Recipient, "552 5.2.2"),
         (At::Recipient, "553"),
-        (At::Recipient, "554"),
+        (At::Recipient, "554 5.1.1"),
         (At::Recipient, "556 5.1.10"),
         (At::Recipient, "501 5.1.3"),
-        (At::Data, "554"),
-        (At::Content, "550 5.7.1"),
+        (At::Data, "554 5.1.1"),
+        (At::Data, "554 5.6.0"),
+        (At::Content, "550 5.1.1"),
         (At::Content, "552"),
+        (At::Content, "552 5.3.4"),
+        (At::Content, "554 5.2.1"),
         (At::Content, "554 5.6.0"),
     ] {
         let error = refusal(at, code).await;
@@ -109,6 +136,61 @@ async fn a_refusal_of_the_recipient_or_the_content_is_for_ever() {
             matches!(error, DeliveryError::Permanent(_)),
             "{at:?}: {error}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_recipient_or_a_content_that_has_to_wait_is_told_from_a_refusal_of_us() {
+    for (at, code) in [
+        (At::Recipient, "450"),
+        (At::Recipient, "450 4.2.0"),
+        (At::Recipient, "450 4.7.1"),
+        (At::Recipient, "451"),
+        (At::Recipient, "451 4.7.1"),
+        (At::Recipient, "452 4.2.2"),
+        (At::Recipient, "550 4.2.2"),
+        (At::Content, "451 4.6.0"),
+        (At::Content, "452 4.2.2"),
+    ] {
+        let error = refusal(at, code).await;
+        assert!(
+            matches!(error, DeliveryError::Deferred(_)),
+            "{at:?}: {error}"
+        );
+    }
+}
+
+#[test]
+fn no_code_says_anything_of_the_message_but_those_that_do() {
+    let of_recipient = [450, 451, 550, 551, 552, 553, 556];
+    for code in 400..600 {
+        for step in [
+            Step::Greeting,
+            Step::StartTls,
+            Step::Auth,
+            Step::Sender,
+            Step::Recipient,
+            Step::Data,
+            Step::Content,
+            Step::Done,
+        ] {
+            let expected = match step {
+                Step::Recipient => of_recipient.contains(&code),
+                Step::Data | Step::Content => code == 552,
+                Step::Greeting | Step::StartTls | Step::Auth | Step::Sender | Step::Done => false,
+            };
+            let is_about_it = |detail| step.is_about_the_message(code, detail);
+            assert_eq!(is_about_it(None), expected, "{code} {step}");
+            for detail in ["5.0.0", "4.0.1"] {
+                assert_eq!(is_about_it(Some(detail)), expected, "{code} {step}");
+            }
+            // Of the system, the network, the protocol, a policy, and of what is not defined.
+            for detail in [
+                "5.3.0", "5.4.6", "5.5.4", "5.7.0", "5.7.13", "5.8.1", "5.1.7",
+            ] {
+                assert!(!is_about_it(Some(detail)), "{code} {detail} {step}");
+            }
+        }
     }
 }
 

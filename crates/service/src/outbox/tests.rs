@@ -127,6 +127,21 @@ async fn a_message_that_would_come_too_late_is_removed() {
 }
 
 #[tokio::test]
+async fn a_message_that_has_to_wait_is_tried_again_while_it_is_worth_it_and_is_no_trouble() {
+    let wait = || DeliveryError::Deferred("strangers wait".to_owned());
+    for (attempt, seconds) in [(1, 5), (4, 40)] {
+        let due = NOW.plus(Duration::from_secs(seconds));
+        let store = put_back_until(holding(attempt), due);
+        let outbox = outbox(store, saying(Err(wait())));
+        outbox.run().await.unwrap();
+        assert!(!outbox.is_in_trouble());
+    }
+    let outbox = outbox(removed(holding(9)), saying(Err(wait())));
+    outbox.run().await.unwrap();
+    assert!(!outbox.is_in_trouble());
+}
+
+#[tokio::test]
 async fn a_message_that_cannot_be_opened_waits_and_is_not_sent() {
     let mut store = MockMessageStore::new();
     store.expect_claim().returning(|_, _, _| {

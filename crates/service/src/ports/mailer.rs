@@ -40,10 +40,14 @@ pub enum Delivery {
 /// Why a message is not delivered. It holds no content and no address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DeliveryError {
-    /// It may succeed later: nobody answered, the other side asked to come again, or it refuses *us*, which
+    /// It may succeed later: nobody answered, or the other side does not work, or it refuses *us*, which
     /// somebody can mend. Whoever runs the service is told, so the text says what there is to mend.
     #[error("not now: {0}")]
     Transient(String),
+    /// It may succeed later: the other side works, and asks to come again with what is for this recipient or
+    /// has this content. Nobody has anything to mend.
+    #[error("not yet: {0}")]
+    Deferred(String),
     /// It will never succeed, whoever mends what: the address is none, or the other side has refused this
     /// recipient or this content for good. The message is dropped.
     #[error("never: {0}")]
@@ -65,8 +69,8 @@ pub trait Mailer: Send + Sync {
     /// process stopped, or the time was over, before that was noted.
     ///
     /// # Errors
-    /// [`DeliveryError`]. What is transient is tried again after 5 seconds, then each time after twice as
-    /// long and at most an hour, while the message is worth it; the log says each reason once an hour, and
-    /// `/health/ready` says that mail is degraded until a message is delivered.
+    /// [`DeliveryError`]. What is transient or deferred is tried again after 5 seconds, then each time after
+    /// twice as long and at most an hour, while the message is worth it. Of what is transient the log says
+    /// each reason once an hour, and `/health/ready` says that mail is degraded until a message is delivered.
     async fn send(&self, mail: Mail) -> Result<Delivery, DeliveryError>;
 }
