@@ -142,15 +142,8 @@ pub async fn serve(
 mod tests {
     use async_trait::async_trait;
     use latchkey_crypto::{clock::SystemClock, entropy::SystemEntropy, secrets::PUBLISHED_BEFORE};
-    use latchkey_domain::{text::Username, user::UserKind};
-    use latchkey_service::{
-        administration::Invite,
-        ports::{
-            clock::Clock as _,
-            mailer::{Delivery, DeliveryError, Mail, Mailer},
-        },
-    };
-    use latchkey_testkit::organization::bootstrap;
+    use latchkey_domain::time::Timestamp;
+    use latchkey_service::ports::{clock::Clock as _, housekeeping_store::HousekeepingStore};
     use tempfile::TempDir;
 
     use super::*;
@@ -159,9 +152,9 @@ mod tests {
     struct Broken;
 
     #[async_trait]
-    impl Mailer for Broken {
-        async fn send(&self, _mail: Mail) -> Result<Delivery, DeliveryError> {
-            panic!("a defect of somebody's own mailer")
+    impl HousekeepingStore for Broken {
+        async fn delete_expired(&self, _: Timestamp, _: u32) -> Result<u64, StoreError> {
+            panic!("a defect of somebody's own store")
         }
     }
 
@@ -184,17 +177,8 @@ mod tests {
     async fn work_that_ends_unasked_ends_the_service() {
         let (_folder, settings) = in_folder();
         let mut adapters = Adapters::open(&settings).await.unwrap();
-        adapters.ports.mailer = Arc::new(Broken);
+        adapters.ports.stores.housekeeping = Arc::new(Broken);
         let use_cases = adapters.use_cases();
-        let made = bootstrap(&use_cases.administration, "admin@example.com").await;
-        let invite = Invite {
-            organization: made.administrator.user.organization,
-            username: Username::new("ada@example.com").unwrap(),
-            kind: UserKind::EndUser,
-            administrator: false,
-            by_mail: true,
-        };
-        use_cases.administration.invite(invite).await.unwrap();
 
         let ended = serve_unasked(use_cases, &settings).await;
         assert!(matches!(ended, ServeError::Work(_)), "{ended}");

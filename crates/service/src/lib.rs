@@ -36,6 +36,8 @@ pub mod approvals;
 
 mod account_codes;
 
+mod panics;
+
 pub mod users;
 
 pub mod administration;

@@ -30,6 +30,7 @@ use crate::{
     account_codes::draw,
     ceremony::Ceremonies,
     directory::{Caller, OrganizationRequired, PartyError},
+    panics::caught,
     ports::{
         account_code_store::AccountCodeStore, account_store::AccountStore,
         code_digester::CodeDigester, mailer::Mailer, store::StoreError,
@@ -238,8 +239,13 @@ impl MailedCodes {
 
     /// Mails a code, and gives whether the store is available for the next one; if not, this one waits again.
     async fn work_on(&self, wanted: Wanted) -> bool {
-        let Err(error) = self.mail(&wanted).await else {
-            return true;
+        let error = match caught(self.mail(&wanted)).await {
+            Some(Ok(())) => return true,
+            Some(Err(error)) => error,
+            None => {
+                tracing::error!("a panic kept a code from being mailed: there is a defect");
+                return true;
+            }
         };
         let cause = std::error::Error::source(&error).map(ToString::to_string);
         match error {

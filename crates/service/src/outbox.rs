@@ -15,6 +15,7 @@ use tokio::time::timeout;
 pub(crate) use self::trouble::Trouble;
 use crate::{
     messages::Messages,
+    panics::caught,
     ports::{
         clock::Clock,
         mailer::{Delivery, DeliveryError, Mail, Mailer, MessageContent},
@@ -112,7 +113,12 @@ impl Outbox {
             message, attempt, ..
         } = claimed;
         let (id, kind) = (&message.id, message.kind);
-        match self.deliver(claimed).await {
+        let outcome = caught(self.deliver(claimed)).await.unwrap_or_else(|| {
+            // One message that always does it must not end the work on all others, again and again.
+            let reason = format!("a panic, so there is a defect, perhaps in the mailer ({id})");
+            Err(DeliveryError::Transient(reason))
+        });
+        match outcome {
             Ok(Delivery::Delivered) => {
                 tracing::debug!(message_id = %id, %kind, "a message was sent");
                 if self.trouble.ends() {

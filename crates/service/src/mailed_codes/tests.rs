@@ -1,6 +1,7 @@
 use std::{
     future::{pending, ready},
     net::Ipv4Addr,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use latchkey_domain::{
@@ -17,7 +18,7 @@ use crate::{
         account_code_store::MockAccountCodeStore,
         account_store::{Account, MockAccountStore},
         code_digester::MockCodeDigester,
-        mailer::MockMailer,
+        mailer::{Delivery, DeliveryError, Mail, MockMailer},
         proof_verifier::MockProofVerifier,
     },
     testing::{
@@ -286,6 +287,39 @@ async fn what_is_tried_again_finds_room_however_many_have_come_meanwhile() {
         mailed.queue.put_back(taken);
         assert_eq!(mailed.queue.len(), WAITING + 1);
     }
+}
+
+/// A mailer that panics when it is asked for the first time whether it sends.
+#[derive(Default)]
+struct Broken(AtomicBool);
+
+#[async_trait::async_trait]
+impl Mailer for Broken {
+    fn sends(&self) -> bool {
+        assert!(self.0.swap(true, Ordering::Relaxed), "a defect");
+        true
+    }
+
+    async fn send(&self, _mail: Mail) -> Result<Delivery, DeliveryError> {
+        panic!("nothing is sent here")
+    }
+}
+
+#[tokio::test]
+async fn a_panic_over_one_request_ends_the_work_on_no_other() {
+    let mut invited = account(1, vec![]);
+    invited.user.registered = None;
+    let (mailed, issued) = codes_of(Some(invited));
+    let mailed = MailedCodes {
+        mailer: Arc::new(Broken::default()),
+        ..mailed
+    };
+    for _ in 0..3 {
+        let wanted = wanting(AccountCodeKind::Registration);
+        mailed.ask(&caller(None), wanted).await.unwrap();
+    }
+    mailed.run(ready(())).await;
+    assert_eq!(issued.lock().unwrap().len(), 2);
 }
 
 #[tokio::test]

@@ -1,7 +1,10 @@
 use std::sync::Mutex;
 
 use latchkey_domain::message::NewMessage;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep},
+};
 
 use super::*;
 use crate::{
@@ -139,6 +142,50 @@ async fn a_message_that_has_to_wait_is_tried_again_while_it_is_worth_it_and_is_n
     let outbox = outbox(removed(holding(9)), saying(Err(wait())));
     outbox.run().await.unwrap();
     assert!(!outbox.is_in_trouble());
+}
+
+/// A mailer that panics over this message, and delivers every other.
+struct Broken(MessageId);
+
+#[async_trait::async_trait]
+impl Mailer for Broken {
+    async fn send(&self, mail: Mail) -> Result<Delivery, DeliveryError> {
+        yield_now().await;
+        assert!(mail.id != self.0, "a defect");
+        Ok(Delivery::Delivered)
+    }
+}
+
+#[tokio::test]
+async fn a_panic_over_one_message_is_a_failed_try_of_that_one() {
+    let [bad, good] = [1, 2].map(|number| MessageId::from_random(&[number; 32]));
+    // The tenth pause is longer than the message is worth it.
+    for (attempt, put_back, removed) in [(2, 1_usize, 1_usize), (10, 0, 2)] {
+        for order in [[&bad, &good], [&good, &bad]] {
+            let batch = order.map(|id| {
+                let mut message = claimed(attempt);
+                message.message.id = id.clone();
+                message
+            });
+            let mut store = MockMessageStore::new();
+            store
+                .expect_claim()
+                .returning(move |_, _, _| Ok(batch.to_vec()));
+            let (id, due) = (bad.clone(), NOW.plus(Duration::from_secs(10)));
+            store
+                .expect_put_back()
+                .times(put_back)
+                .withf(move |claimed, until| claimed.message.id == id && *until == due)
+                .returning(|_, _| Ok(true));
+            store.expect_remove().times(removed).returning(|_| Ok(true));
+            let outbox = Outbox {
+                mailer: Arc::new(Broken(bad.clone())),
+                ..outbox(store, MockMailer::new())
+            };
+            assert_eq!(outbox.run().await.unwrap(), 2);
+            assert_eq!(outbox.is_in_trouble(), *order[1] == bad);
+        }
+    }
 }
 
 #[tokio::test]
