@@ -11,6 +11,7 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    slice,
     sync::OnceLock,
     thread,
     time::Duration,
@@ -72,7 +73,7 @@ pub struct TestPostgres {
     url: Url,
     psql: PathBuf,
     /// Absent when the server was running already.
-    _own: Option<OwnServer>,
+    own: Option<OwnServer>,
 }
 
 impl TestPostgres {
@@ -87,24 +88,97 @@ impl TestPostgres {
             return Ok(Self {
                 url,
                 psql,
-                _own: None,
+                own: None,
             });
         }
         Self::start_own()
     }
 
-    /// Starts a server, whatever is running already: one that may be crashed.
+    /// Starts a server, whatever is running already: one that may be crashed, frozen and followed.
     ///
     /// # Errors
     /// [`PostgresError`] says what is missing.
     pub fn start_own() -> Result<Self, PostgresError> {
+        Self::start_with(None)
+    }
+
+    fn start_with(primary: Option<&Url>) -> Result<Self, PostgresError> {
         let psql = find_program("psql")?;
-        let (own, port) = OwnServer::start()?;
+        let (own, port) = OwnServer::start(primary)?;
         Ok(Self {
             url: parse_url(&format!("postgres://{SUPERUSER}@127.0.0.1:{port}/postgres"))?,
             psql,
-            _own: Some(own),
+            own: Some(own),
         })
+    }
+
+    /// Starts a standby, which has what this server has, and takes no changes. From here on this server
+    /// answers no commit before the standby has it too.
+    ///
+    /// # Errors
+    /// [`PostgresError`] says what is missing or failed.
+    pub fn standby(&self) -> Result<Self, PostgresError> {
+        let standby = Self::start_with(Some(&self.url))?;
+        self.ask("ALTER SYSTEM SET synchronous_standby_names = '*'")?;
+        self.ask("SELECT pg_reload_conf()")?;
+        for _attempt in 0..ATTEMPTS {
+            if self.ask(IS_FOLLOWED)?.trim() == "t" {
+                return Ok(standby);
+            }
+            thread::sleep(INTERVAL);
+        }
+        Err(PostgresError::Failed {
+            step: "following",
+            problem: "the standby does not take what the server sends".to_owned(),
+        })
+    }
+
+    /// Makes a standby a server of its own, which takes changes.
+    ///
+    /// # Errors
+    /// [`PostgresError::Failed`] with what it said.
+    pub fn promote(&self) -> Result<(), PostgresError> {
+        match self.ask("SELECT pg_promote()")?.trim() {
+            "t" => Ok(()),
+            other => Err(PostgresError::Failed {
+                step: "promoting",
+                problem: other.to_owned(),
+            }),
+        }
+    }
+
+    /// Stops every process of the server where it is, until it [thaws](Self::thaw): its connections stay, and
+    /// nobody answers.
+    ///
+    /// # Errors
+    /// [`PostgresError::Failed`] when the server was not started here.
+    pub fn freeze(&self) -> Result<(), PostgresError> {
+        let server = self.process()?;
+        // From then on it starts no others.
+        send("STOP", slice::from_ref(&server))?;
+        send("STOP", &children_of(&server)?)
+    }
+
+    /// Lets every process go on where it was.
+    ///
+    /// # Errors
+    /// [`PostgresError::Failed`] when the server was not started here.
+    pub fn thaw(&self) -> Result<(), PostgresError> {
+        let server = self.process()?;
+        // Until it goes on it buries none of them.
+        send("CONT", &children_of(&server)?)?;
+        send("CONT", &[server])
+    }
+
+    /// The first process of the server.
+    fn process(&self) -> Result<String, PostgresError> {
+        let own = self.own.as_ref().ok_or_else(|| PostgresError::Failed {
+            step: "finding the server's process",
+            problem: "it was not started here".to_owned(),
+        })?;
+        let file = fs::read_to_string(own.folder.join("data/postmaster.pid"))
+            .map_err(failed("reading the number of its process"))?;
+        Ok(file.lines().next().unwrap_or_default().to_owned())
     }
 
     /// Kills a process of the server, as a machine that is out of memory does: the server ends all others
@@ -113,12 +187,8 @@ impl TestPostgres {
     /// # Errors
     /// [`PostgresError::Failed`] when the server does not answer, or nothing was killed.
     pub fn crash(&self) -> Result<(), PostgresError> {
-        let pid = self.ask(CHECKPOINTER)?;
-        let killed = Command::new("/bin/sh")
-            .args(["-c", r#"kill -KILL "$1""#, "kill", pid.trim()])
-            .output()
-            .map_err(failed("kill"))?;
-        succeeded("kill", &killed)
+        let process = self.ask(CHECKPOINTER)?.trim().to_owned();
+        send("KILL", &[process])
     }
 
     /// Runs one statement and gives what it answers, without a head.
@@ -185,6 +255,37 @@ const SUPERUSER: &str = "latchkey";
 /// A process that every server has, and cannot do without.
 const CHECKPOINTER: &str = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'";
 
+/// Whether a standby takes part in every commit.
+const IS_FOLLOWED: &str = "SELECT count(*) > 0 FROM pg_stat_replication \
+                           WHERE state = 'streaming' AND sync_state = 'sync'";
+
+/// How long to wait before one looks again whether something is so, and how often; then it never is.
+const INTERVAL: Duration = Duration::from_millis(20);
+const ATTEMPTS: u32 = 3_000;
+
+/// Sends a signal to processes.
+fn send(signal: &str, processes: &[String]) -> Result<(), PostgresError> {
+    let sent = Command::new("/bin/sh")
+        .args(["-c", r#"kill "$@""#, "kill", &format!("-{signal}")])
+        .args(processes)
+        .output()
+        .map_err(failed("kill"))?;
+    succeeded("kill", &sent)
+}
+
+/// The processes that a process has started.
+fn children_of(parent: &str) -> Result<Vec<String>, PostgresError> {
+    let processes = fs::read_dir("/proc").map_err(failed("reading /proc"))?;
+    let children = processes.flatten().filter_map(|process| {
+        let about = fs::read_to_string(process.path().join("stat")).ok()?;
+        // The name before it, in brackets, may hold anything.
+        let (_name, about) = about.rsplit_once(") ")?;
+        let is_child = about.split(' ').nth(1) == Some(parent);
+        is_child.then(|| process.file_name().to_string_lossy().into_owned())
+    });
+    Ok(children.collect())
+}
+
 fn parse_url(url: &str) -> Result<Url, PostgresError> {
     Url::parse(url).map_err(|error| PostgresError::Failed {
         step: "reading the server's URL",
@@ -200,19 +301,21 @@ fn random() -> u64 {
 /// A server that was started here.
 #[derive(Debug)]
 struct OwnServer {
+    folder: PathBuf,
     /// The shell that watches over the server: when its standard input closes, for whatever reason, it
     /// stops the server and removes the files.
     keeper: Child,
 }
 
 /// What the keeper does. `$1` is the program, `$2` the folder, `$3` the port. An immediate shutdown
-/// (SIGQUIT) is enough for data that nobody needs.
+/// (SIGQUIT) is enough for data that nobody needs, and a server that is frozen does not hear it.
 const KEEPER: &str = r#"
 "$1" -D "$2/data" -p "$3" \
     -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
     -c max_connections=400 >"$2/log" 2>&1 </dev/null &
 server=$!
 read -r _
+kill -CONT "$server"
 kill -QUIT "$server"
 wait "$server"
 cd /
@@ -220,12 +323,12 @@ rm -rf "$2"
 "#;
 
 impl OwnServer {
-    /// Starts a server and gives its port. A free port may be taken by somebody else before the server
-    /// has it; then another one is tried.
-    fn start() -> Result<(Self, u16), PostgresError> {
+    /// Starts a server, or a standby of another one, and gives its port. A free port may be taken by
+    /// somebody else before the server has it; then another one is tried.
+    fn start(primary: Option<&Url>) -> Result<(Self, u16), PostgresError> {
         let mut attempts_left = 5_u32;
         loop {
-            match Self::start_once() {
+            match Self::start_once(primary) {
                 Err(PostgresError::Failed { problem, .. })
                     if attempts_left > 0 && problem.contains("could not bind") =>
                 {
@@ -236,21 +339,23 @@ impl OwnServer {
         }
     }
 
-    fn start_once() -> Result<(Self, u16), PostgresError> {
-        let initdb = find_program("initdb")?;
+    fn start_once(primary: Option<&Url>) -> Result<(Self, u16), PostgresError> {
         let postgres = find_program("postgres")?;
         let folder = tempfile::Builder::new()
             .prefix("latchkey-postgres-")
             .tempdir()
             .map_err(failed("making a folder"))?;
         let runner = Runner::of(&folder)?;
-        runner.initialize(&initdb, folder.path())?;
+        match primary {
+            None => runner.initialize(folder.path())?,
+            Some(primary) => runner.copy(primary, folder.path())?,
+        }
         let port = free_port().map_err(failed("finding a free port"))?;
         let keeper = runner.keep(&postgres, folder.path(), port)?;
         // From here on the keeper removes the folder.
         let folder = folder.keep();
-        let server = Self { keeper };
-        wait_until_ready(&folder)?;
+        let server = Self { folder, keeper };
+        wait_until_ready(&server.folder)?;
         Ok((server, port))
     }
 }
@@ -291,9 +396,9 @@ impl Runner {
         command
     }
 
-    fn initialize(&self, initdb: &Path, folder: &Path) -> Result<(), PostgresError> {
+    fn initialize(&self, folder: &Path) -> Result<(), PostgresError> {
         let output = self
-            .command(initdb, folder)
+            .command(&find_program("initdb")?, folder)
             .arg("--pgdata")
             .arg(folder.join("data"))
             .args(["--username", SUPERUSER, "--auth=trust", "--no-sync"])
@@ -302,6 +407,19 @@ impl Runner {
             .output()
             .map_err(failed("initdb"))?;
         succeeded("initdb", &output)
+    }
+
+    fn copy(&self, primary: &Url, folder: &Path) -> Result<(), PostgresError> {
+        let output = self
+            .command(&find_program("pg_basebackup")?, folder)
+            .arg("--pgdata")
+            .arg(folder.join("data"))
+            .args(["--dbname", primary.as_str(), "--write-recovery-conf"])
+            .args(["--wal-method=stream", "--checkpoint=fast", "--no-sync"])
+            .stdin(Stdio::null())
+            .output()
+            .map_err(failed("pg_basebackup"))?;
+        succeeded("pg_basebackup", &output)
     }
 
     fn keep(&self, postgres: &Path, folder: &Path, port: u16) -> Result<Child, PostgresError> {
@@ -341,13 +459,12 @@ fn free_port() -> io::Result<u16> {
 
 /// Waits for the line that PostgreSQL writes when it is ready, or fails with what it wrote instead.
 fn wait_until_ready(folder: &Path) -> Result<(), PostgresError> {
-    const INTERVAL: Duration = Duration::from_millis(20);
-    const ATTEMPTS: u32 = 3_000;
     let mut log = String::new();
     for _attempt in 0..ATTEMPTS {
         thread::sleep(INTERVAL);
         log = fs::read_to_string(folder.join("log")).unwrap_or_default();
-        if log.contains("ready to accept connections") {
+        // A standby takes "read-only connections".
+        if log.contains("ready to accept") {
             return Ok(());
         }
         if log.contains("FATAL") {
@@ -397,56 +514,4 @@ fn debian_folders() -> Vec<PathBuf> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{net::TcpStream, process::Command};
-
-    use super::*;
-
-    #[test]
-    fn every_database_is_another_one() {
-        let server = TestPostgres::shared().unwrap();
-        let one = server.fresh_database().unwrap();
-        let two = server.fresh_database().unwrap();
-        assert_ne!(one, two);
-        for url in [one, two] {
-            let output = Command::new(&server.psql)
-                .args(["--no-psqlrc", "--tuples-only", "--command", "SHOW fsync"])
-                .arg(url)
-                .output()
-                .unwrap();
-            assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "on");
-        }
-    }
-
-    #[test]
-    fn a_dropped_server_is_gone() {
-        let (server, port) = OwnServer::start().unwrap();
-        let address = (Ipv4Addr::LOCALHOST, port);
-        assert!(TcpStream::connect(address).is_ok());
-        drop(server);
-        assert!(TcpStream::connect(address).is_err());
-    }
-
-    #[test]
-    fn a_crashed_server_recovers_what_was_committed() {
-        let server = TestPostgres::start_own().unwrap();
-        let before = server.ask(CHECKPOINTER).unwrap();
-        server
-            .ask("CREATE TABLE kept (number int); INSERT INTO kept VALUES (1), (2)")
-            .unwrap();
-        server.crash().unwrap();
-        let after = (0..600).find_map(|_| {
-            thread::sleep(Duration::from_millis(50));
-            let after = server.ask(CHECKPOINTER).ok()?;
-            (!after.trim().is_empty() && after != before).then_some(after)
-        });
-        assert!(after.is_some(), "the server did not come back");
-        assert_eq!(server.ask("SELECT count(*) FROM kept").unwrap().trim(), "2");
-    }
-
-    #[test]
-    fn the_error_says_what_to_install() {
-        let text = PostgresError::NotInstalled { program: "initdb" }.to_string();
-        assert!(text.contains("initdb") && text.contains(URL_VARIABLE));
-    }
-}
+mod tests;
