@@ -1,6 +1,11 @@
 //! A connection that can freeze, as to a host that is gone without a word.
 
-use std::{io, net::SocketAddr};
+use std::{
+    error::Error,
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use tokio::{
     io::copy_bidirectional,
@@ -15,6 +20,7 @@ use url::Url;
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
+    server: Arc<Mutex<SocketAddr>>,
     is_frozen: watch::Sender<bool>,
     accepting: JoinHandle<()>,
 }
@@ -28,13 +34,17 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (is_frozen, frozen) = watch::channel(false);
+        let server = Arc::new(Mutex::new(server));
+        let leads_to = Arc::clone(&server);
         let accepting = tokio::spawn(async move {
             while let Ok((client, _peer)) = listener.accept().await {
+                let server = *leads_to.lock().unwrap_or_else(PoisonError::into_inner);
                 tokio::spawn(pass_on(client, server, frozen.clone()));
             }
         });
         Ok(Self {
             address,
+            server,
             is_frozen,
             accepting,
         })
@@ -45,15 +55,21 @@ impl Proxy {
     /// # Errors
     /// When the URL names no such server, or there is no port to listen at.
     pub async fn before(url: &str) -> io::Result<(Self, String)> {
-        let invalid = |problem: String| io::Error::new(io::ErrorKind::InvalidInput, problem);
-        let mut url = Url::parse(url).map_err(|error| invalid(error.to_string()))?;
-        let server = url.socket_addrs(|| None)?;
-        let server = server.first().copied();
-        let server = server.ok_or_else(|| invalid("the URL names no server".to_owned()))?;
+        let (mut url, server) = read(url)?;
         let proxy = Self::to(server).await?;
         let port = url.set_port(Some(proxy.address.port()));
-        port.map_err(|()| invalid("the URL takes no port".to_owned()))?;
+        port.map_err(|()| invalid("the URL takes no port"))?;
         Ok((proxy, url.into()))
+    }
+
+    /// Stands in front of the server that this URL names, for new connections.
+    ///
+    /// # Errors
+    /// When the URL names no server by its address and port.
+    pub fn lead_to(&self, url: &str) -> io::Result<()> {
+        let (_url, server) = read(url)?;
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = server;
+        Ok(())
     }
 
     /// Passes nothing on any more: connections are accepted, and nobody answers.
@@ -72,6 +88,18 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.accepting.abort();
     }
+}
+
+fn invalid(problem: impl Into<Box<dyn Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, problem)
+}
+
+/// The URL, and the server that it names by its address and port.
+fn read(url: &str) -> io::Result<(Url, SocketAddr)> {
+    let url = Url::parse(url).map_err(invalid)?;
+    let server = url.socket_addrs(|| None)?.first().copied();
+    let server = server.ok_or_else(|| invalid("the URL names no server"))?;
+    Ok((url, server))
 }
 
 /// Passes on until one side ends, or until it is frozen; then holds the connection for ever.
