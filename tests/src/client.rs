@@ -1,10 +1,12 @@
 //! Speaks HTTP to a server.
 
+use std::net::IpAddr;
+
 use reqwest::{Method, header::HeaderMap};
 use serde_json::Value;
 
 use crate::{
-    Outcome, failure,
+    Outcome, answered, failure,
     narration::{indented, say, shortened},
     server::Server,
 };
@@ -36,6 +38,15 @@ impl Client {
             user_action: None,
             is_aloud: false,
         }
+    }
+
+    /// The same place at an address of this machine, with a connection of its own for every call.
+    pub fn bound_to(mut self, address: IpAddr) -> Outcome<Self> {
+        self.http = reqwest::Client::builder()
+            .local_address(address)
+            .pool_max_idle_per_host(0)
+            .build()?;
+        Ok(self)
     }
 
     /// The same place for a page of `origin`.
@@ -155,10 +166,8 @@ impl Answer {
         if self.status == 200 {
             Ok(self.body)
         } else {
-            Err(failure(format!(
-                "{}: {} {}",
-                self.call, self.status, self.body
-            )))
+            let words = format!("{}: {} {}", self.call, self.status, self.body);
+            Err(answered(self.status, words))
         }
     }
 

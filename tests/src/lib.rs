@@ -11,6 +11,7 @@ pub mod holder;
 pub mod installation;
 pub mod narration;
 pub mod node;
+pub mod people;
 pub mod server;
 pub mod trial;
 pub mod wire;
@@ -22,11 +23,15 @@ pub type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Why a step of a test failed, in words.
 #[derive(Debug)]
-pub struct Failure(String);
+pub struct Failure {
+    words: String,
+    /// Of the answer that was not the expected one, if it was that.
+    status: Option<u16>,
+}
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(&self.words)
     }
 }
 
@@ -34,5 +39,22 @@ impl Error for Failure {}
 
 /// A failed step.
 pub fn failure(words: impl Into<String>) -> Box<dyn Error + Send + Sync> {
-    Box::new(Failure(words.into()))
+    Box::new(Failure {
+        words: words.into(),
+        status: None,
+    })
+}
+
+/// A step that failed by an answer of that status.
+pub(crate) fn answered(status: u16, words: String) -> Box<dyn Error + Send + Sync> {
+    Box::new(Failure {
+        words,
+        status: Some(status),
+    })
+}
+
+/// Whether a step failed because the service said that it cannot do it for now (503).
+pub fn is_unavailable(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    let failure = error.downcast_ref::<Failure>();
+    failure.is_some_and(|failure| failure.status == Some(503))
 }

@@ -1,6 +1,7 @@
 //! A running process.
 
 use std::{
+    fs,
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
     process::{Child, Command, ExitStatus},
@@ -130,6 +131,16 @@ impl Server {
             .as_str()?
             .parse()
             .ok()
+    }
+
+    /// The most memory that it has had so far (`VmHWM`), in KiB.
+    pub fn peak_memory(&self) -> Outcome<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let peak = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"))
+            .ok_or_else(|| failure("the system does not say how much memory it has"))?;
+        Ok(peak.parse()?)
     }
 
     /// Tells it to stop, as a service manager does.

@@ -9,7 +9,10 @@ use std::{
 
 use tokio::time::sleep;
 
-use crate::Outcome;
+use crate::{
+    Outcome,
+    installation::{DatabaseKind, Installation},
+};
 
 /// How often a trial goes round, when somebody asks for more than the tests do.
 pub const ROUNDS_VARIABLE: &str = "LATCHKEY_TRIAL_ROUNDS";
@@ -27,4 +30,9 @@ pub async fn some_moment(longest: Duration) {
     let random = RandomState::new().build_hasher().finish();
     let milliseconds = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);
     sleep(Duration::from_millis(random % milliseconds.max(1))).await;
+}
+
+/// An installation whose limits do not keep people from work.
+pub fn unlimited(kind: DatabaseKind) -> Outcome<Installation> {
+    Ok(Installation::empty(kind)?.with("LIMITS__ENABLED", "false"))
 }

@@ -5,7 +5,6 @@ mod code_flow;
 mod command_line;
 mod demonstration;
 mod description;
-mod frozen_database;
 mod lifecycle;
 mod limits;
 mod mail;

@@ -1,3 +1,4 @@
 //! What breaks is broken at random, over and over; `cargo xtask trial` plays each as long as one likes.
 
 mod crash;
+mod frozen_database;

@@ -1,13 +1,17 @@
 //! A database that does not answer: requests fail in time, the probes tell the truth, and the service ends
 //! when it is told to.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use latchkey_e2e::{
     Outcome,
     client::Client,
     installation::{DatabaseKind, Installation},
+    narration::say,
+    people::{People, all_unavailable},
+    trial::{rounds, some_moment, unlimited},
 };
+use latchkey_test_postgres::TestPostgres;
 use latchkey_testkit::proxy::Proxy;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
@@ -57,5 +61,45 @@ async fn a_database_that_hangs_holds_up_neither_requests_nor_the_end() -> Outcom
     let (status, log) = timeout(DRAIN, server.end()).await??;
     assert!(status.success(), "{status}: {log}");
     assert!(hanging.await?, "what had begun was not answered: {log}");
+    Ok(())
+}
+
+/// At random moments of whole code flows: for a moment, which some do not notice, or until all have been
+/// refused. Nobody waits for the database, nothing that was acknowledged is lost, and everything works as
+/// soon as it goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_freezes_at_any_moment_loses_nothing() -> Outcome {
+    let rounds = rounds(2)?;
+    let postgres = TestPostgres::start_own()?;
+    let installation =
+        unlimited(DatabaseKind::Sqlite)?.with("DATABASE__URL", &postgres.fresh_database()?);
+    let organization = installation.bootstrap("Acme")?.organization;
+    let server = installation.start().await?;
+    let mut people = People::join(&installation, &organization, &server).await?;
+    let mut longest = Duration::ZERO;
+    for round in 0..rounds {
+        let mut work = people.start(&server, &server).await?;
+        some_moment(Duration::from_millis(600)).await;
+        postgres.freeze()?;
+        if round % 2 == 0 {
+            let since = Instant::now();
+            let place = Client::of(&server)?;
+            place.get("/health/ready").await?.refused(503)?;
+            place.get("/health/live").await?.ok()?;
+            work.halt().await?;
+            longest = longest.max(since.elapsed());
+        } else {
+            some_moment(Duration::from_secs(2)).await;
+        }
+        postgres.thaw()?;
+        let (stopped, failures) = work.end().await?;
+        people = stopped;
+        all_unavailable(&failures)?;
+    }
+    let figures = people.conclude(&installation, &server).await?;
+    say(&format!(
+        "frozen-database: frozen {rounds} times, all refused after at most {longest:.1?}, {figures}"
+    ))?;
+    server.stop().await?;
     Ok(())
 }
