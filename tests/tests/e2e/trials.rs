@@ -1,4 +1,5 @@
 //! What breaks is broken at random, over and over; `cargo xtask trial` plays each as long as one likes.
 
 mod crash;
+mod failover;
 mod frozen_database;
