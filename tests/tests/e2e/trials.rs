@@ -3,3 +3,4 @@
 mod crash;
 mod failover;
 mod frozen_database;
+mod full_disk;
