@@ -1,10 +1,10 @@
 //! Bytes on a TCP connection, for requests that no client library would send.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     time::timeout,
 };
 
@@ -20,6 +20,13 @@ impl Wire {
     /// Connects.
     pub async fn to(server: &Server) -> Outcome<Self> {
         Ok(Self(TcpStream::connect(server.address()?).await?))
+    }
+
+    /// Connects from an address of this machine.
+    pub async fn between(address: IpAddr, server: &Server) -> Outcome<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((address, 0).into())?;
+        Ok(Self(socket.connect(server.address()?).await?))
     }
 
     /// Sends bytes.

@@ -2,5 +2,6 @@
 
 mod crash;
 mod failover;
+mod flood;
 mod frozen_database;
 mod full_disk;
