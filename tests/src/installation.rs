@@ -36,6 +36,8 @@ pub struct Installation {
     folder: TempDir,
     settings: BTreeMap<String, String>,
     database: TestDatabase,
+    /// The one under test when there is none.
+    binary: Option<PathBuf>,
     is_aloud: bool,
 }
 
@@ -53,6 +55,7 @@ impl Installation {
             folder,
             settings: BTreeMap::new(),
             database,
+            binary: None,
             is_aloud: false,
         };
         Ok(installation
@@ -75,6 +78,13 @@ impl Installation {
     #[must_use]
     pub fn without(mut self, key: &str) -> Self {
         self.settings.remove(&format!("LATCHKEY__{key}"));
+        self
+    }
+
+    /// The same, run by another binary, or by the one under test again.
+    #[must_use]
+    pub fn by(mut self, binary: Option<&Path>) -> Self {
+        self.binary = binary.map(Path::to_path_buf);
         self
     }
 
@@ -106,7 +116,10 @@ impl Installation {
     /// A command of the binary in this installation, its words separated by spaces; nothing of this
     /// process' own environment that could change its settings is passed on.
     pub fn command(&self, words: &str) -> Outcome<Command> {
-        let mut command = Command::new(binary::path()?);
+        let mut command = match &self.binary {
+            Some(binary) => Command::new(binary),
+            None => Command::new(binary::path()?),
+        };
         binary::forget(&mut command, &["LATCHKEY_"]);
         command
             .args(words.split_whitespace())

@@ -17,6 +17,9 @@ use crate::{
 /// How often a trial goes round, when somebody asks for more than the tests do.
 pub const ROUNDS_VARIABLE: &str = "LATCHKEY_TRIAL_ROUNDS";
 
+/// The binary of an earlier version, when there is one.
+pub const EARLIER_VARIABLE: &str = "LATCHKEY_TRIAL_EARLIER";
+
 /// How many rounds are wanted; `few` when nobody says.
 pub fn rounds(few: u32) -> Outcome<u32> {
     match env::var(ROUNDS_VARIABLE) {

@@ -42,13 +42,7 @@ enum Task {
     /// Play the whole flow between two domains with a throwaway server, and print it.
     Demo,
     /// Break things at random, over and over, and see that nothing is lost.
-    Trial {
-        /// Which trial; each has a file in `tests/tests/e2e/trials`.
-        name: String,
-        /// How many rounds.
-        #[arg(long, default_value_t = 50)]
-        rounds: u32,
-    },
+    Trial(trial::Trial),
     /// Take pictures of every page in every state, into target/screenshots.
     Screenshots,
     /// Everything that is checked before a change lands.
@@ -82,7 +76,7 @@ fn perform(task: &Task) -> Outcome {
         Task::Test => test::everything(&workspace),
         Task::E2e => test::end_to_end(&workspace),
         Task::Demo => demo::play(&workspace),
-        Task::Trial { name, rounds } => trial::go_round(&workspace, name, *rounds),
+        Task::Trial(trial) => trial::go_round(&workspace, trial),
         Task::Screenshots => screenshots::run_tour(&workspace),
         Task::Ci => ci::run_script(&workspace),
         Task::Codegen { check } => codegen::run(&workspace, *check),

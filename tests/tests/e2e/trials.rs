@@ -5,3 +5,4 @@ mod failover;
 mod flood;
 mod frozen_database;
 mod full_disk;
+mod two_versions;
