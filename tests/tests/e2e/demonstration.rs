@@ -105,7 +105,15 @@ async fn the_demonstration_is_for_this_machine_alone_until_somebody_has_register
             .send()
     };
     let named = || client.get(&url).header("host", "auth.example.com").send();
-    for answer in [forwarded().await?, named().await?, forwarded().await?] {
+    // Through a proxy that says nothing of itself, and asks for this machine.
+    let from_page = |name| client.get(&url).header(name, "https://a.example/").send();
+    for answer in [
+        forwarded().await?,
+        named().await?,
+        from_page("origin").await?,
+        from_page("referer").await?,
+        forwarded().await?,
+    ] {
         assert_eq!(answer.status(), 421);
         assert!(answer.text().await?.contains("http.public_url"));
     }
