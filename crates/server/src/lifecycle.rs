@@ -7,21 +7,14 @@ use std::{
     future::Future,
     net::SocketAddr,
     pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     task::{Context, Poll},
     time::Duration,
 };
 
-use axum::{
-    Router,
-    body::{Body, Bytes},
-    extract::ConnectInfo,
-};
+use axum::{Router, body::Body, extract::ConnectInfo};
 use hyper::{
-    Response,
+    Request,
     body::{Body as HyperBody, Frame, Incoming, SizeHint},
     server::conn::http1,
     service::service_fn,
@@ -31,7 +24,7 @@ use ipnet::IpNet;
 use tokio::{
     net::{TcpListener, TcpStream},
     signal::unix::{SignalKind, signal},
-    sync::{Semaphore, watch},
+    sync::watch,
     time::{sleep, timeout},
 };
 use tower::ServiceExt;
@@ -39,7 +32,7 @@ use tracing::{debug, info, warn};
 
 use self::{
     patience::Patience,
-    places::{Answering, Place, Places},
+    places::{Place, Places},
 };
 
 mod patience;
@@ -48,8 +41,9 @@ mod places;
 /// How connections are taken and kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// How many are served at once. Then the one that has waited longest for a request gives way to the
-    /// next; while none waits, others are told at once that there is no room.
+    /// How many are served at once. Then the one that has waited longest for its client, who owes it a
+    /// request or the body of one, or leaves an answer untouched, gives way to the next; while none waits,
+    /// others are told at once that there is no room.
     pub maximum: u32,
     /// How many of them one address may have (IPv6: one /64), by the same rule.
     pub maximum_per_address: u32,
@@ -64,6 +58,20 @@ pub struct ConnectionLimits {
     pub drain: Duration,
 }
 
+impl ConnectionLimits {
+    /// Those for whoever finds no room, and is told so: by the same rule, so nobody keeps another from that
+    /// by saying nothing.
+    fn of_turned_away(&self) -> Self {
+        Self {
+            maximum: TURNED_AWAY,
+            maximum_per_address: TURNED_AWAY_PER_ADDRESS,
+            patience: TURNING_AWAY,
+            idle: TURNING_AWAY,
+            ..self.clone()
+        }
+    }
+}
+
 /// The most bytes of a request's head.
 const MAXIMUM_HEAD: usize = 64 * 1024;
 
@@ -71,8 +79,11 @@ const MAXIMUM_HEAD: usize = 64 * 1024;
 /// for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How many clients are told at once that there is no room; further ones are hung up on.
-const TURNED_AWAY: usize = 64;
+/// How many clients are told at once that there is no room.
+const TURNED_AWAY: u32 = 64;
+
+/// How many of them may come from one address (IPv6: one /64).
+const TURNED_AWAY_PER_ADDRESS: u32 = 4;
 
 /// How long it may take a client to be told so.
 const TURNING_AWAY: Duration = Duration::from_secs(2);
@@ -117,9 +128,8 @@ async fn accept_forever(
     limits: ConnectionLimits,
     stopping: &watch::Sender<()>,
 ) {
-    let patience = limits.patience;
+    let turned_away = Places::of_turned_away(limits.of_turned_away());
     let places = Places::new(limits);
-    let turned_away = Arc::new(Semaphore::new(TURNED_AWAY));
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
@@ -127,24 +137,24 @@ async fn accept_forever(
                 if let Err(error) = stream.set_nodelay(true) {
                     debug!(%peer, %error, "TCP_NODELAY cannot be set");
                 }
-                if let Some(place) = places.take(peer.ip()) {
+                let found = match places.take(peer.ip()) {
+                    Some(place) => Some((place, &services.app, true)),
+                    None => turned_away
+                        .take(peer.ip())
+                        .map(|place| (place, &services.full, false)),
+                };
+                if let Some((place, router, keep_alive)) = found {
                     let connection = Connection {
                         stream,
                         peer,
-                        patience,
+                        keep_alive,
                         place,
                     };
-                    let (app, stopping) = (services.app.clone(), stopping.subscribe());
+                    let (router, stopping) = (router.clone(), stopping.subscribe());
                     tokio::spawn(async move {
-                        if let Err(error) = connection.serve(app, stopping).await {
+                        if let Err(error) = connection.serve(router, stopping).await {
                             debug!(%peer, %error, "connection ended");
                         }
-                    });
-                } else if let Ok(turn) = Arc::clone(&turned_away).try_acquire_owned() {
-                    let full = services.full.clone();
-                    tokio::spawn(async move {
-                        turn_away(stream, peer, full).await;
-                        drop(turn);
                     });
                 }
             }
@@ -157,68 +167,48 @@ async fn accept_forever(
     }
 }
 
-/// Answers one request on a connection for which there is no place.
-async fn turn_away(stream: TcpStream, peer: SocketAddr, full: Router) {
-    let service = service_fn(move |request| answer(full.clone(), request, peer));
-    let connection = http1::Builder::new()
-        .header_read_timeout(None)
-        .keep_alive(false)
-        .max_buf_size(MAXIMUM_HEAD)
-        .serve_connection(
-            TokioIo::new(Patience::new(stream, TURNING_AWAY, None)),
-            service,
-        );
-    if timeout(TURNING_AWAY, connection).await.is_err() {
-        debug!(%peer, "the client sent no request that could be answered");
-    }
-}
-
-fn answer(
-    router: Router,
-    mut request: hyper::Request<Incoming>,
-    peer: SocketAddr,
-) -> impl Future<Output = Result<Response<Body>, Infallible>> {
-    request.extensions_mut().insert(ConnectInfo(peer));
-    router.oneshot(request)
-}
-
 /// A client's connection.
 struct Connection {
     stream: TcpStream,
     peer: SocketAddr,
-    patience: Duration,
+    /// Whether its client may ask more than once.
+    keep_alive: bool,
     place: Place,
 }
 
 impl Connection {
     /// Answers the client's requests. When the service stops, or the place is needed, the request that has
-    /// begun is the last one; a connection without any request just ends.
-    async fn serve(self, app: Router, mut stopping: watch::Receiver<()>) -> hyper::Result<()> {
+    /// begun is the last one; a connection without any request just ends. One whose place was given away is
+    /// cut as soon as it waits for its client.
+    async fn serve(self, router: Router, mut stopping: watch::Receiver<()>) -> hyper::Result<()> {
         let Self {
             stream,
             peer,
-            patience,
+            keep_alive,
             place,
         } = self;
-        let pacer = place.pacer();
         let has_begun = AtomicBool::new(false);
-        let service = service_fn(|request| {
+        let service = service_fn(|request: Request<Incoming>| {
             has_begun.store(true, Ordering::Relaxed);
-            let answering = pacer.begin();
-            let answer = answer(app.clone(), request, peer);
+            let (answering, owed) = place.pacer().begin(!request.body().is_end_stream());
+            // Whoever takes a body takes it whole, and lets go of it then.
+            let mut request = request.map(|body| Body::new(Holding { body, _held: owed }));
+            request.extensions_mut().insert(ConnectInfo(peer));
+            let answer = router.clone().oneshot(request);
             async move {
                 let answer = answer.await?;
-                Ok::<_, Infallible>(answer.map(|body| Answer {
+                Ok::<_, Infallible>(answer.map(|body| Holding {
                     body,
-                    _answering: answering,
+                    _held: answering,
                 }))
             }
         });
-        let stream = Patience::new(stream, patience, Some(place.pacer()));
+        let stream = Patience::new(stream, place.patience(), place.pacer().clone());
         let mut connection = pin!(
             http1::Builder::new()
                 // The place has its own, which tells a head that has begun from none.
                 .header_read_timeout(None)
+                .keep_alive(keep_alive)
                 .max_buf_size(MAXIMUM_HEAD)
                 .serve_connection(TokioIo::new(stream), service)
         );
@@ -226,32 +216,37 @@ impl Connection {
             // What has arrived already is read before the connection is judged.
             biased;
             ended = &mut connection => return ended,
-            _ = stopping.changed() => {}
+            () = place.is_lost() => return Ok(()),
             () = place.is_over() => {}
+            _ = stopping.changed() => {}
         }
-        if has_begun.load(Ordering::Relaxed) {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        } else {
-            Ok(())
+        if !has_begun.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            biased;
+            ended = connection => ended,
+            // The handler goes with it, which leaves no change half-done.
+            () = place.is_lost() => Ok(()),
         }
     }
 }
 
-/// The body of an answer, which ends the answering of its request.
-struct Answer {
-    body: Body,
-    _answering: Answering,
+/// A body that holds something until it is dropped.
+struct Holding<B, H> {
+    body: B,
+    _held: H,
 }
 
-impl HyperBody for Answer {
-    type Data = Bytes;
-    type Error = axum::Error;
+impl<B: HyperBody + Unpin, H: Unpin> HyperBody for Holding<B, H> {
+    type Data = B::Data;
+    type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         Pin::new(&mut self.body).poll_frame(context)
     }
 
@@ -300,10 +295,16 @@ pub fn ignore_hang_ups() -> std::io::Result<impl Future<Output = ()>> {
 
 #[cfg(test)]
 mod tests {
-    use axum::{http::StatusCode, routing::get};
+    use std::sync::Arc;
+
+    use axum::{
+        body::Bytes,
+        http::StatusCode,
+        routing::{get, post},
+    };
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
-        sync::oneshot,
+        sync::{Semaphore, oneshot},
         task::JoinHandle,
     };
 
@@ -547,5 +548,130 @@ mod tests {
             leave.add_permits(1);
             assert!(answer(first).await.ends_with("slowly done"));
         }
+    }
+
+    /// An application that says when it waits for a body, and repeats it.
+    fn echoing_app() -> (Router, Arc<Semaphore>) {
+        let entered = Arc::new(Semaphore::new(0));
+        let entering = Arc::clone(&entered);
+        let echo = move |body: Body| async move {
+            entering.add_permits(1);
+            axum::body::to_bytes(body, usize::MAX).await.unwrap()
+        };
+        let app = Router::new()
+            .route("/echo", post(echo))
+            .route("/fast", get(|| async { "fast" }));
+        (app, entered)
+    }
+
+    /// Begins a request whose body is not whole, and waits until the application waits for it.
+    async fn owe(address: SocketAddr, entered: &Semaphore) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream
+            .write_all(b"POST /echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: 6\r\n\r\nwho")
+            .await
+            .unwrap();
+        entered.acquire().await.unwrap().forget();
+        stream
+    }
+
+    #[tokio::test]
+    async fn without_room_who_owes_a_body_gives_way_and_is_cut_at_once() {
+        let (app, entered) = echoing_app();
+        let limits = ConnectionLimits {
+            maximum: 2,
+            ..LIMITS
+        };
+        let running = start(app, limits).await;
+        let first = owe(running.address, &entered).await;
+        let mut second = owe(running.address, &entered).await;
+        let third = request(running.address, "/fast").await;
+        assert!(answer(third).await.ends_with("fast"));
+        assert_eq!(answer(first).await, "");
+        second.write_all(b"le").await.unwrap();
+        second.write_all(b"!").await.unwrap();
+        assert!(hear(&mut second).await.ends_with("whole!"));
+    }
+
+    #[tokio::test]
+    async fn once_its_body_has_arrived_a_request_is_answered_whoever_comes() {
+        let arrived = Arc::new(Semaphore::new(0));
+        let leave = Arc::new(Semaphore::new(0));
+        let (arriving, leaving) = (Arc::clone(&arrived), Arc::clone(&leave));
+        let slow = move |body: Bytes| async move {
+            arriving.add_permits(1);
+            leaving.acquire().await.unwrap().forget();
+            body
+        };
+        let limits = ConnectionLimits {
+            maximum: 1,
+            ..LIMITS
+        };
+        let running = start(Router::new().route("/", post(slow)), limits).await;
+        let mut first = TcpStream::connect(running.address).await.unwrap();
+        for part in [
+            "POST / HTTP/1.1\r\nhost: localhost\r\n",
+            "content-length: 5\r\n\r\nwh",
+            "ole",
+        ] {
+            first.write_all(part.as_bytes()).await.unwrap();
+        }
+        arrived.acquire().await.unwrap().forget();
+        let second = answer(request(running.address, "/").await).await;
+        assert!(second.ends_with("full"), "{second}");
+        leave.add_permits(1);
+        assert!(answer(first).await.ends_with("whole"));
+    }
+
+    #[tokio::test]
+    async fn without_room_who_leaves_answers_untouched_gives_way() {
+        // More than the system keeps for a peer who does not read.
+        let large = Bytes::from(vec![b'x'; 64 * 1024 * 1024]);
+        let app = Router::new()
+            .route("/large", get(move || async move { large }))
+            .route("/fast", get(|| async { "fast" }));
+        let limits = ConnectionLimits {
+            maximum: 1,
+            patience: Duration::from_hours(1),
+            ..LIMITS
+        };
+        let running = start(app, limits).await;
+        for asked in 1..=2 {
+            let mut first = TcpStream::connect(running.address).await.unwrap();
+            let heads = "GET /large HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(asked);
+            first.write_all(heads.as_bytes()).await.unwrap();
+            let mut beginning = [0; 12];
+            first.read_exact(&mut beginning).await.unwrap();
+            // Until the system takes no more of the answer, it is being sent.
+            let second = async {
+                while !answer(request(running.address, "/fast").await)
+                    .await
+                    .ends_with("fast")
+                {}
+            };
+            timeout(Duration::from_mins(1), second).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn who_says_nothing_keeps_nobody_from_being_told_that_there_is_no_room() {
+        let (app, entered, leave) = slow_app();
+        let limits = ConnectionLimits {
+            maximum: 1,
+            ..LIMITS
+        };
+        let running = start(app, limits).await;
+        let first = request(running.address, "/slow").await;
+        entered.acquire().await.unwrap().forget();
+        let mut silent = Vec::new();
+        for _ in 0..=TURNED_AWAY {
+            silent.push(TcpStream::connect(running.address).await.unwrap());
+        }
+        let second = answer(request(running.address, "/fast").await).await;
+        assert!(second.starts_with("HTTP/1.1 503"), "{second}");
+        assert!(second.contains("connection: close"), "{second}");
+        assert!(second.ends_with("full"), "{second}");
+        leave.add_permits(1);
+        assert!(answer(first).await.ends_with("slowly done"));
     }
 }

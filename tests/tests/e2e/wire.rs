@@ -9,7 +9,9 @@ use latchkey_e2e::{
     server::Server,
     wire::{Wire, answer, head},
 };
+use latchkey_testkit::proxy::Proxy;
 use reqwest::Method;
+use tokio::time::{sleep, timeout};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
@@ -165,10 +167,43 @@ async fn a_browser_lets_pages_of_registered_origins_call_and_no_others() -> Outc
     Ok(())
 }
 
-/// Begins a request whose body does not come, and waits until it is being answered.
-async fn busy(server: &Server) -> Outcome<Wire> {
+/// An installation whose database can freeze, so that requests are being answered for as long as a test
+/// likes.
+async fn freezing(key: &str, value: &str) -> Outcome<(Installation, Proxy, Server)> {
+    let installation = Installation::empty(DatabaseKind::Postgres)?;
+    let (proxy, url) =
+        Proxy::before(&installation.environment()["LATCHKEY__DATABASE__URL"]).await?;
+    let installation = installation
+        .with("DATABASE__URL", &url)
+        .with("DATABASE__DEADLINE_SECONDS", "60")
+        .with(key, value);
+    let server = installation.start().await?;
+    Ok((installation, proxy, server))
+}
+
+/// Sends requests that the database does not let be answered, until there is no room for another.
+async fn fill(server: &Server) -> Outcome<Vec<Wire>> {
+    let mut wires = Vec::new();
+    loop {
+        let mut wire = Wire::to(server).await?;
+        wire.send(head("GET", "/health/ready", &[])).await?;
+        wires.push(wire);
+        // Until its head has been read, it gives way.
+        if ask_anew(server).await?.0 == 503 {
+            return Ok(wires);
+        }
+    }
+}
+
+/// Begins a request whose body does not come, and waits until the server waits for that.
+async fn owing(server: &Server, length: usize) -> Outcome<Wire> {
     let mut wire = Wire::to(server).await?;
-    let fields = [JSON, ("Content-Length", "2"), ("Expect", "100-continue")];
+    let length = length.to_string();
+    let fields = [
+        JSON,
+        ("Content-Length", length.as_str()),
+        ("Expect", "100-continue"),
+    ];
     wire.send(head("POST", "/auth/login/init", &fields)).await?;
     let said = wire.next(Duration::from_secs(20)).await?;
     assert!(
@@ -179,9 +214,10 @@ async fn busy(server: &Server) -> Outcome<Wire> {
     Ok(wire)
 }
 
-/// The answer to a request on a connection of its own: status, code and head.
+/// The answer to a request on a connection of its own, which no database is asked for: status, code and
+/// head.
 async fn ask_anew(server: &Server) -> Outcome<(u16, String, String)> {
-    ask_anew_for(server, "/health/ready").await
+    ask_anew_for(server, "/.well-known/jwks.json").await
 }
 
 async fn ask_anew_for(server: &Server, path: &str) -> Outcome<(u16, String, String)> {
@@ -193,14 +229,12 @@ async fn ask_anew_for(server: &Server, path: &str) -> Outcome<(u16, String, Stri
     Ok((status, code(&body).to_owned(), head.to_lowercase()))
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn without_room_others_are_told_so_at_once_and_idle_connections_give_way() -> Outcome {
     for key in ["MAXIMUM_CONNECTIONS", "MAXIMUM_CONNECTIONS_PER_ADDRESS"] {
-        let installation =
-            Installation::empty(DatabaseKind::Sqlite)?.with(&format!("HTTP__{key}"), "2");
-        let server = installation.start().await?;
-        let first = busy(&server).await?;
-        let mut second = busy(&server).await?;
+        let (_installation, proxy, server) = freezing(&format!("HTTP__{key}"), "2").await?;
+        proxy.freeze();
+        let busy = fill(&server).await?;
         let (status, code, head) = ask_anew(&server).await?;
         assert_eq!((status, code.as_str()), (503, "unavailable"), "{key}");
         assert!(head.contains("retry-after: 1"), "{key}: {head}");
@@ -208,16 +242,38 @@ async fn without_room_others_are_told_so_at_once_and_idle_connections_give_way()
         // Whoever would end a process that does not live must not end this one.
         assert_eq!(ask_anew_for(&server, "/health/live").await?.0, 200, "{key}");
 
-        second.send("{}").await?;
-        second.rest().await?;
-        let _idle = Wire::to(&server).await?;
+        drop(busy);
+        let room = async {
+            while ask_anew(&server).await?.0 == 503 {
+                sleep(Duration::from_millis(20)).await;
+            }
+            Outcome::Ok(())
+        };
+        timeout(Duration::from_mins(2), room).await??;
+        let _idle = [Wire::to(&server).await?, Wire::to(&server).await?];
         assert_eq!(ask_anew(&server).await?.0, 200, "{key}");
-        drop(first);
     }
     Ok(())
 }
 
 #[tokio::test]
+async fn clients_who_owe_bodies_keep_nobody_out() -> Outcome {
+    let installation =
+        Installation::empty(DatabaseKind::Sqlite)?.with("HTTP__MAXIMUM_CONNECTIONS", "2");
+    let server = installation.start().await?;
+    let mut silent = owing(&server, 2).await?;
+    let mut large = owing(&server, 1024 * 1024).await?;
+    // It is too large by now, and the rest is read to be dropped.
+    large.send(vec![b' '; 300 * 1024]).await?;
+    assert_eq!(ask_anew(&server).await?.0, 200);
+    silent.rest().await?;
+    let _further = owing(&server, 2).await?;
+    assert_eq!(ask_anew(&server).await?.0, 200);
+    large.rest().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_has_its_whole_share_is_warned_of_and_a_trusted_proxy_has_none() -> Outcome {
     let whole_share = |event: &serde_json::Value| {
         event["level"] == "WARN"
@@ -226,18 +282,21 @@ async fn a_peer_that_has_its_whole_share_is_warned_of_and_a_trusted_proxy_has_no
                 .as_str()
                 .is_some_and(|text| text.contains("http.trusted_proxies"))
     };
-    let installation = Installation::empty(DatabaseKind::Sqlite)?
-        .with("HTTP__MAXIMUM_CONNECTIONS_PER_ADDRESS", "1");
-    let server = installation.start().await?;
-    let _first = busy(&server).await?;
+    let (installation, proxy, server) =
+        freezing("HTTP__MAXIMUM_CONNECTIONS_PER_ADDRESS", "1").await?;
+    proxy.freeze();
+    let _busy = fill(&server).await?;
     assert_eq!(ask_anew(&server).await?.0, 503);
     server.event(whole_share).await?;
     drop(server);
 
+    proxy.thaw();
     let installation = installation.with("HTTP__TRUSTED_PROXIES", "127.0.0.1");
     let server = installation.start().await?;
-    let _first = busy(&server).await?;
+    let mut first = owing(&server, 2).await?;
     assert_eq!(ask_anew(&server).await?.0, 200);
+    first.send("{}").await?;
+    assert!(first.rest().await?.starts_with("HTTP/1.1 4"));
     assert!(!server.events().iter().any(whole_share));
     Ok(())
 }

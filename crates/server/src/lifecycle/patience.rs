@@ -1,4 +1,5 @@
-//! A stream that gives up on a peer who does not take what is written to it, and tells when one speaks.
+//! A stream that gives up on a peer who does not take what is written to it, and tells when one speaks or
+//! does not read.
 
 use std::{
     future::Future,
@@ -20,14 +21,14 @@ use super::places::Pacer;
 pub(super) struct Patience<S> {
     stream: S,
     at_most: Duration,
-    /// Is told of everything that is read.
-    pacer: Option<Pacer>,
+    /// Is told of everything that is read, and whether what is written is taken.
+    pacer: Pacer,
     /// Runs while a write is waiting.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Patience<S> {
-    pub(super) fn new(stream: S, at_most: Duration, pacer: Option<Pacer>) -> Self {
+    pub(super) fn new(stream: S, at_most: Duration, pacer: Pacer) -> Self {
         Self {
             stream,
             at_most,
@@ -43,9 +44,13 @@ impl<S> Patience<S> {
         progress: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if progress.is_ready() {
-            self.deadline = None;
+            if self.deadline.take().is_some() {
+                self.pacer.go_on();
+            }
             return progress;
         }
+        // Whatever is answered meanwhile would not be read either.
+        self.pacer.stall();
         let at_most = self.at_most;
         let deadline = self
             .deadline
@@ -66,10 +71,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patience<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before
-            && let Some(pacer) = &self.pacer
-        {
-            pacer.hear();
+        if buffer.filled().len() > before {
+            self.pacer.hear();
         }
         read
     }
@@ -111,14 +114,17 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt, duplex},
+        time::timeout,
+    };
 
     use super::*;
 
     #[tokio::test]
     async fn a_peer_who_reads_gets_everything() {
         let (mut peer, ours) = duplex(8);
-        let mut ours = Patience::new(ours, Duration::from_secs(5), None);
+        let mut ours = Patience::new(ours, Duration::from_secs(5), Pacer::new());
         let reading = tokio::spawn(async move {
             let mut received = vec![0; 64];
             peer.read_exact(&mut received).await.unwrap();
@@ -131,8 +137,25 @@ mod tests {
     #[tokio::test]
     async fn a_peer_who_does_not_read_is_given_up() {
         let (_peer, ours) = duplex(8);
-        let mut ours = Patience::new(ours, Duration::from_millis(20), None);
+        let mut ours = Patience::new(ours, Duration::from_millis(20), Pacer::new());
         let error = ours.write_all(&[7; 64]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_told_whether_the_peer_reads() {
+        let (mut peer, ours) = duplex(8);
+        let pacer = Pacer::new();
+        let mut ours = Patience::new(ours, Duration::from_hours(1), pacer.clone());
+        let _answering = pacer.begin(false);
+        ours.write_all(&[7; 8]).await.unwrap();
+        assert_eq!(pacer.waiting_since(), None);
+        let soon = Duration::from_secs(1);
+        let further = timeout(soon, ours.write_all(&[7; 8])).await;
+        assert!(further.is_err());
+        assert!(pacer.waiting_since().is_some());
+        peer.read_exact(&mut [0; 8]).await.unwrap();
+        ours.write_all(&[7; 8]).await.unwrap();
+        assert_eq!(pacer.waiting_since(), None);
     }
 }

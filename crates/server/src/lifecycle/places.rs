@@ -24,27 +24,51 @@ const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 enum Pace {
     /// Its client has begun the head of a request, or has just connected, as of this moment.
     Head(Instant),
-    /// It was answered, and its client may ask again.
-    Idle(Instant),
+    /// Its client owes the body of a request whose head began at this moment; whoever takes the body bounds
+    /// the time for it.
+    Body(Instant),
     /// A request is being answered.
     Busy,
-    /// It is to end as soon as it has answered what it is asked.
-    Leaving,
+    /// Its client leaves an answer untouched, as of this moment; the stream bounds the time for it.
+    Unread(Instant),
+    /// It was answered, and its client may ask again.
+    Idle(Instant),
 }
 
 impl Pace {
-    /// Since when no request is being answered.
+    /// Since when it waits for its client.
     const fn waiting_since(self) -> Option<Instant> {
         match self {
-            Self::Head(since) | Self::Idle(since) => Some(since),
-            Self::Busy | Self::Leaving => None,
+            Self::Head(since) | Self::Body(since) | Self::Unread(since) | Self::Idle(since) => {
+                Some(since)
+            }
+            Self::Busy => None,
         }
     }
+}
+
+/// Whether a connection may stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stay {
+    /// As long as its client keeps the deadlines.
+    Free,
+    /// Until it has answered what it is asked: others want its place.
+    OneAnswer,
+    /// Until it waits for its client: others have its place.
+    GivenAway,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct State {
+    pace: Pace,
+    stay: Stay,
 }
 
 /// The places for connections.
 pub(super) struct Places {
     limits: ConnectionLimits,
+    /// Whether it is told that a network is at its share.
+    tells: bool,
     table: Mutex<Table>,
 }
 
@@ -60,7 +84,7 @@ struct Table {
 struct Taken {
     /// Whose share it is part of; a trusted proxy has none.
     network: Option<IpAddr>,
-    pace: watch::Sender<Pace>,
+    pacer: Pacer,
 }
 
 #[derive(Default)]
@@ -74,6 +98,16 @@ impl Places {
     pub(super) fn new(limits: ConnectionLimits) -> Arc<Self> {
         Arc::new(Self {
             limits,
+            tells: true,
+            table: Mutex::default(),
+        })
+    }
+
+    /// The places of those who find no room, and whose network was told of there.
+    pub(super) fn of_turned_away(limits: ConnectionLimits) -> Arc<Self> {
+        Arc::new(Self {
+            limits,
+            tells: false,
             table: Mutex::default(),
         })
     }
@@ -85,9 +119,13 @@ impl Places {
         let mut table = self.lock();
         if let Some(network) = network
             && !table.has_room_in_share(network, self.limits.maximum_per_address)
-            && !table.make_room(|taken| taken.network == Some(network))
         {
-            return None;
+            if self.tells {
+                table.tell_of_share(network);
+            }
+            if !table.make_room(|taken| taken.network == Some(network)) {
+                return None;
+            }
         }
         let is_full = u32::try_from(table.taken.len()).unwrap_or(u32::MAX) >= self.limits.maximum;
         if is_full && !table.make_room(|_any| true) {
@@ -99,15 +137,15 @@ impl Places {
             let share = table.shares.entry(network).or_default();
             share.connections = share.connections.saturating_add(1);
         }
-        let pace = watch::Sender::new(Pace::Head(Instant::now()));
+        let pacer = Pacer::new();
         let taken = Taken {
             network,
-            pace: pace.clone(),
+            pacer: pacer.clone(),
         };
         table.taken.insert(number, taken);
         Some(Place {
             number,
-            pace,
+            pacer,
             places: Arc::clone(self),
         })
     }
@@ -130,14 +168,17 @@ impl Places {
 }
 
 impl Table {
-    /// Whether the network has less than its share; if not, it is told now and then.
-    fn has_room_in_share(&mut self, network: IpAddr, maximum: u32) -> bool {
+    /// Whether the network has less than its share.
+    fn has_room_in_share(&self, network: IpAddr, maximum: u32) -> bool {
+        let share = self.shares.get(&network);
+        share.is_none_or(|share| share.connections < maximum)
+    }
+
+    /// Tells now and then that the network has its whole share.
+    fn tell_of_share(&mut self, network: IpAddr) {
         let Some(share) = self.shares.get_mut(&network) else {
-            return true;
+            return;
         };
-        if share.connections < maximum {
-            return true;
-        }
         let now = Instant::now();
         if share
             .told
@@ -152,27 +193,26 @@ impl Table {
                  http.trusted_proxies"
             );
         }
-        false
     }
 
-    /// Ends the one that has waited longest among those who `may_leave`. When none of them waits, the
-    /// oldest is to end with its present answer, which makes room for whoever comes later.
+    /// Ends the one that has waited longest for its client among those who `may_leave`. When none of them
+    /// waits, the oldest is to end with its present answer, which makes room for whoever comes later.
     fn make_room(&mut self, may_leave: impl Fn(&Taken) -> bool) -> bool {
         let longest = self
             .taken
             .iter()
             .filter(|(_, taken)| may_leave(taken))
-            .filter_map(|(number, taken)| Some((taken.pace.borrow().waiting_since()?, *number)))
+            .filter_map(|(number, taken)| Some((taken.pacer.waiting_since()?, *number)))
             .min();
         if let Some((_, number)) = longest
             && let Some(taken) = self.taken.get(&number)
-            && leave(&taken.pace, |pace| pace.waiting_since().is_some())
+            && taken.pacer.give_away()
         {
             self.remove(number);
             return true;
         }
         let mut answering = self.taken.values().filter(|taken| may_leave(taken));
-        answering.find(|taken| leave(&taken.pace, |pace| pace == Pace::Busy));
+        answering.find(|taken| taken.pacer.want());
         false
     }
 
@@ -192,41 +232,38 @@ impl Table {
     }
 }
 
-/// Tells a connection to end if it is as expected, and whether it is.
-fn leave(pace: &watch::Sender<Pace>, expected: impl FnOnce(Pace) -> bool) -> bool {
-    pace.send_if_modified(|pace| {
-        let is_expected = expected(*pace);
-        if is_expected {
-            *pace = Pace::Leaving;
-        }
-        is_expected
-    })
-}
-
 /// The place of one connection; it is free again when this is dropped.
 pub(super) struct Place {
     number: u64,
-    pace: watch::Sender<Pace>,
+    pacer: Pacer,
     places: Arc<Places>,
 }
 
 impl Place {
     /// Tells what the connection is doing.
-    pub(super) fn pacer(&self) -> Pacer {
-        Pacer(self.pace.clone())
+    pub(super) const fn pacer(&self) -> &Pacer {
+        &self.pacer
     }
 
-    /// Completes when the connection is to end: others need its place, or its client took too long.
+    /// How long its client may take for the head of a request, and may leave an answer untouched.
+    pub(super) fn patience(&self) -> Duration {
+        self.places.limits.patience
+    }
+
+    /// Completes when the connection is to end with what it is answering, if anything: others want its
+    /// place, or its client took too long.
     pub(super) async fn is_over(&self) {
-        let mut changes = self.pace.subscribe();
+        let mut changes = self.pacer.0.subscribe();
         loop {
-            let pace = *changes.borrow_and_update();
+            let State { pace, stay } = *changes.borrow_and_update();
+            if stay != Stay::Free {
+                return;
+            }
             let limits = &self.places.limits;
             let deadline = match pace {
                 Pace::Head(since) => Some(since + limits.patience),
                 Pace::Idle(since) => Some(since + limits.idle),
-                Pace::Busy => None,
-                Pace::Leaving => return,
+                Pace::Body(_) | Pace::Busy | Pace::Unread(_) => None,
             };
             let late = async {
                 match deadline {
@@ -242,6 +279,14 @@ impl Place {
             }
         }
     }
+
+    /// Completes when the connection is to be cut: it waits for its client, and others have its place.
+    pub(super) async fn is_lost(&self) {
+        let mut changes = self.pacer.0.subscribe();
+        let is_lost = |state: &State| state.stay == Stay::GivenAway && state.pace != Pace::Busy;
+        // The sender is this place's own.
+        let _ = changes.wait_for(is_lost).await;
+    }
 }
 
 impl Drop for Place {
@@ -252,32 +297,79 @@ impl Drop for Place {
 
 /// Tells what a connection is doing.
 #[derive(Clone)]
-pub(super) struct Pacer(watch::Sender<Pace>);
+pub(super) struct Pacer(watch::Sender<State>);
 
 impl Pacer {
+    /// Of a client who has just connected.
+    pub(super) fn new() -> Self {
+        Self(watch::Sender::new(State {
+            pace: Pace::Head(Instant::now()),
+            stay: Stay::Free,
+        }))
+    }
+
+    /// Since when the connection waits for its client.
+    pub(super) fn waiting_since(&self) -> Option<Instant> {
+        self.0.borrow().pace.waiting_since()
+    }
+
     /// Bytes have arrived: when none were expected, they begin a head.
     pub(super) fn hear(&self) {
         self.change(|pace| matches!(pace, Pace::Idle(_)).then(|| Pace::Head(Instant::now())));
     }
 
-    /// A request is being answered until what is given is dropped.
-    pub(super) fn begin(&self) -> Answering {
-        self.change(|_| Some(Pace::Busy));
-        Answering(self.clone())
+    /// The head of a request has arrived. It is being answered until the first is dropped; if it has a body,
+    /// that is waited for, as long as the head was, until the second is dropped.
+    pub(super) fn begin(&self, has_body: bool) -> (Answering, Option<Owed>) {
+        self.change(|pace| {
+            Some(if has_body {
+                Pace::Body(pace.waiting_since().unwrap_or_else(Instant::now))
+            } else {
+                Pace::Busy
+            })
+        });
+        let owed = has_body.then(|| Owed(self.clone()));
+        (Answering(self.clone()), owed)
     }
 
-    /// Whoever is to leave stays so.
+    /// The client does not take what it is sent.
+    pub(super) fn stall(&self) {
+        self.change(|pace| (pace == Pace::Busy).then(|| Pace::Unread(Instant::now())));
+    }
+
+    /// The client takes what it is sent.
+    pub(super) fn go_on(&self) {
+        self.change(|pace| matches!(pace, Pace::Unread(_)).then_some(Pace::Busy));
+    }
+
     fn change(&self, next: impl FnOnce(Pace) -> Option<Pace>) {
-        self.0.send_if_modified(|pace| {
-            if *pace == Pace::Leaving {
-                return false;
-            }
-            let Some(next) = next(*pace) else {
-                return false;
-            };
-            *pace = next;
-            true
+        self.0.send_if_modified(|state| {
+            let next = next(state.pace);
+            state.pace = next.unwrap_or(state.pace);
+            next.is_some()
         });
+    }
+
+    /// Gives the place of a connection that waits for its client to another; whether it did.
+    fn give_away(&self) -> bool {
+        self.restrict(Stay::GivenAway, |state| state.pace != Pace::Busy)
+    }
+
+    /// Asks a connection that is being answered for its place; whether it was the first to.
+    fn want(&self) -> bool {
+        self.restrict(Stay::OneAnswer, |state| {
+            state.pace == Pace::Busy && state.stay == Stay::Free
+        })
+    }
+
+    fn restrict(&self, stay: Stay, may: impl FnOnce(State) -> bool) -> bool {
+        self.0.send_if_modified(|state| {
+            let may = may(*state);
+            if may {
+                state.stay = stay;
+            }
+            may
+        })
     }
 }
 
@@ -290,8 +382,20 @@ impl Drop for Answering {
     }
 }
 
+/// The body of a request, which has not arrived or is not wanted yet.
+pub(super) struct Owed(Pacer);
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        self.0
+            .change(|pace| matches!(pace, Pace::Body(_)).then_some(Pace::Busy));
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
+
     use super::*;
 
     fn places(maximum: u32, maximum_per_address: u32) -> Arc<Places> {
@@ -309,10 +413,15 @@ mod tests {
         places.take(peer.parse().unwrap())
     }
 
+    /// Whether the connection is not to be cut at once.
+    async fn is_kept(place: &Place) -> bool {
+        timeout(Duration::ZERO, place.is_lost()).await.is_err()
+    }
+
     /// Takes a place and has a request answered there.
     fn busy(places: &Arc<Places>, peer: &str) -> Option<(Place, Answering)> {
         let place = take(places, peer)?;
-        let answering = place.pacer().begin();
+        let (answering, _no_body) = place.pacer().begin(false);
         Some((place, answering))
     }
 
@@ -381,11 +490,11 @@ mod tests {
         tokio::time::advance(Duration::from_secs(1)).await;
         let third = take(&places, "192.0.2.2").unwrap();
         let fourth = take(&places, "192.0.2.2").unwrap();
-        second.is_over().await;
+        second.is_lost().await;
         let _fifth = take(&places, "192.0.2.3").unwrap();
-        first.is_over().await;
+        first.is_lost().await;
         for kept in [&third, &fourth] {
-            assert!(kept.pace.borrow().waiting_since().is_some());
+            assert!(is_kept(kept).await);
         }
         assert_eq!(places.lock().taken.len(), 3);
     }
@@ -400,20 +509,88 @@ mod tests {
             began.elapsed()
         };
         assert_eq!(over_after().await, Duration::from_secs(10));
-        drop(place.pacer().begin());
+        drop(place.pacer().begin(false));
         assert_eq!(over_after().await, Duration::from_secs(75));
-        drop(place.pacer().begin());
+        drop(place.pacer().begin(false));
         place.pacer().hear();
         assert_eq!(over_after().await, Duration::from_secs(10));
-        // While a request is answered, whatever arrives belongs to it, and other deadlines hold.
-        let _answering = place.pacer().begin();
-        place.pacer().hear();
-        assert_eq!(*place.pace.borrow(), Pace::Busy);
-        let an_hour = Duration::from_hours(1);
-        assert!(
-            tokio::time::timeout(an_hour, place.is_over())
-                .await
-                .is_err()
-        );
+        // While a request is answered, or its body waited for, whatever arrives belongs to it, and other
+        // deadlines hold.
+        let (_answering, mut owed) = place.pacer().begin(true);
+        for is_owed in [true, false] {
+            place.pacer().hear();
+            assert_eq!(place.pacer().waiting_since().is_some(), is_owed);
+            let an_hour = Duration::from_hours(1);
+            assert!(timeout(an_hour, place.is_over()).await.is_err());
+            drop(owed.take());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_owes_a_body_gives_way_as_if_it_owed_the_head() {
+        let places = places(3, 3);
+        let mut kept = Vec::new();
+        for _ in 0..3 {
+            kept.push(take(&places, "192.0.2.1").unwrap());
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        // The heads end in another order than they began.
+        let bodies = [&kept[2], &kept[0]].map(|place| place.pacer().begin(true));
+        let mut others = Vec::new();
+        for (number, next) in [(0, "192.0.2.2"), (1, "192.0.2.3"), (2, "192.0.2.4")] {
+            others.push(busy(&places, next).unwrap());
+            kept[number].is_lost().await;
+            for place in kept.iter().skip(number + 1) {
+                assert!(is_kept(place).await);
+            }
+        }
+        drop(bodies);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whose_body_has_arrived_stays_until_it_is_answered() {
+        let places = places(1, 1);
+        let place = take(&places, "192.0.2.1").unwrap();
+        let (answering, owed) = place.pacer().begin(true);
+        drop(owed);
+        assert!(take(&places, "192.0.2.2").is_none());
+        place.is_over().await;
+        assert!(is_kept(&place).await);
+        // Who does not read what it is answered is waited for once more, wanted or not.
+        place.pacer().stall();
+        assert!(is_kept(&place).await);
+        assert!(take(&places, "192.0.2.2").is_some());
+        place.is_lost().await;
+        drop(answering);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_arrives_while_its_place_is_given_away_is_answered_unless_it_owes_a_body()
+     {
+        let places = places(2, 2);
+        for has_body in [false, true] {
+            let place = take(&places, "192.0.2.1").unwrap();
+            tokio::time::advance(Duration::from_secs(1)).await;
+            let _others = [(); 2].map(|()| busy(&places, "192.0.2.2").unwrap());
+            let (answering, owed) = place.pacer().begin(has_body);
+            place.is_over().await;
+            assert_eq!(is_kept(&place).await, !has_body);
+            drop((answering, owed));
+            place.is_lost().await;
+        }
+    }
+
+    #[test]
+    fn one_network_does_not_keep_others_from_being_told_that_there_is_no_room() {
+        let limits = places(1, 1).limits.of_turned_away();
+        let share = usize::try_from(limits.maximum_per_address).unwrap();
+        let turned_away = Places::of_turned_away(limits);
+        let other = take(&turned_away, "192.0.2.1").unwrap();
+        let silent: Vec<_> = (0..1000)
+            .map(|_| take(&turned_away, "192.0.2.2").unwrap())
+            .collect();
+        assert_eq!(turned_away.lock().taken.len(), 1 + share);
+        assert_eq!(other.pacer.0.borrow().stay, Stay::Free);
+        drop(silent);
     }
 }
