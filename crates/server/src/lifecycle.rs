@@ -35,6 +35,7 @@ use self::{
     places::{Place, Places},
 };
 
+pub(crate) mod files;
 mod patience;
 mod places;
 
@@ -56,6 +57,8 @@ pub struct ConnectionLimits {
     pub idle: Duration,
     /// How long requests may take to finish after the signal to stop.
     pub drain: Duration,
+    /// How many files the process may have open beside connections: those to the database, for example.
+    pub other_files: u32,
 }
 
 impl ConnectionLimits {
@@ -317,6 +320,7 @@ mod tests {
         patience: Duration::from_secs(5),
         idle: Duration::from_mins(5),
         drain: Duration::from_secs(5),
+        other_files: 0,
     };
 
     struct Running {

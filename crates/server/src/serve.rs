@@ -20,6 +20,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// it is they who end it, and never under a request that is on its way.
 const IDLE: Duration = Duration::from_secs(75);
 
+/// The most files that one connection to the database has open: on SQLite the data, its log, and its index.
+const FILES_OF_A_DATABASE_CONNECTION: u32 = 3;
+
+/// The most files beside those of connections: the log, mail, and what the runtime has.
+const OTHER_FILES: u32 = 64;
+
 /// How long what is under way may take when the service stops: longer than mailing the codes that wait and
 /// then sending a batch of messages.
 const FINISHING: Duration = Duration::from_secs(200);
@@ -79,6 +85,8 @@ impl Serving {
                 patience: PATIENCE,
                 idle: IDLE,
                 drain: settings.http.drain,
+                other_files: settings.database.maximum_connections * FILES_OF_A_DATABASE_CONNECTION
+                    + OTHER_FILES,
             },
             routes: Router::new(),
         })
@@ -87,7 +95,7 @@ impl Serving {
 
 /// Serves these use cases, with the pages if they have them and with routes of one's own, and does their
 /// work until `stop` completes; then drains. Whatever adapters the use cases were made from: this is the
-/// whole service.
+/// whole service. The process may have as many files open afterwards as the system allows.
 ///
 /// # Errors
 /// [`ServeError`].
@@ -105,6 +113,7 @@ pub async fn serve(
         Router::new()
     };
     let beside = pages.merge(latchkey_http::as_they_are(serving.routes));
+    lifecycle::files::raise_limit(&serving.limits);
     let address = serving.listener.local_addr()?;
     info!(%address, public_url = serving.http.public_url, "listening");
     let services = Services {

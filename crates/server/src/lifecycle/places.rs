@@ -406,6 +406,7 @@ mod tests {
             patience: Duration::from_secs(10),
             idle: Duration::from_secs(75),
             drain: Duration::from_secs(30),
+            other_files: 0,
         })
     }
 
