@@ -31,6 +31,10 @@ pub struct SqlStore {
     counters: Arc<Counters>,
 }
 
+/// How long whoever lost a deadlock waits before the second try, so that the others have their locks by then:
+/// whoever asks for the same ones at once may get them first, and lose again.
+const COURTESY: Duration = Duration::from_millis(50);
+
 /// The database has said nothing until the deadline.
 #[derive(Debug, thiserror::Error)]
 #[error("the database did not answer in time")]
@@ -182,7 +186,11 @@ impl SqlStore {
             Err(told) => told,
         };
         let may_be_better = match passing {
-            Some(Passing::Connection | Passing::Contention) => true,
+            Some(Passing::Connection) => true,
+            Some(Passing::Contention) => {
+                sleep_until((Instant::now() + COURTESY).min(ends)).await;
+                true
+            }
             Some(Passing::ReadOnly) => self.trust.renew(began, ends).await,
             Some(Passing::Exhaustion) | None => false,
         };
