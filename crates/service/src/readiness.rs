@@ -13,12 +13,20 @@ const GOOD_FOR: Duration = Duration::from_secs(1);
 
 /// Answers whether the store takes changes.
 pub struct Readiness {
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) store: Arc<dyn InstallationStore>,
-    pub(crate) flight: Flight<()>,
+    clock: Arc<dyn Clock>,
+    store: Arc<dyn InstallationStore>,
+    flight: Flight<()>,
 }
 
 impl Readiness {
+    pub(crate) fn new(clock: Arc<dyn Clock>, store: Arc<dyn InstallationStore>) -> Self {
+        Self {
+            clock,
+            store,
+            flight: Flight::default(),
+        }
+    }
+
     /// Whether the store takes changes: asked at most once at a time, and once a second.
     ///
     /// # Errors
@@ -97,11 +105,7 @@ mod tests {
                 is_broken: AtomicBool::new(false),
                 answers: Semaphore::new(answers),
             });
-            let readiness = Readiness {
-                clock: Arc::new(clock),
-                store: pings.clone(),
-                flight: Flight::default(),
-            };
+            let readiness = Readiness::new(Arc::new(clock), pings.clone());
             Self {
                 now,
                 pings,

@@ -12,7 +12,6 @@ use crate::{
     credentials::Credentials,
     directory::Directory,
     factors::Factors,
-    flight::Flight,
     housekeeping::Housekeeping,
     login::Logins,
     mailed_codes::{MailedCodes, Queue},
@@ -178,11 +177,7 @@ impl UseCases {
                 trouble: Trouble::default(),
             },
             tokens: ports.tokens,
-            readiness: Readiness {
-                clock,
-                store: stores.installation,
-                flight: Flight::default(),
-            },
+            readiness: Readiness::new(clock, stores.installation),
             entropy: ports.entropy,
             settings,
         }
