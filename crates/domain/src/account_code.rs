@@ -84,6 +84,10 @@ impl AccountCode {
     /// who asks voids what was mailed.
     pub const MAXIMUM_LIVE: usize = 3;
 
+    /// How long one is kept after it has expired: what was begun with it may be completed for an hour, and
+    /// clocks differ.
+    pub const KEPT_AFTER_EXPIRY: Duration = Duration::from_hours(2);
+
     /// Whether it is one for this user, its owner, as the user is now.
     pub fn serves(&self, user: &User) -> bool {
         self.user == user.id && self.epoch == user.epoch && self.kind.is_for(user)

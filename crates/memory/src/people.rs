@@ -69,16 +69,17 @@ impl AccountCodeStore for MemoryStore {
         self.write(|state| {
             let code = &new.code;
             let user = state.users.get(&code.user);
-            let counts = |held: &NewAccountCode| {
-                held.code.epoch == code.epoch && held.code.is_live(code.issued)
-            };
+            let counts =
+                |held: &NewAccountCode, at| held.code.epoch == code.epoch && held.code.is_live(at);
             let alike = state.account_codes.iter();
             let alike = alike.filter(|held| is_alike(&held.code, code));
-            let live = alike.filter(|held| counts(held)).count();
+            let live = alike.filter(|held| counts(held, code.issued)).count();
             let is_issued =
                 user.is_some_and(|user| code.serves(user)) && live < AccountCode::MAXIMUM_LIVE;
             if is_issued {
-                let is_over = |held: &NewAccountCode| is_alike(&held.code, code) && !counts(held);
+                let kept_since = code.issued.minus(AccountCode::KEPT_AFTER_EXPIRY);
+                let is_over =
+                    |held: &NewAccountCode| is_alike(&held.code, code) && !counts(held, kept_since);
                 state.account_codes.retain(|held| !is_over(held));
                 state.account_codes.push(new);
                 state.keep_all(vec![message]);

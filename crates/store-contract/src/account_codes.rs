@@ -118,8 +118,19 @@ async fn no_more_than_three_of_a_kind_are_live_and_asking_ends_none(world: World
         assert!(world.account_codes.spend(&codes[0].code).await.unwrap());
         assert!(ask(NOW).await.0, "{kind}");
         assert!(!ask(NOW).await.0, "{kind}");
-        assert!(ask(codes[2].code.expires).await.0, "{kind}");
-        // Nor does anybody who asks make more and more of them.
+        let expires = codes[2].code.expires;
+        assert!(ask(expires).await.0, "{kind}");
+        // What was begun with one can be completed, and nobody who asks makes more and more of them.
+        let kept = AccountCode::KEPT_AFTER_EXPIRY;
+        assert!(
+            ask(expires.plus(kept).minus(Duration::from_millis(1)))
+                .await
+                .0
+        );
+        for (code, is_spent) in codes.iter().zip([true, false, false]) {
+            assert_eq!(world.held(user, code).await.is_none(), is_spent, "{kind}");
+        }
+        assert!(ask(expires.plus(kept)).await.0, "{kind}");
         for code in &codes {
             assert_eq!(world.held(user, code).await, None, "{kind}");
         }

@@ -63,7 +63,7 @@ impl AccountCodeStore for SqlStore {
             }
             let over = Entity::delete_many()
                 .filter(alike(&new.code))
-                .filter(counts_beside(&new.code).not());
+                .filter(is_over_beside(&new.code));
             over.count(&tx).await?;
             insert(&tx, new).await?;
             message::insert_all(&tx, &[message]).await?;
@@ -147,6 +147,14 @@ fn counts_beside(code: &AccountCode) -> Condition {
     Condition::all()
         .add(Column::Epoch.eq(code.epoch.number()))
         .add(Column::Expires.gt(code.issued.unix_milliseconds()))
+}
+
+/// Of those: that nothing which was begun with it can be completed any more.
+fn is_over_beside(code: &AccountCode) -> Condition {
+    let expired = code.issued.minus(AccountCode::KEPT_AFTER_EXPIRY);
+    Condition::any()
+        .add(Column::Epoch.ne(code.epoch.number()))
+        .add(Column::Expires.lte(expired.unix_milliseconds()))
 }
 
 async fn insert(transaction: &DatabaseTransaction, new: NewAccountCode) -> Result<(), StoreError> {
