@@ -247,8 +247,8 @@ impl Step {
             // its domain takes no mail (RFC 7504 §4). Who lets strangers wait says 450 or 451. What is wrong
             // with 554 may be anything, and with 555 it is our words.
             Self::Recipient => matches!(code, 450 | 451 | 550..=553 | 556),
-            // It is too large. 550 is a policy here (RFC 5321 §4.3.2), and 554 may be anything.
-            Self::Data | Self::Content => code == 552,
+            // It was seen whole, and is not taken, or is too large (RFC 5321 §4.3.2).
+            Self::Data | Self::Content => matches!(code, 550 | 552 | 554),
             Self::Greeting | Self::StartTls | Self::Auth | Self::Sender | Self::Done => {
                 return false;
             }
