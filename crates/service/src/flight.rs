@@ -8,10 +8,14 @@ use std::{
 };
 
 use latchkey_domain::time::Timestamp;
-use tokio::sync::OwnedMutexGuard;
+use tokio::{sync::OwnedMutexGuard, time::timeout};
 use tracing::Instrument as _;
 
 use crate::ports::store::StoreError;
+
+/// How long an asking may take. A store has a deadline of its own, which is shorter; one that has none must not
+/// keep everybody waiting for ever.
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// What the store is asked by one caller at a time, while whoever else wants the answer waits for that one.
 /// What has begun goes on when its caller goes away, so callers who hang up cannot make it begin again.
@@ -111,7 +115,8 @@ impl<T: Clone + Send + 'static> Flight<T> {
         lock(&self.log).asked = Some(now);
         let kept = Arc::clone(&self.log);
         let asking = async move {
-            let answer = asking.await;
+            let answer = timeout(DEADLINE, asking).await;
+            let answer = answer.unwrap_or_else(|late| Err(StoreError::unavailable(late)));
             let mut log = lock(&kept);
             if let Ok(good) = &answer {
                 log.good = Some((now, good.clone()));

@@ -47,6 +47,9 @@ const SHARE: usize = 64;
 /// How long to wait for a store that is not available, before the next request is tried.
 const PAUSE: Duration = Duration::from_secs(5);
 
+/// How long a request is worked on at most, so that those of an hour of outage do not keep out who asks then.
+const PATIENCE: Duration = Duration::from_mins(10);
+
 /// Whom to mail which code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailCode {
@@ -200,7 +203,7 @@ impl MailedCodes {
         let lifetime = request.kind.lifetime(&self.ceremonies.policy.lifetimes);
         let wanted = Wanted {
             address: caller.address,
-            until: Instant::now() + lifetime,
+            until: Instant::now() + lifetime.min(PATIENCE),
             kind: request.kind,
             organization,
             username: request.username,

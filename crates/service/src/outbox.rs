@@ -115,8 +115,8 @@ impl Outbox {
         let (id, kind) = (&message.id, message.kind);
         let outcome = caught(self.deliver(claimed)).await.unwrap_or_else(|| {
             // One message that always does it must not end the work on all others, again and again.
-            let reason = format!("a panic, so there is a defect, perhaps in the mailer ({id})");
-            Err(DeliveryError::Transient(reason))
+            let reason = "a panic, so there is a defect, perhaps in the mailer";
+            Err(DeliveryError::Transient(reason.into()))
         });
         match outcome {
             Ok(Delivery::Delivered) => {
