@@ -222,13 +222,13 @@ async fn connect_sqlite(path: PathBuf, options: &ConnectOptions) -> Result<SqlSt
         target: path.display().to_string(),
         source: source.into(),
     };
-    let deadline = options.deadline;
+    let (deadline, patience) = (options.deadline, options.patience());
     let trust = Trust::default();
-    let writer = open_sqlite(1, deadline, &file, &trust)
+    let writer = open_sqlite(1, patience, &file, &trust)
         .await
         .map_err(failed)?;
     let readers = options.max_connections.clamp(1, SQLITE_READERS);
-    let reader = open_sqlite(readers, deadline, &file.pragma("query_only", "ON"), &trust)
+    let reader = open_sqlite(readers, patience, &file.pragma("query_only", "ON"), &trust)
         .await
         .map_err(failed)?;
     Ok(SqlStore::new(
@@ -253,7 +253,7 @@ fn make_file(path: &Path) -> io::Result<()> {
 /// write-ahead log, and SQLite does not wait there by itself.
 async fn open_sqlite(
     size: u32,
-    deadline: Duration,
+    patience: Duration,
     file: &SqliteConnectOptions,
     trust: &Trust,
 ) -> Result<SqlitePool, sqlx::Error> {
@@ -262,7 +262,7 @@ async fn open_sqlite(
         let opened = trust
             .guard(SqlitePoolOptions::new())
             .max_connections(size)
-            .acquire_timeout(deadline)
+            .acquire_timeout(patience)
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)

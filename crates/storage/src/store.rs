@@ -31,8 +31,8 @@ pub struct SqlStore {
     counters: Arc<Counters>,
 }
 
-/// How long whoever lost a deadlock waits before the second try, so that the others have their locks by then:
-/// whoever asks for the same ones at once may get them first, and lose again.
+/// How long whoever did not get a lock waits before the second try, so that the others have theirs by then: who
+/// lost a deadlock and asks for the same locks at once may get them first, and lose again.
 const COURTESY: Duration = Duration::from_millis(50);
 
 /// The database has said nothing until the deadline.

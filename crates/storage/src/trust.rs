@@ -32,13 +32,15 @@ impl Trust {
     pub(crate) async fn renew(&self, began: Instant, ends: Instant) -> bool {
         loop {
             let next = {
-                let mut lost = self.lock();
+                let mut loss = self.lock();
                 let now = Instant::now();
-                match *lost {
-                    Some(last) if last >= began => return true,
-                    Some(last) if now < last + READ_ONLY_INTERVAL => last + READ_ONLY_INTERVAL,
+                match *loss {
+                    Some(before) if before >= began => return true,
+                    Some(before) if now < before + READ_ONLY_INTERVAL => {
+                        before + READ_ONLY_INTERVAL
+                    }
                     Some(_) | None => {
-                        *lost = Some(now);
+                        *loss = Some(now);
                         return true;
                     }
                 }
