@@ -53,6 +53,12 @@ pub(crate) fn answered(status: u16, words: String) -> Box<dyn Error + Send + Syn
     })
 }
 
+/// Whether a step failed by an answer, and not for want of one.
+pub fn is_answer(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    let failure = error.downcast_ref::<Failure>();
+    failure.is_some_and(|failure| failure.status.is_some())
+}
+
 /// Whether a step failed because the service said that it cannot do it for now (503).
 pub fn is_unavailable(error: &(dyn Error + Send + Sync + 'static)) -> bool {
     let failure = error.downcast_ref::<Failure>();

@@ -184,6 +184,8 @@ async fn freezing(key: &str, value: &str) -> Outcome<(Installation, Proxy, Serve
 /// Sends requests that the database does not let be answered, until there is no room for another.
 async fn fill(server: &Server) -> Outcome<Vec<Wire>> {
     let mut wires = Vec::new();
+    // An answer of before is good for a second.
+    sleep(Duration::from_millis(1_100)).await;
     loop {
         let mut wire = Wire::to(server).await?;
         wire.send(head("GET", "/health/ready", &[])).await?;

@@ -7,7 +7,7 @@ use latchkey_e2e::{
     Outcome,
     installation::{DatabaseKind, Installation},
     narration::say,
-    people::{People, all_unavailable},
+    people::{People, all_unavailable, none_answered},
     trial::{rounds, some_moment, unlimited},
 };
 use latchkey_test_postgres::TestPostgres;
@@ -28,9 +28,9 @@ async fn trial(installation: &Installation, victim: Victim, rounds: u32) -> Outc
         match &victim {
             Victim::Server => {
                 drop(server);
-                // Nobody answers them, in whatever words the client says it.
-                let (stopped, _failures) = work.end().await?;
+                let (stopped, failures) = work.end().await?;
                 people = stopped;
+                none_answered(&failures)?;
                 server = installation.start().await?;
             }
             Victim::Postgres(postgres) => {

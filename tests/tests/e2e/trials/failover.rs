@@ -30,12 +30,12 @@ async fn a_standby_that_takes_over_has_all_that_was_acknowledged() -> Outcome {
         let standby = primary.standby()?;
         let mut work = people.start(&server, &server).await?;
         some_moment(Duration::from_millis(600)).await;
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             standby.freeze()?;
             work.halt().await?;
         }
         drop(primary);
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             standby.thaw()?;
         }
         proxy.lead_to(standby.url())?;

@@ -126,11 +126,7 @@ impl Flood {
         let username = format!("{number:a>242}@example.com");
         let code = format!("{number:0>9}").replace(['0', '1'], "Z");
         let named = json!({ "orgId": organization, "username": username });
-        let with = |member: &str, value: &str| {
-            let mut body = named.clone();
-            body[member] = json!(value);
-            body
-        };
+        let with = |member: &str, value: &str| json!({ "orgId": organization, "username": username, (member): value });
         match number % 8 {
             0 => (Method::POST, "/auth/login/init", named),
             1 => (Method::POST, "/auth/login/init", with("loginCode", &code)),

@@ -16,7 +16,7 @@ use latchkey_testkit::proxy::Proxy;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
-/// The default of `http.drain_seconds`.
+/// The default of `http.drain_seconds`, and six times that of `database.deadline_seconds`.
 const DRAIN: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,13 +81,14 @@ async fn a_database_that_freezes_at_any_moment_loses_nothing() -> Outcome {
         let mut work = people.start(&server, &server).await?;
         some_moment(Duration::from_millis(600)).await;
         postgres.freeze()?;
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             let since = Instant::now();
-            let place = Client::of(&server)?;
-            place.get("/health/ready").await?.refused(503)?;
-            place.get("/health/live").await?.ok()?;
             work.halt().await?;
             longest = longest.max(since.elapsed());
+            let place = Client::of(&server)?;
+            let ready = timeout(DRAIN, place.get("/health/ready")).await??;
+            ready.refused(503)?;
+            place.get("/health/live").await?.ok()?;
         } else {
             some_moment(Duration::from_secs(2)).await;
         }

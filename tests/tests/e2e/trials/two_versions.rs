@@ -26,7 +26,7 @@ async fn what_is_made_at_one_of_two_processes_works_at_the_other() -> Outcome {
     let installation = installation.by(None);
     let new = installation.start().await?;
     for round in 0..rounds {
-        let (here, there) = if round % 2 == 0 {
+        let (here, there) = if round.is_multiple_of(2) {
             (&old, &new)
         } else {
             (&new, &old)
