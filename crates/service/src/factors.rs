@@ -46,47 +46,56 @@ pub struct AllowedCredentials {
     pub password_protected_keys: Option<Vec<(CredentialId, EncryptedPrivateKey)>>,
 }
 
-impl AllowedCredentials {
-    /// The usable credentials among these; only passkeys that `rp_id` can use, when it is known.
-    pub(crate) fn among(credentials: &[Credential], rp_id: Option<&RpId>) -> Self {
-        let mut allowed = Self::default();
-        for credential in credentials
-            .iter()
-            .filter(|credential| credential.is_usable())
-        {
-            match &credential.material {
-                Material::Fido2(passkey) if rp_id.is_none_or(|wanted| *wanted == passkey.rp_id) => {
-                    allowed.passkeys.push(credential.id.clone());
+/// What a challenge lists of its user's credentials. It is one rule for whoever lists them and for whoever
+/// verifies an answer: what is wrong with a proof is told of what is listed alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listing<'a> {
+    /// The RP id whose passkeys the client can use; without it those of every application are listed.
+    pub(crate) rp_id: Option<&'a RpId>,
+    /// Whether keys whose private half is kept are listed: for a user who is signed in or has a login code.
+    pub(crate) private_keys: bool,
+}
+
+impl Listing<'_> {
+    fn lists(self, credential: &Credential) -> bool {
+        credential.is_usable()
+            && match &credential.material {
+                Material::Fido2(passkey) => {
+                    self.rp_id.is_none_or(|wanted| *wanted == passkey.rp_id)
                 }
-                Material::Key(_) => allowed.keys.push(credential.id.clone()),
-                Material::Fido2(_)
-                | Material::PasswordProtectedKey(..)
-                | Material::RecoveryKey(..) => {}
+                Material::Key(_) => true,
+                Material::PasswordProtectedKey(..) => self.private_keys,
+                Material::RecoveryKey(..) => false,
+            }
+    }
+}
+
+impl AllowedCredentials {
+    /// Those of these credentials that are listed.
+    pub(crate) fn among(credentials: &[Credential], listing: Listing<'_>) -> Self {
+        let mut allowed = Self {
+            password_protected_keys: listing.private_keys.then(Vec::new),
+            ..Self::default()
+        };
+        let listed = credentials.iter().filter(|held| listing.lists(held));
+        for credential in listed {
+            let id = credential.id.clone();
+            match &credential.material {
+                Material::Fido2(_) => allowed.passkeys.push(id),
+                Material::Key(_) => allowed.keys.push(id),
+                Material::PasswordProtectedKey(_, encrypted) => {
+                    let keys = allowed.password_protected_keys.get_or_insert_default();
+                    keys.push((id, encrypted.clone()));
+                }
+                Material::RecoveryKey(..) => {}
             }
         }
         allowed
     }
 
-    /// Whether no credential is listed.
+    /// Whether nothing is listed that a stranger may see.
     pub(crate) const fn is_empty(&self) -> bool {
         self.passkeys.is_empty() && self.keys.is_empty()
-    }
-
-    /// Adds the encrypted private keys, for a user who is signed in or has a login code.
-    pub(crate) fn with_private_keys(mut self, credentials: &[Credential]) -> Self {
-        let keys = credentials
-            .iter()
-            .filter(|credential| credential.is_usable());
-        self.password_protected_keys = Some(
-            keys.filter_map(|credential| match &credential.material {
-                Material::PasswordProtectedKey(_, encrypted) => {
-                    Some((credential.id.clone(), encrypted.clone()))
-                }
-                Material::Fido2(_) | Material::Key(_) | Material::RecoveryKey(..) => None,
-            })
-            .collect(),
-        );
-        self
     }
 }
 
@@ -170,16 +179,20 @@ pub(crate) struct Factors {
 }
 
 impl Factors {
-    /// Verifies an answer to `challenge` by `user`, or by whoever owns the first credential.
+    /// Verifies an answer to `challenge` by `user`, or by whoever owns the first credential; `private_keys`
+    /// says whether every such challenge lists keys whose private half is kept.
     pub(crate) async fn verify<P>(
         &self,
         challenge: &Challenge<P>,
         expected: Expected,
         user: Option<&UserId>,
+        private_keys: bool,
         answer: &FactorAnswer,
     ) -> Result<VerifiedFactors, FactorError> {
         let ceremony = Answering {
             organization: &challenge.organization,
+            is_bound: challenge.application.is_some(),
+            private_keys,
             spend: Spend::challenge(challenge),
             expected,
         };
@@ -200,10 +213,10 @@ impl Factors {
     }
 
     /// Verifies one proof. A credential of somebody else or of another kind is answered like one that does
-    /// not exist, and both cost a verification. So is a proof that is not true of a credential, or a user,
-    /// that is not active, which no challenge lists; and where nobody has said who they are, of any:
-    /// otherwise anybody could find out which credentials there are. (Whoever has the key learns that it is
-    /// of no use: the challenge is void.)
+    /// not exist, and both cost a verification. So is a proof that is not true of a credential that the
+    /// challenge does not [list](Listing), or of a user who is not active; and where nobody has said who they
+    /// are, of any: otherwise anybody could find out which credentials there are. (Whoever has the key of what
+    /// is not active learns that it is of no use: the challenge is void.)
     async fn verify_one(
         &self,
         ceremony: &Answering<'_>,
@@ -220,7 +233,8 @@ impl Factors {
             .filter(|held| !matches!(held.credential.state, CredentialState::Waiting { .. }));
         let date = self.ceremonies.now();
         let verifier = &self.ceremonies.verifier;
-        let is_listed = |held: &HeldCredential| held.user.is_active && held.credential.is_active();
+        let is_listed =
+            |held: &HeldCredential| held.user.is_active && ceremony.lists(&held.credential);
         let tells_all = user.is_some() && held.as_ref().is_some_and(is_listed);
         let untrue = |error: ProofError| {
             if tells_all || (user.is_none() && error.is_without_credential()) {
@@ -280,8 +294,31 @@ impl Factors {
 /// The ceremony that is being answered.
 struct Answering<'a> {
     organization: &'a OrganizationId,
+    /// Whether the challenge is of one application: then that is the only one that is expected.
+    is_bound: bool,
+    private_keys: bool,
     spend: Spend,
     expected: Expected,
+}
+
+impl Answering<'_> {
+    /// Whether the challenge lists this credential of its user; none when its application has gone since.
+    fn lists(&self, credential: &Credential) -> bool {
+        let lists = |rp_id| {
+            let private_keys = self.private_keys;
+            let listing = Listing {
+                rp_id,
+                private_keys,
+            };
+            listing.lists(credential)
+        };
+        if self.is_bound {
+            let mut bound = self.expected.applications.iter();
+            bound.any(|bound| lists(Some(bound.relying_party.rp_id())))
+        } else {
+            lists(None)
+        }
+    }
 }
 
 /// One of the proofs of an answer.

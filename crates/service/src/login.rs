@@ -19,7 +19,8 @@ use crate::{
     ceremony::Ceremonies,
     directory::{Caller, OrganizationRequired, PartyError},
     factors::{
-        AllowedCredentials, FactorAnswer, FactorChallenge, FactorError, Factors, VerifiedFactors,
+        AllowedCredentials, FactorAnswer, FactorChallenge, FactorError, Factors, Listing,
+        VerifiedFactors,
     },
     ports::{
         account_code_store::AccountCodeStore, account_store::Account, code_digester::CodeDigester,
@@ -118,17 +119,14 @@ impl Logins {
                     .await?
                     .filter(|account| account.user.is_active)
                     .ok_or(BeginLoginError::NoUsableCredential)?;
-                let allowed = allowed(&account, party.rp_id())?;
+                let allowed = allowed(&account, party.rp_id(), false)?;
                 (Some(account.user.id), allowed)
             }
             Who::UserWithCode(username, code) => {
                 let owner = (&organization, username);
                 let account = self.spend_code(caller, owner, code).await?;
-                let allowed = allowed(&account, party.rp_id())?;
-                (
-                    Some(account.user.id),
-                    allowed.with_private_keys(&account.credentials),
-                )
+                let allowed = allowed(&account, party.rp_id(), true)?;
+                (Some(account.user.id), allowed)
             }
         };
         Ok(FactorChallenge {
@@ -191,9 +189,10 @@ impl Logins {
             .await?;
         let user = challenge.purpose.user.as_ref();
         let expected = snapshot.expected(&challenge);
+        // The challenge does not say whether there was a login code; whoever had one knows what is listed.
         let verified = self
             .factors
-            .verify(&challenge, expected, user, answer)
+            .verify(&challenge, expected, user, false, answer)
             .await?;
         let User { id, epoch, .. } = &verified.user;
         let authority = verified.signing(Authority::of_sign_in(&challenge, id, *epoch));
@@ -225,8 +224,16 @@ impl Logins {
 }
 
 /// What the user can sign in with on this page.
-fn allowed(account: &Account, rp_id: Option<&RpId>) -> Result<AllowedCredentials, BeginLoginError> {
-    let allowed = AllowedCredentials::among(&account.credentials, rp_id);
+fn allowed(
+    account: &Account,
+    rp_id: Option<&RpId>,
+    private_keys: bool,
+) -> Result<AllowedCredentials, BeginLoginError> {
+    let listing = Listing {
+        rp_id,
+        private_keys,
+    };
+    let allowed = AllowedCredentials::among(&account.credentials, listing);
     if allowed.is_empty() && !has_password_protected_key(&account.credentials) {
         return Err(BeginLoginError::NoUsableCredential);
     }

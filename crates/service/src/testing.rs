@@ -18,7 +18,7 @@ use latchkey_domain::{
     credential::{
         Credential, CredentialId, CredentialReference, CredentialState, MadeBy, Material,
         Provenance,
-        key::{KeyPair, PublicKey},
+        key::{EncryptedPrivateKey, KeyPair, PublicKey},
         passkey::{Aaguid, Passkey},
     },
     id::{
@@ -150,6 +150,10 @@ pub(crate) fn account_code(
 
 pub(crate) fn key() -> Material {
     Material::Key(key_pair())
+}
+
+pub(crate) fn protected_key() -> Material {
+    Material::PasswordProtectedKey(key_pair(), EncryptedPrivateKey::new("encrypted").unwrap())
 }
 
 pub(crate) fn recovery_key() -> Material {

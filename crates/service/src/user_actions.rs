@@ -15,7 +15,8 @@ use crate::{
     credentials::SignedRequest,
     directory::{Caller, PartyError},
     factors::{
-        AllowedCredentials, FactorAnswer, FactorChallenge, FactorError, Factors, VerifiedFactors,
+        AllowedCredentials, FactorAnswer, FactorChallenge, FactorError, Factors, Listing,
+        VerifiedFactors,
     },
     ports::{
         proof_verifier::{AssertionProof, Used},
@@ -81,8 +82,11 @@ impl UserActions {
             .find(&session.user)
             .await?
             .ok_or(BeginUserActionError::NoUsableCredential)?;
-        let allowed = AllowedCredentials::among(&account.credentials, party.rp_id())
-            .with_private_keys(&account.credentials);
+        let listing = Listing {
+            rp_id: party.rp_id(),
+            private_keys: true,
+        };
+        let allowed = AllowedCredentials::among(&account.credentials, listing);
         let purpose = purpose::UserAction {
             user: session.user.clone(),
             epoch: session.epoch,
@@ -121,7 +125,7 @@ impl UserActions {
         let expected = snapshot.expected(&challenge);
         let verified = self
             .factors
-            .verify(&challenge, expected, user, answer)
+            .verify(&challenge, expected, user, true, answer)
             .await?;
         let signed = self.signed(session, &verified, facts.action.clone());
         let evidence = Evidence {

@@ -49,7 +49,7 @@ async fn the_flow_crosses_relying_parties() {
         let place = world.stranger().at(wrong);
         let login = place.begin_login(&world.acme, ADA).await.ok();
         let refused = place.complete_login(&login, signer).await;
-        refused.refused(401, "factor_refused");
+        refused.refused(401, "no_usable_credential");
     }
 }
 

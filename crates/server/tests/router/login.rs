@@ -220,6 +220,86 @@ async fn with_a_username_unknown_inactive_and_foreign_credentials_look_and_cost_
     }
 }
 
+/// A passkey of another page, and a key whose private half nobody asked for with a code: with a username, and
+/// the passkey where somebody signed in signs an action.
+#[tokio::test]
+async fn what_a_challenge_does_not_list_looks_and_costs_like_what_is_not_there() {
+    let world = World::new().await;
+    let known = Signer::key();
+    let ada = world.member(&world.acme, ADA, &known).await;
+    let [elsewhere, protected] = [Signer::passkey(TWO), Signer::password_protected_key()];
+    let two = world.stranger().at(TWO);
+    ada.moved_to(&two).create(&elsewhere).await.ok();
+    ada.create(&protected).await.ok();
+
+    let place = world.stranger().at(ONE);
+    let ada = ada.moved_to(&place);
+    let login = place.begin_login(&world.acme, ADA).await.ok();
+    let action = ada.begin_action("POST", "/x", "").await.ok();
+    world.warm().await;
+    for (begun, path, place, reads, unlisted, forger) in [
+        (
+            &login,
+            "/auth/login",
+            &place,
+            1,
+            &elsewhere,
+            Signer::passkey(ONE),
+        ),
+        (
+            &login,
+            "/auth/login",
+            &place,
+            1,
+            &protected,
+            Signer::password_protected_key(),
+        ),
+        (
+            &action,
+            "/auth/action",
+            &ada.place(),
+            2,
+            &elsewhere,
+            Signer::passkey(ONE),
+        ),
+    ] {
+        assert!(!begun.to_string().contains(unlisted.id()), "{begun}");
+        let other = other_challenge(begun);
+        for (is_second, signed) in [(false, begun), (false, &other), (true, begun)] {
+            let mut seen = Vec::new();
+            for claimed in [unlisted.id(), "AQIDBAUGBwg"] {
+                let mut factor = forger.sign(signed);
+                factor["credentialAssertion"]["credId"] = claimed.into();
+                let mut body = json!({ "challengeIdentifier": begun["challengeIdentifier"] });
+                if is_second {
+                    body["firstFactor"] = known.sign(begun);
+                    body["secondFactor"] = factor;
+                } else {
+                    body["firstFactor"] = factor;
+                }
+                let (answer, cost) = world.cost(place.post(path, &body)).await;
+                answer.refused(401, "no_usable_credential");
+                let reads = reads + u64::from(is_second);
+                assert_eq!((cost.reads, cost.write_transactions), (reads, 0));
+                seen.push(answer.fingerprint());
+            }
+            seen.dedup();
+            assert_eq!(seen.len(), 1, "{seen:#?}");
+        }
+    }
+    // Who is signed in is shown the key, and told what is wrong with a proof of it.
+    let mut factor = Signer::password_protected_key().sign(&action);
+    factor["credentialAssertion"]["credId"] = protected.id().into();
+    let body = json!({
+        "challengeIdentifier": action["challengeIdentifier"],
+        "firstFactor": factor,
+    });
+    let untrue = ada.place().post("/auth/action", &body).await;
+    untrue.refused(401, "factor_refused");
+    // A true proof is as good as ever.
+    place.complete_login(&login, &protected).await.ok();
+}
+
 /// The same challenge with another text.
 fn other_challenge(challenge: &Value) -> Value {
     let mut other = challenge.clone();

@@ -1,7 +1,7 @@
 use latchkey_domain::{
     account_code::AccountCode,
-    challenge::purpose::Purpose,
-    credential::{CredentialState, Material, key::EncryptedPrivateKey},
+    challenge::{Challenge, purpose::Purpose},
+    credential::{CredentialState, Material},
     credential_code::{CodeDigest, CredentialCode},
     id::{CredentialCodeId, UserId},
     time::Timestamp,
@@ -14,13 +14,14 @@ use crate::{
         account_store::{Account, HeldCredential, MockAccountStore},
         code_digester::MockCodeDigester,
         credential_store::MockCredentialStore,
-        proof_verifier::{MockProofVerifier, ProofError},
+        proof_verifier::{MockProofVerifier, ProofError, Used},
         sign_in_store::MockSignInStore,
         store::AuthorityConflict,
     },
     testing::{
         NOW, account, account_code, application, assertion, caller, ceremonies, challenge,
-        credential, key, organization, passkey, recovery_key, session, throttle, user, uuid,
+        credential, key, organization, passkey, protected_key, recovery_key, session, throttle,
+        user, uuid,
     },
 };
 
@@ -357,6 +358,63 @@ async fn without_a_username_an_untrue_proof_does_not_tell_which_credentials_ther
     }
 }
 
+/// With a username it is told what is wrong with a proof, but of what the challenge lists only.
+#[tokio::test]
+async fn a_login_tells_what_is_wrong_with_a_proof_of_what_its_challenge_lists_only() {
+    let [one, two] = ["one", "two"].map(|name| application(name, 1));
+    for (material, bound, is_listed) in [
+        (key(), Some(&one), true),
+        (passkey(&one), Some(&one), true),
+        (passkey(&one), None, true),
+        (passkey(&two), None, true),
+        (passkey(&two), Some(&one), false),
+        (protected_key(), Some(&one), false),
+        (protected_key(), None, false),
+    ] {
+        let held = account(1, vec![material]);
+        let used = match &held.credentials[0].material {
+            Material::Fido2(_) => Used::Fido2 {
+                authenticator_data: vec![],
+                user_handle: None,
+            },
+            Material::PasswordProtectedKey(..) => Used::PasswordProtectedKey { algorithm: None },
+            Material::Key(_) | Material::RecoveryKey(..) => Used::Key { algorithm: None },
+        };
+        let listing = Listing {
+            rp_id: bound.map(|bound| bound.relying_party.rp_id()),
+            private_keys: false,
+        };
+        let allowed = AllowedCredentials::among(&held.credentials, listing);
+        assert_eq!(allowed.is_empty(), !is_listed, "{used:?}");
+        let mut world = World::new().proving(Err(ProofError::Signature));
+        world
+            .accounts
+            .expect_find_credential()
+            .returning(move |_, _| {
+                Ok(Some(HeldCredential {
+                    user: held.user.clone(),
+                    credential: held.credentials[0].clone(),
+                }))
+            });
+        let logins = world.logins();
+        let begun = Challenge {
+            application: bound.map(|bound| bound.id.clone()),
+            ..challenge(login_of(1))
+        };
+        let tokens = &logins.factors.ceremonies.tokens;
+        let mut answer = FactorAnswer {
+            identifier: tokens.sign_challenge(&begun, NOW),
+            first: assertion("credential-1"),
+            second: None,
+        };
+        answer.first.used = used;
+        let refused = logins.complete(&caller(ONE), &answer).await;
+        let is_told = matches!(refused, Err(FactorError::Proof { .. }));
+        let is_unknown = matches!(refused, Err(FactorError::UnknownCredential));
+        assert_eq!((is_told, is_unknown), (is_listed, !is_listed));
+    }
+}
+
 #[tokio::test]
 async fn completions_are_limited_per_address_apart_from_beginnings() {
     let logins = World::new().logins();
@@ -461,13 +519,6 @@ async fn a_user_with_nothing_for_this_page_cannot_sign_in_there() {
     let elsewhere = vec![passkey(&application("two", 1))];
     let refused = begin_as(elsewhere).await;
     assert!(matches!(refused, Err(BeginLoginError::NoUsableCredential)));
-}
-
-fn protected_key() -> Material {
-    let Material::Key(pair) = key() else {
-        panic!("not a key");
-    };
-    Material::PasswordProtectedKey(pair, EncryptedPrivateKey::new("encrypted").unwrap())
 }
 
 fn with_code() -> BeginLogin {

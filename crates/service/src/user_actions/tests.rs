@@ -1,4 +1,4 @@
-use latchkey_domain::credential::CredentialState;
+use latchkey_domain::credential::{CredentialState, Material};
 
 use super::*;
 use crate::{
@@ -10,8 +10,8 @@ use crate::{
         sign_in_store::MockSignInStore,
     },
     testing::{
-        NOW, account, action, assertion, caller, ceremonies, credential, key, session,
-        signed_request, throttle, user, uuid,
+        NOW, account, action, application, assertion, caller, ceremonies, credential, key, passkey,
+        protected_key, session, signed_request, throttle, user, uuid,
     },
 };
 
@@ -44,8 +44,12 @@ fn user_actions(store: MockSignInStore) -> UserActions {
 }
 
 async fn begin(actions: &UserActions) -> FactorChallenge {
+    begin_at(actions, None).await
+}
+
+async fn begin_at(actions: &UserActions, origin: Option<&str>) -> FactorChallenge {
     actions
-        .begin(&caller(None), &session(&user(1)), action("/signed"))
+        .begin(&caller(origin), &session(&user(1)), action("/signed"))
         .await
         .unwrap()
 }
@@ -249,4 +253,59 @@ async fn an_action_with_an_effect_elsewhere_is_used_up_by_its_own_authority() {
         ..user_actions(MockSignInStore::new())
     };
     actions.spend(&request).await.unwrap();
+}
+
+/// The list of a challenge and what is told of a proof go by one rule.
+#[tokio::test]
+async fn what_is_wrong_with_a_proof_is_told_of_what_the_challenge_lists_only() {
+    let one = Some("https://one.example");
+    let [here, elsewhere] = ["one", "two"].map(|name| passkey(&application(name, 1)));
+    for (material, origin, is_listed) in [
+        (key(), one, true),
+        (protected_key(), one, true),
+        (here.clone(), one, true),
+        (here, None, true),
+        (elsewhere.clone(), one, false),
+        (elsewhere, None, true),
+    ] {
+        let held = account(1, vec![material]);
+        let used = match &held.credentials[0].material {
+            Material::Fido2(_) => Used::Fido2 {
+                authenticator_data: vec![],
+                user_handle: None,
+            },
+            Material::PasswordProtectedKey(..) => Used::PasswordProtectedKey { algorithm: None },
+            Material::Key(_) | Material::RecoveryKey(..) => Used::Key { algorithm: None },
+        };
+        let (owner, own) = (held.user.clone(), held.credentials[0].clone());
+        let mut accounts = MockAccountStore::new();
+        accounts
+            .expect_find()
+            .returning(move |_| Ok(Some(held.clone())));
+        accounts.expect_find_credential().returning(move |_, _| {
+            Ok(Some(HeldCredential {
+                credential: own.clone(),
+                user: owner.clone(),
+            }))
+        });
+        let mut verifier = MockProofVerifier::new();
+        verifier
+            .expect_verify_assertion()
+            .returning(|_, _, _| Err(ProofError::Signature));
+        let mut actions = user_actions(MockSignInStore::new());
+        actions.factors.accounts = Arc::new(accounts);
+        actions.factors.ceremonies.verifier = Arc::new(verifier);
+        let begun = begin_at(&actions, origin).await;
+        let allowed = &begun.allowed;
+        let protected = allowed.password_protected_keys.as_ref();
+        let listed = allowed.passkeys.len() + allowed.keys.len() + protected.map_or(0, Vec::len);
+        assert_eq!(listed, usize::from(is_listed), "{used:?}");
+        let mut answer = answer(&begun);
+        answer.first.used = used;
+        let session = session(&user(1));
+        let refused = actions.complete(&caller(origin), &session, &answer).await;
+        let is_told = matches!(refused, Err(FactorError::Proof { .. }));
+        let is_unknown = matches!(refused, Err(FactorError::UnknownCredential));
+        assert_eq!((is_told, is_unknown), (is_listed, !is_listed));
+    }
 }
