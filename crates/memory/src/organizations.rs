@@ -25,6 +25,10 @@ impl InstallationStore for MemoryStore {
         self.write(|state| Ok(state.installation.get_or_insert(proposed).clone()))
     }
 
+    async fn look(&self) -> Result<Option<Installation>, StoreError> {
+        Ok(self.read(|state| state.installation.clone()))
+    }
+
     async fn rebind(&self, from: &str, to: &str) -> Result<bool, StoreError> {
         self.write(|state| {
             let Some(installation) = &mut state.installation else {

@@ -3,6 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tracing::warn;
+
 use crate::ports::{
     clock::Clock,
     housekeeping_store::HousekeepingStore,
@@ -19,12 +21,12 @@ const BATCH: u32 = 1_000;
 /// How many batches one round deletes at most, so that a backlog does not keep others waiting.
 const ROUNDS: usize = 100;
 
-/// The database has been bound to other secrets than this process works with: they were replaced, because
-/// whoever has the old ones must not be served by them any longer.
+/// The database is bound to other secrets than this process works with: they were replaced, and whoever has the
+/// old ones must not be served by them any longer; or the database is an older one, put back in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the database takes other secrets now than this process has, since they were replaced: start it anew \
-     with the new ones"
+    "the database takes other secrets than this process has: they were replaced, or an older database was put \
+     in its place; start it anew with the secrets that belong to it"
 )]
 pub struct OtherSecrets;
 
@@ -49,15 +51,22 @@ pub struct Housekeeping {
 }
 
 impl Housekeeping {
-    /// Requires that the database takes the secrets of this process, which rotating signing keys leaves as
-    /// they are; then deletes expired rows until none is left or enough was done, and gives how many.
+    /// Requires that the database takes no other secrets than those of this process, which rotating signing
+    /// keys leaves as they are; then deletes expired rows until none is left or enough was done, and gives how
+    /// many. A database that was emptied takes none until a process is started, and is not bound to those of
+    /// one that was forgotten.
     ///
     /// # Errors
     /// [`HousekeepingError`].
     pub async fn run(&self) -> Result<u64, HousekeepingError> {
-        let kept = self.installations.establish(self.own.clone()).await?;
-        if kept.secrets_fingerprint != self.own.secrets_fingerprint {
-            return Err(OtherSecrets.into());
+        match self.installations.look().await? {
+            None => warn!(
+                "the database does not say whose it is, as if it had been emptied: start every process anew"
+            ),
+            Some(kept) if kept.secrets_fingerprint != self.own.secrets_fingerprint => {
+                return Err(OtherSecrets.into());
+            }
+            Some(_own) => {}
         }
         let before = self.clock.now().minus(GRACE);
         let mut total: u64 = 0;

@@ -71,6 +71,10 @@ mod tests {
             Ok(proposed)
         }
 
+        async fn look(&self) -> Result<Option<Installation>, StoreError> {
+            Ok(None)
+        }
+
         async fn rebind(&self, _from: &str, _to: &str) -> Result<bool, StoreError> {
             Ok(false)
         }

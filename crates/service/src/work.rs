@@ -32,8 +32,8 @@ impl UseCases {
     /// process.
     ///
     /// # Errors
-    /// [`OtherSecrets`], within a minute after the database took them: then nothing more must be served or
-    /// done with these use cases.
+    /// [`OtherSecrets`], within a minute or two after the database took them, since the look at it waits until
+    /// what has expired before was deleted: then nothing more must be served or done with these use cases.
     pub async fn work(&self, stop: impl Future<Output = ()>) -> Result<(), OtherSecrets> {
         let (mailing, mailing_ends) = oneshot::channel();
         let mail_codes = async {
@@ -111,10 +111,15 @@ mod tests {
         use_cases::ServiceSettings,
     };
 
+    /// The installation of every case.
+    fn own() -> Installation {
+        Ports::mocks().installation
+    }
+
     /// Works for so long with these stores, in a database that stays this process's.
     async fn work(duration: Duration, messages: MockMessageStore, house: MockHousekeepingStore) {
         let mut installations = MockInstallationStore::new();
-        installations.expect_establish().returning(Ok);
+        installations.expect_look().returning(|| Ok(Some(own())));
         let worked = work_in(installations, duration, messages, house).await;
         assert_eq!(worked, Ok(()));
     }
@@ -210,15 +215,15 @@ mod tests {
         messages.expect_claim().returning(|_, _, _| Ok(vec![]));
         let mut installations = MockInstallationStore::new();
         let mut asked = 0;
-        installations.expect_establish().returning(move |own| {
+        installations.expect_look().returning(move || {
             asked += 1;
             match asked {
-                1 => Ok(own),
+                1 => Ok(Some(own())),
                 2 => Err(StoreError::unavailable("it is away")),
-                _ => Ok(Installation {
+                _ => Ok(Some(Installation {
                     secrets_fingerprint: "of others".to_owned(),
-                    ..own
-                }),
+                    ..own()
+                })),
             }
         });
         let mut house = MockHousekeepingStore::new();
@@ -230,5 +235,22 @@ mod tests {
         let worked = work_in(installations, Duration::from_hours(1), messages, house).await;
         assert_eq!(worked, Err(OtherSecrets));
         assert_eq!(begun.elapsed().as_secs(), 120);
+    }
+
+    /// Only who starts binds a database to its secrets: any call of the store but the look would panic.
+    #[tokio::test(start_paused = true)]
+    async fn a_database_that_was_emptied_is_not_bound_by_who_goes_on_working() {
+        let mut messages = MockMessageStore::new();
+        messages.expect_claim().returning(|_, _, _| Ok(vec![]));
+        let mut installations = MockInstallationStore::new();
+        installations.expect_look().times(2).returning(|| Ok(None));
+        let mut house = MockHousekeepingStore::new();
+        house
+            .expect_delete_expired()
+            .times(2)
+            .returning(|_, _| Ok(0));
+        let duration = Duration::from_millis(60_500);
+        let worked = work_in(installations, duration, messages, house).await;
+        assert_eq!(worked, Ok(()));
     }
 }

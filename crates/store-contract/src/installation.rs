@@ -12,6 +12,7 @@ use crate::{NOW, World, at_once};
 cases! { installation:
     of_many_proposals_one_is_kept,
     a_later_proposal_gets_the_kept_one,
+    a_look_makes_no_installation,
     binding_to_other_secrets_takes_messages_and_account_codes_once,
     an_installation_is_not_rebound_from_secrets_it_has_not,
     the_database_answers,
@@ -45,6 +46,22 @@ async fn a_later_proposal_gets_the_kept_one(world: World) {
         .await
         .unwrap();
     assert_eq!(again, first);
+}
+
+async fn a_look_makes_no_installation(world: World) {
+    for _ in 0..2 {
+        assert_eq!(world.installation.look().await.unwrap(), None);
+    }
+    let first = proposal(&world);
+    let kept = world.installation.establish(first.clone()).await.unwrap();
+    assert_eq!(kept, first);
+    let seen = world.other.installation.look().await.unwrap();
+    assert_eq!(seen, Some(first.clone()));
+    let to = "after";
+    let bound = world.installation.rebind(&first.secrets_fingerprint, to);
+    assert!(bound.await.unwrap());
+    let seen = world.other.installation.look().await.unwrap().unwrap();
+    assert_eq!((seen.id, seen.secrets_fingerprint.as_str()), (first.id, to));
 }
 
 async fn binding_to_other_secrets_takes_messages_and_account_codes_once(world: World) {

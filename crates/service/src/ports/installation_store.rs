@@ -24,6 +24,12 @@ pub trait InstallationStore: Send + Sync {
     /// [`StoreError`].
     async fn establish(&self, proposed: Installation) -> Result<Installation, StoreError>;
 
+    /// The installation as it is kept, if one was made: one read, which changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn look(&self) -> Result<Option<Installation>, StoreError>;
+
     /// Binds the installation to other secrets: when it has the fingerprint `from` it gets `to`, and the
     /// messages that wait, which nobody can open any more, and the account codes, which nobody can tell from
     /// wrong ones, are deleted; one atomic operation. Gives whether it has `to` then, of which of any number

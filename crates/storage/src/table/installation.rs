@@ -34,7 +34,7 @@ const SLOT: i32 = 1;
 #[async_trait]
 impl InstallationStore for SqlStore {
     async fn establish(&self, proposed: Installation) -> Result<Installation, StoreError> {
-        if let Some(installation) = self.read(async move |reader| find(&reader).await).await? {
+        if let Some(installation) = self.look().await? {
             return Ok(installation);
         }
         self.write(async move |tx| {
@@ -53,6 +53,10 @@ impl InstallationStore for SqlStore {
             })
         })
         .await
+    }
+
+    async fn look(&self) -> Result<Option<Installation>, StoreError> {
+        self.read(async move |reader| find(&reader).await).await
     }
 
     async fn rebind(&self, from: &str, to: &str) -> Result<bool, StoreError> {
