@@ -58,6 +58,15 @@ pub fn check_url(url: &str) -> Result<(), SmtpSettingsError> {
     Server::parse(url).map(|_server| ())
 }
 
+/// Whether whoever is on the way to the mail server can read and change messages: it is on another machine, and
+/// what is said to it is in clear, or need not be encrypted (`tls=opportunistic`).
+///
+/// # Errors
+/// [`SmtpSettingsError::Url`].
+pub fn trusts_the_network(url: &str) -> Result<bool, SmtpSettingsError> {
+    Server::parse(url).map(|server| server.trusts_the_network())
+}
+
 /// Whether it is a mailbox.
 ///
 /// # Errors

@@ -1,7 +1,8 @@
 //! The command line.
 //!
 //! The log and errors go to standard error, answers for programs to standard output as exactly one line
-//! of JSON. Only `serve` writes for people there: what to do next after it made a demonstration.
+//! of JSON. Two commands write for people there: `serve` says what to do next after it made a demonstration, and
+//! `config check` what weakens the installation.
 
 use std::{
     error::Error,
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 use self::{
     administer::{ApplicationCommand, Bootstrap, OrganizationCommand, UserCommand},
+    config::ConfigCommand,
     migrate::MigrateCommand,
     outbox::OutboxCommand,
     secrets::SecretsCommand,
@@ -22,6 +24,7 @@ use self::{
 use crate::{config::Settings, telemetry, wiring::Adapters};
 
 mod administer;
+mod config;
 mod migrate;
 mod outbox;
 mod secrets;
@@ -42,6 +45,9 @@ struct Arguments {
 enum Command {
     /// Migrate, then serve until SIGTERM or SIGINT; this is the default.
     Serve,
+    /// Check the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Change or show the schema of the database.
     #[command(subcommand)]
     Migrate(MigrateCommand),
@@ -125,6 +131,7 @@ async fn perform(
 ) -> Result<(), Failure> {
     match command {
         Command::Serve => serve::serve(settings, adapters).await,
+        Command::Config(command) => config::perform(command, settings),
         Command::Migrate(command) => migrate::migrate(&command, settings).await,
         Command::Bootstrap(request) => administer::perform(request, adapters.await?).await,
         Command::Organization(command) => administer::perform(command, adapters.await?).await,
@@ -199,6 +206,8 @@ mod tests {
         const APPLICATION: &str = "ap-6b58p-r53sr-rlrd3l5cj3uc4ome";
         const ORGANIZATION: &str = "or-6b58p-r53sr-rlrd3l5cj3uc4ome";
         for line in [
+            "config check".to_owned(),
+            "config check --config x.toml".to_owned(),
             "migrate up".to_owned(),
             "migrate down --yes".to_owned(),
             "migrate status".to_owned(),

@@ -7,11 +7,12 @@ use std::{
     time::Duration,
 };
 
+use latchkey_domain::host::RequestHost;
 use sea_orm::{
     DatabaseConnection,
     sqlx::{
         self,
-        postgres::PgConnectOptions,
+        postgres::{PgConnectOptions, PgSslMode},
         sqlite::{
             SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
             SqliteSynchronous,
@@ -160,6 +161,29 @@ pub fn sqlite_file(url: &str) -> Result<Option<PathBuf>, UrlError> {
     })
 }
 
+/// Whether whoever is on the way to the database can read and change what is said: it is on another machine, and
+/// need not prove by a certificate which one it is.
+///
+/// # Errors
+/// [`UrlError`] says what to change.
+pub fn trusts_the_network(url: &str) -> Result<bool, UrlError> {
+    Ok(match locate(url)? {
+        Location::Sqlite(_) => false,
+        Location::Postgres(server) => {
+            let is_verified = matches!(server.get_ssl_mode(), PgSslMode::VerifyFull);
+            !is_verified && !is_here(&server)
+        }
+    })
+}
+
+/// Whether a server is on this machine: behind a socket of the file system, or the loopback interface.
+fn is_here(server: &PgConnectOptions) -> bool {
+    let host = server.get_host();
+    server.get_socket().is_some()
+        || host.starts_with('/')
+        || RequestHost::parse(host).is_some_and(|host| host.is_loopback())
+}
+
 /// Opens the database, and for SQLite makes the folder and the file when they are missing. The schema
 /// is not touched.
 ///
@@ -295,6 +319,28 @@ mod tests {
         ] {
             assert_eq!(check_url(url), Ok(()), "{url}");
         }
+    }
+
+    #[test]
+    fn what_is_said_to_another_machine_is_safe_if_that_proves_which_it_is() {
+        for (server, trusts) in [
+            ("db.example.com/latchkey?sslmode=disable", true),
+            ("db.example.com/latchkey?sslmode=prefer", true),
+            ("db.example.com/latchkey?sslmode=require", true),
+            ("db.example.com/latchkey?sslmode=verify-ca", true),
+            ("db.example.com/latchkey?sslmode=verify-full", false),
+            ("192.0.2.7:5432/latchkey?sslmode=require", true),
+            ("localhost:5432/latchkey?sslmode=prefer", false),
+            ("127.0.0.1/latchkey?sslmode=disable", false),
+            ("[::1]/latchkey?sslmode=disable", false),
+            ("%2Fvar%2Frun%2Fpostgresql/latchkey", false),
+        ] {
+            for user in ["", "user:hunter2@"] {
+                let url = format!("postgres://{user}{server}");
+                assert_eq!(trusts_the_network(&url), Ok(trusts), "{url}");
+            }
+        }
+        assert_eq!(trusts_the_network("sqlite://data/latchkey.db"), Ok(false));
     }
 
     #[test]

@@ -255,11 +255,63 @@ fn the_schema_goes_up_and_down_on_both_databases() -> Outcome {
 }
 
 #[test]
+fn the_configuration_is_checked_and_nothing_is_made() -> Outcome {
+    let installation = installation()?
+        .without("DATABASE__URL")
+        .without("SECRETS__PATH")
+        .with("MAIL__TRANSPORT", "smtp")
+        .with("MAIL__SMTP_URL", "smtps://root:hunter2@mail.example.com");
+    let checked = installation.run("config check")?;
+    assert!(checked.status.success(), "{checked:?}");
+    assert_eq!(checked.stdout, "");
+
+    let weak = installation
+        .with("LIMITS__ENABLED", "false")
+        .with("HTTP__PUBLIC_URL", "http://auth.example.com")
+        .with("HTTP__TRUSTED_PROXIES", "0.0.0.0/0")
+        .with(
+            "DATABASE__URL",
+            "postgres://root:hunter2@db.example.com/latchkey",
+        )
+        .with("MAIL__SMTP_URL", "smtp://root:hunter2@mail.example.com");
+    let checked = weak.run("config check")?;
+    assert!(checked.status.success(), "{checked:?}");
+    let keys = [
+        "limits.enabled",
+        "http.public_url",
+        "http.trusted_proxies",
+        "database.url",
+        "mail.smtp_url",
+    ];
+    assert_eq!(checked.stdout.lines().count(), keys.len(), "{checked:?}");
+    for (line, key) in checked.stdout.lines().zip(keys) {
+        assert!(line.starts_with(key), "{checked:?}");
+    }
+    assert!(!checked.stdout.contains("hunter2"), "{checked:?}");
+
+    let faulty = weak.with("HTTP__LISTEN", "8080");
+    let [checked, served] = [faulty.run("config check")?, faulty.run("serve")?];
+    assert!(checked.error()?.contains("http.listen"), "{checked:?}");
+    assert_eq!(checked.error()?, served.error()?);
+    assert_eq!(checked.status.code(), served.status.code());
+    let made: Vec<_> = std::fs::read_dir(faulty.folder())?.collect();
+    assert!(made.is_empty(), "{made:?}");
+    Ok(())
+}
+
+#[test]
 fn help_and_mistakes_are_answered_by_the_command_line_itself() -> Outcome {
     let installation = installation()?;
     let help = installation.run("--help")?;
     assert!(help.status.success());
-    for command in ["serve", "migrate", "bootstrap", "user", "application"] {
+    for command in [
+        "serve",
+        "config",
+        "migrate",
+        "bootstrap",
+        "user",
+        "application",
+    ] {
         assert!(help.stdout.contains(command), "{help:?}");
     }
     let mistake = installation.run("bootstap")?;

@@ -168,12 +168,14 @@ async fn a_start_warns_once_of_everything_that_weakens() -> Outcome {
     }
     let installation = installation
         .with("LIMITS__ENABLED", "false")
-        .with("HTTP__PUBLIC_URL", "http://auth.example.com");
+        .with("HTTP__PUBLIC_URL", "http://auth.example.com")
+        .with("HTTP__TRUSTED_PROXIES", "0.0.0.0/0");
     let server = installation.start().await?;
     let warnings = warnings(&server);
     for named in [
         "limits.enabled",
         "http.public_url",
+        "http.trusted_proxies",
         "mail.transport",
         "data is open",
         "data/latchkey.db is open",

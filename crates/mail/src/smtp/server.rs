@@ -1,5 +1,6 @@
 //! Where the mail server is, and how it is talked to.
 
+use latchkey_domain::host::RequestHost;
 use lettre::transport::smtp::{
     self,
     authentication::{Credentials, DEFAULT_MECHANISMS},
@@ -15,6 +16,8 @@ use super::{SmtpSettingsError, Step};
 pub(super) struct Server {
     host: String,
     port: u16,
+    /// Whether it is this machine.
+    is_here: bool,
     tls: Tls,
     hello: ClientId,
     credentials: Option<Credentials>,
@@ -57,13 +60,24 @@ impl Server {
             "" => ClientId::default(),
             name => ClientId::Domain(name.to_owned()),
         };
+        let named = url.host_str().and_then(RequestHost::parse);
         Some(Self {
             port: url.port().unwrap_or(port),
+            is_here: named.is_some_and(|named| named.is_loopback()),
             host,
             tls,
             hello,
             credentials,
         })
+    }
+
+    /// Whether whoever is on the way to it can read and change what is said.
+    pub(super) const fn trusts_the_network(&self) -> bool {
+        let must_encrypt = match self.tls {
+            Tls::None | Tls::Opportunistic(_) => false,
+            Tls::Required(_) | Tls::Wrapper(_) => true,
+        };
+        !must_encrypt && !self.is_here
     }
 
     /// Connects, makes the connection secure and says who sends, as far as the address asks for it.

@@ -330,3 +330,19 @@ fn a_sender_is_a_mailbox() {
     assert_eq!(check_from("no-reply@example.com"), Ok(()));
     assert_eq!(check_from("nobody"), Err(SmtpSettingsError::From));
 }
+
+#[test]
+fn what_is_said_to_another_machine_is_safe_if_it_must_be_encrypted() {
+    for (url, trusts) in [
+        ("smtp://mail.example.com", true),
+        ("smtp://root:hunter2@mail.example.com:25/me", true),
+        ("smtp://192.0.2.7?tls=opportunistic", true),
+        ("smtp://mail.example.com?tls=required", false),
+        ("smtps://mail.example.com", false),
+        ("smtp://localhost", false),
+        ("smtp://127.0.0.1:1025?tls=opportunistic", false),
+        ("smtp://[::1]:1025", false),
+    ] {
+        assert_eq!(trusts_the_network(url), Ok(trusts), "{url}");
+    }
+}

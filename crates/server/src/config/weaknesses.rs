@@ -2,8 +2,13 @@
 
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use latchkey_domain::host::RequestHost;
-use latchkey_storage::{connect::sqlite_file, private};
+use latchkey_mail::smtp;
+use latchkey_storage::{
+    connect::{self, sqlite_file},
+    private,
+};
 
 use super::{Settings, mail::Transport};
 use crate::secrets::folder_of;
@@ -29,6 +34,35 @@ impl Settings {
             found.push(
                 "http.public_url is http: codes and tokens travel in clear, and browsers make no \
                  passkeys there; let clients reach the service by https"
+                    .to_owned(),
+            );
+        }
+        let proxies = self.http.trusted_proxies.iter();
+        let vast: Vec<_> = proxies
+            .filter(|network| is_vast(network))
+            .map(ToString::to_string)
+            .collect();
+        if !vast.is_empty() {
+            found.push(format!(
+                "http.trusted_proxies holds {}: everybody there says by X-Forwarded-For who they are, so \
+                 nothing bounds guessing; name the addresses of the proxies alone",
+                vast.join(", ")
+            ));
+        }
+        if matches!(connect::trusts_the_network(&self.database.url), Ok(true)) {
+            found.push(
+                "database.url names another machine, which need not prove by a certificate that it is the \
+                 one: whoever is on the way can read and change everything; add sslmode=verify-full"
+                    .to_owned(),
+            );
+        }
+        if self.mail.transport == Transport::Smtp
+            && let Some(url) = &self.mail.smtp_url
+            && matches!(smtp::trusts_the_network(url), Ok(true))
+        {
+            found.push(
+                "mail.smtp_url lets messages travel in clear, and they hold live codes: use smtps://, or \
+                 tls=required"
                     .to_owned(),
             );
         }
@@ -69,6 +103,15 @@ impl Settings {
     }
 }
 
+/// Whether a network holds more than any network of one's own has: then it may hold everybody.
+fn is_vast(network: &IpNet) -> bool {
+    let least = match network {
+        IpNet::V4(_) => 8,
+        IpNet::V6(_) => 16,
+    };
+    network.prefix_len() < least
+}
+
 #[cfg(test)]
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
@@ -95,11 +138,25 @@ mod tests {
         let mut weak = strong.clone();
         weak.policy.limits.enabled = false;
         weak.http.public_url = Some(Url::parse("http://auth.example.com").unwrap());
-        let found = weak.weaknesses(true);
-        let keys = ["limits.enabled", "http.public_url", "mail.transport"];
-        assert_eq!(found.len(), keys.len(), "{found:?}");
-        for (sentence, key) in found.iter().zip(keys) {
-            assert!(sentence.starts_with(key), "{sentence}");
+        weak.http.trusted_proxies = vec!["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()];
+        weak.database.url = "postgres://root:hunter2@db.example.com/latchkey".to_owned();
+        let mut mails = weak.clone();
+        mails.mail.transport = Transport::Smtp;
+        mails.mail.smtp_url = Some("smtp://root:hunter2@mail.example.com".to_owned().into());
+        for (settings, mail) in [(weak, "mail.transport"), (mails, "mail.smtp_url")] {
+            let found = settings.weaknesses(true);
+            let keys = [
+                "limits.enabled",
+                "http.public_url",
+                "http.trusted_proxies",
+                "database.url",
+                mail,
+            ];
+            assert_eq!(found.len(), keys.len(), "{found:?}");
+            for (sentence, key) in found.iter().zip(keys) {
+                assert!(sentence.starts_with(key), "{sentence}");
+                assert!(!sentence.contains("hunter2"), "{sentence}");
+            }
         }
 
         let mut strong = strong;
@@ -111,6 +168,43 @@ mod tests {
         ] {
             strong.http.public_url = Some(Url::parse(url).unwrap());
             assert_eq!(strong.weaknesses(true), Vec::<String>::new(), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_safe_on_its_way_and_proxies_of_ones_own_are_no_weakness() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = settings(folder.path());
+        settings.mail.transport = Transport::Smtp;
+        for url in ["smtps://mail.example.com", "smtp://127.0.0.1:1025"] {
+            settings.mail.smtp_url = Some(url.to_owned().into());
+            assert_eq!(settings.weaknesses(true), Vec::<String>::new(), "{url}");
+        }
+        for url in [
+            "postgres://localhost/latchkey",
+            "postgres://db.example.com/latchkey?sslmode=verify-full",
+        ] {
+            settings.database.url = url.to_owned();
+            assert_eq!(settings.weaknesses(true), Vec::<String>::new(), "{url}");
+        }
+        for (network, is_weak) in [
+            ("10.0.0.0/8", false),
+            ("192.0.2.7/32", false),
+            ("2001:db8::/16", false),
+            ("::1/128", false),
+            ("10.0.0.0/7", true),
+            ("0.0.0.0/0", true),
+            ("2001::/15", true),
+            ("::/0", true),
+        ] {
+            settings.http.trusted_proxies = vec![network.parse().unwrap()];
+            let found = settings.weaknesses(true);
+            assert_eq!(found.len(), usize::from(is_weak), "{network}: {found:?}");
+            let mut named = found.iter();
+            assert!(
+                named.all(|sentence| sentence.contains(network)),
+                "{found:?}"
+            );
         }
     }
 
