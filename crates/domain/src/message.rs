@@ -29,6 +29,8 @@ named! {
         CredentialDeleted => "CredentialDeleted",
         /// The account was recovered: every earlier credential has ended.
         AccountRecovered => "AccountRecovered",
+        /// The account was activated again, and with it every credential that is active.
+        AccountActivated => "AccountActivated",
     }
     /// A text that names no kind of message.
     MessageKindError => "is not a kind of message"

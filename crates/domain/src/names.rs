@@ -116,7 +116,8 @@ mod tests {
         assert_eq!(
             read(MessageKind::ALL, MessageKindError),
             "Registration LoginCode RecoveryCode CredentialAdded CredentialWaits \
-             CredentialActivated CredentialDeactivated CredentialDeleted AccountRecovered"
+             CredentialActivated CredentialDeactivated CredentialDeleted AccountRecovered \
+             AccountActivated"
         );
         let waits = words(WaitStatus::ALL);
         assert_eq!(waits, "Waiting Approved Refused Expired");

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use latchkey_domain::{
     application::{Application, native::NativeApplications},
     id::{ApplicationId, OrganizationId, UserId},
+    message::NewMessage,
     organization::Approval,
     user::User,
 };
@@ -114,7 +115,12 @@ impl AdministrationStore for MemoryStore {
         })
     }
 
-    async fn set_user_active(&self, user: &UserId, active: bool) -> Result<bool, SetUserError> {
+    async fn set_user_active(
+        &self,
+        user: &UserId,
+        active: bool,
+        told: Option<NewMessage>,
+    ) -> Result<bool, SetUserError> {
         self.write(|state| {
             let Some(found) = state.users.get(user) else {
                 return Ok(false);
@@ -122,7 +128,7 @@ impl AdministrationStore for MemoryStore {
             if !active && state.is_last_administrator(found) {
                 return Err(SetUserError::LastAdministrator);
             }
-            state.set_user_active(user, active);
+            state.set_user_active(user, active, told.into_iter().collect());
             Ok(true)
         })
     }

@@ -204,10 +204,11 @@ impl UserStore for MemoryStore {
 
     async fn change(
         &self,
-        authority: Authority,
+        mut authority: Authority,
         user: &UserId,
         change: UserChange,
     ) -> Result<UserEntry, ChangeUserError> {
+        let messages = authority.take_messages();
         self.write(|state| {
             require_administrator(&state.exercise(&authority)?)?;
             let found = state.of_organization(authority.organization(), user);
@@ -219,9 +220,12 @@ impl UserStore for MemoryStore {
             }
             match change {
                 UserChange::Nothing => {}
-                UserChange::Activate => state.set_user_active(user, true),
-                UserChange::Deactivate => state.set_user_active(user, false),
-                UserChange::Delete => state.erase(user),
+                UserChange::Activate => state.set_user_active(user, true, messages),
+                UserChange::Deactivate => state.set_user_active(user, false, messages),
+                UserChange::Delete => {
+                    state.erase(user);
+                    state.keep_all(messages);
+                }
             }
             let after = state.users.get(user);
             Ok(after.map_or(before, |user| state.entry(user)))

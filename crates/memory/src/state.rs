@@ -1,6 +1,6 @@
 //! What is kept, and the rules that several ports have in common.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, mem};
 
 use latchkey_domain::{
     account_code::NewAccountCode,
@@ -139,15 +139,19 @@ impl State {
             }));
     }
 
-    /// Activates a user, or makes one inactive who is active, whose epoch ends with that.
-    pub(crate) fn set_user_active(&mut self, user: &UserId, active: bool) {
-        if let Some(found) = self.users.get_mut(user) {
-            let ends = found.is_active && !active;
-            found.is_active = active;
-            if ends {
-                self.end_epoch(user);
-            }
+    /// Activates a user, or makes one inactive, whose epoch ends with that; keeps the messages that tell of it.
+    /// Nothing happens to one who is so already.
+    pub(crate) fn set_user_active(&mut self, user: &UserId, active: bool, told: Vec<NewMessage>) {
+        let Some(found) = self.users.get_mut(user) else {
+            return;
+        };
+        if mem::replace(&mut found.is_active, active) == active {
+            return;
         }
+        if !active {
+            self.end_epoch(user);
+        }
+        self.keep_all(told);
     }
 
     /// Ends the epoch of a user and begins the next. Sessions, user actions and challenges end because they

@@ -25,6 +25,9 @@ use crate::{
     },
 };
 
+/// By whom users are told that they were activated here.
+const BY_OPERATOR: &str = "whoever runs this service";
+
 /// What bootstrap receives.
 pub struct Bootstrap {
     /// The new organization's name.
@@ -164,12 +167,14 @@ impl Administration {
         })
     }
 
-    /// Activates or deactivates a user; `false` when there is no such user.
+    /// Activates or deactivates a user; `false` when there is no such user. Who is activated again is told.
     ///
     /// # Errors
     /// [`SetUserError`].
     pub async fn set_user_active(&self, user: &UserId, active: bool) -> Result<bool, SetUserError> {
-        self.store.set_user_active(user, active).await
+        let messages = &self.ceremonies.messages;
+        let told = active.then(|| messages.account_activated(user, BY_OPERATOR));
+        self.store.set_user_active(user, active, told).await
     }
 
     /// Makes a user an administrator, or the reverse; `false` when there is no such user.

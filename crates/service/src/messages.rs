@@ -253,6 +253,28 @@ impl Messages {
         )
     }
 
+    /// A notice that the account of a user was activated again, by whom that is said to have been.
+    pub fn account_activated(&self, user: &UserId, by: &str) -> NewMessage {
+        let draft = Draft {
+            subject: "Your account was activated again",
+            parts: vec![
+                paragraph(
+                    "Your account had been deactivated. From now on it can be used again, with every \
+                     credential of yours that is active:",
+                ),
+                Part::Facts(vec![
+                    ("Activated by", by.to_owned()),
+                    ("Date", date(self.clock.now())),
+                ]),
+                paragraph(
+                    "If you did not expect this, sign in where you usually do, deactivate what you do not \
+                     know, and contact the administrator of your organization.",
+                ),
+            ],
+        };
+        self.notice(MessageKind::AccountActivated, user, &draft)
+    }
+
     /// What a kept message says.
     ///
     /// # Errors

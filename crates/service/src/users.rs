@@ -22,6 +22,9 @@ use crate::{
     },
 };
 
+/// By whom users are told that they were activated here.
+const BY_ADMINISTRATOR: &str = "an administrator of your organization";
+
 /// What is said of a user who is to be made: an employee.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateUser {
@@ -96,7 +99,8 @@ impl Users {
     }
 
     /// Changes a user of the organization, and gives the user as of then; one who was deleted, as
-    /// before. Asking for the state the user is in changes nothing.
+    /// before. Asking for the state the user is in changes nothing. A user who is activated again is told, which
+    /// the store decides.
     ///
     /// # Errors
     /// [`ChangeUserError`].
@@ -106,7 +110,12 @@ impl Users {
         user: &UserId,
         change: UserChange,
     ) -> Result<UserEntry, ChangeUserError> {
-        self.store.change(request.authority(), user, change).await
+        let mut authority = request.authority();
+        if change == UserChange::Activate {
+            let messages = &self.ceremonies.messages;
+            authority = authority.telling(messages.account_activated(user, BY_ADMINISTRATOR));
+        }
+        self.store.change(authority, user, change).await
     }
 }
 

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use latchkey_domain::{
     application::{Application, native::NativeApplications},
     id::{ApplicationId, OrganizationId, UserId},
+    message::NewMessage,
     organization::Approval,
     user::User,
 };
@@ -78,18 +79,26 @@ impl AdministrationStore for SqlStore {
         .await
     }
 
-    async fn set_user_active(&self, user: &UserId, active: bool) -> Result<bool, SetUserError> {
+    async fn set_user_active(
+        &self,
+        user: &UserId,
+        active: bool,
+        told: Option<NewMessage>,
+    ) -> Result<bool, SetUserError> {
         let user = user.clone();
         self.write(async move |tx| {
             let Some(mut found) = lock_in_organization(&tx, &user).await? else {
                 return Ok(false);
             };
-            if active {
-                table::user::set_active(&tx, &user, true).await?;
+            let changes = if active {
+                table::user::set_active(&tx, &user, true).await?
             } else if administrators::is_last(&tx, &found).await? {
                 return Err(SetUserError::LastAdministrator);
             } else {
-                ending::deactivate(&tx, &mut found).await?;
+                ending::deactivate(&tx, &mut found).await?
+            };
+            if changes {
+                table::message::insert_all(&tx, told.as_slice()).await?;
             }
             Ok(true)
         })

@@ -27,17 +27,19 @@ pub(crate) async fn end_epoch(
     Ok(is_raised)
 }
 
-/// Makes a user inactive and ends the epoch; nothing happens to one who is inactive already.
+/// Makes a user inactive and ends the epoch; `false` when the user was inactive already, and then nothing
+/// happens.
 pub(crate) async fn deactivate(
     transaction: &DatabaseTransaction,
     user: &mut User,
-) -> Result<(), StoreError> {
-    if user::set_active(transaction, &user.id, false).await? {
+) -> Result<bool, StoreError> {
+    let changes = user::set_active(transaction, &user.id, false).await?;
+    if changes {
         end_epoch(transaction, &user.id, user.epoch).await?;
         user.epoch = user.epoch.next();
         user.is_active = false;
     }
-    Ok(())
+    Ok(changes)
 }
 
 /// Deletes a user with everything that is the user's; account codes and messages go with the row itself.

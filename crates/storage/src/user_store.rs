@@ -115,11 +115,12 @@ impl UserStore for SqlStore {
 
     async fn change(
         &self,
-        authority: Authority,
+        mut authority: Authority,
         user: &UserId,
         change: UserChange,
     ) -> Result<UserEntry, ChangeUserError> {
         let id = user.clone();
+        let messages = authority.take_messages();
         self.write(async move |tx| {
             exercise_as_administrator::<ChangeUserError>(&tx, &authority).await?;
             let mut user = table::user::lock(&tx, &id)
@@ -127,11 +128,11 @@ impl UserStore for SqlStore {
                 .filter(|user| user.organization == *authority.organization())
                 .ok_or(ChangeUserError::NotFound)?;
             let credential = credential::oldest(&tx, &id).await?;
-            match change {
-                UserChange::Nothing => {}
+            let changes = match change {
+                UserChange::Nothing => false,
                 UserChange::Activate => {
-                    table::user::set_active(&tx, &id, true).await?;
                     user.is_active = true;
+                    table::user::set_active(&tx, &id, true).await?
                 }
                 UserChange::Deactivate | UserChange::Delete
                     if administrators::is_last(&tx, &user).await? =>
@@ -139,7 +140,13 @@ impl UserStore for SqlStore {
                     return Err(ChangeUserError::LastAdministrator);
                 }
                 UserChange::Deactivate => ending::deactivate(&tx, &mut user).await?,
-                UserChange::Delete => ending::erase(&tx, &id).await?,
+                UserChange::Delete => {
+                    ending::erase(&tx, &id).await?;
+                    true
+                }
+            };
+            if changes {
+                table::message::insert_all(&tx, &messages).await?;
             }
             Ok(UserEntry { user, credential })
         })

@@ -28,6 +28,7 @@ cases! { administration:
     who_was_deactivated_is_not_invited_again,
     an_unknown_organization_invites_nobody,
     deactivating_a_user_raises_the_epoch_once,
+    of_many_activations_from_the_command_line_one_tells,
     an_administrator_can_be_made_and_unmade,
     an_invitation_may_make_an_administrator,
     the_last_active_administrator_stays,
@@ -195,6 +196,28 @@ async fn deactivating_a_user_raises_the_epoch_once(world: World) {
     }
 }
 
+async fn of_many_activations_from_the_command_line_one_tells(world: World) {
+    let person = world.someone().await;
+    let id = &person.user.id;
+    let activate = async || {
+        let outcomes = at_once(|index| {
+            let (stores, told, id) = (world.replica(index), world.message(id), id.clone());
+            async move {
+                let administration = stores.administration;
+                administration.set_user_active(&id, true, Some(told)).await
+            }
+        })
+        .await;
+        assert_eq!(successes(&outcomes), CALLERS);
+    };
+    activate().await;
+    assert_eq!(world.told().await, []);
+    assert!(world.set_user_active(id, false).await);
+    activate().await;
+    let told = world.told().await;
+    assert_eq!((told.len(), &told[0].to), (1, &person.user.username));
+}
+
 async fn an_administrator_can_be_made_and_unmade(world: World) {
     let person = world.someone().await;
     let id = &person.user.id;
@@ -235,7 +258,10 @@ async fn the_last_active_administrator_stays(world: World) {
     let person = world.person(&tenant, 1).await;
     let second = &person.user.id;
     let is_refused = async || {
-        let deactivated = world.administration.set_user_active(first, false).await;
+        let deactivated = world
+            .administration
+            .set_user_active(first, false, None)
+            .await;
         let demoted = world.administration.set_administrator(first, false).await;
         matches!(deactivated, Err(SetUserError::LastAdministrator))
             && matches!(demoted, Err(SetUserError::LastAdministrator))
@@ -265,7 +291,10 @@ async fn of_all_administrators_at_once_one_stays(world: World) {
         let (stores, user) = (world.replica(index), administrators[index].clone());
         async move {
             if index % 4 < 2 {
-                stores.administration.set_user_active(&user, false).await
+                stores
+                    .administration
+                    .set_user_active(&user, false, None)
+                    .await
             } else {
                 stores.administration.set_administrator(&user, false).await
             }

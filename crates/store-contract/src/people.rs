@@ -74,7 +74,7 @@ impl World {
 
     /// Activates or deactivates a user; whether there is one.
     pub async fn set_user_active(&self, user: &UserId, active: bool) -> bool {
-        let set = self.administration.set_user_active(user, active);
+        let set = self.administration.set_user_active(user, active, None);
         set.await.unwrap()
     }
 

@@ -19,7 +19,7 @@ use latchkey_service::ports::{
     },
 };
 
-use crate::{NOW, Person, Spent, Tenant, Void, World, at_once, conflict, successes};
+use crate::{CALLERS, NOW, Person, Spent, Tenant, Void, World, at_once, conflict, successes};
 
 cases! { users:
     users_are_listed_oldest_first_in_pages_of_any_size,
@@ -35,6 +35,7 @@ cases! { users:
     a_user_of_another_organization_is_not_found,
     asking_for_the_same_state_uses_up_the_user_action_alone,
     deactivating_raises_the_epoch,
+    of_many_activations_one_tells,
     deleting_leaves_nothing_of_the_user,
     the_last_administrator_is_neither_deactivated_nor_deleted,
     administrators_who_remove_each_other_leave_one,
@@ -385,6 +386,31 @@ async fn deactivating_raises_the_epoch(world: World) {
         );
         assert_eq!(world.account(&bob.user.id).await.unwrap().user, changed);
     }
+}
+
+async fn of_many_activations_one_tells(world: World) {
+    let (tenant, ada) = scene(&world).await;
+    let bob = world.person(&tenant, 1).await;
+    let id = &bob.user.id;
+    let change_at_once = async |asked| {
+        let outcomes = at_once(|index| {
+            let (stores, id) = (world.replica(index), id.clone());
+            let authority = world.authority(&ada).telling(world.message(&id));
+            async move { stores.users.change(authority, &id, asked).await }
+        })
+        .await;
+        assert_eq!(successes(&outcomes), CALLERS);
+    };
+    for asked in [UserChange::Nothing, UserChange::Activate] {
+        change_at_once(asked).await;
+        assert_eq!(world.told().await, []);
+    }
+    change(&world, &ada, id, UserChange::Deactivate)
+        .await
+        .unwrap();
+    change_at_once(UserChange::Activate).await;
+    let told = world.told().await;
+    assert_eq!((told.len(), &told[0].to), (1, &bob.user.username));
 }
 
 async fn deleting_leaves_nothing_of_the_user(world: World) {

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use axum::http::Method;
 use latchkey_domain::message::MessageKind::{
-    AccountRecovered, CredentialActivated, CredentialAdded, CredentialDeactivated,
-    CredentialDeleted, CredentialWaits, LoginCode, RecoveryCode, Registration,
+    AccountActivated, AccountRecovered, CredentialActivated, CredentialAdded,
+    CredentialDeactivated, CredentialDeleted, CredentialWaits, LoginCode, RecoveryCode,
+    Registration,
 };
 use serde_json::{Value, json};
 
@@ -53,6 +55,8 @@ async fn every_change_of_a_credential_is_told() {
             ("deactivateCredential", _) => &[CredentialDeactivated],
             ("deleteCredential", _) => &[CredentialDeleted],
             ("completeRecovery", _) => &[AccountRecovered],
+            // Every credential of the user is of use again.
+            ("activateUser", _) => &[AccountActivated],
             _ => &[],
         };
         let request = operation.request_of(&stage, case).await;
@@ -67,6 +71,38 @@ async fn every_change_of_a_credential_is_told() {
         // An invitation is no change of a credential.
         let kinds: Vec<_> = kinds.filter(|kind| *kind != Registration).collect();
         assert_eq!(kinds, told, "{} {}", operation.id, case.name);
+    }
+}
+
+/// Once, and who is active already is told nothing.
+#[tokio::test]
+async fn whoever_activates_a_user_tells_them() {
+    const BOB: &str = "bob@example.com";
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    let bob = world.member(&world.acme, BOB, &Signer::key()).await;
+    let id = bob.user_id().await;
+    let path = format!("/auth/users/{id}/activate");
+    for (by_administrator, by) in [
+        (true, "an administrator of your organization"),
+        (false, "whoever runs this service"),
+    ] {
+        world.set_user_active(&id, false).await;
+        let before = world.told(BOB).await.len();
+        for _ in 0..2 {
+            world.tick();
+            if by_administrator {
+                ada.signed(Method::PUT, &path, None).await.ok();
+            } else {
+                world.set_user_active(&id, true).await;
+            }
+        }
+        let told = world.told(BOB).await;
+        assert_eq!(told.len(), before + 1);
+        let message = told.last().unwrap();
+        assert_eq!(message.kind, AccountActivated);
+        let text = &message.content.text;
+        assert!(text.contains(by), "{text}");
     }
 }
 

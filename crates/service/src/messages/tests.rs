@@ -152,6 +152,23 @@ fn a_removal_says_who_asked_for_it() {
 }
 
 #[test]
+fn whose_account_is_activated_again_is_told_by_whom_and_what_to_do() {
+    let user = user(1);
+    let message = messages().account_activated(&user.id, "somebody");
+    assert_eq!(message.kind, MessageKind::AccountActivated);
+    assert_eq!(message.user, user.id);
+    assert_eq!(message.expires, NOW.plus(MessageKind::NOTICE_LIFETIME));
+    let text = &told(&message).text;
+    for part in [
+        "  Activated by: somebody\n",
+        "  Date: 2023-11-14 22:13:20 UTC",
+        "deactivate what you do not know",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
 fn names_cannot_break_out_of_html_or_into_the_subject() {
     let name = "</td><script>alert('1')</script>\"&";
     let credential = named(name, key());

@@ -127,11 +127,16 @@ pub trait AdministrationStore: Send + Sync {
 
     /// Activates or deactivates a user; deactivating raises the epoch, which ends every session, code
     /// and user action at once. `false` when there is no such user. The last active administrator of an
-    /// organization stays active, under any concurrency.
+    /// organization stays active, under any concurrency. The message is kept when something changes.
     ///
     /// # Errors
     /// [`SetUserError`]; nothing is changed then.
-    async fn set_user_active(&self, user: &UserId, active: bool) -> Result<bool, SetUserError>;
+    async fn set_user_active(
+        &self,
+        user: &UserId,
+        active: bool,
+        told: Option<NewMessage>,
+    ) -> Result<bool, SetUserError>;
 
     /// Makes a user an administrator of the organization, or the reverse. `false` when there is no such
     /// user. The last active administrator of an organization stays one, under any concurrency.

@@ -180,7 +180,8 @@ pub trait UserStore: Send + Sync {
 
     /// Changes a user, and gives the user as of then; one who was deleted, as before. Asking for the state
     /// the user is in uses up the authority and changes nothing else. The last active administrator of an
-    /// organization is neither deactivated nor deleted, under any concurrency.
+    /// organization is neither deactivated nor deleted, under any concurrency. What the authority tells is told
+    /// when something changes; a deleted user can be told nothing.
     ///
     /// # Errors
     /// [`ChangeUserError`]; nothing is changed or used up then.

@@ -8,7 +8,7 @@ use crate::{
         administration_store::Invitation, code_digester::MockCodeDigester,
         proof_verifier::MockProofVerifier, user_store::MockUserStore,
     },
-    testing::{ceremonies, session, signed_request, told, user},
+    testing::{ceremonies, messages, session, signed_request, told, user},
 };
 
 fn users(store: MockUserStore) -> Users {
@@ -137,7 +137,11 @@ async fn the_asked_change_is_made_under_the_own_authority() {
     let ada = user(1);
     for change in CHANGES {
         let request = signed_request(&ada);
-        let authority = request.authority();
+        let mut authority = request.authority();
+        if change == UserChange::Activate {
+            let message = messages().account_activated(&entry().user.id, BY_ADMINISTRATOR);
+            authority = authority.telling(message);
+        }
         let mut store = MockUserStore::new();
         store
             .expect_change()

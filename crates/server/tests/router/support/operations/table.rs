@@ -398,7 +398,7 @@ fn users() -> Vec<Operation> {
         put("activateUser", "/auth/users/{userId}/activate")
             .by(Administrator("Activate"))
             .signed()
-            .costs(written(1, 7), async |stage, person, request| {
+            .costs(written(1, 8), async |stage, person, request| {
                 let invited = stage.invited(person).await;
                 stage.world.set_user_active(&invited.id, false).await;
                 request.about(&invited.id)
