@@ -31,6 +31,8 @@ named! {
         AccountRecovered => "AccountRecovered",
         /// The account was activated again, and with it every credential that is active.
         AccountActivated => "AccountActivated",
+        /// The user became an administrator.
+        AdministratorMade => "AdministratorMade",
     }
     /// A text that names no kind of message.
     MessageKindError => "is not a kind of message"

@@ -117,7 +117,7 @@ mod tests {
             read(MessageKind::ALL, MessageKindError),
             "Registration LoginCode RecoveryCode CredentialAdded CredentialWaits \
              CredentialActivated CredentialDeactivated CredentialDeleted AccountRecovered \
-             AccountActivated"
+             AccountActivated AdministratorMade"
         );
         let waits = words(WaitStatus::ALL);
         assert_eq!(waits, "Waiting Approved Refused Expired");

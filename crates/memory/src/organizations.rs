@@ -133,13 +133,21 @@ impl AdministrationStore for MemoryStore {
         })
     }
 
-    async fn set_administrator(&self, user: &UserId, wanted: bool) -> Result<bool, SetUserError> {
+    async fn set_administrator(
+        &self,
+        user: &UserId,
+        wanted: bool,
+        told: Option<NewMessage>,
+    ) -> Result<bool, SetUserError> {
         self.write(|state| {
             let Some(found) = state.users.get(user) else {
                 return Ok(false);
             };
             if !wanted && state.is_last_administrator(found) {
                 return Err(SetUserError::LastAdministrator);
+            }
+            if found.is_administrator != wanted {
+                state.keep_all(told.into_iter().collect());
             }
             let changed = state.users.get_mut(user);
             Ok(changed.map(|user| user.is_administrator = wanted).is_some())

@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-/// By whom users are told that they were activated here.
+/// By whom users are told that something was done here.
 const BY_OPERATOR: &str = "whoever runs this service";
 
 /// What bootstrap receives.
@@ -177,7 +177,7 @@ impl Administration {
         self.store.set_user_active(user, active, told).await
     }
 
-    /// Makes a user an administrator, or the reverse; `false` when there is no such user.
+    /// Makes a user an administrator, or the reverse; `false` when there is no such user. Who becomes one is told.
     ///
     /// # Errors
     /// [`SetUserError`].
@@ -186,7 +186,11 @@ impl Administration {
         user: &UserId,
         administrator: bool,
     ) -> Result<bool, SetUserError> {
-        self.store.set_administrator(user, administrator).await
+        let messages = &self.ceremonies.messages;
+        let told = administrator.then(|| messages.administrator_made(user, BY_OPERATOR));
+        self.store
+            .set_administrator(user, administrator, told)
+            .await
     }
 
     /// Sets whether credentials made with a code wait for their owner; `false` when there is no such

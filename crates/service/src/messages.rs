@@ -275,6 +275,27 @@ impl Messages {
         self.notice(MessageKind::AccountActivated, user, &draft)
     }
 
+    /// A notice that a user became an administrator, by whom that is said to have been.
+    pub fn administrator_made(&self, user: &UserId, by: &str) -> NewMessage {
+        let draft = Draft {
+            subject: "You are an administrator now",
+            parts: vec![
+                paragraph(
+                    "From now on your account can be used to manage the users of your organization:",
+                ),
+                Part::Facts(vec![
+                    ("Made by", by.to_owned()),
+                    ("Date", date(self.clock.now())),
+                ]),
+                paragraph(
+                    "If you did not expect this, contact another administrator of your organization, and \
+                     deactivate every credential that you do not know.",
+                ),
+            ],
+        };
+        self.notice(MessageKind::AdministratorMade, user, &draft)
+    }
+
     /// What a kept message says.
     ///
     /// # Errors

@@ -109,6 +109,7 @@ impl AdministrationStore for SqlStore {
         &self,
         user: &UserId,
         administrator: bool,
+        told: Option<NewMessage>,
     ) -> Result<bool, SetUserError> {
         let user = user.clone();
         self.write(async move |tx| {
@@ -118,7 +119,9 @@ impl AdministrationStore for SqlStore {
             if !administrator && administrators::is_last(&tx, &found).await? {
                 return Err(SetUserError::LastAdministrator);
             }
-            table::user::set_administrator(&tx, &user, administrator).await?;
+            if table::user::set_administrator(&tx, &user, administrator).await? {
+                table::message::insert_all(&tx, told.as_slice()).await?;
+            }
             Ok(true)
         })
         .await

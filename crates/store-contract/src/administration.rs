@@ -30,6 +30,7 @@ cases! { administration:
     deactivating_a_user_raises_the_epoch_once,
     of_many_activations_from_the_command_line_one_tells,
     an_administrator_can_be_made_and_unmade,
+    of_many_who_make_an_administrator_one_tells,
     an_invitation_may_make_an_administrator,
     the_last_active_administrator_stays,
     of_all_administrators_at_once_one_stays,
@@ -224,7 +225,7 @@ async fn an_administrator_can_be_made_and_unmade(world: World) {
     for administrator in [true, true, false, false] {
         let set = world
             .administration
-            .set_administrator(id, administrator)
+            .set_administrator(id, administrator, None)
             .await;
         assert!(set.unwrap());
         let user = world.account(id).await.unwrap().user;
@@ -234,6 +235,26 @@ async fn an_administrator_can_be_made_and_unmade(world: World) {
         };
         assert_eq!(user, expected);
     }
+}
+
+async fn of_many_who_make_an_administrator_one_tells(world: World) {
+    let person = world.someone().await;
+    let id = &person.user.id;
+    for _ in 0..2 {
+        let outcomes = at_once(|index| {
+            let (stores, told, id) = (world.replica(index), world.message(id), id.clone());
+            async move {
+                let administration = stores.administration;
+                administration
+                    .set_administrator(&id, true, Some(told))
+                    .await
+            }
+        })
+        .await;
+        assert_eq!(successes(&outcomes), CALLERS);
+    }
+    let told = world.told().await;
+    assert_eq!((told.len(), &told[0].to), (1, &person.user.username));
 }
 
 async fn an_invitation_may_make_an_administrator(world: World) {
@@ -262,7 +283,10 @@ async fn the_last_active_administrator_stays(world: World) {
             .administration
             .set_user_active(first, false, None)
             .await;
-        let demoted = world.administration.set_administrator(first, false).await;
+        let demoted = world
+            .administration
+            .set_administrator(first, false, None)
+            .await;
         matches!(deactivated, Err(SetUserError::LastAdministrator))
             && matches!(demoted, Err(SetUserError::LastAdministrator))
     };
@@ -272,7 +296,10 @@ async fn the_last_active_administrator_stays(world: World) {
     assert!(is_refused().await);
     world.set_user_active(second, true).await;
     world.set_user_active(first, false).await;
-    let demoted = world.administration.set_administrator(second, false).await;
+    let demoted = world
+        .administration
+        .set_administrator(second, false, None)
+        .await;
     assert!(matches!(demoted, Err(SetUserError::LastAdministrator)));
     assert!(world.account(second).await.unwrap().user.is_administrator);
 }
@@ -296,7 +323,10 @@ async fn of_all_administrators_at_once_one_stays(world: World) {
                     .set_user_active(&user, false, None)
                     .await
             } else {
-                stores.administration.set_administrator(&user, false).await
+                stores
+                    .administration
+                    .set_administrator(&user, false, None)
+                    .await
             }
         }
     })

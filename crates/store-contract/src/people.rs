@@ -80,7 +80,9 @@ impl World {
 
     /// Makes a user an administrator, or the reverse; whether there is such a user.
     pub async fn set_administrator(&self, user: &UserId, administrator: bool) -> bool {
-        let set = self.administration.set_administrator(user, administrator);
+        let set = self
+            .administration
+            .set_administrator(user, administrator, None);
         set.await.unwrap()
     }
 

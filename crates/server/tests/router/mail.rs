@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use latchkey_domain::message::MessageKind::{
-    AccountActivated, AccountRecovered, CredentialActivated, CredentialAdded,
+    AccountActivated, AccountRecovered, AdministratorMade, CredentialActivated, CredentialAdded,
     CredentialDeactivated, CredentialDeleted, CredentialWaits, LoginCode, RecoveryCode,
     Registration,
 };
@@ -103,6 +103,23 @@ async fn whoever_activates_a_user_tells_them() {
         assert_eq!(message.kind, AccountActivated);
         let text = &message.content.text;
         assert!(text.contains(by), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn who_becomes_an_administrator_is_told_once() {
+    const BOB: &str = "bob@example.com";
+    let world = World::new().await;
+    let bob = world.member(&world.acme, BOB, &Signer::key()).await;
+    let id = bob.user_id().await;
+    let before = world.told(BOB).await.len();
+    // Who is made a user like others is told nothing.
+    for (administrator, told) in [(true, 1), (true, 1), (false, 1), (true, 2)] {
+        world.tick();
+        world.set_administrator(&id, administrator).await;
+        let kinds = world.told_kinds(BOB).await;
+        assert_eq!(kinds.len(), before + told);
+        assert_eq!(kinds.last(), Some(&AdministratorMade));
     }
 }
 

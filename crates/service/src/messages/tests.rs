@@ -169,6 +169,22 @@ fn whose_account_is_activated_again_is_told_by_whom_and_what_to_do() {
 }
 
 #[test]
+fn who_becomes_an_administrator_is_told_by_whom_and_what_to_do() {
+    let user = user(1);
+    let message = messages().administrator_made(&user.id, "somebody");
+    assert_eq!(message.kind, MessageKind::AdministratorMade);
+    assert_eq!(message.user, user.id);
+    let text = &told(&message).text;
+    for part in [
+        "  Made by: somebody\n",
+        "  Date: 2023-11-14 22:13:20 UTC",
+        "another administrator",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
 fn names_cannot_break_out_of_html_or_into_the_subject() {
     let name = "</td><script>alert('1')</script>\"&";
     let credential = named(name, key());

@@ -139,7 +139,8 @@ pub trait AdministrationStore: Send + Sync {
     ) -> Result<bool, SetUserError>;
 
     /// Makes a user an administrator of the organization, or the reverse. `false` when there is no such
-    /// user. The last active administrator of an organization stays one, under any concurrency.
+    /// user. The last active administrator of an organization stays one, under any concurrency. The message is
+    /// kept when something changes.
     ///
     /// # Errors
     /// [`SetUserError`]; nothing is changed then.
@@ -147,6 +148,7 @@ pub trait AdministrationStore: Send + Sync {
         &self,
         user: &UserId,
         administrator: bool,
+        told: Option<NewMessage>,
     ) -> Result<bool, SetUserError>;
 
     /// Sets whether credentials made with a code wait for their owner. `false` when there is no such
