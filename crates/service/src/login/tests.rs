@@ -504,7 +504,7 @@ async fn another_kind_or_user_handle_looks_like_an_unknown_credential() {
         .tokens
         .sign_challenge(&challenge(login_of(1)), NOW);
     let mut first = assertion("credential-1");
-    first.used = crate::ports::proof_verifier::Used::PasswordProtectedKey { algorithm: None };
+    first.used = Used::PasswordProtectedKey { algorithm: None };
     let answer = FactorAnswer {
         identifier,
         first,
