@@ -36,7 +36,9 @@ async fn every_challenge_must_be_signed_itself_and_stays_until_it_is() {
         let mut other = challenge.clone();
         other["challenge"] = json!("Y2gtYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYQ");
         let (status, code) = match ceremony {
-            Ceremony::Login | Ceremony::UserAction => (401, "factor_refused"),
+            // It is of a key that no login lists without a code, and whether there was one is not told.
+            Ceremony::Login => (401, "no_usable_credential"),
+            Ceremony::UserAction => (401, "factor_refused"),
             Ceremony::Registration
             | Ceremony::Recovery
             | Ceremony::Credential
