@@ -105,6 +105,7 @@ impl People {
         installation: &Installation,
         server: &Server,
     ) -> Outcome<String> {
+        self.check(server).await?;
         for person in &mut self.0 {
             let here = person.sign_in(Client::of(server)?.at(HERE)).await?;
             person.step(&here, &Client::of(server)?.at(THERE)).await?;
