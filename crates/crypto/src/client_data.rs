@@ -5,6 +5,7 @@ use data_encoding::BASE64URL_NOPAD;
 use latchkey_domain::challenge::ChallengeText;
 use latchkey_json::Value;
 use latchkey_service::ports::proof_verifier::ProofError;
+use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
 
 /// What this crate reads of client data; members it does not know are ignored.
@@ -14,12 +15,36 @@ pub(crate) struct ClientData {
     cross_origin: bool,
 }
 
+/// What older browsers say of the connection. It was never used, and nothing depends on it.
+#[derive(Deserialize)]
+struct TokenBinding {
+    #[serde(rename = "status")]
+    _status: String,
+    #[serde(rename = "id")]
+    _id: Option<String>,
+}
+
 impl ClientData {
     /// Reads client data of the ceremony with that `type`.
     pub(crate) fn read(bytes: &[u8], ceremony: &str) -> Result<Self, ProofError> {
-        let members = Value::read_object(bytes).map_err(|_malformed| {
-            malformed("must be a JSON object in UTF-8 whose member names are not repeated")
-        })?;
+        Self::of(&members(bytes)?, ceremony)
+    }
+
+    /// Reads client data that a browser or platform made: besides, their challenge has no more padding than
+    /// base64url asks for, and the token binding of older ones (WebAuthn Level 2 §5.8.1) has its members.
+    pub(crate) fn read_webauthn(bytes: &[u8], ceremony: &str) -> Result<Self, ProofError> {
+        let members = members(bytes)?;
+        let read = Self::of(&members, ceremony)?;
+        let encoded = read.challenge.trim_end_matches('=').len();
+        if read.challenge.len() > encoded.next_multiple_of(4) {
+            return Err(malformed("must have a challenge in base64url"));
+        }
+        let binding: Result<Option<TokenBinding>, _> = members.member("tokenBinding");
+        binding.map_err(|_other| malformed("must have texts as status and id of tokenBinding"))?;
+        Ok(read)
+    }
+
+    fn of(members: &Value, ceremony: &str) -> Result<Self, ProofError> {
         let text = |name| {
             let member = members.member::<String>(name);
             member.map_err(|_other| malformed("must have texts as type, challenge and origin"))
@@ -81,6 +106,12 @@ impl ClientData {
             Ok(())
         }
     }
+}
+
+fn members(bytes: &[u8]) -> Result<Value, ProofError> {
+    Value::read_object(bytes).map_err(|_malformed| {
+        malformed("must be a JSON object in UTF-8 whose member names are not repeated")
+    })
 }
 
 pub(crate) const fn malformed(problem: &'static str) -> ProofError {

@@ -32,7 +32,7 @@ pub(crate) fn verify_creation(
     let message = attestation.signed_message(client_data);
     verify_any(&key, digest, &message, &attestation.signatures()?)?;
     Ok(KeyPair {
-        public_key: key.public_key(),
+        public_key: key.public_key()?,
         origin,
     })
 }
@@ -45,7 +45,7 @@ pub(crate) fn verify_assertion(
     algorithm: Option<&str>,
 ) -> Result<(), ProofError> {
     ClientData::read(&proof.client_data, "key.get")?.challenge(challenge)?;
-    let key = VerifyingKey::from_spki(pair.public_key.spki_der())?;
+    let key = VerifyingKey::kept(&pair.public_key)?;
     let digest = DigestName::parse(algorithm, "algorithm")?;
     key.verify(digest, &proof.client_data, &proof.signature)
 }
@@ -57,7 +57,7 @@ pub(crate) fn verify_recovery(
     proof: &RecoveryProof,
 ) -> Result<(), ProofError> {
     ClientData::read(&proof.client_data, "key.get")?.commits_to(new_credentials)?;
-    let key = VerifyingKey::from_spki(pair.public_key.spki_der())?;
+    let key = VerifyingKey::kept(&pair.public_key)?;
     let digest = DigestName::parse(proof.algorithm.as_deref(), "algorithm")?;
     key.verify(digest, &proof.client_data, &proof.signature)
 }

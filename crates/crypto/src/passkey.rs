@@ -1,8 +1,8 @@
 //! Passkeys: WebAuthn ceremonies (API contract §3.4 to §3.6, WebAuthn §7).
 //!
-//! The library verifies most of a ceremony; what it leaves to others, or does too leniently, is done
+//! The library verifies most of a registration; what it leaves to others, or does too leniently, is done
 //! here first: the two forms of the challenge, the exact origin, cross-origin frames, trailing bytes,
-//! the credential id, and whose credential it is.
+//! the credential id, and whose credential it is. How a passkey is used is decided in [`assertion`].
 
 pub(crate) mod assertion;
 mod attestation;
@@ -12,10 +12,8 @@ mod public_key;
 
 use std::{sync::Arc, time::Duration};
 
-use data_encoding::BASE64URL_NOPAD;
 use latchkey_domain::application::{Application, Origin};
 use latchkey_service::ports::proof_verifier::{Expected, ProofError};
-use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
 use webauthn_rs::prelude::{Url, WebauthnError};
 use webauthn_rs_core::WebauthnCore;
@@ -68,18 +66,8 @@ impl<'a> Site<'a> {
     }
 }
 
-/// Puts our own challenge into a state of the library, which has no setter for it. States hold nothing
-/// but policy and challenge, so they are made when a ceremony is completed.
-fn with_challenge<State: Serialize + DeserializeOwned>(
-    state: &State,
-    challenge: &[u8],
-) -> Result<State, serde_json::Error> {
-    let mut members = serde_json::to_value(state)?;
-    if let Some(member) = members.get_mut("challenge") {
-        *member = BASE64URL_NOPAD.encode(challenge).into();
-    }
-    serde_json::from_value(members)
-}
+/// The problem of a proof whose authenticator contradicts itself.
+const BACKED_UP_IN_VAIN: &str = "says that the passkey is backed up, and that it cannot be";
 
 /// What the library's refusal means; `part` is the member of the proof that the ceremony is about.
 #[expect(
@@ -108,17 +96,9 @@ fn refusal(error: &WebauthnError, part: &'static str) -> ProofError {
         | WebauthnError::EcdsaPointInvalid
         | WebauthnError::RsaParametersInvalid
         | WebauthnError::CredentialAlteredAlgFromRequest => ProofError::UnsupportedKey,
-        WebauthnError::SignatureInvalid | WebauthnError::AuthenticationFailure => {
-            ProofError::Signature
-        }
-        WebauthnError::CredentialPossibleCompromise => ProofError::CounterRegressed,
-        WebauthnError::CredentialBackupEligibilityInconsistent => ProofError::Malformed {
-            part,
-            problem: "says otherwise than at registration whether the passkey may be backed up",
-        },
         WebauthnError::CredentialMayNotBeHardwareBound => ProofError::Malformed {
             part,
-            problem: "says that the passkey is backed up, and that it cannot be",
+            problem: BACKED_UP_IN_VAIN,
         },
         WebauthnError::ParseJSONFailure(_) => ProofError::Malformed {
             part: "clientData",

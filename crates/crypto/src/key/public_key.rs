@@ -30,7 +30,6 @@ pub(crate) struct VerifyingKey {
     family: Family,
     /// What the family's algorithms verify with: a point, or an RSAPublicKey.
     bytes: Vec<u8>,
-    spki_der: Vec<u8>,
 }
 
 /// The kinds of keys that are supported.
@@ -65,16 +64,34 @@ impl VerifyingKey {
     /// Reads a key that a client offers as PEM.
     pub(crate) fn from_pem(text: &str) -> Result<Self, ProofError> {
         match pem::decode(text) {
-            Some(Pem::Spki(der)) => Self::from_spki(&der),
-            Some(Pem::RsaPublicKey(der)) => Self::new(Family::Rsa, der),
+            Some(Pem::Spki(der)) => Self::from_spki(&der)?.offered(),
+            Some(Pem::RsaPublicKey(der)) => Self::new(Family::Rsa, der)?.offered(),
             None => Err(malformed(
                 "must have a publicKey in PEM, as BEGIN PUBLIC KEY or BEGIN RSA PUBLIC KEY",
             )),
         }
     }
 
+    /// A P-256 key that an authenticator offers, from its affine coordinates.
+    pub(crate) fn p256(x: &[u8], y: &[u8]) -> Result<Self, ProofError> {
+        Self::new(Family::P256, [&[UNCOMPRESSED], x, y].concat())?.offered()
+    }
+
+    /// An RSA key that an authenticator offers, from its big-endian modulus and exponent.
+    pub(crate) fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self, ProofError> {
+        let der = rsa_public_key_der(modulus, exponent)
+            .map_err(|_not_encodable| ProofError::UnsupportedKey)?;
+        Self::new(Family::Rsa, der)?.offered()
+    }
+
+    /// Reads a key that is kept. Whether the library takes it shows when it verifies: to ask before, as of
+    /// one that is offered, would parse it a second time.
+    pub(crate) fn kept(key: &PublicKey) -> Result<Self, ProofError> {
+        Self::from_spki(key.spki_der())
+    }
+
     /// Reads a SubjectPublicKeyInfo.
-    pub(crate) fn from_spki(der: &[u8]) -> Result<Self, ProofError> {
+    fn from_spki(der: &[u8]) -> Result<Self, ProofError> {
         let info = SubjectPublicKeyInfoRef::from_der(der).map_err(|_not_der| {
             malformed("must have a SubjectPublicKeyInfo in DER as its publicKey")
         })?;
@@ -86,51 +103,37 @@ impl VerifyingKey {
         Self::new(family, key.to_vec())
     }
 
-    /// A P-256 key from its affine coordinates.
-    pub(crate) fn p256(x: &[u8], y: &[u8]) -> Result<Self, ProofError> {
-        Self::new(Family::P256, [&[UNCOMPRESSED], x, y].concat())
-    }
-
-    /// An RSA key from its big-endian modulus and exponent.
-    pub(crate) fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self, ProofError> {
-        rsa_public_key_der(modulus, exponent)
-            .map_err(|_not_encodable| ProofError::UnsupportedKey)
-            .and_then(|der| Self::new(Family::Rsa, der))
-    }
-
     fn new(family: Family, bytes: Vec<u8>) -> Result<Self, ProofError> {
-        if !family.accepts(&bytes) {
-            return Err(ProofError::UnsupportedKey);
+        if family.fits(&bytes) {
+            Ok(Self { family, bytes })
+        } else {
+            Err(ProofError::UnsupportedKey)
         }
-        let spki_der = family
-            .spki_der(&bytes)
-            .map_err(|_not_encodable| ProofError::UnsupportedKey)?;
-        Ok(Self {
-            family,
-            bytes,
-            spki_der,
-        })
+    }
+
+    /// Requires that the library takes the key: it checks that a point is on its curve and that RSA
+    /// components are sane.
+    fn offered(self) -> Result<Self, ProofError> {
+        self.parsed(DigestName::Default)?;
+        Ok(self)
+    }
+
+    fn parsed(&self, digest: DigestName) -> Result<ParsedPublicKey, ProofError> {
+        let algorithm = self.family.algorithm(digest).ok_or(ProofError::Mismatch)?;
+        ParsedPublicKey::new(algorithm, &self.bytes).map_err(|_rejected| ProofError::UnsupportedKey)
+    }
+
+    /// Its kind.
+    pub(crate) const fn family(&self) -> Family {
+        self.family
     }
 
     /// The key as the domain keeps it.
-    pub(crate) fn public_key(&self) -> PublicKey {
-        PublicKey::from_spki_der(self.spki_der.clone())
-    }
-
-    /// The affine coordinates, if it is a P-256 key.
-    pub(crate) fn p256_coordinates(&self) -> Option<(&[u8], &[u8])> {
-        if self.family != Family::P256 {
-            return None;
-        }
-        self.bytes.get(1..)?.split_at_checked(32)
-    }
-
-    /// The modulus and exponent, if it is an RSA key.
-    pub(crate) fn rsa_components(&self) -> Option<(&[u8], &[u8])> {
-        if self.family != Family::Rsa {
-            return None;
-        }
-        read_rsa_public_key(&self.bytes)
+    pub(crate) fn public_key(&self) -> Result<PublicKey, ProofError> {
+        self.family
+            .spki_der(&self.bytes)
+            .map(PublicKey::from_spki_der)
+            .map_err(|_not_encodable| ProofError::UnsupportedKey)
     }
 
     /// Verifies a signature over a message.
@@ -140,38 +143,33 @@ impl VerifyingKey {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), ProofError> {
-        if self.family == Family::Secp256k1 {
-            return self.verify_secp256k1(digest, message, signature);
-        }
-        let algorithm = self.family.algorithm(digest).ok_or(ProofError::Mismatch)?;
-        ParsedPublicKey::new(algorithm, &self.bytes)
-            .map_err(|_rejected| ProofError::UnsupportedKey)?
-            .verify_sig(message, signature)
-            .map_err(|_unspecified| ProofError::Signature)
-    }
-
-    /// Longer digests are truncated to the size of the curve (SEC 1 §4.1.4). The library knows this
-    /// curve with SHA-256 alone, so it is given the first 32 bytes as if they were that.
-    fn verify_secp256k1(
-        &self,
-        name: DigestName,
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<(), ProofError> {
-        let algorithm = match name {
-            DigestName::Default | DigestName::Sha256 => &SHA256,
-            DigestName::Sha384 => &SHA384,
-            DigestName::Sha512 => &SHA512,
+        let key = self.parsed(digest)?;
+        let verified = if self.family == Family::Secp256k1 {
+            verify_secp256k1(&key, digest, message, signature)
+        } else {
+            key.verify_sig(message, signature).ok()
         };
-        let whole = digest::digest(algorithm, message);
-        whole
-            .as_ref()
-            .get(..32)
-            .and_then(|truncated| Digest::import_less_safe(truncated, &SHA256).ok())
-            .zip(ParsedPublicKey::new(&ECDSA_P256K1_SHA256_ASN1, &self.bytes).ok())
-            .and_then(|(digest, key)| key.verify_digest_sig(&digest, signature).ok())
-            .ok_or(ProofError::Signature)
+        verified.ok_or(ProofError::Signature)
     }
+}
+
+/// Longer digests are truncated to the size of the curve (SEC 1 §4.1.4). The library knows this curve with
+/// SHA-256 alone, so it is given the first 32 bytes as if they were that.
+fn verify_secp256k1(
+    key: &ParsedPublicKey,
+    name: DigestName,
+    message: &[u8],
+    signature: &[u8],
+) -> Option<()> {
+    let algorithm = match name {
+        DigestName::Default | DigestName::Sha256 => &SHA256,
+        DigestName::Sha384 => &SHA384,
+        DigestName::Sha512 => &SHA512,
+    };
+    let whole = digest::digest(algorithm, message);
+    let truncated = whole.as_ref().get(..32)?;
+    let digest = Digest::import_less_safe(truncated, &SHA256).ok()?;
+    key.verify_digest_sig(&digest, signature).ok()
 }
 
 impl Family {
@@ -191,7 +189,7 @@ impl Family {
     }
 
     /// How ECDSA, Ed25519 and RSA verify with this kind of key; nothing if the digest does not go with
-    /// it. secp256k1 has its own way.
+    /// it. secp256k1 has its own way to digest.
     fn algorithm(self, digest: DigestName) -> Option<&'static dyn VerificationAlgorithm> {
         use DigestName::{Default, Sha256, Sha384, Sha512};
         Some(match (self, digest) {
@@ -213,20 +211,16 @@ impl Family {
         })
     }
 
-    /// Whether the bytes are a key of this kind that is strong enough.
-    fn accepts(self, bytes: &[u8]) -> bool {
-        let fits = match self {
+    /// Whether the bytes have the form of a key of this kind that is strong enough.
+    fn fits(self, bytes: &[u8]) -> bool {
+        match self {
             Self::P256 | Self::Secp256k1 => is_uncompressed_point(bytes, 32),
             Self::P384 => is_uncompressed_point(bytes, 48),
             Self::P521 => is_uncompressed_point(bytes, 66),
             Self::Ed25519 => bytes.len() == 32 && !has_small_order(bytes),
             Self::Rsa => read_rsa_public_key(bytes)
                 .is_some_and(|(modulus, _)| RSA_BITS.contains(&bits(modulus))),
-        };
-        // The library checks that a point is on its curve and that RSA components are sane.
-        fits && self
-            .algorithm(DigestName::Default)
-            .is_some_and(|algorithm| ParsedPublicKey::new(algorithm, bytes).is_ok())
+        }
     }
 
     fn spki_der(self, bytes: &[u8]) -> spki::der::Result<Vec<u8>> {

@@ -1,7 +1,14 @@
 //! The ceremony that uses a passkey (WebAuthn §7.2).
+//!
+//! The library reads the authenticator data, and everything else is decided here: its own verification of a
+//! signature takes four times as long. It asked the same: type, challenge, origin, RP id hash, user presence
+//! and verification, the signature by a key of an algorithm that was offered, whether the passkey may be
+//! backed up, and the counter. It judges every proof anew in the tests of this crate
+//! (`tests/suite/passkey_judge.rs`), and no verdict may be milder than its.
 
 use std::borrow::Cow;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use latchkey_domain::{
     credential::{
         key::PublicKey,
@@ -10,27 +17,13 @@ use latchkey_domain::{
     id::UserId,
 };
 use latchkey_service::ports::proof_verifier::{AuthenticatorState, Expected, ProofError};
-use webauthn_rs::prelude::{
-    AttestationFormat, AttestationMetadata, AuthenticationState, ParsedAttestation,
-    ParsedAttestationData, PublicKeyCredential, WebauthnError,
-};
-use webauthn_rs_core::{
-    WebauthnCore,
-    proto::{
-        AuthenticationExtensionsClientOutputs, AuthenticatorAssertionResponseRaw, Credential,
-        RegisteredExtensions, UserVerificationPolicy,
-    },
-};
+use webauthn_rs_core::{internals, proto::Authentication};
 
-use super::{Site, authenticator_data::AuthenticatorData, public_key, refusal, with_challenge};
-use crate::client_data::ClientData;
+use super::{BACKED_UP_IN_VAIN, Site, authenticator_data::AuthenticatorData, public_key, refusal};
+use crate::{client_data::ClientData, key::digest::DigestName};
 
 /// The member of the proof that this ceremony is about.
 const PART: &str = "authenticatorData";
-
-/// How the one passkey of a ceremony is called towards the library. Which passkey it is was decided
-/// when it was looked up.
-const ID: &[u8] = b"passkey";
 
 /// What an authenticator and its client made, byte for byte as received.
 pub(crate) struct Assertion<'a> {
@@ -83,8 +76,8 @@ fn verify_with<'a>(
     passkey: impl FnOnce(&Site<'_>) -> Cow<'a, Passkey>,
     assertion: &Assertion<'_>,
 ) -> Result<AuthenticatorState, ProofError> {
-    let client_data = ClientData::read(assertion.client_data, "webauthn.get")?;
-    let challenge = client_data.challenge(&expected.challenge)?;
+    let client_data = ClientData::read_webauthn(assertion.client_data, "webauthn.get")?;
+    client_data.challenge(&expected.challenge)?;
     client_data.refuse_cross_origin()?;
 
     let data =
@@ -98,70 +91,53 @@ fn verify_with<'a>(
         return Err(ProofError::Origin);
     }
 
-    authenticate(
-        &site.core()?,
-        &challenge,
-        &response(assertion),
-        &credential(&passkey)?,
-    )?;
-    Ok(AuthenticatorState {
-        sign_count: data.sign_count,
-        backed_up: data.backed_up,
-    })
-}
-
-fn authenticate(
-    core: &WebauthnCore,
-    challenge: &[u8],
-    response: &PublicKeyCredential,
-    credential: &Credential,
-) -> Result<(), ProofError> {
-    state(core, challenge)
-        .and_then(|state| core.authenticate_single_credential(response, &state, credential))
-        .map(|_result| ())
-        .map_err(|error| refusal(&error, PART))
-}
-
-/// What the library would have kept since it asked for the assertion.
-fn state(core: &WebauthnCore, challenge: &[u8]) -> Result<AuthenticationState, WebauthnError> {
-    let policy = Some(UserVerificationPolicy::Required);
-    let builder = core.new_challenge_authenticate_builder(vec![], policy)?;
-    let (_, state) = core.generate_challenge_authenticate(builder)?;
-    with_challenge(&state, challenge).map_err(WebauthnError::ParseJSONFailure)
-}
-
-/// The response in the library's form, built from its parts and nothing else.
-fn response(assertion: &Assertion<'_>) -> PublicKeyCredential {
-    PublicKeyCredential {
-        id: String::new(),
-        raw_id: ID.to_vec(),
-        response: AuthenticatorAssertionResponseRaw {
-            authenticator_data: assertion.authenticator_data.to_vec(),
-            client_data_json: assertion.client_data.to_vec(),
-            signature: assertion.signature.to_vec(),
-            user_handle: None,
-        },
-        extensions: AuthenticationExtensionsClientOutputs::default(),
-        type_: "public-key".to_owned(),
+    let said = read(assertion.authenticator_data)?;
+    if !(said.user_present && said.user_verified) {
+        return Err(ProofError::UserVerification);
     }
+    // Before what is kept of the passkey counts: a stranger must not learn it, and costs a verification.
+    public_key::verifying(&passkey.public_key)?.verify(
+        DigestName::Sha256,
+        &signed(assertion),
+        assertion.signature,
+    )?;
+    compare(&said, &passkey)?;
+    Ok(AuthenticatorState {
+        sign_count: said.counter,
+        backed_up: said.backup_state,
+    })
 }
 
-/// The passkey in the library's form.
-fn credential(passkey: &Passkey) -> Result<Credential, ProofError> {
-    Ok(Credential {
-        cred_id: ID.to_vec(),
-        cred: public_key::to_cose(&passkey.public_key)?,
-        counter: passkey.sign_count,
-        transports: None,
-        user_verified: true,
-        backup_eligible: passkey.backup_eligible,
-        backup_state: passkey.backed_up,
-        registration_policy: UserVerificationPolicy::Required,
-        extensions: RegisteredExtensions::none(),
-        attestation: ParsedAttestation {
-            data: ParsedAttestationData::None,
-            metadata: AttestationMetadata::None,
-        },
-        attestation_format: AttestationFormat::None,
-    })
+type Said = internals::AuthenticatorData<Authentication>;
+
+/// The authenticator data as the library reads them.
+fn read(authenticator_data: &[u8]) -> Result<Said, ProofError> {
+    Said::try_from(authenticator_data).map_err(|error| refusal(&error, PART))
+}
+
+/// What the authenticator signed (WebAuthn §6.3.3 step 11).
+fn signed(assertion: &Assertion<'_>) -> Vec<u8> {
+    let hash = digest(&SHA256, assertion.client_data);
+    [assertion.authenticator_data, hash.as_ref()].concat()
+}
+
+/// Compares what the authenticator says with what is kept of its passkey.
+fn compare(said: &Said, passkey: &Passkey) -> Result<(), ProofError> {
+    let malformed = |problem| ProofError::Malformed {
+        part: PART,
+        problem,
+    };
+    if said.backup_eligible != passkey.backup_eligible {
+        return Err(malformed(
+            "says otherwise than at registration whether the passkey may be backed up",
+        ));
+    }
+    if said.backup_state && !said.backup_eligible {
+        return Err(malformed(BACKED_UP_IN_VAIN));
+    }
+    // An authenticator that does not count says 0 for ever.
+    if passkey.sign_count > 0 && said.counter <= passkey.sign_count {
+        return Err(ProofError::CounterRegressed);
+    }
+    Ok(())
 }

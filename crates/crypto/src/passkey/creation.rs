@@ -15,7 +15,7 @@ use webauthn_rs_core::{
 use super::{
     Site, attestation,
     authenticator_data::{Attested, AuthenticatorData},
-    public_key, refusal, with_challenge,
+    public_key, refusal,
 };
 use crate::client_data::ClientData;
 
@@ -111,6 +111,19 @@ fn state(core: &WebauthnCore, challenge: &[u8]) -> Result<RegistrationState, Web
         .credential_algorithms(public_key::offered());
     let (_, state) = core.generate_challenge_register(builder)?;
     with_challenge(&state, challenge).map_err(WebauthnError::ParseJSONFailure)
+}
+
+/// Puts our own challenge into a state of the library, which has no setter for it. States hold nothing
+/// but policy and challenge, so they are made when a ceremony is completed.
+fn with_challenge(
+    state: &RegistrationState,
+    challenge: &[u8],
+) -> Result<RegistrationState, serde_json::Error> {
+    let mut members = serde_json::to_value(state)?;
+    if let Some(member) = members.get_mut("challenge") {
+        *member = BASE64URL_NOPAD.encode(challenge).into();
+    }
+    serde_json::from_value(members)
 }
 
 const fn malformed(problem: &'static str) -> ProofError {

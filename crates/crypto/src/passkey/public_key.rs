@@ -1,15 +1,13 @@
-//! Public keys of passkeys: COSE for the library, SubjectPublicKeyInfo for everybody else.
+//! Public keys of passkeys: COSE where the library reads them, SubjectPublicKeyInfo everywhere else.
 //!
 //! Two algorithms are offered: ES256 over P-256 and RS256 with 2048 bits. The library knows more, but
 //! cannot verify all of them.
 
 use latchkey_domain::credential::key::PublicKey;
 use latchkey_service::ports::proof_verifier::ProofError;
-use webauthn_rs::prelude::{
-    COSEAlgorithm, COSEEC2Key, COSEKey, COSEKeyType, COSERSAKey, ECDSACurve,
-};
+use webauthn_rs::prelude::{COSEAlgorithm, COSEKey, COSEKeyType, ECDSACurve};
 
-use crate::key::public_key::VerifyingKey;
+use crate::key::public_key::{Family, VerifyingKey};
 
 /// The algorithms that are offered to authenticators.
 pub(super) fn offered() -> Vec<COSEAlgorithm> {
@@ -29,35 +27,16 @@ pub(super) fn to_domain(cose: &COSEKey) -> Result<PublicKey, ProofError> {
             return Err(ProofError::UnsupportedKey);
         }
     };
-    Ok(key.public_key())
+    key.public_key()
 }
 
-/// The key as the library wants it.
-pub(super) fn to_cose(key: &PublicKey) -> Result<COSEKey, ProofError> {
-    let key = VerifyingKey::from_spki(key.spki_der())?;
-    if let Some((x, y)) = key.p256_coordinates() {
-        return Ok(COSEKey {
-            type_: COSEAlgorithm::ES256,
-            key: COSEKeyType::EC_EC2(COSEEC2Key {
-                curve: ECDSACurve::SECP256R1,
-                x: x.to_vec(),
-                y: y.to_vec(),
-            }),
-        });
+/// The kept key as what it verifies with: it is of one of the offered algorithms.
+pub(super) fn verifying(key: &PublicKey) -> Result<VerifyingKey, ProofError> {
+    let key = VerifyingKey::kept(key)?;
+    match key.family() {
+        Family::P256 | Family::Rsa => Ok(key),
+        Family::P384 | Family::P521 | Family::Secp256k1 | Family::Ed25519 => {
+            Err(ProofError::UnsupportedKey)
+        }
     }
-    let (modulus, exponent) = key.rsa_components().ok_or(ProofError::UnsupportedKey)?;
-    // The library wants three bytes; DER has dropped those that are zero at the beginning.
-    let padding = 3_usize
-        .checked_sub(exponent.len())
-        .ok_or(ProofError::UnsupportedKey)?;
-    let exponent = [vec![0; padding].as_slice(), exponent].concat();
-    Ok(COSEKey {
-        type_: COSEAlgorithm::RS256,
-        key: COSEKeyType::RSA(COSERSAKey {
-            n: modulus.to_vec(),
-            e: exponent
-                .try_into()
-                .map_err(|_not_three_bytes| ProofError::UnsupportedKey)?,
-        }),
-    })
 }

@@ -11,7 +11,7 @@ use crate::support::{
 };
 
 /// Changes, removes or inserts a few bytes.
-fn disturb(bytes: &mut Vec<u8>, changes: &[(Index, u8, u8)]) {
+pub(crate) fn disturb(bytes: &mut Vec<u8>, changes: &[(Index, u8, u8)]) {
     for (place, how, value) in changes {
         if bytes.is_empty() {
             bytes.push(*value);
@@ -28,7 +28,7 @@ fn disturb(bytes: &mut Vec<u8>, changes: &[(Index, u8, u8)]) {
     }
 }
 
-fn changes() -> impl Strategy<Value = Vec<(Index, u8, u8)>> {
+pub(crate) fn changes() -> impl Strategy<Value = Vec<(Index, u8, u8)>> {
     vec((any::<Index>(), any::<u8>(), any::<u8>()), 1..6)
 }
 

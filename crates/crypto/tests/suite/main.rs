@@ -22,6 +22,9 @@ mod passkey_proofs;
 mod passkey_refusals;
 
 #[cfg(test)]
+mod passkey_judge;
+
+#[cfg(test)]
 mod arbitrary_bytes;
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::support::{
 
 const NODE: &str = include_str!("../data/vectors_node.json");
 const OPENSSL: &str = include_str!("../data/vectors_openssl.json");
-const PYTHON: &str = include_str!("../data/vectors_python.json");
+pub(crate) const PYTHON: &str = include_str!("../data/vectors_python.json");
 
 fn read(file: &str) -> Value {
     let vectors: Value = serde_json::from_str(file).unwrap();
