@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::{
-    aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
-    hkdf::{HKDF_SHA256, Salt},
-};
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use latchkey_domain::{id::MessageId, message::SealedText};
 use latchkey_service::ports::{
     entropy::Entropy,
@@ -29,10 +26,10 @@ pub struct AesGcmSealer {
 impl AesGcmSealer {
     /// A sealer of this installation.
     pub fn new(secrets: &Secrets, entropy: Arc<dyn Entropy>) -> Self {
-        let extracted = Salt::new(HKDF_SHA256, &[]).extract(secrets.installation_secret());
         // One block is asked for, so there is nothing that can fail but memory. Should it, nothing is
         // sealed: what cannot be sealed is lost, not shown.
-        let key = extracted
+        let key = secrets
+            .derivation()
             .expand(&[PURPOSE], &AES_256_GCM)
             .ok()
             .map(|material| LessSafeKey::new(UnboundKey::from(material)));

@@ -14,7 +14,10 @@
 mod rotation;
 mod signing_key;
 
-use aws_lc_rs::hmac;
+use aws_lc_rs::{
+    hkdf::{HKDF_SHA256, Prk, Salt},
+    hmac,
+};
 use data_encoding::BASE64URL_NOPAD;
 use latchkey_domain::time::Timestamp;
 use latchkey_service::ports::entropy::Entropy;
@@ -210,8 +213,10 @@ impl Secrets {
         BASE64URL_NOPAD.encode(context.sign().as_ref())
     }
 
-    pub(crate) fn installation_secret(&self) -> &[u8] {
-        self.installation_secret.as_slice()
+    /// What a key for one purpose is expanded from, by naming the purpose: HKDF-SHA-256 (RFC 5869) of the
+    /// installation secret. Such keys are not rotated, and change when all secrets are replaced.
+    pub(crate) fn derivation(&self) -> Prk {
+        Salt::new(HKDF_SHA256, &[]).extract(self.installation_secret.as_slice())
     }
 
     pub(crate) fn code_digest_key(&self) -> &[u8] {

@@ -1,25 +1,35 @@
-//! Signed tokens: the implementation of [`Tokens`] (JSON Web Tokens, RFC 7519, signed with ES256).
+//! Signed tokens: the implementation of [`Tokens`] (JSON Web Tokens, RFC 7519).
 //!
-//! Every token says in its header what type it is (`typ`, RFC 8725 §3.11) and which key signed it
-//! (`kid`); issuer and audience are the installation. Reading checks the algorithm, the key, the type,
-//! the signature, issuer, audience and expiry, the latter against the `now` that is passed in and
-//! without leeway.
+//! What other services read, sessions and user actions, is signed with ES256 and verifies with the keys that
+//! are published. What this installation alone reads back, challenge identifiers and approval tokens, is
+//! authenticated with HS256 under a key of its own, which costs a tenth.
+//!
+//! Every token says in its head what type it is (`typ`, RFC 8725 §3.11), and which key and algorithm go with
+//! it; issuer and audience are the installation. A head is not read: for each type and key there is one, and
+//! a token has that one, byte for byte, or is refused. So whoever sends a token chooses neither algorithm nor
+//! key. Then the signature is verified, issuer and audience, and the expiry against the `now` that is passed
+//! in, without leeway.
 
 mod ascii;
 mod claims;
+mod keys;
 
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use data_encoding::BASE64URL_NOPAD;
 use latchkey_domain::{
     approval::ApprovalTicket, challenge::Challenge, id::InstallationId, session::Session,
     time::Timestamp, user_action::SignedUserAction,
 };
 use latchkey_service::ports::tokens::{InvalidToken, Tokens};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use self::claims::{
-    ApprovalClaims, ChallengeClaims, Claims, Envelope, SessionClaims, UserActionClaims,
+use self::{
+    claims::{
+        ApprovalClaims, ChallengeClaims, Claims, Payload, Readers, Registered, SessionClaims,
+        UserActionClaims,
+    },
+    keys::{EcdsaKey, Jwk, OwnKey, PublishedKey},
 };
-use crate::secrets::{Secrets, SigningKey};
+use crate::secrets::Secrets;
 
 /// The most bytes a token can have. The longest ones carry a path of 2048 bytes, which can take three
 /// times as many as JSON.
@@ -28,28 +38,9 @@ const MAXIMUM: usize = 16 * 1024;
 /// Signs tokens and reads them back.
 pub struct SignedTokens {
     installation: String,
-    signing_key: EncodingKey,
-    signing_kid: String,
-    keys: Vec<PublishedKey>,
-}
-
-/// A key that tokens in circulation are signed with.
-struct PublishedKey {
-    verifying_key: DecodingKey,
-    jwk: Jwk,
-}
-
-/// A JSON Web Key (RFC 7517 §4, RFC 7518 §6.2.1).
-#[derive(Serialize)]
-struct Jwk {
-    kty: &'static str,
-    crv: &'static str,
-    x: String,
-    y: String,
-    kid: String,
-    alg: &'static str,
-    #[serde(rename = "use")]
-    usage: &'static str,
+    signs: EcdsaKey,
+    published: Vec<PublishedKey>,
+    own: Option<OwnKey>,
 }
 
 /// A JSON Web Key Set (RFC 7517 §5).
@@ -61,32 +52,34 @@ struct Jwks<'a> {
 impl SignedTokens {
     /// Signs with the newest key of the secrets, and accepts all of them, for this installation.
     pub fn new(secrets: &Secrets, installation: &InstallationId) -> Self {
-        let newest = secrets.signs_with();
         Self {
             installation: installation.to_string(),
-            signing_key: EncodingKey::from_ec_der(newest.pkcs8()),
-            signing_kid: newest.kid().to_owned(),
-            keys: secrets
+            signs: EcdsaKey::new(secrets.signs_with()),
+            published: secrets
                 .signing_keys()
-                .filter_map(|key| PublishedKey::of(key).ok())
+                .filter_map(PublishedKey::of)
                 .collect(),
+            own: OwnKey::new(secrets),
         }
     }
 
     /// Signs claims.
     ///
-    /// The claims can always be written, and the key was read by the same library when the secrets
-    /// were, so nothing is left that can fail but memory. Should it, the answer is empty, which is no
-    /// token.
+    /// The claims can always be written, and the keys were read when the secrets were, so nothing is left
+    /// that can fail but memory. Should it, the answer is empty, which is no token.
     fn sign<C: Claims>(&self, claims: C, expires: Timestamp) -> String {
-        let envelope = Envelope::new(&self.installation, expires, claims);
-        let mut header = Header::new(Algorithm::ES256);
-        header.typ = Some(C::TYPE.to_owned());
-        header.kid = Some(self.signing_kid.clone());
-        ascii::to_raw_json(&envelope)
-            .ok()
-            .and_then(|claims| jsonwebtoken::encode(&header, &claims, &self.signing_key).ok())
-            .unwrap_or_default()
+        let payload = Payload::new(&self.installation, expires, claims);
+        let Ok(payload) = ascii::to_json(&payload) else {
+            return String::new();
+        };
+        match C::READERS {
+            Readers::Everybody => compact(self.signs.head(C::TYPE), &payload, |message| {
+                self.signs.sign(message)
+            }),
+            Readers::Ourselves => compact(OwnKey::head(C::TYPE), &payload, |message| {
+                self.own.as_ref().map(|key| key.sign(message))
+            }),
+        }
     }
 
     /// Reads the claims of a token of that type, and when it expires.
@@ -94,53 +87,60 @@ impl SignedTokens {
         if token.len() > MAXIMUM {
             return Err(InvalidToken);
         }
-        let header = jsonwebtoken::decode_header(token).map_err(|_malformed| InvalidToken)?;
-        if header.typ.as_deref() != Some(C::TYPE) {
+        let (message, signature) = token.rsplit_once('.').ok_or(InvalidToken)?;
+        let (head, payload) = message.split_once('.').ok_or(InvalidToken)?;
+        if !self.is_signed::<C>(head, message.as_bytes(), &decode(signature)?) {
             return Err(InvalidToken);
         }
-        let key = self
-            .keys
-            .iter()
-            .find(|key| header.kid.as_deref() == Some(key.jwk.kid.as_str()))
-            .ok_or(InvalidToken)?;
-        let envelope =
-            jsonwebtoken::decode::<Envelope<C>>(token, &key.verifying_key, &self.validation())
-                .map_err(|_refused| InvalidToken)?
-                .claims;
-        let expires = envelope.expires();
+        let payload = decode(payload)?;
+        let expires = from_json::<Registered<'_>>(&payload)?.expires(&self.installation)?;
         if now < expires {
-            Ok((envelope.claims, expires))
+            Ok((from_json(&payload)?, expires))
         } else {
             Err(InvalidToken)
         }
     }
 
-    fn validation(&self) -> Validation {
-        let mut validation = Validation::new(Algorithm::ES256);
-        validation.set_required_spec_claims(&["iss", "aud", "exp"]);
-        validation.set_issuer(&[&self.installation]);
-        validation.set_audience(&[&self.installation]);
-        // The library would ask the machine's clock, and would count in seconds.
-        validation.validate_exp = false;
-        validation
+    /// Whether the head is the one of a token of that type and of a key that may sign it, and that key did.
+    ///
+    /// What we alone read was signed with ES256 until HS256 took its place. That form is accepted here, and
+    /// made by nothing any more.
+    fn is_signed<C: Claims>(&self, head: &str, message: &[u8], signature: &[u8]) -> bool {
+        if C::READERS == Readers::Ourselves && head == OwnKey::head(C::TYPE) {
+            let own = self.own.as_ref();
+            return own.is_some_and(|key| key.verifies(message, signature));
+        }
+        let mut published = self.published.iter();
+        let key = published.find(|key| head == key.head(C::TYPE));
+        key.is_some_and(|key| key.verifies(message, signature))
     }
 }
 
-impl PublishedKey {
-    fn of(key: &SigningKey) -> jsonwebtoken::errors::Result<Self> {
-        Ok(Self {
-            verifying_key: DecodingKey::from_ec_components(key.x(), key.y())?,
-            jwk: Jwk {
-                kty: "EC",
-                crv: "P-256",
-                x: key.x().to_owned(),
-                y: key.y().to_owned(),
-                kid: key.kid().to_owned(),
-                alg: "ES256",
-                usage: "sig",
-            },
-        })
-    }
+/// The compact form (RFC 7515 §3.1) of a payload, signed; nothing when that fails.
+fn compact<S: AsRef<[u8]>>(
+    head: String,
+    payload: &[u8],
+    sign: impl FnOnce(&[u8]) -> Option<S>,
+) -> String {
+    let mut token = head;
+    token.push('.');
+    BASE64URL_NOPAD.encode_append(payload, &mut token);
+    let Some(signature) = sign(token.as_bytes()) else {
+        return String::new();
+    };
+    token.push('.');
+    BASE64URL_NOPAD.encode_append(signature.as_ref(), &mut token);
+    token
+}
+
+fn decode(part: &str) -> Result<Vec<u8>, InvalidToken> {
+    BASE64URL_NOPAD
+        .decode(part.as_bytes())
+        .map_err(|_malformed| InvalidToken)
+}
+
+fn from_json<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, InvalidToken> {
+    serde_json::from_slice(payload).map_err(|_other| InvalidToken)
 }
 
 impl Tokens for SignedTokens {
@@ -185,7 +185,7 @@ impl Tokens for SignedTokens {
     }
 
     fn jwks(&self) -> String {
-        let keys = self.keys.iter().map(|key| &key.jwk).collect();
+        let keys = self.published.iter().map(PublishedKey::jwk).collect();
         serde_json::to_string(&Jwks { keys }).unwrap_or_default()
     }
 }

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 /// A key that signs tokens.
 pub(crate) struct SigningKey {
     pkcs8: Zeroizing<Vec<u8>>,
+    pair: EcdsaKeyPair,
     created: Timestamp,
     x: String,
     y: String,
@@ -36,6 +37,7 @@ impl SigningKey {
         Some(Self {
             kid: thumbprint(&x, &y),
             pkcs8,
+            pair,
             created,
             x,
             y,
@@ -44,6 +46,11 @@ impl SigningKey {
 
     pub(crate) fn pkcs8(&self) -> &[u8] {
         &self.pkcs8
+    }
+
+    /// What signs and whose public half verifies.
+    pub(crate) fn pair(&self) -> &EcdsaKeyPair {
+        &self.pair
     }
 
     /// When it was made.

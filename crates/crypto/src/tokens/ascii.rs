@@ -4,7 +4,7 @@
 use std::io;
 
 use serde::Serialize;
-use serde_json::{Serializer, ser::Formatter, value::RawValue};
+use serde_json::{Serializer, ser::Formatter};
 
 /// Compact JSON in which every character beyond ASCII is escaped.
 struct Ascii;
@@ -15,6 +15,9 @@ impl Formatter for Ascii {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        if fragment.is_ascii() {
+            return writer.write_all(fragment.as_bytes());
+        }
         let mut units = [0; 2];
         for character in fragment.chars() {
             if character.is_ascii() {
@@ -29,13 +32,11 @@ impl Formatter for Ascii {
     }
 }
 
-/// Writes a value so that it goes into a token as it is.
-pub(super) fn to_raw_json(value: &impl Serialize) -> Result<Box<RawValue>, serde_json::Error> {
+/// Writes a value as it goes into a token.
+pub(super) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
     let mut bytes = Vec::new();
     value.serialize(&mut Serializer::with_formatter(&mut bytes, Ascii))?;
-    String::from_utf8(bytes)
-        .map_err(serde::ser::Error::custom)
-        .and_then(RawValue::from_string)
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -46,16 +47,16 @@ mod tests {
 
     #[test]
     fn characters_beyond_ascii_are_escaped() {
-        let json = to_raw_json(&"é😀\n\"\u{7f}").unwrap();
-        assert_eq!(json.get(), "\"\\u00e9\\ud83d\\ude00\\n\\\"\u{7f}\"");
+        let json = to_json(&"é😀\n\"\u{7f}").unwrap();
+        assert_eq!(json, b"\"\\u00e9\\ud83d\\ude00\\n\\\"\x7f\"");
     }
 
     proptest! {
         #[test]
         fn every_text_is_read_back_from_ascii(text in any::<String>()) {
-            let json = to_raw_json(&text).unwrap();
-            prop_assert!(json.get().is_ascii());
-            prop_assert_eq!(serde_json::from_str::<String>(json.get()).unwrap(), text);
+            let json = to_json(&text).unwrap();
+            prop_assert!(json.is_ascii());
+            prop_assert_eq!(serde_json::from_slice::<String>(&json).unwrap(), text);
         }
     }
 }

@@ -24,34 +24,69 @@ pub(super) use self::{
 pub(super) trait Claims: Serialize + DeserializeOwned {
     /// The type of the token, as its header says it.
     const TYPE: &'static str;
+    /// Who has to be able to verify it.
+    const READERS: Readers;
+}
+
+/// Who reads a type of token, which decides about its one algorithm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Readers {
+    /// Other services too: it is signed with a key whose public half is published.
+    Everybody,
+    /// This installation alone.
+    Ourselves,
 }
 
 /// What all tokens say: the registered claims (RFC 7519 §4.1), and the expiry with the precision that
 /// the domain knows. `exp` is rounded down, so nobody who reads it accepts the token for longer.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Envelope<C> {
-    iss: String,
-    aud: String,
+pub(super) struct Registered<'a> {
+    iss: &'a str,
+    aud: &'a str,
     exp: i64,
     #[serde(rename = "expMs")]
     exp_milliseconds: i64,
-    #[serde(flatten)]
-    pub(super) claims: C,
 }
 
-impl<C> Envelope<C> {
-    pub(super) fn new(installation: &str, expires: Timestamp, claims: C) -> Self {
+impl<'a> Registered<'a> {
+    /// Of a token of this installation that is void from `expires` on.
+    fn new(installation: &'a str, expires: Timestamp) -> Self {
         Self {
-            iss: installation.to_owned(),
-            aud: installation.to_owned(),
+            iss: installation,
+            aud: installation,
             exp: expires.unix_seconds(),
             exp_milliseconds: expires.unix_milliseconds(),
-            claims,
         }
     }
 
-    pub(super) fn expires(&self) -> Timestamp {
-        Timestamp::from_unix_milliseconds(self.exp_milliseconds)
+    /// When it expires, if it is a token of this installation.
+    pub(super) fn expires(&self, installation: &str) -> Result<Timestamp, InvalidToken> {
+        let expires = Timestamp::from_unix_milliseconds(self.exp_milliseconds);
+        let Self { iss, aud, exp, .. } = *self;
+        if iss == installation && aud == installation && exp == expires.unix_seconds() {
+            Ok(expires)
+        } else {
+            Err(InvalidToken)
+        }
+    }
+}
+
+/// A whole payload, to be written. It is read in two passes, because to read what is flattened takes a copy
+/// of every value.
+#[derive(Serialize)]
+pub(super) struct Payload<'a, C> {
+    #[serde(flatten)]
+    registered: Registered<'a>,
+    #[serde(flatten)]
+    claims: C,
+}
+
+impl<'a, C> Payload<'a, C> {
+    pub(super) fn new(installation: &'a str, expires: Timestamp, claims: C) -> Self {
+        Self {
+            registered: Registered::new(installation, expires),
+            claims,
+        }
     }
 }
 

@@ -1,5 +1,9 @@
 //! Every way in which a token can be false.
 
+use aws_lc_rs::{
+    hkdf::{HKDF_SHA256, Salt},
+    hmac::HMAC_SHA256,
+};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use latchkey_crypto::{secrets::Secrets, tokens::SignedTokens};
@@ -61,6 +65,35 @@ fn stolen_key(secrets: &Secrets) -> EncodingKey {
     EncodingKey::from_ec_der(&BASE64URL_NOPAD.decode(pkcs8.as_bytes()).unwrap())
 }
 
+/// The key of what we alone read, as whoever stole the secrets would have it.
+fn stolen_own_key(secrets: &Secrets) -> EncodingKey {
+    let text = secrets.to_toml();
+    let secret = text
+        .lines()
+        .find_map(|line| {
+            line.strip_prefix("installation_secret = \"")?
+                .strip_suffix('"')
+        })
+        .unwrap();
+    let secret = BASE64URL_NOPAD.decode(secret.as_bytes()).unwrap();
+    let mut key = [0; 32];
+    Salt::new(HKDF_SHA256, &[])
+        .extract(&secret)
+        .expand(&[b"latchkey tokens of our own"], HMAC_SHA256)
+        .and_then(|material| material.fill(&mut key))
+        .unwrap();
+    EncodingKey::from_secret(&key)
+}
+
+/// A token with these claims and a header of this type, algorithm and key.
+fn made(token: &str, key: &EncodingKey, algorithm: Algorithm, kid: &str) -> String {
+    let (header, claims, _) = parts(token);
+    let mut made = Header::new(algorithm);
+    made.typ = header["typ"].as_str().map(str::to_owned);
+    made.kid = Some(kid.to_owned());
+    jsonwebtoken::encode(&made, &claims, key).unwrap()
+}
+
 /// A session token with changed header and claims, signed with this key.
 fn forged(key: &EncodingKey, change: impl Fn(&mut Header, &mut Value)) -> String {
     let (header, mut claims, _) = parts(&tokens().sign_session(&session()));
@@ -78,6 +111,79 @@ fn a_forgery_without_any_change_would_be_accepted() {
     // Shows that the forgeries below are refused for what they change and for nothing else.
     let token = forged(&stolen_key(&secrets(1)), |_, _| ());
     assert_eq!(tokens().read_session(&token, NOW), Ok(session()));
+}
+
+#[test]
+fn each_type_has_one_algorithm_and_one_form_from_before() {
+    let (ecdsa, own) = (stolen_key(&secrets(1)), stolen_own_key(&secrets(1)));
+    let jwks: Value = serde_json::from_str(&tokens().jwks()).unwrap();
+    let kid = jwks["keys"][0]["kid"].as_str().unwrap();
+    for (index, token) in signed().iter().enumerate() {
+        let (kind, accepts) = READERS[index];
+        let is_ours_alone = matches!(kind, "challenge" | "approval");
+        // Exactly as it was signed before there was another key.
+        assert!(
+            accepts(&made(token, &ecdsa, Algorithm::ES256, kid)),
+            "{kind}"
+        );
+        let keyed = made(token, &own, Algorithm::HS256, "own");
+        assert_eq!(accepts(&keyed), is_ours_alone, "{kind}");
+        for (key, algorithm, kid) in [
+            (&ecdsa, Algorithm::ES256, "own"),
+            (&own, Algorithm::HS256, kid),
+            (&own, Algorithm::HS384, "own"),
+            (&own, Algorithm::HS512, "own"),
+        ] {
+            let confused = made(token, key, algorithm, kid);
+            assert_refused(&confused, &format!("{kind} {algorithm:?} {kid}"));
+        }
+        // One key's signature under the other one's head.
+        let (other, right) = if is_ours_alone {
+            (made(token, &ecdsa, Algorithm::ES256, kid), token)
+        } else {
+            (keyed, token)
+        };
+        let (head, _) = right.split_once('.').unwrap();
+        let (_, rest) = other.split_once('.').unwrap();
+        assert_refused(&format!("{head}.{rest}"), kind);
+        let (head, _) = other.split_once('.').unwrap();
+        let (_, rest) = right.split_once('.').unwrap();
+        assert_refused(&format!("{head}.{rest}"), kind);
+    }
+}
+
+#[test]
+fn a_head_is_accepted_as_it_is_written_alone() {
+    let (ecdsa, own) = (stolen_key(&secrets(1)), stolen_own_key(&secrets(1)));
+    for (index, token) in signed().iter().enumerate() {
+        let (kind, accepts) = READERS[index];
+        let (header, _, _) = parts(token);
+        let [typ, alg, kid] = ["typ", "alg", "kid"].map(|name| header[name].to_string());
+        let payload = token.split('.').nth(1).unwrap();
+        let (key, algorithm) = if alg.contains("HS") {
+            (&own, Algorithm::HS256)
+        } else {
+            (&ecdsa, Algorithm::ES256)
+        };
+        let with_head = |head: String| {
+            let message = format!("{}.{payload}", BASE64URL_NOPAD.encode(head.as_bytes()));
+            let signature = jsonwebtoken::crypto::sign(message.as_bytes(), key, algorithm).unwrap();
+            format!("{message}.{signature}")
+        };
+        let right = format!(r#"{{"typ":{typ},"alg":{alg},"kid":{kid}}}"#);
+        assert!(accepts(&with_head(right)), "{kind}");
+        for head in [
+            format!(r#"{{"alg":{alg},"typ":{typ},"kid":{kid}}}"#),
+            format!(r#"{{"typ":{typ},"alg":{alg},"kid":{kid},"crit":["exp"]}}"#),
+            format!(r#"{{"typ":{typ},"alg":{alg},"kid":{kid},"zip":"DEF"}}"#),
+            format!(r#"{{"typ":{typ},"alg":{alg},"alg":{alg},"kid":{kid}}}"#),
+            format!(r#"{{"typ":{typ},"alg":{alg},"kid":{kid}}} "#),
+            format!(r#"{{"typ":{typ},"alg":{alg}}}"#),
+            String::new(),
+        ] {
+            assert_refused(&with_head(head.clone()), &head);
+        }
+    }
 }
 
 #[test]
@@ -150,10 +256,12 @@ fn the_public_key_is_no_secret_of_an_hmac() {
         vec![],
     ] {
         for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
-            let token = forged(&EncodingKey::from_secret(&secret), |header, _| {
-                header.alg = algorithm;
-            });
+            let key = EncodingKey::from_secret(&secret);
+            let token = forged(&key, |header, _| header.alg = algorithm);
             assert_refused(&token, "HMAC");
+            for token in signed() {
+                assert_refused(&made(&token, &key, algorithm, "own"), "HMAC of our own");
+            }
         }
     }
 }
@@ -231,6 +339,8 @@ fn claims_that_are_missing_or_wrong_are_refused() {
         ("aud", Some(json!([other]))),
         ("exp", None),
         ("exp", Some(json!("1795374002"))),
+        ("exp", Some(json!(1_795_374_001))),
+        ("exp", Some(json!(1_795_374_003))),
         ("expMs", None),
         ("expMs", Some(json!(0))),
         ("expMs", Some(json!(1e300))),
@@ -336,14 +446,15 @@ proptest! {
 
     #[test]
     fn any_json_in_a_token_is_refused(header in any::<String>(), claims in any::<String>()) {
-        let token = format!(
-            "{}.{}.{}",
-            encode(&json!({"alg": "ES256", "typ": header, "kid": claims})),
-            BASE64URL_NOPAD.encode(claims.as_bytes()),
-            BASE64URL_NOPAD.encode(&[1; 64]),
-        );
-        for (_, accepts) in READERS {
-            prop_assert!(!accepts(&token));
+        let claims = BASE64URL_NOPAD.encode(claims.as_bytes());
+        let signature = BASE64URL_NOPAD.encode(&[1; 64]);
+        let heads = signed().map(|token| token.split('.').next().unwrap().to_owned());
+        let other = encode(&json!({"alg": "ES256", "typ": header, "kid": claims}));
+        for head in heads.iter().chain([&other]) {
+            let token = format!("{head}.{claims}.{signature}");
+            for (_, accepts) in READERS {
+                prop_assert!(!accepts(&token));
+            }
         }
     }
 }

@@ -233,18 +233,31 @@ fn a_token_from_a_replica_whose_clock_is_ahead_is_accepted() {
 #[test]
 fn each_type_says_what_it_is() {
     let tokens = tokens();
-    let challenge = tokens.sign_challenge(&challenges()[0], NOW);
-    let kid = tokens_kid();
-    for (token, kind) in [
-        (challenge, "latchkey-challenge+jwt"),
-        (tokens.sign_session(&session()), "latchkey-session+jwt"),
+    let (public, own) = (("ES256", tokens_kid()), ("HS256", json!("own")));
+    for (token, kind, (algorithm, kid)) in [
+        (
+            tokens.sign_challenge(&challenges()[0], NOW),
+            "latchkey-challenge+jwt",
+            &own,
+        ),
+        (
+            tokens.sign_approval(&ticket(), NOW),
+            "latchkey-approval+jwt",
+            &own,
+        ),
+        (
+            tokens.sign_session(&session()),
+            "latchkey-session+jwt",
+            &public,
+        ),
         (
             tokens.sign_user_action(&user_action(), NOW),
             "latchkey-user-action+jwt",
+            &public,
         ),
     ] {
         let (header, claims, _) = parts(&token);
-        assert_eq!(header, json!({"typ": kind, "alg": "ES256", "kid": kid}));
+        assert_eq!(header, json!({"typ": kind, "alg": algorithm, "kid": kid}));
         assert_eq!(claims["iss"], json!(installation(1).as_str()));
         assert_eq!(claims["aud"], json!(installation(1).as_str()));
     }
@@ -303,15 +316,45 @@ fn payloads_are_plain_ascii() {
 fn other_services_can_verify_by_the_key_set() {
     let tokens = tokens();
     let jwks: JwkSet = serde_json::from_str(&tokens.jwks()).unwrap();
-    let token = tokens.sign_session(&session());
-    let kid = jsonwebtoken::decode_header(&token).unwrap().kid.unwrap();
-    let key = DecodingKey::from_jwk(jwks.find(&kid).unwrap()).unwrap();
-    let mut validation = Validation::new(Algorithm::ES256);
-    validation.set_issuer(&[installation(1)]);
-    validation.set_audience(&[installation(1)]);
-    validation.validate_exp = false;
-    let read = jsonwebtoken::decode::<Value>(&token, &key, &validation).unwrap();
-    assert_eq!(read.claims["sub"], json!(session().user.as_str()));
+    for token in [
+        tokens.sign_session(&session()),
+        tokens.sign_user_action(&user_action(), NOW),
+    ] {
+        let kid = jsonwebtoken::decode_header(&token).unwrap().kid.unwrap();
+        let key = DecodingKey::from_jwk(jwks.find(&kid).unwrap()).unwrap();
+        let mut validation = Validation::new(Algorithm::ES256);
+        validation.set_issuer(&[installation(1)]);
+        validation.set_audience(&[installation(1)]);
+        validation.validate_exp = false;
+        let read = jsonwebtoken::decode::<Value>(&token, &key, &validation).unwrap();
+        assert_eq!(read.claims["sub"], json!(session().user.as_str()));
+    }
+}
+
+#[test]
+fn rotating_the_keys_leaves_what_we_alone_read_as_it_was() {
+    let entropy = SeededEntropy::new(4);
+    let old = Secrets::generate(&entropy, NOW).unwrap();
+    let before = SignedTokens::new(&old, &installation(1));
+    let challenge = challenges().remove(0);
+    let identifier = before.sign_challenge(&challenge, NOW);
+    let approval = before.sign_approval(&ticket(), NOW);
+    let rotated = old
+        .with_next_key(&entropy, NOW)
+        .and_then(|secrets| secrets.signing_with_next_key(later(1), Duration::ZERO))
+        .and_then(|secrets| secrets.without_retired_keys(later(2), Duration::ZERO))
+        .unwrap();
+    let after = SignedTokens::new(&rotated, &installation(1));
+    assert_eq!(after.sign_challenge(&challenge, NOW), identifier);
+    assert_eq!(after.read_challenge(&identifier, NOW), Ok(challenge));
+    assert_eq!(after.read_approval(&approval, NOW), Ok(ticket()));
+
+    let replaced = rotated.replaced(&entropy, NOW).unwrap();
+    let replaced = SignedTokens::new(&replaced, &installation(1));
+    let refused = replaced.read_challenge(&identifier, NOW);
+    assert_eq!(refused, Err(InvalidToken));
+    let refused = replaced.read_approval(&approval, NOW);
+    assert_eq!(refused, Err(InvalidToken));
 }
 
 #[test]
@@ -351,7 +394,8 @@ fn tokens_of_a_retired_key_are_accepted_and_its_public_key_published() {
 fn tokens_of_a_dropped_key_are_refused() {
     let entropy = SeededEntropy::new(3);
     let old = Secrets::generate(&entropy, NOW).unwrap();
-    let token = SignedTokens::new(&old, &installation(1)).sign_session(&session());
+    let before = SignedTokens::new(&old, &installation(1));
+    let token = before.sign_session(&session());
     let hour = |hours| NOW.plus(Duration::from_hours(hours));
     let secrets = old
         .with_next_key(&entropy, NOW)

@@ -4,7 +4,7 @@ use latchkey_domain::{approval::ApprovalTicket, time::Timestamp};
 use latchkey_service::ports::tokens::InvalidToken;
 use serde::{Deserialize, Serialize};
 
-use super::{AppMetadata, Claims, parse, text};
+use super::{AppMetadata, Claims, Readers, parse, text};
 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct ApprovalClaims {
@@ -16,6 +16,7 @@ pub(crate) struct ApprovalClaims {
 
 impl Claims for ApprovalClaims {
     const TYPE: &'static str = "latchkey-approval+jwt";
+    const READERS: Readers = Readers::Ourselves;
 }
 
 impl ApprovalClaims {

@@ -13,7 +13,7 @@ use latchkey_service::ports::tokens::InvalidToken;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AppMetadata, Claims, parse, text,
+    AppMetadata, Claims, Readers, parse, text,
     user_action::{ActionClaims, bytes},
 };
 
@@ -74,6 +74,7 @@ enum PurposeClaims {
 
 impl Claims for ChallengeClaims {
     const TYPE: &'static str = "latchkey-challenge+jwt";
+    const READERS: Readers = Readers::Ourselves;
 }
 
 impl ChallengeClaims {

@@ -4,7 +4,7 @@ use latchkey_domain::{session::Session, text::Username, time::Timestamp, user::E
 use latchkey_service::ports::tokens::InvalidToken;
 use serde::{Deserialize, Serialize};
 
-use super::{AppMetadata, Claims, parse, text};
+use super::{AppMetadata, Claims, Readers, parse, text};
 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SessionClaims {
@@ -37,6 +37,7 @@ enum TokenKind {
 
 impl Claims for SessionClaims {
     const TYPE: &'static str = "latchkey-session+jwt";
+    const READERS: Readers = Readers::Everybody;
 }
 
 impl SessionClaims {

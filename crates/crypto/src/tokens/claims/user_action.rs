@@ -10,7 +10,7 @@ use latchkey_domain::{
 use latchkey_service::ports::tokens::InvalidToken;
 use serde::{Deserialize, Serialize};
 
-use super::{AppMetadata, Claims, parse, text};
+use super::{AppMetadata, Claims, Readers, parse, text};
 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct UserActionClaims {
@@ -26,6 +26,7 @@ pub(crate) struct UserActionClaims {
 
 impl Claims for UserActionClaims {
     const TYPE: &'static str = "latchkey-user-action+jwt";
+    const READERS: Readers = Readers::Everybody;
 }
 
 impl UserActionClaims {
