@@ -13,6 +13,7 @@
 mod ascii;
 mod claims;
 mod keys;
+mod verified;
 
 use data_encoding::BASE64URL_NOPAD;
 use latchkey_domain::{
@@ -28,6 +29,7 @@ use self::{
         UserActionClaims,
     },
     keys::{EcdsaKey, Jwk, OwnKey, PublishedKey},
+    verified::{TokenDigest, VerifiedSessions},
 };
 use crate::secrets::Secrets;
 
@@ -41,6 +43,7 @@ pub struct SignedTokens {
     signs: EcdsaKey,
     published: Vec<PublishedKey>,
     own: Option<OwnKey>,
+    verified: VerifiedSessions,
 }
 
 /// A JSON Web Key Set (RFC 7517 §5).
@@ -60,6 +63,7 @@ impl SignedTokens {
                 .filter_map(PublishedKey::of)
                 .collect(),
             own: OwnKey::new(secrets),
+            verified: VerifiedSessions::default(),
         }
     }
 
@@ -158,8 +162,14 @@ impl Tokens for SignedTokens {
     }
 
     fn read_session(&self, token: &str, now: Timestamp) -> Result<Session, InvalidToken> {
+        let digest = TokenDigest::of(token).ok_or(InvalidToken)?;
+        if let Some(session) = self.verified.find(digest, now) {
+            return Ok(session);
+        }
         let (claims, expires) = self.read::<SessionClaims>(token, now)?;
-        claims.session(expires)
+        let session = claims.session(expires)?;
+        self.verified.keep(digest, session.clone());
+        Ok(session)
     }
 
     fn sign_user_action(&self, action: &SignedUserAction, now: Timestamp) -> String {

@@ -358,6 +358,29 @@ fn rotating_the_keys_leaves_what_we_alone_read_as_it_was() {
 }
 
 #[test]
+fn a_session_that_was_verified_is_the_same_until_it_expires_and_no_other_token_is() {
+    let tokens = tokens();
+    let token = tokens.sign_session(&session());
+    for _ in 0..3 {
+        assert_eq!(tokens.read_session(&token, NOW), Ok(session()));
+        assert_eq!(tokens.read_challenge(&token, NOW), Err(InvalidToken));
+        assert_eq!(tokens.read_user_action(&token, NOW), Err(InvalidToken));
+        assert_eq!(tokens.read_approval(&token, NOW), Err(InvalidToken));
+        for index in 0..token.len() {
+            let mut changed = token.clone().into_bytes();
+            changed[index] = if changed[index] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(changed).unwrap();
+            let refused = tokens.read_session(&changed, NOW);
+            assert_eq!(refused, Err(InvalidToken), "character {index}");
+        }
+    }
+    assert!(tokens.read_session(&token, later(1_998)).is_ok());
+    for moment in [later(1_999), later(u64::MAX), later(1_999)] {
+        assert_eq!(tokens.read_session(&token, moment), Err(InvalidToken));
+    }
+}
+
+#[test]
 fn the_key_set_holds_public_keys_alone() {
     let jwks: Value = serde_json::from_str(&tokens().jwks()).unwrap();
     let keys = jwks["keys"].as_array().unwrap();
@@ -396,6 +419,8 @@ fn tokens_of_a_dropped_key_are_refused() {
     let old = Secrets::generate(&entropy, NOW).unwrap();
     let before = SignedTokens::new(&old, &installation(1));
     let token = before.sign_session(&session());
+    // That it was verified is remembered with the keys that verified it, and nowhere else.
+    assert_eq!(before.read_session(&token, NOW), Ok(session()));
     let hour = |hours| NOW.plus(Duration::from_hours(hours));
     let secrets = old
         .with_next_key(&entropy, NOW)
