@@ -195,7 +195,7 @@ async fn lock_in_organization(
     match table::user::organization_of(transaction, user).await? {
         Some(organization) => {
             table::organization::lock(transaction, &organization).await?;
-            table::user::lock(transaction, user).await
+            table::user::lock_and_read(transaction, user).await
         }
         None => Ok(None),
     }

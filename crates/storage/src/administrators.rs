@@ -7,7 +7,7 @@ use latchkey_service::ports::{
 };
 use sea_orm::DatabaseTransaction;
 
-use crate::{authority::exercise, table};
+use crate::{authority::exercise_with, table};
 
 /// Exercises the authority of somebody who must be an administrator. The organization's row is locked
 /// first: administrators who change each other's rows would otherwise wait for each other.
@@ -22,8 +22,9 @@ where
     E: From<AuthorityConflict> + From<NotAdministrator> + From<StoreError>,
 {
     table::organization::lock(transaction, authority.organization()).await?;
-    let user = exercise::<E>(transaction, authority).await?;
-    if user.is_administrator {
+    let user = table::user::lock_and_read(transaction, authority.user()).await?;
+    exercise_with::<E>(transaction, authority, vec![]).await?;
+    if user.is_some_and(|user| user.is_administrator) {
         Ok(())
     } else {
         Err(NotAdministrator.into())

@@ -5,66 +5,106 @@ use std::collections::BTreeSet;
 use latchkey_domain::{
     authority::Authority,
     id::{ApplicationId, CredentialUuid},
-    user::User,
 };
 use latchkey_service::ports::store::{AuthorityConflict, StoreError};
 use sea_orm::{
     ColumnTrait as _, DatabaseTransaction, EntityTrait as _, JoinType, QueryFilter as _,
-    QuerySelect as _, QueryTrait as _, RelationTrait as _,
+    QuerySelect as _, QueryTrait as _, RelationTrait as _, Select,
     sea_query::{Condition, Expr, ExprTrait as _, SelectStatement, SubQueryStatement},
 };
 
 use crate::{
-    statement,
-    table::{self, application, credential, organization},
+    statement::{self, Step, together},
+    table::{self, application, credential, organization, user},
 };
 
-/// Exercises an authority: locks the user, requires all that the authority names, uses up what it
-/// spends, and keeps the messages that tell of the change; gives whose authority it is. When it, or what
-/// follows, fails, the transaction must be rolled back; then nothing is used up and nobody is told.
+/// Locks the user and exercises an authority. What follows sees what the lock's former holder did: only a
+/// statement that begins after the lock was given does, so the lock is a statement of its own.
 ///
 /// # Errors
-/// [`AuthorityConflict`], or [`StoreError`] when the database fails.
+/// As [`exercise_with`].
 pub(crate) async fn exercise<E>(
     transaction: &DatabaseTransaction,
     authority: &Authority,
-) -> Result<User, E>
+) -> Result<(), E>
 where
     E: From<AuthorityConflict> + From<StoreError>,
 {
-    let Some(user) = standing(transaction, authority).await? else {
-        return Err(AuthorityConflict::Void.into());
-    };
-    match table::spent::insert(transaction, authority.spends()).await? {
-        None => {
-            table::message::insert_all(transaction, authority.messages()).await?;
-            Ok(user)
-        }
-        Some(spend) => Err(AuthorityConflict::Spent(spend.item).into()),
-    }
+    user::lock(transaction, authority.user()).await?;
+    exercise_with(transaction, authority, vec![])
+        .await
+        .map(|_none| ())
 }
 
-/// Locks the user's row, and gives the user if all that the authority requires is so. These are two
-/// statements on purpose: only a statement that begins after the lock was given sees what its former
-/// holder did.
-async fn standing(
+/// Exercises an authority together with the changes it is exercised for: requires all that the authority
+/// names, uses up what it spends, keeps the messages that tell of the change, and carries the steps out; gives
+/// how many rows each met. When it, or what follows, fails, the transaction must be rolled back; then nothing
+/// is used up and nobody is told.
+///
+/// Whoever changes what follows from several rows of a user has locked the user before. Who has not is
+/// sure of the rows that the steps themselves meet, which are judged anew when somebody else has just
+/// changed them; of the others only that they were so when the statement began, as if what changes them
+/// meanwhile came later.
+///
+/// # Errors
+/// [`AuthorityConflict`], or [`StoreError`] when the database fails.
+pub(crate) async fn exercise_with<E>(
     transaction: &DatabaseTransaction,
     authority: &Authority,
-) -> Result<Option<User>, StoreError> {
-    let organization = authority.organization();
-    let is_as_named =
-        |user: &User| user.organization == *organization && user.epoch == authority.epoch();
-    let user = table::user::lock(transaction, authority.user()).await?;
-    let Some(user) = user.filter(|user| user.is_active && is_as_named(user)) else {
-        return Ok(None);
-    };
-    let standing = organization::Entity::find()
-        .filter(organization::Column::Id.eq(organization.as_str()))
+    steps: Vec<Step>,
+) -> Result<Vec<u64>, E>
+where
+    E: From<AuthorityConflict> + From<StoreError>,
+{
+    let (spends, messages) = (authority.spends(), authority.messages());
+    if spends.is_empty() && !stands(transaction, authority).await? {
+        return Err(AuthorityConflict::Void.into());
+    }
+    // The first thing is used up only if the authority stands, and whatever else is done only after that.
+    let mut if_it_stands = Some(standing(authority).select_only().into_query());
+    let used_up = spends.iter().map(|spend| {
+        let condition = if_it_stands.take().unwrap_or_default();
+        Step::from(table::spent::insertion(spend, condition))
+    });
+    let told = messages
+        .iter()
+        .map(|message| Step::from(table::message::insertion(message)));
+    let all = used_up.chain(told).chain(steps).collect();
+    let mut met = together(transaction, all).await?;
+    let mut refused = spends.iter().zip(&met).enumerate();
+    if let Some((place, (spend, _none))) = refused.find(|(_, (_, rows))| **rows == 0) {
+        let is_void = place == 0 && !stands(transaction, authority).await?;
+        return Err(if is_void {
+            AuthorityConflict::Void.into()
+        } else {
+            AuthorityConflict::Spent(spend.item).into()
+        });
+    }
+    Ok(met.split_off(spends.len() + messages.len()))
+}
+
+/// Whether all that the authority requires is so.
+pub(crate) async fn stands(
+    transaction: &DatabaseTransaction,
+    authority: &Authority,
+) -> Result<bool, StoreError> {
+    statement::any(transaction, standing(authority)).await
+}
+
+/// One row if all that the authority requires is so, and otherwise none.
+pub(crate) fn standing(authority: &Authority) -> Select<organization::Entity> {
+    organization::Entity::find()
+        .join(
+            JoinType::InnerJoin,
+            user::Relation::Organization.def().rev(),
+        )
+        .filter(organization::Column::Id.eq(authority.organization().as_str()))
         .filter(organization::Column::IsActive.eq(true))
+        .filter(user::Column::Id.eq(authority.user().as_str()))
+        .filter(user::Column::IsActive.eq(true))
+        .filter(user::Column::Epoch.eq(authority.epoch().number()))
         .filter(applications_are_active(authority))
-        .filter(credentials_are_active(authority));
-    let holds = statement::any(transaction, standing).await?;
-    Ok(holds.then_some(user))
+        .filter(credentials_are_active(authority))
 }
 
 fn applications_are_active(authority: &Authority) -> Condition {

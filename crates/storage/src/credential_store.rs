@@ -17,7 +17,7 @@ use sea_orm::{
 };
 
 use crate::{
-    authority::exercise,
+    authority::{exercise, exercise_with},
     statement::Change as _,
     store::SqlStore,
     table::{
@@ -34,8 +34,13 @@ impl CredentialStore for SqlStore {
         credential: Credential,
     ) -> Result<(), CreateError> {
         self.write(async move |tx| {
-            exercise::<CreateError>(&tx, &authority).await?;
-            table::credential::insert_all(&tx, &authority, &[credential]).await
+            table::user::lock(&tx, authority.user()).await?;
+            let steps = vec![table::credential::insertion(&credential).into()];
+            let made = exercise_with::<CreateError>(&tx, &authority, steps).await?;
+            if made != [1] {
+                table::credential::insert_in_place(&tx, &credential).await?;
+            }
+            Ok(())
         })
         .await
     }
@@ -108,7 +113,8 @@ impl CredentialStore for SqlStore {
             let is_deleted = match state {
                 CredentialState::Waiting { .. } => true,
                 CredentialState::Active | CredentialState::Inactive => {
-                    table::credential::delete(&tx, user, &credential).await?
+                    let deletion = table::credential::deletion(user, &credential);
+                    deletion.meets_one(&tx).await?
                 }
             };
             is_deleted.then_some(()).ok_or(ChangeError::NotFound)

@@ -1,9 +1,13 @@
-//! What statements have in common: how they run, and what is made of the rows they met.
+//! What statements have in common: how they run, alone or together, and what is made of the rows they met.
 
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DeleteMany, EntityName as _,
-    EntityTrait, Insert, QuerySelect as _, QueryTrait, Select, UpdateMany, sea_query::Expr,
+    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DeleteMany, EntityName as _,
+    EntityTrait, Insert, Iterable as _, QuerySelect as _, QueryTrait, Select, UpdateMany,
+    sea_query::{
+        Alias, CommonTableExpression, DeleteStatement, Expr, InsertStatement, OnConflict, Query,
+        SelectStatement, SubQueryStatement, UpdateStatement, WithClause,
+    },
 };
 
 use crate::column::Inconsistency;
@@ -43,6 +47,210 @@ impl<E: EntityTrait> Change for UpdateMany<E> {
 
 impl<E: EntityTrait> Change for DeleteMany<E> {
     type Table = E;
+}
+
+/// An insertion of one row, or of none: what it inserts comes from a selection, which may have conditions.
+pub(crate) struct Insertion {
+    into: InsertStatement,
+    from: SelectStatement,
+}
+
+impl Insertion {
+    /// Inserts these values if the selection, which selects nothing yet, gives a row.
+    pub(crate) fn of<E: EntityTrait>(
+        table: E,
+        values: impl IntoIterator<Item = (E::Column, Expr)>,
+        mut from: SelectStatement,
+    ) -> Self {
+        let (columns, values): (Vec<_>, Vec<_>) = values.into_iter().unzip();
+        let mut into = Query::insert();
+        into.into_table(table.table_ref()).columns(columns);
+        from.exprs(values);
+        Self { into, from }
+    }
+
+    /// Inserts a row.
+    pub(crate) fn row<A: ActiveModelTrait>(row: &A) -> Self {
+        let columns = <A::Entity as EntityTrait>::Column::iter();
+        let values = columns.filter_map(|column| {
+            let value = row.get(column).into_value()?;
+            Some((column, Expr::val(value)))
+        });
+        Self::of(A::Entity::default(), values, Query::select())
+    }
+
+    /// Inserts nothing when this is not so.
+    pub(crate) fn only_if(mut self, condition: Expr) -> Self {
+        self.from.and_where(condition);
+        self
+    }
+
+    /// Inserts nothing when a row has one of its unique keys. One that another transaction has just written
+    /// is waited for.
+    pub(crate) fn unless_taken(mut self) -> Self {
+        self.into
+            .on_conflict(OnConflict::new().do_nothing().to_owned());
+        self
+    }
+
+    fn into_query(self) -> Result<InsertStatement, StoreError> {
+        // SQLite takes the conflict clause after a selection for part of a join, unless it has a condition.
+        let Self { mut into, mut from } = self;
+        from.and_where(Expr::cust("TRUE"));
+        into.select_from(from).map_err(StoreError::new)?;
+        Ok(into)
+    }
+}
+
+/// One of several changes that are carried out together. It must meet a row, unless it is said to be
+/// optional.
+pub(crate) struct Step {
+    kind: Kind,
+    is_required: bool,
+}
+
+enum Kind {
+    Insert(Box<Insertion>),
+    Update(UpdateStatement),
+    Delete(DeleteStatement),
+}
+
+impl Step {
+    /// The same, whether or not it meets a row.
+    pub(crate) fn optional(self) -> Self {
+        Self {
+            is_required: false,
+            ..self
+        }
+    }
+
+    async fn count(self, transaction: &DatabaseTransaction) -> Result<u64, StoreError> {
+        let result = match self.kind {
+            Kind::Insert(insertion) => transaction.execute(&insertion.into_query()?).await,
+            Kind::Update(update) => transaction.execute(&update).await,
+            Kind::Delete(deletion) => transaction.execute(&deletion).await,
+        };
+        Ok(result.map_err(StoreError::new)?.rows_affected())
+    }
+
+    /// The same as part of a greater statement, with a row for each row it meets. An insertion, which could
+    /// refer to what is not there, is made only if the step that is needed has met a row.
+    fn into_part(self, needed: Option<&str>) -> Result<SubQueryStatement, StoreError> {
+        let one = || Query::returning().expr(Expr::cust("1"));
+        Ok(match self.kind {
+            Kind::Insert(insertion) => {
+                let mut insertion = *insertion;
+                if let Some(needed) = needed {
+                    let met = rows_of(needed).expr(Expr::cust("1")).to_owned();
+                    insertion = insertion.only_if(Expr::exists(met));
+                }
+                let mut statement = insertion.into_query()?;
+                statement.returning(one());
+                statement.into()
+            }
+            Kind::Update(mut statement) => {
+                statement.returning(one());
+                statement.into()
+            }
+            Kind::Delete(mut statement) => {
+                statement.returning(one());
+                statement.into()
+            }
+        })
+    }
+}
+
+impl From<Insertion> for Step {
+    fn from(insertion: Insertion) -> Self {
+        Kind::Insert(Box::new(insertion)).into()
+    }
+}
+
+impl<E: EntityTrait> From<UpdateMany<E>> for Step {
+    fn from(update: UpdateMany<E>) -> Self {
+        Kind::Update(update.into_query()).into()
+    }
+}
+
+impl<E: EntityTrait> From<DeleteMany<E>> for Step {
+    fn from(deletion: DeleteMany<E>) -> Self {
+        Kind::Delete(deletion.into_query()).into()
+    }
+}
+
+impl From<Kind> for Step {
+    fn from(kind: Kind) -> Self {
+        Self {
+            kind,
+            is_required: true,
+        }
+    }
+}
+
+/// Carries out steps, one statement each, and tells how many rows each met. When one that must meet a row
+/// meets none, those that follow are not carried out and have met none.
+pub(crate) async fn in_turn(
+    transaction: &DatabaseTransaction,
+    steps: Vec<Step>,
+) -> Result<Vec<u64>, StoreError> {
+    let mut met = Vec::with_capacity(steps.len());
+    let mut is_over = false;
+    for step in steps {
+        let is_required = step.is_required;
+        let rows = if is_over {
+            0
+        } else {
+            step.count(transaction).await?
+        };
+        is_over |= is_required && rows == 0;
+        met.push(rows);
+    }
+    Ok(met)
+}
+
+/// The same, told to PostgreSQL as one statement, of which each step is a part; SQLite has no such statement,
+/// and is told in turn. All parts see the database as it was when the statement began, but for rows that
+/// they lock, which are judged anew; so no step can need what another one changes, and no two can change one
+/// row. Parts other than insertions are carried out even after one that must meet a row met none: whoever
+/// calls rolls back then.
+pub(crate) async fn together(
+    transaction: &DatabaseTransaction,
+    steps: Vec<Step>,
+) -> Result<Vec<u64>, StoreError> {
+    let is_postgres = transaction.get_database_backend() == DbBackend::Postgres;
+    if !is_postgres || steps.len() < 2 {
+        return in_turn(transaction, steps).await;
+    }
+    let mut parts = WithClause::new();
+    let mut counts = Query::select();
+    let mut needed: Option<String> = None;
+    let number_of_steps = steps.len();
+    for (index, step) in steps.into_iter().enumerate() {
+        let name = format!("step{index}");
+        let is_required = step.is_required;
+        let mut part = CommonTableExpression::new();
+        part.table_name(Alias::new(name.as_str()))
+            .query(step.into_part(needed.as_deref())?);
+        parts.cte(part);
+        let count = rows_of(&name).expr(Expr::cust("COUNT(*)")).to_owned();
+        counts.expr(Expr::from(SubQueryStatement::SelectStatement(count)));
+        if is_required {
+            needed = Some(name);
+        }
+    }
+    let told = transaction.query_one(&parts.query(counts)).await;
+    let row = told.map_err(StoreError::new)?;
+    let row = row.ok_or_else(|| StoreError::new("a statement without rows counts none"))?;
+    let met = (0..number_of_steps).map(|index| {
+        let rows: i64 = row.try_get_by_index(index).map_err(StoreError::new)?;
+        u64::try_from(rows).map_err(StoreError::new)
+    });
+    met.collect()
+}
+
+/// Selects from the rows that a part of the statement met.
+fn rows_of(part: &str) -> SelectStatement {
+    Query::select().from(Alias::new(part)).to_owned()
 }
 
 /// Whether there is any such row.

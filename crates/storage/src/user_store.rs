@@ -123,7 +123,7 @@ impl UserStore for SqlStore {
         let messages = authority.take_messages();
         self.write(async move |tx| {
             exercise_as_administrator::<ChangeUserError>(&tx, &authority).await?;
-            let mut user = table::user::lock(&tx, &id)
+            let mut user = table::user::lock_and_read(&tx, &id)
                 .await?
                 .filter(|user| user.organization == *authority.organization())
                 .ok_or(ChangeUserError::NotFound)?;

@@ -7,7 +7,7 @@ use latchkey_domain::{
     authority::{Authority, Spend, Spendable},
     challenge::purpose,
     credential::CredentialKind,
-    id::{ApplicationId, CredentialUuid, TokenId, UserActionId},
+    id::{ApplicationId, CredentialUuid, TokenId, UserActionId, UserId},
     text::CredentialName,
     user::{Epoch, User},
 };
@@ -36,6 +36,7 @@ cases! { authority:
     void_when_the_user_is_another_organizations,
     every_change_requires_its_authority,
     credentials_may_be_named_twice,
+    what_is_void_is_so_whatever_was_used_up,
 }
 
 /// A tenant with a person who has two keys and a passkey.
@@ -176,6 +177,18 @@ async fn credentials_may_be_named_twice(world: World) {
     assert!(holds(&world, &authority).await);
 }
 
+/// Of two reasons the first is told, so a stranger who sends something again learns nothing about a user who
+/// is gone.
+async fn what_is_void_is_so_whatever_was_used_up(world: World) {
+    let (_tenant, person) = scene(&world).await;
+    let authority = adding(&world, &person, &person.credentials[0].uuid);
+    world.sessions.end(authority.clone()).await.unwrap();
+    let again = Spent(Spendable::Challenge);
+    assert_eq!(world.standing(&authority).await, Err(again));
+    world.set_user_active(&person.user.id, false).await;
+    assert_eq!(world.standing(&authority).await, Err(Void));
+}
+
 /// Who changes what, where everything that an authority allows can be done.
 struct Stage {
     /// An administrator.
@@ -307,10 +320,13 @@ async fn every_change_requires_its_authority(world: World) {
         let unknown = CredentialUuid::from_random(&world.draw());
         let mut of_another_epoch = user.clone();
         of_another_epoch.epoch = user.epoch.next();
+        let mut nobody = user.clone();
+        nobody.id = UserId::from_random(&world.draw());
         for void in [
             twofold(&world, user).signed_by(unknown),
             twofold(&world, user).within([&stage.closed]),
             twofold(&world, &of_another_epoch),
+            twofold(&world, &nobody),
         ] {
             assert_eq!(call(&world, &stage, void).await, Err(Some(Void)), "{name}");
         }

@@ -56,7 +56,7 @@ impl From<Model> for AccountCode {
 impl AccountCodeStore for SqlStore {
     async fn issue(&self, new: NewAccountCode, message: NewMessage) -> Result<bool, StoreError> {
         self.write(async move |tx| {
-            let user = user::lock(&tx, &new.code.user).await?;
+            let user = user::lock_and_read(&tx, &new.code.user).await?;
             if !user.is_some_and(|user| new.code.serves(&user)) || !has_room(&tx, &new.code).await?
             {
                 return Ok(false);

@@ -2,7 +2,6 @@
 
 use latchkey_domain::{
     application::{Origin, RpId},
-    authority::Authority,
     credential::{
         Credential, CredentialId, CredentialKind, CredentialState, MadeBy, Material, Provenance,
         key::{EncryptedPrivateKey, KeyPair, PublicKey},
@@ -17,14 +16,17 @@ use latchkey_service::ports::{
     store::StoreError,
 };
 use sea_orm::{
-    ActiveValue::Set, DatabaseTransaction, DeleteMany, QueryOrder as _, QuerySelect as _,
-    UpdateMany, entity::prelude::*, sea_query::OnConflict,
+    ActiveValue::Set,
+    DatabaseTransaction, DeleteMany, QueryOrder as _, QuerySelect as _, QueryTrait as _,
+    UpdateMany,
+    entity::prelude::*,
+    sea_query::{Condition, ExprTrait as _, SubQueryStatement},
 };
 
 use super::{application, user};
 use crate::{
     column::{self, Inconsistency},
-    statement::Change as _,
+    statement::{Change as _, Insertion, in_turn},
 };
 
 type Typed<T> = column::Typed<Entity, T>;
@@ -284,28 +286,68 @@ fn made_by(row: &Model) -> Result<MadeBy, Inconsistency> {
     }
 }
 
-/// Makes a credential, if need be in the place of one that has waited in vain, whoever's it is; `false`
+/// Makes a credential of a user who is locked; meets none when the user has as many as are allowed, or the
+/// organization has one of that credential id. What came of that, [`insert_in_place`] tells.
+pub(crate) fn insertion(credential: &Credential) -> Insertion {
+    let is_there = Condition::any()
+        .add(Column::WaitsUntil.is_null())
+        .add(Column::WaitsUntil.gt(credential.created.unix_milliseconds()));
+    let held = Entity::find()
+        .select_only()
+        .expr(Column::Id.count())
+        .filter(Column::UserId.eq(credential.user.as_str()))
+        .filter(is_there)
+        .into_query();
+    let maximum = i64::try_from(Credential::MAXIMUM_PER_USER).unwrap_or(i64::MAX);
+    let has_room = Expr::from(SubQueryStatement::SelectStatement(held)).lt(maximum);
+    free_insertion(credential).only_if(has_room)
+}
+
+/// Makes a credential, however many there are.
+fn free_insertion(credential: &Credential) -> Insertion {
+    Insertion::row(&to_row(credential)).unless_taken()
+}
+
+/// Makes a credential whose [`insertion`] met none: that can be in the place of one that has waited in vain,
+/// whoever's it is.
+///
+/// # Errors
+/// [`CreateError`].
+pub(crate) async fn insert_in_place(
+    transaction: &DatabaseTransaction,
+    credential: &Credential,
+) -> Result<(), CreateError> {
+    let held = summaries(transaction, &credential.user).await?;
+    let is_there = |summary: &&Summary| !summary.state.is_gone(credential.created);
+    if held.iter().filter(is_there).count() >= Credential::MAXIMUM_PER_USER {
+        Err(CreateError::TooMany)
+    } else if free_and_insert(transaction, credential).await? {
+        Ok(())
+    } else {
+        Err(CreateError::CredentialIdTaken)
+    }
+}
+
+/// Makes a credential, however many there are, if need be in the place of one that has waited in vain; `false`
 /// when the organization has one of that credential id.
 pub(crate) async fn insert(
     transaction: &DatabaseTransaction,
     credential: &Credential,
 ) -> Result<bool, StoreError> {
-    let make = || {
-        let key = [Column::OrganizationId, Column::CredentialKey];
-        Entity::insert(to_row(credential))
-            .on_conflict(OnConflict::columns(key).do_nothing().to_owned())
-            .meets_one(transaction)
-    };
-    if make().await? {
-        return Ok(true);
-    }
-    let is_freed = Entity::delete_many()
+    let made = in_turn(transaction, vec![free_insertion(credential).into()]).await?;
+    Ok(made == [1] || free_and_insert(transaction, credential).await?)
+}
+
+async fn free_and_insert(
+    transaction: &DatabaseTransaction,
+    credential: &Credential,
+) -> Result<bool, StoreError> {
+    let freed = Entity::delete_many()
         .filter(Column::OrganizationId.eq(credential.organization.as_str()))
         .filter(Column::CredentialKey.eq(credential.id.key()))
-        .filter(Column::WaitsUntil.lte(credential.created.unix_milliseconds()))
-        .meets_one(transaction)
-        .await?;
-    Ok(is_freed && make().await?)
+        .filter(Column::WaitsUntil.lte(credential.created.unix_milliseconds()));
+    let steps = vec![freed.into(), free_insertion(credential).into()];
+    Ok(in_turn(transaction, steps).await? == [1, 1])
 }
 
 /// Credentials in the one order in which they are made, so that two callers who bring the same ids never
@@ -316,24 +358,18 @@ pub(crate) fn in_order(credentials: &[Credential]) -> Vec<&Credential> {
     in_order
 }
 
-/// Makes credentials of the authority's user, whose row is locked already.
+/// Makes credentials of users who are locked.
 ///
 /// # Errors
 /// [`CreateError`].
 pub(crate) async fn insert_all(
     transaction: &DatabaseTransaction,
-    authority: &Authority,
     credentials: &[Credential],
 ) -> Result<(), CreateError> {
-    let held = summaries(transaction, authority.user()).await?;
-    let now = credentials.first().map(|credential| credential.created);
-    let is_there = |summary: &&Summary| now.is_none_or(|now| !summary.state.is_gone(now));
-    if held.iter().filter(is_there).count() + credentials.len() > Credential::MAXIMUM_PER_USER {
-        return Err(CreateError::TooMany);
-    }
     for credential in in_order(credentials) {
-        if !insert(transaction, credential).await? {
-            return Err(CreateError::CredentialIdTaken);
+        let made = in_turn(transaction, vec![insertion(credential).into()]).await?;
+        if made != [1] {
+            insert_in_place(transaction, credential).await?;
         }
     }
     Ok(())
@@ -423,22 +459,18 @@ pub(crate) async fn activate(
         .await
 }
 
-/// Makes a credential active that waits; `false` when it does not, or not any more at that moment.
-pub(crate) async fn approve(
-    transaction: &DatabaseTransaction,
+/// Makes a credential active that waits; meets none when it does not, or not any more at that moment.
+pub(crate) fn approve(
     user: &UserId,
     credential: &CredentialUuid,
     at: Timestamp,
-) -> Result<bool, StoreError> {
+) -> UpdateMany<Entity> {
     let approved = ActiveModel {
         is_active: Set(true),
         waits_until: Set(None),
         ..Default::default()
     };
-    change(user, credential, approved)
-        .filter(Column::WaitsUntil.gt(at.unix_milliseconds()))
-        .meets_one(transaction)
-        .await
+    change(user, credential, approved).filter(Column::WaitsUntil.gt(at.unix_milliseconds()))
 }
 
 /// Makes a credential inactive; `false` when it is.
@@ -486,23 +518,14 @@ pub(crate) async fn delete_all(
     delete_of(user).count(transaction).await
 }
 
-/// Deletes a credential; `false` when there is none.
-pub(crate) async fn delete(
-    transaction: &DatabaseTransaction,
-    user: &UserId,
-    credential: &CredentialUuid,
-) -> Result<bool, StoreError> {
-    let one = delete_of(user).filter(Column::Id.eq(credential.as_str()));
-    one.meets_one(transaction).await
+/// Deletes a credential; meets none when there is none.
+pub(crate) fn deletion(user: &UserId, credential: &CredentialUuid) -> DeleteMany<Entity> {
+    delete_of(user).filter(Column::Id.eq(credential.as_str()))
 }
 
 /// Deletes what waits of a user.
-pub(crate) async fn delete_waiting(
-    transaction: &DatabaseTransaction,
-    user: &UserId,
-) -> Result<u64, StoreError> {
-    let waiting = delete_of(user).filter(Column::WaitsUntil.is_not_null());
-    waiting.count(transaction).await
+pub(crate) fn deletion_of_waiting(user: &UserId) -> DeleteMany<Entity> {
+    delete_of(user).filter(Column::WaitsUntil.is_not_null())
 }
 
 /// A credential of a user, inside a transaction.

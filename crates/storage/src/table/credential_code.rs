@@ -22,16 +22,16 @@ use latchkey_service::ports::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    DatabaseTransaction, JoinType, QueryOrder as _, QuerySelect as _, UpdateMany,
+    DatabaseTransaction, JoinType, QueryOrder as _, QuerySelect as _, QueryTrait as _, UpdateMany,
     entity::prelude::*,
-    sea_query::{CaseStatement, Condition, OnConflict},
+    sea_query::{CaseStatement, Condition},
 };
 
 use super::{credential, message, organization, user};
 use crate::{
-    authority::exercise,
+    authority::{exercise_with, standing},
     column::{self, Inconsistency},
-    statement::Change as _,
+    statement::{Change as _, Insertion, Step, together},
     store::SqlStore,
 };
 
@@ -70,9 +70,15 @@ refers_to!(UserId => User of user);
 impl CredentialCodeStore for SqlStore {
     async fn issue(&self, authority: Authority, new: NewCredentialCode) -> Result<(), IssueError> {
         self.write(async move |tx| {
-            exercise::<IssueError>(&tx, &authority).await?;
-            supersede(&tx, authority.user()).await?;
-            let is_made = insert(&tx, new).await?;
+            let user = authority.user();
+            user::lock(&tx, user).await?;
+            let steps = vec![
+                Step::from(supersede(user)).optional(),
+                Step::from(credential::deletion_of_waiting(user)).optional(),
+                insertion(new).into(),
+            ];
+            let met = exercise_with::<IssueError>(&tx, &authority, steps).await?;
+            let is_made = met.last() == Some(&1);
             is_made.then_some(()).ok_or(IssueError::Taken)
         })
         .await
@@ -87,10 +93,11 @@ impl CredentialCodeStore for SqlStore {
             .await
     }
 
+    /// The code's own row decides: whatever ends what the authority requires of the owner and of the
+    /// credentials ends the code as well, and of a row that somebody has just changed it is asked anew.
     async fn claim(&self, claimed: ClaimedCode) -> Result<(), ClaimError> {
         self.write(async move |tx| {
-            exercise::<ClaimError>(&tx, &Authority::of_claim(&claimed)).await?;
-            let is_claimed = claim(&tx, &claimed).await?;
+            let is_claimed = claim(&claimed).meets_one(&tx).await?;
             is_claimed.then_some(()).ok_or(ClaimError::Lost)
         })
         .await
@@ -102,17 +109,21 @@ impl CredentialCodeStore for SqlStore {
         redemption: Redemption,
     ) -> Result<Credential, CreateError> {
         self.write(async move |tx| {
-            exercise::<CreateError>(&tx, &authority).await?;
-            let approval = organization::approval(&tx, authority.organization()).await?;
+            let user = authority.user();
+            let approval = user::lock_with_approval(&tx, user).await?;
             let redeemed = redemption.redeemed.clone();
             let (made, message) = redemption.made(approval.ok_or(AuthorityConflict::Void)?);
-            if !redeem(&tx, authority.user(), &redeemed, &made).await? {
-                return Err(AuthorityConflict::Void.into());
+            let steps = vec![
+                redeem(user, &redeemed, &made).into(),
+                message::insertion(&message).into(),
+                credential::insertion(&made).into(),
+            ];
+            let met = exercise_with::<CreateError>(&tx, &authority, steps).await?;
+            match met.as_slice() {
+                [1, _, 1] => {}
+                [1, ..] => credential::insert_in_place(&tx, &made).await?,
+                _ => return Err(AuthorityConflict::Void.into()),
             }
-            message::insert_all(&tx, &[message]).await?;
-            let made = [made];
-            credential::insert_all(&tx, &authority, &made).await?;
-            let [made] = made;
             Ok(made)
         })
         .await
@@ -121,15 +132,17 @@ impl CredentialCodeStore for SqlStore {
     /// The code decides, because it is what a new code and a cancellation end, too.
     async fn decide(&self, authority: Authority, decision: Decision) -> Result<(), DecideError> {
         self.write(async move |tx| {
-            exercise::<DecideError>(&tx, &authority).await?;
             let (user, credential) = (authority.user(), &decision.credential);
-            let is_done = decide(&tx, &authority, &decision).await?
-                && match decision.verdict {
-                    Verdict::Approved => {
-                        credential::approve(&tx, user, credential, decision.date).await?
-                    }
-                    Verdict::Refused => credential::delete(&tx, user, credential).await?,
-                };
+            user::lock(&tx, user).await?;
+            let effect = match decision.verdict {
+                Verdict::Approved => {
+                    Step::from(credential::approve(user, credential, decision.date))
+                }
+                Verdict::Refused => Step::from(credential::deletion(user, credential)),
+            };
+            let steps = vec![decide(&authority, &decision).into(), effect];
+            let met = exercise_with::<DecideError>(&tx, &authority, steps).await?;
+            let is_done = met == [1, 1];
             is_done.then_some(()).ok_or(DecideError::NotWaiting)
         })
         .await
@@ -155,9 +168,11 @@ impl CredentialCodeStore for SqlStore {
 
     async fn cancel_all(&self, user: &UserId) -> Result<(), StoreError> {
         let user = user.clone();
-        self.write(async move |tx| match user::lock(&tx, &user).await? {
-            Some(_locked) => end_all(&tx, &user).await,
-            None => Ok(()),
+        self.write(async move |tx| {
+            if user::lock(&tx, &user).await? {
+                end_all(&tx, &user).await?;
+            }
+            Ok(())
         })
         .await
     }
@@ -182,11 +197,8 @@ fn is_open() -> Expr {
     Column::State.is_in([ISSUED, CLAIMED])
 }
 
-/// Makes an issued code; `false` when a code of the same text exists.
-async fn insert(
-    transaction: &DatabaseTransaction,
-    new: NewCredentialCode,
-) -> Result<bool, StoreError> {
+/// Makes an issued code; meets none when a code of the same text exists.
+fn insertion(new: NewCredentialCode) -> Insertion {
     let NewCredentialCode { code, short, long } = new;
     let row = ActiveModel {
         id: Set(code.id.into()),
@@ -203,44 +215,32 @@ async fn insert(
         is_newest: Set(true),
         ..Default::default()
     };
-    Entity::insert(row)
-        .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .meets_one(transaction)
-        .await
+    Insertion::row(&row).unless_taken()
 }
 
 /// Makes room for a newer code of a user: the earlier ones end, and none is the newest any more.
-async fn supersede(transaction: &DatabaseTransaction, user: &UserId) -> Result<(), StoreError> {
+fn supersede(user: &UserId) -> UpdateMany<Entity> {
     let earlier = Condition::any()
         .add(Column::IsNewest.eq(true))
         .add(is_open())
         .add(waits());
-    let ended = ending(user)
+    ending(user)
         .col_expr(Column::IsNewest, Expr::value(false))
-        .filter(earlier);
-    end(transaction, user, ended).await
+        .filter(earlier)
 }
 
-/// Cancels every open code of a user, whose row is locked, and refuses what waits.
+/// Cancels every open code of a user, whose row is locked, and refuses what waits: every credential that
+/// does has a code that says so.
 pub(crate) async fn end_all(
     transaction: &DatabaseTransaction,
     user: &UserId,
 ) -> Result<(), StoreError> {
     let alive = Condition::any().add(is_open()).add(waits());
-    end(transaction, user, ending(user).filter(alive)).await
-}
-
-/// Every credential that waits has a code that says so, so when no code ended there is nothing to
-/// delete.
-async fn end(
-    transaction: &DatabaseTransaction,
-    user: &UserId,
-    ended: UpdateMany<Entity>,
-) -> Result<(), StoreError> {
-    if ended.count(transaction).await? > 0 {
-        credential::delete_waiting(transaction, user).await?;
-    }
-    Ok(())
+    let steps = vec![
+        ending(user).filter(alive).into(),
+        credential::deletion_of_waiting(user).into(),
+    ];
+    together(transaction, steps).await.map(|_rows| ())
 }
 
 /// Ends whatever of a user's codes can still lead to a credential, or to a usable one.
@@ -266,13 +266,9 @@ pub(crate) async fn delete_all(
     codes.count(transaction).await
 }
 
-/// Decides about the credential that was made with a code of the authority's user and epoch; `false`
+/// Decides about the credential that was made with a code of the authority's user and epoch; meets none
 /// when it does not wait, or not any more at that date.
-async fn decide(
-    transaction: &DatabaseTransaction,
-    authority: &Authority,
-    decision: &Decision,
-) -> Result<bool, StoreError> {
+fn decide(authority: &Authority, decision: &Decision) -> UpdateMany<Entity> {
     let verdict = match decision.verdict {
         Verdict::Approved => APPROVED,
         Verdict::Refused => REFUSED,
@@ -284,15 +280,15 @@ async fn decide(
         .filter(Column::Credential.eq(decision.credential.as_str()))
         .filter(waits())
         .filter(Column::ApprovalExpires.gt(decision.date.unix_milliseconds()))
-        .meets_one(transaction)
-        .await
 }
 
-/// Issued → claimed; `false` when it is not issued any more, or had expired when it was claimed.
-async fn claim(
-    transaction: &DatabaseTransaction,
-    claimed: &ClaimedCode,
-) -> Result<bool, StoreError> {
+/// Issued → claimed; meets none when it is not issued any more, had expired when it was claimed, or what
+/// its owner allowed by issuing it does not stand.
+fn claim(claimed: &ClaimedCode) -> UpdateMany<Entity> {
+    let stands = standing(&Authority::of_claim(claimed))
+        .select_only()
+        .column(organization::Column::Id)
+        .into_query();
     let claim = claimed.claim();
     let change = ActiveModel {
         state: Set(CLAIMED.to_owned()),
@@ -309,17 +305,11 @@ async fn claim(
         .filter(Column::UserId.eq(claimed.code().user.as_str()))
         .filter(Column::State.eq(ISSUED))
         .filter(Column::Expires.gt(claim.date.unix_milliseconds()))
-        .meets_one(transaction)
-        .await
+        .filter(Expr::exists(stands))
 }
 
-/// Claimed → redeemed; `false` when it is not claimed by exactly that challenge (any more).
-async fn redeem(
-    transaction: &DatabaseTransaction,
-    user: &UserId,
-    redeemed: &RedeemedCode,
-    credential: &Credential,
-) -> Result<bool, StoreError> {
+/// Claimed → redeemed; meets none when it is not claimed by exactly that challenge (any more).
+fn redeem(user: &UserId, redeemed: &RedeemedCode, credential: &Credential) -> UpdateMany<Entity> {
     let expires = credential::waits_until(credential.state);
     let change = ActiveModel {
         state: Set(REDEEMED.to_owned()),
@@ -334,8 +324,6 @@ async fn redeem(
         .filter(Column::UserId.eq(user.as_str()))
         .filter(Column::State.eq(CLAIMED))
         .filter(Column::ClaimChallenge.eq(redeemed.challenge().as_str()))
-        .meets_one(transaction)
-        .await
 }
 
 /// The code of which this is so, and its owner.

@@ -15,13 +15,13 @@ use latchkey_service::ports::{
 use sea_orm::{
     DatabaseTransaction, IntoActiveModel as _, QueryOrder as _, QuerySelect as _, QueryTrait as _,
     entity::prelude::*,
-    sea_query::{Condition, ExprTrait as _, LockBehavior, LockType},
+    sea_query::{Condition, ExprTrait as _, LockBehavior, LockType, SelectStatement},
 };
 
 use super::user;
 use crate::{
     column,
-    statement::{self, Change as _},
+    statement::{self, Change as _, Insertion, together},
     store::SqlStore,
 };
 
@@ -56,33 +56,28 @@ fn waiting_message((row, to): (Model, user::Model)) -> WaitingMessage {
     }
 }
 
-/// Keeps messages with the change they tell about, due at once: one statement, and none when there is
-/// nothing to tell.
+/// Keeps a message with the change it tells about, due at once.
+pub(crate) fn insertion(message: &NewMessage) -> Insertion {
+    let row = Model {
+        id: message.id.clone().into(),
+        user_id: message.user.clone().into(),
+        kind: message.kind.into(),
+        sealed: message.sealed.clone().into(),
+        created: message.created.into(),
+        expires: message.expires.into(),
+        due: message.created.into(),
+        attempts: 0,
+    };
+    Insertion::row(&row.into_active_model())
+}
+
+/// Keeps messages, where what they tell about has been changed already.
 pub(crate) async fn insert_all(
     transaction: &DatabaseTransaction,
     messages: &[NewMessage],
 ) -> Result<(), StoreError> {
-    if messages.is_empty() {
-        return Ok(());
-    }
-    let rows = messages.iter().map(|message| {
-        let row = Model {
-            id: message.id.clone().into(),
-            user_id: message.user.clone().into(),
-            kind: message.kind.into(),
-            sealed: message.sealed.clone().into(),
-            created: message.created.into(),
-            expires: message.expires.into(),
-            due: message.created.into(),
-            attempts: 0,
-        };
-        row.into_active_model()
-    });
-    Entity::insert_many(rows)
-        .exec_without_returning(transaction)
-        .await
-        .map(|_rows| ())
-        .map_err(StoreError::new)
+    let kept = messages.iter().map(|message| insertion(message).into());
+    together(transaction, kept.collect()).await.map(|_ones| ())
 }
 
 #[async_trait]
@@ -93,12 +88,7 @@ impl MessageStore for SqlStore {
         lease: Duration,
         batch: u32,
     ) -> Result<Vec<ClaimedMessage>, StoreError> {
-        // Usually nothing is due, and then nobody is kept from writing.
-        let due = Entity::find().filter(is_due(now));
-        if !self
-            .read(async move |reader| statement::any(&reader, due).await)
-            .await?
-        {
+        if !self.is_any_due(now).await? {
             return Ok(vec![]);
         }
         let until = now.plus(lease);
@@ -127,6 +117,15 @@ impl MessageStore for SqlStore {
     }
 }
 
+impl SqlStore {
+    /// Usually nothing is due, and then nobody is kept from writing.
+    async fn is_any_due(&self, now: Timestamp) -> Result<bool, StoreError> {
+        let due = Entity::find().filter(is_due(now));
+        self.read(async move |reader| statement::any(&reader, due).await)
+            .await
+    }
+}
+
 /// What may be taken at `now`.
 fn is_due(now: Timestamp) -> Condition {
     Condition::all()
@@ -134,26 +133,30 @@ fn is_due(now: Timestamp) -> Condition {
         .add(Column::Expires.gt(now.unix_milliseconds()))
 }
 
-/// Takes at most `batch` of what is due until `until`. On PostgreSQL it passes over what another
-/// process takes at the same moment, and what it waited for all the same is not due any more.
-async fn claim(
-    transaction: &DatabaseTransaction,
-    now: Timestamp,
-    until: Timestamp,
-    batch: u32,
-) -> Result<Vec<ClaimedMessage>, StoreError> {
-    let due = Entity::find()
+/// Selects at most `batch` of what is due. On PostgreSQL it passes over what another process takes at the same
+/// moment; what was waited for all the same may not be due any more.
+fn batch_of_due(now: Timestamp, batch: u32) -> SelectStatement {
+    Entity::find()
         .select_only()
         .column(Column::Id)
         .filter(is_due(now))
         .order_by_asc(Column::Due)
         .limit(u64::from(batch))
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-        .into_query();
+        .into_query()
+}
+
+/// Takes at most `batch` of what is due until `until`.
+async fn claim(
+    transaction: &DatabaseTransaction,
+    now: Timestamp,
+    until: Timestamp,
+    batch: u32,
+) -> Result<Vec<ClaimedMessage>, StoreError> {
     let taken: Vec<Model> = Entity::update_many()
         .col_expr(Column::Due, Expr::value(until.unix_milliseconds()))
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1_i32))
-        .filter(Column::Id.in_subquery(due))
+        .filter(Column::Id.in_subquery(batch_of_due(now, batch)))
         .filter(is_due(now))
         .exec_with_returning(transaction)
         .await

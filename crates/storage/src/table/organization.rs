@@ -81,18 +81,6 @@ pub(crate) async fn lock(
     statement::any(transaction, row).await.map(|_found| ())
 }
 
-/// Whether credentials made with a code wait for their owner; nothing when there is no such organization.
-pub(crate) async fn approval(
-    transaction: &DatabaseTransaction,
-    organization: &OrganizationId,
-) -> Result<Option<Approval>, StoreError> {
-    let found = Entity::find_by_id(organization.clone())
-        .one(transaction)
-        .await;
-    let found = found.map_err(StoreError::new)?;
-    Ok(found.map(|organization| organization.approval.0))
-}
-
 /// Sets whether credentials made with a code wait for their owner; `false` when there is no such
 /// organization.
 pub(crate) async fn set_approval(

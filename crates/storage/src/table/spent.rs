@@ -1,14 +1,9 @@
 //! The ledger of things that may be used once.
 
-use std::collections::HashSet;
-
 use latchkey_domain::authority::Spend;
-use latchkey_service::ports::store::StoreError;
-use sea_orm::{
-    DatabaseTransaction, QuerySelect as _, QueryTrait as _,
-    entity::prelude::*,
-    sea_query::{OnConflict, Query, SelectStatement},
-};
+use sea_orm::{QuerySelect as _, QueryTrait as _, entity::prelude::*, sea_query::SelectStatement};
+
+use crate::statement::Insertion;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "spent")]
@@ -20,37 +15,18 @@ pub struct Model {
 
 refers_to!();
 
-/// Writes everything into the ledger with one statement, and gives the first thing that was in it
-/// already, if any; then the transaction must be rolled back. A key that another transaction has
-/// just written is waited for, so of several callers exactly one finds nothing.
-pub(crate) async fn insert<'a>(
-    transaction: &DatabaseTransaction,
-    spends: &'a [Spend],
-) -> Result<Option<&'a Spend>, StoreError> {
-    if spends.is_empty() {
-        return Ok(None);
-    }
-    let mut statement = Query::insert();
-    statement
-        .into_table(Entity)
-        .columns([Column::Id, Column::Expires])
-        .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
-        .returning_col(Column::Id);
-    for spend in spends {
-        statement
-            .values([
-                spend.id.as_str().into(),
-                spend.expires.unix_milliseconds().into(),
-            ])
-            .map_err(StoreError::new)?;
-    }
-    let written = transaction
-        .query_all(&statement)
-        .await
-        .and_then(|rows| rows.iter().map(|row| row.try_get_by_index(0)).collect())
-        .map_err(StoreError::new)?;
-    let written: HashSet<String> = written;
-    Ok(spends.iter().find(|spend| !written.contains(&spend.id)))
+/// Writes a thing into the ledger if the selection gives a row; meets none when it was in there already. A
+/// key that another transaction has just written is waited for, so of several callers exactly one meets
+/// one.
+pub(crate) fn insertion(spend: &Spend, if_there: SelectStatement) -> Insertion {
+    let values = [
+        (Column::Id, Expr::val(spend.id.as_str())),
+        (
+            Column::Expires,
+            Expr::val(spend.expires.unix_milliseconds()),
+        ),
+    ];
+    Insertion::of(Entity, values, if_there).unless_taken()
 }
 
 /// Selects the entry of that identifier, for the condition of another statement.

@@ -2,13 +2,14 @@
 
 use latchkey_domain::{
     id::{OrganizationId, UserId},
+    organization::Approval,
     text::{ExternalId, Username},
     time::Timestamp,
     user::{Epoch, User, UserKind},
 };
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
-    DatabaseTransaction, IntoActiveModel as _, QuerySelect as _,
+    DatabaseTransaction, IntoActiveModel as _, QuerySelect,
     entity::prelude::*,
     sea_query::{ExprTrait as _, LockType, OnConflict},
 };
@@ -92,10 +93,39 @@ pub(crate) async fn insert(
         .await
 }
 
-/// Locks a user until the transaction ends and gives the user as of now. Everything that changes
-/// anything of a user begins with this. (`NO KEY UPDATE`: rows that refer to the user can be made
-/// meanwhile, changes cannot.)
+/// Locks a user until the transaction ends; `false` when there is no such user. What changes a user, or what
+/// follows from several rows of a user, begins with this. (`NO KEY UPDATE`: rows that refer to the user can
+/// be made meanwhile, changes cannot.)
 pub(crate) async fn lock(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+) -> Result<bool, StoreError> {
+    let row = Entity::find_by_id(user.clone()).lock(LockType::NoKeyUpdate);
+    statement::any(transaction, row).await
+}
+
+/// Locks a user and gives whether the user's organization asks for approval; nothing when there is no such
+/// user.
+pub(crate) async fn lock_with_approval(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+) -> Result<Option<Approval>, StoreError> {
+    let mut row = Entity::find_by_id(user.clone())
+        .inner_join(organization::Entity)
+        .select_only()
+        .columns([organization::Column::Approval, organization::Column::Id]);
+    // Others go on using the organization's row.
+    QuerySelect::query(&mut row).lock_with_tables(LockType::NoKeyUpdate, [Entity]);
+    let found = row
+        .into_tuple::<(column::Typed<organization::Entity, Approval>, String)>()
+        .one(transaction)
+        .await;
+    let found = found.map_err(StoreError::new)?;
+    Ok(found.map(|(approval, _organization)| approval.0))
+}
+
+/// Locks a user and gives the user as of now.
+pub(crate) async fn lock_and_read(
     transaction: &DatabaseTransaction,
     user: &UserId,
 ) -> Result<Option<User>, StoreError> {

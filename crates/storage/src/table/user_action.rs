@@ -1,14 +1,15 @@
 //! Evidence of what users agreed to.
 
 use latchkey_domain::{authority::Authority, credential::CredentialKind, id::CredentialUuid};
-use latchkey_service::ports::{proof_verifier::Used, sign_in_store::Evidence, store::StoreError};
+use latchkey_service::ports::{proof_verifier::Used, sign_in_store::Evidence};
 use sea_orm::{
-    DatabaseTransaction, QuerySelect as _, QueryTrait as _,
+    QuerySelect as _, QueryTrait as _,
     entity::prelude::*,
     sea_query::{Query, SubQueryStatement},
 };
 
 use super::credential;
+use crate::statement::Insertion;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "user_actions")]
@@ -59,12 +60,11 @@ impl<'a> Particulars<'a> {
 }
 
 /// Keeps the evidence, and with it the public key that signed: the credential may be deleted later.
-pub(crate) async fn insert(
-    transaction: &DatabaseTransaction,
+pub(crate) fn insertion(
     authority: &Authority,
     signer: &CredentialUuid,
     evidence: &Evidence,
-) -> Result<(), StoreError> {
+) -> Insertion {
     let Evidence { action, proof, .. } = evidence;
     let particulars = Particulars::of(&proof.used);
     let authenticator_data = particulars.authenticator_data.map(<[u8]>::to_vec);
@@ -94,18 +94,7 @@ pub(crate) async fn insert(
         (Column::Signature, proof.signature.clone().into()),
         (Column::SignedAt, evidence.date.unix_milliseconds().into()),
     ];
-    let (columns, values): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
-    let mut statement = Query::insert();
-    statement
-        .into_table(Entity)
-        .columns(columns)
-        .values(values)
-        .map_err(StoreError::new)?;
-    transaction
-        .execute(&statement)
-        .await
-        .map(|_inserted| ())
-        .map_err(StoreError::new)
+    Insertion::of(Entity, columns, Query::select())
 }
 
 fn public_key_of(credential: &CredentialUuid) -> Expr {

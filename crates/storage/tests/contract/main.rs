@@ -21,6 +21,8 @@ mod evidence;
 #[cfg(test)]
 mod inconsistency;
 #[cfg(test)]
+mod judged_anew;
+#[cfg(test)]
 mod migrations;
 #[cfg(test)]
 mod past_the_ports;

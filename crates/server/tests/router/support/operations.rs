@@ -72,7 +72,7 @@ pub(crate) enum Ceremony {
 pub(crate) struct Case {
     /// How it differs from the usual one.
     pub(crate) name: &'static str,
-    pub(crate) cost: Cost,
+    pub(crate) cost: Budget,
     /// What is left to do when the answer is given.
     pub(crate) afterwards: Cost,
     /// Whether it is made where approval is asked for.
@@ -86,6 +86,36 @@ pub(crate) struct Cost {
     pub(crate) reads: u64,
     /// The statements inside of the one write transaction.
     pub(crate) written: Option<u64>,
+}
+
+/// What an operation costs each database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Budget {
+    pub(crate) sqlite: Cost,
+    /// The same, or less, since it can be told several changes in one statement.
+    pub(crate) postgres: Cost,
+}
+
+impl From<Cost> for Budget {
+    fn from(cost: Cost) -> Self {
+        Self {
+            sqlite: cost,
+            postgres: cost,
+        }
+    }
+}
+
+impl Cost {
+    /// So many statements inside of the write transaction on PostgreSQL.
+    const fn on_postgres(self, statements: u64) -> Budget {
+        Budget {
+            sqlite: self,
+            postgres: Self {
+                reads: self.reads,
+                written: Some(statements),
+            },
+        }
+    }
 }
 
 impl From<Statements> for Cost {

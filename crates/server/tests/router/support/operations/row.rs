@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::Value;
 
-use super::{Caller, Case, Ceremony, Cost, Good, Operation, Prepare, Request};
+use super::{Budget, Caller, Case, Ceremony, Cost, Good, Operation, Prepare, Request};
 use crate::support::stage::{Person, Stage};
 
 /// So many statements that read.
@@ -77,7 +77,7 @@ impl Operation {
     pub(super) fn completes(
         mut self,
         ceremony: Ceremony,
-        cost: Cost,
+        cost: impl Into<Budget>,
         good: fn(&Person, &Value, Request) -> Request,
     ) -> Self {
         self.completes = Some(ceremony);
@@ -88,14 +88,14 @@ impl Operation {
     pub(super) fn or_completes(
         self,
         name: &'static str,
-        cost: Cost,
+        cost: impl Into<Budget>,
         good: fn(&Person, &Value, Request) -> Request,
     ) -> Self {
         self.case(name, cost, Good::Completed(good))
     }
 
     /// What the usual good request costs, and how it is made.
-    pub(super) fn costs<F>(self, cost: Cost, good: F) -> Self
+    pub(super) fn costs<F>(self, cost: impl Into<Budget>, good: F) -> Self
     where
         F: AsyncFn(&Stage, &Person, Request) -> Request + Send + Sync + 'static,
     {
@@ -103,7 +103,7 @@ impl Operation {
     }
 
     /// Another good request.
-    pub(super) fn or<F>(self, name: &'static str, cost: Cost, good: F) -> Self
+    pub(super) fn or<F>(self, name: &'static str, cost: impl Into<Budget>, good: F) -> Self
     where
         F: AsyncFn(&Stage, &Person, Request) -> Request + Send + Sync + 'static,
     {
@@ -114,10 +114,10 @@ impl Operation {
         self.case(name, cost, Good::Prepared(prepare))
     }
 
-    fn case(mut self, name: &'static str, cost: Cost, good: Good) -> Self {
+    fn case(mut self, name: &'static str, cost: impl Into<Budget>, good: Good) -> Self {
         self.cases.push(Case {
             name,
-            cost,
+            cost: cost.into(),
             afterwards: read(0),
             asks_approval: false,
             good,

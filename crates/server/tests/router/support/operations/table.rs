@@ -6,6 +6,7 @@ use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
 
 use super::{
+    Budget,
     Caller::{Administrator, Temporary, User},
     Ceremony::{Credential, CredentialWithCode, Login, Recovery, Registration, UserAction},
     Operation, Request, identifier,
@@ -50,7 +51,7 @@ fn registration() -> Vec<Operation> {
             .by(Temporary)
             .completes(
                 Registration,
-                written(1, 10),
+                written(1, 8).on_postgres(7),
                 |person, challenge, request| {
                     request
                         .bearing(identifier(challenge))
@@ -59,7 +60,7 @@ fn registration() -> Vec<Operation> {
             )
             .or_completes(
                 "with one credential",
-                written(1, 8),
+                written(1, 6).on_postgres(5),
                 |_, challenge, request| {
                     request
                         .bearing(identifier(challenge))
@@ -120,13 +121,17 @@ fn recovery() -> Vec<Operation> {
         post("completeRecovery", "/auth/recover/user")
             .by(Temporary)
             .ending_the_session()
-            .completes(Recovery, written(1, 14), |person, challenge, request| {
-                let new = first_credentials(person, challenge);
-                agreed(person, challenge, request, &new)
-            })
+            .completes(
+                Recovery,
+                written(1, 13).on_postgres(12),
+                |person, challenge, request| {
+                    let new = first_credentials(person, challenge);
+                    agreed(person, challenge, request, &new)
+                },
+            )
             .or_completes(
                 "with one credential",
-                written(1, 10),
+                written(1, 9).on_postgres(8),
                 |person, challenge, request| {
                     agreed(person, challenge, request, &one_credential(challenge))
                 },
@@ -157,12 +162,12 @@ fn sessions() -> Vec<Operation> {
                 request.with(json!({ "orgId": person.tenant.organization }))
             }),
         post("completeLogin", "/auth/login")
-            .completes(Login, written(2, 5), answered)
-            .or_completes("with one factor", written(1, 4), signed),
+            .completes(Login, written(2, 4), answered)
+            .or_completes("with one factor", written(1, 2).on_postgres(1), signed),
         put("logout", "/auth/logout")
             .by(User)
             .ending_the_session()
-            .costs(written(1, 3), async |_, _, request| {
+            .costs(written(1, 1), async |_, _, request| {
                 request.with(json!({ "allSessions": false }))
             })
             .or("of all sessions", written(1, 5), async |_, _, request| {
@@ -180,8 +185,8 @@ fn sessions() -> Vec<Operation> {
             }),
         post("completeUserAction", "/auth/action")
             .by(User)
-            .completes(UserAction, written(3, 6), answered)
-            .or_completes("with one factor", written(2, 5), signed),
+            .completes(UserAction, written(3, 5), answered)
+            .or_completes("with one factor", written(2, 3).on_postgres(1), signed),
     ]
 }
 
@@ -213,7 +218,7 @@ fn credentials() -> Vec<Operation> {
         post("createCredential", "/auth/credentials")
             .by(User)
             .signed()
-            .completes(Credential, written(1, 6), named_credential),
+            .completes(Credential, written(1, 4).on_postgres(2), named_credential),
         post("beginCredential", "/auth/credentials/init")
             .by(User)
             .begins(Credential)
@@ -223,7 +228,7 @@ fn credentials() -> Vec<Operation> {
         put("activateCredential", "/auth/credentials/activate")
             .by(User)
             .signed()
-            .costs(written(2, 6), async |_, person, request| {
+            .costs(written(2, 5), async |_, person, request| {
                 let uuid = person.spare().await;
                 person.session.deactivate(&uuid).await.ok();
                 request.with(json!({ "credentialUuid": uuid }))
@@ -231,20 +236,20 @@ fn credentials() -> Vec<Operation> {
         put("deactivateCredential", "/auth/credentials/deactivate")
             .by(User)
             .signed()
-            .costs(written(2, 7), async |_, person, request| {
+            .costs(written(2, 6), async |_, person, request| {
                 request.with(json!({ "credentialUuid": person.spare().await }))
             }),
         put("renameCredential", "/auth/credentials/{credentialUuid}")
             .by(User)
             .signed()
-            .costs(written(1, 5), async |_, person, request| {
+            .costs(written(1, 4), async |_, person, request| {
                 let uuid = person.spare().await;
                 request.about(&uuid).with(json!({ "name": "Old one" }))
             }),
         delete("deleteCredential", "/auth/credentials/{credentialUuid}")
             .by(User)
             .signed()
-            .costs(written(2, 7), async |_, person, request| {
+            .costs(written(2, 6).on_postgres(5), async |_, person, request| {
                 request.about(&person.spare().await)
             }),
     ]
@@ -259,7 +264,7 @@ fn named_credential(_: &Person, challenge: &Value, request: Request) -> Request 
 
 fn codes() -> Vec<Operation> {
     const CODE: &str = "/auth/credentials/code";
-    let decides = |id, path, cost| {
+    let decides = |id, path, cost: Budget| {
         post(id, path)
             .by(User)
             .signed()
@@ -273,13 +278,17 @@ fn codes() -> Vec<Operation> {
         post("issueCredentialCode", CODE)
             .by(User)
             .signed()
-            .costs(written(1, 5), async |stage, _, request| {
+            .costs(written(1, 5).on_postgres(2), async |stage, _, request| {
                 let expiration = stage.world.now() + 60_000;
                 request.with(json!({ "expiration": expiration, "longOnly": true }))
             })
-            .or("in both forms", written(1, 6), async |stage, _, request| {
-                request.with(json!({ "expiration": stage.world.now() + 60_000 }))
-            }),
+            .or(
+                "in both forms",
+                written(1, 5).on_postgres(2),
+                async |stage, _, request| {
+                    request.with(json!({ "expiration": stage.world.now() + 60_000 }))
+                },
+            ),
         get("getCredentialCode", CODE)
             .by(User)
             .costs(read(2), async |stage, person, request| {
@@ -297,10 +306,13 @@ fn codes() -> Vec<Operation> {
             .where_approval_is_asked(),
         delete("cancelCredentialCode", CODE)
             .by(User)
-            .costs(written(1, 3), async |stage, person, request| {
-                person.session.code(stage.world.now()).await;
-                request
-            })
+            .costs(
+                written(1, 3).on_postgres(2),
+                async |stage, person, request| {
+                    person.session.code(stage.world.now()).await;
+                    request
+                },
+            )
             .or(
                 "when nothing is open",
                 written(1, 2),
@@ -312,7 +324,7 @@ fn codes() -> Vec<Operation> {
             ),
         post("beginCredentialWithCode", "/auth/credentials/code/init")
             .begins(CredentialWithCode)
-            .costs(written(2, 3), async |stage, person, request| {
+            .costs(written(2, 1), async |stage, person, request| {
                 let codes = person.session.code(stage.world.now()).await;
                 request.with(json!({
                     "credentialKind": "PasswordProtectedKey",
@@ -321,22 +333,26 @@ fn codes() -> Vec<Operation> {
                 }))
             }),
         post("createCredentialWithCode", "/auth/credentials/code/verify")
-            .completes(CredentialWithCode, written(0, 8), named_credential)
+            .completes(
+                CredentialWithCode,
+                written(0, 5).on_postgres(2),
+                named_credential,
+            )
             .or_completes(
                 "where it waits for approval",
-                written(0, 8),
+                written(0, 5).on_postgres(2),
                 named_credential,
             )
             .where_approval_is_asked(),
         decides(
             "approveCredential",
             "/auth/credentials/code/approve",
-            written(2, 6),
+            written(2, 5).on_postgres(2),
         ),
         decides(
             "refuseCredential",
             "/auth/credentials/code/refuse",
-            written(1, 5),
+            written(1, 4).on_postgres(2),
         ),
         post("getApprovalStatus", "/auth/credentials/code/status")
             .costs(read(1), async |stage, person, request| {
@@ -370,7 +386,7 @@ fn users() -> Vec<Operation> {
         post("createUser", "/auth/users")
             .by(Administrator("Create"))
             .signed()
-            .costs(written(1, 8), async |stage, _, request| {
+            .costs(written(1, 7), async |stage, _, request| {
                 let username = stage.username();
                 request.with(json!({
                     "email": username,
@@ -385,7 +401,7 @@ fn users() -> Vec<Operation> {
         put("updateUser", USER)
             .by(Administrator("Update"))
             .signed()
-            .costs(written(1, 6), async |stage, person, request| {
+            .costs(written(1, 5), async |stage, person, request| {
                 let invited = stage.invited(person).await;
                 request
                     .about(&invited.id)
@@ -394,11 +410,11 @@ fn users() -> Vec<Operation> {
         delete("deleteUser", USER)
             .by(Administrator("Delete"))
             .signed()
-            .costs(written(1, 9), about_somebody_invited),
+            .costs(written(1, 8), about_somebody_invited),
         put("activateUser", "/auth/users/{userId}/activate")
             .by(Administrator("Activate"))
             .signed()
-            .costs(written(1, 8), async |stage, person, request| {
+            .costs(written(1, 7), async |stage, person, request| {
                 let invited = stage.invited(person).await;
                 stage.world.set_user_active(&invited.id, false).await;
                 request.about(&invited.id)
@@ -406,7 +422,7 @@ fn users() -> Vec<Operation> {
         put("deactivateUser", "/auth/users/{userId}/deactivate")
             .by(Administrator("Deactivate"))
             .signed()
-            .costs(written(1, 10), about_somebody_invited),
+            .costs(written(1, 9), about_somebody_invited),
     ]
 }
 

@@ -1,0 +1,246 @@
+//! What a change meets that begins before another one is committed and goes on after: rows that somebody has
+//! just changed are judged anew, and what follows the lock of a user sees what its former holder did. On
+//! SQLite nobody changes anything meanwhile.
+
+use std::time::Duration;
+
+use latchkey_domain::authority::Spendable;
+use latchkey_service::ports::{
+    credential_code_store::{ClaimError, IssueError},
+    credential_store::CreateError,
+    proof_verifier::AuthenticatorState,
+    session_store::ExerciseError,
+    sign_in_store::{CredentialUse, UseError},
+    store::AuthorityConflict::{Spent, Void},
+};
+use latchkey_store_contract::{NOW, Person};
+use tokio::{join, time::sleep};
+
+use crate::world::SqlWorld;
+
+/// Ends when somebody waits for the transaction it is in.
+const UNTIL_SOMEBODY_WAITS: &str = "DO $$ BEGIN
+    WHILE NOT EXISTS (
+        SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))
+    ) LOOP
+        PERFORM pg_sleep(0.01);
+    END LOOP;
+END $$";
+
+/// The sessions of this database that wait so.
+const WAITING: &str =
+    "pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+
+/// Makes the change in a transaction that is committed when the call waits for it.
+async fn meanwhile<T>(world: &SqlWorld, change: &str, call: impl Future<Output = T>) -> T {
+    let script =
+        format!("BEGIN; SET LOCAL statement_timeout = 0; {change}; {UNTIL_SOMEBODY_WAITS}; COMMIT");
+    let called = async {
+        while world.sql.count(WAITING).await == 0 {
+            sleep(Duration::from_millis(10)).await;
+        }
+        call.await
+    };
+    let (_changed, outcome) = join!(world.sql.execute(&script), called);
+    outcome
+}
+
+/// Locks the user, as everybody does who takes something of the user away.
+fn locked(person: &Person, change: &str) -> String {
+    let id = &person.user.id;
+    format!("SELECT FROM users WHERE id = '{id}' FOR NO KEY UPDATE; {change}")
+}
+
+/// Makes the first credential of that person inactive.
+fn deactivation(person: &Person) -> String {
+    let id = &person.credentials[0].uuid;
+    format!("UPDATE credentials SET is_active = FALSE WHERE id = '{id}'")
+}
+
+fn uses(person: &Person, place: usize, count: Option<u32>) -> Vec<CredentialUse> {
+    let state = count.map(|sign_count| AuthenticatorState {
+        sign_count,
+        backed_up: false,
+    });
+    vec![CredentialUse {
+        credential: person.credentials[place].uuid.clone(),
+        state,
+        date: NOW,
+    }]
+}
+
+macro_rules! assert_refused {
+    ($outcome:expr, $error:pat) => {{
+        let outcome = $outcome;
+        assert!(matches!(outcome, Err($error)), "{outcome:?}");
+    }};
+}
+
+async fn world() -> SqlWorld {
+    SqlWorld::postgres().await
+}
+
+#[tokio::test]
+async fn a_credential_that_is_being_deactivated_does_not_sign_in() {
+    let world = world().await;
+    let person = world.someone().await;
+    let id = &person.credentials[0].uuid;
+    for change in [
+        deactivation(&person),
+        format!("DELETE FROM credentials WHERE id = '{id}'"),
+    ] {
+        let undo = "UPDATE credentials SET is_active = TRUE";
+        world.sql.execute(undo).await;
+        world.sql.execute("DELETE FROM spent").await;
+        let signed_in = world
+            .sign_ins
+            .sign_in(world.sign_in(&person), uses(&person, 0, None));
+        let outcome = meanwhile(&world, &change, signed_in).await;
+        assert_refused!(outcome, UseError::Authority(Void));
+        assert_eq!(world.sql.count("spent").await, 0);
+        let used = "credentials WHERE last_used IS NOT NULL";
+        assert_eq!(world.sql.count(used).await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_credential_that_is_being_deactivated_signs_no_action() {
+    let world = world().await;
+    let person = world.someone().await;
+    world.sql.execute("DELETE FROM spent").await;
+    let evidence = world.evidence(&person.credentials[0]);
+    let authority = world.sign_in(&person);
+    let signed = world
+        .sign_ins
+        .sign_action(authority, uses(&person, 0, None), evidence);
+    let outcome = meanwhile(&world, &deactivation(&person), signed).await;
+    assert_refused!(outcome, UseError::Authority(Void));
+    assert_eq!(world.sql.count("user_actions").await, 0);
+    assert_eq!(world.sql.count("spent").await, 0);
+}
+
+#[tokio::test]
+async fn a_counter_that_is_being_raised_is_not_gone_below() {
+    let world = world().await;
+    let person = world.with_passkey().await;
+    let raise = format!(
+        "UPDATE credentials SET sign_count = 5 WHERE id = '{}'",
+        person.credentials[1].uuid
+    );
+    for (count, is_beyond) in [(5, false), (6, true)] {
+        let authority = world.sign_in(&person);
+        let signed_in = world
+            .sign_ins
+            .sign_in(authority, uses(&person, 1, Some(count)));
+        let outcome = meanwhile(&world, &raise, signed_in).await;
+        if is_beyond {
+            outcome.unwrap();
+        } else {
+            assert_refused!(outcome, UseError::CounterRegressed);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_being_used_up_is_not_used_again() {
+    let world = world().await;
+    let person = world.someone().await;
+    let authority = world.sign_in(&person);
+    let spend = |id: &str| format!("INSERT INTO spent (id, expires) VALUES ('{id}', 1)");
+    let signed_in = world
+        .sign_ins
+        .sign_in(authority.clone(), uses(&person, 0, None));
+    let outcome = meanwhile(&world, &spend(&authority.spends()[0].id), signed_in).await;
+    assert_refused!(outcome, UseError::Authority(Spent(Spendable::Challenge)));
+    let used = "credentials WHERE last_used IS NOT NULL";
+    assert_eq!(world.sql.count(used).await, 0);
+
+    let authority = world.authority(&person);
+    let ended = world.sessions.end(authority.clone());
+    let outcome = meanwhile(&world, &spend(&authority.spends()[0].id), ended).await;
+    let spent = Spent(Spendable::UserAction);
+    assert!(matches!(outcome, Err(ExerciseError::Authority(it)) if it == spent));
+}
+
+#[tokio::test]
+async fn a_code_that_is_being_cancelled_is_neither_claimed_nor_redeemed() {
+    let world = world().await;
+    let person = world.someone().await;
+    let cancel = "UPDATE credential_codes SET state = 'cancelled' WHERE is_newest";
+    let issued = world.issued_code(&person).await;
+    let decision = issued.code.claim(world.claim()).unwrap();
+    let claimed = world.credential_codes.claim(decision);
+    assert_refused!(meanwhile(&world, cancel, claimed).await, ClaimError::Lost);
+
+    let claimed = world.claimed_code(&person).await;
+    let redemption = world.redemption(&claimed.redeemed, world.key(&person.user));
+    let redeemed = world
+        .credential_codes
+        .redeem(claimed.authority.clone(), redemption);
+    let outcome = meanwhile(&world, cancel, redeemed).await;
+    assert_refused!(outcome, CreateError::Authority(Void));
+    assert_eq!(world.credentials_of(&person).await.len(), 2);
+    assert_eq!(world.told().await, []);
+    assert_eq!(world.standing(&claimed.authority).await, Ok(()));
+}
+
+/// These lock the user first, and see then what the one before them did.
+#[tokio::test]
+async fn what_changes_a_user_sees_what_the_one_before_did() {
+    let world = world().await;
+    let person = world.someone().await;
+    let claimed = world.claimed_code(&person).await;
+    let take = locked(&person, &deactivation(&person));
+    let redemption = world.redemption(&claimed.redeemed, world.key(&person.user));
+    let redeemed = world
+        .credential_codes
+        .redeem(claimed.authority.clone(), redemption);
+    let outcome = meanwhile(&world, &take, redeemed).await;
+    assert_refused!(outcome, CreateError::Authority(Void));
+
+    let undo = "UPDATE credentials SET is_active = TRUE";
+    world.sql.execute(undo).await;
+    let issued = world
+        .credential_codes
+        .issue(world.authority(&person), world.new_code(&person));
+    let outcome = meanwhile(&world, &take, issued).await;
+    assert_refused!(outcome, IssueError::Authority(Void));
+
+    world.sql.execute(undo).await;
+    let created = world
+        .credentials
+        .create(world.authority(&person), world.key(&person.user));
+    let outcome = meanwhile(&world, &take, created).await;
+    assert_refused!(outcome, CreateError::Authority(Void));
+
+    world.sql.execute(undo).await;
+    let raise = "UPDATE users SET epoch = epoch + 1";
+    let created = world
+        .credentials
+        .create(world.authority(&person), world.key(&person.user));
+    let outcome = meanwhile(&world, &locked(&person, raise), created).await;
+    assert_refused!(outcome, CreateError::Authority(Void));
+    assert_eq!(world.credentials_of(&person).await.len(), 2);
+}
+
+/// A code that is being claimed is one of those that a newer one ends.
+#[tokio::test]
+async fn issuing_ends_a_code_that_is_being_claimed() {
+    let world = world().await;
+    let person = world.someone().await;
+    let old = world.issued_code(&person).await;
+    let claim = format!(
+        "UPDATE credential_codes SET state = 'claimed', claimed = 1, claim_address = '::1', \
+         claim_challenge = 'ch-00000-00000-0000000000000000', claim_expires = 2 WHERE id = '{}'",
+        old.code.id
+    );
+    let new = world.new_code(&person);
+    let issued = world
+        .credential_codes
+        .issue(world.authority(&person), new.clone());
+    meanwhile(&world, &claim, issued).await.unwrap();
+    let ended = "credential_codes WHERE state = 'cancelled' AND claimed = 1 AND NOT is_newest";
+    assert_eq!(world.sql.count(ended).await, 1);
+    let newest = world.newest(&person.user.id).await.unwrap();
+    assert_eq!(newest, new.code);
+}
