@@ -19,13 +19,16 @@ use crate::{
     ports::{
         clock::Clock,
         mailer::{Delivery, DeliveryError, Mail, Mailer, MessageContent},
-        message_store::{ClaimedMessage, MessageStore, WaitingMessage},
+        message_store::{ClaimedMessage, KeptMessage, MessageStore, WaitingMessage},
         store::StoreError,
     },
 };
 
 /// How many messages are taken at once.
 const BATCH: u32 = 6;
+
+/// How many messages are noted at once where none is sent.
+const KEPT_BATCH: u32 = 1_000;
 
 /// How long sending one message may take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -65,12 +68,17 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Sends a batch of what is due, and gives how many messages that were. When nothing is due it costs
-    /// one read.
+    /// Sends a batch of what is due, and gives how many messages that were: there may be more. Where nothing
+    /// is sent there is no hurry, and all that has come is noted at the next look. When nothing is due it
+    /// costs one read.
     ///
     /// # Errors
     /// [`StoreError`]; what was taken is due again when its lease ends.
     pub(crate) async fn run(&self) -> Result<usize, StoreError> {
+        if !self.mailer.sends() {
+            self.keep().await?;
+            return Ok(0);
+        }
         let claimed = self.store.claim(self.clock.now(), LEASE, BATCH).await?;
         for message in &claimed {
             self.send(message).await?;
@@ -127,11 +135,7 @@ impl Outbox {
                 self.remove(claimed).await
             }
             Ok(Delivery::Kept) => {
-                tracing::info!(
-                    message_id = %id,
-                    %kind,
-                    "a message waits; `latchkey outbox list` shows it"
-                );
+                say_it_waits(id, kind);
                 self.put_back(claimed, message.expires).await
             }
             Err(DeliveryError::Permanent(reason)) => {
@@ -175,6 +179,15 @@ impl Outbox {
         self.remove(claimed).await
     }
 
+    /// Says of messages that nobody will send that they are there.
+    async fn keep(&self) -> Result<(), StoreError> {
+        let kept = self.store.keep(self.clock.now(), KEPT_BATCH).await?;
+        for KeptMessage { id, kind } in kept {
+            say_it_waits(&id, kind);
+        }
+        Ok(())
+    }
+
     async fn deliver(&self, claimed: &ClaimedMessage) -> Result<Delivery, DeliveryError> {
         let message = &claimed.message;
         let content = self
@@ -204,6 +217,10 @@ impl Outbox {
         note_loss(claimed, kept);
         Ok(())
     }
+}
+
+fn say_it_waits(id: &MessageId, kind: MessageKind) {
+    tracing::info!(message_id = %id, %kind, "a message waits; `latchkey outbox list` shows it");
 }
 
 /// A message that another process has taken meanwhile may arrive twice.

@@ -104,6 +104,7 @@ mod tests {
             Ports, Stores,
             housekeeping_store::MockHousekeepingStore,
             installation_store::{Installation, MockInstallationStore},
+            mailer::MockMailer,
             message_store::{ClaimedMessage, MockMessageStore, WaitingMessage},
             sealer::{MockSealer, NotSealed},
         },
@@ -132,9 +133,12 @@ mod tests {
     ) -> Result<(), OtherSecrets> {
         let mut sealer = MockSealer::new();
         sealer.expect_open().returning(|_, _| Err(NotSealed));
+        let mut mailer = MockMailer::new();
+        mailer.expect_sends().return_const(true);
         let ports = Ports {
             clock: clock(),
             sealer: Arc::new(sealer),
+            mailer: Arc::new(mailer),
             stores: Stores {
                 messages: Arc::new(messages),
                 housekeeping: Arc::new(house),

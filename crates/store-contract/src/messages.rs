@@ -17,6 +17,8 @@ cases! { messages:
     a_claimed_message_is_its_holders_until_the_lease_ends,
     a_message_is_given_to_one_of_many_processes,
     a_message_that_was_put_back_is_due_later,
+    what_nobody_sends_is_noted_once_and_stays,
+    what_nobody_sends_is_noted_by_one_of_many_processes,
     an_expired_message_is_neither_sent_nor_shown,
     what_has_expired_is_deleted,
     an_invitation_by_mail_is_the_kept_users,
@@ -136,6 +138,48 @@ async fn a_message_that_was_put_back_is_due_later(world: World) {
     assert!(claim(&world.stores, later(4)).await.is_empty());
     let again = claim(&world.stores, later(5)).await;
     assert_eq!(again[0].attempt, 2);
+}
+
+/// It is shown until it expires, and is not sent by who comes to send what else there is.
+async fn what_nobody_sends_is_noted_once_and_stays(world: World) {
+    let person = world.someone().await;
+    let mut expected = HashSet::new();
+    for _ in 0..3 {
+        let told = tell(&world, &person, 0).await;
+        expected.insert((told.id.to_string(), told.kind.to_string()));
+    }
+    let mut noted = HashSet::new();
+    for number in [2, 1, 0] {
+        let kept = world.messages.keep(NOW, 2).await.unwrap();
+        assert_eq!(kept.len(), number);
+        noted.extend(
+            kept.iter()
+                .map(|kept| (kept.id.to_string(), kept.kind.to_string())),
+        );
+    }
+    assert_eq!(noted, expected);
+    assert_eq!(world.told().await.len(), 3);
+    assert!(claim(&world.stores, later(59)).await.is_empty());
+    tell(&world, &person, 0).await;
+    assert!(world.messages.keep(later(60), 9).await.unwrap().is_empty());
+    assert_eq!(claim(&world.stores, NOW).await.len(), 1);
+    // What somebody is sending is left to them.
+    assert!(world.messages.keep(NOW, 9).await.unwrap().is_empty());
+}
+
+async fn what_nobody_sends_is_noted_by_one_of_many_processes(world: World) {
+    let person = world.someone().await;
+    for _ in 0..5 {
+        tell(&world, &person, 0).await;
+    }
+    let noted = at_once(|index| {
+        let stores = world.replica(index);
+        async move { stores.messages.keep(NOW, 10).await.unwrap() }
+    })
+    .await;
+    let all: Vec<_> = noted.into_iter().flatten().collect();
+    let distinct: HashSet<_> = all.iter().map(|kept| kept.id.to_string()).collect();
+    assert_eq!((all.len(), distinct.len()), (5, 5));
 }
 
 async fn an_expired_message_is_neither_sent_nor_shown(world: World) {

@@ -56,6 +56,7 @@ fn holding(attempt: u32) -> MockMessageStore {
 /// A mailer that says this to one message.
 fn saying(outcome: Result<Delivery, DeliveryError>) -> MockMailer {
     let mut mailer = MockMailer::new();
+    mailer.expect_sends().return_const(true);
     mailer
         .expect_send()
         .times(1)
@@ -99,6 +100,27 @@ async fn a_message_that_is_kept_is_not_due_again() {
             .unwrap(),
         1
     );
+}
+
+/// Nothing is claimed or put back, however many messages there are.
+#[tokio::test]
+async fn where_nothing_is_sent_what_is_due_is_noted_at_once() {
+    let mut mailer = MockMailer::new();
+    mailer.expect_sends().return_const(false);
+    let mut store = MockMessageStore::new();
+    store
+        .expect_keep()
+        .times(1)
+        .withf(|now, _| *now == NOW)
+        .returning(|_, _| {
+            let kept = claimed(1).message;
+            let kept = KeptMessage {
+                id: kept.id,
+                kind: kept.kind,
+            };
+            Ok(vec![kept; 7])
+        });
+    assert_eq!(outbox(store, mailer).run().await.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -59,7 +59,8 @@ pub enum DeliveryError {
 #[async_trait]
 pub trait Mailer: Send + Sync {
     /// Whether messages reach whom they are for; `false` when they stay where they are, to be read by
-    /// whoever runs the service. Where nothing is sent, no stranger can ask for another invitation.
+    /// whoever runs the service. Where nothing is sent, [`send`](Self::send) is not called, and no stranger can
+    /// ask for another invitation.
     fn sends(&self) -> bool {
         true
     }

@@ -41,6 +41,15 @@ pub struct ClaimedMessage {
     pub lease: Timestamp,
 }
 
+/// A message that nobody will send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptMessage {
+    /// Identifies it.
+    pub id: MessageId,
+    /// What it is about.
+    pub kind: MessageKind,
+}
+
 /// Keeps messages until they are sent. They are written with the change they tell about, see
 /// [`Authority::telling`](latchkey_domain::authority::Authority::telling), and are due from the moment they
 /// were written.
@@ -59,6 +68,15 @@ pub trait MessageStore: Send + Sync {
         lease: Duration,
         batch: u32,
     ) -> Result<Vec<ClaimedMessage>, StoreError>;
+
+    /// Takes at most `batch` messages that are due and have not expired away from whoever sends: they are not
+    /// due any more, and wait until they expire. Of any number of processes that call at once each message is
+    /// given to one. When nothing is due this costs one read, and otherwise one statement more, however many
+    /// there are.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn keep(&self, now: Timestamp, batch: u32) -> Result<Vec<KeptMessage>, StoreError>;
 
     /// Removes a message that was sent, or cannot be; `false` when it is another process's by now.
     ///

@@ -9,7 +9,7 @@ use latchkey_domain::{
     time::Timestamp,
 };
 use latchkey_service::ports::{
-    message_store::{ClaimedMessage, MessageStore, WaitingMessage},
+    message_store::{ClaimedMessage, KeptMessage, MessageStore, WaitingMessage},
     store::StoreError,
 };
 use sea_orm::{
@@ -94,6 +94,28 @@ impl MessageStore for SqlStore {
         let until = now.plus(lease);
         self.write(async move |tx| claim(&tx, now, until, batch).await)
             .await
+    }
+
+    async fn keep(&self, now: Timestamp, batch: u32) -> Result<Vec<KeptMessage>, StoreError> {
+        if !self.is_any_due(now).await? {
+            return Ok(vec![]);
+        }
+        let kept = self
+            .write(async move |tx| {
+                Entity::update_many()
+                    .col_expr(Column::Due, Expr::col(Column::Expires))
+                    .filter(Column::Id.in_subquery(batch_of_due(now, batch)))
+                    .filter(is_due(now))
+                    .exec_with_returning(&*tx)
+                    .await
+                    .map_err(StoreError::new)
+            })
+            .await?;
+        let kept = kept.into_iter().map(|row: Model| KeptMessage {
+            id: row.id.0,
+            kind: row.kind.0,
+        });
+        Ok(kept.collect())
     }
 
     async fn remove(&self, claimed: &ClaimedMessage) -> Result<bool, StoreError> {
