@@ -11,7 +11,7 @@ use latchkey_domain::{
 };
 use latchkey_service::ports::{
     credential_code_store::{
-        ClaimError, CredentialCodeStore, DecideError, HeldCode, IssueError, Redemption,
+        ClaimError, CredentialCodeStore, DecideError, FoundCode, HeldCode, IssueError, Redemption,
     },
     credential_store::{ChangeError, CreateError, CredentialStore, NewName},
     store::{AuthorityConflict, StoreError},
@@ -148,9 +148,13 @@ impl CredentialCodeStore for MemoryStore {
         })
     }
 
-    async fn find(&self, digest: &CodeDigest) -> Result<Option<HeldCode>, StoreError> {
+    async fn find(&self, digest: &CodeDigest) -> Result<Option<FoundCode>, StoreError> {
         let has = |held: &&NewCredentialCode| held.long == *digest || held.short == Some(*digest);
-        Ok(self.read(|state| state.held(has)))
+        Ok(self.read(|state| {
+            let HeldCode { code, user } = state.held(has)?;
+            let account = state.account(&user.id)?;
+            Some(FoundCode { code, account })
+        }))
     }
 
     async fn claim(&self, claimed: ClaimedCode) -> Result<(), ClaimError> {

@@ -291,7 +291,7 @@ impl State {
         (user.organization == *organization).then_some(user)
     }
 
-    fn account(&self, user: &UserId) -> Option<Account> {
+    pub(crate) fn account(&self, user: &UserId) -> Option<Account> {
         Some(Account {
             user: self.present(user)?.clone(),
             credentials: self.credentials_of(user).into_iter().cloned().collect(),

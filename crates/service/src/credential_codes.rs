@@ -25,7 +25,7 @@ use crate::{
         account_store::AccountStore,
         code_digester::CodeDigester,
         credential_code_store::{
-            ClaimError, CredentialCodeStore, HeldCode, IssueError, Redemption,
+            ClaimError, CredentialCodeStore, FoundCode, IssueError, Redemption,
         },
         store::StoreError,
     },
@@ -182,8 +182,8 @@ impl CredentialCodes {
             owner: username.as_deref().map(Owner::Credential),
         })?;
         let digest = self.digester.digest(&request.code.text);
-        let held = self.store.find(&digest).await?;
-        let challenge = self.claim(caller, request, &snapshot, held).await?;
+        let found = self.store.find(&digest).await?;
+        let challenge = self.claim(caller, request, &snapshot, found).await?;
         self.throttle.give_back(reservation);
         Ok(challenge)
     }
@@ -193,16 +193,20 @@ impl CredentialCodes {
         caller: &Caller,
         request: &BeginWithCode,
         snapshot: &Snapshot,
-        held: Option<HeldCode>,
+        found: Option<FoundCode>,
     ) -> Result<CreationChallenge, BeginWithCodeError> {
-        let HeldCode { code, user } = held
-            .filter(|held| held.user.is_active && held.user.epoch == held.code.epoch)
-            .filter(|held| is_named(request.username.as_ref(), &held.user.username))
+        let FoundCode { code, account } = found
+            .filter(|found| {
+                let owner = &found.account.user;
+                owner.is_active
+                    && owner.epoch == found.code.epoch
+                    && is_named(request.username.as_ref(), &owner.username)
+            })
             .ok_or(BeginWithCodeError::InvalidCode)?;
         let party = snapshot.party(caller, &code.organization)?;
         let now = self.ceremonies.now();
         let purpose = purpose::CredentialWithCode {
-            user: user.id.clone(),
+            user: account.user.id.clone(),
             epoch: code.epoch,
             code: code.id.clone(),
             issuer: code.issuer.clone(),
@@ -218,17 +222,12 @@ impl CredentialCodes {
                 expires: challenge.expires,
             })
             .map_err(|_not_claimable| BeginWithCodeError::InvalidCode)?;
-        let account = self
-            .accounts
-            .find(&user.id)
-            .await?
-            .ok_or(BeginWithCodeError::InvalidCode)?
-            .at(now);
         self.store.claim(claimed).await?;
+        let account = account.at(now);
         Ok(CreationChallenge::new(
             self.ceremonies.sign(challenge, party),
             request.kind,
-            user,
+            account.user,
             &account.credentials,
         ))
     }

@@ -20,6 +20,7 @@ use crate::{NOW, Person, Void, World, conflict};
 
 cases! { codes:
     a_code_is_found_by_either_form,
+    a_code_is_found_with_the_account_of_its_owner,
     a_code_without_short_form_is_found_by_the_long_one,
     every_state_comes_back_as_it_was,
     issuing_cancels_codes_that_are_issued_or_claimed,
@@ -132,6 +133,17 @@ async fn a_code_is_found_by_either_form(world: World) {
         assert_eq!((&held.code, &held.user), (&new.code, &person.user));
     }
     assert_eq!(world.code(&world.digest()).await, None);
+}
+
+async fn a_code_is_found_with_the_account_of_its_owner(world: World) {
+    let person = world.with_passkey().await;
+    let other = world.invitation(&person.user.organization, "other@example.com");
+    world.invite(other).await;
+    let new = world.issued_code(&person).await;
+    let found = world.credential_codes.find(&new.long).await.unwrap();
+    let account = found.unwrap().account;
+    assert_eq!(account.credentials.len(), 2);
+    assert_eq!(Some(account), world.account(&person.user.id).await);
 }
 
 async fn a_code_without_short_form_is_found_by_the_long_one(world: World) {

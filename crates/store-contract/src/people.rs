@@ -283,6 +283,10 @@ impl World {
 
     /// The code of that digest, and its owner.
     pub async fn code(&self, digest: &CodeDigest) -> Option<HeldCode> {
-        self.credential_codes.find(digest).await.unwrap()
+        let found = self.credential_codes.find(digest).await.unwrap()?;
+        Some(HeldCode {
+            code: found.code,
+            user: found.account.user,
+        })
     }
 }

@@ -44,16 +44,9 @@ fn codes(
     }
 }
 
-/// Codes that are kept by `store`, of users with one passkey of application one.
+/// Codes that are kept by `store`.
 fn codes_kept_by(store: MockCredentialCodeStore) -> CredentialCodes {
-    let mut accounts = MockAccountStore::new();
-    accounts.expect_find().returning(|_| {
-        Ok(Some(account(
-            3,
-            vec![passkey(&application("one", 1)), key()],
-        )))
-    });
-    codes(store, accounts, MockProofVerifier::new())
+    codes(store, MockAccountStore::new(), MockProofVerifier::new())
 }
 
 fn seconds(seconds: u64) -> Timestamp {
@@ -67,12 +60,13 @@ fn wanted(long_only: bool) -> IssueCode {
     }
 }
 
-fn held(state: CodeState) -> HeldCode {
-    let user = user(3);
+/// A code in that state, of a user with one passkey of application one.
+fn held(state: CodeState) -> FoundCode {
+    let account = account(3, vec![passkey(&application("one", 1)), key()]);
     let id = CredentialCodeId::from_random(&[4; 32]);
-    let mut code = CredentialCode::issue(id, &session(&user), NOW, seconds(60));
+    let mut code = CredentialCode::issue(id, &session(&account.user), NOW, seconds(60));
     code.state = state;
-    HeldCode { code, user }
+    FoundCode { code, account }
 }
 
 fn claim() -> Claim {
@@ -86,7 +80,7 @@ fn claim() -> Claim {
 }
 
 /// A store that finds this code, or none; every further call would fail the test.
-fn finding(held: Option<HeldCode>) -> MockCredentialCodeStore {
+fn finding(held: Option<FoundCode>) -> MockCredentialCodeStore {
     let mut store = MockCredentialCodeStore::new();
     store
         .expect_find()
@@ -217,9 +211,9 @@ async fn a_code_that_cannot_be_claimed_costs_one_look_up() {
     let mut expired = held(CodeState::Issued);
     expired.code.expires = NOW;
     let mut of_inactive_user = held(CodeState::Issued);
-    of_inactive_user.user.is_active = false;
+    of_inactive_user.account.user.is_active = false;
     let mut of_earlier_epoch = held(CodeState::Issued);
-    of_earlier_epoch.user.epoch = latchkey_domain::user::Epoch::new(5);
+    of_earlier_epoch.account.user.epoch = latchkey_domain::user::Epoch::new(5);
     for held in [
         None,
         Some(held(CodeState::Claimed(claim()))),

@@ -12,7 +12,10 @@ use latchkey_domain::{
     user::User,
 };
 
-use super::store::{AuthorityConflict, StoreError};
+use super::{
+    account_store::Account,
+    store::{AuthorityConflict, StoreError},
+};
 use crate::ports::credential_store::CreateError;
 
 /// A code with its owner.
@@ -22,6 +25,15 @@ pub struct HeldCode {
     pub code: CredentialCode,
     /// Its owner.
     pub user: User,
+}
+
+/// A code with its owner's account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundCode {
+    /// The code.
+    pub code: CredentialCode,
+    /// Its owner, with all credentials.
+    pub account: Account,
 }
 
 /// The decision that a code is redeemed, and what comes of it whether its owner is to approve or not: that
@@ -115,12 +127,12 @@ pub trait CredentialCodeStore: Send + Sync {
     /// [`IssueError`]; nothing is changed then.
     async fn issue(&self, authority: Authority, new: NewCredentialCode) -> Result<(), IssueError>;
 
-    /// The code with that digest, whatever its state, and its owner: one statement, the same whether
-    /// there is such a code or not. Codes of an organization that is not active are not found.
+    /// The code with that digest, whatever its state, and the account of its owner: one statement, the same
+    /// whether there is such a code or not. Codes of an organization that is not active are not found.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn find(&self, digest: &CodeDigest) -> Result<Option<HeldCode>, StoreError>;
+    async fn find(&self, digest: &CodeDigest) -> Result<Option<FoundCode>, StoreError>;
 
     /// Claims a code. Required in the same transaction: it is issued and not expired at the date of the
     /// claim, and [`Authority::of_claim`] holds. Of any number of concurrent calls for one code, exactly

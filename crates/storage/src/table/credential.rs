@@ -70,6 +70,12 @@ pub struct Model {
 
 refers_to!(UserId => User of user, ApplicationId => Application of application);
 
+impl Related<Entity> for user::Entity {
+    fn to() -> RelationDef {
+        Relation::User.def().rev()
+    }
+}
+
 /// The row of a credential that is new.
 fn to_row(credential: &Credential) -> ActiveModel {
     let Credential {

@@ -14,8 +14,9 @@ use latchkey_domain::{
     user::Epoch,
 };
 use latchkey_service::ports::{
+    account_store::Account,
     credential_code_store::{
-        ClaimError, CredentialCodeStore, DecideError, HeldCode, IssueError, Redemption,
+        ClaimError, CredentialCodeStore, DecideError, FoundCode, HeldCode, IssueError, Redemption,
     },
     credential_store::CreateError,
     store::{AuthorityConflict, StoreError},
@@ -30,7 +31,7 @@ use sea_orm::{
 use super::{credential, message, organization, user};
 use crate::{
     authority::{exercise_with, standing},
-    column::{self, Inconsistency},
+    column::{self, Inconsistency, Joined},
     statement::{Change as _, Insertion, Step, together},
     store::SqlStore,
 };
@@ -84,13 +85,42 @@ impl CredentialCodeStore for SqlStore {
         .await
     }
 
-    async fn find(&self, digest: &CodeDigest) -> Result<Option<HeldCode>, StoreError> {
+    async fn find(&self, digest: &CodeDigest) -> Result<Option<FoundCode>, StoreError> {
         let digest = digest.as_bytes().to_vec();
         let either = Condition::any()
             .add(Column::ShortDigest.eq(digest.clone()))
             .add(Column::LongDigest.eq(digest));
-        self.read(async move |reader| held(&reader, either).await)
-            .await
+        let held = Entity::find()
+            .join(JoinType::InnerJoin, Relation::User.def())
+            .join(JoinType::InnerJoin, user::Relation::Organization.def())
+            .select_also(user::Entity)
+            .and_also_related(credential::Entity)
+            .filter(either)
+            .filter(organization::Column::IsActive.eq(true))
+            .order_by_asc(credential::Column::Created)
+            .order_by_asc(credential::Column::Id);
+        let rows = self
+            .read(async move |reader| {
+                held.into_model::<Model, Joined<user::Model>, Joined<credential::Model>>()
+                    .all(&reader)
+                    .await
+                    .map_err(StoreError::new)
+            })
+            .await?;
+        let (mut found, mut credentials) = (None, vec![]);
+        for (code, user, credential) in rows {
+            found = Some((code, user));
+            let credential = credential.map(|Joined(row)| Credential::try_from(row));
+            credentials.extend(credential.transpose()?);
+        }
+        let Some((code, Some(Joined(user)))) = found else {
+            return Ok(None);
+        };
+        let user = user.into();
+        Ok(Some(FoundCode {
+            code: code.try_into()?,
+            account: Account { user, credentials },
+        }))
     }
 
     /// The code's own row decides: whatever ends what the authority requires of the owner and of the

@@ -324,7 +324,7 @@ fn codes() -> Vec<Operation> {
             ),
         post("beginCredentialWithCode", "/auth/credentials/code/init")
             .begins(CredentialWithCode)
-            .costs(written(2, 1), async |stage, person, request| {
+            .costs(written(1, 1), async |stage, person, request| {
                 let codes = person.session.code(stage.world.now()).await;
                 request.with(json!({
                     "credentialKind": "PasswordProtectedKey",
