@@ -20,7 +20,12 @@ use sea_orm::{
     },
 };
 
-use crate::{failure::Passing, private, store::SqlStore, trust::Trust};
+use crate::{
+    failure::Passing,
+    private,
+    store::{self, SqlStore},
+    trust::Trust,
+};
 
 mod postgres;
 
@@ -33,13 +38,14 @@ pub struct ConnectOptions {
     /// [`SQLITE_READERS`] readers.
     pub max_connections: u32,
     /// How long a call of a port may take; then it fails as not available. So that what is slow can be told
-    /// from what hangs, one statement and one lock may take two fifths of it, which leaves room for a
-    /// second try.
+    /// from what hangs, one statement and one lock (and on SQLite one operation) may take two fifths of it,
+    /// which leaves room for a second try.
     pub deadline: Duration,
 }
 
-/// The most connections that read from SQLite.
-pub const SQLITE_READERS: u32 = 8;
+/// The most connections that read from SQLite. A read waits for nobody, so few are enough; each has a thread and
+/// up to two MiB of pages.
+pub const SQLITE_READERS: u32 = 4;
 
 impl ConnectOptions {
     /// The defaults for that URL: 32 connections, and five seconds for a call.
@@ -53,7 +59,7 @@ impl ConnectOptions {
 
     /// How long one statement may take, and one lock may be waited for.
     fn patience(&self) -> Duration {
-        self.deadline * 2 / 5
+        store::patience(self.deadline)
     }
 }
 
@@ -241,7 +247,9 @@ async fn connect_sqlite(path: PathBuf, options: &ConnectOptions) -> Result<SqlSt
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(options.patience())
-        .foreign_keys(true);
+        .foreign_keys(true)
+        // What a savepoint takes back is kept there, and would be written to a file otherwise.
+        .pragma("temp_store", "MEMORY");
     let failed = |source: sqlx::Error| ConnectError::Open {
         target: path.display().to_string(),
         source: source.into(),

@@ -11,7 +11,7 @@ use std::{
 };
 
 use latchkey_service::ports::store::StoreError;
-use sea_orm::DatabaseConnection;
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::Instrument as _;
 
@@ -21,6 +21,10 @@ use crate::{
     trust::Trust,
 };
 
+use self::line::Line;
+
+mod line;
+
 /// Implements every store port. Cheap to clone; all clones share their connections.
 #[derive(Clone, Debug)]
 pub struct SqlStore {
@@ -29,6 +33,9 @@ pub struct SqlStore {
     deadline: Duration,
     trust: Trust,
     counters: Arc<Counters>,
+    /// Where operations wait for the writer, on SQLite. PostgreSQL has many that write, and makes groups of
+    /// their commits by itself.
+    line: Option<Line>,
 }
 
 /// How long whoever did not get a lock waits before the second try, so that the others have theirs by then: who
@@ -53,7 +60,8 @@ struct Counters {
 pub struct Statements {
     /// Reads; each is one statement outside any transaction.
     pub reads: u64,
-    /// Transactions that may write.
+    /// Operations that may write. Each is a transaction; on SQLite those that wait at once share one, in
+    /// which each can be taken back for itself.
     pub write_transactions: u64,
     /// Statements inside them, and those of migrations.
     pub write_statements: u64,
@@ -77,13 +85,18 @@ impl SqlStore {
         writer.set_metric_callback(move |_statement| {
             shared.write_statements.fetch_add(1, Ordering::Relaxed);
         });
-        Self {
+        let store = Self {
             reader,
             writer,
             deadline,
             trust,
             counters,
-        }
+            line: None,
+        };
+        // The one that writes keeps a store without the line: it ends when nobody can ask it any more.
+        let line = (store.writer.get_database_backend() == DbBackend::Sqlite)
+            .then(|| Line::before(store.clone()));
+        Self { line, ..store }
     }
 
     /// The connection that writes, for migrations.
@@ -131,8 +144,8 @@ impl SqlStore {
     /// Runs an operation in a write transaction: commits what it changed when it gives `Ok`, takes it
     /// back when it gives `Err`. When it meets a failure that passes it runs once more, in a transaction on
     /// a fresh connection; a commit that was sent is never repeated, since nobody knows what came of it.
-    /// All of it runs in its own task, because a caller who goes away during a commit would leave it with
-    /// an outcome that nobody knows.
+    /// All of it runs in another task than the caller's, because a caller who goes away during a commit would
+    /// leave it with an outcome that nobody knows.
     ///
     /// # Errors
     /// What the operation gave, or [`StoreError`] when the transaction cannot begin or end;
@@ -147,12 +160,14 @@ impl SqlStore {
         F: Future<Output = Result<T, E>> + Send,
     {
         let ends = Instant::now() + self.deadline;
+        if let Some(line) = &self.line {
+            return line.wait(operation, ends).await;
+        }
         let store = self.clone();
         let task = async move {
             let own = store.clone();
             let attempt = move || {
-                let made = &own.counters.write_transactions;
-                made.fetch_add(1, Ordering::Relaxed);
+                own.count_transaction();
                 transaction::run(own.writer.clone(), own.trust.clone(), operation.clone())
             };
             let (transaction, value) = store.until(ends, attempt).await?;
@@ -169,6 +184,11 @@ impl SqlStore {
             Ok(ended) => ended.map_err(StoreError::new)?,
             Err(_late) => Err(StoreError::unavailable(NoAnswer).into()),
         }
+    }
+
+    fn count_transaction(&self) {
+        let made = &self.counters.write_transactions;
+        made.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Makes an attempt, and another one when the first meets a failure that passes. While a database is
@@ -236,6 +256,12 @@ impl SqlStore {
             StoreError::unavailable(failure.clone()).into(),
         )
     }
+}
+
+/// How long one statement, one lock, and on SQLite one operation may take of a call's deadline: two fifths, so
+/// that what is slow can be told from what hangs, and there is room for a second try.
+pub(crate) fn patience(deadline: Duration) -> Duration {
+    deadline * 2 / 5
 }
 
 #[cfg(test)]

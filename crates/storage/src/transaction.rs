@@ -4,8 +4,8 @@ use std::{error::Error, sync::Arc};
 
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait as _,
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait as _,
 };
 
 use crate::{failure::Passing, trust::Trust};
@@ -19,7 +19,7 @@ pub(crate) type Transaction = Arc<DatabaseTransaction>;
     clippy::disallowed_methods,
     reason = "this is the one place where write transactions begin"
 )]
-async fn begin(writer: &DatabaseConnection) -> Result<Transaction, StoreError> {
+pub(crate) async fn begin(writer: &DatabaseConnection) -> Result<Transaction, StoreError> {
     writer
         .begin_with_options(TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -31,8 +31,7 @@ async fn begin(writer: &DatabaseConnection) -> Result<Transaction, StoreError> {
 }
 
 /// Runs an operation in a transaction of its own, which is still to be committed; rolls back when the
-/// operation gives `Err`. A connection that cannot is not trusted any more: SQLite ends a transaction by
-/// itself when the disk is full, and then the pool's account of it is wrong.
+/// operation gives `Err`.
 ///
 /// # Errors
 /// What the operation gave, or [`StoreError`] when the transaction cannot begin, or when the operation is
@@ -48,19 +47,77 @@ where
 {
     let transaction = begin(&writer).await?;
     let outcome = operation(Arc::clone(&transaction)).await;
-    let Some(transaction) = Arc::into_inner(transaction) else {
-        return Err(StoreError::new("a transaction outlives its operation").into());
-    };
+    let transaction = sole(transaction)?;
     match outcome {
         Ok(value) => Ok((transaction, value)),
         Err(error) => {
             // Who is dropped rolls back as well, later; a connection that is gone has done so.
             let is_gone = matches!(Passing::of(&error), Some((Passing::Connection, _)));
-            if !is_gone && let Err(error) = transaction.rollback().await {
-                trust.lose();
-                tracing::warn!(%error, "a transaction could not be rolled back");
+            if !is_gone {
+                roll_back(transaction, &trust).await;
             }
             Err(error)
         }
     }
+}
+
+/// The transaction, when the operation that ran in it is over.
+///
+/// # Errors
+/// [`StoreError`] when the operation still holds it.
+pub(crate) fn sole(transaction: Transaction) -> Result<DatabaseTransaction, StoreError> {
+    Arc::into_inner(transaction)
+        .ok_or_else(|| StoreError::new("a transaction outlives its operation"))
+}
+
+/// Takes all back. A connection that cannot is not trusted any more: SQLite ends a transaction by itself when
+/// the disk is full, and then the pool's account of it is wrong.
+pub(crate) async fn roll_back(transaction: DatabaseTransaction, trust: &Trust) {
+    if let Err(error) = transaction.rollback().await {
+        trust.lose();
+        tracing::warn!(%error, "a transaction could not be rolled back");
+    }
+}
+
+/// The savepoint of an operation among others of one transaction. There is one at a time: what was before the
+/// latest cannot be taken back any more but with all the rest.
+#[derive(Debug, Default)]
+pub(crate) struct Savepoint {
+    is_set: bool,
+}
+
+impl Savepoint {
+    /// Sets it here. This is one call, since each is a way to the thread of the connection and back.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the transaction has ended, or the database fails.
+    pub(crate) async fn set(
+        &mut self,
+        transaction: &DatabaseTransaction,
+    ) -> Result<(), StoreError> {
+        let sql = if self.is_set {
+            "RELEASE operation; SAVEPOINT operation"
+        } else {
+            "SAVEPOINT operation"
+        };
+        self.is_set = true;
+        execute(transaction, sql).await
+    }
+
+    /// Takes back all that was done since it was set.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the transaction has ended, or the database fails.
+    pub(crate) async fn go_back(
+        &self,
+        transaction: &DatabaseTransaction,
+    ) -> Result<(), StoreError> {
+        execute(transaction, "ROLLBACK TO operation").await
+    }
+}
+
+async fn execute(transaction: &DatabaseTransaction, sql: &str) -> Result<(), StoreError> {
+    let done = transaction.execute_unprepared(sql).await;
+    // Its transaction is gone, whatever it says: nothing is wrong with what it was asked.
+    done.map(|_done| ()).map_err(StoreError::unavailable)
 }

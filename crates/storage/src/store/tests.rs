@@ -1,6 +1,11 @@
 //! What becomes of failures. Each is made by a real database.
 
-use std::{future::pending, sync::atomic::AtomicU32};
+use std::{
+    future::pending,
+    pin::Pin,
+    sync::atomic::{AtomicBool, AtomicU32},
+    task::{Context, Waker},
+};
 
 use latchkey_testkit::database::TestDatabase;
 use sea_orm::{ConnectionTrait, Statement};
@@ -14,6 +19,15 @@ const LONG: Duration = Duration::from_mins(1);
 
 /// Ends the connection it is sent on, as an administrator can.
 const END_THIS_CONNECTION: &str = "SELECT pg_terminate_backend(pg_backend_pid())";
+
+/// In the place of a statement: nothing comes of it.
+const HANG: &str = "hang";
+
+/// In the place of a statement: a defect.
+const PANIC: &str = "panic";
+
+/// Keeps a row.
+const KEEP: &str = "INSERT INTO kept VALUES (1)";
 
 /// A database with a table `kept` of one column.
 struct World {
@@ -62,6 +76,59 @@ impl World {
         row.try_get_by_index(0).unwrap()
     }
 
+    /// Runs operations of these statements on SQLite, which all wait when the first of them begins.
+    async fn all_at_once(
+        &self,
+        operations: &[&'static [&'static str]],
+    ) -> Vec<Result<(), StoreError>> {
+        let mut calls = Vec::new();
+        let other = self.other().await;
+        let lock = transaction::begin(&other.writer).await.unwrap();
+        for statements in operations {
+            calls.push(self.begin_to_wait(statements));
+        }
+        transaction::sole(lock).unwrap().commit().await.unwrap();
+        let mut outcomes = Vec::new();
+        for call in calls {
+            outcomes.push(call.await);
+        }
+        outcomes
+    }
+
+    /// An operation that waits for the one who writes, as long as another process does.
+    fn begin_to_wait(
+        &self,
+        statements: &'static [&'static str],
+    ) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>> {
+        let store = self.store.clone();
+        let mut call = Box::pin(async move {
+            let operation = async move |tx: Transaction| {
+                for statement in statements {
+                    match *statement {
+                        HANG => pending().await,
+                        PANIC => panic!("as a defect would"),
+                        sql => run(&*tx, sql).await?,
+                    }
+                }
+                Ok::<(), StoreError>(())
+            };
+            store.write(operation).await
+        });
+        let polled = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending());
+        call
+    }
+
+    /// How many transactions are in the write-ahead log: its frames say where one ends (the file format of
+    /// SQLite, §4.1).
+    fn commits(&self) -> usize {
+        let log = std::fs::read(format!("{}-wal", self.database.file())).unwrap();
+        let number = |at: usize| u32::from_be_bytes(log[at..at + 4].try_into().unwrap());
+        let page = usize::try_from(number(8)).unwrap();
+        let frames = (32..log.len()).step_by(24 + page);
+        frames.filter(|frame| number(frame + 4) != 0).count()
+    }
+
     /// Writes a row and then runs the statements of that attempt; gives the outcome and how many attempts
     /// there were.
     async fn write(&self, attempts: &'static [&'static str]) -> (Result<(), StoreError>, u32) {
@@ -69,7 +136,7 @@ impl World {
         let counter = Arc::clone(&made);
         let outcome = self.store.write(async move |tx| {
             let attempt = counter.fetch_add(1, Ordering::Relaxed);
-            run(&*tx, "INSERT INTO kept VALUES (1)").await?;
+            run(&*tx, KEEP).await?;
             let index = usize::try_from(attempt).unwrap();
             run(&*tx, attempts[index.min(attempts.len() - 1)]).await
         });
@@ -242,7 +309,7 @@ async fn a_call_that_does_not_end_fails_at_the_deadline_and_leaves_nothing() {
         World::postgres(deadline).await,
     ] {
         let hanging = world.store.write::<(), StoreError, _>(async move |tx| {
-            run(&*tx, "INSERT INTO kept VALUES (1)").await?;
+            run(&*tx, KEEP).await?;
             pending().await
         });
         assert!(is_unavailable(&hanging.await));
@@ -275,7 +342,7 @@ async fn a_file_that_another_process_writes_to_is_not_available_until_it_has() {
     let world = World::sqlite(Duration::from_millis(500)).await;
     let other = world.other().await;
     let begun = transaction::run(other.writer.clone(), other.trust.clone(), async move |tx| {
-        run(&*tx, "INSERT INTO kept VALUES (1)").await
+        run(&*tx, KEEP).await
     });
     let (transaction, ()) = begun.await.unwrap();
     let (outcome, attempts) = world.write(&["SELECT 1"]).await;
@@ -288,4 +355,146 @@ async fn a_file_that_another_process_writes_to_is_not_available_until_it_has() {
         patience -= 1;
     }
     assert_eq!(world.kept().await, 2);
+}
+
+#[tokio::test]
+async fn those_who_wait_are_committed_together_and_each_has_its_own_outcome() {
+    let world = World::sqlite(LONG).await;
+    let before = world.commits();
+    let good: &[&str] = &[KEEP, KEEP];
+    let refused: &[&str] = &[KEEP, "SELECT 1 FROM nowhere"];
+    let operations = [good, refused].repeat(16);
+    let outcomes = world.all_at_once(&operations).await;
+    for (outcome, operation) in outcomes.iter().zip(operations) {
+        assert_eq!(outcome.is_ok(), operation == good, "{outcome:?}");
+    }
+    assert_eq!(World::seen_by(&world.other().await).await, 32);
+    let commits = world.commits() - before;
+    assert!(commits < 16, "{commits}");
+    assert_eq!(world.store.statements().write_transactions, 32);
+}
+
+/// Another connection sees it, which does not see what is not committed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_answered_is_committed() {
+    let world = World::sqlite(LONG).await;
+    let mut writers = JoinSet::new();
+    for writer in 0..8 {
+        let (store, other) = (world.store.clone(), world.other().await);
+        writers.spawn(async move {
+            for number in 0..20 {
+                let number = writer * 20 + number;
+                let insert = format!("INSERT INTO kept VALUES ({number})");
+                let written = store.write(async move |tx| run(&*tx, &insert).await);
+                written.await.unwrap();
+                let own = format!("SELECT 1 FROM kept WHERE number = {number}");
+                let own = Statement::from_string(DbBackend::Sqlite, own);
+                let seen = other.reader.query_one_raw(own).await.unwrap();
+                assert!(seen.is_some(), "{number}");
+            }
+        });
+    }
+    writers.join_all().await;
+    assert_eq!(world.kept().await, 160);
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_fails_all_that_is_in_it() {
+    let world = World::sqlite(LONG).await;
+    for sql in [
+        "CREATE TABLE named (number INTEGER PRIMARY KEY)",
+        "CREATE TABLE names (number INTEGER REFERENCES named DEFERRABLE INITIALLY DEFERRED)",
+    ] {
+        run(world.store.connection(), sql).await.unwrap();
+    }
+    let refused_by_the_commit: &[&str] = &["INSERT INTO names VALUES (1)"];
+    let outcomes = world
+        .all_at_once(&[&[KEEP], refused_by_the_commit, &["SELECT 1 FROM nowhere"]])
+        .await;
+    for outcome in outcomes {
+        let error = outcome.unwrap_err();
+        let cause = error.source().unwrap().to_string();
+        assert!(cause.contains("FOREIGN KEY"), "{cause}");
+    }
+    assert_eq!(world.store.statements().write_transactions, 3);
+    world.write(&["SELECT 1"]).await.0.unwrap();
+    assert_eq!(World::seen_by(&world.other().await).await, 1);
+}
+
+#[tokio::test]
+async fn who_hangs_is_given_up_and_the_others_get_through() {
+    let world = World::sqlite(Duration::from_secs(10)).await;
+    let outcomes = world
+        .all_at_once(&[
+            &[KEEP],
+            &[KEEP, HANG],
+            &[KEEP, "SELECT 1 FROM nowhere"],
+            &[KEEP],
+        ])
+        .await;
+    assert!(is_unavailable(&outcomes[1]), "{outcomes:?}");
+    assert!(matches!(outcomes[2], Err(StoreError::Failed(_))));
+    assert!(outcomes[0].is_ok() && outcomes[3].is_ok(), "{outcomes:?}");
+    assert_eq!(World::seen_by(&world.other().await).await, 2);
+}
+
+#[tokio::test]
+async fn an_operation_that_panics_takes_nothing_along() {
+    let world = World::sqlite(LONG).await;
+    let (keeps, panics): (&[&str], &[&str]) = (&[KEEP], &[KEEP, PANIC]);
+    for operations in [[panics, keeps], [keeps, panics]] {
+        let outcomes = world.all_at_once(&operations).await;
+        for (outcome, operation) in outcomes.iter().zip(operations) {
+            assert_eq!(outcome.is_ok(), !operation.contains(&PANIC), "{outcome:?}");
+        }
+    }
+    assert_eq!(World::seen_by(&world.other().await).await, 2);
+}
+
+/// As SQLite does when the disk is full. What was in it is lost, and nobody is told otherwise.
+#[tokio::test]
+async fn a_transaction_that_ends_by_itself_takes_all_along_and_no_more() {
+    let ends: [&[&str]; 2] = [&["ROLLBACK"], &["ROLLBACK", "SELECT 1 FROM nowhere"]];
+    for ends in ends {
+        let world = World::sqlite(LONG).await;
+        let outcomes = world.all_at_once(&[&[KEEP], ends]).await;
+        assert!(outcomes.iter().all(Result::is_err), "{outcomes:?}");
+        world.write(&["SELECT 1"]).await.0.unwrap();
+        assert_eq!(World::seen_by(&world.other().await).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn what_a_caller_who_goes_away_began_is_done() {
+    let world = World::sqlite(LONG).await;
+    let other = world.other().await;
+    let lock = transaction::begin(&other.writer).await.unwrap();
+    drop(world.begin_to_wait(&[KEEP]));
+    transaction::sole(lock).unwrap().commit().await.unwrap();
+    // They are served in the order of their coming.
+    world.write(&["SELECT 1"]).await.0.unwrap();
+    assert_eq!(World::seen_by(&other).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_process_gets_its_turn_while_many_write() {
+    let world = World::sqlite(LONG).await;
+    let other = world.other().await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let mut writers = JoinSet::new();
+    for _ in 0..8 {
+        let (store, is_over) = (world.store.clone(), Arc::clone(&is_over));
+        writers.spawn(async move {
+            while !is_over.load(Ordering::Relaxed) {
+                let written = store.write(async move |tx| run(&*tx, KEEP).await);
+                written.await.unwrap();
+            }
+        });
+    }
+    for _ in 0..5 {
+        let written = other.write(async move |tx| run(&*tx, KEEP).await);
+        written.await.unwrap();
+    }
+    is_over.store(true, Ordering::Relaxed);
+    writers.join_all().await;
 }

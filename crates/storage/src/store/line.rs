@@ -1,0 +1,337 @@
+//! Group commit, for SQLite: its one writer takes the operations that wait, runs them one after the other in
+//! one transaction, commits once, and only then answers them all.
+//!
+//! A commit is what costs: it waits for the disk, and throws away what the readers have in memory. An
+//! operation that fails goes back to its savepoint and takes nothing of the others along; its answer waits for
+//! the commit as well, since it may tell of what they did.
+
+use std::{collections::VecDeque, error::Error, iter, panic::AssertUnwindSafe, sync::Arc};
+
+use async_trait::async_trait;
+use futures_util::FutureExt as _;
+use latchkey_service::ports::store::StoreError;
+use tokio::{
+    sync::{
+        mpsc::{self, UnboundedReceiver, UnboundedSender},
+        oneshot,
+    },
+    time::{Instant, timeout_at},
+};
+use tracing::{Instrument as _, Span};
+
+use super::{NoAnswer, SqlStore, patience};
+use crate::{
+    failure::Passing,
+    transaction::{self, Savepoint, Transaction},
+};
+
+/// The most operations of one transaction, so that other processes get their turn.
+const MOST: usize = 64;
+
+/// How often an operation is tried, as long as its transaction certainly was not committed.
+const TRIES: u32 = 2;
+
+/// Where operations wait for the one who writes.
+#[derive(Clone, Debug)]
+pub(super) struct Line(UnboundedSender<Waiting>);
+
+impl Line {
+    /// Begins a line before a writer of its own, who works as long as somebody has a share of the line.
+    pub(super) fn before(store: SqlStore) -> Self {
+        let (line, waiting) = mpsc::unbounded_channel();
+        let writer = Writer {
+            store,
+            line: waiting,
+            again: VecDeque::new(),
+        };
+        tokio::spawn(writer.work());
+        Self(line)
+    }
+
+    /// Waits until the operation was carried out, but no longer than to this moment.
+    ///
+    /// # Errors
+    /// As those of [`SqlStore::write`].
+    pub(super) async fn wait<T, E, F>(
+        &self,
+        operation: impl FnOnce(Transaction) -> F + Clone + Send + 'static,
+        ends: Instant,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Error + From<StoreError> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send,
+    {
+        let (caller, outcome) = oneshot::channel();
+        let operation = Operation {
+            operation,
+            outcome: Err(StoreError::unavailable(NoAnswer).into()),
+            caller,
+            span: Span::current(),
+        };
+        // Where nobody writes any more it is dropped, and the outcome is an error.
+        drop(self.0.send(Waiting {
+            operation: Box::new(operation),
+            ends,
+            tries: 0,
+        }));
+        match timeout_at(ends, outcome).await {
+            Ok(told) => told.map_err(StoreError::new)?,
+            Err(_late) => Err(StoreError::unavailable(NoAnswer).into()),
+        }
+    }
+}
+
+/// Who waits in the line.
+struct Waiting {
+    operation: Box<dyn Run>,
+    /// When the caller is told that there was no answer.
+    ends: Instant,
+    tries: u32,
+}
+
+impl Waiting {
+    fn is_in_time(&self) -> bool {
+        Instant::now() < self.ends
+    }
+
+    fn once_more(self) -> Self {
+        Self {
+            tries: self.tries + 1,
+            ..self
+        }
+    }
+}
+
+/// An operation, and whom to tell of it.
+struct Operation<O, T, E> {
+    operation: O,
+    /// What it gave the last time that it ran.
+    outcome: Result<T, E>,
+    caller: oneshot::Sender<Result<T, E>>,
+    span: Span,
+}
+
+/// An operation of whatever type.
+#[async_trait]
+trait Run: Send {
+    /// Runs it and keeps what it gives.
+    async fn run(&mut self, store: &SqlStore, transaction: Transaction) -> Ended;
+
+    /// Tells the caller what it gave, or why that does not count.
+    fn answer(self: Box<Self>, counts: Result<(), StoreError>);
+}
+
+/// What came of an operation.
+enum Ended {
+    /// It is done.
+    Done,
+    /// It was refused, or cannot be done: what it did is to be taken back.
+    Refused,
+    /// It has not ended in time.
+    Hangs,
+    /// It met a failure that takes the whole transaction along.
+    Lost(Lost),
+}
+
+/// Why a transaction was not committed, or why nobody knows whether it was.
+struct Lost {
+    cause: StoreError,
+    /// Whether it certainly was not, and another connection may do better.
+    is_worth_a_try: bool,
+}
+
+impl Lost {
+    fn for_good(cause: StoreError) -> Self {
+        Self {
+            cause,
+            is_worth_a_try: false,
+        }
+    }
+
+    /// Before the commit.
+    fn for_now(store: &SqlStore, error: StoreError) -> Self {
+        let (passing, cause) = store.told(error);
+        Self {
+            cause,
+            is_worth_a_try: is_worth_a_try(passing),
+        }
+    }
+}
+
+fn is_worth_a_try(passing: Option<Passing>) -> bool {
+    matches!(passing, Some(Passing::Connection | Passing::Contention))
+}
+
+#[async_trait]
+impl<O, F, T, E> Run for Operation<O, T, E>
+where
+    O: FnOnce(Transaction) -> F + Clone + Send,
+    F: Future<Output = Result<T, E>> + Send,
+    T: Send,
+    E: Error + From<StoreError> + Send + 'static,
+{
+    async fn run(&mut self, store: &SqlStore, transaction: Transaction) -> Ended {
+        store.count_transaction();
+        // The writer is everybody's, so it outlives an operation that panics.
+        let attempt = AssertUnwindSafe(self.operation.clone()(transaction)).catch_unwind();
+        let attempt = attempt.instrument(self.span.clone());
+        let mut has_ended = false;
+        let attempt = async {
+            let outcome = attempt.await;
+            has_ended = true;
+            outcome.unwrap_or_else(|_panic| Err(StoreError::new("an operation panicked").into()))
+        };
+        let until = Instant::now() + patience(store.deadline);
+        let outcome = store.unless_late(until, attempt).await;
+        let ended = match &outcome {
+            Ok(_value) => Ended::Done,
+            Err(_error) if !has_ended => Ended::Hangs,
+            Err(error) => match Passing::of(error) {
+                Some((passing, failure)) if is_worth_a_try(Some(passing)) => Ended::Lost(Lost {
+                    cause: StoreError::unavailable(failure.clone()),
+                    is_worth_a_try: true,
+                }),
+                Some(_) | None => Ended::Refused,
+            },
+        };
+        self.outcome = outcome.map_err(|error| store.told(error).1);
+        ended
+    }
+
+    fn answer(self: Box<Self>, counts: Result<(), StoreError>) {
+        let Self {
+            outcome, caller, ..
+        } = *self;
+        // Who went away does not hear it.
+        drop(caller.send(counts.map_err(E::from).and(outcome)));
+    }
+}
+
+/// The one who writes.
+struct Writer {
+    /// Without a line.
+    store: SqlStore,
+    line: UnboundedReceiver<Waiting>,
+    /// Those whose transaction was lost, and who are tried once more. Nobody new joins them, who could take
+    /// them along again.
+    again: VecDeque<Waiting>,
+}
+
+impl Writer {
+    async fn work(mut self) {
+        while let Some(first) = self.first().await {
+            let mut group = Vec::new();
+            let committed = self.transact(first, &mut group).await;
+            for waiting in group {
+                match &committed {
+                    Err(lost) if lost.is_worth_a_try && waiting.tries < TRIES => {
+                        self.again.push_back(waiting);
+                    }
+                    Err(lost) => waiting.operation.answer(Err(lost.cause.clone())),
+                    Ok(()) => waiting.operation.answer(Ok(())),
+                }
+            }
+        }
+    }
+
+    /// Waits for somebody; `None` when nobody can come any more. Who is late was told so and gets nothing done.
+    async fn first(&mut self) -> Option<Waiting> {
+        loop {
+            let first = match self.again.pop_front() {
+                Some(first) => first,
+                None => self.line.recv().await?,
+            };
+            if first.is_in_time() {
+                return Some(first);
+            }
+        }
+    }
+
+    /// Runs the first, and those who come meanwhile, in one transaction. They are the group, and are to be
+    /// answered with what came of it.
+    async fn transact(&mut self, first: Waiting, group: &mut Vec<Waiting>) -> Result<(), Lost> {
+        let Self { store, line, again } = self;
+        let is_again = first.tries > 0;
+        let others = iter::from_fn(|| {
+            if is_again {
+                again.pop_front()
+            } else {
+                line.try_recv().ok()
+            }
+        });
+        let begun = transaction::begin(&store.writer);
+        let begun = store.unless_late(first.ends, begun).await;
+        group.push(first.once_more());
+        let transaction = begun.map_err(|error| Lost::for_now(store, error))?;
+        let committed = fill(store, transaction, group, others).await;
+        if committed.is_err() {
+            store.trust.lose();
+        }
+        committed
+    }
+}
+
+/// Runs the only one of the group in a new transaction, takes others into both as long as some wait, and commits.
+async fn fill(
+    store: &SqlStore,
+    transaction: Transaction,
+    group: &mut Vec<Waiting>,
+    others: impl Iterator<Item = Waiting> + Send,
+) -> Result<(), Lost> {
+    let closes = Instant::now() + store.deadline / 10;
+    let mut others = others.filter(Waiting::is_in_time);
+    let mut savepoint = Savepoint::default();
+    while let Some(latest) = group.last_mut() {
+        let ended = latest.operation.run(store, Arc::clone(&transaction)).await;
+        let is_in_time = latest.is_in_time();
+        match ended {
+            Ended::Done if is_in_time => {}
+            // Nobody else has written: the transaction goes as a whole, and others begin another one.
+            Ended::Done | Ended::Refused if group.len() == 1 => {
+                let transaction = transaction::sole(transaction).map_err(Lost::for_good)?;
+                let taken_back = async {
+                    transaction::roll_back(transaction, &store.trust).await;
+                    Ok(())
+                };
+                return in_time(store, taken_back).await;
+            }
+            Ended::Done | Ended::Refused => {
+                in_time(store, savepoint.go_back(&transaction)).await?;
+            }
+            Ended::Hangs => {
+                if let Some(hanging) = group.pop() {
+                    hanging.operation.answer(Ok(()));
+                }
+                return Err(Lost {
+                    cause: StoreError::unavailable(NoAnswer),
+                    is_worth_a_try: true,
+                });
+            }
+            Ended::Lost(lost) => return Err(lost),
+        }
+        if group.len() == MOST || Instant::now() >= closes {
+            break;
+        }
+        let Some(next) = others.next() else { break };
+        group.push(next.once_more());
+        in_time(store, savepoint.set(&transaction)).await?;
+    }
+    let transaction = transaction::sole(transaction).map_err(Lost::for_good)?;
+    let commit = async { transaction.commit().await.map_err(StoreError::new) };
+    let committed = store.unless_late(Instant::now() + store.deadline, commit);
+    committed
+        .await
+        .map_err(|error| Lost::for_good(store.told(error).1))
+}
+
+/// Takes a step between operations. It hangs when an operation would.
+async fn in_time(
+    store: &SqlStore,
+    step: impl Future<Output = Result<(), StoreError>>,
+) -> Result<(), Lost> {
+    store
+        .unless_late(Instant::now() + patience(store.deadline), step)
+        .await
+        .map_err(|error| Lost::for_now(store, error))
+}
