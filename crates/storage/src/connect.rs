@@ -4,23 +4,19 @@ use std::{
     io,
     path::{Path, PathBuf},
     str::FromStr as _,
+    sync::Arc,
     time::Duration,
 };
 
 use latchkey_domain::host::RequestHost;
-use sea_orm::{
-    DatabaseConnection,
-    sqlx::{
-        self,
-        postgres::{PgConnectOptions, PgSslMode},
-        sqlite::{
-            SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-            SqliteSynchronous,
-        },
-    },
+use sea_orm::sqlx::{
+    self,
+    postgres::{PgConnectOptions, PgSslMode},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
 use crate::{
+    connection::{Connections, Terms},
     failure::Passing,
     private,
     store::{self, SqlStore},
@@ -60,6 +56,14 @@ impl ConnectOptions {
     /// How long one statement may take, and one lock may be waited for.
     fn patience(&self) -> Duration {
         store::patience(self.deadline)
+    }
+
+    fn terms(&self) -> Terms {
+        Terms {
+            trust: Trust::default(),
+            patience: self.patience(),
+            statements: Arc::default(),
+        }
     }
 }
 
@@ -254,21 +258,16 @@ async fn connect_sqlite(path: PathBuf, options: &ConnectOptions) -> Result<SqlSt
         target: path.display().to_string(),
         source: source.into(),
     };
-    let (deadline, patience) = (options.deadline, options.patience());
-    let trust = Trust::default();
-    let writer = open_sqlite(1, patience, &file, &trust)
+    let deadline = options.deadline;
+    let terms = options.terms();
+    let writer = open_sqlite(1, deadline, &file, &terms)
         .await
         .map_err(failed)?;
     let readers = options.max_connections.clamp(1, SQLITE_READERS);
-    let reader = open_sqlite(readers, patience, &file.pragma("query_only", "ON"), &trust)
+    let reader = open_sqlite(readers, deadline, &file.pragma("query_only", "ON"), &terms)
         .await
         .map_err(failed)?;
-    Ok(SqlStore::new(
-        DatabaseConnection::from(reader),
-        DatabaseConnection::from(writer),
-        deadline,
-        trust,
-    ))
+    Ok(SqlStore::new(reader, writer, deadline))
 }
 
 /// Makes the file, empty, when it is missing: SQLite would make it as the system's default says, and gives
@@ -285,16 +284,17 @@ fn make_file(path: &Path) -> io::Result<()> {
 /// write-ahead log, and SQLite does not wait there by itself.
 async fn open_sqlite(
     size: u32,
-    patience: Duration,
+    deadline: Duration,
     file: &SqliteConnectOptions,
-    trust: &Trust,
-) -> Result<SqlitePool, sqlx::Error> {
+    terms: &Terms,
+) -> Result<Connections, sqlx::Error> {
     let mut attempts_left = 100_u32;
     loop {
-        let opened = trust
+        let opened = terms
+            .trust
             .guard(SqlitePoolOptions::new())
-            .max_connections(size)
-            .acquire_timeout(patience)
+            .max_connections(size + 1)
+            .acquire_timeout(deadline)
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
@@ -302,7 +302,8 @@ async fn open_sqlite(
             .await;
         match opened {
             Err(error) if attempts_left > 0 && is_busy(&error) => attempts_left -= 1,
-            Ok(_) | Err(_) => return opened,
+            Ok(pool) => return Ok(Connections::new(pool.into(), size, terms.clone())),
+            Err(error) => return Err(error),
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

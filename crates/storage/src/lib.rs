@@ -17,6 +17,7 @@ mod user_store;
 
 mod administrators;
 mod authority;
+mod connection;
 mod ending;
 mod failure;
 mod transaction;

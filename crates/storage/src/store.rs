@@ -11,11 +11,12 @@ use std::{
 };
 
 use latchkey_service::ports::store::StoreError;
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend};
+use sea_orm::{DatabaseConnection, DbBackend};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::Instrument as _;
 
 use crate::{
+    connection::{Connections, Reader},
     failure::Passing,
     transaction::{self, Transaction},
     trust::Trust,
@@ -28,8 +29,8 @@ mod line;
 /// Implements every store port. Cheap to clone; all clones share their connections.
 #[derive(Clone, Debug)]
 pub struct SqlStore {
-    reader: DatabaseConnection,
-    writer: DatabaseConnection,
+    reader: Connections,
+    writer: Connections,
     deadline: Duration,
     trust: Trust,
     counters: Arc<Counters>,
@@ -49,9 +50,8 @@ struct NoAnswer;
 
 #[derive(Debug, Default)]
 struct Counters {
-    reads: AtomicU64,
+    reads: Arc<AtomicU64>,
     write_transactions: AtomicU64,
-    write_statements: AtomicU64,
 }
 
 /// How many statements a store ran since it was opened. The difference of two moments tells what a
@@ -68,48 +68,35 @@ pub struct Statements {
 }
 
 impl SqlStore {
-    /// A store whose calls may take as long as `deadline`, on connections that are used as long as they
-    /// are trusted.
-    pub(crate) fn new(
-        mut reader: DatabaseConnection,
-        mut writer: DatabaseConnection,
-        deadline: Duration,
-        trust: Trust,
-    ) -> Self {
-        let counters = Arc::new(Counters::default());
-        let shared = Arc::clone(&counters);
-        reader.set_metric_callback(move |_statement| {
-            shared.reads.fetch_add(1, Ordering::Relaxed);
-        });
-        let shared = Arc::clone(&counters);
-        writer.set_metric_callback(move |_statement| {
-            shared.write_statements.fetch_add(1, Ordering::Relaxed);
-        });
+    /// A store whose calls may take as long as `deadline`, on connections of the same terms.
+    pub(crate) fn new(reader: Connections, writer: Connections, deadline: Duration) -> Self {
         let store = Self {
+            trust: writer.terms().trust.clone(),
             reader,
             writer,
             deadline,
-            trust,
-            counters,
+            counters: Arc::default(),
             line: None,
         };
         // The one that writes keeps a store without the line: it ends when nobody can ask it any more.
-        let line = (store.writer.get_database_backend() == DbBackend::Sqlite)
+        let line = (store.connection().get_database_backend() == DbBackend::Sqlite)
             .then(|| Line::before(store.clone()));
         Self { line, ..store }
     }
 
-    /// The connection that writes, for migrations.
-    pub const fn connection(&self) -> &DatabaseConnection {
-        &self.writer
+    /// A connection that writes, for migrations.
+    pub fn connection(&self) -> &DatabaseConnection {
+        self.writer.pool()
     }
 
     /// How many statements ran so far.
     pub fn statements(&self) -> Statements {
+        let all = self.writer.terms().statements.load(Ordering::Relaxed);
+        let reads = self.counters.reads.load(Ordering::Relaxed);
         Statements {
-            reads: self.counters.reads.load(Ordering::Relaxed),
+            reads,
             write_transactions: self.counters.write_transactions.load(Ordering::Relaxed),
-            write_statements: self.counters.write_statements.load(Ordering::Relaxed),
+            write_statements: all.saturating_sub(reads),
         }
     }
 
@@ -118,8 +105,8 @@ impl SqlStore {
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub async fn close(self) -> Result<(), StoreError> {
-        self.reader.close().await.map_err(StoreError::new)?;
-        self.writer.close().await.map_err(StoreError::new)
+        self.reader.close().await?;
+        self.writer.close().await
     }
 
     /// Runs a query: once more, on a fresh connection, when it meets a failure that passes.
@@ -129,15 +116,22 @@ impl SqlStore {
     /// deadline.
     pub(crate) async fn read<T, E, F>(
         &self,
-        query: impl FnOnce(DatabaseConnection) -> F + Clone + Send,
+        query: impl FnOnce(Reader) -> F + Clone + Send,
     ) -> Result<T, E>
     where
         T: Send,
         E: Error + From<StoreError> + Send + 'static,
         F: Future<Output = Result<T, E>> + Send,
     {
-        let reader = self.reader.clone();
-        let attempt = move || query.clone()(reader.clone());
+        let attempt = move || {
+            let query = query.clone();
+            async move {
+                let lent = self.reader.lend().await?;
+                let outcome = query(Reader::on(&lent, &self.counters.reads)).await;
+                lent.give_back();
+                outcome
+            }
+        };
         self.until(Instant::now() + self.deadline, attempt).await
     }
 
@@ -168,16 +162,14 @@ impl SqlStore {
             let own = store.clone();
             let attempt = move || {
                 own.count_transaction();
-                transaction::run(own.writer.clone(), own.trust.clone(), operation.clone())
+                transaction::run(own.writer.clone(), operation.clone())
             };
             let (transaction, value) = store.until(ends, attempt).await?;
             // Whoever asked has been answered at the deadline; the connection is given back all the same.
-            let commit = async { transaction.commit().await.map_err(StoreError::new) };
-            let committed = store.unless_late(ends + store.deadline, commit).await;
-            committed.map_err(|error| {
-                store.trust.lose();
-                store.told(error).1
-            })?;
+            let committed = store
+                .unless_late(ends + store.deadline, transaction.commit())
+                .await;
+            committed.map_err(|error| store.told(error).1)?;
             Ok::<T, E>(value)
         };
         match timeout_at(ends, tokio::spawn(task.in_current_span())).await {

@@ -3,31 +3,41 @@
 use std::{error::Error, sync::Arc};
 
 use latchkey_service::ports::store::StoreError;
-use sea_orm::{
-    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait as _,
-};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr};
 
-use crate::{failure::Passing, trust::Trust};
+use crate::{
+    connection::{Connections, Lent},
+    failure::Passing,
+};
 
 /// A write transaction, in the hands of the operation that runs in it.
 pub(crate) type Transaction = Arc<DatabaseTransaction>;
 
+/// A write transaction that has begun. It is dropped only when its connection is not trusted any more, and ends
+/// with that.
+#[derive(Debug)]
+pub(crate) struct Open(Lent);
+
 /// Begins a write transaction. On SQLite it takes the write lock at once: a transaction that reads
 /// first and asks for the lock later fails whenever another one wrote in between.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place where write transactions begin"
-)]
-pub(crate) async fn begin(writer: &DatabaseConnection) -> Result<Transaction, StoreError> {
-    writer
-        .begin_with_options(TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        })
-        .await
-        .map(Arc::new)
-        .map_err(StoreError::new)
+///
+/// # Errors
+/// [`StoreError`] when there is no connection, or the database fails.
+pub(crate) async fn begin(writer: &Connections) -> Result<Open, StoreError> {
+    let lent = writer.lend().await?;
+    let is_sqlite = lent.connection().get_database_backend() == DbBackend::Sqlite;
+    let begin = if is_sqlite {
+        "BEGIN IMMEDIATE"
+    } else {
+        "BEGIN"
+    };
+    match execute(lent.connection(), begin).await {
+        Ok(()) => Ok(Open(lent)),
+        Err(error) => {
+            lent.give_back();
+            Err(StoreError::new(error))
+        }
+    }
 }
 
 /// Runs an operation in a transaction of its own, which is still to be committed; rolls back when the
@@ -37,45 +47,74 @@ pub(crate) async fn begin(writer: &DatabaseConnection) -> Result<Transaction, St
 /// What the operation gave, or [`StoreError`] when the transaction cannot begin, or when the operation is
 /// over and still holds it.
 pub(crate) async fn run<T, E, F>(
-    writer: DatabaseConnection,
-    trust: Trust,
+    writer: Connections,
     operation: impl FnOnce(Transaction) -> F,
-) -> Result<(DatabaseTransaction, T), E>
+) -> Result<(Open, T), E>
 where
     E: Error + From<StoreError> + 'static,
     F: Future<Output = Result<T, E>>,
 {
-    let transaction = begin(&writer).await?;
-    let outcome = operation(Arc::clone(&transaction)).await;
-    let transaction = sole(transaction)?;
-    match outcome {
-        Ok(value) => Ok((transaction, value)),
+    let open = begin(&writer).await?;
+    match operation(open.share()).await {
+        Ok(value) => Ok((open.sole()?, value)),
         Err(error) => {
+            let open = open.sole()?;
             // Who is dropped rolls back as well, later; a connection that is gone has done so.
             let is_gone = matches!(Passing::of(&error), Some((Passing::Connection, _)));
             if !is_gone {
-                roll_back(transaction, &trust).await;
+                open.roll_back().await;
             }
             Err(error)
         }
     }
 }
 
-/// The transaction, when the operation that ran in it is over.
-///
-/// # Errors
-/// [`StoreError`] when the operation still holds it.
-pub(crate) fn sole(transaction: Transaction) -> Result<DatabaseTransaction, StoreError> {
-    Arc::into_inner(transaction)
-        .ok_or_else(|| StoreError::new("a transaction outlives its operation"))
-}
+impl Open {
+    /// A share of it, for an operation.
+    pub(crate) fn share(&self) -> Transaction {
+        Arc::clone(self.0.connection())
+    }
 
-/// Takes all back. A connection that cannot is not trusted any more: SQLite ends a transaction by itself when
-/// the disk is full, and then the pool's account of it is wrong.
-pub(crate) async fn roll_back(transaction: DatabaseTransaction, trust: &Trust) {
-    if let Err(error) = transaction.rollback().await {
-        trust.lose();
-        tracing::warn!(%error, "a transaction could not be rolled back");
+    /// Itself, when the operation that ran in it is over.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the operation still holds it.
+    pub(crate) fn sole(self) -> Result<Self, StoreError> {
+        if self.0.is_let_go() {
+            Ok(self)
+        } else {
+            self.0.trust().lose();
+            Err(StoreError::new("a transaction outlives its operation"))
+        }
+    }
+
+    /// Makes all of it last. A connection that cannot is not trusted any more.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nobody knows whether it does.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        match execute(self.0.connection(), "COMMIT").await {
+            Ok(()) => {
+                self.0.give_back();
+                Ok(())
+            }
+            Err(error) => {
+                self.0.trust().lose();
+                Err(StoreError::new(error))
+            }
+        }
+    }
+
+    /// Takes all back. A connection that cannot is not trusted any more: SQLite ends a transaction by itself
+    /// when the disk is full, and nobody knows what state it is in.
+    pub(crate) async fn roll_back(self) {
+        match execute(self.0.connection(), "ROLLBACK").await {
+            Ok(()) => self.0.give_back(),
+            Err(error) => {
+                self.0.trust().lose();
+                tracing::warn!(%error, "a transaction could not be rolled back");
+            }
+        }
     }
 }
 
@@ -91,33 +130,28 @@ impl Savepoint {
     ///
     /// # Errors
     /// [`StoreError`] when the transaction has ended, or the database fails.
-    pub(crate) async fn set(
-        &mut self,
-        transaction: &DatabaseTransaction,
-    ) -> Result<(), StoreError> {
+    pub(crate) async fn set(&mut self, open: &Open) -> Result<(), StoreError> {
         let sql = if self.is_set {
             "RELEASE operation; SAVEPOINT operation"
         } else {
             "SAVEPOINT operation"
         };
         self.is_set = true;
-        execute(transaction, sql).await
+        // Its transaction is gone, whatever it says: nothing is wrong with what it was asked.
+        let set = execute(open.0.connection(), sql).await;
+        set.map_err(StoreError::unavailable)
     }
 
     /// Takes back all that was done since it was set.
     ///
     /// # Errors
     /// [`StoreError`] when the transaction has ended, or the database fails.
-    pub(crate) async fn go_back(
-        &self,
-        transaction: &DatabaseTransaction,
-    ) -> Result<(), StoreError> {
-        execute(transaction, "ROLLBACK TO operation").await
+    pub(crate) async fn go_back(&self, open: &Open) -> Result<(), StoreError> {
+        let gone_back = execute(open.0.connection(), "ROLLBACK TO operation").await;
+        gone_back.map_err(StoreError::unavailable)
     }
 }
 
-async fn execute(transaction: &DatabaseTransaction, sql: &str) -> Result<(), StoreError> {
-    let done = transaction.execute_unprepared(sql).await;
-    // Its transaction is gone, whatever it says: nothing is wrong with what it was asked.
-    done.map(|_done| ()).map_err(StoreError::unavailable)
+async fn execute(connection: &DatabaseTransaction, sql: &str) -> Result<(), DbErr> {
+    connection.execute_unprepared(sql).await.map(|_done| ())
 }

@@ -2,18 +2,15 @@
 
 use std::time::Duration;
 
-use sea_orm::{
-    DatabaseConnection,
-    sqlx::{
-        self, AssertSqlSafe,
-        error::DatabaseError,
-        postgres::{PgConnectOptions, PgPool, PgPoolOptions},
-    },
+use sea_orm::sqlx::{
+    self, AssertSqlSafe,
+    error::DatabaseError,
+    postgres::{PgConnectOptions, PgPool, PgPoolOptions},
 };
 use tokio::time::timeout;
 
 use super::{ConnectError, ConnectOptions};
-use crate::{store::SqlStore, trust::Trust};
+use crate::{connection::Connections, store::SqlStore};
 
 /// How long a server may take to come up and to answer the first questions.
 const STARTING: Duration = Duration::from_secs(10);
@@ -39,18 +36,20 @@ pub(super) async fn connect(
     judge(asked, &target)?;
     first.close().await;
 
-    let trust = Trust::default();
-    let pool = trust
+    let terms = options.terms();
+    let most = options.max_connections.max(1);
+    let pool = terms
+        .trust
         .guard(settled(options))
-        .max_connections(options.max_connections.max(1))
+        .max_connections(most + 1)
         .acquire_timeout(options.patience())
         .test_before_acquire(false)
         .connect_lazy_with(server);
+    let connections = Connections::new(pool.into(), most, terms);
     Ok(SqlStore::new(
-        DatabaseConnection::from(pool.clone()),
-        DatabaseConnection::from(pool),
+        connections.clone(),
+        connections,
         options.deadline,
-        trust,
     ))
 }
 

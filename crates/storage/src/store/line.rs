@@ -5,7 +5,7 @@
 //! operation that fails goes back to its savepoint and takes nothing of the others along; its answer waits for
 //! the commit as well, since it may tell of what they did.
 
-use std::{collections::VecDeque, error::Error, iter, panic::AssertUnwindSafe, sync::Arc};
+use std::{collections::VecDeque, error::Error, iter, panic::AssertUnwindSafe};
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
@@ -22,7 +22,7 @@ use tracing::{Instrument as _, Span};
 use super::{NoAnswer, SqlStore, patience};
 use crate::{
     failure::Passing,
-    transaction::{self, Savepoint, Transaction},
+    transaction::{self, Open, Savepoint, Transaction},
 };
 
 /// The most operations of one transaction, so that other processes get their turn.
@@ -62,7 +62,7 @@ impl Line {
         E: Error + From<StoreError> + Send + 'static,
         F: Future<Output = Result<T, E>> + Send,
     {
-        let (caller, outcome) = oneshot::channel();
+        let (caller, outcome) = oneshot::channel::<Result<T, E>>();
         let operation = Operation {
             operation,
             outcome: Err(StoreError::unavailable(NoAnswer).into()),
@@ -251,7 +251,7 @@ impl Writer {
     /// Runs the first, and those who come meanwhile, in one transaction. They are the group, and are to be
     /// answered with what came of it.
     async fn transact(&mut self, first: Waiting, group: &mut Vec<Waiting>) -> Result<(), Lost> {
-        let Self { store, line, again } = self;
+        let (store, line, again) = (&self.store, &mut self.line, &mut self.again);
         let is_again = first.tries > 0;
         let others = iter::from_fn(|| {
             if is_again {
@@ -263,42 +263,47 @@ impl Writer {
         let begun = transaction::begin(&store.writer);
         let begun = store.unless_late(first.ends, begun).await;
         group.push(first.once_more());
-        let transaction = begun.map_err(|error| Lost::for_now(store, error))?;
-        let committed = fill(store, transaction, group, others).await;
-        if committed.is_err() {
+        let open = begun.map_err(|error| Lost::for_now(store, error))?;
+        let is_filled = fill(store, &open, group, others).await;
+        if is_filled.is_err() {
+            // Before it is dropped.
             store.trust.lose();
         }
-        committed
+        let is_filled = is_filled?;
+        let open = open.sole().map_err(Lost::for_good)?;
+        if is_filled {
+            let committed = store.unless_late(Instant::now() + store.deadline, open.commit());
+            committed
+                .await
+                .map_err(|error| Lost::for_good(store.told(error).1))
+        } else {
+            let taken_back = async {
+                open.roll_back().await;
+                Ok(())
+            };
+            in_time(store, taken_back).await
+        }
     }
 }
 
-/// Runs the only one of the group in a new transaction, takes others into both as long as some wait, and commits.
+/// Runs the only one of the group in a new transaction, and takes others into both as long as some wait. Tells
+/// whether there is anything to commit: where the first did nothing, no others are taken.
 async fn fill(
     store: &SqlStore,
-    transaction: Transaction,
+    open: &Open,
     group: &mut Vec<Waiting>,
     others: impl Iterator<Item = Waiting> + Send,
-) -> Result<(), Lost> {
+) -> Result<bool, Lost> {
     let closes = Instant::now() + store.deadline / 10;
     let mut others = others.filter(Waiting::is_in_time);
     let mut savepoint = Savepoint::default();
     while let Some(latest) = group.last_mut() {
-        let ended = latest.operation.run(store, Arc::clone(&transaction)).await;
+        let ended = latest.operation.run(store, open.share()).await;
         let is_in_time = latest.is_in_time();
         match ended {
             Ended::Done if is_in_time => {}
-            // Nobody else has written: the transaction goes as a whole, and others begin another one.
-            Ended::Done | Ended::Refused if group.len() == 1 => {
-                let transaction = transaction::sole(transaction).map_err(Lost::for_good)?;
-                let taken_back = async {
-                    transaction::roll_back(transaction, &store.trust).await;
-                    Ok(())
-                };
-                return in_time(store, taken_back).await;
-            }
-            Ended::Done | Ended::Refused => {
-                in_time(store, savepoint.go_back(&transaction)).await?;
-            }
+            Ended::Done | Ended::Refused if group.len() == 1 => return Ok(false),
+            Ended::Done | Ended::Refused => in_time(store, savepoint.go_back(open)).await?,
             Ended::Hangs => {
                 if let Some(hanging) = group.pop() {
                     hanging.operation.answer(Ok(()));
@@ -315,14 +320,9 @@ async fn fill(
         }
         let Some(next) = others.next() else { break };
         group.push(next.once_more());
-        in_time(store, savepoint.set(&transaction)).await?;
+        in_time(store, savepoint.set(open)).await?;
     }
-    let transaction = transaction::sole(transaction).map_err(Lost::for_good)?;
-    let commit = async { transaction.commit().await.map_err(StoreError::new) };
-    let committed = store.unless_late(Instant::now() + store.deadline, commit);
-    committed
-        .await
-        .map_err(|error| Lost::for_good(store.told(error).1))
+    Ok(true)
 }
 
 /// Takes a step between operations. It hangs when an operation would.

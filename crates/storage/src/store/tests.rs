@@ -84,10 +84,10 @@ impl World {
         let mut calls = Vec::new();
         let other = self.other().await;
         let lock = transaction::begin(&other.writer).await.unwrap();
-        for statements in operations {
+        for &statements in operations {
             calls.push(self.begin_to_wait(statements));
         }
-        transaction::sole(lock).unwrap().commit().await.unwrap();
+        lock.commit().await.unwrap();
         let mut outcomes = Vec::new();
         for call in calls {
             outcomes.push(call.await);
@@ -341,9 +341,7 @@ async fn a_statement_that_takes_too_long_is_ended_by_the_server() {
 async fn a_file_that_another_process_writes_to_is_not_available_until_it_has() {
     let world = World::sqlite(Duration::from_millis(500)).await;
     let other = world.other().await;
-    let begun = transaction::run(other.writer.clone(), other.trust.clone(), async move |tx| {
-        run(&*tx, KEEP).await
-    });
+    let begun = transaction::run(other.writer.clone(), async move |tx| run(&*tx, KEEP).await);
     let (transaction, ()) = begun.await.unwrap();
     let (outcome, attempts) = world.write(&["SELECT 1"]).await;
     assert!(is_unavailable(&outcome), "{outcome:?}");
@@ -389,7 +387,7 @@ async fn what_was_answered_is_committed() {
                 written.await.unwrap();
                 let own = format!("SELECT 1 FROM kept WHERE number = {number}");
                 let own = Statement::from_string(DbBackend::Sqlite, own);
-                let seen = other.reader.query_one_raw(own).await.unwrap();
+                let seen = other.connection().query_one_raw(own).await.unwrap();
                 assert!(seen.is_some(), "{number}");
             }
         });
@@ -470,7 +468,7 @@ async fn what_a_caller_who_goes_away_began_is_done() {
     let other = world.other().await;
     let lock = transaction::begin(&other.writer).await.unwrap();
     drop(world.begin_to_wait(&[KEEP]));
-    transaction::sole(lock).unwrap().commit().await.unwrap();
+    lock.commit().await.unwrap();
     // They are served in the order of their coming.
     world.write(&["SELECT 1"]).await.0.unwrap();
     assert_eq!(World::seen_by(&other).await, 2);

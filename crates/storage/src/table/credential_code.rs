@@ -32,6 +32,7 @@ use super::{credential, message, organization, user};
 use crate::{
     authority::{exercise_with, standing},
     column::{self, Inconsistency, Joined},
+    connection::Reader,
     statement::{Change as _, Insertion, Step, together},
     store::SqlStore,
 };
@@ -357,10 +358,7 @@ fn redeem(user: &UserId, redeemed: &RedeemedCode, credential: &Credential) -> Up
 }
 
 /// The code of which this is so, and its owner.
-async fn held(
-    reader: &DatabaseConnection,
-    wanted: Condition,
-) -> Result<Option<HeldCode>, StoreError> {
+async fn held(reader: &Reader, wanted: Condition) -> Result<Option<HeldCode>, StoreError> {
     let found = Entity::find()
         .find_both_related(user::Entity)
         .join(JoinType::InnerJoin, user::Relation::Organization.def())

@@ -15,6 +15,7 @@ use sea_orm::{
 
 use crate::{
     column,
+    connection::Reader,
     statement::{self, Change as _},
 };
 
@@ -96,6 +97,6 @@ pub(crate) async fn set_approval(
 }
 
 /// Whether there is any organization.
-pub(crate) async fn any(reader: &DatabaseConnection) -> Result<bool, StoreError> {
+pub(crate) async fn any(reader: &Reader) -> Result<bool, StoreError> {
     statement::any(reader, Entity::find()).await
 }

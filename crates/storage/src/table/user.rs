@@ -17,6 +17,7 @@ use sea_orm::{
 use super::organization;
 use crate::{
     column,
+    connection::Reader,
     statement::{self, Change as _},
 };
 
@@ -59,12 +60,12 @@ impl From<Model> for User {
 }
 
 /// Whether there is more than one user.
-pub(crate) async fn several(reader: &DatabaseConnection) -> Result<bool, StoreError> {
+pub(crate) async fn several(reader: &Reader) -> Result<bool, StoreError> {
     statement::any(reader, Entity::find().offset(1)).await
 }
 
 /// Whether anybody has registered.
-pub(crate) async fn any_registered(reader: &DatabaseConnection) -> Result<bool, StoreError> {
+pub(crate) async fn any_registered(reader: &Reader) -> Result<bool, StoreError> {
     let registered = Entity::find().filter(Column::Registered.is_not_null());
     statement::any(reader, registered).await
 }

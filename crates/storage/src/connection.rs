@@ -1,0 +1,240 @@
+//! Connections that are lent, and kept in between.
+//!
+//! sqlx's pool asks each connection that is given back whether it lives: a round trip to PostgreSQL, or to a
+//! thread of SQLite, and as dear as a read. So here the pool only makes connections and ends them. What sea-orm
+//! has for one connection is a transaction; each of these was ended as soon as it had begun, and what begins and
+//! ends transactions on its connection is [`crate::transaction`].
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use latchkey_service::ports::store::StoreError;
+use sea_orm::{
+    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    ExecResult, QueryResult, Statement, TransactionTrait as _,
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+use crate::trust::Trust;
+
+/// How long a connection is kept: the longer it is, the more memory it takes of a server, and the longer a
+/// server that was replaced is missed.
+const LIFE: Duration = Duration::from_mins(30);
+
+/// What all connections of a store have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    /// Which of them may be used.
+    pub(crate) trust: Trust,
+    /// How long to wait for one.
+    pub(crate) patience: Duration,
+    /// How many statements ran on them.
+    pub(crate) statements: Arc<AtomicU64>,
+}
+
+/// Connections of a kind. Clones lend the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Connections(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    pool: DatabaseConnection,
+    terms: Terms,
+    free: Arc<Semaphore>,
+    kept: Mutex<Vec<Kept>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    connection: Arc<DatabaseTransaction>,
+    made: Instant,
+}
+
+impl Connections {
+    /// Lends at most so many of the pool, which must allow for one more: it is for migrations.
+    pub(crate) fn new(mut pool: DatabaseConnection, most: u32, terms: Terms) -> Self {
+        let counter = Arc::clone(&terms.statements);
+        pool.set_metric_callback(move |_statement| {
+            counter.fetch_add(1, Ordering::Relaxed);
+        });
+        let most = usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS);
+        Self(Arc::new(Shared {
+            pool,
+            terms,
+            free: Arc::new(Semaphore::new(most)),
+            kept: Mutex::default(),
+        }))
+    }
+
+    /// What makes them.
+    pub(crate) fn pool(&self) -> &DatabaseConnection {
+        &self.0.pool
+    }
+
+    /// What they have in common with others.
+    pub(crate) fn terms(&self) -> &Terms {
+        &self.0.terms
+    }
+
+    /// Lends a connection.
+    ///
+    /// # Errors
+    /// [`StoreError`] when none is free in time, or none can be made.
+    pub(crate) async fn lend(&self) -> Result<Lent, StoreError> {
+        let free = Arc::clone(&self.0.free).acquire_owned();
+        let place = match timeout(self.0.terms.patience, free).await {
+            Ok(Ok(place)) => Ok(place),
+            Ok(Err(_closed)) => Err(ConnAcquireErr::ConnectionClosed),
+            Err(_late) => Err(ConnAcquireErr::Timeout),
+        };
+        let place = place.map_err(|cause| StoreError::new(DbErr::ConnectionAcquire(cause)))?;
+        let kept = match self.trusted() {
+            Some(kept) => kept,
+            None => self.make().await?,
+        };
+        Ok(Lent {
+            kept,
+            home: self.clone(),
+            _place: place,
+        })
+    }
+
+    /// One that was given back and is still good; those that are not are ended.
+    fn trusted(&self) -> Option<Kept> {
+        loop {
+            let kept = self.kept().pop()?;
+            let age = kept.made.elapsed();
+            if self.0.terms.trust.covers(age) && age < LIFE {
+                return Some(kept);
+            }
+        }
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it is the connection that is wanted, and the transaction is ended at once"
+    )]
+    async fn make(&self) -> Result<Kept, StoreError> {
+        let made = Instant::now();
+        let connection = self.0.pool.begin().await.map_err(StoreError::new)?;
+        let ended = connection.execute_unprepared("COMMIT").await;
+        ended.map_err(StoreError::new)?;
+        Ok(Kept {
+            connection: Arc::new(connection),
+            made,
+        })
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<Kept>> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for what is under way and ends all connections.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub(crate) async fn close(self) -> Result<(), StoreError> {
+        self.0.free.close();
+        self.kept().clear();
+        self.0.pool.close_by_ref().await.map_err(StoreError::new)
+    }
+}
+
+/// A connection that is lent. It is given back on purpose, when what ran on it is over; when it is dropped, as
+/// with a read whose caller went away, it goes to the pool, which makes it good or ends it.
+#[derive(Debug)]
+pub(crate) struct Lent {
+    kept: Kept,
+    home: Connections,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Lent {
+    /// The connection itself.
+    pub(crate) const fn connection(&self) -> &Arc<DatabaseTransaction> {
+        &self.kept.connection
+    }
+
+    /// Which connections may be used.
+    pub(crate) fn trust(&self) -> &Trust {
+        &self.home.0.terms.trust
+    }
+
+    /// Whether whoever it was lent to has let go of it.
+    pub(crate) fn is_let_go(&self) -> bool {
+        Arc::strong_count(&self.kept.connection) == 1
+    }
+
+    /// Gives it back.
+    pub(crate) fn give_back(self) {
+        let mut kept = self.home.kept();
+        if kept
+            .first()
+            .is_some_and(|longest| longest.made.elapsed() >= LIFE)
+        {
+            kept.remove(0);
+        }
+        if !self.home.0.free.is_closed() {
+            kept.push(self.kept);
+        }
+    }
+}
+
+/// A connection that reads, one statement at a time and outside of any transaction.
+#[derive(Clone, Debug)]
+pub(crate) struct Reader {
+    connection: Arc<DatabaseTransaction>,
+    reads: Arc<AtomicU64>,
+}
+
+impl Reader {
+    /// Reads on a lent connection, and counts.
+    pub(crate) fn on(lent: &Lent, reads: &Arc<AtomicU64>) -> Self {
+        Self {
+            connection: Arc::clone(lent.connection()),
+            reads: Arc::clone(reads),
+        }
+    }
+
+    fn count(&self) {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for Reader {
+    fn get_database_backend(&self) -> DbBackend {
+        self.connection.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let read = self.connection.execute_raw(statement).await;
+        self.count();
+        read
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.connection.execute_unprepared(sql).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let read = self.connection.query_one_raw(statement).await;
+        self.count();
+        read
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let read = self.connection.query_all_raw(statement).await;
+        self.count();
+        read
+    }
+}
