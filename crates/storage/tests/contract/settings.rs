@@ -29,6 +29,14 @@ async fn sqlite_is_durable_and_waits() {
     }
 }
 
+/// Otherwise a statement is parsed again on every call when a parameter limits how many rows it gives.
+#[tokio::test]
+async fn sqlite_plans_a_statement_once() {
+    let world = Sql::sqlite().await;
+    let used = "SELECT sqlite_compileoption_used('ENABLE_QPSG')";
+    assert_eq!(world.ask::<i32>(used).await, 1);
+}
+
 #[tokio::test]
 async fn sqlite_makes_the_folder_of_its_file() {
     let database = TestDatabase::empty_sqlite().unwrap();
