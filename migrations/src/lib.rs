@@ -11,6 +11,7 @@ mod m0007_account_codes;
 mod m0008_registration_codes;
 mod m0009_code_epochs;
 mod m0010_username_keys;
+mod m0011_index_of_administrators;
 mod shape;
 
 use sea_orm_migration::{
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_registration_codes::RegistrationCodes),
             Box::new(m0009_code_epochs::CodeEpochs),
             Box::new(m0010_username_keys::UsernameKeys),
+            Box::new(m0011_index_of_administrators::IndexOfAdministrators),
         ]
     }
 }

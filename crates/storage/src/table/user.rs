@@ -252,7 +252,8 @@ pub(crate) async fn has_another_administrator(
 ) -> Result<bool, StoreError> {
     let others = Entity::find()
         .filter(Column::OrganizationId.eq(user.organization.as_str()))
-        .filter(Column::IsAdministrator.eq(true))
+        // As the index says it: for a parameter neither database would know that it is enough.
+        .filter(Column::IsAdministrator.into_expr())
         .filter(Column::IsActive.eq(true))
         .filter(Column::Id.ne(user.id.as_str()));
     statement::any(transaction, others).await

@@ -74,6 +74,7 @@ async fn the_oldest_user_of_each_organization_becomes_an_administrator(world: Sq
     let connection = world.sql.store.connection();
     for statement in [
         "DELETE FROM seaql_migrations WHERE version = 'm0002_administrators'",
+        "DROP INDEX ix_users_administrators",
         "DROP INDEX ux_users_organization_id_external_id",
         "DROP INDEX ix_users_organization_id_created_id",
         "ALTER TABLE users DROP COLUMN external_id",
