@@ -63,7 +63,9 @@ impl Connections {
     /// Lends at most so many of the pool, which must allow for one more: it is for migrations.
     pub(crate) fn new(mut pool: DatabaseConnection, most: u32, terms: Terms) -> Self {
         let counter = Arc::clone(&terms.statements);
-        pool.set_metric_callback(move |_statement| {
+        pool.set_metric_callback(move |ran| {
+            // The text alone, never the values in it.
+            tracing::trace!(sql = ran.statement.sql.as_str(), "ran");
             counter.fetch_add(1, Ordering::Relaxed);
         });
         let most = usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS);

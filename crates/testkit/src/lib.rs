@@ -6,4 +6,5 @@ pub mod database;
 pub mod entropy;
 pub mod mail_server;
 pub mod organization;
+pub mod plans;
 pub mod proxy;

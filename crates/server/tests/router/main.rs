@@ -77,6 +77,9 @@ mod races;
 mod statements;
 
 #[cfg(test)]
+mod plans;
+
+#[cfg(test)]
 mod proofs;
 
 #[cfg(test)]

@@ -338,6 +338,11 @@ impl World {
         assert_eq!(answer.status, 401);
     }
 
+    /// What the store works on.
+    pub(crate) fn database(&self) -> &TestDatabase {
+        &self.database
+    }
+
     /// All that the SQLite file and its write-ahead log hold.
     pub(crate) fn database_bytes(&self) -> Vec<u8> {
         let file = self.database.file();
