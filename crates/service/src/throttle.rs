@@ -33,7 +33,7 @@ pub struct Throttled {
 }
 
 /// Counts tries in windows that begin with the first try.
-pub(crate) struct Throttle {
+pub struct Throttle {
     limits: Limits,
     clock: Arc<dyn Clock>,
     /// What is counted is told by a hash that nobody else can compute, so that keys are of one size,
@@ -89,21 +89,21 @@ struct Rule {
 /// What was counted before its outcome is known. Unless it is given back it stays counted.
 #[derive(Default)]
 #[must_use = "a successful try is given back"]
-pub(crate) struct Reservation(Vec<Counted>);
+pub struct Reservation(Vec<Counted>);
 
 /// Somebody trying a code of any kind.
-pub(crate) struct CodeTry<'a> {
+pub struct CodeTry<'a> {
     /// From where.
-    pub(crate) address: IpAddr,
+    pub address: IpAddr,
     /// The form of what was entered.
-    pub(crate) form: CodeForm,
+    pub form: CodeForm,
     /// Whose code it is said to be.
-    pub(crate) owner: Option<Owner<'a>>,
+    pub owner: Option<Owner<'a>>,
 }
 
 /// Whose code somebody tries.
 #[derive(Clone, Copy, Hash)]
-pub(crate) enum Owner<'a> {
+pub enum Owner<'a> {
     /// Of an account code.
     Account(&'a OrganizationId, &'a str, AccountCodeKind),
     /// Of a credential code, which tells its organization only when it is right.
@@ -112,7 +112,7 @@ pub(crate) enum Owner<'a> {
 
 impl Throttle {
     /// A throttle with nothing counted yet.
-    pub(crate) fn new(limits: Limits, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(limits: Limits, clock: Arc<dyn Clock>) -> Self {
         Self {
             limits,
             clock,
@@ -128,7 +128,7 @@ impl Throttle {
     ///
     /// # Errors
     /// [`Throttled`]; nothing is counted then.
-    pub(crate) fn reserve_code(&self, attempt: &CodeTry<'_>) -> Result<Reservation, Throttled> {
+    pub fn reserve_code(&self, attempt: &CodeTry<'_>) -> Result<Reservation, Throttled> {
         let limits = &self.limits;
         let address = network(attempt.address);
         let mut rules = vec![Rule {
@@ -163,7 +163,7 @@ impl Throttle {
     ///
     /// # Errors
     /// [`Throttled`].
-    pub(crate) fn count_login(&self, address: IpAddr) -> Result<(), Throttled> {
+    pub fn count_login(&self, address: IpAddr) -> Result<(), Throttled> {
         self.count_login_in(|counts| &mut counts.logins_by_address, address)
     }
 
@@ -171,7 +171,7 @@ impl Throttle {
     ///
     /// # Errors
     /// [`Throttled`].
-    pub(crate) fn count_login_completion(&self, address: IpAddr) -> Result<(), Throttled> {
+    pub fn count_login_completion(&self, address: IpAddr) -> Result<(), Throttled> {
         self.count_login_in(|counts| &mut counts.login_completions_by_address, address)
     }
 
@@ -188,7 +188,7 @@ impl Throttle {
     ///
     /// # Errors
     /// [`Throttled`].
-    pub(crate) fn count_action(&self, user: &UserId) -> Result<(), Throttled> {
+    pub fn count_action(&self, user: &UserId) -> Result<(), Throttled> {
         let rule = Rule {
             table: |counts| &mut counts.actions_by_user,
             key: self.key(user),
@@ -202,7 +202,7 @@ impl Throttle {
     ///
     /// # Errors
     /// [`Throttled`]; nothing is counted then.
-    pub(crate) fn reserve_mail(
+    pub fn reserve_mail(
         &self,
         address: IpAddr,
         user: &UserId,
@@ -237,7 +237,7 @@ impl Throttle {
     }
 
     /// Takes back what was counted: a try that was a success, or a mail that was none.
-    pub(crate) fn give_back(&self, reservation: Reservation) {
+    pub fn give_back(&self, reservation: Reservation) {
         let mut counts = self.lock();
         for counted in reservation.0 {
             (counted.table)(&mut counts).give_back(&counted);
