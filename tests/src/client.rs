@@ -63,6 +63,13 @@ impl Client {
         self
     }
 
+    /// The same place with nobody signed in.
+    #[must_use]
+    pub fn without_token(mut self) -> Self {
+        self.token = None;
+        self
+    }
+
     /// The same place with a signed user action.
     #[must_use]
     pub fn with_user_action(mut self, user_action: &str) -> Self {

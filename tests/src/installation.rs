@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Output, Stdio},
 };
@@ -49,8 +50,6 @@ impl Installation {
             DatabaseKind::Sqlite => TestDatabase::empty_sqlite()?,
             DatabaseKind::Postgres => TestDatabase::empty_postgres()?,
         };
-        let url = database.url().to_owned();
-        let secrets = folder.path().join("secrets.toml");
         let installation = Self {
             folder,
             settings: BTreeMap::new(),
@@ -59,11 +58,32 @@ impl Installation {
             is_aloud: false,
         };
         Ok(installation
-            .with("DATABASE__URL", &url)
-            .with("SECRETS__PATH", &secrets.display().to_string())
+            .on_its_own()
             .with("HTTP__LISTEN", "127.0.0.1:0")
             .with("LOG__FORMAT", "json")
             .with("DEMO__ENABLED", "false"))
+    }
+
+    /// With the database and the secrets that it holds itself.
+    fn on_its_own(self) -> Self {
+        let url = self.database.url().to_owned();
+        let secrets = self.secrets_file().display().to_string();
+        self.with("DATABASE__URL", &url)
+            .with("SECRETS__PATH", &secrets)
+    }
+
+    /// Another one with the same settings and secrets, and a copy of all data. No process may be at work on
+    /// this one meanwhile.
+    pub fn copy(&self) -> Outcome<Self> {
+        let copy = Self {
+            folder: tempfile::tempdir()?,
+            settings: self.settings.clone(),
+            database: self.database.copy()?,
+            binary: self.binary.clone(),
+            is_aloud: self.is_aloud,
+        };
+        fs::copy(self.secrets_file(), copy.secrets_file())?;
+        Ok(copy.on_its_own())
     }
 
     /// The same with one setting more, or changed; `key` as in `HTTP__LISTEN`.

@@ -4,6 +4,7 @@
     reason = "an error of any step here is a failed test, and says why"
 )]
 
+pub mod bench;
 pub mod binary;
 pub mod ceremony;
 pub mod client;

@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// The pause while it starts, which is measured too.
+const GLANCE: Duration = Duration::from_millis(5);
+
 /// A server process; it is killed when this is dropped.
 pub struct Server {
     child: Child,
@@ -61,7 +64,7 @@ impl Server {
             } else if self.readers.iter().all(JoinHandle::is_finished) {
                 break;
             }
-            sleep(PAUSE).await;
+            sleep(GLANCE).await;
         }
         Err(failure(format!(
             "the server is not ready; it said:\n{}",
@@ -75,6 +78,11 @@ impl Server {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .ok_or_else(|| failure("the server does not listen yet"))
+    }
+
+    /// The id of the process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// The beginning of every URL, without a slash at the end.

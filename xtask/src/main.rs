@@ -5,6 +5,7 @@
 
 use std::{
     error::Error,
+    ffi::OsString,
     io::{self, Write},
     process::ExitCode,
 };
@@ -15,6 +16,7 @@ use self::workspace::Workspace;
 
 mod workspace;
 
+mod bench;
 mod ci;
 mod codegen;
 mod demo;
@@ -43,6 +45,13 @@ enum Task {
     Demo,
     /// Break things at random, over and over, and see that nothing is lost.
     Trial(trial::Trial),
+    /// Measure what ceremonies cost, of a release build; `cargo xtask bench --help` has the options.
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Given to the load driver.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<OsString>,
+    },
     /// Take pictures of every page in every state, into target/screenshots.
     Screenshots,
     /// Everything that is checked before a change lands.
@@ -77,6 +86,7 @@ fn perform(task: &Task) -> Outcome {
         Task::E2e => test::end_to_end(&workspace),
         Task::Demo => demo::play(&workspace),
         Task::Trial(trial) => trial::go_round(&workspace, trial),
+        Task::Bench { options } => bench::measure(&workspace, options),
         Task::Screenshots => screenshots::run_tour(&workspace),
         Task::Ci => ci::run_script(&workspace),
         Task::Codegen { check } => codegen::run(&workspace, *check),

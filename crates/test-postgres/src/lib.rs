@@ -191,6 +191,22 @@ impl TestPostgres {
         send("KILL", &[process])
     }
 
+    /// The process that all others of the server are children of, if it runs on this machine.
+    ///
+    /// # Errors
+    /// [`PostgresError::Failed`] when the server does not answer.
+    pub fn process(&self) -> Result<u32, PostgresError> {
+        let file = self.ask("SELECT pg_read_file('postmaster.pid')")?;
+        let first = file.lines().next().unwrap_or_default();
+        first
+            .trim()
+            .parse()
+            .map_err(|_other| PostgresError::Failed {
+                step: "finding the server's process",
+                problem: file.clone(),
+            })
+    }
+
     /// Runs one statement and gives what it answers, without a head.
     fn ask(&self, statement: &str) -> Result<String, PostgresError> {
         let output = Command::new(&self.psql)

@@ -19,6 +19,14 @@ fn every_database_is_another_one() {
 }
 
 #[test]
+fn the_process_of_the_server_is_known() {
+    let server = TestPostgres::start_own().unwrap();
+    let process = server.process().unwrap();
+    let name = fs::read_to_string(format!("/proc/{process}/comm")).unwrap();
+    assert_eq!(name.trim(), "postgres");
+}
+
+#[test]
 fn a_dropped_server_is_gone() {
     let (server, port) = OwnServer::start(None).unwrap();
     let address = (Ipv4Addr::LOCALHOST, port);

@@ -60,8 +60,21 @@ impl TestDatabase {
             database.migrate().await?;
             Ok::<_, TestDatabaseError>(database)
         });
+        template.await?.copy()
+    }
+
+    /// A database of its own with everything that is in this one, to which nobody may be connected.
+    ///
+    /// # Errors
+    /// [`TestDatabaseError::Folder`], [`TestDatabaseError::Postgres`].
+    pub fn copy(&self) -> Result<Self, TestDatabaseError> {
+        if self.url.starts_with("sqlite://") {
+            let copy = Self::empty_sqlite()?;
+            fs::copy(self.file(), copy.file())?;
+            return Ok(copy);
+        }
         Ok(Self {
-            url: TestPostgres::shared()?.copy_of(&template.await?.url)?,
+            url: TestPostgres::shared()?.copy_of(&self.url)?,
             _folder: None,
         })
     }
