@@ -153,7 +153,7 @@ impl TestPostgres {
     /// # Errors
     /// [`PostgresError::Failed`] when the server was not started here.
     pub fn freeze(&self) -> Result<(), PostgresError> {
-        let server = self.process()?;
+        let server = self.own_process()?;
         // From then on it starts no others.
         send("STOP", slice::from_ref(&server))?;
         send("STOP", &children_of(&server)?)
@@ -164,14 +164,14 @@ impl TestPostgres {
     /// # Errors
     /// [`PostgresError::Failed`] when the server was not started here.
     pub fn thaw(&self) -> Result<(), PostgresError> {
-        let server = self.process()?;
+        let server = self.own_process()?;
         // Until it goes on it buries none of them.
         send("CONT", &children_of(&server)?)?;
         send("CONT", &[server])
     }
 
-    /// The first process of the server.
-    fn process(&self) -> Result<String, PostgresError> {
+    /// The first process of a server that was started here, which need not be able to answer.
+    fn own_process(&self) -> Result<String, PostgresError> {
         let own = self.own.as_ref().ok_or_else(|| PostgresError::Failed {
             step: "finding the server's process",
             problem: "it was not started here".to_owned(),
