@@ -133,27 +133,26 @@ impl Step {
         Ok(result.map_err(StoreError::new)?.rows_affected())
     }
 
-    /// The same as part of a greater statement, with a row for each row it meets. An insertion, which could
-    /// refer to what is not there, is made only if the step that is needed has met a row.
+    /// The same as part of a greater statement, with a row for each row it meets. It meets none unless the
+    /// step that is needed has met a row.
     fn into_part(self, needed: Option<&str>) -> Result<SubQueryStatement, StoreError> {
         let one = || Query::returning().expr(Expr::cust("1"));
+        let condition = needed.map_or_else(
+            || Expr::cust("TRUE"),
+            |needed| Expr::exists(rows_of(needed).expr(Expr::cust("1")).to_owned()),
+        );
         Ok(match self.kind {
             Kind::Insert(insertion) => {
-                let mut insertion = *insertion;
-                if let Some(needed) = needed {
-                    let met = rows_of(needed).expr(Expr::cust("1")).to_owned();
-                    insertion = insertion.only_if(Expr::exists(met));
-                }
-                let mut statement = insertion.into_query()?;
+                let mut statement = insertion.only_if(condition).into_query()?;
                 statement.returning(one());
                 statement.into()
             }
             Kind::Update(mut statement) => {
-                statement.returning(one());
+                statement.and_where(condition).returning(one());
                 statement.into()
             }
             Kind::Delete(mut statement) => {
-                statement.returning(one());
+                statement.and_where(condition).returning(one());
                 statement.into()
             }
         })
@@ -211,8 +210,7 @@ pub(crate) async fn in_turn(
 /// The same, told to PostgreSQL as one statement, of which each step is a part; SQLite has no such statement,
 /// and is told in turn. All parts see the database as it was when the statement began, but for rows that
 /// they lock, which are judged anew; so no step can need what another one changes, and no two can change one
-/// row. Parts other than insertions are carried out even after one that must meet a row met none: whoever
-/// calls rolls back then.
+/// row.
 pub(crate) async fn together(
     transaction: &DatabaseTransaction,
     steps: Vec<Step>,

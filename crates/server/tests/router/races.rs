@@ -85,7 +85,7 @@ async fn one_of_many_uses_of_every_code_succeeds(circumstances: Circumstances) {
     let stage = Stage::with(circumstances).await;
     let mut tried = 0;
     for operation in operations() {
-        if operation.begins.is_none() || operation.cases[0].cost.written.is_none() {
+        if operation.begins.is_none() || operation.cases[0].cost.sqlite.written.is_none() {
             continue;
         }
         let request = operation.request(&stage).await;
