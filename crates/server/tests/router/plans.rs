@@ -41,7 +41,7 @@ impl Statements {
 
 impl<S: Subscriber> Layer<S> for Statements {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
-        if event.metadata().target() == "latchkey_storage::store" {
+        if event.metadata().target() == "latchkey_storage::connection" {
             event.record(&mut self.clone());
         }
     }

@@ -219,7 +219,9 @@ async fn a_message_that_cannot_be_opened_waits_and_is_not_sent() {
         Ok(vec![foreign])
     });
     let store = put_back_until(store, NOW.plus(FIRST_PAUSE));
-    let outbox = outbox(store, MockMailer::new());
+    let mut mailer = MockMailer::new();
+    mailer.expect_sends().return_const(true);
+    let outbox = outbox(store, mailer);
     outbox.run().await.unwrap();
     assert!(outbox.is_in_trouble());
 }
@@ -236,6 +238,7 @@ async fn trouble_is_there_from_a_failure_until_a_message_is_delivered() {
         (Err(never()), false),
     ];
     let (mut store, mut mailer) = (MockMessageStore::new(), MockMailer::new());
+    mailer.expect_sends().return_const(true);
     store
         .expect_claim()
         .returning(|_, _, _| Ok(vec![claimed(1)]));

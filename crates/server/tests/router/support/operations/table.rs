@@ -218,7 +218,7 @@ fn credentials() -> Vec<Operation> {
         post("createCredential", "/auth/credentials")
             .by(User)
             .signed()
-            .completes(Credential, written(1, 4).on_postgres(2), named_credential),
+            .completes(Credential, written(1, 5).on_postgres(2), named_credential),
         post("beginCredential", "/auth/credentials/init")
             .by(User)
             .begins(Credential)
