@@ -60,7 +60,8 @@ struct Kept {
 }
 
 impl Connections {
-    /// Lends at most so many of the pool, which must allow for one more: it is for migrations.
+    /// Lends at most so many of the pool, which must allow for one more: it is for migrations, and for one that
+    /// is being ended.
     pub(crate) fn new(mut pool: DatabaseConnection, most: u32, terms: Terms) -> Self {
         let counter = Arc::clone(&terms.statements);
         pool.set_metric_callback(move |ran| {
@@ -99,7 +100,7 @@ impl Connections {
             Err(_late) => Err(ConnAcquireErr::Timeout),
         };
         let place = place.map_err(|cause| StoreError::new(DbErr::ConnectionAcquire(cause)))?;
-        let kept = match self.trusted() {
+        let kept = match self.good().await {
             Some(kept) => kept,
             None => self.make().await?,
         };
@@ -111,14 +112,25 @@ impl Connections {
     }
 
     /// One that was given back and is still good; those that are not are ended.
-    fn trusted(&self) -> Option<Kept> {
+    async fn good(&self) -> Option<Kept> {
         loop {
             let kept = self.kept().pop()?;
             let age = kept.made.elapsed();
-            if self.0.terms.trust.covers(age) && age < LIFE {
+            if !self.0.terms.trust.covers(age) {
+                continue;
+            }
+            if age < LIFE {
                 return Some(kept);
             }
+            self.end(kept).await;
         }
+    }
+
+    /// Ends one that is trusted. sea-orm rolls back what it drops, and a database warns of that where there is
+    /// no transaction.
+    async fn end(&self, kept: Kept) {
+        let begun = kept.connection.execute_unprepared("BEGIN");
+        drop(timeout(self.0.terms.patience, begun).await);
     }
 
     #[expect(
@@ -146,7 +158,9 @@ impl Connections {
     /// [`StoreError`] when the database fails.
     pub(crate) async fn close(self) -> Result<(), StoreError> {
         self.0.free.close();
-        self.kept().clear();
+        while let Some(kept) = self.good().await {
+            self.end(kept).await;
+        }
         self.0.pool.close_by_ref().await.map_err(StoreError::new)
     }
 }
@@ -179,14 +193,10 @@ impl Lent {
     /// Gives it back.
     pub(crate) fn give_back(self) {
         let mut kept = self.home.kept();
-        if kept
-            .first()
-            .is_some_and(|longest| longest.made.elapsed() >= LIFE)
-        {
-            kept.remove(0);
-        }
         if !self.home.0.free.is_closed() {
-            kept.push(self.kept);
+            // The one that was made first is lent first, so that none is kept for longer than it may be.
+            let place = kept.partition_point(|other| other.made > self.kept.made);
+            kept.insert(place, self.kept);
         }
     }
 }

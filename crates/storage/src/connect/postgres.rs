@@ -37,7 +37,8 @@ pub(super) async fn connect(
     first.close().await;
 
     let terms = options.terms();
-    let most = options.max_connections.max(1);
+    // One of them is for migrations, and for one that is being ended.
+    let most = options.max_connections.saturating_sub(1).max(1);
     let pool = terms
         .trust
         .guard(settled(options))
@@ -68,7 +69,7 @@ fn settled(options: &ConnectOptions) -> PgPoolOptions {
 /// What every connection sets, whatever the server's own defaults are. The locks of this crate are made for
 /// READ COMMITTED. What was answered must survive a crash of the server, so commits are never asynchronous.
 /// And nobody waits for ever: neither for a lock or a statement, nor for a replica that froze while it held
-/// a lock, or is gone without a word.
+/// a lock, or is gone without a word. That a connection which is ended was in no transaction is no news.
 fn session(options: &ConnectOptions) -> String {
     let patience = options.patience().as_millis();
     format!(
@@ -77,6 +78,7 @@ fn session(options: &ConnectOptions) -> String {
             WHERE current_setting('synchronous_commit') = 'off';
         SET lock_timeout = '{patience}ms';
         SET statement_timeout = '{patience}ms';
+        SET client_min_messages = 'error';
         SET idle_in_transaction_session_timeout = '30s';
         SET tcp_keepalives_idle = 60;
         SET tcp_keepalives_interval = 10"

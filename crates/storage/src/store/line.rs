@@ -11,10 +11,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use latchkey_service::ports::store::StoreError;
 use tokio::{
-    sync::{
-        mpsc::{self, UnboundedReceiver, UnboundedSender},
-        oneshot,
-    },
+    sync::{mpsc, oneshot},
     time::{Instant, timeout_at},
 };
 use tracing::{Instrument as _, Span};
@@ -25,20 +22,24 @@ use crate::{
     transaction::{self, Open, Savepoint, Transaction},
 };
 
-/// The most operations of one transaction, so that other processes get their turn.
+/// The most operations of one transaction, so that none waits for many others.
 const MOST: usize = 64;
+
+/// The most operations that wait. Those whose callers went away are among them, so connections do not bound
+/// them.
+const ROOM: usize = 4_096;
 
 /// How often an operation is tried, as long as its transaction certainly was not committed.
 const TRIES: u32 = 2;
 
 /// Where operations wait for the one who writes.
 #[derive(Clone, Debug)]
-pub(super) struct Line(UnboundedSender<Waiting>);
+pub(super) struct Line(mpsc::Sender<Waiting>);
 
 impl Line {
     /// Begins a line before a writer of its own, who works as long as somebody has a share of the line.
     pub(super) fn before(store: SqlStore) -> Self {
-        let (line, waiting) = mpsc::unbounded_channel();
+        let (line, waiting) = mpsc::channel(ROOM);
         let writer = Writer {
             store,
             line: waiting,
@@ -69,14 +70,15 @@ impl Line {
             caller,
             span: Span::current(),
         };
-        // Where nobody writes any more it is dropped, and the outcome is an error.
-        drop(self.0.send(Waiting {
+        // Where there is no room, or nobody writes any more, it is dropped, and so nobody answers.
+        drop(self.0.try_send(Waiting {
             operation: Box::new(operation),
             ends,
             tries: 0,
         }));
         match timeout_at(ends, outcome).await {
-            Ok(told) => told.map_err(StoreError::new)?,
+            Ok(Ok(told)) => told,
+            Ok(Err(_nobody)) => Err(StoreError::unavailable(NoAnswer).into()),
             Err(_late) => Err(StoreError::unavailable(NoAnswer).into()),
         }
     }
@@ -91,8 +93,14 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn is_in_time(&self) -> bool {
-        Instant::now() < self.ends
+    /// Itself, unless it is late: then that is its answer.
+    fn in_time(self) -> Option<Self> {
+        if Instant::now() < self.ends {
+            return Some(self);
+        }
+        let late = StoreError::unavailable(NoAnswer);
+        self.operation.answer(Err(late));
+        None
     }
 
     fn once_more(self) -> Self {
@@ -115,8 +123,9 @@ struct Operation<O, T, E> {
 /// An operation of whatever type.
 #[async_trait]
 trait Run: Send {
-    /// Runs it and keeps what it gives.
-    async fn run(&mut self, store: &SqlStore, transaction: Transaction) -> Ended;
+    /// Runs it and keeps what it gives. What is done only after `ends` counts as refused, since its caller may
+    /// have been told that there was no answer.
+    async fn run(&mut self, store: &SqlStore, transaction: Transaction, ends: Instant) -> Ended;
 
     /// Tells the caller what it gave, or why that does not count.
     fn answer(self: Box<Self>, counts: Result<(), StoreError>);
@@ -171,10 +180,11 @@ where
     T: Send,
     E: Error + From<StoreError> + Send + 'static,
 {
-    async fn run(&mut self, store: &SqlStore, transaction: Transaction) -> Ended {
+    async fn run(&mut self, store: &SqlStore, transaction: Transaction, ends: Instant) -> Ended {
         store.count_transaction();
         // The writer is everybody's, so it outlives an operation that panics.
-        let attempt = AssertUnwindSafe(self.operation.clone()(transaction)).catch_unwind();
+        let operation = self.operation.clone();
+        let attempt = AssertUnwindSafe(async { operation(transaction).await }).catch_unwind();
         let attempt = attempt.instrument(self.span.clone());
         let mut has_ended = false;
         let attempt = async {
@@ -184,6 +194,10 @@ where
         };
         let until = Instant::now() + patience(store.deadline);
         let outcome = store.unless_late(until, attempt).await;
+        if outcome.is_ok() && Instant::now() >= ends {
+            self.outcome = Err(StoreError::unavailable(NoAnswer).into());
+            return Ended::Refused;
+        }
         let ended = match &outcome {
             Ok(_value) => Ended::Done,
             Err(_error) if !has_ended => Ended::Hangs,
@@ -212,7 +226,7 @@ where
 struct Writer {
     /// Without a line.
     store: SqlStore,
-    line: UnboundedReceiver<Waiting>,
+    line: mpsc::Receiver<Waiting>,
     /// Those whose transaction was lost, and who are tried once more. Nobody new joins them, who could take
     /// them along again.
     again: VecDeque<Waiting>,
@@ -235,14 +249,14 @@ impl Writer {
         }
     }
 
-    /// Waits for somebody; `None` when nobody can come any more. Who is late was told so and gets nothing done.
+    /// Waits for somebody; `None` when nobody can come any more. Who is late gets nothing done.
     async fn first(&mut self) -> Option<Waiting> {
         loop {
             let first = match self.again.pop_front() {
                 Some(first) => first,
                 None => self.line.recv().await?,
             };
-            if first.is_in_time() {
+            if let Some(first) = first.in_time() {
                 return Some(first);
             }
         }
@@ -295,15 +309,14 @@ async fn fill(
     others: impl Iterator<Item = Waiting> + Send,
 ) -> Result<bool, Lost> {
     let closes = Instant::now() + store.deadline / 10;
-    let mut others = others.filter(Waiting::is_in_time);
+    let mut others = others.filter_map(Waiting::in_time);
     let mut savepoint = Savepoint::default();
     while let Some(latest) = group.last_mut() {
-        let ended = latest.operation.run(store, open.share()).await;
-        let is_in_time = latest.is_in_time();
-        match ended {
-            Ended::Done if is_in_time => {}
-            Ended::Done | Ended::Refused if group.len() == 1 => return Ok(false),
-            Ended::Done | Ended::Refused => in_time(store, savepoint.go_back(open)).await?,
+        let ends = latest.ends;
+        match latest.operation.run(store, open.share(), ends).await {
+            Ended::Done => {}
+            Ended::Refused if group.len() == 1 => return Ok(false),
+            Ended::Refused => in_time(store, savepoint.go_back(open)).await?,
             Ended::Hangs => {
                 if let Some(hanging) = group.pop() {
                     hanging.operation.answer(Ok(()));

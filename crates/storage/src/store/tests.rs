@@ -3,8 +3,9 @@
 use std::{
     future::pending,
     pin::Pin,
-    sync::atomic::{AtomicBool, AtomicU32},
+    sync::atomic::AtomicU32,
     task::{Context, Waker},
+    thread,
 };
 
 use latchkey_testkit::database::TestDatabase;
@@ -25,6 +26,9 @@ const HANG: &str = "hang";
 
 /// In the place of a statement: a defect.
 const PANIC: &str = "panic";
+
+/// Blocks the thread beyond a deadline of 300 ms, so that nobody else notices that it is over.
+const OVERSLEEP: &str = "oversleep";
 
 /// Keeps a row.
 const KEEP: &str = "INSERT INTO kept VALUES (1)";
@@ -107,6 +111,7 @@ impl World {
                     match *statement {
                         HANG => pending().await,
                         PANIC => panic!("as a defect would"),
+                        OVERSLEEP => thread::sleep(Duration::from_millis(400)),
                         sql => run(&*tx, sql).await?,
                     }
                 }
@@ -474,25 +479,19 @@ async fn what_a_caller_who_goes_away_began_is_done() {
     assert_eq!(World::seen_by(&other).await, 2);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn another_process_gets_its_turn_while_many_write() {
-    let world = World::sqlite(LONG).await;
-    let other = world.other().await;
-    let is_over = Arc::new(AtomicBool::new(false));
-    let mut writers = JoinSet::new();
-    for _ in 0..8 {
-        let (store, is_over) = (world.store.clone(), Arc::clone(&is_over));
-        writers.spawn(async move {
-            while !is_over.load(Ordering::Relaxed) {
-                let written = store.write(async move |tx| run(&*tx, KEEP).await);
-                written.await.unwrap();
-            }
-        });
+#[tokio::test]
+async fn what_ends_after_its_deadline_is_taken_back_and_says_so() {
+    for others in [0, 1] {
+        let world = World::sqlite(Duration::from_millis(300)).await;
+        let other = world.other().await;
+        let lock = transaction::begin(&other.writer).await.unwrap();
+        let mut calls: Vec<_> = (0..others).map(|_| world.begin_to_wait(&[KEEP])).collect();
+        calls.push(world.begin_to_wait(&[KEEP, OVERSLEEP]));
+        lock.commit().await.unwrap();
+        let late = calls.pop().unwrap();
+        late.await.unwrap_err();
+        // Whoever comes next finds the former transaction ended.
+        drop(world.write(&["SELECT 1"]).await);
+        assert_eq!(World::seen_by(&other).await, others);
     }
-    for _ in 0..5 {
-        let written = other.write(async move |tx| run(&*tx, KEEP).await);
-        written.await.unwrap();
-    }
-    is_over.store(true, Ordering::Relaxed);
-    writers.join_all().await;
 }

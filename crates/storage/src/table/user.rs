@@ -106,18 +106,18 @@ pub(crate) async fn lock(
 }
 
 /// Locks a user and gives whether the user's organization asks for approval; nothing when there is no such
-/// user.
+/// user. It is read after the lock: a statement that waits for one sees other rows as they were before.
 pub(crate) async fn lock_with_approval(
     transaction: &DatabaseTransaction,
     user: &UserId,
 ) -> Result<Option<Approval>, StoreError> {
-    let mut row = Entity::find_by_id(user.clone())
+    if !lock(transaction, user).await? {
+        return Ok(None);
+    }
+    let found = Entity::find_by_id(user.clone())
         .inner_join(organization::Entity)
         .select_only()
-        .columns([organization::Column::Approval, organization::Column::Id]);
-    // Others go on using the organization's row.
-    QuerySelect::query(&mut row).lock_with_tables(LockType::NoKeyUpdate, [Entity]);
-    let found = row
+        .columns([organization::Column::Approval, organization::Column::Id])
         .into_tuple::<(column::Typed<organization::Entity, Approval>, String)>()
         .one(transaction)
         .await;

@@ -335,12 +335,12 @@ fn codes() -> Vec<Operation> {
         post("createCredentialWithCode", "/auth/credentials/code/verify")
             .completes(
                 CredentialWithCode,
-                written(0, 5).on_postgres(2),
+                written(0, 6).on_postgres(3),
                 named_credential,
             )
             .or_completes(
                 "where it waits for approval",
-                written(0, 5).on_postgres(2),
+                written(0, 6).on_postgres(3),
                 named_credential,
             )
             .where_approval_is_asked(),
