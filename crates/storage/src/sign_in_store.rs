@@ -65,8 +65,8 @@ async fn record_all(
 ) -> Result<(), UseError> {
     let signers = uses.iter().map(|each| each.credential.clone());
     let authority = signers.fold(authority, Authority::signed_by);
-    let user = authority.user();
-    let recorded = uses.iter().map(|each| Step::from(record(user, each)));
+    let owner = authority.user();
+    let recorded = uses.iter().map(|each| Step::from(record(owner, each)));
     let steps: Vec<_> = recorded.chain(evidence).collect();
     let met = if uses.len() > 1 {
         exercise::<UseError>(transaction, &authority).await?;

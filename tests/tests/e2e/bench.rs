@@ -20,7 +20,7 @@ async fn the_bench_measures_every_ceremony_on_both_databases() -> Outcome {
     let count = |row: &str| tables.lines().filter(|line| line.starts_with(row)).count();
     for database in ["SQLite", "PostgreSQL"] {
         for ceremony in ["sign-in", "code flow"] {
-            for users in options.users.iter().copied() {
+            for users in &options.users {
                 for binary in ["this", "other", "quotient"] {
                     let row = format!("| {ceremony} | {database} | {users} | {binary} | ");
                     assert_eq!(count(&row), 1, "{row} in\n{tables}");

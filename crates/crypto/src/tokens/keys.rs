@@ -17,8 +17,8 @@ const PURPOSE: &[u8] = b"latchkey tokens of our own";
 const OWN_KID: &str = "own";
 
 /// The head of a token (RFC 7515 §4.1), encoded. No part of it needs an escape.
-fn head(kind: &str, algorithm: &str, kid: &str) -> String {
-    let json = format!(r#"{{"typ":"{kind}","alg":"{algorithm}","kid":"{kid}"}}"#);
+fn head(typ: &str, algorithm: &str, kid: &str) -> String {
+    let json = format!(r#"{{"typ":"{typ}","alg":"{algorithm}","kid":"{kid}"}}"#);
     BASE64URL_NOPAD.encode(json.as_bytes())
 }
 

@@ -119,15 +119,12 @@ fn each_type_has_one_algorithm_and_one_form_from_before() {
     let jwks: Value = serde_json::from_str(&tokens().jwks()).unwrap();
     let kid = jwks["keys"][0]["kid"].as_str().unwrap();
     for (index, token) in signed().iter().enumerate() {
-        let (kind, accepts) = READERS[index];
-        let is_ours_alone = matches!(kind, "challenge" | "approval");
+        let (of, accepts) = READERS[index];
+        let is_ours_alone = matches!(of, "challenge" | "approval");
         // Exactly as it was signed before there was another key.
-        assert!(
-            accepts(&made(token, &ecdsa, Algorithm::ES256, kid)),
-            "{kind}"
-        );
+        assert!(accepts(&made(token, &ecdsa, Algorithm::ES256, kid)), "{of}");
         let keyed = made(token, &own, Algorithm::HS256, "own");
-        assert_eq!(accepts(&keyed), is_ours_alone, "{kind}");
+        assert_eq!(accepts(&keyed), is_ours_alone, "{of}");
         for (key, algorithm, kid) in [
             (&ecdsa, Algorithm::ES256, "own"),
             (&own, Algorithm::HS256, kid),
@@ -135,7 +132,7 @@ fn each_type_has_one_algorithm_and_one_form_from_before() {
             (&own, Algorithm::HS512, "own"),
         ] {
             let confused = made(token, key, algorithm, kid);
-            assert_refused(&confused, &format!("{kind} {algorithm:?} {kid}"));
+            assert_refused(&confused, &format!("{of} {algorithm:?} {kid}"));
         }
         // One key's signature under the other one's head.
         let (other, right) = if is_ours_alone {
@@ -145,10 +142,10 @@ fn each_type_has_one_algorithm_and_one_form_from_before() {
         };
         let (head, _) = right.split_once('.').unwrap();
         let (_, rest) = other.split_once('.').unwrap();
-        assert_refused(&format!("{head}.{rest}"), kind);
+        assert_refused(&format!("{head}.{rest}"), of);
         let (head, _) = other.split_once('.').unwrap();
         let (_, rest) = right.split_once('.').unwrap();
-        assert_refused(&format!("{head}.{rest}"), kind);
+        assert_refused(&format!("{head}.{rest}"), of);
     }
 }
 
@@ -156,7 +153,7 @@ fn each_type_has_one_algorithm_and_one_form_from_before() {
 fn a_head_is_accepted_as_it_is_written_alone() {
     let (ecdsa, own) = (stolen_key(&secrets(1)), stolen_own_key(&secrets(1)));
     for (index, token) in signed().iter().enumerate() {
-        let (kind, accepts) = READERS[index];
+        let (of, accepts) = READERS[index];
         let (header, _, _) = parts(token);
         let [typ, alg, kid] = ["typ", "alg", "kid"].map(|name| header[name].to_string());
         let payload = token.split('.').nth(1).unwrap();
@@ -171,7 +168,7 @@ fn a_head_is_accepted_as_it_is_written_alone() {
             format!("{message}.{signature}")
         };
         let right = format!(r#"{{"typ":{typ},"alg":{alg},"kid":{kid}}}"#);
-        assert!(accepts(&with_head(right)), "{kind}");
+        assert!(accepts(&with_head(right)), "{of}");
         for head in [
             format!(r#"{{"alg":{alg},"typ":{typ},"kid":{kid}}}"#),
             format!(r#"{{"typ":{typ},"alg":{alg},"kid":{kid},"crit":["exp"]}}"#),

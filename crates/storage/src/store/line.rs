@@ -65,7 +65,7 @@ impl Line {
     {
         let (caller, outcome) = oneshot::channel::<Result<T, E>>();
         let operation = Operation {
-            operation,
+            work: operation,
             outcome: Err(StoreError::unavailable(NoAnswer).into()),
             caller,
             span: Span::current(),
@@ -113,7 +113,7 @@ impl Waiting {
 
 /// An operation, and whom to tell of it.
 struct Operation<O, T, E> {
-    operation: O,
+    work: O,
     /// What it gave the last time that it ran.
     outcome: Result<T, E>,
     caller: oneshot::Sender<Result<T, E>>,
@@ -183,8 +183,8 @@ where
     async fn run(&mut self, store: &SqlStore, transaction: Transaction, ends: Instant) -> Ended {
         store.count_transaction();
         // The writer is everybody's, so it outlives an operation that panics.
-        let operation = self.operation.clone();
-        let attempt = AssertUnwindSafe(async { operation(transaction).await }).catch_unwind();
+        let work = self.work.clone();
+        let attempt = AssertUnwindSafe(async { work(transaction).await }).catch_unwind();
         let attempt = attempt.instrument(self.span.clone());
         let mut has_ended = false;
         let attempt = async {

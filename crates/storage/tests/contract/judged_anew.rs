@@ -146,18 +146,18 @@ async fn what_is_being_used_up_is_not_used_again() {
     let world = world().await;
     let person = world.someone().await;
     let authority = world.sign_in(&person);
-    let spend = |id: &str| format!("INSERT INTO spent (id, expires) VALUES ('{id}', 1)");
+    let entry_of = |id: &str| format!("INSERT INTO spent (id, expires) VALUES ('{id}', 1)");
     let signed_in = world
         .sign_ins
         .sign_in(authority.clone(), uses(&person, 0, None));
-    let outcome = meanwhile(&world, &spend(&authority.spends()[0].id), signed_in).await;
+    let outcome = meanwhile(&world, &entry_of(&authority.spends()[0].id), signed_in).await;
     assert_refused!(outcome, UseError::Authority(Spent(Spendable::Challenge)));
     let used = "credentials WHERE last_used IS NOT NULL";
     assert_eq!(world.sql.count(used).await, 0);
 
     let authority = world.authority(&person);
     let ended = world.sessions.end(authority.clone());
-    let outcome = meanwhile(&world, &spend(&authority.spends()[0].id), ended).await;
+    let outcome = meanwhile(&world, &entry_of(&authority.spends()[0].id), ended).await;
     let spent = Spent(Spendable::UserAction);
     assert!(matches!(outcome, Err(ExerciseError::Authority(it)) if it == spent));
 }
