@@ -315,7 +315,7 @@ mod tests {
         ] {
             let statement = scanning.replace('?', parameter);
             let scans = plans.scans(&statement).await.unwrap();
-            assert_eq!(scans.len(), 1, "{statement}: {scans:?}");
+            assert!(!scans.is_empty(), "{statement}");
         }
     }
 

@@ -490,8 +490,9 @@ async fn what_ends_after_its_deadline_is_taken_back_and_says_so() {
         lock.commit().await.unwrap();
         let late = calls.pop().unwrap();
         late.await.unwrap_err();
-        // Whoever comes next finds the former transaction ended.
-        drop(world.write(&["SELECT 1"]).await);
-        assert_eq!(World::seen_by(&other).await, others);
+        // Whoever comes next waits until the former transaction has ended.
+        let written = other.write(async move |tx| run(&*tx, KEEP).await);
+        written.await.unwrap();
+        assert_eq!(World::seen_by(&other).await, others + 1);
     }
 }
