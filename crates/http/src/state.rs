@@ -12,8 +12,8 @@ pub struct HttpSettings {
     pub trusted_proxies: Vec<IpNet>,
     /// Where clients reach the service, without a slash at the end; the API description names it.
     pub public_url: String,
-    /// Whether, until somebody has registered, requests are refused that come through a proxy, ask for
-    /// another machine than the one they come from, or come from a page there.
+    /// Whether, until somebody has registered, requests are refused that come through a proxy or ask for
+    /// another machine than the one they come from.
     pub this_machine_alone: bool,
 }
 
