@@ -2,10 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    env,
     io::{BufRead, BufReader, pipe},
     process::Command,
-    thread::available_parallelism,
 };
 
 use latchkey_test_postgres::URL_VARIABLE;
@@ -25,10 +23,6 @@ mod tools;
 /// The tests that drive the built binary. The workspace is selected as a whole whatever is tested, so that
 /// dependencies are built once and not again with the features that a part of it needs.
 pub(crate) const END_TO_END: [&str; 3] = ["--workspace", "--test", "e2e"];
-
-/// How many tests of an executable run at once. Most of the long ones wait, for disks, processes and pages, so
-/// as many as there are cores would leave half of the cores' time unused.
-const THREADS_VARIABLE: &str = "RUST_TEST_THREADS";
 
 /// Runs every test of the workspace.
 pub(crate) fn everything(workspace: &Workspace) -> Outcome {
@@ -55,10 +49,6 @@ fn run(workspace: &Workspace, selection: &[&str]) -> Outcome {
     tests
         .args(selection)
         .env(URL_VARIABLE, tools.postgres.url());
-    if env::var_os(THREADS_VARIABLE).is_none() {
-        let threads = available_parallelism()?.get().saturating_mul(2);
-        tests.env(THREADS_VARIABLE, threads.to_string());
-    }
     // Cargo has built it for the tests of its package, when those are selected; no other one is tested.
     tests.env_remove("LATCHKEY_BIN");
     let mut executables = made.iter().map(|artifact| &artifact.executable);
