@@ -10,13 +10,10 @@ use axum::http::Method;
 use latchkey_service::ports::directory_store::DirectoryStore as _;
 use latchkey_testkit::plans::Plans;
 use tracing::{
-    Event, Subscriber,
+    Event, Metadata, Subscriber,
     field::{Field, Visit},
+    span::{Attributes, Id, Record},
     subscriber::{self, DefaultGuard},
-};
-use tracing_subscriber::{
-    Layer,
-    layer::{Context, SubscriberExt as _},
 };
 
 use crate::support::{operations::cases, stage::Stage, world::Circumstances};
@@ -29,8 +26,7 @@ impl Statements {
     /// Those that run until the guard is dropped.
     fn told() -> (Self, DefaultGuard) {
         let told = Self::default();
-        let told_to = tracing_subscriber::registry().with(told.clone());
-        let guard = subscriber::set_default(told_to);
+        let guard = subscriber::set_default(told.clone());
         (told, guard)
     }
 
@@ -39,12 +35,27 @@ impl Statements {
     }
 }
 
-impl<S: Subscriber> Layer<S> for Statements {
-    fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
-        if event.metadata().target() == "latchkey_storage::connection" {
-            event.record(&mut self.clone());
-        }
+/// Spans are none of its business: threads of databases hold them for longer than it lives.
+impl Subscriber for Statements {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && metadata.target() == "latchkey_storage::connection"
     }
+
+    fn new_span(&self, _span: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _span: &Id, _values: &Record<'_>) {}
+
+    fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut self.clone());
+    }
+
+    fn enter(&self, _span: &Id) {}
+
+    fn exit(&self, _span: &Id) {}
 }
 
 impl Visit for Statements {
