@@ -60,17 +60,7 @@ where
     if spends.is_empty() && !stands(transaction, authority).await? {
         return Err(AuthorityConflict::Void.into());
     }
-    // The first thing is used up only if the authority stands, and whatever else is done only after that.
-    let mut if_it_stands = Some(standing(authority).select_only().into_query());
-    let used_up = spends.iter().map(|spend| {
-        let condition = if_it_stands.take().unwrap_or_default();
-        Step::from(table::spent::insertion(spend, condition))
-    });
-    let told = messages
-        .iter()
-        .map(|message| Step::from(table::message::insertion(message)));
-    let all = used_up.chain(told).chain(steps).collect();
-    let mut met = together(transaction, all).await?;
+    let mut met = together(transaction, all_steps(authority, steps)).await?;
     let mut refused = spends.iter().zip(&met).enumerate();
     if let Some((place, (spend, _none))) = refused.find(|(_, (_, rows))| **rows == 0) {
         let is_void = place == 0 && !stands(transaction, authority).await?;
@@ -81,6 +71,30 @@ where
         });
     }
     Ok(met.split_off(spends.len() + messages.len()))
+}
+
+/// All that [`exercise_with`] does, as steps that can be told at once. There are none when the authority spends
+/// nothing: then none of them would ask whether it stands.
+pub(crate) fn exercise_at_once(authority: &Authority, steps: Vec<Step>) -> Vec<Step> {
+    if authority.spends().is_empty() {
+        return vec![];
+    }
+    all_steps(authority, steps)
+}
+
+/// The steps that use up what an authority spends, and tell of what it is for, before these.
+fn all_steps(authority: &Authority, steps: Vec<Step>) -> Vec<Step> {
+    // The first thing is used up only if the authority stands, and whatever else is done only after that.
+    let mut if_it_stands = Some(standing(authority).select_only().into_query());
+    let used_up = authority.spends().iter().map(|spend| {
+        let condition = if_it_stands.take().unwrap_or_default();
+        Step::from(table::spent::insertion(spend, condition))
+    });
+    let told = authority
+        .messages()
+        .iter()
+        .map(|message| Step::from(table::message::insertion(message)));
+    used_up.chain(told).chain(steps).collect()
 }
 
 /// Whether all that the authority requires is so.

@@ -13,7 +13,7 @@ use sea_orm::{
 };
 
 use crate::{
-    authority::{exercise, exercise_with},
+    authority::{exercise, exercise_at_once, exercise_with},
     ending, statement,
     store::SqlStore,
     table::{
@@ -21,6 +21,7 @@ use crate::{
         credential::{Column, Entity, Relation},
         organization, spent, user,
     },
+    transaction::Transaction,
 };
 
 #[async_trait]
@@ -55,11 +56,12 @@ impl SessionStore for SqlStore {
 
     async fn end(&self, authority: Authority) -> Result<(), ExerciseError> {
         // Nothing follows from other rows of the user, so nobody need be locked.
-        self.write(async move |tx| {
+        let steps = exercise_at_once(&authority, vec![]);
+        let operation = async move |tx: Transaction| {
             let done = exercise_with::<ExerciseError>(&tx, &authority, vec![]).await;
             done.map(|_none| ())
-        })
-        .await
+        };
+        self.write_at_once(|| steps, (), operation).await
     }
 
     async fn end_all(&self, authority: Authority) -> Result<(), ExerciseError> {

@@ -1,5 +1,7 @@
 //! Using credentials: to sign in and to sign user actions.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use latchkey_domain::{authority::Authority, id::UserId};
 use latchkey_service::ports::{
@@ -12,7 +14,7 @@ use sea_orm::{
 };
 
 use crate::{
-    authority::{exercise, exercise_with, stands},
+    authority::{exercise, exercise_at_once, exercise_with, stands},
     column::Inconsistency,
     statement::{Step, in_turn},
     store::SqlStore,
@@ -20,6 +22,7 @@ use crate::{
         credential::{ActiveModel, Column, Entity, change},
         user_action,
     },
+    transaction::Transaction,
 };
 
 #[async_trait]
@@ -29,8 +32,7 @@ impl SignInStore for SqlStore {
         authority: Authority,
         uses: Vec<CredentialUse>,
     ) -> Result<(), UseError> {
-        self.write(async move |tx| record_all(&tx, authority, &uses, None).await)
-            .await
+        self.keep(Record::new(authority, uses, None)).await
     }
 
     async fn sign_action(
@@ -39,53 +41,94 @@ impl SignInStore for SqlStore {
         uses: Vec<CredentialUse>,
         evidence: Evidence,
     ) -> Result<(), UseError> {
-        self.write(async move |tx| {
-            let first_factor = uses.first().ok_or_else(|| {
-                let problem = "is signed by no credential";
-                StoreError::from(Inconsistency::new("user_actions", &evidence.id, problem))
-            })?;
-            let kept = user_action::insertion(&authority, &first_factor.credential, &evidence);
-            record_all(&tx, authority, &uses, Some(kept.into())).await
-        })
-        .await
+        if uses.is_empty() {
+            let problem = "is signed by no credential";
+            let problem = Inconsistency::new("user_actions", &evidence.id, problem);
+            return Err(StoreError::from(problem).into());
+        }
+        self.keep(Record::new(authority, uses, Some(evidence)))
+            .await
     }
 }
 
-/// Exercises the authority, records every use and keeps the evidence, if there is any. The credentials are
-/// required to be active even when the authority does not name them.
-///
-/// One credential is used without locking its user: its own row decides, and whatever takes the use's fruit
-/// away (a session, a signed action) is asked about when the fruit is used. Rows of several credentials are
-/// met one after another under the lock, since two callers could meet them in different orders.
-async fn record_all(
-    transaction: &DatabaseTransaction,
+impl SqlStore {
+    /// Keeps a record. One credential is used without locking its user: its own row decides, and whatever takes
+    /// the use's fruit away (a session, a signed action) is asked about when the fruit is used. Rows of several
+    /// credentials are met one after another under the lock, since two callers could meet them in different
+    /// orders.
+    async fn keep(&self, record: Record) -> Result<(), UseError> {
+        let record = Arc::new(record);
+        let shared = Arc::clone(&record);
+        if record.uses.len() == 1 {
+            let steps = || exercise_at_once(&record.authority, record.steps());
+            let operation = async move |tx: Transaction| shared.keep_unlocked(&tx).await;
+            self.write_at_once(steps, (), operation).await
+        } else {
+            self.write(async move |tx| shared.keep_locked(&tx).await)
+                .await
+        }
+    }
+}
+
+/// That credentials are used, and what for.
+struct Record {
     authority: Authority,
-    uses: &[CredentialUse],
-    evidence: Option<Step>,
-) -> Result<(), UseError> {
-    let signers = uses.iter().map(|each| each.credential.clone());
-    let authority = signers.fold(authority, Authority::signed_by);
-    let owner = authority.user();
-    let recorded = uses.iter().map(|each| Step::from(record(owner, each)));
-    let steps: Vec<_> = recorded.chain(evidence).collect();
-    let met = if uses.len() > 1 {
-        exercise::<UseError>(transaction, &authority).await?;
-        in_turn(transaction, steps).await?
-    } else {
-        exercise_with::<UseError>(transaction, &authority, steps).await?
-    };
-    if met.into_iter().all(|rows| rows == 1) {
-        Ok(())
-    } else if stands(transaction, &authority).await? {
-        Err(UseError::CounterRegressed)
-    } else {
-        Err(AuthorityConflict::Void.into())
+    uses: Vec<CredentialUse>,
+    evidence: Option<Evidence>,
+}
+
+impl Record {
+    /// The credentials are required to be active even when the authority does not name them.
+    fn new(authority: Authority, uses: Vec<CredentialUse>, evidence: Option<Evidence>) -> Self {
+        let signers = uses.iter().map(|each| each.credential.clone());
+        Self {
+            authority: signers.fold(authority, Authority::signed_by),
+            uses,
+            evidence,
+        }
+    }
+
+    /// What the authority is exercised for.
+    fn steps(&self) -> Vec<Step> {
+        let owner = self.authority.user();
+        let used = self.uses.iter().map(|each| Step::from(use_of(owner, each)));
+        let signed = self.uses.first().zip(self.evidence.as_ref());
+        let kept = signed.map(|(first_factor, evidence)| {
+            let signer = &first_factor.credential;
+            Step::from(user_action::insertion(&self.authority, signer, evidence))
+        });
+        used.chain(kept).collect()
+    }
+
+    async fn keep_unlocked(&self, transaction: &DatabaseTransaction) -> Result<(), UseError> {
+        let met = exercise_with::<UseError>(transaction, &self.authority, self.steps()).await?;
+        self.require_all(transaction, &met).await
+    }
+
+    async fn keep_locked(&self, transaction: &DatabaseTransaction) -> Result<(), UseError> {
+        exercise::<UseError>(transaction, &self.authority).await?;
+        let met = in_turn(transaction, self.steps()).await?;
+        self.require_all(transaction, &met).await
+    }
+
+    async fn require_all(
+        &self,
+        transaction: &DatabaseTransaction,
+        met: &[u64],
+    ) -> Result<(), UseError> {
+        if met.iter().all(|rows| *rows == 1) {
+            Ok(())
+        } else if stands(transaction, &self.authority).await? {
+            Err(UseError::CounterRegressed)
+        } else {
+            Err(AuthorityConflict::Void.into())
+        }
     }
 }
 
-/// Records a use; meets none when the counter that came with it is not beyond the one kept (and not both
+/// The change of a credential that is used; meets none when the counter that came with it is not beyond the one kept (and not both
 /// are 0), or there is no such credential that is active.
-fn record(user: &UserId, credential_use: &CredentialUse) -> UpdateMany<Entity> {
+fn use_of(user: &UserId, credential_use: &CredentialUse) -> UpdateMany<Entity> {
     let mut row = ActiveModel {
         last_used: Set(Some(credential_use.date.into())),
         ..Default::default()

@@ -2,11 +2,13 @@
 
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DeleteMany, EntityName as _,
-    EntityTrait, Insert, Iterable as _, QuerySelect as _, QueryTrait, Select, UpdateMany,
+    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, DeleteMany,
+    EntityName as _, EntityTrait, Insert, Iterable as _, QuerySelect as _, QueryTrait, RuntimeErr,
+    Select, UpdateMany,
     sea_query::{
-        Alias, CommonTableExpression, DeleteStatement, Expr, InsertStatement, OnConflict, Query,
-        SelectStatement, SubQueryStatement, UpdateStatement, WithClause,
+        Alias, CaseStatement, CommonTableExpression, DeleteStatement, Expr, ExprTrait as _,
+        InsertStatement, OnConflict, Query, SelectStatement, SubQueryStatement, UpdateStatement,
+        WithClause,
     },
 };
 
@@ -219,10 +221,27 @@ pub(crate) async fn together(
     if !is_postgres || steps.len() < 2 {
         return in_turn(transaction, steps).await;
     }
-    let mut parts = WithClause::new();
+    let (parts, names) = parts(steps)?;
     let mut counts = Query::select();
+    for name in &names {
+        let count = rows_of(name).expr(Expr::cust("COUNT(*)")).to_owned();
+        counts.expr(Expr::from(SubQueryStatement::SelectStatement(count)));
+    }
+    let told = transaction.query_one(&parts.query(counts)).await;
+    let row = told.map_err(StoreError::new)?;
+    let row = row.ok_or_else(|| StoreError::new("a statement without rows counts none"))?;
+    let met = (0..names.len()).map(|index| {
+        let rows: i64 = row.try_get_by_index(index).map_err(StoreError::new)?;
+        u64::try_from(rows).map_err(StoreError::new)
+    });
+    met.collect()
+}
+
+/// Steps as parts of a statement, with the names of these parts.
+fn parts(steps: Vec<Step>) -> Result<(WithClause, Vec<String>), StoreError> {
+    let mut parts = WithClause::new();
+    let mut names = Vec::with_capacity(steps.len());
     let mut needed: Option<String> = None;
-    let number_of_steps = steps.len();
     for (index, step) in steps.into_iter().enumerate() {
         let name = format!("step{index}");
         let is_required = step.is_required;
@@ -230,20 +249,57 @@ pub(crate) async fn together(
         part.table_name(Alias::new(name.as_str()))
             .query(step.into_part(needed.as_deref())?);
         parts.cte(part);
-        let count = rows_of(&name).expr(Expr::cust("COUNT(*)")).to_owned();
-        counts.expr(Expr::from(SubQueryStatement::SelectStatement(count)));
         if is_required {
-            needed = Some(name);
+            needed = Some(name.clone());
         }
+        names.push(name);
     }
-    let told = transaction.query_one(&parts.query(counts)).await;
-    let row = told.map_err(StoreError::new)?;
-    let row = row.ok_or_else(|| StoreError::new("a statement without rows counts none"))?;
-    let met = (0..number_of_steps).map(|index| {
-        let rows: i64 = row.try_get_by_index(index).map_err(StoreError::new)?;
-        u64::try_from(rows).map_err(StoreError::new)
-    });
-    met.collect()
+    Ok((parts, names))
+}
+
+/// The same as all that happens: PostgreSQL is told one statement, outside of any transaction, which carries all
+/// steps out, each of which must meet a row, or none, and then it is `false`. When the first meets none, none
+/// of them does anything; when a later one does, the statement fails, and PostgreSQL takes it back.
+pub(crate) async fn at_once(
+    connection: &impl ConnectionTrait,
+    steps: Vec<Step>,
+) -> Result<bool, StoreError> {
+    let (parts, names) = parts(steps)?;
+    let (Some(first), Some(last)) = (names.first(), names.last()) else {
+        return Ok(false);
+    };
+    let is_met = |name: &str| Expr::exists(rows_of(name).expr(Expr::cust("1")).to_owned());
+    let told: Expr = CaseStatement::new()
+        .case(is_met(last), Expr::cust("'1'"))
+        .case(is_met(first), Expr::cust(TAKEN_BACK))
+        .finally(Expr::cust("'0'"))
+        .into();
+    // A text that is no number is an error.
+    let number = Query::select().expr(told.cast_as("INTEGER")).to_owned();
+    match connection.query_one(&parts.query(number)).await {
+        Ok(Some(row)) => row
+            .try_get_by_index(0)
+            .map(|number: i32| number == 1)
+            .map_err(StoreError::new),
+        Ok(None) => Err(StoreError::new("a selection without tables has no row")),
+        Err(error) if is_taken_back(&error) => Ok(false),
+        Err(error) => Err(StoreError::new(error)),
+    }
+}
+
+/// What a statement of [`at_once`] says when a step meets nothing although those before it have met rows. It
+/// stands in PostgreSQL's log.
+const TAKEN_BACK: &str = "'latchkey: taken back, as it has to be'";
+
+fn is_taken_back(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) =
+        error
+    else {
+        return false;
+    };
+    cause
+        .as_database_error()
+        .is_some_and(|said| said.message().contains(TAKEN_BACK.trim_matches('\'')))
 }
 
 /// Selects from the rows that a part of the statement met.

@@ -18,6 +18,7 @@ use tracing::Instrument as _;
 use crate::{
     connection::{Connections, Reader},
     failure::Passing,
+    statement::{Step, at_once},
     transaction::{self, Transaction},
     trust::Trust,
 };
@@ -135,6 +136,55 @@ impl SqlStore {
         self.until(Instant::now() + self.deadline, attempt).await
     }
 
+    /// Carries steps out that are everything a call does, all of them or none. PostgreSQL is told them as one
+    /// statement, which needs no transaction around it. When they do nothing, because one of them meets no row
+    /// or somebody is in the way, the operation does the same in a transaction and tells why not; so it does on
+    /// SQLite, where operations share transactions. When the connection is lost nobody knows whether the
+    /// statement took effect, so it is not repeated.
+    ///
+    /// # Errors
+    /// As those of [`SqlStore::write`].
+    pub(crate) async fn write_at_once<T, E, F>(
+        &self,
+        steps: impl FnOnce() -> Vec<Step> + Send,
+        done: T,
+        operation: impl FnOnce(Transaction) -> F + Clone + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Error + From<StoreError> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send,
+    {
+        let ends = Instant::now() + self.deadline;
+        if self.line.is_none() && self.are_done_at_once(steps(), ends).await? {
+            return Ok(done);
+        }
+        self.write_until(ends, operation).await
+    }
+
+    /// Whether the steps have been carried out. They run in a task for the reason that operations do.
+    async fn are_done_at_once(&self, steps: Vec<Step>, ends: Instant) -> Result<bool, StoreError> {
+        let store = self.clone();
+        let task = async move {
+            store.count_transaction();
+            let attempt = async {
+                let lent = store.writer.lend().await?;
+                let outcome = at_once(&**lent.connection(), steps).await;
+                lent.give_back();
+                outcome
+            };
+            match store.unless_late(ends, attempt).await {
+                Ok(are_done) => Ok(are_done),
+                Err(error) => match store.told(error) {
+                    (Some(Passing::Contention | Passing::ReadOnly), _error) => Ok(false),
+                    (_, error) => Err(error),
+                },
+            }
+        };
+        let ended = tokio::spawn(task.in_current_span()).await;
+        ended.map_err(StoreError::new)?
+    }
+
     /// Runs an operation in a write transaction: commits what it changed when it gives `Ok`, takes it
     /// back when it gives `Err`. When it meets a failure that passes it runs once more, in a transaction on
     /// a fresh connection; a commit that was sent is never repeated, since nobody knows what came of it.
@@ -153,7 +203,20 @@ impl SqlStore {
         E: Error + From<StoreError> + Send + 'static,
         F: Future<Output = Result<T, E>> + Send,
     {
-        let ends = Instant::now() + self.deadline;
+        self.write_until(Instant::now() + self.deadline, operation)
+            .await
+    }
+
+    async fn write_until<T, E, F>(
+        &self,
+        ends: Instant,
+        operation: impl FnOnce(Transaction) -> F + Clone + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Error + From<StoreError> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send,
+    {
         if let Some(line) = &self.line {
             return line.wait(operation, ends).await;
         }

@@ -35,6 +35,7 @@ use crate::{
     connection::Reader,
     statement::{Change as _, Insertion, Step, together},
     store::SqlStore,
+    transaction::Transaction,
 };
 
 type Typed<T> = column::Typed<Entity, T>;
@@ -127,11 +128,13 @@ impl CredentialCodeStore for SqlStore {
     /// The code's own row decides: whatever ends what the authority requires of the owner and of the
     /// credentials ends the code as well, and of a row that somebody has just changed it is asked anew.
     async fn claim(&self, claimed: ClaimedCode) -> Result<(), ClaimError> {
-        self.write(async move |tx| {
-            let is_claimed = claim(&claimed).meets_one(&tx).await?;
+        let change = claim(&claimed);
+        let step = change.clone().into();
+        let operation = async move |tx: Transaction| {
+            let is_claimed = change.meets_one(&tx).await?;
             is_claimed.then_some(()).ok_or(ClaimError::Lost)
-        })
-        .await
+        };
+        self.write_at_once(|| vec![step], (), operation).await
     }
 
     async fn redeem(

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use latchkey_domain::authority::Spendable;
+use latchkey_domain::{authority::Spendable, credential::CredentialState};
 use latchkey_service::ports::{
     credential_code_store::{ClaimError, IssueError},
     credential_store::CreateError,
@@ -243,4 +243,22 @@ async fn issuing_ends_a_code_that_is_being_claimed() {
     assert_eq!(world.sql.count(ended).await, 1);
     let newest = world.newest(&person.user.id).await.unwrap();
     assert_eq!(newest, new.code);
+}
+
+#[tokio::test]
+async fn an_organization_that_begins_to_ask_for_approval_is_asked_under_the_lock() {
+    let world = world().await;
+    let person = world.someone().await;
+    let claimed = world.claimed_code(&person).await;
+    let asks = "UPDATE organizations SET approval = 'always'";
+    let redemption = world.redemption(&claimed.redeemed, world.key(&person.user));
+    let redeemed = world
+        .credential_codes
+        .redeem(claimed.authority.clone(), redemption);
+    let made = meanwhile(&world, &locked(&person, asks), redeemed).await;
+    let state = made.unwrap().state;
+    assert!(
+        matches!(state, CredentialState::Waiting { .. }),
+        "{state:?}"
+    );
 }
