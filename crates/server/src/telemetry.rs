@@ -24,6 +24,9 @@ const WAITING: usize = 8192;
 /// How long the end of the process waits for such a reader.
 const ENDING: Duration = Duration::from_secs(1);
 
+/// How long lines gather once the thread has been woken: that costs more than to write a line.
+const GATHERING: Duration = Duration::from_millis(5);
+
 /// Why the log cannot be started.
 #[derive(Debug, thiserror::Error)]
 #[error("the log cannot be started: {0}")]
@@ -136,7 +139,9 @@ fn write_forever(
                     0 => {}
                     lost => tell(lost),
                 }
-                entries.recv().map_err(TryRecvError::from)
+                let woken = entries.recv().map_err(TryRecvError::from);
+                thread::sleep(GATHERING);
+                woken
             }
             next => next,
         };

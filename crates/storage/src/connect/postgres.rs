@@ -70,6 +70,10 @@ fn settled(options: &ConnectOptions) -> PgPoolOptions {
 /// READ COMMITTED. What was answered must survive a crash of the server, so commits are never asynchronous.
 /// And nobody waits for ever: neither for a lock or a statement, nor for a replica that froze while it held
 /// a lock, or is gone without a word. That a connection which is ended was in no transaction is no news.
+///
+/// A connection keeps the plans it has made, and one made while a table was empty would read all of that table
+/// when it has grown: each statement of a request finds its rows by an index, so no other way is weighed. Where
+/// there is none its costs are said to be enormous, which is no reason to compile it.
 fn session(options: &ConnectOptions) -> String {
     let patience = options.patience().as_millis();
     format!(
@@ -79,6 +83,8 @@ fn session(options: &ConnectOptions) -> String {
         SET lock_timeout = '{patience}ms';
         SET statement_timeout = '{patience}ms';
         SET client_min_messages = 'error';
+        SET enable_seqscan = off;
+        SET jit = off;
         SET idle_in_transaction_session_timeout = '30s';
         SET tcp_keepalives_idle = 60;
         SET tcp_keepalives_interval = 10"

@@ -613,3 +613,24 @@ async fn sqlite_is_told_nothing_at_once() {
     assert_eq!((outcome.unwrap(), transactions), ("otherwise", 1));
     assert_eq!(world.kept_as(1).await, 1);
 }
+
+/// The plan that a connection keeps is of the moment at which it was made.
+#[tokio::test]
+async fn rows_are_found_by_an_index_although_the_table_was_empty() {
+    let world = World::postgres(LONG).await;
+    let connection = world.store.connection();
+    run(connection, "CREATE INDEX kept_number ON kept (number)")
+        .await
+        .unwrap();
+    run(connection, "VACUUM ANALYZE kept").await.unwrap();
+    let explain = Statement::from_string(
+        DbBackend::Postgres,
+        "EXPLAIN SELECT 1 FROM kept WHERE number = 1",
+    );
+    let plan = connection.query_all_raw(explain).await.unwrap();
+    let plan: Vec<String> = plan
+        .iter()
+        .map(|line| line.try_get_by_index(0).unwrap())
+        .collect();
+    assert!(plan.concat().contains("kept_number"), "{plan:?}");
+}
