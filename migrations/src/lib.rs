@@ -16,7 +16,7 @@ mod shape;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait,
-    sea_orm::{DatabaseConnection, DbErr},
+    sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr},
 };
 
 /// All steps, oldest first.
@@ -80,6 +80,43 @@ pub async fn down(connection: &DatabaseConnection) -> Result<(), DbErr> {
         Ok(()) => transaction.commit().await,
         Err(error) => Err(lock::give_up(transaction, error).await),
     }
+}
+
+/// Begins a transaction in which nobody else migrates. Who begins it ends it.
+///
+/// # Errors
+/// [`DbErr`] when the database fails.
+pub async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    lock::begin(connection).await
+}
+
+/// Brings an empty database to just that many of the oldest steps, in a transaction of [`begin`]: what it has is
+/// deleted.
+///
+/// # Errors
+/// [`DbErr`] when the database fails, or has a step that this program does not know.
+pub async fn begin_anew(transaction: &DatabaseTransaction, steps: usize) -> Result<(), DbErr> {
+    let applied = Migrator::get_applied_migrations(transaction).await?.len();
+    if applied != steps {
+        let steps = u32::try_from(steps).unwrap_or(u32::MAX);
+        Migrator::down(transaction, None).await?;
+        Migrator::up(transaction, Some(steps)).await?;
+    }
+    Ok(())
+}
+
+/// Takes the steps that are still to be taken, in a transaction of [`begin`].
+///
+/// # Errors
+/// [`DbErr`] when the database fails.
+pub async fn up_in(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    Migrator::up(transaction, None).await
+}
+
+/// The names of all steps that this program knows, oldest first.
+pub fn names() -> Vec<String> {
+    let steps = Migrator::migrations();
+    steps.iter().map(|step| step.name().to_owned()).collect()
 }
 
 /// Every step, oldest first, and whether it was applied. Reads only.

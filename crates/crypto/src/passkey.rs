@@ -8,7 +8,7 @@ pub(crate) mod assertion;
 mod attestation;
 mod authenticator_data;
 pub(crate) mod creation;
-mod public_key;
+pub(crate) mod public_key;
 
 use std::{sync::Arc, time::Duration};
 

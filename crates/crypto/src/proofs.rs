@@ -1,7 +1,7 @@
 //! Verification of proofs: the implementation of [`ProofVerifier`].
 
 use latchkey_domain::credential::{
-    Credential, Material,
+    Credential, CredentialKind, Material,
     key::{KeyPair, PublicKey},
 };
 use latchkey_service::ports::proof_verifier::{
@@ -9,7 +9,12 @@ use latchkey_service::ports::proof_verifier::{
     ProofVerifier, RecoveryProof, Used,
 };
 
-use crate::{key, passkey};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    key::{self, digest::DigestName, public_key::VerifyingKey},
+    passkey,
+};
 
 /// Verifies proofs of all kinds of credentials. It has no state.
 #[derive(Clone, Copy, Debug, Default)]
@@ -112,6 +117,68 @@ impl ProofVerifier for Proofs {
     }
 }
 
+/// Evidence of a signed user action, as it is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct KeptEvidence<'a> {
+    /// The kind of credential that signed.
+    pub kind: CredentialKind,
+    /// The key that signed.
+    pub public_key: &'a PublicKey,
+    /// The digest that the client named.
+    pub algorithm: Option<&'a str>,
+    /// What the client signed, byte for byte.
+    pub client_data: &'a [u8],
+    /// What the authenticator signed beside it, of a passkey.
+    pub authenticator_data: Option<&'a [u8]>,
+    /// The signature.
+    pub signature: &'a [u8],
+}
+
+impl KeptEvidence<'_> {
+    /// Verifies the signature. What was signed is not looked at: that was done before it was kept.
+    ///
+    /// # Errors
+    /// [`ProofError`].
+    pub fn verify(&self) -> Result<(), ProofError> {
+        let key = verifying(self.kind, self.public_key)?;
+        match (self.kind, self.authenticator_data) {
+            (CredentialKind::Fido2, Some(authenticator_data)) => {
+                let digest = Sha256::digest(self.client_data);
+                let message = [authenticator_data, digest.as_slice()].concat();
+                key.verify(DigestName::Default, &message, self.signature)
+            }
+            (CredentialKind::Fido2, None) => Err(ProofError::Mismatch),
+            (
+                CredentialKind::Key
+                | CredentialKind::PasswordProtectedKey
+                | CredentialKind::RecoveryKey,
+                _,
+            ) => {
+                let digest = DigestName::parse(self.algorithm, "algorithm")?;
+                key.verify(digest, self.client_data, self.signature)
+            }
+        }
+    }
+}
+
+/// Requires that a public key that is kept for a credential of that kind can be used to verify.
+///
+/// # Errors
+/// [`ProofError::UnsupportedKey`] or [`ProofError::Malformed`].
+pub fn check_kept_key(kind: CredentialKind, public_key: &PublicKey) -> Result<(), ProofError> {
+    let usable = verifying(kind, public_key)?.offered();
+    usable.map(|_key| ())
+}
+
+fn verifying(kind: CredentialKind, public_key: &PublicKey) -> Result<VerifyingKey, ProofError> {
+    match kind {
+        CredentialKind::Fido2 => passkey::public_key::verifying(public_key),
+        CredentialKind::Key
+        | CredentialKind::PasswordProtectedKey
+        | CredentialKind::RecoveryKey => VerifyingKey::kept(public_key),
+    }
+}
+
 /// A public key that belongs to nobody: the base point of P-256 (FIPS 186-4 D.1.2.3), whose private half is 1.
 const NOBODYS_KEY: [u8; 91] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
@@ -164,6 +231,49 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_kept_key_is_of_its_kind_or_it_is_refused() {
+        let kinds = [
+            CredentialKind::Fido2,
+            CredentialKind::Key,
+            CredentialKind::PasswordProtectedKey,
+            CredentialKind::RecoveryKey,
+        ];
+        let none = PublicKey::from_spki_der(vec![1; 32]);
+        let mut bytes = NOBODYS_KEY;
+        bytes[90] ^= 1;
+        let beside_the_curve = PublicKey::from_spki_der(bytes.to_vec());
+        for kind in kinds {
+            assert!(check_kept_key(kind, &nobodys_key()).is_ok());
+            assert!(check_kept_key(kind, &none).is_err());
+            assert!(check_kept_key(kind, &beside_the_curve).is_err());
+        }
+    }
+
+    #[test]
+    fn evidence_without_a_signature_of_the_key_does_not_hold() {
+        let key = nobodys_key();
+        let evidence = KeptEvidence {
+            kind: CredentialKind::Key,
+            public_key: &key,
+            algorithm: Some("SHA512"),
+            client_data: b"{}",
+            authenticator_data: None,
+            signature: &[1, 2, 3],
+        };
+        assert_eq!(evidence.verify(), Err(ProofError::Signature));
+        let passkey = KeptEvidence {
+            kind: CredentialKind::Fido2,
+            ..evidence
+        };
+        assert_eq!(passkey.verify(), Err(ProofError::Mismatch));
+        let passkey = KeptEvidence {
+            authenticator_data: Some(&[0; 37]),
+            ..passkey
+        };
+        assert_eq!(passkey.verify(), Err(ProofError::Signature));
+    }
 
     #[test]
     fn nobodys_key_verifies_nothing_and_is_looked_at_like_any_other() {

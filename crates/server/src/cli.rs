@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use self::{
     administer::{ApplicationCommand, Bootstrap, OrganizationCommand, UserCommand},
+    backup::{Backup, Restore},
     config::ConfigCommand,
     migrate::MigrateCommand,
     outbox::OutboxCommand,
@@ -24,6 +25,7 @@ use self::{
 use crate::{config::Settings, telemetry, wiring::Adapters};
 
 mod administer;
+mod backup;
 mod config;
 mod migrate;
 mod outbox;
@@ -68,6 +70,12 @@ enum Command {
     /// Show and change the secrets.
     #[command(subcommand)]
     Secrets(SecretsCommand),
+    /// Write the whole database to a file, while the service goes on. The secrets are not in it.
+    #[command(visible_alias = "export")]
+    Backup(Backup),
+    /// Fill an empty database, SQLite or PostgreSQL, with a backup of either, and check what is there then.
+    #[command(visible_alias = "import")]
+    Restore(Restore),
     /// Print a document that is generated from the code.
     #[command(hide = true, subcommand)]
     Document(Document),
@@ -91,8 +99,8 @@ pub fn run() -> ExitCode {
 
 /// Runs the command that the process was started with, on adapters of one's own: a `main` that calls
 /// this is the whole program, with its configuration, log, commands and orderly end. The adapters are made
-/// once, when the command needs any. `migrate` and `secrets` do not: they are about the configured database
-/// and the configured secrets.
+/// once, when the command needs any. `migrate`, `backup`, `restore` and `secrets` do not: they are about the
+/// configured database and the configured secrets.
 pub fn run_with<E: Into<Failure>>(
     adapters: impl AsyncFnOnce(&Settings) -> Result<Adapters, E>,
 ) -> ExitCode {
@@ -114,7 +122,10 @@ fn execute<E: Into<Failure>>(
     if let Command::Document(document) = command {
         return document.print();
     }
-    let settings = Settings::of_process(arguments.config.as_deref())?;
+    let settings = Settings {
+        must_exist: !command.may_begin(),
+        ..Settings::of_process(arguments.config.as_deref())?
+    };
     let _log = telemetry::start(&settings.log)?;
     let adapters = Box::pin(async { adapters(&settings).await.map_err(Into::<Failure>::into) });
     tokio::runtime::Builder::new_multi_thread()
@@ -139,7 +150,16 @@ async fn perform(
         Command::Application(command) => administer::perform(command, adapters.await?).await,
         Command::Outbox(command) => outbox::perform(command, adapters.await?).await,
         Command::Secrets(command) => secrets::perform(command, settings),
+        Command::Backup(request) => backup::backup(&request, settings).await,
+        Command::Restore(request) => backup::restore(&request, settings).await,
         Command::Document(document) => document.print(),
+    }
+}
+
+impl Command {
+    /// Whether it may begin an installation where there is none; no other command makes anything then.
+    const fn may_begin(&self) -> bool {
+        matches!(self, Self::Serve | Self::Bootstrap(_))
     }
 }
 
@@ -240,6 +260,11 @@ mod tests {
             "secrets rotate --now".to_owned(),
             "secrets rotate --retire --now".to_owned(),
             "secrets replace --yes".to_owned(),
+            "backup latchkey.backup".to_owned(),
+            "restore latchkey.backup".to_owned(),
+            "restore --new-secrets -".to_owned(),
+            "export -".to_owned(),
+            "import latchkey.backup".to_owned(),
             "document openapi".to_owned(),
             "document errors".to_owned(),
         ] {

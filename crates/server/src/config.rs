@@ -45,6 +45,9 @@ pub struct Settings {
     pub mail: Mail,
     /// Whether there are pages.
     pub web: Web,
+    /// Whether the installation must be there already. No key says so, but the command: only those that begin one
+    /// make anything where nothing is.
+    pub must_exist: bool,
 }
 
 /// Something in the configuration that cannot be, with what to write instead.
@@ -123,6 +126,7 @@ impl Settings {
             demo: Demo::read(&mut reader),
             mail: Mail::read(&mut reader),
             web: Web::read(&mut reader),
+            must_exist: false,
         };
         let faults = reader.finish();
         if faults.is_empty() {

@@ -6,6 +6,8 @@ pub mod config;
 
 pub mod secrets;
 
+pub mod beginning;
+
 pub mod wiring;
 
 pub mod serve;

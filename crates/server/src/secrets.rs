@@ -94,10 +94,10 @@ pub fn open(
     entropy: &dyn Entropy,
     clock: &dyn Clock,
 ) -> Result<Secrets, OpenSecretsError> {
-    if let Some(secrets) = kept(settings)? {
+    if let Some(secrets) = find(settings)? {
         return Ok(secrets);
     }
-    let path = &settings.path;
+    let path = &file(settings);
     let made = Secrets::generate(entropy, clock.now()).map_err(OpenSecretsError::Generate)?;
     let text = made.to_toml();
     publish(path, &text, entropy).map_err(|source| OpenSecretsError::Write {
@@ -114,8 +114,8 @@ pub fn open(
 /// # Errors
 /// [`OpenSecretsError`].
 pub fn look(settings: &config::secrets::Secrets) -> Result<Secrets, OpenSecretsError> {
-    kept(settings)?.ok_or_else(|| OpenSecretsError::Read {
-        path: settings.path.clone(),
+    find(settings)?.ok_or_else(|| OpenSecretsError::Read {
+        path: file(settings),
         source: io::ErrorKind::NotFound.into(),
     })
 }
@@ -134,11 +134,11 @@ pub fn change(
         return Ok(change(look(settings)?)?);
     }
     let read = |source| OpenSecretsError::Read {
-        path: settings.path.clone(),
+        path: file(settings),
         source,
     };
     let write = |source| OpenSecretsError::Write {
-        path: settings.path.clone(),
+        path: file(settings),
         source,
     };
     // The file itself, and not a link to it, is replaced.
@@ -183,11 +183,17 @@ pub async fn establish(
     })
 }
 
-fn place(settings: &config::secrets::Secrets) -> String {
+/// Where the secrets are, for people: the absolute path of their file, or the key of the configuration.
+pub fn place(settings: &config::secrets::Secrets) -> String {
     match settings.contents {
         Some(_) => "secrets.contents".to_owned(),
-        None => settings.path.display().to_string(),
+        None => file(settings).display().to_string(),
     }
+}
+
+/// The path of the file wherever one stands.
+fn file(settings: &config::secrets::Secrets) -> PathBuf {
+    std::path::absolute(&settings.path).unwrap_or_else(|_unknown| settings.path.clone())
 }
 
 fn parse(settings: &config::secrets::Secrets, text: &str) -> Result<Secrets, OpenSecretsError> {
@@ -197,12 +203,15 @@ fn parse(settings: &config::secrets::Secrets, text: &str) -> Result<Secrets, Ope
     })
 }
 
-/// The secrets, if there are any yet.
-fn kept(settings: &config::secrets::Secrets) -> Result<Option<Secrets>, OpenSecretsError> {
+/// The secrets, if there are any yet; none are made.
+///
+/// # Errors
+/// [`OpenSecretsError`].
+pub fn find(settings: &config::secrets::Secrets) -> Result<Option<Secrets>, OpenSecretsError> {
     if let Some(contents) = &settings.contents {
         return parse(settings, contents).map(Some);
     }
-    match read(&settings.path)? {
+    match read(&file(settings))? {
         Some(text) => parse(settings, &text).map(Some),
         None => Ok(None),
     }

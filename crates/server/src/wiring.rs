@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use latchkey_crypto::{clock::SystemClock, entropy::SystemEntropy, secrets::Secrets};
+use latchkey_crypto::{entropy::SystemEntropy, secrets::Secrets};
 use latchkey_mail::{
     kept::Kept,
     smtp::{Smtp, SmtpSettingsError},
@@ -17,6 +17,7 @@ use latchkey_storage::{
 };
 
 use crate::{
+    beginning::{self, BeginningError},
     config::{self, Settings, mail::Transport},
     secrets::{self, EstablishError, OpenSecretsError},
 };
@@ -43,6 +44,12 @@ pub enum OpenError {
     /// No secrets.
     #[error(transparent)]
     Secrets(#[from] OpenSecretsError),
+    /// Nothing is to be made here, or something is lost.
+    #[error(transparent)]
+    Beginning(#[from] BeginningError),
+    /// The database fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// No mail server.
     #[error("mail: {0}")]
     Mail(#[from] SmtpSettingsError),
@@ -52,16 +59,13 @@ pub enum OpenError {
 }
 
 impl Adapters {
-    /// Connects to the configured database, brings its schema up to date, and reads or makes the secrets.
+    /// Connects to the configured database, brings its schema up to date, and reads the secrets. Where there is
+    /// neither, a new installation is begun, unless `settings` say that it must be there.
     ///
     /// # Errors
     /// [`OpenError`].
     pub async fn open(settings: &Settings) -> Result<Self, OpenError> {
-        let secrets = secrets::open(&settings.secrets, &SystemEntropy, &SystemClock)?;
-        let store = store(settings).await?;
-        latchkey_migrations::up(store.connection())
-            .await
-            .map_err(|error| OpenError::Migrate(error.into()))?;
+        let (store, secrets) = beginning::open(settings).await?;
         let stores = Stores::of(Arc::new(store.clone()));
         Ok(Self {
             database: Some(store),
@@ -74,7 +78,8 @@ impl Adapters {
     /// # Errors
     /// [`OpenError`].
     pub async fn with(settings: &Settings, stores: Stores) -> Result<Self, OpenError> {
-        let secrets = secrets::open(&settings.secrets, &SystemEntropy, &SystemClock)?;
+        let kept = stores.installation.look().await?;
+        let secrets = beginning::secrets(settings, kept.is_some())?;
         Self::around(stores, &secrets, settings).await
     }
 
@@ -110,6 +115,11 @@ impl Adapters {
             Some(_) => settings.wants_demo(),
             None => settings.demo.enabled == Some(true),
         }
+    }
+
+    /// Whether the configured database was opened, and no store was given.
+    pub(crate) const fn has_database(&self) -> bool {
+        self.database.is_some()
     }
 
     /// Closes the database that was opened. A store that was given is left alone.

@@ -43,6 +43,9 @@ pub struct ConnectOptions {
 /// up to two MiB of pages.
 pub const SQLITE_READERS: u32 = 4;
 
+/// How many bytes the write-ahead log of SQLite keeps when it begins anew.
+const LOG_LIMIT: &str = "67108864";
+
 impl ConnectOptions {
     /// The defaults for that URL: 32 connections, and five seconds for a call.
     pub fn new(url: impl Into<String>) -> Self {
@@ -160,7 +163,7 @@ pub fn check_url(url: &str) -> Result<(), UrlError> {
     locate(url).map(|_location| ())
 }
 
-/// The file of an SQLite database, and none for another one.
+/// The file of an SQLite database, as the URL names it, and none for another one.
 ///
 /// # Errors
 /// [`UrlError`] says what to change.
@@ -169,6 +172,22 @@ pub fn sqlite_file(url: &str) -> Result<Option<PathBuf>, UrlError> {
         Location::Sqlite(path) => Some(path),
         Location::Postgres(_) => None,
     })
+}
+
+/// Where the database is, for people: the absolute path of its file, or host, port and name; never the password.
+///
+/// # Errors
+/// [`UrlError`] says what to change.
+pub fn target(url: &str) -> Result<String, UrlError> {
+    Ok(match locate(url)? {
+        Location::Sqlite(path) => absolute(path).display().to_string(),
+        Location::Postgres(server) => postgres::target(&server),
+    })
+}
+
+/// The path wherever one stands.
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 /// Whether whoever is on the way to the database can read and change what is said: it is on another machine, and
@@ -236,6 +255,7 @@ fn locate_sqlite(url: &str) -> Result<PathBuf, UrlError> {
 }
 
 async fn connect_sqlite(path: PathBuf, options: &ConnectOptions) -> Result<SqlStore, ConnectError> {
+    let path = absolute(path);
     if let Some(folder) = path.parent() {
         private::make_folder(folder).map_err(|source| ConnectError::Folder {
             path: folder.to_path_buf(),
@@ -253,7 +273,9 @@ async fn connect_sqlite(path: PathBuf, options: &ConnectOptions) -> Result<SqlSt
         .busy_timeout(options.patience())
         .foreign_keys(true)
         // What a savepoint takes back is kept there, and would be written to a file otherwise.
-        .pragma("temp_store", "MEMORY");
+        .pragma("temp_store", "MEMORY")
+        // While somebody reads for long, as a backup does, the log grows; it does not keep that room for ever.
+        .pragma("journal_size_limit", LOG_LIMIT);
     let failed = |source: sqlx::Error| ConnectError::Open {
         target: path.display().to_string(),
         source: source.into(),

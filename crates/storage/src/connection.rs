@@ -152,6 +152,17 @@ impl Connections {
         self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Moves what was committed from the write-ahead log of SQLite into its file, by a statement that does so.
+    ///
+    /// # Errors
+    /// [`StoreError`] when there is no connection, or the database fails.
+    pub(crate) async fn move_log(&self, statement: &str) -> Result<(), StoreError> {
+        let lent = self.lend().await?;
+        let moved = lent.connection().execute_unprepared(statement).await;
+        lent.give_back();
+        moved.map(|_done| ()).map_err(StoreError::new)
+    }
+
     /// Waits for what is under way and ends all connections.
     ///
     /// # Errors

@@ -44,6 +44,14 @@ pub struct SqlStore {
 /// lost a deadlock and asks for the same locks at once may get them first, and lose again.
 const COURTESY: Duration = Duration::from_millis(50);
 
+/// Moves what was committed from the write-ahead log of SQLite into its file, as far as no reader needs what was
+/// there before. It waits for nobody, and nobody waits for it; a connection that is for reading may do so too.
+const MOVE_LOG: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+
+/// The same for the last time, and empties the log if nobody reads or writes it: another process is not kept
+/// waiting by one that ends.
+const EMPTY_LOG: &str = "PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)";
+
 /// The database has said nothing until the deadline.
 #[derive(Debug, thiserror::Error)]
 #[error("the database did not answer in time")]
@@ -101,13 +109,28 @@ impl SqlStore {
         }
     }
 
-    /// Waits for what is under way and closes all connections.
+    /// Waits for what is under way and closes all connections. On SQLite all data is in the one file then, unless
+    /// another process keeps it from there.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub async fn close(self) -> Result<(), StoreError> {
         self.reader.close().await?;
+        if self.line.is_some()
+            && let Err(error) = self.writer.move_log(EMPTY_LOG).await
+        {
+            // It is all there, in the log.
+            tracing::warn!(%error, "the write-ahead log could not be moved into the database file");
+        }
         self.writer.close().await
+    }
+
+    /// Moves what was committed into the file of SQLite, beside whatever else goes on.
+    async fn move_log(self) {
+        // A store that is being closed does so itself.
+        if let Err(error) = self.reader.move_log(MOVE_LOG).await {
+            tracing::debug!(%error, "the write-ahead log could not be moved into the database file");
+        }
     }
 
     /// Runs a query: once more, on a fresh connection, when it meets a failure that passes.

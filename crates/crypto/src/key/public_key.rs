@@ -113,7 +113,7 @@ impl VerifyingKey {
 
     /// Requires that the library takes the key: it checks that a point is on its curve and that RSA
     /// components are sane.
-    fn offered(self) -> Result<Self, ProofError> {
+    pub(crate) fn offered(self) -> Result<Self, ProofError> {
         self.parsed(DigestName::Default)?;
         Ok(self)
     }

@@ -31,7 +31,7 @@ pub(super) fn to_domain(cose: &COSEKey) -> Result<PublicKey, ProofError> {
 }
 
 /// The kept key as what it verifies with: it is of one of the offered algorithms.
-pub(super) fn verifying(key: &PublicKey) -> Result<VerifyingKey, ProofError> {
+pub(crate) fn verifying(key: &PublicKey) -> Result<VerifyingKey, ProofError> {
     let key = VerifyingKey::kept(key)?;
     match key.family() {
         Family::P256 | Family::Rsa => Ok(key),

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::{Failure, answer};
-use crate::{config::Settings, wiring};
+use crate::{beginning, config::Settings, wiring};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum MigrateCommand {
@@ -33,6 +33,16 @@ struct Step {
 }
 
 pub(super) async fn migrate(command: &MigrateCommand, settings: &Settings) -> Result<(), Failure> {
+    if !matches!(command, MigrateCommand::Up) && !beginning::has_file(settings)? {
+        // Whoever looks makes no file.
+        let steps = latchkey_migrations::names().into_iter().map(|name| Step {
+            name,
+            applied: false,
+        });
+        return answer(&Answer {
+            steps: steps.collect(),
+        });
+    }
     let store = wiring::store(settings).await?;
     match command {
         MigrateCommand::Up => latchkey_migrations::up(store.connection()).await?,

@@ -7,14 +7,16 @@ use std::{
 };
 
 use latchkey_service::use_cases::UseCases;
+use latchkey_storage::connect;
 use tokio::{net::TcpListener, time::timeout};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::Failure;
 use crate::{
     config::Settings,
     demo,
     lifecycle::stop_signal,
+    secrets,
     serve::{self, Serving},
     wiring::Adapters,
 };
@@ -53,6 +55,12 @@ async fn start(
     adapters: impl Future<Output = Result<Adapters, Failure>>,
 ) -> Result<(Adapters, Arc<UseCases>, Serving), Failure> {
     let adapters = adapters.await?;
+    if adapters.has_database() {
+        // Relative paths depend on the folder that the process was started in.
+        let database = connect::target(&settings.database.url)?;
+        let secrets = secrets::place(&settings.secrets);
+        info!(database, secrets, "opened");
+    }
     let use_cases = adapters.use_cases();
     let wanted = settings.http.listen;
     let listener = TcpListener::bind(wanted)

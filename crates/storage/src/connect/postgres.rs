@@ -21,12 +21,7 @@ pub(super) async fn connect(
     options: &ConnectOptions,
 ) -> Result<SqlStore, ConnectError> {
     let server = server.application_name("latchkey");
-    let target = format!(
-        "{}:{}/{}",
-        server.get_host(),
-        server.get_port(),
-        server.get_database().unwrap_or_default()
-    );
+    let target = target(&server);
     let first = settled(options)
         .max_connections(options.max_connections.clamp(1, 2))
         .acquire_timeout(STARTING)
@@ -52,6 +47,16 @@ pub(super) async fn connect(
         connections,
         options.deadline,
     ))
+}
+
+/// Host, port and name.
+pub(super) fn target(server: &PgConnectOptions) -> String {
+    format!(
+        "{}:{}/{}",
+        server.get_host(),
+        server.get_port(),
+        server.get_database().unwrap_or_default()
+    )
 }
 
 /// A pool that begins every session with [`session`].

@@ -5,14 +5,14 @@
 //! operation that fails goes back to its savepoint and takes nothing of the others along; its answer waits for
 //! the commit as well, since it may tell of what they did.
 
-use std::{collections::VecDeque, error::Error, iter, panic::AssertUnwindSafe};
+use std::{collections::VecDeque, error::Error, iter, panic::AssertUnwindSafe, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use latchkey_service::ports::store::StoreError;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, timeout_at},
+    time::{Instant, sleep_until, timeout_at},
 };
 use tracing::{Instrument as _, Span};
 
@@ -32,6 +32,10 @@ const ROOM: usize = 4_096;
 /// How often an operation is tried, as long as its transaction certainly was not committed.
 const TRIES: u32 = 2;
 
+/// How long a change is in the write-ahead log alone. SQLite by itself moves it into the file when the log has a
+/// thousand pages, which a small installation takes weeks to write; until then a copy of the file would be empty.
+const MOVED_AFTER: Duration = Duration::from_secs(10);
+
 /// Where operations wait for the one who writes.
 #[derive(Clone, Debug)]
 pub(super) struct Line(mpsc::Sender<Waiting>);
@@ -44,6 +48,8 @@ impl Line {
             store,
             line: waiting,
             again: VecDeque::new(),
+            // Migrations come by another way.
+            log_is_due: Some(Instant::now() + MOVED_AFTER),
         };
         tokio::spawn(writer.work());
         Self(line)
@@ -230,6 +236,8 @@ struct Writer {
     /// Those whose transaction was lost, and who are tried once more. Nobody new joins them, who could take
     /// them along again.
     again: VecDeque<Waiting>,
+    /// When the log is to be moved into the file, if anything may be in it.
+    log_is_due: Option<Instant>,
 }
 
 impl Writer {
@@ -237,6 +245,8 @@ impl Writer {
         while let Some(first) = self.first().await {
             let mut group = Vec::new();
             let committed = self.transact(first, &mut group).await;
+            self.log_is_due
+                .get_or_insert_with(|| Instant::now() + MOVED_AFTER);
             for waiting in group {
                 match &committed {
                     Err(lost) if lost.is_worth_a_try && waiting.tries < TRIES => {
@@ -254,12 +264,28 @@ impl Writer {
         loop {
             let first = match self.again.pop_front() {
                 Some(first) => first,
-                None => self.line.recv().await?,
+                None => self.next().await?,
             };
             if let Some(first) = first.in_time() {
                 return Some(first);
             }
         }
+    }
+
+    /// Waits for who comes next, and sees to the log meanwhile.
+    async fn next(&mut self) -> Option<Waiting> {
+        if let Some(due) = self.log_is_due {
+            tokio::select! {
+                // It has its turn even while somebody always waits.
+                biased;
+                () = sleep_until(due) => {
+                    self.log_is_due = None;
+                    tokio::spawn(self.store.clone().move_log());
+                }
+                next = self.line.recv() => return next,
+            }
+        }
+        self.line.recv().await
     }
 
     /// Runs the first, and those who come meanwhile, in one transaction. They are the group, and are to be

@@ -15,6 +15,8 @@ mod postgres {
 }
 
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod durability;
 #[cfg(test)]
 mod evidence;

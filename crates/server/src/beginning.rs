@@ -1,0 +1,170 @@
+//! The beginning of an installation, and that it is never begun a second time in the place of one that is lost.
+//!
+//! Whoever begins one makes the schema first, then the secrets, and then binds the database to them. Whoever opens
+//! one looks in the other order. So of processes that begin at once none takes for lost what another one is about to
+//! make, and what was interrupted goes on at the next start.
+
+use std::{error::Error, fs};
+
+use latchkey_crypto::{clock::SystemClock, entropy::SystemEntropy, secrets::Secrets};
+use latchkey_service::ports::installation_store::InstallationStore as _;
+use latchkey_storage::{
+    connect::{self, UrlError},
+    store::SqlStore,
+};
+
+use crate::{
+    config::Settings,
+    secrets::{self, OpenSecretsError},
+    wiring::{self, OpenError},
+};
+
+/// Why nothing is begun.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginningError {
+    /// The command needs an installation that is there.
+    #[error(
+        "there is no installation here: nothing is in the database {database}. `latchkey serve` and `latchkey \
+         bootstrap` begin one, `latchkey restore FILE` brings one back; if there is one elsewhere, name its database \
+         and secrets (database.url, secrets.path: relative paths begin at the folder you are in)"
+    )]
+    NoInstallation {
+        /// Where the database is.
+        database: String,
+    },
+    /// There are secrets, and the database that belongs to them is somewhere else or lost.
+    #[error(
+        "the secrets in {secrets} are there, but nothing is in the database {database}. If there is another \
+         database that belongs to them, name it (database.url; a relative path begins at the folder you are in), or \
+         bring it back with `latchkey restore FILE`. If there has never been one, make it with `latchkey migrate up`"
+    )]
+    NoDatabase {
+        /// Where the database is.
+        database: String,
+        /// Where the secrets are.
+        secrets: String,
+    },
+    /// There is a database, and the secrets that belong to it are somewhere else or lost.
+    #[error(
+        "the database {database} belongs to secrets that are not in {secrets}: put their file back, or name it \
+         (secrets.path; a relative path begins at the folder you are in). If they are lost, see \"When the secrets \
+         are lost\" in docs/operating.md. None were made"
+    )]
+    NoSecrets {
+        /// Where the database is.
+        database: String,
+        /// Where the secrets are.
+        secrets: String,
+    },
+}
+
+/// Opens the configured database and the secrets, or begins an installation of them.
+///
+/// # Errors
+/// [`OpenError`].
+pub(crate) async fn open(settings: &Settings) -> Result<(SqlStore, Secrets), OpenError> {
+    let secrets = secrets::find(&settings.secrets)?;
+    if !has_file(settings)? {
+        refuse_new(settings, secrets.is_some())?;
+    }
+    let store = wiring::store(settings).await?;
+    let steps = latchkey_migrations::status(store.connection()).await;
+    let is_new = steps.map_err(migrate)?.iter().all(|step| !step.is_applied);
+    if is_new {
+        refuse_new(settings, secrets.is_some())?;
+    }
+    let is_bound = !is_new && store.look().await?.is_some();
+    if settings.must_exist && !is_bound {
+        return Err(no_installation(settings)?.into());
+    }
+    // Another process may have begun it since the secrets were looked for.
+    let secrets = match secrets {
+        None if is_bound => Some(require_secrets(settings)?),
+        found => found,
+    };
+    let up = latchkey_migrations::up(store.connection()).await;
+    up.map_err(migrate)?;
+    let secrets = match secrets {
+        Some(secrets) => secrets,
+        None => secrets::open(&settings.secrets, &SystemEntropy, &SystemClock)?,
+    };
+    Ok((store, secrets))
+}
+
+fn migrate(error: impl Into<Box<dyn Error + Send + Sync>>) -> OpenError {
+    OpenError::Migrate(error.into())
+}
+
+/// The secrets, which are made if a store is not bound to any yet.
+///
+/// # Errors
+/// [`OpenError`].
+pub(crate) fn secrets(settings: &Settings, is_bound: bool) -> Result<Secrets, OpenError> {
+    if is_bound {
+        require_secrets(settings)
+    } else {
+        Ok(secrets::open(
+            &settings.secrets,
+            &SystemEntropy,
+            &SystemClock,
+        )?)
+    }
+}
+
+/// Whether there is a file with something in it, or a server that may have something.
+///
+/// # Errors
+/// [`UrlError`].
+pub(crate) fn has_file(settings: &Settings) -> Result<bool, UrlError> {
+    let file = connect::sqlite_file(&settings.database.url)?;
+    Ok(file.is_none_or(|file| fs::metadata(file).is_ok_and(|found| found.len() > 0)))
+}
+
+/// What is said to who needs an installation that is there.
+///
+/// # Errors
+/// [`UrlError`].
+pub(crate) fn no_installation(settings: &Settings) -> Result<BeginningError, UrlError> {
+    Ok(BeginningError::NoInstallation {
+        database: target(settings)?,
+    })
+}
+
+/// Refuses to make a database where there is none, unless nothing was there before.
+fn refuse_new(settings: &Settings, has_secrets: bool) -> Result<(), OpenError> {
+    if has_secrets {
+        return Err(BeginningError::NoDatabase {
+            database: target(settings)?,
+            secrets: secrets::place(&settings.secrets),
+        }
+        .into());
+    }
+    if settings.must_exist {
+        return Err(no_installation(settings)?.into());
+    }
+    Ok(())
+}
+
+fn require_secrets(settings: &Settings) -> Result<Secrets, OpenError> {
+    match secrets::find(&settings.secrets)? {
+        Some(secrets) => Ok(secrets),
+        None => Err(BeginningError::NoSecrets {
+            database: target(settings)?,
+            secrets: secrets::place(&settings.secrets),
+        }
+        .into()),
+    }
+}
+
+fn target(settings: &Settings) -> Result<String, UrlError> {
+    connect::target(&settings.database.url)
+}
+
+impl From<UrlError> for OpenError {
+    fn from(error: UrlError) -> Self {
+        Self::Connect(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests;

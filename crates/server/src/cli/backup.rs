@@ -1,0 +1,358 @@
+//! `latchkey backup` and `latchkey restore`: the whole database as a file, and a database of such a file.
+
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    fs::{self, File},
+    io::{self, BufRead, BufReader, BufWriter, IsTerminal as _, Write},
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use flate2::{Compression, bufread::GzDecoder, write::GzEncoder};
+use latchkey_crypto::{
+    clock::SystemClock,
+    entropy::SystemEntropy,
+    proofs::{KeptEvidence, check_kept_key},
+};
+use latchkey_domain::credential::{CredentialKind, key::PublicKey};
+use latchkey_service::ports::{clock::Clock as _, installation_store::InstallationStore as _};
+use latchkey_storage::{
+    backup::{self, Header, Reading, Row, Summary},
+    private,
+    store::SqlStore,
+};
+use serde::Serialize;
+use tracing::warn;
+
+use super::{Failure, administer::date, answer};
+use crate::{
+    beginning,
+    config::Settings,
+    secrets::{self, folder_of},
+    wiring,
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Backup {
+    /// The file to make, or - for standard output. It is compressed (gzip), and for its owner alone.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Restore {
+    /// The backup, or - for standard input.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The secrets that belong to the backup are lost: bind the database to those there are, or to new ones. Every
+    /// session, every code and every message that waits ends; users and credentials stay.
+    #[arg(long)]
+    new_secrets: bool,
+}
+
+/// How many signatures of each kind of credential are verified.
+const SIGNATURES: u64 = 100;
+
+/// What is said of a backup that was made.
+#[derive(Serialize)]
+struct BackupAnswer {
+    file: String,
+    rows: BTreeMap<String, u64>,
+    sha256: String,
+}
+
+/// What is said of a backup that was restored.
+#[derive(Serialize)]
+struct RestoreAnswer {
+    made: String,
+    organizations: u64,
+    rows: BTreeMap<String, u64>,
+    sha256: String,
+    checked: BTreeMap<&'static str, Checked>,
+}
+
+/// What of the credentials of a kind was looked at, and found to be as it must be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+struct Checked {
+    keys: u64,
+    signatures: u64,
+    failed: u64,
+}
+
+pub(super) async fn backup(request: &Backup, settings: &Settings) -> Result<(), Failure> {
+    if !beginning::has_file(settings)? {
+        return Err(beginning::no_installation(settings)?.into());
+    }
+    if is_standard(&request.file) {
+        let out = io::stdout();
+        if out.is_terminal() {
+            return Err("a backup is nothing to look at: send it to a program or a file".into());
+        }
+        let store = wiring::store(settings).await?;
+        let written = write(&store, BufWriter::new(out.lock())).await;
+        store.close().await?;
+        let (mut out, _summary) = written?;
+        out.flush()?;
+    } else {
+        let file = std::path::absolute(&request.file)?;
+        let store = wiring::store(settings).await?;
+        let written = write_file(&store, &file).await;
+        store.close().await?;
+        let summary = written?;
+        answer(&BackupAnswer {
+            file: file.display().to_string(),
+            rows: summary.rows,
+            sha256: summary.sha256,
+        })?;
+    }
+    let secrets = secrets::place(&settings.secrets);
+    say(&format!(
+        "the secrets ({secrets}) are not in this backup: keep a copy of them elsewhere. Without them every session, \
+         code and message in it is void"
+    ));
+    Ok(())
+}
+
+/// Writes a backup, packed, and gives back what it was written to.
+async fn write<W: Write>(store: &SqlStore, out: W) -> Result<(W, Summary), Failure> {
+    let mut packed = GzEncoder::new(out, Compression::fast());
+    let release = env!("CARGO_PKG_VERSION");
+    let made = date(SystemClock.now());
+    let summary = backup::write(store, release, made, &mut packed).await?;
+    Ok((packed.finish()?, summary))
+}
+
+/// Makes the file of a backup. It has its name only when it is whole, and takes no other file's place.
+async fn write_file(store: &SqlStore, file: &Path) -> Result<Summary, Failure> {
+    if file.try_exists()? {
+        let file = file.display();
+        return Err(format!("there is a file {file} already: name another one").into());
+    }
+    let draft = draft_of(file);
+    let drafted = match private::make_file(&draft) {
+        Ok(made) => write_draft(store, made).await,
+        Err(error) => Err(format!("{} cannot be made: {error}", draft.display()).into()),
+    };
+    let finished = drafted.and_then(|summary| {
+        fs::rename(&draft, file)?;
+        File::open(folder_of(file))?.sync_all()?;
+        Ok(summary)
+    });
+    if finished.is_err() {
+        // What went wrong before is what is told.
+        let _removed = fs::remove_file(&draft);
+    }
+    finished
+}
+
+async fn write_draft(store: &SqlStore, file: File) -> Result<Summary, Failure> {
+    let (out, summary) = write(store, BufWriter::new(file)).await?;
+    let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.sync_all()?;
+    Ok(summary)
+}
+
+/// The file beside, as long as it is not whole.
+fn draft_of(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(format!(".{}.draft", std::process::id()));
+    name.into()
+}
+
+pub(super) async fn restore(request: &Restore, settings: &Settings) -> Result<(), Failure> {
+    let reading = Reading::begin(open(&request.file)?).map_err(of_file(&request.file))?;
+    let header = reading.header().clone();
+    let steps = known_steps(&header)?;
+    let rebound = require_secrets(&header, settings, request.new_secrets)?;
+    let store = wiring::store(settings).await?;
+    let mut checks = Checks::default();
+    let restored = fill(&store, reading, steps, &mut checks).await;
+    let bound = match (&restored, rebound) {
+        (Ok(_), Some((from, to))) => store.rebind(&from, &to).await.map(|_is_bound| ()),
+        (Ok(_) | Err(_), _) => Ok(()),
+    };
+    store.close().await?;
+    let summary = restored.map_err(of_file(&request.file))?;
+    bound?;
+    answer(&RestoreAnswer {
+        made: header.made,
+        organizations: header.organizations,
+        rows: summary.rows,
+        sha256: summary.sha256,
+        checked: checks.0,
+    })
+}
+
+/// Whose fault it is.
+fn of_file<E: Into<Failure>>(file: &Path) -> impl FnOnce(E) -> Failure {
+    let file = if is_standard(file) {
+        "standard input".to_owned()
+    } else {
+        file.display().to_string()
+    };
+    move |error| Unusable(file, error.into()).into()
+}
+
+/// A backup that is not restored, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} is not restored")]
+struct Unusable(String, #[source] Box<dyn Error + Send + Sync>);
+
+fn open(file: &Path) -> Result<Box<dyn BufRead>, Failure> {
+    let packed: Box<dyn BufRead> = if is_standard(file) {
+        Box::new(io::stdin().lock())
+    } else {
+        let opened = File::open(file);
+        let opened = opened.map_err(|error| format!("{}: {error}", file.display()))?;
+        Box::new(BufReader::new(opened))
+    };
+    Ok(Box::new(BufReader::new(GzDecoder::new(packed))))
+}
+
+/// How many steps the schema of the backup has, all of which this release knows.
+fn known_steps(header: &Header) -> Result<usize, Failure> {
+    let known = latchkey_migrations::names();
+    if known.starts_with(&header.steps) {
+        return Ok(header.steps.len());
+    }
+    let unknown = header.steps.iter().find(|step| !known.contains(step));
+    let unknown = unknown.map_or("another order of steps", String::as_str);
+    Err(format!(
+        "the backup was made by release {}, whose schema this one ({}) does not know ({unknown}): restore it with \
+         that release or a newer one",
+        header.release,
+        env!("CARGO_PKG_VERSION")
+    )
+    .into())
+}
+
+/// Requires that the secrets of this installation are those of the backup, or take their place. Gives the fingerprints
+/// from which to which the database is to be bound anew, if they are neither.
+fn require_secrets(
+    header: &Header,
+    settings: &Settings,
+    may_be_others: bool,
+) -> Result<Option<(String, String)>, Failure> {
+    let Some(wanted) = &header.secrets_fingerprint else {
+        return Ok(None);
+    };
+    let place = secrets::place(&settings.secrets);
+    let kept = match secrets::find(&settings.secrets)? {
+        None if may_be_others => secrets::open(&settings.secrets, &SystemEntropy, &SystemClock)?,
+        None => {
+            return Err(format!(
+                "the secrets of the backup (fingerprint {wanted}) are not in {place}: put their file there, or name \
+                 it (secrets.path). If they are lost, say --new-secrets"
+            )
+            .into());
+        }
+        Some(kept) => kept,
+    };
+    let own = kept.fingerprint();
+    if own == *wanted || kept.take_the_place_of(wanted) {
+        return Ok(None);
+    }
+    if may_be_others {
+        return Ok(Some((wanted.clone(), own)));
+    }
+    Err(format!(
+        "the backup belongs to other secrets (fingerprint {wanted}) than those in {place} (fingerprint {own}): put \
+         their file there, or name it (secrets.path). If they are lost, say --new-secrets"
+    )
+    .into())
+}
+
+/// Fills the database as one change: all of the backup, at the newest schema, or nothing.
+async fn fill(
+    store: &SqlStore,
+    reading: Reading<Box<dyn BufRead>>,
+    steps: usize,
+    checks: &mut Checks,
+) -> Result<Summary, Failure> {
+    let transaction = latchkey_migrations::begin(store.connection()).await?;
+    let filled = async {
+        backup::require_empty(&transaction).await?;
+        latchkey_migrations::begin_anew(&transaction, steps).await?;
+        let summary = backup::fill(&transaction, reading, |row| checks.check(row)).await?;
+        latchkey_migrations::up_in(&transaction).await?;
+        Ok::<_, Failure>(summary)
+    };
+    match filled.await {
+        Ok(summary) => {
+            transaction.commit().await?;
+            Ok(summary)
+        }
+        Err(error) => {
+            // Closing the connection takes it back as well.
+            let _taken_back = transaction.rollback().await;
+            Err(error)
+        }
+    }
+}
+
+/// What was checked of each kind of credential: that the key that is kept verifies, and that signatures of actions
+/// hold. What does not is restored as it was, and told.
+#[derive(Debug, Default)]
+struct Checks(BTreeMap<&'static str, Checked>);
+
+impl Checks {
+    fn check(&mut self, row: Row<'_>) {
+        let signature = match row.table {
+            "credentials" => None,
+            "user_actions" => Some("signature"),
+            _ => return,
+        };
+        let id = row.text("id").unwrap_or_default();
+        let kind = row.text("kind");
+        let kind = kind.and_then(|kind| kind.parse::<CredentialKind>().ok());
+        let key = row.bytes("public_key").map(<[u8]>::to_vec);
+        let (Some(kind), Some(key)) = (kind, key) else {
+            warn!(
+                table = row.table,
+                id, "it is of no known kind, or has no key"
+            );
+            return;
+        };
+        let key = PublicKey::from_spki_der(key);
+        let checked = self.0.entry(kind.as_str()).or_default();
+        let holds = match signature {
+            None => {
+                checked.keys += 1;
+                check_kept_key(kind, &key)
+            }
+            Some(_) if checked.signatures >= SIGNATURES => Ok(()),
+            Some(signature) => {
+                checked.signatures += 1;
+                KeptEvidence {
+                    kind,
+                    public_key: &key,
+                    algorithm: row.text("algorithm"),
+                    client_data: row.bytes("client_data").unwrap_or_default(),
+                    authenticator_data: row.bytes("authenticator_data"),
+                    signature: row.bytes(signature).unwrap_or_default(),
+                }
+                .verify()
+            }
+        };
+        if let Err(error) = holds {
+            checked.failed += 1;
+            warn!(
+                table = row.table,
+                id,
+                %error,
+                "it was restored as it was, and cannot be verified"
+            );
+        }
+    }
+}
+
+fn is_standard(file: &Path) -> bool {
+    file == Path::new("-")
+}
+
+/// Says something to whoever typed the command, beside the answer for programs.
+fn say(text: &str) {
+    // Nothing is left to tell it to when standard error is closed.
+    let _ = writeln!(io::stderr(), "latchkey: {text}");
+}
