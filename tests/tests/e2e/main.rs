@@ -1,5 +1,6 @@
 //! End-to-end tests of the built latchkey binary: one process, so that all share one PostgreSQL server.
 
+mod backup;
 mod bench;
 mod browser;
 mod code_flow;
