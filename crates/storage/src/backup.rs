@@ -13,7 +13,7 @@ use std::{
 use data_encoding::HEXLOWER;
 use futures_util::TryStreamExt as _;
 use sea_orm::{
-    ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement,
+    ConnectionTrait as _, DatabaseTransaction, DbErr, SqliteTransactionMode, Statement,
     StreamTrait as _, TransactionOptions, TransactionTrait as _, Value,
 };
 use serde::{Deserialize, Serialize};
@@ -241,7 +241,7 @@ async fn begin_reading(store: &SqlStore) -> Result<DatabaseTransaction, DbErr> {
             ..TransactionOptions::default()
         })
         .await?;
-    if reading.get_database_backend() == DbBackend::Postgres {
+    if schema::is_postgres(&reading) {
         reading
             .execute_unprepared("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             .await?;
@@ -252,7 +252,7 @@ async fn begin_reading(store: &SqlStore) -> Result<DatabaseTransaction, DbErr> {
 
 /// On PostgreSQL statements and pauses between them are bounded otherwise.
 async fn take_as_long_as_it_takes(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
-    if transaction.get_database_backend() == DbBackend::Postgres {
+    if schema::is_postgres(transaction) {
         transaction
             .execute_unprepared(
                 "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0",
@@ -271,7 +271,7 @@ async fn read_table(
 ) -> Result<(), BackupError> {
     let selected: Vec<_> = columns.iter().map(Column::selected).collect();
     let sql = format!("SELECT {} FROM {}", selected.join(", "), quoted(table));
-    let statement = Statement::from_string(transaction.get_database_backend(), sql);
+    let statement = Statement::from_string(schema::backend(transaction), sql);
     let mut rows = transaction.stream_raw(statement).await?;
     while let Some(row) = rows.try_next().await? {
         let cells: Vec<_> = (0..)
@@ -560,8 +560,7 @@ async fn insert(
     sql: &str,
     values: Vec<Value>,
 ) -> Result<(), DbErr> {
-    let backend = transaction.get_database_backend();
-    let statement = Statement::from_sql_and_values(backend, sql, values);
+    let statement = Statement::from_sql_and_values(schema::backend(transaction), sql, values);
     transaction.execute_raw(statement).await.map(|_done| ())
 }
 

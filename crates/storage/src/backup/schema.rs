@@ -149,12 +149,16 @@ pub(super) async fn count(transaction: &DatabaseTransaction, table: &str) -> Res
 }
 
 async fn query(transaction: &DatabaseTransaction, sql: String) -> Result<Vec<QueryResult>, DbErr> {
-    let backend = transaction.get_database_backend();
-    transaction
-        .query_all_raw(Statement::from_string(backend, sql))
-        .await
+    let statement = Statement::from_string(backend(transaction), sql);
+    transaction.query_all_raw(statement).await
 }
 
-fn is_postgres(transaction: &DatabaseTransaction) -> bool {
-    transaction.get_database_backend() == DbBackend::Postgres
+/// Which kind of database it is; two traits have a method that says so.
+pub(super) fn backend(transaction: &DatabaseTransaction) -> DbBackend {
+    transaction.get_database_backend()
+}
+
+/// Whether it is PostgreSQL.
+pub(super) fn is_postgres(transaction: &DatabaseTransaction) -> bool {
+    backend(transaction) == DbBackend::Postgres
 }
