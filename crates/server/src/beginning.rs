@@ -36,7 +36,7 @@ pub enum BeginningError {
     #[error(
         "the secrets in {secrets} are there, but nothing is in the database {database}. If there is another \
          database that belongs to them, name it (database.url; a relative path begins at the folder you are in), or \
-         bring it back with `latchkey restore FILE`. If there has never been one, make it with `latchkey migrate up`"
+         bring it back with `latchkey restore FILE`. If they are to have a new one, make it with `latchkey migrate up`"
     )]
     NoDatabase {
         /// Where the database is.
