@@ -15,7 +15,7 @@ use latchkey_storage::{
 
 use crate::{
     config::Settings,
-    secrets::{self, OpenSecretsError},
+    secrets,
     wiring::{self, OpenError},
 };
 

@@ -91,15 +91,17 @@ pub(super) async fn backup(request: &Backup, settings: &Settings) -> Result<(), 
         }
         let store = wiring::store(settings).await?;
         let written = write(&store, BufWriter::new(out.lock())).await;
-        store.close().await?;
+        let closed = store.close().await;
         let (mut out, _summary) = written?;
         out.flush()?;
+        closed?;
     } else {
         let file = std::path::absolute(&request.file)?;
         let store = wiring::store(settings).await?;
         let written = write_file(&store, &file).await;
-        store.close().await?;
+        let closed = store.close().await;
         let summary = written?;
+        closed?;
         answer(&BackupAnswer {
             file: file.display().to_string(),
             rows: summary.rows,
@@ -172,9 +174,10 @@ pub(super) async fn restore(request: &Restore, settings: &Settings) -> Result<()
         (Ok(_), Some((from, to))) => store.rebind(&from, &to).await.map(|_is_bound| ()),
         (Ok(_) | Err(_), _) => Ok(()),
     };
-    store.close().await?;
+    let closed = store.close().await;
     let summary = restored.map_err(of_file(&request.file))?;
     bound?;
+    closed?;
     answer(&RestoreAnswer {
         made: header.made,
         organizations: header.organizations,
