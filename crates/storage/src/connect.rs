@@ -404,6 +404,17 @@ mod tests {
     }
 
     #[test]
+    fn a_target_is_the_same_wherever_one_stands_and_never_has_the_password() {
+        let file = target("sqlite://data/latchkey.db").unwrap();
+        assert!(
+            file.starts_with('/') && file.ends_with("/data/latchkey.db"),
+            "{file}"
+        );
+        let server = target("postgres://user:hunter2@localhost:5432/latchkey");
+        assert_eq!(server.as_deref(), Ok("localhost:5432/latchkey"));
+    }
+
+    #[test]
     fn the_path_of_a_file_is_what_follows_the_slashes() {
         assert_eq!(
             locate_sqlite("sqlite://data/latchkey.db?mode=rwc"),

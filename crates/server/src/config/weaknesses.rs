@@ -75,6 +75,7 @@ impl Settings {
         }
         let places = self.own_places().into_iter();
         found.extend(places.filter(|path| private::is_open(path)).map(|path| {
+            let path = std::path::absolute(&path).unwrap_or(path);
             let path = path.display();
             format!("{path} is open to others than its owner: chmod go-rwx {path}")
         }));
