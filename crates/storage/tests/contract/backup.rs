@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{self, Write},
+    sync::Arc,
 };
 
 use latchkey_domain::{account_code::AccountCodeKind, id::InstallationId};
@@ -195,8 +196,10 @@ impl Write for Meddler<'_> {
 async fn a_backup_is_of_one_moment(world: SqlWorld) {
     fill(&world).await;
     let before = u64::try_from(world.sql.count("spent").await).unwrap();
+    // With connections of its own.
+    let other = Sql::on(Arc::clone(&world.sql.database)).await;
     let meddler = Meddler {
-        sql: &world.sql,
+        sql: &other,
         has_meddled: false,
     };
     let written = backup::write(&world.sql.store, "1.2.3", String::new(), meddler);
