@@ -22,11 +22,13 @@ use sha2::{Digest as _, Sha256};
 use self::{
     cell::{Cell, Kind},
     schema::{Column, quoted},
+    sum::Sum,
 };
 use crate::store::SqlStore;
 
 mod cell;
 mod schema;
+mod sum;
 
 /// The form of the lines; another one gets another number.
 const FORMAT: u32 = 1;
@@ -569,29 +571,6 @@ async fn insert(
 ) -> Result<(), DbErr> {
     let statement = Statement::from_sql_and_values(schema::backend(transaction), sql, values);
     transaction.execute_raw(statement).await.map(|_done| ())
-}
-
-/// What lines are together, in whatever order: databases give rows in orders of their own. It is the sum of their
-/// SHA-256, each taken for a number of 256 bits.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Sum {
-    lines: u64,
-    digits: [u64; 4],
-}
-
-impl Sum {
-    fn add(&mut self, line: &[u8]) {
-        self.lines += 1;
-        let digest = Sha256::digest(line);
-        let mut carry = false;
-        for (sum, digit) in self.digits.iter_mut().zip(digest.chunks_exact(8)) {
-            let digit = digit.try_into().map_or(0, u64::from_le_bytes);
-            let (first, first_overflows) = sum.overflowing_add(digit);
-            let (second, second_overflows) = first.overflowing_add(u64::from(carry));
-            *sum = second;
-            carry = first_overflows || second_overflows;
-        }
-    }
 }
 
 #[cfg(test)]
