@@ -2,9 +2,15 @@
 //!
 //! Every fault is found before anything starts, and all of them are told at once, each with its key and
 //! what to write instead. To add a key: give it a field and a default in its section's file, read it
-//! there, and describe it in `docs/latchkey.example.toml`; tests hold the three together.
+//! there, and describe it in `docs/latchkey.example.toml`; tests hold the three together. A key that is a
+//! secret is read with `Section::secret`, and then it can be in a file of its own, too.
 
-use std::{collections::HashMap, ffi::OsString, fmt, path::Path};
+use std::{
+    collections::HashMap,
+    ffi::OsString,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use ::config::{Config, ConfigError, Environment, File, FileFormat};
 use latchkey_domain::policy::Policy;
@@ -20,6 +26,7 @@ pub mod http;
 pub mod limits;
 pub mod log;
 pub mod mail;
+mod password;
 mod reader;
 pub mod secrets;
 pub mod tokens;
@@ -45,7 +52,13 @@ pub struct Settings {
     pub mail: Mail,
     /// Whether there are pages.
     pub web: Web,
+    /// The files that secrets were read from, as `KEY_file` names them.
+    pub secret_files: Vec<PathBuf>,
 }
+
+/// The variable by which a service manager says where it has laid the secrets of a service (systemd's
+/// `LoadCredential=`).
+const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
 /// Something in the configuration that cannot be, with what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,14 +107,22 @@ impl Settings {
 
     /// Reads the configuration: the defaults, overridden by the file if there is one, overridden by
     /// those variables of the environment that are called `LATCHKEY__SECTION__KEY`. An empty variable
-    /// counts as absent.
+    /// counts as absent. A secret may also be a file of its key's name, such as `database.password`, in the
+    /// folder that the variable `CREDENTIALS_DIRECTORY` names.
     ///
     /// # Errors
     /// [`Faults`] has every fault there is.
-    pub fn load(file: Option<&Path>, environment: HashMap<String, String>) -> Result<Self, Faults> {
+    pub fn load(
+        file: Option<&Path>,
+        mut environment: HashMap<String, String>,
+    ) -> Result<Self, Faults> {
         if let Some(file) = file {
             refuse_other_encodings(file)?;
         }
+        let credentials = environment
+            .remove(CREDENTIALS_DIRECTORY)
+            .filter(|folder| !folder.is_empty())
+            .map(PathBuf::from);
         let mut reader = Reader::new(layers(file, environment).map_err(|error| {
             Faults(vec![Fault {
                 key: file.map_or_else(
@@ -110,7 +131,8 @@ impl Settings {
                 ),
                 problem: format!("cannot be read: {error}"),
             }])
-        })?);
+        })?)
+        .with_credentials(credentials);
         let settings = Self {
             http: Http::read(&mut reader),
             database: Database::read(&mut reader),
@@ -123,6 +145,7 @@ impl Settings {
             demo: Demo::read(&mut reader),
             mail: Mail::read(&mut reader),
             web: Web::read(&mut reader),
+            secret_files: reader.secret_files(),
         };
         let faults = reader.finish();
         if faults.is_empty() {
@@ -139,7 +162,9 @@ fn environment(
 ) -> Result<HashMap<String, String>, Faults> {
     variables
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-        .filter(|(name, _)| name.to_uppercase().starts_with("LATCHKEY__"))
+        .filter(|(name, _)| {
+            name.to_uppercase().starts_with("LATCHKEY__") || name == CREDENTIALS_DIRECTORY
+        })
         .map(|(name, value)| match value.into_string() {
             Ok(value) => Ok((name, value)),
             Err(_not_unicode) => Err(Faults(vec![Fault {
