@@ -25,6 +25,7 @@ use crate::{config::Settings, telemetry, wiring::Adapters};
 
 mod administer;
 mod config;
+mod health;
 mod migrate;
 mod outbox;
 mod secrets;
@@ -45,6 +46,8 @@ struct Arguments {
 enum Command {
     /// Migrate, then serve until SIGTERM or SIGINT; this is the default.
     Serve,
+    /// Ask the running service whether it is ready; the exit status is 0 if it is.
+    Health,
     /// Check the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -131,6 +134,7 @@ async fn perform(
 ) -> Result<(), Failure> {
     match command {
         Command::Serve => serve::serve(settings, adapters).await,
+        Command::Health => health::perform(settings).await,
         Command::Config(command) => config::perform(command, settings),
         Command::Migrate(command) => migrate::migrate(&command, settings).await,
         Command::Bootstrap(request) => administer::perform(request, adapters.await?).await,
@@ -206,6 +210,7 @@ mod tests {
         const APPLICATION: &str = "ap-6b58p-r53sr-rlrd3l5cj3uc4ome";
         const ORGANIZATION: &str = "or-6b58p-r53sr-rlrd3l5cj3uc4ome";
         for line in [
+            "health".to_owned(),
             "config check".to_owned(),
             "config check --config x.toml".to_owned(),
             "migrate up".to_owned(),

@@ -14,4 +14,6 @@ mod demo;
 
 pub mod lifecycle;
 
+mod supervisor;
+
 pub mod telemetry;

@@ -34,6 +34,7 @@ use self::{
     patience::Patience,
     places::{Place, Places},
 };
+use crate::supervisor;
 
 pub(crate) mod files;
 mod patience;
@@ -290,6 +291,7 @@ pub fn ignore_hang_ups() -> std::io::Result<impl Future<Output = ()>> {
     let mut hang_up = signal(SignalKind::hangup())?;
     Ok(async move {
         while hang_up.recv().await.is_some() {
+            let _reloading = supervisor::reloading();
             warn!("SIGHUP is ignored: the configuration is read at the start only");
         }
         std::future::pending::<()>().await;

@@ -16,6 +16,7 @@ use crate::{
     demo,
     lifecycle::stop_signal,
     serve::{self, Serving},
+    supervisor,
     wiring::Adapters,
 };
 
@@ -32,6 +33,13 @@ pub(super) async fn serve(
     let (adapters, use_cases, serving) = tokio::select! {
         ready = Box::pin(start(settings, adapters)) => ready?,
         () = &mut stop => return Ok(()),
+    };
+    // Whoever connects from here on is answered, as the listener is there.
+    supervisor::ready();
+    let _alive = tokio::spawn(supervisor::keep_alive());
+    let stop = async {
+        stop.await;
+        supervisor::stopping();
     };
     let served = tokio::select! {
         served = serve::serve(use_cases, serving, stop) => served,
