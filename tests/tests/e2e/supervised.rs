@@ -1,6 +1,11 @@
 //! What those see who look after a process: a health check, and a service manager.
 
-use std::{os::unix::net::UnixDatagram, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    os::unix::{fs::PermissionsExt, net::UnixDatagram},
+    path::PathBuf,
+    time::Duration,
+};
 
 use latchkey_e2e::{
     Outcome,
@@ -98,5 +103,42 @@ async fn a_service_manager_that_has_gone_stops_nothing() -> Outcome {
     let server = Server::spawn(command)?;
     server.ready().await?;
     server.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_secret_comes_from_a_credential_or_a_file_and_not_from_both() -> Outcome {
+    let installation = Installation::empty(DatabaseKind::Postgres)?;
+    let url = installation.environment().get("LATCHKEY__DATABASE__URL");
+    let url = url.ok_or("no database")?.clone();
+    let credentials = installation.folder().join("credentials");
+    let file = credentials.join("database.url");
+    fs::create_dir(&credentials)?;
+    fs::write(&file, format!("{url}\n"))?;
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644))?;
+    let warning = format!("{} is open to others", file.display());
+
+    // What a service manager lays down it also protects.
+    let installation = installation.without("DATABASE__URL");
+    let mut command = installation.command("serve")?;
+    command.env("CREDENTIALS_DIRECTORY", &credentials);
+    let server = Server::spawn(command)?;
+    server.ready().await?;
+    let log = server.stop().await?;
+    assert!(!log.contains(&warning), "{log}");
+
+    let installation = installation.with("DATABASE__URL_FILE", &file.display().to_string());
+    let log = installation.start().await?.stop().await?;
+    assert!(log.contains(&warning), "{log}");
+
+    let mut command = installation.command("serve")?;
+    command.env("CREDENTIALS_DIRECTORY", &credentials);
+    let refused = command.output()?;
+    let words = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{words}");
+    assert!(
+        words.contains("database.url must have one place"),
+        "{words}"
+    );
     Ok(())
 }
