@@ -100,3 +100,22 @@ pub async fn status(connection: &DatabaseConnection) -> Result<Vec<Step>, DbErr>
         })
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever upgrades looks there for what a step means for the processes that are running.
+    #[test]
+    fn the_page_on_upgrading_tells_of_every_step_in_order() {
+        let page = include_str!("../../docs/upgrading.md");
+        let told: Vec<_> = page
+            .lines()
+            .filter_map(|line| Some(line.strip_prefix("| `m")?.split_once('`')?.0))
+            .map(|name| format!("m{name}"))
+            .collect();
+        let steps = Migrator::migrations();
+        let steps: Vec<_> = steps.iter().map(|step| step.name()).collect();
+        assert_eq!(told, steps);
+    }
+}
