@@ -28,6 +28,8 @@ mod config;
 mod health;
 mod migrate;
 mod outbox;
+#[cfg(test)]
+mod packaging;
 mod secrets;
 mod serve;
 

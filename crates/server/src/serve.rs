@@ -28,7 +28,7 @@ const OTHER_FILES: u32 = 64;
 
 /// How long what is under way may take when the service stops: longer than mailing the codes that wait and
 /// then sending a batch of messages.
-const FINISHING: Duration = Duration::from_secs(200);
+pub(crate) const FINISHING: Duration = Duration::from_secs(200);
 
 /// Where and how to serve.
 pub struct Serving {

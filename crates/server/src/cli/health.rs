@@ -20,7 +20,7 @@ use crate::config::Settings;
 const MAXIMUM_ANSWER: usize = 16 * 1024;
 
 /// How much longer the answer may take than the one call of the database that it waits for.
-const MARGIN: Duration = Duration::from_secs(2);
+pub(super) const MARGIN: Duration = Duration::from_secs(2);
 
 /// Asks the service of this configuration, on this machine, and answers what it says.
 pub(super) async fn perform(settings: &Settings) -> Result<(), Failure> {

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long closing the database may take.
-const CLOSING: Duration = Duration::from_secs(5);
+pub(super) const CLOSING: Duration = Duration::from_secs(5);
 
 /// Serves until the first signal to stop and then drains; a second signal ends it at once.
 pub(super) async fn serve(
