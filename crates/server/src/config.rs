@@ -4,15 +4,28 @@
 //! what to write instead. To add a key: give it a field and a default in its section's file, read it
 //! there, and describe it in `docs/latchkey.example.toml`; tests hold the three together.
 
-use std::{collections::HashMap, ffi::OsString, fmt, path::Path};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ffi::OsString,
+    fmt,
+    path::Path,
+};
 
 use ::config::{Config, ConfigError, Environment, File, FileFormat};
 use latchkey_domain::policy::Policy;
 
 use self::{
-    database::Database, demo::Demo, http::Http, log::Log, mail::Mail, reader::Reader,
-    secrets::Secrets, web::Web,
+    database::Database,
+    demo::Demo,
+    http::Http,
+    log::Log,
+    mail::Mail,
+    reader::{Reader, nearest},
+    secrets::Secrets,
+    web::Web,
 };
+
+pub(crate) use self::reader::Sources;
 
 pub mod database;
 pub mod demo;
@@ -23,6 +36,7 @@ pub mod mail;
 mod reader;
 pub mod secrets;
 pub mod tokens;
+mod values;
 mod weaknesses;
 pub mod web;
 
@@ -89,7 +103,20 @@ impl Settings {
     /// # Errors
     /// [`Faults`] has every fault there is.
     pub fn of_process(file: Option<&Path>) -> Result<Self, Faults> {
-        Self::load(file, environment(std::env::vars_os())?)
+        Self::of_process_with_sources(file).map(|(settings, _)| settings)
+    }
+
+    /// The same, with where each setting comes from, by its key.
+    pub(crate) fn of_process_with_sources(file: Option<&Path>) -> Result<(Self, Sources), Faults> {
+        let (variables, mut faults) = environment(std::env::vars_os());
+        match Self::load_with_sources(file, variables) {
+            Ok(loaded) if faults.is_empty() => Ok(loaded),
+            Ok(_) => Err(Faults(faults)),
+            Err(Faults(further)) => {
+                faults.extend(further);
+                Err(Faults(faults))
+            }
+        }
     }
 
     /// Reads the configuration: the defaults, overridden by the file if there is one, overridden by
@@ -99,6 +126,13 @@ impl Settings {
     /// # Errors
     /// [`Faults`] has every fault there is.
     pub fn load(file: Option<&Path>, environment: HashMap<String, String>) -> Result<Self, Faults> {
+        Self::load_with_sources(file, environment).map(|(settings, _)| settings)
+    }
+
+    fn load_with_sources(
+        file: Option<&Path>,
+        environment: HashMap<String, String>,
+    ) -> Result<(Self, Sources), Faults> {
         if let Some(file) = file {
             refuse_other_encodings(file)?;
         }
@@ -111,43 +145,112 @@ impl Settings {
                 problem: format!("cannot be read: {error}"),
             }])
         })?);
-        let settings = Self {
-            http: Http::read(&mut reader),
-            database: Database::read(&mut reader),
-            secrets: Secrets::read(&mut reader),
+        let settings = Self::read(&mut reader);
+        let sources = reader.finish().map_err(Faults)?;
+        Ok((settings, sources))
+    }
+
+    fn read(reader: &mut Reader) -> Self {
+        Self {
+            http: Http::read(reader),
+            database: Database::read(reader),
+            secrets: Secrets::read(reader),
             policy: Policy {
-                lifetimes: tokens::read(&mut reader),
-                limits: limits::read(&mut reader),
+                lifetimes: tokens::read(reader),
+                limits: limits::read(reader),
             },
-            log: Log::read(&mut reader),
-            demo: Demo::read(&mut reader),
-            mail: Mail::read(&mut reader),
-            web: Web::read(&mut reader),
-        };
-        let faults = reader.finish();
-        if faults.is_empty() {
-            Ok(settings)
-        } else {
-            Err(Faults(faults))
+            log: Log::read(reader),
+            demo: Demo::read(reader),
+            mail: Mail::read(reader),
+            web: Web::read(reader),
         }
     }
 }
 
-/// The variables that belong to the configuration.
+/// Every key there is, with its section.
+fn known_keys() -> BTreeSet<String> {
+    let mut reader = Reader::new(Config::default());
+    Settings::read(&mut reader);
+    reader.known()
+}
+
+/// What else is called `LATCHKEY_…`: where the file is, and what the tests of this project pass on to the
+/// binary.
+const NO_SETTINGS: [&str; 3] = ["LATCHKEY_CONFIG", "LATCHKEY_BIN", "LATCHKEY_SCREENSHOTS"];
+
+/// What else begins so: what the tests of this project pass on to the binary.
+const NO_SETTINGS_BEGIN: [&str; 4] = [
+    "LATCHKEY_E2E_",
+    "LATCHKEY_POSTGRES_",
+    "LATCHKEY_TEST_",
+    "LATCHKEY_TRIAL_",
+];
+
+/// The variables that belong to the configuration, and what is wrong with any that seem to.
 fn environment(
     variables: impl Iterator<Item = (OsString, OsString)>,
-) -> Result<HashMap<String, String>, Faults> {
-    variables
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-        .filter(|(name, _)| name.to_uppercase().starts_with("LATCHKEY__"))
-        .map(|(name, value)| match value.into_string() {
-            Ok(value) => Ok((name, value)),
-            Err(_not_unicode) => Err(Faults(vec![Fault {
-                key: name,
-                problem: "must be UTF-8".to_owned(),
-            }])),
-        })
-        .collect()
+) -> (HashMap<String, String>, Vec<Fault>) {
+    let (mut settings, mut faults) = (HashMap::new(), Vec::new());
+    for (name, value) in variables {
+        let Ok(name) = name.into_string() else {
+            continue;
+        };
+        let upper = name.to_uppercase();
+        if upper.starts_with("LATCHKEY__") {
+            match value.into_string() {
+                Ok(value) => {
+                    settings.insert(name, value);
+                }
+                Err(_not_unicode) => faults.push(Fault {
+                    key: name,
+                    problem: "must be UTF-8".to_owned(),
+                }),
+            }
+        } else if let Some(meant) = upper.strip_prefix("LATCHKEY_")
+            && !is_no_setting(&upper)
+        {
+            faults.push(misnamed(&name, meant));
+        }
+    }
+    faults.sort_by(|one, other| one.key.cmp(&other.key));
+    (settings, faults)
+}
+
+/// Whether a variable is called as others are that are no settings. Kubernetes gives every container the
+/// addresses of services, of which one may be called `latchkey` or `latchkey-something`.
+fn is_no_setting(name: &str) -> bool {
+    let is_address = name.ends_with("_SERVICE_HOST")
+        || name.ends_with("_SERVICE_PORT")
+        || name.contains("_SERVICE_PORT_")
+        || name.ends_with("_PORT")
+        || name.split_once("_PORT_").is_some_and(|(_, rest)| {
+            let number = rest.split('_').next().unwrap_or_default();
+            number.parse::<u16>().is_ok()
+        });
+    is_address
+        || NO_SETTINGS.contains(&name)
+        || NO_SETTINGS_BEGIN
+            .iter()
+            .any(|begin| name.starts_with(begin))
+}
+
+/// A variable that would be ignored without a word. Its value, which may be secret, is not repeated.
+fn misnamed(name: &str, meant: &str) -> Fault {
+    let keys = known_keys();
+    let meant = nearest(meant, keys.iter()).map(|key| variable_of(key));
+    Fault {
+        key: name.to_owned(),
+        problem: format!(
+            "is the name of no setting; the nearest is {} (the parts of a name have two underscores between \
+             them)",
+            meant.unwrap_or_default()
+        ),
+    }
+}
+
+/// The variable of the environment that sets that key.
+fn variable_of(key: &str) -> String {
+    format!("LATCHKEY__{}", key.to_uppercase().replace('.', "__"))
 }
 
 /// Refuses a file that is not UTF-8, which would be read with other letters in it. That a file is not there
@@ -260,17 +363,7 @@ mod tests {
                 named.insert(format!("{section}.{key}"));
             }
         }
-        let mut reader = Reader::new(Config::default());
-        Http::read(&mut reader);
-        Database::read(&mut reader);
-        Secrets::read(&mut reader);
-        tokens::read(&mut reader);
-        limits::read(&mut reader);
-        Log::read(&mut reader);
-        Demo::read(&mut reader);
-        Mail::read(&mut reader);
-        Web::read(&mut reader);
-        assert_eq!(named, reader.known());
+        assert_eq!(named, known_keys());
     }
 
     #[test]
@@ -422,13 +515,98 @@ mod tests {
                     .chain([("LATCHKEY__HTTP__LISTEN".into(), listen)]),
             )
         };
-        let variables = read("127.0.0.1:1".into()).unwrap();
+        let (variables, faults) = read("127.0.0.1:1".into());
         assert_eq!(
             variables.keys().collect::<Vec<_>>(),
             ["LATCHKEY__HTTP__LISTEN"]
         );
-        let faults = read(OsString::from_vec(vec![0xff])).unwrap_err();
-        assert_eq!(faults.all()[0].key, "LATCHKEY__HTTP__LISTEN");
+        assert_eq!(faults, []);
+        let (variables, faults) = read(OsString::from_vec(vec![0xff]));
+        assert!(variables.is_empty());
+        assert_eq!(faults[0].key, "LATCHKEY__HTTP__LISTEN");
+    }
+
+    #[test]
+    fn a_variable_that_names_no_setting_is_a_fault_with_the_nearest_name() {
+        let faults_of = |names: &[&str]| {
+            let variables = names.iter().map(|name| ((*name).into(), "hunter2".into()));
+            environment(variables).1
+        };
+        for (name, meant) in [
+            ("LATCHKEY_HTTP_LISTEN", "LATCHKEY__HTTP__LISTEN"),
+            ("latchkey_http_listen", "LATCHKEY__HTTP__LISTEN"),
+            ("LATCHKEY_HTTP__LISTEN", "LATCHKEY__HTTP__LISTEN"),
+            ("LATCHKEY_DATABASE_URL", "LATCHKEY__DATABASE__URL"),
+            ("LATCHKEY_PUBLIC_URL", "LATCHKEY__HTTP__PUBLIC_URL"),
+            ("LATCHKEY_SECRETS_CONTENTS", "LATCHKEY__SECRETS__CONTENTS"),
+        ] {
+            let faults = faults_of(&[name]);
+            assert_eq!(faults.len(), 1, "{name}");
+            let said = faults[0].to_string();
+            let expected = format!("{name} is the name of no setting; the nearest is {meant} ");
+            assert!(said.starts_with(&expected), "{said}");
+            assert!(!said.contains("hunter2"), "{said}");
+        }
+        assert_eq!(
+            faults_of(&["LATCHKEY_LOG_LEVEL", "LATCHKEY_HTTP_LISTEN"]).len(),
+            2
+        );
+        let of_others = [
+            "LATCHKEY_CONFIG",
+            "LATCHKEY_SERVICE_HOST",
+            "LATCHKEY_SERVICE_PORT",
+            "LATCHKEY_SERVICE_PORT_HTTP",
+            "LATCHKEY_PORT",
+            "LATCHKEY_PORT_8080_TCP",
+            "LATCHKEY_PORT_8080_TCP_ADDR",
+            "LATCHKEY_METRICS_PORT_9090_TCP_PROTO",
+            "LATCHKEYS",
+        ];
+        assert_eq!(faults_of(&of_others), []);
+    }
+
+    #[test]
+    fn a_section_that_is_a_key_is_answered_with_the_nearest_one() {
+        let fault = load("", &[("LATCHKEY__HTTP_LISTEN", "127.0.0.1:1")]).unwrap_err();
+        let said = fault.to_string();
+        assert!(said.contains("http_listen is not a section"), "{said}");
+        assert!(
+            said.ends_with("the nearest setting is http.listen"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn a_list_in_the_environment_has_commas() {
+        let networks = |text: &str| {
+            let variables = [("LATCHKEY__HTTP__TRUSTED_PROXIES", text)];
+            load("", &variables).map(|settings| settings.http.trusted_proxies.len())
+        };
+        for (text, count) in [
+            ("10.0.0.1", 1),
+            ("10.0.0.1,10.0.0.2", 2),
+            (" 10.0.0.0/8 , ::1 ,", 2),
+            ("", 0),
+        ] {
+            assert_eq!(networks(text), Ok(count), "{text}");
+        }
+        for text in ["10.0.0.1 10.0.0.2", "10.0.0.1;10.0.0.2", "[\"10.0.0.1\"]"] {
+            let fault = networks(text).unwrap_err().to_string();
+            assert!(fault.contains("with commas between them"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn every_setting_tells_where_it_comes_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("latchkey.toml");
+        std::fs::write(&file, "[http]\nlisten = \"127.0.0.1:1\"\n").unwrap();
+        let variables = variables_of(&[("LATCHKEY__LOG__LEVEL", "debug")]);
+        let (_, sources) = Settings::load_with_sources(Some(&file), variables).unwrap();
+        assert!(sources["http.listen"].ends_with("latchkey.toml"));
+        assert_eq!(sources["log.level"], "set by LATCHKEY__LOG__LEVEL");
+        assert_eq!(sources["log.format"], "default");
+        assert_eq!(sources.len(), known_keys().len());
     }
 
     #[test]

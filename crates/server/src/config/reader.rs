@@ -1,10 +1,14 @@
 //! Reads values one by one and collects every fault on the way.
 
-use std::{collections::BTreeSet, fmt::Display, ops::RangeInclusive};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+    ops::RangeInclusive,
+};
 
 use ::config::{Config, Map, Value, ValueKind};
 
-use super::Fault;
+use super::{Fault, variable_of};
 
 /// What a reader answers for a value that is not as it must be.
 pub(super) type Problem = String;
@@ -13,8 +17,12 @@ pub(super) type Problem = String;
 pub(super) struct Reader {
     sections: Map<String, Value>,
     faults: Vec<Fault>,
-    known: BTreeSet<String>,
+    /// Every key that was asked for, with its section, and where its value comes from.
+    known: Sources,
 }
+
+/// Where each setting's value comes from.
+pub(crate) type Sources = BTreeMap<String, String>;
 
 /// One section of the configuration. What is left when it is finished is unknown.
 pub(super) struct Section<'reader> {
@@ -29,7 +37,7 @@ impl Reader {
         Self {
             sections: config.cache.into_table().unwrap_or_default(),
             faults: Vec::new(),
-            known: BTreeSet::new(),
+            known: Sources::new(),
         }
     }
 
@@ -54,28 +62,51 @@ impl Reader {
         }
     }
 
-    /// Every fault; sections that nobody read are faults too.
-    pub(super) fn finish(mut self) -> Vec<Fault> {
+    /// Where everything comes from, unless there are faults; sections that nobody read are faults too.
+    pub(super) fn finish(mut self) -> Result<Sources, Vec<Fault>> {
         let sections: BTreeSet<&str> = self
             .known
-            .iter()
+            .keys()
             .filter_map(|key| key.split_once('.').map(|(section, _)| section))
             .collect();
         let sections = sections.into_iter().collect::<Vec<_>>().join(", ");
-        let mut unknown: Vec<_> = self.sections.keys().cloned().collect();
-        unknown.sort();
-        self.faults.extend(unknown.into_iter().map(|key| Fault {
-            key,
-            problem: format!("is not a section; the sections are {sections}"),
-        }));
-        self.faults
+        let mut unknown: Vec<_> = self.sections.iter().collect();
+        unknown.sort_by_key(|(key, _)| key.as_str());
+        for (key, value) in unknown {
+            // A single value was meant for a key.
+            let meant = match scalar(value).and_then(|_| nearest(key, self.known.keys())) {
+                Some(setting) => format!("; the nearest setting is {setting}"),
+                None => String::new(),
+            };
+            self.faults.push(Fault {
+                key: key.clone(),
+                problem: format!("is not a section; the sections are {sections}{meant}"),
+            });
+        }
+        if self.faults.is_empty() {
+            Ok(self.known)
+        } else {
+            Err(self.faults)
+        }
     }
 
     /// Every key that was asked for, with its section.
-    #[cfg(test)]
     pub(super) fn known(&self) -> BTreeSet<String> {
-        self.known.clone()
+        self.known.keys().cloned().collect()
     }
+}
+
+/// The name that is most like that one, whatever separates its parts.
+pub(super) fn nearest<'names>(
+    name: &str,
+    names: impl Iterator<Item = &'names String>,
+) -> Option<&'names String> {
+    let parts = |name: &str| {
+        let parts = name.split(['.', '_']).filter(|part| !part.is_empty());
+        parts.collect::<Vec<_>>().join("_").to_lowercase()
+    };
+    let meant = parts(name);
+    names.min_by_key(|name| strsim::damerau_levenshtein(&meant, &parts(name.as_str())))
 }
 
 impl Section<'_> {
@@ -181,8 +212,14 @@ impl Section<'_> {
 
     fn take(&mut self, key: &'static str) -> Option<Value> {
         self.keys.push(key);
-        self.reader.known.insert(format!("{}.{key}", self.name));
-        self.values.remove(key)
+        let name = format!("{}.{key}", self.name);
+        let value = self.values.remove(key);
+        let source = match &value {
+            Some(value) => source(&name, value),
+            None => "default".to_owned(),
+        };
+        self.reader.known.insert(name, source);
+        value
     }
 
     /// The parsed value; a problem becomes a fault that says where the value comes from.
@@ -205,7 +242,7 @@ impl Section<'_> {
 fn source(key: &str, value: &Value) -> String {
     match value.origin() {
         Some("the environment") | None => {
-            format!("set by LATCHKEY__{}", key.to_uppercase().replace('.', "__"))
+            format!("set by {}", variable_of(key))
         }
         Some(file) => format!("set in {file}"),
     }
