@@ -207,7 +207,7 @@ fn environment(
                 }),
             }
         } else if let Some(meant) = upper.strip_prefix("LATCHKEY_")
-            && !is_no_setting(&upper)
+            && !is_no_setting(&upper, &value.to_string_lossy())
         {
             faults.push(misnamed(&name, meant));
         }
@@ -218,11 +218,11 @@ fn environment(
 
 /// Whether a variable is called as others are that are no settings. Kubernetes gives every container the
 /// addresses of services, of which one may be called `latchkey` or `latchkey-something`.
-fn is_no_setting(name: &str) -> bool {
+fn is_no_setting(name: &str, value: &str) -> bool {
     let is_address = name.ends_with("_SERVICE_HOST")
         || name.ends_with("_SERVICE_PORT")
         || name.contains("_SERVICE_PORT_")
-        || name.ends_with("_PORT")
+        || (name.ends_with("_PORT") && value.contains("://"))
         || name.split_once("_PORT_").is_some_and(|(_, rest)| {
             let number = rest.split('_').next().unwrap_or_default();
             number.parse::<u16>().is_ok()
@@ -528,16 +528,18 @@ mod tests {
 
     #[test]
     fn a_variable_that_names_no_setting_is_a_fault_with_the_nearest_name() {
-        let faults_of = |names: &[&str]| {
-            let variables = names.iter().map(|name| ((*name).into(), "hunter2".into()));
+        let faults_with = |value: &str, names: &[&str]| {
+            let variables = names.iter().map(|name| ((*name).into(), value.into()));
             environment(variables).1
         };
+        let faults_of = |names: &[&str]| faults_with("hunter2", names);
         for (name, meant) in [
             ("LATCHKEY_HTTP_LISTEN", "LATCHKEY__HTTP__LISTEN"),
             ("latchkey_http_listen", "LATCHKEY__HTTP__LISTEN"),
             ("LATCHKEY_HTTP__LISTEN", "LATCHKEY__HTTP__LISTEN"),
             ("LATCHKEY_DATABASE_URL", "LATCHKEY__DATABASE__URL"),
             ("LATCHKEY_PUBLIC_URL", "LATCHKEY__HTTP__PUBLIC_URL"),
+            ("LATCHKEY_HTTP_PORT", "LATCHKEY__HTTP__LISTEN"),
             ("LATCHKEY_SECRETS_CONTENTS", "LATCHKEY__SECRETS__CONTENTS"),
         ] {
             let faults = faults_of(&[name]);
@@ -562,7 +564,7 @@ mod tests {
             "LATCHKEY_METRICS_PORT_9090_TCP_PROTO",
             "LATCHKEYS",
         ];
-        assert_eq!(faults_of(&of_others), []);
+        assert_eq!(faults_with("tcp://10.0.0.1:8080", &of_others), []);
     }
 
     #[test]
