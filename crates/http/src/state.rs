@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use latchkey_service::use_cases::UseCases;
+use latchkey_service::{live::Live, use_cases::UseCases};
 
 /// How requests are taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpSettings {
-    /// Peers whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpNet>,
+    /// Peers whose `X-Forwarded-For` is believed. They may change while the service runs.
+    pub trusted_proxies: Live<Vec<IpNet>>,
     /// Where clients reach the service, without a slash at the end; the API description names it.
     pub public_url: String,
     /// Whether, until somebody has registered, requests are refused that come through a proxy or ask for

@@ -8,9 +8,13 @@ pub mod secrets;
 
 pub mod wiring;
 
+pub mod reload;
+
 pub mod serve;
 
 mod demo;
+
+mod doctor;
 
 pub mod lifecycle;
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod connect;
+pub mod facts;
 pub mod private;
 pub mod store;
 

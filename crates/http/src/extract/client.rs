@@ -30,7 +30,11 @@ impl FromRequestParts<AppState> for Client {
         Ok(Self(Caller {
             origin: origin(&parts.headers),
             application: application(&parts.headers),
-            address: address(peer.ip(), &parts.headers, &state.settings.trusted_proxies),
+            address: address(
+                peer.ip(),
+                &parts.headers,
+                &state.settings.trusted_proxies.read(),
+            ),
         }))
     }
 }

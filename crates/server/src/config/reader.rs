@@ -1,7 +1,7 @@
 //! Reads values one by one and collects every fault on the way.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt::Display,
     fs,
     ops::RangeInclusive,
@@ -11,7 +11,7 @@ use std::{
 use ::config::{Config, Map, Value, ValueKind};
 use zeroize::Zeroizing;
 
-use super::Fault;
+use super::{Fault, variable_of};
 
 /// What a reader answers for a value that is not as it must be.
 pub(super) type Problem = String;
@@ -20,7 +20,8 @@ pub(super) type Problem = String;
 pub(super) struct Reader {
     sections: Map<String, Value>,
     faults: Vec<Fault>,
-    known: BTreeSet<String>,
+    /// Every key that was asked for, with its section, and where its value comes from.
+    known: Sources,
     /// The keys that are secrets, with their sections.
     secrets: BTreeSet<String>,
     /// Where a service manager has laid secrets, each in a file of its key's name.
@@ -28,6 +29,9 @@ pub(super) struct Reader {
     /// The files that secrets were to be read from.
     secret_files: Vec<PathBuf>,
 }
+
+/// Where each setting's value comes from.
+pub(crate) type Sources = BTreeMap<String, String>;
 
 /// One section of the configuration. What is left when it is finished is unknown.
 pub(super) struct Section<'reader> {
@@ -42,7 +46,7 @@ impl Reader {
         Self {
             sections: config.cache.into_table().unwrap_or_default(),
             faults: Vec::new(),
-            known: BTreeSet::new(),
+            known: Sources::new(),
             secrets: BTreeSet::new(),
             credentials: None,
             secret_files: Vec::new(),
@@ -78,23 +82,34 @@ impl Reader {
         }
     }
 
-    /// Every fault; sections that nobody read are faults too.
-    pub(super) fn finish(mut self) -> Vec<Fault> {
+    /// Where everything comes from, unless there are faults; sections that nobody read are faults too.
+    pub(super) fn finish(mut self) -> Result<Sources, Vec<Fault>> {
         let sections: BTreeSet<&str> = self
             .known
-            .iter()
+            .keys()
             .filter_map(|key| key.split_once('.').map(|(section, _)| section))
             .collect();
         let sections = sections.into_iter().collect::<Vec<_>>().join(", ");
-        let mut unknown: Vec<_> = self.sections.keys().cloned().collect();
-        unknown.sort();
-        self.faults.extend(unknown.into_iter().map(|key| Fault {
-            key,
-            problem: format!("is not a section; the sections are {sections}"),
-        }));
+        let mut unknown: Vec<_> = self.sections.iter().collect();
+        unknown.sort_by_key(|(key, _)| key.as_str());
+        for (key, value) in unknown {
+            // A single value was meant for a key.
+            let meant = match scalar(value).and_then(|_| nearest(key, self.known.keys())) {
+                Some(setting) => format!("; the nearest setting is {setting}"),
+                None => String::new(),
+            };
+            self.faults.push(Fault {
+                key: key.clone(),
+                problem: format!("is not a section; the sections are {sections}{meant}"),
+            });
+        }
         let stray = self.stray_credentials();
         self.faults.extend(stray);
-        self.faults
+        if self.faults.is_empty() {
+            Ok(self.known)
+        } else {
+            Err(self.faults)
+        }
     }
 
     /// The files, named by the configuration, that secrets were to be read from.
@@ -116,7 +131,7 @@ impl Reader {
         };
         let is_ours = |name: &str| {
             let section = name.split_once('.').map(|(section, _)| section);
-            let mut known = self.known.iter().filter_map(|key| key.split_once('.'));
+            let mut known = self.known.keys().filter_map(|key| key.split_once('.'));
             section.is_some_and(|section| known.any(|(known, _)| known == section))
         };
         let files = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -138,10 +153,22 @@ impl Reader {
     }
 
     /// Every key that was asked for, with its section.
-    #[cfg(test)]
     pub(super) fn known(&self) -> BTreeSet<String> {
-        self.known.clone()
+        self.known.keys().cloned().collect()
     }
+}
+
+/// The name that is most like that one, whatever separates its parts.
+pub(super) fn nearest<'names>(
+    name: &str,
+    names: impl Iterator<Item = &'names String>,
+) -> Option<&'names String> {
+    let parts = |name: &str| {
+        let parts = name.split(['.', '_']).filter(|part| !part.is_empty());
+        parts.collect::<Vec<_>>().join("_").to_lowercase()
+    };
+    let meant = parts(name);
+    names.min_by_key(|name| strsim::damerau_levenshtein(&meant, &parts(name.as_str())))
 }
 
 impl Section<'_> {
@@ -223,6 +250,8 @@ impl Section<'_> {
             }
             (None, None) => return None,
         };
+        let source = format!("in {place}");
+        self.reader.known.insert(name.clone(), source);
         match secret_in(&path).and_then(|text| parse(&text)) {
             Ok(secret) => Some(secret),
             Err(problem) => {
@@ -309,9 +338,15 @@ impl Section<'_> {
     }
 
     fn take(&mut self, key: &str) -> Option<Value> {
+        let name = self.full(key);
+        let value = self.values.remove(key);
+        let source = match &value {
+            Some(value) => source(&name, value),
+            None => "default".to_owned(),
+        };
         self.keys.push(key.to_owned());
-        self.reader.known.insert(self.full(key));
-        self.values.remove(key)
+        self.reader.known.insert(name, source);
+        value
     }
 
     /// A key with its section.
@@ -353,7 +388,7 @@ fn secret_in(path: &Path) -> Result<Zeroizing<String>, Problem> {
 fn source(key: &str, value: &Value) -> String {
     match value.origin() {
         Some("the environment") | None => {
-            format!("set by LATCHKEY__{}", key.to_uppercase().replace('.', "__"))
+            format!("set by {}", variable_of(key))
         }
         Some(file) => format!("set in {file}"),
     }
