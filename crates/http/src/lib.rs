@@ -139,6 +139,7 @@ pub fn router_with_pages(
     let state = AppState {
         use_cases,
         settings: Arc::new(settings),
+        has_told_of_forwarding: Arc::default(),
         description: description::text(&description).into(),
     };
     // Layers wrap what stands before them: a request passes them from the bottom up.
@@ -187,6 +188,7 @@ fn apart(routes: Router, use_cases: Arc<UseCases>) -> Router {
     let state = AppState {
         use_cases,
         settings: Arc::default(),
+        has_told_of_forwarding: Arc::default(),
         description: "".into(),
     };
     routes

@@ -1,6 +1,6 @@
 //! What handlers and extractors reach.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use ipnet::IpNet;
 use latchkey_service::{live::Live, use_cases::UseCases};
@@ -22,6 +22,8 @@ pub struct HttpSettings {
 pub(crate) struct AppState {
     pub(crate) use_cases: Arc<UseCases>,
     pub(crate) settings: Arc<HttpSettings>,
+    /// Whether it was told that somebody forwards who is not trusted.
+    pub(crate) has_told_of_forwarding: Arc<AtomicBool>,
     /// The API description as it is served.
     pub(crate) description: Arc<str>,
 }

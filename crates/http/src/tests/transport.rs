@@ -191,7 +191,7 @@ async fn what_is_too_large_is_dropped_up_to_a_mebibyte() {
     let (sender, mut sent) = tokio::sync::mpsc::unbounded_channel();
     let endless = stream::repeat(Bytes::from(vec![b' '; 64 * 1024])).map(move |chunk| {
         sender.send(chunk.len()).unwrap();
-        Ok::<_, std::convert::Infallible>(chunk)
+        Ok::<_, Infallible>(chunk)
     });
     let router = World::new().router();
     let answer = send(
@@ -268,7 +268,7 @@ async fn who_does_not_name_one_host_is_told_so_with_the_body_of_errors() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_does_not_arrive_is_408() {
-    let never = stream::pending::<Result<Bytes, std::convert::Infallible>>();
+    let never = stream::pending::<Result<Bytes, Infallible>>();
     let request = json("POST", "/auth/login", Body::from_stream(never));
     let started = tokio::time::Instant::now();
     let answer = send(&World::new().router(), request).await;

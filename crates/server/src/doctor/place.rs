@@ -281,7 +281,9 @@ fn proxies(settings: &Settings, url: &Url, found: &mut Findings<'_>) {
             "name the addresses of the proxy in http.trusted_proxies, and let it set X-Forwarded-For",
         );
     } else {
-        found.ok("http.trusted_proxies names proxies; let them set X-Forwarded-For");
+        found.ok(
+            "http.trusted_proxies names proxies; the log of the service warns of one that is missing there",
+        );
     }
 }
 

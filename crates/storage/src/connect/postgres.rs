@@ -196,7 +196,7 @@ fn is_of_another_session(error: &sqlx::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{str::FromStr as _, time::Instant};
+    use std::str::FromStr as _;
 
     use latchkey_testkit::database::TestDatabase;
     use url::Url;
@@ -207,12 +207,9 @@ mod tests {
         let mut options = ConnectOptions::from(url);
         options.max_connections = 2;
         let server = PgConnectOptions::from_str(url).unwrap();
-        let began = Instant::now();
         let Err(error) = connect(server, &options).await else {
             panic!("{url} is connected to");
         };
-        // The pool's patience is not waited for.
-        assert!(began.elapsed() < STARTING, "{error}");
         error.to_string()
     }
 
