@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod lock;
+mod loss;
 mod m0001_foundation;
 mod m0002_administrators;
 mod m0003_approval;
@@ -13,6 +14,8 @@ mod m0009_code_epochs;
 mod m0010_username_keys;
 mod m0011_index_of_administrators;
 mod shape;
+
+pub use self::loss::{Loss, losses, organizations};
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait,
@@ -75,8 +78,20 @@ pub async fn up(connection: &DatabaseConnection) -> Result<(), DbErr> {
 /// # Errors
 /// [`DbErr`] when the database fails; nothing is changed then.
 pub async fn down(connection: &DatabaseConnection) -> Result<(), DbErr> {
+    take_back(connection, None).await
+}
+
+/// Takes back the newest step that was taken, with what it holds; [`losses`] tells what that is.
+///
+/// # Errors
+/// [`DbErr`] when the database fails; nothing is changed then.
+pub async fn step_down(connection: &DatabaseConnection) -> Result<(), DbErr> {
+    take_back(connection, Some(1)).await
+}
+
+async fn take_back(connection: &DatabaseConnection, steps: Option<u32>) -> Result<(), DbErr> {
     let transaction = lock::begin(connection).await?;
-    match Migrator::down(&transaction, None).await {
+    match Migrator::down(&transaction, steps).await {
         Ok(()) => transaction.commit().await,
         Err(error) => Err(lock::give_up(transaction, error).await),
     }
@@ -136,4 +151,23 @@ pub async fn status(connection: &DatabaseConnection) -> Result<Vec<Step>, DbErr>
             is_applied: !pending.iter().any(|name| name == migration.name()),
         })
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever upgrades looks there for what a step means for the processes that are running.
+    #[test]
+    fn the_page_on_upgrading_tells_of_every_step_in_order() {
+        let page = include_str!("../../docs/upgrading.md");
+        let told: Vec<_> = page
+            .lines()
+            .filter_map(|line| Some(line.strip_prefix("| `m")?.split_once('`')?.0))
+            .map(|name| format!("m{name}"))
+            .collect();
+        let steps = Migrator::migrations();
+        let steps: Vec<_> = steps.iter().map(|step| step.name()).collect();
+        assert_eq!(told, steps);
+    }
 }

@@ -11,7 +11,7 @@ use crate::{
 pub(crate) enum Direction {
     /// Bring the schema up to date.
     Up,
-    /// Take the schema back: all data is deleted, without asking.
+    /// Take back the newest step of the schema, if no data is lost by it.
     Down,
     /// Show which steps were taken.
     Status,

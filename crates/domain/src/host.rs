@@ -59,6 +59,31 @@ impl RequestHost {
     }
 }
 
+/// Whether a URL seems to have a user and a password with a character that ends them before the host: then
+/// `@` is not where a host begins, and what stands before it would be taken for another host.
+pub fn needs_encoding(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else {
+        return false;
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        return false;
+    }
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let ends_in_no_port = match authority.rsplit_once(':') {
+        // An address in brackets has colons of its own.
+        Some((_, port)) => !port.ends_with(']') && port.parse::<u16>().is_err(),
+        None => false,
+    };
+    // A value in a query may well be an address.
+    let name = query.split('=').next().unwrap_or_default();
+    path.contains('@') || name.contains('@') || (ends_in_no_port && query.contains('@'))
+}
+
+/// What to do about a URL that [`needs_encoding`].
+pub const ENCODING_ADVICE: &str = "has a user or password with a character that must be written in \
+     %-encoding: / as %2F, ? as %3F, # as %23, @ as %40, : as %3A and % as %25";
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -68,6 +93,30 @@ mod tests {
     fn origins(text: &str) -> Option<[String; 2]> {
         let host = RequestHost::parse(text)?;
         Some(["https", "http"].map(|scheme| host.origin(scheme)))
+    }
+
+    #[test]
+    fn a_password_that_ends_before_the_host_is_seen() {
+        for (url, needs) in [
+            ("postgres://root:pa/ss@host/db", true),
+            ("postgres://root:1/2@host/db", true),
+            ("postgres://root:pa#ss@host/db", true),
+            ("postgres://root:pa?ss@host/db", true),
+            ("postgres://root:pa?s=s@host/db", true),
+            ("postgres://root:1?2@host/db", true),
+            ("postgres://ro/ot@host/db", true),
+            ("smtps://root:pa/ss@mail.example.com", true),
+            ("postgres://root:pa%2Fss@host/db", false),
+            ("postgres://root:p@ss@host/db", false),
+            ("postgres://host:5432/db", false),
+            ("postgres:///db?host=/run&user=a@b", false),
+            ("postgres://host:5432/db?user=a@b", false),
+            ("postgres://[::1]/db?user=a@b", false),
+            ("sqlite://data/latchkey.db", false),
+            ("no url", false),
+        ] {
+            assert_eq!(needs_encoding(url), needs, "{url}");
+        }
     }
 
     #[test]

@@ -139,6 +139,7 @@ pub fn router_with_pages(
     let state = AppState {
         use_cases,
         settings: Arc::new(settings),
+        has_told_of_forwarding: Arc::default(),
         description: description::text(&description).into(),
     };
     // Layers wrap what stands before them: a request passes them from the bottom up.
@@ -170,14 +171,27 @@ pub fn as_they_are(routes: Router) -> Router {
 /// What answers while there is no room for another connection: 503, to be tried again, but for who asks
 /// whether the process lives; ending it would help nobody. Such requests are named and logged like all others.
 pub fn no_room(use_cases: Arc<UseCases>) -> Router {
+    let routes = Router::new()
+        .route("/health/live", get(operation::live))
+        .fallback(unavailable);
+    apart(routes, use_cases)
+}
+
+/// What answers requests that do not name the one host that they are for: 400, since what stands before the
+/// service may have understood another one. They are named and logged like all others.
+pub fn no_host(use_cases: Arc<UseCases>) -> Router {
+    apart(Router::new().fallback(not_one_host), use_cases)
+}
+
+/// Routes that are not the service, with what surrounds it.
+fn apart(routes: Router, use_cases: Arc<UseCases>) -> Router {
     let state = AppState {
         use_cases,
         settings: Arc::default(),
+        has_told_of_forwarding: Arc::default(),
         description: "".into(),
     };
-    Router::new()
-        .route("/health/live", get(operation::live))
-        .fallback(unavailable)
+    routes
         .layer(from_fn(harden))
         .layer(from_fn_with_state(state, observe))
 }
@@ -207,6 +221,10 @@ async fn not_found(uri: Uri) -> ApiError {
             "there is nothing at this path; no path ends with a slash: ask for {path}"
         )),
     }
+}
+
+async fn not_one_host() -> ApiError {
+    ErrorCode::InvalidHost.into()
 }
 
 async fn unavailable() -> ApiError {

@@ -9,9 +9,10 @@ mod server;
 use std::{error::Error, fmt, time::Duration};
 
 use async_trait::async_trait;
+use latchkey_domain::host::ENCODING_ADVICE;
 use latchkey_service::ports::mailer::{Delivery, DeliveryError, Mail, Mailer};
 use lettre::{
-    Message,
+    Address, Message,
     message::{
         Mailbox, MultiPart,
         header::{HeaderName, HeaderValue},
@@ -45,6 +46,9 @@ pub enum SmtpSettingsError {
          user:password@ before the host if need be"
     )]
     Url,
+    /// A password hides the host.
+    #[error("{ENCODING_ADVICE}")]
+    Encoding,
     /// The sender is no mailbox.
     #[error("must be an e-mail address, such as \"Latchkey <no-reply@example.com>\"")]
     From,
@@ -87,6 +91,46 @@ impl Smtp {
             server: Server::parse(url)?,
             from: from.parse().map_err(|_malformed| SmtpSettingsError::From)?,
         })
+    }
+
+    /// Asks the mail server whether it would take a message for that recipient, or for the sender where none
+    /// is given; it is sent none.
+    ///
+    /// # Errors
+    /// [`DeliveryError`] says why it would not, or not now.
+    pub async fn ask(&self, recipient: Option<&str>) -> Result<(), DeliveryError> {
+        let recipient = match recipient {
+            Some(recipient) => recipient
+                .trim()
+                .parse()
+                .map_err(|_malformed| never("the recipient is no e-mail address"))?,
+            None => self.from.email.clone(),
+        };
+        let mut step = Step::Greeting;
+        let question = Box::pin(self.introduce(recipient, &mut step));
+        match timeout(PATIENCE, question).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(fault)) => Err(fault.at(step)),
+            Err(_elapsed) => Err(too_slow(step)),
+        }
+    }
+
+    /// Says from whom and for whom there would be a message; `step` tells how far that has come.
+    async fn introduce(&self, recipient: Address, step: &mut Step) -> Result<(), Fault> {
+        let mut connection = self.server.connect(step).await?;
+        *step = Step::Sender;
+        let sender = &self.from.email;
+        let is_ascii = [sender, &recipient]
+            .iter()
+            .all(|address| address.to_string().is_ascii());
+        let parameters = parameters(connection.server_info(), is_ascii, true)?;
+        let sender = MailFrom::new(Some(sender.clone()), parameters);
+        connection.command(sender).await?;
+        *step = Step::Recipient;
+        connection.command(Rcpt::new(recipient, vec![])).await?;
+        *step = Step::Done;
+        connection.abort().await;
+        Ok(())
     }
 
     /// The message as it travels. Its id is the same however often it is sent.
@@ -149,9 +193,7 @@ impl Mailer for Smtp {
         let failure = match timeout(PATIENCE, conversation).await {
             Ok(Ok(())) => return Ok(Delivery::Delivered),
             Ok(Err(fault)) => fault.at(step),
-            Err(_elapsed) => {
-                DeliveryError::Transient(format!("the mail server took too long at {step}"))
-            }
+            Err(_elapsed) => too_slow(step),
         };
         // Whatever went wrong with the farewell: the server has the message.
         if step == Step::Done {
@@ -329,6 +371,10 @@ fn cause(error: &smtp::Error) -> String {
         cause = inner;
     }
     cause.to_string()
+}
+
+fn too_slow(step: Step) -> DeliveryError {
+    DeliveryError::Transient(format!("the mail server took too long at {step}"))
 }
 
 fn never(reason: &str) -> DeliveryError {

@@ -1,13 +1,13 @@
 //! The command line.
 //!
 //! The log and errors go to standard error, answers for programs to standard output as exactly one line
-//! of JSON. Two commands write for people there: `serve` says what to do next after it made a demonstration, and
-//! `config check` what weakens the installation.
+//! of JSON. A few commands write for people there: `serve` says what to do next after it made a demonstration,
+//! `config` what is configured and what weakens the installation, and `doctor` what it has found.
 
 use std::{
     error::Error,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -18,17 +18,22 @@ use self::{
     administer::{ApplicationCommand, Bootstrap, OrganizationCommand, UserCommand},
     backup::{Backup, Restore},
     config::ConfigCommand,
+    doctor::Doctor,
     migrate::MigrateCommand,
     outbox::OutboxCommand,
     secrets::SecretsCommand,
 };
-use crate::{config::Settings, telemetry, wiring::Adapters};
+use crate::{config::Settings, reload::Reload, telemetry, wiring::Adapters};
 
 mod administer;
 mod backup;
 mod config;
+mod doctor;
+mod health;
 mod migrate;
 mod outbox;
+#[cfg(test)]
+mod packaging;
 mod secrets;
 mod serve;
 
@@ -47,9 +52,13 @@ struct Arguments {
 enum Command {
     /// Migrate, then serve until SIGTERM or SIGINT; this is the default.
     Serve,
-    /// Check the configuration.
+    /// Ask the running service whether it is ready; the exit status is 0 if it is.
+    Health,
+    /// Check the configuration, or show it.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look through the whole installation: what is wrong or weak, and what to do.
+    Doctor(Doctor),
     /// Change or show the schema of the database.
     #[command(subcommand)]
     Migrate(MigrateCommand),
@@ -126,23 +135,38 @@ fn execute<E: Into<Failure>>(
         must_exist: !command.may_begin(),
         ..Settings::of_process(arguments.config.as_deref())?
     };
-    let _log = telemetry::start(&settings.log)?;
+    let log = telemetry::start(&settings.log)?;
     let adapters = Box::pin(async { adapters(&settings).await.map_err(Into::<Failure>::into) });
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
-        .block_on(Box::pin(perform(command, &settings, adapters)))
+        .block_on(Box::pin(perform(
+            command,
+            &settings,
+            &log,
+            arguments.config.as_deref(),
+            adapters,
+        )))
 }
 
 /// Performs a command; the adapters are made when they are waited for.
 async fn perform(
     command: Command,
     settings: &Settings,
+    log: &telemetry::Running,
+    file: Option<&Path>,
     adapters: impl Future<Output = Result<Adapters, Failure>>,
 ) -> Result<(), Failure> {
     match command {
-        Command::Serve => serve::serve(settings, adapters).await,
-        Command::Config(command) => config::perform(command, settings),
+        Command::Serve => {
+            let file = file.map(Path::to_path_buf);
+            let read = move || Settings::of_process(file.as_deref());
+            let reload = Reload::new(settings, read).with_level(log.level());
+            serve::serve(settings, reload, adapters).await
+        }
+        Command::Health => health::perform(settings).await,
+        Command::Config(command) => config::perform(command, settings, file),
+        Command::Doctor(command) => doctor::perform(&command, settings, file).await,
         Command::Migrate(command) => migrate::migrate(&command, settings).await,
         Command::Bootstrap(request) => administer::perform(request, adapters.await?).await,
         Command::Organization(command) => administer::perform(command, adapters.await?).await,
@@ -179,7 +203,7 @@ fn answer(value: &impl Serialize) -> Result<(), Failure> {
 }
 
 /// An error and its causes on one line.
-fn chain(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -226,11 +250,19 @@ mod tests {
         const APPLICATION: &str = "ap-6b58p-r53sr-rlrd3l5cj3uc4ome";
         const ORGANIZATION: &str = "or-6b58p-r53sr-rlrd3l5cj3uc4ome";
         for line in [
+            "health".to_owned(),
             "config check".to_owned(),
             "config check --config x.toml".to_owned(),
+            "config show".to_owned(),
+            "config show --json".to_owned(),
+            "doctor".to_owned(),
+            "doctor --json --mail-to ada@example.com".to_owned(),
             "migrate up".to_owned(),
             "migrate down --yes".to_owned(),
+            "migrate down --delete-data".to_owned(),
+            "migrate down --delete-data --organization Acme".to_owned(),
             "migrate status".to_owned(),
+            "migrate status --check".to_owned(),
             "bootstrap --organization A --admin a@example.com --application B \
              --rp-id example.com --origin https://example.com --origin https://a.example.com"
                 .to_owned(),
@@ -325,6 +357,10 @@ mod tests {
         let error = parse("latchkey migrate down").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
         assert!(error.to_string().contains("--yes"), "{error}");
+        // To name an organization is not to want its data deleted.
+        let error = parse("latchkey migrate down --yes --organization Acme").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
+        assert!(error.to_string().contains("--delete-data"), "{error}");
     }
 
     #[test]

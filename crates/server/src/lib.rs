@@ -10,10 +10,16 @@ pub mod beginning;
 
 pub mod wiring;
 
+pub mod reload;
+
 pub mod serve;
 
 mod demo;
 
+mod doctor;
+
 pub mod lifecycle;
+
+mod supervisor;
 
 pub mod telemetry;

@@ -14,13 +14,15 @@ use std::{
 
 use axum::{Router, body::Body, extract::ConnectInfo};
 use hyper::{
-    Request,
+    HeaderMap, Request, Version,
     body::{Body as HyperBody, Frame, Incoming, SizeHint},
+    header::HOST,
     server::conn::http1,
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
 use ipnet::IpNet;
+use latchkey_service::live::Live;
 use tokio::{
     net::{TcpListener, TcpStream},
     signal::unix::{SignalKind, signal},
@@ -34,6 +36,7 @@ use self::{
     patience::Patience,
     places::{Place, Places},
 };
+use crate::supervisor;
 
 pub(crate) mod files;
 mod patience;
@@ -98,25 +101,28 @@ pub struct Services {
     pub app: Router,
     /// What answers whoever finds no room.
     pub full: Router,
+    /// What answers whoever does not name the one host that is asked for.
+    pub hostless: Router,
 }
 
 /// Serves until `stop` completes; then takes no more connections, finishes the requests that have
-/// begun, and returns. Handlers find the peer's address as `ConnectInfo<SocketAddr>`.
+/// begun, and returns. Handlers find the peer's address as `ConnectInfo<SocketAddr>`. Limits that change hold
+/// from then on.
 pub async fn serve(
     listener: TcpListener,
     services: Services,
-    limits: ConnectionLimits,
+    limits: Live<ConnectionLimits>,
     stop: impl Future<Output = ()>,
 ) {
-    let drain = limits.drain;
     let stopping = watch::Sender::new(());
     tokio::select! {
         () = stop => {}
-        () = accept_forever(&listener, &services, limits, &stopping) => {}
+        () = accept_forever(&listener, &services, &limits, &stopping) => {}
     }
     drop(listener);
     info!(connections = stopping.receiver_count(), "draining");
     stopping.send_replace(());
+    let drain = limits.read().drain;
     // Every connection holds a receiver until it ends.
     if timeout(drain, stopping.closed()).await.is_err() {
         warn!("requests were still running at the end of http.drain_seconds; they are cut off");
@@ -128,11 +134,11 @@ pub async fn serve(
 async fn accept_forever(
     listener: &TcpListener,
     services: &Services,
-    limits: ConnectionLimits,
+    limits: &Live<ConnectionLimits>,
     stopping: &watch::Sender<()>,
 ) {
-    let turned_away = Places::of_turned_away(limits.of_turned_away());
-    let places = Places::new(limits);
+    let turned_away = Places::of_turned_away(limits.clone());
+    let places = Places::new(limits.clone());
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
@@ -154,8 +160,9 @@ async fn accept_forever(
                         place,
                     };
                     let (router, stopping) = (router.clone(), stopping.subscribe());
+                    let hostless = services.hostless.clone();
                     tokio::spawn(async move {
-                        if let Err(error) = connection.serve(router, stopping).await {
+                        if let Err(error) = connection.serve(router, hostless, stopping).await {
                             debug!(%peer, %error, "connection ended");
                         }
                     });
@@ -183,7 +190,12 @@ impl Connection {
     /// Answers the client's requests. When the service stops, or the place is needed, the request that has
     /// begun is the last one; a connection without any request just ends. One whose place was given away is
     /// cut as soon as it waits for its client.
-    async fn serve(self, router: Router, mut stopping: watch::Receiver<()>) -> hyper::Result<()> {
+    async fn serve(
+        self,
+        router: Router,
+        hostless: Router,
+        mut stopping: watch::Receiver<()>,
+    ) -> hyper::Result<()> {
         let Self {
             stream,
             peer,
@@ -197,6 +209,11 @@ impl Connection {
             // Whoever takes a body takes it whole, and lets go of it then.
             let mut request = request.map(|body| Body::new(Holding { body, _held: owed }));
             request.extensions_mut().insert(ConnectInfo(peer));
+            let router = if names_one_host(request.headers(), request.version()) {
+                &router
+            } else {
+                &hostless
+            };
             let answer = router.clone().oneshot(request);
             async move {
                 let answer = answer.await?;
@@ -233,6 +250,15 @@ impl Connection {
             // The handler goes with it, which leaves no change half-done.
             () = place.is_lost() => Ok(()),
         }
+    }
+}
+
+/// Whether a request says once for which host it is, as HTTP/1.1 asks for (RFC 9112 §3.2): of several, what
+/// stands in front of the service may have taken another one.
+fn names_one_host(headers: &HeaderMap, version: Version) -> bool {
+    match headers.get_all(HOST).iter().count() {
+        0 => version < Version::HTTP_11,
+        count => count == 1,
     }
 }
 
@@ -281,16 +307,17 @@ pub fn stop_signal(times: u32) -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Tells every SIGHUP in the log, and never completes: a terminal that is closed, or somebody who expects
-/// the configuration to be read again, does not end the service.
+/// Calls `hear` at every SIGHUP from this call on, and never completes: a terminal that is closed does not end
+/// the service either.
 ///
 /// # Errors
 /// When the system does not let the signal be caught.
-pub fn ignore_hang_ups() -> std::io::Result<impl Future<Output = ()>> {
+pub fn on_hang_ups(mut hear: impl FnMut()) -> std::io::Result<impl Future<Output = ()>> {
     let mut hang_up = signal(SignalKind::hangup())?;
     Ok(async move {
         while hang_up.recv().await.is_some() {
-            warn!("SIGHUP is ignored: the configuration is read at the start only");
+            let _reloading = supervisor::reloading();
+            hear();
         }
         std::future::pending::<()>().await;
     })

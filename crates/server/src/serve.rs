@@ -4,13 +4,16 @@ use std::{future::Future, io, sync::Arc, time::Duration};
 
 use axum::Router;
 use latchkey_http::HttpSettings;
-use latchkey_service::{housekeeping::OtherSecrets, ports::store::StoreError, use_cases::UseCases};
+use latchkey_service::{
+    housekeeping::OtherSecrets, live::Live, ports::store::StoreError, use_cases::UseCases,
+};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinError, time::timeout};
 use tracing::{info, warn};
 
 use crate::{
     config::Settings,
     lifecycle::{self, ConnectionLimits, Services},
+    reload::{Parts, Reload},
 };
 
 /// How long a client may take to send the head of a request, or to take an answer.
@@ -28,7 +31,7 @@ const OTHER_FILES: u32 = 64;
 
 /// How long what is under way may take when the service stops: longer than mailing the codes that wait and
 /// then sending a batch of messages.
-const FINISHING: Duration = Duration::from_secs(200);
+pub(crate) const FINISHING: Duration = Duration::from_secs(200);
 
 /// Where and how to serve.
 pub struct Serving {
@@ -42,6 +45,9 @@ pub struct Serving {
     /// answered across origins like those of the API, and what they answer is left as it is; a path that
     /// Latchkey has is refused at the start, by a panic.
     pub routes: Router,
+    /// How the configuration is read anew at SIGHUP; without it the signal is told in the log and changes
+    /// nothing.
+    pub reload: Option<Reload>,
 }
 
 /// Why serving ended without being told to.
@@ -74,7 +80,7 @@ impl Serving {
         Ok(Self {
             listener,
             http: HttpSettings {
-                trusted_proxies: settings.http.trusted_proxies.clone(),
+                trusted_proxies: settings.http.trusted_proxies.clone().into(),
                 public_url,
                 this_machine_alone: false,
             },
@@ -89,6 +95,7 @@ impl Serving {
                     + OTHER_FILES,
             },
             routes: Router::new(),
+            reload: None,
         })
     }
 }
@@ -116,11 +123,19 @@ pub async fn serve(
     lifecycle::files::raise_limit(&serving.limits);
     let address = serving.listener.local_addr()?;
     info!(%address, public_url = serving.http.public_url, "listening");
+    let limits = Live::new(serving.limits);
+    let parts = Parts {
+        throttle: Arc::clone(&use_cases.throttle),
+        trusted_proxies: serving.http.trusted_proxies.clone(),
+        connections: limits.clone(),
+    };
+    let mut reload = serving.reload;
+    let hang_ups = lifecycle::on_hang_ups(move || Reload::hear(reload.as_mut(), &parts))?;
     let services = Services {
         app: latchkey_http::router_with_pages(Arc::clone(&use_cases), serving.http, beside),
         full: latchkey_http::no_room(Arc::clone(&use_cases)),
+        hostless: latchkey_http::no_host(Arc::clone(&use_cases)),
     };
-    let hang_ups = lifecycle::ignore_hang_ups()?;
     let (stop_working, working_stops) = oneshot::channel::<()>();
     let mut work = tokio::spawn(async move {
         let stop = async {
@@ -130,7 +145,7 @@ pub async fn serve(
         use_cases.work(stop).await
     });
     tokio::select! {
-        () = lifecycle::serve(serving.listener, services, serving.limits, stop) => {}
+        () = lifecycle::serve(serving.listener, services, limits, stop) => {}
         () = hang_ups => {}
         // Half a service is none: whoever runs it must see that it has ended.
         ended = &mut work => {

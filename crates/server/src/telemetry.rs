@@ -34,7 +34,30 @@ pub struct TelemetryError(String);
 
 /// The log of this process. When it is dropped, at the end, what waits is still written.
 #[must_use = "the last lines are lost unless it is kept to the end"]
-pub struct Running(Lines);
+pub struct Running {
+    lines: Lines,
+    level: Level,
+}
+
+/// Which lines a log has; it may change while the process runs.
+#[derive(Clone)]
+pub struct Level(Arc<Change>);
+
+/// Changes which lines a log has, or says why not.
+type Change = dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync;
+
+impl Level {
+    pub(crate) fn of(
+        change: impl Fn(EnvFilter) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(change))
+    }
+
+    /// Lets those lines through from now on.
+    pub(crate) fn change(&self, filter: EnvFilter) -> Result<(), String> {
+        (self.0)(filter)
+    }
+}
 
 /// Starts the log; everything that is traced from here on is written. A log that cannot be written stops
 /// nothing, and a reader who is slow loses lines, of which the log tells how many.
@@ -58,18 +81,37 @@ pub fn start(settings: &Log) -> Result<Running, TelemetryError> {
         // They would go to standard error too, and to be unable to write there is no reason to stop.
         .log_internal_errors(false)
         .with_ansi(stderr().is_terminal());
-    match settings.format {
-        Format::Text => builder.finish().try_init(),
-        Format::Json => builder.json().flatten_event(true).finish().try_init(),
+    let (started, level) = match settings.format {
+        Format::Text => {
+            let builder = builder.with_filter_reloading();
+            let handle = builder.reload_handle();
+            let level =
+                Level::of(move |filter| handle.reload(filter).map_err(|error| error.to_string()));
+            (builder.finish().try_init(), level)
+        }
+        Format::Json => {
+            let builder = builder.json().flatten_event(true).with_filter_reloading();
+            let handle = builder.reload_handle();
+            let level =
+                Level::of(move |filter| handle.reload(filter).map_err(|error| error.to_string()));
+            (builder.finish().try_init(), level)
+        }
+    };
+    started.map_err(|error| TelemetryError(error.to_string()))?;
+    Ok(Running { lines, level })
+}
+
+impl Running {
+    /// Which lines it has.
+    pub fn level(&self) -> Level {
+        self.level.clone()
     }
-    .map_err(|error| TelemetryError(error.to_string()))?;
-    Ok(Running(lines))
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         // Whatever comes of it, the process ends.
-        let _written = self.0.flush_within(ENDING);
+        let _written = self.lines.flush_within(ENDING);
     }
 }
 

@@ -2,13 +2,19 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use latchkey_crypto::{entropy::SystemEntropy, secrets::Secrets};
 use latchkey_mail::{
     kept::Kept,
     smtp::{Smtp, SmtpSettingsError},
 };
 use latchkey_service::{
-    ports::{Ports, Stores, mailer::Mailer, store::StoreError},
+    live::Live,
+    ports::{
+        Ports, Stores,
+        mailer::{Delivery, DeliveryError, Mail, Mailer},
+        store::StoreError,
+    },
     use_cases::{ServiceSettings, UseCases},
 };
 use latchkey_storage::{
@@ -30,6 +36,23 @@ pub struct Adapters {
     /// What the installation decides.
     pub settings: ServiceSettings,
     database: Option<SqlStore>,
+    /// The mailer that was put into `ports`, and what is behind it.
+    mailer: (Arc<dyn Mailer>, Live<Arc<dyn Mailer>>),
+}
+
+/// The mailer as it is configured at this moment.
+struct Configured(Live<Arc<dyn Mailer>>);
+
+#[async_trait]
+impl Mailer for Configured {
+    fn sends(&self) -> bool {
+        self.0.read().sends()
+    }
+
+    async fn send(&self, mail: Mail) -> Result<Delivery, DeliveryError> {
+        let mailer = Arc::clone(&**self.0.read());
+        mailer.send(mail).await
+    }
 }
 
 /// Why the adapters cannot be had.
@@ -91,15 +114,23 @@ impl Adapters {
         let store = stores.installation.as_ref();
         let place = &settings.secrets;
         let installation = secrets::establish(store, secrets, place, &SystemEntropy).await?;
-        let mailer = mailer(&settings.mail)?;
+        let live = Live::new(mailer(&settings.mail)?);
+        let mailer: Arc<dyn Mailer> = Arc::new(Configured(live.clone()));
         Ok(Self {
-            ports: latchkey_crypto::ports(secrets, &installation, stores, mailer),
+            ports: latchkey_crypto::ports(secrets, &installation, stores, Arc::clone(&mailer)),
             settings: ServiceSettings {
                 policy: settings.policy.clone(),
                 has_pages: settings.web.enabled,
             },
             database: None,
+            mailer: (mailer, live),
         })
+    }
+
+    /// The mailer that is configured, unless another one was put into its place.
+    pub(crate) fn configured_mailer(&self) -> Option<Live<Arc<dyn Mailer>>> {
+        let (own, live) = &self.mailer;
+        Arc::ptr_eq(own, &self.ports.mailer).then(|| live.clone())
     }
 
     /// All use cases. Each call makes others, with limits and a queue of their own: a process that serves

@@ -115,6 +115,11 @@ impl Snapshot {
         }
     }
 
+    /// Every active application, oldest first.
+    pub fn applications(&self) -> &[Arc<Application>] {
+        &self.applications
+    }
+
     /// Whether any application lists this origin, exactly.
     pub fn lists(&self, origin: &str) -> bool {
         self.applications

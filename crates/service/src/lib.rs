@@ -4,6 +4,8 @@ pub mod ports;
 
 mod flight;
 
+pub mod live;
+
 pub mod directory;
 
 pub mod ceremony;

@@ -15,14 +15,18 @@ use latchkey_domain::{
     policy::Limits,
     time::Timestamp,
 };
+use tracing::warn;
 
-use crate::ports::clock::Clock;
+use crate::{live::Live, ports::clock::Clock};
 
 /// How many addresses, or users, one limit counts apart.
 const MAXIMUM_KEYS: usize = 65_536;
 
 /// How many codes of a kind a user is mailed a day before they become rare.
 const FREQUENT_MAILS: u32 = 30;
+
+/// How often at most it is told that the whole installation is at its limit.
+const TELLING: Duration = Duration::from_mins(1);
 
 /// Too many tries; the same call may be made again later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +38,7 @@ pub struct Throttled {
 
 /// Counts tries in windows that begin with the first try.
 pub struct Throttle {
-    limits: Limits,
+    limits: Live<Limits>,
     clock: Arc<dyn Clock>,
     /// What is counted is told by a hash that nobody else can compute, so that keys are of one size,
     /// whatever somebody calls himself, and cannot be made to collide.
@@ -55,6 +59,8 @@ struct Counts {
     mails_by_user: Windows,
     mails_by_user_and_day: Windows,
     actions_by_user: Windows,
+    /// When it was last told that the whole installation is at its limit.
+    told: Option<Duration>,
 }
 
 impl Default for Counts {
@@ -72,6 +78,7 @@ impl Default for Counts {
             mails_by_user: Windows::of(Duration::from_mins(10)),
             mails_by_user_and_day: Windows::of(Duration::from_hours(24)),
             actions_by_user: minute(),
+            told: None,
         }
     }
 }
@@ -114,11 +121,16 @@ impl Throttle {
     /// A throttle with nothing counted yet.
     pub fn new(limits: Limits, clock: Arc<dyn Clock>) -> Self {
         Self {
-            limits,
+            limits: limits.into(),
             clock,
             hasher: RandomState::new(),
             counts: Mutex::default(),
         }
+    }
+
+    /// Puts other limits into the place of these. What was counted stays counted.
+    pub fn change_limits(&self, limits: Limits) {
+        self.limits.change(limits);
     }
 
     /// Counts a try of a code before it is looked up: every route that takes a code of any kind passes
@@ -129,7 +141,7 @@ impl Throttle {
     /// # Errors
     /// [`Throttled`]; nothing is counted then.
     pub fn reserve_code(&self, attempt: &CodeTry<'_>) -> Result<Reservation, Throttled> {
-        let limits = &self.limits;
+        let limits = self.limits.read();
         let address = network(attempt.address);
         let mut rules = vec![Rule {
             table: |counts| &mut counts.codes_by_address,
@@ -156,7 +168,28 @@ impl Throttle {
                 limit: limits.wrong_codes_per_installation,
             }),
         }
-        self.reserve(rules)
+        let reserved = self.reserve(rules);
+        if reserved.is_err() {
+            self.tell_if_nobody_may_try(limits.wrong_codes_per_installation);
+        }
+        reserved
+    }
+
+    /// Tells now and then that short codes without a username are refused wherever they come from.
+    fn tell_if_nobody_may_try(&self, limit: u32) {
+        let counts = &mut *self.lock();
+        let now = counts.time.at(self.clock.now());
+        let is_full = counts.codes_of_all.admit(0, limit, now).is_err();
+        let told = counts.told;
+        if is_full && told.is_none_or(|told| now.saturating_sub(told) >= TELLING) {
+            counts.told = Some(now);
+            warn!(
+                limit,
+                "the whole installation is at its limit of wrong short codes a minute \
+                 (limits.wrong_codes_per_installation): somebody is guessing, and short codes without a \
+                 username are refused to everybody until the minute is over"
+            );
+        }
     }
 
     /// Counts the beginning of a sign-in.
@@ -179,7 +212,7 @@ impl Throttle {
         let rule = Rule {
             table,
             key: self.key(network(address)),
-            limit: self.limits.login_inits_per_address,
+            limit: self.limits.read().login_inits_per_address,
         };
         self.reserve(vec![rule]).map(|_counted| ())
     }
@@ -192,7 +225,7 @@ impl Throttle {
         let rule = Rule {
             table: |counts| &mut counts.actions_by_user,
             key: self.key(user),
-            limit: self.limits.user_actions_per_user,
+            limit: self.limits.read().user_actions_per_user,
         };
         self.reserve(vec![rule]).map(|_counted| ())
     }
@@ -208,6 +241,7 @@ impl Throttle {
         user: &UserId,
         kind: AccountCodeKind,
     ) -> Result<Reservation, Throttled> {
+        let limits = self.limits.read();
         let key = self.key((user, kind));
         let mailed = {
             let mut counts = self.lock();
@@ -218,13 +252,13 @@ impl Throttle {
             Rule {
                 table: |counts| &mut counts.mails_by_address,
                 key: self.key(network(address)),
-                limit: self.limits.mailed_codes_per_address,
+                limit: limits.mailed_codes_per_address,
             },
             Rule {
                 table: |counts| &mut counts.mails_by_user,
                 key,
                 limit: match mailed {
-                    ..FREQUENT_MAILS => self.limits.mailed_codes_per_user,
+                    ..FREQUENT_MAILS => limits.mailed_codes_per_user,
                     FREQUENT_MAILS.. => 1,
                 },
             },
@@ -246,7 +280,7 @@ impl Throttle {
 
     /// Counts where every rule admits it.
     fn reserve(&self, rules: Vec<Rule>) -> Result<Reservation, Throttled> {
-        if !self.limits.enabled {
+        if !self.limits.read().enabled {
             return Ok(Reservation::default());
         }
         let counts = &mut *self.lock();

@@ -72,6 +72,8 @@ pub struct UseCases {
     pub tokens: Arc<dyn Tokens>,
     /// Answers whether changes can be made.
     pub readiness: Readiness,
+    /// What is counted against guessing; its limits may change while the service runs.
+    pub throttle: Arc<Throttle>,
     /// Draws request ids.
     pub entropy: Arc<dyn Entropy>,
     /// What the installation decides.
@@ -146,7 +148,7 @@ impl UseCases {
                 digester: digester.clone(),
                 accounts: stores.accounts.clone(),
                 store: stores.credential_codes.clone(),
-                throttle,
+                throttle: throttle.clone(),
             },
             approvals: Approvals {
                 ceremonies: ceremonies.clone(),
@@ -178,6 +180,7 @@ impl UseCases {
             },
             tokens: ports.tokens,
             readiness: Readiness::new(clock, stores.installation),
+            throttle,
             entropy: ports.entropy,
             settings,
         }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use latchkey_domain::host::RequestHost;
+use latchkey_domain::host::{ENCODING_ADVICE, RequestHost, needs_encoding};
 use sea_orm::sqlx::{
     self,
     postgres::{PgConnectOptions, PgSslMode},
@@ -98,6 +98,9 @@ pub enum UrlError {
     /// A parameter that SQLite URLs do not have here.
     #[error("has a parameter that is not supported; the only one is mode=rwc")]
     Parameter,
+    /// A password hides the host.
+    #[error("{ENCODING_ADVICE}")]
+    Encoding,
     /// PostgreSQL's client cannot read it.
     #[error("must have the form postgres://user:password@host:port/database: {0}")]
     Postgres(String),
@@ -118,10 +121,12 @@ pub enum ConnectError {
         source: io::Error,
     },
     /// The database does not answer, or refuses.
-    #[error("cannot open the database {target}")]
+    #[error("cannot open the database {target}{advice}")]
     Open {
         /// The file, or host, port and name; never the password.
         target: String,
+        /// What it means, and what to do; it may be empty.
+        advice: &'static str,
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -228,6 +233,9 @@ pub async fn connect(options: impl Into<ConnectOptions>) -> Result<SqlStore, Con
 
 fn locate(url: &str) -> Result<Location, UrlError> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        if needs_encoding(url) {
+            return Err(UrlError::Encoding);
+        }
         PgConnectOptions::from_str(url)
             .map(|options| Location::Postgres(Box::new(options)))
             .map_err(|error| UrlError::Postgres(error.to_string()))
@@ -264,6 +272,7 @@ async fn connect_sqlite(path: PathBuf, options: &ConnectOptions) -> Result<SqlSt
     }
     make_file(&path).map_err(|source| ConnectError::Open {
         target: path.display().to_string(),
+        advice: "",
         source: source.into(),
     })?;
     let file = SqliteConnectOptions::new()
@@ -278,6 +287,7 @@ async fn connect_sqlite(path: PathBuf, options: &ConnectOptions) -> Result<SqlSt
         .pragma("journal_size_limit", LOG_LIMIT);
     let failed = |source: sqlx::Error| ConnectError::Open {
         target: path.display().to_string(),
+        advice: "",
         source: source.into(),
     };
     let deadline = options.deadline;
@@ -385,6 +395,8 @@ mod tests {
             ("sqlite://:memory:", UrlError::InMemory),
             ("sqlite://a.db?mode=ro", UrlError::Parameter),
             ("sqlite://a.db?cache=shared", UrlError::Parameter),
+            ("postgres://root:1/2@localhost/latchkey", UrlError::Encoding),
+            ("postgres://root:a#b@localhost/latchkey", UrlError::Encoding),
         ] {
             assert_eq!(check_url(url), Err(error), "{url}");
         }
@@ -395,6 +407,7 @@ mod tests {
         for url in [
             "postgres://user:hunter2@localhost:port/latchkey",
             "postgres://user:hunter2@/x:y",
+            "postgres://user:hunter2/@localhost/latchkey",
             "postgres://user:hunter2@localhost/latchkey?sslmode=perhaps",
             "mysql://user:hunter2@localhost/latchkey",
         ] {

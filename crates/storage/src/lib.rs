@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod connect;
+pub mod facts;
 pub mod private;
 pub mod store;
 

@@ -12,6 +12,7 @@ use latchkey_e2e::{
     client::Client,
     holder::Holder,
     installation::{DatabaseKind, Installation, text},
+    server::Server,
     wire::{Wire, answer, head},
 };
 use latchkey_testkit::authenticator::asked::ChallengeForm;
@@ -132,10 +133,66 @@ async fn a_hang_up_does_not_end_the_service() -> Outcome {
     server
         .event(|event| {
             let message = event["message"].as_str();
-            message.is_some_and(|message| message.starts_with("SIGHUP is ignored"))
+            message.is_some_and(|message| message.ends_with("nothing in it has changed"))
         })
         .await?;
     Client::of(&server)?.get("/health/ready").await?.ok()?;
+    server.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_hang_up_takes_what_can_change_and_tells_the_rest() -> Outcome {
+    let installation = Installation::empty(DatabaseKind::Sqlite)?;
+    installation.bootstrap("Acme")?;
+    let file = installation.folder().join("latchkey.toml");
+    std::fs::write(&file, "[limits]\nwrong_codes_per_address = 1\n")?;
+    let serve = format!("serve --config {}", file.display());
+    let server = Server::spawn(installation.command(&serve)?)?;
+    server.ready().await?;
+    let there = Client::of(&server)?.at("https://two.example");
+    let wrong = async || claim(&there, "AAA-BBB-CCC", "Key").await;
+    wrong().await?.refused(403)?;
+    wrong().await?.refused(429)?;
+
+    std::fs::write(
+        &file,
+        "[limits]\nwrong_codes_per_address = 3\n[tokens]\nsession_seconds = 90\n",
+    )?;
+    server.signal("HUP")?;
+    let changed = server
+        .event(|event| event["setting"] == "limits.wrong_codes_per_address")
+        .await?;
+    assert_eq!(
+        (&changed["before"], &changed["now"]),
+        (&json!("1"), &json!("3"))
+    );
+    server
+        .event(|event| event["level"] == "WARN" && event["settings"] == "tokens.session_seconds")
+        .await?;
+    wrong().await?.refused(403)?;
+
+    std::fs::write(
+        &file,
+        "[limits]\nwrong_codes_per_address = 0\nenabled = false\n",
+    )?;
+    server.signal("HUP")?;
+    server
+        .event(|event| {
+            let message = event["message"].as_str().unwrap_or_default();
+            event["level"] == "ERROR" && message.contains("limits.wrong_codes_per_address")
+        })
+        .await?;
+    wrong().await?.refused(403)?;
+    wrong().await?.refused(429)?;
+
+    // Lines that the level did not let through come at once.
+    std::fs::write(&file, "[log]\nlevel = \"debug\"\n")?;
+    server.signal("HUP")?;
+    server
+        .event(|event| event["setting"] == "log.level")
+        .await?;
+    server.event(|event| event["level"] == "DEBUG").await?;
     server.stop().await?;
     Ok(())
 }

@@ -17,5 +17,6 @@ mod replicas;
 mod secrecy;
 mod secrets;
 mod startup;
+mod supervised;
 mod trials;
 mod wire;

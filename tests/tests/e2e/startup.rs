@@ -76,7 +76,37 @@ fn a_database_that_cannot_be_reached_is_a_clear_error() -> Outcome {
     let refused = installation.run("serve")?;
     let words = refused.error()?;
     assert!(words.contains("database"), "{words}");
+    assert!(words.contains("Connection refused"), "{words}");
+    assert!(words.contains("mend host and port"), "{words}");
     assert!(!words.contains("hunter2"), "{words}");
+
+    let installation = installation.with(
+        "DATABASE__URL",
+        "postgres://latchkey:hunter/2@127.0.0.1:1/latchkey",
+    );
+    let refused = installation.run("serve")?;
+    assert!(refused.error()?.contains("/ as %2F"), "{refused:?}");
+    assert!(!refused.error()?.contains("hunter"), "{refused:?}");
+    Ok(())
+}
+
+#[test]
+fn a_setting_that_would_be_ignored_without_a_word_is_named() -> Outcome {
+    let installation = Installation::empty(DatabaseKind::Sqlite)?.with("LOG__LEVEL", "verbose");
+    let mut command = installation.command("config check")?;
+    let output = command
+        .env("LATCHKEY_HTTP_LISTEN", "127.0.0.1:1")
+        .env("LATCHKEY_PORT_8080_TCP", "tcp://10.0.0.1:8080")
+        .output()?;
+    let words = String::from_utf8(output.stderr)?;
+    assert!(!output.status.success(), "{words}");
+    for part in [
+        "LATCHKEY_HTTP_LISTEN is the name of no setting; the nearest is LATCHKEY__HTTP__LISTEN",
+        "log.level must be error, warn, info, debug, trace or off",
+    ] {
+        assert!(words.contains(part), "{words}");
+    }
+    assert!(!words.contains("8080_TCP"), "{words}");
     Ok(())
 }
 
@@ -88,6 +118,10 @@ fn an_address_in_use_is_a_clear_error() -> Outcome {
     let installation = installation.with("HTTP__LISTEN", &address);
     let refused = installation.run("serve")?;
     assert!(refused.error()?.contains(&address), "{refused:?}");
+    assert!(
+        refused.error()?.contains("another process listens there"),
+        "{refused:?}"
+    );
     Ok(())
 }
 

@@ -120,6 +120,41 @@ async fn a_body_that_is_too_large_is_refused_with_an_answer_the_client_sees() ->
 }
 
 #[tokio::test]
+async fn a_body_that_is_announced_as_too_large_is_refused_before_it_comes() -> Outcome {
+    let (_installation, server) = server().await?;
+    let announced = ("Content-Length", "300000");
+    for fields in [
+        vec![JSON, announced],
+        vec![JSON, announced, ("Expect", "100-continue")],
+    ] {
+        let mut wire = Wire::to(&server).await?;
+        wire.send(head("POST", "/auth/login/init", &fields)).await?;
+        let said = wire.next(Duration::from_secs(20)).await?;
+        let said = said.unwrap_or_default();
+        assert!(said.starts_with("HTTP/1.1 413"), "{said}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_names_one_host() -> Outcome {
+    let (_installation, server) = server().await?;
+    let two = "Host: a.example\r\nHost: b.example\r\n";
+    for (version, hosts, expected) in [("1.1", "", 400), ("1.1", two, 400), ("1.0", "", 200)] {
+        let mut wire = Wire::to(&server).await?;
+        let request =
+            format!("GET /health/live HTTP/{version}\r\n{hosts}Connection: close\r\n\r\n");
+        wire.send(request).await?;
+        let (status, body) = answer(&wire.rest().await?)?;
+        assert_eq!(status, expected, "{version} {hosts}: {body}");
+        if status == 400 {
+            assert_eq!(code(&body), "invalid_host", "{body}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn errors_of_the_frame_have_the_error_body_too() -> Outcome {
     let (_installation, server) = server().await?;
     let client = Client::of(&server)?;
@@ -198,14 +233,9 @@ async fn fill(server: &Server) -> Outcome<Vec<Wire>> {
 }
 
 /// Begins a request whose body does not come, and waits until the server waits for that.
-async fn owing(server: &Server, length: usize) -> Outcome<Wire> {
+async fn owing(server: &Server, framing: (&str, &str)) -> Outcome<Wire> {
     let mut wire = Wire::to(server).await?;
-    let length = length.to_string();
-    let fields = [
-        JSON,
-        ("Content-Length", length.as_str()),
-        ("Expect", "100-continue"),
-    ];
+    let fields = [JSON, framing, ("Expect", "100-continue")];
     wire.send(head("POST", "/auth/login/init", &fields)).await?;
     let said = wire.next(Duration::from_secs(20)).await?;
     assert!(
@@ -263,13 +293,15 @@ async fn clients_who_owe_bodies_keep_nobody_out() -> Outcome {
     let installation =
         Installation::empty(DatabaseKind::Sqlite)?.with("HTTP__MAXIMUM_CONNECTIONS", "2");
     let server = installation.start().await?;
-    let mut silent = owing(&server, 2).await?;
-    let mut large = owing(&server, 1024 * 1024).await?;
+    let two = ("Content-Length", "2");
+    let mut silent = owing(&server, two).await?;
+    let mut large = owing(&server, ("Transfer-Encoding", "chunked")).await?;
     // It is too large by now, and the rest is read to be dropped.
+    large.send("4b000\r\n").await?;
     large.send(vec![b' '; 300 * 1024]).await?;
     assert_eq!(ask_anew(&server).await?.0, 200);
     silent.rest().await?;
-    let _further = owing(&server, 2).await?;
+    let _further = owing(&server, two).await?;
     assert_eq!(ask_anew(&server).await?.0, 200);
     large.rest().await?;
     Ok(())
@@ -295,7 +327,7 @@ async fn a_peer_that_has_its_whole_share_is_warned_of_and_a_trusted_proxy_has_no
     proxy.thaw();
     let installation = installation.with("HTTP__TRUSTED_PROXIES", "127.0.0.1");
     let server = installation.start().await?;
-    let mut first = owing(&server, 2).await?;
+    let mut first = owing(&server, ("Content-Length", "2")).await?;
     assert_eq!(ask_anew(&server).await?.0, 200);
     first.send("{}").await?;
     assert!(first.rest().await?.starts_with("HTTP/1.1 4"));

@@ -23,7 +23,7 @@ fn quoted(document: &str) -> Vec<&str> {
 }
 
 /// The folders that paths begin with.
-const TOP: [&str; 9] = [
+const TOP: [&str; 10] = [
     ".cargo",
     ".ci",
     ".github",
@@ -31,6 +31,7 @@ const TOP: [&str; 9] = [
     "docs",
     "examples",
     "migrations",
+    "packaging",
     "tests",
     "xtask",
 ];

@@ -40,6 +40,8 @@ macro_rules! error_codes {
 error_codes! {
     InvalidPath, BAD_REQUEST, "invalid_path", "the path is not valid",
         "The path contains an encoded slash or a broken percent escape, or path and query have more than 2048 bytes.";
+    InvalidHost, BAD_REQUEST, "invalid_host", "the request must name exactly one Host",
+        "The request has several `Host` headers, or none although it is HTTP/1.1 (RFC 9112 §3.2).";
     InvalidBody, BAD_REQUEST, "invalid_body", "the body is not valid",
         "The body is not one JSON object in UTF-8, repeats a member, or is nested more than 64 levels deep.";
     InvalidField, BAD_REQUEST, "invalid_field", "a member of the request is not valid",

@@ -1,6 +1,9 @@
 //! Where a request comes from.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::atomic::Ordering,
+};
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts},
@@ -27,11 +30,30 @@ impl FromRequestParts<AppState> for Client {
             .extensions
             .get::<ConnectInfo<SocketAddr>>()
             .ok_or_else(|| ApiError::internal("the server does not tell the peer's address"))?;
+        let trusted = state.settings.trusted_proxies.read();
+        tell_of_forwarding(peer.ip(), &parts.headers, &trusted, state);
         Ok(Self(Caller {
             origin: origin(&parts.headers),
             application: application(&parts.headers),
-            address: address(peer.ip(), &parts.headers, &state.settings.trusted_proxies),
+            address: address(peer.ip(), &parts.headers, &trusted),
         }))
+    }
+}
+
+/// Tells once that somebody forwards requests without being trusted. It may be anybody, but if it is the proxy,
+/// all clients share what one address may do, which nobody would notice until it is used up.
+fn tell_of_forwarding(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet], state: &AppState) {
+    let peer = peer.to_canonical();
+    if headers.contains_key(FORWARDED_FOR)
+        && !trusted.iter().any(|network| network.contains(&peer))
+        && !state.has_told_of_forwarding.load(Ordering::Relaxed)
+        && !state.has_told_of_forwarding.swap(true, Ordering::Relaxed)
+    {
+        tracing::warn!(
+            %peer,
+            "a request came with X-Forwarded-For from an address that http.trusted_proxies does not name: if it \
+             is a proxy of yours, name it, since until then all its clients count as one"
+        );
     }
 }
 

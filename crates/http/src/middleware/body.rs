@@ -1,12 +1,13 @@
 //! Bodies are received whole before a route is tried: within ten seconds and at most 256 KiB. So every
 //! route, also one that does not exist, leaves the connection ready for the next request, and no use
-//! case ever waits for a client.
+//! case ever waits for a client. A body that is announced as larger is refused at once.
 
 use std::time::Duration;
 
 use axum::{
-    body::{Body, Bytes},
+    body::{Body, Bytes, HttpBody as _},
     extract::Request,
+    http::{HeaderMap, header::EXPECT},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -28,6 +29,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// See the module.
 pub(crate) async fn body(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
+    if is_announced_too_large(&body) {
+        // Who sends before it reads gets its courtesy while it is answered; who asks first does not send.
+        if !asks_first(&parts.headers) {
+            tokio::spawn(dismiss(body));
+        }
+        return ApiError::new(ErrorCode::BodyTooLarge).into_response();
+    }
     match receive(body).await {
         Ok(bytes) => {
             let request = Request::from_parts(parts, Body::from(bytes));
@@ -41,8 +49,7 @@ async fn receive(mut body: Body) -> Result<Bytes, ApiError> {
     match timeout(PATIENCE, collect(&mut body)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) => {
-            // Only courtesy: whether all of it arrives does not matter.
-            let _ = timeout(PATIENCE, discard(&mut body)).await;
+            dismiss(body).await;
             Err(error)
         }
         Err(_elapsed) => Err(ErrorCode::BodyTimeout.into()),
@@ -64,6 +71,22 @@ async fn collect(body: &mut Body) -> Result<Bytes, ApiError> {
         }
     }
     Ok(collected.into())
+}
+
+/// Whether its `Content-Length` is beyond the limit.
+fn is_announced_too_large(body: &Body) -> bool {
+    usize::try_from(body.size_hint().lower()).map_or(true, |least| least > MAXIMUM)
+}
+
+/// Whether the client waits to be told that its body is wanted (RFC 9110 §10.1.1).
+fn asks_first(headers: &HeaderMap) -> bool {
+    let expects = headers.get(EXPECT);
+    expects.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
+/// Only courtesy: whether all of it arrives does not matter.
+async fn dismiss(mut body: Body) {
+    let _ = timeout(PATIENCE, discard(&mut body)).await;
 }
 
 async fn discard(body: &mut Body) {

@@ -127,3 +127,25 @@ async fn a_panic_leaves_its_text_once() {
     let cause = lines[0]["cause"].as_str().unwrap();
     assert!(cause.starts_with("panic: "), "{cause}");
 }
+
+#[tokio::test]
+async fn a_proxy_that_is_not_trusted_is_told_of_once() {
+    let router = World::new().router();
+    LOG.take();
+    for _ in 0..2 {
+        let mut request = json("POST", "/auth/login/init", "{}");
+        let client = "203.0.113.9".parse().unwrap();
+        request.headers_mut().insert("x-forwarded-for", client);
+        send(&router, request).await;
+    }
+    let text = String::from_utf8(LOG.take()).unwrap();
+    let lines: Vec<_> = text.lines().map(sorted).collect();
+    let warnings: Vec<_> = lines
+        .iter()
+        .filter(|line| line["level"] == "WARN")
+        .collect();
+    assert_eq!(warnings.len(), 1, "{lines:?}");
+    assert_eq!(warnings[0]["peer"], "127.0.0.1");
+    // Who the client says it is, is nobody's business.
+    assert!(!text.contains("203.0.113.9"), "{text}");
+}

@@ -15,6 +15,7 @@ use http_body_util::BodyExt;
 use latchkey_domain::user_action::UserAction;
 use latchkey_json::Value as Strict;
 use latchkey_service::{
+    live::Live,
     ports::{
         Ports, Stores,
         account_store::MockAccountStore,
@@ -100,6 +101,16 @@ impl World {
 
     /// The router of this world.
     pub(super) fn router(self) -> Router {
+        let settings = HttpSettings {
+            trusted_proxies: Live::default(),
+            public_url: "https://auth.example.com".to_owned(),
+            this_machine_alone: self.this_machine_alone,
+        };
+        router(self.use_cases(), settings)
+    }
+
+    /// The use cases of this world.
+    pub(super) fn use_cases(self) -> Arc<UseCases> {
         let mut clock = MockClock::new();
         clock.expect_now().return_const(NOW);
         let mut entropy = MockEntropy::new();
@@ -118,13 +129,7 @@ impl World {
             },
             ..Ports::mocks()
         };
-        let settings = HttpSettings {
-            trusted_proxies: vec![],
-            public_url: "https://auth.example.com".to_owned(),
-            this_machine_alone: self.this_machine_alone,
-        };
-        let use_cases = UseCases::new(ports, ServiceSettings::default());
-        router(Arc::new(use_cases), settings)
+        Arc::new(UseCases::new(ports, ServiceSettings::default()))
     }
 }
 

@@ -1,18 +1,22 @@
 //! What every request meets, whatever it asks for.
 
 use std::{
+    convert::Infallible,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
 use axum::{
-    body::{Body, Bytes},
+    body::{Body, Bytes, HttpBody},
     http::{HeaderValue, Request, StatusCode},
 };
 use futures_util::{StreamExt, stream};
+use hyper::body::{Frame, SizeHint};
 use latchkey_service::ports::{administration_store::Population, store::StoreError};
 
 use super::support::{REQUEST_ID, World, bearing, failure, json, send};
@@ -187,7 +191,7 @@ async fn what_is_too_large_is_dropped_up_to_a_mebibyte() {
     let (sender, mut sent) = tokio::sync::mpsc::unbounded_channel();
     let endless = stream::repeat(Bytes::from(vec![b' '; 64 * 1024])).map(move |chunk| {
         sender.send(chunk.len()).unwrap();
-        Ok::<_, std::convert::Infallible>(chunk)
+        Ok::<_, Infallible>(chunk)
     });
     let router = World::new().router();
     let answer = send(
@@ -203,9 +207,68 @@ async fn what_is_too_large_is_dropped_up_to_a_mebibyte() {
     assert_eq!(total, (256 + 64 + 1024) * 1024);
 }
 
+/// A body that says how large it is, and does not arrive. Whoever asks for it is told of.
+struct Announced {
+    length: u64,
+    is_asked_for: Arc<AtomicBool>,
+}
+
+impl HttpBody for Announced {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.is_asked_for.store(true, Ordering::Relaxed);
+        Poll::Pending
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_announced_as_too_large_is_refused_at_once() {
+    let started = tokio::time::Instant::now();
+    for (length, asks_first, status) in [
+        (256 * 1024 + 1, false, StatusCode::PAYLOAD_TOO_LARGE),
+        (u64::MAX, true, StatusCode::PAYLOAD_TOO_LARGE),
+        (256 * 1024, false, StatusCode::REQUEST_TIMEOUT),
+    ] {
+        let is_asked_for = Arc::<AtomicBool>::default();
+        let body = Body::new(Announced {
+            length,
+            is_asked_for: Arc::clone(&is_asked_for),
+        });
+        let mut request = json("POST", "/auth/login", body);
+        if asks_first {
+            let expected = HeaderValue::from_static("100-continue");
+            request.headers_mut().insert("expect", expected);
+        }
+        let answer = send(&World::new().router(), request).await;
+        assert_eq!(answer.status, status, "{length}");
+        let is_at_once = started.elapsed() == Duration::ZERO;
+        assert_eq!(is_at_once, status == StatusCode::PAYLOAD_TOO_LARGE);
+        tokio::task::yield_now().await;
+        assert_eq!(is_asked_for.load(Ordering::Relaxed), !asks_first);
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_name_one_host_is_told_so_with_the_body_of_errors() {
+    let router = crate::no_host(World::new().use_cases());
+    let answer = send(&router, get("/health/live")).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert_eq!(answer.code(), "invalid_host");
+    assert_eq!(answer.header("x-request-id"), Some(REQUEST_ID));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_body_that_does_not_arrive_is_408() {
-    let never = stream::pending::<Result<Bytes, std::convert::Infallible>>();
+    let never = stream::pending::<Result<Bytes, Infallible>>();
     let request = json("POST", "/auth/login", Body::from_stream(never));
     let started = tokio::time::Instant::now();
     let answer = send(&World::new().router(), request).await;

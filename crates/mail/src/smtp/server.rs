@@ -1,6 +1,6 @@
 //! Where the mail server is, and how it is talked to.
 
-use latchkey_domain::host::RequestHost;
+use latchkey_domain::host::{RequestHost, needs_encoding};
 use lettre::transport::smtp::{
     self,
     authentication::{Credentials, DEFAULT_MECHANISMS},
@@ -28,6 +28,9 @@ impl Server {
     /// (STARTTLS, port 587) or `smtps://host` (port 465); with another port, `user:password@` before the
     /// host, and the name to say hello with as its path, if need be.
     pub(super) fn parse(url: &str) -> Result<Self, SmtpSettingsError> {
+        if needs_encoding(url) {
+            return Err(SmtpSettingsError::Encoding);
+        }
         Self::read(url).ok_or(SmtpSettingsError::Url)
     }
 

@@ -346,3 +346,30 @@ fn what_is_said_to_another_machine_is_safe_if_it_must_be_encrypted() {
         assert_eq!(trusts_the_network(url), Ok(trusts), "{url}");
     }
 }
+
+#[tokio::test]
+async fn a_server_is_asked_whether_it_would_take_a_message_and_is_sent_none() {
+    let server = MailServer::in_clear().unwrap();
+    let mailer = Smtp::new(&known(&server), FROM).unwrap();
+    for recipient in [None, Some("ada@example.com")] {
+        assert_eq!(mailer.ask(recipient).await, Ok(()));
+    }
+    for at in [At::Auth, At::Sender, At::Recipient, At::Farewell] {
+        assert_eq!(server.asked(at), 2, "{at:?}");
+    }
+    assert_eq!(server.asked(At::Data), 0);
+    assert!(mailer.ask(Some("nobody")).await.is_err());
+
+    server.answers(At::Recipient, ALWAYS, "550 5.7.1 no relaying for ada");
+    let error = mailer.ask(Some("ada@example.com")).await.unwrap_err();
+    let said = error.to_string();
+    assert!(said.contains("550 5.7.1 to RCPT TO"), "{said}");
+    assert!(!said.contains("ada"), "{said}");
+}
+
+#[test]
+fn a_password_that_hides_the_host_is_told_how_to_be_written() {
+    let error = check_url("smtps://root:hunter/2@mail.example.com").unwrap_err();
+    assert_eq!(error, SmtpSettingsError::Encoding);
+    assert!(error.to_string().contains("/ as %2F"), "{error}");
+}

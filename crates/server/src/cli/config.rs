@@ -1,36 +1,106 @@
-//! `latchkey config`: whether the configuration can be used, and what in it weakens the installation.
+//! `latchkey config`: whether the configuration can be used, what it is, and what in it weakens the installation.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 use clap::Subcommand;
+use serde::Serialize;
 
 use super::Failure;
-use crate::config::Settings;
+use crate::{
+    config::{Settings, Sources},
+    secrets,
+};
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(super) enum ConfigCommand {
     /// Read the configuration as serve does, and say what in it weakens the installation, one a line. Nothing is
     /// opened or made.
     Check,
+    /// Show every setting with its value and where that comes from. What is secret is hidden.
+    Show {
+        /// Answer one line of JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// A setting, as it is told to programs.
+#[derive(Serialize)]
+pub(super) struct Setting {
+    key: &'static str,
+    value: String,
+    source: String,
 }
 
 /// What cannot be used was refused when the settings were read.
-pub(super) fn perform(command: ConfigCommand, settings: &Settings) -> Result<(), Failure> {
+pub(super) fn perform(
+    command: ConfigCommand,
+    settings: &Settings,
+    file: Option<&Path>,
+) -> Result<(), Failure> {
     match command {
         ConfigCommand::Check => check(settings, &mut io::stdout().lock()),
+        ConfigCommand::Show { json } => {
+            let told = told(file)?;
+            if json {
+                return super::answer(&told);
+            }
+            show(&told, &mut io::stdout().lock())
+        }
     }
 }
 
-/// The database is not asked how many users there are, so there may be several.
+/// The database is not asked how many users there are, so there may be several. Secrets that are given with the
+/// configuration are looked into: what was cut off on its way would be told at the start only.
 fn check(settings: &Settings, answer: &mut impl Write) -> Result<(), Failure> {
+    if settings.secrets.contents.is_some() {
+        secrets::look(&settings.secrets)?;
+    }
     for weakness in settings.weaknesses(true) {
         writeln!(answer, "{weakness}")?;
     }
     Ok(())
 }
 
+/// Every setting with its value and its source.
+pub(super) fn told(file: Option<&Path>) -> Result<Vec<Setting>, Failure> {
+    let (settings, sources) = Settings::of_process_with_sources(file)?;
+    Ok(settings_of(&settings, &sources))
+}
+
+fn settings_of(settings: &Settings, sources: &Sources) -> Vec<Setting> {
+    let values = settings.values().into_iter();
+    values
+        .map(|value| Setting {
+            source: sources.get(value.key).cloned().unwrap_or_default(),
+            key: value.key,
+            value: value.shown,
+        })
+        .collect()
+}
+
+fn show(settings: &[Setting], answer: &mut impl Write) -> Result<(), Failure> {
+    let width = |text: fn(&Setting) -> &str| {
+        let widths = settings.iter().map(|setting| text(setting).chars().count());
+        widths.max().unwrap_or_default()
+    };
+    let (keys, values) = (
+        width(|setting| setting.key),
+        width(|setting| &setting.value),
+    );
+    for Setting { key, value, source } in settings {
+        writeln!(answer, "{key:keys$}  {value:values$}  {source}")?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::config::mail::Transport;
 
@@ -59,5 +129,28 @@ mod tests {
             assert!(line.starts_with(key), "{answer}");
         }
         assert!(!data.exists());
+    }
+
+    #[test]
+    fn a_check_looks_into_secrets_that_are_given() {
+        let mut settings = Settings::default();
+        settings.secrets.contents = Some("hunter2".to_owned().into());
+        let error = check(&settings, &mut Vec::new()).unwrap_err();
+        let said = super::super::chain(error.as_ref());
+        assert!(said.starts_with("secrets.contents does not hold"), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+
+    #[test]
+    fn every_setting_is_shown_on_a_line_of_its_own() {
+        let settings = Settings::default();
+        let sources = BTreeMap::from([("http.listen".to_owned(), "default".to_owned())]);
+        let mut answer = Vec::new();
+        show(&settings_of(&settings, &sources), &mut answer).unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        assert_eq!(answer.lines().count(), settings.values().len());
+        let first = answer.lines().next().unwrap();
+        let words: Vec<_> = first.split_whitespace().collect();
+        assert_eq!(words, ["http.listen", "127.0.0.1:8080", "default"]);
     }
 }

@@ -1,6 +1,13 @@
 //! `latchkey migrate`: the schema only.
 
+use std::{
+    fmt::Write as _,
+    io::{self, BufRead as _, IsTerminal as _, Write as _},
+};
+
 use clap::Subcommand;
+use latchkey_migrations::{Loss, Step};
+use latchkey_storage::store::SqlStore;
 use serde::Serialize;
 
 use super::{Failure, answer};
@@ -10,24 +17,34 @@ use crate::{beginning, config::Settings, wiring};
 pub(super) enum MigrateCommand {
     /// Bring the schema up to date.
     Up,
-    /// Take the schema back: all data is deleted.
+    /// Take back the newest step of the schema, and no other. Stop every process first.
     Down {
-        /// Yes, delete all data.
-        #[arg(long, required = true)]
+        /// Yes, take it back, if no data is lost by it.
+        #[arg(long, required_unless_present = "delete_data")]
         yes: bool,
+        /// Take it back even if data is lost by it: what that is, is told first.
+        #[arg(long)]
+        delete_data: bool,
+        /// The name of an organization whose data is lost; without it, it is to be typed.
+        #[arg(long, requires = "delete_data", value_name = "NAME")]
+        organization: Option<String>,
     },
     /// Show which steps were taken.
-    Status,
+    Status {
+        /// Fail when a step is still to be taken.
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 /// Which steps there are, and which were taken.
 #[derive(Serialize)]
 struct Answer {
-    steps: Vec<Step>,
+    steps: Vec<StepAnswer>,
 }
 
 #[derive(Serialize)]
-struct Step {
+struct StepAnswer {
     name: String,
     applied: bool,
 }
@@ -44,20 +61,117 @@ pub(super) async fn migrate(command: &MigrateCommand, settings: &Settings) -> Re
         });
     }
     let store = wiring::store(settings).await?;
-    match command {
-        MigrateCommand::Up => latchkey_migrations::up(store.connection()).await?,
-        MigrateCommand::Down { yes: _ } => latchkey_migrations::down(store.connection()).await?,
-        MigrateCommand::Status => {}
-    }
-    let steps = latchkey_migrations::status(store.connection()).await?;
+    let performed = Box::pin(perform(command, &store)).await;
     store.close().await?;
+    performed
+}
+
+async fn perform(command: &MigrateCommand, store: &SqlStore) -> Result<(), Failure> {
+    let connection = store.connection();
+    match command {
+        MigrateCommand::Up => latchkey_migrations::up(connection).await?,
+        MigrateCommand::Down {
+            delete_data,
+            organization,
+            ..
+        } => take_back(store, *delete_data, organization.as_deref()).await?,
+        MigrateCommand::Status { .. } => {}
+    }
+    let steps = latchkey_migrations::status(connection).await?;
+    let pending = steps.iter().filter(|step| !step.is_applied).count();
     answer(&Answer {
         steps: steps
             .into_iter()
-            .map(|step| Step {
+            .map(|step| StepAnswer {
                 name: step.name,
                 applied: step.is_applied,
             })
             .collect(),
-    })
+    })?;
+    if matches!(command, MigrateCommand::Status { check: true }) && pending > 0 {
+        return Err(format!(
+            "steps of the schema that are still to be taken: {pending}; `latchkey migrate up` takes them"
+        )
+        .into());
+    }
+    Ok(())
+}
+
+/// Takes back the newest step, unless data is lost by it and that is not wanted.
+async fn take_back(
+    store: &SqlStore,
+    delete_data: bool,
+    organization: Option<&str>,
+) -> Result<(), Failure> {
+    let connection = store.connection();
+    let steps = latchkey_migrations::status(connection).await?;
+    let Some(Step { name, .. }) = steps.into_iter().rfind(|step| step.is_applied) else {
+        return Err("no step of the schema was taken, so there is none to take back".into());
+    };
+    let losses = latchkey_migrations::losses(connection, &name).await?;
+    if !losses.is_empty() {
+        let told = told(&name, &losses);
+        if !delete_data {
+            return Err(format!(
+                "{told}\nIf that is wanted, make a backup, and say --delete-data instead of --yes"
+            )
+            .into());
+        }
+        let organizations = latchkey_migrations::organizations(connection).await?;
+        if !organizations.is_empty() {
+            let typed = match organization {
+                Some(name) => name.to_owned(),
+                None => typed_name(&told)?,
+            };
+            if !organizations.contains(&typed) {
+                return Err(format!(
+                    "{told}\nThere is no organization {typed:?} here, so perhaps this is not the database that \
+                     is meant: nothing was changed"
+                )
+                .into());
+            }
+        }
+    }
+    Ok(latchkey_migrations::step_down(connection).await?)
+}
+
+/// What would be lost, a line each.
+fn told(step: &str, losses: &[Loss]) -> String {
+    let mut text = format!("to take back {step} loses for ever:");
+    for Loss { what, rows } in losses {
+        // A string takes everything.
+        let _written = write!(text, "\n  {rows} {what}");
+    }
+    text
+}
+
+/// The name that is typed at a terminal.
+fn typed_name(told: &str) -> Result<String, Failure> {
+    let terminal = io::stdin();
+    if !terminal.is_terminal() {
+        return Err(format!("{told}\nSay whose data that is: --organization NAME").into());
+    }
+    let mut screen = io::stderr();
+    write!(
+        screen,
+        "{told}\nType the name of the organization whose data that is: "
+    )?;
+    screen.flush()?;
+    let mut name = String::new();
+    terminal.lock().read_line(&mut name)?;
+    Ok(name.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_be_lost_is_a_line_each() {
+        let losses = [("users", 7), ("credentials", 12)].map(|(what, rows)| Loss { what, rows });
+        assert_eq!(
+            told("m0001_foundation", &losses),
+            "to take back m0001_foundation loses for ever:\n  7 users\n  12 credentials"
+        );
+    }
 }

@@ -15,25 +15,38 @@ use super::Failure;
 use crate::{
     config::Settings,
     demo,
-    lifecycle::stop_signal,
+    lifecycle::{on_hang_ups, stop_signal},
+    reload::Reload,
     secrets,
     serve::{self, Serving},
+    supervisor,
     wiring::Adapters,
 };
 
 /// How long closing the database may take.
-const CLOSING: Duration = Duration::from_secs(5);
+pub(super) const CLOSING: Duration = Duration::from_secs(5);
 
 /// Serves until the first signal to stop and then drains; a second signal ends it at once.
 pub(super) async fn serve(
     settings: &Settings,
+    reload: Reload,
     adapters: impl Future<Output = Result<Adapters, Failure>>,
 ) -> Result<(), Failure> {
     let (stop, at_once) = (stop_signal(1)?, stop_signal(2)?);
+    // Before it serves, SIGHUP ends nothing either: what it asks for was just done.
+    drop(on_hang_ups(|| {})?);
     let mut stop = std::pin::pin!(stop);
-    let (adapters, use_cases, serving) = tokio::select! {
+    let (adapters, use_cases, mut serving) = tokio::select! {
         ready = Box::pin(start(settings, adapters)) => ready?,
         () = &mut stop => return Ok(()),
+    };
+    serving.reload = Some(reload.with_mailer_of(&adapters));
+    // Whoever connects from here on is answered, as the listener is there.
+    supervisor::ready();
+    let _alive = tokio::spawn(supervisor::keep_alive());
+    let stop = async {
+        stop.await;
+        supervisor::stopping();
     };
     let served = tokio::select! {
         served = serve::serve(use_cases, serving, stop) => served,
@@ -50,6 +63,26 @@ pub(super) async fn serve(
     Ok(served?)
 }
 
+/// What to do about an address where nobody can listen.
+fn advice(error: &io::Error) -> &'static str {
+    let kinds = [
+        (
+            io::ErrorKind::AddrInUse,
+            "; another process listens there: stop that one, or choose another port",
+        ),
+        (
+            io::ErrorKind::AddrNotAvailable,
+            "; this machine has no such address: 0.0.0.0 and [::] mean all it has",
+        ),
+        (
+            io::ErrorKind::PermissionDenied,
+            "; ports below 1024 are for root: choose another one, and let a proxy listen there",
+        ),
+    ];
+    let found = kinds.into_iter().find(|(kind, _)| *kind == error.kind());
+    found.map_or("", |(_, advice)| advice)
+}
+
 async fn start(
     settings: &Settings,
     adapters: impl Future<Output = Result<Adapters, Failure>>,
@@ -63,9 +96,12 @@ async fn start(
     }
     let use_cases = adapters.use_cases();
     let wanted = settings.http.listen;
-    let listener = TcpListener::bind(wanted)
-        .await
-        .map_err(|error| format!("http.listen: cannot listen at {wanted}: {error}"))?;
+    let listener = TcpListener::bind(wanted).await.map_err(|error| {
+        format!(
+            "http.listen: cannot listen at {wanted}: {error}{}",
+            advice(&error)
+        )
+    })?;
     let address = listener.local_addr()?;
     let public_url = settings.http.public_url(address);
     if adapters.want_demo(settings) && use_cases.administration.is_empty().await? {

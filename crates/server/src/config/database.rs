@@ -4,12 +4,12 @@ use std::{fmt, time::Duration};
 
 use latchkey_storage::connect::check_url;
 
-use super::reader::Reader;
+use super::{password, reader::Reader};
 
 /// Where everything is kept.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Database {
-    /// `sqlite://…` or `postgres://…`; it may hold a password, so it is never shown.
+    /// `sqlite://…` or `postgres://…`, with the password that is configured beside it; so it is never shown.
     pub url: String,
     /// The most connections to PostgreSQL; SQLite needs no such limit.
     pub maximum_connections: u32,
@@ -41,13 +41,22 @@ impl Database {
     pub(super) fn read(reader: &mut Reader) -> Self {
         let default = Self::default();
         let mut section = reader.section("database");
+        let url = section.secret("url", |text| {
+            // The value is not repeated, because it may hold a password.
+            check_url(text)
+                .map(|()| text.to_owned())
+                .map_err(|error| error.to_string())
+        });
+        let url = url.unwrap_or(default.url);
+        let with_password = section.secret("password", |text| {
+            if url.starts_with("sqlite:") {
+                Err("is for PostgreSQL, and database.url is no server: leave it out".to_owned())
+            } else {
+                password::put_into(&url, text, "database.url")
+            }
+        });
         let settings = Self {
-            url: section.text("url", default.url, |text| {
-                // The value is not repeated, because it may hold a password.
-                check_url(text)
-                    .map(|()| text.to_owned())
-                    .map_err(|error| error.to_string())
-            }),
+            url: with_password.unwrap_or(url),
             maximum_connections: section.number(
                 "maximum_connections",
                 default.maximum_connections,
@@ -62,5 +71,61 @@ impl Database {
     /// Whether it is an embedded SQLite database.
     pub fn is_embedded(&self) -> bool {
         self.url.starts_with("sqlite:")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::config::{Faults, Settings};
+
+    fn load(variables: &[(&str, &str)]) -> Result<Database, Faults> {
+        let environment: HashMap<_, _> = variables
+            .iter()
+            .map(|(name, value)| (format!("LATCHKEY__DATABASE__{name}"), (*value).to_owned()))
+            .collect();
+        Settings::load(None, environment).map(|settings| settings.database)
+    }
+
+    #[test]
+    fn a_password_of_its_own_is_written_as_it_is() {
+        for (url, expected) in [
+            (
+                "postgres://latchkey@db.example.com/latchkey?sslmode=verify-full",
+                "postgres://latchkey:50%25%20off%3A%2F%40%3F@db.example.com/latchkey?sslmode=verify-full",
+            ),
+            (
+                "postgres://latchkey@%2Fvar%2Frun%2Fpostgresql/latchkey",
+                "postgres://latchkey:50%25%20off%3A%2F%40%3F@%2Fvar%2Frun%2Fpostgresql/latchkey",
+            ),
+        ] {
+            let database = load(&[("URL", url), ("PASSWORD", "50% off:/@?")]).unwrap();
+            assert_eq!(database.url, expected);
+            assert!(!format!("{database:?}").contains("off"));
+        }
+    }
+
+    #[test]
+    fn a_password_of_its_own_is_the_only_one_and_for_a_server() {
+        for (url, says) in [
+            ("sqlite://data/latchkey.db", "is for PostgreSQL"),
+            (
+                "postgres://latchkey:hunter3@localhost/latchkey",
+                "database.url has one",
+            ),
+            (
+                "postgres://localhost/latchkey?password=hunter3",
+                "database.url has one",
+            ),
+            ("postgres:///latchkey", "needs a host"),
+        ] {
+            let faults = load(&[("URL", url), ("PASSWORD", "hunter2")]).unwrap_err();
+            let faults = faults.to_string();
+            assert!(faults.contains("database.password"), "{url}: {faults}");
+            assert!(faults.contains(says), "{url}: {faults}");
+            assert!(!faults.contains("hunter"), "{faults}");
+        }
     }
 }

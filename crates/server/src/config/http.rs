@@ -102,7 +102,8 @@ fn network(text: &str) -> Result<IpNet, String> {
         .or_else(|_not_a_network| text.parse::<IpAddr>().map(IpNet::from))
         .map_err(|_malformed| {
             must_be(
-                "a list of addresses or networks, such as 10.0.0.1 or 10.0.0.0/8",
+                "a list of addresses or networks, such as 10.0.0.1 or 10.0.0.0/8 (in the environment with \
+                 commas between them)",
                 text,
             )
         })

@@ -1,6 +1,6 @@
 //! `[log]`: how the log looks.
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use super::reader::{Reader, must_be};
 
@@ -42,18 +42,65 @@ impl Log {
                 other => Err(must_be("\"text\" or \"json\"", other)),
             }),
             level: section.text("level", default.level, |text| {
-                EnvFilter::try_new(text)
-                    .map(|_filter| text.to_owned())
-                    .map_err(|_malformed| {
-                        must_be(
-                            "error, warn, info, debug, trace or off, or directives such as \
-                             \"info,latchkey_http=debug\"",
-                            text,
-                        )
-                    })
+                if has_levels(text) && EnvFilter::try_new(text).is_ok() {
+                    Ok(text.to_owned())
+                } else {
+                    Err(must_be(
+                        "error, warn, info, debug, trace or off, or directives such as \
+                         \"info,latchkey_http=debug\"",
+                        text,
+                    ))
+                }
             }),
         };
         section.finish();
         settings
+    }
+}
+
+/// Whether each directive says a level. A word alone that is none would be taken for the name of a part of the
+/// program, of which everything is told, and of all others nothing.
+fn has_levels(text: &str) -> bool {
+    text.split(',').all(|directive| {
+        let directive = directive.trim();
+        let is_level = !directive.is_empty() && directive.parse::<LevelFilter>().is_ok();
+        is_level || directive.contains(['=', '['])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use crate::config::Settings;
+
+    fn is_taken(level: &str) -> bool {
+        let variables = HashMap::from([("LATCHKEY__LOG__LEVEL".to_owned(), level.to_owned())]);
+        Settings::load(None, variables).is_ok()
+    }
+
+    #[test]
+    fn a_level_is_one_that_is_known() {
+        for level in [
+            "error",
+            "WARN",
+            "off",
+            "trace",
+            "info,latchkey_http=debug",
+            "warn,[request]=debug",
+            "latchkey_storage=trace",
+        ] {
+            assert!(is_taken(level), "{level}");
+        }
+        for level in [
+            "verbose",
+            "info;debug",
+            "warning",
+            "info,",
+            "latchkey_http",
+            "info,verbose",
+        ] {
+            assert!(!is_taken(level), "{level}");
+        }
     }
 }

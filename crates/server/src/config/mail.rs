@@ -3,16 +3,20 @@
 use std::fmt;
 
 use latchkey_mail::smtp::{check_from, check_url};
+use url::Url;
 use zeroize::Zeroizing;
 
-use super::reader::{Reader, must_be};
+use super::{
+    password,
+    reader::{Reader, must_be},
+};
 
 /// How messages to users are delivered.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Mail {
     /// By what.
     pub transport: Transport,
-    /// The mail server; it may hold a password, so it is never shown.
+    /// The mail server, with the password that is configured beside it; so it is never shown.
     pub smtp_url: Option<Zeroizing<String>>,
     /// In whose name.
     pub from: String,
@@ -52,12 +56,21 @@ impl Mail {
         let default = Self::default();
         let mut section = reader.section("mail");
         // The address is read first: whether it is needed depends on nothing but the transport.
-        let smtp_url = section.optional_text("smtp_url", |text| {
+        let url = section.secret("smtp_url", |text| {
             // The value is not repeated, because it may hold a password.
             check_url(text)
                 .map(|()| Zeroizing::new(text.to_owned()))
                 .map_err(|error| error.to_string())
         });
+        let with_password = section.secret("smtp_password", |text| match &url {
+            Some(url) if has_user(url) => {
+                password::put_into(url, text, "mail.smtp_url").map(Zeroizing::new)
+            }
+            Some(_) | None => {
+                Err("needs to know whose it is: write smtp_url = \"smtps://USER@HOST\"".to_owned())
+            }
+        });
+        let smtp_url = with_password.or(url);
         let has_url = smtp_url.is_some();
         let settings = Self {
             transport: section.text("transport", default.transport, |text| match text {
@@ -76,6 +89,11 @@ impl Mail {
         section.finish();
         settings
     }
+}
+
+/// Whether the URL says who sends.
+fn has_user(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| !url.username().is_empty())
 }
 
 #[cfg(test)]
@@ -107,6 +125,30 @@ mod tests {
         .unwrap();
         assert_eq!(mail.transport, Transport::Smtp);
         assert!(!format!("{mail:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_password_of_its_own_belongs_to_a_user() {
+        let with = |url: &str| {
+            load(&[
+                ("TRANSPORT", "smtp"),
+                ("SMTP_URL", url),
+                ("SMTP_PASSWORD", "hunter2 50%"),
+            ])
+        };
+        let mail = with("smtps://latchkey@mail.example.com:465").unwrap();
+        assert_eq!(
+            mail.smtp_url.unwrap().as_str(),
+            "smtps://latchkey:hunter2%2050%25@mail.example.com:465"
+        );
+        for url in [
+            "smtps://mail.example.com",
+            "smtps://latchkey:hunter3@mail.example.com",
+        ] {
+            let faults = with(url).unwrap_err().to_string();
+            assert!(faults.contains("mail.smtp_password"), "{url}: {faults}");
+            assert!(!faults.contains("hunter"), "{faults}");
+        }
     }
 
     #[test]

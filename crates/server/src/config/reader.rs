@@ -1,10 +1,17 @@
 //! Reads values one by one and collects every fault on the way.
 
-use std::{collections::BTreeSet, fmt::Display, ops::RangeInclusive};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+    fs,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+};
 
 use ::config::{Config, Map, Value, ValueKind};
+use zeroize::Zeroizing;
 
-use super::Fault;
+use super::{Fault, variable_of};
 
 /// What a reader answers for a value that is not as it must be.
 pub(super) type Problem = String;
@@ -13,14 +20,24 @@ pub(super) type Problem = String;
 pub(super) struct Reader {
     sections: Map<String, Value>,
     faults: Vec<Fault>,
-    known: BTreeSet<String>,
+    /// Every key that was asked for, with its section, and where its value comes from.
+    known: Sources,
+    /// The keys that are secrets, with their sections.
+    secrets: BTreeSet<String>,
+    /// Where a service manager has laid secrets, each in a file of its key's name.
+    credentials: Option<PathBuf>,
+    /// The files that secrets were to be read from.
+    secret_files: Vec<PathBuf>,
 }
+
+/// Where each setting's value comes from.
+pub(crate) type Sources = BTreeMap<String, String>;
 
 /// One section of the configuration. What is left when it is finished is unknown.
 pub(super) struct Section<'reader> {
     name: &'static str,
     values: Map<String, Value>,
-    keys: Vec<&'static str>,
+    keys: Vec<String>,
     reader: &'reader mut Reader,
 }
 
@@ -29,7 +46,18 @@ impl Reader {
         Self {
             sections: config.cache.into_table().unwrap_or_default(),
             faults: Vec::new(),
-            known: BTreeSet::new(),
+            known: Sources::new(),
+            secrets: BTreeSet::new(),
+            credentials: None,
+            secret_files: Vec::new(),
+        }
+    }
+
+    /// Takes secrets from this folder too, if there is one.
+    pub(super) fn with_credentials(self, credentials: Option<PathBuf>) -> Self {
+        Self {
+            credentials,
+            ..self
         }
     }
 
@@ -54,28 +82,93 @@ impl Reader {
         }
     }
 
-    /// Every fault; sections that nobody read are faults too.
-    pub(super) fn finish(mut self) -> Vec<Fault> {
+    /// Where everything comes from, unless there are faults; sections that nobody read are faults too.
+    pub(super) fn finish(mut self) -> Result<Sources, Vec<Fault>> {
         let sections: BTreeSet<&str> = self
             .known
-            .iter()
+            .keys()
             .filter_map(|key| key.split_once('.').map(|(section, _)| section))
             .collect();
         let sections = sections.into_iter().collect::<Vec<_>>().join(", ");
-        let mut unknown: Vec<_> = self.sections.keys().cloned().collect();
-        unknown.sort();
-        self.faults.extend(unknown.into_iter().map(|key| Fault {
+        let mut unknown: Vec<_> = self.sections.iter().collect();
+        unknown.sort_by_key(|(key, _)| key.as_str());
+        for (key, value) in unknown {
+            // A single value was meant for a key.
+            let meant = match scalar(value).and_then(|_| nearest(key, self.known.keys())) {
+                Some(setting) => format!("; the nearest setting is {setting}"),
+                None => String::new(),
+            };
+            self.faults.push(Fault {
+                key: key.clone(),
+                problem: format!("is not a section; the sections are {sections}{meant}"),
+            });
+        }
+        let stray = self.stray_credentials();
+        self.faults.extend(stray);
+        if self.faults.is_empty() {
+            Ok(self.known)
+        } else {
+            Err(self.faults)
+        }
+    }
+
+    /// The files, named by the configuration, that secrets were to be read from.
+    pub(super) fn secret_files(&self) -> Vec<PathBuf> {
+        self.secret_files.clone()
+    }
+
+    /// Where the service manager has laid a secret, if it has.
+    fn credential(&self, key: &str) -> Option<PathBuf> {
+        let path = self.credentials.as_ref()?.join(key);
+        path.exists().then_some(path)
+    }
+
+    /// Credentials that are named like settings and are none: nobody would miss them otherwise. What is named
+    /// in another way is somebody else's, since whoever is started by a service inherits its folder.
+    fn stray_credentials(&self) -> Vec<Fault> {
+        let Some(folder) = &self.credentials else {
+            return Vec::new();
+        };
+        let is_ours = |name: &str| {
+            let section = name.split_once('.').map(|(section, _)| section);
+            let mut known = self.known.keys().filter_map(|key| key.split_once('.'));
+            section.is_some_and(|section| known.any(|(known, _)| known == section))
+        };
+        let files = fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut names: Vec<_> = files
+            .filter_map(|file| file.file_name().into_string().ok())
+            .filter(|name| is_ours(name) && !self.secrets.contains(name))
+            .collect();
+        names.sort();
+        let secrets: Vec<_> = self.secrets.iter().map(String::as_str).collect();
+        let secrets = secrets.join(", ");
+        let faults = names.into_iter().map(|key| Fault {
+            problem: format!(
+                "is not a secret, and cannot be a credential; the secrets are {secrets} (in {})",
+                folder.display()
+            ),
             key,
-            problem: format!("is not a section; the sections are {sections}"),
-        }));
-        self.faults
+        });
+        faults.collect()
     }
 
     /// Every key that was asked for, with its section.
-    #[cfg(test)]
     pub(super) fn known(&self) -> BTreeSet<String> {
-        self.known.clone()
+        self.known.keys().cloned().collect()
     }
+}
+
+/// The name that is most like that one, whatever separates its parts.
+pub(super) fn nearest<'names>(
+    name: &str,
+    names: impl Iterator<Item = &'names String>,
+) -> Option<&'names String> {
+    let parts = |name: &str| {
+        let parts = name.split(['.', '_']).filter(|part| !part.is_empty());
+        parts.collect::<Vec<_>>().join("_").to_lowercase()
+    };
+    let meant = parts(name);
+    names.min_by_key(|name| strsim::damerau_levenshtein(&meant, &parts(name.as_str())))
 }
 
 impl Section<'_> {
@@ -102,6 +195,71 @@ impl Section<'_> {
         parse: impl FnOnce(&str) -> Result<T, Problem>,
     ) -> Option<T> {
         self.text(key, None, |text| parse(text).map(Some))
+    }
+
+    /// A secret that `parse` accepts. Whoever wants to keep it out of the configuration and of the environment
+    /// puts it into a file, which `KEY_file` names or the service manager lays down as a credential of the key's
+    /// name. It has one place at most, so that nobody changes one that is not the one in use.
+    pub(super) fn secret<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, Problem>,
+    ) -> Option<T> {
+        let file_key = format!("{key}_file");
+        let (name, file_name) = (self.full(key), self.full(&file_key));
+        self.reader.secrets.insert(name.clone());
+        let (value, file) = (self.take(key), self.take(&file_key));
+        let credential = self.reader.credential(&name);
+        let places: Vec<_> = [
+            value
+                .as_ref()
+                .map(|value| format!("{name} ({})", source(&name, value))),
+            file.as_ref()
+                .map(|file| format!("{file_name} ({})", source(&file_name, file))),
+            credential
+                .as_ref()
+                .map(|path| format!("the credential {}", path.display())),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if places.len() > 1 {
+            let problem = format!("must have one place: keep one of {}", places.join(" and "));
+            self.reader.faults.push(Fault { key: name, problem });
+            return None;
+        }
+        if let Some(value) = value {
+            let parsed = scalar(&value)
+                .ok_or_else(|| "must be one text".to_owned())
+                .and_then(|text| parse(&text));
+            return self.accept(key, &value, parsed);
+        }
+        let (path, place) = match (file, credential) {
+            (Some(file), _) => {
+                let path = scalar(&file)
+                    .filter(|path| !path.trim().is_empty())
+                    .ok_or_else(|| "must be the path of a file".to_owned());
+                let path = PathBuf::from(self.accept(&file_key, &file, path)?);
+                let place = format!("{}, which {file_name} names", path.display());
+                self.reader.secret_files.push(path.clone());
+                (path, place)
+            }
+            (None, Some(path)) => {
+                let place = format!("the credential {}", path.display());
+                (path, place)
+            }
+            (None, None) => return None,
+        };
+        let source = format!("in {place}");
+        self.reader.known.insert(name.clone(), source);
+        match secret_in(&path).and_then(|text| parse(&text)) {
+            Ok(secret) => Some(secret),
+            Err(problem) => {
+                let problem = format!("{problem} (in {place})");
+                self.reader.faults.push(Fault { key: name, problem });
+                None
+            }
+        }
     }
 
     /// Texts that `parse` accepts each, as a list or as one text with commas; none when absent.
@@ -179,15 +337,26 @@ impl Section<'_> {
         }
     }
 
-    fn take(&mut self, key: &'static str) -> Option<Value> {
-        self.keys.push(key);
-        self.reader.known.insert(format!("{}.{key}", self.name));
-        self.values.remove(key)
+    fn take(&mut self, key: &str) -> Option<Value> {
+        let name = self.full(key);
+        let value = self.values.remove(key);
+        let source = match &value {
+            Some(value) => source(&name, value),
+            None => "default".to_owned(),
+        };
+        self.keys.push(key.to_owned());
+        self.reader.known.insert(name, source);
+        value
+    }
+
+    /// A key with its section.
+    fn full(&self, key: &str) -> String {
+        format!("{}.{key}", self.name)
     }
 
     /// The parsed value; a problem becomes a fault that says where the value comes from.
     fn accept<T>(&mut self, key: &str, value: &Value, parsed: Result<T, Problem>) -> Option<T> {
-        let key = format!("{}.{key}", self.name);
+        let key = self.full(key);
         match parsed {
             Ok(parsed) => Some(parsed),
             Err(problem) => {
@@ -201,11 +370,25 @@ impl Section<'_> {
     }
 }
 
+/// The secret in a file. Editors end a file with a new line, which is no part of it.
+fn secret_in(path: &Path) -> Result<Zeroizing<String>, Problem> {
+    let mut text = fs::read_to_string(path)
+        .map(Zeroizing::new)
+        .map_err(|error| format!("cannot be read: {error}"))?;
+    let length = text.trim_end_matches(['\r', '\n']).len();
+    text.truncate(length);
+    if text.is_empty() {
+        Err("must not be empty".to_owned())
+    } else {
+        Ok(text)
+    }
+}
+
 /// Where a value was set.
 fn source(key: &str, value: &Value) -> String {
     match value.origin() {
         Some("the environment") | None => {
-            format!("set by LATCHKEY__{}", key.to_uppercase().replace('.', "__"))
+            format!("set by {}", variable_of(key))
         }
         Some(file) => format!("set in {file}"),
     }
@@ -237,3 +420,6 @@ fn shown(value: &Value) -> String {
 pub(super) fn must_be(expected: impl Display, text: &str) -> Problem {
     format!("must be {expected}, not {text:?}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,7 +47,7 @@ impl Secrets {
                     Ok(PathBuf::from(text))
                 }
             }),
-            contents: section.optional_text("contents", |text| Ok(Zeroizing::new(text.to_owned()))),
+            contents: section.secret("contents", |text| Ok(Zeroizing::new(text.to_owned()))),
         };
         section.finish();
         settings

@@ -100,6 +100,8 @@ impl Settings {
             }
             places.push(self.secrets.path.clone());
         }
+        // What a service manager lays down as a credential it also protects, in ways that no mode shows.
+        places.extend(self.secret_files.iter().cloned());
         places
     }
 }
@@ -226,6 +228,13 @@ mod tests {
             private::make_file(&file).unwrap();
             places.push(file);
         }
+        let secret = folder.path().join("database-password");
+        private::make_file(&secret).unwrap();
+        places.push(secret.clone());
+        let settings = Settings {
+            secret_files: vec![secret],
+            ..settings
+        };
         assert_eq!(settings.weaknesses(true).len(), 1);
         for place in places {
             let narrow = fs::metadata(&place).unwrap().permissions();

@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use latchkey_service::throttle::network;
+use ipnet::IpNet;
+use latchkey_service::{live::Live, throttle::network};
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
@@ -16,7 +17,7 @@ use tracing::warn;
 
 use super::ConnectionLimits;
 
-/// How often it is told that one and the same network is at its share.
+/// How often it is told that one and the same network is at its share, or that there is no room at all.
 const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What a connection is doing.
@@ -66,9 +67,9 @@ struct State {
 
 /// The places for connections.
 pub(super) struct Places {
-    limits: ConnectionLimits,
-    /// Whether it is told that a network is at its share.
-    tells: bool,
+    limits: Live<ConnectionLimits>,
+    /// Whether they are for those who found no room, which was told there.
+    is_for_turned_away: bool,
     table: Mutex<Table>,
 }
 
@@ -79,6 +80,8 @@ struct Table {
     next: u64,
     /// Those that have a share, while they have any connection.
     shares: HashMap<IpAddr, Share>,
+    /// When it was last told that there is no room at all.
+    told: Option<Instant>,
 }
 
 struct Taken {
@@ -95,40 +98,57 @@ struct Share {
 }
 
 impl Places {
-    pub(super) fn new(limits: ConnectionLimits) -> Arc<Self> {
+    pub(super) fn new(limits: Live<ConnectionLimits>) -> Arc<Self> {
         Arc::new(Self {
             limits,
-            tells: true,
+            is_for_turned_away: false,
             table: Mutex::default(),
         })
     }
 
-    /// The places of those who find no room, and whose network was told of there.
-    pub(super) fn of_turned_away(limits: ConnectionLimits) -> Arc<Self> {
+    /// The places of those who find no room by these limits, which was told there.
+    pub(super) fn of_turned_away(limits: Live<ConnectionLimits>) -> Arc<Self> {
         Arc::new(Self {
             limits,
-            tells: false,
+            is_for_turned_away: true,
             table: Mutex::default(),
         })
+    }
+
+    /// What holds at this moment.
+    fn within<T>(&self, look: impl FnOnce(&ConnectionLimits) -> T) -> T {
+        let limits = self.limits.read();
+        if self.is_for_turned_away {
+            look(&limits.of_turned_away())
+        } else {
+            look(&limits)
+        }
     }
 
     /// A place for a connection of this peer; none when its share, or the whole, is used up by requests
     /// that are being answered. Before that, the connection that has waited longest gives way.
     pub(super) fn take(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
-        let network = self.has_share(peer).then(|| network(peer));
+        let (has_share, maximum, of_network) = self.within(|limits| {
+            let has_share = has_share(&limits.trusted_proxies, peer);
+            (has_share, limits.maximum, limits.maximum_per_address)
+        });
+        let network = has_share.then(|| network(peer));
         let mut table = self.lock();
         if let Some(network) = network
-            && !table.has_room_in_share(network, self.limits.maximum_per_address)
+            && !table.has_room_in_share(network, of_network)
         {
-            if self.tells {
+            if !self.is_for_turned_away {
                 table.tell_of_share(network);
             }
             if !table.make_room(|taken| taken.network == Some(network)) {
                 return None;
             }
         }
-        let is_full = u32::try_from(table.taken.len()).unwrap_or(u32::MAX) >= self.limits.maximum;
+        let is_full = u32::try_from(table.taken.len()).unwrap_or(u32::MAX) >= maximum;
         if is_full && !table.make_room(|_any| true) {
+            if !self.is_for_turned_away {
+                table.tell_of_no_room(maximum);
+            }
             return None;
         }
         let number = table.next;
@@ -155,16 +175,21 @@ impl Places {
         self.lock().make_room(|_any| true);
     }
 
-    /// All clients of a proxy come from one address.
-    fn has_share(&self, peer: IpAddr) -> bool {
-        let peer = peer.to_canonical();
-        let mut trusted = self.limits.trusted_proxies.iter();
-        !trusted.any(|network| network.contains(&peer))
-    }
-
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// All clients of a proxy come from one address.
+fn has_share(trusted_proxies: &[IpNet], peer: IpAddr) -> bool {
+    let peer = peer.to_canonical();
+    let mut trusted = trusted_proxies.iter();
+    !trusted.any(|network| network.contains(&peer))
+}
+
+/// Whether it is time to tell what was told then.
+fn is_due(told: Option<Instant>, now: Instant) -> bool {
+    told.is_none_or(|told| now.duration_since(told) >= WARNING_INTERVAL)
 }
 
 impl Table {
@@ -180,10 +205,7 @@ impl Table {
             return;
         };
         let now = Instant::now();
-        if share
-            .told
-            .is_none_or(|told| now.duration_since(told) >= WARNING_INTERVAL)
-        {
+        if is_due(share.told, now) {
             share.told = Some(now);
             warn!(
                 %network,
@@ -191,6 +213,19 @@ impl Table {
                 "an address has its whole share of the connections \
                  (http.maximum_connections_per_address); if it is a reverse proxy, name it in \
                  http.trusted_proxies"
+            );
+        }
+    }
+
+    /// Tells now and then that all connections are being answered, so that nobody else finds room.
+    fn tell_of_no_room(&mut self, maximum: u32) {
+        let now = Instant::now();
+        if is_due(self.told, now) {
+            self.told = Some(now);
+            warn!(
+                maximum,
+                "requests are being answered on all connections (http.maximum_connections), and further ones \
+                 are refused with 503 until there is room"
             );
         }
     }
@@ -247,7 +282,7 @@ impl Place {
 
     /// How long its client may take for the head of a request, and may leave an answer untouched.
     pub(super) fn patience(&self) -> Duration {
-        self.places.limits.patience
+        self.places.within(|limits| limits.patience)
     }
 
     /// Completes when the connection is to end with what it is answering, if anything: others want its
@@ -259,12 +294,11 @@ impl Place {
             if stay != Stay::Free {
                 return;
             }
-            let limits = &self.places.limits;
-            let deadline = match pace {
+            let deadline = self.places.within(|limits| match pace {
                 Pace::Head(since) => Some(since + limits.patience),
                 Pace::Idle(since) => Some(since + limits.idle),
                 Pace::Body(_) | Pace::Busy | Pace::Unread(_) => None,
-            };
+            });
             let late = async {
                 match deadline {
                     Some(deadline) => sleep_until(deadline).await,
@@ -397,9 +431,14 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
+    use crate::lifecycle::TURNED_AWAY_PER_ADDRESS;
 
     fn places(maximum: u32, maximum_per_address: u32) -> Arc<Places> {
-        Places::new(ConnectionLimits {
+        Places::new(limits(maximum, maximum_per_address).into())
+    }
+
+    fn limits(maximum: u32, maximum_per_address: u32) -> ConnectionLimits {
+        ConnectionLimits {
             maximum,
             maximum_per_address,
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
@@ -407,7 +446,7 @@ mod tests {
             idle: Duration::from_secs(75),
             drain: Duration::from_secs(30),
             other_files: 0,
-        })
+        }
     }
 
     fn take(places: &Arc<Places>, peer: &str) -> Option<Place> {
@@ -480,6 +519,39 @@ mod tests {
         tokio::time::advance(WARNING_INTERVAL / 2).await;
         assert!(take(&places, "192.0.2.1").is_none());
         assert_eq!(told(), Some(Instant::now()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_there_is_no_room_at_all_is_told_once_a_minute() {
+        let places = places(1, 1);
+        let told = || places.lock().told;
+        let waiting = take(&places, "192.0.2.1").unwrap();
+        let busy = busy(&places, "192.0.2.2").unwrap();
+        assert_eq!(told(), None);
+        assert!(take(&places, "192.0.2.3").is_none());
+        let first = told().unwrap();
+        tokio::time::advance(WARNING_INTERVAL / 2).await;
+        assert!(take(&places, "192.0.2.3").is_none());
+        assert_eq!(told(), Some(first));
+        tokio::time::advance(WARNING_INTERVAL / 2).await;
+        assert!(take(&places, "192.0.2.3").is_none());
+        assert_eq!(told(), Some(Instant::now()));
+        drop((waiting, busy));
+    }
+
+    #[test]
+    fn limits_that_change_hold_for_whoever_comes_next() {
+        let places = places(8, 1);
+        let _kept = busy(&places, "192.0.2.1").unwrap();
+        assert!(take(&places, "192.0.2.1").is_none());
+        places.limits.change(limits(8, 2));
+        let _further = busy(&places, "192.0.2.1").unwrap();
+        assert!(take(&places, "192.0.2.1").is_none());
+        places.limits.change(ConnectionLimits {
+            trusted_proxies: vec!["192.0.2.0/24".parse().unwrap()],
+            ..limits(8, 2)
+        });
+        assert!(take(&places, "192.0.2.1").is_some());
     }
 
     #[tokio::test(start_paused = true)]
@@ -583,9 +655,9 @@ mod tests {
 
     #[test]
     fn one_network_does_not_keep_others_from_being_told_that_there_is_no_room() {
-        let limits = places(1, 1).limits.of_turned_away();
-        let share = usize::try_from(limits.maximum_per_address).unwrap();
-        let turned_away = Places::of_turned_away(limits);
+        let limits = limits(1, 1);
+        let share = usize::try_from(TURNED_AWAY_PER_ADDRESS).unwrap();
+        let turned_away = Places::of_turned_away(limits.into());
         let other = take(&turned_away, "192.0.2.1").unwrap();
         let silent: Vec<_> = (0..1000)
             .map(|_| take(&turned_away, "192.0.2.2").unwrap())

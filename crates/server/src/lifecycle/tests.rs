@@ -34,8 +34,13 @@ async fn start(app: Router, limits: ConnectionLimits) -> Running {
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     let full = Router::new().fallback(|| async { (StatusCode::SERVICE_UNAVAILABLE, "full") });
-    let services = Services { app, full };
-    let server = tokio::spawn(serve(listener, services, limits, async {
+    let hostless = Router::new().fallback(|| async { (StatusCode::BAD_REQUEST, "hostless") });
+    let services = Services {
+        app,
+        full,
+        hostless,
+    };
+    let server = tokio::spawn(serve(listener, services, limits.into(), async {
         stopped.await.unwrap();
     }));
     Running {
@@ -377,4 +382,25 @@ async fn who_says_nothing_keeps_nobody_from_being_told_that_there_is_no_room() {
     assert!(second.ends_with("full"), "{second}");
     leave.add_permits(1);
     assert!(answer(first).await.ends_with("slowly done"));
+}
+
+#[tokio::test]
+async fn who_does_not_name_one_host_is_not_let_through() {
+    let (app, _entered, _leave) = slow_app();
+    let running = start(app, LIMITS).await;
+    for (version, hosts, expected) in [
+        ("1.1", "", "hostless"),
+        ("1.1", "host: a\r\nhost: b\r\n", "hostless"),
+        ("1.1", "host: a\r\nHost: a\r\n", "hostless"),
+        ("1.0", "host: a\r\nhost: b\r\n", "hostless"),
+        ("1.0", "", "fast"),
+        ("1.1", "host: a\r\n", "fast"),
+        ("1.1", "host:\r\n", "fast"),
+    ] {
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        let head = format!("GET /fast HTTP/{version}\r\n{hosts}connection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let said = answer(stream).await;
+        assert!(said.ends_with(expected), "{head}{said}");
+    }
 }

@@ -291,3 +291,44 @@ fn limits_can_be_switched_off() {
         assert!(mails(&throttle, 1, 1, AccountCodeKind::Login));
     }
 }
+
+#[test]
+fn limits_that_change_hold_at_once_and_what_was_counted_stays_counted() {
+    let (throttle, _now) = throttle();
+    let fewer = Limits {
+        wrong_codes_per_address: 2,
+        ..Limits::default()
+    };
+    let off = Limits {
+        enabled: false,
+        ..Limits::default()
+    };
+    for _ in 0..2 {
+        assert!(throttle.reserve_code(&attempt(1, SHORT)).is_ok());
+    }
+    for (limits, is_looked_up) in [(fewer, false), (off, true), (Limits::default(), true)] {
+        throttle.change_limits(limits);
+        let tried = throttle.reserve_code(&attempt(1, SHORT));
+        assert_eq!(tried.is_ok(), is_looked_up);
+    }
+}
+
+#[test]
+fn that_nobody_may_try_is_told_once_a_minute() {
+    let (throttle, now) = throttle_of(Limits {
+        wrong_codes_per_installation: 1,
+        ..Limits::default()
+    });
+    let told = || throttle.lock().told;
+    assert!(throttle.reserve_code(&attempt(1, SHORT)).is_ok());
+    assert!(throttle.reserve_code(&attempt(2, LONG)).is_ok());
+    assert_eq!(told(), None);
+    for (passed, told_at) in [(0, 0), (MINUTE / 2, 0), (MINUTE, MINUTE)] {
+        now.store(START + passed, Ordering::Relaxed);
+        // The window has ended with the minute, and somebody fills the next one.
+        let _filled = throttle.reserve_code(&attempt(3, SHORT));
+        assert!(throttle.reserve_code(&attempt(4, SHORT)).is_err());
+        let told_at = Duration::from_millis(told_at.unsigned_abs());
+        assert_eq!(told(), Some(told_at), "{passed}");
+    }
+}

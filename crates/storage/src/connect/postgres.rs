@@ -1,19 +1,22 @@
 //! Connecting to PostgreSQL, and what is asked of a server first.
 
-use std::time::Duration;
+use std::{borrow::Cow, io, time::Duration};
 
 use sea_orm::sqlx::{
-    self, AssertSqlSafe,
+    self, AssertSqlSafe, ConnectOptions as _, Connection as _,
     error::DatabaseError,
     postgres::{PgConnectOptions, PgPool, PgPoolOptions},
 };
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{ConnectError, ConnectOptions};
 use crate::{connection::Connections, store::SqlStore};
 
 /// How long a server may take to come up and to answer the first questions.
 const STARTING: Duration = Duration::from_secs(10);
+
+/// The pause before a server that is starting is asked again.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Connects to a server that this crate can work with.
 pub(super) async fn connect(
@@ -22,6 +25,10 @@ pub(super) async fn connect(
 ) -> Result<SqlStore, ConnectError> {
     let server = server.application_name("latchkey");
     let target = target(&server);
+    // A pool would ask a port that refuses again and again, and then say no more than that it took too long.
+    let met = timeout(STARTING, meet(&server)).await;
+    met.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+        .map_err(|source| refused(&target, source))?;
     let first = settled(options)
         .max_connections(options.max_connections.clamp(1, 2))
         .acquire_timeout(STARTING)
@@ -57,6 +64,71 @@ pub(super) fn target(server: &PgConnectOptions) -> String {
         server.get_port(),
         server.get_database().unwrap_or_default()
     )
+}
+
+/// Connects once, for the reason if that cannot be. A server that is starting is waited for.
+async fn meet(server: &PgConnectOptions) -> Result<(), sqlx::Error> {
+    loop {
+        match server.connect().await {
+            Ok(connection) => return connection.close().await,
+            Err(error) if code(&error).as_deref() == Some("57P03") => sleep(PAUSE).await,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The code of what a server says (PostgreSQL's appendix A).
+fn code(error: &sqlx::Error) -> Option<String> {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.map(Cow::into_owned)
+}
+
+fn refused(target: &str, source: sqlx::Error) -> ConnectError {
+    ConnectError::Open {
+        target: target.to_owned(),
+        advice: advice(&source),
+        source: source.into(),
+    }
+}
+
+/// What it means that there is no connection, and what to do.
+fn advice(error: &sqlx::Error) -> &'static str {
+    const INSECURE: &str = ", with which no secure connection comes about: mend sslmode and sslrootcert in \
+                            database.url, or the server's certificate";
+    if matches!(error, sqlx::Error::PoolTimedOut) {
+        return ", which does not answer within 10 s: mend host and port in database.url, or what lets \
+                nothing through on the way";
+    }
+    if matches!(error, sqlx::Error::Tls(_)) {
+        return INSECURE;
+    }
+    if let sqlx::Error::Io(error) = error {
+        let kind = error.kind();
+        let is_refused =
+            kind == io::ErrorKind::ConnectionRefused || kind == io::ErrorKind::NotFound;
+        return if is_refused {
+            ", where no PostgreSQL listens: start it, or mend host and port in database.url"
+        } else if kind == io::ErrorKind::InvalidData {
+            INSECURE
+        } else {
+            ", which cannot be reached: mend host and port in database.url"
+        };
+    }
+    match code(error).as_deref() {
+        Some("28P01" | "28000") => {
+            ", which refuses this user: mend user and password in database.url, where what is no letter or \
+             digit is in %-encoding, or the server's pg_hba.conf"
+        }
+        Some("3D000") => {
+            ", which is not there: make it (CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0), or mend \
+             the name in database.url"
+        }
+        Some("53300") => {
+            ", which has no connection left: lower database.maximum_connections of the processes, or raise \
+             the server's max_connections"
+        }
+        Some(_) | None => "",
+    }
 }
 
 /// A pool that begins every session with [`session`].
@@ -123,10 +195,7 @@ fn judge(asked: Result<String, sqlx::Error>, target: &str) -> Result<(), Connect
         Err(source) if is_of_another_session(&source) => {
             Err(ConnectError::Pooler { target, source })
         }
-        Err(source) => Err(ConnectError::Open {
-            target,
-            source: source.into(),
-        }),
+        Err(source) => Err(refused(&target, source)),
     }
 }
 
@@ -138,10 +207,50 @@ fn is_of_another_session(error: &sqlx::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use latchkey_testkit::database::TestDatabase;
     use std::str::FromStr as _;
 
+    use latchkey_testkit::database::TestDatabase;
+    use url::Url;
+
     use super::*;
+
+    async fn failure_at(url: &str) -> String {
+        let mut options = ConnectOptions::from(url);
+        options.max_connections = 2;
+        let server = PgConnectOptions::from_str(url).unwrap();
+        let Err(error) = connect(server, &options).await else {
+            panic!("{url} is connected to");
+        };
+        error.to_string()
+    }
+
+    #[tokio::test]
+    async fn why_there_is_no_connection_is_told_at_once() {
+        let database = TestDatabase::empty_postgres().unwrap();
+        let with = |change: &dyn Fn(&mut Url)| {
+            let mut url = Url::parse(database.url()).unwrap();
+            change(&mut url);
+            url.to_string()
+        };
+        // Nobody listens where somebody has just stopped.
+        let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = gone.local_addr().unwrap().port();
+        drop(gone);
+        let refusing = format!("postgres://latchkey:hunter2@127.0.0.1:{port}/latchkey");
+        let nameless = with(&|url| url.set_path("/no_such_database"));
+        let stranger = with(&|url| url.set_username("nobody_of_that_name").unwrap());
+        let in_clear = with(&|url| url.set_query(Some("sslmode=require")));
+        for (url, said) in [
+            (refusing, "where no PostgreSQL listens"),
+            (nameless, "which is not there"),
+            (stranger, "which refuses this user"),
+            (in_clear, "with which no secure connection comes about"),
+        ] {
+            let failure = failure_at(&url).await;
+            assert!(failure.contains(said), "{failure}");
+            assert!(!failure.contains("hunter2"), "{failure}");
+        }
+    }
 
     /// As when PgBouncer gives a session to a second client that does not know what the first prepared.
     #[tokio::test]

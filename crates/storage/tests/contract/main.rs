@@ -21,6 +21,8 @@ mod durability;
 #[cfg(test)]
 mod evidence;
 #[cfg(test)]
+mod facts;
+#[cfg(test)]
 mod inconsistency;
 #[cfg(test)]
 mod judged_anew;

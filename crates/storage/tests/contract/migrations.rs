@@ -19,6 +19,7 @@ on_both! {
     up_again_only_reads,
     status_tells_what_is_applied,
     down_takes_everything_back,
+    a_step_is_taken_back_by_itself_and_what_it_holds_is_told_before,
     a_newer_schema_is_refused,
     the_oldest_user_of_each_organization_becomes_an_administrator,
     registration_codes_stay_valid_as_account_codes,
@@ -57,6 +58,44 @@ async fn down_takes_everything_back(world: SqlWorld) {
         .await
         .unwrap();
     assert_eq!(world.sql.count("organizations").await, 0);
+}
+
+async fn a_step_is_taken_back_by_itself_and_what_it_holds_is_told_before(world: SqlWorld) {
+    let connection = world.sql.store.connection();
+    world.tenant("Example").await;
+    assert_eq!(
+        latchkey_migrations::organizations(connection)
+            .await
+            .unwrap(),
+        ["Example"]
+    );
+    let mut lost = Vec::new();
+    loop {
+        let steps = latchkey_migrations::status(connection).await.unwrap();
+        let Some(newest) = steps.iter().rfind(|step| step.is_applied) else {
+            break;
+        };
+        let losses = latchkey_migrations::losses(connection, &newest.name).await;
+        lost.extend(losses.unwrap());
+        latchkey_migrations::step_down(connection).await.unwrap();
+        let left = latchkey_migrations::status(connection).await.unwrap();
+        let (before, after) = [&steps, &left]
+            .map(|steps| steps.iter().filter(|step| step.is_applied).count())
+            .into();
+        assert_eq!(after + 1, before);
+    }
+    let rows_of = |what: &str| {
+        let of = lost.iter().filter(|loss| loss.what == what);
+        of.map(|loss| loss.rows).sum::<u64>()
+    };
+    assert_eq!((rows_of("organizations"), rows_of("applications")), (1, 1));
+    assert_eq!(rows_of("messages that wait"), 0);
+    assert!(lost.iter().all(|loss| loss.rows > 0), "{lost:?}");
+    assert!(
+        latchkey_migrations::losses(connection, "m9999_later")
+            .await
+            .is_err()
+    );
 }
 
 async fn a_newer_schema_is_refused(world: SqlWorld) {

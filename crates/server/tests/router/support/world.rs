@@ -451,7 +451,8 @@ fn router(use_cases: Arc<UseCases>, trusted_proxies: &[&str]) -> Router {
         trusted_proxies: trusted_proxies
             .iter()
             .map(|network| network.parse().unwrap())
-            .collect(),
+            .collect::<Vec<_>>()
+            .into(),
         public_url: "https://auth.example".to_owned(),
         this_machine_alone: false,
     };

@@ -1,0 +1,410 @@
+//! Looks through the whole installation: what is wrong or weak, and what to do. Nothing is made or changed.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use latchkey_crypto::{
+    clock::SystemClock,
+    secrets::{PUBLISHED_AFTER, PUBLISHED_BEFORE, Secrets, SigningKeyState},
+};
+use latchkey_domain::time::Timestamp;
+use latchkey_mail::smtp::Smtp;
+use latchkey_service::{
+    directory::Directory,
+    ports::{Stores, clock::Clock as _},
+};
+use latchkey_storage::{connect::sqlite_file, store::SqlStore};
+use serde::Serialize;
+
+use self::place::Place;
+use crate::{
+    cli::chain,
+    config::{Settings, mail::Transport},
+    secrets, wiring,
+};
+
+mod client;
+mod place;
+
+/// How good something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum State {
+    /// As it should be.
+    Ok,
+    /// It works, and could be better.
+    Warning,
+    /// It does not work, or not for everybody.
+    Problem,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Finding {
+    pub(crate) area: &'static str,
+    pub(crate) state: State,
+    /// What it is.
+    pub(crate) says: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) advice: Option<String>,
+}
+
+/// Everything that was found in one area.
+struct Findings<'all> {
+    area: &'static str,
+    all: &'all mut Vec<Finding>,
+}
+
+impl Findings<'_> {
+    fn ok(&mut self, says: impl Into<String>) {
+        self.add(State::Ok, says.into(), None);
+    }
+
+    fn warning(&mut self, says: impl Into<String>, advice: impl Into<String>) {
+        self.add(State::Warning, says.into(), Some(advice.into()));
+    }
+
+    fn problem(&mut self, says: impl Into<String>, advice: impl Into<String>) {
+        self.add(State::Problem, says.into(), Some(advice.into()));
+    }
+
+    fn add(&mut self, state: State, says: String, advice: Option<String>) {
+        self.all.push(Finding {
+            area: self.area,
+            state,
+            says,
+            advice: advice.filter(|advice| !advice.is_empty()),
+        });
+    }
+}
+
+/// How far two clocks may differ without anybody noticing, and how far at all: tokens live for minutes.
+const CLOCKS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
+
+/// How long a key should sign.
+const AGE_OF_A_KEY: Duration = Duration::from_hours(365 * 24);
+
+/// Looks through everything. The mail server is asked whether it takes mail for `mail_to`, or for the sender.
+pub(crate) async fn examine(settings: &Settings, mail_to: Option<&str>) -> Vec<Finding> {
+    let mut all = Vec::new();
+    let store = Box::pin(database(settings, &mut all)).await;
+    let mut found = Findings {
+        area: "secrets",
+        all: &mut all,
+    };
+    let secrets = secrets_of(settings, store.is_some(), SystemClock.now(), &mut found);
+    let mut has_several_users = true;
+    if let Some(store) = &store {
+        let stores = Stores::of(Arc::new(store.clone()));
+        if let Some(secrets) = &secrets {
+            belongs(&stores, secrets, &mut found).await;
+        }
+        if let Ok(population) = stores.administration.population().await {
+            has_several_users = population.has_several_users;
+        }
+        Box::pin(applications(settings, stores, secrets.as_ref(), &mut all)).await;
+    }
+    configuration(settings, has_several_users, &mut all);
+    Box::pin(mail(settings, mail_to, &mut all)).await;
+    if let Some(store) = store
+        && let Err(error) = store.close().await
+    {
+        let mut found = Findings {
+            area: "database",
+            all: &mut all,
+        };
+        found.warning(chain(&error), "see whether something else keeps it busy");
+    }
+    all
+}
+
+fn configuration(settings: &Settings, has_several_users: bool, all: &mut Vec<Finding>) {
+    let mut found = Findings {
+        area: "configuration",
+        all,
+    };
+    let weaknesses = settings.weaknesses(has_several_users);
+    if weaknesses.is_empty() {
+        found.ok("nothing in it weakens the installation");
+    }
+    for weakness in weaknesses {
+        found.warning(weakness, "");
+    }
+}
+
+/// The database, if it can be worked with: it is there, and has the whole schema.
+async fn database(settings: &Settings, all: &mut Vec<Finding>) -> Option<SqlStore> {
+    let mut found = Findings {
+        area: "database",
+        all,
+    };
+    if let Ok(Some(file)) = sqlite_file(&settings.database.url)
+        && !file.exists()
+    {
+        found.warning(
+            format!("there is no file {}", absolute(&file)),
+            "the first `latchkey serve` or `latchkey bootstrap` makes it; if it was there before, mend \
+             database.url, or the folder that the command is started in",
+        );
+        return None;
+    }
+    let store = match wiring::store(settings).await {
+        Ok(store) => store,
+        Err(error) => {
+            found.problem(chain(&error), "");
+            return None;
+        }
+    };
+    let before = SystemClock.now();
+    match store.facts().await {
+        Ok(facts) => {
+            found.ok(format!(
+                "{} {}, which keeps text in {}",
+                facts.product, facts.version, facts.encoding
+            ));
+            if facts.is_read_only {
+                found.problem(
+                    "it takes no changes: it is a standby, or default_transaction_read_only is on",
+                    "lead database.url to the server that takes changes",
+                );
+            }
+            if !facts.is_durable {
+                found.problem(
+                    "fsync is off: what was answered is lost when the server's machine fails",
+                    "set fsync = on in postgresql.conf",
+                );
+            }
+            if let Some(theirs) = facts.now {
+                clock(before, theirs, SystemClock.now(), &mut found);
+            }
+        }
+        Err(error) => found.problem(chain(&error), ""),
+    }
+    let has_schema = schema(&store, &mut found).await;
+    has_schema.then_some(store)
+}
+
+/// How far the clock of the database's machine is from this one's, which was read before and after.
+fn clock(before: Timestamp, theirs: Timestamp, after: Timestamp, found: &mut Findings<'_>) {
+    let difference = before.since(theirs).max(theirs.since(after));
+    let [unnoticed, most] = CLOCKS;
+    let says = format!(
+        "the clock of its machine differs by {} ms from this one's",
+        difference.as_millis()
+    );
+    let advice = "let both machines follow one time server (NTP)";
+    if difference > most {
+        found.problem(says, advice);
+    } else if difference > unnoticed {
+        found.warning(says, advice);
+    } else {
+        found.ok(says);
+    }
+}
+
+async fn schema(store: &SqlStore, found: &mut Findings<'_>) -> bool {
+    match latchkey_migrations::status(store.connection()).await {
+        Ok(steps) => {
+            let pending = steps.iter().filter(|step| !step.is_applied);
+            let pending: Vec<_> = pending.map(|step| step.name.as_str()).collect();
+            if pending.is_empty() {
+                found.ok(format!("the schema has all {} steps", steps.len()));
+            } else {
+                found.warning(
+                    format!(
+                        "steps of the schema are still to be taken: {}",
+                        pending.join(", ")
+                    ),
+                    "`latchkey migrate up` takes them, and so does the next start",
+                );
+            }
+            pending.is_empty()
+        }
+        Err(error) => {
+            found.problem(
+                chain(&error),
+                "a newer release was at work on this database: use that one",
+            );
+            false
+        }
+    }
+}
+
+/// The secrets, if there are any.
+fn secrets_of(
+    settings: &Settings,
+    has_database: bool,
+    now: Timestamp,
+    found: &mut Findings<'_>,
+) -> Option<Secrets> {
+    let place = &settings.secrets;
+    if place.contents.is_none() && !place.path.exists() {
+        let says = format!("there is no file {}", absolute(&place.path));
+        if has_database {
+            found.problem(
+                says,
+                "give this process the secrets that the others with this database have, or those of its \
+                 backup; mend secrets.path, or the folder that the command is started in",
+            );
+        } else {
+            found.warning(
+                says,
+                "the first `latchkey serve` or `latchkey bootstrap` makes it",
+            );
+        }
+        return None;
+    }
+    let secrets = match secrets::look(place) {
+        Ok(secrets) => secrets,
+        Err(error) => {
+            found.problem(chain(&error), "take them from their backup");
+            return None;
+        }
+    };
+    for key in secrets.signing_key_facts() {
+        let kid = &key.kid;
+        match key.state {
+            SigningKeyState::Signs if now.since(key.created) > AGE_OF_A_KEY => found.warning(
+                format!(
+                    "{kid} has been signing tokens for {}",
+                    days(now.since(key.created))
+                ),
+                "`latchkey secrets rotate --next` begins to replace it",
+            ),
+            SigningKeyState::Signs => found.ok(format!(
+                "{kid} signs tokens, and is {} old",
+                days(now.since(key.created))
+            )),
+            SigningKeyState::Next if now.since(key.created) > PUBLISHED_BEFORE => found.warning(
+                format!("{kid} is published and does not sign yet"),
+                "`latchkey secrets rotate` lets it sign, once every process knows it",
+            ),
+            SigningKeyState::Next => found.ok(format!("{kid} is published, to sign later")),
+            SigningKeyState::Retired(stopped) if now.since(stopped) > PUBLISHED_AFTER => found
+                .warning(
+                    format!("{kid} is retired, and no token that it signed can be alive"),
+                    "`latchkey secrets rotate --retire` drops it",
+                ),
+            SigningKeyState::Retired(_) => {
+                found.ok(format!("{kid} is retired; what it signed is accepted"));
+            }
+        }
+    }
+    Some(secrets)
+}
+
+/// Whether the database was made with these secrets.
+async fn belongs(stores: &Stores, secrets: &Secrets, found: &mut Findings<'_>) {
+    let installation = match stores.installation.look().await {
+        Ok(installation) => installation,
+        Err(error) => {
+            found.problem(chain(&error), "");
+            return;
+        }
+    };
+    match installation {
+        Some(kept) if kept.secrets_fingerprint == secrets.fingerprint() => {
+            found.ok("they are those of the database");
+        }
+        Some(kept) if secrets.take_the_place_of(&kept.secrets_fingerprint) => found.warning(
+            "they replace those of the database, which takes them at the next start",
+            "stop every process with the old ones, and start with these",
+        ),
+        Some(_) => found.problem(
+            "the database was made with other ones, so no process with these starts",
+            "give this process the secrets that the others with this database have, or those of its backup",
+        ),
+        None => found.warning(
+            "the database is nobody's yet",
+            "the first start binds it to these secrets",
+        ),
+    }
+}
+
+async fn mail(settings: &Settings, mail_to: Option<&str>, all: &mut Vec<Finding>) {
+    let mut found = Findings { area: "mail", all };
+    let mail = &settings.mail;
+    let url = match (mail.transport, &mail.smtp_url) {
+        (Transport::Smtp, Some(url)) => url,
+        (Transport::Smtp | Transport::Outbox, _) => {
+            found.ok("no message is sent; `latchkey outbox list` shows what waits");
+            return;
+        }
+    };
+    let asked = match Smtp::new(url, &mail.from) {
+        Ok(mailer) => mailer.ask(mail_to).await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    let recipient = mail_to.unwrap_or("the sender");
+    match asked {
+        Ok(()) => found.ok(format!(
+            "the mail server takes messages of {} for {recipient}; none was sent",
+            mail.from
+        )),
+        Err(error) => found.problem(
+            format!("the mail server takes no message for {recipient}: {error}"),
+            "mend mail.smtp_url and mail.from, or what the mail server allows",
+        ),
+    }
+}
+
+async fn applications(
+    settings: &Settings,
+    stores: Stores,
+    secrets: Option<&Secrets>,
+    all: &mut Vec<Finding>,
+) {
+    let mut found = Findings {
+        area: "applications",
+        all,
+    };
+    let directory = Directory::new(stores.directory, Arc::new(SystemClock));
+    let snapshot = match directory.snapshot().await {
+        Ok(snapshot) => snapshot,
+        Err(error) => {
+            found.problem(chain(&error), "");
+            return;
+        }
+    };
+    if snapshot.applications().is_empty() {
+        found.warning(
+            "there is no active application, so nobody can sign in",
+            "`latchkey bootstrap` makes the first one",
+        );
+        return;
+    }
+    for crowded in snapshot.crowded_rp_ids() {
+        found.warning(crowded.to_string(), "");
+    }
+    let Some(public_url) = &settings.http.public_url else {
+        found.warning(
+            "http.public_url is not set, so it is not known where browsers meet the service",
+            "set it to the address that clients use",
+        );
+        return;
+    };
+    let kids = secrets.map(Secrets::signing_key_facts).unwrap_or_default();
+    match Place::new(public_url, settings.web.enabled, kids) {
+        Ok(place) => {
+            found.area = "public";
+            place.examine(settings, &snapshot, &mut found).await;
+        }
+        Err(error) => found.problem(error, "install the certificates that this system trusts"),
+    }
+}
+
+/// Where a path leads to from here.
+fn absolute(path: &Path) -> String {
+    let path = std::path::absolute(path).unwrap_or_else(|_unknown| path.to_path_buf());
+    path.display().to_string()
+}
+
+fn days(duration: Duration) -> String {
+    match duration.as_secs() / (24 * 60 * 60) {
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

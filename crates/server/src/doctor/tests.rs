@@ -1,0 +1,252 @@
+use latchkey_crypto::entropy::SystemEntropy;
+use latchkey_domain::{
+    application::{Origin, RelyingParty, RpId},
+    organization::Approval,
+    text::{ApplicationName, OrganizationName, Username},
+};
+use latchkey_service::{administration::Bootstrap, use_cases::UseCases};
+use latchkey_testkit::mail_server::{ALWAYS, At, MailServer};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinHandle};
+use url::Url;
+
+use super::*;
+use crate::{
+    serve::{Serving, serve},
+    wiring::Adapters,
+};
+
+fn in_folder() -> (TempDir, Settings) {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut settings = Settings::default();
+    settings.database.url = format!("sqlite://{}/latchkey.db", data.display());
+    settings.secrets.path = data.join("secrets.toml");
+    (folder, settings)
+}
+
+async fn bootstrap(use_cases: &UseCases, origins: &[&str]) {
+    let origins = origins.iter().map(|origin| Origin::new(*origin).unwrap());
+    let relying_party =
+        RelyingParty::new(RpId::new("localhost").unwrap(), origins.collect()).unwrap();
+    let request = Bootstrap {
+        organization: OrganizationName::new("Acme").unwrap(),
+        approval: Approval::Never,
+        administrator: Username::new("ada@example.com").unwrap(),
+        application: ApplicationName::new("Shop").unwrap(),
+        relying_party,
+    };
+    use_cases.administration.bootstrap(request).await.unwrap();
+}
+
+/// An installation that is served where its settings say that it is.
+async fn served() -> (TempDir, Settings, JoinHandle<()>) {
+    let (folder, mut settings) = in_folder();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
+    settings.http.public_url = Some(Url::parse(&url).unwrap());
+    let use_cases = Adapters::open(&settings).await.unwrap().use_cases();
+    bootstrap(&use_cases, &[&url]).await;
+    let serving = Serving::new(listener, &settings).unwrap();
+    let server = tokio::spawn(async move {
+        serve(use_cases, serving, std::future::pending())
+            .await
+            .unwrap();
+    });
+    (folder, settings, server)
+}
+
+fn of(findings: &[Finding], area: &str, state: State) -> Vec<String> {
+    let found = findings.iter();
+    let found = found.filter(|finding| finding.area == area && finding.state == state);
+    found.map(|finding| finding.says.clone()).collect()
+}
+
+#[tokio::test]
+async fn an_installation_as_it_should_be_has_no_warning_and_no_problem() {
+    let (_folder, settings, _server) = served().await;
+    let findings = examine(&settings, None).await;
+    let bad: Vec<_> = findings
+        .iter()
+        .filter(|finding| finding.state != State::Ok)
+        .collect();
+    assert!(bad.is_empty(), "{bad:#?}");
+    for (area, count) in [
+        ("database", 2),
+        ("secrets", 2),
+        ("configuration", 1),
+        ("mail", 1),
+        ("public", 4),
+    ] {
+        let found = of(&findings, area, State::Ok);
+        assert_eq!(found.len(), count, "{area}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_met_or_is_another_is_a_problem() {
+    let (_folder, settings, server) = served().await;
+    server.abort();
+    let _aborted = server.await;
+    let found = of(&examine(&settings, None).await, "public", State::Problem);
+    assert!(
+        found.len() == 1 && found[0].starts_with("nobody"),
+        "{found:?}"
+    );
+
+    let (_other, others, _server) = served().await;
+    let misled = Settings {
+        http: others.http.clone(),
+        ..settings
+    };
+    let found = of(&examine(&misled, None).await, "public", State::Problem);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("is not this installation"), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_no_browser_trusts_is_a_problem() {
+    let (_folder, mut settings, _server) = served().await;
+    let secure = MailServer::with_tls("localhost").unwrap();
+    let port = Url::parse(&secure.url()).unwrap().port().unwrap();
+    settings.http.public_url = Some(Url::parse(&format!("https://localhost:{port}")).unwrap());
+    let found = of(&examine(&settings, None).await, "public", State::Problem);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].contains("TLS: invalid peer certificate"),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn without_a_database_and_secrets_it_says_so_and_makes_none() {
+    let (folder, settings) = in_folder();
+    let findings = examine(&settings, None).await;
+    for area in ["database", "secrets"] {
+        let found = of(&findings, area, State::Warning);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("there is no file /"), "{found:?}");
+    }
+    assert!(
+        findings
+            .iter()
+            .all(|finding| finding.state != State::Problem)
+    );
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn secrets_that_are_lost_or_of_others_are_a_problem() {
+    let (_folder, settings) = in_folder();
+    Adapters::open(&settings)
+        .await
+        .unwrap()
+        .close()
+        .await
+        .unwrap();
+    let away = settings.secrets.path.with_extension("away");
+    std::fs::rename(&settings.secrets.path, &away).unwrap();
+    let found = of(&examine(&settings, None).await, "secrets", State::Problem);
+    assert!(
+        found.len() == 1 && found[0].starts_with("there is no file"),
+        "{found:?}"
+    );
+
+    secrets::open(&settings.secrets, &SystemEntropy, &SystemClock).unwrap();
+    let found = of(&examine(&settings, None).await, "secrets", State::Problem);
+    assert!(
+        found.len() == 1 && found[0].contains("other ones"),
+        "{found:?}"
+    );
+
+    std::fs::write(&settings.secrets.path, "hunter2").unwrap();
+    let found = of(&examine(&settings, None).await, "secrets", State::Problem);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(!found[0].contains("hunter2"), "{found:?}");
+}
+
+#[tokio::test]
+async fn the_mail_server_is_asked_and_sent_nothing() {
+    let (_folder, mut settings) = in_folder();
+    let server = MailServer::in_clear().unwrap();
+    settings.mail.transport = Transport::Smtp;
+    settings.mail.smtp_url = Some(server.url().into());
+    settings.mail.from = "no-reply@example.com".to_owned();
+    let findings = examine(&settings, Some("ada@example.com")).await;
+    assert_eq!(of(&findings, "mail", State::Ok).len(), 1, "{findings:?}");
+    server.answers(At::Recipient, ALWAYS, "550 no");
+    let findings = examine(&settings, Some("ada@example.com")).await;
+    let found = of(&findings, "mail", State::Problem);
+    assert!(found.len() == 1 && found[0].contains("550"), "{found:?}");
+    assert_eq!(server.mails(), Vec::<String>::new());
+}
+
+#[test]
+fn clocks_that_differ_are_told_by_how_much() {
+    let at = Timestamp::from_unix_milliseconds;
+    for (theirs, state) in [
+        (9_000, State::Ok),
+        (12_500, State::Ok),
+        (7_000, State::Warning),
+        (14_000, State::Warning),
+        (50_000, State::Problem),
+        (-30_000, State::Problem),
+    ] {
+        let mut all = Vec::new();
+        let mut found = Findings {
+            area: "database",
+            all: &mut all,
+        };
+        clock(at(10_000), at(theirs), at(11_000), &mut found);
+        assert_eq!(all[0].state, state, "{theirs}");
+    }
+}
+
+#[test]
+fn keys_tell_when_it_is_time_to_rotate_them() {
+    let (_folder, settings) = in_folder();
+    let made = SystemClock.now();
+    secrets::open(&settings.secrets, &SystemEntropy, &SystemClock).unwrap();
+    let states = |later: Duration| {
+        let mut all = Vec::new();
+        let mut found = Findings {
+            area: "secrets",
+            all: &mut all,
+        };
+        secrets_of(&settings, true, made.plus(later), &mut found);
+        all.into_iter()
+            .map(|finding| finding.state)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(states(Duration::ZERO), [State::Ok]);
+    assert_eq!(states(Duration::from_hours(366 * 24)), [State::Warning]);
+    secrets::change(&settings.secrets, &SystemEntropy, |secrets| {
+        secrets.with_next_key(&SystemEntropy, made)
+    })
+    .unwrap();
+    assert_eq!(states(Duration::ZERO), [State::Ok, State::Ok]);
+    assert_eq!(states(Duration::from_hours(1)), [State::Ok, State::Warning]);
+}
+
+#[tokio::test]
+async fn a_schema_that_is_not_whole_is_told() {
+    let (_folder, settings) = in_folder();
+    let store = wiring::store(&settings).await.unwrap();
+    latchkey_migrations::up(store.connection()).await.unwrap();
+    latchkey_migrations::step_down(store.connection())
+        .await
+        .unwrap();
+    store.close().await.unwrap();
+    let found = of(&examine(&settings, None).await, "database", State::Warning);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("still to be taken"), "{found:?}");
+}
+
+#[test]
+fn days_are_counted() {
+    let hours = |hours| days(Duration::from_hours(hours));
+    assert_eq!(
+        [hours(1), hours(25), hours(50)],
+        ["0 days", "1 day", "2 days"]
+    );
+}

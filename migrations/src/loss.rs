@@ -1,0 +1,140 @@
+//! What taking back a step would lose.
+
+use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement};
+
+/// What is lost of one sort, and how much of it: none of what is listed is zero.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// What it is, in the plural.
+    pub what: &'static str,
+    /// How many rows have it.
+    pub rows: u64,
+}
+
+/// What only the schema with a step can hold: what it is, and which rows have it.
+type Held = (&'static str, &'static str);
+
+/// What each step brought room for, by its name. A step that is not here is one that nobody knows about.
+const HELD: [(&str, &[Held]); 11] = [
+    (
+        "m0001_foundation",
+        &[
+            ("organizations", "organizations"),
+            ("applications", "applications"),
+            ("users", "users"),
+            ("registration codes", "registration_codes"),
+            ("credentials", "credentials"),
+            ("credential codes", "credential_codes"),
+            ("things that were used up", "spent"),
+            ("signed user actions", "user_actions"),
+            ("installations", "installation"),
+        ],
+    ),
+    (
+        "m0002_administrators",
+        &[
+            ("administrators", "users WHERE is_administrator"),
+            ("external ids", "users WHERE external_id IS NOT NULL"),
+        ],
+    ),
+    (
+        "m0003_approval",
+        &[(
+            "organizations that want approval",
+            "organizations WHERE approval <> 'never'",
+        )],
+    ),
+    ("m0004_messages", &[("messages that wait", "messages")]),
+    (
+        "m0005_waiting",
+        &[
+            (
+                "credentials that wait for approval",
+                "credentials WHERE waits_until IS NOT NULL",
+            ),
+            (
+                "decisions about approval",
+                "credential_codes WHERE approval IS NOT NULL",
+            ),
+        ],
+    ),
+    (
+        "m0006_native_applications",
+        &[(
+            "applications with native ones",
+            "applications WHERE android_package IS NOT NULL OR apple_app_id IS NOT NULL",
+        )],
+    ),
+    (
+        "m0007_account_codes",
+        &[("codes that were mailed", "account_codes")],
+    ),
+    // Codes to register with go back to where they were.
+    ("m0008_registration_codes", &[]),
+    (
+        "m0009_code_epochs",
+        &[("epochs of codes", "account_codes WHERE epoch <> 0")],
+    ),
+    // Names stay as they are.
+    ("m0010_username_keys", &[]),
+    ("m0011_index_of_administrators", &[]),
+];
+
+/// What taking back that step would lose; nothing when it is empty.
+///
+/// # Errors
+/// [`DbErr`] when the database fails, does not have that step, or nobody has said what the step holds.
+pub async fn losses(connection: &DatabaseConnection, step: &str) -> Result<Vec<Loss>, DbErr> {
+    let (_, held) = HELD
+        .iter()
+        .find(|(name, _)| *name == step)
+        .ok_or_else(|| DbErr::Custom(format!("it is not known what {step} holds")))?;
+    let mut losses = Vec::new();
+    for (what, rows) in *held {
+        let count = Statement::from_string(
+            connection.get_database_backend(),
+            format!("SELECT COUNT(*) AS held FROM {rows}"),
+        );
+        let counted = connection.query_one_raw(count).await?;
+        let counted: i64 = match counted {
+            Some(row) => row.try_get("", "held")?,
+            None => 0,
+        };
+        let rows = u64::try_from(counted).unwrap_or_default();
+        if rows > 0 {
+            losses.push(Loss { what, rows });
+        }
+    }
+    Ok(losses)
+}
+
+/// The names of all organizations, in alphabetical order.
+///
+/// # Errors
+/// [`DbErr`] when the database fails, or has no organizations.
+pub async fn organizations(connection: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
+    let names = Statement::from_string(
+        connection.get_database_backend(),
+        "SELECT name FROM organizations ORDER BY name".to_owned(),
+    );
+    let rows = connection.query_all_raw(names).await?;
+    rows.iter().map(|row| row.try_get("", "name")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm_migration::MigratorTrait as _;
+
+    use super::*;
+    use crate::Migrator;
+
+    #[test]
+    fn of_every_step_it_is_known_what_it_holds() {
+        let steps: Vec<_> = Migrator::migrations()
+            .iter()
+            .map(|step| step.name().to_owned())
+            .collect();
+        let known: Vec<_> = HELD.iter().map(|(name, _)| (*name).to_owned()).collect();
+        assert_eq!(known, steps);
+    }
+}
