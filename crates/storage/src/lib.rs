@@ -3,6 +3,7 @@
 pub mod connect;
 pub mod private;
 pub mod store;
+pub mod watch;
 
 mod account_store;
 mod administration_store;

@@ -20,7 +20,10 @@ use crate::{
     failure::Passing,
     transaction::{self, Transaction},
     trust::Trust,
+    watch::Work,
 };
+
+pub use crate::connection::Pool;
 
 use self::line::Line;
 
@@ -100,6 +103,29 @@ impl SqlStore {
         }
     }
 
+    /// Where its connections are now.
+    pub fn pools(&self) -> Vec<Pool> {
+        if self.reader.are(&self.writer) {
+            return vec![self.writer.look("all")];
+        }
+        vec![self.reader.look("reader"), self.writer.look("writer")]
+    }
+
+    /// Lets somebody hear how long each piece of work takes. One can, for as long as the store is there: whoever
+    /// came first. What hears is on the way of the work, so it must return at once.
+    pub fn watch(&self, watcher: impl Fn(Work, Duration) + Send + Sync + 'static) {
+        self.writer.terms().watch.begin(Box::new(watcher));
+    }
+
+    /// Which database it works on, as OpenTelemetry calls it.
+    pub fn system(&self) -> &'static str {
+        if self.connection().get_database_backend() == DbBackend::Sqlite {
+            "sqlite"
+        } else {
+            "postgresql"
+        }
+    }
+
     /// Waits for what is under way and closes all connections.
     ///
     /// # Errors
@@ -132,7 +158,10 @@ impl SqlStore {
                 outcome
             }
         };
-        self.until(Instant::now() + self.deadline, attempt).await
+        let began = Instant::now();
+        let outcome = self.until(began + self.deadline, attempt).await;
+        self.tell(Work::Read, began);
+        outcome
     }
 
     /// Runs an operation in a write transaction: commits what it changed when it gives `Ok`, takes it
@@ -153,10 +182,26 @@ impl SqlStore {
         E: Error + From<StoreError> + Send + 'static,
         F: Future<Output = Result<T, E>> + Send,
     {
-        let ends = Instant::now() + self.deadline;
-        if let Some(line) = &self.line {
-            return line.wait(operation, ends).await;
-        }
+        let began = Instant::now();
+        let ends = began + self.deadline;
+        let outcome = match &self.line {
+            Some(line) => line.wait(operation, ends).await,
+            None => self.write_alone(operation, ends).await,
+        };
+        self.tell(Work::Write, began);
+        outcome
+    }
+
+    async fn write_alone<T, E, F>(
+        &self,
+        operation: impl FnOnce(Transaction) -> F + Clone + Send + 'static,
+        ends: Instant,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Error + From<StoreError> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send,
+    {
         let store = self.clone();
         let task = async move {
             let own = store.clone();
@@ -176,6 +221,10 @@ impl SqlStore {
             Ok(ended) => ended.map_err(StoreError::new)?,
             Err(_late) => Err(StoreError::unavailable(NoAnswer).into()),
         }
+    }
+
+    fn tell(&self, work: Work, began: Instant) {
+        self.writer.terms().watch.tell(work, began.elapsed());
     }
 
     fn count_transaction(&self) {

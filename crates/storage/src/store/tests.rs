@@ -3,7 +3,7 @@
 use std::{
     future::pending,
     pin::Pin,
-    sync::atomic::AtomicU32,
+    sync::{Mutex, atomic::AtomicU32},
     task::{Context, Waker},
     thread,
 };
@@ -495,4 +495,59 @@ async fn what_ends_after_its_deadline_is_taken_back_and_says_so() {
         written.await.unwrap();
         assert_eq!(World::seen_by(&other).await, others + 1);
     }
+}
+
+#[tokio::test]
+async fn whoever_watches_first_hears_of_statements_and_of_calls() {
+    for world in [World::sqlite(LONG).await, World::postgres(LONG).await] {
+        let heard: Arc<Mutex<Vec<Work>>> = Arc::default();
+        let keep = Arc::clone(&heard);
+        let told = move |work, _took| keep.lock().unwrap().push(work);
+        world.store.watch(told);
+        world
+            .store
+            .watch(|_work, _took| panic!("somebody watches already"));
+        let read = world.store.read(async move |reader| {
+            let one = Statement::from_string(reader.get_database_backend(), "SELECT 1");
+            let read = reader.query_one_raw(one).await;
+            read.map(|_row| ()).map_err(StoreError::new)
+        });
+        read.await.unwrap();
+        let reading = std::mem::take(&mut *heard.lock().unwrap());
+        assert!(reading.contains(&Work::Statement), "{reading:?}");
+        assert_eq!(reading.last(), Some(&Work::Read));
+        let (written, _attempts) = world.write(&[KEEP]).await;
+        written.unwrap();
+        let writing = std::mem::take(&mut *heard.lock().unwrap());
+        assert_eq!(writing.last(), Some(&Work::Write));
+        assert!(!writing.contains(&Work::Read), "{writing:?}");
+    }
+}
+
+#[tokio::test]
+async fn it_is_told_where_connections_are_and_who_waits_for_one() {
+    let world = World::sqlite(LONG).await;
+    let readers = || world.store.pools()[0];
+    let mut lent = Vec::new();
+    for number in 1..=readers().most {
+        lent.push(world.store.reader.lend().await.unwrap());
+        assert_eq!((readers().lent, readers().free), (number, 0));
+    }
+    let mut waits = Box::pin(world.store.reader.lend());
+    let polled = waits.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending());
+    assert_eq!(readers().waiting, 1);
+    drop(waits);
+    assert_eq!(readers().waiting, 0);
+    for lent in lent {
+        lent.give_back();
+    }
+    assert_eq!((readers().lent, readers().free), (0, readers().most));
+    let names = |store: &SqlStore| -> Vec<_> {
+        let pools = store.pools().into_iter();
+        pools.map(|pool| pool.name).collect()
+    };
+    assert_eq!(names(&world.store), ["reader", "writer"]);
+    let postgres = World::postgres(LONG).await;
+    assert_eq!(names(&postgres.store), ["all"]);
 }
