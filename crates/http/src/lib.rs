@@ -14,6 +14,8 @@ mod description;
 
 mod state;
 
+mod meter;
+
 #[cfg(test)]
 mod tests;
 
@@ -46,7 +48,11 @@ use self::{
     },
     state::AppState,
 };
-pub use self::{extract::signed::payload_digest, state::HttpSettings};
+pub use self::{
+    extract::signed::payload_digest,
+    meter::{Meter, Unmetered},
+    state::HttpSettings,
+};
 
 /// Every route, in the order a user meets them.
 fn table() -> OpenApiRouter<AppState> {
@@ -120,15 +126,16 @@ fn table() -> OpenApiRouter<AppState> {
 /// The whole API, ready to be served. Whoever serves it puts the peer's address into each request as
 /// `ConnectInfo<SocketAddr>`, and lets the use cases [`work`](UseCases::work) beside it.
 pub fn router(use_cases: Arc<UseCases>, settings: HttpSettings) -> Router {
-    router_with_pages(use_cases, settings, Router::new())
+    router_with_pages(use_cases, settings, Router::new(), Arc::new(Unmetered))
 }
 
 /// The whole API with `pages` or other routes beside it, whose requests pass the same middleware: they are
-/// named, bounded, logged and refused like those of the API.
+/// named, bounded, logged, measured and refused like those of the API.
 pub fn router_with_pages(
     use_cases: Arc<UseCases>,
     settings: HttpSettings,
     pages: Router,
+    meter: Arc<dyn Meter>,
 ) -> Router {
     let (router, mut description) = table().split_for_parts();
     let server = ServerBuilder::new().url(&settings.public_url).build();
@@ -140,6 +147,7 @@ pub fn router_with_pages(
         use_cases,
         settings: Arc::new(settings),
         description: description::text(&description).into(),
+        meter,
     };
     // Layers wrap what stands before them: a request passes them from the bottom up.
     let mut router = router
@@ -169,11 +177,12 @@ pub fn as_they_are(routes: Router) -> Router {
 
 /// What answers while there is no room for another connection: 503, to be tried again, but for who asks
 /// whether the process lives; ending it would help nobody. Such requests are named and logged like all others.
-pub fn no_room(use_cases: Arc<UseCases>) -> Router {
+pub fn no_room(use_cases: Arc<UseCases>, meter: Arc<dyn Meter>) -> Router {
     let state = AppState {
         use_cases,
         settings: Arc::default(),
         description: "".into(),
+        meter,
     };
     Router::new()
         .route("/health/live", get(operation::live))

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use latchkey_service::use_cases::UseCases;
 
+use crate::meter::Meter;
+
 /// How requests are taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpSettings {
@@ -24,4 +26,6 @@ pub(crate) struct AppState {
     pub(crate) settings: Arc<HttpSettings>,
     /// The API description as it is served.
     pub(crate) description: Arc<str>,
+    /// Hears of every request.
+    pub(crate) meter: Arc<dyn Meter>,
 }

@@ -10,8 +10,8 @@ use ::config::{Config, ConfigError, Environment, File, FileFormat};
 use latchkey_domain::policy::Policy;
 
 use self::{
-    database::Database, demo::Demo, http::Http, log::Log, mail::Mail, reader::Reader,
-    secrets::Secrets, web::Web,
+    database::Database, demo::Demo, http::Http, log::Log, mail::Mail, metrics::Metrics,
+    reader::Reader, secrets::Secrets, web::Web,
 };
 
 pub mod database;
@@ -20,6 +20,7 @@ pub mod http;
 pub mod limits;
 pub mod log;
 pub mod mail;
+pub mod metrics;
 mod reader;
 pub mod secrets;
 pub mod tokens;
@@ -39,6 +40,8 @@ pub struct Settings {
     pub policy: Policy,
     /// How the log looks.
     pub log: Log,
+    /// Where metrics are told.
+    pub metrics: Metrics,
     /// Whether there is a demonstration organization.
     pub demo: Demo,
     /// How messages to users are delivered.
@@ -120,6 +123,7 @@ impl Settings {
                 limits: limits::read(&mut reader),
             },
             log: Log::read(&mut reader),
+            metrics: Metrics::read(&mut reader),
             demo: Demo::read(&mut reader),
             mail: Mail::read(&mut reader),
             web: Web::read(&mut reader),
@@ -267,6 +271,7 @@ mod tests {
         tokens::read(&mut reader);
         limits::read(&mut reader);
         Log::read(&mut reader);
+        Metrics::read(&mut reader);
         Demo::read(&mut reader);
         Mail::read(&mut reader);
         Web::read(&mut reader);

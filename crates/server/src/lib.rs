@@ -10,6 +10,8 @@ pub mod wiring;
 
 pub mod serve;
 
+pub mod metrics;
+
 mod demo;
 
 pub mod lifecycle;

@@ -1,9 +1,14 @@
 //! Serving: the API with its pages on a listener, and the work beside it.
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{
+    future::{Future, pending},
+    io,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::Router;
-use latchkey_http::HttpSettings;
+use latchkey_http::{HttpSettings, Meter, Unmetered};
 use latchkey_service::{housekeeping::OtherSecrets, ports::store::StoreError, use_cases::UseCases};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinError, time::timeout};
 use tracing::{info, warn};
@@ -11,6 +16,7 @@ use tracing::{info, warn};
 use crate::{
     config::Settings,
     lifecycle::{self, ConnectionLimits, Services},
+    metrics::Scraping,
 };
 
 /// How long a client may take to send the head of a request, or to take an answer.
@@ -42,6 +48,9 @@ pub struct Serving {
     /// answered across origins like those of the API, and what they answer is left as it is; a path that
     /// Latchkey has is refused at the start, by a panic.
     pub routes: Router,
+    /// What is counted and measured, and where that is told; nothing at first. What they should know of use cases
+    /// and database is said by [`Adapters::measure`](crate::wiring::Adapters::measure).
+    pub metrics: Option<Scraping>,
 }
 
 /// Why serving ended without being told to.
@@ -89,6 +98,7 @@ impl Serving {
                     + OTHER_FILES,
             },
             routes: Router::new(),
+            metrics: None,
         })
     }
 }
@@ -116,9 +126,28 @@ pub async fn serve(
     lifecycle::files::raise_limit(&serving.limits);
     let address = serving.listener.local_addr()?;
     info!(%address, public_url = serving.http.public_url, "listening");
+    let metrics = serving.metrics.as_ref();
+    let metrics = metrics.map(|scraping| Arc::clone(&scraping.metrics));
+    let meter: Arc<dyn Meter> = match &metrics {
+        Some(metrics) => metrics.clone(),
+        None => Arc::new(Unmetered),
+    };
     let services = Services {
-        app: latchkey_http::router_with_pages(Arc::clone(&use_cases), serving.http, beside),
-        full: latchkey_http::no_room(Arc::clone(&use_cases)),
+        app: latchkey_http::router_with_pages(
+            Arc::clone(&use_cases),
+            serving.http,
+            beside,
+            Arc::clone(&meter),
+        ),
+        full: latchkey_http::no_room(Arc::clone(&use_cases), meter),
+        metrics,
+    };
+    let asked = Arc::clone(&use_cases);
+    let told = async {
+        match serving.metrics {
+            Some(scraping) => scraping.serve(asked).await,
+            None => pending().await,
+        }
     };
     let hang_ups = lifecycle::ignore_hang_ups()?;
     let (stop_working, working_stops) = oneshot::channel::<()>();
@@ -132,6 +161,7 @@ pub async fn serve(
     tokio::select! {
         () = lifecycle::serve(serving.listener, services, serving.limits, stop) => {}
         () = hang_ups => {}
+        () = told => {}
         // Half a service is none: whoever runs it must see that it has ended.
         ended = &mut work => {
             ended??;
@@ -178,7 +208,7 @@ mod tests {
     async fn serve_unasked(use_cases: Arc<UseCases>, settings: &Settings) -> ServeError {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let serving = Serving::new(listener, settings).unwrap();
-        let served = serve(use_cases, serving, std::future::pending()).await;
+        let served = serve(use_cases, serving, pending()).await;
         served.unwrap_err()
     }
 

@@ -18,6 +18,7 @@ use latchkey_storage::{
 
 use crate::{
     config::{self, Settings, mail::Transport},
+    metrics::Metrics,
     secrets::{self, EstablishError, OpenSecretsError},
 };
 
@@ -95,6 +96,15 @@ impl Adapters {
             },
             database: None,
         })
+    }
+
+    /// Lets these metrics count what use cases that are made from now on do, and measure the database that was
+    /// opened. A store that was given is not measured.
+    pub fn measure(&mut self, metrics: &Arc<Metrics>) {
+        self.ports.observer = metrics.clone();
+        if let Some(database) = &self.database {
+            metrics.watch(database);
+        }
     }
 
     /// All use cases. Each call makes others, with limits and a queue of their own: a process that serves

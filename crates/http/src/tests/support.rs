@@ -33,7 +33,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::samples::{NOW, application, session, signed, tenant};
-use crate::{HttpSettings, router};
+use crate::{HttpSettings, Meter, Unmetered, router_with_pages};
 
 /// The id of every request: the entropy always draws the same.
 pub(super) const REQUEST_ID: &str = "07070707070707070707070707070707";
@@ -100,6 +100,11 @@ impl World {
 
     /// The router of this world.
     pub(super) fn router(self) -> Router {
+        self.beside(Router::new(), Arc::new(Unmetered))
+    }
+
+    /// The same, with routes beside it and with somebody who hears of requests.
+    pub(super) fn beside(self, pages: Router, meter: Arc<dyn Meter>) -> Router {
         let mut clock = MockClock::new();
         clock.expect_now().return_const(NOW);
         let mut entropy = MockEntropy::new();
@@ -124,7 +129,7 @@ impl World {
             this_machine_alone: self.this_machine_alone,
         };
         let use_cases = UseCases::new(ports, ServiceSettings::default());
-        router(Arc::new(use_cases), settings)
+        router_with_pages(Arc::new(use_cases), settings, pages, meter)
     }
 }
 

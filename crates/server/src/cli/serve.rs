@@ -15,6 +15,7 @@ use crate::{
     config::Settings,
     demo,
     lifecycle::stop_signal,
+    metrics::{Metrics, Scraping},
     serve::{self, Serving},
     wiring::Adapters,
 };
@@ -52,7 +53,11 @@ async fn start(
     settings: &Settings,
     adapters: impl Future<Output = Result<Adapters, Failure>>,
 ) -> Result<(Adapters, Arc<UseCases>, Serving), Failure> {
-    let adapters = adapters.await?;
+    let mut adapters = adapters.await?;
+    let scraping = scraping(settings).await?;
+    if let Some(Scraping { metrics, .. }) = &scraping {
+        adapters.measure(metrics);
+    }
     let use_cases = adapters.use_cases();
     let wanted = settings.http.listen;
     let listener = TcpListener::bind(wanted)
@@ -72,6 +77,7 @@ async fn start(
         }
     }
     let mut serving = Serving::new(listener, settings)?;
+    serving.metrics = scraping;
     let population = use_cases.administration.population().await?;
     let snapshot = use_cases.directory.snapshot().await?;
     serving.http.this_machine_alone = settings.demo.enabled.is_none()
@@ -82,4 +88,15 @@ async fn start(
         warn!("{weakness}");
     }
     Ok((adapters, use_cases, serving))
+}
+
+/// Metrics, where they are to be told.
+async fn scraping(settings: &Settings) -> Result<Option<Scraping>, Failure> {
+    let Some(wanted) = settings.metrics.listen else {
+        return Ok(None);
+    };
+    let scraping = Scraping::at(wanted, Metrics::new()?)
+        .await
+        .map_err(|error| format!("metrics.listen: cannot listen at {wanted}: {error}"))?;
+    Ok(Some(scraping))
 }

@@ -34,7 +34,11 @@ async fn start(app: Router, limits: ConnectionLimits) -> Running {
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     let full = Router::new().fallback(|| async { (StatusCode::SERVICE_UNAVAILABLE, "full") });
-    let services = Services { app, full };
+    let services = Services {
+        app,
+        full,
+        metrics: None,
+    };
     let server = tokio::spawn(serve(listener, services, limits, async {
         stopped.await.unwrap();
     }));
