@@ -20,14 +20,17 @@ pub mod entropy;
 use std::sync::Arc;
 
 use latchkey_domain::id::InstallationId;
-use latchkey_service::ports::{Ports, Stores, installation_store::Installation, mailer::Mailer};
+use latchkey_service::ports::{
+    Ports, Stores, installation_store::Installation, mailer::Mailer, observer::Unobserved,
+};
 
 use self::{
     clock::SystemClock, code_digest::HmacCodeDigester, entropy::SystemEntropy, proofs::Proofs,
     sealer::AesGcmSealer, secrets::Secrets, tokens::SignedTokens,
 };
 
-/// An adapter behind every port: the stores and the mailer are given, the others are of this crate.
+/// An adapter behind every port: the stores and the mailer are given, the others are of this crate. Nobody hears
+/// of events but the log.
 pub fn ports(
     secrets: &Secrets,
     installation: &InstallationId,
@@ -47,6 +50,7 @@ pub fn ports(
         sealer: Arc::new(AesGcmSealer::new(secrets, entropy.clone())),
         entropy,
         mailer,
+        observer: Arc::new(Unobserved),
         stores,
     }
 }

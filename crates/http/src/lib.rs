@@ -14,6 +14,8 @@ mod description;
 
 mod state;
 
+mod meter;
+
 #[cfg(test)]
 mod tests;
 
@@ -46,7 +48,11 @@ use self::{
     },
     state::AppState,
 };
-pub use self::{extract::signed::payload_digest, state::HttpSettings};
+pub use self::{
+    extract::signed::payload_digest,
+    meter::{Meter, Unmetered},
+    state::HttpSettings,
+};
 
 /// Every route, in the order a user meets them.
 fn table() -> OpenApiRouter<AppState> {
@@ -120,15 +126,16 @@ fn table() -> OpenApiRouter<AppState> {
 /// The whole API, ready to be served. Whoever serves it puts the peer's address into each request as
 /// `ConnectInfo<SocketAddr>`, and lets the use cases [`work`](UseCases::work) beside it.
 pub fn router(use_cases: Arc<UseCases>, settings: HttpSettings) -> Router {
-    router_with_pages(use_cases, settings, Router::new())
+    router_with_pages(use_cases, settings, Router::new(), Arc::new(Unmetered))
 }
 
 /// The whole API with `pages` or other routes beside it, whose requests pass the same middleware: they are
-/// named, bounded, logged and refused like those of the API.
+/// named, bounded, logged, measured and refused like those of the API.
 pub fn router_with_pages(
     use_cases: Arc<UseCases>,
     settings: HttpSettings,
     pages: Router,
+    meter: Arc<dyn Meter>,
 ) -> Router {
     let (router, mut description) = table().split_for_parts();
     let server = ServerBuilder::new().url(&settings.public_url).build();
@@ -141,6 +148,7 @@ pub fn router_with_pages(
         settings: Arc::new(settings),
         has_told_of_forwarding: Arc::default(),
         description: description::text(&description).into(),
+        meter,
     };
     // Layers wrap what stands before them: a request passes them from the bottom up.
     let mut router = router
@@ -170,26 +178,27 @@ pub fn as_they_are(routes: Router) -> Router {
 
 /// What answers while there is no room for another connection: 503, to be tried again, but for who asks
 /// whether the process lives; ending it would help nobody. Such requests are named and logged like all others.
-pub fn no_room(use_cases: Arc<UseCases>) -> Router {
+pub fn no_room(use_cases: Arc<UseCases>, meter: Arc<dyn Meter>) -> Router {
     let routes = Router::new()
         .route("/health/live", get(operation::live))
         .fallback(unavailable);
-    apart(routes, use_cases)
+    apart(routes, use_cases, meter)
 }
 
 /// What answers requests that do not name the one host that they are for: 400, since what stands before the
 /// service may have understood another one. They are named and logged like all others.
-pub fn no_host(use_cases: Arc<UseCases>) -> Router {
-    apart(Router::new().fallback(not_one_host), use_cases)
+pub fn no_host(use_cases: Arc<UseCases>, meter: Arc<dyn Meter>) -> Router {
+    apart(Router::new().fallback(not_one_host), use_cases, meter)
 }
 
 /// Routes that are not the service, with what surrounds it.
-fn apart(routes: Router, use_cases: Arc<UseCases>) -> Router {
+fn apart(routes: Router, use_cases: Arc<UseCases>, meter: Arc<dyn Meter>) -> Router {
     let state = AppState {
         use_cases,
         settings: Arc::default(),
         has_told_of_forwarding: Arc::default(),
         description: "".into(),
+        meter,
     };
     routes
         .layer(from_fn(harden))

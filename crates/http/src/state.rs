@@ -5,6 +5,8 @@ use std::sync::{Arc, atomic::AtomicBool};
 use ipnet::IpNet;
 use latchkey_service::{live::Live, use_cases::UseCases};
 
+use crate::meter::Meter;
+
 /// How requests are taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpSettings {
@@ -26,4 +28,6 @@ pub(crate) struct AppState {
     pub(crate) has_told_of_forwarding: Arc<AtomicBool>,
     /// The API description as it is served.
     pub(crate) description: Arc<str>,
+    /// Hears of every request.
+    pub(crate) meter: Arc<dyn Meter>,
 }

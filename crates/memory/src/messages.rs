@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use async_trait::async_trait;
 use latchkey_domain::{id::UserId, time::Timestamp, user::User};
 use latchkey_service::ports::{
-    message_store::{ClaimedMessage, KeptMessage, MessageStore, WaitingMessage},
+    message_store::{ClaimedMessage, KeptMessage, MessageStore, Pending, WaitingMessage},
     store::StoreError,
 };
 
@@ -69,6 +69,18 @@ impl MessageStore for MemoryStore {
             let found = messages.find(|held| is_with(held, claimed));
             Ok(found.map(|held| held.due = due).is_some())
         })
+    }
+
+    async fn pending(&self, now: Timestamp) -> Result<Pending, StoreError> {
+        Ok(self.read(|state| {
+            let is_pending =
+                |held: &&Outgoing| now < held.message.expires && held.due < held.message.expires;
+            let pending = || state.messages.iter().filter(is_pending);
+            Pending {
+                count: u64::try_from(pending().count()).unwrap_or(u64::MAX),
+                oldest: pending().map(|held| held.message.created).min(),
+            }
+        }))
     }
 
     async fn waiting(&self, now: Timestamp) -> Result<Vec<WaitingMessage>, StoreError> {

@@ -21,6 +21,7 @@ use self::{
     http::Http,
     log::Log,
     mail::Mail,
+    metrics::Metrics,
     reader::{Reader, nearest},
     secrets::Secrets,
     web::Web,
@@ -34,6 +35,7 @@ pub mod http;
 pub mod limits;
 pub mod log;
 pub mod mail;
+pub mod metrics;
 mod password;
 mod reader;
 pub mod secrets;
@@ -55,6 +57,8 @@ pub struct Settings {
     pub policy: Policy,
     /// How the log looks.
     pub log: Log,
+    /// Where metrics are told.
+    pub metrics: Metrics,
     /// Whether there is a demonstration organization.
     pub demo: Demo,
     /// How messages to users are delivered.
@@ -177,6 +181,7 @@ impl Settings {
                 limits: limits::read(reader),
             },
             log: Log::read(reader),
+            metrics: Metrics::read(reader),
             demo: Demo::read(reader),
             mail: Mail::read(reader),
             web: Web::read(reader),

@@ -14,6 +14,8 @@ pub mod reload;
 
 pub mod serve;
 
+pub mod metrics;
+
 mod demo;
 
 mod doctor;

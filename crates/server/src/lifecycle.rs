@@ -7,7 +7,10 @@ use std::{
     future::Future,
     net::SocketAddr,
     pin::{Pin, pin},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -36,7 +39,10 @@ use self::{
     patience::Patience,
     places::{Place, Places},
 };
-use crate::supervisor;
+use crate::{
+    metrics::{Metrics, OpenConnection},
+    supervisor,
+};
 
 pub(crate) mod files;
 mod patience;
@@ -103,6 +109,8 @@ pub struct Services {
     pub full: Router,
     /// What answers whoever does not name the one host that is asked for.
     pub hostless: Router,
+    /// What counts connections, if anything does.
+    pub metrics: Option<Arc<Metrics>>,
 }
 
 /// Serves until `stop` completes; then takes no more connections, finishes the requests that have
@@ -146,18 +154,25 @@ async fn accept_forever(
                 if let Err(error) = stream.set_nodelay(true) {
                     debug!(%peer, %error, "TCP_NODELAY cannot be set");
                 }
-                let found = match places.take(peer.ip()) {
-                    Some(place) => Some((place, &services.app, true)),
-                    None => turned_away
+                let metrics = services.metrics.as_ref();
+                let found = if let Some(place) = places.take(peer.ip()) {
+                    let counted = metrics.map(Metrics::open_connection);
+                    Some((place, &services.app, true, counted))
+                } else {
+                    if let Some(metrics) = metrics {
+                        metrics.refuse_connection();
+                    }
+                    turned_away
                         .take(peer.ip())
-                        .map(|place| (place, &services.full, false)),
+                        .map(|place| (place, &services.full, false, None))
                 };
-                if let Some((place, router, keep_alive)) = found {
+                if let Some((place, router, keep_alive, counted)) = found {
                     let connection = Connection {
                         stream,
                         peer,
                         keep_alive,
                         place,
+                        _counted: counted,
                     };
                     let (router, stopping) = (router.clone(), stopping.subscribe());
                     let hostless = services.hostless.clone();
@@ -184,6 +199,7 @@ struct Connection {
     /// Whether its client may ask more than once.
     keep_alive: bool,
     place: Place,
+    _counted: Option<OpenConnection>,
 }
 
 impl Connection {
@@ -201,6 +217,7 @@ impl Connection {
             peer,
             keep_alive,
             place,
+            _counted,
         } = self;
         let has_begun = AtomicBool::new(false);
         let service = service_fn(|request: Request<Incoming>| {

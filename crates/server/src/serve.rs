@@ -1,9 +1,14 @@
 //! Serving: the API with its pages on a listener, and the work beside it.
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{
+    future::{Future, pending},
+    io,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::Router;
-use latchkey_http::HttpSettings;
+use latchkey_http::{HttpSettings, Meter, Unmetered};
 use latchkey_service::{
     housekeeping::OtherSecrets, live::Live, ports::store::StoreError, use_cases::UseCases,
 };
@@ -13,6 +18,7 @@ use tracing::{info, warn};
 use crate::{
     config::Settings,
     lifecycle::{self, ConnectionLimits, Services},
+    metrics::Scraping,
     reload::{Parts, Reload},
 };
 
@@ -48,6 +54,9 @@ pub struct Serving {
     /// How the configuration is read anew at SIGHUP; without it the signal is told in the log and changes
     /// nothing.
     pub reload: Option<Reload>,
+    /// What is counted and measured, and where that is told; nothing at first. What they should know of use cases
+    /// and database is said by [`Adapters::measure`](crate::wiring::Adapters::measure).
+    pub metrics: Option<Scraping>,
 }
 
 /// Why serving ended without being told to.
@@ -96,6 +105,7 @@ impl Serving {
             },
             routes: Router::new(),
             reload: None,
+            metrics: None,
         })
     }
 }
@@ -131,10 +141,29 @@ pub async fn serve(
     };
     let mut reload = serving.reload;
     let hang_ups = lifecycle::on_hang_ups(move || Reload::hear(reload.as_mut(), &parts))?;
+    let metrics = serving.metrics.as_ref();
+    let metrics = metrics.map(|scraping| Arc::clone(&scraping.metrics));
+    let meter: Arc<dyn Meter> = match &metrics {
+        Some(metrics) => metrics.clone(),
+        None => Arc::new(Unmetered),
+    };
     let services = Services {
-        app: latchkey_http::router_with_pages(Arc::clone(&use_cases), serving.http, beside),
-        full: latchkey_http::no_room(Arc::clone(&use_cases)),
-        hostless: latchkey_http::no_host(Arc::clone(&use_cases)),
+        app: latchkey_http::router_with_pages(
+            Arc::clone(&use_cases),
+            serving.http,
+            beside,
+            Arc::clone(&meter),
+        ),
+        full: latchkey_http::no_room(Arc::clone(&use_cases), Arc::clone(&meter)),
+        hostless: latchkey_http::no_host(Arc::clone(&use_cases), meter),
+        metrics,
+    };
+    let asked = Arc::clone(&use_cases);
+    let told = async {
+        match serving.metrics {
+            Some(scraping) => scraping.serve(asked).await,
+            None => pending().await,
+        }
     };
     let (stop_working, working_stops) = oneshot::channel::<()>();
     let mut work = tokio::spawn(async move {
@@ -147,6 +176,7 @@ pub async fn serve(
     tokio::select! {
         () = lifecycle::serve(serving.listener, services, limits, stop) => {}
         () = hang_ups => {}
+        () = told => {}
         // Half a service is none: whoever runs it must see that it has ended.
         ended = &mut work => {
             ended??;
@@ -193,7 +223,7 @@ mod tests {
     async fn serve_unasked(use_cases: Arc<UseCases>, settings: &Settings) -> ServeError {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let serving = Serving::new(listener, settings).unwrap();
-        let served = serve(use_cases, serving, std::future::pending()).await;
+        let served = serve(use_cases, serving, pending()).await;
         served.unwrap_err()
     }
 

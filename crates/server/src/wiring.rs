@@ -25,6 +25,7 @@ use latchkey_storage::{
 use crate::{
     beginning::{self, BeginningError},
     config::{self, Settings, mail::Transport},
+    metrics::Metrics,
     secrets::{self, EstablishError, OpenSecretsError},
 };
 
@@ -131,6 +132,15 @@ impl Adapters {
     pub(crate) fn configured_mailer(&self) -> Option<Live<Arc<dyn Mailer>>> {
         let (own, live) = &self.mailer;
         Arc::ptr_eq(own, &self.ports.mailer).then(|| live.clone())
+    }
+
+    /// Lets these metrics count what use cases that are made from now on do, and measure the database that was
+    /// opened. A store that was given is not measured.
+    pub fn measure(&mut self, metrics: &Arc<Metrics>) {
+        self.ports.observer = metrics.clone();
+        if let Some(database) = &self.database {
+            metrics.watch(database);
+        }
     }
 
     /// All use cases. Each call makes others, with limits and a queue of their own: a process that serves

@@ -15,6 +15,7 @@ use latchkey_domain::{
 use crate::{
     account_codes::invitation,
     ceremony::Ceremonies,
+    events::{Event, Facts},
     ports::{
         administration_store::{
             AddApplicationError, AdministrationStore, BootstrapError, InviteError, NewOrganization,
@@ -128,13 +129,15 @@ impl Administration {
         let (administrator, code) =
             invitation(&self.ceremonies, self.digester.as_ref(), user.clone());
         let expires = administrator.code.code.expires;
-        self.store
-            .bootstrap(NewOrganization {
-                organization,
-                application,
-                administrator,
-            })
-            .await?;
+        let facts = Facts::from(&application).about(&user);
+        let made = self.store.bootstrap(NewOrganization {
+            organization,
+            application,
+            administrator,
+        });
+        let made = made.await;
+        let events = &self.ceremonies.events;
+        events.tell(Event::CreateOrganization, &facts, made)?;
         Ok(Bootstrapped {
             application: id,
             administrator: Invited {
@@ -159,7 +162,16 @@ impl Administration {
             let message = messages.registration(&invitation.user, &code, expires);
             invitation.message = Some(message.await?);
         }
-        let user = self.store.invite(invitation).await?;
+        let mut facts = Facts {
+            organization: Some(invitation.user.organization.clone()),
+            ..Facts::default()
+        };
+        let invited = self.store.invite(invitation).await;
+        if let Ok(user) = &invited {
+            facts.note(&user.organization, &user.id);
+        }
+        let events = &self.ceremonies.events;
+        let user = events.tell(Event::InviteUser, &facts, invited)?;
         Ok(Invited {
             user,
             code,
@@ -174,7 +186,14 @@ impl Administration {
     pub async fn set_user_active(&self, user: &UserId, active: bool) -> Result<bool, SetUserError> {
         let messages = &self.ceremonies.messages;
         let told = active.then(|| messages.account_activated(user, BY_OPERATOR));
-        self.store.set_user_active(user, active, told).await
+        let set = self.store.set_user_active(user, active, told).await;
+        let event = if active {
+            Event::ActivateUser
+        } else {
+            Event::DeactivateUser
+        };
+        let events = &self.ceremonies.events;
+        events.tell_if_there(event, &of_user(user), set)
     }
 
     /// Makes a user an administrator, or the reverse; `false` when there is no such user. Who becomes one is told.
@@ -188,9 +207,17 @@ impl Administration {
     ) -> Result<bool, SetUserError> {
         let messages = &self.ceremonies.messages;
         let told = administrator.then(|| messages.administrator_made(user, BY_OPERATOR));
-        self.store
+        let set = self
+            .store
             .set_administrator(user, administrator, told)
-            .await
+            .await;
+        let event = if administrator {
+            Event::PromoteUser
+        } else {
+            Event::DemoteUser
+        };
+        let events = &self.ceremonies.events;
+        events.tell_if_there(event, &of_user(user), set)
     }
 
     /// Sets whether credentials made with a code wait for their owner; `false` when there is no such
@@ -203,7 +230,13 @@ impl Administration {
         organization: &OrganizationId,
         approval: Approval,
     ) -> Result<bool, StoreError> {
-        self.store.set_approval(organization, approval).await
+        let set = self.store.set_approval(organization, approval).await;
+        let facts = Facts {
+            organization: Some(organization.clone()),
+            ..Facts::default()
+        };
+        let events = &self.ceremonies.events;
+        events.tell_if_there(Event::SetApproval, &facts, set)
     }
 
     /// Adds an application to an organization.
@@ -217,7 +250,10 @@ impl Administration {
         relying_party: RelyingParty,
     ) -> Result<Application, AddApplicationError> {
         let application = self.application(organization, name, relying_party);
-        self.store.add_application(application.clone()).await?;
+        let added = self.store.add_application(application.clone()).await;
+        let facts = Facts::from(&application);
+        let events = &self.ceremonies.events;
+        events.tell(Event::AddApplication, &facts, added)?;
         Ok(application)
     }
 
@@ -230,7 +266,14 @@ impl Administration {
         application: &ApplicationId,
         active: bool,
     ) -> Result<bool, StoreError> {
-        self.store.set_application_active(application, active).await
+        let set = self.store.set_application_active(application, active).await;
+        let event = if active {
+            Event::ActivateApplication
+        } else {
+            Event::DeactivateApplication
+        };
+        let events = &self.ceremonies.events;
+        events.tell_if_there(event, &of_application(application), set)
     }
 
     /// Sets which native applications use the RP id of an application, in place of earlier ones;
@@ -243,7 +286,10 @@ impl Administration {
         application: &ApplicationId,
         native: &NativeApplications,
     ) -> Result<bool, StoreError> {
-        self.store.set_native(application, native).await
+        let set = self.store.set_native(application, native).await;
+        let facts = of_application(application);
+        let events = &self.ceremonies.events;
+        events.tell_if_there(Event::SetNativeApplications, &facts, set)
     }
 
     fn application(
@@ -276,5 +322,19 @@ impl Administration {
             registered: None,
             created: self.ceremonies.now(),
         }
+    }
+}
+
+fn of_user(user: &UserId) -> Facts {
+    Facts {
+        user: Some(user.clone()),
+        ..Facts::default()
+    }
+}
+
+fn of_application(application: &ApplicationId) -> Facts {
+    Facts {
+        application: Some(application.clone()),
+        ..Facts::default()
     }
 }

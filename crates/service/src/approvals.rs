@@ -14,6 +14,7 @@ use latchkey_domain::{
 use crate::{
     ceremony::Ceremonies,
     credentials::SignedRequest,
+    events::{Event, Facts},
     ports::{
         account_store::AccountStore,
         credential_code_store::{CredentialCodeStore, DecideError, HeldCode},
@@ -47,6 +48,21 @@ impl Approvals {
     /// # Errors
     /// [`DecideError`].
     pub async fn decide(
+        &self,
+        request: &SignedRequest,
+        credential: CredentialUuid,
+        verdict: Verdict,
+    ) -> Result<(), DecideError> {
+        let facts = Facts::from(request).with_credential(&credential);
+        let event = match verdict {
+            Verdict::Approved => Event::ApproveCredential,
+            Verdict::Refused => Event::RefuseCredential,
+        };
+        let decided = self.decide_on(request, credential, verdict).await;
+        self.ceremonies.events.tell(event, &facts, decided)
+    }
+
+    async fn decide_on(
         &self,
         request: &SignedRequest,
         credential: CredentialUuid,

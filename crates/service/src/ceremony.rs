@@ -21,6 +21,7 @@ use latchkey_domain::{
 
 use crate::{
     directory::{Caller, Directory, NotAdmitted, Party, Snapshot},
+    events::Events,
     messages::Messages,
     ports::{
         clock::Clock,
@@ -41,6 +42,7 @@ pub(crate) struct Ceremonies {
     pub(crate) verifier: Arc<dyn ProofVerifier>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) messages: Arc<Messages>,
+    pub(crate) events: Events,
     pub(crate) policy: Policy,
 }
 

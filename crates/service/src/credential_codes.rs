@@ -8,7 +8,7 @@ use latchkey_domain::{
     challenge::purpose,
     credential::{Credential, CredentialKind, CredentialReference, CredentialState, MadeBy},
     credential_code::{
-        self, Claim, CodeState, CodeText, CredentialCode, EnteredCode, ExpirationError,
+        self, Claim, CodeState, CodeStatus, CodeText, CredentialCode, EnteredCode, ExpirationError,
         NewCredentialCode, RedeemedCode,
     },
     id::CredentialCodeId,
@@ -21,6 +21,7 @@ use crate::{
     ceremony::{Ceremonies, CreationChallenge, NewCredential, NewCredentialError},
     credentials::SignedRequest,
     directory::{Caller, PartyError, Snapshot},
+    events::{Event, Facts, Reason},
     ports::{
         account_store::AccountStore,
         code_digester::CodeDigester,
@@ -135,6 +136,18 @@ impl CredentialCodes {
         request: &SignedRequest,
         wanted: IssueCode,
     ) -> Result<IssuedCode, IssueCodeError> {
+        let issued = self.issue_one(caller, request, wanted).await;
+        let facts = Facts::from(request);
+        let events = &self.ceremonies.events;
+        events.tell(Event::IssueCode, &facts, issued)
+    }
+
+    async fn issue_one(
+        &self,
+        caller: &Caller,
+        request: &SignedRequest,
+        wanted: IssueCode,
+    ) -> Result<IssuedCode, IssueCodeError> {
         let now = self.ceremonies.now();
         let expires = credential_code::expiration(wanted.expiration, now)?;
         let page = self
@@ -173,6 +186,18 @@ impl CredentialCodes {
         caller: &Caller,
         request: &BeginWithCode,
     ) -> Result<CreationChallenge, BeginWithCodeError> {
+        let mut facts = Facts::from(caller);
+        let claimed = self.challenge(caller, request, &mut facts).await;
+        let events = &self.ceremonies.events;
+        events.tell(Event::ClaimCode, &facts, claimed)
+    }
+
+    async fn challenge(
+        &self,
+        caller: &Caller,
+        request: &BeginWithCode,
+        facts: &mut Facts,
+    ) -> Result<CreationChallenge, BeginWithCodeError> {
         let snapshot = self.ceremonies.snapshot_for(caller, None).await?;
         snapshot.admit(caller).map_err(PartyError::from)?;
         let username = request.username.as_ref().map(Username::key);
@@ -183,6 +208,12 @@ impl CredentialCodes {
         })?;
         let digest = self.digester.digest(&request.code.text);
         let found = self.store.find(&digest).await?;
+        if let Some(found) = &found {
+            let has_expired = found.code.status(self.ceremonies.now()) == CodeStatus::Expired;
+            facts.note(&found.code.organization, &found.account.user.id);
+            facts.by_credential = Some(found.code.issuer.clone());
+            facts.reason = has_expired.then_some(Reason::CodeExpired);
+        }
         let challenge = self.claim(caller, request, &snapshot, found).await?;
         self.throttle.give_back(reservation);
         Ok(challenge)
@@ -243,17 +274,33 @@ impl CredentialCodes {
         identifier: &str,
         new: NewCredential,
     ) -> Result<MadeWithCode, NewCredentialError> {
+        let mut facts = Facts::from(caller);
+        let made = self.redeem(caller, identifier, new, &mut facts).await;
+        let events = &self.ceremonies.events;
+        events.tell(Event::RedeemCode, &facts, made)
+    }
+
+    async fn redeem(
+        &self,
+        caller: &Caller,
+        identifier: &str,
+        new: NewCredential,
+        told: &mut Facts,
+    ) -> Result<MadeWithCode, NewCredentialError> {
         let completion = self
             .ceremonies
             .complete::<purpose::CredentialWithCode>(caller, identifier)
             .await?;
         let challenge = &completion.challenge;
         let facts = &challenge.purpose;
+        told.note(&challenge.organization, &facts.user);
+        told.by_credential = Some(facts.issuer.clone());
         let made_by = MadeBy::Code {
             code: facts.code.clone(),
             credential: facts.issuer.clone(),
         };
         let credential = completion.make(made_by, facts.kind, new)?;
+        told.note_made(&credential);
         let messages = &self.ceremonies.messages;
         let wait = Wait::begin(completion.now);
         let authority = completion.authority([&credential]);
@@ -317,8 +364,11 @@ impl CredentialCodes {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn cancel(&self, session: &Session) -> Result<(), StoreError> {
-        self.store.cancel_all(&session.user).await
+    pub async fn cancel(&self, caller: &Caller, session: &Session) -> Result<(), StoreError> {
+        let cancelled = self.store.cancel_all(&session.user).await;
+        let facts = Facts::from((caller, session));
+        let events = &self.ceremonies.events;
+        events.tell(Event::CancelCode, &facts, cancelled)
     }
 
     fn draw(&self, long_only: bool, expires: Timestamp) -> IssuedCode {

@@ -1,6 +1,6 @@
 //! Credentials: a signed-in user lists, adds, renames, deactivates and deletes them.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use latchkey_domain::{
     authority::{Authority, Spend},
@@ -15,6 +15,7 @@ use latchkey_domain::{
 use crate::{
     ceremony::{Ceremonies, CreationChallenge, NewCredential, NewCredentialError},
     directory::{Caller, PartyError},
+    events::{Event, Facts},
     ports::{
         account_store::AccountStore,
         credential_store::{ChangeError, CredentialStore, NewName},
@@ -29,11 +30,19 @@ pub struct SignedRequest {
     pub session: Session,
     /// What was signed; it permits this request.
     pub action: SignedUserAction,
+    /// From where it comes.
+    pub address: IpAddr,
 }
 
 impl SignedRequest {
     pub(crate) fn authority(&self) -> Authority {
         Authority::of_user_action(&self.session, &self.action)
+    }
+
+    /// The credential that signed it.
+    pub(crate) fn signer(&self) -> &CredentialUuid {
+        let signers = &self.action.signers;
+        signers.first().unwrap_or(&self.session.credential)
     }
 }
 
@@ -81,6 +90,18 @@ impl Credentials {
         session: &Session,
         kind: CredentialKind,
     ) -> Result<CreationChallenge, BeginCredentialError> {
+        let facts = Facts::from((caller, session));
+        let begun = self.challenge(caller, session, kind).await;
+        let events = &self.ceremonies.events;
+        events.tell(Event::BeginCredential, &facts, begun)
+    }
+
+    async fn challenge(
+        &self,
+        caller: &Caller,
+        session: &Session,
+        kind: CredentialKind,
+    ) -> Result<CreationChallenge, BeginCredentialError> {
         let party = self
             .ceremonies
             .snapshot_for(caller, Some(&session.organization))
@@ -119,6 +140,20 @@ impl Credentials {
         identifier: &str,
         new: NewCredential,
     ) -> Result<Credential, NewCredentialError> {
+        let mut facts = Facts::from(request);
+        let made = self.add(caller, request, identifier, new, &mut facts).await;
+        let events = &self.ceremonies.events;
+        events.tell(Event::AddCredential, &facts, made)
+    }
+
+    async fn add(
+        &self,
+        caller: &Caller,
+        request: &SignedRequest,
+        identifier: &str,
+        new: NewCredential,
+        told: &mut Facts,
+    ) -> Result<Credential, NewCredentialError> {
         let completion = self
             .ceremonies
             .complete::<purpose::Credential>(caller, identifier)
@@ -130,9 +165,10 @@ impl Credentials {
         }
         let made_by = MadeBy::Credential {
             session: facts.session.clone(),
-            credential: signer(request),
+            credential: request.signer().clone(),
         };
         let credential = completion.make(made_by, facts.kind, new)?;
+        told.note_made(&credential);
         let authority = request
             .authority()
             .within(&challenge.application)
@@ -149,6 +185,23 @@ impl Credentials {
     /// # Errors
     /// [`ChangeError`].
     pub async fn set_active(
+        &self,
+        caller: &Caller,
+        request: &SignedRequest,
+        credential: &CredentialUuid,
+        active: bool,
+    ) -> Result<(), ChangeError> {
+        let facts = Facts::from(request).with_credential(credential);
+        let set = self.activate(caller, request, credential, active).await;
+        let event = if active {
+            Event::ActivateCredential
+        } else {
+            Event::DeactivateCredential
+        };
+        self.ceremonies.events.tell(event, &facts, set)
+    }
+
+    async fn activate(
         &self,
         caller: &Caller,
         request: &SignedRequest,
@@ -185,7 +238,10 @@ impl Credentials {
             name,
             date: self.ceremonies.now(),
         };
-        self.store.rename(request.authority(), new).await
+        let renamed = self.store.rename(request.authority(), new).await;
+        let facts = Facts::from(request).with_credential(credential);
+        let events = &self.ceremonies.events;
+        events.tell(Event::RenameCredential, &facts, renamed)
     }
 
     /// Deletes a credential, and tells the user.
@@ -193,6 +249,18 @@ impl Credentials {
     /// # Errors
     /// [`ChangeError`].
     pub async fn delete(
+        &self,
+        caller: &Caller,
+        request: &SignedRequest,
+        credential: &CredentialUuid,
+    ) -> Result<(), ChangeError> {
+        let facts = Facts::from(request).with_credential(credential);
+        let deleted = self.remove(caller, request, credential).await;
+        let events = &self.ceremonies.events;
+        events.tell(Event::DeleteCredential, &facts, deleted)
+    }
+
+    async fn remove(
         &self,
         caller: &Caller,
         request: &SignedRequest,
@@ -222,16 +290,6 @@ impl Credentials {
             .map(|held| held.credential)
             .filter(|held| held.user == session.user))
     }
-}
-
-/// The credential that signed the request.
-fn signer(request: &SignedRequest) -> CredentialUuid {
-    request
-        .action
-        .signers
-        .first()
-        .unwrap_or(&request.session.credential)
-        .clone()
 }
 
 #[cfg(test)]

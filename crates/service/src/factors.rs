@@ -15,6 +15,7 @@ use latchkey_domain::{
 use crate::{
     ceremony::{BegunChallenge, Ceremonies},
     directory::NotAdmitted,
+    events::{Facts, Refusal as _},
     ports::{
         account_store::{AccountStore, HeldCredential},
         credential_store::CredentialStore,
@@ -180,7 +181,7 @@ pub(crate) struct Factors {
 
 impl Factors {
     /// Verifies an answer to `challenge` by `user`, or by whoever owns the first credential; `private_keys`
-    /// says whether every such challenge lists keys whose private half is kept.
+    /// says whether every such challenge lists keys whose private half is kept. What it finds out is noted.
     pub(crate) async fn verify<P>(
         &self,
         challenge: &Challenge<P>,
@@ -188,7 +189,10 @@ impl Factors {
         user: Option<&UserId>,
         private_keys: bool,
         answer: &FactorAnswer,
+        facts: &mut Facts,
     ) -> Result<VerifiedFactors, FactorError> {
+        facts.organization = Some(challenge.organization.clone());
+        facts.user = user.cloned();
         let ceremony = Answering {
             organization: &challenge.organization,
             is_bound: challenge.application.is_some(),
@@ -197,13 +201,16 @@ impl Factors {
             expected,
         };
         let (owner, first) = self
-            .verify_one(&ceremony, user, Factor::First(&answer.first))
+            .verify_one(&ceremony, user, Factor::First(&answer.first), facts)
             .await?;
         let mut second = None;
         if let Some(proof) = &answer.second {
             let factor = Factor::Second(proof);
-            let (_, usage) = self.verify_one(&ceremony, Some(&owner.id), factor).await?;
+            let (_, usage) = self
+                .verify_one(&ceremony, Some(&owner.id), factor, facts)
+                .await?;
             second = Some(usage);
+            facts.credential = Some(first.credential.clone());
         }
         Ok(VerifiedFactors {
             user: owner,
@@ -222,6 +229,7 @@ impl Factors {
         ceremony: &Answering<'_>,
         user: Option<&UserId>,
         factor: Factor<'_>,
+        facts: &mut Facts,
     ) -> Result<(User, CredentialUse), FactorError> {
         let proof = factor.proof();
         let held = self
@@ -248,6 +256,8 @@ impl Factors {
                 verifier.verify_for_nobody(&ceremony.expected, proof),
             ));
         };
+        facts.user = Some(held.user.id.clone());
+        facts.credential = Some(held.credential.uuid.clone());
         match verifier.verify_assertion(&ceremony.expected, &held.credential, proof) {
             Ok(state) => {
                 let credential = held.credential.uuid;
@@ -266,7 +276,10 @@ impl Factors {
                     .await?;
                 Err(factor.refused(ProofError::CounterRegressed))
             }
-            Err(error) => Err(untrue(error)),
+            Err(error) => {
+                facts.reason = Some(error.reason());
+                Err(untrue(error))
+            }
         }
     }
 

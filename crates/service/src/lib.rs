@@ -12,6 +12,8 @@ pub mod ceremony;
 
 pub mod throttle;
 
+pub mod events;
+
 pub mod factors;
 
 pub mod messages;

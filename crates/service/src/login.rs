@@ -18,6 +18,7 @@ use latchkey_domain::{
 use crate::{
     ceremony::Ceremonies,
     directory::{Caller, OrganizationRequired, PartyError},
+    events::{Event, Facts, Reason},
     factors::{
         AllowedCredentials, FactorAnswer, FactorChallenge, FactorError, Factors, Listing,
         VerifiedFactors,
@@ -102,21 +103,36 @@ impl Logins {
         caller: &Caller,
         request: BeginLogin,
     ) -> Result<FactorChallenge, BeginLoginError> {
+        let mut facts = Facts::from(caller);
+        let begun = self.challenge(caller, request, &mut facts).await;
+        let events = &self.ceremonies().events;
+        events.tell(Event::BeginSignIn, &facts, begun)
+    }
+
+    async fn challenge(
+        &self,
+        caller: &Caller,
+        request: BeginLogin,
+        facts: &mut Facts,
+    ) -> Result<FactorChallenge, BeginLoginError> {
         let ceremonies = self.ceremonies();
         let named = request.organization.as_ref();
         let snapshot = ceremonies.snapshot_for(caller, named).await?;
         snapshot.admit(caller).map_err(PartyError::from)?;
         self.throttle.count_login(caller.address)?;
         let organization = snapshot.organization(request.organization)?;
+        facts.organization = Some(organization.clone());
         let party = snapshot.party(caller, &organization)?;
         let (user, allowed) = match &request.who {
             Who::Passkey => (None, AllowedCredentials::default()),
             Who::User(username) => {
-                let account = self
+                let found = self
                     .factors
                     .accounts
                     .find_by_username(&organization, username)
-                    .await?
+                    .await?;
+                facts.note_found(found.as_ref().map(|account| &account.user));
+                let account = found
                     .filter(|account| account.user.is_active)
                     .ok_or(BeginLoginError::NoUsableCredential)?;
                 let allowed = allowed(&account, party.rp_id(), false)?;
@@ -124,7 +140,7 @@ impl Logins {
             }
             Who::UserWithCode(username, code) => {
                 let owner = (&organization, username);
-                let account = self.spend_code(caller, owner, code).await?;
+                let account = self.spend_code(caller, owner, code, facts).await?;
                 let allowed = allowed(&account, party.rp_id(), true)?;
                 (Some(account.user.id), allowed)
             }
@@ -142,6 +158,7 @@ impl Logins {
         caller: &Caller,
         (organization, username): (&OrganizationId, &Username),
         code: &EnteredCode,
+        facts: &mut Facts,
     ) -> Result<Account, BeginLoginError> {
         let reservation = self.throttle.reserve_code(&CodeTry {
             address: caller.address,
@@ -157,7 +174,12 @@ impl Logins {
         let held = self
             .codes
             .find(organization, username, AccountCodeKind::Login, &digest)
-            .await?
+            .await?;
+        if let Some(held) = &held {
+            facts.note(organization, &held.user.id);
+            facts.reason = (!held.code.is_live(now)).then_some(Reason::CodeExpired);
+        }
+        let held = held
             .filter(|held| held.can_be_used(now))
             .ok_or(BeginLoginError::InvalidCode)?;
         let account = self
@@ -182,6 +204,18 @@ impl Logins {
         caller: &Caller,
         answer: &FactorAnswer,
     ) -> Result<SignedIn, FactorError> {
+        let mut facts = Facts::from(caller);
+        let signed_in = self.sign_in(caller, answer, &mut facts).await;
+        let events = &self.ceremonies().events;
+        events.tell(Event::SignIn, &facts, signed_in)
+    }
+
+    async fn sign_in(
+        &self,
+        caller: &Caller,
+        answer: &FactorAnswer,
+        facts: &mut Facts,
+    ) -> Result<SignedIn, FactorError> {
         self.throttle.count_login_completion(caller.address)?;
         let (snapshot, challenge) = self
             .ceremonies()
@@ -192,7 +226,7 @@ impl Logins {
         // The challenge does not say whether there was a login code; whoever had one knows what is listed.
         let verified = self
             .factors
-            .verify(&challenge, expected, user, false, answer)
+            .verify(&challenge, expected, user, false, answer, facts)
             .await?;
         let User { id, epoch, .. } = &verified.user;
         let authority = verified.signing(Authority::of_sign_in(&challenge, id, *epoch));

@@ -30,6 +30,7 @@ use crate::{
     account_codes::draw,
     ceremony::Ceremonies,
     directory::{Caller, OrganizationRequired, PartyError},
+    events::{Event, Facts},
     panics::caught,
     ports::{
         account_code_store::AccountCodeStore, account_store::AccountStore,
@@ -192,6 +193,13 @@ impl MailedCodes {
     /// # Errors
     /// [`MailCodeError`].
     pub async fn ask(&self, caller: &Caller, request: MailCode) -> Result<(), MailCodeError> {
+        let facts = Facts::from(caller);
+        let asked = self.enqueue(caller, request).await;
+        let events = &self.ceremonies.events;
+        events.tell(Event::AskForCode, &facts, asked)
+    }
+
+    async fn enqueue(&self, caller: &Caller, request: MailCode) -> Result<(), MailCodeError> {
         let named = request.organization.as_ref();
         let snapshot = self.ceremonies.snapshot_for(caller, named).await?;
         let organization = snapshot.organization(request.organization)?;
@@ -300,16 +308,30 @@ impl MailedCodes {
         let reserved = self
             .throttle
             .reserve_mail(wanted.address, &user.id, wanted.kind);
-        let Ok(reservation) = reserved else {
-            tracing::info!("too many codes were asked for; one was not mailed");
-            return Ok(());
+        let events = &self.ceremonies.events;
+        let facts = Facts {
+            address: Some(wanted.address),
+            ..Facts::default()
+        }
+        .about(user);
+        let reservation = match reserved {
+            Ok(reservation) => reservation,
+            Err(throttled) => {
+                // Whoever asked is told nothing.
+                let _throttled = events.tell::<(), _>(Event::MailCode, &facts, Err(throttled));
+                return Ok(());
+            }
         };
         let issued = self.codes.issue(new, message).await;
         // A user who has enough live codes gets none, nor one who was deactivated or registered meanwhile.
         if !matches!(issued, Ok(true)) {
             self.throttle.give_back(reservation);
         }
-        issued.map(|_is_issued| ())
+        match issued {
+            Ok(true) => events.tell(Event::MailCode, &facts, Ok(())),
+            Ok(false) => Ok(()),
+            Err(error) => events.tell(Event::MailCode, &facts, Err(error)),
+        }
     }
 }
 

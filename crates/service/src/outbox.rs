@@ -19,7 +19,7 @@ use crate::{
     ports::{
         clock::Clock,
         mailer::{Delivery, DeliveryError, Mail, Mailer, MessageContent},
-        message_store::{ClaimedMessage, KeptMessage, MessageStore, WaitingMessage},
+        message_store::{ClaimedMessage, KeptMessage, MessageStore, Pending, WaitingMessage},
         store::StoreError,
     },
 };
@@ -56,6 +56,15 @@ pub struct OpenMessage {
     pub created: Timestamp,
     /// From this moment on it is not worth sending.
     pub expires: Timestamp,
+}
+
+/// What is still to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// How many messages; none where nothing is sent.
+    pub count: u64,
+    /// How long the oldest of them has waited.
+    pub age: Duration,
 }
 
 /// Sends messages.
@@ -96,6 +105,19 @@ impl Outbox {
             .into_iter()
             .filter_map(|message| self.open(message))
             .collect())
+    }
+
+    /// How many messages are still to be sent, and how long the oldest of them has waited.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn backlog(&self) -> Result<Backlog, StoreError> {
+        let now = self.clock.now();
+        let Pending { count, oldest } = self.store.pending(now).await?;
+        Ok(Backlog {
+            count,
+            age: oldest.map(|oldest| now.since(oldest)).unwrap_or_default(),
+        })
     }
 
     /// Whether this process could not send a message, for a reason that is not the message's own, and has sent

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod code_digester;
 pub mod entropy;
 pub mod mailer;
+pub mod observer;
 pub mod proof_verifier;
 pub mod sealer;
 pub mod tokens;
@@ -49,6 +50,7 @@ use self::{
     installation_store::{Installation, InstallationStore},
     mailer::Mailer,
     message_store::MessageStore,
+    observer::Observer,
     proof_verifier::ProofVerifier,
     recovery_store::RecoveryStore,
     registration_store::RegistrationStore,
@@ -79,6 +81,8 @@ pub struct Ports {
     pub sealer: Arc<dyn Sealer>,
     /// Delivers messages.
     pub mailer: Arc<dyn Mailer>,
+    /// Hears of security events.
+    pub observer: Arc<dyn Observer>,
     /// Keeps everything that is kept.
     pub stores: Stores,
 }
@@ -157,7 +161,8 @@ impl Stores {
 
 #[cfg(any(test, feature = "mocks"))]
 impl Ports {
-    /// A mock behind every port, which expects nothing: for cases to put their own in the place of some.
+    /// A mock behind every port, which expects nothing: for cases to put their own in the place of some. Nobody
+    /// hears of events.
     pub fn mocks() -> Self {
         Self {
             installation: Installation {
@@ -171,6 +176,7 @@ impl Ports {
             digester: Arc::new(code_digester::MockCodeDigester::new()),
             sealer: Arc::new(sealer::MockSealer::new()),
             mailer: Arc::new(mailer::MockMailer::new()),
+            observer: Arc::new(observer::Unobserved),
             stores: Stores::mocks(),
         }
     }

@@ -17,6 +17,7 @@ use latchkey_domain::{
 use crate::{
     ceremony::{BegunChallenge, Ceremonies, NewCredentialError},
     directory::{Caller, OrganizationRequired, PartyError},
+    events::{Event, Facts, Reason},
     first_credentials::{FirstCredentials, Registered},
     ports::{
         account_code_store::{AccountCodeStore, HeldAccountCode},
@@ -129,10 +130,23 @@ impl Recoveries {
         caller: &Caller,
         request: BeginRecovery,
     ) -> Result<RecoveryChallenge, BeginRecoveryError> {
+        let mut facts = Facts::from(caller);
+        let begun = self.challenge(caller, request, &mut facts).await;
+        let events = &self.ceremonies.events;
+        events.tell(Event::BeginRecovery, &facts, begun)
+    }
+
+    async fn challenge(
+        &self,
+        caller: &Caller,
+        request: BeginRecovery,
+        facts: &mut Facts,
+    ) -> Result<RecoveryChallenge, BeginRecoveryError> {
         let named = request.organization.as_ref();
         let snapshot = self.ceremonies.snapshot_for(caller, named).await?;
         snapshot.admit(caller).map_err(PartyError::from)?;
         let organization = snapshot.organization(request.organization.clone())?;
+        facts.organization = Some(organization.clone());
         let reservation = self.throttle.reserve_code(&CodeTry {
             address: caller.address,
             form: request.code.form,
@@ -142,9 +156,10 @@ impl Recoveries {
                 AccountCodeKind::Recovery,
             )),
         })?;
-        let HeldAccountCode { code, user } = self.held_code(&organization, &request).await?;
+        let HeldAccountCode { code, user } = self.held_code(&organization, &request, facts).await?;
         let party = snapshot.party(caller, &organization)?;
         let key = self.recovery_key(&user, &request.credential).await?;
+        facts.credential = Some(key.uuid.clone());
         if !self.codes.spend(&code).await? {
             return Err(BeginRecoveryError::InvalidCode);
         }
@@ -167,14 +182,20 @@ impl Recoveries {
         &self,
         organization: &OrganizationId,
         request: &BeginRecovery,
+        facts: &mut Facts,
     ) -> Result<HeldAccountCode, BeginRecoveryError> {
         let digest = self.digester.digest(&request.code.text);
         let kind = AccountCodeKind::Recovery;
         let now = self.ceremonies.now();
-        self.codes
+        let held = self
+            .codes
             .find(organization, &request.username, kind, &digest)
-            .await?
-            .filter(|held| held.can_be_used(now))
+            .await?;
+        if let Some(held) = &held {
+            facts.note(organization, &held.user.id);
+            facts.reason = (!held.code.is_live(now)).then_some(Reason::CodeExpired);
+        }
+        held.filter(|held| held.can_be_used(now))
             .ok_or(BeginRecoveryError::InvalidCode)
     }
 
@@ -204,11 +225,26 @@ impl Recoveries {
         caller: &Caller,
         request: CompleteRecovery,
     ) -> Result<Registered, RecoverError> {
+        let mut facts = Facts::from(caller);
+        let recovered = self.recover(caller, request, &mut facts).await;
+        let events = &self.ceremonies.events;
+        events.tell(Event::Recover, &facts, recovered)
+    }
+
+    async fn recover(
+        &self,
+        caller: &Caller,
+        request: CompleteRecovery,
+        facts: &mut Facts,
+    ) -> Result<Registered, RecoverError> {
         let completion = self
             .ceremonies
             .complete::<purpose::Recovery>(caller, &request.temporary_token)
             .await?;
-        let (user, key) = self.find(&completion.challenge.purpose).await?;
+        let challenge = &completion.challenge;
+        facts.note(&challenge.organization, &challenge.purpose.user);
+        facts.by_credential = Some(challenge.purpose.credential.clone());
+        let (user, key) = self.find(&challenge.purpose).await?;
         if !names(&request.proof.credential, &key) {
             return Err(RecoverError::OtherCredential);
         }
@@ -219,6 +255,7 @@ impl Recoveries {
             credential: key.uuid,
         };
         let made = completion.make_first(&made_by, request.credentials)?;
+        facts.note_made(&made.first);
         let message = self
             .ceremonies
             .messages

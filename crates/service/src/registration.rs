@@ -15,6 +15,7 @@ use latchkey_domain::{
 use crate::{
     ceremony::{BegunChallenge, Ceremonies, NewCredentialError},
     directory::{Caller, OrganizationRequired, PartyError},
+    events::{Event, Facts},
     first_credentials::{FirstCredentials, Registered},
     ports::{
         account_code_store::AccountCodeStore,
@@ -99,10 +100,23 @@ impl Registrations {
         caller: &Caller,
         request: BeginRegistration,
     ) -> Result<RegistrationChallenge, BeginRegistrationError> {
+        let mut facts = Facts::from(caller);
+        let begun = self.challenge(caller, request, &mut facts).await;
+        let events = &self.ceremonies.events;
+        events.tell(Event::BeginRegistration, &facts, begun)
+    }
+
+    async fn challenge(
+        &self,
+        caller: &Caller,
+        request: BeginRegistration,
+        facts: &mut Facts,
+    ) -> Result<RegistrationChallenge, BeginRegistrationError> {
         let named = request.organization.as_ref();
         let snapshot = self.ceremonies.snapshot_for(caller, named).await?;
         snapshot.admit(caller).map_err(PartyError::from)?;
         let organization = snapshot.organization(request.organization)?;
+        facts.organization = Some(organization.clone());
         // A registration code is too long to guess, and so is treated like a long code.
         let reservation = self.throttle.reserve_code(&CodeTry {
             address: caller.address,
@@ -121,6 +135,7 @@ impl Registrations {
             .await?
             .filter(|held| held.code.serves(&held.user))
             .ok_or(BeginRegistrationError::InvalidCode)?;
+        facts.note(&organization, &held.user.id);
         self.throttle.give_back(reservation);
         if !held.code.is_live(self.ceremonies.now()) {
             return Err(BeginRegistrationError::Expired);
@@ -146,23 +161,37 @@ impl Registrations {
         caller: &Caller,
         request: CompleteRegistration,
     ) -> Result<Registered, NewCredentialError> {
+        let mut facts = Facts::from(caller);
+        let registered = self.register(caller, request, &mut facts).await;
+        let events = &self.ceremonies.events;
+        events.tell(Event::Register, &facts, registered)
+    }
+
+    async fn register(
+        &self,
+        caller: &Caller,
+        request: CompleteRegistration,
+        facts: &mut Facts,
+    ) -> Result<Registered, NewCredentialError> {
         let completion = self
             .ceremonies
             .complete::<purpose::Registration>(caller, &request.temporary_token)
             .await?;
-        let facts = &completion.challenge.purpose;
+        let challenge = &completion.challenge;
+        facts.note(&challenge.organization, &challenge.purpose.user);
         let account = self
             .accounts
-            .find(&facts.user)
+            .find(&challenge.purpose.user)
             .await?
             .ok_or(NewCredentialError::InvalidChallenge)?;
         let made = completion.make_first(&MadeBy::Registration, request.credentials)?;
+        facts.note_made(&made.first);
         let message = self
             .ceremonies
             .messages
             .registered(&made.first, &made.others);
         let registration = CompletedRegistration {
-            code: facts.code.clone(),
+            code: challenge.purpose.code.clone(),
             credentials: made.all(),
             date: completion.now,
         };

@@ -7,11 +7,15 @@ use latchkey_domain::{
     session::Session,
 };
 
-use crate::ports::{
-    clock::Clock,
-    session_store::{ExerciseError, SessionStore},
-    store::{AuthorityConflict, StoreError},
-    tokens::Tokens,
+use crate::{
+    directory::Caller,
+    events::{Event, Events, Facts},
+    ports::{
+        clock::Clock,
+        session_store::{ExerciseError, SessionStore},
+        store::{AuthorityConflict, StoreError},
+        tokens::Tokens,
+    },
 };
 
 /// Why a bearer token is refused.
@@ -30,6 +34,7 @@ pub struct Sessions {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tokens: Arc<dyn Tokens>,
     pub(crate) store: Arc<dyn SessionStore>,
+    pub(crate) events: Events,
 }
 
 impl Sessions {
@@ -53,17 +58,21 @@ impl Sessions {
     ///
     /// # Errors
     /// [`StoreError`]. That it has ended meanwhile is what was wanted.
-    pub async fn end(&self, session: &Session) -> Result<(), StoreError> {
+    pub async fn end(&self, caller: &Caller, session: &Session) -> Result<(), StoreError> {
         let authority = Authority::of_session(session).spending(Spend::session(session));
-        settled(self.store.end(authority).await)
+        let ended = settled(self.store.end(authority).await);
+        let facts = Facts::from((caller, session));
+        self.events.tell(Event::SignOut, &facts, ended)
     }
 
     /// Ends every session, code and user action of the user.
     ///
     /// # Errors
     /// [`StoreError`]. That they have ended meanwhile is what was wanted.
-    pub async fn end_all(&self, session: &Session) -> Result<(), StoreError> {
-        settled(self.store.end_all(Authority::of_session(session)).await)
+    pub async fn end_all(&self, caller: &Caller, session: &Session) -> Result<(), StoreError> {
+        let ended = settled(self.store.end_all(Authority::of_session(session)).await);
+        let facts = Facts::from((caller, session));
+        self.events.tell(Event::SignOutEverywhere, &facts, ended)
     }
 }
 

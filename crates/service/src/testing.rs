@@ -39,6 +39,7 @@ use crate::{
     ceremony::{Ceremonies, NewCredential},
     credentials::SignedRequest,
     directory::{Caller, Directory},
+    events::{Event, Events, Reason},
     first_credentials::FirstCredential,
     messages::Messages,
     ports::{
@@ -48,6 +49,7 @@ use crate::{
         directory_store::{DirectoryEntries, MockDirectoryStore},
         entropy::MockEntropy,
         mailer::MessageContent,
+        observer::Observer,
         proof_verifier::{AssertionProof, CreationProof, MockProofVerifier, Offered, Used},
         sealer::MockSealer,
         tokens::{InvalidToken, Tokens},
@@ -242,7 +244,11 @@ pub(crate) fn signed_request(of: &User) -> SignedRequest {
         action: action("/signed"),
         expires: session.expires,
     };
-    SignedRequest { session, action }
+    SignedRequest {
+        session,
+        action,
+        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+    }
 }
 
 pub(crate) fn creation(offered: Offered) -> CreationProof {
@@ -356,6 +362,29 @@ pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(clock)
 }
 
+/// Hears events, for cases to look at.
+#[derive(Default)]
+pub(crate) struct Heard(Mutex<Vec<(Event, Option<Reason>)>>);
+
+impl Heard {
+    /// What it has heard since the last time.
+    pub(crate) fn take(&self) -> Vec<(Event, Option<Reason>)> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Observer for Heard {
+    fn observe(&self, event: Event, refused: Option<Reason>) {
+        self.0.lock().unwrap().push((event, refused));
+    }
+}
+
+/// Events, and who hears them.
+pub(crate) fn events() -> (Events, Arc<Heard>) {
+    let heard = Arc::new(Heard::default());
+    (Events(heard.clone()), heard)
+}
+
 /// Ceremonies whose verifier is the given mock.
 pub(crate) fn ceremonies(verifier: MockProofVerifier) -> Ceremonies {
     let drawn = AtomicU8::new(100);
@@ -370,6 +399,7 @@ pub(crate) fn ceremonies(verifier: MockProofVerifier) -> Ceremonies {
         verifier: Arc::new(verifier),
         directory: Arc::new(directory()),
         messages: Arc::new(messages()),
+        events: Events::default(),
         policy: Policy::default(),
     }
 }

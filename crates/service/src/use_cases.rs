@@ -11,6 +11,7 @@ use crate::{
     credential_codes::CredentialCodes,
     credentials::Credentials,
     directory::Directory,
+    events::Events,
     factors::Factors,
     housekeeping::Housekeeping,
     login::Logins,
@@ -129,6 +130,7 @@ impl UseCases {
             },
             sessions: Sessions {
                 clock: clock.clone(),
+                events: ceremonies.events.clone(),
                 tokens: ports.tokens.clone(),
                 store: stores.sessions.clone(),
             },
@@ -204,6 +206,7 @@ fn ceremonies(ports: &Ports, settings: &ServiceSettings) -> Ceremonies {
             has_pages: settings.has_pages,
         }),
         directory,
+        events: Events(ports.observer.clone()),
         policy: settings.policy.clone(),
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     ceremony::Ceremonies,
     credentials::SignedRequest,
     directory::{Caller, PartyError},
+    events::{Event, Facts},
     factors::{
         AllowedCredentials, FactorAnswer, FactorChallenge, FactorError, Factors, Listing,
         VerifiedFactors,
@@ -71,6 +72,18 @@ impl UserActions {
         session: &Session,
         action: UserAction,
     ) -> Result<FactorChallenge, BeginUserActionError> {
+        let facts = Facts::from((caller, session));
+        let begun = self.challenge(caller, session, action).await;
+        let events = &self.ceremonies().events;
+        events.tell(Event::BeginUserAction, &facts, begun)
+    }
+
+    async fn challenge(
+        &self,
+        caller: &Caller,
+        session: &Session,
+        action: UserAction,
+    ) -> Result<FactorChallenge, BeginUserActionError> {
         let ceremonies = self.ceremonies();
         let party = ceremonies
             .snapshot_for(caller, Some(&session.organization))
@@ -111,6 +124,19 @@ impl UserActions {
         session: &Session,
         answer: &FactorAnswer,
     ) -> Result<String, FactorError> {
+        let mut facts = Facts::from((caller, session));
+        let signed = self.sign(caller, session, answer, &mut facts).await;
+        let events = &self.ceremonies().events;
+        events.tell(Event::SignUserAction, &facts, signed)
+    }
+
+    async fn sign(
+        &self,
+        caller: &Caller,
+        session: &Session,
+        answer: &FactorAnswer,
+        told: &mut Facts,
+    ) -> Result<String, FactorError> {
         let ceremonies = self.ceremonies();
         let (snapshot, challenge) = ceremonies
             .read::<purpose::UserAction, FactorError>(caller, &answer.identifier)
@@ -125,7 +151,7 @@ impl UserActions {
         let expected = snapshot.expected(&challenge);
         let verified = self
             .factors
-            .verify(&challenge, expected, user, true, answer)
+            .verify(&challenge, expected, user, true, answer, told)
             .await?;
         let signed = self.signed(session, &verified, facts.action.clone());
         let evidence = Evidence {
@@ -177,7 +203,10 @@ impl UserActions {
     /// # Errors
     /// [`ExerciseError`]; let nothing follow then.
     pub async fn spend(&self, request: &SignedRequest) -> Result<(), ExerciseError> {
-        self.spent.end(request.authority()).await
+        let spent = self.spent.end(request.authority()).await;
+        let facts = Facts::from(request);
+        let events = &self.ceremonies().events;
+        events.tell(Event::SpendUserAction, &facts, spent)
     }
 
     fn signed(

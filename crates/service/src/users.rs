@@ -13,6 +13,7 @@ use crate::{
     account_codes::invitation,
     ceremony::Ceremonies,
     credentials::SignedRequest,
+    events::{Event, Facts},
     ports::{
         code_digester::CodeDigester,
         user_store::{
@@ -76,6 +77,18 @@ impl Users {
         request: &SignedRequest,
         new: CreateUser,
     ) -> Result<UserEntry, CreateUserError> {
+        let made = self.invite(request, new).await;
+        let user = made.as_ref().ok().map(|entry| &entry.user.id);
+        let facts = by_administrator(request, user);
+        let events = &self.ceremonies.events;
+        events.tell(Event::CreateUser, &facts, made)
+    }
+
+    async fn invite(
+        &self,
+        request: &SignedRequest,
+        new: CreateUser,
+    ) -> Result<UserEntry, CreateUserError> {
         let user = User {
             id: UserId::from_random(&self.ceremonies.entropy.draw()),
             organization: request.session.organization.clone(),
@@ -115,7 +128,24 @@ impl Users {
             let messages = &self.ceremonies.messages;
             authority = authority.telling(messages.account_activated(user, BY_ADMINISTRATOR));
         }
-        self.store.change(authority, user, change).await
+        let changed = self.store.change(authority, user, change).await;
+        let event = match change {
+            UserChange::Nothing => Event::UpdateUser,
+            UserChange::Activate => Event::ActivateUser,
+            UserChange::Deactivate => Event::DeactivateUser,
+            UserChange::Delete => Event::DeleteUser,
+        };
+        let facts = by_administrator(request, Some(user));
+        self.ceremonies.events.tell(event, &facts, changed)
+    }
+}
+
+/// About that user, by who signed the request.
+fn by_administrator(request: &SignedRequest, user: Option<&UserId>) -> Facts {
+    Facts {
+        user: user.cloned(),
+        by_user: Some(request.session.user.clone()),
+        ..Facts::from(request)
     }
 }
 

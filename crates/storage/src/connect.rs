@@ -21,6 +21,7 @@ use crate::{
     private,
     store::{self, SqlStore},
     trust::Trust,
+    watch::Watch,
 };
 
 mod postgres;
@@ -66,6 +67,7 @@ impl ConnectOptions {
             trust: Trust::default(),
             patience: self.patience(),
             statements: Arc::default(),
+            watch: Watch::default(),
         }
     }
 }

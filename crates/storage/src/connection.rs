@@ -8,7 +8,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -24,7 +24,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::trust::Trust;
+use crate::{
+    trust::Trust,
+    watch::{Watch, Work},
+};
 
 /// How long a connection is kept: the longer it is, the more memory it takes of a server, and the longer a
 /// server that was replaced is missed.
@@ -39,6 +42,8 @@ pub(crate) struct Terms {
     pub(crate) patience: Duration,
     /// How many statements ran on them.
     pub(crate) statements: Arc<AtomicU64>,
+    /// Hears how long they took.
+    pub(crate) watch: Watch,
 }
 
 /// Connections of a kind. Clones lend the same.
@@ -49,8 +54,43 @@ pub(crate) struct Connections(Arc<Shared>);
 struct Shared {
     pool: DatabaseConnection,
     terms: Terms,
+    /// How many can be lent at once.
+    most: usize,
     free: Arc<Semaphore>,
+    /// How many callers wait for one.
+    waiting: AtomicUsize,
     kept: Mutex<Vec<Kept>>,
+}
+
+/// Where the connections of a kind are, at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// What they are for: `reader` or `writer`; `all` where they are for both.
+    pub name: &'static str,
+    /// How many can be lent at once.
+    pub most: usize,
+    /// How many are lent.
+    pub lent: usize,
+    /// How many are open and not lent.
+    pub free: usize,
+    /// How many callers wait for one.
+    pub waiting: usize,
+}
+
+/// A caller who waits for a connection.
+struct Waiting<'shared>(&'shared AtomicUsize);
+
+impl<'shared> Waiting<'shared> {
+    fn among(all: &'shared AtomicUsize) -> Self {
+        all.fetch_add(1, Ordering::Relaxed);
+        Self(all)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug)]
@@ -64,16 +104,20 @@ impl Connections {
     /// is being ended.
     pub(crate) fn new(mut pool: DatabaseConnection, most: u32, terms: Terms) -> Self {
         let counter = Arc::clone(&terms.statements);
+        let watch = terms.watch.clone();
         pool.set_metric_callback(move |ran| {
             // The text alone, never the values in it.
             tracing::trace!(sql = ran.statement.sql.as_str(), "ran");
             counter.fetch_add(1, Ordering::Relaxed);
+            watch.tell(Work::Statement, ran.elapsed);
         });
         let most = usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS);
         Self(Arc::new(Shared {
             pool,
             terms,
+            most,
             free: Arc::new(Semaphore::new(most)),
+            waiting: AtomicUsize::new(0),
             kept: Mutex::default(),
         }))
     }
@@ -88,17 +132,36 @@ impl Connections {
         &self.0.terms
     }
 
+    /// Whether these are the same as others.
+    pub(crate) fn are(&self, others: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &others.0)
+    }
+
+    /// Where they are now.
+    pub(crate) fn look(&self, name: &'static str) -> Pool {
+        let lent = self.0.most.saturating_sub(self.0.free.available_permits());
+        Pool {
+            name,
+            most: self.0.most,
+            lent,
+            free: self.kept().len(),
+            waiting: self.0.waiting.load(Ordering::Relaxed),
+        }
+    }
+
     /// Lends a connection.
     ///
     /// # Errors
     /// [`StoreError`] when none is free in time, or none can be made.
     pub(crate) async fn lend(&self) -> Result<Lent, StoreError> {
         let free = Arc::clone(&self.0.free).acquire_owned();
+        let waiting = Waiting::among(&self.0.waiting);
         let place = match timeout(self.0.terms.patience, free).await {
             Ok(Ok(place)) => Ok(place),
             Ok(Err(_closed)) => Err(ConnAcquireErr::ConnectionClosed),
             Err(_late) => Err(ConnAcquireErr::Timeout),
         };
+        drop(waiting);
         let place = place.map_err(|cause| StoreError::new(DbErr::ConnectionAcquire(cause)))?;
         let kept = match self.good().await {
             Some(kept) => kept,

@@ -5,6 +5,7 @@ pub mod connect;
 pub mod facts;
 pub mod private;
 pub mod store;
+pub mod watch;
 
 mod account_store;
 mod administration_store;

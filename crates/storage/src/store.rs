@@ -21,7 +21,10 @@ use crate::{
     statement::{Step, at_once},
     transaction::{self, Transaction},
     trust::Trust,
+    watch::Work,
 };
+
+pub use crate::connection::Pool;
 
 use self::line::Line;
 
@@ -109,6 +112,29 @@ impl SqlStore {
         }
     }
 
+    /// Where its connections are now.
+    pub fn pools(&self) -> Vec<Pool> {
+        if self.reader.are(&self.writer) {
+            return vec![self.writer.look("all")];
+        }
+        vec![self.reader.look("reader"), self.writer.look("writer")]
+    }
+
+    /// Lets somebody hear how long each piece of work takes. One can, for as long as the store is there: whoever
+    /// came first. What hears is on the way of the work, so it must return at once.
+    pub fn watch(&self, watcher: impl Fn(Work, Duration) + Send + Sync + 'static) {
+        self.writer.terms().watch.begin(Box::new(watcher));
+    }
+
+    /// Which database it works on, as OpenTelemetry calls it.
+    pub fn system(&self) -> &'static str {
+        if self.connection().get_database_backend() == DbBackend::Sqlite {
+            "sqlite"
+        } else {
+            "postgresql"
+        }
+    }
+
     /// Waits for what is under way and closes all connections. On SQLite all data is in the one file then, unless
     /// another process keeps it from there.
     ///
@@ -156,7 +182,10 @@ impl SqlStore {
                 outcome
             }
         };
-        self.until(Instant::now() + self.deadline, attempt).await
+        let began = Instant::now();
+        let outcome = self.until(began + self.deadline, attempt).await;
+        self.tell(Work::Read, began);
+        outcome
     }
 
     /// Carries steps out that are everything a call does, all of them or none. PostgreSQL is told them as one
@@ -178,11 +207,17 @@ impl SqlStore {
         E: Error + From<StoreError> + Send + 'static,
         F: Future<Output = Result<T, E>> + Send,
     {
-        let ends = Instant::now() + self.deadline;
-        if self.line.is_none() && self.are_done_at_once(steps(), ends).await? {
-            return Ok(done);
-        }
-        self.write_until(ends, operation).await
+        let began = Instant::now();
+        let ends = began + self.deadline;
+        let outcome = async {
+            if self.line.is_none() && self.are_done_at_once(steps(), ends).await? {
+                return Ok(done);
+            }
+            self.write_until(ends, operation).await
+        };
+        let outcome = outcome.await;
+        self.tell(Work::Write, began);
+        outcome
     }
 
     /// Whether the steps have been carried out. They run in a task for the reason that operations do.
@@ -226,8 +261,12 @@ impl SqlStore {
         E: Error + From<StoreError> + Send + 'static,
         F: Future<Output = Result<T, E>> + Send,
     {
-        self.write_until(Instant::now() + self.deadline, operation)
-            .await
+        let began = Instant::now();
+        let outcome = self
+            .write_until(began + self.deadline, operation)
+            .await;
+        self.tell(Work::Write, began);
+        outcome
     }
 
     async fn write_until<T, E, F>(
@@ -262,6 +301,10 @@ impl SqlStore {
             Ok(ended) => ended.map_err(StoreError::new)?,
             Err(_late) => Err(StoreError::unavailable(NoAnswer).into()),
         }
+    }
+
+    fn tell(&self, work: Work, began: Instant) {
+        self.writer.terms().watch.tell(work, began.elapsed());
     }
 
     fn count_transaction(&self) {

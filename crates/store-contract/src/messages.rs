@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use latchkey_domain::{authority::Authority, message::NewMessage, time::Timestamp};
 use latchkey_service::ports::{
     Stores,
-    message_store::{ClaimedMessage, WaitingMessage},
+    message_store::{ClaimedMessage, Pending, WaitingMessage},
 };
 
 use crate::{CALLERS, NOW, Person, World, at_once};
@@ -20,6 +20,8 @@ cases! { messages:
     what_nobody_sends_is_noted_once_and_stays,
     what_nobody_sends_is_noted_by_one_of_many_processes,
     an_expired_message_is_neither_sent_nor_shown,
+    what_is_still_to_be_sent_is_counted_with_the_oldest_of_it,
+    what_nobody_sends_is_not_counted_as_still_to_be_sent,
     what_has_expired_is_deleted,
     an_invitation_by_mail_is_the_kept_users,
 }
@@ -187,6 +189,47 @@ async fn an_expired_message_is_neither_sent_nor_shown(world: World) {
     tell(&world, &person, 0).await;
     assert!(claim(&world.stores, later(60)).await.is_empty());
     assert!(world.messages.waiting(later(60)).await.unwrap().is_empty());
+}
+
+fn pending(count: u64, oldest: Option<Timestamp>) -> Pending {
+    Pending { count, oldest }
+}
+
+/// Whether somebody is just sending it or not.
+async fn what_is_still_to_be_sent_is_counted_with_the_oldest_of_it(world: World) {
+    let at = async |now| world.messages.pending(now).await.unwrap();
+    assert_eq!(at(NOW).await, Pending::default());
+    let person = world.someone().await;
+    for ago in [1, 3, 2] {
+        tell(&world, &person, ago).await;
+    }
+    let oldest = NOW.minus(Duration::from_mins(3));
+    assert_eq!(at(NOW).await, pending(3, Some(oldest)));
+    let claimed = claim(&world.stores, NOW).await;
+    assert_eq!(at(NOW).await, pending(3, Some(oldest)));
+    for message in claimed
+        .iter()
+        .filter(|claimed| claimed.message.created != NOW.minus(Duration::from_mins(2)))
+    {
+        assert!(world.messages.remove(message).await.unwrap());
+    }
+    let left = NOW.minus(Duration::from_mins(2));
+    assert_eq!(at(NOW).await, pending(1, Some(left)));
+    assert_eq!(at(later(60)).await, Pending::default());
+}
+
+async fn what_nobody_sends_is_not_counted_as_still_to_be_sent(world: World) {
+    let person = world.someone().await;
+    tell(&world, &person, 0).await;
+    let claimed = claim(&world.stores, NOW).await;
+    let message = &claimed[0];
+    let put_back = world.messages.put_back(message, message.message.expires);
+    assert!(put_back.await.unwrap());
+    tell(&world, &person, 0).await;
+    assert_eq!(world.messages.keep(NOW, 10).await.unwrap().len(), 1);
+    assert_eq!(world.told().await.len(), 2);
+    let counted = world.messages.pending(NOW).await.unwrap();
+    assert_eq!(counted, Pending::default());
 }
 
 async fn what_has_expired_is_deleted(world: World) {

@@ -144,6 +144,7 @@ impl Terminal {
         let signed = SignedRequest {
             action: actions.check(&self.session, &token, &action)?,
             session: self.session.clone(),
+            address: here().address,
         };
         let wanted = IssueCode {
             expiration: SystemClock.now().plus(Duration::from_mins(1)),

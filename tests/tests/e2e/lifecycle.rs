@@ -229,7 +229,8 @@ fn serving(installation: &Installation) -> Outcome<(Killed, String, BufReader<Ch
 
 #[tokio::test]
 async fn a_log_that_cannot_be_written_stops_nothing() -> Outcome {
-    let installation = Installation::empty(DatabaseKind::Sqlite)?;
+    // Probes are not told at the level info.
+    let installation = Installation::empty(DatabaseKind::Sqlite)?.with("LOG__LEVEL", "debug");
     let (_process, url, log) = serving(&installation)?;
     drop(log);
     for _ in 0..20 {

@@ -10,6 +10,7 @@ mod description;
 mod lifecycle;
 mod limits;
 mod mail;
+mod metrics;
 mod pages;
 mod published_client;
 mod readme;

@@ -11,6 +11,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     bearer::SignedIn,
+    client::Client,
     json_body::{WholeBody, without_mark},
 };
 use crate::{error::ApiError, middleware::path::RequestPath, state::AppState};
@@ -36,6 +37,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Signed<T> {
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
         let SignedIn(session) = SignedIn::from_request_parts(&mut parts, state).await?;
+        let Client(caller) = Client::from_request_parts(&mut parts, state).await?;
         let WholeBody { shaped, json } = WholeBody::receive(&parts.headers, body).await?;
         let token = token(&parts.headers)?;
         let requested = requested(&parts, &json)?;
@@ -44,7 +46,11 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Signed<T> {
             .user_actions
             .check(&session, token, &requested)?;
         Ok(Self {
-            request: SignedRequest { session, action },
+            request: SignedRequest {
+                session,
+                action,
+                address: caller.address,
+            },
             body: shaped,
         })
     }

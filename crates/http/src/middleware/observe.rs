@@ -5,7 +5,7 @@ use std::{
     error::Error,
     panic::AssertUnwindSafe,
     sync::{Arc, OnceLock},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -25,6 +25,7 @@ use tracing::field;
 
 use crate::{
     error::{ApiError, ErrorCode, Refused, body::ErrorBody},
+    meter::UnderWay,
     state::AppState,
 };
 
@@ -53,6 +54,7 @@ pub(crate) async fn observe(
     let subject = Subject::default();
     request.extensions_mut().insert(subject.clone());
     let method = known(request.method());
+    let under_way = UnderWay::begin(&state.meter, method);
     let route = request.extensions().get::<MatchedPath>().cloned();
 
     let outcome = AssertUnwindSafe(next.run(request)).catch_unwind().await;
@@ -66,19 +68,41 @@ pub(crate) async fn observe(
         response.headers_mut().insert(REQUEST_ID, value);
     }
 
-    let subject = subject.0.get();
-    tracing::info!(
-        target: "latchkey::request",
-        request_id = id,
-        method,
-        route = route.as_ref().map_or("none", MatchedPath::as_str),
-        status = response.status().as_u16(),
-        duration_ms = milliseconds(started),
-        organization = subject.map(|(organization, _)| field::display(organization)),
-        user = subject.map(|(_, user)| field::display(user)),
-        "request"
-    );
+    let route = route.as_ref().map(MatchedPath::as_str);
+    let status = response.status();
+    let took = started.elapsed();
+    under_way.answer(route, status.as_u16(), took);
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                target: "latchkey::request",
+                request_id = id,
+                method,
+                route = route.unwrap_or("none"),
+                status = status.as_u16(),
+                duration_ms = milliseconds(took),
+                organization = subject.0.get().map(|(organization, _)| field::display(organization)),
+                user = subject.0.get().map(|(_, user)| field::display(user)),
+                "request"
+            )
+        };
+    }
+    if status.is_success() && route.is_some_and(is_asked_continually) {
+        line!(debug);
+    } else {
+        line!(info);
+    }
     response
+}
+
+/// Whether machines ask there again and again, so that a line of each would hide all others.
+fn is_asked_continually(route: &str) -> bool {
+    const POLLED: [&str; 3] = [
+        "/health/live",
+        "/health/ready",
+        "/auth/credentials/code/status",
+    ];
+    POLLED.contains(&route)
 }
 
 /// 128 of the random bits, as text.
@@ -87,7 +111,7 @@ fn request_id(random: &[u8; 32]) -> String {
     HEXLOWER.encode(used)
 }
 
-/// A method as it may stand in the log: a client can make up others.
+/// A method as it may stand in the log and in metrics: a client can make up others.
 fn known(method: &Method) -> &'static str {
     const KNOWN: [&str; 8] = [
         "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE",
@@ -98,8 +122,8 @@ fn known(method: &Method) -> &'static str {
         .unwrap_or("other")
 }
 
-fn milliseconds(started: Instant) -> u64 {
-    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
+fn milliseconds(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {

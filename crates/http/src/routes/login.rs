@@ -148,13 +148,14 @@ refusals!(LogoutRefusals: [BODY, SIGNED_IN], []);
 )]
 pub(crate) async fn logout(
     State(state): State<AppState>,
+    Client(caller): Client,
     SignedIn(session): SignedIn,
     JsonBody(request): JsonBody<LogoutRequest>,
 ) -> Result<Json<Message>, ApiError> {
     let sessions = &state.use_cases.sessions;
     match request.all_sessions {
-        Some(true) => sessions.end_all(&session).await?,
-        Some(false) | None => sessions.end(&session).await?,
+        Some(true) => sessions.end_all(&caller, &session).await?,
+        Some(false) | None => sessions.end(&caller, &session).await?,
     }
     Ok(Json(Message::SUCCESS))
 }

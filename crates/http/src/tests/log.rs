@@ -149,3 +149,28 @@ async fn a_proxy_that_is_not_trusted_is_told_of_once() {
     // Who the client says it is, is nobody's business.
     assert!(!text.contains("203.0.113.9"), "{text}");
 }
+
+#[tokio::test]
+async fn a_probe_that_is_answered_is_a_detail_and_one_that_fails_is_none() {
+    let live = || Request::get("/health/live").body(Body::empty()).unwrap();
+    let lines = logged(World::new(), live()).await;
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(lines[0]["level"], "DEBUG");
+    assert_eq!(lines[0]["route"], "/health/live");
+    // Nobody expects to be asked, so this one panics.
+    let ready = Request::get("/health/ready").body(Body::empty()).unwrap();
+    let lines = logged(World::new(), ready).await;
+    assert_eq!(lines[1]["level"], "INFO");
+    assert_eq!(lines[1]["status"], 500);
+}
+
+#[tokio::test]
+async fn every_other_answer_is_told() {
+    let nothing = Request::get("/nothing").body(Body::empty()).unwrap();
+    let lines = logged(World::new(), nothing).await;
+    assert_eq!(lines[0]["level"], "INFO");
+    let refused = json("POST", "/auth/credentials/code/status", "{}");
+    let lines = logged(World::new(), refused).await;
+    assert_eq!(lines[0]["level"], "INFO");
+    assert_eq!(lines[0]["status"], 400);
+}

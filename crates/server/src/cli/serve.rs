@@ -16,6 +16,7 @@ use crate::{
     config::Settings,
     demo,
     lifecycle::{on_hang_ups, stop_signal},
+    metrics::{Metrics, Scraping},
     reload::Reload,
     secrets,
     serve::{self, Serving},
@@ -87,12 +88,16 @@ async fn start(
     settings: &Settings,
     adapters: impl Future<Output = Result<Adapters, Failure>>,
 ) -> Result<(Adapters, Arc<UseCases>, Serving), Failure> {
-    let adapters = adapters.await?;
+    let mut adapters = adapters.await?;
     if adapters.has_database() {
         // Relative paths depend on the folder that the process was started in.
         let database = connect::target(&settings.database.url)?;
         let secrets = secrets::place(&settings.secrets);
         info!(database, secrets, "opened");
+    }
+    let scraping = scraping(settings).await?;
+    if let Some(Scraping { metrics, .. }) = &scraping {
+        adapters.measure(metrics);
     }
     let use_cases = adapters.use_cases();
     let wanted = settings.http.listen;
@@ -116,6 +121,7 @@ async fn start(
         }
     }
     let mut serving = Serving::new(listener, settings)?;
+    serving.metrics = scraping;
     let population = use_cases.administration.population().await?;
     let snapshot = use_cases.directory.snapshot().await?;
     serving.http.this_machine_alone = settings.demo.enabled.is_none()
@@ -126,4 +132,15 @@ async fn start(
         warn!("{weakness}");
     }
     Ok((adapters, use_cases, serving))
+}
+
+/// Metrics, where they are to be told.
+async fn scraping(settings: &Settings) -> Result<Option<Scraping>, Failure> {
+    let Some(wanted) = settings.metrics.listen else {
+        return Ok(None);
+    };
+    let scraping = Scraping::at(wanted, Metrics::new()?)
+        .await
+        .map_err(|error| format!("metrics.listen: cannot listen at {wanted}: {error}"))?;
+    Ok(Some(scraping))
 }

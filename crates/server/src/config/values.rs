@@ -99,6 +99,7 @@ impl Settings {
                 },
             ),
             Value::plain("log.level", &self.log.level),
+            Value::optional("metrics.listen", self.metrics.listen),
             Value::optional("demo.enabled", self.demo.enabled),
             Value::plain(
                 "mail.transport",

@@ -73,6 +73,15 @@ impl Settings {
                     .to_owned(),
             );
         }
+        if let Some(listen) = self.metrics.listen
+            && listen.ip().is_unspecified()
+        {
+            found.push(
+                "metrics.listen is every address of this machine: whoever reaches that port reads how much is \
+                 done and refused here; name the address of a network of your own"
+                    .to_owned(),
+            );
+        }
         let places = self.own_places().into_iter();
         found.extend(places.filter(|path| private::is_open(path)).map(|path| {
             let path = std::path::absolute(&path).unwrap_or(path);
@@ -208,6 +217,25 @@ mod tests {
                 named.all(|sentence| sentence.contains(network)),
                 "{found:?}"
             );
+        }
+    }
+
+    #[test]
+    fn metrics_for_everybody_are_a_weakness_and_on_one_address_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = settings(folder.path());
+        for (address, is_weak) in [
+            ("127.0.0.1:9464", false),
+            ("10.0.0.7:9464", false),
+            ("0.0.0.0:9464", true),
+            ("[::]:9464", true),
+        ] {
+            settings.metrics.listen = Some(address.parse().unwrap());
+            let found = settings.weaknesses(false);
+            assert_eq!(found.len(), usize::from(is_weak), "{address}: {found:?}");
+            let mut named = found.iter();
+            let is_named = |sentence: &String| sentence.starts_with("metrics.listen");
+            assert!(named.all(is_named), "{found:?}");
         }
     }
 

@@ -39,6 +39,7 @@ async fn start(app: Router, limits: ConnectionLimits) -> Running {
         app,
         full,
         hostless,
+        metrics: None,
     };
     let server = tokio::spawn(serve(listener, services, limits.into(), async {
         stopped.await.unwrap();

@@ -14,7 +14,13 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use crate::support::{operations::cases, signed_in::SignedIn, stage::Stage};
+use crate::support::{
+    operations::{Caller, cases},
+    signed_in::SignedIn,
+    signer::Signer,
+    stage::Stage,
+    world::{ADA, World},
+};
 
 thread_local! {
     /// What this thread logs, while somebody looks.
@@ -39,6 +45,11 @@ impl Log {
         });
         LINES.set(Some(vec![]));
         Self
+    }
+
+    /// Forgets what was logged so far.
+    fn begin_anew() {
+        LINES.set(Some(vec![]));
     }
 
     fn text() -> String {
@@ -146,4 +157,115 @@ async fn broken_requests(ada: &SignedIn, code: &str) {
         let text = refused.body.to_string();
         assert!(!text.contains(code), "the answer repeats it: {text}");
     }
+}
+
+/// The security events that this thread has logged, oldest first.
+fn security_events() -> Vec<Value> {
+    let text = Log::text();
+    let lines = text.lines();
+    lines
+        .filter(|line| line.contains("\"latchkey::security\""))
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// The only one of that name, or the last one.
+fn last_of(event: &str) -> Value {
+    let events = security_events().into_iter();
+    let mut named: Vec<_> = events.filter(|line| line["event"] == event).collect();
+    named
+        .pop()
+        .unwrap_or_else(|| panic!("no {event} in\n{}", Log::text()))
+}
+
+#[tokio::test]
+async fn a_sign_in_and_a_refused_one_are_one_line_each_that_says_who_and_from_where() {
+    let _log = Log::start();
+    let world = World::new().await;
+    let key = Signer::key();
+    let ada = world.member(&world.acme, ADA, &key).await;
+    let signed_in = last_of("sign_in");
+    assert_eq!(signed_in["level"], "INFO");
+    assert_eq!(signed_in["outcome"], "succeeded");
+    assert_eq!(signed_in["address"], "192.0.2.1");
+    assert_eq!(signed_in["organization"], world.acme.organization);
+    assert_eq!(signed_in["user"], ada.user_id().await);
+    let credential = signed_in["credential"].as_str().unwrap();
+    assert!(credential.starts_with("cr-"), "{signed_in}");
+    assert_eq!(signed_in.get("reason"), None);
+
+    let before = security_events().len();
+    let place = ada.place().from("198.51.100.7");
+    let begun = place.begin_login(&world.acme, ADA).await.ok();
+    let other = place.begin_login(&world.acme, ADA).await.ok();
+    let mut answer = key.sign(&begun);
+    answer["credentialAssertion"]["signature"] =
+        key.sign(&other)["credentialAssertion"]["signature"].clone();
+    let body = serde_json::json!({
+        "challengeIdentifier": begun["challengeIdentifier"],
+        "firstFactor": answer,
+    });
+    let refused = place.post("/auth/login", &body).await;
+    refused.refused(401, "factor_refused");
+    // Two beginnings, and the refusal.
+    assert_eq!(security_events().len(), before + 3);
+    assert_eq!(last_of("begin_sign_in")["level"], "DEBUG");
+    let refused = last_of("sign_in");
+    assert_eq!(refused["outcome"], "refused");
+    assert_eq!(refused["reason"], "signature_invalid");
+    assert_eq!(refused["address"], "198.51.100.7");
+    assert_eq!(refused["user"], signed_in["user"]);
+    assert_eq!(refused["credential"], credential);
+}
+
+/// What somebody signs to change something, and what begins or completes a ceremony.
+#[tokio::test]
+async fn every_operation_that_changes_something_is_a_security_event() {
+    let _log = Log::start();
+    let stage = Stage::new().await;
+    for (operation, case) in cases() {
+        let request = operation.request_of(&stage, case).await;
+        let place = request.authorized().await;
+        Log::begin_anew();
+        request.send_from(&place).await.ok();
+        let told = security_events();
+        let is_one = operation.signed
+            || operation.begins.is_some()
+            || operation.completes.is_some()
+            || operation.ends_the_session;
+        assert!(!is_one || !told.is_empty(), "{}", operation.id);
+        assert!(told.len() < 2, "{}: {told:?}", operation.id);
+        for line in told {
+            assert_eq!(line["outcome"], "succeeded", "{}", operation.id);
+            assert!(line["address"].is_string(), "{}: {line}", operation.id);
+            if operation.caller != Caller::Anybody {
+                assert!(line["user"].is_string(), "{}: {line}", operation.id);
+                assert!(line["organization"].is_string(), "{}: {line}", operation.id);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_command_line_changes_is_told_without_an_address() {
+    let _log = Log::start();
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let user = ada.user_id().await;
+    world.set_administrator(&user, true).await;
+    for event in [
+        "create_organization",
+        "add_application",
+        "invite_user",
+        "promote_user",
+    ] {
+        let line = last_of(event);
+        assert_eq!(line["level"], "INFO", "{line}");
+        assert_eq!(line["outcome"], "succeeded", "{line}");
+        assert_eq!(line.get("address"), None, "{line}");
+    }
+    assert_eq!(last_of("promote_user")["user"], user);
+    let invited = last_of("invite_user");
+    assert_eq!(invited["user"], user);
+    assert_eq!(invited["organization"], world.acme.organization);
 }

@@ -113,4 +113,7 @@ mod replicas;
 mod logs;
 
 #[cfg(test)]
+mod metrics;
+
+#[cfg(test)]
 mod failures;

@@ -21,7 +21,7 @@ use crate::{
         store::AuthorityConflict,
     },
     testing::{
-        NOW, account, action, application, caller, ceremonies, challenge, clock, key,
+        NOW, account, action, application, caller, ceremonies, challenge, clock, events, key,
         new_credential, passkey, session, signed_request, throttle, user, uuid,
     },
 };
@@ -553,4 +553,23 @@ async fn a_passkey_made_with_a_code_needs_its_application_to_be_active() {
             .await
             .is_ok()
     );
+}
+
+#[tokio::test]
+async fn the_log_tells_a_code_that_has_expired_from_one_that_is_wrong() {
+    let mut expired = held(CodeState::Issued);
+    expired.code.expires = NOW;
+    let cancelled = held(CodeState::Cancelled { claim: None });
+    for (found, reason) in [
+        (None, Reason::InvalidCode),
+        (Some(expired), Reason::CodeExpired),
+        (Some(cancelled), Reason::InvalidCode),
+    ] {
+        let (events, heard) = events();
+        let mut codes = codes_kept_by(finding(found));
+        codes.ceremonies.events = events;
+        let refused = codes.begin(&caller(ONE), &entered()).await;
+        assert!(matches!(refused, Err(BeginWithCodeError::InvalidCode)));
+        assert_eq!(heard.take(), [(Event::ClaimCode, Some(reason))]);
+    }
 }

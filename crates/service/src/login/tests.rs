@@ -20,8 +20,8 @@ use crate::{
     },
     testing::{
         NOW, account, account_code, application, assertion, caller, ceremonies, challenge,
-        credential, key, organization, passkey, protected_key, recovery_key, session, throttle,
-        user, uuid,
+        credential, events, key, organization, passkey, protected_key, recovery_key, session,
+        throttle, user, uuid,
     },
 };
 
@@ -521,4 +521,48 @@ async fn a_user_with_nothing_for_this_page_cannot_sign_in_there() {
     let elsewhere = vec![passkey(&application("two", 1))];
     let refused = begin_as(elsewhere).await;
     assert!(matches!(refused, Err(BeginLoginError::NoUsableCredential)));
+}
+
+/// What whoever runs the service hears of the beginning of a sign-in.
+async fn heard_of_beginning(account: Option<Account>) -> Vec<(Event, Option<Reason>)> {
+    let (events, heard) = events();
+    let mut logins = World::new().named(account).logins();
+    logins.factors.ceremonies.events = events;
+    let begin = named("user1@example.com");
+    let _begun = logins.begin(&caller(ONE), begin).await;
+    heard.take()
+}
+
+#[tokio::test]
+async fn the_log_tells_apart_why_a_sign_in_does_not_begin() {
+    let mut inactive = account(1, vec![key()]);
+    inactive.user.is_active = false;
+    let useless = account(1, vec![recovery_key()]);
+    for (account, reason) in [
+        (Some(account(1, vec![key()])), None),
+        (None, Some(Reason::UnknownUser)),
+        (Some(inactive), Some(Reason::UserInactive)),
+        (Some(useless), Some(Reason::NoUsableCredential)),
+    ] {
+        let heard = heard_of_beginning(account).await;
+        assert_eq!(heard, [(Event::BeginSignIn, reason)]);
+    }
+}
+
+#[tokio::test]
+async fn the_log_tells_what_is_wrong_with_a_proof_that_strangers_are_told_nothing_of() {
+    for (proof, reason) in [
+        (Ok(()), None),
+        (Err(ProofError::Signature), Some(Reason::SignatureInvalid)),
+        (Err(ProofError::Origin), Some(Reason::ProofOrigin)),
+    ] {
+        let mut world = World::new().holding().proving(proof);
+        world.store.expect_sign_in().returning(|_, _| Ok(()));
+        let (events, heard) = events();
+        let mut logins = world.logins();
+        logins.factors.ceremonies.events = events;
+        let signed_in = complete(logins, purpose::Login { user: None }, None).await;
+        assert_eq!(signed_in.is_ok(), reason.is_none());
+        assert_eq!(heard.take(), [(Event::SignIn, reason)]);
+    }
 }

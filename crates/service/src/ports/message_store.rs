@@ -50,6 +50,15 @@ pub struct KeptMessage {
     pub kind: MessageKind,
 }
 
+/// How many messages are still to be sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pending {
+    /// How many.
+    pub count: u64,
+    /// When the oldest of them was written.
+    pub oldest: Option<Timestamp>,
+}
+
 /// Keeps messages until they are sent. They are written with the change they tell about, see
 /// [`Authority::telling`](latchkey_domain::authority::Authority::telling), and are due from the moment they
 /// were written.
@@ -89,6 +98,13 @@ pub trait MessageStore: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn put_back(&self, claimed: &ClaimedMessage, due: Timestamp) -> Result<bool, StoreError>;
+
+    /// How many messages somebody is still to send: those that have not expired, and that nobody has
+    /// [kept](Self::keep), or put back until they expire; one statement.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn pending(&self, now: Timestamp) -> Result<Pending, StoreError>;
 
     /// Every message that waits and has not expired, oldest first; one statement.
     ///

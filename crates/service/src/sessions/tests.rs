@@ -3,7 +3,7 @@ use latchkey_domain::authority::Spendable;
 use super::*;
 use crate::{
     ports::session_store::MockSessionStore,
-    testing::{KeptTokens, clock, session, user},
+    testing::{KeptTokens, caller, clock, session, user},
 };
 
 fn sessions(store: MockSessionStore) -> (Sessions, String) {
@@ -14,6 +14,7 @@ fn sessions(store: MockSessionStore) -> (Sessions, String) {
             clock: clock(),
             tokens,
             store: Arc::new(store),
+            events: Events::default(),
         },
         token,
     )
@@ -49,6 +50,7 @@ async fn ending_a_session_that_has_ended_is_fine() {
         .expect_end_all()
         .returning(|_| Err(AuthorityConflict::Void.into()));
     let (sessions, _) = sessions(store);
-    assert!(sessions.end(&session(&user(1))).await.is_ok());
-    assert!(sessions.end_all(&session(&user(1))).await.is_ok());
+    let (here, session) = (caller(None), session(&user(1)));
+    assert!(sessions.end(&here, &session).await.is_ok());
+    assert!(sessions.end_all(&here, &session).await.is_ok());
 }

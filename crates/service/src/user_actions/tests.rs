@@ -1,17 +1,22 @@
-use latchkey_domain::credential::{CredentialState, Material};
+use latchkey_domain::{
+    authority::Spendable,
+    credential::{CredentialState, Material},
+};
 
 use super::*;
 use crate::{
+    events::Reason,
     ports::{
         account_store::{HeldCredential, MockAccountStore},
         credential_store::MockCredentialStore,
         proof_verifier::{MockProofVerifier, ProofError},
         session_store::MockSessionStore,
         sign_in_store::MockSignInStore,
+        store::AuthorityConflict,
     },
     testing::{
-        NOW, account, action, application, assertion, caller, ceremonies, credential, key, passkey,
-        protected_key, session, signed_request, throttle, user, uuid,
+        NOW, account, action, application, assertion, caller, ceremonies, credential, events, key,
+        passkey, protected_key, session, signed_request, throttle, user, uuid,
     },
 };
 
@@ -307,5 +312,26 @@ async fn what_is_wrong_with_a_proof_is_told_of_what_the_challenge_lists_only() {
         let is_told = matches!(refused, Err(FactorError::Proof { .. }));
         let is_unknown = matches!(refused, Err(FactorError::UnknownCredential));
         assert_eq!((is_told, is_unknown), (is_listed, !is_listed));
+    }
+}
+
+#[tokio::test]
+async fn an_action_that_is_spent_twice_is_told_as_used() {
+    for (spent, reason) in [
+        (Ok(()), None),
+        (
+            Err(AuthorityConflict::Spent(Spendable::UserAction).into()),
+            Some(Reason::UserActionUsed),
+        ),
+    ] {
+        let mut store = MockSessionStore::new();
+        store.expect_end().return_once(move |_| spent);
+        let (events, heard) = events();
+        let mut actions = user_actions(MockSignInStore::new());
+        actions.spent = Arc::new(store);
+        actions.factors.ceremonies.events = events;
+        let outcome = actions.spend(&signed_request(&user(1))).await;
+        assert_eq!(outcome.is_ok(), reason.is_none());
+        assert_eq!(heard.take(), [(Event::SpendUserAction, reason)]);
     }
 }

@@ -9,7 +9,7 @@ use latchkey_domain::{
     time::Timestamp,
 };
 use latchkey_service::ports::{
-    message_store::{ClaimedMessage, KeptMessage, MessageStore, WaitingMessage},
+    message_store::{ClaimedMessage, KeptMessage, MessageStore, Pending, WaitingMessage},
     store::StoreError,
 };
 use sea_orm::{
@@ -133,6 +133,26 @@ impl MessageStore for SqlStore {
         let step = row.clone().into();
         let operation = async move |tx: Transaction| row.meets_one(&tx).await;
         self.write_at_once(|| vec![step], true, operation).await
+    }
+
+    async fn pending(&self, now: Timestamp) -> Result<Pending, StoreError> {
+        let counted = Entity::find()
+            .select_only()
+            .column_as(Column::Id.count(), "count")
+            .column_as(Column::Created.min(), "oldest")
+            .filter(Column::Expires.gt(now.unix_milliseconds()))
+            .filter(Expr::col(Column::Due).lt(Expr::col(Column::Expires)));
+        let counted = self
+            .read(async move |reader| {
+                let counted = counted.into_tuple::<(i64, Option<i64>)>();
+                counted.one(&reader).await.map_err(StoreError::new)
+            })
+            .await?;
+        let (count, oldest) = counted.unwrap_or_default();
+        Ok(Pending {
+            count: u64::try_from(count).unwrap_or_default(),
+            oldest: oldest.map(Timestamp::from_unix_milliseconds),
+        })
     }
 
     async fn waiting(&self, now: Timestamp) -> Result<Vec<WaitingMessage>, StoreError> {

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::{
     dto::{date::iso, message::Message},
     error::{ApiError, ErrorCode, documentation::refusals},
-    extract::bearer::SignedIn,
+    extract::{bearer::SignedIn, client::Client},
     state::AppState,
 };
 
@@ -195,8 +195,10 @@ refusals!(CancelRefusals: [PLAIN, SIGNED_IN], []);
 )]
 pub(crate) async fn cancel_credential_code(
     State(state): State<AppState>,
+    Client(caller): Client,
     SignedIn(session): SignedIn,
 ) -> Result<Json<Message>, ApiError> {
-    state.use_cases.credential_codes.cancel(&session).await?;
+    let codes = &state.use_cases.credential_codes;
+    codes.cancel(&caller, &session).await?;
     Ok(Json(Message::SUCCESS))
 }

@@ -20,6 +20,7 @@ use latchkey_domain::{
 };
 use latchkey_http::HttpSettings;
 use latchkey_mail::kept::Kept;
+use latchkey_server::metrics::Metrics;
 use latchkey_service::{
     administration::{Administration, Bootstrap, Invite},
     outbox::OpenMessage,
@@ -61,6 +62,8 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: SqlStore,
     pub(crate) use_cases: Arc<UseCases>,
+    /// What is counted of them and of requests.
+    pub(crate) metrics: Arc<Metrics>,
     /// The organization most cases play in: applications at [`ONE`] and [`TWO`].
     pub(crate) acme: Tenant,
     /// Another one, with an application at [`RIVAL`].
@@ -145,7 +148,10 @@ impl World {
         let secrets = Secrets::generate(entropy.as_ref(), clock.now()).unwrap();
         let kept = secrets.to_toml();
         let installation = InstallationId::from_random(&entropy.draw());
-        let use_cases = use_cases(&store, &clock, &secrets, &installation, &circumstances);
+        let metrics = Metrics::new().unwrap();
+        metrics.watch(&store);
+        let world = (&installation, &circumstances, &metrics);
+        let use_cases = use_cases(&store, &clock, &secrets, world);
         let acme = bootstrap(&use_cases.administration, "acme", ONE).await;
         let rival = bootstrap(&use_cases.administration, "rival", RIVAL).await;
         let mut world = Self {
@@ -153,8 +159,9 @@ impl World {
             store,
             acme,
             rival,
-            router: router(use_cases.clone(), &circumstances.trusted_proxies),
+            router: router(use_cases.clone(), &circumstances.trusted_proxies, &metrics),
             use_cases,
+            metrics,
             secrets: kept,
             installation,
             circumstances,
@@ -191,14 +198,11 @@ impl World {
     /// memory.
     pub(crate) async fn replica(&self, secrets: Secrets) -> Stranger {
         let store = connect(self.database.url()).await.unwrap();
-        let use_cases = use_cases(
-            &store,
-            &self.clock,
-            &secrets,
-            &self.installation,
-            &self.circumstances,
-        );
-        Stranger::new(router(use_cases, &self.circumstances.trusted_proxies))
+        let metrics = Metrics::new().unwrap();
+        let world = (&self.installation, &self.circumstances, &metrics);
+        let use_cases = use_cases(&store, &self.clock, &secrets, world);
+        let trusted = &self.circumstances.trusted_proxies;
+        Stranger::new(router(use_cases, trusted, &metrics))
     }
 
     /// Adds an application to the first organization.
@@ -426,8 +430,7 @@ fn use_cases(
     store: &SqlStore,
     clock: &Arc<ManualClock>,
     secrets: &Secrets,
-    installation: &InstallationId,
-    circumstances: &Circumstances,
+    (installation, circumstances, metrics): (&InstallationId, &Circumstances, &Arc<Metrics>),
 ) -> Arc<UseCases> {
     let stores = Stores::of(Arc::new(store.clone()));
     let mailer: Arc<dyn Mailer> = if circumstances.mails {
@@ -437,6 +440,7 @@ fn use_cases(
     };
     let ports = Ports {
         clock: clock.clone(),
+        observer: metrics.clone(),
         ..latchkey_crypto::ports(secrets, installation, stores, mailer)
     };
     let settings = ServiceSettings {
@@ -446,7 +450,7 @@ fn use_cases(
     Arc::new(UseCases::new(ports, settings))
 }
 
-fn router(use_cases: Arc<UseCases>, trusted_proxies: &[&str]) -> Router {
+fn router(use_cases: Arc<UseCases>, trusted_proxies: &[&str], metrics: &Arc<Metrics>) -> Router {
     let settings = HttpSettings {
         trusted_proxies: trusted_proxies
             .iter()
@@ -456,7 +460,7 @@ fn router(use_cases: Arc<UseCases>, trusted_proxies: &[&str]) -> Router {
         public_url: "https://auth.example".to_owned(),
         this_machine_alone: false,
     };
-    latchkey_http::router(use_cases, settings)
+    latchkey_http::router_with_pages(use_cases, settings, Router::new(), metrics.clone())
 }
 
 async fn bootstrap(administration: &Administration, name: &str, origin: &str) -> Tenant {

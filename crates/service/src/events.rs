@@ -1,0 +1,374 @@
+//! Security events: what somebody did, or was refused, that whoever runs the service wants to see. Each is told
+//! in one place, here: as a line of the log under a target of its own, and to the [`Observer`], which counts.
+//!
+//! A line holds ids and an address, and nothing that anybody typed: no name, code, token or proof.
+
+mod refusal;
+
+use std::{net::IpAddr, sync::Arc};
+
+use latchkey_domain::{
+    application::Application,
+    credential::Credential,
+    id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
+    session::Session,
+    user::User,
+};
+use tracing::field;
+
+pub(crate) use self::refusal::Refusal;
+use crate::{
+    credentials::SignedRequest,
+    directory::Caller,
+    ports::observer::{Observer, Unobserved},
+};
+
+macro_rules! named {
+    ($(#[$doc:meta])* $names:ident { $($name:ident, $text:literal, $meaning:literal;)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $names {
+            $(#[doc = $meaning] $name,)*
+        }
+
+        impl $names {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// Its name in the log and in metrics: stable, programs may rely on it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text),* }
+            }
+
+            /// What it stands for.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning),* }
+            }
+        }
+    };
+}
+
+named! {
+    /// What somebody does, or is refused.
+    Event {
+        BeginRegistration, "begin_registration", "A registration code is shown, and a challenge for the first credentials given.";
+        Register, "register", "An invited user makes the first credentials.";
+        BeginRecovery, "begin_recovery", "A recovery code is used up, and a challenge for new credentials given.";
+        Recover, "recover", "A user with a recovery key puts new credentials in the place of all others.";
+        BeginSignIn, "begin_sign_in", "A challenge to sign in with is given; a login code is used up.";
+        SignIn, "sign_in", "A session begins; `credential` is the one that signed.";
+        SignOut, "sign_out", "A session ends.";
+        SignOutEverywhere, "sign_out_everywhere", "Every session, code and user action of a user ends.";
+        BeginUserAction, "begin_user_action", "A challenge that commits to one request is given.";
+        SignUserAction, "sign_user_action", "A user signs one request; `credential` is the one that signed.";
+        SpendUserAction, "spend_user_action", "A program that embeds Latchkey uses a signed action up for a request of its own.";
+        BeginCredential, "begin_credential", "A challenge for another credential of a signed-in user is given.";
+        AddCredential, "add_credential", "A signed-in user makes another credential; `by_credential` signed that.";
+        ActivateCredential, "activate_credential", "A user activates a credential.";
+        DeactivateCredential, "deactivate_credential", "A user deactivates a credential, which ends its sessions and codes.";
+        RenameCredential, "rename_credential", "A user gives a credential another name.";
+        DeleteCredential, "delete_credential", "A user deletes a credential.";
+        IssueCode, "issue_code", "A user issues a credential code.";
+        CancelCode, "cancel_code", "A user cancels every credential code that is not redeemed.";
+        ClaimCode, "claim_code", "Somebody enters a credential code, and gets a challenge for a credential of its owner.";
+        RedeemCode, "redeem_code", "A credential is made with a code; `by_credential` issued it.";
+        ApproveCredential, "approve_credential", "A user approves a credential that was made with a code.";
+        RefuseCredential, "refuse_credential", "A user refuses a credential that was made with a code.";
+        AskForCode, "ask_for_code", "Somebody asks that a registration, login or recovery code be mailed.";
+        MailCode, "mail_code", "A code that was asked for is mailed to its user.";
+        CreateUser, "create_user", "An administrator makes a user, or invites one again.";
+        UpdateUser, "update_user", "An administrator updates a user.";
+        ActivateUser, "activate_user", "An administrator, or the command line, activates a user.";
+        DeactivateUser, "deactivate_user", "An administrator, or the command line, deactivates a user.";
+        DeleteUser, "delete_user", "An administrator deletes a user.";
+        CreateOrganization, "create_organization", "The command line makes an organization with its first administrator.";
+        InviteUser, "invite_user", "The command line invites a user.";
+        PromoteUser, "promote_user", "The command line makes a user an administrator.";
+        DemoteUser, "demote_user", "The command line makes an administrator a user like others.";
+        SetApproval, "set_approval", "The command line sets whether an organization's credentials wait for approval.";
+        AddApplication, "add_application", "The command line adds an application.";
+        ActivateApplication, "activate_application", "The command line activates an application.";
+        DeactivateApplication, "deactivate_application", "The command line deactivates an application.";
+        SetNativeApplications, "set_native_applications", "The command line sets which native applications use an RP id.";
+    }
+}
+
+named! {
+    /// Why it did not happen.
+    Reason {
+        Throttled, "throttled", "A limit is reached.";
+        OriginNotAllowed, "origin_not_allowed", "No application lists the origin, or none of the organization.";
+        OrganizationRequired, "organization_required", "No organization is named, and there are several.";
+        NoApplication, "no_application", "The organization has no active application.";
+        UnknownUser, "unknown_user", "There is no such user in the organization.";
+        UserInactive, "user_inactive", "The user is not active.";
+        NoUsableCredential, "no_usable_credential", "The user has no credential that can be used there.";
+        UnknownCredential, "unknown_credential", "There is no such credential, or it is another user's.";
+        NoRecoveryKey, "no_recovery_key", "The credential is no active recovery key of the user.";
+        InvalidCode, "invalid_code", "The code is wrong, used, cancelled, or another user's.";
+        CodeExpired, "code_expired", "The code was right, and has expired.";
+        ChallengeInvalid, "challenge_invalid", "The challenge is expired, spent or for something else, or its user, credential or code has gone.";
+        ProofInvalid, "proof_invalid", "The proof cannot be read, or is one of something else.";
+        ProofTooLong, "proof_too_long", "The proof is longer than what is kept of a user action.";
+        ProofOrigin, "proof_origin", "The proof was made on a page that is not the application's.";
+        UserNotVerified, "user_not_verified", "The authenticator did not verify who used it.";
+        KeyNotOffered, "key_not_offered", "The key is of a kind or strength that is not offered.";
+        SignatureInvalid, "signature_invalid", "The signature is not one of this key.";
+        CounterRegressed, "counter_regressed", "The signature counter went back: the authenticator may have been cloned.";
+        KindNotAllowed, "kind_not_allowed", "A credential of that kind cannot take this place.";
+        CredentialIdTaken, "credential_id_taken", "The credential id is registered already.";
+        TooManyCredentials, "too_many_credentials", "The user has as many credentials as are allowed.";
+        ExpirationInvalid, "expiration_invalid", "The expiration that was asked for is out of bounds.";
+        UserActionInvalid, "user_action_invalid", "Who or what the user action stands for is gone or not active.";
+        UserActionUsed, "user_action_used", "The user action was used before.";
+        NotAdministrator, "not_administrator", "Who asks is no administrator of the organization.";
+        LastAdministrator, "last_administrator", "The organization would be left without an active administrator.";
+        LastCredential, "last_credential", "The user would be left without a credential to sign in with.";
+        CredentialWaits, "credential_waits", "The credential waits for approval.";
+        NotWaiting, "not_waiting", "No such credential waits for approval.";
+        NotFound, "not_found", "There is no such thing.";
+        AlreadyExists, "already_exists", "There is one of that name, id or origin, or the user has registered.";
+        StoreUnavailable, "store_unavailable", "The database is away, or did not answer in time.";
+        StoreFailed, "store_failed", "There is a defect; the log has the cause.";
+    }
+}
+
+impl Event {
+    /// Whether it only prepares another event: then it is told to those alone who look closely, as long as it is
+    /// not refused.
+    const fn only_prepares(self) -> bool {
+        matches!(
+            self,
+            Self::BeginRegistration
+                | Self::BeginRecovery
+                | Self::BeginSignIn
+                | Self::BeginUserAction
+                | Self::BeginCredential
+                | Self::AskForCode
+        )
+    }
+}
+
+impl Reason {
+    /// Whether it is the service that failed, and nobody was refused. Then the log has the cause already.
+    pub const fn is_failure(self) -> bool {
+        matches!(self, Self::StoreUnavailable | Self::StoreFailed)
+    }
+
+    /// What came of it: `succeeded`, `refused` or `failed`.
+    pub const fn outcome(of: Option<Self>) -> &'static str {
+        match of {
+            None => "succeeded",
+            Some(reason) if reason.is_failure() => "failed",
+            Some(_) => "refused",
+        }
+    }
+}
+
+/// What is known of an event, as far as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// From where; unknown on the command line.
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) organization: Option<OrganizationId>,
+    /// Whose account it is about.
+    pub(crate) user: Option<UserId>,
+    /// The credential it is about.
+    pub(crate) credential: Option<CredentialUuid>,
+    pub(crate) application: Option<ApplicationId>,
+    /// Who does it, where that is somebody else.
+    pub(crate) by_user: Option<UserId>,
+    /// The credential that allows it, where that is another one.
+    pub(crate) by_credential: Option<CredentialUuid>,
+    /// Why it is refused, where that is known more exactly than it is told.
+    pub(crate) reason: Option<Reason>,
+}
+
+impl Facts {
+    /// The same, about that account.
+    pub(crate) fn about(mut self, user: &User) -> Self {
+        self.note(&user.organization, &user.id);
+        self
+    }
+
+    /// The same, about that credential.
+    pub(crate) fn with_credential(self, credential: &CredentialUuid) -> Self {
+        Self {
+            credential: Some(credential.clone()),
+            ..self
+        }
+    }
+
+    /// Notes whose account it turns out to be about.
+    pub(crate) fn note(&mut self, organization: &OrganizationId, user: &UserId) {
+        self.organization = Some(organization.clone());
+        self.user = Some(user.clone());
+    }
+
+    /// Notes the account that was looked for; without one it is refused for that.
+    pub(crate) fn note_found(&mut self, user: Option<&User>) {
+        match user {
+            Some(user) => {
+                self.note(&user.organization, &user.id);
+                self.reason = (!user.is_active).then_some(Reason::UserInactive);
+            }
+            None => self.reason = Some(Reason::UnknownUser),
+        }
+    }
+
+    /// Notes a credential that was made.
+    pub(crate) fn note_made(&mut self, credential: &Credential) {
+        self.note(&credential.organization, &credential.user);
+        self.credential = Some(credential.uuid.clone());
+    }
+}
+
+impl From<&Caller> for Facts {
+    fn from(caller: &Caller) -> Self {
+        Self {
+            address: Some(caller.address),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<(&Caller, &Session)> for Facts {
+    fn from((caller, session): (&Caller, &Session)) -> Self {
+        Self {
+            address: Some(caller.address),
+            organization: Some(session.organization.clone()),
+            user: Some(session.user.clone()),
+            by_credential: Some(session.credential.clone()),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&SignedRequest> for Facts {
+    fn from(request: &SignedRequest) -> Self {
+        Self {
+            address: Some(request.address),
+            organization: Some(request.session.organization.clone()),
+            user: Some(request.session.user.clone()),
+            by_credential: Some(request.signer().clone()),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&Application> for Facts {
+    fn from(application: &Application) -> Self {
+        Self {
+            organization: Some(application.organization.clone()),
+            application: Some(application.id.clone()),
+            ..Self::default()
+        }
+    }
+}
+
+/// Tells events.
+#[derive(Clone)]
+pub(crate) struct Events(pub(crate) Arc<dyn Observer>);
+
+impl Default for Events {
+    /// To the log alone.
+    fn default() -> Self {
+        Self(Arc::new(Unobserved))
+    }
+}
+
+impl Events {
+    /// Tells what came of an event, and gives it.
+    pub(crate) fn tell<T, E: Refusal>(
+        &self,
+        event: Event,
+        facts: &Facts,
+        outcome: Result<T, E>,
+    ) -> Result<T, E> {
+        let refused = outcome.as_ref().err().map(Refusal::reason);
+        self.conclude(event, facts, refused);
+        outcome
+    }
+
+    /// Tells what came of an event whose outcome is `false` where there is nothing of that id, and gives it.
+    pub(crate) fn tell_if_there<E: Refusal>(
+        &self,
+        event: Event,
+        facts: &Facts,
+        outcome: Result<bool, E>,
+    ) -> Result<bool, E> {
+        let refused = match &outcome {
+            Ok(true) => None,
+            Ok(false) => Some(Reason::NotFound),
+            Err(error) => Some(error.reason()),
+        };
+        self.conclude(event, facts, refused);
+        outcome
+    }
+
+    fn conclude(&self, event: Event, facts: &Facts, refused: Option<Reason>) {
+        let refused = refused.map(|reason| match facts.reason {
+            Some(exact) if !reason.is_failure() && reason != Reason::Throttled => exact,
+            Some(_) | None => reason,
+        });
+        log(event, facts, refused);
+        self.0.observe(event, refused);
+    }
+}
+
+/// Writes one line.
+fn log(event: Event, facts: &Facts, refused: Option<Reason>) {
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                target: "latchkey::security",
+                event = event.as_str(),
+                outcome = Reason::outcome(refused),
+                reason = refused.map(Reason::as_str),
+                address = facts.address.map(field::display),
+                organization = facts.organization.as_ref().map(field::display),
+                user = facts.user.as_ref().map(field::display),
+                credential = facts.credential.as_ref().map(field::display),
+                application = facts.application.as_ref().map(field::display),
+                by_user = facts.by_user.as_ref().map(field::display),
+                by_credential = facts.by_credential.as_ref().map(field::display),
+                "security event"
+            )
+        };
+    }
+    let is_detail = match refused {
+        None => event.only_prepares(),
+        Some(reason) => reason.is_failure(),
+    };
+    if is_detail {
+        line!(debug);
+    } else {
+        line!(info);
+    }
+}
+
+/// The tables of `docs/operating.md`: every event, and every reason.
+#[cfg(test)]
+fn reference() -> String {
+    let rows = |rows: &[(&str, &str)]| -> String {
+        rows.iter()
+            .map(|(name, meaning)| format!("| `{name}` | {meaning} |\n"))
+            .collect()
+    };
+    let events: Vec<_> = Event::ALL
+        .iter()
+        .map(|event| (event.as_str(), event.meaning()))
+        .collect();
+    let reasons: Vec<_> = Reason::ALL
+        .iter()
+        .map(|reason| (reason.as_str(), reason.meaning()))
+        .collect();
+    format!(
+        "| event | what it is |\n|---|---|\n{}\n| reason | why it did not happen |\n|---|---|\n{}",
+        rows(&events),
+        rows(&reasons)
+    )
+}
+
+#[cfg(test)]
+mod tests;
