@@ -11,7 +11,7 @@ use std::{error::Error, fmt, time::Duration};
 use async_trait::async_trait;
 use latchkey_service::ports::mailer::{Delivery, DeliveryError, Mail, Mailer};
 use lettre::{
-    Message,
+    Address, Message,
     message::{
         Mailbox, MultiPart,
         header::{HeaderName, HeaderValue},
@@ -75,6 +75,11 @@ pub fn check_from(from: &str) -> Result<(), SmtpSettingsError> {
     from.parse::<Mailbox>()
         .map(|_mailbox| ())
         .map_err(|_malformed| SmtpSettingsError::From)
+}
+
+/// Whether a message can be sent to who is called so.
+pub fn is_address(name: &str) -> bool {
+    name.trim().parse::<Address>().is_ok()
 }
 
 impl Smtp {

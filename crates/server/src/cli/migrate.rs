@@ -17,7 +17,11 @@ pub(super) enum MigrateCommand {
         yes: bool,
     },
     /// Show which steps were taken.
-    Status,
+    Status {
+        /// End with exit status 1 when steps are pending.
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 /// Which steps there are, and which were taken.
@@ -37,10 +41,11 @@ pub(super) async fn migrate(command: &MigrateCommand, settings: &Settings) -> Re
     match command {
         MigrateCommand::Up => latchkey_migrations::up(store.connection()).await?,
         MigrateCommand::Down { yes: _ } => latchkey_migrations::down(store.connection()).await?,
-        MigrateCommand::Status => {}
+        MigrateCommand::Status { .. } => {}
     }
     let steps = latchkey_migrations::status(store.connection()).await?;
     store.close().await?;
+    let pending = steps.iter().filter(|step| !step.is_applied).count();
     answer(&Answer {
         steps: steps
             .into_iter()
@@ -49,5 +54,9 @@ pub(super) async fn migrate(command: &MigrateCommand, settings: &Settings) -> Re
                 applied: step.is_applied,
             })
             .collect(),
-    })
+    })?;
+    if matches!(command, MigrateCommand::Status { check: true }) && pending > 0 {
+        return Err(format!("{pending} steps are pending: run latchkey migrate up").into());
+    }
+    Ok(())
 }
