@@ -18,8 +18,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use self::{
-    administer::{ApplicationCommand, Bootstrap, OrganizationCommand, UserCommand},
+    administer::{Bootstrap, OrganizationCommand, UserCommand},
     answer::answer,
+    application::ApplicationCommand,
     config::ConfigCommand,
     migrate::MigrateCommand,
     outbox::OutboxCommand,

@@ -71,7 +71,8 @@ impl AdministrationStore for SqlStore {
                     .all(&reader)
                     .await
                     .map_err(StoreError::new)?;
-                let passkeys = table::credential::passkeys_by_application(&reader).await?;
+                let passkeys =
+                    table::credential::of_application::passkeys_by_application(&reader).await?;
                 Ok::<_, StoreError>((rows, passkeys))
             })
             .await?;
@@ -286,7 +287,9 @@ impl AdministrationStore for SqlStore {
             let after = update.of(&before)?;
             let (old, new) = (&before.relying_party, &after.relying_party);
             if old.rp_id() != new.rp_id() {
-                let passkeys = table::credential::loss(&tx, &id).await?.passkeys;
+                let passkeys = table::credential::of_application::loss(&tx, &id)
+                    .await?
+                    .passkeys;
                 if passkeys > 0 {
                     return Err(UpdateApplicationError::HasPasskeys(passkeys));
                 }
@@ -312,7 +315,7 @@ impl AdministrationStore for SqlStore {
         self.write(async move |tx| {
             let found = application::lock_and_read(&tx, &id).await?;
             found.ok_or(DeleteApplicationError::NotFound)?;
-            let loss = table::credential::loss(&tx, &id).await?;
+            let loss = table::credential::of_application::loss(&tx, &id).await?;
             if loss.passkeys > 0 && !with_passkeys {
                 return Err(DeleteApplicationError::HasPasskeys(loss));
             }

@@ -74,7 +74,7 @@ pub(crate) async fn erase_application(
 ) -> Result<(), StoreError> {
     user::lock_holders(transaction, application).await?;
     credential_code::end_all_of_holders(transaction, application).await?;
-    credential::delete_all_for(transaction, application).await?;
+    credential::of_application::delete_all_for(transaction, application).await?;
     application_origin::delete_all(transaction, application).await?;
     application::delete(transaction, application).await
 }

@@ -1,14 +1,9 @@
-//! `latchkey bootstrap`, `organization`, `user` and `application`: what only an administrator may.
+//! `latchkey bootstrap`, `organization` and `user`: what only an administrator may.
 
 use std::fmt;
 
 use clap::{Args, Subcommand};
 use latchkey_domain::{
-    application::{
-        Origin, RelyingParty, RpId,
-        native::{AndroidPackage, AppleAppId, NativeApplications},
-        related,
-    },
     id::{ApplicationId, OrganizationId, UserId},
     organization::Approval,
     text::{ApplicationName, OrganizationName, SearchText, Username},
@@ -18,17 +13,14 @@ use latchkey_domain::{
 use latchkey_mail::smtp::is_address;
 use latchkey_service::{
     administration::{self, Administration, Invite, Invited},
-    ports::administration_store::{
-        AddApplicationError, BootstrapError, InviteError, OrganizationEntry, SetUserError,
-    },
+    ports::administration_store::{BootstrapError, InviteError, OrganizationEntry, SetUserError},
 };
 use serde::Serialize;
 use time::{OffsetDateTime, macros::format_description};
-use tracing::warn;
 
 use super::{
     Failure, answer,
-    application::{self, ApplicationRow, DeletedApplication, Update, origin_taken},
+    application::{Party, origin_taken},
     people::{self, Part, ShownUser, UserRow},
 };
 use crate::wiring::Adapters;
@@ -49,17 +41,6 @@ pub(super) struct Bootstrap {
     application: ApplicationName,
     #[command(flatten)]
     party: Party,
-}
-
-/// Where an application runs.
-#[derive(Debug, Args)]
-pub(super) struct Party {
-    /// The RP id: the host name of at least one origin, or a parent domain of it.
-    #[arg(long, value_name = "ID", value_parser = rp_id)]
-    rp_id: RpId,
-    /// An origin the application runs on; may be given several times.
-    #[arg(long = "origin", value_name = "ORIGIN", required = true, value_parser = |text: &str| Origin::new(text))]
-    origins: Vec<Origin>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -155,71 +136,6 @@ pub(super) struct OneUser {
     pub(super) user: UserId,
 }
 
-#[derive(Debug, Subcommand)]
-pub(super) enum ApplicationCommand {
-    /// Add an application to an organization.
-    Add {
-        /// The organization.
-        #[arg(long = "org", value_name = "ORG")]
-        organization: OrganizationId,
-        /// The application's name.
-        #[arg(long, value_name = "NAME", value_parser = |text: &str| ApplicationName::new(text))]
-        name: ApplicationName,
-        #[command(flatten)]
-        party: Party,
-    },
-    /// List the applications of all organizations, or of one, oldest first.
-    List {
-        /// The organization.
-        #[arg(long = "org", value_name = "ORG")]
-        organization: Option<OrganizationId>,
-    },
-    /// Change name, RP id or origins of an application; what is left out stays.
-    Update {
-        /// The application.
-        #[arg(long, value_name = "ID")]
-        application: ApplicationId,
-        #[command(flatten)]
-        update: Update,
-    },
-    /// Delete an application; its origins are free again.
-    Delete {
-        /// The application.
-        #[arg(long, value_name = "ID")]
-        application: ApplicationId,
-        /// Delete the passkeys for it too; who has nothing else to sign in with is locked out.
-        #[arg(long)]
-        delete_credentials: bool,
-        /// Yes, delete the application that is called so.
-        #[arg(long, value_name = "NAME")]
-        yes: Option<String>,
-    },
-    /// Deactivate an application: no ceremony works with it any more.
-    Deactivate {
-        /// The application.
-        #[arg(long, value_name = "ID")]
-        application: ApplicationId,
-    },
-    /// Activate an application again.
-    Activate {
-        /// The application.
-        #[arg(long, value_name = "ID")]
-        application: ApplicationId,
-    },
-    /// Set which native applications use the RP id; what is left out is taken away.
-    SetNative {
-        /// The application.
-        #[arg(long, value_name = "ID")]
-        application: ApplicationId,
-        /// The one for Android; the certificates it is signed with are android: origins.
-        #[arg(long, value_name = "PACKAGE", value_parser = |text: &str| AndroidPackage::new(text))]
-        android_package: Option<AndroidPackage>,
-        /// The one for Apple's devices: team and bundle identifier.
-        #[arg(long, value_name = "APP_ID", value_parser = |text: &str| AppleAppId::new(text))]
-        apple_app_id: Option<AppleAppId>,
-    },
-}
-
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct InvitedAnswer {
@@ -290,25 +206,6 @@ pub(super) enum UserAnswer {
     Deleted {
         user_id: String,
         is_deleted: bool,
-    },
-}
-
-#[derive(Serialize)]
-#[serde(untagged, rename_all_fields = "camelCase")]
-pub(super) enum ApplicationAnswer {
-    One(ApplicationRow),
-    Listed(Vec<ApplicationRow>),
-    Deleted(DeletedApplication),
-    Changed {
-        app_id: String,
-        is_active: bool,
-    },
-    Native {
-        app_id: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        android_package: Option<String>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        apple_app_id: Option<String>,
     },
 }
 
@@ -492,110 +389,8 @@ pub(super) fn known(user: &UserId, outcome: Result<bool, SetUserError>) -> Resul
     }
 }
 
-impl Administer for ApplicationCommand {
-    type Answer = ApplicationAnswer;
-
-    async fn perform(self, administration: &Administration) -> Result<ApplicationAnswer, Failure> {
-        let (application, is_active) = match self {
-            Self::Add {
-                organization,
-                name,
-                party,
-            } => {
-                let addition =
-                    administration.add_application(organization.clone(), name, party.checked()?);
-                let added = addition.await.map_err(|error| match error {
-                    AddApplicationError::UnknownOrganization => {
-                        unknown("--org", "organization", &organization)
-                    }
-                    AddApplicationError::OriginTaken => origin_taken(),
-                    AddApplicationError::Store(error) => error.into(),
-                })?;
-                return Ok(ApplicationAnswer::One(ApplicationRow::from(&added)));
-            }
-            Self::List { organization } => {
-                let rows = application::list(administration, organization.as_ref()).await?;
-                return Ok(ApplicationAnswer::Listed(rows));
-            }
-            Self::Update {
-                application,
-                update,
-            } => {
-                let row = application::update(administration, &application, update).await?;
-                return Ok(ApplicationAnswer::One(row));
-            }
-            Self::Delete {
-                application,
-                delete_credentials,
-                yes,
-            } => {
-                let yes = yes.as_deref();
-                let deleted =
-                    application::delete(administration, &application, delete_credentials, yes);
-                return Ok(ApplicationAnswer::Deleted(deleted.await?));
-            }
-            Self::Deactivate { application } => (application, false),
-            Self::Activate { application } => (application, true),
-            Self::SetNative {
-                application,
-                android_package,
-                apple_app_id,
-            } => {
-                let native = NativeApplications {
-                    android: android_package,
-                    apple: apple_app_id,
-                };
-                return set_native(administration, &application, &native).await;
-            }
-        };
-        if administration
-            .set_application_active(&application, is_active)
-            .await?
-        {
-            Ok(ApplicationAnswer::Changed {
-                app_id: application.to_string(),
-                is_active,
-            })
-        } else {
-            Err(unknown("--application", "application", &application))
-        }
-    }
-}
-
-async fn set_native(
-    administration: &Administration,
-    application: &ApplicationId,
-    native: &NativeApplications,
-) -> Result<ApplicationAnswer, Failure> {
-    if administration.set_native(application, native).await? {
-        Ok(ApplicationAnswer::Native {
-            app_id: application.to_string(),
-            android_package: native.android.as_ref().map(ToString::to_string),
-            apple_app_id: native.apple.as_ref().map(ToString::to_string),
-        })
-    } else {
-        Err(unknown("--application", "application", application))
-    }
-}
-
 pub(super) fn unknown(option: &str, thing: &str, id: &impl fmt::Display) -> Failure {
     format!("{option}: there is no {thing} {id}").into()
-}
-
-impl Party {
-    /// Warns, on standard error like every warning, of more origins than browsers look at.
-    fn checked(self) -> Result<RelyingParty, Failure> {
-        let party = RelyingParty::new(self.rp_id, self.origins)
-            .map_err(|error| format!("--rp-id and --origin: {error}"))?;
-        if let Err(warning) = related::check_labels(party.rp_id(), party.origins()) {
-            warn!("--origin: {warning}");
-        }
-        Ok(party)
-    }
-}
-
-pub(super) fn rp_id(text: &str) -> Result<RpId, Failure> {
-    Ok(RpId::new(text)?.below_public_suffix()?)
 }
 
 fn email(text: &str) -> Result<Username, Failure> {
@@ -645,16 +440,5 @@ mod tests {
     fn dates_have_milliseconds() {
         let moment = Timestamp::from_unix_milliseconds(1_700_000_000_007);
         assert_eq!(date(moment), "2023-11-14T22:13:20.007Z");
-    }
-
-    #[test]
-    fn an_rp_id_that_does_not_fit_names_the_options() {
-        let party = Party {
-            rp_id: RpId::new("app.example.com").unwrap(),
-            origins: vec![Origin::new("https://example.com").unwrap()],
-        };
-        let error = party.checked().unwrap_err().to_string();
-        assert!(error.starts_with("--rp-id and --origin: "), "{error}");
-        assert!(error.contains("app.example.com"), "{error}");
     }
 }

@@ -1,15 +1,20 @@
-//! `latchkey application list | update | delete`.
+//! `latchkey application`: where the users of an organization sign in.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use latchkey_domain::{
-    application::{Application, Origin, RpId, related},
+    application::{
+        Application, Origin, RelyingParty, RpId,
+        native::{AndroidPackage, AppleAppId, NativeApplications},
+        related,
+    },
     id::{ApplicationId, OrganizationId},
     text::ApplicationName,
 };
 use latchkey_service::{
     administration::Administration,
     ports::administration_store::{
-        ApplicationEntry, ApplicationUpdate, DeleteApplicationError, Loss, UpdateApplicationError,
+        AddApplicationError, ApplicationEntry, ApplicationUpdate, DeleteApplicationError, Loss,
+        UpdateApplicationError,
     },
 };
 use serde::Serialize;
@@ -17,9 +22,85 @@ use tracing::warn;
 
 use super::{
     Failure,
-    administer::{rp_id, unknown},
+    administer::{Administer, unknown},
     people::confirmed,
 };
+
+/// Where an application runs.
+#[derive(Debug, Args)]
+pub(super) struct Party {
+    /// The RP id: the host name of at least one origin, or a parent domain of it.
+    #[arg(long, value_name = "ID", value_parser = rp_id)]
+    rp_id: RpId,
+    /// An origin the application runs on; may be given several times.
+    #[arg(long = "origin", value_name = "ORIGIN", required = true, value_parser = |text: &str| Origin::new(text))]
+    origins: Vec<Origin>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ApplicationCommand {
+    /// Add an application to an organization.
+    Add {
+        /// The organization.
+        #[arg(long = "org", value_name = "ORG")]
+        organization: OrganizationId,
+        /// The application's name.
+        #[arg(long, value_name = "NAME", value_parser = |text: &str| ApplicationName::new(text))]
+        name: ApplicationName,
+        #[command(flatten)]
+        party: Party,
+    },
+    /// List the applications of all organizations, or of one, oldest first.
+    List {
+        /// The organization.
+        #[arg(long = "org", value_name = "ORG")]
+        organization: Option<OrganizationId>,
+    },
+    /// Change name, RP id or origins of an application; what is left out stays.
+    Update {
+        /// The application.
+        #[arg(long, value_name = "ID")]
+        application: ApplicationId,
+        #[command(flatten)]
+        update: Update,
+    },
+    /// Delete an application; its origins are free again.
+    Delete {
+        /// The application.
+        #[arg(long, value_name = "ID")]
+        application: ApplicationId,
+        /// Delete the passkeys for it too; who has nothing else to sign in with is locked out.
+        #[arg(long)]
+        delete_credentials: bool,
+        /// Yes, delete the application that is called so.
+        #[arg(long, value_name = "NAME")]
+        yes: Option<String>,
+    },
+    /// Deactivate an application: no ceremony works with it any more.
+    Deactivate {
+        /// The application.
+        #[arg(long, value_name = "ID")]
+        application: ApplicationId,
+    },
+    /// Activate an application again.
+    Activate {
+        /// The application.
+        #[arg(long, value_name = "ID")]
+        application: ApplicationId,
+    },
+    /// Set which native applications use the RP id; what is left out is taken away.
+    SetNative {
+        /// The application.
+        #[arg(long, value_name = "ID")]
+        application: ApplicationId,
+        /// The one for Android; the certificates it is signed with are android: origins.
+        #[arg(long, value_name = "PACKAGE", value_parser = |text: &str| AndroidPackage::new(text))]
+        android_package: Option<AndroidPackage>,
+        /// The one for Apple's devices: team and bundle identifier.
+        #[arg(long, value_name = "APP_ID", value_parser = |text: &str| AppleAppId::new(text))]
+        apple_app_id: Option<AppleAppId>,
+    },
+}
 
 /// What is to be different; the rest stays.
 #[derive(Debug, Args)]
@@ -34,6 +115,25 @@ pub(super) struct Update {
     /// An origin the application runs on, in place of all earlier ones; may be given several times.
     #[arg(long = "origin", value_name = "ORIGIN", value_parser = |text: &str| Origin::new(text))]
     origins: Option<Vec<Origin>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+pub(super) enum ApplicationAnswer {
+    One(ApplicationRow),
+    Listed(Vec<ApplicationRow>),
+    Deleted(DeletedApplication),
+    Changed {
+        app_id: String,
+        is_active: bool,
+    },
+    Native {
+        app_id: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        android_package: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        apple_app_id: Option<String>,
+    },
 }
 
 /// An application in a list.
@@ -76,7 +176,92 @@ pub(super) struct DeletedApplication {
     locked_out_users: u64,
 }
 
-pub(super) async fn list(
+impl Administer for ApplicationCommand {
+    type Answer = ApplicationAnswer;
+
+    async fn perform(self, administration: &Administration) -> Result<ApplicationAnswer, Failure> {
+        let (application, is_active) = match self {
+            Self::Add {
+                organization,
+                name,
+                party,
+            } => {
+                let addition =
+                    administration.add_application(organization.clone(), name, party.checked()?);
+                let added = addition.await.map_err(|error| match error {
+                    AddApplicationError::UnknownOrganization => {
+                        unknown("--org", "organization", &organization)
+                    }
+                    AddApplicationError::OriginTaken => origin_taken(),
+                    AddApplicationError::Store(error) => error.into(),
+                })?;
+                return Ok(ApplicationAnswer::One(ApplicationRow::from(&added)));
+            }
+            Self::List { organization } => {
+                let rows = list(administration, organization.as_ref()).await?;
+                return Ok(ApplicationAnswer::Listed(rows));
+            }
+            Self::Update {
+                application,
+                update: wanted,
+            } => {
+                let row = update(administration, &application, wanted).await?;
+                return Ok(ApplicationAnswer::One(row));
+            }
+            Self::Delete {
+                application,
+                delete_credentials,
+                yes,
+            } => {
+                let yes = yes.as_deref();
+                let deleted = delete(administration, &application, delete_credentials, yes);
+                return Ok(ApplicationAnswer::Deleted(deleted.await?));
+            }
+            Self::Deactivate { application } => (application, false),
+            Self::Activate { application } => (application, true),
+            Self::SetNative {
+                application,
+                android_package,
+                apple_app_id,
+            } => {
+                let native = NativeApplications {
+                    android: android_package,
+                    apple: apple_app_id,
+                };
+                return set_native(administration, &application, &native).await;
+            }
+        };
+        if administration
+            .set_application_active(&application, is_active)
+            .await?
+        {
+            Ok(ApplicationAnswer::Changed {
+                app_id: application.to_string(),
+                is_active,
+            })
+        } else {
+            Err(unknown("--application", "application", &application))
+        }
+    }
+}
+
+async fn set_native(
+    administration: &Administration,
+    application: &ApplicationId,
+    native: &NativeApplications,
+) -> Result<ApplicationAnswer, Failure> {
+    if administration.set_native(application, native).await? {
+        Ok(ApplicationAnswer::Native {
+            app_id: application.to_string(),
+            android_package: native.android.as_ref().map(ToString::to_string),
+            apple_app_id: native.apple.as_ref().map(ToString::to_string),
+        })
+    } else {
+        Err(unknown("--application", "application", application))
+    }
+}
+
+async fn list(
     administration: &Administration,
     organization: Option<&OrganizationId>,
 ) -> Result<Vec<ApplicationRow>, Failure> {
@@ -91,16 +276,16 @@ pub(super) async fn list(
     Ok(of_it.map(row).collect())
 }
 
-pub(super) async fn update(
+async fn update(
     administration: &Administration,
     application: &ApplicationId,
-    update: Update,
+    wanted: Update,
 ) -> Result<ApplicationRow, Failure> {
     let Update {
         name,
         rp_id,
         origins,
-    } = update;
+    } = wanted;
     let update = ApplicationUpdate {
         name,
         rp_id,
@@ -125,7 +310,7 @@ pub(super) async fn update(
     Ok(ApplicationRow::from(&updated))
 }
 
-pub(super) async fn delete(
+async fn delete(
     administration: &Administration,
     application: &ApplicationId,
     with_passkeys: bool,
@@ -164,4 +349,36 @@ pub(super) fn origin_taken() -> Failure {
     "--origin: another application lists one of these origins already, and an origin belongs to one; latchkey \
      application list shows which"
         .into()
+}
+
+impl Party {
+    /// Warns, on standard error like every warning, of more origins than browsers look at.
+    pub(super) fn checked(self) -> Result<RelyingParty, Failure> {
+        let party = RelyingParty::new(self.rp_id, self.origins)
+            .map_err(|error| format!("--rp-id and --origin: {error}"))?;
+        if let Err(warning) = related::check_labels(party.rp_id(), party.origins()) {
+            warn!("--origin: {warning}");
+        }
+        Ok(party)
+    }
+}
+
+fn rp_id(text: &str) -> Result<RpId, Failure> {
+    Ok(RpId::new(text)?.below_public_suffix()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_rp_id_that_does_not_fit_names_the_options() {
+        let party = Party {
+            rp_id: RpId::new("app.example.com").unwrap(),
+            origins: vec![Origin::new("https://example.com").unwrap()],
+        };
+        let error = party.checked().unwrap_err().to_string();
+        assert!(error.starts_with("--rp-id and --origin: "), "{error}");
+        assert!(error.contains("app.example.com"), "{error}");
+    }
 }

@@ -283,12 +283,12 @@ pub(crate) async fn end_all_of_holders(
     transaction: &DatabaseTransaction,
     application: &ApplicationId,
 ) -> Result<(), StoreError> {
-    let holders = credential::holders(application);
+    let holders = credential::of_application::holders(application);
     let steps = vec![
         ending(Column::UserId.in_subquery(holders))
             .filter(is_alive())
             .into(),
-        credential::deletion_of_waiting_of_holders(application).into(),
+        credential::of_application::deletion_of_waiting_of_holders(application).into(),
     ];
     together(transaction, steps).await.map(|_rows| ())
 }

@@ -141,7 +141,7 @@ pub(crate) async fn lock_holders(
     let holders = Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(Column::Id.in_subquery(credential::holders(application)))
+        .filter(Column::Id.in_subquery(credential::of_application::holders(application)))
         .order_by_asc(Column::Id)
         .lock(LockType::NoKeyUpdate)
         .into_tuple::<String>()
