@@ -170,6 +170,19 @@ impl Installation {
         Ok(answer)
     }
 
+    /// Runs a command that must succeed, and answers the things that it lists, one line of JSON for each. A
+    /// version that may be run beside this one listed them as one array.
+    pub fn list(&self, words: &str) -> Outcome<Vec<Value>> {
+        let mut things = vec![];
+        for line in self.run(words)?.lines()? {
+            match line {
+                Value::Array(all) => things.extend(all),
+                thing => things.push(thing),
+            }
+        }
+        Ok(things)
+    }
+
     /// Makes an organization with an application at `https://one.example` and one at
     /// `https://two.example`.
     pub fn bootstrap(&self, name: &str) -> Outcome<Bootstrapped> {
@@ -283,6 +296,15 @@ impl Finished {
             return Err(failure(format!("not one line of JSON: {self:?}")));
         }
         Ok(serde_json::from_str(&self.stdout)?)
+    }
+
+    /// The lines of JSON of a command that succeeded.
+    fn lines(&self) -> Outcome<Vec<Value>> {
+        if !self.status.success() {
+            return Err(failure(format!("not lines of JSON: {self:?}")));
+        }
+        let lines = self.stdout.lines().map(serde_json::from_str);
+        Ok(lines.collect::<Result<_, _>>()?)
     }
 
     /// What a command that failed says; nothing may be on its standard output.

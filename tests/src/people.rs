@@ -111,10 +111,9 @@ impl People {
             person.step(&here, &Client::of(server)?.at(THERE)).await?;
         }
         self.check(server).await?;
-        let list = installation.administrate("outbox list")?;
-        let messages = list.as_array().ok_or_else(|| failure("no list"))?;
+        let messages = installation.list("outbox list")?;
         for person in &self.0 {
-            person.check_messages(messages)?;
+            person.check_messages(&messages)?;
         }
         let sum = |count: fn(&Person) -> usize| self.0.iter().map(count).sum::<usize>();
         Ok(format!(

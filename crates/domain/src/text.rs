@@ -1,6 +1,6 @@
 //! Bounded strings: names that people give to things.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_properties::{GeneralCategory, UnicodeEmoji as _, UnicodeGeneralCategory as _};
@@ -161,14 +161,41 @@ bounded_text!(
     misleads_as_a_username
 );
 
+bounded_text!(
+    /// What somebody is looked for by: part of a username or of an identifier, in the form in which usernames
+    /// are compared.
+    SearchText,
+    254,
+    misleads_as_a_username
+);
+
 impl Username {
     /// The form in which usernames are compared: lower case, composed (NFC), without surrounding white
     /// space, and without characters that show nothing, which an earlier version accepted.
     pub fn key(&self) -> String {
-        let shown = |symbol: &char| symbol.general_category() != GeneralCategory::Format;
-        let composed: String = self.0.chars().filter(shown).nfc().collect();
-        composed.trim().to_lowercase().nfc().collect()
+        key(&self.0)
     }
+}
+
+impl SearchText {
+    /// The form in which it is looked for.
+    pub fn key(&self) -> String {
+        key(&self.0)
+    }
+}
+
+impl FromStr for SearchText {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        Self::new(text)
+    }
+}
+
+fn key(text: &str) -> String {
+    let shown = |symbol: &char| symbol.general_category() != GeneralCategory::Format;
+    let composed: String = text.chars().filter(shown).nfc().collect();
+    composed.trim().to_lowercase().nfc().collect()
 }
 
 impl CredentialName {

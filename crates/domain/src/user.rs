@@ -3,7 +3,7 @@
 use crate::{
     id::{OrganizationId, UserId},
     names::named,
-    text::{ExternalId, Username},
+    text::{ExternalId, SearchText, Username},
     time::Timestamp,
 };
 
@@ -66,13 +66,53 @@ pub struct User {
     pub created: Timestamp,
 }
 
+impl User {
+    /// Whether somebody who looks for this text means the user: it is part of the username or the identifier.
+    pub fn is_found_by(&self, text: &SearchText) -> bool {
+        let part = text.key();
+        self.username.key().contains(&part) || self.id.as_str().contains(&part)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::samples::{NOW, organization, user};
 
     #[test]
     fn every_epoch_is_followed_by_a_greater_one() {
         assert_eq!(Epoch::default().number(), 0);
         assert_eq!(Epoch::new(7).next().number(), 8);
+    }
+
+    #[test]
+    fn a_user_is_found_by_part_of_name_or_identifier() {
+        let ada = User {
+            id: user(),
+            organization: organization(),
+            username: Username::new("Ada.J\u{fc}rgen@example.com").unwrap(),
+            kind: UserKind::EndUser,
+            external_id: None,
+            is_administrator: false,
+            is_active: true,
+            epoch: Epoch::default(),
+            registered: None,
+            created: NOW,
+        };
+        let id = user();
+        let part_of_id = &id.as_str()[3..12];
+        for text in [
+            "ada",
+            " ADA.j",
+            "ju\u{308}rgen",
+            "@example",
+            id.as_str(),
+            part_of_id,
+        ] {
+            assert!(ada.is_found_by(&SearchText::new(text).unwrap()), "{text}");
+        }
+        for text in ["bob", "ada%", "a_a", "us-us"] {
+            assert!(!ada.is_found_by(&SearchText::new(text).unwrap()), "{text}");
+        }
     }
 }

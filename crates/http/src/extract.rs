@@ -11,8 +11,8 @@
 //! * [`query`]: the parameters of a read.
 //!
 //! Refusals come in this order: what the middleware refuses (path 400, body 408 and 413), the route
-//! (404, 405), an identifier in the path (400), who asks (401), the body (415, 400), the user action
-//! (403), the query (400). Only then the use case runs.
+//! (404, 405), a member of the query that the operation does not know (400), an identifier in the path (400), who
+//! asks (401), the body (415, 400), the user action (403), what the query says (400). Only then the use case runs.
 
 pub(crate) mod client;
 

@@ -41,6 +41,7 @@ use self::{
         harden::harden,
         observe::{AsItIs, observe},
         path::path,
+        query::{Queries, query},
     },
     routes::{
         action, application, credential_code, credentials, login, mailed_codes, not_offered,
@@ -140,6 +141,7 @@ pub fn router_with_pages(
     let (router, mut description) = table().split_for_parts();
     let server = ServerBuilder::new().url(&settings.public_url).build();
     description.servers = Some(vec![server]);
+    let queries = Queries::of(&description);
     let alone = settings
         .this_machine_alone
         .then(|| Alone::new(Arc::clone(&use_cases)));
@@ -152,6 +154,7 @@ pub fn router_with_pages(
     };
     // Layers wrap what stands before them: a request passes them from the bottom up.
     let mut router = router
+        .route_layer(from_fn_with_state(queries, query))
         .merge(not_offered::routes())
         .merge(pages.with_state(()))
         .fallback(not_found)

@@ -1,5 +1,5 @@
 //! What every request passes, from the outside in: [`observe`], [`harden`], [`alone`] in a demonstration,
-//! [`cors`], [`path`], [`body`]. The router applies them in this order.
+//! [`cors`], [`path`], [`body`], and once its route is found [`query`]. The router applies them in this order.
 
 pub(crate) mod observe;
 
@@ -12,3 +12,5 @@ pub(crate) mod cors;
 pub(crate) mod path;
 
 pub(crate) mod body;
+
+pub(crate) mod query;

@@ -81,6 +81,11 @@ pub fn check_from(from: &str) -> Result<(), SmtpSettingsError> {
         .map_err(|_malformed| SmtpSettingsError::From)
 }
 
+/// Whether a message can be sent to who is called so.
+pub fn is_address(name: &str) -> bool {
+    name.trim().parse::<Address>().is_ok()
+}
+
 impl Smtp {
     /// Delivers to the mail server at `url`, in the name of `from`. Nothing is connected yet.
     ///

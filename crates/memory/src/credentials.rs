@@ -7,6 +7,7 @@ use latchkey_domain::{
     credential::{Credential, CredentialState},
     credential_code::{ClaimedCode, CodeDigest, CodeState, CredentialCode, NewCredentialCode},
     id::{CredentialCodeId, CredentialUuid, UserId},
+    message::NewMessage,
     time::Timestamp,
 };
 use latchkey_service::ports::{
@@ -42,20 +43,7 @@ impl CredentialStore for MemoryStore {
         let messages = authority.take_messages();
         self.write(|state| {
             state.exercise(&authority)?;
-            let user = authority.user();
-            if settled(state.own(user, credential)?, at)?.is_active() == active {
-                return Ok(());
-            }
-            if active {
-                state.activated.insert(credential.clone(), at);
-                state.own(user, credential)?.state = CredentialState::Active;
-            } else {
-                state.require_another(user, credential)?;
-                state.end_codes(user);
-                state.own(user, credential)?.state = CredentialState::Inactive;
-            }
-            state.keep_all(messages);
-            Ok(())
+            state.switch(authority.user(), credential, active, at, messages)
         })
     }
 
@@ -104,6 +92,30 @@ impl CredentialStore for MemoryStore {
 }
 
 impl State {
+    /// Activates or deactivates a credential of that user, and keeps the messages when something changes.
+    pub(crate) fn switch(
+        &mut self,
+        user: &UserId,
+        credential: &CredentialUuid,
+        active: bool,
+        at: Timestamp,
+        messages: Vec<NewMessage>,
+    ) -> Result<(), ChangeError> {
+        if settled(self.own(user, credential)?, at)?.is_active() == active {
+            return Ok(());
+        }
+        if active {
+            self.activated.insert(credential.clone(), at);
+            self.own(user, credential)?.state = CredentialState::Active;
+        } else {
+            self.require_another(user, credential)?;
+            self.end_codes(user);
+            self.own(user, credential)?.state = CredentialState::Inactive;
+        }
+        self.keep_all(messages);
+        Ok(())
+    }
+
     /// A credential of that user.
     fn own(&mut self, user: &UserId, id: &CredentialUuid) -> Result<&mut Credential, ChangeError> {
         let found = self.credentials.get_mut(id);

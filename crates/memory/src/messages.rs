@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use async_trait::async_trait;
 use latchkey_domain::{id::UserId, time::Timestamp, user::User};
 use latchkey_service::ports::{
-    message_store::{ClaimedMessage, KeptMessage, MessageStore, Pending, WaitingMessage},
+    message_store::{ClaimedMessage, KeptMessage, MessageStore, Pending, WaitingMessage, Which},
     store::StoreError,
 };
 
@@ -83,6 +83,33 @@ impl MessageStore for MemoryStore {
         }))
     }
 
+    async fn hasten(
+        &self,
+        which: &Which,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<u64, StoreError> {
+        self.write(|state| {
+            let mut hastened = 0;
+            for held in &mut state.messages {
+                let is_later = held.due > now.plus(lease) && now < held.message.expires;
+                if is_later && is_one_of(held, which) {
+                    held.due = now;
+                    hastened += 1;
+                }
+            }
+            Ok(hastened)
+        })
+    }
+
+    async fn discard(&self, which: &Which) -> Result<u64, StoreError> {
+        self.write(|state| {
+            let is_it = |held: &mut Outgoing| is_one_of(held, which);
+            let discarded = state.messages.extract_if(.., is_it).count();
+            u64::try_from(discarded).map_err(StoreError::new)
+        })
+    }
+
     async fn waiting(&self, now: Timestamp) -> Result<Vec<WaitingMessage>, StoreError> {
         Ok(self.read(|state| {
             let live = state
@@ -95,6 +122,13 @@ impl MessageStore for MemoryStore {
             waiting.sort_by_key(|message| message.created);
             waiting
         }))
+    }
+}
+
+fn is_one_of(held: &Outgoing, which: &Which) -> bool {
+    match which {
+        Which::All => true,
+        Which::One(id) => held.message.id == *id,
     }
 }
 

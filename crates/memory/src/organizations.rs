@@ -1,24 +1,30 @@
 //! The installation, its organizations and their applications, and what only the command line changes.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use latchkey_domain::{
     application::{Application, native::NativeApplications},
-    id::{ApplicationId, OrganizationId, UserId},
+    credential::Credential,
+    id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
-    organization::Approval,
+    organization::{Approval, Organization},
     user::User,
 };
 use latchkey_service::ports::{
     administration_store::{
-        AddApplicationError, AdministrationStore, BootstrapError, Invitation, InviteError,
-        NewOrganization, Population, SetUserError,
+        AddApplicationError, AdministrationStore, ApplicationEntry, ApplicationUpdate,
+        BootstrapError, DeleteApplicationError, Invitation, InviteError, Loss, NewOrganization,
+        OrganizationEntry, Population, SetUserError, UpdateApplicationError,
     },
+    credential_store::ChangeError,
     directory_store::{DirectoryEntries, DirectoryStore},
     installation_store::{Installation, InstallationStore},
     store::StoreError,
+    user_store::{UserList, UserPage},
 };
 
-use crate::MemoryStore;
+use crate::{MemoryStore, state::State};
 
 #[async_trait]
 impl InstallationStore for MemoryStore {
@@ -83,11 +89,48 @@ impl AdministrationStore for MemoryStore {
         }))
     }
 
+    async fn organizations(&self) -> Result<Vec<OrganizationEntry>, StoreError> {
+        let mut entries = self.read(|state| {
+            let entry = |organization: &Organization| OrganizationEntry {
+                organization: organization.clone(),
+                users: count(state.users.values(), |user| {
+                    user.organization == organization.id
+                }),
+            };
+            Vec::from_iter(state.organizations.values().map(entry))
+        });
+        entries.sort_by_key(|entry| entry.organization.created);
+        Ok(entries)
+    }
+
+    async fn applications(&self) -> Result<Vec<ApplicationEntry>, StoreError> {
+        let mut entries = self.read(|state| {
+            let entry = |application: &Application| ApplicationEntry {
+                application: application.clone(),
+                passkeys: state.loss(&application.id).passkeys,
+            };
+            Vec::from_iter(state.applications.values().map(entry))
+        });
+        entries.sort_by_key(|entry| entry.application.created);
+        Ok(entries)
+    }
+
+    async fn list_users(
+        &self,
+        organization: Option<OrganizationId>,
+        page: &UserPage,
+    ) -> Result<UserList, StoreError> {
+        Ok(self.read(|state| state.list(organization.as_ref(), page)))
+    }
+
     async fn bootstrap(&self, new: NewOrganization) -> Result<(), BootstrapError> {
         self.write(|state| {
             let mut organizations = state.organizations.values();
             if organizations.any(|other| other.name == new.organization.name) {
                 return Err(BootstrapError::NameTaken);
+            }
+            if !state.has_free_origins(&new.application) {
+                return Err(BootstrapError::OriginTaken);
             }
             let (organization, application) = (new.organization, new.application);
             let organizations = &mut state.organizations;
@@ -154,6 +197,43 @@ impl AdministrationStore for MemoryStore {
         })
     }
 
+    async fn delete_user(&self, user: &UserId) -> Result<bool, SetUserError> {
+        self.write(|state| {
+            let Some(found) = state.users.get(user) else {
+                return Ok(false);
+            };
+            if state.is_last_administrator(found) {
+                return Err(SetUserError::LastAdministrator);
+            }
+            state.erase(user);
+            Ok(true)
+        })
+    }
+
+    async fn deactivate_credential(
+        &self,
+        user: &UserId,
+        credential: &CredentialUuid,
+        told: NewMessage,
+    ) -> Result<(), ChangeError> {
+        let at = told.created;
+        self.write(|state| state.switch(user, credential, false, at, vec![told]))
+    }
+
+    async fn end_sessions(&self, user: &UserId) -> Result<bool, StoreError> {
+        self.write(|state| {
+            state.end_epoch(user);
+            Ok(state.users.contains_key(user))
+        })
+    }
+
+    async fn end_codes(&self, user: &UserId) -> Result<bool, StoreError> {
+        self.write(|state| {
+            state.end_all_codes(user);
+            Ok(state.users.contains_key(user))
+        })
+    }
+
     async fn set_approval(
         &self,
         organization: &OrganizationId,
@@ -170,17 +250,56 @@ impl AdministrationStore for MemoryStore {
             if !state.organizations.contains_key(&application.organization) {
                 return Err(AddApplicationError::UnknownOrganization);
             }
-            let shares_an_origin = |other: &Application| {
-                let mut origins = application.relying_party.origins().iter();
-                other.organization == application.organization
-                    && origins.any(|origin| other.relying_party.origins().contains(origin))
-            };
-            if state.applications.values().any(shares_an_origin) {
+            if !state.has_free_origins(&application) {
                 return Err(AddApplicationError::OriginTaken);
             }
             let applications = &mut state.applications;
             applications.insert(application.id.clone(), application);
             Ok(())
+        })
+    }
+
+    async fn update_application(
+        &self,
+        application: &ApplicationId,
+        update: ApplicationUpdate,
+    ) -> Result<Application, UpdateApplicationError> {
+        self.write(|state| {
+            let before = state.applications.get(application);
+            let before = before.ok_or(UpdateApplicationError::NotFound)?;
+            let after = update.of(before)?;
+            let passkeys = state.loss(application).passkeys;
+            if before.relying_party.rp_id() != after.relying_party.rp_id() && passkeys > 0 {
+                return Err(UpdateApplicationError::HasPasskeys(passkeys));
+            }
+            if !state.has_free_origins(&after) {
+                return Err(UpdateApplicationError::OriginTaken);
+            }
+            let applications = &mut state.applications;
+            applications.insert(after.id.clone(), after.clone());
+            Ok(after)
+        })
+    }
+
+    async fn delete_application(
+        &self,
+        application: &ApplicationId,
+        with_passkeys: bool,
+    ) -> Result<Loss, DeleteApplicationError> {
+        self.write(|state| {
+            if state.applications.remove(application).is_none() {
+                return Err(DeleteApplicationError::NotFound);
+            }
+            let loss = state.loss(application);
+            if loss.passkeys > 0 && !with_passkeys {
+                return Err(DeleteApplicationError::HasPasskeys(loss));
+            }
+            for user in state.holders(application) {
+                state.end_codes(&user);
+            }
+            let is_for = |held: &Credential| held.material.application() == Some(application);
+            state.credentials.retain(|_, held| !is_for(held));
+            Ok(loss)
         })
     }
 
@@ -205,4 +324,44 @@ impl AdministrationStore for MemoryStore {
             Ok(found.map(|found| found.native = native.clone()).is_some())
         })
     }
+}
+
+impl State {
+    /// Whether no other application lists an origin of this one.
+    fn has_free_origins(&self, application: &Application) -> bool {
+        let mut others = self.applications.values();
+        let origins = application.relying_party.origins();
+        !others.any(|other| {
+            let theirs = other.relying_party.origins();
+            other.id != application.id && origins.iter().any(|origin| theirs.contains(origin))
+        })
+    }
+
+    /// Who has a passkey for that application.
+    fn holders(&self, application: &ApplicationId) -> BTreeSet<UserId> {
+        let passkeys = self.credentials.values();
+        let passkeys = passkeys.filter(|held| held.material.application() == Some(application));
+        passkeys.map(|held| held.user.clone()).collect()
+    }
+
+    /// What goes with that application.
+    fn loss(&self, application: &ApplicationId) -> Loss {
+        let is_for = |held: &Credential| held.material.application() == Some(application);
+        let is_locked_out = |user: &&UserId| {
+            let mut usable = self.credentials_of(user);
+            usable.retain(|held| held.is_usable());
+            !usable.is_empty() && usable.into_iter().all(is_for)
+        };
+        let holders = self.holders(application);
+        Loss {
+            passkeys: count(self.credentials.values(), |held| is_for(held)),
+            users: count(holders.iter(), |_each| true),
+            locked_out: count(holders.iter(), is_locked_out),
+        }
+    }
+}
+
+fn count<T>(all: impl Iterator<Item = T>, is_one: impl Fn(&T) -> bool) -> u64 {
+    // No count of what fits into memory is too large.
+    u64::try_from(all.filter(is_one).count()).unwrap_or(u64::MAX)
 }

@@ -8,7 +8,7 @@ use latchkey_domain::{
     credential_code::CodeDigest,
     id::{AccountCodeId, OrganizationId, UserId},
     message::NewMessage,
-    text::Username,
+    text::{SearchText, Username},
     user::User,
 };
 use latchkey_service::ports::{
@@ -158,23 +158,9 @@ impl RecoveryStore for MemoryStore {
 #[async_trait]
 impl UserStore for MemoryStore {
     async fn list(&self, reader: &Reader, page: &UserPage) -> Result<UserList, ReadUsersError> {
-        let is_asked_for = |user: &&User| {
-            let is_later =
-                |place: &UserPosition| (user.created, &user.id) > (place.created, &place.id);
-            user.organization == reader.organization
-                && page.kind.is_none_or(|kind| user.kind == kind)
-                && page.after.as_ref().is_none_or(is_later)
-        };
         self.read(|state| {
             state.require_administrator(reader)?;
-            let mut users: Vec<_> = state.users.values().filter(is_asked_for).collect();
-            users.sort_by_key(|user| user.created);
-            let (shown, more) = users.split_at(users.len().min(page.size.items().into()));
-            let last = shown.last().filter(|_last| !more.is_empty());
-            Ok(UserList {
-                users: shown.iter().map(|user| state.entry(user)).collect(),
-                next: last.map(|user| UserPosition::of(user)),
-            })
+            Ok(state.list(Some(&reader.organization), page))
         })
     }
 
@@ -296,6 +282,27 @@ impl State {
             user: self.present(user)?.clone(),
             credentials: self.credentials_of(user).into_iter().cloned().collect(),
         })
+    }
+
+    /// Part of the list of users, of all or of one organization.
+    pub(crate) fn list(&self, organization: Option<&OrganizationId>, page: &UserPage) -> UserList {
+        let is_asked_for = |user: &&User| {
+            let is_later =
+                |place: &UserPosition| (user.created, &user.id) > (place.created, &place.id);
+            let is_meant = |search: &SearchText| user.is_found_by(search);
+            organization.is_none_or(|organization| user.organization == *organization)
+                && page.kind.is_none_or(|kind| user.kind == kind)
+                && page.search.as_ref().is_none_or(is_meant)
+                && page.after.as_ref().is_none_or(is_later)
+        };
+        let mut users: Vec<_> = self.users.values().filter(is_asked_for).collect();
+        users.sort_by_key(|user| user.created);
+        let (shown, more) = users.split_at(users.len().min(page.size.items().into()));
+        let last = shown.last().filter(|_last| !more.is_empty());
+        UserList {
+            users: shown.iter().map(|user| self.entry(user)).collect(),
+            next: last.map(|user| UserPosition::of(user)),
+        }
     }
 
     fn entry(&self, user: &User) -> UserEntry {

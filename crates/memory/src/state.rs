@@ -160,6 +160,11 @@ impl State {
         if let Some(found) = self.users.get_mut(user) {
             found.epoch = found.epoch.next();
         }
+        self.end_all_codes(user);
+    }
+
+    /// Ends every open code of a user, of every kind, and refuses what waits for approval.
+    pub(crate) fn end_all_codes(&mut self, user: &UserId) {
         self.end_codes(user);
         self.account_codes.retain(|held| held.code.user != *user);
     }

@@ -1,8 +1,11 @@
 //! The command line.
 //!
-//! The log and errors go to standard error, answers for programs to standard output as exactly one line
-//! of JSON. A few commands write for people there: `serve` says what to do next after it made a demonstration,
-//! `config` what is configured and what weakens the installation, and `doctor` what it has found.
+//! The log and errors go to standard error, answers to standard output: for programs one line of JSON for each
+//! thing, for people at a terminal a table (`answer`). Two commands write for people everywhere: `serve` says what
+//! to do next after it made a demonstration, and `config check` what weakens the installation.
+//!
+//! The exit status is 0 when all went well, 1 when the command failed or found what it was asked to look for, and 2
+//! when the command line is wrong.
 
 use std::{
     error::Error,
@@ -11,21 +14,26 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand};
-use serde::Serialize;
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
 
 use self::{
-    administer::{ApplicationCommand, Bootstrap, OrganizationCommand, UserCommand},
+    administer::{Bootstrap, OrganizationCommand, UserCommand},
+    answer::answer,
+    application::ApplicationCommand,
     backup::{Backup, Restore},
     config::ConfigCommand,
     doctor::Doctor,
     migrate::MigrateCommand,
     outbox::OutboxCommand,
+    people::{CodeCommand, CredentialCommand, SessionCommand},
     secrets::SecretsCommand,
 };
 use crate::{config::Settings, reload::Reload, telemetry, wiring::Adapters};
 
 mod administer;
+mod answer;
+mod application;
 mod backup;
 mod config;
 mod doctor;
@@ -34,16 +42,23 @@ mod migrate;
 mod outbox;
 #[cfg(test)]
 mod packaging;
+mod people;
 mod secrets;
 mod serve;
 
+/// The version, and the commit that it was built from where that is known; see `build.rs`.
+const VERSION: &str = env!("LATCHKEY_VERSION");
+
 /// A self-hosted credential service.
 #[derive(Debug, Parser)]
-#[command(name = "latchkey", version)]
+#[command(name = "latchkey", version = VERSION)]
 struct Arguments {
     /// Configuration in TOML; environment variables LATCHKEY__SECTION__KEY override it.
     #[arg(long, value_name = "FILE", env = "LATCHKEY_CONFIG", global = true)]
     config: Option<PathBuf>,
+    /// Answer with one line of JSON for each thing, at a terminal too.
+    #[arg(long, global = true)]
+    json: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -73,7 +88,16 @@ enum Command {
     /// Manage applications.
     #[command(subcommand)]
     Application(ApplicationCommand),
-    /// Read the messages that wait to be sent.
+    /// Manage the credentials of users.
+    #[command(subcommand)]
+    Credential(CredentialCommand),
+    /// Manage the sessions of users.
+    #[command(subcommand)]
+    Session(SessionCommand),
+    /// Manage the codes of users.
+    #[command(subcommand)]
+    Code(CodeCommand),
+    /// Read and manage the messages that wait to be sent.
     #[command(subcommand)]
     Outbox(OutboxCommand),
     /// Show and change the secrets.
@@ -85,6 +109,18 @@ enum Command {
     /// Fill an empty database, SQLite or PostgreSQL, with a backup of either, and check what is there then.
     #[command(visible_alias = "import")]
     Restore(Restore),
+    /// Print the completions of the command line for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write the manual pages into a folder.
+    #[command(hide = true)]
+    Man {
+        /// The folder, which must be there.
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
     /// Print a document that is generated from the code.
     #[command(hide = true, subcommand)]
     Document(Document),
@@ -127,10 +163,13 @@ fn execute<E: Into<Failure>>(
     arguments: Arguments,
     adapters: impl AsyncFnOnce(&Settings) -> Result<Adapters, E>,
 ) -> Result<(), Failure> {
-    let command = arguments.command.unwrap_or(Command::Serve);
-    if let Command::Document(document) = command {
-        return document.print();
-    }
+    answer::settle(arguments.json);
+    let command = match arguments.command.unwrap_or(Command::Serve) {
+        Command::Document(document) => return document.print(),
+        Command::Completions { shell } => return completions(shell),
+        Command::Man { folder } => return manual(&folder),
+        command => command,
+    };
     let settings = Settings {
         must_exist: !command.may_begin(),
         ..Settings::of_process(arguments.config.as_deref())?
@@ -172,11 +211,16 @@ async fn perform(
         Command::Organization(command) => administer::perform(command, adapters.await?).await,
         Command::User(command) => administer::perform(command, adapters.await?).await,
         Command::Application(command) => administer::perform(command, adapters.await?).await,
+        Command::Credential(command) => administer::perform(command, adapters.await?).await,
+        Command::Session(command) => administer::perform(command, adapters.await?).await,
+        Command::Code(command) => administer::perform(command, adapters.await?).await,
         Command::Outbox(command) => outbox::perform(command, adapters.await?).await,
         Command::Secrets(command) => secrets::perform(command, settings),
         Command::Backup(request) => backup::backup(&request, settings).await,
         Command::Restore(request) => backup::restore(&request, settings).await,
         Command::Document(document) => document.print(),
+        Command::Completions { shell } => completions(shell),
+        Command::Man { folder } => manual(&folder),
     }
 }
 
@@ -187,6 +231,18 @@ impl Command {
     }
 }
 
+fn completions(shell: Shell) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "latchkey", &mut script);
+    Ok(io::stdout().write_all(&script)?)
+}
+
+/// One page for each command.
+fn manual(folder: &Path) -> Result<(), Failure> {
+    clap_mangen::generate_to(Arguments::command(), folder)
+        .map_err(|error| format!("{}: {error}", folder.display()).into())
+}
+
 impl Document {
     fn print(self) -> Result<(), Failure> {
         let text = match self {
@@ -195,11 +251,6 @@ impl Document {
         };
         Ok(write!(io::stdout(), "{text}")?)
     }
-}
-
-/// Answers a program: one line of JSON.
-fn answer(value: &impl Serialize) -> Result<(), Failure> {
-    Ok(writeln!(io::stdout(), "{}", serde_json::to_string(value)?)?)
 }
 
 /// An error and its causes on one line.
@@ -219,7 +270,7 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::{CommandFactory, error::ErrorKind};
+    use clap::error::ErrorKind;
 
     use super::*;
 
@@ -239,7 +290,8 @@ mod tests {
             parse("latchkey serve --config x.toml").unwrap(),
             Arguments {
                 command: Some(Command::Serve),
-                config: Some(_)
+                config: Some(_),
+                json: false
             }
         ));
     }
@@ -249,6 +301,8 @@ mod tests {
         const USER: &str = "us-6b58p-r53sr-rlrd3l5cj3uc4ome";
         const APPLICATION: &str = "ap-6b58p-r53sr-rlrd3l5cj3uc4ome";
         const ORGANIZATION: &str = "or-6b58p-r53sr-rlrd3l5cj3uc4ome";
+        const CREDENTIAL: &str = "cr-6b58p-r53sr-rlrd3l5cj3uc4ome";
+        const MESSAGE: &str = "ms-6b58p-r53sr-rlrd3l5cj3uc4ome";
         for line in [
             "health".to_owned(),
             "config check".to_owned(),
@@ -263,6 +317,37 @@ mod tests {
             "migrate down --delete-data --organization Acme".to_owned(),
             "migrate status".to_owned(),
             "migrate status --check".to_owned(),
+            "organization list".to_owned(),
+            "organization list --json".to_owned(),
+            format!("user list --org {ORGANIZATION}"),
+            format!("user list --org {ORGANIZATION} --limit 7 --after {USER} --json"),
+            "user find ada".to_owned(),
+            format!("user find ada --org {ORGANIZATION} --limit 1"),
+            format!("user show --user {USER}"),
+            format!("user delete --user {USER}"),
+            format!("user delete --user {USER} --yes ada@example.com"),
+            format!("user invite --org {ORGANIZATION} --username ada"),
+            format!("credential list --user {USER}"),
+            format!("credential deactivate --user {USER} --credential {CREDENTIAL}"),
+            format!("session end --user {USER}"),
+            format!("code cancel --user {USER}"),
+            "application list".to_owned(),
+            format!("application list --org {ORGANIZATION}"),
+            format!("application update --application {APPLICATION} --name D"),
+            format!(
+                "application update --application {APPLICATION} --rp-id localhost \
+                 --origin http://localhost:1 --origin http://localhost:2"
+            ),
+            format!("application delete --application {APPLICATION} --yes C"),
+            format!("application delete --application {APPLICATION} --delete-credentials --yes C"),
+            format!("outbox retry --message {MESSAGE}"),
+            "outbox retry --all".to_owned(),
+            format!("outbox drop --message {MESSAGE}"),
+            "outbox drop --all".to_owned(),
+            "completions bash".to_owned(),
+            "completions zsh".to_owned(),
+            "completions fish".to_owned(),
+            "man .".to_owned(),
             "bootstrap --organization A --admin a@example.com --application B \
              --rp-id example.com --origin https://example.com --origin https://a.example.com"
                 .to_owned(),
@@ -310,9 +395,14 @@ mod tests {
         for (line, option, advice) in [
             ("user activate --user 7", "--user", "us-xxxxx-xxxxx-"),
             (
-                "user invite --org or-6b58p-r53sr-rlrd3l5cj3uc4ome --email a --kind Robot",
+                "user invite --org or-6b58p-r53sr-rlrd3l5cj3uc4ome --email a@b.example --kind Robot",
                 "--kind",
                 "CustomerEmployee, EndUser",
+            ),
+            (
+                "user invite --org or-6b58p-r53sr-rlrd3l5cj3uc4ome --email ada",
+                "--email",
+                "--username",
             ),
             (
                 "bootstrap --organization A --admin a --application B --rp-id https://x.y \
@@ -361,6 +451,62 @@ mod tests {
         let error = parse("latchkey migrate down --yes --organization Acme").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
         assert!(error.to_string().contains("--delete-data"), "{error}");
+    }
+
+    #[test]
+    fn what_says_nothing_or_too_much_is_refused() {
+        const INVITE: &str = "user invite --org or-6b58p-r53sr-rlrd3l5cj3uc4ome";
+        const UPDATE: &str = "application update --application ap-6b58p-r53sr-rlrd3l5cj3uc4ome";
+        let (missing, conflict) = (
+            ErrorKind::MissingRequiredArgument,
+            ErrorKind::ArgumentConflict,
+        );
+        for (line, kind) in [
+            (INVITE.to_owned(), missing),
+            (
+                format!("{INVITE} --email a@b.example --username a"),
+                conflict,
+            ),
+            (format!("{INVITE} --username a --mail"), conflict),
+            (UPDATE.to_owned(), missing),
+            ("outbox retry".to_owned(), missing),
+            (
+                "outbox drop --all --message ms-6b58p-r53sr-rlrd3l5cj3uc4ome".to_owned(),
+                conflict,
+            ),
+        ] {
+            let error = parse(&format!("latchkey {line}")).unwrap_err();
+            assert_eq!(error.kind(), kind, "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_version_begins_with_that_of_the_package() {
+        let package = env!("CARGO_PKG_VERSION");
+        let commit = VERSION.strip_prefix(package).unwrap();
+        let is_told = commit.starts_with(" (") && commit.ends_with(')') && commit.len() > 9;
+        assert!(commit.is_empty() || is_told, "{VERSION}");
+    }
+
+    #[test]
+    fn every_command_has_a_page_in_the_manual() {
+        let folder = tempfile::tempdir().unwrap();
+        manual(folder.path()).unwrap();
+        for page in [
+            "latchkey.1",
+            "latchkey-user-find.1",
+            "latchkey-outbox-retry.1",
+        ] {
+            let text = std::fs::read_to_string(folder.path().join(page)).unwrap();
+            assert!(text.contains("latchkey"), "{page}");
+        }
+        let nowhere = folder.path().join("nowhere");
+        assert!(
+            manual(&nowhere)
+                .unwrap_err()
+                .to_string()
+                .contains("nowhere")
+        );
     }
 
     #[test]

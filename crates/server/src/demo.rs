@@ -4,13 +4,17 @@ use std::{error::Error, fmt};
 
 use latchkey_domain::{
     application::{Origin, RelyingParty, RpId},
+    id::OrganizationId,
     organization::Approval,
     text::{ApplicationName, OrganizationName, Username},
+    user::UserKind,
 };
 use latchkey_service::{
-    administration::{Administration, Bootstrap, Bootstrapped},
-    directory::Snapshot,
-    ports::administration_store::BootstrapError,
+    administration::{Administration, Bootstrap, Invite, Invited},
+    directory::{Directory, Snapshot},
+    ports::administration_store::{
+        ApplicationUpdate, BootstrapError, InviteError, UpdateApplicationError,
+    },
 };
 use url::form_urlencoded;
 
@@ -27,52 +31,135 @@ pub(crate) struct Location<'a> {
 /// What to do next; its text is for people.
 pub(crate) struct Instructions<'a> {
     location: &'a Location<'a>,
-    made: Bootstrapped,
+    invited: Invited,
+    /// Whether the demonstration was made just now.
+    is_new: bool,
 }
 
-/// The host of the first application.
+/// The hosts of the two applications.
 const ONE: &str = "one.localhost";
+const TWO: &str = "two.localhost";
+
+/// What the first user is called.
+const FIRST_USER: &str = "demo@example.com";
+
+type Failure = Box<dyn Error + Send + Sync>;
 
 /// Whether there is the demonstration organization, from this start or an earlier one.
 pub(crate) fn is_there(snapshot: &Snapshot) -> bool {
     !snapshot.at_rp_id(ONE).is_empty()
 }
 
-/// Makes the demonstration organization and gives what to do next; nothing when there is one already,
-/// because another process made it at the same moment.
+/// Makes the demonstration organization where there is none at all, and gives what to do next; that is given
+/// again, with another code, as long as nobody has registered.
 ///
 /// # Errors
 /// When the store fails.
-pub(crate) async fn make<'a>(
+pub(crate) async fn prepare<'a>(
+    administration: &Administration,
+    directory: &Directory,
+    location: &'a Location<'a>,
+) -> Result<Option<Instructions<'a>>, Failure> {
+    if administration.is_empty().await? {
+        return make(administration, location).await;
+    }
+    if administration.population().await?.has_registered {
+        return Ok(None);
+    }
+    let snapshot = directory.snapshot().await?;
+    remind(administration, &snapshot, location).await
+}
+
+/// Nothing when there is an organization already, because another process made it at the same moment.
+async fn make<'a>(
     administration: &Administration,
     location: &'a Location<'a>,
-) -> Result<Option<Instructions<'a>>, Box<dyn Error + Send + Sync>> {
+) -> Result<Option<Instructions<'a>>, Failure> {
     let bootstrap = Bootstrap {
         organization: OrganizationName::new("Demo")?,
         approval: Approval::default(),
-        administrator: Username::new("demo@example.com")?,
+        administrator: Username::new(FIRST_USER)?,
         application: ApplicationName::new("One")?,
         relying_party: relying_party(ONE, location)?,
     };
     let made = match administration.bootstrap(bootstrap).await {
         Ok(made) => made,
-        Err(BootstrapError::NameTaken) => return Ok(None),
+        Err(BootstrapError::NameTaken | BootstrapError::OriginTaken) => return Ok(None),
         Err(BootstrapError::Store(error)) => return Err(error.into()),
     };
     administration
         .add_application(
             made.administrator.user.organization.clone(),
             ApplicationName::new("Two")?,
-            relying_party("two.localhost", location)?,
+            relying_party(TWO, location)?,
         )
         .await?;
-    Ok(Some(Instructions { location, made }))
+    Ok(Some(Instructions {
+        location,
+        invited: made.administrator,
+        is_new: true,
+    }))
 }
 
-fn relying_party(
+/// Of a code only its digest is kept, so the first user gets another one. The applications follow the service to
+/// the port where it listens now: nobody has a passkey that would have to stay.
+async fn remind<'a>(
+    administration: &Administration,
+    snapshot: &Snapshot,
+    location: &'a Location<'a>,
+) -> Result<Option<Instructions<'a>>, Failure> {
+    let Some(one) = snapshot.at_rp_id(ONE).into_iter().next() else {
+        return Ok(None);
+    };
+    for host in [ONE, TWO] {
+        follow(administration, snapshot, &one.organization, host, location).await?;
+    }
+    let invited = administration.invite(Invite {
+        organization: one.organization.clone(),
+        username: Username::new(FIRST_USER)?,
+        kind: UserKind::CustomerEmployee,
+        administrator: true,
+        by_mail: false,
+    });
+    match invited.await {
+        Ok(invited) => Ok(Some(Instructions {
+            location,
+            invited,
+            is_new: false,
+        })),
+        // Somebody has changed the demonstration into something of their own.
+        Err(InviteError::AlreadyRegistered | InviteError::UnknownOrganization) => Ok(None),
+        Err(InviteError::Store(error)) => Err(error.into()),
+    }
+}
+
+/// Lets an application of the demonstration run where the service listens now.
+async fn follow(
+    administration: &Administration,
+    snapshot: &Snapshot,
+    organization: &OrganizationId,
     host: &str,
     location: &Location<'_>,
-) -> Result<RelyingParty, Box<dyn Error + Send + Sync>> {
+) -> Result<(), Failure> {
+    let party = relying_party(host, location)?;
+    for application in snapshot.at_rp_id(host) {
+        let is_its_own = application.organization == *organization;
+        if !is_its_own || application.relying_party == party {
+            continue;
+        }
+        let update = ApplicationUpdate {
+            origins: Some(party.origins().to_vec()),
+            ..ApplicationUpdate::default()
+        };
+        let updated = administration.update_application(&application.id, update);
+        if let Err(UpdateApplicationError::Store(error)) = updated.await {
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}
+
+fn relying_party(host: &str, location: &Location<'_>) -> Result<RelyingParty, Failure> {
     let origin = Origin::new(format!("http://{host}:{}", location.port))?;
     Ok(RelyingParty::new(RpId::new(host)?, vec![origin])?)
 }
@@ -81,9 +168,9 @@ impl Instructions<'_> {
     /// Opens the page where the first user registers. What is secret stands in the fragment, which
     /// browsers keep to themselves.
     fn link(&self) -> String {
-        let user = &self.made.administrator.user;
+        let user = &self.invited.user;
         let fragment = form_urlencoded::Serializer::new(String::new())
-            .append_pair("code", self.made.administrator.code.reveal())
+            .append_pair("code", self.invited.code.reveal())
             .append_pair("username", user.username.as_str())
             .append_pair("orgId", &user.organization.to_string())
             .finish();
@@ -99,13 +186,18 @@ impl fmt::Display for Instructions<'_> {
             url,
             has_pages,
         } = self.location;
-        let user = &self.made.administrator.user;
+        let user = &self.invited.user;
         let (organization, username) = (&user.organization, &user.username);
-        let code = self.made.administrator.code.reveal();
+        let code = self.invited.code.reveal();
+        let why = if self.is_new {
+            "The database was empty, so there is now an organization to try it with."
+        } else {
+            "Nobody has registered yet, so here is another link; earlier ones have ended."
+        };
         write!(
             formatter,
             "
-Latchkey serves at {url}. The database was empty, so there is now an organization to try it with.
+Latchkey serves at {url}. {why}
 It is for this machine alone: requests that come through a proxy are refused until somebody has registered.
 To serve others, set http.public_url and begin with an empty database.
 "
@@ -172,18 +264,18 @@ mod tests {
             has_pages: true,
         };
         let instructions = make(administration, &location).await.unwrap().unwrap();
-        let user = &instructions.made.administrator.user;
+        let user = &instructions.invited.user;
         let (organization, username) = (user.organization.to_string(), user.username.to_string());
         let text = instructions.to_string();
         let link = format!(
             "http://one.localhost:4711/register#code={}&username=demo%40example.com&orgId={organization}",
-            instructions.made.administrator.code.reveal()
+            instructions.invited.code.reveal()
         );
         for part in [
             link.as_str(),
             organization.as_str(),
             username.as_str(),
-            instructions.made.administrator.code.reveal(),
+            instructions.invited.code.reveal(),
             "http://one.localhost:4711",
             "http://two.localhost:4711",
             "http://127.0.0.1:4711/openapi.json",
@@ -197,7 +289,7 @@ mod tests {
                 has_pages: false,
                 ..location
             },
-            made: instructions.made,
+            ..instructions
         };
         assert!(!without_pages.to_string().contains("/register"));
         assert!(!administration.is_empty().await.unwrap());
@@ -206,5 +298,26 @@ mod tests {
         assert!(is_there(&snapshot));
         assert!(snapshot.lists("http://one.localhost:4711"));
         assert!(snapshot.lists("http://two.localhost:4711"));
+
+        // Another start, at another port, before anybody has registered.
+        let again = Adapters::open(&settings).await.unwrap().use_cases();
+        let moved = Location {
+            port: 4712,
+            url: "http://127.0.0.1:4712",
+            has_pages: true,
+        };
+        let reminded = prepare(&again.administration, &again.directory, &moved);
+        let reminded = reminded.await.unwrap().unwrap();
+        assert_eq!(reminded.invited.user.id, without_pages.invited.user.id);
+        let code = reminded.invited.code.reveal();
+        assert_ne!(code, without_pages.invited.code.reveal());
+        let text = reminded.to_string();
+        assert!(text.contains("Nobody has registered yet"), "{text}");
+        let link = format!("http://one.localhost:4712/register#code={code}&");
+        assert!(text.contains(&link), "{text}");
+        let snapshot = reopened(&settings).await;
+        assert!(snapshot.lists("http://one.localhost:4712"));
+        assert!(snapshot.lists("http://two.localhost:4712"));
+        assert!(!snapshot.lists("http://one.localhost:4711"));
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use latchkey_domain::{
-    application::{Application, RelyingParty, native::NativeApplications},
-    credential_code::CodeText,
-    id::{ApplicationId, OrganizationId, UserId},
+    application::{Application, Origin, RelyingParty, native::NativeApplications},
+    credential_code::{CodeStatus, CodeText, CredentialCode},
+    id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     organization::{Approval, Organization},
     text::{ApplicationName, OrganizationName, Username},
     time::Timestamp,
@@ -16,13 +16,19 @@ use crate::{
     account_codes::invitation,
     ceremony::Ceremonies,
     events::{Event, Facts},
+    messages::registration_link,
     ports::{
+        account_store::{Account, AccountStore},
         administration_store::{
-            AddApplicationError, AdministrationStore, BootstrapError, InviteError, NewOrganization,
-            Population, SetUserError,
+            AddApplicationError, AdministrationStore, ApplicationEntry, ApplicationUpdate,
+            BootstrapError, DeleteApplicationError, InviteError, Loss, NewOrganization,
+            OrganizationEntry, Population, SetUserError, UpdateApplicationError,
         },
         code_digester::CodeDigester,
+        credential_code_store::CredentialCodeStore,
+        credential_store::ChangeError,
         store::StoreError,
+        user_store::{UserList, UserPage},
     },
 };
 
@@ -66,6 +72,17 @@ pub struct Invited {
     pub code: CodeText,
     /// When it expires.
     pub expires: Timestamp,
+    /// Opens the page that takes the code, where there is one.
+    pub link: Option<String>,
+}
+
+/// A user with all credentials, and the code that was issued last if it can still be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The user with all credentials.
+    pub account: Account,
+    /// The newest credential code, and how far it has come.
+    pub code: Option<(CredentialCode, CodeStatus)>,
 }
 
 /// What bootstrap made.
@@ -81,6 +98,19 @@ pub struct Administration {
     pub(crate) ceremonies: Ceremonies,
     pub(crate) digester: Arc<dyn CodeDigester>,
     pub(crate) store: Arc<dyn AdministrationStore>,
+    pub(crate) accounts: Arc<dyn AccountStore>,
+    pub(crate) codes: Arc<dyn CredentialCodeStore>,
+}
+
+impl Invited {
+    fn new(user: User, code: CodeText, expires: Timestamp, page: Option<&Origin>) -> Self {
+        Self {
+            link: page.map(|page| registration_link(page, &user, &code)),
+            user,
+            code,
+            expires,
+        }
+    }
 }
 
 impl Administration {
@@ -98,6 +128,96 @@ impl Administration {
     /// [`StoreError`].
     pub async fn population(&self) -> Result<Population, StoreError> {
         self.store.population().await
+    }
+
+    /// Every organization, active or not, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn organizations(&self) -> Result<Vec<OrganizationEntry>, StoreError> {
+        self.store.organizations().await
+    }
+
+    /// Every application, active or not, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn applications(&self) -> Result<Vec<ApplicationEntry>, StoreError> {
+        self.store.applications().await
+    }
+
+    /// Part of the list of all users, or of those of one organization, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn list_users(
+        &self,
+        organization: Option<OrganizationId>,
+        page: &UserPage,
+    ) -> Result<UserList, StoreError> {
+        self.store.list_users(organization, page).await
+    }
+
+    /// A user, with what the user has.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn show(&self, user: &UserId) -> Result<Option<Shown>, StoreError> {
+        let Some(account) = self.accounts.find(user).await? else {
+            return Ok(None);
+        };
+        let now = self.ceremonies.now();
+        let code = self.codes.newest(user).await?;
+        Ok(Some(Shown {
+            account: account.at(now),
+            code: code
+                .map(|code| (code.status(now), code))
+                .filter(|(status, _)| matches!(status, CodeStatus::Issued | CodeStatus::Claimed))
+                .map(|(status, code)| (code, status)),
+        }))
+    }
+
+    /// Deletes a user with everything that is the user's, except evidence; `false` when there is no such user.
+    ///
+    /// # Errors
+    /// [`SetUserError`].
+    pub async fn delete_user(&self, user: &UserId) -> Result<bool, SetUserError> {
+        self.store.delete_user(user).await
+    }
+
+    /// Deactivates a credential, as its user could, and tells the user.
+    ///
+    /// # Errors
+    /// [`ChangeError`].
+    pub async fn deactivate_credential(
+        &self,
+        user: &UserId,
+        credential: &CredentialUuid,
+    ) -> Result<(), ChangeError> {
+        let account = self.accounts.find(user).await?;
+        let mut credentials = account.into_iter().flat_map(|account| account.credentials);
+        let own = credentials.find(|own| own.uuid == *credential);
+        let own = own.ok_or(ChangeError::NotFound)?;
+        let messages = &self.ceremonies.messages;
+        let told = messages.credential_deactivated_by(&own, BY_OPERATOR);
+        let store = &self.store;
+        store.deactivate_credential(user, credential, told).await
+    }
+
+    /// Ends every session, code and user action of a user; `false` when there is no such user.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_sessions(&self, user: &UserId) -> Result<bool, StoreError> {
+        self.store.end_sessions(user).await
+    }
+
+    /// Ends every open code of a user, of every kind; `false` when there is no such user.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_codes(&self, user: &UserId) -> Result<bool, StoreError> {
+        self.store.end_codes(user).await
     }
 
     /// Makes an organization with its first application and administrator.
@@ -119,6 +239,7 @@ impl Administration {
             request.relying_party,
         );
         let id = application.id.clone();
+        let page = application.relying_party.first_page().cloned();
         let user = self.user(Invite {
             organization: organization.id.clone(),
             username: request.administrator,
@@ -138,13 +259,10 @@ impl Administration {
         let made = made.await;
         let events = &self.ceremonies.events;
         events.tell(Event::CreateOrganization, &facts, made)?;
+        let page = page.filter(|_page| self.ceremonies.messages.has_pages);
         Ok(Bootstrapped {
             application: id,
-            administrator: Invited {
-                user,
-                code,
-                expires,
-            },
+            administrator: Invited::new(user, code, expires, page.as_ref()),
         })
     }
 
@@ -155,10 +273,11 @@ impl Administration {
     pub async fn invite(&self, request: Invite) -> Result<Invited, InviteError> {
         let by_mail = request.by_mail;
         let user = self.user(request);
+        let messages = &self.ceremonies.messages;
+        let page = messages.page_of(&user).await?;
         let (mut invitation, code) = invitation(&self.ceremonies, self.digester.as_ref(), user);
         let expires = invitation.code.code.expires;
         if by_mail {
-            let messages = &self.ceremonies.messages;
             let message = messages.registration(&invitation.user, &code, expires);
             invitation.message = Some(message.await?);
         }
@@ -172,11 +291,7 @@ impl Administration {
         }
         let events = &self.ceremonies.events;
         let user = events.tell(Event::InviteUser, &facts, invited)?;
-        Ok(Invited {
-            user,
-            code,
-            expires,
-        })
+        Ok(Invited::new(user, code, expires, page.as_ref()))
     }
 
     /// Activates or deactivates a user; `false` when there is no such user. Who is activated again is told.
@@ -255,6 +370,31 @@ impl Administration {
         let events = &self.ceremonies.events;
         events.tell(Event::AddApplication, &facts, added)?;
         Ok(application)
+    }
+
+    /// Changes name, RP id or origins of an application. Running services follow within seconds.
+    ///
+    /// # Errors
+    /// [`UpdateApplicationError`].
+    pub async fn update_application(
+        &self,
+        application: &ApplicationId,
+        update: ApplicationUpdate,
+    ) -> Result<Application, UpdateApplicationError> {
+        self.store.update_application(application, update).await
+    }
+
+    /// Deletes an application, with the passkeys for it only when that is wanted, and tells what went with it.
+    ///
+    /// # Errors
+    /// [`DeleteApplicationError`].
+    pub async fn delete_application(
+        &self,
+        application: &ApplicationId,
+        with_passkeys: bool,
+    ) -> Result<Loss, DeleteApplicationError> {
+        let store = &self.store;
+        store.delete_application(application, with_passkeys).await
     }
 
     /// Activates or deactivates an application; `false` when there is no such application.
@@ -338,3 +478,5 @@ fn of_application(application: &ApplicationId) -> Facts {
         ..Facts::default()
     }
 }
+#[cfg(test)]
+mod tests;

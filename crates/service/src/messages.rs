@@ -195,10 +195,7 @@ impl Messages {
     /// A notice that a credential was deactivated, as `caller` asked.
     pub fn credential_deactivated(&self, credential: &Credential, caller: &Caller) -> NewMessage {
         let parts = vec![
-            paragraph(
-                "This credential cannot be used any more, unless you activate it again. Its sessions \
-                 and every open code have ended:",
-            ),
+            paragraph(CANNOT_BE_USED),
             Part::Facts(self.facts_of_change(credential, caller)),
             paragraph(CHANGE_WAS_NOT_ME),
         ];
@@ -210,6 +207,26 @@ impl Messages {
                 parts,
             },
         )
+    }
+
+    /// A notice that a credential was deactivated, by whom that is said to have been.
+    pub fn credential_deactivated_by(&self, credential: &Credential, by: &str) -> NewMessage {
+        let mut facts = facts_of(credential);
+        facts.extend([
+            ("Deactivated by", by.to_owned()),
+            ("Date", date(self.clock.now())),
+        ]);
+        let draft = Draft {
+            subject: "A credential of your account was deactivated",
+            parts: vec![
+                paragraph(CANNOT_BE_USED),
+                Part::Facts(facts),
+                paragraph(
+                    "If you did not expect this, contact the administrator of your organization.",
+                ),
+            ],
+        };
+        self.notice(MessageKind::CredentialDeactivated, &credential.user, &draft)
     }
 
     /// A notice that a credential was deleted, as `caller` asked.
@@ -310,7 +327,7 @@ impl Messages {
     }
 
     /// Where the page is that takes the user's registration code.
-    async fn page_of(&self, user: &User) -> Result<Option<Origin>, StoreError> {
+    pub(crate) async fn page_of(&self, user: &User) -> Result<Option<Origin>, StoreError> {
         if !self.has_pages {
             return Ok(None);
         }
@@ -386,6 +403,9 @@ struct Envelope<'a> {
     created: Timestamp,
     expires: Timestamp,
 }
+
+const CANNOT_BE_USED: &str = "This credential cannot be used any more, unless you activate it again. \
+                               Its sessions and every open code have ended:";
 
 const CHANGE_WAS_NOT_ME: &str = "If this was not you, sign in with another credential, deactivate \
                                   what you do not know, and contact the administrator of your \
@@ -463,7 +483,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// The code is in the fragment, which browsers send to no server and in no `Referer`.
-fn registration_link(page: &Origin, invited: &User, code: &CodeText) -> String {
+pub(crate) fn registration_link(page: &Origin, invited: &User, code: &CodeText) -> String {
     format!(
         "{page}/register#code={}&username={}&orgId={}",
         utf8_percent_encode(code.reveal(), ENCODED),

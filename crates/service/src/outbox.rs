@@ -19,7 +19,9 @@ use crate::{
     ports::{
         clock::Clock,
         mailer::{Delivery, DeliveryError, Mail, Mailer, MessageContent},
-        message_store::{ClaimedMessage, KeptMessage, MessageStore, Pending, WaitingMessage},
+        message_store::{
+            ClaimedMessage, KeptMessage, MessageStore, Pending, WaitingMessage, Which,
+        },
         store::StoreError,
     },
 };
@@ -118,6 +120,23 @@ impl Outbox {
             count,
             age: oldest.map(|oldest| now.since(oldest)).unwrap_or_default(),
         })
+    }
+
+    /// Makes messages due that are tried again, or would be kept, later than a message can be with who sends it;
+    /// gives how many those were.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn retry(&self, which: &Which) -> Result<u64, StoreError> {
+        self.store.hasten(which, self.clock.now(), LEASE).await
+    }
+
+    /// Deletes messages unsent, and gives how many those were.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn discard(&self, which: &Which) -> Result<u64, StoreError> {
+        self.store.discard(which).await
     }
 
     /// Whether this process could not send a message, for a reason that is not the message's own, and has sent

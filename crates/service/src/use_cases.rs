@@ -154,8 +154,8 @@ impl UseCases {
             },
             approvals: Approvals {
                 ceremonies: ceremonies.clone(),
-                accounts: stores.accounts,
-                store: stores.credential_codes,
+                accounts: stores.accounts.clone(),
+                store: stores.credential_codes.clone(),
             },
             users: Users {
                 ceremonies: ceremonies.clone(),
@@ -166,6 +166,8 @@ impl UseCases {
                 ceremonies: ceremonies.clone(),
                 digester,
                 store: stores.administration,
+                accounts: stores.accounts,
+                codes: stores.credential_codes,
             },
             housekeeping: Housekeeping {
                 clock: clock.clone(),

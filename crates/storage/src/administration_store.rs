@@ -3,27 +3,33 @@
 use async_trait::async_trait;
 use latchkey_domain::{
     application::{Application, native::NativeApplications},
-    id::{ApplicationId, OrganizationId, UserId},
+    id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
     organization::Approval,
     user::User,
 };
 use latchkey_service::ports::{
     administration_store::{
-        AddApplicationError, AdministrationStore, BootstrapError, Invitation, InviteError,
-        NewOrganization, Population, SetUserError,
+        AddApplicationError, AdministrationStore, ApplicationEntry, ApplicationUpdate,
+        BootstrapError, DeleteApplicationError, Invitation, InviteError, Loss, NewOrganization,
+        OrganizationEntry, Population, SetUserError, UpdateApplicationError,
     },
+    credential_store::ChangeError,
     store::StoreError,
+    user_store::{UserList, UserPage},
 };
-use sea_orm::DatabaseTransaction;
+use sea_orm::{
+    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, JoinType, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, RelationTrait as _,
+};
 
 use crate::{
     administrators,
-    column::Inconsistency,
-    ending,
+    column::{Inconsistency, Joined},
+    credential_store, ending,
     store::SqlStore,
-    table,
-    user_store::{hand_over, invite},
+    table::{self, application, application_origin},
+    user_store::{hand_over, invite, shown},
 };
 
 #[async_trait]
@@ -43,19 +49,78 @@ impl AdministrationStore for SqlStore {
         .await
     }
 
+    async fn organizations(&self) -> Result<Vec<OrganizationEntry>, StoreError> {
+        self.read(async move |reader| table::organization::all(&reader).await)
+            .await
+    }
+
+    async fn applications(&self) -> Result<Vec<ApplicationEntry>, StoreError> {
+        let listed = application::Entity::find()
+            .join(
+                JoinType::LeftJoin,
+                application_origin::Relation::Application.def().rev(),
+            )
+            .select_also(application_origin::Entity)
+            .order_by_asc(application::Column::Created)
+            .order_by_asc(application::Column::Id)
+            .order_by_asc(application_origin::Column::Position);
+        let (rows, passkeys) = self
+            .read(async move |reader| {
+                let rows = listed
+                    .into_model::<application::Model, Joined<application_origin::Model>>()
+                    .all(&reader)
+                    .await
+                    .map_err(StoreError::new)?;
+                let passkeys =
+                    table::credential::of_application::passkeys_by_application(&reader).await?;
+                Ok::<_, StoreError>((rows, passkeys))
+            })
+            .await?;
+        let mut applications: Vec<(application::Model, Vec<_>)> = vec![];
+        for (application, origin) in rows {
+            if applications.last().map(|(last, _)| &last.id) != Some(&application.id) {
+                applications.push((application, vec![]));
+            }
+            if let Some((_, origins)) = applications.last_mut() {
+                origins.extend(origin.map(|Joined(row)| row.origin.into_inner()));
+            }
+        }
+        let entries = applications.into_iter().map(|(application, origins)| {
+            let application = application.with(origins)?;
+            Ok(ApplicationEntry {
+                passkeys: passkeys.get(&application.id).copied().unwrap_or_default(),
+                application,
+            })
+        });
+        entries.collect()
+    }
+
+    async fn list_users(
+        &self,
+        organization: Option<OrganizationId>,
+        page: &UserPage,
+    ) -> Result<UserList, StoreError> {
+        let mut users = shown();
+        if let Some(organization) = organization {
+            users = users.filter(table::user::Column::OrganizationId.eq(organization.as_str()));
+        }
+        self.part(users, page).await
+    }
+
     async fn bootstrap(&self, new: NewOrganization) -> Result<(), BootstrapError> {
         self.write(async move |tx| {
             if !table::organization::insert(&tx, &new.organization).await? {
                 return Err(BootstrapError::NameTaken);
             }
-            // The organization is new, so neither an origin nor a username can be taken in it.
-            if add(&tx, &new.application).await?
-                && table::user::insert(&tx, &new.administrator.user).await?
-            {
+            if !add(&tx, &new.application).await? {
+                return Err(BootstrapError::OriginTaken);
+            }
+            // The organization is new, so no username can be taken in it.
+            if table::user::insert(&tx, &new.administrator.user).await? {
                 hand_over(&tx, new.administrator).await?;
                 Ok(())
             } else {
-                let problem = "is new, but had applications or users";
+                let problem = "is new, but had users";
                 let id = &new.organization.id;
                 Err(StoreError::from(Inconsistency::new("organizations", id, problem)).into())
             }
@@ -127,6 +192,66 @@ impl AdministrationStore for SqlStore {
         .await
     }
 
+    async fn delete_user(&self, user: &UserId) -> Result<bool, SetUserError> {
+        let user = user.clone();
+        self.write(async move |tx| {
+            let Some(found) = lock_in_organization(&tx, &user).await? else {
+                return Ok(false);
+            };
+            if administrators::is_last(&tx, &found).await? {
+                return Err(SetUserError::LastAdministrator);
+            }
+            ending::erase(&tx, &user).await?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn deactivate_credential(
+        &self,
+        user: &UserId,
+        credential: &CredentialUuid,
+        told: NewMessage,
+    ) -> Result<(), ChangeError> {
+        let (user, credential) = (user.clone(), credential.clone());
+        self.write(async move |tx| {
+            if !table::user::lock(&tx, &user).await? {
+                return Err(ChangeError::NotFound);
+            }
+            let change = credential_store::Change {
+                credential,
+                active: false,
+                at: told.created,
+                told: vec![told],
+            };
+            change.of(&tx, &user).await
+        })
+        .await
+    }
+
+    async fn end_sessions(&self, user: &UserId) -> Result<bool, StoreError> {
+        let user = user.clone();
+        self.write(async move |tx| {
+            let Some(found) = table::user::lock_and_read(&tx, &user).await? else {
+                return Ok(false);
+            };
+            ending::end_epoch(&tx, &user, found.epoch).await
+        })
+        .await
+    }
+
+    async fn end_codes(&self, user: &UserId) -> Result<bool, StoreError> {
+        let user = user.clone();
+        self.write(async move |tx| {
+            let is_there = table::user::lock(&tx, &user).await?;
+            if is_there {
+                ending::end_codes(&tx, &user).await?;
+            }
+            Ok(is_there)
+        })
+        .await
+    }
+
     async fn set_approval(
         &self,
         organization: &OrganizationId,
@@ -150,6 +275,56 @@ impl AdministrationStore for SqlStore {
         .await
     }
 
+    async fn update_application(
+        &self,
+        application: &ApplicationId,
+        update: ApplicationUpdate,
+    ) -> Result<Application, UpdateApplicationError> {
+        let id = application.clone();
+        self.write(async move |tx| {
+            let before = application::lock_and_read(&tx, &id).await?;
+            let before = before.ok_or(UpdateApplicationError::NotFound)?;
+            let after = update.of(&before)?;
+            let (old, new) = (&before.relying_party, &after.relying_party);
+            if old.rp_id() != new.rp_id() {
+                let passkeys = table::credential::of_application::loss(&tx, &id)
+                    .await?
+                    .passkeys;
+                if passkeys > 0 {
+                    return Err(UpdateApplicationError::HasPasskeys(passkeys));
+                }
+            }
+            application::rewrite(&tx, &after).await?;
+            if old.origins() != new.origins() {
+                application_origin::delete_all(&tx, &id).await?;
+                if !application_origin::insert_all(&tx, &after).await? {
+                    return Err(UpdateApplicationError::OriginTaken);
+                }
+            }
+            Ok(after)
+        })
+        .await
+    }
+
+    async fn delete_application(
+        &self,
+        application: &ApplicationId,
+        with_passkeys: bool,
+    ) -> Result<Loss, DeleteApplicationError> {
+        let id = application.clone();
+        self.write(async move |tx| {
+            let found = application::lock_and_read(&tx, &id).await?;
+            found.ok_or(DeleteApplicationError::NotFound)?;
+            let loss = table::credential::of_application::loss(&tx, &id).await?;
+            if loss.passkeys > 0 && !with_passkeys {
+                return Err(DeleteApplicationError::HasPasskeys(loss));
+            }
+            ending::erase_application(&tx, &id).await?;
+            Ok(loss)
+        })
+        .await
+    }
+
     async fn set_application_active(
         &self,
         application: &ApplicationId,
@@ -157,9 +332,9 @@ impl AdministrationStore for SqlStore {
     ) -> Result<bool, StoreError> {
         let id = application.clone();
         self.write(async move |tx| {
-            let is_there = table::application::lock(&tx, &id).await?;
+            let is_there = application::lock(&tx, &id).await?;
             if is_there {
-                table::application::set_active(&tx, &id, active).await?;
+                application::set_active(&tx, &id, active).await?;
             }
             Ok(is_there)
         })
@@ -172,19 +347,19 @@ impl AdministrationStore for SqlStore {
         native: &NativeApplications,
     ) -> Result<bool, StoreError> {
         let (id, native) = (application.clone(), native.clone());
-        self.write(async move |tx| table::application::set_native(&tx, &id, native).await)
+        self.write(async move |tx| application::set_native(&tx, &id, native).await)
             .await
     }
 }
 
-/// Makes an application; `false` when another one of its organization lists one of the origins, and then
-/// the transaction must be rolled back.
+/// Makes an application; `false` when another one lists one of the origins, and then the transaction must be
+/// rolled back.
 async fn add(
     transaction: &DatabaseTransaction,
     application: &Application,
 ) -> Result<bool, StoreError> {
-    table::application::insert(transaction, application).await?;
-    table::application_origin::insert_all(transaction, application).await
+    application::insert(transaction, application).await?;
+    application_origin::insert_all(transaction, application).await
 }
 
 /// Locks a user's organization, then the user.

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use latchkey_domain::{
     authority::{Authority, Spend},
     credential::{Credential, CredentialState},
-    id::CredentialUuid,
+    id::{CredentialUuid, UserId},
+    message::NewMessage,
     time::Timestamp,
 };
 use latchkey_service::ports::{
@@ -12,7 +13,7 @@ use latchkey_service::ports::{
     store::StoreError,
 };
 use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, QueryFilter as _,
+    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
     sea_query::{Expr, ExprTrait as _},
 };
 
@@ -52,32 +53,15 @@ impl CredentialStore for SqlStore {
         active: bool,
         at: Timestamp,
     ) -> Result<(), ChangeError> {
-        let credential = credential.clone();
-        let messages = authority.take_messages();
+        let change = Change {
+            credential: credential.clone(),
+            active,
+            at,
+            told: authority.take_messages(),
+        };
         self.write(async move |tx| {
             exercise::<ChangeError>(&tx, &authority).await?;
-            let user = authority.user();
-            let held = table::credential::summaries(&tx, user).await?;
-            let is_active = match find(&held, &credential)?.state {
-                CredentialState::Active => true,
-                CredentialState::Inactive => false,
-                waiting @ CredentialState::Waiting { .. } if waiting.is_gone(at) => {
-                    return Err(ChangeError::NotFound);
-                }
-                CredentialState::Waiting { .. } => return Err(ChangeError::Waits),
-            };
-            if is_active == active {
-                return Ok(());
-            }
-            let changed = if active {
-                table::credential::activate(&tx, user, &credential, at).await?
-            } else {
-                require_another_usable(&held, &credential)?;
-                table::credential_code::end_all(&tx, user).await?;
-                table::credential::deactivate(&tx, user, &credential).await?
-            };
-            table::message::insert_all(&tx, &messages).await?;
-            changed.then_some(()).ok_or(ChangeError::NotFound)
+            change.of(&tx, authority.user()).await
         })
         .await
     }
@@ -139,6 +123,56 @@ impl CredentialStore for SqlStore {
                 .await
         })
         .await
+    }
+}
+
+/// That a credential is activated or deactivated, and who is told when something changes.
+#[derive(Clone)]
+pub(crate) struct Change {
+    /// The credential.
+    pub(crate) credential: CredentialUuid,
+    /// Whether it is to be active.
+    pub(crate) active: bool,
+    /// When.
+    pub(crate) at: Timestamp,
+    /// The messages.
+    pub(crate) told: Vec<NewMessage>,
+}
+
+impl Change {
+    /// Changes the credential of a user whose row is locked.
+    pub(crate) async fn of(
+        self,
+        transaction: &DatabaseTransaction,
+        user: &UserId,
+    ) -> Result<(), ChangeError> {
+        let Self {
+            credential,
+            active,
+            at,
+            told,
+        } = self;
+        let held = table::credential::summaries(transaction, user).await?;
+        let is_active = match find(&held, &credential)?.state {
+            CredentialState::Active => true,
+            CredentialState::Inactive => false,
+            waiting @ CredentialState::Waiting { .. } if waiting.is_gone(at) => {
+                return Err(ChangeError::NotFound);
+            }
+            CredentialState::Waiting { .. } => return Err(ChangeError::Waits),
+        };
+        if is_active == active {
+            return Ok(());
+        }
+        let changed = if active {
+            table::credential::activate(transaction, user, &credential, at).await?
+        } else {
+            require_another_usable(&held, &credential)?;
+            table::credential_code::end_all(transaction, user).await?;
+            table::credential::deactivate(transaction, user, &credential).await?
+        };
+        table::message::insert_all(transaction, &told).await?;
+        changed.then_some(()).ok_or(ChangeError::NotFound)
     }
 }
 

@@ -1,15 +1,17 @@
-//! What ends with an epoch and with a user: the one place that says it.
+//! What ends with an epoch, with a user and with an application: the one place that says it.
 //!
-//! Everything here is about a user whose row is locked.
+//! Everything here is about a user, or an application, whose row is locked.
 
 use latchkey_domain::{
-    id::UserId,
+    id::{ApplicationId, UserId},
     user::{Epoch, User},
 };
 use latchkey_service::ports::store::StoreError;
 use sea_orm::DatabaseTransaction;
 
-use crate::table::{account_code, credential, credential_code, user};
+use crate::table::{
+    account_code, application, application_origin, credential, credential_code, user,
+};
 
 /// Ends the given epoch of a user and begins the next; `false` when it had ended before. Tokens and
 /// claimed challenges end because they carry it; codes of every kind, and what waits for approval, end
@@ -21,10 +23,20 @@ pub(crate) async fn end_epoch(
 ) -> Result<bool, StoreError> {
     let is_raised = user::raise_epoch(transaction, user, epoch).await?;
     if is_raised {
-        credential_code::end_all(transaction, user).await?;
-        account_code::delete_all(transaction, user).await?;
+        end_codes(transaction, user).await?;
     }
     Ok(is_raised)
+}
+
+/// Ends every open code of a user, of every kind, and refuses what waits for approval.
+pub(crate) async fn end_codes(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+) -> Result<(), StoreError> {
+    credential_code::end_all(transaction, user).await?;
+    account_code::delete_all(transaction, user)
+        .await
+        .map(|_codes| ())
 }
 
 /// Makes a user inactive and ends the epoch; `false` when the user was inactive already, and then nothing
@@ -51,4 +63,18 @@ pub(crate) async fn erase(
     credential_code::delete_all(transaction, user).await?;
     credential::delete_all(transaction, user).await?;
     user::delete(transaction, user).await
+}
+
+/// Deletes an application with every passkey for it, and cancels the open credential codes of everybody who had
+/// one. Who makes a passkey has locked the user and waits for the application, which whoever calls this has
+/// locked, so the two may wait for each other: then one of them is ended by the database, and tried again.
+pub(crate) async fn erase_application(
+    transaction: &DatabaseTransaction,
+    application: &ApplicationId,
+) -> Result<(), StoreError> {
+    user::lock_holders(transaction, application).await?;
+    credential_code::end_all_of_holders(transaction, application).await?;
+    credential::of_application::delete_all_for(transaction, application).await?;
+    application_origin::delete_all(transaction, application).await?;
+    application::delete(transaction, application).await
 }

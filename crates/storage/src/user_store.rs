@@ -6,6 +6,8 @@ use latchkey_domain::{
     authority::Authority,
     id::{CredentialUuid, UserId},
     message::NewMessage,
+    text::SearchText,
+    time::Timestamp,
     user::User,
 };
 use latchkey_service::ports::{
@@ -19,7 +21,7 @@ use latchkey_service::ports::{
 use sea_orm::{
     ColumnTrait as _, DatabaseTransaction, EntityTrait as _, FromQueryResult, Order,
     QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Select,
-    sea_query::{Expr, ExprTrait as _, Query, SubQueryStatement},
+    sea_query::{Condition, Expr, ExprTrait as _, LikeExpr, Query, SubQueryStatement},
 };
 
 use crate::{
@@ -36,41 +38,20 @@ use crate::{
 #[async_trait]
 impl UserStore for SqlStore {
     async fn list(&self, reader: &Reader, page: &UserPage) -> Result<UserList, ReadUsersError> {
-        let size = page.size.items();
-        // One more than asked for tells that there are more.
-        let mut users = shown_to(reader)
-            .order_by_asc(Column::Created)
-            .order_by_asc(Column::Id)
-            .limit(u64::from(size) + 1);
-        if let Some(kind) = page.kind {
-            users = users.filter(Column::Kind.eq(kind.as_str()));
+        let mut users = shown_to(reader);
+        let mut end = None;
+        if page.search.is_some() {
+            end = self.end_of_search(reader, page).await?;
+            if let Some(end) = &end {
+                users = users.filter(here().lte(there(end)));
+            }
         }
-        if let Some(after) = &page.after {
-            // Both databases use the index for a comparison of rows.
-            let here = Expr::tuple([Expr::col(Column::Created), Expr::col(Column::Id)]);
-            let there = Expr::tuple([
-                Expr::value(after.created.unix_milliseconds()),
-                Expr::value(after.id.as_str()),
-            ]);
-            users = users.filter(here.gt(there));
-        }
-        let rows = self
-            .read(async move |reader| {
-                let users = users.into_model::<Listed>();
-                users.all(&reader).await.map_err(StoreError::new)
-            })
-            .await?;
-        if rows.is_empty() {
+        let mut list = self.part(users, page).await?;
+        if list.users.is_empty() {
             self.require_administrator(reader).await?;
         }
-        let has_more = rows.len() > usize::from(size);
-        let mut users: Vec<_> = rows.into_iter().map(UserEntry::from).collect();
-        users.truncate(usize::from(size));
-        let next = users
-            .last()
-            .filter(|_last| has_more)
-            .map(|last| UserPosition::of(&last.user));
-        Ok(UserList { users, next })
+        list.next = list.next.or(end);
+        Ok(list)
     }
 
     async fn find(
@@ -154,7 +135,111 @@ impl UserStore for SqlStore {
     }
 }
 
+/// How many users are looked at for one part of a search: no index knows which names have a text in them, and
+/// an organization may have millions.
+const LOOKED_AT: u64 = 10_000;
+
+/// The place of a user, which both databases find by the index when rows are compared.
+fn here() -> Expr {
+    Expr::tuple([
+        Expr::col((Entity, Column::Created)),
+        Expr::col((Entity, Column::Id)),
+    ])
+}
+
+fn there(position: &UserPosition) -> Expr {
+    Expr::tuple([
+        Expr::value(position.created.unix_milliseconds()),
+        Expr::value(position.id.as_str()),
+    ])
+}
+
+/// Names and identifiers in which the text is. Letter case is none in either, so it is the same to both databases.
+fn is_found_by(text: &SearchText) -> Condition {
+    let mut pattern = String::from("%");
+    for symbol in text.key().chars() {
+        if matches!(symbol, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(symbol);
+    }
+    pattern.push('%');
+    let has = |column: Column| {
+        Expr::col((Entity, column)).like(LikeExpr::new(pattern.as_str()).escape('!'))
+    };
+    Condition::any()
+        .add(has(Column::UsernameKey))
+        .add(has(Column::Id))
+}
+
 impl SqlStore {
+    /// The page of these users.
+    pub(crate) async fn part(
+        &self,
+        mut users: Select<Entity>,
+        page: &UserPage,
+    ) -> Result<UserList, StoreError> {
+        let size = page.size.items();
+        if let Some(kind) = page.kind {
+            users = users.filter(Column::Kind.eq(kind.as_str()));
+        }
+        if let Some(text) = &page.search {
+            users = users.filter(is_found_by(text));
+        }
+        if let Some(after) = &page.after {
+            users = users.filter(here().gt(there(after)));
+        }
+        // One more than asked for tells that there are more.
+        let users = users
+            .order_by_asc(Column::Created)
+            .order_by_asc(Column::Id)
+            .limit(u64::from(size) + 1);
+        let rows: Vec<_> = self
+            .read(async move |reader| {
+                let users = users.into_model::<Listed>();
+                users.all(&reader).await.map_err(StoreError::new)
+            })
+            .await?;
+        let has_more = rows.len() > usize::from(size);
+        let mut users: Vec<_> = rows.into_iter().map(UserEntry::from).collect();
+        users.truncate(usize::from(size));
+        let next = users
+            .last()
+            .filter(|_last| has_more)
+            .map(|last| UserPosition::of(&last.user));
+        Ok(UserList { users, next })
+    }
+
+    /// The place of the last user who is looked at for this part of a search; none when it is the last part.
+    async fn end_of_search(
+        &self,
+        reader: &Reader,
+        page: &UserPage,
+    ) -> Result<Option<UserPosition>, StoreError> {
+        let mut users = Entity::find()
+            .select_only()
+            .columns([Column::Created, Column::Id])
+            .filter(Column::OrganizationId.eq(reader.organization.as_str()));
+        if let Some(after) = &page.after {
+            users = users.filter(here().gt(there(after)));
+        }
+        let last = users
+            .order_by_asc(Column::Created)
+            .order_by_asc(Column::Id)
+            .offset(LOOKED_AT - 1)
+            .limit(1);
+        let found = self
+            .read(async move |reader| {
+                let last = last.into_tuple::<(Typed<Entity, Timestamp>, Typed<Entity, UserId>)>();
+                last.one(&reader).await.map_err(StoreError::new)
+            })
+            .await?;
+        Ok(found.map(|(created, id)| UserPosition {
+            created: created.into_inner(),
+            id: id.into_inner(),
+        }))
+    }
+
     /// Tells a reader who was shown nothing because there is nothing from one who may not look.
     async fn require_administrator(&self, reader: &Reader) -> Result<(), ReadUsersError> {
         let administrator = administrator(reader);
@@ -186,14 +271,18 @@ impl From<Listed> for UserEntry {
     }
 }
 
-/// Users with the oldest credential of each; nobody when the reader is not an administrator.
+/// Users with the oldest credential of each.
+pub(crate) fn shown() -> Select<Entity> {
+    Entity::find().expr_as(oldest_credential(), "oldest_credential")
+}
+
+/// The same of an organization; nobody when the reader is not an administrator.
 fn shown_to(by: &Reader) -> Select<Entity> {
     let administrator = administrator(by)
         .select_only()
         .column(Column::Id)
         .into_query();
-    Entity::find()
-        .expr_as(oldest_credential(), "oldest_credential")
+    shown()
         .filter(Column::OrganizationId.eq(by.organization.as_str()))
         .filter(Expr::exists(administrator))
 }

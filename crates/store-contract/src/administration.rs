@@ -1,16 +1,10 @@
 //! What an administrator does from the command line.
 
 use latchkey_domain::{
-    application::{
-        Application, Origin, RelyingParty, RpId,
-        native::{AndroidPackage, AppleAppId, NativeApplications},
-    },
     id::{ApplicationId, OrganizationId, UserId},
     user::{Epoch, User},
 };
-use latchkey_service::ports::administration_store::{
-    AddApplicationError, BootstrapError, InviteError, SetUserError,
-};
+use latchkey_service::ports::administration_store::{BootstrapError, InviteError, SetUserError};
 
 use crate::{CALLERS, World, at_once, successes};
 
@@ -35,13 +29,6 @@ cases! { administration:
     the_last_active_administrator_stays,
     of_all_administrators_at_once_one_stays,
     unknown_users_and_applications_are_told,
-    an_origin_belongs_to_one_application_of_an_organization,
-    organizations_may_share_an_origin,
-    an_unknown_organization_gets_no_application,
-    crossed_origins_at_once_give_one_application,
-    an_application_is_deactivated_and_activated,
-    native_applications_are_set_and_taken_away,
-    native_applications_come_with_a_new_application,
 }
 
 async fn a_database_is_empty_until_the_first_organization(world: World) {
@@ -352,119 +339,4 @@ async fn unknown_users_and_applications_are_told(world: World) {
     assert!(!world.set_administrator(&user, true).await);
     let application = ApplicationId::from_random(&world.draw());
     assert!(!world.set_application_active(&application, true).await);
-}
-
-async fn an_origin_belongs_to_one_application_of_an_organization(world: World) {
-    let tenant = world.tenant("Example").await;
-    let second = world.second_application(&tenant).await;
-    let same = world.new_application(&tenant.organization, "https://two.example");
-    assert!(matches!(
-        world.administration.add_application(same).await,
-        Err(AddApplicationError::OriginTaken)
-    ));
-    let applications = world.directory.load().await.unwrap().applications;
-    assert_eq!(applications.len(), 2);
-    assert!(applications.contains(&second));
-}
-
-async fn organizations_may_share_an_origin(world: World) {
-    world.tenant("One").await;
-    world.tenant("Two").await;
-    let applications = world.directory.load().await.unwrap().applications;
-    assert_eq!(applications.len(), 2);
-    assert_eq!(applications[0].relying_party, applications[1].relying_party);
-}
-
-async fn an_unknown_organization_gets_no_application(world: World) {
-    let unknown = OrganizationId::from_random(&world.draw());
-    let application = world.new_application(&unknown, "https://two.example");
-    assert!(matches!(
-        world.administration.add_application(application).await,
-        Err(AddApplicationError::UnknownOrganization)
-    ));
-}
-
-/// Half of the callers list the two origins in one order, half in the other.
-async fn crossed_origins_at_once_give_one_application(world: World) {
-    let tenant = world.tenant("Example").await;
-    for round in 0..10 {
-        let outcomes = at_once(|index| {
-            let stores = world.replica(index);
-            let mut origins = ["a", "b"]
-                .map(|host| Origin::new(format!("https://{host}.{round}.example")).unwrap());
-            if index % 4 < 2 {
-                origins.reverse();
-            }
-            let rp_id = RpId::new(format!("{round}.example")).unwrap();
-            let application = Application {
-                relying_party: RelyingParty::new(rp_id, origins.to_vec()).unwrap(),
-                ..world.new_application(&tenant.organization, "https://two.example")
-            };
-            async move { stores.administration.add_application(application).await }
-        })
-        .await;
-        assert_eq!(successes(&outcomes), 1);
-        for outcome in outcomes {
-            assert!(matches!(
-                outcome,
-                Ok(()) | Err(AddApplicationError::OriginTaken)
-            ));
-        }
-    }
-}
-
-async fn an_application_is_deactivated_and_activated(world: World) {
-    let tenant = world.tenant("Example").await;
-    let id = &tenant.application.id;
-    for (active, listed) in [(false, 0), (false, 0), (true, 1), (true, 1)] {
-        assert!(world.set_application_active(id, active).await);
-        assert_eq!(
-            world.directory.load().await.unwrap().applications.len(),
-            listed
-        );
-    }
-}
-
-fn both_platforms() -> NativeApplications {
-    NativeApplications {
-        android: Some(AndroidPackage::new("com.example.app").unwrap()),
-        apple: Some(AppleAppId::new("A1B2C3D4E5.com.example.app").unwrap()),
-    }
-}
-
-async fn native_applications_are_set_and_taken_away(world: World) {
-    let tenant = world.tenant("Example").await;
-    let other = world.second_application(&tenant).await;
-    let only_apple = NativeApplications {
-        android: None,
-        ..both_platforms()
-    };
-    let none = NativeApplications::default();
-    for native in [both_platforms(), both_platforms(), only_apple, none] {
-        let done = world.administration.set_native(&other.id, &native).await;
-        assert!(done.unwrap());
-        let applications = world.directory.load().await.unwrap().applications;
-        for found in applications {
-            let expected = if found.id == other.id {
-                native.clone()
-            } else {
-                NativeApplications::default()
-            };
-            assert_eq!(found.native, expected);
-        }
-    }
-    let unknown = ApplicationId::from_random(&world.draw());
-    let done = world
-        .administration
-        .set_native(&unknown, &both_platforms())
-        .await;
-    assert!(!done.unwrap());
-}
-
-async fn native_applications_come_with_a_new_application(world: World) {
-    let mut new = world.new_organization("Example");
-    new.application.native = both_platforms();
-    world.administration.bootstrap(new.clone()).await.unwrap();
-    let applications = world.directory.load().await.unwrap().applications;
-    assert_eq!(applications, [new.application]);
 }

@@ -60,6 +60,8 @@ pub mod accounts;
 #[doc(hidden)]
 pub mod administration;
 #[doc(hidden)]
+pub mod applications;
+#[doc(hidden)]
 pub mod approvals;
 #[doc(hidden)]
 pub mod authority;
@@ -73,6 +75,8 @@ pub mod credentials;
 pub mod directory;
 #[doc(hidden)]
 pub mod durability;
+#[doc(hidden)]
+pub mod helping;
 #[doc(hidden)]
 pub mod housekeeping;
 #[doc(hidden)]
@@ -102,6 +106,7 @@ macro_rules! store_contract {
         $crate::account_codes!();
         $crate::accounts!();
         $crate::administration!();
+        $crate::applications!();
         $crate::approvals!();
         $crate::authority!();
         $crate::codes!();
@@ -109,6 +114,7 @@ macro_rules! store_contract {
         $crate::credentials!();
         $crate::directory!();
         $crate::durability!();
+        $crate::helping!();
         $crate::housekeeping!();
         $crate::installation!();
         $crate::messages!();

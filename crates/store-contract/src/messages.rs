@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use latchkey_domain::{authority::Authority, message::NewMessage, time::Timestamp};
 use latchkey_service::ports::{
     Stores,
-    message_store::{ClaimedMessage, Pending, WaitingMessage},
+    message_store::{ClaimedMessage, Pending, WaitingMessage, Which},
 };
 
 use crate::{CALLERS, NOW, Person, World, at_once};
@@ -19,6 +19,8 @@ cases! { messages:
     a_message_that_was_put_back_is_due_later,
     what_nobody_sends_is_noted_once_and_stays,
     what_nobody_sends_is_noted_by_one_of_many_processes,
+    what_waits_for_later_is_hastened_and_what_is_being_sent_is_not,
+    messages_are_discarded_one_or_all,
     an_expired_message_is_neither_sent_nor_shown,
     what_is_still_to_be_sent_is_counted_with_the_oldest_of_it,
     what_nobody_sends_is_not_counted_as_still_to_be_sent,
@@ -182,6 +184,56 @@ async fn what_nobody_sends_is_noted_by_one_of_many_processes(world: World) {
     let all: Vec<_> = noted.into_iter().flatten().collect();
     let distinct: HashSet<_> = all.iter().map(|kept| kept.id.to_string()).collect();
     assert_eq!((all.len(), distinct.len()), (5, 5));
+}
+
+async fn what_waits_for_later_is_hastened_and_what_is_being_sent_is_not(world: World) {
+    let person = world.someone().await;
+    let hasten = async |which: &Which| world.messages.hasten(which, NOW, LEASE).await.unwrap();
+    tell(&world, &person, 0).await;
+    let tried = claim(&world.stores, NOW).await.remove(0);
+    let put_back = world.messages.put_back(&tried, later(30));
+    assert!(put_back.await.unwrap());
+    tell(&world, &person, 0).await;
+    let kept = world.messages.keep(NOW, 9).await.unwrap().remove(0);
+    tell(&world, &person, 0).await;
+    let being_sent = claim(&world.stores, NOW).await.remove(0);
+    let one = Which::One(kept.id.clone());
+    assert_eq!(hasten(&one).await, 1);
+    // It is due at once, as others are.
+    assert_eq!(hasten(&one).await, 0);
+    assert_eq!(hasten(&Which::All).await, 1);
+    let taken = claim(&world.stores, NOW).await;
+    let taken: HashSet<_> = taken
+        .iter()
+        .map(|taken| taken.message.id.to_string())
+        .collect();
+    let expected = [&kept.id, &tried.message.id].map(ToString::to_string);
+    assert_eq!(taken, HashSet::from(expected));
+    assert!(world.messages.remove(&being_sent).await.unwrap());
+    // What has expired stays so.
+    tell(&world, &person, 0).await;
+    world.messages.keep(NOW, 9).await.unwrap();
+    let hastened = world.messages.hasten(&Which::All, later(60), LEASE);
+    assert_eq!(hastened.await.unwrap(), 0);
+}
+
+async fn messages_are_discarded_one_or_all(world: World) {
+    let person = world.someone().await;
+    let mut told = vec![];
+    for _ in 0..3 {
+        told.push(tell(&world, &person, 0).await.id);
+    }
+    let discard = async |which: Which| world.messages.discard(&which).await.unwrap();
+    let one = Which::One(told.remove(1));
+    assert_eq!(discard(one.clone()).await, 1);
+    assert_eq!(discard(one).await, 0);
+    let left = world.told().await.into_iter();
+    let mut left: Vec<_> = left.map(|message| message.id).collect();
+    left.sort();
+    told.sort();
+    assert_eq!(left, told);
+    assert_eq!(discard(Which::All).await, 2);
+    assert_eq!(world.told().await, []);
 }
 
 async fn an_expired_message_is_neither_sent_nor_shown(world: World) {

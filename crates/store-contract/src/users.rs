@@ -7,7 +7,7 @@ use latchkey_domain::{
     id::UserId,
     message::{MessageKind, NewMessage},
     page::PageSize,
-    text::ExternalId,
+    text::{ExternalId, SearchText},
     time::Timestamp,
     user::{Epoch, User, UserKind},
 };
@@ -24,6 +24,7 @@ use crate::{CALLERS, NOW, Person, Spent, Tenant, Void, World, at_once, conflict,
 cases! { users:
     users_are_listed_oldest_first_in_pages_of_any_size,
     a_list_shows_one_organization_and_one_kind,
+    whoever_is_looked_for_is_found_in_one_organization,
     a_user_is_shown_with_the_oldest_credential,
     nobody_but_an_active_administrator_reads,
     a_created_user_is_told,
@@ -63,6 +64,7 @@ fn page(size: u16, after: Option<UserPosition>) -> UserPage {
         size: PageSize::new(size).unwrap(),
         after,
         kind: None,
+        search: None,
     }
 }
 
@@ -155,6 +157,59 @@ async fn a_list_shows_one_organization_and_one_kind(world: World) {
         BTreeSet::from([first.clone(), own.clone()])
     );
     assert_eq!(list(None).await, BTreeSet::from([first, own, employee.id]));
+}
+
+async fn whoever_is_looked_for_is_found_in_one_organization(world: World) {
+    let (tenant, ada) = scene(&world).await;
+    let other = world.tenant("Other").await;
+    for organization in [&tenant.organization, &other.organization] {
+        for name in [
+            "Bob.Miller@example.com",
+            "bobby@example.com",
+            "carol@example.com",
+        ] {
+            world.invite(world.invitation(organization, name)).await;
+        }
+    }
+    let find = async |text: &str| {
+        let (mut met, mut after) = (BTreeSet::new(), None);
+        loop {
+            let asked = UserPage {
+                search: Some(SearchText::new(text).unwrap()),
+                ..page(1, after)
+            };
+            let part = world.users.list(&reader(&ada), &asked).await.unwrap();
+            for UserEntry { user, .. } in part.users {
+                assert_eq!(user.organization, tenant.organization);
+                assert!(met.insert(user.username.to_string()));
+            }
+            after = part.next;
+            if after.is_none() {
+                return met;
+            }
+        }
+    };
+    let names = |names: &[&str]| -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    };
+    let bobs = names(&["Bob.Miller@example.com", "bobby@example.com"]);
+    assert_eq!(find("BOB").await, bobs);
+    assert_eq!(find("miller@").await, names(&["Bob.Miller@example.com"]));
+    for text in ["nobody", "b_b", "bob%", "example.com!"] {
+        assert_eq!(find(text).await, names(&[]), "{text}");
+    }
+    let by_id = find(ada.user.id.as_str()).await;
+    assert_eq!(by_id, names(&[ada.user.username.as_str()]));
+    let page = UserPage {
+        search: Some(SearchText::new("nobody").unwrap()),
+        ..page(1, None)
+    };
+    let stranger = Reader {
+        administrator: tenant.administrator.user.id,
+        ..reader(&ada)
+    };
+    let refused = world.users.list(&stranger, &page).await;
+    assert!(matches!(refused, Err(ReadUsersError::NotAdministrator(_))));
 }
 
 async fn a_user_is_shown_with_the_oldest_credential(world: World) {

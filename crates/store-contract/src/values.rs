@@ -37,7 +37,9 @@ use latchkey_service::ports::{
 use crate::{NOW, Person, World};
 
 impl World {
-    /// An organization of that name that is still to be made, with an application and an administrator.
+    /// An organization of that name that is still to be made, with an application and an administrator. The
+    /// application is at `https://one.example` in most cases, in which the organization is called `Example`:
+    /// no two organizations share an origin.
     pub fn new_organization(&self, name: &str) -> NewOrganization {
         let organization = Organization {
             id: OrganizationId::from_random(&self.draw()),
@@ -46,7 +48,11 @@ impl World {
             is_active: true,
             created: NOW,
         };
-        let application = self.new_application(&organization.id, "https://one.example");
+        let origin = match name {
+            "Example" => "https://one.example".to_owned(),
+            name => format!("https://of-{}.example", name.to_lowercase()),
+        };
+        let application = self.new_application(&organization.id, &origin);
         let mut administrator = self.invitation(&organization.id, "admin@example.com");
         administrator.user.is_administrator = true;
         NewOrganization {

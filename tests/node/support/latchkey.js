@@ -24,8 +24,15 @@ export const orgId = variable('LATCHKEY_E2E_ORGANIZATION')
 
 /** Runs one command of the command line beside the running service, as an administrator would. */
 export async function latchkey(...words) {
+  const [answer] = await listed(...words)
+  return answer
+}
+
+/** Runs one that lists things, one a line. */
+async function listed(...words) {
   const { stdout } = await promisify(execFile)(variable('LATCHKEY_BIN'), words)
-  return JSON.parse(stdout)
+  const lines = stdout.split('\n').filter((line) => line !== '')
+  return lines.map((line) => JSON.parse(line))
 }
 
 /** A name that nobody has. */
@@ -43,7 +50,7 @@ export async function invite(kind = 'CustomerEmployee') {
 export async function mailedCode(username, kind) {
   const deadline = Date.now() + 15_000
   while (Date.now() < deadline) {
-    const messages = await latchkey('outbox', 'list')
+    const messages = await listed('outbox', 'list')
     const message = messages.filter(({ to }) => to === username).findLast((one) => one.kind === kind)
     if (message) {
       return message.text.match(/[A-Z2-9]{3}-[A-Z2-9]{3}-[A-Z2-9]{3}/)[0]

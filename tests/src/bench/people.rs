@@ -165,13 +165,8 @@ impl People {
             ids.insert(email, text(&made, "userId")?);
         }
         let people = Queue::default();
-        for message in installation
-            .administrate("outbox list")?
-            .as_array()
-            .into_iter()
-            .flatten()
-        {
-            let username = text(message, "to")?;
+        for message in installation.list("outbox list")? {
+            let username = text(&message, "to")?;
             let Some(user) = ids.remove(&username) else {
                 continue;
             };
@@ -179,7 +174,7 @@ impl People {
                 organization: administrator.organization.clone(),
                 user,
                 username,
-                code: registration_code(message)?,
+                code: registration_code(&message)?,
             };
             let mut own = Holder::passkey(ONE, ChallengeForm::EncodedTwice);
             people.put_back(Person {

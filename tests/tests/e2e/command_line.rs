@@ -37,6 +37,7 @@ fn bootstrap_answers_what_the_first_user_needs() -> Outcome {
             "orgId",
             "registrationCode",
             "registrationExpires",
+            "registrationUrl",
             "userId",
             "username"
         ]
@@ -46,6 +47,62 @@ fn bootstrap_answers_what_the_first_user_needs() -> Outcome {
     assert!(text(&answer, "userId")?.starts_with("us-"));
     assert_eq!(answer["username"], "admin@acme.example");
     assert!(text(&answer, "registrationExpires")?.ends_with('Z'));
+    let (code, organization) = (text(&answer, "registrationCode")?, text(&answer, "orgId")?);
+    assert_eq!(
+        text(&answer, "registrationUrl")?,
+        format!(
+            "https://acme.example/register#code={code}&username=admin%40acme.example\
+             &orgId={organization}"
+        )
+    );
+    Ok(())
+}
+
+#[test]
+fn an_invitation_is_a_link_where_there_are_pages_and_no_mail_goes_to_what_is_no_address() -> Outcome
+{
+    let installation = installation()?;
+    let organization = installation.bootstrap("Acme")?.organization;
+    let invite = format!("user invite --org {organization}");
+    let invited = installation.administrate(&format!("{invite} --username ada"))?;
+    assert_eq!(invited["username"], "ada");
+    let link = text(&invited, "registrationUrl")?;
+    let code = text(&invited, "registrationCode")?;
+    let expected = format!("https://one.example/register#code={code}&username=ada&orgId=");
+    assert!(link.starts_with(&expected), "{link}");
+    let mailed = installation.administrate(&format!("{invite} --email b@c.example --mail"))?;
+    for secret in ["registrationCode", "registrationUrl"] {
+        assert!(mailed.get(secret).is_none(), "{mailed}");
+    }
+    for (named, words) in [
+        ("--username", "--email nobody"),
+        ("--username", "--email not@an@address"),
+        ("--mail", "--username ada --mail"),
+        ("--email", "--kind EndUser"),
+    ] {
+        let refused = installation.run(&format!("{invite} {words}"))?;
+        assert!(refused.error()?.contains(named), "{words}: {refused:?}");
+    }
+    let without = installation.with("WEB__ENABLED", "false");
+    let invited = without.administrate(&format!("{invite} --username ada"))?;
+    assert!(invited.get("registrationUrl").is_none(), "{invited}");
+    Ok(())
+}
+
+#[test]
+fn completions_and_manual_pages_are_written_and_the_version_tells_the_commit() -> Outcome {
+    let installation = installation()?;
+    for shell in ["bash", "zsh", "fish"] {
+        let script = installation.run(&format!("completions {shell}"))?;
+        assert!(script.status.success(), "{script:?}");
+        assert!(script.stdout.contains("outbox"), "{shell}");
+    }
+    let written = installation.run("man .")?;
+    assert!(written.status.success(), "{written:?}");
+    let page = std::fs::read_to_string(installation.folder().join("latchkey-user-find.1"))?;
+    assert!(page.contains("part of their name"), "{page}");
+    let version = installation.run("--version")?.stdout;
+    assert!(version.starts_with("latchkey "), "{version}");
     Ok(())
 }
 
@@ -308,18 +365,16 @@ fn every_setting_is_shown_and_no_secret() -> Outcome {
     let installation = installation()?
         .with("MAIL__SMTP_URL", "smtps://root:hunter2@mail.example.com")
         .with("HTTP__TRUSTED_PROXIES", "10.0.0.1,10.0.0.2");
-    let shown = installation.administrate("config show --json")?;
-    let settings = shown.as_array().map_or(&[][..], Vec::as_slice);
+    let shown = installation.run("config show")?;
+    assert!(!shown.stdout.contains("hunter2"), "{shown:?}");
+    let settings = shown.stdout.lines().map(serde_json::from_str);
+    let settings: Vec<Value> = settings.collect::<Result<_, _>>()?;
+    assert!(settings.len() > 20, "{settings:?}");
     let of = |key: &str| settings.iter().find(|setting| setting["key"] == key);
     let proxies = of("http.trusted_proxies").ok_or("no proxies")?;
     assert_eq!(proxies["value"], "10.0.0.1/32, 10.0.0.2/32");
     assert_eq!(proxies["source"], "set by LATCHKEY__HTTP__TRUSTED_PROXIES");
     assert_eq!(of("web.enabled").ok_or("no pages")?["source"], "default");
-    assert!(!shown.to_string().contains("hunter2"), "{shown}");
-    let shown = installation.run("config show")?;
-    assert!(shown.status.success(), "{shown:?}");
-    assert_eq!(shown.stdout.lines().count(), settings.len());
-    assert!(!shown.stdout.contains("hunter2"), "{shown:?}");
     Ok(())
 }
 
@@ -349,10 +404,30 @@ fn the_doctor_finds_problems_and_says_what_to_do() -> Outcome {
         std::fs::remove_file(installation.secrets_file())?;
         let ill = installation.run("doctor")?;
         assert_eq!(ill.status.code(), Some(1), "{ill:?}");
-        assert!(ill.stdout.contains("PROBLEM  secrets"), "{ill:?}");
-        assert!(ill.stdout.contains("→ "), "{ill:?}");
+        let answer: Value = serde_json::from_str(&ill.stdout)?;
+        let findings = answer["findings"].as_array().into_iter().flatten();
+        let problems: Vec<_> = findings
+            .filter(|finding| finding["state"] == "problem")
+            .collect();
+        assert_eq!(problems.len(), 1, "{answer}");
+        assert_eq!(problems[0]["area"], "secrets");
+        assert!(problems[0]["advice"].is_string(), "{answer}");
         assert!(!installation.secrets_file().exists());
     }
+    Ok(())
+}
+
+#[test]
+fn pending_steps_are_an_exit_status() -> Outcome {
+    let installation = installation()?;
+    let pending = installation.run("migrate status --check")?;
+    assert_eq!(pending.status.code(), Some(1), "{pending:?}");
+    assert!(pending.stderr.contains("migrate up"), "{pending:?}");
+    let steps: Value = serde_json::from_str(&pending.stdout)?;
+    assert_eq!(steps["steps"][0]["applied"], false);
+    installation.administrate("migrate up")?;
+    let status = installation.run("migrate status --check")?;
+    assert_eq!(status.status.code(), Some(0), "{status:?}");
     Ok(())
 }
 

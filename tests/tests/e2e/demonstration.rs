@@ -64,8 +64,29 @@ async fn what_the_demonstration_says_works() -> Outcome {
 #[tokio::test]
 async fn the_demonstration_is_made_once() -> Outcome {
     let installation = unconfigured()?;
-    let said = installation.start().await?.stop().await?;
-    assert!(said.contains("registration code"), "{said}");
+    let server = installation.start().await?;
+    let organization = server.line("organization").await?;
+    let code = server.line("registration code").await?;
+    server.stop().await?;
+
+    // Nobody has registered, so the next start says again what to do, where it listens now.
+    let server = installation.start().await?;
+    assert_eq!(server.line("organization").await?, organization);
+    let invited = Invited {
+        organization,
+        username: server.line("first user").await?,
+        code: server.line("registration code").await?,
+        user: String::new(),
+    };
+    assert_ne!(invited.code, code);
+    let one = format!("http://one.localhost:{}", server.address()?.port());
+    let fragment = server.line(&format!("{one}/register#code=")).await?;
+    assert!(fragment.starts_with(&invited.code), "{fragment}");
+    let here = Client::of(&server)?.at(&one);
+    let mut first = Holder::passkey(&one, ChallengeForm::EncodedTwice);
+    register(&here, &invited, &mut first).await?;
+    server.stop().await?;
+
     let said = installation.start().await?.stop().await?;
     assert!(!said.contains("registration code"), "{said}");
     Ok(())

@@ -7,6 +7,7 @@ mod code_flow;
 mod command_line;
 mod demonstration;
 mod description;
+mod helping;
 mod lifecycle;
 mod limits;
 mod mail;

@@ -13,7 +13,7 @@ use latchkey_e2e::{
     installation::{Bootstrapped, DatabaseKind, Installation, text},
     server::Server,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 const ONE: &str = "https://one.example";
 
@@ -208,7 +208,7 @@ async fn replaced_secrets_end_what_the_old_ones_made_and_the_database_takes_them
         installation.administrate("secrets replace --yes")?;
 
         let (one, two) = (installation.start().await?, installation.start().await?);
-        assert_eq!(installation.administrate("outbox list")?, json!([]));
+        assert!(installation.list("outbox list")?.is_empty());
         for server in [&one, &two] {
             assert!(!is_signed_in(&session, server).await?);
             let place = Client::of(server)?.at(ONE);

@@ -45,7 +45,7 @@ error_codes! {
     InvalidBody, BAD_REQUEST, "invalid_body", "the body is not valid",
         "The body is not one JSON object in UTF-8, repeats a member, or is nested more than 64 levels deep.";
     InvalidField, BAD_REQUEST, "invalid_field", "a member of the request is not valid",
-        "A member of the body is missing or breaks a rule; the message and `details.field` name it.";
+        "A member of the body or of the query is missing or breaks a rule, or one of the query is not known; the message and `details.field` name it.";
     MemberNotOffered, BAD_REQUEST, "not_offered", "the request asks for what this version does not offer",
         "A member asks for what this version does not offer; the message and `details.field` name it.";
     InvalidExpiration, BAD_REQUEST, "invalid_expiration", "expiration is out of bounds",

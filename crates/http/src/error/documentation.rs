@@ -24,6 +24,7 @@ pub(crate) const BODY: &[ErrorCode] = &[
 /// What every call that reads no body may be refused for.
 pub(crate) const PLAIN: &[ErrorCode] = &[
     ErrorCode::InvalidPath,
+    ErrorCode::InvalidField,
     ErrorCode::Internal,
     ErrorCode::Unavailable,
 ];

@@ -9,8 +9,8 @@ use axum::{
 
 use crate::{error::ApiError, state::AppState};
 
-/// The parameters of a query by name. Unknown ones are ignored, repeated ones refused, as in bodies.
-/// Calls that need a user action read no query.
+/// The parameters of a query by name. Repeated ones are refused, as in bodies; unknown ones were before, by
+/// [`middleware::query`](crate::middleware::query). Calls that need a user action read no query.
 pub(crate) struct Parameters(HashMap<String, String>);
 
 impl FromRequestParts<AppState> for Parameters {

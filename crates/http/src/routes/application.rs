@@ -113,7 +113,7 @@ impl ApplicationBody {
     }
 }
 
-refusals!(Refusals: [PLAIN], [InvalidField, ApplicationNotFound]);
+refusals!(Refusals: [PLAIN], [ApplicationNotFound]);
 
 /// Ask where a page is
 ///

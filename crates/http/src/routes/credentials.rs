@@ -254,7 +254,10 @@ refusals!(DeleteRefusals: [BODY, SIGNED], [CredentialNotFound, LastCredential]);
     operation_id = "deleteCredential",
     tag = "Credentials",
     security(("bearer" = [], "userAction" = [])),
-    params(PathId<CredentialUuid>),
+    params(
+        PathId<CredentialUuid>,
+        ("force" = Option<String>, Query, description = "Ignored; published clients send it", example = "false")
+    ),
     responses((status = 200, description = "Deleted", body = DeleteResponse), DeleteRefusals)
 )]
 pub(crate) async fn delete_credential(

@@ -35,6 +35,8 @@ impl Health {
     };
 }
 
+refusals!(Refusals: [], [InvalidField]);
+
 /// Whether the process answers
 ///
 /// Touches nothing else: a process that does not answer should be started again.
@@ -43,13 +45,13 @@ impl Health {
     path = "/health/live",
     operation_id = "live",
     tag = "Operation",
-    responses((status = 200, description = "It does", body = Health))
+    responses((status = 200, description = "It does", body = Health), Refusals)
 )]
 pub(crate) async fn live() -> Json<Health> {
     Json(Health::OK)
 }
 
-refusals!(ReadyRefusals: [], [NotReady]);
+refusals!(ReadyRefusals: [], [InvalidField, NotReady]);
 
 /// Whether requests can be served
 ///
@@ -106,12 +108,15 @@ struct JsonWebKeySet {
     path = "/.well-known/jwks.json",
     operation_id = "getKeys",
     tag = "Operation",
-    responses((
-        status = 200,
-        description = "The keys",
-        body = JsonWebKeySet,
-        content_type = "application/jwk-set+json"
-    ))
+    responses(
+        (
+            status = 200,
+            description = "The keys",
+            body = JsonWebKeySet,
+            content_type = "application/jwk-set+json"
+        ),
+        Refusals
+    )
 )]
 pub(crate) async fn get_keys(State(state): State<AppState>) -> impl IntoResponse {
     let headers = [
@@ -129,7 +134,10 @@ pub(crate) async fn get_keys(State(state): State<AppState>) -> impl IntoResponse
     path = "/openapi.json",
     operation_id = "getDescription",
     tag = "Operation",
-    responses((status = 200, description = "The description", body = serde_json::Value))
+    responses(
+        (status = 200, description = "The description", body = serde_json::Value),
+        Refusals
+    )
 )]
 pub(crate) async fn get_description(State(state): State<AppState>) -> impl IntoResponse {
     let headers = [(CONTENT_TYPE, "application/json")];

@@ -36,7 +36,7 @@ pub(crate) struct UserList {
     next_page_token: Option<String>,
 }
 
-refusals!(ListRefusals: [PLAIN, SIGNED_IN], [InvalidField, NotPermitted]);
+refusals!(ListRefusals: [PLAIN, SIGNED_IN], [NotPermitted]);
 
 /// List users
 ///
@@ -68,6 +68,13 @@ refusals!(ListRefusals: [PLAIN, SIGNED_IN], [InvalidField, NotPermitted]);
             Query,
             description = "Only users of this kind: `CustomerEmployee` or `EndUser`",
             example = "CustomerEmployee"
+        ),
+        (
+            "search" = Option<String>,
+            Query,
+            description = "Only users in whose name or identifier this is, letter case aside. Of a large \
+                           organization a part may have fewer users than asked for and yet a `nextPageToken`",
+            example = "ada"
         )
     ),
     responses((status = 200, description = "The users", body = UserList), ListRefusals)
@@ -82,6 +89,7 @@ pub(crate) async fn list_users(
         size: parameters.read("limit")?.unwrap_or_default(),
         after: after.map(|PaginationToken(position)| position),
         kind: parameters.read("kind")?,
+        search: parameters.read("search")?,
     };
     let found = state
         .use_cases
@@ -161,7 +169,7 @@ pub(crate) async fn create_user(
     Ok(Json(made.into()))
 }
 
-refusals!(GetRefusals: [PLAIN, SIGNED_IN], [InvalidField, NotPermitted, UserNotFound]);
+refusals!(GetRefusals: [PLAIN, SIGNED_IN], [NotPermitted, UserNotFound]);
 
 /// Get a user
 ///

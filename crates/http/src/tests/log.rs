@@ -51,7 +51,7 @@ async fn logged(world: World, request: Request<Body>) -> Vec<serde_json::Value> 
 #[tokio::test]
 async fn a_request_leaves_one_line_that_says_who_and_what() {
     let mut world = World::signed_in();
-    let secret = "/auth/credentials/cr-6b58p-r53sr-rlrd3l5cj3uc4ome?secret=1";
+    let secret = "/auth/credentials/cr-6b58p-r53sr-rlrd3l5cj3uc4ome?force=secret";
     let request = acting(json("DELETE", secret, "{\"secret\":1}"));
     world
         .tokens

@@ -332,6 +332,23 @@ fn a_sender_is_a_mailbox() {
 }
 
 #[test]
+fn a_name_is_an_address_or_none() {
+    for name in ["ada@example.com", " ada+1@mail.example.com "] {
+        assert!(is_address(name), "{name}");
+    }
+    for name in [
+        "",
+        "ada",
+        "not an email",
+        "ada@",
+        "@example.com",
+        "Ada <ada@example.com>",
+    ] {
+        assert!(!is_address(name), "{name}");
+    }
+}
+
+#[test]
 fn what_is_said_to_another_machine_is_safe_if_it_must_be_encrypted() {
     for (url, trusts) in [
         ("smtp://mail.example.com", true),

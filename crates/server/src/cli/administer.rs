@@ -1,29 +1,28 @@
-//! `latchkey bootstrap`, `organization`, `user` and `application`: what only an administrator may.
+//! `latchkey bootstrap`, `organization` and `user`: what only an administrator may.
 
 use std::fmt;
 
 use clap::{Args, Subcommand};
 use latchkey_domain::{
-    application::{
-        Application, Origin, RelyingParty, RpId,
-        native::{AndroidPackage, AppleAppId, NativeApplications},
-        related,
-    },
     id::{ApplicationId, OrganizationId, UserId},
     organization::Approval,
-    text::{ApplicationName, OrganizationName, Username},
+    text::{ApplicationName, OrganizationName, SearchText, Username},
     time::Timestamp,
     user::UserKind,
 };
+use latchkey_mail::smtp::is_address;
 use latchkey_service::{
     administration::{self, Administration, Invite, Invited},
-    ports::administration_store::{AddApplicationError, BootstrapError, InviteError, SetUserError},
+    ports::administration_store::{BootstrapError, InviteError, OrganizationEntry, SetUserError},
 };
 use serde::Serialize;
 use time::{OffsetDateTime, macros::format_description};
-use tracing::warn;
 
-use super::{Failure, answer};
+use super::{
+    Failure, answer,
+    application::{Party, origin_taken},
+    people::{self, Part, ShownUser, UserRow},
+};
 use crate::wiring::Adapters;
 
 #[derive(Debug, Args)]
@@ -44,19 +43,10 @@ pub(super) struct Bootstrap {
     party: Party,
 }
 
-/// Where an application runs.
-#[derive(Debug, Args)]
-pub(super) struct Party {
-    /// The RP id: the host name of at least one origin, or a parent domain of it.
-    #[arg(long, value_name = "ID", value_parser = rp_id)]
-    rp_id: RpId,
-    /// An origin the application runs on; may be given several times.
-    #[arg(long = "origin", value_name = "ORIGIN", required = true, value_parser = |text: &str| Origin::new(text))]
-    origins: Vec<Origin>,
-}
-
 #[derive(Debug, Subcommand)]
 pub(super) enum OrganizationCommand {
+    /// List all organizations, oldest first.
+    List,
     /// Set whether credentials made with a code wait until their owner approves them.
     SetApproval {
         /// The organization.
@@ -75,9 +65,8 @@ pub(super) enum UserCommand {
         /// The organization.
         #[arg(long = "org", value_name = "ORG")]
         organization: OrganizationId,
-        /// What the user signs in with.
-        #[arg(long, value_name = "EMAIL", value_parser = |text: &str| Username::new(text))]
-        email: Username,
+        #[command(flatten)]
+        named: Named,
         /// CustomerEmployee or EndUser.
         #[arg(long, default_value = "CustomerEmployee")]
         kind: UserKind,
@@ -85,8 +74,38 @@ pub(super) enum UserCommand {
         #[arg(long)]
         administrator: bool,
         /// Send the code to the user instead of printing it.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "username")]
         mail: bool,
+    },
+    /// List the users of an organization, oldest first.
+    List {
+        /// The organization.
+        #[arg(long = "org", value_name = "ORG")]
+        organization: OrganizationId,
+        #[command(flatten)]
+        part: Part,
+    },
+    /// Find users by part of their name or id, in all organizations or in one.
+    Find {
+        /// Part of a name or id; letter case does not matter.
+        #[arg(value_name = "TEXT", value_parser = |text: &str| SearchText::new(text))]
+        text: SearchText,
+        /// The organization.
+        #[arg(long = "org", value_name = "ORG")]
+        organization: Option<OrganizationId>,
+        #[command(flatten)]
+        part: Part,
+    },
+    /// Show a user with all credentials.
+    Show(OneUser),
+    /// Delete a user with all credentials, codes and messages; the evidence of signed user actions stays.
+    Delete {
+        /// The user.
+        #[arg(long, value_name = "ID")]
+        user: UserId,
+        /// Yes, delete the user who is called so.
+        #[arg(long, value_name = "NAME")]
+        yes: Option<String>,
     },
     /// Deactivate a user: every session, code and user action ends at once.
     Deactivate(OneUser),
@@ -98,50 +117,23 @@ pub(super) enum UserCommand {
     Demote(OneUser),
 }
 
+/// What a user who is invited signs in with.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct Named {
+    /// The user's e-mail address: what the user signs in with, and where messages go.
+    #[arg(long, value_name = "EMAIL", value_parser = email)]
+    email: Option<Username>,
+    /// What the user signs in with, where that is no e-mail address: no message reaches the user.
+    #[arg(long, value_name = "NAME", value_parser = |text: &str| Username::new(text))]
+    username: Option<Username>,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct OneUser {
     /// The user.
     #[arg(long, value_name = "ID")]
-    user: UserId,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum ApplicationCommand {
-    /// Add an application to an organization.
-    Add {
-        /// The organization.
-        #[arg(long = "org", value_name = "ORG")]
-        organization: OrganizationId,
-        /// The application's name.
-        #[arg(long, value_name = "NAME", value_parser = |text: &str| ApplicationName::new(text))]
-        name: ApplicationName,
-        #[command(flatten)]
-        party: Party,
-    },
-    /// Deactivate an application: no ceremony works with it any more.
-    Deactivate {
-        /// The application.
-        #[arg(long, value_name = "ID")]
-        application: ApplicationId,
-    },
-    /// Activate an application again.
-    Activate {
-        /// The application.
-        #[arg(long, value_name = "ID")]
-        application: ApplicationId,
-    },
-    /// Set which native applications use the RP id; what is left out is taken away.
-    SetNative {
-        /// The application.
-        #[arg(long, value_name = "ID")]
-        application: ApplicationId,
-        /// The one for Android; the certificates it is signed with are android: origins.
-        #[arg(long, value_name = "PACKAGE", value_parser = |text: &str| AndroidPackage::new(text))]
-        android_package: Option<AndroidPackage>,
-        /// The one for Apple's devices: team and bundle identifier.
-        #[arg(long, value_name = "APP_ID", value_parser = |text: &str| AppleAppId::new(text))]
-        apple_app_id: Option<AppleAppId>,
-    },
+    pub(super) user: UserId,
 }
 
 #[derive(Serialize)]
@@ -155,14 +147,46 @@ pub(super) struct InvitedAnswer {
     /// Absent when it was sent to the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     registration_code: Option<String>,
+    /// Opens the page that takes the code; absent with it, and where no pages are served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration_url: Option<String>,
     registration_expires: String,
 }
 
 #[derive(Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+pub(super) enum OrganizationAnswer {
+    Listed(Vec<OrganizationRow>),
+    Changed {
+        org_id: String,
+        approval: &'static str,
+    },
+}
+
+/// An organization in a list.
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct OrganizationAnswer {
+pub(super) struct OrganizationRow {
     org_id: String,
+    name: String,
     approval: &'static str,
+    is_active: bool,
+    users: u64,
+    date_created: String,
+}
+
+impl From<&OrganizationEntry> for OrganizationRow {
+    fn from(entry: &OrganizationEntry) -> Self {
+        let organization = &entry.organization;
+        Self {
+            org_id: organization.id.to_string(),
+            name: organization.name.to_string(),
+            approval: organization.approval.as_str(),
+            is_active: organization.is_active,
+            users: entry.users,
+            date_created: date(organization.created),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -177,29 +201,11 @@ pub(super) enum UserAnswer {
         user_id: String,
         is_administrator: bool,
     },
-}
-
-#[derive(Serialize)]
-#[serde(untagged, rename_all_fields = "camelCase")]
-pub(super) enum ApplicationAnswer {
-    Added {
-        app_id: String,
-        org_id: String,
-        name: String,
-        rp_id: String,
-        origins: Vec<String>,
-        is_active: bool,
-    },
-    Changed {
-        app_id: String,
-        is_active: bool,
-    },
-    Native {
-        app_id: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        android_package: Option<String>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        apple_app_id: Option<String>,
+    Listed(Vec<UserRow>),
+    Shown(Box<ShownUser>),
+    Deleted {
+        user_id: String,
+        is_deleted: bool,
     },
 }
 
@@ -237,9 +243,10 @@ impl Administer for Bootstrap {
                     "--organization: there is an organization named {name} already; nothing was changed"
                 )
                 .into(),
+                BootstrapError::OriginTaken => origin_taken(),
                 BootstrapError::Store(error) => Failure::from(error),
             })?;
-        Ok(invited(&made.administrator, Some(made.application)))
+        Ok(invited(made.administrator, Some(made.application)))
     }
 }
 
@@ -247,12 +254,19 @@ impl Administer for OrganizationCommand {
     type Answer = OrganizationAnswer;
 
     async fn perform(self, administration: &Administration) -> Result<OrganizationAnswer, Failure> {
-        let Self::SetApproval {
-            organization,
-            approval,
-        } = self;
+        let (organization, approval) = match self {
+            Self::List => {
+                let entries = administration.organizations().await?;
+                let rows = entries.iter().map(OrganizationRow::from);
+                return Ok(OrganizationAnswer::Listed(rows.collect()));
+            }
+            Self::SetApproval {
+                organization,
+                approval,
+            } => (organization, approval),
+        };
         if administration.set_approval(&organization, approval).await? {
-            Ok(OrganizationAnswer {
+            Ok(OrganizationAnswer::Changed {
                 org_id: organization.to_string(),
                 approval: approval.as_str(),
             })
@@ -269,22 +283,44 @@ impl Administer for UserCommand {
         match self {
             Self::Invite {
                 organization,
-                email,
+                named: Named { email, username },
                 kind,
                 administrator,
                 mail,
             } => {
+                let username = email.or(username);
                 invite(
                     administration,
                     Invite {
                         organization,
-                        username: email,
+                        username: username.ok_or("--email: who is to be invited?")?,
                         kind,
                         administrator,
                         by_mail: mail,
                     },
                 )
                 .await
+            }
+            Self::List { organization, part } => Ok(UserAnswer::Listed(
+                people::list(administration, Some(&organization), None, part).await?,
+            )),
+            Self::Find {
+                text,
+                organization,
+                part,
+            } => Ok(UserAnswer::Listed(
+                people::list(administration, organization.as_ref(), Some(text), part).await?,
+            )),
+            Self::Show(OneUser { user }) => {
+                let shown = people::shown(administration, &user).await?;
+                Ok(UserAnswer::Shown(Box::new(ShownUser::from(&shown))))
+            }
+            Self::Delete { user, yes } => {
+                people::delete(administration, &user, yes.as_deref()).await?;
+                Ok(UserAnswer::Deleted {
+                    user_id: user.to_string(),
+                    is_deleted: true,
+                })
             }
             Self::Deactivate(OneUser { user }) => set_active(administration, &user, false).await,
             Self::Activate(OneUser { user }) => set_active(administration, &user, true).await,
@@ -303,13 +339,14 @@ async fn invite(administration: &Administration, request: Invite) -> Result<User
         .map_err(|error| match error {
             InviteError::UnknownOrganization => unknown("--org", "organization", &organization),
             InviteError::AlreadyRegistered => {
-                format!("--email: {email} has registered already, or was deactivated").into()
+                format!("{email} has registered already, or was deactivated").into()
             }
             InviteError::Store(error) => Failure::from(error),
         })?;
-    let mut answer = invited(&made, None);
+    let mut answer = invited(made, None);
     if by_mail {
         answer.registration_code = None;
+        answer.registration_url = None;
     }
     Ok(UserAnswer::Invited(answer))
 }
@@ -340,7 +377,7 @@ async fn set_administrator(
 }
 
 /// What a change of a user came to, for whoever typed the command.
-fn known(user: &UserId, outcome: Result<bool, SetUserError>) -> Result<(), Failure> {
+pub(super) fn known(user: &UserId, outcome: Result<bool, SetUserError>) -> Result<(), Failure> {
     match outcome {
         Ok(true) => Ok(()),
         Ok(false) => Err(unknown("--user", "user", user)),
@@ -352,112 +389,30 @@ fn known(user: &UserId, outcome: Result<bool, SetUserError>) -> Result<(), Failu
     }
 }
 
-impl Administer for ApplicationCommand {
-    type Answer = ApplicationAnswer;
-
-    async fn perform(self, administration: &Administration) -> Result<ApplicationAnswer, Failure> {
-        let (application, is_active) = match self {
-            Self::Add {
-                organization,
-                name,
-                party,
-            } => {
-                let addition =
-                    administration.add_application(organization.clone(), name, party.checked()?);
-                let added = addition.await.map_err(|error| match error {
-                    AddApplicationError::UnknownOrganization => {
-                        unknown("--org", "organization", &organization)
-                    }
-                    AddApplicationError::OriginTaken => format!("--origin: {error}").into(),
-                    AddApplicationError::Store(error) => error.into(),
-                })?;
-                return Ok(ApplicationAnswer::added(&added));
-            }
-            Self::Deactivate { application } => (application, false),
-            Self::Activate { application } => (application, true),
-            Self::SetNative {
-                application,
-                android_package,
-                apple_app_id,
-            } => {
-                let native = NativeApplications {
-                    android: android_package,
-                    apple: apple_app_id,
-                };
-                return set_native(administration, &application, &native).await;
-            }
-        };
-        if administration
-            .set_application_active(&application, is_active)
-            .await?
-        {
-            Ok(ApplicationAnswer::Changed {
-                app_id: application.to_string(),
-                is_active,
-            })
-        } else {
-            Err(unknown("--application", "application", &application))
-        }
-    }
-}
-
-async fn set_native(
-    administration: &Administration,
-    application: &ApplicationId,
-    native: &NativeApplications,
-) -> Result<ApplicationAnswer, Failure> {
-    if administration.set_native(application, native).await? {
-        Ok(ApplicationAnswer::Native {
-            app_id: application.to_string(),
-            android_package: native.android.as_ref().map(ToString::to_string),
-            apple_app_id: native.apple.as_ref().map(ToString::to_string),
-        })
-    } else {
-        Err(unknown("--application", "application", application))
-    }
-}
-
-fn unknown(option: &str, thing: &str, id: &impl fmt::Display) -> Failure {
+pub(super) fn unknown(option: &str, thing: &str, id: &impl fmt::Display) -> Failure {
     format!("{option}: there is no {thing} {id}").into()
 }
 
-impl ApplicationAnswer {
-    fn added(application: &Application) -> Self {
-        let party = &application.relying_party;
-        Self::Added {
-            app_id: application.id.to_string(),
-            org_id: application.organization.to_string(),
-            name: application.name.to_string(),
-            rp_id: party.rp_id().to_string(),
-            origins: party.origins().iter().map(ToString::to_string).collect(),
-            is_active: application.is_active,
-        }
+fn email(text: &str) -> Result<Username, Failure> {
+    let username = Username::new(text)?;
+    if is_address(username.as_str()) {
+        Ok(username)
+    } else {
+        Err(
+            "must be an e-mail address, such as ada@example.com; say --username for another name"
+                .into(),
+        )
     }
 }
 
-impl Party {
-    /// Warns, on standard error like every warning, of more origins than browsers look at.
-    fn checked(self) -> Result<RelyingParty, Failure> {
-        let party = RelyingParty::new(self.rp_id, self.origins)
-            .map_err(|error| format!("--rp-id and --origin: {error}"))?;
-        if let Err(warning) = related::check_labels(party.rp_id(), party.origins()) {
-            warn!("--origin: {warning}");
-        }
-        Ok(party)
-    }
-}
-
-fn rp_id(text: &str) -> Result<RpId, Failure> {
-    Ok(RpId::new(text)?.below_public_suffix()?)
-}
-
-fn invited(invited: &Invited, application: Option<ApplicationId>) -> InvitedAnswer {
+fn invited(invited: Invited, application: Option<ApplicationId>) -> InvitedAnswer {
     InvitedAnswer {
         org_id: invited.user.organization.to_string(),
         app_id: application.map(|application| application.to_string()),
         user_id: invited.user.id.to_string(),
         username: invited.user.username.to_string(),
         registration_code: Some(invited.code.reveal().to_owned()),
+        registration_url: invited.link,
         registration_expires: date(invited.expires),
     }
 }
@@ -485,16 +440,5 @@ mod tests {
     fn dates_have_milliseconds() {
         let moment = Timestamp::from_unix_milliseconds(1_700_000_000_007);
         assert_eq!(date(moment), "2023-11-14T22:13:20.007Z");
-    }
-
-    #[test]
-    fn an_rp_id_that_does_not_fit_names_the_options() {
-        let party = Party {
-            rp_id: RpId::new("app.example.com").unwrap(),
-            origins: vec![Origin::new("https://example.com").unwrap()],
-        };
-        let error = party.checked().unwrap_err().to_string();
-        assert!(error.starts_with("--rp-id and --origin: "), "{error}");
-        assert!(error.contains("app.example.com"), "{error}");
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::Failure;
+use super::{Failure, answer::answer};
 use crate::{
     config::{Settings, Sources},
     secrets,
@@ -20,11 +20,7 @@ pub(super) enum ConfigCommand {
     /// opened or made.
     Check,
     /// Show every setting with its value and where that comes from. What is secret is hidden.
-    Show {
-        /// Answer one line of JSON.
-        #[arg(long)]
-        json: bool,
-    },
+    Show,
 }
 
 /// A setting, as it is told to programs.
@@ -43,24 +39,18 @@ pub(super) fn perform(
 ) -> Result<(), Failure> {
     match command {
         ConfigCommand::Check => check(settings, &mut io::stdout().lock()),
-        ConfigCommand::Show { json } => {
-            let told = told(file)?;
-            if json {
-                return super::answer(&told);
-            }
-            show(&told, &mut io::stdout().lock())
-        }
+        ConfigCommand::Show => answer(&told(file)?),
     }
 }
 
 /// The database is not asked how many users there are, so there may be several. Secrets that are given with the
 /// configuration are looked into: what was cut off on its way would be told at the start only.
-fn check(settings: &Settings, answer: &mut impl Write) -> Result<(), Failure> {
+fn check(settings: &Settings, lines: &mut impl Write) -> Result<(), Failure> {
     if settings.secrets.contents.is_some() {
         secrets::look(&settings.secrets)?;
     }
     for weakness in settings.weaknesses(true) {
-        writeln!(answer, "{weakness}")?;
+        writeln!(lines, "{weakness}")?;
     }
     Ok(())
 }
@@ -80,21 +70,6 @@ fn settings_of(settings: &Settings, sources: &Sources) -> Vec<Setting> {
             value: value.shown,
         })
         .collect()
-}
-
-fn show(settings: &[Setting], answer: &mut impl Write) -> Result<(), Failure> {
-    let width = |text: fn(&Setting) -> &str| {
-        let widths = settings.iter().map(|setting| text(setting).chars().count());
-        widths.max().unwrap_or_default()
-    };
-    let (keys, values) = (
-        width(|setting| setting.key),
-        width(|setting| &setting.value),
-    );
-    for Setting { key, value, source } in settings {
-        writeln!(answer, "{key:keys$}  {value:values$}  {source}")?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -142,15 +117,13 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_is_shown_on_a_line_of_its_own() {
+    fn every_setting_is_told_with_where_it_comes_from() {
         let settings = Settings::default();
         let sources = BTreeMap::from([("http.listen".to_owned(), "default".to_owned())]);
-        let mut answer = Vec::new();
-        show(&settings_of(&settings, &sources), &mut answer).unwrap();
-        let answer = String::from_utf8(answer).unwrap();
-        assert_eq!(answer.lines().count(), settings.values().len());
-        let first = answer.lines().next().unwrap();
-        let words: Vec<_> = first.split_whitespace().collect();
-        assert_eq!(words, ["http.listen", "127.0.0.1:8080", "default"]);
+        let told = settings_of(&settings, &sources);
+        assert_eq!(told.len(), settings.values().len());
+        assert_eq!(told[0].key, "http.listen");
+        assert_eq!(told[0].value, "127.0.0.1:8080");
+        assert_eq!(told[0].source, "default");
     }
 }

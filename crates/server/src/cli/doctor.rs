@@ -9,7 +9,8 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    Failure, answer,
+    Failure,
+    answer::answer_in_words,
     config::{self, Setting},
 };
 use crate::{
@@ -19,9 +20,6 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
-    /// Answer one line of JSON.
-    #[arg(long)]
-    json: bool,
     /// For whom the mail server is asked to take a message, which is not sent; without it, for the sender.
     #[arg(long, value_name = "EMAIL")]
     mail_to: Option<String>,
@@ -49,31 +47,28 @@ pub(super) async fn perform(
             .count()
     };
     let (problems, warnings) = (count(State::Problem), count(State::Warning));
-    if command.json {
-        answer(&Answer {
-            ok: problems == 0,
-            findings,
-            settings: config::told(file)?,
-        })?;
-    } else {
-        tell(&findings, &mut io::stdout().lock())?;
-    }
+    let told = Answer {
+        ok: problems == 0,
+        findings,
+        settings: config::told(file)?,
+    };
+    answer_in_words(&told, |words| tell(&told.findings, words))?;
     if problems > 0 {
         return Err(format!("{problems} problems and {warnings} warnings").into());
     }
     Ok(())
 }
 
-fn tell(findings: &[Finding], answer: &mut impl Write) -> Result<(), Failure> {
+fn tell(findings: &[Finding], words: &mut dyn Write) -> io::Result<()> {
     for finding in findings {
         let state = match finding.state {
             State::Ok => "ok",
             State::Warning => "WARNING",
             State::Problem => "PROBLEM",
         };
-        writeln!(answer, "{state:8} {:14} {}", finding.area, finding.says)?;
+        writeln!(words, "{state:8} {:14} {}", finding.area, finding.says)?;
         if let Some(advice) = &finding.advice {
-            writeln!(answer, "{:24}→ {advice}", "")?;
+            writeln!(words, "{:24}→ {advice}", "")?;
         }
     }
     Ok(())

@@ -1,16 +1,52 @@
 //! `latchkey outbox`: the messages that wait to be sent.
 
-use clap::Subcommand;
-use latchkey_service::outbox::OpenMessage;
+use clap::{Args, Subcommand};
+use latchkey_domain::id::MessageId;
+use latchkey_service::{
+    outbox::{OpenMessage, Outbox},
+    ports::{message_store::Which, store::StoreError},
+};
 use serde::Serialize;
 
 use super::{Failure, administer::date, answer};
 use crate::wiring::Adapters;
 
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(super) enum OutboxCommand {
     /// Show every message that waits and has not expired, oldest first. They may hold live codes.
     List,
+    /// Send messages now that wait for a later try, or waited before there was a mail server.
+    Retry(Messages),
+    /// Delete messages unsent.
+    Drop(Messages),
+}
+
+/// Which messages.
+#[derive(Clone, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct Messages {
+    /// The message.
+    #[arg(long, value_name = "ID")]
+    message: Option<MessageId>,
+    /// All of them.
+    #[arg(long)]
+    all: bool,
+}
+
+impl From<Messages> for Which {
+    fn from(some: Messages) -> Self {
+        let Messages {
+            message,
+            all: _if_none,
+        } = some;
+        message.map_or(Self::All, Self::One)
+    }
+}
+
+/// How many messages it was.
+#[derive(Serialize)]
+struct CountAnswer {
+    messages: u64,
 }
 
 #[derive(Serialize)]
@@ -40,10 +76,45 @@ impl From<&OpenMessage> for MessageAnswer {
 }
 
 pub(super) async fn perform(command: OutboxCommand, adapters: Adapters) -> Result<(), Failure> {
-    let waiting = match command {
-        OutboxCommand::List => adapters.use_cases().outbox.waiting().await,
-    };
-    adapters.close().await?;
-    let answers: Vec<_> = waiting?.iter().map(MessageAnswer::from).collect();
-    answer(&answers)
+    let use_cases = adapters.use_cases();
+    let outbox = &use_cases.outbox;
+    match command {
+        OutboxCommand::List => {
+            let waiting = outbox.waiting().await;
+            adapters.close().await?;
+            let answers: Vec<_> = waiting?.iter().map(MessageAnswer::from).collect();
+            answer(&answers)
+        }
+        OutboxCommand::Retry(which) => {
+            let counted = retry(outbox, which.into()).await;
+            adapters.close().await?;
+            answer(&counted?)
+        }
+        OutboxCommand::Drop(which) => {
+            let counted = discard(outbox, which.into()).await;
+            adapters.close().await?;
+            answer(&counted?)
+        }
+    }
+}
+
+async fn retry(outbox: &Outbox, which: Which) -> Result<CountAnswer, Failure> {
+    let why = "waits, or it is due within minutes anyhow";
+    counted(&which, why, outbox.retry(&which).await)
+}
+
+async fn discard(outbox: &Outbox, which: Which) -> Result<CountAnswer, Failure> {
+    counted(&which, "waits", outbox.discard(&which).await)
+}
+
+/// How many messages it was; a failure when one was named and is not among them.
+fn counted(
+    which: &Which,
+    why: &str,
+    messages: Result<u64, StoreError>,
+) -> Result<CountAnswer, Failure> {
+    match (which, messages?) {
+        (Which::One(id), 0) => Err(format!("--message: no message {id} {why}").into()),
+        (Which::One(_) | Which::All, messages) => Ok(CountAnswer { messages }),
+    }
 }

@@ -109,13 +109,14 @@ async fn start(
     })?;
     let address = listener.local_addr()?;
     let public_url = settings.http.public_url(address);
-    if adapters.want_demo(settings) && use_cases.administration.is_empty().await? {
+    if adapters.want_demo(settings) {
         let location = demo::Location {
             port: address.port(),
             url: &public_url,
             has_pages: settings.web.enabled,
         };
-        if let Some(instructions) = demo::make(&use_cases.administration, &location).await? {
+        let (administration, directory) = (&use_cases.administration, &use_cases.directory);
+        if let Some(instructions) = demo::prepare(administration, directory, &location).await? {
             // Nobody who reads it is no reason not to serve.
             let _unread = write!(io::stdout(), "{instructions}");
         }

@@ -312,6 +312,70 @@ async fn values_that_are_not_what_they_should_be_are_named() {
     }
 }
 
+/// Before anything else is looked at: nobody is signed in here, and nothing is signed.
+#[tokio::test]
+async fn an_unknown_member_of_the_query_is_named() {
+    let stage = Stage::new().await;
+    for operation in operations() {
+        let request = operation.request(&stage).await;
+        for (query, name) in [
+            ("unknown=1", "unknown"),
+            ("userId=us-aaaaa-aaaaa-aaaaaaaaaaaaaaaa", "userId"),
+            (
+                "force&Limit=5",
+                if operation.id == "deleteCredential" {
+                    "Limit"
+                } else {
+                    "force"
+                },
+            ),
+            ("%C3%BC=&x", "\u{fc}"),
+            ("=", ""),
+        ] {
+            let path = format!("{}?{query}", request.path);
+            let method = operation.method.clone();
+            let refused = request.place.call(method, &path, None).await;
+            refused.refused(400, "invalid_field").about(name);
+        }
+    }
+}
+
+/// What is allowed is what the description says, so that a member that is described is known.
+#[tokio::test]
+async fn a_member_of_the_query_that_is_described_is_known() {
+    let stage = Stage::new().await;
+    let mut known = 0;
+    for operation in operations() {
+        let mut request = operation.request(&stage).await;
+        let path = request.path.clone();
+        for (name, example) in Description::served().query_of(operation.id) {
+            known += 1;
+            request.path = format!("{path}?{name}={example}");
+            let answer = request.send().await;
+            let field = answer.body["error"]["details"]["field"].as_str();
+            let message = answer.body["message"].as_str().unwrap_or_default();
+            assert!(
+                field != Some(name) || !message.contains("is not known"),
+                "{}: {}",
+                operation.id,
+                answer.body
+            );
+        }
+        // A question mark alone asks for nothing.
+        request.path = format!("{path}?");
+        let answer = request
+            .place
+            .call(operation.method.clone(), &request.path, None);
+        let message = answer.await.body["message"].to_string();
+        assert!(
+            !message.contains("is not known"),
+            "{}: {message}",
+            operation.id
+        );
+    }
+    assert!(known >= 6, "{known}");
+}
+
 #[tokio::test]
 async fn an_identifier_in_the_path_must_be_one() {
     let stage = Stage::new().await;

@@ -209,7 +209,48 @@ async fn parameters_of_the_list_that_cannot_be_are_named() {
         let refused = ada.get(&format!("{USERS}?{query}")).await;
         refused.refused(400, "invalid_field").about(field);
     }
-    ada.get(&format!("{USERS}?unknown=1&limit=5")).await.ok();
+    let refused = ada.get(&format!("{USERS}?unknown=1&limit=5")).await;
+    refused.refused(400, "invalid_field").about("unknown");
+    refused.saying(
+        "unknown is not known here: the query may have limit, paginationToken, kind, search",
+    );
+    for search in ["", "%20", "%00", "a%E2%80%8Bb"] {
+        let refused = ada.get(&format!("{USERS}?search={search}")).await;
+        refused.refused(400, "invalid_field").about("search");
+    }
+}
+
+#[tokio::test]
+async fn users_are_found_by_part_of_their_name_or_id_in_the_own_organization() {
+    let world = World::new().await;
+    let ada = world.administrator(&world.acme, ADA).await;
+    for (tenant, name) in [
+        (&world.acme, "Bob.Miller@example.com"),
+        (&world.acme, "bobby_100%@example.com"),
+        (&world.rival, "bob@example.com"),
+    ] {
+        world.invite(tenant, name).await;
+    }
+    let find = async |query: &str| {
+        let users = follow(&ada, query).await;
+        let names = users.iter().map(|user| user["username"].to_string());
+        let mut names = Vec::from_iter(names);
+        // Who was made at the same moment comes in an order of chance.
+        names.sort();
+        names
+    };
+    let [miller, bobby] = ["\"Bob.Miller@example.com\"", "\"bobby_100%@example.com\""];
+    assert_eq!(find("search=BOB&limit=1").await, [miller, bobby]);
+    assert_eq!(find("search=bob&kind=EndUser").await.len(), 2);
+    assert_eq!(
+        find("search=bob&kind=CustomerEmployee").await,
+        Vec::<String>::new()
+    );
+    assert_eq!(find("search=_100%25").await, [bobby]);
+    assert_eq!(find("search=b_m").await, Vec::<String>::new());
+    let page = ada.get(&format!("{USERS}?search=miller")).await.ok();
+    let id = page["items"][0]["userId"].as_str().unwrap();
+    assert_eq!(find(&format!("search={}", &id[3..])).await, [miller]);
 }
 
 #[tokio::test]

@@ -17,6 +17,18 @@ fn new() -> NewMessage {
     messages().login_code(&user(1).id, &code, NOW.plus(Duration::from_mins(10)))
 }
 
+#[tokio::test]
+async fn what_may_be_with_somebody_who_sends_it_is_not_hastened() {
+    let mut store = MockMessageStore::new();
+    store
+        .expect_hasten()
+        .times(1)
+        .withf(|which, now, lease| *which == Which::All && *now == NOW && *lease == LEASE)
+        .returning(|_, _, _| Ok(7));
+    let outbox = outbox(store, MockMailer::new());
+    assert_eq!(outbox.retry(&Which::All).await.unwrap(), 7);
+}
+
 fn claimed(attempt: u32) -> ClaimedMessage {
     let new = new();
     ClaimedMessage {

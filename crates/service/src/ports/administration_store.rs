@@ -3,14 +3,21 @@
 use async_trait::async_trait;
 use latchkey_domain::{
     account_code::NewAccountCode,
-    application::{Application, native::NativeApplications},
-    id::{ApplicationId, OrganizationId, UserId},
+    application::{
+        Application, ApplicationError, Origin, RelyingParty, RpId, native::NativeApplications,
+    },
+    id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
     organization::{Approval, Organization},
+    text::ApplicationName,
     user::User,
 };
 
-use super::store::StoreError;
+use super::{
+    credential_store::ChangeError,
+    store::StoreError,
+    user_store::{UserList, UserPage},
+};
 
 /// A user that is to be invited, with the code to register with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +47,9 @@ pub enum BootstrapError {
     /// There is one of that name; nothing was changed.
     #[error("there is an organization of that name already")]
     NameTaken,
+    /// An application of another organization lists one of the origins; nothing was changed.
+    #[error("an application of another organization lists one of these origins already")]
+    OriginTaken,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -76,9 +86,100 @@ pub enum AddApplicationError {
     /// There is no such organization.
     #[error("there is no such organization")]
     UnknownOrganization,
-    /// Another application of the organization lists one of the origins.
-    #[error("another application of the organization lists one of these origins already")]
+    /// Another application, of whichever organization, lists one of the origins.
+    #[error("another application lists one of these origins already")]
     OriginTaken,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// An organization, and how many users it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrganizationEntry {
+    /// The organization.
+    pub organization: Organization,
+    /// How many users, active or not.
+    pub users: u64,
+}
+
+/// An application, and how many passkeys there are for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApplicationEntry {
+    /// The application.
+    pub application: Application,
+    /// How many passkeys, active or not.
+    pub passkeys: u64,
+}
+
+/// What is to be different about an application; what is absent stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ApplicationUpdate {
+    /// What it is to be called.
+    pub name: Option<ApplicationName>,
+    /// Its RP id.
+    pub rp_id: Option<RpId>,
+    /// All its origins.
+    pub origins: Option<Vec<Origin>>,
+}
+
+impl ApplicationUpdate {
+    /// The application as it is to be.
+    ///
+    /// # Errors
+    /// [`ApplicationError`] when RP id and origins do not fit each other.
+    pub fn of(self, application: &Application) -> Result<Application, ApplicationError> {
+        let party = &application.relying_party;
+        let rp_id = self.rp_id.unwrap_or_else(|| party.rp_id().clone());
+        let origins = self.origins.unwrap_or_else(|| party.origins().to_vec());
+        Ok(Application {
+            name: self.name.unwrap_or_else(|| application.name.clone()),
+            relying_party: RelyingParty::new(rp_id, origins)?,
+            ..application.clone()
+        })
+    }
+}
+
+/// Why an application is not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateApplicationError {
+    /// There is no such application.
+    #[error("there is no such application")]
+    NotFound,
+    /// It cannot be as described.
+    #[error(transparent)]
+    Invalid(#[from] ApplicationError),
+    /// Passkeys are bound to the RP id that they were made for.
+    #[error("there are {0} passkeys for its RP id, and they work for no other")]
+    HasPasskeys(u64),
+    /// Another application, of whichever organization, lists one of the origins.
+    #[error("another application lists one of these origins already")]
+    OriginTaken,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Who loses what with an application.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Loss {
+    /// How many passkeys there are for it, active or not.
+    pub passkeys: u64,
+    /// How many users have one.
+    pub users: u64,
+    /// How many of these can sign in with one of them and with nothing else.
+    pub locked_out: u64,
+}
+
+/// Why an application is not deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteApplicationError {
+    /// There is no such application.
+    #[error("there is no such application")]
+    NotFound,
+    /// There are passkeys for it, and nobody said that they are to go too.
+    #[error("there are {} passkeys for it", .0.passkeys)]
+    HasPasskeys(Loss),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -109,8 +210,31 @@ pub trait AdministrationStore: Send + Sync {
     /// [`StoreError`].
     async fn population(&self) -> Result<Population, StoreError>;
 
+    /// Every organization, active or not, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn organizations(&self) -> Result<Vec<OrganizationEntry>, StoreError>;
+
+    /// Every application, active or not, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn applications(&self) -> Result<Vec<ApplicationEntry>, StoreError>;
+
+    /// Part of the list of all users, or of those of one organization, oldest first. Whoever follows
+    /// [`UserList::next`] meets everyone who was there all the while exactly once.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn list_users(
+        &self,
+        organization: Option<OrganizationId>,
+        page: &UserPage,
+    ) -> Result<UserList, StoreError>;
+
     /// Makes an organization with its first application and administrator. Of any number of calls for
-    /// one name at once, exactly one returns `Ok`.
+    /// one name, or one origin, at once, exactly one returns `Ok`.
     ///
     /// # Errors
     /// [`BootstrapError`].
@@ -151,6 +275,41 @@ pub trait AdministrationStore: Send + Sync {
         told: Option<NewMessage>,
     ) -> Result<bool, SetUserError>;
 
+    /// Deletes a user with all credentials, codes and messages; username and external id are free again.
+    /// Signed user actions are evidence and stay. `false` when there is no such user. The last active
+    /// administrator of an organization stays, under any concurrency.
+    ///
+    /// # Errors
+    /// [`SetUserError`]; nothing is changed then.
+    async fn delete_user(&self, user: &UserId) -> Result<bool, SetUserError>;
+
+    /// Deactivates a credential of a user, with all that follows when the user does it, see
+    /// [`CredentialStore::set_active`](super::credential_store::CredentialStore::set_active). The message is kept
+    /// when something changes.
+    ///
+    /// # Errors
+    /// [`ChangeError`], but for an authority, since none is needed; nothing is changed then.
+    async fn deactivate_credential(
+        &self,
+        user: &UserId,
+        credential: &CredentialUuid,
+        told: NewMessage,
+    ) -> Result<(), ChangeError>;
+
+    /// Raises the epoch of a user, which ends every session, code and user action, and refuses what waits for
+    /// approval. `false` when there is no such user.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn end_sessions(&self, user: &UserId) -> Result<bool, StoreError>;
+
+    /// Ends every open code of a user, of every kind, and refuses what waits for approval; sessions go on.
+    /// `false` when there is no such user.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn end_codes(&self, user: &UserId) -> Result<bool, StoreError>;
+
     /// Sets whether credentials made with a code wait for their owner. `false` when there is no such
     /// organization.
     ///
@@ -162,11 +321,35 @@ pub trait AdministrationStore: Send + Sync {
         approval: Approval,
     ) -> Result<bool, StoreError>;
 
-    /// Adds an application to its organization.
+    /// Adds an application to its organization. An origin belongs to one application, under any concurrency.
     ///
     /// # Errors
     /// [`AddApplicationError`].
     async fn add_application(&self, application: Application) -> Result<(), AddApplicationError>;
+
+    /// Changes an application, and gives it as of then. Its RP id stays while there is a passkey for it, active
+    /// or not. An origin belongs to one application, under any concurrency.
+    ///
+    /// # Errors
+    /// [`UpdateApplicationError`]; nothing is changed then.
+    async fn update_application(
+        &self,
+        application: &ApplicationId,
+        update: ApplicationUpdate,
+    ) -> Result<Application, UpdateApplicationError>;
+
+    /// Deletes an application, whose origins are free then, and tells what went with it. With passkeys for it
+    /// only when that is wanted: they are deleted, which ends their sessions, and every open credential code of
+    /// their users is cancelled and what waits for approval refused, as always when a credential is taken away.
+    /// Codes that bring somebody back, such as those to recover, stay.
+    ///
+    /// # Errors
+    /// [`DeleteApplicationError`]; nothing is changed then.
+    async fn delete_application(
+        &self,
+        application: &ApplicationId,
+        with_passkeys: bool,
+    ) -> Result<Loss, DeleteApplicationError>;
 
     /// Activates or deactivates an application. `false` when there is no such application.
     ///

@@ -41,6 +41,15 @@ pub struct ClaimedMessage {
     pub lease: Timestamp,
 }
 
+/// Which of the messages that wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// All of them.
+    All,
+    /// This one, if it waits.
+    One(MessageId),
+}
+
 /// A message that nobody will send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptMessage {
@@ -105,6 +114,24 @@ pub trait MessageStore: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn pending(&self, now: Timestamp) -> Result<Pending, StoreError>;
+
+    /// Makes messages due at `now` that would be later than `lease` from then, and tells how many those were.
+    /// What is due before is left alone, since somebody may be sending it; what has expired too.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn hasten(
+        &self,
+        which: &Which,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<u64, StoreError>;
+
+    /// Deletes messages, whoever may be sending them, and tells how many those were.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn discard(&self, which: &Which) -> Result<u64, StoreError>;
 
     /// Every message that waits and has not expired, oldest first; one statement.
     ///

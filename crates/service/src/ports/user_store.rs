@@ -5,6 +5,7 @@ use latchkey_domain::{
     authority::Authority,
     id::{CredentialUuid, OrganizationId, UserId},
     page::PageSize,
+    text::SearchText,
     time::Timestamp,
     user::{User, UserKind},
 };
@@ -60,6 +61,8 @@ pub struct UserPage {
     pub after: Option<UserPosition>,
     /// Only users of this kind.
     pub kind: Option<UserKind>,
+    /// Only users who are found by this text, see [`User::is_found_by`].
+    pub search: Option<SearchText>,
 }
 
 /// Part of the list of users.
@@ -147,9 +150,10 @@ pub enum ChangeUserError {
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
 pub trait UserStore: Send + Sync {
-    /// Part of the list of users, in one statement. Whoever follows [`UserList::next`] from the beginning to
-    /// the end meets everyone who was there all the while exactly once, whoever is made or deleted
-    /// meanwhile.
+    /// Part of the list of users, in one statement; in two when somebody is looked for. Whoever follows
+    /// [`UserList::next`] from the beginning to the end meets everyone who was there all the while exactly once,
+    /// whoever is made or deleted meanwhile. A part of a search may have fewer users than were asked for, or
+    /// none, and yet not be the last: so many users are looked at for one part as a store thinks right.
     ///
     /// # Errors
     /// [`ReadUsersError`].

@@ -28,6 +28,7 @@ fn page() -> UserPage {
         size: PageSize::default(),
         after: None,
         kind: None,
+        search: None,
     }
 }
 

@@ -15,7 +15,7 @@ use sea_orm::{
     entity::prelude::*, sea_query::LockType,
 };
 
-use super::organization;
+use super::{application_origin, organization};
 use crate::{
     column::{self, Inconsistency},
     statement::{self, Change as _},
@@ -78,6 +78,47 @@ pub(crate) async fn insert(
     };
     let made = Entity::insert(row.into_active_model());
     made.count(transaction).await.map(|_one| ())
+}
+
+/// Locks an application, so that no passkey can be made for it until the transaction ends, and gives it.
+pub(crate) async fn lock_and_read(
+    transaction: &DatabaseTransaction,
+    application: &ApplicationId,
+) -> Result<Option<Application>, StoreError> {
+    let found = Entity::find_by_id(application.clone())
+        .lock(LockType::Update)
+        .one(transaction)
+        .await;
+    let Some(found) = found.map_err(StoreError::new)? else {
+        return Ok(None);
+    };
+    let origins = application_origin::of(transaction, application).await?;
+    Ok(Some(found.with(origins)?))
+}
+
+/// Gives an application, whose row is locked, that name and RP id.
+pub(crate) async fn rewrite(
+    transaction: &DatabaseTransaction,
+    application: &Application,
+) -> Result<(), StoreError> {
+    let change = ActiveModel {
+        name: Set(application.name.clone().into()),
+        rp_id: Set(application.relying_party.rp_id().clone().into()),
+        ..Default::default()
+    };
+    let change = Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(application.id.as_str()));
+    change.count(transaction).await.map(|_one| ())
+}
+
+/// Deletes an application, whose row is locked and to which nothing refers any more.
+pub(crate) async fn delete(
+    transaction: &DatabaseTransaction,
+    application: &ApplicationId,
+) -> Result<(), StoreError> {
+    let row = Entity::delete_many().filter(Column::Id.eq(application.as_str()));
+    row.count(transaction).await.map(|_one| ())
 }
 
 /// Locks an application; `false` when there is no such application.

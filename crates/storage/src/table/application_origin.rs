@@ -1,4 +1,7 @@
-//! Where applications run; an origin belongs to one application of an organization.
+//! Where applications run; an origin belongs to one application.
+//!
+//! The key says so of an organization, which is older than the rule that two organizations do not share one. A
+//! unique index would refuse databases where two of them do since before; so that is looked for under a lock.
 
 use latchkey_domain::{
     application::{Application, Origin},
@@ -6,11 +9,15 @@ use latchkey_domain::{
 };
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
-    DatabaseTransaction, IntoActiveModel as _, entity::prelude::*, sea_query::OnConflict,
+    DatabaseTransaction, DbBackend, IntoActiveModel as _, QueryOrder as _, entity::prelude::*,
+    sea_query::OnConflict,
 };
 
 use super::application;
-use crate::{column, statement::Change as _};
+use crate::{
+    column,
+    statement::{self, Change as _},
+};
 
 type Typed<T> = column::Typed<Entity, T>;
 
@@ -33,12 +40,59 @@ impl Related<Entity> for application::Entity {
     }
 }
 
-/// Makes the origins of an application; `false` when another one of its organization lists one of them,
-/// and then the transaction must be rolled back.
+/// Lets one transaction at a time give origins to applications: an arbitrary number, the letters `origins`.
+/// SQLite has one that writes anyhow.
+const TAKE_ADVISORY_LOCK: &str = "SELECT pg_advisory_xact_lock(31369519446978163)";
+
+/// The origins of an application, in their order.
+pub(crate) async fn of(
+    transaction: &DatabaseTransaction,
+    application: &ApplicationId,
+) -> Result<Vec<Origin>, StoreError> {
+    let rows = Entity::find()
+        .filter(Column::ApplicationId.eq(application.as_str()))
+        .order_by_asc(Column::Position)
+        .all(transaction)
+        .await;
+    let rows = rows.map_err(StoreError::new)?;
+    Ok(rows.into_iter().map(|row| row.origin.0).collect())
+}
+
+/// Deletes the origins of an application.
+pub(crate) async fn delete_all(
+    transaction: &DatabaseTransaction,
+    application: &ApplicationId,
+) -> Result<(), StoreError> {
+    let origins = Entity::delete_many().filter(Column::ApplicationId.eq(application.as_str()));
+    origins.count(transaction).await.map(|_rows| ())
+}
+
+/// Whether another organization lists one of the origins. What is seen here stays so until the transaction
+/// ends.
+async fn are_elsewhere(
+    transaction: &DatabaseTransaction,
+    application: &Application,
+) -> Result<bool, StoreError> {
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        let locked = transaction.execute_unprepared(TAKE_ADVISORY_LOCK).await;
+        locked.map_err(StoreError::new)?;
+    }
+    let origins = application.relying_party.origins().iter();
+    let elsewhere = Entity::find()
+        .filter(Column::Origin.is_in(origins.map(Origin::as_str)))
+        .filter(Column::OrganizationId.ne(application.organization.as_str()));
+    statement::any(transaction, elsewhere).await
+}
+
+/// Makes the origins of an application; `false` when another one lists one of them, and then the transaction
+/// must be rolled back.
 pub(crate) async fn insert_all(
     transaction: &DatabaseTransaction,
     application: &Application,
 ) -> Result<bool, StoreError> {
+    if are_elsewhere(transaction, application).await? {
+        return Ok(false);
+    }
     let mut origins: Vec<_> = (0..).zip(application.relying_party.origins()).collect();
     // In one order for everybody, so that two calls with the same origins cannot wait for each other.
     origins.sort_by_key(|(_, origin)| *origin);

@@ -29,6 +29,8 @@ use crate::{
     statement::{Change as _, Insertion, in_turn},
 };
 
+pub(crate) mod of_application;
+
 type Typed<T> = column::Typed<Entity, T>;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]

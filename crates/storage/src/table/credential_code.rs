@@ -9,7 +9,10 @@ use latchkey_domain::{
     credential_code::{
         Claim, ClaimedCode, CodeDigest, CodeState, CredentialCode, NewCredentialCode, RedeemedCode,
     },
-    id::{ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId, UserId},
+    id::{
+        ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId,
+        UserId,
+    },
     time::Timestamp,
     user::Epoch,
 };
@@ -258,7 +261,7 @@ fn supersede(user: &UserId) -> UpdateMany<Entity> {
         .add(Column::IsNewest.eq(true))
         .add(is_open())
         .add(waits());
-    ending(user)
+    ending(Column::UserId.eq(user.as_str()))
         .col_expr(Column::IsNewest, Expr::value(false))
         .filter(earlier)
 }
@@ -269,16 +272,37 @@ pub(crate) async fn end_all(
     transaction: &DatabaseTransaction,
     user: &UserId,
 ) -> Result<(), StoreError> {
-    let alive = Condition::any().add(is_open()).add(waits());
     let steps = vec![
-        ending(user).filter(alive).into(),
+        ending(Column::UserId.eq(user.as_str()))
+            .filter(is_alive())
+            .into(),
         credential::deletion_of_waiting(user).into(),
     ];
     together(transaction, steps).await.map(|_rows| ())
 }
 
-/// Ends whatever of a user's codes can still lead to a credential, or to a usable one.
-fn ending(user: &UserId) -> UpdateMany<Entity> {
+/// The same for everybody who has a passkey for that application, whose rows are locked.
+pub(crate) async fn end_all_of_holders(
+    transaction: &DatabaseTransaction,
+    application: &ApplicationId,
+) -> Result<(), StoreError> {
+    let holders = credential::of_application::holders(application);
+    let steps = vec![
+        ending(Column::UserId.in_subquery(holders))
+            .filter(is_alive())
+            .into(),
+        credential::of_application::deletion_of_waiting_of_holders(application).into(),
+    ];
+    together(transaction, steps).await.map(|_rows| ())
+}
+
+/// A code that can still lead to a credential, or to a usable one.
+fn is_alive() -> Condition {
+    Condition::any().add(is_open()).add(waits())
+}
+
+/// Ends whatever of these users' codes can still lead to a credential, or to a usable one.
+fn ending(whose: Expr) -> UpdateMany<Entity> {
     let state = CaseStatement::new()
         .case(is_open(), Expr::value(CANCELLED))
         .finally(Expr::col(Column::State));
@@ -288,7 +312,7 @@ fn ending(user: &UserId) -> UpdateMany<Entity> {
     Entity::update_many()
         .col_expr(Column::State, state.into())
         .col_expr(Column::Approval, approval.into())
-        .filter(Column::UserId.eq(user.as_str()))
+        .filter(whose)
 }
 
 /// Deletes every code of a user, whose row is locked.

@@ -9,7 +9,7 @@ use latchkey_domain::{
     time::Timestamp,
 };
 use latchkey_service::ports::{
-    message_store::{ClaimedMessage, KeptMessage, MessageStore, Pending, WaitingMessage},
+    message_store::{ClaimedMessage, KeptMessage, MessageStore, Pending, WaitingMessage, Which},
     store::StoreError,
 };
 use sea_orm::{
@@ -155,6 +155,25 @@ impl MessageStore for SqlStore {
         })
     }
 
+    async fn hasten(
+        &self,
+        which: &Which,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<u64, StoreError> {
+        let rows = Entity::update_many()
+            .col_expr(Column::Due, Expr::value(now.unix_milliseconds()))
+            .filter(is_one_of(which))
+            .filter(Column::Due.gt(now.plus(lease).unix_milliseconds()))
+            .filter(Column::Expires.gt(now.unix_milliseconds()));
+        self.write(async move |tx| rows.count(&tx).await).await
+    }
+
+    async fn discard(&self, which: &Which) -> Result<u64, StoreError> {
+        let rows = Entity::delete_many().filter(is_one_of(which));
+        self.write(async move |tx| rows.count(&tx).await).await
+    }
+
     async fn waiting(&self, now: Timestamp) -> Result<Vec<WaitingMessage>, StoreError> {
         let lives = Column::Expires.gt(now.unix_milliseconds());
         let rows = self
@@ -170,6 +189,13 @@ impl SqlStore {
         let due = Entity::find().filter(is_due(now));
         self.read(async move |reader| statement::any(&reader, due).await)
             .await
+    }
+}
+
+fn is_one_of(which: &Which) -> Condition {
+    match which {
+        Which::All => Condition::all(),
+        Which::One(id) => Column::Id.eq(id.as_str()).into(),
     }
 }
 

@@ -6,12 +6,14 @@ use latchkey_domain::{
     text::OrganizationName,
     time::Timestamp,
 };
-use latchkey_service::ports::store::StoreError;
+use latchkey_service::ports::{administration_store::OrganizationEntry, store::StoreError};
 use sea_orm::{
-    DatabaseTransaction, IntoActiveModel as _, QuerySelect as _,
+    DatabaseTransaction, FromQueryResult, IntoActiveModel as _, QueryOrder as _, QuerySelect as _,
     entity::prelude::*,
-    sea_query::{LockType, OnConflict},
+    sea_query::{ExprTrait as _, LockType, OnConflict, Query, SubQueryStatement},
 };
+
+use super::user;
 
 use crate::{
     column,
@@ -94,6 +96,44 @@ pub(crate) async fn set_approval(
         .filter(Column::Id.eq(organization.as_str()))
         .meets_one(transaction)
         .await
+}
+
+/// Every organization, and how many users it has, oldest first.
+pub(crate) async fn all(reader: &Reader) -> Result<Vec<OrganizationEntry>, StoreError> {
+    let rows = Entity::find()
+        .expr_as(number_of_users(), "users")
+        .order_by_asc(Column::Created)
+        .order_by_asc(Column::Id)
+        .into_model::<Counted>()
+        .all(reader)
+        .await
+        .map_err(StoreError::new)?;
+    let entries = rows.into_iter().map(|row| {
+        Ok(OrganizationEntry {
+            organization: row.organization.into(),
+            users: u64::try_from(row.users).map_err(StoreError::new)?,
+        })
+    });
+    entries.collect()
+}
+
+#[derive(FromQueryResult)]
+struct Counted {
+    #[sea_orm(nested)]
+    organization: Model,
+    users: i64,
+}
+
+fn number_of_users() -> Expr {
+    let users = Query::select()
+        .expr(Expr::col((user::Entity, user::Column::Id)).count())
+        .from(user::Entity)
+        .and_where(
+            Expr::col((user::Entity, user::Column::OrganizationId))
+                .eq(Expr::col((Entity, Column::Id))),
+        )
+        .to_owned();
+    Expr::from(SubQueryStatement::SelectStatement(users))
 }
 
 /// Whether there is any organization.

@@ -1,7 +1,7 @@
 //! Users.
 
 use latchkey_domain::{
-    id::{OrganizationId, UserId},
+    id::{ApplicationId, OrganizationId, UserId},
     organization::Approval,
     text::{ExternalId, Username},
     time::Timestamp,
@@ -9,12 +9,12 @@ use latchkey_domain::{
 };
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
-    DatabaseTransaction, IntoActiveModel as _, QuerySelect,
+    DatabaseTransaction, IntoActiveModel as _, QueryOrder as _, QuerySelect,
     entity::prelude::*,
     sea_query::{ExprTrait as _, LockType, OnConflict},
 };
 
-use super::organization;
+use super::{credential, organization};
 use crate::{
     column,
     connection::Reader,
@@ -131,6 +131,23 @@ pub(crate) async fn lock_and_read(
     user: &UserId,
 ) -> Result<Option<User>, StoreError> {
     lock_where(transaction, Column::Id.eq(user.as_str())).await
+}
+
+/// Locks everybody who has a passkey for that application, in one order for everybody who locks several.
+pub(crate) async fn lock_holders(
+    transaction: &DatabaseTransaction,
+    application: &ApplicationId,
+) -> Result<(), StoreError> {
+    let holders = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::Id.in_subquery(credential::of_application::holders(application)))
+        .order_by_asc(Column::Id)
+        .lock(LockType::NoKeyUpdate)
+        .into_tuple::<String>()
+        .all(transaction)
+        .await;
+    holders.map(|_ids| ()).map_err(StoreError::new)
 }
 
 /// Locks the user of that name.

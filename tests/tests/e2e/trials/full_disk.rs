@@ -104,9 +104,8 @@ async fn a_disk_that_was_full_has_all_that_was_acknowledged() -> Outcome {
         return Err(failure);
     }
     people.check(&server).await?;
-    let messages = installation.administrate("outbox list")?;
-    let last = messages.as_array().and_then(|messages| messages.last());
-    let last = text(last.unwrap_or(&Value::Null), "messageId")?;
+    let messages = installation.list("outbox list")?;
+    let last = text(messages.last().unwrap_or(&Value::Null), "messageId")?;
     server.event(|event| event["message_id"] == last).await?;
     let figures = people.conclude(&installation, &server).await?;
     say(&format!("full-disk: full {rounds} times, {figures}"))?;

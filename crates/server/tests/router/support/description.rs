@@ -99,6 +99,27 @@ impl Description {
         }
     }
 
+    /// The members of the query that an operation knows, with an example of each.
+    pub(crate) fn query_of(&self, id: &str) -> Vec<(&str, String)> {
+        let is_it = |operation: &&Value| operation["operationId"] == id;
+        let operations = self
+            .operations
+            .keys()
+            .map(|(method, path)| &self.document["paths"][path][method.to_lowercase()]);
+        let parameters = operations
+            .filter(is_it)
+            .flat_map(|operation| operation["parameters"].as_array().into_iter().flatten());
+        parameters
+            .filter(|parameter| parameter["in"] == "query")
+            .map(|parameter| {
+                let example = &parameter["example"];
+                let text = example.as_str().map(str::to_owned);
+                let text = text.unwrap_or_else(|| example.to_string());
+                (parameter["name"].as_str().unwrap(), text)
+            })
+            .collect()
+    }
+
     /// Every operation, by its id.
     pub(crate) fn operations(&self) -> BTreeMap<&str, Described<'_>> {
         let described = self.operations.keys().map(|(method, path)| {

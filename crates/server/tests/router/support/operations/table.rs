@@ -382,7 +382,11 @@ fn users() -> Vec<Operation> {
     vec![
         get("listUsers", "/auth/users")
             .by(Administrator("Read"))
-            .costs(read(2), as_it_is),
+            .costs(read(2), as_it_is)
+            .or("with a search", read(3), async |_, _, mut request| {
+                request.path.push_str("?search=example");
+                request
+            }),
         post("createUser", "/auth/users")
             .by(Administrator("Create"))
             .signed()

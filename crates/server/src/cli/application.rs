@@ -1,0 +1,384 @@
+//! `latchkey application`: where the users of an organization sign in.
+
+use clap::{Args, Subcommand};
+use latchkey_domain::{
+    application::{
+        Application, Origin, RelyingParty, RpId,
+        native::{AndroidPackage, AppleAppId, NativeApplications},
+        related,
+    },
+    id::{ApplicationId, OrganizationId},
+    text::ApplicationName,
+};
+use latchkey_service::{
+    administration::Administration,
+    ports::administration_store::{
+        AddApplicationError, ApplicationEntry, ApplicationUpdate, DeleteApplicationError, Loss,
+        UpdateApplicationError,
+    },
+};
+use serde::Serialize;
+use tracing::warn;
+
+use super::{
+    Failure,
+    administer::{Administer, unknown},
+    people::confirmed,
+};
+
+/// Where an application runs.
+#[derive(Debug, Args)]
+pub(super) struct Party {
+    /// The RP id: the host name of at least one origin, or a parent domain of it.
+    #[arg(long, value_name = "ID", value_parser = rp_id)]
+    rp_id: RpId,
+    /// An origin the application runs on; may be given several times.
+    #[arg(long = "origin", value_name = "ORIGIN", required = true, value_parser = |text: &str| Origin::new(text))]
+    origins: Vec<Origin>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ApplicationCommand {
+    /// Add an application to an organization.
+    Add {
+        /// The organization.
+        #[arg(long = "org", value_name = "ORG")]
+        organization: OrganizationId,
+        /// The application's name.
+        #[arg(long, value_name = "NAME", value_parser = |text: &str| ApplicationName::new(text))]
+        name: ApplicationName,
+        #[command(flatten)]
+        party: Party,
+    },
+    /// List the applications of all organizations, or of one, oldest first.
+    List {
+        /// The organization.
+        #[arg(long = "org", value_name = "ORG")]
+        organization: Option<OrganizationId>,
+    },
+    /// Change name, RP id or origins of an application; what is left out stays.
+    Update {
+        /// The application.
+        #[arg(long, value_name = "ID")]
+        application: ApplicationId,
+        #[command(flatten)]
+        update: Update,
+    },
+    /// Delete an application; its origins are free again.
+    Delete {
+        /// The application.
+        #[arg(long, value_name = "ID")]
+        application: ApplicationId,
+        /// Delete the passkeys for it too; who has nothing else to sign in with is locked out.
+        #[arg(long)]
+        delete_credentials: bool,
+        /// Yes, delete the application that is called so.
+        #[arg(long, value_name = "NAME")]
+        yes: Option<String>,
+    },
+    /// Deactivate an application: no ceremony works with it any more.
+    Deactivate {
+        /// The application.
+        #[arg(long, value_name = "ID")]
+        application: ApplicationId,
+    },
+    /// Activate an application again.
+    Activate {
+        /// The application.
+        #[arg(long, value_name = "ID")]
+        application: ApplicationId,
+    },
+    /// Set which native applications use the RP id; what is left out is taken away.
+    SetNative {
+        /// The application.
+        #[arg(long, value_name = "ID")]
+        application: ApplicationId,
+        /// The one for Android; the certificates it is signed with are android: origins.
+        #[arg(long, value_name = "PACKAGE", value_parser = |text: &str| AndroidPackage::new(text))]
+        android_package: Option<AndroidPackage>,
+        /// The one for Apple's devices: team and bundle identifier.
+        #[arg(long, value_name = "APP_ID", value_parser = |text: &str| AppleAppId::new(text))]
+        apple_app_id: Option<AppleAppId>,
+    },
+}
+
+/// What is to be different; the rest stays.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(super) struct Update {
+    /// What it is to be called.
+    #[arg(long, value_name = "NAME", value_parser = |text: &str| ApplicationName::new(text))]
+    name: Option<ApplicationName>,
+    /// The RP id; it stays while anybody has a passkey for it.
+    #[arg(long, value_name = "ID", value_parser = rp_id)]
+    rp_id: Option<RpId>,
+    /// An origin the application runs on, in place of all earlier ones; may be given several times.
+    #[arg(long = "origin", value_name = "ORIGIN", value_parser = |text: &str| Origin::new(text))]
+    origins: Option<Vec<Origin>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+pub(super) enum ApplicationAnswer {
+    One(ApplicationRow),
+    Listed(Vec<ApplicationRow>),
+    Deleted(DeletedApplication),
+    Changed {
+        app_id: String,
+        is_active: bool,
+    },
+    Native {
+        app_id: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        android_package: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        apple_app_id: Option<String>,
+    },
+}
+
+/// An application in a list.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ApplicationRow {
+    app_id: String,
+    org_id: String,
+    name: String,
+    rp_id: String,
+    origins: Vec<String>,
+    is_active: bool,
+    /// How many there are for it; absent where that was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passkeys: Option<u64>,
+}
+
+impl From<&Application> for ApplicationRow {
+    fn from(application: &Application) -> Self {
+        let party = &application.relying_party;
+        Self {
+            app_id: application.id.to_string(),
+            org_id: application.organization.to_string(),
+            name: application.name.to_string(),
+            rp_id: party.rp_id().to_string(),
+            origins: party.origins().iter().map(ToString::to_string).collect(),
+            is_active: application.is_active,
+            passkeys: None,
+        }
+    }
+}
+
+/// What went with an application.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DeletedApplication {
+    app_id: String,
+    deleted_passkeys: u64,
+    users: u64,
+    locked_out_users: u64,
+}
+
+impl Administer for ApplicationCommand {
+    type Answer = ApplicationAnswer;
+
+    async fn perform(self, administration: &Administration) -> Result<ApplicationAnswer, Failure> {
+        let (application, is_active) = match self {
+            Self::Add {
+                organization,
+                name,
+                party,
+            } => {
+                let addition =
+                    administration.add_application(organization.clone(), name, party.checked()?);
+                let added = addition.await.map_err(|error| match error {
+                    AddApplicationError::UnknownOrganization => {
+                        unknown("--org", "organization", &organization)
+                    }
+                    AddApplicationError::OriginTaken => origin_taken(),
+                    AddApplicationError::Store(error) => error.into(),
+                })?;
+                return Ok(ApplicationAnswer::One(ApplicationRow::from(&added)));
+            }
+            Self::List { organization } => {
+                let rows = list(administration, organization.as_ref()).await?;
+                return Ok(ApplicationAnswer::Listed(rows));
+            }
+            Self::Update {
+                application,
+                update: wanted,
+            } => {
+                let row = update(administration, &application, wanted).await?;
+                return Ok(ApplicationAnswer::One(row));
+            }
+            Self::Delete {
+                application,
+                delete_credentials,
+                yes,
+            } => {
+                let yes = yes.as_deref();
+                let deleted = delete(administration, &application, delete_credentials, yes);
+                return Ok(ApplicationAnswer::Deleted(deleted.await?));
+            }
+            Self::Deactivate { application } => (application, false),
+            Self::Activate { application } => (application, true),
+            Self::SetNative {
+                application,
+                android_package,
+                apple_app_id,
+            } => {
+                let native = NativeApplications {
+                    android: android_package,
+                    apple: apple_app_id,
+                };
+                return set_native(administration, &application, &native).await;
+            }
+        };
+        if administration
+            .set_application_active(&application, is_active)
+            .await?
+        {
+            Ok(ApplicationAnswer::Changed {
+                app_id: application.to_string(),
+                is_active,
+            })
+        } else {
+            Err(unknown("--application", "application", &application))
+        }
+    }
+}
+
+async fn set_native(
+    administration: &Administration,
+    application: &ApplicationId,
+    native: &NativeApplications,
+) -> Result<ApplicationAnswer, Failure> {
+    if administration.set_native(application, native).await? {
+        Ok(ApplicationAnswer::Native {
+            app_id: application.to_string(),
+            android_package: native.android.as_ref().map(ToString::to_string),
+            apple_app_id: native.apple.as_ref().map(ToString::to_string),
+        })
+    } else {
+        Err(unknown("--application", "application", application))
+    }
+}
+
+async fn list(
+    administration: &Administration,
+    organization: Option<&OrganizationId>,
+) -> Result<Vec<ApplicationRow>, Failure> {
+    let entries = administration.applications().await?;
+    let of_it = entries.iter().filter(|entry| {
+        organization.is_none_or(|organization| entry.application.organization == *organization)
+    });
+    let row = |entry: &ApplicationEntry| ApplicationRow {
+        passkeys: Some(entry.passkeys),
+        ..ApplicationRow::from(&entry.application)
+    };
+    Ok(of_it.map(row).collect())
+}
+
+async fn update(
+    administration: &Administration,
+    application: &ApplicationId,
+    wanted: Update,
+) -> Result<ApplicationRow, Failure> {
+    let Update {
+        name,
+        rp_id,
+        origins,
+    } = wanted;
+    let update = ApplicationUpdate {
+        name,
+        rp_id,
+        origins,
+    };
+    let updated = administration.update_application(application, update);
+    let updated = updated.await.map_err(|error| match error {
+        UpdateApplicationError::NotFound => unknown("--application", "application", application),
+        UpdateApplicationError::Invalid(error) => format!("--rp-id and --origin: {error}").into(),
+        UpdateApplicationError::HasPasskeys(passkeys) => format!(
+            "--rp-id: {passkeys} passkeys were made for the RP id as it is, and work for no other; make another \
+             application for the new one (latchkey application add)"
+        )
+        .into(),
+        UpdateApplicationError::OriginTaken => origin_taken(),
+        UpdateApplicationError::Store(error) => Failure::from(error),
+    })?;
+    let party = &updated.relying_party;
+    if let Err(warning) = related::check_labels(party.rp_id(), party.origins()) {
+        warn!("--origin: {warning}");
+    }
+    Ok(ApplicationRow::from(&updated))
+}
+
+async fn delete(
+    administration: &Administration,
+    application: &ApplicationId,
+    with_passkeys: bool,
+    yes: Option<&str>,
+) -> Result<DeletedApplication, Failure> {
+    let entries = administration.applications().await?;
+    let mut entries = entries.iter().map(|entry| &entry.application);
+    let found = entries.find(|found| found.id == *application);
+    let found = found.ok_or_else(|| unknown("--application", "application", application))?;
+    confirmed(yes, found.name.as_str(), "the application, for good")?;
+    let deleted = administration.delete_application(application, with_passkeys);
+    let loss = deleted.await.map_err(|error| match error {
+        DeleteApplicationError::NotFound => unknown("--application", "application", application),
+        DeleteApplicationError::HasPasskeys(Loss {
+            passkeys,
+            users,
+            locked_out,
+        }) => format!(
+            "there are {passkeys} passkeys of {users} users for it, and {locked_out} users can sign in with nothing \
+             else: deactivate it (latchkey application deactivate), or say --delete-credentials to delete the \
+             passkeys too"
+        )
+        .into(),
+        DeleteApplicationError::Store(error) => Failure::from(error),
+    })?;
+    Ok(DeletedApplication {
+        app_id: application.to_string(),
+        deleted_passkeys: loss.passkeys,
+        users: loss.users,
+        locked_out_users: loss.locked_out,
+    })
+}
+
+/// An origin belongs to one application, whosever that is.
+pub(super) fn origin_taken() -> Failure {
+    "--origin: another application lists one of these origins already, and an origin belongs to one; latchkey \
+     application list shows which"
+        .into()
+}
+
+impl Party {
+    /// Warns, on standard error like every warning, of more origins than browsers look at.
+    pub(super) fn checked(self) -> Result<RelyingParty, Failure> {
+        let party = RelyingParty::new(self.rp_id, self.origins)
+            .map_err(|error| format!("--rp-id and --origin: {error}"))?;
+        if let Err(warning) = related::check_labels(party.rp_id(), party.origins()) {
+            warn!("--origin: {warning}");
+        }
+        Ok(party)
+    }
+}
+
+fn rp_id(text: &str) -> Result<RpId, Failure> {
+    Ok(RpId::new(text)?.below_public_suffix()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_rp_id_that_does_not_fit_names_the_options() {
+        let party = Party {
+            rp_id: RpId::new("app.example.com").unwrap(),
+            origins: vec![Origin::new("https://example.com").unwrap()],
+        };
+        let error = party.checked().unwrap_err().to_string();
+        assert!(error.starts_with("--rp-id and --origin: "), "{error}");
+        assert!(error.contains("app.example.com"), "{error}");
+    }
+}

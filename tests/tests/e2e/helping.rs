@@ -1,0 +1,220 @@
+//! The command line in the hands of who helps users: they are found, shown, and freed of what they lost.
+
+use latchkey_e2e::{
+    Outcome,
+    ceremony::{enrol, issue_code, register, sign_in},
+    client::Client,
+    holder::Holder,
+    installation::{DatabaseKind, Installation, text},
+};
+use latchkey_testkit::authenticator::asked::ChallengeForm;
+use serde_json::json;
+
+fn installation() -> Outcome<Installation> {
+    Installation::empty(DatabaseKind::Sqlite)
+}
+
+#[test]
+fn users_are_listed_in_parts_found_shown_and_deleted() -> Outcome {
+    let installation = installation()?;
+    let one = installation.bootstrap("Acme")?;
+    let two = installation.bootstrap_at("Rival", ["three.example", "four.example"])?;
+    let ada = installation
+        .invite(&one.organization, "ada@example.com")?
+        .user;
+    let bob = installation
+        .invite(&one.organization, "bob@example.com")?
+        .user;
+    let other_ada = installation
+        .invite(&two.organization, "ada@example.com")?
+        .user;
+
+    let organizations = installation.list("organization list")?;
+    let counts: Vec<_> = organizations
+        .iter()
+        .map(|row| (&row["name"], &row["users"]))
+        .collect();
+    assert_eq!(
+        counts,
+        [(&json!("Acme"), &json!(3)), (&json!("Rival"), &json!(2))]
+    );
+
+    let ids = |words: &str| -> Outcome<Vec<String>> {
+        let users = installation.list(words)?;
+        users.iter().map(|user| text(user, "userId")).collect()
+    };
+    let first = one.administrator.user;
+    let list = format!("user list --org {}", one.organization);
+    assert_eq!(ids(&list)?, [&first, &ada, &bob].map(Clone::clone));
+    let part = installation.run(&format!("{list} --limit 2"))?;
+    assert_eq!(part.stdout.lines().count(), 2, "{part:?}");
+    assert!(part.stderr.contains(&format!("--after {ada}")), "{part:?}");
+    assert_eq!(
+        ids(&format!("{list} --limit 2 --after {ada}"))?,
+        [bob.clone()]
+    );
+
+    let mut found = ids("user find ADA@")?;
+    let mut expected = vec![ada.clone(), other_ada];
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+    let within = format!("user find ada --org {}", one.organization);
+    assert_eq!(ids(&within)?, [ada.clone()]);
+    assert_eq!(ids(&format!("user find {}", &bob[3..]))?, [bob.clone()]);
+    assert_eq!(ids("user find nobody")?, Vec::<String>::new());
+
+    let shown = installation.administrate(&format!("user show --user {ada}"))?;
+    assert_eq!(shown["username"], "ada@example.com");
+    assert_eq!(shown["credentials"], json!([]));
+    let delete = format!("user delete --user {ada}");
+    for words in [delete.clone(), format!("{delete} --yes bob@example.com")] {
+        let refused = installation.run(&words)?;
+        assert!(refused.error()?.contains("ada@example.com"), "{refused:?}");
+    }
+    let deleted = installation.administrate(&format!("{delete} --yes ada@example.com"))?;
+    assert_eq!(deleted, json!({ "userId": ada, "isDeleted": true }));
+    let last = installation.run(&format!(
+        "user delete --user {first} --yes admin@one.example"
+    ))?;
+    assert!(
+        last.error()?.contains("last active administrator"),
+        "{last:?}"
+    );
+    assert_eq!(ids(&list)?, [first, bob]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_helps_a_user_ends_sessions_codes_and_credentials() -> Outcome {
+    let installation = installation()?;
+    let acme = installation.bootstrap("Acme")?;
+    let invited = installation.invite(&acme.organization, "ada@example.com")?;
+    let server = installation.start().await?;
+    let here = Client::of(&server)?.at("https://one.example");
+    let mut passkey = Holder::passkey("https://one.example", ChallengeForm::EncodedTwice);
+    register(&here, &invited, &mut passkey).await?;
+    let signed_in = sign_in(&here, &invited.organization, None, &mut passkey).await?;
+    let code = text(&issue_code(&signed_in, &mut passkey).await?, "code")?;
+    let user = &invited.user;
+
+    let shown = installation.administrate(&format!("user show --user {user}"))?;
+    assert_eq!(shown["openCode"], "Issued", "{shown}");
+    let credentials = installation.list(&format!("credential list --user {user}"))?;
+    assert_eq!(credentials.len(), 1);
+    assert_eq!(credentials[0]["rpId"], "one.example");
+    let first = text(&credentials[0], "credentialUuid")?;
+    let deactivate = format!("credential deactivate --user {user} --credential");
+    let refused = installation.run(&format!("{deactivate} {first}"))?;
+    assert!(refused.error()?.contains("user deactivate"), "{refused:?}");
+    let unknown = "cr-00000-00000-00000000000000";
+    let refused = installation.run(&format!("{deactivate} {unknown}"))?;
+    assert!(
+        refused.error()?.contains("no such credential"),
+        "{refused:?}"
+    );
+
+    let there = Client::of(&server)?.at("https://two.example");
+    let mut second = Holder::passkey("https://two.example", ChallengeForm::EncodedTwice);
+    enrol(&there, &code, &mut second).await?;
+    let done = installation.administrate(&format!("{deactivate} {first}"))?;
+    assert_eq!(done["isActive"], false, "{done}");
+    signed_in.get("/auth/credentials").await?.refused(401)?;
+
+    let signed_in = sign_in(&there, &invited.organization, None, &mut second).await?;
+    let code = text(&issue_code(&signed_in, &mut second).await?, "code")?;
+    installation.administrate(&format!("code cancel --user {user}"))?;
+    let begin = json!({ "credentialKind": "Key", "code": code });
+    let begun = there.post("/auth/credentials/code/init", &begin).await?;
+    begun.refused(403)?;
+    signed_in.get("/auth/credentials").await?.ok()?;
+    installation.administrate(&format!("session end --user {user}"))?;
+    signed_in.get("/auth/credentials").await?.refused(401)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_application_is_mended_and_goes_with_its_passkeys_only_on_demand() -> Outcome {
+    let installation = installation()?;
+    let acme = installation.bootstrap("Acme")?;
+    let list = format!("application list --org {}", acme.organization);
+    let applications = installation.list(&list)?;
+    let [one, two] = [0, 1].map(|index| text(&applications[index], "appId"));
+    let (one, two) = (one?, two?);
+    let update = |id: &str, words: &str| {
+        installation.run(&format!("application update --application {id} {words}"))
+    };
+    let mended = update(
+        &two,
+        "--rp-id too.example --origin https://too.example --name Too",
+    )?;
+    let mended = mended.json()?;
+    assert_eq!(mended["rpId"], "too.example");
+    assert_eq!(mended["origins"], json!(["https://too.example"]));
+    assert_eq!(mended["name"], "Too");
+    let taken = update(
+        &two,
+        "--origin https://too.example --origin https://one.example",
+    )?;
+    assert!(taken.error()?.contains("another application"), "{taken:?}");
+    let rival = "bootstrap --organization Rival --admin a@b.example --application R \
+                 --rp-id one.example --origin https://one.example";
+    let taken = installation.run(rival)?;
+    assert!(taken.error()?.contains("--origin"), "{taken:?}");
+    assert_eq!(installation.list("organization list")?.len(), 1);
+
+    let server = installation.start().await?;
+    let here = Client::of(&server)?.at("https://one.example");
+    let mut passkey = Holder::passkey("https://one.example", ChallengeForm::EncodedTwice);
+    register(&here, &acme.administrator, &mut passkey).await?;
+    let bound = update(&one, "--rp-id a.example --origin https://a.example")?;
+    assert!(bound.error()?.contains("1 passkeys"), "{bound:?}");
+    let delete =
+        |words: &str| installation.run(&format!("application delete --application {one} {words}"));
+    for (words, named) in [
+        ("--delete-credentials", "--yes \"one.example\""),
+        ("--yes one.example", "--delete-credentials"),
+    ] {
+        let refused = delete(words)?;
+        assert!(refused.error()?.contains(named), "{refused:?}");
+    }
+    let deleted = delete("--delete-credentials --yes one.example")?.json()?;
+    let expected = json!({
+        "appId": one,
+        "deletedPasskeys": 1,
+        "users": 1,
+        "lockedOutUsers": 1
+    });
+    assert_eq!(deleted, expected);
+    assert_eq!(installation.list(&list)?.len(), 1);
+    Ok(())
+}
+
+#[test]
+fn messages_are_listed_tried_again_and_dropped() -> Outcome {
+    let installation = installation()?;
+    let organization = installation.bootstrap("Acme")?.organization;
+    for name in ["ada", "bob"] {
+        installation.administrate(&format!(
+            "user invite --org {organization} --email {name}@example.com --mail"
+        ))?;
+    }
+    let waiting = installation.list("outbox list --json")?;
+    assert_eq!(waiting.len(), 2);
+    let first = text(&waiting[0], "messageId")?;
+    // What is due is not due earlier.
+    let due = installation.administrate("outbox retry --all")?;
+    assert_eq!(due, json!({ "messages": 0 }));
+    let refused = installation.run(&format!("outbox retry --message {first}"))?;
+    assert!(refused.error()?.contains(&first), "{refused:?}");
+    let dropped = installation.administrate(&format!("outbox drop --message {first}"))?;
+    assert_eq!(dropped, json!({ "messages": 1 }));
+    let again = installation.run(&format!("outbox drop --message {first}"))?;
+    assert!(again.error()?.contains(&first), "{again:?}");
+    let left = installation.list("outbox list")?;
+    assert_eq!(left, [waiting[1].clone()]);
+    let dropped = installation.administrate("outbox drop --all")?;
+    assert_eq!(dropped, json!({ "messages": 1 }));
+    assert!(installation.list("outbox list")?.is_empty());
+    Ok(())
+}
