@@ -46,7 +46,10 @@ use self::{
     },
     state::AppState,
 };
-pub use self::{extract::signed::payload_digest, state::HttpSettings};
+pub use self::{
+    extract::signed::payload_digest,
+    state::{Beside, HttpSettings, RefusalPage},
+};
 
 /// Every route, in the order a user meets them.
 fn table() -> OpenApiRouter<AppState> {
@@ -120,31 +123,31 @@ fn table() -> OpenApiRouter<AppState> {
 /// The whole API, ready to be served. Whoever serves it puts the peer's address into each request as
 /// `ConnectInfo<SocketAddr>`, and lets the use cases [`work`](UseCases::work) beside it.
 pub fn router(use_cases: Arc<UseCases>, settings: HttpSettings) -> Router {
-    router_with_pages(use_cases, settings, Router::new())
+    router_with_pages(use_cases, settings, Beside::default())
 }
 
-/// The whole API with `pages` or other routes beside it, whose requests pass the same middleware: they are
+/// The whole API with pages or other routes beside it, whose requests pass the same middleware: they are
 /// named, bounded, logged and refused like those of the API.
 pub fn router_with_pages(
     use_cases: Arc<UseCases>,
     settings: HttpSettings,
-    pages: Router,
+    beside: Beside,
 ) -> Router {
-    let (router, mut description) = table().split_for_parts();
-    let server = ServerBuilder::new().url(&settings.public_url).build();
-    description.servers = Some(vec![server]);
+    let (router, description) = table().split_for_parts();
+    let description = served_at(description, &settings.public_url);
     let alone = settings
         .this_machine_alone
         .then(|| Alone::new(Arc::clone(&use_cases)));
     let state = AppState {
         use_cases,
         settings: Arc::new(settings),
-        description: description::text(&description).into(),
+        description: description.into(),
+        refusal_page: beside.refusal_page,
     };
     // Layers wrap what stands before them: a request passes them from the bottom up.
     let mut router = router
         .merge(not_offered::routes())
-        .merge(pages.with_state(()))
+        .merge(beside.routes.with_state(()))
         .fallback(not_found)
         .layer(from_fn(body))
         .layer(from_fn(path))
@@ -169,14 +172,17 @@ pub fn as_they_are(routes: Router) -> Router {
 
 /// What answers while there is no room for another connection: 503, to be tried again, but for who asks
 /// whether the process lives; ending it would help nobody. Such requests are named and logged like all others.
-pub fn no_room(use_cases: Arc<UseCases>) -> Router {
+/// What is `beside` it must cost as little.
+pub fn no_room(use_cases: Arc<UseCases>, beside: Beside) -> Router {
     let state = AppState {
         use_cases,
         settings: Arc::default(),
         description: "".into(),
+        refusal_page: beside.refusal_page,
     };
     Router::new()
         .route("/health/live", get(operation::live))
+        .merge(beside.routes.with_state(()))
         .fallback(unavailable)
         .layer(from_fn(harden))
         .layer(from_fn_with_state(state, observe))
@@ -185,6 +191,17 @@ pub fn no_room(use_cases: Arc<UseCases>) -> Router {
 /// The description of the API, without the address of a server.
 pub fn openapi() -> OpenApi {
     table().into_openapi()
+}
+
+/// The description of the API as the service at that address serves it, which names the address.
+pub fn openapi_document_of(public_url: &str) -> String {
+    served_at(openapi(), public_url)
+}
+
+fn served_at(mut description: OpenApi, public_url: &str) -> String {
+    let server = ServerBuilder::new().url(public_url).build();
+    description.servers = Some(vec![server]);
+    description::text(&description)
 }
 
 /// The description of the API as it is checked in, in `docs/openapi.json`.

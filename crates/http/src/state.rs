@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::{Router, http::StatusCode, response::Response};
 use ipnet::IpNet;
 use latchkey_service::use_cases::UseCases;
 
@@ -17,6 +18,19 @@ pub struct HttpSettings {
     pub this_machine_alone: bool,
 }
 
+/// How a read that is refused is told to a person: from what the client accepts (RFC 9110 §12.5.1), the status
+/// and the id of the request, a page; none for a client that would rather have the error as JSON.
+pub type RefusalPage = fn(accept: &str, status: StatusCode, request_id: &str) -> Option<Response>;
+
+/// What is served beside the API.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    /// Pages, or routes of somebody else's.
+    pub routes: Router,
+    /// How refusals are told to people; without it everybody gets JSON.
+    pub refusal_page: Option<RefusalPage>,
+}
+
 /// What handlers and extractors reach; cloned for every request.
 #[derive(Clone)]
 pub(crate) struct AppState {
@@ -24,4 +38,6 @@ pub(crate) struct AppState {
     pub(crate) settings: Arc<HttpSettings>,
     /// The API description as it is served.
     pub(crate) description: Arc<str>,
+    /// How refusals are told to people.
+    pub(crate) refusal_page: Option<RefusalPage>,
 }

@@ -17,3 +17,5 @@ mod user_action;
 mod answers;
 
 mod log;
+
+mod pages;

@@ -3,7 +3,7 @@
 use std::{future::Future, io, sync::Arc, time::Duration};
 
 use axum::Router;
-use latchkey_http::HttpSettings;
+use latchkey_http::{Beside, HttpSettings};
 use latchkey_service::{housekeeping::OtherSecrets, ports::store::StoreError, use_cases::UseCases};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinError, time::timeout};
 use tracing::{info, warn};
@@ -107,18 +107,30 @@ pub async fn serve(
     for warning in use_cases.directory.snapshot().await?.crowded_rp_ids() {
         warn!("{warning}");
     }
-    let pages = if use_cases.settings.has_pages {
-        latchkey_web::pages(Arc::clone(&use_cases.directory))
-    } else {
-        Router::new()
+    let mut beside = Beside {
+        routes: latchkey_http::as_they_are(serving.routes),
+        ..Beside::default()
     };
-    let beside = pages.merge(latchkey_http::as_they_are(serving.routes));
+    let mut beside_full = Beside::default();
+    if use_cases.settings.has_pages {
+        let pages = latchkey_web::pages(latchkey_web::Site {
+            directory: Arc::clone(&use_cases.directory),
+            public_url: serving.http.public_url.clone(),
+            description: latchkey_http::openapi_document_of(&serving.http.public_url),
+        });
+        beside.routes = pages.merge(beside.routes);
+        beside.refusal_page = Some(latchkey_web::refusal);
+        beside_full = Beside {
+            routes: latchkey_web::everywhere(),
+            refusal_page: beside.refusal_page,
+        };
+    }
     lifecycle::files::raise_limit(&serving.limits);
     let address = serving.listener.local_addr()?;
     info!(%address, public_url = serving.http.public_url, "listening");
     let services = Services {
         app: latchkey_http::router_with_pages(Arc::clone(&use_cases), serving.http, beside),
-        full: latchkey_http::no_room(Arc::clone(&use_cases)),
+        full: latchkey_http::no_room(Arc::clone(&use_cases), beside_full),
     };
     let hang_ups = lifecycle::ignore_hang_ups()?;
     let (stop_working, working_stops) = oneshot::channel::<()>();

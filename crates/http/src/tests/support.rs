@@ -33,7 +33,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::samples::{NOW, application, session, signed, tenant};
-use crate::{HttpSettings, router};
+use crate::{Beside, HttpSettings, router_with_pages};
 
 /// The id of every request: the entropy always draws the same.
 pub(super) const REQUEST_ID: &str = "07070707070707070707070707070707";
@@ -100,6 +100,22 @@ impl World {
 
     /// The router of this world.
     pub(super) fn router(self) -> Router {
+        self.router_with(Beside::default())
+    }
+
+    /// The same with that beside it.
+    pub(super) fn router_with(self, beside: Beside) -> Router {
+        let this_machine_alone = self.this_machine_alone;
+        let settings = HttpSettings {
+            trusted_proxies: vec![],
+            public_url: "https://auth.example.com".to_owned(),
+            this_machine_alone,
+        };
+        router_with_pages(self.use_cases(), settings, beside)
+    }
+
+    /// The use cases of this world.
+    pub(super) fn use_cases(self) -> Arc<UseCases> {
         let mut clock = MockClock::new();
         clock.expect_now().return_const(NOW);
         let mut entropy = MockEntropy::new();
@@ -118,13 +134,7 @@ impl World {
             },
             ..Ports::mocks()
         };
-        let settings = HttpSettings {
-            trusted_proxies: vec![],
-            public_url: "https://auth.example.com".to_owned(),
-            this_machine_alone: self.this_machine_alone,
-        };
-        let use_cases = UseCases::new(ports, ServiceSettings::default());
-        router(Arc::new(use_cases), settings)
+        Arc::new(UseCases::new(ports, ServiceSettings::default()))
     }
 }
 
