@@ -42,7 +42,7 @@ use self::{
     },
     routes::{
         action, application, credential_code, credentials, login, mailed_codes, not_offered,
-        operation, recovery, registration, users, well_known,
+        operation, recovery, registration, session, users, well_known,
     },
     state::AppState,
 };
@@ -69,6 +69,7 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(mailed_codes::mail_login_code))
         .routes(routes!(login::begin_login))
         .routes(routes!(login::complete_login))
+        .routes(routes!(session::get_session))
         .routes(routes!(login::logout))
         // A signed-in user signs exactly one request.
         .routes(routes!(action::begin_user_action))
@@ -117,6 +118,7 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(operation::live))
         .routes(routes!(operation::ready))
         .routes(routes!(operation::get_keys))
+        .routes(routes!(operation::get_metadata))
         .routes(routes!(operation::get_description))
 }
 
