@@ -12,7 +12,7 @@ pub(crate) struct Asset {
     pub(crate) contents: &'static [u8],
 }
 
-/// What pages that nobody can do anything on look like: on every host, since nobody is refused an explanation.
+/// What pages that only tell something are made of: on every host, since nobody is refused an explanation.
 pub(crate) const EVERYWHERE: &[Asset] = &[
     Asset {
         path: "/assets/style.css",
@@ -29,6 +29,10 @@ pub(crate) const EVERYWHERE: &[Asset] = &[
         media_type: "image/svg+xml",
         contents: include_bytes!("../assets/icon.svg"),
     },
+    script(
+        "/assets/scripts/again.js",
+        include_bytes!("../assets/scripts/again.js"),
+    ),
 ];
 
 /// The pages of applications, and what they are made of besides: on the hosts of registered ones.

@@ -7,7 +7,7 @@ use axum::{
 
 use crate::answer;
 
-/// A page. Nobody can do anything on it: it has no script.
+/// A page that only tells something.
 #[derive(Clone, Copy)]
 pub(crate) struct Document<'a> {
     pub(crate) title: &'a str,
@@ -15,8 +15,8 @@ pub(crate) struct Document<'a> {
     pub(crate) main: &'a str,
     /// The class of that: how wide it is, and what else it may need.
     pub(crate) class: &'a str,
-    /// After how many seconds a browser asks for it again.
-    pub(crate) again: Option<u32>,
+    /// Whether it stands for another one that is away, and asks for that again.
+    pub(crate) asks_again: bool,
 }
 
 impl<'a> Document<'a> {
@@ -26,7 +26,7 @@ impl<'a> Document<'a> {
             title,
             main,
             class: "calm",
-            again: None,
+            asks_again: false,
         }
     }
 
@@ -35,21 +35,23 @@ impl<'a> Document<'a> {
         let Self {
             title, main, class, ..
         } = self;
-        let again = self
-            .again
-            .map(|seconds| format!("\n    <meta http-equiv=\"refresh\" content=\"{seconds}\">"));
-        let again = again.unwrap_or_default();
+        // A page that loads itself again and again would take the reader's place away each time.
+        let script = if self.asks_again {
+            "\n    <script type=\"module\" src=\"/assets/scripts/again.js\"></script>"
+        } else {
+            ""
+        };
         format!(
             r#"<!doctype html>
 <html lang="en">
   <head>
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
-    <meta name="color-scheme" content="light dark">{again}
+    <meta name="color-scheme" content="light dark">
     <title>{title} · Latchkey</title>
     <link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
     <link rel="stylesheet" href="/assets/style.css">
-    <link rel="stylesheet" href="/assets/reference.css">
+    <link rel="stylesheet" href="/assets/reference.css">{script}
   </head>
   <body>
     <header>

@@ -53,7 +53,7 @@ impl<'a> Reference<'a> {
              refusal has <a href=\"#errors\">one body</a>, whose code says what to do.</p>\n",
         );
         let calls = self.calls();
-        out.push_str("<nav aria-label=\"Calls\">\n");
+        out.push_str("<nav aria-labelledby=\"calls\">\n<h2 id=\"calls\">Calls</h2>\n");
         for (tag, _) in self.tags() {
             let _ = writeln!(out, "<h3>{}</h3>\n<ul>", escaped(tag));
             for call in calls.iter().filter(|call| call.is_of(tag)) {

@@ -7,11 +7,8 @@ use crate::{
     html::{Document, escaped},
 };
 
-/// After how many seconds a page that could not be had is asked for again.
-const AGAIN: u32 = 5;
-
 /// The page for a read that is refused with that status, for who prefers a page to JSON by this value of
-/// `Accept`. A service that is away for a moment is asked again by the page itself.
+/// `Accept`. When the service is away for a moment, the page asks for what was wanted until it can be had.
 pub fn refusal(accept: &str, status: StatusCode, request_id: &str) -> Option<Response> {
     prefers_page(accept).then(|| page(status, request_id))
 }
@@ -24,9 +21,8 @@ fn page(status: StatusCode, request_id: &str) -> Response {
         main.push_str(&escaped(request_id));
         main.push_str("</code>.</p>\n");
     }
-    let passes = status == StatusCode::SERVICE_UNAVAILABLE;
     Document {
-        again: passes.then_some(AGAIN),
+        asks_again: status == StatusCode::SERVICE_UNAVAILABLE,
         ..Document::new(title, &main)
     }
     .answer(status)
@@ -52,8 +48,9 @@ fn words(status: StatusCode) -> (&'static str, &'static str) {
         ),
         StatusCode::SERVICE_UNAVAILABLE => (
             "Back in a moment",
-            "<p role=\"status\">The service cannot answer at present. This page tries again by itself, every \
-             few seconds: there is nothing you need to do.</p>",
+            "<p role=\"status\">The service cannot answer at present. This page asks again every few seconds, \
+             and shows what you wanted as soon as it can: there is nothing you need to do.</p>\n      \
+             <noscript><p>Without JavaScript, load it again yourself.</p></noscript>",
         ),
         status if status.is_server_error() => (
             "Something went wrong",
