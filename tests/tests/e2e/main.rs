@@ -9,6 +9,7 @@ mod description;
 mod lifecycle;
 mod limits;
 mod mail;
+mod own_application;
 mod pages;
 mod published_client;
 mod readme;
