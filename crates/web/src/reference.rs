@@ -87,14 +87,20 @@ impl<'a> Reference<'a> {
         elements(self.0, "tags").map(|tag| (text(tag, "name"), text(tag, "description")))
     }
 
+    /// By path, and what begins a ceremony before what completes it.
     fn calls(self) -> Vec<Call<'a>> {
         let paths = members(self.0, "paths");
-        paths
+        let mut calls: Vec<_> = paths
             .flat_map(|(path, methods)| {
                 let methods = methods.as_object().into_iter().flatten();
                 methods.map(move |(method, told)| Call { method, path, told })
             })
-            .collect()
+            .collect();
+        calls.sort_by_key(|call| {
+            let begins = call.path.strip_suffix("/init");
+            (begins.unwrap_or(call.path), begins.is_none())
+        });
+        calls
     }
 
     fn write_call(self, call: Call<'a>, out: &mut String) {
@@ -500,6 +506,26 @@ mod tests {
             "{told}"
         );
         assert_eq!(told.matches("</pre>").count(), 1, "{told}");
+    }
+
+    #[test]
+    fn what_begins_a_ceremony_is_told_before_what_completes_it() {
+        let call = |id: &str| json!({ "operationId": id, "tags": ["Login"] });
+        let told = page(
+            &json!({
+                "tags": [{ "name": "Login" }],
+                "paths": {
+                    "/login": { "post": call("complete") },
+                    "/login/code": { "post": call("code") },
+                    "/login/init": { "post": call("begin") },
+                    "/logout": { "put": call("end") }
+                }
+            })
+            .to_string(),
+        );
+        let ids = told.split("<h3 id=\"").skip(1);
+        let ids: Vec<_> = ids.filter_map(|rest| rest.split('"').next()).collect();
+        assert_eq!(ids, ["begin", "complete", "code", "end"]);
     }
 
     #[test]
