@@ -35,8 +35,17 @@ export function notes({ latchkey, application, page }: Settings): RequestListene
   const honoured = new Set<string>()
   let known: Promise<Issuer> | undefined
 
+  /** What Latchkey answers; without an answer nobody can be told anything. */
+  async function ask(path: string, headers: Record<string, string> = {}): Promise<Response> {
+    try {
+      return await fetch(latchkey + path, { headers })
+    } catch {
+      throw new Refusal(503)
+    }
+  }
+
   async function findIssuer(): Promise<Issuer> {
-    const answer = await fetch(`${latchkey}/.well-known/oauth-authorization-server`)
+    const answer = await ask('/.well-known/oauth-authorization-server')
     if (!answer.ok) {
       throw new Refusal(503)
     }
@@ -75,8 +84,7 @@ export function notes({ latchkey, application, page }: Settings): RequestListene
 
   /** Latchkey alone knows of sign-outs. */
   async function requireFresh({ token }: Session) {
-    const headers = { authorization: `Bearer ${token}` }
-    const { status } = await fetch(`${latchkey}/auth/session`, { headers })
+    const { status } = await ask('/auth/session', { authorization: `Bearer ${token}` })
     if (status !== 200) {
       throw new Refusal(status === 401 ? 401 : 503)
     }
