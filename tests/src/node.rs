@@ -22,6 +22,17 @@ pub fn run(
     server: &Server,
     organization: &str,
 ) -> Outcome {
+    run_with(folder, installation, server, organization, &[])
+}
+
+/// The same for tests that learn something more by environment variables.
+pub fn run_with(
+    folder: &str,
+    installation: &Installation,
+    server: &Server,
+    organization: &str,
+    variables: &[(&str, &str)],
+) -> Outcome {
     let project = project();
     if !project.join("node_modules").exists() {
         return Err(failure(format!("the npm packages are missing: {MISSING}")));
@@ -34,6 +45,7 @@ pub fn run(
         .env("LATCHKEY_BIN", binary::path()?)
         .env("LATCHKEY_E2E_URL", server.url()?)
         .env("LATCHKEY_E2E_ORGANIZATION", organization)
+        .envs(variables.iter().copied())
         .output()
         .map_err(|error| failure(format!("node cannot be started ({error}): {MISSING}")))?;
     let report = String::from_utf8_lossy(&output.stdout);

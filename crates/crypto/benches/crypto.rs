@@ -17,7 +17,7 @@ use latchkey_crypto::{
 };
 use latchkey_domain::{
     challenge::{Challenge, ChallengeText, purpose},
-    credential::Material,
+    credential::{CredentialKind, Material},
     credential_code::long_from_random,
     id::{
         ApplicationId, ChallengeId, CredentialUuid, InstallationId, MessageId, OrganizationId,
@@ -157,6 +157,8 @@ fn session() -> Session {
         user_kind: UserKind::EndUser,
         epoch: Epoch::new(7),
         credential: CredentialUuid::from_random(&[5; 32]),
+        credential_kind: Some(CredentialKind::Fido2),
+        application: Some(ApplicationId::from_random(&[9; 32])),
         issued: NOW,
         expires: LATER,
     }

@@ -42,6 +42,8 @@ pub(crate) fn session() -> Session {
         user_kind: UserKind::EndUser,
         epoch: EPOCH,
         credential: credential(),
+        credential_kind: None,
+        application: None,
         issued: NOW,
         expires: Timestamp::from_unix_milliseconds(2_000_000),
     }

@@ -1,7 +1,8 @@
 //! Sessions: who is signed in, and with which credential.
 
 use crate::{
-    id::{CredentialUuid, OrganizationId, TokenId, UserId},
+    credential::CredentialKind,
+    id::{ApplicationId, CredentialUuid, OrganizationId, TokenId, UserId},
     text::Username,
     time::Timestamp,
     user::{Epoch, UserKind},
@@ -25,6 +26,11 @@ pub struct Session {
     pub epoch: Epoch,
     /// The credential that signed in; when it is deactivated or deleted, the session ends.
     pub credential: CredentialUuid,
+    /// What kind of credential that is; a token of an earlier release does not say it.
+    pub credential_kind: Option<CredentialKind>,
+    /// The application at whose page it was made; a client without an origin has none, and a token of an earlier
+    /// release does not say it.
+    pub application: Option<ApplicationId>,
     /// When it began.
     pub issued: Timestamp,
     /// When it ends at the latest.

@@ -85,6 +85,14 @@ impl ApiError {
             .at(field)
     }
 
+    /// Something that is away for a moment: most of what passes does so within seconds.
+    pub(crate) fn unavailable() -> Self {
+        Self {
+            retry_after: Some(Duration::from_secs(2)),
+            ..Self::new(ErrorCode::Unavailable)
+        }
+    }
+
     /// A failure of the service itself.
     pub(crate) fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {

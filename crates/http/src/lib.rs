@@ -45,14 +45,14 @@ use self::{
     },
     routes::{
         action, application, credential_code, credentials, login, mailed_codes, not_offered,
-        operation, recovery, registration, users, well_known,
+        operation, recovery, registration, session, users, well_known,
     },
     state::AppState,
 };
 pub use self::{
     extract::signed::payload_digest,
     meter::{Meter, Unmetered},
-    state::HttpSettings,
+    state::{Beside, HttpSettings, RefusalPage},
 };
 
 /// Every route, in the order a user meets them.
@@ -73,6 +73,7 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(mailed_codes::mail_login_code))
         .routes(routes!(login::begin_login))
         .routes(routes!(login::complete_login))
+        .routes(routes!(session::get_session))
         .routes(routes!(login::logout))
         // A signed-in user signs exactly one request.
         .routes(routes!(action::begin_user_action))
@@ -121,27 +122,26 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(operation::live))
         .routes(routes!(operation::ready))
         .routes(routes!(operation::get_keys))
+        .routes(routes!(operation::get_metadata))
         .routes(routes!(operation::get_description))
 }
 
 /// The whole API, ready to be served. Whoever serves it puts the peer's address into each request as
 /// `ConnectInfo<SocketAddr>`, and lets the use cases [`work`](UseCases::work) beside it.
 pub fn router(use_cases: Arc<UseCases>, settings: HttpSettings) -> Router {
-    router_with_pages(use_cases, settings, Router::new(), Arc::new(Unmetered))
+    router_with_pages(use_cases, settings, Beside::default())
 }
 
-/// The whole API with `pages` or other routes beside it, whose requests pass the same middleware: they are
+/// The whole API with pages or other routes beside it, whose requests pass the same middleware: they are
 /// named, bounded, logged, measured and refused like those of the API.
 pub fn router_with_pages(
     use_cases: Arc<UseCases>,
     settings: HttpSettings,
-    pages: Router,
-    meter: Arc<dyn Meter>,
+    beside: Beside,
 ) -> Router {
-    let (router, mut description) = table().split_for_parts();
-    let server = ServerBuilder::new().url(&settings.public_url).build();
-    description.servers = Some(vec![server]);
+    let (router, description) = table().split_for_parts();
     let queries = Queries::of(&description);
+    let description = served_at(description, &settings.public_url);
     let alone = settings
         .this_machine_alone
         .then(|| Alone::new(Arc::clone(&use_cases)));
@@ -149,14 +149,15 @@ pub fn router_with_pages(
         use_cases,
         settings: Arc::new(settings),
         has_told_of_forwarding: Arc::default(),
-        description: description::text(&description).into(),
-        meter,
+        description: description.into(),
+        refusal_page: beside.refusal_page,
+        meter: beside.meter,
     };
     // Layers wrap what stands before them: a request passes them from the bottom up.
     let mut router = router
         .route_layer(from_fn_with_state(queries, query))
         .merge(not_offered::routes())
-        .merge(pages.with_state(()))
+        .merge(beside.routes.with_state(()))
         .fallback(not_found)
         .layer(from_fn(body))
         .layer(from_fn(path))
@@ -181,29 +182,34 @@ pub fn as_they_are(routes: Router) -> Router {
 
 /// What answers while there is no room for another connection: 503, to be tried again, but for who asks
 /// whether the process lives; ending it would help nobody. Such requests are named and logged like all others.
-pub fn no_room(use_cases: Arc<UseCases>, meter: Arc<dyn Meter>) -> Router {
-    let routes = Router::new()
-        .route("/health/live", get(operation::live))
+/// What is `beside` it must cost as little.
+pub fn no_room(use_cases: Arc<UseCases>, mut beside: Beside) -> Router {
+    beside.routes = beside
+        .routes
+        .route("/health/live", get(operation::live).with_state::<()>(()))
         .fallback(unavailable);
-    apart(routes, use_cases, meter)
+    apart(use_cases, beside)
 }
 
 /// What answers requests that do not name the one host that they are for: 400, since what stands before the
 /// service may have understood another one. They are named and logged like all others.
-pub fn no_host(use_cases: Arc<UseCases>, meter: Arc<dyn Meter>) -> Router {
-    apart(Router::new().fallback(not_one_host), use_cases, meter)
+pub fn no_host(use_cases: Arc<UseCases>, mut beside: Beside) -> Router {
+    beside.routes = Router::new().fallback(not_one_host);
+    apart(use_cases, beside)
 }
 
 /// Routes that are not the service, with what surrounds it.
-fn apart(routes: Router, use_cases: Arc<UseCases>, meter: Arc<dyn Meter>) -> Router {
+fn apart(use_cases: Arc<UseCases>, beside: Beside) -> Router {
     let state = AppState {
         use_cases,
         settings: Arc::default(),
         has_told_of_forwarding: Arc::default(),
         description: "".into(),
-        meter,
+        refusal_page: beside.refusal_page,
+        meter: beside.meter,
     };
-    routes
+    beside
+        .routes
         .layer(from_fn(harden))
         .layer(from_fn_with_state(state, observe))
 }
@@ -211,6 +217,17 @@ fn apart(routes: Router, use_cases: Arc<UseCases>, meter: Arc<dyn Meter>) -> Rou
 /// The description of the API, without the address of a server.
 pub fn openapi() -> OpenApi {
     table().into_openapi()
+}
+
+/// The description of the API as the service at that address serves it, which names the address.
+pub fn openapi_document_of(public_url: &str) -> String {
+    served_at(openapi(), public_url)
+}
+
+fn served_at(mut description: OpenApi, public_url: &str) -> String {
+    let server = ServerBuilder::new().url(public_url).build();
+    description.servers = Some(vec![server]);
+    description::text(&description)
 }
 
 /// The description of the API as it is checked in, in `docs/openapi.json`.

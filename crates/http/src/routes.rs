@@ -8,6 +8,8 @@ pub(crate) mod mailed_codes;
 
 pub(crate) mod login;
 
+pub(crate) mod session;
+
 pub(crate) mod action;
 
 pub(crate) mod credentials;

@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, atomic::AtomicBool};
 
+use axum::{Router, http::StatusCode, response::Response};
 use ipnet::IpNet;
 use latchkey_service::{live::Live, use_cases::UseCases};
 
-use crate::meter::Meter;
+use crate::meter::{Meter, Unmetered};
 
 /// How requests are taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +20,32 @@ pub struct HttpSettings {
     pub this_machine_alone: bool,
 }
 
+/// How a read that is refused is told to a person: from what the client accepts (RFC 9110 §12.5.1), the status
+/// and the id of the request, a page; none for a client that would rather have the error as JSON.
+pub type RefusalPage = fn(accept: &str, status: StatusCode, request_id: &str) -> Option<Response>;
+
+/// What is beside the API.
+#[derive(Clone)]
+pub struct Beside {
+    /// Pages, or routes of somebody else's.
+    pub routes: Router,
+    /// How refusals are told to people; without it everybody gets JSON.
+    pub refusal_page: Option<RefusalPage>,
+    /// Who hears of every request.
+    pub meter: Arc<dyn Meter>,
+}
+
+impl Default for Beside {
+    /// Nothing, and nobody.
+    fn default() -> Self {
+        Self {
+            routes: Router::new(),
+            refusal_page: None,
+            meter: Arc::new(Unmetered),
+        }
+    }
+}
+
 /// What handlers and extractors reach; cloned for every request.
 #[derive(Clone)]
 pub(crate) struct AppState {
@@ -30,4 +57,6 @@ pub(crate) struct AppState {
     pub(crate) description: Arc<str>,
     /// Hears of every request.
     pub(crate) meter: Arc<dyn Meter>,
+    /// How refusals are told to people.
+    pub(crate) refusal_page: Option<RefusalPage>,
 }

@@ -19,3 +19,4 @@ mod answers;
 mod log;
 
 mod meter;
+mod pages;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use axum::Router;
-use latchkey_http::{HttpSettings, Meter, Unmetered};
+use latchkey_http::{Beside, HttpSettings};
 use latchkey_service::{
     housekeeping::OtherSecrets, live::Live, ports::store::StoreError, use_cases::UseCases,
 };
@@ -124,12 +124,27 @@ pub async fn serve(
     for warning in use_cases.directory.snapshot().await?.crowded_rp_ids() {
         warn!("{warning}");
     }
-    let pages = if use_cases.settings.has_pages {
-        latchkey_web::pages(Arc::clone(&use_cases.directory))
-    } else {
-        Router::new()
+    let metrics = serving.metrics.as_ref();
+    let metrics = metrics.map(|scraping| Arc::clone(&scraping.metrics));
+    let mut beside_full = Beside::default();
+    if let Some(metrics) = &metrics {
+        beside_full.meter = metrics.clone();
+    }
+    let mut beside = Beside {
+        routes: latchkey_http::as_they_are(serving.routes),
+        ..beside_full.clone()
     };
-    let beside = pages.merge(latchkey_http::as_they_are(serving.routes));
+    if use_cases.settings.has_pages {
+        let pages = latchkey_web::pages(latchkey_web::Site {
+            directory: Arc::clone(&use_cases.directory),
+            public_url: serving.http.public_url.clone(),
+            description: latchkey_http::openapi_document_of(&serving.http.public_url),
+        });
+        beside.routes = pages.merge(beside.routes);
+        beside.refusal_page = Some(latchkey_web::refusal);
+        beside_full.routes = latchkey_web::everywhere();
+        beside_full.refusal_page = beside.refusal_page;
+    }
     lifecycle::files::raise_limit(&serving.limits);
     let address = serving.listener.local_addr()?;
     info!(%address, public_url = serving.http.public_url, "listening");
@@ -141,21 +156,10 @@ pub async fn serve(
     };
     let mut reload = serving.reload;
     let hang_ups = lifecycle::on_hang_ups(move || Reload::hear(reload.as_mut(), &parts))?;
-    let metrics = serving.metrics.as_ref();
-    let metrics = metrics.map(|scraping| Arc::clone(&scraping.metrics));
-    let meter: Arc<dyn Meter> = match &metrics {
-        Some(metrics) => metrics.clone(),
-        None => Arc::new(Unmetered),
-    };
     let services = Services {
-        app: latchkey_http::router_with_pages(
-            Arc::clone(&use_cases),
-            serving.http,
-            beside,
-            Arc::clone(&meter),
-        ),
-        full: latchkey_http::no_room(Arc::clone(&use_cases), Arc::clone(&meter)),
-        hostless: latchkey_http::no_host(Arc::clone(&use_cases), meter),
+        app: latchkey_http::router_with_pages(Arc::clone(&use_cases), serving.http, beside),
+        full: latchkey_http::no_room(Arc::clone(&use_cases), beside_full.clone()),
+        hostless: latchkey_http::no_host(Arc::clone(&use_cases), beside_full),
         metrics,
     };
     let asked = Arc::clone(&use_cases);

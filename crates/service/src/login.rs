@@ -9,7 +9,7 @@ use latchkey_domain::{
     challenge::purpose,
     credential::{Credential, CredentialKind},
     credential_code::EnteredCode,
-    id::{OrganizationId, TokenId},
+    id::{ApplicationId, OrganizationId, TokenId},
     session::Session,
     text::Username,
     user::User,
@@ -231,10 +231,16 @@ impl Logins {
         let User { id, epoch, .. } = &verified.user;
         let authority = verified.signing(Authority::of_sign_in(&challenge, id, *epoch));
         self.store.sign_in(authority, verified.uses()).await?;
-        Ok(self.session(verified))
+        let kind = answer.first.used.kind();
+        Ok(self.session(verified, kind, challenge.application))
     }
 
-    fn session(&self, verified: VerifiedFactors) -> SignedIn {
+    fn session(
+        &self,
+        verified: VerifiedFactors,
+        kind: CredentialKind,
+        application: Option<ApplicationId>,
+    ) -> SignedIn {
         let ceremonies = self.ceremonies();
         let issued = ceremonies.now();
         let session = Session {
@@ -245,6 +251,8 @@ impl Logins {
             user_kind: verified.user.kind,
             epoch: verified.user.epoch,
             credential: verified.first.credential,
+            credential_kind: Some(kind),
+            application,
             issued,
             expires: issued.plus(ceremonies.policy.lifetimes.session),
         };

@@ -220,6 +220,8 @@ pub(crate) fn session(of: &User) -> Session {
         user_kind: of.kind,
         epoch: of.epoch,
         credential: uuid(1),
+        credential_kind: None,
+        application: None,
         issued: NOW,
         expires: Timestamp::from_unix_milliseconds(i64::MAX),
     }

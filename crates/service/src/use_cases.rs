@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use latchkey_domain::policy::Policy;
+use latchkey_domain::{id::InstallationId, policy::Policy};
 
 use crate::{
     administration::Administration,
@@ -41,6 +41,8 @@ pub struct ServiceSettings {
 /// and [`work`](Self::work) must run beside it. What is counted against guessing, and the codes that are
 /// still to be mailed, are in it: a process makes one value and shares it.
 pub struct UseCases {
+    /// Which installation it is: who issues all tokens, and whom they are for.
+    pub installation: InstallationId,
     /// Which organizations and applications there are.
     pub directory: Arc<Directory>,
     /// Registration of users.
@@ -95,6 +97,7 @@ impl UseCases {
         let throttle = Arc::new(Throttle::new(settings.policy.limits.clone(), clock.clone()));
         let factors = factors(&ceremonies, &stores);
         Self {
+            installation: installation.id.clone(),
             directory: ceremonies.directory.clone(),
             registrations: Registrations {
                 ceremonies: ceremonies.clone(),

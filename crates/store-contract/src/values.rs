@@ -250,6 +250,8 @@ impl World {
             user_kind: user.kind,
             epoch: user.epoch,
             credential: credential.clone(),
+            credential_kind: None,
+            application: None,
             issued: NOW,
             expires: NOW.plus(Duration::from_hours(6)),
         }

@@ -43,6 +43,19 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
 ];
 
+/// The type of a page.
+pub(crate) const HTML: &str = "text/html; charset=utf-8";
+
+/// The headers of what is of that type.
+pub(crate) fn headers(media_type: &'static str) -> HeaderMap {
+    let mut headers: HeaderMap = HEADERS
+        .into_iter()
+        .map(|(name, value)| (name, HeaderValue::from_static(value)))
+        .collect();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers
+}
+
 /// A file ready to be sent.
 pub(crate) struct Answer {
     body: Bytes,
@@ -52,21 +65,18 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// The tag is the digest of the contents, so every replica of one version gives the same.
-    pub(crate) fn new(asset: &Asset) -> Self {
-        let tag = format!("\"{}\"", HEXLOWER.encode(&Sha256::digest(asset.contents)));
-        let mut headers: HeaderMap = HEADERS
-            .into_iter()
-            .map(|(name, value)| (name, HeaderValue::from_static(value)))
-            .collect();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.media_type));
+    pub(crate) fn new(media_type: &'static str, body: Bytes) -> Self {
+        let tag = format!("\"{}\"", HEXLOWER.encode(&Sha256::digest(&body)));
+        let mut headers = headers(media_type);
         if let Ok(tag) = HeaderValue::from_str(&tag) {
             headers.insert(ETAG, tag);
         }
-        Self {
-            body: Bytes::from_static(asset.contents),
-            headers,
-            tag,
-        }
+        Self { body, headers, tag }
+    }
+
+    /// A file as it is embedded.
+    pub(crate) fn of(asset: &Asset) -> Self {
+        Self::new(asset.media_type, Bytes::from_static(asset.contents))
     }
 
     /// The file, or that the client has it already (RFC 9110 §13.1.2).

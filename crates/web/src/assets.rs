@@ -1,5 +1,7 @@
 //! The files, and where they are served.
 
+use crate::answer::HTML;
+
 /// A file that is served as it is.
 pub(crate) struct Asset {
     /// Where.
@@ -10,23 +12,36 @@ pub(crate) struct Asset {
     pub(crate) contents: &'static [u8],
 }
 
-/// Every file: the pages, and what they are made of.
-pub(crate) const ALL: &[Asset] = &[
-    page("/", include_bytes!("../assets/pages/index.html")),
-    page("/register", include_bytes!("../assets/pages/register.html")),
-    page("/account", include_bytes!("../assets/pages/account.html")),
-    page("/enrol", include_bytes!("../assets/pages/enrol.html")),
-    page("/recover", include_bytes!("../assets/pages/recover.html")),
+/// What pages that only tell something are made of: on every host, since nobody is refused an explanation.
+pub(crate) const EVERYWHERE: &[Asset] = &[
     Asset {
         path: "/assets/style.css",
         media_type: "text/css; charset=utf-8",
         contents: include_bytes!("../assets/style.css"),
     },
     Asset {
+        path: "/assets/reference.css",
+        media_type: "text/css; charset=utf-8",
+        contents: include_bytes!("../assets/reference.css"),
+    },
+    Asset {
         path: "/assets/icon.svg",
         media_type: "image/svg+xml",
         contents: include_bytes!("../assets/icon.svg"),
     },
+    script(
+        "/assets/scripts/again.js",
+        include_bytes!("../assets/scripts/again.js"),
+    ),
+];
+
+/// The pages of applications, and what they are made of besides: on the hosts of registered ones.
+pub(crate) const OF_APPLICATIONS: &[Asset] = &[
+    page("/", include_bytes!("../assets/pages/index.html")),
+    page("/register", include_bytes!("../assets/pages/register.html")),
+    page("/account", include_bytes!("../assets/pages/account.html")),
+    page("/enrol", include_bytes!("../assets/pages/enrol.html")),
+    page("/recover", include_bytes!("../assets/pages/recover.html")),
     // One for each page.
     script(
         "/assets/scripts/index.js",
@@ -104,7 +119,7 @@ pub(crate) const ALL: &[Asset] = &[
 const fn page(path: &'static str, contents: &'static [u8]) -> Asset {
     Asset {
         path,
-        media_type: "text/html; charset=utf-8",
+        media_type: HTML,
         contents,
     }
 }

@@ -1,11 +1,12 @@
-//! Pages are there for the hosts of registered applications only: a passkey made anywhere else would be
-//! of no use, and a name that merely points to this machine gets no page to show.
+//! The pages of applications are there for the hosts of registered ones only: a passkey made anywhere else
+//! would be of no use, and a name that merely points to this machine gets nothing that can be used. Whoever
+//! opens such a name is told what this is.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{Request, State},
-    http::{StatusCode, header::HOST},
+    http::{Method, StatusCode, header::HOST},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -13,17 +14,33 @@ use latchkey_service::{
     directory::{Directory, Snapshot},
     ports::store::StoreError,
 };
+use tokio::time::timeout;
+
+use crate::{accept::header_prefers_page, landing};
+
+/// How long a person waits for a page: a database that is away takes longer to be given up.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Where the pages are.
+pub(crate) struct Hosts {
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) public_url: String,
+}
 
 /// See the module.
 pub(crate) async fn registered_only(
-    State(directory): State<Arc<Directory>>,
+    State(hosts): State<Arc<Hosts>>,
     request: Request,
     next: Next,
 ) -> Response {
     let host = request.headers().get(HOST);
     let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
     let has_page = |snapshot: &Snapshot| snapshot.page_of_host(host, None).is_some();
-    let snapshot = match directory.snapshot_if(has_page).await {
+    let Ok(read) = timeout(PATIENCE, hosts.directory.snapshot_if(has_page)).await else {
+        tracing::warn!("the hosts of the pages take too long to be read");
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    let snapshot = match read {
         Ok(snapshot) => snapshot,
         Err(error) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
@@ -37,7 +54,16 @@ pub(crate) async fn registered_only(
     };
     if has_page(&snapshot) {
         next.run(request).await
+    } else if is_opened(&request) {
+        landing::page(&snapshot, &hosts.public_url, host)
     } else {
         StatusCode::NOT_FOUND.into_response()
     }
+}
+
+/// Whether a person opens the bare address.
+fn is_opened(request: &Request) -> bool {
+    request.uri().path() == "/"
+        && [Method::GET, Method::HEAD].contains(request.method())
+        && header_prefers_page(request.headers())
 }

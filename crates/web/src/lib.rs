@@ -4,6 +4,16 @@ mod assets;
 
 mod answer;
 
+mod accept;
+
+mod html;
+
+mod refusal;
+
+mod landing;
+
+mod reference;
+
 mod hosts;
 
 #[cfg(test)]
@@ -14,19 +24,52 @@ use std::sync::Arc;
 use axum::{Router, http::HeaderMap, middleware::from_fn_with_state, routing::get};
 use latchkey_service::directory::Directory;
 
-use self::answer::Answer;
+pub use self::refusal::refusal;
+use self::{
+    answer::{Answer, HTML},
+    assets::Asset,
+    hosts::Hosts,
+};
 
-/// The pages and what they are made of, for the hosts of the applications in `directory`. Elsewhere, and
-/// for what is not there, the status is all there is: whoever serves them writes the body.
-pub fn pages(directory: Arc<Directory>) -> Router {
-    assets::ALL
-        .iter()
-        .fold(Router::new(), |router, asset| {
-            let answer = Arc::new(Answer::new(asset));
-            router.route(
-                asset.path,
-                get(async move |headers: HeaderMap| answer.to(&headers)),
-            )
-        })
-        .layer(from_fn_with_state(directory, hosts::registered_only))
+/// What the pages are about.
+pub struct Site {
+    /// Whose hosts have pages.
+    pub directory: Arc<Directory>,
+    /// Where clients reach the service, without a slash at the end.
+    pub public_url: String,
+    /// The description of the API (OpenAPI, as JSON), which becomes the reference at `/docs`.
+    pub description: String,
+}
+
+/// The pages and what they are made of. Those of applications are on the hosts of the registered ones; elsewhere
+/// `/` says what this is, to who would rather have a page than JSON, and for what is not there the status is
+/// all there is: whoever serves them writes the body, with [`refusal`] for people.
+pub fn pages(site: Site) -> Router {
+    let reference = reference::page(&site.description);
+    let hosts = Arc::new(Hosts {
+        directory: site.directory,
+        public_url: site.public_url,
+    });
+    let of_applications =
+        files(assets::OF_APPLICATIONS).layer(from_fn_with_state(hosts, hosts::registered_only));
+    serving(everywhere(), "/docs", Answer::new(HTML, reference.into())).merge(of_applications)
+}
+
+/// What any page needs to look as it should, on every host and at no cost.
+pub fn everywhere() -> Router {
+    files(assets::EVERYWHERE)
+}
+
+fn files(assets: &[Asset]) -> Router {
+    assets.iter().fold(Router::new(), |router, asset| {
+        serving(router, asset.path, Answer::of(asset))
+    })
+}
+
+fn serving(router: Router, path: &str, answer: Answer) -> Router {
+    let answer = Arc::new(answer);
+    router.route(
+        path,
+        get(async move |headers: HeaderMap| answer.to(&headers)),
+    )
 }

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use async_trait::async_trait;
 use axum::{
     Router,
     body::Body,
@@ -22,50 +23,78 @@ use latchkey_service::{
     directory::Directory,
     ports::{
         clock::MockClock,
-        directory_store::{DirectoryEntries, MockDirectoryStore},
+        directory_store::{DirectoryEntries, DirectoryStore, MockDirectoryStore},
         store::StoreError,
     },
 };
 use tower::ServiceExt;
 
-use crate::{assets, pages};
+use crate::{
+    Site,
+    assets::{self, Asset},
+    everywhere, pages, refusal,
+};
 
 const HOST: &str = "one.example";
 
+/// What browsers send when they open an address.
+const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+
+/// Every file.
+fn all() -> impl Iterator<Item = &'static Asset> {
+    assets::OF_APPLICATIONS.iter().chain(assets::EVERYWHERE)
+}
+
+fn organization(number: u8) -> Organization {
+    Organization {
+        id: OrganizationId::from_random(&[number; 32]),
+        name: OrganizationName::new("Acme").unwrap(),
+        approval: Approval::default(),
+        is_active: true,
+        created: Timestamp::from_unix_milliseconds(0),
+    }
+}
+
+/// An application at https://one.example.
+fn application(name: &str) -> Application {
+    let origin = Origin::new(format!("https://{HOST}")).unwrap();
+    Application {
+        id: ApplicationId::from_random(&[1; 32]),
+        organization: organization(1).id,
+        name: ApplicationName::new(name).unwrap(),
+        relying_party: RelyingParty::new(RpId::new(HOST).unwrap(), vec![origin]).unwrap(),
+        native: NativeApplications::default(),
+        is_active: true,
+        created: Timestamp::from_unix_milliseconds(0),
+    }
+}
+
 /// The pages of an installation with one application.
 fn router() -> Router {
+    of(vec![organization(1)], vec![application("One")])
+}
+
+fn of(organizations: Vec<Organization>, applications: Vec<Application>) -> Router {
     let mut store = MockDirectoryStore::new();
-    store.expect_load().returning(|| {
-        let organization = Organization {
-            id: OrganizationId::from_random(&[1; 32]),
-            name: OrganizationName::new("Acme").unwrap(),
-            approval: Approval::default(),
-            is_active: true,
-            created: Timestamp::from_unix_milliseconds(0),
-        };
-        let origin = Origin::new(format!("https://{HOST}")).unwrap();
+    store.expect_load().returning(move || {
         Ok(DirectoryEntries {
-            organizations: vec![organization.clone()],
-            applications: vec![Application {
-                id: ApplicationId::from_random(&[1; 32]),
-                organization: organization.id,
-                name: ApplicationName::new("One").unwrap(),
-                relying_party: RelyingParty::new(RpId::new(HOST).unwrap(), vec![origin]).unwrap(),
-                native: NativeApplications::default(),
-                is_active: true,
-                created: Timestamp::from_unix_milliseconds(0),
-            }],
+            organizations: organizations.clone(),
+            applications: applications.clone(),
         })
     });
     with(store)
 }
 
-fn with(store: MockDirectoryStore) -> Router {
+fn with(store: impl DirectoryStore + 'static) -> Router {
     let mut clock = MockClock::new();
     clock
         .expect_now()
         .return_const(Timestamp::from_unix_milliseconds(0));
-    pages(Arc::new(Directory::new(Arc::new(store), Arc::new(clock))))
+    pages(Site {
+        directory: Arc::new(Directory::new(Arc::new(store), Arc::new(clock))),
+        public_url: "https://auth.example".to_owned(),
+        description: "{\"info\":{\"description\":\"What it is.\"}}".to_owned(),
+    })
 }
 
 struct Answer {
@@ -111,7 +140,7 @@ async fn every_file_is_served_as_what_it_is() {
     ] {
         assert_eq!(get(path).await.header("content-type"), media_type, "{path}");
     }
-    for asset in assets::ALL {
+    for asset in all() {
         let answer = get(asset.path).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", asset.path);
         assert_eq!(answer.body, asset.contents, "{}", asset.path);
@@ -120,7 +149,7 @@ async fn every_file_is_served_as_what_it_is() {
 
 #[tokio::test]
 async fn every_file_is_sent_with_the_headers_that_bound_it() {
-    for asset in assets::ALL {
+    for asset in all() {
         let answer = get(asset.path).await;
         assert_eq!(
             answer.header("content-security-policy"),
@@ -147,10 +176,16 @@ async fn every_file_is_sent_with_the_headers_that_bound_it() {
 async fn there_is_nothing_on_other_hosts() {
     let router = router();
     for host in ["evil.example", "one.example:8443", "127.0.0.1", ""] {
-        for asset in assets::ALL {
+        for asset in assets::OF_APPLICATIONS {
             let answer = ask(&router, Method::GET, asset.path, &[("host", host)]).await;
             assert_eq!(answer.status, StatusCode::NOT_FOUND, "{host}{}", asset.path);
             assert!(answer.body.is_empty(), "{host}{}", asset.path);
+        }
+        // What there is everywhere can do nothing, but ask whether a page is back.
+        for asset in assets::EVERYWHERE {
+            assert!(!asset.media_type.contains("html"), "{}", asset.path);
+            let is_script = asset.media_type.contains("script");
+            assert_eq!(is_script, asset.path == "/assets/scripts/again.js");
         }
         let answer = ask(&router, Method::POST, "/", &[("host", host)]).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{host}");
@@ -195,7 +230,7 @@ async fn what_a_browser_has_is_not_sent_again() {
 #[tokio::test]
 async fn different_files_have_different_tags() {
     let mut tags = BTreeSet::new();
-    for asset in assets::ALL {
+    for asset in all() {
         let tag = get(asset.path).await.header("etag").to_owned();
         assert!(tag.len() > 2 && tags.insert(tag), "{}", asset.path);
     }
@@ -249,11 +284,8 @@ fn every_file_in_the_folder_is_in_the_table() {
     let mut found = Vec::new();
     files(&folder(), &mut found);
     let kept: BTreeSet<Vec<u8>> = found.iter().map(|path| fs::read(path).unwrap()).collect();
-    let served: BTreeSet<Vec<u8>> = assets::ALL
-        .iter()
-        .map(|asset| asset.contents.to_vec())
-        .collect();
-    assert_eq!(found.len(), assets::ALL.len());
+    let served: BTreeSet<Vec<u8>> = all().map(|asset| asset.contents.to_vec()).collect();
+    assert_eq!(found.len(), all().count());
     assert!(kept == served, "a file is not served");
 }
 
@@ -267,9 +299,9 @@ fn quoted_after<'text>(text: &'text str, word: &str, quote: char) -> Vec<&'text 
 
 #[test]
 fn every_reference_leads_to_a_file_that_is_served() {
-    let served: BTreeSet<&str> = assets::ALL.iter().map(|asset| asset.path).collect();
+    let served: BTreeSet<&str> = all().map(|asset| asset.path).collect();
     let mut followed = 0;
-    for asset in assets::ALL {
+    for asset in all() {
         let text = String::from_utf8_lossy(asset.contents);
         let base = asset.path.rsplit_once('/').unwrap().0;
         let html = ["src=", "href="]
@@ -297,18 +329,189 @@ fn every_reference_leads_to_a_file_that_is_served() {
 
 #[test]
 fn pages_have_one_heading_one_main_part_and_nothing_inline() {
-    let html = assets::ALL
-        .iter()
-        .filter(|asset| asset.media_type.starts_with("text/html"));
+    let html = all().filter(|asset| asset.media_type.starts_with("text/html"));
     for asset in html {
         let text = std::str::from_utf8(asset.contents).unwrap();
-        for once in ["<main", "<h1", "<title>", "lang=\"en\""] {
-            assert_eq!(text.matches(once).count(), 1, "{}: {once}", asset.path);
-        }
-        for never in [
-            "<style", "style=\"", "<script>", "onclick", "http:", "https:",
-        ] {
+        require_form(asset.path, text);
+        for never in ["http:", "https:"] {
             assert!(!text.contains(never), "{}: {never}", asset.path);
         }
+    }
+}
+
+fn require_form(name: &str, text: &str) {
+    for once in ["<main", "<h1", "<title>", "lang=\"en\""] {
+        assert_eq!(text.matches(once).count(), 1, "{name}: {once}");
+    }
+    for never in ["<style", "style=\"", "<script>", "onclick"] {
+        assert!(!text.contains(never), "{name}: {never}");
+    }
+}
+
+/// Requires that a page which is put together here tells, and can do nothing: of files it has those that are
+/// everywhere.
+fn require_telling(name: &str, answer: &Answer) -> String {
+    let text = String::from_utf8(answer.body.clone()).unwrap();
+    require_form(name, &text);
+    for never in ["<form", "<button", "<input"] {
+        assert!(!text.contains(never), "{name}: {never}");
+    }
+    assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
+    let policy = answer.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; script-src 'self'"));
+    assert!(!policy.contains("unsafe"), "{policy}");
+    let everywhere: BTreeSet<_> = assets::EVERYWHERE.iter().map(|asset| asset.path).collect();
+    let files = ["href=", "src="]
+        .into_iter()
+        .flat_map(|word| quoted_after(&text, word, '"'))
+        .filter(|reference| reference.starts_with("/assets/"));
+    for file in files {
+        assert!(everywhere.contains(file), "{name}: {file}");
+    }
+    text
+}
+
+async fn open(router: &Router, host: &str, path: &str) -> Answer {
+    ask(
+        router,
+        Method::GET,
+        path,
+        &[("host", host), ("accept", BROWSER)],
+    )
+    .await
+}
+
+#[tokio::test]
+async fn the_address_of_the_service_says_what_it_is_and_where_to_sign_in() {
+    let router = of(
+        vec![organization(1)],
+        vec![application("<b>One</b> & only")],
+    );
+    let answer = open(&router, "Auth.example", "/").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let text = require_telling("/", &answer);
+    for wanted in [
+        "href=\"https://one.example/\"",
+        "href=\"https://one.example/enrol\"",
+        "&lt;b&gt;One&lt;/b&gt; &amp; only",
+        "href=\"/docs\"",
+    ] {
+        assert!(text.contains(wanted), "{wanted} is not in {text}");
+    }
+    // Programs find the API alone, and the pages of an application stay where they are.
+    for accept in ["*/*", "application/json"] {
+        let headers = [("host", "auth.example"), ("accept", accept)];
+        let answer = ask(&router, Method::GET, "/", &headers).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{accept}");
+    }
+    let page = open(&router, HOST, "/").await;
+    assert_eq!(page.body, assets::OF_APPLICATIONS[0].contents);
+    let elsewhere = open(&router, "auth.example", "/enrol").await;
+    assert_eq!(elsewhere.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn nobody_is_named_where_several_share_the_service_or_under_another_name() {
+    let two = of(
+        vec![organization(1), organization(2)],
+        vec![application("One")],
+    );
+    for (router, host) in [
+        (&two, "auth.example"),
+        (&router(), "127.0.0.1:8080"),
+        (&router(), "evil.example"),
+    ] {
+        let answer = open(router, host, "/").await;
+        assert_eq!(answer.status, StatusCode::OK, "{host}");
+        let text = require_telling(host, &answer);
+        assert!(!text.contains("one.example"), "{text}");
+        assert!(text.contains("address of the application"), "{text}");
+        let tells_address = text.contains("href=\"https://auth.example/\"");
+        assert_eq!(tells_address, host != "auth.example", "{text}");
+    }
+    let nobody = of(vec![], vec![]);
+    let text = require_telling("/", &open(&nobody, "auth.example", "/").await);
+    assert!(text.contains("latchkey bootstrap"), "{text}");
+}
+
+#[tokio::test]
+async fn the_reference_is_on_every_host_and_not_sent_again() {
+    let router = router();
+    for host in [HOST, "auth.example", "127.0.0.1:8080"] {
+        let answer = ask(&router, Method::GET, "/docs", &[("host", host)]).await;
+        assert_eq!(answer.status, StatusCode::OK, "{host}");
+        let text = require_telling("/docs", &answer);
+        assert!(text.contains("What it is."), "{text}");
+        let tag = answer.header("etag");
+        let headers = [("host", host), ("if-none-match", tag)];
+        let again = ask(&router, Method::GET, "/docs", &headers).await;
+        assert_eq!(again.status, StatusCode::NOT_MODIFIED, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn what_every_page_needs_is_on_every_host_and_asks_nobody() {
+    for asset in assets::EVERYWHERE {
+        let headers = [("host", "evil.example")];
+        let answer = ask(&everywhere(), Method::GET, asset.path, &headers).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", asset.path);
+        assert_eq!(answer.body, asset.contents, "{}", asset.path);
+    }
+}
+
+/// A database that does not answer.
+struct Away;
+
+#[async_trait]
+impl DirectoryStore for Away {
+    async fn load(&self) -> Result<DirectoryEntries, StoreError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_waits_two_seconds_for_a_page_and_no_longer() {
+    let began = tokio::time::Instant::now();
+    let answer = open(&with(Away), HOST, "/").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(began.elapsed().as_secs(), 2);
+}
+
+#[tokio::test]
+async fn a_refusal_is_a_page_for_people_and_nothing_for_programs() {
+    for (status, words) in [
+        (404, "There is nothing here"),
+        (405, "This address is for programs"),
+        (401, "This address is for programs"),
+        (400, "This address is for programs"),
+        (421, "This is a demonstration"),
+        (429, "Too many attempts"),
+        (500, "Something went wrong"),
+        (503, "Back in a moment"),
+    ] {
+        let status = StatusCode::from_u16(status).unwrap();
+        for accept in ["", "*/*", "application/json"] {
+            assert!(refusal(accept, status, "1234").is_none(), "{accept}");
+        }
+        let page = refusal(BROWSER, status, "12<34").unwrap();
+        let (parts, body) = page.into_parts();
+        let answer = Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.collect().await.unwrap().to_bytes().to_vec(),
+        };
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.header("cache-control"), "no-store");
+        let text = require_telling(words, &answer);
+        assert!(text.contains(&format!("<h1>{words}</h1>")), "{text}");
+        // The log has a cause for these, which is found by the id.
+        assert_eq!(
+            text.contains("12&lt;34"),
+            status.is_server_error(),
+            "{text}"
+        );
+        let asks_again = text.contains("<script");
+        assert_eq!(asks_again, status == StatusCode::SERVICE_UNAVAILABLE);
     }
 }

@@ -9,7 +9,7 @@ import { test } from 'node:test'
 import axe from 'axe-core'
 
 import { Device, launch } from '../support/browser.js'
-import { invite, latchkey, orgId } from '../support/latchkey.js'
+import { baseUrl, invite, latchkey, orgId } from '../support/latchkey.js'
 import { claim, enrol, getCode, linkOf, one, register, two, withoutAutofill } from '../support/pages.js'
 
 const folder = process.env.LATCHKEY_SCREENSHOTS
@@ -181,4 +181,43 @@ test('a browser without WebAuthn', async () => {
   await old.page.goto(`${one}/`)
   await old.page.getByRole('alert').getByText('This browser cannot use passkeys').waitFor()
   await see('sign-in-unsupported', old)
+})
+
+test('what this is, how it is called, and what is not there', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  await page.goto(baseUrl)
+  await page.getByRole('heading', { name: 'Signing in without passwords' }).waitFor()
+  await see('start', device)
+  await page.getByRole('link', { name: 'API reference' }).click()
+  await page.getByRole('heading', { name: 'API reference' }).waitFor()
+  await page.getByRole('link', { name: 'Complete a sign-in' }).click()
+  assert.equal(page.url(), `${baseUrl}/docs#completeLogin`)
+  await see('reference', device)
+  for (const [address, heading] of [
+    [`${baseUrl}/nowhere`, 'There is nothing here'],
+    [`${one}/nowhere`, 'There is nothing here'],
+    [`${baseUrl}/auth/credentials`, 'This address is for programs'],
+  ]) {
+    await page.goto(address)
+    await page.getByRole('heading', { name: heading }).waitFor()
+    await see('refused', device)
+  }
+})
+
+test('a page that is away is shown as soon as it is back', async () => {
+  const { page } = await Device.open(browser)
+  const script = '<script type="module" src="/assets/scripts/again.js"></script>'
+  const body = `<!doctype html><html lang="en"><title>Away</title>${script}</html>`
+  let isAway = true
+  await page.route(`${one}/enrol`, (route) => {
+    if (isAway) {
+      isAway = false
+      return route.fulfill({ status: 503, contentType: 'text/html', body })
+    }
+    return route.continue()
+  })
+  await page.goto(`${one}/enrol#AAA-AAA-AAA`)
+  await page.getByRole('heading', { name: 'Enter the code' }).waitFor()
+  assert.equal(await page.getByLabel('Code').inputValue(), 'AAA-AAA-AAA')
 })

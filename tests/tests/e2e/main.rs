@@ -12,6 +12,7 @@ mod lifecycle;
 mod limits;
 mod mail;
 mod metrics;
+mod own_application;
 mod pages;
 mod published_client;
 mod readme;

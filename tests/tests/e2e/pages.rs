@@ -59,3 +59,43 @@ async fn a_request_for_a_page_is_logged_as_any_other() -> Outcome {
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn a_browser_gets_pages_where_a_program_gets_json() -> Outcome {
+    let installation = Installation::empty(DatabaseKind::Sqlite)?.with("DEMO__ENABLED", "true");
+    let server = installation.start().await?;
+    let client = reqwest::Client::new();
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    for (path, status, words) in [
+        ("/", 200, "/enrol\""),
+        ("/nowhere", 404, "There is nothing here"),
+        ("/auth/login", 405, "for programs"),
+        ("/auth/credentials", 401, "for programs"),
+        ("/docs", 200, "beginCredentialWithCode"),
+    ] {
+        let url = format!("{}{path}", server.url()?);
+        let page = client.get(&url).header("accept", browser).send().await?;
+        assert_eq!(page.status(), status, "{path}");
+        let headers = page.headers();
+        assert_eq!(headers["content-type"], "text/html; charset=utf-8");
+        assert!(headers.contains_key("content-security-policy"), "{path}");
+        assert!(headers.contains_key("x-request-id"), "{path}");
+        let text = page.text().await?;
+        assert!(text.contains(words), "{path}: {text}");
+        if path != "/docs" {
+            let answer = client.get(&url).send().await?;
+            assert!(answer.status().is_client_error(), "{path}");
+            let body: serde_json::Value = answer.json().await?;
+            assert!(body["error"]["code"].is_string(), "{path}: {body}");
+        }
+    }
+    // The page at the address of the service leads to where the applications are.
+    let landing = client.get(server.url()?).header("accept", browser);
+    let landing = landing.send().await?.text().await?;
+    let port = server.address()?.port();
+    assert!(
+        landing.contains(&format!("http://one.localhost:{port}/")),
+        "{landing}"
+    );
+    Ok(())
+}

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::workspace::{Package, packages};
 
 /// Which layers each one may know. Tests may know more, see below.
-const ARROWS: [(&str, &[&str]); 20] = [
+const ARROWS: [(&str, &[&str]); 21] = [
     ("json", &[]),
     ("domain", &[]),
     ("service", &["domain"]),
@@ -35,6 +35,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
         "testkit",
         &["domain", "migrations", "service", "test-postgres"],
     ),
+    ("bank", &["json"]),
     ("own-mailer", &["server", "service"]),
     ("own-store", &["memory", "server", "service"]),
     ("embed", &["server", "service"]),
@@ -47,7 +48,8 @@ const ARROWS: [(&str, &[&str]); 20] = [
 ];
 
 /// What the tests of each layer may know besides.
-const ARROWS_OF_TESTS: [(&str, &[&str]); 12] = [
+const ARROWS_OF_TESTS: [(&str, &[&str]); 13] = [
+    ("bank", &["e2e"]),
     ("crypto", &["testkit"]),
     ("embed", &["e2e", "testkit"]),
     ("http", &["crypto", "mail", "memory", "service", "testkit"]),
@@ -104,11 +106,14 @@ fn tests_know_no_more_than_the_plan_allows() {
 const HOMES: [(&str, &[&str]); 9] = [
     ("sea-orm", &["migrations", "storage", "testkit"]),
     ("sea-orm-migration", &["migrations"]),
-    ("axum", &["embed", "http", "own-mailer", "server", "web"]),
+    (
+        "axum",
+        &["bank", "embed", "http", "own-mailer", "server", "web"],
+    ),
     ("hyper", &["server"]),
     ("utoipa", &["http"]),
     ("config", &["server"]),
-    ("jsonwebtoken", &["crypto"]),
+    ("jsonwebtoken", &["bank", "crypto"]),
     ("lettre", &["mail"]),
     ("webauthn-rs-core", &["crypto"]),
 ];

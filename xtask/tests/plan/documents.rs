@@ -71,10 +71,10 @@ fn quotations(document: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 #[test]
-fn what_the_guide_quotes_stands_in_the_file_it_names() {
-    let guide = read("docs/extending.md");
+fn what_the_guides_quote_stands_in_the_file_they_name() {
+    let guides = ["docs/extending.md", "docs/sign-in-to-your-application.md"].map(read);
     let mut quoted = BTreeSet::new();
-    for (path, text) in quotations(&guide) {
+    for (path, text) in guides.iter().flat_map(|guide| quotations(guide)) {
         quoted.insert(path.split('/').take(2).collect::<PathBuf>());
         assert!(read(path).contains(text), "{path} has no\n{text}");
     }

@@ -98,6 +98,8 @@ mod tests {
             user_kind: UserKind::EndUser,
             epoch: Epoch::new(1),
             credential: CredentialUuid::from_random(&[4; 32]),
+            credential_kind: None,
+            application: None,
             issued: NOW,
             expires: NOW.plus(Duration::from_millis(1)),
         }

@@ -76,6 +76,8 @@ pub(crate) fn session() -> Session {
         user_kind: UserKind::EndUser,
         epoch: Epoch::new(7),
         credential: CredentialUuid::from_random(&[5; 32]),
+        credential_kind: Some(CredentialKind::Fido2),
+        application: Some(ApplicationId::from_random(&[9; 32])),
         issued: NOW,
         expires: later(1_999),
     }
@@ -289,6 +291,45 @@ fn published_clients_find_the_claims_they_read() {
     assert_eq!(claims["permissions"], json!([]));
     assert_eq!(claims["iat"], json!(1_795_374_000));
     assert_eq!(claims["nbf"], claims["iat"]);
+}
+
+#[test]
+fn a_session_names_the_application_that_was_signed_in_at_and_the_kind_of_the_credential() {
+    let (_, claims, _) = parts(&tokens().sign_session(&session()));
+    let application = session().application.unwrap();
+    assert_eq!(claims["azp"], json!(application.as_str()));
+    assert_eq!(claims["credentialKind"], json!("Fido2"));
+}
+
+#[test]
+fn a_session_that_names_neither_is_read_as_those_of_an_earlier_release_are() {
+    let bare = Session {
+        application: None,
+        credential_kind: None,
+        ..session()
+    };
+    let token = tokens().sign_session(&bare);
+    let (_, claims, _) = parts(&token);
+    for name in ["azp", "credentialKind"] {
+        assert_eq!(claims.get(name), None, "{name}");
+    }
+    assert_eq!(tokens().read_session(&token, NOW), Ok(bare));
+}
+
+#[test]
+fn every_claim_that_others_read_is_documented() {
+    let documentation = include_str!("../../../../docs/tokens.md");
+    for token in [
+        tokens().sign_session(&session()),
+        tokens().sign_user_action(&user_action(), NOW),
+    ] {
+        let (head, claims, _) = parts(&token);
+        let kind = head["typ"].as_str().unwrap();
+        let names = claims.as_object().unwrap().keys().map(String::as_str);
+        for name in names.chain([kind]) {
+            assert!(documentation.contains(&format!("`{name}`")), "{name}");
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! From the errors of the use cases to those of the wire: each variant is decided here, once.
 
-use std::time::Duration;
-
 use latchkey_domain::authority::Spendable;
 use latchkey_service::{
     approvals::ApprovalStatusError,
@@ -28,17 +26,13 @@ use latchkey_service::{
 
 use super::{ApiError, ErrorCode};
 
-/// When to come back to a store that is not available. Most of what passes does so within seconds.
-const UNAVAILABLE_FOR: Duration = Duration::from_secs(2);
-
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Failed(_) => Self::internal(error),
             StoreError::Unavailable(_) => Self {
                 cause: Some(error.into()),
-                retry_after: Some(UNAVAILABLE_FOR),
-                ..Self::new(ErrorCode::Unavailable)
+                ..Self::unavailable()
             },
         }
     }
@@ -366,6 +360,8 @@ fn refused_proof(code: ErrorCode, proof: String, error: &ProofError) -> ApiError
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use latchkey_domain::{credential::CredentialKind, credential_code::ExpirationError};
 
     use super::*;

@@ -13,7 +13,7 @@ use axum::{
     extract::{MatchedPath, Request, State},
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
-        header::{ACCEPT, ACCEPT_ENCODING, RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{ACCEPT, ACCEPT_ENCODING, RETRY_AFTER, VARY, WWW_AUTHENTICATE},
     },
     middleware::Next,
     response::{IntoResponse, Response},
@@ -26,7 +26,7 @@ use tracing::field;
 use crate::{
     error::{ApiError, ErrorCode, Refused, body::ErrorBody},
     meter::UnderWay,
-    state::AppState,
+    state::{AppState, RefusalPage},
 };
 
 /// Clients read it from error answers (API contract §1).
@@ -56,13 +56,16 @@ pub(crate) async fn observe(
     let method = known(request.method());
     let under_way = UnderWay::begin(&state.meter, method);
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let reader = state
+        .refusal_page
+        .and_then(|page| Reader::of(&request, page));
 
     let outcome = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     let mut response = outcome.unwrap_or_else(|panic| {
         ApiError::internal(format!("panic: {}", panic_text(panic.as_ref()))).into_response()
     });
     if let Some(error) = refusal(&mut response) {
-        response = render(&error, &id, response.headers());
+        response = render(&error, &id, reader.as_ref(), response.headers());
     }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
@@ -103,6 +106,32 @@ fn is_asked_continually(route: &str) -> bool {
         "/auth/credentials/code/status",
     ];
     POLLED.contains(&route)
+}
+
+/// Who reads, and may be a person.
+struct Reader {
+    page: RefusalPage,
+    accept: String,
+}
+
+impl Reader {
+    /// Whoever makes this request; nobody who changes something, which people do by pages and not by opening
+    /// an address.
+    fn of(request: &Request, page: RefusalPage) -> Option<Self> {
+        let reads = [Method::GET, Method::HEAD].contains(request.method());
+        let accepted = request.headers().get_all(ACCEPT).iter();
+        reads.then(|| Self {
+            page,
+            accept: accepted
+                .filter_map(|line| line.to_str().ok())
+                .collect::<Vec<_>>()
+                .join(","),
+        })
+    }
+
+    fn page(&self, status: StatusCode, request_id: &str) -> Option<Response> {
+        (self.page)(&self.accept, status, request_id)
+    }
 }
 
 /// 128 of the random bits, as text.
@@ -147,6 +176,7 @@ fn refusal(response: &mut Response) -> Option<Arc<ApiError>> {
     }
     let code = match response.status() {
         StatusCode::METHOD_NOT_ALLOWED => ErrorCode::MethodNotAllowed,
+        StatusCode::SERVICE_UNAVAILABLE => return Some(Arc::new(ApiError::unavailable())),
         status if status.is_client_error() => ErrorCode::NotFound,
         status if status.is_server_error() => ErrorCode::Internal,
         _ => return None,
@@ -155,7 +185,7 @@ fn refusal(response: &mut Response) -> Option<Arc<ApiError>> {
 }
 
 /// The answer to a refused request; the headers that are there already stay.
-fn render(error: &ApiError, id: &str, given: &HeaderMap) -> Response {
+fn render(error: &ApiError, id: &str, reader: Option<&Reader>, given: &HeaderMap) -> Response {
     if let Some(cause) = &error.cause {
         tracing::error!(
             target: "latchkey::request",
@@ -164,13 +194,18 @@ fn render(error: &ApiError, id: &str, given: &HeaderMap) -> Response {
             "the request failed"
         );
     }
-    let body = Json(ErrorBody::of(error, id));
-    let mut response = (error.code.status(), body).into_response();
+    let status = error.code.status();
+    let page = reader.and_then(|reader| reader.page(status, id));
+    let mut response =
+        page.unwrap_or_else(|| (status, Json(ErrorBody::of(error, id))).into_response());
     let headers = response.headers_mut();
     for (name, value) in given {
         if !headers.contains_key(name) {
             headers.append(name, value.clone());
         }
+    }
+    if reader.is_some() {
+        headers.append(VARY, HeaderValue::from_static("accept"));
     }
     if let Some(retry_after) = error.retry_after {
         headers.insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs()));

@@ -126,6 +126,49 @@ pub(crate) async fn get_keys(State(state): State<AppState>) -> impl IntoResponse
     (headers, state.use_cases.tokens.jwks())
 }
 
+/// Who issues tokens, and with which keys (in the form of RFC 8414).
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "issuer": "in-6b58p-r53sr-rlrd3l5cj3uc4ome",
+    "jwks_uri": "https://auth.example.com/.well-known/jwks.json",
+    "response_types_supported": [],
+    "grant_types_supported": []
+}))]
+pub(crate) struct MetadataBody {
+    /// What tokens say in `iss` and in `aud`: this installation. It is an identifier, and stays when the
+    /// address changes.
+    #[schema(example = "in-6b58p-r53sr-rlrd3l5cj3uc4ome")]
+    issuer: String,
+    /// Where the public keys of tokens are.
+    #[schema(example = "https://auth.example.com/.well-known/jwks.json")]
+    jwks_uri: String,
+    /// None: nobody is authorized here by OAuth.
+    response_types_supported: Vec<String>,
+    /// None. What is left out would mean the usual ones.
+    grant_types_supported: Vec<String>,
+}
+
+/// Who issues tokens
+///
+/// What a service that verifies tokens by itself has to know: the issuer and audience they name, and where
+/// the keys are.
+#[utoipa::path(
+    get,
+    path = "/.well-known/oauth-authorization-server",
+    operation_id = "getMetadata",
+    tag = "Operation",
+    responses((status = 200, description = "The issuer", body = MetadataBody))
+)]
+pub(crate) async fn get_metadata(State(state): State<AppState>) -> impl IntoResponse {
+    let body = MetadataBody {
+        issuer: state.use_cases.installation.to_string(),
+        jwks_uri: format!("{}/.well-known/jwks.json", state.settings.public_url),
+        response_types_supported: Vec::new(),
+        grant_types_supported: Vec::new(),
+    };
+    ([(CACHE_CONTROL, "public, max-age=300")], Json(body))
+}
+
 /// This description
 ///
 /// The API as an OpenAPI document.

@@ -44,7 +44,12 @@ impl Meter for Heard {
 fn measured() -> (Router, Arc<Heard>) {
     let heard = Arc::new(Heard::default());
     let pages = Router::new().route("/hangs/{name}", get(pending::<()>));
-    (World::new().beside(pages, heard.clone()), heard)
+    let beside = Beside {
+        routes: pages,
+        meter: heard.clone(),
+        ..Beside::default()
+    };
+    (World::new().router_with(beside), heard)
 }
 
 #[tokio::test]

@@ -84,6 +84,8 @@ pub(super) fn session() -> Session {
         user_kind: UserKind::EndUser,
         epoch: Epoch::default(),
         credential: CredentialUuid::from_random(&[1; 32]),
+        credential_kind: None,
+        application: None,
         issued: NOW,
         expires: NOW,
     }

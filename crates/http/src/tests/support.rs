@@ -34,7 +34,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::samples::{NOW, application, session, signed, tenant};
-use crate::{HttpSettings, Meter, Unmetered, router_with_pages};
+use crate::{Beside, HttpSettings, router_with_pages};
 
 /// The id of every request: the entropy always draws the same.
 pub(super) const REQUEST_ID: &str = "07070707070707070707070707070707";
@@ -101,17 +101,18 @@ impl World {
 
     /// The router of this world.
     pub(super) fn router(self) -> Router {
-        self.beside(Router::new(), Arc::new(Unmetered))
+        self.router_with(Beside::default())
     }
 
-    /// The same, with routes beside it and with somebody who hears of requests.
-    pub(super) fn beside(self, pages: Router, meter: Arc<dyn Meter>) -> Router {
+    /// The same with that beside it.
+    pub(super) fn router_with(self, beside: Beside) -> Router {
+        let this_machine_alone = self.this_machine_alone;
         let settings = HttpSettings {
             trusted_proxies: Live::default(),
             public_url: "https://auth.example.com".to_owned(),
-            this_machine_alone: self.this_machine_alone,
+            this_machine_alone,
         };
-        router_with_pages(self.use_cases(), settings, pages, meter)
+        router_with_pages(self.use_cases(), settings, beside)
     }
 
     /// The use cases of this world.

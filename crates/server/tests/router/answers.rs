@@ -149,6 +149,9 @@ async fn login_and_logout() {
         "login",
         &place.complete_login(&begun.body, &ada.signer).await,
     );
+    let page = world.stranger().at(ONE);
+    let here = page.sign_in(&world.acme, ADA, &ada.signer).await;
+    snapshot("session", &here.get("/auth/session").await);
     snapshot("logout", &ada.log_out(false).await);
 }
 
@@ -308,6 +311,8 @@ async fn for_operators() {
     snapshot("health_live", &place.get("/health/live").await);
     snapshot("health_ready", &place.get("/health/ready").await);
     snapshot("jwks", &place.get("/.well-known/jwks.json").await);
+    let metadata = "/.well-known/oauth-authorization-server";
+    snapshot("metadata", &place.get(metadata).await);
     let description = place.get("/openapi.json").await.ok();
     assert_eq!(description["servers"][0]["url"], "https://auth.example");
     assert!(description["paths"]["/auth/credentials/code/verify"]["post"].is_object());

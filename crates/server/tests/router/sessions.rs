@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::{
     signed_in::SignedIn,
     signer::Signer,
-    world::{ADA, World},
+    world::{ADA, ONE, World},
 };
 
 async fn two_sessions(world: &World) -> [SignedIn; 2] {
@@ -49,6 +49,39 @@ async fn a_bearer_check_is_one_statement_whatever_comes_of_it() {
         let (_, cost) = world.cost(session.is_signed_in()).await;
         assert_eq!((cost.reads, cost.write_transactions), (reads, 0));
     }
+}
+
+#[tokio::test]
+async fn a_session_tells_whose_it_is_and_how_fresh_until_it_ends() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    world.wait(Duration::from_secs(7));
+    let page = world.stranger().at(ONE);
+    let here = page.sign_in(&world.acme, ADA, &ada.signer).await;
+    let path = "/auth/session";
+    let (answer, cost) = world.cost(here.get(path)).await;
+    assert_eq!((cost.reads, cost.write_transactions), (1, 0));
+    let told = answer.ok();
+    assert_eq!(told["username"], ADA);
+    assert_eq!(told["orgId"], json!(world.acme.organization));
+    assert_eq!(
+        told["applicationId"],
+        json!(world.acme.applications[0].to_string())
+    );
+    assert_eq!(told["credentialUuid"], ada.uuid_of(&ada.signer).await);
+    assert_eq!(told["credentialKind"], "Key");
+    assert_eq!(told["dateIssued"], "2026-01-01T00:00:07.000Z");
+    assert_eq!(told["expiration"], "2026-01-01T06:00:07.000Z");
+    // A client without a page says nothing of one.
+    let machine = world
+        .stranger()
+        .sign_in(&world.acme, ADA, &ada.signer)
+        .await;
+    let told = machine.get(path).await.ok();
+    assert_eq!(told.get("applicationId"), None);
+    machine.log_out(false).await.ok();
+    machine.get(path).await.refused(401, "not_authorized");
+    here.get(path).await.ok();
 }
 
 #[tokio::test]

@@ -67,3 +67,19 @@ async fn lifetimes_are_configurable() {
     late.refused(400, "registration_code_expired");
     assert!(!ada.is_signed_in().await);
 }
+
+#[tokio::test]
+async fn the_metadata_names_the_issuer_and_the_keys_of_tokens() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let place = world.stranger();
+    let path = "/.well-known/oauth-authorization-server";
+    let metadata = place.get(path).await.ok();
+    let (head, claims) = (part(&ada.token, 0), part(&ada.token, 1));
+    assert_eq!(metadata["issuer"], claims["iss"]);
+    assert_eq!(metadata["issuer"], claims["aud"]);
+    let keys = metadata["jwks_uri"].as_str().unwrap();
+    let path = keys.strip_prefix("https://auth.example").unwrap();
+    let keys = place.get(path).await.ok();
+    assert_eq!(keys["keys"][0]["kid"], head["kid"]);
+}

@@ -48,6 +48,24 @@ impl Snapshot {
         })
     }
 
+    /// The applications with pages, oldest first, where there is only one organization: then nobody asks whose
+    /// they are. Where there are several, a stranger is not told who else is here.
+    pub fn of_the_only_organization(&self) -> Vec<Arc<Application>> {
+        match self.organizations.as_slice() {
+            [only] => self
+                .of(&only.id)
+                .filter(|application| application.relying_party.first_page().is_some())
+                .map(Arc::clone)
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether nobody has an application here yet.
+    pub fn has_no_application(&self) -> bool {
+        self.applications.is_empty()
+    }
+
     /// The applications whose RP id a `Host` header (RFC 9110 §7.2) names, with or without a port, oldest
     /// first: theirs are the files that browsers and authenticators look for at the RP id itself.
     pub fn at_rp_id(&self, host: &str) -> Vec<Arc<Application>> {

@@ -259,6 +259,29 @@ async fn a_true_proof_gives_a_session_of_the_credential() {
 }
 
 #[tokio::test]
+async fn a_session_says_at_which_application_it_was_made_where_that_is_known() {
+    for bound in [None, Some(application("one", 1).id)] {
+        let mut world = World::new().holding().proving(Ok(()));
+        world.store.expect_sign_in().returning(|_, _| Ok(()));
+        let logins = world.logins();
+        let asked = Challenge {
+            application: bound.clone(),
+            ..challenge(login_of(1))
+        };
+        let tokens = &logins.factors.ceremonies.tokens;
+        let answer = FactorAnswer {
+            identifier: tokens.sign_challenge(&asked, NOW),
+            first: assertion("credential-1"),
+            second: None,
+        };
+        let signed_in = logins.complete(&caller(ONE), &answer).await.unwrap();
+        assert_eq!(signed_in.session.application, bound);
+        let kind = signed_in.session.credential_kind;
+        assert_eq!(kind, Some(CredentialKind::Key));
+    }
+}
+
+#[tokio::test]
 async fn a_credential_of_another_user_does_not_sign_in() {
     let logins = World::new().holding().proving(Ok(())).logins();
     let refused = complete(logins, login_of(2), None).await;

@@ -1,5 +1,7 @@
 //! Session tokens. Published clients read some of these claims (API contract §2.3).
 
+use std::str::FromStr;
+
 use latchkey_domain::{session::Session, text::Username, time::Timestamp, user::Epoch};
 use latchkey_service::ports::tokens::InvalidToken;
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,12 @@ pub(crate) struct SessionClaims {
     user_kind: String,
     epoch: i64,
     credential: String,
+    // What follows was not in the tokens of an earlier release, which are good until they expire.
+    #[serde(rename = "credentialKind", skip_serializing_if = "Option::is_none")]
+    credential_kind: Option<String>,
+    /// Whom the token was issued to, as OpenID Connect Core §2 names it: the application that was signed in at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    azp: Option<String>,
     #[serde(rename = "https://custom/username")]
     username: String,
     #[serde(rename = "https://custom/app_metadata")]
@@ -54,6 +62,8 @@ impl SessionClaims {
             user_kind: text(&session.user_kind),
             epoch: session.epoch.number(),
             credential: text(&session.credential),
+            credential_kind: session.credential_kind.as_ref().map(text),
+            azp: session.application.as_ref().map(text),
             username: text(&session.username),
             app_metadata: AppMetadata {
                 organization: text(&session.organization),
@@ -74,8 +84,15 @@ impl SessionClaims {
             user_kind: parse(&self.user_kind)?,
             epoch: Epoch::new(self.epoch),
             credential: parse(&self.credential)?,
+            credential_kind: read(self.credential_kind)?,
+            application: read(self.azp)?,
             issued: Timestamp::from_unix_milliseconds(self.iat_milliseconds),
             expires,
         })
     }
+}
+
+/// A value that may be missing.
+fn read<T: FromStr>(text: Option<String>) -> Result<Option<T>, InvalidToken> {
+    text.map(|text| parse(&text)).transpose()
 }

@@ -460,7 +460,11 @@ fn router(use_cases: Arc<UseCases>, trusted_proxies: &[&str], metrics: &Arc<Metr
         public_url: "https://auth.example".to_owned(),
         this_machine_alone: false,
     };
-    latchkey_http::router_with_pages(use_cases, settings, Router::new(), metrics.clone())
+    let beside = Beside {
+        meter: metrics.clone(),
+        ..Beside::default()
+    };
+    latchkey_http::router_with_pages(use_cases, settings, beside)
 }
 
 async fn bootstrap(administration: &Administration, name: &str, origin: &str) -> Tenant {

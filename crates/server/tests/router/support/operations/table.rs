@@ -164,6 +164,9 @@ fn sessions() -> Vec<Operation> {
         post("completeLogin", "/auth/login")
             .completes(Login, written(2, 4), answered)
             .or_completes("with one factor", written(1, 2).on_postgres(1), signed),
+        get("getSession", "/auth/session")
+            .by(User)
+            .costs(read(1), as_it_is),
         put("logout", "/auth/logout")
             .by(User)
             .ending_the_session()
@@ -448,6 +451,7 @@ fn operation() -> Vec<Operation> {
                 },
             ),
         get("getKeys", "/.well-known/jwks.json").costs(read(0), as_it_is),
+        get("getMetadata", "/.well-known/oauth-authorization-server").costs(read(0), as_it_is),
         get("getDescription", "/openapi.json").costs(read(0), as_it_is),
     ]
 }

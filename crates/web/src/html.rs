@@ -1,0 +1,103 @@
+//! Pages that are put together here: one frame around what they say.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header::CACHE_CONTROL},
+    response::{IntoResponse, Response},
+};
+
+use crate::answer;
+
+/// A page that only tells something.
+#[derive(Clone, Copy)]
+pub(crate) struct Document<'a> {
+    pub(crate) title: &'a str,
+    /// What it says, in HTML.
+    pub(crate) main: &'a str,
+    /// The class of that: how wide it is, and what else it may need.
+    pub(crate) class: &'a str,
+    /// Whether it stands for another one that is away, and asks for that again.
+    pub(crate) asks_again: bool,
+}
+
+impl<'a> Document<'a> {
+    /// A page in one column.
+    pub(crate) const fn new(title: &'a str, main: &'a str) -> Self {
+        Self {
+            title,
+            main,
+            class: "calm",
+            asks_again: false,
+        }
+    }
+
+    /// All of it.
+    pub(crate) fn html(self) -> String {
+        let Self {
+            title, main, class, ..
+        } = self;
+        // A page that loads itself again and again would take the reader's place away each time.
+        let script = if self.asks_again {
+            "\n    <script type=\"module\" src=\"/assets/scripts/again.js\"></script>"
+        } else {
+            ""
+        };
+        format!(
+            r#"<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <meta name="color-scheme" content="light dark">
+    <title>{title} · Latchkey</title>
+    <link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
+    <link rel="stylesheet" href="/assets/style.css">
+    <link rel="stylesheet" href="/assets/reference.css">{script}
+  </head>
+  <body>
+    <header>
+      <a href="/"><img src="/assets/icon.svg" alt="" width="28" height="28"><span>Latchkey</span></a>
+    </header>
+    <main class="{class}">
+{main}    </main>
+  </body>
+</html>
+"#
+        )
+    }
+
+    /// All of it as an answer that is for this moment.
+    pub(crate) fn answer(self, status: StatusCode) -> Response {
+        let mut headers = answer::headers(answer::HTML);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        (status, headers, self.html()).into_response()
+    }
+}
+
+/// Text as it may stand in HTML, in the value of an attribute too.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for symbol in text.chars() {
+        match symbol {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            symbol => safe.push(symbol),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_can_leave_its_place() {
+        assert_eq!(
+            escaped("<b title=\"x\">&'é"),
+            "&lt;b title=&quot;x&quot;&gt;&amp;&#39;é"
+        );
+    }
+}

@@ -1,0 +1,84 @@
+//! The page at `/` where no application is: what this is, and where to go.
+
+use std::fmt::Write as _;
+
+use axum::{http::StatusCode, response::Response};
+use latchkey_service::directory::Snapshot;
+
+use crate::html::{Document, escaped};
+
+/// The page, for who reached the service as `host`. It names the applications only at the address of the
+/// service, and only where they are one organization's: nobody else is told who is here.
+pub(crate) fn page(snapshot: &Snapshot, public_url: &str, host: &str) -> Response {
+    let is_at_home = authority(public_url).eq_ignore_ascii_case(host);
+    let applications = if is_at_home {
+        snapshot.of_the_only_organization()
+    } else {
+        Vec::new()
+    };
+    let mut main = "      <h1>Signing in without passwords</h1>\n      \
+                    <p>This is Latchkey. It keeps the passkeys and keys with which people sign in to the \
+                    applications around it, and brings them from one device to another with a code.</p>\n"
+        .to_owned();
+    if snapshot.has_no_application() {
+        main.push_str(NOBODY);
+    } else if applications.is_empty() {
+        main.push_str(SOMEWHERE);
+    }
+    for application in applications {
+        let Some(origin) = application.relying_party.first_page() else {
+            continue;
+        };
+        let (name, origin) = (escaped(application.name.as_str()), escaped(origin.as_str()));
+        // Writing to a string cannot fail.
+        let _ = write!(
+            main,
+            r#"      <section class="card">
+        <h2>{name}</h2>
+        <p class="hint">{origin}</p>
+        <div class="actions">
+          <a class="button primary" href="{origin}/">Sign in<span class="unseen"> to {name}</span></a>
+          <a class="button" href="{origin}/enrol">I have a code<span class="unseen"> for {name}</span></a>
+        </div>
+      </section>
+"#
+        );
+    }
+    main.push_str(DEVELOPERS);
+    if !is_at_home {
+        let url = escaped(public_url);
+        let _ = writeln!(
+            main,
+            "      <p class=\"hint\">The address of this service is <a href=\"{url}/\">{url}</a>.</p>"
+        );
+    }
+    Document::new("Start", &main).answer(StatusCode::OK)
+}
+
+/// For users, where nobody knows of which application.
+const SOMEWHERE: &str = r#"      <section class="card">
+        <h2>Do you want to sign in?</h2>
+        <p>Open the address of the application you use: a passkey works there, and nowhere else. A code for a new passkey is entered there too.</p>
+      </section>
+"#;
+
+/// For whoever has just installed it.
+const NOBODY: &str = r#"      <section class="card">
+        <h2>No application is registered yet</h2>
+        <p>Whoever runs this service makes the first organization with its application by <code>latchkey bootstrap</code>.</p>
+      </section>
+"#;
+
+const DEVELOPERS: &str = r#"      <h2 class="between">For developers</h2>
+      <ul>
+        <li><a href="/docs">API reference</a></li>
+        <li><a href="/openapi.json">The same as an OpenAPI description</a></li>
+        <li><a href="/.well-known/oauth-authorization-server">Issuer and keys of tokens</a></li>
+      </ul>
+"#;
+
+/// The host of a URL, with its port.
+fn authority(url: &str) -> &str {
+    url.split_once("://")
+        .map_or(url, |(_, authority)| authority)
+}

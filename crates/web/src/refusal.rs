@@ -1,0 +1,66 @@
+//! What a person is told who opens an address that is refused.
+
+use axum::{http::StatusCode, response::Response};
+
+use crate::{
+    accept::prefers_page,
+    html::{Document, escaped},
+};
+
+/// The page for a read that is refused with that status, for who prefers a page to JSON by this value of
+/// `Accept`. When the service is away for a moment, the page asks for what was wanted until it can be had.
+pub fn refusal(accept: &str, status: StatusCode, request_id: &str) -> Option<Response> {
+    prefers_page(accept).then(|| page(status, request_id))
+}
+
+fn page(status: StatusCode, request_id: &str) -> Response {
+    let (title, text) = words(status);
+    let mut main = format!("      <h1>{title}</h1>\n      {text}\n");
+    if status.is_server_error() {
+        main.push_str("      <p class=\"hint\">For whoever runs this service: the log tells of request <code>");
+        main.push_str(&escaped(request_id));
+        main.push_str("</code>.</p>\n");
+    }
+    Document {
+        asks_again: status == StatusCode::SERVICE_UNAVAILABLE,
+        ..Document::new(title, &main)
+    }
+    .answer(status)
+}
+
+/// What it is called, and what to do, in HTML.
+fn words(status: StatusCode) -> (&'static str, &'static str) {
+    match status {
+        StatusCode::NOT_FOUND => (
+            "There is nothing here",
+            "<p>Check the address, or go to <a href=\"/\">the beginning</a>.</p>",
+        ),
+        StatusCode::MISDIRECTED_REQUEST => (
+            "This is a demonstration",
+            "<p>It is for the machine it runs on, as long as nobody has registered there.</p>\n      \
+             <p>Whoever runs it lets others in by setting <code>http.public_url</code>, and \
+             <code>http.trusted_proxies</code> where there is a reverse proxy, and by making an organization \
+             with <code>latchkey bootstrap</code>.</p>",
+        ),
+        StatusCode::TOO_MANY_REQUESTS => (
+            "Too many attempts",
+            "<p>Wait a moment, and then load this page again.</p>",
+        ),
+        StatusCode::SERVICE_UNAVAILABLE => (
+            "Back in a moment",
+            "<p role=\"status\">The service cannot answer at present. This page asks again every few seconds, \
+             and shows what you wanted as soon as it can: there is nothing you need to do.</p>\n      \
+             <noscript><p>Without JavaScript, load it again yourself.</p></noscript>",
+        ),
+        status if status.is_server_error() => (
+            "Something went wrong",
+            "<p>It is no fault of yours. Load this page again, or come back later.</p>",
+        ),
+        _ => (
+            "This address is for programs",
+            "<p>It belongs to the API, which pages and programs call. People begin at \
+             <a href=\"/\">the start page</a>; <a href=\"/docs\">the API reference</a> says how a program \
+             calls it.</p>",
+        ),
+    }
+}

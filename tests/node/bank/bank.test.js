@@ -1,0 +1,67 @@
+// The page of `examples/bank`, as people use it: the example that the guide quotes works in a browser.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { Device, launch } from '../support/browser.js'
+import { invite } from '../support/latchkey.js'
+
+const browser = await launch()
+const origin = process.env.LATCHKEY_E2E_PAGE
+
+/** A device that has the bank open. */
+async function visitor() {
+  const device = await Device.open(browser)
+  await device.page.goto(origin)
+  await says(device, 'Ready.')
+  return device
+}
+
+/** Waits until the page says so. */
+async function says({ page }, words) {
+  await page.locator('#status', { hasText: words }).waitFor()
+}
+
+async function press({ page }, name) {
+  await page.getByRole('button', { name, exact: true }).click()
+}
+
+async function signIn(device) {
+  await press(device, 'Sign in with a passkey')
+  await says(device, 'You are signed in.')
+}
+
+test('somebody registers, signs in, signs a transfer and adds a passkey in another place', async () => {
+  const { username, registrationCode } = await invite()
+  const laptop = await visitor()
+  await laptop.page.getByLabel('User name').fill(username)
+  await laptop.page.getByLabel('Registration code').fill(registrationCode)
+  await press(laptop, 'Register')
+  await says(laptop, 'You are registered.')
+  await signIn(laptop)
+  assert.equal(await laptop.page.locator('#username').textContent(), username)
+  assert.equal(await laptop.page.locator('#balance').textContent(), '100')
+
+  await laptop.page.getByLabel('To', { exact: true }).fill('Bob')
+  await laptop.page.getByLabel('Amount').fill('30')
+  await press(laptop, 'Sign and transfer')
+  await says(laptop, 'Bob has got it.')
+  assert.equal(await laptop.page.locator('#balance').textContent(), '70')
+
+  await press(laptop, 'Get a code')
+  await says(laptop, 'Enter the code')
+  const code = await laptop.page.locator('#one-time-code').textContent()
+  const phone = await visitor()
+  await phone.page.getByLabel('One-time code').fill(code)
+  await press(phone, 'Add a passkey')
+  await says(phone, 'The passkey is added.')
+  await signIn(phone)
+  assert.equal(await phone.page.locator('#balance').textContent(), '70')
+  await press(phone, 'Sign out')
+  await says(phone, 'You are signed out.')
+
+  for (const device of [laptop, phone]) {
+    assert.deepEqual(device.errors, [])
+    await device.close()
+  }
+})
