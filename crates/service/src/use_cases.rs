@@ -18,7 +18,7 @@ use crate::{
     mailed_codes::{MailedCodes, Queue},
     messages::Messages,
     outbox::{Outbox, Trouble},
-    ports::{Ports, Stores, entropy::Entropy, tokens::Tokens},
+    ports::{Ports, Stores, code_digester::CodeDigester, entropy::Entropy, tokens::Tokens},
     readiness::Readiness,
     recovery::Recoveries,
     registration::Registrations,
@@ -96,6 +96,7 @@ impl UseCases {
         } = ports;
         let throttle = Arc::new(Throttle::new(settings.policy.limits.clone(), clock.clone()));
         let factors = factors(&ceremonies, &stores);
+        let administration = administration(&ceremonies, &digester, &stores);
         Self {
             installation: installation.id.clone(),
             directory: ceremonies.directory.clone(),
@@ -157,21 +158,15 @@ impl UseCases {
             },
             approvals: Approvals {
                 ceremonies: ceremonies.clone(),
-                accounts: stores.accounts.clone(),
-                store: stores.credential_codes.clone(),
+                accounts: stores.accounts,
+                store: stores.credential_codes,
             },
             users: Users {
                 ceremonies: ceremonies.clone(),
-                digester: digester.clone(),
+                digester,
                 store: stores.users,
             },
-            administration: Administration {
-                ceremonies: ceremonies.clone(),
-                digester,
-                store: stores.administration,
-                accounts: stores.accounts,
-                codes: stores.credential_codes,
-            },
+            administration,
             housekeeping: Housekeeping {
                 clock: clock.clone(),
                 store: stores.housekeeping,
@@ -213,6 +208,21 @@ fn ceremonies(ports: &Ports, settings: &ServiceSettings) -> Ceremonies {
         directory,
         events: Events(ports.observer.clone()),
         policy: settings.policy.clone(),
+    }
+}
+
+/// What the command line offers reads what users have, too.
+fn administration(
+    ceremonies: &Ceremonies,
+    digester: &Arc<dyn CodeDigester>,
+    stores: &Stores,
+) -> Administration {
+    Administration {
+        ceremonies: ceremonies.clone(),
+        digester: digester.clone(),
+        store: stores.administration.clone(),
+        accounts: stores.accounts.clone(),
+        codes: stores.credential_codes.clone(),
     }
 }
 

@@ -302,14 +302,14 @@ impl Administer for UserCommand {
                 .await
             }
             Self::List { organization, part } => Ok(UserAnswer::Listed(
-                people::list(administration, Some(&organization), None, part).await?,
+                people::list(administration, Some(&organization), None, &part).await?,
             )),
             Self::Find {
                 text,
                 organization,
                 part,
             } => Ok(UserAnswer::Listed(
-                people::list(administration, organization.as_ref(), Some(text), part).await?,
+                people::list(administration, organization.as_ref(), Some(text), &part).await?,
             )),
             Self::Show(OneUser { user }) => {
                 let shown = people::shown(administration, &user).await?;

@@ -86,25 +86,25 @@ pub(super) async fn perform(command: OutboxCommand, adapters: Adapters) -> Resul
             answer(&answers)
         }
         OutboxCommand::Retry(which) => {
-            let counted = retry(outbox, which.into()).await;
+            let counted = retry(outbox, &which.into()).await;
             adapters.close().await?;
             answer(&counted?)
         }
         OutboxCommand::Drop(which) => {
-            let counted = discard(outbox, which.into()).await;
+            let counted = discard(outbox, &which.into()).await;
             adapters.close().await?;
             answer(&counted?)
         }
     }
 }
 
-async fn retry(outbox: &Outbox, which: Which) -> Result<CountAnswer, Failure> {
+async fn retry(outbox: &Outbox, which: &Which) -> Result<CountAnswer, Failure> {
     let why = "waits, or it is due within minutes anyhow";
-    counted(&which, why, outbox.retry(&which).await)
+    counted(which, why, outbox.retry(which).await)
 }
 
-async fn discard(outbox: &Outbox, which: Which) -> Result<CountAnswer, Failure> {
-    counted(&which, "waits", outbox.discard(&which).await)
+async fn discard(outbox: &Outbox, which: &Which) -> Result<CountAnswer, Failure> {
+    counted(which, "waits", outbox.discard(which).await)
 }
 
 /// How many messages it was; a failure when one was named and is not among them.

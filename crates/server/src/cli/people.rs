@@ -173,7 +173,7 @@ pub(super) async fn list(
     administration: &Administration,
     organization: Option<&OrganizationId>,
     search: Option<SearchText>,
-    part: Part,
+    part: &Part,
 ) -> Result<Vec<UserRow>, Failure> {
     let mut after = match &part.after {
         Some(id) => {
