@@ -175,9 +175,10 @@ impl Installation {
     pub fn list(&self, words: &str) -> Outcome<Vec<Value>> {
         let mut things = vec![];
         for line in self.run(words)?.lines()? {
-            match line {
-                Value::Array(all) => things.extend(all),
-                thing => things.push(thing),
+            if let Value::Array(all) = line {
+                things.extend(all);
+            } else {
+                things.push(line);
             }
         }
         Ok(things)

@@ -97,7 +97,7 @@ impl AdministrationStore for MemoryStore {
                     user.organization == organization.id
                 }),
             };
-            Vec::from_iter(state.organizations.values().map(entry))
+            state.organizations.values().map(entry).collect::<Vec<_>>()
         });
         entries.sort_by_key(|entry| entry.organization.created);
         Ok(entries)
@@ -109,7 +109,7 @@ impl AdministrationStore for MemoryStore {
                 application: application.clone(),
                 passkeys: state.loss(&application.id).passkeys,
             };
-            Vec::from_iter(state.applications.values().map(entry))
+            state.applications.values().map(entry).collect::<Vec<_>>()
         });
         entries.sort_by_key(|entry| entry.application.created);
         Ok(entries)

@@ -182,7 +182,9 @@ impl Administration {
     /// # Errors
     /// [`SetUserError`].
     pub async fn delete_user(&self, user: &UserId) -> Result<bool, SetUserError> {
-        self.store.delete_user(user).await
+        let deleted = self.store.delete_user(user).await;
+        let events = &self.ceremonies.events;
+        events.tell_if_there(Event::DeleteUser, &of_user(user), deleted)
     }
 
     /// Deactivates a credential, as its user could, and tells the user.
@@ -201,7 +203,10 @@ impl Administration {
         let messages = &self.ceremonies.messages;
         let told = messages.credential_deactivated_by(&own, BY_OPERATOR);
         let store = &self.store;
-        store.deactivate_credential(user, credential, told).await
+        let deactivated = store.deactivate_credential(user, credential, told).await;
+        let events = &self.ceremonies.events;
+        let facts = of_user(user).with_credential(credential);
+        events.tell(Event::DeactivateCredential, &facts, deactivated)
     }
 
     /// Ends every session, code and user action of a user; `false` when there is no such user.
@@ -209,7 +214,9 @@ impl Administration {
     /// # Errors
     /// [`StoreError`].
     pub async fn end_sessions(&self, user: &UserId) -> Result<bool, StoreError> {
-        self.store.end_sessions(user).await
+        let ended = self.store.end_sessions(user).await;
+        let events = &self.ceremonies.events;
+        events.tell_if_there(Event::SignOutEverywhere, &of_user(user), ended)
     }
 
     /// Ends every open code of a user, of every kind; `false` when there is no such user.
@@ -217,7 +224,9 @@ impl Administration {
     /// # Errors
     /// [`StoreError`].
     pub async fn end_codes(&self, user: &UserId) -> Result<bool, StoreError> {
-        self.store.end_codes(user).await
+        let ended = self.store.end_codes(user).await;
+        let events = &self.ceremonies.events;
+        events.tell_if_there(Event::CancelCode, &of_user(user), ended)
     }
 
     /// Makes an organization with its first application and administrator.
@@ -381,7 +390,10 @@ impl Administration {
         application: &ApplicationId,
         update: ApplicationUpdate,
     ) -> Result<Application, UpdateApplicationError> {
-        self.store.update_application(application, update).await
+        let updated = self.store.update_application(application, update).await;
+        let events = &self.ceremonies.events;
+        let facts = of_application(application);
+        events.tell(Event::UpdateApplication, &facts, updated)
     }
 
     /// Deletes an application, with the passkeys for it only when that is wanted, and tells what went with it.
@@ -394,7 +406,10 @@ impl Administration {
         with_passkeys: bool,
     ) -> Result<Loss, DeleteApplicationError> {
         let store = &self.store;
-        store.delete_application(application, with_passkeys).await
+        let deleted = store.delete_application(application, with_passkeys).await;
+        let events = &self.ceremonies.events;
+        let facts = of_application(application);
+        events.tell(Event::DeleteApplication, &facts, deleted)
     }
 
     /// Activates or deactivates an application; `false` when there is no such application.

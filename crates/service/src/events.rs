@@ -58,18 +58,18 @@ named! {
         BeginSignIn, "begin_sign_in", "A challenge to sign in with is given; a login code is used up.";
         SignIn, "sign_in", "A session begins; `credential` is the one that signed.";
         SignOut, "sign_out", "A session ends.";
-        SignOutEverywhere, "sign_out_everywhere", "Every session, code and user action of a user ends.";
+        SignOutEverywhere, "sign_out_everywhere", "Every session, code and user action of a user ends, by the user or the command line.";
         BeginUserAction, "begin_user_action", "A challenge that commits to one request is given.";
         SignUserAction, "sign_user_action", "A user signs one request; `credential` is the one that signed.";
         SpendUserAction, "spend_user_action", "A program that embeds Latchkey uses a signed action up for a request of its own.";
         BeginCredential, "begin_credential", "A challenge for another credential of a signed-in user is given.";
         AddCredential, "add_credential", "A signed-in user makes another credential; `by_credential` signed that.";
         ActivateCredential, "activate_credential", "A user activates a credential.";
-        DeactivateCredential, "deactivate_credential", "A user deactivates a credential, which ends its sessions and codes.";
+        DeactivateCredential, "deactivate_credential", "A user, or the command line, deactivates a credential, which ends its sessions and codes.";
         RenameCredential, "rename_credential", "A user gives a credential another name.";
         DeleteCredential, "delete_credential", "A user deletes a credential.";
         IssueCode, "issue_code", "A user issues a credential code.";
-        CancelCode, "cancel_code", "A user cancels every credential code that is not redeemed.";
+        CancelCode, "cancel_code", "A user, or the command line, cancels every credential code that is not redeemed.";
         ClaimCode, "claim_code", "Somebody enters a credential code, and gets a challenge for a credential of its owner.";
         RedeemCode, "redeem_code", "A credential is made with a code; `by_credential` issued it.";
         ApproveCredential, "approve_credential", "A user approves a credential that was made with a code.";
@@ -80,13 +80,15 @@ named! {
         UpdateUser, "update_user", "An administrator updates a user.";
         ActivateUser, "activate_user", "An administrator, or the command line, activates a user.";
         DeactivateUser, "deactivate_user", "An administrator, or the command line, deactivates a user.";
-        DeleteUser, "delete_user", "An administrator deletes a user.";
+        DeleteUser, "delete_user", "An administrator, or the command line, deletes a user.";
         CreateOrganization, "create_organization", "The command line makes an organization with its first administrator.";
         InviteUser, "invite_user", "The command line invites a user.";
         PromoteUser, "promote_user", "The command line makes a user an administrator.";
         DemoteUser, "demote_user", "The command line makes an administrator a user like others.";
         SetApproval, "set_approval", "The command line sets whether an organization's credentials wait for approval.";
         AddApplication, "add_application", "The command line adds an application.";
+        UpdateApplication, "update_application", "The command line gives an application another name, RP id or origins.";
+        DeleteApplication, "delete_application", "The command line deletes an application, and its passkeys where that is wanted.";
         ActivateApplication, "activate_application", "The command line activates an application.";
         DeactivateApplication, "deactivate_application", "The command line deactivates an application.";
         SetNativeApplications, "set_native_applications", "The command line sets which native applications use an RP id.";
@@ -128,6 +130,8 @@ named! {
         NotWaiting, "not_waiting", "No such credential waits for approval.";
         NotFound, "not_found", "There is no such thing.";
         AlreadyExists, "already_exists", "There is one of that name, id or origin, or the user has registered.";
+        ApplicationInvalid, "application_invalid", "No application can be as it is described.";
+        HasPasskeys, "has_passkeys", "There are passkeys for the application.";
         StoreUnavailable, "store_unavailable", "The database is away, or did not answer in time.";
         StoreFailed, "store_failed", "There is a defect; the log has the cause.";
     }

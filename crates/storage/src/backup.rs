@@ -359,10 +359,13 @@ impl<R: BufRead> Reading<R> {
                 organizations: 0,
             },
         };
-        reading.next_line().map_err(|error| match error {
+        reading.next_line().map_err(|error| {
             // Whoever unpacks it finds nothing packed.
-            BackupError::Changed => BackupError::Foreign,
-            other => other,
+            if matches!(error, BackupError::Changed) {
+                BackupError::Foreign
+            } else {
+                error
+            }
         })?;
         let beginning: Beginning =
             serde_json::from_slice(&reading.line).map_err(|_other| BackupError::Foreign)?;
@@ -422,10 +425,13 @@ impl<R: BufRead> Reading<R> {
 
 /// What a file that was cut off, or changed, is told as by whoever unpacks it.
 fn unreadable(error: io::Error) -> BackupError {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof => BackupError::NotWhole,
-        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => BackupError::Changed,
-        _ => BackupError::File(error),
+    let kind = error.kind();
+    if kind == io::ErrorKind::UnexpectedEof {
+        BackupError::NotWhole
+    } else if [io::ErrorKind::InvalidData, io::ErrorKind::InvalidInput].contains(&kind) {
+        BackupError::Changed
+    } else {
+        BackupError::File(error)
     }
 }
 

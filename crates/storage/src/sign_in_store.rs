@@ -94,8 +94,8 @@ impl Record {
         let used = self.uses.iter().map(|each| Step::from(use_of(owner, each)));
         let signed = self.uses.first().zip(self.evidence.as_ref());
         let kept = signed.map(|(first_factor, evidence)| {
-            let signer = &first_factor.credential;
-            Step::from(user_action::insertion(&self.authority, signer, evidence))
+            let first = &first_factor.credential;
+            Step::from(user_action::insertion(&self.authority, first, evidence))
         });
         used.chain(kept).collect()
     }

@@ -262,9 +262,7 @@ impl SqlStore {
         F: Future<Output = Result<T, E>> + Send,
     {
         let began = Instant::now();
-        let outcome = self
-            .write_until(began + self.deadline, operation)
-            .await;
+        let outcome = self.write_until(began + self.deadline, operation).await;
         self.tell(Work::Write, began);
         outcome
     }

@@ -252,7 +252,7 @@ async fn an_application_without_passkeys_is_deleted(world: World) {
     let loss = delete_application(&world, &other, false).await.unwrap();
     assert_eq!(loss, Loss::default());
     let applications = world.directory.load().await.unwrap().applications;
-    assert_eq!(applications, [tenant.application.clone()]);
+    assert_eq!(applications, std::slice::from_ref(&tenant.application));
     let again = delete_application(&world, &other, true).await;
     assert!(matches!(again, Err(DeleteApplicationError::NotFound)));
     world.second_application(&tenant).await;

@@ -277,8 +277,8 @@ impl<'a> Reference<'a> {
             return format!("list of {}s", self.kind(items));
         }
         let of_type = member(schema, "type");
-        let named = of_type.as_array().into_iter().flatten();
-        let names: Vec<_> = named
+        let several = of_type.as_array().into_iter().flatten();
+        let names: Vec<_> = several
             .chain([of_type])
             .filter_map(Value::as_str)
             .filter(|name| *name != "null")

@@ -115,9 +115,9 @@ impl Tokens {
         if head.typ.as_deref() != Some(kind) {
             return Err(Refused::NotValid);
         }
-        let kid = head.kid.ok_or(Refused::NotValid)?;
-        let known = self.known(&kid).await?;
-        let jwk = known.keys.find(&kid).ok_or(Refused::NotValid)?;
+        let key_id = head.kid.ok_or(Refused::NotValid)?;
+        let known = self.known(&key_id).await?;
+        let jwk = known.keys.find(&key_id).ok_or(Refused::NotValid)?;
         let key = DecodingKey::from_jwk(jwk).map_err(|_foreign| Refused::NotValid)?;
         let mut validation = Validation::new(Algorithm::ES256);
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);

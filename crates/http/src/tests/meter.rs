@@ -11,7 +11,7 @@ use axum::{Router, body::Body, http::Request, routing::get};
 use tokio::time::timeout;
 
 use super::support::{World, json, send};
-use crate::Meter;
+use crate::{Beside, Meter};
 
 /// Hears of requests.
 #[derive(Default)]

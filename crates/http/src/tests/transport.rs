@@ -259,7 +259,7 @@ async fn a_body_that_is_announced_as_too_large_is_refused_at_once() {
 
 #[tokio::test]
 async fn who_does_not_name_one_host_is_told_so_with_the_body_of_errors() {
-    let router = crate::no_host(World::new().use_cases(), Beside::default());
+    let router = crate::no_host(World::new().use_cases(), crate::Beside::default());
     let answer = send(&router, get("/health/live")).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     assert_eq!(answer.code(), "invalid_host");

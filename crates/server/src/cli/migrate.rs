@@ -54,11 +54,9 @@ pub(super) async fn migrate(command: &MigrateCommand, settings: &Settings) -> Re
         // Whoever looks makes no file.
         let steps = latchkey_migrations::names().into_iter().map(|name| Step {
             name,
-            applied: false,
+            is_applied: false,
         });
-        return answer(&Answer {
-            steps: steps.collect(),
-        });
+        return tell(command, steps.collect());
     }
     let store = wiring::store(settings).await?;
     let performed = Box::pin(perform(command, &store)).await;
@@ -77,7 +75,10 @@ async fn perform(command: &MigrateCommand, store: &SqlStore) -> Result<(), Failu
         } => take_back(store, *delete_data, organization.as_deref()).await?,
         MigrateCommand::Status { .. } => {}
     }
-    let steps = latchkey_migrations::status(connection).await?;
+    tell(command, latchkey_migrations::status(connection).await?)
+}
+
+fn tell(command: &MigrateCommand, steps: Vec<Step>) -> Result<(), Failure> {
     let pending = steps.iter().filter(|step| !step.is_applied).count();
     answer(&Answer {
         steps: steps

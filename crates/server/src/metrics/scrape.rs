@@ -67,6 +67,7 @@ impl Scraping {
         let services = Services {
             app,
             full: Router::new().fallback(StatusCode::SERVICE_UNAVAILABLE),
+            hostless: Router::new().fallback(StatusCode::BAD_REQUEST),
             metrics: None,
         };
         let limits = ConnectionLimits {
@@ -78,7 +79,7 @@ impl Scraping {
             drain: Duration::ZERO,
             other_files: 0,
         };
-        lifecycle::serve(listener, services, limits, pending())
+        lifecycle::serve(listener, services, limits.into(), pending())
     }
 }
 

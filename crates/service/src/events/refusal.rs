@@ -12,7 +12,10 @@ use crate::{
     login::BeginLoginError,
     mailed_codes::MailCodeError,
     ports::{
-        administration_store::{AddApplicationError, BootstrapError, InviteError, SetUserError},
+        administration_store::{
+            AddApplicationError, BootstrapError, DeleteApplicationError, InviteError, SetUserError,
+            UpdateApplicationError,
+        },
         credential_code_store::{DecideError, IssueError},
         credential_store::ChangeError,
         proof_verifier::ProofError,
@@ -278,7 +281,7 @@ impl Refusal for ChangeUserError {
 impl Refusal for BootstrapError {
     fn reason(&self) -> Reason {
         match self {
-            Self::NameTaken => Reason::AlreadyExists,
+            Self::NameTaken | Self::OriginTaken => Reason::AlreadyExists,
             Self::Store(error) => error.reason(),
         }
     }
@@ -308,6 +311,28 @@ impl Refusal for AddApplicationError {
         match self {
             Self::UnknownOrganization => Reason::NotFound,
             Self::OriginTaken => Reason::AlreadyExists,
+            Self::Store(error) => error.reason(),
+        }
+    }
+}
+
+impl Refusal for UpdateApplicationError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::NotFound => Reason::NotFound,
+            Self::Invalid(_) => Reason::ApplicationInvalid,
+            Self::HasPasskeys(_) => Reason::HasPasskeys,
+            Self::OriginTaken => Reason::AlreadyExists,
+            Self::Store(error) => error.reason(),
+        }
+    }
+}
+
+impl Refusal for DeleteApplicationError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::NotFound => Reason::NotFound,
+            Self::HasPasskeys(_) => Reason::HasPasskeys,
             Self::Store(error) => error.reason(),
         }
     }

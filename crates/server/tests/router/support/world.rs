@@ -18,7 +18,7 @@ use latchkey_domain::{
     time::Timestamp,
     user::UserKind,
 };
-use latchkey_http::HttpSettings;
+use latchkey_http::{Beside, HttpSettings};
 use latchkey_mail::kept::Kept;
 use latchkey_server::metrics::Metrics;
 use latchkey_service::{
