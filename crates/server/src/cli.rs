@@ -164,12 +164,17 @@ fn execute<E: Into<Failure>>(
     adapters: impl AsyncFnOnce(&Settings) -> Result<Adapters, E>,
 ) -> Result<(), Failure> {
     answer::settle(arguments.json);
-    let command = match arguments.command.unwrap_or(Command::Serve) {
-        Command::Document(document) => return document.print(),
-        Command::Completions { shell } => return completions(shell),
-        Command::Man { folder } => return manual(&folder),
-        command => command,
-    };
+    let command = arguments.command.unwrap_or(Command::Serve);
+    // These are of the program, and of no installation.
+    if let Command::Document(document) = command {
+        return document.print();
+    }
+    if let Command::Completions { shell } = command {
+        return completions(shell);
+    }
+    if let Command::Man { folder } = command {
+        return manual(&folder);
+    }
     let settings = Settings {
         must_exist: !command.may_begin(),
         ..Settings::of_process(arguments.config.as_deref())?

@@ -3,15 +3,14 @@
 use std::{error::Error, fmt};
 
 use latchkey_domain::{
-    application::{Origin, RelyingParty, RpId},
-    id::OrganizationId,
+    application::{Application, Origin, RelyingParty, RpId},
     organization::Approval,
     text::{ApplicationName, OrganizationName, Username},
     user::UserKind,
 };
 use latchkey_service::{
     administration::{Administration, Bootstrap, Invite, Invited},
-    directory::{Directory, Snapshot},
+    directory::Snapshot,
     ports::administration_store::{
         ApplicationUpdate, BootstrapError, InviteError, UpdateApplicationError,
     },
@@ -57,7 +56,6 @@ pub(crate) fn is_there(snapshot: &Snapshot) -> bool {
 /// When the store fails.
 pub(crate) async fn prepare<'a>(
     administration: &Administration,
-    directory: &Directory,
     location: &'a Location<'a>,
 ) -> Result<Option<Instructions<'a>>, Failure> {
     if administration.is_empty().await? {
@@ -66,8 +64,7 @@ pub(crate) async fn prepare<'a>(
     if administration.population().await?.has_registered {
         return Ok(None);
     }
-    let snapshot = directory.snapshot().await?;
-    remind(administration, &snapshot, location).await
+    remind(administration, location).await
 }
 
 /// Nothing when there is an organization already, because another process made it at the same moment.
@@ -102,20 +99,25 @@ async fn make<'a>(
 }
 
 /// Of a code only its digest is kept, so the first user gets another one. The applications follow the service to
-/// the port where it listens now: nobody has a passkey that would have to stay.
+/// the port where it listens now: nobody has a passkey that would have to stay. They are asked of the store, since
+/// the directory goes on for a while with what it has read.
 async fn remind<'a>(
     administration: &Administration,
-    snapshot: &Snapshot,
     location: &'a Location<'a>,
 ) -> Result<Option<Instructions<'a>>, Failure> {
-    let Some(one) = snapshot.at_rp_id(ONE).into_iter().next() else {
+    let applications = administration.applications().await?.into_iter();
+    let applications: Vec<_> = applications.map(|entry| entry.application).collect();
+    let Some(one) = applications.iter().find(|known| is_for(known, ONE)) else {
         return Ok(None);
     };
-    for host in [ONE, TWO] {
-        follow(administration, snapshot, &one.organization, host, location).await?;
+    let organization = one.organization.clone();
+    for application in &applications {
+        if application.organization == organization {
+            follow(administration, application, location).await?;
+        }
     }
     let invited = administration.invite(Invite {
-        organization: one.organization.clone(),
+        organization,
         username: Username::new(FIRST_USER)?,
         kind: UserKind::CustomerEmployee,
         administrator: true,
@@ -133,30 +135,35 @@ async fn remind<'a>(
     }
 }
 
-/// Lets an application of the demonstration run where the service listens now.
+/// Lets an application run where the service listens now, if it is one of the demonstration's.
 async fn follow(
     administration: &Administration,
-    snapshot: &Snapshot,
-    organization: &OrganizationId,
-    host: &str,
+    application: &Application,
     location: &Location<'_>,
 ) -> Result<(), Failure> {
+    let Some(host) = [ONE, TWO]
+        .into_iter()
+        .find(|host| is_for(application, host))
+    else {
+        return Ok(());
+    };
     let party = relying_party(host, location)?;
-    for application in snapshot.at_rp_id(host) {
-        let is_its_own = application.organization == *organization;
-        if !is_its_own || application.relying_party == party {
-            continue;
-        }
-        let update = ApplicationUpdate {
-            origins: Some(party.origins().to_vec()),
-            ..ApplicationUpdate::default()
-        };
-        let updated = administration.update_application(&application.id, update);
-        if let Err(UpdateApplicationError::Store(error)) = updated.await {
-            return Err(error.into());
-        }
+    if application.relying_party == party {
+        return Ok(());
     }
-    Ok(())
+    let update = ApplicationUpdate {
+        origins: Some(party.origins().to_vec()),
+        ..ApplicationUpdate::default()
+    };
+    let updated = administration.update_application(&application.id, update);
+    match updated.await {
+        Err(UpdateApplicationError::Store(error)) => Err(error.into()),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+fn is_for(application: &Application, host: &str) -> bool {
+    application.relying_party.rp_id().as_str() == host
 }
 
 fn relying_party(host: &str, location: &Location<'_>) -> Result<RelyingParty, Failure> {
@@ -306,7 +313,7 @@ mod tests {
             url: "http://127.0.0.1:4712",
             has_pages: true,
         };
-        let reminded = prepare(&again.administration, &again.directory, &moved);
+        let reminded = prepare(&again.administration, &moved);
         let reminded = reminded.await.unwrap().unwrap();
         assert_eq!(reminded.invited.user.id, without_pages.invited.user.id);
         let code = reminded.invited.code.reveal();

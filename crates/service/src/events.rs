@@ -355,9 +355,11 @@ fn log(event: Event, facts: &Facts, refused: Option<Reason>) {
 #[cfg(test)]
 fn reference() -> String {
     let rows = |rows: &[(&str, &str)]| -> String {
-        rows.iter()
+        let lines: Vec<_> = rows
+            .iter()
             .map(|(name, meaning)| format!("| `{name}` | {meaning} |\n"))
-            .collect()
+            .collect();
+        lines.concat()
     };
     let events: Vec<_> = Event::ALL
         .iter()

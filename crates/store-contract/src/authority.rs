@@ -216,7 +216,15 @@ impl Stage {
         let carol = world.invitation(&tenant.organization, "carol@example.com");
         world.invite(carol.clone()).await;
         let first = vec![world.key(&carol.user)];
-        let closed = world.second_application(&tenant).await.id;
+        // There are several stages in a world, and an origin belongs to one organization.
+        let origin = format!(
+            "https://closed.{}",
+            tenant.application.relying_party.rp_id()
+        );
+        let closed = world.new_application(&tenant.organization, &origin);
+        let added = world.administration.add_application(closed.clone());
+        added.await.unwrap();
+        let closed = closed.id;
         world.set_application_active(&closed, false).await;
         Self {
             closed,

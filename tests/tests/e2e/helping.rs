@@ -1,5 +1,7 @@
 //! The command line in the hands of who helps users: they are found, shown, and freed of what they lost.
 
+use std::slice;
+
 use latchkey_e2e::{
     Outcome,
     ceremony::{enrol, issue_code, register, sign_in},
@@ -44,14 +46,14 @@ fn users_are_listed_in_parts_found_shown_and_deleted() -> Outcome {
         users.iter().map(|user| text(user, "userId")).collect()
     };
     let first = one.administrator.user;
-    let list = format!("user list --org {}", one.organization);
-    assert_eq!(ids(&list)?, [&first, &ada, &bob].map(Clone::clone));
-    let part = installation.run(&format!("{list} --limit 2"))?;
+    let all = format!("user list --org {}", one.organization);
+    assert_eq!(ids(&all)?, [&first, &ada, &bob].map(Clone::clone));
+    let part = installation.run(&format!("{all} --limit 2"))?;
     assert_eq!(part.stdout.lines().count(), 2, "{part:?}");
     assert!(part.stderr.contains(&format!("--after {ada}")), "{part:?}");
     assert_eq!(
-        ids(&format!("{list} --limit 2 --after {ada}"))?,
-        [bob.clone()]
+        ids(&format!("{all} --limit 2 --after {ada}"))?,
+        slice::from_ref(&bob)
     );
 
     let mut found = ids("user find ADA@")?;
@@ -60,8 +62,11 @@ fn users_are_listed_in_parts_found_shown_and_deleted() -> Outcome {
     expected.sort();
     assert_eq!(found, expected);
     let within = format!("user find ada --org {}", one.organization);
-    assert_eq!(ids(&within)?, [ada.clone()]);
-    assert_eq!(ids(&format!("user find {}", &bob[3..]))?, [bob.clone()]);
+    assert_eq!(ids(&within)?, slice::from_ref(&ada));
+    assert_eq!(
+        ids(&format!("user find {}", &bob[3..]))?,
+        slice::from_ref(&bob)
+    );
     assert_eq!(ids("user find nobody")?, Vec::<String>::new());
 
     let shown = installation.administrate(&format!("user show --user {ada}"))?;
@@ -81,7 +86,7 @@ fn users_are_listed_in_parts_found_shown_and_deleted() -> Outcome {
         last.error()?.contains("last active administrator"),
         "{last:?}"
     );
-    assert_eq!(ids(&list)?, [first, bob]);
+    assert_eq!(ids(&all)?, [first, bob]);
     Ok(())
 }
 
@@ -125,8 +130,8 @@ async fn who_helps_a_user_ends_sessions_codes_and_credentials() -> Outcome {
     let code = text(&issue_code(&signed_in, &mut second).await?, "code")?;
     installation.administrate(&format!("code cancel --user {user}"))?;
     let begin = json!({ "credentialKind": "Key", "code": code });
-    let begun = there.post("/auth/credentials/code/init", &begin).await?;
-    begun.refused(403)?;
+    let answer = there.post("/auth/credentials/code/init", &begin).await?;
+    answer.refused(403)?;
     signed_in.get("/auth/credentials").await?.ok()?;
     installation.administrate(&format!("session end --user {user}"))?;
     signed_in.get("/auth/credentials").await?.refused(401)?;
@@ -137,8 +142,8 @@ async fn who_helps_a_user_ends_sessions_codes_and_credentials() -> Outcome {
 async fn an_application_is_mended_and_goes_with_its_passkeys_only_on_demand() -> Outcome {
     let installation = installation()?;
     let acme = installation.bootstrap("Acme")?;
-    let list = format!("application list --org {}", acme.organization);
-    let applications = installation.list(&list)?;
+    let all = format!("application list --org {}", acme.organization);
+    let applications = installation.list(&all)?;
     let [one, two] = [0, 1].map(|index| text(&applications[index], "appId"));
     let (one, two) = (one?, two?);
     let update = |id: &str, words: &str| {
@@ -186,7 +191,7 @@ async fn an_application_is_mended_and_goes_with_its_passkeys_only_on_demand() ->
         "lockedOutUsers": 1
     });
     assert_eq!(deleted, expected);
-    assert_eq!(installation.list(&list)?.len(), 1);
+    assert_eq!(installation.list(&all)?.len(), 1);
     Ok(())
 }
 

@@ -128,9 +128,11 @@ async fn a_username_that_is_no_address_is_given_up_and_told_once() -> Outcome {
     let installation = sending_by(&sink.url())?;
     let acme = installation.bootstrap("Acme")?;
     let organization = &acme.administrator.organization;
-    for name in ["nobody", "ada@example.com"] {
-        invite(&installation, organization, name)?;
-    }
+    invite(&installation, organization, "ada@example.com")?;
+    let words = format!("user invite --org {organization} --username nobody");
+    let nobody = installation.administrate(&words)?;
+    let id = nobody["userId"].as_str().unwrap_or_default();
+    installation.administrate(&format!("user promote --user {id}"))?;
     let server = installation.start().await?;
     wait_for(&sink, 1).await?;
     let log = server.stop().await?;

@@ -157,7 +157,7 @@ pub(crate) struct MetadataBody {
     path = "/.well-known/oauth-authorization-server",
     operation_id = "getMetadata",
     tag = "Operation",
-    responses((status = 200, description = "The issuer", body = MetadataBody))
+    responses((status = 200, description = "The issuer", body = MetadataBody), Refusals)
 )]
 pub(crate) async fn get_metadata(State(state): State<AppState>) -> impl IntoResponse {
     let body = MetadataBody {

@@ -111,8 +111,8 @@ async fn a_page_that_is_away_is_told_like_a_call_that_is() {
 #[tokio::test]
 async fn what_somebody_elses_routes_answer_is_no_refusal_of_ours() {
     let theirs = get(async || (StatusCode::NOT_FOUND, "theirs"));
-    let routes = as_they_are(Router::new().route("/theirs", theirs));
-    let router = World::new().router_with(beside(routes));
+    let theirs = as_they_are(Router::new().route("/theirs", theirs));
+    let router = World::new().router_with(beside(theirs));
     let answer = ask(&router, Method::GET, "/theirs", "text/html").await;
     assert_eq!(answer.text, "theirs");
 }

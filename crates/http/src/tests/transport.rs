@@ -16,7 +16,7 @@ use axum::{
     http::{HeaderValue, Request, StatusCode},
 };
 use futures_util::{StreamExt, stream};
-use hyper::body::{Frame, SizeHint};
+use http_body::{Frame, SizeHint};
 use latchkey_service::ports::{administration_store::Population, store::StoreError};
 
 use super::support::{REQUEST_ID, World, bearing, failure, json, send};

@@ -126,8 +126,11 @@ fn plain_table() -> Table {
 }
 
 fn ended(table: &Table) -> String {
-    let lines = table.lines();
-    lines.map(|line| format!("{}\n", line.trim_end())).collect()
+    table.lines().fold(String::new(), |mut text, line| {
+        text.push_str(line.trim_end());
+        text.push('\n');
+        text
+    })
 }
 
 /// What stands for what is not there.

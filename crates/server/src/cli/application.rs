@@ -104,7 +104,7 @@ pub(super) enum ApplicationCommand {
 
 /// What is to be different; the rest stays.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = true)]
+#[group(id = "something_new", required = true, multiple = true)]
 pub(super) struct Update {
     /// What it is to be called.
     #[arg(long, value_name = "NAME", value_parser = |text: &str| ApplicationName::new(text))]

@@ -115,8 +115,8 @@ async fn start(
             url: &public_url,
             has_pages: settings.web.enabled,
         };
-        let (administration, directory) = (&use_cases.administration, &use_cases.directory);
-        if let Some(instructions) = demo::prepare(administration, directory, &location).await? {
+        let prepared = demo::prepare(&use_cases.administration, &location).await?;
+        if let Some(instructions) = prepared {
             // Nobody who reads it is no reason not to serve.
             let _unread = write!(io::stdout(), "{instructions}");
         }

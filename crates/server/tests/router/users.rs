@@ -234,7 +234,7 @@ async fn users_are_found_by_part_of_their_name_or_id_in_the_own_organization() {
     let find = async |query: &str| {
         let users = follow(&ada, query).await;
         let names = users.iter().map(|user| user["username"].to_string());
-        let mut names = Vec::from_iter(names);
+        let mut names: Vec<_> = names.collect();
         // Who was made at the same moment comes in an order of chance.
         names.sort();
         names
