@@ -13,6 +13,7 @@ mod m0008_registration_codes;
 mod m0009_code_epochs;
 mod m0010_username_keys;
 mod m0011_index_of_administrators;
+mod m0012_index_of_passkeys;
 mod shape;
 
 pub use self::loss::{Loss, losses, organizations};
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_code_epochs::CodeEpochs),
             Box::new(m0010_username_keys::UsernameKeys),
             Box::new(m0011_index_of_administrators::IndexOfAdministrators),
+            Box::new(m0012_index_of_passkeys::IndexOfPasskeys),
         ]
     }
 }

@@ -18,6 +18,17 @@ pub(crate) use self::code::ErrorCode;
 /// The most characters of a message: whatever a client sends comes back shortened.
 const MAXIMUM_MESSAGE: usize = 300;
 
+/// The longest name of a member in an answer, in characters.
+const MAXIMUM_FIELD: usize = 100;
+
+fn shortened(mut text: String, characters: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(characters) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 /// A request that is not answered as wished.
 #[derive(Debug)]
 pub(crate) struct ApiError {
@@ -48,18 +59,14 @@ impl ApiError {
 
     /// The same error with a text that says more.
     pub(crate) fn saying(mut self, message: impl Into<String>) -> Self {
-        let mut message = message.into();
-        if let Some((end, _)) = message.char_indices().nth(MAXIMUM_MESSAGE) {
-            message.truncate(end);
-            message.push('…');
-        }
-        self.message = Cow::Owned(message);
+        self.message = Cow::Owned(shortened(message.into(), MAXIMUM_MESSAGE));
         self
     }
 
     /// The same error, at this member of the request.
     pub(crate) fn at(mut self, field: impl Into<String>) -> Self {
-        self.field = Some(field.into());
+        // It may be what the client called it.
+        self.field = Some(shortened(field.into(), MAXIMUM_FIELD));
         self
     }
 

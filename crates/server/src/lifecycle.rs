@@ -15,7 +15,9 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, extract::ConnectInfo};
+use axum::{
+    Router, body::Body, extract::ConnectInfo, http::StatusCode, response::IntoResponse as _,
+};
 use hyper::{
     HeaderMap, Request, Version,
     body::{Body as HyperBody, Frame, Incoming, SizeHint},
@@ -219,6 +221,7 @@ impl Connection {
             place,
             _counted,
         } = self;
+        let place = Arc::new(place);
         let has_begun = AtomicBool::new(false);
         let service = service_fn(|request: Request<Incoming>| {
             has_begun.store(true, Ordering::Relaxed);
@@ -231,9 +234,25 @@ impl Connection {
             } else {
                 &hostless
             };
+            let changes = !request.method().is_safe();
             let answer = router.clone().oneshot(request);
+            let held = Arc::clone(&place);
             async move {
-                let answer = answer.await?;
+                let answer = if changes {
+                    // What it does is done, told and counted, whether or not anybody still waits for the
+                    // answer; its place is taken until then.
+                    let whole = async move {
+                        let answer = answer.await;
+                        drop(held);
+                        answer
+                    };
+                    let ended = tokio::spawn(whole).await;
+                    ended.unwrap_or_else(|_ended| {
+                        Ok(StatusCode::INTERNAL_SERVER_ERROR.into_response())
+                    })?
+                } else {
+                    answer.await?
+                };
                 Ok::<_, Infallible>(answer.map(|body| Holding {
                     body,
                     _held: answering,
@@ -264,7 +283,7 @@ impl Connection {
         tokio::select! {
             biased;
             ended = connection => ended,
-            // The handler goes with it, which leaves no change half-done.
+            // What only reads goes with it.
             () = place.is_lost() => Ok(()),
         }
     }

@@ -28,8 +28,13 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
+use tokio::time::timeout;
+
 use self::grown::Grown;
 pub use self::scrape::Scraping;
+
+/// How long the outbox may take to be counted.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The buckets of `http.server.request.duration`, in seconds.
 const REQUEST_BUCKETS: [f64; 14] = [
@@ -269,6 +274,10 @@ impl Metrics {
         for event in Event::ALL {
             metrics.count(*event, None, 0);
         }
+        // So is a refusal whose first time is one too many.
+        for event in [Event::SignIn, Event::SignUserAction] {
+            metrics.count(event, Some(Reason::CounterRegressed), 0);
+        }
         Ok(Arc::new(metrics))
     }
 
@@ -315,12 +324,10 @@ impl Metrics {
         self.outbox
             .is_degraded
             .set(i64::from(outbox.is_in_trouble()));
-        let (messages, age) = match outbox.backlog().await {
-            Ok(backlog) => (number(backlog.count), backlog.age.as_secs_f64()),
-            Err(error) => {
-                tracing::debug!(%error, "the outbox cannot be measured");
-                (f64::NAN, f64::NAN)
-            }
+        // Whoever asks gives up after ten seconds, and the other numbers say what is wrong.
+        let (messages, age) = match timeout(PATIENCE, outbox.backlog()).await {
+            Ok(Ok(backlog)) => (number(backlog.count), backlog.age.as_secs_f64()),
+            Ok(Err(_)) | Err(_) => (f64::NAN, f64::NAN),
         };
         self.outbox.messages.set(messages);
         self.outbox.age.set(age);

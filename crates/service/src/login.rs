@@ -232,7 +232,10 @@ impl Logins {
         let authority = verified.signing(Authority::of_sign_in(&challenge, id, *epoch));
         self.store.sign_in(authority, verified.uses()).await?;
         let kind = answer.first.used.kind();
-        Ok(self.session(verified, kind, challenge.application))
+        // A passkey's proof names the page that it was made on; of a key, the page is what the client says.
+        let proves_its_page = kind == CredentialKind::Fido2;
+        let application = challenge.application.filter(|_bound| proves_its_page);
+        Ok(self.session(verified, kind, application))
     }
 
     fn session(

@@ -21,7 +21,9 @@ use latchkey_service::ports::{
 use sea_orm::{
     ColumnTrait as _, DatabaseTransaction, EntityTrait as _, FromQueryResult, Order,
     QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Select,
-    sea_query::{Condition, Expr, ExprTrait as _, LikeExpr, Query, SubQueryStatement},
+    sea_query::{
+        Condition, Expr, ExprTrait as _, LikeExpr, Query, SelectStatement, SubQueryStatement,
+    },
 };
 
 use crate::{
@@ -219,7 +221,8 @@ impl SqlStore {
         let mut users = Entity::find()
             .select_only()
             .columns([Column::Created, Column::Id])
-            .filter(Column::OrganizationId.eq(reader.organization.as_str()));
+            .filter(Column::OrganizationId.eq(reader.organization.as_str()))
+            .filter(Expr::exists(administrator_id(reader)));
         if let Some(after) = &page.after {
             users = users.filter(here().gt(there(after)));
         }
@@ -278,13 +281,17 @@ pub(crate) fn shown() -> Select<Entity> {
 
 /// The same of an organization; nobody when the reader is not an administrator.
 fn shown_to(by: &Reader) -> Select<Entity> {
-    let administrator = administrator(by)
-        .select_only()
-        .column(Column::Id)
-        .into_query();
     shown()
         .filter(Column::OrganizationId.eq(by.organization.as_str()))
-        .filter(Expr::exists(administrator))
+        .filter(Expr::exists(administrator_id(by)))
+}
+
+/// Selects the reader's id, for the condition of another statement.
+fn administrator_id(by: &Reader) -> SelectStatement {
+    administrator(by)
+        .select_only()
+        .column(Column::Id)
+        .into_query()
 }
 
 /// The reader, if that is an active administrator of the organization.

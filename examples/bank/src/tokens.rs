@@ -8,13 +8,16 @@ use std::{
 use axum::http::StatusCode;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
 use serde::{Deserialize, de::DeserializeOwned};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, RwLock};
 
 /// How long keys are kept: a new one is published ten minutes before it signs.
 const MAXIMUM_AGE: Duration = Duration::from_mins(5);
 
 /// How often at most they are asked for because of a token that names an unknown one: anybody can make that up.
 const ASKING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long Latchkey may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is read of a session token.
 #[derive(Clone, Debug, Deserialize)]
@@ -70,7 +73,9 @@ impl From<Refused> for StatusCode {
 pub(crate) struct Tokens {
     latchkey: String,
     http: reqwest::Client,
-    known: Mutex<Option<Arc<Known>>>,
+    known: RwLock<Option<Arc<Known>>>,
+    /// Held by the one who asks; nobody waits for that whose token names a key that is known.
+    asking: Mutex<()>,
 }
 
 /// Where the keys are.
@@ -100,7 +105,8 @@ impl Tokens {
         Self {
             latchkey,
             http: reqwest::Client::new(),
-            known: Mutex::default(),
+            known: RwLock::default(),
+            asking: Mutex::default(),
         }
     }
 
@@ -123,6 +129,7 @@ impl Tokens {
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);
         validation.set_issuer(&[&known.issuer]);
         validation.set_audience(&[&known.issuer]);
+        validation.leeway = 0;
         let read = jsonwebtoken::decode::<C>(token, &key, &validation);
         Ok(read.map_err(|_untrue| Refused::NotValid)?.claims)
     }
@@ -130,7 +137,8 @@ impl Tokens {
     /// Whether the session of a token still holds: only Latchkey knows of sign-outs.
     pub(crate) async fn holds(&self, token: &str) -> Result<bool, Refused> {
         let url = format!("{}/auth/session", self.latchkey);
-        let asked = self.http.get(url).bearer_auth(token).send().await;
+        let asked = self.http.get(url).bearer_auth(token).timeout(PATIENCE);
+        let asked = asked.send().await;
         match asked.map(|answer| answer.status()) {
             Ok(StatusCode::OK) => Ok(true),
             Ok(StatusCode::UNAUTHORIZED) => Ok(false),
@@ -139,9 +147,12 @@ impl Tokens {
     }
 
     async fn known(&self, kid: &str) -> Result<Arc<Known>, Refused> {
-        let mut known = self.known.lock().await;
-        if let Some(good) = known.as_ref().filter(|known| known.is_good_for(kid)) {
-            return Ok(Arc::clone(good));
+        if let Some(good) = self.good_for(kid).await {
+            return Ok(good);
+        }
+        let _alone = self.asking.lock().await;
+        if let Some(good) = self.good_for(kid).await {
+            return Ok(good);
         }
         let url = format!("{}/.well-known/oauth-authorization-server", self.latchkey);
         let Metadata { issuer, jwks_uri } = self.get(&url).await?;
@@ -150,12 +161,17 @@ impl Tokens {
             keys: self.get(&jwks_uri).await?,
             asked: Instant::now(),
         });
-        *known = Some(Arc::clone(&new));
+        *self.known.write().await = Some(Arc::clone(&new));
         Ok(new)
     }
 
+    async fn good_for(&self, kid: &str) -> Option<Arc<Known>> {
+        let known = self.known.read().await;
+        known.clone().filter(|known| known.is_good_for(kid))
+    }
+
     async fn get<T: DeserializeOwned>(&self, url: &str) -> Result<T, Refused> {
-        let asked = self.http.get(url).send().await;
+        let asked = self.http.get(url).timeout(PATIENCE).send().await;
         let answer = asked.and_then(reqwest::Response::error_for_status);
         let answer = answer.map_err(|_away| Refused::Unreachable)?;
         answer.json().await.map_err(|_other| Refused::Unreachable)

@@ -65,7 +65,17 @@ export function notes({ latchkey, application, page }: Settings): RequestListene
       const { payload } = await jwtVerify(token, keys, options)
       return payload
     } catch (error) {
-      throw new Refusal(error instanceof errors.JWKSTimeout ? 503 : 401)
+      // What is said of the token is the client's fault; everything else is Latchkey being away.
+      const isUntrue =
+        error instanceof errors.JWTClaimValidationFailed ||
+        error instanceof errors.JWTExpired ||
+        error instanceof errors.JWTInvalid ||
+        error instanceof errors.JWSInvalid ||
+        error instanceof errors.JWSSignatureVerificationFailed ||
+        error instanceof errors.JOSEAlgNotAllowed ||
+        error instanceof errors.JOSENotSupported ||
+        error instanceof errors.JWKSNoMatchingKey
+      throw new Refusal(isUntrue ? 401 : 503)
     }
   }
 

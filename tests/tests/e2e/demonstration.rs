@@ -10,6 +10,7 @@ use latchkey_e2e::{
     server::Server,
 };
 use latchkey_testkit::authenticator::asked::ChallengeForm;
+use serde_json::Value;
 
 /// The default configuration but for the port, in an empty folder.
 fn unconfigured() -> Outcome<Installation> {
@@ -131,12 +132,16 @@ async fn the_demonstration_is_for_this_machine_alone_until_somebody_has_register
         assert!(answer.text().await?.contains("http.public_url"));
     }
     assert_eq!(client.get(&url).send().await?.status(), 200);
-    let warnings = server.events().into_iter().filter(|event| {
+    // All of the log is there when the process has ended.
+    let log = server.stop().await?;
+    let events = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let warnings = events.filter(|event| {
         let message = event["message"].as_str();
         event["level"] == "WARN" && message.is_some_and(|message| message.contains("demonstration"))
     });
-    assert_eq!(warnings.count(), 1, "{}", server.log());
-    drop(server);
+    assert_eq!(warnings.count(), 1, "{log}");
 
     // Where somebody has chosen to be reached from elsewhere, or asked for a demonstration there, nobody is
     // refused.

@@ -220,8 +220,19 @@ pub(super) trait Administer {
 /// Performs a command with these adapters and answers.
 pub(super) async fn perform(command: impl Administer, adapters: Adapters) -> Result<(), Failure> {
     let performed = command.perform(&adapters.use_cases().administration).await;
-    adapters.close().await?;
-    answer(&performed?)
+    answer_and_close(performed, adapters).await
+}
+
+/// Answers with what was done, or why not, before the adapters are closed: a code that was made is shown once, and
+/// must not be lost because a connection could not be ended.
+pub(super) async fn answer_and_close(
+    performed: Result<impl Serialize, Failure>,
+    adapters: Adapters,
+) -> Result<(), Failure> {
+    let answered = performed.and_then(|performed| answer(&performed));
+    let closed = adapters.close().await;
+    answered?;
+    Ok(closed?)
 }
 
 impl Administer for Bootstrap {

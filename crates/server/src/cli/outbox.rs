@@ -8,7 +8,10 @@ use latchkey_service::{
 };
 use serde::Serialize;
 
-use super::{Failure, administer::date, answer};
+use super::{
+    Failure,
+    administer::{answer_and_close, date},
+};
 use crate::wiring::Adapters;
 
 #[derive(Clone, Debug, Subcommand)]
@@ -81,19 +84,18 @@ pub(super) async fn perform(command: OutboxCommand, adapters: Adapters) -> Resul
     match command {
         OutboxCommand::List => {
             let waiting = outbox.waiting().await;
-            adapters.close().await?;
-            let answers: Vec<_> = waiting?.iter().map(MessageAnswer::from).collect();
-            answer(&answers)
+            let told = |waiting: Vec<OpenMessage>| -> Vec<_> {
+                waiting.iter().map(MessageAnswer::from).collect()
+            };
+            answer_and_close(waiting.map(told).map_err(Failure::from), adapters).await
         }
         OutboxCommand::Retry(which) => {
             let counted = retry(outbox, &which.into()).await;
-            adapters.close().await?;
-            answer(&counted?)
+            answer_and_close(counted, adapters).await
         }
         OutboxCommand::Drop(which) => {
             let counted = discard(outbox, &which.into()).await;
-            adapters.close().await?;
-            answer(&counted?)
+            answer_and_close(counted, adapters).await
         }
     }
 }

@@ -405,3 +405,42 @@ async fn who_does_not_name_one_host_is_not_let_through() {
         assert!(said.ends_with(expected), "{head}{said}");
     }
 }
+
+/// Tells when it is dropped.
+struct Told(Arc<Semaphore>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.add_permits(1);
+    }
+}
+
+/// What it does would otherwise be done without a word in the log.
+#[tokio::test]
+async fn what_changes_something_is_finished_although_its_client_hangs_up() {
+    let semaphore = || Arc::new(Semaphore::new(0));
+    let (entered, leave) = (semaphore(), semaphore());
+    let (finished, dropped) = (semaphore(), semaphore());
+    let handler = {
+        let (entered, leave) = (Arc::clone(&entered), Arc::clone(&leave));
+        let (finished, dropped) = (Arc::clone(&finished), Arc::clone(&dropped));
+        move || async move {
+            let _told = Told(dropped);
+            entered.add_permits(1);
+            leave.acquire().await.unwrap().forget();
+            finished.add_permits(1);
+        }
+    };
+    let app = Router::new().route("/", get(handler.clone()).post(handler));
+    let running = start(app, LIMITS).await;
+    for method in ["POST", "GET"] {
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        let head = format!("{method} / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        entered.acquire().await.unwrap().forget();
+    }
+    // The one that only reads was dropped with its client, which left later than the other.
+    dropped.acquire().await.unwrap().forget();
+    leave.add_permits(1);
+    finished.acquire().await.unwrap().forget();
+}
