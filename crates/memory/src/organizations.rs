@@ -15,7 +15,7 @@ use latchkey_service::ports::{
     administration_store::{
         AddApplicationError, AdministrationStore, ApplicationEntry, ApplicationUpdate,
         BootstrapError, DeleteApplicationError, Invitation, InviteError, Loss, NewOrganization,
-        OrganizationEntry, Population, SetUserError, UpdateApplicationError,
+        Notice, OrganizationEntry, Population, SetUserError, UpdateApplicationError,
     },
     credential_store::ChangeError,
     directory_store::{DirectoryEntries, DirectoryStore},
@@ -284,20 +284,23 @@ impl AdministrationStore for MemoryStore {
     async fn delete_application(
         &self,
         application: &ApplicationId,
-        with_passkeys: bool,
+        with_passkeys: Option<Notice>,
     ) -> Result<Loss, DeleteApplicationError> {
         self.write(|state| {
             if state.applications.remove(application).is_none() {
                 return Err(DeleteApplicationError::NotFound);
             }
             let loss = state.loss(application);
-            if loss.passkeys > 0 && !with_passkeys {
+            if loss.passkeys > 0 && with_passkeys.is_none() {
                 return Err(DeleteApplicationError::HasPasskeys(loss));
             }
             for user in state.holders(application) {
                 state.end_codes(&user);
             }
             let is_for = |held: &Credential| held.material.application() == Some(application);
+            let passkeys = state.credentials.values().filter(|held| is_for(held));
+            let told = with_passkeys.map(|notice| passkeys.map(|held| notice(held)).collect());
+            state.keep_all(told.unwrap_or_default());
             state.credentials.retain(|_, held| !is_for(held));
             Ok(loss)
         })

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use latchkey_domain::{
     application::{Application, Origin, RelyingParty, native::NativeApplications},
+    credential::Credential,
     credential_code::{CodeStatus, CodeText, CredentialCode},
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     organization::{Approval, Organization},
@@ -21,7 +22,7 @@ use crate::{
         account_store::{Account, AccountStore},
         administration_store::{
             AddApplicationError, AdministrationStore, ApplicationEntry, ApplicationUpdate,
-            BootstrapError, DeleteApplicationError, InviteError, Loss, NewOrganization,
+            BootstrapError, DeleteApplicationError, InviteError, Loss, NewOrganization, Notice,
             OrganizationEntry, Population, SetUserError, UpdateApplicationError,
         },
         code_digester::CodeDigester,
@@ -396,7 +397,8 @@ impl Administration {
         events.tell(Event::UpdateApplication, &facts, updated)
     }
 
-    /// Deletes an application, with the passkeys for it only when that is wanted, and tells what went with it.
+    /// Deletes an application, with the passkeys for it only when that is wanted, of which each owner is told;
+    /// gives what went with it.
     ///
     /// # Errors
     /// [`DeleteApplicationError`].
@@ -405,8 +407,12 @@ impl Administration {
         application: &ApplicationId,
         with_passkeys: bool,
     ) -> Result<Loss, DeleteApplicationError> {
-        let store = &self.store;
-        let deleted = store.delete_application(application, with_passkeys).await;
+        let messages = Arc::clone(&self.ceremonies.messages);
+        let notice: Notice = Arc::new(move |passkey: &Credential| {
+            messages.credential_deleted_by(passkey, BY_OPERATOR)
+        });
+        let notice = with_passkeys.then_some(notice);
+        let deleted = self.store.delete_application(application, notice).await;
         let events = &self.ceremonies.events;
         let facts = of_application(application);
         events.tell(Event::DeleteApplication, &facts, deleted)

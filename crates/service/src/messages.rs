@@ -229,6 +229,29 @@ impl Messages {
         self.notice(MessageKind::CredentialDeactivated, &credential.user, &draft)
     }
 
+    /// A notice that a credential was deleted together with its application, and by whom.
+    pub fn credential_deleted_by(&self, credential: &Credential, by: &str) -> NewMessage {
+        let mut facts = facts_of(credential);
+        facts.extend([
+            ("Deleted by", by.to_owned()),
+            ("Date", date(self.clock.now())),
+        ]);
+        let draft = Draft {
+            subject: "A credential of your account was deleted",
+            parts: vec![
+                paragraph(
+                    "The application that this credential was made for is there no more, and so the \
+                     credential is gone for good. Its sessions and every open code have ended:",
+                ),
+                Part::Facts(facts),
+                paragraph(
+                    "If you did not expect this, contact the administrator of your organization.",
+                ),
+            ],
+        };
+        self.notice(MessageKind::CredentialDeleted, &credential.user, &draft)
+    }
+
     /// A notice that a credential was deleted, as `caller` asked.
     pub fn credential_deleted(&self, credential: &Credential, caller: &Caller) -> NewMessage {
         let parts = vec![

@@ -12,7 +12,7 @@ use latchkey_service::ports::{
     administration_store::{
         AddApplicationError, AdministrationStore, ApplicationEntry, ApplicationUpdate,
         BootstrapError, DeleteApplicationError, Invitation, InviteError, Loss, NewOrganization,
-        OrganizationEntry, Population, SetUserError, UpdateApplicationError,
+        Notice, OrganizationEntry, Population, SetUserError, UpdateApplicationError,
     },
     credential_store::ChangeError,
     store::StoreError,
@@ -309,17 +309,17 @@ impl AdministrationStore for SqlStore {
     async fn delete_application(
         &self,
         application: &ApplicationId,
-        with_passkeys: bool,
+        with_passkeys: Option<Notice>,
     ) -> Result<Loss, DeleteApplicationError> {
         let id = application.clone();
         self.write(async move |tx| {
             let found = application::lock_and_read(&tx, &id).await?;
             found.ok_or(DeleteApplicationError::NotFound)?;
             let loss = table::credential::of_application::loss(&tx, &id).await?;
-            if loss.passkeys > 0 && !with_passkeys {
+            if loss.passkeys > 0 && with_passkeys.is_none() {
                 return Err(DeleteApplicationError::HasPasskeys(loss));
             }
-            ending::erase_application(&tx, &id).await?;
+            ending::erase_application(&tx, &id, with_passkeys.as_ref()).await?;
             Ok(loss)
         })
         .await

@@ -6,12 +6,15 @@ use latchkey_domain::{
     id::{ApplicationId, UserId},
     user::{Epoch, User},
 };
-use latchkey_service::ports::store::StoreError;
+use latchkey_service::ports::{administration_store::Notice, store::StoreError};
 use sea_orm::DatabaseTransaction;
 
 use crate::table::{
-    account_code, application, application_origin, credential, credential_code, user,
+    account_code, application, application_origin, credential, credential_code, message, user,
 };
+
+/// How many notices are kept by one statement.
+const NOTICES: usize = 50;
 
 /// Ends the given epoch of a user and begins the next; `false` when it had ended before. Tokens and
 /// claimed challenges end because they carry it; codes of every kind, and what waits for approval, end
@@ -71,9 +74,17 @@ pub(crate) async fn erase(
 pub(crate) async fn erase_application(
     transaction: &DatabaseTransaction,
     application: &ApplicationId,
+    notice: Option<&Notice>,
 ) -> Result<(), StoreError> {
     user::lock_holders(transaction, application).await?;
     credential_code::end_all_of_holders(transaction, application).await?;
+    if let Some(notice) = notice {
+        let passkeys = credential::of_application::all_for(transaction, application).await?;
+        for some in passkeys.chunks(NOTICES) {
+            let told: Vec<_> = some.iter().map(|passkey| notice(passkey)).collect();
+            message::insert_all(transaction, &told).await?;
+        }
+    }
     credential::of_application::delete_all_for(transaction, application).await?;
     application_origin::delete_all(transaction, application).await?;
     application::delete(transaction, application).await

@@ -11,6 +11,7 @@ use latchkey_domain::{
     credential::CredentialState,
     credential_code::{CodeState, NewCredentialCode},
     id::{ApplicationId, OrganizationId},
+    message::MessageKind,
     text::ApplicationName,
 };
 use latchkey_service::ports::administration_store::{
@@ -146,9 +147,10 @@ async fn delete_application(
     application: &Application,
     with_passkeys: bool,
 ) -> Result<Loss, DeleteApplicationError> {
+    let told = world.notice();
     let store = &world.administration;
     store
-        .delete_application(&application.id, with_passkeys)
+        .delete_application(&application.id, with_passkeys.then_some(told))
         .await
 }
 
@@ -283,8 +285,13 @@ async fn an_application_is_deleted_with_its_passkeys_when_that_is_wanted(world: 
         other => panic!("{other:?}"),
     }
     assert_eq!(world.credentials_of(&ada).await.len(), 2);
+    assert_eq!(world.told().await, []);
     let loss = delete_application(&world, &tenant.application, true).await;
     assert_eq!(loss.unwrap(), expected);
+    let told = world.told().await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].kind, MessageKind::CredentialDeleted);
+    assert_eq!(told[0].to, ada.user.username);
     assert_eq!(
         world.credentials_of(&ada).await,
         [ada.credentials[0].clone()]

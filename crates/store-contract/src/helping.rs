@@ -138,7 +138,7 @@ async fn a_user_is_deleted_and_the_last_administrator_stays(world: World) {
     world.set_administrator(&again.id, true).await;
     assert!(delete(first).await.unwrap());
     let application = &tenant.application.id;
-    let deleted = world.administration.delete_application(application, false);
+    let deleted = world.administration.delete_application(application, None);
     deleted.await.unwrap();
 }
 

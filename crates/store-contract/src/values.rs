@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -30,7 +31,7 @@ use latchkey_domain::{
     user_action::{ActionPath, Method, PayloadDigest, SignedUserAction, UserAction},
 };
 use latchkey_service::ports::{
-    administration_store::{Invitation, NewOrganization},
+    administration_store::{Invitation, NewOrganization, Notice},
     registration_store::CompletedRegistration,
 };
 
@@ -137,6 +138,20 @@ impl World {
             created: NOW,
             expires: NOW.plus(Duration::from_hours(1)),
         }
+    }
+
+    /// Tells the owner of a credential that it was deleted.
+    pub fn notice(&self) -> Notice {
+        let ids: Mutex<Vec<_>> = Mutex::new((0..64).map(|_| self.draw()).collect());
+        let sealed = SealedText::new(vec![1, 2, 3]);
+        Arc::new(move |credential: &Credential| NewMessage {
+            id: MessageId::from_random(&ids.lock().unwrap().pop().unwrap()),
+            kind: MessageKind::CredentialDeleted,
+            user: credential.user.clone(),
+            sealed: sealed.clone(),
+            created: NOW,
+            expires: NOW.plus(Duration::from_hours(1)),
+        })
     }
 
     /// That somebody who was invited makes these credentials.

@@ -1,11 +1,14 @@
 //! What an administrator does from the command line.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use latchkey_domain::{
     account_code::NewAccountCode,
     application::{
         Application, ApplicationError, Origin, RelyingParty, RpId, native::NativeApplications,
     },
+    credential::Credential,
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
     organization::{Approval, Organization},
@@ -18,6 +21,9 @@ use super::{
     store::StoreError,
     user_store::{UserList, UserPage},
 };
+
+/// Makes the message that tells the owner of a credential what became of it.
+pub type Notice = Arc<dyn Fn(&Credential) -> NewMessage + Send + Sync>;
 
 /// A user that is to be invited, with the code to register with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -339,8 +345,9 @@ pub trait AdministrationStore: Send + Sync {
     ) -> Result<Application, UpdateApplicationError>;
 
     /// Deletes an application, whose origins are free then, and tells what went with it. With passkeys for it
-    /// only when that is wanted: they are deleted, which ends their sessions, and every open credential code of
-    /// their users is cancelled and what waits for approval refused, as always when a credential is taken away.
+    /// only when that is wanted, and then with a notice of each of them: they are deleted, which ends their
+    /// sessions, and every open credential code of their users is cancelled and what waits for approval refused,
+    /// as always when a credential is taken away.
     /// Codes that bring somebody back, such as those to recover, stay.
     ///
     /// # Errors
@@ -348,7 +355,7 @@ pub trait AdministrationStore: Send + Sync {
     async fn delete_application(
         &self,
         application: &ApplicationId,
-        with_passkeys: bool,
+        with_passkeys: Option<Notice>,
     ) -> Result<Loss, DeleteApplicationError>;
 
     /// Activates or deactivates an application. `false` when there is no such application.

@@ -187,12 +187,13 @@ async fn what_the_command_line_ends_is_one_transaction_each(world: SqlWorld) {
         };
         let updated = administration.update_application(application, update);
         updated.await.unwrap();
-        let deleted = administration.delete_application(application, true);
+        let deleted = administration.delete_application(application, Some(world.notice()));
         assert_eq!(deleted.await.unwrap().locked_out, 1);
         let lease = Duration::from_mins(2);
         let hastened = world.messages.hasten(&Which::All, NOW, lease).await;
         assert_eq!(hastened.unwrap(), 0);
-        assert_eq!(world.messages.discard(&Which::All).await.unwrap(), 1);
+        // One is of the credential that was deactivated, the others of passkeys.
+        assert!(world.messages.discard(&Which::All).await.unwrap() > 1);
         assert!(administration.delete_user(user).await.unwrap());
     };
     let cost = world.sql.cost(changes()).await;

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use latchkey_domain::{credential::CredentialKind, id::ApplicationId};
+use latchkey_domain::{
+    credential::{Credential, CredentialKind},
+    id::ApplicationId,
+};
 use latchkey_service::ports::{administration_store::Loss, store::StoreError};
 use sea_orm::{
     ColumnTrait as _, DatabaseTransaction, DeleteMany, EntityTrait as _, QueryFilter as _,
@@ -27,6 +30,16 @@ pub(crate) fn deletion_of_waiting_of_holders(application: &ApplicationId) -> Del
     Entity::delete_many()
         .filter(Column::UserId.in_subquery(holders(application)))
         .filter(Column::WaitsUntil.is_not_null())
+}
+
+/// Every passkey for that application, whose users are locked.
+pub(crate) async fn all_for(
+    transaction: &DatabaseTransaction,
+    application: &ApplicationId,
+) -> Result<Vec<Credential>, StoreError> {
+    let passkeys = Entity::find().filter(Column::ApplicationId.eq(application.as_str()));
+    let rows = passkeys.all(transaction).await.map_err(StoreError::new)?;
+    rows.into_iter().map(Credential::try_from).collect()
 }
 
 /// Deletes every passkey for that application, whose users are locked.
