@@ -69,8 +69,18 @@ const HELD: [(&str, &[Held]); 12] = [
         "m0007_account_codes",
         &[("codes that were mailed", "account_codes")],
     ),
-    // Codes to register with go back to where they were.
-    ("m0008_registration_codes", &[]),
+    // Of the codes that somebody has to register with the newest goes back to where it was.
+    (
+        "m0008_registration_codes",
+        &[(
+            "codes to register with beside a newer one",
+            "account_codes AS code WHERE kind = 'Registration' AND EXISTS (
+                SELECT 1 FROM account_codes AS newer
+                WHERE newer.user_id = code.user_id AND newer.kind = 'Registration'
+                    AND (newer.issued > code.issued OR (newer.issued = code.issued AND newer.id > code.id))
+            )",
+        )],
+    ),
     (
         "m0009_code_epochs",
         &[("epochs of codes", "account_codes WHERE epoch <> 0")],

@@ -28,7 +28,11 @@ const MOVE_IN: &str = "
 const MOVE_OUT: &str = "
     INSERT INTO registration_codes (id, user_id, digest, issued, expires)
     SELECT 'rc-' || SUBSTR(id, 4), user_id, digest, issued, expires
-    FROM account_codes WHERE kind = 'Registration'";
+    FROM account_codes AS code WHERE kind = 'Registration' AND NOT EXISTS (
+        SELECT 1 FROM account_codes AS newer
+        WHERE newer.user_id = code.user_id AND newer.kind = 'Registration'
+            AND (newer.issued > code.issued OR (newer.issued = code.issued AND newer.id > code.id))
+    )";
 
 const LEAVE: &str = "DELETE FROM account_codes WHERE kind = 'Registration'";
 

@@ -150,7 +150,7 @@ impl Settings {
         mut environment: HashMap<String, String>,
     ) -> Result<(Self, Sources), Faults> {
         if let Some(file) = file {
-            refuse_other_encodings(file)?;
+            refuse_what_cannot_be_read(file)?;
         }
         let credentials = environment
             .remove(CREDENTIALS_DIRECTORY)
@@ -279,24 +279,38 @@ fn variable_of(key: &str) -> String {
 
 /// Refuses a file that is not UTF-8, which would be read with other letters in it. That a file is not there
 /// is found where it is read.
-fn refuse_other_encodings(file: &Path) -> Result<(), Faults> {
+fn refuse_what_cannot_be_read(file: &Path) -> Result<(), Faults> {
     let Ok(bytes) = std::fs::read(file) else {
         return Ok(());
     };
-    let Err(error) = std::str::from_utf8(&bytes) else {
-        return Ok(());
+    let fault = |valid: usize, problem: &dyn Fn(usize, usize) -> String| {
+        let before = bytes.get(..valid).unwrap_or_default();
+        let mut lines = before.split(|byte| *byte == b'\n');
+        let column = lines.next_back().unwrap_or_default().len();
+        Faults(vec![Fault {
+            key: file.display().to_string(),
+            problem: problem(lines.count().saturating_add(1), column.saturating_add(1)),
+        }])
     };
-    let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-    let mut lines = before.split(|byte| *byte == b'\n');
-    let column = lines.next_back().unwrap_or_default().len();
-    Err(Faults(vec![Fault {
-        key: file.display().to_string(),
-        problem: format!(
-            "must be UTF-8, and is not at line {}, byte {}: save it in that encoding",
-            lines.count().saturating_add(1),
-            column.saturating_add(1)
-        ),
-    }]))
+    match std::str::from_utf8(&bytes) {
+        Err(error) => Err(fault(error.valid_up_to(), &|line, byte| {
+            format!(
+                "must be UTF-8, and is not at line {line}, byte {byte}: save it in that encoding"
+            )
+        })),
+        Ok(text) => toml::from_str::<toml::Table>(text)
+            .map(|_table| ())
+            .map_err(|error| {
+                // What the library says of a line repeats it, and there may be a secret in it.
+                let start = error.span().map_or(0, |span| span.start);
+                fault(start, &|line, byte| {
+                    format!(
+                        "cannot be read at line {line}, byte {byte}: {}",
+                        error.message()
+                    )
+                })
+            }),
+    }
 }
 
 fn layers(

@@ -7,7 +7,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, BufRead, Write},
+    io::{self, BufRead, Read as _, Write},
 };
 
 use data_encoding::HEXLOWER;
@@ -35,6 +35,9 @@ const FORMAT: u32 = 1;
 
 /// The most values that one statement inserts: fewer than either database takes.
 const VALUES: usize = 4_000;
+
+/// The longest line that is read, in bytes: a row is shorter by far, and one without an end would fill the memory.
+const LONGEST_LINE: u64 = 16 * 1024 * 1024;
 
 /// How much of SQLite's file is in memory while it is filled, in KiB: rows come in no order of its indexes, and with
 /// less, pages of these would be written and read again for each row.
@@ -388,11 +391,14 @@ impl<R: BufRead> Reading<R> {
     /// Reads the next line, without its end.
     fn next_line(&mut self) -> Result<(), BackupError> {
         self.line.clear();
-        self.input
+        let mut bounded = self.input.by_ref().take(LONGEST_LINE);
+        let read = bounded
             .read_until(b'\n', &mut self.line)
             .map_err(unreadable)?;
         if self.line.pop() == Some(b'\n') {
             Ok(())
+        } else if u64::try_from(read) == Ok(LONGEST_LINE) {
+            Err(BackupError::Changed)
         } else {
             Err(BackupError::NotWhole)
         }
@@ -411,12 +417,7 @@ impl<R: BufRead> Reading<R> {
 
     /// Requires that nothing comes any more.
     fn end(&mut self) -> Result<(), BackupError> {
-        let mut more = Vec::new();
-        match self
-            .input
-            .read_until(b'\n', &mut more)
-            .map_err(unreadable)?
-        {
+        match self.input.read(&mut [0]).map_err(unreadable)? {
             0 => Ok(()),
             _ => Err(BackupError::Changed),
         }

@@ -143,7 +143,7 @@ impl SqlStore {
     pub async fn close(self) -> Result<(), StoreError> {
         self.reader.close().await?;
         if self.line.is_some()
-            && let Err(error) = self.writer.move_log(EMPTY_LOG).await
+            && let Err(error) = empty_log(&self.writer).await
         {
             // It is all there, in the log.
             tracing::warn!(%error, "the write-ahead log could not be moved into the database file");
@@ -225,8 +225,11 @@ impl SqlStore {
         let store = self.clone();
         let task = async move {
             store.count_transaction();
+            // Nothing was told to a connection that there is none of.
+            let Ok(lent) = store.unless_late(ends, store.writer.lend()).await else {
+                return Ok(false);
+            };
             let attempt = async {
-                let lent = store.writer.lend().await?;
                 let outcome = at_once(&**lent.connection(), steps).await;
                 lent.give_back();
                 outcome
@@ -375,6 +378,13 @@ impl SqlStore {
             StoreError::unavailable(failure.clone()).into(),
         )
     }
+}
+
+/// Moves all that was committed into the file of SQLite. What the first step moves is in nobody's way; the second
+/// one, which has little left to do, holds the lock of those who write.
+async fn empty_log(writer: &Connections) -> Result<(), StoreError> {
+    writer.move_log(MOVE_LOG).await?;
+    writer.move_log(EMPTY_LOG).await
 }
 
 /// How long one statement, one lock, and on SQLite one operation may take of a call's deadline: two fifths, so

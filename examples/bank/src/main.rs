@@ -189,6 +189,7 @@ mod tests {
         node,
         server::Server,
     };
+    use latchkey_testkit::authenticator::asked::ChallengeForm;
     use reqwest::Method;
 
     use super::*;
@@ -232,6 +233,11 @@ mod tests {
             Ok(Client::of(&self.server)?.at(&self.origin))
         }
 
+        /// Somebody with a passkey for the bank.
+        fn holder(&self) -> Holder {
+            Holder::passkey(&self.origin, ChallengeForm::EncodedTwice)
+        }
+
         /// The bank, for who has this session.
         fn bank(&self, session: &Client) -> Client {
             // What a name below `localhost` leads to is a browser's affair.
@@ -244,7 +250,7 @@ mod tests {
     async fn who_signed_in_here_is_known_and_who_did_not_is_not() -> Outcome {
         let scene = scene().await?;
         let place = scene.place()?;
-        let mut key = Holder::key();
+        let mut key = scene.holder();
         let here = join(&place, &scene.invited, &mut key).await?;
         let bank = scene.bank(&here);
         let refused = bank.clone().without_token().get("/balance").await?;
@@ -258,7 +264,7 @@ mod tests {
 
         // A key in another place, by a code.
         let code = issue_code(&here, &mut key).await?;
-        let mut other = Holder::key();
+        let mut other = scene.holder();
         enrol(&place, &text(&code, "code")?, &mut other).await?;
         let Invited {
             organization,
@@ -279,7 +285,7 @@ mod tests {
     #[tokio::test]
     async fn a_transfer_is_made_as_it_was_signed_and_once() -> Outcome {
         let scene = scene().await?;
-        let mut key = Holder::key();
+        let mut key = scene.holder();
         let here = join(&scene.place()?, &scene.invited, &mut key).await?;
         let bank = scene.bank(&here);
         let wanted = json!({ "to": "Bob", "amount": 30 });

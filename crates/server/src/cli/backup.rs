@@ -9,6 +9,7 @@ use std::{
 };
 
 use clap::Args;
+use data_encoding::HEXLOWER;
 use flate2::{Compression, bufread::GzDecoder, write::GzEncoder};
 use latchkey_crypto::{
     clock::SystemClock,
@@ -16,7 +17,9 @@ use latchkey_crypto::{
     proofs::{KeptEvidence, check_kept_key},
 };
 use latchkey_domain::credential::{CredentialKind, key::PublicKey};
-use latchkey_service::ports::{clock::Clock as _, installation_store::InstallationStore as _};
+use latchkey_service::ports::{
+    clock::Clock as _, entropy::Entropy as _, installation_store::InstallationStore as _,
+};
 use latchkey_storage::{
     backup::{self, Header, Reading, Row, Summary},
     private,
@@ -132,12 +135,14 @@ async fn write_file(store: &SqlStore, file: &Path) -> Result<Summary, Failure> {
         return Err(format!("there is a file {file} already: name another one").into());
     }
     let draft = draft_of(file);
-    let drafted = match private::make_file(&draft) {
-        Ok(made) => write_draft(store, made).await,
-        Err(error) => Err(format!("{} cannot be made: {error}", draft.display()).into()),
-    };
+    let made = private::make_file(&draft)
+        .map_err(|error| format!("{} cannot be made: {error}", draft.display()))?;
+    let drafted = write_draft(store, made).await;
     let finished = drafted.and_then(|summary| {
-        fs::rename(&draft, file)?;
+        // Unlike a change of its name, this takes no other file's place.
+        fs::hard_link(&draft, file)
+            .map_err(|error| format!("{} cannot be made: {error}", file.display()))?;
+        fs::remove_file(&draft)?;
         File::open(folder_of(file))?.sync_all()?;
         Ok(summary)
     });
@@ -158,7 +163,10 @@ async fn write_draft(store: &SqlStore, file: File) -> Result<Summary, Failure> {
 /// The file beside, as long as it is not whole.
 fn draft_of(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
-    name.push(format!(".{}.draft", std::process::id()));
+    // Processes of several containers may have the same number.
+    let [first, second, third, fourth, ..] = SystemEntropy.draw();
+    let random = HEXLOWER.encode(&[first, second, third, fourth]);
+    name.push(format!(".{random}.draft"));
     name.into()
 }
 

@@ -50,7 +50,7 @@ struct StepAnswer {
 }
 
 pub(super) async fn migrate(command: &MigrateCommand, settings: &Settings) -> Result<(), Failure> {
-    if !matches!(command, MigrateCommand::Up) && !beginning::has_file(settings)? {
+    if matches!(command, MigrateCommand::Status { .. }) && !beginning::has_file(settings)? {
         // Whoever looks makes no file.
         let steps = latchkey_migrations::names().into_iter().map(|name| Step {
             name,

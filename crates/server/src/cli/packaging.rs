@@ -293,6 +293,10 @@ fn the_services_beside_each_other_can_be_started() {
     assert_eq!(proxies.len(), 1);
     assert_eq!(json!(proxies[0].addr().to_string()), *nginx);
     assert_eq!(proxies[0].prefix_len(), 32);
+    // Docker gives containers without an address of their own one of that range.
+    let range = &compose["networks"]["front"]["ipam"]["config"][0]["ip_range"];
+    let range: ipnet::IpNet = range.as_str().unwrap().parse().unwrap();
+    assert!(!range.contains(&proxies[0].addr()));
     assert!(settings.database.url.contains("hunter2%2F%25@"));
     assert!(!settings.wants_demo());
     // The database is reached by a socket in a volume that both see, and nothing is on the way.

@@ -329,6 +329,21 @@ fn a_missing_or_broken_file_and_one_in_another_encoding_are_named() {
             .contains("latin-1.toml must be UTF-8, and is not at line 2, byte 18"),
         "{fault}"
     );
+    // A line that cannot be read is not repeated: there may be a secret in it.
+    for line in [
+        "smtp_password = p@hunter2",
+        "smtp_url = hunter2://",
+        "smtp_url = \"hunter2",
+    ] {
+        let fault = load(&format!("[mail]\n{line}\n"), &[])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            fault.contains("latchkey.toml cannot be read at line 2"),
+            "{fault}"
+        );
+        assert!(!fault.contains("hunter2"), "{fault}");
+    }
     let fault = load("[http\n", &[]).unwrap_err();
     assert!(fault.to_string().contains("latchkey.toml"), "{fault}");
 }

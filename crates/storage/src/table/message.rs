@@ -23,7 +23,6 @@ use crate::{
     column,
     statement::{self, Change as _, Insertion, together},
     store::SqlStore,
-    transaction::Transaction,
 };
 
 type Typed<T> = column::Typed<Entity, T>;
@@ -121,18 +120,14 @@ impl MessageStore for SqlStore {
 
     async fn remove(&self, claimed: &ClaimedMessage) -> Result<bool, StoreError> {
         let row = Entity::delete_many().filter(is_with(claimed));
-        let step = row.clone().into();
-        let operation = async move |tx: Transaction| row.meets_one(&tx).await;
-        self.write_at_once(|| vec![step], true, operation).await
+        self.write(async move |tx| row.meets_one(&tx).await).await
     }
 
     async fn put_back(&self, claimed: &ClaimedMessage, due: Timestamp) -> Result<bool, StoreError> {
         let row = Entity::update_many()
             .col_expr(Column::Due, Expr::value(due.unix_milliseconds()))
             .filter(is_with(claimed));
-        let step = row.clone().into();
-        let operation = async move |tx: Transaction| row.meets_one(&tx).await;
-        self.write_at_once(|| vec![step], true, operation).await
+        self.write(async move |tx| row.meets_one(&tx).await).await
     }
 
     async fn pending(&self, now: Timestamp) -> Result<Pending, StoreError> {
