@@ -68,6 +68,11 @@ fn users_are_listed_in_parts_found_shown_and_deleted() -> Outcome {
         slice::from_ref(&bob)
     );
     assert_eq!(ids("user find nobody")?, Vec::<String>::new());
+    let nowhere = "or-6b58p-r53sr-rlrd3l5cj3uc4ome";
+    for words in ["user list", "user find ada", "application list"] {
+        let refused = installation.run(&format!("{words} --org {nowhere}"))?;
+        assert!(refused.error()?.contains(nowhere), "{refused:?}");
+    }
 
     let shown = installation.administrate(&format!("user show --user {ada}"))?;
     assert_eq!(shown["username"], "ada@example.com");

@@ -404,6 +404,23 @@ pub(super) fn unknown(option: &str, thing: &str, id: &impl fmt::Display) -> Fail
     format!("{option}: there is no {thing} {id}").into()
 }
 
+/// Fails when there is no such organization: nothing of it would look like an empty one.
+pub(super) async fn require(
+    administration: &Administration,
+    organization: Option<&OrganizationId>,
+) -> Result<(), Failure> {
+    let Some(wanted) = organization else {
+        return Ok(());
+    };
+    let entries = administration.organizations().await?;
+    let is_there = entries.iter().any(|entry| entry.organization.id == *wanted);
+    if is_there {
+        Ok(())
+    } else {
+        Err(unknown("--org", "organization", wanted))
+    }
+}
+
 fn email(text: &str) -> Result<Username, Failure> {
     let username = Username::new(text)?;
     if is_address(username.as_str()) {

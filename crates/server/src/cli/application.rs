@@ -22,7 +22,7 @@ use tracing::warn;
 
 use super::{
     Failure,
-    administer::{Administer, unknown},
+    administer::{Administer, require, unknown},
     people::confirmed,
 };
 
@@ -265,6 +265,7 @@ async fn list(
     administration: &Administration,
     organization: Option<&OrganizationId>,
 ) -> Result<Vec<ApplicationRow>, Failure> {
+    require(administration, organization).await?;
     let entries = administration.applications().await?;
     let of_it = entries.iter().filter(|entry| {
         organization.is_none_or(|organization| entry.application.organization == *organization)

@@ -26,7 +26,7 @@ pub(super) enum ConfigCommand {
 /// A setting, as it is told to programs.
 #[derive(Serialize)]
 pub(super) struct Setting {
-    key: &'static str,
+    key: String,
     value: String,
     source: String,
 }
@@ -61,14 +61,27 @@ pub(super) fn told(file: Option<&Path>) -> Result<Vec<Setting>, Failure> {
     Ok(settings_of(&settings, &sources))
 }
 
+/// Passwords that are configured apart from the URLs that they are shown in.
+fn passwords(sources: &Sources) -> impl Iterator<Item = Setting> {
+    let given = sources
+        .iter()
+        .filter(|(key, source)| key.ends_with("password") && *source != "default");
+    given.map(|(key, source)| Setting {
+        key: key.clone(),
+        value: "(hidden)".to_owned(),
+        source: source.clone(),
+    })
+}
+
 fn settings_of(settings: &Settings, sources: &Sources) -> Vec<Setting> {
     let values = settings.values().into_iter();
     values
         .map(|value| Setting {
             source: sources.get(value.key).cloned().unwrap_or_default(),
-            key: value.key,
+            key: value.key.to_owned(),
             value: value.shown,
         })
+        .chain(passwords(sources))
         .collect()
 }
 

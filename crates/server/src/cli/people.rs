@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    administer::{Administer, OneUser, date, known, unknown},
+    administer::{Administer, OneUser, date, known, require, unknown},
 };
 
 /// Which part of a list of users.
@@ -175,6 +175,7 @@ pub(super) async fn list(
     search: Option<SearchText>,
     part: &Part,
 ) -> Result<Vec<UserRow>, Failure> {
+    require(administration, organization).await?;
     let mut after = match &part.after {
         Some(id) => {
             let last = administration.show(id).await?;
