@@ -299,18 +299,21 @@ mod tests {
             "SELECT id FROM users WHERE organization_id = ? AND username_key = 'a'",
             "UPDATE users SET epoch = 1 WHERE id = ?",
             "DELETE FROM users WHERE id = ?",
+            "DELETE FROM applications WHERE id = ?",
             "DELETE FROM installation WHERE slot <> ?",
         ] {
             let statement = by_an_index.replace('?', parameter);
             let scans = plans.scans(&statement).await.unwrap();
             assert_eq!(scans, [""; 0], "{statement}");
         }
+        let unfound = "DROP INDEX ix_credentials_application_id";
+        plans.execute(unfound).await.unwrap();
         for scanning in [
             "SELECT id FROM users WHERE kind = ?",
             "SELECT COUNT(*) FROM spent WHERE id <> ?",
             "UPDATE organizations SET name = 'a' WHERE name <> ?",
             "SELECT id FROM users WHERE id = (SELECT user_id FROM messages WHERE kind = ?)",
-            // Nothing finds the passkeys of an application.
+            // Nothing finds the passkeys of an application any more.
             "DELETE FROM applications WHERE id = ?",
         ] {
             let statement = scanning.replace('?', parameter);

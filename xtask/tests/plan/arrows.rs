@@ -49,7 +49,7 @@ const ARROWS: [(&str, &[&str]); 21] = [
 
 /// What the tests of each layer may know besides.
 const ARROWS_OF_TESTS: [(&str, &[&str]); 13] = [
-    ("bank", &["e2e"]),
+    ("bank", &["e2e", "testkit"]),
     ("crypto", &["testkit"]),
     ("embed", &["e2e", "testkit"]),
     ("http", &["crypto", "mail", "memory", "service", "testkit"]),

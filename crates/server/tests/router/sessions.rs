@@ -55,9 +55,11 @@ async fn a_bearer_check_is_one_statement_whatever_comes_of_it() {
 async fn a_session_tells_whose_it_is_and_how_fresh_until_it_ends() {
     let world = World::new().await;
     let ada = world.ada().await;
-    world.wait(Duration::from_secs(7));
     let page = world.stranger().at(ONE);
-    let here = page.sign_in(&world.acme, ADA, &ada.signer).await;
+    let passkey = Signer::passkey(ONE);
+    ada.moved_to(&page).create(&passkey).await.ok();
+    world.wait(Duration::from_secs(7));
+    let here = page.sign_in(&world.acme, ADA, &passkey).await;
     let path = "/auth/session";
     let (answer, cost) = world.cost(here.get(path)).await;
     assert_eq!((cost.reads, cost.write_transactions), (1, 0));
@@ -68,8 +70,8 @@ async fn a_session_tells_whose_it_is_and_how_fresh_until_it_ends() {
         told["applicationId"],
         json!(world.acme.applications[0].to_string())
     );
-    assert_eq!(told["credentialUuid"], ada.uuid_of(&ada.signer).await);
-    assert_eq!(told["credentialKind"], "Key");
+    assert_eq!(told["credentialUuid"], ada.uuid_of(&passkey).await);
+    assert_eq!(told["credentialKind"], "Fido2");
     assert_eq!(told["dateIssued"], "2026-01-01T00:00:07.000Z");
     assert_eq!(told["expiration"], "2026-01-01T06:00:07.000Z");
     // A client without a page says nothing of one.

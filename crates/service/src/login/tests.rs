@@ -259,13 +259,13 @@ async fn a_true_proof_gives_a_session_of_the_credential() {
 }
 
 #[tokio::test]
-async fn a_session_says_at_which_application_it_was_made_where_that_is_known() {
+async fn a_session_made_with_a_key_says_nothing_of_the_application() {
     for bound in [None, Some(application("one", 1).id)] {
         let mut world = World::new().holding().proving(Ok(()));
         world.store.expect_sign_in().returning(|_, _| Ok(()));
         let logins = world.logins();
         let asked = Challenge {
-            application: bound.clone(),
+            application: bound,
             ..challenge(login_of(1))
         };
         let tokens = &logins.factors.ceremonies.tokens;
@@ -275,7 +275,8 @@ async fn a_session_says_at_which_application_it_was_made_where_that_is_known() {
             second: None,
         };
         let signed_in = logins.complete(&caller(ONE), &answer).await.unwrap();
-        assert_eq!(signed_in.session.application, bound);
+        // A proof with a key names no page, so the origin is only what the client says.
+        assert_eq!(signed_in.session.application, None);
         let kind = signed_in.session.credential_kind;
         assert_eq!(kind, Some(CredentialKind::Key));
     }
