@@ -150,7 +150,9 @@ async fn login_and_logout() {
         &place.complete_login(&begun.body, &ada.signer).await,
     );
     let page = world.stranger().at(ONE);
-    let here = page.sign_in(&world.acme, ADA, &ada.signer).await;
+    let passkey = Signer::passkey(ONE);
+    ada.moved_to(&page).create(&passkey).await.ok();
+    let here = page.sign_in(&world.acme, ADA, &passkey).await;
     snapshot("session", &here.get("/auth/session").await);
     snapshot("logout", &ada.log_out(false).await);
 }
