@@ -109,6 +109,13 @@ enum Command {
     /// Fill an empty database, SQLite or PostgreSQL, with a backup of either, and check what is there then.
     #[command(visible_alias = "import")]
     Restore(Restore),
+    #[command(flatten)]
+    Generated(Generated),
+}
+
+/// What is generated from the program itself, and of no installation.
+#[derive(Debug, Subcommand)]
+enum Generated {
     /// Print the completions of the command line for a shell.
     Completions {
         /// The shell.
@@ -165,15 +172,8 @@ fn execute<E: Into<Failure>>(
 ) -> Result<(), Failure> {
     answer::settle(arguments.json);
     let command = arguments.command.unwrap_or(Command::Serve);
-    // These are of the program, and of no installation.
-    if let Command::Document(document) = command {
-        return document.print();
-    }
-    if let Command::Completions { shell } = command {
-        return completions(shell);
-    }
-    if let Command::Man { folder } = command {
-        return manual(&folder);
+    if let Command::Generated(generated) = command {
+        return generated.write();
     }
     let settings = Settings {
         must_exist: !command.may_begin(),
@@ -223,9 +223,7 @@ async fn perform(
         Command::Secrets(command) => secrets::perform(command, settings),
         Command::Backup(request) => backup::backup(&request, settings).await,
         Command::Restore(request) => backup::restore(&request, settings).await,
-        Command::Document(document) => document.print(),
-        Command::Completions { shell } => completions(shell),
-        Command::Man { folder } => manual(&folder),
+        Command::Generated(generated) => generated.write(),
     }
 }
 
@@ -236,25 +234,26 @@ impl Command {
     }
 }
 
-fn completions(shell: Shell) -> Result<(), Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "latchkey", &mut script);
-    Ok(io::stdout().write_all(&script)?)
-}
-
-/// One page for each command.
-fn manual(folder: &Path) -> Result<(), Failure> {
-    clap_mangen::generate_to(Arguments::command(), folder)
-        .map_err(|error| format!("{}: {error}", folder.display()).into())
-}
-
-impl Document {
-    fn print(self) -> Result<(), Failure> {
-        let text = match self {
-            Self::Openapi => latchkey_http::openapi_document(),
-            Self::Errors => latchkey_http::error_reference(),
-        };
-        Ok(write!(io::stdout(), "{text}")?)
+impl Generated {
+    fn write(self) -> Result<(), Failure> {
+        let mut text = Vec::new();
+        match self {
+            Self::Completions { shell } => {
+                clap_complete::generate(shell, &mut Arguments::command(), "latchkey", &mut text);
+            }
+            Self::Man { folder } => {
+                // One page for each command.
+                clap_mangen::generate_to(Arguments::command(), &folder)
+                    .map_err(|error| format!("{}: {error}", folder.display()))?;
+            }
+            Self::Document(Document::Openapi) => {
+                text = latchkey_http::openapi_document().into_bytes();
+            }
+            Self::Document(Document::Errors) => {
+                text = latchkey_http::error_reference().into_bytes();
+            }
+        }
+        Ok(io::stdout().write_all(&text)?)
     }
 }
 
@@ -496,6 +495,10 @@ mod tests {
     #[test]
     fn every_command_has_a_page_in_the_manual() {
         let folder = tempfile::tempdir().unwrap();
+        let manual = |folder: &Path| {
+            let folder = folder.to_path_buf();
+            Generated::Man { folder }.write()
+        };
         manual(folder.path()).unwrap();
         for page in [
             "latchkey.1",

@@ -16,7 +16,7 @@ use latchkey_domain::{
 use crate::{
     account_codes::invitation,
     ceremony::Ceremonies,
-    events::{Event, Facts},
+    events::{Event, Events, Facts},
     messages::registration_link,
     ports::{
         account_store::{Account, AccountStore},
@@ -184,8 +184,8 @@ impl Administration {
     /// [`SetUserError`].
     pub async fn delete_user(&self, user: &UserId) -> Result<bool, SetUserError> {
         let deleted = self.store.delete_user(user).await;
-        let events = &self.ceremonies.events;
-        events.tell_if_there(Event::DeleteUser, &of_user(user), deleted)
+        self.events()
+            .tell_if_there(Event::DeleteUser, &of_user(user), deleted)
     }
 
     /// Deactivates a credential, as its user could, and tells the user.
@@ -197,6 +197,17 @@ impl Administration {
         user: &UserId,
         credential: &CredentialUuid,
     ) -> Result<(), ChangeError> {
+        let deactivated = self.find_and_deactivate(user, credential).await;
+        let facts = of_user(user).with_credential(credential);
+        self.events()
+            .tell(Event::DeactivateCredential, &facts, deactivated)
+    }
+
+    async fn find_and_deactivate(
+        &self,
+        user: &UserId,
+        credential: &CredentialUuid,
+    ) -> Result<(), ChangeError> {
         let account = self.accounts.find(user).await?;
         let mut credentials = account.into_iter().flat_map(|account| account.credentials);
         let own = credentials.find(|own| own.uuid == *credential);
@@ -204,10 +215,7 @@ impl Administration {
         let messages = &self.ceremonies.messages;
         let told = messages.credential_deactivated_by(&own, BY_OPERATOR);
         let store = &self.store;
-        let deactivated = store.deactivate_credential(user, credential, told).await;
-        let events = &self.ceremonies.events;
-        let facts = of_user(user).with_credential(credential);
-        events.tell(Event::DeactivateCredential, &facts, deactivated)
+        store.deactivate_credential(user, credential, told).await
     }
 
     /// Ends every session, code and user action of a user; `false` when there is no such user.
@@ -216,8 +224,8 @@ impl Administration {
     /// [`StoreError`].
     pub async fn end_sessions(&self, user: &UserId) -> Result<bool, StoreError> {
         let ended = self.store.end_sessions(user).await;
-        let events = &self.ceremonies.events;
-        events.tell_if_there(Event::SignOutEverywhere, &of_user(user), ended)
+        self.events()
+            .tell_if_there(Event::SignOutEverywhere, &of_user(user), ended)
     }
 
     /// Ends every open code of a user, of every kind; `false` when there is no such user.
@@ -226,8 +234,8 @@ impl Administration {
     /// [`StoreError`].
     pub async fn end_codes(&self, user: &UserId) -> Result<bool, StoreError> {
         let ended = self.store.end_codes(user).await;
-        let events = &self.ceremonies.events;
-        events.tell_if_there(Event::CancelCode, &of_user(user), ended)
+        self.events()
+            .tell_if_there(Event::CancelCode, &of_user(user), ended)
     }
 
     /// Makes an organization with its first application and administrator.
@@ -267,8 +275,8 @@ impl Administration {
             administrator,
         });
         let made = made.await;
-        let events = &self.ceremonies.events;
-        events.tell(Event::CreateOrganization, &facts, made)?;
+        self.events()
+            .tell(Event::CreateOrganization, &facts, made)?;
         let page = page.filter(|_page| self.ceremonies.messages.has_pages);
         Ok(Bootstrapped {
             application: id,
@@ -299,8 +307,7 @@ impl Administration {
         if let Ok(user) = &invited {
             facts.note(&user.organization, &user.id);
         }
-        let events = &self.ceremonies.events;
-        let user = events.tell(Event::InviteUser, &facts, invited)?;
+        let user = self.events().tell(Event::InviteUser, &facts, invited)?;
         Ok(Invited::new(user, code, expires, page.as_ref()))
     }
 
@@ -317,8 +324,7 @@ impl Administration {
         } else {
             Event::DeactivateUser
         };
-        let events = &self.ceremonies.events;
-        events.tell_if_there(event, &of_user(user), set)
+        self.events().tell_if_there(event, &of_user(user), set)
     }
 
     /// Makes a user an administrator, or the reverse; `false` when there is no such user. Who becomes one is told.
@@ -341,8 +347,7 @@ impl Administration {
         } else {
             Event::DemoteUser
         };
-        let events = &self.ceremonies.events;
-        events.tell_if_there(event, &of_user(user), set)
+        self.events().tell_if_there(event, &of_user(user), set)
     }
 
     /// Sets whether credentials made with a code wait for their owner; `false` when there is no such
@@ -360,8 +365,7 @@ impl Administration {
             organization: Some(organization.clone()),
             ..Facts::default()
         };
-        let events = &self.ceremonies.events;
-        events.tell_if_there(Event::SetApproval, &facts, set)
+        self.events().tell_if_there(Event::SetApproval, &facts, set)
     }
 
     /// Adds an application to an organization.
@@ -377,8 +381,7 @@ impl Administration {
         let application = self.application(organization, name, relying_party);
         let added = self.store.add_application(application.clone()).await;
         let facts = Facts::from(&application);
-        let events = &self.ceremonies.events;
-        events.tell(Event::AddApplication, &facts, added)?;
+        self.events().tell(Event::AddApplication, &facts, added)?;
         Ok(application)
     }
 
@@ -392,9 +395,9 @@ impl Administration {
         update: ApplicationUpdate,
     ) -> Result<Application, UpdateApplicationError> {
         let updated = self.store.update_application(application, update).await;
-        let events = &self.ceremonies.events;
         let facts = of_application(application);
-        events.tell(Event::UpdateApplication, &facts, updated)
+        self.events()
+            .tell(Event::UpdateApplication, &facts, updated)
     }
 
     /// Deletes an application, with the passkeys for it only when that is wanted, of which each owner is told;
@@ -413,9 +416,9 @@ impl Administration {
         });
         let notice = with_passkeys.then_some(notice);
         let deleted = self.store.delete_application(application, notice).await;
-        let events = &self.ceremonies.events;
         let facts = of_application(application);
-        events.tell(Event::DeleteApplication, &facts, deleted)
+        self.events()
+            .tell(Event::DeleteApplication, &facts, deleted)
     }
 
     /// Activates or deactivates an application; `false` when there is no such application.
@@ -433,8 +436,8 @@ impl Administration {
         } else {
             Event::DeactivateApplication
         };
-        let events = &self.ceremonies.events;
-        events.tell_if_there(event, &of_application(application), set)
+        self.events()
+            .tell_if_there(event, &of_application(application), set)
     }
 
     /// Sets which native applications use the RP id of an application, in place of earlier ones;
@@ -449,8 +452,12 @@ impl Administration {
     ) -> Result<bool, StoreError> {
         let set = self.store.set_native(application, native).await;
         let facts = of_application(application);
-        let events = &self.ceremonies.events;
-        events.tell_if_there(Event::SetNativeApplications, &facts, set)
+        self.events()
+            .tell_if_there(Event::SetNativeApplications, &facts, set)
+    }
+
+    fn events(&self) -> &Events {
+        &self.ceremonies.events
     }
 
     fn application(
@@ -499,5 +506,6 @@ fn of_application(application: &ApplicationId) -> Facts {
         ..Facts::default()
     }
 }
+
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Write},
+    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
@@ -64,6 +65,11 @@ pub(super) async fn serve(
     Ok(served?)
 }
 
+/// That an address cannot be listened at, and what to do.
+fn cannot_listen(key: &str, wanted: SocketAddr, error: &io::Error) -> String {
+    format!("{key}: cannot listen at {wanted}: {error}{}", advice(error))
+}
+
 /// What to do about an address where nobody can listen.
 fn advice(error: &io::Error) -> &'static str {
     let kinds = [
@@ -101,12 +107,9 @@ async fn start(
     }
     let use_cases = adapters.use_cases();
     let wanted = settings.http.listen;
-    let listener = TcpListener::bind(wanted).await.map_err(|error| {
-        format!(
-            "http.listen: cannot listen at {wanted}: {error}{}",
-            advice(&error)
-        )
-    })?;
+    let listener = TcpListener::bind(wanted)
+        .await
+        .map_err(|error| cannot_listen("http.listen", wanted, &error))?;
     let address = listener.local_addr()?;
     let public_url = settings.http.public_url(address);
     if adapters.want_demo(settings) {
@@ -142,6 +145,6 @@ async fn scraping(settings: &Settings) -> Result<Option<Scraping>, Failure> {
     };
     let scraping = Scraping::at(wanted, Metrics::new()?)
         .await
-        .map_err(|error| format!("metrics.listen: cannot listen at {wanted}: {error}"))?;
+        .map_err(|error| cannot_listen("metrics.listen", wanted, &error))?;
     Ok(Some(scraping))
 }
