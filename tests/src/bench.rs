@@ -5,7 +5,6 @@
 //! binaries take turns. Every answer is checked, and a wrong one ends the bench with an error.
 
 mod people;
-mod process;
 mod table;
 
 use std::{
@@ -26,6 +25,7 @@ use self::{
 use crate::{
     Outcome, binary, failure,
     installation::{DatabaseKind, Installation},
+    process,
     server::Server,
 };
 

@@ -13,6 +13,7 @@ pub mod installation;
 pub mod narration;
 pub mod node;
 pub mod people;
+mod process;
 pub mod server;
 pub mod trial;
 pub mod wire;

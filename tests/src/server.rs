@@ -1,7 +1,6 @@
 //! A running process.
 
 use std::{
-    fs,
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
     process::{Child, Command, ExitStatus},
@@ -13,7 +12,7 @@ use std::{
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::{Outcome, failure};
+use crate::{Outcome, failure, process};
 
 /// How long a process may take for anything; only a broken one does.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -143,12 +142,7 @@ impl Server {
 
     /// The most memory that it has had so far (`VmHWM`), in KiB.
     pub fn peak_memory(&self) -> Outcome<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let peak = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"))
-            .ok_or_else(|| failure("the system does not say how much memory it has"))?;
-        Ok(peak.parse()?)
+        Ok(process::peak_memory(self.child.id())?.into())
     }
 
     /// Tells it to stop, as a service manager does.

@@ -9,8 +9,6 @@ use latchkey_service::ports::proof_verifier::{
     ProofVerifier, RecoveryProof, Used,
 };
 
-use sha2::{Digest as _, Sha256};
-
 use crate::{
     key::{self, digest::DigestName, public_key::VerifyingKey},
     passkey,
@@ -143,9 +141,8 @@ impl KeptEvidence<'_> {
         let key = verifying(self.kind, self.public_key)?;
         match (self.kind, self.authenticator_data) {
             (CredentialKind::Fido2, Some(authenticator_data)) => {
-                let digest = Sha256::digest(self.client_data);
-                let message = [authenticator_data, digest.as_slice()].concat();
-                key.verify(DigestName::Default, &message, self.signature)
+                let signed = passkey::assertion::signed(authenticator_data, self.client_data);
+                key.verify(DigestName::Sha256, &signed, self.signature)
             }
             (CredentialKind::Fido2, None) => Err(ProofError::Mismatch),
             (

@@ -1,4 +1,4 @@
-//! The host that a request asks for.
+//! Hosts: the one that a request asks for, and whether a URL of the configuration hides its own.
 
 use url::Host;
 

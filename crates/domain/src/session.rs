@@ -28,8 +28,8 @@ pub struct Session {
     pub credential: CredentialUuid,
     /// What kind of credential that is; a token of an earlier release does not say it.
     pub credential_kind: Option<CredentialKind>,
-    /// The application at whose page it was made; a client without an origin has none, and a token of an earlier
-    /// release does not say it.
+    /// The application at whose page a passkey began it; none for a key or for a client without an origin, and a
+    /// token of an earlier release does not say it.
     pub application: Option<ApplicationId>,
     /// When it began.
     pub issued: Timestamp,

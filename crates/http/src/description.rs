@@ -20,7 +20,7 @@ use crate::error::documentation;
                        second place with a one-time code.\n\n\
                        Bodies are JSON in UTF-8, at most 256 KiB; a body without required members may \
                        be left out. Unknown members are ignored, repeated ones refused; in a query \
-                       both are refused. Binary values are base64url, padded or not. Dates are \
+                       unknown ones are refused too. Binary values are base64url, padded or not. Dates are \
                        ISO-8601 in UTC with milliseconds. Every answer has the header `X-Request-ID`; every error has the same body."
     ),
     tags(

@@ -193,6 +193,7 @@ pub fn no_room(use_cases: Arc<UseCases>, mut beside: Beside) -> Router {
 
 /// What answers requests that do not name the one host that they are for: 400, since what stands before the
 /// service may have understood another one. They are named and logged like all others.
+/// Routes that are beside it are not served.
 pub fn no_host(use_cases: Arc<UseCases>, mut beside: Beside) -> Router {
     beside.routes = Router::new().fallback(not_one_host);
     apart(use_cases, beside)

@@ -135,7 +135,7 @@ pub async fn serve(
         ..beside_full.clone()
     };
     if use_cases.settings.has_pages {
-        let pages = latchkey_web::pages(latchkey_web::Site {
+        let pages = latchkey_web::pages(latchkey_web::About {
             directory: Arc::clone(&use_cases.directory),
             public_url: serving.http.public_url.clone(),
             description: latchkey_http::openapi_document_of(&serving.http.public_url),

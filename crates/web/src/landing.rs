@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 
 use axum::{http::StatusCode, response::Response};
-use latchkey_service::directory::Snapshot;
+use latchkey_service::directory::{Snapshot, page::is_at};
 
 use crate::html::{Document, escaped};
 
 /// The page, for who reached the service as `host`. It names the applications only at the address of the
 /// service, and only where they are one organization's: nobody else is told who is here.
 pub(crate) fn page(snapshot: &Snapshot, public_url: &str, host: &str) -> Response {
-    let is_at_home = authority(public_url).eq_ignore_ascii_case(host);
+    let is_at_home = is_at(host, public_url);
     let applications = if is_at_home {
         snapshot.of_the_only_organization()
     } else {
@@ -76,9 +76,3 @@ const DEVELOPERS: &str = r#"      <h2 class="between">For developers</h2>
         <li><a href="/.well-known/oauth-authorization-server">Issuer and keys of tokens</a></li>
       </ul>
 "#;
-
-/// The host of a URL, with its port.
-fn authority(url: &str) -> &str {
-    url.split_once("://")
-        .map_or(url, |(_, authority)| authority)
-}

@@ -32,7 +32,7 @@ use self::{
 };
 
 /// What the pages are about.
-pub struct Site {
+pub struct About {
     /// Whose hosts have pages.
     pub directory: Arc<Directory>,
     /// Where clients reach the service, without a slash at the end.
@@ -44,7 +44,7 @@ pub struct Site {
 /// The pages and what they are made of. Those of applications are on the hosts of the registered ones; elsewhere
 /// `/` says what this is, to who would rather have a page than JSON, and for what is not there the status is
 /// all there is: whoever serves them writes the body, with [`refusal`] for people.
-pub fn pages(site: Site) -> Router {
+pub fn pages(site: About) -> Router {
     let reference = reference::page(&site.description);
     let hosts = Arc::new(Hosts {
         directory: site.directory,

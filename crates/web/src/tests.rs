@@ -30,7 +30,7 @@ use latchkey_service::{
 use tower::ServiceExt;
 
 use crate::{
-    Site,
+    About,
     assets::{self, Asset},
     everywhere, pages, refusal,
 };
@@ -90,7 +90,7 @@ fn with(store: impl DirectoryStore + 'static) -> Router {
     clock
         .expect_now()
         .return_const(Timestamp::from_unix_milliseconds(0));
-    pages(Site {
+    pages(About {
         directory: Arc::new(Directory::new(Arc::new(store), Arc::new(clock))),
         public_url: "https://auth.example".to_owned(),
         description: "{\"info\":{\"description\":\"What it is.\"}}".to_owned(),
@@ -429,6 +429,11 @@ async fn nobody_is_named_where_several_share_the_service_or_under_another_name()
         assert!(text.contains("address of the application"), "{text}");
         let tells_address = text.contains("href=\"https://auth.example/\"");
         assert_eq!(tells_address, host != "auth.example", "{text}");
+    }
+    // Browsers and proxies write the same address otherwise.
+    for host in ["auth.example:443", "Auth.Example."] {
+        let text = require_telling(host, &open(&router(), host, "/").await);
+        assert!(!text.contains("href=\"https://auth.example/\""), "{text}");
     }
     let nobody = of(vec![], vec![]);
     let text = require_telling("/", &open(&nobody, "auth.example", "/").await);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { Device, launch } from '../support/browser.js'
+import { Device, launch, press, says } from '../support/browser.js'
 import { invite } from '../support/latchkey.js'
 
 const browser = await launch()
@@ -15,15 +15,6 @@ async function visitor() {
   await device.page.goto(origin)
   await says(device, 'Ready.')
   return device
-}
-
-/** Waits until the page says so. */
-async function says({ page }, words) {
-  await page.locator('#status', { hasText: words }).waitFor()
-}
-
-async function press({ page }, name) {
-  await page.getByRole('button', { name, exact: true }).click()
 }
 
 async function signIn(device) {

@@ -14,7 +14,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 import ts from 'typescript'
 
-import { Device, launch } from '../support/browser.js'
+import { Device, launch, press, says } from '../support/browser.js'
 import { addApplication, baseUrl, invite } from '../support/latchkey.js'
 
 const project = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -96,14 +96,6 @@ test('its packages are those that are tested', async () => {
     assert.equal(version, tested[name], name)
   }
 })
-
-async function says({ page }, words) {
-  await page.locator('#status', { hasText: words }).waitFor()
-}
-
-async function press({ page }, name) {
-  await page.getByRole('button', { name, exact: true }).click()
-}
 
 test('somebody registers, signs in, signs a note and adds a passkey in another place', async () => {
   const origin = await publish()

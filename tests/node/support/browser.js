@@ -137,3 +137,13 @@ export class Device {
     await this.context.close()
   }
 }
+
+/** Waits until the page of an example says so. */
+export async function says({ page }, words) {
+  await page.locator('#status', { hasText: words }).waitFor()
+}
+
+/** Presses the button of that name. */
+export async function press({ page }, name) {
+  await page.getByRole('button', { name, exact: true }).click()
+}

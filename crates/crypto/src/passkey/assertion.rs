@@ -98,7 +98,7 @@ fn verify_with<'a>(
     // Before what is kept of the passkey counts: a stranger must not learn it, and costs a verification.
     public_key::verifying(&passkey.public_key)?.verify(
         DigestName::Sha256,
-        &signed(assertion),
+        &signed(assertion.authenticator_data, assertion.client_data),
         assertion.signature,
     )?;
     compare(&said, &passkey)?;
@@ -116,9 +116,9 @@ fn read(authenticator_data: &[u8]) -> Result<Said, ProofError> {
 }
 
 /// What the authenticator signed (WebAuthn §6.3.3 step 11).
-fn signed(assertion: &Assertion<'_>) -> Vec<u8> {
-    let hash = digest(&SHA256, assertion.client_data);
-    [assertion.authenticator_data, hash.as_ref()].concat()
+pub(crate) fn signed(authenticator_data: &[u8], client_data: &[u8]) -> Vec<u8> {
+    let hash = digest(&SHA256, client_data);
+    [authenticator_data, hash.as_ref()].concat()
 }
 
 /// Compares what the authenticator says with what is kept of its passkey.

@@ -45,7 +45,7 @@ impl FromRequestParts<AppState> for Client {
 fn tell_of_forwarding(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet], state: &AppState) {
     let peer = peer.to_canonical();
     if headers.contains_key(FORWARDED_FOR)
-        && !trusted.iter().any(|network| network.contains(&peer))
+        && !is_trusted(trusted, peer)
         && !state.has_told_of_forwarding.load(Ordering::Relaxed)
         && !state.has_told_of_forwarding.swap(true, Ordering::Relaxed)
     {
@@ -55,6 +55,10 @@ fn tell_of_forwarding(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet], stat
              is a proxy of yours, name it, since until then all its clients count as one"
         );
     }
+}
+
+fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {
+    trusted.iter().any(|network| network.contains(&address))
 }
 
 /// The `Origin` header as received. Several of them are one that nobody lists.
@@ -75,7 +79,6 @@ fn application(headers: &HeaderMap) -> Option<latchkey_domain::id::ApplicationId
 /// The address of the client: the peer's, or, when the peer is a trusted proxy, the right-most
 /// forwarded one that is not itself a trusted proxy. What stands left of it, anybody can write.
 fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
     let mut nearest = peer.to_canonical();
     // Each entry is read by itself: bytes that a client has put further left must not hide what the
     // proxy has added.
@@ -84,7 +87,7 @@ fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
         .iter()
         .flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
     for entry in entries.rev() {
-        if !is_trusted(nearest) {
+        if !is_trusted(trusted, nearest) {
             break;
         }
         let entry = std::str::from_utf8(entry).unwrap_or_default();

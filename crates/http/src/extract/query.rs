@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt::Display, str::FromStr};
 
 use axum::{
     extract::{FromRequestParts, Query},
-    http::request::Parts,
+    http::{Uri, request::Parts},
 };
 
 use crate::{error::ApiError, state::AppState};
@@ -17,8 +17,7 @@ impl FromRequestParts<AppState> for Parameters {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _state: &AppState) -> Result<Self, ApiError> {
-        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
-            .map_err(|_malformed| ApiError::invalid_field("query", "cannot be read"))?;
+        let pairs = pairs(&parts.uri)?;
         let mut parameters = HashMap::with_capacity(pairs.len());
         for (name, value) in pairs {
             if parameters.insert(name.clone(), value).is_some() {
@@ -27,6 +26,13 @@ impl FromRequestParts<AppState> for Parameters {
         }
         Ok(Self(parameters))
     }
+}
+
+/// Every parameter of a query with its value, as they stand there.
+pub(crate) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, ApiError> {
+    Query::try_from_uri(uri)
+        .map(|Query(pairs)| pairs)
+        .map_err(|_malformed| ApiError::invalid_field("query", "cannot be read"))
 }
 
 impl Parameters {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{MatchedPath, Query, Request, State},
+    extract::{MatchedPath, Request, State},
     http::Method,
     middleware::Next,
     response::{IntoResponse, Response},
@@ -15,7 +15,7 @@ use utoipa::openapi::{
     path::{Operation, ParameterIn},
 };
 
-use crate::error::ApiError;
+use crate::{error::ApiError, extract::query::pairs};
 
 /// What each operation knows.
 #[derive(Clone)]
@@ -64,9 +64,10 @@ impl Queries {
         let Some(Known { members, .. }) = known else {
             return Ok(());
         };
-        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
-            .map_err(|_malformed| ApiError::invalid_field("query", "cannot be read"))?;
-        match pairs.into_iter().find(|(name, _)| !members.contains(name)) {
+        match pairs(uri)?
+            .into_iter()
+            .find(|(name, _)| !members.contains(name))
+        {
             Some((name, _value)) => Err(unknown(&name, members)),
             None => Ok(()),
         }

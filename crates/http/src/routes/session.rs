@@ -42,7 +42,8 @@ pub(crate) struct SessionBody {
     /// The user's organization.
     #[schema(example = "or-3277q-4hcvk-9lmnbrj2q3qd6st")]
     org_id: String,
-    /// The application at whose page the session was made; left out for clients that send no `Origin`.
+    /// The application at whose page the user signed in with a passkey; left out for keys, and for clients that send
+    /// no `Origin`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "ap-6b58p-r53sr-rlrd3l5cj3uc4ome")]
     application_id: Option<String>,

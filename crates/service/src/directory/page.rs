@@ -105,6 +105,16 @@ impl Snapshot {
     }
 }
 
+/// Whether a `Host` header (RFC 9110 §7.2) is that of a URL in the form browsers send origins. Which scheme the
+/// browser used cannot be seen behind a proxy.
+pub fn is_at(host: &str, url: &str) -> bool {
+    RequestHost::parse(host).is_some_and(|host| {
+        ["https", "http"]
+            .iter()
+            .any(|scheme| host.origin(scheme) == url)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use latchkey_domain::application::{RelyingParty, RpId};

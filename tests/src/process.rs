@@ -8,12 +8,12 @@ use crate::{Outcome, failure};
 const TICK: Duration = Duration::from_millis(10);
 
 /// The CPU time that a process has used until now, in the kernel too.
-pub(super) fn cpu(process: u32) -> Outcome<Duration> {
+pub(crate) fn cpu(process: u32) -> Outcome<Duration> {
     Ok(TICK * Usage::of(process)?.own)
 }
 
 /// The same with that of its children, those that have ended included.
-pub(super) fn cpu_of_family(process: u32) -> Outcome<Duration> {
+pub(crate) fn cpu_of_family(process: u32) -> Outcome<Duration> {
     let parent = Usage::of(process)?;
     let mut ticks = parent.own + parent.of_ended_children;
     for entry in fs::read_dir("/proc")? {
@@ -32,7 +32,7 @@ pub(super) fn cpu_of_family(process: u32) -> Outcome<Duration> {
 }
 
 /// The most memory that a process has had at once until now, in KiB.
-pub(super) fn peak_memory(process: u32) -> Outcome<u32> {
+pub(crate) fn peak_memory(process: u32) -> Outcome<u32> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let peak = status
         .lines()
