@@ -56,6 +56,12 @@ impl From<Inconsistency> for StoreError {
     }
 }
 
+/// What the names of columns begin with in a statement about several tables, the first of them and so on: sea-orm
+/// gives them these.
+pub(crate) const FIRST: &str = "A_";
+pub(crate) const SECOND: &str = "B_";
+pub(crate) const THIRD: &str = "C_";
+
 /// A row of a table that is joined, where there is one. Left to itself, sea-orm takes a row that it
 /// cannot read for none at all.
 pub(crate) struct Joined<M>(pub(crate) M);

@@ -1,5 +1,7 @@
 //! Changing a user's credentials.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use latchkey_domain::{
     authority::{Authority, Spend},
@@ -18,7 +20,7 @@ use sea_orm::{
 };
 
 use crate::{
-    authority::{exercise, exercise_with},
+    authority::exercise,
     statement::Change as _,
     store::SqlStore,
     table::{
@@ -34,14 +36,11 @@ impl CredentialStore for SqlStore {
         authority: Authority,
         credential: Credential,
     ) -> Result<(), CreateError> {
-        self.write(async move |tx| {
-            table::user::lock(&tx, authority.user()).await?;
-            let steps = vec![table::credential::insertion(&credential).into()];
-            let made = exercise_with::<CreateError>(&tx, &authority, steps).await?;
-            if made != [1] {
-                table::credential::insert_in_place(&tx, &credential).await?;
-            }
-            Ok(())
+        let credential = Arc::new(credential);
+        let own = Arc::clone(&credential);
+        let steps = move || vec![table::credential::insertion(&own).into()];
+        self.exercise_alone(authority, steps, async move |tx| {
+            table::credential::insert_in_place(&tx, &credential).await
         })
         .await
     }

@@ -84,7 +84,7 @@ impl AccountCodeStore for SqlStore {
             .join(JoinType::InnerJoin, user::Relation::Organization.def())
             .filter(Column::Digest.eq(digest.as_bytes().to_vec()))
             .filter(Column::Kind.eq(kind.as_str()))
-            .filter(user::is_called(organization, username))
+            .filter(user::is_called(organization.as_str(), username.key()))
             .filter(organization::Column::IsActive.eq(true));
         let found = self
             .read(async move |reader| held.one(&reader).await.map_err(StoreError::new))

@@ -84,6 +84,32 @@ pub(crate) async fn lock(
     statement::any(transaction, row).await.map(|_found| ())
 }
 
+/// Whether credentials made with a code wait for their owner; nothing when there is no such organization.
+pub(crate) async fn approval(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+) -> Result<Option<Approval>, StoreError> {
+    let found = Entity::find_by_id(organization.clone())
+        .select_only()
+        .columns([Column::Approval, Column::Id])
+        .into_tuple::<(Typed<Approval>, String)>()
+        .one(transaction)
+        .await;
+    let found = found.map_err(StoreError::new)?;
+    Ok(found.map(|(approval, _organization)| approval.0))
+}
+
+/// Whether an organization exists that still asks for approval, or for none.
+pub(crate) fn asks(organization: &OrganizationId, approval: Approval) -> Expr {
+    let that = Query::select()
+        .expr(Expr::cust("1"))
+        .from(Entity)
+        .and_where(Column::Id.eq(organization.as_str()))
+        .and_where(Column::Approval.eq(approval.as_str()))
+        .to_owned();
+    Expr::exists(that)
+}
+
 /// Sets whether credentials made with a code wait for their owner; `false` when there is no such
 /// organization.
 pub(crate) async fn set_approval(

@@ -221,7 +221,7 @@ fn credentials() -> Vec<Operation> {
         post("createCredential", "/auth/credentials")
             .by(User)
             .signed()
-            .completes(Credential, written(1, 5).on_postgres(2), named_credential),
+            .completes(Credential, written(1, 5).on_postgres(1), named_credential),
         post("beginCredential", "/auth/credentials/init")
             .by(User)
             .begins(Credential)
@@ -281,13 +281,13 @@ fn codes() -> Vec<Operation> {
         post("issueCredentialCode", CODE)
             .by(User)
             .signed()
-            .costs(written(1, 5).on_postgres(2), async |stage, _, request| {
+            .costs(written(1, 5).on_postgres(1), async |stage, _, request| {
                 let expiration = stage.world.now() + 60_000;
                 request.with(json!({ "expiration": expiration, "longOnly": true }))
             })
             .or(
                 "in both forms",
-                written(1, 5).on_postgres(2),
+                written(1, 5).on_postgres(1),
                 async |stage, _, request| {
                     request.with(json!({ "expiration": stage.world.now() + 60_000 }))
                 },
@@ -338,24 +338,24 @@ fn codes() -> Vec<Operation> {
         post("createCredentialWithCode", "/auth/credentials/code/verify")
             .completes(
                 CredentialWithCode,
-                written(0, 6).on_postgres(3),
+                written(0, 6).on_postgres(2),
                 named_credential,
             )
             .or_completes(
                 "where it waits for approval",
-                written(0, 6).on_postgres(3),
+                written(0, 6).on_postgres(2),
                 named_credential,
             )
             .where_approval_is_asked(),
         decides(
             "approveCredential",
             "/auth/credentials/code/approve",
-            written(2, 5).on_postgres(2),
+            written(2, 5).on_postgres(1),
         ),
         decides(
             "refuseCredential",
             "/auth/credentials/code/refuse",
-            written(1, 4).on_postgres(2),
+            written(1, 4).on_postgres(1),
         ),
         post("getApprovalStatus", "/auth/credentials/code/status")
             .costs(read(1), async |stage, person, request| {
