@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     config::{Faults, Settings},
     lifecycle::{ConnectionLimits, files},
-    telemetry::Level,
+    telemetry::{self, Level},
     wiring::{self, Adapters},
 };
 
@@ -130,7 +130,7 @@ impl Reload {
             Some(_) | None => None,
         };
         let filter = if has_changed("log.level") {
-            Some(EnvFilter::try_new(&wanted.log.level)?)
+            Some(telemetry::filter(&wanted.log.level)?)
         } else {
             None
         };

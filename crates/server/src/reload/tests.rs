@@ -112,7 +112,8 @@ fn what_can_change_changes_at_once_and_what_cannot_is_named() {
     assert_eq!(changes.wait, ["http.listen", "tokens.session_seconds"]);
     assert!(!format!("{changes:?}").contains("hunter2"), "{changes:?}");
     assert!(service.mailer.read().sends());
-    assert_eq!(*locked(&service.levels), ["debug"]);
+    let wanted = telemetry::filter("debug").unwrap().to_string();
+    assert_eq!(*locked(&service.levels), [wanted]);
     assert_eq!(service.parts.trusted_proxies.read().len(), 1);
     let connections = service.parts.connections.read();
     assert_eq!((connections.maximum, connections.idle.as_secs()), (7, 2));
