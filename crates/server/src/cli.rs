@@ -256,7 +256,7 @@ impl Generated {
                 text = latchkey_http::error_reference().into_bytes();
             }
         }
-        output::print(text)
+        output::print(&text)
     }
 }
 

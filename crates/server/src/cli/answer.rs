@@ -48,7 +48,7 @@ pub(super) fn answer(value: &impl Serialize) -> Result<(), Failure> {
 /// Answers with a thing, or with a list of things that are called so: a person is told when there are none.
 pub(super) fn answer_list(value: &impl Serialize, things: &str) -> Result<(), Failure> {
     let form = FORM.get().copied().unwrap_or(Form::Json);
-    output::print(written(value, things, form)?)
+    output::print(written(value, things, form)?.as_bytes())
 }
 
 /// The same, but in words of the command's own where a person reads it, at a terminal that is so wide.
@@ -57,7 +57,7 @@ pub(super) fn answer_in_words(
     words: impl FnOnce(Option<u16>) -> String,
 ) -> Result<(), Failure> {
     match FORM.get() {
-        Some(Form::Table { columns }) => output::print(words(*columns)),
+        Some(Form::Table { columns }) => output::print(words(*columns).as_bytes()),
         Some(Form::Json) | None => answer(value),
     }
 }
@@ -89,8 +89,8 @@ fn shown(text: &str, columns: Option<u16>) -> serde_json::Result<String> {
     }
 }
 
-/// A thing as one line for each member, with tables for the lists in it and texts of several lines below, as they
-/// are.
+/// A thing as one line for each member. Below are the lists in it, as tables, the things in it, and texts of several
+/// lines, as they are.
 fn thing(Members(members): &Members, columns: Option<u16>) -> serde_json::Result<String> {
     let mut plain = plain_table();
     let mut below = String::new();
@@ -99,11 +99,17 @@ fn thing(Members(members): &Members, columns: Option<u16>) -> serde_json::Result
             let things: Vec<Members> = serde_json::from_str(value.get())?;
             // Writing to a text cannot fail.
             let _ = write!(below, "\n{name}\n{}", list(&things, columns)?);
+        } else if value.get().starts_with('{') {
+            let inner = thing(&serde_json::from_str(value.get())?, columns)?;
+            let _ = write!(below, "\n{name}\n{inner}");
         } else if is_of_several_lines(value) {
             let _ = write!(below, "\n{name}\n{}\n", cell(value).trim_end());
         } else {
             plain.add_row([name.clone(), cell(value)]);
         }
+    }
+    if plain.row_count() == 0 {
+        return Ok(below);
     }
     Ok(format!("{}{below}", ended(&plain)))
 }
@@ -451,6 +457,30 @@ mod tests {
         assert_eq!(lines[..5], one("ms-1"), "{text}");
         assert_eq!(lines[5], "", "{text}");
         assert_eq!(lines[6..], one("ms-2"), "{text}");
+    }
+
+    #[test]
+    fn a_thing_in_a_thing_is_shown_below_it() {
+        let restored = json!({
+            "checked": { "Fido2": { "failed": 0, "keys": 3 } },
+            "made": "today",
+            "rows": { "users": 7 },
+        });
+        let text = told(&restored, TERMINAL);
+        let lines: Vec<_> = text.lines().map(str::trim).collect();
+        let expected = [
+            "made  today",
+            "",
+            "checked",
+            "",
+            "Fido2",
+            "failed  0",
+            "keys    3",
+            "",
+            "rows",
+            "users  7",
+        ];
+        assert_eq!(lines, expected, "{text}");
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(super) fn perform(
     file: Option<&Path>,
 ) -> Result<(), Failure> {
     match command {
-        ConfigCommand::Check => output::print(check(settings)?),
+        ConfigCommand::Check => output::print(check(settings)?.as_bytes()),
         ConfigCommand::Show => answer_list(&told(file)?, "settings"),
     }
 }

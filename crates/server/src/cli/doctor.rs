@@ -64,7 +64,7 @@ fn tell(findings: &[Finding], columns: Option<u16>) -> String {
             State::Warning => "WARNING",
             State::Problem => "PROBLEM",
         };
-        let row = [state, finding.area, &finding.says].map(str::to_owned);
+        let row = [state, finding.area, finding.says.as_str()].map(str::to_owned);
         let advice = finding.advice.as_ref();
         let advice = advice.map(|advice| [String::new(), String::new(), format!("→ {advice}")]);
         [Some(row), advice].into_iter().flatten()

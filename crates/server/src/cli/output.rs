@@ -20,8 +20,8 @@ pub(super) fn columns() -> Option<u16> {
 }
 
 /// Writes all of it.
-pub(super) fn print(text: impl AsRef<[u8]>) -> Result<(), Failure> {
-    print_to(stream(), text.as_ref())
+pub(super) fn print(text: &[u8]) -> Result<(), Failure> {
+    print_to(stream(), text)
         .map_err(|error| format!("standard output cannot be written: {error}").into())
 }
 

@@ -116,7 +116,7 @@ async fn start(
         let prepared = demo::prepare(&use_cases.administration, &location).await?;
         if let Some(instructions) = prepared {
             // Nobody who reads it is no reason not to serve.
-            let _unread = output::print(instructions.to_string());
+            let _unread = output::print(instructions.to_string().as_bytes());
         }
     }
     let mut serving = Serving::new(listener, settings)?;

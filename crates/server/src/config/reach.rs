@@ -115,7 +115,10 @@ mod tests {
     fn a_file_that_cannot_be_read_is_no_matter_where_the_environment_tells() {
         let broken = Some("[http\n");
         let faults = load(broken, None).unwrap_err();
-        assert!(faults.to_string().contains("line 1"), "{faults}");
+        assert!(
+            faults.to_string().contains("cannot be read at line"),
+            "{faults}"
+        );
         let reach = load(broken, Some("127.0.0.1:7002")).unwrap();
         assert_eq!(reach.listen.port(), 7002);
         assert_eq!(reach.faults, *faults.all());
