@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     config::{Faults, Settings},
     lifecycle::{ConnectionLimits, files},
-    telemetry::{self, Level},
+    telemetry::Level,
     wiring::{self, Adapters},
 };
 
@@ -130,7 +130,7 @@ impl Reload {
             Some(_) | None => None,
         };
         let filter = if has_changed("log.level") {
-            Some(telemetry::filter(&wanted.log.level)?)
+            Some(wanted.log.filter()?)
         } else {
             None
         };

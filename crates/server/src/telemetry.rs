@@ -14,7 +14,7 @@ use std::{
 };
 
 use tracing::warn;
-use tracing_subscriber::{EnvFilter, filter::ParseError, fmt, util::SubscriberInitExt};
+use tracing_subscriber::{EnvFilter, fmt, util::SubscriberInitExt};
 
 use crate::config::log::{Format, Log};
 
@@ -59,25 +59,15 @@ impl Level {
     }
 }
 
-/// What a library says of steps of the schema is said in words of our own, unless somebody asks for it.
-const QUIET: &str = "sea_orm_migration=off";
-
-/// Which lines `log.level` lets through.
-///
-/// # Errors
-/// [`ParseError`] when it is neither a level nor directives.
-pub(crate) fn filter(level: &str) -> Result<EnvFilter, ParseError> {
-    // What is said later about the same part of the program counts.
-    EnvFilter::try_new(format!("{QUIET},{level}"))
-}
-
 /// Starts the log; everything that is traced from here on is written. A log that cannot be written stops
 /// nothing, and a reader who is slow loses lines, of which the log tells how many.
 ///
 /// # Errors
 /// [`TelemetryError`] when there is a log already.
 pub fn start(settings: &Log) -> Result<Running, TelemetryError> {
-    let filter = filter(&settings.level).map_err(|error| TelemetryError(error.to_string()))?;
+    let filter = settings
+        .filter()
+        .map_err(|error| TelemetryError(error.to_string()))?;
     let lines = Lines::written_to(stderr(), WAITING, |lost| {
         warn!(
             lost,
@@ -213,28 +203,7 @@ fn write_forever(
 mod tests {
     use std::sync::mpsc::{Sender, channel};
 
-    use tracing::{Level, enabled, subscriber::with_default};
-    use tracing_subscriber::layer::SubscriberExt as _;
-
     use super::*;
-
-    #[test]
-    fn what_a_library_says_of_steps_is_quiet_unless_it_is_asked_for() {
-        for (level, hears_it) in [
-            ("info", false),
-            ("debug", false),
-            ("info,sea_orm_migration=info", true),
-            ("off", false),
-        ] {
-            let log = tracing_subscriber::registry().with(filter(level).unwrap());
-            with_default(log, || {
-                let hears = enabled!(target: "sea_orm_migration::migrator", Level::INFO);
-                assert_eq!(hears, hears_it, "{level}");
-                let others = enabled!(target: "latchkey_storage", Level::INFO);
-                assert_eq!(others, level != "off", "{level}");
-            });
-        }
-    }
 
     /// Tells when it is given something, and takes it when there is a permit.
     struct Reader {
