@@ -143,11 +143,11 @@ pub(super) struct ApplicationRow {
     app_id: String,
     name: String,
     rp_id: String,
-    origins: Vec<String>,
     is_active: bool,
     /// How many there are for it; absent where that was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     passkeys: Option<u64>,
+    origins: Vec<String>,
     org_id: String,
 }
 
@@ -158,9 +158,9 @@ impl From<&Application> for ApplicationRow {
             app_id: application.id.to_string(),
             name: application.name.to_string(),
             rp_id: party.rp_id().to_string(),
-            origins: party.origins().iter().map(ToString::to_string).collect(),
             is_active: application.is_active,
             passkeys: None,
+            origins: party.origins().iter().map(ToString::to_string).collect(),
             org_id: application.organization.to_string(),
         }
     }

@@ -40,8 +40,8 @@ pub(super) fn perform(
     }
 }
 
-/// A line for each weakness. The database is not asked how many users there are, so there may be several. Secrets that are given with the
-/// configuration are looked into: what was cut off on its way would be told at the start only.
+/// A line for each weakness. The database is not asked how many users there are, so there may be several. Secrets
+/// that are given with the configuration are looked into: what was cut off on its way would be told at the start only.
 fn check(settings: &Settings) -> Result<String, Failure> {
     if settings.secrets.contents.is_some() {
         secrets::look(&settings.secrets)?;
