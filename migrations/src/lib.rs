@@ -62,15 +62,18 @@ pub struct Step {
 /// [`DbErr`] when the database fails, or when it has a step that this program does not know because
 /// a newer one was there; nothing is changed then.
 pub async fn up(connection: &DatabaseConnection) -> Result<(), DbErr> {
-    if Migrator::get_pending_migrations_read_only(connection)
-        .await?
-        .is_empty()
-    {
+    let pending = Migrator::get_pending_migrations_read_only(connection).await?;
+    if pending.is_empty() {
         return Ok(());
     }
     let transaction = lock::begin(connection).await?;
     match Migrator::up(&transaction, None).await {
-        Ok(()) => transaction.commit().await,
+        Ok(()) => {
+            transaction.commit().await?;
+            let steps: Vec<_> = pending.iter().map(|step| step.name()).collect();
+            tracing::info!(steps = steps.join(", "), "the schema is up to date");
+            Ok(())
+        }
         Err(error) => Err(lock::give_up(transaction, error).await),
     }
 }

@@ -5,7 +5,7 @@
 //! to do next after it made a demonstration, and `config check` what weakens the installation.
 //!
 //! The exit status is 0 when all went well, 1 when the command failed or found what it was asked to look for, and 2
-//! when the command line is wrong.
+//! when the command line is wrong. That nobody reads the answer to its end is no failure (`output`).
 
 use std::{
     error::Error,
@@ -24,6 +24,7 @@ use self::{
     backup::{Backup, Restore},
     config::ConfigCommand,
     doctor::Doctor,
+    health::Health,
     migrate::MigrateCommand,
     outbox::OutboxCommand,
     people::{CodeCommand, CredentialCommand, SessionCommand},
@@ -40,6 +41,7 @@ mod doctor;
 mod health;
 mod migrate;
 mod outbox;
+mod output;
 #[cfg(test)]
 mod packaging;
 mod people;
@@ -68,7 +70,7 @@ enum Command {
     /// Migrate, then serve until SIGTERM or SIGINT; this is the default.
     Serve,
     /// Ask the running service whether it is ready; the exit status is 0 if it is.
-    Health,
+    Health(Health),
     /// Check the configuration, or show it.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -175,22 +177,23 @@ fn execute<E: Into<Failure>>(
     if let Command::Generated(generated) = command {
         return generated.write();
     }
+    let file = arguments.config.as_deref();
+    if let Command::Health(health) = &command {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        return runtime.block_on(health::perform(health, file));
+    }
     let settings = Settings {
         must_exist: !command.may_begin(),
-        ..Settings::of_process(arguments.config.as_deref())?
+        ..Settings::of_process(file)?
     };
     let log = telemetry::start(&settings.log)?;
     let adapters = Box::pin(async { adapters(&settings).await.map_err(Into::<Failure>::into) });
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
-        .block_on(Box::pin(perform(
-            command,
-            &settings,
-            &log,
-            arguments.config.as_deref(),
-            adapters,
-        )))
+        .block_on(Box::pin(perform(command, &settings, &log, file, adapters)))
 }
 
 /// Performs a command; the adapters are made when they are waited for.
@@ -208,7 +211,7 @@ async fn perform(
             let reload = Reload::new(settings, read).with_level(log.level());
             serve::serve(settings, reload, adapters).await
         }
-        Command::Health => health::perform(settings).await,
+        Command::Health(request) => health::perform(&request, file).await,
         Command::Config(command) => config::perform(command, settings, file),
         Command::Doctor(command) => doctor::perform(&command, settings, file).await,
         Command::Migrate(command) => migrate::migrate(&command, settings).await,
@@ -253,7 +256,7 @@ impl Generated {
                 text = latchkey_http::error_reference().into_bytes();
             }
         }
-        Ok(io::stdout().write_all(&text)?)
+        output::print(&text)
     }
 }
 
@@ -309,6 +312,8 @@ mod tests {
         const MESSAGE: &str = "ms-6b58p-r53sr-rlrd3l5cj3uc4ome";
         for line in [
             "health".to_owned(),
+            "health --address 127.0.0.1:8080".to_owned(),
+            "health --address [::1]:8080 --json".to_owned(),
             "config check".to_owned(),
             "config check --config x.toml".to_owned(),
             "config show".to_owned(),
@@ -354,6 +359,9 @@ mod tests {
             "man .".to_owned(),
             "bootstrap --organization A --admin a@example.com --application B \
              --rp-id example.com --origin https://example.com --origin https://a.example.com"
+                .to_owned(),
+            "bootstrap --organization A --username ada --application B --rp-id example.com \
+             --origin https://example.com"
                 .to_owned(),
             format!("user invite --org {ORGANIZATION} --email b@example.com"),
             format!("user invite --org {ORGANIZATION} --email b@example.com --kind EndUser"),
@@ -409,19 +417,24 @@ mod tests {
                 "--username",
             ),
             (
-                "bootstrap --organization A --admin a --application B --rp-id https://x.y \
+                "bootstrap --organization A --admin ada --application B --rp-id x.y --origin https://x.y",
+                "--admin",
+                "--username",
+            ),
+            (
+                "bootstrap --organization A --admin a@b.example --application B --rp-id https://x.y \
                  --origin https://x.y",
                 "--rp-id",
                 "app.example.com",
             ),
             (
-                "bootstrap --organization A --admin a --application B --rp-id co.uk \
+                "bootstrap --organization A --admin a@b.example --application B --rp-id co.uk \
                  --origin https://x.co.uk",
                 "--rp-id",
                 "public suffix",
             ),
             (
-                "bootstrap --organization A --admin a --application B --rp-id x.y \
+                "bootstrap --organization A --admin a@b.example --application B --rp-id x.y \
                  --origin http://x.y",
                 "--origin",
                 "must use https",
@@ -460,6 +473,8 @@ mod tests {
     #[test]
     fn what_says_nothing_or_too_much_is_refused() {
         const INVITE: &str = "user invite --org or-6b58p-r53sr-rlrd3l5cj3uc4ome";
+        const BOOTSTRAP: &str = "bootstrap --organization A --application B --rp-id x.y \
+                                 --origin https://x.y";
         const UPDATE: &str = "application update --application ap-6b58p-r53sr-rlrd3l5cj3uc4ome";
         let (missing, conflict) = (
             ErrorKind::MissingRequiredArgument,
@@ -472,6 +487,11 @@ mod tests {
                 conflict,
             ),
             (format!("{INVITE} --username a --mail"), conflict),
+            (BOOTSTRAP.to_owned(), missing),
+            (
+                format!("{BOOTSTRAP} --admin a@b.example --username a"),
+                conflict,
+            ),
             (UPDATE.to_owned(), missing),
             ("outbox retry".to_owned(), missing),
             (
@@ -519,9 +539,10 @@ mod tests {
 
     #[test]
     fn an_application_needs_an_origin() {
-        let error =
-            parse("latchkey bootstrap --organization A --admin a --application B --rp-id x.y")
-                .unwrap_err();
+        let error = parse(
+            "latchkey bootstrap --organization A --admin a@b.example --application B --rp-id x.y",
+        )
+        .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
     }
 

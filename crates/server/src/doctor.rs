@@ -6,7 +6,7 @@ use latchkey_crypto::{
     clock::SystemClock,
     secrets::{PUBLISHED_AFTER, PUBLISHED_BEFORE, Secrets, SigningKeyState},
 };
-use latchkey_domain::time::Timestamp;
+use latchkey_domain::{text::counted, time::Timestamp};
 use latchkey_mail::smtp::Smtp;
 use latchkey_service::{
     directory::Directory,
@@ -103,6 +103,14 @@ pub(crate) async fn examine(settings: &Settings, mail_to: Option<&str>) -> Vec<F
             has_several_users = population.has_several_users;
         }
         Box::pin(applications(settings, stores, secrets.as_ref(), &mut all)).await;
+    } else {
+        for area in ["applications", "public"] {
+            let mut found = Findings {
+                area,
+                all: &mut all,
+            };
+            found.warning("not looked at, since the database comes first", "");
+        }
     }
     configuration(settings, has_several_users, &mut all);
     Box::pin(mail(settings, mail_to, &mut all)).await;
@@ -208,7 +216,7 @@ async fn schema(store: &SqlStore, found: &mut Findings<'_>) -> bool {
             let pending = steps.iter().filter(|step| !step.is_applied);
             let pending: Vec<_> = pending.map(|step| step.name.as_str()).collect();
             if pending.is_empty() {
-                found.ok(format!("the schema has all {} steps", steps.len()));
+                found.ok(format!("the schema has every step, {} in all", steps.len()));
             } else {
                 found.warning(
                     format!(
@@ -400,10 +408,7 @@ fn absolute(path: &Path) -> String {
 }
 
 fn days(duration: Duration) -> String {
-    match duration.as_secs() / (24 * 60 * 60) {
-        1 => "1 day".to_owned(),
-        days => format!("{days} days"),
-    }
+    counted(duration.as_secs() / (24 * 60 * 60), "day")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use latchkey_domain::{
+    account_code::AccountCodeKind,
     application::{Application, Origin, RelyingParty, native::NativeApplications},
     credential::Credential,
     credential_code::{CodeStatus, CodeText, CredentialCode},
@@ -19,6 +20,7 @@ use crate::{
     events::{Event, Events, Facts},
     messages::registration_link,
     ports::{
+        account_code_store::AccountCodeStore,
         account_store::{Account, AccountStore},
         administration_store::{
             AddApplicationError, AdministrationStore, ApplicationEntry, ApplicationUpdate,
@@ -77,13 +79,15 @@ pub struct Invited {
     pub link: Option<String>,
 }
 
-/// A user with all credentials, and the code that was issued last if it can still be used.
+/// A user with all credentials, and what codes can still be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
     /// The user with all credentials.
     pub account: Account,
     /// The newest credential code, and how far it has come.
     pub code: Option<(CredentialCode, CodeStatus)>,
+    /// When the last code expires that the user can register with; none without such a code.
+    pub can_register_until: Option<Timestamp>,
 }
 
 /// What bootstrap made.
@@ -101,6 +105,7 @@ pub struct Administration {
     pub(crate) store: Arc<dyn AdministrationStore>,
     pub(crate) accounts: Arc<dyn AccountStore>,
     pub(crate) codes: Arc<dyn CredentialCodeStore>,
+    pub(crate) account_codes: Arc<dyn AccountCodeStore>,
 }
 
 impl Invited {
@@ -169,7 +174,14 @@ impl Administration {
         };
         let now = self.ceremonies.now();
         let code = self.codes.newest(user).await?;
+        let account_codes = self.account_codes.list(user).await?;
+        let to_register = account_codes.iter().filter(|code| {
+            code.kind == AccountCodeKind::Registration
+                && code.is_live(now)
+                && code.serves(&account.user)
+        });
         Ok(Some(Shown {
+            can_register_until: to_register.map(|code| code.expires).max(),
             account: account.at(now),
             code: code
                 .map(|code| (code.status(now), code))

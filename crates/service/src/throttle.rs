@@ -13,6 +13,7 @@ use latchkey_domain::{
     credential_code::CodeForm,
     id::{OrganizationId, UserId},
     policy::Limits,
+    text::counted,
     time::Timestamp,
 };
 use tracing::warn;
@@ -30,7 +31,7 @@ const TELLING: Duration = Duration::from_mins(1);
 
 /// Too many tries; the same call may be made again later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too many attempts; try again in {} seconds", retry_after.as_secs())]
+#[error("too many attempts; try again in {}", counted(retry_after.as_secs(), "second"))]
 pub struct Throttled {
     /// After how long a try is counted anew, in whole seconds and at least one.
     pub retry_after: Duration,

@@ -223,6 +223,7 @@ fn administration(
         store: stores.administration.clone(),
         accounts: stores.accounts.clone(),
         codes: stores.credential_codes.clone(),
+        account_codes: stores.account_codes.clone(),
     }
 }
 

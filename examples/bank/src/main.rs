@@ -4,6 +4,7 @@
 //! ```sh
 //! latchkey bootstrap --organization Example --admin ada@example.com \
 //!     --application Bank --rp-id bank.localhost --origin http://bank.localhost:3000
+//! latchkey serve # and in another terminal:
 //! BANK_LATCHKEY=http://127.0.0.1:8080 BANK_APPLICATION=ap-… cargo run -p latchkey-bank
 //! ```
 //!

@@ -16,6 +16,42 @@ fn installation() -> Outcome<Installation> {
     Installation::empty(DatabaseKind::Sqlite)
 }
 
+#[tokio::test]
+async fn who_has_never_registered_is_seen_and_until_when_that_can_be_done() -> Outcome {
+    let installation = installation()?;
+    let made = installation.bootstrap("Acme")?;
+    let organization = &made.organization;
+    let ada = installation.invite(organization, "ada@example.com")?;
+    let bob = installation.invite(organization, "bob@example.com")?;
+    let show = |user: &str| installation.administrate(&format!("user show --user {user}"));
+    let shown = show(&ada.user)?;
+    assert_eq!(shown["state"], "invited");
+    assert_eq!(shown["registrationCodeOpen"], true);
+    assert!(text(&shown, "registrationCodeExpires")?.ends_with('Z'));
+    assert!(!shown.to_string().contains(&ada.code), "{shown}");
+
+    installation.administrate(&format!("code cancel --user {}", bob.user))?;
+    let shown = show(&bob.user)?;
+    assert_eq!(shown["registrationCodeOpen"], false);
+    assert!(shown.get("registrationCodeExpires").is_none(), "{shown}");
+
+    let server = installation.start().await?;
+    let place = Client::of(&server)?.at("https://one.example");
+    let mut key = Holder::passkey("https://one.example", ChallengeForm::EncodedTwice);
+    register(&place, &ada, &mut key).await?;
+    server.stop().await?;
+    let shown = show(&ada.user)?;
+    assert_eq!(shown["state"], "active");
+    for member in ["registrationCodeOpen", "registrationCodeExpires"] {
+        assert!(shown.get(member).is_none(), "{shown}");
+    }
+    installation.administrate(&format!("user deactivate --user {}", ada.user))?;
+    let listed = installation.list(&format!("user list --org {organization}"))?;
+    let states: Vec<_> = listed.iter().map(|user| &user["state"]).collect();
+    assert_eq!(states, ["invited", "inactive", "invited"]);
+    Ok(())
+}
+
 #[test]
 fn users_are_listed_in_parts_found_shown_and_deleted() -> Outcome {
     let installation = installation()?;
@@ -178,7 +214,7 @@ async fn an_application_is_mended_and_goes_with_its_passkeys_only_on_demand() ->
     let mut passkey = Holder::passkey("https://one.example", ChallengeForm::EncodedTwice);
     register(&here, &acme.administrator, &mut passkey).await?;
     let bound = update(&one, "--rp-id a.example --origin https://a.example")?;
-    assert!(bound.error()?.contains("1 passkeys"), "{bound:?}");
+    assert!(bound.error()?.contains("has 1 passkey, "), "{bound:?}");
     let delete =
         |words: &str| installation.run(&format!("application delete --application {one} {words}"));
     for (words, named) in [

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use crate::{
     error::{ApiError, documentation::refusals},
-    extract::page::{At, PageQuery},
+    extract::page::At,
 };
 
 /// Where a page is.
@@ -125,7 +125,13 @@ refusals!(Refusals: [PLAIN], [ApplicationNotFound]);
     path = "/auth/application",
     operation_id = "getApplication",
     tag = "Pages",
-    params(PageQuery),
+    params((
+        "orgId" = Option<String>,
+        Query,
+        description = "The organization, where several have an application at this origin; the oldest application's \
+                       otherwise",
+        example = "or-3277q-4hcvk-9lmnbrj2q3qd6st"
+    )),
     responses(
         (status = 200, description = "Where it is", body = PlaceBody, example = json!(example())),
         Refusals

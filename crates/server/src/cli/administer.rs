@@ -19,7 +19,8 @@ use serde::Serialize;
 use time::{OffsetDateTime, macros::format_description};
 
 use super::{
-    Failure, answer,
+    Failure,
+    answer::answer_list,
     application::{Party, origin_taken},
     people::{self, Part, ShownUser, UserRow},
 };
@@ -33,14 +34,25 @@ pub(super) struct Bootstrap {
     /// Whether credentials made with a code wait until their owner approves them: never or always.
     #[arg(long, value_name = "WHEN", default_value_t)]
     approval: Approval,
-    /// The first administrator, who signs in with this.
-    #[arg(long, value_name = "EMAIL", value_parser = |text: &str| Username::new(text))]
-    admin: Username,
+    #[command(flatten)]
+    admin: Admin,
     /// The first application's name.
     #[arg(long, value_name = "NAME", value_parser = |text: &str| ApplicationName::new(text))]
     application: ApplicationName,
     #[command(flatten)]
     party: Party,
+}
+
+/// What the first administrator signs in with.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct Admin {
+    /// The first administrator's e-mail address: what the administrator signs in with, and where messages go.
+    #[arg(long, value_name = "EMAIL", value_parser = email)]
+    admin: Option<Username>,
+    /// What the first administrator signs in with, where that is no e-mail address: no message reaches the user.
+    #[arg(long, value_name = "NAME", value_parser = |text: &str| Username::new(text))]
+    username: Option<Username>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -211,6 +223,9 @@ pub(super) enum UserAnswer {
 
 /// A command that changes what only an administrator may.
 pub(super) trait Administer {
+    /// What it lists, if anything: what there are none of when a list is empty.
+    const LISTS: &'static str = "things";
+
     /// What it answers.
     type Answer: Serialize;
 
@@ -218,18 +233,19 @@ pub(super) trait Administer {
 }
 
 /// Performs a command with these adapters and answers.
-pub(super) async fn perform(command: impl Administer, adapters: Adapters) -> Result<(), Failure> {
+pub(super) async fn perform<C: Administer>(command: C, adapters: Adapters) -> Result<(), Failure> {
     let performed = command.perform(&adapters.use_cases().administration).await;
-    answer_and_close(performed, adapters).await
+    answer_and_close(performed, C::LISTS, adapters).await
 }
 
 /// Answers with what was done, or why not, before the adapters are closed: a code that was made is shown once, and
 /// must not be lost because a connection could not be ended.
 pub(super) async fn answer_and_close(
     performed: Result<impl Serialize, Failure>,
+    lists: &str,
     adapters: Adapters,
 ) -> Result<(), Failure> {
-    let answered = performed.and_then(|performed| answer(&performed));
+    let answered = performed.and_then(|performed| answer_list(&performed, lists));
     let closed = adapters.close().await;
     answered?;
     Ok(closed?)
@@ -240,11 +256,13 @@ impl Administer for Bootstrap {
 
     async fn perform(self, administration: &Administration) -> Result<InvitedAnswer, Failure> {
         let name = self.organization.clone();
+        let Admin { admin, username } = self.admin;
+        let administrator = admin.or(username);
         let made = administration
             .bootstrap(administration::Bootstrap {
                 organization: self.organization,
                 approval: self.approval,
-                administrator: self.admin,
+                administrator: administrator.ok_or("--admin: who is the first administrator?")?,
                 application: self.application,
                 relying_party: self.party.checked()?,
             })
@@ -262,6 +280,8 @@ impl Administer for Bootstrap {
 }
 
 impl Administer for OrganizationCommand {
+    const LISTS: &'static str = "organizations";
+
     type Answer = OrganizationAnswer;
 
     async fn perform(self, administration: &Administration) -> Result<OrganizationAnswer, Failure> {
@@ -288,6 +308,8 @@ impl Administer for OrganizationCommand {
 }
 
 impl Administer for UserCommand {
+    const LISTS: &'static str = "users";
+
     type Answer = UserAnswer;
 
     async fn perform(self, administration: &Administration) -> Result<UserAnswer, Failure> {

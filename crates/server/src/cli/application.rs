@@ -8,7 +8,7 @@ use latchkey_domain::{
         related,
     },
     id::{ApplicationId, OrganizationId},
-    text::ApplicationName,
+    text::{ApplicationName, counted},
 };
 use latchkey_service::{
     administration::Administration,
@@ -141,14 +141,14 @@ pub(super) enum ApplicationAnswer {
 #[serde(rename_all = "camelCase")]
 pub(super) struct ApplicationRow {
     app_id: String,
-    org_id: String,
     name: String,
     rp_id: String,
-    origins: Vec<String>,
     is_active: bool,
     /// How many there are for it; absent where that was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     passkeys: Option<u64>,
+    origins: Vec<String>,
+    org_id: String,
 }
 
 impl From<&Application> for ApplicationRow {
@@ -156,12 +156,12 @@ impl From<&Application> for ApplicationRow {
         let party = &application.relying_party;
         Self {
             app_id: application.id.to_string(),
-            org_id: application.organization.to_string(),
             name: application.name.to_string(),
             rp_id: party.rp_id().to_string(),
-            origins: party.origins().iter().map(ToString::to_string).collect(),
             is_active: application.is_active,
             passkeys: None,
+            origins: party.origins().iter().map(ToString::to_string).collect(),
+            org_id: application.organization.to_string(),
         }
     }
 }
@@ -177,6 +177,8 @@ pub(super) struct DeletedApplication {
 }
 
 impl Administer for ApplicationCommand {
+    const LISTS: &'static str = "applications";
+
     type Answer = ApplicationAnswer;
 
     async fn perform(self, administration: &Administration) -> Result<ApplicationAnswer, Failure> {
@@ -297,8 +299,9 @@ async fn update(
         UpdateApplicationError::NotFound => unknown("--application", "application", application),
         UpdateApplicationError::Invalid(error) => format!("--rp-id and --origin: {error}").into(),
         UpdateApplicationError::HasPasskeys(passkeys) => format!(
-            "--rp-id: {passkeys} passkeys were made for the RP id as it is, and work for no other; make another \
-             application for the new one (latchkey application add)"
+            "--rp-id: it has {}, and a passkey works for no other RP id than its own; make another application for \
+             the new one (latchkey application add)",
+            counted(passkeys, "passkey"),
         )
         .into(),
         UpdateApplicationError::OriginTaken => origin_taken(),
@@ -330,9 +333,10 @@ async fn delete(
             users,
             locked_out,
         }) => format!(
-            "there are {passkeys} passkeys of {users} users for it, and {locked_out} users can sign in with nothing \
-             else: deactivate it (latchkey application deactivate), or say --delete-credentials to delete the \
-             passkeys too"
+            "it has {} of {}, of whom {locked_out} can sign in with nothing else: deactivate it (latchkey \
+             application deactivate), or say --delete-credentials to delete the passkeys too",
+            counted(passkeys, "passkey"),
+            counted(users, "user"),
         )
         .into(),
         DeleteApplicationError::Store(error) => Failure::from(error),

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     error::Error,
     fs::{self, File},
-    io::{self, BufRead, BufReader, BufWriter, IsTerminal as _, Write},
+    io::{self, BufRead, BufReader, BufWriter, Write},
     path::{Path, PathBuf},
 };
 
@@ -26,9 +26,9 @@ use latchkey_storage::{
     store::SqlStore,
 };
 use serde::Serialize;
-use tracing::warn;
+use tracing::{info, warn};
 
-use super::{Failure, administer::date, answer};
+use super::{Failure, administer::date, answer, output};
 use crate::{
     beginning,
     config::Settings,
@@ -88,12 +88,11 @@ pub(super) async fn backup(request: &Backup, settings: &Settings) -> Result<(), 
         return Err(beginning::no_installation(settings)?.into());
     }
     if is_standard(&request.file) {
-        let out = io::stdout();
-        if out.is_terminal() {
+        if output::is_terminal() {
             return Err("a backup is nothing to look at: send it to a program or a file".into());
         }
         let store = wiring::store(settings).await?;
-        let written = write(&store, BufWriter::new(out.lock())).await;
+        let written = write(&store, BufWriter::new(output::stream())).await;
         let closed = store.close().await;
         let (mut out, _summary) = written?;
         out.flush()?;
@@ -285,8 +284,13 @@ async fn fill(
     let filled = async {
         backup::require_empty(&transaction).await?;
         latchkey_migrations::begin_anew(&transaction, steps).await?;
+        info!(steps, "made the schema of the backup");
         let summary = backup::fill(&transaction, reading, |row| checks.check(row)).await?;
         latchkey_migrations::up_in(&transaction).await?;
+        let newer = latchkey_migrations::names().len().saturating_sub(steps);
+        if newer > 0 {
+            info!(steps = newer, "brought the schema of the backup up to date");
+        }
         Ok::<_, Failure>(summary)
     };
     match filled.await {

@@ -141,7 +141,7 @@ fn told(step: &str, losses: &[Loss]) -> String {
     let mut text = format!("to take back {step} loses for ever:");
     for Loss { what, rows } in losses {
         // A string takes everything.
-        let _written = write!(text, "\n  {rows} {what}");
+        let _written = write!(text, "\n  {what}: {rows}");
     }
     text
 }
@@ -172,7 +172,7 @@ mod tests {
         let losses = [("users", 7), ("credentials", 12)].map(|(what, rows)| Loss { what, rows });
         assert_eq!(
             told("m0001_foundation", &losses),
-            "to take back m0001_foundation loses for ever:\n  7 users\n  12 credentials"
+            "to take back m0001_foundation loses for ever:\n  users: 7\n  credentials: 12"
         );
     }
 }

@@ -46,6 +46,9 @@ impl From<Messages> for Which {
     }
 }
 
+/// What is listed.
+const MESSAGES: &str = "messages";
+
 /// How many messages it was.
 #[derive(Serialize)]
 struct CountAnswer {
@@ -87,15 +90,15 @@ pub(super) async fn perform(command: OutboxCommand, adapters: Adapters) -> Resul
             let told = |waiting: Vec<OpenMessage>| -> Vec<_> {
                 waiting.iter().map(MessageAnswer::from).collect()
             };
-            answer_and_close(waiting.map(told).map_err(Failure::from), adapters).await
+            answer_and_close(waiting.map(told).map_err(Failure::from), MESSAGES, adapters).await
         }
         OutboxCommand::Retry(which) => {
             let counted = retry(outbox, &which.into()).await;
-            answer_and_close(counted, adapters).await
+            answer_and_close(counted, MESSAGES, adapters).await
         }
         OutboxCommand::Drop(which) => {
             let counted = discard(outbox, &which.into()).await;
-            answer_and_close(counted, adapters).await
+            answer_and_close(counted, MESSAGES, adapters).await
         }
     }
 }

@@ -1,6 +1,9 @@
 //! `[log]`: how the log looks.
 
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+use tracing_subscriber::{
+    EnvFilter,
+    filter::{LevelFilter, ParseError},
+};
 
 use super::reader::{Reader, must_be};
 
@@ -31,7 +34,24 @@ impl Default for Log {
     }
 }
 
+/// What a library says of steps of the schema is said in words of our own, unless `log.level` names it.
+const SAID_BY_US: &str = "sea_orm_migration=off";
+
+/// The filter of that level: whoever makes a log makes its filter here.
+fn filter(level: &str) -> Result<EnvFilter, ParseError> {
+    // Of two directives for one name, the later one counts.
+    EnvFilter::try_new(format!("{SAID_BY_US},{level}"))
+}
+
 impl Log {
+    /// Which lines it has.
+    ///
+    /// # Errors
+    /// [`ParseError`] when the level is none; one that was read from a configuration is.
+    pub fn filter(&self) -> Result<EnvFilter, ParseError> {
+        filter(&self.level)
+    }
+
     pub(super) fn read(reader: &mut Reader) -> Self {
         let default = Self::default();
         let mut section = reader.section("log");
@@ -42,7 +62,7 @@ impl Log {
                 other => Err(must_be("\"text\" or \"json\"", other)),
             }),
             level: section.text("level", default.level, |text| {
-                if has_levels(text) && EnvFilter::try_new(text).is_ok() {
+                if has_levels(text) && filter(text).is_ok() {
                     Ok(text.to_owned())
                 } else {
                     Err(must_be(
@@ -72,7 +92,29 @@ fn has_levels(text: &str) -> bool {
 mod tests {
     use std::collections::HashMap;
 
+    use tracing::{Level, enabled, subscriber::with_default};
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
     use crate::config::Settings;
+
+    #[test]
+    fn what_a_library_says_of_steps_is_left_out_unless_it_is_named() {
+        for (level, has_it) in [
+            ("info", false),
+            ("debug", false),
+            ("info,sea_orm_migration=info", true),
+            ("off", false),
+        ] {
+            let log = tracing_subscriber::registry().with(filter(level).unwrap());
+            with_default(log, || {
+                let of_library = enabled!(target: "sea_orm_migration::migrator", Level::INFO);
+                assert_eq!(of_library, has_it, "{level}");
+                let of_ours = enabled!(target: "latchkey_migrations", Level::INFO);
+                assert_eq!(of_ours, level != "off", "{level}");
+            });
+        }
+    }
 
     fn is_taken(level: &str) -> bool {
         let variables = HashMap::from([("LATCHKEY__LOG__LEVEL".to_owned(), level.to_owned())]);

@@ -152,6 +152,13 @@ impl Reader {
         faults.collect()
     }
 
+    /// Whether that key, which was asked for, has a value of its own.
+    pub(super) fn is_set(&self, key: &str) -> bool {
+        self.known
+            .get(key)
+            .is_some_and(|source| source != "default")
+    }
+
     /// Every key that was asked for, with its section.
     pub(super) fn known(&self) -> BTreeSet<String> {
         self.known.keys().cloned().collect()

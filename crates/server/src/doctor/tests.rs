@@ -127,6 +127,11 @@ async fn without_a_database_and_secrets_it_says_so_and_makes_none() {
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].starts_with("there is no file /"), "{found:?}");
     }
+    for area in ["applications", "public"] {
+        let found = of(&findings, area, State::Warning);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("not looked at"), "{found:?}");
+    }
     assert!(
         findings
             .iter()

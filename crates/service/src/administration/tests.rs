@@ -1,15 +1,18 @@
 use latchkey_domain::{
-    credential_code::CodeDigest, id::CredentialCodeId, message::MessageKind, time::Timestamp,
+    account_code::AccountCode, credential_code::CodeDigest, id::CredentialCodeId,
+    message::MessageKind, time::Timestamp,
 };
 
 use super::*;
 use crate::{
     ports::{
-        account_store::MockAccountStore, administration_store::MockAdministrationStore,
-        code_digester::MockCodeDigester, credential_code_store::MockCredentialCodeStore,
-        proof_verifier::MockProofVerifier,
+        account_code_store::MockAccountCodeStore, account_store::MockAccountStore,
+        administration_store::MockAdministrationStore, code_digester::MockCodeDigester,
+        credential_code_store::MockCredentialCodeStore, proof_verifier::MockProofVerifier,
     },
-    testing::{NOW, account, ceremonies, key, organization, session, told, user, uuid},
+    testing::{
+        NOW, account, account_code, ceremonies, key, organization, session, told, user, uuid,
+    },
 };
 
 /// Administration of an installation where user 1 has one key.
@@ -17,6 +20,8 @@ fn administration(
     store: MockAdministrationStore,
     codes: MockCredentialCodeStore,
 ) -> Administration {
+    let mut account_codes = MockAccountCodeStore::new();
+    account_codes.expect_list().returning(|_| Ok(vec![]));
     let mut digester = MockCodeDigester::new();
     digester
         .expect_digest()
@@ -31,6 +36,7 @@ fn administration(
         store: Arc::new(store),
         accounts: Arc::new(accounts),
         codes: Arc::new(codes),
+        account_codes: Arc::new(account_codes),
     }
 }
 
@@ -106,6 +112,53 @@ async fn a_user_is_shown_with_a_code_that_is_open() {
         let shown = administration.show(&user(1).id).await.unwrap().unwrap();
         assert_eq!(shown.account, account(1, vec![key()]));
         assert_eq!(shown.code, is_open.then_some((code, CodeStatus::Issued)));
+        assert_eq!(shown.can_register_until, None);
         assert_eq!(administration.show(&user(2).id).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn until_when_a_user_can_register_is_shown() {
+    let invited = User {
+        registered: None,
+        ..user(2)
+    };
+    let second = |number: i64| Timestamp::from_unix_milliseconds(NOW.unix_milliseconds() + number);
+    let code = |kind, expires| account_code(invited.clone(), kind, expires).code;
+    let of_another_epoch = AccountCode {
+        epoch: invited.epoch.next(),
+        ..code(AccountCodeKind::Registration, second(9))
+    };
+    let of_another_kind = code(AccountCodeKind::Login, second(9));
+    let expired = code(AccountCodeKind::Registration, NOW);
+    for (live, until) in [
+        (vec![], None),
+        (vec![second(1), second(3), second(2)], Some(second(3))),
+    ] {
+        let live = live.into_iter();
+        let live = live.map(|expires| code(AccountCodeKind::Registration, expires));
+        let mut codes: Vec<_> = live.collect();
+        codes.extend([&of_another_epoch, &of_another_kind, &expired].map(AccountCode::clone));
+        let mut account_codes = MockAccountCodeStore::new();
+        account_codes
+            .expect_list()
+            .returning(move |_| Ok(codes.clone()));
+        let account = Account {
+            user: invited.clone(),
+            credentials: vec![],
+        };
+        let mut accounts = MockAccountStore::new();
+        accounts
+            .expect_find()
+            .returning(move |_| Ok(Some(account.clone())));
+        let mut newest = MockCredentialCodeStore::new();
+        newest.expect_newest().returning(|_| Ok(None));
+        let administration = Administration {
+            accounts: Arc::new(accounts),
+            account_codes: Arc::new(account_codes),
+            ..administration(MockAdministrationStore::new(), newest)
+        };
+        let shown = administration.show(&invited.id).await.unwrap().unwrap();
+        assert_eq!(shown.can_register_until, until);
     }
 }

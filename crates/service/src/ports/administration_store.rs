@@ -156,7 +156,7 @@ pub enum UpdateApplicationError {
     #[error(transparent)]
     Invalid(#[from] ApplicationError),
     /// Passkeys are bound to the RP id that they were made for.
-    #[error("there are {0} passkeys for its RP id, and they work for no other")]
+    #[error("it has passkeys ({0}), which work for no other RP id")]
     HasPasskeys(u64),
     /// Another application, of whichever organization, lists one of the origins.
     #[error("another application lists one of these origins already")]
@@ -184,7 +184,7 @@ pub enum DeleteApplicationError {
     #[error("there is no such application")]
     NotFound,
     /// There are passkeys for it, and nobody said that they are to go too.
-    #[error("there are {} passkeys for it", .0.passkeys)]
+    #[error("it has passkeys ({})", .0.passkeys)]
     HasPasskeys(Loss),
     /// The store failed.
     #[error(transparent)]

@@ -15,8 +15,8 @@ use latchkey_service::ports::{
     store::StoreError,
 };
 use sea_orm::{
-    DatabaseTransaction, IntoActiveModel as _, JoinType, QuerySelect as _, entity::prelude::*,
-    sea_query::Condition,
+    DatabaseTransaction, IntoActiveModel as _, JoinType, QueryOrder as _, QuerySelect as _,
+    entity::prelude::*, sea_query::Condition,
 };
 
 use super::{message, organization, user};
@@ -93,6 +93,17 @@ impl AccountCodeStore for SqlStore {
             code: code.into(),
             user: user.into(),
         }))
+    }
+
+    async fn list(&self, user: &UserId) -> Result<Vec<AccountCode>, StoreError> {
+        let codes = Entity::find()
+            .filter(Column::UserId.eq(user.as_str()))
+            .order_by_asc(Column::Issued)
+            .order_by_asc(Column::Id);
+        let found = self
+            .read(async move |reader| codes.all(&reader).await.map_err(StoreError::new))
+            .await?;
+        Ok(found.into_iter().map(AccountCode::from).collect())
     }
 
     async fn spend(&self, code: &AccountCode) -> Result<bool, StoreError> {

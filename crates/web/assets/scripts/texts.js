@@ -55,7 +55,8 @@ export function explain(error) {
   const code = typeof error === 'string' ? error : error instanceof Unreachable ? 'unreachable' : error.code
   if (code === 'too_many_attempts') {
     const seconds = error.retryAfter
-    return `There were too many attempts. Try again ${seconds ? `in ${seconds} seconds` : 'in a minute'}.`
+    const wait = seconds ? `in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}` : 'in a minute'
+    return `There were too many attempts. Try again ${wait}.`
   }
   const text = special[code] ?? TEXTS[code]
   if (text) {
