@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 pub(crate) use self::trouble::Trouble;
 use crate::{
+    events::{Event, LeftEvents},
     messages::Messages,
     panics::caught,
     ports::{
@@ -75,6 +76,7 @@ pub struct Outbox {
     pub(crate) store: Arc<dyn MessageStore>,
     pub(crate) messages: Arc<Messages>,
     pub(crate) mailer: Arc<dyn Mailer>,
+    pub(crate) events: LeftEvents,
     pub(crate) trouble: Trouble,
 }
 
@@ -136,7 +138,11 @@ impl Outbox {
     /// # Errors
     /// [`StoreError`].
     pub async fn discard(&self, which: &Which) -> Result<u64, StoreError> {
-        self.store.discard(which).await
+        let discarded = self.store.discard(which).await?;
+        if discarded > 0 {
+            self.events.leave(Event::DropMessages).await;
+        }
+        Ok(discarded)
     }
 
     /// Whether this process could not send a message, for a reason that is not the message's own, and has sent

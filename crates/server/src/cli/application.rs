@@ -22,7 +22,7 @@ use tracing::warn;
 
 use super::{
     Failure,
-    administer::{Administer, require, unknown},
+    administer::{Administer, found, require, unknown},
     people::confirmed,
 };
 
@@ -126,9 +126,11 @@ pub(super) enum ApplicationAnswer {
     Changed {
         app_id: String,
         is_active: bool,
+        changed: bool,
     },
     Native {
         app_id: String,
+        changed: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
         android_package: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -231,17 +233,12 @@ impl Administer for ApplicationCommand {
                 return set_native(administration, &application, &native).await;
             }
         };
-        if administration
-            .set_application_active(&application, is_active)
-            .await?
-        {
-            Ok(ApplicationAnswer::Changed {
-                app_id: application.to_string(),
-                is_active,
-            })
-        } else {
-            Err(unknown("--application", "application", &application))
-        }
+        let set = administration.set_application_active(&application, is_active);
+        Ok(ApplicationAnswer::Changed {
+            changed: found(set.await?, "--application", "application", &application)?,
+            app_id: application.to_string(),
+            is_active,
+        })
     }
 }
 
@@ -250,15 +247,13 @@ async fn set_native(
     application: &ApplicationId,
     native: &NativeApplications,
 ) -> Result<ApplicationAnswer, Failure> {
-    if administration.set_native(application, native).await? {
-        Ok(ApplicationAnswer::Native {
-            app_id: application.to_string(),
-            android_package: native.android.as_ref().map(ToString::to_string),
-            apple_app_id: native.apple.as_ref().map(ToString::to_string),
-        })
-    } else {
-        Err(unknown("--application", "application", application))
-    }
+    let set = administration.set_native(application, native).await?;
+    Ok(ApplicationAnswer::Native {
+        changed: found(set, "--application", "application", application)?,
+        app_id: application.to_string(),
+        android_package: native.android.as_ref().map(ToString::to_string),
+        apple_app_id: native.apple.as_ref().map(ToString::to_string),
+    })
 }
 
 async fn list(
@@ -319,9 +314,9 @@ async fn delete(
 ) -> Result<DeletedApplication, Failure> {
     let entries = administration.applications().await?;
     let mut entries = entries.iter().map(|entry| &entry.application);
-    let found = entries.find(|found| found.id == *application);
-    let found = found.ok_or_else(|| unknown("--application", "application", application))?;
-    confirmed(yes, found.name.as_str(), "the application, for good")?;
+    let named = entries.find(|found| found.id == *application);
+    let named = named.ok_or_else(|| unknown("--application", "application", application))?;
+    confirmed(yes, named.name.as_str(), "the application, for good")?;
     let deleted = administration.delete_application(application, with_passkeys);
     let loss = deleted.await.map_err(|error| match error {
         DeleteApplicationError::NotFound => unknown("--application", "application", application),

@@ -9,7 +9,9 @@ use crate::{
         code_digester::MockCodeDigester, credential_code_store::MockCredentialCodeStore,
         proof_verifier::MockProofVerifier,
     },
-    testing::{NOW, account, ceremonies, key, organization, session, told, user, uuid},
+    testing::{
+        NOW, account, ceremonies, key, left_events, organization, session, told, user, uuid,
+    },
 };
 
 /// Administration of an installation where user 1 has one key.
@@ -31,6 +33,7 @@ fn administration(
         store: Arc::new(store),
         accounts: Arc::new(accounts),
         codes: Arc::new(codes),
+        events: left_events(),
     }
 }
 
@@ -76,14 +79,14 @@ async fn whose_credential_is_deactivated_is_told_by_whom() {
                 && message.user == user(1).id
                 && content.text.contains("whoever runs this service")
         })
-        .returning(|_, _, _| Ok(()));
+        .returning(|_, _, _| Ok(true));
     let administration = administration(store, MockCredentialCodeStore::new());
     let deactivate = async |owner, credential| {
         administration
             .deactivate_credential(&user(owner).id, &uuid(credential))
             .await
     };
-    deactivate(1, 1).await.unwrap();
+    assert_eq!(deactivate(1, 1).await.unwrap(), Effect::Changed);
     // Nobody has these.
     for (owner, credential) in [(1, 2), (2, 1)] {
         let refused = deactivate(owner, credential).await;

@@ -9,7 +9,7 @@ use tokio::{
 use super::*;
 use crate::{
     ports::{mailer::MockMailer, message_store::MockMessageStore},
-    testing::{NOW, clock, messages, user},
+    testing::{NOW, clock, left_events, messages, user},
 };
 
 fn new() -> NewMessage {
@@ -51,6 +51,7 @@ fn outbox(store: MockMessageStore, mailer: MockMailer) -> Outbox {
         store: Arc::new(store),
         messages: Arc::new(messages()),
         mailer: Arc::new(mailer),
+        events: left_events(),
         trouble: Trouble::default(),
     }
 }

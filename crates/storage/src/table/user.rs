@@ -11,7 +11,7 @@ use latchkey_service::ports::store::StoreError;
 use sea_orm::{
     DatabaseTransaction, IntoActiveModel as _, QueryOrder as _, QuerySelect,
     entity::prelude::*,
-    sea_query::{ExprTrait as _, LockType, OnConflict},
+    sea_query::{CaseStatement, ExprTrait as _, LockType, OnConflict},
 };
 
 use super::{credential, organization};
@@ -204,6 +204,19 @@ pub(crate) async fn raise_epoch(
         .filter(Column::Epoch.eq(epoch.number()))
         .meets_one(transaction)
         .await
+}
+
+/// Raises the epoch of every user: to `least`, or by one where that is more.
+pub(crate) async fn raise_every_epoch(
+    transaction: &DatabaseTransaction,
+    least: Epoch,
+) -> Result<(), StoreError> {
+    let least = least.number();
+    let next = CaseStatement::new()
+        .case(Expr::col(Column::Epoch).lt(least), Expr::value(least))
+        .finally(Expr::col(Column::Epoch).add(1_i64));
+    let everybody = Entity::update_many().col_expr(Column::Epoch, next.into());
+    everybody.count(transaction).await.map(|_users| ())
 }
 
 /// Makes a user active who is not, or the reverse; `false` when it was so already.

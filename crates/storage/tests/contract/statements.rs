@@ -178,8 +178,9 @@ async fn what_the_command_line_ends_is_one_transaction_each(world: SqlWorld) {
     let administration = &world.administration;
     let changes = async || {
         let deactivated = administration.deactivate_credential(user, key, told);
-        deactivated.await.unwrap();
-        assert!(administration.end_codes(user).await.unwrap());
+        assert!(deactivated.await.unwrap());
+        let ended = administration.end_codes(user).await;
+        assert!(ended.unwrap().is_there());
         assert!(administration.end_sessions(user).await.unwrap());
         let update = ApplicationUpdate {
             origins: Some(tenant.application.relying_party.origins().to_vec()),
@@ -214,11 +215,11 @@ async fn changes_from_the_command_line_are_one_transaction_each(world: SqlWorld)
         assert!(world.set_administrator(&user, true).await);
         assert!(world.set_user_active(&user, false).await);
         let set = administration.set_approval(organization, Approval::Always);
-        assert!(set.await.unwrap());
+        assert!(set.await.unwrap().is_change());
         administration.add_application(added).await.unwrap();
         assert!(world.set_application_active(application, false).await);
         let set = administration.set_native(application, &tenant.application.native);
-        assert!(set.await.unwrap());
+        assert!(set.await.unwrap().is_there());
     };
     let cost = world.sql.cost(changes()).await;
     assert_eq!((cost.write_transactions, cost.reads), (8, 0));
