@@ -51,6 +51,8 @@ pub(crate) struct Outgoing {
     pub(crate) message: NewMessage,
     /// From this moment on it may be taken.
     pub(crate) due: Timestamp,
+    /// Whether it is to be taken before, unless somebody has it.
+    pub(crate) is_hastened: bool,
     /// How often it was taken.
     pub(crate) attempts: u32,
 }
@@ -136,6 +138,7 @@ impl State {
         self.messages
             .extend(messages.into_iter().map(|message| Outgoing {
                 due: message.created,
+                is_hastened: false,
                 attempts: 0,
                 message,
             }));

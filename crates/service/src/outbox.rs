@@ -124,13 +124,13 @@ impl Outbox {
         })
     }
 
-    /// Makes messages due that are tried again, or would be kept, later than a message can be with who sends it;
-    /// gives how many those were.
+    /// Has messages sent at once that wait for a later try, or were kept; gives how many those are. One that somebody
+    /// is just sending is not sent a second time for it.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn retry(&self, which: &Which) -> Result<u64, StoreError> {
-        self.store.hasten(which, self.clock.now(), LEASE).await
+        self.store.hasten(which).await
     }
 
     /// Deletes messages unsent, and gives how many those were.
