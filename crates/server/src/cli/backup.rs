@@ -158,20 +158,21 @@ async fn write<W: Write>(store: &SqlStore, out: W) -> Result<(W, Summary), Failu
 
 /// Makes the file of a backup. It has its name only when it is whole, and takes no other file's place.
 async fn write_file(store: &SqlStore, file: &Path) -> Result<Summary, Failure> {
-    if file.try_exists()? {
+    let found = private::look(file).map_err(about(file, "cannot be looked at"))?;
+    if found.is_some() {
         let file = file.display();
         return Err(format!("there is a file {file} already: name another one").into());
     }
     let draft = draft_of(file);
-    let made = private::make_file(&draft)
-        .map_err(|error| format!("{} cannot be made: {error}", draft.display()))?;
+    let made = private::make_file(&draft).map_err(about(&draft, "cannot be made"))?;
     let drafted = write_draft(store, made).await;
     let finished = drafted.and_then(|summary| {
         // Unlike a change of its name, this takes no other file's place.
-        fs::hard_link(&draft, file)
-            .map_err(|error| format!("{} cannot be made: {error}", file.display()))?;
-        fs::remove_file(&draft)?;
-        File::open(folder_of(file))?.sync_all()?;
+        fs::hard_link(&draft, file).map_err(about(file, "cannot be made"))?;
+        fs::remove_file(&draft).map_err(about(&draft, "cannot be removed"))?;
+        let folder = folder_of(file);
+        let kept = File::open(folder).and_then(|folder| folder.sync_all());
+        kept.map_err(about(folder, "cannot be made durable"))?;
         Ok(summary)
     });
     if finished.is_err() {
@@ -179,6 +180,12 @@ async fn write_file(store: &SqlStore, file: &Path) -> Result<Summary, Failure> {
         let _removed = fs::remove_file(&draft);
     }
     finished
+}
+
+/// What went wrong with a file.
+fn about(file: &Path, what: &str) -> impl FnOnce(io::Error) -> Failure {
+    let told = format!("{} {what}", file.display());
+    move |error| format!("{told}: {error}").into()
 }
 
 async fn write_draft(store: &SqlStore, file: File) -> Result<Summary, Failure> {
@@ -250,7 +257,7 @@ fn open(file: &Path) -> Result<Box<dyn BufRead>, Failure> {
         Box::new(io::stdin().lock())
     } else {
         let opened = File::open(file);
-        let opened = opened.map_err(|error| format!("{}: {error}", file.display()))?;
+        let opened = opened.map_err(about(file, "cannot be read"))?;
         Box::new(BufReader::new(opened))
     };
     Ok(Box::new(BufReader::new(GzDecoder::new(packed))))
