@@ -235,7 +235,7 @@ impl Facts {
         }
     }
 
-    /// Notes a credential that was made.
+    /// Notes a credential that was made: not before it was, since one that is refused never is.
     pub(crate) fn note_made(&mut self, credential: &Credential) {
         self.note(&credential.organization, &credential.user);
         self.credential = Some(credential.uuid.clone());

@@ -12,8 +12,6 @@ use std::{
 
 use data_encoding::HEXLOWER;
 use futures_util::TryStreamExt as _;
-use latchkey_domain::{time::Timestamp, user::Epoch};
-use latchkey_service::ports::store::StoreError;
 use sea_orm::{
     ConnectionTrait as _, DatabaseTransaction, DbErr, SqliteTransactionMode, Statement,
     StreamTrait as _, TransactionOptions, TransactionTrait as _, Value,
@@ -21,13 +19,15 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+pub use self::after::{end_everything, rebind};
 use self::{
     cell::{Cell, Kind},
     schema::{Column, quoted},
     sum::Sum,
 };
-use crate::{ending, store::SqlStore, table};
+use crate::store::SqlStore;
 
+mod after;
 mod cell;
 mod schema;
 mod sum;
@@ -509,35 +509,6 @@ pub async fn fill<R: BufRead>(
     }
     reading.end()?;
     Ok(summary)
-}
-
-/// Ends every session, user action, ceremony and code of everybody, and refuses what waits for approval, in a database
-/// at the newest schema that goes back to an earlier moment: what ended since that moment must not live again, and
-/// nobody knows any more what that was.
-///
-/// The epochs go on from the second of `now`. No user's sessions are ended once a second, so every epoch that anybody
-/// came to since, or came to after an earlier return, is an earlier one.
-///
-/// # Errors
-/// [`StoreError`]; then the transaction must be taken back.
-pub async fn end_everything(
-    transaction: &DatabaseTransaction,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    ending::end_every_epoch(transaction, Epoch::new(now.unix_seconds())).await
-}
-
-/// Binds a database at the newest schema to other secrets, as
-/// [`InstallationStore::rebind`](latchkey_service::ports::installation_store::InstallationStore::rebind) does.
-///
-/// # Errors
-/// [`StoreError`]; then the transaction must be taken back.
-pub async fn rebind(
-    transaction: &DatabaseTransaction,
-    from: &str,
-    to: &str,
-) -> Result<bool, StoreError> {
-    table::installation::rebind(transaction, from, to).await
 }
 
 /// Inserts the rows of a table, up to the line that is none, and gives the sum of their lines.

@@ -72,12 +72,13 @@ async fn reads_are_one_statement_each(world: SqlWorld) {
         assert_eq!(world.messages.claim(NOW, lease, 1).await.unwrap(), []);
         assert_eq!(world.told().await, []);
         assert_eq!(world.messages.pending(NOW).await.unwrap().count, 0);
+        assert_eq!(world.events.take(1).await.unwrap(), []);
         assert!(world.installation.look().await.unwrap().is_some());
         let established = world.installation.establish(kept).await.unwrap();
         assert_eq!(established.secrets_fingerprint, "");
     };
     let expected = Statements {
-        reads: 18,
+        reads: 19,
         ..Statements::default()
     };
     assert_eq!(world.sql.cost(reads()).await, expected);
@@ -190,8 +191,7 @@ async fn what_the_command_line_ends_is_one_transaction_each(world: SqlWorld) {
         updated.await.unwrap();
         let deleted = administration.delete_application(application, Some(world.notice()));
         assert_eq!(deleted.await.unwrap().locked_out, 1);
-        let lease = Duration::from_mins(2);
-        let hastened = world.messages.hasten(&Which::All, NOW, lease).await;
+        let hastened = world.messages.hasten(&Which::All).await;
         assert_eq!(hastened.unwrap(), 0);
         // One is of the credential that was deactivated, the others of passkeys.
         assert!(world.messages.discard(&Which::All).await.unwrap() > 1);
