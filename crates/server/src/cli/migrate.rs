@@ -145,6 +145,9 @@ async fn take_back(
 /// What would be lost, a line each.
 fn told(newest: &Newest) -> String {
     let Newest { step, losses } = newest;
+    if losses.is_empty() {
+        return format!("to take back {step} loses nothing");
+    }
     let mut text = format!("to take back {step} loses for ever:");
     for Loss { what, rows } in losses {
         // A string takes everything.
