@@ -13,7 +13,7 @@ fn in_folder() -> (TempDir, Settings) {
     (folder, settings)
 }
 
-fn file(settings: &Settings) -> std::path::PathBuf {
+fn file(settings: &Settings) -> PathBuf {
     connect::sqlite_file(&settings.database.url)
         .unwrap()
         .unwrap()
