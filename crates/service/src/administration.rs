@@ -24,6 +24,7 @@ use crate::{
             AddApplicationError, AdministrationStore, ApplicationEntry, ApplicationUpdate,
             BootstrapError, DeleteApplicationError, Effect, InviteError, Loss, NewOrganization,
             Notice, OrganizationEntry, Population, SetUserError, UpdateApplicationError,
+            UpdatedApplication,
         },
         code_digester::CodeDigester,
         credential_code_store::CredentialCodeStore,
@@ -411,17 +412,14 @@ impl Administration {
         &self,
         application: &ApplicationId,
         update: ApplicationUpdate,
-    ) -> Result<Application, UpdateApplicationError> {
+    ) -> Result<UpdatedApplication, UpdateApplicationError> {
         let updated = self.store.update_application(application, update).await;
         let facts = of_application(application);
         let event = Event::UpdateApplication;
         match updated {
             // There is nothing to tell.
-            Ok(updated) if !updated.is_changed => Ok(updated.application),
-            updated => {
-                let updated = self.events.leave_outcome(event, &facts, updated).await;
-                updated.map(|updated| updated.application)
-            }
+            Ok(updated) if !updated.is_changed => Ok(updated),
+            updated => self.events.leave_outcome(event, &facts, updated).await,
         }
     }
 

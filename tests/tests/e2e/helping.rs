@@ -162,6 +162,9 @@ async fn an_application_is_mended_and_goes_with_its_passkeys_only_on_demand() ->
     assert_eq!(mended["rpId"], "too.example");
     assert_eq!(mended["origins"], json!(["https://too.example"]));
     assert_eq!(mended["name"], "Too");
+    assert_eq!(mended["changed"], true);
+    let same = update(&two, "--name Too")?.json()?;
+    assert_eq!(same["changed"], false, "{same}");
     let taken = update(
         &two,
         "--origin https://too.example --origin https://one.example",

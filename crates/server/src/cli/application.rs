@@ -151,6 +151,9 @@ pub(super) struct ApplicationRow {
     /// How many there are for it; absent where that was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     passkeys: Option<u64>,
+    /// Whether it was different before; absent where nothing was to be changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed: Option<bool>,
 }
 
 impl From<&Application> for ApplicationRow {
@@ -164,6 +167,7 @@ impl From<&Application> for ApplicationRow {
             origins: party.origins().iter().map(ToString::to_string).collect(),
             is_active: application.is_active,
             passkeys: None,
+            changed: None,
         }
     }
 }
@@ -299,11 +303,14 @@ async fn update(
         UpdateApplicationError::OriginTaken => origin_taken(),
         UpdateApplicationError::Store(error) => Failure::from(error),
     })?;
-    let party = &updated.relying_party;
+    let party = &updated.application.relying_party;
     if let Err(warning) = related::check_labels(party.rp_id(), party.origins()) {
         warn!("--origin: {warning}");
     }
-    Ok(ApplicationRow::from(&updated))
+    Ok(ApplicationRow {
+        changed: Some(updated.is_changed),
+        ..ApplicationRow::from(&updated.application)
+    })
 }
 
 async fn delete(
