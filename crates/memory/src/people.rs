@@ -215,8 +215,10 @@ impl UserStore for MemoryStore {
             }
             match change {
                 UserChange::Nothing => {}
-                UserChange::Activate => state.set_user_active(user, true, messages),
-                UserChange::Deactivate => state.set_user_active(user, false, messages),
+                UserChange::Activate | UserChange::Deactivate => {
+                    let active = change == UserChange::Activate;
+                    state.set_user_active(user, active, messages);
+                }
                 UserChange::Delete => {
                     state.erase(user);
                     state.keep_all(messages);

@@ -21,7 +21,7 @@ use self::{
     administer::{Bootstrap, OrganizationCommand, UserCommand},
     answer::answer,
     application::ApplicationCommand,
-    backup::{Backup, Restore},
+    backup::{Backup, Goal, Restore},
     config::ConfigCommand,
     doctor::Doctor,
     health::Health,
@@ -108,9 +108,12 @@ enum Command {
     /// Write the whole database to a file, while the service goes on. The secrets are not in it.
     #[command(visible_alias = "export")]
     Backup(Backup),
-    /// Fill an empty database, SQLite or PostgreSQL, with a backup of either, and check what is there then.
-    #[command(visible_alias = "import")]
+    /// Go back to a backup: fill an empty database, SQLite or PostgreSQL, with a backup of either, and check what is
+    /// there then. Every session and every code ends.
     Restore(Restore),
+    /// Move to another database: the same with a backup that was just made, after which nothing was changed. Sessions
+    /// and codes go on.
+    Import(Restore),
     #[command(flatten)]
     Generated(Generated),
 }
@@ -153,7 +156,7 @@ pub fn run() -> ExitCode {
 
 /// Runs the command that the process was started with, on adapters of one's own: a `main` that calls
 /// this is the whole program, with its configuration, log, commands and orderly end. The adapters are made
-/// once, when the command needs any. `migrate`, `backup`, `restore` and `secrets` do not: they are about the
+/// once, when the command needs any. `migrate`, `backup`, `restore`, `import` and `secrets` do not: they are about the
 /// configured database and the configured secrets.
 pub fn run_with<E: Into<Failure>>(
     adapters: impl AsyncFnOnce(&Settings) -> Result<Adapters, E>,
@@ -225,7 +228,8 @@ async fn perform(
         Command::Outbox(command) => outbox::perform(command, adapters.await?).await,
         Command::Secrets(command) => secrets::perform(command, settings),
         Command::Backup(request) => backup::backup(&request, settings).await,
-        Command::Restore(request) => backup::restore(&request, settings).await,
+        Command::Restore(request) => backup::restore(&request, settings, Goal::Return).await,
+        Command::Import(request) => backup::restore(&request, settings, Goal::Move).await,
         Command::Generated(generated) => generated.write(),
     }
 }
@@ -394,6 +398,7 @@ mod tests {
             "restore --new-secrets -".to_owned(),
             "export -".to_owned(),
             "import latchkey.backup".to_owned(),
+            "import --new-secrets -".to_owned(),
             "document openapi".to_owned(),
             "document errors".to_owned(),
         ] {

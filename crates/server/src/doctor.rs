@@ -12,14 +12,16 @@ use latchkey_service::{
     directory::Directory,
     ports::{Stores, clock::Clock as _},
 };
-use latchkey_storage::{connect::sqlite_file, store::SqlStore};
+use latchkey_storage::{connect::sqlite_file, private, store::SqlStore};
 use serde::Serialize;
 
 use self::place::Place;
 use crate::{
+    beginning::LOOK_ADVICE,
     cli::chain,
     config::{Settings, mail::Transport},
-    secrets, wiring,
+    secrets::{self, OpenSecretsError},
+    wiring,
 };
 
 mod client;
@@ -146,15 +148,23 @@ async fn database(settings: &Settings, all: &mut Vec<Finding>) -> Option<SqlStor
         area: "database",
         all,
     };
-    if let Ok(Some(file)) = sqlite_file(&settings.database.url)
-        && !file.exists()
-    {
-        found.warning(
-            format!("there is no file {}", absolute(&file)),
-            "the first `latchkey serve` or `latchkey bootstrap` makes it; if it was there before, mend \
-             database.url, or the folder that the command is started in",
-        );
-        return None;
+    if let Ok(Some(file)) = sqlite_file(&settings.database.url) {
+        match private::look(&file) {
+            Ok(Some(_found)) => {}
+            Ok(None) => {
+                found.warning(
+                    format!("there is no file {}", absolute(&file)),
+                    "the first `latchkey serve` or `latchkey bootstrap` makes it; if it was there before, mend \
+                     database.url, or the folder that the command is started in",
+                );
+                return None;
+            }
+            Err(error) => {
+                let says = format!("{} cannot be looked at: {error}", absolute(&file));
+                found.problem(says, LOOK_ADVICE);
+                return None;
+            }
+        }
     }
     let store = match wiring::store(settings).await {
         Ok(store) => store,
@@ -246,7 +256,8 @@ fn secrets_of(
     found: &mut Findings<'_>,
 ) -> Option<Secrets> {
     let place = &settings.secrets;
-    if place.contents.is_none() && !place.path.exists() {
+    let file = place.contents.is_none().then(|| private::look(&place.path));
+    if let Some(Ok(None)) = file {
         let says = format!("there is no file {}", absolute(&place.path));
         if has_database {
             found.problem(
@@ -264,6 +275,10 @@ fn secrets_of(
     }
     let secrets = match secrets::look(place) {
         Ok(secrets) => secrets,
+        Err(error @ OpenSecretsError::Read { .. }) => {
+            found.problem(chain(&error), LOOK_ADVICE);
+            return None;
+        }
         Err(error) => {
             found.problem(chain(&error), "take them from their backup");
             return None;

@@ -17,15 +17,16 @@ use latchkey_domain::{
 use crate::{
     account_codes::invitation,
     ceremony::Ceremonies,
-    events::{Event, Events, Facts},
+    events::{Event, Facts, LeftEvents},
     messages::registration_link,
     ports::{
         account_code_store::AccountCodeStore,
         account_store::{Account, AccountStore},
         administration_store::{
             AddApplicationError, AdministrationStore, ApplicationEntry, ApplicationUpdate,
-            BootstrapError, DeleteApplicationError, InviteError, Loss, NewOrganization, Notice,
-            OrganizationEntry, Population, SetUserError, UpdateApplicationError,
+            BootstrapError, DeleteApplicationError, Effect, InviteError, Loss, NewOrganization,
+            Notice, OrganizationEntry, Population, SetUserError, UpdateApplicationError,
+            UpdatedApplication,
         },
         code_digester::CodeDigester,
         credential_code_store::CredentialCodeStore,
@@ -106,6 +107,7 @@ pub struct Administration {
     pub(crate) accounts: Arc<dyn AccountStore>,
     pub(crate) codes: Arc<dyn CredentialCodeStore>,
     pub(crate) account_codes: Arc<dyn AccountCodeStore>,
+    pub(crate) events: LeftEvents,
 }
 
 impl Invited {
@@ -190,17 +192,19 @@ impl Administration {
         }))
     }
 
-    /// Deletes a user with everything that is the user's, except evidence; `false` when there is no such user.
+    /// Deletes a user with everything that is the user's, except evidence.
     ///
     /// # Errors
     /// [`SetUserError`].
-    pub async fn delete_user(&self, user: &UserId) -> Result<bool, SetUserError> {
-        let deleted = self.store.delete_user(user).await;
-        self.events()
-            .tell_if_there(Event::DeleteUser, &of_user(user), deleted)
+    pub async fn delete_user(&self, user: &UserId) -> Result<Effect, SetUserError> {
+        let deleted = self.store.delete_user(user).await.map(Effect::on);
+        self.events
+            .leave_effect(Event::DeleteUser, &of_user(user), deleted)
+            .await
     }
 
-    /// Deactivates a credential, as its user could, and tells the user.
+    /// Deactivates a credential, as its user could, and tells the user, unless it is not active; gives whether it
+    /// was.
     ///
     /// # Errors
     /// [`ChangeError`].
@@ -208,18 +212,20 @@ impl Administration {
         &self,
         user: &UserId,
         credential: &CredentialUuid,
-    ) -> Result<(), ChangeError> {
+    ) -> Result<Effect, ChangeError> {
         let deactivated = self.find_and_deactivate(user, credential).await;
         let facts = of_user(user).with_credential(credential);
-        self.events()
-            .tell(Event::DeactivateCredential, &facts, deactivated)
+        let deactivated = deactivated.map(Effect::of);
+        self.events
+            .leave_effect(Event::DeactivateCredential, &facts, deactivated)
+            .await
     }
 
     async fn find_and_deactivate(
         &self,
         user: &UserId,
         credential: &CredentialUuid,
-    ) -> Result<(), ChangeError> {
+    ) -> Result<bool, ChangeError> {
         let account = self.accounts.find(user).await?;
         let mut credentials = account.into_iter().flat_map(|account| account.credentials);
         let own = credentials.find(|own| own.uuid == *credential);
@@ -230,24 +236,26 @@ impl Administration {
         store.deactivate_credential(user, credential, told).await
     }
 
-    /// Ends every session, code and user action of a user; `false` when there is no such user.
+    /// Ends every session, code and user action of a user.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn end_sessions(&self, user: &UserId) -> Result<bool, StoreError> {
-        let ended = self.store.end_sessions(user).await;
-        self.events()
-            .tell_if_there(Event::SignOutEverywhere, &of_user(user), ended)
+    pub async fn end_sessions(&self, user: &UserId) -> Result<Effect, StoreError> {
+        let ended = self.store.end_sessions(user).await.map(Effect::on);
+        self.events
+            .leave_effect(Event::SignOutEverywhere, &of_user(user), ended)
+            .await
     }
 
-    /// Ends every open code of a user, of every kind; `false` when there is no such user.
+    /// Ends every open code of a user, of every kind.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn end_codes(&self, user: &UserId) -> Result<bool, StoreError> {
+    pub async fn end_codes(&self, user: &UserId) -> Result<Effect, StoreError> {
         let ended = self.store.end_codes(user).await;
-        self.events()
-            .tell_if_there(Event::CancelCode, &of_user(user), ended)
+        self.events
+            .leave_effect(Event::CancelCode, &of_user(user), ended)
+            .await
     }
 
     /// Makes an organization with its first application and administrator.
@@ -287,8 +295,9 @@ impl Administration {
             administrator,
         });
         let made = made.await;
-        self.events()
-            .tell(Event::CreateOrganization, &facts, made)?;
+        self.events
+            .leave_outcome(Event::CreateOrganization, &facts, made)
+            .await?;
         let page = page.filter(|_page| self.ceremonies.messages.has_pages);
         Ok(Bootstrapped {
             application: id,
@@ -319,15 +328,22 @@ impl Administration {
         if let Ok(user) = &invited {
             facts.note(&user.organization, &user.id);
         }
-        let user = self.events().tell(Event::InviteUser, &facts, invited)?;
+        let left = self
+            .events
+            .leave_outcome(Event::InviteUser, &facts, invited);
+        let user = left.await?;
         Ok(Invited::new(user, code, expires, page.as_ref()))
     }
 
-    /// Activates or deactivates a user; `false` when there is no such user. Who is activated again is told.
+    /// Activates or deactivates a user. Who is activated again is told.
     ///
     /// # Errors
     /// [`SetUserError`].
-    pub async fn set_user_active(&self, user: &UserId, active: bool) -> Result<bool, SetUserError> {
+    pub async fn set_user_active(
+        &self,
+        user: &UserId,
+        active: bool,
+    ) -> Result<Effect, SetUserError> {
         let messages = &self.ceremonies.messages;
         let told = active.then(|| messages.account_activated(user, BY_OPERATOR));
         let set = self.store.set_user_active(user, active, told).await;
@@ -336,10 +352,10 @@ impl Administration {
         } else {
             Event::DeactivateUser
         };
-        self.events().tell_if_there(event, &of_user(user), set)
+        self.events.leave_effect(event, &of_user(user), set).await
     }
 
-    /// Makes a user an administrator, or the reverse; `false` when there is no such user. Who becomes one is told.
+    /// Makes a user an administrator, or the reverse. Who becomes one is told.
     ///
     /// # Errors
     /// [`SetUserError`].
@@ -347,7 +363,7 @@ impl Administration {
         &self,
         user: &UserId,
         administrator: bool,
-    ) -> Result<bool, SetUserError> {
+    ) -> Result<Effect, SetUserError> {
         let messages = &self.ceremonies.messages;
         let told = administrator.then(|| messages.administrator_made(user, BY_OPERATOR));
         let set = self
@@ -359,11 +375,10 @@ impl Administration {
         } else {
             Event::DemoteUser
         };
-        self.events().tell_if_there(event, &of_user(user), set)
+        self.events.leave_effect(event, &of_user(user), set).await
     }
 
-    /// Sets whether credentials made with a code wait for their owner; `false` when there is no such
-    /// organization. Running services follow within seconds.
+    /// Sets whether credentials made with a code wait for their owner. Running services follow within seconds.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -371,13 +386,15 @@ impl Administration {
         &self,
         organization: &OrganizationId,
         approval: Approval,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Effect, StoreError> {
         let set = self.store.set_approval(organization, approval).await;
         let facts = Facts {
             organization: Some(organization.clone()),
             ..Facts::default()
         };
-        self.events().tell_if_there(Event::SetApproval, &facts, set)
+        self.events
+            .leave_effect(Event::SetApproval, &facts, set)
+            .await
     }
 
     /// Adds an application to an organization.
@@ -393,7 +410,9 @@ impl Administration {
         let application = self.application(organization, name, relying_party);
         let added = self.store.add_application(application.clone()).await;
         let facts = Facts::from(&application);
-        self.events().tell(Event::AddApplication, &facts, added)?;
+        self.events
+            .leave_outcome(Event::AddApplication, &facts, added)
+            .await?;
         Ok(application)
     }
 
@@ -405,11 +424,15 @@ impl Administration {
         &self,
         application: &ApplicationId,
         update: ApplicationUpdate,
-    ) -> Result<Application, UpdateApplicationError> {
+    ) -> Result<UpdatedApplication, UpdateApplicationError> {
         let updated = self.store.update_application(application, update).await;
         let facts = of_application(application);
-        self.events()
-            .tell(Event::UpdateApplication, &facts, updated)
+        let event = Event::UpdateApplication;
+        match updated {
+            // There is nothing to tell.
+            Ok(updated) if !updated.is_changed => Ok(updated),
+            updated => self.events.leave_outcome(event, &facts, updated).await,
+        }
     }
 
     /// Deletes an application, with the passkeys for it only when that is wanted, of which each owner is told;
@@ -429,11 +452,12 @@ impl Administration {
         let notice = with_passkeys.then_some(notice);
         let deleted = self.store.delete_application(application, notice).await;
         let facts = of_application(application);
-        self.events()
-            .tell(Event::DeleteApplication, &facts, deleted)
+        self.events
+            .leave_outcome(Event::DeleteApplication, &facts, deleted)
+            .await
     }
 
-    /// Activates or deactivates an application; `false` when there is no such application.
+    /// Activates or deactivates an application.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -441,19 +465,20 @@ impl Administration {
         &self,
         application: &ApplicationId,
         active: bool,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Effect, StoreError> {
         let set = self.store.set_application_active(application, active).await;
         let event = if active {
             Event::ActivateApplication
         } else {
             Event::DeactivateApplication
         };
-        self.events()
-            .tell_if_there(event, &of_application(application), set)
+        self.events
+            .leave_effect(event, &of_application(application), set)
+            .await
     }
 
-    /// Sets which native applications use the RP id of an application, in place of earlier ones;
-    /// `false` when there is no such application. Running services follow within seconds.
+    /// Sets which native applications use the RP id of an application, in place of earlier ones. Running services
+    /// follow within seconds.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -461,15 +486,12 @@ impl Administration {
         &self,
         application: &ApplicationId,
         native: &NativeApplications,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Effect, StoreError> {
         let set = self.store.set_native(application, native).await;
         let facts = of_application(application);
-        self.events()
-            .tell_if_there(Event::SetNativeApplications, &facts, set)
-    }
-
-    fn events(&self) -> &Events {
-        &self.ceremonies.events
+        self.events
+            .leave_effect(Event::SetNativeApplications, &facts, set)
+            .await
     }
 
     fn application(

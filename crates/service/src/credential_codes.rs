@@ -300,7 +300,6 @@ impl CredentialCodes {
             credential: facts.issuer.clone(),
         };
         let credential = completion.make(made_by, facts.kind, new)?;
-        told.note_made(&credential);
         let messages = &self.ceremonies.messages;
         let wait = Wait::begin(completion.now);
         let authority = completion.authority([&credential]);
@@ -312,6 +311,7 @@ impl CredentialCodes {
             credential,
         };
         let credential = self.store.redeem(authority, redemption).await?;
+        told.note_made(&credential);
         let approval_token = match credential.state {
             CredentialState::Active | CredentialState::Inactive => None,
             CredentialState::Waiting { .. } => {

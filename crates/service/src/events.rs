@@ -3,6 +3,7 @@
 //!
 //! A line holds ids and an address, and nothing that anybody typed: no name, code, token or proof.
 
+mod left;
 mod refusal;
 
 use std::{net::IpAddr, sync::Arc};
@@ -12,10 +13,12 @@ use latchkey_domain::{
     credential::Credential,
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     session::Session,
+    time::Timestamp,
     user::User,
 };
 use tracing::field;
 
+pub use self::left::LeftEvents;
 pub(crate) use self::refusal::Refusal;
 use crate::{
     credentials::SignedRequest,
@@ -38,6 +41,11 @@ macro_rules! named {
             /// Its name in the log and in metrics: stable, programs may rely on it.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text),* }
+            }
+
+            /// The one of that name, if there is one.
+            pub fn named(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|one| one.as_str() == text)
             }
 
             /// What it stands for.
@@ -92,6 +100,11 @@ named! {
         ActivateApplication, "activate_application", "The command line activates an application.";
         DeactivateApplication, "deactivate_application", "The command line deactivates an application.";
         SetNativeApplications, "set_native_applications", "The command line sets which native applications use an RP id.";
+        DropMessages, "drop_messages", "The command line deletes messages unsent.";
+        RotateSigningKeys, "rotate_signing_keys", "The command line makes the next signing key, lets it sign, or drops retired ones.";
+        ReplaceSecrets, "replace_secrets", "The command line makes all secrets anew.";
+        WriteBackup, "write_backup", "The command line writes the whole database to a file.";
+        RestoreBackup, "restore_backup", "The command line fills the database with a backup.";
     }
 }
 
@@ -186,6 +199,8 @@ pub(crate) struct Facts {
     pub(crate) by_credential: Option<CredentialUuid>,
     /// Why it is refused, where that is known more exactly than it is told.
     pub(crate) reason: Option<Reason>,
+    /// When it happened, where that is not now.
+    pub(crate) at: Option<Timestamp>,
 }
 
 impl Facts {
@@ -220,7 +235,7 @@ impl Facts {
         }
     }
 
-    /// Notes a credential that was made.
+    /// Notes a credential that was made: not before it was, since one that is refused never is.
     pub(crate) fn note_made(&mut self, credential: &Credential) {
         self.note(&credential.organization, &credential.user);
         self.credential = Some(credential.uuid.clone());
@@ -270,6 +285,12 @@ impl From<&Application> for Facts {
     }
 }
 
+/// Tells in the log of this process that something was done, for a command that knows of no database to leave word
+/// in.
+pub fn tell_here(event: Event) {
+    Events::default().conclude(event, &Facts::default(), None);
+}
+
 /// Tells events.
 #[derive(Clone)]
 pub(crate) struct Events(pub(crate) Arc<dyn Observer>);
@@ -290,22 +311,6 @@ impl Events {
         outcome: Result<T, E>,
     ) -> Result<T, E> {
         let refused = outcome.as_ref().err().map(Refusal::reason);
-        self.conclude(event, facts, refused);
-        outcome
-    }
-
-    /// Tells what came of an event whose outcome is `false` where there is nothing of that id, and gives it.
-    pub(crate) fn tell_if_there<E: Refusal>(
-        &self,
-        event: Event,
-        facts: &Facts,
-        outcome: Result<bool, E>,
-    ) -> Result<bool, E> {
-        let refused = match &outcome {
-            Ok(true) => None,
-            Ok(false) => Some(Reason::NotFound),
-            Err(error) => Some(error.reason()),
-        };
         self.conclude(event, facts, refused);
         outcome
     }
@@ -336,6 +341,7 @@ fn log(event: Event, facts: &Facts, refused: Option<Reason>) {
                 application = facts.application.as_ref().map(field::display),
                 by_user = facts.by_user.as_ref().map(field::display),
                 by_credential = facts.by_credential.as_ref().map(field::display),
+                at = facts.at.map(Timestamp::unix_milliseconds),
                 "security event"
             )
         };

@@ -185,7 +185,6 @@ impl Registrations {
             .await?
             .ok_or(NewCredentialError::InvalidChallenge)?;
         let made = completion.make_first(&MadeBy::Registration, request.credentials)?;
-        facts.note_made(&made.first);
         let message = self
             .ceremonies
             .messages
@@ -199,6 +198,7 @@ impl Registrations {
         self.store
             .register(authority.telling(message), registration)
             .await?;
+        facts.note_made(&made.first);
         Ok(Registered {
             credential: made.first,
             user: account.user,

@@ -39,7 +39,7 @@ use crate::{
     ceremony::{Ceremonies, NewCredential},
     credentials::SignedRequest,
     directory::{Caller, Directory},
-    events::{Event, Events, Reason},
+    events::{Event, Events, LeftEvents, Reason},
     first_credentials::FirstCredential,
     messages::Messages,
     ports::{
@@ -47,7 +47,8 @@ use crate::{
         account_store::Account,
         clock::{Clock, MockClock},
         directory_store::{DirectoryEntries, MockDirectoryStore},
-        entropy::MockEntropy,
+        entropy::{Entropy, MockEntropy},
+        event_store::MockEventStore,
         mailer::MessageContent,
         observer::Observer,
         proof_verifier::{AssertionProof, CreationProof, MockProofVerifier, Offered, Used},
@@ -387,16 +388,28 @@ pub(crate) fn events() -> (Events, Arc<Heard>) {
     (Events(heard.clone()), heard)
 }
 
-/// Ceremonies whose verifier is the given mock.
-pub(crate) fn ceremonies(verifier: MockProofVerifier) -> Ceremonies {
+/// Entropy that is counted.
+pub(crate) fn entropy() -> Arc<dyn Entropy> {
     let drawn = AtomicU8::new(100);
     let mut entropy = MockEntropy::new();
     entropy
         .expect_draw()
         .returning(move || [drawn.fetch_add(1, Ordering::Relaxed); 32]);
+    Arc::new(entropy)
+}
+
+/// Events that are left, and that nobody takes.
+pub(crate) fn left_events() -> LeftEvents {
+    let mut store = MockEventStore::new();
+    store.expect_leave().returning(|_left| Ok(()));
+    LeftEvents::of(clock(), entropy(), Arc::new(store))
+}
+
+/// Ceremonies whose verifier is the given mock.
+pub(crate) fn ceremonies(verifier: MockProofVerifier) -> Ceremonies {
     Ceremonies {
         clock: clock(),
-        entropy: Arc::new(entropy),
+        entropy: entropy(),
         tokens: Arc::new(KeptTokens::default()),
         verifier: Arc::new(verifier),
         directory: Arc::new(directory()),

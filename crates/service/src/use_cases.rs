@@ -11,7 +11,7 @@ use crate::{
     credential_codes::CredentialCodes,
     credentials::Credentials,
     directory::Directory,
-    events::Events,
+    events::{Events, LeftEvents},
     factors::Factors,
     housekeeping::Housekeeping,
     login::Logins,
@@ -71,6 +71,8 @@ pub struct UseCases {
     pub housekeeping: Housekeeping,
     /// Sending what waits.
     pub outbox: Outbox,
+    /// Telling security events that commands left.
+    pub left_events: LeftEvents,
     /// Publishes the public keys.
     pub tokens: Arc<dyn Tokens>,
     /// Answers whether changes can be made.
@@ -96,7 +98,13 @@ impl UseCases {
         } = ports;
         let throttle = Arc::new(Throttle::new(settings.policy.limits.clone(), clock.clone()));
         let factors = factors(&ceremonies, &stores);
-        let administration = administration(&ceremonies, &digester, &stores);
+        let left_events = LeftEvents {
+            clock: clock.clone(),
+            entropy: ports.entropy.clone(),
+            store: stores.events.clone(),
+            events: ceremonies.events.clone(),
+        };
+        let administration = administration(&ceremonies, &digester, &stores, &left_events);
         Self {
             installation: installation.id.clone(),
             directory: ceremonies.directory.clone(),
@@ -178,8 +186,10 @@ impl UseCases {
                 store: stores.messages,
                 messages: ceremonies.messages,
                 mailer: ports.mailer,
+                events: left_events.clone(),
                 trouble: Trouble::default(),
             },
+            left_events,
             tokens: ports.tokens,
             readiness: Readiness::new(clock, stores.installation),
             throttle,
@@ -216,6 +226,7 @@ fn administration(
     ceremonies: &Ceremonies,
     digester: &Arc<dyn CodeDigester>,
     stores: &Stores,
+    events: &LeftEvents,
 ) -> Administration {
     Administration {
         ceremonies: ceremonies.clone(),
@@ -224,6 +235,7 @@ fn administration(
         accounts: stores.accounts.clone(),
         codes: stores.credential_codes.clone(),
         account_codes: stores.account_codes.clone(),
+        events: events.clone(),
     }
 }
 

@@ -10,7 +10,7 @@ use latchkey_domain::{
     },
     credential::{CredentialId, CredentialKind, key::PublicKey, passkey::Aaguid},
     id::{
-        AccountCodeId, ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid,
+        AccountCodeId, ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, EventId,
         InstallationId, MessageId, OrganizationId, TokenId, UserId,
     },
     message::{MessageKind, SealedText},
@@ -19,7 +19,10 @@ use latchkey_domain::{
     time::Timestamp,
     user::{Epoch, UserKind},
 };
-use latchkey_service::ports::store::StoreError;
+use latchkey_service::{
+    events::{Event, Reason},
+    ports::store::StoreError,
+};
 use sea_orm::{
     ColIdx, DbErr, EntityTrait, FromQueryResult, IdenStatic as _, Iterable as _,
     PrimaryKeyToColumn as _, QueryResult, TryFromU64, TryGetError, TryGetable, Value,
@@ -227,7 +230,7 @@ macro_rules! texts {
 
 texts! {
     from_str: AccountCodeId, AccountCodeKind, ApplicationId, Approval, ChallengeId, CredentialCodeId,
-    CredentialKind, CredentialUuid, InstallationId, IpAddr, MessageId, MessageKind, OrganizationId,
+    CredentialKind, CredentialUuid, EventId, InstallationId, IpAddr, MessageId, MessageKind, OrganizationId,
     TokenId, UserId, UserKind,
 }
 
@@ -240,6 +243,10 @@ texts! {
 }
 
 stored! {
+    Event as String: |event| event.as_str().to_owned(),
+        |text| Self::named(&text).ok_or("names no event");
+    Reason as String: |reason| reason.as_str().to_owned(),
+        |text| Self::named(&text).ok_or("names no reason");
     Timestamp as i64: |moment| moment.unix_milliseconds(),
         |raw| Ok::<_, Infallible>(Self::from_unix_milliseconds(raw));
     Epoch as i64: |epoch| epoch.number(), |raw| Ok::<_, Infallible>(Self::new(raw));

@@ -60,7 +60,7 @@ impl CredentialStore for SqlStore {
         };
         self.write(async move |tx| {
             exercise::<ChangeError>(&tx, &authority).await?;
-            change.of(&tx, authority.user()).await
+            change.of(&tx, authority.user()).await.map(|_changes| ())
         })
         .await
     }
@@ -139,12 +139,12 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// Changes the credential of a user whose row is locked.
+    /// Changes the credential of a user whose row is locked; whether that changes anything.
     pub(crate) async fn of(
         self,
         transaction: &DatabaseTransaction,
         user: &UserId,
-    ) -> Result<(), ChangeError> {
+    ) -> Result<bool, ChangeError> {
         let Self {
             credential,
             active,
@@ -161,7 +161,7 @@ impl Change {
             CredentialState::Waiting { .. } => return Err(ChangeError::Waits),
         };
         if is_active == active {
-            return Ok(());
+            return Ok(false);
         }
         let changed = if active {
             table::credential::activate(transaction, user, &credential, at).await?
@@ -171,7 +171,7 @@ impl Change {
             table::credential::deactivate(transaction, user, &credential).await?
         };
         table::message::insert_all(transaction, &told).await?;
-        changed.then_some(()).ok_or(ChangeError::NotFound)
+        changed.then_some(true).ok_or(ChangeError::NotFound)
     }
 }
 

@@ -15,8 +15,8 @@ use latchkey_domain::{
     text::ApplicationName,
 };
 use latchkey_service::ports::administration_store::{
-    AddApplicationError, ApplicationUpdate, BootstrapError, DeleteApplicationError, Loss,
-    NewOrganization, UpdateApplicationError,
+    AddApplicationError, ApplicationUpdate, BootstrapError, DeleteApplicationError, Effect, Loss,
+    NewOrganization, UpdateApplicationError, UpdatedApplication,
 };
 
 use crate::{NOW, World, at_once, successes};
@@ -139,7 +139,8 @@ async fn update(
     update: ApplicationUpdate,
 ) -> Result<Application, UpdateApplicationError> {
     let store = &world.administration;
-    store.update_application(&application.id, update).await
+    let updated = store.update_application(&application.id, update).await?;
+    Ok(updated.application)
 }
 
 async fn delete_application(
@@ -174,6 +175,18 @@ async fn an_application_is_changed_where_that_is_asked_for(world: World) {
         expected
     );
     loaded(&expected).await;
+    let same = ApplicationUpdate {
+        name: Some(expected.name.clone()),
+        origins: Some(expected.relying_party.origins().to_vec()),
+        ..ApplicationUpdate::default()
+    };
+    let store = &world.administration;
+    let updated = store.update_application(&tenant.application.id, same).await;
+    let unchanged = UpdatedApplication {
+        application: expected.clone(),
+        is_changed: false,
+    };
+    assert_eq!(updated.unwrap(), unchanged);
     // In another order, with one of before among them.
     let origins = [
         "https://b.one.example",
@@ -403,8 +416,14 @@ async fn crossed_origins_at_once_give_one_application(world: World) {
 async fn an_application_is_deactivated_and_activated(world: World) {
     let tenant = world.tenant("Example").await;
     let id = &tenant.application.id;
-    for (active, listed) in [(false, 0), (false, 0), (true, 1), (true, 1)] {
-        assert!(world.set_application_active(id, active).await);
+    for (active, listed, changes) in [
+        (false, 0, true),
+        (false, 0, false),
+        (true, 1, true),
+        (true, 1, false),
+    ] {
+        let set = world.administration.set_application_active(id, active);
+        assert_eq!(set.await.unwrap(), Effect::of(changes));
         assert_eq!(
             world.directory.load().await.unwrap().applications.len(),
             listed
@@ -427,9 +446,14 @@ async fn native_applications_are_set_and_taken_away(world: World) {
         ..both_platforms()
     };
     let none = NativeApplications::default();
-    for native in [both_platforms(), both_platforms(), only_apple, none] {
+    for (native, effect) in [
+        (both_platforms(), Effect::Changed),
+        (both_platforms(), Effect::Unneeded),
+        (only_apple, Effect::Changed),
+        (none, Effect::Changed),
+    ] {
         let done = world.administration.set_native(&other.id, &native).await;
-        assert!(done.unwrap());
+        assert_eq!(done.unwrap(), effect);
         let applications = world.directory.load().await.unwrap().applications;
         for found in applications {
             let expected = if found.id == other.id {
@@ -445,7 +469,7 @@ async fn native_applications_are_set_and_taken_away(world: World) {
         .administration
         .set_native(&unknown, &both_platforms())
         .await;
-    assert!(!done.unwrap());
+    assert_eq!(done.unwrap(), Effect::NotFound);
 }
 
 async fn native_applications_come_with_a_new_application(world: World) {

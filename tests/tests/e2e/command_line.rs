@@ -258,6 +258,10 @@ fn applications_and_users_are_switched_off_and_on() -> Outcome {
             let answer = installation.administrate(&format!("{thing} {verb} --{thing} {id}"))?;
             assert_eq!(answer["isActive"], active, "{thing} {verb}: {answer}");
             assert!(answer.to_string().contains(id), "{thing} {verb}: {answer}");
+            assert_eq!(answer["changed"], true, "{thing} {verb}: {answer}");
+            let again = installation.administrate(&format!("{thing} {verb} --{thing} {id}"))?;
+            assert_eq!(again["isActive"], active, "{thing} {verb}: {again}");
+            assert_eq!(again["changed"], false, "{thing} {verb}: {again}");
         }
     }
     Ok(())
@@ -284,13 +288,13 @@ fn an_organization_keeps_an_administrator() -> Outcome {
     let demoted = installation.administrate(&demote(&first))?;
     assert_eq!(
         demoted,
-        json!({ "userId": first, "isAdministrator": false })
+        json!({ "userId": first, "isAdministrator": false, "changed": true })
     );
     installation.run(&demote(&second))?.error()?;
     let promoted = installation.administrate(&format!("user promote --user {first}"))?;
     assert_eq!(
         promoted,
-        json!({ "userId": first, "isAdministrator": true })
+        json!({ "userId": first, "isAdministrator": true, "changed": true })
     );
     installation.administrate(&demote(&second))?;
     Ok(())

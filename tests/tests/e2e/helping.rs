@@ -198,6 +198,9 @@ async fn an_application_is_mended_and_goes_with_its_passkeys_only_on_demand() ->
     assert_eq!(mended["rpId"], "too.example");
     assert_eq!(mended["origins"], json!(["https://too.example"]));
     assert_eq!(mended["name"], "Too");
+    assert_eq!(mended["changed"], true);
+    let same = update(&two, "--name Too")?.json()?;
+    assert_eq!(same["changed"], false, "{same}");
     let taken = update(
         &two,
         "--origin https://too.example --origin https://one.example",
@@ -233,6 +236,41 @@ async fn an_application_is_mended_and_goes_with_its_passkeys_only_on_demand() ->
     });
     assert_eq!(deleted, expected);
     assert_eq!(installation.list(&all)?.len(), 1);
+    Ok(())
+}
+
+/// The logs of their own processes are nobody's.
+#[tokio::test]
+async fn what_commands_do_is_told_by_the_service_once() -> Outcome {
+    let installation = installation()?;
+    let acme = installation.bootstrap("Acme")?;
+    let server = installation.start().await?;
+    let told = async |event: &str| server.event(|line| line["event"] == event).await;
+    // Before it was started, and while it serves.
+    let made = told("create_organization").await?;
+    assert_eq!(made["organization"], acme.organization, "{made}");
+    let invited = installation.invite(&acme.organization, "ada@example.com")?;
+    let file = installation.folder().join("latchkey.backup");
+    installation.administrate(&format!("backup {}", file.display()))?;
+    let refused = installation.run(&format!(
+        "user deactivate --user {}",
+        acme.administrator.user
+    ))?;
+    refused.error()?;
+    installation.administrate(&format!("session end --user {}", invited.user))?;
+    let ended = told("sign_out_everywhere").await?;
+    assert_eq!(ended["user"], invited.user, "{ended}");
+    assert_eq!(ended["target"], "latchkey::security", "{ended}");
+    assert!(ended["at"].is_i64(), "{ended}");
+    let refused = told("deactivate_user").await?;
+    assert_eq!(refused["reason"], "last_administrator", "{refused}");
+    for event in ["create_organization", "invite_user", "write_backup"] {
+        told(event).await?;
+        let lines = server.events();
+        let times = lines.iter().filter(|line| line["event"] == event).count();
+        assert_eq!(times, 1, "{event}");
+    }
+    server.stop().await?;
     Ok(())
 }
 

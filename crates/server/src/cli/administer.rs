@@ -13,7 +13,9 @@ use latchkey_domain::{
 use latchkey_mail::smtp::is_address;
 use latchkey_service::{
     administration::{self, Administration, Invite, Invited},
-    ports::administration_store::{BootstrapError, InviteError, OrganizationEntry, SetUserError},
+    ports::administration_store::{
+        BootstrapError, Effect, InviteError, OrganizationEntry, SetUserError,
+    },
 };
 use serde::Serialize;
 use time::{OffsetDateTime, macros::format_description};
@@ -172,6 +174,8 @@ pub(super) enum OrganizationAnswer {
     Changed {
         org_id: String,
         approval: &'static str,
+        /// Whether it was different before; here and elsewhere.
+        changed: bool,
     },
 }
 
@@ -208,10 +212,12 @@ pub(super) enum UserAnswer {
     Changed {
         user_id: String,
         is_active: bool,
+        changed: bool,
     },
     Entrusted {
         user_id: String,
         is_administrator: bool,
+        changed: bool,
     },
     Listed(Vec<UserRow>),
     Shown(Box<ShownUser>),
@@ -296,14 +302,12 @@ impl Administer for OrganizationCommand {
                 approval,
             } => (organization, approval),
         };
-        if administration.set_approval(&organization, approval).await? {
-            Ok(OrganizationAnswer::Changed {
-                org_id: organization.to_string(),
-                approval: approval.as_str(),
-            })
-        } else {
-            Err(unknown("--org", "organization", &organization))
-        }
+        let set = administration.set_approval(&organization, approval);
+        Ok(OrganizationAnswer::Changed {
+            changed: found(set.await?, "--org", "organization", &organization)?,
+            org_id: organization.to_string(),
+            approval: approval.as_str(),
+        })
     }
 }
 
@@ -389,8 +393,9 @@ async fn set_active(
     user: &UserId,
     is_active: bool,
 ) -> Result<UserAnswer, Failure> {
-    known(user, administration.set_user_active(user, is_active).await)?;
+    let set = administration.set_user_active(user, is_active).await;
     Ok(UserAnswer::Changed {
+        changed: known(user, set)?,
         user_id: user.to_string(),
         is_active,
     })
@@ -402,23 +407,36 @@ async fn set_administrator(
     is_administrator: bool,
 ) -> Result<UserAnswer, Failure> {
     let set = administration.set_administrator(user, is_administrator);
-    known(user, set.await)?;
     Ok(UserAnswer::Entrusted {
+        changed: known(user, set.await)?,
         user_id: user.to_string(),
         is_administrator,
     })
 }
 
-/// What a change of a user came to, for whoever typed the command.
-pub(super) fn known(user: &UserId, outcome: Result<bool, SetUserError>) -> Result<(), Failure> {
+/// Whether a change of a user changed anything, for whoever typed the command.
+pub(super) fn known(user: &UserId, outcome: Result<Effect, SetUserError>) -> Result<bool, Failure> {
     match outcome {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(unknown("--user", "user", user)),
+        Ok(effect) => found(effect, "--user", "user", user),
         Err(SetUserError::LastAdministrator) => Err(format!(
             "--user: {user} is the last active administrator of the organization; make another one first"
         )
         .into()),
         Err(SetUserError::Store(error)) => Err(error.into()),
+    }
+}
+
+/// Whether a change changed anything; fails when there is nothing of that id.
+pub(super) fn found(
+    effect: Effect,
+    option: &str,
+    thing: &str,
+    id: &impl fmt::Display,
+) -> Result<bool, Failure> {
+    match effect {
+        Effect::Changed => Ok(true),
+        Effect::Unneeded => Ok(false),
+        Effect::NotFound => Err(unknown(option, thing, id)),
     }
 }
 

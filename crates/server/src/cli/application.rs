@@ -22,7 +22,7 @@ use tracing::warn;
 
 use super::{
     Failure,
-    administer::{Administer, require, unknown},
+    administer::{Administer, found, require, unknown},
     people::confirmed,
 };
 
@@ -126,9 +126,11 @@ pub(super) enum ApplicationAnswer {
     Changed {
         app_id: String,
         is_active: bool,
+        changed: bool,
     },
     Native {
         app_id: String,
+        changed: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
         android_package: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -147,6 +149,9 @@ pub(super) struct ApplicationRow {
     /// How many there are for it; absent where that was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     passkeys: Option<u64>,
+    /// Whether it was different before; absent where nothing was to be changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed: Option<bool>,
     origins: Vec<String>,
     org_id: String,
 }
@@ -160,6 +165,7 @@ impl From<&Application> for ApplicationRow {
             rp_id: party.rp_id().to_string(),
             is_active: application.is_active,
             passkeys: None,
+            changed: None,
             origins: party.origins().iter().map(ToString::to_string).collect(),
             org_id: application.organization.to_string(),
         }
@@ -233,17 +239,12 @@ impl Administer for ApplicationCommand {
                 return set_native(administration, &application, &native).await;
             }
         };
-        if administration
-            .set_application_active(&application, is_active)
-            .await?
-        {
-            Ok(ApplicationAnswer::Changed {
-                app_id: application.to_string(),
-                is_active,
-            })
-        } else {
-            Err(unknown("--application", "application", &application))
-        }
+        let set = administration.set_application_active(&application, is_active);
+        Ok(ApplicationAnswer::Changed {
+            changed: found(set.await?, "--application", "application", &application)?,
+            app_id: application.to_string(),
+            is_active,
+        })
     }
 }
 
@@ -252,15 +253,13 @@ async fn set_native(
     application: &ApplicationId,
     native: &NativeApplications,
 ) -> Result<ApplicationAnswer, Failure> {
-    if administration.set_native(application, native).await? {
-        Ok(ApplicationAnswer::Native {
-            app_id: application.to_string(),
-            android_package: native.android.as_ref().map(ToString::to_string),
-            apple_app_id: native.apple.as_ref().map(ToString::to_string),
-        })
-    } else {
-        Err(unknown("--application", "application", application))
-    }
+    let set = administration.set_native(application, native).await?;
+    Ok(ApplicationAnswer::Native {
+        changed: found(set, "--application", "application", application)?,
+        app_id: application.to_string(),
+        android_package: native.android.as_ref().map(ToString::to_string),
+        apple_app_id: native.apple.as_ref().map(ToString::to_string),
+    })
 }
 
 async fn list(
@@ -307,11 +306,14 @@ async fn update(
         UpdateApplicationError::OriginTaken => origin_taken(),
         UpdateApplicationError::Store(error) => Failure::from(error),
     })?;
-    let party = &updated.relying_party;
+    let party = &updated.application.relying_party;
     if let Err(warning) = related::check_labels(party.rp_id(), party.origins()) {
         warn!("--origin: {warning}");
     }
-    Ok(ApplicationRow::from(&updated))
+    Ok(ApplicationRow {
+        changed: Some(updated.is_changed),
+        ..ApplicationRow::from(&updated.application)
+    })
 }
 
 async fn delete(
@@ -322,9 +324,9 @@ async fn delete(
 ) -> Result<DeletedApplication, Failure> {
     let entries = administration.applications().await?;
     let mut entries = entries.iter().map(|entry| &entry.application);
-    let found = entries.find(|found| found.id == *application);
-    let found = found.ok_or_else(|| unknown("--application", "application", application))?;
-    confirmed(yes, found.name.as_str(), "the application, for good")?;
+    let named = entries.find(|found| found.id == *application);
+    let named = named.ok_or_else(|| unknown("--application", "application", application))?;
+    confirmed(yes, named.name.as_str(), "the application, for good")?;
     let deleted = administration.delete_application(application, with_passkeys);
     let loss = deleted.await.map_err(|error| match error {
         DeleteApplicationError::NotFound => unknown("--application", "application", application),

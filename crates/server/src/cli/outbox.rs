@@ -104,7 +104,8 @@ pub(super) async fn perform(command: OutboxCommand, adapters: Adapters) -> Resul
 }
 
 async fn retry(outbox: &Outbox, which: &Which) -> Result<CountAnswer, Failure> {
-    let why = "waits, or it is due within minutes anyhow";
+    let why =
+        "waits for a later try; one that nobody has tried yet is sent without being asked for";
     counted(which, why, outbox.retry(which).await)
 }
 

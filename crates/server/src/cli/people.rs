@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    administer::{Administer, OneUser, date, known, require, unknown},
+    administer::{Administer, OneUser, date, found, known, require, unknown},
 };
 
 /// Which part of a list of users.
@@ -259,7 +259,7 @@ pub(super) async fn delete(
         account.user.username.as_str(),
         &format!("the user, with {credentials} and every code and message, for good"),
     )?;
-    known(user, administration.delete_user(user).await)
+    known(user, administration.delete_user(user).await).map(|_deleted| ())
 }
 
 /// Requires the name of what is to be deleted.
@@ -280,6 +280,7 @@ pub(super) enum CredentialAnswer {
         user_id: String,
         credential_uuid: String,
         is_active: bool,
+        changed: bool,
     },
 }
 
@@ -294,6 +295,7 @@ pub(super) struct SessionAnswer {
 #[serde(rename_all = "camelCase")]
 pub(super) struct CodeAnswer {
     user_id: String,
+    /// Whether there was any.
     codes_cancelled: bool,
 }
 
@@ -310,8 +312,9 @@ impl Administer for CredentialCommand {
             Self::Deactivate { user, credential } => {
                 shown(administration, &user).await?;
                 let deactivated = administration.deactivate_credential(&user, &credential);
-                deactivated.await.map_err(refused)?;
+                let deactivated = deactivated.await.map_err(refused)?;
                 Ok(CredentialAnswer::Changed {
+                    changed: deactivated.is_change(),
                     user_id: user.to_string(),
                     credential_uuid: credential.to_string(),
                     is_active: false,
@@ -338,14 +341,11 @@ impl Administer for SessionCommand {
 
     async fn perform(self, administration: &Administration) -> Result<SessionAnswer, Failure> {
         let Self::End(OneUser { user }) = self;
-        if administration.end_sessions(&user).await? {
-            Ok(SessionAnswer {
-                user_id: user.to_string(),
-                sessions_ended: true,
-            })
-        } else {
-            Err(unknown("--user", "user", &user))
-        }
+        let ended = administration.end_sessions(&user).await?;
+        Ok(SessionAnswer {
+            sessions_ended: found(ended, "--user", "user", &user)?,
+            user_id: user.to_string(),
+        })
     }
 }
 
@@ -354,14 +354,11 @@ impl Administer for CodeCommand {
 
     async fn perform(self, administration: &Administration) -> Result<CodeAnswer, Failure> {
         let Self::Cancel(OneUser { user }) = self;
-        if administration.end_codes(&user).await? {
-            Ok(CodeAnswer {
-                user_id: user.to_string(),
-                codes_cancelled: true,
-            })
-        } else {
-            Err(unknown("--user", "user", &user))
-        }
+        let ended = administration.end_codes(&user).await?;
+        Ok(CodeAnswer {
+            codes_cancelled: found(ended, "--user", "user", &user)?,
+            user_id: user.to_string(),
+        })
     }
 }
 

@@ -11,7 +11,8 @@ use crate::{
         credential_code_store::MockCredentialCodeStore, proof_verifier::MockProofVerifier,
     },
     testing::{
-        NOW, account, account_code, ceremonies, key, organization, session, told, user, uuid,
+        NOW, account, account_code, ceremonies, key, left_events, organization, session, told,
+        user, uuid,
     },
 };
 
@@ -37,6 +38,7 @@ fn administration(
         accounts: Arc::new(accounts),
         codes: Arc::new(codes),
         account_codes: Arc::new(account_codes),
+        events: left_events(),
     }
 }
 
@@ -82,14 +84,14 @@ async fn whose_credential_is_deactivated_is_told_by_whom() {
                 && message.user == user(1).id
                 && content.text.contains("whoever runs this service")
         })
-        .returning(|_, _, _| Ok(()));
+        .returning(|_, _, _| Ok(true));
     let administration = administration(store, MockCredentialCodeStore::new());
     let deactivate = async |owner, credential| {
         administration
             .deactivate_credential(&user(owner).id, &uuid(credential))
             .await
     };
-    deactivate(1, 1).await.unwrap();
+    assert_eq!(deactivate(1, 1).await.unwrap(), Effect::Changed);
     // Nobody has these.
     for (owner, credential) in [(1, 2), (2, 1)] {
         let refused = deactivate(owner, credential).await;

@@ -100,6 +100,47 @@ pub enum AddApplicationError {
     Store(#[from] StoreError),
 }
 
+/// What came of a change that something may be in no need of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Something is different now.
+    Changed,
+    /// All was so already.
+    Unneeded,
+    /// There is nothing of that id.
+    NotFound,
+}
+
+impl Effect {
+    /// That of a change which always changes something, if there is anything of that id.
+    pub const fn on(is_there: bool) -> Self {
+        if is_there {
+            Self::Changed
+        } else {
+            Self::NotFound
+        }
+    }
+
+    /// That of a change to what is there.
+    pub const fn of(is_changed: bool) -> Self {
+        if is_changed {
+            Self::Changed
+        } else {
+            Self::Unneeded
+        }
+    }
+
+    /// Whether there is something of that id.
+    pub const fn is_there(self) -> bool {
+        matches!(self, Self::Changed | Self::Unneeded)
+    }
+
+    /// Whether something is different now.
+    pub const fn is_change(self) -> bool {
+        matches!(self, Self::Changed)
+    }
+}
+
 /// An organization, and how many users it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrganizationEntry {
@@ -144,6 +185,15 @@ impl ApplicationUpdate {
             ..application.clone()
         })
     }
+}
+
+/// An application that was changed, or was as it was to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpdatedApplication {
+    /// The application as it is now.
+    pub application: Application,
+    /// Whether it was different before.
+    pub is_changed: bool,
 }
 
 /// Why an application is not changed.
@@ -256,8 +306,8 @@ pub trait AdministrationStore: Send + Sync {
     async fn invite(&self, invitation: Invitation) -> Result<User, InviteError>;
 
     /// Activates or deactivates a user; deactivating raises the epoch, which ends every session, code
-    /// and user action at once. `false` when there is no such user. The last active administrator of an
-    /// organization stays active, under any concurrency. The message is kept when something changes.
+    /// and user action at once. The last active administrator of an organization stays active, under any
+    /// concurrency. The message is kept when something changes.
     ///
     /// # Errors
     /// [`SetUserError`]; nothing is changed then.
@@ -266,11 +316,10 @@ pub trait AdministrationStore: Send + Sync {
         user: &UserId,
         active: bool,
         told: Option<NewMessage>,
-    ) -> Result<bool, SetUserError>;
+    ) -> Result<Effect, SetUserError>;
 
-    /// Makes a user an administrator of the organization, or the reverse. `false` when there is no such
-    /// user. The last active administrator of an organization stays one, under any concurrency. The message is
-    /// kept when something changes.
+    /// Makes a user an administrator of the organization, or the reverse. The last active administrator of an
+    /// organization stays one, under any concurrency. The message is kept when something changes.
     ///
     /// # Errors
     /// [`SetUserError`]; nothing is changed then.
@@ -279,7 +328,7 @@ pub trait AdministrationStore: Send + Sync {
         user: &UserId,
         administrator: bool,
         told: Option<NewMessage>,
-    ) -> Result<bool, SetUserError>;
+    ) -> Result<Effect, SetUserError>;
 
     /// Deletes a user with all credentials, codes and messages; username and external id are free again.
     /// Signed user actions are evidence and stay. `false` when there is no such user. The last active
@@ -291,7 +340,7 @@ pub trait AdministrationStore: Send + Sync {
 
     /// Deactivates a credential of a user, with all that follows when the user does it, see
     /// [`CredentialStore::set_active`](super::credential_store::CredentialStore::set_active). The message is kept
-    /// when something changes.
+    /// when something changes; gives whether it does.
     ///
     /// # Errors
     /// [`ChangeError`], but for an authority, since none is needed; nothing is changed then.
@@ -300,7 +349,7 @@ pub trait AdministrationStore: Send + Sync {
         user: &UserId,
         credential: &CredentialUuid,
         told: NewMessage,
-    ) -> Result<(), ChangeError>;
+    ) -> Result<bool, ChangeError>;
 
     /// Raises the epoch of a user, which ends every session, code and user action, and refuses what waits for
     /// approval. `false` when there is no such user.
@@ -310,14 +359,12 @@ pub trait AdministrationStore: Send + Sync {
     async fn end_sessions(&self, user: &UserId) -> Result<bool, StoreError>;
 
     /// Ends every open code of a user, of every kind, and refuses what waits for approval; sessions go on.
-    /// `false` when there is no such user.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn end_codes(&self, user: &UserId) -> Result<bool, StoreError>;
+    async fn end_codes(&self, user: &UserId) -> Result<Effect, StoreError>;
 
-    /// Sets whether credentials made with a code wait for their owner. `false` when there is no such
-    /// organization.
+    /// Sets whether credentials made with a code wait for their owner.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -325,7 +372,7 @@ pub trait AdministrationStore: Send + Sync {
         &self,
         organization: &OrganizationId,
         approval: Approval,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<Effect, StoreError>;
 
     /// Adds an application to its organization. An origin belongs to one application, under any concurrency.
     ///
@@ -333,7 +380,7 @@ pub trait AdministrationStore: Send + Sync {
     /// [`AddApplicationError`].
     async fn add_application(&self, application: Application) -> Result<(), AddApplicationError>;
 
-    /// Changes an application, and gives it as of then. Its RP id stays while there is a passkey for it, active
+    /// Changes an application, and gives it as of then, and whether it was different before. Its RP id stays while there is a passkey for it, active
     /// or not. An origin belongs to one application, under any concurrency.
     ///
     /// # Errors
@@ -342,7 +389,7 @@ pub trait AdministrationStore: Send + Sync {
         &self,
         application: &ApplicationId,
         update: ApplicationUpdate,
-    ) -> Result<Application, UpdateApplicationError>;
+    ) -> Result<UpdatedApplication, UpdateApplicationError>;
 
     /// Deletes an application, whose origins are free then, and tells what went with it. With passkeys for it
     /// only when that is wanted, and then with a notice of each of them: they are deleted, which ends their
@@ -358,7 +405,7 @@ pub trait AdministrationStore: Send + Sync {
         with_passkeys: Option<Notice>,
     ) -> Result<Loss, DeleteApplicationError>;
 
-    /// Activates or deactivates an application. `false` when there is no such application.
+    /// Activates or deactivates an application.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -366,10 +413,9 @@ pub trait AdministrationStore: Send + Sync {
         &self,
         application: &ApplicationId,
         active: bool,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<Effect, StoreError>;
 
     /// Sets which native applications use the RP id of an application, in place of earlier ones.
-    /// `false` when there is no such application.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -377,5 +423,5 @@ pub trait AdministrationStore: Send + Sync {
         &self,
         application: &ApplicationId,
         native: &NativeApplications,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<Effect, StoreError>;
 }

@@ -204,3 +204,11 @@ pub(crate) async fn delete_all(
     let codes = Entity::delete_many().filter(Column::UserId.eq(user.as_str()));
     codes.count(transaction).await
 }
+
+/// Deletes every code of everybody.
+pub(crate) async fn delete_all_of_everybody(
+    transaction: &DatabaseTransaction,
+) -> Result<(), StoreError> {
+    let codes = Entity::delete_many();
+    codes.count(transaction).await.map(|_codes| ())
+}

@@ -536,6 +536,11 @@ pub(crate) fn deletion_of_waiting(user: &UserId) -> DeleteMany<Entity> {
     delete_of(user).filter(Column::WaitsUntil.is_not_null())
 }
 
+/// Deletes what waits of anybody.
+pub(crate) fn deletion_of_all_waiting() -> DeleteMany<Entity> {
+    Entity::delete_many().filter(Column::WaitsUntil.is_not_null())
+}
+
 /// A credential of a user, inside a transaction.
 pub(crate) async fn of_user(
     transaction: &DatabaseTransaction,

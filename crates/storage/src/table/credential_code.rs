@@ -289,14 +289,15 @@ fn supersede(user: &UserId) -> UpdateMany<Entity> {
 pub(crate) async fn end_all(
     transaction: &DatabaseTransaction,
     user: &UserId,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let steps = vec![
         ending(Column::UserId.eq(user.as_str()))
             .filter(is_alive())
             .into(),
         credential::deletion_of_waiting(user).into(),
     ];
-    together(transaction, steps).await.map(|_rows| ())
+    let rows = together(transaction, steps).await?;
+    Ok(rows.iter().any(|rows| *rows > 0))
 }
 
 /// The same for everybody who has a passkey for that application, whose rows are locked.
@@ -312,6 +313,16 @@ pub(crate) async fn end_all_of_holders(
         credential::of_application::deletion_of_waiting_of_holders(application).into(),
     ];
     together(transaction, steps).await.map(|_rows| ())
+}
+
+/// The same for everybody, while nobody else is at work.
+pub(crate) async fn end_all_of_everybody(
+    transaction: &DatabaseTransaction,
+) -> Result<(), StoreError> {
+    let codes = ending(Expr::cust("TRUE")).filter(is_alive());
+    codes.count(transaction).await?;
+    let waiting = credential::deletion_of_all_waiting();
+    waiting.count(transaction).await.map(|_credentials| ())
 }
 
 /// A code that can still lead to a credential, or to a usable one.

@@ -120,6 +120,7 @@ pub(crate) async fn set_approval(
     Entity::update_many()
         .col_expr(Column::Approval, Expr::value(approval.as_str()))
         .filter(Column::Id.eq(organization.as_str()))
+        .filter(Column::Approval.ne(approval.as_str()))
         .meets_one(transaction)
         .await
 }

@@ -10,7 +10,9 @@ use latchkey_service::ports::store::StoreError;
 use sea_orm::{
     DatabaseTransaction, DbBackend, IntoActiveModel as _, QueryOrder as _, QuerySelect, UpdateMany,
     entity::prelude::*,
-    sea_query::{Alias, ExprTrait as _, LockType, OnConflict, Query, SubQueryStatement},
+    sea_query::{
+        Alias, CaseStatement, ExprTrait as _, LockType, OnConflict, Query, SubQueryStatement,
+    },
 };
 
 use super::{credential, organization};
@@ -218,6 +220,19 @@ pub(crate) async fn raise_epoch(
         .filter(Column::Epoch.eq(epoch.number()))
         .meets_one(transaction)
         .await
+}
+
+/// Raises the epoch of every user: to `least`, or by one where that is more.
+pub(crate) async fn raise_every_epoch(
+    transaction: &DatabaseTransaction,
+    least: Epoch,
+) -> Result<(), StoreError> {
+    let least = least.number();
+    let next = CaseStatement::new()
+        .case(Expr::col(Column::Epoch).lt(least), Expr::value(least))
+        .finally(Expr::col(Column::Epoch).add(1_i64));
+    let everybody = Entity::update_many().col_expr(Column::Epoch, next.into());
+    everybody.count(transaction).await.map(|_users| ())
 }
 
 /// Makes a user active who is not, or the reverse; `false` when it was so already.

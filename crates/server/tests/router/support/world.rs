@@ -243,7 +243,7 @@ impl World {
             .use_cases
             .administration
             .set_native(application, &native);
-        assert!(done.await.unwrap());
+        assert!(done.await.unwrap().is_there());
         // Until the directory is read again.
         self.wait(Duration::from_secs(5));
     }
@@ -254,7 +254,7 @@ impl World {
             .use_cases
             .administration
             .set_approval(&organization, approval);
-        assert!(done.await.unwrap());
+        assert!(done.await.unwrap().is_there());
         // Until the directory is read again.
         self.wait(Duration::from_secs(5));
     }
@@ -265,7 +265,7 @@ impl World {
             .administration
             .set_application_active(application, active)
             .await;
-        assert!(done.unwrap());
+        assert!(done.unwrap().is_there());
     }
 
     pub(crate) async fn set_user_active(&self, user: &str, active: bool) {
@@ -275,7 +275,7 @@ impl World {
             .administration
             .set_user_active(&user, active)
             .await;
-        assert!(done.unwrap());
+        assert!(done.unwrap().is_there());
     }
 
     pub(crate) async fn set_administrator(&self, user: &str, administrator: bool) {
@@ -284,7 +284,7 @@ impl World {
             .use_cases
             .administration
             .set_administrator(&user, administrator);
-        assert!(set.await.unwrap());
+        assert!(set.await.unwrap().is_there());
     }
 
     pub(crate) async fn invite(&self, tenant: &Tenant, username: &str) -> Invited {
