@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use latchkey_domain::{
-    application::Application,
+    application::{Application, RpId},
     authority::{Authority, Spendable},
     challenge::{
         Challenge, ChallengeText,
@@ -57,6 +57,14 @@ pub struct BegunChallenge {
     pub application: Arc<Application>,
 }
 
+impl BegunChallenge {
+    /// The RP id whose passkeys the client can use, if the request told it.
+    fn rp_id(&self) -> Option<&RpId> {
+        let bound = self.challenge.application.as_ref();
+        bound.map(|_application| self.application.relying_party.rp_id())
+    }
+}
+
 /// The answer of credentials/init and code/init: what a client needs to make a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreationChallenge {
@@ -66,7 +74,7 @@ pub struct CreationChallenge {
     pub kind: CredentialKind,
     /// Whose credential it becomes.
     pub user: User,
-    /// The passkeys the user has for this application already.
+    /// The passkeys the user has for this application already; for all, where the request did not tell one.
     pub exclude: Vec<CredentialId>,
 }
 
@@ -303,7 +311,7 @@ impl CreationChallenge {
         credentials: &[Credential],
     ) -> Self {
         Self {
-            exclude: excluded(credentials, &begun.application),
+            exclude: excluded(credentials, begun.rp_id()),
             begun,
             kind,
             user,
@@ -312,12 +320,13 @@ impl CreationChallenge {
 }
 
 /// The ids of passkeys that the authenticator should not make a second one beside: those of the user
-/// for this RP id, active or not.
-fn excluded(credentials: &[Credential], application: &Application) -> Vec<CredentialId> {
+/// for this RP id, active or not. A client that sends no origin may use any, and its authenticator passes
+/// over those of others.
+fn excluded(credentials: &[Credential], rp_id: Option<&RpId>) -> Vec<CredentialId> {
     credentials
         .iter()
         .filter(|credential| match &credential.material {
-            Material::Fido2(passkey) => passkey.rp_id == *application.relying_party.rp_id(),
+            Material::Fido2(passkey) => rp_id.is_none_or(|wanted| *wanted == passkey.rp_id),
             Material::Key(_) | Material::PasswordProtectedKey(..) | Material::RecoveryKey(..) => {
                 false
             }

@@ -17,7 +17,7 @@ use super::{
     authenticator_data::{Attested, AuthenticatorData},
     public_key, refusal,
 };
-use crate::client_data::ClientData;
+use crate::client_data::{ClientData, without_mark};
 
 /// The member of the proof that this ceremony is about.
 const PART: &str = "attestationData";
@@ -83,7 +83,8 @@ fn response(
         raw_id: vec![],
         response: AuthenticatorAttestationResponseRaw {
             attestation_object,
-            client_data_json: proof.client_data.clone(),
+            // It only parses them: where nothing is attested, nothing is signed over their hash.
+            client_data_json: without_mark(&proof.client_data).to_vec(),
             transports: None,
         },
         type_: "public-key".to_owned(),

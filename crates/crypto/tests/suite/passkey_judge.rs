@@ -2,7 +2,8 @@
 //! for what the library leaves to its callers.
 //!
 //! It reads the JSON of clients with `serde_json`, which refuses a number beyond every double even in a
-//! member that nobody reads. That is the one refusal that is not repeated.
+//! member that nobody reads, and a byte order mark before it, which WebAuthn does not parse. Those are the two
+//! refusals that are not repeated.
 
 mod changes;
 mod forms;

@@ -225,6 +225,10 @@ fn a_user_handle_may_be_missing_null_or_empty() {
         (Some(json!("")), None),
         (Some(json!("AQ")), Some(vec![1])),
         (Some(json!("AQ==")), Some(vec![1])),
+        (
+            Some(json!("us-6b58p-r53sr-rlrd3l5cj3uc4ome")),
+            Some(b"us-6b58p-r53sr-rlrd3l5cj3uc4ome".to_vec()),
+        ),
     ] {
         let mut body = factor("Fido2");
         if let Some(handle) = handle {

@@ -1,5 +1,8 @@
 use latchkey_domain::{
-    authority::Spendable, challenge::Challenge, credential::CredentialState, id::TokenId,
+    authority::Spendable,
+    challenge::Challenge,
+    credential::{CredentialId, CredentialState},
+    id::TokenId,
     message::MessageKind,
 };
 
@@ -95,6 +98,17 @@ async fn only_the_passkeys_of_the_page_are_excluded() {
         .unwrap();
     assert_eq!(begun.exclude.len(), 1);
     assert_eq!(begun.exclude[0].as_str(), "credential-2");
+}
+
+#[tokio::test]
+async fn without_a_page_the_passkeys_of_all_are_excluded() {
+    let credentials = credentials(MockCredentialStore::new());
+    let begun = credentials
+        .begin(&caller(None), &session(&user(1)), CredentialKind::Fido2)
+        .await
+        .unwrap();
+    let excluded: Vec<_> = begun.exclude.iter().map(CredentialId::as_str).collect();
+    assert_eq!(excluded, ["credential-1", "credential-2"]);
 }
 
 #[tokio::test]
