@@ -209,6 +209,7 @@ impl Administration {
         credential: &CredentialUuid,
     ) -> Result<(), ChangeError> {
         let account = self.accounts.find(user).await?;
+        self.know_names().await;
         let mut credentials = account.into_iter().flat_map(|account| account.credentials);
         let own = credentials.find(|own| own.uuid == *credential);
         let own = own.ok_or(ChangeError::NotFound)?;
@@ -296,6 +297,7 @@ impl Administration {
         let (mut invitation, code) = invitation(&self.ceremonies, self.digester.as_ref(), user);
         let expires = invitation.code.code.expires;
         if by_mail {
+            self.know_names().await;
             let message = messages.registration(&invitation.user, &code, expires);
             invitation.message = Some(message.await?);
         }
@@ -317,8 +319,12 @@ impl Administration {
     /// [`SetUserError`].
     pub async fn set_user_active(&self, user: &UserId, active: bool) -> Result<bool, SetUserError> {
         let messages = &self.ceremonies.messages;
-        let told = active.then(|| messages.account_activated(user, BY_OPERATOR));
-        let set = self.store.set_user_active(user, active, told).await;
+        let set = async {
+            let told = self.organization_if(active, user).await?;
+            let told = told.map(|of| messages.account_activated(user, &of, BY_OPERATOR));
+            self.store.set_user_active(user, active, told).await
+        };
+        let set = set.await;
         let event = if active {
             Event::ActivateUser
         } else {
@@ -337,11 +343,13 @@ impl Administration {
         administrator: bool,
     ) -> Result<bool, SetUserError> {
         let messages = &self.ceremonies.messages;
-        let told = administrator.then(|| messages.administrator_made(user, BY_OPERATOR));
-        let set = self
-            .store
-            .set_administrator(user, administrator, told)
-            .await;
+        let set = async {
+            let told = self.organization_if(administrator, user).await?;
+            let told = told.map(|of| messages.administrator_made(user, &of, BY_OPERATOR));
+            let store = &self.store;
+            store.set_administrator(user, administrator, told).await
+        };
+        let set = set.await;
         let event = if administrator {
             Event::PromoteUser
         } else {
@@ -410,6 +418,7 @@ impl Administration {
         application: &ApplicationId,
         with_passkeys: bool,
     ) -> Result<Loss, DeleteApplicationError> {
+        self.know_names().await;
         let messages = Arc::clone(&self.ceremonies.messages);
         let notice: Notice = Arc::new(move |passkey: &Credential| {
             messages.credential_deleted_by(passkey, BY_OPERATOR)
@@ -454,6 +463,26 @@ impl Administration {
         let facts = of_application(application);
         self.events()
             .tell_if_there(Event::SetNativeApplications, &facts, set)
+    }
+
+    /// The organization of a user who is to be told of something, if there is such a user.
+    async fn organization_if(
+        &self,
+        is_told: bool,
+        user: &UserId,
+    ) -> Result<Option<OrganizationId>, StoreError> {
+        if !is_told {
+            return Ok(None);
+        }
+        self.know_names().await;
+        let account = self.accounts.find(user).await?;
+        Ok(account.map(|account| account.user.organization))
+    }
+
+    /// Sees to it that messages can name organizations and applications: a command has asked for none before.
+    /// Where they cannot be read, the messages say less.
+    async fn know_names(&self) {
+        let _known = self.ceremonies.directory.snapshot().await;
     }
 
     fn events(&self) -> &Events {

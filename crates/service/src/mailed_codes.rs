@@ -302,8 +302,8 @@ impl MailedCodes {
         let expires = new.code.expires;
         let message = match wanted.kind {
             AccountCodeKind::Registration => messages.registration(user, &text, expires).await?,
-            AccountCodeKind::Login => messages.login_code(&user.id, &text, expires),
-            AccountCodeKind::Recovery => messages.recovery_code(&user.id, &text, expires),
+            AccountCodeKind::Login => messages.login_code(user, &text, expires),
+            AccountCodeKind::Recovery => messages.recovery_code(user, &text, expires),
         };
         let reserved = self
             .throttle

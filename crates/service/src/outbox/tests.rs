@@ -14,7 +14,7 @@ use crate::{
 
 fn new() -> NewMessage {
     let code = latchkey_domain::credential_code::CodeText::new("A7U-KY6-9PT".to_owned());
-    messages().login_code(&user(1).id, &code, NOW.plus(Duration::from_mins(10)))
+    messages().login_code(&user(1), &code, NOW.plus(Duration::from_mins(10)))
 }
 
 #[tokio::test]
