@@ -99,6 +99,47 @@ test('without a link the page says where to find it', async () => {
   await device.page.getByRole('heading', { name: 'Open the link from your invitation' }).waitFor()
 })
 
+test('without a link, the code from the invitation is entered', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  const { username, registrationCode } = await invite()
+  await page.goto(`${one}/register`)
+  await page.getByLabel('User name').fill(username)
+  await page.getByLabel('Registration code').fill('rc_wrong')
+  await page.getByRole('button', { name: 'Continue' }).click()
+  await page.getByRole('alert').getByText('This code is not one for this user name').waitFor()
+  await page.getByLabel('Registration code').fill(` ${registrationCode} `)
+  await page.getByRole('button', { name: 'Continue' }).click()
+  await page.getByText(`as ${username}`).waitFor()
+  await page.getByRole('button', { name: 'Make my passkey' }).click()
+  await page.getByText(/^D1-/).waitFor()
+})
+
+test('a new link is asked for by the user name alone', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  await page.goto(`${one}/register`)
+  await page.getByLabel('User name').fill('nobody@example.com')
+  await page.getByRole('button', { name: 'Send me a new link' }).click()
+  await page.getByText('a new link is on its way to your mailbox').waitFor()
+})
+
+test('a tab is called as the application is', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  for (const [path, title] of [
+    ['/', 'Sign in · One'],
+    ['/register', 'Register · One'],
+    ['/enrol', 'Add a passkey · One'],
+    ['/recover', 'Recover your account · One'],
+  ]) {
+    await page.goto(`${one}${path}`)
+    await page.waitForFunction((wanted) => document.title === wanted, title)
+  }
+  await register(device)
+  assert.equal(await page.title(), 'Your account · One')
+})
+
 test('a dismissed prompt leaves the registration as it was', async () => {
   const device = await Device.open(browser)
   await device.setUserVerified(false)
