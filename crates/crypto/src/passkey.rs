@@ -2,7 +2,8 @@
 //!
 //! The library verifies most of a registration; what it leaves to others, or does too leniently, is done
 //! here first: the two forms of the challenge, the exact origin, cross-origin frames, trailing bytes,
-//! keys of CBOR that come twice, the credential id, and whose credential it is. How a passkey is used is decided in [`assertion`].
+//! keys of CBOR that come twice, the credential id, and whose credential it is. How a passkey is used is
+//! decided in [`assertion`].
 
 pub(crate) mod assertion;
 mod attestation;

@@ -9,9 +9,7 @@ use latchkey_domain::{
         Challenge, ChallengeText,
         purpose::{Held, Purpose},
     },
-    credential::{
-        Credential, CredentialId, CredentialKind, CredentialState, MadeBy, Material, Provenance,
-    },
+    credential::{Credential, CredentialKind, CredentialState, MadeBy, Provenance},
     id::{ChallengeId, CredentialUuid, OrganizationId},
     policy::Policy,
     text::CredentialName,
@@ -22,6 +20,7 @@ use latchkey_domain::{
 use crate::{
     directory::{Caller, Directory, NotAdmitted, Party, Snapshot},
     events::Events,
+    factors::ListedPasskey,
     messages::Messages,
     ports::{
         clock::Clock,
@@ -75,7 +74,7 @@ pub struct CreationChallenge {
     /// Whose credential it becomes.
     pub user: User,
     /// The passkeys the user has for this application already; for all, where the request did not tell one.
-    pub exclude: Vec<CredentialId>,
+    pub exclude: Vec<ListedPasskey>,
 }
 
 /// A new credential as the completing calls receive it.
@@ -319,20 +318,16 @@ impl CreationChallenge {
     }
 }
 
-/// The ids of passkeys that the authenticator should not make a second one beside: those of the user
+/// The passkeys that the authenticator should not make a second one beside: those of the user
 /// for this RP id, active or not. A client that sends no origin may use any, and its authenticator passes
 /// over those of others.
-fn excluded(credentials: &[Credential], rp_id: Option<&RpId>) -> Vec<CredentialId> {
-    credentials
-        .iter()
-        .filter(|credential| match &credential.material {
-            Material::Fido2(passkey) => rp_id.is_none_or(|wanted| *wanted == passkey.rp_id),
-            Material::Key(_) | Material::PasswordProtectedKey(..) | Material::RecoveryKey(..) => {
-                false
-            }
-        })
-        .map(|credential| credential.id.clone())
-        .collect()
+fn excluded(credentials: &[Credential], rp_id: Option<&RpId>) -> Vec<ListedPasskey> {
+    let passkeys = credentials.iter().filter_map(|credential| {
+        let passkey = credential.material.passkey()?;
+        let is_meant = rp_id.is_none_or(|wanted| *wanted == passkey.rp_id);
+        is_meant.then(|| ListedPasskey::new(&credential.id, passkey))
+    });
+    passkeys.collect()
 }
 
 impl From<NotAdmitted> for NewCredentialError {

@@ -502,7 +502,7 @@ impl Messages {
     ) -> impl Iterator<Item = Part> + 'a {
         std::iter::once(first)
             .chain(others)
-            .map(|credential| Part::Facts(self.facts_of_new(credential)))
+            .map(move |credential| Part::Facts(self.facts_of_new(credential)))
     }
 
     /// The credential, and from where and when somebody asked to change it.

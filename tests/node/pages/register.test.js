@@ -6,7 +6,7 @@ import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
 import { invite } from '../support/latchkey.js'
-import { linkOf, one, register, withoutAutofill } from '../support/pages.js'
+import { callsTo, linkOf, one, register, withoutAutofill } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -122,6 +122,36 @@ test('a new link is asked for by the user name alone', async () => {
   await page.getByLabel('User name').fill('nobody@example.com')
   await page.getByRole('button', { name: 'Send me a new link' }).click()
   await page.getByText('a new link is on its way to your mailbox').waitFor()
+})
+
+test('the transports of a passkey are kept, and come back in the prompts that follow', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  const made = callsTo(device, '/auth/registration')
+  await page.addInitScript(() => {
+    const { create, get } = navigator.credentials
+    globalThis.asked = []
+    navigator.credentials.create = function (options) {
+      globalThis.asked.push(options.publicKey.hints)
+      return create.call(this, options)
+    }
+    navigator.credentials.get = function (options) {
+      const { allowCredentials, hints } = options.publicKey
+      globalThis.asked.push({ hints, transports: allowCredentials.map(({ transports }) => transports) })
+      return get.call(this, options)
+    }
+  })
+  await page.goto(linkOf(await invite()))
+  await page.getByRole('button', { name: 'Make my passkey' }).click()
+  await page.getByRole('link', { name: 'Save as a file' }).click()
+  assert.deepEqual(made[0].firstFactorCredential.credentialInfo.transports, ['internal'])
+  assert.deepEqual(await page.evaluate(() => globalThis.asked), [['client-device']])
+  await page.getByRole('button', { name: 'Continue: sign in' }).click()
+  await page.getByRole('listitem', { name: 'Chrome on Linux' }).waitFor()
+  await page.getByRole('button', { name: 'Get a code' }).click()
+  await page.getByText('Open the link in this browser').waitFor()
+  const asked = await page.evaluate(() => globalThis.asked)
+  assert.deepEqual(asked, [{ hints: ['client-device'], transports: [['internal']] }])
 })
 
 test('a tab is called as the application is', async () => {

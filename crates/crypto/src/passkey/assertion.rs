@@ -13,7 +13,7 @@ use data_encoding::{BASE64URL, BASE64URL_NOPAD, Encoding};
 use latchkey_domain::{
     credential::{
         key::PublicKey,
-        passkey::{Aaguid, Passkey},
+        passkey::{Aaguid, Passkey, Transports},
     },
     id::UserId,
 };
@@ -88,6 +88,7 @@ pub(crate) fn verify_for_nobody(
             aaguid: Aaguid::new([0; 16]),
             backup_eligible: false,
             backed_up: false,
+            transports: Transports::default(),
         })
     };
     verify_with(expected, passkey, assertion).map(|_state| ())

@@ -9,7 +9,7 @@ use ciborium::Value;
 
 /// Takes the value that `rest` begins with.
 pub(super) fn take(rest: &mut &[u8]) -> Option<Value> {
-    let value = ciborium::from_reader(rest).ok()?;
+    let value: Value = ciborium::from_reader(rest).ok()?;
     is_unambiguous(&value).then_some(value)
 }
 

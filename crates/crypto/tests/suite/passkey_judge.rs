@@ -19,7 +19,7 @@ use latchkey_domain::{
     credential::{
         CredentialReference, Material,
         key::PublicKey,
-        passkey::{Aaguid, Passkey},
+        passkey::{Aaguid, Passkey, Transports},
     },
     id::ApplicationId,
 };
@@ -67,6 +67,7 @@ impl Device {
             aaguid: Aaguid::new([0; 16]),
             backup_eligible: false,
             backed_up: false,
+            transports: Transports::default(),
         };
         Self { pair, passkey }
     }
