@@ -73,7 +73,7 @@ pub struct CreationChallenge {
     pub kind: CredentialKind,
     /// Whose credential it becomes.
     pub user: User,
-    /// The passkeys the user has for this application already; for all, where the request did not tell one.
+    /// The passkeys the user has for this application already, or for any where the request told none.
     pub exclude: Vec<ListedPasskey>,
 }
 

@@ -17,14 +17,14 @@ use latchkey_domain::{
     credential_code::CodeText,
     id::{MessageId, OrganizationId, UserId},
     message::{MessageKind, NewMessage, SealedText},
+    text::ApplicationName,
     time::Timestamp,
     user::User,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use time::{OffsetDateTime, macros::format_description};
 use zeroize::Zeroizing;
 
-use self::draft::{Draft, Fact, Part};
+use self::draft::{Draft, Fact, Part, date};
 use crate::{
     directory::{Caller, Directory, Snapshot},
     ports::{
@@ -89,23 +89,23 @@ impl Messages {
     }
 
     /// A code that login/init takes as `loginCode`.
-    pub fn login_code(&self, user: &User, code: &CodeText, expires: Timestamp) -> NewMessage {
+    pub fn login_code(&self, user: &User, asked: &AskedCode<'_>) -> NewMessage {
         let draft = Draft {
             subject: "Your sign-in code",
             parts: vec![
                 self.about(&user.organization),
                 paragraph("Your code to sign in with your password-protected key:"),
-                Part::Code(code.reveal().to_owned()),
-                Part::Facts(vec![("Valid until", date(expires))]),
+                Part::Code(asked.text.reveal().to_owned()),
+                Part::Facts(asked.facts()),
                 paragraph(NOT_ASKED_FOR),
             ],
         };
-        let envelope = self.envelope(MessageKind::LoginCode, &user.id, expires);
+        let envelope = self.envelope(MessageKind::LoginCode, &user.id, asked.expires);
         self.write(&envelope, &draft)
     }
 
     /// A code that begins a recovery.
-    pub fn recovery_code(&self, user: &User, code: &CodeText, expires: Timestamp) -> NewMessage {
+    pub fn recovery_code(&self, user: &User, asked: &AskedCode<'_>) -> NewMessage {
         let draft = Draft {
             subject: "Your recovery code",
             parts: vec![
@@ -114,12 +114,12 @@ impl Messages {
                     "Your code to recover your account with your recovery kit. All your credentials \
                      will end when you do:",
                 ),
-                Part::Code(code.reveal().to_owned()),
-                Part::Facts(vec![("Valid until", date(expires))]),
+                Part::Code(asked.text.reveal().to_owned()),
+                Part::Facts(asked.facts()),
                 paragraph(NOT_ASKED_FOR),
             ],
         };
-        let envelope = self.envelope(MessageKind::RecoveryCode, &user.id, expires);
+        let envelope = self.envelope(MessageKind::RecoveryCode, &user.id, asked.expires);
         self.write(&envelope, &draft)
     }
 
@@ -517,6 +517,26 @@ impl Messages {
     }
 }
 
+/// A code that somebody asked for.
+pub struct AskedCode<'a> {
+    /// The code.
+    pub text: &'a CodeText,
+    /// When it expires.
+    pub expires: Timestamp,
+    /// Whose page it was asked for on, if it was one.
+    pub application: Option<&'a ApplicationName>,
+}
+
+impl AskedCode<'_> {
+    fn facts(&self) -> Vec<Fact> {
+        let application = self
+            .application
+            .map(|name| ("Application", name.to_string()));
+        let until = ("Valid until", date(self.expires));
+        application.into_iter().chain([until]).collect()
+    }
+}
+
 /// What a message is besides its words.
 struct Envelope<'a> {
     kind: MessageKind,
@@ -572,19 +592,6 @@ pub(crate) fn registration_link(page: &Origin, invited: &User, code: &CodeText) 
         utf8_percent_encode(invited.username.as_str(), ENCODED),
         utf8_percent_encode(invited.organization.as_str(), ENCODED),
     )
-}
-
-/// A moment for people, such as `2026-01-31 12:00:00 UTC`.
-fn date(moment: Timestamp) -> String {
-    OffsetDateTime::from_unix_timestamp(moment.unix_seconds())
-        .ok()
-        .and_then(|date| {
-            date.format(format_description!(
-                "[year]-[month]-[day] [hour]:[minute]:[second] UTC"
-            ))
-            .ok()
-        })
-        .unwrap_or_else(|| "at an unknown date".to_owned())
 }
 
 #[cfg(test)]

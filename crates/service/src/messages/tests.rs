@@ -13,6 +13,15 @@ fn code() -> CodeText {
     CodeText::new("rc_a-code".to_owned())
 }
 
+/// A code that was asked for by a machine.
+fn asked(text: &CodeText, expires: Timestamp) -> AskedCode<'_> {
+    AskedCode {
+        text,
+        expires,
+        application: None,
+    }
+}
+
 fn named(name: &str, material: Material) -> Credential {
     Credential {
         name: CredentialName::new(name).unwrap(),
@@ -96,8 +105,8 @@ async fn every_message_names_the_organization_and_a_passkeys_its_application() {
         assert!(text.contains("\n  Application: two\n"), "{text}");
     }
     let others = [
-        messages.login_code(&user, &code(), NOW),
-        messages.recovery_code(&user, &code(), NOW),
+        messages.login_code(&user, &asked(&code(), NOW)),
+        messages.recovery_code(&user, &asked(&code(), NOW)),
         messages.account_activated(&user.id, &user.organization, by),
         messages.administrator_made(&user.id, &user.organization, by),
     ];
@@ -121,10 +130,28 @@ fn what_is_not_known_yet_is_named_by_its_id() {
 }
 
 #[test]
+fn a_code_that_was_asked_for_on_a_page_names_its_application() {
+    let (code, user, application) = (code(), user(1), application("one", 1));
+    let on_a_page = AskedCode {
+        application: Some(&application.name),
+        ..asked(&code, NOW)
+    };
+    for message in [
+        messages().login_code(&user, &on_a_page),
+        messages().recovery_code(&user, &on_a_page),
+    ] {
+        let text = told(&message).text;
+        assert!(text.contains("\n  Application: one\n"), "{text}");
+    }
+    let text = told(&messages().login_code(&user, &asked(&code, NOW))).text;
+    assert!(!text.contains("Application:"), "{text}");
+}
+
+#[test]
 fn a_recovery_kit_is_called_so_everywhere() {
     let kit = named("Kit", recovery_key());
     for message in [
-        messages().recovery_code(&user(1), &code(), NOW),
+        messages().recovery_code(&user(1), &asked(&code(), NOW)),
         messages().credential_added(&kit),
         messages().account_recovered(&named("Phone", key()), &[kit]),
     ] {
@@ -139,8 +166,8 @@ fn codes_expire_with_their_message() {
     let user = user(1);
     let expires = NOW.plus(std::time::Duration::from_mins(10));
     for message in [
-        messages().login_code(&user, &code(), expires),
-        messages().recovery_code(&user, &code(), expires),
+        messages().login_code(&user, &asked(&code(), expires)),
+        messages().recovery_code(&user, &asked(&code(), expires)),
     ] {
         let content = told(&message);
         assert_eq!((message.expires, message.created), (expires, NOW));
