@@ -101,7 +101,7 @@ async fn every_message_names_the_organization_and_a_passkeys_its_application() {
         messages.account_recovered(&passkey, &[]),
     ];
     for message in &of_passkeys {
-        let text = told(message).text;
+        let text = &told(message).text;
         assert!(text.contains("\n  Application: two\n"), "{text}");
     }
     let others = [
@@ -123,7 +123,7 @@ async fn every_message_names_the_organization_and_a_passkeys_its_application() {
 #[test]
 fn what_is_not_known_yet_is_named_by_its_id() {
     let credential = named("Phone", passkey(&application("two", 1)));
-    let text = told(&messages().credential_added(&credential)).text;
+    let text = &told(&messages().credential_added(&credential)).text;
     let about = format!("your account at {}.\n", credential.organization);
     assert!(text.contains(&about), "{text}");
     assert!(!text.contains("Application:"), "{text}");
@@ -140,10 +140,10 @@ fn a_code_that_was_asked_for_on_a_page_names_its_application() {
         messages().login_code(&user, &on_a_page),
         messages().recovery_code(&user, &on_a_page),
     ] {
-        let text = told(&message).text;
+        let text = &told(&message).text;
         assert!(text.contains("\n  Application: one\n"), "{text}");
     }
-    let text = told(&messages().login_code(&user, &asked(&code, NOW))).text;
+    let text = &told(&messages().login_code(&user, &asked(&code, NOW))).text;
     assert!(!text.contains("Application:"), "{text}");
 }
 
@@ -155,7 +155,7 @@ fn a_recovery_kit_is_called_so_everywhere() {
         messages().credential_added(&kit),
         messages().account_recovered(&named("Phone", key()), &[kit]),
     ] {
-        let text = told(&message).text;
+        let text = &told(&message).text;
         assert!(text.contains("recovery kit"), "{text}");
         assert!(!text.contains("recovery key"), "{text}");
     }
