@@ -42,7 +42,7 @@ impl Newest {
 type Held = (&'static str, &'static str);
 
 /// What each step brought room for, by its name. A step that is not here is one that nobody knows about.
-const HELD: [(&str, &[Held]); 13] = [
+const HELD: [(&str, &[Held]); 14] = [
     (
         "m0001_foundation",
         &[
@@ -118,6 +118,13 @@ const HELD: [(&str, &[Held]); 13] = [
     ("m0012_index_of_passkeys", &[]),
     // What is still to be told is a line of the log that was not written yet, and no data.
     ("m0013_events", &[]),
+    (
+        "m0014_transports",
+        &[(
+            "transports of passkeys",
+            "credentials WHERE transports IS NOT NULL",
+        )],
+    ),
 ];
 
 /// What the step holds.

@@ -227,6 +227,7 @@ impl Administration {
         credential: &CredentialUuid,
     ) -> Result<bool, ChangeError> {
         let account = self.accounts.find(user).await?;
+        self.know_names().await;
         let mut credentials = account.into_iter().flat_map(|account| account.credentials);
         let own = credentials.find(|own| own.uuid == *credential);
         let own = own.ok_or(ChangeError::NotFound)?;
@@ -317,6 +318,7 @@ impl Administration {
         let (mut invitation, code) = invitation(&self.ceremonies, self.digester.as_ref(), user);
         let expires = invitation.code.code.expires;
         if by_mail {
+            self.know_names().await;
             let message = messages.registration(&invitation.user, &code, expires);
             invitation.message = Some(message.await?);
         }
@@ -345,8 +347,12 @@ impl Administration {
         active: bool,
     ) -> Result<Effect, SetUserError> {
         let messages = &self.ceremonies.messages;
-        let told = active.then(|| messages.account_activated(user, BY_OPERATOR));
-        let set = self.store.set_user_active(user, active, told).await;
+        let set = async {
+            let told = self.organization_if(active, user).await?;
+            let told = told.map(|of| messages.account_activated(user, &of, BY_OPERATOR));
+            self.store.set_user_active(user, active, told).await
+        };
+        let set = set.await;
         let event = if active {
             Event::ActivateUser
         } else {
@@ -365,11 +371,13 @@ impl Administration {
         administrator: bool,
     ) -> Result<Effect, SetUserError> {
         let messages = &self.ceremonies.messages;
-        let told = administrator.then(|| messages.administrator_made(user, BY_OPERATOR));
-        let set = self
-            .store
-            .set_administrator(user, administrator, told)
-            .await;
+        let set = async {
+            let told = self.organization_if(administrator, user).await?;
+            let told = told.map(|of| messages.administrator_made(user, &of, BY_OPERATOR));
+            let store = &self.store;
+            store.set_administrator(user, administrator, told).await
+        };
+        let set = set.await;
         let event = if administrator {
             Event::PromoteUser
         } else {
@@ -445,6 +453,7 @@ impl Administration {
         application: &ApplicationId,
         with_passkeys: bool,
     ) -> Result<Loss, DeleteApplicationError> {
+        self.know_names().await;
         let messages = Arc::clone(&self.ceremonies.messages);
         let notice: Notice = Arc::new(move |passkey: &Credential| {
             messages.credential_deleted_by(passkey, BY_OPERATOR)
@@ -492,6 +501,26 @@ impl Administration {
         self.events
             .leave_effect(Event::SetNativeApplications, &facts, set)
             .await
+    }
+
+    /// The organization of a user who is to be told of something, if there is such a user.
+    async fn organization_if(
+        &self,
+        is_told: bool,
+        user: &UserId,
+    ) -> Result<Option<OrganizationId>, StoreError> {
+        if !is_told {
+            return Ok(None);
+        }
+        self.know_names().await;
+        let account = self.accounts.find(user).await?;
+        Ok(account.map(|account| account.user.organization))
+    }
+
+    /// Sees to it that messages can name organizations and applications: a command has asked for none before.
+    /// Where they cannot be read, the messages say less.
+    async fn know_names(&self) {
+        let _known = self.ceremonies.directory.snapshot().await;
     }
 
     fn application(

@@ -9,6 +9,7 @@ use latchkey_domain::{
     challenge::Challenge,
     id::{ApplicationId, OrganizationId},
     organization::Organization,
+    text::{ApplicationName, OrganizationName},
 };
 
 use crate::{
@@ -202,12 +203,30 @@ impl Snapshot {
 
     /// Where people of an organization find its pages: the first web origin of its oldest application.
     pub fn page_of(&self, organization: &OrganizationId) -> Option<&Origin> {
-        let origins = self
-            .of(organization)
-            .flat_map(|own| own.relying_party.origins());
-        origins
-            .into_iter()
-            .find(|origin| origin.as_str().starts_with("http"))
+        self.home_of(organization).map(|(_, page)| page)
+    }
+
+    /// The same, with the application whose page it is.
+    pub fn home_of(&self, organization: &OrganizationId) -> Option<(&Application, &Origin)> {
+        self.of(organization).find_map(|own| {
+            let mut origins = own.relying_party.origins().iter();
+            let page = origins.find(|origin| origin.as_str().starts_with("http"))?;
+            Some((own.as_ref(), page))
+        })
+    }
+
+    /// What an organization is called.
+    pub fn name_of(&self, organization: &OrganizationId) -> Option<&OrganizationName> {
+        let mut known = self.organizations.iter();
+        let found = known.find(|known| known.id == *organization)?;
+        Some(&found.name)
+    }
+
+    /// What an application is called.
+    pub fn name_of_application(&self, application: &ApplicationId) -> Option<&ApplicationName> {
+        let mut known = self.applications.iter();
+        let found = known.find(|known| known.id == *application)?;
+        Some(&found.name)
     }
 
     fn of(&self, organization: &OrganizationId) -> impl Iterator<Item = &Arc<Application>> {
@@ -256,6 +275,13 @@ impl Directory {
     /// As [`snapshot_if`](Self::snapshot_if).
     pub async fn snapshot(&self) -> Result<Arc<Snapshot>, StoreError> {
         self.snapshot_if(|_snapshot| true).await
+    }
+
+    /// The newest snapshot that was read, however old it is: for words that go with what happens, and never for
+    /// what is decided.
+    pub fn known(&self) -> Option<Arc<Snapshot>> {
+        let (_, snapshot) = self.flight.log().good?;
+        Some(snapshot)
     }
 
     /// The present snapshot, for a request in this organization, if it names or has one.

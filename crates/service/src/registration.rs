@@ -24,7 +24,7 @@ use crate::{
         registration_store::{CompletedRegistration, RegisterError, RegistrationStore},
         store::StoreError,
     },
-    throttle::{CodeTry, Throttle, Throttled},
+    throttle::{CodeTry, Owner, Throttle, Throttled},
 };
 
 /// What registration/init receives.
@@ -121,7 +121,11 @@ impl Registrations {
         let reservation = self.throttle.reserve_code(&CodeTry {
             address: caller.address,
             form: CodeForm::Long,
-            owner: None,
+            owner: Some(Owner::Account(
+                &organization,
+                &request.username.key(),
+                AccountCodeKind::Registration,
+            )),
         })?;
         let digest = self.digester.digest(&request.code.text);
         let held = self

@@ -19,7 +19,7 @@ use latchkey_domain::{
         Credential, CredentialId, CredentialReference, CredentialState, MadeBy, Material,
         Provenance,
         key::{EncryptedPrivateKey, KeyPair, PublicKey},
-        passkey::{Aaguid, Passkey},
+        passkey::{Aaguid, Passkey, Transports},
     },
     id::{
         AccountCodeId, ApplicationId, ChallengeId, CredentialUuid, OrganizationId, TokenId,
@@ -180,6 +180,7 @@ pub(crate) fn passkey(of: &Application) -> Material {
         sign_count: 0,
         backup_eligible: false,
         backed_up: false,
+        transports: Transports::default(),
     })
 }
 

@@ -14,7 +14,7 @@ use latchkey_domain::{
     credential::{
         Credential, CredentialId, CredentialKind, CredentialState, MadeBy, Material, Provenance,
         key::{EncryptedPrivateKey, KeyPair, PublicKey},
-        passkey::{Aaguid, Passkey},
+        passkey::{Aaguid, Passkey, Transports},
     },
     credential_code::{Claim, CodeDigest, CredentialCode, NewCredentialCode},
     id::{
@@ -251,6 +251,7 @@ impl World {
             sign_count: 0,
             backup_eligible: true,
             backed_up: false,
+            transports: Transports::among(["internal", "hybrid"]),
         };
         self.credential(user, Material::Fido2(passkey))
     }

@@ -46,7 +46,12 @@ export async function getCode({ page }, place = 'Two') {
 /** Makes the page believe that its browser cannot offer passkeys where a name is typed. */
 export async function withoutAutofill({ page }) {
   await page.addInitScript(() => {
+    const capabilities = PublicKeyCredential.getClientCapabilities?.bind(PublicKeyCredential)
     PublicKeyCredential.isConditionalMediationAvailable = async () => false
+    PublicKeyCredential.getClientCapabilities = async () => ({
+      ...(await capabilities?.()),
+      conditionalGet: false,
+    })
   })
 }
 

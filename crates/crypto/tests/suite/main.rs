@@ -31,6 +31,9 @@ mod arbitrary_bytes;
 mod vectors;
 
 #[cfg(test)]
+mod odd_clients;
+
+#[cfg(test)]
 mod tokens;
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use latchkey_domain::{
         Credential, CredentialId, CredentialReference, CredentialState, MadeBy, Material,
         Provenance,
         key::{EncryptedPrivateKey, KeyPair},
-        passkey::Passkey,
+        passkey::{Passkey, Transports},
     },
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     text::{ApplicationName, CredentialName},
@@ -146,7 +146,7 @@ pub(crate) fn use_key(pair: &KeyPair, info: &Value) -> Result<(), ProofError> {
 
 /// Registers the passkey of a `credentialInfo`.
 pub(crate) fn register_passkey(expected: &Expected, info: &Value) -> Result<Passkey, ProofError> {
-    let proof = creation(Offered::Fido2, info);
+    let proof = creation(Offered::Fido2(Transports::default()), info);
     let material = Proofs.verify_creation(expected, &proof)?;
     let Material::Fido2(passkey) = material else {
         panic!("a {} was made", material.kind());

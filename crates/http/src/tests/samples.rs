@@ -8,7 +8,7 @@ use latchkey_domain::{
     credential::{
         Credential, CredentialId, CredentialState, MadeBy, Material, Provenance,
         key::{EncryptedPrivateKey, KeyPair, PublicKey},
-        passkey::{Aaguid, Passkey},
+        passkey::{Aaguid, Passkey, Transports},
     },
     id::{
         ApplicationId, ChallengeId, CredentialUuid, OrganizationId, TokenId, UserActionId, UserId,
@@ -128,6 +128,7 @@ pub(super) fn passkey() -> Credential {
         sign_count: 0,
         backup_eligible: true,
         backed_up: true,
+        transports: Transports::default(),
     };
     credential(2, "cGFzc2tleQ", Material::Fido2(passkey))
 }

@@ -34,8 +34,10 @@ impl Default for Log {
     }
 }
 
-/// What a library says of steps of the schema is said in words of our own, unless `log.level` names it.
-const SAID_BY_US: &str = "sea_orm_migration=off";
+/// Libraries that say what we say in words of our own, or take a client's fault for an error of the program, which is
+/// answered to the client and told as a security event: steps of the schema, and what is wrong with an attestation.
+/// Their lines are left out, unless `log.level` names them.
+const SAID_BY_US: &str = "sea_orm_migration=off,webauthn_rs_core=off";
 
 /// The filter of that level: whoever makes a log makes its filter here.
 fn filter(level: &str) -> Result<EnvFilter, ParseError> {
@@ -90,9 +92,13 @@ fn has_levels(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::{
+        collections::HashMap,
+        io,
+        sync::{Arc, Mutex},
+    };
 
-    use tracing::{Level, enabled, subscriber::with_default};
+    use tracing::{Level, enabled, error, info, subscriber::with_default, warn};
     use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::*;
@@ -114,6 +120,57 @@ mod tests {
                 assert_eq!(of_ours, level != "off", "{level}");
             });
         }
+    }
+
+    /// A log in memory.
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What a log of that level has of these lines, of which two are a library's.
+    fn lines(level: &str) -> String {
+        let written = Written::default();
+        let writer = written.clone();
+        let log = tracing_subscriber::fmt()
+            .with_env_filter(filter(level).unwrap())
+            .with_writer(move || writer.clone())
+            .with_ansi(false)
+            .finish();
+        with_default(log, || {
+            error!(target: "webauthn_rs_core::internals", "of a library");
+            warn!(target: "webauthn_rs_core", "of a library");
+            error!(target: "latchkey_http", "an error of ours");
+            info!(target: "latchkey::security", "an event");
+        });
+        let written = written.0.lock().unwrap().clone();
+        String::from_utf8(written).unwrap()
+    }
+
+    #[test]
+    fn what_a_library_says_of_a_client_is_left_out_unless_it_is_named() {
+        for level in ["info", "debug", "trace", "warn,latchkey::security=info"] {
+            let lines = lines(level);
+            assert!(!lines.contains("of a library"), "{level}: {lines}");
+            assert!(lines.contains("an error of ours"), "{level}: {lines}");
+            assert!(lines.contains("an event"), "{level}: {lines}");
+        }
+        assert_eq!(lines("off"), "");
+        let warned = lines("warn");
+        assert!(warned.contains("an error of ours") && !warned.contains("an event"));
+        let named = lines("info,webauthn_rs_core=warn");
+        assert_eq!(named.matches("of a library").count(), 2, "{named}");
+        let alone = lines("webauthn_rs_core=error");
+        assert_eq!(alone.lines().count(), 1, "{alone}");
     }
 
     fn is_taken(level: &str) -> bool {

@@ -8,13 +8,19 @@ use tokio::{
 
 use super::*;
 use crate::{
+    messages::AskedCode,
     ports::{mailer::MockMailer, message_store::MockMessageStore},
     testing::{NOW, clock, left_events, messages, user},
 };
 
 fn new() -> NewMessage {
     let code = latchkey_domain::credential_code::CodeText::new("A7U-KY6-9PT".to_owned());
-    messages().login_code(&user(1).id, &code, NOW.plus(Duration::from_mins(10)))
+    let asked = AskedCode {
+        text: &code,
+        expires: NOW.plus(Duration::from_mins(10)),
+        application: None,
+    };
+    messages().login_code(&user(1), &asked)
 }
 
 /// By no clock of its own: the command may run on another machine.

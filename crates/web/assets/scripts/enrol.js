@@ -2,7 +2,7 @@
 
 import { Unreachable, call } from './api.js'
 import { nameOfThisDevice } from './device.js'
-import { create, isSupported } from './passkeys.js'
+import { create, hasAuthenticator, isSupported } from './passkeys.js'
 import { $, busy, complain, hostOf, introduce, say, show, takeFragment } from './page.js'
 import { signIn } from './session.js'
 import { explain, sayOnThisPage } from './texts.js'
@@ -144,7 +144,10 @@ function begin() {
   if (!isSupported()) {
     // The code stays good for another browser.
     show('unsupported')
-  } else if (code) {
+    return
+  }
+  hasAuthenticator().then((has) => ($('key-hint').hidden = has))
+  if (code) {
     // Whoever opens a link may be a scanner or a preview: nothing is used before the button is pressed.
     $('code').value = code
     $('enter-button').focus()

@@ -100,9 +100,13 @@ export async function busy(button, words, work) {
   }
 }
 
+/** What the page is for, as its tab says before it knows the application. */
+const PURPOSE = document.title
+
 /** Fills in the name of the application wherever the page mentions it, and answers the application. */
 export async function introduce() {
   const here = await thisApplication()
+  document.title = `${PURPOSE} · ${here.application.name}`
   for (const place of document.querySelectorAll('[data-application]')) {
     place.textContent = here.application.name
   }

@@ -95,7 +95,7 @@ export async function act(method, path, body) {
   if (challenge.allowCredentials.webauthn.length === 0) {
     throw new PromptError('no_passkey_here')
   }
-  const { factor } = await sign(challenge)
+  const { factor } = await sign(challenge, { isHere: session()?.isBuiltIn })
   const { userAction } = await callSignedIn('POST', '/auth/action', {
     body: { challengeIdentifier: challenge.challengeIdentifier, firstFactor: factor },
   })
