@@ -276,7 +276,8 @@ fn all(parts: WithClause, told: SelectStatement) -> WithQuery {
 /// The same as all that happens: PostgreSQL is told one statement, outside of any transaction, which carries all
 /// steps out, the first of which is not optional, or none, and then it is `false`. When the first meets no row,
 /// none of them does anything; when a later one that must meet one does not, the statement fails, and PostgreSQL
-/// takes it back.
+/// takes it back. What is told is of the steps that must meet a row, so the others run last: they can make room for
+/// none of those.
 pub(crate) async fn at_once(
     connection: &impl ConnectionTrait,
     steps: Vec<Step>,

@@ -244,24 +244,31 @@ impl SqlStore {
         let store = self.clone();
         let task = async move {
             store.count_transaction();
-            // Nothing was told to a connection that there is none of.
-            let Ok(lent) = store.unless_late(ends, store.writer.lend()).await else {
-                return Ok(None);
+            // Until the steps are told, nothing is done that the transaction could do again.
+            let otherwise = |error: E| match store.told(error) {
+                (Some(Passing::Exhaustion) | None, error) => Err(error),
+                (Some(_), _error) => Ok(None),
             };
-            let attempt = async {
-                let outcome = match plan(Arc::clone(lent.connection())).await {
-                    Ok((steps, done)) => {
-                        let told = at_once(&**lent.connection(), steps).await;
-                        told.map(|are_done| are_done.then_some(done))
-                            .map_err(E::from)
-                    }
-                    Err(error) => Err(error),
-                };
+            let lending = async { store.writer.lend().await.map_err(E::from) };
+            let lent = match store.unless_late(ends, lending).await {
+                Ok(lent) => lent,
+                Err(error) => return otherwise(error),
+            };
+            let planning = plan(Arc::clone(lent.connection()));
+            let (steps, done) = match store.unless_late(ends, planning).await {
+                Ok(planned) => planned,
+                Err(error) => {
+                    lent.give_back();
+                    return otherwise(error);
+                }
+            };
+            let telling = async {
+                let outcome = at_once(&**lent.connection(), steps).await;
                 lent.give_back();
-                outcome
+                outcome.map_err(E::from)
             };
-            match store.unless_late(ends, attempt).await {
-                Ok(done) => Ok(done),
+            match store.unless_late(ends, telling).await {
+                Ok(are_done) => Ok(are_done.then_some(done)),
                 Err(error) => match store.told(error) {
                     (Some(Passing::Contention | Passing::ReadOnly), _error) => Ok(None),
                     (_, error) => Err(error),

@@ -69,7 +69,9 @@ impl Text {
             let number = numbered.iter().position(|mark| mark == value)?;
             Some((place, number))
         });
-        let places = places.collect();
+        let places: Vec<_> = places.collect();
+        let has_a_place = |number| places.iter().any(|(_, of)| *of == number);
+        debug_assert!((0..marks).all(has_a_place), "a value has no place: {sql}");
         Self { sql, bound, places }
     }
 }

@@ -142,12 +142,15 @@ impl CredentialCodeStore for SqlStore {
     ) -> Result<Credential, CreateError> {
         let change = Arc::new((authority, redemption));
         let own = Arc::clone(&change);
-        // The step that redeems the code requires that the organization still asks for no approval, or for it.
         let plan = async move |tx: Transaction| {
             let (authority, redemption) = &*own;
-            let approval = organization::approval(&tx, authority.organization()).await?;
+            let organization = authority.organization();
+            let approval = organization::approval(&tx, organization).await?;
             let approval = approval.ok_or(AuthorityConflict::Void)?;
-            let (steps, made) = redemption_steps(authority, redemption.clone(), approval);
+            // It was read before there was a lock.
+            let is_still_so = organization::asks(organization, approval);
+            let (steps, made) =
+                redemption_steps(authority, redemption.clone(), approval, is_still_so);
             Ok((exercise_alone_at_once(authority, steps), made))
         };
         let operation = async move |tx: Transaction| {
@@ -156,7 +159,8 @@ impl CredentialCodeStore for SqlStore {
             user::lock(&tx, authority.user()).await?;
             let approval = organization::approval(&tx, authority.organization()).await?;
             let approval = approval.ok_or(AuthorityConflict::Void)?;
-            let (steps, made) = redemption_steps(authority, redemption.clone(), approval);
+            let always = Expr::cust("TRUE");
+            let (steps, made) = redemption_steps(authority, redemption.clone(), approval, always);
             let met = exercise_with::<CreateError>(&tx, authority, steps).await?;
             match met.as_slice() {
                 [1, _, 1] => {}
@@ -395,16 +399,17 @@ fn claim(claimed: &ClaimedCode) -> UpdateMany<Entity> {
         .filter(Expr::exists(stands))
 }
 
-/// What redeems a code where the organization asks for approval, or for none, and the credential that is made.
+/// What redeems a code under this condition where the organization asks for approval, or for none, and the credential
+/// that is made.
 fn redemption_steps(
     authority: &Authority,
     redemption: Redemption,
     approval: Approval,
+    condition: Expr,
 ) -> (Vec<Step>, Credential) {
     let redeemed = redemption.redeemed.clone();
     let (made, message) = redemption.made(approval);
-    let as_asked = organization::asks(authority.organization(), approval);
-    let redeem = redeem(authority.user(), &redeemed, &made).filter(as_asked);
+    let redeem = redeem(authority.user(), &redeemed, &made).filter(condition);
     let steps = vec![
         redeem.into(),
         message::insertion(&message).into(),
