@@ -134,10 +134,11 @@ pub async fn serve(
         routes: latchkey_http::as_they_are(serving.routes),
         ..beside_full.clone()
     };
-    if use_cases.settings.has_pages {
+    if let Some(prefix) = &use_cases.settings.pages {
         let pages = latchkey_web::pages(latchkey_web::About {
             directory: Arc::clone(&use_cases.directory),
             public_url: serving.http.public_url.clone(),
+            prefix: prefix.clone(),
             description: latchkey_http::openapi_document_of(&serving.http.public_url),
         });
         beside.routes = pages.merge(beside.routes);

@@ -5,7 +5,7 @@ pub mod page;
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use latchkey_domain::{
-    application::{Application, Origin, RpId},
+    application::{Application, Origin, RpId, pages::PagePrefix},
     challenge::Challenge,
     id::{ApplicationId, OrganizationId},
     organization::Organization,
@@ -200,14 +200,11 @@ impl Snapshot {
         }
     }
 
-    /// Where people of an organization find its pages: the first web origin of its oldest application.
-    pub fn page_of(&self, organization: &OrganizationId) -> Option<&Origin> {
-        let origins = self
-            .of(organization)
-            .flat_map(|own| own.relying_party.origins());
-        origins
-            .into_iter()
-            .find(|origin| origin.as_str().starts_with("http"))
+    /// Where people of an organization find the pages that are served below that prefix, without a slash at the
+    /// end: on the first web origin of its oldest application that shows them.
+    pub fn page_of(&self, organization: &OrganizationId, prefix: &PagePrefix) -> Option<String> {
+        self.of(organization)
+            .find_map(|own| own.page(None, Some(prefix)))
     }
 
     fn of(&self, organization: &OrganizationId) -> impl Iterator<Item = &Arc<Application>> {

@@ -87,7 +87,7 @@ named! {
         DemoteUser, "demote_user", "The command line makes an administrator a user like others.";
         SetApproval, "set_approval", "The command line sets whether an organization's credentials wait for approval.";
         AddApplication, "add_application", "The command line adds an application.";
-        UpdateApplication, "update_application", "The command line gives an application another name, RP id or origins.";
+        UpdateApplication, "update_application", "The command line gives an application another name, RP id, origins or pages.";
         DeleteApplication, "delete_application", "The command line deletes an application, and its passkeys where that is wanted.";
         ActivateApplication, "activate_application", "The command line activates an application.";
         DeactivateApplication, "deactivate_application", "The command line deactivates an application.";

@@ -12,7 +12,11 @@ use std::{
 
 use latchkey_domain::{
     account_code::{AccountCode, AccountCodeKind},
-    application::{Application, Origin, RelyingParty, RpId, native::NativeApplications},
+    application::{
+        Application, Origin, RelyingParty, RpId,
+        native::NativeApplications,
+        pages::{PagePrefix, Pages},
+    },
     approval::ApprovalTicket,
     challenge::{Challenge, ChallengeText, purpose::Purpose},
     credential::{
@@ -93,6 +97,7 @@ pub(crate) fn application(name: &str, owner: u8) -> Application {
         )
         .unwrap(),
         native: NativeApplications::default(),
+        pages: Pages::default(),
         is_active: true,
         created: NOW,
     }
@@ -428,7 +433,7 @@ pub(crate) fn messages() -> Messages {
         entropy: Arc::new(entropy),
         sealer: Arc::new(sealer),
         directory: Arc::new(directory()),
-        has_pages: true,
+        pages: Some(PagePrefix::default()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use latchkey_domain::{id::InstallationId, policy::Policy};
+use latchkey_domain::{application::pages::PagePrefix, id::InstallationId, policy::Policy};
 
 use crate::{
     administration::Administration,
@@ -33,8 +33,8 @@ use crate::{
 pub struct ServiceSettings {
     /// Lifetimes and limits.
     pub policy: Policy,
-    /// Whether the pages are served that links in messages lead to.
-    pub has_pages: bool,
+    /// Below which path the pages are served that links in messages lead to, if they are.
+    pub pages: Option<PagePrefix>,
 }
 
 /// All use cases, and the few ports that whoever offers them needs itself. An adapter takes this value,
@@ -203,7 +203,7 @@ fn ceremonies(ports: &Ports, settings: &ServiceSettings) -> Ceremonies {
             entropy: ports.entropy.clone(),
             sealer: ports.sealer.clone(),
             directory: directory.clone(),
-            has_pages: settings.has_pages,
+            pages: settings.pages.clone(),
         }),
         directory,
         events: Events(ports.observer.clone()),

@@ -22,6 +22,7 @@ mod tests;
 use std::sync::Arc;
 
 use axum::{Router, http::HeaderMap, middleware::from_fn_with_state, routing::get};
+use latchkey_domain::application::pages::PagePrefix;
 use latchkey_service::directory::Directory;
 
 pub use self::refusal::refusal;
@@ -37,6 +38,8 @@ pub struct About {
     pub directory: Arc<Directory>,
     /// Where clients reach the service, without a slash at the end.
     pub public_url: String,
+    /// Below which path they are served.
+    pub prefix: PagePrefix,
     /// The description of the API (OpenAPI, as JSON), which becomes the reference at `/docs`.
     pub description: String,
 }
@@ -49,6 +52,7 @@ pub fn pages(site: About) -> Router {
     let hosts = Arc::new(Hosts {
         directory: site.directory,
         public_url: site.public_url,
+        prefix: site.prefix,
     });
     let of_applications =
         files(assets::OF_APPLICATIONS).layer(from_fn_with_state(hosts, hosts::registered_only));

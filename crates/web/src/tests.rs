@@ -13,7 +13,11 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use latchkey_domain::{
-    application::{Application, Origin, RelyingParty, RpId, native::NativeApplications},
+    application::{
+        Application, Origin, RelyingParty, RpId,
+        native::NativeApplications,
+        pages::{EnrolUrl, PagePrefix, Pages},
+    },
     id::{ApplicationId, OrganizationId},
     organization::{Approval, Organization},
     text::{ApplicationName, OrganizationName},
@@ -64,6 +68,7 @@ fn application(name: &str) -> Application {
         name: ApplicationName::new(name).unwrap(),
         relying_party: RelyingParty::new(RpId::new(HOST).unwrap(), vec![origin]).unwrap(),
         native: NativeApplications::default(),
+        pages: Pages::default(),
         is_active: true,
         created: Timestamp::from_unix_milliseconds(0),
     }
@@ -93,6 +98,7 @@ fn with(store: impl DirectoryStore + 'static) -> Router {
     pages(About {
         directory: Arc::new(Directory::new(Arc::new(store), Arc::new(clock))),
         public_url: "https://auth.example".to_owned(),
+        prefix: PagePrefix::default(),
         description: "{\"info\":{\"description\":\"What it is.\"}}".to_owned(),
     })
 }
@@ -438,6 +444,35 @@ async fn nobody_is_named_where_several_share_the_service_or_under_another_name()
     let nobody = of(vec![], vec![]);
     let text = require_telling("/", &open(&nobody, "auth.example", "/").await);
     assert!(text.contains("latchkey bootstrap"), "{text}");
+}
+
+#[tokio::test]
+async fn an_application_leads_to_pages_of_its_own_and_shows_none_of_ours() {
+    let theirs = |enrol_url: Option<&str>| Application {
+        pages: Pages {
+            ours: false,
+            enrol_url: enrol_url.map(|url| EnrolUrl::new(url).unwrap()),
+        },
+        ..application("One")
+    };
+    let own = "https://one.example/new?a=b&c";
+    for (enrol_url, shown) in [
+        (
+            Some(own),
+            Some("href=\"https://one.example/new?a=b&amp;c\""),
+        ),
+        (None, None),
+    ] {
+        let router = of(vec![organization(1)], vec![theirs(enrol_url)]);
+        let text = require_telling("/", &open(&router, "auth.example", "/").await);
+        assert!(text.contains("href=\"https://one.example/\""), "{text}");
+        assert_eq!(text.contains("I have a code"), shown.is_some(), "{text}");
+        assert!(shown.is_none_or(|link| text.contains(link)), "{text}");
+        for path in ["/enrol", "/account", "/assets/scripts/enrol.js"] {
+            let answer = open(&router, HOST, path).await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! `[web]`: whether this service serves pages.
 
+use latchkey_domain::application::pages::PagePrefix;
+
 use super::reader::Reader;
 
 /// Whether this service serves pages, to which links in messages lead.
@@ -16,6 +18,11 @@ impl Default for Web {
 }
 
 impl Web {
+    /// Below which path pages are served, if they are.
+    pub fn pages(&self) -> Option<PagePrefix> {
+        self.enabled.then(PagePrefix::default)
+    }
+
     pub(super) fn read(reader: &mut Reader) -> Self {
         let default = Self::default();
         let mut section = reader.section("web");

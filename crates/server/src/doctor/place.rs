@@ -104,7 +104,8 @@ impl<'all> Place<'all> {
             }
             for origin in application.relying_party.origins() {
                 if origin.is_web() {
-                    self.origin(origin, found).await;
+                    let has_pages = self.has_pages && application.pages.ours;
+                    self.origin(origin, has_pages, found).await;
                 }
             }
         }
@@ -160,8 +161,8 @@ impl<'all> Place<'all> {
         }
     }
 
-    /// An origin: whether its pages may call the service, and where they are.
-    async fn origin(&self, origin: &Origin, found: &mut Findings<'_>) {
+    /// An origin: whether its pages may call the service, and where they are; ours are to be there as well, or not.
+    async fn origin(&self, origin: &Origin, has_pages: bool, found: &mut Findings<'_>) {
         let origin = origin.as_str();
         self.calls(origin, found).await;
         let Ok(url) = Url::parse(origin) else {
@@ -169,10 +170,11 @@ impl<'all> Place<'all> {
         };
         match self.who_is_at(&url).await {
             Met::Itself => self.host(origin, found).await,
-            Met::Another(_) if self.has_pages => found.warning(
+            Met::Another(_) if has_pages => found.warning(
                 format!("pages are switched on, and {origin} is served by somebody else"),
                 "links in messages lead there (/register, /enrol, /recover): let the proxy pass those paths, \
-                 /account, /assets and /auth on, or set web.enabled = false",
+                 /account, /assets and /auth on, or say that the pages are not there (latchkey application update \
+                 --pages no), or that there are none (web.enabled = false)",
             ),
             Met::Another(_) => found.ok(format!("{origin} is served by the application itself")),
             Met::Nobody(why) => found.problem(

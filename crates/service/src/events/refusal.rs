@@ -310,6 +310,7 @@ impl Refusal for AddApplicationError {
     fn reason(&self) -> Reason {
         match self {
             Self::UnknownOrganization => Reason::NotFound,
+            Self::Invalid(_) => Reason::ApplicationInvalid,
             Self::OriginTaken => Reason::AlreadyExists,
             Self::Store(error) => error.reason(),
         }
