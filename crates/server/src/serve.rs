@@ -142,9 +142,9 @@ pub async fn serve(
             description: latchkey_http::openapi_document_of(&serving.http.public_url),
         });
         beside.routes = pages.merge(beside.routes);
-        beside.refusal_page = Some(latchkey_web::refusal);
-        beside_full.routes = latchkey_web::everywhere();
-        beside_full.refusal_page = beside.refusal_page;
+        beside_full.routes = latchkey_web::everywhere(prefix);
+        beside.refusal_page = Some(Arc::new(latchkey_web::refusal(prefix.clone())));
+        beside_full.refusal_page.clone_from(&beside.refusal_page);
     }
     lifecycle::files::raise_limit(&serving.limits);
     let address = serving.listener.local_addr()?;

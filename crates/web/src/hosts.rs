@@ -59,16 +59,16 @@ pub(crate) async fn registered_only(
     };
     if has_page(&snapshot) {
         next.run(request).await
-    } else if is_opened(&request) {
+    } else if is_opened(&request, &hosts.prefix) {
         landing::page(&snapshot, &hosts.public_url, &hosts.prefix, host)
     } else {
         StatusCode::NOT_FOUND.into_response()
     }
 }
 
-/// Whether a person opens the bare address.
-fn is_opened(request: &Request) -> bool {
-    request.uri().path() == "/"
+/// Whether a person opens the first of the pages.
+fn is_opened(request: &Request, prefix: &PagePrefix) -> bool {
+    request.uri().path().strip_prefix(prefix.as_str()) == Some("/")
         && [Method::GET, Method::HEAD].contains(request.method())
         && header_prefers_page(request.headers())
 }

@@ -1,4 +1,4 @@
-//! The page at `/` where no application is: what this is, and where to go.
+//! The first page where no application is: what this is, and where to go.
 
 use std::fmt::Write as _;
 
@@ -61,15 +61,15 @@ pub(crate) fn page(
 "#
         );
     }
-    main.push_str(DEVELOPERS);
+    main.push_str(&developers(prefix));
     if !is_at_home {
         let url = escaped(public_url);
         let _ = writeln!(
             main,
-            "      <p class=\"hint\">The address of this service is <a href=\"{url}/\">{url}</a>.</p>"
+            "      <p class=\"hint\">The address of this service is <a href=\"{url}{prefix}/\">{url}</a>.</p>"
         );
     }
-    Document::new("Start", &main).answer(StatusCode::OK)
+    Document::new(prefix, "Start", &main).answer(StatusCode::OK)
 }
 
 /// For users, where nobody knows of which application.
@@ -86,10 +86,14 @@ const NOBODY: &str = r#"      <section class="card">
       </section>
 "#;
 
-const DEVELOPERS: &str = r#"      <h2 class="between">For developers</h2>
+fn developers(prefix: &PagePrefix) -> String {
+    format!(
+        r#"      <h2 class="between">For developers</h2>
       <ul>
-        <li><a href="/docs">API reference</a></li>
+        <li><a href="{prefix}/docs">API reference</a></li>
         <li><a href="/openapi.json">The same as an OpenAPI description</a></li>
         <li><a href="/.well-known/oauth-authorization-server">Issuer and keys of tokens</a></li>
       </ul>
-"#;
+"#
+    )
+}

@@ -91,6 +91,11 @@ fn of(organizations: Vec<Organization>, applications: Vec<Application>) -> Route
 }
 
 fn with(store: impl DirectoryStore + 'static) -> Router {
+    below("", store)
+}
+
+/// The pages below a prefix.
+fn below(prefix: &str, store: impl DirectoryStore + 'static) -> Router {
     let mut clock = MockClock::new();
     clock
         .expect_now()
@@ -98,7 +103,7 @@ fn with(store: impl DirectoryStore + 'static) -> Router {
     pages(About {
         directory: Arc::new(Directory::new(Arc::new(store), Arc::new(clock))),
         public_url: "https://auth.example".to_owned(),
-        prefix: PagePrefix::default(),
+        prefix: PagePrefix::new(prefix).unwrap(),
         description: "{\"info\":{\"description\":\"What it is.\"}}".to_owned(),
     })
 }
@@ -313,16 +318,26 @@ fn every_reference_leads_to_a_file_that_is_served() {
         let html = ["src=", "href="]
             .into_iter()
             .flat_map(|word| quoted_after(&text, word, '"'))
-            .filter(|reference| !reference.starts_with('#'))
-            .map(str::to_owned);
-        let modules = quoted_after(&text, "from ", '\'')
-            .into_iter()
-            .map(|module| match module.strip_prefix("./") {
-                Some(name) => format!("{base}/{name}"),
-                None => module.to_owned(),
-            });
-        for reference in html.chain(modules) {
+            .filter(|reference| !reference.starts_with('#'));
+        let modules = quoted_after(&text, "from ", '\'');
+        let opened = quoted_after(&text, "location.assign(", '\'');
+        for reference in html.chain(modules).chain(opened) {
             followed += 1;
+            // From the file, and never from the root: pages may be below a prefix.
+            let (base, name) = match reference.strip_prefix("../") {
+                Some(name) => (base.rsplit_once('/').unwrap().0, name),
+                None => (
+                    base,
+                    reference.strip_prefix("./").unwrap_or("an absolute one"),
+                ),
+            };
+            // What a script opens is beside the page, and not beside the script.
+            let base = if asset.path.contains("/scripts/") && !name.contains('.') {
+                ""
+            } else {
+                base
+            };
+            let reference = format!("{base}/{name}");
             assert!(
                 served.contains(reference.as_str()),
                 "{}: {reference}",
@@ -491,10 +506,64 @@ async fn the_reference_is_on_every_host_and_not_sent_again() {
 }
 
 #[tokio::test]
+async fn below_a_prefix_is_everything_and_nothing_is_at_the_root() {
+    let mut store = MockDirectoryStore::new();
+    store.expect_load().returning(|| {
+        Ok(DirectoryEntries {
+            organizations: vec![organization(1)],
+            applications: vec![application("One")],
+        })
+    });
+    let router = below("/key", store);
+    for asset in all() {
+        let path = format!("/key{}", asset.path);
+        let answer = ask(&router, Method::GET, &path, &[("host", HOST)]).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        assert_eq!(answer.body, asset.contents, "{path}");
+        let answer = ask(&router, Method::GET, asset.path, &[("host", HOST)]).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{}", asset.path);
+    }
+    for path in ["/", "/docs"] {
+        let answer = open(&router, "auth.example", path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    let first = open(&router, HOST, "/key").await;
+    assert_eq!(first.header("location"), "/key/");
+    assert_eq!(first.status, StatusCode::TEMPORARY_REDIRECT);
+
+    // So do the links of what is put together here; the API stays where it is.
+    let landing = open(&router, "auth.example", "/key/").await;
+    let landing = String::from_utf8(landing.body).unwrap();
+    let reference = open(&router, "auth.example", "/key/docs").await;
+    let reference = String::from_utf8(reference.body).unwrap();
+    let refused = refusal(PagePrefix::new("/key").unwrap());
+    let refused = refused(BROWSER, StatusCode::METHOD_NOT_ALLOWED, "1").unwrap();
+    let refused = refused.into_body().collect().await.unwrap().to_bytes();
+    let refused = String::from_utf8(refused.to_vec()).unwrap();
+    for link in ["https://one.example/key/", "https://one.example/key/enrol"] {
+        assert!(landing.contains(&format!("href=\"{link}\"")), "{landing}");
+    }
+    let mut followed = 0;
+    for text in [landing, reference, refused] {
+        let links = ["href=", "src="].map(|word| quoted_after(&text, word, '"'));
+        for link in links.concat() {
+            let is_of_the_api = ["/openapi.json", "/.well-known/"]
+                .iter()
+                .any(|path| link.starts_with(path));
+            followed += usize::from(link.starts_with("/key/"));
+            let is_good = !link.starts_with('/') || is_of_the_api || link.starts_with("/key/");
+            assert!(is_good, "{link}");
+        }
+    }
+    assert!(followed > 12, "{followed}");
+}
+
+#[tokio::test]
 async fn what_every_page_needs_is_on_every_host_and_asks_nobody() {
     for asset in assets::EVERYWHERE {
         let headers = [("host", "evil.example")];
-        let answer = ask(&everywhere(), Method::GET, asset.path, &headers).await;
+        let router = everywhere(&PagePrefix::default());
+        let answer = ask(&router, Method::GET, asset.path, &headers).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", asset.path);
         assert_eq!(answer.body, asset.contents, "{}", asset.path);
     }
@@ -531,6 +600,7 @@ async fn a_refusal_is_a_page_for_people_and_nothing_for_programs() {
         (503, "Back in a moment"),
     ] {
         let status = StatusCode::from_u16(status).unwrap();
+        let refusal = refusal(PagePrefix::default());
         for accept in ["", "*/*", "application/json"] {
             assert!(refusal(accept, status, "1234").is_none(), "{accept}");
         }

@@ -32,7 +32,7 @@ async function offerAutofill(here) {
     const renewal = setTimeout(() => waiting.abort('renewal'), AUTOFILL_AGE)
     try {
       await signIn(here, { mediation: 'conditional', signal })
-      location.assign('/account')
+      location.assign('./account')
       return
     } catch (error) {
       if (signal.reason !== 'renewal') {
@@ -64,7 +64,7 @@ async function begin() {
     busy($('sign-in-button'), 'Answer the prompt of your browser…', async () => {
       waiting?.abort('button')
       await signIn(await introduce(), { username: $('username').value.trim() || undefined })
-      location.assign('/account')
+      location.assign('./account')
     })
   })
 }

@@ -105,7 +105,7 @@ function start() {
   $('sign-in-button').addEventListener('click', () =>
     busy($('sign-in-button'), 'Answer the prompt of your browser…', async () => {
       await signIn(here, { username: begun.challenge.user.name })
-      location.assign('/account')
+      location.assign('./account')
     }),
   )
 }

@@ -61,7 +61,7 @@ async function begin() {
   $('sign-in-button').addEventListener('click', () =>
     busy($('sign-in-button'), 'Answer the prompt of your browser…', async () => {
       await signIn(here, { username: challenge.user.name })
-      location.assign('/account')
+      location.assign('./account')
     }),
   )
   $('resend').addEventListener('submit', (event) => {

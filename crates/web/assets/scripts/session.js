@@ -52,7 +52,7 @@ export function leave(notice) {
   if (notice) {
     sessionStorage.setItem(NOTICE, notice)
   }
-  location.assign('/')
+  location.assign('./')
 }
 
 /** The notice that the page before left, once. */
