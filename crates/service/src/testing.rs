@@ -33,6 +33,7 @@ use latchkey_domain::{
     organization::{Approval, Organization},
     policy::{Limits, Policy},
     session::Session,
+    session_code::SessionCode,
     text::{ApplicationName, CredentialName, OrganizationName, Username},
     time::Timestamp,
     user::{Epoch, User, UserKind},
@@ -308,6 +309,7 @@ pub(crate) struct KeptTokens {
     sessions: Mutex<HashMap<String, Session>>,
     actions: Mutex<HashMap<String, SignedUserAction>>,
     approvals: Mutex<HashMap<String, ApprovalTicket>>,
+    session_codes: Mutex<HashMap<String, SessionCode>>,
 }
 
 fn keep<T: Clone>(kept: &Mutex<HashMap<String, T>>, name: &str, value: &T) -> String {
@@ -356,6 +358,14 @@ impl Tokens for KeptTokens {
 
     fn read_approval(&self, token: &str, _now: Timestamp) -> Result<ApprovalTicket, InvalidToken> {
         find(&self.approvals, token)
+    }
+
+    fn seal_session_code(&self, code: &SessionCode) -> String {
+        keep(&self.session_codes, "session-code", code)
+    }
+
+    fn open_session_code(&self, code: &str, _now: Timestamp) -> Result<SessionCode, InvalidToken> {
+        find(&self.session_codes, code)
     }
 
     fn jwks(&self) -> String {

@@ -22,6 +22,7 @@ use crate::{
     readiness::Readiness,
     recovery::Recoveries,
     registration::Registrations,
+    session_codes::SessionCodes,
     sessions::Sessions,
     throttle::Throttle,
     user_actions::UserActions,
@@ -55,6 +56,8 @@ pub struct UseCases {
     pub mailed_codes: MailedCodes,
     /// Checking and ending sessions.
     pub sessions: Sessions,
+    /// Handing sessions over.
+    pub session_codes: SessionCodes,
     /// Signing and checking user actions.
     pub user_actions: UserActions,
     /// Managing credentials.
@@ -137,6 +140,11 @@ impl UseCases {
                 events: ceremonies.events.clone(),
                 tokens: ports.tokens.clone(),
                 store: stores.sessions.clone(),
+            },
+            session_codes: SessionCodes {
+                ceremonies: ceremonies.clone(),
+                sessions: stores.sessions.clone(),
+                throttle: throttle.clone(),
             },
             user_actions: UserActions {
                 factors,

@@ -41,3 +41,6 @@ mod code_digest;
 
 #[cfg(test)]
 mod sealer;
+
+#[cfg(test)]
+mod session_codes;

@@ -35,10 +35,12 @@ impl EnrolUrl {
         let url = Url::parse(text).map_err(|_malformed| EnrolUrlError)?;
         let origin =
             Origin::new(url.origin().ascii_serialization()).map_err(|_insecure| EnrolUrlError)?;
+        // The origin of some other schemes is that of an address inside of them.
+        let is_page = ["https", "http"].contains(&url.scheme());
         let is_plain =
             url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
         let text = String::from(url);
-        if is_plain && text.len() <= Self::MAXIMUM {
+        if is_page && is_plain && text.len() <= Self::MAXIMUM {
             Ok(Self { text, origin })
         } else {
             Err(EnrolUrlError)
@@ -220,6 +222,7 @@ mod tests {
             "https://example.com/#",
             "javascript:alert(1)",
             "data:text/html,x",
+            "blob:https://example.com/x",
             "app.example:enrol",
             &long,
         ] {

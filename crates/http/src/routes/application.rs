@@ -20,6 +20,7 @@ use crate::{
 
 /// Where a page is.
 #[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(example = example)]
 pub(crate) struct PlaceBody {
     organization: OrganizationBody,
@@ -27,6 +28,9 @@ pub(crate) struct PlaceBody {
     application: ApplicationBody,
     /// Every application of the organization, oldest first, the page's own included.
     applications: Vec<ApplicationBody>,
+    /// Where a session can go to after a sign-in on this page (`returnTo`): the web origins of the application.
+    #[schema(example = json!(["https://app.example.com"]))]
+    return_origins: Vec<String>,
     /// Whether credentials made with a code wait until their owner approves them: `never` or `always`.
     #[schema(example = "never")]
     approval: &'static str,
@@ -45,6 +49,7 @@ fn example() -> Value {
         "organization": { "id": "or-3277q-4hcvk-9lmnbrj2q3qd6st", "name": "Example" },
         "application": application,
         "applications": [application],
+        "returnOrigins": ["https://app.example.com"],
         "approval": "never"
     })
 }
@@ -90,6 +95,13 @@ impl PlaceBody {
         Self {
             application: body(here),
             applications: page.applications.iter().map(body).collect(),
+            return_origins: here
+                .relying_party
+                .origins()
+                .iter()
+                .filter(|origin| origin.is_web())
+                .map(ToString::to_string)
+                .collect(),
             approval: page.organization.approval.as_str(),
             organization: (&page.organization).into(),
         }

@@ -21,6 +21,7 @@ async fn a_page_is_told_its_application_by_origin_or_by_host() {
         "organization": { "id": world.acme.organization, "name": "acme" },
         "application": application(1, TWO),
         "applications": [application(0, ONE), application(1, TWO)],
+        "returnOrigins": [TWO],
         "approval": "never",
     });
     let place = world.stranger();

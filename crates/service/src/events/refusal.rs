@@ -55,7 +55,8 @@ impl Refusal for AuthorityConflict {
     fn reason(&self) -> Reason {
         match self {
             Self::Spent(Spendable::UserAction) => Reason::UserActionUsed,
-            Self::Void | Self::Spent(Spendable::Challenge | Spendable::Session) => {
+            Self::Void
+            | Self::Spent(Spendable::Challenge | Spendable::Session | Spendable::SessionCode) => {
                 Reason::UserActionInvalid
             }
         }
@@ -235,6 +236,27 @@ impl Refusal for IssueCodeError {
 }
 
 impl Refusal for BeginWithCodeError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Throttled(error) => error.reason(),
+            Self::OriginNotAllowed => Reason::OriginNotAllowed,
+            Self::InvalidCode => Reason::InvalidCode,
+            Self::Store(error) => error.reason(),
+        }
+    }
+}
+
+impl Refusal for IssueSessionCodeError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::OriginNotAllowed => Reason::OriginNotAllowed,
+            Self::ReturnNotAllowed => Reason::ReturnNotAllowed,
+            Self::Store(error) => error.reason(),
+        }
+    }
+}
+
+impl Refusal for ExchangeSessionCodeError {
     fn reason(&self) -> Reason {
         match self {
             Self::Throttled(error) => error.reason(),
