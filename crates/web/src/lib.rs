@@ -47,8 +47,8 @@ pub struct About {
 }
 
 /// The pages and what they are made of, below the prefix. Those of applications are on the hosts of the registered
-/// ones that show them; elsewhere `/` says what this is, to who would rather have a page than JSON, and for what is not there the status is
-/// all there is: whoever serves them writes the body, with [`refusal`] for people.
+/// ones that show them; elsewhere `/` says what this is, to who would rather have a page than JSON, and for what is
+/// not there the status is all there is: whoever serves them writes the body, with [`refusal`] for people.
 pub fn pages(site: About) -> Router {
     let prefix = &site.prefix;
     let reference = reference::page(prefix, &site.description);

@@ -6,7 +6,7 @@ use data_encoding::BASE64URL_NOPAD;
 use serde_json::json;
 
 use crate::support::{
-    session_code::{CHALLENGE, VERIFIER, code_in},
+    session_code::{VERIFIER, code_in, going_back},
     signed_in::SignedIn,
     signer::Signer,
     world::{ADA, ONE, RIVAL, TWO, UNLISTED, World},
@@ -155,10 +155,6 @@ async fn on_a_page(world: &World) -> SignedIn {
     world
         .member(&world.acme, "page@example.com", &passkey)
         .await
-}
-
-fn going_back(to: &str) -> serde_json::Value {
-    json!({ "returnTo": to, "codeChallenge": CHALLENGE, "state": "a&b=c" })
 }
 
 const CODE: &str = "/auth/session/code";

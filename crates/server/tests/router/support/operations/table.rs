@@ -13,7 +13,7 @@ use super::{
     row::{delete, get, post, put, read, written},
 };
 use crate::support::{
-    session_code::{CHALLENGE, VERIFIER, code_in},
+    session_code::{VERIFIER, code_in, going_back},
     signer::{ENCRYPTED_PRIVATE_KEY, Signer},
     stage::{Person, Stage},
     world::{MOBILE, host},
@@ -171,13 +171,15 @@ fn sessions() -> Vec<Operation> {
         post("issueSessionCode", "/auth/session/code")
             .by(User)
             .costs(read(1), async |_, person, request| {
-                request.with(going_back(person))
+                request.with(going_back(person.origin))
             }),
         post("exchangeSessionCode", "/auth/session/code/exchange").costs(
             written(1, 1),
             async |_, person, request| {
                 let place = person.session.place();
-                let issued = place.post("/auth/session/code", &going_back(person)).await;
+                let issued = place
+                    .post("/auth/session/code", &going_back(person.origin))
+                    .await;
                 request.with(json!({
                     "code": code_in(&issued.ok()),
                     "codeVerifier": VERIFIER,
@@ -208,15 +210,6 @@ fn sessions() -> Vec<Operation> {
             .completes(UserAction, written(3, 5), answered)
             .or_completes("with one factor", written(2, 3).on_postgres(1), signed),
     ]
-}
-
-/// A way back to the page that the person is on.
-fn going_back(person: &Person) -> Value {
-    json!({
-        "returnTo": format!("{}/back", person.origin),
-        "codeChallenge": CHALLENGE,
-        "state": "here",
-    })
 }
 
 /// Both factors, with everything that may be said of them.
