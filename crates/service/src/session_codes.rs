@@ -137,7 +137,8 @@ impl SessionCodes {
         if !party.application.relying_party.allows(origin.as_str()) {
             return Err(IssueSessionCodeError::ReturnNotAllowed);
         }
-        let expires = self.ceremonies.now().plus(SessionCode::LIFETIME);
+        let minute = self.ceremonies.now().plus(SessionCode::LIFETIME);
+        let expires = minute.min(session.expires);
         let code = self.ceremonies.tokens.seal_session_code(&SessionCode {
             id: SessionCodeId::from_random(&self.ceremonies.entropy.draw()),
             session: session.clone(),

@@ -86,6 +86,19 @@ async fn a_session_goes_to_a_page_of_the_application_it_was_made_at() {
 }
 
 #[tokio::test]
+async fn a_code_does_not_outlive_its_session() {
+    let (codes, _) = codes(MockSessionStore::new());
+    let session = Session {
+        expires: NOW.plus(std::time::Duration::from_secs(1)),
+        ..made_at(None)
+    };
+    let issued = codes
+        .issue(&caller(Some(HERE)), &session, &back(HERE))
+        .await;
+    assert_eq!(issued.unwrap().expires, session.expires);
+}
+
+#[tokio::test]
 async fn nobody_is_sent_to_an_origin_that_the_application_does_not_list() {
     let (codes, heard) = codes(MockSessionStore::new());
     let session = made_at(Some(application("one", 1).id));
