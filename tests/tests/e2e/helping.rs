@@ -162,6 +162,16 @@ async fn an_application_is_mended_and_goes_with_its_passkeys_only_on_demand() ->
     assert_eq!(mended["rpId"], "too.example");
     assert_eq!(mended["origins"], json!(["https://too.example"]));
     assert_eq!(mended["name"], "Too");
+    assert_eq!(mended["hasPages"], true);
+    let own = "--enrol-url https://too.example/new --pages no";
+    let shown = update(&two, own)?.json()?;
+    assert_eq!(shown["enrolUrl"], "https://too.example/new");
+    assert_eq!(shown["hasPages"], false);
+    let elsewhere = update(&two, "--enrol-url https://evil.example/new")?;
+    let told = elsewhere.error()?;
+    assert!(told.contains("--enrol-url"), "{elsewhere:?}");
+    let gone = update(&two, "--enrol-url none")?.json()?;
+    assert_eq!(gone.get("enrolUrl"), None);
     let taken = update(
         &two,
         "--origin https://too.example --origin https://one.example",

@@ -25,6 +25,7 @@ use crate::{
     },
     recovery::{BeginRecoveryError, RecoverError},
     registration::BeginRegistrationError,
+    session_codes::{ExchangeSessionCodeError, IssueSessionCodeError},
     throttle::Throttled,
     user_actions::BeginUserActionError,
 };
