@@ -55,8 +55,10 @@ fn made_at(application: Option<ApplicationId>) -> Session {
 /// The code that was sent to [`HERE`].
 async fn sent(codes: &SessionCodes) -> String {
     let session = made_at(Some(application("one", 1).id));
-    let issued = codes.issue(&caller(Some(HERE)), &session, &back(HERE));
-    let address = issued.await.unwrap().address;
+    let issued = codes
+        .issue(&caller(Some(HERE)), &session, &back(HERE))
+        .await;
+    let address = issued.unwrap().address;
     address.split_once("?code=").unwrap().1.to_owned()
 }
 
