@@ -100,6 +100,8 @@ impl UseCases {
         let throttle = Arc::new(Throttle::new(settings.policy.limits.clone(), clock.clone()));
         let factors = factors(&ceremonies, &stores);
         let administration = administration(&ceremonies, &digester, &stores);
+        let session_codes = session_codes(&ceremonies, &stores, &throttle);
+        let approvals = approvals(&ceremonies, &stores);
         Self {
             installation: installation.id.clone(),
             directory: ceremonies.directory.clone(),
@@ -141,11 +143,7 @@ impl UseCases {
                 tokens: ports.tokens.clone(),
                 store: stores.sessions.clone(),
             },
-            session_codes: SessionCodes {
-                ceremonies: ceremonies.clone(),
-                sessions: stores.sessions.clone(),
-                throttle: throttle.clone(),
-            },
+            session_codes,
             user_actions: UserActions {
                 factors,
                 store: stores.sign_ins,
@@ -164,11 +162,7 @@ impl UseCases {
                 store: stores.credential_codes.clone(),
                 throttle: throttle.clone(),
             },
-            approvals: Approvals {
-                ceremonies: ceremonies.clone(),
-                accounts: stores.accounts,
-                store: stores.credential_codes,
-            },
+            approvals,
             users: Users {
                 ceremonies: ceremonies.clone(),
                 digester,
@@ -231,6 +225,27 @@ fn administration(
         store: stores.administration.clone(),
         accounts: stores.accounts.clone(),
         codes: stores.credential_codes.clone(),
+    }
+}
+
+/// The store that ends sessions uses up their codes too.
+fn session_codes(
+    ceremonies: &Ceremonies,
+    stores: &Stores,
+    throttle: &Arc<Throttle>,
+) -> SessionCodes {
+    SessionCodes {
+        ceremonies: ceremonies.clone(),
+        sessions: stores.sessions.clone(),
+        throttle: throttle.clone(),
+    }
+}
+
+fn approvals(ceremonies: &Ceremonies, stores: &Stores) -> Approvals {
+    Approvals {
+        ceremonies: ceremonies.clone(),
+        accounts: stores.accounts.clone(),
+        store: stores.credential_codes.clone(),
     }
 }
 
