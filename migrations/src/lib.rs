@@ -16,6 +16,7 @@ mod m0011_index_of_administrators;
 mod m0012_index_of_passkeys;
 mod m0013_events;
 mod m0014_transports;
+mod m0015_pages_of_applications;
 mod shape;
 
 pub use self::loss::{Loss, Newest, losses, organizations};
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_index_of_passkeys::IndexOfPasskeys),
             Box::new(m0013_events::Events),
             Box::new(m0014_transports::Transports),
+            Box::new(m0015_pages_of_applications::PagesOfApplications),
         ]
     }
 }

@@ -42,7 +42,7 @@ impl Newest {
 type Held = (&'static str, &'static str);
 
 /// What each step brought room for, by its name. A step that is not here is one that nobody knows about.
-const HELD: [(&str, &[Held]); 14] = [
+const HELD: [(&str, &[Held]); 15] = [
     (
         "m0001_foundation",
         &[
@@ -123,6 +123,13 @@ const HELD: [(&str, &[Held]); 14] = [
         &[(
             "transports of passkeys",
             "credentials WHERE transports IS NOT NULL",
+        )],
+    ),
+    (
+        "m0015_pages_of_applications",
+        &[(
+            "applications that say where their pages are",
+            "applications WHERE NOT has_pages OR enrol_url IS NOT NULL",
         )],
     ),
 ];

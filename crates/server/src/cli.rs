@@ -351,6 +351,10 @@ mod tests {
                 "application update --application {APPLICATION} --rp-id localhost \
                  --origin http://localhost:1 --origin http://localhost:2"
             ),
+            format!(
+                "application update --application {APPLICATION} --enrol-url http://localhost:1/new --pages no"
+            ),
+            format!("application update --application {APPLICATION} --enrol-url none --pages yes"),
             format!("application delete --application {APPLICATION} --yes C"),
             format!("application delete --application {APPLICATION} --delete-credentials --yes C"),
             format!("outbox retry --message {MESSAGE}"),
@@ -379,6 +383,10 @@ mod tests {
             format!(
                 "application add --org {ORGANIZATION} --name C --rp-id localhost \
                  --origin http://localhost:1"
+            ),
+            format!(
+                "application add --org {ORGANIZATION} --name C --rp-id localhost \
+                 --origin http://localhost:1 --enrol-url http://localhost:1/new --no-pages"
             ),
             format!("application deactivate --application {APPLICATION}"),
             format!("application activate --application {APPLICATION}"),

@@ -407,7 +407,7 @@ async fn applications(
         return;
     };
     let kids = secrets.map(Secrets::signing_key_facts).unwrap_or_default();
-    match Place::new(public_url, settings.web.enabled, kids) {
+    match Place::new(public_url, settings.web.pages(), kids) {
         Ok(place) => {
             found.area = "public";
             place.examine(settings, &snapshot, &mut found).await;

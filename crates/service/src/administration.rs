@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use latchkey_domain::{
     account_code::AccountCodeKind,
-    application::{Application, Origin, RelyingParty, native::NativeApplications},
+    application::{Application, RelyingParty, native::NativeApplications, pages::Pages},
     credential::Credential,
     credential_code::{CodeStatus, CodeText, CredentialCode},
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
@@ -111,7 +111,7 @@ pub struct Administration {
 }
 
 impl Invited {
-    fn new(user: User, code: CodeText, expires: Timestamp, page: Option<&Origin>) -> Self {
+    fn new(user: User, code: CodeText, expires: Timestamp, page: Option<&str>) -> Self {
         Self {
             link: page.map(|page| registration_link(page, &user, &code)),
             user,
@@ -278,7 +278,7 @@ impl Administration {
             request.relying_party,
         );
         let id = application.id.clone();
-        let page = application.relying_party.first_page().cloned();
+        let page = application.page(None, self.ceremonies.messages.pages.as_ref());
         let user = self.user(Invite {
             organization: organization.id.clone(),
             username: request.administrator,
@@ -299,10 +299,9 @@ impl Administration {
         self.events
             .leave_outcome(Event::CreateOrganization, &facts, made)
             .await?;
-        let page = page.filter(|_page| self.ceremonies.messages.has_pages);
         Ok(Bootstrapped {
             application: id,
-            administrator: Invited::new(user, code, expires, page.as_ref()),
+            administrator: Invited::new(user, code, expires, page.as_deref()),
         })
     }
 
@@ -334,7 +333,7 @@ impl Administration {
             .events
             .leave_outcome(Event::InviteUser, &facts, invited);
         let user = left.await?;
-        Ok(Invited::new(user, code, expires, page.as_ref()))
+        Ok(Invited::new(user, code, expires, page.as_deref()))
     }
 
     /// Activates or deactivates a user. Who is activated again is told.
@@ -405,7 +404,7 @@ impl Administration {
             .await
     }
 
-    /// Adds an application to an organization.
+    /// Adds an application to an organization, with the pages of this service.
     ///
     /// # Errors
     /// [`AddApplicationError`].
@@ -415,16 +414,38 @@ impl Administration {
         name: ApplicationName,
         relying_party: RelyingParty,
     ) -> Result<Application, AddApplicationError> {
-        let application = self.application(organization, name, relying_party);
-        let added = self.store.add_application(application.clone()).await;
+        let pages = Pages::default();
+        self.add_application_with(organization, name, relying_party, pages)
+            .await
+    }
+
+    /// Adds an application to an organization, with these pages.
+    ///
+    /// # Errors
+    /// [`AddApplicationError`].
+    pub async fn add_application_with(
+        &self,
+        organization: OrganizationId,
+        name: ApplicationName,
+        relying_party: RelyingParty,
+        pages: Pages,
+    ) -> Result<Application, AddApplicationError> {
+        let application = Application {
+            pages,
+            ..self.application(organization, name, relying_party)
+        };
         let facts = Facts::from(&application);
+        let added = match application.pages.fit(&application.relying_party) {
+            Ok(()) => self.store.add_application(application.clone()).await,
+            Err(error) => Err(error.into()),
+        };
         self.events
             .leave_outcome(Event::AddApplication, &facts, added)
             .await?;
         Ok(application)
     }
 
-    /// Changes name, RP id or origins of an application. Running services follow within seconds.
+    /// Changes name, RP id, origins or pages of an application. Running services follow within seconds.
     ///
     /// # Errors
     /// [`UpdateApplicationError`].
@@ -535,6 +556,7 @@ impl Administration {
             name,
             relying_party,
             native: NativeApplications::default(),
+            pages: Pages::default(),
             is_active: true,
             created: self.ceremonies.now(),
         }

@@ -357,9 +357,9 @@ impl From<AuthorityConflict> for NewCredentialError {
     fn from(conflict: AuthorityConflict) -> Self {
         match conflict {
             AuthorityConflict::Void
-            | AuthorityConflict::Spent(Spendable::Challenge | Spendable::Session) => {
-                Self::InvalidChallenge
-            }
+            | AuthorityConflict::Spent(
+                Spendable::Challenge | Spendable::Session | Spendable::SessionCode,
+            ) => Self::InvalidChallenge,
             AuthorityConflict::Spent(Spendable::UserAction) => Self::UserActionSpent,
         }
     }

@@ -5,7 +5,7 @@ pub mod page;
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use latchkey_domain::{
-    application::{Application, Origin, RpId},
+    application::{Application, Origin, RpId, pages::PagePrefix},
     challenge::Challenge,
     id::{ApplicationId, OrganizationId},
     organization::Organization,
@@ -201,16 +201,20 @@ impl Snapshot {
         }
     }
 
-    /// Where people of an organization find its pages: the first web origin of its oldest application.
-    pub fn page_of(&self, organization: &OrganizationId) -> Option<&Origin> {
-        self.home_of(organization).map(|(_, page)| page)
+    /// Where people of an organization find the pages that are served below that prefix, without a slash at the
+    /// end: on the first web origin of its oldest application that shows them.
+    pub fn page_of(&self, organization: &OrganizationId, prefix: &PagePrefix) -> Option<String> {
+        self.home_of(organization, prefix).map(|(_, page)| page)
     }
 
     /// The same, with the application whose page it is.
-    pub fn home_of(&self, organization: &OrganizationId) -> Option<(&Application, &Origin)> {
+    pub fn home_of(
+        &self,
+        organization: &OrganizationId,
+        prefix: &PagePrefix,
+    ) -> Option<(&Application, String)> {
         self.of(organization).find_map(|own| {
-            let mut origins = own.relying_party.origins().iter();
-            let page = origins.find(|origin| origin.as_str().starts_with("http"))?;
+            let page = own.page(None, Some(prefix))?;
             Some((own.as_ref(), page))
         })
     }

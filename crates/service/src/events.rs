@@ -65,6 +65,8 @@ named! {
         Recover, "recover", "A user with a recovery key puts new credentials in the place of all others.";
         BeginSignIn, "begin_sign_in", "A challenge to sign in with is given; a login code is used up.";
         SignIn, "sign_in", "A session begins; `credential` is the one that signed.";
+        IssueSessionCode, "issue_session_code", "Who is signed in on our pages goes back to the application, with a code for the session.";
+        ExchangeSessionCode, "exchange_session_code", "The application uses such a code up, and has the session.";
         SignOut, "sign_out", "A session ends.";
         SignOutEverywhere, "sign_out_everywhere", "Every session, code and user action of a user ends, by the user or the command line.";
         BeginUserAction, "begin_user_action", "A challenge that commits to one request is given.";
@@ -95,7 +97,7 @@ named! {
         DemoteUser, "demote_user", "The command line makes an administrator a user like others.";
         SetApproval, "set_approval", "The command line sets whether an organization's credentials wait for approval.";
         AddApplication, "add_application", "The command line adds an application.";
-        UpdateApplication, "update_application", "The command line gives an application another name, RP id or origins.";
+        UpdateApplication, "update_application", "The command line gives an application another name, RP id, origins or pages.";
         DeleteApplication, "delete_application", "The command line deletes an application, and its passkeys where that is wanted.";
         ActivateApplication, "activate_application", "The command line activates an application.";
         DeactivateApplication, "deactivate_application", "The command line deactivates an application.";
@@ -113,6 +115,7 @@ named! {
     Reason {
         Throttled, "throttled", "A limit is reached.";
         OriginNotAllowed, "origin_not_allowed", "No application lists the origin, or none of the organization.";
+        ReturnNotAllowed, "return_not_allowed", "The application does not list the origin of the page to go back to.";
         OrganizationRequired, "organization_required", "No organization is named, and there are several.";
         NoApplication, "no_application", "The organization has no active application.";
         UnknownUser, "unknown_user", "There is no such user in the organization.";

@@ -12,7 +12,7 @@ mod draft;
 use std::{net::IpAddr, sync::Arc};
 
 use latchkey_domain::{
-    application::Origin,
+    application::{Origin, pages::PagePrefix},
     credential::{Credential, CredentialKind, MadeBy},
     credential_code::CodeText,
     id::{MessageId, OrganizationId, UserId},
@@ -42,7 +42,7 @@ pub struct Messages {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) sealer: Arc<dyn Sealer>,
     pub(crate) directory: Arc<Directory>,
-    pub(crate) has_pages: bool,
+    pub(crate) pages: Option<PagePrefix>,
 }
 
 impl Messages {
@@ -382,14 +382,15 @@ impl Messages {
         serde_json::from_slice(&content).map_err(|_malformed| NotSealed)
     }
 
-    /// Where the page is that takes the user's registration code.
-    pub(crate) async fn page_of(&self, user: &User) -> Result<Option<Origin>, StoreError> {
-        if !self.has_pages {
+    /// Where the pages are that take the user's registration code, without a slash at the end.
+    pub(crate) async fn page_of(&self, user: &User) -> Result<Option<String>, StoreError> {
+        let Some(prefix) = &self.pages else {
             return Ok(None);
-        }
-        let has_page = |known: &Snapshot| known.page_of(&user.organization).is_some();
+        };
+        let page = |known: &Snapshot| known.page_of(&user.organization, prefix);
+        let has_page = |known: &Snapshot| page(known).is_some();
         let snapshot = self.directory.snapshot_if(has_page).await?;
-        Ok(snapshot.page_of(&user.organization).cloned())
+        Ok(page(&snapshot))
     }
 
     fn envelope<'a>(
@@ -447,7 +448,9 @@ impl Messages {
         let Some(known) = self.directory.known() else {
             return String::new();
         };
-        let application = known.home_of(organization).map(|(own, _)| &own.name);
+        let pages = self.pages.as_ref();
+        let home = pages.and_then(|prefix| known.home_of(organization, prefix));
+        let application = home.map(|(own, _)| &own.name);
         let organization = known.name_of(organization);
         match (application, organization) {
             (Some(application), Some(name)) => format!(" at {application}, of {name}"),
@@ -585,7 +588,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// The code is in the fragment, which browsers send to no server and in no `Referer`.
-pub(crate) fn registration_link(page: &Origin, invited: &User, code: &CodeText) -> String {
+pub(crate) fn registration_link(page: &str, invited: &User, code: &CodeText) -> String {
     format!(
         "{page}/register#code={}&username={}&orgId={}",
         utf8_percent_encode(code.reveal(), ENCODED),

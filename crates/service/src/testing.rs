@@ -12,7 +12,11 @@ use std::{
 
 use latchkey_domain::{
     account_code::{AccountCode, AccountCodeKind},
-    application::{Application, Origin, RelyingParty, RpId, native::NativeApplications},
+    application::{
+        Application, Origin, RelyingParty, RpId,
+        native::NativeApplications,
+        pages::{PagePrefix, Pages},
+    },
     approval::ApprovalTicket,
     challenge::{Challenge, ChallengeText, purpose::Purpose},
     credential::{
@@ -29,6 +33,7 @@ use latchkey_domain::{
     organization::{Approval, Organization},
     policy::{Limits, Policy},
     session::Session,
+    session_code::SessionCode,
     text::{ApplicationName, CredentialName, OrganizationName, Username},
     time::Timestamp,
     user::{Epoch, User, UserKind},
@@ -94,6 +99,7 @@ pub(crate) fn application(name: &str, owner: u8) -> Application {
         )
         .unwrap(),
         native: NativeApplications::default(),
+        pages: Pages::default(),
         is_active: true,
         created: NOW,
     }
@@ -305,6 +311,7 @@ pub(crate) struct KeptTokens {
     sessions: Mutex<HashMap<String, Session>>,
     actions: Mutex<HashMap<String, SignedUserAction>>,
     approvals: Mutex<HashMap<String, ApprovalTicket>>,
+    session_codes: Mutex<HashMap<String, SessionCode>>,
 }
 
 fn keep<T: Clone>(kept: &Mutex<HashMap<String, T>>, name: &str, value: &T) -> String {
@@ -353,6 +360,14 @@ impl Tokens for KeptTokens {
 
     fn read_approval(&self, token: &str, _now: Timestamp) -> Result<ApprovalTicket, InvalidToken> {
         find(&self.approvals, token)
+    }
+
+    fn seal_session_code(&self, code: &SessionCode) -> String {
+        keep(&self.session_codes, "session-code", code)
+    }
+
+    fn open_session_code(&self, code: &str, _now: Timestamp) -> Result<SessionCode, InvalidToken> {
+        find(&self.session_codes, code)
     }
 
     fn jwks(&self) -> String {
@@ -442,7 +457,7 @@ pub(crate) fn messages() -> Messages {
         entropy: Arc::new(entropy),
         sealer: Arc::new(sealer),
         directory: Arc::new(directory()),
-        has_pages: true,
+        pages: Some(PagePrefix::default()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use latchkey_domain::{id::InstallationId, policy::Policy};
+use latchkey_domain::{application::pages::PagePrefix, id::InstallationId, policy::Policy};
 
 use crate::{
     administration::Administration,
@@ -22,6 +22,7 @@ use crate::{
     readiness::Readiness,
     recovery::Recoveries,
     registration::Registrations,
+    session_codes::SessionCodes,
     sessions::Sessions,
     throttle::Throttle,
     user_actions::UserActions,
@@ -33,8 +34,8 @@ use crate::{
 pub struct ServiceSettings {
     /// Lifetimes and limits.
     pub policy: Policy,
-    /// Whether the pages are served that links in messages lead to.
-    pub has_pages: bool,
+    /// Below which path the pages are served that links in messages lead to, if they are.
+    pub pages: Option<PagePrefix>,
 }
 
 /// All use cases, and the few ports that whoever offers them needs itself. An adapter takes this value,
@@ -55,6 +56,8 @@ pub struct UseCases {
     pub mailed_codes: MailedCodes,
     /// Checking and ending sessions.
     pub sessions: Sessions,
+    /// Handing sessions over.
+    pub session_codes: SessionCodes,
     /// Signing and checking user actions.
     pub user_actions: UserActions,
     /// Managing credentials.
@@ -105,6 +108,8 @@ impl UseCases {
             events: ceremonies.events.clone(),
         };
         let administration = administration(&ceremonies, &digester, &stores, &left_events);
+        let session_codes = session_codes(&ceremonies, &stores, &throttle);
+        let approvals = approvals(&ceremonies, &stores);
         Self {
             installation: installation.id.clone(),
             directory: ceremonies.directory.clone(),
@@ -146,6 +151,7 @@ impl UseCases {
                 tokens: ports.tokens.clone(),
                 store: stores.sessions.clone(),
             },
+            session_codes,
             user_actions: UserActions {
                 factors,
                 store: stores.sign_ins,
@@ -164,11 +170,7 @@ impl UseCases {
                 store: stores.credential_codes.clone(),
                 throttle: throttle.clone(),
             },
-            approvals: Approvals {
-                ceremonies: ceremonies.clone(),
-                accounts: stores.accounts,
-                store: stores.credential_codes,
-            },
+            approvals,
             users: Users {
                 ceremonies: ceremonies.clone(),
                 digester,
@@ -213,7 +215,7 @@ fn ceremonies(ports: &Ports, settings: &ServiceSettings) -> Ceremonies {
             entropy: ports.entropy.clone(),
             sealer: ports.sealer.clone(),
             directory: directory.clone(),
-            has_pages: settings.has_pages,
+            pages: settings.pages.clone(),
         }),
         directory,
         events: Events(ports.observer.clone()),
@@ -236,6 +238,27 @@ fn administration(
         codes: stores.credential_codes.clone(),
         account_codes: stores.account_codes.clone(),
         events: events.clone(),
+    }
+}
+
+/// The store that ends sessions uses up their codes too.
+fn session_codes(
+    ceremonies: &Ceremonies,
+    stores: &Stores,
+    throttle: &Arc<Throttle>,
+) -> SessionCodes {
+    SessionCodes {
+        ceremonies: ceremonies.clone(),
+        sessions: stores.sessions.clone(),
+        throttle: throttle.clone(),
+    }
+}
+
+fn approvals(ceremonies: &Ceremonies, stores: &Stores) -> Approvals {
+    Approvals {
+        ceremonies: ceremonies.clone(),
+        accounts: stores.accounts.clone(),
+        store: stores.credential_codes.clone(),
     }
 }
 

@@ -7,6 +7,7 @@ use latchkey_domain::{
     application::{
         Origin, RpId,
         native::{AndroidPackage, AppleAppId},
+        pages::EnrolUrl,
     },
     credential::{CredentialId, CredentialKind, key::PublicKey, passkey::Aaguid},
     id::{
@@ -235,7 +236,7 @@ texts! {
 }
 
 texts! {
-    new: AndroidPackage, AppleAppId, CredentialId, Origin, RpId,
+    new: AndroidPackage, AppleAppId, CredentialId, EnrolUrl, Origin, RpId,
 }
 
 texts! {

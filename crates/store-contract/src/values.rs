@@ -8,7 +8,9 @@ use std::{
 
 use latchkey_domain::{
     account_code::{AccountCode, AccountCodeKind, NewAccountCode},
-    application::{Application, Origin, RelyingParty, RpId, native::NativeApplications},
+    application::{
+        Application, Origin, RelyingParty, RpId, native::NativeApplications, pages::Pages,
+    },
     authority::Authority,
     challenge::{Challenge, ChallengeText, purpose},
     credential::{
@@ -76,6 +78,7 @@ impl World {
             )
             .unwrap(),
             native: NativeApplications::default(),
+            pages: Pages::default(),
             is_active: true,
             created: NOW,
         }

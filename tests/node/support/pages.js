@@ -121,7 +121,7 @@ export async function organization(domains, ...words) {
 }
 
 /** Waits until the service that runs knows a domain: what it knows is a few seconds old. */
-async function known(domain) {
+export async function known(domain) {
   const deadline = Date.now() + 15_000
   while (Date.now() < deadline) {
     const answer = await fetch(new URL('/health/live', baseUrl), { headers: { origin: at(domain) } })

@@ -201,6 +201,16 @@ async fn an_application_is_mended_and_goes_with_its_passkeys_only_on_demand() ->
     assert_eq!(mended["changed"], true);
     let same = update(&two, "--name Too")?.json()?;
     assert_eq!(same["changed"], false, "{same}");
+    assert_eq!(mended["hasPages"], true);
+    let own = "--enrol-url https://too.example/new --pages no";
+    let shown = update(&two, own)?.json()?;
+    assert_eq!(shown["enrolUrl"], "https://too.example/new");
+    assert_eq!(shown["hasPages"], false);
+    let elsewhere = update(&two, "--enrol-url https://evil.example/new")?;
+    let told = elsewhere.error()?;
+    assert!(told.contains("--enrol-url"), "{elsewhere:?}");
+    let gone = update(&two, "--enrol-url none")?.json()?;
+    assert_eq!(gone.get("enrolUrl"), None);
     let taken = update(
         &two,
         "--origin https://too.example --origin https://one.example",

@@ -44,3 +44,6 @@ mod code_digest;
 
 #[cfg(test)]
 mod sealer;
+
+#[cfg(test)]
+mod session_codes;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use data_encoding::BASE64URL_NOPAD;
 use latchkey_crypto::proofs::Proofs;
 use latchkey_domain::{
-    application::{Application, Origin, RelyingParty, RpId, native::NativeApplications},
+    application::{
+        Application, Origin, RelyingParty, RpId, native::NativeApplications, pages::Pages,
+    },
     challenge::ChallengeText,
     credential::{
         Credential, CredentialId, CredentialReference, CredentialState, MadeBy, Material,
@@ -44,6 +46,7 @@ pub(crate) fn application(number: u8, rp_id: &str, origins: &[&str]) -> Arc<Appl
         name: ApplicationName::new("An application").unwrap(),
         relying_party: RelyingParty::new(RpId::new(rp_id).unwrap(), origins).unwrap(),
         native: NativeApplications::default(),
+        pages: Pages::default(),
         is_active: true,
         created: Timestamp::from_unix_milliseconds(0),
     })

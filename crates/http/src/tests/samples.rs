@@ -3,7 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use latchkey_domain::{
-    application::{Application, Origin, RelyingParty, RpId, native::NativeApplications},
+    application::{
+        Application, Origin, RelyingParty, RpId, native::NativeApplications, pages::Pages,
+    },
     challenge::{Challenge, ChallengeText, purpose::Purpose},
     credential::{
         Credential, CredentialId, CredentialState, MadeBy, Material, Provenance,
@@ -55,6 +57,7 @@ pub(super) fn application() -> Application {
         )
         .unwrap(),
         native: NativeApplications::default(),
+        pages: Pages::default(),
         is_active: true,
         created: NOW,
     }

@@ -1,10 +1,11 @@
 //! `latchkey application`: where the users of an organization sign in.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, builder::BoolishValueParser};
 use latchkey_domain::{
     application::{
-        Application, Origin, RelyingParty, RpId,
+        Application, ApplicationError, Origin, RelyingParty, RpId,
         native::{AndroidPackage, AppleAppId, NativeApplications},
+        pages::{EnrolUrl, EnrolUrlError, Pages},
         related,
     },
     id::{ApplicationId, OrganizationId},
@@ -14,7 +15,7 @@ use latchkey_service::{
     administration::Administration,
     ports::administration_store::{
         AddApplicationError, ApplicationEntry, ApplicationUpdate, DeleteApplicationError, Loss,
-        UpdateApplicationError,
+        NewEnrolUrl, UpdateApplicationError,
     },
 };
 use serde::Serialize;
@@ -49,6 +50,12 @@ pub(super) enum ApplicationCommand {
         name: ApplicationName,
         #[command(flatten)]
         party: Party,
+        /// Its own page where a code for a passkey is entered; it takes the code behind #.
+        #[arg(long, value_name = "URL", value_parser = EnrolUrl::new)]
+        enrol_url: Option<EnrolUrl>,
+        /// Its hosts do not show the pages of this service: nobody is led there.
+        #[arg(long)]
+        no_pages: bool,
     },
     /// List the applications of all organizations, or of one, oldest first.
     List {
@@ -56,7 +63,7 @@ pub(super) enum ApplicationCommand {
         #[arg(long = "org", value_name = "ORG")]
         organization: Option<OrganizationId>,
     },
-    /// Change name, RP id or origins of an application; what is left out stays.
+    /// Change name, RP id, origins or pages of an application; what is left out stays.
     Update {
         /// The application.
         #[arg(long, value_name = "ID")]
@@ -115,6 +122,12 @@ pub(super) struct Update {
     /// An origin the application runs on, in place of all earlier ones; may be given several times.
     #[arg(long = "origin", value_name = "ORIGIN", value_parser = |text: &str| Origin::new(text))]
     origins: Option<Vec<Origin>>,
+    /// Its own page where a code for a passkey is entered, which takes the code behind #; or none.
+    #[arg(long, value_name = "URL|none", value_parser = new_enrol_url)]
+    enrol_url: Option<NewEnrolUrl>,
+    /// Whether its hosts show the pages of this service; where they do not, nobody is led there.
+    #[arg(long, value_name = "yes|no", value_parser = BoolishValueParser::new())]
+    pages: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -145,6 +158,9 @@ pub(super) struct ApplicationRow {
     app_id: String,
     name: String,
     rp_id: String,
+    has_pages: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enrol_url: Option<String>,
     is_active: bool,
     /// How many there are for it; absent where that was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -163,6 +179,12 @@ impl From<&Application> for ApplicationRow {
             app_id: application.id.to_string(),
             name: application.name.to_string(),
             rp_id: party.rp_id().to_string(),
+            has_pages: application.pages.ours,
+            enrol_url: application
+                .pages
+                .enrol_url
+                .as_ref()
+                .map(ToString::to_string),
             is_active: application.is_active,
             passkeys: None,
             changed: None,
@@ -193,13 +215,21 @@ impl Administer for ApplicationCommand {
                 organization,
                 name,
                 party,
+                enrol_url,
+                no_pages,
             } => {
+                let pages = Pages {
+                    ours: !no_pages,
+                    enrol_url,
+                };
+                let party = party.checked()?;
                 let addition =
-                    administration.add_application(organization.clone(), name, party.checked()?);
+                    administration.add_application_with(organization.clone(), name, party, pages);
                 let added = addition.await.map_err(|error| match error {
                     AddApplicationError::UnknownOrganization => {
                         unknown("--org", "organization", &organization)
                     }
+                    AddApplicationError::Invalid(error) => format!("--enrol-url: {error}").into(),
                     AddApplicationError::OriginTaken => origin_taken(),
                     AddApplicationError::Store(error) => error.into(),
                 })?;
@@ -287,15 +317,22 @@ async fn update(
         name,
         rp_id,
         origins,
+        enrol_url,
+        pages,
     } = wanted;
     let update = ApplicationUpdate {
         name,
         rp_id,
         origins,
+        has_pages: pages,
+        enrol_url,
     };
     let updated = administration.update_application(application, update);
     let updated = updated.await.map_err(|error| match error {
         UpdateApplicationError::NotFound => unknown("--application", "application", application),
+        UpdateApplicationError::Invalid(error @ ApplicationError::EnrolUrlElsewhere(_)) => {
+            format!("--enrol-url and --origin: {error}").into()
+        }
         UpdateApplicationError::Invalid(error) => format!("--rp-id and --origin: {error}").into(),
         UpdateApplicationError::HasPasskeys(passkeys) => format!(
             "--rp-id: it has {}, and a passkey works for no other RP id than its own; make another application for \
@@ -367,6 +404,13 @@ impl Party {
             warn!("--origin: {warning}");
         }
         Ok(party)
+    }
+}
+
+fn new_enrol_url(text: &str) -> Result<NewEnrolUrl, EnrolUrlError> {
+    match text {
+        "none" => Ok(NewEnrolUrl::None),
+        url => EnrolUrl::new(url).map(NewEnrolUrl::At),
     }
 }
 

@@ -108,10 +108,11 @@ async fn start(
     let address = listener.local_addr()?;
     let public_url = settings.http.public_url(address);
     if adapters.want_demo(settings) {
+        let pages = settings.web.pages();
         let location = demo::Location {
             port: address.port(),
             url: &public_url,
-            has_pages: settings.web.enabled,
+            pages: pages.as_ref(),
         };
         let prepared = demo::prepare(&use_cases.administration, &location).await?;
         if let Some(instructions) = prepared {

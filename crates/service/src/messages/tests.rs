@@ -73,7 +73,7 @@ async fn an_invitation_holds_code_and_link() {
 #[tokio::test]
 async fn without_pages_an_invitation_holds_no_link() {
     let messages = Messages {
-        has_pages: false,
+        pages: None,
         ..messages()
     };
     let message = messages.registration(&user(1), &code(), NOW).await.unwrap();

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use latchkey_domain::{
     account_code::NewAccountCode,
     application::{
-        Application, ApplicationError, Origin, RelyingParty, RpId, native::NativeApplications,
+        Application, ApplicationError, Origin, RelyingParty, RpId,
+        native::NativeApplications,
+        pages::{EnrolUrl, Pages},
     },
     credential::Credential,
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
@@ -92,6 +94,9 @@ pub enum AddApplicationError {
     /// There is no such organization.
     #[error("there is no such organization")]
     UnknownOrganization,
+    /// It cannot be as described.
+    #[error(transparent)]
+    Invalid(#[from] ApplicationError),
     /// Another application, of whichever organization, lists one of the origins.
     #[error("another application lists one of these origins already")]
     OriginTaken,
@@ -168,20 +173,53 @@ pub struct ApplicationUpdate {
     pub rp_id: Option<RpId>,
     /// All its origins.
     pub origins: Option<Vec<Origin>>,
+    /// Whether its hosts show the pages of this service.
+    pub has_pages: Option<bool>,
+    /// Its own page for entering codes.
+    pub enrol_url: Option<NewEnrolUrl>,
+}
+
+/// What becomes of an application's own page for entering codes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewEnrolUrl {
+    /// There is none.
+    None,
+    /// It is there.
+    At(EnrolUrl),
+}
+
+impl From<NewEnrolUrl> for Option<EnrolUrl> {
+    fn from(new: NewEnrolUrl) -> Self {
+        match new {
+            NewEnrolUrl::None => None,
+            NewEnrolUrl::At(url) => Some(url),
+        }
+    }
 }
 
 impl ApplicationUpdate {
     /// The application as it is to be.
     ///
     /// # Errors
-    /// [`ApplicationError`] when RP id and origins do not fit each other.
+    /// [`ApplicationError`] when RP id, origins and page for codes do not fit each other.
     pub fn of(self, application: &Application) -> Result<Application, ApplicationError> {
         let party = &application.relying_party;
         let rp_id = self.rp_id.unwrap_or_else(|| party.rp_id().clone());
         let origins = self.origins.unwrap_or_else(|| party.origins().to_vec());
+        let relying_party = RelyingParty::new(rp_id, origins)?;
+        let before = &application.pages;
+        let pages = Pages {
+            ours: self.has_pages.unwrap_or(before.ours),
+            enrol_url: match self.enrol_url {
+                Some(new) => new.into(),
+                None => before.enrol_url.clone(),
+            },
+        };
+        pages.fit(&relying_party)?;
         Ok(Application {
             name: self.name.unwrap_or_else(|| application.name.clone()),
-            relying_party: RelyingParty::new(rp_id, origins)?,
+            relying_party,
+            pages,
             ..application.clone()
         })
     }

@@ -45,15 +45,18 @@ export async function openCodePanel(application, { refresh }) {
   }
 }
 
-/** The applications a code can be used for; first another one than this, since that is what it is for. */
+/**
+ * The applications where a code can be entered; first another one than this, since that is what it is for. One
+ * without a page for it is no place to go.
+ */
 function offerPlaces() {
-  const places = here.applications.filter(({ origin }) => origin?.startsWith('http'))
+  const places = here.applications.filter(({ enrolUrl }) => enrolUrl)
   const others = places.filter(({ id }) => id !== here.application.id)
   $('code-place').replaceChildren(
-    ...places.map(({ id, name, origin }) =>
+    ...places.map(({ id, name, origin, enrolUrl }) =>
       element(
         'option',
-        { value: origin, selected: id === (others[0] ?? places[0]).id },
+        { value: enrolUrl, selected: id === (others[0] ?? places[0]).id },
         `${name} (${hostOf(origin)})`,
       ),
     ),
@@ -104,12 +107,19 @@ async function issue() {
   const expiration = new Date(serviceNow() + AHEAD).toISOString()
   const issued = await act('POST', PATH, { expiration })
   reset('follow')
-  const origin = $('code-place').value
-  const link = `${origin}/enrol#${issued.longCode}`
+  const page = $('code-place').value
   $('code-text').textContent = issued.code
-  $('code-where').textContent = `${hostOf(origin)}/enrol`
-  $('code-link').href = link
-  draw($('code-picture'), link)
+  $('code-with-page').hidden = !page
+  $('code-without-page').hidden = Boolean(page)
+  $('code-picture').hidden = !page
+  $('code-link').hidden = !page
+  if (page) {
+    const link = `${page}#${issued.longCode}`
+    const { host, pathname } = new URL(page)
+    $('code-where').textContent = host + pathname
+    $('code-link').href = link
+    draw($('code-picture'), link)
+  }
   $('code-secret').hidden = false
   countDown(Date.parse(issued.expiration))
   $('code-title').focus()

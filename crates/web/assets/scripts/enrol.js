@@ -4,6 +4,7 @@ import { Unreachable, call } from './api.js'
 import { nameOfThisDevice } from './device.js'
 import { create, hasAuthenticator, isSupported } from './passkeys.js'
 import { $, busy, complain, hostOf, introduce, say, show, takeFragment } from './page.js'
+import { goOn, isReturning } from './return.js'
 import { signIn } from './session.js'
 import { explain, sayOnThisPage } from './texts.js'
 
@@ -129,7 +130,11 @@ function begin() {
   $('try').addEventListener('click', () =>
     busy($('try'), 'Answer the prompt of your browser…', async () => {
       await signIn(here ?? (await introduce()), { username: challenge.user.name })
-      show('tried')
+      if (isReturning()) {
+        await goOn()
+      } else {
+        show('tried')
+      }
     }),
   )
   $('not-me').addEventListener('click', () =>

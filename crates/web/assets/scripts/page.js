@@ -113,6 +113,9 @@ export async function introduce() {
   return here
 }
 
+/** The address of another page: all of them stand side by side, wherever that is. */
+export const addressOf = (page) => new URL(`./${page}`, location.href)
+
 /** The host of an origin, as people know it. */
 export function hostOf(origin) {
   try {

@@ -6,6 +6,7 @@ import { makeKit } from './kit.js'
 import { showKit } from './kit-panel.js'
 import { create } from './passkeys.js'
 import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
+import { goOn } from './return.js'
 import { signIn } from './session.js'
 import { sayOnThisPage } from './texts.js'
 
@@ -58,7 +59,7 @@ async function begin() {
   $('sign-in-button').addEventListener('click', () =>
     busy($('sign-in-button'), 'Answer the prompt of your browser…', async () => {
       await signIn(here, { username: challenge.user.name })
-      location.assign('/account')
+      await goOn()
     }),
   )
   $('enter').addEventListener('submit', (event) => {

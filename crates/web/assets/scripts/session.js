@@ -46,13 +46,18 @@ export async function signIn({ organization }, { username, mediation, signal } =
   sessionStorage.setItem(STORED, JSON.stringify({ token, isBuiltIn }))
 }
 
+/** Keeps nothing of the session in this tab. */
+export function forget() {
+  sessionStorage.removeItem(STORED)
+}
+
 /** Ends the session in this tab and shows the first page, with a notice of texts.js. */
 export function leave(notice) {
-  sessionStorage.removeItem(STORED)
+  forget()
   if (notice) {
     sessionStorage.setItem(NOTICE, notice)
   }
-  location.assign('/')
+  location.assign('./')
 }
 
 /** The notice that the page before left, once. */

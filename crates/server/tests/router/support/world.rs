@@ -9,6 +9,7 @@ use latchkey_domain::{
     application::{
         Origin, RelyingParty, RpId,
         native::{AndroidPackage, AppleAppId, NativeApplications},
+        pages::{EnrolUrl, PagePrefix},
     },
     id::{ApplicationId, InstallationId, OrganizationId, UserId},
     message::MessageKind,
@@ -26,6 +27,7 @@ use latchkey_service::{
     outbox::OpenMessage,
     ports::{
         Ports, Stores,
+        administration_store::{ApplicationUpdate, NewEnrolUrl},
         clock::Clock as _,
         entropy::Entropy as _,
         mailer::{Delivery, DeliveryError, Mail, Mailer},
@@ -248,6 +250,27 @@ impl World {
         self.wait(Duration::from_secs(5));
     }
 
+    /// Changes where people are led at an application.
+    pub(crate) async fn set_pages(
+        &self,
+        application: &ApplicationId,
+        ours: bool,
+        enrol_url: Option<&str>,
+    ) {
+        let update = ApplicationUpdate {
+            has_pages: Some(ours),
+            enrol_url: Some(enrol_url.map_or(NewEnrolUrl::None, |url| {
+                NewEnrolUrl::At(EnrolUrl::new(url).unwrap())
+            })),
+            ..ApplicationUpdate::default()
+        };
+        let administration = &self.use_cases.administration;
+        let updated = administration.update_application(application, update);
+        updated.await.unwrap();
+        // Until the directory is read again.
+        self.wait(Duration::from_secs(5));
+    }
+
     pub(crate) async fn set_approval(&self, tenant: &Tenant, approval: Approval) {
         let organization: OrganizationId = tenant.organization.parse().unwrap();
         let done = self
@@ -445,7 +468,7 @@ fn use_cases(
     };
     let settings = ServiceSettings {
         policy: circumstances.policy.clone(),
-        has_pages: true,
+        pages: Some(PagePrefix::default()),
     };
     Arc::new(UseCases::new(ports, settings))
 }

@@ -13,6 +13,7 @@ use super::{
     row::{delete, get, post, put, read, written},
 };
 use crate::support::{
+    session_code::{VERIFIER, code_in, going_back},
     signer::{ENCRYPTED_PRIVATE_KEY, Signer},
     stage::{Person, Stage},
     world::{MOBILE, host},
@@ -167,6 +168,24 @@ fn sessions() -> Vec<Operation> {
         get("getSession", "/auth/session")
             .by(User)
             .costs(read(1), as_it_is),
+        post("issueSessionCode", "/auth/session/code")
+            .by(User)
+            .costs(read(1), async |_, person, request| {
+                request.with(going_back(person.origin))
+            }),
+        post("exchangeSessionCode", "/auth/session/code/exchange").costs(
+            written(1, 1),
+            async |_, person, request| {
+                let place = person.session.place();
+                let issued = place
+                    .post("/auth/session/code", &going_back(person.origin))
+                    .await;
+                request.with(json!({
+                    "code": code_in(&issued.ok()),
+                    "codeVerifier": VERIFIER,
+                }))
+            },
+        ),
         put("logout", "/auth/logout")
             .by(User)
             .ending_the_session()
