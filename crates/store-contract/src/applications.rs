@@ -515,7 +515,7 @@ async fn where_pages_are_comes_with_an_application_and_is_changed(world: World) 
         let id = &new.application.id;
         let updated = world.administration.update_application(id, update).await;
         assert_eq!(
-            updated.unwrap().pages,
+            updated.unwrap().application.pages,
             Pages {
                 ours,
                 enrol_url: enrol_url.clone()

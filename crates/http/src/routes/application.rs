@@ -12,11 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::{
-    error::{ApiError, documentation::refusals},
-    extract::page::At,
-    state::AppState,
-};
+use crate::{error::documentation::refusals, extract::page::At, state::AppState};
 
 /// Where a page is.
 #[derive(Serialize, ToSchema)]
