@@ -388,9 +388,8 @@ impl Messages {
             return Ok(None);
         };
         let page = |known: &Snapshot| known.page_of(&user.organization, prefix);
-        let has_page = |known: &Snapshot| page(known).is_some();
-        let snapshot = self.directory.snapshot_if(has_page).await?;
-        Ok(page(&snapshot))
+        let snapshot = self.directory.snapshot_if(|known| page(known).is_some());
+        Ok(page(&*snapshot.await?))
     }
 
     fn envelope<'a>(
