@@ -23,7 +23,7 @@ pub use self::loss::{Loss, Newest, losses, organizations};
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait,
-    sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr},
+    sea_orm::{ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr},
 };
 
 /// All steps, oldest first.
@@ -62,26 +62,32 @@ pub struct Step {
 }
 
 /// Brings the database to the newest schema. When it is there already, this costs two short reads and
-/// takes no lock.
+/// takes no lock. On PostgreSQL, where others may be at work meanwhile, each step is a transaction: so it holds no
+/// table while it waits for another one, and nobody waits behind it for longer than a moment.
 ///
 /// # Errors
 /// [`DbErr`] when the database fails, or when it has a step that this program does not know because
-/// a newer one was there; nothing is changed then.
+/// a newer one was there. The step that failed has changed nothing.
 pub async fn up(connection: &DatabaseConnection) -> Result<(), DbErr> {
     let pending = Migrator::get_pending_migrations_read_only(connection).await?;
     if pending.is_empty() {
         return Ok(());
     }
-    let transaction = lock::begin(connection).await?;
-    match Migrator::up(&transaction, None).await {
-        Ok(()) => {
-            transaction.commit().await?;
-            let steps: Vec<_> = pending.iter().map(|step| step.name()).collect();
-            tracing::info!(steps = steps.join(", "), "the schema is up to date");
-            Ok(())
+    if connection.get_database_backend() == DbBackend::Postgres {
+        for step in &pending {
+            // It may be another process that takes it.
+            lock::step_beside_others(connection, step.name()).await?;
         }
-        Err(error) => Err(lock::give_up(transaction, error).await),
+    } else {
+        let transaction = lock::begin(connection).await?;
+        match Migrator::up(&transaction, None).await {
+            Ok(()) => transaction.commit().await?,
+            Err(error) => return Err(lock::give_up(transaction, error).await),
+        }
     }
+    let steps: Vec<_> = pending.iter().map(|step| step.name()).collect();
+    tracing::info!(steps = steps.join(", "), "the schema is up to date");
+    Ok(())
 }
 
 /// Takes back every step: all data is gone.

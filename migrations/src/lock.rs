@@ -1,15 +1,78 @@
 //! The lock that lets several processes migrate one database at once.
 
-use sea_orm_migration::sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+use sea_orm_migration::{
+    MigratorTrait as _,
+    sea_orm::{
+        ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
+        SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    },
 };
+
+use crate::Migrator;
 
 /// Takes the advisory lock of migrations on PostgreSQL: an arbitrary number, the letters `latchkey`.
 /// Another process may need longer for its migration than a request would wait for a lock, and a step may
 /// need longer than any statement of a request.
 const TAKE_ADVISORY_LOCK: &str = "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; \
                                   SELECT pg_advisory_xact_lock(7809651199139603833)";
+
+/// How long a step waits for a table that others use. Whoever asks for that table after it waits behind it.
+const SHORT_PATIENCE: &str = "SET LOCAL lock_timeout = '1s'";
+
+/// How long the others are left alone before the next attempt.
+const PAUSE: &str = "SELECT pg_sleep(0.2)";
+
+/// How often a step is tried: for two minutes, if it waits in vain each time.
+const ATTEMPTS: usize = 100;
+
+/// Takes the next step, if that one still is to be taken, beside others who are at work: whenever they are in the way
+/// it gives way, and tries again.
+pub(crate) async fn step_beside_others(
+    connection: &DatabaseConnection,
+    step: &str,
+) -> Result<(), DbErr> {
+    let mut attempts = ATTEMPTS;
+    loop {
+        attempts -= 1;
+        let transaction = begin(connection).await?;
+        let error = match take(&transaction, step).await {
+            Ok(()) => match transaction.commit().await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            },
+            Err(error) => give_up(transaction, error).await,
+        };
+        if attempts == 0 || !is_in_the_way(&error) {
+            return Err(error);
+        }
+        tracing::info!(
+            step,
+            "others are at work on the tables of this step; trying again"
+        );
+        connection.execute_unprepared(PAUSE).await?;
+    }
+}
+
+async fn take(transaction: &DatabaseTransaction, step: &str) -> Result<(), DbErr> {
+    transaction.execute_unprepared(SHORT_PATIENCE).await?;
+    let pending = Migrator::get_pending_migrations(transaction).await?;
+    if pending.first().is_some_and(|next| next.name() == step) {
+        Migrator::up(transaction, Some(1)).await?;
+    }
+    Ok(())
+}
+
+/// Whether others were waited for in vain, or waited for us.
+fn is_in_the_way(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) =
+        error
+    else {
+        return false;
+    };
+    let code = cause.as_database_error().and_then(|said| said.code());
+    // lock_not_available and deadlock_detected (PostgreSQL's manual, appendix A).
+    matches!(code.as_deref(), Some("55P03" | "40P01"))
+}
 
 /// Begins a transaction that no two processes are in at the same time. The lock ends with it.
 #[expect(

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::database::TestDatabase;
 
 /// Tables that do not grow with what users do.
-const SMALL: [&str; 2] = ["installation", "seaql_migrations"];
+const SMALL: [&str; 3] = ["events", "installation", "seaql_migrations"];
 
 /// The fewest rows that every other table is filled with.
 const FILLED: i64 = 1_000;

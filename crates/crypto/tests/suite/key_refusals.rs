@@ -101,7 +101,7 @@ fn client_data_that_can_be_read_in_two_ways_or_none_are_refused() {
         "[]".to_owned(),
         format!(r#"{{"type":"key.create","challenge":"{challenge}""#),
         format!(r#"{{"type":"key.create","challenge":"{challenge}"}}}}"#),
-        format!("\u{feff}{{\"type\":\"key.create\",\"challenge\":\"{challenge}\"}}"),
+        format!("\u{feff}\u{feff}{{\"type\":\"key.create\",\"challenge\":\"{challenge}\"}}"),
         format!(r#"{{"type":"key.create","type":"key.create","challenge":"{challenge}"}}"#),
         format!(r#"{{"type":"key.create","challenge":"x","challenge":"{challenge}"}}"#),
         format!(r#"{{"type":"key.create","challenge":"{challenge}","x":{{"y":1,"y":1}}}}"#),

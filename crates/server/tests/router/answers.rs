@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 
 use crate::support::{
     answer::Answer,
+    session_code::{VERIFIER, code_in, going_back},
     signed_in::SignedIn,
     signer::{KINDS, Signer},
     world::{ADA, ANDROID, MOBILE, ONE, TWO, UNLISTED, World, host},
 };
 
 /// Members whose values are random.
-const RANDOM: [&str; 15] = [
+const RANDOM: [&str; 16] = [
     "challenge",
     "challengeIdentifier",
     "temporaryAuthenticationToken",
@@ -25,6 +26,7 @@ const RANDOM: [&str; 15] = [
     "approvalToken",
     "nextPageToken",
     "link",
+    "returnTo",
     "publicKey",
     "publicKeyPem",
     "kid",
@@ -154,6 +156,12 @@ async fn login_and_logout() {
     ada.moved_to(&page).create(&passkey).await.ok();
     let here = page.sign_in(&world.acme, ADA, &passkey).await;
     snapshot("session", &here.get("/auth/session").await);
+    let back = going_back(&format!("{ONE}/back"));
+    let handed_over = here.place().post("/auth/session/code", &back).await;
+    snapshot("session_code", &handed_over);
+    let body = json!({ "code": code_in(&handed_over.body), "codeVerifier": VERIFIER });
+    let taken = page.post("/auth/session/code/exchange", &body).await;
+    snapshot("session_code_exchange", &taken);
     snapshot("logout", &ada.log_out(false).await);
 }
 

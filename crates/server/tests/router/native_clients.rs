@@ -159,10 +159,9 @@ async fn who_sends_no_origin_is_told_of_the_passkeys_of_every_application() {
     let one = Signer::passkey(ONE);
     let ada = world.member(&world.acme, ADA, &one).await;
     let two = Signer::passkey(TWO);
-    ada.moved_to(&world.stranger().at(TWO))
-        .create(&two)
-        .await
-        .ok();
+    let codes = ada.code(world.now()).await;
+    let there = world.stranger().at(TWO);
+    there.enrol(&codes.short, &two).await.ok();
     let ids = |list: &Value| -> BTreeSet<String> {
         let entries = list.as_array().unwrap().iter();
         entries

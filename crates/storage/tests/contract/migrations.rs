@@ -328,6 +328,43 @@ async fn usernames_that_differ_in_form_only_become_one(world: SqlWorld) {
         .unwrap();
 }
 
+/// Whoever serves at the version before has one table and asks for another, which an earlier step has changed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_schema_grows_beside_those_who_use_it() {
+    let world = SqlWorld::postgres().await;
+    let connection = world.sql.store.connection();
+    world.tenant("Example").await;
+    let anew = latchkey_migrations::begin(connection).await.unwrap();
+    latchkey_migrations::begin_anew(&anew, 12).await.unwrap();
+    anew.commit().await.unwrap();
+    let pending = "pg_locks WHERE NOT granted AND relation = 'applications'::regclass";
+    let works = async {
+        let begun = "BEGIN; LOCK TABLE applications IN ROW EXCLUSIVE MODE; \
+                     DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted \
+                     AND relation = 'applications'::regclass) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$; \
+                     UPDATE credentials SET is_active = is_active; COMMIT";
+        world.sql.execute(begun).await
+    };
+    let grows = async {
+        while world
+            .sql
+            .count(
+                "pg_locks WHERE relation = 'applications'::regclass AND mode = 'RowExclusiveLock'",
+            )
+            .await
+            == 0
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        latchkey_migrations::up(connection).await
+    };
+    let (_done, grown) = tokio::join!(works, grows);
+    grown.unwrap();
+    assert_eq!(world.sql.count(pending).await, 0);
+    let status = latchkey_migrations::status(connection).await.unwrap();
+    assert!(status.iter().all(|step| step.is_applied));
+}
+
 /// Eight processes that start at once on a database that does not exist or is empty.
 async fn eight_at_once(database: TestDatabase) {
     let mut processes = JoinSet::new();
