@@ -99,13 +99,16 @@ async fn a_step_is_taken_back_by_itself_and_what_it_holds_is_told_before(world: 
 }
 
 async fn a_newer_schema_is_refused(world: SqlWorld) {
+    let connection = world.sql.store.connection();
+    let unknown = latchkey_migrations::unknown_step(connection).await;
+    assert_eq!(unknown.unwrap(), None);
     world
         .sql
         .execute("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_later', 0)")
         .await;
-    let error = latchkey_migrations::up(world.sql.store.connection())
-        .await
-        .unwrap_err();
+    let unknown = latchkey_migrations::unknown_step(connection).await;
+    assert_eq!(unknown.unwrap().unwrap(), "m9999_later");
+    let error = latchkey_migrations::up(connection).await.unwrap_err();
     assert!(error.to_string().contains("m9999_later"), "{error}");
 }
 
