@@ -23,7 +23,11 @@ pub use self::loss::{Loss, Newest, losses, organizations};
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait,
-    sea_orm::{ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr},
+    sea_orm::{
+        ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+        EntityTrait as _,
+    },
+    seaql_migrations,
 };
 
 /// All steps, oldest first.
@@ -188,6 +192,24 @@ pub async fn up_in(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
 pub fn names() -> Vec<String> {
     let steps = Migrator::migrations();
     steps.iter().map(|step| step.name().to_owned()).collect()
+}
+
+/// A step that the database has taken and this program does not know, because a newer one was there. Reads only.
+///
+/// # Errors
+/// [`DbErr`] when the database fails.
+pub async fn unknown_step(connection: &DatabaseConnection) -> Result<Option<String>, DbErr> {
+    // It fails over such a step too, in words about the files of a program.
+    let Err(error) = Migrator::get_pending_migrations_read_only(connection).await else {
+        return Ok(None);
+    };
+    let known = names();
+    let taken = seaql_migrations::Entity::find().all(connection).await?;
+    let mut versions = taken.into_iter().map(|step| step.version);
+    match versions.find(|version| !known.contains(version)) {
+        Some(unknown) => Ok(Some(unknown)),
+        None => Err(error),
+    }
 }
 
 /// Every step, oldest first, and whether it was applied. Reads only.

@@ -21,7 +21,7 @@ use axum::{
 use hyper::{
     HeaderMap, Request, Version,
     body::{Body as HyperBody, Frame, Incoming, SizeHint},
-    header::HOST,
+    header::{CONNECTION, HOST, HeaderValue},
     server::conn::http1,
     service::service_fn,
 };
@@ -66,6 +66,9 @@ pub struct ConnectionLimits {
     pub patience: Duration,
     /// How long a connection is kept after an answer for the next request, while there is room.
     pub idle: Duration,
+    /// How long a connection is kept after the signal to stop for one more request, which a proxy may have sent
+    /// already.
+    pub linger: Duration,
     /// How long requests may take to finish after the signal to stop.
     pub drain: Duration,
     /// How many files the process may have open beside connections: those to the database, for example.
@@ -116,8 +119,8 @@ pub struct Services {
 }
 
 /// Serves until `stop` completes; then takes no more connections, finishes the requests that have
-/// begun, and returns. Handlers find the peer's address as `ConnectInfo<SocketAddr>`. Limits that change hold
-/// from then on.
+/// begun or come at once on a connection that is there, and returns. Handlers find the peer's address as
+/// `ConnectInfo<SocketAddr>`. Limits that change hold from then on.
 pub async fn serve(
     listener: TcpListener,
     services: Services,
@@ -205,8 +208,10 @@ struct Connection {
 }
 
 impl Connection {
-    /// Answers the client's requests. When the service stops, or the place is needed, the request that has
-    /// begun is the last one; a connection without any request just ends. One whose place was given away is
+    /// Answers the client's requests. When the place is needed, the request that has begun is the last one; a
+    /// connection without any request just ends. When the service stops, it is the same a little later, and every
+    /// answer until then says that it is the last one: a proxy that has sent a request to a connection that it kept
+    /// cannot know that nobody reads it any more, and must not send a POST again. One whose place was given away is
     /// cut as soon as it waits for its client.
     async fn serve(
         self,
@@ -222,7 +227,9 @@ impl Connection {
             _counted,
         } = self;
         let place = Arc::new(place);
+        let linger = place.linger();
         let has_begun = AtomicBool::new(false);
+        let is_stopping = &AtomicBool::new(false);
         let service = service_fn(|request: Request<Incoming>| {
             has_begun.store(true, Ordering::Relaxed);
             let (answering, owed) = place.pacer().begin(!request.body().is_end_stream());
@@ -253,10 +260,15 @@ impl Connection {
                 } else {
                     answer.await?
                 };
-                Ok::<_, Infallible>(answer.map(|body| Holding {
+                let mut answer = answer.map(|body| Holding {
                     body,
                     _held: answering,
-                }))
+                });
+                if is_stopping.load(Ordering::Relaxed) {
+                    let close = HeaderValue::from_static("close");
+                    answer.headers_mut().insert(CONNECTION, close);
+                }
+                Ok::<_, Infallible>(answer)
             }
         });
         let stream = Patience::new(stream, place.patience(), place.pacer().clone());
@@ -274,7 +286,16 @@ impl Connection {
             ended = &mut connection => return ended,
             () = place.is_lost() => return Ok(()),
             () = place.is_over() => {}
-            _ = stopping.changed() => {}
+            _ = stopping.changed() => {
+                is_stopping.store(true, Ordering::Relaxed);
+                tokio::select! {
+                    biased;
+                    ended = &mut connection => return ended,
+                    () = place.is_lost() => return Ok(()),
+                    () = place.is_over() => {}
+                    () = sleep(linger) => {}
+                }
+            }
         }
         if !has_begun.load(Ordering::Relaxed) {
             return Ok(());

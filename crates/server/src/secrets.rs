@@ -26,6 +26,16 @@ use crate::config;
 /// Why there are no secrets to work with.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenSecretsError {
+    /// There is no file.
+    #[error(
+        "there is no secrets file {}: the first `latchkey serve` or `latchkey bootstrap` makes it. If there is one \
+         elsewhere, name it (secrets.path: a relative path begins at the folder you are in)",
+        path.display()
+    )]
+    Missing {
+        /// Where it would be.
+        path: PathBuf,
+    },
     /// The file cannot be read.
     #[error("the secrets file {} cannot be read", path.display())]
     Read {
@@ -114,9 +124,8 @@ pub fn open(
 /// # Errors
 /// [`OpenSecretsError`].
 pub fn look(settings: &config::secrets::Secrets) -> Result<Secrets, OpenSecretsError> {
-    find(settings)?.ok_or_else(|| OpenSecretsError::Read {
+    find(settings)?.ok_or_else(|| OpenSecretsError::Missing {
         path: file(settings),
-        source: io::ErrorKind::NotFound.into(),
     })
 }
 
@@ -133,9 +142,13 @@ pub fn change(
     if settings.contents.is_some() {
         return Ok(change(look(settings)?)?);
     }
-    let read = |source| OpenSecretsError::Read {
-        path: file(settings),
-        source,
+    let read = |source: io::Error| {
+        let path = file(settings);
+        if source.kind() == io::ErrorKind::NotFound {
+            OpenSecretsError::Missing { path }
+        } else {
+            OpenSecretsError::Read { path, source }
+        }
     };
     let write = |source| OpenSecretsError::Write {
         path: file(settings),
@@ -386,10 +399,12 @@ mod tests {
         assert!(
             matches!(
                 absent,
-                ChangeSecretsError::Open(OpenSecretsError::Read { .. })
+                ChangeSecretsError::Open(OpenSecretsError::Missing { .. })
             ),
             "{absent}"
         );
+        let looked = look(&settings).err().unwrap();
+        assert!(looked.to_string().contains("latchkey serve"), "{looked}");
         assert!(!settings.path.exists());
         let before = text_of(&open_now(&settings).unwrap());
         let refused = rotate().err().unwrap();

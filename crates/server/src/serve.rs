@@ -29,6 +29,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// it is they who end it, and never under a request that is on its way.
 const IDLE: Duration = Duration::from_secs(75);
 
+/// How long a connection is kept after the signal to stop. Proxies use the one again that they used last, so what
+/// was not used for so long is hardly used at the moment when it is ended.
+const LINGER: Duration = Duration::from_millis(500);
+
 /// The most files that one connection to the database has open: on SQLite the data, its log, and its index.
 const FILES_OF_A_DATABASE_CONNECTION: u32 = 3;
 
@@ -99,6 +103,7 @@ impl Serving {
                 trusted_proxies: settings.http.trusted_proxies.clone(),
                 patience: PATIENCE,
                 idle: IDLE,
+                linger: LINGER,
                 drain: settings.http.drain,
                 other_files: settings.database.maximum_connections * FILES_OF_A_DATABASE_CONNECTION
                     + OTHER_FILES,

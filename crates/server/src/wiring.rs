@@ -65,6 +65,16 @@ pub enum OpenError {
     /// The database's schema cannot be brought up to date.
     #[error("the database cannot be migrated")]
     Migrate(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A newer release was at work on the database: this one does not know all of what it holds.
+    #[error(
+        "the database has a step of the schema that this release ({}) does not know, {step}: a newer one was at work \
+         on it; use that one, or see \"The way back\" in docs/upgrading.md. Nothing was changed",
+        env!("CARGO_PKG_VERSION")
+    )]
+    Newer {
+        /// The step.
+        step: String,
+    },
     /// No secrets.
     #[error(transparent)]
     Secrets(#[from] OpenSecretsError),
@@ -176,13 +186,25 @@ impl Adapters {
 }
 
 /// Connects to the configured database; its schema is left as it is.
-pub(crate) async fn store(settings: &Settings) -> Result<SqlStore, ConnectError> {
-    connect(ConnectOptions {
+///
+/// # Errors
+/// [`OpenError::Connect`]. [`OpenError::Newer`], so that nothing is done to what is only known in part: a backup of
+/// it would lack a table, for example.
+pub(crate) async fn store(settings: &Settings) -> Result<SqlStore, OpenError> {
+    let store: SqlStore = connect(ConnectOptions {
         url: settings.database.url.clone(),
         max_connections: settings.database.maximum_connections,
         deadline: settings.database.deadline,
     })
-    .await
+    .await?;
+    let unknown = latchkey_migrations::unknown_step(store.connection()).await;
+    match unknown.map_err(|error| OpenError::Migrate(error.into()))? {
+        None => Ok(store),
+        Some(step) => {
+            store.close().await?;
+            Err(OpenError::Newer { step })
+        }
+    }
 }
 
 /// The mailer that is configured.

@@ -3,7 +3,9 @@
 use std::{fs, io};
 
 use latchkey_test_postgres::{PostgresError, TestPostgres};
-use sea_orm::{ConnectOptions, Database, DbErr, sqlx::sqlite::SqliteJournalMode};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait as _, Database, DbErr, sqlx::sqlite::SqliteJournalMode,
+};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -112,6 +114,20 @@ impl TestDatabase {
     /// The path of the file, when it is on SQLite.
     pub fn file(&self) -> &str {
         self.url.trim_start_matches("sqlite://")
+    }
+
+    /// Takes a step of the schema that this release does not know, `m9999_later`, as a newer one would have.
+    ///
+    /// # Errors
+    /// [`TestDatabaseError::Schema`].
+    pub async fn take_later_step(&self) -> Result<(), TestDatabaseError> {
+        let connection = Database::connect(ConnectOptions::new(&self.url)).await?;
+        connection
+            .execute_unprepared(
+                "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_later', 0)",
+            )
+            .await?;
+        Ok(connection.close().await?)
     }
 
     /// Takes every step of the schema and leaves nobody connected. The SQLite file has a write-ahead log,

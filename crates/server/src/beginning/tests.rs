@@ -1,5 +1,6 @@
 use std::{fs, path::Path};
 
+use latchkey_testkit::database::TestDatabase;
 use tempfile::TempDir;
 
 use super::*;
@@ -138,6 +139,23 @@ async fn no_secrets_are_made_beside_a_database_that_has_some() {
     }
     fs::rename(&elsewhere, &settings.secrets.path).unwrap();
     opened(&settings).await;
+}
+
+#[tokio::test]
+async fn a_database_that_a_newer_release_was_at_work_on_is_refused_whoever_asks() {
+    let (_folder, mut settings) = in_folder();
+    let database = TestDatabase::sqlite().await.unwrap();
+    database.url().clone_into(&mut settings.database.url);
+    opened(&settings).await;
+    database.take_later_step().await.unwrap();
+    for error in [
+        Adapters::open(&settings).await.err(),
+        wiring::store(&settings).await.err(),
+    ] {
+        let error = error.unwrap();
+        assert!(matches!(error, OpenError::Newer { .. }), "{error}");
+        assert!(error.to_string().contains("m9999_later"), "{error}");
+    }
 }
 
 #[tokio::test]

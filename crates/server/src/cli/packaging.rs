@@ -245,7 +245,7 @@ fn ports_and_addresses_agree() {
     assert_eq!(
         of_nginx("server"),
         [
-            format!("latchkey:{port} resolve"),
+            format!("latchkey:{port} resolve max_fails=0"),
             String::new(),
             String::new()
         ]

@@ -47,6 +47,7 @@ mod tests {
             trusted_proxies: Vec::new(),
             patience: Duration::ZERO,
             idle: Duration::ZERO,
+            linger: Duration::ZERO,
             drain: Duration::ZERO,
             other_files: 36,
         };

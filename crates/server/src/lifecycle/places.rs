@@ -285,6 +285,11 @@ impl Place {
         self.places.within(|limits| limits.patience)
     }
 
+    /// How long its connection is kept after the signal to stop.
+    pub(super) fn linger(&self) -> Duration {
+        self.places.within(|limits| limits.linger)
+    }
+
     /// Completes when the connection is to end with what it is answering, if anything: others want its
     /// place, or its client took too long.
     pub(super) async fn is_over(&self) {

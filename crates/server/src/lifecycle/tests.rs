@@ -19,6 +19,7 @@ const LIMITS: ConnectionLimits = ConnectionLimits {
     trusted_proxies: Vec::new(),
     patience: Duration::from_secs(5),
     idle: Duration::from_mins(5),
+    linger: Duration::from_millis(50),
     drain: Duration::from_secs(5),
     other_files: 0,
 };
@@ -165,6 +166,29 @@ async fn hear(stream: &mut TcpStream) -> String {
     let length = stream.read(&mut bytes).await.unwrap();
     bytes.truncate(length);
     String::from_utf8(bytes).unwrap()
+}
+
+#[tokio::test]
+async fn a_connection_that_is_kept_may_bring_one_more_request_after_the_signal_to_stop() {
+    let limits = ConnectionLimits {
+        linger: Duration::from_mins(5),
+        drain: Duration::from_mins(5),
+        ..LIMITS
+    };
+    let (app, _entered, _leave) = slow_app();
+    let running = start(app, limits).await;
+    let mut kept = TcpStream::connect(running.address).await.unwrap();
+    let before = ask(&mut kept, "/fast").await;
+    assert!(!before.contains("connection: close"), "{before}");
+    running.stop.send(()).unwrap();
+    while TcpStream::connect(running.address).await.is_ok() {
+        sleep(Duration::from_millis(5)).await;
+    }
+    let last = ask(&mut kept, "/fast").await;
+    assert!(last.contains("connection: close"), "{last}");
+    assert!(last.ends_with("fast"), "{last}");
+    assert_eq!(answer(kept).await, "");
+    running.server.await.unwrap();
 }
 
 #[tokio::test]

@@ -76,6 +76,7 @@ impl Scraping {
             trusted_proxies: Vec::new(),
             patience: PATIENCE,
             idle: IDLE,
+            linger: Duration::ZERO,
             drain: Duration::ZERO,
             other_files: 0,
         };

@@ -42,6 +42,7 @@ fn service() -> Service {
         trusted_proxies: Vec::new(),
         patience: Duration::from_secs(1),
         idle: Duration::from_secs(2),
+        linger: Duration::ZERO,
         drain: settings.http.drain,
         other_files: 0,
     };

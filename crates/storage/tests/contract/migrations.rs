@@ -130,13 +130,16 @@ async fn a_step_that_loses_more_than_was_told_is_not_taken_back(world: SqlWorld)
 }
 
 async fn a_newer_schema_is_refused(world: SqlWorld) {
+    let connection = world.sql.store.connection();
+    let unknown = latchkey_migrations::unknown_step(connection).await;
+    assert_eq!(unknown.unwrap(), None);
     world
         .sql
         .execute("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_later', 0)")
         .await;
-    let error = latchkey_migrations::up(world.sql.store.connection())
-        .await
-        .unwrap_err();
+    let unknown = latchkey_migrations::unknown_step(connection).await;
+    assert_eq!(unknown.unwrap().unwrap(), "m9999_later");
+    let error = latchkey_migrations::up(connection).await.unwrap_err();
     assert!(error.to_string().contains("m9999_later"), "{error}");
 }
 

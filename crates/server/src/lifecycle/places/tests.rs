@@ -14,6 +14,7 @@ fn limits(maximum: u32, maximum_per_address: u32) -> ConnectionLimits {
         trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
         patience: Duration::from_secs(10),
         idle: Duration::from_secs(75),
+        linger: Duration::ZERO,
         drain: Duration::from_secs(30),
         other_files: 0,
     }
