@@ -14,6 +14,7 @@ mod m0009_code_epochs;
 mod m0010_username_keys;
 mod m0011_index_of_administrators;
 mod m0012_index_of_passkeys;
+mod m0013_released_codes;
 mod shape;
 
 pub use self::loss::{Loss, losses, organizations};
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_username_keys::UsernameKeys),
             Box::new(m0011_index_of_administrators::IndexOfAdministrators),
             Box::new(m0012_index_of_passkeys::IndexOfPasskeys),
+            Box::new(m0013_released_codes::ReleasedCodes),
         ]
     }
 }

@@ -15,7 +15,7 @@ pub struct Loss {
 type Held = (&'static str, &'static str);
 
 /// What each step brought room for, by its name. A step that is not here is one that nobody knows about.
-const HELD: [(&str, &[Held]); 12] = [
+const HELD: [(&str, &[Held]); 13] = [
     (
         "m0001_foundation",
         &[
@@ -89,6 +89,13 @@ const HELD: [(&str, &[Held]); 12] = [
     ("m0010_username_keys", &[]),
     ("m0011_index_of_administrators", &[]),
     ("m0012_index_of_passkeys", &[]),
+    (
+        "m0013_released_codes",
+        &[(
+            "codes that were given back",
+            "credential_codes WHERE released IS NOT NULL",
+        )],
+    ),
 ];
 
 /// What taking back that step would lose; nothing when it is empty.

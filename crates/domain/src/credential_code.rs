@@ -1,4 +1,5 @@
-//! Credential codes: Issued → Claimed → Redeemed; Expired or Cancelled from Issued and from Claimed.
+//! Credential codes: Issued → Claimed → Redeemed; Expired or Cancelled from Issued and from Claimed, Released
+//! from Claimed.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -262,6 +263,37 @@ pub enum CodeState {
         /// Who had entered it by then, if anybody.
         claim: Option<Claim>,
     },
+    /// Whoever entered it gave it back. It is of no more use to anybody: what was entered once has been
+    /// seen, and a code is claimed once.
+    Released {
+        /// Who had entered it.
+        claim: Claim,
+        /// Why and when it was given back.
+        release: Release,
+    },
+}
+
+/// That whoever entered a code gave it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// Why.
+    pub reason: ReleaseReason,
+    /// When.
+    pub date: Timestamp,
+}
+
+named! {
+    /// Why whoever entered a code gives it back.
+    ReleaseReason {
+        /// The account is somebody else's.
+        NotMyAccount => "NotMyAccount",
+        /// There is a credential of the account there already.
+        AlreadyThere => "AlreadyThere",
+        /// Whoever it is does not want to go on, or cannot.
+        GivenUp => "GivenUp",
+    }
+    /// The text names no such reason.
+    ReleaseReasonError => "must be NotMyAccount, AlreadyThere or GivenUp"
 }
 
 /// Who entered a code, and until when that counts.
@@ -292,6 +324,8 @@ named! {
         Expired => "Expired",
         /// Its owner took it back.
         Cancelled => "Cancelled",
+        /// Whoever entered it gave it back.
+        Released => "Released",
     }
 }
 
@@ -331,7 +365,8 @@ impl CredentialCode {
             CodeState::Issued
             | CodeState::Claimed(_)
             | CodeState::Redeemed { .. }
-            | CodeState::Cancelled { .. } => Err(NotClaimable),
+            | CodeState::Cancelled { .. }
+            | CodeState::Released { .. } => Err(NotClaimable),
         }
     }
 
@@ -343,6 +378,7 @@ impl CredentialCode {
             CodeState::Issued | CodeState::Claimed(_) => CodeStatus::Expired,
             CodeState::Redeemed { .. } => CodeStatus::Redeemed,
             CodeState::Cancelled { .. } => CodeStatus::Cancelled,
+            CodeState::Released { .. } => CodeStatus::Released,
         }
     }
 
@@ -350,7 +386,9 @@ impl CredentialCode {
     pub const fn claimed_by(&self) -> Option<&Claim> {
         match &self.state {
             CodeState::Issued => None,
-            CodeState::Claimed(claim) | CodeState::Redeemed { claim, .. } => Some(claim),
+            CodeState::Claimed(claim)
+            | CodeState::Redeemed { claim, .. }
+            | CodeState::Released { claim, .. } => Some(claim),
             CodeState::Cancelled { claim } => claim.as_ref(),
         }
     }
@@ -399,6 +437,47 @@ impl RedeemedCode {
     /// The challenge that claimed it.
     pub const fn challenge(&self) -> &ChallengeId {
         &self.challenge
+    }
+}
+
+/// The decision that a claimed code is given back: only the challenge that claimed it can lead here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleasedCode {
+    code: CredentialCodeId,
+    user: UserId,
+    challenge: ChallengeId,
+    release: Release,
+}
+
+impl ReleasedCode {
+    /// Gives the code back that `challenge` claimed.
+    pub fn with(challenge: &Challenge<CredentialWithCode>, release: Release) -> Self {
+        Self {
+            code: challenge.purpose.code.clone(),
+            user: challenge.purpose.user.clone(),
+            challenge: challenge.id.clone(),
+            release,
+        }
+    }
+
+    /// The code.
+    pub const fn code(&self) -> &CredentialCodeId {
+        &self.code
+    }
+
+    /// Whose it is.
+    pub const fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    /// The challenge that claimed it.
+    pub const fn challenge(&self) -> &ChallengeId {
+        &self.challenge
+    }
+
+    /// Why and when.
+    pub const fn release(&self) -> Release {
+        self.release
     }
 }
 

@@ -183,7 +183,7 @@ impl State {
                         wait.verdict.get_or_insert(Verdict::Refused);
                     }
                 }
-                CodeState::Cancelled { .. } => {}
+                CodeState::Cancelled { .. } | CodeState::Released { .. } => {}
             }
         }
         self.credentials.retain(|_, credential| {

@@ -9,7 +9,7 @@ use latchkey_domain::{
     credential::{Credential, CredentialKind, CredentialReference, CredentialState, MadeBy},
     credential_code::{
         self, Claim, CodeState, CodeStatus, CodeText, CredentialCode, EnteredCode, ExpirationError,
-        NewCredentialCode, RedeemedCode,
+        NewCredentialCode, RedeemedCode, Release, ReleaseReason, ReleasedCode,
     },
     id::CredentialCodeId,
     session::Session,
@@ -20,15 +20,16 @@ use latchkey_domain::{
 use crate::{
     ceremony::{Ceremonies, CreationChallenge, NewCredential, NewCredentialError},
     credentials::SignedRequest,
-    directory::{Caller, PartyError, Snapshot},
+    directory::{Caller, NotAdmitted, PartyError, Snapshot},
     events::{Event, Facts, Reason},
     ports::{
         account_store::AccountStore,
         code_digester::CodeDigester,
         credential_code_store::{
-            ClaimError, CredentialCodeStore, FoundCode, IssueError, Redemption,
+            ClaimError, CredentialCodeStore, FoundCode, IssueError, Redemption, ReleaseError,
         },
         store::StoreError,
+        tokens::InvalidToken,
     },
     throttle::{CodeTry, Owner, Throttle, Throttled},
 };
@@ -116,7 +117,22 @@ pub enum BeginWithCodeError {
     Store(#[from] StoreError),
 }
 
-/// Issues, claims and redeems credential codes.
+/// Why a code is not given back.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseCodeError {
+    /// The challenge is void: expired or for something else, or its code was redeemed, cancelled or given
+    /// back.
+    #[error("the challenge is not valid")]
+    InvalidChallenge,
+    /// No application lists the origin of the request.
+    #[error("the origin is not allowed")]
+    OriginNotAllowed,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Issues, claims and redeems credential codes, and takes them back.
 pub struct CredentialCodes {
     pub(crate) ceremonies: Ceremonies,
     pub(crate) digester: Arc<dyn CodeDigester>,
@@ -331,6 +347,45 @@ impl CredentialCodes {
         })
     }
 
+    /// Gives the code back that the challenge claimed. It ends: whoever gives it back has shown it to a
+    /// browser and has seen whose account it opens, and to let it be claimed again would be to let it be
+    /// claimed twice. Its owner sees at once that nothing comes of it any more, and why.
+    ///
+    /// A stranger cannot end anything by it. The challenge identifier comes from the claim alone, and since
+    /// then the code has been good for nobody else.
+    ///
+    /// # Errors
+    /// [`ReleaseCodeError`].
+    pub async fn release(
+        &self,
+        caller: &Caller,
+        identifier: &str,
+        reason: ReleaseReason,
+    ) -> Result<(), ReleaseCodeError> {
+        let mut facts = Facts::from(caller);
+        let released = self.give_back(caller, identifier, reason, &mut facts).await;
+        let events = &self.ceremonies.events;
+        events.tell(Event::ReleaseCode, &facts, released)
+    }
+
+    async fn give_back(
+        &self,
+        caller: &Caller,
+        identifier: &str,
+        reason: ReleaseReason,
+        told: &mut Facts,
+    ) -> Result<(), ReleaseCodeError> {
+        let (_, challenge) = self
+            .ceremonies
+            .read::<purpose::CredentialWithCode, ReleaseCodeError>(caller, identifier)
+            .await?;
+        told.note(&challenge.organization, &challenge.purpose.user);
+        told.by_credential = Some(challenge.purpose.issuer.clone());
+        let date = self.ceremonies.now();
+        let released = ReleasedCode::with(&challenge, Release { reason, date });
+        Ok(self.store.release(released).await?)
+    }
+
     /// The newest code of the user, and what waits for approval because of it.
     ///
     /// # Errors
@@ -355,7 +410,8 @@ impl CredentialCodes {
             CodeState::Redeemed { .. }
             | CodeState::Issued
             | CodeState::Claimed(_)
-            | CodeState::Cancelled { .. } => None,
+            | CodeState::Cancelled { .. }
+            | CodeState::Released { .. } => None,
         };
         Ok(Some(NewestCode { code, now, waiting }))
     }
@@ -421,6 +477,27 @@ impl From<ClaimError> for BeginWithCodeError {
         match error {
             ClaimError::Lost => Self::InvalidCode,
             ClaimError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<NotAdmitted> for ReleaseCodeError {
+    fn from(_error: NotAdmitted) -> Self {
+        Self::OriginNotAllowed
+    }
+}
+
+impl From<InvalidToken> for ReleaseCodeError {
+    fn from(_error: InvalidToken) -> Self {
+        Self::InvalidChallenge
+    }
+}
+
+impl From<ReleaseError> for ReleaseCodeError {
+    fn from(error: ReleaseError) -> Self {
+        match error {
+            ReleaseError::Lost => Self::InvalidChallenge,
+            ReleaseError::Store(error) => Self::Store(error),
         }
     }
 }

@@ -72,6 +72,7 @@ named! {
         CancelCode, "cancel_code", "A user, or the command line, cancels every credential code that is not redeemed.";
         ClaimCode, "claim_code", "Somebody enters a credential code, and gets a challenge for a credential of its owner.";
         RedeemCode, "redeem_code", "A credential is made with a code; `by_credential` issued it.";
+        ReleaseCode, "release_code", "Whoever entered a credential code gives it back, which ends it.";
         ApproveCredential, "approve_credential", "A user approves a credential that was made with a code.";
         RefuseCredential, "refuse_credential", "A user refuses a credential that was made with a code.";
         AskForCode, "ask_for_code", "Somebody asks that a registration, login or recovery code be mailed.";

@@ -9,6 +9,7 @@ use latchkey_domain::{
         native::{AndroidPackage, AppleAppId},
     },
     credential::{CredentialId, CredentialKind, key::PublicKey, passkey::Aaguid},
+    credential_code::ReleaseReason,
     id::{
         AccountCodeId, ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid,
         InstallationId, MessageId, OrganizationId, TokenId, UserId,
@@ -222,7 +223,7 @@ macro_rules! texts {
 texts! {
     from_str: AccountCodeId, AccountCodeKind, ApplicationId, Approval, ChallengeId, CredentialCodeId,
     CredentialKind, CredentialUuid, InstallationId, IpAddr, MessageId, MessageKind, OrganizationId,
-    TokenId, UserId, UserKind,
+    ReleaseReason, TokenId, UserId, UserKind,
 }
 
 texts! {

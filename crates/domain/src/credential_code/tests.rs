@@ -27,12 +27,26 @@ fn claim(date: Timestamp) -> Claim {
     }
 }
 
+fn release() -> Release {
+    Release {
+        reason: ReleaseReason::NotMyAccount,
+        date: NOW,
+    }
+}
+
 /// A code in every state that follows the first, and the claim it tells of.
-fn later_states() -> [(CodeState, Option<Claim>); 4] {
+fn later_states() -> [(CodeState, Option<Claim>); 5] {
     let claim = claim(NOW);
     let told = Some(claim.clone());
     [
         (CodeState::Claimed(claim.clone()), told.clone()),
+        (
+            CodeState::Released {
+                claim: claim.clone(),
+                release: release(),
+            },
+            told.clone(),
+        ),
         (
             CodeState::Redeemed {
                 claim,
@@ -136,6 +150,16 @@ fn the_challenge_that_claimed_a_code_redeems_it() {
 }
 
 #[test]
+fn the_challenge_that_claimed_a_code_gives_it_back() {
+    let challenge = challenge(with_code());
+    let released = ReleasedCode::with(&challenge, release());
+    assert_eq!(released.code(), &samples::code());
+    assert_eq!(released.user(), &challenge.purpose.user);
+    assert_eq!(released.challenge(), &challenge.id);
+    assert_eq!(released.release(), release());
+}
+
+#[test]
 fn the_status_follows_the_clock() {
     assert_eq!(
         code(CodeState::Issued).status(seconds(59)),
@@ -148,8 +172,9 @@ fn the_status_follows_the_clock() {
     let claimed = code(CodeState::Claimed(claim(seconds(10))));
     assert_eq!(claimed.status(seconds(309)), CodeStatus::Claimed);
     assert_eq!(claimed.status(seconds(310)), CodeStatus::Expired);
-    let [_, (redeemed, _), (cancelled, _), _] = later_states();
+    let [_, (released, _), (redeemed, _), (cancelled, _), _] = later_states();
     for (state, status) in [
+        (released, CodeStatus::Released),
         (redeemed, CodeStatus::Redeemed),
         (cancelled, CodeStatus::Cancelled),
     ] {

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use latchkey_domain::{
     credential::{CredentialKind, CredentialReference, key::EncryptedPrivateKey},
-    credential_code::EnteredCode,
+    credential_code::{EnteredCode, ReleaseReason},
     id::{CredentialUuid, OrganizationId},
     text::{CredentialName, ExternalId, Username},
     user_action::{ActionPath, Method},
@@ -58,6 +58,7 @@ from_text! {
     CredentialUuid: |text: String| text.parse().map_err(reason);
     CredentialKind: |text: String| text.parse().map_err(reason);
     CredentialReference: |text: String| Self::parse(&text).map_err(reason);
+    ReleaseReason: |text: String| text.parse().map_err(reason);
     Method: |text: String| text.parse().map_err(reason);
     ActionPath: |text: String| Self::parse(text).map_err(reason);
     Username: |text: String| Self::new(text).map_err(reason);

@@ -4,7 +4,7 @@ use latchkey_domain::authority::Spendable;
 use latchkey_service::{
     approvals::ApprovalStatusError,
     ceremony::NewCredentialError,
-    credential_codes::{BeginWithCodeError, IssueCodeError},
+    credential_codes::{BeginWithCodeError, IssueCodeError, ReleaseCodeError},
     credentials::BeginCredentialError,
     directory::{OrganizationRequired, PartyError},
     factors::FactorError,
@@ -173,6 +173,16 @@ impl From<IssueCodeError> for ApiError {
             }
             IssueCodeError::Issue(taken @ IssueError::Taken) => Self::internal(taken),
             IssueCodeError::Issue(IssueError::Store(error)) => error.into(),
+        }
+    }
+}
+
+impl From<ReleaseCodeError> for ApiError {
+    fn from(error: ReleaseCodeError) -> Self {
+        match error {
+            ReleaseCodeError::InvalidChallenge => ErrorCode::ChallengeInvalid.into(),
+            ReleaseCodeError::OriginNotAllowed => ErrorCode::OriginNotAllowed.into(),
+            ReleaseCodeError::Store(error) => error.into(),
         }
     }
 }

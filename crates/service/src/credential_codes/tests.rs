@@ -26,6 +26,8 @@ use crate::{
     },
 };
 
+mod release;
+
 fn codes(
     store: MockCredentialCodeStore,
     accounts: MockAccountStore,

@@ -5,7 +5,7 @@ use latchkey_domain::authority::Spendable;
 use super::Reason;
 use crate::{
     ceremony::NewCredentialError,
-    credential_codes::{BeginWithCodeError, IssueCodeError},
+    credential_codes::{BeginWithCodeError, IssueCodeError, ReleaseCodeError},
     credentials::BeginCredentialError,
     directory::PartyError,
     factors::FactorError,
@@ -240,6 +240,16 @@ impl Refusal for BeginWithCodeError {
             Self::Throttled(error) => error.reason(),
             Self::OriginNotAllowed => Reason::OriginNotAllowed,
             Self::InvalidCode => Reason::InvalidCode,
+            Self::Store(error) => error.reason(),
+        }
+    }
+}
+
+impl Refusal for ReleaseCodeError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::InvalidChallenge => Reason::ChallengeInvalid,
+            Self::OriginNotAllowed => Reason::OriginNotAllowed,
             Self::Store(error) => error.reason(),
         }
     }

@@ -8,6 +8,7 @@ use latchkey_domain::{
     credential::Credential,
     credential_code::{
         Claim, ClaimedCode, CodeDigest, CodeState, CredentialCode, NewCredentialCode, RedeemedCode,
+        Release, ReleaseReason, ReleasedCode,
     },
     id::{
         ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId,
@@ -20,6 +21,7 @@ use latchkey_service::ports::{
     account_store::Account,
     credential_code_store::{
         ClaimError, CredentialCodeStore, DecideError, FoundCode, HeldCode, IssueError, Redemption,
+        ReleaseError,
     },
     credential_store::CreateError,
     store::{AuthorityConflict, StoreError},
@@ -67,6 +69,10 @@ pub struct Model {
     /// Whether that credential waits for approval, and what was decided; empty when it need not.
     pub approval: Option<String>,
     pub approval_expires: Option<Typed<Timestamp>>,
+    /// When whoever had entered it gave it back; then its state is the one of a cancelled code, which is what
+    /// a process takes it for that does not know this column.
+    pub released: Option<Typed<Timestamp>>,
+    pub release_reason: Option<Typed<ReleaseReason>>,
     pub is_newest: bool,
 }
 
@@ -164,6 +170,17 @@ impl CredentialCodeStore for SqlStore {
             Ok(made)
         })
         .await
+    }
+
+    /// The code's own row decides, as in [`claim`](Self::claim).
+    async fn release(&self, released: ReleasedCode) -> Result<(), ReleaseError> {
+        let change = release(&released);
+        let step = change.clone().into();
+        let operation = async move |tx: Transaction| {
+            let is_released = change.meets_one(&tx).await?;
+            is_released.then_some(()).ok_or(ReleaseError::Lost)
+        };
+        self.write_at_once(|| vec![step], (), operation).await
     }
 
     /// The code decides, because it is what a new code and a cancellation end, too.
@@ -384,6 +401,23 @@ fn redeem(user: &UserId, redeemed: &RedeemedCode, credential: &Credential) -> Up
         .filter(Column::ClaimChallenge.eq(redeemed.challenge().as_str()))
 }
 
+/// Claimed → given back; meets none when it is not claimed by exactly that challenge (any more).
+fn release(released: &ReleasedCode) -> UpdateMany<Entity> {
+    let Release { reason, date } = released.release();
+    let change = ActiveModel {
+        state: Set(CANCELLED.to_owned()),
+        released: Set(Some(date.into())),
+        release_reason: Set(Some(reason.into())),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(released.code().as_str()))
+        .filter(Column::UserId.eq(released.user().as_str()))
+        .filter(Column::State.eq(CLAIMED))
+        .filter(Column::ClaimChallenge.eq(released.challenge().as_str()))
+}
+
 /// The code of which this is so, and its owner.
 async fn held(reader: &Reader, wanted: Condition) -> Result<Option<HeldCode>, StoreError> {
     let found = Entity::find()
@@ -432,15 +466,19 @@ impl Model {
             self.claim_columns()?,
             &self.credential,
             self.wait_columns()?,
+            self.release_columns()?,
         ) {
-            (ISSUED, None, None, None) => Ok(CodeState::Issued),
-            (CLAIMED, Some(claim), None, None) => Ok(CodeState::Claimed(claim)),
-            (REDEEMED, Some(claim), Some(credential), wait) => Ok(CodeState::Redeemed {
+            (ISSUED, None, None, None, None) => Ok(CodeState::Issued),
+            (CLAIMED, Some(claim), None, None, None) => Ok(CodeState::Claimed(claim)),
+            (REDEEMED, Some(claim), Some(credential), wait, None) => Ok(CodeState::Redeemed {
                 claim,
                 credential: credential.0.clone(),
                 wait,
             }),
-            (CANCELLED, claim, None, None) => Ok(CodeState::Cancelled { claim }),
+            (CANCELLED, claim, None, None, None) => Ok(CodeState::Cancelled { claim }),
+            (CANCELLED, Some(claim), None, None, Some(release)) => {
+                Ok(CodeState::Released { claim, release })
+            }
             _ => self.inconsistent("state does not fit the columns beside it"),
         }
     }
@@ -461,6 +499,20 @@ impl Model {
             expires: expires.0,
             verdict,
         }))
+    }
+
+    /// The columns of a code that was given back: both of them or none.
+    fn release_columns(&self) -> Result<Option<Release>, Inconsistency> {
+        match (&self.release_reason, &self.released) {
+            (None, None) => Ok(None),
+            (Some(reason), Some(date)) => Ok(Some(Release {
+                reason: reason.0,
+                date: date.0,
+            })),
+            (Some(_), None) | (None, Some(_)) => {
+                self.inconsistent("released and release_reason do not go together")
+            }
+        }
     }
 
     /// The columns of a claim: all of them or none; the origin may be empty.

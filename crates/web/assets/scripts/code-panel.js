@@ -1,6 +1,7 @@
 // "Add a passkey somewhere else": the code, its minute, and what becomes of it.
 
 import { ApiError, Unreachable, serviceNow } from './api.js'
+import { forget, keep, kept } from './kept.js'
 import { draw } from './kit-panel.js'
 import { $, busy, complain, element, hostOf, say } from './page.js'
 import { act, callSignedIn } from './session.js'
@@ -19,8 +20,8 @@ const AHEAD = 64_000
 /** How long a code lives, in milliseconds. */
 const MINUTE = 60_000
 
-/** How long a challenge lives once a code is entered, in milliseconds. */
-const CHALLENGE = 5 * 60_000
+/** The code as it is shown, for as long as it may be: a page that is loaded anew shows it again. */
+const KEPT = 'code'
 
 let here
 let reload
@@ -41,6 +42,10 @@ export async function openCodePanel(application, { refresh }) {
   const newest = await newestCode()
   if (newest && isOpen(newest)) {
     reset('follow')
+    const issued = kept(KEPT)
+    if (newest.state === 'Issued' && issued?.expiration === newest.expiration) {
+      reveal(issued)
+    }
     follow()
   }
 }
@@ -72,13 +77,11 @@ async function newestCode() {
   }
 }
 
-const isClaimLive = ({ claim }) => Date.parse(claim.date) + CHALLENGE > serviceNow()
-
 /** Whether something may still become of it. */
 function isOpen(code) {
   return (
     code.state === 'Issued' ||
-    (code.state === 'Claimed' && isClaimLive(code)) ||
+    code.state === 'Claimed' ||
     (code.state === 'Redeemed' && code.approval?.state === 'Waiting')
   )
 }
@@ -91,6 +94,7 @@ function reset(part) {
   $('code-follow').hidden = part !== 'follow'
   $('code-secret').hidden = true
   $('code-approval').hidden = true
+  $('code-left').hidden = true
   $('code-again').hidden = true
   $('code-cancel').hidden = part !== 'follow'
   $('code-state').replaceChildren()
@@ -101,19 +105,25 @@ function reset(part) {
 }
 
 async function issue() {
-  const expiration = new Date(serviceNow() + AHEAD).toISOString()
-  const issued = await act('POST', PATH, { expiration })
+  const asked = { expiration: new Date(serviceNow() + AHEAD).toISOString() }
+  const { code, expiration, longCode } = await act('POST', PATH, asked)
   reset('follow')
-  const origin = $('code-place').value
-  const link = `${origin}/enrol#${issued.longCode}`
-  $('code-text').textContent = issued.code
+  const issued = { code, expiration, longCode, origin: $('code-place').value }
+  keep(KEPT, issued, Date.now() + MINUTE)
+  reveal(issued)
+  $('code-title').focus()
+  await follow()
+}
+
+/** Shows the code, and how much of its minute is left. */
+function reveal({ code, expiration, longCode, origin }) {
+  const link = `${origin}/enrol#${longCode}`
+  $('code-text').textContent = code
   $('code-where').textContent = `${hostOf(origin)}/enrol`
   $('code-link').href = link
   draw($('code-picture'), link)
   $('code-secret').hidden = false
-  countDown(Date.parse(issued.expiration))
-  $('code-title').focus()
-  await follow()
+  countDown(Date.parse(expiration))
 }
 
 function countDown(end) {
@@ -158,6 +168,13 @@ async function follow() {
   polling = setTimeout(follow, INTERVAL)
 }
 
+/** Why the other place gave the code back, which ends it. */
+const RELEASED = {
+  AlreadyThere: 'There is a passkey of this account already: nothing was added',
+  GivenUp: 'The code was given back there: nothing was added',
+  NotMyAccount: 'Whoever opened it said that this is not their account: nothing was added',
+}
+
 /** What is shown of a state: how the steps stand, and whether it is over. */
 function picture(code) {
   const where = code.claim?.origin ? hostOf(code.claim.origin) : 'an application'
@@ -166,14 +183,15 @@ function picture(code) {
     case 'Issued':
       return { steps: [['now', 'Waiting for the other place']] }
     case 'Claimed':
-      if (!isClaimLive(code)) {
-        return { steps: [opened, ['bad', 'No passkey was added in time']], isOver: true }
-      }
       return { steps: [opened, ['now', 'Waiting for the new passkey']] }
     case 'Redeemed':
       return redeemed(code, opened)
+    case 'Released':
+      return { steps: [opened, ['bad', RELEASED[code.release.reason] ?? RELEASED.GivenUp]], isOver: true }
     case 'Expired':
-      return { steps: [['bad', 'The minute is over, and the code with it']], isOver: true }
+      return code.claim
+        ? { steps: [opened, ['bad', 'No passkey was added in time']], isOver: true }
+        : { steps: [['bad', 'The minute is over, and the code with it']], isOver: true }
     default:
       return { steps: [['bad', 'The code is cancelled']], isOver: true }
   }
@@ -203,7 +221,9 @@ function showState(code) {
       ...steps.map(([state, words]) => element('li', { class: `step ${state}` }, words)),
     )
   }
+  showLeft(code)
   if (code.state !== 'Issued') {
+    forget(KEPT)
     clearInterval(ticking)
     $('code-secret').hidden = true
   }
@@ -213,6 +233,16 @@ function showState(code) {
     ask(code.approval.credential)
   } else {
     $('code-approval').hidden = true
+  }
+}
+
+/** How long it can still come what is waited for; outside of the list, which would be said again and again. */
+function showLeft({ state, claim, approval }) {
+  const end = state === 'Claimed' ? claim.expiration : approval?.state === 'Waiting' && approval.expiration
+  $('code-left').hidden = !end
+  if (end) {
+    const seconds = Math.max(Math.ceil((Date.parse(end) - serviceNow()) / 1000), 0)
+    $('code-left').textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')} left`
   }
 }
 

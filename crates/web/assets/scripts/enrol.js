@@ -2,6 +2,7 @@
 
 import { Unreachable, call } from './api.js'
 import { nameOfThisDevice } from './device.js'
+import { forget, keep, kept } from './kept.js'
 import { create, isSupported } from './passkeys.js'
 import { $, busy, complain, hostOf, introduce, say, show, takeFragment } from './page.js'
 import { signIn } from './session.js'
@@ -16,6 +17,14 @@ sayOnThisPage({
 /** How often to ask whether the other place has approved, in milliseconds. */
 const INTERVAL = 2000
 
+/** What this tab keeps: the code of a link, then the challenge that came of it, then what waits for approval. */
+const KEPT = 'enrol'
+
+/** How long a code, a challenge and an approval token are good, in milliseconds. */
+const CODE = 60_000
+const CHALLENGE = 5 * 60_000
+const APPROVAL = 10 * 60_000
+
 let here
 let challenge
 
@@ -24,6 +33,12 @@ async function claim(code) {
   challenge = await call('POST', '/auth/credentials/code/init', {
     body: { credentialKind: 'Fido2', code },
   })
+  keep(KEPT, { code, challenge }, Date.now() + CHALLENGE)
+  confirm()
+}
+
+/** Shows whose account it is, and asks. */
+function confirm() {
   const { displayName, name } = challenge.user
   $('user').textContent = displayName
   $('user-name').textContent = displayName === name ? '' : name
@@ -31,6 +46,21 @@ async function claim(code) {
   $('name').value = nameOfThisDevice()
   $('code').value = ''
   show('confirm')
+}
+
+/**
+ * Gives the code back, so that its owner need not wait. A page that is closed cannot: it looks like one that is
+ * loaded anew, which goes on with the same challenge.
+ */
+async function giveBack({ challengeIdentifier }, reason) {
+  try {
+    await call('POST', '/auth/credentials/code/release', {
+      body: { challengeIdentifier, reason },
+      keepalive: true,
+    })
+  } catch {
+    // The owner sees it when the time of the challenge is over.
+  }
 }
 
 /** Where there is a passkey already, there is nothing to add. */
@@ -49,14 +79,20 @@ async function add() {
       credentialName: $('name').value.trim() || nameOfThisDevice(),
     },
   })
-  $('added-name').textContent = credential.name
-  if (credential.approvalToken) {
-    $('waiting-name').textContent = credential.name
-    show('waiting')
-    await approval(credential.approvalToken)
+  const { approvalToken, name } = credential
+  if (approvalToken) {
+    const made = { approvalToken, name }
+    keep(KEPT, { ...kept(KEPT), challenge, made }, Date.now() + APPROVAL)
+    await wait(made)
   } else {
-    show('done')
+    finish(name)
   }
+}
+
+function finish(name) {
+  forget(KEPT)
+  $('added-name').textContent = name
+  show('done')
 }
 
 const OUTCOMES = {
@@ -65,11 +101,13 @@ const OUTCOMES = {
 }
 
 /** Waits for the other place to approve or refuse. */
-async function approval(approvalToken) {
+async function wait({ approvalToken, name }) {
+  $('waiting-name').textContent = name
+  show('waiting')
   for (;;) {
     const state = await ask(approvalToken)
     if (state === 'Approved') {
-      show('done')
+      finish(name)
       return
     }
     if (state !== 'Waiting') {
@@ -97,6 +135,8 @@ async function ask(approvalToken) {
 
 /** Nothing more can be done with this code; what can be done instead comes first. */
 function end(text, { isAlreadyHere = false } = {}) {
+  forget(KEPT)
+  $('give-up').hidden = true
   $('ended-text').textContent = text
   $('ended-again').hidden = isAlreadyHere
   $('ended-sign-in').classList.toggle('primary', isAlreadyHere)
@@ -120,9 +160,14 @@ function begin() {
     busy($('create-button'), 'Answer the prompt of your browser…', () =>
       add().catch((error) => {
         if (!ENDS_CEREMONY.includes(error.code)) {
+          $('give-up').hidden = false
           throw error
         }
-        end(explain(error), { isAlreadyHere: ALREADY_HERE.includes(error.code) })
+        const isAlreadyHere = ALREADY_HERE.includes(error.code)
+        if (error.code !== 'challenge_invalid') {
+          giveBack(challenge, isAlreadyHere ? 'AlreadyThere' : 'GivenUp')
+        }
+        end(explain(error), { isAlreadyHere })
       }),
     )
   })
@@ -132,21 +177,53 @@ function begin() {
       show('tried')
     }),
   )
-  $('not-me').addEventListener('click', () =>
-    end('Nothing was added. Ask whoever gave you the code, or get one from your own account.'),
-  )
+  $('not-me').addEventListener('click', () => {
+    giveBack(challenge, 'NotMyAccount')
+    end('Nothing was added. The code has ended, and whoever gave it to you sees that. Get one from your own account.')
+  })
+  $('give-up').addEventListener('click', () => {
+    giveBack(challenge, 'GivenUp')
+    end('Nothing was added. The code has ended: to try again, get a new one on your other device.')
+  })
   $('ended-again').addEventListener('click', () => {
     show('enter')
     $('code').focus()
   })
 
+  const before = kept(KEPT) ?? {}
   const code = takeFragment()
   if (!isSupported()) {
     // The code stays good for another browser.
     show('unsupported')
-  } else if (code) {
+  } else if (before.challenge && (!code || code === before.code)) {
+    goOn(before)
+  } else {
+    if (before.challenge && !before.made) {
+      giveBack(before.challenge, 'GivenUp')
+    }
+    offer(code, before)
+  }
+}
+
+/** The page is loaded anew in the middle of it. */
+function goOn({ challenge: begun, made }) {
+  challenge = begun
+  if (made) {
+    wait(made).catch(complain)
+  } else {
+    confirm()
+  }
+}
+
+/** A code that came with the link. */
+function offer(code, before) {
+  if (code) {
+    keep(KEPT, { code }, Date.now() + CODE)
+  }
+  const given = code || before.code
+  if (given) {
     // Whoever opens a link may be a scanner or a preview: nothing is used before the button is pressed.
-    $('code').value = code
+    $('code').value = given
     $('enter-button').focus()
   }
 }

@@ -2,6 +2,7 @@
 
 import { ApiError, call } from './api.js'
 import { fromBase64url } from './encoding.js'
+import { forget } from './kept.js'
 import { PromptError, sign } from './passkeys.js'
 
 const STORED = 'latchkey.session'
@@ -49,6 +50,7 @@ export async function signIn({ organization }, { username, mediation, signal } =
 /** Ends the session in this tab and shows the first page, with a notice of texts.js. */
 export function leave(notice) {
   sessionStorage.removeItem(STORED)
+  forget('code')
   if (notice) {
     sessionStorage.setItem(NOTICE, notice)
   }

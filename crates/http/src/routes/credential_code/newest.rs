@@ -3,7 +3,7 @@
 use axum::{Json, extract::State};
 use latchkey_domain::{
     credential::Credential,
-    credential_code::{Claim, CodeState},
+    credential_code::{Claim, CodeState, Release},
 };
 use latchkey_service::credential_codes::NewestCode;
 use serde::Serialize;
@@ -26,12 +26,13 @@ use crate::{
     "claim": {
         "date": "2026-01-31T12:00:30.000Z",
         "origin": "https://app.example.com",
-        "address": "203.0.113.9"
+        "address": "203.0.113.9",
+        "expiration": "2026-01-31T12:05:30.000Z"
     },
     "credentialUuid": "cr-6b58p-r53sr-rlrd3l5cj3uc4ome"
 }))]
 pub(crate) struct CodeStatusResponse {
-    /// `Issued`, `Claimed`, `Redeemed`, `Expired` or `Cancelled`.
+    /// `Issued`, `Claimed`, `Redeemed`, `Expired`, `Cancelled` or `Released`.
     #[schema(example = "Claimed")]
     state: &'static str,
     /// When it was issued.
@@ -43,6 +44,9 @@ pub(crate) struct CodeStatusResponse {
     /// Who entered it, if anybody did.
     #[serde(skip_serializing_if = "Option::is_none")]
     claim: Option<ClaimBody>,
+    /// That whoever had entered it gave it back, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release: Option<ReleaseBody>,
     /// The credential that was made with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "cr-6b58p-r53sr-rlrd3l5cj3uc4ome")]
@@ -117,22 +121,49 @@ struct ClaimBody {
     /// The address the request came from.
     #[schema(example = "203.0.113.9")]
     address: String,
+    /// Until when a credential can be made with it.
+    #[schema(example = "2026-01-31T12:05:30.000Z")]
+    expiration: String,
+}
+
+/// Why a code was given back.
+#[derive(Serialize, ToSchema)]
+struct ReleaseBody {
+    /// When.
+    #[schema(example = "2026-01-31T12:00:45.000Z")]
+    date: String,
+    /// `NotMyAccount`, `AlreadyThere` or `GivenUp`.
+    #[schema(example = "NotMyAccount")]
+    reason: &'static str,
+}
+
+impl From<&Release> for ReleaseBody {
+    fn from(release: &Release) -> Self {
+        Self {
+            date: iso(release.date),
+            reason: release.reason.as_str(),
+        }
+    }
 }
 
 impl From<&NewestCode> for CodeStatusResponse {
     fn from(newest: &NewestCode) -> Self {
         let NewestCode { code, now, waiting } = newest;
-        let (credential, wait) = match &code.state {
+        let (credential, wait, release) = match &code.state {
             CodeState::Redeemed {
                 credential, wait, ..
-            } => (Some(credential), wait.as_ref()),
-            CodeState::Issued | CodeState::Claimed(_) | CodeState::Cancelled { .. } => (None, None),
+            } => (Some(credential), wait.as_ref(), None),
+            CodeState::Released { release, .. } => (None, None, Some(release)),
+            CodeState::Issued | CodeState::Claimed(_) | CodeState::Cancelled { .. } => {
+                (None, None, None)
+            }
         };
         Self {
             state: code.status(*now).as_str(),
             date_issued: iso(code.issued),
             expiration: iso(code.expires),
             claim: code.claimed_by().map(ClaimBody::from),
+            release: release.map(ReleaseBody::from),
             credential_uuid: credential.map(ToString::to_string),
             approval: wait.map(|wait| ApprovalBody {
                 state: wait.status(*now).as_str(),
@@ -153,6 +184,7 @@ impl From<&Claim> for ClaimBody {
                 .map(ToString::to_string)
                 .unwrap_or_default(),
             address: claim.address.to_string(),
+            expiration: iso(claim.expires),
         }
     }
 }

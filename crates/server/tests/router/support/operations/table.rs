@@ -347,6 +347,15 @@ fn codes() -> Vec<Operation> {
                 named_credential,
             )
             .where_approval_is_asked(),
+        post("releaseCredentialCode", "/auth/credentials/code/release")
+            .gives_up(CredentialWithCode)
+            .costs(written(0, 1), async |stage, person, request| {
+                let challenge = CredentialWithCode.begin(stage, person).await;
+                request.with(json!({
+                    "challengeIdentifier": identifier(&challenge),
+                    "reason": "NotMyAccount",
+                }))
+            }),
         decides(
             "approveCredential",
             "/auth/credentials/code/approve",
