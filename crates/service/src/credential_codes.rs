@@ -18,6 +18,7 @@ use latchkey_domain::{
 };
 
 use crate::{
+    approvals::comparison,
     ceremony::{Ceremonies, CreationChallenge, NewCredential, NewCredentialError},
     credentials::SignedRequest,
     directory::{Caller, NotAdmitted, PartyError, Snapshot},
@@ -85,8 +86,26 @@ pub struct BeginWithCode {
 pub struct MadeWithCode {
     /// The credential.
     pub credential: Credential,
-    /// When it waits for approval: the token to ask with what comes of it.
-    pub approval_token: Option<String>,
+    /// When it waits for approval: what its place needs meanwhile.
+    pub awaited: Option<Awaited>,
+}
+
+/// What a place needs while what was made there waits for approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Awaited {
+    /// The token to ask with what comes of it.
+    pub token: String,
+    /// The number to show there, which its owner picks.
+    pub number: u16,
+}
+
+/// A credential that waits for approval, as its owner sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The credential.
+    pub credential: Credential,
+    /// The numbers to choose from, one of which is shown where it was made.
+    pub numbers: [u16; 3],
 }
 
 /// The newest code of a user at a given moment.
@@ -97,7 +116,7 @@ pub struct NewestCode {
     /// The moment to see its status at.
     pub now: Timestamp,
     /// The credential that was made with it and waits for approval.
-    pub waiting: Option<Credential>,
+    pub waiting: Option<Waiting>,
 }
 
 /// Why a code is not accepted.
@@ -328,7 +347,7 @@ impl CredentialCodes {
             credential,
         };
         let credential = self.store.redeem(authority, redemption).await?;
-        let approval_token = match credential.state {
+        let awaited = match credential.state {
             CredentialState::Active | CredentialState::Inactive => None,
             CredentialState::Waiting { .. } => {
                 let ticket = ApprovalTicket {
@@ -338,12 +357,15 @@ impl CredentialCodes {
                     expires: ApprovalTicket::expiry(&wait),
                 };
                 let now = self.ceremonies.now();
-                Some(self.ceremonies.tokens.sign_approval(&ticket, now))
+                Some(Awaited {
+                    token: self.ceremonies.tokens.sign_approval(&ticket, now),
+                    number: comparison(&*self.digester, &facts.code).number(),
+                })
             }
         };
         Ok(MadeWithCode {
             credential,
-            approval_token,
+            awaited,
         })
     }
 
@@ -405,7 +427,10 @@ impl CredentialCodes {
                 self.accounts
                     .find_credential(&session.organization, &reference)
                     .await?
-                    .map(|held| held.credential)
+                    .map(|held| Waiting {
+                        credential: held.credential,
+                        numbers: comparison(&*self.digester, &code.id).choices(),
+                    })
             }
             CodeState::Redeemed { .. }
             | CodeState::Issued

@@ -129,6 +129,7 @@ named! {
         LastCredential, "last_credential", "The user would be left without a credential to sign in with.";
         CredentialWaits, "credential_waits", "The credential waits for approval.";
         NotWaiting, "not_waiting", "No such credential waits for approval.";
+        WrongNumber, "wrong_number", "The number that was picked is not the one that is shown where the credential was made: it is refused.";
         NotFound, "not_found", "There is no such thing.";
         AlreadyExists, "already_exists", "There is one of that name, id or origin, or the user has registered.";
         ApplicationInvalid, "application_invalid", "No application can be as it is described.";

@@ -158,6 +158,7 @@ impl UseCases {
             },
             approvals: Approvals {
                 ceremonies: ceremonies.clone(),
+                digester: digester.clone(),
                 accounts: stores.accounts,
                 store: stores.credential_codes,
             },

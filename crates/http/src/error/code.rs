@@ -104,6 +104,8 @@ error_codes! {
         "The user has as many credentials as are allowed.";
     CredentialWaits, CONFLICT, "credential_waits", "the credential waits for approval",
         "Until its owner approves it, a credential can be approved, refused or deleted, and nothing else.";
+    WrongNumber, CONFLICT, "wrong_number", "this is not the number that is shown where the credential was made: it is refused",
+        "`number` is not the one of the credential that waits; the credential is deleted.";
     LastCredential, CONFLICT, "last_credential", "the last credential the user can sign in with cannot be removed",
         "Deactivating or deleting the credential would lock the user out.";
     UserExists, CONFLICT, "user_exists", "User already exists.",

@@ -2,7 +2,7 @@
 
 use latchkey_domain::authority::Spendable;
 use latchkey_service::{
-    approvals::ApprovalStatusError,
+    approvals::{ApprovalStatusError, ApproveError},
     ceremony::NewCredentialError,
     credential_codes::{BeginWithCodeError, IssueCodeError, ReleaseCodeError},
     credentials::BeginCredentialError,
@@ -193,6 +193,15 @@ impl From<DecideError> for ApiError {
             DecideError::Authority(conflict) => Self::of_signed_request(conflict),
             DecideError::NotWaiting => ErrorCode::CredentialNotFound.into(),
             DecideError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ApproveError> for ApiError {
+    fn from(error: ApproveError) -> Self {
+        match error {
+            ApproveError::WrongNumber => Self::new(ErrorCode::WrongNumber).at("number"),
+            ApproveError::Decide(error) => error.into(),
         }
     }
 }

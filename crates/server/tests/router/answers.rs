@@ -54,6 +54,7 @@ fn redacted(name: &str, value: &Value) -> Value {
                 value.clone()
             }
         }
+        Value::Number(_) if name == "number" => format!("[{name}]").into(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }

@@ -1,5 +1,6 @@
 use latchkey_domain::{
     application::Origin,
+    approval::Comparison,
     challenge::purpose::Purpose,
     credential::Material,
     credential_code::{CodeDigest, CodeState},
@@ -393,7 +394,7 @@ async fn a_redeemed_code_makes_a_credential_that_tells_where_it_came_from() {
     let made = verify(store, true_proofs(key()), with_code(&user(3)))
         .await
         .unwrap();
-    assert_eq!(made.approval_token, None);
+    assert_eq!(made.awaited, None);
     let provenance = made.credential.provenance;
     let made_by = MadeBy::Code {
         code: CredentialCodeId::from_random(&[4; 32]),
@@ -428,7 +429,10 @@ async fn where_approval_is_asked_for_the_credential_waits_five_minutes() {
         .await
         .unwrap();
     assert!(!made.credential.is_active());
-    let ticket = tokens.read_approval(&made.approval_token.unwrap(), NOW);
+    let awaited = made.awaited.unwrap();
+    let shown = Comparison::from_random(&[5; 32]).number();
+    assert_eq!(awaited.number, shown);
+    let ticket = tokens.read_approval(&awaited.token, NOW);
     let ticket = ticket.unwrap();
     assert_eq!(ticket.code, CredentialCodeId::from_random(&[4; 32]));
     assert_eq!(ticket.user, user(3).id);

@@ -4,6 +4,7 @@ use latchkey_domain::authority::Spendable;
 
 use super::Reason;
 use crate::{
+    approvals::ApproveError,
     ceremony::NewCredentialError,
     credential_codes::{BeginWithCodeError, IssueCodeError, ReleaseCodeError},
     credentials::BeginCredentialError,
@@ -261,6 +262,15 @@ impl Refusal for DecideError {
             Self::Authority(conflict) => conflict.reason(),
             Self::NotWaiting => Reason::NotWaiting,
             Self::Store(error) => error.reason(),
+        }
+    }
+}
+
+impl Refusal for ApproveError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::WrongNumber => Reason::WrongNumber,
+            Self::Decide(error) => error.reason(),
         }
     }
 }

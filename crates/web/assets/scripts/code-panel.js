@@ -202,7 +202,7 @@ function redeemed({ approval }, opened) {
     case 'Waiting':
       return { steps: [opened, ['now', 'Waiting for your approval']], isWaiting: true }
     case 'Refused':
-      return { steps: [opened, ['bad', 'You refused the passkey: it is gone']], isOver: true }
+      return { steps: [opened, ['bad', 'The passkey was refused: it is gone']], isOver: true }
     case 'Expired':
       return { steps: [opened, ['bad', 'It was not approved in time: it is gone']], isOver: true }
     default:
@@ -230,7 +230,7 @@ function showState(code) {
   $('code-cancel').hidden = Boolean(isOver || isWaiting)
   $('code-again').hidden = !isOver
   if (isWaiting) {
-    ask(code.approval.credential)
+    ask(code)
   } else {
     $('code-approval').hidden = true
   }
@@ -246,36 +246,52 @@ function showLeft({ state, claim, approval }) {
   }
 }
 
-/** Shows what the other place wants to add, and asks whether it may. */
-function ask({ credentialUuid, kind, name, provider, origin, address }) {
+/** How long ago it was, in words. */
+function ago(date) {
+  const seconds = Math.max(Math.round((serviceNow() - Date.parse(date)) / 1000), 0)
+  return seconds < 100 ? `${seconds} seconds ago` : `${Math.round(seconds / 60)} minutes ago`
+}
+
+/** Shows what the other place wants to add, and asks which number is shown there. */
+function ask({ approval, dateIssued }) {
   const panel = $('code-approval')
   if (!panel.hidden) {
     return
   }
+  const { credentialUuid, kind, name, provider, origin, address } = approval.credential
   const rows = [
     ['Name', name],
     ['Kind', kind === 'Fido2' ? (provider ? `Passkey in ${provider}` : 'Passkey') : kind],
     ['On', origin ? hostOf(origin) : 'an application'],
     ['From', address],
+    ['Your code', ago(dateIssued)],
   ]
   $('code-approval-facts').replaceChildren(
     ...rows.map(([term, value]) =>
       element('div', {}, element('dt', {}, term), element('dd', {}, value)),
     ),
   )
-  for (const [button, path] of [
-    ['code-approve', `${PATH}/approve`],
-    ['code-refuse', `${PATH}/refuse`],
-  ]) {
-    $(button).onclick = () =>
-      busy($(button), 'Confirm with your passkey…', async () => {
-        await act('POST', path, { credentialUuid })
-        await follow()
-        await reload()
-      })
-  }
+  const numbers = approval.numbers.map((number) => {
+    const button = element('button', { type: 'button' }, String(number))
+    button.onclick = () => decide(button, 'approve', { credentialUuid, number })
+    return button
+  })
+  $('code-approval-numbers').replaceChildren(...numbers)
+  $('code-refuse').onclick = () => decide($('code-refuse'), 'refuse', { credentialUuid })
   panel.hidden = false
   $('code-approval-title').focus()
+}
+
+/** What the owner decides is signed, the number with it. */
+function decide(button, verdict, body) {
+  return busy(button, 'Confirm with your passkey…', async () => {
+    try {
+      await act('POST', `${PATH}/${verdict}`, body)
+    } finally {
+      await follow()
+    }
+    await reload()
+  })
 }
 
 async function cancel() {

@@ -79,9 +79,9 @@ async function add() {
       credentialName: $('name').value.trim() || nameOfThisDevice(),
     },
   })
-  const { approvalToken, name } = credential
+  const { approvalToken, name, number } = credential
   if (approvalToken) {
-    const made = { approvalToken, name }
+    const made = { approvalToken, name, number }
     keep(KEPT, { ...kept(KEPT), challenge, made }, Date.now() + APPROVAL)
     await wait(made)
   } else {
@@ -101,8 +101,9 @@ const OUTCOMES = {
 }
 
 /** Waits for the other place to approve or refuse. */
-async function wait({ approvalToken, name }) {
+async function wait({ approvalToken, name, number }) {
   $('waiting-name').textContent = name
+  $('waiting-number').textContent = number
   show('waiting')
   for (;;) {
     const state = await ask(approvalToken)

@@ -40,6 +40,8 @@ const TEXTS = {
   proof_refused: 'The new passkey was not accepted. Begin again, or try another device.',
   too_many_credentials: 'There are 100 credentials, which is the most allowed. Delete one that you no longer need.',
   user_action_invalid: 'The confirmation was not accepted. Try again.',
+  wrong_number:
+    'That is not the number where the passkey was made, so it was refused and is gone. If you were adding one yourself, begin again. If you were not, somebody else had your code: tell whoever runs this service.',
   user_action_used: 'This was confirmed and done already. Load the page again to see the result.',
 }
 

@@ -1,11 +1,8 @@
 //! `GET` and `DELETE /auth/credentials/code`: the owner sees and cancels what was issued.
 
 use axum::{Json, extract::State};
-use latchkey_domain::{
-    credential::Credential,
-    credential_code::{Claim, CodeState, Release},
-};
-use latchkey_service::credential_codes::NewestCode;
+use latchkey_domain::credential_code::{Claim, CodeState, Release};
+use latchkey_service::credential_codes::{NewestCode, Waiting};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -68,6 +65,11 @@ struct ApprovalBody {
     /// The credential, as long as it waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     credential: Option<WaitingCredentialBody>,
+    /// As long as it waits: three numbers, one of which is shown where it was made. Whoever approves it picks
+    /// that one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = json!([12, 47, 83]))]
+    numbers: Option<Vec<u16>>,
 }
 
 /// A credential that waits, so that its owner can recognise it.
@@ -95,8 +97,8 @@ struct WaitingCredentialBody {
     address: String,
 }
 
-impl From<&Credential> for WaitingCredentialBody {
-    fn from(credential: &Credential) -> Self {
+impl From<&Waiting> for WaitingCredentialBody {
+    fn from(Waiting { credential, .. }: &Waiting) -> Self {
         let provenance = &credential.provenance;
         Self {
             credential_uuid: credential.uuid.to_string(),
@@ -169,6 +171,7 @@ impl From<&NewestCode> for CodeStatusResponse {
                 state: wait.status(*now).as_str(),
                 expiration: iso(wait.expires),
                 credential: waiting.as_ref().map(WaitingCredentialBody::from),
+                numbers: waiting.as_ref().map(|waiting| waiting.numbers.to_vec()),
             }),
         }
     }

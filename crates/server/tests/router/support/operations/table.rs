@@ -6,7 +6,6 @@ use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
 
 use super::{
-    Budget,
     Caller::{Administrator, Temporary, User},
     Ceremony::{Credential, CredentialWithCode, Login, Recovery, Registration, UserAction},
     Operation, Request, identifier,
@@ -267,16 +266,6 @@ fn named_credential(_: &Person, challenge: &Value, request: Request) -> Request 
 
 fn codes() -> Vec<Operation> {
     const CODE: &str = "/auth/credentials/code";
-    let decides = |id, path, cost: Budget| {
-        post(id, path)
-            .by(User)
-            .signed()
-            .costs(cost, async |stage, person, request| {
-                let waiting = person.enrolled(stage).await;
-                request.with(json!({ "credentialUuid": waiting["credentialUuid"] }))
-            })
-            .where_approval_is_asked()
-    };
     vec![
         post("issueCredentialCode", CODE)
             .by(User)
@@ -356,16 +345,31 @@ fn codes() -> Vec<Operation> {
                     "reason": "NotMyAccount",
                 }))
             }),
-        decides(
-            "approveCredential",
-            "/auth/credentials/code/approve",
-            written(2, 5).on_postgres(2),
-        ),
-        decides(
-            "refuseCredential",
-            "/auth/credentials/code/refuse",
-            written(1, 4).on_postgres(2),
-        ),
+        post("approveCredential", "/auth/credentials/code/approve")
+            .by(User)
+            .signed()
+            .costs(
+                written(2, 5).on_postgres(2),
+                async |stage, person, request| {
+                    let waiting = person.enrolled(stage).await;
+                    request.with(json!({
+                        "credentialUuid": waiting["credentialUuid"],
+                        "number": waiting["number"],
+                    }))
+                },
+            )
+            .where_approval_is_asked(),
+        post("refuseCredential", "/auth/credentials/code/refuse")
+            .by(User)
+            .signed()
+            .costs(
+                written(1, 4).on_postgres(2),
+                async |stage, person, request| {
+                    let waiting = person.enrolled(stage).await;
+                    request.with(json!({ "credentialUuid": waiting["credentialUuid"] }))
+                },
+            )
+            .where_approval_is_asked(),
         post("getApprovalStatus", "/auth/credentials/code/status")
             .costs(read(1), async |stage, person, request| {
                 let waiting = person.enrolled(stage).await;
