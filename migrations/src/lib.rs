@@ -15,6 +15,7 @@ mod m0010_username_keys;
 mod m0011_index_of_administrators;
 mod m0012_index_of_passkeys;
 mod m0013_released_codes;
+mod m0014_bound_codes;
 mod shape;
 
 pub use self::loss::{Loss, losses, organizations};
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_index_of_administrators::IndexOfAdministrators),
             Box::new(m0012_index_of_passkeys::IndexOfPasskeys),
             Box::new(m0013_released_codes::ReleasedCodes),
+            Box::new(m0014_bound_codes::BoundCodes),
         ]
     }
 }

@@ -15,7 +15,7 @@ pub struct Loss {
 type Held = (&'static str, &'static str);
 
 /// What each step brought room for, by its name. A step that is not here is one that nobody knows about.
-const HELD: [(&str, &[Held]); 13] = [
+const HELD: [(&str, &[Held]); 14] = [
     (
         "m0001_foundation",
         &[
@@ -94,6 +94,14 @@ const HELD: [(&str, &[Held]); 13] = [
         &[(
             "codes that were given back",
             "credential_codes WHERE released IS NOT NULL",
+        )],
+    ),
+    (
+        "m0014_bound_codes",
+        &[(
+            "codes for one application, kind or name",
+            "credential_codes WHERE for_application IS NOT NULL OR for_kinds IS NOT NULL \
+             OR for_name IS NOT NULL",
         )],
     ),
 ];

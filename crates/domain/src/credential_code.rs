@@ -12,9 +12,14 @@ use crate::{
     application::Origin,
     approval::Wait,
     challenge::{Challenge, purpose::CredentialWithCode},
-    id::{ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId, UserId},
+    credential::CredentialKind,
+    id::{
+        ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId,
+        UserId,
+    },
     names::named,
     session::Session,
+    text::CredentialName,
     time::Timestamp,
     user::Epoch,
 };
@@ -238,8 +243,63 @@ pub struct CredentialCode {
     pub issued: Timestamp,
     /// From this moment on it cannot be claimed.
     pub expires: Timestamp,
+    /// What it is for.
+    pub binding: Binding,
     /// How far it has come.
     pub state: CodeState,
+}
+
+/// What a code is for. Used for anything else it is a wrong code; what it does not say is open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Binding {
+    /// The application that the credential is for.
+    pub application: Option<ApplicationId>,
+    /// The kinds that the credential may be of.
+    pub kinds: Option<Kinds>,
+    /// What the credential is called, whatever the place would call it.
+    pub name: Option<CredentialName>,
+}
+
+impl Binding {
+    /// Whether a credential of that kind may be made.
+    pub fn allows(&self, kind: CredentialKind) -> bool {
+        self.kinds.as_ref().is_none_or(|kinds| kinds.contains(kind))
+    }
+}
+
+/// Some kinds of credentials, at least one, each once and in the order of [`CredentialKind::ALL`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kinds(Vec<CredentialKind>);
+
+/// There is no kind among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must name at least one kind")]
+pub struct NoKind;
+
+impl Kinds {
+    /// These kinds.
+    ///
+    /// # Errors
+    /// [`NoKind`] when there are none.
+    pub fn new(kinds: &[CredentialKind]) -> Result<Self, NoKind> {
+        let all = CredentialKind::ALL.iter().copied();
+        let named: Vec<_> = all.filter(|kind| kinds.contains(kind)).collect();
+        if named.is_empty() {
+            Err(NoKind)
+        } else {
+            Ok(Self(named))
+        }
+    }
+
+    /// Whether that kind is among them.
+    pub fn contains(&self, kind: CredentialKind) -> bool {
+        self.0.contains(&kind)
+    }
+
+    /// All of them.
+    pub fn as_slice(&self) -> &[CredentialKind] {
+        &self.0
+    }
 }
 
 /// How far a code has come. That time has run out is not a state but a comparison with the clock.
@@ -351,8 +411,15 @@ impl CredentialCode {
             session: session.id.clone(),
             issued,
             expires,
+            binding: Binding::default(),
             state: CodeState::Issued,
         }
+    }
+
+    /// The same code, for that alone.
+    #[must_use]
+    pub fn bound_to(self, binding: Binding) -> Self {
+        Self { binding, ..self }
     }
 
     /// Claims the code. The store makes sure that only one of several claims at once takes effect.

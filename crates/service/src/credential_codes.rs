@@ -8,8 +8,8 @@ use latchkey_domain::{
     challenge::purpose,
     credential::{Credential, CredentialKind, CredentialReference, CredentialState, MadeBy},
     credential_code::{
-        self, Claim, CodeState, CodeStatus, CodeText, CredentialCode, EnteredCode, ExpirationError,
-        NewCredentialCode, RedeemedCode, Release, ReleaseReason, ReleasedCode,
+        self, Binding, Claim, CodeState, CodeStatus, CodeText, CredentialCode, EnteredCode,
+        ExpirationError, NewCredentialCode, RedeemedCode, Release, ReleaseReason, ReleasedCode,
     },
     id::CredentialCodeId,
     session::Session,
@@ -39,12 +39,14 @@ use crate::{
 const DRAWS: usize = 3;
 
 /// What issuing a code receives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssueCode {
     /// When the code should expire.
     pub expiration: Timestamp,
     /// Whether to give the long form alone, so that no short twin of it can be guessed.
     pub long_only: bool,
+    /// What the code is for.
+    pub binding: Binding,
 }
 
 /// A code that was issued: the only time it is seen in clear.
@@ -66,6 +68,9 @@ pub enum IssueCodeError {
     /// The requested expiration is outside its bounds.
     #[error("expiration {0}")]
     Expiration(#[from] ExpirationError),
+    /// The organization has no such application that is active.
+    #[error("there is no such application")]
+    UnknownApplication,
     /// The store does not take it, or has codes of the same text however often one is drawn.
     #[error(transparent)]
     Issue(#[from] IssueError),
@@ -185,6 +190,7 @@ impl CredentialCodes {
     ) -> Result<IssuedCode, IssueCodeError> {
         let now = self.ceremonies.now();
         let expires = credential_code::expiration(wanted.expiration, now)?;
+        self.require_application(request, &wanted.binding).await?;
         let page = self
             .page(caller, &request.session)
             .await
@@ -195,7 +201,8 @@ impl CredentialCodes {
             issued.link = page.as_ref().map(|page| link(page, &issued.long));
             let id = CredentialCodeId::from_random(&self.ceremonies.entropy.draw());
             let new = NewCredentialCode {
-                code: CredentialCode::issue(id, &request.session, now, expires),
+                code: CredentialCode::issue(id, &request.session, now, expires)
+                    .bound_to(wanted.binding.clone()),
                 short: issued
                     .short
                     .as_ref()
@@ -209,6 +216,27 @@ impl CredentialCodes {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// Refuses a code for an application that there is not: nobody could use it.
+    async fn require_application(
+        &self,
+        request: &SignedRequest,
+        binding: &Binding,
+    ) -> Result<(), IssueCodeError> {
+        let Some(application) = &binding.application else {
+            return Ok(());
+        };
+        let organization = &request.session.organization;
+        let directory = &self.ceremonies.directory;
+        let snapshot = directory
+            .snapshot_if(|known| known.application(organization, application).is_some())
+            .await
+            .map_err(IssueError::from)?;
+        let is_there = snapshot.application(organization, application).is_some();
+        is_there
+            .then_some(())
+            .ok_or(IssueCodeError::UnknownApplication)
     }
 
     /// Claims a code and gives a challenge for a new credential of its owner. A code that is refused
@@ -267,9 +295,13 @@ impl CredentialCodes {
                 owner.is_active
                     && owner.epoch == found.code.epoch
                     && is_named(request.username.as_ref(), &owner.username)
+                    && found.code.binding.allows(request.kind)
             })
             .ok_or(BeginWithCodeError::InvalidCode)?;
-        let party = snapshot.party(caller, &code.organization)?;
+        let party = match &code.binding.application {
+            Some(only) => snapshot.party_in(caller, &code.organization, only),
+            None => snapshot.party(caller, &code.organization),
+        }?;
         let now = self.ceremonies.now();
         let purpose = purpose::CredentialWithCode {
             user: account.user.id.clone(),
@@ -277,6 +309,7 @@ impl CredentialCodes {
             code: code.id.clone(),
             issuer: code.issuer.clone(),
             kind: request.kind,
+            name: code.binding.name.clone(),
         };
         let challenge = self.ceremonies.challenge(&party, purpose);
         let claimed = code
@@ -333,6 +366,13 @@ impl CredentialCodes {
         let made_by = MadeBy::Code {
             code: facts.code.clone(),
             credential: facts.issuer.clone(),
+        };
+        let new = match &facts.name {
+            Some(name) => NewCredential {
+                name: name.clone(),
+                ..new
+            },
+            None => new,
         };
         let credential = completion.make(made_by, facts.kind, new)?;
         told.note_made(&credential);

@@ -9,7 +9,7 @@ use latchkey_domain::{
         native::{AndroidPackage, AppleAppId},
     },
     credential::{CredentialId, CredentialKind, key::PublicKey, passkey::Aaguid},
-    credential_code::ReleaseReason,
+    credential_code::{Kinds, ReleaseReason},
     id::{
         AccountCodeId, ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid,
         InstallationId, MessageId, OrganizationId, TokenId, UserId,
@@ -237,6 +237,10 @@ texts! {
 stored! {
     Timestamp as i64: |moment| moment.unix_milliseconds(),
         |raw| Ok::<_, Infallible>(Self::from_unix_milliseconds(raw));
+    Kinds as String: |kinds| {
+        let names: Vec<_> = kinds.as_slice().iter().map(|kind| kind.as_str()).collect();
+        names.join(" ")
+    }, |raw| kinds(&raw);
     Epoch as i64: |epoch| epoch.number(), |raw| Ok::<_, Infallible>(Self::new(raw));
     u32 as i64: |number| i64::from(*number), |raw| raw.try_into();
     PublicKey as Vec<u8>: |key| key.spki_der().to_vec(),
@@ -244,4 +248,11 @@ stored! {
     Aaguid as Vec<u8>: |aaguid| aaguid.as_bytes().to_vec(),
         |raw| raw.as_slice().try_into().map(Self::new);
     SealedText as Vec<u8>: |text| text.as_bytes().to_vec(), |raw| Ok::<_, Infallible>(Self::new(raw));
+}
+
+/// Kinds of credentials from their names, with a blank between two.
+fn kinds(names: &str) -> Result<Kinds, String> {
+    let kinds: Result<Vec<CredentialKind>, _> = names.split(' ').map(str::parse).collect();
+    let kinds = kinds.map_err(|error| error.to_string())?;
+    Kinds::new(&kinds).map_err(|error| error.to_string())
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 use latchkey_domain::{
     approval::Wait,
     authority::Authority,
-    credential::{Credential, CredentialState},
+    credential::{Credential, CredentialKind, CredentialState},
     credential_code::{
-        Claim, CodeState, CredentialCode, NewCredentialCode, RedeemedCode, Release, ReleaseReason,
-        ReleasedCode,
+        Binding, Claim, CodeState, CredentialCode, Kinds, NewCredentialCode, RedeemedCode, Release,
+        ReleaseReason, ReleasedCode,
     },
     id::{ChallengeId, OrganizationId, UserId},
     organization::Approval,
+    text::CredentialName,
 };
 use latchkey_service::ports::{
     credential_code_store::{ClaimError, IssueError, Redemption, ReleaseError},
@@ -26,6 +27,7 @@ cases! { codes:
     a_code_is_found_with_the_account_of_its_owner,
     a_code_without_short_form_is_found_by_the_long_one,
     every_state_comes_back_as_it_was,
+    what_a_code_is_for_comes_back_as_it_was,
     issuing_cancels_codes_that_are_issued_or_claimed,
     issuing_leaves_redeemed_codes_alone,
     cancelling_leaves_redeemed_codes_alone,
@@ -214,6 +216,33 @@ async fn every_state_comes_back_as_it_was(world: World) {
         world.state_of(&third).await,
         CodeState::Cancelled { claim: None }
     );
+}
+
+async fn what_a_code_is_for_comes_back_as_it_was(world: World) {
+    let tenant = world.tenant("Example").await;
+    let person = world.person(&tenant, 1).await;
+    let all = CredentialKind::ALL;
+    for binding in [
+        Binding::default(),
+        Binding {
+            application: Some(tenant.application.id.clone()),
+            kinds: Some(Kinds::new(all).unwrap()),
+            name: Some(CredentialName::new("Ada's phone").unwrap()),
+        },
+        Binding {
+            kinds: Some(Kinds::new(&[CredentialKind::Key]).unwrap()),
+            ..Binding::default()
+        },
+    ] {
+        let mut new = world.new_code(&person);
+        new.code = new.code.bound_to(binding);
+        let authority = world.authority(&person);
+        let issued = world.credential_codes.issue(authority, new.clone());
+        issued.await.unwrap();
+        assert_eq!(world.code(&new.long).await.unwrap().code, new.code);
+        let newest = world.newest(&person.user.id).await;
+        assert_eq!(newest, Some(new.code));
+    }
 }
 
 async fn issuing_cancels_codes_that_are_issued_or_claimed(world: World) {

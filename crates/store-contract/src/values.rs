@@ -338,6 +338,7 @@ impl World {
                     code: code.id.clone(),
                     issuer: code.issuer.clone(),
                     kind: CredentialKind::Key,
+                    name: None,
                 },
             )
         }

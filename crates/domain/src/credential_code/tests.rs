@@ -142,6 +142,24 @@ fn an_issued_code_is_claimed_until_it_expires_and_no_other_is() {
 }
 
 #[test]
+fn a_code_is_for_the_kinds_that_it_names_or_for_all() {
+    let mut binding = Binding::default();
+    for kind in CredentialKind::ALL {
+        assert!(binding.allows(*kind));
+    }
+    // In whatever order, and however often.
+    let [first, second] = [CredentialKind::Key, CredentialKind::Fido2];
+    let kinds = Kinds::new(&[first, second, first]).unwrap();
+    assert_eq!(kinds.as_slice(), [second, first]);
+    binding.kinds = Some(kinds);
+    for kind in CredentialKind::ALL {
+        let is_named = [first, second].contains(kind);
+        assert_eq!(binding.allows(*kind), is_named, "{kind}");
+    }
+    assert_eq!(Kinds::new(&[]), Err(NoKind));
+}
+
+#[test]
 fn the_challenge_that_claimed_a_code_redeems_it() {
     let challenge = challenge(with_code());
     let redeemed = RedeemedCode::with(&challenge);

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use latchkey_domain::{
     credential::{CredentialKind, CredentialReference, key::EncryptedPrivateKey},
     credential_code::{EnteredCode, ReleaseReason},
-    id::{CredentialUuid, OrganizationId},
+    id::{ApplicationId, CredentialUuid, OrganizationId},
     text::{CredentialName, ExternalId, Username},
     user_action::{ActionPath, Method},
 };
@@ -55,6 +55,7 @@ macro_rules! from_text {
 
 from_text! {
     OrganizationId: |text: String| text.parse().map_err(reason);
+    ApplicationId: |text: String| text.parse().map_err(reason);
     CredentialUuid: |text: String| text.parse().map_err(reason);
     CredentialKind: |text: String| text.parse().map_err(reason);
     CredentialReference: |text: String| Self::parse(&text).map_err(reason);

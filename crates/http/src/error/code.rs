@@ -89,7 +89,7 @@ error_codes! {
     CredentialNotFound, NOT_FOUND, "credential_not_found", "credential not found",
         "The user has no such credential, or, when it is to be approved or refused, none that waits for that.";
     ApplicationNotFound, NOT_FOUND, "application_not_found", "application not found",
-        "No application lists the page that asks, or none of the organization that is named.";
+        "No application lists the page that asks, or none of the organization that is named; or the organization has no active application with the `applicationId` that a code is to be for.";
     UserNotFound, NOT_FOUND, "user_not_found", "user not found",
         "The organization has no such user.";
     CodeNotFound, NOT_FOUND, "code_not_found", "code not found",

@@ -168,6 +168,9 @@ impl From<IssueCodeError> for ApiError {
             IssueCodeError::Expiration(_) => Self::new(ErrorCode::InvalidExpiration)
                 .saying(error.to_string())
                 .at("expiration"),
+            IssueCodeError::UnknownApplication => {
+                Self::new(ErrorCode::ApplicationNotFound).at("applicationId")
+            }
             IssueCodeError::Issue(IssueError::Authority(conflict)) => {
                 Self::of_signed_request(conflict)
             }

@@ -53,6 +53,9 @@ mod code_guessing;
 mod code_flow;
 
 #[cfg(test)]
+mod bound_codes;
+
+#[cfg(test)]
 mod mail;
 
 #[cfg(test)]

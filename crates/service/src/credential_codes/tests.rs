@@ -27,6 +27,7 @@ use crate::{
     },
 };
 
+mod binding;
 mod release;
 
 fn codes(
@@ -60,6 +61,7 @@ fn wanted(long_only: bool) -> IssueCode {
     IssueCode {
         expiration: seconds(60),
         long_only,
+        binding: Binding::default(),
     }
 }
 
@@ -137,7 +139,7 @@ async fn issue_refuses_an_expiration_outside_the_bounds() {
     for expiration in [NOW, seconds(66)] {
         let wanted = IssueCode {
             expiration,
-            long_only: false,
+            ..wanted(false)
         };
         let refused = codes
             .issue(&caller(ONE), &signed_request(&user(3)), wanted)
@@ -352,6 +354,7 @@ fn with_code(user: &User) -> purpose::CredentialWithCode {
         code: CredentialCodeId::from_random(&[4; 32]),
         issuer: uuid(1),
         kind: CredentialKind::Key,
+        name: None,
     }
 }
 

@@ -227,6 +227,7 @@ impl Refusal for IssueCodeError {
     fn reason(&self) -> Reason {
         match self {
             Self::Expiration(_) => Reason::ExpirationInvalid,
+            Self::UnknownApplication => Reason::NotFound,
             Self::Issue(IssueError::Authority(conflict)) => conflict.reason(),
             // However often one is drawn: whoever draws does not draw at random.
             Self::Issue(IssueError::Taken) => Reason::StoreFailed,

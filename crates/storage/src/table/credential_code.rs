@@ -7,13 +7,14 @@ use latchkey_domain::{
     authority::Authority,
     credential::Credential,
     credential_code::{
-        Claim, ClaimedCode, CodeDigest, CodeState, CredentialCode, NewCredentialCode, RedeemedCode,
-        Release, ReleaseReason, ReleasedCode,
+        Binding, Claim, ClaimedCode, CodeDigest, CodeState, CredentialCode, Kinds,
+        NewCredentialCode, RedeemedCode, Release, ReleaseReason, ReleasedCode,
     },
     id::{
         ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId,
         UserId,
     },
+    text::CredentialName,
     time::Timestamp,
     user::Epoch,
 };
@@ -73,6 +74,10 @@ pub struct Model {
     /// a process takes it for that does not know this column.
     pub released: Option<Typed<Timestamp>>,
     pub release_reason: Option<Typed<ReleaseReason>>,
+    /// What it is for, as far as it says so.
+    pub for_application: Option<Typed<ApplicationId>>,
+    pub for_kinds: Option<Typed<Kinds>>,
+    pub for_name: Option<Typed<CredentialName>>,
     pub is_newest: bool,
 }
 
@@ -265,6 +270,9 @@ fn insertion(new: NewCredentialCode) -> Insertion {
         long_digest: Set(long.as_bytes().to_vec()),
         issued: Set(code.issued.into()),
         expires: Set(code.expires.into()),
+        for_application: Set(code.binding.application.map(Typed::from)),
+        for_kinds: Set(code.binding.kinds.map(Typed::from)),
+        for_name: Set(code.binding.name.map(Typed::from)),
         state: Set(ISSUED.to_owned()),
         is_newest: Set(true),
         ..Default::default()
@@ -451,6 +459,11 @@ impl TryFrom<Model> for CredentialCode {
             session: row.session.0,
             issued: row.issued.0,
             expires: row.expires.0,
+            binding: Binding {
+                application: row.for_application.map(Typed::into_inner),
+                kinds: row.for_kinds.map(Typed::into_inner),
+                name: row.for_name.map(Typed::into_inner),
+            },
         })
     }
 }

@@ -50,20 +50,24 @@ export async function openCodePanel(application, { refresh }) {
   }
 }
 
-/** The applications a code can be used for; first another one than this, since that is what it is for. */
+/** The applications that have pages. */
+const places = () => here.applications.filter(({ origin }) => origin?.startsWith('http'))
+
+/**
+ * The applications a code can be for; first another one than this, since that is what it is for. Where there are
+ * some without pages, a code can be for any.
+ */
 function offerPlaces() {
-  const places = here.applications.filter(({ origin }) => origin?.startsWith('http'))
-  const others = places.filter(({ id }) => id !== here.application.id)
-  $('code-place').replaceChildren(
-    ...places.map(({ id, name, origin }) =>
-      element(
-        'option',
-        { value: origin, selected: id === (others[0] ?? places[0]).id },
-        `${name} (${hostOf(origin)})`,
-      ),
-    ),
+  const found = places()
+  const first = found.find(({ id }) => id !== here.application.id) ?? found[0]
+  const options = found.map(({ id, name, origin }) =>
+    element('option', { value: id, selected: id === first.id }, `${name} (${hostOf(origin)})`),
   )
-  $('code-place-field').hidden = places.length < 2
+  if (found.length < here.applications.length) {
+    options.push(element('option', { value: '' }, 'In another application'))
+  }
+  $('code-place').replaceChildren(...options)
+  $('code-place-field').hidden = options.length < 2
 }
 
 async function newestCode() {
@@ -105,10 +109,15 @@ function reset(part) {
 }
 
 async function issue() {
-  const asked = { expiration: new Date(serviceNow() + AHEAD).toISOString() }
+  const place = here.applications.find(({ id }) => id === $('code-place').value)
+  const asked = {
+    applicationId: place?.id,
+    expiration: new Date(serviceNow() + AHEAD).toISOString(),
+  }
   const { code, expiration, longCode } = await act('POST', PATH, asked)
   reset('follow')
-  const issued = { code, expiration, longCode, origin: $('code-place').value }
+  const { origin } = place ?? places()[0]
+  const issued = { code, expiration, longCode, origin }
   keep(KEPT, issued, Date.now() + MINUTE)
   reveal(issued)
   $('code-title').focus()

@@ -39,11 +39,15 @@ async function claim(code) {
 
 /** Shows whose account it is, and asks. */
 function confirm() {
-  const { displayName, name } = challenge.user
+  const { credentialName, user } = challenge
+  const { displayName, name } = user
   $('user').textContent = displayName
   $('user-name').textContent = displayName === name ? '' : name
   $('domain').textContent = challenge.rp.id
-  $('name').value = nameOfThisDevice()
+  $('account').textContent = name
+  $('name').value = credentialName ?? nameOfThisDevice()
+  // Who made the code may have said what it is called.
+  $('name').readOnly = Boolean(credentialName)
   $('code').value = ''
   show('confirm')
 }

@@ -1,7 +1,7 @@
 //! `GET` and `DELETE /auth/credentials/code`: the owner sees and cancels what was issued.
 
 use axum::{Json, extract::State};
-use latchkey_domain::credential_code::{Claim, CodeState, Release};
+use latchkey_domain::credential_code::{Claim, CodeState, Kinds, Release};
 use latchkey_service::credential_codes::{NewestCode, Waiting};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -44,6 +44,17 @@ pub(crate) struct CodeStatusResponse {
     /// That whoever had entered it gave it back, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     release: Option<ReleaseBody>,
+    /// The application that the credential is for, if the code says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "ap-6b58p-r53sr-rlrd3l5cj3uc4ome")]
+    application_id: Option<String>,
+    /// The kinds that the credential may be of, if it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential_kinds: Option<Vec<&'static str>>,
+    /// What the credential is called, if it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "My phone")]
+    credential_name: Option<String>,
     /// The credential that was made with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "cr-6b58p-r53sr-rlrd3l5cj3uc4ome")]
@@ -166,6 +177,9 @@ impl From<&NewestCode> for CodeStatusResponse {
             expiration: iso(code.expires),
             claim: code.claimed_by().map(ClaimBody::from),
             release: release.map(ReleaseBody::from),
+            application_id: code.binding.application.as_ref().map(ToString::to_string),
+            credential_kinds: code.binding.kinds.as_ref().map(names),
+            credential_name: code.binding.name.as_ref().map(ToString::to_string),
             credential_uuid: credential.map(ToString::to_string),
             approval: wait.map(|wait| ApprovalBody {
                 state: wait.status(*now).as_str(),
@@ -175,6 +189,10 @@ impl From<&NewestCode> for CodeStatusResponse {
             }),
         }
     }
+}
+
+fn names(kinds: &Kinds) -> Vec<&'static str> {
+    kinds.as_slice().iter().map(|kind| kind.as_str()).collect()
 }
 
 impl From<&Claim> for ClaimBody {

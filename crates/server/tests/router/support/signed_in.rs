@@ -168,7 +168,6 @@ impl SignedIn {
 
     // Approval.
 
-    /// Approves or refuses a credential that waits: `verdict` is the last segment of the path.
     /// Approves what was made with a code, as it was answered where it was made.
     pub(crate) async fn approve(&self, made: &Value) -> Answer {
         let body = json!({

@@ -270,10 +270,19 @@ fn codes() -> Vec<Operation> {
         post("issueCredentialCode", CODE)
             .by(User)
             .signed()
-            .costs(written(1, 5).on_postgres(2), async |stage, _, request| {
-                let expiration = stage.world.now() + 60_000;
-                request.with(json!({ "expiration": expiration, "longOnly": true }))
-            })
+            .costs(
+                written(1, 5).on_postgres(2),
+                async |stage, person, request| {
+                    let here = person.place.get("/auth/application").await.ok();
+                    request.with(json!({
+                        "expiration": stage.world.now() + 60_000,
+                        "longOnly": true,
+                        "applicationId": here["application"]["id"],
+                        "credentialKinds": ["Fido2", "Key"],
+                        "credentialName": "Second place",
+                    }))
+                },
+            )
             .or(
                 "in both forms",
                 written(1, 5).on_postgres(2),
