@@ -16,6 +16,7 @@ mod m0011_index_of_administrators;
 mod m0012_index_of_passkeys;
 mod m0013_released_codes;
 mod m0014_bound_codes;
+mod m0015_freshness;
 mod shape;
 
 pub use self::loss::{Loss, losses, organizations};
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_index_of_passkeys::IndexOfPasskeys),
             Box::new(m0013_released_codes::ReleasedCodes),
             Box::new(m0014_bound_codes::BoundCodes),
+            Box::new(m0015_freshness::FreshCredentials),
         ]
     }
 }

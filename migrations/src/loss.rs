@@ -15,7 +15,7 @@ pub struct Loss {
 type Held = (&'static str, &'static str);
 
 /// What each step brought room for, by its name. A step that is not here is one that nobody knows about.
-const HELD: [(&str, &[Held]); 14] = [
+const HELD: [(&str, &[Held]); 15] = [
     (
         "m0001_foundation",
         &[
@@ -102,6 +102,13 @@ const HELD: [(&str, &[Held]); 14] = [
             "codes for one application, kind or name",
             "credential_codes WHERE for_application IS NOT NULL OR for_kinds IS NOT NULL \
              OR for_name IS NOT NULL",
+        )],
+    ),
+    (
+        "m0015_freshness",
+        &[(
+            "organizations whose credentials are fresh for a time",
+            "organizations WHERE freshness IS NOT NULL",
         )],
     ),
 ];

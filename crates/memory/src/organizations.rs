@@ -8,7 +8,7 @@ use latchkey_domain::{
     credential::Credential,
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
-    organization::{Approval, Organization},
+    organization::{Approval, Freshness, Organization},
     user::User,
 };
 use latchkey_service::ports::{
@@ -242,6 +242,17 @@ impl AdministrationStore for MemoryStore {
         self.write(|state| {
             let found = state.organizations.get_mut(organization);
             Ok(found.map(|found| found.approval = approval).is_some())
+        })
+    }
+
+    async fn set_freshness(
+        &self,
+        organization: &OrganizationId,
+        freshness: Freshness,
+    ) -> Result<bool, StoreError> {
+        self.write(|state| {
+            let found = state.organizations.get_mut(organization);
+            Ok(found.map(|found| found.freshness = freshness).is_some())
         })
     }
 

@@ -7,7 +7,7 @@ use latchkey_domain::{
     credential::Credential,
     credential_code::{CodeStatus, CodeText, CredentialCode},
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
-    organization::{Approval, Organization},
+    organization::{Approval, Freshness, Organization},
     text::{ApplicationName, OrganizationName, Username},
     time::Timestamp,
     user::{Epoch, User, UserKind},
@@ -248,6 +248,7 @@ impl Administration {
             id: OrganizationId::from_random(&self.ceremonies.entropy.draw()),
             name: request.organization,
             approval: request.approval,
+            freshness: Freshness::default(),
             is_active: true,
             created: now,
         };
@@ -366,6 +367,25 @@ impl Administration {
             ..Facts::default()
         };
         self.events().tell_if_there(Event::SetApproval, &facts, set)
+    }
+
+    /// Sets for how long credentials made with a code are fresh, from now on and those that there are; `false`
+    /// when there is no such organization.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn set_freshness(
+        &self,
+        organization: &OrganizationId,
+        freshness: Freshness,
+    ) -> Result<bool, StoreError> {
+        let set = self.store.set_freshness(organization, freshness).await;
+        let facts = Facts {
+            organization: Some(organization.clone()),
+            ..Facts::default()
+        };
+        self.events()
+            .tell_if_there(Event::SetFreshness, &facts, set)
     }
 
     /// Adds an application to an organization.

@@ -99,9 +99,12 @@ impl Approvals {
             self.store.decide(request.authority(), refusal).await?;
             return Err(ApproveError::WrongNumber);
         }
-        let message = self.ceremonies.messages.credential_added(&made);
-        let authority = request.authority().telling(message);
+        let messages = &self.ceremonies.messages;
+        let page = messages.page_in(&made.organization).await?;
+        let message = messages.credential_added(&made, page.as_ref());
         let approval = self.decision(credential, Verdict::Approved);
+        let authority = request.authority().unless_fresh(approval.date);
+        let authority = authority.telling(message);
         Ok(self.store.decide(authority, approval).await?)
     }
 

@@ -210,7 +210,8 @@ impl CredentialCodes {
                 long: self.digester.digest(&issued.long),
             };
             draws += 1;
-            match self.store.issue(request.authority(), new).await {
+            let authority = request.authority().unless_fresh(now);
+            match self.store.issue(authority, new).await {
                 Ok(()) => return Ok(issued),
                 Err(IssueError::Taken) if draws < DRAWS => {}
                 Err(error) => return Err(error.into()),
@@ -377,11 +378,12 @@ impl CredentialCodes {
         let credential = completion.make(made_by, facts.kind, new)?;
         told.note_made(&credential);
         let messages = &self.ceremonies.messages;
+        let page = messages.page_in(&challenge.organization).await?;
         let wait = Wait::begin(completion.now);
         let authority = completion.authority([&credential]);
         let redemption = Redemption {
             redeemed: RedeemedCode::with(challenge),
-            added: messages.credential_added(&credential),
+            added: messages.credential_added(&credential, page.as_ref()),
             waits: messages.credential_waits(&credential),
             wait,
             credential,

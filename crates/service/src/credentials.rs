@@ -171,10 +171,11 @@ impl Credentials {
         told.note_made(&credential);
         let authority = request
             .authority()
+            .unless_fresh(completion.now)
             .within(&challenge.application)
             .within(credential.material.application())
             .spending(Spend::challenge(challenge))
-            .telling(self.ceremonies.messages.credential_added(&credential));
+            .telling(self.ceremonies.messages.credential_added(&credential, None));
         self.store.create(authority, credential.clone()).await?;
         Ok(credential)
     }
@@ -208,7 +209,7 @@ impl Credentials {
         credential: &CredentialUuid,
         active: bool,
     ) -> Result<(), ChangeError> {
-        let mut authority = request.authority();
+        let mut authority = self.authority_over(request, credential);
         if let Some(own) = self.own(&request.session, credential).await? {
             let messages = &self.ceremonies.messages;
             authority = authority.telling(if active {
@@ -266,12 +267,22 @@ impl Credentials {
         request: &SignedRequest,
         credential: &CredentialUuid,
     ) -> Result<(), ChangeError> {
-        let mut authority = request.authority();
+        let mut authority = self.authority_over(request, credential);
         if let Some(own) = self.own(&request.session, credential).await? {
             authority =
                 authority.telling(self.ceremonies.messages.credential_deleted(&own, caller));
         }
         self.store.delete(authority, credential).await
+    }
+
+    /// The authority to activate that credential or to take it away: of a fresh one, over itself alone.
+    fn authority_over(&self, request: &SignedRequest, credential: &CredentialUuid) -> Authority {
+        let is_itself = request.signer() == credential;
+        if is_itself {
+            request.authority()
+        } else {
+            request.authority().unless_fresh(self.ceremonies.now())
+        }
     }
 
     /// The credential as it is now, if it is the user's: what the user is told about. Whether it may be

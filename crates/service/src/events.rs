@@ -87,6 +87,7 @@ named! {
         PromoteUser, "promote_user", "The command line makes a user an administrator.";
         DemoteUser, "demote_user", "The command line makes an administrator a user like others.";
         SetApproval, "set_approval", "The command line sets whether an organization's credentials wait for approval.";
+        SetFreshness, "set_freshness", "The command line sets for how long an organization's credentials are fresh that were made with a code.";
         AddApplication, "add_application", "The command line adds an application.";
         UpdateApplication, "update_application", "The command line gives an application another name, RP id or origins.";
         DeleteApplication, "delete_application", "The command line deletes an application, and its passkeys where that is wanted.";
@@ -127,6 +128,7 @@ named! {
         NotAdministrator, "not_administrator", "Who asks is no administrator of the organization.";
         LastAdministrator, "last_administrator", "The organization would be left without an active administrator.";
         LastCredential, "last_credential", "The user would be left without a credential to sign in with.";
+        CredentialFresh, "credential_fresh", "The credential that signed was made with a code, too lately to do this.";
         CredentialWaits, "credential_waits", "The credential waits for approval.";
         NotWaiting, "not_waiting", "No such credential waits for approval.";
         WrongNumber, "wrong_number", "The number that was picked is not the one that is shown where the credential was made: it is refused.";

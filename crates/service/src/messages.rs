@@ -14,7 +14,7 @@ use latchkey_domain::{
     application::Origin,
     credential::{Credential, CredentialKind, MadeBy},
     credential_code::CodeText,
-    id::{MessageId, UserId},
+    id::{MessageId, OrganizationId, UserId},
     message::{MessageKind, NewMessage, SealedText},
     time::Timestamp,
     user::User,
@@ -113,27 +113,32 @@ impl Messages {
         self.code(MessageKind::RecoveryCode, user, expires, &draft)
     }
 
-    /// A notice that somebody who is signed in, or has a code, added a credential.
-    pub fn credential_added(&self, credential: &Credential) -> NewMessage {
+    /// A notice that somebody who is signed in, or has a code, added a credential. On that page, where there is
+    /// one, it can be taken away.
+    pub fn credential_added(&self, credential: &Credential, page: Option<&Origin>) -> NewMessage {
         let by_code = match credential.provenance.made_by {
             MadeBy::Code { .. } => " Cancel every code that you have made and not used.",
             MadeBy::Registration | MadeBy::Credential { .. } | MadeBy::Recovery { .. } => "",
         };
-        self.notice(
-            MessageKind::CredentialAdded,
-            &credential.user,
-            &Draft {
-                subject: "A credential was added to your account",
-                parts: vec![
-                    paragraph("From now on this credential can be used for your account:"),
-                    Part::Facts(facts_of_new(credential)),
-                    Part::Paragraph(format!(
-                        "If this was not you, sign in where you usually do, deactivate it at once, \
-                         and contact the administrator of your organization.{by_code}"
-                    )),
-                ],
-            },
-        )
+        let mut parts = vec![
+            paragraph("From now on this credential can be used for your account:"),
+            Part::Facts(facts_of_new(credential)),
+            Part::Paragraph(format!(
+                "If this was not you, sign in where you usually do, deactivate it at once, \
+                 and contact the administrator of your organization.{by_code}"
+            )),
+        ];
+        if let Some(page) = page {
+            parts.extend([
+                paragraph("Here you can take it away, when you have signed in:"),
+                Part::Link(format!("{page}/account#{}", credential.uuid)),
+            ]);
+        }
+        let draft = Draft {
+            subject: "A credential was added to your account",
+            parts,
+        };
+        self.notice(MessageKind::CredentialAdded, &credential.user, &draft)
     }
 
     /// A notice that a credential was made with a code and waits for approval.
@@ -349,14 +354,22 @@ impl Messages {
         serde_json::from_slice(&content).map_err(|_malformed| NotSealed)
     }
 
-    /// Where the page is that takes the user's registration code.
+    /// Where the pages are of the user's organization.
     pub(crate) async fn page_of(&self, user: &User) -> Result<Option<Origin>, StoreError> {
+        self.page_in(&user.organization).await
+    }
+
+    /// Where the pages are of that organization.
+    pub(crate) async fn page_in(
+        &self,
+        organization: &OrganizationId,
+    ) -> Result<Option<Origin>, StoreError> {
         if !self.has_pages {
             return Ok(None);
         }
-        let has_page = |known: &Snapshot| known.page_of(&user.organization).is_some();
+        let has_page = |known: &Snapshot| known.page_of(organization).is_some();
         let snapshot = self.directory.snapshot_if(has_page).await?;
-        Ok(snapshot.page_of(&user.organization).cloned())
+        Ok(snapshot.page_of(organization).cloned())
     }
 
     fn code(

@@ -5,7 +5,7 @@ use latchkey_domain::{
     application::{Application, native::NativeApplications},
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
-    organization::Approval,
+    organization::{Approval, Freshness},
     user::User,
 };
 use latchkey_service::ports::{
@@ -259,6 +259,16 @@ impl AdministrationStore for SqlStore {
     ) -> Result<bool, StoreError> {
         let id = organization.clone();
         self.write(async move |tx| table::organization::set_approval(&tx, &id, approval).await)
+            .await
+    }
+
+    async fn set_freshness(
+        &self,
+        organization: &OrganizationId,
+        freshness: Freshness,
+    ) -> Result<bool, StoreError> {
+        let id = organization.clone();
+        self.write(async move |tx| table::organization::set_freshness(&tx, &id, freshness).await)
             .await
     }
 

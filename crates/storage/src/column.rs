@@ -1,6 +1,8 @@
 //! Columns that hold values of the domain, and the error of a row that holds none.
 
-use std::{convert::Infallible, fmt, marker::PhantomData, net::IpAddr, str::FromStr as _};
+use std::{
+    convert::Infallible, fmt, marker::PhantomData, net::IpAddr, str::FromStr as _, time::Duration,
+};
 
 use latchkey_domain::{
     account_code::AccountCodeKind,
@@ -15,7 +17,7 @@ use latchkey_domain::{
         InstallationId, MessageId, OrganizationId, TokenId, UserId,
     },
     message::{MessageKind, SealedText},
-    organization::Approval,
+    organization::{Approval, Freshness},
     text::{ApplicationName, CredentialName, ExternalId, OrganizationName, Username},
     time::Timestamp,
     user::{Epoch, UserKind},
@@ -241,6 +243,9 @@ stored! {
         let names: Vec<_> = kinds.as_slice().iter().map(|kind| kind.as_str()).collect();
         names.join(" ")
     }, |raw| kinds(&raw);
+    Freshness as i64: |freshness| {
+        i64::try_from(freshness.duration().as_millis()).unwrap_or(i64::MAX)
+    }, freshness;
     Epoch as i64: |epoch| epoch.number(), |raw| Ok::<_, Infallible>(Self::new(raw));
     u32 as i64: |number| i64::from(*number), |raw| raw.try_into();
     PublicKey as Vec<u8>: |key| key.spki_der().to_vec(),
@@ -255,4 +260,10 @@ fn kinds(names: &str) -> Result<Kinds, String> {
     let kinds: Result<Vec<CredentialKind>, _> = names.split(' ').map(str::parse).collect();
     let kinds = kinds.map_err(|error| error.to_string())?;
     Kinds::new(&kinds).map_err(|error| error.to_string())
+}
+
+/// For so many milliseconds.
+fn freshness(milliseconds: i64) -> Result<Freshness, String> {
+    let milliseconds = u64::try_from(milliseconds).map_err(|error| error.to_string())?;
+    Freshness::new(Duration::from_millis(milliseconds)).map_err(|error| error.to_string())
 }

@@ -76,6 +76,8 @@ pub mod directory;
 #[doc(hidden)]
 pub mod durability;
 #[doc(hidden)]
+pub mod freshness;
+#[doc(hidden)]
 pub mod helping;
 #[doc(hidden)]
 pub mod housekeeping;
@@ -114,6 +116,7 @@ macro_rules! store_contract {
         $crate::credentials!();
         $crate::directory!();
         $crate::durability!();
+        $crate::freshness!();
         $crate::helping!();
         $crate::housekeeping!();
         $crate::installation!();

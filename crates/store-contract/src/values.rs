@@ -22,7 +22,7 @@ use latchkey_domain::{
         OrganizationId, TokenId, UserActionId, UserId,
     },
     message::{MessageKind, NewMessage, SealedText},
-    organization::{Approval, Organization},
+    organization::{Approval, Freshness, Organization},
     policy::Lifetimes,
     session::Session,
     text::{ApplicationName, CredentialName, OrganizationName, Username},
@@ -46,6 +46,7 @@ impl World {
             id: OrganizationId::from_random(&self.draw()),
             name: OrganizationName::new(name).unwrap(),
             approval: Approval::Never,
+            freshness: Freshness::default(),
             is_active: true,
             created: NOW,
         };

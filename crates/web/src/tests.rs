@@ -15,7 +15,7 @@ use http_body_util::BodyExt;
 use latchkey_domain::{
     application::{Application, Origin, RelyingParty, RpId, native::NativeApplications},
     id::{ApplicationId, OrganizationId},
-    organization::{Approval, Organization},
+    organization::{Approval, Freshness, Organization},
     text::{ApplicationName, OrganizationName},
     time::Timestamp,
 };
@@ -50,6 +50,7 @@ fn organization(number: u8) -> Organization {
         id: OrganizationId::from_random(&[number; 32]),
         name: OrganizationName::new("Acme").unwrap(),
         approval: Approval::default(),
+        freshness: Freshness::default(),
         is_active: true,
         created: Timestamp::from_unix_milliseconds(0),
     }

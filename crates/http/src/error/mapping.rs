@@ -153,6 +153,7 @@ impl ApiError {
     /// What becomes of a request that the user signed when the authority for it does not hold.
     fn of_signed_request(conflict: AuthorityConflict) -> Self {
         match conflict {
+            AuthorityConflict::Fresh => ErrorCode::CredentialFresh.into(),
             AuthorityConflict::Spent(Spendable::UserAction) => ErrorCode::UserActionUsed.into(),
             AuthorityConflict::Void
             | AuthorityConflict::Spent(Spendable::Challenge | Spendable::Session) => {
@@ -328,6 +329,7 @@ impl From<FactorError> for ApiError {
 fn refused_credential(error: NewCredentialError, prefix: &str) -> ApiError {
     match error {
         NewCredentialError::InvalidChallenge => ErrorCode::ChallengeInvalid.into(),
+        NewCredentialError::Fresh => ErrorCode::CredentialFresh.into(),
         NewCredentialError::UserActionSpent => ErrorCode::UserActionUsed.into(),
         NewCredentialError::OriginNotAllowed => ErrorCode::OriginNotAllowed.into(),
         NewCredentialError::Proof { member, error } => {
@@ -483,6 +485,7 @@ mod tests {
     fn only_a_user_action_that_was_used_is_called_used() {
         for (conflict, expected) in [
             (AuthorityConflict::Void, "user_action_invalid"),
+            (AuthorityConflict::Fresh, "credential_fresh"),
             (
                 AuthorityConflict::Spent(Spendable::UserAction),
                 "user_action_used",

@@ -5,7 +5,7 @@ use std::fmt;
 use clap::{Args, Subcommand};
 use latchkey_domain::{
     id::{ApplicationId, OrganizationId, UserId},
-    organization::Approval,
+    organization::{Approval, Freshness},
     text::{ApplicationName, OrganizationName, SearchText, Username},
     time::Timestamp,
     user::UserKind,
@@ -55,6 +55,16 @@ pub(super) enum OrganizationCommand {
         /// never or always.
         #[arg(value_name = "WHEN")]
         approval: Approval,
+    },
+    /// Set for how long a credential that was made with a code is fresh: until then it signs in, but takes no
+    /// other credential away, and makes neither codes nor credentials.
+    SetFreshness {
+        /// The organization.
+        #[arg(long = "org", value_name = "ORG")]
+        organization: OrganizationId,
+        /// off, or hours from 1h to 720h.
+        #[arg(value_name = "TIME")]
+        freshness: Freshness,
     },
 }
 
@@ -161,6 +171,10 @@ pub(super) enum OrganizationAnswer {
         org_id: String,
         approval: &'static str,
     },
+    ChangedFreshness {
+        org_id: String,
+        freshness: String,
+    },
 }
 
 /// An organization in a list.
@@ -170,6 +184,7 @@ pub(super) struct OrganizationRow {
     org_id: String,
     name: String,
     approval: &'static str,
+    freshness: String,
     is_active: bool,
     users: u64,
     date_created: String,
@@ -182,6 +197,7 @@ impl From<&OrganizationEntry> for OrganizationRow {
             org_id: organization.id.to_string(),
             name: organization.name.to_string(),
             approval: organization.approval.as_str(),
+            freshness: organization.freshness.to_string(),
             is_active: organization.is_active,
             users: entry.users,
             date_created: date(organization.created),
@@ -265,7 +281,7 @@ impl Administer for OrganizationCommand {
     type Answer = OrganizationAnswer;
 
     async fn perform(self, administration: &Administration) -> Result<OrganizationAnswer, Failure> {
-        let (organization, approval) = match self {
+        let (organization, is_there, answer) = match self {
             Self::List => {
                 let entries = administration.organizations().await?;
                 let rows = entries.iter().map(OrganizationRow::from);
@@ -274,13 +290,30 @@ impl Administer for OrganizationCommand {
             Self::SetApproval {
                 organization,
                 approval,
-            } => (organization, approval),
+            } => {
+                let is_there = administration.set_approval(&organization, approval).await?;
+                let answer = OrganizationAnswer::Changed {
+                    org_id: organization.to_string(),
+                    approval: approval.as_str(),
+                };
+                (organization, is_there, answer)
+            }
+            Self::SetFreshness {
+                organization,
+                freshness,
+            } => {
+                let is_there = administration
+                    .set_freshness(&organization, freshness)
+                    .await?;
+                let answer = OrganizationAnswer::ChangedFreshness {
+                    org_id: organization.to_string(),
+                    freshness: freshness.to_string(),
+                };
+                (organization, is_there, answer)
+            }
         };
-        if administration.set_approval(&organization, approval).await? {
-            Ok(OrganizationAnswer::Changed {
-                org_id: organization.to_string(),
-                approval: approval.as_str(),
-            })
+        if is_there {
+            Ok(answer)
         } else {
             Err(unknown("--org", "organization", &organization))
         }

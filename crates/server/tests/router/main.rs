@@ -56,6 +56,9 @@ mod code_flow;
 mod bound_codes;
 
 #[cfg(test)]
+mod fresh_credentials;
+
+#[cfg(test)]
 mod mail;
 
 #[cfg(test)]

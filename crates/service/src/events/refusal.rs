@@ -55,6 +55,7 @@ impl Refusal for Throttled {
 impl Refusal for AuthorityConflict {
     fn reason(&self) -> Reason {
         match self {
+            Self::Fresh => Reason::CredentialFresh,
             Self::Spent(Spendable::UserAction) => Reason::UserActionUsed,
             Self::Void | Self::Spent(Spendable::Challenge | Spendable::Session) => {
                 Reason::UserActionInvalid
@@ -200,6 +201,7 @@ impl Refusal for NewCredentialError {
     fn reason(&self) -> Reason {
         match self {
             Self::InvalidChallenge => Reason::ChallengeInvalid,
+            Self::Fresh => Reason::CredentialFresh,
             Self::UserActionSpent => Reason::UserActionUsed,
             Self::OriginNotAllowed => Reason::OriginNotAllowed,
             Self::Proof { error, .. } => error.reason(),

@@ -88,7 +88,7 @@ fn codes_expire_with_their_message() {
 #[test]
 fn a_notice_says_what_where_and_when_and_what_to_do() {
     let credential = named("Ada's phone", passkey(&application("one", 1)));
-    let message = messages().credential_added(&credential);
+    let message = messages().credential_added(&credential, None);
     assert_eq!(message.expires, NOW.plus(MessageKind::NOTICE_LIFETIME));
     let text = &told(&message).text;
     for part in [
@@ -113,8 +113,19 @@ fn whoever_is_told_of_a_code_is_told_to_cancel_codes() {
         code: CredentialCodeId::from_random(&[1; 32]),
         credential: uuid(2),
     };
-    let text = &told(&messages().credential_added(&credential)).text;
+    let text = &told(&messages().credential_added(&credential, None)).text;
     assert!(text.contains("Cancel every code"), "{text}");
+}
+
+#[test]
+fn what_was_added_can_be_taken_away_where_there_is_a_page() {
+    let credential = named("Phone", key());
+    let page = Origin::new("https://one.example").unwrap();
+    let text = &told(&messages().credential_added(&credential, Some(&page))).text;
+    let link = format!("https://one.example/account#{}", credential.uuid);
+    assert!(text.contains(&link), "{text}");
+    let text = &told(&messages().credential_added(&credential, None)).text;
+    assert!(!text.contains("/account#"), "{text}");
 }
 
 #[test]
@@ -188,7 +199,7 @@ fn who_becomes_an_administrator_is_told_by_whom_and_what_to_do() {
 fn names_cannot_break_out_of_html_or_into_the_subject() {
     let name = "</td><script>alert('1')</script>\"&";
     let credential = named(name, key());
-    let content = told(&messages().credential_added(&credential));
+    let content = told(&messages().credential_added(&credential, None));
     assert!(!content.subject.contains("script"));
     assert!(!content.html.contains("<script>"), "{}", content.html);
     let escaped = "&lt;/td&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&quot;&amp;";
@@ -198,7 +209,7 @@ fn names_cannot_break_out_of_html_or_into_the_subject() {
 
 #[test]
 fn html_refers_to_nothing_outside() {
-    let content = told(&messages().credential_added(&named("Phone", key())));
+    let content = told(&messages().credential_added(&named("Phone", key()), None));
     for sign in ["src=", "url(", "http", "<img", "<link"] {
         assert!(!content.html.contains(sign), "{sign}: {}", content.html);
     }

@@ -11,7 +11,7 @@ use latchkey_domain::{
     credential::Credential,
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
-    organization::{Approval, Organization},
+    organization::{Approval, Freshness, Organization},
     text::ApplicationName,
     user::User,
 };
@@ -325,6 +325,16 @@ pub trait AdministrationStore: Send + Sync {
         &self,
         organization: &OrganizationId,
         approval: Approval,
+    ) -> Result<bool, StoreError>;
+
+    /// Sets for how long credentials made with a code are fresh. `false` when there is no such organization.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn set_freshness(
+        &self,
+        organization: &OrganizationId,
+        freshness: Freshness,
     ) -> Result<bool, StoreError>;
 
     /// Adds an application to its organization. An origin belongs to one application, under any concurrency.

@@ -2,12 +2,13 @@
 
 use latchkey_domain::{
     id::OrganizationId,
-    organization::{Approval, Organization},
+    organization::{Approval, Freshness, Organization},
     text::OrganizationName,
     time::Timestamp,
 };
 use latchkey_service::ports::{administration_store::OrganizationEntry, store::StoreError};
 use sea_orm::{
+    ActiveValue::Set,
     DatabaseTransaction, FromQueryResult, IntoActiveModel as _, QueryOrder as _, QuerySelect as _,
     entity::prelude::*,
     sea_query::{ExprTrait as _, LockType, OnConflict, Query, SubQueryStatement},
@@ -30,6 +31,8 @@ pub struct Model {
     pub id: Typed<OrganizationId>,
     pub name: Typed<OrganizationName>,
     pub approval: Typed<Approval>,
+    /// Empty where nothing is fresh.
+    pub freshness: Option<Typed<Freshness>>,
     pub is_active: bool,
     pub created: Typed<Timestamp>,
 }
@@ -42,6 +45,7 @@ impl From<Model> for Organization {
             id: row.id.0,
             name: row.name.0,
             approval: row.approval.0,
+            freshness: row.freshness.map(Typed::into_inner).unwrap_or_default(),
             is_active: row.is_active,
             created: row.created.0,
         }
@@ -57,6 +61,7 @@ pub(crate) async fn insert(
         id: organization.id.clone().into(),
         name: organization.name.clone().into(),
         approval: organization.approval.into(),
+        freshness: kept(organization.freshness).map(Typed::from),
         is_active: organization.is_active,
         created: organization.created.into(),
     };
@@ -96,6 +101,28 @@ pub(crate) async fn set_approval(
         .filter(Column::Id.eq(organization.as_str()))
         .meets_one(transaction)
         .await
+}
+
+/// Sets for how long credentials made with a code are fresh; `false` when there is no such organization.
+pub(crate) async fn set_freshness(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+    freshness: Freshness,
+) -> Result<bool, StoreError> {
+    let change = ActiveModel {
+        freshness: Set(kept(freshness).map(Typed::from)),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(organization.as_str()))
+        .meets_one(transaction)
+        .await
+}
+
+/// How it is kept: where nothing is fresh nothing is said.
+fn kept(freshness: Freshness) -> Option<Freshness> {
+    (freshness != Freshness::default()).then_some(freshness)
 }
 
 /// Every organization, and how many users it has, oldest first.

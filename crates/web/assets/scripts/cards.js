@@ -39,6 +39,17 @@ export function showCards(list, credentials, { refresh, signal }) {
   )
 }
 
+/** Asks at once whether that credential is to be taken away: one answer and one prompt. */
+export function askToTakeAway(list, credentialUuid) {
+  const card = list.querySelector(`[data-credential="${CSS.escape(credentialUuid)}"]`)
+  const button = card?.querySelector('[data-takes-away]')
+  if (button) {
+    button.click()
+  } else {
+    announce('That credential cannot be used any more, or it is your last one.')
+  }
+}
+
 /** What somebody is signed in with comes first, and recovery kits last. */
 function place({ credentialUuid, kind }) {
   if (isOwn(credentialUuid)) {
@@ -75,16 +86,16 @@ function card(credential, isLast, settle) {
   if (!isActive) {
     actions.append(action('Activate', credential, activate))
   } else if (!isLast && kind !== 'RecoveryKey') {
-    actions.append(
-      action('Deactivate', credential, (button) =>
-        confirm({
-          title: `Deactivate “${credential.name}”?`,
-          text: `It cannot be used until you activate it again.${ownWarning(credentialUuid)}`,
-          button: 'Deactivate',
-          work: () => deactivate(button),
-        }),
-      ),
+    const button = action('Deactivate', credential, (button) =>
+      confirm({
+        title: `Deactivate “${credential.name}”?`,
+        text: `It cannot be used until you activate it again.${ownWarning(credentialUuid)}`,
+        button: 'Deactivate',
+        work: () => deactivate(button),
+      }),
     )
+    button.dataset.takesAway = ''
+    actions.append(button)
   }
   if (!isLast) {
     actions.append(

@@ -23,6 +23,8 @@ const TEXTS = {
   challenge_invalid:
     'This took too long, or something has changed in the meantime. Load the page again and retry.',
   code_not_found: 'There is no code. Get one first.',
+  credential_fresh:
+    'This passkey was added with a code a short time ago and cannot do this yet. Use another device that you have had for longer, or try again later.',
   credential_id_taken:
     'This passkey is registered already: nothing needs to be added. Go to the sign-in page and use it.',
   credential_not_found: 'This credential is gone already. Load the page again to see what there is.',

@@ -24,7 +24,7 @@ pub(crate) struct ApproveRequest {
     number: u16,
 }
 
-refusals!(ApproveRefusals: [BODY, SIGNED], [CredentialNotFound, WrongNumber]);
+refusals!(ApproveRefusals: [BODY, SIGNED], [CredentialNotFound, WrongNumber, CredentialFresh]);
 
 /// Approve a credential that was made with a code
 ///

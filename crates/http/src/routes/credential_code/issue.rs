@@ -116,7 +116,7 @@ impl From<IssuedCode> for IssueCodeResponse {
     }
 }
 
-refusals!(Refusals: [BODY, SIGNED], [InvalidExpiration, ApplicationNotFound]);
+refusals!(Refusals: [BODY, SIGNED], [InvalidExpiration, ApplicationNotFound, CredentialFresh]);
 
 /// Issue a credential code
 ///
