@@ -239,7 +239,8 @@ impl Credentials {
             name,
             date: self.ceremonies.now(),
         };
-        let renamed = self.store.rename(request.authority(), new).await;
+        let authority = self.authority_over(request, credential);
+        let renamed = self.store.rename(authority, new).await;
         let facts = Facts::from(request).with_credential(credential);
         let events = &self.ceremonies.events;
         events.tell(Event::RenameCredential, &facts, renamed)
@@ -275,7 +276,7 @@ impl Credentials {
         self.store.delete(authority, credential).await
     }
 
-    /// The authority to activate that credential or to take it away: of a fresh one, over itself alone.
+    /// The authority to change that credential or to take it away: of a fresh one, over itself alone.
     fn authority_over(&self, request: &SignedRequest, credential: &CredentialUuid) -> Authority {
         let is_itself = request.signer() == credential;
         if is_itself {

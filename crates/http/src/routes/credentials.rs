@@ -212,7 +212,7 @@ pub(crate) struct RenameRequest {
     name: Text<CredentialName>,
 }
 
-refusals!(RenameRefusals: [BODY, SIGNED], [CredentialNotFound, CredentialWaits]);
+refusals!(RenameRefusals: [BODY, SIGNED], [CredentialNotFound, CredentialWaits, CredentialFresh]);
 
 /// Rename a credential
 ///

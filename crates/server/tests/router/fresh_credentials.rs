@@ -37,13 +37,14 @@ async fn sign_in(world: &World, signer: &Signer) -> SignedIn {
 }
 
 /// What a fresh credential may not do, each tried with what is Ada's.
-async fn takeovers(world: &World, there: &SignedIn, hers: &str) -> [Answer; 6] {
+async fn takeovers(world: &World, there: &SignedIn, hers: &str) -> [Answer; 7] {
     let body = json!({ "expiration": world.now() + 60_000 });
     [
         there.request_code(&body).await,
         there.create(&Signer::key()).await,
         there.create(&Signer::recovery_key()).await,
         there.activate(hers).await,
+        there.rename(hers, "Mine").await,
         there.deactivate(hers).await,
         there.remove(hers).await,
     ]
