@@ -1,7 +1,8 @@
 //! Columns that hold values of the domain, and the error of a row that holds none.
 
 use std::{
-    convert::Infallible, fmt, marker::PhantomData, net::IpAddr, str::FromStr as _, time::Duration,
+    convert::Infallible, fmt, marker::PhantomData, net::IpAddr, num::TryFromIntError,
+    str::FromStr as _, time::Duration,
 };
 
 use latchkey_domain::{
@@ -244,7 +245,8 @@ stored! {
         names.join(" ")
     }, |raw| kinds(&raw);
     Freshness as i64: |freshness| {
-        i64::try_from(freshness.duration().as_millis()).unwrap_or(i64::MAX)
+        let milliseconds = freshness.duration().as_millis();
+        milliseconds.try_into().unwrap_or(i64::MAX)
     }, freshness;
     Epoch as i64: |epoch| epoch.number(), |raw| Ok::<_, Infallible>(Self::new(raw));
     u32 as i64: |number| i64::from(*number), |raw| raw.try_into();
@@ -264,6 +266,7 @@ fn kinds(names: &str) -> Result<Kinds, String> {
 
 /// For so many milliseconds.
 fn freshness(milliseconds: i64) -> Result<Freshness, String> {
-    let milliseconds = u64::try_from(milliseconds).map_err(|error| error.to_string())?;
-    Freshness::new(Duration::from_millis(milliseconds)).map_err(|error| error.to_string())
+    let reason = |error: TryFromIntError| error.to_string();
+    let duration = Duration::from_millis(milliseconds.try_into().map_err(reason)?);
+    Freshness::new(duration).map_err(|error| error.to_string())
 }
