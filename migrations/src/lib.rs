@@ -14,12 +14,15 @@ mod m0009_code_epochs;
 mod m0010_username_keys;
 mod m0011_index_of_administrators;
 mod m0012_index_of_passkeys;
-mod m0013_released_codes;
-mod m0014_bound_codes;
-mod m0015_freshness;
+mod m0013_events;
+mod m0014_transports;
+mod m0015_pages_of_applications;
+mod m0016_released_codes;
+mod m0017_bound_codes;
+mod m0018_freshness;
 mod shape;
 
-pub use self::loss::{Loss, losses, organizations};
+pub use self::loss::{Loss, Newest, losses, organizations};
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait,
@@ -45,9 +48,12 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_username_keys::UsernameKeys),
             Box::new(m0011_index_of_administrators::IndexOfAdministrators),
             Box::new(m0012_index_of_passkeys::IndexOfPasskeys),
-            Box::new(m0013_released_codes::ReleasedCodes),
-            Box::new(m0014_bound_codes::BoundCodes),
-            Box::new(m0015_freshness::FreshCredentials),
+            Box::new(m0013_events::Events),
+            Box::new(m0014_transports::Transports),
+            Box::new(m0015_pages_of_applications::PagesOfApplications),
+            Box::new(m0016_released_codes::ReleasedCodes),
+            Box::new(m0017_bound_codes::BoundCodes),
+            Box::new(m0018_freshness::FreshCredentials),
         ]
     }
 }
@@ -68,15 +74,18 @@ pub struct Step {
 /// [`DbErr`] when the database fails, or when it has a step that this program does not know because
 /// a newer one was there; nothing is changed then.
 pub async fn up(connection: &DatabaseConnection) -> Result<(), DbErr> {
-    if Migrator::get_pending_migrations_read_only(connection)
-        .await?
-        .is_empty()
-    {
+    let pending = Migrator::get_pending_migrations_read_only(connection).await?;
+    if pending.is_empty() {
         return Ok(());
     }
     let transaction = lock::begin(connection).await?;
     match Migrator::up(&transaction, None).await {
-        Ok(()) => transaction.commit().await,
+        Ok(()) => {
+            transaction.commit().await?;
+            let steps: Vec<_> = pending.iter().map(|step| step.name()).collect();
+            tracing::info!(steps = steps.join(", "), "the schema is up to date");
+            Ok(())
+        }
         Err(error) => Err(lock::give_up(transaction, error).await),
     }
 }
@@ -86,22 +95,61 @@ pub async fn up(connection: &DatabaseConnection) -> Result<(), DbErr> {
 /// # Errors
 /// [`DbErr`] when the database fails; nothing is changed then.
 pub async fn down(connection: &DatabaseConnection) -> Result<(), DbErr> {
-    take_back(connection, None).await
-}
-
-/// Takes back the newest step that was taken, with what it holds; [`losses`] tells what that is.
-///
-/// # Errors
-/// [`DbErr`] when the database fails; nothing is changed then.
-pub async fn step_down(connection: &DatabaseConnection) -> Result<(), DbErr> {
-    take_back(connection, Some(1)).await
-}
-
-async fn take_back(connection: &DatabaseConnection, steps: Option<u32>) -> Result<(), DbErr> {
     let transaction = lock::begin(connection).await?;
-    match Migrator::down(&transaction, steps).await {
+    match Migrator::down(&transaction, None).await {
         Ok(()) => transaction.commit().await,
         Err(error) => Err(lock::give_up(transaction, error).await),
+    }
+}
+
+/// The newest step that was taken, and what taking it back would lose; nothing where no step was taken. Reads only,
+/// and what it tells may be otherwise the next moment.
+///
+/// # Errors
+/// [`DbErr`] when the database fails, or has a step that this program does not know.
+pub async fn newest(connection: &DatabaseConnection) -> Result<Option<Newest>, DbErr> {
+    loss::newest(connection).await
+}
+
+/// Takes back the newest step that was taken, if it is the one that was `told` and no more is lost by it than was:
+/// that is judged again when nobody else can migrate the database any more, or change what the step holds. Otherwise
+/// it gives what would be lost now, and nothing is changed.
+///
+/// # Errors
+/// [`DbErr`] when the database fails, or no step was taken; nothing is changed then.
+pub async fn step_down(
+    connection: &DatabaseConnection,
+    told: &Newest,
+) -> Result<Option<Newest>, DbErr> {
+    let transaction = lock::begin(connection).await?;
+    match take_back(&transaction, told).await {
+        Ok(None) => transaction.commit().await.map(|()| None),
+        Ok(more) => {
+            transaction.rollback().await?;
+            Ok(more)
+        }
+        Err(error) => Err(lock::give_up(transaction, error).await),
+    }
+}
+
+async fn take_back(
+    transaction: &DatabaseTransaction,
+    told: &Newest,
+) -> Result<Option<Newest>, DbErr> {
+    let newest = async || {
+        let newest = loss::newest(transaction).await?;
+        newest.ok_or_else(|| DbErr::Custom("no step was taken".to_owned()))
+    };
+    let mut now = newest().await?;
+    if now.step == told.step {
+        loss::hold(transaction, &now.step).await?;
+        now = newest().await?;
+    }
+    if now.loses_no_more_than(told) {
+        Migrator::down(transaction, Some(1)).await?;
+        Ok(None)
+    } else {
+        Ok(Some(now))
     }
 }
 

@@ -1,6 +1,13 @@
 //! What taking back a step would lose.
 
-use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement};
+use sea_orm_migration::{
+    MigratorTrait as _,
+    sea_orm::{
+        ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement,
+    },
+};
+
+use crate::Migrator;
 
 /// What is lost of one sort, and how much of it: none of what is listed is zero.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,11 +18,31 @@ pub struct Loss {
     pub rows: u64,
 }
 
+/// A step that may be taken back, and what that would lose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Newest {
+    /// The name of the step.
+    pub step: String,
+    /// What would be lost; nothing when it is empty.
+    pub losses: Vec<Loss>,
+}
+
+impl Newest {
+    /// Whether whoever was told that agreed to all of this.
+    pub(crate) fn loses_no_more_than(&self, told: &Self) -> bool {
+        let was_told = |loss: &Loss| {
+            let mut told = told.losses.iter();
+            told.any(|told| told.what == loss.what && told.rows >= loss.rows)
+        };
+        self.step == told.step && self.losses.iter().all(was_told)
+    }
+}
+
 /// What only the schema with a step can hold: what it is, and which rows have it.
 type Held = (&'static str, &'static str);
 
 /// What each step brought room for, by its name. A step that is not here is one that nobody knows about.
-const HELD: [(&str, &[Held]); 15] = [
+const HELD: [(&str, &[Held]); 18] = [
     (
         "m0001_foundation",
         &[
@@ -89,15 +116,31 @@ const HELD: [(&str, &[Held]); 15] = [
     ("m0010_username_keys", &[]),
     ("m0011_index_of_administrators", &[]),
     ("m0012_index_of_passkeys", &[]),
+    // What is still to be told is a line of the log that was not written yet, and no data.
+    ("m0013_events", &[]),
     (
-        "m0013_released_codes",
+        "m0014_transports",
+        &[(
+            "transports of passkeys",
+            "credentials WHERE transports IS NOT NULL",
+        )],
+    ),
+    (
+        "m0015_pages_of_applications",
+        &[(
+            "applications that say where their pages are",
+            "applications WHERE NOT has_pages OR enrol_url IS NOT NULL",
+        )],
+    ),
+    (
+        "m0016_released_codes",
         &[(
             "codes that were given back",
             "credential_codes WHERE released IS NOT NULL",
         )],
     ),
     (
-        "m0014_bound_codes",
+        "m0017_bound_codes",
         &[(
             "codes for one application, kind or name",
             "credential_codes WHERE for_application IS NOT NULL OR for_kinds IS NOT NULL \
@@ -105,7 +148,7 @@ const HELD: [(&str, &[Held]); 15] = [
         )],
     ),
     (
-        "m0015_freshness",
+        "m0018_freshness",
         &[(
             "organizations whose credentials are fresh for a time",
             "organizations WHERE freshness IS NOT NULL",
@@ -113,17 +156,45 @@ const HELD: [(&str, &[Held]); 15] = [
     ),
 ];
 
+/// What the step holds.
+fn held_by(step: &str) -> Result<&'static [Held], DbErr> {
+    let found = HELD.iter().find(|(name, _)| *name == step);
+    let found = found.map(|(_, held)| *held);
+    found.ok_or_else(|| DbErr::Custom(format!("it is not known what {step} holds")))
+}
+
+/// The newest step that was taken, and what taking it back would lose.
+pub(crate) async fn newest(connection: &impl ConnectionTrait) -> Result<Option<Newest>, DbErr> {
+    let applied = Migrator::get_applied_migrations_read_only(connection).await?;
+    let Some(newest) = applied.last() else {
+        return Ok(None);
+    };
+    let step = newest.name().to_owned();
+    let losses = losses(connection, &step).await?;
+    Ok(Some(Newest { step, losses }))
+}
+
+/// Lets nobody else change what the step holds until the transaction ends. On SQLite nobody else writes anyhow.
+pub(crate) async fn hold(transaction: &DatabaseTransaction, step: &str) -> Result<(), DbErr> {
+    if transaction.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    for (_, rows) in held_by(step)? {
+        // The table comes first, whatever condition there is.
+        let table = rows.split_whitespace().next().unwrap_or_default();
+        let lock = format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE");
+        transaction.execute_unprepared(&lock).await?;
+    }
+    Ok(())
+}
+
 /// What taking back that step would lose; nothing when it is empty.
 ///
 /// # Errors
 /// [`DbErr`] when the database fails, does not have that step, or nobody has said what the step holds.
-pub async fn losses(connection: &DatabaseConnection, step: &str) -> Result<Vec<Loss>, DbErr> {
-    let (_, held) = HELD
-        .iter()
-        .find(|(name, _)| *name == step)
-        .ok_or_else(|| DbErr::Custom(format!("it is not known what {step} holds")))?;
+pub async fn losses(connection: &impl ConnectionTrait, step: &str) -> Result<Vec<Loss>, DbErr> {
     let mut losses = Vec::new();
-    for (what, rows) in *held {
+    for (what, rows) in held_by(step)? {
         let count = Statement::from_string(
             connection.get_database_backend(),
             format!("SELECT COUNT(*) AS held FROM {rows}"),
@@ -156,10 +227,31 @@ pub async fn organizations(connection: &DatabaseConnection) -> Result<Vec<String
 
 #[cfg(test)]
 mod tests {
-    use sea_orm_migration::MigratorTrait as _;
-
     use super::*;
-    use crate::Migrator;
+
+    #[test]
+    fn nobody_agrees_to_more_than_was_told() {
+        let newest = |step: &str, losses: &[(&'static str, u64)]| Newest {
+            step: step.to_owned(),
+            losses: losses
+                .iter()
+                .map(|(what, rows)| Loss { what, rows: *rows })
+                .collect(),
+        };
+        let told = newest("m0004_messages", &[("messages that wait", 2)]);
+        for (now, is_agreed) in [
+            (newest("m0004_messages", &[]), true),
+            (newest("m0004_messages", &[("messages that wait", 2)]), true),
+            (
+                newest("m0004_messages", &[("messages that wait", 3)]),
+                false,
+            ),
+            (newest("m0004_messages", &[("users", 1)]), false),
+            (newest("m0003_approval", &[]), false),
+        ] {
+            assert_eq!(now.loses_no_more_than(&told), is_agreed, "{now:?}");
+        }
+    }
 
     #[test]
     fn of_every_step_it_is_known_what_it_holds() {

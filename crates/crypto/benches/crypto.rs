@@ -17,7 +17,7 @@ use latchkey_crypto::{
 };
 use latchkey_domain::{
     challenge::{Challenge, ChallengeText, purpose},
-    credential::{CredentialKind, Material},
+    credential::{CredentialKind, Material, passkey::Transports},
     credential_code::long_from_random,
     id::{
         ApplicationId, ChallengeId, CredentialUuid, InstallationId, MessageId, OrganizationId,
@@ -69,7 +69,10 @@ fn asked_for_owner() -> Asked {
 #[divan::bench(args = OF_PASSKEYS)]
 fn making_a_passkey(bencher: Bencher<'_, '_>, kind: KeyKind) {
     let mut device = PasskeyClient::with_key(ORIGIN, kind);
-    let proof = creation(Offered::Fido2, &device.create(asked_for_owner()));
+    let proof = creation(
+        Offered::Fido2(Transports::default()),
+        &device.create(asked_for_owner()),
+    );
     let expected = expected();
     bencher.bench(|| Proofs.verify_creation(&expected, &proof).unwrap());
 }

@@ -5,7 +5,7 @@ use data_encoding::BASE64URL_NOPAD;
 use latchkey_domain::challenge::ChallengeText;
 use latchkey_json::Value;
 use latchkey_service::ports::proof_verifier::ProofError;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use subtle::ConstantTimeEq as _;
 
 /// What this crate reads of client data; members it does not know are ignored.
@@ -58,8 +58,9 @@ impl ClientData {
         Ok(Self {
             challenge: text("challenge")?.ok_or(malformed("must have a challenge"))?,
             origin: text("origin")?,
-            // A top origin is named only when the page was framed by another origin.
-            cross_origin: is_framed.unwrap_or_default() || members.get("topOrigin").is_some(),
+            // A top origin is named only when the page was framed by another origin; null names none.
+            cross_origin: is_framed.unwrap_or_default()
+                || !matches!(members.member::<IgnoredAny>("topOrigin"), Ok(None)),
         })
     }
 
@@ -108,8 +109,14 @@ impl ClientData {
     }
 }
 
+/// Client data as they are parsed: without the byte order mark that they may begin with, since WebAuthn decodes
+/// them as the Encoding Standard does (§7.1 step 5, §7.2 step 8). What is signed is all of the bytes.
+pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
 fn members(bytes: &[u8]) -> Result<Value, ProofError> {
-    Value::read_object(bytes).map_err(|_malformed| {
+    Value::read_object(without_mark(bytes)).map_err(|_malformed| {
         malformed("must be a JSON object in UTF-8 whose member names are not repeated")
     })
 }

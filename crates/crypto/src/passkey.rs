@@ -2,11 +2,13 @@
 //!
 //! The library verifies most of a registration; what it leaves to others, or does too leniently, is done
 //! here first: the two forms of the challenge, the exact origin, cross-origin frames, trailing bytes,
-//! the credential id, and whose credential it is. How a passkey is used is decided in [`assertion`].
+//! keys of CBOR that come twice, the credential id, and whose credential it is. How a passkey is used is
+//! decided in [`assertion`].
 
 pub(crate) mod assertion;
 mod attestation;
 mod authenticator_data;
+mod cbor;
 pub(crate) mod creation;
 pub(crate) mod public_key;
 

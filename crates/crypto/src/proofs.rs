@@ -25,7 +25,9 @@ impl ProofVerifier for Proofs {
         proof: &CreationProof,
     ) -> Result<Material, ProofError> {
         Ok(match &proof.offered {
-            Offered::Fido2 => Material::Fido2(passkey::creation::verify(expected, proof)?),
+            Offered::Fido2(transports) => {
+                Material::Fido2(passkey::creation::verify(expected, proof, transports)?)
+            }
             Offered::Key => Material::Key(key_pair(expected, proof)?),
             Offered::PasswordProtectedKey(encrypted) => {
                 Material::PasswordProtectedKey(key_pair(expected, proof)?, encrypted.clone())

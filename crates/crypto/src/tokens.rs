@@ -9,16 +9,19 @@
 //! a token has that one, byte for byte, or is refused. So whoever sends a token chooses neither algorithm nor
 //! key. Then the signature is verified, issuer and audience, and the expiry against the `now` that is passed
 //! in, without leeway.
+//!
+//! A session code stands in an address, where it may be kept, so it is sealed: it tells nobody whose session it is.
 
 mod ascii;
 mod claims;
 mod keys;
+mod sealed;
 mod verified;
 
 use data_encoding::BASE64URL_NOPAD;
 use latchkey_domain::{
     approval::ApprovalTicket, challenge::Challenge, id::InstallationId, session::Session,
-    time::Timestamp, user_action::SignedUserAction,
+    session_code::SessionCode, time::Timestamp, user_action::SignedUserAction,
 };
 use latchkey_service::ports::tokens::{InvalidToken, Tokens};
 use serde::{Deserialize, Serialize};
@@ -26,9 +29,10 @@ use serde::{Deserialize, Serialize};
 use self::{
     claims::{
         ApprovalClaims, ChallengeClaims, Claims, Payload, Readers, Registered, SessionClaims,
-        UserActionClaims,
+        SessionCodeClaims, UserActionClaims,
     },
     keys::{EcdsaKey, Jwk, OwnKey, PublishedKey},
+    sealed::SealingKey,
     verified::{TokenDigest, VerifiedSessions},
 };
 use crate::secrets::Secrets;
@@ -37,12 +41,16 @@ use crate::secrets::Secrets;
 /// times as many as JSON.
 const MAXIMUM: usize = 16 * 1024;
 
+/// What a session code begins with, so that people and programs know one where it should not be.
+const SESSION_CODE: &str = "sc_";
+
 /// Signs tokens and reads them back.
 pub struct SignedTokens {
     installation: String,
     signs: EcdsaKey,
     published: Vec<PublishedKey>,
     own: Option<OwnKey>,
+    seals: Option<SealingKey>,
     verified: VerifiedSessions,
 }
 
@@ -63,6 +71,7 @@ impl SignedTokens {
                 .filter_map(PublishedKey::of)
                 .collect(),
             own: OwnKey::new(secrets),
+            seals: SealingKey::new(secrets),
             verified: VerifiedSessions::default(),
         }
     }
@@ -192,6 +201,35 @@ impl Tokens for SignedTokens {
     fn read_approval(&self, token: &str, now: Timestamp) -> Result<ApprovalTicket, InvalidToken> {
         let (claims, expires) = self.read::<ApprovalClaims>(token, now)?;
         claims.ticket(expires)
+    }
+
+    fn seal_session_code(&self, code: &SessionCode) -> String {
+        let claims = SessionCodeClaims::new(code);
+        let payload = Payload::new(&self.installation, code.expires, claims);
+        // As with tokens, nothing is left that can fail but memory.
+        let Ok(payload) = ascii::to_json(&payload) else {
+            return String::new();
+        };
+        let key = self.seals.as_ref();
+        let sealed =
+            key.and_then(|key| key.seal(SessionCodeClaims::TYPE, code.id.as_str(), &payload));
+        sealed.map_or_else(String::new, |sealed| format!("{SESSION_CODE}{sealed}"))
+    }
+
+    fn open_session_code(&self, code: &str, now: Timestamp) -> Result<SessionCode, InvalidToken> {
+        if code.len() > MAXIMUM {
+            return Err(InvalidToken);
+        }
+        let sealed = code.strip_prefix(SESSION_CODE).ok_or(InvalidToken)?;
+        let key = self.seals.as_ref();
+        let payload = key.and_then(|key| key.open(SessionCodeClaims::TYPE, sealed));
+        let payload = payload.ok_or(InvalidToken)?;
+        let expires = from_json::<Registered<'_>>(&payload)?.expires(&self.installation)?;
+        if now < expires {
+            from_json::<SessionCodeClaims>(&payload)?.session_code(expires)
+        } else {
+            Err(InvalidToken)
+        }
     }
 
     fn jwks(&self) -> String {

@@ -4,7 +4,10 @@ use std::fmt;
 
 use url::{Host, Url};
 
-use self::native::NativeApplications;
+use self::{
+    native::NativeApplications,
+    pages::{EnrolUrl, Pages},
+};
 use crate::{
     id::{ApplicationId, OrganizationId},
     text::ApplicationName,
@@ -12,6 +15,7 @@ use crate::{
 };
 
 pub mod native;
+pub mod pages;
 pub mod related;
 
 /// A WebAuthn relying party identifier: a domain name in lower case, without scheme or port
@@ -193,6 +197,9 @@ pub enum ApplicationError {
         /// The first origin that cannot be related to it.
         origin: Origin,
     },
+    /// No passkey can be made for the application where its codes would be entered.
+    #[error("the page for codes, {0}, must be on one of the application's origins")]
+    EnrolUrlElsewhere(EnrolUrl),
 }
 
 /// A relying party together with the places it runs in.
@@ -270,6 +277,8 @@ pub struct Application {
     pub relying_party: RelyingParty,
     /// The native applications that use its RP id.
     pub native: NativeApplications,
+    /// Where people are led.
+    pub pages: Pages,
     /// While it is not active no ceremony works with it.
     pub is_active: bool,
     /// When it was made; the oldest one is an organization's default.

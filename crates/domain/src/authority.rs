@@ -11,6 +11,7 @@ use crate::{
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
     session::Session,
+    session_code::SessionCode,
     time::Timestamp,
     user::Epoch,
     user_action::SignedUserAction,
@@ -36,6 +37,8 @@ pub enum Spendable {
     UserAction,
     /// A session, which logging out ends.
     Session,
+    /// A session code.
+    SessionCode,
 }
 
 impl Spend {
@@ -63,6 +66,15 @@ impl Spend {
             item: Spendable::Session,
             id: session.id.to_string(),
             expires: session.expires,
+        }
+    }
+
+    /// Uses up a session code.
+    pub fn session_code(code: &SessionCode) -> Self {
+        Self {
+            item: Spendable::SessionCode,
+            id: code.id.to_string(),
+            expires: code.expires,
         }
     }
 }

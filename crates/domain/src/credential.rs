@@ -186,11 +186,19 @@ impl Material {
         }
     }
 
+    /// The passkey, if it is one.
+    pub const fn passkey(&self) -> Option<&Passkey> {
+        match self {
+            Self::Fido2(passkey) => Some(passkey),
+            Self::Key(_) | Self::PasswordProtectedKey(..) | Self::RecoveryKey(..) => None,
+        }
+    }
+
     /// The application a passkey was made for; key pairs belong to none.
     pub const fn application(&self) -> Option<&ApplicationId> {
-        match self {
-            Self::Fido2(passkey) => Some(&passkey.application),
-            Self::Key(_) | Self::PasswordProtectedKey(..) | Self::RecoveryKey(..) => None,
+        match self.passkey() {
+            Some(passkey) => Some(&passkey.application),
+            None => None,
         }
     }
 
@@ -344,7 +352,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{application::RpId, credential::passkey::Aaguid, samples::NOW};
+    use crate::{
+        application::RpId,
+        credential::passkey::{Aaguid, Transports},
+        samples::NOW,
+    };
 
     fn pair() -> KeyPair {
         KeyPair {
@@ -373,6 +385,7 @@ mod tests {
             sign_count: 0,
             backup_eligible: true,
             backed_up: true,
+            transports: Transports::default(),
         };
         [
             Material::Fido2(passkey),

@@ -135,6 +135,16 @@ typed_id!(
     MessageId,
     "ms"
 );
+typed_id!(
+    /// Identifies a security event that waits to be told.
+    EventId,
+    "ev"
+);
+typed_id!(
+    /// Identifies a session code; it is not secret and says nothing about the code.
+    SessionCodeId,
+    "sc"
+);
 
 #[cfg(test)]
 mod tests {
@@ -168,6 +178,8 @@ mod tests {
             (CredentialCodeId::from_random(random).to_string(), "cc"),
             (AccountCodeId::from_random(random).to_string(), "ac"),
             (MessageId::from_random(random).to_string(), "ms"),
+            (EventId::from_random(random).to_string(), "ev"),
+            (SessionCodeId::from_random(random).to_string(), "sc"),
         ] {
             assert_eq!(id, format!("{prefix}-q99w0-35jmy-2iw7i6n43d37jtof"));
             assert_eq!(id.parse::<UserId>().is_ok(), prefix == "us");

@@ -30,6 +30,8 @@ pub mod account_code;
 
 pub mod session;
 
+pub mod session_code;
+
 pub mod message;
 
 pub mod authority;

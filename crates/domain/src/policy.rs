@@ -84,7 +84,7 @@ impl Lifetimes {
 pub struct Limits {
     /// Off only for load tests: then nothing is limited.
     pub enabled: bool,
-    /// Wrong codes per address.
+    /// Wrong codes per address, of each kind apart.
     pub wrong_codes_per_address: u32,
     /// Wrong short codes without a username in the whole installation.
     pub wrong_codes_per_installation: u32,

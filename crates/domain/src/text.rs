@@ -215,11 +215,26 @@ impl CredentialName {
     }
 }
 
+/// So many of something, in words for people: `1 passkey`, `2 passkeys`. It is for things whose names take an s.
+pub fn counted(count: u64, thing: &str) -> String {
+    match count {
+        1 => format!("1 {thing}"),
+        count => format!("{count} {thing}s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn one_of_something_is_not_several() {
+        let counts = [0, 1, 2, 1_000_000].map(|count| counted(count, "passkey"));
+        let expected = ["0 passkeys", "1 passkey", "2 passkeys", "1000000 passkeys"];
+        assert_eq!(counts, expected);
+    }
 
     #[test]
     fn blank_text_is_empty() {

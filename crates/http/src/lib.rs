@@ -45,7 +45,7 @@ use self::{
     },
     routes::{
         action, application, credential_code, credentials, login, mailed_codes, not_offered,
-        operation, recovery, registration, session, users, well_known,
+        operation, recovery, registration, session, session_code, users, well_known,
     },
     state::AppState,
 };
@@ -74,6 +74,8 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(login::begin_login))
         .routes(routes!(login::complete_login))
         .routes(routes!(session::get_session))
+        .routes(routes!(session_code::issue_session_code))
+        .routes(routes!(session_code::exchange_session_code))
         .routes(routes!(login::logout))
         // A signed-in user signs exactly one request.
         .routes(routes!(action::begin_user_action))

@@ -10,6 +10,8 @@ pub(crate) mod login;
 
 pub(crate) mod session;
 
+pub(crate) mod session_code;
+
 pub(crate) mod action;
 
 pub(crate) mod credentials;

@@ -22,7 +22,7 @@ pub struct HttpSettings {
 
 /// How a read that is refused is told to a person: from what the client accepts (RFC 9110 §12.5.1), the status
 /// and the id of the request, a page; none for a client that would rather have the error as JSON.
-pub type RefusalPage = fn(accept: &str, status: StatusCode, request_id: &str) -> Option<Response>;
+pub type RefusalPage = Arc<dyn Fn(&str, StatusCode, &str) -> Option<Response> + Send + Sync>;
 
 /// What is beside the API.
 #[derive(Clone)]

@@ -46,7 +46,9 @@ impl CredentialStore for MemoryStore {
         let messages = authority.take_messages();
         self.write(|state| {
             state.exercise(&authority)?;
-            state.switch(authority.user(), credential, active, at, messages)
+            let user = authority.user();
+            let switched = state.switch(user, credential, active, at, messages);
+            switched.map(|_changes| ())
         })
     }
 
@@ -95,7 +97,8 @@ impl CredentialStore for MemoryStore {
 }
 
 impl State {
-    /// Activates or deactivates a credential of that user, and keeps the messages when something changes.
+    /// Activates or deactivates a credential of that user, and keeps the messages when something changes; whether it
+    /// does.
     pub(crate) fn switch(
         &mut self,
         user: &UserId,
@@ -103,9 +106,9 @@ impl State {
         active: bool,
         at: Timestamp,
         messages: Vec<NewMessage>,
-    ) -> Result<(), ChangeError> {
+    ) -> Result<bool, ChangeError> {
         if settled(self.own(user, credential)?, at)?.is_active() == active {
-            return Ok(());
+            return Ok(false);
         }
         if active {
             self.activated.insert(credential.clone(), at);
@@ -116,7 +119,7 @@ impl State {
             self.own(user, credential)?.state = CredentialState::Inactive;
         }
         self.keep_all(messages);
-        Ok(())
+        Ok(true)
     }
 
     /// A credential of that user.

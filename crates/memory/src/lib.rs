@@ -12,6 +12,8 @@ mod sessions;
 
 mod messages;
 
+mod events;
+
 mod housekeeping;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -26,10 +26,15 @@ impl MessageStore for MemoryStore {
             let State {
                 messages, users, ..
             } = state;
-            let is_due = |held: &&mut Outgoing| held.due <= now && now < held.message.expires;
+            let until = now.plus(lease);
+            let is_due = |held: &&mut Outgoing| {
+                let is_due = held.due <= now || held.is_hastened && held.due > until;
+                is_due && now < held.message.expires
+            };
             let due = messages.iter_mut().filter(is_due);
             let taken = (0..batch).zip(due).filter_map(|(_, held)| {
-                held.due = now.plus(lease);
+                held.due = until;
+                held.is_hastened = false;
                 held.attempts += 1;
                 Some(ClaimedMessage {
                     message: addressed(held, users)?,
@@ -43,7 +48,9 @@ impl MessageStore for MemoryStore {
 
     async fn keep(&self, now: Timestamp, batch: u32) -> Result<Vec<KeptMessage>, StoreError> {
         self.write(|state| {
-            let is_due = |held: &&mut Outgoing| held.due <= now && now < held.message.expires;
+            let is_due = |held: &&mut Outgoing| {
+                held.due <= now && !held.is_hastened && now < held.message.expires
+            };
             let due = state.messages.iter_mut().filter(is_due);
             let kept = (0..batch).zip(due).map(|(_, held)| {
                 held.due = held.message.expires;
@@ -66,15 +73,21 @@ impl MessageStore for MemoryStore {
     async fn put_back(&self, claimed: &ClaimedMessage, due: Timestamp) -> Result<bool, StoreError> {
         self.write(|state| {
             let mut messages = state.messages.iter_mut();
-            let found = messages.find(|held| is_with(held, claimed));
-            Ok(found.map(|held| held.due = due).is_some())
+            let Some(found) = messages.find(|held| is_with(held, claimed)) else {
+                return Ok(false);
+            };
+            found.due = due;
+            found.is_hastened = false;
+            Ok(true)
         })
     }
 
     async fn pending(&self, now: Timestamp) -> Result<Pending, StoreError> {
         Ok(self.read(|state| {
-            let is_pending =
-                |held: &&Outgoing| now < held.message.expires && held.due < held.message.expires;
+            let is_pending = |held: &&Outgoing| {
+                let expires = held.message.expires;
+                now < expires && (held.is_hastened || held.due < expires)
+            };
             let pending = || state.messages.iter().filter(is_pending);
             Pending {
                 count: u64::try_from(pending().count()).unwrap_or(u64::MAX),
@@ -83,18 +96,14 @@ impl MessageStore for MemoryStore {
         }))
     }
 
-    async fn hasten(
-        &self,
-        which: &Which,
-        now: Timestamp,
-        lease: Duration,
-    ) -> Result<u64, StoreError> {
+    async fn hasten(&self, which: &Which) -> Result<u64, StoreError> {
         self.write(|state| {
             let mut hastened = 0;
             for held in &mut state.messages {
-                let is_later = held.due > now.plus(lease) && now < held.message.expires;
-                if is_later && is_one_of(held, which) {
-                    held.due = now;
+                // What nobody has taken yet is due.
+                let was_taken = held.due != held.message.created;
+                if was_taken && !held.is_hastened && is_one_of(held, which) {
+                    held.is_hastened = true;
                     hastened += 1;
                 }
             }

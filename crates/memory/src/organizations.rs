@@ -14,8 +14,9 @@ use latchkey_domain::{
 use latchkey_service::ports::{
     administration_store::{
         AddApplicationError, AdministrationStore, ApplicationEntry, ApplicationUpdate,
-        BootstrapError, DeleteApplicationError, Invitation, InviteError, Loss, NewOrganization,
-        Notice, OrganizationEntry, Population, SetUserError, UpdateApplicationError,
+        BootstrapError, DeleteApplicationError, Effect, Invitation, InviteError, Loss,
+        NewOrganization, Notice, OrganizationEntry, Population, SetUserError,
+        UpdateApplicationError, UpdatedApplication,
     },
     credential_store::ChangeError,
     directory_store::{DirectoryEntries, DirectoryStore},
@@ -163,16 +164,16 @@ impl AdministrationStore for MemoryStore {
         user: &UserId,
         active: bool,
         told: Option<NewMessage>,
-    ) -> Result<bool, SetUserError> {
+    ) -> Result<Effect, SetUserError> {
         self.write(|state| {
             let Some(found) = state.users.get(user) else {
-                return Ok(false);
+                return Ok(Effect::NotFound);
             };
             if !active && state.is_last_administrator(found) {
                 return Err(SetUserError::LastAdministrator);
             }
-            state.set_user_active(user, active, told.into_iter().collect());
-            Ok(true)
+            let told = told.into_iter().collect();
+            Ok(Effect::of(state.set_user_active(user, active, told)))
         })
     }
 
@@ -181,19 +182,22 @@ impl AdministrationStore for MemoryStore {
         user: &UserId,
         wanted: bool,
         told: Option<NewMessage>,
-    ) -> Result<bool, SetUserError> {
+    ) -> Result<Effect, SetUserError> {
         self.write(|state| {
             let Some(found) = state.users.get(user) else {
-                return Ok(false);
+                return Ok(Effect::NotFound);
             };
             if !wanted && state.is_last_administrator(found) {
                 return Err(SetUserError::LastAdministrator);
             }
-            if found.is_administrator != wanted {
+            let changes = found.is_administrator != wanted;
+            if changes {
                 state.keep_all(told.into_iter().collect());
             }
-            let changed = state.users.get_mut(user);
-            Ok(changed.map(|user| user.is_administrator = wanted).is_some())
+            if let Some(found) = state.users.get_mut(user) {
+                found.is_administrator = wanted;
+            }
+            Ok(Effect::of(changes))
         })
     }
 
@@ -215,7 +219,7 @@ impl AdministrationStore for MemoryStore {
         user: &UserId,
         credential: &CredentialUuid,
         told: NewMessage,
-    ) -> Result<(), ChangeError> {
+    ) -> Result<bool, ChangeError> {
         let at = told.created;
         self.write(|state| state.switch(user, credential, false, at, vec![told]))
     }
@@ -227,10 +231,15 @@ impl AdministrationStore for MemoryStore {
         })
     }
 
-    async fn end_codes(&self, user: &UserId) -> Result<bool, StoreError> {
+    async fn end_codes(&self, user: &UserId) -> Result<Effect, StoreError> {
         self.write(|state| {
-            state.end_all_codes(user);
-            Ok(state.users.contains_key(user))
+            let is_there = state.users.contains_key(user);
+            let has_ended = state.end_all_codes(user);
+            Ok(if is_there {
+                Effect::of(has_ended)
+            } else {
+                Effect::NotFound
+            })
         })
     }
 
@@ -238,10 +247,10 @@ impl AdministrationStore for MemoryStore {
         &self,
         organization: &OrganizationId,
         approval: Approval,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Effect, StoreError> {
         self.write(|state| {
             let found = state.organizations.get_mut(organization);
-            Ok(found.map(|found| found.approval = approval).is_some())
+            Ok(set(found.map(|found| &mut found.approval), approval))
         })
     }
 
@@ -249,10 +258,10 @@ impl AdministrationStore for MemoryStore {
         &self,
         organization: &OrganizationId,
         freshness: Freshness,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Effect, StoreError> {
         self.write(|state| {
             let found = state.organizations.get_mut(organization);
-            Ok(found.map(|found| found.freshness = freshness).is_some())
+            Ok(set(found.map(|found| &mut found.freshness), freshness))
         })
     }
 
@@ -274,7 +283,7 @@ impl AdministrationStore for MemoryStore {
         &self,
         application: &ApplicationId,
         update: ApplicationUpdate,
-    ) -> Result<Application, UpdateApplicationError> {
+    ) -> Result<UpdatedApplication, UpdateApplicationError> {
         self.write(|state| {
             let before = state.applications.get(application);
             let before = before.ok_or(UpdateApplicationError::NotFound)?;
@@ -287,8 +296,11 @@ impl AdministrationStore for MemoryStore {
                 return Err(UpdateApplicationError::OriginTaken);
             }
             let applications = &mut state.applications;
-            applications.insert(after.id.clone(), after.clone());
-            Ok(after)
+            let before = applications.insert(after.id.clone(), after.clone());
+            Ok(UpdatedApplication {
+                is_changed: before.as_ref() != Some(&after),
+                application: after,
+            })
         })
     }
 
@@ -321,10 +333,10 @@ impl AdministrationStore for MemoryStore {
         &self,
         application: &ApplicationId,
         active: bool,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Effect, StoreError> {
         self.write(|state| {
             let found = state.applications.get_mut(application);
-            Ok(found.map(|found| found.is_active = active).is_some())
+            Ok(set(found.map(|found| &mut found.is_active), active))
         })
     }
 
@@ -332,10 +344,10 @@ impl AdministrationStore for MemoryStore {
         &self,
         application: &ApplicationId,
         native: &NativeApplications,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Effect, StoreError> {
         self.write(|state| {
             let found = state.applications.get_mut(application);
-            Ok(found.map(|found| found.native = native.clone()).is_some())
+            Ok(set(found.map(|found| &mut found.native), native.clone()))
         })
     }
 }
@@ -373,6 +385,16 @@ impl State {
             locked_out: count(holders.iter(), is_locked_out),
         }
     }
+}
+
+/// Sets what is there, if it is.
+fn set<T: PartialEq>(found: Option<&mut T>, wanted: T) -> Effect {
+    let Some(found) = found else {
+        return Effect::NotFound;
+    };
+    let changes = *found != wanted;
+    *found = wanted;
+    Effect::of(changes)
 }
 
 fn count<T>(all: impl Iterator<Item = T>, is_one: impl Fn(&T) -> bool) -> u64 {

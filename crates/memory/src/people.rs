@@ -108,6 +108,15 @@ impl AccountCodeStore for MemoryStore {
         }))
     }
 
+    async fn list(&self, user: &UserId) -> Result<Vec<AccountCode>, StoreError> {
+        Ok(self.read(|state| {
+            let codes = state.account_codes.iter().map(|held| &held.code);
+            let mut codes: Vec<_> = codes.filter(|code| code.user == *user).cloned().collect();
+            codes.sort_by(|one, other| (one.issued, &one.id).cmp(&(other.issued, &other.id)));
+            codes
+        }))
+    }
+
     async fn spend(&self, code: &AccountCode) -> Result<bool, StoreError> {
         self.write(|state| Ok(state.use_up(&code.user, &code.id)))
     }
@@ -206,8 +215,10 @@ impl UserStore for MemoryStore {
             }
             match change {
                 UserChange::Nothing => {}
-                UserChange::Activate => state.set_user_active(user, true, messages),
-                UserChange::Deactivate => state.set_user_active(user, false, messages),
+                UserChange::Activate | UserChange::Deactivate => {
+                    let active = change == UserChange::Activate;
+                    state.set_user_active(user, active, messages);
+                }
                 UserChange::Delete => {
                     state.erase(user);
                     state.keep_all(messages);

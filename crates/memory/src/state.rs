@@ -16,8 +16,8 @@ use latchkey_domain::{
     user::User,
 };
 use latchkey_service::ports::{
-    credential_store::CreateError, installation_store::Installation, sign_in_store::Evidence,
-    store::AuthorityConflict,
+    credential_store::CreateError, event_store::LeftEvent, installation_store::Installation,
+    sign_in_store::Evidence, store::AuthorityConflict,
 };
 
 /// Everything that is kept.
@@ -37,6 +37,8 @@ pub(crate) struct State {
     /// In the order in which they were issued.
     pub(crate) account_codes: Vec<NewAccountCode>,
     pub(crate) messages: Vec<Outgoing>,
+    /// Oldest first.
+    pub(crate) events: Vec<LeftEvent>,
     /// The ledger: the identifiers of what was used up, and until when they must be remembered.
     pub(crate) spent: BTreeMap<String, Timestamp>,
     /// What users agreed to, and the public keys that prove it: evidence, which nothing deletes.
@@ -49,6 +51,8 @@ pub(crate) struct Outgoing {
     pub(crate) message: NewMessage,
     /// From this moment on it may be taken.
     pub(crate) due: Timestamp,
+    /// Whether it is to be taken before, unless somebody has it.
+    pub(crate) is_hastened: bool,
     /// How often it was taken.
     pub(crate) attempts: u32,
 }
@@ -158,24 +162,31 @@ impl State {
         self.messages
             .extend(messages.into_iter().map(|message| Outgoing {
                 due: message.created,
+                is_hastened: false,
                 attempts: 0,
                 message,
             }));
     }
 
     /// Activates a user, or makes one inactive, whose epoch ends with that; keeps the messages that tell of it.
-    /// Nothing happens to one who is so already.
-    pub(crate) fn set_user_active(&mut self, user: &UserId, active: bool, told: Vec<NewMessage>) {
+    /// Nothing happens to one who is so already; whether something does.
+    pub(crate) fn set_user_active(
+        &mut self,
+        user: &UserId,
+        active: bool,
+        told: Vec<NewMessage>,
+    ) -> bool {
         let Some(found) = self.users.get_mut(user) else {
-            return;
+            return false;
         };
         if mem::replace(&mut found.is_active, active) == active {
-            return;
+            return false;
         }
         if !active {
             self.end_epoch(user);
         }
         self.keep_all(told);
+        true
     }
 
     /// Ends the epoch of a user and begins the next. Sessions, user actions and challenges end because they
@@ -187,15 +198,21 @@ impl State {
         self.end_all_codes(user);
     }
 
-    /// Ends every open code of a user, of every kind, and refuses what waits for approval.
-    pub(crate) fn end_all_codes(&mut self, user: &UserId) {
-        self.end_codes(user);
-        self.account_codes.retain(|held| held.code.user != *user);
+    /// Ends every open code of a user, of every kind, and refuses what waits for approval; whether there was
+    /// anything.
+    pub(crate) fn end_all_codes(&mut self, user: &UserId) -> bool {
+        let has_ended = self.end_codes(user);
+        let is_theirs = |held: &mut NewAccountCode| held.code.user == *user;
+        let deleted = self.account_codes.extract_if(.., is_theirs).count();
+        has_ended || deleted > 0
     }
 
-    /// Cancels every code of a user that is not redeemed, and refuses what waits for approval.
-    pub(crate) fn end_codes(&mut self, user: &UserId) {
+    /// Cancels every code of a user that is not redeemed, and refuses what waits for approval; whether there was
+    /// any.
+    pub(crate) fn end_codes(&mut self, user: &UserId) -> bool {
+        let mut has_ended = false;
         for code in self.codes_of(user) {
+            let before = code.state.clone();
             match &mut code.state {
                 CodeState::Issued => code.state = CodeState::Cancelled { claim: None },
                 CodeState::Claimed(claim) => {
@@ -209,11 +226,13 @@ impl State {
                 }
                 CodeState::Cancelled { .. } | CodeState::Released { .. } => {}
             }
+            has_ended |= code.state != before;
         }
         self.credentials.retain(|_, credential| {
             let waits = matches!(credential.state, CredentialState::Waiting { .. });
             !waits || credential.user != *user
         });
+        has_ended
     }
 
     /// Deletes a user with everything that is the user's, except evidence.

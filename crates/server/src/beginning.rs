@@ -4,12 +4,13 @@
 //! one looks in the other order. So of processes that begin at once none takes for lost what another one is about to
 //! make, and what was interrupted goes on at the next start.
 
-use std::{error::Error, fs};
+use std::{error::Error, io, path::PathBuf};
 
 use latchkey_crypto::{clock::SystemClock, entropy::SystemEntropy, secrets::Secrets};
 use latchkey_service::ports::installation_store::InstallationStore as _;
 use latchkey_storage::{
     connect::{self, UrlError},
+    private,
     store::SqlStore,
 };
 
@@ -56,7 +57,23 @@ pub enum BeginningError {
         /// Where the secrets are.
         secrets: String,
     },
+    /// Nobody knows whether there is a database.
+    #[error(
+        "the database file {} cannot be looked at, so it may be there: {}. Nothing was made",
+        path.display(),
+        LOOK_ADVICE
+    )]
+    Hidden {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
 }
+
+/// What is to be done about a file that cannot be looked at.
+pub(crate) const LOOK_ADVICE: &str = "run the command as the user that the service runs as, or mend the owner and the \
+                                      modes of the file and of the folders above it";
 
 /// Opens the configured database and the secrets, or begins an installation of them.
 ///
@@ -114,10 +131,16 @@ pub(crate) fn secrets(settings: &Settings, is_bound: bool) -> Result<Secrets, Op
 /// Whether there is a file with something in it, or a server that may have something.
 ///
 /// # Errors
-/// [`UrlError`].
-pub(crate) fn has_file(settings: &Settings) -> Result<bool, UrlError> {
-    let file = connect::sqlite_file(&settings.database.url)?;
-    Ok(file.is_none_or(|file| fs::metadata(file).is_ok_and(|found| found.len() > 0)))
+/// [`OpenError`] when the URL names none, or nobody can say.
+pub(crate) fn has_file(settings: &Settings) -> Result<bool, OpenError> {
+    let Some(file) = connect::sqlite_file(&settings.database.url)? else {
+        return Ok(true);
+    };
+    let path = std::path::absolute(&file).unwrap_or(file);
+    match private::look(&path) {
+        Ok(found) => Ok(found.is_some_and(|found| found.len() > 0)),
+        Err(source) => Err(BeginningError::Hidden { path, source }.into()),
+    }
 }
 
 /// What is said to who needs an installation that is there.

@@ -5,7 +5,7 @@
 //! to do next after it made a demonstration, and `config check` what weakens the installation.
 //!
 //! The exit status is 0 when all went well, 1 when the command failed or found what it was asked to look for, and 2
-//! when the command line is wrong.
+//! when the command line is wrong. That nobody reads the answer to its end is no failure (`output`).
 
 use std::{
     error::Error,
@@ -21,9 +21,10 @@ use self::{
     administer::{Bootstrap, OrganizationCommand, UserCommand},
     answer::answer,
     application::ApplicationCommand,
-    backup::{Backup, Restore},
+    backup::{Backup, Goal, Restore},
     config::ConfigCommand,
     doctor::Doctor,
+    health::Health,
     migrate::MigrateCommand,
     outbox::OutboxCommand,
     people::{CodeCommand, CredentialCommand, SessionCommand},
@@ -40,6 +41,7 @@ mod doctor;
 mod health;
 mod migrate;
 mod outbox;
+mod output;
 #[cfg(test)]
 mod packaging;
 mod people;
@@ -68,7 +70,7 @@ enum Command {
     /// Migrate, then serve until SIGTERM or SIGINT; this is the default.
     Serve,
     /// Ask the running service whether it is ready; the exit status is 0 if it is.
-    Health,
+    Health(Health),
     /// Check the configuration, or show it.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -106,9 +108,12 @@ enum Command {
     /// Write the whole database to a file, while the service goes on. The secrets are not in it.
     #[command(visible_alias = "export")]
     Backup(Backup),
-    /// Fill an empty database, SQLite or PostgreSQL, with a backup of either, and check what is there then.
-    #[command(visible_alias = "import")]
+    /// Go back to a backup: fill an empty database, SQLite or PostgreSQL, with a backup of either, and check what is
+    /// there then. Every session and every code ends.
     Restore(Restore),
+    /// Move to another database: the same with a backup that was just made, after which nothing was changed. Sessions
+    /// and codes go on.
+    Import(Restore),
     #[command(flatten)]
     Generated(Generated),
 }
@@ -151,7 +156,7 @@ pub fn run() -> ExitCode {
 
 /// Runs the command that the process was started with, on adapters of one's own: a `main` that calls
 /// this is the whole program, with its configuration, log, commands and orderly end. The adapters are made
-/// once, when the command needs any. `migrate`, `backup`, `restore` and `secrets` do not: they are about the
+/// once, when the command needs any. `migrate`, `backup`, `restore`, `import` and `secrets` do not: they are about the
 /// configured database and the configured secrets.
 pub fn run_with<E: Into<Failure>>(
     adapters: impl AsyncFnOnce(&Settings) -> Result<Adapters, E>,
@@ -175,22 +180,23 @@ fn execute<E: Into<Failure>>(
     if let Command::Generated(generated) = command {
         return generated.write();
     }
+    let file = arguments.config.as_deref();
+    if let Command::Health(health) = &command {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        return runtime.block_on(health::perform(health, file));
+    }
     let settings = Settings {
         must_exist: !command.may_begin(),
-        ..Settings::of_process(arguments.config.as_deref())?
+        ..Settings::of_process(file)?
     };
     let log = telemetry::start(&settings.log)?;
     let adapters = Box::pin(async { adapters(&settings).await.map_err(Into::<Failure>::into) });
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
-        .block_on(Box::pin(perform(
-            command,
-            &settings,
-            &log,
-            arguments.config.as_deref(),
-            adapters,
-        )))
+        .block_on(Box::pin(perform(command, &settings, &log, file, adapters)))
 }
 
 /// Performs a command; the adapters are made when they are waited for.
@@ -208,7 +214,7 @@ async fn perform(
             let reload = Reload::new(settings, read).with_level(log.level());
             serve::serve(settings, reload, adapters).await
         }
-        Command::Health => health::perform(settings).await,
+        Command::Health(request) => health::perform(&request, file).await,
         Command::Config(command) => config::perform(command, settings, file),
         Command::Doctor(command) => doctor::perform(&command, settings, file).await,
         Command::Migrate(command) => migrate::migrate(&command, settings).await,
@@ -222,7 +228,8 @@ async fn perform(
         Command::Outbox(command) => outbox::perform(command, adapters.await?).await,
         Command::Secrets(command) => secrets::perform(command, settings),
         Command::Backup(request) => backup::backup(&request, settings).await,
-        Command::Restore(request) => backup::restore(&request, settings).await,
+        Command::Restore(request) => backup::restore(&request, settings, Goal::Return).await,
+        Command::Import(request) => backup::restore(&request, settings, Goal::Move).await,
         Command::Generated(generated) => generated.write(),
     }
 }
@@ -253,7 +260,7 @@ impl Generated {
                 text = latchkey_http::error_reference().into_bytes();
             }
         }
-        Ok(io::stdout().write_all(&text)?)
+        output::print(&text)
     }
 }
 
@@ -309,6 +316,8 @@ mod tests {
         const MESSAGE: &str = "ms-6b58p-r53sr-rlrd3l5cj3uc4ome";
         for line in [
             "health".to_owned(),
+            "health --address 127.0.0.1:8080".to_owned(),
+            "health --address [::1]:8080 --json".to_owned(),
             "config check".to_owned(),
             "config check --config x.toml".to_owned(),
             "config show".to_owned(),
@@ -342,6 +351,10 @@ mod tests {
                 "application update --application {APPLICATION} --rp-id localhost \
                  --origin http://localhost:1 --origin http://localhost:2"
             ),
+            format!(
+                "application update --application {APPLICATION} --enrol-url http://localhost:1/new --pages no"
+            ),
+            format!("application update --application {APPLICATION} --enrol-url none --pages yes"),
             format!("application delete --application {APPLICATION} --yes C"),
             format!("application delete --application {APPLICATION} --delete-credentials --yes C"),
             format!("outbox retry --message {MESSAGE}"),
@@ -355,6 +368,9 @@ mod tests {
             "bootstrap --organization A --admin a@example.com --application B \
              --rp-id example.com --origin https://example.com --origin https://a.example.com"
                 .to_owned(),
+            "bootstrap --organization A --username ada --application B --rp-id example.com \
+             --origin https://example.com"
+                .to_owned(),
             format!("user invite --org {ORGANIZATION} --email b@example.com"),
             format!("user invite --org {ORGANIZATION} --email b@example.com --kind EndUser"),
             format!("user invite --org {ORGANIZATION} --email b@example.com --mail"),
@@ -367,6 +383,10 @@ mod tests {
             format!(
                 "application add --org {ORGANIZATION} --name C --rp-id localhost \
                  --origin http://localhost:1"
+            ),
+            format!(
+                "application add --org {ORGANIZATION} --name C --rp-id localhost \
+                 --origin http://localhost:1 --enrol-url http://localhost:1/new --no-pages"
             ),
             format!("application deactivate --application {APPLICATION}"),
             format!("application activate --application {APPLICATION}"),
@@ -386,6 +406,7 @@ mod tests {
             "restore --new-secrets -".to_owned(),
             "export -".to_owned(),
             "import latchkey.backup".to_owned(),
+            "import --new-secrets -".to_owned(),
             "document openapi".to_owned(),
             "document errors".to_owned(),
         ] {
@@ -409,19 +430,24 @@ mod tests {
                 "--username",
             ),
             (
-                "bootstrap --organization A --admin a --application B --rp-id https://x.y \
+                "bootstrap --organization A --admin ada --application B --rp-id x.y --origin https://x.y",
+                "--admin",
+                "--username",
+            ),
+            (
+                "bootstrap --organization A --admin a@b.example --application B --rp-id https://x.y \
                  --origin https://x.y",
                 "--rp-id",
                 "app.example.com",
             ),
             (
-                "bootstrap --organization A --admin a --application B --rp-id co.uk \
+                "bootstrap --organization A --admin a@b.example --application B --rp-id co.uk \
                  --origin https://x.co.uk",
                 "--rp-id",
                 "public suffix",
             ),
             (
-                "bootstrap --organization A --admin a --application B --rp-id x.y \
+                "bootstrap --organization A --admin a@b.example --application B --rp-id x.y \
                  --origin http://x.y",
                 "--origin",
                 "must use https",
@@ -460,6 +486,8 @@ mod tests {
     #[test]
     fn what_says_nothing_or_too_much_is_refused() {
         const INVITE: &str = "user invite --org or-6b58p-r53sr-rlrd3l5cj3uc4ome";
+        const BOOTSTRAP: &str = "bootstrap --organization A --application B --rp-id x.y \
+                                 --origin https://x.y";
         const UPDATE: &str = "application update --application ap-6b58p-r53sr-rlrd3l5cj3uc4ome";
         let (missing, conflict) = (
             ErrorKind::MissingRequiredArgument,
@@ -472,6 +500,11 @@ mod tests {
                 conflict,
             ),
             (format!("{INVITE} --username a --mail"), conflict),
+            (BOOTSTRAP.to_owned(), missing),
+            (
+                format!("{BOOTSTRAP} --admin a@b.example --username a"),
+                conflict,
+            ),
             (UPDATE.to_owned(), missing),
             ("outbox retry".to_owned(), missing),
             (
@@ -519,9 +552,10 @@ mod tests {
 
     #[test]
     fn an_application_needs_an_origin() {
-        let error =
-            parse("latchkey bootstrap --organization A --admin a --application B --rp-id x.y")
-                .unwrap_err();
+        let error = parse(
+            "latchkey bootstrap --organization A --admin a@b.example --application B --rp-id x.y",
+        )
+        .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
     }
 

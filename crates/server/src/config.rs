@@ -37,6 +37,7 @@ pub mod log;
 pub mod mail;
 pub mod metrics;
 mod password;
+pub(crate) mod reach;
 mod reader;
 pub mod secrets;
 pub mod tokens;
@@ -147,25 +148,9 @@ impl Settings {
 
     fn load_with_sources(
         file: Option<&Path>,
-        mut environment: HashMap<String, String>,
+        environment: HashMap<String, String>,
     ) -> Result<(Self, Sources), Faults> {
-        if let Some(file) = file {
-            refuse_what_cannot_be_read(file)?;
-        }
-        let credentials = environment
-            .remove(CREDENTIALS_DIRECTORY)
-            .filter(|folder| !folder.is_empty())
-            .map(PathBuf::from);
-        let mut reader = Reader::new(layers(file, environment).map_err(|error| {
-            Faults(vec![Fault {
-                key: file.map_or_else(
-                    || "the environment".to_owned(),
-                    |file| file.display().to_string(),
-                ),
-                problem: format!("cannot be read: {error}"),
-            }])
-        })?)
-        .with_credentials(credentials);
+        let mut reader = reader_of(file, environment)?;
         let settings = Self::read(&mut reader);
         let sources = reader.finish().map_err(Faults)?;
         Ok((settings, sources))
@@ -311,6 +296,30 @@ fn refuse_what_cannot_be_read(file: &Path) -> Result<(), Faults> {
                 })
             }),
     }
+}
+
+/// What reads the file, if there is one, and the environment.
+fn reader_of(
+    file: Option<&Path>,
+    mut environment: HashMap<String, String>,
+) -> Result<Reader, Faults> {
+    if let Some(file) = file {
+        refuse_what_cannot_be_read(file)?;
+    }
+    let credentials = environment
+        .remove(CREDENTIALS_DIRECTORY)
+        .filter(|folder| !folder.is_empty())
+        .map(PathBuf::from);
+    let layers = layers(file, environment).map_err(|error| {
+        Faults(vec![Fault {
+            key: file.map_or_else(
+                || "the environment".to_owned(),
+                |file| file.display().to_string(),
+            ),
+            problem: format!("cannot be read: {error}"),
+        }])
+    })?;
+    Ok(Reader::new(layers).with_credentials(credentials))
 }
 
 fn layers(

@@ -3,7 +3,7 @@
 use std::{error::Error, fmt};
 
 use latchkey_domain::{
-    application::{Application, Origin, RelyingParty, RpId},
+    application::{Application, Origin, RelyingParty, RpId, pages::PagePrefix},
     organization::Approval,
     text::{ApplicationName, OrganizationName, Username},
     user::UserKind,
@@ -23,8 +23,8 @@ pub(crate) struct Location<'a> {
     pub(crate) port: u16,
     /// Where clients reach the service.
     pub(crate) url: &'a str,
-    /// Whether it has pages.
-    pub(crate) has_pages: bool,
+    /// Below which path it has pages, if it does.
+    pub(crate) pages: Option<&'a PagePrefix>,
 }
 
 /// What to do next; its text is for people.
@@ -174,7 +174,7 @@ fn relying_party(host: &str, location: &Location<'_>) -> Result<RelyingParty, Fa
 impl Instructions<'_> {
     /// Opens the page where the first user registers. What is secret stands in the fragment, which
     /// browsers keep to themselves.
-    fn link(&self) -> String {
+    fn link(&self, prefix: &PagePrefix) -> String {
         let user = &self.invited.user;
         let fragment = form_urlencoded::Serializer::new(String::new())
             .append_pair("code", self.invited.code.reveal())
@@ -182,17 +182,13 @@ impl Instructions<'_> {
             .append_pair("orgId", &user.organization.to_string())
             .finish();
         let port = self.location.port;
-        format!("http://{ONE}:{port}/register#{fragment}")
+        format!("http://{ONE}:{port}{prefix}/register#{fragment}")
     }
 }
 
 impl fmt::Display for Instructions<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Location {
-            port,
-            url,
-            has_pages,
-        } = self.location;
+        let Location { port, url, pages } = self.location;
         let user = &self.invited.user;
         let (organization, username) = (&user.organization, &user.username);
         let code = self.invited.code.reveal();
@@ -209,7 +205,7 @@ It is for this machine alone: requests that come through a proxy are refused unt
 To serve others, set http.public_url and begin with an empty database.
 "
         )?;
-        if *has_pages {
+        if let Some(prefix) = pages {
             write!(
                 formatter,
                 "
@@ -217,7 +213,7 @@ Open this link in a browser, and follow the pages:
 
   {}
 ",
-                self.link()
+                self.link(prefix)
             )?;
         }
         write!(
@@ -265,10 +261,11 @@ mod tests {
         assert!(administration.is_empty().await.unwrap());
         assert!(!is_there(reopened(&settings).await.as_ref()));
 
+        let (root, below) = (PagePrefix::default(), PagePrefix::new("/key").unwrap());
         let location = Location {
             port: 4711,
             url: "http://127.0.0.1:4711",
-            has_pages: true,
+            pages: Some(&root),
         };
         let instructions = make(administration, &location).await.unwrap().unwrap();
         let user = &instructions.invited.user;
@@ -293,7 +290,7 @@ mod tests {
         }
         let without_pages = Instructions {
             location: &Location {
-                has_pages: false,
+                pages: None,
                 ..location
             },
             ..instructions
@@ -311,7 +308,7 @@ mod tests {
         let moved = Location {
             port: 4712,
             url: "http://127.0.0.1:4712",
-            has_pages: true,
+            pages: Some(&below),
         };
         let reminded = prepare(&again.administration, &moved);
         let reminded = reminded.await.unwrap().unwrap();
@@ -320,7 +317,7 @@ mod tests {
         assert_ne!(code, without_pages.invited.code.reveal());
         let text = reminded.to_string();
         assert!(text.contains("Nobody has registered yet"), "{text}");
-        let link = format!("http://one.localhost:4712/register#code={code}&");
+        let link = format!("http://one.localhost:4712/key/register#code={code}&");
         assert!(text.contains(&link), "{text}");
         let snapshot = reopened(&settings).await;
         assert!(snapshot.lists("http://one.localhost:4712"));

@@ -6,20 +6,22 @@ use latchkey_crypto::{
     clock::SystemClock,
     secrets::{PUBLISHED_AFTER, PUBLISHED_BEFORE, Secrets, SigningKeyState},
 };
-use latchkey_domain::time::Timestamp;
+use latchkey_domain::{text::counted, time::Timestamp};
 use latchkey_mail::smtp::Smtp;
 use latchkey_service::{
     directory::Directory,
     ports::{Stores, clock::Clock as _},
 };
-use latchkey_storage::{connect::sqlite_file, store::SqlStore};
+use latchkey_storage::{connect::sqlite_file, private, store::SqlStore};
 use serde::Serialize;
 
 use self::place::Place;
 use crate::{
+    beginning::LOOK_ADVICE,
     cli::chain,
     config::{Settings, mail::Transport},
-    secrets, wiring,
+    secrets::{self, OpenSecretsError},
+    wiring,
 };
 
 mod client;
@@ -103,6 +105,14 @@ pub(crate) async fn examine(settings: &Settings, mail_to: Option<&str>) -> Vec<F
             has_several_users = population.has_several_users;
         }
         Box::pin(applications(settings, stores, secrets.as_ref(), &mut all)).await;
+    } else {
+        for area in ["applications", "public"] {
+            let mut found = Findings {
+                area,
+                all: &mut all,
+            };
+            found.warning("not looked at, since the database comes first", "");
+        }
     }
     configuration(settings, has_several_users, &mut all);
     Box::pin(mail(settings, mail_to, &mut all)).await;
@@ -138,15 +148,23 @@ async fn database(settings: &Settings, all: &mut Vec<Finding>) -> Option<SqlStor
         area: "database",
         all,
     };
-    if let Ok(Some(file)) = sqlite_file(&settings.database.url)
-        && !file.exists()
-    {
-        found.warning(
-            format!("there is no file {}", absolute(&file)),
-            "the first `latchkey serve` or `latchkey bootstrap` makes it; if it was there before, mend \
-             database.url, or the folder that the command is started in",
-        );
-        return None;
+    if let Ok(Some(file)) = sqlite_file(&settings.database.url) {
+        match private::look(&file) {
+            Ok(Some(_found)) => {}
+            Ok(None) => {
+                found.warning(
+                    format!("there is no file {}", absolute(&file)),
+                    "the first `latchkey serve` or `latchkey bootstrap` makes it; if it was there before, mend \
+                     database.url, or the folder that the command is started in",
+                );
+                return None;
+            }
+            Err(error) => {
+                let says = format!("{} cannot be looked at: {error}", absolute(&file));
+                found.problem(says, LOOK_ADVICE);
+                return None;
+            }
+        }
     }
     let store = match wiring::store(settings).await {
         Ok(store) => store,
@@ -208,7 +226,7 @@ async fn schema(store: &SqlStore, found: &mut Findings<'_>) -> bool {
             let pending = steps.iter().filter(|step| !step.is_applied);
             let pending: Vec<_> = pending.map(|step| step.name.as_str()).collect();
             if pending.is_empty() {
-                found.ok(format!("the schema has all {} steps", steps.len()));
+                found.ok(format!("the schema has every step, {} in all", steps.len()));
             } else {
                 found.warning(
                     format!(
@@ -238,7 +256,8 @@ fn secrets_of(
     found: &mut Findings<'_>,
 ) -> Option<Secrets> {
     let place = &settings.secrets;
-    if place.contents.is_none() && !place.path.exists() {
+    let file = place.contents.is_none().then(|| private::look(&place.path));
+    if let Some(Ok(None)) = file {
         let says = format!("there is no file {}", absolute(&place.path));
         if has_database {
             found.problem(
@@ -256,6 +275,10 @@ fn secrets_of(
     }
     let secrets = match secrets::look(place) {
         Ok(secrets) => secrets,
+        Err(error @ OpenSecretsError::Read { .. }) => {
+            found.problem(chain(&error), LOOK_ADVICE);
+            return None;
+        }
         Err(error) => {
             found.problem(chain(&error), "take them from their backup");
             return None;
@@ -384,7 +407,7 @@ async fn applications(
         return;
     };
     let kids = secrets.map(Secrets::signing_key_facts).unwrap_or_default();
-    match Place::new(public_url, settings.web.enabled, kids) {
+    match Place::new(public_url, settings.web.pages(), kids) {
         Ok(place) => {
             found.area = "public";
             place.examine(settings, &snapshot, &mut found).await;
@@ -400,10 +423,7 @@ fn absolute(path: &Path) -> String {
 }
 
 fn days(duration: Duration) -> String {
-    match duration.as_secs() / (24 * 60 * 60) {
-        1 => "1 day".to_owned(),
-        days => format!("{days} days"),
-    }
+    counted(duration.as_secs() / (24 * 60 * 60), "day")
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ impl Reload {
             Some(_) | None => None,
         };
         let filter = if has_changed("log.level") {
-            Some(EnvFilter::try_new(&wanted.log.level)?)
+            Some(wanted.log.filter()?)
         } else {
             None
         };

@@ -134,16 +134,17 @@ pub async fn serve(
         routes: latchkey_http::as_they_are(serving.routes),
         ..beside_full.clone()
     };
-    if use_cases.settings.has_pages {
+    if let Some(prefix) = &use_cases.settings.pages {
         let pages = latchkey_web::pages(latchkey_web::About {
             directory: Arc::clone(&use_cases.directory),
             public_url: serving.http.public_url.clone(),
+            prefix: prefix.clone(),
             description: latchkey_http::openapi_document_of(&serving.http.public_url),
         });
         beside.routes = pages.merge(beside.routes);
-        beside.refusal_page = Some(latchkey_web::refusal);
-        beside_full.routes = latchkey_web::everywhere();
-        beside_full.refusal_page = beside.refusal_page;
+        beside_full.routes = latchkey_web::everywhere(prefix);
+        beside.refusal_page = Some(Arc::new(latchkey_web::refusal(prefix.clone())));
+        beside_full.refusal_page.clone_from(&beside.refusal_page);
     }
     lifecycle::files::raise_limit(&serving.limits);
     let address = serving.listener.local_addr()?;

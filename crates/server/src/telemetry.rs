@@ -65,8 +65,9 @@ impl Level {
 /// # Errors
 /// [`TelemetryError`] when there is a log already.
 pub fn start(settings: &Log) -> Result<Running, TelemetryError> {
-    let filter =
-        EnvFilter::try_new(&settings.level).map_err(|error| TelemetryError(error.to_string()))?;
+    let filter = settings
+        .filter()
+        .map_err(|error| TelemetryError(error.to_string()))?;
     let lines = Lines::written_to(stderr(), WAITING, |lost| {
         warn!(
             lost,

@@ -121,7 +121,7 @@ impl Adapters {
             ports: latchkey_crypto::ports(secrets, &installation, stores, Arc::clone(&mailer)),
             settings: ServiceSettings {
                 policy: settings.policy.clone(),
-                has_pages: settings.web.enabled,
+                pages: settings.web.pages(),
             },
             database: None,
             mailer: (mailer, live),

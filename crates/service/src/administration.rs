@@ -1,10 +1,12 @@
 //! Administration: what is done from the command line.
 
+mod applications;
+
 use std::sync::Arc;
 
 use latchkey_domain::{
-    application::{Application, Origin, RelyingParty, native::NativeApplications},
-    credential::Credential,
+    account_code::AccountCodeKind,
+    application::{Application, RelyingParty, native::NativeApplications, pages::Pages},
     credential_code::{CodeStatus, CodeText, CredentialCode},
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     organization::{Approval, Freshness, Organization},
@@ -16,14 +18,14 @@ use latchkey_domain::{
 use crate::{
     account_codes::invitation,
     ceremony::Ceremonies,
-    events::{Event, Events, Facts},
+    events::{Event, Facts, LeftEvents},
     messages::registration_link,
     ports::{
+        account_code_store::AccountCodeStore,
         account_store::{Account, AccountStore},
         administration_store::{
-            AddApplicationError, AdministrationStore, ApplicationEntry, ApplicationUpdate,
-            BootstrapError, DeleteApplicationError, InviteError, Loss, NewOrganization, Notice,
-            OrganizationEntry, Population, SetUserError, UpdateApplicationError,
+            AdministrationStore, ApplicationEntry, BootstrapError, Effect, InviteError,
+            NewOrganization, OrganizationEntry, Population, SetUserError,
         },
         code_digester::CodeDigester,
         credential_code_store::CredentialCodeStore,
@@ -77,13 +79,15 @@ pub struct Invited {
     pub link: Option<String>,
 }
 
-/// A user with all credentials, and the code that was issued last if it can still be used.
+/// A user with all credentials, and what codes can still be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
     /// The user with all credentials.
     pub account: Account,
     /// The newest credential code, and how far it has come.
     pub code: Option<(CredentialCode, CodeStatus)>,
+    /// When the last code expires that the user can register with; none without such a code.
+    pub can_register_until: Option<Timestamp>,
 }
 
 /// What bootstrap made.
@@ -101,10 +105,12 @@ pub struct Administration {
     pub(crate) store: Arc<dyn AdministrationStore>,
     pub(crate) accounts: Arc<dyn AccountStore>,
     pub(crate) codes: Arc<dyn CredentialCodeStore>,
+    pub(crate) account_codes: Arc<dyn AccountCodeStore>,
+    pub(crate) events: LeftEvents,
 }
 
 impl Invited {
-    fn new(user: User, code: CodeText, expires: Timestamp, page: Option<&Origin>) -> Self {
+    fn new(user: User, code: CodeText, expires: Timestamp, page: Option<&str>) -> Self {
         Self {
             link: page.map(|page| registration_link(page, &user, &code)),
             user,
@@ -169,7 +175,14 @@ impl Administration {
         };
         let now = self.ceremonies.now();
         let code = self.codes.newest(user).await?;
+        let account_codes = self.account_codes.list(user).await?;
+        let to_register = account_codes.iter().filter(|code| {
+            code.kind == AccountCodeKind::Registration
+                && code.is_live(now)
+                && code.serves(&account.user)
+        });
         Ok(Some(Shown {
+            can_register_until: to_register.map(|code| code.expires).max(),
             account: account.at(now),
             code: code
                 .map(|code| (code.status(now), code))
@@ -178,17 +191,19 @@ impl Administration {
         }))
     }
 
-    /// Deletes a user with everything that is the user's, except evidence; `false` when there is no such user.
+    /// Deletes a user with everything that is the user's, except evidence.
     ///
     /// # Errors
     /// [`SetUserError`].
-    pub async fn delete_user(&self, user: &UserId) -> Result<bool, SetUserError> {
-        let deleted = self.store.delete_user(user).await;
-        self.events()
-            .tell_if_there(Event::DeleteUser, &of_user(user), deleted)
+    pub async fn delete_user(&self, user: &UserId) -> Result<Effect, SetUserError> {
+        let deleted = self.store.delete_user(user).await.map(Effect::on);
+        self.events
+            .leave_effect(Event::DeleteUser, &of_user(user), deleted)
+            .await
     }
 
-    /// Deactivates a credential, as its user could, and tells the user.
+    /// Deactivates a credential, as its user could, and tells the user, unless it is not active; gives whether it
+    /// was.
     ///
     /// # Errors
     /// [`ChangeError`].
@@ -196,19 +211,22 @@ impl Administration {
         &self,
         user: &UserId,
         credential: &CredentialUuid,
-    ) -> Result<(), ChangeError> {
+    ) -> Result<Effect, ChangeError> {
         let deactivated = self.find_and_deactivate(user, credential).await;
         let facts = of_user(user).with_credential(credential);
-        self.events()
-            .tell(Event::DeactivateCredential, &facts, deactivated)
+        let deactivated = deactivated.map(Effect::of);
+        self.events
+            .leave_effect(Event::DeactivateCredential, &facts, deactivated)
+            .await
     }
 
     async fn find_and_deactivate(
         &self,
         user: &UserId,
         credential: &CredentialUuid,
-    ) -> Result<(), ChangeError> {
+    ) -> Result<bool, ChangeError> {
         let account = self.accounts.find(user).await?;
+        self.know_names().await;
         let mut credentials = account.into_iter().flat_map(|account| account.credentials);
         let own = credentials.find(|own| own.uuid == *credential);
         let own = own.ok_or(ChangeError::NotFound)?;
@@ -218,24 +236,26 @@ impl Administration {
         store.deactivate_credential(user, credential, told).await
     }
 
-    /// Ends every session, code and user action of a user; `false` when there is no such user.
+    /// Ends every session, code and user action of a user.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn end_sessions(&self, user: &UserId) -> Result<bool, StoreError> {
-        let ended = self.store.end_sessions(user).await;
-        self.events()
-            .tell_if_there(Event::SignOutEverywhere, &of_user(user), ended)
+    pub async fn end_sessions(&self, user: &UserId) -> Result<Effect, StoreError> {
+        let ended = self.store.end_sessions(user).await.map(Effect::on);
+        self.events
+            .leave_effect(Event::SignOutEverywhere, &of_user(user), ended)
+            .await
     }
 
-    /// Ends every open code of a user, of every kind; `false` when there is no such user.
+    /// Ends every open code of a user, of every kind.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn end_codes(&self, user: &UserId) -> Result<bool, StoreError> {
+    pub async fn end_codes(&self, user: &UserId) -> Result<Effect, StoreError> {
         let ended = self.store.end_codes(user).await;
-        self.events()
-            .tell_if_there(Event::CancelCode, &of_user(user), ended)
+        self.events
+            .leave_effect(Event::CancelCode, &of_user(user), ended)
+            .await
     }
 
     /// Makes an organization with its first application and administrator.
@@ -258,7 +278,7 @@ impl Administration {
             request.relying_party,
         );
         let id = application.id.clone();
-        let page = application.relying_party.first_page().cloned();
+        let page = application.page(None, self.ceremonies.messages.pages.as_ref());
         let user = self.user(Invite {
             organization: organization.id.clone(),
             username: request.administrator,
@@ -276,12 +296,12 @@ impl Administration {
             administrator,
         });
         let made = made.await;
-        self.events()
-            .tell(Event::CreateOrganization, &facts, made)?;
-        let page = page.filter(|_page| self.ceremonies.messages.has_pages);
+        self.events
+            .leave_outcome(Event::CreateOrganization, &facts, made)
+            .await?;
         Ok(Bootstrapped {
             application: id,
-            administrator: Invited::new(user, code, expires, page.as_ref()),
+            administrator: Invited::new(user, code, expires, page.as_deref()),
         })
     }
 
@@ -297,6 +317,7 @@ impl Administration {
         let (mut invitation, code) = invitation(&self.ceremonies, self.digester.as_ref(), user);
         let expires = invitation.code.code.expires;
         if by_mail {
+            self.know_names().await;
             let message = messages.registration(&invitation.user, &code, expires);
             invitation.message = Some(message.await?);
         }
@@ -308,27 +329,38 @@ impl Administration {
         if let Ok(user) = &invited {
             facts.note(&user.organization, &user.id);
         }
-        let user = self.events().tell(Event::InviteUser, &facts, invited)?;
-        Ok(Invited::new(user, code, expires, page.as_ref()))
+        let left = self
+            .events
+            .leave_outcome(Event::InviteUser, &facts, invited);
+        let user = left.await?;
+        Ok(Invited::new(user, code, expires, page.as_deref()))
     }
 
-    /// Activates or deactivates a user; `false` when there is no such user. Who is activated again is told.
+    /// Activates or deactivates a user. Who is activated again is told.
     ///
     /// # Errors
     /// [`SetUserError`].
-    pub async fn set_user_active(&self, user: &UserId, active: bool) -> Result<bool, SetUserError> {
+    pub async fn set_user_active(
+        &self,
+        user: &UserId,
+        active: bool,
+    ) -> Result<Effect, SetUserError> {
         let messages = &self.ceremonies.messages;
-        let told = active.then(|| messages.account_activated(user, BY_OPERATOR));
-        let set = self.store.set_user_active(user, active, told).await;
+        let set = async {
+            let told = self.organization_if(active, user).await?;
+            let told = told.map(|of| messages.account_activated(user, &of, BY_OPERATOR));
+            self.store.set_user_active(user, active, told).await
+        };
+        let set = set.await;
         let event = if active {
             Event::ActivateUser
         } else {
             Event::DeactivateUser
         };
-        self.events().tell_if_there(event, &of_user(user), set)
+        self.events.leave_effect(event, &of_user(user), set).await
     }
 
-    /// Makes a user an administrator, or the reverse; `false` when there is no such user. Who becomes one is told.
+    /// Makes a user an administrator, or the reverse. Who becomes one is told.
     ///
     /// # Errors
     /// [`SetUserError`].
@@ -336,23 +368,24 @@ impl Administration {
         &self,
         user: &UserId,
         administrator: bool,
-    ) -> Result<bool, SetUserError> {
+    ) -> Result<Effect, SetUserError> {
         let messages = &self.ceremonies.messages;
-        let told = administrator.then(|| messages.administrator_made(user, BY_OPERATOR));
-        let set = self
-            .store
-            .set_administrator(user, administrator, told)
-            .await;
+        let set = async {
+            let told = self.organization_if(administrator, user).await?;
+            let told = told.map(|of| messages.administrator_made(user, &of, BY_OPERATOR));
+            let store = &self.store;
+            store.set_administrator(user, administrator, told).await
+        };
+        let set = set.await;
         let event = if administrator {
             Event::PromoteUser
         } else {
             Event::DemoteUser
         };
-        self.events().tell_if_there(event, &of_user(user), set)
+        self.events.leave_effect(event, &of_user(user), set).await
     }
 
-    /// Sets whether credentials made with a code wait for their owner; `false` when there is no such
-    /// organization. Running services follow within seconds.
+    /// Sets whether credentials made with a code wait for their owner. Running services follow within seconds.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -360,17 +393,18 @@ impl Administration {
         &self,
         organization: &OrganizationId,
         approval: Approval,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Effect, StoreError> {
         let set = self.store.set_approval(organization, approval).await;
         let facts = Facts {
             organization: Some(organization.clone()),
             ..Facts::default()
         };
-        self.events().tell_if_there(Event::SetApproval, &facts, set)
+        self.events
+            .leave_effect(Event::SetApproval, &facts, set)
+            .await
     }
 
-    /// Sets for how long credentials made with a code are fresh, from now on and those that there are; `false`
-    /// when there is no such organization.
+    /// Sets for how long credentials made with a code are fresh, from now on and those that there are.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -378,106 +412,35 @@ impl Administration {
         &self,
         organization: &OrganizationId,
         freshness: Freshness,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Effect, StoreError> {
         let set = self.store.set_freshness(organization, freshness).await;
         let facts = Facts {
             organization: Some(organization.clone()),
             ..Facts::default()
         };
-        self.events()
-            .tell_if_there(Event::SetFreshness, &facts, set)
+        self.events
+            .leave_effect(Event::SetFreshness, &facts, set)
+            .await
     }
 
-    /// Adds an application to an organization.
-    ///
-    /// # Errors
-    /// [`AddApplicationError`].
-    pub async fn add_application(
+    /// The organization of a user who is to be told of something, if there is such a user.
+    async fn organization_if(
         &self,
-        organization: OrganizationId,
-        name: ApplicationName,
-        relying_party: RelyingParty,
-    ) -> Result<Application, AddApplicationError> {
-        let application = self.application(organization, name, relying_party);
-        let added = self.store.add_application(application.clone()).await;
-        let facts = Facts::from(&application);
-        self.events().tell(Event::AddApplication, &facts, added)?;
-        Ok(application)
+        is_told: bool,
+        user: &UserId,
+    ) -> Result<Option<OrganizationId>, StoreError> {
+        if !is_told {
+            return Ok(None);
+        }
+        self.know_names().await;
+        let account = self.accounts.find(user).await?;
+        Ok(account.map(|account| account.user.organization))
     }
 
-    /// Changes name, RP id or origins of an application. Running services follow within seconds.
-    ///
-    /// # Errors
-    /// [`UpdateApplicationError`].
-    pub async fn update_application(
-        &self,
-        application: &ApplicationId,
-        update: ApplicationUpdate,
-    ) -> Result<Application, UpdateApplicationError> {
-        let updated = self.store.update_application(application, update).await;
-        let facts = of_application(application);
-        self.events()
-            .tell(Event::UpdateApplication, &facts, updated)
-    }
-
-    /// Deletes an application, with the passkeys for it only when that is wanted, of which each owner is told;
-    /// gives what went with it.
-    ///
-    /// # Errors
-    /// [`DeleteApplicationError`].
-    pub async fn delete_application(
-        &self,
-        application: &ApplicationId,
-        with_passkeys: bool,
-    ) -> Result<Loss, DeleteApplicationError> {
-        let messages = Arc::clone(&self.ceremonies.messages);
-        let notice: Notice = Arc::new(move |passkey: &Credential| {
-            messages.credential_deleted_by(passkey, BY_OPERATOR)
-        });
-        let notice = with_passkeys.then_some(notice);
-        let deleted = self.store.delete_application(application, notice).await;
-        let facts = of_application(application);
-        self.events()
-            .tell(Event::DeleteApplication, &facts, deleted)
-    }
-
-    /// Activates or deactivates an application; `false` when there is no such application.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn set_application_active(
-        &self,
-        application: &ApplicationId,
-        active: bool,
-    ) -> Result<bool, StoreError> {
-        let set = self.store.set_application_active(application, active).await;
-        let event = if active {
-            Event::ActivateApplication
-        } else {
-            Event::DeactivateApplication
-        };
-        self.events()
-            .tell_if_there(event, &of_application(application), set)
-    }
-
-    /// Sets which native applications use the RP id of an application, in place of earlier ones;
-    /// `false` when there is no such application. Running services follow within seconds.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn set_native(
-        &self,
-        application: &ApplicationId,
-        native: &NativeApplications,
-    ) -> Result<bool, StoreError> {
-        let set = self.store.set_native(application, native).await;
-        let facts = of_application(application);
-        self.events()
-            .tell_if_there(Event::SetNativeApplications, &facts, set)
-    }
-
-    fn events(&self) -> &Events {
-        &self.ceremonies.events
+    /// Sees to it that messages can name organizations and applications: a command has asked for none before.
+    /// Where they cannot be read, the messages say less.
+    async fn know_names(&self) {
+        let _known = self.ceremonies.directory.snapshot().await;
     }
 
     fn application(
@@ -492,6 +455,7 @@ impl Administration {
             name,
             relying_party,
             native: NativeApplications::default(),
+            pages: Pages::default(),
             is_active: true,
             created: self.ceremonies.now(),
         }
@@ -516,13 +480,6 @@ impl Administration {
 fn of_user(user: &UserId) -> Facts {
     Facts {
         user: Some(user.clone()),
-        ..Facts::default()
-    }
-}
-
-fn of_application(application: &ApplicationId) -> Facts {
-    Facts {
-        application: Some(application.clone()),
         ..Facts::default()
     }
 }

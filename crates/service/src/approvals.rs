@@ -101,7 +101,7 @@ impl Approvals {
         }
         let messages = &self.ceremonies.messages;
         let page = messages.page_in(&made.organization).await?;
-        let message = messages.credential_added(&made, page.as_ref());
+        let message = messages.credential_added(&made, page.as_deref());
         let approval = self.decision(credential, Verdict::Approved);
         let authority = request.authority().unless_fresh(approval.date);
         let authority = authority.telling(message);

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use latchkey_domain::{
-    application::Application,
+    application::{Application, RpId},
     authority::{Authority, Spendable},
     challenge::{
         Challenge, ChallengeText,
         purpose::{Held, Purpose},
     },
-    credential::{
-        Credential, CredentialId, CredentialKind, CredentialState, MadeBy, Material, Provenance,
-    },
+    credential::{Credential, CredentialKind, CredentialState, MadeBy, Provenance},
     id::{ChallengeId, CredentialUuid, OrganizationId},
     policy::Policy,
     text::CredentialName,
@@ -22,6 +20,7 @@ use latchkey_domain::{
 use crate::{
     directory::{Caller, Directory, NotAdmitted, Party, Snapshot},
     events::Events,
+    factors::ListedPasskey,
     messages::Messages,
     ports::{
         clock::Clock,
@@ -57,6 +56,14 @@ pub struct BegunChallenge {
     pub application: Arc<Application>,
 }
 
+impl BegunChallenge {
+    /// The RP id whose passkeys the client can use, if the request told it.
+    fn rp_id(&self) -> Option<&RpId> {
+        let bound = self.challenge.application.as_ref();
+        bound.map(|_application| self.application.relying_party.rp_id())
+    }
+}
+
 /// The answer of credentials/init and code/init: what a client needs to make a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreationChallenge {
@@ -66,8 +73,8 @@ pub struct CreationChallenge {
     pub kind: CredentialKind,
     /// Whose credential it becomes.
     pub user: User,
-    /// The passkeys the user has for this application already.
-    pub exclude: Vec<CredentialId>,
+    /// The passkeys the user has for this application already, or for any where the request told none.
+    pub exclude: Vec<ListedPasskey>,
 }
 
 /// A new credential as the completing calls receive it.
@@ -306,7 +313,7 @@ impl CreationChallenge {
         credentials: &[Credential],
     ) -> Self {
         Self {
-            exclude: excluded(credentials, &begun.application),
+            exclude: excluded(credentials, begun.rp_id()),
             begun,
             kind,
             user,
@@ -314,19 +321,16 @@ impl CreationChallenge {
     }
 }
 
-/// The ids of passkeys that the authenticator should not make a second one beside: those of the user
-/// for this RP id, active or not.
-fn excluded(credentials: &[Credential], application: &Application) -> Vec<CredentialId> {
-    credentials
-        .iter()
-        .filter(|credential| match &credential.material {
-            Material::Fido2(passkey) => passkey.rp_id == *application.relying_party.rp_id(),
-            Material::Key(_) | Material::PasswordProtectedKey(..) | Material::RecoveryKey(..) => {
-                false
-            }
-        })
-        .map(|credential| credential.id.clone())
-        .collect()
+/// The passkeys that the authenticator should not make a second one beside: those of the user
+/// for this RP id, active or not. A client that sends no origin may use any, and its authenticator passes
+/// over those of others.
+fn excluded(credentials: &[Credential], rp_id: Option<&RpId>) -> Vec<ListedPasskey> {
+    let passkeys = credentials.iter().filter_map(|credential| {
+        let passkey = credential.material.passkey()?;
+        let is_meant = rp_id.is_none_or(|wanted| *wanted == passkey.rp_id);
+        is_meant.then(|| ListedPasskey::new(&credential.id, passkey))
+    });
+    passkeys.collect()
 }
 
 impl From<NotAdmitted> for NewCredentialError {
@@ -356,9 +360,9 @@ impl From<AuthorityConflict> for NewCredentialError {
     fn from(conflict: AuthorityConflict) -> Self {
         match conflict {
             AuthorityConflict::Void
-            | AuthorityConflict::Spent(Spendable::Challenge | Spendable::Session) => {
-                Self::InvalidChallenge
-            }
+            | AuthorityConflict::Spent(
+                Spendable::Challenge | Spendable::Session | Spendable::SessionCode,
+            ) => Self::InvalidChallenge,
             AuthorityConflict::Fresh => Self::Fresh,
             AuthorityConflict::Spent(Spendable::UserAction) => Self::UserActionSpent,
         }

@@ -376,19 +376,19 @@ impl CredentialCodes {
             None => new,
         };
         let credential = completion.make(made_by, facts.kind, new)?;
-        told.note_made(&credential);
         let messages = &self.ceremonies.messages;
         let page = messages.page_in(&challenge.organization).await?;
         let wait = Wait::begin(completion.now);
         let authority = completion.authority([&credential]);
         let redemption = Redemption {
             redeemed: RedeemedCode::with(challenge),
-            added: messages.credential_added(&credential, page.as_ref()),
+            added: messages.credential_added(&credential, page.as_deref()),
             waits: messages.credential_waits(&credential),
             wait,
             credential,
         };
         let credential = self.store.redeem(authority, redemption).await?;
+        told.note_made(&credential);
         let awaited = match credential.state {
             CredentialState::Active | CredentialState::Inactive => None,
             CredentialState::Waiting { .. } => {
@@ -504,11 +504,8 @@ impl CredentialCodes {
         }
     }
 
-    /// Where this service serves pages for the application that the session is used on.
-    async fn page(&self, caller: &Caller, session: &Session) -> Result<Option<Origin>, StoreError> {
-        if !self.ceremonies.messages.has_pages {
-            return Ok(None);
-        }
+    /// The page where a code is entered for the application that the session is used on.
+    async fn page(&self, caller: &Caller, session: &Session) -> Result<Option<String>, StoreError> {
         let owner = Some(&session.organization);
         let snapshot = self.ceremonies.snapshot_for(caller, owner).await?;
         // A page that is not the organization's is no reason to refuse the code: nothing is bound to it.
@@ -516,13 +513,14 @@ impl CredentialCodes {
             return Ok(None);
         };
         let here = caller.known_origin().filter(Origin::is_web);
-        Ok(here.or_else(|| party.application.relying_party.first_page().cloned()))
+        let prefix = self.ceremonies.messages.pages.as_ref();
+        Ok(party.application.enrol_page(here.as_ref(), prefix))
     }
 }
 
 /// The symbols of a long code need no encoding in a fragment.
-fn link(page: &Origin, code: &CodeText) -> CodeText {
-    CodeText::new(format!("{page}/enrol#{}", code.reveal()))
+fn link(page: &str, code: &CodeText) -> CodeText {
+    CodeText::new(format!("{page}#{}", code.reveal()))
 }
 
 /// A username that is given must be the owner's.

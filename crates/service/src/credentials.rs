@@ -168,7 +168,6 @@ impl Credentials {
             credential: request.signer().clone(),
         };
         let credential = completion.make(made_by, facts.kind, new)?;
-        told.note_made(&credential);
         let authority = request
             .authority()
             .unless_fresh(completion.now)
@@ -177,6 +176,7 @@ impl Credentials {
             .spending(Spend::challenge(challenge))
             .telling(self.ceremonies.messages.credential_added(&credential, None));
         self.store.create(authority, credential.clone()).await?;
+        told.note_made(&credential);
         Ok(credential)
     }
 

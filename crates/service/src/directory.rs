@@ -5,10 +5,11 @@ pub mod page;
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use latchkey_domain::{
-    application::{Application, Origin, RpId},
+    application::{Application, Origin, RpId, pages::PagePrefix},
     challenge::Challenge,
     id::{ApplicationId, OrganizationId},
     organization::Organization,
+    text::{ApplicationName, OrganizationName},
 };
 
 use crate::{
@@ -239,14 +240,36 @@ impl Snapshot {
         }
     }
 
-    /// Where people of an organization find its pages: the first web origin of its oldest application.
-    pub fn page_of(&self, organization: &OrganizationId) -> Option<&Origin> {
-        let origins = self
-            .of(organization)
-            .flat_map(|own| own.relying_party.origins());
-        origins
-            .into_iter()
-            .find(|origin| origin.as_str().starts_with("http"))
+    /// Where people of an organization find the pages that are served below that prefix, without a slash at the
+    /// end: on the first web origin of its oldest application that shows them.
+    pub fn page_of(&self, organization: &OrganizationId, prefix: &PagePrefix) -> Option<String> {
+        self.home_of(organization, prefix).map(|(_, page)| page)
+    }
+
+    /// The same, with the application whose page it is.
+    pub fn home_of(
+        &self,
+        organization: &OrganizationId,
+        prefix: &PagePrefix,
+    ) -> Option<(&Application, String)> {
+        self.of(organization).find_map(|own| {
+            let page = own.page(None, Some(prefix))?;
+            Some((own.as_ref(), page))
+        })
+    }
+
+    /// What an organization is called.
+    pub fn name_of(&self, organization: &OrganizationId) -> Option<&OrganizationName> {
+        let mut known = self.organizations.iter();
+        let found = known.find(|known| known.id == *organization)?;
+        Some(&found.name)
+    }
+
+    /// What an application is called.
+    pub fn name_of_application(&self, application: &ApplicationId) -> Option<&ApplicationName> {
+        let mut known = self.applications.iter();
+        let found = known.find(|known| known.id == *application)?;
+        Some(&found.name)
     }
 
     fn of(&self, organization: &OrganizationId) -> impl Iterator<Item = &Arc<Application>> {
@@ -295,6 +318,13 @@ impl Directory {
     /// As [`snapshot_if`](Self::snapshot_if).
     pub async fn snapshot(&self) -> Result<Arc<Snapshot>, StoreError> {
         self.snapshot_if(|_snapshot| true).await
+    }
+
+    /// The newest snapshot that was read, however old it is: for words that go with what happens, and never for
+    /// what is decided.
+    pub fn known(&self) -> Option<Arc<Snapshot>> {
+        let (_, snapshot) = self.flight.log().good?;
+        Some(snapshot)
     }
 
     /// The present snapshot, for a request in this organization, if it names or has one.

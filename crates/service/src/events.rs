@@ -3,6 +3,7 @@
 //!
 //! A line holds ids and an address, and nothing that anybody typed: no name, code, token or proof.
 
+mod left;
 mod refusal;
 
 use std::{net::IpAddr, sync::Arc};
@@ -12,10 +13,12 @@ use latchkey_domain::{
     credential::Credential,
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     session::Session,
+    time::Timestamp,
     user::User,
 };
 use tracing::field;
 
+pub use self::left::LeftEvents;
 pub(crate) use self::refusal::Refusal;
 use crate::{
     credentials::SignedRequest,
@@ -40,6 +43,11 @@ macro_rules! named {
                 match self { $(Self::$name => $text),* }
             }
 
+            /// The one of that name, if there is one.
+            pub fn named(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|one| one.as_str() == text)
+            }
+
             /// What it stands for.
             pub const fn meaning(self) -> &'static str {
                 match self { $(Self::$name => $meaning),* }
@@ -57,6 +65,8 @@ named! {
         Recover, "recover", "A user with a recovery key puts new credentials in the place of all others.";
         BeginSignIn, "begin_sign_in", "A challenge to sign in with is given; a login code is used up.";
         SignIn, "sign_in", "A session begins; `credential` is the one that signed.";
+        IssueSessionCode, "issue_session_code", "Who is signed in on our pages goes back to the application, with a code for the session.";
+        ExchangeSessionCode, "exchange_session_code", "The application uses such a code up, and has the session.";
         SignOut, "sign_out", "A session ends.";
         SignOutEverywhere, "sign_out_everywhere", "Every session, code and user action of a user ends, by the user or the command line.";
         BeginUserAction, "begin_user_action", "A challenge that commits to one request is given.";
@@ -89,11 +99,16 @@ named! {
         SetApproval, "set_approval", "The command line sets whether an organization's credentials wait for approval.";
         SetFreshness, "set_freshness", "The command line sets for how long an organization's credentials are fresh that were made with a code.";
         AddApplication, "add_application", "The command line adds an application.";
-        UpdateApplication, "update_application", "The command line gives an application another name, RP id or origins.";
+        UpdateApplication, "update_application", "The command line gives an application another name, RP id, origins or pages.";
         DeleteApplication, "delete_application", "The command line deletes an application, and its passkeys where that is wanted.";
         ActivateApplication, "activate_application", "The command line activates an application.";
         DeactivateApplication, "deactivate_application", "The command line deactivates an application.";
         SetNativeApplications, "set_native_applications", "The command line sets which native applications use an RP id.";
+        DropMessages, "drop_messages", "The command line deletes messages unsent.";
+        RotateSigningKeys, "rotate_signing_keys", "The command line makes the next signing key, lets it sign, or drops retired ones.";
+        ReplaceSecrets, "replace_secrets", "The command line makes all secrets anew.";
+        WriteBackup, "write_backup", "The command line writes the whole database to a file.";
+        RestoreBackup, "restore_backup", "The command line fills the database with a backup.";
     }
 }
 
@@ -102,6 +117,7 @@ named! {
     Reason {
         Throttled, "throttled", "A limit is reached.";
         OriginNotAllowed, "origin_not_allowed", "No application lists the origin, or none of the organization.";
+        ReturnNotAllowed, "return_not_allowed", "The application does not list the origin of the page to go back to.";
         OrganizationRequired, "organization_required", "No organization is named, and there are several.";
         NoApplication, "no_application", "The organization has no active application.";
         UnknownUser, "unknown_user", "There is no such user in the organization.";
@@ -190,6 +206,8 @@ pub(crate) struct Facts {
     pub(crate) by_credential: Option<CredentialUuid>,
     /// Why it is refused, where that is known more exactly than it is told.
     pub(crate) reason: Option<Reason>,
+    /// When it happened, where that is not now.
+    pub(crate) at: Option<Timestamp>,
 }
 
 impl Facts {
@@ -224,7 +242,7 @@ impl Facts {
         }
     }
 
-    /// Notes a credential that was made.
+    /// Notes a credential that was made: not before it was, since one that is refused never is.
     pub(crate) fn note_made(&mut self, credential: &Credential) {
         self.note(&credential.organization, &credential.user);
         self.credential = Some(credential.uuid.clone());
@@ -274,6 +292,12 @@ impl From<&Application> for Facts {
     }
 }
 
+/// Tells in the log of this process that something was done, for a command that knows of no database to leave word
+/// in.
+pub fn tell_here(event: Event) {
+    Events::default().conclude(event, &Facts::default(), None);
+}
+
 /// Tells events.
 #[derive(Clone)]
 pub(crate) struct Events(pub(crate) Arc<dyn Observer>);
@@ -294,22 +318,6 @@ impl Events {
         outcome: Result<T, E>,
     ) -> Result<T, E> {
         let refused = outcome.as_ref().err().map(Refusal::reason);
-        self.conclude(event, facts, refused);
-        outcome
-    }
-
-    /// Tells what came of an event whose outcome is `false` where there is nothing of that id, and gives it.
-    pub(crate) fn tell_if_there<E: Refusal>(
-        &self,
-        event: Event,
-        facts: &Facts,
-        outcome: Result<bool, E>,
-    ) -> Result<bool, E> {
-        let refused = match &outcome {
-            Ok(true) => None,
-            Ok(false) => Some(Reason::NotFound),
-            Err(error) => Some(error.reason()),
-        };
         self.conclude(event, facts, refused);
         outcome
     }
@@ -340,6 +348,7 @@ fn log(event: Event, facts: &Facts, refused: Option<Reason>) {
                 application = facts.application.as_ref().map(field::display),
                 by_user = facts.by_user.as_ref().map(field::display),
                 by_credential = facts.by_credential.as_ref().map(field::display),
+                at = facts.at.map(Timestamp::unix_milliseconds),
                 "security event"
             )
         };

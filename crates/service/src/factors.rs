@@ -6,7 +6,11 @@ use latchkey_domain::{
     application::RpId,
     authority::{Authority, Spend},
     challenge::Challenge,
-    credential::{Credential, CredentialId, CredentialState, Material, key::EncryptedPrivateKey},
+    credential::{
+        Credential, CredentialId, CredentialState, Material,
+        key::EncryptedPrivateKey,
+        passkey::{Passkey, Transports},
+    },
     id::{OrganizationId, UserId},
     time::Timestamp,
     user::User,
@@ -36,11 +40,30 @@ pub struct FactorChallenge {
     pub allowed: AllowedCredentials,
 }
 
+/// A passkey in the list of a challenge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedPasskey {
+    /// Its credential id.
+    pub id: CredentialId,
+    /// How its authenticator may be reached.
+    pub transports: Transports,
+}
+
+impl ListedPasskey {
+    /// The entry of a credential of that kind.
+    pub(crate) fn new(id: &CredentialId, passkey: &Passkey) -> Self {
+        Self {
+            id: id.clone(),
+            transports: passkey.transports.clone(),
+        }
+    }
+}
+
 /// The credentials that may sign a challenge (API contract §4.2).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowedCredentials {
     /// Passkeys.
-    pub passkeys: Vec<CredentialId>,
+    pub passkeys: Vec<ListedPasskey>,
     /// Key pairs.
     pub keys: Vec<CredentialId>,
     /// Key pairs with the encrypted private half, for a user who may have it.
@@ -82,7 +105,9 @@ impl AllowedCredentials {
         for credential in listed {
             let id = credential.id.clone();
             match &credential.material {
-                Material::Fido2(_) => allowed.passkeys.push(id),
+                Material::Fido2(passkey) => {
+                    allowed.passkeys.push(ListedPasskey::new(&id, passkey));
+                }
                 Material::Key(_) => allowed.keys.push(id),
                 Material::PasswordProtectedKey(_, encrypted) => {
                     let keys = allowed.password_protected_keys.get_or_insert_default();

@@ -30,6 +30,8 @@ pub mod mailed_codes;
 
 pub mod sessions;
 
+pub mod session_codes;
+
 pub mod user_actions;
 
 pub mod credentials;

@@ -19,7 +19,7 @@ use latchkey_domain::{
     account_code::AccountCodeKind,
     credential::{Credential, CredentialKind},
     id::OrganizationId,
-    text::Username,
+    text::{ApplicationName, Username},
 };
 use tokio::{
     sync::Notify,
@@ -31,6 +31,7 @@ use crate::{
     ceremony::Ceremonies,
     directory::{Caller, OrganizationRequired, PartyError},
     events::{Event, Facts},
+    messages::AskedCode,
     panics::caught,
     ports::{
         account_code_store::AccountCodeStore, account_store::AccountStore,
@@ -85,6 +86,8 @@ struct Wanted {
     kind: AccountCodeKind,
     organization: OrganizationId,
     username: Username,
+    /// Whose page it came from, if it was one.
+    application: Option<ApplicationName>,
 }
 
 /// Requests that wait: at most 1,024, and 64 from one address; beside them those that are being worked on
@@ -203,11 +206,11 @@ impl MailedCodes {
         let named = request.organization.as_ref();
         let snapshot = self.ceremonies.snapshot_for(caller, named).await?;
         let organization = snapshot.organization(request.organization)?;
-        match snapshot.party(caller, &organization) {
-            Ok(_party) => {}
+        let party = match snapshot.party(caller, &organization) {
+            Ok(party) => party,
             Err(PartyError::OriginNotAllowed) => return Err(MailCodeError::OriginNotAllowed),
             Err(PartyError::ForeignOrigin | PartyError::NoApplication) => return Ok(()),
-        }
+        };
         let lifetime = request.kind.lifetime(&self.ceremonies.policy.lifetimes);
         let wanted = Wanted {
             address: caller.address,
@@ -215,6 +218,7 @@ impl MailedCodes {
             kind: request.kind,
             organization,
             username: request.username,
+            application: party.is_bound.then(|| party.application.name.clone()),
         };
         if !self.queue.put(wanted) {
             tracing::warn!("more codes are asked for than can be mailed; one was not");
@@ -300,10 +304,15 @@ impl MailedCodes {
         let (new, text) = draw(&self.ceremonies, digester, user, wanted.kind);
         let messages = &self.ceremonies.messages;
         let expires = new.code.expires;
+        let asked = AskedCode {
+            text: &text,
+            expires,
+            application: wanted.application.as_ref(),
+        };
         let message = match wanted.kind {
             AccountCodeKind::Registration => messages.registration(user, &text, expires).await?,
-            AccountCodeKind::Login => messages.login_code(&user.id, &text, expires),
-            AccountCodeKind::Recovery => messages.recovery_code(&user.id, &text, expires),
+            AccountCodeKind::Login => messages.login_code(user, &asked),
+            AccountCodeKind::Recovery => messages.recovery_code(user, &asked),
         };
         let reserved = self
             .throttle

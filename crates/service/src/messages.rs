@@ -2,28 +2,30 @@
 //!
 //! Every message is rendered once, as text and as HTML, when the change it tells about is decided; it
 //! is kept in the transaction of that change and sent afterwards (see `outbox`). Subjects hold nothing
-//! that anybody outside can choose, and in HTML everything is escaped.
+//! that anybody outside can choose, and in HTML everything is escaped. Organizations and applications are
+//! called as they were when the directory was last read.
 //!
 //! To add a kind of message, add it to [`MessageKind`] and compose it here.
 
 mod draft;
+mod facts;
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use latchkey_domain::{
-    application::Origin,
-    credential::{Credential, CredentialKind, MadeBy},
+    application::pages::PagePrefix,
+    credential::{Credential, MadeBy},
     credential_code::CodeText,
     id::{MessageId, OrganizationId, UserId},
     message::{MessageKind, NewMessage, SealedText},
+    text::ApplicationName,
     time::Timestamp,
     user::User,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use time::{OffsetDateTime, macros::format_description};
 use zeroize::Zeroizing;
 
-use self::draft::{Draft, Fact, Part};
+use self::draft::{Draft, Fact, Part, date};
 use crate::{
     directory::{Caller, Directory, Snapshot},
     ports::{
@@ -41,7 +43,7 @@ pub struct Messages {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) sealer: Arc<dyn Sealer>,
     pub(crate) directory: Arc<Directory>,
-    pub(crate) has_pages: bool,
+    pub(crate) pages: Option<PagePrefix>,
 }
 
 impl Messages {
@@ -55,14 +57,18 @@ impl Messages {
         code: &CodeText,
         expires: Timestamp,
     ) -> Result<NewMessage, StoreError> {
-        let mut parts = vec![paragraph(
-            "You are invited to register. There is no password: you will make a passkey or another \
+        let page = self.page_of(invited).await?;
+        let mut parts = vec![Part::Paragraph(format!(
+            "You are invited to register{}. There is no password: you will make a passkey or another \
              key.",
-        )];
-        match self.page_of(invited).await? {
+            self.inviting(&invited.organization)
+        ))];
+        match page {
             Some(page) => parts.extend([
                 Part::Link(registration_link(&page, invited, code)),
-                paragraph("Or enter your registration code yourself:"),
+                Part::Paragraph(format!(
+                    "Or open {page}/register and enter your username and your registration code yourself:"
+                )),
             ]),
             None => parts.push(paragraph("Your registration code:")),
         }
@@ -79,50 +85,56 @@ impl Messages {
             subject: "Your invitation to register",
             parts,
         };
-        Ok(self.code(MessageKind::Registration, &invited.id, expires, &draft))
+        let envelope = self.envelope(MessageKind::Registration, &invited.id, expires);
+        Ok(self.write(&envelope, &draft))
     }
 
     /// A code that login/init takes as `loginCode`.
-    pub fn login_code(&self, user: &UserId, code: &CodeText, expires: Timestamp) -> NewMessage {
+    pub fn login_code(&self, user: &User, asked: &AskedCode<'_>) -> NewMessage {
         let draft = Draft {
             subject: "Your sign-in code",
             parts: vec![
+                self.about(&user.organization),
                 paragraph("Your code to sign in with your password-protected key:"),
-                Part::Code(code.reveal().to_owned()),
-                Part::Facts(vec![("Valid until", date(expires))]),
+                Part::Code(asked.text.reveal().to_owned()),
+                Part::Facts(asked.facts()),
                 paragraph(NOT_ASKED_FOR),
             ],
         };
-        self.code(MessageKind::LoginCode, user, expires, &draft)
+        let envelope = self.envelope(MessageKind::LoginCode, &user.id, asked.expires);
+        self.write(&envelope, &draft)
     }
 
     /// A code that begins a recovery.
-    pub fn recovery_code(&self, user: &UserId, code: &CodeText, expires: Timestamp) -> NewMessage {
+    pub fn recovery_code(&self, user: &User, asked: &AskedCode<'_>) -> NewMessage {
         let draft = Draft {
             subject: "Your recovery code",
             parts: vec![
+                self.about(&user.organization),
                 paragraph(
-                    "Your code to recover your account with your recovery key. All your credentials \
+                    "Your code to recover your account with your recovery kit. All your credentials \
                      will end when you do:",
                 ),
-                Part::Code(code.reveal().to_owned()),
-                Part::Facts(vec![("Valid until", date(expires))]),
+                Part::Code(asked.text.reveal().to_owned()),
+                Part::Facts(asked.facts()),
                 paragraph(NOT_ASKED_FOR),
             ],
         };
-        self.code(MessageKind::RecoveryCode, user, expires, &draft)
+        let envelope = self.envelope(MessageKind::RecoveryCode, &user.id, asked.expires);
+        self.write(&envelope, &draft)
     }
 
     /// A notice that somebody who is signed in, or has a code, added a credential. On that page, where there is
     /// one, it can be taken away.
-    pub fn credential_added(&self, credential: &Credential, page: Option<&Origin>) -> NewMessage {
+    pub fn credential_added(&self, credential: &Credential, page: Option<&str>) -> NewMessage {
         let by_code = match credential.provenance.made_by {
             MadeBy::Code { .. } => " Cancel every code that you have made and not used.",
             MadeBy::Registration | MadeBy::Credential { .. } | MadeBy::Recovery { .. } => "",
         };
         let mut parts = vec![
+            self.about(&credential.organization),
             paragraph("From now on this credential can be used for your account:"),
-            Part::Facts(facts_of_new(credential)),
+            Part::Facts(self.facts_of_new(credential)),
             Part::Paragraph(format!(
                 "If this was not you, sign in where you usually do, deactivate it at once, \
                  and contact the administrator of your organization.{by_code}"
@@ -146,11 +158,12 @@ impl Messages {
         let draft = Draft {
             subject: "A credential waits for your approval",
             parts: vec![
+                self.about(&credential.organization),
                 paragraph(
                     "This credential was made with a code of yours. It cannot be used unless you \
                      approve it where you are signed in, and is gone in five minutes:",
                 ),
-                Part::Facts(facts_of_new(credential)),
+                Part::Facts(self.facts_of_new(credential)),
                 paragraph(
                     "If this was not you, refuse it or do nothing, and tell nobody the codes that you \
                      make.",
@@ -162,10 +175,11 @@ impl Messages {
 
     /// A notice that a user registered: the first credential, and the others that came with it.
     pub fn registered(&self, first: &Credential, others: &[Credential]) -> NewMessage {
-        let mut parts = vec![paragraph(
-            "Your account was registered. From now on this can be used for it:",
-        )];
-        parts.extend(facts_of_all_new(first, others));
+        let mut parts = vec![
+            self.about(&first.organization),
+            paragraph("Your account was registered. From now on this can be used for it:"),
+        ];
+        parts.extend(self.facts_of_all_new(first, others));
         parts.push(paragraph(
             "If this was not you, contact the administrator of your organization: somebody else has \
              used your invitation.",
@@ -183,6 +197,7 @@ impl Messages {
     /// A notice that a credential was activated again, as `caller` asked.
     pub fn credential_activated(&self, credential: &Credential, caller: &Caller) -> NewMessage {
         let parts = vec![
+            self.about(&credential.organization),
             paragraph("From now on this credential can be used for your account again:"),
             Part::Facts(self.facts_of_change(credential, caller)),
             paragraph(CHANGE_WAS_NOT_ME),
@@ -200,6 +215,7 @@ impl Messages {
     /// A notice that a credential was deactivated, as `caller` asked.
     pub fn credential_deactivated(&self, credential: &Credential, caller: &Caller) -> NewMessage {
         let parts = vec![
+            self.about(&credential.organization),
             paragraph(CANNOT_BE_USED),
             Part::Facts(self.facts_of_change(credential, caller)),
             paragraph(CHANGE_WAS_NOT_ME),
@@ -216,7 +232,7 @@ impl Messages {
 
     /// A notice that a credential was deactivated, by whom that is said to have been.
     pub fn credential_deactivated_by(&self, credential: &Credential, by: &str) -> NewMessage {
-        let mut facts = facts_of(credential);
+        let mut facts = self.facts_of(credential);
         facts.extend([
             ("Deactivated by", by.to_owned()),
             ("Date", date(self.clock.now())),
@@ -224,6 +240,7 @@ impl Messages {
         let draft = Draft {
             subject: "A credential of your account was deactivated",
             parts: vec![
+                self.about(&credential.organization),
                 paragraph(CANNOT_BE_USED),
                 Part::Facts(facts),
                 paragraph(
@@ -236,7 +253,7 @@ impl Messages {
 
     /// A notice that a credential was deleted together with its application, and by whom.
     pub fn credential_deleted_by(&self, credential: &Credential, by: &str) -> NewMessage {
-        let mut facts = facts_of(credential);
+        let mut facts = self.facts_of(credential);
         facts.extend([
             ("Deleted by", by.to_owned()),
             ("Date", date(self.clock.now())),
@@ -244,6 +261,7 @@ impl Messages {
         let draft = Draft {
             subject: "A credential of your account was deleted",
             parts: vec![
+                self.about(&credential.organization),
                 paragraph(
                     "The application that this credential was made for is there no more, and so the \
                      credential is gone for good. Its sessions and every open code have ended:",
@@ -260,6 +278,7 @@ impl Messages {
     /// A notice that a credential was deleted, as `caller` asked.
     pub fn credential_deleted(&self, credential: &Credential, caller: &Caller) -> NewMessage {
         let parts = vec![
+            self.about(&credential.organization),
             paragraph(
                 "This credential is gone for good. Its sessions and every open code have ended:",
             ),
@@ -279,14 +298,17 @@ impl Messages {
     /// A notice that an account was recovered: every earlier credential has ended, and these took their
     /// place.
     pub fn account_recovered(&self, first: &Credential, others: &[Credential]) -> NewMessage {
-        let mut parts = vec![paragraph(
-            "Your account was recovered with a recovery key. Every credential you had before, and \
-             every session, has ended. From now on this can be used for your account:",
-        )];
-        parts.extend(facts_of_all_new(first, others));
+        let mut parts = vec![
+            self.about(&first.organization),
+            paragraph(
+                "Your account was recovered with a recovery kit. Every credential you had before, and \
+                 every session, has ended. From now on this can be used for your account:",
+            ),
+        ];
+        parts.extend(self.facts_of_all_new(first, others));
         parts.push(paragraph(
             "If this was not you, contact the administrator of your organization at once and have \
-             your account deactivated: somebody else has your recovery key and reads your mail.",
+             your account deactivated: somebody else has your recovery kit and reads your mail.",
         ));
         self.notice(
             MessageKind::AccountRecovered,
@@ -299,10 +321,16 @@ impl Messages {
     }
 
     /// A notice that the account of a user was activated again, by whom that is said to have been.
-    pub fn account_activated(&self, user: &UserId, by: &str) -> NewMessage {
+    pub fn account_activated(
+        &self,
+        user: &UserId,
+        organization: &OrganizationId,
+        by: &str,
+    ) -> NewMessage {
         let draft = Draft {
             subject: "Your account was activated again",
             parts: vec![
+                self.about(organization),
                 paragraph(
                     "Your account had been deactivated. From now on it can be used again, with every \
                      credential of yours that is active:",
@@ -321,10 +349,16 @@ impl Messages {
     }
 
     /// A notice that a user became an administrator, by whom that is said to have been.
-    pub fn administrator_made(&self, user: &UserId, by: &str) -> NewMessage {
+    pub fn administrator_made(
+        &self,
+        user: &UserId,
+        organization: &OrganizationId,
+        by: &str,
+    ) -> NewMessage {
         let draft = Draft {
             subject: "You are an administrator now",
             parts: vec![
+                self.about(organization),
                 paragraph(
                     "From now on your account can be used to manage the users of your organization:",
                 ),
@@ -354,51 +388,42 @@ impl Messages {
         serde_json::from_slice(&content).map_err(|_malformed| NotSealed)
     }
 
-    /// Where the pages are of the user's organization.
-    pub(crate) async fn page_of(&self, user: &User) -> Result<Option<Origin>, StoreError> {
+    /// Where the pages are of the user's organization, without a slash at the end.
+    pub(crate) async fn page_of(&self, user: &User) -> Result<Option<String>, StoreError> {
         self.page_in(&user.organization).await
     }
 
-    /// Where the pages are of that organization.
+    /// Where the pages are of that organization, without a slash at the end.
     pub(crate) async fn page_in(
         &self,
         organization: &OrganizationId,
-    ) -> Result<Option<Origin>, StoreError> {
-        if !self.has_pages {
+    ) -> Result<Option<String>, StoreError> {
+        let Some(prefix) = &self.pages else {
             return Ok(None);
-        }
-        let has_page = |known: &Snapshot| known.page_of(organization).is_some();
+        };
+        let page = |known: &Snapshot| known.page_of(organization, prefix);
+        let has_page = |known: &Snapshot| page(known).is_some();
         let snapshot = self.directory.snapshot_if(has_page).await?;
-        Ok(snapshot.page_of(organization).cloned())
+        Ok(page(&snapshot))
     }
 
-    fn code(
+    fn envelope<'a>(
         &self,
         kind: MessageKind,
-        user: &UserId,
+        user: &'a UserId,
         expires: Timestamp,
-        draft: &Draft,
-    ) -> NewMessage {
-        self.write(
-            &Envelope {
-                kind,
-                user,
-                created: self.clock.now(),
-                expires,
-            },
-            draft,
-        )
+    ) -> Envelope<'a> {
+        Envelope {
+            kind,
+            user,
+            created: self.clock.now(),
+            expires,
+        }
     }
 
     fn notice(&self, kind: MessageKind, user: &UserId, draft: &Draft) -> NewMessage {
-        let created = self.clock.now();
-        let envelope = Envelope {
-            kind,
-            user,
-            created,
-            expires: created.plus(MessageKind::NOTICE_LIFETIME),
-        };
-        self.write(&envelope, draft)
+        let expires = self.clock.now().plus(MessageKind::NOTICE_LIFETIME);
+        self.write(&self.envelope(kind, user, expires), draft)
     }
 
     fn write(&self, envelope: &Envelope<'_>, draft: &Draft) -> NewMessage {
@@ -420,15 +445,52 @@ impl Messages {
         }
     }
 
-    /// The credential, and from where and when somebody asked to change it.
-    fn facts_of_change(&self, credential: &Credential, caller: &Caller) -> Vec<Fact> {
-        let mut facts = facts_of(credential);
-        facts.extend(facts_of_request(
-            caller.known_origin().as_ref(),
-            caller.address,
-            self.clock.now(),
-        ));
-        facts
+    /// Whose account a message is about: whoever has several must not have to guess.
+    fn about(&self, organization: &OrganizationId) -> Part {
+        let known = self.directory.known();
+        let name = known
+            .as_deref()
+            .and_then(|known| known.name_of(organization));
+        match name {
+            Some(name) => Part::Paragraph(format!("This is about your account at {name}.")),
+            None => Part::Paragraph(format!("This is about your account at {organization}.")),
+        }
+    }
+
+    /// Where somebody is invited to: ` at One, of Acme`, as far as that is known.
+    fn inviting(&self, organization: &OrganizationId) -> String {
+        let Some(known) = self.directory.known() else {
+            return String::new();
+        };
+        let pages = self.pages.as_ref();
+        let home = pages.and_then(|prefix| known.home_of(organization, prefix));
+        let application = home.map(|(own, _)| &own.name);
+        let organization = known.name_of(organization);
+        match (application, organization) {
+            (Some(application), Some(name)) => format!(" at {application}, of {name}"),
+            (None, Some(name)) => format!(" at {name}"),
+            (Some(_), None) | (None, None) => String::new(),
+        }
+    }
+}
+
+/// A code that somebody asked for.
+pub struct AskedCode<'a> {
+    /// The code.
+    pub text: &'a CodeText,
+    /// When it expires.
+    pub expires: Timestamp,
+    /// Whose page it was asked for on, if it was one.
+    pub application: Option<&'a ApplicationName>,
+}
+
+impl AskedCode<'_> {
+    fn facts(&self) -> Vec<Fact> {
+        let application = self
+            .application
+            .map(|name| ("Application", name.to_string()));
+        let until = ("Valid until", date(self.expires));
+        application.into_iter().chain([until]).collect()
     }
 }
 
@@ -454,63 +516,6 @@ fn paragraph(text: &str) -> Part {
     Part::Paragraph(text.to_owned())
 }
 
-fn facts_of(credential: &Credential) -> Vec<Fact> {
-    let mut facts = vec![
-        ("Name", credential.name.to_string()),
-        ("Kind", kind_in_words(credential.kind()).to_owned()),
-    ];
-    if let Some(provider) = credential.provider() {
-        facts.push(("Kept in", provider.to_owned()));
-    }
-    facts
-}
-
-/// A new credential, and from where and when it was made.
-fn facts_of_new(credential: &Credential) -> Vec<Fact> {
-    let mut facts = facts_of(credential);
-    let provenance = &credential.provenance;
-    let how = match provenance.made_by {
-        MadeBy::Registration => "with an invitation",
-        MadeBy::Credential { .. } => "by somebody who was signed in",
-        MadeBy::Code { .. } => "with a one-time code",
-        MadeBy::Recovery { .. } => "with a recovery key",
-    };
-    facts.push(("Made", how.to_owned()));
-    facts.extend(facts_of_request(
-        provenance.origin.as_ref(),
-        provenance.address,
-        credential.created,
-    ));
-    facts
-}
-
-fn facts_of_all_new<'a>(
-    first: &'a Credential,
-    others: &'a [Credential],
-) -> impl Iterator<Item = Part> + 'a {
-    std::iter::once(first)
-        .chain(others)
-        .map(|credential| Part::Facts(facts_of_new(credential)))
-}
-
-fn facts_of_request(origin: Option<&Origin>, address: IpAddr, at: Timestamp) -> Vec<Fact> {
-    let origin = origin.map_or_else(|| "no web page".to_owned(), ToString::to_string);
-    vec![
-        ("Where", origin),
-        ("Address", address.to_string()),
-        ("Date", date(at)),
-    ]
-}
-
-const fn kind_in_words(kind: CredentialKind) -> &'static str {
-    match kind {
-        CredentialKind::Fido2 => "passkey or security key",
-        CredentialKind::Key => "key",
-        CredentialKind::PasswordProtectedKey => "password-protected key",
-        CredentialKind::RecoveryKey => "recovery key",
-    }
-}
-
 /// What stays as it is in a URL's fragment (RFC 3986 §2.3).
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -519,26 +524,13 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// The code is in the fragment, which browsers send to no server and in no `Referer`.
-pub(crate) fn registration_link(page: &Origin, invited: &User, code: &CodeText) -> String {
+pub(crate) fn registration_link(page: &str, invited: &User, code: &CodeText) -> String {
     format!(
         "{page}/register#code={}&username={}&orgId={}",
         utf8_percent_encode(code.reveal(), ENCODED),
         utf8_percent_encode(invited.username.as_str(), ENCODED),
         utf8_percent_encode(invited.organization.as_str(), ENCODED),
     )
-}
-
-/// A moment for people, such as `2026-01-31 12:00:00 UTC`.
-fn date(moment: Timestamp) -> String {
-    OffsetDateTime::from_unix_timestamp(moment.unix_seconds())
-        .ok()
-        .and_then(|date| {
-            date.format(format_description!(
-                "[year]-[month]-[day] [hour]:[minute]:[second] UTC"
-            ))
-            .ok()
-        })
-        .unwrap_or_else(|| "at an unknown date".to_owned())
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 pub(crate) use self::trouble::Trouble;
 use crate::{
+    events::{Event, LeftEvents},
     messages::Messages,
     panics::caught,
     ports::{
@@ -75,6 +76,7 @@ pub struct Outbox {
     pub(crate) store: Arc<dyn MessageStore>,
     pub(crate) messages: Arc<Messages>,
     pub(crate) mailer: Arc<dyn Mailer>,
+    pub(crate) events: LeftEvents,
     pub(crate) trouble: Trouble,
 }
 
@@ -122,13 +124,13 @@ impl Outbox {
         })
     }
 
-    /// Makes messages due that are tried again, or would be kept, later than a message can be with who sends it;
-    /// gives how many those were.
+    /// Has messages sent at once that wait for a later try, or were kept; gives how many those are. One that somebody
+    /// is just sending is not sent a second time for it.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn retry(&self, which: &Which) -> Result<u64, StoreError> {
-        self.store.hasten(which, self.clock.now(), LEASE).await
+        self.store.hasten(which).await
     }
 
     /// Deletes messages unsent, and gives how many those were.
@@ -136,7 +138,11 @@ impl Outbox {
     /// # Errors
     /// [`StoreError`].
     pub async fn discard(&self, which: &Which) -> Result<u64, StoreError> {
-        self.store.discard(which).await
+        let discarded = self.store.discard(which).await?;
+        if discarded > 0 {
+            self.events.leave(Event::DropMessages).await;
+        }
+        Ok(discarded)
     }
 
     /// Whether this process could not send a message, for a reason that is not the message's own, and has sent

@@ -25,6 +25,7 @@ pub mod administration_store;
 pub mod credential_code_store;
 pub mod credential_store;
 pub mod directory_store;
+pub mod event_store;
 pub mod housekeeping_store;
 pub mod installation_store;
 pub mod message_store;
@@ -46,6 +47,7 @@ use self::{
     credential_store::CredentialStore,
     directory_store::DirectoryStore,
     entropy::Entropy,
+    event_store::EventStore,
     housekeeping_store::HousekeepingStore,
     installation_store::{Installation, InstallationStore},
     mailer::Mailer,
@@ -114,6 +116,8 @@ pub struct Stores {
     pub administration: Arc<dyn AdministrationStore>,
     /// Messages that wait to be sent.
     pub messages: Arc<dyn MessageStore>,
+    /// Security events that wait to be told.
+    pub events: Arc<dyn EventStore>,
     /// What has expired.
     pub housekeeping: Arc<dyn HousekeepingStore>,
     /// Which installation it is.
@@ -136,6 +140,7 @@ impl Stores {
             + UserStore
             + AdministrationStore
             + MessageStore
+            + EventStore
             + HousekeepingStore
             + InstallationStore
             + 'static,
@@ -153,6 +158,7 @@ impl Stores {
             users: store.clone(),
             administration: store.clone(),
             messages: store.clone(),
+            events: store.clone(),
             housekeeping: store.clone(),
             installation: store,
         }
@@ -199,6 +205,7 @@ impl Stores {
             users: Arc::new(user_store::MockUserStore::new()),
             administration: Arc::new(administration_store::MockAdministrationStore::new()),
             messages: Arc::new(message_store::MockMessageStore::new()),
+            events: Arc::new(event_store::MockEventStore::new()),
             housekeeping: Arc::new(housekeeping_store::MockHousekeepingStore::new()),
             installation: Arc::new(installation_store::MockInstallationStore::new()),
         }

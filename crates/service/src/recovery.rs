@@ -255,7 +255,6 @@ impl Recoveries {
             credential: key.uuid,
         };
         let made = completion.make_first(&made_by, request.credentials)?;
-        facts.note_made(&made.first);
         let message = self
             .ceremonies
             .messages
@@ -266,6 +265,7 @@ impl Recoveries {
             .recover(authority, credentials)
             .await
             .map_err(NewCredentialError::from)?;
+        facts.note_made(&made.first);
         Ok(Registered {
             credential: made.first,
             user,

@@ -24,7 +24,7 @@ use crate::{
         registration_store::{CompletedRegistration, RegisterError, RegistrationStore},
         store::StoreError,
     },
-    throttle::{CodeTry, Throttle, Throttled},
+    throttle::{CodeTry, Owner, Throttle, Throttled},
 };
 
 /// What registration/init receives.
@@ -121,7 +121,11 @@ impl Registrations {
         let reservation = self.throttle.reserve_code(&CodeTry {
             address: caller.address,
             form: CodeForm::Long,
-            owner: None,
+            owner: Some(Owner::Account(
+                &organization,
+                &request.username.key(),
+                AccountCodeKind::Registration,
+            )),
         })?;
         let digest = self.digester.digest(&request.code.text);
         let held = self
@@ -185,7 +189,6 @@ impl Registrations {
             .await?
             .ok_or(NewCredentialError::InvalidChallenge)?;
         let made = completion.make_first(&MadeBy::Registration, request.credentials)?;
-        facts.note_made(&made.first);
         let message = self
             .ceremonies
             .messages
@@ -199,6 +202,7 @@ impl Registrations {
         self.store
             .register(authority.telling(message), registration)
             .await?;
+        facts.note_made(&made.first);
         Ok(Registered {
             credential: made.first,
             user: account.user,

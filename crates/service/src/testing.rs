@@ -12,14 +12,18 @@ use std::{
 
 use latchkey_domain::{
     account_code::{AccountCode, AccountCodeKind},
-    application::{Application, Origin, RelyingParty, RpId, native::NativeApplications},
+    application::{
+        Application, Origin, RelyingParty, RpId,
+        native::NativeApplications,
+        pages::{PagePrefix, Pages},
+    },
     approval::ApprovalTicket,
     challenge::{Challenge, ChallengeText, purpose::Purpose},
     credential::{
         Credential, CredentialId, CredentialReference, CredentialState, MadeBy, Material,
         Provenance,
         key::{EncryptedPrivateKey, KeyPair, PublicKey},
-        passkey::{Aaguid, Passkey},
+        passkey::{Aaguid, Passkey, Transports},
     },
     id::{
         AccountCodeId, ApplicationId, ChallengeId, CredentialUuid, OrganizationId, TokenId,
@@ -29,6 +33,7 @@ use latchkey_domain::{
     organization::{Approval, Freshness, Organization},
     policy::{Limits, Policy},
     session::Session,
+    session_code::SessionCode,
     text::{ApplicationName, CredentialName, OrganizationName, Username},
     time::Timestamp,
     user::{Epoch, User, UserKind},
@@ -39,7 +44,7 @@ use crate::{
     ceremony::{Ceremonies, NewCredential},
     credentials::SignedRequest,
     directory::{Caller, Directory},
-    events::{Event, Events, Reason},
+    events::{Event, Events, LeftEvents, Reason},
     first_credentials::FirstCredential,
     messages::Messages,
     ports::{
@@ -47,7 +52,8 @@ use crate::{
         account_store::Account,
         clock::{Clock, MockClock},
         directory_store::{DirectoryEntries, MockDirectoryStore},
-        entropy::MockEntropy,
+        entropy::{Entropy, MockEntropy},
+        event_store::MockEventStore,
         mailer::MessageContent,
         observer::Observer,
         proof_verifier::{AssertionProof, CreationProof, MockProofVerifier, Offered, Used},
@@ -94,6 +100,7 @@ pub(crate) fn application(name: &str, owner: u8) -> Application {
         )
         .unwrap(),
         native: NativeApplications::default(),
+        pages: Pages::default(),
         is_active: true,
         created: NOW,
     }
@@ -180,6 +187,7 @@ pub(crate) fn passkey(of: &Application) -> Material {
         sign_count: 0,
         backup_eligible: false,
         backed_up: false,
+        transports: Transports::default(),
     })
 }
 
@@ -304,6 +312,7 @@ pub(crate) struct KeptTokens {
     sessions: Mutex<HashMap<String, Session>>,
     actions: Mutex<HashMap<String, SignedUserAction>>,
     approvals: Mutex<HashMap<String, ApprovalTicket>>,
+    session_codes: Mutex<HashMap<String, SessionCode>>,
 }
 
 fn keep<T: Clone>(kept: &Mutex<HashMap<String, T>>, name: &str, value: &T) -> String {
@@ -354,6 +363,14 @@ impl Tokens for KeptTokens {
         find(&self.approvals, token)
     }
 
+    fn seal_session_code(&self, code: &SessionCode) -> String {
+        keep(&self.session_codes, "session-code", code)
+    }
+
+    fn open_session_code(&self, code: &str, _now: Timestamp) -> Result<SessionCode, InvalidToken> {
+        find(&self.session_codes, code)
+    }
+
     fn jwks(&self) -> String {
         String::new()
     }
@@ -388,16 +405,28 @@ pub(crate) fn events() -> (Events, Arc<Heard>) {
     (Events(heard.clone()), heard)
 }
 
-/// Ceremonies whose verifier is the given mock.
-pub(crate) fn ceremonies(verifier: MockProofVerifier) -> Ceremonies {
+/// Entropy that is counted.
+pub(crate) fn entropy() -> Arc<dyn Entropy> {
     let drawn = AtomicU8::new(100);
     let mut entropy = MockEntropy::new();
     entropy
         .expect_draw()
         .returning(move || [drawn.fetch_add(1, Ordering::Relaxed); 32]);
+    Arc::new(entropy)
+}
+
+/// Events that are left, and that nobody takes.
+pub(crate) fn left_events() -> LeftEvents {
+    let mut store = MockEventStore::new();
+    store.expect_leave().returning(|_left| Ok(()));
+    LeftEvents::of(clock(), entropy(), Arc::new(store))
+}
+
+/// Ceremonies whose verifier is the given mock.
+pub(crate) fn ceremonies(verifier: MockProofVerifier) -> Ceremonies {
     Ceremonies {
         clock: clock(),
-        entropy: Arc::new(entropy),
+        entropy: entropy(),
         tokens: Arc::new(KeptTokens::default()),
         verifier: Arc::new(verifier),
         directory: Arc::new(directory()),
@@ -429,7 +458,7 @@ pub(crate) fn messages() -> Messages {
         entropy: Arc::new(entropy),
         sealer: Arc::new(sealer),
         directory: Arc::new(directory()),
-        has_pages: true,
+        pages: Some(PagePrefix::default()),
     }
 }
 

@@ -13,6 +13,7 @@ use latchkey_domain::{
     credential_code::CodeForm,
     id::{OrganizationId, UserId},
     policy::Limits,
+    text::counted,
     time::Timestamp,
 };
 use tracing::warn;
@@ -30,7 +31,7 @@ const TELLING: Duration = Duration::from_mins(1);
 
 /// Too many tries; the same call may be made again later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too many attempts; try again in {} seconds", retry_after.as_secs())]
+#[error("too many attempts; try again in {}", counted(retry_after.as_secs(), "second"))]
 pub struct Throttled {
     /// After how long a try is counted anew, in whole seconds and at least one.
     pub retry_after: Duration,
@@ -104,7 +105,7 @@ pub struct CodeTry<'a> {
     pub address: IpAddr,
     /// The form of what was entered.
     pub form: CodeForm,
-    /// Whose code it is said to be.
+    /// Whose code it is said to be; only credential codes are tried without saying so.
     pub owner: Option<Owner<'a>>,
 }
 
@@ -115,6 +116,16 @@ pub enum Owner<'a> {
     Account(&'a OrganizationId, &'a str, AccountCodeKind),
     /// Of a credential code, which tells its organization only when it is right.
     Credential(&'a str),
+}
+
+impl Owner<'_> {
+    /// Which account code it is; none for a credential code.
+    const fn kind(self) -> Option<AccountCodeKind> {
+        match self {
+            Self::Account(_, _, kind) => Some(kind),
+            Self::Credential(_) => None,
+        }
+    }
 }
 
 impl Throttle {
@@ -134,8 +145,9 @@ impl Throttle {
     }
 
     /// Counts a try of a code before it is looked up: every route that takes a code of any kind passes
-    /// here. Codes that are too long to be guessed are counted by address alone; short ones by owner too,
-    /// where one is named, else against the limit of the installation. What an owner is tried for at one
+    /// here. Each kind of code is counted apart, so that who mistypes one can still use another. Codes that are
+    /// too long to be guessed are counted by address alone; short ones by owner too, where one is named, else
+    /// against the limit of the installation. What an owner is tried for at one
     /// address uses up nothing at another, up to a number that no address reaches alone.
     ///
     /// # Errors
@@ -145,7 +157,7 @@ impl Throttle {
         let address = network(attempt.address);
         let mut rules = vec![Rule {
             table: |counts| &mut counts.codes_by_address,
-            key: self.key(address),
+            key: self.key((attempt.owner.and_then(Owner::kind), address)),
             limit: limits.wrong_codes_per_address,
         }];
         match (attempt.form, attempt.owner) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use latchkey_domain::{id::InstallationId, policy::Policy};
+use latchkey_domain::{application::pages::PagePrefix, id::InstallationId, policy::Policy};
 
 use crate::{
     administration::Administration,
@@ -11,7 +11,7 @@ use crate::{
     credential_codes::CredentialCodes,
     credentials::Credentials,
     directory::Directory,
-    events::Events,
+    events::{Events, LeftEvents},
     factors::Factors,
     housekeeping::Housekeeping,
     login::Logins,
@@ -22,6 +22,7 @@ use crate::{
     readiness::Readiness,
     recovery::Recoveries,
     registration::Registrations,
+    session_codes::SessionCodes,
     sessions::Sessions,
     throttle::Throttle,
     user_actions::UserActions,
@@ -33,8 +34,8 @@ use crate::{
 pub struct ServiceSettings {
     /// Lifetimes and limits.
     pub policy: Policy,
-    /// Whether the pages are served that links in messages lead to.
-    pub has_pages: bool,
+    /// Below which path the pages are served that links in messages lead to, if they are.
+    pub pages: Option<PagePrefix>,
 }
 
 /// All use cases, and the few ports that whoever offers them needs itself. An adapter takes this value,
@@ -55,6 +56,8 @@ pub struct UseCases {
     pub mailed_codes: MailedCodes,
     /// Checking and ending sessions.
     pub sessions: Sessions,
+    /// Handing sessions over.
+    pub session_codes: SessionCodes,
     /// Signing and checking user actions.
     pub user_actions: UserActions,
     /// Managing credentials.
@@ -71,6 +74,8 @@ pub struct UseCases {
     pub housekeeping: Housekeeping,
     /// Sending what waits.
     pub outbox: Outbox,
+    /// Telling security events that commands left.
+    pub left_events: LeftEvents,
     /// Publishes the public keys.
     pub tokens: Arc<dyn Tokens>,
     /// Answers whether changes can be made.
@@ -96,7 +101,15 @@ impl UseCases {
         } = ports;
         let throttle = Arc::new(Throttle::new(settings.policy.limits.clone(), clock.clone()));
         let factors = factors(&ceremonies, &stores);
-        let administration = administration(&ceremonies, &digester, &stores);
+        let left_events = LeftEvents {
+            clock: clock.clone(),
+            entropy: ports.entropy.clone(),
+            store: stores.events.clone(),
+            events: ceremonies.events.clone(),
+        };
+        let administration = administration(&ceremonies, &digester, &stores, &left_events);
+        let session_codes = session_codes(&ceremonies, &stores, &throttle);
+        let approvals = approvals(&ceremonies, &digester, &stores);
         Self {
             installation: installation.id.clone(),
             directory: ceremonies.directory.clone(),
@@ -138,6 +151,7 @@ impl UseCases {
                 tokens: ports.tokens.clone(),
                 store: stores.sessions.clone(),
             },
+            session_codes,
             user_actions: UserActions {
                 factors,
                 store: stores.sign_ins,
@@ -156,12 +170,7 @@ impl UseCases {
                 store: stores.credential_codes.clone(),
                 throttle: throttle.clone(),
             },
-            approvals: Approvals {
-                ceremonies: ceremonies.clone(),
-                digester: digester.clone(),
-                accounts: stores.accounts,
-                store: stores.credential_codes,
-            },
+            approvals,
             users: Users {
                 ceremonies: ceremonies.clone(),
                 digester,
@@ -179,8 +188,10 @@ impl UseCases {
                 store: stores.messages,
                 messages: ceremonies.messages,
                 mailer: ports.mailer,
+                events: left_events.clone(),
                 trouble: Trouble::default(),
             },
+            left_events,
             tokens: ports.tokens,
             readiness: Readiness::new(clock, stores.installation),
             throttle,
@@ -204,7 +215,7 @@ fn ceremonies(ports: &Ports, settings: &ServiceSettings) -> Ceremonies {
             entropy: ports.entropy.clone(),
             sealer: ports.sealer.clone(),
             directory: directory.clone(),
-            has_pages: settings.has_pages,
+            pages: settings.pages.clone(),
         }),
         directory,
         events: Events(ports.observer.clone()),
@@ -217,6 +228,7 @@ fn administration(
     ceremonies: &Ceremonies,
     digester: &Arc<dyn CodeDigester>,
     stores: &Stores,
+    events: &LeftEvents,
 ) -> Administration {
     Administration {
         ceremonies: ceremonies.clone(),
@@ -224,6 +236,34 @@ fn administration(
         store: stores.administration.clone(),
         accounts: stores.accounts.clone(),
         codes: stores.credential_codes.clone(),
+        account_codes: stores.account_codes.clone(),
+        events: events.clone(),
+    }
+}
+
+/// The store that ends sessions uses up their codes too.
+fn session_codes(
+    ceremonies: &Ceremonies,
+    stores: &Stores,
+    throttle: &Arc<Throttle>,
+) -> SessionCodes {
+    SessionCodes {
+        ceremonies: ceremonies.clone(),
+        sessions: stores.sessions.clone(),
+        throttle: throttle.clone(),
+    }
+}
+
+fn approvals(
+    ceremonies: &Ceremonies,
+    digester: &Arc<dyn CodeDigester>,
+    stores: &Stores,
+) -> Approvals {
+    Approvals {
+        ceremonies: ceremonies.clone(),
+        digester: digester.clone(),
+        accounts: stores.accounts.clone(),
+        store: stores.credential_codes.clone(),
     }
 }
 

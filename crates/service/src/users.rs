@@ -126,7 +126,9 @@ impl Users {
         let mut authority = request.authority();
         if change == UserChange::Activate {
             let messages = &self.ceremonies.messages;
-            authority = authority.telling(messages.account_activated(user, BY_ADMINISTRATOR));
+            let organization = &request.session.organization;
+            let told = messages.account_activated(user, organization, BY_ADMINISTRATOR);
+            authority = authority.telling(told);
         }
         let changed = self.store.change(authority, user, change).await;
         let event = match change {

@@ -1,5 +1,5 @@
-//! Work that nobody waits for: asked-for codes are mailed, messages sent and expired rows removed, as long as
-//! the database takes the secrets of this process.
+//! Work that nobody waits for: asked-for codes are mailed, messages sent, events of commands told and expired rows
+//! removed, as long as the database takes the secrets of this process.
 
 use std::{future::Future, time::Duration};
 
@@ -10,6 +10,7 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use crate::{
+    events::LeftEvents,
     housekeeping::{Housekeeping, HousekeepingError, OtherSecrets},
     outbox::Outbox,
     ports::store::StoreError,
@@ -21,6 +22,9 @@ const OUTBOX_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long to wait for a database that fails.
 const OUTBOX_PAUSE: Duration = Duration::from_secs(10);
+
+/// How often events that commands left are looked for: one read.
+const EVENTS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How often expired rows are looked for, and whether the secrets were replaced.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_mins(1);
@@ -36,12 +40,20 @@ impl UseCases {
     /// what has expired before was deleted: then nothing more must be served or done with these use cases.
     pub async fn work(&self, stop: impl Future<Output = ()>) -> Result<(), OtherSecrets> {
         let (mailing, mailing_ends) = oneshot::channel();
-        let mail_codes = async {
-            self.mailed_codes.run(stop).await;
-            drop(mailing);
+        let (telling, telling_ends) = oneshot::channel();
+        let until_stop = async {
+            let mail_codes = async {
+                self.mailed_codes.run(stop).await;
+                drop((mailing, telling));
+            };
+            tokio::join!(
+                mail_codes,
+                send_messages(&self.outbox, mailing_ends),
+                tell_events(&self.left_events, telling_ends),
+            )
         };
         tokio::select! {
-            _ = async { tokio::join!(mail_codes, send_messages(&self.outbox, mailing_ends)) } => Ok(()),
+            _ = until_stop => Ok(()),
             // A deletion that is under way when it is dropped ends in a task of the store's own.
             other_secrets = keep_house(&self.housekeeping) => Err(other_secrets),
         }
@@ -57,6 +69,24 @@ async fn send_messages(outbox: &Outbox, mut stops: oneshot::Receiver<()>) {
             Ok(_) => Duration::ZERO,
             Err(error) => {
                 warn_of(&error, "messages could not be sent");
+                OUTBOX_PAUSE
+            }
+        };
+        if timeout(pause, &mut stops).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// Tells what commands left until the sender of `stops` is dropped; what was taken by then is told.
+async fn tell_events(events: &LeftEvents, mut stops: oneshot::Receiver<()>) {
+    loop {
+        let pause = match events.run().await {
+            Ok(0) => EVENTS_INTERVAL,
+            // There may be more.
+            Ok(_) => Duration::ZERO,
+            Err(error) => {
+                warn_of(&error, "the events of commands could not be told");
                 OUTBOX_PAUSE
             }
         };
@@ -93,15 +123,17 @@ mod tests {
     use std::sync::Arc;
 
     use latchkey_domain::{
-        id::MessageId,
+        id::{EventId, MessageId},
         message::{MessageKind, SealedText},
     };
     use tokio::time::{Instant, sleep};
 
     use super::*;
     use crate::{
+        events::Event,
         ports::{
             Ports, Stores,
+            event_store::{LeftEvent, MockEventStore},
             housekeeping_store::MockHousekeepingStore,
             installation_store::{Installation, MockInstallationStore},
             mailer::MockMailer,
@@ -131,6 +163,18 @@ mod tests {
         messages: MockMessageStore,
         house: MockHousekeepingStore,
     ) -> Result<(), OtherSecrets> {
+        let mut events = MockEventStore::new();
+        events.expect_take().returning(|_batch| Ok(vec![]));
+        work_with(installations, duration, messages, house, events).await
+    }
+
+    async fn work_with(
+        installations: MockInstallationStore,
+        duration: Duration,
+        messages: MockMessageStore,
+        house: MockHousekeepingStore,
+        events: MockEventStore,
+    ) -> Result<(), OtherSecrets> {
         let mut sealer = MockSealer::new();
         sealer.expect_open().returning(|_, _| Err(NotSealed));
         let mut mailer = MockMailer::new();
@@ -141,6 +185,7 @@ mod tests {
             mailer: Arc::new(mailer),
             stores: Stores {
                 messages: Arc::new(messages),
+                events: Arc::new(events),
                 housekeeping: Arc::new(house),
                 installation: Arc::new(installations),
                 ..Stores::mocks()
@@ -180,6 +225,42 @@ mod tests {
             .times(2)
             .returning(|_, _| Ok(0));
         work(Duration::from_millis(89_500), messages, house).await;
+    }
+
+    /// At once, in batches, then every few seconds, and later when the store fails.
+    #[tokio::test(start_paused = true)]
+    async fn events_of_commands_are_looked_for_every_few_seconds() {
+        let left = LeftEvent {
+            id: EventId::from_random(&[1; 32]),
+            at: NOW,
+            event: Event::WriteBackup,
+            refused: None,
+            organization: None,
+            user: None,
+            credential: None,
+            application: None,
+        };
+        let mut messages = MockMessageStore::new();
+        messages.expect_claim().returning(|_, _, _| Ok(vec![]));
+        let mut house = MockHousekeepingStore::new();
+        house.expect_delete_expired().returning(|_, _| Ok(0));
+        let mut installations = MockInstallationStore::new();
+        installations.expect_look().returning(|| Ok(Some(own())));
+        let mut events = MockEventStore::new();
+        let mut answers = vec![
+            Ok(vec![]),
+            Err(StoreError::unavailable("away")),
+            Ok(vec![]),
+            Ok(vec![left.clone(), left]),
+        ];
+        events
+            .expect_take()
+            .times(4)
+            .returning(move |_batch| answers.pop().unwrap());
+        // Two at once, one after five seconds, one ten seconds after that has failed.
+        let duration = Duration::from_millis(19_500);
+        let worked = work_with(installations, duration, messages, house, events).await;
+        assert_eq!(worked, Ok(()));
     }
 
     #[tokio::test(start_paused = true)]

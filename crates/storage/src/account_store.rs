@@ -11,14 +11,19 @@ use latchkey_service::ports::{
     store::StoreError,
 };
 use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, JoinType, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, RelationTrait as _, sea_query::Expr,
+    ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, FromQueryResult as _, JoinType,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, RelationTrait as _, SelectTwo,
+    SelectTwoRequired, Statement, Value, sea_query::Expr,
 };
 
 use crate::{
-    column::Joined,
+    column::{FIRST, Joined, SECOND},
+    statement::Fixed,
     store::SqlStore,
-    table::{credential, organization, user},
+    table::{
+        credential::{self, Column},
+        organization, user,
+    },
 };
 
 #[async_trait]
@@ -28,11 +33,18 @@ impl AccountStore for SqlStore {
         organization: &OrganizationId,
         username: &Username,
     ) -> Result<Option<Account>, StoreError> {
-        self.account(user::is_called(organization, username)).await
+        let values = [organization.as_str().into(), username.key().into()];
+        let statement = BY_USERNAME.with(self.backend(), values, |[organization, key]| {
+            with_credentials(user::is_called(organization, key))
+        });
+        self.account(statement).await
     }
 
     async fn find(&self, user: &UserId) -> Result<Option<Account>, StoreError> {
-        self.account(user::Column::Id.eq(user.as_str())).await
+        let statement = BY_ID.with(self.backend(), [user.as_str().into()], |[id]| {
+            with_credentials(user::Column::Id.eq(id))
+        });
+        self.account(statement).await
     }
 
     async fn find_credential(
@@ -40,54 +52,88 @@ impl AccountStore for SqlStore {
         organization: &OrganizationId,
         reference: &CredentialReference,
     ) -> Result<Option<HeldCredential>, StoreError> {
-        let referred = match reference {
-            CredentialReference::Id(id) => credential::Column::CredentialKey.eq(id.key()),
-            CredentialReference::Uuid(uuid) => credential::Column::Id.eq(uuid.as_str()),
+        let (fixed, column, referred) = match reference {
+            CredentialReference::Id(id) => (&BY_KEY, Column::CredentialKey, id.key().into()),
+            CredentialReference::Uuid(uuid) => (&BY_UUID, Column::Id, uuid.as_str().into()),
         };
-        let held = credential::Entity::find()
-            .find_both_related(user::Entity)
-            .join(JoinType::InnerJoin, user::Relation::Organization.def())
-            .filter(referred)
-            .filter(credential::Column::OrganizationId.eq(organization.as_str()))
-            .filter(organization::Column::IsActive.eq(true));
-        let found = self
-            .read(async move |reader| held.one(&reader).await.map_err(StoreError::new))
+        let values = [referred, organization.as_str().into()];
+        let statement = fixed.with(self.backend(), values, |[referred, organization]| {
+            with_its_user(column.eq(referred), organization)
+        });
+        let row = self
+            .read(async move |reader| {
+                let found = reader.query_one_raw(statement).await;
+                found.map_err(StoreError::new)
+            })
             .await?;
-        let Some((credential, user)) = found else {
+        let Some(row) = row else {
             return Ok(None);
         };
+        let credential = credential::Model::from_query_result(&row, FIRST);
+        let user = user::Model::from_query_result(&row, SECOND);
         Ok(Some(HeldCredential {
-            credential: credential.try_into()?,
-            user: user.into(),
+            credential: credential.map_err(StoreError::new)?.try_into()?,
+            user: user.map_err(StoreError::new)?.into(),
         }))
     }
 }
 
+static BY_USERNAME: Fixed = Fixed::new();
+static BY_ID: Fixed = Fixed::new();
+static BY_KEY: Fixed = Fixed::new();
+static BY_UUID: Fixed = Fixed::new();
+
+/// A user of whom this is so, with all credentials: a row for each of them.
+fn with_credentials(condition: Expr) -> SelectTwo<user::Entity, credential::Entity> {
+    user::Entity::find()
+        .inner_join(organization::Entity)
+        .join(JoinType::LeftJoin, credential::Relation::User.def().rev())
+        .select_also(credential::Entity)
+        .filter(condition)
+        .filter(organization::Column::IsActive.eq(true))
+        .order_by_asc(Column::Created)
+        .order_by_asc(Column::Id)
+}
+
+/// A credential of that organization of which this is so, with its user.
+fn with_its_user(
+    condition: Expr,
+    organization: Value,
+) -> SelectTwoRequired<credential::Entity, user::Entity> {
+    credential::Entity::find()
+        .find_both_related(user::Entity)
+        .join(JoinType::InnerJoin, user::Relation::Organization.def())
+        .filter(condition)
+        .filter(Column::OrganizationId.eq(organization))
+        .filter(organization::Column::IsActive.eq(true))
+        .limit(1)
+}
+
 impl SqlStore {
-    /// The user of whom this is so, with all credentials.
-    async fn account(&self, condition: Expr) -> Result<Option<Account>, StoreError> {
-        let held = user::Entity::find()
-            .inner_join(organization::Entity)
-            .join(JoinType::LeftJoin, credential::Relation::User.def().rev())
-            .select_also(credential::Entity)
-            .filter(condition)
-            .filter(organization::Column::IsActive.eq(true))
-            .order_by_asc(credential::Column::Created)
-            .order_by_asc(credential::Column::Id);
+    /// The user of whom that statement has a row for each credential.
+    async fn account(&self, statement: Statement) -> Result<Option<Account>, StoreError> {
         let rows = self
             .read(async move |reader| {
-                let held = held.into_model::<user::Model, Joined<credential::Model>>();
-                held.all(&reader).await.map_err(StoreError::new)
+                let rows = reader.query_all_raw(statement).await;
+                rows.map_err(StoreError::new)
             })
             .await?;
         let mut account: Option<Account> = None;
-        for (user, credential) in rows {
-            let account = account.get_or_insert_with(|| Account {
-                user: user.into(),
-                credentials: vec![],
-            });
-            let credential = credential.map(|Joined(row)| row.try_into()).transpose()?;
-            account.credentials.extend(credential);
+        for row in rows {
+            let account = match &mut account {
+                Some(account) => account,
+                None => {
+                    let user = user::Model::from_query_result(&row, FIRST);
+                    account.insert(Account {
+                        user: user.map_err(StoreError::new)?.into(),
+                        credentials: vec![],
+                    })
+                }
+            };
+            let held = Joined::<credential::Model>::from_query_result_optional(&row, SECOND);
+            if let Some(Joined(held)) = held.map_err(StoreError::new)? {
+                account.credentials.push(held.try_into()?);
+            }
         }
         Ok(account)
     }

@@ -11,8 +11,9 @@ use latchkey_domain::{
 use latchkey_service::ports::{
     administration_store::{
         AddApplicationError, AdministrationStore, ApplicationEntry, ApplicationUpdate,
-        BootstrapError, DeleteApplicationError, Invitation, InviteError, Loss, NewOrganization,
-        Notice, OrganizationEntry, Population, SetUserError, UpdateApplicationError,
+        BootstrapError, DeleteApplicationError, Effect, Invitation, InviteError, Loss,
+        NewOrganization, Notice, OrganizationEntry, Population, SetUserError,
+        UpdateApplicationError, UpdatedApplication,
     },
     credential_store::ChangeError,
     store::StoreError,
@@ -149,11 +150,11 @@ impl AdministrationStore for SqlStore {
         user: &UserId,
         active: bool,
         told: Option<NewMessage>,
-    ) -> Result<bool, SetUserError> {
+    ) -> Result<Effect, SetUserError> {
         let user = user.clone();
         self.write(async move |tx| {
             let Some(mut found) = lock_in_organization(&tx, &user).await? else {
-                return Ok(false);
+                return Ok(Effect::NotFound);
             };
             let changes = if active {
                 table::user::set_active(&tx, &user, true).await?
@@ -165,7 +166,7 @@ impl AdministrationStore for SqlStore {
             if changes {
                 table::message::insert_all(&tx, told.as_slice()).await?;
             }
-            Ok(true)
+            Ok(Effect::of(changes))
         })
         .await
     }
@@ -175,19 +176,20 @@ impl AdministrationStore for SqlStore {
         user: &UserId,
         administrator: bool,
         told: Option<NewMessage>,
-    ) -> Result<bool, SetUserError> {
+    ) -> Result<Effect, SetUserError> {
         let user = user.clone();
         self.write(async move |tx| {
             let Some(found) = lock_in_organization(&tx, &user).await? else {
-                return Ok(false);
+                return Ok(Effect::NotFound);
             };
             if !administrator && administrators::is_last(&tx, &found).await? {
                 return Err(SetUserError::LastAdministrator);
             }
-            if table::user::set_administrator(&tx, &user, administrator).await? {
+            let changes = table::user::set_administrator(&tx, &user, administrator).await?;
+            if changes {
                 table::message::insert_all(&tx, told.as_slice()).await?;
             }
-            Ok(true)
+            Ok(Effect::of(changes))
         })
         .await
     }
@@ -212,7 +214,7 @@ impl AdministrationStore for SqlStore {
         user: &UserId,
         credential: &CredentialUuid,
         told: NewMessage,
-    ) -> Result<(), ChangeError> {
+    ) -> Result<bool, ChangeError> {
         let (user, credential) = (user.clone(), credential.clone());
         self.write(async move |tx| {
             if !table::user::lock(&tx, &user).await? {
@@ -240,14 +242,14 @@ impl AdministrationStore for SqlStore {
         .await
     }
 
-    async fn end_codes(&self, user: &UserId) -> Result<bool, StoreError> {
+    async fn end_codes(&self, user: &UserId) -> Result<Effect, StoreError> {
         let user = user.clone();
         self.write(async move |tx| {
-            let is_there = table::user::lock(&tx, &user).await?;
-            if is_there {
-                ending::end_codes(&tx, &user).await?;
+            if table::user::lock(&tx, &user).await? {
+                ending::end_codes(&tx, &user).await.map(Effect::of)
+            } else {
+                Ok(Effect::NotFound)
             }
-            Ok(is_there)
         })
         .await
     }
@@ -256,20 +258,26 @@ impl AdministrationStore for SqlStore {
         &self,
         organization: &OrganizationId,
         approval: Approval,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Effect, StoreError> {
         let id = organization.clone();
-        self.write(async move |tx| table::organization::set_approval(&tx, &id, approval).await)
-            .await
+        self.write(async move |tx| {
+            let is_set = table::organization::set_approval(&tx, &id, approval).await?;
+            effect_on_organization(&tx, &id, is_set).await
+        })
+        .await
     }
 
     async fn set_freshness(
         &self,
         organization: &OrganizationId,
         freshness: Freshness,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Effect, StoreError> {
         let id = organization.clone();
-        self.write(async move |tx| table::organization::set_freshness(&tx, &id, freshness).await)
-            .await
+        self.write(async move |tx| {
+            let is_set = table::organization::set_freshness(&tx, &id, freshness).await?;
+            effect_on_organization(&tx, &id, is_set).await
+        })
+        .await
     }
 
     async fn add_application(&self, application: Application) -> Result<(), AddApplicationError> {
@@ -289,7 +297,7 @@ impl AdministrationStore for SqlStore {
         &self,
         application: &ApplicationId,
         update: ApplicationUpdate,
-    ) -> Result<Application, UpdateApplicationError> {
+    ) -> Result<UpdatedApplication, UpdateApplicationError> {
         let id = application.clone();
         self.write(async move |tx| {
             let before = application::lock_and_read(&tx, &id).await?;
@@ -311,7 +319,10 @@ impl AdministrationStore for SqlStore {
                     return Err(UpdateApplicationError::OriginTaken);
                 }
             }
-            Ok(after)
+            Ok(UpdatedApplication {
+                is_changed: before != after,
+                application: after,
+            })
         })
         .await
     }
@@ -339,14 +350,16 @@ impl AdministrationStore for SqlStore {
         &self,
         application: &ApplicationId,
         active: bool,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Effect, StoreError> {
         let id = application.clone();
         self.write(async move |tx| {
-            let is_there = application::lock(&tx, &id).await?;
-            if is_there {
-                application::set_active(&tx, &id, active).await?;
+            if application::lock(&tx, &id).await? {
+                application::set_active(&tx, &id, active)
+                    .await
+                    .map(Effect::of)
+            } else {
+                Ok(Effect::NotFound)
             }
-            Ok(is_there)
         })
         .await
     }
@@ -355,11 +368,37 @@ impl AdministrationStore for SqlStore {
         &self,
         application: &ApplicationId,
         native: &NativeApplications,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Effect, StoreError> {
         let (id, native) = (application.clone(), native.clone());
-        self.write(async move |tx| application::set_native(&tx, &id, native).await)
-            .await
+        self.write(async move |tx| {
+            let Some(before) = application::lock_and_read(&tx, &id).await? else {
+                return Ok(Effect::NotFound);
+            };
+            let changes = before.native != native;
+            if changes {
+                application::set_native(&tx, &id, native).await?;
+            }
+            Ok(Effect::of(changes))
+        })
+        .await
     }
+}
+
+/// What came of a change to one column of an organization, which meets a row only where that is another value.
+async fn effect_on_organization(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+    is_changed: bool,
+) -> Result<Effect, StoreError> {
+    if is_changed {
+        return Ok(Effect::Changed);
+    }
+    let is_there = table::organization::exists(transaction, organization).await?;
+    Ok(if is_there {
+        Effect::Unneeded
+    } else {
+        Effect::NotFound
+    })
 }
 
 /// Makes an application; `false` when another one lists one of the origins, and then the transaction must be

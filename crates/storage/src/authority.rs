@@ -1,6 +1,6 @@
 //! Exercising an authority: what every change requires first, in one place.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, error::Error, sync::Arc};
 
 use latchkey_domain::{
     authority::Authority,
@@ -15,7 +15,9 @@ use sea_orm::{
 
 use crate::{
     statement::{self, Step, together},
+    store::SqlStore,
     table::{self, application, credential, organization, user},
+    transaction::Transaction,
 };
 
 /// Locks the user and exercises an authority. What follows sees what the lock's former holder did: only a
@@ -87,6 +89,45 @@ async fn why_void(
     })
 }
 
+impl SqlStore {
+    /// Exercises an authority, and carries out steps that follow from several rows of its user, while nobody who
+    /// has the user's lock changes any of them. Where one of the steps that must meet a row meets none, it is
+    /// asked what becomes of it, with the lock.
+    ///
+    /// # Errors
+    /// As [`exercise_with`], and what comes of a step that met nothing.
+    pub(crate) async fn exercise_alone<E, F>(
+        &self,
+        authority: Authority,
+        steps: impl Fn() -> Vec<Step> + Send + Sync + 'static,
+        otherwise: impl FnOnce(Transaction) -> F + Clone + Send + 'static,
+    ) -> Result<(), E>
+    where
+        E: Error + From<AuthorityConflict> + From<StoreError> + Send + 'static,
+        F: Future<Output = Result<(), E>> + Send,
+    {
+        let change = Arc::new((authority, steps));
+        let own = Arc::clone(&change);
+        let plan = async move |_tx| {
+            let (authority, steps) = &*own;
+            Ok((exercise_alone_at_once(authority, steps()), ()))
+        };
+        let operation = async move |tx: Transaction| {
+            let (authority, steps) = &*change;
+            user::lock(&tx, authority.user()).await?;
+            let steps = steps();
+            let must_meet: Vec<_> = steps.iter().map(Step::is_required).collect();
+            let met = exercise_with::<E>(&tx, authority, steps).await?;
+            let is_done = must_meet
+                .iter()
+                .zip(&met)
+                .all(|(must, rows)| !must || *rows > 0);
+            if is_done { Ok(()) } else { otherwise(tx).await }
+        };
+        self.write_at_once(plan, operation).await
+    }
+}
+
 /// All that [`exercise_with`] does, as steps that can be told at once. There are none when the authority spends
 /// nothing: then none of them would ask whether it stands.
 pub(crate) fn exercise_at_once(authority: &Authority, steps: Vec<Step>) -> Vec<Step> {
@@ -94,6 +135,16 @@ pub(crate) fn exercise_at_once(authority: &Authority, steps: Vec<Step>) -> Vec<S
         return vec![];
     }
     all_steps(authority, steps)
+}
+
+/// The same for what follows from several rows of the authority's user: nobody who has the user's lock changes
+/// any of them meanwhile, or nothing is done.
+pub(crate) fn exercise_alone_at_once(authority: &Authority, steps: Vec<Step>) -> Vec<Step> {
+    let mut all = exercise_at_once(authority, steps);
+    if !all.is_empty() {
+        all.insert(0, user::lock_at_once(authority.user()).into());
+    }
+    all
 }
 
 /// The steps that use up what an authority spends, and tell of what it is for, before these.

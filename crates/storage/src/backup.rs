@@ -19,6 +19,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+pub use self::after::{end_everything, rebind};
 use self::{
     cell::{Cell, Kind},
     schema::{Column, quoted},
@@ -26,6 +27,7 @@ use self::{
 };
 use crate::store::SqlStore;
 
+mod after;
 mod cell;
 mod schema;
 mod sum;

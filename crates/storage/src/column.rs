@@ -10,11 +10,12 @@ use latchkey_domain::{
     application::{
         Origin, RpId,
         native::{AndroidPackage, AppleAppId},
+        pages::EnrolUrl,
     },
     credential::{CredentialId, CredentialKind, key::PublicKey, passkey::Aaguid},
     credential_code::{Kinds, ReleaseReason},
     id::{
-        AccountCodeId, ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid,
+        AccountCodeId, ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, EventId,
         InstallationId, MessageId, OrganizationId, TokenId, UserId,
     },
     message::{MessageKind, SealedText},
@@ -23,7 +24,10 @@ use latchkey_domain::{
     time::Timestamp,
     user::{Epoch, UserKind},
 };
-use latchkey_service::ports::store::StoreError;
+use latchkey_service::{
+    events::{Event, Reason},
+    ports::store::StoreError,
+};
 use sea_orm::{
     ColIdx, DbErr, EntityTrait, FromQueryResult, IdenStatic as _, Iterable as _,
     PrimaryKeyToColumn as _, QueryResult, TryFromU64, TryGetError, TryGetable, Value,
@@ -59,6 +63,12 @@ impl From<Inconsistency> for StoreError {
         Self::new(inconsistency)
     }
 }
+
+/// What the names of columns begin with in a statement about several tables, the first of them and so on: sea-orm
+/// gives them these.
+pub(crate) const FIRST: &str = "A_";
+pub(crate) const SECOND: &str = "B_";
+pub(crate) const THIRD: &str = "C_";
 
 /// A row of a table that is joined, where there is one. Left to itself, sea-orm takes a row that it
 /// cannot read for none at all.
@@ -225,12 +235,12 @@ macro_rules! texts {
 
 texts! {
     from_str: AccountCodeId, AccountCodeKind, ApplicationId, Approval, ChallengeId, CredentialCodeId,
-    CredentialKind, CredentialUuid, InstallationId, IpAddr, MessageId, MessageKind, OrganizationId,
+    CredentialKind, CredentialUuid, EventId, InstallationId, IpAddr, MessageId, MessageKind, OrganizationId,
     ReleaseReason, TokenId, UserId, UserKind,
 }
 
 texts! {
-    new: AndroidPackage, AppleAppId, CredentialId, Origin, RpId,
+    new: AndroidPackage, AppleAppId, CredentialId, EnrolUrl, Origin, RpId,
 }
 
 texts! {
@@ -238,6 +248,10 @@ texts! {
 }
 
 stored! {
+    Event as String: |event| event.as_str().to_owned(),
+        |text| Self::named(&text).ok_or("names no event");
+    Reason as String: |reason| reason.as_str().to_owned(),
+        |text| Self::named(&text).ok_or("names no reason");
     Timestamp as i64: |moment| moment.unix_milliseconds(),
         |raw| Ok::<_, Infallible>(Self::from_unix_milliseconds(raw));
     Kinds as String: |kinds| {

@@ -40,12 +40,21 @@ pub struct ConnectOptions {
     pub deadline: Duration,
 }
 
-/// The most connections that read from SQLite. A read waits for nobody, so few are enough; each has a thread and
-/// up to two MiB of pages.
+/// The most connections that read from SQLite. A read waits for nobody, so few are enough; each has a thread,
+/// statements of its own, and up to [`READER_CACHE`] of pages.
 pub const SQLITE_READERS: u32 = 4;
+
+/// How many pages a connection keeps that reads from SQLite, as its pragma says it: in KiB, and negative. The upper
+/// pages of each index are what is met again and again; what is not there is in the system's own cache, which all
+/// connections share.
+const READER_CACHE: &str = "-512";
 
 /// How many bytes the write-ahead log of SQLite keeps when it begins anew.
 const LOG_LIMIT: &str = "67108864";
+
+/// At how many pages of the log whoever commits moves it into the file and so lets it begin anew: 16 MiB. It is
+/// moved beside all that by time, so little is left for the one who meets that limit.
+const LOG_PAGES: &str = "4000";
 
 impl ConnectOptions {
     /// The defaults for that URL: 32 connections, and five seconds for a call.
@@ -294,11 +303,15 @@ async fn connect_sqlite(path: PathBuf, options: &ConnectOptions) -> Result<SqlSt
     };
     let deadline = options.deadline;
     let terms = options.terms();
-    let writer = open_sqlite(1, deadline, &file, &terms)
+    let for_writing = file.clone().pragma("wal_autocheckpoint", LOG_PAGES);
+    let writer = open_sqlite(1, deadline, &for_writing, &terms)
         .await
         .map_err(failed)?;
+    let for_reading = file
+        .pragma("query_only", "ON")
+        .pragma("cache_size", READER_CACHE);
     let readers = options.max_connections.clamp(1, SQLITE_READERS);
-    let reader = open_sqlite(readers, deadline, &file.pragma("query_only", "ON"), &terms)
+    let reader = open_sqlite(readers, deadline, &for_reading, &terms)
         .await
         .map_err(failed)?;
     Ok(SqlStore::new(reader, writer, deadline))

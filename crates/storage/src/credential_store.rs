@@ -1,5 +1,7 @@
 //! Changing a user's credentials.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use latchkey_domain::{
     authority::{Authority, Spend},
@@ -18,7 +20,7 @@ use sea_orm::{
 };
 
 use crate::{
-    authority::{exercise, exercise_with},
+    authority::exercise,
     statement::Change as _,
     store::SqlStore,
     table::{
@@ -34,14 +36,11 @@ impl CredentialStore for SqlStore {
         authority: Authority,
         credential: Credential,
     ) -> Result<(), CreateError> {
-        self.write(async move |tx| {
-            table::user::lock(&tx, authority.user()).await?;
-            let steps = vec![table::credential::insertion(&credential).into()];
-            let made = exercise_with::<CreateError>(&tx, &authority, steps).await?;
-            if made != [1] {
-                table::credential::insert_in_place(&tx, &credential).await?;
-            }
-            Ok(())
+        let credential = Arc::new(credential);
+        let own = Arc::clone(&credential);
+        let steps = move || vec![table::credential::insertion(&own).into()];
+        self.exercise_alone(authority, steps, async move |tx| {
+            table::credential::insert_in_place(&tx, &credential).await
         })
         .await
     }
@@ -61,7 +60,7 @@ impl CredentialStore for SqlStore {
         };
         self.write(async move |tx| {
             exercise::<ChangeError>(&tx, &authority).await?;
-            change.of(&tx, authority.user()).await
+            change.of(&tx, authority.user()).await.map(|_changes| ())
         })
         .await
     }
@@ -140,12 +139,12 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// Changes the credential of a user whose row is locked.
+    /// Changes the credential of a user whose row is locked; whether that changes anything.
     pub(crate) async fn of(
         self,
         transaction: &DatabaseTransaction,
         user: &UserId,
-    ) -> Result<(), ChangeError> {
+    ) -> Result<bool, ChangeError> {
         let Self {
             credential,
             active,
@@ -162,7 +161,7 @@ impl Change {
             CredentialState::Waiting { .. } => return Err(ChangeError::Waits),
         };
         if is_active == active {
-            return Ok(());
+            return Ok(false);
         }
         let changed = if active {
             table::credential::activate(transaction, user, &credential, at).await?
@@ -172,7 +171,7 @@ impl Change {
             table::credential::deactivate(transaction, user, &credential).await?
         };
         table::message::insert_all(transaction, &told).await?;
-        changed.then_some(()).ok_or(ChangeError::NotFound)
+        changed.then_some(true).ok_or(ChangeError::NotFound)
     }
 }
 

@@ -31,15 +31,25 @@ pub(crate) async fn end_epoch(
     Ok(is_raised)
 }
 
-/// Ends every open code of a user, of every kind, and refuses what waits for approval.
+/// Ends every open code of a user, of every kind, and refuses what waits for approval; whether there was anything.
 pub(crate) async fn end_codes(
     transaction: &DatabaseTransaction,
     user: &UserId,
+) -> Result<bool, StoreError> {
+    let has_ended = credential_code::end_all(transaction, user).await?;
+    let deleted = account_code::delete_all(transaction, user).await?;
+    Ok(has_ended || deleted > 0)
+}
+
+/// Ends the epoch of every user, and whatever ends with it. The next epoch is `least`, or that after the present one
+/// where it is greater.
+pub(crate) async fn end_every_epoch(
+    transaction: &DatabaseTransaction,
+    least: Epoch,
 ) -> Result<(), StoreError> {
-    credential_code::end_all(transaction, user).await?;
-    account_code::delete_all(transaction, user)
-        .await
-        .map(|_codes| ())
+    user::raise_every_epoch(transaction, least).await?;
+    credential_code::end_all_of_everybody(transaction).await?;
+    account_code::delete_all_of_everybody(transaction).await
 }
 
 /// Makes a user inactive and ends the epoch; `false` when the user was inactive already, and then nothing

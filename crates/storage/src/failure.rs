@@ -84,8 +84,9 @@ impl Passing {
             "25P03" | "25P04" | "57P01" | "57P02" | "57P03" | "57P05" => Some(Self::Connection),
             // A server or session that is read-only.
             "25006" => Some(Self::ReadOnly),
-            // What cannot be serialized, deadlocks, locks that others hold, and what took too long.
-            "40001" | "40P01" | "55P03" | "57014" => Some(Self::Contention),
+            // What cannot be serialized, deadlocks, locks that others hold, what took too long, and rows that refer to
+            // one which somebody else has just deleted: who tries again sees that it is gone.
+            "23503" | "40001" | "40P01" | "55P03" | "57014" => Some(Self::Contention),
             // The connection; resources; the system itself.
             _ => match code.get(..2) {
                 Some("08") => Some(Self::Connection),

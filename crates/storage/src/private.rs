@@ -34,7 +34,20 @@ pub fn make_file(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Whether what is there can be read or changed by others than its owner; `false` when nothing is there.
+/// What is there; nothing when there is nothing of that name.
+///
+/// # Errors
+/// When it cannot be looked at: then it may be there all the same.
+pub fn look(path: &Path) -> io::Result<Option<fs::Metadata>> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether what is there can be read or changed by others than its owner; `false` when nothing is there, or
+/// it cannot be looked at: then it cannot be used either, and whoever does says so.
 pub fn is_open(path: &Path) -> bool {
     #[cfg(unix)]
     let may_others = |found: fs::Metadata| found.permissions().mode() & 0o077 != 0;
@@ -65,6 +78,18 @@ mod tests {
             (mode(&outer), mode(&inner), mode(&file)),
             (0o700, 0o700, 0o600)
         );
+    }
+
+    /// Below a file there is nothing to be looked at.
+    #[test]
+    fn what_is_not_there_differs_from_what_cannot_be_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        assert!(look(&file).unwrap().is_none());
+        make_file(&file).unwrap();
+        assert!(look(&file).unwrap().is_some());
+        assert!(look(&file.join("deeper")).is_err());
+        assert!(!is_open(&file.join("deeper")));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Whether sessions still hold. They have no table: it follows from the rows they name.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use latchkey_domain::{authority::Authority, session::Session};
 use latchkey_service::ports::{
@@ -7,14 +9,15 @@ use latchkey_service::ports::{
     store::{AuthorityConflict, StoreError},
 };
 use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, JoinType, QueryFilter as _, QuerySelect as _,
-    RelationTrait as _,
+    ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, JoinType, QueryFilter as _,
+    QuerySelect as _, RelationTrait as _, Select, Value,
     sea_query::{Condition, Expr, ExprTrait as _},
 };
 
 use crate::{
     authority::{exercise, exercise_at_once, exercise_with},
-    ending, statement,
+    ending,
+    statement::Fixed,
     store::SqlStore,
     table::{
         application,
@@ -27,41 +30,35 @@ use crate::{
 #[async_trait]
 impl SessionStore for SqlStore {
     async fn is_live(&self, session: &Session) -> Result<bool, StoreError> {
-        let is_ended = Expr::exists(spent::entry(session.id.as_str()));
-        let held_by = Entity::find()
-            .inner_join(user::Entity)
-            .join(JoinType::InnerJoin, user::Relation::Organization.def())
-            .join(JoinType::LeftJoin, Relation::Application.def())
-            .filter(Column::Id.eq(session.credential.as_str()))
-            .filter(Column::IsActive.eq(true))
-            .filter(
-                Condition::any()
-                    .add(Column::Activated.is_null())
-                    .add(Column::Activated.lte(session.issued.unix_milliseconds())),
-            )
-            .filter(
-                Condition::any()
-                    .add(Column::ApplicationId.is_null())
-                    .add(application::Column::IsActive.eq(true)),
-            )
-            .filter(user::Column::Id.eq(session.user.as_str()))
-            .filter(user::Column::IsActive.eq(true))
-            .filter(user::Column::Epoch.eq(session.epoch.number()))
-            .filter(organization::Column::Id.eq(session.organization.as_str()))
-            .filter(organization::Column::IsActive.eq(true))
-            .filter(is_ended.not());
-        self.read(async move |reader| statement::any(&reader, held_by).await)
-            .await
+        let statement = IS_LIVE.with(
+            self.backend(),
+            [
+                session.id.as_str().into(),
+                session.credential.as_str().into(),
+                session.issued.unix_milliseconds().into(),
+                session.user.as_str().into(),
+                session.epoch.number().into(),
+                session.organization.as_str().into(),
+            ],
+            held_by,
+        );
+        self.read(async move |reader| {
+            let found = reader.query_one_raw(statement).await;
+            found.map(|row| row.is_some()).map_err(StoreError::new)
+        })
+        .await
     }
 
     async fn end(&self, authority: Authority) -> Result<(), ExerciseError> {
         // Nothing follows from other rows of the user, so nobody need be locked.
-        let steps = exercise_at_once(&authority, vec![]);
+        let authority = Arc::new(authority);
+        let own = Arc::clone(&authority);
+        let plan = async move |_tx| Ok((exercise_at_once(&own, vec![]), ()));
         let operation = async move |tx: Transaction| {
             let done = exercise_with::<ExerciseError>(&tx, &authority, vec![]).await;
             done.map(|_none| ())
         };
-        self.write_at_once(|| steps, (), operation).await
+        self.write_at_once(plan, operation).await
     }
 
     async fn end_all(&self, authority: Authority) -> Result<(), ExerciseError> {
@@ -75,4 +72,36 @@ impl SessionStore for SqlStore {
         })
         .await
     }
+}
+
+static IS_LIVE: Fixed = Fixed::new();
+
+/// One row if the session holds that is told by its id, credential, moment, user, epoch and organization.
+fn held_by([id, credential, issued, user, epoch, organization]: [Value; 6]) -> Select<Entity> {
+    let is_ended = Expr::exists(spent::entry(id));
+    Entity::find()
+        .inner_join(user::Entity)
+        .join(JoinType::InnerJoin, user::Relation::Organization.def())
+        .join(JoinType::LeftJoin, Relation::Application.def())
+        .filter(Column::Id.eq(credential))
+        .filter(Column::IsActive.eq(true))
+        .filter(
+            Condition::any()
+                .add(Column::Activated.is_null())
+                .add(Column::Activated.lte(issued)),
+        )
+        .filter(
+            Condition::any()
+                .add(Column::ApplicationId.is_null())
+                .add(application::Column::IsActive.eq(true)),
+        )
+        .filter(user::Column::Id.eq(user))
+        .filter(user::Column::IsActive.eq(true))
+        .filter(user::Column::Epoch.eq(epoch))
+        .filter(organization::Column::Id.eq(organization))
+        .filter(organization::Column::IsActive.eq(true))
+        .filter(is_ended.not())
+        .select_only()
+        .expr(Expr::cust("1"))
+        .limit(1)
 }

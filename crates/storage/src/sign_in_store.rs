@@ -58,13 +58,13 @@ impl SqlStore {
     /// orders.
     async fn keep(&self, record: Record) -> Result<(), UseError> {
         let record = Arc::new(record);
-        let shared = Arc::clone(&record);
         if record.uses.len() == 1 {
-            let steps = || exercise_at_once(&record.authority, record.steps());
-            let operation = async move |tx: Transaction| shared.keep_unlocked(&tx).await;
-            self.write_at_once(steps, (), operation).await
+            let own = Arc::clone(&record);
+            let plan = async move |_tx| Ok((exercise_at_once(&own.authority, own.steps()), ()));
+            let operation = async move |tx: Transaction| record.keep_unlocked(&tx).await;
+            self.write_at_once(plan, operation).await
         } else {
-            self.write(async move |tx| shared.keep_locked(&tx).await)
+            self.write(async move |tx| record.keep_locked(&tx).await)
                 .await
         }
     }

@@ -8,11 +8,15 @@ use sea_orm::{
     sea_query::{
         Alias, CaseStatement, CommonTableExpression, DeleteStatement, Expr, ExprTrait as _,
         InsertStatement, OnConflict, Query, SelectStatement, SubQueryStatement, UpdateStatement,
-        WithClause,
+        WithClause, WithQuery,
     },
 };
 
 use crate::column::Inconsistency;
+
+pub(crate) use self::fixed::Fixed;
+
+mod fixed;
 
 /// A statement that changes rows of one table.
 pub(crate) trait Change: QueryTrait + Sized {
@@ -126,6 +130,11 @@ impl Step {
         }
     }
 
+    /// Whether it must meet a row.
+    pub(crate) fn is_required(&self) -> bool {
+        self.is_required
+    }
+
     async fn count(self, transaction: &DatabaseTransaction) -> Result<u64, StoreError> {
         let result = match self.kind {
             Kind::Insert(insertion) => transaction.execute(&insertion.into_query()?).await,
@@ -221,13 +230,13 @@ pub(crate) async fn together(
     if !is_postgres || steps.len() < 2 {
         return in_turn(transaction, steps).await;
     }
-    let (parts, names) = parts(steps)?;
+    let (parts, names, _needed) = parts(steps)?;
     let mut counts = Query::select();
     for name in &names {
         let count = rows_of(name).expr(Expr::cust("COUNT(*)")).to_owned();
         counts.expr(Expr::from(SubQueryStatement::SelectStatement(count)));
     }
-    let told = transaction.query_one(&parts.query(counts)).await;
+    let told = transaction.query_one(&all(parts, counts)).await;
     let row = told.map_err(StoreError::new)?;
     let row = row.ok_or_else(|| StoreError::new("a statement without rows counts none"))?;
     let met = (0..names.len()).map(|index| {
@@ -237,8 +246,8 @@ pub(crate) async fn together(
     met.collect()
 }
 
-/// Steps as parts of a statement, with the names of these parts.
-fn parts(steps: Vec<Step>) -> Result<(WithClause, Vec<String>), StoreError> {
+/// Steps as parts of a statement, with the names of these parts, and of the last one that must meet a row.
+fn parts(steps: Vec<Step>) -> Result<(WithClause, Vec<String>, Option<String>), StoreError> {
     let mut parts = WithClause::new();
     let mut names = Vec::with_capacity(steps.len());
     let mut needed: Option<String> = None;
@@ -254,18 +263,27 @@ fn parts(steps: Vec<Step>) -> Result<(WithClause, Vec<String>), StoreError> {
         }
         names.push(name);
     }
-    Ok((parts, names))
+    Ok((parts, names, needed))
+}
+
+/// These parts, and what is told of them.
+fn all(parts: WithClause, told: SelectStatement) -> WithQuery {
+    let mut all = WithQuery::new();
+    all.with_clause(parts).query(told);
+    all
 }
 
 /// The same as all that happens: PostgreSQL is told one statement, outside of any transaction, which carries all
-/// steps out, each of which must meet a row, or none, and then it is `false`. When the first meets none, none
-/// of them does anything; when a later one does, the statement fails, and PostgreSQL takes it back.
+/// steps out, the first of which is not optional, or none, and then it is `false`. When the first meets no row,
+/// none of them does anything; when a later one that must meet one does not, the statement fails, and PostgreSQL
+/// takes it back. What is told is of the steps that must meet a row, so the others run last: they can make room for
+/// none of those.
 pub(crate) async fn at_once(
     connection: &impl ConnectionTrait,
     steps: Vec<Step>,
 ) -> Result<bool, StoreError> {
-    let (parts, names) = parts(steps)?;
-    let (Some(first), Some(last)) = (names.first(), names.last()) else {
+    let (parts, names, needed) = parts(steps)?;
+    let (Some(first), Some(last)) = (names.first(), needed.as_ref()) else {
         return Ok(false);
     };
     let is_met = |name: &str| Expr::exists(rows_of(name).expr(Expr::cust("1")).to_owned());
@@ -276,7 +294,7 @@ pub(crate) async fn at_once(
         .into();
     // A text that is no number is an error.
     let number = Query::select().expr(told.cast_as("INTEGER")).to_owned();
-    match connection.query_one(&parts.query(number)).await {
+    match connection.query_one(&all(parts, number)).await {
         Ok(Some(row)) => row
             .try_get_by_index(0)
             .map(|number: i32| number == 1)

@@ -91,14 +91,18 @@ impl SqlStore {
             line: None,
         };
         // The one that writes keeps a store without the line: it ends when nobody can ask it any more.
-        let line = (store.connection().get_database_backend() == DbBackend::Sqlite)
-            .then(|| Line::before(store.clone()));
+        let line = (store.backend() == DbBackend::Sqlite).then(|| Line::before(store.clone()));
         Self { line, ..store }
     }
 
     /// A connection that writes, for migrations.
     pub fn connection(&self) -> &DatabaseConnection {
         self.writer.pool()
+    }
+
+    /// Which of the two databases it works on.
+    pub(crate) fn backend(&self) -> DbBackend {
+        self.connection().get_database_backend()
     }
 
     /// How many statements ran so far.
@@ -128,7 +132,7 @@ impl SqlStore {
 
     /// Which database it works on, as OpenTelemetry calls it.
     pub fn system(&self) -> &'static str {
-        if self.connection().get_database_backend() == DbBackend::Sqlite {
+        if self.backend() == DbBackend::Sqlite {
             "sqlite"
         } else {
             "postgresql"
@@ -194,23 +198,28 @@ impl SqlStore {
     /// SQLite, where operations share transactions. When the connection is lost nobody knows whether the
     /// statement took effect, so it is not repeated.
     ///
+    /// What plans the steps, and what the call gives when they are done, may ask the database first; the steps
+    /// must then require that the answer still holds.
+    ///
     /// # Errors
     /// As those of [`SqlStore::write`].
-    pub(crate) async fn write_at_once<T, E, F>(
+    pub(crate) async fn write_at_once<T, E, P, F>(
         &self,
-        steps: impl FnOnce() -> Vec<Step> + Send,
-        done: T,
+        plan: impl FnOnce(Transaction) -> P + Send + 'static,
         operation: impl FnOnce(Transaction) -> F + Clone + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
         E: Error + From<StoreError> + Send + 'static,
+        P: Future<Output = Result<(Vec<Step>, T), E>> + Send,
         F: Future<Output = Result<T, E>> + Send,
     {
         let began = Instant::now();
         let ends = began + self.deadline;
         let outcome = async {
-            if self.line.is_none() && self.are_done_at_once(steps(), ends).await? {
+            if self.line.is_none()
+                && let Some(done) = self.done_at_once(plan, ends).await?
+            {
                 return Ok(done);
             }
             self.write_until(ends, operation).await
@@ -220,24 +229,48 @@ impl SqlStore {
         outcome
     }
 
-    /// Whether the steps have been carried out. They run in a task for the reason that operations do.
-    async fn are_done_at_once(&self, steps: Vec<Step>, ends: Instant) -> Result<bool, StoreError> {
+    /// What a call gives when its steps have been carried out. They run in a task for the reason that operations
+    /// do.
+    async fn done_at_once<T, E, P>(
+        &self,
+        plan: impl FnOnce(Transaction) -> P + Send + 'static,
+        ends: Instant,
+    ) -> Result<Option<T>, E>
+    where
+        T: Send + 'static,
+        E: Error + From<StoreError> + Send + 'static,
+        P: Future<Output = Result<(Vec<Step>, T), E>> + Send,
+    {
         let store = self.clone();
         let task = async move {
             store.count_transaction();
-            // Nothing was told to a connection that there is none of.
-            let Ok(lent) = store.unless_late(ends, store.writer.lend()).await else {
-                return Ok(false);
+            // Until the steps are told, nothing is done that the transaction could do again.
+            let otherwise = |error: E| match store.told(error) {
+                (Some(Passing::Exhaustion) | None, error) => Err(error),
+                (Some(_), _error) => Ok(None),
             };
-            let attempt = async {
+            let lending = async { store.writer.lend().await.map_err(E::from) };
+            let lent = match store.unless_late(ends, lending).await {
+                Ok(lent) => lent,
+                Err(error) => return otherwise(error),
+            };
+            let planning = plan(Arc::clone(lent.connection()));
+            let (steps, done) = match store.unless_late(ends, planning).await {
+                Ok(planned) => planned,
+                Err(error) => {
+                    lent.give_back();
+                    return otherwise(error);
+                }
+            };
+            let telling = async {
                 let outcome = at_once(&**lent.connection(), steps).await;
                 lent.give_back();
-                outcome
+                outcome.map_err(E::from)
             };
-            match store.unless_late(ends, attempt).await {
-                Ok(are_done) => Ok(are_done),
+            match store.unless_late(ends, telling).await {
+                Ok(are_done) => Ok(are_done.then_some(done)),
                 Err(error) => match store.told(error) {
-                    (Some(Passing::Contention | Passing::ReadOnly), _error) => Ok(false),
+                    (Some(Passing::Contention | Passing::ReadOnly), _error) => Ok(None),
                     (_, error) => Err(error),
                 },
             }

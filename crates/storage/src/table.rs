@@ -43,6 +43,7 @@ pub(crate) mod application;
 pub(crate) mod application_origin;
 pub(crate) mod credential;
 pub(crate) mod credential_code;
+pub(crate) mod event;
 pub(crate) mod installation;
 pub(crate) mod message;
 pub(crate) mod organization;

@@ -18,6 +18,7 @@ use crate::{NOW, Person, World, at_once};
 cases! { account_codes:
     a_code_is_found_by_its_owners_name_only,
     codes_of_an_organization_that_is_not_active_are_not_found,
+    a_users_codes_are_listed_and_nobody_elses,
     a_code_is_spent_once,
     an_expired_code_is_deleted,
     no_more_than_three_of_a_kind_are_live_and_asking_ends_none,
@@ -66,6 +67,28 @@ async fn codes_of_an_organization_that_is_not_active_are_not_found(world: World)
     assert!(world.held(&person.user, &new).await.is_some());
     world.deactivate(&person.user.organization).await;
     assert_eq!(world.held(&person.user, &new).await, None);
+}
+
+async fn a_users_codes_are_listed_and_nobody_elses(world: World) {
+    let tenant = world.tenant("Example").await;
+    let invitation = world.invitation(&tenant.organization, "ada@example.com");
+    let user = world.invite(invitation.clone()).await;
+    let other = world.invitation(&tenant.organization, "bob@example.com");
+    let other = world.invite(other).await;
+    let listed = async |id: &UserId| world.account_codes.list(id).await.unwrap();
+    assert_eq!(listed(&user.id).await, [invitation.code.code.clone()]);
+    // The later one first: the list is in the order in which they were issued, whatever their kind.
+    let mut codes = vec![];
+    for (kind, minutes) in [(AccountCodeKind::Login, 2), (AccountCodeKind::Recovery, 1)] {
+        codes.push(world.hand_out(&user, kind, later(minutes)).await.code);
+    }
+    codes.push(invitation.code.code);
+    codes.reverse();
+    assert_eq!(listed(&user.id).await, codes);
+    assert_eq!(listed(&other.id).await.len(), 1);
+    assert_eq!(listed(&UserId::from_random(&world.draw())).await, []);
+    assert!(world.account_codes.spend(&codes[0]).await.unwrap());
+    assert_eq!(listed(&user.id).await, codes[1..]);
 }
 
 async fn a_code_is_spent_once(world: World) {

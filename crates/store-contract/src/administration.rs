@@ -4,7 +4,9 @@ use latchkey_domain::{
     id::{ApplicationId, OrganizationId, UserId},
     user::{Epoch, User},
 };
-use latchkey_service::ports::administration_store::{BootstrapError, InviteError, SetUserError};
+use latchkey_service::ports::administration_store::{
+    BootstrapError, Effect, InviteError, SetUserError,
+};
 
 use crate::{CALLERS, World, at_once, successes};
 
@@ -177,8 +179,15 @@ async fn deactivating_a_user_raises_the_epoch_once(world: World) {
     let person = world.someone().await;
     let id = &person.user.id;
     let now = async || -> User { world.account(id).await.unwrap().user };
-    for (active, epoch) in [(false, 1), (false, 1), (true, 1), (true, 1), (false, 2)] {
-        assert!(world.set_user_active(id, active).await);
+    for (active, epoch, changes) in [
+        (false, 1, true),
+        (false, 1, false),
+        (true, 1, true),
+        (true, 1, false),
+        (false, 2, true),
+    ] {
+        let set = world.administration.set_user_active(id, active, None).await;
+        assert_eq!(set.unwrap(), Effect::of(changes));
         let user = now().await;
         assert_eq!((user.is_active, user.epoch), (active, Epoch::new(epoch)));
     }
@@ -209,12 +218,17 @@ async fn of_many_activations_from_the_command_line_one_tells(world: World) {
 async fn an_administrator_can_be_made_and_unmade(world: World) {
     let person = world.someone().await;
     let id = &person.user.id;
-    for administrator in [true, true, false, false] {
+    for (administrator, effect) in [
+        (true, Effect::Changed),
+        (true, Effect::Unneeded),
+        (false, Effect::Changed),
+        (false, Effect::Unneeded),
+    ] {
         let set = world
             .administration
             .set_administrator(id, administrator, None)
             .await;
-        assert!(set.unwrap());
+        assert_eq!(set.unwrap(), effect);
         let user = world.account(id).await.unwrap().user;
         let expected = User {
             is_administrator: administrator,
@@ -322,7 +336,7 @@ async fn of_all_administrators_at_once_one_stays(world: World) {
     for outcome in outcomes {
         assert!(matches!(
             outcome,
-            Ok(true) | Err(SetUserError::LastAdministrator)
+            Ok(Effect::Changed) | Err(SetUserError::LastAdministrator)
         ));
     }
     let mut left = 0;

@@ -7,6 +7,7 @@ use latchkey_domain::{
     application::{
         Application, Origin, RelyingParty, RpId,
         native::{AndroidPackage, AppleAppId, NativeApplications},
+        pages::{EnrolUrl, Pages},
     },
     credential::CredentialState,
     credential_code::{CodeState, NewCredentialCode},
@@ -15,8 +16,8 @@ use latchkey_domain::{
     text::ApplicationName,
 };
 use latchkey_service::ports::administration_store::{
-    AddApplicationError, ApplicationUpdate, BootstrapError, DeleteApplicationError, Loss,
-    NewOrganization, UpdateApplicationError,
+    AddApplicationError, ApplicationUpdate, BootstrapError, DeleteApplicationError, Effect, Loss,
+    NewEnrolUrl, NewOrganization, UpdateApplicationError, UpdatedApplication,
 };
 
 use crate::{NOW, World, at_once, successes};
@@ -38,6 +39,8 @@ cases! { applications:
     an_application_is_deactivated_and_activated,
     native_applications_are_set_and_taken_away,
     native_applications_come_with_a_new_application,
+    where_pages_are_comes_with_an_application_and_is_changed,
+    a_page_for_codes_stays_on_an_origin_of_its_application,
 }
 
 async fn an_origin_belongs_to_one_application(world: World) {
@@ -139,7 +142,8 @@ async fn update(
     update: ApplicationUpdate,
 ) -> Result<Application, UpdateApplicationError> {
     let store = &world.administration;
-    store.update_application(&application.id, update).await
+    let updated = store.update_application(&application.id, update).await?;
+    Ok(updated.application)
 }
 
 async fn delete_application(
@@ -174,6 +178,18 @@ async fn an_application_is_changed_where_that_is_asked_for(world: World) {
         expected
     );
     loaded(&expected).await;
+    let same = ApplicationUpdate {
+        name: Some(expected.name.clone()),
+        origins: Some(expected.relying_party.origins().to_vec()),
+        ..ApplicationUpdate::default()
+    };
+    let store = &world.administration;
+    let updated = store.update_application(&tenant.application.id, same).await;
+    let unchanged = UpdatedApplication {
+        application: expected.clone(),
+        is_changed: false,
+    };
+    assert_eq!(updated.unwrap(), unchanged);
     // In another order, with one of before among them.
     let origins = [
         "https://b.one.example",
@@ -403,8 +419,14 @@ async fn crossed_origins_at_once_give_one_application(world: World) {
 async fn an_application_is_deactivated_and_activated(world: World) {
     let tenant = world.tenant("Example").await;
     let id = &tenant.application.id;
-    for (active, listed) in [(false, 0), (false, 0), (true, 1), (true, 1)] {
-        assert!(world.set_application_active(id, active).await);
+    for (active, listed, changes) in [
+        (false, 0, true),
+        (false, 0, false),
+        (true, 1, true),
+        (true, 1, false),
+    ] {
+        let set = world.administration.set_application_active(id, active);
+        assert_eq!(set.await.unwrap(), Effect::of(changes));
         assert_eq!(
             world.directory.load().await.unwrap().applications.len(),
             listed
@@ -427,9 +449,14 @@ async fn native_applications_are_set_and_taken_away(world: World) {
         ..both_platforms()
     };
     let none = NativeApplications::default();
-    for native in [both_platforms(), both_platforms(), only_apple, none] {
+    for (native, effect) in [
+        (both_platforms(), Effect::Changed),
+        (both_platforms(), Effect::Unneeded),
+        (only_apple, Effect::Changed),
+        (none, Effect::Changed),
+    ] {
         let done = world.administration.set_native(&other.id, &native).await;
-        assert!(done.unwrap());
+        assert_eq!(done.unwrap(), effect);
         let applications = world.directory.load().await.unwrap().applications;
         for found in applications {
             let expected = if found.id == other.id {
@@ -445,7 +472,7 @@ async fn native_applications_are_set_and_taken_away(world: World) {
         .administration
         .set_native(&unknown, &both_platforms())
         .await;
-    assert!(!done.unwrap());
+    assert_eq!(done.unwrap(), Effect::NotFound);
 }
 
 async fn native_applications_come_with_a_new_application(world: World) {
@@ -454,4 +481,74 @@ async fn native_applications_come_with_a_new_application(world: World) {
     world.administration.bootstrap(new.clone()).await.unwrap();
     let applications = world.directory.load().await.unwrap().applications;
     assert_eq!(applications, [new.application]);
+}
+
+async fn where_pages_are_comes_with_an_application_and_is_changed(world: World) {
+    let url = |path: &str| EnrolUrl::new(&format!("https://one.example/{path}")).unwrap();
+    let mut new = world.new_organization("Example");
+    new.application = world.new_application(&new.organization.id, "https://one.example");
+    new.application.pages = Pages {
+        ours: false,
+        enrol_url: Some(url("new")),
+    };
+    world.administration.bootstrap(new.clone()).await.unwrap();
+    let change = |has_pages, enrol_url| ApplicationUpdate {
+        has_pages,
+        enrol_url,
+        ..ApplicationUpdate::default()
+    };
+    let name = ApplicationUpdate {
+        name: Some(ApplicationName::new("Another").unwrap()),
+        ..ApplicationUpdate::default()
+    };
+    for (update, ours, enrol_url) in [
+        (name, false, Some(url("new"))),
+        (change(Some(true), None), true, Some(url("new"))),
+        (
+            change(None, Some(NewEnrolUrl::At(url("other")))),
+            true,
+            Some(url("other")),
+        ),
+        (change(None, Some(NewEnrolUrl::None)), true, None),
+        (change(Some(false), None), false, None),
+    ] {
+        let id = &new.application.id;
+        let updated = world.administration.update_application(id, update).await;
+        assert_eq!(
+            updated.unwrap().application.pages,
+            Pages {
+                ours,
+                enrol_url: enrol_url.clone()
+            }
+        );
+        let applications = world.directory.load().await.unwrap().applications;
+        assert_eq!(applications[0].pages, Pages { ours, enrol_url });
+    }
+}
+
+async fn a_page_for_codes_stays_on_an_origin_of_its_application(world: World) {
+    let tenant = world.tenant("Example").await;
+    let origin = tenant.application.relying_party.origins()[0].clone();
+    let enrol_url = |text: &str| ApplicationUpdate {
+        enrol_url: Some(NewEnrolUrl::At(EnrolUrl::new(text).unwrap())),
+        ..ApplicationUpdate::default()
+    };
+    let refused = |outcome: Result<Application, UpdateApplicationError>| {
+        matches!(outcome, Err(UpdateApplicationError::Invalid(_)))
+    };
+    let elsewhere = enrol_url("https://elsewhere.example/new");
+    assert!(refused(
+        update(&world, &tenant.application, elsewhere).await
+    ));
+    let here = enrol_url(&format!("{origin}/new"));
+    let after = update(&world, &tenant.application, here).await.unwrap();
+    // Nor does the origin go from under the page.
+    let host = after.relying_party.rp_id().as_str();
+    let moved = ApplicationUpdate {
+        origins: Some(vec![Origin::new(format!("https://other.{host}")).unwrap()]),
+        ..ApplicationUpdate::default()
+    };
+    assert!(refused(update(&world, &after, moved).await));
+    let applications = world.directory.load().await.unwrap().applications;
+    assert_eq!(applications, [after]);
 }

@@ -136,7 +136,7 @@ impl World {
     /// Sets what an organization asks for.
     pub async fn set_approval(&self, organization: &OrganizationId, approval: Approval) {
         let set = self.administration.set_approval(organization, approval);
-        assert!(set.await.unwrap());
+        assert!(set.await.unwrap().is_there());
     }
 
     /// How far a code has come.

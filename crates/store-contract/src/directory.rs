@@ -6,7 +6,7 @@ use latchkey_domain::{
     organization::Approval,
     time::Timestamp,
 };
-use latchkey_service::ports::directory_store::DirectoryEntries;
+use latchkey_service::ports::{administration_store::Effect, directory_store::DirectoryEntries};
 
 use crate::{NOW, World};
 
@@ -80,12 +80,16 @@ async fn whether_approval_is_asked_for_is_kept(world: World) {
     let organization = new.organization.id.clone();
     world.administration.bootstrap(new).await.unwrap();
     assert_eq!(approval().await, Approval::Always);
-    for wanted in [Approval::Never, Approval::Always, Approval::Always] {
+    for (wanted, effect) in [
+        (Approval::Never, Effect::Changed),
+        (Approval::Always, Effect::Changed),
+        (Approval::Always, Effect::Unneeded),
+    ] {
         let done = world
             .administration
             .set_approval(&organization, wanted)
             .await;
-        assert!(done.unwrap());
+        assert_eq!(done.unwrap(), effect);
         assert_eq!(approval().await, wanted);
     }
     let unknown = OrganizationId::from_random(&world.draw());
@@ -93,6 +97,6 @@ async fn whether_approval_is_asked_for_is_kept(world: World) {
         .administration
         .set_approval(&unknown, Approval::Never)
         .await;
-    assert!(!done.unwrap());
+    assert_eq!(done.unwrap(), Effect::NotFound);
     assert_eq!(approval().await, Approval::Always);
 }

@@ -9,6 +9,7 @@ use latchkey_domain::{
     organization::Freshness,
     time::Timestamp,
 };
+use latchkey_service::ports::administration_store::Effect;
 
 use crate::{AuthorityConflict, NOW, Person, World};
 
@@ -17,6 +18,7 @@ cases! { freshness:
     a_fresh_credential_is_fresh_beside_another_one_too,
     what_was_made_otherwise_is_not_fresh,
     each_organization_says_for_how_long,
+    setting_it_says_whether_anything_was_changed,
     nothing_is_used_up_by_what_is_too_fresh,
 }
 
@@ -26,7 +28,7 @@ impl World {
     async fn set_freshness(&self, organization: &OrganizationId, freshness: &str) {
         let freshness: Freshness = freshness.parse().unwrap();
         let set = self.administration.set_freshness(organization, freshness);
-        assert!(set.await.unwrap());
+        assert_eq!(set.await.unwrap(), Effect::Changed);
     }
 
     /// A credential that was made with a code at `NOW`.
@@ -113,11 +115,29 @@ async fn each_organization_says_for_how_long(world: World) {
     // A clock that is behind makes nothing fresh.
     let before = NOW.minus(DAY);
     assert_eq!(world.at(her(), before).await, Ok(()));
+}
+
+async fn setting_it_says_whether_anything_was_changed(world: World) {
+    let tenant = world.tenant("Example").await;
+    let day = Freshness::new(DAY).unwrap();
+    let hour = Freshness::new(Duration::from_hours(1)).unwrap();
+    for (wanted, effect) in [
+        (Freshness::default(), Effect::Unneeded),
+        (day, Effect::Changed),
+        (day, Effect::Unneeded),
+        (hour, Effect::Changed),
+        (Freshness::default(), Effect::Changed),
+        (Freshness::default(), Effect::Unneeded),
+    ] {
+        let administration = &world.administration;
+        let set = administration.set_freshness(&tenant.organization, wanted);
+        assert_eq!(set.await.unwrap(), effect);
+        let entries = administration.organizations().await.unwrap();
+        assert_eq!(entries[0].organization.freshness, wanted);
+    }
     let unknown = OrganizationId::from_random(&world.draw());
-    let set = world
-        .administration
-        .set_freshness(&unknown, Freshness::default());
-    assert!(!set.await.unwrap());
+    let set = world.administration.set_freshness(&unknown, day);
+    assert_eq!(set.await.unwrap(), Effect::NotFound);
 }
 
 async fn nothing_is_used_up_by_what_is_too_fresh(world: World) {

@@ -12,7 +12,9 @@ use latchkey_domain::{
     text::SearchText,
 };
 use latchkey_service::ports::{
-    administration_store::SetUserError, credential_store::ChangeError, user_store::UserPage,
+    administration_store::{Effect, SetUserError},
+    credential_store::ChangeError,
+    user_store::UserPage,
 };
 
 use crate::{NOW, World};
@@ -148,7 +150,7 @@ async fn deactivating_a_credential_ends_what_it_does_for_its_user(world: World) 
     let sessions = [&first, &second].map(|uuid| world.session_with(&person.user, uuid));
     let code = world.issued_code(&person).await;
     let told = world.message(&person.user.id);
-    for _ in 0..2 {
+    for changes in [true, false] {
         let told = NewMessage {
             id: MessageId::from_random(&world.draw()),
             ..told.clone()
@@ -156,7 +158,7 @@ async fn deactivating_a_credential_ends_what_it_does_for_its_user(world: World) 
         let deactivated = world
             .administration
             .deactivate_credential(&person.user.id, &first, told);
-        deactivated.await.unwrap();
+        assert_eq!(deactivated.await.unwrap(), changes);
     }
     assert!(!world.sessions.is_live(&sessions[0]).await.unwrap());
     assert!(world.sessions.is_live(&sessions[1]).await.unwrap());
@@ -212,12 +214,16 @@ async fn ending_codes_leaves_sessions_alone(world: World) {
     let login = world
         .hand_out(&person.user, AccountCodeKind::Login, NOW)
         .await;
-    assert!(world.administration.end_codes(id).await.unwrap());
+    let ended = world.administration.end_codes(id).await;
+    assert_eq!(ended.unwrap(), Effect::Changed);
     assert!(world.sessions.is_live(&session).await.unwrap());
     let code = world.code_by_id(&code.code.id).await.unwrap().code;
     assert!(matches!(code.state, CodeState::Cancelled { .. }));
     assert_eq!(world.held(&person.user, &login).await, None);
     assert_eq!(world.account(id).await.unwrap().user, person.user);
+    let again = world.administration.end_codes(id).await;
+    assert_eq!(again.unwrap(), Effect::Unneeded);
     let nobody = UserId::from_random(&world.draw());
-    assert!(!world.administration.end_codes(&nobody).await.unwrap());
+    let nobodys = world.administration.end_codes(&nobody).await;
+    assert_eq!(nobodys.unwrap(), Effect::NotFound);
 }

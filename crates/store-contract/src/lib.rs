@@ -76,6 +76,8 @@ pub mod directory;
 #[doc(hidden)]
 pub mod durability;
 #[doc(hidden)]
+pub mod events;
+#[doc(hidden)]
 pub mod freshness;
 #[doc(hidden)]
 pub mod helping;
@@ -116,6 +118,7 @@ macro_rules! store_contract {
         $crate::credentials!();
         $crate::directory!();
         $crate::durability!();
+        $crate::events!();
         $crate::freshness!();
         $crate::helping!();
         $crate::housekeeping!();

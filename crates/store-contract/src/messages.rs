@@ -188,8 +188,10 @@ async fn what_nobody_sends_is_noted_by_one_of_many_processes(world: World) {
 
 async fn what_waits_for_later_is_hastened_and_what_is_being_sent_is_not(world: World) {
     let person = world.someone().await;
-    let hasten = async |which: &Which| world.messages.hasten(which, NOW, LEASE).await.unwrap();
+    let hasten = async |which: &Which| world.messages.hasten(which).await.unwrap();
     tell(&world, &person, 0).await;
+    // What nobody has taken is due.
+    assert_eq!(hasten(&Which::All).await, 0);
     let tried = claim(&world.stores, NOW).await.remove(0);
     let put_back = world.messages.put_back(&tried, later(30));
     assert!(put_back.await.unwrap());
@@ -199,9 +201,13 @@ async fn what_waits_for_later_is_hastened_and_what_is_being_sent_is_not(world: W
     let being_sent = claim(&world.stores, NOW).await.remove(0);
     let one = Which::One(kept.id.clone());
     assert_eq!(hasten(&one).await, 1);
-    // It is due at once, as others are.
+    // It was asked for already.
     assert_eq!(hasten(&one).await, 0);
-    assert_eq!(hasten(&Which::All).await, 1);
+    assert_eq!(hasten(&Which::All).await, 2);
+    // Not by who sends none.
+    assert!(world.messages.keep(NOW, 9).await.unwrap().is_empty());
+    let counted = world.messages.pending(NOW).await.unwrap();
+    assert_eq!(counted.count, 3);
     let taken = claim(&world.stores, NOW).await;
     let taken: HashSet<_> = taken
         .iter()
@@ -210,11 +216,11 @@ async fn what_waits_for_later_is_hastened_and_what_is_being_sent_is_not(world: W
     let expected = [&kept.id, &tried.message.id].map(ToString::to_string);
     assert_eq!(taken, HashSet::from(expected));
     assert!(world.messages.remove(&being_sent).await.unwrap());
-    // What has expired stays so.
-    tell(&world, &person, 0).await;
-    world.messages.keep(NOW, 9).await.unwrap();
-    let hastened = world.messages.hasten(&Which::All, later(60), LEASE);
-    assert_eq!(hastened.await.unwrap(), 0);
+    assert!(claim(&world.stores, later(1)).await.is_empty());
+    // It is as any other once more, and what has expired stays so.
+    assert_eq!(claim(&world.stores, later(2)).await.len(), 2);
+    assert_eq!(hasten(&Which::All).await, 2);
+    assert!(claim(&world.stores, later(60)).await.is_empty());
 }
 
 async fn messages_are_discarded_one_or_all(world: World) {

@@ -75,7 +75,7 @@ impl World {
     /// Activates or deactivates a user; whether there is one.
     pub async fn set_user_active(&self, user: &UserId, active: bool) -> bool {
         let set = self.administration.set_user_active(user, active, None);
-        set.await.unwrap()
+        set.await.unwrap().is_there()
     }
 
     /// Makes a user an administrator, or the reverse; whether there is such a user.
@@ -83,13 +83,13 @@ impl World {
         let set = self
             .administration
             .set_administrator(user, administrator, None);
-        set.await.unwrap()
+        set.await.unwrap().is_there()
     }
 
     /// Activates or deactivates an application; whether there is one.
     pub async fn set_application_active(&self, id: &ApplicationId, active: bool) -> bool {
         let set = self.administration.set_application_active(id, active);
-        set.await.unwrap()
+        set.await.unwrap().is_there()
     }
 
     /// Makes a credential of that person, by a user action of theirs.

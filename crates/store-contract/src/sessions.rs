@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use latchkey_domain::{
+    application::Origin,
     authority::{Authority, Spend, Spendable},
+    id::{ApplicationId, SessionCodeId},
     session::Session,
+    session_code::{CodeChallenge, SessionCode},
     user::Epoch,
 };
 
@@ -20,6 +23,8 @@ cases! { sessions:
     a_session_ends_with_the_application_of_its_passkey,
     a_session_ends_with_its_organization,
     a_session_is_of_one_user_and_organization,
+    of_many_who_use_a_session_code_one_succeeds,
+    a_session_code_ends_with_its_epoch_and_its_application,
 }
 
 fn logout(session: &Session) -> Authority {
@@ -143,4 +148,50 @@ async fn a_session_is_of_one_user_and_organization(world: World) {
     };
     assert!(!is_live(&world, &of_another_credential).await);
     assert!(!is_live(&world, &of_another_organization).await);
+}
+
+/// What a code for that session is used up with.
+fn exchange(world: &World, application: &ApplicationId, session: &Session) -> Authority {
+    let code = SessionCode {
+        id: SessionCodeId::from_random(&world.draw()),
+        session: session.clone(),
+        application: application.clone(),
+        origin: Origin::new("https://one.example").unwrap(),
+        challenge: CodeChallenge::new("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM").unwrap(),
+        expires: NOW.plus(SessionCode::LIFETIME),
+    };
+    Authority::of_session(session)
+        .within([&code.application])
+        .spending(Spend::session_code(&code))
+}
+
+async fn of_many_who_use_a_session_code_one_succeeds(world: World) {
+    let tenant = world.tenant("Example").await;
+    let session = world.session(&world.person(&tenant, 1).await);
+    let authority = exchange(&world, &tenant.application.id, &session);
+    let outcomes = at_once(|index| {
+        let (stores, authority) = (world.replica(index), authority.clone());
+        async move { stores.sessions.end(authority).await }
+    })
+    .await;
+    assert_one(&outcomes, Spent(Spendable::SessionCode));
+    // The session goes on, and so does another code.
+    assert!(is_live(&world, &session).await);
+    let other = exchange(&world, &tenant.application.id, &session);
+    world.sessions.end(other).await.unwrap();
+}
+
+async fn a_session_code_ends_with_its_epoch_and_its_application(world: World) {
+    let tenant = world.tenant("Example").await;
+    let person = world.person(&tenant, 1).await;
+    let session = world.session(&person);
+    let id = &tenant.application.id;
+    let authority = exchange(&world, id, &session);
+    world.set_application_active(id, false).await;
+    let refused = world.sessions.end(authority.clone()).await;
+    assert_eq!(conflict(&refused), Void);
+    world.set_application_active(id, true).await;
+    world.end_all(&person).await;
+    let refused = world.sessions.end(authority).await;
+    assert_eq!(conflict(&refused), Void);
 }

@@ -8,13 +8,15 @@ use std::{
 
 use latchkey_domain::{
     account_code::{AccountCode, AccountCodeKind, NewAccountCode},
-    application::{Application, Origin, RelyingParty, RpId, native::NativeApplications},
+    application::{
+        Application, Origin, RelyingParty, RpId, native::NativeApplications, pages::Pages,
+    },
     authority::Authority,
     challenge::{Challenge, ChallengeText, purpose},
     credential::{
         Credential, CredentialId, CredentialKind, CredentialState, MadeBy, Material, Provenance,
         key::{EncryptedPrivateKey, KeyPair, PublicKey},
-        passkey::{Aaguid, Passkey},
+        passkey::{Aaguid, Passkey, Transports},
     },
     credential_code::{Claim, CodeDigest, CredentialCode, NewCredentialCode},
     id::{
@@ -77,6 +79,7 @@ impl World {
             )
             .unwrap(),
             native: NativeApplications::default(),
+            pages: Pages::default(),
             is_active: true,
             created: NOW,
         }
@@ -252,6 +255,7 @@ impl World {
             sign_count: 0,
             backup_eligible: true,
             backed_up: false,
+            transports: Transports::among(["internal", "hybrid"]),
         };
         self.credential(user, Material::Fido2(passkey))
     }

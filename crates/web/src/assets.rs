@@ -106,6 +106,10 @@ pub(crate) const OF_APPLICATIONS: &[Asset] = &[
         include_bytes!("../assets/scripts/passkeys.js"),
     ),
     script(
+        "/assets/scripts/return.js",
+        include_bytes!("../assets/scripts/return.js"),
+    ),
+    script(
         "/assets/scripts/session.js",
         include_bytes!("../assets/scripts/session.js"),
     ),

@@ -1,4 +1,4 @@
-//! The pages of applications are there for the hosts of registered ones only: a passkey made anywhere else
+//! The pages of applications are there for the hosts of registered ones that show them: a passkey made anywhere else
 //! would be of no use, and a name that merely points to this machine gets nothing that can be used. Whoever
 //! opens such a name is told what this is.
 
@@ -10,6 +10,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use latchkey_domain::application::pages::PagePrefix;
 use latchkey_service::{
     directory::{Directory, Snapshot},
     ports::store::StoreError,
@@ -25,6 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) struct Hosts {
     pub(crate) directory: Arc<Directory>,
     pub(crate) public_url: String,
+    pub(crate) prefix: PagePrefix,
 }
 
 /// See the module.
@@ -35,7 +37,10 @@ pub(crate) async fn registered_only(
 ) -> Response {
     let host = request.headers().get(HOST);
     let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let has_page = |snapshot: &Snapshot| snapshot.page_of_host(host, None).is_some();
+    let has_page = |snapshot: &Snapshot| {
+        let page = snapshot.page_of_host(host, None);
+        page.is_some_and(|page| page.application.pages.ours)
+    };
     let Ok(read) = timeout(PATIENCE, hosts.directory.snapshot_if(has_page)).await else {
         tracing::warn!("the hosts of the pages take too long to be read");
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
@@ -54,16 +59,16 @@ pub(crate) async fn registered_only(
     };
     if has_page(&snapshot) {
         next.run(request).await
-    } else if is_opened(&request) {
-        landing::page(&snapshot, &hosts.public_url, host)
+    } else if is_opened(&request, &hosts.prefix) {
+        landing::page(&snapshot, &hosts.public_url, &hosts.prefix, host)
     } else {
         StatusCode::NOT_FOUND.into_response()
     }
 }
 
-/// Whether a person opens the bare address.
-fn is_opened(request: &Request) -> bool {
-    request.uri().path() == "/"
+/// Whether a person opens the first of the pages.
+fn is_opened(request: &Request, prefix: &PagePrefix) -> bool {
+    request.uri().path().strip_prefix(prefix.as_str()) == Some("/")
         && [Method::GET, Method::HEAD].contains(request.method())
         && header_prefers_page(request.headers())
 }

@@ -5,11 +5,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use latchkey_domain::application::pages::PagePrefix;
+
 use crate::answer;
 
 /// A page that only tells something.
 #[derive(Clone, Copy)]
 pub(crate) struct Document<'a> {
+    /// Below which path the pages are.
+    pub(crate) prefix: &'a PagePrefix,
     pub(crate) title: &'a str,
     /// What it says, in HTML.
     pub(crate) main: &'a str,
@@ -21,8 +25,9 @@ pub(crate) struct Document<'a> {
 
 impl<'a> Document<'a> {
     /// A page in one column.
-    pub(crate) const fn new(title: &'a str, main: &'a str) -> Self {
+    pub(crate) const fn new(prefix: &'a PagePrefix, title: &'a str, main: &'a str) -> Self {
         Self {
+            prefix,
             title,
             main,
             class: "calm",
@@ -33,13 +38,19 @@ impl<'a> Document<'a> {
     /// All of it.
     pub(crate) fn html(self) -> String {
         let Self {
-            title, main, class, ..
+            prefix,
+            title,
+            main,
+            class,
+            ..
         } = self;
         // A page that loads itself again and again would take the reader's place away each time.
         let script = if self.asks_again {
-            "\n    <script type=\"module\" src=\"/assets/scripts/again.js\"></script>"
+            format!(
+                "\n    <script type=\"module\" src=\"{prefix}/assets/scripts/again.js\"></script>"
+            )
         } else {
-            ""
+            String::new()
         };
         format!(
             r#"<!doctype html>
@@ -49,13 +60,13 @@ impl<'a> Document<'a> {
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <meta name="color-scheme" content="light dark">
     <title>{title} · Latchkey</title>
-    <link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
-    <link rel="stylesheet" href="/assets/style.css">
-    <link rel="stylesheet" href="/assets/reference.css">{script}
+    <link rel="icon" href="{prefix}/assets/icon.svg" type="image/svg+xml">
+    <link rel="stylesheet" href="{prefix}/assets/style.css">
+    <link rel="stylesheet" href="{prefix}/assets/reference.css">{script}
   </head>
   <body>
     <header>
-      <a href="/"><img src="/assets/icon.svg" alt="" width="28" height="28"><span>Latchkey</span></a>
+      <a href="{prefix}/"><img src="{prefix}/assets/icon.svg" alt="" width="28" height="28"><span>Latchkey</span></a>
     </header>
     <main class="{class}">
 {main}    </main>

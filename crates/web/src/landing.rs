@@ -1,15 +1,21 @@
-//! The page at `/` where no application is: what this is, and where to go.
+//! The first page where no application is: what this is, and where to go.
 
 use std::fmt::Write as _;
 
 use axum::{http::StatusCode, response::Response};
+use latchkey_domain::application::pages::PagePrefix;
 use latchkey_service::directory::{Snapshot, page::is_at};
 
 use crate::html::{Document, escaped};
 
 /// The page, for who reached the service as `host`. It names the applications only at the address of the
 /// service, and only where they are one organization's: nobody else is told who is here.
-pub(crate) fn page(snapshot: &Snapshot, public_url: &str, host: &str) -> Response {
+pub(crate) fn page(
+    snapshot: &Snapshot,
+    public_url: &str,
+    prefix: &PagePrefix,
+    host: &str,
+) -> Response {
     let is_at_home = is_at(host, public_url);
     let applications = if is_at_home {
         snapshot.of_the_only_organization()
@@ -29,7 +35,19 @@ pub(crate) fn page(snapshot: &Snapshot, public_url: &str, host: &str) -> Respons
         let Some(origin) = application.relying_party.first_page() else {
             continue;
         };
-        let (name, origin) = (escaped(application.name.as_str()), escaped(origin.as_str()));
+        // An application that does not show our pages signs in at its own.
+        let page = application.page(None, Some(prefix));
+        let page = page.unwrap_or_else(|| origin.to_string());
+        let enrol = application.enrol_page(None, Some(prefix));
+        let name = escaped(application.name.as_str());
+        let (origin, page) = (escaped(origin.as_str()), escaped(&page));
+        let enrol = enrol.map_or_else(String::new, |url| {
+            format!(
+                "\n          <a class=\"button\" href=\"{}\">I have a code<span class=\"unseen\"> for \
+                 {name}</span></a>",
+                escaped(&url)
+            )
+        });
         // Writing to a string cannot fail.
         let _ = write!(
             main,
@@ -37,22 +55,21 @@ pub(crate) fn page(snapshot: &Snapshot, public_url: &str, host: &str) -> Respons
         <h2>{name}</h2>
         <p class="hint">{origin}</p>
         <div class="actions">
-          <a class="button primary" href="{origin}/">Sign in<span class="unseen"> to {name}</span></a>
-          <a class="button" href="{origin}/enrol">I have a code<span class="unseen"> for {name}</span></a>
+          <a class="button primary" href="{page}/">Sign in<span class="unseen"> to {name}</span></a>{enrol}
         </div>
       </section>
 "#
         );
     }
-    main.push_str(DEVELOPERS);
+    main.push_str(&developers(prefix));
     if !is_at_home {
         let url = escaped(public_url);
         let _ = writeln!(
             main,
-            "      <p class=\"hint\">The address of this service is <a href=\"{url}/\">{url}</a>.</p>"
+            "      <p class=\"hint\">The address of this service is <a href=\"{url}{prefix}/\">{url}</a>.</p>"
         );
     }
-    Document::new("Start", &main).answer(StatusCode::OK)
+    Document::new(prefix, "Start", &main).answer(StatusCode::OK)
 }
 
 /// For users, where nobody knows of which application.
@@ -69,10 +86,14 @@ const NOBODY: &str = r#"      <section class="card">
       </section>
 "#;
 
-const DEVELOPERS: &str = r#"      <h2 class="between">For developers</h2>
+fn developers(prefix: &PagePrefix) -> String {
+    format!(
+        r#"      <h2 class="between">For developers</h2>
       <ul>
-        <li><a href="/docs">API reference</a></li>
+        <li><a href="{prefix}/docs">API reference</a></li>
         <li><a href="/openapi.json">The same as an OpenAPI description</a></li>
         <li><a href="/.well-known/oauth-authorization-server">Issuer and keys of tokens</a></li>
       </ul>
-"#;
+"#
+    )
+}

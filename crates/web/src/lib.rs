@@ -21,7 +21,10 @@ mod tests;
 
 use std::sync::Arc;
 
-use axum::{Router, http::HeaderMap, middleware::from_fn_with_state, routing::get};
+use axum::{
+    Router, http::HeaderMap, middleware::from_fn_with_state, response::Redirect, routing::get,
+};
+use latchkey_domain::application::pages::PagePrefix;
 use latchkey_service::directory::Directory;
 
 pub use self::refusal::refusal;
@@ -37,32 +40,43 @@ pub struct About {
     pub directory: Arc<Directory>,
     /// Where clients reach the service, without a slash at the end.
     pub public_url: String,
-    /// The description of the API (OpenAPI, as JSON), which becomes the reference at `/docs`.
+    /// Below which path they are served.
+    pub prefix: PagePrefix,
+    /// The description of the API (OpenAPI, as JSON), which becomes the reference at `/docs` below the prefix.
     pub description: String,
 }
 
-/// The pages and what they are made of. Those of applications are on the hosts of the registered ones; elsewhere
-/// `/` says what this is, to who would rather have a page than JSON, and for what is not there the status is
-/// all there is: whoever serves them writes the body, with [`refusal`] for people.
+/// The pages and what they are made of, below the prefix. Those of applications are on the hosts of the registered
+/// ones that show them; elsewhere `/` says what this is, to who would rather have a page than JSON, and for what is
+/// not there the status is all there is: whoever serves them writes the body, with [`refusal`] for people.
 pub fn pages(site: About) -> Router {
-    let reference = reference::page(&site.description);
+    let prefix = &site.prefix;
+    let reference = reference::page(prefix, &site.description);
+    let docs = Answer::new(HTML, reference.into());
+    let mut router = serving(everywhere(prefix), &format!("{prefix}/docs"), docs);
+    if !prefix.as_str().is_empty() {
+        let first = format!("{prefix}/");
+        let begin = get(async move || Redirect::temporary(&first));
+        router = router.route(prefix.as_str(), begin);
+    }
+    let of_applications = files(prefix, assets::OF_APPLICATIONS);
     let hosts = Arc::new(Hosts {
         directory: site.directory,
         public_url: site.public_url,
+        prefix: site.prefix,
     });
-    let of_applications =
-        files(assets::OF_APPLICATIONS).layer(from_fn_with_state(hosts, hosts::registered_only));
-    serving(everywhere(), "/docs", Answer::new(HTML, reference.into())).merge(of_applications)
+    router.merge(of_applications.layer(from_fn_with_state(hosts, hosts::registered_only)))
 }
 
-/// What any page needs to look as it should, on every host and at no cost.
-pub fn everywhere() -> Router {
-    files(assets::EVERYWHERE)
+/// What any page below that prefix needs to look as it should, on every host and at no cost.
+pub fn everywhere(prefix: &PagePrefix) -> Router {
+    files(prefix, assets::EVERYWHERE)
 }
 
-fn files(assets: &[Asset]) -> Router {
+fn files(prefix: &PagePrefix, assets: &[Asset]) -> Router {
     assets.iter().fold(Router::new(), |router, asset| {
-        serving(router, asset.path, Answer::of(asset))
+        let path = format!("{prefix}{}", asset.path);
+        serving(router, &path, Answer::of(asset))
     })
 }
 

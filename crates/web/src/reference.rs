@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use latchkey_domain::application::pages::PagePrefix;
 use serde_json::Value;
 
 use crate::html::{Document, escaped};
@@ -10,14 +11,14 @@ use crate::html::{Document, escaped};
 /// How deep in a body its members are told. What is deeper is in the example.
 const DEPTH: u8 = 4;
 
-/// The page of a description.
-pub(crate) fn page(description: &str) -> String {
+/// The page of a description, among the pages below that prefix.
+pub(crate) fn page(prefix: &PagePrefix, description: &str) -> String {
     let description: Value = serde_json::from_str(description).unwrap_or_default();
     let mut main = String::new();
     Reference(&description).write(&mut main);
     Document {
         class: "reference",
-        ..Document::new("API reference", &main)
+        ..Document::new(prefix, "API reference", &main)
     }
     .html()
 }
@@ -415,6 +416,7 @@ mod tests {
     fn told() -> String {
         let member = |kind: Value| json!({ "type": kind, "description": "Of <b>`it`</b>." });
         page(
+            &PagePrefix::default(),
             &json!({
                 "info": { "description": "One.\n\nTwo, with `code`." },
                 "servers": [{ "url": "https://auth.example.com" }],
@@ -512,6 +514,7 @@ mod tests {
     fn what_begins_a_ceremony_is_told_before_what_completes_it() {
         let call = |id: &str| json!({ "operationId": id, "tags": ["Login"] });
         let told = page(
+            &PagePrefix::default(),
             &json!({
                 "tags": [{ "name": "Login" }],
                 "paths": {
@@ -537,6 +540,6 @@ mod tests {
 
     #[test]
     fn no_description_is_no_defect() {
-        assert!(page("").contains("<h1>API reference</h1>"));
+        assert!(page(&PagePrefix::default(), "").contains("<h1>API reference</h1>"));
     }
 }

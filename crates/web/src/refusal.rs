@@ -1,20 +1,27 @@
 //! What a person is told who opens an address that is refused.
 
 use axum::{http::StatusCode, response::Response};
+use latchkey_domain::application::pages::PagePrefix;
 
 use crate::{
     accept::prefers_page,
     html::{Document, escaped},
 };
 
-/// The page for a read that is refused with that status, for who prefers a page to JSON by this value of
-/// `Accept`. When the service is away for a moment, the page asks for what was wanted until it can be had.
-pub fn refusal(accept: &str, status: StatusCode, request_id: &str) -> Option<Response> {
-    prefers_page(accept).then(|| page(status, request_id))
+/// Gives the page for a read that is refused with a status, for who prefers a page to JSON by this value of
+/// `Accept`; the pages are below that prefix. When the service is away for a moment, the page asks for what was
+/// wanted until it can be had.
+pub fn refusal(
+    prefix: PagePrefix,
+) -> impl Fn(&str, StatusCode, &str) -> Option<Response> + Send + Sync {
+    move |accept, status, request_id| {
+        prefers_page(accept).then(|| page(&prefix, status, request_id))
+    }
 }
 
-fn page(status: StatusCode, request_id: &str) -> Response {
+fn page(prefix: &PagePrefix, status: StatusCode, request_id: &str) -> Response {
     let (title, text) = words(status);
+    let text = text.replace("href=\"/", &format!("href=\"{prefix}/"));
     let mut main = format!("      <h1>{title}</h1>\n      {text}\n");
     if status.is_server_error() {
         main.push_str("      <p class=\"hint\">For whoever runs this service: the log tells of request <code>");
@@ -23,12 +30,12 @@ fn page(status: StatusCode, request_id: &str) -> Response {
     }
     Document {
         asks_again: status == StatusCode::SERVICE_UNAVAILABLE,
-        ..Document::new(title, &main)
+        ..Document::new(prefix, title, &main)
     }
     .answer(status)
 }
 
-/// What it is called, and what to do, in HTML.
+/// What it is called, and what to do, in HTML; its links are among the pages, and written as if they had no prefix.
 fn words(status: StatusCode) -> (&'static str, &'static str) {
     match status {
         StatusCode::NOT_FOUND => (

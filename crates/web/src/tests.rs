@@ -13,7 +13,11 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use latchkey_domain::{
-    application::{Application, Origin, RelyingParty, RpId, native::NativeApplications},
+    application::{
+        Application, Origin, RelyingParty, RpId,
+        native::NativeApplications,
+        pages::{PagePrefix, Pages},
+    },
     id::{ApplicationId, OrganizationId},
     organization::{Approval, Freshness, Organization},
     text::{ApplicationName, OrganizationName},
@@ -34,6 +38,8 @@ use crate::{
     assets::{self, Asset},
     everywhere, pages, refusal,
 };
+
+mod places;
 
 const HOST: &str = "one.example";
 
@@ -65,6 +71,7 @@ fn application(name: &str) -> Application {
         name: ApplicationName::new(name).unwrap(),
         relying_party: RelyingParty::new(RpId::new(HOST).unwrap(), vec![origin]).unwrap(),
         native: NativeApplications::default(),
+        pages: Pages::default(),
         is_active: true,
         created: Timestamp::from_unix_milliseconds(0),
     }
@@ -87,6 +94,11 @@ fn of(organizations: Vec<Organization>, applications: Vec<Application>) -> Route
 }
 
 fn with(store: impl DirectoryStore + 'static) -> Router {
+    below("", store)
+}
+
+/// The pages below a prefix.
+fn below(prefix: &str, store: impl DirectoryStore + 'static) -> Router {
     let mut clock = MockClock::new();
     clock
         .expect_now()
@@ -94,6 +106,7 @@ fn with(store: impl DirectoryStore + 'static) -> Router {
     pages(About {
         directory: Arc::new(Directory::new(Arc::new(store), Arc::new(clock))),
         public_url: "https://auth.example".to_owned(),
+        prefix: PagePrefix::new(prefix).unwrap(),
         description: "{\"info\":{\"description\":\"What it is.\"}}".to_owned(),
     })
 }
@@ -308,16 +321,26 @@ fn every_reference_leads_to_a_file_that_is_served() {
         let html = ["src=", "href="]
             .into_iter()
             .flat_map(|word| quoted_after(&text, word, '"'))
-            .filter(|reference| !reference.starts_with('#'))
-            .map(str::to_owned);
-        let modules = quoted_after(&text, "from ", '\'')
-            .into_iter()
-            .map(|module| match module.strip_prefix("./") {
-                Some(name) => format!("{base}/{name}"),
-                None => module.to_owned(),
-            });
-        for reference in html.chain(modules) {
+            .filter(|reference| !reference.starts_with('#'));
+        let modules = quoted_after(&text, "from ", '\'');
+        let opened = quoted_after(&text, "location.assign(", '\'');
+        for reference in html.chain(modules).chain(opened) {
             followed += 1;
+            // From the file, and never from the root: pages may be below a prefix.
+            let (base, name) = match reference.strip_prefix("../") {
+                Some(name) => (base.rsplit_once('/').unwrap().0, name),
+                None => (
+                    base,
+                    reference.strip_prefix("./").unwrap_or("an absolute one"),
+                ),
+            };
+            // What a script opens is beside the page, and not beside the script.
+            let base = if asset.path.contains("/scripts/") && !name.contains('.') {
+                ""
+            } else {
+                base
+            };
+            let reference = format!("{base}/{name}");
             assert!(
                 served.contains(reference.as_str()),
                 "{}: {reference}",
@@ -460,7 +483,8 @@ async fn the_reference_is_on_every_host_and_not_sent_again() {
 async fn what_every_page_needs_is_on_every_host_and_asks_nobody() {
     for asset in assets::EVERYWHERE {
         let headers = [("host", "evil.example")];
-        let answer = ask(&everywhere(), Method::GET, asset.path, &headers).await;
+        let router = everywhere(&PagePrefix::default());
+        let answer = ask(&router, Method::GET, asset.path, &headers).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", asset.path);
         assert_eq!(answer.body, asset.contents, "{}", asset.path);
     }
@@ -497,6 +521,7 @@ async fn a_refusal_is_a_page_for_people_and_nothing_for_programs() {
         (503, "Back in a moment"),
     ] {
         let status = StatusCode::from_u16(status).unwrap();
+        let refusal = refusal(PagePrefix::default());
         for accept in ["", "*/*", "application/json"] {
             assert!(refusal(accept, status, "1234").is_none(), "{accept}");
         }

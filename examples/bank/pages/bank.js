@@ -1,7 +1,7 @@
 // The page of the bank. It calls Latchkey, where its origin is registered, for everything about passkeys, and
 // the bank for everything else.
 
-const { latchkey } = await (await fetch('/settings')).json()
+const { latchkey, pages } = await (await fetch('/settings')).json()
 const $ = (id) => document.getElementById(id)
 
 /** A call of Latchkey or the bank; answers the body, or throws what went wrong. */
@@ -95,6 +95,29 @@ async function signIn() {
   return 'You are signed in.'
 }
 
+// The pages of Latchkey sign people in too. What comes back is a code, which is good for who has the verifier.
+async function signInThere() {
+  const verifier = text(crypto.getRandomValues(new Uint8Array(32)))
+  sessionStorage.setItem('verifier', verifier)
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(verifier))
+  const query = { return_to: `${location.origin}/`, code_challenge: text(digest) }
+  location.assign(`${pages}/?${new URLSearchParams(query)}`)
+  return 'On the way to sign in.'
+}
+
+async function comeBack() {
+  const code = new URLSearchParams(location.search).get('code')
+  const verifier = sessionStorage.getItem('verifier')
+  if (!code || !verifier) return 'Ready.'
+  history.replaceState(null, '', location.pathname)
+  sessionStorage.removeItem('verifier')
+  const body = { code, codeVerifier: verifier }
+  const { token } = await ask('POST', '/auth/session/code/exchange', { body })
+  session = token
+  await refresh()
+  return 'You are signed in.'
+}
+
 /** A user action for exactly one request, of the bank or of Latchkey. */
 async function agree(method, path, body) {
   const challenge = await ask('POST', '/auth/action/init', {
@@ -161,7 +184,15 @@ async function refresh() {
   }
 }
 
-const actions = { register, 'sign-in': signIn, enrol, transfer, code: getCode, 'sign-out': signOut }
+const actions = {
+  register,
+  'sign-in': signIn,
+  'sign-in-there': signInThere,
+  enrol,
+  transfer,
+  code: getCode,
+  'sign-out': signOut,
+}
 for (const [id, act] of Object.entries(actions)) {
   $(id).addEventListener('submit', async (event) => {
     event.preventDefault()
@@ -172,4 +203,5 @@ for (const [id, act] of Object.entries(actions)) {
     }
   })
 }
-$('status').textContent = 'Ready.'
+$('sign-in-there').hidden = !pages
+$('status').textContent = await comeBack().catch((error) => error.message)

@@ -4,6 +4,7 @@
 //! ```sh
 //! latchkey bootstrap --organization Example --admin ada@example.com \
 //!     --application Bank --rp-id bank.localhost --origin http://bank.localhost:3000
+//! latchkey serve # and in another terminal:
 //! BANK_LATCHKEY=http://127.0.0.1:8080 BANK_APPLICATION=ap-… cargo run -p latchkey-bank
 //! ```
 //!
@@ -46,6 +47,8 @@ struct Bank {
     latchkey: String,
     /// Its id there.
     application: String,
+    /// Where Latchkey shows its pages for the bank, if it does.
+    pages: Option<String>,
     tokens: Tokens,
     books: Mutex<Books>,
 }
@@ -60,11 +63,12 @@ struct Books {
 }
 
 impl Bank {
-    fn new(latchkey: String, application: String) -> Arc<Self> {
+    fn new(latchkey: String, application: String, pages: Option<String>) -> Arc<Self> {
         Arc::new(Self {
             tokens: Tokens::new(latchkey.clone()),
             latchkey,
             application,
+            pages,
             books: Mutex::default(),
         })
     }
@@ -87,7 +91,7 @@ async fn script() -> impl IntoResponse {
 
 /// What the page has to know.
 async fn settings(State(bank): State<Arc<Bank>>) -> Json<Value> {
-    Json(json!({ "latchkey": bank.latchkey }))
+    Json(json!({ "latchkey": bank.latchkey, "pages": bank.pages }))
 }
 
 /// Somebody who signed in here, which the token alone tells.
@@ -172,7 +176,8 @@ async fn transfer(
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let bank = Bank::new(env::var("BANK_LATCHKEY")?, env::var("BANK_APPLICATION")?);
+    let (latchkey, application) = (env::var("BANK_LATCHKEY")?, env::var("BANK_APPLICATION")?);
+    let bank = Bank::new(latchkey, application, env::var("BANK_PAGES").ok());
     let listener = TcpListener::bind("127.0.0.1:3000").await?;
     axum::serve(listener, routes(bank)).await?;
     Ok(())
@@ -212,7 +217,12 @@ mod tests {
              --rp-id bank.localhost --origin {origin}"
         ))?;
         let server = installation.start().await?;
-        let bank = Bank::new(server.url()?, text(&made, "appId")?);
+        let application = text(&made, "appId")?;
+        let pages = format!("http://bank.localhost:{}", server.address()?.port());
+        installation.administrate(&format!(
+            "application update --application {application} --origin {origin} --origin {pages}"
+        ))?;
+        let bank = Bank::new(server.url()?, application, Some(pages));
         tokio::spawn(async move { axum::serve(listener, routes(bank)).await });
         Ok(Scene {
             server,

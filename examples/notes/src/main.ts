@@ -12,4 +12,4 @@ if (!latchkey || !application) {
 const [html, script] = await Promise.all(
   ['index.html', 'dist/page.js'].map((path) => readFile(path, 'utf8')),
 )
-createServer(notes({ latchkey, application, page: { html, script } })).listen(3000, '127.0.0.1')
+createServer(notes({ latchkey, application, page: { html, script } })).listen(3001, '127.0.0.1')

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 
 import { Device, launch, press, says } from '../support/browser.js'
 import { invite } from '../support/latchkey.js'
+import { withoutAutofill } from '../support/pages.js'
 
 const browser = await launch()
 const origin = process.env.LATCHKEY_E2E_PAGE
@@ -55,4 +56,27 @@ test('somebody registers, signs in, signs a transfer and adds a passkey in anoth
     assert.deepEqual(device.errors, [])
     await device.close()
   }
+})
+
+test('the pages of Latchkey sign somebody in and send them back', async () => {
+  const { username, registrationCode } = await invite()
+  const device = await visitor()
+  await device.page.getByLabel('User name').fill(username)
+  await device.page.getByLabel('Registration code').fill(registrationCode)
+  await press(device, 'Register')
+  await says(device, 'You are registered.')
+  await withoutAutofill(device)
+  await press(device, 'Sign in at Latchkey')
+  const { host } = new URL(origin)
+  await device.page.getByText(`Sign in to go on at ${host}`).waitFor()
+  await press(device, 'Sign in with a passkey')
+  await says(device, 'You are signed in.')
+  assert.equal(device.page.url(), `${origin}/`)
+  assert.equal(await device.page.locator('#username').textContent(), username)
+  // Nothing of it is left that could be used again.
+  assert.equal(await device.page.evaluate(() => sessionStorage.length), 0)
+  await device.page.reload()
+  await says(device, 'Ready.')
+  assert.deepEqual(device.errors, [])
+  await device.close()
 })

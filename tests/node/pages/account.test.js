@@ -74,6 +74,35 @@ test('a passkey is deactivated, of no use, and activated again', async () => {
   await phone.page.getByRole('heading', { name: 'Your account' }).waitFor()
 })
 
+test('whoever takes the only passkey of a domain away is told what it locks out, and the safe answer has the focus', async () => {
+  const { laptop } = await twoPasskeys()
+  const { page } = laptop
+  const dialog = page.getByRole('dialog')
+  const focused = () => page.evaluate(() => document.activeElement.textContent)
+  for (const verb of ['Deactivate', 'Delete']) {
+    await press(laptop, `${verb} My phone`)
+    await dialog.getByText('It is your only passkey for two.localhost').waitFor()
+    assert.equal(await focused(), 'Keep it')
+    await page.keyboard.press('Enter')
+    await dialog.waitFor({ state: 'hidden' })
+    await card(laptop, 'My phone').getByText('Active', { exact: true }).waitFor()
+  }
+  await press(laptop, 'Delete Recovery kit')
+  await dialog.getByText('It is your only recovery kit').waitFor()
+  assert.equal(await focused(), 'Keep it')
+  await confirm(laptop, 'Keep it')
+
+  // With another one for that domain nothing is locked out.
+  await press(laptop, 'Add another one')
+  const { link } = await getCode(laptop)
+  const tablet = await Device.open(browser)
+  await enrol(tablet, link, 'My tablet')
+  await card(laptop, 'My tablet').waitFor()
+  await press(laptop, 'Delete My phone')
+  await dialog.getByText('this cannot be undone').waitFor()
+  assert.equal(await dialog.getByText('only passkey').count(), 0)
+})
+
 test('a passkey is deleted after a question, and the browser is told which ones are left', async () => {
   const { laptop, phone } = await twoPasskeys()
   const [own] = await laptop.passkeys()

@@ -17,6 +17,27 @@ import {
 
 const browser = await launch()
 
+test('a device that can make no passkey by itself is told before its code is used', async () => {
+  for (const [has, isTold] of [
+    [{ passkeyPlatformAuthenticator: false, hybridTransport: false }, true],
+    [{ passkeyPlatformAuthenticator: false, hybridTransport: true }, false],
+    [{}, false],
+  ]) {
+    const device = await Device.open(browser)
+    await device.page.addInitScript((known) => {
+      PublicKeyCredential.getClientCapabilities = async () => known
+    }, has)
+    await device.page.goto(`${two}/enrol`)
+    const hint = device.page.getByText('Have a security key with a PIN at hand')
+    if (isTold) {
+      await hint.waitFor()
+    }
+    await device.page.waitForLoadState('networkidle')
+    assert.equal(await hint.isVisible(), isTold, JSON.stringify(has))
+    await device.close()
+  }
+})
+
 /** Somebody with an open account on one device, and another device. */
 async function scene() {
   const laptop = await Device.open(browser)

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
 import { invite } from '../support/latchkey.js'
-import { linkOf, one, register, withoutAutofill } from '../support/pages.js'
+import { callsTo, linkOf, one, register, withoutAutofill } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -97,6 +97,77 @@ test('without a link the page says where to find it', async () => {
   const device = await Device.open(browser)
   await device.page.goto(`${one}/register`)
   await device.page.getByRole('heading', { name: 'Open the link from your invitation' }).waitFor()
+})
+
+test('without a link, the code from the invitation is entered', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  const { username, registrationCode } = await invite()
+  await page.goto(`${one}/register`)
+  await page.getByLabel('User name').fill(username)
+  await page.getByLabel('Registration code').fill('rc_wrong')
+  await page.getByRole('button', { name: 'Continue' }).click()
+  await page.getByRole('alert').getByText('This code is not one for this user name').waitFor()
+  await page.getByLabel('Registration code').fill(` ${registrationCode} `)
+  await page.getByRole('button', { name: 'Continue' }).click()
+  await page.getByText(`as ${username}`).waitFor()
+  await page.getByRole('button', { name: 'Make my passkey' }).click()
+  await page.getByText(/^D1-/).waitFor()
+})
+
+test('a new link is asked for by the user name alone', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  await page.goto(`${one}/register`)
+  await page.getByLabel('User name').fill('nobody@example.com')
+  await page.getByRole('button', { name: 'Send me a new link' }).click()
+  await page.getByText('a new link is on its way to your mailbox').waitFor()
+})
+
+test('the transports of a passkey are kept, and come back in the prompts that follow', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  const made = callsTo(device, '/auth/registration')
+  await page.addInitScript(() => {
+    const { create, get } = navigator.credentials
+    globalThis.asked = []
+    navigator.credentials.create = function (options) {
+      globalThis.asked.push(options.publicKey.hints)
+      return create.call(this, options)
+    }
+    navigator.credentials.get = function (options) {
+      const { allowCredentials, hints } = options.publicKey
+      globalThis.asked.push({ hints, transports: allowCredentials.map(({ transports }) => transports) })
+      return get.call(this, options)
+    }
+  })
+  await page.goto(linkOf(await invite()))
+  await page.getByRole('button', { name: 'Make my passkey' }).click()
+  await page.getByRole('link', { name: 'Save as a file' }).click()
+  assert.deepEqual(made[0].firstFactorCredential.credentialInfo.transports, ['internal'])
+  assert.deepEqual(await page.evaluate(() => globalThis.asked), [['client-device']])
+  await page.getByRole('button', { name: 'Continue: sign in' }).click()
+  await page.getByRole('listitem', { name: 'Chrome on Linux' }).waitFor()
+  await page.getByRole('button', { name: 'Get a code' }).click()
+  await page.getByText('Open the link in this browser').waitFor()
+  const asked = await page.evaluate(() => globalThis.asked)
+  assert.deepEqual(asked, [{ hints: ['client-device'], transports: [['internal']] }])
+})
+
+test('a tab is called as the application is', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  for (const [path, title] of [
+    ['/', 'Sign in · One'],
+    ['/register', 'Register · One'],
+    ['/enrol', 'Add a passkey · One'],
+    ['/recover', 'Recover your account · One'],
+  ]) {
+    await page.goto(`${one}${path}`)
+    await page.waitForFunction((wanted) => document.title === wanted, title)
+  }
+  await register(device)
+  assert.equal(await page.title(), 'Your account · One')
 })
 
 test('a dismissed prompt leaves the registration as it was', async () => {

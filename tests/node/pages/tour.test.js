@@ -1,5 +1,5 @@
-// Every page in every state: nothing that axe-core objects to, in both themes. With a folder in
-// LATCHKEY_SCREENSHOTS there are pictures of them all besides (`cargo xtask screenshots`).
+// Every page in every state: nothing that axe-core objects to, in both themes, and nothing that cannot be clicked,
+// at every size. With a folder in LATCHKEY_SCREENSHOTS there are pictures of them all besides (`cargo xtask screenshots`).
 
 import assert from 'node:assert/strict'
 import { mkdir } from 'node:fs/promises'
@@ -18,6 +18,8 @@ const THEMES = ['light', 'dark']
 
 const SIZES = [
   { width: 1280, height: 800 },
+  { width: 1366, height: 682 },
+  { width: 768, height: 1024 },
   { width: 390, height: 844 },
 ]
 
@@ -39,8 +41,37 @@ async function see(name, { page, errors, violations }) {
     const problems = found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
     assert.deepEqual(problems, [], `${name}, ${colorScheme}`)
   }
+  if ((await page.locator('.messages').count()) > 0) {
+    await tryClicks(name, page)
+  }
   assert.deepEqual(errors, [], name)
   assert.deepEqual(violations, [], name)
+}
+
+/** Every control can be clicked wherever it is in the window: at the bottom, where messages are, too. */
+async function tryClicks(name, page) {
+  const usual = page.viewportSize()
+  for (const size of SIZES) {
+    await page.setViewportSize(size)
+    const { covered, tried } = await page.evaluate(() => {
+      const place = document.querySelector('dialog[open]') ?? document
+      const controls = [...place.querySelectorAll('a[href], button, input, select')]
+      const shown = controls.filter((control) => control.checkVisibility())
+      const before = scrollY
+      const covered = shown.filter((control) => {
+        scrollTo(0, scrollY + control.getBoundingClientRect().bottom - innerHeight)
+        // A link that is broken over two lines is its first part.
+        const [{ left, top, width, height }] = control.getClientRects()
+        const hit = document.elementFromPoint(left + width / 2, top + height / 2)
+        return !control.contains(hit)
+      })
+      scrollTo(0, before)
+      return { covered: covered.map(({ outerHTML }) => outerHTML), tried: shown.length }
+    })
+    assert.ok(tried > 0, `${name}: there is nothing to click`)
+    assert.deepEqual(covered, [], `${name} at ${size.width}×${size.height}`)
+  }
+  await page.setViewportSize(usual)
 }
 
 async function photograph(page, name) {
@@ -120,6 +151,10 @@ test('a code, and what becomes of it', async () => {
   await press(phone, 'Sign in with it')
   await phone.page.getByRole('heading', { name: 'It works' }).waitFor()
   await see('enrol-tried', phone)
+  const wish = new URLSearchParams({ return_to: `${two}/shop`, code_challenge: 'a'.repeat(43) })
+  await phone.page.goto(`${two}/?${wish}`)
+  await phone.page.getByRole('button', { name: 'Go back as this user' }).waitFor()
+  await see('sign-in-to-go-back', phone)
 
   await press(laptop, 'Add another one')
   const again = await getCode(laptop)

@@ -27,6 +27,9 @@ const AUTHENTICATOR = {
   automaticPresenceSimulation: true,
 }
 
+/** What a small laptop leaves a page: low, so that much is below its edge. */
+const VIEWPORT = { width: 1366, height: 682 }
+
 /** How long anything in a page may take, in milliseconds; only a broken page needs as long. */
 const PATIENCE = 20_000
 
@@ -55,7 +58,7 @@ export class Device {
   /** `options` are those of a playwright context: viewport, colorScheme, reducedMotion… */
   static async open(browser, options = {}) {
     const device = new Device()
-    device.context = await browser.newContext(options)
+    device.context = await browser.newContext({ viewport: VIEWPORT, ...options })
     device.context.setDefaultTimeout(PATIENCE)
     await device.#watchPolicy()
     device.page = await device.context.newPage()

@@ -46,7 +46,12 @@ export async function getCode({ page }, place = 'Two') {
 /** Makes the page believe that its browser cannot offer passkeys where a name is typed. */
 export async function withoutAutofill({ page }) {
   await page.addInitScript(() => {
+    const capabilities = PublicKeyCredential.getClientCapabilities?.bind(PublicKeyCredential)
     PublicKeyCredential.isConditionalMediationAvailable = async () => false
+    PublicKeyCredential.getClientCapabilities = async () => ({
+      ...(await capabilities?.()),
+      conditionalGet: false,
+    })
   })
 }
 
@@ -116,7 +121,7 @@ export async function organization(domains, ...words) {
 }
 
 /** Waits until the service that runs knows a domain: what it knows is a few seconds old. */
-async function known(domain) {
+export async function known(domain) {
   const deadline = Date.now() + 15_000
   while (Date.now() < deadline) {
     const answer = await fetch(new URL('/health/live', baseUrl), { headers: { origin: at(domain) } })

@@ -71,12 +71,17 @@ impl Kept {
     fn restore(&self) -> String {
         format!("restore {}", self.file.display())
     }
+
+    fn import(&self) -> String {
+        format!("import {}", self.file.display())
+    }
 }
 
 fn is_empty(folder: &Path) -> Outcome<bool> {
     Ok(fs::read_dir(folder)?.next().is_none())
 }
 
+/// As to move from one to the other: nothing is lost, sessions included.
 #[tokio::test]
 async fn a_backup_made_while_serving_is_restored_into_the_other_database() -> Outcome {
     for (kind, other) in [
@@ -97,7 +102,8 @@ async fn a_backup_made_while_serving_is_restored_into_the_other_database() -> Ou
         assert!(refused.error()?.contains("fingerprint"), "{refused:?}");
         assert!(is_empty(elsewhere.folder())?);
         fs::copy(kept.installation.secrets_file(), elsewhere.secrets_file())?;
-        let restored = elsewhere.administrate(&kept.restore())?;
+        let restored = elsewhere.administrate(&kept.import())?;
+        assert_eq!(restored["sessionsEnded"], false, "{restored}");
         for member in ["rows", "sha256"] {
             assert_eq!(restored[member], kept.answer[member], "{restored}");
         }
@@ -113,6 +119,29 @@ async fn a_backup_made_while_serving_is_restored_into_the_other_database() -> Ou
         let server = elsewhere.start().await?;
         assert!(kept.session_is_live(&server).await?);
         kept.signs_in(&server).await?;
+        server.stop().await?;
+    }
+    Ok(())
+}
+
+/// What ended since must not live again.
+#[tokio::test]
+async fn to_go_back_to_a_backup_ends_every_session_and_every_code() -> Outcome {
+    for kind in [DatabaseKind::Sqlite, DatabaseKind::Postgres] {
+        let mut kept = kept(kind).await?;
+        let elsewhere = Installation::empty(kind)?;
+        fs::copy(kept.installation.secrets_file(), elsewhere.secrets_file())?;
+        let restored = elsewhere.administrate(&kept.restore())?;
+        assert_eq!(restored["sessionsEnded"], true, "{restored}");
+        let user = &kept.acme.administrator.user;
+        let shown = elsewhere.administrate(&format!("user show --user {user}"))?;
+        assert_eq!(shown.get("openCode"), None, "{shown}");
+        let server = elsewhere.start().await?;
+        assert!(!kept.session_is_live(&server).await?);
+        kept.signs_in(&server).await?;
+        server
+            .event(|line| line["event"] == "restore_backup")
+            .await?;
         server.stop().await?;
     }
     Ok(())
@@ -146,6 +175,7 @@ async fn a_backup_that_is_damaged_restores_nothing() -> Outcome {
     let mut changed = whole.clone();
     let middle = changed.len() / 2;
     changed[middle] ^= 1;
+    let without_secrets = Installation::empty(DatabaseKind::Sqlite)?;
     for damaged in [
         &whole[..middle],
         &whole[..whole.len() - 1],
@@ -155,9 +185,14 @@ async fn a_backup_that_is_damaged_restores_nothing() -> Outcome {
         fs::write(&kept.file, damaged)?;
         let refused = elsewhere.run(&kept.restore())?;
         assert!(refused.error()?.contains("is not restored"), "{refused:?}");
+        let refused = without_secrets.run(&format!("{} --new-secrets", kept.restore()))?;
+        assert!(refused.error()?.contains("is not restored"), "{refused:?}");
+        assert!(!without_secrets.secrets_file().try_exists()?);
     }
     fs::write(&kept.file, whole)?;
     elsewhere.administrate(&kept.restore())?;
+    // What was refused is in nobody's way.
+    without_secrets.administrate(&format!("{} --new-secrets", kept.restore()))?;
     Ok(())
 }
 

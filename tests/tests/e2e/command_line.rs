@@ -106,6 +106,44 @@ fn completions_and_manual_pages_are_written_and_the_version_tells_the_commit() -
     Ok(())
 }
 
+/// As `latchkey … | head -1` sees it, once `head` has gone.
+#[test]
+fn a_reader_who_goes_early_is_no_failure_but_of_a_backup() -> Outcome {
+    let installation = installation()?;
+    let organization = installation.bootstrap("Acme")?.organization;
+    for (words, status) in [
+        ("completions bash".to_owned(), 0),
+        ("document openapi".to_owned(), 0),
+        ("--help".to_owned(), 0),
+        ("config show".to_owned(), 0),
+        ("user find a".to_owned(), 0),
+        (format!("user list --org {organization}"), 0),
+        ("backup -".to_owned(), 1),
+    ] {
+        let (reader, writer) = std::io::pipe()?;
+        drop(reader);
+        let ended = installation.command(&words)?.stdout(writer).output()?;
+        let said = String::from_utf8(ended.stderr)?;
+        assert_eq!(ended.status.code(), Some(status), "{words}: {said}");
+        assert!(!said.contains("panicked"), "{words}: {said}");
+        let is_told = said.contains("Broken pipe");
+        assert_eq!(is_told, status == 1, "{words}: {said}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_first_administrator_has_an_address_or_is_said_to_have_none() -> Outcome {
+    let installation = installation()?;
+    let bootstrap = "bootstrap --organization Acme --application Shop --rp-id acme.example \
+                     --origin https://acme.example";
+    let refused = installation.run(&format!("{bootstrap} --admin ada"))?;
+    assert!(refused.error()?.contains("--username"), "{refused:?}");
+    let made = installation.administrate(&format!("{bootstrap} --username ada"))?;
+    assert_eq!(made["username"], "ada");
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_same_organization_again_is_an_error_and_changes_nothing() -> Outcome {
     let installation = installation()?;
@@ -220,7 +258,34 @@ fn applications_and_users_are_switched_off_and_on() -> Outcome {
             let answer = installation.administrate(&format!("{thing} {verb} --{thing} {id}"))?;
             assert_eq!(answer["isActive"], active, "{thing} {verb}: {answer}");
             assert!(answer.to_string().contains(id), "{thing} {verb}: {answer}");
+            assert_eq!(answer["changed"], true, "{thing} {verb}: {answer}");
+            let again = installation.administrate(&format!("{thing} {verb} --{thing} {id}"))?;
+            assert_eq!(again["isActive"], active, "{thing} {verb}: {again}");
+            assert_eq!(again["changed"], false, "{thing} {verb}: {again}");
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn what_an_organization_asks_of_credentials_is_set() -> Outcome {
+    let installation = installation()?;
+    let organization = installation.bootstrap("Acme")?.organization;
+    for (verb, member, value) in [
+        ("set-approval", "approval", "always"),
+        ("set-freshness", "freshness", "24h"),
+        ("set-freshness", "freshness", "off"),
+    ] {
+        let words = format!("organization {verb} --org {organization} {value}");
+        for changed in [true, false] {
+            assert_eq!(
+                installation.administrate(&words)?,
+                json!({ "orgId": organization, member: value, "changed": changed })
+            );
+        }
+        let unknown = "or-00000-00000-00000000000000";
+        let answer = installation.run(&words.replace(&organization, unknown))?;
+        assert!(answer.error()?.contains(unknown), "{answer:?}");
     }
     Ok(())
 }
@@ -246,13 +311,13 @@ fn an_organization_keeps_an_administrator() -> Outcome {
     let demoted = installation.administrate(&demote(&first))?;
     assert_eq!(
         demoted,
-        json!({ "userId": first, "isAdministrator": false })
+        json!({ "userId": first, "isAdministrator": false, "changed": true })
     );
     installation.run(&demote(&second))?.error()?;
     let promoted = installation.administrate(&format!("user promote --user {first}"))?;
     assert_eq!(
         promoted,
-        json!({ "userId": first, "isAdministrator": true })
+        json!({ "userId": first, "isAdministrator": true, "changed": true })
     );
     installation.administrate(&demote(&second))?;
     Ok(())

@@ -16,6 +16,42 @@ fn installation() -> Outcome<Installation> {
     Installation::empty(DatabaseKind::Sqlite)
 }
 
+#[tokio::test]
+async fn who_has_never_registered_is_seen_and_until_when_that_can_be_done() -> Outcome {
+    let installation = installation()?;
+    let made = installation.bootstrap("Acme")?;
+    let organization = &made.organization;
+    let ada = installation.invite(organization, "ada@example.com")?;
+    let bob = installation.invite(organization, "bob@example.com")?;
+    let show = |user: &str| installation.administrate(&format!("user show --user {user}"));
+    let shown = show(&ada.user)?;
+    assert_eq!(shown["state"], "invited");
+    assert_eq!(shown["registrationCodeOpen"], true);
+    assert!(text(&shown, "registrationCodeExpires")?.ends_with('Z'));
+    assert!(!shown.to_string().contains(&ada.code), "{shown}");
+
+    installation.administrate(&format!("code cancel --user {}", bob.user))?;
+    let shown = show(&bob.user)?;
+    assert_eq!(shown["registrationCodeOpen"], false);
+    assert!(shown.get("registrationCodeExpires").is_none(), "{shown}");
+
+    let server = installation.start().await?;
+    let place = Client::of(&server)?.at("https://one.example");
+    let mut key = Holder::passkey("https://one.example", ChallengeForm::EncodedTwice);
+    register(&place, &ada, &mut key).await?;
+    server.stop().await?;
+    let shown = show(&ada.user)?;
+    assert_eq!(shown["state"], "active");
+    for member in ["registrationCodeOpen", "registrationCodeExpires"] {
+        assert!(shown.get(member).is_none(), "{shown}");
+    }
+    installation.administrate(&format!("user deactivate --user {}", ada.user))?;
+    let listed = installation.list(&format!("user list --org {organization}"))?;
+    let states: Vec<_> = listed.iter().map(|user| &user["state"]).collect();
+    assert_eq!(states, ["invited", "inactive", "invited"]);
+    Ok(())
+}
+
 #[test]
 fn users_are_listed_in_parts_found_shown_and_deleted() -> Outcome {
     let installation = installation()?;
@@ -162,6 +198,19 @@ async fn an_application_is_mended_and_goes_with_its_passkeys_only_on_demand() ->
     assert_eq!(mended["rpId"], "too.example");
     assert_eq!(mended["origins"], json!(["https://too.example"]));
     assert_eq!(mended["name"], "Too");
+    assert_eq!(mended["changed"], true);
+    let same = update(&two, "--name Too")?.json()?;
+    assert_eq!(same["changed"], false, "{same}");
+    assert_eq!(mended["hasPages"], true);
+    let own = "--enrol-url https://too.example/new --pages no";
+    let shown = update(&two, own)?.json()?;
+    assert_eq!(shown["enrolUrl"], "https://too.example/new");
+    assert_eq!(shown["hasPages"], false);
+    let elsewhere = update(&two, "--enrol-url https://evil.example/new")?;
+    let told = elsewhere.error()?;
+    assert!(told.contains("--enrol-url"), "{elsewhere:?}");
+    let gone = update(&two, "--enrol-url none")?.json()?;
+    assert_eq!(gone.get("enrolUrl"), None);
     let taken = update(
         &two,
         "--origin https://too.example --origin https://one.example",
@@ -178,7 +227,7 @@ async fn an_application_is_mended_and_goes_with_its_passkeys_only_on_demand() ->
     let mut passkey = Holder::passkey("https://one.example", ChallengeForm::EncodedTwice);
     register(&here, &acme.administrator, &mut passkey).await?;
     let bound = update(&one, "--rp-id a.example --origin https://a.example")?;
-    assert!(bound.error()?.contains("1 passkeys"), "{bound:?}");
+    assert!(bound.error()?.contains("has 1 passkey, "), "{bound:?}");
     let delete =
         |words: &str| installation.run(&format!("application delete --application {one} {words}"));
     for (words, named) in [
@@ -197,6 +246,41 @@ async fn an_application_is_mended_and_goes_with_its_passkeys_only_on_demand() ->
     });
     assert_eq!(deleted, expected);
     assert_eq!(installation.list(&all)?.len(), 1);
+    Ok(())
+}
+
+/// The logs of their own processes are nobody's.
+#[tokio::test]
+async fn what_commands_do_is_told_by_the_service_once() -> Outcome {
+    let installation = installation()?;
+    let acme = installation.bootstrap("Acme")?;
+    let server = installation.start().await?;
+    let told = async |event: &str| server.event(|line| line["event"] == event).await;
+    // Before it was started, and while it serves.
+    let made = told("create_organization").await?;
+    assert_eq!(made["organization"], acme.organization, "{made}");
+    let invited = installation.invite(&acme.organization, "ada@example.com")?;
+    let file = installation.folder().join("latchkey.backup");
+    installation.administrate(&format!("backup {}", file.display()))?;
+    let refused = installation.run(&format!(
+        "user deactivate --user {}",
+        acme.administrator.user
+    ))?;
+    refused.error()?;
+    installation.administrate(&format!("session end --user {}", invited.user))?;
+    let ended = told("sign_out_everywhere").await?;
+    assert_eq!(ended["user"], invited.user, "{ended}");
+    assert_eq!(ended["target"], "latchkey::security", "{ended}");
+    assert!(ended["at"].is_i64(), "{ended}");
+    let refused = told("deactivate_user").await?;
+    assert_eq!(refused["reason"], "last_administrator", "{refused}");
+    for event in ["create_organization", "invite_user", "write_backup"] {
+        told(event).await?;
+        let lines = server.events();
+        let times = lines.iter().filter(|line| line["event"] == event).count();
+        assert_eq!(times, 1, "{event}");
+    }
+    server.stop().await?;
     Ok(())
 }
 

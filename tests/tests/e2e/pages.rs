@@ -19,6 +19,17 @@ async fn the_pages_do_what_they_say() -> Outcome {
 }
 
 #[tokio::test]
+async fn below_a_prefix_the_pages_do_what_they_say() -> Outcome {
+    let installation = Installation::empty(DatabaseKind::Sqlite)?
+        .with("DEMO__ENABLED", "true")
+        .with("WEB__PREFIX", "/key");
+    let server = installation.start().await?;
+    let organization = server.line("organization").await?;
+    assert!(server.log().contains("/key/register#"));
+    node::run("prefix", &installation, &server, &organization)
+}
+
+#[tokio::test]
 async fn without_pages_there_is_the_api_alone() -> Outcome {
     let installation = Installation::empty(DatabaseKind::Sqlite)?
         .with("DEMO__ENABLED", "true")

@@ -12,6 +12,7 @@ use latchkey_e2e::{
     holder::Holder,
     installation::{DatabaseKind, Installation, text},
 };
+use latchkey_testkit::authenticator::passkey::{EXTENSIONS, PasskeyClient};
 use serde_json::json;
 
 /// Every secret of one whole flow, by name.
@@ -129,6 +130,37 @@ async fn the_database_has_no_code_and_no_token_in_clear() -> Outcome {
     for (name, secret) in secrets {
         let kept = name == "encrypted private key";
         assert_eq!(contains(&secret), kept, "the {name} in the database");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_clients_fault_is_no_error_of_a_library_unless_its_lines_are_asked_for() -> Outcome {
+    let library = "webauthn_rs_core";
+    for (level, is_told) in [
+        ("debug".to_owned(), false),
+        (format!("info,{library}=error"), true),
+    ] {
+        let installation = Installation::empty(DatabaseKind::Sqlite)?.with("LOG__LEVEL", &level);
+        let acme = installation.bootstrap("Acme")?;
+        let server = installation.start().await?;
+        let origin = "https://one.example";
+        let here = Client::of(&server)?.at(origin);
+        let challenge = registration_challenge(&here, &acme.administrator).await?;
+        let mut device = PasskeyClient::new(origin);
+        // Well-formed extensions, of which one is a text where the library wants a number.
+        device.quirks.set_flags = EXTENSIONS;
+        device.quirks.after_authenticator_data = b"\xa1\x6bcredProtect\x61x".to_vec();
+        let body = json!({ "firstFactorCredential": device.offer(&challenge) });
+        let answer = complete_registration(&here, &challenge, &body).await?;
+        answer.refused(400)?;
+        let log = server.stop().await?;
+        assert_eq!(log.contains(library), is_told, "{level}: {log}");
+        assert_eq!(
+            log.contains("\"level\":\"ERROR\""),
+            is_told,
+            "{level}: {log}"
+        );
     }
     Ok(())
 }

@@ -91,7 +91,10 @@ async fn a_key_signs_after_every_replica_knows_it_and_goes_when_its_tokens_have(
     assert!(refused.error()?.contains("no next key"), "{refused:?}");
 
     // Published, at one replica after another, and not signing.
-    let answer = installation.administrate("secrets rotate --next")?;
+    let answer = installation.run("secrets rotate --next")?;
+    // No database is asked, so this log alone tells it.
+    assert!(answer.stderr.contains("rotate_signing_keys"), "{answer:?}");
+    let answer = answer.json()?;
     let states = keys(&answer)?;
     let new = states[1].1.clone();
     assert_eq!(

@@ -34,6 +34,37 @@ async fn a_health_check_asks_the_running_service() -> Outcome {
     Ok(())
 }
 
+/// Whoever mends a configuration while the service runs is not told that the service is ill.
+#[tokio::test]
+async fn a_health_check_asks_for_no_more_of_the_configuration_than_the_address() -> Outcome {
+    let installation = Installation::empty(DatabaseKind::Sqlite)?;
+    let server = installation.start().await?;
+    let address = server.address()?;
+    let asked = installation.administrate(&format!("health --address {address}"))?;
+    assert_eq!(asked["status"], "ok");
+
+    let file = installation.folder().join("latchkey.toml");
+    let half = format!("[http]\nlisten = \"{address}\"\n[mail]\ntransport = \"pigeon\"\n");
+    fs::write(&file, half)?;
+    let by_file = installation.without("HTTP__LISTEN");
+    let health = format!("--config {} health", file.display());
+    let asked = by_file.run(&health)?;
+    assert_eq!(asked.json()?["status"], "ok");
+    assert!(asked.stderr.contains("latchkey config check"), "{asked:?}");
+    by_file
+        .run(&health.replace("health", "config check"))?
+        .error()?;
+
+    // Nothing tells where the service is.
+    fs::write(&file, "[http\n")?;
+    let refused = by_file.run(&health)?;
+    assert!(refused.error()?.contains("latchkey.toml"), "{refused:?}");
+    let told = by_file.with("HTTP__LISTEN", &address.to_string());
+    assert_eq!(told.administrate(&health)?["status"], "ok");
+    server.stop().await?;
+    Ok(())
+}
+
 /// A service manager, as systemd is one.
 struct Manager {
     path: PathBuf,

@@ -14,7 +14,7 @@ const ARROWS: [(&str, &[&str]); 21] = [
     ("memory", &["domain", "service"]),
     ("store-contract", &["domain", "service"]),
     ("http", &["domain", "json", "service"]),
-    ("web", &["service"]),
+    ("web", &["domain", "service"]),
     ("mail", &["domain", "service"]),
     (
         "server",
@@ -61,7 +61,7 @@ const ARROWS_OF_TESTS: [(&str, &[&str]); 13] = [
     ("server", &["service", "testkit"]),
     ("service", &["crypto", "mail", "memory"]),
     ("storage", &["migrations", "store-contract", "testkit"]),
-    ("web", &["crypto", "domain", "memory", "service"]),
+    ("web", &["crypto", "memory", "service"]),
 ];
 
 fn layers(package: &Package, of_tests: bool) -> BTreeSet<&str> {

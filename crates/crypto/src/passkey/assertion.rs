@@ -6,13 +6,14 @@
 //! backed up, and the counter. It judges every proof anew in the tests of this crate
 //! (`tests/suite/passkey_judge.rs`), and no verdict may be milder than its.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::LazyLock};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use data_encoding::{BASE64URL, BASE64URL_NOPAD, Encoding};
 use latchkey_domain::{
     credential::{
         key::PublicKey,
-        passkey::{Aaguid, Passkey},
+        passkey::{Aaguid, Passkey, Transports},
     },
     id::UserId,
 };
@@ -32,14 +33,35 @@ pub(crate) struct Assertion<'a> {
     pub(crate) signature: &'a [u8],
 }
 
-/// Refuses a user handle that is there, is not empty, and is not the owner's id.
+/// Refuses a user handle that is there, is not empty, and does not name the owner.
 pub(crate) fn refuse_other_user(handle: Option<&[u8]>, owner: &UserId) -> Result<(), ProofError> {
     match handle {
         None | Some([]) => Ok(()),
-        Some(handle) if handle == owner.as_str().as_bytes() => Ok(()),
+        Some(handle) if names(handle, owner) => Ok(()),
         Some(_) => Err(ProofError::UserHandle),
     }
 }
+
+/// Whether a user handle names this user. A passkey that is synced has the handle that the client gave it
+/// which made it, and clients take `user.id` for one of three things: a text, whose bytes are the handle; the
+/// same, which they write as base64url before they take its bytes; or bytes in base64url, which they decode.
+fn names(handle: &[u8], user: &UserId) -> bool {
+    let id = user.as_str().as_bytes();
+    handle == id
+        || handle == BASE64URL_NOPAD.encode(id).as_bytes()
+        || handle == BASE64URL.encode(id).as_bytes()
+        || LENIENT
+            .as_ref()
+            .and_then(|lenient| lenient.decode(id).ok())
+            .is_some_and(|decoded| handle == decoded)
+}
+
+/// base64url as clients decode it: the length of an id leaves bits over, and they do not look at them.
+static LENIENT: LazyLock<Option<Encoding>> = LazyLock::new(|| {
+    let mut specification = BASE64URL_NOPAD.specification();
+    specification.check_trailing_bits = false;
+    specification.encoding().ok()
+});
 
 /// Verifies that a passkey signed in answer to the challenge.
 pub(crate) fn verify(
@@ -66,6 +88,7 @@ pub(crate) fn verify_for_nobody(
             aaguid: Aaguid::new([0; 16]),
             backup_eligible: false,
             backed_up: false,
+            transports: Transports::default(),
         })
     };
     verify_with(expected, passkey, assertion).map(|_state| ())

@@ -2,10 +2,12 @@
 
 use ciborium::Value;
 
+use super::cbor;
+
 /// The authenticator data of an attestation object: one CBOR map with `fmt`, `attStmt` and `authData`,
-/// no member twice and nothing after it.
+/// nothing in it twice and nothing after it.
 pub(super) fn authenticator_data(mut bytes: &[u8]) -> Option<Vec<u8>> {
-    let value: Value = ciborium::from_reader(&mut bytes).ok()?;
+    let value = cbor::take(&mut bytes)?;
     if !bytes.is_empty() {
         return None;
     }
@@ -15,13 +17,9 @@ pub(super) fn authenticator_data(mut bytes: &[u8]) -> Option<Vec<u8>> {
     member(&members, "authData")?.as_bytes().cloned()
 }
 
-/// The only member with that name.
 fn member<'a>(members: &'a [(Value, Value)], name: &str) -> Option<&'a Value> {
-    let mut found = members
-        .iter()
-        .filter(|(key, _)| key.as_text() == Some(name));
-    let (_, value) = found.next()?;
-    found.next().is_none().then_some(value)
+    let found = members.iter().find(|(key, _)| key.as_text() == Some(name));
+    found.map(|(_, value)| value)
 }
 
 /// The same authenticator data without any attestation statement. Statements are not asked for, so

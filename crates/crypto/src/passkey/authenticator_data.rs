@@ -1,7 +1,8 @@
 //! Authenticator data (WebAuthn §6.1).
 
-use ciborium::Value;
 use latchkey_domain::credential::passkey::Aaguid;
+
+use super::cbor;
 
 /// Flag AT: attested credential data follow.
 const ATTESTED: u8 = 0x40;
@@ -84,8 +85,7 @@ fn take_array<const LENGTH: usize>(rest: &mut &[u8]) -> Option<[u8; LENGTH]> {
 
 /// Skips one CBOR map: a public key or the extensions.
 fn skip_map(rest: &mut &[u8]) -> Option<()> {
-    let value: Value = ciborium::from_reader(rest).ok()?;
-    value.is_map().then_some(())
+    cbor::take(rest)?.is_map().then_some(())
 }
 
 #[cfg(test)]

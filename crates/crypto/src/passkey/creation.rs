@@ -1,7 +1,7 @@
 //! The ceremony that makes a passkey (WebAuthn §7.1).
 
 use data_encoding::BASE64URL_NOPAD;
-use latchkey_domain::credential::passkey::Passkey;
+use latchkey_domain::credential::passkey::{Passkey, Transports};
 use latchkey_service::ports::proof_verifier::{CreationProof, Expected, ProofError};
 use webauthn_rs::prelude::{RegisterPublicKeyCredential, WebauthnError};
 use webauthn_rs_core::{
@@ -17,7 +17,7 @@ use super::{
     authenticator_data::{Attested, AuthenticatorData},
     public_key, refusal,
 };
-use crate::client_data::ClientData;
+use crate::client_data::{ClientData, without_mark};
 
 /// The member of the proof that this ceremony is about.
 const PART: &str = "attestationData";
@@ -26,7 +26,11 @@ const PART: &str = "attestationData";
 const CREDENTIAL_ID_MAXIMUM: usize = 1023;
 
 /// Verifies that an authenticator made a passkey in answer to the challenge.
-pub(crate) fn verify(expected: &Expected, proof: &CreationProof) -> Result<Passkey, ProofError> {
+pub(crate) fn verify(
+    expected: &Expected,
+    proof: &CreationProof,
+    transports: &Transports,
+) -> Result<Passkey, ProofError> {
     let client_data = ClientData::read(&proof.client_data, "webauthn.create")?;
     let challenge = client_data.challenge(&expected.challenge)?;
     client_data.refuse_cross_origin()?;
@@ -50,6 +54,7 @@ pub(crate) fn verify(expected: &Expected, proof: &CreationProof) -> Result<Passk
         sign_count: data.sign_count,
         backup_eligible: data.backup_eligible,
         backed_up: data.backed_up,
+        transports: transports.clone(),
     })
 }
 
@@ -83,7 +88,8 @@ fn response(
         raw_id: vec![],
         response: AuthenticatorAttestationResponseRaw {
             attestation_object,
-            client_data_json: proof.client_data.clone(),
+            // It only parses them: where nothing is attested, nothing is signed over their hash.
+            client_data_json: without_mark(&proof.client_data).to_vec(),
             transports: None,
         },
         type_: "public-key".to_owned(),

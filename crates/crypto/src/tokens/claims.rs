@@ -7,6 +7,7 @@
 mod approval;
 mod challenge;
 mod session;
+mod session_code;
 mod user_action;
 
 use std::{fmt::Display, str::FromStr};
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub(super) use self::{
     approval::ApprovalClaims, challenge::ChallengeClaims, session::SessionClaims,
-    user_action::UserActionClaims,
+    session_code::SessionCodeClaims, user_action::UserActionClaims,
 };
 
 /// The claims of one type of token.

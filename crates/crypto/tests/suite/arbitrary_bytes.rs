@@ -1,7 +1,7 @@
 //! Any bytes give a refusal, never a panic.
 
 use latchkey_crypto::proofs::Proofs;
-use latchkey_domain::credential::{CredentialId, Material};
+use latchkey_domain::credential::{CredentialId, CredentialKind, Material, passkey::Transports};
 use latchkey_service::ports::proof_verifier::{CreationProof, Offered, ProofVerifier as _, Used};
 use latchkey_testkit::authenticator::{key::KeyClient, key_pair::KeyKind, passkey::PasskeyClient};
 use proptest::{collection::vec, prelude::*, sample::Index};
@@ -48,11 +48,11 @@ proptest! {
         client_data in vec(any::<u8>(), 0..200),
         attestation in vec(any::<u8>(), 0..300),
     ) {
-        for offered in [Offered::Fido2, Offered::Key] {
+        for offered in [Offered::Fido2(Transports::default()), Offered::Key] {
             let noise = proof(offered.clone(), client_data.clone(), attestation.clone());
             prop_assert!(Proofs.verify_creation(&expected(), &noise).is_err());
             // Noise beside client data that are right.
-            let ceremony = if offered == Offered::Fido2 { "webauthn.create" } else { "key.create" };
+            let ceremony = if offered.kind() == CredentialKind::Fido2 { "webauthn.create" } else { "key.create" };
             let right = format!(
                 r#"{{"type":"{ceremony}","challenge":"{}","origin":"https://one.example"}}"#,
                 asked()
@@ -66,7 +66,7 @@ proptest! {
     fn disturbed_registrations_never_panic(changes in changes(), client_data: bool) {
         let key = KeyClient::new(KeyKind::P256).create(&asked());
         let passkey = PasskeyClient::new("https://one.example").create(&asked());
-        for (offered, info) in [(Offered::Key, key), (Offered::Fido2, passkey)] {
+        for (offered, info) in [(Offered::Key, key), (Offered::Fido2(Transports::default()), passkey)] {
             let mut proof = creation(offered, &info);
             let part = if client_data { &mut proof.client_data } else { &mut proof.attestation_data };
             disturb(part, &changes);

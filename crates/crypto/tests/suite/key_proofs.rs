@@ -162,7 +162,7 @@ fn each_kind_of_credential_is_made_with_what_it_keeps() {
         assert_eq!(material.kind(), offered.kind());
         assert_eq!(material.public_key().spki_der(), client.pair.spki_der());
         let kept = match offered {
-            Offered::Fido2 | Offered::Key => None,
+            Offered::Fido2(_) | Offered::Key => None,
             Offered::PasswordProtectedKey(encrypted) => Some(encrypted),
             Offered::RecoveryKey(encrypted) => encrypted,
         };

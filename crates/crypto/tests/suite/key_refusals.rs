@@ -4,7 +4,7 @@ use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use latchkey_crypto::proofs::Proofs;
 use latchkey_domain::{
     challenge::ChallengeText,
-    credential::{Material, key::KeyPair},
+    credential::{Material, key::KeyPair, passkey::Transports},
 };
 use latchkey_service::ports::proof_verifier::{Offered, ProofError, ProofVerifier as _, Used};
 use latchkey_testkit::authenticator::{
@@ -363,7 +363,10 @@ fn a_proof_of_one_kind_does_not_make_another() {
     let client = KeyClient::new(KeyKind::P256);
     let key = client.create(&asked());
     let passkey = PasskeyClient::new("https://one.example").create(&asked());
-    let as_passkey = Proofs.verify_creation(&expected(), &creation(Offered::Fido2, &key));
+    let as_passkey = Proofs.verify_creation(
+        &expected(),
+        &creation(Offered::Fido2(Transports::default()), &key),
+    );
     assert_eq!(as_passkey, Err(ProofError::Type));
     for offered in [
         Offered::Key,

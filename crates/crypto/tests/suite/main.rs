@@ -31,6 +31,9 @@ mod arbitrary_bytes;
 mod vectors;
 
 #[cfg(test)]
+mod odd_clients;
+
+#[cfg(test)]
 mod tokens;
 
 #[cfg(test)]
@@ -41,3 +44,6 @@ mod code_digest;
 
 #[cfg(test)]
 mod sealer;
+
+#[cfg(test)]
+mod session_codes;

@@ -2,7 +2,8 @@
 //! for what the library leaves to its callers.
 //!
 //! It reads the JSON of clients with `serde_json`, which refuses a number beyond every double even in a
-//! member that nobody reads. That is the one refusal that is not repeated.
+//! member that nobody reads, and a byte order mark before it, which WebAuthn does not parse. Those are the two
+//! refusals that are not repeated.
 
 mod changes;
 mod forms;
@@ -18,7 +19,7 @@ use latchkey_domain::{
     credential::{
         CredentialReference, Material,
         key::PublicKey,
-        passkey::{Aaguid, Passkey},
+        passkey::{Aaguid, Passkey, Transports},
     },
     id::ApplicationId,
 };
@@ -66,6 +67,7 @@ impl Device {
             aaguid: Aaguid::new([0; 16]),
             backup_eligible: false,
             backed_up: false,
+            transports: Transports::default(),
         };
         Self { pair, passkey }
     }

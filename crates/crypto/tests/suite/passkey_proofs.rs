@@ -1,8 +1,12 @@
 //! Passkeys prove themselves in every way that browsers, platforms and authenticators do.
 
 use ciborium::Value as Cbor;
-use latchkey_domain::credential::passkey::{Aaguid, Passkey};
-use latchkey_service::ports::proof_verifier::{Expected, ProofError};
+use latchkey_crypto::proofs::Proofs;
+use latchkey_domain::credential::{
+    Material,
+    passkey::{Aaguid, Passkey, Transports},
+};
+use latchkey_service::ports::proof_verifier::{Expected, Offered, ProofError, ProofVerifier as _};
 use latchkey_testkit::authenticator::{
     asked::{Asked, ChallengeForm},
     independent::IndependentPasskey,
@@ -11,7 +15,7 @@ use latchkey_testkit::authenticator::{
 };
 
 use crate::support::{
-    application, asked, expected, expected_of, owner, register_passkey, use_passkey,
+    application, asked, creation, expected, expected_of, owner, register_passkey, use_passkey,
 };
 
 const ORIGIN: &str = "https://one.example";
@@ -269,6 +273,19 @@ fn a_user_handle_may_be_absent_or_empty() {
         let result = use_passkey(&expected(), &passkey, &device.get(&asked()));
         assert!(result.is_ok(), "{handle:?}");
     }
+}
+
+#[test]
+fn a_passkey_keeps_the_transports_that_its_client_named() {
+    let mut device = PasskeyClient::new(ORIGIN);
+    let transports = Transports::among(["internal", "hybrid"]);
+    let offered = Offered::Fido2(transports.clone());
+    let proof = creation(offered, &device.create(asked_for_owner()));
+    let made = Proofs.verify_creation(&expected(), &proof).unwrap();
+    let Material::Fido2(passkey) = made else {
+        panic!("no passkey was made");
+    };
+    assert_eq!(passkey.transports, transports);
 }
 
 #[test]

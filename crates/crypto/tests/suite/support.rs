@@ -5,13 +5,15 @@ use std::sync::Arc;
 use data_encoding::BASE64URL_NOPAD;
 use latchkey_crypto::proofs::Proofs;
 use latchkey_domain::{
-    application::{Application, Origin, RelyingParty, RpId, native::NativeApplications},
+    application::{
+        Application, Origin, RelyingParty, RpId, native::NativeApplications, pages::Pages,
+    },
     challenge::ChallengeText,
     credential::{
         Credential, CredentialId, CredentialReference, CredentialState, MadeBy, Material,
         Provenance,
         key::{EncryptedPrivateKey, KeyPair},
-        passkey::Passkey,
+        passkey::{Passkey, Transports},
     },
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     text::{ApplicationName, CredentialName},
@@ -44,6 +46,7 @@ pub(crate) fn application(number: u8, rp_id: &str, origins: &[&str]) -> Arc<Appl
         name: ApplicationName::new("An application").unwrap(),
         relying_party: RelyingParty::new(RpId::new(rp_id).unwrap(), origins).unwrap(),
         native: NativeApplications::default(),
+        pages: Pages::default(),
         is_active: true,
         created: Timestamp::from_unix_milliseconds(0),
     })
@@ -146,7 +149,7 @@ pub(crate) fn use_key(pair: &KeyPair, info: &Value) -> Result<(), ProofError> {
 
 /// Registers the passkey of a `credentialInfo`.
 pub(crate) fn register_passkey(expected: &Expected, info: &Value) -> Result<Passkey, ProofError> {
-    let proof = creation(Offered::Fido2, info);
+    let proof = creation(Offered::Fido2(Transports::default()), info);
     let material = Proofs.verify_creation(expected, &proof)?;
     let Material::Fido2(passkey) = material else {
         panic!("a {} was made", material.kind());

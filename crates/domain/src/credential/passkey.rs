@@ -6,7 +6,50 @@ use crate::{
     application::{Origin, RpId},
     credential::key::PublicKey,
     id::ApplicationId,
+    names::named,
 };
+
+named! {
+    /// How a client may reach an authenticator (WebAuthn Level 3 §5.8.4).
+    Transport {
+        /// Over Bluetooth.
+        Ble => "ble",
+        /// Another device, found by a QR code.
+        Hybrid => "hybrid",
+        /// It is built into the device.
+        Internal => "internal",
+        /// Near field communication.
+        Nfc => "nfc",
+        /// A smart card with contacts.
+        SmartCard => "smart-card",
+        /// It is plugged in.
+        Usb => "usb",
+    }
+}
+
+/// How the authenticator of a passkey may be reached, as its client said when it was made: a help for choosing
+/// the prompt, which nothing is decided by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transports(Vec<Transport>);
+
+impl Transports {
+    /// The known ones among these names, each once. What is not known helps nobody, and browsers pass it over.
+    pub fn among<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let named: Vec<_> = names.into_iter().filter_map(Transport::named).collect();
+        let known = Transport::ALL.iter().copied();
+        Self(known.filter(|known| named.contains(known)).collect())
+    }
+
+    /// The names, in alphabetical order.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.iter().map(|transport| transport.as_str()).collect()
+    }
+
+    /// Whether the client said nothing that is known.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
 
 /// The model of an authenticator (WebAuthn §6.5.1, "AAGUID"); all zeros when it does not tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,6 +116,8 @@ pub struct Passkey {
     pub backup_eligible: bool,
     /// Whether it is synced at present (flag BS).
     pub backed_up: bool,
+    /// How its authenticator may be reached.
+    pub transports: Transports,
 }
 
 #[cfg(test)]
@@ -94,6 +139,18 @@ mod tests {
             assert!(seen.insert(text), "{text} is listed twice");
         }
         assert!(seen.len() >= 50);
+    }
+
+    #[test]
+    fn transports_that_are_known_are_kept_once_and_in_one_order() {
+        let given = ["usb", "internal", "", "USB", "cable", "usb", "hybrid"];
+        let kept = Transports::among(given);
+        assert_eq!(kept.names(), ["hybrid", "internal", "usb"]);
+        assert_eq!(Transports::among(kept.names()), kept);
+        assert!(Transports::among(["cable"]).is_empty());
+        assert_eq!(Transports::among([]), Transports::default());
+        let names: Vec<_> = Transport::ALL.iter().map(|one| one.as_str()).collect();
+        assert!(names.is_sorted());
     }
 
     #[test]

@@ -110,10 +110,10 @@ impl From<FactorChallenge> for AuthChallenge {
 
 impl From<AllowedCredentials> for AllowCredentials {
     fn from(allowed: AllowedCredentials) -> Self {
-        let descriptors = |ids: &[CredentialId]| ids.iter().map(CredentialDescriptor::of).collect();
+        let passkeys = allowed.passkeys.iter();
         Self {
-            key: descriptors(&allowed.keys),
-            webauthn: descriptors(&allowed.passkeys),
+            key: allowed.keys.iter().map(CredentialDescriptor::of).collect(),
+            webauthn: passkeys.map(CredentialDescriptor::of_passkey).collect(),
             password_protected_key: allowed
                 .password_protected_keys
                 .map(|keys| keys.into_iter().map(protected).collect()),

@@ -1,7 +1,7 @@
 //! Bytes as base64url (RFC 4648 §5).
 
 use data_encoding::{BASE64URL, BASE64URL_NOPAD};
-use latchkey_domain::text::TextError;
+use latchkey_domain::{id::UserId, text::TextError};
 use serde::{Deserialize, Deserializer, de::Error};
 
 use super::text::FromText;
@@ -34,17 +34,29 @@ impl<'de> Deserialize<'de> for Base64Url {
     }
 }
 
-/// Bytes that may be left out, be `null`, or be an empty string, which clients send for "none".
+/// A user handle. It may be left out, be `null`, or be an empty string, which clients send for "none"; and some
+/// send the user's id as it is, which is base64url only by chance.
 #[derive(Default)]
-pub(crate) struct MaybeBase64Url(pub(crate) Option<Vec<u8>>);
+pub(crate) struct UserHandle(pub(crate) Option<Vec<u8>>);
 
-impl<'de> Deserialize<'de> for MaybeBase64Url {
+impl UserHandle {
+    fn from_text(text: String) -> Result<Vec<u8>, String> {
+        let id = text.parse::<UserId>();
+        match (Base64Url::from_text(text), id) {
+            (Ok(Base64Url(bytes)), _) => Ok(bytes),
+            (Err(_), Ok(id)) => Ok(id.as_str().as_bytes().to_vec()),
+            (Err(problem), Err(_)) => Err(problem),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for UserHandle {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Option::<String>::deserialize(deserializer)?;
         text.filter(|text| !text.is_empty())
-            .map(|text| Base64Url::from_text(text).map_err(D::Error::custom))
+            .map(|text| Self::from_text(text).map_err(D::Error::custom))
             .transpose()
-            .map(|bytes| Self(bytes.map(|Base64Url(bytes)| bytes)))
+            .map(Self)
     }
 }
 
@@ -79,13 +91,36 @@ mod tests {
     #[test]
     fn none_can_be_said_in_three_ways() {
         for text in ["null", "\"\""] {
-            let MaybeBase64Url(bytes) = serde_json::from_str(text).unwrap();
+            let UserHandle(bytes) = serde_json::from_str(text).unwrap();
             assert_eq!(bytes, None);
         }
-        let MaybeBase64Url(bytes) = serde_json::from_str("\"AQ\"").unwrap();
+        let UserHandle(bytes) = serde_json::from_str("\"AQ\"").unwrap();
         assert_eq!(bytes, Some(vec![1]));
-        assert!(serde_json::from_str::<MaybeBase64Url>("\"+\"").is_err());
+        assert!(serde_json::from_str::<UserHandle>("\"+\"").is_err());
         assert!(serde_json::from_str::<Base64Url>("\"\"").is_err());
+    }
+
+    #[test]
+    fn the_id_of_a_user_may_stand_as_it_is() {
+        // The first is no base64url for the bits that its last symbol leaves over, the second for its length.
+        for id in [
+            "us-6b58p-r53sr-rlrd3l5cj3uc4ome",
+            "us-6b58p-r53sr-rlrd3l5cj3uc4o",
+        ] {
+            let UserHandle(bytes) = serde_json::from_str(&format!("\"{id}\"")).unwrap();
+            assert_eq!(bytes.unwrap(), id.as_bytes());
+        }
+        for other in [
+            "cr-6b58p-r53sr-rlrd3l5cj3uc4ome",
+            "us-6b58p-r53sr-rlrd3l5cj3uc4ome!",
+            "us-6b58p-r53sr-rlrd3l5cj3uc4ome ",
+        ] {
+            let text = format!("\"{other}\"");
+            assert!(
+                serde_json::from_str::<UserHandle>(&text).is_err(),
+                "{other}"
+            );
+        }
     }
 
     proptest! {

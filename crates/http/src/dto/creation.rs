@@ -210,7 +210,12 @@ impl From<CreationChallenge> for CredentialChallenge {
         match kind {
             CredentialKind::Fido2 => Self {
                 authenticator_selection: Some(AuthenticatorSelection::STRICT),
-                exclude_credentials: Some(exclude.iter().map(CredentialDescriptor::of).collect()),
+                exclude_credentials: Some(
+                    exclude
+                        .iter()
+                        .map(CredentialDescriptor::of_passkey)
+                        .collect(),
+                ),
                 supported_credential_kinds: Some(SupportedKinds {
                     first_factor: vec![kind.as_str()],
                     second_factor: vec![],

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{
-    base64url::{Base64Url, MaybeBase64Url},
+    base64url::{Base64Url, UserHandle},
     text::{FromText, Text, required},
 };
 use crate::error::ApiError;
@@ -70,10 +70,10 @@ struct CredentialAssertionBody {
     /// base64url of the signature.
     #[schema(required = true, value_type = String)]
     signature: Option<Base64Url>,
-    /// base64url of the user handle (`Fido2`), if the authenticator gave one.
+    /// base64url of the user handle (`Fido2`), if the authenticator gave one; or the user's id as it is.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    user_handle: MaybeBase64Url,
+    user_handle: UserHandle,
     /// The digest (key kinds), when it is not the key's default.
     algorithm: Option<String>,
 }
@@ -139,7 +139,7 @@ impl CredentialAssertionBody {
             FactorKind::Fido2 => {
                 let path = member("authenticatorData");
                 let Base64Url(authenticator_data) = required(self.authenticator_data, &path)?;
-                let MaybeBase64Url(user_handle) = self.user_handle;
+                let UserHandle(user_handle) = self.user_handle;
                 Used::Fido2 {
                     authenticator_data,
                     user_handle,

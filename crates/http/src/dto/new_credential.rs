@@ -4,7 +4,7 @@
 //! one; a deprecated kind is then refused by its name, whatever else it brings.
 
 use latchkey_domain::{
-    credential::{CredentialId, CredentialKind, key::EncryptedPrivateKey},
+    credential::{CredentialId, CredentialKind, key::EncryptedPrivateKey, passkey::Transports},
     text::CredentialName,
 };
 use latchkey_service::{
@@ -82,6 +82,10 @@ struct CredentialInfoBody {
     /// `{"publicKey": "<PEM>", "signature": "<hex>"}` (key kinds).
     #[schema(required = true, value_type = String)]
     attestation_data: Option<Base64Url>,
+    /// How the authenticator may be reached (`Fido2`), as `getTransports()` tells: given back in the lists of
+    /// challenges. Names that are not known are passed over.
+    #[schema(example = json!(["internal", "hybrid"]))]
+    transports: Option<Vec<String>>,
 }
 
 /// A new key, in the description.
@@ -140,7 +144,11 @@ impl CredentialParts {
         let Text(kind) = required(self.kind, &format!("{prefix}credentialKind"))?;
         let encrypted = self.encrypted_private_key.map(|Text(encrypted)| encrypted);
         let offered = match kind {
-            CredentialKind::Fido2 => Offered::Fido2,
+            CredentialKind::Fido2 => {
+                let named = self.info.as_ref().and_then(|info| info.transports.as_ref());
+                let named = named.into_iter().flatten().map(String::as_str);
+                Offered::Fido2(Transports::among(named))
+            }
             CredentialKind::Key => Offered::Key,
             CredentialKind::PasswordProtectedKey => {
                 let path = format!("{prefix}encryptedPrivateKey");

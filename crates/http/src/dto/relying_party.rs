@@ -1,6 +1,7 @@
 //! What all challenges say about the relying party, the user and the ceremony.
 
 use latchkey_domain::{application::Application, credential::CredentialKind, user::User};
+use latchkey_service::factors::ListedPasskey;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -68,6 +69,10 @@ pub(crate) struct CredentialDescriptor {
     r#type: &'static str,
     /// The credential id, exactly as it was registered.
     id: String,
+    /// How the authenticator of a passkey may be reached, when its client said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>, example = json!(["internal", "hybrid"]))]
+    transports: Option<Vec<&'static str>>,
 }
 
 impl CredentialDescriptor {
@@ -79,6 +84,16 @@ impl CredentialDescriptor {
         Self {
             r#type: Self::PUBLIC_KEY,
             id: id.to_string(),
+            transports: None,
+        }
+    }
+
+    /// The entry of this passkey.
+    pub(crate) fn of_passkey(passkey: &ListedPasskey) -> Self {
+        let transports = &passkey.transports;
+        Self {
+            transports: (!transports.is_empty()).then(|| transports.names()),
+            ..Self::of(&passkey.id)
         }
     }
 }

@@ -6,6 +6,7 @@ use latchkey_domain::{
     credential::{CredentialKind, CredentialReference, key::EncryptedPrivateKey},
     credential_code::{EnteredCode, ReleaseReason},
     id::{ApplicationId, CredentialUuid, OrganizationId},
+    session_code::{CodeChallenge, CodeVerifier, ReturnState, ReturnTo},
     text::{CredentialName, ExternalId, Username},
     user_action::{ActionPath, Method},
 };
@@ -66,6 +67,10 @@ from_text! {
     ExternalId: |text: String| Self::new(text).map_err(reason);
     CredentialName: |text: String| Self::new(text).map_err(reason);
     EncryptedPrivateKey: |text: String| Self::new(text).map_err(reason);
+    ReturnTo: |text: String| Self::new(&text).map_err(reason);
+    ReturnState: |text: String| Self::new(text).map_err(reason);
+    CodeChallenge: |text: String| Self::new(&text).map_err(reason);
+    CodeVerifier: |text: String| Self::new(text).map_err(reason);
     // Any text is a code: whether it is right is not a question of its form.
     EnteredCode: |text: String| Ok(Self::parse(&text));
 }

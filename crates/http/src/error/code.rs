@@ -56,6 +56,8 @@ error_codes! {
         "The organization is not known or has no active application, so no ceremony can take place.";
     KindNotAllowed, BAD_REQUEST, "kind_not_allowed", "a credential of this kind cannot take this place",
         "A recovery key is offered to sign in with, or another kind for recovery.";
+    ReturnNotAllowed, BAD_REQUEST, "return_not_allowed", "the page to go back to is on no origin of the application",
+        "The application does not list the origin of `returnTo`, exactly.";
     ChallengeInvalid, BAD_REQUEST, "challenge_invalid", "Challenge token is not valid.",
         "The challenge identifier or temporary token is malformed, expired, spent or for another purpose, or its user, credential or code has gone since.";
     ApprovalTokenInvalid, BAD_REQUEST, "approval_token_invalid", "the approval token is not valid",

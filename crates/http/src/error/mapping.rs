@@ -19,6 +19,7 @@ use latchkey_service::{
     },
     recovery::{BeginRecoveryError, RecoverError},
     registration::BeginRegistrationError,
+    session_codes::{ExchangeSessionCodeError, IssueSessionCodeError},
     sessions::SessionError,
     throttle::Throttled,
     user_actions::{BeginUserActionError, NotPermitted},
@@ -58,6 +59,29 @@ impl From<SessionError> for ApiError {
         match error {
             SessionError::NotSignedIn => ErrorCode::NotAuthorized.into(),
             SessionError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<IssueSessionCodeError> for ApiError {
+    fn from(error: IssueSessionCodeError) -> Self {
+        match error {
+            IssueSessionCodeError::OriginNotAllowed => ErrorCode::OriginNotAllowed.into(),
+            IssueSessionCodeError::ReturnNotAllowed => {
+                Self::new(ErrorCode::ReturnNotAllowed).at("returnTo")
+            }
+            IssueSessionCodeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ExchangeSessionCodeError> for ApiError {
+    fn from(error: ExchangeSessionCodeError) -> Self {
+        match error {
+            ExchangeSessionCodeError::Throttled(error) => error.into(),
+            ExchangeSessionCodeError::OriginNotAllowed => ErrorCode::OriginNotAllowed.into(),
+            ExchangeSessionCodeError::InvalidCode => ErrorCode::InvalidCode.into(),
+            ExchangeSessionCodeError::Store(error) => error.into(),
         }
     }
 }
@@ -156,9 +180,9 @@ impl ApiError {
             AuthorityConflict::Fresh => ErrorCode::CredentialFresh.into(),
             AuthorityConflict::Spent(Spendable::UserAction) => ErrorCode::UserActionUsed.into(),
             AuthorityConflict::Void
-            | AuthorityConflict::Spent(Spendable::Challenge | Spendable::Session) => {
-                ErrorCode::UserActionInvalid.into()
-            }
+            | AuthorityConflict::Spent(
+                Spendable::Challenge | Spendable::Session | Spendable::SessionCode,
+            ) => ErrorCode::UserActionInvalid.into(),
         }
     }
 }

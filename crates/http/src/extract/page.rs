@@ -3,40 +3,29 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{FromRequestParts, Query},
+    extract::FromRequestParts,
     http::{HeaderMap, header::HOST, request::Parts},
 };
 use latchkey_domain::{application::Application, id::OrganizationId};
 use latchkey_service::directory::{Snapshot, page::Page};
-use serde::Deserialize;
-use utoipa::IntoParams;
 
-use super::client::origin;
+use super::{client::origin, query::Parameters};
 use crate::{
     error::{ApiError, ErrorCode},
     state::AppState,
 };
 
 /// The page that asks: by `Origin` if it sends one, else by `Host`, which browsers set for
-/// their page's own service. It is information for the page; no ceremony is decided by it.
+/// their page's own service. Where several organizations have an application there, `orgId` in the query says whose is
+/// meant. It is information for the page; no ceremony is decided by it.
 pub(crate) struct At(pub(crate) Page);
-
-/// Which of several organizations with this page is meant.
-#[derive(Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase")]
-#[into_params(parameter_in = Query)]
-pub(crate) struct PageQuery {
-    /// The organization, where several have an application at this origin; the oldest application's
-    /// otherwise.
-    #[param(example = "or-3277q-4hcvk-9lmnbrj2q3qd6st")]
-    org_id: Option<String>,
-}
 
 impl FromRequestParts<AppState> for At {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        let organization = organization(parts)?;
+        let query = Parameters::from_request_parts(parts, state).await?;
+        let organization: Option<OrganizationId> = query.read("orgId")?;
         let organization = organization.as_ref();
         let origin = origin(&parts.headers);
         let page = |snapshot: &Snapshot| match &origin {
@@ -49,14 +38,6 @@ impl FromRequestParts<AppState> for At {
             .map(Self)
             .ok_or_else(|| ErrorCode::ApplicationNotFound.into())
     }
-}
-
-fn organization(parts: &Parts) -> Result<Option<OrganizationId>, ApiError> {
-    let Query(query) = Query::<PageQuery>::try_from_uri(&parts.uri)
-        .map_err(|_repeated| ApiError::invalid_field("orgId", "must be given once at most"))?;
-    query.org_id.map(|text| text.parse()).transpose().map_err(
-        |error: latchkey_domain::id::IdError| ApiError::invalid_field("orgId", &error.to_string()),
-    )
 }
 
 /// The applications whose RP id is the host that is asked.

@@ -58,6 +58,7 @@ pub(crate) async fn observe(
     let route = request.extensions().get::<MatchedPath>().cloned();
     let reader = state
         .refusal_page
+        .as_ref()
         .and_then(|page| Reader::of(&request, page));
 
     let outcome = AssertUnwindSafe(next.run(request)).catch_unwind().await;
@@ -117,11 +118,11 @@ struct Reader {
 impl Reader {
     /// Whoever makes this request; nobody who changes something, which people do by pages and not by opening
     /// an address.
-    fn of(request: &Request, page: RefusalPage) -> Option<Self> {
+    fn of(request: &Request, page: &RefusalPage) -> Option<Self> {
         let reads = [Method::GET, Method::HEAD].contains(request.method());
         let accepted = request.headers().get_all(ACCEPT).iter();
         reads.then(|| Self {
-            page,
+            page: Arc::clone(page),
             accept: accepted
                 .filter_map(|line| line.to_str().ok())
                 .collect::<Vec<_>>()

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::Json;
+use axum::{Json, extract::State};
 use latchkey_domain::{
-    application::{Application, Origin},
+    application::{Application, Origin, pages::PagePrefix},
     organization::Organization,
 };
 use latchkey_service::directory::page::Page;
@@ -12,13 +12,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::{
-    error::{ApiError, documentation::refusals},
-    extract::page::{At, PageQuery},
-};
+use crate::{error::documentation::refusals, extract::page::At, state::AppState};
 
 /// Where a page is.
 #[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(example = example)]
 pub(crate) struct PlaceBody {
     organization: OrganizationBody,
@@ -26,6 +24,9 @@ pub(crate) struct PlaceBody {
     application: ApplicationBody,
     /// Every application of the organization, oldest first, the page's own included.
     applications: Vec<ApplicationBody>,
+    /// Where a session can go to after a sign-in on this page (`returnTo`): the web origins of the application.
+    #[schema(example = json!(["https://app.example.com"]))]
+    return_origins: Vec<String>,
     /// Whether credentials made with a code wait until their owner approves them: `never` or `always`.
     #[schema(example = "never")]
     approval: &'static str,
@@ -37,12 +38,14 @@ fn example() -> Value {
         "id": "ap-6b58p-r53sr-rlrd3l5cj3uc4ome",
         "name": "Example app",
         "rpId": "example.com",
-        "origin": "https://app.example.com"
+        "origin": "https://app.example.com",
+        "enrolUrl": "https://app.example.com/enrol"
     });
     json!({
         "organization": { "id": "or-3277q-4hcvk-9lmnbrj2q3qd6st", "name": "Example" },
         "application": application,
         "applications": [application],
+        "returnOrigins": ["https://app.example.com"],
         "approval": "never"
     })
 }
@@ -70,21 +73,31 @@ struct ApplicationBody {
     /// application without pages has an `android:` origin.
     #[schema(example = "https://app.example.com")]
     origin: String,
+    /// The page where a code for a credential of the application is entered, which takes the code behind `#`;
+    /// left out where there is none, and then the application is no place to go with a code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "https://app.example.com/enrol")]
+    enrol_url: Option<String>,
 }
 
-impl From<Page> for PlaceBody {
-    fn from(page: Page) -> Self {
+impl PlaceBody {
+    /// Of a page, where this service serves its own below that prefix.
+    fn new(page: &Page, prefix: Option<&PagePrefix>) -> Self {
         let here = &page.application;
         let body = |application: &Arc<Application>| {
-            if application.id == here.id {
-                ApplicationBody::at(application, Some(&page.origin))
-            } else {
-                ApplicationBody::at(application, application.relying_party.first_page())
-            }
+            let origin = (application.id == here.id).then_some(&page.origin);
+            ApplicationBody::at(application, origin, prefix)
         };
         Self {
             application: body(here),
             applications: page.applications.iter().map(body).collect(),
+            return_origins: here
+                .relying_party
+                .origins()
+                .iter()
+                .filter(|origin| origin.is_web())
+                .map(ToString::to_string)
+                .collect(),
             approval: page.organization.approval.as_str(),
             organization: (&page.organization).into(),
         }
@@ -101,14 +114,18 @@ impl From<&Organization> for OrganizationBody {
 }
 
 impl ApplicationBody {
-    fn at(application: &Application, origin: Option<&Origin>) -> Self {
+    /// Of an application, of which that origin is the page's own.
+    fn at(application: &Application, here: Option<&Origin>, prefix: Option<&PagePrefix>) -> Self {
         let party = &application.relying_party;
-        let origin = origin.or_else(|| party.origins().first());
+        let origin = here
+            .or_else(|| party.first_page())
+            .or_else(|| party.origins().first());
         Self {
             id: application.id.to_string(),
             name: application.name.to_string(),
             rp_id: party.rp_id().to_string(),
             origin: origin.map(ToString::to_string).unwrap_or_default(),
+            enrol_url: application.enrol_page(here.filter(|here| here.is_web()), prefix),
         }
     }
 }
@@ -125,12 +142,22 @@ refusals!(Refusals: [PLAIN], [ApplicationNotFound]);
     path = "/auth/application",
     operation_id = "getApplication",
     tag = "Pages",
-    params(PageQuery),
+    params((
+        "orgId" = Option<String>,
+        Query,
+        description = "The organization, where several have an application at this origin; the oldest application's \
+                       otherwise",
+        example = "or-3277q-4hcvk-9lmnbrj2q3qd6st"
+    )),
     responses(
         (status = 200, description = "Where it is", body = PlaceBody, example = json!(example())),
         Refusals
     )
 )]
-pub(crate) async fn get_application(At(page): At) -> Result<Json<PlaceBody>, ApiError> {
-    Ok(Json(page.into()))
+pub(crate) async fn get_application(
+    State(state): State<AppState>,
+    At(page): At,
+) -> Json<PlaceBody> {
+    let prefix = state.use_cases.settings.pages.as_ref();
+    Json(PlaceBody::new(&page, prefix))
 }

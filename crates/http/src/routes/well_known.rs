@@ -65,15 +65,16 @@ pub(crate) struct PasskeyEndpointsBody {
     /// The page where a passkey is made.
     #[schema(example = "https://app.example.com/enrol")]
     enroll: String,
-    /// The page where they are managed.
+    /// The page where they are managed; left out where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "https://app.example.com/account")]
-    manage: String,
+    manage: Option<String>,
 }
 
 /// The pages of an RP id
 ///
 /// What password managers ask the host of an RP id for, to lead a person to the pages where passkeys are
-/// made and managed. Only where this service serves pages, and for the `Host` of the request.
+/// made and managed. Only where there are such pages, and for the `Host` of the request.
 #[utoipa::path(
     get,
     path = "/.well-known/passkey-endpoints",
@@ -85,15 +86,22 @@ pub(crate) async fn get_passkey_endpoints(
     State(state): State<AppState>,
     AtRpId(applications): AtRpId,
 ) -> Result<Cached<PasskeyEndpointsBody>, ApiError> {
-    let page = applications
-        .iter()
-        .find_map(|application| application.relying_party.first_page())
-        .ok_or(ErrorCode::ApplicationNotFound)?;
-    let body = PasskeyEndpointsBody {
-        enroll: format!("{page}/enrol"),
-        manage: format!("{page}/account"),
-    };
-    cached(state.use_cases.settings.has_pages, body)
+    let prefix = state.use_cases.settings.pages.as_ref();
+    let mut applications = applications.iter();
+    // Of the application that has a page for codes, so that both are about the same one.
+    let found = applications.find_map(|application| {
+        let enroll = application.enrol_page(None, prefix)?;
+        Some((application, enroll))
+    });
+    let (application, enroll) = found.ok_or(ErrorCode::ApplicationNotFound)?;
+    let page = application.page(None, prefix);
+    cached(
+        true,
+        PasskeyEndpointsBody {
+            enroll,
+            manage: page.map(|page| format!("{page}/account")),
+        },
+    )
 }
 
 /// What the host lets an Android application do (Digital Asset Links).

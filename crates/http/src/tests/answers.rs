@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use latchkey_domain::{
     challenge::{Challenge, ChallengeText, purpose},
-    credential::{Credential, CredentialKind},
+    credential::{Credential, CredentialKind, passkey::Transports},
     credential_code::{Binding, Claim, CodeState, CodeText, CredentialCode},
     id::{ChallengeId, CredentialCodeId, CredentialUuid},
     text::CredentialName,
@@ -14,7 +14,7 @@ use latchkey_domain::{
 use latchkey_service::{
     ceremony::{BegunChallenge, CreationChallenge},
     credential_codes::{IssuedCode, NewestCode},
-    factors::{AllowedCredentials, FactorChallenge},
+    factors::{AllowedCredentials, FactorChallenge, ListedPasskey},
     first_credentials::Registered,
     ports::user_store::UserEntry,
     recovery::RecoveryChallenge,
@@ -57,11 +57,46 @@ fn begun() -> BegunChallenge {
     }
 }
 
+/// A passkey in a list, whose client named these transports.
+fn listed(transports: &[&'static str]) -> ListedPasskey {
+    ListedPasskey {
+        id: passkey().id,
+        transports: Transports::among(transports.iter().copied()),
+    }
+}
+
+#[test]
+fn a_list_says_how_a_passkey_may_be_reached_where_that_is_known() {
+    for (transports, told) in [
+        (&["usb", "nfc"][..], Some(json!(["nfc", "usb"]))),
+        (&[], None),
+    ] {
+        let allowed = AllowedCredentials {
+            passkeys: vec![listed(transports)],
+            ..AllowedCredentials::default()
+        };
+        let begun = begun();
+        let asked = wire(AuthChallenge::from(FactorChallenge { begun, allowed }));
+        let made = wire(CredentialChallenge::from(CreationChallenge {
+            begun: self::begun(),
+            kind: CredentialKind::Fido2,
+            user: user(),
+            exclude: vec![listed(transports)],
+        }));
+        for entry in [
+            &asked["allowCredentials"]["webauthn"][0],
+            &made["excludeCredentials"][0],
+        ] {
+            assert_eq!(entry.get("transports"), told.as_ref());
+        }
+    }
+}
+
 #[test]
 fn a_challenge_lists_what_may_sign_it_with_private_keys_where_they_are_given() {
     let body = |password_protected_keys| {
         let allowed = AllowedCredentials {
-            passkeys: vec![passkey().id],
+            passkeys: vec![listed(&[])],
             keys: vec![key().id],
             password_protected_keys,
         };
@@ -82,7 +117,7 @@ fn a_challenge_for_a_new_credential_has_what_its_kind_needs() {
             begun: begun(),
             kind,
             user: user(),
-            exclude: vec![passkey().id],
+            exclude: vec![listed(&[])],
         }))
     };
     insta::assert_json_snapshot!("credential_challenge_of_fido2", body(CredentialKind::Fido2));

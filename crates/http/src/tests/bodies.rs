@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 use latchkey_domain::{
-    credential::{CredentialId, CredentialReference},
+    credential::{CredentialId, CredentialReference, passkey::Transports},
     id::CredentialUuid,
 };
 use latchkey_service::{
@@ -97,6 +97,24 @@ fn creation_proof(offered: Offered) -> CreationProof {
 }
 
 #[test]
+fn transports_that_are_known_are_read_and_others_passed_over() {
+    for (sent, read) in [
+        (
+            json!(["usb", "internal", "cable", ""]),
+            &["internal", "usb"][..],
+        ),
+        (json!([]), &[]),
+        (json!(null), &[]),
+    ] {
+        let mut body = new_credential("Fido2");
+        body["credentialInfo"]["transports"] = sent;
+        let (_, new) = created(&body).unwrap();
+        let offered = Offered::Fido2(Transports::among(read.iter().copied()));
+        assert_eq!(new.proof, creation_proof(offered));
+    }
+}
+
+#[test]
 fn a_new_credential_of_each_kind_is_read_and_its_id_kept_as_it_is() {
     let mut plain = new_credential("Key");
     // Members of other versions, and one of another kind.
@@ -112,7 +130,10 @@ fn a_new_credential_of_each_kind_is_read_and_its_id_kept_as_it_is() {
     for (body, offered) in [
         (plain, Offered::Key),
         (older, Offered::Key),
-        (new_credential("Fido2"), Offered::Fido2),
+        (
+            new_credential("Fido2"),
+            Offered::Fido2(Transports::default()),
+        ),
         (protected, Offered::PasswordProtectedKey(sealed())),
         (recovery, Offered::RecoveryKey(Some(sealed()))),
         (new_credential("RecoveryKey"), Offered::RecoveryKey(None)),
@@ -225,6 +246,10 @@ fn a_user_handle_may_be_missing_null_or_empty() {
         (Some(json!("")), None),
         (Some(json!("AQ")), Some(vec![1])),
         (Some(json!("AQ==")), Some(vec![1])),
+        (
+            Some(json!("us-6b58p-r53sr-rlrd3l5cj3uc4ome")),
+            Some(b"us-6b58p-r53sr-rlrd3l5cj3uc4ome".to_vec()),
+        ),
     ] {
         let mut body = factor("Fido2");
         if let Some(handle) = handle {

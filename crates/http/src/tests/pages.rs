@@ -1,5 +1,7 @@
 //! Refusals that people are told by pages of somebody else's, and programs in JSON.
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     body::Body,
@@ -21,7 +23,7 @@ fn page(accept: &str, status: StatusCode, request_id: &str) -> Option<Response> 
 fn beside(routes: Router) -> Beside {
     Beside {
         routes,
-        refusal_page: Some(page),
+        refusal_page: Some(Arc::new(page)),
         ..Beside::default()
     }
 }

@@ -3,12 +3,14 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use latchkey_domain::{
-    application::{Application, Origin, RelyingParty, RpId, native::NativeApplications},
+    application::{
+        Application, Origin, RelyingParty, RpId, native::NativeApplications, pages::Pages,
+    },
     challenge::{Challenge, ChallengeText, purpose::Purpose},
     credential::{
         Credential, CredentialId, CredentialState, MadeBy, Material, Provenance,
         key::{EncryptedPrivateKey, KeyPair, PublicKey},
-        passkey::{Aaguid, Passkey},
+        passkey::{Aaguid, Passkey, Transports},
     },
     id::{
         ApplicationId, ChallengeId, CredentialUuid, OrganizationId, TokenId, UserActionId, UserId,
@@ -56,6 +58,7 @@ pub(super) fn application() -> Application {
         )
         .unwrap(),
         native: NativeApplications::default(),
+        pages: Pages::default(),
         is_active: true,
         created: NOW,
     }
@@ -129,6 +132,7 @@ pub(super) fn passkey() -> Credential {
         sign_count: 0,
         backup_eligible: true,
         backed_up: true,
+        transports: Transports::default(),
     };
     credential(2, "cGFzc2tleQ", Material::Fido2(passkey))
 }

@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::{fs, path::Path};
 
 use tempfile::TempDir;
 
@@ -13,7 +13,7 @@ fn in_folder() -> (TempDir, Settings) {
     (folder, settings)
 }
 
-fn file(settings: &Settings) -> std::path::PathBuf {
+fn file(settings: &Settings) -> PathBuf {
     connect::sqlite_file(&settings.database.url)
         .unwrap()
         .unwrap()
@@ -46,6 +46,26 @@ async fn the_first_start_makes_both_and_the_next_one_opens_them() {
         ..settings
     };
     opened(&settings).await;
+}
+
+/// A folder that somebody else owns is met by whoever runs the command as another user.
+#[tokio::test]
+async fn a_database_that_cannot_be_looked_at_is_not_taken_for_none() {
+    let (folder, settings) = in_folder();
+    fs::write(folder.path().join("data"), "a file, not a folder").unwrap();
+    for must_exist in [false, true] {
+        let settings = Settings {
+            must_exist,
+            ..settings.clone()
+        };
+        let error = refused(&settings).await;
+        assert!(matches!(error, BeginningError::Hidden { .. }), "{error}");
+        let text = error.to_string();
+        for named in ["data/latchkey.db", "as the user"] {
+            assert!(text.contains(named), "{text}");
+        }
+        assert!(!folder.path().join("kept").exists());
+    }
 }
 
 #[tokio::test]

@@ -13,13 +13,16 @@ use latchkey_domain::{
 use latchkey_mail::smtp::is_address;
 use latchkey_service::{
     administration::{self, Administration, Invite, Invited},
-    ports::administration_store::{BootstrapError, InviteError, OrganizationEntry, SetUserError},
+    ports::administration_store::{
+        BootstrapError, Effect, InviteError, OrganizationEntry, SetUserError,
+    },
 };
 use serde::Serialize;
 use time::{OffsetDateTime, macros::format_description};
 
 use super::{
-    Failure, answer,
+    Failure,
+    answer::answer_list,
     application::{Party, origin_taken},
     people::{self, Part, ShownUser, UserRow},
 };
@@ -33,14 +36,25 @@ pub(super) struct Bootstrap {
     /// Whether credentials made with a code wait until their owner approves them: never or always.
     #[arg(long, value_name = "WHEN", default_value_t)]
     approval: Approval,
-    /// The first administrator, who signs in with this.
-    #[arg(long, value_name = "EMAIL", value_parser = |text: &str| Username::new(text))]
-    admin: Username,
+    #[command(flatten)]
+    admin: Admin,
     /// The first application's name.
     #[arg(long, value_name = "NAME", value_parser = |text: &str| ApplicationName::new(text))]
     application: ApplicationName,
     #[command(flatten)]
     party: Party,
+}
+
+/// What the first administrator signs in with.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct Admin {
+    /// The first administrator's e-mail address: what the administrator signs in with, and where messages go.
+    #[arg(long, value_name = "EMAIL", value_parser = email)]
+    admin: Option<Username>,
+    /// What the first administrator signs in with, where that is no e-mail address: no message reaches the user.
+    #[arg(long, value_name = "NAME", value_parser = |text: &str| Username::new(text))]
+    username: Option<Username>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -170,10 +184,13 @@ pub(super) enum OrganizationAnswer {
     Changed {
         org_id: String,
         approval: &'static str,
+        /// Whether it was different before; here and elsewhere.
+        changed: bool,
     },
     ChangedFreshness {
         org_id: String,
         freshness: String,
+        changed: bool,
     },
 }
 
@@ -212,10 +229,12 @@ pub(super) enum UserAnswer {
     Changed {
         user_id: String,
         is_active: bool,
+        changed: bool,
     },
     Entrusted {
         user_id: String,
         is_administrator: bool,
+        changed: bool,
     },
     Listed(Vec<UserRow>),
     Shown(Box<ShownUser>),
@@ -227,6 +246,9 @@ pub(super) enum UserAnswer {
 
 /// A command that changes what only an administrator may.
 pub(super) trait Administer {
+    /// What it lists, if anything: what there are none of when a list is empty.
+    const LISTS: &'static str = "things";
+
     /// What it answers.
     type Answer: Serialize;
 
@@ -234,18 +256,19 @@ pub(super) trait Administer {
 }
 
 /// Performs a command with these adapters and answers.
-pub(super) async fn perform(command: impl Administer, adapters: Adapters) -> Result<(), Failure> {
+pub(super) async fn perform<C: Administer>(command: C, adapters: Adapters) -> Result<(), Failure> {
     let performed = command.perform(&adapters.use_cases().administration).await;
-    answer_and_close(performed, adapters).await
+    answer_and_close(performed, C::LISTS, adapters).await
 }
 
 /// Answers with what was done, or why not, before the adapters are closed: a code that was made is shown once, and
 /// must not be lost because a connection could not be ended.
 pub(super) async fn answer_and_close(
     performed: Result<impl Serialize, Failure>,
+    lists: &str,
     adapters: Adapters,
 ) -> Result<(), Failure> {
-    let answered = performed.and_then(|performed| answer(&performed));
+    let answered = performed.and_then(|performed| answer_list(&performed, lists));
     let closed = adapters.close().await;
     answered?;
     Ok(closed?)
@@ -256,11 +279,13 @@ impl Administer for Bootstrap {
 
     async fn perform(self, administration: &Administration) -> Result<InvitedAnswer, Failure> {
         let name = self.organization.clone();
+        let Admin { admin, username } = self.admin;
+        let administrator = admin.or(username);
         let made = administration
             .bootstrap(administration::Bootstrap {
                 organization: self.organization,
                 approval: self.approval,
-                administrator: self.admin,
+                administrator: administrator.ok_or("--admin: who is the first administrator?")?,
                 application: self.application,
                 relying_party: self.party.checked()?,
             })
@@ -278,49 +303,46 @@ impl Administer for Bootstrap {
 }
 
 impl Administer for OrganizationCommand {
+    const LISTS: &'static str = "organizations";
+
     type Answer = OrganizationAnswer;
 
     async fn perform(self, administration: &Administration) -> Result<OrganizationAnswer, Failure> {
-        let (organization, is_there, answer) = match self {
+        match self {
             Self::List => {
                 let entries = administration.organizations().await?;
                 let rows = entries.iter().map(OrganizationRow::from);
-                return Ok(OrganizationAnswer::Listed(rows.collect()));
+                Ok(OrganizationAnswer::Listed(rows.collect()))
             }
             Self::SetApproval {
                 organization,
                 approval,
             } => {
-                let is_there = administration.set_approval(&organization, approval).await?;
-                let answer = OrganizationAnswer::Changed {
+                let set = administration.set_approval(&organization, approval);
+                Ok(OrganizationAnswer::Changed {
+                    changed: found(set.await?, "--org", "organization", &organization)?,
                     org_id: organization.to_string(),
                     approval: approval.as_str(),
-                };
-                (organization, is_there, answer)
+                })
             }
             Self::SetFreshness {
                 organization,
                 freshness,
             } => {
-                let is_there = administration
-                    .set_freshness(&organization, freshness)
-                    .await?;
-                let answer = OrganizationAnswer::ChangedFreshness {
+                let set = administration.set_freshness(&organization, freshness);
+                Ok(OrganizationAnswer::ChangedFreshness {
+                    changed: found(set.await?, "--org", "organization", &organization)?,
                     org_id: organization.to_string(),
                     freshness: freshness.to_string(),
-                };
-                (organization, is_there, answer)
+                })
             }
-        };
-        if is_there {
-            Ok(answer)
-        } else {
-            Err(unknown("--org", "organization", &organization))
         }
     }
 }
 
 impl Administer for UserCommand {
+    const LISTS: &'static str = "users";
+
     type Answer = UserAnswer;
 
     async fn perform(self, administration: &Administration) -> Result<UserAnswer, Failure> {
@@ -400,8 +422,9 @@ async fn set_active(
     user: &UserId,
     is_active: bool,
 ) -> Result<UserAnswer, Failure> {
-    known(user, administration.set_user_active(user, is_active).await)?;
+    let set = administration.set_user_active(user, is_active).await;
     Ok(UserAnswer::Changed {
+        changed: known(user, set)?,
         user_id: user.to_string(),
         is_active,
     })
@@ -413,23 +436,36 @@ async fn set_administrator(
     is_administrator: bool,
 ) -> Result<UserAnswer, Failure> {
     let set = administration.set_administrator(user, is_administrator);
-    known(user, set.await)?;
     Ok(UserAnswer::Entrusted {
+        changed: known(user, set.await)?,
         user_id: user.to_string(),
         is_administrator,
     })
 }
 
-/// What a change of a user came to, for whoever typed the command.
-pub(super) fn known(user: &UserId, outcome: Result<bool, SetUserError>) -> Result<(), Failure> {
+/// Whether a change of a user changed anything, for whoever typed the command.
+pub(super) fn known(user: &UserId, outcome: Result<Effect, SetUserError>) -> Result<bool, Failure> {
     match outcome {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(unknown("--user", "user", user)),
+        Ok(effect) => found(effect, "--user", "user", user),
         Err(SetUserError::LastAdministrator) => Err(format!(
             "--user: {user} is the last active administrator of the organization; make another one first"
         )
         .into()),
         Err(SetUserError::Store(error)) => Err(error.into()),
+    }
+}
+
+/// Whether a change changed anything; fails when there is nothing of that id.
+pub(super) fn found(
+    effect: Effect,
+    option: &str,
+    thing: &str,
+    id: &impl fmt::Display,
+) -> Result<bool, Failure> {
+    match effect {
+        Effect::Changed => Ok(true),
+        Effect::Unneeded => Ok(false),
+        Effect::NotFound => Err(unknown(option, thing, id)),
     }
 }
 

@@ -1,20 +1,21 @@
 //! `latchkey application`: where the users of an organization sign in.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, builder::BoolishValueParser};
 use latchkey_domain::{
     application::{
-        Application, Origin, RelyingParty, RpId,
+        Application, ApplicationError, Origin, RelyingParty, RpId,
         native::{AndroidPackage, AppleAppId, NativeApplications},
+        pages::{EnrolUrl, EnrolUrlError, Pages},
         related,
     },
     id::{ApplicationId, OrganizationId},
-    text::ApplicationName,
+    text::{ApplicationName, counted},
 };
 use latchkey_service::{
     administration::Administration,
     ports::administration_store::{
         AddApplicationError, ApplicationEntry, ApplicationUpdate, DeleteApplicationError, Loss,
-        UpdateApplicationError,
+        NewEnrolUrl, UpdateApplicationError,
     },
 };
 use serde::Serialize;
@@ -22,7 +23,7 @@ use tracing::warn;
 
 use super::{
     Failure,
-    administer::{Administer, require, unknown},
+    administer::{Administer, found, require, unknown},
     people::confirmed,
 };
 
@@ -49,6 +50,12 @@ pub(super) enum ApplicationCommand {
         name: ApplicationName,
         #[command(flatten)]
         party: Party,
+        /// Its own page where a code for a passkey is entered; it takes the code behind #.
+        #[arg(long, value_name = "URL", value_parser = EnrolUrl::new)]
+        enrol_url: Option<EnrolUrl>,
+        /// Its hosts do not show the pages of this service: nobody is led there.
+        #[arg(long)]
+        no_pages: bool,
     },
     /// List the applications of all organizations, or of one, oldest first.
     List {
@@ -56,7 +63,7 @@ pub(super) enum ApplicationCommand {
         #[arg(long = "org", value_name = "ORG")]
         organization: Option<OrganizationId>,
     },
-    /// Change name, RP id or origins of an application; what is left out stays.
+    /// Change name, RP id, origins or pages of an application; what is left out stays.
     Update {
         /// The application.
         #[arg(long, value_name = "ID")]
@@ -115,6 +122,12 @@ pub(super) struct Update {
     /// An origin the application runs on, in place of all earlier ones; may be given several times.
     #[arg(long = "origin", value_name = "ORIGIN", value_parser = |text: &str| Origin::new(text))]
     origins: Option<Vec<Origin>>,
+    /// Its own page where a code for a passkey is entered, which takes the code behind #; or none.
+    #[arg(long, value_name = "URL|none", value_parser = new_enrol_url)]
+    enrol_url: Option<NewEnrolUrl>,
+    /// Whether its hosts show the pages of this service; where they do not, nobody is led there.
+    #[arg(long, value_name = "yes|no", value_parser = BoolishValueParser::new())]
+    pages: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -126,9 +139,11 @@ pub(super) enum ApplicationAnswer {
     Changed {
         app_id: String,
         is_active: bool,
+        changed: bool,
     },
     Native {
         app_id: String,
+        changed: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
         android_package: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -141,14 +156,20 @@ pub(super) enum ApplicationAnswer {
 #[serde(rename_all = "camelCase")]
 pub(super) struct ApplicationRow {
     app_id: String,
-    org_id: String,
     name: String,
     rp_id: String,
-    origins: Vec<String>,
+    has_pages: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enrol_url: Option<String>,
     is_active: bool,
     /// How many there are for it; absent where that was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     passkeys: Option<u64>,
+    /// Whether it was different before; absent where nothing was to be changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed: Option<bool>,
+    origins: Vec<String>,
+    org_id: String,
 }
 
 impl From<&Application> for ApplicationRow {
@@ -156,12 +177,19 @@ impl From<&Application> for ApplicationRow {
         let party = &application.relying_party;
         Self {
             app_id: application.id.to_string(),
-            org_id: application.organization.to_string(),
             name: application.name.to_string(),
             rp_id: party.rp_id().to_string(),
-            origins: party.origins().iter().map(ToString::to_string).collect(),
+            has_pages: application.pages.ours,
+            enrol_url: application
+                .pages
+                .enrol_url
+                .as_ref()
+                .map(ToString::to_string),
             is_active: application.is_active,
             passkeys: None,
+            changed: None,
+            origins: party.origins().iter().map(ToString::to_string).collect(),
+            org_id: application.organization.to_string(),
         }
     }
 }
@@ -177,6 +205,8 @@ pub(super) struct DeletedApplication {
 }
 
 impl Administer for ApplicationCommand {
+    const LISTS: &'static str = "applications";
+
     type Answer = ApplicationAnswer;
 
     async fn perform(self, administration: &Administration) -> Result<ApplicationAnswer, Failure> {
@@ -185,13 +215,21 @@ impl Administer for ApplicationCommand {
                 organization,
                 name,
                 party,
+                enrol_url,
+                no_pages,
             } => {
+                let pages = Pages {
+                    ours: !no_pages,
+                    enrol_url,
+                };
+                let party = party.checked()?;
                 let addition =
-                    administration.add_application(organization.clone(), name, party.checked()?);
+                    administration.add_application_with(organization.clone(), name, party, pages);
                 let added = addition.await.map_err(|error| match error {
                     AddApplicationError::UnknownOrganization => {
                         unknown("--org", "organization", &organization)
                     }
+                    AddApplicationError::Invalid(error) => format!("--enrol-url: {error}").into(),
                     AddApplicationError::OriginTaken => origin_taken(),
                     AddApplicationError::Store(error) => error.into(),
                 })?;
@@ -231,17 +269,12 @@ impl Administer for ApplicationCommand {
                 return set_native(administration, &application, &native).await;
             }
         };
-        if administration
-            .set_application_active(&application, is_active)
-            .await?
-        {
-            Ok(ApplicationAnswer::Changed {
-                app_id: application.to_string(),
-                is_active,
-            })
-        } else {
-            Err(unknown("--application", "application", &application))
-        }
+        let set = administration.set_application_active(&application, is_active);
+        Ok(ApplicationAnswer::Changed {
+            changed: found(set.await?, "--application", "application", &application)?,
+            app_id: application.to_string(),
+            is_active,
+        })
     }
 }
 
@@ -250,15 +283,13 @@ async fn set_native(
     application: &ApplicationId,
     native: &NativeApplications,
 ) -> Result<ApplicationAnswer, Failure> {
-    if administration.set_native(application, native).await? {
-        Ok(ApplicationAnswer::Native {
-            app_id: application.to_string(),
-            android_package: native.android.as_ref().map(ToString::to_string),
-            apple_app_id: native.apple.as_ref().map(ToString::to_string),
-        })
-    } else {
-        Err(unknown("--application", "application", application))
-    }
+    let set = administration.set_native(application, native).await?;
+    Ok(ApplicationAnswer::Native {
+        changed: found(set, "--application", "application", application)?,
+        app_id: application.to_string(),
+        android_package: native.android.as_ref().map(ToString::to_string),
+        apple_app_id: native.apple.as_ref().map(ToString::to_string),
+    })
 }
 
 async fn list(
@@ -286,29 +317,40 @@ async fn update(
         name,
         rp_id,
         origins,
+        enrol_url,
+        pages,
     } = wanted;
     let update = ApplicationUpdate {
         name,
         rp_id,
         origins,
+        has_pages: pages,
+        enrol_url,
     };
     let updated = administration.update_application(application, update);
     let updated = updated.await.map_err(|error| match error {
         UpdateApplicationError::NotFound => unknown("--application", "application", application),
+        UpdateApplicationError::Invalid(error @ ApplicationError::EnrolUrlElsewhere(_)) => {
+            format!("--enrol-url and --origin: {error}").into()
+        }
         UpdateApplicationError::Invalid(error) => format!("--rp-id and --origin: {error}").into(),
         UpdateApplicationError::HasPasskeys(passkeys) => format!(
-            "--rp-id: {passkeys} passkeys were made for the RP id as it is, and work for no other; make another \
-             application for the new one (latchkey application add)"
+            "--rp-id: it has {}, and a passkey works for no other RP id than its own; make another application for \
+             the new one (latchkey application add)",
+            counted(passkeys, "passkey"),
         )
         .into(),
         UpdateApplicationError::OriginTaken => origin_taken(),
         UpdateApplicationError::Store(error) => Failure::from(error),
     })?;
-    let party = &updated.relying_party;
+    let party = &updated.application.relying_party;
     if let Err(warning) = related::check_labels(party.rp_id(), party.origins()) {
         warn!("--origin: {warning}");
     }
-    Ok(ApplicationRow::from(&updated))
+    Ok(ApplicationRow {
+        changed: Some(updated.is_changed),
+        ..ApplicationRow::from(&updated.application)
+    })
 }
 
 async fn delete(
@@ -319,9 +361,9 @@ async fn delete(
 ) -> Result<DeletedApplication, Failure> {
     let entries = administration.applications().await?;
     let mut entries = entries.iter().map(|entry| &entry.application);
-    let found = entries.find(|found| found.id == *application);
-    let found = found.ok_or_else(|| unknown("--application", "application", application))?;
-    confirmed(yes, found.name.as_str(), "the application, for good")?;
+    let named = entries.find(|found| found.id == *application);
+    let named = named.ok_or_else(|| unknown("--application", "application", application))?;
+    confirmed(yes, named.name.as_str(), "the application, for good")?;
     let deleted = administration.delete_application(application, with_passkeys);
     let loss = deleted.await.map_err(|error| match error {
         DeleteApplicationError::NotFound => unknown("--application", "application", application),
@@ -330,9 +372,10 @@ async fn delete(
             users,
             locked_out,
         }) => format!(
-            "there are {passkeys} passkeys of {users} users for it, and {locked_out} users can sign in with nothing \
-             else: deactivate it (latchkey application deactivate), or say --delete-credentials to delete the \
-             passkeys too"
+            "it has {} of {}, of whom {locked_out} can sign in with nothing else: deactivate it (latchkey \
+             application deactivate), or say --delete-credentials to delete the passkeys too",
+            counted(passkeys, "passkey"),
+            counted(users, "user"),
         )
         .into(),
         DeleteApplicationError::Store(error) => Failure::from(error),
@@ -361,6 +404,13 @@ impl Party {
             warn!("--origin: {warning}");
         }
         Ok(party)
+    }
+}
+
+fn new_enrol_url(text: &str) -> Result<NewEnrolUrl, EnrolUrlError> {
+    match text {
+        "none" => Ok(NewEnrolUrl::None),
+        url => EnrolUrl::new(url).map(NewEnrolUrl::At),
     }
 }
 

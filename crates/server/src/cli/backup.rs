@@ -1,11 +1,13 @@
-//! `latchkey backup` and `latchkey restore`: the whole database as a file, and a database of such a file.
+//! `latchkey backup`, `latchkey restore` and `latchkey import`: the whole database as a file, and a database of such a
+//! file.
 
 use std::{
     collections::BTreeMap,
     error::Error,
     fs::{self, File},
-    io::{self, BufRead, BufReader, BufWriter, IsTerminal as _, Write},
+    io::{self, BufRead, BufReader, BufWriter, Write},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use clap::Args;
@@ -17,8 +19,9 @@ use latchkey_crypto::{
     proofs::{KeptEvidence, check_kept_key},
 };
 use latchkey_domain::credential::{CredentialKind, key::PublicKey};
-use latchkey_service::ports::{
-    clock::Clock as _, entropy::Entropy as _, installation_store::InstallationStore as _,
+use latchkey_service::{
+    events::{Event, LeftEvents},
+    ports::{clock::Clock as _, entropy::Entropy as _},
 };
 use latchkey_storage::{
     backup::{self, Header, Reading, Row, Summary},
@@ -26,9 +29,9 @@ use latchkey_storage::{
     store::SqlStore,
 };
 use serde::Serialize;
-use tracing::warn;
+use tracing::{info, warn};
 
-use super::{Failure, administer::date, answer};
+use super::{Failure, administer::date, answer, output};
 use crate::{
     beginning,
     config::Settings,
@@ -54,6 +57,15 @@ pub(super) struct Restore {
     new_secrets: bool,
 }
 
+/// What a database is filled with a backup for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// To go back to the moment of the backup. What ended since would live again, so all of it ends.
+    Return,
+    /// To move from the database of the backup, which nobody changes any more. Nothing is lost by it.
+    Move,
+}
+
 /// How many signatures of each kind of credential are verified.
 const SIGNATURES: u64 = 100;
 
@@ -72,6 +84,8 @@ struct RestoreAnswer {
     organizations: u64,
     rows: BTreeMap<String, u64>,
     sha256: String,
+    #[serde(rename = "sessionsEnded")]
+    sessions_ended: bool,
     checked: BTreeMap<&'static str, Checked>,
 }
 
@@ -88,12 +102,14 @@ pub(super) async fn backup(request: &Backup, settings: &Settings) -> Result<(), 
         return Err(beginning::no_installation(settings)?.into());
     }
     if is_standard(&request.file) {
-        let out = io::stdout();
-        if out.is_terminal() {
+        if output::is_terminal() {
             return Err("a backup is nothing to look at: send it to a program or a file".into());
         }
         let store = wiring::store(settings).await?;
-        let written = write(&store, BufWriter::new(out.lock())).await;
+        let written = write(&store, BufWriter::new(output::stream())).await;
+        if written.is_ok() {
+            leave(&store, Event::WriteBackup).await;
+        }
         let closed = store.close().await;
         let (mut out, _summary) = written?;
         out.flush()?;
@@ -102,6 +118,9 @@ pub(super) async fn backup(request: &Backup, settings: &Settings) -> Result<(), 
         let file = std::path::absolute(&request.file)?;
         let store = wiring::store(settings).await?;
         let written = write_file(&store, &file).await;
+        if written.is_ok() {
+            leave(&store, Event::WriteBackup).await;
+        }
         let closed = store.close().await;
         let summary = written?;
         closed?;
@@ -119,6 +138,14 @@ pub(super) async fn backup(request: &Backup, settings: &Settings) -> Result<(), 
     Ok(())
 }
 
+/// Leaves word of it for the processes that serve the database. One that takes no changes, or has an older schema,
+/// takes none either, and then this log alone tells it.
+async fn leave(store: &SqlStore, event: Event) {
+    let store = Arc::new(store.clone());
+    let left = LeftEvents::of(Arc::new(SystemClock), Arc::new(SystemEntropy), store);
+    left.leave(event).await;
+}
+
 /// Writes a backup, packed, and gives back what it was written to.
 async fn write<W: Write>(store: &SqlStore, out: W) -> Result<(W, Summary), Failure> {
     let mut packed = GzEncoder::new(out, Compression::fast());
@@ -130,20 +157,21 @@ async fn write<W: Write>(store: &SqlStore, out: W) -> Result<(W, Summary), Failu
 
 /// Makes the file of a backup. It has its name only when it is whole, and takes no other file's place.
 async fn write_file(store: &SqlStore, file: &Path) -> Result<Summary, Failure> {
-    if file.try_exists()? {
+    let found = private::look(file).map_err(about(file, "cannot be looked at"))?;
+    if found.is_some() {
         let file = file.display();
         return Err(format!("there is a file {file} already: name another one").into());
     }
     let draft = draft_of(file);
-    let made = private::make_file(&draft)
-        .map_err(|error| format!("{} cannot be made: {error}", draft.display()))?;
+    let made = private::make_file(&draft).map_err(about(&draft, "cannot be made"))?;
     let drafted = write_draft(store, made).await;
     let finished = drafted.and_then(|summary| {
         // Unlike a change of its name, this takes no other file's place.
-        fs::hard_link(&draft, file)
-            .map_err(|error| format!("{} cannot be made: {error}", file.display()))?;
-        fs::remove_file(&draft)?;
-        File::open(folder_of(file))?.sync_all()?;
+        fs::hard_link(&draft, file).map_err(about(file, "cannot be made"))?;
+        fs::remove_file(&draft).map_err(about(&draft, "cannot be removed"))?;
+        let folder = folder_of(file);
+        let kept = File::open(folder).and_then(|folder| folder.sync_all());
+        kept.map_err(about(folder, "cannot be made durable"))?;
         Ok(summary)
     });
     if finished.is_err() {
@@ -151,6 +179,12 @@ async fn write_file(store: &SqlStore, file: &Path) -> Result<Summary, Failure> {
         let _removed = fs::remove_file(&draft);
     }
     finished
+}
+
+/// What went wrong with a file.
+fn about(file: &Path, what: &str) -> impl FnOnce(io::Error) -> Failure {
+    let told = format!("{} {what}", file.display());
+    move |error| format!("{told}: {error}").into()
 }
 
 async fn write_draft(store: &SqlStore, file: File) -> Result<Summary, Failure> {
@@ -170,27 +204,34 @@ fn draft_of(file: &Path) -> PathBuf {
     name.into()
 }
 
-pub(super) async fn restore(request: &Restore, settings: &Settings) -> Result<(), Failure> {
+pub(super) async fn restore(
+    request: &Restore,
+    settings: &Settings,
+    goal: Goal,
+) -> Result<(), Failure> {
     let reading = Reading::begin(open(&request.file)?).map_err(of_file(&request.file))?;
     let header = reading.header().clone();
     let steps = known_steps(&header)?;
-    let rebound = require_secrets(&header, settings, request.new_secrets)?;
+    let lost = require_secrets(&header, settings, request.new_secrets)?;
+    let ending = Ending {
+        goal,
+        rebinds: lost.map(|lost| (lost, settings)),
+    };
     let store = wiring::store(settings).await?;
     let mut checks = Checks::default();
-    let restored = fill(&store, reading, steps, &mut checks).await;
-    let bound = match (&restored, rebound) {
-        (Ok(_), Some((from, to))) => store.rebind(&from, &to).await.map(|_is_bound| ()),
-        (Ok(_) | Err(_), _) => Ok(()),
-    };
+    let restored = fill(&store, reading, steps, &mut checks, &ending).await;
+    if restored.is_ok() {
+        leave(&store, Event::RestoreBackup).await;
+    }
     let closed = store.close().await;
     let summary = restored.map_err(of_file(&request.file))?;
-    bound?;
     closed?;
     answer(&RestoreAnswer {
         made: header.made,
         organizations: header.organizations,
         rows: summary.rows,
         sha256: summary.sha256,
+        sessions_ended: ending.ends_sessions(),
         checked: checks.0,
     })
 }
@@ -215,7 +256,7 @@ fn open(file: &Path) -> Result<Box<dyn BufRead>, Failure> {
         Box::new(io::stdin().lock())
     } else {
         let opened = File::open(file);
-        let opened = opened.map_err(|error| format!("{}: {error}", file.display()))?;
+        let opened = opened.map_err(about(file, "cannot be read"))?;
         Box::new(BufReader::new(opened))
     };
     Ok(Box::new(BufReader::new(GzDecoder::new(packed))))
@@ -238,19 +279,19 @@ fn known_steps(header: &Header) -> Result<usize, Failure> {
     .into())
 }
 
-/// Requires that the secrets of this installation are those of the backup, or take their place. Gives the fingerprints
-/// from which to which the database is to be bound anew, if they are neither.
+/// Requires that the secrets of this installation are those of the backup, or take their place. If they are neither,
+/// gives the fingerprint of those that are lost, from which the database is to be bound anew; nothing is made yet.
 fn require_secrets(
     header: &Header,
     settings: &Settings,
     may_be_others: bool,
-) -> Result<Option<(String, String)>, Failure> {
+) -> Result<Option<String>, Failure> {
     let Some(wanted) = &header.secrets_fingerprint else {
         return Ok(None);
     };
     let place = secrets::place(&settings.secrets);
     let kept = match secrets::find(&settings.secrets)? {
-        None if may_be_others => secrets::open(&settings.secrets, &SystemEntropy, &SystemClock)?,
+        None if may_be_others => return Ok(Some(wanted.clone())),
         None => {
             return Err(format!(
                 "the secrets of the backup (fingerprint {wanted}) are not in {place}: put their file there, or name \
@@ -265,7 +306,7 @@ fn require_secrets(
         return Ok(None);
     }
     if may_be_others {
-        return Ok(Some((wanted.clone(), own)));
+        return Ok(Some(wanted.clone()));
     }
     Err(format!(
         "the backup belongs to other secrets (fingerprint {wanted}) than those in {place} (fingerprint {own}): put \
@@ -274,19 +315,53 @@ fn require_secrets(
     .into())
 }
 
+/// What is done at last with a database that is filled, before that lasts.
+struct Ending<'a> {
+    goal: Goal,
+    /// The fingerprint of secrets that are lost, and where those are, or are made, that take their place.
+    rebinds: Option<(String, &'a Settings)>,
+}
+
+impl Ending<'_> {
+    /// Whether sessions end: with the secrets, too.
+    const fn ends_sessions(&self) -> bool {
+        matches!(self.goal, Goal::Return) || self.rebinds.is_some()
+    }
+}
+
 /// Fills the database as one change: all of the backup, at the newest schema, or nothing.
 async fn fill(
     store: &SqlStore,
     reading: Reading<Box<dyn BufRead>>,
     steps: usize,
     checks: &mut Checks,
+    ending: &Ending<'_>,
 ) -> Result<Summary, Failure> {
     let transaction = latchkey_migrations::begin(store.connection()).await?;
     let filled = async {
         backup::require_empty(&transaction).await?;
         latchkey_migrations::begin_anew(&transaction, steps).await?;
+        info!(steps, "made the schema of the backup");
         let summary = backup::fill(&transaction, reading, |row| checks.check(row)).await?;
         latchkey_migrations::up_in(&transaction).await?;
+        let newer = latchkey_migrations::names().len().saturating_sub(steps);
+        if newer > 0 {
+            info!(steps = newer, "brought the schema of the backup up to date");
+        }
+        if ending.goal == Goal::Return {
+            backup::end_everything(&transaction, SystemClock.now()).await?;
+        }
+        if let Some((lost, settings)) = &ending.rebinds {
+            // Where there are none they are made, now that the backup is known to be whole. They last before the
+            // database does, so whatever fails, the same command works the next time; the other way round there
+            // might be a database that belongs to secrets which nobody has.
+            let kept = secrets::open(&settings.secrets, &SystemEntropy, &SystemClock)?;
+            if !backup::rebind(&transaction, lost, &kept.fingerprint()).await? {
+                return Err(
+                    "the database is not bound to the secrets that the backup names".into(),
+                );
+            }
+        }
         Ok::<_, Failure>(summary)
     };
     match filled.await {

@@ -1,14 +1,11 @@
 //! `latchkey config`: whether the configuration can be used, what it is, and what in it weakens the installation.
 
-use std::{
-    io::{self, Write},
-    path::Path,
-};
+use std::{fmt::Write as _, path::Path};
 
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::{Failure, answer::answer};
+use super::{Failure, answer::answer_list, output};
 use crate::{
     config::{Settings, Sources},
     secrets,
@@ -38,21 +35,22 @@ pub(super) fn perform(
     file: Option<&Path>,
 ) -> Result<(), Failure> {
     match command {
-        ConfigCommand::Check => check(settings, &mut io::stdout().lock()),
-        ConfigCommand::Show => answer(&told(file)?),
+        ConfigCommand::Check => output::print(check(settings)?.as_bytes()),
+        ConfigCommand::Show => answer_list(&told(file)?, "settings"),
     }
 }
 
-/// The database is not asked how many users there are, so there may be several. Secrets that are given with the
-/// configuration are looked into: what was cut off on its way would be told at the start only.
-fn check(settings: &Settings, lines: &mut impl Write) -> Result<(), Failure> {
+/// A line for each weakness. The database is not asked how many users there are, so there may be several. Secrets
+/// that are given with the configuration are looked into: what was cut off on its way would be told at the start only.
+fn check(settings: &Settings) -> Result<String, Failure> {
     if settings.secrets.contents.is_some() {
         secrets::look(&settings.secrets)?;
     }
+    let mut lines = String::new();
     for weakness in settings.weaknesses(true) {
         writeln!(lines, "{weakness}")?;
     }
-    Ok(())
+    Ok(lines)
 }
 
 /// Every setting with its value and its source.
@@ -92,12 +90,6 @@ mod tests {
     use super::*;
     use crate::config::mail::Transport;
 
-    fn checked(settings: &Settings) -> String {
-        let mut answer = Vec::new();
-        check(settings, &mut answer).unwrap();
-        String::from_utf8(answer).unwrap()
-    }
-
     #[test]
     fn a_check_says_each_weakness_on_a_line_of_its_own() {
         let folder = tempfile::tempdir().unwrap();
@@ -107,10 +99,10 @@ mod tests {
         settings.secrets.path = data.join("secrets.toml");
         settings.mail.transport = Transport::Smtp;
         settings.mail.smtp_url = Some("smtps://mail.example.com".to_owned().into());
-        assert_eq!(checked(&settings), "");
+        assert_eq!(check(&settings).unwrap(), "");
         settings.mail.transport = Transport::Outbox;
         settings.policy.limits.enabled = false;
-        let answer = checked(&settings);
+        let answer = check(&settings).unwrap();
         let lines: Vec<_> = answer.lines().collect();
         assert_eq!(lines.len(), 2, "{answer}");
         for (line, key) in lines.iter().zip(["limits.enabled", "mail.transport"]) {
@@ -123,7 +115,7 @@ mod tests {
     fn a_check_looks_into_secrets_that_are_given() {
         let mut settings = Settings::default();
         settings.secrets.contents = Some("hunter2".to_owned().into());
-        let error = check(&settings, &mut Vec::new()).unwrap_err();
+        let error = check(&settings).unwrap_err();
         let said = super::super::chain(error.as_ref());
         assert!(said.starts_with("secrets.contents does not hold"), "{said}");
         assert!(!said.contains("hunter2"), "{said}");

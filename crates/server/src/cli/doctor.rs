@@ -1,16 +1,14 @@
 //! `latchkey doctor`: looks through the whole installation.
 
-use std::{
-    io::{self, Write},
-    path::Path,
-};
+use std::path::Path;
 
 use clap::Args;
+use latchkey_domain::text::counted;
 use serde::Serialize;
 
 use super::{
     Failure,
-    answer::answer_in_words,
+    answer::{answer_in_words, rows},
     config::{self, Setting},
 };
 use crate::{
@@ -41,10 +39,8 @@ pub(super) async fn perform(
 ) -> Result<(), Failure> {
     let findings = Box::pin(examine(settings, command.mail_to.as_deref())).await;
     let count = |state| {
-        findings
-            .iter()
-            .filter(|finding| finding.state == state)
-            .count()
+        let found = findings.iter().filter(|finding| finding.state == state);
+        u64::try_from(found.count()).unwrap_or(u64::MAX)
     };
     let (problems, warnings) = (count(State::Problem), count(State::Warning));
     let told = Answer {
@@ -52,26 +48,28 @@ pub(super) async fn perform(
         findings,
         settings: config::told(file)?,
     };
-    answer_in_words(&told, |words| tell(&told.findings, words))?;
+    answer_in_words(&told, |columns| tell(&told.findings, columns))?;
     if problems > 0 {
-        return Err(format!("{problems} problems and {warnings} warnings").into());
+        let (problems, warnings) = (counted(problems, "problem"), counted(warnings, "warning"));
+        return Err(format!("{problems} and {warnings}").into());
     }
     Ok(())
 }
 
-fn tell(findings: &[Finding], words: &mut dyn Write) -> io::Result<()> {
-    for finding in findings {
+/// A row for each finding, and below it what to do.
+fn tell(findings: &[Finding], columns: Option<u16>) -> String {
+    let told = findings.iter().flat_map(|finding| {
         let state = match finding.state {
             State::Ok => "ok",
             State::Warning => "WARNING",
             State::Problem => "PROBLEM",
         };
-        writeln!(words, "{state:8} {:14} {}", finding.area, finding.says)?;
-        if let Some(advice) = &finding.advice {
-            writeln!(words, "{:24}→ {advice}", "")?;
-        }
-    }
-    Ok(())
+        let row = [state, finding.area, finding.says.as_str()].map(str::to_owned);
+        let advice = finding.advice.as_ref();
+        let advice = advice.map(|advice| [String::new(), String::new(), format!("→ {advice}")]);
+        [Some(row), advice].into_iter().flatten()
+    });
+    rows(told, columns)
 }
 
 #[cfg(test)]
@@ -90,17 +88,15 @@ mod tests {
             finding(State::Ok, None),
             finding(State::Problem, Some("mend it")),
         ];
-        let mut answer = Vec::new();
-        tell(&findings, &mut answer).unwrap();
-        let answer = String::from_utf8(answer).unwrap();
-        let lines: Vec<_> = answer.lines().map(str::trim).collect();
-        assert_eq!(
-            lines,
-            [
-                "ok       mail           it is so",
-                "PROBLEM  mail           it is so",
+        for columns in [None, Some(80)] {
+            let answer = tell(&findings, columns);
+            let lines: Vec<_> = answer.lines().map(str::trim).collect();
+            let expected = [
+                "ok       mail  it is so",
+                "PROBLEM  mail  it is so",
                 "→ mend it",
-            ]
-        );
+            ];
+            assert_eq!(lines, expected, "{columns:?}");
+        }
     }
 }

@@ -2,11 +2,14 @@
 //! ask with.
 
 use std::{
+    io::{self, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::Path,
     time::Duration,
 };
 
 use axum::body::Bytes;
+use clap::Args;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::{Request, StatusCode, client::conn::http1, header::HOST};
 use hyper_util::rt::TokioIo;
@@ -14,7 +17,14 @@ use serde_json::Value;
 use tokio::{net::TcpStream, time::timeout};
 
 use super::{Failure, answer};
-use crate::config::Settings;
+use crate::config::{database::Database, reach::Reach};
+
+#[derive(Debug, Args)]
+pub(super) struct Health {
+    /// Where the service listens, on this machine or another; without it, the configuration is asked.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    address: Option<SocketAddr>,
+}
 
 /// The most bytes that are read of an answer; ours has fewer than a hundred.
 const MAXIMUM_ANSWER: usize = 16 * 1024;
@@ -22,10 +32,25 @@ const MAXIMUM_ANSWER: usize = 16 * 1024;
 /// How much longer the answer may take than the one call of the database that it waits for.
 pub(super) const MARGIN: Duration = Duration::from_secs(2);
 
-/// Asks the service of this configuration, on this machine, and answers what it says.
-pub(super) async fn perform(settings: &Settings) -> Result<(), Failure> {
-    let address = reachable(settings.http.listen)?;
-    answer(&health_of(address, settings.database.deadline + MARGIN).await?)
+/// Asks the service at an address, or the one of this configuration on this machine, and answers what it says. No
+/// more of the configuration is needed than where that is: what is wrong with the rest is told, and the next start
+/// fails by it, but not the service that runs.
+pub(super) async fn perform(request: &Health, file: Option<&Path>) -> Result<(), Failure> {
+    let (address, deadline) = if let Some(address) = request.address {
+        (address, Database::default().deadline)
+    } else {
+        let reach = Reach::of_process(file)?;
+        if !reach.faults.is_empty() {
+            // It is said beside the answer, and whoever does not read it has the answer.
+            let _unread = writeln!(
+                io::stderr(),
+                "latchkey: the service could not be started anew with this configuration, and may listen \
+                 elsewhere; `latchkey config check` says what is wrong"
+            );
+        }
+        (reachable(reach.listen)?, reach.deadline)
+    };
+    answer(&health_of(address, deadline + MARGIN).await?)
 }
 
 /// Where this machine reaches what listens there.

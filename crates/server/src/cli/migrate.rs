@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Subcommand;
-use latchkey_migrations::{Loss, Step};
+use latchkey_migrations::{Loss, Newest, Step};
 use latchkey_storage::store::SqlStore;
 use serde::Serialize;
 
@@ -105,13 +105,11 @@ async fn take_back(
     organization: Option<&str>,
 ) -> Result<(), Failure> {
     let connection = store.connection();
-    let steps = latchkey_migrations::status(connection).await?;
-    let Some(Step { name, .. }) = steps.into_iter().rfind(|step| step.is_applied) else {
+    let Some(newest) = latchkey_migrations::newest(connection).await? else {
         return Err("no step of the schema was taken, so there is none to take back".into());
     };
-    let losses = latchkey_migrations::losses(connection, &name).await?;
-    if !losses.is_empty() {
-        let told = told(&name, &losses);
+    if !newest.losses.is_empty() {
+        let told = told(&newest);
         if !delete_data {
             return Err(format!(
                 "{told}\nIf that is wanted, make a backup, and say --delete-data instead of --yes"
@@ -133,15 +131,27 @@ async fn take_back(
             }
         }
     }
-    Ok(latchkey_migrations::step_down(connection).await?)
+    // Somebody may have been at work meanwhile, so it is judged once more where nobody can be.
+    match latchkey_migrations::step_down(connection, &newest).await? {
+        None => Ok(()),
+        Some(now) => Err(format!(
+            "the database has changed meanwhile, so nothing was: stop every process, and try again. Now {}",
+            told(&now)
+        )
+        .into()),
+    }
 }
 
 /// What would be lost, a line each.
-fn told(step: &str, losses: &[Loss]) -> String {
+fn told(newest: &Newest) -> String {
+    let Newest { step, losses } = newest;
+    if losses.is_empty() {
+        return format!("to take back {step} loses nothing");
+    }
     let mut text = format!("to take back {step} loses for ever:");
     for Loss { what, rows } in losses {
         // A string takes everything.
-        let _written = write!(text, "\n  {rows} {what}");
+        let _written = write!(text, "\n  {what}: {rows}");
     }
     text
 }
@@ -170,9 +180,13 @@ mod tests {
     #[test]
     fn what_would_be_lost_is_a_line_each() {
         let losses = [("users", 7), ("credentials", 12)].map(|(what, rows)| Loss { what, rows });
+        let newest = Newest {
+            step: "m0001_foundation".to_owned(),
+            losses: losses.to_vec(),
+        };
         assert_eq!(
-            told("m0001_foundation", &losses),
-            "to take back m0001_foundation loses for ever:\n  7 users\n  12 credentials"
+            told(&newest),
+            "to take back m0001_foundation loses for ever:\n  users: 7\n  credentials: 12"
         );
     }
 }

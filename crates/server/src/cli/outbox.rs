@@ -46,6 +46,9 @@ impl From<Messages> for Which {
     }
 }
 
+/// What is listed.
+const MESSAGES: &str = "messages";
+
 /// How many messages it was.
 #[derive(Serialize)]
 struct CountAnswer {
@@ -87,21 +90,22 @@ pub(super) async fn perform(command: OutboxCommand, adapters: Adapters) -> Resul
             let told = |waiting: Vec<OpenMessage>| -> Vec<_> {
                 waiting.iter().map(MessageAnswer::from).collect()
             };
-            answer_and_close(waiting.map(told).map_err(Failure::from), adapters).await
+            answer_and_close(waiting.map(told).map_err(Failure::from), MESSAGES, adapters).await
         }
         OutboxCommand::Retry(which) => {
             let counted = retry(outbox, &which.into()).await;
-            answer_and_close(counted, adapters).await
+            answer_and_close(counted, MESSAGES, adapters).await
         }
         OutboxCommand::Drop(which) => {
             let counted = discard(outbox, &which.into()).await;
-            answer_and_close(counted, adapters).await
+            answer_and_close(counted, MESSAGES, adapters).await
         }
     }
 }
 
 async fn retry(outbox: &Outbox, which: &Which) -> Result<CountAnswer, Failure> {
-    let why = "waits, or it is due within minutes anyhow";
+    let why =
+        "waits for a later try; one that nobody has tried yet is sent without being asked for";
     counted(which, why, outbox.retry(which).await)
 }
 

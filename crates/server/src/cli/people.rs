@@ -8,7 +8,7 @@ use latchkey_domain::{
     credential_code::{CodeStatus, CredentialCode},
     id::{CredentialUuid, OrganizationId, UserId},
     page::PageSize,
-    text::SearchText,
+    text::{SearchText, counted},
     user::User,
 };
 use latchkey_service::{
@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    administer::{Administer, OneUser, date, known, require, unknown},
+    administer::{Administer, OneUser, date, found, known, require, unknown},
 };
 
 /// Which part of a list of users.
@@ -63,36 +63,47 @@ pub(super) enum CodeCommand {
     Cancel(OneUser),
 }
 
-/// A user in a list.
+/// A user in a list. As in every row, what tells most comes first: a narrow terminal has no room for the last.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct UserRow {
     user_id: String,
-    org_id: String,
     username: String,
+    /// `active`, `invited` as long as the user has never registered, or `inactive`.
+    state: &'static str,
+    is_administrator: bool,
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     external_id: Option<String>,
-    is_administrator: bool,
-    is_active: bool,
     /// Absent until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     date_registered: Option<String>,
     date_created: String,
+    is_active: bool,
+    org_id: String,
+}
+
+fn state_of(user: &User) -> &'static str {
+    match (user.is_active, user.registered) {
+        (false, _) => "inactive",
+        (true, None) => "invited",
+        (true, Some(_)) => "active",
+    }
 }
 
 impl From<&User> for UserRow {
     fn from(user: &User) -> Self {
         Self {
             user_id: user.id.to_string(),
-            org_id: user.organization.to_string(),
             username: user.username.to_string(),
+            state: state_of(user),
+            is_administrator: user.is_administrator,
             kind: user.kind.as_str(),
             external_id: user.external_id.as_ref().map(ToString::to_string),
-            is_administrator: user.is_administrator,
-            is_active: user.is_active,
             date_registered: user.registered.map(date),
             date_created: date(user.created),
+            is_active: user.is_active,
+            org_id: user.organization.to_string(),
         }
     }
 }
@@ -101,15 +112,15 @@ impl From<&User> for UserRow {
 #[serde(rename_all = "camelCase")]
 pub(super) struct CredentialRow {
     credential_uuid: String,
-    kind: &'static str,
     name: String,
     /// `active`, `inactive` or `waiting`, for approval.
     state: &'static str,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date_last_used: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rp_id: Option<String>,
     date_created: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    date_last_used: Option<String>,
 }
 
 impl From<&Credential> for CredentialRow {
@@ -122,16 +133,16 @@ impl From<&Credential> for CredentialRow {
         };
         Self {
             credential_uuid: credential.uuid.to_string(),
-            kind: credential.kind().as_str(),
             name: credential.name.to_string(),
             state: match credential.state {
                 CredentialState::Active => "active",
                 CredentialState::Inactive => "inactive",
                 CredentialState::Waiting { .. } => "waiting",
             },
+            kind: credential.kind().as_str(),
+            date_last_used: credential.last_used.map(date),
             rp_id,
             date_created: date(credential.created),
-            date_last_used: credential.last_used.map(date),
         }
     }
 }
@@ -147,6 +158,12 @@ pub(super) struct ShownUser {
     open_code: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     open_code_expires: Option<String>,
+    /// Whether there is a code that can be registered with, and until when; absent once the user has registered.
+    /// Whoever has none, or has lost it, is to be invited again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration_code_open: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration_code_expires: Option<String>,
     credentials: Vec<CredentialRow>,
 }
 
@@ -154,10 +171,15 @@ impl From<&Shown> for ShownUser {
     fn from(shown: &Shown) -> Self {
         let code = shown.code.as_ref();
         let expires = |(code, _status): &(CredentialCode, CodeStatus)| date(code.expires);
+        let user = &shown.account.user;
+        let has_never_registered = user.registered.is_none();
+        let can_register_until = shown.can_register_until;
         Self {
-            user: UserRow::from(&shown.account.user),
+            user: UserRow::from(user),
             open_code: code.map(|(_code, status)| status.as_str()),
             open_code_expires: code.map(expires),
+            registration_code_open: has_never_registered.then_some(can_register_until.is_some()),
+            registration_code_expires: can_register_until.map(date),
             credentials: rows_of(shown),
         }
     }
@@ -230,13 +252,14 @@ pub(super) async fn delete(
     yes: Option<&str>,
 ) -> Result<(), Failure> {
     let Shown { account, .. } = shown(administration, user).await?;
-    let credentials = account.credentials.len();
+    let credentials = u64::try_from(account.credentials.len()).unwrap_or(u64::MAX);
+    let credentials = counted(credentials, "credential");
     confirmed(
         yes,
         account.user.username.as_str(),
-        &format!("the user, with {credentials} credentials and every code and message, for good"),
+        &format!("the user, with {credentials} and every code and message, for good"),
     )?;
-    known(user, administration.delete_user(user).await)
+    known(user, administration.delete_user(user).await).map(|_deleted| ())
 }
 
 /// Requires the name of what is to be deleted.
@@ -257,6 +280,7 @@ pub(super) enum CredentialAnswer {
         user_id: String,
         credential_uuid: String,
         is_active: bool,
+        changed: bool,
     },
 }
 
@@ -271,10 +295,13 @@ pub(super) struct SessionAnswer {
 #[serde(rename_all = "camelCase")]
 pub(super) struct CodeAnswer {
     user_id: String,
+    /// Whether there was any.
     codes_cancelled: bool,
 }
 
 impl Administer for CredentialCommand {
+    const LISTS: &'static str = "credentials";
+
     type Answer = CredentialAnswer;
 
     async fn perform(self, administration: &Administration) -> Result<CredentialAnswer, Failure> {
@@ -285,8 +312,9 @@ impl Administer for CredentialCommand {
             Self::Deactivate { user, credential } => {
                 shown(administration, &user).await?;
                 let deactivated = administration.deactivate_credential(&user, &credential);
-                deactivated.await.map_err(refused)?;
+                let deactivated = deactivated.await.map_err(refused)?;
                 Ok(CredentialAnswer::Changed {
+                    changed: deactivated.is_change(),
                     user_id: user.to_string(),
                     credential_uuid: credential.to_string(),
                     is_active: false,
@@ -313,14 +341,11 @@ impl Administer for SessionCommand {
 
     async fn perform(self, administration: &Administration) -> Result<SessionAnswer, Failure> {
         let Self::End(OneUser { user }) = self;
-        if administration.end_sessions(&user).await? {
-            Ok(SessionAnswer {
-                user_id: user.to_string(),
-                sessions_ended: true,
-            })
-        } else {
-            Err(unknown("--user", "user", &user))
-        }
+        let ended = administration.end_sessions(&user).await?;
+        Ok(SessionAnswer {
+            sessions_ended: found(ended, "--user", "user", &user)?,
+            user_id: user.to_string(),
+        })
     }
 }
 
@@ -329,14 +354,11 @@ impl Administer for CodeCommand {
 
     async fn perform(self, administration: &Administration) -> Result<CodeAnswer, Failure> {
         let Self::Cancel(OneUser { user }) = self;
-        if administration.end_codes(&user).await? {
-            Ok(CodeAnswer {
-                user_id: user.to_string(),
-                codes_cancelled: true,
-            })
-        } else {
-            Err(unknown("--user", "user", &user))
-        }
+        let ended = administration.end_codes(&user).await?;
+        Ok(CodeAnswer {
+            codes_cancelled: found(ended, "--user", "user", &user)?,
+            user_id: user.to_string(),
+        })
     }
 }
 

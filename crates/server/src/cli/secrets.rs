@@ -10,7 +10,10 @@ use latchkey_crypto::{
         PUBLISHED_AFTER, PUBLISHED_BEFORE, RotationError, Secrets, SigningKeyFacts, SigningKeyState,
     },
 };
-use latchkey_service::ports::clock::Clock as _;
+use latchkey_service::{
+    events::{Event, tell_here},
+    ports::clock::Clock as _,
+};
 use serde::Serialize;
 
 use super::{Failure, administer::date, answer};
@@ -96,7 +99,9 @@ pub(super) fn perform(command: SecretsCommand, settings: &Settings) -> Result<()
     match command {
         SecretsCommand::Show => answer(&Answer::of(&secrets::look(&settings.secrets)?)),
         SecretsCommand::Rotate { next: true, .. } => {
-            change(settings, "", |secrets| secrets.with_next_key(&entropy, now))
+            change(settings, Event::RotateSigningKeys, "", |secrets| {
+                secrets.with_next_key(&entropy, now)
+            })
         }
         SecretsCommand::Rotate {
             retire: true,
@@ -105,15 +110,21 @@ pub(super) fn perform(command: SecretsCommand, settings: &Settings) -> Result<()
         } => {
             let wait = if at_once { Duration::ZERO } else { PUBLISHED_AFTER };
             let why = "tokens that a retired key signed may be alive";
-            change(settings, why, |secrets| secrets.without_retired_keys(now, wait))
+            change(settings, Event::RotateSigningKeys, why, |secrets| {
+                secrets.without_retired_keys(now, wait)
+            })
         }
         SecretsCommand::Rotate { now: at_once, .. } => {
             let wait = if at_once { Duration::ZERO } else { PUBLISHED_BEFORE };
             let why = "not everybody may know the next key yet";
-            change(settings, why, |secrets| secrets.signing_with_next_key(now, wait))
+            change(settings, Event::RotateSigningKeys, why, |secrets| {
+                secrets.signing_with_next_key(now, wait)
+            })
         }
         SecretsCommand::Replace { yes: true } => {
-            change(settings, "", |secrets| secrets.replaced(&entropy, now))
+            change(settings, Event::ReplaceSecrets, "", |secrets| {
+                secrets.replaced(&entropy, now)
+            })
         }
         SecretsCommand::Replace { yes: false } => Err(
             "this ends every session, every code and every message that waits: stop every process, and \
@@ -123,9 +134,11 @@ pub(super) fn perform(command: SecretsCommand, settings: &Settings) -> Result<()
     }
 }
 
-/// Changes the secrets and answers what they are then; `why` is for a change that comes too early.
+/// Changes the secrets and answers what they are then; `why` is for a change that comes too early. The database is
+/// not asked, so the event stands in this log alone.
 fn change(
     settings: &Settings,
+    event: Event,
     why: &str,
     change: impl FnOnce(Secrets) -> Result<Secrets, RotationError>,
 ) -> Result<(), Failure> {
@@ -139,6 +152,7 @@ fn change(
         }
         changed => changed?,
     };
+    tell_here(event);
     let contents = settings.secrets.contents.as_ref();
     answer(&Answer {
         contents: contents.map(|_before| secrets.to_toml().to_string()),

@@ -1,18 +1,13 @@
 //! `latchkey serve`.
 
-use std::{
-    io::{self, Write},
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use latchkey_service::use_cases::UseCases;
 use latchkey_storage::connect;
 use tokio::{net::TcpListener, time::timeout};
 use tracing::{info, warn};
 
-use super::Failure;
+use super::{Failure, output};
 use crate::{
     config::Settings,
     demo,
@@ -113,15 +108,16 @@ async fn start(
     let address = listener.local_addr()?;
     let public_url = settings.http.public_url(address);
     if adapters.want_demo(settings) {
+        let pages = settings.web.pages();
         let location = demo::Location {
             port: address.port(),
             url: &public_url,
-            has_pages: settings.web.enabled,
+            pages: pages.as_ref(),
         };
         let prepared = demo::prepare(&use_cases.administration, &location).await?;
         if let Some(instructions) = prepared {
             // Nobody who reads it is no reason not to serve.
-            let _unread = write!(io::stdout(), "{instructions}");
+            let _unread = output::print(instructions.to_string().as_bytes());
         }
     }
     let mut serving = Serving::new(listener, settings)?;

@@ -1,6 +1,9 @@
 //! `[log]`: how the log looks.
 
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+use tracing_subscriber::{
+    EnvFilter,
+    filter::{LevelFilter, ParseError},
+};
 
 use super::reader::{Reader, must_be};
 
@@ -31,7 +34,26 @@ impl Default for Log {
     }
 }
 
+/// Libraries that say what we say in words of our own, or take a client's fault for an error of the program, which is
+/// answered to the client and told as a security event: steps of the schema, and what is wrong with an attestation.
+/// Their lines are left out, unless `log.level` names them.
+const SAID_BY_US: &str = "sea_orm_migration=off,webauthn_rs_core=off";
+
+/// The filter of that level: whoever makes a log makes its filter here.
+fn filter(level: &str) -> Result<EnvFilter, ParseError> {
+    // Of two directives for one name, the later one counts.
+    EnvFilter::try_new(format!("{SAID_BY_US},{level}"))
+}
+
 impl Log {
+    /// Which lines it has.
+    ///
+    /// # Errors
+    /// [`ParseError`] when the level is none; one that was read from a configuration is.
+    pub fn filter(&self) -> Result<EnvFilter, ParseError> {
+        filter(&self.level)
+    }
+
     pub(super) fn read(reader: &mut Reader) -> Self {
         let default = Self::default();
         let mut section = reader.section("log");
@@ -42,7 +64,7 @@ impl Log {
                 other => Err(must_be("\"text\" or \"json\"", other)),
             }),
             level: section.text("level", default.level, |text| {
-                if has_levels(text) && EnvFilter::try_new(text).is_ok() {
+                if has_levels(text) && filter(text).is_ok() {
                     Ok(text.to_owned())
                 } else {
                     Err(must_be(
@@ -70,9 +92,86 @@ fn has_levels(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::{
+        collections::HashMap,
+        io,
+        sync::{Arc, Mutex},
+    };
 
+    use tracing::{Level, enabled, error, info, subscriber::with_default, warn};
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
     use crate::config::Settings;
+
+    #[test]
+    fn what_a_library_says_of_steps_is_left_out_unless_it_is_named() {
+        for (level, has_it) in [
+            ("info", false),
+            ("debug", false),
+            ("info,sea_orm_migration=info", true),
+            ("off", false),
+        ] {
+            let log = tracing_subscriber::registry().with(filter(level).unwrap());
+            with_default(log, || {
+                let of_library = enabled!(target: "sea_orm_migration::migrator", Level::INFO);
+                assert_eq!(of_library, has_it, "{level}");
+                let of_ours = enabled!(target: "latchkey_migrations", Level::INFO);
+                assert_eq!(of_ours, level != "off", "{level}");
+            });
+        }
+    }
+
+    /// A log in memory.
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What a log of that level has of these lines, of which two are a library's.
+    fn lines(level: &str) -> String {
+        let written = Written::default();
+        let writer = written.clone();
+        let log = tracing_subscriber::fmt()
+            .with_env_filter(filter(level).unwrap())
+            .with_writer(move || writer.clone())
+            .with_ansi(false)
+            .finish();
+        with_default(log, || {
+            error!(target: "webauthn_rs_core::internals", "of a library");
+            warn!(target: "webauthn_rs_core", "of a library");
+            error!(target: "latchkey_http", "an error of ours");
+            info!(target: "latchkey::security", "an event");
+        });
+        let written = written.0.lock().unwrap().clone();
+        String::from_utf8(written).unwrap()
+    }
+
+    #[test]
+    fn what_a_library_says_of_a_client_is_left_out_unless_it_is_named() {
+        for level in ["info", "debug", "trace", "warn,latchkey::security=info"] {
+            let lines = lines(level);
+            assert!(!lines.contains("of a library"), "{level}: {lines}");
+            assert!(lines.contains("an error of ours"), "{level}: {lines}");
+            assert!(lines.contains("an event"), "{level}: {lines}");
+        }
+        assert_eq!(lines("off"), "");
+        let warned = lines("warn");
+        assert!(warned.contains("an error of ours") && !warned.contains("an event"));
+        let named = lines("info,webauthn_rs_core=warn");
+        assert_eq!(named.matches("of a library").count(), 2, "{named}");
+        let alone = lines("webauthn_rs_core=error");
+        assert_eq!(alone.lines().count(), 1, "{alone}");
+    }
 
     fn is_taken(level: &str) -> bool {
         let variables = HashMap::from([("LATCHKEY__LOG__LEVEL".to_owned(), level.to_owned())]);

@@ -3,15 +3,16 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Display,
-    fs,
+    fs, io,
     ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
 use ::config::{Config, Map, Value, ValueKind};
+use latchkey_storage::private;
 use zeroize::Zeroizing;
 
-use super::{Fault, variable_of};
+use super::{CREDENTIALS_DIRECTORY, Fault, variable_of};
 
 /// What a reader answers for a value that is not as it must be.
 pub(super) type Problem = String;
@@ -53,8 +54,22 @@ impl Reader {
         }
     }
 
-    /// Takes secrets from this folder too, if there is one.
-    pub(super) fn with_credentials(self, credentials: Option<PathBuf>) -> Self {
+    /// Takes secrets from this folder too, if there is one. One that cannot be looked into is not taken for none.
+    pub(super) fn with_credentials(mut self, credentials: Option<PathBuf>) -> Self {
+        if let Some(folder) = &credentials
+            && let Err(error) = fs::read_dir(folder)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            self.faults.push(Fault {
+                key: CREDENTIALS_DIRECTORY.to_owned(),
+                problem: format!(
+                    "names {}, which cannot be looked into ({error}): run this as the user that the credentials are \
+                     for, or without that variable",
+                    folder.display()
+                ),
+            });
+            return self;
+        }
         Self {
             credentials,
             ..self
@@ -117,10 +132,12 @@ impl Reader {
         self.secret_files.clone()
     }
 
-    /// Where the service manager has laid a secret, if it has.
+    /// Where the service manager has laid a secret, unless it has not: what cannot be looked at is found out by who
+    /// reads it.
     fn credential(&self, key: &str) -> Option<PathBuf> {
         let path = self.credentials.as_ref()?.join(key);
-        path.exists().then_some(path)
+        let is_absent = matches!(private::look(&path), Ok(None));
+        (!is_absent).then_some(path)
     }
 
     /// Credentials that are named like settings and are none: nobody would miss them otherwise. What is named
@@ -150,6 +167,13 @@ impl Reader {
             key,
         });
         faults.collect()
+    }
+
+    /// Whether that key, which was asked for, has a value of its own.
+    pub(super) fn is_set(&self, key: &str) -> bool {
+        self.known
+            .get(key)
+            .is_some_and(|source| source != "default")
     }
 
     /// Every key that was asked for, with its section.

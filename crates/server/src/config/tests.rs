@@ -116,6 +116,7 @@ fn every_fault_is_named_at_once() {
         enabled = 3
         [web]
         enabled = "sometimes"
+        prefix = "latchkey/"
         [htpp]
         listen = "127.0.0.1:80"
         "#,
@@ -140,6 +141,7 @@ fn every_fault_is_named_at_once() {
             "log.level",
             "demo.enabled",
             "web.enabled",
+            "web.prefix",
             "htpp",
         ]
     );

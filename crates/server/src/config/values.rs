@@ -114,6 +114,7 @@ impl Settings {
             ),
             Value::plain("mail.from", from),
             Value::plain("web.enabled", &self.web.enabled),
+            Value::plain("web.prefix", &self.web.prefix),
         ]);
         values
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use hyper::{Method, StatusCode, header::ACCESS_CONTROL_ALLOW_ORIGIN};
 use latchkey_crypto::secrets::SigningKeyFacts;
 use latchkey_domain::{
-    application::{Application, Origin},
+    application::{Application, Origin, pages::PagePrefix},
     host::RequestHost,
 };
 use latchkey_service::directory::Snapshot;
@@ -23,7 +23,8 @@ use crate::config::Settings;
 pub(super) struct Place<'all> {
     client: Client,
     url: &'all Url,
-    has_pages: bool,
+    /// Below which path it serves pages, if it does.
+    pages: Option<PagePrefix>,
     /// The keys that this installation publishes.
     keys: Vec<SigningKeyFacts>,
 }
@@ -60,13 +61,13 @@ const KEYS: &str = "/.well-known/jwks.json";
 impl<'all> Place<'all> {
     pub(super) fn new(
         url: &'all Url,
-        has_pages: bool,
+        pages: Option<PagePrefix>,
         keys: Vec<SigningKeyFacts>,
     ) -> Result<Self, String> {
         Ok(Self {
             client: Client::new()?,
             url,
-            has_pages,
+            pages,
             keys,
         })
     }
@@ -104,7 +105,9 @@ impl<'all> Place<'all> {
             }
             for origin in application.relying_party.origins() {
                 if origin.is_web() {
-                    self.origin(origin, found).await;
+                    let pages = self.pages.as_ref();
+                    let pages = pages.filter(|_served| application.pages.ours);
+                    self.origin(origin, pages, found).await;
                 }
             }
         }
@@ -160,22 +163,26 @@ impl<'all> Place<'all> {
         }
     }
 
-    /// An origin: whether its pages may call the service, and where they are.
-    async fn origin(&self, origin: &Origin, found: &mut Findings<'_>) {
+    /// An origin: whether its pages may call the service, and where they are; ours are to be there as well, or not.
+    async fn origin(&self, origin: &Origin, pages: Option<&PagePrefix>, found: &mut Findings<'_>) {
         let origin = origin.as_str();
         self.calls(origin, found).await;
         let Ok(url) = Url::parse(origin) else {
             return;
         };
-        match self.who_is_at(&url).await {
-            Met::Itself => self.host(origin, found).await,
-            Met::Another(_) if self.has_pages => found.warning(
+        match (self.who_is_at(&url).await, pages) {
+            (Met::Itself, _) => self.host(origin, found).await,
+            (Met::Another(_), Some(prefix)) => found.warning(
                 format!("pages are switched on, and {origin} is served by somebody else"),
-                "links in messages lead there (/register, /enrol, /recover): let the proxy pass those paths, \
-                 /account, /assets and /auth on, or set web.enabled = false",
+                format!(
+                    "links in messages lead there ({prefix}/register, {prefix}/enrol, {prefix}/recover): let the \
+                     proxy pass those paths, {prefix}/account, {prefix}/assets and /auth on, or say that the pages \
+                     are not there (latchkey application update --pages no), or that there are none \
+                     (web.enabled = false)"
+                ),
             ),
-            Met::Another(_) => found.ok(format!("{origin} is served by the application itself")),
-            Met::Nobody(why) => found.problem(
+            (Met::Another(_), None) => found.ok(format!("{origin} is served by the application itself")),
+            (Met::Nobody(why), _) => found.problem(
                 format!("{origin} cannot be met by a browser: {why}"),
                 "mend the name, the proxy or its certificate; if the origin is not used, take it out of the \
                  application",

@@ -127,6 +127,11 @@ async fn without_a_database_and_secrets_it_says_so_and_makes_none() {
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].starts_with("there is no file /"), "{found:?}");
     }
+    for area in ["applications", "public"] {
+        let found = of(&findings, area, State::Warning);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("not looked at"), "{found:?}");
+    }
     assert!(
         findings
             .iter()
@@ -233,9 +238,10 @@ async fn a_schema_that_is_not_whole_is_told() {
     let (_folder, settings) = in_folder();
     let store = wiring::store(&settings).await.unwrap();
     latchkey_migrations::up(store.connection()).await.unwrap();
-    latchkey_migrations::step_down(store.connection())
-        .await
-        .unwrap();
+    let newest = latchkey_migrations::newest(store.connection()).await;
+    let newest = newest.unwrap().unwrap();
+    let more = latchkey_migrations::step_down(store.connection(), &newest).await;
+    assert_eq!(more.unwrap(), None);
     store.close().await.unwrap();
     let found = of(&examine(&settings, None).await, "database", State::Warning);
     assert_eq!(found.len(), 1, "{found:?}");

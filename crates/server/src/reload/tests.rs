@@ -8,6 +8,7 @@ use latchkey_crypto::clock::SystemClock;
 use latchkey_mail::kept::Kept;
 
 use super::*;
+use crate::config::log::Log;
 
 /// A service whose configuration can be changed, and what of it may change.
 struct Service {
@@ -112,7 +113,12 @@ fn what_can_change_changes_at_once_and_what_cannot_is_named() {
     assert_eq!(changes.wait, ["http.listen", "tokens.session_seconds"]);
     assert!(!format!("{changes:?}").contains("hunter2"), "{changes:?}");
     assert!(service.mailer.read().sends());
-    assert_eq!(*locked(&service.levels), ["debug"]);
+    let wanted = Log {
+        level: "debug".to_owned(),
+        ..Log::default()
+    };
+    let wanted = wanted.filter().unwrap().to_string();
+    assert_eq!(*locked(&service.levels), [wanted]);
     assert_eq!(service.parts.trusted_proxies.read().len(), 1);
     let connections = service.parts.connections.read();
     assert_eq!((connections.maximum, connections.idle.as_secs()), (7, 2));

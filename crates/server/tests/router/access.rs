@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     operations::{Caller, Ceremony, Operation, Request, identifier, operations},
+    session_code::{code_in, going_back},
     signed_in::SignedIn,
     signer::Signer,
     stage::{Person, Stage},
@@ -20,6 +21,7 @@ enum Type {
     Session,
     UserAction,
     Approval,
+    SessionCode,
     Challenge(Ceremony),
 }
 
@@ -28,10 +30,14 @@ async fn tokens(stage: &Stage, person: &Person) -> Vec<(Type, String)> {
     let action = person.session.user_action(&Method::POST, "/x", "").await;
     let waiting = person.enrolled(stage).await;
     let approval = waiting["approvalToken"].as_str().unwrap().to_owned();
+    let back = going_back(person.origin);
+    let place = person.session.place();
+    let issued = place.post("/auth/session/code", &back).await.ok();
     let mut tokens = vec![
         (Type::Session, person.session.token.clone()),
         (Type::UserAction, action),
         (Type::Approval, approval),
+        (Type::SessionCode, code_in(&issued)),
     ];
     for ceremony in Ceremony::ALL {
         let challenge = ceremony.begin(stage, person).await;

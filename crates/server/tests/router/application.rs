@@ -14,12 +14,14 @@ async fn a_page_is_told_its_application_by_origin_or_by_host() {
             "name": host(origin),
             "rpId": host(origin),
             "origin": origin,
+            "enrolUrl": format!("{origin}/enrol"),
         })
     };
     let expected = json!({
         "organization": { "id": world.acme.organization, "name": "acme" },
         "application": application(1, TWO),
         "applications": [application(0, ONE), application(1, TWO)],
+        "returnOrigins": [TWO],
         "approval": "never",
     });
     let place = world.stranger();
@@ -127,4 +129,44 @@ async fn a_code_comes_with_a_link_to_the_page_that_takes_it() {
     let issued = bob.request_code(&body).await.ok();
     let code = issued["code"].as_str().unwrap();
     assert_eq!(issued["link"], format!("{ONE}/enrol#{code}"));
+}
+
+#[tokio::test]
+async fn codes_are_entered_at_the_page_of_the_application_or_at_ours_or_nowhere() {
+    let world = World::new().await;
+    let place = world.stranger().at(ONE);
+    let [one, two] = [0, 1].map(|index| world.acme.applications[index].clone());
+    let own = format!("{TWO}/passkeys/new");
+    world.set_pages(&one, false, None).await;
+    world.set_pages(&two, true, Some(&own)).await;
+    let told = place.get("/auth/application").await.ok();
+    assert_eq!(told["application"]["enrolUrl"], json!(null));
+    assert_eq!(told["applications"][0]["enrolUrl"], json!(null));
+    assert_eq!(told["applications"][1]["enrolUrl"], own);
+
+    // Links with codes lead there, or are none.
+    let body = json!({ "expiration": world.now() + 60_000 });
+    for (page, link) in [(ONE, None), (TWO, Some(&own))] {
+        let signer = crate::support::signer::Signer::passkey(page);
+        let name = format!("ada@{}", host(page));
+        let ada = world.member(&world.acme, &name, &signer).await;
+        let issued = ada.request_code(&body).await.ok();
+        let long = issued["longCode"].as_str().unwrap();
+        let expected = link.map_or(json!(null), |page| json!(format!("{page}#{long}")));
+        assert_eq!(issued["link"], expected);
+    }
+
+    // What password managers find follows.
+    let at = |page: &str| world.stranger().with_header("host", host(page));
+    let path = "/.well-known/passkey-endpoints";
+    let refused = at(ONE).get(path).await;
+    refused.refused(404, "application_not_found");
+    let found = at(TWO).get(path).await.ok();
+    assert_eq!(
+        found,
+        json!({ "enroll": own, "manage": format!("{TWO}/account") })
+    );
+    world.set_pages(&two, false, Some(&own)).await;
+    let found = at(TWO).get(path).await.ok();
+    assert_eq!(found, json!({ "enroll": own }));
 }

@@ -293,6 +293,8 @@ async fn values_that_are_not_what_they_should_be_are_named() {
                 "userActionPayload" => &["{", "x"],
                 "expiration" => &["", "tomorrow", "2026-01-01T00:00:30"],
                 "encryptedPrivateKey" => &["", "a\u{0}"],
+                "returnTo" => &["", "/back", "//one.example", "javascript:alert(1)"],
+                "codeChallenge" | "codeVerifier" => &["", "short", "a b", "é"],
                 _ => continue,
             };
             for text in wrong {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -80,6 +81,39 @@ async fn the_challenge_lists_what_may_sign_it() {
         assert!(!text.contains(ENCRYPTED_PRIVATE_KEY), "{text}");
         assert!(allowed.get("passwordProtectedKey").is_none());
     }
+}
+
+#[tokio::test]
+async fn the_transports_of_a_passkey_are_kept_and_sent_back_where_it_is_listed() {
+    let world = World::new().await;
+    let ada = world.member(&world.acme, ADA, &Signer::key()).await;
+    let here = ada.moved_to(&world.stranger().at(ONE));
+    let passkeys = [Signer::passkey(ONE), Signer::passkey(ONE)];
+    // The second one's client says nothing, as those do that were there before.
+    let sent = [Some(json!(["usb", "internal", "of-tomorrow"])), None];
+    for (passkey, transports) in passkeys.iter().zip(sent) {
+        let challenge = here.begin_credential("Fido2").await.ok();
+        let mut body = passkey.named_credential(&challenge, "A passkey");
+        if let Some(transports) = transports {
+            body["credentialInfo"]["transports"] = transports;
+        }
+        let made = here.signed(Method::POST, "/auth/credentials", Some(&body));
+        made.await.ok();
+        world.wait(Duration::from_millis(1));
+    }
+    let [one, two] = passkeys.each_ref().map(|signer| {
+        let id = signer.id();
+        json!({ "type": "public-key", "id": id })
+    });
+    let mut known = one;
+    known["transports"] = json!(["internal", "usb"]);
+    let expected = json!([known, two]);
+    let login = here.place().begin_login(&world.acme, ADA).await.ok();
+    assert_eq!(login["allowCredentials"]["webauthn"], expected);
+    let action = here.begin_action("POST", "/x", "").await.ok();
+    assert_eq!(action["allowCredentials"]["webauthn"], expected);
+    let challenge = here.begin_credential("Fido2").await.ok();
+    assert_eq!(challenge["excludeCredentials"], expected);
 }
 
 #[tokio::test]

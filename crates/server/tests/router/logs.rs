@@ -253,6 +253,10 @@ async fn what_the_command_line_changes_is_told_without_an_address() {
     let ada = world.ada().await;
     let user = ada.user_id().await;
     world.set_administrator(&user, true).await;
+    // It has left word, and says nothing itself.
+    assert!(!Log::text().contains("promote_user"));
+    let told = world.use_cases.left_events.run().await.unwrap();
+    assert!(told >= 4, "{told}");
     for event in [
         "create_organization",
         "add_application",
@@ -263,9 +267,16 @@ async fn what_the_command_line_changes_is_told_without_an_address() {
         assert_eq!(line["level"], "INFO", "{line}");
         assert_eq!(line["outcome"], "succeeded", "{line}");
         assert_eq!(line.get("address"), None, "{line}");
+        // When it was left.
+        assert!(line["at"].is_i64(), "{line}");
     }
     assert_eq!(last_of("promote_user")["user"], user);
     let invited = last_of("invite_user");
     assert_eq!(invited["user"], user);
     assert_eq!(invited["organization"], world.acme.organization);
+    let before = security_events().len();
+    // What was so before is no event.
+    world.set_administrator(&user, true).await;
+    assert_eq!(world.use_cases.left_events.run().await.unwrap(), 0);
+    assert_eq!(security_events().len(), before);
 }

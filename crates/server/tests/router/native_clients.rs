@@ -1,7 +1,7 @@
 //! Passkeys of applications that are installed, and not pages: each platform in its own shape (API
 //! contract §3.2, §3.3, §3.6, §8). None of them sends an `Origin`.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use latchkey_domain::{
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::support::{
     signed_in::SignedIn,
     signer::Signer,
-    world::{ADA, World},
+    world::{ADA, ONE, TWO, World},
 };
 
 const RP_ID: &str = "mobile.example";
@@ -150,6 +150,80 @@ async fn kotlin_and_flutter_find_every_member_they_decode() {
     ] {
         assert_eq!(challenge["externalAuthenticationUrl"], "");
         assert!(challenge["allowCredentials"]["webauthn"].is_array());
+    }
+}
+
+#[tokio::test]
+async fn who_sends_no_origin_is_told_of_the_passkeys_of_every_application() {
+    let world = World::new().await;
+    let one = Signer::passkey(ONE);
+    let ada = world.member(&world.acme, ADA, &one).await;
+    let two = Signer::passkey(TWO);
+    ada.moved_to(&world.stranger().at(TWO))
+        .create(&two)
+        .await
+        .ok();
+    let ids = |list: &Value| -> BTreeSet<String> {
+        let entries = list.as_array().unwrap().iter();
+        entries
+            .map(|entry| entry["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let of = |signers: &[&Signer]| -> BTreeSet<String> {
+        signers
+            .iter()
+            .map(|signer| signer.id().to_owned())
+            .collect()
+    };
+    for (place, expected) in [
+        (world.stranger(), of(&[&one, &two])),
+        (world.stranger().at(ONE), of(&[&one])),
+        (world.stranger().at(TWO), of(&[&two])),
+    ] {
+        let login = place.begin_login(&world.acme, ADA).await.ok();
+        assert_eq!(ids(&login["allowCredentials"]["webauthn"]), expected);
+        let here = ada.moved_to(&place);
+        let created = here.begin_credential("Fido2").await.ok();
+        assert_eq!(ids(&created["excludeCredentials"]), expected);
+        let codes = ada.code(world.now()).await;
+        let claimed = place.begin_with_code("Fido2", &codes.short).await.ok();
+        assert_eq!(ids(&claimed["excludeCredentials"]), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_user_handle_may_be_the_id_in_any_form_that_clients_give_it() {
+    let world = World::new().await;
+    let signer = Signer::passkey(ONE);
+    let ada = world.member(&world.acme, ADA, &signer).await;
+    let id = ada.begin_credential("Fido2").await.ok()["user"]["id"].clone();
+    let id = id.as_str().unwrap();
+    let once = BASE64URL_NOPAD.encode(id.as_bytes());
+    let twice = BASE64URL_NOPAD.encode(once.as_bytes());
+    let nobody = "us-00000-00000-0000000000000000";
+    let nobody_encoded = BASE64URL_NOPAD.encode(nobody.as_bytes());
+    let place = world.stranger();
+    let body = json!({ "orgId": world.acme.organization });
+    for (handle, is_taken) in [
+        (once.as_str(), true),
+        (twice.as_str(), true),
+        (id, true),
+        (nobody, false),
+        (nobody_encoded.as_str(), false),
+    ] {
+        let challenge = place.post("/auth/login/init", &body).await.ok();
+        let mut factor = signer.sign(&challenge);
+        factor["credentialAssertion"]["userHandle"] = json!(handle);
+        let body = json!({
+            "challengeIdentifier": challenge["challengeIdentifier"],
+            "firstFactor": factor,
+        });
+        let answer = place.post("/auth/login", &body).await;
+        if is_taken {
+            answer.ok();
+        } else {
+            answer.refused(401, "no_usable_credential");
+        }
     }
 }
 

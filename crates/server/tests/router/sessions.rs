@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use data_encoding::BASE64URL_NOPAD;
 use serde_json::json;
 
 use crate::support::{
+    session_code::{VERIFIER, code_in, going_back},
     signed_in::SignedIn,
     signer::Signer,
-    world::{ADA, ONE, World},
+    world::{ADA, ONE, RIVAL, TWO, UNLISTED, World},
 };
 
 async fn two_sessions(world: &World) -> [SignedIn; 2] {
@@ -145,4 +147,124 @@ async fn housekeeping_keeps_a_used_user_action_used() {
         .put(path, &body)
         .await
         .refused(400, "user_action_used");
+}
+
+/// Somebody who has signed in with a passkey on the page of the first application.
+async fn on_a_page(world: &World) -> SignedIn {
+    let passkey = Signer::passkey(ONE);
+    world
+        .member(&world.acme, "page@example.com", &passkey)
+        .await
+}
+
+const CODE: &str = "/auth/session/code";
+const EXCHANGE: &str = "/auth/session/code/exchange";
+
+#[tokio::test]
+async fn a_session_is_handed_over_once_and_is_the_same_one() {
+    let world = World::new().await;
+    let ada = on_a_page(&world).await;
+    let back = going_back(&format!("{ONE}/back?a=b"));
+    let issued = ada.place().post(CODE, &back).await.ok();
+    let address = issued["returnTo"].as_str().unwrap();
+    assert!(
+        address.starts_with(&format!("{ONE}/back?a=b&code=sc_")),
+        "{address}"
+    );
+    assert!(address.ends_with("&state=a%26b%3Dc"), "{address}");
+    assert_eq!(issued["expiration"], "2026-01-01T00:01:00.000Z");
+    // Nobody who reads the address learns whose session it is.
+    let code = code_in(&issued);
+    let bytes = BASE64URL_NOPAD.decode(code.trim_start_matches("sc_").as_bytes());
+    let bytes = String::from_utf8_lossy(&bytes.unwrap()).into_owned();
+    assert!(!bytes.contains("example"), "{bytes}");
+
+    let page = world.stranger().at(ONE);
+    let wrong = json!({ "code": code, "codeVerifier": "a".repeat(43) });
+    page.post(EXCHANGE, &wrong)
+        .await
+        .refused(403, "invalid_code");
+    let body = json!({ "code": code, "codeVerifier": VERIFIER });
+    for elsewhere in [TWO, RIVAL] {
+        let refused = world.stranger().at(elsewhere).post(EXCHANGE, &body).await;
+        refused.refused(403, "invalid_code");
+    }
+    let unlisted = world.stranger().at(UNLISTED).post(EXCHANGE, &body).await;
+    unlisted.refused(403, "origin_not_allowed");
+    let taken = page.post(EXCHANGE, &body).await.ok();
+    let token = taken["token"].as_str().unwrap();
+    assert_eq!(
+        page.bearing(token).get("/auth/session").await.ok(),
+        ada.get("/auth/session").await.ok()
+    );
+    page.post(EXCHANGE, &body)
+        .await
+        .refused(403, "invalid_code");
+    // Signing out in one place is signing out.
+    page.bearing(token)
+        .put("/auth/logout", &json!({}))
+        .await
+        .ok();
+    assert!(!ada.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_session_code_ends_with_its_minute_and_with_its_session() {
+    let world = World::new().await;
+    let server = world.stranger();
+    let life = Duration::from_mins(1);
+    let just_before = life.saturating_sub(Duration::from_millis(1));
+    let ada = on_a_page(&world).await;
+    let issue = async || {
+        let issued = ada.place().post(CODE, &going_back(ONE)).await.ok();
+        json!({ "code": code_in(&issued), "codeVerifier": VERIFIER })
+    };
+    let body = issue().await;
+    world.wait(just_before);
+    server.post(EXCHANGE, &body).await.ok();
+    let body = issue().await;
+    world.wait(life);
+    server
+        .post(EXCHANGE, &body)
+        .await
+        .refused(403, "invalid_code");
+    let body = issue().await;
+    ada.log_out(false).await.ok();
+    server
+        .post(EXCHANGE, &body)
+        .await
+        .refused(403, "invalid_code");
+}
+
+#[tokio::test]
+async fn nobody_is_sent_where_the_application_is_not() {
+    let world = World::new().await;
+    let ada = on_a_page(&world).await;
+    for to in [
+        UNLISTED.to_owned(),
+        RIVAL.to_owned(),
+        TWO.to_owned(),
+        format!("{ONE}:8443/"),
+        format!("{ONE}.evil.example/"),
+    ] {
+        let refused = ada.place().post(CODE, &going_back(&to)).await;
+        refused.refused(400, "return_not_allowed").about("returnTo");
+    }
+    for to in [
+        "/account".to_owned(),
+        "//one.example".to_owned(),
+        format!("{ONE}@evil.example/"),
+        format!("{ONE}/#code=x"),
+        format!("{ONE}/?code=x"),
+        "javascript:alert(1)".to_owned(),
+    ] {
+        let refused = ada.place().post(CODE, &going_back(&to)).await;
+        refused.refused(400, "invalid_field").about("returnTo");
+    }
+    // A page of another application has nothing to hand over, nor has a program.
+    for place in [world.stranger().at(TWO), world.stranger()] {
+        let elsewhere = ada.moved_to(&place).place();
+        let refused = elsewhere.post(CODE, &going_back(ONE)).await;
+        refused.refused(403, "origin_not_allowed");
+    }
 }

@@ -16,4 +16,6 @@ pub(crate) mod signed_in;
 
 pub(crate) mod signer;
 
+pub(crate) mod session_code;
+
 pub(crate) mod body;

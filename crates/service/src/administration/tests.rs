@@ -1,15 +1,19 @@
 use latchkey_domain::{
-    credential_code::CodeDigest, id::CredentialCodeId, message::MessageKind, time::Timestamp,
+    account_code::AccountCode, credential_code::CodeDigest, id::CredentialCodeId,
+    message::MessageKind, time::Timestamp,
 };
 
 use super::*;
 use crate::{
     ports::{
-        account_store::MockAccountStore, administration_store::MockAdministrationStore,
-        code_digester::MockCodeDigester, credential_code_store::MockCredentialCodeStore,
-        proof_verifier::MockProofVerifier,
+        account_code_store::MockAccountCodeStore, account_store::MockAccountStore,
+        administration_store::MockAdministrationStore, code_digester::MockCodeDigester,
+        credential_code_store::MockCredentialCodeStore, proof_verifier::MockProofVerifier,
     },
-    testing::{NOW, account, ceremonies, key, organization, session, told, user, uuid},
+    testing::{
+        NOW, account, account_code, ceremonies, key, left_events, organization, session, told,
+        user, uuid,
+    },
 };
 
 /// Administration of an installation where user 1 has one key.
@@ -17,6 +21,8 @@ fn administration(
     store: MockAdministrationStore,
     codes: MockCredentialCodeStore,
 ) -> Administration {
+    let mut account_codes = MockAccountCodeStore::new();
+    account_codes.expect_list().returning(|_| Ok(vec![]));
     let mut digester = MockCodeDigester::new();
     digester
         .expect_digest()
@@ -31,6 +37,8 @@ fn administration(
         store: Arc::new(store),
         accounts: Arc::new(accounts),
         codes: Arc::new(codes),
+        account_codes: Arc::new(account_codes),
+        events: left_events(),
     }
 }
 
@@ -76,14 +84,14 @@ async fn whose_credential_is_deactivated_is_told_by_whom() {
                 && message.user == user(1).id
                 && content.text.contains("whoever runs this service")
         })
-        .returning(|_, _, _| Ok(()));
+        .returning(|_, _, _| Ok(true));
     let administration = administration(store, MockCredentialCodeStore::new());
     let deactivate = async |owner, credential| {
         administration
             .deactivate_credential(&user(owner).id, &uuid(credential))
             .await
     };
-    deactivate(1, 1).await.unwrap();
+    assert_eq!(deactivate(1, 1).await.unwrap(), Effect::Changed);
     // Nobody has these.
     for (owner, credential) in [(1, 2), (2, 1)] {
         let refused = deactivate(owner, credential).await;
@@ -106,6 +114,53 @@ async fn a_user_is_shown_with_a_code_that_is_open() {
         let shown = administration.show(&user(1).id).await.unwrap().unwrap();
         assert_eq!(shown.account, account(1, vec![key()]));
         assert_eq!(shown.code, is_open.then_some((code, CodeStatus::Issued)));
+        assert_eq!(shown.can_register_until, None);
         assert_eq!(administration.show(&user(2).id).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn until_when_a_user_can_register_is_shown() {
+    let invited = User {
+        registered: None,
+        ..user(2)
+    };
+    let second = |number: i64| Timestamp::from_unix_milliseconds(NOW.unix_milliseconds() + number);
+    let code = |kind, expires| account_code(invited.clone(), kind, expires).code;
+    let of_another_epoch = AccountCode {
+        epoch: invited.epoch.next(),
+        ..code(AccountCodeKind::Registration, second(9))
+    };
+    let of_another_kind = code(AccountCodeKind::Login, second(9));
+    let expired = code(AccountCodeKind::Registration, NOW);
+    for (live, until) in [
+        (vec![], None),
+        (vec![second(1), second(3), second(2)], Some(second(3))),
+    ] {
+        let live = live.into_iter();
+        let live = live.map(|expires| code(AccountCodeKind::Registration, expires));
+        let mut codes: Vec<_> = live.collect();
+        codes.extend([&of_another_epoch, &of_another_kind, &expired].map(AccountCode::clone));
+        let mut account_codes = MockAccountCodeStore::new();
+        account_codes
+            .expect_list()
+            .returning(move |_| Ok(codes.clone()));
+        let account = Account {
+            user: invited.clone(),
+            credentials: vec![],
+        };
+        let mut accounts = MockAccountStore::new();
+        accounts
+            .expect_find()
+            .returning(move |_| Ok(Some(account.clone())));
+        let mut newest = MockCredentialCodeStore::new();
+        newest.expect_newest().returning(|_| Ok(None));
+        let administration = Administration {
+            accounts: Arc::new(accounts),
+            account_codes: Arc::new(account_codes),
+            ..administration(MockAdministrationStore::new(), newest)
+        };
+        let shown = administration.show(&invited.id).await.unwrap().unwrap();
+        assert_eq!(shown.can_register_until, until);
     }
 }

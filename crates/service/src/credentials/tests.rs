@@ -94,7 +94,18 @@ async fn only_the_passkeys_of_the_page_are_excluded() {
         .await
         .unwrap();
     assert_eq!(begun.exclude.len(), 1);
-    assert_eq!(begun.exclude[0].as_str(), "credential-2");
+    assert_eq!(begun.exclude[0].id.as_str(), "credential-2");
+}
+
+#[tokio::test]
+async fn without_a_page_the_passkeys_of_all_are_excluded() {
+    let credentials = credentials(MockCredentialStore::new());
+    let begun = credentials
+        .begin(&caller(None), &session(&user(1)), CredentialKind::Fido2)
+        .await
+        .unwrap();
+    let excluded: Vec<_> = begun.exclude.iter().map(|own| own.id.as_str()).collect();
+    assert_eq!(excluded, ["credential-1", "credential-2"]);
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ use crate::{
     },
     recovery::{BeginRecoveryError, RecoverError},
     registration::BeginRegistrationError,
+    session_codes::{ExchangeSessionCodeError, IssueSessionCodeError},
     throttle::Throttled,
     user_actions::BeginUserActionError,
 };
@@ -57,7 +58,8 @@ impl Refusal for AuthorityConflict {
         match self {
             Self::Fresh => Reason::CredentialFresh,
             Self::Spent(Spendable::UserAction) => Reason::UserActionUsed,
-            Self::Void | Self::Spent(Spendable::Challenge | Spendable::Session) => {
+            Self::Void
+            | Self::Spent(Spendable::Challenge | Spendable::Session | Spendable::SessionCode) => {
                 Reason::UserActionInvalid
             }
         }
@@ -259,6 +261,27 @@ impl Refusal for ReleaseCodeError {
     }
 }
 
+impl Refusal for IssueSessionCodeError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::OriginNotAllowed => Reason::OriginNotAllowed,
+            Self::ReturnNotAllowed => Reason::ReturnNotAllowed,
+            Self::Store(error) => error.reason(),
+        }
+    }
+}
+
+impl Refusal for ExchangeSessionCodeError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Throttled(error) => error.reason(),
+            Self::OriginNotAllowed => Reason::OriginNotAllowed,
+            Self::InvalidCode => Reason::InvalidCode,
+            Self::Store(error) => error.reason(),
+        }
+    }
+}
+
 impl Refusal for DecideError {
     fn reason(&self) -> Reason {
         match self {
@@ -333,6 +356,7 @@ impl Refusal for AddApplicationError {
     fn reason(&self) -> Reason {
         match self {
             Self::UnknownOrganization => Reason::NotFound,
+            Self::Invalid(_) => Reason::ApplicationInvalid,
             Self::OriginTaken => Reason::AlreadyExists,
             Self::Store(error) => error.reason(),
         }

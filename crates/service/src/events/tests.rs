@@ -53,23 +53,6 @@ fn an_outcome_is_told_once_and_given_as_it_is() {
 }
 
 #[test]
-fn what_is_not_there_is_refused() {
-    let (events, heard) = events();
-    let facts = Facts::default();
-    for (outcome, reason) in [
-        (Ok(true), None),
-        (Ok(false), Some(Reason::NotFound)),
-        (
-            Err(StoreError::unavailable("away")),
-            Some(Reason::StoreUnavailable),
-        ),
-    ] {
-        let _told = events.tell_if_there(Event::PromoteUser, &facts, outcome);
-        assert_eq!(heard.take(), [(Event::PromoteUser, reason)]);
-    }
-}
-
-#[test]
 fn a_reason_that_is_known_exactly_takes_the_place_of_the_one_that_strangers_are_told() {
     let (events, heard) = events();
     let mut facts = Facts::default();

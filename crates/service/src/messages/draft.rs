@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+use latchkey_domain::time::Timestamp;
+use time::{OffsetDateTime, macros::format_description};
+
 /// A label and its value.
 pub(super) type Fact = (&'static str, String);
 
@@ -103,4 +106,17 @@ fn escaped(text: &str) -> String {
             }
             html
         })
+}
+
+/// A moment for people, such as `2026-01-31 12:00:00 UTC`.
+pub(super) fn date(moment: Timestamp) -> String {
+    OffsetDateTime::from_unix_timestamp(moment.unix_seconds())
+        .ok()
+        .and_then(|date| {
+            date.format(format_description!(
+                "[year]-[month]-[day] [hour]:[minute]:[second] UTC"
+            ))
+            .ok()
+        })
+        .unwrap_or_else(|| "at an unknown date".to_owned())
 }

@@ -13,6 +13,15 @@ fn code() -> CodeText {
     CodeText::new("rc_a-code".to_owned())
 }
 
+/// A code that was asked for by a machine.
+fn asked(text: &CodeText, expires: Timestamp) -> AskedCode<'_> {
+    AskedCode {
+        text,
+        expires,
+        application: None,
+    }
+}
+
 fn named(name: &str, material: Material) -> Credential {
     Credential {
         name: CredentialName::new(name).unwrap(),
@@ -47,6 +56,10 @@ async fn an_invitation_holds_code_and_link() {
         content.text
     );
     assert!(content.text.contains("\n  rc_a-code\n"), "{}", content.text);
+    let by_hand = "Or open https://one.example/register and enter your username";
+    assert!(content.text.contains(by_hand), "{}", content.text);
+    let place = "invited to register at one, of Organization 1.";
+    assert!(content.text.contains(place), "{}", content.text);
     assert!(content.text.contains("2023-11-14 22:13:20 UTC"));
     let escaped = link.replace('&', "&amp;");
     assert!(
@@ -60,7 +73,7 @@ async fn an_invitation_holds_code_and_link() {
 #[tokio::test]
 async fn without_pages_an_invitation_holds_no_link() {
     let messages = Messages {
-        has_pages: false,
+        pages: None,
         ..messages()
     };
     let message = messages.registration(&user(1), &code(), NOW).await.unwrap();
@@ -69,13 +82,92 @@ async fn without_pages_an_invitation_holds_no_link() {
     assert!(content.text.contains("rc_a-code"));
 }
 
+#[tokio::test]
+async fn every_message_names_the_organization_and_a_passkeys_its_application() {
+    let messages = messages();
+    messages.directory.snapshot().await.unwrap();
+    let (user, by) = (user(1), "somebody");
+    let passkey = named("Phone", passkey(&application("two", 1)));
+    let place = caller(Some("https://two.example"));
+    let of_passkeys = [
+        messages.credential_added(&passkey, None),
+        messages.credential_waits(&passkey),
+        messages.registered(&passkey, &[]),
+        messages.credential_activated(&passkey, &place),
+        messages.credential_deactivated(&passkey, &place),
+        messages.credential_deactivated_by(&passkey, by),
+        messages.credential_deleted(&passkey, &place),
+        messages.credential_deleted_by(&passkey, by),
+        messages.account_recovered(&passkey, &[]),
+    ];
+    for message in &of_passkeys {
+        let text = &told(message).text;
+        assert!(text.contains("\n  Application: two\n"), "{text}");
+    }
+    let others = [
+        messages.login_code(&user, &asked(&code(), NOW)),
+        messages.recovery_code(&user, &asked(&code(), NOW)),
+        messages.account_activated(&user.id, &user.organization, by),
+        messages.administrator_made(&user.id, &user.organization, by),
+    ];
+    for message in of_passkeys.iter().chain(&others) {
+        let content = told(message);
+        let about = "This is about your account at Organization 1.\n";
+        assert!(content.text.starts_with(about), "{}", content.text);
+        assert!(!content.subject.contains("Organization 1"));
+    }
+    let invitation = messages.registration(&user, &code(), NOW).await.unwrap();
+    assert!(told(&invitation).text.contains("of Organization 1."));
+}
+
+#[test]
+fn what_is_not_known_yet_is_named_by_its_id() {
+    let credential = named("Phone", passkey(&application("two", 1)));
+    let text = &told(&messages().credential_added(&credential, None)).text;
+    let about = format!("your account at {}.\n", credential.organization);
+    assert!(text.contains(&about), "{text}");
+    assert!(!text.contains("Application:"), "{text}");
+}
+
+#[test]
+fn a_code_that_was_asked_for_on_a_page_names_its_application() {
+    let (code, user, application) = (code(), user(1), application("one", 1));
+    let on_a_page = AskedCode {
+        application: Some(&application.name),
+        ..asked(&code, NOW)
+    };
+    for message in [
+        messages().login_code(&user, &on_a_page),
+        messages().recovery_code(&user, &on_a_page),
+    ] {
+        let text = &told(&message).text;
+        assert!(text.contains("\n  Application: one\n"), "{text}");
+    }
+    let text = &told(&messages().login_code(&user, &asked(&code, NOW))).text;
+    assert!(!text.contains("Application:"), "{text}");
+}
+
+#[test]
+fn a_recovery_kit_is_called_so_everywhere() {
+    let kit = named("Kit", recovery_key());
+    for message in [
+        messages().recovery_code(&user(1), &asked(&code(), NOW)),
+        messages().credential_added(&kit, None),
+        messages().account_recovered(&named("Phone", key()), &[kit]),
+    ] {
+        let text = &told(&message).text;
+        assert!(text.contains("recovery kit"), "{text}");
+        assert!(!text.contains("recovery key"), "{text}");
+    }
+}
+
 #[test]
 fn codes_expire_with_their_message() {
     let user = user(1);
     let expires = NOW.plus(std::time::Duration::from_mins(10));
     for message in [
-        messages().login_code(&user.id, &code(), expires),
-        messages().recovery_code(&user.id, &code(), expires),
+        messages().login_code(&user, &asked(&code(), expires)),
+        messages().recovery_code(&user, &asked(&code(), expires)),
     ] {
         let content = told(&message);
         assert_eq!((message.expires, message.created), (expires, NOW));
@@ -120,9 +212,9 @@ fn whoever_is_told_of_a_code_is_told_to_cancel_codes() {
 #[test]
 fn what_was_added_can_be_taken_away_where_there_is_a_page() {
     let credential = named("Phone", key());
-    let page = Origin::new("https://one.example").unwrap();
-    let text = &told(&messages().credential_added(&credential, Some(&page))).text;
-    let link = format!("https://one.example/account#{}", credential.uuid);
+    let page = "https://one.example/keys";
+    let text = &told(&messages().credential_added(&credential, Some(page))).text;
+    let link = format!("{page}/account#{}", credential.uuid);
     assert!(text.contains(&link), "{text}");
     let text = &told(&messages().credential_added(&credential, None)).text;
     assert!(!text.contains("/account#"), "{text}");
@@ -165,7 +257,7 @@ fn a_removal_says_who_asked_for_it() {
 #[test]
 fn whose_account_is_activated_again_is_told_by_whom_and_what_to_do() {
     let user = user(1);
-    let message = messages().account_activated(&user.id, "somebody");
+    let message = messages().account_activated(&user.id, &user.organization, "somebody");
     assert_eq!(message.kind, MessageKind::AccountActivated);
     assert_eq!(message.user, user.id);
     assert_eq!(message.expires, NOW.plus(MessageKind::NOTICE_LIFETIME));
@@ -182,7 +274,7 @@ fn whose_account_is_activated_again_is_told_by_whom_and_what_to_do() {
 #[test]
 fn who_becomes_an_administrator_is_told_by_whom_and_what_to_do() {
     let user = user(1);
-    let message = messages().administrator_made(&user.id, "somebody");
+    let message = messages().administrator_made(&user.id, &user.organization, "somebody");
     assert_eq!(message.kind, MessageKind::AdministratorMade);
     assert_eq!(message.user, user.id);
     let text = &told(&message).text;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use latchkey_domain::{
     account_code::{AccountCode, AccountCodeKind, NewAccountCode},
     credential_code::CodeDigest,
-    id::OrganizationId,
+    id::{OrganizationId, UserId},
     message::NewMessage,
     text::Username,
     time::Timestamp,
@@ -57,6 +57,13 @@ pub trait AccountCodeStore: Send + Sync {
         kind: AccountCodeKind,
         digest: &CodeDigest,
     ) -> Result<Option<HeldAccountCode>, StoreError>;
+
+    /// Every code of a user that is kept, of whatever kind, oldest first. Codes that have expired, or do not serve
+    /// the user any more, are among them, as long as they are kept.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn list(&self, user: &UserId) -> Result<Vec<AccountCode>, StoreError>;
 
     /// Uses a code up that does no more than hand something out; the one to register with is used up by
     /// [`register`](super::registration_store::RegistrationStore::register). Of any number of calls for one code at once, exactly one gives `true`.

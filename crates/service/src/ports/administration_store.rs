@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use latchkey_domain::{
     account_code::NewAccountCode,
     application::{
-        Application, ApplicationError, Origin, RelyingParty, RpId, native::NativeApplications,
+        Application, ApplicationError, Origin, RelyingParty, RpId,
+        native::NativeApplications,
+        pages::{EnrolUrl, Pages},
     },
     credential::Credential,
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
@@ -92,12 +94,56 @@ pub enum AddApplicationError {
     /// There is no such organization.
     #[error("there is no such organization")]
     UnknownOrganization,
+    /// It cannot be as described.
+    #[error(transparent)]
+    Invalid(#[from] ApplicationError),
     /// Another application, of whichever organization, lists one of the origins.
     #[error("another application lists one of these origins already")]
     OriginTaken,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What came of a change that something may be in no need of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Something is different now.
+    Changed,
+    /// All was so already.
+    Unneeded,
+    /// There is nothing of that id.
+    NotFound,
+}
+
+impl Effect {
+    /// That of a change which always changes something, if there is anything of that id.
+    pub const fn on(is_there: bool) -> Self {
+        if is_there {
+            Self::Changed
+        } else {
+            Self::NotFound
+        }
+    }
+
+    /// That of a change to what is there.
+    pub const fn of(is_changed: bool) -> Self {
+        if is_changed {
+            Self::Changed
+        } else {
+            Self::Unneeded
+        }
+    }
+
+    /// Whether there is something of that id.
+    pub const fn is_there(self) -> bool {
+        matches!(self, Self::Changed | Self::Unneeded)
+    }
+
+    /// Whether something is different now.
+    pub const fn is_change(self) -> bool {
+        matches!(self, Self::Changed)
+    }
 }
 
 /// An organization, and how many users it has.
@@ -127,23 +173,65 @@ pub struct ApplicationUpdate {
     pub rp_id: Option<RpId>,
     /// All its origins.
     pub origins: Option<Vec<Origin>>,
+    /// Whether its hosts show the pages of this service.
+    pub has_pages: Option<bool>,
+    /// Its own page for entering codes.
+    pub enrol_url: Option<NewEnrolUrl>,
+}
+
+/// What becomes of an application's own page for entering codes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewEnrolUrl {
+    /// There is none.
+    None,
+    /// It is there.
+    At(EnrolUrl),
+}
+
+impl From<NewEnrolUrl> for Option<EnrolUrl> {
+    fn from(new: NewEnrolUrl) -> Self {
+        match new {
+            NewEnrolUrl::None => None,
+            NewEnrolUrl::At(url) => Some(url),
+        }
+    }
 }
 
 impl ApplicationUpdate {
     /// The application as it is to be.
     ///
     /// # Errors
-    /// [`ApplicationError`] when RP id and origins do not fit each other.
+    /// [`ApplicationError`] when RP id, origins and page for codes do not fit each other.
     pub fn of(self, application: &Application) -> Result<Application, ApplicationError> {
         let party = &application.relying_party;
         let rp_id = self.rp_id.unwrap_or_else(|| party.rp_id().clone());
         let origins = self.origins.unwrap_or_else(|| party.origins().to_vec());
+        let relying_party = RelyingParty::new(rp_id, origins)?;
+        let before = &application.pages;
+        let pages = Pages {
+            ours: self.has_pages.unwrap_or(before.ours),
+            enrol_url: match self.enrol_url {
+                Some(new) => new.into(),
+                None => before.enrol_url.clone(),
+            },
+        };
+        pages.fit(&relying_party)?;
         Ok(Application {
             name: self.name.unwrap_or_else(|| application.name.clone()),
-            relying_party: RelyingParty::new(rp_id, origins)?,
+            relying_party,
+            pages,
             ..application.clone()
         })
     }
+}
+
+/// An application that was changed, or was as it was to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpdatedApplication {
+    /// The application as it is now.
+    pub application: Application,
+    /// Whether it was different before.
+    pub is_changed: bool,
 }
 
 /// Why an application is not changed.
@@ -156,7 +244,7 @@ pub enum UpdateApplicationError {
     #[error(transparent)]
     Invalid(#[from] ApplicationError),
     /// Passkeys are bound to the RP id that they were made for.
-    #[error("there are {0} passkeys for its RP id, and they work for no other")]
+    #[error("it has passkeys ({0}), which work for no other RP id")]
     HasPasskeys(u64),
     /// Another application, of whichever organization, lists one of the origins.
     #[error("another application lists one of these origins already")]
@@ -184,7 +272,7 @@ pub enum DeleteApplicationError {
     #[error("there is no such application")]
     NotFound,
     /// There are passkeys for it, and nobody said that they are to go too.
-    #[error("there are {} passkeys for it", .0.passkeys)]
+    #[error("it has passkeys ({})", .0.passkeys)]
     HasPasskeys(Loss),
     /// The store failed.
     #[error(transparent)]
@@ -256,8 +344,8 @@ pub trait AdministrationStore: Send + Sync {
     async fn invite(&self, invitation: Invitation) -> Result<User, InviteError>;
 
     /// Activates or deactivates a user; deactivating raises the epoch, which ends every session, code
-    /// and user action at once. `false` when there is no such user. The last active administrator of an
-    /// organization stays active, under any concurrency. The message is kept when something changes.
+    /// and user action at once. The last active administrator of an organization stays active, under any
+    /// concurrency. The message is kept when something changes.
     ///
     /// # Errors
     /// [`SetUserError`]; nothing is changed then.
@@ -266,11 +354,10 @@ pub trait AdministrationStore: Send + Sync {
         user: &UserId,
         active: bool,
         told: Option<NewMessage>,
-    ) -> Result<bool, SetUserError>;
+    ) -> Result<Effect, SetUserError>;
 
-    /// Makes a user an administrator of the organization, or the reverse. `false` when there is no such
-    /// user. The last active administrator of an organization stays one, under any concurrency. The message is
-    /// kept when something changes.
+    /// Makes a user an administrator of the organization, or the reverse. The last active administrator of an
+    /// organization stays one, under any concurrency. The message is kept when something changes.
     ///
     /// # Errors
     /// [`SetUserError`]; nothing is changed then.
@@ -279,7 +366,7 @@ pub trait AdministrationStore: Send + Sync {
         user: &UserId,
         administrator: bool,
         told: Option<NewMessage>,
-    ) -> Result<bool, SetUserError>;
+    ) -> Result<Effect, SetUserError>;
 
     /// Deletes a user with all credentials, codes and messages; username and external id are free again.
     /// Signed user actions are evidence and stay. `false` when there is no such user. The last active
@@ -291,7 +378,7 @@ pub trait AdministrationStore: Send + Sync {
 
     /// Deactivates a credential of a user, with all that follows when the user does it, see
     /// [`CredentialStore::set_active`](super::credential_store::CredentialStore::set_active). The message is kept
-    /// when something changes.
+    /// when something changes; gives whether it does.
     ///
     /// # Errors
     /// [`ChangeError`], but for an authority, since none is needed; nothing is changed then.
@@ -300,7 +387,7 @@ pub trait AdministrationStore: Send + Sync {
         user: &UserId,
         credential: &CredentialUuid,
         told: NewMessage,
-    ) -> Result<(), ChangeError>;
+    ) -> Result<bool, ChangeError>;
 
     /// Raises the epoch of a user, which ends every session, code and user action, and refuses what waits for
     /// approval. `false` when there is no such user.
@@ -310,14 +397,12 @@ pub trait AdministrationStore: Send + Sync {
     async fn end_sessions(&self, user: &UserId) -> Result<bool, StoreError>;
 
     /// Ends every open code of a user, of every kind, and refuses what waits for approval; sessions go on.
-    /// `false` when there is no such user.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn end_codes(&self, user: &UserId) -> Result<bool, StoreError>;
+    async fn end_codes(&self, user: &UserId) -> Result<Effect, StoreError>;
 
-    /// Sets whether credentials made with a code wait for their owner. `false` when there is no such
-    /// organization.
+    /// Sets whether credentials made with a code wait for their owner.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -325,9 +410,9 @@ pub trait AdministrationStore: Send + Sync {
         &self,
         organization: &OrganizationId,
         approval: Approval,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<Effect, StoreError>;
 
-    /// Sets for how long credentials made with a code are fresh. `false` when there is no such organization.
+    /// Sets for how long credentials made with a code are fresh.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -335,7 +420,7 @@ pub trait AdministrationStore: Send + Sync {
         &self,
         organization: &OrganizationId,
         freshness: Freshness,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<Effect, StoreError>;
 
     /// Adds an application to its organization. An origin belongs to one application, under any concurrency.
     ///
@@ -343,7 +428,7 @@ pub trait AdministrationStore: Send + Sync {
     /// [`AddApplicationError`].
     async fn add_application(&self, application: Application) -> Result<(), AddApplicationError>;
 
-    /// Changes an application, and gives it as of then. Its RP id stays while there is a passkey for it, active
+    /// Changes an application, and gives it as of then, and whether it was different before. Its RP id stays while there is a passkey for it, active
     /// or not. An origin belongs to one application, under any concurrency.
     ///
     /// # Errors
@@ -352,7 +437,7 @@ pub trait AdministrationStore: Send + Sync {
         &self,
         application: &ApplicationId,
         update: ApplicationUpdate,
-    ) -> Result<Application, UpdateApplicationError>;
+    ) -> Result<UpdatedApplication, UpdateApplicationError>;
 
     /// Deletes an application, whose origins are free then, and tells what went with it. With passkeys for it
     /// only when that is wanted, and then with a notice of each of them: they are deleted, which ends their
@@ -368,7 +453,7 @@ pub trait AdministrationStore: Send + Sync {
         with_passkeys: Option<Notice>,
     ) -> Result<Loss, DeleteApplicationError>;
 
-    /// Activates or deactivates an application. `false` when there is no such application.
+    /// Activates or deactivates an application.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -376,10 +461,9 @@ pub trait AdministrationStore: Send + Sync {
         &self,
         application: &ApplicationId,
         active: bool,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<Effect, StoreError>;
 
     /// Sets which native applications use the RP id of an application, in place of earlier ones.
-    /// `false` when there is no such application.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -387,5 +471,5 @@ pub trait AdministrationStore: Send + Sync {
         &self,
         application: &ApplicationId,
         native: &NativeApplications,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<Effect, StoreError>;
 }

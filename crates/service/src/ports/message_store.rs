@@ -74,8 +74,8 @@ pub struct Pending {
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
 pub trait MessageStore: Send + Sync {
-    /// Takes at most `batch` messages that are due and have not expired, in any order, for `lease` from
-    /// `now` on: they are due again when it ends. Of any number of processes that call at once each message is given to one. When nothing is due this
+    /// Takes at most `batch` messages that are due, or were [hastened](Self::hasten) and are nobody's, and have not
+    /// expired, in any order, for `lease` from `now` on: they are due again when it ends. Of any number of processes that call at once each message is given to one. When nothing is due this
     /// costs one read.
     ///
     /// # Errors
@@ -109,23 +109,20 @@ pub trait MessageStore: Send + Sync {
     async fn put_back(&self, claimed: &ClaimedMessage, due: Timestamp) -> Result<bool, StoreError>;
 
     /// How many messages somebody is still to send: those that have not expired, and that nobody has
-    /// [kept](Self::keep), or put back until they expire; one statement.
+    /// [kept](Self::keep), or put back until they expire, unless they were hastened since; one statement.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn pending(&self, now: Timestamp) -> Result<Pending, StoreError>;
 
-    /// Makes messages due at `now` that would be later than `lease` from then, and tells how many those were.
-    /// What is due before is left alone, since somebody may be sending it; what has expired too.
+    /// Asks whoever sends to take messages before they are due again, and tells how many those are: of those that
+    /// somebody took, or that were [kept](Self::keep). The others are due already. When that is, is decided by the
+    /// clock of who [claims](Self::claim), which also says what is with somebody; so the clock of who asks does not
+    /// matter.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn hasten(
-        &self,
-        which: &Which,
-        now: Timestamp,
-        lease: Duration,
-    ) -> Result<u64, StoreError>;
+    async fn hasten(&self, which: &Which) -> Result<u64, StoreError>;
 
     /// Deletes messages, whoever may be sending them, and tells how many those were.
     ///

@@ -7,7 +7,7 @@ use latchkey_domain::{
     challenge::ChallengeText,
     credential::{
         Credential, CredentialId, CredentialKind, CredentialReference, Material,
-        key::EncryptedPrivateKey,
+        key::EncryptedPrivateKey, passkey::Transports,
     },
 };
 
@@ -36,8 +36,8 @@ pub struct CreationProof {
 /// The kind of a new credential, with what only that kind has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Offered {
-    /// A passkey.
-    Fido2,
+    /// A passkey, and how its authenticator may be reached, as the client says.
+    Fido2(Transports),
     /// A raw key pair.
     Key,
     /// A key pair; the private half comes encrypted.
@@ -50,7 +50,7 @@ impl Offered {
     /// The kind it makes a credential.
     pub const fn kind(&self) -> CredentialKind {
         match self {
-            Self::Fido2 => CredentialKind::Fido2,
+            Self::Fido2(_) => CredentialKind::Fido2,
             Self::Key => CredentialKind::Key,
             Self::PasswordProtectedKey(_) => CredentialKind::PasswordProtectedKey,
             Self::RecoveryKey(_) => CredentialKind::RecoveryKey,

@@ -1,8 +1,8 @@
 //! Signed tokens: they carry facts from one call to a later one, on any replica.
 
 use latchkey_domain::{
-    approval::ApprovalTicket, challenge::Challenge, session::Session, time::Timestamp,
-    user_action::SignedUserAction,
+    approval::ApprovalTicket, challenge::Challenge, session::Session, session_code::SessionCode,
+    time::Timestamp, user_action::SignedUserAction,
 };
 
 /// A text that is no valid token of the expected type: malformed, of another type or installation,
@@ -59,6 +59,16 @@ pub trait Tokens: Send + Sync {
     /// # Errors
     /// [`InvalidToken`], for every reason alike.
     fn read_approval(&self, token: &str, now: Timestamp) -> Result<ApprovalTicket, InvalidToken>;
+
+    /// A session code, as it stands in an address: a text that tells nothing, since addresses are kept in histories and
+    /// logs, and of symbols that need no encoding there.
+    fn seal_session_code(&self, code: &SessionCode) -> String;
+
+    /// Opens a session code.
+    ///
+    /// # Errors
+    /// [`InvalidToken`], for every reason alike.
+    fn open_session_code(&self, code: &str, now: Timestamp) -> Result<SessionCode, InvalidToken>;
 
     /// The public keys that tokens in circulation are signed with, as a JSON Web Key Set (RFC 7517 §5).
     fn jwks(&self) -> String;

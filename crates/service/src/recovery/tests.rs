@@ -1,8 +1,13 @@
 use std::time::Duration;
 
 use latchkey_domain::{
-    account_code::AccountCode, authority::Spend, challenge::purpose::Purpose,
-    credential::CredentialState, credential_code::CodeDigest, message::MessageKind, policy::Policy,
+    account_code::AccountCode,
+    authority::Spend,
+    challenge::purpose::Purpose,
+    credential::{CredentialState, passkey::Transports},
+    credential_code::CodeDigest,
+    message::MessageKind,
+    policy::Policy,
 };
 
 use super::*;
@@ -36,7 +41,7 @@ fn verifier() -> MockProofVerifier {
         .expect_verify_creation()
         .returning(|_, proof| match proof.offered {
             Offered::RecoveryKey(_) => Ok(recovery_key()),
-            Offered::Fido2 => Ok(passkey(&application("one", 1))),
+            Offered::Fido2(_) => Ok(passkey(&application("one", 1))),
             Offered::Key | Offered::PasswordProtectedKey(_) => Ok(key()),
         });
     verifier
@@ -108,7 +113,7 @@ async fn complete_by(
         proof: proof(credential),
         received: RECEIVED.to_owned(),
         credentials: FirstCredentials {
-            first: unnamed(Offered::Fido2),
+            first: unnamed(Offered::Fido2(Transports::default())),
             second: Some(unnamed(Offered::Key)),
             recovery: Some(unnamed(Offered::RecoveryKey(None))),
         },
@@ -211,7 +216,7 @@ async fn a_new_credential_that_is_not_proved_recovers_nothing() {
         .expect_verify_creation()
         .returning(|_, proof| match proof.offered {
             Offered::RecoveryKey(_) => Err(ProofError::Challenge),
-            Offered::Fido2 | Offered::Key | Offered::PasswordProtectedKey(_) => Ok(key()),
+            Offered::Fido2(_) | Offered::Key | Offered::PasswordProtectedKey(_) => Ok(key()),
         });
     let recoveries = recoveries(verifier, MockRecoveryStore::new());
     let refused = complete(&recoveries, purpose()).await;

@@ -1,6 +1,6 @@
 use latchkey_domain::{
     challenge::purpose::Purpose,
-    credential::key::EncryptedPrivateKey,
+    credential::{key::EncryptedPrivateKey, passkey::Transports},
     credential_code::CodeDigest,
     id::{AccountCodeId, CredentialUuid},
     policy::Limits,
@@ -32,7 +32,7 @@ fn registrations(codes: MockAccountCodeStore, store: MockRegistrationStore) -> R
         .expect_verify_creation()
         .returning(|_, proof| match proof.offered {
             Offered::RecoveryKey(_) => Ok(recovery_key()),
-            Offered::Fido2 | Offered::Key | Offered::PasswordProtectedKey(_) => Ok(key()),
+            Offered::Fido2(_) | Offered::Key | Offered::PasswordProtectedKey(_) => Ok(key()),
         });
     let mut accounts = MockAccountStore::new();
     accounts
@@ -197,7 +197,7 @@ async fn all_credentials_are_made_at_once_with_default_names() {
     let encrypted = EncryptedPrivateKey::new("secret").unwrap();
     let registered = complete(
         store,
-        Offered::Fido2,
+        Offered::Fido2(Transports::default()),
         Some(Offered::PasswordProtectedKey(encrypted)),
         Some(Offered::RecoveryKey(None)),
     )

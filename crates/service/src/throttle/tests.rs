@@ -65,6 +65,30 @@ fn the_eleventh_wrong_code_of_an_address_is_refused() {
 }
 
 #[test]
+fn each_kind_of_code_has_tries_of_its_own() {
+    let (throttle, _now) = throttle();
+    let organization = organization(1);
+    let of = |kind, username: &str| {
+        let attempt = CodeTry {
+            owner: Some(Owner::Account(&organization, username, kind)),
+            ..attempt(1, LONG)
+        };
+        throttle.reserve_code(&attempt).is_ok()
+    };
+    for _ in 0..10 {
+        assert!(throttle.reserve_code(&attempt(1, SHORT)).is_ok());
+    }
+    // With a username or without, a credential code is one.
+    assert!(!tries(&throttle, 1, Owner::Credential("ada")));
+    for &kind in AccountCodeKind::ALL {
+        for number in 0..10 {
+            assert!(of(kind, &number.to_string()), "{kind}");
+        }
+        assert!(!of(kind, "ada"), "{kind}");
+    }
+}
+
+#[test]
 fn a_success_is_given_back() {
     let (throttle, _now) = throttle();
     for _ in 0..1_000 {

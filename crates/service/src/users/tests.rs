@@ -140,7 +140,8 @@ async fn the_asked_change_is_made_under_the_own_authority() {
         let request = signed_request(&ada);
         let mut authority = request.authority();
         if change == UserChange::Activate {
-            let message = messages().account_activated(&entry().user.id, BY_ADMINISTRATOR);
+            let user = &entry().user.id;
+            let message = messages().account_activated(user, &ada.organization, BY_ADMINISTRATOR);
             authority = authority.telling(message);
         }
         let mut store = MockUserStore::new();

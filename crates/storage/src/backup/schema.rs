@@ -10,7 +10,7 @@ use super::{BackupError, Kind};
 
 /// Every table that there is or was at any step, in an order in which none refers to a later one. A test requires
 /// that none is missing; that of the steps themselves is in the header of a backup.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "installation",
     "organizations",
     "applications",
@@ -24,6 +24,7 @@ const TABLES: [&str; 12] = [
     "messages",
     "spent",
     "user_actions",
+    "events",
 ];
 
 /// The table of the steps of the schema.

@@ -15,8 +15,8 @@ use latchkey_service::ports::{
     store::StoreError,
 };
 use sea_orm::{
-    DatabaseTransaction, IntoActiveModel as _, JoinType, QuerySelect as _, entity::prelude::*,
-    sea_query::Condition,
+    DatabaseTransaction, IntoActiveModel as _, JoinType, QueryOrder as _, QuerySelect as _,
+    entity::prelude::*, sea_query::Condition,
 };
 
 use super::{message, organization, user};
@@ -84,7 +84,7 @@ impl AccountCodeStore for SqlStore {
             .join(JoinType::InnerJoin, user::Relation::Organization.def())
             .filter(Column::Digest.eq(digest.as_bytes().to_vec()))
             .filter(Column::Kind.eq(kind.as_str()))
-            .filter(user::is_called(organization, username))
+            .filter(user::is_called(organization.as_str(), username.key()))
             .filter(organization::Column::IsActive.eq(true));
         let found = self
             .read(async move |reader| held.one(&reader).await.map_err(StoreError::new))
@@ -93,6 +93,17 @@ impl AccountCodeStore for SqlStore {
             code: code.into(),
             user: user.into(),
         }))
+    }
+
+    async fn list(&self, user: &UserId) -> Result<Vec<AccountCode>, StoreError> {
+        let codes = Entity::find()
+            .filter(Column::UserId.eq(user.as_str()))
+            .order_by_asc(Column::Issued)
+            .order_by_asc(Column::Id);
+        let found = self
+            .read(async move |reader| codes.all(&reader).await.map_err(StoreError::new))
+            .await?;
+        Ok(found.into_iter().map(AccountCode::from).collect())
     }
 
     async fn spend(&self, code: &AccountCode) -> Result<bool, StoreError> {
@@ -192,4 +203,12 @@ pub(crate) async fn delete_all(
 ) -> Result<u64, StoreError> {
     let codes = Entity::delete_many().filter(Column::UserId.eq(user.as_str()));
     codes.count(transaction).await
+}
+
+/// Deletes every code of everybody.
+pub(crate) async fn delete_all_of_everybody(
+    transaction: &DatabaseTransaction,
+) -> Result<(), StoreError> {
+    let codes = Entity::delete_many();
+    codes.count(transaction).await.map(|_codes| ())
 }

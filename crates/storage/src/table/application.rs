@@ -4,6 +4,7 @@ use latchkey_domain::{
     application::{
         Application, Origin, RelyingParty, RpId,
         native::{AndroidPackage, AppleAppId, NativeApplications},
+        pages::{EnrolUrl, Pages},
     },
     id::{ApplicationId, OrganizationId},
     text::ApplicationName,
@@ -35,6 +36,8 @@ pub struct Model {
     pub apple_app_id: Option<Typed<AppleAppId>>,
     pub is_active: bool,
     pub created: Typed<Timestamp>,
+    pub has_pages: bool,
+    pub enrol_url: Option<Typed<EnrolUrl>>,
 }
 
 refers_to!(OrganizationId => Organization of organization);
@@ -53,6 +56,12 @@ impl Model {
             native: NativeApplications {
                 android: self.android_package.map(Typed::into_inner),
                 apple: self.apple_app_id.map(Typed::into_inner),
+            },
+            // That they fit the origins is asked when either is changed: a process that knows nothing of them may
+            // have changed the origins since.
+            pages: Pages {
+                ours: self.has_pages,
+                enrol_url: self.enrol_url.map(Typed::into_inner),
             },
             is_active: self.is_active,
             created: self.created.0,
@@ -75,6 +84,8 @@ pub(crate) async fn insert(
         apple_app_id: native.apple.map(Typed::from),
         is_active: application.is_active,
         created: application.created.into(),
+        has_pages: application.pages.ours,
+        enrol_url: application.pages.enrol_url.clone().map(Typed::from),
     };
     let made = Entity::insert(row.into_active_model());
     made.count(transaction).await.map(|_one| ())
@@ -96,7 +107,7 @@ pub(crate) async fn lock_and_read(
     Ok(Some(found.with(origins)?))
 }
 
-/// Gives an application, whose row is locked, that name and RP id.
+/// Gives an application, whose row is locked, that name, RP id and pages.
 pub(crate) async fn rewrite(
     transaction: &DatabaseTransaction,
     application: &Application,
@@ -104,6 +115,8 @@ pub(crate) async fn rewrite(
     let change = ActiveModel {
         name: Set(application.name.clone().into()),
         rp_id: Set(application.relying_party.rp_id().clone().into()),
+        has_pages: Set(application.pages.ours),
+        enrol_url: Set(application.pages.enrol_url.clone().map(Typed::from)),
         ..Default::default()
     };
     let change = Entity::update_many()

@@ -5,7 +5,7 @@ use latchkey_domain::{
     credential::{
         Credential, CredentialId, CredentialKind, CredentialState, MadeBy, Material, Provenance,
         key::{EncryptedPrivateKey, KeyPair, PublicKey},
-        passkey::{Aaguid, Passkey},
+        passkey::{Aaguid, Passkey, Transports},
     },
     id::{ApplicationId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId, UserId},
     text::CredentialName,
@@ -54,6 +54,8 @@ pub struct Model {
     pub sign_count: Option<Typed<u32>>,
     pub backup_eligible: Option<bool>,
     pub backed_up: Option<bool>,
+    /// Names with commas between them; empty when none is known.
+    pub transports: Option<String>,
     pub made_by: String,
     pub made_in_session: Option<Typed<TokenId>>,
     pub made_with_credential: Option<Typed<CredentialUuid>>,
@@ -116,6 +118,9 @@ fn to_row(credential: &Credential) -> ActiveModel {
             sign_count: Set(Some(passkey.sign_count.into())),
             backup_eligible: Set(Some(passkey.backup_eligible)),
             backed_up: Set(Some(passkey.backed_up)),
+            transports: Set(
+                (!passkey.transports.is_empty()).then(|| passkey.transports.names().join(","))
+            ),
             ..row
         },
         Material::Key(pair)
@@ -260,6 +265,7 @@ fn passkey(row: &Model) -> Result<Option<Passkey>, Inconsistency> {
             sign_count: sign_count.0,
             backup_eligible,
             backed_up,
+            transports: Transports::among(row.transports.iter().flat_map(|all| all.split(','))),
         })),
         _ => Err(inconsistent(
             &row.id,
@@ -537,6 +543,11 @@ pub(crate) fn deletion(user: &UserId, credential: &CredentialUuid) -> DeleteMany
 /// Deletes what waits of a user.
 pub(crate) fn deletion_of_waiting(user: &UserId) -> DeleteMany<Entity> {
     delete_of(user).filter(Column::WaitsUntil.is_not_null())
+}
+
+/// Deletes what waits of anybody.
+pub(crate) fn deletion_of_all_waiting() -> DeleteMany<Entity> {
+    Entity::delete_many().filter(Column::WaitsUntil.is_not_null())
 }
 
 /// A credential of a user, inside a transaction.

@@ -1,19 +1,24 @@
 //! Credential codes, by digest.
 
+mod state;
+
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use latchkey_domain::{
     application::Origin,
-    approval::{Decision, Verdict, Wait},
+    approval::{Decision, Verdict},
     authority::Authority,
     credential::Credential,
     credential_code::{
-        Binding, Claim, ClaimedCode, CodeDigest, CodeState, CredentialCode, Kinds,
-        NewCredentialCode, RedeemedCode, Release, ReleaseReason, ReleasedCode,
+        Binding, ClaimedCode, CodeDigest, CredentialCode, Kinds, NewCredentialCode, RedeemedCode,
+        Release, ReleaseReason, ReleasedCode,
     },
     id::{
         ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId,
         UserId,
     },
+    organization::Approval,
     text::CredentialName,
     time::Timestamp,
     user::Epoch,
@@ -29,17 +34,18 @@ use latchkey_service::ports::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    DatabaseTransaction, JoinType, QueryOrder as _, QuerySelect as _, QueryTrait as _, UpdateMany,
+    ConnectionTrait as _, DatabaseTransaction, FromQueryResult as _, JoinType, QueryOrder as _,
+    QuerySelect as _, QueryTrait, UpdateMany, Value,
     entity::prelude::*,
     sea_query::{CaseStatement, Condition},
 };
 
 use super::{credential, message, organization, user};
 use crate::{
-    authority::{exercise_with, standing},
-    column::{self, Inconsistency, Joined},
+    authority::{exercise_alone_at_once, exercise_with, standing},
+    column::{self, FIRST, Joined, SECOND, THIRD},
     connection::Reader,
-    statement::{Change as _, Insertion, Step, together},
+    statement::{Change as _, Fixed, Insertion, Step, together},
     store::SqlStore,
     transaction::Transaction,
 };
@@ -86,50 +92,40 @@ refers_to!(UserId => User of user);
 #[async_trait]
 impl CredentialCodeStore for SqlStore {
     async fn issue(&self, authority: Authority, new: NewCredentialCode) -> Result<(), IssueError> {
-        self.write(async move |tx| {
-            let user = authority.user();
-            user::lock(&tx, user).await?;
-            let steps = vec![
-                Step::from(supersede(user)).optional(),
-                Step::from(credential::deletion_of_waiting(user)).optional(),
-                insertion(new).into(),
-            ];
-            let met = exercise_with::<IssueError>(&tx, &authority, steps).await?;
-            let is_made = met.last() == Some(&1);
-            is_made.then_some(()).ok_or(IssueError::Taken)
-        })
-        .await
+        let user = authority.user().clone();
+        let steps = move || {
+            vec![
+                Step::from(supersede(&user)).optional(),
+                Step::from(credential::deletion_of_waiting(&user)).optional(),
+                insertion(new.clone()).into(),
+            ]
+        };
+        self.exercise_alone(authority, steps, async |_tx| Err(IssueError::Taken))
+            .await
     }
 
     async fn find(&self, digest: &CodeDigest) -> Result<Option<FoundCode>, StoreError> {
-        let digest = digest.as_bytes().to_vec();
-        let either = Condition::any()
-            .add(Column::ShortDigest.eq(digest.clone()))
-            .add(Column::LongDigest.eq(digest));
-        let held = Entity::find()
-            .join(JoinType::InnerJoin, Relation::User.def())
-            .join(JoinType::InnerJoin, user::Relation::Organization.def())
-            .select_also(user::Entity)
-            .and_also_related(credential::Entity)
-            .filter(either)
-            .filter(organization::Column::IsActive.eq(true))
-            .order_by_asc(credential::Column::Created)
-            .order_by_asc(credential::Column::Id);
+        let values = [digest.as_bytes().to_vec().into()];
+        let statement = BY_DIGEST.with(self.backend(), values, with_owner);
         let rows = self
             .read(async move |reader| {
-                held.into_model::<Model, Joined<user::Model>, Joined<credential::Model>>()
-                    .all(&reader)
-                    .await
-                    .map_err(StoreError::new)
+                let rows = reader.query_all_raw(statement).await;
+                rows.map_err(StoreError::new)
             })
             .await?;
         let (mut found, mut credentials) = (None, vec![]);
-        for (code, user, credential) in rows {
-            found = Some((code, user));
-            let credential = credential.map(|Joined(row)| Credential::try_from(row));
-            credentials.extend(credential.transpose()?);
+        for row in &rows {
+            if found.is_none() {
+                let code = Model::from_query_result(row, FIRST).map_err(StoreError::new)?;
+                let user = user::Model::from_query_result(row, SECOND).map_err(StoreError::new)?;
+                found = Some((code, user));
+            }
+            let held = Joined::<credential::Model>::from_query_result_optional(row, THIRD);
+            if let Some(Joined(held)) = held.map_err(StoreError::new)? {
+                credentials.push(held.try_into()?);
+            }
         }
-        let Some((code, Some(Joined(user)))) = found else {
+        let Some((code, user)) = found else {
             return Ok(None);
         };
         let user = user.into();
@@ -143,12 +139,13 @@ impl CredentialCodeStore for SqlStore {
     /// credentials ends the code as well, and of a row that somebody has just changed it is asked anew.
     async fn claim(&self, claimed: ClaimedCode) -> Result<(), ClaimError> {
         let change = claim(&claimed);
-        let step = change.clone().into();
+        let step = Step::from(change.clone());
+        let plan = async move |_tx| Ok((vec![step], ()));
         let operation = async move |tx: Transaction| {
             let is_claimed = change.meets_one(&tx).await?;
             is_claimed.then_some(()).ok_or(ClaimError::Lost)
         };
-        self.write_at_once(|| vec![step], (), operation).await
+        self.write_at_once(plan, operation).await
     }
 
     async fn redeem(
@@ -156,55 +153,65 @@ impl CredentialCodeStore for SqlStore {
         authority: Authority,
         redemption: Redemption,
     ) -> Result<Credential, CreateError> {
-        self.write(async move |tx| {
-            let user = authority.user();
-            let approval = user::lock_with_approval(&tx, user).await?;
-            let redeemed = redemption.redeemed.clone();
-            let (made, message) = redemption.made(approval.ok_or(AuthorityConflict::Void)?);
-            let steps = vec![
-                redeem(user, &redeemed, &made).into(),
-                message::insertion(&message).into(),
-                credential::insertion(&made).into(),
-            ];
-            let met = exercise_with::<CreateError>(&tx, &authority, steps).await?;
+        let change = Arc::new((authority, redemption));
+        let own = Arc::clone(&change);
+        let plan = async move |tx: Transaction| {
+            let (authority, redemption) = &*own;
+            let organization = authority.organization();
+            let approval = organization::approval(&tx, organization).await?;
+            let approval = approval.ok_or(AuthorityConflict::Void)?;
+            // It was read before there was a lock.
+            let is_still_so = organization::asks(organization, approval);
+            let (steps, made) =
+                redemption_steps(authority, redemption.clone(), approval, is_still_so);
+            Ok((exercise_alone_at_once(authority, steps), made))
+        };
+        let operation = async move |tx: Transaction| {
+            let (authority, redemption) = &*change;
+            // It is read after the lock: a statement that waits for one sees other rows as they were before.
+            user::lock(&tx, authority.user()).await?;
+            let approval = organization::approval(&tx, authority.organization()).await?;
+            let approval = approval.ok_or(AuthorityConflict::Void)?;
+            let always = Expr::cust("TRUE");
+            let (steps, made) = redemption_steps(authority, redemption.clone(), approval, always);
+            let met = exercise_with::<CreateError>(&tx, authority, steps).await?;
             match met.as_slice() {
                 [1, _, 1] => {}
                 [1, ..] => credential::insert_in_place(&tx, &made).await?,
                 _ => return Err(AuthorityConflict::Void.into()),
             }
             Ok(made)
-        })
-        .await
+        };
+        self.write_at_once(plan, operation).await
     }
 
     /// The code's own row decides, as in [`claim`](Self::claim).
     async fn release(&self, released: ReleasedCode) -> Result<(), ReleaseError> {
         let change = release(&released);
-        let step = change.clone().into();
+        let step = Step::from(change.clone());
+        let plan = async move |_tx| Ok((vec![step], ()));
         let operation = async move |tx: Transaction| {
             let is_released = change.meets_one(&tx).await?;
             is_released.then_some(()).ok_or(ReleaseError::Lost)
         };
-        self.write_at_once(|| vec![step], (), operation).await
+        self.write_at_once(plan, operation).await
     }
 
     /// The code decides, because it is what a new code and a cancellation end, too.
     async fn decide(&self, authority: Authority, decision: Decision) -> Result<(), DecideError> {
-        self.write(async move |tx| {
-            let (user, credential) = (authority.user(), &decision.credential);
-            user::lock(&tx, user).await?;
+        let allowed = authority.clone();
+        let steps = move || {
+            let (user, credential) = (allowed.user(), &decision.credential);
             let effect = match decision.verdict {
                 Verdict::Approved => {
                     Step::from(credential::approve(user, credential, decision.date))
                 }
                 Verdict::Refused => Step::from(credential::deletion(user, credential)),
             };
-            let steps = vec![decide(&authority, &decision).into(), effect];
-            let met = exercise_with::<DecideError>(&tx, &authority, steps).await?;
-            let is_done = met == [1, 1];
-            is_done.then_some(()).ok_or(DecideError::NotWaiting)
-        })
-        .await
+            vec![decide(&allowed, &decision).into(), effect]
+        };
+        let otherwise = async |_tx| Err(DecideError::NotWaiting);
+        self.exercise_alone(authority, steps, otherwise).await
     }
 
     async fn find_by_id(&self, code: &CredentialCodeId) -> Result<Option<HeldCode>, StoreError> {
@@ -245,6 +252,24 @@ const CANCELLED: &str = "cancelled";
 const WAITING: &str = "waiting";
 const APPROVED: &str = "approved";
 const REFUSED: &str = "refused";
+
+static BY_DIGEST: Fixed = Fixed::new();
+
+/// The code of that digest, short or long, and its owner: a row for each of the owner's credentials.
+fn with_owner([digest]: [Value; 1]) -> impl QueryTrait {
+    let either = Condition::any()
+        .add(Column::ShortDigest.eq(digest.clone()))
+        .add(Column::LongDigest.eq(digest));
+    Entity::find()
+        .join(JoinType::InnerJoin, Relation::User.def())
+        .join(JoinType::InnerJoin, user::Relation::Organization.def())
+        .select_also(user::Entity)
+        .and_also_related(credential::Entity)
+        .filter(either)
+        .filter(organization::Column::IsActive.eq(true))
+        .order_by_asc(credential::Column::Created)
+        .order_by_asc(credential::Column::Id)
+}
 
 /// A code with which a credential was made that waits, or has waited in vain.
 fn waits() -> Expr {
@@ -296,14 +321,15 @@ fn supersede(user: &UserId) -> UpdateMany<Entity> {
 pub(crate) async fn end_all(
     transaction: &DatabaseTransaction,
     user: &UserId,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let steps = vec![
         ending(Column::UserId.eq(user.as_str()))
             .filter(is_alive())
             .into(),
         credential::deletion_of_waiting(user).into(),
     ];
-    together(transaction, steps).await.map(|_rows| ())
+    let rows = together(transaction, steps).await?;
+    Ok(rows.iter().any(|rows| *rows > 0))
 }
 
 /// The same for everybody who has a passkey for that application, whose rows are locked.
@@ -319,6 +345,16 @@ pub(crate) async fn end_all_of_holders(
         credential::of_application::deletion_of_waiting_of_holders(application).into(),
     ];
     together(transaction, steps).await.map(|_rows| ())
+}
+
+/// The same for everybody, while nobody else is at work.
+pub(crate) async fn end_all_of_everybody(
+    transaction: &DatabaseTransaction,
+) -> Result<(), StoreError> {
+    let codes = ending(Expr::cust("TRUE")).filter(is_alive());
+    codes.count(transaction).await?;
+    let waiting = credential::deletion_of_all_waiting();
+    waiting.count(transaction).await.map(|_credentials| ())
 }
 
 /// A code that can still lead to a credential, or to a usable one.
@@ -389,6 +425,25 @@ fn claim(claimed: &ClaimedCode) -> UpdateMany<Entity> {
         .filter(Column::State.eq(ISSUED))
         .filter(Column::Expires.gt(claim.date.unix_milliseconds()))
         .filter(Expr::exists(stands))
+}
+
+/// What redeems a code under this condition where the organization asks for approval, or for none, and the credential
+/// that is made.
+fn redemption_steps(
+    authority: &Authority,
+    redemption: Redemption,
+    approval: Approval,
+    condition: Expr,
+) -> (Vec<Step>, Credential) {
+    let redeemed = redemption.redeemed.clone();
+    let (made, message) = redemption.made(approval);
+    let redeem = redeem(authority.user(), &redeemed, &made).filter(condition);
+    let steps = vec![
+        redeem.into(),
+        message::insertion(&message).into(),
+        credential::insertion(&made).into(),
+    ];
+    (steps, made)
 }
 
 /// Claimed → redeemed; meets none when it is not claimed by exactly that challenge (any more).
@@ -465,86 +520,5 @@ impl TryFrom<Model> for CredentialCode {
                 name: row.for_name.map(Typed::into_inner),
             },
         })
-    }
-}
-
-impl Model {
-    fn inconsistent<T>(&self, problem: &str) -> Result<T, Inconsistency> {
-        Err(Inconsistency::new("credential_codes", &self.id.0, problem))
-    }
-
-    fn code_state(&self) -> Result<CodeState, Inconsistency> {
-        match (
-            self.state.as_str(),
-            self.claim_columns()?,
-            &self.credential,
-            self.wait_columns()?,
-            self.release_columns()?,
-        ) {
-            (ISSUED, None, None, None, None) => Ok(CodeState::Issued),
-            (CLAIMED, Some(claim), None, None, None) => Ok(CodeState::Claimed(claim)),
-            (REDEEMED, Some(claim), Some(credential), wait, None) => Ok(CodeState::Redeemed {
-                claim,
-                credential: credential.0.clone(),
-                wait,
-            }),
-            (CANCELLED, claim, None, None, None) => Ok(CodeState::Cancelled { claim }),
-            (CANCELLED, Some(claim), None, None, Some(release)) => {
-                Ok(CodeState::Released { claim, release })
-            }
-            _ => self.inconsistent("state does not fit the columns beside it"),
-        }
-    }
-
-    /// The columns of a wait: both of them or none.
-    fn wait_columns(&self) -> Result<Option<Wait>, Inconsistency> {
-        let (verdict, expires) = match (self.approval.as_deref(), &self.approval_expires) {
-            (None, None) => return Ok(None),
-            (Some(WAITING), Some(expires)) => (None, expires),
-            (Some(APPROVED), Some(expires)) => (Some(Verdict::Approved), expires),
-            (Some(REFUSED), Some(expires)) => (Some(Verdict::Refused), expires),
-            (Some(_), Some(_)) => return self.inconsistent("approval is none that is known"),
-            (Some(_), None) | (None, Some(_)) => {
-                return self.inconsistent("approval and its expiry do not go together");
-            }
-        };
-        Ok(Some(Wait {
-            expires: expires.0,
-            verdict,
-        }))
-    }
-
-    /// The columns of a code that was given back: both of them or none.
-    fn release_columns(&self) -> Result<Option<Release>, Inconsistency> {
-        match (&self.release_reason, &self.released) {
-            (None, None) => Ok(None),
-            (Some(reason), Some(date)) => Ok(Some(Release {
-                reason: reason.0,
-                date: date.0,
-            })),
-            (Some(_), None) | (None, Some(_)) => {
-                self.inconsistent("released and release_reason do not go together")
-            }
-        }
-    }
-
-    /// The columns of a claim: all of them or none; the origin may be empty.
-    fn claim_columns(&self) -> Result<Option<Claim>, Inconsistency> {
-        match (
-            &self.claimed,
-            &self.claim_address,
-            &self.claim_challenge,
-            &self.claim_expires,
-        ) {
-            (None, None, None, None) if self.claim_origin.is_none() => Ok(None),
-            (Some(date), Some(address), Some(challenge), Some(expires)) => Ok(Some(Claim {
-                date: date.0,
-                origin: self.claim_origin.clone().map(Typed::into_inner),
-                address: address.0,
-                challenge: challenge.0.clone(),
-                expires: expires.0,
-            })),
-            _ => self.inconsistent("has some columns of a claim, but not all"),
-        }
     }
 }

@@ -6,7 +6,9 @@ use latchkey_service::ports::{
     installation_store::{Installation, InstallationStore},
     store::StoreError,
 };
-use sea_orm::{IntoActiveModel as _, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    DatabaseTransaction, IntoActiveModel as _, entity::prelude::*, sea_query::OnConflict,
+};
 
 use super::{account_code, message};
 use crate::{
@@ -60,20 +62,9 @@ impl InstallationStore for SqlStore {
     }
 
     async fn rebind(&self, from: &str, to: &str) -> Result<bool, StoreError> {
-        let row = Entity::update_many()
-            .col_expr(Column::SecretsFingerprint, Expr::value(to))
-            .filter(Column::Slot.eq(SLOT))
-            .filter(Column::SecretsFingerprint.eq(from));
-        let to = to.to_owned();
-        self.write(async move |tx| {
-            if row.meets_one(&tx).await? {
-                message::Entity::delete_many().count(&tx).await?;
-                account_code::Entity::delete_many().count(&tx).await?;
-            }
-            let kept = find(&*tx).await?;
-            Ok(kept.is_some_and(|kept| kept.secrets_fingerprint == to))
-        })
-        .await
+        let (from, to) = (from.to_owned(), to.to_owned());
+        self.write(async move |tx| rebind(&tx, &from, &to).await)
+            .await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -82,6 +73,24 @@ impl InstallationStore for SqlStore {
         self.write(async move |tx| nothing.count(&tx).await.map(|_none| ()))
             .await
     }
+}
+
+/// Binds the installation to other secrets, see [`InstallationStore::rebind`].
+pub(crate) async fn rebind(
+    transaction: &DatabaseTransaction,
+    from: &str,
+    to: &str,
+) -> Result<bool, StoreError> {
+    let row = Entity::update_many()
+        .col_expr(Column::SecretsFingerprint, Expr::value(to))
+        .filter(Column::Slot.eq(SLOT))
+        .filter(Column::SecretsFingerprint.eq(from));
+    if row.meets_one(transaction).await? {
+        message::Entity::delete_many().count(transaction).await?;
+        account_code::delete_all_of_everybody(transaction).await?;
+    }
+    let kept = find(transaction).await?;
+    Ok(kept.is_some_and(|kept| kept.secrets_fingerprint == to))
 }
 
 /// The row, if it was made.

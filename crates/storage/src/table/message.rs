@@ -37,7 +37,8 @@ pub struct Model {
     pub sealed: Typed<SealedText>,
     pub created: Typed<Timestamp>,
     pub expires: Typed<Timestamp>,
-    /// From when on somebody may take it to send it.
+    /// From when on somebody may take it to send it. It is negated where somebody was asked to take it before, see
+    /// [`is_due`].
     pub due: Typed<Timestamp>,
     /// How often somebody took it.
     pub attempts: i32,
@@ -88,24 +89,26 @@ impl MessageStore for SqlStore {
         lease: Duration,
         batch: u32,
     ) -> Result<Vec<ClaimedMessage>, StoreError> {
-        if !self.is_any_due(now).await? {
+        let due = is_due(now, lease);
+        if !self.is_any(due.clone()).await? {
             return Ok(vec![]);
         }
         let until = now.plus(lease);
-        self.write(async move |tx| claim(&tx, now, until, batch).await)
+        self.write(async move |tx| claim(&tx, due, until, batch).await)
             .await
     }
 
     async fn keep(&self, now: Timestamp, batch: u32) -> Result<Vec<KeptMessage>, StoreError> {
-        if !self.is_any_due(now).await? {
+        let due = has_come(now);
+        if !self.is_any(due.clone()).await? {
             return Ok(vec![]);
         }
         let kept = self
             .write(async move |tx| {
                 Entity::update_many()
                     .col_expr(Column::Due, Expr::col(Column::Expires))
-                    .filter(Column::Id.in_subquery(batch_of_due(now, batch)))
-                    .filter(is_due(now))
+                    .filter(Column::Id.in_subquery(batch_of(due.clone(), batch)))
+                    .filter(due)
                     .exec_with_returning(&*tx)
                     .await
                     .map_err(StoreError::new)
@@ -150,17 +153,14 @@ impl MessageStore for SqlStore {
         })
     }
 
-    async fn hasten(
-        &self,
-        which: &Which,
-        now: Timestamp,
-        lease: Duration,
-    ) -> Result<u64, StoreError> {
+    async fn hasten(&self, which: &Which) -> Result<u64, StoreError> {
+        let negated = Expr::value(0_i64).sub(Expr::col(Column::Due));
         let rows = Entity::update_many()
-            .col_expr(Column::Due, Expr::value(now.unix_milliseconds()))
+            .col_expr(Column::Due, negated)
             .filter(is_one_of(which))
-            .filter(Column::Due.gt(now.plus(lease).unix_milliseconds()))
-            .filter(Column::Expires.gt(now.unix_milliseconds()));
+            .filter(Column::Due.gt(0_i64))
+            // What nobody has taken yet is due.
+            .filter(Expr::col(Column::Due).ne(Expr::col(Column::Created)));
         self.write(async move |tx| rows.count(&tx).await).await
     }
 
@@ -180,8 +180,8 @@ impl MessageStore for SqlStore {
 
 impl SqlStore {
     /// Usually nothing is due, and then nobody is kept from writing.
-    async fn is_any_due(&self, now: Timestamp) -> Result<bool, StoreError> {
-        let due = Entity::find().filter(is_due(now));
+    async fn is_any(&self, due: Condition) -> Result<bool, StoreError> {
+        let due = Entity::find().filter(due);
         self.read(async move |reader| statement::any(&reader, due).await)
             .await
     }
@@ -194,20 +194,32 @@ fn is_one_of(which: &Which) -> Condition {
     }
 }
 
-/// What may be taken at `now`.
-fn is_due(now: Timestamp) -> Condition {
+/// What may be taken at `now` for `lease`: what is due, and what was asked for, unless it is due so soon that somebody
+/// may have it. Whoever asks negates when a message is due, and need not know what time it is.
+fn is_due(now: Timestamp, lease: Duration) -> Condition {
+    let at = now.unix_milliseconds();
+    let is_asked_for = Column::Due.lt(-now.plus(lease).unix_milliseconds());
+    let is_due = Condition::any()
+        .add(Column::Due.between(-at, at))
+        .add(is_asked_for);
+    Condition::all().add(is_due).add(Column::Expires.gt(at))
+}
+
+/// What is due at `now` by itself.
+fn has_come(now: Timestamp) -> Condition {
+    let at = now.unix_milliseconds();
     Condition::all()
-        .add(Column::Due.lte(now.unix_milliseconds()))
-        .add(Column::Expires.gt(now.unix_milliseconds()))
+        .add(Column::Due.between(0_i64, at))
+        .add(Column::Expires.gt(at))
 }
 
 /// Selects at most `batch` of what is due. On PostgreSQL it passes over what another process takes at the same
 /// moment; what was waited for all the same may not be due any more.
-fn batch_of_due(now: Timestamp, batch: u32) -> SelectStatement {
+fn batch_of(due: Condition, batch: u32) -> SelectStatement {
     Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(is_due(now))
+        .filter(due)
         .order_by_asc(Column::Due)
         .limit(u64::from(batch))
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
@@ -217,15 +229,15 @@ fn batch_of_due(now: Timestamp, batch: u32) -> SelectStatement {
 /// Takes at most `batch` of what is due until `until`.
 async fn claim(
     transaction: &DatabaseTransaction,
-    now: Timestamp,
+    due: Condition,
     until: Timestamp,
     batch: u32,
 ) -> Result<Vec<ClaimedMessage>, StoreError> {
     let taken: Vec<Model> = Entity::update_many()
         .col_expr(Column::Due, Expr::value(until.unix_milliseconds()))
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1_i32))
-        .filter(Column::Id.in_subquery(batch_of_due(now, batch)))
-        .filter(is_due(now))
+        .filter(Column::Id.in_subquery(batch_of(due.clone(), batch)))
+        .filter(due)
         .exec_with_returning(transaction)
         .await
         .map_err(StoreError::new)?;
@@ -254,10 +266,11 @@ async fn addressed(
         .map_err(StoreError::new)
 }
 
-/// That a message is still with who took it.
+/// That a message is still with who took it, whether or not it was asked for meanwhile.
 fn is_with(claimed: &ClaimedMessage) -> Condition {
+    let lease = claimed.lease.unix_milliseconds();
     Condition::all()
         .add(Column::Id.eq(claimed.message.id.as_str()))
-        .add(Column::Due.eq(claimed.lease.unix_milliseconds()))
+        .add(Column::Due.is_in([lease, -lease]))
         .add(Column::Attempts.eq(i32::try_from(claimed.attempt).unwrap_or(i32::MAX)))
 }

@@ -11,13 +11,13 @@ use sea_orm::{
     ActiveValue::Set,
     DatabaseTransaction, FromQueryResult, IntoActiveModel as _, QueryOrder as _, QuerySelect as _,
     entity::prelude::*,
-    sea_query::{ExprTrait as _, LockType, OnConflict, Query, SubQueryStatement},
+    sea_query::{Condition, ExprTrait as _, LockType, OnConflict, Query, SubQueryStatement},
 };
 
 use super::user;
 
 use crate::{
-    column,
+    column::{self, Stored as _},
     connection::Reader,
     statement::{self, Change as _},
 };
@@ -89,8 +89,34 @@ pub(crate) async fn lock(
     statement::any(transaction, row).await.map(|_found| ())
 }
 
-/// Sets whether credentials made with a code wait for their owner; `false` when there is no such
-/// organization.
+/// Whether credentials made with a code wait for their owner; nothing when there is no such organization.
+pub(crate) async fn approval(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+) -> Result<Option<Approval>, StoreError> {
+    let found = Entity::find_by_id(organization.clone())
+        .select_only()
+        .columns([Column::Approval, Column::Id])
+        .into_tuple::<(Typed<Approval>, String)>()
+        .one(transaction)
+        .await;
+    let found = found.map_err(StoreError::new)?;
+    Ok(found.map(|(approval, _organization)| approval.0))
+}
+
+/// Whether an organization exists that still asks for approval, or for none.
+pub(crate) fn asks(organization: &OrganizationId, approval: Approval) -> Expr {
+    let that = Query::select()
+        .expr(Expr::cust("1"))
+        .from(Entity)
+        .and_where(Column::Id.eq(organization.as_str()))
+        .and_where(Column::Approval.eq(approval.as_str()))
+        .to_owned();
+    Expr::exists(that)
+}
+
+/// Sets whether credentials made with a code wait for their owner; `false` when that was so already, or there is no
+/// such organization.
 pub(crate) async fn set_approval(
     transaction: &DatabaseTransaction,
     organization: &OrganizationId,
@@ -99,23 +125,33 @@ pub(crate) async fn set_approval(
     Entity::update_many()
         .col_expr(Column::Approval, Expr::value(approval.as_str()))
         .filter(Column::Id.eq(organization.as_str()))
+        .filter(Column::Approval.ne(approval.as_str()))
         .meets_one(transaction)
         .await
 }
 
-/// Sets for how long credentials made with a code are fresh; `false` when there is no such organization.
+/// Sets for how long credentials made with a code are fresh; `false` when that was so already, or there is no such
+/// organization.
 pub(crate) async fn set_freshness(
     transaction: &DatabaseTransaction,
     organization: &OrganizationId,
     freshness: Freshness,
 ) -> Result<bool, StoreError> {
+    let kept = kept(freshness);
+    let is_another = match &kept {
+        Some(wanted) => Condition::any()
+            .add(Column::Freshness.is_null())
+            .add(Column::Freshness.ne(wanted.keep())),
+        None => Column::Freshness.is_not_null().into(),
+    };
     let change = ActiveModel {
-        freshness: Set(kept(freshness).map(Typed::from)),
+        freshness: Set(kept.map(Typed::from)),
         ..Default::default()
     };
     Entity::update_many()
         .set(change)
         .filter(Column::Id.eq(organization.as_str()))
+        .filter(is_another)
         .meets_one(transaction)
         .await
 }

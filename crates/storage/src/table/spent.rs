@@ -1,7 +1,9 @@
 //! The ledger of things that may be used once.
 
 use latchkey_domain::authority::Spend;
-use sea_orm::{QuerySelect as _, QueryTrait as _, entity::prelude::*, sea_query::SelectStatement};
+use sea_orm::{
+    QuerySelect as _, QueryTrait as _, Value, entity::prelude::*, sea_query::SelectStatement,
+};
 
 use crate::statement::Insertion;
 
@@ -30,7 +32,7 @@ pub(crate) fn insertion(spend: &Spend, if_there: SelectStatement) -> Insertion {
 }
 
 /// Selects the entry of that identifier, for the condition of another statement.
-pub(crate) fn entry(id: &str) -> SelectStatement {
+pub(crate) fn entry(id: impl Into<Value>) -> SelectStatement {
     Entity::find()
         .select_only()
         .column(Column::Id)

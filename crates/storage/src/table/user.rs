@@ -2,16 +2,17 @@
 
 use latchkey_domain::{
     id::{ApplicationId, OrganizationId, UserId},
-    organization::Approval,
     text::{ExternalId, Username},
     time::Timestamp,
     user::{Epoch, User, UserKind},
 };
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
-    DatabaseTransaction, IntoActiveModel as _, QueryOrder as _, QuerySelect,
+    DatabaseTransaction, DbBackend, IntoActiveModel as _, QueryOrder as _, QuerySelect, UpdateMany,
     entity::prelude::*,
-    sea_query::{ExprTrait as _, LockType, OnConflict},
+    sea_query::{
+        Alias, CaseStatement, ExprTrait as _, LockType, OnConflict, Query, SubQueryStatement,
+    },
 };
 
 use super::{credential, organization};
@@ -95,34 +96,42 @@ pub(crate) async fn insert(
 }
 
 /// Locks a user until the transaction ends; `false` when there is no such user. What changes a user, or what
-/// follows from several rows of a user, begins with this. (`NO KEY UPDATE`: rows that refer to the user can
-/// be made meanwhile, changes cannot.)
+/// follows from several rows of a user, begins with this. On PostgreSQL the lock leaves its mark: it writes the
+/// row as it is, which is how [`lock_at_once`] knows of it afterwards. (Rows that refer to the user can be made
+/// meanwhile, changes cannot.)
 pub(crate) async fn lock(
     transaction: &DatabaseTransaction,
     user: &UserId,
 ) -> Result<bool, StoreError> {
-    let row = Entity::find_by_id(user.clone()).lock(LockType::NoKeyUpdate);
-    statement::any(transaction, row).await
+    let id = Column::Id.eq(user.as_str());
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        as_it_is(id).meets_one(transaction).await
+    } else {
+        // Whoever writes to SQLite has locked all of it.
+        statement::any(transaction, Entity::find().filter(id)).await
+    }
 }
 
-/// Locks a user and gives whether the user's organization asks for approval; nothing when there is no such
-/// user. It is read after the lock: a statement that waits for one sees other rows as they were before.
-pub(crate) async fn lock_with_approval(
-    transaction: &DatabaseTransaction,
-    user: &UserId,
-) -> Result<Option<Approval>, StoreError> {
-    if !lock(transaction, user).await? {
-        return Ok(None);
-    }
-    let found = Entity::find_by_id(user.clone())
-        .inner_join(organization::Entity)
-        .select_only()
-        .columns([organization::Column::Approval, organization::Column::Id])
-        .into_tuple::<(column::Typed<organization::Entity, Approval>, String)>()
-        .one(transaction)
-        .await;
-    let found = found.map_err(StoreError::new)?;
-    Ok(found.map(|(approval, _organization)| approval.0))
+/// Locks a user of PostgreSQL as the first part of a statement that has no transaction around it. Such a statement
+/// sees other rows as they were when it began, so this meets none when somebody had the lock, or changed the
+/// user, since then: the row is judged anew when it was waited for, and `xmin`, which tells the versions of a row
+/// apart, is another one.
+pub(crate) fn lock_at_once(user: &UserId) -> UpdateMany<Entity> {
+    let version = || Expr::col((Entity, Alias::new("xmin")));
+    let id = || Column::Id.eq(user.as_str());
+    let seen = Query::select()
+        .expr(version())
+        .from(Entity)
+        .and_where(id())
+        .to_owned();
+    as_it_is(id()).filter(version().eq(Expr::from(SubQueryStatement::SelectStatement(seen))))
+}
+
+/// Writes users as they are.
+fn as_it_is(which: Expr) -> UpdateMany<Entity> {
+    Entity::update_many()
+        .col_expr(Column::Epoch, Expr::col(Column::Epoch))
+        .filter(which)
 }
 
 /// Locks a user and gives the user as of now.
@@ -138,16 +147,21 @@ pub(crate) async fn lock_holders(
     transaction: &DatabaseTransaction,
     application: &ApplicationId,
 ) -> Result<(), StoreError> {
-    let holders = Entity::find()
+    let holders = || Column::Id.in_subquery(credential::of_application::holders(application));
+    let ordered = Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(Column::Id.in_subquery(credential::of_application::holders(application)))
+        .filter(holders())
         .order_by_asc(Column::Id)
         .lock(LockType::NoKeyUpdate)
         .into_tuple::<String>()
         .all(transaction)
         .await;
-    holders.map(|_ids| ()).map_err(StoreError::new)
+    ordered.map_err(StoreError::new)?;
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        as_it_is(holders()).count(transaction).await?;
+    }
+    Ok(())
 }
 
 /// Locks the user of that name.
@@ -156,26 +170,28 @@ pub(crate) async fn lock_by_username(
     organization: &OrganizationId,
     username: &Username,
 ) -> Result<Option<User>, StoreError> {
-    lock_where(transaction, is_called(organization, username)).await
+    let called = is_called(organization.as_str(), username.key());
+    lock_where(transaction, called).await
 }
 
 async fn lock_where(
     transaction: &DatabaseTransaction,
     condition: Expr,
 ) -> Result<Option<User>, StoreError> {
-    let found = Entity::find()
-        .filter(condition)
-        .lock(LockType::NoKeyUpdate)
-        .one(transaction)
-        .await;
+    let found = if transaction.get_database_backend() == DbBackend::Postgres {
+        let locked = as_it_is(condition).exec_with_returning(transaction).await;
+        locked.map(|users| users.into_iter().next())
+    } else {
+        Entity::find().filter(condition).one(transaction).await
+    };
     Ok(found.map_err(StoreError::new)?.map(User::from))
 }
 
-/// The user of that name.
-pub(crate) fn is_called(organization: &OrganizationId, username: &Username) -> Expr {
+/// The user of that organization whose name has that key.
+pub(crate) fn is_called(organization: impl Into<Value>, key: impl Into<Value>) -> Expr {
     Column::OrganizationId
-        .eq(organization.as_str())
-        .and(Column::UsernameKey.eq(username.key()))
+        .eq(organization)
+        .and(Column::UsernameKey.eq(key))
 }
 
 /// Notes that a user registered; `false` when that was noted before.
@@ -204,6 +220,19 @@ pub(crate) async fn raise_epoch(
         .filter(Column::Epoch.eq(epoch.number()))
         .meets_one(transaction)
         .await
+}
+
+/// Raises the epoch of every user: to `least`, or by one where that is more.
+pub(crate) async fn raise_every_epoch(
+    transaction: &DatabaseTransaction,
+    least: Epoch,
+) -> Result<(), StoreError> {
+    let least = least.number();
+    let next = CaseStatement::new()
+        .case(Expr::col(Column::Epoch).lt(least), Expr::value(least))
+        .finally(Expr::col(Column::Epoch).add(1_i64));
+    let everybody = Entity::update_many().col_expr(Column::Epoch, next.into());
+    everybody.count(transaction).await.map(|_users| ())
 }
 
 /// Makes a user active who is not, or the reverse; `false` when it was so already.

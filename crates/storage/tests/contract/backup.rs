@@ -6,7 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use latchkey_domain::{account_code::AccountCodeKind, id::InstallationId};
+use latchkey_domain::{
+    account_code::AccountCodeKind, credential_code::CodeState, id::InstallationId,
+};
 use latchkey_service::ports::{
     installation_store::Installation,
     sign_in_store::{CredentialUse, Evidence},
@@ -25,6 +27,8 @@ on_both! {
     a_database_that_has_something_to_lose_is_refused_and_named,
     a_backup_of_an_older_schema_is_brought_up_to_date,
     a_backup_of_nothing_is_refused,
+    to_go_back_ends_every_session_and_every_code,
+    a_database_is_bound_to_other_secrets_in_the_transaction_that_fills_it,
 }
 
 /// All tables of the database but that of the steps of the schema.
@@ -91,6 +95,7 @@ async fn fill(world: &SqlWorld) -> Person {
         .hand_out(&person.user, AccountCodeKind::Login, NOW)
         .await;
     sign_action(world, &person).await;
+    world.events.leave(world.event(0)).await.unwrap();
     person
 }
 
@@ -313,4 +318,42 @@ async fn a_backup_of_nothing_is_refused(world: SqlWorld) {
     world.sql.execute("DROP TABLE seaql_migrations").await;
     let written = backup::write(&world.sql.store, "1.2.3", String::new(), Vec::new());
     assert!(matches!(written.await, Err(BackupError::Nothing)));
+}
+
+/// As often as anybody goes back.
+async fn to_go_back_ends_every_session_and_every_code(world: SqlWorld) {
+    let person = fill(&world).await;
+    let user = &person.user.id;
+    let session = world.session(&person);
+    assert!(world.sessions.is_live(&session).await.unwrap());
+    let credentials = world.account(user).await.unwrap().credentials;
+    for epoch in [NOW.unix_seconds(), NOW.unix_seconds() + 1] {
+        let begun = latchkey_migrations::begin(world.sql.store.connection()).await;
+        let transaction = begun.unwrap();
+        backup::end_everything(&transaction, NOW).await.unwrap();
+        transaction.commit().await.unwrap();
+        let account = world.account(user).await.unwrap();
+        assert_eq!(account.user.epoch.number(), epoch);
+        assert_eq!(account.credentials, credentials);
+    }
+    assert!(!world.sessions.is_live(&session).await.unwrap());
+    let code = world.newest(user).await.unwrap();
+    assert_eq!(code.state, CodeState::Cancelled { claim: None });
+    assert_eq!(world.sql.count("account_codes").await, 0);
+}
+
+async fn a_database_is_bound_to_other_secrets_in_the_transaction_that_fills_it(world: SqlWorld) {
+    fill(&world).await;
+    let fingerprint = async || {
+        let kept = world.installation.look().await.unwrap();
+        kept.unwrap().secrets_fingerprint
+    };
+    for (from, is_bound) in [("of others", false), ("of these secrets", true)] {
+        let begun = latchkey_migrations::begin(world.sql.store.connection()).await;
+        let transaction = begun.unwrap();
+        let bound = backup::rebind(&transaction, from, "of new ones").await;
+        assert_eq!(bound.unwrap(), is_bound);
+        transaction.rollback().await.unwrap();
+        assert_eq!(fingerprint().await, "of these secrets");
+    }
 }

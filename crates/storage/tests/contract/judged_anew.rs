@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use latchkey_domain::{authority::Spendable, credential::CredentialState};
+use latchkey_domain::{
+    account_code::AccountCodeKind, authority::Spendable, credential::CredentialState,
+};
 use latchkey_service::ports::{
     credential_code_store::{ClaimError, IssueError, ReleaseError},
     credential_store::CreateError,
@@ -45,10 +47,10 @@ async fn meanwhile<T>(world: &SqlWorld, change: &str, call: impl Future<Output =
     outcome
 }
 
-/// Locks the user, as everybody does who takes something of the user away.
+/// Locks the user, as everybody does who takes something of the user away: the row is written as it is.
 fn locked(person: &Person, change: &str) -> String {
     let id = &person.user.id;
-    format!("SELECT FROM users WHERE id = '{id}' FOR NO KEY UPDATE; {change}")
+    format!("UPDATE users SET epoch = epoch WHERE id = '{id}'; {change}")
 }
 
 /// Makes the first credential of that person inactive.
@@ -226,6 +228,40 @@ async fn what_changes_a_user_sees_what_the_one_before_did() {
     let outcome = meanwhile(&world, &locked(&person, raise), created).await;
     assert_refused!(outcome, CreateError::Authority(Void));
     assert_eq!(world.credentials_of(&person).await.len(), 2);
+}
+
+/// A statement that takes the lock itself knows by that mark of whoever had it since it began.
+#[tokio::test]
+async fn whoever_locks_a_user_leaves_a_mark() {
+    let world = world().await;
+    let person = world.with_passkey().await;
+    let user = &person.user.id;
+    let version = format!("SELECT xmin::text FROM users WHERE id = '{user}'");
+    let mut versions = vec![world.sql.ask::<String>(&version).await];
+
+    world.credential_codes.cancel_all(user).await.unwrap();
+    versions.push(world.sql.ask(&version).await);
+
+    let created = world
+        .credentials
+        .create(world.authority(&person), world.key(&person.user));
+    created.await.unwrap();
+    versions.push(world.sql.ask(&version).await);
+
+    world
+        .hand_out(&person.user, AccountCodeKind::Login, NOW)
+        .await;
+    versions.push(world.sql.ask(&version).await);
+
+    let application = person.credentials[1].material.application().unwrap();
+    let deleted = world
+        .administration
+        .delete_application(application, Some(world.notice()));
+    deleted.await.unwrap();
+    versions.push(world.sql.ask(&version).await);
+
+    versions.dedup();
+    assert_eq!(versions.len(), 5, "{versions:?}");
 }
 
 /// A code that is being claimed is one of those that a newer one ends.

@@ -20,6 +20,7 @@ on_both! {
     status_tells_what_is_applied,
     down_takes_everything_back,
     a_step_is_taken_back_by_itself_and_what_it_holds_is_told_before,
+    a_step_that_loses_more_than_was_told_is_not_taken_back,
     a_newer_schema_is_refused,
     the_oldest_user_of_each_organization_becomes_an_administrator,
     registration_codes_stay_valid_as_account_codes,
@@ -72,12 +73,14 @@ async fn a_step_is_taken_back_by_itself_and_what_it_holds_is_told_before(world: 
     let mut lost = Vec::new();
     loop {
         let steps = latchkey_migrations::status(connection).await.unwrap();
-        let Some(newest) = steps.iter().rfind(|step| step.is_applied) else {
+        let Some(newest) = latchkey_migrations::newest(connection).await.unwrap() else {
             break;
         };
-        let losses = latchkey_migrations::losses(connection, &newest.name).await;
-        lost.extend(losses.unwrap());
-        latchkey_migrations::step_down(connection).await.unwrap();
+        let losses = latchkey_migrations::losses(connection, &newest.step).await;
+        assert_eq!(losses.unwrap(), newest.losses);
+        lost.extend(newest.losses.clone());
+        let more = latchkey_migrations::step_down(connection, &newest).await;
+        assert_eq!(more.unwrap(), None);
         let left = latchkey_migrations::status(connection).await.unwrap();
         let (before, after) = [&steps, &left]
             .map(|steps| steps.iter().filter(|step| step.is_applied).count())
@@ -96,6 +99,34 @@ async fn a_step_is_taken_back_by_itself_and_what_it_holds_is_told_before(world: 
             .await
             .is_err()
     );
+}
+
+/// Whoever agreed to a loss has not agreed to what came since.
+async fn a_step_that_loses_more_than_was_told_is_not_taken_back(world: SqlWorld) {
+    let connection = world.sql.store.connection();
+    world.tenant("Example").await;
+    let told = loop {
+        let newest = latchkey_migrations::newest(connection).await.unwrap();
+        let newest = newest.unwrap();
+        if newest.step == "m0009_code_epochs" {
+            break newest;
+        }
+        let more = latchkey_migrations::step_down(connection, &newest).await;
+        assert_eq!(more.unwrap(), None);
+    };
+    assert_eq!(told.losses, []);
+    let codes = world
+        .sql
+        .execute("UPDATE account_codes SET epoch = 1")
+        .await;
+    assert!(codes > 0);
+    let more = latchkey_migrations::step_down(connection, &told).await;
+    let now = more.unwrap().unwrap();
+    assert_eq!((now.losses.len(), now.losses[0].rows), (1, codes));
+    let kept = world.sql.count("account_codes WHERE epoch = 1").await;
+    assert_eq!(u64::try_from(kept).unwrap(), codes);
+    let more = latchkey_migrations::step_down(connection, &now).await;
+    assert_eq!(more.unwrap(), None);
 }
 
 async fn a_newer_schema_is_refused(world: SqlWorld) {

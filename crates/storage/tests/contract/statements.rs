@@ -72,12 +72,13 @@ async fn reads_are_one_statement_each(world: SqlWorld) {
         assert_eq!(world.messages.claim(NOW, lease, 1).await.unwrap(), []);
         assert_eq!(world.told().await, []);
         assert_eq!(world.messages.pending(NOW).await.unwrap().count, 0);
+        assert_eq!(world.events.take(1).await.unwrap(), []);
         assert!(world.installation.look().await.unwrap().is_some());
         let established = world.installation.establish(kept).await.unwrap();
         assert_eq!(established.secrets_fingerprint, "");
     };
     let expected = Statements {
-        reads: 18,
+        reads: 19,
         ..Statements::default()
     };
     assert_eq!(world.sql.cost(reads()).await, expected);
@@ -178,8 +179,9 @@ async fn what_the_command_line_ends_is_one_transaction_each(world: SqlWorld) {
     let administration = &world.administration;
     let changes = async || {
         let deactivated = administration.deactivate_credential(user, key, told);
-        deactivated.await.unwrap();
-        assert!(administration.end_codes(user).await.unwrap());
+        assert!(deactivated.await.unwrap());
+        let ended = administration.end_codes(user).await;
+        assert!(ended.unwrap().is_there());
         assert!(administration.end_sessions(user).await.unwrap());
         let update = ApplicationUpdate {
             origins: Some(tenant.application.relying_party.origins().to_vec()),
@@ -189,8 +191,7 @@ async fn what_the_command_line_ends_is_one_transaction_each(world: SqlWorld) {
         updated.await.unwrap();
         let deleted = administration.delete_application(application, Some(world.notice()));
         assert_eq!(deleted.await.unwrap().locked_out, 1);
-        let lease = Duration::from_mins(2);
-        let hastened = world.messages.hasten(&Which::All, NOW, lease).await;
+        let hastened = world.messages.hasten(&Which::All).await;
         assert_eq!(hastened.unwrap(), 0);
         // One is of the credential that was deactivated, the others of passkeys.
         assert!(world.messages.discard(&Which::All).await.unwrap() > 1);
@@ -214,11 +215,11 @@ async fn changes_from_the_command_line_are_one_transaction_each(world: SqlWorld)
         assert!(world.set_administrator(&user, true).await);
         assert!(world.set_user_active(&user, false).await);
         let set = administration.set_approval(organization, Approval::Always);
-        assert!(set.await.unwrap());
+        assert!(set.await.unwrap().is_change());
         administration.add_application(added).await.unwrap();
         assert!(world.set_application_active(application, false).await);
         let set = administration.set_native(application, &tenant.application.native);
-        assert!(set.await.unwrap());
+        assert!(set.await.unwrap().is_there());
     };
     let cost = world.sql.cost(changes()).await;
     assert_eq!((cost.write_transactions, cost.reads), (8, 0));

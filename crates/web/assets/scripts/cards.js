@@ -22,6 +22,7 @@ const LAST_ONE = 'This is your last way to sign in. Add another passkey first; t
 export function showCards(list, credentials, { refresh, signal }) {
   const usable = credentials.filter(isUsable)
   const isLast = (credential) => usable.length === 1 && usable[0] === credential
+  const loss = (credential) => lossOf(credential, credentials)
   const settle = async ({ credentialUuid }, done, endsSession) => {
     if (endsSession && isOwn(credentialUuid)) {
       await signal(credentials.filter((other) => other.credentialUuid !== credentialUuid))
@@ -35,7 +36,7 @@ export function showCards(list, credentials, { refresh, signal }) {
   }
   const ordered = [...credentials].sort((one, other) => place(one) - place(other))
   list.replaceChildren(
-    ...ordered.map((credential) => card(credential, isLast(credential), settle)),
+    ...ordered.map((credential) => card(credential, { isLast: isLast(credential), loss: loss(credential) }, settle)),
   )
 }
 
@@ -50,6 +51,26 @@ export function askToTakeAway(list, credentialUuid) {
   }
 }
 
+/**
+ * What there is no way to do any more without a credential that can be used now: a passkey opens one domain
+ * only, and a recovery kit is what is left when every passkey is lost.
+ */
+function lossOf(credential, credentials) {
+  const { isActive, kind, relyingPartyId } = credential
+  const isAnother = (other) => other !== credential && other.isActive && other.kind === kind
+  const others = credentials.filter(isAnother)
+  if (!isActive) {
+    return ''
+  }
+  if (kind === 'RecoveryKey' && others.length === 0) {
+    return ' It is your only recovery kit: without one nobody can let you in again when every passkey is lost.'
+  }
+  if (kind === 'Fido2' && !others.some((other) => other.relyingPartyId === relyingPartyId)) {
+    return ` It is your only passkey for ${relyingPartyId}: without it you cannot sign in there, until you add another one with a code.`
+  }
+  return ''
+}
+
 /** What somebody is signed in with comes first, and recovery kits last. */
 function place({ credentialUuid, kind }) {
   if (isOwn(credentialUuid)) {
@@ -59,7 +80,7 @@ function place({ credentialUuid, kind }) {
 }
 
 /** `settle` is called after a change: it shows everything anew, with the focus where the change was. */
-function card(credential, isLast, settle) {
+function card(credential, { isLast, loss }, settle) {
   const { credentialUuid, isActive, kind } = credential
   const title = element('h3', { id: `title-${credentialUuid}` }, credential.name)
   const badges = element(
@@ -89,7 +110,7 @@ function card(credential, isLast, settle) {
     const button = action('Deactivate', credential, (button) =>
       confirm({
         title: `Deactivate “${credential.name}”?`,
-        text: `It cannot be used until you activate it again.${ownWarning(credentialUuid)}`,
+        text: `It cannot be used until you activate it again.${loss}${ownWarning(credentialUuid)}`,
         button: 'Deactivate',
         work: () => deactivate(button),
       }),
@@ -102,7 +123,7 @@ function card(credential, isLast, settle) {
       action('Delete', credential, (button) =>
         confirm({
           title: `Delete “${credential.name}”?`,
-          text: `It cannot be used any more, and this cannot be undone.${ownWarning(credentialUuid)}`,
+          text: `It cannot be used any more, and this cannot be undone.${loss}${ownWarning(credentialUuid)}`,
           button: 'Delete',
           work: () => remove(button),
         }),

@@ -50,12 +50,12 @@ export async function openCodePanel(application, { refresh }) {
   }
 }
 
-/** The applications that have pages. */
-const places = () => here.applications.filter(({ origin }) => origin?.startsWith('http'))
+/** The applications where a code can be entered. One without a page for it is no place to go. */
+const places = () => here.applications.filter(({ enrolUrl }) => enrolUrl)
 
 /**
- * The applications a code can be for; first another one than this, since that is what it is for. Where there are
- * some without pages, a code can be for any.
+ * The places a code can be for; first another application than this, since that is what it is for. Where there are
+ * applications that are no place to go, a code can be for any.
  */
 function offerPlaces() {
   const found = places()
@@ -116,21 +116,27 @@ async function issue() {
   }
   const { code, expiration, longCode } = await act('POST', PATH, asked)
   reset('follow')
-  const { origin } = place ?? places()[0]
-  const issued = { code, expiration, longCode, origin }
+  const issued = { code, expiration, longCode, page: place?.enrolUrl }
   keep(KEPT, issued, Date.now() + MINUTE)
   reveal(issued)
   $('code-title').focus()
   await follow()
 }
 
-/** Shows the code, and how much of its minute is left. */
-function reveal({ code, expiration, longCode, origin }) {
-  const link = `${origin}/enrol#${longCode}`
+/** Shows the code, with the link where there is a page that takes it, and how much of its minute is left. */
+function reveal({ code, expiration, longCode, page }) {
   $('code-text').textContent = code
-  $('code-where').textContent = `${hostOf(origin)}/enrol`
-  $('code-link').href = link
-  draw($('code-picture'), link)
+  $('code-with-page').hidden = !page
+  $('code-without-page').hidden = Boolean(page)
+  $('code-picture').hidden = !page
+  $('code-link').hidden = !page
+  if (page) {
+    const link = `${page}#${longCode}`
+    const { host, pathname } = new URL(page)
+    $('code-where').textContent = host + pathname
+    $('code-link').href = link
+    draw($('code-picture'), link)
+  }
   $('code-secret').hidden = false
   countDown(Date.parse(expiration))
 }

@@ -3,8 +3,9 @@
 import { Unreachable, call } from './api.js'
 import { nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
-import { create, isSupported } from './passkeys.js'
+import { create, hasAuthenticator, isSupported } from './passkeys.js'
 import { $, busy, complain, hostOf, introduce, say, show, takeFragment } from './page.js'
+import { goOn, isReturning } from './return.js'
 import { signIn } from './session.js'
 import { explain, sayOnThisPage } from './texts.js'
 
@@ -179,7 +180,11 @@ function begin() {
   $('try').addEventListener('click', () =>
     busy($('try'), 'Answer the prompt of your browser…', async () => {
       await signIn(here ?? (await introduce()), { username: challenge.user.name })
-      show('tried')
+      if (isReturning()) {
+        await goOn()
+      } else {
+        show('tried')
+      }
     }),
   )
   $('not-me').addEventListener('click', () => {
@@ -200,8 +205,11 @@ function begin() {
   if (!isSupported()) {
     // The code stays good for another browser.
     show('unsupported')
-  } else if (before.challenge && (!code || code === before.code)) {
-    goOn(before)
+    return
+  }
+  hasAuthenticator().then((has) => ($('key-hint').hidden = has))
+  if (before.challenge && (!code || code === before.code)) {
+    takeUp(before)
   } else {
     if (before.challenge && !before.made) {
       giveBack(before.challenge, 'GivenUp')
@@ -211,7 +219,7 @@ function begin() {
 }
 
 /** The page is loaded anew in the middle of it. */
-function goOn({ challenge: begun, made }) {
+function takeUp({ challenge: begun, made }) {
   challenge = begun
   if (made) {
     wait(made).catch(complain)

@@ -2,6 +2,7 @@
 
 import { hasAutofill, isSupported } from './passkeys.js'
 import { $, busy, complain, introduce, say } from './page.js'
+import { announceReturn, goOn, isReturning, takeReturn } from './return.js'
 import { session, signIn, takeNotice } from './session.js'
 import { sayOnThisPage } from './texts.js'
 
@@ -33,7 +34,7 @@ async function offerAutofill(here) {
     const renewal = setTimeout(() => waiting.abort('renewal'), AUTOFILL_AGE)
     try {
       await signIn(here, { mediation: 'conditional', signal })
-      location.assign('/account')
+      await goOn()
       return
     } catch (error) {
       if (signal.reason !== 'renewal') {
@@ -49,23 +50,41 @@ async function offerAutofill(here) {
   }
 }
 
+/** Who is signed in already need not sign in again. */
+function offerSession() {
+  const signedIn = session()
+  if (!signedIn) {
+    return
+  }
+  $('back').hidden = isReturning()
+  $('go-back').hidden = !isReturning()
+  $('go-back-user').textContent = signedIn.username
+  $('go-back-button').addEventListener('click', () =>
+    busy($('go-back-button'), 'Going back…', goOn),
+  )
+}
+
 async function begin() {
   say(NOTICES[takeNotice()] ?? '')
-  if (session()) {
-    $('back').hidden = false
-  }
+  takeReturn()
   if (!isSupported()) {
     complain('no_webauthn')
   }
-  const here = introduce()
   // Whoever presses the button hears of it again.
-  here.then(offerAutofill, complain)
+  introduce().then((here) => {
+    const refused = announceReturn(here)
+    if (refused) {
+      complain(refused)
+    }
+    offerSession()
+    return offerAutofill(here)
+  }, complain)
   $('sign-in').addEventListener('submit', (event) => {
     event.preventDefault()
     busy($('sign-in-button'), 'Answer the prompt of your browser…', async () => {
       waiting?.abort('button')
       await signIn(await introduce(), { username: $('username').value.trim() || undefined })
-      location.assign('/account')
+      await goOn()
     })
   })
 }

@@ -1,13 +1,13 @@
 // The recovery kit on the screen and on paper.
 
-import { renderSVG } from '/assets/vendor/uqr.js'
+import { renderSVG } from '../vendor/uqr.js'
 
-import { $ } from './page.js'
+import { $, addressOf } from './page.js'
 
 /** A link that fills in everything but the code. */
 function linkOf({ credentialId, username }) {
   const fragment = new URLSearchParams({ username, credentialId })
-  return `${location.origin}/recover#${fragment}`
+  return `${addressOf('recover')}#${fragment}`
 }
 
 function fileOf(kit, { application }) {
@@ -17,7 +17,7 @@ function fileOf(kit, { application }) {
     'With this and your mailbox you get back into your account when every passkey is lost.',
     'Keep it where only you can find it. Nobody else has the recovery code.',
     '',
-    `Page           ${location.origin}/recover`,
+    `Page           ${addressOf('recover')}`,
     `User name      ${kit.username}`,
     `Kit number     ${kit.credentialId}`,
     `Recovery code  ${kit.code}`,
@@ -49,7 +49,8 @@ export function showKit(kit, here) {
   $('kit-code').textContent = kit.code
   $('kit-username').textContent = kit.username
   $('kit-number').textContent = kit.credentialId
-  $('kit-page').textContent = `${location.host}/recover`
+  const { host, pathname } = addressOf('recover')
+  $('kit-page').textContent = host + pathname
   draw($('kit-picture'), linkOf(kit))
   const file = $('kit-save')
   file.href = URL.createObjectURL(new Blob([fileOf(kit, here)], { type: 'text/plain' }))

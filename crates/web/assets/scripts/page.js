@@ -100,14 +100,21 @@ export async function busy(button, words, work) {
   }
 }
 
+/** What the page is for, as its tab says before it knows the application. */
+const PURPOSE = document.title
+
 /** Fills in the name of the application wherever the page mentions it, and answers the application. */
 export async function introduce() {
   const here = await thisApplication()
+  document.title = `${PURPOSE} · ${here.application.name}`
   for (const place of document.querySelectorAll('[data-application]')) {
     place.textContent = here.application.name
   }
   return here
 }
+
+/** The address of another page: all of them stand side by side, wherever that is. */
+export const addressOf = (page) => new URL(`./${page}`, location.href)
 
 /** The host of an origin, as people know it. */
 export function hostOf(origin) {

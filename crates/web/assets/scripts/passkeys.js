@@ -26,12 +26,28 @@ export function isSupported() {
   return typeof globalThis.PublicKeyCredential === 'function' && Boolean(navigator.credentials)
 }
 
+/** What the browser says that it can do (WebAuthn Level 3 §5.1.7); nothing where it does not say. */
+async function capabilities() {
+  try {
+    return (await PublicKeyCredential.getClientCapabilities?.()) ?? {}
+  } catch {
+    return {}
+  }
+}
+
 /** Whether the browser can offer passkeys where a user name is typed. */
 export async function hasAutofill() {
   if (!isSupported()) {
     return false
   }
-  return (await PublicKeyCredential.isConditionalMediationAvailable?.()) ?? false
+  const { conditionalGet } = await capabilities()
+  return conditionalGet ?? (await PublicKeyCredential.isConditionalMediationAvailable?.()) ?? false
+}
+
+/** Whether the browser says that a passkey can be made with nothing but this device, or a phone beside it. */
+export async function hasAuthenticator() {
+  const { hybridTransport, passkeyPlatformAuthenticator } = await capabilities()
+  return hybridTransport !== false || passkeyPlatformAuthenticator !== false
 }
 
 async function prompt(ask) {
@@ -45,7 +61,11 @@ async function prompt(ask) {
   }
 }
 
-const descriptors = (list) => (list ?? []).map(({ type, id }) => ({ type, id: fromBase64url(id) }))
+const descriptors = (list) =>
+  (list ?? []).map(({ type, id, transports }) => ({ type, id: fromBase64url(id), transports }))
+
+/** What the browser should show first: most people have come to use this device. */
+const THIS_DEVICE = ['client-device']
 
 /** A new passkey that answers the challenge, as the API takes it. */
 export async function create(challenge) {
@@ -56,6 +76,7 @@ export async function create(challenge) {
         authenticatorSelection: challenge.authenticatorSelection,
         challenge: fromBase64url(challenge.challenge),
         excludeCredentials: descriptors(challenge.excludeCredentials),
+        hints: THIS_DEVICE,
         pubKeyCredParams: challenge.pubKeyCredParams,
         rp: challenge.rp,
         timeout: TIMEOUT,
@@ -69,12 +90,16 @@ export async function create(challenge) {
       credId: credential.id,
       clientData: base64url(credential.response.clientDataJSON),
       attestationData: base64url(credential.response.attestationObject),
+      transports: credential.response.getTransports?.(),
     },
   }
 }
 
-/** The challenge signed by a passkey, as the API takes it, and whether that one is built in here. */
-export async function sign(challenge, { mediation, signal } = {}) {
+/**
+ * The challenge signed by a passkey, as the API takes it, and whether that one is built in here. `isHere` tells
+ * whether the one that is wanted is known to be.
+ */
+export async function sign(challenge, { mediation, signal, isHere = false } = {}) {
   const credential = await prompt(() =>
     navigator.credentials.get({
       mediation,
@@ -82,6 +107,7 @@ export async function sign(challenge, { mediation, signal } = {}) {
       publicKey: {
         allowCredentials: descriptors(challenge.allowCredentials.webauthn),
         challenge: fromBase64url(challenge.challenge),
+        hints: isHere ? THIS_DEVICE : [],
         rpId: challenge.rp.id,
         timeout: TIMEOUT,
         userVerification: challenge.userVerification,

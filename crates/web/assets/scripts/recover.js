@@ -6,6 +6,7 @@ import { KitError, makeKit, openKit, signRecovery, tidyCode } from './kit.js'
 import { readKit, showKit } from './kit-panel.js'
 import { create } from './passkeys.js'
 import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
+import { goOn } from './return.js'
 import { signIn } from './session.js'
 import { sayOnThisPage } from './texts.js'
 
@@ -105,7 +106,7 @@ function start() {
   $('sign-in-button').addEventListener('click', () =>
     busy($('sign-in-button'), 'Answer the prompt of your browser…', async () => {
       await signIn(here, { username: begun.challenge.user.name })
-      location.assign('/account')
+      await goOn()
     }),
   )
 }

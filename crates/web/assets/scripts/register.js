@@ -6,6 +6,7 @@ import { makeKit } from './kit.js'
 import { showKit } from './kit-panel.js'
 import { create } from './passkeys.js'
 import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
+import { goOn } from './return.js'
 import { signIn } from './session.js'
 import { sayOnThisPage } from './texts.js'
 
@@ -13,20 +14,17 @@ sayOnThisPage({
   challenge_invalid: 'This took too long, or the registration was completed already. Open your link again.',
   invalid_code: 'This link is not valid, or it was used already. If you have registered, go to the sign-in page; otherwise have a new one sent.',
   registration_code_expired: 'This link has expired. Have a new one sent.',
+  typed_code_wrong: 'This code is not one for this user name, or it was used already. Check both; if you have registered, go to the sign-in page.',
   passkey_already_here: 'This device already has a passkey for this account. Use another device, or remove that passkey first.',
 })
 
 /** What the link says: `code`, `username` and `orgId`. */
 const link = new URLSearchParams(takeFragment())
 
-/** Shows whom the link is for, if it is still good. */
-async function welcome() {
+/** Shows whom the invitation is for, if it is still good. */
+async function welcome({ orgId, username, code }) {
   const challenge = await call('POST', '/auth/registration/init', {
-    body: {
-      orgId: link.get('orgId'),
-      username: link.get('username'),
-      registrationCode: link.get('code'),
-    },
+    body: { orgId, username, registrationCode: code },
   })
   $('user').textContent = challenge.user.displayName
   show('create')
@@ -61,11 +59,24 @@ async function begin() {
   $('sign-in-button').addEventListener('click', () =>
     busy($('sign-in-button'), 'Answer the prompt of your browser…', async () => {
       await signIn(here, { username: challenge.user.name })
-      location.assign('/account')
+      await goOn()
     }),
   )
-  $('resend').addEventListener('submit', (event) => {
+  $('enter').addEventListener('submit', (event) => {
     event.preventDefault()
+    busy($('enter-button'), 'Looking the code up…', async () => {
+      const typed = { username: $('username').value.trim(), code: $('code').value.trim() }
+      try {
+        challenge = await welcome({ orgId: here.organization.id, ...typed })
+      } catch (error) {
+        throw error.code === 'invalid_code' ? Object.assign(error, { code: 'typed_code_wrong' }) : error
+      }
+    })
+  })
+  $('resend-button').addEventListener('click', () => {
+    if (!$('username').reportValidity()) {
+      return
+    }
     busy($('resend-button'), 'Asking for a new link…', async () => {
       await call('PUT', '/auth/registration/code', {
         body: { username: $('username').value.trim(), orgId: here.organization.id },
@@ -81,7 +92,7 @@ async function begin() {
       show('resend')
       return
     }
-    challenge = await welcome()
+    challenge = await welcome(Object.fromEntries(link))
   } catch (error) {
     if (here) {
       $('username').value = link.get('username') ?? ''

@@ -47,14 +47,19 @@ export async function signIn({ organization }, { username, mediation, signal } =
   sessionStorage.setItem(STORED, JSON.stringify({ token, isBuiltIn }))
 }
 
-/** Ends the session in this tab and shows the first page, with a notice of texts.js. */
-export function leave(notice) {
+/** Keeps nothing of the session in this tab, nor a code that was issued in it. */
+export function forgetSession() {
   sessionStorage.removeItem(STORED)
   forget('code')
+}
+
+/** Ends the session in this tab and shows the first page, with a notice of texts.js. */
+export function leave(notice) {
+  forgetSession()
   if (notice) {
     sessionStorage.setItem(NOTICE, notice)
   }
-  location.assign('/')
+  location.assign('./')
 }
 
 /** The notice that the page before left, once. */
@@ -97,7 +102,7 @@ export async function act(method, path, body) {
   if (challenge.allowCredentials.webauthn.length === 0) {
     throw new PromptError('no_passkey_here')
   }
-  const { factor } = await sign(challenge)
+  const { factor } = await sign(challenge, { isHere: session()?.isBuiltIn })
   const { userAction } = await callSignedIn('POST', '/auth/action', {
     body: { challengeIdentifier: challenge.challengeIdentifier, firstFactor: factor },
   })

@@ -40,6 +40,8 @@ const TEXTS = {
   not_ready: 'The service is starting or its database does not answer. Try again in a moment.',
   origin_not_allowed: 'This address does not belong to the application of your account. Open the address you were given.',
   proof_refused: 'The new passkey was not accepted. Begin again, or try another device.',
+  return_not_allowed:
+    'Whoever sent you here wants you to go on at an address that is not of this application. Nobody is sent there: if you sign in, you stay here.',
   too_many_credentials: 'There are 100 credentials, which is the most allowed. Delete one that you no longer need.',
   user_action_invalid: 'The confirmation was not accepted. Try again.',
   wrong_number:
@@ -59,7 +61,8 @@ export function explain(error) {
   const code = typeof error === 'string' ? error : error instanceof Unreachable ? 'unreachable' : error.code
   if (code === 'too_many_attempts') {
     const seconds = error.retryAfter
-    return `There were too many attempts. Try again ${seconds ? `in ${seconds} seconds` : 'in a minute'}.`
+    const wait = seconds ? `in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}` : 'in a minute'
+    return `There were too many attempts. Try again ${wait}.`
   }
   const text = special[code] ?? TEXTS[code]
   if (text) {

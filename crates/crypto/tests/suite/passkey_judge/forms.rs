@@ -182,7 +182,6 @@ fn client_data_of_every_form_get_one_verdict() {
         good.replace("webauthn.get", "web\\u0061uthn.get")
             .into_bytes(),
         good.replace("https://", "https:\\/\\/").into_bytes(),
-        format!("\u{feff}{good}").into_bytes(),
         format!(" {good}\n").into_bytes(),
         format!("{good}{good}").into_bytes(),
         format!("[{good}]").into_bytes(),

@@ -129,6 +129,17 @@ fn a_secret_that_cannot_be_read_is_named_with_its_file() {
     );
 }
 
+/// It would be as if the service manager had laid none there.
+#[test]
+fn a_folder_of_credentials_that_cannot_be_looked_into_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("credentials");
+    let variables = [(CREDENTIALS_DIRECTORY, place.to_str().unwrap())];
+    assert!(load("", &variables).is_ok());
+    std::fs::write(&place, "a file, not a folder").unwrap();
+    assert_eq!(faults("", &variables), [CREDENTIALS_DIRECTORY]);
+}
+
 #[test]
 fn a_credential_that_is_named_like_a_setting_is_a_secret() {
     let folder = tempfile::tempdir().unwrap();

@@ -9,6 +9,7 @@ use latchkey_domain::{
     application::{
         Origin, RelyingParty, RpId,
         native::{AndroidPackage, AppleAppId, NativeApplications},
+        pages::{EnrolUrl, PagePrefix},
     },
     id::{ApplicationId, InstallationId, OrganizationId, UserId},
     message::MessageKind,
@@ -26,6 +27,7 @@ use latchkey_service::{
     outbox::OpenMessage,
     ports::{
         Ports, Stores,
+        administration_store::{ApplicationUpdate, NewEnrolUrl},
         clock::Clock as _,
         entropy::Entropy as _,
         mailer::{Delivery, DeliveryError, Mail, Mailer},
@@ -243,7 +245,28 @@ impl World {
             .use_cases
             .administration
             .set_native(application, &native);
-        assert!(done.await.unwrap());
+        assert!(done.await.unwrap().is_there());
+        // Until the directory is read again.
+        self.wait(Duration::from_secs(5));
+    }
+
+    /// Changes where people are led at an application.
+    pub(crate) async fn set_pages(
+        &self,
+        application: &ApplicationId,
+        ours: bool,
+        enrol_url: Option<&str>,
+    ) {
+        let update = ApplicationUpdate {
+            has_pages: Some(ours),
+            enrol_url: Some(enrol_url.map_or(NewEnrolUrl::None, |url| {
+                NewEnrolUrl::At(EnrolUrl::new(url).unwrap())
+            })),
+            ..ApplicationUpdate::default()
+        };
+        let administration = &self.use_cases.administration;
+        let updated = administration.update_application(application, update);
+        updated.await.unwrap();
         // Until the directory is read again.
         self.wait(Duration::from_secs(5));
     }
@@ -254,7 +277,7 @@ impl World {
             .use_cases
             .administration
             .set_approval(&organization, approval);
-        assert!(done.await.unwrap());
+        assert!(done.await.unwrap().is_there());
         // Until the directory is read again.
         self.wait(Duration::from_secs(5));
     }
@@ -265,7 +288,7 @@ impl World {
             .use_cases
             .administration
             .set_freshness(&organization, freshness.parse().unwrap());
-        assert!(done.await.unwrap());
+        assert!(done.await.unwrap().is_there());
     }
 
     pub(crate) async fn set_application_active(&self, application: &ApplicationId, active: bool) {
@@ -274,7 +297,7 @@ impl World {
             .administration
             .set_application_active(application, active)
             .await;
-        assert!(done.unwrap());
+        assert!(done.unwrap().is_there());
     }
 
     pub(crate) async fn set_user_active(&self, user: &str, active: bool) {
@@ -284,7 +307,7 @@ impl World {
             .administration
             .set_user_active(&user, active)
             .await;
-        assert!(done.unwrap());
+        assert!(done.unwrap().is_there());
     }
 
     pub(crate) async fn set_administrator(&self, user: &str, administrator: bool) {
@@ -293,7 +316,7 @@ impl World {
             .use_cases
             .administration
             .set_administrator(&user, administrator);
-        assert!(set.await.unwrap());
+        assert!(set.await.unwrap().is_there());
     }
 
     pub(crate) async fn invite(&self, tenant: &Tenant, username: &str) -> Invited {
@@ -454,7 +477,7 @@ fn use_cases(
     };
     let settings = ServiceSettings {
         policy: circumstances.policy.clone(),
-        has_pages: true,
+        pages: Some(PagePrefix::default()),
     };
     Arc::new(UseCases::new(ports, settings))
 }

@@ -31,12 +31,11 @@ impl World {
     /// otherwise.
     async fn at_once(&self, changes: &[(i32, i32)]) -> (Result<&'static str, StoreError>, u64) {
         let before = self.store.statements().write_transactions;
-        let steps = || {
-            let steps = changes.iter().map(|(from, to)| kept::change(*from, *to));
-            steps.map(Step::from).collect()
-        };
+        let steps = changes.iter().map(|(from, to)| kept::change(*from, *to));
+        let steps: Vec<Step> = steps.map(Step::from).collect();
+        let plan = async move |_tx: Transaction| Ok((steps, "at once"));
         let operation = async |_tx: Transaction| Ok::<_, StoreError>("otherwise");
-        let outcome = self.store.write_at_once(steps, "at once", operation).await;
+        let outcome = self.store.write_at_once(plan, operation).await;
         let after = self.store.statements().write_transactions;
         (outcome, after - before)
     }

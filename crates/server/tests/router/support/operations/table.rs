@@ -12,6 +12,7 @@ use super::{
     row::{delete, get, post, put, read, written},
 };
 use crate::support::{
+    session_code::{VERIFIER, code_in, going_back},
     signer::{ENCRYPTED_PRIVATE_KEY, Signer},
     stage::{Person, Stage},
     world::{MOBILE, host},
@@ -166,6 +167,24 @@ fn sessions() -> Vec<Operation> {
         get("getSession", "/auth/session")
             .by(User)
             .costs(read(1), as_it_is),
+        post("issueSessionCode", "/auth/session/code")
+            .by(User)
+            .costs(read(1), async |_, person, request| {
+                request.with(going_back(person.origin))
+            }),
+        post("exchangeSessionCode", "/auth/session/code/exchange").costs(
+            written(1, 1),
+            async |_, person, request| {
+                let place = person.session.place();
+                let issued = place
+                    .post("/auth/session/code", &going_back(person.origin))
+                    .await;
+                request.with(json!({
+                    "code": code_in(&issued.ok()),
+                    "codeVerifier": VERIFIER,
+                }))
+            },
+        ),
         put("logout", "/auth/logout")
             .by(User)
             .ending_the_session()
@@ -220,7 +239,7 @@ fn credentials() -> Vec<Operation> {
         post("createCredential", "/auth/credentials")
             .by(User)
             .signed()
-            .completes(Credential, written(1, 5).on_postgres(2), named_credential),
+            .completes(Credential, written(1, 5).on_postgres(1), named_credential),
         post("beginCredential", "/auth/credentials/init")
             .by(User)
             .begins(Credential)
@@ -271,7 +290,7 @@ fn codes() -> Vec<Operation> {
             .by(User)
             .signed()
             .costs(
-                written(1, 5).on_postgres(2),
+                written(1, 5).on_postgres(1),
                 async |stage, person, request| {
                     let here = person.place.get("/auth/application").await.ok();
                     request.with(json!({
@@ -285,7 +304,7 @@ fn codes() -> Vec<Operation> {
             )
             .or(
                 "in both forms",
-                written(1, 5).on_postgres(2),
+                written(1, 5).on_postgres(1),
                 async |stage, _, request| {
                     request.with(json!({ "expiration": stage.world.now() + 60_000 }))
                 },
@@ -336,12 +355,12 @@ fn codes() -> Vec<Operation> {
         post("createCredentialWithCode", "/auth/credentials/code/verify")
             .completes(
                 CredentialWithCode,
-                written(0, 6).on_postgres(3),
+                written(0, 6).on_postgres(2),
                 named_credential,
             )
             .or_completes(
                 "where it waits for approval",
-                written(0, 6).on_postgres(3),
+                written(0, 6).on_postgres(2),
                 named_credential,
             )
             .where_approval_is_asked(),
@@ -358,7 +377,7 @@ fn codes() -> Vec<Operation> {
             .by(User)
             .signed()
             .costs(
-                written(2, 5).on_postgres(2),
+                written(2, 5).on_postgres(1),
                 async |stage, person, request| {
                     let waiting = person.enrolled(stage).await;
                     request.with(json!({
@@ -372,7 +391,7 @@ fn codes() -> Vec<Operation> {
             .by(User)
             .signed()
             .costs(
-                written(1, 4).on_postgres(2),
+                written(1, 4).on_postgres(1),
                 async |stage, person, request| {
                     let waiting = person.enrolled(stage).await;
                     request.with(json!({ "credentialUuid": waiting["credentialUuid"] }))

@@ -12,7 +12,7 @@ pub(crate) struct FreshCredentials;
 
 impl MigrationName for FreshCredentials {
     fn name(&self) -> &'static str {
-        "m0015_freshness"
+        "m0018_freshness"
     }
 }
 

@@ -12,7 +12,7 @@ pub(crate) struct BoundCodes;
 
 impl MigrationName for BoundCodes {
     fn name(&self) -> &'static str {
-        "m0014_bound_codes"
+        "m0017_bound_codes"
     }
 }
 

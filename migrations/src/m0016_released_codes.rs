@@ -17,7 +17,7 @@ pub(crate) struct ReleasedCodes;
 
 impl MigrationName for ReleasedCodes {
     fn name(&self) -> &'static str {
-        "m0013_released_codes"
+        "m0016_released_codes"
     }
 }
 

@@ -1,0 +1,64 @@
+//! What this installation alone reads, and nobody else is to look into: it travels where it may be kept, in
+//! addresses.
+
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    digest::{SHA256, digest},
+};
+use data_encoding::BASE64URL_NOPAD;
+
+use crate::secrets::Secrets;
+
+/// Tells this key apart from others that may be derived from the installation secret.
+const PURPOSE: &[u8] = b"latchkey session codes";
+
+/// Seals with AES-256-GCM (NIST SP 800-38D) under a key that HKDF-SHA-256 (RFC 5869) derives from the
+/// installation secret.
+pub(super) struct SealingKey(LessSafeKey);
+
+impl SealingKey {
+    /// One block is asked for, so there is nothing that can fail but memory.
+    pub(super) fn new(secrets: &Secrets) -> Option<Self> {
+        secrets
+            .derivation()
+            .expand(&[PURPOSE], &AES_256_GCM)
+            .ok()
+            .map(|material| Self(LessSafeKey::new(UnboundKey::from(material))))
+    }
+
+    /// Seals a text as one of that type. `unique` is a random identifier with which nothing else is sealed; the
+    /// nonce is made of it, so that two are as unlikely to be the same as two that are drawn (§8.2.2).
+    pub(super) fn seal(&self, kind: &str, unique: &str, text: &[u8]) -> Option<String> {
+        let digest = digest(&SHA256, unique.as_bytes());
+        let (nonce, _) = digest.as_ref().split_first_chunk::<NONCE_LEN>()?;
+        let mut sealed = text.to_vec();
+        let tag = self
+            .0
+            .seal_in_place_separate_tag(
+                Nonce::assume_unique_for_key(*nonce),
+                Aad::from(kind),
+                &mut sealed,
+            )
+            .ok()?;
+        let whole = [nonce.as_slice(), sealed.as_slice(), tag.as_ref()].concat();
+        Some(BASE64URL_NOPAD.encode(&whole))
+    }
+
+    /// The text that was sealed as one of that type; nothing when anything is different.
+    pub(super) fn open(&self, kind: &str, sealed: &str) -> Option<Vec<u8>> {
+        let whole = BASE64URL_NOPAD.decode(sealed.as_bytes()).ok()?;
+        let (nonce, sealed) = whole.split_first_chunk::<NONCE_LEN>()?;
+        let mut text = sealed.to_vec();
+        let length = self
+            .0
+            .open_in_place(
+                Nonce::assume_unique_for_key(*nonce),
+                Aad::from(kind),
+                &mut text,
+            )
+            .ok()?
+            .len();
+        text.truncate(length);
+        Some(text)
+    }
+}

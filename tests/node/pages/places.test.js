@@ -1,0 +1,63 @@
+// Where an application has pages of its own, and where it has none.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { Device, launch } from '../support/browser.js'
+import { latchkey } from '../support/latchkey.js'
+import { at, getCode, known, organization, register } from '../support/pages.js'
+
+const browser = await launch()
+
+/** Adds an application to an organization, on a domain of its own. */
+async function add({ orgId }, domain, ...words) {
+  const place = ['--rp-id', `${domain}.localhost`, '--origin', at(domain)]
+  await latchkey('application', 'add', '--org', orgId, '--name', domain, ...place, ...words)
+  await known(domain)
+}
+
+test('a code leads to the own page of an application, and nobody is led where there is none', async () => {
+  const made = await organization(['offering', 'ours'])
+  const own = `${at('with-own')}/passkeys/new?from=here`
+  await add(made, 'with-own', '--enrol-url', own, '--no-pages')
+  await add(made, 'without', '--no-pages')
+  const laptop = await Device.open(browser)
+  await register(laptop, at('offering'), made)
+  const places = laptop.page.getByLabel('Where will you use it?').locator('option')
+  const names = (await places.allTextContents()).map((text) => text.split(' (')[0])
+  assert.deepEqual(names, ['offering', 'ours', 'with-own', 'In another application'])
+  const { link } = await getCode(laptop, 'with-own')
+  assert.match(link, /^http:.*\/passkeys\/new\?from=here#cc_/)
+  assert.ok(link.startsWith(own))
+  const where = await laptop.page.locator('#code-where').textContent()
+  assert.equal(where, new URL(own).host + new URL(own).pathname)
+  assert.deepEqual([laptop.errors, laptop.violations], [[], []])
+})
+
+test('where no application has a page for codes, the code is shown without a link', async () => {
+  const domain = 'alone'
+  const place = ['--rp-id', `${domain}.localhost`, '--origin', at(domain)]
+  const made = await latchkey(
+    ...['bootstrap', '--organization', 'Alone', '--admin', 'alone@example.com'],
+    ...['--application', domain, ...place],
+  )
+  await known(domain)
+  const laptop = await Device.open(browser)
+  await register(laptop, at(domain), made)
+  // As if the page had been taken away while somebody has it open.
+  await laptop.page.route('**/auth/application', async (route) => {
+    const answer = await route.fetch()
+    const told = await answer.json()
+    for (const application of [told.application, ...told.applications]) {
+      delete application.enrolUrl
+    }
+    await route.fulfill({ response: answer, json: told })
+  })
+  await laptop.page.reload()
+  await laptop.page.getByRole('button', { name: 'Get a code' }).click()
+  await laptop.page.getByText('Type the code where you want to use it.').waitFor()
+  assert.match(await laptop.page.locator('#code-text').textContent(), /^[A-Z2-9]{3}(-[A-Z2-9]{3}){2}$/)
+  assert.equal(await laptop.page.locator('#code-link').isVisible(), false)
+  assert.equal(await laptop.page.locator('#code-picture').isVisible(), false)
+  assert.deepEqual([laptop.errors, laptop.violations], [[], []])
+})
