@@ -17,6 +17,9 @@ mod m0012_index_of_passkeys;
 mod m0013_events;
 mod m0014_transports;
 mod m0015_pages_of_applications;
+mod m0016_released_codes;
+mod m0017_bound_codes;
+mod m0018_freshness;
 mod shape;
 
 pub use self::loss::{Loss, Newest, losses, organizations};
@@ -52,6 +55,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_events::Events),
             Box::new(m0014_transports::Transports),
             Box::new(m0015_pages_of_applications::PagesOfApplications),
+            Box::new(m0016_released_codes::ReleasedCodes),
+            Box::new(m0017_bound_codes::BoundCodes),
+            Box::new(m0018_freshness::FreshCredentials),
         ]
     }
 }

@@ -42,7 +42,7 @@ impl Newest {
 type Held = (&'static str, &'static str);
 
 /// What each step brought room for, by its name. A step that is not here is one that nobody knows about.
-const HELD: [(&str, &[Held]); 15] = [
+const HELD: [(&str, &[Held]); 18] = [
     (
         "m0001_foundation",
         &[
@@ -130,6 +130,28 @@ const HELD: [(&str, &[Held]); 15] = [
         &[(
             "applications that say where their pages are",
             "applications WHERE NOT has_pages OR enrol_url IS NOT NULL",
+        )],
+    ),
+    (
+        "m0016_released_codes",
+        &[(
+            "codes that were given back",
+            "credential_codes WHERE released IS NOT NULL",
+        )],
+    ),
+    (
+        "m0017_bound_codes",
+        &[(
+            "codes for one application, kind or name",
+            "credential_codes WHERE for_application IS NOT NULL OR for_kinds IS NOT NULL \
+             OR for_name IS NOT NULL",
+        )],
+    ),
+    (
+        "m0018_freshness",
+        &[(
+            "organizations whose credentials are fresh for a time",
+            "organizations WHERE freshness IS NOT NULL",
         )],
     ),
 ];

@@ -90,6 +90,7 @@ pub struct Authority {
     epoch: Epoch,
     credentials: Vec<CredentialUuid>,
     applications: Vec<ApplicationId>,
+    settled_at: Option<Timestamp>,
     spends: Vec<Spend>,
     messages: Vec<NewMessage>,
 }
@@ -133,6 +134,7 @@ impl Authority {
             epoch,
             credentials: vec![],
             applications: vec![],
+            settled_at: None,
             spends: vec![],
             messages: vec![],
         }
@@ -156,6 +158,25 @@ impl Authority {
     pub fn within<'a>(mut self, applications: impl IntoIterator<Item = &'a ApplicationId>) -> Self {
         self.applications.extend(applications.into_iter().cloned());
         self
+    }
+
+    /// Also requires that none of the credentials is fresh at that moment: one that was made with a code,
+    /// as lately as the organization says.
+    #[must_use]
+    pub fn unless_fresh(self, at: Timestamp) -> Self {
+        Self {
+            settled_at: Some(at),
+            ..self
+        }
+    }
+
+    /// The same, however fresh a credential is.
+    #[must_use]
+    pub fn however_fresh(self) -> Self {
+        Self {
+            settled_at: None,
+            ..self
+        }
     }
 
     /// Also uses this up.
@@ -203,6 +224,11 @@ impl Authority {
     /// The applications that must be active. They are in no order and may repeat.
     pub fn applications(&self) -> &[ApplicationId] {
         &self.applications
+    }
+
+    /// The moment at which none of the credentials may be fresh, where that is required.
+    pub const fn settled_at(&self) -> Option<Timestamp> {
+        self.settled_at
     }
 
     /// What must not have been used up before, and is from now on.
@@ -348,5 +374,15 @@ mod tests {
         assert_eq!(authority.messages(), std::slice::from_ref(&message));
         assert_eq!(authority.take_messages(), [message]);
         assert_eq!(authority.messages(), []);
+    }
+
+    #[test]
+    fn that_nothing_is_fresh_is_required_where_it_is_said_and_no_more() {
+        let authority = Authority::of_session(&session());
+        assert_eq!(authority.settled_at(), None);
+        let settled = authority.clone().unless_fresh(NOW);
+        assert_eq!(settled.settled_at(), Some(NOW));
+        assert_eq!(parts(&settled), parts(&authority));
+        assert_eq!(settled.however_fresh(), authority);
     }
 }

@@ -1,4 +1,5 @@
-//! Credential codes: Issued → Claimed → Redeemed; Expired or Cancelled from Issued and from Claimed.
+//! Credential codes: Issued → Claimed → Redeemed; Expired or Cancelled from Issued and from Claimed, Released
+//! from Claimed.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -11,9 +12,14 @@ use crate::{
     application::Origin,
     approval::Wait,
     challenge::{Challenge, purpose::CredentialWithCode},
-    id::{ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId, UserId},
+    credential::CredentialKind,
+    id::{
+        ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId,
+        UserId,
+    },
     names::named,
     session::Session,
+    text::CredentialName,
     time::Timestamp,
     user::Epoch,
 };
@@ -237,8 +243,63 @@ pub struct CredentialCode {
     pub issued: Timestamp,
     /// From this moment on it cannot be claimed.
     pub expires: Timestamp,
+    /// What it is for.
+    pub binding: Binding,
     /// How far it has come.
     pub state: CodeState,
+}
+
+/// What a code is for. Used for anything else it is a wrong code; what it does not say is open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Binding {
+    /// The application that the credential is for.
+    pub application: Option<ApplicationId>,
+    /// The kinds that the credential may be of.
+    pub kinds: Option<Kinds>,
+    /// What the credential is called, whatever the place would call it.
+    pub name: Option<CredentialName>,
+}
+
+impl Binding {
+    /// Whether a credential of that kind may be made.
+    pub fn allows(&self, kind: CredentialKind) -> bool {
+        self.kinds.as_ref().is_none_or(|kinds| kinds.contains(kind))
+    }
+}
+
+/// Some kinds of credentials, at least one, each once and in the order of [`CredentialKind::ALL`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kinds(Vec<CredentialKind>);
+
+/// There is no kind among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must name at least one kind")]
+pub struct NoKind;
+
+impl Kinds {
+    /// These kinds.
+    ///
+    /// # Errors
+    /// [`NoKind`] when there are none.
+    pub fn new(kinds: &[CredentialKind]) -> Result<Self, NoKind> {
+        let all = CredentialKind::ALL.iter().copied();
+        let named: Vec<_> = all.filter(|kind| kinds.contains(kind)).collect();
+        if named.is_empty() {
+            Err(NoKind)
+        } else {
+            Ok(Self(named))
+        }
+    }
+
+    /// Whether that kind is among them.
+    pub fn contains(&self, kind: CredentialKind) -> bool {
+        self.0.contains(&kind)
+    }
+
+    /// All of them.
+    pub fn as_slice(&self) -> &[CredentialKind] {
+        &self.0
+    }
 }
 
 /// How far a code has come. That time has run out is not a state but a comparison with the clock.
@@ -262,6 +323,37 @@ pub enum CodeState {
         /// Who had entered it by then, if anybody.
         claim: Option<Claim>,
     },
+    /// Whoever entered it gave it back. It is of no more use to anybody: what was entered once has been
+    /// seen, and a code is claimed once.
+    Released {
+        /// Who had entered it.
+        claim: Claim,
+        /// Why and when it was given back.
+        release: Release,
+    },
+}
+
+/// That whoever entered a code gave it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// Why.
+    pub reason: ReleaseReason,
+    /// When.
+    pub date: Timestamp,
+}
+
+named! {
+    /// Why whoever entered a code gives it back.
+    ReleaseReason {
+        /// The account is somebody else's.
+        NotMyAccount => "NotMyAccount",
+        /// There is a credential of the account there already.
+        AlreadyThere => "AlreadyThere",
+        /// Whoever it is does not want to go on, or cannot.
+        GivenUp => "GivenUp",
+    }
+    /// The text names no such reason.
+    ReleaseReasonError => "must be NotMyAccount, AlreadyThere or GivenUp"
 }
 
 /// Who entered a code, and until when that counts.
@@ -292,6 +384,8 @@ named! {
         Expired => "Expired",
         /// Its owner took it back.
         Cancelled => "Cancelled",
+        /// Whoever entered it gave it back.
+        Released => "Released",
     }
 }
 
@@ -317,8 +411,15 @@ impl CredentialCode {
             session: session.id.clone(),
             issued,
             expires,
+            binding: Binding::default(),
             state: CodeState::Issued,
         }
+    }
+
+    /// The same code, for that alone.
+    #[must_use]
+    pub fn bound_to(self, binding: Binding) -> Self {
+        Self { binding, ..self }
     }
 
     /// Claims the code. The store makes sure that only one of several claims at once takes effect.
@@ -331,7 +432,8 @@ impl CredentialCode {
             CodeState::Issued
             | CodeState::Claimed(_)
             | CodeState::Redeemed { .. }
-            | CodeState::Cancelled { .. } => Err(NotClaimable),
+            | CodeState::Cancelled { .. }
+            | CodeState::Released { .. } => Err(NotClaimable),
         }
     }
 
@@ -343,6 +445,7 @@ impl CredentialCode {
             CodeState::Issued | CodeState::Claimed(_) => CodeStatus::Expired,
             CodeState::Redeemed { .. } => CodeStatus::Redeemed,
             CodeState::Cancelled { .. } => CodeStatus::Cancelled,
+            CodeState::Released { .. } => CodeStatus::Released,
         }
     }
 
@@ -350,7 +453,9 @@ impl CredentialCode {
     pub const fn claimed_by(&self) -> Option<&Claim> {
         match &self.state {
             CodeState::Issued => None,
-            CodeState::Claimed(claim) | CodeState::Redeemed { claim, .. } => Some(claim),
+            CodeState::Claimed(claim)
+            | CodeState::Redeemed { claim, .. }
+            | CodeState::Released { claim, .. } => Some(claim),
             CodeState::Cancelled { claim } => claim.as_ref(),
         }
     }
@@ -399,6 +504,47 @@ impl RedeemedCode {
     /// The challenge that claimed it.
     pub const fn challenge(&self) -> &ChallengeId {
         &self.challenge
+    }
+}
+
+/// The decision that a claimed code is given back: only the challenge that claimed it can lead here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleasedCode {
+    code: CredentialCodeId,
+    user: UserId,
+    challenge: ChallengeId,
+    release: Release,
+}
+
+impl ReleasedCode {
+    /// Gives the code back that `challenge` claimed.
+    pub fn with(challenge: &Challenge<CredentialWithCode>, release: Release) -> Self {
+        Self {
+            code: challenge.purpose.code.clone(),
+            user: challenge.purpose.user.clone(),
+            challenge: challenge.id.clone(),
+            release,
+        }
+    }
+
+    /// The code.
+    pub const fn code(&self) -> &CredentialCodeId {
+        &self.code
+    }
+
+    /// Whose it is.
+    pub const fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    /// The challenge that claimed it.
+    pub const fn challenge(&self) -> &ChallengeId {
+        &self.challenge
+    }
+
+    /// Why and when.
+    pub const fn release(&self) -> Release {
+        self.release
     }
 }
 

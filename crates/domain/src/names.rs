@@ -67,7 +67,7 @@ mod tests {
         account_code::{AccountCodeKind, AccountCodeKindError},
         approval::WaitStatus,
         credential::{CredentialKind, CredentialKindError},
-        credential_code::CodeStatus,
+        credential_code::{CodeStatus, ReleaseReason, ReleaseReasonError},
         message::{MessageKind, MessageKindError},
         organization::{Approval, ApprovalError},
         user::{UserKind, UserKindError},
@@ -122,6 +122,10 @@ mod tests {
         let waits = words(WaitStatus::ALL);
         assert_eq!(waits, "Waiting Approved Refused Expired");
         let codes = words(CodeStatus::ALL);
-        assert_eq!(codes, "Issued Claimed Redeemed Expired Cancelled");
+        assert_eq!(codes, "Issued Claimed Redeemed Expired Cancelled Released");
+        assert_eq!(
+            read(ReleaseReason::ALL, ReleaseReasonError),
+            "NotMyAccount AlreadyThere GivenUp"
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! Organizations: the tenants of an installation.
 
+use std::{fmt, str::FromStr, time::Duration};
+
 use crate::{id::OrganizationId, names::named, text::OrganizationName, time::Timestamp};
 
 named! {
@@ -16,6 +18,71 @@ named! {
     ApprovalError => "must be never or always"
 }
 
+/// For how long a credential that was made with a code is fresh: it signs in, but takes no other credential
+/// away, and makes neither codes nor credentials, so that whoever was tricked has time to notice. For no time at
+/// all where nobody has set it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Freshness(Duration);
+
+/// A time for which no credential can be fresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be off, or a number of hours from 1h to 720h")]
+pub struct FreshnessError;
+
+const HOUR: Duration = Duration::from_hours(1);
+
+impl Freshness {
+    /// The longest: thirty days.
+    pub const MAXIMUM: Duration = Duration::from_hours(720);
+
+    /// That long, in whole milliseconds.
+    ///
+    /// # Errors
+    /// [`FreshnessError`] beyond [`MAXIMUM`](Self::MAXIMUM).
+    pub fn new(duration: Duration) -> Result<Self, FreshnessError> {
+        if duration > Self::MAXIMUM {
+            return Err(FreshnessError);
+        }
+        Ok(Self(duration))
+    }
+
+    /// How long.
+    pub const fn duration(self) -> Duration {
+        self.0
+    }
+
+    /// Whether what was made at that moment is fresh at another.
+    pub fn covers(self, made: Timestamp, at: Timestamp) -> bool {
+        !self.0.is_zero() && at < made.plus(self.0)
+    }
+}
+
+impl fmt::Display for Freshness {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_zero() {
+            formatter.write_str("off")
+        } else {
+            write!(formatter, "{}h", self.0.as_secs() / HOUR.as_secs())
+        }
+    }
+}
+
+impl FromStr for Freshness {
+    type Err = FreshnessError;
+
+    fn from_str(text: &str) -> Result<Self, FreshnessError> {
+        if text == "off" {
+            return Ok(Self::default());
+        }
+        let hours = text.strip_suffix('h').ok_or(FreshnessError)?;
+        let hours: u32 = hours.parse().map_err(|_no_number| FreshnessError)?;
+        if hours == 0 {
+            return Err(FreshnessError);
+        }
+        Self::new(HOUR.saturating_mul(hours))
+    }
+}
+
 /// A tenant; it owns users, applications and their relying parties.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Organization {
@@ -25,8 +92,48 @@ pub struct Organization {
     pub name: OrganizationName,
     /// Whether credentials made with a code wait for their owner.
     pub approval: Approval,
+    /// For how long credentials made with a code are fresh.
+    pub freshness: Freshness,
     /// While it is not active nobody of it can sign in or complete a ceremony.
     pub is_active: bool,
     /// When it was made.
     pub created: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::NOW;
+
+    #[test]
+    fn freshness_is_off_or_some_hours_up_to_thirty_days() {
+        for text in ["off", "1h", "24h", "720h"] {
+            assert_eq!(text.parse::<Freshness>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "0h",
+            "721h",
+            "24",
+            "1d",
+            "-1h",
+            "h",
+            "Off",
+            "99999999999h",
+        ] {
+            assert_eq!(text.parse::<Freshness>(), Err(FreshnessError), "{text}");
+        }
+        assert_eq!(Freshness::default().to_string(), "off");
+    }
+
+    #[test]
+    fn what_was_made_is_fresh_until_the_time_is_over_and_never_where_it_is_off() {
+        let day: Freshness = "24h".parse().unwrap();
+        let over = NOW.plus(day.duration());
+        assert!(day.covers(NOW, NOW));
+        assert!(day.covers(NOW, over.minus(Duration::from_millis(1))));
+        assert!(!day.covers(NOW, over));
+        // Not even when clocks differ.
+        assert!(!Freshness::default().covers(over, NOW));
+    }
 }

@@ -120,6 +120,7 @@ pub(crate) fn with_code() -> CredentialWithCode {
         code: code(),
         issuer: credential(),
         kind: CredentialKind::Key,
+        name: None,
     }
 }
 

@@ -102,6 +102,7 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(
             credential_code::verify::create_credential_with_code
         ))
+        .routes(routes!(credential_code::release::release_credential_code))
         .routes(routes!(credential_code::approval::approve_credential))
         .routes(routes!(credential_code::approval::refuse_credential))
         .routes(routes!(credential_code::approval::get_approval_status))

@@ -27,6 +27,8 @@ pub(crate) mod credential_code {
 
     pub(crate) mod verify;
 
+    pub(crate) mod release;
+
     pub(crate) mod approval;
 }
 

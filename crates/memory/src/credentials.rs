@@ -5,7 +5,9 @@ use latchkey_domain::{
     approval::{Decision, Verdict, Wait},
     authority::{Authority, Spend},
     credential::{Credential, CredentialState},
-    credential_code::{ClaimedCode, CodeDigest, CodeState, CredentialCode, NewCredentialCode},
+    credential_code::{
+        ClaimedCode, CodeDigest, CodeState, CredentialCode, NewCredentialCode, ReleasedCode,
+    },
     id::{CredentialCodeId, CredentialUuid, UserId},
     message::NewMessage,
     time::Timestamp,
@@ -13,6 +15,7 @@ use latchkey_domain::{
 use latchkey_service::ports::{
     credential_code_store::{
         ClaimError, CredentialCodeStore, DecideError, FoundCode, HeldCode, IssueError, Redemption,
+        ReleaseError,
     },
     credential_store::{ChangeError, CreateError, CredentialStore, NewName},
     store::{AuthorityConflict, StoreError},
@@ -222,6 +225,26 @@ impl CredentialCodeStore for MemoryStore {
         })
     }
 
+    async fn release(&self, released: ReleasedCode) -> Result<(), ReleaseError> {
+        self.write(|state| {
+            let held = state.code(released.user(), released.code());
+            let held = held.ok_or(ReleaseError::Lost)?;
+            let claim = match &held.state {
+                CodeState::Claimed(claim) if claim.challenge == *released.challenge() => {
+                    claim.clone()
+                }
+                CodeState::Issued
+                | CodeState::Claimed(_)
+                | CodeState::Redeemed { .. }
+                | CodeState::Cancelled { .. }
+                | CodeState::Released { .. } => return Err(ReleaseError::Lost),
+            };
+            let release = released.release();
+            held.state = CodeState::Released { claim, release };
+            Ok(())
+        })
+    }
+
     async fn decide(&self, authority: Authority, decision: Decision) -> Result<(), DecideError> {
         let uuid = &decision.credential;
         self.write(|state| {
@@ -287,7 +310,8 @@ impl State {
                 CodeState::Issued
                 | CodeState::Claimed(_)
                 | CodeState::Redeemed { .. }
-                | CodeState::Cancelled { .. } => None,
+                | CodeState::Cancelled { .. }
+                | CodeState::Released { .. } => None,
             })
     }
 }

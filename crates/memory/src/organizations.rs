@@ -8,7 +8,7 @@ use latchkey_domain::{
     credential::Credential,
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
-    organization::{Approval, Organization},
+    organization::{Approval, Freshness, Organization},
     user::User,
 };
 use latchkey_service::ports::{
@@ -251,6 +251,17 @@ impl AdministrationStore for MemoryStore {
         self.write(|state| {
             let found = state.organizations.get_mut(organization);
             Ok(set(found.map(|found| &mut found.approval), approval))
+        })
+    }
+
+    async fn set_freshness(
+        &self,
+        organization: &OrganizationId,
+        freshness: Freshness,
+    ) -> Result<Effect, StoreError> {
+        self.write(|state| {
+            let found = state.organizations.get_mut(organization);
+            Ok(set(found.map(|found| &mut found.freshness), freshness))
         })
     }
 

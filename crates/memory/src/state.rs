@@ -7,7 +7,7 @@ use latchkey_domain::{
     application::Application,
     approval::Verdict,
     authority::Authority,
-    credential::{Credential, CredentialState, key::PublicKey},
+    credential::{Credential, CredentialState, MadeBy, key::PublicKey},
     credential_code::{CodeState, CredentialCode, NewCredentialCode},
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
@@ -61,8 +61,15 @@ impl State {
     /// Exercises an authority, as every change does first: requires all that it names, uses up what it
     /// spends, keeps the messages that tell of the change, and gives whose authority it is.
     pub(crate) fn exercise(&mut self, authority: &Authority) -> Result<User, AuthorityConflict> {
-        let user = self.standing(authority).cloned();
-        let user = user.ok_or(AuthorityConflict::Void)?;
+        let Some(user) = self.standing(authority).cloned() else {
+            let anyway = authority.clone().however_fresh();
+            let would_stand = self.standing(&anyway).is_some();
+            return Err(if would_stand {
+                AuthorityConflict::Fresh
+            } else {
+                AuthorityConflict::Void
+            });
+        };
         for spend in authority.spends() {
             let earlier = self.spent.insert(spend.id.clone(), spend.expires);
             if earlier.is_some() {
@@ -93,6 +100,23 @@ impl State {
             .filter(|user| user.is_active && user.epoch == authority.epoch())
             .filter(|_user| authority.applications().iter().all(is_ready))
             .filter(|_user| authority.credentials().iter().all(is_proof))
+            .filter(|_user| self.is_settled(authority))
+    }
+
+    /// Whether none of the credentials is fresh, where that is required.
+    fn is_settled(&self, authority: &Authority) -> bool {
+        let organization = self.organizations.get(authority.organization());
+        let freshness = organization.map(|found| found.freshness);
+        let (Some(at), Some(freshness)) = (authority.settled_at(), freshness) else {
+            return true;
+        };
+        let is_fresh = |credential: &CredentialUuid| {
+            self.credentials.get(credential).is_some_and(|found| {
+                let is_of_code = matches!(found.provenance.made_by, MadeBy::Code { .. });
+                is_of_code && freshness.covers(found.created, at)
+            })
+        };
+        !authority.credentials().iter().any(is_fresh)
     }
 
     /// A user, active or not, of an organization that is active.
@@ -200,7 +224,7 @@ impl State {
                         wait.verdict.get_or_insert(Verdict::Refused);
                     }
                 }
-                CodeState::Cancelled { .. } => {}
+                CodeState::Cancelled { .. } | CodeState::Released { .. } => {}
             }
             has_ended |= code.state != before;
         }

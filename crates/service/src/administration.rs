@@ -1,14 +1,15 @@
 //! Administration: what is done from the command line.
 
+mod applications;
+
 use std::sync::Arc;
 
 use latchkey_domain::{
     account_code::AccountCodeKind,
     application::{Application, RelyingParty, native::NativeApplications, pages::Pages},
-    credential::Credential,
     credential_code::{CodeStatus, CodeText, CredentialCode},
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
-    organization::{Approval, Organization},
+    organization::{Approval, Freshness, Organization},
     text::{ApplicationName, OrganizationName, Username},
     time::Timestamp,
     user::{Epoch, User, UserKind},
@@ -23,10 +24,8 @@ use crate::{
         account_code_store::AccountCodeStore,
         account_store::{Account, AccountStore},
         administration_store::{
-            AddApplicationError, AdministrationStore, ApplicationEntry, ApplicationUpdate,
-            BootstrapError, DeleteApplicationError, Effect, InviteError, Loss, NewOrganization,
-            Notice, OrganizationEntry, Population, SetUserError, UpdateApplicationError,
-            UpdatedApplication,
+            AdministrationStore, ApplicationEntry, BootstrapError, Effect, InviteError,
+            NewOrganization, OrganizationEntry, Population, SetUserError,
         },
         code_digester::CodeDigester,
         credential_code_store::CredentialCodeStore,
@@ -269,6 +268,7 @@ impl Administration {
             id: OrganizationId::from_random(&self.ceremonies.entropy.draw()),
             name: request.organization,
             approval: request.approval,
+            freshness: Freshness::default(),
             is_active: true,
             created: now,
         };
@@ -404,123 +404,22 @@ impl Administration {
             .await
     }
 
-    /// Adds an application to an organization, with the pages of this service.
-    ///
-    /// # Errors
-    /// [`AddApplicationError`].
-    pub async fn add_application(
-        &self,
-        organization: OrganizationId,
-        name: ApplicationName,
-        relying_party: RelyingParty,
-    ) -> Result<Application, AddApplicationError> {
-        let pages = Pages::default();
-        self.add_application_with(organization, name, relying_party, pages)
-            .await
-    }
-
-    /// Adds an application to an organization, with these pages.
-    ///
-    /// # Errors
-    /// [`AddApplicationError`].
-    pub async fn add_application_with(
-        &self,
-        organization: OrganizationId,
-        name: ApplicationName,
-        relying_party: RelyingParty,
-        pages: Pages,
-    ) -> Result<Application, AddApplicationError> {
-        let application = Application {
-            pages,
-            ..self.application(organization, name, relying_party)
-        };
-        let facts = Facts::from(&application);
-        let added = match application.pages.fit(&application.relying_party) {
-            Ok(()) => self.store.add_application(application.clone()).await,
-            Err(error) => Err(error.into()),
-        };
-        self.events
-            .leave_outcome(Event::AddApplication, &facts, added)
-            .await?;
-        Ok(application)
-    }
-
-    /// Changes name, RP id, origins or pages of an application. Running services follow within seconds.
-    ///
-    /// # Errors
-    /// [`UpdateApplicationError`].
-    pub async fn update_application(
-        &self,
-        application: &ApplicationId,
-        update: ApplicationUpdate,
-    ) -> Result<UpdatedApplication, UpdateApplicationError> {
-        let updated = self.store.update_application(application, update).await;
-        let facts = of_application(application);
-        let event = Event::UpdateApplication;
-        match updated {
-            // There is nothing to tell.
-            Ok(updated) if !updated.is_changed => Ok(updated),
-            updated => self.events.leave_outcome(event, &facts, updated).await,
-        }
-    }
-
-    /// Deletes an application, with the passkeys for it only when that is wanted, of which each owner is told;
-    /// gives what went with it.
-    ///
-    /// # Errors
-    /// [`DeleteApplicationError`].
-    pub async fn delete_application(
-        &self,
-        application: &ApplicationId,
-        with_passkeys: bool,
-    ) -> Result<Loss, DeleteApplicationError> {
-        self.know_names().await;
-        let messages = Arc::clone(&self.ceremonies.messages);
-        let notice: Notice = Arc::new(move |passkey: &Credential| {
-            messages.credential_deleted_by(passkey, BY_OPERATOR)
-        });
-        let notice = with_passkeys.then_some(notice);
-        let deleted = self.store.delete_application(application, notice).await;
-        let facts = of_application(application);
-        self.events
-            .leave_outcome(Event::DeleteApplication, &facts, deleted)
-            .await
-    }
-
-    /// Activates or deactivates an application.
+    /// Sets for how long credentials made with a code are fresh, from now on and those that there are.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn set_application_active(
+    pub async fn set_freshness(
         &self,
-        application: &ApplicationId,
-        active: bool,
+        organization: &OrganizationId,
+        freshness: Freshness,
     ) -> Result<Effect, StoreError> {
-        let set = self.store.set_application_active(application, active).await;
-        let event = if active {
-            Event::ActivateApplication
-        } else {
-            Event::DeactivateApplication
+        let set = self.store.set_freshness(organization, freshness).await;
+        let facts = Facts {
+            organization: Some(organization.clone()),
+            ..Facts::default()
         };
         self.events
-            .leave_effect(event, &of_application(application), set)
-            .await
-    }
-
-    /// Sets which native applications use the RP id of an application, in place of earlier ones. Running services
-    /// follow within seconds.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn set_native(
-        &self,
-        application: &ApplicationId,
-        native: &NativeApplications,
-    ) -> Result<Effect, StoreError> {
-        let set = self.store.set_native(application, native).await;
-        let facts = of_application(application);
-        self.events
-            .leave_effect(Event::SetNativeApplications, &facts, set)
+            .leave_effect(Event::SetFreshness, &facts, set)
             .await
     }
 
@@ -581,13 +480,6 @@ impl Administration {
 fn of_user(user: &UserId) -> Facts {
     Facts {
         user: Some(user.clone()),
-        ..Facts::default()
-    }
-}
-
-fn of_application(application: &ApplicationId) -> Facts {
-    Facts {
-        application: Some(application.clone()),
         ..Facts::default()
     }
 }

@@ -4,11 +4,10 @@
 use std::sync::Arc;
 
 use latchkey_domain::{
-    approval::{Decision, Verdict, WaitStatus},
-    authority::Authority,
-    credential::CredentialReference,
-    credential_code::CodeState,
-    id::CredentialUuid,
+    approval::{Comparison, Decision, Verdict, WaitStatus},
+    credential::{Credential, CredentialReference, MadeBy},
+    credential_code::{CodeState, CodeText},
+    id::{CredentialCodeId, CredentialUuid},
 };
 
 use crate::{
@@ -17,10 +16,36 @@ use crate::{
     events::{Event, Facts},
     ports::{
         account_store::AccountStore,
+        code_digester::CodeDigester,
         credential_code_store::{CredentialCodeStore, DecideError, HeldCode},
         store::StoreError,
     },
 };
+
+/// The numbers to compare before what was made with that code is approved. They follow from the code under a
+/// server secret, so every replica knows them and nothing is kept.
+pub(crate) fn comparison(digester: &dyn CodeDigester, code: &CredentialCodeId) -> Comparison {
+    // No code that can be entered is digested as this text: it has another form.
+    let text = CodeText::new(format!("number of {code}"));
+    Comparison::from_random(digester.digest(&text).as_bytes())
+}
+
+/// Why a credential is not approved.
+#[derive(Debug, thiserror::Error)]
+pub enum ApproveError {
+    /// The number is not the one that is shown where it was made: it is refused, and gone.
+    #[error("the number is not the one that is shown where the credential was made")]
+    WrongNumber,
+    /// It is not decided at all.
+    #[error(transparent)]
+    Decide(#[from] DecideError),
+}
+
+impl From<StoreError> for ApproveError {
+    fn from(error: StoreError) -> Self {
+        DecideError::from(error).into()
+    }
+}
 
 /// Why nobody is told what came of a credential.
 #[derive(Debug, thiserror::Error)]
@@ -36,56 +61,59 @@ pub enum ApprovalStatusError {
 /// Decides about credentials that wait.
 pub struct Approvals {
     pub(crate) ceremonies: Ceremonies,
+    pub(crate) digester: Arc<dyn CodeDigester>,
     pub(crate) accounts: Arc<dyn AccountStore>,
     pub(crate) store: Arc<dyn CredentialCodeStore>,
 }
 
 impl Approvals {
-    /// Approves or refuses a credential that waits. Any session of its owner may do it, not only the one
-    /// that issued the code: the user action is signed with a credential that can be trusted already,
-    /// and whoever is alarmed by mail should not have to look for the right browser.
+    /// Approves a credential that waits, if the number is the one that is shown where it was made; with
+    /// another one it is refused, because then its owner is looking at another place than the one that has
+    /// used the code. Any session of its owner may do it, not only the one that issued the code: the user
+    /// action is signed with a credential that can be trusted already, and whoever is alarmed by mail should
+    /// not have to look for the right browser. The number is part of what is signed.
     ///
     /// # Errors
-    /// [`DecideError`].
-    pub async fn decide(
+    /// [`ApproveError`].
+    pub async fn approve(
         &self,
         request: &SignedRequest,
         credential: CredentialUuid,
-        verdict: Verdict,
-    ) -> Result<(), DecideError> {
+        number: u16,
+    ) -> Result<(), ApproveError> {
         let facts = Facts::from(request).with_credential(&credential);
-        let event = match verdict {
-            Verdict::Approved => Event::ApproveCredential,
-            Verdict::Refused => Event::RefuseCredential,
-        };
-        let decided = self.decide_on(request, credential, verdict).await;
-        self.ceremonies.events.tell(event, &facts, decided)
+        let approved = self.approve_one(request, credential, number).await;
+        let events = &self.ceremonies.events;
+        events.tell(Event::ApproveCredential, &facts, approved)
     }
 
-    async fn decide_on(
+    async fn approve_one(
         &self,
         request: &SignedRequest,
         credential: CredentialUuid,
-        verdict: Verdict,
-    ) -> Result<(), DecideError> {
-        let authority = match verdict {
-            Verdict::Approved => self.telling(request, &credential).await?,
-            Verdict::Refused => request.authority(),
-        };
-        let decision = Decision {
-            credential,
-            verdict,
-            date: self.ceremonies.now(),
-        };
-        self.store.decide(authority, decision).await
+        number: u16,
+    ) -> Result<(), ApproveError> {
+        let (made, code) = self.made_with_code(request, &credential).await?;
+        if comparison(&*self.digester, &code).number() != number {
+            let refusal = self.decision(credential, Verdict::Refused);
+            self.store.decide(request.authority(), refusal).await?;
+            return Err(ApproveError::WrongNumber);
+        }
+        let messages = &self.ceremonies.messages;
+        let page = messages.page_in(&made.organization).await?;
+        let message = messages.credential_added(&made, page.as_deref());
+        let approval = self.decision(credential, Verdict::Approved);
+        let authority = request.authority().unless_fresh(approval.date);
+        let authority = authority.telling(message);
+        Ok(self.store.decide(authority, approval).await?)
     }
 
-    /// The authority to approve a credential, and to tell its owner so.
-    async fn telling(
+    /// A credential of the caller that was made with a code, and that code.
+    async fn made_with_code(
         &self,
         request: &SignedRequest,
         credential: &CredentialUuid,
-    ) -> Result<Authority, DecideError> {
+    ) -> Result<(Credential, CredentialCodeId), ApproveError> {
         let reference = CredentialReference::Uuid(credential.clone());
         let held = self
             .accounts
@@ -93,8 +121,34 @@ impl Approvals {
             .await?
             .filter(|held| held.user.id == request.session.user)
             .ok_or(DecideError::NotWaiting)?;
-        let message = self.ceremonies.messages.credential_added(&held.credential);
-        Ok(request.authority().telling(message))
+        let MadeBy::Code { code, .. } = held.credential.provenance.made_by.clone() else {
+            return Err(DecideError::NotWaiting.into());
+        };
+        Ok((held.credential, code))
+    }
+
+    /// Refuses a credential that waits. Any session of its owner may do it.
+    ///
+    /// # Errors
+    /// [`DecideError`].
+    pub async fn refuse(
+        &self,
+        request: &SignedRequest,
+        credential: CredentialUuid,
+    ) -> Result<(), DecideError> {
+        let facts = Facts::from(request).with_credential(&credential);
+        let refusal = self.decision(credential, Verdict::Refused);
+        let refused = self.store.decide(request.authority(), refusal).await;
+        let events = &self.ceremonies.events;
+        events.tell(Event::RefuseCredential, &facts, refused)
+    }
+
+    fn decision(&self, credential: CredentialUuid, verdict: Verdict) -> Decision {
+        Decision {
+            credential,
+            verdict,
+            date: self.ceremonies.now(),
+        }
     }
 
     /// What has come of the credential that the approval token was given for.

@@ -93,6 +93,9 @@ pub enum NewCredentialError {
     /// gone.
     #[error("the challenge is not valid")]
     InvalidChallenge,
+    /// Whoever signed for it is a credential that was made with a code lately.
+    #[error("the credential that signed is fresh")]
+    Fresh,
     /// The user action that should allow it was used before.
     #[error("the user action has already been used")]
     UserActionSpent,
@@ -360,6 +363,7 @@ impl From<AuthorityConflict> for NewCredentialError {
             | AuthorityConflict::Spent(
                 Spendable::Challenge | Spendable::Session | Spendable::SessionCode,
             ) => Self::InvalidChallenge,
+            AuthorityConflict::Fresh => Self::Fresh,
             AuthorityConflict::Spent(Spendable::UserAction) => Self::UserActionSpent,
         }
     }

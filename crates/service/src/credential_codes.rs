@@ -8,8 +8,8 @@ use latchkey_domain::{
     challenge::purpose,
     credential::{Credential, CredentialKind, CredentialReference, CredentialState, MadeBy},
     credential_code::{
-        self, Claim, CodeState, CodeStatus, CodeText, CredentialCode, EnteredCode, ExpirationError,
-        NewCredentialCode, RedeemedCode,
+        self, Binding, Claim, CodeState, CodeStatus, CodeText, CredentialCode, EnteredCode,
+        ExpirationError, NewCredentialCode, RedeemedCode, Release, ReleaseReason, ReleasedCode,
     },
     id::CredentialCodeId,
     session::Session,
@@ -18,17 +18,19 @@ use latchkey_domain::{
 };
 
 use crate::{
+    approvals::comparison,
     ceremony::{Ceremonies, CreationChallenge, NewCredential, NewCredentialError},
     credentials::SignedRequest,
-    directory::{Caller, PartyError, Snapshot},
+    directory::{Caller, NotAdmitted, PartyError, Snapshot},
     events::{Event, Facts, Reason},
     ports::{
         account_store::AccountStore,
         code_digester::CodeDigester,
         credential_code_store::{
-            ClaimError, CredentialCodeStore, FoundCode, IssueError, Redemption,
+            ClaimError, CredentialCodeStore, FoundCode, IssueError, Redemption, ReleaseError,
         },
         store::StoreError,
+        tokens::InvalidToken,
     },
     throttle::{CodeTry, Owner, Throttle, Throttled},
 };
@@ -37,12 +39,14 @@ use crate::{
 const DRAWS: usize = 3;
 
 /// What issuing a code receives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssueCode {
     /// When the code should expire.
     pub expiration: Timestamp,
     /// Whether to give the long form alone, so that no short twin of it can be guessed.
     pub long_only: bool,
+    /// What the code is for.
+    pub binding: Binding,
 }
 
 /// A code that was issued: the only time it is seen in clear.
@@ -64,6 +68,9 @@ pub enum IssueCodeError {
     /// The requested expiration is outside its bounds.
     #[error("expiration {0}")]
     Expiration(#[from] ExpirationError),
+    /// The organization has no such application that is active.
+    #[error("there is no such application")]
+    UnknownApplication,
     /// The store does not take it, or has codes of the same text however often one is drawn.
     #[error(transparent)]
     Issue(#[from] IssueError),
@@ -84,8 +91,26 @@ pub struct BeginWithCode {
 pub struct MadeWithCode {
     /// The credential.
     pub credential: Credential,
-    /// When it waits for approval: the token to ask with what comes of it.
-    pub approval_token: Option<String>,
+    /// When it waits for approval: what its place needs meanwhile.
+    pub awaited: Option<Awaited>,
+}
+
+/// What a place needs while what was made there waits for approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Awaited {
+    /// The token to ask with what comes of it.
+    pub token: String,
+    /// The number to show there, which its owner picks.
+    pub number: u16,
+}
+
+/// A credential that waits for approval, as its owner sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The credential.
+    pub credential: Credential,
+    /// The numbers to choose from, one of which is shown where it was made.
+    pub numbers: [u16; 3],
 }
 
 /// The newest code of a user at a given moment.
@@ -96,7 +121,7 @@ pub struct NewestCode {
     /// The moment to see its status at.
     pub now: Timestamp,
     /// The credential that was made with it and waits for approval.
-    pub waiting: Option<Credential>,
+    pub waiting: Option<Waiting>,
 }
 
 /// Why a code is not accepted.
@@ -116,7 +141,22 @@ pub enum BeginWithCodeError {
     Store(#[from] StoreError),
 }
 
-/// Issues, claims and redeems credential codes.
+/// Why a code is not given back.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseCodeError {
+    /// The challenge is void: expired or for something else, or its code was redeemed, cancelled or given
+    /// back.
+    #[error("the challenge is not valid")]
+    InvalidChallenge,
+    /// No application lists the origin of the request.
+    #[error("the origin is not allowed")]
+    OriginNotAllowed,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Issues, claims and redeems credential codes, and takes them back.
 pub struct CredentialCodes {
     pub(crate) ceremonies: Ceremonies,
     pub(crate) digester: Arc<dyn CodeDigester>,
@@ -150,6 +190,7 @@ impl CredentialCodes {
     ) -> Result<IssuedCode, IssueCodeError> {
         let now = self.ceremonies.now();
         let expires = credential_code::expiration(wanted.expiration, now)?;
+        self.require_application(request, &wanted.binding).await?;
         let page = self
             .page(caller, &request.session)
             .await
@@ -160,7 +201,8 @@ impl CredentialCodes {
             issued.link = page.as_ref().map(|page| link(page, &issued.long));
             let id = CredentialCodeId::from_random(&self.ceremonies.entropy.draw());
             let new = NewCredentialCode {
-                code: CredentialCode::issue(id, &request.session, now, expires),
+                code: CredentialCode::issue(id, &request.session, now, expires)
+                    .bound_to(wanted.binding.clone()),
                 short: issued
                     .short
                     .as_ref()
@@ -168,12 +210,34 @@ impl CredentialCodes {
                 long: self.digester.digest(&issued.long),
             };
             draws += 1;
-            match self.store.issue(request.authority(), new).await {
+            let authority = request.authority().unless_fresh(now);
+            match self.store.issue(authority, new).await {
                 Ok(()) => return Ok(issued),
                 Err(IssueError::Taken) if draws < DRAWS => {}
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// Refuses a code for an application that there is not: nobody could use it.
+    async fn require_application(
+        &self,
+        request: &SignedRequest,
+        binding: &Binding,
+    ) -> Result<(), IssueCodeError> {
+        let Some(application) = &binding.application else {
+            return Ok(());
+        };
+        let organization = &request.session.organization;
+        let directory = &self.ceremonies.directory;
+        let snapshot = directory
+            .snapshot_if(|known| known.application(organization, application).is_some())
+            .await
+            .map_err(IssueError::from)?;
+        let is_there = snapshot.application(organization, application).is_some();
+        is_there
+            .then_some(())
+            .ok_or(IssueCodeError::UnknownApplication)
     }
 
     /// Claims a code and gives a challenge for a new credential of its owner. A code that is refused
@@ -232,9 +296,13 @@ impl CredentialCodes {
                 owner.is_active
                     && owner.epoch == found.code.epoch
                     && is_named(request.username.as_ref(), &owner.username)
+                    && found.code.binding.allows(request.kind)
             })
             .ok_or(BeginWithCodeError::InvalidCode)?;
-        let party = snapshot.party(caller, &code.organization)?;
+        let party = match &code.binding.application {
+            Some(only) => snapshot.party_in(caller, &code.organization, only),
+            None => snapshot.party(caller, &code.organization),
+        }?;
         let now = self.ceremonies.now();
         let purpose = purpose::CredentialWithCode {
             user: account.user.id.clone(),
@@ -242,6 +310,7 @@ impl CredentialCodes {
             code: code.id.clone(),
             issuer: code.issuer.clone(),
             kind: request.kind,
+            name: code.binding.name.clone(),
         };
         let challenge = self.ceremonies.challenge(&party, purpose);
         let claimed = code
@@ -299,20 +368,28 @@ impl CredentialCodes {
             code: facts.code.clone(),
             credential: facts.issuer.clone(),
         };
+        let new = match &facts.name {
+            Some(name) => NewCredential {
+                name: name.clone(),
+                ..new
+            },
+            None => new,
+        };
         let credential = completion.make(made_by, facts.kind, new)?;
         let messages = &self.ceremonies.messages;
+        let page = messages.page_in(&challenge.organization).await?;
         let wait = Wait::begin(completion.now);
         let authority = completion.authority([&credential]);
         let redemption = Redemption {
             redeemed: RedeemedCode::with(challenge),
-            added: messages.credential_added(&credential),
+            added: messages.credential_added(&credential, page.as_deref()),
             waits: messages.credential_waits(&credential),
             wait,
             credential,
         };
         let credential = self.store.redeem(authority, redemption).await?;
         told.note_made(&credential);
-        let approval_token = match credential.state {
+        let awaited = match credential.state {
             CredentialState::Active | CredentialState::Inactive => None,
             CredentialState::Waiting { .. } => {
                 let ticket = ApprovalTicket {
@@ -322,13 +399,55 @@ impl CredentialCodes {
                     expires: ApprovalTicket::expiry(&wait),
                 };
                 let now = self.ceremonies.now();
-                Some(self.ceremonies.tokens.sign_approval(&ticket, now))
+                Some(Awaited {
+                    token: self.ceremonies.tokens.sign_approval(&ticket, now),
+                    number: comparison(&*self.digester, &facts.code).number(),
+                })
             }
         };
         Ok(MadeWithCode {
             credential,
-            approval_token,
+            awaited,
         })
+    }
+
+    /// Gives the code back that the challenge claimed. It ends: whoever gives it back has shown it to a
+    /// browser and has seen whose account it opens, and to let it be claimed again would be to let it be
+    /// claimed twice. Its owner sees at once that nothing comes of it any more, and why.
+    ///
+    /// A stranger cannot end anything by it. The challenge identifier comes from the claim alone, and since
+    /// then the code has been good for nobody else.
+    ///
+    /// # Errors
+    /// [`ReleaseCodeError`].
+    pub async fn release(
+        &self,
+        caller: &Caller,
+        identifier: &str,
+        reason: ReleaseReason,
+    ) -> Result<(), ReleaseCodeError> {
+        let mut facts = Facts::from(caller);
+        let released = self.give_back(caller, identifier, reason, &mut facts).await;
+        let events = &self.ceremonies.events;
+        events.tell(Event::ReleaseCode, &facts, released)
+    }
+
+    async fn give_back(
+        &self,
+        caller: &Caller,
+        identifier: &str,
+        reason: ReleaseReason,
+        told: &mut Facts,
+    ) -> Result<(), ReleaseCodeError> {
+        let (_, challenge) = self
+            .ceremonies
+            .read::<purpose::CredentialWithCode, ReleaseCodeError>(caller, identifier)
+            .await?;
+        told.note(&challenge.organization, &challenge.purpose.user);
+        told.by_credential = Some(challenge.purpose.issuer.clone());
+        let date = self.ceremonies.now();
+        let released = ReleasedCode::with(&challenge, Release { reason, date });
+        Ok(self.store.release(released).await?)
     }
 
     /// The newest code of the user, and what waits for approval because of it.
@@ -350,12 +469,16 @@ impl CredentialCodes {
                 self.accounts
                     .find_credential(&session.organization, &reference)
                     .await?
-                    .map(|held| held.credential)
+                    .map(|held| Waiting {
+                        credential: held.credential,
+                        numbers: comparison(&*self.digester, &code.id).choices(),
+                    })
             }
             CodeState::Redeemed { .. }
             | CodeState::Issued
             | CodeState::Claimed(_)
-            | CodeState::Cancelled { .. } => None,
+            | CodeState::Cancelled { .. }
+            | CodeState::Released { .. } => None,
         };
         Ok(Some(NewestCode { code, now, waiting }))
     }
@@ -419,6 +542,27 @@ impl From<ClaimError> for BeginWithCodeError {
         match error {
             ClaimError::Lost => Self::InvalidCode,
             ClaimError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<NotAdmitted> for ReleaseCodeError {
+    fn from(_error: NotAdmitted) -> Self {
+        Self::OriginNotAllowed
+    }
+}
+
+impl From<InvalidToken> for ReleaseCodeError {
+    fn from(_error: InvalidToken) -> Self {
+        Self::InvalidChallenge
+    }
+}
+
+impl From<ReleaseError> for ReleaseCodeError {
+    fn from(error: ReleaseError) -> Self {
+        match error {
+            ReleaseError::Lost => Self::InvalidChallenge,
+            ReleaseError::Store(error) => Self::Store(error),
         }
     }
 }

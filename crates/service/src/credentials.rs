@@ -170,10 +170,11 @@ impl Credentials {
         let credential = completion.make(made_by, facts.kind, new)?;
         let authority = request
             .authority()
+            .unless_fresh(completion.now)
             .within(&challenge.application)
             .within(credential.material.application())
             .spending(Spend::challenge(challenge))
-            .telling(self.ceremonies.messages.credential_added(&credential));
+            .telling(self.ceremonies.messages.credential_added(&credential, None));
         self.store.create(authority, credential.clone()).await?;
         told.note_made(&credential);
         Ok(credential)
@@ -208,7 +209,7 @@ impl Credentials {
         credential: &CredentialUuid,
         active: bool,
     ) -> Result<(), ChangeError> {
-        let mut authority = request.authority();
+        let mut authority = self.authority_over(request, credential);
         if let Some(own) = self.own(&request.session, credential).await? {
             let messages = &self.ceremonies.messages;
             authority = authority.telling(if active {
@@ -238,7 +239,8 @@ impl Credentials {
             name,
             date: self.ceremonies.now(),
         };
-        let renamed = self.store.rename(request.authority(), new).await;
+        let authority = self.authority_over(request, credential);
+        let renamed = self.store.rename(authority, new).await;
         let facts = Facts::from(request).with_credential(credential);
         let events = &self.ceremonies.events;
         events.tell(Event::RenameCredential, &facts, renamed)
@@ -266,12 +268,22 @@ impl Credentials {
         request: &SignedRequest,
         credential: &CredentialUuid,
     ) -> Result<(), ChangeError> {
-        let mut authority = request.authority();
+        let mut authority = self.authority_over(request, credential);
         if let Some(own) = self.own(&request.session, credential).await? {
             authority =
                 authority.telling(self.ceremonies.messages.credential_deleted(&own, caller));
         }
         self.store.delete(authority, credential).await
+    }
+
+    /// The authority to change that credential or to take it away: of a fresh one, over itself alone.
+    fn authority_over(&self, request: &SignedRequest, credential: &CredentialUuid) -> Authority {
+        let is_itself = request.signer() == credential;
+        if is_itself {
+            request.authority()
+        } else {
+            request.authority().unless_fresh(self.ceremonies.now())
+        }
     }
 
     /// The credential as it is now, if it is the user's: what the user is told about. Whether it may be

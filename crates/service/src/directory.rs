@@ -189,6 +189,45 @@ impl Snapshot {
         })
     }
 
+    /// The same for what is for one application: whoever comes from another one, or names another one, is
+    /// refused as who comes from another organization, and a client that says nothing means that one.
+    ///
+    /// # Errors
+    /// [`PartyError`].
+    pub fn party_in(
+        &self,
+        caller: &Caller,
+        organization: &OrganizationId,
+        only: &ApplicationId,
+    ) -> Result<Party, PartyError> {
+        let party = self.party(caller, organization)?;
+        let is_for_another = if party.is_bound {
+            party.application.id != *only
+        } else {
+            let named = caller.application.as_ref();
+            named.is_some_and(|named| named != only)
+        };
+        if is_for_another {
+            return Err(PartyError::ForeignOrigin);
+        }
+        let application = self
+            .application(organization, only)
+            .ok_or(PartyError::NoApplication)?;
+        Ok(Party {
+            application: Arc::clone(application),
+            is_bound: true,
+        })
+    }
+
+    /// An application of that organization that is active.
+    pub fn application(
+        &self,
+        organization: &OrganizationId,
+        id: &ApplicationId,
+    ) -> Option<&Arc<Application>> {
+        self.of(organization).find(|own| own.id == *id)
+    }
+
     /// What a proof for this challenge must be about.
     pub fn expected<P>(&self, challenge: &Challenge<P>) -> Expected {
         let bound = challenge.application.as_ref();

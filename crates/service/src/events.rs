@@ -82,6 +82,7 @@ named! {
         CancelCode, "cancel_code", "A user, or the command line, cancels every credential code that is not redeemed.";
         ClaimCode, "claim_code", "Somebody enters a credential code, and gets a challenge for a credential of its owner.";
         RedeemCode, "redeem_code", "A credential is made with a code; `by_credential` issued it.";
+        ReleaseCode, "release_code", "Whoever entered a credential code gives it back, which ends it.";
         ApproveCredential, "approve_credential", "A user approves a credential that was made with a code.";
         RefuseCredential, "refuse_credential", "A user refuses a credential that was made with a code.";
         AskForCode, "ask_for_code", "Somebody asks that a registration, login or recovery code be mailed.";
@@ -96,6 +97,7 @@ named! {
         PromoteUser, "promote_user", "The command line makes a user an administrator.";
         DemoteUser, "demote_user", "The command line makes an administrator a user like others.";
         SetApproval, "set_approval", "The command line sets whether an organization's credentials wait for approval.";
+        SetFreshness, "set_freshness", "The command line sets for how long an organization's credentials are fresh that were made with a code.";
         AddApplication, "add_application", "The command line adds an application.";
         UpdateApplication, "update_application", "The command line gives an application another name, RP id, origins or pages.";
         DeleteApplication, "delete_application", "The command line deletes an application, and its passkeys where that is wanted.";
@@ -142,8 +144,10 @@ named! {
         NotAdministrator, "not_administrator", "Who asks is no administrator of the organization.";
         LastAdministrator, "last_administrator", "The organization would be left without an active administrator.";
         LastCredential, "last_credential", "The user would be left without a credential to sign in with.";
+        CredentialFresh, "credential_fresh", "The credential that signed was made with a code, too lately to do this.";
         CredentialWaits, "credential_waits", "The credential waits for approval.";
         NotWaiting, "not_waiting", "No such credential waits for approval.";
+        WrongNumber, "wrong_number", "The number that was picked is not the one that is shown where the credential was made: it is refused.";
         NotFound, "not_found", "There is no such thing.";
         AlreadyExists, "already_exists", "There is one of that name, id or origin, or the user has registered.";
         ApplicationInvalid, "application_invalid", "No application can be as it is described.";

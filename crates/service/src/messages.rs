@@ -8,12 +8,13 @@
 //! To add a kind of message, add it to [`MessageKind`] and compose it here.
 
 mod draft;
+mod facts;
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use latchkey_domain::{
-    application::{Origin, pages::PagePrefix},
-    credential::{Credential, CredentialKind, MadeBy},
+    application::pages::PagePrefix,
+    credential::{Credential, MadeBy},
     credential_code::CodeText,
     id::{MessageId, OrganizationId, UserId},
     message::{MessageKind, NewMessage, SealedText},
@@ -123,28 +124,33 @@ impl Messages {
         self.write(&envelope, &draft)
     }
 
-    /// A notice that somebody who is signed in, or has a code, added a credential.
-    pub fn credential_added(&self, credential: &Credential) -> NewMessage {
+    /// A notice that somebody who is signed in, or has a code, added a credential. On that page, where there is
+    /// one, it can be taken away.
+    pub fn credential_added(&self, credential: &Credential, page: Option<&str>) -> NewMessage {
         let by_code = match credential.provenance.made_by {
             MadeBy::Code { .. } => " Cancel every code that you have made and not used.",
             MadeBy::Registration | MadeBy::Credential { .. } | MadeBy::Recovery { .. } => "",
         };
-        self.notice(
-            MessageKind::CredentialAdded,
-            &credential.user,
-            &Draft {
-                subject: "A credential was added to your account",
-                parts: vec![
-                    self.about(&credential.organization),
-                    paragraph("From now on this credential can be used for your account:"),
-                    Part::Facts(self.facts_of_new(credential)),
-                    Part::Paragraph(format!(
-                        "If this was not you, sign in where you usually do, deactivate it at once, \
-                         and contact the administrator of your organization.{by_code}"
-                    )),
-                ],
-            },
-        )
+        let mut parts = vec![
+            self.about(&credential.organization),
+            paragraph("From now on this credential can be used for your account:"),
+            Part::Facts(self.facts_of_new(credential)),
+            Part::Paragraph(format!(
+                "If this was not you, sign in where you usually do, deactivate it at once, \
+                 and contact the administrator of your organization.{by_code}"
+            )),
+        ];
+        if let Some(page) = page {
+            parts.extend([
+                paragraph("Here you can take it away, when you have signed in:"),
+                Part::Link(format!("{page}/account#{}", credential.uuid)),
+            ]);
+        }
+        let draft = Draft {
+            subject: "A credential was added to your account",
+            parts,
+        };
+        self.notice(MessageKind::CredentialAdded, &credential.user, &draft)
     }
 
     /// A notice that a credential was made with a code and waits for approval.
@@ -382,14 +388,23 @@ impl Messages {
         serde_json::from_slice(&content).map_err(|_malformed| NotSealed)
     }
 
-    /// Where the pages are that take the user's registration code, without a slash at the end.
+    /// Where the pages are of the user's organization, without a slash at the end.
     pub(crate) async fn page_of(&self, user: &User) -> Result<Option<String>, StoreError> {
+        self.page_in(&user.organization).await
+    }
+
+    /// Where the pages are of that organization, without a slash at the end.
+    pub(crate) async fn page_in(
+        &self,
+        organization: &OrganizationId,
+    ) -> Result<Option<String>, StoreError> {
         let Some(prefix) = &self.pages else {
             return Ok(None);
         };
-        let page = |known: &Snapshot| known.page_of(&user.organization, prefix);
-        let snapshot = self.directory.snapshot_if(|known| page(known).is_some());
-        Ok(page(&*snapshot.await?))
+        let page = |known: &Snapshot| known.page_of(organization, prefix);
+        let has_page = |known: &Snapshot| page(known).is_some();
+        let snapshot = self.directory.snapshot_if(has_page).await?;
+        Ok(page(&snapshot))
     }
 
     fn envelope<'a>(
@@ -457,66 +472,6 @@ impl Messages {
             (Some(_), None) | (None, None) => String::new(),
         }
     }
-
-    fn facts_of(&self, credential: &Credential) -> Vec<Fact> {
-        let mut facts = vec![
-            ("Name", credential.name.to_string()),
-            ("Kind", kind_in_words(credential.kind()).to_owned()),
-        ];
-        let known = self.directory.known();
-        let application = credential.material.application();
-        let name = known
-            .as_deref()
-            .zip(application)
-            .and_then(|(known, application)| known.name_of_application(application));
-        if let Some(name) = name {
-            facts.push(("Application", name.to_string()));
-        }
-        if let Some(provider) = credential.provider() {
-            facts.push(("Kept in", provider.to_owned()));
-        }
-        facts
-    }
-
-    /// A new credential, and from where and when it was made.
-    fn facts_of_new(&self, credential: &Credential) -> Vec<Fact> {
-        let mut facts = self.facts_of(credential);
-        let provenance = &credential.provenance;
-        let how = match provenance.made_by {
-            MadeBy::Registration => "with an invitation",
-            MadeBy::Credential { .. } => "by somebody who was signed in",
-            MadeBy::Code { .. } => "with a one-time code",
-            MadeBy::Recovery { .. } => "with a recovery kit",
-        };
-        facts.push(("Made", how.to_owned()));
-        facts.extend(facts_of_request(
-            provenance.origin.as_ref(),
-            provenance.address,
-            credential.created,
-        ));
-        facts
-    }
-
-    fn facts_of_all_new<'a>(
-        &'a self,
-        first: &'a Credential,
-        others: &'a [Credential],
-    ) -> impl Iterator<Item = Part> + 'a {
-        std::iter::once(first)
-            .chain(others)
-            .map(move |credential| Part::Facts(self.facts_of_new(credential)))
-    }
-
-    /// The credential, and from where and when somebody asked to change it.
-    fn facts_of_change(&self, credential: &Credential, caller: &Caller) -> Vec<Fact> {
-        let mut facts = self.facts_of(credential);
-        facts.extend(facts_of_request(
-            caller.known_origin().as_ref(),
-            caller.address,
-            self.clock.now(),
-        ));
-        facts
-    }
 }
 
 /// A code that somebody asked for.
@@ -559,24 +514,6 @@ const NOT_ASKED_FOR: &str = "If you did not ask for this, you need not do anythi
 
 fn paragraph(text: &str) -> Part {
     Part::Paragraph(text.to_owned())
-}
-
-fn facts_of_request(origin: Option<&Origin>, address: IpAddr, at: Timestamp) -> Vec<Fact> {
-    let origin = origin.map_or_else(|| "no web page".to_owned(), ToString::to_string);
-    vec![
-        ("Where", origin),
-        ("Address", address.to_string()),
-        ("Date", date(at)),
-    ]
-}
-
-const fn kind_in_words(kind: CredentialKind) -> &'static str {
-    match kind {
-        CredentialKind::Fido2 => "passkey or security key",
-        CredentialKind::Key => "key",
-        CredentialKind::PasswordProtectedKey => "password-protected key",
-        CredentialKind::RecoveryKey => "recovery kit",
-    }
 }
 
 /// What stays as it is in a URL's fragment (RFC 3986 §2.3).

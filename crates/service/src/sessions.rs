@@ -79,9 +79,9 @@ impl Sessions {
 fn settled(outcome: Result<(), ExerciseError>) -> Result<(), StoreError> {
     match outcome {
         Ok(())
-        | Err(ExerciseError::Authority(AuthorityConflict::Void | AuthorityConflict::Spent(_))) => {
-            Ok(())
-        }
+        | Err(ExerciseError::Authority(
+            AuthorityConflict::Void | AuthorityConflict::Fresh | AuthorityConflict::Spent(_),
+        )) => Ok(()),
         Err(ExerciseError::Store(error)) => Err(error),
     }
 }

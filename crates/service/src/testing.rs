@@ -30,7 +30,7 @@ use latchkey_domain::{
         UserActionId, UserId,
     },
     message::{NewMessage, SealedText},
-    organization::{Approval, Organization},
+    organization::{Approval, Freshness, Organization},
     policy::{Limits, Policy},
     session::Session,
     session_code::SessionCode,
@@ -76,6 +76,7 @@ pub(crate) fn tenant(number: u8) -> Organization {
         id: organization(number),
         name: OrganizationName::new(format!("Organization {number}")).unwrap(),
         approval: Approval::Never,
+        freshness: Freshness::default(),
         is_active: true,
         created: NOW,
     }

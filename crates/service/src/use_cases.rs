@@ -109,7 +109,7 @@ impl UseCases {
         };
         let administration = administration(&ceremonies, &digester, &stores, &left_events);
         let session_codes = session_codes(&ceremonies, &stores, &throttle);
-        let approvals = approvals(&ceremonies, &stores);
+        let approvals = approvals(&ceremonies, &digester, &stores);
         Self {
             installation: installation.id.clone(),
             directory: ceremonies.directory.clone(),
@@ -254,9 +254,14 @@ fn session_codes(
     }
 }
 
-fn approvals(ceremonies: &Ceremonies, stores: &Stores) -> Approvals {
+fn approvals(
+    ceremonies: &Ceremonies,
+    digester: &Arc<dyn CodeDigester>,
+    stores: &Stores,
+) -> Approvals {
     Approvals {
         ceremonies: ceremonies.clone(),
+        digester: digester.clone(),
         accounts: stores.accounts.clone(),
         store: stores.credential_codes.clone(),
     }

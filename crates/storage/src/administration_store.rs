@@ -5,7 +5,7 @@ use latchkey_domain::{
     application::{Application, native::NativeApplications},
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
-    organization::Approval,
+    organization::{Approval, Freshness},
     user::User,
 };
 use latchkey_service::ports::{
@@ -261,15 +261,21 @@ impl AdministrationStore for SqlStore {
     ) -> Result<Effect, StoreError> {
         let id = organization.clone();
         self.write(async move |tx| {
-            if table::organization::set_approval(&tx, &id, approval).await? {
-                return Ok(Effect::Changed);
-            }
-            let is_there = table::organization::exists(&tx, &id).await?;
-            Ok(if is_there {
-                Effect::Unneeded
-            } else {
-                Effect::NotFound
-            })
+            let is_set = table::organization::set_approval(&tx, &id, approval).await?;
+            effect_on_organization(&tx, &id, is_set).await
+        })
+        .await
+    }
+
+    async fn set_freshness(
+        &self,
+        organization: &OrganizationId,
+        freshness: Freshness,
+    ) -> Result<Effect, StoreError> {
+        let id = organization.clone();
+        self.write(async move |tx| {
+            let is_set = table::organization::set_freshness(&tx, &id, freshness).await?;
+            effect_on_organization(&tx, &id, is_set).await
         })
         .await
     }
@@ -376,6 +382,23 @@ impl AdministrationStore for SqlStore {
         })
         .await
     }
+}
+
+/// What came of a change to one column of an organization, which meets a row only where that is another value.
+async fn effect_on_organization(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+    is_changed: bool,
+) -> Result<Effect, StoreError> {
+    if is_changed {
+        return Ok(Effect::Changed);
+    }
+    let is_there = table::organization::exists(transaction, organization).await?;
+    Ok(if is_there {
+        Effect::Unneeded
+    } else {
+        Effect::NotFound
+    })
 }
 
 /// Makes an application; `false` when another one lists one of the origins, and then the transaction must be

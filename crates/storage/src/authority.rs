@@ -60,19 +60,33 @@ where
 {
     let (spends, messages) = (authority.spends(), authority.messages());
     if spends.is_empty() && !stands(transaction, authority).await? {
-        return Err(AuthorityConflict::Void.into());
+        return Err(why_void(transaction, authority).await?.into());
     }
     let mut met = together(transaction, all_steps(authority, steps)).await?;
     let mut refused = spends.iter().zip(&met).enumerate();
     if let Some((place, (spend, _none))) = refused.find(|(_, (_, rows))| **rows == 0) {
         let is_void = place == 0 && !stands(transaction, authority).await?;
         return Err(if is_void {
-            AuthorityConflict::Void.into()
+            why_void(transaction, authority).await?.into()
         } else {
             AuthorityConflict::Spent(spend.item).into()
         });
     }
     Ok(met.split_off(spends.len() + messages.len()))
+}
+
+/// Why an authority does not stand: a credential may only be too fresh for it.
+async fn why_void(
+    transaction: &DatabaseTransaction,
+    authority: &Authority,
+) -> Result<AuthorityConflict, StoreError> {
+    let is_fresh = authority.settled_at().is_some()
+        && stands(transaction, &authority.clone().however_fresh()).await?;
+    Ok(if is_fresh {
+        AuthorityConflict::Fresh
+    } else {
+        AuthorityConflict::Void
+    })
 }
 
 impl SqlStore {
@@ -170,6 +184,7 @@ pub(crate) fn standing(authority: &Authority) -> Select<organization::Entity> {
         .filter(user::Column::Epoch.eq(authority.epoch().number()))
         .filter(applications_are_active(authority))
         .filter(credentials_are_active(authority))
+        .filter(none_is_fresh(authority))
 }
 
 fn applications_are_active(authority: &Authority) -> Condition {
@@ -201,6 +216,24 @@ fn credentials_are_active(authority: &Authority) -> Condition {
                 .add(application::Column::IsActive.eq(true)),
         );
     all_of(ids.len(), active.into_query())
+}
+
+/// That none of the credentials is fresh, where that is required. An organization that says nothing has nothing
+/// fresh: what is added to it is then no moment, and not later than any.
+fn none_is_fresh(authority: &Authority) -> Condition {
+    let Some(at) = authority.settled_at() else {
+        return Condition::all();
+    };
+    let ids = authority.credentials().iter().map(CredentialUuid::as_str);
+    let created = Expr::col((credential::Entity, credential::Column::Created));
+    let freshness = Expr::col((organization::Entity, organization::Column::Freshness));
+    let fresh = credential::Entity::find()
+        .select_only()
+        .column(credential::Column::Id)
+        .filter(credential::Column::Id.is_in(ids))
+        .filter(credential::Column::MadeBy.eq(credential::MADE_WITH_CODE))
+        .filter(created.add(freshness).gt(at.unix_milliseconds()));
+    Condition::all().add(Expr::exists(fresh.into_query()).not())
 }
 
 /// That a statement counts as many rows as are required; when none are, nothing need be counted.

@@ -1,6 +1,9 @@
 //! Columns that hold values of the domain, and the error of a row that holds none.
 
-use std::{convert::Infallible, fmt, marker::PhantomData, net::IpAddr, str::FromStr as _};
+use std::{
+    convert::Infallible, fmt, marker::PhantomData, net::IpAddr, num::TryFromIntError,
+    str::FromStr as _, time::Duration,
+};
 
 use latchkey_domain::{
     account_code::AccountCodeKind,
@@ -10,12 +13,13 @@ use latchkey_domain::{
         pages::EnrolUrl,
     },
     credential::{CredentialId, CredentialKind, key::PublicKey, passkey::Aaguid},
+    credential_code::{Kinds, ReleaseReason},
     id::{
         AccountCodeId, ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, EventId,
         InstallationId, MessageId, OrganizationId, TokenId, UserId,
     },
     message::{MessageKind, SealedText},
-    organization::Approval,
+    organization::{Approval, Freshness},
     text::{ApplicationName, CredentialName, ExternalId, OrganizationName, Username},
     time::Timestamp,
     user::{Epoch, UserKind},
@@ -232,7 +236,7 @@ macro_rules! texts {
 texts! {
     from_str: AccountCodeId, AccountCodeKind, ApplicationId, Approval, ChallengeId, CredentialCodeId,
     CredentialKind, CredentialUuid, EventId, InstallationId, IpAddr, MessageId, MessageKind, OrganizationId,
-    TokenId, UserId, UserKind,
+    ReleaseReason, TokenId, UserId, UserKind,
 }
 
 texts! {
@@ -250,6 +254,14 @@ stored! {
         |text| Self::named(&text).ok_or("names no reason");
     Timestamp as i64: |moment| moment.unix_milliseconds(),
         |raw| Ok::<_, Infallible>(Self::from_unix_milliseconds(raw));
+    Kinds as String: |kinds| {
+        let names: Vec<_> = kinds.as_slice().iter().map(|kind| kind.as_str()).collect();
+        names.join(" ")
+    }, |raw| kinds(&raw);
+    Freshness as i64: |freshness| {
+        let milliseconds = freshness.duration().as_millis();
+        milliseconds.try_into().unwrap_or(i64::MAX)
+    }, freshness;
     Epoch as i64: |epoch| epoch.number(), |raw| Ok::<_, Infallible>(Self::new(raw));
     u32 as i64: |number| i64::from(*number), |raw| raw.try_into();
     PublicKey as Vec<u8>: |key| key.spki_der().to_vec(),
@@ -257,4 +269,18 @@ stored! {
     Aaguid as Vec<u8>: |aaguid| aaguid.as_bytes().to_vec(),
         |raw| raw.as_slice().try_into().map(Self::new);
     SealedText as Vec<u8>: |text| text.as_bytes().to_vec(), |raw| Ok::<_, Infallible>(Self::new(raw));
+}
+
+/// Kinds of credentials from their names, with a blank between two.
+fn kinds(names: &str) -> Result<Kinds, String> {
+    let kinds: Result<Vec<CredentialKind>, _> = names.split(' ').map(str::parse).collect();
+    let kinds = kinds.map_err(|error| error.to_string())?;
+    Kinds::new(&kinds).map_err(|error| error.to_string())
+}
+
+/// For so many milliseconds.
+fn freshness(milliseconds: i64) -> Result<Freshness, String> {
+    let reason = |error: TryFromIntError| error.to_string();
+    let duration = Duration::from_millis(milliseconds.try_into().map_err(reason)?);
+    Freshness::new(duration).map_err(|error| error.to_string())
 }

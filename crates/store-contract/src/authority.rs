@@ -68,7 +68,7 @@ async fn holds(world: &World, authority: &Authority) -> bool {
     match standing {
         Ok(()) => true,
         Err(Void) => false,
-        Err(spent @ Spent(_)) => panic!("{spent:?}"),
+        Err(other @ (AuthorityConflict::Fresh | Spent(_))) => panic!("{other:?}"),
     }
 }
 

@@ -5,13 +5,17 @@ use std::time::Duration;
 use latchkey_domain::{
     approval::Wait,
     authority::Authority,
-    credential::{Credential, CredentialState},
-    credential_code::{Claim, CodeState, CredentialCode, NewCredentialCode, RedeemedCode},
+    credential::{Credential, CredentialKind, CredentialState},
+    credential_code::{
+        Binding, Claim, CodeState, CredentialCode, Kinds, NewCredentialCode, RedeemedCode, Release,
+        ReleaseReason, ReleasedCode,
+    },
     id::{ChallengeId, OrganizationId, UserId},
     organization::Approval,
+    text::CredentialName,
 };
 use latchkey_service::ports::{
-    credential_code_store::{ClaimError, IssueError, Redemption},
+    credential_code_store::{ClaimError, IssueError, Redemption, ReleaseError},
     credential_store::CreateError,
     user_store::UserChange,
 };
@@ -23,6 +27,7 @@ cases! { codes:
     a_code_is_found_with_the_account_of_its_owner,
     a_code_without_short_form_is_found_by_the_long_one,
     every_state_comes_back_as_it_was,
+    what_a_code_is_for_comes_back_as_it_was,
     issuing_cancels_codes_that_are_issued_or_claimed,
     issuing_leaves_redeemed_codes_alone,
     cancelling_leaves_redeemed_codes_alone,
@@ -41,6 +46,9 @@ cases! { codes:
     a_superseded_code_is_not_redeemed,
     a_code_is_not_redeemed_when_its_issuer_is_not_active,
     a_failed_redemption_may_be_repeated,
+    what_is_given_back_ends_and_stays_so,
+    only_the_challenge_that_claimed_a_code_gives_it_back,
+    what_is_over_is_not_given_back,
 }
 
 /// A code of that person that somebody claimed, and what redeems it.
@@ -54,6 +62,12 @@ pub struct Claimed {
     /// The decision of that challenge.
     pub redeemed: RedeemedCode,
 }
+
+/// How codes are given back here.
+const RELEASE: Release = Release {
+    reason: ReleaseReason::NotMyAccount,
+    date: NOW,
+};
 
 impl World {
     /// A code of that person that somebody claimed.
@@ -69,6 +83,12 @@ impl World {
             code,
             claim,
         }
+    }
+
+    /// The decision to give a claimed code back.
+    pub fn released(&self, claimed: &Claimed) -> ReleasedCode {
+        let challenge = self.challenge_of(&claimed.code, &claimed.claim);
+        ReleasedCode::with(&challenge, RELEASE)
     }
 
     /// The decision to make that credential with a claimed code, where the owner is told but does not
@@ -196,6 +216,33 @@ async fn every_state_comes_back_as_it_was(world: World) {
         world.state_of(&third).await,
         CodeState::Cancelled { claim: None }
     );
+}
+
+async fn what_a_code_is_for_comes_back_as_it_was(world: World) {
+    let tenant = world.tenant("Example").await;
+    let person = world.person(&tenant, 1).await;
+    let all = CredentialKind::ALL;
+    for binding in [
+        Binding::default(),
+        Binding {
+            application: Some(tenant.application.id.clone()),
+            kinds: Some(Kinds::new(all).unwrap()),
+            name: Some(CredentialName::new("Ada's phone").unwrap()),
+        },
+        Binding {
+            kinds: Some(Kinds::new(&[CredentialKind::Key]).unwrap()),
+            ..Binding::default()
+        },
+    ] {
+        let mut new = world.new_code(&person);
+        new.code = new.code.bound_to(binding);
+        let authority = world.authority(&person);
+        let issued = world.credential_codes.issue(authority, new.clone());
+        issued.await.unwrap();
+        assert_eq!(world.code(&new.long).await.unwrap().code, new.code);
+        let newest = world.newest(&person.user.id).await;
+        assert_eq!(newest, Some(new.code));
+    }
 }
 
 async fn issuing_cancels_codes_that_are_issued_or_claimed(world: World) {
@@ -462,4 +509,79 @@ async fn cancelling_leaves_redeemed_codes_alone(world: World) {
     world.cancel_all(&person).await;
     let newest = world.newest(&person.user.id).await.unwrap();
     assert!(matches!(newest.state, CodeState::Redeemed { .. }));
+}
+
+async fn what_is_given_back_ends_and_stays_so(world: World) {
+    let tenant = world.tenant("Example").await;
+    for reason in ReleaseReason::ALL.iter().copied() {
+        let person = world.person(&tenant, 2).await;
+        let claimed = world.claimed_code(&person).await;
+        let challenge = world.challenge_of(&claimed.code, &claimed.claim);
+        let release = Release {
+            reason,
+            date: NOW.plus(Duration::from_secs(7)),
+        };
+        let released = ReleasedCode::with(&challenge, release);
+        world.credential_codes.release(released).await.unwrap();
+        let expected = CodeState::Released {
+            claim: claimed.claim.clone(),
+            release,
+        };
+        let newest = world.newest(&person.user.id).await.unwrap();
+        assert_eq!(newest.state, expected);
+        // Nobody claims it again, and its own challenge makes nothing with it.
+        let decision = claimed.code.clone().claim(world.claim()).unwrap();
+        let outcome = world.credential_codes.claim(decision).await;
+        assert!(matches!(outcome, Err(ClaimError::Lost)));
+        let outcome = world.redeem(&claimed, world.key(&person.user)).await;
+        assert_eq!(conflict(&outcome), Void);
+        assert_eq!(world.credentials_of(&person).await.len(), 2);
+        // What ends all that is open leaves it as it is.
+        world.cancel_all(&person).await;
+        world.issued_code(&person).await;
+        let held = world.code_by_id(&claimed.code.id).await.unwrap();
+        assert_eq!(held.code.state, expected);
+    }
+}
+
+async fn only_the_challenge_that_claimed_a_code_gives_it_back(world: World) {
+    let [person, other] = world.two(1).await;
+    let claimed = world.claimed_code(&person).await;
+    let theirs = world.claimed_code(&other).await;
+    let another = Claim {
+        challenge: ChallengeId::from_random(&world.draw()),
+        ..world.claim()
+    };
+    for challenge in [
+        world.challenge_of(&claimed.code, &another),
+        world.challenge_of(&claimed.code, &theirs.claim),
+        world.challenge_of(&theirs.code, &claimed.claim),
+    ] {
+        let released = ReleasedCode::with(&challenge, RELEASE);
+        let outcome = world.credential_codes.release(released).await;
+        assert!(matches!(outcome, Err(ReleaseError::Lost)));
+    }
+    for (claimed, person) in [(&claimed, &person), (&theirs, &other)] {
+        let redeemed = world.redeem(claimed, world.key(&person.user));
+        redeemed.await.unwrap();
+    }
+}
+
+async fn what_is_over_is_not_given_back(world: World) {
+    let person = world.someone().await;
+    let redeemed = world.claimed_code(&person).await;
+    let made = world.redeem(&redeemed, world.key(&person.user));
+    made.await.unwrap();
+    let superseded = world.claimed_code(&person).await;
+    let released = world.claimed_code(&person).await;
+    let decision = world.released(&released);
+    world.credential_codes.release(decision).await.unwrap();
+    let cancelled = world.claimed_code(&person).await;
+    world.cancel_all(&person).await;
+    for over in [&redeemed, &superseded, &released, &cancelled] {
+        let before = world.code_by_id(&over.code.id).await;
+        let outcome = world.credential_codes.release(world.released(over)).await;
+        assert!(matches!(outcome, Err(ReleaseError::Lost)));
+        assert_eq!(world.code_by_id(&over.code.id).await, before);
+    }
 }

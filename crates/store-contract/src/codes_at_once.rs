@@ -1,7 +1,10 @@
 //! Credential codes, many callers at once.
 
 use latchkey_domain::{authority::Spendable, credential_code::CodeState};
-use latchkey_service::ports::{credential_code_store::ClaimError, credential_store::CreateError};
+use latchkey_service::ports::{
+    credential_code_store::{ClaimError, ReleaseError},
+    credential_store::CreateError,
+};
 use tokio::join;
 
 use crate::{Spent, Void, World, assert_one, at_once, successes};
@@ -12,6 +15,7 @@ cases! { codes_at_once:
     of_many_issued_at_once_one_code_stays_open,
     a_code_is_never_claimed_after_it_was_superseded,
     a_code_is_never_redeemed_after_it_was_cancelled,
+    a_code_is_redeemed_or_given_back_and_never_both,
 }
 
 async fn of_many_claims_one_succeeds(world: World) {
@@ -115,6 +119,32 @@ async fn a_code_is_never_redeemed_after_it_was_cancelled(world: World) {
                 assert_eq!(made, 0);
             }
             Err(error) => panic!("{error:?}"),
+        }
+    }
+}
+
+async fn a_code_is_redeemed_or_given_back_and_never_both(world: World) {
+    let person = world.someone().await;
+    for _round in 0..20 {
+        let before = world.credentials_of(&person).await.len();
+        let claimed = world.claimed_code(&person).await;
+        let released = world.released(&claimed);
+        let (redeemed, released) = join!(
+            world.redeem(&claimed, world.key(&person.user)),
+            world.other.credential_codes.release(released)
+        );
+        let newest = world.newest(&person.user.id).await.unwrap();
+        let made = world.credentials_of(&person).await.len() - before;
+        match (redeemed, released) {
+            (Ok(()), Err(ReleaseError::Lost)) => {
+                assert!(matches!(newest.state, CodeState::Redeemed { .. }));
+                assert_eq!(made, 1);
+            }
+            (Err(CreateError::Authority(Void)), Ok(())) => {
+                assert!(matches!(newest.state, CodeState::Released { .. }));
+                assert_eq!(made, 0);
+            }
+            other => panic!("{other:?}"),
         }
     }
 }

@@ -78,6 +78,8 @@ pub mod durability;
 #[doc(hidden)]
 pub mod events;
 #[doc(hidden)]
+pub mod freshness;
+#[doc(hidden)]
 pub mod helping;
 #[doc(hidden)]
 pub mod housekeeping;
@@ -117,6 +119,7 @@ macro_rules! store_contract {
         $crate::directory!();
         $crate::durability!();
         $crate::events!();
+        $crate::freshness!();
         $crate::helping!();
         $crate::housekeeping!();
         $crate::installation!();

@@ -24,7 +24,7 @@ use latchkey_domain::{
         OrganizationId, TokenId, UserActionId, UserId,
     },
     message::{MessageKind, NewMessage, SealedText},
-    organization::{Approval, Organization},
+    organization::{Approval, Freshness, Organization},
     policy::Lifetimes,
     session::Session,
     text::{ApplicationName, CredentialName, OrganizationName, Username},
@@ -48,6 +48,7 @@ impl World {
             id: OrganizationId::from_random(&self.draw()),
             name: OrganizationName::new(name).unwrap(),
             approval: Approval::Never,
+            freshness: Freshness::default(),
             is_active: true,
             created: NOW,
         };
@@ -342,6 +343,7 @@ impl World {
                     code: code.id.clone(),
                     issuer: code.issuer.clone(),
                     kind: CredentialKind::Key,
+                    name: None,
                 },
             )
         }

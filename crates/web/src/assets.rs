@@ -90,6 +90,10 @@ pub(crate) const OF_APPLICATIONS: &[Asset] = &[
         include_bytes!("../assets/scripts/encoding.js"),
     ),
     script(
+        "/assets/scripts/kept.js",
+        include_bytes!("../assets/scripts/kept.js"),
+    ),
+    script(
         "/assets/scripts/kit.js",
         include_bytes!("../assets/scripts/kit.js"),
     ),

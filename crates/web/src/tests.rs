@@ -19,7 +19,7 @@ use latchkey_domain::{
         pages::{PagePrefix, Pages},
     },
     id::{ApplicationId, OrganizationId},
-    organization::{Approval, Organization},
+    organization::{Approval, Freshness, Organization},
     text::{ApplicationName, OrganizationName},
     time::Timestamp,
 };
@@ -56,6 +56,7 @@ fn organization(number: u8) -> Organization {
         id: OrganizationId::from_random(&[number; 32]),
         name: OrganizationName::new("Acme").unwrap(),
         approval: Approval::default(),
+        freshness: Freshness::default(),
         is_active: true,
         created: Timestamp::from_unix_milliseconds(0),
     }

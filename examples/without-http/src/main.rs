@@ -20,7 +20,7 @@ use latchkey_crypto::{clock::SystemClock, entropy::SystemEntropy, secrets::Secre
 use latchkey_domain::{
     application::{Origin, RelyingParty, RpId},
     credential::{CredentialId, CredentialKind, CredentialReference},
-    credential_code::EnteredCode,
+    credential_code::{Binding, EnteredCode},
     id::InstallationId,
     organization::Approval,
     session::Session,
@@ -149,6 +149,7 @@ impl Terminal {
         let wanted = IssueCode {
             expiration: SystemClock.now().plus(Duration::from_mins(1)),
             long_only: false,
+            binding: Binding::default(),
         };
         let codes = &self.latchkey.credential_codes;
         let issued = codes.issue(&here(), &signed, wanted).await?;

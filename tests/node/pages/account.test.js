@@ -148,6 +148,24 @@ test('whoever removes the passkey they signed in with is signed out', async () =
   assert.equal(laptop.page.url(), `${one}/`)
 })
 
+test('a notice by mail leads to where a passkey is taken away with one answer', async () => {
+  const { laptop } = await twoPasskeys()
+  const uuid = await card(laptop, 'My phone').getAttribute('data-credential')
+  await withoutAutofill(laptop)
+  await press(laptop, 'Sign out')
+  await laptop.page.getByText('You are signed out.').waitFor()
+  await laptop.page.goto(`${one}/account#${uuid}`)
+  await laptop.page.getByText('Sign in, and the passkey that you were told of can be taken away.').waitFor()
+  await press(laptop, 'Sign in with a passkey')
+  await laptop.page.getByRole('dialog').getByText('Deactivate “My phone”?').waitFor()
+  await confirm(laptop, 'Deactivate')
+  await card(laptop, 'My phone').getByText('Not active').waitFor()
+  // It is asked once.
+  await laptop.page.reload()
+  await card(laptop, 'My phone').waitFor()
+  assert.equal(await laptop.page.getByRole('dialog').count(), 0)
+})
+
 test('a session that has ended leads to the first page', async () => {
   const laptop = await Device.open(browser)
   await register(laptop)

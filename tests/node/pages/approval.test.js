@@ -17,8 +17,8 @@ before(async () => {
 })
 
 /** A passkey that the phone has added and that waits for the laptop. */
-async function waiting(laptop, name) {
-  const { link } = await getCode(laptop, 'four')
+async function waiting(laptop, name, place = 'four') {
+  const { link } = await getCode(laptop, place)
   const phone = await Device.open(browser)
   await claim(phone, link)
   await phone.page.getByLabel('Name of the passkey').fill(name)
@@ -29,6 +29,9 @@ async function waiting(laptop, name) {
   return { phone, question }
 }
 
+/** The number that is shown where the passkey was made. */
+const numberOn = ({ page }) => page.locator('#waiting-number').textContent()
+
 test('what waits is shown, and approved or refused', async () => {
   const laptop = await Device.open(browser)
   await register(laptop, three, invitation)
@@ -37,8 +40,9 @@ test('what waits is shown, and approved or refused', async () => {
   for (const fact of ['Somebody else', new URL(at('four')).host, '127.0.0.1']) {
     await refused.question.getByText(fact, { exact: true }).waitFor()
   }
-  await refused.question.getByRole('button', { name: 'Refuse' }).click()
-  await laptop.page.locator('.step', { hasText: 'You refused the passkey' }).waitFor()
+  await refused.question.getByText(/^\d+ seconds ago$/).waitFor()
+  await refused.question.getByRole('button', { name: 'refuse' }).click()
+  await laptop.page.locator('.step', { hasText: 'The passkey was refused' }).waitFor()
   await refused.phone.page.getByText('The passkey was refused on your other device.').waitFor()
   assert.equal(await laptop.page.getByRole('listitem', { name: 'Somebody else' }).count(), 0)
 
@@ -46,7 +50,14 @@ test('what waits is shown, and approved or refused', async () => {
   const approved = await waiting(laptop, 'My phone')
   // It is asked again after the page is loaded anew.
   await laptop.page.reload()
-  await approved.question.getByRole('button', { name: 'Approve' }).click()
+  // So does the other page show the same number again.
+  const number = await numberOn(approved.phone)
+  await approved.phone.page.reload()
+  await approved.phone.page.getByRole('heading', { name: 'Waiting for your approval' }).waitFor()
+  assert.equal(await numberOn(approved.phone), number)
+  const numbers = approved.question.locator('#code-approval-numbers').getByRole('button')
+  assert.equal(await numbers.count(), 3)
+  await approved.question.getByRole('button', { name: number, exact: true }).click()
   await laptop.page.locator('.step', { hasText: 'The passkey is added' }).waitFor()
   await laptop.page.getByRole('listitem', { name: 'My phone' }).getByText('Active').waitFor()
   await approved.phone.page.getByRole('button', { name: 'Sign in with it' }).click()
@@ -55,4 +66,18 @@ test('what waits is shown, and approved or refused', async () => {
     assert.deepEqual(device.errors, [])
     assert.deepEqual(device.violations, [])
   }
+})
+
+test('a number that is not the one of the other place refuses', async () => {
+  const laptop = await Device.open(browser)
+  const invited = await organization(['five', 'six'], '--approval', 'always')
+  await register(laptop, at('five'), invited)
+  const { phone, question } = await waiting(laptop, 'Somebody else', 'six')
+  const number = await numberOn(phone)
+  const choices = question.locator('#code-approval-numbers').getByRole('button')
+  await choices.filter({ hasNotText: number }).first().click()
+  await laptop.page.getByRole('alert').getByText('That is not the number').waitFor()
+  await laptop.page.locator('.step', { hasText: 'The passkey was refused' }).waitFor()
+  await phone.page.getByText('The passkey was refused on your other device.').waitFor()
+  assert.equal(await laptop.page.getByRole('listitem', { name: 'Somebody else' }).count(), 0)
 })

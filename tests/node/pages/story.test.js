@@ -48,9 +48,10 @@ test('a passkey on one domain adds a passkey on another by the QR code', async (
 
   await claim(phone, scanned)
   await phone.page.getByRole('heading', { name: 'Is this your account?' }).waitFor()
-  await phone.page.getByText(invited.username).waitFor()
+  const { host, hostname } = new URL(two)
+  const says = `This adds a passkey for ${hostname} to ${invited.username}`
+  await phone.page.getByText(says).waitFor()
   assert.equal(phone.page.url(), `${two}/enrol`)
-  const { host } = new URL(two)
   await laptop.page.locator('.step', { hasText: `Opened on ${host} from 127.0.0.1` }).waitFor()
   assert.equal((await phone.passkeys()).length, 0)
 

@@ -268,6 +268,29 @@ fn applications_and_users_are_switched_off_and_on() -> Outcome {
 }
 
 #[test]
+fn what_an_organization_asks_of_credentials_is_set() -> Outcome {
+    let installation = installation()?;
+    let organization = installation.bootstrap("Acme")?.organization;
+    for (verb, member, value) in [
+        ("set-approval", "approval", "always"),
+        ("set-freshness", "freshness", "24h"),
+        ("set-freshness", "freshness", "off"),
+    ] {
+        let words = format!("organization {verb} --org {organization} {value}");
+        for changed in [true, false] {
+            assert_eq!(
+                installation.administrate(&words)?,
+                json!({ "orgId": organization, member: value, "changed": changed })
+            );
+        }
+        let unknown = "or-00000-00000-00000000000000";
+        let answer = installation.run(&words.replace(&organization, unknown))?;
+        assert!(answer.error()?.contains(unknown), "{answer:?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn an_organization_keeps_an_administrator() -> Outcome {
     let installation = installation()?;
     let made = installation.bootstrap("Acme")?;

@@ -20,7 +20,7 @@ use latchkey_domain::{
         InstallationId, OrganizationId, TokenId, UserActionId, UserId,
     },
     session::Session,
-    text::Username,
+    text::{CredentialName, Username},
     time::Timestamp,
     user::{Epoch, UserKind},
     user_action::{ActionPath, Method, PayloadDigest, SignedUserAction, UserAction},
@@ -144,6 +144,7 @@ fn purposes() -> Vec<Purpose> {
             code: CredentialCodeId::from_random(&[6; 32]),
             issuer: cr.clone(),
             kind: CredentialKind::Fido2,
+            name: Some(CredentialName::new("My phone").unwrap()),
         }
         .into(),
         purpose::Recovery {

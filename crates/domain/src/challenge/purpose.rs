@@ -5,6 +5,7 @@ use super::ActionNonce;
 use crate::{
     credential::CredentialKind,
     id::{AccountCodeId, CredentialCodeId, CredentialUuid, TokenId, UserId},
+    text::CredentialName,
     user::Epoch,
     user_action,
 };
@@ -87,6 +88,8 @@ pub struct CredentialWithCode {
     pub issuer: CredentialUuid,
     /// The kind that was asked for.
     pub kind: CredentialKind,
+    /// What the credential is called, if the code says so.
+    pub name: Option<CredentialName>,
 }
 
 /// Recovering an account (`POST /auth/recover/user`).

@@ -27,12 +27,26 @@ fn claim(date: Timestamp) -> Claim {
     }
 }
 
+fn release() -> Release {
+    Release {
+        reason: ReleaseReason::NotMyAccount,
+        date: NOW,
+    }
+}
+
 /// A code in every state that follows the first, and the claim it tells of.
-fn later_states() -> [(CodeState, Option<Claim>); 4] {
+fn later_states() -> [(CodeState, Option<Claim>); 5] {
     let claim = claim(NOW);
     let told = Some(claim.clone());
     [
         (CodeState::Claimed(claim.clone()), told.clone()),
+        (
+            CodeState::Released {
+                claim: claim.clone(),
+                release: release(),
+            },
+            told.clone(),
+        ),
         (
             CodeState::Redeemed {
                 claim,
@@ -128,11 +142,39 @@ fn an_issued_code_is_claimed_until_it_expires_and_no_other_is() {
 }
 
 #[test]
+fn a_code_is_for_the_kinds_that_it_names_or_for_all() {
+    let mut binding = Binding::default();
+    for kind in CredentialKind::ALL {
+        assert!(binding.allows(*kind));
+    }
+    // In whatever order, and however often.
+    let [first, second] = [CredentialKind::Key, CredentialKind::Fido2];
+    let kinds = Kinds::new(&[first, second, first]).unwrap();
+    assert_eq!(kinds.as_slice(), [second, first]);
+    binding.kinds = Some(kinds);
+    for kind in CredentialKind::ALL {
+        let is_named = [first, second].contains(kind);
+        assert_eq!(binding.allows(*kind), is_named, "{kind}");
+    }
+    assert_eq!(Kinds::new(&[]), Err(NoKind));
+}
+
+#[test]
 fn the_challenge_that_claimed_a_code_redeems_it() {
     let challenge = challenge(with_code());
     let redeemed = RedeemedCode::with(&challenge);
     assert_eq!(redeemed.code(), &samples::code());
     assert_eq!(redeemed.challenge(), &challenge.id);
+}
+
+#[test]
+fn the_challenge_that_claimed_a_code_gives_it_back() {
+    let challenge = challenge(with_code());
+    let released = ReleasedCode::with(&challenge, release());
+    assert_eq!(released.code(), &samples::code());
+    assert_eq!(released.user(), &challenge.purpose.user);
+    assert_eq!(released.challenge(), &challenge.id);
+    assert_eq!(released.release(), release());
 }
 
 #[test]
@@ -148,8 +190,9 @@ fn the_status_follows_the_clock() {
     let claimed = code(CodeState::Claimed(claim(seconds(10))));
     assert_eq!(claimed.status(seconds(309)), CodeStatus::Claimed);
     assert_eq!(claimed.status(seconds(310)), CodeStatus::Expired);
-    let [_, (redeemed, _), (cancelled, _), _] = later_states();
+    let [_, (released, _), (redeemed, _), (cancelled, _), _] = later_states();
     for (state, status) in [
+        (released, CodeStatus::Released),
         (redeemed, CodeStatus::Redeemed),
         (cancelled, CodeStatus::Cancelled),
     ] {

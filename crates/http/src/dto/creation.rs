@@ -1,7 +1,7 @@
 //! `CredentialChallenge` and `RegistrationChallenge`: what a client needs to make a credential (API
 //! contract §4.3, §4.4).
 
-use latchkey_domain::{credential::CredentialKind, user::User};
+use latchkey_domain::{challenge::purpose::Purpose, credential::CredentialKind, user::User};
 use latchkey_service::{
     ceremony::{BegunChallenge, CreationChallenge},
     recovery::RecoveryChallenge,
@@ -81,6 +81,10 @@ pub(crate) struct CredentialChallenge {
     /// Always empty; for `Fido2` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     otp_url: Option<&'static str>,
+    /// What the credential is going to be called, where the code says so; another name is not taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "My phone")]
+    credential_name: Option<String>,
 }
 
 /// What a client needs to make the first credentials of a user, or those that take the place of all.
@@ -229,7 +233,16 @@ impl From<CreationChallenge> for CredentialChallenge {
 impl CredentialChallenge {
     /// With what a key pair needs, and a passkey too.
     fn for_key(kind: CredentialKind, user: &User, begun: BegunChallenge) -> Self {
+        let named = match &begun.challenge.purpose {
+            Purpose::CredentialWithCode(made) => made.name.as_ref(),
+            Purpose::Registration(_)
+            | Purpose::Login(_)
+            | Purpose::UserAction(_)
+            | Purpose::Credential(_)
+            | Purpose::Recovery(_) => None,
+        };
         Self {
+            credential_name: named.map(ToString::to_string),
             kind: kind.as_str(),
             user: OwnerBody::from(user),
             challenge_identifier: begun.identifier.clone(),

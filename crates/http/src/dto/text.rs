@@ -4,8 +4,8 @@ use std::fmt::Display;
 
 use latchkey_domain::{
     credential::{CredentialKind, CredentialReference, key::EncryptedPrivateKey},
-    credential_code::EnteredCode,
-    id::{CredentialUuid, OrganizationId},
+    credential_code::{EnteredCode, ReleaseReason},
+    id::{ApplicationId, CredentialUuid, OrganizationId},
     session_code::{CodeChallenge, CodeVerifier, ReturnState, ReturnTo},
     text::{CredentialName, ExternalId, Username},
     user_action::{ActionPath, Method},
@@ -56,9 +56,11 @@ macro_rules! from_text {
 
 from_text! {
     OrganizationId: |text: String| text.parse().map_err(reason);
+    ApplicationId: |text: String| text.parse().map_err(reason);
     CredentialUuid: |text: String| text.parse().map_err(reason);
     CredentialKind: |text: String| text.parse().map_err(reason);
     CredentialReference: |text: String| Self::parse(&text).map_err(reason);
+    ReleaseReason: |text: String| text.parse().map_err(reason);
     Method: |text: String| text.parse().map_err(reason);
     ActionPath: |text: String| Self::parse(text).map_err(reason);
     Username: |text: String| Self::new(text).map_err(reason);

@@ -84,6 +84,8 @@ error_codes! {
         "No application lists the `Origin` of the request, or none of the signed-in user's organization.";
     UserActionInvalid, FORBIDDEN, "user_action_invalid", "user action signature is missing or invalid",
         "`X-DFNS-USERACTION` is missing, expired, void, of another user, or signed for another request.";
+    CredentialFresh, FORBIDDEN, "credential_fresh", "a credential that was made with a code cannot do this yet",
+        "The credential that signed was made with a code, and not as long ago as the organization asks for: until then it takes no other credential away, and makes neither codes nor credentials.";
     NotFound, NOT_FOUND, "not_found", "there is nothing at this path",
         "The path is not one of this service; none ends with a slash.";
     NotOffered, NOT_FOUND, "not_offered", "this call is not offered by this version",
@@ -91,7 +93,7 @@ error_codes! {
     CredentialNotFound, NOT_FOUND, "credential_not_found", "credential not found",
         "The user has no such credential, or, when it is to be approved or refused, none that waits for that.";
     ApplicationNotFound, NOT_FOUND, "application_not_found", "application not found",
-        "No application lists the page that asks, or none of the organization that is named.";
+        "No application lists the page that asks, or none of the organization that is named; or the organization has no active application with the `applicationId` that a code is to be for.";
     UserNotFound, NOT_FOUND, "user_not_found", "user not found",
         "The organization has no such user.";
     CodeNotFound, NOT_FOUND, "code_not_found", "code not found",
@@ -106,6 +108,8 @@ error_codes! {
         "The user has as many credentials as are allowed.";
     CredentialWaits, CONFLICT, "credential_waits", "the credential waits for approval",
         "Until its owner approves it, a credential can be approved, refused or deleted, and nothing else.";
+    WrongNumber, CONFLICT, "wrong_number", "this is not the number that is shown where the credential was made: it is refused",
+        "`number` is not the one of the credential that waits; the credential is deleted.";
     LastCredential, CONFLICT, "last_credential", "the last credential the user can sign in with cannot be removed",
         "Deactivating or deleting the credential would lock the user out.";
     UserExists, CONFLICT, "user_exists", "User already exists.",

@@ -2,9 +2,9 @@
 
 use latchkey_domain::authority::Spendable;
 use latchkey_service::{
-    approvals::ApprovalStatusError,
+    approvals::{ApprovalStatusError, ApproveError},
     ceremony::NewCredentialError,
-    credential_codes::{BeginWithCodeError, IssueCodeError},
+    credential_codes::{BeginWithCodeError, IssueCodeError, ReleaseCodeError},
     credentials::BeginCredentialError,
     directory::{OrganizationRequired, PartyError},
     factors::FactorError,
@@ -177,6 +177,7 @@ impl ApiError {
     /// What becomes of a request that the user signed when the authority for it does not hold.
     fn of_signed_request(conflict: AuthorityConflict) -> Self {
         match conflict {
+            AuthorityConflict::Fresh => ErrorCode::CredentialFresh.into(),
             AuthorityConflict::Spent(Spendable::UserAction) => ErrorCode::UserActionUsed.into(),
             AuthorityConflict::Void
             | AuthorityConflict::Spent(
@@ -192,11 +193,24 @@ impl From<IssueCodeError> for ApiError {
             IssueCodeError::Expiration(_) => Self::new(ErrorCode::InvalidExpiration)
                 .saying(error.to_string())
                 .at("expiration"),
+            IssueCodeError::UnknownApplication => {
+                Self::new(ErrorCode::ApplicationNotFound).at("applicationId")
+            }
             IssueCodeError::Issue(IssueError::Authority(conflict)) => {
                 Self::of_signed_request(conflict)
             }
             IssueCodeError::Issue(taken @ IssueError::Taken) => Self::internal(taken),
             IssueCodeError::Issue(IssueError::Store(error)) => error.into(),
+        }
+    }
+}
+
+impl From<ReleaseCodeError> for ApiError {
+    fn from(error: ReleaseCodeError) -> Self {
+        match error {
+            ReleaseCodeError::InvalidChallenge => ErrorCode::ChallengeInvalid.into(),
+            ReleaseCodeError::OriginNotAllowed => ErrorCode::OriginNotAllowed.into(),
+            ReleaseCodeError::Store(error) => error.into(),
         }
     }
 }
@@ -207,6 +221,15 @@ impl From<DecideError> for ApiError {
             DecideError::Authority(conflict) => Self::of_signed_request(conflict),
             DecideError::NotWaiting => ErrorCode::CredentialNotFound.into(),
             DecideError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ApproveError> for ApiError {
+    fn from(error: ApproveError) -> Self {
+        match error {
+            ApproveError::WrongNumber => Self::new(ErrorCode::WrongNumber).at("number"),
+            ApproveError::Decide(error) => error.into(),
         }
     }
 }
@@ -330,6 +353,7 @@ impl From<FactorError> for ApiError {
 fn refused_credential(error: NewCredentialError, prefix: &str) -> ApiError {
     match error {
         NewCredentialError::InvalidChallenge => ErrorCode::ChallengeInvalid.into(),
+        NewCredentialError::Fresh => ErrorCode::CredentialFresh.into(),
         NewCredentialError::UserActionSpent => ErrorCode::UserActionUsed.into(),
         NewCredentialError::OriginNotAllowed => ErrorCode::OriginNotAllowed.into(),
         NewCredentialError::Proof { member, error } => {
@@ -485,6 +509,7 @@ mod tests {
     fn only_a_user_action_that_was_used_is_called_used() {
         for (conflict, expected) in [
             (AuthorityConflict::Void, "user_action_invalid"),
+            (AuthorityConflict::Fresh, "credential_fresh"),
             (
                 AuthorityConflict::Spent(Spendable::UserAction),
                 "user_action_used",

@@ -91,7 +91,8 @@ pub(crate) async fn begin_credential(
 }
 
 refusals!(CreateRefusals: [BODY, SIGNED], [
-    OriginNotAllowed, ChallengeInvalid, ProofRefused, CredentialIdTaken, TooManyCredentials
+    OriginNotAllowed, ChallengeInvalid, ProofRefused, CredentialIdTaken, TooManyCredentials,
+    CredentialFresh
 ]);
 
 /// Add a credential
@@ -132,7 +133,7 @@ pub(crate) struct ActivateRequest {
     credential_uuid: Text<CredentialUuid>,
 }
 
-refusals!(ActivateRefusals: [BODY, SIGNED], [CredentialNotFound, CredentialWaits]);
+refusals!(ActivateRefusals: [BODY, SIGNED], [CredentialNotFound, CredentialWaits, CredentialFresh]);
 
 /// Activate a credential
 ///
@@ -170,7 +171,9 @@ pub(crate) struct DeactivateRequest {
     credential_uuid: Text<CredentialUuid>,
 }
 
-refusals!(DeactivateRefusals: [BODY, SIGNED], [CredentialNotFound, CredentialWaits, LastCredential]);
+refusals!(DeactivateRefusals: [BODY, SIGNED], [
+    CredentialNotFound, CredentialWaits, LastCredential, CredentialFresh
+]);
 
 /// Deactivate a credential
 ///
@@ -209,7 +212,7 @@ pub(crate) struct RenameRequest {
     name: Text<CredentialName>,
 }
 
-refusals!(RenameRefusals: [BODY, SIGNED], [CredentialNotFound, CredentialWaits]);
+refusals!(RenameRefusals: [BODY, SIGNED], [CredentialNotFound, CredentialWaits, CredentialFresh]);
 
 /// Rename a credential
 ///
@@ -242,7 +245,7 @@ pub(crate) async fn rename_credential(
 #[schema(example = json!({}))]
 pub(crate) struct DeleteResponse {}
 
-refusals!(DeleteRefusals: [BODY, SIGNED], [CredentialNotFound, LastCredential]);
+refusals!(DeleteRefusals: [BODY, SIGNED], [CredentialNotFound, LastCredential, CredentialFresh]);
 
 /// Delete a credential
 ///

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use latchkey_domain::{
     challenge::{Challenge, ChallengeText, purpose},
     credential::{Credential, CredentialKind, passkey::Transports},
-    credential_code::{Claim, CodeState, CodeText, CredentialCode},
+    credential_code::{Binding, Claim, CodeState, CodeText, CredentialCode},
     id::{ChallengeId, CredentialCodeId, CredentialUuid},
     text::CredentialName,
     time::Timestamp,
@@ -249,6 +249,7 @@ fn the_newest_code_tells_how_far_it_has_come() {
                 session: session().id,
                 issued: NOW,
                 expires: later(60_000),
+                binding: Binding::default(),
                 state,
             },
             now: NOW,

@@ -15,7 +15,7 @@ use latchkey_domain::{
     id::{
         ApplicationId, ChallengeId, CredentialUuid, OrganizationId, TokenId, UserActionId, UserId,
     },
-    organization::{Approval, Organization},
+    organization::{Approval, Freshness, Organization},
     session::Session,
     text::{ApplicationName, CredentialName, OrganizationName, Username},
     time::Timestamp,
@@ -41,6 +41,7 @@ pub(super) fn tenant() -> Organization {
         id: organization(),
         name: OrganizationName::new("Acme").unwrap(),
         approval: Approval::Never,
+        freshness: Freshness::default(),
         is_active: true,
         created: NOW,
     }

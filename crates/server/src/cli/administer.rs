@@ -5,7 +5,7 @@ use std::fmt;
 use clap::{Args, Subcommand};
 use latchkey_domain::{
     id::{ApplicationId, OrganizationId, UserId},
-    organization::Approval,
+    organization::{Approval, Freshness},
     text::{ApplicationName, OrganizationName, SearchText, Username},
     time::Timestamp,
     user::UserKind,
@@ -69,6 +69,16 @@ pub(super) enum OrganizationCommand {
         /// never or always.
         #[arg(value_name = "WHEN")]
         approval: Approval,
+    },
+    /// Set for how long a credential that was made with a code is fresh: until then it signs in, but takes no
+    /// other credential away, and makes neither codes nor credentials.
+    SetFreshness {
+        /// The organization.
+        #[arg(long = "org", value_name = "ORG")]
+        organization: OrganizationId,
+        /// off, or hours from 1h to 720h.
+        #[arg(value_name = "TIME")]
+        freshness: Freshness,
     },
 }
 
@@ -177,6 +187,11 @@ pub(super) enum OrganizationAnswer {
         /// Whether it was different before; here and elsewhere.
         changed: bool,
     },
+    ChangedFreshness {
+        org_id: String,
+        freshness: String,
+        changed: bool,
+    },
 }
 
 /// An organization in a list.
@@ -186,6 +201,7 @@ pub(super) struct OrganizationRow {
     org_id: String,
     name: String,
     approval: &'static str,
+    freshness: String,
     is_active: bool,
     users: u64,
     date_created: String,
@@ -198,6 +214,7 @@ impl From<&OrganizationEntry> for OrganizationRow {
             org_id: organization.id.to_string(),
             name: organization.name.to_string(),
             approval: organization.approval.as_str(),
+            freshness: organization.freshness.to_string(),
             is_active: organization.is_active,
             users: entry.users,
             date_created: date(organization.created),
@@ -291,23 +308,35 @@ impl Administer for OrganizationCommand {
     type Answer = OrganizationAnswer;
 
     async fn perform(self, administration: &Administration) -> Result<OrganizationAnswer, Failure> {
-        let (organization, approval) = match self {
+        match self {
             Self::List => {
                 let entries = administration.organizations().await?;
                 let rows = entries.iter().map(OrganizationRow::from);
-                return Ok(OrganizationAnswer::Listed(rows.collect()));
+                Ok(OrganizationAnswer::Listed(rows.collect()))
             }
             Self::SetApproval {
                 organization,
                 approval,
-            } => (organization, approval),
-        };
-        let set = administration.set_approval(&organization, approval);
-        Ok(OrganizationAnswer::Changed {
-            changed: found(set.await?, "--org", "organization", &organization)?,
-            org_id: organization.to_string(),
-            approval: approval.as_str(),
-        })
+            } => {
+                let set = administration.set_approval(&organization, approval);
+                Ok(OrganizationAnswer::Changed {
+                    changed: found(set.await?, "--org", "organization", &organization)?,
+                    org_id: organization.to_string(),
+                    approval: approval.as_str(),
+                })
+            }
+            Self::SetFreshness {
+                organization,
+                freshness,
+            } => {
+                let set = administration.set_freshness(&organization, freshness);
+                Ok(OrganizationAnswer::ChangedFreshness {
+                    changed: found(set.await?, "--org", "organization", &organization)?,
+                    org_id: organization.to_string(),
+                    freshness: freshness.to_string(),
+                })
+            }
+        }
     }
 }
 

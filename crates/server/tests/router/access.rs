@@ -141,7 +141,7 @@ async fn every_token_in_a_body_must_be_of_its_type() {
         for (member, own, code) in [
             (
                 "challengeIdentifier",
-                operation.completes.map(Type::Challenge),
+                operation.takes().map(Type::Challenge),
                 "challenge_invalid",
             ),
             (
@@ -164,8 +164,8 @@ async fn every_token_in_a_body_must_be_of_its_type() {
         }
     }
     assert_eq!(
-        tried, 5,
-        "four completing calls, and the asking after approval"
+        tried, 6,
+        "four completing calls, the one that gives up, and the asking after approval"
     );
 }
 

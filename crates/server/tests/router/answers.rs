@@ -56,6 +56,7 @@ fn redacted(name: &str, value: &Value) -> Value {
                 value.clone()
             }
         }
+        Value::Number(_) if name == "number" => format!("[{name}]").into(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }
@@ -228,6 +229,12 @@ async fn credential_codes() {
     let cancelled = ada.place().delete("/auth/credentials/code").await;
     snapshot("code_cancel", &cancelled);
     snapshot("code_cancelled", &ada.get("/auth/credentials/code").await);
+    let body = json!({ "expiration": "2026-01-01T00:00:45Z" });
+    let issued = ada.request_code(&body).await.ok();
+    let code = issued["code"].as_str().unwrap();
+    let begun = place.begin_with_code("Fido2", code).await.ok();
+    snapshot("code_release", &place.release(&begun, "NotMyAccount").await);
+    snapshot("code_released", &ada.get("/auth/credentials/code").await);
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! Approval: where an organization asks for it, what is made with a code waits for its owner.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
+use axum::http::Method;
 use latchkey_domain::organization::Approval;
 use serde_json::{Value, json};
 
@@ -95,7 +96,13 @@ async fn what_is_made_with_a_code_waits_and_its_owner_sees_it() {
             "address": "198.51.100.7",
         },
     });
-    assert_eq!(seen(&ada).await, expected);
+    let mut seen = seen(&ada).await;
+    let numbers = seen.as_object_mut().unwrap().remove("numbers").unwrap();
+    assert_eq!(seen, expected);
+    // Of three numbers one is shown where it was made.
+    let numbers = numbers.as_array().unwrap();
+    assert_eq!(numbers.len(), 3);
+    assert!(numbers.contains(&waiting.made["number"]));
     assert_eq!(ada.credential_of(&waiting.signer).await["isActive"], false);
 }
 
@@ -116,18 +123,23 @@ async fn nothing_that_waits_can_be_used() {
 async fn what_is_approved_signs_in() {
     let (world, ada) = asking().await;
     let waiting = enrol(&world, &ada, Signer::passkey(TWO)).await;
-    ada.decide("approve", waiting.uuid()).await.ok();
+    ada.approve(&waiting.made).await.ok();
     assert_eq!(waiting.told(&world).await, "Approved");
     let seen = seen(&ada).await;
     assert_eq!(seen["state"], "Approved");
     assert_eq!(seen["credential"], Value::Null);
+    assert_eq!(seen["numbers"], Value::Null);
     let place = world.stranger().at(TWO);
     let there = place.sign_in(&world.acme, ADA, &waiting.signer).await;
     assert_eq!(there.credentials().await, ada.credentials().await);
-    for verdict in ["approve", "refuse"] {
-        let again = ada.decide(verdict, waiting.uuid()).await;
+    for again in [
+        ada.approve(&waiting.made).await,
+        ada.approve(&picking(&waiting, 1)).await,
+        ada.refuse(&waiting.made).await,
+    ] {
         again.refused(404, "credential_not_found");
     }
+    assert_eq!(waiting.told(&world).await, "Approved");
 }
 
 #[tokio::test]
@@ -138,7 +150,66 @@ async fn any_session_of_the_owner_decides() {
         .stranger()
         .sign_in(&world.acme, ADA, &ada.signer)
         .await;
-    elsewhere.decide("approve", waiting.uuid()).await.ok();
+    elsewhere.approve(&waiting.made).await.ok();
+}
+
+/// What was made, with a number that is so much more than the one that is shown there.
+fn picking(waiting: &Waiting, more: u64) -> Value {
+    let mut picked = waiting.made.clone();
+    picked["number"] = json!(waiting.made["number"].as_u64().unwrap() + more);
+    picked
+}
+
+#[tokio::test]
+async fn a_wrong_number_refuses_for_good() {
+    let (world, ada) = asking().await;
+    let waiting = enrol(&world, &ada, Signer::key()).await;
+    let wrong = ada.approve(&picking(&waiting, 1)).await;
+    wrong.refused(409, "wrong_number").about("number");
+    assert_eq!(waiting.told(&world).await, "Refused");
+    assert_eq!(ada.credentials().await.len(), 1);
+    ada.approve(&waiting.made)
+        .await
+        .refused(404, "credential_not_found");
+    is_useless(&world, &ada, &waiting.signer).await;
+}
+
+#[tokio::test]
+async fn without_a_number_nothing_is_approved_and_nothing_lost() {
+    let (world, ada) = asking().await;
+    let waiting = enrol(&world, &ada, Signer::key()).await;
+    for number in [
+        json!(null),
+        json!("47"),
+        json!(-1),
+        json!(4.7),
+        json!(70_000),
+    ] {
+        let mut made = waiting.made.clone();
+        made["number"] = number;
+        let refused = ada.approve(&made).await;
+        refused.refused(400, "invalid_field").about("number");
+    }
+    let body = json!({ "credentialUuid": waiting.uuid() });
+    let path = "/auth/credentials/code/approve";
+    let refused = ada.signed(Method::POST, path, Some(&body)).await;
+    refused.refused(400, "invalid_field").about("number");
+    assert_eq!(waiting.told(&world).await, "Waiting");
+    ada.approve(&waiting.made).await.ok();
+}
+
+#[tokio::test]
+async fn two_codes_have_numbers_of_their_own() {
+    let (world, ada) = asking().await;
+    let mut numbers = BTreeSet::new();
+    for _code in 0..12 {
+        let waiting = enrol(&world, &ada, Signer::key()).await;
+        let number = waiting.made["number"].as_u64().unwrap();
+        assert!((10..100).contains(&number));
+        numbers.insert(number);
+    }
+    // All twelve are the same once in 90 to the power of eleven.
+    assert!(numbers.len() > 1);
 }
 
 #[tokio::test]
@@ -156,8 +227,8 @@ async fn after_five_minutes_it_is_gone_for_every_call() {
     assert_eq!(seen["credential"], Value::Null);
     assert_eq!(ada.credentials().await.len(), 1);
     for answer in [
-        ada.decide("approve", waiting.uuid()).await,
-        ada.decide("refuse", waiting.uuid()).await,
+        ada.approve(&waiting.made).await,
+        ada.refuse(&waiting.made).await,
         ada.activate(waiting.uuid()).await,
         ada.deactivate(waiting.uuid()).await,
         ada.rename(waiting.uuid(), "x").await,

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::support::{
+    signed_in::SignedIn,
     signer::{FACTORS, Signer},
     world::{ADA, ONE, TWO, World, host},
 };
@@ -76,4 +77,83 @@ async fn the_kind_may_be_named_as_elsewhere() {
     let body = json!({ "kind": "Key", "code": codes.short });
     let path = "/auth/credentials/code/init";
     world.stranger().post(path, &body).await.ok();
+}
+
+/// What the owner sees of the newest code.
+async fn seen(ada: &SignedIn) -> serde_json::Value {
+    ada.get("/auth/credentials/code").await.ok()
+}
+
+#[tokio::test]
+async fn whoever_entered_a_code_gives_it_back_and_its_owner_sees_it_at_once() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let place = world.stranger().at(TWO).from("198.51.100.7");
+    for reason in ["NotMyAccount", "AlreadyThere", "GivenUp"] {
+        let codes = ada.code(world.now()).await;
+        let challenge = place.begin_with_code("Fido2", &codes.short).await.ok();
+        place.release(&challenge, reason).await.ok();
+        let seen = seen(&ada).await;
+        assert_eq!(seen["state"], "Released");
+        assert_eq!(seen["release"]["reason"], reason);
+        assert_eq!(seen["claim"]["address"], "198.51.100.7");
+        // It has ended for everybody.
+        let again = place.begin_with_code("Fido2", &codes.short).await;
+        again.refused_code();
+        place
+            .begin_with_code("Fido2", &codes.long)
+            .await
+            .refused_code();
+        let late = place.verify(&challenge, &Signer::passkey(TWO)).await;
+        late.refused_challenge();
+        place.release(&challenge, reason).await.refused_challenge();
+    }
+}
+
+#[tokio::test]
+async fn a_code_that_is_given_back_without_a_reason_was_given_up() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let codes = ada.code(world.now()).await;
+    let place = world.stranger();
+    let challenge = place.begin_with_code("Key", &codes.short).await.ok();
+    let path = "/auth/credentials/code/release";
+    let named = |reason| json!({ "challengeIdentifier": challenge["challengeIdentifier"], "reason": reason });
+    let wrong = place.post(path, &named("Boredom")).await;
+    wrong.refused(400, "invalid_field").about("reason");
+    assert_eq!(seen(&ada).await["state"], "Claimed");
+    let body = json!({ "challengeIdentifier": challenge["challengeIdentifier"] });
+    place.post(path, &body).await.ok();
+    assert_eq!(seen(&ada).await["release"]["reason"], "GivenUp");
+}
+
+#[tokio::test]
+async fn nothing_is_given_back_when_it_is_over() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let place = world.stranger();
+    let begin = async || {
+        let codes = ada.code(world.now()).await;
+        place.begin_with_code("Key", &codes.short).await.ok()
+    };
+    let redeemed = begin().await;
+    place.verify(&redeemed, &Signer::key()).await.ok();
+    place
+        .release(&redeemed, "GivenUp")
+        .await
+        .refused_challenge();
+    assert_eq!(seen(&ada).await["state"], "Redeemed");
+
+    let cancelled = begin().await;
+    ada.place().delete("/auth/credentials/code").await.ok();
+    place
+        .release(&cancelled, "GivenUp")
+        .await
+        .refused_challenge();
+    assert_eq!(seen(&ada).await["state"], "Cancelled");
+
+    let late = begin().await;
+    world.wait(std::time::Duration::from_mins(5));
+    place.release(&late, "GivenUp").await.refused_challenge();
+    assert_eq!(seen(&ada).await["state"], "Expired");
 }

@@ -53,6 +53,12 @@ mod code_guessing;
 mod code_flow;
 
 #[cfg(test)]
+mod bound_codes;
+
+#[cfg(test)]
+mod fresh_credentials;
+
+#[cfg(test)]
 mod mail;
 
 #[cfg(test)]

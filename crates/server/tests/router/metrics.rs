@@ -113,6 +113,7 @@ async fn every_ceremony_counts_its_beginning_its_success_and_why_it_is_refused()
         Event::IssueCode,
         Event::ClaimCode,
         Event::RedeemCode,
+        Event::ReleaseCode,
         Event::ApproveCredential,
         Event::RefuseCredential,
         Event::CancelCode,

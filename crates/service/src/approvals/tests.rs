@@ -1,6 +1,6 @@
 use latchkey_domain::{
     approval::{ApprovalTicket, Wait},
-    credential_code::{Claim, CredentialCode},
+    credential_code::{Claim, CodeDigest, CredentialCode},
     id::{ChallengeId, CredentialCodeId},
     message::MessageKind,
     time::Timestamp,
@@ -9,25 +9,55 @@ use latchkey_domain::{
 
 use super::*;
 use crate::{
+    events::Reason,
     ports::{
         account_store::{HeldCredential, MockAccountStore},
+        code_digester::MockCodeDigester,
         credential_code_store::MockCredentialCodeStore,
         proof_verifier::MockProofVerifier,
     },
-    testing::{NOW, caller, ceremonies, credential, key, session, signed_request, user, uuid},
+    testing::{
+        NOW, caller, ceremonies, credential, events, key, session, signed_request, user, uuid,
+    },
 };
 
+fn code() -> CredentialCodeId {
+    CredentialCodeId::from_random(&[4; 32])
+}
+
+fn with_code() -> MadeBy {
+    MadeBy::Code {
+        code: code(),
+        credential: uuid(1),
+    }
+}
+
+/// The number that is shown where what was made with that code waits.
+fn shown() -> u16 {
+    Comparison::from_random(&[6; 32]).number()
+}
+
 fn approvals(store: MockCredentialCodeStore) -> Approvals {
+    approvals_of(store, with_code())
+}
+
+/// Of user 1, whose credential was made so.
+fn approvals_of(store: MockCredentialCodeStore, made_by: MadeBy) -> Approvals {
     let mut accounts = MockAccountStore::new();
-    accounts.expect_find_credential().returning(|_, _| {
+    accounts.expect_find_credential().returning(move |_, _| {
         let user = user(1);
-        Ok(Some(HeldCredential {
-            credential: credential(9, &user, key()),
-            user,
-        }))
+        let mut credential = credential(9, &user, key());
+        credential.provenance.made_by = made_by.clone();
+        Ok(Some(HeldCredential { credential, user }))
     });
+    let mut digester = MockCodeDigester::new();
+    digester
+        .expect_digest()
+        .withf(|text| text.reveal() == format!("number of {}", code()))
+        .return_const(CodeDigest::new([6; 32]));
     Approvals {
         ceremonies: ceremonies(MockProofVerifier::new()),
+        digester: Arc::new(digester),
         accounts: Arc::new(accounts),
         store: Arc::new(store),
     }
@@ -111,41 +141,79 @@ async fn a_text_that_is_no_approval_token_is_not_looked_up() {
     assert!(matches!(refused, Err(ApprovalStatusError::InvalidToken)));
 }
 
-#[tokio::test]
-async fn a_decision_uses_up_the_user_action_and_is_dated() {
+/// A store that is to carry out one decision of that kind.
+fn deciding(verdict: Verdict, told: &'static [MessageKind]) -> MockCredentialCodeStore {
     let mut store = MockCredentialCodeStore::new();
     store
         .expect_decide()
         .times(1)
-        .withf(|authority, decision| {
+        .withf(move |authority, decision| {
+            let kinds: Vec<_> = authority.messages().iter().map(|told| told.kind).collect();
             authority.spends().len() == 1
+                && kinds == told
                 && decision.credential == uuid(9)
-                && decision.verdict == Verdict::Refused
+                && decision.verdict == verdict
                 && decision.date == NOW
         })
         .returning(|_, _| Ok(()));
-    let request = signed_request(&user(1));
-    let approvals = approvals(store);
-    let decided = approvals.decide(&request, uuid(9), Verdict::Refused).await;
-    assert!(decided.is_ok());
+    store
+}
+
+#[tokio::test]
+async fn a_decision_uses_up_the_user_action_and_is_dated() {
+    let approvals = approvals(deciding(Verdict::Refused, &[]));
+    let refused = approvals.refuse(&signed_request(&user(1)), uuid(9)).await;
+    assert!(refused.is_ok());
 }
 
 #[tokio::test]
 async fn the_owner_is_told_of_an_approval_and_nobody_approves_for_another() {
+    let approvals = approvals(deciding(Verdict::Approved, &[MessageKind::CredentialAdded]));
+    let own = signed_request(&user(1));
+    let approved = approvals.approve(&own, uuid(9), shown()).await;
+    assert!(approved.is_ok());
+    let foreign = signed_request(&user(2));
+    let approved = approvals.approve(&foreign, uuid(9), shown()).await;
+    assert!(matches!(
+        approved,
+        Err(ApproveError::Decide(DecideError::NotWaiting))
+    ));
+}
+
+#[tokio::test]
+async fn another_number_than_the_one_that_is_shown_refuses_and_that_is_told() {
+    let (events, heard) = events();
+    let mut approvals = approvals(deciding(Verdict::Refused, &[]));
+    approvals.ceremonies.events = events;
+    let own = signed_request(&user(1));
+    let approved = approvals.approve(&own, uuid(9), shown() + 1).await;
+    assert!(matches!(approved, Err(ApproveError::WrongNumber)));
+    let refused = Some(Reason::WrongNumber);
+    assert_eq!(heard.take(), [(Event::ApproveCredential, refused)]);
+}
+
+#[tokio::test]
+async fn a_wrong_number_for_what_does_not_wait_is_no_wrong_number() {
     let mut store = MockCredentialCodeStore::new();
     store
         .expect_decide()
         .times(1)
-        .withf(|authority, _| {
-            let kinds: Vec<_> = authority.messages().iter().map(|told| told.kind).collect();
-            kinds == [MessageKind::CredentialAdded]
-        })
-        .returning(|_, _| Ok(()));
-    let approvals = approvals(store);
+        .returning(|_, _| Err(DecideError::NotWaiting));
     let own = signed_request(&user(1));
-    let decided = approvals.decide(&own, uuid(9), Verdict::Approved).await;
-    assert!(decided.is_ok());
-    let foreign = signed_request(&user(2));
-    let decided = approvals.decide(&foreign, uuid(9), Verdict::Approved).await;
-    assert!(matches!(decided, Err(DecideError::NotWaiting)));
+    let approved = approvals(store).approve(&own, uuid(9), shown() + 1).await;
+    assert!(matches!(
+        approved,
+        Err(ApproveError::Decide(DecideError::NotWaiting))
+    ));
+}
+
+#[tokio::test]
+async fn what_was_made_without_a_code_is_not_approved() {
+    let approvals = approvals_of(MockCredentialCodeStore::new(), MadeBy::Registration);
+    let own = signed_request(&user(1));
+    let approved = approvals.approve(&own, uuid(9), shown()).await;
+    assert!(matches!(
+        approved,
+        Err(ApproveError::Decide(DecideError::NotWaiting))
+    ));
 }

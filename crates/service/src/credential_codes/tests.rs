@@ -1,5 +1,6 @@
 use latchkey_domain::{
     application::Origin,
+    approval::Comparison,
     challenge::purpose::Purpose,
     credential::Material,
     credential_code::{CodeDigest, CodeState},
@@ -25,6 +26,9 @@ use crate::{
         new_credential, passkey, session, signed_request, throttle, user, uuid,
     },
 };
+
+mod binding;
+mod release;
 
 fn codes(
     store: MockCredentialCodeStore,
@@ -57,6 +61,7 @@ fn wanted(long_only: bool) -> IssueCode {
     IssueCode {
         expiration: seconds(60),
         long_only,
+        binding: Binding::default(),
     }
 }
 
@@ -134,7 +139,7 @@ async fn issue_refuses_an_expiration_outside_the_bounds() {
     for expiration in [NOW, seconds(66)] {
         let wanted = IssueCode {
             expiration,
-            long_only: false,
+            ..wanted(false)
         };
         let refused = codes
             .issue(&caller(ONE), &signed_request(&user(3)), wanted)
@@ -349,6 +354,7 @@ fn with_code(user: &User) -> purpose::CredentialWithCode {
         code: CredentialCodeId::from_random(&[4; 32]),
         issuer: uuid(1),
         kind: CredentialKind::Key,
+        name: None,
     }
 }
 
@@ -391,7 +397,7 @@ async fn a_redeemed_code_makes_a_credential_that_tells_where_it_came_from() {
     let made = verify(store, true_proofs(key()), with_code(&user(3)))
         .await
         .unwrap();
-    assert_eq!(made.approval_token, None);
+    assert_eq!(made.awaited, None);
     let provenance = made.credential.provenance;
     let made_by = MadeBy::Code {
         code: CredentialCodeId::from_random(&[4; 32]),
@@ -426,7 +432,10 @@ async fn where_approval_is_asked_for_the_credential_waits_five_minutes() {
         .await
         .unwrap();
     assert!(!made.credential.is_active());
-    let ticket = tokens.read_approval(&made.approval_token.unwrap(), NOW);
+    let awaited = made.awaited.unwrap();
+    let shown = Comparison::from_random(&[5; 32]).number();
+    assert_eq!(awaited.number, shown);
+    let ticket = tokens.read_approval(&awaited.token, NOW);
     let ticket = ticket.unwrap();
     assert_eq!(ticket.code, CredentialCodeId::from_random(&[4; 32]));
     assert_eq!(ticket.user, user(3).id);

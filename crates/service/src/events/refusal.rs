@@ -4,8 +4,9 @@ use latchkey_domain::authority::Spendable;
 
 use super::Reason;
 use crate::{
+    approvals::ApproveError,
     ceremony::NewCredentialError,
-    credential_codes::{BeginWithCodeError, IssueCodeError},
+    credential_codes::{BeginWithCodeError, IssueCodeError, ReleaseCodeError},
     credentials::BeginCredentialError,
     directory::PartyError,
     factors::FactorError,
@@ -55,6 +56,7 @@ impl Refusal for Throttled {
 impl Refusal for AuthorityConflict {
     fn reason(&self) -> Reason {
         match self {
+            Self::Fresh => Reason::CredentialFresh,
             Self::Spent(Spendable::UserAction) => Reason::UserActionUsed,
             Self::Void
             | Self::Spent(Spendable::Challenge | Spendable::Session | Spendable::SessionCode) => {
@@ -201,6 +203,7 @@ impl Refusal for NewCredentialError {
     fn reason(&self) -> Reason {
         match self {
             Self::InvalidChallenge => Reason::ChallengeInvalid,
+            Self::Fresh => Reason::CredentialFresh,
             Self::UserActionSpent => Reason::UserActionUsed,
             Self::OriginNotAllowed => Reason::OriginNotAllowed,
             Self::Proof { error, .. } => error.reason(),
@@ -228,6 +231,7 @@ impl Refusal for IssueCodeError {
     fn reason(&self) -> Reason {
         match self {
             Self::Expiration(_) => Reason::ExpirationInvalid,
+            Self::UnknownApplication => Reason::NotFound,
             Self::Issue(IssueError::Authority(conflict)) => conflict.reason(),
             // However often one is drawn: whoever draws does not draw at random.
             Self::Issue(IssueError::Taken) => Reason::StoreFailed,
@@ -242,6 +246,16 @@ impl Refusal for BeginWithCodeError {
             Self::Throttled(error) => error.reason(),
             Self::OriginNotAllowed => Reason::OriginNotAllowed,
             Self::InvalidCode => Reason::InvalidCode,
+            Self::Store(error) => error.reason(),
+        }
+    }
+}
+
+impl Refusal for ReleaseCodeError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::InvalidChallenge => Reason::ChallengeInvalid,
+            Self::OriginNotAllowed => Reason::OriginNotAllowed,
             Self::Store(error) => error.reason(),
         }
     }
@@ -274,6 +288,15 @@ impl Refusal for DecideError {
             Self::Authority(conflict) => conflict.reason(),
             Self::NotWaiting => Reason::NotWaiting,
             Self::Store(error) => error.reason(),
+        }
+    }
+}
+
+impl Refusal for ApproveError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::WrongNumber => Reason::WrongNumber,
+            Self::Decide(error) => error.reason(),
         }
     }
 }

@@ -497,6 +497,7 @@ async fn login_refuses_a_challenge_from_a_code() {
         code: code.id,
         issuer: uuid(1),
         kind: CredentialKind::Key,
+        name: None,
     };
     let refused = complete(World::new().logins(), purpose, None).await;
     assert!(matches!(refused, Err(FactorError::InvalidChallenge)));

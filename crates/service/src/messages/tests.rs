@@ -90,7 +90,7 @@ async fn every_message_names_the_organization_and_a_passkeys_its_application() {
     let passkey = named("Phone", passkey(&application("two", 1)));
     let place = caller(Some("https://two.example"));
     let of_passkeys = [
-        messages.credential_added(&passkey),
+        messages.credential_added(&passkey, None),
         messages.credential_waits(&passkey),
         messages.registered(&passkey, &[]),
         messages.credential_activated(&passkey, &place),
@@ -123,7 +123,7 @@ async fn every_message_names_the_organization_and_a_passkeys_its_application() {
 #[test]
 fn what_is_not_known_yet_is_named_by_its_id() {
     let credential = named("Phone", passkey(&application("two", 1)));
-    let text = &told(&messages().credential_added(&credential)).text;
+    let text = &told(&messages().credential_added(&credential, None)).text;
     let about = format!("your account at {}.\n", credential.organization);
     assert!(text.contains(&about), "{text}");
     assert!(!text.contains("Application:"), "{text}");
@@ -152,7 +152,7 @@ fn a_recovery_kit_is_called_so_everywhere() {
     let kit = named("Kit", recovery_key());
     for message in [
         messages().recovery_code(&user(1), &asked(&code(), NOW)),
-        messages().credential_added(&kit),
+        messages().credential_added(&kit, None),
         messages().account_recovered(&named("Phone", key()), &[kit]),
     ] {
         let text = &told(&message).text;
@@ -180,7 +180,7 @@ fn codes_expire_with_their_message() {
 #[test]
 fn a_notice_says_what_where_and_when_and_what_to_do() {
     let credential = named("Ada's phone", passkey(&application("one", 1)));
-    let message = messages().credential_added(&credential);
+    let message = messages().credential_added(&credential, None);
     assert_eq!(message.expires, NOW.plus(MessageKind::NOTICE_LIFETIME));
     let text = &told(&message).text;
     for part in [
@@ -205,8 +205,19 @@ fn whoever_is_told_of_a_code_is_told_to_cancel_codes() {
         code: CredentialCodeId::from_random(&[1; 32]),
         credential: uuid(2),
     };
-    let text = &told(&messages().credential_added(&credential)).text;
+    let text = &told(&messages().credential_added(&credential, None)).text;
     assert!(text.contains("Cancel every code"), "{text}");
+}
+
+#[test]
+fn what_was_added_can_be_taken_away_where_there_is_a_page() {
+    let credential = named("Phone", key());
+    let page = "https://one.example/keys";
+    let text = &told(&messages().credential_added(&credential, Some(page))).text;
+    let link = format!("{page}/account#{}", credential.uuid);
+    assert!(text.contains(&link), "{text}");
+    let text = &told(&messages().credential_added(&credential, None)).text;
+    assert!(!text.contains("/account#"), "{text}");
 }
 
 #[test]
@@ -280,7 +291,7 @@ fn who_becomes_an_administrator_is_told_by_whom_and_what_to_do() {
 fn names_cannot_break_out_of_html_or_into_the_subject() {
     let name = "</td><script>alert('1')</script>\"&";
     let credential = named(name, key());
-    let content = told(&messages().credential_added(&credential));
+    let content = told(&messages().credential_added(&credential, None));
     assert!(!content.subject.contains("script"));
     assert!(!content.html.contains("<script>"), "{}", content.html);
     let escaped = "&lt;/td&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&quot;&amp;";
@@ -290,7 +301,7 @@ fn names_cannot_break_out_of_html_or_into_the_subject() {
 
 #[test]
 fn html_refers_to_nothing_outside() {
-    let content = told(&messages().credential_added(&named("Phone", key())));
+    let content = told(&messages().credential_added(&named("Phone", key()), None));
     for sign in ["src=", "url(", "http", "<img", "<link"] {
         assert!(!content.html.contains(sign), "{sign}: {}", content.html);
     }

@@ -13,7 +13,7 @@ use latchkey_domain::{
     credential::Credential,
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
-    organization::{Approval, Organization},
+    organization::{Approval, Freshness, Organization},
     text::ApplicationName,
     user::User,
 };
@@ -410,6 +410,16 @@ pub trait AdministrationStore: Send + Sync {
         &self,
         organization: &OrganizationId,
         approval: Approval,
+    ) -> Result<Effect, StoreError>;
+
+    /// Sets for how long credentials made with a code are fresh.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn set_freshness(
+        &self,
+        organization: &OrganizationId,
+        freshness: Freshness,
     ) -> Result<Effect, StoreError>;
 
     /// Adds an application to its organization. An origin belongs to one application, under any concurrency.

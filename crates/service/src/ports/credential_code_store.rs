@@ -5,7 +5,9 @@ use latchkey_domain::{
     approval::{Decision, Wait},
     authority::Authority,
     credential::{Credential, CredentialState},
-    credential_code::{ClaimedCode, CodeDigest, CredentialCode, NewCredentialCode, RedeemedCode},
+    credential_code::{
+        ClaimedCode, CodeDigest, CredentialCode, NewCredentialCode, RedeemedCode, ReleasedCode,
+    },
     id::{CredentialCodeId, UserId},
     message::NewMessage,
     organization::Approval,
@@ -100,6 +102,17 @@ impl From<AuthorityConflict> for ClaimError {
     }
 }
 
+/// Why a code is not given back.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// It is not claimed by that challenge, or not any more: it was redeemed, cancelled or given back.
+    #[error("the code is not claimed by that challenge any more")]
+    Lost,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Why a decision about a credential that waits does not take effect.
 #[derive(Debug, thiserror::Error)]
 pub enum DecideError {
@@ -155,6 +168,14 @@ pub trait CredentialCodeStore: Send + Sync {
         authority: Authority,
         redemption: Redemption,
     ) -> Result<Credential, CreateError>;
+
+    /// Ends a code that exactly this challenge claimed, and says why. Nothing else is required: it only takes
+    /// away what the challenge could have been used for. Of any number of calls that redeem, cancel or give
+    /// it back at once, exactly one takes effect.
+    ///
+    /// # Errors
+    /// [`ReleaseError`]; nothing is changed then.
+    async fn release(&self, released: ReleasedCode) -> Result<(), ReleaseError>;
 
     /// Approves or refuses a credential of the authority's user that waits: approved, it is active;
     /// refused, it is deleted. Of any number of concurrent decisions, new codes and cancellations, exactly

@@ -53,6 +53,9 @@ pub enum AuthorityConflict {
     /// user's epoch has moved on.
     #[error("the authority is void")]
     Void,
+    /// One of its credentials was made with a code, and lately: it counts, but not for this.
+    #[error("a credential is fresh")]
+    Fresh,
     /// Something it would use up was used up before.
     #[error("already spent")]
     Spent(Spendable),

@@ -274,6 +274,9 @@ fn passkey(row: &Model) -> Result<Option<Passkey>, Inconsistency> {
     }
 }
 
+/// What the column says of a credential that was made with a code.
+pub(crate) const MADE_WITH_CODE: &str = "code";
+
 fn made_by(row: &Model) -> Result<MadeBy, Inconsistency> {
     match (
         row.made_by.as_str(),
@@ -286,7 +289,7 @@ fn made_by(row: &Model) -> Result<MadeBy, Inconsistency> {
             session: session.0.clone(),
             credential: credential.0.clone(),
         }),
-        ("code", None, Some(credential), Some(code)) => Ok(MadeBy::Code {
+        (MADE_WITH_CODE, None, Some(credential), Some(code)) => Ok(MadeBy::Code {
             code: code.0.clone(),
             credential: credential.0.clone(),
         }),

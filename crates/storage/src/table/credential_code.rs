@@ -1,21 +1,25 @@
 //! Credential codes, by digest.
 
+mod state;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use latchkey_domain::{
     application::Origin,
-    approval::{Decision, Verdict, Wait},
+    approval::{Decision, Verdict},
     authority::Authority,
     credential::Credential,
     credential_code::{
-        Claim, ClaimedCode, CodeDigest, CodeState, CredentialCode, NewCredentialCode, RedeemedCode,
+        Binding, ClaimedCode, CodeDigest, CredentialCode, Kinds, NewCredentialCode, RedeemedCode,
+        Release, ReleaseReason, ReleasedCode,
     },
     id::{
         ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId,
         UserId,
     },
     organization::Approval,
+    text::CredentialName,
     time::Timestamp,
     user::Epoch,
 };
@@ -23,6 +27,7 @@ use latchkey_service::ports::{
     account_store::Account,
     credential_code_store::{
         ClaimError, CredentialCodeStore, DecideError, FoundCode, HeldCode, IssueError, Redemption,
+        ReleaseError,
     },
     credential_store::CreateError,
     store::{AuthorityConflict, StoreError},
@@ -38,7 +43,7 @@ use sea_orm::{
 use super::{credential, message, organization, user};
 use crate::{
     authority::{exercise_alone_at_once, exercise_with, standing},
-    column::{self, FIRST, Inconsistency, Joined, SECOND, THIRD},
+    column::{self, FIRST, Joined, SECOND, THIRD},
     connection::Reader,
     statement::{Change as _, Fixed, Insertion, Step, together},
     store::SqlStore,
@@ -71,6 +76,14 @@ pub struct Model {
     /// Whether that credential waits for approval, and what was decided; empty when it need not.
     pub approval: Option<String>,
     pub approval_expires: Option<Typed<Timestamp>>,
+    /// When whoever had entered it gave it back; then its state is the one of a cancelled code, which is what
+    /// a process takes it for that does not know this column.
+    pub released: Option<Typed<Timestamp>>,
+    pub release_reason: Option<Typed<ReleaseReason>>,
+    /// What it is for, as far as it says so.
+    pub for_application: Option<Typed<ApplicationId>>,
+    pub for_kinds: Option<Typed<Kinds>>,
+    pub for_name: Option<Typed<CredentialName>>,
     pub is_newest: bool,
 }
 
@@ -168,6 +181,18 @@ impl CredentialCodeStore for SqlStore {
                 _ => return Err(AuthorityConflict::Void.into()),
             }
             Ok(made)
+        };
+        self.write_at_once(plan, operation).await
+    }
+
+    /// The code's own row decides, as in [`claim`](Self::claim).
+    async fn release(&self, released: ReleasedCode) -> Result<(), ReleaseError> {
+        let change = release(&released);
+        let step = Step::from(change.clone());
+        let plan = async move |_tx| Ok((vec![step], ()));
+        let operation = async move |tx: Transaction| {
+            let is_released = change.meets_one(&tx).await?;
+            is_released.then_some(()).ok_or(ReleaseError::Lost)
         };
         self.write_at_once(plan, operation).await
     }
@@ -270,6 +295,9 @@ fn insertion(new: NewCredentialCode) -> Insertion {
         long_digest: Set(long.as_bytes().to_vec()),
         issued: Set(code.issued.into()),
         expires: Set(code.expires.into()),
+        for_application: Set(code.binding.application.map(Typed::from)),
+        for_kinds: Set(code.binding.kinds.map(Typed::from)),
+        for_name: Set(code.binding.name.map(Typed::from)),
         state: Set(ISSUED.to_owned()),
         is_newest: Set(true),
         ..Default::default()
@@ -436,6 +464,23 @@ fn redeem(user: &UserId, redeemed: &RedeemedCode, credential: &Credential) -> Up
         .filter(Column::ClaimChallenge.eq(redeemed.challenge().as_str()))
 }
 
+/// Claimed → given back; meets none when it is not claimed by exactly that challenge (any more).
+fn release(released: &ReleasedCode) -> UpdateMany<Entity> {
+    let Release { reason, date } = released.release();
+    let change = ActiveModel {
+        state: Set(CANCELLED.to_owned()),
+        released: Set(Some(date.into())),
+        release_reason: Set(Some(reason.into())),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(released.code().as_str()))
+        .filter(Column::UserId.eq(released.user().as_str()))
+        .filter(Column::State.eq(CLAIMED))
+        .filter(Column::ClaimChallenge.eq(released.challenge().as_str()))
+}
+
 /// The code of which this is so, and its owner.
 async fn held(reader: &Reader, wanted: Condition) -> Result<Option<HeldCode>, StoreError> {
     let found = Entity::find()
@@ -469,69 +514,11 @@ impl TryFrom<Model> for CredentialCode {
             session: row.session.0,
             issued: row.issued.0,
             expires: row.expires.0,
+            binding: Binding {
+                application: row.for_application.map(Typed::into_inner),
+                kinds: row.for_kinds.map(Typed::into_inner),
+                name: row.for_name.map(Typed::into_inner),
+            },
         })
-    }
-}
-
-impl Model {
-    fn inconsistent<T>(&self, problem: &str) -> Result<T, Inconsistency> {
-        Err(Inconsistency::new("credential_codes", &self.id.0, problem))
-    }
-
-    fn code_state(&self) -> Result<CodeState, Inconsistency> {
-        match (
-            self.state.as_str(),
-            self.claim_columns()?,
-            &self.credential,
-            self.wait_columns()?,
-        ) {
-            (ISSUED, None, None, None) => Ok(CodeState::Issued),
-            (CLAIMED, Some(claim), None, None) => Ok(CodeState::Claimed(claim)),
-            (REDEEMED, Some(claim), Some(credential), wait) => Ok(CodeState::Redeemed {
-                claim,
-                credential: credential.0.clone(),
-                wait,
-            }),
-            (CANCELLED, claim, None, None) => Ok(CodeState::Cancelled { claim }),
-            _ => self.inconsistent("state does not fit the columns beside it"),
-        }
-    }
-
-    /// The columns of a wait: both of them or none.
-    fn wait_columns(&self) -> Result<Option<Wait>, Inconsistency> {
-        let (verdict, expires) = match (self.approval.as_deref(), &self.approval_expires) {
-            (None, None) => return Ok(None),
-            (Some(WAITING), Some(expires)) => (None, expires),
-            (Some(APPROVED), Some(expires)) => (Some(Verdict::Approved), expires),
-            (Some(REFUSED), Some(expires)) => (Some(Verdict::Refused), expires),
-            (Some(_), Some(_)) => return self.inconsistent("approval is none that is known"),
-            (Some(_), None) | (None, Some(_)) => {
-                return self.inconsistent("approval and its expiry do not go together");
-            }
-        };
-        Ok(Some(Wait {
-            expires: expires.0,
-            verdict,
-        }))
-    }
-
-    /// The columns of a claim: all of them or none; the origin may be empty.
-    fn claim_columns(&self) -> Result<Option<Claim>, Inconsistency> {
-        match (
-            &self.claimed,
-            &self.claim_address,
-            &self.claim_challenge,
-            &self.claim_expires,
-        ) {
-            (None, None, None, None) if self.claim_origin.is_none() => Ok(None),
-            (Some(date), Some(address), Some(challenge), Some(expires)) => Ok(Some(Claim {
-                date: date.0,
-                origin: self.claim_origin.clone().map(Typed::into_inner),
-                address: address.0,
-                challenge: challenge.0.clone(),
-                expires: expires.0,
-            })),
-            _ => self.inconsistent("has some columns of a claim, but not all"),
-        }
     }
 }

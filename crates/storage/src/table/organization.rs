@@ -2,21 +2,22 @@
 
 use latchkey_domain::{
     id::OrganizationId,
-    organization::{Approval, Organization},
+    organization::{Approval, Freshness, Organization},
     text::OrganizationName,
     time::Timestamp,
 };
 use latchkey_service::ports::{administration_store::OrganizationEntry, store::StoreError};
 use sea_orm::{
+    ActiveValue::Set,
     DatabaseTransaction, FromQueryResult, IntoActiveModel as _, QueryOrder as _, QuerySelect as _,
     entity::prelude::*,
-    sea_query::{ExprTrait as _, LockType, OnConflict, Query, SubQueryStatement},
+    sea_query::{Condition, ExprTrait as _, LockType, OnConflict, Query, SubQueryStatement},
 };
 
 use super::user;
 
 use crate::{
-    column,
+    column::{self, Stored as _},
     connection::Reader,
     statement::{self, Change as _},
 };
@@ -30,6 +31,8 @@ pub struct Model {
     pub id: Typed<OrganizationId>,
     pub name: Typed<OrganizationName>,
     pub approval: Typed<Approval>,
+    /// Empty where nothing is fresh.
+    pub freshness: Option<Typed<Freshness>>,
     pub is_active: bool,
     pub created: Typed<Timestamp>,
 }
@@ -42,6 +45,7 @@ impl From<Model> for Organization {
             id: row.id.0,
             name: row.name.0,
             approval: row.approval.0,
+            freshness: row.freshness.map(Typed::into_inner).unwrap_or_default(),
             is_active: row.is_active,
             created: row.created.0,
         }
@@ -57,6 +61,7 @@ pub(crate) async fn insert(
         id: organization.id.clone().into(),
         name: organization.name.clone().into(),
         approval: organization.approval.into(),
+        freshness: kept(organization.freshness).map(Typed::from),
         is_active: organization.is_active,
         created: organization.created.into(),
     };
@@ -110,8 +115,8 @@ pub(crate) fn asks(organization: &OrganizationId, approval: Approval) -> Expr {
     Expr::exists(that)
 }
 
-/// Sets whether credentials made with a code wait for their owner; `false` when there is no such
-/// organization.
+/// Sets whether credentials made with a code wait for their owner; `false` when that was so already, or there is no
+/// such organization.
 pub(crate) async fn set_approval(
     transaction: &DatabaseTransaction,
     organization: &OrganizationId,
@@ -123,6 +128,37 @@ pub(crate) async fn set_approval(
         .filter(Column::Approval.ne(approval.as_str()))
         .meets_one(transaction)
         .await
+}
+
+/// Sets for how long credentials made with a code are fresh; `false` when that was so already, or there is no such
+/// organization.
+pub(crate) async fn set_freshness(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+    freshness: Freshness,
+) -> Result<bool, StoreError> {
+    let kept = kept(freshness);
+    let is_another = match &kept {
+        Some(wanted) => Condition::any()
+            .add(Column::Freshness.is_null())
+            .add(Column::Freshness.ne(wanted.keep())),
+        None => Column::Freshness.is_not_null().into(),
+    };
+    let change = ActiveModel {
+        freshness: Set(kept.map(Typed::from)),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(organization.as_str()))
+        .filter(is_another)
+        .meets_one(transaction)
+        .await
+}
+
+/// How it is kept: where nothing is fresh nothing is said.
+fn kept(freshness: Freshness) -> Option<Freshness> {
+    (freshness != Freshness::default()).then_some(freshness)
 }
 
 /// Every organization, and how many users it has, oldest first.

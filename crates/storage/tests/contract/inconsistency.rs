@@ -104,6 +104,11 @@ async fn impossible_codes_are_named(world: SqlWorld) {
         ("claim_address = NULL", "has some columns of a claim"),
         ("claim_challenge = 'ch'", "claim_challenge "),
         ("credential = issuer", "state "),
+        ("released = 1", "released and release_reason"),
+        ("released = 1, release_reason = 'GivenUp'", "state "),
+        ("release_reason = 'Boredom'", "release_reason must be"),
+        ("for_kinds = 'Fido2 Robot'", "for_kinds "),
+        ("for_kinds = ''", "for_kinds "),
     ] {
         world
             .sql
@@ -116,7 +121,8 @@ async fn impossible_codes_are_named(world: SqlWorld) {
             .sql
             .execute(&format!(
                 "UPDATE credential_codes SET state = 'claimed', claim_address = '203.0.113.7', \
-                 claim_challenge = '{}', credential = NULL",
+                 claim_challenge = '{}', credential = NULL, released = NULL, release_reason = NULL, \
+                 for_kinds = NULL",
                 claimed.claim.challenge
             ))
             .await;

@@ -8,7 +8,7 @@ use latchkey_domain::{
     account_code::AccountCodeKind, authority::Spendable, credential::CredentialState,
 };
 use latchkey_service::ports::{
-    credential_code_store::{ClaimError, IssueError},
+    credential_code_store::{ClaimError, IssueError, ReleaseError},
     credential_store::CreateError,
     proof_verifier::AuthenticatorState,
     session_store::ExerciseError,
@@ -184,6 +184,11 @@ async fn a_code_that_is_being_cancelled_is_neither_claimed_nor_redeemed() {
     assert_eq!(world.credentials_of(&person).await.len(), 2);
     assert_eq!(world.told().await, []);
     assert_eq!(world.standing(&claimed.authority).await, Ok(()));
+
+    let claimed = world.claimed_code(&person).await;
+    let released = world.credential_codes.release(world.released(&claimed));
+    let outcome = meanwhile(&world, cancel, released).await;
+    assert_refused!(outcome, ReleaseError::Lost);
 }
 
 /// These lock the user first, and see then what the one before them did.

@@ -1,9 +1,10 @@
 // `/account`: my credentials, and adding one somewhere else.
 
-import { showCards } from './cards.js'
+import { askToTakeAway, showCards } from './cards.js'
 import { openCodePanel } from './code-panel.js'
+import { forget, keep, kept } from './kept.js'
 import { signalAccepted } from './passkeys.js'
-import { $, busy, complain, introduce, say } from './page.js'
+import { $, busy, complain, introduce, say, takeFragment } from './page.js'
 import { callSignedIn, leave, session } from './session.js'
 
 /** Loads the credentials, shows them, and tells the browser which passkeys are good. */
@@ -15,10 +16,20 @@ async function refresh(here) {
   await signal(items)
 }
 
+/** The credential that a notice by mail is about, whose reader may have to sign in first. */
+const NOTICED = 'noticed'
+
+/** How long that may take, in milliseconds. */
+const SIGN_IN = 15 * 60_000
+
 async function begin() {
+  const noticed = takeFragment()
+  if (noticed) {
+    keep(NOTICED, noticed, Date.now() + SIGN_IN)
+  }
   const user = session()
   if (!user) {
-    leave('session_ended')
+    leave(kept(NOTICED) ? 'sign_in_to_take_away' : 'session_ended')
     return
   }
   $('user').textContent = user.username
@@ -34,6 +45,11 @@ async function begin() {
     await refresh(here)
     say('')
     await openCodePanel(here, { refresh: () => refresh(here) })
+    const credentialUuid = kept(NOTICED)
+    if (credentialUuid) {
+      forget(NOTICED)
+      askToTakeAway($('cards'), credentialUuid)
+    }
   } catch (error) {
     complain(error)
   }

@@ -21,8 +21,8 @@ export function serviceNow() {
   return Date.now() + clockDifference
 }
 
-/** One call; answers the body. */
-export async function call(method, path, { body, token, userAction } = {}) {
+/** One call; answers the body. With `keepalive` it is made even if the page is left meanwhile. */
+export async function call(method, path, { body, token, userAction, keepalive } = {}) {
   const headers = {}
   if (body !== undefined) {
     headers['content-type'] = 'application/json'
@@ -41,6 +41,7 @@ export async function call(method, path, { body, token, userAction } = {}) {
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),
       cache: 'no-store',
+      keepalive,
       credentials: 'omit',
     })
     answer = await response.json().catch(() => undefined)

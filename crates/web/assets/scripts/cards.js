@@ -40,6 +40,17 @@ export function showCards(list, credentials, { refresh, signal }) {
   )
 }
 
+/** Asks at once whether that credential is to be taken away: one answer and one prompt. */
+export function askToTakeAway(list, credentialUuid) {
+  const card = list.querySelector(`[data-credential="${CSS.escape(credentialUuid)}"]`)
+  const button = card?.querySelector('[data-takes-away]')
+  if (button) {
+    button.click()
+  } else {
+    announce('That credential cannot be used any more, or it is your last one.')
+  }
+}
+
 /**
  * What there is no way to do any more without a credential that can be used now: a passkey opens one domain
  * only, and a recovery kit is what is left when every passkey is lost.
@@ -96,16 +107,16 @@ function card(credential, { isLast, loss }, settle) {
   if (!isActive) {
     actions.append(action('Activate', credential, activate))
   } else if (!isLast && kind !== 'RecoveryKey') {
-    actions.append(
-      action('Deactivate', credential, (button) =>
-        confirm({
-          title: `Deactivate “${credential.name}”?`,
-          text: `It cannot be used until you activate it again.${loss}${ownWarning(credentialUuid)}`,
-          button: 'Deactivate',
-          work: () => deactivate(button),
-        }),
-      ),
+    const button = action('Deactivate', credential, (button) =>
+      confirm({
+        title: `Deactivate “${credential.name}”?`,
+        text: `It cannot be used until you activate it again.${loss}${ownWarning(credentialUuid)}`,
+        button: 'Deactivate',
+        work: () => deactivate(button),
+      }),
     )
+    button.dataset.takesAway = ''
+    actions.append(button)
   }
   if (!isLast) {
     actions.append(

@@ -1,6 +1,7 @@
 // "Add a passkey somewhere else": the code, its minute, and what becomes of it.
 
 import { ApiError, Unreachable, serviceNow } from './api.js'
+import { forget, keep, kept } from './kept.js'
 import { draw } from './kit-panel.js'
 import { $, busy, complain, element, hostOf, say } from './page.js'
 import { act, callSignedIn } from './session.js'
@@ -19,8 +20,8 @@ const AHEAD = 64_000
 /** How long a code lives, in milliseconds. */
 const MINUTE = 60_000
 
-/** How long a challenge lives once a code is entered, in milliseconds. */
-const CHALLENGE = 5 * 60_000
+/** The code as it is shown, for as long as it may be: a page that is loaded anew shows it again. */
+const KEPT = 'code'
 
 let here
 let reload
@@ -41,27 +42,32 @@ export async function openCodePanel(application, { refresh }) {
   const newest = await newestCode()
   if (newest && isOpen(newest)) {
     reset('follow')
+    const issued = kept(KEPT)
+    if (newest.state === 'Issued' && issued?.expiration === newest.expiration) {
+      reveal(issued)
+    }
     follow()
   }
 }
 
+/** The applications where a code can be entered. One without a page for it is no place to go. */
+const places = () => here.applications.filter(({ enrolUrl }) => enrolUrl)
+
 /**
- * The applications where a code can be entered; first another one than this, since that is what it is for. One
- * without a page for it is no place to go.
+ * The places a code can be for; first another application than this, since that is what it is for. Where there are
+ * applications that are no place to go, a code can be for any.
  */
 function offerPlaces() {
-  const places = here.applications.filter(({ enrolUrl }) => enrolUrl)
-  const others = places.filter(({ id }) => id !== here.application.id)
-  $('code-place').replaceChildren(
-    ...places.map(({ id, name, origin, enrolUrl }) =>
-      element(
-        'option',
-        { value: enrolUrl, selected: id === (others[0] ?? places[0]).id },
-        `${name} (${hostOf(origin)})`,
-      ),
-    ),
+  const found = places()
+  const first = found.find(({ id }) => id !== here.application.id) ?? found[0]
+  const options = found.map(({ id, name, origin }) =>
+    element('option', { value: id, selected: id === first.id }, `${name} (${hostOf(origin)})`),
   )
-  $('code-place-field').hidden = places.length < 2
+  if (found.length < here.applications.length) {
+    options.push(element('option', { value: '' }, 'In another application'))
+  }
+  $('code-place').replaceChildren(...options)
+  $('code-place-field').hidden = options.length < 2
 }
 
 async function newestCode() {
@@ -75,13 +81,11 @@ async function newestCode() {
   }
 }
 
-const isClaimLive = ({ claim }) => Date.parse(claim.date) + CHALLENGE > serviceNow()
-
 /** Whether something may still become of it. */
 function isOpen(code) {
   return (
     code.state === 'Issued' ||
-    (code.state === 'Claimed' && isClaimLive(code)) ||
+    code.state === 'Claimed' ||
     (code.state === 'Redeemed' && code.approval?.state === 'Waiting')
   )
 }
@@ -94,6 +98,7 @@ function reset(part) {
   $('code-follow').hidden = part !== 'follow'
   $('code-secret').hidden = true
   $('code-approval').hidden = true
+  $('code-left').hidden = true
   $('code-again').hidden = true
   $('code-cancel').hidden = part !== 'follow'
   $('code-state').replaceChildren()
@@ -104,26 +109,36 @@ function reset(part) {
 }
 
 async function issue() {
-  const expiration = new Date(serviceNow() + AHEAD).toISOString()
-  const issued = await act('POST', PATH, { expiration })
+  const place = here.applications.find(({ id }) => id === $('code-place').value)
+  const asked = {
+    applicationId: place?.id,
+    expiration: new Date(serviceNow() + AHEAD).toISOString(),
+  }
+  const { code, expiration, longCode } = await act('POST', PATH, asked)
   reset('follow')
-  const page = $('code-place').value
-  $('code-text').textContent = issued.code
+  const issued = { code, expiration, longCode, page: place?.enrolUrl }
+  keep(KEPT, issued, Date.now() + MINUTE)
+  reveal(issued)
+  $('code-title').focus()
+  await follow()
+}
+
+/** Shows the code, with the link where there is a page that takes it, and how much of its minute is left. */
+function reveal({ code, expiration, longCode, page }) {
+  $('code-text').textContent = code
   $('code-with-page').hidden = !page
   $('code-without-page').hidden = Boolean(page)
   $('code-picture').hidden = !page
   $('code-link').hidden = !page
   if (page) {
-    const link = `${page}#${issued.longCode}`
+    const link = `${page}#${longCode}`
     const { host, pathname } = new URL(page)
     $('code-where').textContent = host + pathname
     $('code-link').href = link
     draw($('code-picture'), link)
   }
   $('code-secret').hidden = false
-  countDown(Date.parse(issued.expiration))
-  $('code-title').focus()
-  await follow()
+  countDown(Date.parse(expiration))
 }
 
 function countDown(end) {
@@ -168,6 +183,13 @@ async function follow() {
   polling = setTimeout(follow, INTERVAL)
 }
 
+/** Why the other place gave the code back, which ends it. */
+const RELEASED = {
+  AlreadyThere: 'There is a passkey of this account already: nothing was added',
+  GivenUp: 'The code was given back there: nothing was added',
+  NotMyAccount: 'Whoever opened it said that this is not their account: nothing was added',
+}
+
 /** What is shown of a state: how the steps stand, and whether it is over. */
 function picture(code) {
   const where = code.claim?.origin ? hostOf(code.claim.origin) : 'an application'
@@ -176,14 +198,15 @@ function picture(code) {
     case 'Issued':
       return { steps: [['now', 'Waiting for the other place']] }
     case 'Claimed':
-      if (!isClaimLive(code)) {
-        return { steps: [opened, ['bad', 'No passkey was added in time']], isOver: true }
-      }
       return { steps: [opened, ['now', 'Waiting for the new passkey']] }
     case 'Redeemed':
       return redeemed(code, opened)
+    case 'Released':
+      return { steps: [opened, ['bad', RELEASED[code.release.reason] ?? RELEASED.GivenUp]], isOver: true }
     case 'Expired':
-      return { steps: [['bad', 'The minute is over, and the code with it']], isOver: true }
+      return code.claim
+        ? { steps: [opened, ['bad', 'No passkey was added in time']], isOver: true }
+        : { steps: [['bad', 'The minute is over, and the code with it']], isOver: true }
     default:
       return { steps: [['bad', 'The code is cancelled']], isOver: true }
   }
@@ -194,7 +217,7 @@ function redeemed({ approval }, opened) {
     case 'Waiting':
       return { steps: [opened, ['now', 'Waiting for your approval']], isWaiting: true }
     case 'Refused':
-      return { steps: [opened, ['bad', 'You refused the passkey: it is gone']], isOver: true }
+      return { steps: [opened, ['bad', 'The passkey was refused: it is gone']], isOver: true }
     case 'Expired':
       return { steps: [opened, ['bad', 'It was not approved in time: it is gone']], isOver: true }
     default:
@@ -213,49 +236,77 @@ function showState(code) {
       ...steps.map(([state, words]) => element('li', { class: `step ${state}` }, words)),
     )
   }
+  showLeft(code)
   if (code.state !== 'Issued') {
+    forget(KEPT)
     clearInterval(ticking)
     $('code-secret').hidden = true
   }
   $('code-cancel').hidden = Boolean(isOver || isWaiting)
   $('code-again').hidden = !isOver
   if (isWaiting) {
-    ask(code.approval.credential)
+    ask(code)
   } else {
     $('code-approval').hidden = true
   }
 }
 
-/** Shows what the other place wants to add, and asks whether it may. */
-function ask({ credentialUuid, kind, name, provider, origin, address }) {
+/** How long it can still come what is waited for; outside of the list, which would be said again and again. */
+function showLeft({ state, claim, approval }) {
+  const end = state === 'Claimed' ? claim.expiration : approval?.state === 'Waiting' && approval.expiration
+  $('code-left').hidden = !end
+  if (end) {
+    const seconds = Math.max(Math.ceil((Date.parse(end) - serviceNow()) / 1000), 0)
+    $('code-left').textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')} left`
+  }
+}
+
+/** How long ago it was, in words. */
+function ago(date) {
+  const seconds = Math.max(Math.round((serviceNow() - Date.parse(date)) / 1000), 0)
+  return seconds < 100 ? `${seconds} seconds ago` : `${Math.round(seconds / 60)} minutes ago`
+}
+
+/** Shows what the other place wants to add, and asks which number is shown there. */
+function ask({ approval, dateIssued }) {
   const panel = $('code-approval')
   if (!panel.hidden) {
     return
   }
+  const { credentialUuid, kind, name, provider, origin, address } = approval.credential
   const rows = [
     ['Name', name],
     ['Kind', kind === 'Fido2' ? (provider ? `Passkey in ${provider}` : 'Passkey') : kind],
     ['On', origin ? hostOf(origin) : 'an application'],
     ['From', address],
+    ['Your code', ago(dateIssued)],
   ]
   $('code-approval-facts').replaceChildren(
     ...rows.map(([term, value]) =>
       element('div', {}, element('dt', {}, term), element('dd', {}, value)),
     ),
   )
-  for (const [button, path] of [
-    ['code-approve', `${PATH}/approve`],
-    ['code-refuse', `${PATH}/refuse`],
-  ]) {
-    $(button).onclick = () =>
-      busy($(button), 'Confirm with your passkey…', async () => {
-        await act('POST', path, { credentialUuid })
-        await follow()
-        await reload()
-      })
-  }
+  const numbers = approval.numbers.map((number) => {
+    const button = element('button', { type: 'button' }, String(number))
+    button.onclick = () => decide(button, 'approve', { credentialUuid, number })
+    return button
+  })
+  $('code-approval-numbers').replaceChildren(...numbers)
+  $('code-refuse').onclick = () => decide($('code-refuse'), 'refuse', { credentialUuid })
   panel.hidden = false
   $('code-approval-title').focus()
+}
+
+/** What the owner decides is signed, the number with it. */
+function decide(button, verdict, body) {
+  return busy(button, 'Confirm with your passkey…', async () => {
+    try {
+      await act('POST', `${PATH}/${verdict}`, body)
+    } finally {
+      await follow()
+    }
+    await reload()
+  })
 }
 
 async function cancel() {

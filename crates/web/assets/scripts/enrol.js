@@ -2,6 +2,7 @@
 
 import { Unreachable, call } from './api.js'
 import { nameOfThisDevice } from './device.js'
+import { forget, keep, kept } from './kept.js'
 import { create, hasAuthenticator, isSupported } from './passkeys.js'
 import { $, busy, complain, hostOf, introduce, say, show, takeFragment } from './page.js'
 import { goOn, isReturning } from './return.js'
@@ -17,6 +18,14 @@ sayOnThisPage({
 /** How often to ask whether the other place has approved, in milliseconds. */
 const INTERVAL = 2000
 
+/** What this tab keeps: the code of a link, then the challenge that came of it, then what waits for approval. */
+const KEPT = 'enrol'
+
+/** How long a code, a challenge and an approval token are good, in milliseconds. */
+const CODE = 60_000
+const CHALLENGE = 5 * 60_000
+const APPROVAL = 10 * 60_000
+
 let here
 let challenge
 
@@ -25,13 +34,38 @@ async function claim(code) {
   challenge = await call('POST', '/auth/credentials/code/init', {
     body: { credentialKind: 'Fido2', code },
   })
-  const { displayName, name } = challenge.user
+  keep(KEPT, { code, challenge }, Date.now() + CHALLENGE)
+  confirm()
+}
+
+/** Shows whose account it is, and asks. */
+function confirm() {
+  const { credentialName, user } = challenge
+  const { displayName, name } = user
   $('user').textContent = displayName
   $('user-name').textContent = displayName === name ? '' : name
   $('domain').textContent = challenge.rp.id
-  $('name').value = nameOfThisDevice()
+  $('account').textContent = name
+  $('name').value = credentialName ?? nameOfThisDevice()
+  // Who made the code may have said what it is called.
+  $('name').readOnly = Boolean(credentialName)
   $('code').value = ''
   show('confirm')
+}
+
+/**
+ * Gives the code back, so that its owner need not wait. A page that is closed cannot: it looks like one that is
+ * loaded anew, which goes on with the same challenge.
+ */
+async function giveBack({ challengeIdentifier }, reason) {
+  try {
+    await call('POST', '/auth/credentials/code/release', {
+      body: { challengeIdentifier, reason },
+      keepalive: true,
+    })
+  } catch {
+    // The owner sees it when the time of the challenge is over.
+  }
 }
 
 /** Where there is a passkey already, there is nothing to add. */
@@ -50,14 +84,20 @@ async function add() {
       credentialName: $('name').value.trim() || nameOfThisDevice(),
     },
   })
-  $('added-name').textContent = credential.name
-  if (credential.approvalToken) {
-    $('waiting-name').textContent = credential.name
-    show('waiting')
-    await approval(credential.approvalToken)
+  const { approvalToken, name, number } = credential
+  if (approvalToken) {
+    const made = { approvalToken, name, number }
+    keep(KEPT, { ...kept(KEPT), challenge, made }, Date.now() + APPROVAL)
+    await wait(made)
   } else {
-    show('done')
+    finish(name)
   }
+}
+
+function finish(name) {
+  forget(KEPT)
+  $('added-name').textContent = name
+  show('done')
 }
 
 const OUTCOMES = {
@@ -66,11 +106,14 @@ const OUTCOMES = {
 }
 
 /** Waits for the other place to approve or refuse. */
-async function approval(approvalToken) {
+async function wait({ approvalToken, name, number }) {
+  $('waiting-name').textContent = name
+  $('waiting-number').textContent = number
+  show('waiting')
   for (;;) {
     const state = await ask(approvalToken)
     if (state === 'Approved') {
-      show('done')
+      finish(name)
       return
     }
     if (state !== 'Waiting') {
@@ -98,6 +141,8 @@ async function ask(approvalToken) {
 
 /** Nothing more can be done with this code; what can be done instead comes first. */
 function end(text, { isAlreadyHere = false } = {}) {
+  forget(KEPT)
+  $('give-up').hidden = true
   $('ended-text').textContent = text
   $('ended-again').hidden = isAlreadyHere
   $('ended-sign-in').classList.toggle('primary', isAlreadyHere)
@@ -121,9 +166,14 @@ function begin() {
     busy($('create-button'), 'Answer the prompt of your browser…', () =>
       add().catch((error) => {
         if (!ENDS_CEREMONY.includes(error.code)) {
+          $('give-up').hidden = false
           throw error
         }
-        end(explain(error), { isAlreadyHere: ALREADY_HERE.includes(error.code) })
+        const isAlreadyHere = ALREADY_HERE.includes(error.code)
+        if (error.code !== 'challenge_invalid') {
+          giveBack(challenge, isAlreadyHere ? 'AlreadyThere' : 'GivenUp')
+        }
+        end(explain(error), { isAlreadyHere })
       }),
     )
   })
@@ -137,14 +187,20 @@ function begin() {
       }
     }),
   )
-  $('not-me').addEventListener('click', () =>
-    end('Nothing was added. Ask whoever gave you the code, or get one from your own account.'),
-  )
+  $('not-me').addEventListener('click', () => {
+    giveBack(challenge, 'NotMyAccount')
+    end('Nothing was added. The code has ended, and whoever gave it to you sees that. Get one from your own account.')
+  })
+  $('give-up').addEventListener('click', () => {
+    giveBack(challenge, 'GivenUp')
+    end('Nothing was added. The code has ended: to try again, get a new one on your other device.')
+  })
   $('ended-again').addEventListener('click', () => {
     show('enter')
     $('code').focus()
   })
 
+  const before = kept(KEPT) ?? {}
   const code = takeFragment()
   if (!isSupported()) {
     // The code stays good for another browser.
@@ -152,9 +208,35 @@ function begin() {
     return
   }
   hasAuthenticator().then((has) => ($('key-hint').hidden = has))
+  if (before.challenge && (!code || code === before.code)) {
+    takeUp(before)
+  } else {
+    if (before.challenge && !before.made) {
+      giveBack(before.challenge, 'GivenUp')
+    }
+    offer(code, before)
+  }
+}
+
+/** The page is loaded anew in the middle of it. */
+function takeUp({ challenge: begun, made }) {
+  challenge = begun
+  if (made) {
+    wait(made).catch(complain)
+  } else {
+    confirm()
+  }
+}
+
+/** A code that came with the link. */
+function offer(code, before) {
   if (code) {
+    keep(KEPT, { code }, Date.now() + CODE)
+  }
+  const given = code || before.code
+  if (given) {
     // Whoever opens a link may be a scanner or a preview: nothing is used before the button is pressed.
-    $('code').value = code
+    $('code').value = given
     $('enter-button').focus()
   }
 }

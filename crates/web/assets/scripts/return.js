@@ -1,9 +1,11 @@
 // Back to the application that sent somebody here to sign in, with the session.
 
+import { forget, keep, kept } from './kept.js'
 import { $, hostOf } from './page.js'
-import { callSignedIn, forget } from './session.js'
+import { callSignedIn, forgetSession } from './session.js'
 
-const STORED = 'latchkey.return'
+/** Where somebody wants to go back to, as this tab keeps it. */
+const KEPT = 'return'
 
 /** How long a wish to go back is kept in a tab, in milliseconds: whoever needs longer came for something else. */
 const PATIENCE = 15 * 60_000
@@ -25,18 +27,8 @@ export function takeReturn() {
     codeChallenge: asked.get('code_challenge') ?? '',
     state: asked.get('state') ?? undefined,
   }
-  sessionStorage.setItem(STORED, JSON.stringify({ wish, until: Date.now() + PATIENCE }))
+  keep(KEPT, wish, Date.now() + PATIENCE)
   history.replaceState(null, '', location.pathname)
-}
-
-function drop() {
-  sessionStorage.removeItem(STORED)
-}
-
-/** Where somebody wants to go back to, if that is anywhere. */
-function wanted() {
-  const { wish, until } = JSON.parse(sessionStorage.getItem(STORED) ?? '{}')
-  return until > Date.now() ? wish : undefined
 }
 
 function originOf(address) {
@@ -53,13 +45,13 @@ function originOf(address) {
  * for the way back.
  */
 export function announceReturn({ returnOrigins }) {
-  const wish = wanted()
+  const wish = kept(KEPT)
   if (!wish) {
     return undefined
   }
   const origin = originOf(wish.returnTo)
   if (!returnOrigins.includes(origin)) {
-    drop()
+    forget(KEPT)
     return 'return_not_allowed'
   }
   $('return').hidden = false
@@ -68,11 +60,11 @@ export function announceReturn({ returnOrigins }) {
 }
 
 /** Whether a sign-in leads back somewhere. */
-export const isReturning = () => wanted() !== undefined
+export const isReturning = () => kept(KEPT) !== undefined
 
 /** Goes on after a sign-in: back to where somebody came from, or to the account. */
 export async function goOn() {
-  const wish = wanted()
+  const wish = kept(KEPT)
   if (!wish) {
     location.assign('./account')
     return
@@ -83,12 +75,12 @@ export async function goOn() {
   } catch (error) {
     // A wish that cannot come true is not kept: who tries again stays here.
     if (HOPELESS.includes(error.code)) {
-      drop()
+      forget(KEPT)
     }
     throw error
   }
   // The application has the session now. Going back in the history does not lead to this page.
-  drop()
-  forget()
+  forget(KEPT)
+  forgetSession()
   location.replace(way.returnTo)
 }

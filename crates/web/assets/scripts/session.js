@@ -2,6 +2,7 @@
 
 import { ApiError, call } from './api.js'
 import { fromBase64url } from './encoding.js'
+import { forget } from './kept.js'
 import { PromptError, sign } from './passkeys.js'
 
 const STORED = 'latchkey.session'
@@ -46,14 +47,15 @@ export async function signIn({ organization }, { username, mediation, signal } =
   sessionStorage.setItem(STORED, JSON.stringify({ token, isBuiltIn }))
 }
 
-/** Keeps nothing of the session in this tab. */
-export function forget() {
+/** Keeps nothing of the session in this tab, nor a code that was issued in it. */
+export function forgetSession() {
   sessionStorage.removeItem(STORED)
+  forget('code')
 }
 
 /** Ends the session in this tab and shows the first page, with a notice of texts.js. */
 export function leave(notice) {
-  forget()
+  forgetSession()
   if (notice) {
     sessionStorage.setItem(NOTICE, notice)
   }

@@ -23,6 +23,8 @@ const TEXTS = {
   challenge_invalid:
     'This took too long, or something has changed in the meantime. Load the page again and retry.',
   code_not_found: 'There is no code. Get one first.',
+  credential_fresh:
+    'This passkey was added with a code a short time ago and cannot do this yet. Use another device that you have had for longer, or try again later.',
   credential_id_taken:
     'This passkey is registered already: nothing needs to be added. Go to the sign-in page and use it.',
   credential_not_found: 'This credential is gone already. Load the page again to see what there is.',
@@ -42,6 +44,8 @@ const TEXTS = {
     'Whoever sent you here wants you to go on at an address that is not of this application. Nobody is sent there: if you sign in, you stay here.',
   too_many_credentials: 'There are 100 credentials, which is the most allowed. Delete one that you no longer need.',
   user_action_invalid: 'The confirmation was not accepted. Try again.',
+  wrong_number:
+    'That is not the number where the passkey was made, so it was refused and is gone. If you were adding one yourself, begin again. If you were not, somebody else had your code: tell whoever runs this service.',
   user_action_used: 'This was confirmed and done already. Load the page again to see the result.',
 }
 

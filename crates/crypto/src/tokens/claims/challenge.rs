@@ -6,6 +6,7 @@ use latchkey_domain::{
         ActionNonce, Challenge, ChallengeText,
         purpose::{self, Purpose},
     },
+    text::CredentialName,
     time::Timestamp,
     user::Epoch,
 };
@@ -64,6 +65,8 @@ enum PurposeClaims {
         code: String,
         issuer: String,
         kind: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
     },
     Recovery {
         user: String,
@@ -151,12 +154,14 @@ impl PurposeClaims {
                 code,
                 issuer,
                 kind,
+                name,
             }) => Self::CredentialWithCode {
                 user: text(user),
                 epoch: epoch.number(),
                 code: text(code),
                 issuer: text(issuer),
                 kind: text(kind),
+                name: name.as_ref().map(text),
             },
             Purpose::Recovery(purpose::Recovery {
                 user,
@@ -216,12 +221,17 @@ impl PurposeClaims {
                 code,
                 issuer,
                 kind,
+                name,
             } => purpose::CredentialWithCode {
                 user: parse(&user)?,
                 epoch: Epoch::new(epoch),
                 code: parse(&code)?,
                 issuer: parse(&issuer)?,
                 kind: parse(&kind)?,
+                name: name
+                    .map(CredentialName::accepted_before)
+                    .transpose()
+                    .map_err(|_misnamed| InvalidToken)?,
             }
             .into(),
             Self::Recovery {

@@ -1,7 +1,7 @@
 //! `/auth/credentials/code/approve`, `refuse` and `status`: what becomes of a credential that waits.
 
 use axum::{Json, extract::State};
-use latchkey_domain::{approval::Verdict, id::CredentialUuid};
+use latchkey_domain::id::CredentialUuid;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -12,21 +12,25 @@ use crate::{
     state::AppState,
 };
 
-/// Which credential.
+/// Which credential, and what is shown where it was made.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", expecting = "an object")]
 pub(crate) struct ApproveRequest {
     /// The credential that waits.
     #[schema(value_type = String, example = "cr-6b58p-r53sr-rlrd3l5cj3uc4ome")]
     credential_uuid: Text<CredentialUuid>,
+    /// The one of the three `numbers` that its owner sees where it was made.
+    #[schema(example = 47)]
+    number: u16,
 }
 
-refusals!(ApproveRefusals: [BODY, SIGNED], [CredentialNotFound]);
+refusals!(ApproveRefusals: [BODY, SIGNED], [CredentialNotFound, WrongNumber, CredentialFresh]);
 
 /// Approve a credential that was made with a code
 ///
-/// The credential can be used from then on. Any session of its owner may do it, with a user action. It waits
-/// for five minutes.
+/// The credential can be used from then on. Any session of its owner may do it, with a user action, and must name
+/// the number that is shown where the credential was made; with another one it is refused, and gone. It waits for
+/// five minutes.
 #[utoipa::path(
     post,
     path = "/auth/credentials/code/approve",
@@ -34,7 +38,8 @@ refusals!(ApproveRefusals: [BODY, SIGNED], [CredentialNotFound]);
     tag = "Create Credential With Code",
     security(("bearer" = [], "userAction" = [])),
     request_body(content = ApproveRequest, example = json!({
-        "credentialUuid": "cr-6b58p-r53sr-rlrd3l5cj3uc4ome"
+        "credentialUuid": "cr-6b58p-r53sr-rlrd3l5cj3uc4ome",
+        "number": 47
     })),
     responses((status = 200, description = "Approved", body = Message), ApproveRefusals)
 )]
@@ -45,7 +50,7 @@ pub(crate) async fn approve_credential(
     let Text(credential) = signed.body.credential_uuid;
     let approvals = &state.use_cases.approvals;
     approvals
-        .decide(&signed.request, credential, Verdict::Approved)
+        .approve(&signed.request, credential, signed.body.number)
         .await?;
     Ok(Json(Message::SUCCESS))
 }
@@ -82,9 +87,7 @@ pub(crate) async fn refuse_credential(
 ) -> Result<Json<Message>, ApiError> {
     let Text(credential) = signed.body.credential_uuid;
     let approvals = &state.use_cases.approvals;
-    approvals
-        .decide(&signed.request, credential, Verdict::Refused)
-        .await?;
+    approvals.refuse(&signed.request, credential).await?;
     Ok(Json(Message::SUCCESS))
 }
 

@@ -1,18 +1,27 @@
 //! `POST /auth/credentials/code`
 
 use axum::{Json, extract::State};
+use latchkey_domain::{
+    credential::CredentialKind,
+    credential_code::{Binding, Kinds},
+    id::ApplicationId,
+    text::CredentialName,
+};
 use latchkey_service::credential_codes::{IssueCode, IssuedCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    dto::date::{Moment, iso},
+    dto::{
+        date::{Moment, iso},
+        text::Text,
+    },
     error::{ApiError, documentation::refusals},
     extract::{client::Client, signed::Signed},
     state::AppState,
 };
 
-/// How long the code should live, and in which form it is wanted.
+/// How long the code should live, in which form it is wanted, and what it is for.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", expecting = "an object")]
 pub(crate) struct IssueCodeRequest {
@@ -21,14 +30,39 @@ pub(crate) struct IssueCodeRequest {
     expiration: Moment,
     /// Whether to give the long form alone, in `code`, so that no short one can be guessed.
     long_only: Option<bool>,
+    /// The application that the credential is for. Entered on a page of another one, or by a client that names
+    /// another one, the code is a wrong one.
+    #[schema(value_type = Option<String>, example = "ap-6b58p-r53sr-rlrd3l5cj3uc4ome")]
+    application_id: Option<Text<ApplicationId>>,
+    /// The kinds that the credential may be of: for another one the code is a wrong one.
+    #[schema(value_type = Option<Vec<String>>, example = json!(["Fido2"]))]
+    credential_kinds: Option<Vec<Text<CredentialKind>>>,
+    /// What the credential is called, whatever the place would call it.
+    #[schema(value_type = Option<String>, example = "My phone")]
+    credential_name: Option<Text<CredentialName>>,
 }
 
-impl From<&IssueCodeRequest> for IssueCode {
-    fn from(request: &IssueCodeRequest) -> Self {
-        Self {
+impl TryFrom<IssueCodeRequest> for IssueCode {
+    type Error = ApiError;
+
+    fn try_from(request: IssueCodeRequest) -> Result<Self, ApiError> {
+        let kinds = request
+            .credential_kinds
+            .map(|kinds| {
+                let kinds: Vec<_> = kinds.into_iter().map(|Text(kind)| kind).collect();
+                Kinds::new(&kinds)
+            })
+            .transpose()
+            .map_err(|none| ApiError::invalid_field("credentialKinds", &none.to_string()))?;
+        Ok(Self {
             expiration: request.expiration.0,
             long_only: request.long_only.unwrap_or_default(),
-        }
+            binding: Binding {
+                application: request.application_id.map(|Text(id)| id),
+                kinds,
+                name: request.credential_name.map(|Text(name)| name),
+            },
+        })
     }
 }
 
@@ -82,12 +116,13 @@ impl From<IssuedCode> for IssueCodeResponse {
     }
 }
 
-refusals!(Refusals: [BODY, SIGNED], [InvalidExpiration]);
+refusals!(Refusals: [BODY, SIGNED], [InvalidExpiration, ApplicationNotFound, CredentialFresh]);
 
 /// Issue a credential code
 ///
 /// Gives a one-time code with which a credential can be added in another place, where nobody is signed
-/// in. It cancels every earlier code that is not redeemed.
+/// in. It cancels every earlier code that is not redeemed. It may be for one application, for some kinds and of a
+/// name; for anything else it is a wrong code then.
 #[utoipa::path(
     post,
     path = "/auth/credentials/code",
@@ -105,8 +140,7 @@ pub(crate) async fn issue_credential_code(
     signed: Signed<IssueCodeRequest>,
 ) -> Result<Json<IssueCodeResponse>, ApiError> {
     let codes = &state.use_cases.credential_codes;
-    let issued = codes
-        .issue(&caller, &signed.request, (&signed.body).into())
-        .await?;
+    let wanted: IssueCode = signed.body.try_into()?;
+    let issued = codes.issue(&caller, &signed.request, wanted).await?;
     Ok(Json(issued.into()))
 }

@@ -1,11 +1,8 @@
 //! `GET` and `DELETE /auth/credentials/code`: the owner sees and cancels what was issued.
 
 use axum::{Json, extract::State};
-use latchkey_domain::{
-    credential::Credential,
-    credential_code::{Claim, CodeState},
-};
-use latchkey_service::credential_codes::NewestCode;
+use latchkey_domain::credential_code::{Claim, CodeState, Kinds, Release};
+use latchkey_service::credential_codes::{NewestCode, Waiting};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -26,12 +23,13 @@ use crate::{
     "claim": {
         "date": "2026-01-31T12:00:30.000Z",
         "origin": "https://app.example.com",
-        "address": "203.0.113.9"
+        "address": "203.0.113.9",
+        "expiration": "2026-01-31T12:05:30.000Z"
     },
     "credentialUuid": "cr-6b58p-r53sr-rlrd3l5cj3uc4ome"
 }))]
 pub(crate) struct CodeStatusResponse {
-    /// `Issued`, `Claimed`, `Redeemed`, `Expired` or `Cancelled`.
+    /// `Issued`, `Claimed`, `Redeemed`, `Expired`, `Cancelled` or `Released`.
     #[schema(example = "Claimed")]
     state: &'static str,
     /// When it was issued.
@@ -43,6 +41,20 @@ pub(crate) struct CodeStatusResponse {
     /// Who entered it, if anybody did.
     #[serde(skip_serializing_if = "Option::is_none")]
     claim: Option<ClaimBody>,
+    /// That whoever had entered it gave it back, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release: Option<ReleaseBody>,
+    /// The application that the credential is for, if the code says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "ap-6b58p-r53sr-rlrd3l5cj3uc4ome")]
+    application_id: Option<String>,
+    /// The kinds that the credential may be of, if it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential_kinds: Option<Vec<&'static str>>,
+    /// What the credential is called, if it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "My phone")]
+    credential_name: Option<String>,
     /// The credential that was made with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "cr-6b58p-r53sr-rlrd3l5cj3uc4ome")]
@@ -64,6 +76,11 @@ struct ApprovalBody {
     /// The credential, as long as it waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     credential: Option<WaitingCredentialBody>,
+    /// As long as it waits: three numbers, one of which is shown where it was made. Whoever approves it picks
+    /// that one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = json!([12, 47, 83]))]
+    numbers: Option<Vec<u16>>,
 }
 
 /// A credential that waits, so that its owner can recognise it.
@@ -91,8 +108,8 @@ struct WaitingCredentialBody {
     address: String,
 }
 
-impl From<&Credential> for WaitingCredentialBody {
-    fn from(credential: &Credential) -> Self {
+impl From<&Waiting> for WaitingCredentialBody {
+    fn from(Waiting { credential, .. }: &Waiting) -> Self {
         let provenance = &credential.provenance;
         Self {
             credential_uuid: credential.uuid.to_string(),
@@ -117,30 +134,65 @@ struct ClaimBody {
     /// The address the request came from.
     #[schema(example = "203.0.113.9")]
     address: String,
+    /// Until when a credential can be made with it.
+    #[schema(example = "2026-01-31T12:05:30.000Z")]
+    expiration: String,
+}
+
+/// Why a code was given back.
+#[derive(Serialize, ToSchema)]
+struct ReleaseBody {
+    /// When.
+    #[schema(example = "2026-01-31T12:00:45.000Z")]
+    date: String,
+    /// `NotMyAccount`, `AlreadyThere` or `GivenUp`.
+    #[schema(example = "NotMyAccount")]
+    reason: &'static str,
+}
+
+impl From<&Release> for ReleaseBody {
+    fn from(release: &Release) -> Self {
+        Self {
+            date: iso(release.date),
+            reason: release.reason.as_str(),
+        }
+    }
 }
 
 impl From<&NewestCode> for CodeStatusResponse {
     fn from(newest: &NewestCode) -> Self {
         let NewestCode { code, now, waiting } = newest;
-        let (credential, wait) = match &code.state {
+        let (credential, wait, release) = match &code.state {
             CodeState::Redeemed {
                 credential, wait, ..
-            } => (Some(credential), wait.as_ref()),
-            CodeState::Issued | CodeState::Claimed(_) | CodeState::Cancelled { .. } => (None, None),
+            } => (Some(credential), wait.as_ref(), None),
+            CodeState::Released { release, .. } => (None, None, Some(release)),
+            CodeState::Issued | CodeState::Claimed(_) | CodeState::Cancelled { .. } => {
+                (None, None, None)
+            }
         };
         Self {
             state: code.status(*now).as_str(),
             date_issued: iso(code.issued),
             expiration: iso(code.expires),
             claim: code.claimed_by().map(ClaimBody::from),
+            release: release.map(ReleaseBody::from),
+            application_id: code.binding.application.as_ref().map(ToString::to_string),
+            credential_kinds: code.binding.kinds.as_ref().map(names),
+            credential_name: code.binding.name.as_ref().map(ToString::to_string),
             credential_uuid: credential.map(ToString::to_string),
             approval: wait.map(|wait| ApprovalBody {
                 state: wait.status(*now).as_str(),
                 expiration: iso(wait.expires),
                 credential: waiting.as_ref().map(WaitingCredentialBody::from),
+                numbers: waiting.as_ref().map(|waiting| waiting.numbers.to_vec()),
             }),
         }
     }
+}
+
+fn names(kinds: &Kinds) -> Vec<&'static str> {
+    kinds.as_slice().iter().map(|kind| kind.as_str()).collect()
 }
 
 impl From<&Claim> for ClaimBody {
@@ -153,6 +205,7 @@ impl From<&Claim> for ClaimBody {
                 .map(ToString::to_string)
                 .unwrap_or_default(),
             address: claim.address.to_string(),
+            expiration: iso(claim.expires),
         }
     }
 }

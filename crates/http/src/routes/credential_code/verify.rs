@@ -1,7 +1,7 @@
 //! `POST /auth/credentials/code/verify`
 
 use axum::{Extension, Json, extract::State};
-use latchkey_service::credential_codes::MadeWithCode;
+use latchkey_service::credential_codes::{Awaited, MadeWithCode};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -30,13 +30,22 @@ pub(crate) struct MadeWithCodeBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "eyJ0eXAiOiJsYXRjaGtleS1hcHByb3ZhbCtqd3QiLCJhbGciOiJFUzI1NiJ9...")]
     approval_token: Option<String>,
+    /// Then too: the number to show where it was made, which its owner picks from three to approve it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 47)]
+    number: Option<u16>,
 }
 
 impl From<MadeWithCode> for MadeWithCodeBody {
     fn from(made: MadeWithCode) -> Self {
+        let (approval_token, number) = made
+            .awaited
+            .map(|Awaited { token, number }| (token, number))
+            .unzip();
         Self {
             credential: made.credential.into(),
-            approval_token: made.approval_token,
+            approval_token,
+            number,
         }
     }
 }
@@ -48,7 +57,7 @@ refusals!(Refusals: [BODY], [OriginNotAllowed, ChallengeInvalid, ProofRefused, C
 /// Takes the same body and gives the same answer as `POST /auth/credentials`, but nobody is signed in,
 /// no user action is needed, and it accepts only a challenge of `POST /auth/credentials/code/init`. Where
 /// the organization asks for approval, the credential waits up to five minutes for its owner and is gone
-/// then; the answer has an `approvalToken`.
+/// then; the answer has an `approvalToken`, and the `number` that its owner must pick.
 #[utoipa::path(
     post,
     path = "/auth/credentials/code/verify",

@@ -32,6 +32,8 @@ pub(crate) struct Operation {
     pub(crate) signed: bool,
     pub(crate) begins: Option<Ceremony>,
     pub(crate) completes: Option<Ceremony>,
+    /// The ceremony that it gives up, by a challenge of it.
+    pub(crate) gives_up: Option<Ceremony>,
     /// Whether the caller is signed in no longer afterwards.
     pub(crate) ends_the_session: bool,
     /// Kinds of good requests, the usual one first.
@@ -168,6 +170,11 @@ pub(crate) async fn requests_with_a_body(stage: &Stage) -> Vec<Request> {
 }
 
 impl Operation {
+    /// The ceremony whose challenge it takes.
+    pub(crate) fn takes(&self) -> Option<Ceremony> {
+        self.completes.or(self.gives_up)
+    }
+
     /// The usual good request, made by an administrator.
     pub(crate) async fn request(&'static self, stage: &Stage) -> Request {
         self.request_of(stage, &self.cases[0]).await

@@ -168,11 +168,21 @@ impl SignedIn {
 
     // Approval.
 
-    /// Approves or refuses a credential that waits: `verdict` is the last segment of the path.
-    pub(crate) async fn decide(&self, verdict: &str, uuid: &str) -> Answer {
-        let path = format!("/auth/credentials/code/{verdict}");
-        let body = json!({ "credentialUuid": uuid });
-        self.signed(Method::POST, &path, Some(&body)).await
+    /// Approves what was made with a code, as it was answered where it was made.
+    pub(crate) async fn approve(&self, made: &Value) -> Answer {
+        let body = json!({
+            "credentialUuid": made["credentialUuid"],
+            "number": made["number"],
+        });
+        let path = "/auth/credentials/code/approve";
+        self.signed(Method::POST, path, Some(&body)).await
+    }
+
+    /// Refuses it.
+    pub(crate) async fn refuse(&self, made: &Value) -> Answer {
+        let body = json!({ "credentialUuid": made["credentialUuid"] });
+        let path = "/auth/credentials/code/refuse";
+        self.signed(Method::POST, path, Some(&body)).await
     }
 
     // The session.

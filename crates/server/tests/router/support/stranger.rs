@@ -180,6 +180,15 @@ impl Stranger {
         self.post("/auth/credentials/code/verify", &body).await
     }
 
+    /// Gives the code back that code/init claimed.
+    pub(crate) async fn release(&self, challenge: &Value, reason: &str) -> Answer {
+        let body = json!({
+            "challengeIdentifier": challenge["challengeIdentifier"],
+            "reason": reason,
+        });
+        self.post("/auth/credentials/code/release", &body).await
+    }
+
     /// What has come of the credential that this approval token was given for.
     pub(crate) async fn approval(&self, token: &Value) -> Answer {
         let body = json!({ "approvalToken": token });

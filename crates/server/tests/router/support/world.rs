@@ -282,6 +282,15 @@ impl World {
         self.wait(Duration::from_secs(5));
     }
 
+    pub(crate) async fn set_freshness(&self, tenant: &Tenant, freshness: &str) {
+        let organization: OrganizationId = tenant.organization.parse().unwrap();
+        let done = self
+            .use_cases
+            .administration
+            .set_freshness(&organization, freshness.parse().unwrap());
+        assert!(done.await.unwrap().is_there());
+    }
+
     pub(crate) async fn set_application_active(&self, application: &ApplicationId, active: bool) {
         let done = self
             .use_cases

@@ -48,6 +48,7 @@ impl Operation {
             signed: false,
             begins: None,
             completes: None,
+            gives_up: None,
             ends_the_session: false,
             cases: vec![],
         }
@@ -82,6 +83,12 @@ impl Operation {
     ) -> Self {
         self.completes = Some(ceremony);
         self.or_completes("", cost, good)
+    }
+
+    /// Which ceremony it gives up.
+    pub(super) fn gives_up(mut self, ceremony: Ceremony) -> Self {
+        self.gives_up = Some(ceremony);
+        self
     }
 
     /// Another answer.

@@ -6,7 +6,6 @@ use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
 
 use super::{
-    Budget,
     Caller::{Administrator, Temporary, User},
     Ceremony::{Credential, CredentialWithCode, Login, Recovery, Registration, UserAction},
     Operation, Request, identifier,
@@ -286,24 +285,23 @@ fn named_credential(_: &Person, challenge: &Value, request: Request) -> Request 
 
 fn codes() -> Vec<Operation> {
     const CODE: &str = "/auth/credentials/code";
-    let decides = |id, path, cost: Budget| {
-        post(id, path)
-            .by(User)
-            .signed()
-            .costs(cost, async |stage, person, request| {
-                let waiting = person.enrolled(stage).await;
-                request.with(json!({ "credentialUuid": waiting["credentialUuid"] }))
-            })
-            .where_approval_is_asked()
-    };
     vec![
         post("issueCredentialCode", CODE)
             .by(User)
             .signed()
-            .costs(written(1, 5).on_postgres(1), async |stage, _, request| {
-                let expiration = stage.world.now() + 60_000;
-                request.with(json!({ "expiration": expiration, "longOnly": true }))
-            })
+            .costs(
+                written(1, 5).on_postgres(1),
+                async |stage, person, request| {
+                    let here = person.place.get("/auth/application").await.ok();
+                    request.with(json!({
+                        "expiration": stage.world.now() + 60_000,
+                        "longOnly": true,
+                        "applicationId": here["application"]["id"],
+                        "credentialKinds": ["Fido2", "Key"],
+                        "credentialName": "Second place",
+                    }))
+                },
+            )
             .or(
                 "in both forms",
                 written(1, 5).on_postgres(1),
@@ -366,16 +364,40 @@ fn codes() -> Vec<Operation> {
                 named_credential,
             )
             .where_approval_is_asked(),
-        decides(
-            "approveCredential",
-            "/auth/credentials/code/approve",
-            written(2, 5).on_postgres(1),
-        ),
-        decides(
-            "refuseCredential",
-            "/auth/credentials/code/refuse",
-            written(1, 4).on_postgres(1),
-        ),
+        post("releaseCredentialCode", "/auth/credentials/code/release")
+            .gives_up(CredentialWithCode)
+            .costs(written(0, 1), async |stage, person, request| {
+                let challenge = CredentialWithCode.begin(stage, person).await;
+                request.with(json!({
+                    "challengeIdentifier": identifier(&challenge),
+                    "reason": "NotMyAccount",
+                }))
+            }),
+        post("approveCredential", "/auth/credentials/code/approve")
+            .by(User)
+            .signed()
+            .costs(
+                written(2, 5).on_postgres(1),
+                async |stage, person, request| {
+                    let waiting = person.enrolled(stage).await;
+                    request.with(json!({
+                        "credentialUuid": waiting["credentialUuid"],
+                        "number": waiting["number"],
+                    }))
+                },
+            )
+            .where_approval_is_asked(),
+        post("refuseCredential", "/auth/credentials/code/refuse")
+            .by(User)
+            .signed()
+            .costs(
+                written(1, 4).on_postgres(1),
+                async |stage, person, request| {
+                    let waiting = person.enrolled(stage).await;
+                    request.with(json!({ "credentialUuid": waiting["credentialUuid"] }))
+                },
+            )
+            .where_approval_is_asked(),
         post("getApprovalStatus", "/auth/credentials/code/status")
             .costs(read(1), async |stage, person, request| {
                 let waiting = person.enrolled(stage).await;
