@@ -26,10 +26,7 @@ pub use self::loss::{Loss, Newest, losses, organizations};
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait,
-    sea_orm::{
-        ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-        EntityTrait as _,
-    },
+    sea_orm::{DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait as _},
     seaql_migrations,
 };
 
