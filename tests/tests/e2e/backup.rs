@@ -210,7 +210,14 @@ async fn a_backup_goes_through_a_pipe() -> Outcome {
         .output()?;
     assert!(restored.status.success(), "{restored:?}");
     let restored: Value = serde_json::from_slice(&restored.stdout)?;
-    assert_eq!(restored["rows"], kept.answer["rows"]);
+    // What the first backup left to be told is all that has changed since.
+    let rows = |answer: &Value| {
+        let mut rows = answer["rows"].as_object().cloned().unwrap_or_default();
+        rows.remove("events");
+        rows
+    };
+    assert_eq!(rows(&restored), rows(&kept.answer));
+    assert!(!rows(&restored).is_empty());
     Ok(())
 }
 
