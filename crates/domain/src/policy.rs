@@ -84,7 +84,7 @@ impl Lifetimes {
 pub struct Limits {
     /// Off only for load tests: then nothing is limited.
     pub enabled: bool,
-    /// Wrong codes per address, of each kind apart.
+    /// Wrong codes per address, of each kind apart; and uses of one session code.
     pub wrong_codes_per_address: u32,
     /// Wrong short codes without a username in the whole installation.
     pub wrong_codes_per_installation: u32,
@@ -98,7 +98,7 @@ pub struct Limits {
     pub mailed_codes_per_address: u32,
     /// Codes of a kind that are mailed to a user in ten minutes.
     pub mailed_codes_per_user: u32,
-    /// User actions that a user signs.
+    /// User actions that a user signs; and, counted apart, session codes that are issued for a user.
     pub user_actions_per_user: u32,
 }
 

@@ -2,7 +2,9 @@
 //!
 //! The code travels in the address of that page, and so may stay in a history or a log. That is why it lives for
 //! a minute, can be used once, and is of no use without the verifier that its asker kept (PKCE, RFC 7636; the OAuth
-//! 2.0 security best current practice, RFC 9700 §2.1.1).
+//! 2.0 security best current practice, RFC 9700 §2.1.1). Whoever led somebody to the sign-in is the asker, and need
+//! not be the application: against that one, the page that a code is sent to must give its address to nobody (§4.2,
+//! §4.11). It has no query of the asker's, so that no address in it can be made to lead further.
 
 use std::{fmt, time::Duration};
 
@@ -40,7 +42,7 @@ impl SessionCode {
 }
 
 /// The page of an application that somebody goes back to after signing in: the address of a page on an origin,
-/// without user information and without a fragment. Whether an application lists the origin is another question.
+/// without user information, query and fragment. Whether an application lists the origin is another question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReturnTo {
     url: Url,
@@ -50,8 +52,8 @@ pub struct ReturnTo {
 /// A text that nobody can go back to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "must be the https address of a page, at most {} bytes long, without user name, password or #, and without \
-     code or state in its query, where they are put; http is allowed for localhost and its subdomains only",
+    "must be the https address of a page, at most {} bytes long, without user name, password, ? or #: what the \
+     page is to be told is the state; http is allowed for localhost and its subdomains only",
     ReturnTo::MAXIMUM
 )]
 pub struct ReturnToError;
@@ -73,12 +75,11 @@ impl ReturnTo {
             Origin::new(url.origin().ascii_serialization()).map_err(|_insecure| ReturnToError)?;
         // The origin of some other schemes is that of an address inside of them.
         let is_page = ["https", "http"].contains(&url.scheme());
-        let is_plain =
-            url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-        let is_taken = url
-            .query_pairs()
-            .any(|(name, _)| name == "code" || name == "state");
-        if is_page && is_plain && !is_taken {
+        let is_plain = url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none();
+        if is_page && is_plain {
             Ok(Self { url, origin })
         } else {
             Err(ReturnToError)
@@ -234,10 +235,7 @@ mod tests {
     fn one_goes_back_to_the_secure_address_of_a_page_and_nowhere_else() {
         for (text, origin) in [
             ("https://app.example.com", "https://app.example.com"),
-            (
-                "https://APP.example.com:443/a?b=c",
-                "https://app.example.com",
-            ),
+            ("https://APP.example.com:443/a", "https://app.example.com"),
             (
                 "https://app.example.com:8443/",
                 "https://app.example.com:8443",
@@ -268,9 +266,9 @@ mod tests {
             "https://app.example.com@evil.example/",
             "https://:x@app.example.com/",
             "https://app.example.com/#x",
+            "https://app.example.com/?",
             "https://app.example.com/?code=mine",
-            "https://app.example.com/?%63ode=mine",
-            "https://app.example.com/?state=mine",
+            "https://app.example.com/leave?to=https%3A%2F%2Fevil.example",
             "javascript:alert(1)//https://app.example.com",
             "data:text/html,https://app.example.com",
             "blob:https://app.example.com/x",
@@ -287,15 +285,15 @@ mod tests {
 
     #[test]
     fn code_and_state_are_put_into_the_query_as_they_are() {
-        let page = ReturnTo::new("https://app.example.com/back?tab=1").unwrap();
+        let page = ReturnTo::new("https://app.example.com/back").unwrap();
         let state = ReturnState::new("a&code=b#c é").unwrap();
         assert_eq!(
             page.with("sc_1", Some(&state)),
-            "https://app.example.com/back?tab=1&code=sc_1&state=a%26code%3Db%23c+%C3%A9"
+            "https://app.example.com/back?code=sc_1&state=a%26code%3Db%23c+%C3%A9"
         );
         assert_eq!(
             page.with("sc_1", None),
-            "https://app.example.com/back?tab=1&code=sc_1"
+            "https://app.example.com/back?code=sc_1"
         );
         assert!(ReturnState::new("a".repeat(512)).is_ok());
         assert_eq!(ReturnState::new("a".repeat(513)), Err(ReturnStateError));

@@ -36,7 +36,7 @@ fn trying_a_right_code(bencher: Bencher<'_, '_>, number: u32) {
         let attempt = CodeTry {
             address: addresses.next()?,
             form: CodeForm::Short,
-            owner: Some(Owner::Credential("ada@example.com")),
+            owner: Owner::Credential(Some("ada@example.com")),
         };
         let counted = throttle.reserve_code(&attempt).ok()?;
         throttle.give_back(counted);

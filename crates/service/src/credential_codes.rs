@@ -268,7 +268,7 @@ impl CredentialCodes {
         let reservation = self.throttle.reserve_code(&CodeTry {
             address: caller.address,
             form: request.code.form,
-            owner: username.as_deref().map(Owner::Credential),
+            owner: Owner::Credential(username.as_deref()),
         })?;
         let digest = self.digester.digest(&request.code.text);
         let found = self.store.find(&digest).await?;

@@ -163,11 +163,7 @@ impl Logins {
         let reservation = self.throttle.reserve_code(&CodeTry {
             address: caller.address,
             form: code.form,
-            owner: Some(Owner::Account(
-                organization,
-                &username.key(),
-                AccountCodeKind::Login,
-            )),
+            owner: Owner::Account(organization, &username.key(), AccountCodeKind::Login),
         })?;
         let digest = self.digester.digest(&code.text);
         let now = self.ceremonies().now();

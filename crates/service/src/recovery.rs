@@ -150,11 +150,11 @@ impl Recoveries {
         let reservation = self.throttle.reserve_code(&CodeTry {
             address: caller.address,
             form: request.code.form,
-            owner: Some(Owner::Account(
+            owner: Owner::Account(
                 &organization,
                 &request.username.key(),
                 AccountCodeKind::Recovery,
-            )),
+            ),
         })?;
         let HeldAccountCode { code, user } = self.held_code(&organization, &request, facts).await?;
         let party = snapshot.party(caller, &organization)?;

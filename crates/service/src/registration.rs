@@ -121,11 +121,11 @@ impl Registrations {
         let reservation = self.throttle.reserve_code(&CodeTry {
             address: caller.address,
             form: CodeForm::Long,
-            owner: Some(Owner::Account(
+            owner: Owner::Account(
                 &organization,
                 &request.username.key(),
                 AccountCodeKind::Registration,
-            )),
+            ),
         })?;
         let digest = self.digester.digest(&request.code.text);
         let held = self

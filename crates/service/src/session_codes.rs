@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use latchkey_domain::{
     authority::{Authority, Spend},
-    credential_code::CodeForm,
     id::SessionCodeId,
     session::Session,
     session_code::{CodeChallenge, CodeVerifier, ReturnState, ReturnTo, SessionCode},
@@ -20,7 +19,7 @@ use crate::{
         session_store::{ExerciseError, SessionStore},
         store::StoreError,
     },
-    throttle::{CodeTry, Throttle, Throttled},
+    throttle::{Throttle, Throttled},
 };
 
 /// Where somebody who is signed in wants to go back to.
@@ -51,6 +50,9 @@ pub enum IssueSessionCodeError {
     /// The application does not list the origin of the page to go back to.
     #[error("the page to go back to is on no origin of the application")]
     ReturnNotAllowed,
+    /// Too many codes for sessions of this user.
+    #[error(transparent)]
+    Throttled(#[from] Throttled),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -59,7 +61,7 @@ pub enum IssueSessionCodeError {
 /// Why a session code gives no session.
 #[derive(Debug, thiserror::Error)]
 pub enum ExchangeSessionCodeError {
-    /// Too many wrong codes.
+    /// Too many uses of this code.
     #[error(transparent)]
     Throttled(#[from] Throttled),
     /// No application lists the origin of whoever brings it.
@@ -137,6 +139,7 @@ impl SessionCodes {
         if !party.application.relying_party.allows(origin.as_str()) {
             return Err(IssueSessionCodeError::ReturnNotAllowed);
         }
+        self.throttle.count_session_code(&session.user)?;
         let minute = self.ceremonies.now().plus(SessionCode::LIFETIME);
         let expires = minute.min(session.expires);
         let code = self.ceremonies.tokens.seal_session_code(&SessionCode {
@@ -180,11 +183,8 @@ impl SessionCodes {
         let snapshot = self.ceremonies.snapshot_for(caller, None).await?;
         let admitted = snapshot.admit(caller);
         admitted.or(Err(ExchangeSessionCodeError::OriginNotAllowed))?;
-        let reservation = self.throttle.reserve_code(&CodeTry {
-            address: caller.address,
-            form: CodeForm::Long,
-            owner: None,
-        })?;
+        // Nobody guesses what is sealed: what does not open costs no database, so there is nothing to count. If it
+        // were counted by address, strangers could keep all users of a server's from signing in.
         let tokens = &self.ceremonies.tokens;
         let opened = tokens.open_session_code(code, self.ceremonies.now());
         let code = opened.or(Err(ExchangeSessionCodeError::InvalidCode))?;
@@ -198,6 +198,7 @@ impl SessionCodes {
         if !is_at_home || !code.challenge.is_answered_by(verifier) {
             return Err(ExchangeSessionCodeError::InvalidCode);
         }
+        self.throttle.count_session_code_use(&code.id)?;
         if !self.sessions.is_live(session).await? {
             return Err(ExchangeSessionCodeError::InvalidCode);
         }
@@ -205,7 +206,6 @@ impl SessionCodes {
             .within([&code.application])
             .spending(Spend::session_code(&code));
         self.sessions.end(authority).await?;
-        self.throttle.give_back(reservation);
         Ok(SignedIn {
             token: tokens.sign_session(session),
             session: code.session,

@@ -11,7 +11,7 @@ use std::{
 use latchkey_domain::{
     account_code::AccountCodeKind,
     credential_code::CodeForm,
-    id::{OrganizationId, UserId},
+    id::{OrganizationId, SessionCodeId, UserId},
     policy::Limits,
     text::counted,
     time::Timestamp,
@@ -60,6 +60,8 @@ struct Counts {
     mails_by_user: Windows,
     mails_by_user_and_day: Windows,
     actions_by_user: Windows,
+    session_codes_by_user: Windows,
+    uses_by_session_code: Windows,
     /// When it was last told that the whole installation is at its limit.
     told: Option<Duration>,
 }
@@ -79,6 +81,8 @@ impl Default for Counts {
             mails_by_user: Windows::of(Duration::from_mins(10)),
             mails_by_user_and_day: Windows::of(Duration::from_hours(24)),
             actions_by_user: minute(),
+            session_codes_by_user: minute(),
+            uses_by_session_code: minute(),
             told: None,
         }
     }
@@ -99,23 +103,23 @@ struct Rule {
 #[must_use = "a successful try is given back"]
 pub struct Reservation(Vec<Counted>);
 
-/// Somebody trying a code of any kind.
+/// Somebody trying a code that might be guessed.
 pub struct CodeTry<'a> {
     /// From where.
     pub address: IpAddr,
     /// The form of what was entered.
     pub form: CodeForm,
-    /// Whose code it is said to be; only credential codes are tried without saying so.
-    pub owner: Option<Owner<'a>>,
+    /// Of which kind it is, and whose it is said to be.
+    pub owner: Owner<'a>,
 }
 
-/// Whose code somebody tries.
+/// Whose code somebody tries. Each kind of code is one of these, so that none is counted as another.
 #[derive(Clone, Copy, Hash)]
 pub enum Owner<'a> {
     /// Of an account code.
     Account(&'a OrganizationId, &'a str, AccountCodeKind),
-    /// Of a credential code, which tells its organization only when it is right.
-    Credential(&'a str),
+    /// Of a credential code, which tells its organization only when it is right, and may be tried without a username.
+    Credential(Option<&'a str>),
 }
 
 impl Owner<'_> {
@@ -144,11 +148,12 @@ impl Throttle {
         self.limits.change(limits);
     }
 
-    /// Counts a try of a code before it is looked up: every route that takes a code of any kind passes
-    /// here. Each kind of code is counted apart, so that who mistypes one can still use another. Codes that are
-    /// too long to be guessed are counted by address alone; short ones by owner too, where one is named, else
-    /// against the limit of the installation. What an owner is tried for at one
-    /// address uses up nothing at another, up to a number that no address reaches alone.
+    /// Counts a try of a code before it is looked up: every route that has to ask the database whether a code is
+    /// right passes here. (A session code is known to be ours without, and is counted by
+    /// [`count_session_code_use`](Self::count_session_code_use) then.) Each kind of code is counted apart, so that
+    /// who mistypes one can still use another. Codes that are too long to be guessed are counted by address alone;
+    /// short ones by owner too, where one is named, else against the limit of the installation. What an owner is
+    /// tried for at one address uses up nothing at another, up to a number that no address reaches alone.
     ///
     /// # Errors
     /// [`Throttled`]; nothing is counted then.
@@ -157,12 +162,17 @@ impl Throttle {
         let address = network(attempt.address);
         let mut rules = vec![Rule {
             table: |counts| &mut counts.codes_by_address,
-            key: self.key((attempt.owner.and_then(Owner::kind), address)),
+            key: self.key((attempt.owner.kind(), address)),
             limit: limits.wrong_codes_per_address,
         }];
         match (attempt.form, attempt.owner) {
             (CodeForm::Long, _) => {}
-            (CodeForm::Short, Some(owner)) => rules.extend([
+            (CodeForm::Short, Owner::Credential(None)) => rules.push(Rule {
+                table: |counts| &mut counts.codes_of_all,
+                key: 0,
+                limit: limits.wrong_codes_per_installation,
+            }),
+            (CodeForm::Short, owner) => rules.extend([
                 Rule {
                     table: |counts| &mut counts.codes_by_owner_and_address,
                     key: self.key((owner, address)),
@@ -174,11 +184,6 @@ impl Throttle {
                     limit: limits.wrong_codes_per_user_anywhere,
                 },
             ]),
-            (CodeForm::Short, None) => rules.push(Rule {
-                table: |counts| &mut counts.codes_of_all,
-                key: 0,
-                limit: limits.wrong_codes_per_installation,
-            }),
         }
         let reserved = self.reserve(rules);
         if reserved.is_err() {
@@ -238,6 +243,34 @@ impl Throttle {
             table: |counts| &mut counts.actions_by_user,
             key: self.key(user),
             limit: self.limits.read().user_actions_per_user,
+        };
+        self.reserve(vec![rule]).map(|_counted| ())
+    }
+
+    /// Counts a session code that a user's session is put into, by the limit of user actions and apart from them: a
+    /// page hands over about as often as it has something signed.
+    ///
+    /// # Errors
+    /// [`Throttled`].
+    pub fn count_session_code(&self, user: &UserId) -> Result<(), Throttled> {
+        let rule = Rule {
+            table: |counts| &mut counts.session_codes_by_user,
+            key: self.key(user),
+            limit: self.limits.read().user_actions_per_user,
+        };
+        self.reserve(vec![rule]).map(|_counted| ())
+    }
+
+    /// Counts the use of a session code that is ours and answered by its verifier, before a database is asked. It is
+    /// counted by the code, so that nobody uses up what somebody else has, wherever the call comes from.
+    ///
+    /// # Errors
+    /// [`Throttled`].
+    pub fn count_session_code_use(&self, code: &SessionCodeId) -> Result<(), Throttled> {
+        let rule = Rule {
+            table: |counts| &mut counts.uses_by_session_code,
+            key: self.key(code),
+            limit: self.limits.read().wrong_codes_per_address,
         };
         self.reserve(vec![rule]).map(|_counted| ())
     }

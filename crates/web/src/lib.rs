@@ -22,7 +22,11 @@ mod tests;
 use std::sync::Arc;
 
 use axum::{
-    Router, http::HeaderMap, middleware::from_fn_with_state, response::Redirect, routing::get,
+    Router,
+    http::{HeaderMap, Uri},
+    middleware::from_fn_with_state,
+    response::Redirect,
+    routing::get,
 };
 use latchkey_domain::application::pages::PagePrefix;
 use latchkey_service::directory::Directory;
@@ -56,7 +60,11 @@ pub fn pages(site: About) -> Router {
     let mut router = serving(everywhere(prefix), &format!("{prefix}/docs"), docs);
     if !prefix.as_str().is_empty() {
         let first = format!("{prefix}/");
-        let begin = get(async move || Redirect::temporary(&first));
+        // Who comes to sign in for an application says so in the query.
+        let begin = get(async move |asked: Uri| {
+            let query = asked.query().map(|query| format!("?{query}"));
+            Redirect::temporary(&format!("{first}{}", query.unwrap_or_default()))
+        });
         router = router.route(prefix.as_str(), begin);
     }
     let of_applications = files(prefix, assets::OF_APPLICATIONS);

@@ -1,6 +1,10 @@
 // The page of the bank. It calls Latchkey, where its origin is registered, for everything about passkeys, and
 // the bank for everything else.
 
+// A code that brings somebody back is taken out of the address before anything else is done.
+const codeInAddress = new URLSearchParams(location.search).get('code')
+history.replaceState(null, '', location.pathname)
+
 const { latchkey, pages } = await (await fetch('/settings')).json()
 const $ = (id) => document.getElementById(id)
 
@@ -106,12 +110,10 @@ async function signInThere() {
 }
 
 async function comeBack() {
-  const code = new URLSearchParams(location.search).get('code')
   const verifier = sessionStorage.getItem('verifier')
-  if (!code || !verifier) return 'Ready.'
-  history.replaceState(null, '', location.pathname)
   sessionStorage.removeItem('verifier')
-  const body = { code, codeVerifier: verifier }
+  if (!codeInAddress || !verifier) return 'Ready.'
+  const body = { code: codeInAddress, codeVerifier: verifier }
   const { token } = await ask('POST', '/auth/session/code/exchange', { body })
   session = token
   await refresh()

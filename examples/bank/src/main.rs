@@ -220,7 +220,8 @@ mod tests {
         let application = text(&made, "appId")?;
         let pages = format!("http://bank.localhost:{}", server.address()?.port());
         installation.administrate(&format!(
-            "application update --application {application} --origin {origin} --origin {pages}"
+            "application update --application {application} --origin {pages} --origin {origin} \
+             --enrol-url {pages}/enrol"
         ))?;
         let bank = Bank::new(server.url()?, application, Some(pages));
         tokio::spawn(async move { axum::serve(listener, routes(bank)).await });

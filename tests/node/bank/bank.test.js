@@ -77,6 +77,10 @@ test('the pages of Latchkey sign somebody in and send them back', async () => {
   assert.equal(await device.page.evaluate(() => sessionStorage.length), 0)
   await device.page.reload()
   await says(device, 'Ready.')
+  // A code that nobody here asked for goes out of the address too.
+  await device.page.goto(`${origin}/?code=sc_AAAA&state=x`)
+  await says(device, 'Ready.')
+  assert.equal(device.page.url(), `${origin}/`)
   assert.deepEqual(device.errors, [])
   await device.close()
 })

@@ -11,7 +11,8 @@ import { serve } from '../support/site.js'
 const browser = await launch()
 
 /** The application: a page on an origin of its own, beside the host where ours are. */
-const port = await serve({ '/': { type: 'text/html', body: '<title>Shop</title>' } })
+const shown = { type: 'text/html', body: '<title>Shop</title>' }
+const port = await serve({ '/': shown, '/back': shown })
 const shop = `http://app.shop.localhost:${port}`
 const pages = at('shop')
 const made = await latchkey(
@@ -23,7 +24,7 @@ const owner = await Device.open(browser)
 await register(owner, pages, made)
 
 /** In the page of the application: keeps a verifier, and goes to our pages to sign in. */
-async function askToSignIn({ page }, { returnTo = `${shop}/?from=here`, state = 'a&b' } = {}) {
+async function askToSignIn({ page }, { returnTo = `${shop}/back`, state = 'a&b' } = {}) {
   await page.goto(`${shop}/`)
   await page.evaluate(
     async ([signIn, returnTo, state]) => {
@@ -92,7 +93,7 @@ test('a sign-in leads back with a code that is good once, and for who asked for 
   await page.getByRole('button', { name: 'Sign in with a passkey' }).click()
   await isBack(device)
   const address = new URL(page.url())
-  assert.equal(address.searchParams.get('from'), 'here')
+  assert.equal(address.pathname, '/back')
   assert.equal(address.searchParams.get('state'), 'a&b')
   assert.equal(await page.evaluate(() => document.referrer), '')
 
@@ -165,12 +166,47 @@ test('nobody is sent to an address that is not of the application', async () => 
   assert.deepEqual([device.errors, device.violations], [[], []])
 })
 
-test('a wish that the service refuses is told, and not kept', async () => {
+test('a wish that is not as it must be is told before anybody signs in, and not kept', async () => {
   const device = await another()
   const { page } = device
-  await page.goto(`${pages}/?return_to=${encodeURIComponent(`${shop}/`)}&code_challenge=short`)
-  await page.getByRole('button', { name: 'Sign in with a passkey' }).click()
-  await page.getByRole('alert').getByText('codeChallenge').waitFor()
+  const good = { return_to: `${shop}/back`, code_challenge: 'A'.repeat(43), state: 'a' }
+  for (const wrong of [
+    { code_challenge: '' },
+    { code_challenge: 'short' },
+    { code_challenge: 'A'.repeat(44) },
+    { code_challenge: `${'A'.repeat(42)}B` },
+    { state: 'é'.repeat(257) },
+    { return_to: `${shop}/leave?to=https://evil.example` },
+    { return_to: `${shop}/#x` },
+    { return_to: shop.replace('//', '//ada@') },
+    { return_to: `blob:${shop}/x` },
+    { return_to: `${shop}/${'a'.repeat(2048)}` },
+  ]) {
+    await page.goto(`${pages}/?${new URLSearchParams({ ...good, ...wrong })}`)
+    await page.getByRole('alert').getByText('did not ask as they should').waitFor()
+    assert.equal(await page.locator('#return').isVisible(), false, JSON.stringify(wrong))
+  }
   await page.getByRole('button', { name: 'Sign in with a passkey' }).click()
   await page.getByRole('heading', { name: 'Your account' }).waitFor()
+  assert.deepEqual([device.errors, device.violations], [[], []])
+})
+
+test('who could not be sent back for a moment is asked for no passkey again', async () => {
+  const device = await another()
+  const { page } = device
+  await askToSignIn(device)
+  let begun = 0
+  page.on('request', (request) => (begun += Number(request.url().endsWith('/auth/login/init'))))
+  await page.route('**/auth/session/code', (route) =>
+    route.fulfill({ status: 503, json: { error: { code: 'not_ready', message: 'away', id: 'x' } } }),
+  )
+  const button = page.getByRole('button', { name: 'Sign in with a passkey' })
+  await button.click()
+  await page.getByRole('alert').getByText('The service is starting').waitFor()
+  const before = begun
+  await page.unroute('**/auth/session/code')
+  await button.click()
+  await isBack(device)
+  assert.equal(begun, before)
+  assert.equal((await exchange(device)).status, 200)
 })

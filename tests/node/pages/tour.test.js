@@ -151,7 +151,7 @@ test('a code, and what becomes of it', async () => {
   await press(phone, 'Sign in with it')
   await phone.page.getByRole('heading', { name: 'It works' }).waitFor()
   await see('enrol-tried', phone)
-  const wish = new URLSearchParams({ return_to: `${two}/shop`, code_challenge: 'a'.repeat(43) })
+  const wish = new URLSearchParams({ return_to: `${two}/shop`, code_challenge: 'A'.repeat(43) })
   await phone.page.goto(`${two}/?${wish}`)
   await phone.page.getByRole('button', { name: 'Go back as this user' }).waitFor()
   await see('sign-in-to-go-back', phone)

@@ -249,6 +249,37 @@ async fn an_application_is_mended_and_goes_with_its_passkeys_only_on_demand() ->
     Ok(())
 }
 
+#[test]
+fn links_lead_to_the_origin_at_which_an_application_says_our_pages_are() -> Outcome {
+    let installation = installation()?;
+    let acme = installation.bootstrap("Acme")?;
+    let organization = &acme.organization;
+    let listed = installation.list(&format!("application list --org {organization}"))?;
+    let one = text(&listed[0], "appId")?;
+    let invited = |name: &str| -> Outcome<String> {
+        let words = format!("user invite --org {organization} --email {name}@example.com");
+        text(&installation.administrate(&words)?, "registrationUrl")
+    };
+    let update = |words: &str| {
+        installation.administrate(&format!("application update --application {one} {words}"))
+    };
+    // Two origins: the pages are at the first, unless it is said that they are at the other.
+    update("--origin https://one.example --origin https://auth.one.example")?;
+    let link = invited("ada")?;
+    assert!(link.starts_with("https://one.example/register#"), "{link}");
+    update("--enrol-url https://auth.one.example/enrol")?;
+    let link = invited("bob")?;
+    assert!(
+        link.starts_with("https://auth.one.example/register#"),
+        "{link}"
+    );
+    // A page of the application's own says nothing of ours.
+    update("--enrol-url https://auth.one.example/passkeys/new")?;
+    let link = invited("cy")?;
+    assert!(link.starts_with("https://one.example/register#"), "{link}");
+    Ok(())
+}
+
 /// The logs of their own processes are nobody's.
 #[tokio::test]
 async fn what_commands_do_is_told_by_the_service_once() -> Outcome {

@@ -121,7 +121,8 @@ impl fmt::Display for PagePrefix {
 pub struct Pages {
     /// Whether its hosts show the pages of this service, where there are any.
     pub ours: bool,
-    /// Its own page for entering a code, which comes before ours.
+    /// Its own page for entering a code, which comes before ours. Where it is one of ours, it tells at which of the
+    /// application's origins they are.
     pub enrol_url: Option<EnrolUrl>,
 }
 
@@ -152,12 +153,23 @@ impl Pages {
 }
 
 impl Application {
-    /// Where the pages of this service are at the application, without a slash at the end: `here`, which is one of
-    /// its web origins, or the first of these. None where the service serves none (`prefix`), or none for it.
+    /// Where the pages of this service are at the application, without a slash at the end: where its page for codes
+    /// is, if that is one of ours, or `here`, which is one of its web origins, or the first of these. None where the
+    /// service serves none (`prefix`), or none for it.
     pub fn page(&self, here: Option<&Origin>, prefix: Option<&PagePrefix>) -> Option<String> {
         let prefix = prefix.filter(|_served| self.pages.ours)?;
-        let origin = here.or_else(|| self.relying_party.first_page())?;
+        let named = self.named_home(prefix);
+        let origin = named.or(here).or_else(|| self.relying_party.first_page())?;
         Some(format!("{origin}{prefix}"))
+    }
+
+    /// The origin of the page for codes, where that page is ours: then ours are there, and need be at no other.
+    fn named_home(&self, prefix: &PagePrefix) -> Option<&Origin> {
+        let enrol = self.pages.enrol_url.as_ref()?;
+        let origin = enrol.origin();
+        let is_ours = self.relying_party.allows(origin.as_str())
+            && enrol.as_str() == format!("{origin}{prefix}/enrol");
+        is_ours.then_some(origin)
     }
 
     /// The page where a code for a credential of this application is entered: its own, or that of this service,
@@ -286,6 +298,25 @@ mod tests {
             let expected = |text: &str| (!text.is_empty()).then(|| text.to_owned());
             assert_eq!(application.page(here, prefix), expected(page));
             assert_eq!(application.enrol_page(here, prefix), expected(enrol));
+        }
+        // Its page for codes is one of ours: then all of them are there, and no link leads to where they are not.
+        let named = application(
+            &["https://example.com", two.as_str()],
+            Some("https://two.example.com/key/enrol"),
+        );
+        let one = Origin::new("https://example.com").unwrap();
+        for (here, prefix, page) in [
+            (None, &below, "https://two.example.com/key"),
+            (Some(&one), &below, "https://two.example.com/key"),
+            // With another prefix it is some page of the application's.
+            (None, &root, "https://example.com"),
+            (Some(&two), &root, "https://two.example.com"),
+        ] {
+            assert_eq!(named.page(here, Some(prefix)).unwrap(), page);
+            assert_eq!(
+                named.enrol_page(here, Some(prefix)).unwrap(),
+                "https://two.example.com/key/enrol"
+            );
         }
         // Without pages of ours on its hosts, and none of its own, it is no place to go.
         let mut nowhere = ours;

@@ -70,6 +70,7 @@ impl From<IssueSessionCodeError> for ApiError {
             IssueSessionCodeError::ReturnNotAllowed => {
                 Self::new(ErrorCode::ReturnNotAllowed).at("returnTo")
             }
+            IssueSessionCodeError::Throttled(error) => error.into(),
             IssueSessionCodeError::Store(error) => error.into(),
         }
     }

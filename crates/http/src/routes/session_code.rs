@@ -18,7 +18,7 @@ use crate::{
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", expecting = "an object")]
 pub(crate) struct IssueSessionCodeRequest {
-    /// The page, on an origin of the application at which the user signed in; without `code` and `state` in its query.
+    /// The page, on an origin of the application at which the user signed in; without a query, `state` is for that.
     #[schema(value_type = String, example = "https://app.example.com/back")]
     return_to: Text<ReturnTo>,
     /// The unpadded base64url of the SHA-256 of a verifier that whoever asked for the sign-in keeps (RFC 7636, S256).
@@ -45,7 +45,10 @@ pub(crate) struct IssueSessionCodeResponse {
     expiration: String,
 }
 
-refusals!(IssueRefusals: [BODY, SIGNED_IN], [OriginNotAllowed, ReturnNotAllowed]);
+refusals!(
+    IssueRefusals: [BODY, SIGNED_IN],
+    [OriginNotAllowed, ReturnNotAllowed, TooManyAttempts]
+);
 
 /// Hand a session over to a page of the application
 ///

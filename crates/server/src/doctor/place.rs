@@ -105,8 +105,11 @@ impl<'all> Place<'all> {
             }
             for origin in application.relying_party.origins() {
                 if origin.is_web() {
-                    let pages = self.pages.as_ref();
-                    let pages = pages.filter(|_served| application.pages.ours);
+                    // Where the application says at which origin they are, nothing leads to ours at another.
+                    let pages = self.pages.as_ref().filter(|prefix| {
+                        application.page(Some(origin), Some(prefix))
+                            == Some(format!("{origin}{prefix}"))
+                    });
                     self.origin(origin, pages, found).await;
                 }
             }
@@ -176,8 +179,9 @@ impl<'all> Place<'all> {
                 format!("pages are switched on, and {origin} is served by somebody else"),
                 format!(
                     "links in messages lead there ({prefix}/register, {prefix}/enrol, {prefix}/recover): let the \
-                     proxy pass those paths, {prefix}/account, {prefix}/assets and /auth on, or say that the pages \
-                     are not there (latchkey application update --pages no), or that there are none \
+                     proxy pass those paths, {prefix}/account, {prefix}/assets and /auth on, or say at which other \
+                     origin of the application the pages are (latchkey application update --enrol-url \
+                     ORIGIN{prefix}/enrol), that they are at none (--pages no), or that there are none \
                      (web.enabled = false)"
                 ),
             ),

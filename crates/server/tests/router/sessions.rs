@@ -164,11 +164,11 @@ const EXCHANGE: &str = "/auth/session/code/exchange";
 async fn a_session_is_handed_over_once_and_is_the_same_one() {
     let world = World::new().await;
     let ada = on_a_page(&world).await;
-    let back = going_back(&format!("{ONE}/back?a=b"));
+    let back = going_back(&format!("{ONE}/back"));
     let issued = ada.place().post(CODE, &back).await.ok();
     let address = issued["returnTo"].as_str().unwrap();
     assert!(
-        address.starts_with(&format!("{ONE}/back?a=b&code=sc_")),
+        address.starts_with(&format!("{ONE}/back?code=sc_")),
         "{address}"
     );
     assert!(address.ends_with("&state=a%26b%3Dc"), "{address}");
@@ -237,6 +237,52 @@ async fn a_session_code_ends_with_its_minute_and_with_its_session() {
 }
 
 #[tokio::test]
+async fn no_stranger_keeps_the_users_of_a_server_from_their_sessions() {
+    let world = World::new().await;
+    let ada = on_a_page(&world).await;
+    let issued = ada.place().post(CODE, &going_back(ONE)).await.ok();
+    // Whoever gives an application's server codes makes it ask, and it has one address.
+    let server = world.stranger();
+    world.warm().await;
+    for _ in 0..30 {
+        let rubbish = json!({ "code": "sc_AAAA", "codeVerifier": VERIFIER });
+        let (answer, cost) = world.cost(server.post(EXCHANGE, &rubbish)).await;
+        answer.refused(403, "invalid_code");
+        assert_eq!((cost.reads, cost.write_transactions), (0, 0));
+    }
+    let body = json!({ "code": code_in(&issued), "codeVerifier": VERIFIER });
+    server.post(EXCHANGE, &body).await.ok();
+    // Codes for credentials are another kind, and are there as before.
+    let guessed = server.begin_with_code("Key", "ABC-DEF-GHJ").await;
+    guessed.refused_code();
+}
+
+#[tokio::test]
+async fn session_codes_are_issued_sixty_times_a_minute_and_used_ten_times() {
+    let world = World::new().await;
+    let ada = on_a_page(&world).await;
+    let back = going_back(ONE);
+    let mut issued = json!(null);
+    for _ in 0..60 {
+        issued = ada.place().post(CODE, &back).await.ok();
+    }
+    let refused = ada.place().post(CODE, &back).await;
+    refused.refused(429, "too_many_attempts");
+    assert!(!refused.header("retry-after").is_empty());
+    let server = world.stranger();
+    let body = json!({ "code": code_in(&issued), "codeVerifier": VERIFIER });
+    server.post(EXCHANGE, &body).await.ok();
+    for _ in 1..10 {
+        let used = server.post(EXCHANGE, &body).await;
+        used.refused(403, "invalid_code");
+    }
+    let refused = server.post(EXCHANGE, &body).await;
+    refused.refused(429, "too_many_attempts");
+    world.wait(Duration::from_mins(1));
+    ada.place().post(CODE, &back).await.ok();
+}
+
+#[tokio::test]
 async fn nobody_is_sent_where_the_application_is_not() {
     let world = World::new().await;
     let ada = on_a_page(&world).await;
@@ -256,6 +302,7 @@ async fn nobody_is_sent_where_the_application_is_not() {
         format!("{ONE}@evil.example/"),
         format!("{ONE}/#code=x"),
         format!("{ONE}/?code=x"),
+        format!("{ONE}/leave?to=https%3A%2F%2Fevil.example"),
         "javascript:alert(1)".to_owned(),
     ] {
         let refused = ada.place().post(CODE, &going_back(&to)).await;

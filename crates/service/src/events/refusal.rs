@@ -266,6 +266,7 @@ impl Refusal for IssueSessionCodeError {
         match self {
             Self::OriginNotAllowed => Reason::OriginNotAllowed,
             Self::ReturnNotAllowed => Reason::ReturnNotAllowed,
+            Self::Throttled(error) => error.reason(),
             Self::Store(error) => error.reason(),
         }
     }

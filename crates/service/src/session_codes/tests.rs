@@ -67,14 +67,10 @@ async fn a_session_goes_to_a_page_of_the_application_it_was_made_at() {
     let (codes, heard) = codes(willing());
     for made_at_application in [None, Some(application("one", 1).id)] {
         let session = made_at(made_at_application);
-        let back = back("https://one.example/back?a=b");
+        let back = back("https://one.example/back");
         let issued = codes.issue(&caller(Some(HERE)), &session, &back).await;
         let issued = issued.unwrap();
-        assert!(
-            issued
-                .address
-                .starts_with("https://one.example/back?a=b&code=")
-        );
+        assert!(issued.address.starts_with("https://one.example/back?code="));
         assert_eq!(issued.expires, NOW.plus(SessionCode::LIFETIME));
         let (_, code) = issued.address.split_once("code=").unwrap();
         let exchanged = codes.exchange(&caller(Some(HERE)), code, &verifier()).await;
@@ -215,21 +211,79 @@ async fn a_code_ends_with_its_session_and_with_its_use() {
 }
 
 #[tokio::test]
-async fn wrong_codes_are_counted_and_right_ones_are_not() {
+async fn what_is_no_code_of_ours_is_refused_and_never_counted() {
     let (codes, _) = codes(willing());
     let right = sent(&codes).await;
+    let other = CodeVerifier::new("a".repeat(43)).unwrap();
+    let own = verifier();
+    // All of them from the address at which the right one is used then.
+    for (code, verifier) in [("x", &own), (right.as_str(), &other)] {
+        for _ in 0..100 {
+            let wrong = codes.exchange(&caller(None), code, verifier).await;
+            assert!(matches!(wrong, Err(ExchangeSessionCodeError::InvalidCode)));
+        }
+    }
+    codes.exchange(&caller(None), &right, &own).await.unwrap();
+    let address = caller(None).address;
+    let of_credentials = crate::throttle::CodeTry {
+        address,
+        form: latchkey_domain::credential_code::CodeForm::Short,
+        owner: crate::throttle::Owner::Credential(None),
+    };
+    assert!(codes.throttle.reserve_code(&of_credentials).is_ok());
+}
+
+#[tokio::test]
+async fn one_code_asks_the_database_ten_times_a_minute_and_no_more() {
     let limit = latchkey_domain::policy::Limits::default().wrong_codes_per_address;
-    for _ in 0..=limit {
-        let good = codes.exchange(&caller(None), &right, &verifier()).await;
-        good.unwrap();
-    }
+    let mut store = MockSessionStore::new();
+    let times = usize::try_from(limit).unwrap();
+    store.expect_is_live().times(times).returning(|_| Ok(false));
+    let (codes, heard) = codes(store);
+    let code = sent(&codes).await;
     for _ in 0..limit {
-        let wrong = codes.exchange(&caller(None), "x", &verifier()).await;
-        assert!(matches!(wrong, Err(ExchangeSessionCodeError::InvalidCode)));
+        let refused = codes.exchange(&caller(None), &code, &verifier()).await;
+        assert!(matches!(
+            refused,
+            Err(ExchangeSessionCodeError::InvalidCode)
+        ));
     }
-    let refused = codes.exchange(&caller(None), &right, &verifier()).await;
+    heard.take();
+    let refused = codes.exchange(&caller(None), &code, &verifier()).await;
     assert!(matches!(
         refused,
         Err(ExchangeSessionCodeError::Throttled(_))
     ));
+    let throttled = Some(Reason::Throttled);
+    assert_eq!(heard.take(), [(Event::ExchangeSessionCode, throttled)]);
+}
+
+#[tokio::test]
+async fn a_user_goes_back_sixty_times_a_minute() {
+    let (codes, heard) = codes(MockSessionStore::new());
+    let limit = latchkey_domain::policy::Limits::default().user_actions_per_user;
+    let elsewhere = back("https://evil.example");
+    let back = back(HERE);
+    let session = made_at(None);
+    for _ in 0..limit {
+        // What is refused is not counted.
+        let refused = codes.issue(&caller(Some(HERE)), &session, &elsewhere).await;
+        assert!(matches!(
+            refused,
+            Err(IssueSessionCodeError::ReturnNotAllowed)
+        ));
+        let issued = codes.issue(&caller(Some(HERE)), &session, &back).await;
+        assert!(issued.is_ok());
+    }
+    heard.take();
+    let refused = codes.issue(&caller(Some(HERE)), &session, &back).await;
+    assert!(matches!(refused, Err(IssueSessionCodeError::Throttled(_))));
+    let throttled = Some(Reason::Throttled);
+    assert_eq!(heard.take(), [(Event::IssueSessionCode, throttled)]);
+    let other = Session {
+        user: user(2).id,
+        ..made_at(None)
+    };
+    let issued = codes.issue(&caller(Some(HERE)), &other, &back).await;
+    assert!(issued.is_ok());
 }

@@ -36,7 +36,7 @@ fn attempt(number: u32, form: CodeForm) -> CodeTry<'static> {
     CodeTry {
         address: address(number),
         form,
-        owner: None,
+        owner: Owner::Credential(None),
     }
 }
 
@@ -47,7 +47,7 @@ const LONG: CodeForm = CodeForm::Long;
 /// Whether a try of a short code of that owner is looked up.
 fn tries(throttle: &Throttle, number: u32, owner: Owner<'_>) -> bool {
     let attempt = CodeTry {
-        owner: Some(owner),
+        owner,
         ..attempt(number, SHORT)
     };
     throttle.reserve_code(&attempt).is_ok()
@@ -70,7 +70,7 @@ fn each_kind_of_code_has_tries_of_its_own() {
     let organization = organization(1);
     let of = |kind, username: &str| {
         let attempt = CodeTry {
-            owner: Some(Owner::Account(&organization, username, kind)),
+            owner: Owner::Account(&organization, username, kind),
             ..attempt(1, LONG)
         };
         throttle.reserve_code(&attempt).is_ok()
@@ -79,7 +79,7 @@ fn each_kind_of_code_has_tries_of_its_own() {
         assert!(throttle.reserve_code(&attempt(1, SHORT)).is_ok());
     }
     // With a username or without, a credential code is one.
-    assert!(!tries(&throttle, 1, Owner::Credential("ada")));
+    assert!(!tries(&throttle, 1, Owner::Credential(Some("ada"))));
     for &kind in AccountCodeKind::ALL {
         for number in 0..10 {
             assert!(of(kind, &number.to_string()), "{kind}");
@@ -152,7 +152,7 @@ fn over_the_limit_of_the_installation_only_short_codes_without_an_owner_are_refu
         assert!(tries(
             &throttle,
             number,
-            Owner::Credential(&number.to_string())
+            Owner::Credential(Some(&number.to_string()))
         ));
     }
     for number in 0..300 {
@@ -160,7 +160,7 @@ fn over_the_limit_of_the_installation_only_short_codes_without_an_owner_are_refu
     }
     assert!(throttle.reserve_code(&attempt(999, SHORT)).is_err());
     assert!(throttle.reserve_code(&attempt(999, LONG)).is_ok());
-    assert!(tries(&throttle, 999, Owner::Credential("ada")));
+    assert!(tries(&throttle, 999, Owner::Credential(Some("ada"))));
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn nobody_uses_up_the_tries_of_another_address_organization_kind_or_user() {
         Owner::Account(&one, "ada", AccountCodeKind::Recovery),
         Owner::Account(&two, "ada", AccountCodeKind::Login),
         Owner::Account(&one, "bob", AccountCodeKind::Login),
-        Owner::Credential("ada"),
+        Owner::Credential(Some("ada")),
     ] {
         assert!(tries(&throttle, 1, other));
     }
@@ -210,7 +210,7 @@ fn made_up_names_and_addresses_fill_bounded_memory_and_crowd_nobody_into_one_win
     let (throttle, _now) = throttle();
     for number in 0..70_000 {
         let name = format!("{number}{}", "x".repeat(250));
-        assert!(tries(&throttle, number, Owner::Credential(&name)));
+        assert!(tries(&throttle, number, Owner::Credential(Some(&name))));
         assert!(throttle.count_login(address(number)).is_ok());
     }
     {
@@ -229,9 +229,9 @@ fn made_up_names_and_addresses_fill_bounded_memory_and_crowd_nobody_into_one_win
     for number in 80_000..80_100 {
         let name = format!("newcomer {number}");
         for _ in 0..5 {
-            assert!(tries(&throttle, number, Owner::Credential(&name)));
+            assert!(tries(&throttle, number, Owner::Credential(Some(&name))));
         }
-        assert!(!tries(&throttle, number, Owner::Credential(&name)));
+        assert!(!tries(&throttle, number, Owner::Credential(Some(&name))));
         for _ in 0..60 {
             assert!(throttle.count_login(address(number)).is_ok());
         }
@@ -300,6 +300,28 @@ fn user_actions_are_limited_by_user() {
     }
     assert!(throttle.count_action(&user(1).id).is_err());
     assert!(throttle.count_action(&user(2).id).is_ok());
+}
+
+#[test]
+fn session_codes_are_limited_by_user_and_their_uses_by_code() {
+    let (throttle, now) = throttle();
+    for _ in 0..60 {
+        assert!(throttle.count_session_code(&user(1).id).is_ok());
+    }
+    assert!(throttle.count_session_code(&user(1).id).is_err());
+    // Neither another user nor what this one signs is kept from anything.
+    assert!(throttle.count_session_code(&user(2).id).is_ok());
+    assert!(throttle.count_action(&user(1).id).is_ok());
+    let [one, two] = [1, 2].map(|byte| SessionCodeId::from_random(&[byte; 32]));
+    for _ in 0..10 {
+        assert!(throttle.count_session_code_use(&one).is_ok());
+    }
+    assert!(throttle.count_session_code_use(&one).is_err());
+    assert!(throttle.count_session_code_use(&two).is_ok());
+    assert!(throttle.reserve_code(&attempt(1, SHORT)).is_ok());
+    now.store(START + MINUTE, Ordering::Relaxed);
+    assert!(throttle.count_session_code(&user(1).id).is_ok());
+    assert!(throttle.count_session_code_use(&one).is_ok());
 }
 
 #[test]

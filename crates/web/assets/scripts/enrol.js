@@ -5,7 +5,7 @@ import { nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
 import { create, hasAuthenticator, isSupported } from './passkeys.js'
 import { $, busy, complain, hostOf, introduce, say, show, takeFragment } from './page.js'
-import { goOn, isReturning } from './return.js'
+import { isReturning, signInAndGoOn } from './return.js'
 import { signIn } from './session.js'
 import { explain, sayOnThisPage } from './texts.js'
 
@@ -179,10 +179,12 @@ function begin() {
   })
   $('try').addEventListener('click', () =>
     busy($('try'), 'Answer the prompt of your browser…', async () => {
-      await signIn(here ?? (await introduce()), { username: challenge.user.name })
+      const place = here ?? (await introduce())
+      const who = { username: challenge.user.name }
       if (isReturning()) {
-        await goOn()
+        await signInAndGoOn(place, who)
       } else {
+        await signIn(place, who)
         show('tried')
       }
     }),

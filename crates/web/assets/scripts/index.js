@@ -2,8 +2,8 @@
 
 import { hasAutofill, isSupported } from './passkeys.js'
 import { $, busy, complain, introduce, say } from './page.js'
-import { announceReturn, goOn, isReturning, takeReturn } from './return.js'
-import { session, signIn, takeNotice } from './session.js'
+import { announceReturn, goOn, isReturning, signInAndGoOn, takeReturn } from './return.js'
+import { session, takeNotice } from './session.js'
 import { sayOnThisPage } from './texts.js'
 
 sayOnThisPage({
@@ -33,8 +33,7 @@ async function offerAutofill(here) {
     const { signal } = waiting
     const renewal = setTimeout(() => waiting.abort('renewal'), AUTOFILL_AGE)
     try {
-      await signIn(here, { mediation: 'conditional', signal })
-      await goOn()
+      await signInAndGoOn(here, { mediation: 'conditional', signal })
       return
     } catch (error) {
       if (signal.reason !== 'renewal') {
@@ -83,8 +82,7 @@ async function begin() {
     event.preventDefault()
     busy($('sign-in-button'), 'Answer the prompt of your browser…', async () => {
       waiting?.abort('button')
-      await signIn(await introduce(), { username: $('username').value.trim() || undefined })
-      await goOn()
+      await signInAndGoOn(await introduce(), { username: $('username').value.trim() || undefined })
     })
   })
 }

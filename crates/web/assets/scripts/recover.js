@@ -6,8 +6,7 @@ import { KitError, makeKit, openKit, signRecovery, tidyCode } from './kit.js'
 import { readKit, showKit } from './kit-panel.js'
 import { create } from './passkeys.js'
 import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
-import { goOn } from './return.js'
-import { signIn } from './session.js'
+import { signInAndGoOn } from './return.js'
 import { sayOnThisPage } from './texts.js'
 
 sayOnThisPage({
@@ -104,10 +103,9 @@ function start() {
     })
   })
   $('sign-in-button').addEventListener('click', () =>
-    busy($('sign-in-button'), 'Answer the prompt of your browser…', async () => {
-      await signIn(here, { username: begun.challenge.user.name })
-      await goOn()
-    }),
+    busy($('sign-in-button'), 'Answer the prompt of your browser…', () =>
+      signInAndGoOn(here, { username: begun.challenge.user.name }),
+    ),
   )
 }
 

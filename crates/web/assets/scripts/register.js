@@ -6,8 +6,7 @@ import { makeKit } from './kit.js'
 import { showKit } from './kit-panel.js'
 import { create } from './passkeys.js'
 import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
-import { goOn } from './return.js'
-import { signIn } from './session.js'
+import { signInAndGoOn } from './return.js'
 import { sayOnThisPage } from './texts.js'
 
 sayOnThisPage({
@@ -57,10 +56,9 @@ async function begin() {
     }),
   )
   $('sign-in-button').addEventListener('click', () =>
-    busy($('sign-in-button'), 'Answer the prompt of your browser…', async () => {
-      await signIn(here, { username: challenge.user.name })
-      await goOn()
-    }),
+    busy($('sign-in-button'), 'Answer the prompt of your browser…', () =>
+      signInAndGoOn(here, { username: challenge.user.name }),
+    ),
   )
   $('enter').addEventListener('submit', (event) => {
     event.preventDefault()

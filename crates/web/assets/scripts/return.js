@@ -2,7 +2,7 @@
 
 import { forget, keep, kept } from './kept.js'
 import { $, hostOf } from './page.js'
-import { callSignedIn, forgetSession } from './session.js'
+import { callSignedIn, forgetSession, session, signIn } from './session.js'
 
 /** Where somebody wants to go back to, as this tab keeps it. */
 const KEPT = 'return'
@@ -31,36 +31,72 @@ export function takeReturn() {
   history.replaceState(null, '', location.pathname)
 }
 
-function originOf(address) {
+/** What the service takes (`ReturnTo`, `CodeChallenge` and `ReturnState` there). */
+const MOST_OF_ADDRESS = 2048
+const MOST_OF_STATE = 512
+/** The base64url of 32 bytes, whose last symbol has two bits that are none of theirs. */
+const CHALLENGE = /^[\w-]{42}[AEIMQUYcgkosw048]$/
+
+const bytesOf = (text) => new TextEncoder().encode(text).length
+
+function urlOf(address) {
   try {
-    return new URL(address).origin
+    return new URL(address)
   } catch {
     return undefined
   }
 }
 
+/** Why nobody goes back as that wish says, if so. */
+function refusalOf({ returnTo, codeChallenge, state = '' }, returnOrigins) {
+  const url = urlOf(returnTo)
+  if (!returnOrigins.includes(url?.origin)) {
+    return 'return_not_allowed'
+  }
+  // A user name stands before the host, and other schemes before the origin that they have.
+  const isOfOrigin = url.href.startsWith(`${url.origin}/`)
+  const isPlain = isOfOrigin && !/[?#]/.test(url.href) && bytesOf(returnTo) <= MOST_OF_ADDRESS
+  const isWhole = isPlain && CHALLENGE.test(codeChallenge) && bytesOf(state) <= MOST_OF_STATE
+  return isWhole ? undefined : 'return_malformed'
+}
+
 /**
- * Says where a sign-in leads back to, or answers why it does not: when the application does not list that place,
- * nobody goes there, and its name is not shown as if it were a good one. The service decides again when it is asked
- * for the way back.
+ * Says where a sign-in leads back to, or answers why it does not: when the application does not list that place, or
+ * the wish is not as it must be, nobody goes there, and its name is not shown as if it were a good one. That is known
+ * before anybody signs in; the service decides again when it is asked for the way back.
  */
 export function announceReturn({ returnOrigins }) {
   const wish = kept(KEPT)
   if (!wish) {
     return undefined
   }
-  const origin = originOf(wish.returnTo)
-  if (!returnOrigins.includes(origin)) {
+  const refused = refusalOf(wish, returnOrigins)
+  if (refused) {
     forget(KEPT)
-    return 'return_not_allowed'
+    return refused
   }
   $('return').hidden = false
-  $('return-where').textContent = hostOf(origin)
+  $('return-where').textContent = hostOf(urlOf(wish.returnTo).origin)
   return undefined
 }
 
 /** Whether a sign-in leads back somewhere. */
 export const isReturning = () => kept(KEPT) !== undefined
+
+/** Whether this page has signed somebody in who has not gone on yet. */
+let isStuck = false
+
+/** Signs in and goes on. Who was signed in so already, and could not go on, is asked for no passkey again. */
+export async function signInAndGoOn(here, options = {}) {
+  const { username } = options
+  const stuck = isStuck ? session() : undefined
+  if (!stuck || (username && username !== stuck.username)) {
+    await signIn(here, options)
+    isStuck = true
+  }
+  await goOn()
+  isStuck = false
+}
 
 /** Goes on after a sign-in: back to where somebody came from, or to the account. */
 export async function goOn() {

@@ -14,6 +14,8 @@ const TEXTS = {
     'This device already has a passkey for this account: nothing needs to be added. Go to the sign-in page and use it.',
   prompt_dismissed: 'The prompt was closed before it was answered. Nothing has changed: try again.',
   prompt_failed: 'The browser could not use a passkey. Try again; if it stays so, try another browser.',
+  return_malformed:
+    'Whoever sent you here did not ask as they should, so nobody can be sent back: if you sign in, you stay here. Tell whoever runs that application.',
   unreachable: 'The service cannot be reached. Check your connection and try again.',
   wrong_domain:
     'The browser does not allow passkeys of this application on this address. Open the address you were given.',

@@ -29,6 +29,9 @@ async fn below_a_prefix_is_everything_and_nothing_is_at_the_root() {
     let first = open(&router, HOST, "/key").await;
     assert_eq!(first.header("location"), "/key/");
     assert_eq!(first.status, StatusCode::TEMPORARY_REDIRECT);
+    let query = "?return_to=https%3A%2F%2Fone.example%2F&code_challenge=a_-&state=%26";
+    let first = open(&router, HOST, &format!("/key{query}")).await;
+    assert_eq!(first.header("location"), format!("/key/{query}"));
 
     // So do the links of what is put together here; the API stays where it is.
     let landing = open(&router, "auth.example", "/key/").await;
