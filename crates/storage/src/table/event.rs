@@ -78,6 +78,13 @@ pub(crate) async fn delete_all(transaction: &DatabaseTransaction) -> Result<(), 
     events.count(transaction).await.map(|_events| ())
 }
 
+/// What was left before that moment, and this release cannot tell.
+pub(crate) fn is_unknown_before(moment: Timestamp) -> Condition {
+    Condition::all()
+        .add(Column::At.lt(moment.unix_milliseconds()))
+        .add(is_known().not())
+}
+
 #[async_trait]
 impl EventStore for SqlStore {
     async fn leave(&self, left: LeftEvent) -> Result<(), StoreError> {
