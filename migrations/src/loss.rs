@@ -116,8 +116,10 @@ const HELD: [(&str, &[Held]); 18] = [
     ("m0010_username_keys", &[]),
     ("m0011_index_of_administrators", &[]),
     ("m0012_index_of_passkeys", &[]),
-    // What is still to be told is a line of the log that was not written yet, and no data.
-    ("m0013_events", &[]),
+    (
+        "m0013_events",
+        &[("events of commands that are still to be told", "events")],
+    ),
     (
         "m0014_transports",
         &[(

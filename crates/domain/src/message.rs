@@ -41,6 +41,21 @@ named! {
 impl MessageKind {
     /// How long a notice is tried to be sent. A code is tried while it lives.
     pub const NOTICE_LIFETIME: Duration = Duration::from_hours(24 * 7);
+
+    /// Whether it hands over a code, and is worth nothing when that code has ended. The others are notices.
+    pub const fn has_code(self) -> bool {
+        match self {
+            Self::Registration | Self::LoginCode | Self::RecoveryCode => true,
+            Self::CredentialAdded
+            | Self::CredentialWaits
+            | Self::CredentialActivated
+            | Self::CredentialDeactivated
+            | Self::CredentialDeleted
+            | Self::AccountRecovered
+            | Self::AccountActivated
+            | Self::AdministratorMade => false,
+        }
+    }
 }
 
 /// A text that only this installation can read: it may hold a live code, so it is kept sealed.
@@ -91,6 +106,20 @@ mod tests {
     fn a_notice_is_worth_sending_for_a_week() {
         let week = Duration::from_hours(7 * 24);
         assert_eq!(MessageKind::NOTICE_LIFETIME, week);
+    }
+
+    #[test]
+    fn what_hands_over_a_code_is_no_notice() {
+        let kinds = MessageKind::ALL.iter().copied();
+        let with_code: Vec<_> = kinds.filter(|kind| kind.has_code()).collect();
+        assert_eq!(
+            with_code,
+            [
+                MessageKind::Registration,
+                MessageKind::LoginCode,
+                MessageKind::RecoveryCode
+            ]
+        );
     }
 
     #[test]

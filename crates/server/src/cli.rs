@@ -14,7 +14,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, builder::Resettable};
 use clap_complete::Shell;
 
 use self::{
@@ -51,18 +51,34 @@ mod serve;
 /// The version, and the commit that it was built from where that is known; see `build.rs`.
 const VERSION: &str = env!("LATCHKEY_VERSION");
 
+/// The variable that names the configuration.
+const CONFIG_VARIABLE: &str = "LATCHKEY_CONFIG";
+
 /// A self-hosted credential service.
 #[derive(Debug, Parser)]
 #[command(name = "latchkey", version = VERSION)]
 struct Arguments {
     /// Configuration in TOML; environment variables LATCHKEY__SECTION__KEY override it.
-    #[arg(long, value_name = "FILE", env = "LATCHKEY_CONFIG", global = true)]
+    #[arg(long, value_name = "FILE", env = CONFIG_VARIABLE, global = true)]
     config: Option<PathBuf>,
     /// Answer with one line of JSON for each thing, at a terminal too.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
     command: Option<Command>,
+}
+
+impl Arguments {
+    /// Those that the process was started with. An empty variable counts as absent, as those of settings do; an
+    /// empty `--config` is an error.
+    fn of_process() -> Self {
+        let mut command = Self::command();
+        if std::env::var_os(CONFIG_VARIABLE).is_some_and(|file| file.is_empty()) {
+            command = command.mut_arg("config", |config| config.env(Resettable::Reset));
+        }
+        let matches = command.get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -129,7 +145,7 @@ enum Generated {
     /// Write the manual pages into a folder.
     #[command(hide = true)]
     Man {
-        /// The folder, which must be there.
+        /// The folder; it is made if it is not there.
         #[arg(value_name = "FOLDER")]
         folder: PathBuf,
     },
@@ -161,7 +177,7 @@ pub fn run() -> ExitCode {
 pub fn run_with<E: Into<Failure>>(
     adapters: impl AsyncFnOnce(&Settings) -> Result<Adapters, E>,
 ) -> ExitCode {
-    match execute(Arguments::parse(), adapters) {
+    match execute(Arguments::of_process(), adapters) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // Nothing is left to tell it to when standard error is closed.
@@ -250,7 +266,8 @@ impl Generated {
             }
             Self::Man { folder } => {
                 // One page for each command.
-                clap_mangen::generate_to(Arguments::command(), &folder)
+                std::fs::create_dir_all(&folder)
+                    .and_then(|()| clap_mangen::generate_to(Arguments::command(), &folder))
                     .map_err(|error| format!("{}: {error}", folder.display()))?;
             }
             Self::Document(Document::Openapi) => {
@@ -532,22 +549,19 @@ mod tests {
             let folder = folder.to_path_buf();
             Generated::Man { folder }.write()
         };
-        manual(folder.path()).unwrap();
+        let new = folder.path().join("share/man1");
+        manual(&new).unwrap();
         for page in [
             "latchkey.1",
             "latchkey-user-find.1",
             "latchkey-outbox-retry.1",
         ] {
-            let text = std::fs::read_to_string(folder.path().join(page)).unwrap();
+            let text = std::fs::read_to_string(new.join(page)).unwrap();
             assert!(text.contains("latchkey"), "{page}");
         }
-        let nowhere = folder.path().join("nowhere");
-        assert!(
-            manual(&nowhere)
-                .unwrap_err()
-                .to_string()
-                .contains("nowhere")
-        );
+        let of_a_file = new.join("latchkey.1");
+        let failure = manual(&of_a_file).unwrap_err().to_string();
+        assert!(failure.contains("latchkey.1"), "{failure}");
     }
 
     #[test]

@@ -6,6 +6,8 @@
 //! ends transactions on its connection is [`crate::transaction`].
 
 use std::{
+    convert::Infallible,
+    future::pending,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -17,14 +19,16 @@ use async_trait::async_trait;
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
     ConnAcquireErr, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    ExecResult, QueryResult, Statement, TransactionTrait as _,
+    ExecResult, QueryResult, RuntimeErr, Statement, TransactionTrait as _,
+    sqlx::{ConnectOptions as _, Connection as _},
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use crate::{
+    failure::reason,
     trust::Trust,
     watch::{Watch, Work},
 };
@@ -60,7 +64,16 @@ struct Shared {
     /// How many callers wait for one.
     waiting: AtomicUsize,
     kept: Mutex<Vec<Kept>>,
+    /// Why the last one that was to be made was not.
+    not_made: Mutex<Option<String>>,
+    /// Who finds that out.
+    asking: Semaphore,
 }
+
+/// There is no connection, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("no connection to the database can be made: {0}")]
+struct NotMade(String);
 
 /// Where the connections of a kind are, at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +132,8 @@ impl Connections {
             free: Arc::new(Semaphore::new(most)),
             waiting: AtomicUsize::new(0),
             kept: Mutex::default(),
+            not_made: Mutex::default(),
+            asking: Semaphore::new(1),
         }))
     }
 
@@ -162,7 +177,7 @@ impl Connections {
             Err(_late) => Err(ConnAcquireErr::Timeout),
         };
         drop(waiting);
-        let place = place.map_err(|cause| StoreError::new(DbErr::ConnectionAcquire(cause)))?;
+        let place = place.map_err(|cause| self.none(cause))?;
         let kept = match self.good().await {
             Some(kept) => kept,
             None => self.make().await?,
@@ -202,13 +217,72 @@ impl Connections {
     )]
     async fn make(&self) -> Result<Kept, StoreError> {
         let made = Instant::now();
-        let connection = self.0.pool.begin().await.map_err(StoreError::new)?;
+        let beginning = self.0.pool.begin();
+        let asking = Box::pin(self.find_out_why_not());
+        let begun = tokio::select! {
+            biased;
+            begun = beginning => begun,
+            never = asking => match never {},
+        };
+        let connection = begun.map_err(|error| self.failed(error))?;
+        self.note(None);
         let ended = connection.execute_unprepared("COMMIT").await;
         ended.map_err(StoreError::new)?;
         Ok(Kept {
             connection: Arc::new(connection),
             made,
         })
+    }
+
+    /// Finds out why a connection is not made, when that takes long: where a port refuses, or a server has no room,
+    /// the pool tries again and again, and in the end says no more than that it took too long. One asks for all.
+    async fn find_out_why_not(&self) -> Infallible {
+        if self.0.pool.get_database_backend() != DbBackend::Postgres {
+            return pending().await;
+        }
+        sleep(self.0.terms.patience / 2).await;
+        if let Ok(_turn) = self.0.asking.try_acquire() {
+            self.note(Some("it does not answer".to_owned()));
+            let pool = self.0.pool.get_postgres_connection_pool();
+            let reason = match pool.connect_options().connect().await {
+                Ok(connection) => {
+                    drop(connection.close().await);
+                    None
+                }
+                Err(error) => Some(reason(&error)),
+            };
+            self.note(reason);
+        }
+        pending().await
+    }
+
+    fn note(&self, reason: Option<String>) {
+        *self.not_made() = reason;
+    }
+
+    fn not_made(&self) -> MutexGuard<'_, Option<String>> {
+        let noted = self.0.not_made.lock();
+        noted.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a caller is told when none is made.
+    fn failed(&self, error: DbErr) -> StoreError {
+        if let DbErr::ConnectionAcquire(cause) = error {
+            return self.none(cause);
+        }
+        if let DbErr::Conn(RuntimeErr::SqlxError(cause)) = &error {
+            self.note(Some(reason(cause)));
+        }
+        StoreError::new(error)
+    }
+
+    /// What a caller is told who has waited in vain for one: why the last one was not made, if that is it.
+    fn none(&self, cause: ConnAcquireErr) -> StoreError {
+        let reason = self.not_made().clone();
+        match (cause, reason) {
+            (ConnAcquireErr::Timeout, Some(reason)) => StoreError::unavailable(NotMade(reason)),
+            (cause, _) => StoreError::new(DbErr::ConnectionAcquire(cause)),
+        }
     }
 
     fn kept(&self) -> MutexGuard<'_, Vec<Kept>> {

@@ -8,6 +8,14 @@ use sea_orm::{
     sqlx::{self, error::DatabaseError},
 };
 
+/// What sqlx says, without the line of its own source that PostgreSQL tells with whatever it says.
+pub(crate) fn reason(error: &sqlx::Error) -> String {
+    match error.as_database_error() {
+        Some(said) => said.message().to_owned(),
+        None => error.to_string(),
+    }
+}
+
 /// How a failure passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Passing {

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use latchkey_domain::{account_code::AccountCodeKind, time::Timestamp};
-use latchkey_service::ports::{housekeeping_store::HousekeepingStore, store::StoreError};
+use latchkey_service::ports::{
+    event_store::LeftEvent, housekeeping_store::HousekeepingStore, store::StoreError,
+};
 use sea_orm::{
     ColumnTrait as _, EntityTrait, QueryFilter as _, QuerySelect as _, QueryTrait as _, Select,
     sea_query::{Condition, LockBehavior, LockType},
@@ -11,13 +13,16 @@ use sea_orm::{
 use crate::{
     statement::Change as _,
     store::SqlStore,
-    table::{account_code, credential, credential_code, message, spent},
+    table::{account_code, credential, credential_code, event, message, spent},
 };
 
 #[async_trait]
 impl HousekeepingStore for SqlStore {
     /// One short transaction per table, so that nobody waits long for the one writer of SQLite.
     async fn delete_expired(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
+        // Those that are known are told. Others may have been left by a newer release that is gone for good.
+        let events = event::is_unknown_before(before.minus(LeftEvent::KEPT));
+        let events = event::Entity::find().filter(events);
         let before = before.unix_milliseconds();
         let things = spent::Entity::find().filter(spent::Column::Expires.lt(before));
         // The newest code of a user stays, and one with a claim for as long as the claim.
@@ -46,6 +51,7 @@ impl HousekeepingStore for SqlStore {
                 .await?,
             self.delete_batch(message::Column::Id, messages, batch)
                 .await?,
+            self.delete_batch(event::Column::Id, events, batch).await?,
         ];
         Ok(deleted.into_iter().fold(0, u64::saturating_add))
     }

@@ -10,6 +10,7 @@ use latchkey_domain::{
     message::NewMessage,
     time::Timestamp,
 };
+use latchkey_service::ports::event_store::LeftEvent;
 
 use crate::{NOW, Person, World, at_once};
 
@@ -19,6 +20,7 @@ cases! { housekeeping:
     the_newest_code_of_a_user_stays,
     a_claimed_code_stays_while_its_challenge_lives,
     a_batch_bounds_what_is_deleted_of_each_kind,
+    events_that_are_still_to_be_told_stay,
     replicas_share_the_work,
 }
 
@@ -100,6 +102,15 @@ async fn a_batch_bounds_what_is_deleted_of_each_kind(world: World) {
     for expected in [10, 5, 0] {
         assert_eq!(world.housekeep(later(2), 2).await, expected);
     }
+}
+
+/// However long nobody served.
+async fn events_that_are_still_to_be_told_stay(world: World) {
+    let left = world.event(0);
+    world.events.leave(left.clone()).await.unwrap();
+    let much_later = NOW.plus(LeftEvent::KEPT * 100);
+    assert_eq!(world.housekeep(much_later, 100).await, 0);
+    assert_eq!(world.events.take(9).await.unwrap(), [left]);
 }
 
 async fn replicas_share_the_work(world: World) {

@@ -53,7 +53,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let file = std::env::var_os("LATCHKEY_CONFIG");
+    let file = std::env::var_os("LATCHKEY_CONFIG").filter(|file| !file.is_empty());
     let settings = Settings::of_process(file.as_deref().map(Path::new))?;
     let _log = telemetry::start(&settings.log)?;
     let stop = stop_signal(1)?;

@@ -111,6 +111,17 @@ fn a_setting_that_would_be_ignored_without_a_word_is_named() -> Outcome {
 }
 
 #[test]
+fn an_empty_variable_names_no_configuration() -> Outcome {
+    let installation = Installation::empty(DatabaseKind::Sqlite)?;
+    for (words, works) in [("config check", true), ("config check --config=", false)] {
+        let mut command = installation.command(words)?;
+        let output = command.env("LATCHKEY_CONFIG", "").output()?;
+        assert_eq!(output.status.success(), works, "{output:?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn an_address_in_use_is_a_clear_error() -> Outcome {
     let installation = Installation::empty(DatabaseKind::Sqlite)?;
     let taken = std::net::TcpListener::bind("127.0.0.1:0")?;

@@ -8,6 +8,7 @@ use std::{
     io::{self, BufRead, BufReader, BufWriter, Write},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use clap::Args;
@@ -18,7 +19,10 @@ use latchkey_crypto::{
     entropy::SystemEntropy,
     proofs::{KeptEvidence, check_kept_key},
 };
-use latchkey_domain::credential::{CredentialKind, key::PublicKey};
+use latchkey_domain::{
+    credential::{CredentialKind, key::PublicKey},
+    time::Timestamp,
+};
 use latchkey_service::{
     events::{Event, LeftEvents},
     ports::{clock::Clock as _, entropy::Entropy as _},
@@ -29,6 +33,7 @@ use latchkey_storage::{
     store::SqlStore,
 };
 use serde::Serialize;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tracing::{info, warn};
 
 use super::{Failure, administer::date, answer, output};
@@ -65,6 +70,9 @@ pub(super) enum Goal {
     /// To move from the database of the backup, which nobody changes any more. Nothing is lost by it.
     Move,
 }
+
+/// How old a backup may be that is moved with, and nobody wonders: it was made when everything had been stopped.
+const MOVED_WITHIN: Duration = Duration::from_hours(1);
 
 /// How many signatures of each kind of credential are verified.
 const SIGNATURES: u64 = 100;
@@ -212,6 +220,16 @@ pub(super) async fn restore(
     let reading = Reading::begin(open(&request.file)?).map_err(of_file(&request.file))?;
     let header = reading.header().clone();
     let steps = known_steps(&header)?;
+    if goal == Goal::Move
+        && let Some(age) = old_to_move(&header.made, SystemClock.now())
+    {
+        warn!(
+            made = header.made,
+            hours = age.as_secs() / 3600,
+            "this backup is old for a move: sessions and codes that ended since live again, and so does what was \
+             used up since; `latchkey restore` ends all sessions and codes"
+        );
+    }
     let lost = require_secrets(&header, settings, request.new_secrets)?;
     let ending = Ending {
         goal,
@@ -234,6 +252,14 @@ pub(super) async fn restore(
         sessions_ended: ending.ends_sessions(),
         checked: checks.0,
     })
+}
+
+/// How old a backup is that is to be moved with, if that is so old that much may have ended since.
+fn old_to_move(made: &str, now: Timestamp) -> Option<Duration> {
+    let made = OffsetDateTime::parse(made, &Rfc3339).ok()?;
+    let made = i64::try_from(made.unix_timestamp_nanos() / 1_000_000).ok()?;
+    let age = now.since(Timestamp::from_unix_milliseconds(made));
+    (age > MOVED_WITHIN).then_some(age)
 }
 
 /// Whose fault it is.
@@ -441,4 +467,25 @@ fn is_standard(file: &Path) -> bool {
 fn say(text: &str) {
     // Nothing is left to tell it to when standard error is closed.
     let _ = writeln!(io::stderr(), "latchkey: {text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_is_old_to_move_with_after_an_hour() {
+        let made = Timestamp::from_unix_milliseconds(1_700_000_000_007);
+        let hour = Duration::from_hours(1);
+        let millisecond = Duration::from_millis(1);
+        for (now, old) in [
+            (made.minus(hour), None),
+            (made, None),
+            (made.plus(hour), None),
+            (made.plus(hour + millisecond), Some(hour + millisecond)),
+        ] {
+            assert_eq!(old_to_move(&date(made), now), old);
+        }
+        assert_eq!(old_to_move("today", made), None);
+    }
 }

@@ -47,9 +47,12 @@ impl Database {
                 .map(|()| text.to_owned())
                 .map_err(|error| error.to_string())
         });
+        let has_fault = section.has_fault("url");
         let url = url.unwrap_or(default.url);
         let with_password = section.secret("password", |text| {
-            if url.starts_with("sqlite:") {
+            if has_fault {
+                Ok(url.clone())
+            } else if url.starts_with("sqlite:") {
                 Err("is for PostgreSQL, and database.url is no server: leave it out".to_owned())
             } else {
                 password::put_into(&url, text, "database.url")
@@ -126,6 +129,21 @@ mod tests {
             assert!(faults.contains("database.password"), "{url}: {faults}");
             assert!(faults.contains(says), "{url}: {faults}");
             assert!(!faults.contains("hunter"), "{faults}");
+        }
+    }
+
+    #[test]
+    fn beside_a_faulty_url_nothing_is_said_of_the_password() {
+        for (key, url) in [
+            ("URL", "postgres://latchkey@localhost:port/latchkey"),
+            ("URL", "mysql://localhost/latchkey"),
+            ("URL_FILE", "no-such-folder/url"),
+        ] {
+            let faults = load(&[(key, url), ("PASSWORD", "hunter2")]).unwrap_err();
+            let [fault] = faults.all() else {
+                panic!("{url}: {faults}");
+            };
+            assert_eq!(fault.key, "database.url", "{faults}");
         }
     }
 }

@@ -62,7 +62,9 @@ impl Mail {
                 .map(|()| Zeroizing::new(text.to_owned()))
                 .map_err(|error| error.to_string())
         });
+        let has_fault = section.has_fault("smtp_url");
         let with_password = section.secret("smtp_password", |text| match &url {
+            None if has_fault => Ok(Zeroizing::default()),
             Some(url) if has_user(url) => {
                 password::put_into(url, text, "mail.smtp_url").map(Zeroizing::new)
             }
@@ -75,7 +77,7 @@ impl Mail {
         let settings = Self {
             transport: section.text("transport", default.transport, |text| match text {
                 "outbox" => Ok(Transport::Outbox),
-                "smtp" if has_url => Ok(Transport::Smtp),
+                "smtp" if has_url || has_fault => Ok(Transport::Smtp),
                 "smtp" => Err("needs mail.smtp_url, such as smtp://mail.example.com:25".to_owned()),
                 other => Err(must_be("\"outbox\" or \"smtp\"", other)),
             }),
@@ -149,6 +151,20 @@ mod tests {
             assert!(faults.contains("mail.smtp_password"), "{url}: {faults}");
             assert!(!faults.contains("hunter"), "{faults}");
         }
+    }
+
+    #[test]
+    fn beside_a_faulty_url_nothing_is_said_of_what_needs_it() {
+        let faults = load(&[
+            ("TRANSPORT", "smtp"),
+            ("SMTP_URL", "http://latchkey@mail.example.com"),
+            ("SMTP_PASSWORD", "hunter2"),
+        ])
+        .unwrap_err();
+        let [fault] = faults.all() else {
+            panic!("{faults}");
+        };
+        assert_eq!(fault.key, "mail.smtp_url", "{faults}");
     }
 
     #[test]

@@ -286,6 +286,13 @@ impl Section<'_> {
         }
     }
 
+    /// Whether that secret has a fault, which was told: what else is said of it then would be said of another value.
+    pub(super) fn has_fault(&self, key: &str) -> bool {
+        let (name, file_name) = (self.full(key), self.full(&format!("{key}_file")));
+        let mut faults = self.reader.faults.iter();
+        faults.any(|fault| fault.key == name || fault.key == file_name)
+    }
+
     /// Texts that `parse` accepts each, as a list or as one text with commas; none when absent.
     pub(super) fn texts<T>(
         &mut self,

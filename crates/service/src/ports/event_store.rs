@@ -1,5 +1,7 @@
 //! Security events that wait to be told.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use latchkey_domain::{
     id::{ApplicationId, CredentialUuid, EventId, OrganizationId, UserId},
@@ -30,6 +32,11 @@ pub struct LeftEvent {
     pub application: Option<ApplicationId>,
 }
 
+impl LeftEvent {
+    /// How long an event waits for a release that knows it, where there may be none any more.
+    pub const KEPT: Duration = Duration::from_hours(24 * 7);
+}
+
 /// Keeps events until a process that serves tells them.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
@@ -45,6 +52,7 @@ pub trait EventStore: Send + Sync {
     /// was left this costs one read.
     ///
     /// # Errors
-    /// [`StoreError`]; nothing is taken then.
+    /// [`StoreError`]; nothing is taken then, unless the answer to a commit was lost: then what was taken is given to
+    /// nobody.
     async fn take(&self, batch: u32) -> Result<Vec<LeftEvent>, StoreError>;
 }

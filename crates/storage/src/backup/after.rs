@@ -13,13 +13,16 @@ use crate::{ending, table};
 /// The epochs go on from the second of `now`. No user's sessions are ended once a second, so every epoch that anybody
 /// came to since, or came to after an earlier return, is an earlier one.
 ///
+/// Events that waited are forgotten: who served when the backup was made has told them since.
+///
 /// # Errors
 /// [`StoreError`]; then the transaction must be taken back.
 pub async fn end_everything(
     transaction: &DatabaseTransaction,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    ending::end_every_epoch(transaction, Epoch::new(now.unix_seconds())).await
+    ending::end_every_epoch(transaction, Epoch::new(now.unix_seconds())).await?;
+    table::event::delete_all(transaction).await
 }
 
 /// Binds a database at the newest schema to other secrets, as

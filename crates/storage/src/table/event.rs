@@ -13,7 +13,7 @@ use latchkey_service::{
     },
 };
 use sea_orm::{
-    IntoActiveModel as _, QueryOrder as _, QuerySelect as _, QueryTrait as _,
+    DatabaseTransaction, IntoActiveModel as _, QueryOrder as _, QuerySelect as _, QueryTrait as _,
     entity::prelude::*,
     sea_query::{Condition, LockBehavior, LockType},
 };
@@ -70,6 +70,19 @@ impl From<Model> for LeftEvent {
             application: row.about_application.map(Typed::into_inner),
         }
     }
+}
+
+/// Deletes every event, told or not.
+pub(crate) async fn delete_all(transaction: &DatabaseTransaction) -> Result<(), StoreError> {
+    let events = Entity::delete_many();
+    events.count(transaction).await.map(|_events| ())
+}
+
+/// What was left before that moment, and this release cannot tell.
+pub(crate) fn is_unknown_before(moment: Timestamp) -> Condition {
+    Condition::all()
+        .add(Column::At.lt(moment.unix_milliseconds()))
+        .add(is_known().not())
 }
 
 #[async_trait]

@@ -81,6 +81,16 @@ pub(crate) async fn insert_all(
     together(transaction, kept.collect()).await.map(|_ones| ())
 }
 
+/// Deletes every message that hands over a code, whoever it is for.
+pub(crate) async fn delete_codes_of_everybody(
+    transaction: &DatabaseTransaction,
+) -> Result<(), StoreError> {
+    let kinds = MessageKind::ALL.iter().filter(|kind| kind.has_code());
+    let kinds = kinds.map(|kind| kind.as_str());
+    let messages = Entity::delete_many().filter(Column::Kind.is_in(kinds));
+    messages.count(transaction).await.map(|_messages| ())
+}
+
 #[async_trait]
 impl MessageStore for SqlStore {
     async fn claim(

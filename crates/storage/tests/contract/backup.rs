@@ -7,7 +7,10 @@ use std::{
 };
 
 use latchkey_domain::{
-    account_code::AccountCodeKind, credential_code::CodeState, id::InstallationId,
+    account_code::AccountCodeKind,
+    credential_code::CodeState,
+    id::InstallationId,
+    message::{MessageKind, NewMessage},
 };
 use latchkey_service::ports::{
     installation_store::Installation,
@@ -320,6 +323,13 @@ async fn a_backup_of_nothing_is_refused(world: SqlWorld) {
     assert!(matches!(written.await, Err(BackupError::Nothing)));
 }
 
+/// The kinds of the messages that wait.
+async fn kinds_that_wait(world: &SqlWorld) -> BTreeSet<String> {
+    let rows = world.sql.query("SELECT kind FROM messages").await;
+    let kinds = rows.iter().map(|row| row.try_get_by_index(0).unwrap());
+    kinds.collect()
+}
+
 /// As often as anybody goes back.
 async fn to_go_back_ends_every_session_and_every_code(world: SqlWorld) {
     let person = fill(&world).await;
@@ -327,6 +337,17 @@ async fn to_go_back_ends_every_session_and_every_code(world: SqlWorld) {
     let session = world.session(&person);
     assert!(world.sessions.is_live(&session).await.unwrap());
     let credentials = world.account(user).await.unwrap().credentials;
+    for kind in MessageKind::ALL {
+        let code = world.account_code(&person.user, AccountCodeKind::Recovery, NOW);
+        let message = NewMessage {
+            kind: *kind,
+            ..world.message(user)
+        };
+        world.sql.execute("DELETE FROM account_codes").await;
+        assert!(world.account_codes.issue(code, message).await.unwrap());
+    }
+    let all = MessageKind::ALL.iter().map(ToString::to_string);
+    assert_eq!(kinds_that_wait(&world).await, all.collect());
     for epoch in [NOW.unix_seconds(), NOW.unix_seconds() + 1] {
         let begun = latchkey_migrations::begin(world.sql.store.connection()).await;
         let transaction = begun.unwrap();
@@ -340,6 +361,11 @@ async fn to_go_back_ends_every_session_and_every_code(world: SqlWorld) {
     let code = world.newest(user).await.unwrap();
     assert_eq!(code.state, CodeState::Cancelled { claim: None });
     assert_eq!(world.sql.count("account_codes").await, 0);
+    // Notices are still sent; a code that has ended is not, and what was told is not told again.
+    let notices = MessageKind::ALL.iter().filter(|kind| !kind.has_code());
+    let notices = notices.map(ToString::to_string);
+    assert_eq!(kinds_that_wait(&world).await, notices.collect());
+    assert_eq!(world.events.take(9).await.unwrap(), []);
 }
 
 async fn a_database_is_bound_to_other_secrets_in_the_transaction_that_fills_it(world: SqlWorld) {

@@ -70,6 +70,7 @@ async fn a_step_is_taken_back_by_itself_and_what_it_holds_is_told_before(world: 
             .unwrap(),
         ["Example"]
     );
+    world.events.leave(world.event(0)).await.unwrap();
     let mut lost = Vec::new();
     loop {
         let steps = latchkey_migrations::status(connection).await.unwrap();
@@ -93,6 +94,7 @@ async fn a_step_is_taken_back_by_itself_and_what_it_holds_is_told_before(world: 
     };
     assert_eq!((rows_of("organizations"), rows_of("applications")), (1, 1));
     assert_eq!(rows_of("messages that wait"), 0);
+    assert_eq!(rows_of("events of commands that are still to be told"), 1);
     assert!(lost.iter().all(|loss| loss.rows > 0), "{lost:?}");
     assert!(
         latchkey_migrations::losses(connection, "m9999_later")

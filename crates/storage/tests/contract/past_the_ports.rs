@@ -1,6 +1,8 @@
 //! States that no port leaves behind, and that every statement is prepared for all the same: the ports
 //! that take a user, an epoch or a credential away cancel codes as well.
 
+use std::time::Duration;
+
 use latchkey_domain::{
     account_code::{AccountCode, AccountCodeKind},
     approval::{Decision, Verdict, Wait},
@@ -10,6 +12,7 @@ use latchkey_domain::{
 };
 use latchkey_service::ports::{
     credential_code_store::{ClaimError, DecideError},
+    event_store::LeftEvent,
     user_store::UserChange,
 };
 use latchkey_store_contract::{NOW, Person};
@@ -23,6 +26,7 @@ on_both! {
     codes_of_another_epoch_take_no_room_and_go,
     an_organization_without_applications_is_listed,
     deleting_a_user_leaves_no_row_of_theirs,
+    what_a_newer_release_left_to_be_told_is_kept_for_a_week,
 }
 
 impl SqlWorld {
@@ -143,5 +147,22 @@ async fn deleting_a_user_leaves_no_row_of_theirs(world: SqlWorld) {
                 assert_eq!(world.sql.count(&left).await, 0, "{table}");
             }
         }
+    }
+}
+
+/// By its name, or by its reason.
+async fn what_a_newer_release_left_to_be_told_is_kept_for_a_week(world: SqlWorld) {
+    for unknown in ["event", "reason"] {
+        world.events.leave(world.event(0)).await.unwrap();
+        let renamed = format!("UPDATE events SET {unknown} = 'of_a_newer_release'");
+        world.sql.execute(&renamed).await;
+        let known = world.event(0);
+        world.events.leave(known.clone()).await.unwrap();
+        let week_ends = NOW.plus(LeftEvent::KEPT);
+        assert_eq!(world.housekeep(week_ends, 9).await, 0);
+        let is_over = week_ends.plus(Duration::from_millis(1));
+        assert_eq!(world.housekeep(is_over, 9).await, 1);
+        assert_eq!(world.events.take(9).await.unwrap(), [known]);
+        assert_eq!(world.sql.count("events").await, 0);
     }
 }

@@ -13,7 +13,8 @@ use latchkey_storage::{
 use latchkey_store_contract::{CALLERS, at_once, successes};
 use latchkey_testkit::{database::TestDatabase, proxy::Proxy};
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection};
-use tokio::time::sleep;
+use tokio::{net::TcpStream, time::sleep};
+use url::Url;
 
 /// Calls that read and calls that write, from everywhere at once, more than there are connections.
 async fn calls(store: &SqlStore) -> Vec<Result<(), StoreError>> {
@@ -144,6 +145,36 @@ async fn calls_that_hang_fail_at_the_deadline_and_their_connections_are_given_up
     let mut patience = 20_u32;
     while calls(&store).await.iter().any(Result::is_err) {
         assert!(patience > 0, "the store does not come back");
+        patience -= 1;
+    }
+}
+
+/// What is lost on the way is which of the many things that can be wrong with a server it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn why_no_connection_is_made_is_told_and_not_that_it_took_long() {
+    let database = TestDatabase::postgres().await.unwrap();
+    let (proxy, url) = Proxy::before(database.url()).await.unwrap();
+    let store = store(&url, Duration::from_secs(5)).await;
+    let server = Url::parse(&url).unwrap();
+    let server = server.socket_addrs(|| None).unwrap();
+    drop(proxy);
+    while TcpStream::connect(&*server).await.is_ok() {
+        sleep(Duration::from_millis(5)).await;
+    }
+    let mut patience = 20_u32;
+    loop {
+        let outcome = store.ping().await;
+        assert_eq!(
+            unavailable(std::slice::from_ref(&outcome)),
+            1,
+            "{outcome:?}"
+        );
+        let causes = format!("{:?}", outcome.unwrap_err());
+        assert!(!causes.contains("postgres://"), "{causes}");
+        if causes.contains("Connection refused") {
+            break;
+        }
+        assert!(patience > 0, "{causes}");
         patience -= 1;
     }
 }
