@@ -5,7 +5,7 @@ import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
 import { baseUrl, invite } from '../support/latchkey.js'
-import { enrol, getCode, one, two } from '../support/pages.js'
+import { enrol, getCode, one, two, withoutAutofill } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -14,6 +14,7 @@ test('who registers, adds a passkey and signs out never leaves the prefix', asyn
   assert.ok(invited.registrationUrl.startsWith(`${one}/key/register#`), invited.registrationUrl)
   const laptop = await Device.open(browser)
   const { page } = laptop
+  await withoutAutofill(laptop)
   const asked = []
   page.on('request', (request) => asked.push(new URL(request.url())))
   await page.goto(invited.registrationUrl)
