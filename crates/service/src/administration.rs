@@ -165,6 +165,19 @@ impl Administration {
         self.store.list_users(organization, page).await
     }
 
+    /// The user of that name in an organization, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn named(
+        &self,
+        organization: &OrganizationId,
+        username: &Username,
+    ) -> Result<Option<User>, StoreError> {
+        let account = self.accounts.find_by_username(organization, username);
+        Ok(account.await?.map(|account| account.user))
+    }
+
     /// A user, with what the user has.
     ///
     /// # Errors
