@@ -31,8 +31,8 @@ const MAXIMUM: usize = 256 * 1024;
 
 /// Where names below `localhost` lead to.
 const LOOPBACK: [IpAddr; 2] = [
-    IpAddr::V6(Ipv6Addr::LOCALHOST),
     IpAddr::V4(Ipv4Addr::LOCALHOST),
+    IpAddr::V6(Ipv6Addr::LOCALHOST),
 ];
 
 pub(super) struct Client(TlsConnector);
