@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ::config::{Config, ConfigError, Environment, File, FileFormat};
+use ::config::{Config, ConfigError, Environment, FileFormat, Format as _, Map, Source, Value};
 use latchkey_domain::policy::Policy;
 
 use self::{
@@ -262,18 +262,36 @@ fn variable_of(key: &str) -> String {
     format!("LATCHKEY__{}", key.to_uppercase().replace('.', "__"))
 }
 
-/// Refuses a file that is not UTF-8, which would be read with other letters in it. That a file is not there
-/// is found where it is read.
-fn refuse_what_cannot_be_read(file: &Path) -> Result<(), Faults> {
-    let Ok(bytes) = std::fs::read(file) else {
-        return Ok(());
+/// A file that was read once, and need not be a regular one: `/dev/null` and pipes can be named too.
+#[derive(Clone, Debug)]
+struct Text(Map<String, Value>);
+
+impl Source for Text {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
+        Ok(self.0.clone())
+    }
+}
+
+/// Reads a file. One that is not UTF-8, which would be read with other letters in it, is refused.
+fn read_file(file: &Path) -> Result<Text, Faults> {
+    let place = file.display().to_string();
+    let unreadable = |error: &dyn fmt::Display| {
+        Faults(vec![Fault {
+            key: place.clone(),
+            problem: format!("cannot be read: {error}"),
+        }])
     };
+    let bytes = std::fs::read(file).map_err(|error| unreadable(&error))?;
     let fault = |valid: usize, problem: &dyn Fn(usize, usize) -> String| {
         let before = bytes.get(..valid).unwrap_or_default();
         let mut lines = before.split(|byte| *byte == b'\n');
         let column = lines.next_back().unwrap_or_default().len();
         Faults(vec![Fault {
-            key: file.display().to_string(),
+            key: place.clone(),
             problem: problem(lines.count().saturating_add(1), column.saturating_add(1)),
         }])
     };
@@ -283,9 +301,8 @@ fn refuse_what_cannot_be_read(file: &Path) -> Result<(), Faults> {
                 "must be UTF-8, and is not at line {line}, byte {byte}: save it in that encoding"
             )
         })),
-        Ok(text) => toml::from_str::<toml::Table>(text)
-            .map(|_table| ())
-            .map_err(|error| {
+        Ok(text) => {
+            toml::from_str::<toml::Table>(text).map_err(|error| {
                 // What the library says of a line repeats it, and there may be a secret in it.
                 let start = error.span().map_or(0, |span| span.start);
                 fault(start, &|line, byte| {
@@ -294,7 +311,10 @@ fn refuse_what_cannot_be_read(file: &Path) -> Result<(), Faults> {
                         error.message()
                     )
                 })
-            }),
+            })?;
+            let values = FileFormat::Toml.parse(Some(&place), text);
+            values.map(Text).map_err(|error| unreadable(&error))
+        }
     }
 }
 
@@ -303,32 +323,24 @@ fn reader_of(
     file: Option<&Path>,
     mut environment: HashMap<String, String>,
 ) -> Result<Reader, Faults> {
-    if let Some(file) = file {
-        refuse_what_cannot_be_read(file)?;
-    }
+    let text = file.map(read_file).transpose()?;
     let credentials = environment
         .remove(CREDENTIALS_DIRECTORY)
         .filter(|folder| !folder.is_empty())
         .map(PathBuf::from);
-    let layers = layers(file, environment).map_err(|error| {
+    let layers = layers(text, environment).map_err(|error| {
         Faults(vec![Fault {
-            key: file.map_or_else(
-                || "the environment".to_owned(),
-                |file| file.display().to_string(),
-            ),
+            key: "the environment".to_owned(),
             problem: format!("cannot be read: {error}"),
         }])
     })?;
     Ok(Reader::new(layers).with_credentials(credentials))
 }
 
-fn layers(
-    file: Option<&Path>,
-    environment: HashMap<String, String>,
-) -> Result<Config, ConfigError> {
+fn layers(text: Option<Text>, environment: HashMap<String, String>) -> Result<Config, ConfigError> {
     let mut builder = Config::builder();
-    if let Some(file) = file {
-        builder = builder.add_source(File::from(file).format(FileFormat::Toml));
+    if let Some(text) = text {
+        builder = builder.add_source(text);
     }
     builder
         .add_source(

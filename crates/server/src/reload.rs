@@ -107,9 +107,10 @@ impl Reload {
                     changes.tell();
                 }
             }
+            // What it says of the configuration is one line for each fault; an entry of the log is one line.
             Err(error) => error!(
-                "SIGHUP changes nothing, because the configuration cannot be used: {}",
-                error.to_string().replace('\n', ";")
+                "SIGHUP changes nothing: {}",
+                error.to_string().replace("\n  ", "; ")
             ),
         }
     }

@@ -165,6 +165,19 @@ impl Administration {
         self.store.list_users(organization, page).await
     }
 
+    /// The user of that name in an organization, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn named(
+        &self,
+        organization: &OrganizationId,
+        username: &Username,
+    ) -> Result<Option<User>, StoreError> {
+        let account = self.accounts.find_by_username(organization, username);
+        Ok(account.await?.map(|account| account.user))
+    }
+
     /// A user, with what the user has.
     ///
     /// # Errors
@@ -196,9 +209,10 @@ impl Administration {
     /// # Errors
     /// [`SetUserError`].
     pub async fn delete_user(&self, user: &UserId) -> Result<Effect, SetUserError> {
+        let facts = self.of_user(user).await;
         let deleted = self.store.delete_user(user).await.map(Effect::on);
         self.events
-            .leave_effect(Event::DeleteUser, &of_user(user), deleted)
+            .leave_effect(Event::DeleteUser, &facts, deleted)
             .await
     }
 
@@ -213,7 +227,7 @@ impl Administration {
         credential: &CredentialUuid,
     ) -> Result<Effect, ChangeError> {
         let deactivated = self.find_and_deactivate(user, credential).await;
-        let facts = of_user(user).with_credential(credential);
+        let facts = self.of_user(user).await.with_credential(credential);
         let deactivated = deactivated.map(Effect::of);
         self.events
             .leave_effect(Event::DeactivateCredential, &facts, deactivated)
@@ -241,9 +255,10 @@ impl Administration {
     /// # Errors
     /// [`StoreError`].
     pub async fn end_sessions(&self, user: &UserId) -> Result<Effect, StoreError> {
+        let facts = self.of_user(user).await;
         let ended = self.store.end_sessions(user).await.map(Effect::on);
         self.events
-            .leave_effect(Event::SignOutEverywhere, &of_user(user), ended)
+            .leave_effect(Event::SignOutEverywhere, &facts, ended)
             .await
     }
 
@@ -252,9 +267,10 @@ impl Administration {
     /// # Errors
     /// [`StoreError`].
     pub async fn end_codes(&self, user: &UserId) -> Result<Effect, StoreError> {
+        let facts = self.of_user(user).await;
         let ended = self.store.end_codes(user).await;
         self.events
-            .leave_effect(Event::CancelCode, &of_user(user), ended)
+            .leave_effect(Event::CancelCode, &facts, ended)
             .await
     }
 
@@ -296,6 +312,12 @@ impl Administration {
             administrator,
         });
         let made = made.await;
+        // What is refused has never been: nobody finds anything by its ids.
+        let facts = if made.is_ok() {
+            facts
+        } else {
+            Facts::default()
+        };
         self.events
             .leave_outcome(Event::CreateOrganization, &facts, made)
             .await?;
@@ -357,7 +379,8 @@ impl Administration {
         } else {
             Event::DeactivateUser
         };
-        self.events.leave_effect(event, &of_user(user), set).await
+        let facts = self.of_user(user).await;
+        self.events.leave_effect(event, &facts, set).await
     }
 
     /// Makes a user an administrator, or the reverse. Who becomes one is told.
@@ -382,7 +405,8 @@ impl Administration {
         } else {
             Event::DemoteUser
         };
-        self.events.leave_effect(event, &of_user(user), set).await
+        let facts = self.of_user(user).await;
+        self.events.leave_effect(event, &facts, set).await
     }
 
     /// Sets whether credentials made with a code wait for their owner. Running services follow within seconds.
@@ -437,6 +461,17 @@ impl Administration {
         Ok(account.map(|account| account.user.organization))
     }
 
+    /// What an event about a user says of whose account it is; asked for while the user is there. What cannot be
+    /// read is not told: the change itself has an error then.
+    async fn of_user(&self, user: &UserId) -> Facts {
+        let account = self.accounts.find(user).await.ok().flatten();
+        Facts {
+            user: Some(user.clone()),
+            organization: account.map(|account| account.user.organization),
+            ..Facts::default()
+        }
+    }
+
     /// Sees to it that messages can name organizations and applications: a command has asked for none before.
     /// Where they cannot be read, the messages say less.
     async fn know_names(&self) {
@@ -474,13 +509,6 @@ impl Administration {
             registered: None,
             created: self.ceremonies.now(),
         }
-    }
-}
-
-fn of_user(user: &UserId) -> Facts {
-    Facts {
-        user: Some(user.clone()),
-        ..Facts::default()
     }
 }
 

@@ -112,7 +112,9 @@ pub enum BackupError {
     #[error("this is no backup of Latchkey")]
     Foreign,
     /// A form that this release does not know.
-    #[error("this backup was made by a newer release ({release}): restore it with that one")]
+    #[error(
+        "this backup was made by a newer release ({release}): it takes that one, or a newer one"
+    )]
     Newer {
         /// The release that made it.
         release: String,
@@ -134,7 +136,7 @@ pub enum BackupError {
     },
     /// A database that has something to lose.
     #[error(
-        "the database is not empty, it has rows in: {}. Restore into a new one (database.url); nothing was changed",
+        "the database is not empty, it has rows in: {}. Name a new one (database.url); nothing was changed",
         tables.join(", ")
     )]
     NotEmpty {
@@ -366,10 +368,10 @@ impl<R: BufRead> Reading<R> {
         };
         reading.next_line().map_err(|error| {
             // Whoever unpacks it finds nothing packed.
-            if matches!(error, BackupError::Changed) {
-                BackupError::Foreign
-            } else {
-                error
+            match error {
+                BackupError::Changed => BackupError::Foreign,
+                BackupError::NotWhole if !begins_as_one(&reading.line) => BackupError::Foreign,
+                error => error,
             }
         })?;
         let beginning: Beginning =
@@ -424,6 +426,12 @@ impl<R: BufRead> Reading<R> {
             _ => Err(BackupError::Changed),
         }
     }
+}
+
+/// Whether this may be how a backup begins, of which the rest is missing.
+fn begins_as_one(line: &[u8]) -> bool {
+    let beginning = br#"{"latchkeyBackup":"#;
+    line.starts_with(beginning) || beginning.starts_with(line)
 }
 
 /// What a file that was cut off, or changed, is told as by whoever unpacks it.

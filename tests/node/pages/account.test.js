@@ -67,7 +67,8 @@ test('a passkey is deactivated, of no use, and activated again', async () => {
   await card(laptop, 'My phone').getByText('Not active').waitFor()
   await phone.page.goto(`${two}/`)
   await press(phone, 'Sign in with a passkey')
-  await phone.page.getByRole('alert').getByText('This passkey was deactivated').waitFor()
+  await phone.page.getByRole('alert').getByText('This passkey or your account was deactivated').waitFor()
+  await phone.page.getByRole('alert').getByText('if none works, ask whoever invited you').waitFor()
   await press(laptop, 'Activate My phone')
   await card(laptop, 'My phone').getByText('Active', { exact: true }).waitFor()
   await press(phone, 'Sign in with a passkey')
@@ -184,6 +185,24 @@ test('the account is shown to nobody who is not signed in', async () => {
   await withoutAutofill(laptop)
   await laptop.page.goto(`${one}/account`)
   await laptop.page.getByRole('heading', { name: 'Sign in' }).waitFor()
+  await laptop.page.getByText('Sign in first.', { exact: true }).waitFor()
+})
+
+test('a code whose text is not known any more is followed, with a word on that', async () => {
+  const laptop = await Device.open(browser)
+  await register(laptop)
+  await getCode(laptop)
+  const { page } = laptop
+  await page.evaluate(() => sessionStorage.removeItem('latchkey.code'))
+  await page.reload()
+  await page.getByText('cannot be shown again').waitFor()
+  await page.locator('.step', { hasText: 'Waiting for the other place' }).waitFor()
+  assert.equal(await page.locator('#code-text').isVisible(), false)
+  await press(laptop, 'Cancel the code')
+  await page.locator('.step', { hasText: 'The code is cancelled' }).waitFor()
+  assert.equal(await page.getByText('cannot be shown again').isVisible(), false)
+  await press(laptop, 'Get a new code')
+  await getCode(laptop)
 })
 
 test('a code that was opened is followed after the page is loaded again', async () => {

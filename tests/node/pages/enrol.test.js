@@ -103,7 +103,7 @@ test('an expired code is refused', async () => {
   await claim(phone, link)
   await refuses(phone, INVALID)
   assert.equal(await laptop.page.locator('#code-text').isVisible(), false)
-  await laptop.page.getByRole('button', { name: 'Add another one' }).click()
+  await laptop.page.getByRole('button', { name: 'Get a new code' }).click()
   await laptop.page.getByRole('button', { name: 'Get a code' }).waitFor()
 })
 
@@ -194,7 +194,7 @@ test('who does not go on after a dismissed prompt gives the code back', async ()
   await ends(phone, 'Nothing was added.')
   await laptop.page.locator('.step', { hasText: 'The code was given back there' }).waitFor()
   assert.equal(await laptop.page.locator('#code-left').isVisible(), false)
-  await laptop.page.getByRole('button', { name: 'Add another one' }).waitFor()
+  await laptop.page.getByRole('button', { name: 'Get a new code' }).waitFor()
 })
 
 test('pages that are loaded anew go on where they were', async () => {

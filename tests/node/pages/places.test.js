@@ -26,12 +26,25 @@ test('a code leads to the own page of an application, and nobody is led where th
   const places = laptop.page.getByLabel('Where will you use it?').locator('option')
   const names = (await places.allTextContents()).map((text) => text.split(' (')[0])
   assert.deepEqual(names, ['offering', 'ours', 'with-own', 'In another application'])
+  await laptop.page.locator('#code-elsewhere').waitFor()
   const { link } = await getCode(laptop, 'with-own')
   assert.match(link, /^http:.*\/passkeys\/new\?from=here#cc_/)
   assert.ok(link.startsWith(own))
   const where = await laptop.page.locator('#code-where').textContent()
   assert.equal(where, new URL(own).host + new URL(own).pathname)
   assert.deepEqual([laptop.errors, laptop.violations], [[], []])
+})
+
+test('a place is shown with the host that its codes lead to', async () => {
+  const made = await organization(['led', 'leading'])
+  const second = at('id.elsewhere')
+  const own = ['--origin', second, '--enrol-url', `${second}/passkeys/new`, '--no-pages']
+  await add(made, 'elsewhere', ...own)
+  const laptop = await Device.open(browser)
+  await register(laptop, at('led'), made)
+  const places = laptop.page.getByLabel('Where will you use it?').locator('option')
+  const shown = (await places.allTextContents()).find((text) => text.startsWith('elsewhere'))
+  assert.equal(shown, `elsewhere (${new URL(second).host})`)
 })
 
 test('where no application has a page for codes, the code is shown without a link', async () => {
@@ -54,6 +67,7 @@ test('where no application has a page for codes, the code is shown without a lin
     await route.fulfill({ response: answer, json: told })
   })
   await laptop.page.reload()
+  await laptop.page.locator('#code-elsewhere').waitFor({ state: 'hidden' })
   await laptop.page.getByRole('button', { name: 'Get a code' }).click()
   await laptop.page.getByText('Type the code where you want to use it.').waitFor()
   assert.match(await laptop.page.locator('#code-text').textContent(), /^[A-Z2-9]{3}(-[A-Z2-9]{3}){2}$/)

@@ -31,6 +31,31 @@ async function recover({ page }, { username, kit }) {
   await page.getByRole('button', { name: 'Make a new passkey' }).click()
 }
 
+test('a file that is no kit, and the kit of somebody else, are refused, and nothing of them stays', async () => {
+  const lost = await Device.open(browser)
+  const other = await withKit(lost)
+  const mine = await withKit(await Device.open(browser))
+  const { page } = await Device.open(browser)
+  await page.goto(`${one}/recover`)
+  await page.getByLabel('User name').fill(` ${mine.username.toUpperCase()} `)
+  await page.getByRole('button', { name: 'Send me a code' }).click()
+  const file = page.getByLabel('Saved kit')
+  const fields = () => Promise.all(['#number', '#recovery-code'].map((id) => page.locator(id).inputValue()))
+  const filled = () => page.waitForFunction(() => document.getElementById('recovery-code').value !== '')
+  const foreign = { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('Buy milk') }
+  for (const [refused, words] of [
+    [foreign, 'This file is no recovery kit'],
+    [other.kit, 'the recovery kit of another user name'],
+  ]) {
+    await file.setInputFiles(mine.kit)
+    await filled()
+    assert.equal(await page.getByRole('alert').textContent(), '')
+    await file.setInputFiles(refused)
+    await page.getByRole('alert').getByText(words).waitFor()
+    assert.deepEqual(await fields(), ['', ''])
+  }
+})
+
 test('a saved kit and a mailed code give a new passkey and a new kit, and the old ones end', async () => {
   const lost = await Device.open(browser)
   const person = await withKit(lost)

@@ -164,7 +164,7 @@ test('a code, and what becomes of it', async () => {
   await see('enrol-already-here', phone)
   await laptop.page.locator('.step', { hasText: 'There is a passkey of this account already' }).waitFor()
   await see('account-released', laptop)
-  await press(laptop, 'Add another one')
+  await press(laptop, 'Get a new code')
   await getCode(laptop)
   await press(laptop, 'Cancel the code')
   await laptop.page.locator('.step', { hasText: 'The code is cancelled' }).waitFor()

@@ -176,18 +176,22 @@ async fn a_backup_that_is_damaged_restores_nothing() -> Outcome {
     let middle = changed.len() / 2;
     changed[middle] ^= 1;
     let without_secrets = Installation::empty(DatabaseKind::Sqlite)?;
-    for damaged in [
-        &whole[..middle],
-        &whole[..whole.len() - 1],
-        &changed[..],
-        &b"hello"[..],
-    ] {
+    for damaged in [&whole[..middle], &whole[..whole.len() - 1], &changed[..]] {
         fs::write(&kept.file, damaged)?;
         let refused = elsewhere.run(&kept.restore())?;
         assert!(refused.error()?.contains("is not restored"), "{refused:?}");
         let refused = without_secrets.run(&format!("{} --new-secrets", kept.restore()))?;
         assert!(refused.error()?.contains("is not restored"), "{refused:?}");
         assert!(!without_secrets.secrets_file().try_exists()?);
+    }
+    for foreign in [&b"hello"[..], b"", b"SQLite format 3\0 and more than that"] {
+        fs::write(&kept.file, foreign)?;
+        for (command, done) in [(kept.restore(), "restored"), (kept.import(), "imported")] {
+            let refused = elsewhere.run(&command)?;
+            let told = refused.error()?;
+            assert!(told.contains(&format!("is not {done}")), "{told}");
+            assert!(told.contains("no backup of Latchkey"), "{told}");
+        }
     }
     fs::write(&kept.file, whole)?;
     elsewhere.administrate(&kept.restore())?;

@@ -240,6 +240,15 @@ fn what_is_malformed_is_named() -> Outcome {
             "user invite --org acme --email a@b.example".to_owned(),
         ),
         ("--user", "user deactivate --user ann".to_owned()),
+        (
+            "latchkey user find",
+            "session end --user ann@example.com".to_owned(),
+        ),
+        (
+            "yes, no",
+            "application update --application ap-00000-00000-00000000000000 --pages maybe"
+                .to_owned(),
+        ),
     ] {
         let answer = installation.run(&words)?;
         assert!(answer.error()?.contains(named), "{named}: {answer:?}");

@@ -45,7 +45,18 @@ async fn who_has_never_registered_is_seen_and_until_when_that_can_be_done() -> O
     for member in ["registrationCodeOpen", "registrationCodeExpires"] {
         assert!(shown.get(member).is_none(), "{shown}");
     }
+    // Somebody who is known is not invited, and what helps is said.
+    let invite = format!("user invite --org {organization} --email ada@example.com");
+    let known = installation.run(&invite)?;
+    for words in ["registered already", "recovery kit", &ada.user] {
+        assert!(known.error()?.contains(words), "{known:?}");
+    }
     installation.administrate(&format!("user deactivate --user {}", ada.user))?;
+    let known = installation.run(&invite)?;
+    let helps = format!("user activate --user {}", ada.user);
+    for words in ["deactivated", &helps] {
+        assert!(known.error()?.contains(words), "{known:?}");
+    }
     let listed = installation.list(&format!("user list --org {organization}"))?;
     let states: Vec<_> = listed.iter().map(|user| &user["state"]).collect();
     assert_eq!(states, ["invited", "inactive", "invited"]);

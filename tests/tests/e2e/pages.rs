@@ -98,6 +98,8 @@ async fn a_browser_gets_pages_where_a_program_gets_json() -> Outcome {
             assert!(answer.status().is_client_error(), "{path}");
             let body: serde_json::Value = answer.json().await?;
             assert!(body["error"]["code"].is_string(), "{path}: {body}");
+            let tells = body["message"].to_string().contains("/docs");
+            assert_eq!(tells, path == "/", "{path}: {body}");
         }
     }
     // The page at the address of the service leads to where the applications are.

@@ -89,6 +89,10 @@ async fn a_key_signs_after_every_replica_knows_it_and_goes_when_its_tokens_have(
     let old = signed_by(&early)?;
     let refused = installation.run("secrets rotate")?;
     assert!(refused.error()?.contains("no next key"), "{refused:?}");
+    assert!(
+        refused.error()?.contains("secrets rotate --next"),
+        "{refused:?}"
+    );
 
     // Published, at one replica after another, and not signing.
     let answer = installation.run("secrets rotate --next")?;

@@ -56,6 +56,7 @@ pub(crate) async fn observe(
     let method = known(request.method());
     let under_way = UnderWay::begin(&state.meter, method);
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let is_first = request.uri().path() == "/";
     let reader = state
         .refusal_page
         .as_ref()
@@ -65,7 +66,10 @@ pub(crate) async fn observe(
     let mut response = outcome.unwrap_or_else(|panic| {
         ApiError::internal(format!("panic: {}", panic_text(panic.as_ref()))).into_response()
     });
-    if let Some(error) = refusal(&mut response) {
+    if let Some(mut error) = refusal(&mut response) {
+        if is_first && error.code == ErrorCode::NotFound {
+            error = nothing_at_first(&state).unwrap_or(error);
+        }
         response = render(&error, &id, reader.as_ref(), response.headers());
     }
     if let Ok(value) = HeaderValue::from_str(&id) {
@@ -183,6 +187,16 @@ fn refusal(response: &mut Response) -> Option<Arc<ApiError>> {
         _ => return None,
     };
     Some(Arc::new(ApiError::new(code)))
+}
+
+/// What a program is told that looks at the address of the service and nothing else: where the reference is, if it is
+/// served.
+fn nothing_at_first(state: &AppState) -> Option<Arc<ApiError>> {
+    let prefix = state.use_cases.settings.pages.as_ref()?;
+    let error = ApiError::new(ErrorCode::NotFound);
+    Some(Arc::new(error.saying(format!(
+        "there is nothing at this path; the reference of the API is at {prefix}/docs"
+    ))))
 }
 
 /// The answer to a refused request; the headers that are there already stay.

@@ -8,7 +8,7 @@ use latchkey_domain::{
     organization::{Approval, Freshness},
     text::{ApplicationName, OrganizationName, SearchText, Username},
     time::Timestamp,
-    user::UserKind,
+    user::{User, UserKind},
 };
 use latchkey_mail::smtp::is_address;
 use latchkey_service::{
@@ -24,7 +24,7 @@ use super::{
     Failure,
     answer::answer_list,
     application::{Party, origin_taken},
-    people::{self, Part, ShownUser, UserRow},
+    people::{self, Part, ShownUser, UserRow, user_id},
 };
 use crate::wiring::Adapters;
 
@@ -125,7 +125,7 @@ pub(super) enum UserCommand {
     /// Delete a user with all credentials, codes and messages; the evidence of signed user actions stays.
     Delete {
         /// The user.
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", value_parser = user_id)]
         user: UserId,
         /// Yes, delete the user who is called so.
         #[arg(long, value_name = "NAME")]
@@ -156,7 +156,7 @@ pub(super) struct Named {
 #[derive(Debug, Args)]
 pub(super) struct OneUser {
     /// The user.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = user_id)]
     pub(super) user: UserId,
 }
 
@@ -399,22 +399,42 @@ impl Administer for UserCommand {
 async fn invite(administration: &Administration, request: Invite) -> Result<UserAnswer, Failure> {
     let by_mail = request.by_mail;
     let (organization, email) = (request.organization.clone(), request.username.clone());
-    let made = administration
-        .invite(request)
-        .await
-        .map_err(|error| match error {
-            InviteError::UnknownOrganization => unknown("--org", "organization", &organization),
-            InviteError::AlreadyRegistered => {
-                format!("{email} has registered already, or was deactivated").into()
-            }
-            InviteError::Store(error) => Failure::from(error),
-        })?;
+    let made = match administration.invite(request).await {
+        Ok(made) => made,
+        Err(InviteError::UnknownOrganization) => {
+            return Err(unknown("--org", "organization", &organization));
+        }
+        Err(InviteError::AlreadyRegistered) => {
+            let user = administration.named(&organization, &email).await?;
+            return Err(known_already(&email, user.as_ref()).into());
+        }
+        Err(InviteError::Store(error)) => return Err(error.into()),
+    };
     let mut answer = invited(made, None);
     if by_mail {
         answer.registration_code = None;
         answer.registration_url = None;
     }
     Ok(UserAnswer::Invited(answer))
+}
+
+/// Why nobody is invited who is known, and what helps.
+fn known_already(name: &Username, user: Option<&User>) -> String {
+    match user {
+        Some(User {
+            id,
+            is_active: false,
+            ..
+        }) => format!(
+            "{name} was deactivated; nothing was changed. latchkey user activate --user {id} lets the user in again"
+        ),
+        Some(User { id, .. }) => format!(
+            "{name} has registered already; nothing was changed. Whoever cannot sign in any more recovers the account \
+             with the recovery kit (/recover), or is deleted (latchkey user delete --user {id}) and invited anew"
+        ),
+        // Since it was refused, the user has gone.
+        None => format!("{name} was known; nothing was changed. Try again"),
+    }
 }
 
 async fn set_active(

@@ -1,6 +1,9 @@
 //! `latchkey application`: where the users of an organization sign in.
 
-use clap::{Args, Subcommand, builder::BoolishValueParser};
+use clap::{
+    Args, Subcommand,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
 use latchkey_domain::{
     application::{
         Application, ApplicationError, Origin, RelyingParty, RpId,
@@ -109,6 +112,13 @@ pub(super) enum ApplicationCommand {
     },
 }
 
+/// Reads yes or no, and what programs say instead.
+fn yes_or_no() -> impl TypedValueParser<Value = bool> {
+    let yes = PossibleValue::new("yes").alias("true");
+    let no = PossibleValue::new("no").alias("false");
+    PossibleValuesParser::new([yes, no]).map(|said| said == "yes" || said == "true")
+}
+
 /// What is to be different; the rest stays.
 #[derive(Debug, Args)]
 #[group(id = "something_new", required = true, multiple = true)]
@@ -126,7 +136,7 @@ pub(super) struct Update {
     #[arg(long, value_name = "URL|none", value_parser = new_enrol_url)]
     enrol_url: Option<NewEnrolUrl>,
     /// Whether its hosts show the pages of this service; where they do not, nobody is led there.
-    #[arg(long, value_name = "yes|no", value_parser = BoolishValueParser::new())]
+    #[arg(long, value_name = "WHETHER", value_parser = yes_or_no())]
     pages: Option<bool>,
 }
 

@@ -28,7 +28,7 @@ use latchkey_service::{
     ports::{clock::Clock as _, entropy::Entropy as _},
 };
 use latchkey_storage::{
-    backup::{self, Header, Reading, Row, Summary},
+    backup::{self, BackupError, Header, Reading, Row, Summary},
     private,
     store::SqlStore,
 };
@@ -73,6 +73,16 @@ pub(super) enum Goal {
 
 /// How old a backup may be that is moved with, and nobody wonders: it was made when everything had been stopped.
 const MOVED_WITHIN: Duration = Duration::from_hours(1);
+
+impl Goal {
+    /// What is done with the backup, as its command calls it.
+    const fn done(self) -> &'static str {
+        match self {
+            Self::Return => "restored",
+            Self::Move => "imported",
+        }
+    }
+}
 
 /// How many signatures of each kind of credential are verified.
 const SIGNATURES: u64 = 100;
@@ -217,7 +227,8 @@ pub(super) async fn restore(
     settings: &Settings,
     goal: Goal,
 ) -> Result<(), Failure> {
-    let reading = Reading::begin(open(&request.file)?).map_err(of_file(&request.file))?;
+    let opened = open(&request.file, goal)?;
+    let reading = Reading::begin(opened).map_err(of_file(&request.file, goal))?;
     let header = reading.header().clone();
     let steps = known_steps(&header)?;
     if goal == Goal::Move
@@ -242,7 +253,7 @@ pub(super) async fn restore(
         leave(&store, Event::RestoreBackup).await;
     }
     let closed = store.close().await;
-    let summary = restored.map_err(of_file(&request.file))?;
+    let summary = restored.map_err(of_file(&request.file, goal))?;
     closed?;
     answer(&RestoreAnswer {
         made: header.made,
@@ -263,28 +274,36 @@ fn old_to_move(made: &str, now: Timestamp) -> Option<Duration> {
 }
 
 /// Whose fault it is.
-fn of_file<E: Into<Failure>>(file: &Path) -> impl FnOnce(E) -> Failure {
+fn of_file<E: Into<Failure>>(file: &Path, goal: Goal) -> impl FnOnce(E) -> Failure {
     let file = if is_standard(file) {
         "standard input".to_owned()
     } else {
         file.display().to_string()
     };
-    move |error| Unusable(file, error.into()).into()
+    move |error| Unusable(file, goal.done(), error.into()).into()
 }
 
-/// A backup that is not restored, and why.
+/// A backup that is not restored or imported, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} is not restored")]
-struct Unusable(String, #[source] Box<dyn Error + Send + Sync>);
+#[error("{0} is not {1}")]
+struct Unusable(String, &'static str, #[source] Box<dyn Error + Send + Sync>);
 
-fn open(file: &Path) -> Result<Box<dyn BufRead>, Failure> {
-    let packed: Box<dyn BufRead> = if is_standard(file) {
+/// What everything that gzip has packed begins with (RFC 1952, section 2.3.1).
+const PACKED: [u8; 2] = [0x1f, 0x8b];
+
+fn open(file: &Path, goal: Goal) -> Result<Box<dyn BufRead>, Failure> {
+    let mut packed: Box<dyn BufRead> = if is_standard(file) {
         Box::new(io::stdin().lock())
     } else {
         let opened = File::open(file);
         let opened = opened.map_err(about(file, "cannot be read"))?;
         Box::new(BufReader::new(opened))
     };
+    // Of something short, who unpacks it says that it ends too early, whatever it is.
+    let first = packed.fill_buf().map_err(about(file, "cannot be read"))?;
+    if first.iter().zip(&PACKED).any(|(one, other)| one != other) || first.is_empty() {
+        return Err(of_file::<BackupError>(file, goal)(BackupError::Foreign));
+    }
     Ok(Box::new(BufReader::new(GzDecoder::new(packed))))
 }
 
@@ -297,7 +316,7 @@ fn known_steps(header: &Header) -> Result<usize, Failure> {
     let unknown = header.steps.iter().find(|step| !known.contains(step));
     let unknown = unknown.map_or("another order of steps", String::as_str);
     Err(format!(
-        "the backup was made by release {}, whose schema this one ({}) does not know ({unknown}): restore it with \
+        "the backup was made by release {}, whose schema this one ({}) does not know ({unknown}): it takes \
          that release or a newer one",
         header.release,
         env!("CARGO_PKG_VERSION")
@@ -453,7 +472,7 @@ impl Checks {
                 table = row.table,
                 id,
                 %error,
-                "it was restored as it was, and cannot be verified"
+                "it is as it was in the backup, and cannot be verified"
             );
         }
     }

@@ -25,6 +25,12 @@ use super::{
     administer::{Administer, OneUser, date, found, known, require, unknown},
 };
 
+/// Reads the id of a user. Whoever gives a name learns how to find the id.
+pub(super) fn user_id(text: &str) -> Result<UserId, String> {
+    let id = text.parse::<UserId>();
+    id.map_err(|error| format!("{error}; latchkey user find TEXT tells the id of a name"))
+}
+
 /// Which part of a list of users.
 #[derive(Debug, Args)]
 pub(super) struct Part {
@@ -32,7 +38,7 @@ pub(super) struct Part {
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
     limit: u16,
     /// Only users after this one, which was the last of the part before.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = user_id)]
     after: Option<UserId>,
 }
 
@@ -43,7 +49,7 @@ pub(super) enum CredentialCommand {
     /// Deactivate a credential of a user: its sessions and the user's open codes end at once. The user is told.
     Deactivate {
         /// The user.
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", value_parser = user_id)]
         user: UserId,
         /// The credential.
         #[arg(long, value_name = "ID")]

@@ -150,6 +150,13 @@ fn change(
             )
             .into());
         }
+        Err(ChangeSecretsError::Rotation(RotationError::NoNext)) => {
+            return Err(
+                "there is no next key: publish one first (latchkey secrets rotate --next), and start every process \
+                 anew"
+                    .into(),
+            );
+        }
         changed => changed?,
     };
     tell_here(event);

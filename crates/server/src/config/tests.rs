@@ -313,6 +313,17 @@ fn every_setting_tells_where_it_comes_from() {
     assert_eq!(sources.len(), known_keys().len());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_of_settings_need_not_be_a_regular_one() {
+    let device = PathBuf::from("/dev/null");
+    let settings = Settings::load(Some(&device), HashMap::new()).unwrap();
+    assert_eq!(settings, Settings::default());
+    let folder = tempfile::tempdir().unwrap();
+    let fault = Settings::load(Some(folder.path()), HashMap::new()).unwrap_err();
+    assert!(fault.to_string().contains("cannot be read"), "{fault}");
+}
+
 #[test]
 fn a_missing_or_broken_file_and_one_in_another_encoding_are_named() {
     let missing = PathBuf::from("no-such-folder/latchkey.toml");

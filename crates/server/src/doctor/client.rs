@@ -1,6 +1,10 @@
 //! A client that meets the service as a browser does: by name, over TLS that must be valid, without redirects.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::body::Bytes;
 use http_body_util::{BodyExt as _, Empty, Limited};
@@ -24,6 +28,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The most bytes of an answer that are read.
 const MAXIMUM: usize = 256 * 1024;
+
+/// Where names below `localhost` lead to.
+const LOOPBACK: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::LOCALHOST),
+    IpAddr::V6(Ipv6Addr::LOCALHOST),
+];
 
 pub(super) struct Client(TlsConnector);
 
@@ -117,9 +127,13 @@ impl Client {
             None => return Err("the address names no host".to_owned()),
         };
         let port = url.port_or_known_default().unwrap_or(443);
-        let stream = TcpStream::connect((name.as_str(), port))
-            .await
-            .map_err(|error| error.to_string())?;
+        let stream = if is_loopback(&name) {
+            let addresses = LOOPBACK.map(|address| SocketAddr::new(address, port));
+            TcpStream::connect(addresses.as_slice()).await
+        } else {
+            TcpStream::connect((name.as_str(), port)).await
+        };
+        let stream = stream.map_err(|error| error.to_string())?;
         if url.scheme() != "https" {
             return Ok(Box::new(stream));
         }
@@ -128,4 +142,11 @@ impl Client {
         // What TLS has to say: which certificate is not to be trusted, and why.
         Ok(Box::new(secure.map_err(|error| format!("TLS: {error}"))?))
     }
+}
+
+/// Whether a name leads to this machine whatever a name server says: browsers ask none for such a name (RFC 6761,
+/// section 6.3), and the one of this machine may know none of them.
+fn is_loopback(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name == "localhost" || name.ends_with(".localhost")
 }

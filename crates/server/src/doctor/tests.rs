@@ -84,6 +84,28 @@ async fn an_installation_as_it_should_be_has_no_warning_and_no_problem() {
 }
 
 #[tokio::test]
+async fn names_below_localhost_lead_to_this_machine_as_in_browsers() {
+    let (_folder, mut settings) = in_folder();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let url = format!("http://shop.localhost:{port}");
+    settings.http.public_url = Some(Url::parse(&url).unwrap());
+    let use_cases = Adapters::open(&settings).await.unwrap().use_cases();
+    bootstrap(&use_cases, &[&url]).await;
+    let serving = Serving::new(listener, &settings).unwrap();
+    let server = tokio::spawn(async move {
+        serve(use_cases, serving, std::future::pending())
+            .await
+            .unwrap();
+    });
+    let findings = examine(&settings, None).await;
+    let problems = of(&findings, "public", State::Problem);
+    assert!(problems.is_empty(), "{problems:?}");
+    assert_eq!(of(&findings, "public", State::Ok).len(), 4, "{findings:#?}");
+    server.abort();
+}
+
+#[tokio::test]
 async fn what_cannot_be_met_or_is_another_is_a_problem() {
     let (_folder, settings, server) = served().await;
     server.abort();

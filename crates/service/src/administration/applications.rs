@@ -52,11 +52,15 @@ impl Administration {
             pages,
             ..self.application(organization, name, relying_party)
         };
-        let facts = Facts::from(&application);
         let added = match application.pages.fit(&application.relying_party) {
             Ok(()) => self.store.add_application(application.clone()).await,
             Err(error) => Err(error.into()),
         };
+        let mut facts = Facts::from(&application);
+        if added.is_err() {
+            // It has never been: nobody finds anything by its id.
+            facts.application = None;
+        }
         self.events
             .leave_outcome(Event::AddApplication, &facts, added)
             .await?;
@@ -73,12 +77,14 @@ impl Administration {
         update: ApplicationUpdate,
     ) -> Result<UpdatedApplication, UpdateApplicationError> {
         let updated = self.store.update_application(application, update).await;
-        let facts = of_application(application);
         let event = Event::UpdateApplication;
         match updated {
             // There is nothing to tell.
             Ok(updated) if !updated.is_changed => Ok(updated),
-            updated => self.events.leave_outcome(event, &facts, updated).await,
+            updated => {
+                let facts = self.of_application(application).await;
+                self.events.leave_outcome(event, &facts, updated).await
+            }
         }
     }
 
@@ -98,8 +104,8 @@ impl Administration {
             messages.credential_deleted_by(passkey, BY_OPERATOR)
         });
         let notice = with_passkeys.then_some(notice);
+        let facts = self.of_application(application).await;
         let deleted = self.store.delete_application(application, notice).await;
-        let facts = of_application(application);
         self.events
             .leave_outcome(Event::DeleteApplication, &facts, deleted)
             .await
@@ -120,9 +126,8 @@ impl Administration {
         } else {
             Event::DeactivateApplication
         };
-        self.events
-            .leave_effect(event, &of_application(application), set)
-            .await
+        let facts = self.of_application(application).await;
+        self.events.leave_effect(event, &facts, set).await
     }
 
     /// Sets which native applications use the RP id of an application, in place of earlier ones. Running services
@@ -136,16 +141,22 @@ impl Administration {
         native: &NativeApplications,
     ) -> Result<Effect, StoreError> {
         let set = self.store.set_native(application, native).await;
-        let facts = of_application(application);
+        let facts = self.of_application(application).await;
         self.events
             .leave_effect(Event::SetNativeApplications, &facts, set)
             .await
     }
-}
 
-fn of_application(application: &ApplicationId) -> Facts {
-    Facts {
-        application: Some(application.clone()),
-        ..Facts::default()
+    /// What an event about an application says of it, whose it is too; asked for while it is there. What cannot be
+    /// read is not told: the change itself has an error then.
+    async fn of_application(&self, application: &ApplicationId) -> Facts {
+        let listed = self.store.applications().await.unwrap_or_default();
+        let mut listed = listed.into_iter().map(|entry| entry.application);
+        let listed = listed.find(|listed| listed.id == *application);
+        Facts {
+            organization: listed.map(|listed| listed.organization),
+            application: Some(application.clone()),
+            ..Facts::default()
+        }
     }
 }

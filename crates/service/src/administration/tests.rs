@@ -1,3 +1,5 @@
+use std::sync::Mutex;
+
 use latchkey_domain::{
     account_code::AccountCode, credential_code::CodeDigest, id::CredentialCodeId,
     message::MessageKind, time::Timestamp,
@@ -6,13 +8,19 @@ use latchkey_domain::{
 use super::*;
 use crate::{
     ports::{
-        account_code_store::MockAccountCodeStore, account_store::MockAccountStore,
-        administration_store::MockAdministrationStore, code_digester::MockCodeDigester,
-        credential_code_store::MockCredentialCodeStore, proof_verifier::MockProofVerifier,
+        account_code_store::MockAccountCodeStore,
+        account_store::MockAccountStore,
+        administration_store::{
+            AddApplicationError, ApplicationUpdate, MockAdministrationStore, UpdatedApplication,
+        },
+        code_digester::MockCodeDigester,
+        credential_code_store::MockCredentialCodeStore,
+        event_store::{LeftEvent, MockEventStore},
+        proof_verifier::MockProofVerifier,
     },
     testing::{
-        NOW, account, account_code, ceremonies, key, left_events, organization, session, told,
-        user, uuid,
+        NOW, account, account_code, application, ceremonies, clock, entropy, key, left_events,
+        organization, session, told, user, uuid,
     },
 };
 
@@ -163,4 +171,112 @@ async fn until_when_a_user_can_register_is_shown() {
         let shown = administration.show(&invited.id).await.unwrap().unwrap();
         assert_eq!(shown.can_register_until, until);
     }
+}
+
+/// The same administration, and the events that it leaves.
+fn overheard(administration: Administration) -> (Administration, Arc<Mutex<Vec<LeftEvent>>>) {
+    let heard: Arc<Mutex<Vec<LeftEvent>>> = Arc::default();
+    let leaving = Arc::clone(&heard);
+    let mut store = MockEventStore::new();
+    store.expect_leave().returning(move |left| {
+        leaving.lock().unwrap().push(left);
+        Ok(())
+    });
+    let events = LeftEvents::of(clock(), entropy(), Arc::new(store));
+    let administration = Administration {
+        events,
+        ..administration
+    };
+    (administration, heard)
+}
+
+#[tokio::test]
+async fn an_event_about_a_user_says_of_which_organization() {
+    let mut store = MockAdministrationStore::new();
+    store.expect_delete_user().returning(|_| Ok(true));
+    store.expect_end_sessions().returning(|_| Ok(true));
+    store.expect_end_codes().returning(|_| Ok(Effect::Changed));
+    store
+        .expect_set_user_active()
+        .returning(|_, _, _| Ok(Effect::Changed));
+    store
+        .expect_set_administrator()
+        .returning(|_, _, _| Ok(Effect::Changed));
+    store
+        .expect_deactivate_credential()
+        .returning(|_, _, _| Ok(true));
+    let (administration, heard) = overheard(administration(store, MockCredentialCodeStore::new()));
+    let id = user(1).id;
+    for state in [true, false] {
+        administration.set_user_active(&id, state).await.unwrap();
+        administration.set_administrator(&id, state).await.unwrap();
+    }
+    let deactivated = administration.deactivate_credential(&id, &uuid(1)).await;
+    deactivated.unwrap();
+    administration.end_sessions(&id).await.unwrap();
+    administration.end_codes(&id).await.unwrap();
+    administration.delete_user(&id).await.unwrap();
+    let heard = heard.lock().unwrap();
+    assert_eq!(heard.len(), 8, "{heard:?}");
+    for left in heard.iter() {
+        assert_eq!(left.user, Some(user(1).id), "{left:?}");
+        assert_eq!(left.organization, Some(user(1).organization), "{left:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_about_an_application_says_of_which_organization_and_names_none_that_never_was() {
+    let shop = application("shop", 1);
+    let mut store = MockAdministrationStore::new();
+    let listed = shop.clone();
+    store.expect_applications().returning(move || {
+        Ok(vec![ApplicationEntry {
+            application: listed.clone(),
+            passkeys: 0,
+        }])
+    });
+    let updated = shop.clone();
+    store.expect_update_application().returning(move |_, _| {
+        Ok(UpdatedApplication {
+            application: updated.clone(),
+            is_changed: true,
+        })
+    });
+    store
+        .expect_set_application_active()
+        .returning(|_, _| Ok(Effect::Changed));
+    store
+        .expect_add_application()
+        .returning(|_| Err(AddApplicationError::UnknownOrganization));
+    store
+        .expect_bootstrap()
+        .returning(|_| Err(BootstrapError::NameTaken));
+    let (administration, heard) = overheard(administration(store, MockCredentialCodeStore::new()));
+    let update = ApplicationUpdate::default();
+    administration
+        .update_application(&shop.id, update)
+        .await
+        .unwrap();
+    let set = administration.set_application_active(&shop.id, false);
+    assert_eq!(set.await.unwrap(), Effect::Changed);
+    let party = shop.relying_party.clone();
+    let added = administration.add_application(shop.organization.clone(), shop.name.clone(), party);
+    assert!(added.await.is_err());
+    let made = administration.bootstrap(Bootstrap {
+        organization: OrganizationName::new("Acme").unwrap(),
+        approval: Approval::Never,
+        administrator: Username::new("ada@example.com").unwrap(),
+        application: shop.name.clone(),
+        relying_party: shop.relying_party.clone(),
+    });
+    assert!(made.await.is_err());
+    let heard = heard.lock().unwrap();
+    let said: Vec<_> = heard
+        .iter()
+        .map(|left| (left.organization.clone(), left.application.clone()))
+        .collect();
+    let whose = Some(shop.organization);
+    let known = (whose.clone(), Some(shop.id));
+    assert_eq!(said, [known.clone(), known, (whose, None), (None, None)]);
+    assert!(heard.iter().all(|left| left.user.is_none()));
 }

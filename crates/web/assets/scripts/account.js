@@ -5,7 +5,7 @@ import { openCodePanel } from './code-panel.js'
 import { forget, keep, kept } from './kept.js'
 import { signalAccepted } from './passkeys.js'
 import { $, busy, complain, introduce, say, takeFragment } from './page.js'
-import { callSignedIn, leave, session } from './session.js'
+import { callSignedIn, hasBeenSignedIn, leave, session } from './session.js'
 
 /** Loads the credentials, shows them, and tells the browser which passkeys are good. */
 async function refresh(here) {
@@ -29,7 +29,8 @@ async function begin() {
   }
   const user = session()
   if (!user) {
-    leave(kept(NOTICED) ? 'sign_in_to_take_away' : 'session_ended')
+    const notice = hasBeenSignedIn() ? 'session_ended' : 'sign_in_first'
+    leave(kept(NOTICED) ? 'sign_in_to_take_away' : notice)
     return
   }
   $('user').textContent = user.username

@@ -45,6 +45,8 @@ export async function openCodePanel(application, { refresh }) {
     const issued = kept(KEPT)
     if (newest.state === 'Issued' && issued?.expiration === newest.expiration) {
       reveal(issued)
+    } else {
+      $('code-lost').hidden = newest.state !== 'Issued'
     }
     follow()
   }
@@ -60,14 +62,15 @@ const places = () => here.applications.filter(({ enrolUrl }) => enrolUrl)
 function offerPlaces() {
   const found = places()
   const first = found.find(({ id }) => id !== here.application.id) ?? found[0]
-  const options = found.map(({ id, name, origin }) =>
-    element('option', { value: id, selected: id === first.id }, `${name} (${hostOf(origin)})`),
+  const options = found.map(({ id, name, enrolUrl }) =>
+    element('option', { value: id, selected: id === first.id }, `${name} (${hostOf(enrolUrl)})`),
   )
   if (found.length < here.applications.length) {
     options.push(element('option', { value: '' }, 'In another application'))
   }
   $('code-place').replaceChildren(...options)
   $('code-place-field').hidden = options.length < 2
+  $('code-elsewhere').hidden = here.applications.length < 2
 }
 
 async function newestCode() {
@@ -99,6 +102,7 @@ function reset(part) {
   $('code-secret').hidden = true
   $('code-approval').hidden = true
   $('code-left').hidden = true
+  $('code-lost').hidden = true
   $('code-again').hidden = true
   $('code-cancel').hidden = part !== 'follow'
   $('code-state').replaceChildren()
@@ -221,12 +225,12 @@ function redeemed({ approval }, opened) {
     case 'Expired':
       return { steps: [opened, ['bad', 'It was not approved in time: it is gone']], isOver: true }
     default:
-      return { steps: [opened, ['done', 'The passkey is added']], isOver: true }
+      return { steps: [opened, ['done', 'The passkey is added']], isOver: true, isAdded: true }
   }
 }
 
 function showState(code) {
-  const { steps, isOver, isWaiting } = picture(code)
+  const { steps, isOver, isAdded, isWaiting } = picture(code)
   const list = $('code-state')
   // A screen reader says the list again when it changes, so it is left alone while it does not.
   const shown = JSON.stringify(steps)
@@ -241,9 +245,11 @@ function showState(code) {
     forget(KEPT)
     clearInterval(ticking)
     $('code-secret').hidden = true
+    $('code-lost').hidden = true
   }
   $('code-cancel').hidden = Boolean(isOver || isWaiting)
   $('code-again').hidden = !isOver
+  $('code-again').textContent = isAdded ? 'Add another one' : 'Get a new code'
   if (isWaiting) {
     ask(code)
   } else {

@@ -8,12 +8,15 @@ import { sayOnThisPage } from './texts.js'
 
 sayOnThisPage({
   challenge_invalid:
-    'This passkey was deactivated, or the prompt was open for too long. Try again, or use another passkey.',
+    'This passkey or your account was deactivated, or the prompt was open for too long. Try again, or use another passkey; if none works, ask whoever invited you.',
+  no_usable_credential:
+    'No passkey of this account works here. If you have one on another device, get a code there and choose “I have a code”. If none works any more, your account may have been deactivated: ask whoever invited you.',
 })
 
 const NOTICES = {
   own_credential_gone: 'The passkey you were signed in with is no longer active. Sign in with another one.',
   session_ended: 'Your session has ended. Sign in again.',
+  sign_in_first: 'Sign in first.',
   sign_in_to_take_away: 'Sign in, and the passkey that you were told of can be taken away.',
   signed_out: 'You are signed out.',
 }

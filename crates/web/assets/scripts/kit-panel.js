@@ -25,10 +25,11 @@ function fileOf(kit, { application }) {
   ].join('\n')
 }
 
-/** What a saved kit says. */
+/** What a saved kit says; of another file, nothing. */
 export function readKit(text) {
   const line = (name) => text.match(new RegExp(`^${name} +(.+)$`, 'm'))?.[1].trim()
-  return { code: line('Recovery code'), credentialId: line('Kit number') }
+  const [code, credentialId, username] = ['Recovery code', 'Kit number', 'User name'].map(line)
+  return { code, credentialId, username }
 }
 
 /** A picture of a text; it is drawn as it is read, black on white, in both themes. */

@@ -15,6 +15,8 @@ sayOnThisPage({
     'The code from the mail, the user name or the kit number is not right, or the code is older than ten minutes. Check them, or have another code sent.',
   kit_code_malformed: 'The recovery code is incomplete or mistyped. It begins with D1 and has 32 letters and digits more.',
   kit_code_wrong: 'The recovery code does not fit this kit number and user name. Check all three.',
+  kit_file_foreign: 'This file is no recovery kit. Choose the one that you saved, or type what is printed on yours.',
+  kit_of_another: 'This is the recovery kit of another user name than the one you entered. Choose your own, or have a code sent for that user name.',
   kit_unknown: 'There is no recovery kit with this number in this account. Check the number, or have another code sent and use your newest kit.',
   recovery_credential_refused: 'This kit is not in use any more. Have another code sent and use your newest kit.',
 })
@@ -66,6 +68,16 @@ async function recover(kit) {
   return newKit
 }
 
+/** Why a saved kit is not the one that is wanted, if it is not. */
+function whyNot({ code, credentialId, username }) {
+  if (!code || !credentialId) {
+    return 'kit_file_foreign'
+  }
+  const plain = (name) => name.trim().toLowerCase()
+  const isOwn = !username || plain(username) === plain($('username').value)
+  return isOwn ? undefined : 'kit_of_another'
+}
+
 function start() {
   introduce().then((found) => (here = found), complain)
   const link = new URLSearchParams(takeFragment())
@@ -85,9 +97,18 @@ function start() {
   $('back').addEventListener('click', () => show('ask'))
   $('kit-file').addEventListener('change', async () => {
     const [file] = $('kit-file').files
-    const kit = readKit((await file?.text()) ?? '')
-    $('number').value = kit.credentialId ?? $('number').value
-    $('recovery-code').value = kit.code ?? $('recovery-code').value
+    if (!file) {
+      return
+    }
+    const kit = readKit(await file.text())
+    const refused = whyNot(kit)
+    // What another file said before is not of this one.
+    $('number').value = refused ? '' : kit.credentialId
+    $('recovery-code').value = refused ? '' : kit.code
+    complain(refused)
+    if (refused) {
+      $('kit-file').value = ''
+    }
   })
   $('use').addEventListener('submit', (event) => {
     event.preventDefault()

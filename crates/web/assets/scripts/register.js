@@ -79,7 +79,10 @@ async function begin() {
       await call('PUT', '/auth/registration/code', {
         body: { username: $('username').value.trim(), orgId: here.organization.id },
       })
-      say('If somebody has invited you under this name, a new link is on its way to your mailbox.')
+      // Whether there is such a user, and whether mail is sent at all, is told to nobody.
+      say(
+        'If somebody has invited you under this name, and this service sends mail, a new link comes to your mailbox. If none comes, ask whoever invited you.',
+      )
     })
   })
 

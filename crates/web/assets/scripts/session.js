@@ -31,6 +31,9 @@ export function session() {
   }
 }
 
+/** Whether there was a session in this tab that nobody ended here; it may have expired. */
+export const hasBeenSignedIn = () => sessionStorage.getItem(STORED) !== null
+
 /** Signs in with a passkey of that user, or of anybody when no user is named. */
 export async function signIn({ organization }, { username, mediation, signal } = {}) {
   const challenge = await call('POST', '/auth/login/init', {
