@@ -399,7 +399,8 @@ impl<R: BufRead> Reading<R> {
         let read = bounded
             .read_until(b'\n', &mut self.line)
             .map_err(unreadable)?;
-        if self.line.pop() == Some(b'\n') {
+        if self.line.ends_with(b"\n") {
+            self.line.pop();
             Ok(())
         } else if u64::try_from(read) == Ok(LONGEST_LINE) {
             Err(BackupError::Changed)

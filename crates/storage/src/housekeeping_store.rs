@@ -11,7 +11,7 @@ use sea_orm::{
 };
 
 use crate::{
-    statement::Change as _,
+    statement::{Change as _, is_in_batch},
     store::SqlStore,
     table::{account_code, credential, credential_code, event, message, spent},
 };
@@ -72,7 +72,7 @@ impl SqlStore {
             .limit(u64::from(batch))
             .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
             .into_query();
-        let deletion = E::delete_many().filter(key.in_subquery(keys));
+        let deletion = E::delete_many().filter(is_in_batch(self.backend(), key, keys));
         self.write(async move |tx| deletion.count(&tx).await).await
     }
 }

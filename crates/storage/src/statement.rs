@@ -2,9 +2,9 @@
 
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, DeleteMany,
-    EntityName as _, EntityTrait, Insert, Iterable as _, QuerySelect as _, QueryTrait, RuntimeErr,
-    Select, UpdateMany,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr,
+    DeleteMany, EntityName as _, EntityTrait, Insert, Iterable as _, QuerySelect as _, QueryTrait,
+    RuntimeErr, Select, UpdateMany,
     sea_query::{
         Alias, CaseStatement, CommonTableExpression, DeleteStatement, Expr, ExprTrait as _,
         InsertStatement, OnConflict, Query, SelectStatement, SubQueryStatement, UpdateStatement,
@@ -323,6 +323,22 @@ fn is_taken_back(error: &DbErr) -> bool {
 /// Selects from the rows that a part of the statement met.
 fn rows_of(part: &str) -> SelectStatement {
     Query::select().from(Alias::new(part)).to_owned()
+}
+
+/// That a column is one of a batch of its values, of which there are so many at most. PostgreSQL may carry a selection
+/// that stands after `IN` out for each row anew, and each time it passes over what it has locked already; as an
+/// array it is carried out once.
+pub(crate) fn is_in_batch<C: ColumnTrait>(
+    backend: DbBackend,
+    column: C,
+    batch: SelectStatement,
+) -> Expr {
+    if backend == DbBackend::Postgres {
+        let batch = Expr::from(SubQueryStatement::SelectStatement(batch));
+        Expr::cust_with_exprs("$1 = ANY(ARRAY $2)", [column.into_expr(), batch])
+    } else {
+        column.in_subquery(batch)
+    }
 }
 
 /// Whether there is any such row.

@@ -111,7 +111,8 @@ impl EventStore for SqlStore {
             .limit(u64::from(batch))
             .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
             .into_query();
-        let taking = Entity::delete_many().filter(Column::Id.in_subquery(oldest));
+        let batch = statement::is_in_batch(self.backend(), Column::Id, oldest);
+        let taking = Entity::delete_many().filter(batch);
         let taken = self.write(async move |tx| {
             let taken = taking.exec_with_returning(&*tx).await;
             taken.map_err(StoreError::new)

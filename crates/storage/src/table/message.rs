@@ -15,13 +15,13 @@ use latchkey_service::ports::{
 use sea_orm::{
     DatabaseTransaction, IntoActiveModel as _, QueryOrder as _, QuerySelect as _, QueryTrait as _,
     entity::prelude::*,
-    sea_query::{Condition, ExprTrait as _, LockBehavior, LockType, SelectStatement},
+    sea_query::{Condition, ExprTrait as _, LockBehavior, LockType},
 };
 
 use super::user;
 use crate::{
     column,
-    statement::{self, Change as _, Insertion, together},
+    statement::{self, Change as _, Insertion, is_in_batch, together},
     store::SqlStore,
 };
 
@@ -117,7 +117,7 @@ impl MessageStore for SqlStore {
             .write(async move |tx| {
                 Entity::update_many()
                     .col_expr(Column::Due, Expr::col(Column::Expires))
-                    .filter(Column::Id.in_subquery(batch_of(due.clone(), batch)))
+                    .filter(is_in_batch_of(&tx, due.clone(), batch))
                     .filter(due)
                     .exec_with_returning(&*tx)
                     .await
@@ -223,17 +223,18 @@ fn has_come(now: Timestamp) -> Condition {
         .add(Column::Expires.gt(at))
 }
 
-/// Selects at most `batch` of what is due. On PostgreSQL it passes over what another process takes at the same
+/// That a message is one of at most `batch` that are due. On PostgreSQL that passes over what another process takes at the same
 /// moment; what was waited for all the same may not be due any more.
-fn batch_of(due: Condition, batch: u32) -> SelectStatement {
-    Entity::find()
+fn is_in_batch_of(transaction: &DatabaseTransaction, due: Condition, batch: u32) -> Expr {
+    let batch = Entity::find()
         .select_only()
         .column(Column::Id)
         .filter(due)
         .order_by_asc(Column::Due)
         .limit(u64::from(batch))
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-        .into_query()
+        .into_query();
+    is_in_batch(transaction.get_database_backend(), Column::Id, batch)
 }
 
 /// Takes at most `batch` of what is due until `until`.
@@ -246,7 +247,7 @@ async fn claim(
     let taken: Vec<Model> = Entity::update_many()
         .col_expr(Column::Due, Expr::value(until.unix_milliseconds()))
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1_i32))
-        .filter(Column::Id.in_subquery(batch_of(due.clone(), batch)))
+        .filter(is_in_batch_of(transaction, due.clone(), batch))
         .filter(due)
         .exec_with_returning(transaction)
         .await
