@@ -25,7 +25,7 @@ mod shape;
 pub use self::loss::{Loss, Newest, losses, organizations};
 
 use sea_orm_migration::{
-    MigrationTrait, MigratorTrait,
+    Migration, MigrationTrait, MigratorTrait,
     sea_orm::{DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait as _},
     seaql_migrations,
 };
@@ -92,7 +92,7 @@ pub async fn up(connection: &DatabaseConnection) -> Result<(), DbErr> {
             Err(error) => return Err(lock::give_up(transaction, error).await),
         }
     }
-    let steps: Vec<_> = pending.iter().map(|step| step.name()).collect();
+    let steps: Vec<_> = pending.iter().map(Migration::name).collect();
     tracing::info!(steps = steps.join(", "), "the schema is up to date");
     Ok(())
 }

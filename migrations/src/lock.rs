@@ -4,7 +4,7 @@ use sea_orm_migration::{
     MigratorTrait as _,
     sea_orm::{
         ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
-        SqliteTransactionMode, TransactionOptions, TransactionTrait,
+        SqliteTransactionMode, TransactionOptions, TransactionTrait, sqlx,
     },
 };
 
@@ -69,7 +69,8 @@ fn is_in_the_way(error: &DbErr) -> bool {
     else {
         return false;
     };
-    let code = cause.as_database_error().and_then(|said| said.code());
+    let said = cause.as_database_error();
+    let code = said.and_then(sqlx::error::DatabaseError::code);
     // lock_not_available and deadlock_detected (PostgreSQL's manual, appendix A).
     matches!(code.as_deref(), Some("55P03" | "40P01"))
 }

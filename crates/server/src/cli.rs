@@ -332,14 +332,9 @@ mod tests {
         const CREDENTIAL: &str = "cr-6b58p-r53sr-rlrd3l5cj3uc4ome";
         const MESSAGE: &str = "ms-6b58p-r53sr-rlrd3l5cj3uc4ome";
         for line in [
-            "health".to_owned(),
-            "health --address 127.0.0.1:8080".to_owned(),
             "health --address [::1]:8080 --json".to_owned(),
-            "config check".to_owned(),
             "config check --config x.toml".to_owned(),
-            "config show".to_owned(),
             "config show --json".to_owned(),
-            "doctor".to_owned(),
             "doctor --json --mail-to ada@example.com".to_owned(),
             "migrate up".to_owned(),
             "migrate down --yes".to_owned(),

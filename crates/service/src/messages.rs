@@ -469,7 +469,7 @@ impl Messages {
         match (application, organization) {
             (Some(application), Some(name)) => format!(" at {application}, of {name}"),
             (None, Some(name)) => format!(" at {name}"),
-            (Some(_), None) | (None, None) => String::new(),
+            (Some(_) | None, None) => String::new(),
         }
     }
 }

@@ -113,22 +113,8 @@ impl UseCases {
         Self {
             installation: installation.id.clone(),
             directory: ceremonies.directory.clone(),
-            registrations: Registrations {
-                ceremonies: ceremonies.clone(),
-                digester: digester.clone(),
-                accounts: stores.accounts.clone(),
-                codes: stores.account_codes.clone(),
-                store: stores.registrations.clone(),
-                throttle: throttle.clone(),
-            },
-            recoveries: Recoveries {
-                ceremonies: ceremonies.clone(),
-                accounts: stores.accounts.clone(),
-                digester: digester.clone(),
-                codes: stores.account_codes.clone(),
-                store: stores.recoveries,
-                throttle: throttle.clone(),
-            },
+            registrations: registrations(&ceremonies, &digester, &stores, &throttle),
+            recoveries: recoveries(&ceremonies, &digester, &stores, &throttle),
             logins: Logins {
                 factors: factors.clone(),
                 store: stores.sign_ins.clone(),
@@ -238,6 +224,38 @@ fn administration(
         codes: stores.credential_codes.clone(),
         account_codes: stores.account_codes.clone(),
         events: events.clone(),
+    }
+}
+
+fn registrations(
+    ceremonies: &Ceremonies,
+    digester: &Arc<dyn CodeDigester>,
+    stores: &Stores,
+    throttle: &Arc<Throttle>,
+) -> Registrations {
+    Registrations {
+        ceremonies: ceremonies.clone(),
+        digester: digester.clone(),
+        accounts: stores.accounts.clone(),
+        codes: stores.account_codes.clone(),
+        store: stores.registrations.clone(),
+        throttle: throttle.clone(),
+    }
+}
+
+fn recoveries(
+    ceremonies: &Ceremonies,
+    digester: &Arc<dyn CodeDigester>,
+    stores: &Stores,
+    throttle: &Arc<Throttle>,
+) -> Recoveries {
+    Recoveries {
+        ceremonies: ceremonies.clone(),
+        accounts: stores.accounts.clone(),
+        digester: digester.clone(),
+        codes: stores.account_codes.clone(),
+        store: stores.recoveries.clone(),
+        throttle: throttle.clone(),
     }
 }
 

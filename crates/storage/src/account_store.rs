@@ -34,14 +34,14 @@ impl AccountStore for SqlStore {
         username: &Username,
     ) -> Result<Option<Account>, StoreError> {
         let values = [organization.as_str().into(), username.key().into()];
-        let statement = BY_USERNAME.with(self.backend(), values, |[organization, key]| {
+        let statement = BY_USERNAME.with(self.backend(), &values, |[organization, key]| {
             with_credentials(user::is_called(organization, key))
         });
         self.account(statement).await
     }
 
     async fn find(&self, user: &UserId) -> Result<Option<Account>, StoreError> {
-        let statement = BY_ID.with(self.backend(), [user.as_str().into()], |[id]| {
+        let statement = BY_ID.with(self.backend(), &[user.as_str().into()], |[id]| {
             with_credentials(user::Column::Id.eq(id))
         });
         self.account(statement).await
@@ -57,7 +57,7 @@ impl AccountStore for SqlStore {
             CredentialReference::Uuid(uuid) => (&BY_UUID, Column::Id, uuid.as_str().into()),
         };
         let values = [referred, organization.as_str().into()];
-        let statement = fixed.with(self.backend(), values, |[referred, organization]| {
+        let statement = fixed.with(self.backend(), &values, |[referred, organization]| {
             with_its_user(column.eq(referred), organization)
         });
         let row = self
@@ -120,15 +120,14 @@ impl SqlStore {
             .await?;
         let mut account: Option<Account> = None;
         for row in rows {
-            let account = match &mut account {
-                Some(account) => account,
-                None => {
-                    let user = user::Model::from_query_result(&row, FIRST);
-                    account.insert(Account {
-                        user: user.map_err(StoreError::new)?.into(),
-                        credentials: vec![],
-                    })
-                }
+            let account = if let Some(account) = &mut account {
+                account
+            } else {
+                let user = user::Model::from_query_result(&row, FIRST);
+                account.insert(Account {
+                    user: user.map_err(StoreError::new)?.into(),
+                    credentials: vec![],
+                })
             };
             let held = Joined::<credential::Model>::from_query_result_optional(&row, SECOND);
             if let Some(Joined(held)) = held.map_err(StoreError::new)? {

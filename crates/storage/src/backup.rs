@@ -368,10 +368,12 @@ impl<R: BufRead> Reading<R> {
         };
         reading.next_line().map_err(|error| {
             // Whoever unpacks it finds nothing packed.
-            match error {
-                BackupError::Changed => BackupError::Foreign,
-                BackupError::NotWhole if !begins_as_one(&reading.line) => BackupError::Foreign,
-                error => error,
+            let is_changed = matches!(error, BackupError::Changed);
+            let is_cut = matches!(error, BackupError::NotWhole);
+            if is_changed || is_cut && !begins_as_one(&reading.line) {
+                BackupError::Foreign
+            } else {
+                error
             }
         })?;
         let beginning: Beginning =

@@ -32,7 +32,7 @@ impl SessionStore for SqlStore {
     async fn is_live(&self, session: &Session) -> Result<bool, StoreError> {
         let statement = IS_LIVE.with(
             self.backend(),
-            [
+            &[
                 session.id.as_str().into(),
                 session.credential.as_str().into(),
                 session.issued.unix_milliseconds().into(),

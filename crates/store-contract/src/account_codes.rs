@@ -76,7 +76,10 @@ async fn a_users_codes_are_listed_and_nobody_elses(world: World) {
     let other = world.invitation(&tenant.organization, "bob@example.com");
     let other = world.invite(other).await;
     let listed = async |id: &UserId| world.account_codes.list(id).await.unwrap();
-    assert_eq!(listed(&user.id).await, [invitation.code.code.clone()]);
+    assert_eq!(
+        listed(&user.id).await,
+        std::slice::from_ref(&invitation.code.code)
+    );
     // The later one first: the list is in the order in which they were issued, whatever their kind.
     let mut codes = vec![];
     for (kind, minutes) in [(AccountCodeKind::Login, 2), (AccountCodeKind::Recovery, 1)] {

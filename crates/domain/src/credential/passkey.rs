@@ -35,9 +35,9 @@ pub struct Transports(Vec<Transport>);
 impl Transports {
     /// The known ones among these names, each once. What is not known helps nobody, and browsers pass it over.
     pub fn among<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
-        let named: Vec<_> = names.into_iter().filter_map(Transport::named).collect();
+        let found: Vec<_> = names.into_iter().filter_map(Transport::named).collect();
         let known = Transport::ALL.iter().copied();
-        Self(known.filter(|known| named.contains(known)).collect())
+        Self(known.filter(|known| found.contains(known)).collect())
     }
 
     /// The names, in alphabetical order.

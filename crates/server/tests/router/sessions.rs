@@ -191,8 +191,8 @@ async fn a_session_is_handed_over_once_and_is_the_same_one() {
     }
     let unlisted = world.stranger().at(UNLISTED).post(EXCHANGE, &body).await;
     unlisted.refused(403, "origin_not_allowed");
-    let taken = page.post(EXCHANGE, &body).await.ok();
-    let token = taken["token"].as_str().unwrap();
+    let exchanged = page.post(EXCHANGE, &body).await.ok();
+    let token = exchanged["token"].as_str().unwrap();
     assert_eq!(
         page.bearing(token).get("/auth/session").await.ok(),
         ada.get("/auth/session").await.ok()

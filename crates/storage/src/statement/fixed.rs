@@ -40,7 +40,7 @@ impl Fixed {
     pub(crate) fn with<const N: usize, Q: QueryTrait>(
         &self,
         backend: DbBackend,
-        values: [Value; N],
+        values: &[Value; N],
         tree: impl FnOnce([Value; N]) -> Q,
     ) -> Statement {
         let text = if backend == DbBackend::Postgres {
@@ -101,7 +101,7 @@ mod tests {
                 [Value::from("a"), Value::from(1_i64)],
                 [Value::from("b"), Value::from(2_i64)],
             ] {
-                let told = fixed.with(backend, values.clone(), tree);
+                let told = fixed.with(backend, &values, tree);
                 assert_eq!(told, tree(values).build(backend));
             }
         }

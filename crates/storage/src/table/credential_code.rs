@@ -106,7 +106,7 @@ impl CredentialCodeStore for SqlStore {
 
     async fn find(&self, digest: &CodeDigest) -> Result<Option<FoundCode>, StoreError> {
         let values = [digest.as_bytes().to_vec().into()];
-        let statement = BY_DIGEST.with(self.backend(), values, with_owner);
+        let statement = BY_DIGEST.with(self.backend(), &values, with_owner);
         let rows = self
             .read(async move |reader| {
                 let rows = reader.query_all_raw(statement).await;

@@ -363,8 +363,8 @@ async fn the_schema_grows_beside_those_who_use_it() {
         }
         latchkey_migrations::up(connection).await
     };
-    let (_done, grown) = tokio::join!(works, grows);
-    grown.unwrap();
+    let (_done, outcome) = tokio::join!(works, grows);
+    outcome.unwrap();
     assert_eq!(world.sql.count(pending).await, 0);
     let status = latchkey_migrations::status(connection).await.unwrap();
     assert!(status.iter().all(|step| step.is_applied));

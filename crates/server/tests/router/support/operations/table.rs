@@ -26,6 +26,7 @@ pub(super) fn table() -> Vec<Operation> {
         sessions(),
         credentials(),
         codes(),
+        credentials_with_code(),
         pages(),
         users(),
         operation(),
@@ -342,6 +343,11 @@ fn codes() -> Vec<Operation> {
                     request
                 },
             ),
+    ]
+}
+
+fn credentials_with_code() -> Vec<Operation> {
+    vec![
         post("beginCredentialWithCode", "/auth/credentials/code/init")
             .begins(CredentialWithCode)
             .costs(written(1, 1), async |stage, person, request| {
