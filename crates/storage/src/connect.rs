@@ -41,7 +41,7 @@ pub struct ConnectOptions {
 }
 
 /// The most connections that read from SQLite. A read waits for nobody, so few are enough; each has a thread,
-/// statements of its own, and up to [`READER_CACHE`] of pages.
+/// statements of its own, and up to half a MiB of pages.
 pub const SQLITE_READERS: u32 = 4;
 
 /// How many pages a connection keeps that reads from SQLite, as its pragma says it: in KiB, and negative. The upper
