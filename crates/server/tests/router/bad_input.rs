@@ -108,7 +108,8 @@ async fn a_member_of_another_type_is_named() {
                 let same_type = value.is_string() && wrong.is_string()
                     || value.is_object() && wrong.is_object()
                     || value.is_boolean() && wrong.is_boolean()
-                    || (value.is_number() || path == "expiration") && wrong.is_number();
+                    || (value.is_number() || path == "expiration") && wrong.is_number()
+                    || path.ends_with("transports") && wrong == json!([]);
                 if same_type {
                     continue;
                 }

@@ -10,8 +10,8 @@ use crate::support::{
     world::Circumstances,
 };
 
-/// Members that say the same as others, what is not offered, and what published clients do not send.
-const OTHERWISE: [&str; 4] = ["tenantId", "credentialKind", "publicKey", "transports"];
+/// Members that say the same as others, or what is not offered.
+const OTHERWISE: [&str; 3] = ["tenantId", "credentialKind", "publicKey"];
 
 #[test]
 fn the_table_is_the_description_that_is_served() {

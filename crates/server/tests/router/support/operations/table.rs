@@ -87,7 +87,7 @@ fn first_credentials(person: &Person, challenge: &Value) -> Value {
     let named = |signer: &Signer, name: &str| {
         let mut credential = signer.create(challenge);
         credential["credentialName"] = json!(name);
-        credential
+        reached(credential)
     };
     let mut recovery = named(&recovery, "Kit");
     recovery["encryptedPrivateKey"] = json!(ENCRYPTED_PRIVATE_KEY);
@@ -96,6 +96,12 @@ fn first_credentials(person: &Person, challenge: &Value) -> Value {
         "secondFactorCredential": named(&second, "Laptop"),
         "recoveryCredential": recovery,
     })
+}
+
+/// A new credential that says how its authenticator is reached, as pages do and published clients do not.
+fn reached(mut credential: Value) -> Value {
+    credential["credentialInfo"]["transports"] = json!(["internal", "hybrid"]);
+    credential
 }
 
 fn one_credential(challenge: &Value) -> Value {
@@ -279,7 +285,7 @@ fn credentials() -> Vec<Operation> {
 
 fn named_credential(_: &Person, challenge: &Value, request: Request) -> Request {
     let signer = Signer::password_protected_key();
-    let mut body = signer.named_credential(challenge, "Another one");
+    let mut body = reached(signer.named_credential(challenge, "Another one"));
     body["challengeIdentifier"] = json!(identifier(challenge));
     request.with(body)
 }
