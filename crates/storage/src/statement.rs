@@ -230,47 +230,60 @@ pub(crate) async fn together(
     if !is_postgres || steps.len() < 2 {
         return in_turn(transaction, steps).await;
     }
-    let (parts, names, _needed) = parts(steps)?;
+    let parts = Parts::of(steps)?;
+    let number = parts.names.len();
     let mut counts = Query::select();
-    for name in &names {
+    for name in &parts.names {
         let count = rows_of(name).expr(Expr::cust("COUNT(*)")).to_owned();
         counts.expr(Expr::from(SubQueryStatement::SelectStatement(count)));
     }
-    let told = transaction.query_one(&all(parts, counts)).await;
+    let told = transaction.query_one(&parts.telling(counts)).await;
     let row = told.map_err(StoreError::new)?;
     let row = row.ok_or_else(|| StoreError::new("a statement without rows counts none"))?;
-    let met = (0..names.len()).map(|index| {
+    let met = (0..number).map(|index| {
         let rows: i64 = row.try_get_by_index(index).map_err(StoreError::new)?;
         u64::try_from(rows).map_err(StoreError::new)
     });
     met.collect()
 }
 
-/// Steps as parts of a statement, with the names of these parts, and of the last one that must meet a row.
-fn parts(steps: Vec<Step>) -> Result<(WithClause, Vec<String>, Option<String>), StoreError> {
-    let mut parts = WithClause::new();
-    let mut names = Vec::with_capacity(steps.len());
-    let mut needed: Option<String> = None;
-    for (index, step) in steps.into_iter().enumerate() {
-        let name = format!("step{index}");
-        let is_required = step.is_required;
-        let mut part = CommonTableExpression::new();
-        part.table_name(Alias::new(name.as_str()))
-            .query(step.into_part(needed.as_deref())?);
-        parts.cte(part);
-        if is_required {
-            needed = Some(name.clone());
-        }
-        names.push(name);
-    }
-    Ok((parts, names, needed))
+/// Steps as parts of one statement.
+struct Parts {
+    clause: WithClause,
+    /// What each is called.
+    names: Vec<String>,
+    /// The last one that must meet a row; each of these needs the one before it.
+    needed: Option<String>,
 }
 
-/// These parts, and what is told of them.
-fn all(parts: WithClause, told: SelectStatement) -> WithQuery {
-    let mut all = WithQuery::new();
-    all.with_clause(parts).query(told);
-    all
+impl Parts {
+    fn of(steps: Vec<Step>) -> Result<Self, StoreError> {
+        let mut parts = Self {
+            clause: WithClause::new(),
+            names: Vec::with_capacity(steps.len()),
+            needed: None,
+        };
+        for (index, step) in steps.into_iter().enumerate() {
+            let name = format!("step{index}");
+            let is_required = step.is_required;
+            let mut part = CommonTableExpression::new();
+            part.table_name(Alias::new(name.as_str()))
+                .query(step.into_part(parts.needed.as_deref())?);
+            parts.clause.cte(part);
+            if is_required {
+                parts.needed = Some(name.clone());
+            }
+            parts.names.push(name);
+        }
+        Ok(parts)
+    }
+
+    /// The statement that has these parts, and tells that of them.
+    fn telling(self, told: SelectStatement) -> WithQuery {
+        let mut statement = WithQuery::new();
+        statement.with_clause(self.clause).query(told);
+        statement
+    }
 }
 
 /// The same as all that happens: PostgreSQL is told one statement, outside of any transaction, which carries all
@@ -282,8 +295,8 @@ pub(crate) async fn at_once(
     connection: &impl ConnectionTrait,
     steps: Vec<Step>,
 ) -> Result<bool, StoreError> {
-    let (parts, names, needed) = parts(steps)?;
-    let (Some(first), Some(last)) = (names.first(), needed.as_ref()) else {
+    let parts = Parts::of(steps)?;
+    let (Some(first), Some(last)) = (parts.names.first(), parts.needed.as_ref()) else {
         return Ok(false);
     };
     let is_met = |name: &str| Expr::exists(rows_of(name).expr(Expr::cust("1")).to_owned());
@@ -294,7 +307,7 @@ pub(crate) async fn at_once(
         .into();
     // A text that is no number is an error.
     let number = Query::select().expr(told.cast_as("INTEGER")).to_owned();
-    match connection.query_one(&all(parts, number)).await {
+    match connection.query_one(&parts.telling(number)).await {
         Ok(Some(row)) => row
             .try_get_by_index(0)
             .map(|number: i32| number == 1)
