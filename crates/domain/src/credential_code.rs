@@ -261,9 +261,14 @@ pub struct Binding {
 }
 
 impl Binding {
-    /// Whether a credential of that kind may be made.
+    /// Whether a credential of that kind may be made: one of these kinds, and where there are none but an application,
+    /// one that belongs to applications, as a key does not.
     pub fn allows(&self, kind: CredentialKind) -> bool {
-        self.kinds.as_ref().is_none_or(|kinds| kinds.contains(kind))
+        match (&self.kinds, &self.application) {
+            (Some(kinds), _) => kinds.contains(kind),
+            (None, Some(_)) => kind == CredentialKind::Fido2,
+            (None, None) => true,
+        }
     }
 }
 

@@ -204,8 +204,11 @@ impl Snapshot {
         let is_for_another = if party.is_bound {
             party.application.id != *only
         } else {
+            // As elsewhere, the name of an application that is none here says nothing.
             let named = caller.application.as_ref();
-            named.is_some_and(|named| named != only)
+            named.is_some_and(|named| {
+                named != only && self.application(organization, named).is_some()
+            })
         };
         if is_for_another {
             return Err(PartyError::ForeignOrigin);

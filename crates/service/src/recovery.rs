@@ -260,7 +260,10 @@ impl Recoveries {
             .messages
             .account_recovered(&made.first, &made.others);
         let credentials = made.all();
-        let authority = completion.authority(&credentials).telling(message);
+        let authority = completion
+            .authority(&credentials)
+            .unless_fresh(completion.now)
+            .telling(message);
         self.store
             .recover(authority, credentials)
             .await

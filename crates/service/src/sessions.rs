@@ -65,12 +65,20 @@ impl Sessions {
         self.events.tell(Event::SignOut, &facts, ended)
     }
 
-    /// Ends every session, code and user action of the user.
+    /// Ends every session, code and user action of the user. A fresh credential does not: it would keep its owner
+    /// from taking it away, again and again.
     ///
     /// # Errors
-    /// [`StoreError`]. That they have ended meanwhile is what was wanted.
-    pub async fn end_all(&self, caller: &Caller, session: &Session) -> Result<(), StoreError> {
-        let ended = settled(self.store.end_all(Authority::of_session(session)).await);
+    /// [`ExerciseError`], of an authority only [`AuthorityConflict::Fresh`]. That they have ended meanwhile is what was
+    /// wanted.
+    pub async fn end_all(&self, caller: &Caller, session: &Session) -> Result<(), ExerciseError> {
+        let authority = Authority::of_session(session).unless_fresh(self.clock.now());
+        let ended = match self.store.end_all(authority).await {
+            Err(ExerciseError::Authority(AuthorityConflict::Fresh)) => {
+                Err(AuthorityConflict::Fresh.into())
+            }
+            other => settled(other).map_err(ExerciseError::from),
+        };
         let facts = Facts::from((caller, session));
         self.events.tell(Event::SignOutEverywhere, &facts, ended)
     }

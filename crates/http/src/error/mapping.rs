@@ -14,6 +14,7 @@ use latchkey_service::{
         credential_code_store::{DecideError, IssueError},
         credential_store::ChangeError,
         proof_verifier::ProofError,
+        session_store::ExerciseError,
         store::{AuthorityConflict, StoreError},
         user_store::{ChangeUserError, CreateUserError, NotAdministrator, ReadUsersError},
     },
@@ -59,6 +60,18 @@ impl From<SessionError> for ApiError {
         match error {
             SessionError::NotSignedIn => ErrorCode::NotAuthorized.into(),
             SessionError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ExerciseError> for ApiError {
+    fn from(error: ExerciseError) -> Self {
+        match error {
+            ExerciseError::Authority(AuthorityConflict::Fresh) => ErrorCode::CredentialFresh.into(),
+            ExerciseError::Authority(AuthorityConflict::Void | AuthorityConflict::Spent(_)) => {
+                ErrorCode::NotAuthorized.into()
+            }
+            ExerciseError::Store(error) => error.into(),
         }
     }
 }

@@ -132,11 +132,12 @@ pub(crate) struct LogoutRequest {
     all_sessions: Option<bool>,
 }
 
-refusals!(LogoutRefusals: [BODY, SIGNED_IN], []);
+refusals!(LogoutRefusals: [BODY, SIGNED_IN], [CredentialFresh]);
 
 /// Sign out
 ///
-/// Ends this session, or every session of the user together with all codes and user actions.
+/// Ends this session, or every session of the user together with all codes and user actions; the latter not for a
+/// credential that is fresh.
 #[utoipa::path(
     put,
     path = "/auth/logout",

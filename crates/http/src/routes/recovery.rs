@@ -127,7 +127,7 @@ impl RecoveryRequest {
 
 refusals!(CompleteRefusals: [BODY, SIGNED_IN], [
     OriginNotAllowed, ChallengeInvalid, ProofRefused, KindNotAllowed, CredentialIdTaken, FactorRefused,
-    RecoveryCredentialRefused
+    RecoveryCredentialRefused, CredentialFresh
 ]);
 
 /// Complete a recovery

@@ -52,7 +52,14 @@ async fn a_native_client_makes_what_the_code_is_for_and_nothing_else() {
     let two = application(&world, TWO).await;
     let code = issue(&world, &ada, json!({ "applicationId": two })).await;
     let native = world.stranger();
-    let challenge = native.begin_with_code("Fido2", &code).await.ok();
+    // Keys belong to no application, so they are wrong where no kind is named.
+    for kind in ["Key", "PasswordProtectedKey", "RecoveryKey"] {
+        native.begin_with_code(kind, &code).await.refused_code();
+    }
+    // The name of an application that is none of this organization's says nothing.
+    let foreign = world.rival.applications[0].to_string();
+    let named = native.with_header("x-dfns-appid", &foreign);
+    let challenge = named.begin_with_code("Fido2", &code).await.ok();
     let other = native.verify(&challenge, &Signer::passkey(ONE)).await;
     other.refused(400, "proof_refused");
     native.verify(&challenge, &Signer::passkey(TWO)).await.ok();

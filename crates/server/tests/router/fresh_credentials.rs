@@ -58,6 +58,8 @@ async fn a_fresh_credential_signs_in_and_takes_nothing_over() {
     for refused in takeovers(&world, &there, &hers).await {
         refused.refused(403, "credential_fresh");
     }
+    // Ending all sessions, again and again, would keep Ada from taking it away.
+    there.log_out(true).await.refused(403, "credential_fresh");
     assert!(ada.is_signed_in().await);
     // It sees, and gives itself another name.
     assert_eq!(there.credentials().await.len(), 2);

@@ -104,6 +104,34 @@ async fn a_credential_of_every_kind_can_take_the_place_of_all() {
     }
 }
 
+/// It would be a way around everything that a fresh credential may not do.
+#[tokio::test]
+async fn a_recovery_key_that_is_fresh_recovers_nothing() {
+    let world = World::with(Circumstances::unlimited()).await;
+    let ada = world.ada().await;
+    world.set_freshness(&world.acme, "24h").await;
+    let kit = Signer::recovery_key();
+    let codes = ada.code(world.now()).await;
+    world.stranger().enrol(&codes.short, &kit).await.ok();
+    let code = mailed_code(&world).await;
+    let lost = Lost {
+        world,
+        ada,
+        kit,
+        code,
+    };
+    let challenge = lost.begin().await;
+    let new = first(&Signer::key(), &challenge);
+    lost.complete(&challenge, agreement(&lost.kit, &new), &new)
+        .await
+        .refused(403, "credential_fresh");
+    assert!(lost.ada.is_signed_in().await);
+    lost.world.set_freshness(&lost.world.acme, "off").await;
+    lost.complete(&challenge, agreement(&lost.kit, &new), &new)
+        .await
+        .ok();
+}
+
 #[tokio::test]
 async fn only_what_the_recovery_key_agreed_to_is_done() {
     let lost = Lost::everything().await;
