@@ -285,6 +285,17 @@ pub struct Application {
     pub created: Timestamp,
 }
 
+/// The address of a page that browsers take for a secure one, without user information and fragment, with its origin.
+pub(crate) fn page_address(text: &str) -> Option<(Url, Origin)> {
+    let url = Url::parse(text).ok()?;
+    let origin = Origin::new(url.origin().ascii_serialization()).ok()?;
+    // The origin of some other schemes is that of an address inside of them.
+    let is_page = ["https", "http"].contains(&url.scheme());
+    let is_plain =
+        url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    (is_page && is_plain).then_some((url, origin))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::{
-    application::Origin,
+    application::{Origin, page_address},
     id::{ApplicationId, SessionCodeId},
     session::Session,
     time::Timestamp,
@@ -70,16 +70,8 @@ impl ReturnTo {
         if text.len() > Self::MAXIMUM {
             return Err(ReturnToError);
         }
-        let url = Url::parse(text).map_err(|_malformed| ReturnToError)?;
-        let origin =
-            Origin::new(url.origin().ascii_serialization()).map_err(|_insecure| ReturnToError)?;
-        // The origin of some other schemes is that of an address inside of them.
-        let is_page = ["https", "http"].contains(&url.scheme());
-        let is_plain = url.username().is_empty()
-            && url.password().is_none()
-            && url.query().is_none()
-            && url.fragment().is_none();
-        if is_page && is_plain {
+        let (url, origin) = page_address(text).ok_or(ReturnToError)?;
+        if url.query().is_none() {
             Ok(Self { url, origin })
         } else {
             Err(ReturnToError)

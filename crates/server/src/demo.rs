@@ -3,7 +3,10 @@
 use std::{error::Error, fmt};
 
 use latchkey_domain::{
-    application::{Application, Origin, RelyingParty, RpId, pages::PagePrefix},
+    application::{
+        Application, Origin, RelyingParty, RpId,
+        pages::{PagePrefix, Pages},
+    },
     organization::Approval,
     text::{ApplicationName, OrganizationName, Username},
     user::UserKind,
@@ -89,6 +92,7 @@ async fn make<'a>(
             made.administrator.user.organization.clone(),
             ApplicationName::new("Two")?,
             relying_party(TWO, location)?,
+            Pages::default(),
         )
         .await?;
     Ok(Some(Instructions {

@@ -335,7 +335,7 @@ impl Administration {
         let by_mail = request.by_mail;
         let user = self.user(request);
         let messages = &self.ceremonies.messages;
-        let page = messages.page_of(&user).await?;
+        let page = messages.page_in(&user.organization).await?;
         let (mut invitation, code) = invitation(&self.ceremonies, self.digester.as_ref(), user);
         let expires = invitation.code.code.expires;
         if by_mail {
@@ -343,10 +343,7 @@ impl Administration {
             let message = messages.registration(&invitation.user, &code, expires);
             invitation.message = Some(message.await?);
         }
-        let mut facts = Facts {
-            organization: Some(invitation.user.organization.clone()),
-            ..Facts::default()
-        };
+        let mut facts = Facts::from(&invitation.user.organization);
         let invited = self.store.invite(invitation).await;
         if let Ok(user) = &invited {
             facts.note(&user.organization, &user.id);
@@ -419,10 +416,7 @@ impl Administration {
         approval: Approval,
     ) -> Result<Effect, StoreError> {
         let set = self.store.set_approval(organization, approval).await;
-        let facts = Facts {
-            organization: Some(organization.clone()),
-            ..Facts::default()
-        };
+        let facts = Facts::from(organization);
         self.events
             .leave_effect(Event::SetApproval, &facts, set)
             .await
@@ -438,10 +432,7 @@ impl Administration {
         freshness: Freshness,
     ) -> Result<Effect, StoreError> {
         let set = self.store.set_freshness(organization, freshness).await;
-        let facts = Facts {
-            organization: Some(organization.clone()),
-            ..Facts::default()
-        };
+        let facts = Facts::from(organization);
         self.events
             .leave_effect(Event::SetFreshness, &facts, set)
             .await
@@ -461,8 +452,8 @@ impl Administration {
         Ok(account.map(|account| account.user.organization))
     }
 
-    /// What an event about a user says of whose account it is; asked for while the user is there. What cannot be
-    /// read is not told: the change itself has an error then.
+    /// What an event about a user says of whose account it is; asked for while the user is there. Where it cannot
+    /// be read, the event says less.
     async fn of_user(&self, user: &UserId) -> Facts {
         let account = self.accounts.find(user).await.ok().flatten();
         Facts {

@@ -282,6 +282,15 @@ impl From<&SignedRequest> for Facts {
     }
 }
 
+impl From<&OrganizationId> for Facts {
+    fn from(organization: &OrganizationId) -> Self {
+        Self {
+            organization: Some(organization.clone()),
+            ..Self::default()
+        }
+    }
+}
+
 impl From<&Application> for Facts {
     fn from(application: &Application) -> Self {
         Self {

@@ -57,7 +57,7 @@ impl Messages {
         code: &CodeText,
         expires: Timestamp,
     ) -> Result<NewMessage, StoreError> {
-        let page = self.page_of(invited).await?;
+        let page = self.page_in(&invited.organization).await?;
         let mut parts = vec![Part::Paragraph(format!(
             "You are invited to register{}. There is no password: you will make a passkey or another \
              key.",
@@ -386,11 +386,6 @@ impl Messages {
     ) -> Result<MessageContent, NotSealed> {
         let content = self.sealer.open(message, sealed)?;
         serde_json::from_slice(&content).map_err(|_malformed| NotSealed)
-    }
-
-    /// Where the pages are of the user's organization, without a slash at the end.
-    pub(crate) async fn page_of(&self, user: &User) -> Result<Option<String>, StoreError> {
-        self.page_in(&user.organization).await
     }
 
     /// Where the pages are of that organization, without a slash at the end.

@@ -11,9 +11,9 @@ use latchkey_service::ports::{
     store::StoreError,
 };
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, FromQueryResult as _, JoinType,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, RelationTrait as _, SelectTwo,
-    SelectTwoRequired, Statement, Value, sea_query::Expr,
+    ColumnTrait as _, EntityTrait as _, FromQueryResult as _, JoinType, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, RelationTrait as _, SelectTwo, SelectTwoRequired, Statement,
+    Value, sea_query::Expr,
 };
 
 use crate::{
@@ -60,13 +60,7 @@ impl AccountStore for SqlStore {
         let statement = fixed.with(self.backend(), &values, |[referred, organization]| {
             with_its_user(column.eq(referred), organization)
         });
-        let row = self
-            .read(async move |reader| {
-                let found = reader.query_one_raw(statement).await;
-                found.map_err(StoreError::new)
-            })
-            .await?;
-        let Some(row) = row else {
+        let Some(row) = self.row(statement).await? else {
             return Ok(None);
         };
         let credential = credential::Model::from_query_result(&row, FIRST);
@@ -112,14 +106,8 @@ fn with_its_user(
 impl SqlStore {
     /// The user of whom that statement has a row for each credential.
     async fn account(&self, statement: Statement) -> Result<Option<Account>, StoreError> {
-        let rows = self
-            .read(async move |reader| {
-                let rows = reader.query_all_raw(statement).await;
-                rows.map_err(StoreError::new)
-            })
-            .await?;
         let mut account: Option<Account> = None;
-        for row in rows {
+        for row in self.rows(statement).await? {
             let account = if let Some(account) = &mut account {
                 account
             } else {

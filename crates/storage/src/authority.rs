@@ -96,7 +96,7 @@ impl SqlStore {
     ///
     /// # Errors
     /// As [`exercise_with`], and what comes of a step that met nothing.
-    pub(crate) async fn exercise_alone<E, F>(
+    pub(crate) async fn exercise_locked<E, F>(
         &self,
         authority: Authority,
         steps: impl Fn() -> Vec<Step> + Send + Sync + 'static,
@@ -110,7 +110,7 @@ impl SqlStore {
         let own = Arc::clone(&change);
         let plan = async move |_tx| {
             let (authority, steps) = &*own;
-            Ok((exercise_alone_at_once(authority, steps()), ()))
+            Ok((exercise_locked_at_once(authority, steps()), ()))
         };
         let operation = async move |tx: Transaction| {
             let (authority, steps) = &*change;
@@ -139,7 +139,7 @@ pub(crate) fn exercise_at_once(authority: &Authority, steps: Vec<Step>) -> Vec<S
 
 /// The same for what follows from several rows of the authority's user: nobody who has the user's lock changes
 /// any of them meanwhile, or nothing is done.
-pub(crate) fn exercise_alone_at_once(authority: &Authority, steps: Vec<Step>) -> Vec<Step> {
+pub(crate) fn exercise_locked_at_once(authority: &Authority, steps: Vec<Step>) -> Vec<Step> {
     let mut all = exercise_at_once(authority, steps);
     if !all.is_empty() {
         all.insert(0, user::lock_at_once(authority.user()).into());

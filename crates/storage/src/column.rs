@@ -12,7 +12,11 @@ use latchkey_domain::{
         native::{AndroidPackage, AppleAppId},
         pages::EnrolUrl,
     },
-    credential::{CredentialId, CredentialKind, key::PublicKey, passkey::Aaguid},
+    credential::{
+        CredentialId, CredentialKind,
+        key::PublicKey,
+        passkey::{Aaguid, Transports},
+    },
     credential_code::{Kinds, ReleaseReason},
     id::{
         AccountCodeId, ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, EventId,
@@ -252,6 +256,8 @@ stored! {
         |text| Self::named(&text).ok_or("names no event");
     Reason as String: |reason| reason.as_str().to_owned(),
         |text| Self::named(&text).ok_or("names no reason");
+    Transports as String: |transports| transports.names().join(","),
+        |names| Ok::<_, Infallible>(Self::among(names.split(',')));
     Timestamp as i64: |moment| moment.unix_milliseconds(),
         |raw| Ok::<_, Infallible>(Self::from_unix_milliseconds(raw));
     Kinds as String: |kinds| {

@@ -39,7 +39,7 @@ impl CredentialStore for SqlStore {
         let credential = Arc::new(credential);
         let own = Arc::clone(&credential);
         let steps = move || vec![table::credential::insertion(&own).into()];
-        self.exercise_alone(authority, steps, async move |tx| {
+        self.exercise_locked(authority, steps, async move |tx| {
             table::credential::insert_in_place(&tx, &credential).await
         })
         .await

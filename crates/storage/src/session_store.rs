@@ -9,8 +9,8 @@ use latchkey_service::ports::{
     store::{AuthorityConflict, StoreError},
 };
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, JoinType, QueryFilter as _,
-    QuerySelect as _, RelationTrait as _, Select, Value,
+    ColumnTrait as _, EntityTrait as _, JoinType, QueryFilter as _, QuerySelect as _,
+    RelationTrait as _, Select, Value,
     sea_query::{Condition, Expr, ExprTrait as _},
 };
 
@@ -42,11 +42,7 @@ impl SessionStore for SqlStore {
             ],
             held_by,
         );
-        self.read(async move |reader| {
-            let found = reader.query_one_raw(statement).await;
-            found.map(|row| row.is_some()).map_err(StoreError::new)
-        })
-        .await
+        Ok(self.row(statement).await?.is_some())
     }
 
     async fn end(&self, authority: Authority) -> Result<(), ExerciseError> {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use latchkey_service::ports::store::StoreError;
-use sea_orm::{DatabaseConnection, DbBackend};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, QueryResult, Statement};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::Instrument as _;
 
@@ -190,6 +190,33 @@ impl SqlStore {
         let outcome = self.until(began + self.deadline, attempt).await;
         self.tell(Work::Read, began);
         outcome
+    }
+
+    /// The rows of a statement that reads.
+    ///
+    /// # Errors
+    /// As those of [`SqlStore::read`].
+    pub(crate) async fn rows(&self, statement: Statement) -> Result<Vec<QueryResult>, StoreError> {
+        self.read(async move |reader| {
+            let rows = reader.query_all_raw(statement).await;
+            rows.map_err(StoreError::new)
+        })
+        .await
+    }
+
+    /// The row of a statement that reads one at most.
+    ///
+    /// # Errors
+    /// As those of [`SqlStore::read`].
+    pub(crate) async fn row(
+        &self,
+        statement: Statement,
+    ) -> Result<Option<QueryResult>, StoreError> {
+        self.read(async move |reader| {
+            let row = reader.query_one_raw(statement).await;
+            row.map_err(StoreError::new)
+        })
+        .await
     }
 
     /// Carries steps out that are everything a call does, all of them or none. PostgreSQL is told them as one

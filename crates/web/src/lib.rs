@@ -53,9 +53,9 @@ pub struct About {
 /// The pages and what they are made of, below the prefix. Those of applications are on the hosts of the registered
 /// ones that show them; elsewhere `/` says what this is, to who would rather have a page than JSON, and for what is
 /// not there the status is all there is: whoever serves them writes the body, with [`refusal`] for people.
-pub fn pages(site: About) -> Router {
-    let prefix = &site.prefix;
-    let reference = reference::page(prefix, &site.description);
+pub fn pages(about: About) -> Router {
+    let prefix = &about.prefix;
+    let reference = reference::page(prefix, &about.description);
     let docs = Answer::new(HTML, reference.into());
     let mut router = serving(everywhere(prefix), &format!("{prefix}/docs"), docs);
     if !prefix.as_str().is_empty() {
@@ -69,9 +69,9 @@ pub fn pages(site: About) -> Router {
     }
     let of_applications = files(prefix, assets::OF_APPLICATIONS);
     let hosts = Arc::new(Hosts {
-        directory: site.directory,
-        public_url: site.public_url,
-        prefix: site.prefix,
+        directory: about.directory,
+        public_url: about.public_url,
+        prefix: about.prefix,
     });
     router.merge(of_applications.layer(from_fn_with_state(hosts, hosts::registered_only)))
 }

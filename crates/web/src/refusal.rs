@@ -1,5 +1,7 @@
 //! What a person is told who opens an address that is refused.
 
+use std::borrow::Cow;
+
 use axum::{http::StatusCode, response::Response};
 use latchkey_domain::application::pages::PagePrefix;
 
@@ -20,8 +22,7 @@ pub fn refusal(
 }
 
 fn page(prefix: &PagePrefix, status: StatusCode, request_id: &str) -> Response {
-    let (title, text) = words(status);
-    let text = text.replace("href=\"/", &format!("href=\"{prefix}/"));
+    let (title, text) = words(prefix, status);
     let mut main = format!("      <h1>{title}</h1>\n      {text}\n");
     if status.is_server_error() {
         main.push_str("      <p class=\"hint\">For whoever runs this service: the log tells of request <code>");
@@ -35,13 +36,15 @@ fn page(prefix: &PagePrefix, status: StatusCode, request_id: &str) -> Response {
     .answer(status)
 }
 
-/// What it is called, and what to do, in HTML; its links are among the pages, and written as if they had no prefix.
-fn words(status: StatusCode) -> (&'static str, &'static str) {
-    match status {
-        StatusCode::NOT_FOUND => (
-            "There is nothing here",
-            "<p>Check the address, or go to <a href=\"/\">the beginning</a>.</p>",
-        ),
+/// What it is called, and what to do, in HTML.
+fn words(prefix: &PagePrefix, status: StatusCode) -> (&'static str, Cow<'static, str>) {
+    let (title, text) = match status {
+        StatusCode::NOT_FOUND => {
+            let text = format!(
+                "<p>Check the address, or go to <a href=\"{prefix}/\">the beginning</a>.</p>"
+            );
+            return ("There is nothing here", text.into());
+        }
         StatusCode::MISDIRECTED_REQUEST => (
             "This is a demonstration",
             "<p>It is for the machine it runs on, as long as nobody has registered there.</p>\n      \
@@ -63,11 +66,14 @@ fn words(status: StatusCode) -> (&'static str, &'static str) {
             "Something went wrong",
             "<p>It is no fault of yours. Load this page again, or come back later.</p>",
         ),
-        _ => (
-            "This address is for programs",
-            "<p>It belongs to the API, which pages and programs call. People begin at \
-             <a href=\"/\">the start page</a>; <a href=\"/docs\">the API reference</a> says how a program \
-             calls it.</p>",
-        ),
-    }
+        _ => {
+            let text = format!(
+                "<p>It belongs to the API, which pages and programs call. People begin at \
+                 <a href=\"{prefix}/\">the start page</a>; <a href=\"{prefix}/docs\">the API reference</a> says \
+                 how a program calls it.</p>"
+            );
+            return ("This address is for programs", text.into());
+        }
+    };
+    (title, text.into())
 }

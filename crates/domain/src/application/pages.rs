@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use url::Url;
-
-use super::{Application, ApplicationError, Origin, RelyingParty};
+use super::{Application, ApplicationError, Origin, RelyingParty, page_address};
 
 /// The page of an application's own where a code becomes a credential: what follows `#` is the code. It is kept
 /// as browsers write it (WHATWG URL), without user information and without a fragment.
@@ -32,15 +30,9 @@ impl EnrolUrl {
     /// # Errors
     /// [`EnrolUrlError`].
     pub fn new(text: &str) -> Result<Self, EnrolUrlError> {
-        let url = Url::parse(text).map_err(|_malformed| EnrolUrlError)?;
-        let origin =
-            Origin::new(url.origin().ascii_serialization()).map_err(|_insecure| EnrolUrlError)?;
-        // The origin of some other schemes is that of an address inside of them.
-        let is_page = ["https", "http"].contains(&url.scheme());
-        let is_plain =
-            url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+        let (url, origin) = page_address(text).ok_or(EnrolUrlError)?;
         let text = String::from(url);
-        if is_page && is_plain && text.len() <= Self::MAXIMUM {
+        if text.len() <= Self::MAXIMUM {
             Ok(Self { text, origin })
         } else {
             Err(EnrolUrlError)

@@ -234,7 +234,7 @@ impl Administer for ApplicationCommand {
                 };
                 let party = party.checked()?;
                 let addition =
-                    administration.add_application_with(organization.clone(), name, party, pages);
+                    administration.add_application(organization.clone(), name, party, pages);
                 let added = addition.await.map_err(|error| match error {
                     AddApplicationError::UnknownOrganization => {
                         unknown("--org", "organization", &organization)

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use latchkey_domain::{
-    application::{Origin, RelyingParty, RpId},
+    application::{Origin, RelyingParty, RpId, pages::Pages},
     text::ApplicationName,
 };
 use latchkey_testkit::authenticator::{
@@ -37,10 +37,12 @@ async fn mobile_world() -> World {
     let relying_party = RelyingParty::new(RpId::new(RP_ID).unwrap(), origins.to_vec()).unwrap();
     let name = ApplicationName::new("Mobile").unwrap();
     let organization = world.acme.organization.parse().unwrap();
-    let added = world
-        .use_cases
-        .administration
-        .add_application(organization, name, relying_party);
+    let added = world.use_cases.administration.add_application(
+        organization,
+        name,
+        relying_party,
+        Pages::default(),
+    );
     added.await.unwrap();
     // Until the directory is read again.
     world.wait(Duration::from_secs(5));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use latchkey_domain::{
-    application::{Origin, RelyingParty, RpId},
+    application::{Origin, RelyingParty, RpId, pages::Pages},
     text::ApplicationName,
 };
 use latchkey_testkit::authenticator::passkey::PasskeyClient;
@@ -27,10 +27,12 @@ async fn related_world() -> World {
         RelyingParty::new(RpId::new(host(HOME)).unwrap(), origins.to_vec()).unwrap();
     let name = ApplicationName::new("Related").unwrap();
     let organization = world.acme.organization.parse().unwrap();
-    let added = world
-        .use_cases
-        .administration
-        .add_application(organization, name, relying_party);
+    let added = world.use_cases.administration.add_application(
+        organization,
+        name,
+        relying_party,
+        Pages::default(),
+    );
     added.await.unwrap();
     // Until the directory is read again.
     world.wait(Duration::from_secs(5));

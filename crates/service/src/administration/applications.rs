@@ -22,26 +22,11 @@ use crate::{
 };
 
 impl Administration {
-    /// Adds an application to an organization, with the pages of this service.
-    ///
-    /// # Errors
-    /// [`AddApplicationError`].
-    pub async fn add_application(
-        &self,
-        organization: OrganizationId,
-        name: ApplicationName,
-        relying_party: RelyingParty,
-    ) -> Result<Application, AddApplicationError> {
-        let pages = Pages::default();
-        self.add_application_with(organization, name, relying_party, pages)
-            .await
-    }
-
     /// Adds an application to an organization, with these pages.
     ///
     /// # Errors
     /// [`AddApplicationError`].
-    pub async fn add_application_with(
+    pub async fn add_application(
         &self,
         organization: OrganizationId,
         name: ApplicationName,
@@ -147,8 +132,8 @@ impl Administration {
             .await
     }
 
-    /// What an event about an application says of it, whose it is too; asked for while it is there. What cannot be
-    /// read is not told: the change itself has an error then.
+    /// What an event about an application says of it, whose it is too; asked for while it is there. Where it cannot
+    /// be read, the event says less.
     async fn of_application(&self, application: &ApplicationId) -> Facts {
         let listed = self.store.applications().await.unwrap_or_default();
         let mut listed = listed.into_iter().map(|entry| entry.application);

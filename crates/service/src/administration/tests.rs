@@ -260,7 +260,12 @@ async fn an_event_about_an_application_says_of_which_organization_and_names_none
     let set = administration.set_application_active(&shop.id, false);
     assert_eq!(set.await.unwrap(), Effect::Changed);
     let party = shop.relying_party.clone();
-    let added = administration.add_application(shop.organization.clone(), shop.name.clone(), party);
+    let added = administration.add_application(
+        shop.organization.clone(),
+        shop.name.clone(),
+        party,
+        Pages::default(),
+    );
     assert!(added.await.is_err());
     let made = administration.bootstrap(Bootstrap {
         organization: OrganizationName::new("Acme").unwrap(),

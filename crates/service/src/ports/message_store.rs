@@ -118,7 +118,7 @@ pub trait MessageStore: Send + Sync {
     /// Asks whoever sends to take messages before they are due again, and tells how many those are: of those that
     /// somebody took, or that were [kept](Self::keep). The others are due already. When that is, is decided by the
     /// clock of who [claims](Self::claim), which also says what is with somebody; so the clock of who asks does not
-    /// matter.
+    /// matter. Expired ones may be among them, since no clock is asked; nobody takes those.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -55,7 +55,7 @@ pub struct Model {
     pub backup_eligible: Option<bool>,
     pub backed_up: Option<bool>,
     /// Names with commas between them; empty when none is known.
-    pub transports: Option<String>,
+    pub transports: Option<Typed<Transports>>,
     pub made_by: String,
     pub made_in_session: Option<Typed<TokenId>>,
     pub made_with_credential: Option<Typed<CredentialUuid>>,
@@ -118,9 +118,9 @@ fn to_row(credential: &Credential) -> ActiveModel {
             sign_count: Set(Some(passkey.sign_count.into())),
             backup_eligible: Set(Some(passkey.backup_eligible)),
             backed_up: Set(Some(passkey.backed_up)),
-            transports: Set(
-                (!passkey.transports.is_empty()).then(|| passkey.transports.names().join(","))
-            ),
+            transports: Set(Some(passkey.transports)
+                .filter(|transports| !transports.is_empty())
+                .map(Typed::from)),
             ..row
         },
         Material::Key(pair)
@@ -265,7 +265,10 @@ fn passkey(row: &Model) -> Result<Option<Passkey>, Inconsistency> {
             sign_count: sign_count.0,
             backup_eligible,
             backed_up,
-            transports: Transports::among(row.transports.iter().flat_map(|all| all.split(','))),
+            transports: row
+                .transports
+                .as_ref()
+                .map_or_else(Transports::default, |kept| kept.0.clone()),
         })),
         _ => Err(inconsistent(
             &row.id,

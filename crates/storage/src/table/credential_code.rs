@@ -34,15 +34,15 @@ use latchkey_service::ports::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ConnectionTrait as _, DatabaseTransaction, FromQueryResult as _, JoinType, QueryOrder as _,
-    QuerySelect as _, QueryTrait, UpdateMany, Value,
+    DatabaseTransaction, FromQueryResult as _, JoinType, QueryOrder as _, QuerySelect as _,
+    QueryTrait, UpdateMany, Value,
     entity::prelude::*,
     sea_query::{CaseStatement, Condition},
 };
 
 use super::{credential, message, organization, user};
 use crate::{
-    authority::{exercise_alone_at_once, exercise_with, standing},
+    authority::{exercise_locked_at_once, exercise_with, standing},
     column::{self, FIRST, Joined, SECOND, THIRD},
     connection::Reader,
     statement::{Change as _, Fixed, Insertion, Step, together},
@@ -100,27 +100,21 @@ impl CredentialCodeStore for SqlStore {
                 insertion(new.clone()).into(),
             ]
         };
-        self.exercise_alone(authority, steps, async |_tx| Err(IssueError::Taken))
+        self.exercise_locked(authority, steps, async |_tx| Err(IssueError::Taken))
             .await
     }
 
     async fn find(&self, digest: &CodeDigest) -> Result<Option<FoundCode>, StoreError> {
         let values = [digest.as_bytes().to_vec().into()];
         let statement = BY_DIGEST.with(self.backend(), &values, with_owner);
-        let rows = self
-            .read(async move |reader| {
-                let rows = reader.query_all_raw(statement).await;
-                rows.map_err(StoreError::new)
-            })
-            .await?;
         let (mut found, mut credentials) = (None, vec![]);
-        for row in &rows {
+        for row in self.rows(statement).await? {
             if found.is_none() {
-                let code = Model::from_query_result(row, FIRST).map_err(StoreError::new)?;
-                let user = user::Model::from_query_result(row, SECOND).map_err(StoreError::new)?;
+                let code = Model::from_query_result(&row, FIRST).map_err(StoreError::new)?;
+                let user = user::Model::from_query_result(&row, SECOND).map_err(StoreError::new)?;
                 found = Some((code, user));
             }
-            let held = Joined::<credential::Model>::from_query_result_optional(row, THIRD);
+            let held = Joined::<credential::Model>::from_query_result_optional(&row, THIRD);
             if let Some(Joined(held)) = held.map_err(StoreError::new)? {
                 credentials.push(held.try_into()?);
             }
@@ -139,13 +133,7 @@ impl CredentialCodeStore for SqlStore {
     /// credentials ends the code as well, and of a row that somebody has just changed it is asked anew.
     async fn claim(&self, claimed: ClaimedCode) -> Result<(), ClaimError> {
         let change = claim(&claimed);
-        let step = Step::from(change.clone());
-        let plan = async move |_tx| Ok((vec![step], ()));
-        let operation = async move |tx: Transaction| {
-            let is_claimed = change.meets_one(&tx).await?;
-            is_claimed.then_some(()).ok_or(ClaimError::Lost)
-        };
-        self.write_at_once(plan, operation).await
+        self.meet_one_at_once(change, || ClaimError::Lost).await
     }
 
     async fn redeem(
@@ -164,7 +152,7 @@ impl CredentialCodeStore for SqlStore {
             let is_still_so = organization::asks(organization, approval);
             let (steps, made) =
                 redemption_steps(authority, redemption.clone(), approval, is_still_so);
-            Ok((exercise_alone_at_once(authority, steps), made))
+            Ok((exercise_locked_at_once(authority, steps), made))
         };
         let operation = async move |tx: Transaction| {
             let (authority, redemption) = &*change;
@@ -188,13 +176,7 @@ impl CredentialCodeStore for SqlStore {
     /// The code's own row decides, as in [`claim`](Self::claim).
     async fn release(&self, released: ReleasedCode) -> Result<(), ReleaseError> {
         let change = release(&released);
-        let step = Step::from(change.clone());
-        let plan = async move |_tx| Ok((vec![step], ()));
-        let operation = async move |tx: Transaction| {
-            let is_released = change.meets_one(&tx).await?;
-            is_released.then_some(()).ok_or(ReleaseError::Lost)
-        };
-        self.write_at_once(plan, operation).await
+        self.meet_one_at_once(change, || ReleaseError::Lost).await
     }
 
     /// The code decides, because it is what a new code and a cancellation end, too.
@@ -211,7 +193,7 @@ impl CredentialCodeStore for SqlStore {
             vec![decide(&allowed, &decision).into(), effect]
         };
         let otherwise = async |_tx| Err(DecideError::NotWaiting);
-        self.exercise_alone(authority, steps, otherwise).await
+        self.exercise_locked(authority, steps, otherwise).await
     }
 
     async fn find_by_id(&self, code: &CredentialCodeId) -> Result<Option<HeldCode>, StoreError> {
@@ -252,6 +234,26 @@ const CANCELLED: &str = "cancelled";
 const WAITING: &str = "waiting";
 const APPROVED: &str = "approved";
 const REFUSED: &str = "refused";
+
+impl SqlStore {
+    /// Makes a change that is all that a call does, and must meet a row.
+    async fn meet_one_at_once<E>(
+        &self,
+        change: UpdateMany<Entity>,
+        lost: fn() -> E,
+    ) -> Result<(), E>
+    where
+        E: std::error::Error + From<StoreError> + Send + 'static,
+    {
+        let step = Step::from(change.clone());
+        let plan = async move |_tx| Ok((vec![step], ()));
+        let operation = async move |tx: Transaction| {
+            let is_met = change.meets_one(&tx).await?;
+            is_met.then_some(()).ok_or_else(lost)
+        };
+        self.write_at_once(plan, operation).await
+    }
+}
 
 static BY_DIGEST: Fixed = Fixed::new();
 

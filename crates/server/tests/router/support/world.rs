@@ -9,7 +9,7 @@ use latchkey_domain::{
     application::{
         Origin, RelyingParty, RpId,
         native::{AndroidPackage, AppleAppId, NativeApplications},
-        pages::{EnrolUrl, PagePrefix},
+        pages::{EnrolUrl, PagePrefix, Pages},
     },
     id::{ApplicationId, InstallationId, OrganizationId, UserId},
     message::MessageKind,
@@ -213,7 +213,7 @@ impl World {
         let name = ApplicationName::new(host(origin)).unwrap();
         self.use_cases
             .administration
-            .add_application(organization, name, relying_party(origin))
+            .add_application(organization, name, relying_party(origin), Pages::default())
             .await
             .unwrap()
             .id
@@ -228,7 +228,7 @@ impl World {
         let name = ApplicationName::new(host(MOBILE)).unwrap();
         self.use_cases
             .administration
-            .add_application(organization, name, relying_party)
+            .add_application(organization, name, relying_party, Pages::default())
             .await
             .unwrap()
             .id
