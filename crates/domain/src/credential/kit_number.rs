@@ -59,7 +59,7 @@ fn check(values: &[u64]) -> u64 {
     let sum: u64 = values
         .iter()
         .rev()
-        .zip([2, 1].into_iter().cycle())
+        .zip([2_u64, 1].into_iter().cycle())
         .map(|(value, factor)| {
             let product = value * factor;
             product / 32 + product % 32
@@ -125,18 +125,17 @@ mod tests {
         let mut whole = good.to_vec();
         whole.push(check(&good));
         assert!(is_whole(&whole));
-        for place in 0..WHOLE {
-            for value in (0..32).filter(|value| *value != whole[place]) {
+        for (place, right) in whole.iter().enumerate() {
+            for value in (0..32).filter(|value| value != right) {
                 let mut wrong = whole.clone();
                 wrong[place] = value;
                 assert!(!is_whole(&wrong), "{wrong:?}");
             }
         }
-        for place in 1..WHOLE {
+        for (place, pair) in whole.windows(2).enumerate() {
             let mut wrong = whole.clone();
-            wrong.swap(place - 1, place);
+            wrong.swap(place, place + 1);
             // The algorithm takes the first and the last symbol of the alphabet for each other.
-            let pair = [whole[place - 1], whole[place]];
             let is_unseen = pair.contains(&0) && pair.contains(&31);
             assert_eq!(is_whole(&wrong), is_unseen, "{wrong:?}");
         }
