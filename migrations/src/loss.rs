@@ -42,7 +42,7 @@ impl Newest {
 type Held = (&'static str, &'static str);
 
 /// What each step brought room for, by its name. A step that is not here is one that nobody knows about.
-const HELD: [(&str, &[Held]); 18] = [
+const HELD: [(&str, &[Held]); 19] = [
     (
         "m0001_foundation",
         &[
@@ -154,6 +154,13 @@ const HELD: [(&str, &[Held]); 18] = [
         &[(
             "organizations whose credentials are fresh for a time",
             "organizations WHERE freshness IS NOT NULL",
+        )],
+    ),
+    (
+        "m0021_code_sign_in",
+        &[(
+            "organizations where a code signs in at once",
+            "organizations WHERE code_sign_in <> 'never'",
         )],
     ),
 ];

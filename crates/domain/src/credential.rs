@@ -1,6 +1,7 @@
 //! Credentials: registered public keys with their kind, name, provenance and state.
 
 pub mod key;
+pub mod kit_number;
 pub mod passkey;
 
 use std::{fmt, net::IpAddr, str::FromStr};

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The symbols of a short code: no `I`, `O`, `0` or `1`, which people confuse.
-const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+pub(crate) const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
 /// How many symbols a short code has: 45 bits.
 const SHORT_LENGTH: usize = 9;

@@ -69,7 +69,7 @@ mod tests {
         credential::{CredentialKind, CredentialKindError},
         credential_code::{CodeStatus, ReleaseReason, ReleaseReasonError},
         message::{MessageKind, MessageKindError},
-        organization::{Approval, ApprovalError},
+        organization::{Approval, ApprovalError, CodeSignIn, CodeSignInError},
         user::{UserKind, UserKindError},
         user_action::{Method, MethodError},
     };
@@ -113,6 +113,8 @@ mod tests {
         let codes = read(AccountCodeKind::ALL, AccountCodeKindError);
         assert_eq!(codes, "Registration Login Recovery");
         assert_eq!(read(Approval::ALL, ApprovalError), "never always");
+        let sign_ins = read(CodeSignIn::ALL, CodeSignInError);
+        assert_eq!(sign_ins, "never at-once");
         assert_eq!(
             read(MessageKind::ALL, MessageKindError),
             "Registration LoginCode RecoveryCode CredentialAdded CredentialWaits \

@@ -18,6 +18,20 @@ named! {
     ApprovalError => "must be never or always"
 }
 
+named! {
+    /// Whether whoever makes a credential with a code is signed in with it at once, in the place that asks for it.
+    #[derive(Default)]
+    CodeSignIn {
+        /// The credential signs in when it is used; this is the API contract as it is (§6.5).
+        #[default]
+        Never => "never",
+        /// Making it begins a session, unless it waits for approval.
+        AtOnce => "at-once",
+    }
+    /// A text that does not say when a credential signs in.
+    CodeSignInError => "must be never or at-once"
+}
+
 /// For how long a credential that was made with a code is fresh: it signs in, but takes no other credential
 /// away, and makes neither codes nor credentials, so that whoever was tricked has time to notice. For no time at
 /// all where nobody has set it.
@@ -94,6 +108,8 @@ pub struct Organization {
     pub approval: Approval,
     /// For how long credentials made with a code are fresh.
     pub freshness: Freshness,
+    /// Whether making a credential with a code begins a session.
+    pub code_sign_in: CodeSignIn,
     /// While it is not active nobody of it can sign in or complete a ceremony.
     pub is_active: bool,
     /// When it was made.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use latchkey_domain::{
     approval::{Decision, Verdict, Wait},
     authority::{Authority, Spend},
-    credential::{Credential, CredentialState},
+    credential::{Credential, CredentialKind, CredentialState},
     credential_code::{
         ClaimedCode, CodeDigest, CodeState, CredentialCode, NewCredentialCode, ReleasedCode,
     },
@@ -33,6 +33,27 @@ impl CredentialStore for MemoryStore {
         self.write(|state| {
             state.exercise(&authority)?;
             state.add(credential)
+        })
+    }
+
+    async fn renew_recovery_key(
+        &self,
+        authority: Authority,
+        recovery_key: Credential,
+    ) -> Result<(), CreateError> {
+        self.write(|state| {
+            state.exercise(&authority)?;
+            state.end_codes(authority.user());
+            let is_replaced = |held: &Credential| {
+                held.user == *authority.user() && held.kind() == CredentialKind::RecoveryKey
+            };
+            let is_alike = |held: &Credential| held.id.key() == recovery_key.id.key();
+            let mut held = state.credentials.values();
+            if held.any(|held| is_replaced(held) && is_alike(held)) {
+                return Err(CreateError::CredentialIdTaken);
+            }
+            state.credentials.retain(|_, held| !is_replaced(held));
+            state.add(recovery_key)
         })
     }
 

@@ -8,7 +8,7 @@ use latchkey_domain::{
     credential::Credential,
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
-    organization::{Approval, Freshness, Organization},
+    organization::{Approval, CodeSignIn, Freshness, Organization},
     user::User,
 };
 use latchkey_service::ports::{
@@ -251,6 +251,20 @@ impl AdministrationStore for MemoryStore {
         self.write(|state| {
             let found = state.organizations.get_mut(organization);
             Ok(set(found.map(|found| &mut found.approval), approval))
+        })
+    }
+
+    async fn set_code_sign_in(
+        &self,
+        organization: &OrganizationId,
+        code_sign_in: CodeSignIn,
+    ) -> Result<Effect, StoreError> {
+        self.write(|state| {
+            let found = state.organizations.get_mut(organization);
+            Ok(set(
+                found.map(|found| &mut found.code_sign_in),
+                code_sign_in,
+            ))
         })
     }
 

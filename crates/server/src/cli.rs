@@ -381,6 +381,7 @@ mod tests {
         const MESSAGE: &str = "ms-6b58p-r53sr-rlrd3l5cj3uc4ome";
         let of_ids = [
             format!("organization set-approval --org {ORGANIZATION} always"),
+            format!("organization set-code-sign-in --org {ORGANIZATION} at-once"),
             format!("organization set-freshness --org {ORGANIZATION} 24h"),
             format!("organization set-freshness --org {ORGANIZATION} off"),
             format!("user list --org {ORGANIZATION}"),

@@ -9,7 +9,7 @@ use latchkey_domain::{
     application::{Application, RelyingParty, native::NativeApplications, pages::Pages},
     credential_code::{CodeStatus, CodeText, CredentialCode},
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
-    organization::{Approval, Freshness, Organization},
+    organization::{Approval, CodeSignIn, Freshness, Organization},
     text::{ApplicationName, OrganizationName, Username},
     time::Timestamp,
     user::{Epoch, User, UserKind},
@@ -285,6 +285,7 @@ impl Administration {
             name: request.organization,
             approval: request.approval,
             freshness: Freshness::default(),
+            code_sign_in: CodeSignIn::default(),
             is_active: true,
             created: now,
         };
@@ -419,6 +420,25 @@ impl Administration {
         let facts = Facts::from(organization);
         self.events
             .leave_effect(Event::SetApproval, &facts, set)
+            .await
+    }
+
+    /// Sets whether making a credential with a code begins a session. Running services follow within seconds.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn set_code_sign_in(
+        &self,
+        organization: &OrganizationId,
+        code_sign_in: CodeSignIn,
+    ) -> Result<Effect, StoreError> {
+        let set = self
+            .store
+            .set_code_sign_in(organization, code_sign_in)
+            .await;
+        let facts = Facts::from(organization);
+        self.events
+            .leave_effect(Event::SetCodeSignIn, &facts, set)
             .await
     }
 

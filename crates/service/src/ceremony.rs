@@ -10,8 +10,9 @@ use latchkey_domain::{
         purpose::{Held, Purpose},
     },
     credential::{Credential, CredentialKind, CredentialState, MadeBy, Provenance},
-    id::{ChallengeId, CredentialUuid, OrganizationId},
+    id::{ApplicationId, ChallengeId, CredentialUuid, OrganizationId, TokenId},
     policy::Policy,
+    session::Session,
     text::CredentialName,
     time::Timestamp,
     user::User,
@@ -21,6 +22,7 @@ use crate::{
     directory::{Caller, Directory, NotAdmitted, Party, Snapshot},
     events::Events,
     factors::ListedPasskey,
+    login::SignedIn,
     messages::Messages,
     ports::{
         clock::Clock,
@@ -220,6 +222,34 @@ impl Ceremonies {
         })
     }
 
+    /// Begins a session of that user with that credential, which has just proved itself in a ceremony that was
+    /// bound to that application: every session begins here.
+    pub(crate) fn begin_session(
+        &self,
+        user: User,
+        (credential, kind): (CredentialUuid, CredentialKind),
+        application: Option<ApplicationId>,
+    ) -> SignedIn {
+        let issued = self.now();
+        // A passkey's proof names the page that it was made on; of a key, the page is what the client says.
+        let proves_its_page = kind == CredentialKind::Fido2;
+        let session = Session {
+            id: TokenId::from_random(&self.entropy.draw()),
+            organization: user.organization,
+            user: user.id,
+            username: user.username,
+            user_kind: user.kind,
+            epoch: user.epoch,
+            credential,
+            credential_kind: Some(kind),
+            application: application.filter(|_bound| proves_its_page),
+            issued,
+            expires: issued.plus(self.policy.lifetimes.session),
+        };
+        let token = self.tokens.sign_session(&session);
+        SignedIn { session, token }
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -290,6 +320,18 @@ impl<P: Held> Completion<'_, P> {
             created: self.now,
             last_used: None,
         })
+    }
+
+    /// Begins a session with a credential that has just taken effect in this ceremony, of the user as the ceremony
+    /// required: with the epoch of its challenge, so that what ended since then ends the session too.
+    pub(crate) fn begin_session(&self, user: User, credential: &Credential) -> SignedIn {
+        let user = User {
+            epoch: self.challenge.purpose.holder().epoch,
+            ..user
+        };
+        let with = (credential.uuid.clone(), credential.kind());
+        let application = self.challenge.application.clone();
+        self.ceremonies.begin_session(user, with, application)
     }
 
     /// The authority of the challenge to make these credentials.

@@ -1,15 +1,17 @@
 //! Credential codes: a user who has a credential in one place adds another one in a second place.
 
+mod redemption;
+
 use std::sync::Arc;
 
 use latchkey_domain::{
     application::Origin,
-    approval::{ApprovalTicket, Wait, WaitStatus},
+    approval::WaitStatus,
     challenge::purpose,
-    credential::{Credential, CredentialKind, CredentialReference, CredentialState, MadeBy},
+    credential::{Credential, CredentialKind, CredentialReference},
     credential_code::{
         self, Binding, Claim, CodeState, CodeStatus, CodeText, CredentialCode, EnteredCode,
-        ExpirationError, NewCredentialCode, RedeemedCode, Release, ReleaseReason, ReleasedCode,
+        ExpirationError, NewCredentialCode, Release, ReleaseReason, ReleasedCode,
     },
     id::CredentialCodeId,
     session::Session,
@@ -19,15 +21,16 @@ use latchkey_domain::{
 
 use crate::{
     approvals::comparison,
-    ceremony::{Ceremonies, CreationChallenge, NewCredential, NewCredentialError},
+    ceremony::{Ceremonies, CreationChallenge},
     credentials::SignedRequest,
     directory::{Caller, NotAdmitted, PartyError, Snapshot},
     events::{Event, Facts, Reason},
+    login::SignedIn,
     ports::{
         account_store::AccountStore,
         code_digester::CodeDigester,
         credential_code_store::{
-            ClaimError, CredentialCodeStore, FoundCode, IssueError, Redemption, ReleaseError,
+            ClaimError, CredentialCodeStore, FoundCode, IssueError, ReleaseError,
         },
         store::StoreError,
         tokens::InvalidToken,
@@ -93,6 +96,8 @@ pub struct MadeWithCode {
     pub credential: Credential,
     /// When it waits for approval: what its place needs meanwhile.
     pub awaited: Option<Awaited>,
+    /// The session that began with it, where one was asked for and may.
+    pub session: Option<SignedIn>,
 }
 
 /// What a place needs while what was made there waits for approval.
@@ -330,85 +335,6 @@ impl CredentialCodes {
             account.user,
             &account.credentials,
         ))
-    }
-
-    /// Redeems the code that the challenge claimed and makes the credential. The caller is not signed
-    /// in: the code, the challenge and the proof are the whole authority.
-    ///
-    /// # Errors
-    /// [`NewCredentialError`].
-    pub async fn verify(
-        &self,
-        caller: &Caller,
-        identifier: &str,
-        new: NewCredential,
-    ) -> Result<MadeWithCode, NewCredentialError> {
-        let mut facts = Facts::from(caller);
-        let made = self.redeem(caller, identifier, new, &mut facts).await;
-        let events = &self.ceremonies.events;
-        events.tell(Event::RedeemCode, &facts, made)
-    }
-
-    async fn redeem(
-        &self,
-        caller: &Caller,
-        identifier: &str,
-        new: NewCredential,
-        told: &mut Facts,
-    ) -> Result<MadeWithCode, NewCredentialError> {
-        let completion = self
-            .ceremonies
-            .complete::<purpose::CredentialWithCode>(caller, identifier)
-            .await?;
-        let challenge = &completion.challenge;
-        let facts = &challenge.purpose;
-        told.note(&challenge.organization, &facts.user);
-        told.by_credential = Some(facts.issuer.clone());
-        let made_by = MadeBy::Code {
-            code: facts.code.clone(),
-            credential: facts.issuer.clone(),
-        };
-        let new = match &facts.name {
-            Some(name) => NewCredential {
-                name: name.clone(),
-                ..new
-            },
-            None => new,
-        };
-        let credential = completion.make(made_by, facts.kind, new)?;
-        let messages = &self.ceremonies.messages;
-        let page = messages.page_in(&challenge.organization).await?;
-        let wait = Wait::begin(completion.now);
-        let authority = completion.authority([&credential]);
-        let redemption = Redemption {
-            redeemed: RedeemedCode::with(challenge),
-            added: messages.credential_added(&credential, page.as_deref()),
-            waits: messages.credential_waits(&credential),
-            wait,
-            credential,
-        };
-        let credential = self.store.redeem(authority, redemption).await?;
-        told.note_made(&credential);
-        let awaited = match credential.state {
-            CredentialState::Active | CredentialState::Inactive => None,
-            CredentialState::Waiting { .. } => {
-                let ticket = ApprovalTicket {
-                    code: facts.code.clone(),
-                    organization: challenge.organization.clone(),
-                    user: facts.user.clone(),
-                    expires: ApprovalTicket::expiry(&wait),
-                };
-                let now = self.ceremonies.now();
-                Some(Awaited {
-                    token: self.ceremonies.tokens.sign_approval(&ticket, now),
-                    number: comparison(&*self.digester, &facts.code).number(),
-                })
-            }
-        };
-        Ok(MadeWithCode {
-            credential,
-            awaited,
-        })
     }
 
     /// Gives the code back that the challenge claimed. It ends: whoever gives it back has shown it to a

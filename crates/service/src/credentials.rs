@@ -154,6 +154,63 @@ impl Credentials {
         new: NewCredential,
         told: &mut Facts,
     ) -> Result<Credential, NewCredentialError> {
+        let (authority, credential) = self.prove(caller, request, identifier, new).await?;
+        let message = self.ceremonies.messages.credential_added(&credential, None);
+        self.store
+            .create(authority.telling(message), credential.clone())
+            .await?;
+        told.note_made(&credential);
+        Ok(credential)
+    }
+
+    /// Makes a recovery key in the place of all that the user has, using up the challenge and the user action:
+    /// there is no moment without one. The user is told.
+    ///
+    /// # Errors
+    /// [`NewCredentialError`]; of another kind no credential is made, since the challenge is not for that.
+    pub async fn renew_recovery_key(
+        &self,
+        caller: &Caller,
+        request: &SignedRequest,
+        identifier: &str,
+        new: NewCredential,
+    ) -> Result<Credential, NewCredentialError> {
+        let mut facts = Facts::from(request);
+        let made = self
+            .renew(caller, request, identifier, new, &mut facts)
+            .await;
+        let events = &self.ceremonies.events;
+        events.tell(Event::RenewRecoveryKey, &facts, made)
+    }
+
+    async fn renew(
+        &self,
+        caller: &Caller,
+        request: &SignedRequest,
+        identifier: &str,
+        new: NewCredential,
+        told: &mut Facts,
+    ) -> Result<Credential, NewCredentialError> {
+        let (authority, credential) = self.prove(caller, request, identifier, new).await?;
+        if credential.kind() != CredentialKind::RecoveryKey {
+            return Err(NewCredentialError::InvalidChallenge);
+        }
+        let message = self.ceremonies.messages.recovery_key_renewed(&credential);
+        self.store
+            .renew_recovery_key(authority.telling(message), credential.clone())
+            .await?;
+        told.note_made(&credential);
+        Ok(credential)
+    }
+
+    /// The credential whose proof was found true, and the authority to make it.
+    async fn prove(
+        &self,
+        caller: &Caller,
+        request: &SignedRequest,
+        identifier: &str,
+        new: NewCredential,
+    ) -> Result<(Authority, Credential), NewCredentialError> {
         let completion = self
             .ceremonies
             .complete::<purpose::Credential>(caller, identifier)
@@ -173,11 +230,8 @@ impl Credentials {
             .unless_fresh(completion.now)
             .within(&challenge.application)
             .within(credential.material.application())
-            .spending(Spend::challenge(challenge))
-            .telling(self.ceremonies.messages.credential_added(&credential, None));
-        self.store.create(authority, credential.clone()).await?;
-        told.note_made(&credential);
-        Ok(credential)
+            .spending(Spend::challenge(challenge));
+        Ok((authority, credential))
     }
 
     /// Activates or deactivates a credential; asking for the state it is in changes nothing. The user is

@@ -8,7 +8,7 @@ use latchkey_domain::{
     application::{Application, Origin, RpId, pages::PagePrefix},
     challenge::Challenge,
     id::{ApplicationId, OrganizationId},
-    organization::Organization,
+    organization::{CodeSignIn, Organization},
     text::{ApplicationName, OrganizationName},
 };
 
@@ -263,9 +263,18 @@ impl Snapshot {
 
     /// What an organization is called.
     pub fn name_of(&self, organization: &OrganizationId) -> Option<&OrganizationName> {
+        self.tenant(organization).map(|found| &found.name)
+    }
+
+    /// Whether making a credential with a code of that organization begins a session.
+    pub fn code_sign_in(&self, organization: &OrganizationId) -> CodeSignIn {
+        let found = self.tenant(organization);
+        found.map(|found| found.code_sign_in).unwrap_or_default()
+    }
+
+    fn tenant(&self, organization: &OrganizationId) -> Option<&Organization> {
         let mut known = self.organizations.iter();
-        let found = known.find(|known| known.id == *organization)?;
-        Some(&found.name)
+        known.find(|known| known.id == *organization)
     }
 
     /// What an application is called.

@@ -64,7 +64,7 @@ named! {
         BeginRecovery, "begin_recovery", "A recovery code is used up, and a challenge for new credentials given.";
         Recover, "recover", "A user with a recovery key puts new credentials in the place of all others.";
         BeginSignIn, "begin_sign_in", "A challenge to sign in with is given; a login code is used up.";
-        SignIn, "sign_in", "A session begins; `credential` is the one that signed.";
+        SignIn, "sign_in", "A session begins; `credential` is the one that signed, or was just made.";
         IssueSessionCode, "issue_session_code", "Who is signed in on our pages goes back to the application, with a code for the session.";
         ExchangeSessionCode, "exchange_session_code", "The application uses such a code up, and has the session.";
         SignOut, "sign_out", "A session ends.";
@@ -74,6 +74,7 @@ named! {
         SpendUserAction, "spend_user_action", "A program that embeds Latchkey uses a signed action up for a request of its own.";
         BeginCredential, "begin_credential", "A challenge for another credential of a signed-in user is given.";
         AddCredential, "add_credential", "A signed-in user makes another credential; `by_credential` signed that.";
+        RenewRecoveryKey, "renew_recovery_key", "A signed-in user makes a recovery key in the place of all that there are; `by_credential` signed that.";
         ActivateCredential, "activate_credential", "A user activates a credential.";
         DeactivateCredential, "deactivate_credential", "A user, or the command line, deactivates a credential, which ends its sessions and codes.";
         RenameCredential, "rename_credential", "A user gives a credential another name.";
@@ -97,6 +98,7 @@ named! {
         PromoteUser, "promote_user", "The command line makes a user an administrator.";
         DemoteUser, "demote_user", "The command line makes an administrator a user like others.";
         SetApproval, "set_approval", "The command line sets whether an organization's credentials wait for approval.";
+        SetCodeSignIn, "set_code_sign_in", "The command line sets whether making a credential with a code of an organization begins a session.";
         SetFreshness, "set_freshness", "The command line sets for how long an organization's credentials are fresh that were made with a code.";
         AddApplication, "add_application", "The command line adds an application.";
         UpdateApplication, "update_application", "The command line gives an application another name, RP id, origins or pages.";
@@ -329,6 +331,11 @@ impl Events {
         let refused = outcome.as_ref().err().map(Refusal::reason);
         self.conclude(event, facts, refused);
         outcome
+    }
+
+    /// Tells that an event came with another one, and went as well.
+    pub(crate) fn tell_beside(&self, event: Event, facts: &Facts) {
+        self.conclude(event, facts, None);
     }
 
     fn conclude(&self, event: Event, facts: &Facts, refused: Option<Reason>) {

@@ -9,6 +9,7 @@ use latchkey_domain::{
 
 use crate::{
     ceremony::{Completion, NewCredential, NewCredentialError},
+    login::SignedIn,
     ports::proof_verifier::CreationProof,
 };
 
@@ -39,6 +40,8 @@ pub struct Registered {
     pub credential: Credential,
     /// The user.
     pub user: User,
+    /// The session that began with the first credential, where one was asked for and may.
+    pub session: Option<SignedIn>,
 }
 
 /// Credentials whose proofs were found true.

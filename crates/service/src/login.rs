@@ -9,7 +9,7 @@ use latchkey_domain::{
     challenge::purpose,
     credential::{Credential, CredentialKind},
     credential_code::EnteredCode,
-    id::{ApplicationId, OrganizationId, TokenId},
+    id::OrganizationId,
     session::Session,
     text::Username,
     user::User,
@@ -19,10 +19,7 @@ use crate::{
     ceremony::Ceremonies,
     directory::{Caller, OrganizationRequired, PartyError},
     events::{Event, Facts, Reason},
-    factors::{
-        AllowedCredentials, FactorAnswer, FactorChallenge, FactorError, Factors, Listing,
-        VerifiedFactors,
-    },
+    factors::{AllowedCredentials, FactorAnswer, FactorChallenge, FactorError, Factors, Listing},
     ports::{
         account_code_store::AccountCodeStore, account_store::Account, code_digester::CodeDigester,
         sign_in_store::SignInStore, store::StoreError,
@@ -227,36 +224,10 @@ impl Logins {
         let User { id, epoch, .. } = &verified.user;
         let authority = verified.signing(Authority::of_sign_in(&challenge, id, *epoch));
         self.store.sign_in(authority, verified.uses()).await?;
-        let kind = answer.first.used.kind();
-        // A passkey's proof names the page that it was made on; of a key, the page is what the client says.
-        let proves_its_page = kind == CredentialKind::Fido2;
-        let application = challenge.application.filter(|_bound| proves_its_page);
-        Ok(self.session(verified, kind, application))
-    }
-
-    fn session(
-        &self,
-        verified: VerifiedFactors,
-        kind: CredentialKind,
-        application: Option<ApplicationId>,
-    ) -> SignedIn {
-        let ceremonies = self.ceremonies();
-        let issued = ceremonies.now();
-        let session = Session {
-            id: TokenId::from_random(&ceremonies.entropy.draw()),
-            organization: verified.user.organization,
-            user: verified.user.id,
-            username: verified.user.username,
-            user_kind: verified.user.kind,
-            epoch: verified.user.epoch,
-            credential: verified.first.credential,
-            credential_kind: Some(kind),
-            application,
-            issued,
-            expires: issued.plus(ceremonies.policy.lifetimes.session),
-        };
-        let token = ceremonies.tokens.sign_session(&session);
-        SignedIn { session, token }
+        let with = (verified.first.credential, answer.first.used.kind());
+        Ok(self
+            .ceremonies()
+            .begin_session(verified.user, with, challenge.application))
     }
 
     const fn ceremonies(&self) -> &Ceremonies {

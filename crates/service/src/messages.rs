@@ -153,6 +153,27 @@ impl Messages {
         self.notice(MessageKind::CredentialAdded, &credential.user, &draft)
     }
 
+    /// A notice that somebody who is signed in made a recovery key in the place of every earlier one.
+    pub fn recovery_key_renewed(&self, recovery_key: &Credential) -> NewMessage {
+        let parts = vec![
+            self.about(&recovery_key.organization),
+            paragraph(
+                "A new recovery kit was made for your account. Every earlier one has ended and recovers \
+                 nothing any more:",
+            ),
+            Part::Facts(self.facts_of_new(recovery_key)),
+            paragraph(
+                "If this was not you, sign in where you usually do, make a new recovery kit yourself, \
+                 deactivate what you do not know, and contact the administrator of your organization.",
+            ),
+        ];
+        let draft = Draft {
+            subject: "A new recovery kit was made for your account",
+            parts,
+        };
+        self.notice(MessageKind::CredentialAdded, &recovery_key.user, &draft)
+    }
+
     /// A notice that a credential was made with a code and waits for approval.
     pub fn credential_waits(&self, credential: &Credential) -> NewMessage {
         let draft = Draft {

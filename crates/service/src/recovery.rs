@@ -7,6 +7,7 @@ use latchkey_domain::{
     challenge::purpose,
     credential::{
         Credential, CredentialId, CredentialReference, MadeBy, Material, key::EncryptedPrivateKey,
+        kit_number::KitNumber,
     },
     credential_code::EnteredCode,
     id::OrganizationId,
@@ -38,7 +39,7 @@ pub struct BeginRecovery {
     pub username: Username,
     /// The code that was mailed to the user.
     pub code: EnteredCode,
-    /// The recovery key that the user has.
+    /// The recovery key that the user has, by one of its ids or by the number of its kit.
     pub credential: CredentialReference,
 }
 
@@ -199,18 +200,23 @@ impl Recoveries {
             .ok_or(BeginRecoveryError::InvalidCode)
     }
 
-    /// The credential that is named, if it is an active recovery key of the user.
+    /// The active recovery key of the user that is named: by an id, or else by the number of its kit.
     async fn recovery_key(
         &self,
         user: &User,
         named: &CredentialReference,
     ) -> Result<Credential, BeginRecoveryError> {
-        self.accounts
-            .find_credential(&user.organization, named)
-            .await?
-            .filter(|held| held.user.id == user.id)
-            .map(|held| held.credential)
-            .filter(|key| key.is_active() && matches!(key.material, Material::RecoveryKey(..)))
+        let account = self.accounts.find(&user.id).await?;
+        let held = account.into_iter().flat_map(|account| account.credentials);
+        let is_usable =
+            |key: &Credential| key.is_active() && matches!(key.material, Material::RecoveryKey(..));
+        let mut keys: Vec<_> = held.filter(is_usable).collect();
+        let place = |is_it: fn(&CredentialReference, &Credential) -> bool| {
+            keys.iter().position(|key| is_it(named, key))
+        };
+        place(names)
+            .or_else(|| place(numbers))
+            .map(|place| keys.swap_remove(place))
             .ok_or(BeginRecoveryError::NoRecoveryKey)
     }
 
@@ -272,6 +278,7 @@ impl Recoveries {
         Ok(Registered {
             credential: made.first,
             user,
+            session: None,
         })
     }
 
@@ -293,6 +300,15 @@ fn names(reference: &CredentialReference, credential: &Credential) -> bool {
     match reference {
         CredentialReference::Id(id) => id.key() == credential.id.key(),
         CredentialReference::Uuid(uuid) => *uuid == credential.uuid,
+    }
+}
+
+/// Whether it is the number of this credential's kit. What a client calls a credential may look like one, so it is
+/// asked last.
+fn numbers(reference: &CredentialReference, credential: &Credential) -> bool {
+    match reference {
+        CredentialReference::Id(id) => KitNumber::of(&credential.id).is_typed(id.as_str()),
+        CredentialReference::Uuid(_) => false,
     }
 }
 

@@ -166,15 +166,34 @@ impl Registrations {
         request: CompleteRegistration,
     ) -> Result<Registered, NewCredentialError> {
         let mut facts = Facts::from(caller);
-        let registered = self.register(caller, request, &mut facts).await;
+        let registered = self.register(caller, request, false, &mut facts).await;
         let events = &self.ceremonies.events;
         events.tell(Event::Register, &facts, registered)
+    }
+
+    /// The same, and begins a session with the first credential. Its proof answers a challenge, with who uses it
+    /// verified, as one that signs in does; and whoever has made it could sign in with it next.
+    ///
+    /// # Errors
+    /// [`NewCredentialError`].
+    pub async fn complete_and_sign_in(
+        &self,
+        caller: &Caller,
+        request: CompleteRegistration,
+    ) -> Result<Registered, NewCredentialError> {
+        let mut facts = Facts::from(caller);
+        let registered = self.register(caller, request, true, &mut facts).await;
+        let events = &self.ceremonies.events;
+        let registered = events.tell(Event::Register, &facts, registered)?;
+        events.tell_beside(Event::SignIn, &facts);
+        Ok(registered)
     }
 
     async fn register(
         &self,
         caller: &Caller,
         request: CompleteRegistration,
+        sign_in: bool,
         facts: &mut Facts,
     ) -> Result<Registered, NewCredentialError> {
         let completion = self
@@ -188,7 +207,8 @@ impl Registrations {
             .find(&challenge.purpose.user)
             .await?
             .ok_or(NewCredentialError::InvalidChallenge)?;
-        let made = completion.make_first(&MadeBy::Registration, request.credentials)?;
+        let mut made = completion.make_first(&MadeBy::Registration, request.credentials)?;
+        made.first.last_used = sign_in.then_some(completion.now);
         let message = self
             .ceremonies
             .messages
@@ -203,9 +223,11 @@ impl Registrations {
             .register(authority.telling(message), registration)
             .await?;
         facts.note_made(&made.first);
+        let session = sign_in.then(|| completion.begin_session(account.user.clone(), &made.first));
         Ok(Registered {
             credential: made.first,
             user: account.user,
+            session,
         })
     }
 }

@@ -30,7 +30,7 @@ use latchkey_domain::{
         UserActionId, UserId,
     },
     message::{NewMessage, SealedText},
-    organization::{Approval, Freshness, Organization},
+    organization::{Approval, CodeSignIn, Freshness, Organization},
     policy::{Limits, Policy},
     session::Session,
     session_code::SessionCode,
@@ -77,6 +77,7 @@ pub(crate) fn tenant(number: u8) -> Organization {
         name: OrganizationName::new(format!("Organization {number}")).unwrap(),
         approval: Approval::Never,
         freshness: Freshness::default(),
+        code_sign_in: CodeSignIn::default(),
         is_active: true,
         created: NOW,
     }
@@ -437,8 +438,13 @@ pub(crate) fn ceremonies(verifier: MockProofVerifier) -> Ceremonies {
 }
 
 fn directory() -> Directory {
+    directory_of(entries())
+}
+
+/// A directory of these.
+pub(crate) fn directory_of(entries: DirectoryEntries) -> Directory {
     let mut store = MockDirectoryStore::new();
-    store.expect_load().returning(|| Ok(entries()));
+    store.expect_load().returning(move || Ok(entries.clone()));
     Directory::new(Arc::new(store), clock())
 }
 

@@ -5,7 +5,7 @@ use latchkey_domain::{
     application::{Application, native::NativeApplications},
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
-    organization::{Approval, Freshness},
+    organization::{Approval, CodeSignIn, Freshness},
     user::User,
 };
 use latchkey_service::ports::{
@@ -262,6 +262,19 @@ impl AdministrationStore for SqlStore {
         let id = organization.clone();
         self.write(async move |tx| {
             let is_set = table::organization::set_approval(&tx, &id, approval).await?;
+            effect_on_organization(&tx, &id, is_set).await
+        })
+        .await
+    }
+
+    async fn set_code_sign_in(
+        &self,
+        organization: &OrganizationId,
+        code_sign_in: CodeSignIn,
+    ) -> Result<Effect, StoreError> {
+        let id = organization.clone();
+        self.write(async move |tx| {
+            let is_set = table::organization::set_code_sign_in(&tx, &id, code_sign_in).await?;
             effect_on_organization(&tx, &id, is_set).await
         })
         .await

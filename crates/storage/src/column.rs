@@ -23,7 +23,7 @@ use latchkey_domain::{
         InstallationId, MessageId, OrganizationId, TokenId, UserId,
     },
     message::{MessageKind, SealedText},
-    organization::{Approval, Freshness},
+    organization::{Approval, CodeSignIn, Freshness},
     text::{ApplicationName, CredentialName, ExternalId, OrganizationName, Username},
     time::Timestamp,
     user::{Epoch, UserKind},
@@ -238,8 +238,8 @@ macro_rules! texts {
 }
 
 texts! {
-    from_str: AccountCodeId, AccountCodeKind, ApplicationId, Approval, ChallengeId, CredentialCodeId,
-    CredentialKind, CredentialUuid, EventId, InstallationId, IpAddr, MessageId, MessageKind, OrganizationId,
+    from_str: AccountCodeId, AccountCodeKind, ApplicationId, Approval, ChallengeId, CodeSignIn,
+    CredentialCodeId, CredentialKind, CredentialUuid, EventId, InstallationId, IpAddr, MessageId, MessageKind, OrganizationId,
     ReleaseReason, TokenId, UserId, UserKind,
 }
 

@@ -21,11 +21,11 @@ use sea_orm::{
 
 use crate::{
     authority::exercise,
-    statement::Change as _,
+    statement::{Change as _, Step},
     store::SqlStore,
     table::{
         self,
-        credential::{Column, Entity, Summary},
+        credential::{Column, Entity, Summary, renewal},
     },
 };
 
@@ -41,6 +41,33 @@ impl CredentialStore for SqlStore {
         let steps = move || vec![table::credential::insertion(&own).into()];
         self.exercise_locked(authority, steps, async move |tx| {
             table::credential::insert_in_place(&tx, &credential).await
+        })
+        .await
+    }
+
+    /// What is replaced is deleted after the new one is made, so that an id that it has is taken on both databases.
+    async fn renew_recovery_key(
+        &self,
+        authority: Authority,
+        recovery_key: Credential,
+    ) -> Result<(), CreateError> {
+        let recovery_key = Arc::new(recovery_key);
+        let own = Arc::clone(&recovery_key);
+        let steps = move || {
+            let mut steps = vec![Step::from(renewal::insertion(&own))];
+            let ended = table::credential_code::end_steps(&own.user);
+            steps.extend(ended.map(Step::optional));
+            let replaced = Step::from(renewal::deletion(&own));
+            steps.push(replaced.optional());
+            steps
+        };
+        self.exercise_locked(authority, steps, async move |tx| {
+            let user = &recovery_key.user;
+            renewal::insert_in_place(&tx, &recovery_key).await?;
+            table::credential_code::end_all(&tx, user).await?;
+            let replaced = renewal::deletion(&recovery_key);
+            replaced.count(&tx).await?;
+            Ok(())
         })
         .await
     }

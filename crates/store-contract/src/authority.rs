@@ -280,6 +280,7 @@ macro_rules! changes {
 
 changes! { world, stage:
     ada => credentials.create(world.key(&stage.ada.user));
+    ada => credentials.renew_recovery_key(world.recovery_key(&stage.ada.user));
     ada => credentials.set_active(&stage.ada.credentials[1].uuid, false, NOW);
     ada => credentials.rename(NewName {
         credential: stage.ada.credentials[1].uuid.clone(),

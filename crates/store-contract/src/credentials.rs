@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use latchkey_domain::{
     authority::Spendable,
-    credential::{Credential, CredentialId},
+    credential::{Credential, CredentialId, CredentialKind},
     credential_code::CodeState,
     id::CredentialUuid,
     text::CredentialName,
@@ -12,7 +12,7 @@ use latchkey_domain::{
 use latchkey_service::ports::credential_store::{ChangeError, CreateError, NewName};
 use tokio::join;
 
-use crate::{CALLERS, NOW, Spent, Void, World, assert_one, at_once, conflict, successes};
+use crate::{CALLERS, NOW, Person, Spent, Void, World, assert_one, at_once, conflict, successes};
 
 cases! { credentials:
     a_credential_id_is_unique_whatever_its_padding,
@@ -32,6 +32,11 @@ cases! { credentials:
     of_many_deletions_one_succeeds,
     of_many_deactivations_one_tells,
     deactivating_and_deleting_cancel_open_codes,
+    a_renewed_recovery_key_takes_the_place_of_all_others,
+    what_is_replaced_needs_no_room,
+    of_many_recovery_keys_that_are_renewed_at_once_one_stays,
+    a_recovery_key_that_is_not_renewed_leaves_all_as_it_was,
+    renewing_a_recovery_key_cancels_open_codes,
 }
 
 async fn a_credential_id_is_unique_whatever_its_padding(world: World) {
@@ -342,4 +347,106 @@ async fn deactivating_and_deleting_cancel_open_codes(world: World) {
         world.state_of(&issued).await,
         CodeState::Cancelled { claim: None }
     );
+}
+
+/// Those of one kind, by their ids in order.
+fn ids(credentials: &[Credential], kind: CredentialKind) -> Vec<&CredentialUuid> {
+    let of_that_kind = credentials.iter().filter(|held| held.kind() == kind);
+    let mut ids: Vec<_> = of_that_kind.map(|held| &held.uuid).collect();
+    ids.sort_by_key(|uuid| uuid.to_string());
+    ids
+}
+
+impl World {
+    async fn renew(&self, person: &Person, recovery_key: Credential) -> Result<(), CreateError> {
+        let authority = self.authority(person);
+        let renewed = self.credentials.renew_recovery_key(authority, recovery_key);
+        renewed.await
+    }
+}
+
+/// Whether those are active or not; other kinds and other people's stay.
+async fn a_renewed_recovery_key_takes_the_place_of_all_others(world: World) {
+    let [person, other] = world.two(2).await;
+    let theirs = world.recovery_key(&other.user);
+    world.create(&other, theirs.clone()).await;
+    let [one, two] = [(); 2].map(|()| world.recovery_key(&person.user));
+    for earlier in [&one, &two] {
+        world.create(&person, earlier.clone()).await;
+    }
+    world.set_active(&person, &two.uuid, false).await;
+    for _ in 0..2 {
+        let renewed = world.recovery_key(&person.user);
+        world.renew(&person, renewed.clone()).await.unwrap();
+        let kept = world.credentials_of(&person).await;
+        assert!(kept.contains(&renewed));
+        assert_eq!(ids(&kept, CredentialKind::RecoveryKey), [&renewed.uuid]);
+        assert_eq!(kept.len(), 3);
+    }
+    let kept = world.credentials_of(&other).await;
+    assert_eq!(ids(&kept, CredentialKind::RecoveryKey), [&theirs.uuid]);
+}
+
+async fn what_is_replaced_needs_no_room(world: World) {
+    let tenant = world.tenant("Example").await;
+    let room = Credential::MAXIMUM_PER_USER - 1;
+    let person = world.person(&tenant, room).await;
+    for _ in 0..2 {
+        let renewed = world.recovery_key(&person.user);
+        world.renew(&person, renewed).await.unwrap();
+        let kept = world.credentials_of(&person).await;
+        assert_eq!(kept.len(), Credential::MAXIMUM_PER_USER);
+    }
+    let full = world.person(&tenant, Credential::MAXIMUM_PER_USER).await;
+    let outcome = world.renew(&full, world.recovery_key(&full.user)).await;
+    assert!(matches!(outcome, Err(CreateError::TooMany)));
+}
+
+async fn of_many_recovery_keys_that_are_renewed_at_once_one_stays(world: World) {
+    let person = world.someone().await;
+    let earlier = world.recovery_key(&person.user);
+    world.create(&person, earlier).await;
+    let outcomes = at_once(|index| {
+        let (stores, authority) = (world.replica(index), world.authority(&person));
+        let renewed = world.recovery_key(&person.user);
+        async move {
+            let credentials = &stores.credentials;
+            credentials.renew_recovery_key(authority, renewed).await
+        }
+    })
+    .await;
+    assert_eq!(successes(&outcomes), CALLERS);
+    let kept = world.credentials_of(&person).await;
+    assert_eq!(ids(&kept, CredentialKind::RecoveryKey).len(), 1);
+    assert_eq!(kept.len(), 3);
+}
+
+/// There is always one.
+async fn a_recovery_key_that_is_not_renewed_leaves_all_as_it_was(world: World) {
+    let person = world.someone().await;
+    let earlier = world.recovery_key(&person.user);
+    world.create(&person, earlier.clone()).await;
+    let before = world.credentials_of(&person).await;
+    // The id of what would be replaced is taken, too.
+    for taken in [&earlier.id, &person.credentials[0].id] {
+        let authority = world.authority(&person);
+        let mut renewed = world.recovery_key(&person.user);
+        renewed.id = taken.clone();
+        let credentials = &world.credentials;
+        let refused = credentials.renew_recovery_key(authority.clone(), renewed);
+        let refused = refused.await;
+        assert!(matches!(refused, Err(CreateError::CredentialIdTaken)));
+        assert_eq!(world.standing(&authority).await, Ok(()));
+        assert_eq!(world.credentials_of(&person).await, before);
+    }
+}
+
+/// As whatever takes a credential away; what waits is refused.
+async fn renewing_a_recovery_key_cancels_open_codes(world: World) {
+    let person = world.someone().await;
+    let code = world.issued_code(&person).await;
+    let renewed = world.recovery_key(&person.user);
+    world.renew(&person, renewed).await.unwrap();
+    let cancelled = CodeState::Cancelled { claim: None };
+    assert_eq!(world.state_of(&code).await, cancelled);
 }

@@ -3,7 +3,7 @@
 use latchkey_domain::{
     application::{Application, Origin, RelyingParty, RpId},
     id::OrganizationId,
-    organization::Approval,
+    organization::{Approval, CodeSignIn},
     time::Timestamp,
 };
 use latchkey_service::ports::{administration_store::Effect, directory_store::DirectoryEntries};
@@ -15,6 +15,7 @@ cases! { directory:
     applications_are_oldest_first_with_their_origins_in_order,
     what_is_not_active_is_not_listed,
     whether_approval_is_asked_for_is_kept,
+    whether_a_code_signs_in_at_once_is_kept,
 }
 
 async fn an_empty_directory_is_empty(world: World) {
@@ -66,6 +67,27 @@ async fn what_is_not_active_is_not_listed(world: World) {
     let directory = world.directory.load().await.unwrap();
     assert_eq!(ids(&directory), [&two.organization]);
     assert_eq!(directory.applications, []);
+}
+
+async fn whether_a_code_signs_in_at_once_is_kept(world: World) {
+    let kept = async || world.directory.load().await.unwrap().organizations[0].code_sign_in;
+    let organization = world.tenant("Example").await.organization;
+    assert_eq!(kept().await, CodeSignIn::Never);
+    for (wanted, effect) in [
+        (CodeSignIn::Never, Effect::Unneeded),
+        (CodeSignIn::AtOnce, Effect::Changed),
+        (CodeSignIn::AtOnce, Effect::Unneeded),
+        (CodeSignIn::Never, Effect::Changed),
+    ] {
+        let set = world.administration.set_code_sign_in(&organization, wanted);
+        assert_eq!(set.await.unwrap(), effect);
+        assert_eq!(kept().await, wanted);
+    }
+    let unknown = OrganizationId::from_random(&world.draw());
+    let set = world
+        .administration
+        .set_code_sign_in(&unknown, CodeSignIn::AtOnce);
+    assert_eq!(set.await.unwrap(), Effect::NotFound);
 }
 
 fn ids(directory: &DirectoryEntries) -> Vec<&OrganizationId> {

@@ -24,7 +24,7 @@ use latchkey_domain::{
         OrganizationId, TokenId, UserActionId, UserId,
     },
     message::{MessageKind, NewMessage, SealedText},
-    organization::{Approval, Freshness, Organization},
+    organization::{Approval, CodeSignIn, Freshness, Organization},
     policy::Lifetimes,
     session::Session,
     text::{ApplicationName, CredentialName, OrganizationName, Username},
@@ -49,6 +49,7 @@ impl World {
             name: OrganizationName::new(name).unwrap(),
             approval: Approval::Never,
             freshness: Freshness::default(),
+            code_sign_in: CodeSignIn::default(),
             is_active: true,
             created: NOW,
         };

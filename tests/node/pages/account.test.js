@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
+import { mailedCode } from '../support/latchkey.js'
 import { callsTo, claim, enrol, getCode, one, register, two, withoutAutofill } from '../support/pages.js'
 
 const browser = await launch()
@@ -102,6 +103,82 @@ test('whoever takes the only passkey of a domain away is told what it locks out,
   await press(laptop, 'Delete My phone')
   await dialog.getByText('this cannot be undone').waitFor()
   assert.equal(await dialog.getByText('only passkey').count(), 0)
+})
+
+test('a new recovery kit takes the place of the old one when it is put into use, and no earlier', async () => {
+  const laptop = await Device.open(browser)
+  const { page } = laptop
+  await register(laptop)
+  const kit = card(laptop, 'Recovery kit')
+  const number = page.locator('#kit-number')
+  const old = (await kit.textContent()).match(/[A-Z2-9]{4}-[A-Z2-9]{4}/)[0]
+  await press(laptop, 'Make a new recovery kit')
+  await page.getByText('Until you do, your old kit is good and this one is not.').waitFor()
+  const discarded = await number.textContent()
+  assert.notEqual(discarded, old)
+  await press(laptop, 'Do not use it')
+  assert.equal(await number.textContent(), '')
+
+  await press(laptop, 'Make a new recovery kit')
+  await page.getByText(/^D1-/).waitFor()
+  const made = await number.textContent()
+  await laptop.setUserVerified(false)
+  await press(laptop, 'I have kept it: use this kit')
+  await page.getByRole('alert').getByText('The prompt was closed').waitFor()
+  await kit.getByText(old).waitFor()
+  await laptop.setUserVerified(true)
+  await press(laptop, 'I have kept it: use this kit')
+  await page.getByText('This kit is in use now').waitFor()
+  await kit.getByText(made).waitFor()
+  assert.equal(await kit.count(), 1)
+  // What is shown is on the page until it is kept.
+  await page.getByRole('link', { name: 'Save as a file' }).click()
+  await press(laptop, 'Done')
+  assert.equal(await page.getByText(/^D1-/).count(), 0)
+  assert.deepEqual([laptop.errors, laptop.violations], [[], []])
+})
+
+test('whoever has no recovery kit is told so, makes one, and is back with what is typed from it', async () => {
+  const laptop = await Device.open(browser)
+  const { page } = laptop
+  await page.addInitScript(() => {
+    globalThis.copied = []
+    navigator.clipboard.writeText = async (text) => globalThis.copied.push(text)
+  })
+  const { username } = await register(laptop)
+  const banner = page.getByText('You have no recovery kit')
+  assert.equal(await banner.isVisible(), false)
+  await press(laptop, 'Delete Recovery kit')
+  await confirm(laptop, 'Delete')
+  await banner.waitFor()
+  await press(laptop, 'Make a recovery kit')
+  const code = await page.getByText(/^D1-/).textContent()
+  const number = await page.locator('#kit-number').textContent()
+  await press(laptop, 'Copy the kit number')
+  await page.getByText('The kit number is copied.').waitFor()
+  await press(laptop, 'Copy the kit code')
+  await page.getByText('The kit code is copied.').waitFor()
+  assert.deepEqual(await page.evaluate(() => globalThis.copied), [number, code])
+  await press(laptop, 'I have kept it: use this kit')
+  await card(laptop, 'Recovery kit').getByText(number).waitFor()
+  await banner.waitFor({ state: 'hidden' })
+
+  const lost = await Device.open(browser)
+  const begun = callsTo(lost, '/auth/recover/user/init')
+  await lost.page.goto(`${one}/recover`)
+  await lost.page.getByLabel('User name').fill(username)
+  await press(lost, 'Send me a code')
+  await lost.page.getByLabel('Code from the mail').fill(await mailedCode(username, 'RecoveryCode'))
+  await lost.page.locator('#recovery-code').fill(code.toLowerCase())
+  const slip = number.replace(/^./, (symbol) => (symbol === 'A' ? 'B' : 'A'))
+  await lost.page.locator('#number').fill(slip)
+  await press(lost, 'Make a new passkey')
+  await lost.page.getByRole('alert').getByText('The kit number is incomplete or mistyped.').waitFor()
+  assert.deepEqual(begun, [])
+  await lost.page.locator('#number').fill(number.toLowerCase().replace('-', ''))
+  await press(lost, 'Make a new passkey')
+  await lost.page.getByRole('heading', { name: 'You are back' }).waitFor()
+  assert.deepEqual(begun.map(({ credentialId }) => credentialId), [number])
 })
 
 test('a passkey is deleted after a question, and the browser is told which ones are left', async () => {

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
 import { baseUrl, latchkey } from '../support/latchkey.js'
-import { at, getCode, known, organization, register } from '../support/pages.js'
+import { at, claim, getCode, known, organization, register } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -45,6 +45,33 @@ test('a place is shown with the host that its codes lead to', async () => {
   const places = laptop.page.getByLabel('Where will you use it?').locator('option')
   const shown = (await places.allTextContents()).find((text) => text.startsWith('elsewhere'))
   assert.equal(shown, `elsewhere (${new URL(second).host})`)
+})
+
+test('where the organization lets it, whoever adds a passkey is signed in with it, and asked once', async () => {
+  const made = await organization(['swift', 'swifter'])
+  await latchkey('organization', 'set-code-sign-in', '--org', made.orgId, 'at-once')
+  // Whoever knows of the next application has read of this, too.
+  await add(made, 'swiftest')
+  const laptop = await Device.open(browser)
+  await register(laptop, at('swift'), made)
+  const { link } = await getCode(laptop, 'swifter')
+  const phone = await Device.open(browser)
+  await phone.page.addInitScript(() => {
+    const { get } = navigator.credentials
+    navigator.credentials.get = function (options) {
+      sessionStorage.setItem('asked', 'again')
+      return get.call(this, options)
+    }
+  })
+  await claim(phone, link)
+  await phone.page.getByLabel('Name of the passkey').fill('My phone')
+  await phone.page.getByRole('button', { name: 'Create the passkey' }).click()
+  await phone.page.getByRole('heading', { name: 'It works' }).waitFor()
+  await phone.page.getByRole('link', { name: 'Go to your account' }).click()
+  const card = phone.page.getByRole('listitem', { name: 'My phone' })
+  await card.getByText('This device, signed in').waitFor()
+  assert.equal(await phone.page.evaluate(() => sessionStorage.getItem('asked')), null)
+  assert.deepEqual([phone.errors, phone.violations], [[], []])
 })
 
 test('where no application has a page for codes, the code is shown without a link', async () => {

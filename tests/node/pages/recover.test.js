@@ -1,24 +1,27 @@
 // `/recover`: whoever has lost every device is back with the mailbox and the saved kit.
 
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
 import { invite, mailedCode } from '../support/latchkey.js'
-import { linkOf, one } from '../support/pages.js'
+import { callsTo, linkOf, one } from '../support/pages.js'
 
 const browser = await launch()
 
 /** Registers somebody new, and gives the person and the file of the recovery kit. */
 async function withKit({ page }) {
   const invited = await invite()
+  const made = callsTo({ page }, '/auth/registration')
   await page.goto(linkOf(invited))
   await page.getByRole('button', { name: 'Make my passkey' }).click()
   const [download] = await Promise.all([
     page.waitForEvent('download'),
     page.getByRole('link', { name: 'Save as a file' }).click(),
   ])
-  return { ...invited, kit: await download.path() }
+  const [{ recoveryCredential }] = made
+  return { ...invited, kit: await download.path(), credentialId: recoveryCredential.credentialInfo.credId }
 }
 
 async function recover({ page }, { username, kit }) {
@@ -68,4 +71,18 @@ test('a saved kit and a mailed code give a new passkey and a new kit, and the ol
   const card = device.page.getByRole('listitem', { name: 'Chrome on Linux' })
   await card.waitFor()
   assert.equal(await card.count(), 1)
+})
+
+test('an older kit, whose number is the credential id and whose code has another name, is good still', async () => {
+  const person = await withKit(await Device.open(browser))
+  const saved = await readFile(person.kit, 'utf8')
+  const older = saved
+    .replace(/^Kit number .*$/m, `Kit number     ${person.credentialId}`)
+    .replace(/^Kit code /m, 'Recovery code ')
+  assert.notEqual(older, saved)
+  const device = await Device.open(browser)
+  const kit = { name: 'kit.txt', mimeType: 'text/plain', buffer: Buffer.from(older) }
+  await recover(device, { ...person, kit })
+  await device.page.getByRole('heading', { name: 'You are back' }).waitFor()
+  assert.match(await device.page.locator('#kit-number').textContent(), /^[A-HJ-NP-Z2-9]{4}-[A-HJ-NP-Z2-9]{4}$/)
 })

@@ -30,7 +30,12 @@ test('the recovery kit is saved, and its code never leaves the browser', async (
 
   const registration = sent.find((request) => request.startsWith(`${one}/auth/registration {`))
   const { recoveryCredential } = JSON.parse(registration.slice(registration.indexOf('{')))
-  assert.ok(saved.includes(recoveryCredential.credentialInfo.credId), saved)
+  const number = await device.page.evaluate(async (credentialId) => {
+    const { numberOf } = await import('/assets/scripts/kit.js')
+    return numberOf(credentialId)
+  }, recoveryCredential.credentialInfo.credId)
+  assert.equal(await device.page.locator('#kit-number').textContent(), number)
+  assert.ok(saved.includes(`Kit number  ${number}\n`), saved)
   const plain = code.replaceAll('-', '').slice(2)
   for (const request of sent) {
     assert.ok(!request.replaceAll('-', '').includes(plain), request)
@@ -66,6 +71,62 @@ test('the kit opens what the service keeps of it, and nothing else does', async 
     wrongUser: 'kit_code_wrong',
     malformed: 'kit_code_malformed',
   })
+})
+
+test('a kit number is short, notices slips, and is the one that the service finds a kit by', async () => {
+  const device = await Device.open(browser)
+  await device.page.goto(`${one}/`)
+  const outcome = await device.page.evaluate(async () => {
+    const { numberOf, tidyNumber } = await import('/assets/scripts/kit.js')
+    const attempt = (typed) => {
+      try {
+        return tidyNumber(typed)
+      } catch ({ code }) {
+        return code
+      }
+    }
+    const older = '47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU'
+    return {
+      numbers: await Promise.all(['cmVjb3Zlcnkta2l0', 'cmVjb3Zlcnkta2l0=', older].map(numberOf)),
+      typed: ['4jfc wm3s', ' 4JFC–WM3S ', '4JFCWM3S', '４ＪＦＣ-WM3S', older].map(attempt),
+      wrong: ['', '4JFC-WM3', '4JFC-WM3SS', '4JFC-WM3T', '4JFC-WMS3', 'J4FC-WM3S', '4JFC-WM30'].map(attempt),
+    }
+  })
+  const number = '4JFC-WM3S'
+  // As in the test of `KitNumber`.
+  assert.deepEqual(outcome.numbers, [number, number, 'MJP3-ZVQT'])
+  const older = '47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU'
+  assert.deepEqual(outcome.typed, [number, number, number, number, older])
+  assert.deepEqual(new Set(outcome.wrong), new Set(['kit_number_malformed']))
+})
+
+test('an invitation outlives a reload, and whoever registers is signed in with one prompt', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  await page.addInitScript(() => {
+    const { get } = navigator.credentials
+    navigator.credentials.get = function (options) {
+      sessionStorage.setItem('asked', 'again')
+      return get.call(this, options)
+    }
+  })
+  const { username, ...invitation } = await invite()
+  await page.goto(linkOf({ username, ...invitation }))
+  const create = page.getByRole('button', { name: 'Make my passkey' })
+  await create.waitFor()
+  assert.equal(page.url(), `${one}/register`)
+  await page.reload()
+  await page.getByText(`as ${username}`).waitFor()
+  await create.click()
+  await page.getByRole('link', { name: 'Save as a file' }).click()
+  await page.getByRole('button', { name: 'Continue' }).click()
+  const card = page.getByRole('listitem', { name: 'Chrome on Linux' })
+  await card.getByText('This device, signed in').waitFor()
+  await page.getByText(`Signed in as ${username}`).waitFor()
+  assert.equal(await page.evaluate(() => sessionStorage.getItem('asked')), null)
+  // What was used is kept no longer.
+  await page.goto(`${one}/register`)
+  await page.getByRole('heading', { name: 'Open the link from your invitation' }).waitFor()
 })
 
 test('leaving before the kit is kept asks first', async () => {
@@ -147,7 +208,7 @@ test('the transports of a passkey are kept, and come back in the prompts that fo
   await page.getByRole('link', { name: 'Save as a file' }).click()
   assert.deepEqual(made[0].firstFactorCredential.credentialInfo.transports, ['internal'])
   assert.deepEqual(await page.evaluate(() => globalThis.asked), [['client-device']])
-  await page.getByRole('button', { name: 'Continue: sign in' }).click()
+  await page.getByRole('button', { name: 'Continue' }).click()
   await page.getByRole('listitem', { name: 'Chrome on Linux' }).waitFor()
   await page.getByRole('button', { name: 'Get a code' }).click()
   await page.getByText('Open the link in this browser').waitFor()

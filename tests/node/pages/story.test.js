@@ -37,7 +37,7 @@ test('a passkey on one domain adds a passkey on another by the QR code', async (
   await laptop.page.getByRole('button', { name: 'Make my passkey' }).click()
   await laptop.page.getByText(/^D1-/).waitFor()
   await laptop.page.getByRole('link', { name: 'Save as a file' }).click()
-  await laptop.page.getByRole('button', { name: 'Continue: sign in' }).click()
+  await laptop.page.getByRole('button', { name: 'Continue' }).click()
   await laptop.page.getByRole('listitem', { name: 'Chrome on Linux' }).waitFor()
 
   const { link } = await getCode(laptop)
@@ -135,7 +135,7 @@ test('everything can be done with the keyboard alone', async () => {
   await press(laptop, 'Make my passkey')
   await laptop.page.getByText(/^D1-/).waitFor()
   await press(laptop, 'Save as a file')
-  await press(laptop, 'Continue: sign in')
+  await press(laptop, 'Continue')
   await laptop.page.getByRole('listitem', { name: 'Chrome on Linux' }).waitFor()
   await press(laptop, 'Get a code')
   await laptop.page.getByText('Open the link in this browser').waitFor()

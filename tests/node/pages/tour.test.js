@@ -187,6 +187,14 @@ test('changes of a credential', async () => {
   await laptop.page.getByRole('dialog').getByRole('button', { name: 'Deactivate' }).click()
   await laptop.page.getByText('It is not active any more.').waitFor()
   await see('account-deactivated', laptop)
+  await press(laptop, 'Make a new recovery kit')
+  await laptop.page.getByText(/^D1-/).waitFor()
+  await see('account-kit', laptop)
+  await press(laptop, 'Do not use it')
+  await press(laptop, 'Delete Recovery kit')
+  await laptop.page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+  await laptop.page.getByText('You have no recovery kit').waitFor()
+  await see('account-without-kit', laptop)
 })
 
 test('recovery', async () => {
@@ -207,7 +215,7 @@ test('recovery', async () => {
   await device.page.waitForFunction(() => document.getElementById('number').value === 'abc-1_2')
   await device.page.getByLabel('Code from the mail').fill('AAA-AAA-AAA')
   await press(device, 'Make a new passkey')
-  await device.page.getByRole('alert').getByText('The recovery code is incomplete').waitFor()
+  await device.page.getByRole('alert').getByText('The kit code is incomplete').waitFor()
   await see('recover-kit', device)
 })
 

@@ -22,7 +22,7 @@ test('who registers, adds a passkey and signs out never leaves the prefix', asyn
   await page.getByRole('link', { name: 'Save as a file' }).click()
   const kit = await page.locator('#kit-page').textContent()
   assert.equal(kit, `${new URL(one).host}/key/recover`)
-  await page.getByRole('button', { name: 'Continue: sign in' }).click()
+  await page.getByRole('button', { name: 'Continue' }).click()
   await page.getByRole('listitem', { name: 'Chrome on Linux' }).waitFor()
   assert.equal(page.url(), `${one}/key/account`)
   const { link } = await getCode(laptop)

@@ -27,7 +27,7 @@ export async function register({ page }, origin = one, invitation = undefined) {
   await page.goto(linkOf(invited, origin))
   await page.getByRole('button', { name: 'Make my passkey' }).click()
   await page.getByRole('link', { name: 'Save as a file' }).click()
-  await page.getByRole('button', { name: 'Continue: sign in' }).click()
+  await page.getByRole('button', { name: 'Continue' }).click()
   await page.getByRole('listitem', { name: 'Chrome on Linux' }).waitFor()
   return invited
 }

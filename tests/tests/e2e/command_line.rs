@@ -282,6 +282,7 @@ fn what_an_organization_asks_of_credentials_is_set() -> Outcome {
     let organization = installation.bootstrap("Acme")?.organization;
     for (verb, member, value) in [
         ("set-approval", "approval", "always"),
+        ("set-code-sign-in", "codeSignIn", "at-once"),
         ("set-freshness", "freshness", "24h"),
         ("set-freshness", "freshness", "off"),
     ] {

@@ -1,7 +1,10 @@
 //! The credentials that an account begins with, or begins anew with, as they come in (API contract §4.5),
 //! and the answer when they are made (§4.10).
 
-use latchkey_service::first_credentials::{FirstCredentials, Registered};
+use latchkey_service::{
+    first_credentials::{FirstCredentials, Registered},
+    login::SignedIn,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -14,13 +17,13 @@ use crate::error::ApiError;
 pub(crate) struct FirstCredentialsBody {
     /// The credential to sign in with: `Fido2`, `Key` or `PasswordProtectedKey`.
     #[serde(rename = "firstFactorCredential")]
-    first: NewCredentialBody,
+    pub(crate) first: NewCredentialBody,
     /// A second one to sign in with.
     #[serde(rename = "secondFactorCredential")]
-    second: Option<NewCredentialBody>,
+    pub(crate) second: Option<NewCredentialBody>,
     /// One for recovery: `RecoveryKey`.
     #[serde(rename = "recoveryCredential")]
-    recovery: Option<NewCredentialBody>,
+    pub(crate) recovery: Option<NewCredentialBody>,
 }
 
 impl FirstCredentialsBody {
@@ -60,6 +63,23 @@ impl FirstCredentialsBody {
 pub(crate) struct RegisteredBody {
     credential: RegisteredCredentialBody,
     user: RegisteredUserBody,
+    /// The session that began, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authentication: Option<AuthenticationBody>,
+}
+
+/// A session that began with a credential that was just made.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AuthenticationBody {
+    /// The session token, to be sent as bearer token.
+    #[schema(example = "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9...")]
+    token: String,
+}
+
+impl From<SignedIn> for AuthenticationBody {
+    fn from(SignedIn { token, .. }: SignedIn) -> Self {
+        Self { token }
+    }
 }
 
 /// The first credential.
@@ -105,6 +125,7 @@ impl From<Registered> for RegisteredBody {
                 username: registered.user.username.to_string(),
                 org_id: registered.user.organization.to_string(),
             },
+            authentication: registered.session.map(AuthenticationBody::from),
         }
     }
 }

@@ -44,6 +44,35 @@ pub(crate) struct CredentialRequest {
     /// `RecoveryKey`, ignored otherwise. At most 16 KiB.
     #[schema(value_type = Option<String>)]
     encrypted_private_key: Option<Text<EncryptedPrivateKey>>,
+    /// For a `RecoveryKey`: whether it takes the place of every other one of the user, which are deleted then.
+    replaces_recovery_keys: Option<bool>,
+}
+
+/// The same with the challenge of a code, and whether to be signed in with the credential.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", expecting = "an object")]
+pub(crate) struct CredentialWithCodeRequest {
+    /// The `challengeIdentifier` of the init call.
+    challenge_identifier: String,
+    /// What the user calls it; 1 to 128 characters.
+    #[schema(value_type = String, example = "My laptop")]
+    credential_name: Text<CredentialName>,
+    /// The kind; `kind` is understood too.
+    #[schema(value_type = String, required = true, example = "Key")]
+    credential_kind: Option<Text<CredentialKind>>,
+    /// What older documents call `credentialKind`.
+    #[schema(value_type = Option<String>, deprecated)]
+    kind: Option<Text<CredentialKind>>,
+    /// The proof that the client holds the private key.
+    #[schema(required = true)]
+    credential_info: Option<CredentialInfoBody>,
+    /// The private key, encrypted by the client: required for `PasswordProtectedKey`, optional for
+    /// `RecoveryKey`, ignored otherwise. At most 16 KiB.
+    #[schema(value_type = Option<String>)]
+    encrypted_private_key: Option<Text<EncryptedPrivateKey>>,
+    /// Whether a session is to begin with the credential, where the organization lets it: the answer has it in
+    /// `authentication` then.
+    pub(crate) sign_in: Option<bool>,
 }
 
 /// A new credential of one of the kinds `Fido2`, `Key`, `PasswordProtectedKey` and `RecoveryKey`.
@@ -115,11 +144,33 @@ impl CredentialRequest {
             info: self.credential_info,
             encrypted_private_key: self.encrypted_private_key,
         };
-        let new = NewCredential {
-            name: self.credential_name.0,
-            proof: parts.into_proof("")?,
+        parts.named(self.challenge_identifier, self.credential_name)
+    }
+
+    /// Whether it takes the place of every other recovery key: nothing of another kind can.
+    pub(crate) fn replaces_recovery_keys(&self) -> Result<bool, ApiError> {
+        let replaces = self.replaces_recovery_keys.unwrap_or_default();
+        let kind = self.credential_kind.as_ref().or(self.kind.as_ref());
+        let is_one = kind.is_some_and(|Text(kind)| *kind == CredentialKind::RecoveryKey);
+        if replaces && !is_one {
+            return Err(ApiError::invalid_field(
+                "replacesRecoveryKeys",
+                "can be true for a RecoveryKey alone",
+            ));
+        }
+        Ok(replaces)
+    }
+}
+
+impl CredentialWithCodeRequest {
+    /// The challenge identifier and the credential.
+    pub(crate) fn into_parts(self) -> Result<(String, NewCredential), ApiError> {
+        let parts = CredentialParts {
+            kind: self.credential_kind.or(self.kind),
+            info: self.credential_info,
+            encrypted_private_key: self.encrypted_private_key,
         };
-        Ok((self.challenge_identifier, new))
+        parts.named(self.challenge_identifier, self.credential_name)
     }
 }
 
@@ -139,6 +190,16 @@ impl NewCredentialBody {
 }
 
 impl CredentialParts {
+    /// The credential of that name, and the challenge identifier that came with it.
+    fn named(
+        self,
+        identifier: String,
+        Text(name): Text<CredentialName>,
+    ) -> Result<(String, NewCredential), ApiError> {
+        let proof = self.into_proof("")?;
+        Ok((identifier, NewCredential { name, proof }))
+    }
+
     /// The proof; `prefix` is the path to these members, with a dot at its end unless it is empty.
     fn into_proof(self, prefix: &str) -> Result<CreationProof, ApiError> {
         let Text(kind) = required(self.kind, &format!("{prefix}credentialKind"))?;

@@ -97,7 +97,9 @@ refusals!(CreateRefusals: [BODY, SIGNED], [
 
 /// Add a credential
 ///
-/// Makes a credential of the signed-in user, using up the challenge and the user action.
+/// Makes a credential of the signed-in user, using up the challenge and the user action. A `RecoveryKey` with
+/// `replacesRecoveryKeys` takes the place of every other one in one step, so that there is one at every moment; every
+/// open code of the user ends with them, as whenever a credential is taken away.
 #[utoipa::path(
     post,
     path = "/auth/credentials",
@@ -115,12 +117,19 @@ pub(crate) async fn create_credential(
     Client(caller): Client,
     signed: Signed<CredentialRequest>,
 ) -> Result<Json<CredentialBody>, ApiError> {
-    let (identifier, new) = signed.body.into_parts()?;
-    let credential = state
-        .use_cases
-        .credentials
-        .create(&caller, &signed.request, &identifier, new)
-        .await?;
+    let Signed { request, body } = signed;
+    let replaces = body.replaces_recovery_keys()?;
+    let (identifier, new) = body.into_parts()?;
+    let credentials = &state.use_cases.credentials;
+    let credential = if replaces {
+        credentials
+            .renew_recovery_key(&caller, &request, &identifier, new)
+            .await?
+    } else {
+        credentials
+            .create(&caller, &request, &identifier, new)
+            .await?
+    };
     Ok(Json(credential.into()))
 }
 

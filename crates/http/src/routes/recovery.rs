@@ -44,7 +44,9 @@ pub(crate) struct RecoveryInitRequest {
     /// The code that was mailed, in any case, with or without dashes or spaces.
     #[schema(value_type = String, example = "A7U-KY6-9PT")]
     verification_code: Text<EnteredCode>,
-    /// The credential id of the recovery key, or its `cr-…`.
+    /// The credential id of the recovery key, its `cr-…`, or the number of its kit: `XXXX-XXXX`, which is the first 35
+    /// bits of the SHA-256 of the credential id without padding and a symbol that checks them, in the symbols of
+    /// codes.
     #[schema(value_type = String, example = "cmVjb3Zlcnkta2l0")]
     credential_id: Text<CredentialReference>,
 }

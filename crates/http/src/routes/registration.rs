@@ -10,7 +10,7 @@ use crate::{
     dto::{
         creation::RegistrationChallengeBody,
         first_credentials::{FirstCredentialsBody, RegisteredBody},
-        new_credential,
+        new_credential::{self, NewCredentialBody},
         text::{Text, organization},
     },
     error::{ApiError, documentation::refusals},
@@ -81,6 +81,24 @@ pub(crate) async fn begin_registration(
     Ok(Json(challenge.into()))
 }
 
+/// The first credentials of a user, which all sign the same challenge, and whether to be signed in with them.
+#[derive(Deserialize, ToSchema)]
+#[serde(expecting = "an object")]
+pub(crate) struct RegistrationRequest {
+    /// The credential to sign in with: `Fido2`, `Key` or `PasswordProtectedKey`.
+    #[serde(rename = "firstFactorCredential")]
+    first: NewCredentialBody,
+    /// A second one to sign in with.
+    #[serde(rename = "secondFactorCredential")]
+    second: Option<NewCredentialBody>,
+    /// One for recovery: `RecoveryKey`.
+    #[serde(rename = "recoveryCredential")]
+    recovery: Option<NewCredentialBody>,
+    /// Whether a session is to begin with the first credential: the answer has it in `authentication` then.
+    #[serde(rename = "signIn")]
+    sign_in: Option<bool>,
+}
+
 refusals!(CompleteRefusals: [BODY, SIGNED_IN], [
     OriginNotAllowed, ChallengeInvalid, ProofRefused, KindNotAllowed, CredentialIdTaken, TooManyCredentials
 ]);
@@ -88,14 +106,15 @@ refusals!(CompleteRefusals: [BODY, SIGNED_IN], [
 /// Complete a registration
 ///
 /// Makes the first credentials of a user, all at once or none, and uses the registration code up. The
-/// bearer token is the `temporaryAuthenticationToken` of the init call.
+/// bearer token is the `temporaryAuthenticationToken` of the init call. With `signIn` the user is signed in with
+/// the first credential.
 #[utoipa::path(
     post,
     path = "/auth/registration",
     operation_id = "completeRegistration",
     tag = "Registration",
     security(("temporaryToken" = [])),
-    request_body(content = FirstCredentialsBody, example = json!({
+    request_body(content = RegistrationRequest, example = json!({
         "firstFactorCredential": new_credential::example()
     })),
     responses(
@@ -108,14 +127,28 @@ pub(crate) async fn complete_registration(
     Extension(subject): Extension<Subject>,
     Client(caller): Client,
     TemporaryToken(temporary_token): TemporaryToken,
-    JsonBody(body): JsonBody<FirstCredentialsBody>,
+    JsonBody(body): JsonBody<RegistrationRequest>,
 ) -> Result<Json<RegisteredBody>, ApiError> {
+    let RegistrationRequest {
+        first,
+        second,
+        recovery,
+        sign_in,
+    } = body;
+    let credentials = FirstCredentialsBody {
+        first,
+        second,
+        recovery,
+    };
     let request = CompleteRegistration {
         temporary_token,
-        credentials: body.into_credentials("")?,
+        credentials: credentials.into_credentials("")?,
     };
     let registrations = &state.use_cases.registrations;
-    let registered = registrations.complete(&caller, request).await?;
+    let registered = match sign_in {
+        Some(true) => registrations.complete_and_sign_in(&caller, request).await?,
+        Some(false) | None => registrations.complete(&caller, request).await?,
+    };
     subject.note(&registered.user.organization, &registered.user.id);
     Ok(Json(registered.into()))
 }

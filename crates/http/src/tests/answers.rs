@@ -16,6 +16,7 @@ use latchkey_service::{
     credential_codes::{IssuedCode, NewestCode},
     factors::{AllowedCredentials, FactorChallenge, ListedPasskey},
     first_credentials::Registered,
+    login::SignedIn,
     ports::user_store::UserEntry,
     recovery::RecoveryChallenge,
     registration::RegistrationChallenge,
@@ -161,8 +162,21 @@ fn whoever_has_registered_is_told_the_first_credential() {
         ..key()
     };
     let user = user();
-    let body = wire(RegisteredBody::from(Registered { credential, user }));
+    let registered = |session| {
+        let (credential, user) = (credential.clone(), user.clone());
+        wire(RegisteredBody::from(Registered {
+            credential,
+            user,
+            session,
+        }))
+    };
+    let body = registered(None);
     insta::assert_json_snapshot!("registered", body);
+    let token = "a-session".to_owned();
+    let mut expected = body;
+    expected["authentication"] = json!({ "token": token });
+    let session = session();
+    assert_eq!(registered(Some(SignedIn { session, token })), expected);
 }
 
 #[test]

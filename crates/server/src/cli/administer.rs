@@ -5,7 +5,7 @@ use std::fmt;
 use clap::{Args, Subcommand};
 use latchkey_domain::{
     id::{ApplicationId, OrganizationId, UserId},
-    organization::{Approval, Freshness},
+    organization::{Approval, CodeSignIn, Freshness},
     text::{ApplicationName, OrganizationName, SearchText, Username},
     time::Timestamp,
     user::{User, UserKind},
@@ -69,6 +69,15 @@ pub(super) enum OrganizationCommand {
         /// never or always.
         #[arg(value_name = "WHEN")]
         approval: Approval,
+    },
+    /// Set whether whoever makes a credential with a code is signed in with it at once, where the page asks for that.
+    SetCodeSignIn {
+        /// The organization.
+        #[arg(long = "org", value_name = "ORG")]
+        organization: OrganizationId,
+        /// never or at-once.
+        #[arg(value_name = "WHEN")]
+        code_sign_in: CodeSignIn,
     },
     /// Set for how long a credential that was made with a code is fresh: until then it signs in, but takes no
     /// other credential away, and makes neither codes nor credentials.
@@ -187,6 +196,11 @@ pub(super) enum OrganizationAnswer {
         /// Whether it was different before; here and elsewhere.
         changed: bool,
     },
+    ChangedCodeSignIn {
+        org_id: String,
+        code_sign_in: &'static str,
+        changed: bool,
+    },
     ChangedFreshness {
         org_id: String,
         freshness: String,
@@ -202,6 +216,7 @@ pub(super) struct OrganizationRow {
     name: String,
     approval: &'static str,
     freshness: String,
+    code_sign_in: &'static str,
     is_active: bool,
     users: u64,
     date_created: String,
@@ -215,6 +230,7 @@ impl From<&OrganizationEntry> for OrganizationRow {
             name: organization.name.to_string(),
             approval: organization.approval.as_str(),
             freshness: organization.freshness.to_string(),
+            code_sign_in: organization.code_sign_in.as_str(),
             is_active: organization.is_active,
             users: entry.users,
             date_created: date(organization.created),
@@ -323,6 +339,17 @@ impl Administer for OrganizationCommand {
                     changed: found(set.await?, "--org", "organization", &organization)?,
                     org_id: organization.to_string(),
                     approval: approval.as_str(),
+                })
+            }
+            Self::SetCodeSignIn {
+                organization,
+                code_sign_in,
+            } => {
+                let set = administration.set_code_sign_in(&organization, code_sign_in);
+                Ok(OrganizationAnswer::ChangedCodeSignIn {
+                    changed: found(set.await?, "--org", "organization", &organization)?,
+                    org_id: organization.to_string(),
+                    code_sign_in: code_sign_in.as_str(),
                 })
             }
             Self::SetFreshness {

@@ -1,10 +1,11 @@
 //! Credentials: a signed-in user lists, adds, deactivates and deletes them.
 
+use axum::http::Method;
 use serde_json::json;
 
 use crate::support::{
     signer::{KINDS, Signer},
-    world::{TWO, World, host},
+    world::{ADA, TWO, World, host},
 };
 
 #[tokio::test]
@@ -34,6 +35,60 @@ async fn every_kind_can_be_added() {
         assert_eq!(ada.credential_of(&signer).await, made);
     }
     assert_eq!(ada.credentials().await.len(), 5);
+}
+
+#[tokio::test]
+async fn a_new_recovery_key_takes_the_place_of_every_other_one_where_that_is_asked_for() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let [one, two, three] = [(); 3].map(|()| Signer::recovery_key());
+    for kit in [&one, &two] {
+        // Published clients add one beside the others.
+        world.tick();
+        ada.create(kit).await.ok();
+    }
+    let recovery_keys = async || {
+        let held = ada.credentials().await.into_iter();
+        let kits = held.filter(|credential| credential["kind"] == "RecoveryKey");
+        kits.map(|kit| kit["credentialId"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(recovery_keys().await, [one.id(), two.id()]);
+    let codes = ada.code(world.now()).await;
+    world.tick();
+    let made = ada.renew_recovery_key(&three).await.ok();
+    assert_eq!(made["kind"], "RecoveryKey");
+    assert_eq!(made["isActive"], true);
+    assert_eq!(recovery_keys().await, [three.id()]);
+    // As whenever a credential is taken away.
+    let refused = world.stranger().begin_with_code("Key", &codes.short).await;
+    refused.refused_code();
+    let told = world.told(ADA).await;
+    let text = &told.last().unwrap().content.text;
+    assert!(text.contains("Every earlier one has ended"), "{text}");
+    assert_eq!(ada.credentials().await.len(), 2);
+}
+
+#[tokio::test]
+async fn nothing_but_a_recovery_key_takes_the_place_of_one_and_nothing_is_lost_then() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let kit = Signer::recovery_key();
+    ada.create(&kit).await.ok();
+    let challenge = ada.begin_credential("Key").await.ok();
+    let mut body = Signer::key().named_credential(&challenge, "Key");
+    body["replacesRecoveryKeys"] = json!(true);
+    let refused = ada
+        .signed(Method::POST, "/auth/credentials", Some(&body))
+        .await;
+    refused
+        .refused(400, "invalid_field")
+        .about("replacesRecoveryKeys");
+    // One that is taken already takes no place either.
+    let refused = ada.renew_recovery_key(&kit).await;
+    refused.refused(409, "credential_id_taken");
+    assert_eq!(ada.credential_of(&kit).await["isActive"], true);
+    assert_eq!(ada.credentials().await.len(), 2);
 }
 
 #[tokio::test]

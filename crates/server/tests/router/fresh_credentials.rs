@@ -37,12 +37,13 @@ async fn sign_in(world: &World, signer: &Signer) -> SignedIn {
 }
 
 /// What a fresh credential may not do, each tried with what is Ada's.
-async fn takeovers(world: &World, there: &SignedIn, hers: &str) -> [Answer; 7] {
+async fn takeovers(world: &World, there: &SignedIn, hers: &str) -> [Answer; 8] {
     let body = json!({ "expiration": world.now() + 60_000 });
     [
         there.request_code(&body).await,
         there.create(&Signer::key()).await,
         there.create(&Signer::recovery_key()).await,
+        there.renew_recovery_key(&Signer::recovery_key()).await,
         there.activate(hers).await,
         there.rename(hers, "Mine").await,
         there.deactivate(hers).await,
@@ -53,16 +54,20 @@ async fn takeovers(world: &World, there: &SignedIn, hers: &str) -> [Answer; 7] {
 #[tokio::test]
 async fn a_fresh_credential_signs_in_and_takes_nothing_over() {
     let (world, ada, fresh) = scene().await;
+    let kit = Signer::recovery_key();
+    ada.create(&kit).await.ok();
     let hers = ada.uuid_of(&ada.signer).await;
     let there = sign_in(&world, &fresh).await;
     for refused in takeovers(&world, &there, &hers).await {
         refused.refused(403, "credential_fresh");
     }
+    // Her recovery kit is still the one she has.
+    assert_eq!(ada.credential_of(&kit).await["isActive"], true);
     // Ending all sessions, again and again, would keep Ada from taking it away.
     there.log_out(true).await.refused(403, "credential_fresh");
     assert!(ada.is_signed_in().await);
     // It sees, and gives itself another name.
-    assert_eq!(there.credentials().await.len(), 2);
+    assert_eq!(there.credentials().await.len(), 3);
     let own = there.uuid_of(&fresh).await;
     there.rename(&own, "Tablet").await.ok();
     // Whoever was there before does as always.

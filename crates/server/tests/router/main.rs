@@ -65,6 +65,9 @@ mod mail;
 mod recovery;
 
 #[cfg(test)]
+mod signed_in_at_once;
+
+#[cfg(test)]
 mod origins;
 
 #[cfg(test)]

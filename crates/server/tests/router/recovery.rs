@@ -1,7 +1,10 @@
 //! Recovery: whoever holds a mailed code and the recovery key begins anew, and everything earlier ends.
 
 use data_encoding::BASE64URL_NOPAD;
-use latchkey_domain::message::MessageKind::{AccountRecovered, RecoveryCode};
+use latchkey_domain::{
+    credential::{CredentialId, kit_number::KitNumber},
+    message::MessageKind::{AccountRecovered, RecoveryCode},
+};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -102,6 +105,41 @@ async fn a_credential_of_every_kind_can_take_the_place_of_all() {
         let told = lost.world.told_kinds(ADA).await;
         assert!(told.contains(&AccountRecovered), "{told:?}");
     }
+}
+
+#[tokio::test]
+async fn a_kit_is_named_by_its_number_and_by_nothing_like_it() {
+    let lost = Lost::everything().await;
+    let id = CredentialId::new(lost.kit.id()).unwrap();
+    let number = KitNumber::of(&id).to_string();
+    let other = KitNumber::of(&CredentialId::new("another").unwrap());
+    let refused = lost.begin_with(ADA, &lost.code, &other.to_string()).await;
+    refused.refused(401, "recovery_credential_refused");
+    // The code is good still, and the number is taken as it is typed.
+    let typed = number.to_lowercase().replace('-', " ");
+    let challenge = lost.begin_with(ADA, &lost.code, &typed).await.ok();
+    let allowed = &challenge["allowedRecoveryCredentials"];
+    assert_eq!(allowed[0]["id"], lost.kit.id());
+    let new = first(&Signer::key(), &challenge);
+    lost.complete(&challenge, agreement(&lost.kit, &new), &new)
+        .await
+        .ok();
+}
+
+#[tokio::test]
+async fn a_recovery_that_began_with_a_kit_ends_when_another_one_takes_its_place() {
+    let lost = Lost::everything().await;
+    let challenge = lost.begin().await;
+    let renewed = Signer::recovery_key();
+    lost.ada.renew_recovery_key(&renewed).await.ok();
+    let new = first(&Signer::key(), &challenge);
+    lost.complete(&challenge, agreement(&lost.kit, &new), &new)
+        .await
+        .refused_challenge();
+    let code = mailed_code(&lost.world).await;
+    let refused = lost.begin_with(ADA, &code, lost.kit.id()).await;
+    refused.refused(401, "recovery_credential_refused");
+    lost.begin_with(ADA, &code, renewed.id()).await.ok();
 }
 
 /// It would be a way around everything that a fresh credential may not do.

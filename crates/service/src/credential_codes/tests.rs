@@ -2,7 +2,7 @@ use latchkey_domain::{
     application::Origin,
     approval::Comparison,
     challenge::purpose::Purpose,
-    credential::Material,
+    credential::{CredentialState, MadeBy, Material},
     credential_code::{CodeDigest, CodeState},
     id::{AccountCodeId, ChallengeId, TokenId},
     message::MessageKind,
@@ -13,6 +13,7 @@ use latchkey_domain::{
 
 use super::*;
 use crate::{
+    ceremony::NewCredentialError,
     ports::{
         account_store::MockAccountStore,
         code_digester::MockCodeDigester,
@@ -29,6 +30,7 @@ use crate::{
 
 mod binding;
 mod release;
+mod sign_in;
 
 fn codes(
     store: MockCredentialCodeStore,

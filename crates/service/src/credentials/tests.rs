@@ -13,7 +13,7 @@ use crate::{
     },
     testing::{
         NOW, account, application, caller, ceremonies, challenge, credential, key, new_credential,
-        passkey, session, signed_request, told, user, uuid,
+        passkey, recovery_key, session, signed_request, told, user, uuid,
     },
 };
 
@@ -127,6 +127,64 @@ async fn a_new_credential_uses_up_the_challenge_and_the_user_action() {
         made.provenance.made_by,
         MadeBy::Credential { credential, .. } if credential == uuid(2)
     ));
+}
+
+/// What comes of a challenge for that kind that is answered to renew the recovery key.
+async fn renew(
+    store: MockCredentialStore,
+    kind: CredentialKind,
+    offered: Offered,
+) -> Result<Credential, NewCredentialError> {
+    let mut credentials = credentials(store);
+    let mut verifier = MockProofVerifier::new();
+    verifier
+        .expect_verify_creation()
+        .returning(|_, proof| match proof.offered {
+            Offered::RecoveryKey(_) => Ok(recovery_key()),
+            Offered::Fido2(_) | Offered::Key | Offered::PasswordProtectedKey(_) => Ok(key()),
+        });
+    credentials.ceremonies = ceremonies(verifier);
+    let asked = asked(&session(&user(1)), kind);
+    let identifier = credentials.ceremonies.tokens.sign_challenge(&asked, NOW);
+    let request = signed_request(&user(1));
+    let new = new_credential(offered);
+    credentials
+        .renew_recovery_key(&caller(None), &request, &identifier, new)
+        .await
+}
+
+#[tokio::test]
+async fn a_recovery_key_is_renewed_with_all_that_a_new_credential_requires() {
+    let mut store = MockCredentialStore::new();
+    store
+        .expect_renew_recovery_key()
+        .times(1)
+        .withf(|authority, recovery_key| {
+            let [message] = authority.messages() else {
+                return false;
+            };
+            told(message).text.contains("Every earlier one has ended")
+                && authority.spends().len() == 2
+                && authority.credentials() == [uuid(1), uuid(2)]
+                && authority.settled_at() == Some(NOW)
+                && recovery_key.user == *authority.user()
+        })
+        .returning(|_, _| Ok(()));
+    let offered = Offered::RecoveryKey(None);
+    let made = renew(store, CredentialKind::RecoveryKey, offered).await;
+    assert_eq!(made.unwrap().kind(), CredentialKind::RecoveryKey);
+}
+
+#[tokio::test]
+async fn nothing_of_another_kind_takes_the_place_of_a_recovery_key() {
+    for (kind, offered) in [
+        (CredentialKind::Key, Offered::Key),
+        (CredentialKind::Key, Offered::RecoveryKey(None)),
+        (CredentialKind::RecoveryKey, Offered::Key),
+    ] {
+        let refused = renew(MockCredentialStore::new(), kind, offered).await;
+        assert!(matches!(refused, Err(NewCredentialError::InvalidChallenge)));
+    }
 }
 
 #[tokio::test]

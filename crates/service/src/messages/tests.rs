@@ -153,6 +153,7 @@ fn a_recovery_kit_is_called_so_everywhere() {
     for message in [
         messages().recovery_code(&user(1), &asked(&code(), NOW)),
         messages().credential_added(&kit, None),
+        messages().recovery_key_renewed(&kit),
         messages().account_recovered(&named("Phone", key()), &[kit]),
     ] {
         let text = &told(&message).text;
@@ -196,6 +197,20 @@ fn a_notice_says_what_where_and_when_and_what_to_do() {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains("Cancel every code"));
+}
+
+#[test]
+fn whoever_has_a_new_recovery_kit_is_told_that_the_earlier_ones_have_ended() {
+    let message = messages().recovery_key_renewed(&named("Kit", recovery_key()));
+    assert_eq!(message.kind, MessageKind::CredentialAdded);
+    let text = &told(&message).text;
+    for part in [
+        "Every earlier one has ended",
+        "  Kind: recovery kit\n",
+        "make a new recovery kit yourself",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
 }
 
 #[test]

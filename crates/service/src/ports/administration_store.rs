@@ -13,7 +13,7 @@ use latchkey_domain::{
     credential::Credential,
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
-    organization::{Approval, Freshness, Organization},
+    organization::{Approval, CodeSignIn, Freshness, Organization},
     text::ApplicationName,
     user::User,
 };
@@ -410,6 +410,16 @@ pub trait AdministrationStore: Send + Sync {
         &self,
         organization: &OrganizationId,
         approval: Approval,
+    ) -> Result<Effect, StoreError>;
+
+    /// Sets whether making a credential with a code begins a session.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn set_code_sign_in(
+        &self,
+        organization: &OrganizationId,
+        code_sign_in: CodeSignIn,
     ) -> Result<Effect, StoreError>;
 
     /// Sets for how long credentials made with a code are fresh.

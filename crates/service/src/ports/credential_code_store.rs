@@ -63,6 +63,7 @@ impl Redemption {
                 let until = self.wait.expires;
                 let credential = Credential {
                     state: CredentialState::Waiting { until },
+                    last_used: None,
                     ..self.credential
                 };
                 (credential, self.waits)

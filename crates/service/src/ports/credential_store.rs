@@ -73,6 +73,19 @@ pub trait CredentialStore: Send + Sync {
     async fn create(&self, authority: Authority, credential: Credential)
     -> Result<(), CreateError>;
 
+    /// Makes a recovery key, and deletes every other one of the authority's user in the same transaction: of several
+    /// calls at once one key stays. Those that are deleted need no room, but their credential ids are taken until
+    /// then. As with [`delete`](Self::delete), every code of the user that is not redeemed is cancelled, and what
+    /// waits for approval refused.
+    ///
+    /// # Errors
+    /// [`CreateError`]; nothing is changed or used up then.
+    async fn renew_recovery_key(
+        &self,
+        authority: Authority,
+        recovery_key: Credential,
+    ) -> Result<(), CreateError>;
+
     /// Activates or deactivates a credential of the authority's user. Asking for the state it is in
     /// uses up the authority, changes nothing else and keeps none of its messages: that is decided where
     /// the change is, so of several calls at once one tells. Two calls at once cannot deactivate the last

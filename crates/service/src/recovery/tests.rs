@@ -14,7 +14,7 @@ use super::*;
 use crate::{
     ports::{
         account_code_store::MockAccountCodeStore,
-        account_store::{Account, HeldCredential, MockAccountStore},
+        account_store::{Account, MockAccountStore},
         code_digester::MockCodeDigester,
         credential_store::CreateError,
         proof_verifier::{MockProofVerifier, Offered},
@@ -266,10 +266,11 @@ fn code() -> HeldAccountCode {
     account_code(user(3), AccountCodeKind::Recovery, expires)
 }
 
-/// What is held: a code, and the credential that is named.
+/// What is held: a code, and credentials, of which one is named.
 struct Held {
     code: Option<HeldAccountCode>,
-    credential: Option<Credential>,
+    credentials: Vec<Credential>,
+    named: String,
     /// Whether spending the code succeeds; absent when it must not come to that.
     spent: Option<bool>,
     /// How often a code is looked for.
@@ -280,7 +281,8 @@ impl Default for Held {
     fn default() -> Self {
         Self {
             code: Some(code()),
-            credential: Some(credential(2, &user(3), recovery_key())),
+            credentials: vec![credential(2, &user(3), recovery_key())],
+            named: "credential-2".to_owned(),
             spent: Some(true),
             looks: 1,
         }
@@ -318,14 +320,12 @@ async fn begin_from(
             .returning(move |_| Ok(spent));
     }
     let mut accounts = MockAccountStore::new();
-    accounts.expect_find_credential().returning(move |_, _| {
-        Ok(held.credential.clone().map(|credential| HeldCredential {
-            user: User {
-                id: credential.user.clone(),
-                ..user(3)
-            },
-            credential,
-        }))
+    let credentials = held.credentials;
+    accounts.expect_find().returning(move |user_id| {
+        let mut account = account(3, vec![]);
+        account.credentials.clone_from(&credentials);
+        account.credentials.retain(|held| held.user == *user_id);
+        Ok(Some(account))
     });
     let recoveries = Recoveries {
         ceremonies: ceremonies(MockProofVerifier::new()),
@@ -339,7 +339,7 @@ async fn begin_from(
         organization: Some(organization(1)),
         username: Username::new("user3@example.com").unwrap(),
         code: EnteredCode::parse("abc def ghj"),
-        credential: CredentialReference::parse("credential-2").unwrap(),
+        credential: CredentialReference::parse(&held.named).unwrap(),
     };
     recoveries.begin(&caller(origin), request).await
 }
@@ -352,7 +352,7 @@ async fn a_right_code_and_a_recovery_key_begin() {
     };
     let kept = Material::RecoveryKey(pair, Some(encrypted.clone()));
     let begun = begin(Held {
-        credential: Some(credential(2, &user(3), kept)),
+        credentials: vec![credential(2, &user(3), kept)],
         ..Held::default()
     })
     .await
@@ -415,14 +415,66 @@ async fn a_code_that_still_lives_a_millisecond_begins() {
 async fn only_an_active_recovery_key_of_the_user_begins_and_nothing_else_uses_the_code_up() {
     let mut inactive = credential(2, &user(3), recovery_key());
     inactive.state = CredentialState::Inactive;
-    for named in [
+    for held in [
         None,
         Some(inactive),
         Some(credential(2, &user(3), key())),
         Some(credential(2, &user(4), recovery_key())),
     ] {
         let refused = begin(Held {
-            credential: named,
+            credentials: held.into_iter().collect(),
+            spent: None,
+            ..Held::default()
+        })
+        .await;
+        assert!(matches!(refused, Err(BeginRecoveryError::NoRecoveryKey)));
+    }
+}
+
+#[tokio::test]
+async fn a_recovery_key_is_found_by_the_number_of_its_kit_however_it_is_typed() {
+    let number = KitNumber::of(&CredentialId::new("credential-2").unwrap());
+    let printed = number.to_string();
+    let keys = || [1, 2, 3].map(|number| credential(number, &user(3), recovery_key()));
+    for named in [printed.clone(), printed.replace('-', "").to_lowercase()] {
+        let begun = begin(Held {
+            credentials: keys().into(),
+            named,
+            ..Held::default()
+        })
+        .await
+        .unwrap();
+        assert_eq!(begun.recovery_key.as_str(), "credential-2");
+    }
+    // Whoever calls a credential so means that one.
+    let mut called_so = credential(4, &user(3), recovery_key());
+    called_so.id = CredentialId::new(printed.clone()).unwrap();
+    let mut keys: Vec<_> = keys().into();
+    keys.push(called_so);
+    let begun = begin(Held {
+        credentials: keys,
+        named: printed.clone(),
+        ..Held::default()
+    })
+    .await
+    .unwrap();
+    assert_eq!(begun.recovery_key.as_str(), printed);
+}
+
+#[tokio::test]
+async fn the_number_of_a_kit_that_is_not_in_use_begins_nothing() {
+    let number = KitNumber::of(&CredentialId::new("credential-2").unwrap());
+    let mut inactive = credential(2, &user(3), recovery_key());
+    inactive.state = CredentialState::Inactive;
+    for held in [
+        inactive,
+        credential(2, &user(3), key()),
+        credential(2, &user(4), recovery_key()),
+        credential(3, &user(3), recovery_key()),
+    ] {
+        let refused = begin(Held {
+            credentials: vec![held],
+            named: number.to_string(),
             spent: None,
             ..Held::default()
         })

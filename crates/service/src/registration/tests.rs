@@ -9,6 +9,8 @@ use latchkey_domain::{
 
 use super::*;
 use crate::{
+    events::Reason,
+    login::SignedIn,
     ports::{
         account_code_store::{HeldAccountCode, MockAccountCodeStore},
         account_store::MockAccountStore,
@@ -17,8 +19,8 @@ use crate::{
         registration_store::MockRegistrationStore,
     },
     testing::{
-        NOW, account, account_code, caller, ceremonies, challenge, clock, key, organization,
-        recovery_key, throttle, unnamed, user,
+        NOW, account, account_code, caller, ceremonies, challenge, clock, events, key,
+        organization, recovery_key, throttle, unnamed, user,
     },
 };
 
@@ -147,23 +149,82 @@ async fn complete(
     recovery: Option<Offered>,
 ) -> Result<Registered, NewCredentialError> {
     let registrations = registrations(MockAccountCodeStore::new(), store);
+    let credentials = FirstCredentials {
+        first: unnamed(first),
+        second: second.map(unnamed),
+        recovery: recovery.map(unnamed),
+    };
+    let request = with(&registrations, credentials);
+    registrations.complete(&caller(None), request).await
+}
+
+/// What completes a registration of user 3 with these.
+fn with(registrations: &Registrations, credentials: FirstCredentials) -> CompleteRegistration {
     let challenge = challenge(purpose::Registration {
         user: user(3).id,
         epoch: user(3).epoch,
         code: AccountCodeId::from_random(&[4; 32]),
     });
-    let request = CompleteRegistration {
-        temporary_token: registrations
-            .ceremonies
-            .tokens
-            .sign_challenge(&challenge, NOW),
-        credentials: FirstCredentials {
-            first: unnamed(first),
-            second: second.map(unnamed),
-            recovery: recovery.map(unnamed),
-        },
+    let tokens = &registrations.ceremonies.tokens;
+    CompleteRegistration {
+        temporary_token: tokens.sign_challenge(&challenge, NOW),
+        credentials,
+    }
+}
+
+#[tokio::test]
+async fn whoever_registers_is_signed_in_with_the_first_credential_where_that_is_asked_for() {
+    let mut store = MockRegistrationStore::new();
+    store.expect_register().times(2).returning(|_, _| Ok(()));
+    let mut registrations = registrations(MockAccountCodeStore::new(), store);
+    let (events, heard) = events();
+    registrations.ceremonies.events = events;
+    let credentials = || FirstCredentials {
+        first: unnamed(Offered::Key),
+        second: Some(unnamed(Offered::Key)),
+        recovery: None,
     };
-    registrations.complete(&caller(None), request).await
+    let request = with(&registrations, credentials());
+    let registered = registrations.complete(&caller(None), request).await;
+    let registered = registered.unwrap();
+    assert_eq!(registered.session, None);
+    assert_eq!(registered.credential.last_used, None);
+    assert_eq!(heard.take(), [(Event::Register, None)]);
+
+    let request = with(&registrations, credentials());
+    let signed_in = registrations.complete_and_sign_in(&caller(None), request);
+    let registered = signed_in.await.unwrap();
+    assert_eq!(registered.credential.last_used, Some(NOW));
+    let SignedIn { session, token } = registered.session.unwrap();
+    assert_eq!(session.user, user(3).id);
+    assert_eq!(session.epoch, user(3).epoch);
+    assert_eq!(session.credential, registered.credential.uuid);
+    let read = registrations.ceremonies.tokens.read_session(&token, NOW);
+    assert_eq!(read.unwrap(), session);
+    let succeeded = [Event::Register, Event::SignIn].map(|event| (event, None));
+    assert_eq!(heard.take(), succeeded);
+}
+
+#[tokio::test]
+async fn whoever_does_not_register_is_not_signed_in() {
+    let mut store = MockRegistrationStore::new();
+    store
+        .expect_register()
+        .returning(|_, _| Err(RegisterError::Lost));
+    let mut registrations = registrations(MockAccountCodeStore::new(), store);
+    let (events, heard) = events();
+    registrations.ceremonies.events = events;
+    let credentials = FirstCredentials {
+        first: unnamed(Offered::Key),
+        second: None,
+        recovery: None,
+    };
+    let request = with(&registrations, credentials);
+    let signed_in = registrations.complete_and_sign_in(&caller(None), request);
+    let refused = signed_in.await;
+    assert!(matches!(refused, Err(NewCredentialError::InvalidChallenge)));
+    let told = [(Event::Register, Some(Reason::ChallengeInvalid))];
+    assert_eq!(heard.take(), told);
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ use crate::{
 };
 
 pub(crate) mod of_application;
+pub(crate) mod renewal;
 
 type Typed<T> = column::Typed<Entity, T>;
 
@@ -309,6 +310,11 @@ fn made_by(row: &Model) -> Result<MadeBy, Inconsistency> {
 /// Makes a credential of a user who is locked; meets none when the user has as many as are allowed, or the
 /// organization has one of that credential id. What came of that, [`insert_in_place`] tells.
 pub(crate) fn insertion(credential: &Credential) -> Insertion {
+    insertion_beside(credential, Condition::all())
+}
+
+/// Makes a credential; of those that the user has, these are counted.
+fn insertion_beside(credential: &Credential, counted: Condition) -> Insertion {
     let is_there = Condition::any()
         .add(Column::WaitsUntil.is_null())
         .add(Column::WaitsUntil.gt(credential.created.unix_milliseconds()));
@@ -316,7 +322,7 @@ pub(crate) fn insertion(credential: &Credential) -> Insertion {
         .select_only()
         .expr(Column::Id.count())
         .filter(Column::UserId.eq(credential.user.as_str()))
-        .filter(is_there)
+        .filter(counted.add(is_there))
         .into_query();
     let maximum = i64::try_from(Credential::MAXIMUM_PER_USER).unwrap_or(i64::MAX);
     let has_room = Expr::from(SubQueryStatement::SelectStatement(held)).lt(maximum);
@@ -337,8 +343,16 @@ pub(crate) async fn insert_in_place(
     transaction: &DatabaseTransaction,
     credential: &Credential,
 ) -> Result<(), CreateError> {
+    insert_in_place_beside(transaction, credential, |_held| true).await
+}
+
+async fn insert_in_place_beside(
+    transaction: &DatabaseTransaction,
+    credential: &Credential,
+    is_counted: fn(&Summary) -> bool,
+) -> Result<(), CreateError> {
     let held = summaries(transaction, &credential.user).await?;
-    let is_there = |summary: &&Summary| !summary.state.is_gone(credential.created);
+    let is_there = |held: &&Summary| is_counted(held) && !held.state.is_gone(credential.created);
     if held.iter().filter(is_there).count() >= Credential::MAXIMUM_PER_USER {
         Err(CreateError::TooMany)
     } else if free_and_insert(transaction, credential).await? {

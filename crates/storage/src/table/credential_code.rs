@@ -324,14 +324,14 @@ pub(crate) async fn end_all(
     transaction: &DatabaseTransaction,
     user: &UserId,
 ) -> Result<bool, StoreError> {
-    let steps = vec![
-        ending(Column::UserId.eq(user.as_str()))
-            .filter(is_alive())
-            .into(),
-        credential::deletion_of_waiting(user).into(),
-    ];
-    let rows = together(transaction, steps).await?;
+    let rows = together(transaction, end_steps(user).into()).await?;
     Ok(rows.iter().any(|rows| *rows > 0))
+}
+
+/// What [`end_all`] does, as steps beside others.
+pub(crate) fn end_steps(user: &UserId) -> [Step; 2] {
+    let codes = ending(Column::UserId.eq(user.as_str())).filter(is_alive());
+    [codes.into(), credential::deletion_of_waiting(user).into()]
 }
 
 /// The same for everybody who has a passkey for that application, whose rows are locked.

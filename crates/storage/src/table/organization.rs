@@ -2,7 +2,7 @@
 
 use latchkey_domain::{
     id::OrganizationId,
-    organization::{Approval, Freshness, Organization},
+    organization::{Approval, CodeSignIn, Freshness, Organization},
     text::OrganizationName,
     time::Timestamp,
 };
@@ -33,6 +33,7 @@ pub struct Model {
     pub approval: Typed<Approval>,
     /// Empty where nothing is fresh.
     pub freshness: Option<Typed<Freshness>>,
+    pub code_sign_in: Typed<CodeSignIn>,
     pub is_active: bool,
     pub created: Typed<Timestamp>,
 }
@@ -46,6 +47,7 @@ impl From<Model> for Organization {
             name: row.name.0,
             approval: row.approval.0,
             freshness: row.freshness.map(Typed::into_inner).unwrap_or_default(),
+            code_sign_in: row.code_sign_in.0,
             is_active: row.is_active,
             created: row.created.0,
         }
@@ -62,6 +64,7 @@ pub(crate) async fn insert(
         name: organization.name.clone().into(),
         approval: organization.approval.into(),
         freshness: kept(organization.freshness).map(Typed::from),
+        code_sign_in: organization.code_sign_in.into(),
         is_active: organization.is_active,
         created: organization.created.into(),
     };
@@ -126,6 +129,21 @@ pub(crate) async fn set_approval(
         .col_expr(Column::Approval, Expr::value(approval.as_str()))
         .filter(Column::Id.eq(organization.as_str()))
         .filter(Column::Approval.ne(approval.as_str()))
+        .meets_one(transaction)
+        .await
+}
+
+/// Sets whether making a credential with a code begins a session; `false` when that was so already, or there is no such
+/// organization.
+pub(crate) async fn set_code_sign_in(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+    code_sign_in: CodeSignIn,
+) -> Result<bool, StoreError> {
+    Entity::update_many()
+        .col_expr(Column::CodeSignIn, Expr::value(code_sign_in.as_str()))
+        .filter(Column::Id.eq(organization.as_str()))
+        .filter(Column::CodeSignIn.ne(code_sign_in.as_str()))
         .meets_one(transaction)
         .await
 }

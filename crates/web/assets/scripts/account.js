@@ -3,17 +3,27 @@
 import { askToTakeAway, showCards } from './cards.js'
 import { openCodePanel } from './code-panel.js'
 import { forget, keep, kept } from './kept.js'
+import { numberOf } from './kit.js'
 import { signalAccepted } from './passkeys.js'
 import { $, busy, complain, introduce, say, takeFragment } from './page.js'
+import { openRecoveryPanel, tellOfKit } from './recovery-panel.js'
 import { callSignedIn, hasBeenSignedIn, leave, session } from './session.js'
 
 /** Loads the credentials, shows them, and tells the browser which passkeys are good. */
 async function refresh(here) {
-  const { items } = await callSignedIn('GET', '/auth/credentials')
+  const { items: held } = await callSignedIn('GET', '/auth/credentials')
+  const items = await Promise.all(held.map(withNumber))
   const { rpId } = here.application
   const signal = (credentials) => signalAccepted({ rpId, user: session(), credentials })
   showCards($('cards'), items, { refresh: () => refresh(here), signal })
+  tellOfKit(items)
   await signal(items)
+}
+
+/** A recovery kit with the number that is printed on it. */
+async function withNumber(credential) {
+  const isKit = credential.kind === 'RecoveryKey'
+  return isKit ? { ...credential, number: await numberOf(credential.credentialId) } : credential
 }
 
 /** The credential that a notice by mail is about, whose reader may have to sign in first. */
@@ -45,6 +55,7 @@ async function begin() {
     const here = await introduce()
     await refresh(here)
     say('')
+    openRecoveryPanel(here, { refresh: () => refresh(here) })
     await openCodePanel(here, { refresh: () => refresh(here) })
     const credentialUuid = kept(NOTICED)
     if (credentialUuid) {

@@ -169,6 +169,7 @@ function action(words, { name }, work) {
 function facts(credential) {
   const rows = [
     ['Kind', credential.provider ? `${KINDS[credential.kind]} in ${credential.provider}` : KINDS[credential.kind]],
+    ['Kit number', credential.number],
     ['For', credential.relyingPartyId || undefined],
     ['Kept', kept(credential)],
     ['Added', element('span', {}, time(credential.dateCreated), origin(credential))],

@@ -3,10 +3,10 @@
 import { Unreachable, call } from './api.js'
 import { nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
-import { create, hasAuthenticator, isSupported } from './passkeys.js'
+import { hasAuthenticator, isSupported, make } from './passkeys.js'
 import { $, busy, complain, hostOf, introduce, say, show, takeFragment } from './page.js'
-import { isReturning, signInAndGoOn } from './return.js'
-import { signIn } from './session.js'
+import { goOn, isReturning, signInAndGoOn } from './return.js'
+import { beginSession, signIn } from './session.js'
 import { explain, sayOnThisPage } from './texts.js'
 
 sayOnThisPage({
@@ -75,22 +75,35 @@ const ALREADY_HERE = ['credential_id_taken', 'passkey_already_here']
 const ENDS_CEREMONY = ['challenge_invalid', 'too_many_credentials', ...ALREADY_HERE]
 
 async function add() {
-  const passkey = await create(challenge)
+  const { passkey, isBuiltIn } = await make(challenge)
   say('Adding the passkey…')
   const credential = await call('POST', '/auth/credentials/code/verify', {
     body: {
       ...passkey,
       challengeIdentifier: challenge.challengeIdentifier,
       credentialName: $('name').value.trim() || nameOfThisDevice(),
+      signIn: true,
     },
   })
-  const { approvalToken, name, number } = credential
+  const { approvalToken, authentication, name, number } = credential
   if (approvalToken) {
     const made = { approvalToken, name, number }
     keep(KEPT, { ...kept(KEPT), challenge, made }, Date.now() + APPROVAL)
     await wait(made)
+  } else if (authentication) {
+    beginSession(authentication.token, isBuiltIn)
+    finishSignedIn()
   } else {
     finish(name)
+  }
+}
+
+/** Where the organization lets it, whoever has added a passkey is signed in with it, and need not try it. */
+function finishSignedIn() {
+  forget(KEPT)
+  show('tried')
+  if (isReturning()) {
+    goOn().catch(complain)
   }
 }
 

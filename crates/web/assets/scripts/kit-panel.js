@@ -2,11 +2,12 @@
 
 import { renderSVG } from '../vendor/uqr.js'
 
-import { $, addressOf } from './page.js'
+import { $, addressOf, busy } from './page.js'
+import { PromptError } from './passkeys.js'
 
 /** A link that fills in everything but the code. */
-function linkOf({ credentialId, username }) {
-  const fragment = new URLSearchParams({ username, credentialId })
+function linkOf({ number, username }) {
+  const fragment = new URLSearchParams({ username, number })
   return `${addressOf('recover')}#${fragment}`
 }
 
@@ -15,21 +16,21 @@ function fileOf(kit, { application }) {
     `Recovery kit for ${application.name}`,
     '',
     'With this and your mailbox you get back into your account when every passkey is lost.',
-    'Keep it where only you can find it. Nobody else has the recovery code.',
+    'Keep it where only you can find it. Nobody else has the kit code.',
     '',
-    `Page           ${addressOf('recover')}`,
-    `User name      ${kit.username}`,
-    `Kit number     ${kit.credentialId}`,
-    `Recovery code  ${kit.code}`,
+    `Page        ${addressOf('recover')}`,
+    `User name   ${kit.username}`,
+    `Kit number  ${kit.number}`,
+    `Kit code    ${kit.code}`,
     '',
   ].join('\n')
 }
 
-/** What a saved kit says; of another file, nothing. */
+/** What a saved kit says; of another file, nothing. In older kits the kit code is called recovery code. */
 export function readKit(text) {
-  const line = (name) => text.match(new RegExp(`^${name} +(.+)$`, 'm'))?.[1].trim()
-  const [code, credentialId, username] = ['Recovery code', 'Kit number', 'User name'].map(line)
-  return { code, credentialId, username }
+  const line = (names) => text.match(new RegExp(`^(?:${names}) +(.+)$`, 'm'))?.[1].trim()
+  const [code, number, username] = ['Kit code|Recovery code', 'Kit number', 'User name'].map(line)
+  return { code, number, username }
 }
 
 /** A picture of a text; it is drawn as it is read, black on white, in both themes. */
@@ -38,27 +39,62 @@ export function draw(place, text) {
   place.src = `data:image/svg+xml,${encodeURIComponent(svg)}`
 }
 
-/** Fills in the panel with a new kit. Until it was printed or saved, leaving asks. */
-export function showKit(kit, here) {
-  const guard = (event) => event.preventDefault()
-  addEventListener('beforeunload', guard)
-  const kept = () => {
-    removeEventListener('beforeunload', guard)
-    $('kit-kept').textContent = 'Good. Keep it where only you can find it.'
-  }
+const guard = (event) => event.preventDefault()
 
+/** It was printed, saved or copied: leaving asks no more. */
+function keep(words) {
+  removeEventListener('beforeunload', guard)
+  $('kit-kept').textContent = words
+}
+
+/** The button's work: to copy a text, and what to say then. */
+function copying(button, text, done) {
+  button.onclick = () =>
+    busy(button, 'Copying…', async () => {
+      try {
+        await navigator.clipboard.writeText(text)
+      } catch (error) {
+        throw new PromptError('not_copied', error)
+      }
+      done()
+    })
+}
+
+/** Fills in the panel with a new kit. Until it was printed, saved or copied, leaving asks. */
+export function showKit(kit, here) {
+  addEventListener('beforeunload', guard)
+  document.body.classList.add('with-kit')
+  $('kit-kept').textContent = ''
   $('kit-code').textContent = kit.code
   $('kit-username').textContent = kit.username
-  $('kit-number').textContent = kit.credentialId
+  $('kit-number').textContent = kit.number
   const { host, pathname } = addressOf('recover')
   $('kit-page').textContent = host + pathname
   draw($('kit-picture'), linkOf(kit))
   const file = $('kit-save')
   file.href = URL.createObjectURL(new Blob([fileOf(kit, here)], { type: 'text/plain' }))
   file.download = `recovery-kit-${location.hostname}.txt`
-  file.addEventListener('click', kept)
-  $('kit-print').addEventListener('click', () => {
-    kept()
+  file.onclick = () => keep('Good. Keep it where only you can find it.')
+  $('kit-print').onclick = () => {
+    keep('Good. Keep it where only you can find it.')
     print()
+  }
+  copying($('kit-copy-number'), kit.number, () => {
+    $('kit-kept').textContent = 'The kit number is copied. You need the kit code with it.'
   })
+  copying($('kit-copy-code'), kit.code, () => {
+    keep('The kit code is copied. Put it where only you can find it, with the kit number.')
+  })
+}
+
+/** Leaves nothing of a kit on the page. */
+export function clearKit() {
+  removeEventListener('beforeunload', guard)
+  document.body.classList.remove('with-kit')
+  URL.revokeObjectURL($('kit-save').href)
+  for (const id of ['kit-code', 'kit-username', 'kit-number', 'kit-page', 'kit-kept']) {
+    $(id).textContent = ''
+  }
+  $('kit-save').href = '#'
+  $('kit-picture').removeAttribute('src')
 }

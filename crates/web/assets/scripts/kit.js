@@ -9,6 +9,9 @@ const PREFIX = 'D1'
 const GROUPS = [6, 5, 5, 5, 5, 6]
 const LENGTH = GROUPS.reduce((sum, group) => sum + group)
 
+/** How many symbols of a kit number tell which kit it is; one more checks them. */
+const NUMBER = 7
+
 const ROUNDS = 100_000
 const CURVE = { name: 'ECDSA', namedCurve: 'P-256' }
 const SIGNATURE = { name: 'ECDSA', hash: 'SHA-256' }
@@ -40,6 +43,47 @@ export function tidyCode(typed) {
     throw new KitError('kit_code_malformed')
   }
   return grouped(symbols)
+}
+
+/** The last symbol for those before it: the Luhn algorithm modulo 32. */
+function checkOf(values) {
+  let sum = 0
+  let factor = 2
+  for (const value of [...values].reverse()) {
+    const product = value * factor
+    sum += Math.floor(product / 32) + (product % 32)
+    factor = 3 - factor
+  }
+  return (32 - (sum % 32)) % 32
+}
+
+const numbered = (symbols) => `${symbols.slice(0, 4)}-${symbols.slice(4)}`
+
+/** The number of the kit of that credential id (`KitNumber` in the service): what there is to type. */
+export async function numberOf(credentialId) {
+  const digest = await sha256(utf8(credentialId.replace(/=+$/, '')))
+  const bits = digest.slice(0, 5).reduce((number, byte) => number * 256 + byte, 0)
+  const values = Array.from({ length: NUMBER }, (_, place) => Math.floor(bits / 2 ** (35 - 5 * place)) % 32)
+  values.push(checkOf(values))
+  return numbered(values.map((value) => SYMBOLS[value]).join(''))
+}
+
+/** What older kits have for a number: the credential id. */
+const OLDER = /^[\w-]{43}=?$/
+
+/** The number as it was printed, however it was typed. */
+export function tidyNumber(typed) {
+  const plain = typed.normalize('NFKC').trim()
+  if (OLDER.test(plain)) {
+    return plain
+  }
+  const symbols = plain.toUpperCase().replaceAll(/[^A-Z0-9]/g, '')
+  const values = Array.from(symbols, (symbol) => SYMBOLS.indexOf(symbol))
+  const isWhole = values.length === NUMBER + 1 && !values.includes(-1)
+  if (!isWhole || checkOf(values.slice(0, NUMBER)) !== values[NUMBER]) {
+    throw new KitError('kit_number_malformed')
+  }
+  return numbered(symbols)
 }
 
 async function wrappingKey(code, username) {
@@ -93,15 +137,26 @@ async function pem(publicKey) {
 }
 
 /**
- * A new kit for the user of the challenge: what to print, and the credential that goes to the service,
- * which signs the challenge.
+ * A new kit for a user: what to print, and what makes of a challenge the credential that goes to the service, which
+ * signs the challenge. So a kit can be kept before it is put into use.
  */
-export async function makeKit(challenge) {
-  const username = challenge.user.name
+export async function newKit(username) {
   const code = newCode()
   const pair = await crypto.subtle.generateKey(CURVE, true, ['sign', 'verify'])
   const encryptedPrivateKey = await encrypted(pair.privateKey, code, username)
   const credentialId = base64url(await sha256(utf8(encryptedPrivateKey)))
+  const number = await numberOf(credentialId)
+  const prove = (challenge) => credentialFor(challenge, { credentialId, encryptedPrivateKey, pair })
+  return { kit: { code, credentialId, number, username }, prove }
+}
+
+/** A new kit for the user of the challenge, and its credential. */
+export async function makeKit(challenge) {
+  const { kit, prove } = await newKit(challenge.user.name)
+  return { kit, credential: await prove(challenge) }
+}
+
+async function credentialFor(challenge, { credentialId, encryptedPrivateKey, pair }) {
   const clientData = utf8(
     JSON.stringify({ type: 'key.create', challenge: challenge.challenge, origin: location.origin }),
   )
@@ -109,17 +164,14 @@ export async function makeKit(challenge) {
   const proof = JSON.stringify({ clientDataHash: hex(await sha256(clientData)), publicKey })
   const attestation = { publicKey, signature: hex(await signature(pair.privateKey, utf8(proof))) }
   return {
-    kit: { code, credentialId, username },
-    credential: {
-      credentialKind: 'RecoveryKey',
-      credentialName: 'Recovery kit',
-      credentialInfo: {
-        credId: credentialId,
-        clientData: base64url(clientData),
-        attestationData: base64url(utf8(JSON.stringify(attestation))),
-      },
-      encryptedPrivateKey,
+    credentialKind: 'RecoveryKey',
+    credentialName: 'Recovery kit',
+    credentialInfo: {
+      credId: credentialId,
+      clientData: base64url(clientData),
+      attestationData: base64url(utf8(JSON.stringify(attestation))),
     },
+    encryptedPrivateKey,
   }
 }
 

@@ -68,7 +68,10 @@ const descriptors = (list) =>
 const THIS_DEVICE = ['client-device']
 
 /** A new passkey that answers the challenge, as the API takes it. */
-export async function create(challenge) {
+export const create = async (challenge) => (await make(challenge)).passkey
+
+/** The same, and whether it is built in here. */
+export async function make(challenge) {
   const credential = await prompt(() =>
     navigator.credentials.create({
       publicKey: {
@@ -84,7 +87,7 @@ export async function create(challenge) {
       },
     }),
   )
-  return {
+  const passkey = {
     credentialKind: 'Fido2',
     credentialInfo: {
       credId: credential.id,
@@ -93,6 +96,7 @@ export async function create(challenge) {
       transports: credential.response.getTransports?.(),
     },
   }
+  return { passkey, isBuiltIn: credential.authenticatorAttachment === 'platform' }
 }
 
 /**

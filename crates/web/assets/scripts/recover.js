@@ -2,7 +2,7 @@
 
 import { call } from './api.js'
 import { nameOfThisDevice } from './device.js'
-import { KitError, makeKit, openKit, signRecovery, tidyCode } from './kit.js'
+import { KitError, makeKit, openKit, signRecovery, tidyCode, tidyNumber } from './kit.js'
 import { readKit, showKit } from './kit-panel.js'
 import { create } from './passkeys.js'
 import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
@@ -13,10 +13,12 @@ sayOnThisPage({
   challenge_invalid: 'This took too long. Have another code sent and begin again.',
   invalid_code:
     'The code from the mail, the user name or the kit number is not right, or the code is older than ten minutes. Check them, or have another code sent.',
-  kit_code_malformed: 'The recovery code is incomplete or mistyped. It begins with D1 and has 32 letters and digits more.',
-  kit_code_wrong: 'The recovery code does not fit this kit number and user name. Check all three.',
+  kit_code_malformed: 'The kit code is incomplete or mistyped. It begins with D1 and has 32 letters and digits more.',
+  kit_code_wrong: 'The kit code does not fit this kit number and user name. Check all three.',
   kit_file_foreign: 'This file is no recovery kit. Choose the one that you saved, or type what is printed on yours.',
   kit_of_another: 'This is the recovery kit of another user name than the one you entered. Choose your own, or have a code sent for that user name.',
+  kit_number_malformed:
+    'The kit number is incomplete or mistyped. It has 8 letters and digits; on an older kit it has 43, of which small and capital ones differ.',
   kit_unknown: 'There is no recovery kit with this number in this account. Check the number, or have another code sent and use your newest kit.',
   recovery_credential_refused: 'This kit is not in use any more. Have another code sent and use your newest kit.',
 })
@@ -28,12 +30,12 @@ let begun
 
 /** The mailed code becomes a challenge, and with it comes what the service keeps of the kit. */
 async function begin(kit) {
-  if (begun?.credentialId === kit.credentialId && begun.mailed === kit.mailed) {
+  if (begun?.number === kit.number && begun.mailed === kit.mailed) {
     return begun.challenge
   }
   const challenge = await call('POST', '/auth/recover/user/init', {
     body: {
-      credentialId: kit.credentialId,
+      credentialId: kit.number,
       orgId: here.organization.id,
       username: kit.username,
       verificationCode: kit.mailed,
@@ -46,7 +48,7 @@ async function begin(kit) {
 /** Opens the kit, and puts a new passkey and a new kit in the place of all there was. */
 async function recover(kit) {
   const challenge = await begin(kit)
-  const kept = challenge.allowedRecoveryCredentials.find(({ id }) => id === kit.credentialId)
+  const [kept] = challenge.allowedRecoveryCredentials
   if (!kept) {
     throw new KitError('kit_unknown')
   }
@@ -61,7 +63,7 @@ async function recover(kit) {
   await call('POST', '/auth/recover/user', {
     token: challenge.temporaryAuthenticationToken,
     body: {
-      recovery: await signRecovery(privateKey, kit.credentialId, newCredentials),
+      recovery: await signRecovery(privateKey, kept.id, newCredentials),
       newCredentials,
     },
   })
@@ -69,8 +71,8 @@ async function recover(kit) {
 }
 
 /** Why a saved kit is not the one that is wanted, if it is not. */
-function whyNot({ code, credentialId, username }) {
-  if (!code || !credentialId) {
+function whyNot({ code, number, username }) {
+  if (!code || !number) {
     return 'kit_file_foreign'
   }
   const plain = (name) => name.trim().toLowerCase()
@@ -82,7 +84,8 @@ function start() {
   introduce().then((found) => (here = found), complain)
   const link = new URLSearchParams(takeFragment())
   $('username').value = link.get('username') ?? ''
-  $('number').value = link.get('credentialId') ?? ''
+  // Older kits lead here with the credential id.
+  $('number').value = link.get('number') ?? link.get('credentialId') ?? ''
 
   $('ask').addEventListener('submit', (event) => {
     event.preventDefault()
@@ -103,7 +106,7 @@ function start() {
     const kit = readKit(await file.text())
     const refused = whyNot(kit)
     // What another file said before is not of this one.
-    $('number').value = refused ? '' : kit.credentialId
+    $('number').value = refused ? '' : kit.number
     $('recovery-code').value = refused ? '' : kit.code
     complain(refused)
     if (refused) {
@@ -115,7 +118,7 @@ function start() {
     busy($('use-button'), 'Answer the prompt of your browser…', async () => {
       const kit = {
         code: tidyCode($('recovery-code').value),
-        credentialId: $('number').value.trim(),
+        number: tidyNumber($('number').value),
         mailed: $('mailed').value.trim(),
         username: $('username').value.trim(),
       }

@@ -2,11 +2,13 @@
 
 import { call } from './api.js'
 import { nameOfThisDevice } from './device.js'
+import { forget, keep, kept } from './kept.js'
 import { makeKit } from './kit.js'
 import { showKit } from './kit-panel.js'
-import { create } from './passkeys.js'
+import { make } from './passkeys.js'
 import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
-import { signInAndGoOn } from './return.js'
+import { goOn, signInAndGoOn } from './return.js'
+import { beginSession } from './session.js'
 import { sayOnThisPage } from './texts.js'
 
 sayOnThisPage({
@@ -18,46 +20,72 @@ sayOnThisPage({
 })
 
 /** What the link says: `code`, `username` and `orgId`. */
-const link = new URLSearchParams(takeFragment())
+const link = Object.fromEntries(new URLSearchParams(takeFragment()))
+
+/** The invitation, as this tab keeps it: a page that is loaded anew has no link any more. */
+const KEPT = 'invitation'
+
+/** How long an invitation is good at most, in milliseconds. */
+const INVITATION = 4 * 60 * 60_000
+
+/** After these the invitation is of no more use. */
+const ENDS_INVITATION = ['invalid_code', 'registration_code_expired']
+
+function keepInvitation({ orgId, username, code }) {
+  keep(KEPT, { orgId, username, code }, Date.now() + INVITATION)
+}
 
 /** Shows whom the invitation is for, if it is still good. */
 async function welcome({ orgId, username, code }) {
   const challenge = await call('POST', '/auth/registration/init', {
     body: { orgId, username, registrationCode: code },
   })
+  keepInvitation({ orgId, username, code })
   $('user').textContent = challenge.user.displayName
   show('create')
   say('')
   return challenge
 }
 
+/** Makes passkey and kit, which begins a session too; answers the kit, and whether somebody is signed in now. */
 async function register(challenge) {
-  const passkey = await create(challenge)
+  const { passkey, isBuiltIn } = await make(challenge)
   say('Making your recovery kit…')
   const { kit, credential } = await makeKit(challenge)
-  await call('POST', '/auth/registration', {
+  const { authentication } = await call('POST', '/auth/registration', {
     token: challenge.temporaryAuthenticationToken,
     body: {
       firstFactorCredential: { ...passkey, credentialName: nameOfThisDevice() },
       recoveryCredential: credential,
+      signIn: true,
     },
   })
-  return kit
+  forget(KEPT)
+  if (authentication) {
+    beginSession(authentication.token, isBuiltIn)
+  }
+  return { kit, isSignedIn: Boolean(authentication) }
 }
 
 async function begin() {
+  if (link.code) {
+    keepInvitation(link)
+  }
+  const invitation = link.code ? link : kept(KEPT)
   let here
   let challenge
+  let isSignedIn = false
   $('create-button').addEventListener('click', () =>
     busy($('create-button'), 'Answer the prompt of your browser…', async () => {
-      const kit = await register(challenge)
-      showKit(kit, here)
+      const registered = await register(challenge)
+      isSignedIn = registered.isSignedIn
+      showKit(registered.kit, here)
       show('kit')
     }),
   )
   $('sign-in-button').addEventListener('click', () =>
-    busy($('sign-in-button'), 'Answer the prompt of your browser…', () =>
-      signInAndGoOn(here, { username: challenge.user.name }),
+    busy($('sign-in-button'), 'One moment…', () =>
+      isSignedIn ? goOn() : signInAndGoOn(here, { username: challenge.user.name }),
     ),
   )
   $('enter').addEventListener('submit', (event) => {
@@ -89,14 +117,18 @@ async function begin() {
   try {
     say('One moment…')
     here = await introduce()
-    if (!link.get('code')) {
+    if (!invitation) {
+      $('username').value = link.username ?? ''
       show('resend')
       return
     }
-    challenge = await welcome(Object.fromEntries(link))
+    challenge = await welcome(invitation)
   } catch (error) {
+    if (ENDS_INVITATION.includes(error.code)) {
+      forget(KEPT)
+    }
     if (here) {
-      $('username').value = link.get('username') ?? ''
+      $('username').value = invitation?.username ?? ''
       show('resend')
     }
     complain(error)

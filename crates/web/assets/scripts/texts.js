@@ -6,6 +6,7 @@ const TEXTS = {
   // Of the browser and the person before it.
   authenticator_unfit:
     'This device cannot make the kind of passkey that is needed. Try another device, or a security key with a PIN.',
+  not_copied: 'The browser did not copy it. Select it and copy it yourself, or print or save the kit.',
   no_passkey_here:
     'There is no passkey of yours for this site. Sign in where you have one, add one here with a code, and try again.',
   no_webauthn:

@@ -10,7 +10,8 @@ use crate::{
     dto::{
         credential::{self, CredentialBody},
         example::with,
-        new_credential::CredentialRequest,
+        first_credentials::AuthenticationBody,
+        new_credential::CredentialWithCodeRequest,
     },
     error::{ApiError, documentation::refusals},
     extract::{client::Client, json_body::JsonBody},
@@ -34,6 +35,9 @@ pub(crate) struct MadeWithCodeBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 47)]
     number: Option<u16>,
+    /// The session that began, where one was asked for and the organization lets it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authentication: Option<AuthenticationBody>,
 }
 
 impl From<MadeWithCode> for MadeWithCodeBody {
@@ -46,6 +50,7 @@ impl From<MadeWithCode> for MadeWithCodeBody {
             credential: made.credential.into(),
             approval_token,
             number,
+            authentication: made.session.map(AuthenticationBody::from),
         }
     }
 }
@@ -57,13 +62,14 @@ refusals!(Refusals: [BODY], [OriginNotAllowed, ChallengeInvalid, ProofRefused, C
 /// Takes the same body and gives the same answer as `POST /auth/credentials`, but nobody is signed in,
 /// no user action is needed, and it accepts only a challenge of `POST /auth/credentials/code/init`. Where
 /// the organization asks for approval, the credential waits up to five minutes for its owner and is gone
-/// then; the answer has an `approvalToken`, and the `number` that its owner must pick.
+/// then; the answer has an `approvalToken`, and the `number` that its owner must pick. With `signIn`, and where the
+/// organization lets a session begin so, whoever made a credential that need not wait is signed in with it.
 #[utoipa::path(
     post,
     path = "/auth/credentials/code/verify",
     operation_id = "createCredentialWithCode",
     tag = "Create Credential With Code",
-    request_body(content = CredentialRequest, example = json!({
+    request_body(content = CredentialWithCodeRequest, example = json!({
         "challengeIdentifier": "eyJ0eXAiOiJKV1QiLCJhbGciOiJFZERTQSJ9...",
         "credentialName": "My phone",
         "credentialKind": "Fido2",
@@ -79,11 +85,15 @@ pub(crate) async fn create_credential_with_code(
     State(state): State<AppState>,
     Extension(subject): Extension<Subject>,
     Client(caller): Client,
-    JsonBody(request): JsonBody<CredentialRequest>,
+    JsonBody(request): JsonBody<CredentialWithCodeRequest>,
 ) -> Result<Json<MadeWithCodeBody>, ApiError> {
+    let sign_in = request.sign_in;
     let (identifier, new) = request.into_parts()?;
     let codes = &state.use_cases.credential_codes;
-    let made = codes.verify(&caller, &identifier, new).await?;
+    let made = match sign_in {
+        Some(true) => codes.verify_and_sign_in(&caller, &identifier, new).await?,
+        Some(false) | None => codes.verify(&caller, &identifier, new).await?,
+    };
     subject.note(&made.credential.organization, &made.credential.user);
     Ok(Json(made.into()))
 }

@@ -310,6 +310,15 @@ impl Request {
         self
     }
 
+    /// The same, made by somebody else who is signed in.
+    fn of(self, person: &Person) -> Self {
+        Self {
+            body: self.body,
+            path: self.path,
+            ..Self::bare(self.operation, person)
+        }
+    }
+
     /// With this temporary token.
     fn bearing(self, token: &str) -> Self {
         Self {

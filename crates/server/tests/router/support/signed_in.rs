@@ -119,6 +119,15 @@ impl SignedIn {
             .await
     }
 
+    /// Makes a recovery key in the place of every other one.
+    pub(crate) async fn renew_recovery_key(&self, signer: &Signer) -> Answer {
+        let challenge = self.begin_credential("RecoveryKey").await.ok();
+        let mut body = signer.named_credential(&challenge, "Recovery kit");
+        body["replacesRecoveryKeys"] = json!(true);
+        self.signed(Method::POST, "/auth/credentials", Some(&body))
+            .await
+    }
+
     pub(crate) async fn activate(&self, uuid: &str) -> Answer {
         let body = json!({ "credentialUuid": uuid });
         self.signed(Method::PUT, "/auth/credentials/activate", Some(&body))

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use data_encoding::BASE64URL_NOPAD;
-use latchkey_domain::organization::Approval;
+use latchkey_domain::organization::{Approval, CodeSignIn};
 use serde_json::{Value, json};
 
 use super::{
@@ -13,7 +13,8 @@ use super::{
     world::{ANDROID, Circumstances, MOBILE, ONE, RIVAL, Tenant, World},
 };
 
-/// Two organizations, of which the second asks for approval, with an administrator each.
+/// Two organizations with an administrator each: in the first one a code signs in at once, and the second asks for
+/// approval.
 pub(crate) struct Stage {
     pub(crate) world: World,
     pub(crate) ada: Person,
@@ -49,6 +50,9 @@ impl Stage {
         let names = [Some("com.example.app"), Some("A1B2C3D4E5.com.example.app")];
         world.set_native(&mobile, names).await;
         world.set_approval(&world.rival, Approval::Always).await;
+        world
+            .set_code_sign_in(&world.acme, CodeSignIn::AtOnce)
+            .await;
         let number = AtomicU64::new(0);
         let ada = person(&world, &world.acme, "ada@example.com").await;
         let eve = person(&world, &world.rival, "eve@example.com").await;

@@ -13,7 +13,7 @@ use latchkey_domain::{
     },
     id::{ApplicationId, InstallationId, OrganizationId, UserId},
     message::MessageKind,
-    organization::Approval,
+    organization::{Approval, CodeSignIn},
     policy::{Limits, Policy},
     text::{ApplicationName, OrganizationName, Username},
     time::Timestamp,
@@ -277,6 +277,17 @@ impl World {
             .use_cases
             .administration
             .set_approval(&organization, approval);
+        assert!(done.await.unwrap().is_there());
+        // Until the directory is read again.
+        self.wait(Duration::from_secs(5));
+    }
+
+    pub(crate) async fn set_code_sign_in(&self, tenant: &Tenant, code_sign_in: CodeSignIn) {
+        let organization: OrganizationId = tenant.organization.parse().unwrap();
+        let done = self
+            .use_cases
+            .administration
+            .set_code_sign_in(&organization, code_sign_in);
         assert!(done.await.unwrap().is_there());
         // Until the directory is read again.
         self.wait(Duration::from_secs(5));

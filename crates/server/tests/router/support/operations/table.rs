@@ -54,9 +54,9 @@ fn registration() -> Vec<Operation> {
                 Registration,
                 written(1, 8).on_postgres(7),
                 |person, challenge, request| {
-                    request
-                        .bearing(identifier(challenge))
-                        .with(first_credentials(person, challenge))
+                    let mut body = first_credentials(person, challenge);
+                    body["signIn"] = json!(true);
+                    request.bearing(identifier(challenge)).with(body)
                 },
             )
             .or_completes(
@@ -246,7 +246,25 @@ fn credentials() -> Vec<Operation> {
         post("createCredential", "/auth/credentials")
             .by(User)
             .signed()
-            .completes(Credential, written(1, 5).on_postgres(1), named_credential),
+            .completes(
+                Credential,
+                written(1, 5).on_postgres(1),
+                |_, challenge, request| {
+                    request.with(named_credential(challenge, "replacesRecoveryKeys", false))
+                },
+            )
+            .or(
+                "in the place of every recovery key",
+                written(1, 8).on_postgres(1),
+                async |stage, person, request| {
+                    // Its own kit is needed further on.
+                    let other = stage.colleague(person).await;
+                    let begun = other.session.begin_credential("RecoveryKey").await.ok();
+                    let mut body = Signer::recovery_key().named_credential(&begun, "Kit");
+                    body["replacesRecoveryKeys"] = json!(true);
+                    request.of(&other).with(body)
+                },
+            ),
         post("beginCredential", "/auth/credentials/init")
             .by(User)
             .begins(Credential)
@@ -283,11 +301,18 @@ fn credentials() -> Vec<Operation> {
     ]
 }
 
-fn named_credential(_: &Person, challenge: &Value, request: Request) -> Request {
+/// A new credential, and what else is said of it.
+fn named_credential(challenge: &Value, member: &str, value: bool) -> Value {
     let signer = Signer::password_protected_key();
     let mut body = reached(signer.named_credential(challenge, "Another one"));
     body["challengeIdentifier"] = json!(identifier(challenge));
-    request.with(body)
+    body[member] = json!(value);
+    body
+}
+
+/// A new credential with a code, and a session with it where one may begin so.
+fn signing_in(_: &Person, challenge: &Value, request: Request) -> Request {
+    request.with(named_credential(challenge, "signIn", true))
 }
 
 fn codes() -> Vec<Operation> {
@@ -365,15 +390,16 @@ fn credentials_with_code() -> Vec<Operation> {
                 }))
             }),
         post("createCredentialWithCode", "/auth/credentials/code/verify")
-            .completes(
-                CredentialWithCode,
+            .completes(CredentialWithCode, written(1, 6).on_postgres(2), signing_in)
+            .or_completes(
+                "without a session",
                 written(0, 6).on_postgres(2),
-                named_credential,
+                |_, challenge, request| request.with(named_credential(challenge, "signIn", false)),
             )
             .or_completes(
                 "where it waits for approval",
                 written(0, 6).on_postgres(2),
-                named_credential,
+                signing_in,
             )
             .where_approval_is_asked(),
         post("releaseCredentialCode", "/auth/credentials/code/release")
