@@ -82,6 +82,10 @@ pub(crate) const OF_APPLICATIONS: &[Asset] = &[
         include_bytes!("../assets/scripts/api.js"),
     ),
     script(
+        "/assets/scripts/code-field.js",
+        include_bytes!("../assets/scripts/code-field.js"),
+    ),
+    script(
         "/assets/scripts/device.js",
         include_bytes!("../assets/scripts/device.js"),
     ),
