@@ -73,6 +73,10 @@ pub(crate) const OF_APPLICATIONS: &[Asset] = &[
         include_bytes!("../assets/scripts/code-panel.js"),
     ),
     script(
+        "/assets/scripts/here-panel.js",
+        include_bytes!("../assets/scripts/here-panel.js"),
+    ),
+    script(
         "/assets/scripts/kit-panel.js",
         include_bytes!("../assets/scripts/kit-panel.js"),
     ),

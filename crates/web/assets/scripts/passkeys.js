@@ -67,13 +67,14 @@ const descriptors = (list) =>
 /** What the browser should show first: most people have come to use this device. */
 const THIS_DEVICE = ['client-device']
 
-/** A new passkey that answers the challenge, as the API takes it. */
-export async function create(challenge) {
+/** A new passkey that answers the challenge, as the API takes it; kept by this device and by nothing else, if that is said. */
+export async function create(challenge, { isHereAlone = false } = {}) {
+  const authenticatorAttachment = isHereAlone ? 'platform' : undefined
   const credential = await prompt(() =>
     navigator.credentials.create({
       publicKey: {
         attestation: challenge.attestation,
-        authenticatorSelection: challenge.authenticatorSelection,
+        authenticatorSelection: { ...challenge.authenticatorSelection, authenticatorAttachment },
         challenge: fromBase64url(challenge.challenge),
         excludeCredentials: descriptors(challenge.excludeCredentials),
         hints: THIS_DEVICE,
