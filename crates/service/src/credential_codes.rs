@@ -18,7 +18,7 @@ use latchkey_domain::{
 };
 
 use crate::{
-    approvals::{awaited, comparison},
+    approvals::comparison,
     ceremony::{Ceremonies, CreationChallenge, NewCredential, NewCredentialError},
     credentials::SignedRequest,
     directory::{Caller, NotAdmitted, PartyError, Snapshot},
@@ -398,7 +398,11 @@ impl CredentialCodes {
                     user: facts.user.clone(),
                     expires: ApprovalTicket::expiry(&wait),
                 };
-                Some(awaited(&self.ceremonies, &*self.digester, &ticket))
+                let now = self.ceremonies.now();
+                Some(Awaited {
+                    token: self.ceremonies.tokens.sign_approval(&ticket, now),
+                    number: comparison(&*self.digester, &facts.code).number(),
+                })
             }
         };
         Ok(MadeWithCode {

@@ -67,7 +67,7 @@ const descriptors = (list) =>
 /** What the browser should show first: most people have come to use this device. */
 const THIS_DEVICE = ['client-device']
 
-/** A new passkey that answers the challenge, as the API takes it; kept by this device and by nothing else, if that is said. */
+/** A new passkey that answers the challenge, as the API takes it; kept by this device alone, where that is asked for. */
 export async function create(challenge, { isHereAlone = false } = {}) {
   const authenticatorAttachment = isHereAlone ? 'platform' : undefined
   const credential = await prompt(() =>

@@ -144,6 +144,11 @@ export async function signIn({ organization }, { username, mediation, signal } =
   const { token } = await call('POST', '/auth/login', {
     body: { challengeIdentifier: challenge.challengeIdentifier, firstFactor: factor },
   })
+  beginSession(token, isBuiltIn)
+}
+
+/** Begins a session that was given for a passkey, which may be built in here. */
+export function beginSession(token, isBuiltIn) {
   store({ token, isBuiltIn, after: signedOutLast() })
 }
 
