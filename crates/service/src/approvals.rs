@@ -4,14 +4,16 @@
 use std::sync::Arc;
 
 use latchkey_domain::{
-    approval::{Comparison, Decision, Verdict, WaitStatus},
+    approval::{ApprovalTicket, Comparison, Decision, Verdict, Wait, WaitStatus},
+    challenge::{Challenge, purpose},
     credential::{Credential, CredentialReference, MadeBy},
-    credential_code::{CodeState, CodeText},
-    id::{CredentialCodeId, CredentialUuid},
+    credential_code::{CodeState, CodeText, CredentialCode},
+    id::{ChallengeId, CredentialCodeId, CredentialUuid},
 };
 
 use crate::{
     ceremony::Ceremonies,
+    credential_codes::Awaited,
     credentials::SignedRequest,
     events::{Event, Facts},
     ports::{
@@ -25,9 +27,41 @@ use crate::{
 /// The numbers to compare before what was made with that code is approved. They follow from the code under a
 /// server secret, so every replica knows them and nothing is kept.
 pub(crate) fn comparison(digester: &dyn CodeDigester, code: &CredentialCodeId) -> Comparison {
-    // No code that can be entered is digested as this text: it has another form.
+    // Whoever enters this text as a code has entered a wrong one: no code is kept under its digest, and the digest
+    // is told to nobody.
     let text = CodeText::new(format!("number of {code}"));
     Comparison::from_random(digester.digest(&text).as_bytes())
+}
+
+/// What the place needs while what was made there waits: the same whenever it is told.
+pub(crate) fn awaited(
+    ceremonies: &Ceremonies,
+    digester: &dyn CodeDigester,
+    ticket: &ApprovalTicket,
+) -> Awaited {
+    Awaited {
+        token: ceremonies.tokens.sign_approval(ticket, ceremonies.now()),
+        number: comparison(digester, &ticket.code).number(),
+    }
+}
+
+/// What has come of a credential, as the place is told where it was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// How its wait stands.
+    pub status: WaitStatus,
+    /// As long as it waits: what the place needs, as it was told when the credential was made.
+    pub awaited: Option<Awaited>,
+}
+
+impl From<WaitStatus> for Outcome {
+    /// What is over.
+    fn from(status: WaitStatus) -> Self {
+        Self {
+            status,
+            awaited: None,
+        }
+    }
 }
 
 /// Why a credential is not approved.
@@ -53,6 +87,9 @@ pub enum ApprovalStatusError {
     /// The approval token is malformed, altered, expired or none at all.
     #[error("the approval token is not valid")]
     InvalidToken,
+    /// The challenge is void, for something else, or not the one that a credential was made with.
+    #[error("the challenge is not valid")]
+    InvalidChallenge,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -155,32 +192,87 @@ impl Approvals {
     ///
     /// # Errors
     /// [`ApprovalStatusError`].
-    pub async fn status(&self, token: &str) -> Result<WaitStatus, ApprovalStatusError> {
-        let now = self.ceremonies.now();
+    pub async fn status(&self, token: &str) -> Result<Outcome, ApprovalStatusError> {
         let ticket = self
             .ceremonies
             .tokens
-            .read_approval(token, now)
+            .read_approval(token, self.ceremonies.now())
             .map_err(|_invalid| ApprovalStatusError::InvalidToken)?;
-        let Some(HeldCode { code, user }) = self.store.find_by_id(&ticket.code).await? else {
-            return Ok(WaitStatus::Expired);
-        };
-        let CodeState::Redeemed {
-            wait: Some(wait), ..
-        } = code.state
-        else {
-            return Ok(WaitStatus::Expired);
-        };
-        let status = wait.status(now);
-        let can_be_approved = user.is_active && user.epoch == code.epoch;
-        Ok(match status {
-            WaitStatus::Waiting if !can_be_approved => WaitStatus::Refused,
-            WaitStatus::Waiting
-            | WaitStatus::Approved
-            | WaitStatus::Refused
-            | WaitStatus::Expired => status,
-        })
+        let held = self.store.find_by_id(&ticket.code).await?;
+        let waited = held.and_then(|held| Some((wait_of(&held.code)?, held)));
+        Ok(waited.map_or(WaitStatus::Expired.into(), |(wait, held)| {
+            self.outcome(&held, &wait)
+        }))
     }
+
+    /// What has come of the credential that was made with that challenge: for a place that was not told, because
+    /// the answer was lost on its way. Nothing is used twice by it. Only who claimed the code has the challenge
+    /// identifier, and learns what the lost answer has said.
+    ///
+    /// # Errors
+    /// [`ApprovalStatusError`].
+    pub async fn status_of_challenge(
+        &self,
+        identifier: &str,
+    ) -> Result<Outcome, ApprovalStatusError> {
+        let challenge: Challenge<purpose::CredentialWithCode> = self
+            .ceremonies
+            .tokens
+            .read_challenge(identifier, self.ceremonies.now())
+            .ok()
+            .and_then(|challenge| challenge.accept().ok())
+            .ok_or(ApprovalStatusError::InvalidChallenge)?;
+        let held = self
+            .store
+            .find_by_id(&challenge.purpose.code)
+            .await?
+            .filter(|held| is_redeemed_by(&held.code, &challenge.id))
+            .ok_or(ApprovalStatusError::InvalidChallenge)?;
+        // What need not wait can be used.
+        let wait = wait_of(&held.code);
+        Ok(wait.map_or(WaitStatus::Approved.into(), |wait| {
+            self.outcome(&held, &wait)
+        }))
+    }
+
+    fn outcome(&self, held: &HeldCode, wait: &Wait) -> Outcome {
+        let HeldCode { code, user } = held;
+        let status = wait.status(self.ceremonies.now());
+        let can_be_approved = user.is_active && user.epoch == code.epoch;
+        match status {
+            WaitStatus::Waiting if can_be_approved => {
+                let ticket = ApprovalTicket {
+                    code: code.id.clone(),
+                    organization: code.organization.clone(),
+                    user: code.user.clone(),
+                    expires: ApprovalTicket::expiry(wait),
+                };
+                let awaited = awaited(&self.ceremonies, &*self.digester, &ticket);
+                Outcome {
+                    status,
+                    awaited: Some(awaited),
+                }
+            }
+            WaitStatus::Waiting => WaitStatus::Refused.into(),
+            WaitStatus::Approved | WaitStatus::Refused | WaitStatus::Expired => status.into(),
+        }
+    }
+}
+
+/// The wait of the credential that was made with that code, if there is one that has to wait.
+const fn wait_of(code: &CredentialCode) -> Option<Wait> {
+    match &code.state {
+        CodeState::Redeemed { wait, .. } => *wait,
+        CodeState::Issued
+        | CodeState::Claimed(_)
+        | CodeState::Cancelled { .. }
+        | CodeState::Released { .. } => None,
+    }
+}
+
+/// Whether the credential was made with that challenge.
+fn is_redeemed_by(code: &CredentialCode, challenge: &ChallengeId) -> bool {
+    matches!(&code.state, CodeState::Redeemed { claim, .. } if claim.challenge == *challenge)
 }
 
 #[cfg(test)]

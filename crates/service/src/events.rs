@@ -146,7 +146,7 @@ named! {
         NotAdministrator, "not_administrator", "Who asks is no administrator of the organization.";
         LastAdministrator, "last_administrator", "The organization would be left without an active administrator.";
         LastCredential, "last_credential", "The user would be left without a credential to sign in with.";
-        CredentialFresh, "credential_fresh", "The credential that signed was made with a code, too lately to do this.";
+        CredentialFresh, "credential_fresh", "The credential that it was to be done with was made with a code, too short a time ago.";
         CredentialWaits, "credential_waits", "The credential waits for approval.";
         NotWaiting, "not_waiting", "No such credential waits for approval.";
         WrongNumber, "wrong_number", "The number that was picked is not the one that is shown where the credential was made: it is refused.";

@@ -73,6 +73,10 @@ pub(crate) const OF_APPLICATIONS: &[Asset] = &[
         include_bytes!("../assets/scripts/code-panel.js"),
     ),
     script(
+        "/assets/scripts/here-panel.js",
+        include_bytes!("../assets/scripts/here-panel.js"),
+    ),
+    script(
         "/assets/scripts/recovery-panel.js",
         include_bytes!("../assets/scripts/recovery-panel.js"),
     ),
@@ -84,6 +88,10 @@ pub(crate) const OF_APPLICATIONS: &[Asset] = &[
     script(
         "/assets/scripts/api.js",
         include_bytes!("../assets/scripts/api.js"),
+    ),
+    script(
+        "/assets/scripts/code-field.js",
+        include_bytes!("../assets/scripts/code-field.js"),
     ),
     script(
         "/assets/scripts/device.js",

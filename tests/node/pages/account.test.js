@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
-import { mailedCode } from '../support/latchkey.js'
+import { baseUrl, mailedCode } from '../support/latchkey.js'
 import { callsTo, claim, enrol, getCode, one, register, two, withoutAutofill } from '../support/pages.js'
 
 const browser = await launch()
@@ -262,7 +262,100 @@ test('the account is shown to nobody who is not signed in', async () => {
   await withoutAutofill(laptop)
   await laptop.page.goto(`${one}/account`)
   await laptop.page.getByRole('heading', { name: 'Sign in' }).waitFor()
-  await laptop.page.getByText('Sign in first.', { exact: true }).waitFor()
+  await laptop.page.getByText('You are not signed in here. Sign in, and your account opens.').waitFor()
+})
+
+test('tabs share a session, and whoever signs out in one of them is signed out in all', async () => {
+  const laptop = await Device.open(browser)
+  // In all tabs: the prompt of autofill would sign in again.
+  await withoutAutofill({ page: laptop.context })
+  const { username } = await register(laptop)
+  const tokenOf = (page) => page.evaluate(() => JSON.parse(sessionStorage.getItem('latchkey.session')).token)
+  const hasEnded = (token) =>
+    laptop.page.waitForFunction(
+      async (token) => {
+        const headers = { authorization: `Bearer ${token}` }
+        return (await fetch('/auth/session', { headers })).status === 401
+      },
+      token,
+      { polling: 200 },
+    )
+  const first = await tokenOf(laptop.page)
+  const [second, away] = [await laptop.context.newPage(), await laptop.context.newPage()]
+  for (const page of [second, away]) {
+    await page.goto(`${one}/account`)
+    await page.getByText(`Signed in as ${username}`).waitFor()
+    assert.equal(await tokenOf(page), first)
+  }
+  // The first page tells of it, too.
+  const third = await laptop.context.newPage()
+  await third.goto(`${one}/`)
+  await third.getByRole('link', { name: 'Go to your account' }).waitFor()
+  const kept = await third.evaluate(() => JSON.stringify(localStorage))
+  assert.ok(!kept.includes(first), kept)
+  await away.goto('about:blank')
+
+  // One tab has another session now; both end.
+  await laptop.page.goto(`${one}/`)
+  await press(laptop, 'Sign in with a passkey')
+  await laptop.page.getByText(`Signed in as ${username}`).waitFor()
+  const own = await tokenOf(laptop.page)
+  assert.notEqual(own, first)
+  await press(laptop, 'Sign out')
+  await laptop.page.getByText('You are signed out.').waitFor()
+  await second.getByText('You are signed out.').waitFor()
+  await third.getByRole('link', { name: 'Go to your account' }).waitFor({ state: 'hidden' })
+  await hasEnded(own)
+  await hasEnded(first)
+  await away.goto(`${one}/account`)
+  await away.getByText('You are not signed in here.').waitFor()
+  assert.deepEqual([laptop.errors, laptop.violations], [[], []])
+})
+
+test('who has signed in with a passkey that is elsewhere adds one on this device', async () => {
+  const laptop = await Device.open(browser)
+  const { page } = laptop
+  await laptop.unplug()
+  await laptop.plugIn({ transport: 'usb' })
+  await register(laptop)
+  const add = page.getByRole('button', { name: 'Add a passkey on this device' })
+  await add.waitFor()
+  // From now on there is a device that keeps passkeys besides.
+  await laptop.plugIn()
+  await add.click()
+  await page.getByText('There is a passkey on this device now.').waitFor()
+  await card(laptop, 'Chrome on Linux, one.localhost').getByText('while signed in').waitFor()
+  const { length } = await laptop.passkeys()
+  assert.equal(length, 1)
+  assert.equal(await add.isVisible(), false)
+  await page.reload()
+  await card(laptop, 'Chrome on Linux').waitFor()
+  assert.equal(await add.isVisible(), false)
+  // Nobody is asked to know that there is one already: the device does.
+  await page.evaluate(() => sessionStorage.removeItem('latchkey.here'))
+  await page.reload()
+  await add.click()
+  await page.getByRole('alert').getByText('This device has a passkey for this account already').waitFor()
+  assert.equal((await laptop.passkeys()).length, 1)
+  assert.deepEqual([laptop.errors, laptop.violations], [[], []])
+})
+
+test('a card says who keeps the passkey', async () => {
+  const laptop = await Device.open(browser)
+  await register(laptop)
+  const { page } = laptop
+  await page.route('**/auth/credentials', async (route) => {
+    const { authorization } = route.request().headers()
+    // The browser knows where its name leads, this program need not.
+    const answer = await fetch(`${baseUrl}/auth/credentials`, { headers: { authorization, origin: one } })
+    const told = await answer.json()
+    for (const credential of told.items) {
+      credential.provider = credential.kind === 'Fido2' ? 'A Password Manager' : undefined
+    }
+    await route.fulfill({ json: told })
+  })
+  await page.reload()
+  await card(laptop, 'Chrome on Linux').getByText('Passkey in A Password Manager', { exact: true }).waitFor()
 })
 
 test('a code whose text is not known any more is followed, with a word on that', async () => {

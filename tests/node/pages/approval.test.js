@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
-import { at, claim, getCode, organization, register } from '../support/pages.js'
+import { at, claim, getCode, loseAnswer, organization, register } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -66,6 +66,27 @@ test('what waits is shown, and approved or refused', async () => {
     assert.deepEqual(device.errors, [])
     assert.deepEqual(device.violations, [])
   }
+})
+
+test('a number is shown although the answer that brought it was lost', async () => {
+  const laptop = await Device.open(browser)
+  const invited = await organization(['seven', 'eight'], '--approval', 'always')
+  await register(laptop, at('seven'), invited)
+  const { link } = await getCode(laptop, 'eight')
+  const phone = await Device.open(browser)
+  await claim(phone, link)
+  const create = phone.page.getByRole('button', { name: 'Create the passkey' })
+  await create.waitFor()
+  await loseAnswer(phone, at('eight'), { reaches: true })
+  await create.click()
+  await phone.page.getByRole('alert').getByText('The service cannot be reached.').waitFor()
+  const question = laptop.page.locator('#code-approval')
+  await question.getByText('No number there, or none of these?').waitFor()
+  await phone.page.reload()
+  await phone.page.getByRole('heading', { name: 'Waiting for your approval' }).waitFor()
+  const number = await numberOn(phone)
+  await question.getByRole('button', { name: number, exact: true }).click()
+  await phone.page.getByRole('heading', { name: 'Your passkey is added' }).waitFor()
 })
 
 test('a number that is not the one of the other place refuses', async () => {

@@ -9,6 +9,7 @@ import {
   claim,
   enrol,
   getCode,
+  loseAnswer,
   register,
   shortenCodes,
   two,
@@ -55,6 +56,122 @@ async function ends({ page }, text) {
 }
 
 const INVALID = 'Get a new code on your other device and enter it here.'
+
+test('a code takes its form while it is typed, and what can be none costs no try', async () => {
+  const { laptop, phone } = await scene()
+  const { page } = phone
+  const calls = callsTo(phone, '/auth/credentials/code/init')
+  await page.goto(`${two}/enrol`)
+  // A minute runs: the field has the focus.
+  await page.waitForFunction(() => document.activeElement?.id === 'code')
+  const field = page.getByLabel('Code')
+  const state = () =>
+    field.evaluate(({ value, selectionStart, ariaInvalid }) => ({ value, at: selectionStart, ariaInvalid }))
+  const isRefused = async (words) => {
+    await page.keyboard.press('Enter')
+    await refuses(phone, words)
+    assert.equal((await state()).ariaInvalid, 'true', words)
+    const isDescribed = await field.evaluate(
+      (it) => it === document.activeElement && it.getAttribute('aria-describedby').split(' ').includes('alert'),
+    )
+    assert.ok(isDescribed, words)
+  }
+  await isRefused('Enter the code first.')
+  await page.keyboard.type('abc')
+  assert.deepEqual(await state(), { value: 'ABC', at: 3, ariaInvalid: null })
+  await isRefused('A code has nine letters and digits')
+  await page.keyboard.type('d0f')
+  assert.deepEqual(await state(), { value: 'ABC-D0F', at: 7, ariaInvalid: null })
+  await isRefused('none of I, O, 0 and 1')
+  // The caret stays where it is in the code, whatever becomes of the dashes.
+  await page.keyboard.press('Home')
+  await page.keyboard.type('xyz')
+  assert.deepEqual(await state(), { value: 'XYZ-ABC-D0F', at: 3, ariaInvalid: null })
+  for (const [key, value, at] of [
+    ['Delete', 'XYZ-ABC-D0F', 4],
+    ['Delete', 'XYZ-BCD-0F', 4],
+    ['Backspace', 'XYZ-BCD-0F', 3],
+    ['Backspace', 'XYB-CD0-F', 2],
+  ]) {
+    await page.keyboard.press(key)
+    assert.deepEqual(await state(), { value, at, ariaInvalid: null }, key)
+  }
+  await field.fill('　ａ７ｕ‐ｋｙ６—９ｐｔ ')
+  assert.equal(await field.inputValue(), 'A7U-KY6-9PT')
+  await field.fill(`cc_${'a'.repeat(42)}`)
+  await field.focus()
+  await isRefused('This is not the whole code.')
+  assert.deepEqual(calls, [])
+
+  // A link that is pasted whole is its code.
+  const { link } = await getCode(laptop)
+  await field.fill(` ${link}`)
+  assert.equal(await field.inputValue(), new URL(link).hash.slice(1))
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'Is this your account?' }).waitFor()
+  assert.deepEqual([phone.errors, phone.violations], [[], []])
+})
+
+test('to open another link ends nothing before its button is pressed', async () => {
+  const { laptop, phone } = await scene()
+  const { page } = phone
+  const { link } = await getCode(laptop)
+  await claim(phone, link)
+  const question = page.getByRole('heading', { name: 'Is this your account?' })
+  await question.waitFor()
+  const releases = callsTo(phone, '/auth/credentials/code/release')
+  const goOn = page.getByRole('button', { name: 'Go on with the earlier one' })
+  await page.goto(`${two}/enrol#AAA-AAA-AAA`)
+  await goOn.waitFor()
+  await page.reload()
+  await goOn.waitFor()
+  assert.equal(await page.getByLabel('Code').inputValue(), 'AAA-AAA-AAA')
+  // A wrong code in its place ends nothing either.
+  await page.getByRole('button', { name: 'Continue' }).click()
+  await refuses(phone, INVALID)
+  assert.deepEqual(releases, [])
+  await goOn.click()
+  await question.waitFor()
+
+  // Whoever goes on with another one gives this one back.
+  const other = await Device.open(browser)
+  await register(other)
+  const another = await getCode(other)
+  await page.goto(another.link)
+  await goOn.waitFor()
+  assert.deepEqual(releases, [])
+  await page.getByRole('button', { name: 'Continue' }).click()
+  await question.waitFor()
+  await laptop.page.locator('.step', { hasText: 'The code was given back there' }).waitFor()
+  assert.equal(releases.length, 1)
+  await page.getByRole('button', { name: 'Create the passkey' }).click()
+  await page.getByRole('heading', { name: 'Your passkey is added' }).waitFor()
+  // It is told from the one of the first domain.
+  await other.page.getByRole('listitem', { name: 'Chrome on Linux, two.localhost' }).waitFor()
+})
+
+test('an answer that is lost on its way is not lost for good', async () => {
+  const { laptop, phone } = await scene()
+  const { page } = phone
+  for (const reaches of [false, true]) {
+    const { link } = await getCode(laptop)
+    await claim(phone, link)
+    await page.getByRole('button', { name: 'Create the passkey' }).waitFor()
+    await loseAnswer(phone, two, { reaches })
+    await page.getByRole('button', { name: 'Create the passkey' }).click()
+    await refuses(phone, 'The service cannot be reached.')
+    const [before] = await phone.passkeys()
+    await page.getByRole('button', { name: 'Create the passkey' }).click()
+    await page.getByRole('heading', { name: 'Your passkey is added' }).waitFor()
+    // Nobody was asked for another one.
+    const [after] = await phone.passkeys()
+    assert.equal(after.credentialId, before.credentialId)
+    await laptop.page.locator('.step', { hasText: 'The passkey is added' }).waitFor()
+    await laptop.page.getByRole('button', { name: 'Add another one' }).click()
+    await phone.unplug()
+    await phone.plugIn()
+  }
+})
 
 test('a wrong code can be corrected', async () => {
   const { laptop, phone } = await scene()

@@ -10,7 +10,7 @@ import axe from 'axe-core'
 
 import { Device, launch } from '../support/browser.js'
 import { baseUrl, invite, latchkey, orgId } from '../support/latchkey.js'
-import { claim, enrol, getCode, linkOf, one, register, two, withoutAutofill } from '../support/pages.js'
+import { claim, getCode, linkOf, one, register, two, withoutAutofill } from '../support/pages.js'
 
 const folder = process.env.LATCHKEY_SCREENSHOTS
 
@@ -176,7 +176,15 @@ test('changes of a credential', async () => {
   const phone = await Device.open(browser)
   await register(laptop)
   const { link } = await getCode(laptop)
-  await enrol(phone, link, 'My phone')
+  await claim(phone, link)
+  await phone.page.getByRole('button', { name: 'Create the passkey' }).waitFor()
+  await phone.page.goto(`${two}/enrol#AAA-AAA-AAA`)
+  await phone.page.getByRole('button', { name: 'Go on with the earlier one' }).waitFor()
+  await see('enrol-earlier', phone)
+  await press(phone, 'Go on with the earlier one')
+  await phone.page.getByLabel('Name of the passkey').fill('My phone')
+  await press(phone, 'Create the passkey')
+  await phone.page.getByRole('heading', { name: 'Your passkey is added' }).waitFor()
   await press(laptop, 'Rename My phone')
   await laptop.page.getByLabel('New name').waitFor()
   await see('account-rename', laptop)

@@ -1,5 +1,6 @@
 // The service's own pages, on the domains of the demonstration, and what a person does on them.
 
+import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 
 import jsqr from 'jsqr'
@@ -87,6 +88,22 @@ export function callsTo({ page }, path) {
     }
   })
   return bodies
+}
+
+/** Loses the next answer to a passkey that the page on that origin sends, or, if it does not reach the service, both. */
+export async function loseAnswer({ page }, origin, { reaches }) {
+  const path = '/auth/credentials/code/verify'
+  const lose = async (route) => {
+    if (reaches) {
+      // The browser knows where its name leads, this program need not.
+      const headers = { 'content-type': 'application/json', origin }
+      const body = route.request().postData()
+      const answer = await fetch(`${baseUrl}${path}`, { method: 'POST', headers, body })
+      assert.equal(answer.status, 200)
+    }
+    await route.abort()
+  }
+  await page.route(`**${path}`, lose, { times: 1 })
 }
 
 /**

@@ -254,6 +254,7 @@ impl From<ApprovalStatusError> for ApiError {
             ApprovalStatusError::InvalidToken => {
                 Self::new(ErrorCode::ApprovalTokenInvalid).at("approvalToken")
             }
+            ApprovalStatusError::InvalidChallenge => ErrorCode::ChallengeInvalid.into(),
             ApprovalStatusError::Store(error) => error.into(),
         }
     }
@@ -521,21 +522,13 @@ mod tests {
 
     #[test]
     fn only_a_user_action_that_was_used_is_called_used() {
+        let spent = AuthorityConflict::Spent;
         for (conflict, expected) in [
             (AuthorityConflict::Void, "user_action_invalid"),
             (AuthorityConflict::Fresh, "credential_fresh"),
-            (
-                AuthorityConflict::Spent(Spendable::UserAction),
-                "user_action_used",
-            ),
-            (
-                AuthorityConflict::Spent(Spendable::Challenge),
-                "user_action_invalid",
-            ),
-            (
-                AuthorityConflict::Spent(Spendable::Session),
-                "user_action_invalid",
-            ),
+            (spent(Spendable::UserAction), "user_action_used"),
+            (spent(Spendable::Challenge), "user_action_invalid"),
+            (spent(Spendable::Session), "user_action_invalid"),
         ] {
             for error in [
                 facts(ChangeError::from(conflict)),

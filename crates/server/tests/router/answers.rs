@@ -319,6 +319,9 @@ async fn approval() {
     snapshot("code_verify_awaiting_approval", &made);
     let waiting = place.approval(&made.body["approvalToken"]).await;
     snapshot("code_status", &waiting);
+    ada.approve(&made.body).await.ok();
+    let approved = place.approval(&made.body["approvalToken"]).await;
+    snapshot("code_status_approved", &approved);
 }
 
 #[tokio::test]

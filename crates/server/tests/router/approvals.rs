@@ -261,6 +261,62 @@ async fn what_waits_cannot_be_activated_deactivated_or_renamed() {
 }
 
 #[tokio::test]
+async fn a_place_that_was_not_answered_asks_with_its_challenge() {
+    let (world, ada) = asking().await;
+    let codes = ada.code(world.now()).await;
+    let place = world.stranger().at(TWO);
+    let signer = Signer::passkey(TWO);
+    let challenge = place.begin_with_code("Fido2", &codes.short).await.ok();
+    // Nothing is made with it yet.
+    place.outcome(&challenge).await.refused_challenge();
+    let made = place.verify(&challenge, &signer).await.ok();
+    for _ in 0..2 {
+        let told = place.outcome(&challenge).await.ok();
+        assert_eq!(told["state"], "Waiting");
+        assert_eq!(told["number"], made["number"]);
+        let by_token = place.approval(&told["approvalToken"]).await.ok();
+        assert_eq!(by_token["number"], made["number"]);
+    }
+    // It is told, and not done once more.
+    let again = place.verify(&challenge, &signer).await;
+    again.refused_challenge();
+    ada.approve(&made).await.ok();
+    let told = place.outcome(&challenge).await.ok();
+    assert_eq!(told, json!({ "state": "Approved" }));
+    world.wait(Duration::from_mins(5));
+    place.outcome(&challenge).await.refused_challenge();
+}
+
+#[tokio::test]
+async fn with_another_challenge_nobody_learns_what_was_made() {
+    let (world, ada) = asking().await;
+    let place = world.stranger().at(TWO);
+    let earlier = ada.code(world.now()).await;
+    let earlier = place.begin_with_code("Key", &earlier.short).await.ok();
+    let waiting = enrol(&world, &ada, Signer::key()).await;
+    place.outcome(&earlier).await.refused_challenge();
+    let login = place.begin_login(&world.acme, ADA).await.ok();
+    place.outcome(&login).await.refused_challenge();
+    let token = json!({ "challengeIdentifier": waiting.token() });
+    place.outcome(&token).await.refused_challenge();
+    let refused = place.approval(&earlier["challengeIdentifier"]).await;
+    refused.refused(400, "approval_token_invalid");
+}
+
+#[tokio::test]
+async fn where_nothing_is_approved_a_lost_answer_is_told_as_well() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let codes = ada.code(world.now()).await;
+    let place = world.stranger().at(TWO);
+    let signer = Signer::passkey(TWO);
+    let challenge = place.begin_with_code("Fido2", &codes.short).await.ok();
+    place.verify(&challenge, &signer).await.ok();
+    let told = place.outcome(&challenge).await.ok();
+    assert_eq!(told, json!({ "state": "Approved" }));
+}
+
+#[tokio::test]
 async fn an_approval_token_tells_the_outcome_for_five_minutes_more() {
     let (world, ada) = asking().await;
     let waiting = enrol(&world, &ada, Signer::key()).await;

@@ -1,7 +1,6 @@
 use latchkey_domain::{
-    approval::{ApprovalTicket, Wait},
-    credential_code::{Claim, CodeDigest, CredentialCode},
-    id::{ChallengeId, CredentialCodeId},
+    credential::CredentialKind,
+    credential_code::{Claim, CodeDigest},
     message::MessageKind,
     time::Timestamp,
     user::Epoch,
@@ -17,7 +16,8 @@ use crate::{
         proof_verifier::MockProofVerifier,
     },
     testing::{
-        NOW, caller, ceremonies, credential, events, key, session, signed_request, user, uuid,
+        NOW, caller, ceremonies, challenge, credential, events, key, session, signed_request, user,
+        uuid,
     },
 };
 
@@ -81,25 +81,62 @@ fn redeemed(wait: Option<Wait>) -> HeldCode {
     HeldCode { code, user }
 }
 
-/// What the place is told whose credential was made with this code.
-async fn told(held: Option<HeldCode>) -> WaitStatus {
-    let id = CredentialCodeId::from_random(&[4; 32]);
-    let expected = id.clone();
+/// A store that is asked once for the code.
+fn finding(held: Option<HeldCode>) -> MockCredentialCodeStore {
     let mut store = MockCredentialCodeStore::new();
     store
         .expect_find_by_id()
         .times(1)
-        .withf(move |code| *code == expected)
+        .withf(|asked| *asked == code())
         .returning(move |_| Ok(held.clone()));
-    let approvals = approvals(store);
-    let ticket = ApprovalTicket {
-        code: id,
+    store
+}
+
+fn ticket(expires: Timestamp) -> ApprovalTicket {
+    ApprovalTicket {
+        code: code(),
         organization: user(3).organization,
         user: user(3).id,
-        expires: Timestamp::from_unix_milliseconds(i64::MAX),
-    };
+        expires,
+    }
+}
+
+/// What the place is told whose credential was made with this code, by its approval token.
+async fn outcome(held: Option<HeldCode>) -> Outcome {
+    let approvals = approvals(finding(held));
+    let ticket = ticket(Timestamp::from_unix_milliseconds(i64::MAX));
     let token = approvals.ceremonies.tokens.sign_approval(&ticket, NOW);
     approvals.status(&token).await.unwrap()
+}
+
+/// How the wait stands.
+async fn told(held: Option<HeldCode>) -> WaitStatus {
+    outcome(held).await.status
+}
+
+/// What it is told by a challenge of its own; [`redeemed`] is claimed by the one of number 1.
+async fn told_by_challenge(
+    held: Option<HeldCode>,
+    number: u8,
+) -> Result<Outcome, ApprovalStatusError> {
+    let approvals = approvals(finding(held));
+    let mut challenge = challenge(with_that_code());
+    challenge.id = ChallengeId::from_random(&[number; 32]);
+    let tokens = &approvals.ceremonies.tokens;
+    let identifier = tokens.sign_challenge(&challenge, NOW);
+    approvals.status_of_challenge(&identifier).await
+}
+
+fn with_that_code() -> purpose::CredentialWithCode {
+    let user = user(3);
+    purpose::CredentialWithCode {
+        user: user.id,
+        epoch: user.epoch,
+        code: code(),
+        issuer: uuid(1),
+        kind: CredentialKind::Key,
+        name: None,
+    }
 }
 
 #[tokio::test]
@@ -123,6 +160,66 @@ async fn the_other_place_is_told_what_was_decided() {
     }
     assert_eq!(told(None).await, WaitStatus::Expired);
     assert_eq!(told(Some(redeemed(None))).await, WaitStatus::Expired);
+}
+
+#[tokio::test]
+async fn the_other_place_is_told_the_number_again_while_it_waits_and_no_longer() {
+    let wait = Wait::begin(NOW);
+    let approvals = approvals(finding(Some(redeemed(Some(wait)))));
+    let tokens = &approvals.ceremonies.tokens;
+    let first = ticket(ApprovalTicket::expiry(&wait));
+    let token = tokens.sign_approval(&first, NOW);
+    let told = approvals.status(&token).await.unwrap().awaited.unwrap();
+    assert_eq!(told.number, shown());
+    // It ends when the first one does, however often it is given.
+    assert_eq!(tokens.read_approval(&told.token, NOW), Ok(first));
+    let decided = Wait {
+        verdict: Some(Verdict::Approved),
+        ..wait
+    };
+    assert_eq!(outcome(Some(redeemed(Some(decided)))).await.awaited, None);
+    let mut nobody_approves = redeemed(Some(wait));
+    nobody_approves.user.is_active = false;
+    assert_eq!(outcome(Some(nobody_approves)).await.awaited, None);
+}
+
+#[tokio::test]
+async fn a_place_whose_answer_was_lost_is_told_by_the_challenge_it_answered() {
+    let waiting = Some(redeemed(Some(Wait::begin(NOW))));
+    let told = told_by_challenge(waiting.clone(), 1).await.unwrap();
+    assert_eq!(told.status, WaitStatus::Waiting);
+    assert_eq!(told.awaited.unwrap().number, shown());
+    let usable = told_by_challenge(Some(redeemed(None)), 1).await.unwrap();
+    assert_eq!(usable, Outcome::from(WaitStatus::Approved));
+    // With another challenge nothing was made, nor with a code that is not redeemed.
+    let mut claimed = redeemed(None);
+    if let CodeState::Redeemed { claim, .. } = claimed.code.state {
+        claimed.code.state = CodeState::Claimed(claim);
+    }
+    for (held, number) in [(waiting, 2), (Some(claimed), 1), (None, 1)] {
+        let refused = told_by_challenge(held, number).await;
+        let is_refused = matches!(refused, Err(ApprovalStatusError::InvalidChallenge));
+        assert!(is_refused, "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_challenge_for_something_else_and_a_text_that_is_none_are_not_looked_up() {
+    let approvals = approvals(MockCredentialCodeStore::new());
+    let login = challenge(purpose::Login { user: None });
+    let tokens = &approvals.ceremonies.tokens;
+    let ticket = ticket(Timestamp::from_unix_milliseconds(i64::MAX));
+    for identifier in [
+        tokens.sign_challenge(&login, NOW),
+        tokens.sign_approval(&ticket, NOW),
+        "x".to_owned(),
+    ] {
+        let refused = approvals.status_of_challenge(&identifier).await;
+        assert!(matches!(
+            refused,
+            Err(ApprovalStatusError::InvalidChallenge)
+        ));
+    }
 }
 
 #[tokio::test]

@@ -2,12 +2,19 @@
 
 import { askToTakeAway, showCards } from './cards.js'
 import { openCodePanel } from './code-panel.js'
+import { openHerePanel, showHere } from './here-panel.js'
 import { forget, keep, kept } from './kept.js'
 import { numberOf } from './kit.js'
 import { signalAccepted } from './passkeys.js'
 import { $, busy, complain, introduce, say, takeFragment } from './page.js'
 import { openRecoveryPanel, tellOfKit } from './recovery-panel.js'
-import { callSignedIn, hasBeenSignedIn, leave, session } from './session.js'
+import { forgetReturn } from './return.js'
+import { callSignedIn, hasBeenSignedIn, leave, onSignOut, session, sharedSession, signOut } from './session.js'
+import { sayOnThisPage } from './texts.js'
+
+sayOnThisPage({
+  passkey_already_here: 'This device has a passkey for this account already, so none was added. You can sign in with that one.',
+})
 
 /** Loads the credentials, shows them, and tells the browser which passkeys are good. */
 async function refresh(here) {
@@ -16,6 +23,7 @@ async function refresh(here) {
   const { rpId } = here.application
   const signal = (credentials) => signalAccepted({ rpId, user: session(), credentials })
   showCards($('cards'), items, { refresh: () => refresh(here), signal })
+  showHere(items)
   tellOfKit(items)
   await signal(items)
 }
@@ -37,24 +45,23 @@ async function begin() {
   if (noticed) {
     keep(NOTICED, noticed, Date.now() + SIGN_IN)
   }
-  const user = session()
+  forgetReturn()
+  say('One moment…')
+  const user = await sharedSession()
   if (!user) {
     const notice = hasBeenSignedIn() ? 'session_ended' : 'sign_in_first'
     leave(kept(NOTICED) ? 'sign_in_to_take_away' : notice)
     return
   }
   $('user').textContent = user.username
-  $('sign-out').addEventListener('click', () =>
-    busy($('sign-out'), 'Signing out…', async () => {
-      await callSignedIn('PUT', '/auth/logout', { body: {} })
-      leave('signed_out')
-    }),
-  )
+  $('sign-out').addEventListener('click', () => busy($('sign-out'), 'Signing out…', signOut))
+  onSignOut(() => leave('signed_out'))
   try {
     say('Loading your credentials…')
     const here = await introduce()
     await refresh(here)
     say('')
+    openHerePanel({ refresh: () => refresh(here) })
     openRecoveryPanel(here, { refresh: () => refresh(here) })
     await openCodePanel(here, { refresh: () => refresh(here) })
     const credentialUuid = kept(NOTICED)

@@ -25,3 +25,9 @@ export function nameOfThisDevice() {
   const parts = [find(BROWSERS), find(SYSTEMS)].filter(Boolean)
   return parts.join(' on ') || 'Passkey'
 }
+
+/** The longest name that the service takes. */
+const LONGEST = 128
+
+/** The same with the domain, for where another passkey is called like this device, too. */
+export const nameHere = (domain) => `${nameOfThisDevice()}, ${domain}`.slice(0, LONGEST)

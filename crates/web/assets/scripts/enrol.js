@@ -1,10 +1,11 @@
 // `/enrol`: a passkey with a code, where nobody is signed in.
 
-import { Unreachable, call } from './api.js'
-import { nameOfThisDevice } from './device.js'
+import { ApiError, Unreachable, call } from './api.js'
+import { codeField } from './code-field.js'
+import { nameHere, nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
 import { hasAuthenticator, isSupported, make } from './passkeys.js'
-import { $, busy, complain, hostOf, introduce, say, show, takeFragment } from './page.js'
+import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
 import { goOn, isReturning, signInAndGoOn } from './return.js'
 import { beginSession, signIn } from './session.js'
 import { explain, sayOnThisPage } from './texts.js'
@@ -18,7 +19,11 @@ sayOnThisPage({
 /** How often to ask whether the other place has approved, in milliseconds. */
 const INTERVAL = 2000
 
-/** What this tab keeps: the code of a link, then the challenge that came of it, then what waits for approval. */
+/**
+ * What this tab keeps: the code of a link, until it is used; and the challenge that came of one, with the passkey that
+ * was made for it, as long as no answer says what came of that, and then with what waits for approval.
+ */
+const LINK = 'enrol-link'
 const KEPT = 'enrol'
 
 /** How long a code, a challenge and an approval token are good, in milliseconds. */
@@ -31,22 +36,32 @@ let challenge
 
 /** The code becomes a challenge, which says whose account it is. From here on the code is used. */
 async function claim(code) {
+  const earlier = kept(KEPT)
   challenge = await call('POST', '/auth/credentials/code/init', {
     body: { credentialKind: 'Fido2', code },
   })
+  // Who has opened another one in this tab goes on with this one.
+  if (earlier && !earlier.made) {
+    giveBack(earlier.challenge, 'GivenUp')
+  }
+  forget(LINK)
+  $('earlier').hidden = true
   keep(KEPT, { code, challenge }, Date.now() + CHALLENGE)
-  confirm()
+  await confirm()
 }
 
 /** Shows whose account it is, and asks. */
-function confirm() {
-  const { credentialName, user } = challenge
+async function confirm() {
+  const { credentialName, rp, user } = challenge
   const { displayName, name } = user
+  // With other domains there is another passkey of this account, which may be called like this device.
+  const { applications } = (await introduce().catch(() => undefined)) ?? { applications: [] }
+  const usual = applications.length > 1 ? nameHere(rp.id) : nameOfThisDevice()
   $('user').textContent = displayName
   $('user-name').textContent = displayName === name ? '' : name
-  $('domain').textContent = challenge.rp.id
+  $('domain').textContent = rp.id
   $('account').textContent = name
-  $('name').value = credentialName ?? nameOfThisDevice()
+  $('name').value = credentialName ?? kept(KEPT)?.called ?? usual
   // Who made the code may have said what it is called.
   $('name').readOnly = Boolean(credentialName)
   $('code').value = ''
@@ -75,17 +90,50 @@ const ALREADY_HERE = ['credential_id_taken', 'passkey_already_here']
 const ENDS_CEREMONY = ['challenge_invalid', 'too_many_credentials', ...ALREADY_HERE]
 
 async function add() {
-  const { passkey, isBuiltIn } = await make(challenge)
+  const sent = kept(KEPT)?.sent ?? (await make(challenge))
   say('Adding the passkey…')
-  const credential = await call('POST', '/auth/credentials/code/verify', {
-    body: {
-      ...passkey,
-      challengeIdentifier: challenge.challengeIdentifier,
-      credentialName: $('name').value.trim() || nameOfThisDevice(),
-      signIn: true,
-    },
-  })
-  const { approvalToken, authentication, name, number } = credential
+  keep(KEPT, { ...kept(KEPT), challenge, sent, called: $('name').value }, Date.now() + CHALLENGE)
+  await settle(await send(sent), sent)
+}
+
+/**
+ * Sends the passkey. An answer may be lost on its way: then the same passkey is sent again, and if that is refused,
+ * because a challenge is answered once, the service is asked what came of it.
+ */
+async function send({ passkey }) {
+  const { challengeIdentifier } = challenge
+  const credentialName = $('name').value.trim() || nameOfThisDevice()
+  try {
+    return await call('POST', '/auth/credentials/code/verify', {
+      body: { ...passkey, challengeIdentifier, credentialName, signIn: true },
+    })
+  } catch (error) {
+    const outcome = error.code === 'challenge_invalid' && (await outcomeOf(challenge))
+    if (outcome) {
+      return outcome
+    }
+    if (error instanceof ApiError && error.status < 500) {
+      keep(KEPT, { ...kept(KEPT), sent: undefined }, Date.now() + CHALLENGE)
+    }
+    throw error
+  }
+}
+
+/** What came of the passkey that was made for this challenge; nothing when none was added. */
+async function outcomeOf({ challengeIdentifier }) {
+  try {
+    return await call('POST', '/auth/credentials/code/status', { body: { challengeIdentifier } })
+  } catch (error) {
+    if (error.code === 'challenge_invalid') {
+      return undefined
+    }
+    throw error
+  }
+}
+
+/** What comes after: the passkey waits for approval, has signed in, can be used, or is gone again. */
+async function settle(answer, { isBuiltIn } = {}) {
+  const { approvalToken, authentication, name = $('name').value.trim(), number, state = 'Approved' } = answer
   if (approvalToken) {
     const made = { approvalToken, name, number }
     keep(KEPT, { ...kept(KEPT), challenge, made }, Date.now() + APPROVAL)
@@ -93,9 +141,24 @@ async function add() {
   } else if (authentication) {
     beginSession(authentication.token, isBuiltIn)
     finishSignedIn()
-  } else {
+  } else if (state === 'Approved') {
     finish(name)
+  } else {
+    end(OUTCOMES[state] ?? OUTCOMES.Expired)
   }
+}
+
+/** Goes no further and gives the code back, unless a passkey was added although no answer said so. */
+function turnBack(button, reason, text) {
+  busy(button, 'Giving the code back…', async () => {
+    const outcome = kept(KEPT)?.sent && (await outcomeOf(challenge))
+    if (outcome) {
+      await settle(outcome)
+    } else {
+      giveBack(challenge, reason)
+      end(text)
+    }
+  })
 }
 
 /** Where the organization lets it, whoever has added a passkey is signed in with it, and need not try it. */
@@ -124,7 +187,8 @@ async function wait({ approvalToken, name, number }) {
   $('waiting-number').textContent = number
   show('waiting')
   for (;;) {
-    const state = await ask(approvalToken)
+    const { number: told = number, state } = await ask(approvalToken)
+    $('waiting-number').textContent = told
     if (state === 'Approved') {
       finish(name)
       return
@@ -140,15 +204,15 @@ async function wait({ approvalToken, name, number }) {
 /** A connection that is gone for a moment does not end the waiting. */
 async function ask(approvalToken) {
   try {
-    const { state } = await call('POST', '/auth/credentials/code/status', { body: { approvalToken } })
+    const outcome = await call('POST', '/auth/credentials/code/status', { body: { approvalToken } })
     say('')
-    return state
+    return outcome
   } catch (error) {
     if (!(error instanceof Unreachable)) {
       throw error
     }
     say('The service cannot be reached; still trying.')
-    return 'Waiting'
+    return { state: 'Waiting' }
   }
 }
 
@@ -165,14 +229,21 @@ function end(text, { isAlreadyHere = false } = {}) {
 function begin() {
   introduce().then((found) => (here = found), complain)
 
+  const withCode = codeField($('code'), { hasShort: true, long: 'cc_' }, ['invalid_code'])
   $('enter').addEventListener('submit', (event) => {
     event.preventDefault()
-    const code = $('code').value.trim()
-    if (!code) {
-      $('code').focus()
-      return
+    busy($('enter-button'), 'Looking the code up…', () => withCode(claim))
+  })
+  $('earlier-button').addEventListener('click', () => {
+    forget(LINK)
+    $('earlier').hidden = true
+    $('code').value = ''
+    const earlier = kept(KEPT)
+    if (earlier) {
+      takeUp(earlier)
+    } else {
+      complain('challenge_invalid')
     }
-    busy($('enter-button'), 'Looking the code up…', () => claim(code))
   })
   $('confirm').addEventListener('submit', (event) => {
     event.preventDefault()
@@ -202,57 +273,78 @@ function begin() {
       }
     }),
   )
-  $('not-me').addEventListener('click', () => {
-    giveBack(challenge, 'NotMyAccount')
-    end('Nothing was added. The code has ended, and whoever gave it to you sees that. Get one from your own account.')
-  })
-  $('give-up').addEventListener('click', () => {
-    giveBack(challenge, 'GivenUp')
-    end('Nothing was added. The code has ended: to try again, get a new one on your other device.')
-  })
+  $('not-me').addEventListener('click', () =>
+    turnBack(
+      $('not-me'),
+      'NotMyAccount',
+      'Nothing was added. The code has ended, and whoever gave it to you sees that. Get one from your own account.',
+    ),
+  )
+  $('give-up').addEventListener('click', () =>
+    turnBack(
+      $('give-up'),
+      'GivenUp',
+      'Nothing was added. The code has ended: to try again, get a new one on your other device.',
+    ),
+  )
   $('ended-again').addEventListener('click', () => {
     show('enter')
     $('code').focus()
   })
 
-  const before = kept(KEPT) ?? {}
-  const code = takeFragment()
+  const link = takeFragment()
   if (!isSupported()) {
     // The code stays good for another browser.
     show('unsupported')
     return
   }
   hasAuthenticator().then((has) => ($('key-hint').hidden = has))
-  if (before.challenge && (!code || code === before.code)) {
-    takeUp(before)
+  if (link) {
+    keep(LINK, link, Date.now() + CODE)
+  }
+  const code = kept(LINK)
+  const earlier = kept(KEPT)
+  if (earlier && (!code || code === earlier.code)) {
+    forget(LINK)
+    takeUp(earlier)
   } else {
-    if (before.challenge && !before.made) {
-      giveBack(before.challenge, 'GivenUp')
-    }
-    offer(code, before)
+    offer(code, earlier)
   }
 }
 
 /** The page is loaded anew in the middle of it. */
-function takeUp({ challenge: begun, made }) {
-  challenge = begun
+function takeUp(earlier) {
+  challenge = earlier.challenge
+  resume(earlier).catch(complain)
+}
+
+async function resume({ made, sent }) {
   if (made) {
-    wait(made).catch(complain)
-  } else {
-    confirm()
+    await wait(made)
+    return
+  }
+  await confirm()
+  const outcome = sent && (await outcomeOf(challenge))
+  if (outcome) {
+    await settle(outcome)
   }
 }
 
-/** A code that came with the link. */
-function offer(code, before) {
-  if (code) {
-    keep(KEPT, { code }, Date.now() + CODE)
+/** What there is to begin with: a code that came with the link, or an empty field. */
+function offer(code, earlier) {
+  if (earlier) {
+    // To open a link ends nothing.
+    $('earlier').hidden = false
+    $('earlier-text').textContent = earlier.made
+      ? 'A passkey that you made in this tab still waits for approval. If you go on with another code, its number is not shown any more.'
+      : 'You have opened another code in this tab, and have not finished. If you go on with this one, the other one is given back.'
   }
-  const given = code || before.code
-  if (given) {
+  if (code) {
     // Whoever opens a link may be a scanner or a preview: nothing is used before the button is pressed.
-    $('code').value = given
+    $('code').value = code
     $('enter-button').focus()
+  } else {
+    $('code').focus()
   }
 }
 

@@ -3,7 +3,7 @@
 import { hasAutofill, isSupported } from './passkeys.js'
 import { $, busy, complain, introduce, say } from './page.js'
 import { announceReturn, goOn, isReturning, signInAndGoOn, takeReturn } from './return.js'
-import { session, takeNotice } from './session.js'
+import { onSignOut, session, sharedSession, takeNotice } from './session.js'
 import { sayOnThisPage } from './texts.js'
 
 sayOnThisPage({
@@ -16,7 +16,7 @@ sayOnThisPage({
 const NOTICES = {
   own_credential_gone: 'The passkey you were signed in with is no longer active. Sign in with another one.',
   session_ended: 'Your session has ended. Sign in again.',
-  sign_in_first: 'Sign in first.',
+  sign_in_first: 'You are not signed in here. Sign in, and your account opens.',
   sign_in_to_take_away: 'Sign in, and the passkey that you were told of can be taken away.',
   signed_out: 'You are signed out.',
 }
@@ -52,18 +52,12 @@ async function offerAutofill(here) {
   }
 }
 
-/** Who is signed in already need not sign in again. */
+/** Who is signed in already, in this tab or another one, need not sign in again. */
 function offerSession() {
   const signedIn = session()
-  if (!signedIn) {
-    return
-  }
-  $('back').hidden = isReturning()
-  $('go-back').hidden = !isReturning()
-  $('go-back-user').textContent = signedIn.username
-  $('go-back-button').addEventListener('click', () =>
-    busy($('go-back-button'), 'Going back…', goOn),
-  )
+  $('back').hidden = !signedIn || isReturning()
+  $('go-back').hidden = !signedIn || !isReturning()
+  $('go-back-user').textContent = signedIn?.username ?? ''
 }
 
 async function begin() {
@@ -78,9 +72,13 @@ async function begin() {
     if (refused) {
       complain(refused)
     }
-    offerSession()
+    sharedSession().then(offerSession, complain)
     return offerAutofill(here)
   }, complain)
+  onSignOut(offerSession)
+  $('go-back-button').addEventListener('click', () =>
+    busy($('go-back-button'), 'Going back…', goOn),
+  )
   $('sign-in').addEventListener('submit', (event) => {
     event.preventDefault()
     busy($('sign-in-button'), 'Answer the prompt of your browser…', async () => {

@@ -68,15 +68,16 @@ const descriptors = (list) =>
 const THIS_DEVICE = ['client-device']
 
 /** A new passkey that answers the challenge, as the API takes it. */
-export const create = async (challenge) => (await make(challenge)).passkey
+export const create = async (challenge, options) => (await make(challenge, options)).passkey
 
-/** The same, and whether it is built in here. */
-export async function make(challenge) {
+/** The same, and whether it is built in here; where that is asked for, it is. */
+export async function make(challenge, { isHereAlone = false } = {}) {
+  const authenticatorAttachment = isHereAlone ? 'platform' : undefined
   const credential = await prompt(() =>
     navigator.credentials.create({
       publicKey: {
         attestation: challenge.attestation,
-        authenticatorSelection: challenge.authenticatorSelection,
+        authenticatorSelection: { ...challenge.authenticatorSelection, authenticatorAttachment },
         challenge: fromBase64url(challenge.challenge),
         excludeCredentials: descriptors(challenge.excludeCredentials),
         hints: THIS_DEVICE,

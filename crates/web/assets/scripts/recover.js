@@ -1,6 +1,7 @@
 // `/recover`: back into an account with the mailbox and the recovery kit.
 
 import { call } from './api.js'
+import { codeField, refuse } from './code-field.js'
 import { nameOfThisDevice } from './device.js'
 import { KitError, makeKit, openKit, signRecovery, tidyCode, tidyNumber } from './kit.js'
 import { readKit, showKit } from './kit-panel.js'
@@ -95,6 +96,7 @@ function start() {
         body: { orgId: here.organization.id, username: $('username').value.trim() },
       })
       show('use')
+      $('mailed').focus()
     })
   })
   $('back').addEventListener('click', () => show('ask'))
@@ -113,18 +115,30 @@ function start() {
       $('kit-file').value = ''
     }
   })
+  const withMailed = codeField($('mailed'), { hasShort: true })
   $('use').addEventListener('submit', (event) => {
     event.preventDefault()
-    busy($('use-button'), 'Answer the prompt of your browser…', async () => {
+    const use = async (mailed) => {
       const kit = {
         code: tidyCode($('recovery-code').value),
         number: tidyNumber($('number').value),
-        mailed: $('mailed').value.trim(),
+        mailed,
         username: $('username').value.trim(),
       }
       showKit(await recover(kit), here)
       show('kit')
-    })
+    }
+    busy($('use-button'), 'Answer the prompt of your browser…', () =>
+      withMailed(use).catch((error) => {
+        if (['kit_code_malformed', 'kit_code_wrong'].includes(error.code)) {
+          refuse($('recovery-code'))
+        }
+        if (error.code === 'kit_number_malformed') {
+          refuse($('number'))
+        }
+        throw error
+      }),
+    )
   })
   $('sign-in-button').addEventListener('click', () =>
     busy($('sign-in-button'), 'Answer the prompt of your browser…', () =>

@@ -1,6 +1,7 @@
 // `/register`: the first passkey, and a recovery kit.
 
 import { call } from './api.js'
+import { codeField } from './code-field.js'
 import { nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
 import { makeKit } from './kit.js'
@@ -14,6 +15,7 @@ import { sayOnThisPage } from './texts.js'
 sayOnThisPage({
   challenge_invalid: 'This took too long, or the registration was completed already. Open your link again.',
   invalid_code: 'This link is not valid, or it was used already. If you have registered, go to the sign-in page; otherwise have a new one sent.',
+  code_cut_off: 'This is not a whole registration code: it begins with rc_ and has 43 letters, digits, dashes and underscores more. Copy all of it from your invitation.',
   registration_code_expired: 'This link has expired. Have a new one sent.',
   typed_code_wrong: 'This code is not one for this user name, or it was used already. Check both; if you have registered, go to the sign-in page.',
   passkey_already_here: 'This device already has a passkey for this account. Use another device, or remove that passkey first.',
@@ -88,16 +90,18 @@ async function begin() {
       isSignedIn ? goOn() : signInAndGoOn(here, { username: challenge.user.name }),
     ),
   )
+  const withCode = codeField($('code'), { long: 'rc_' }, ['registration_code_expired', 'typed_code_wrong'])
   $('enter').addEventListener('submit', (event) => {
     event.preventDefault()
-    busy($('enter-button'), 'Looking the code up…', async () => {
-      const typed = { username: $('username').value.trim(), code: $('code').value.trim() }
+    const enter = async (code) => {
+      const typed = { username: $('username').value.trim(), code }
       try {
         challenge = await welcome({ orgId: here.organization.id, ...typed })
       } catch (error) {
         throw error.code === 'invalid_code' ? Object.assign(error, { code: 'typed_code_wrong' }) : error
       }
-    })
+    }
+    busy($('enter-button'), 'Looking the code up…', () => withCode(enter))
   })
   $('resend-button').addEventListener('click', () => {
     if (!$('username').reportValidity()) {
@@ -120,6 +124,7 @@ async function begin() {
     if (!invitation) {
       $('username').value = link.username ?? ''
       show('resend')
+      $('username').focus()
       return
     }
     challenge = await welcome(invitation)

@@ -80,6 +80,9 @@ export function announceReturn({ returnOrigins }) {
   return undefined
 }
 
+/** Who came for something else is not led back. */
+export const forgetReturn = () => forget(KEPT)
+
 /** Whether a sign-in leads back somewhere. */
 export const isReturning = () => kept(KEPT) !== undefined
 

@@ -1,4 +1,7 @@
-// Who is signed in, in this tab, and what they sign.
+// Who is signed in, in the tabs of this browser, and what they sign.
+//
+// A session rests in tabs alone. A tab that has none asks the others for theirs, which only pages of this origin can;
+// whoever signs out in one tab is signed out in all of them, in those too that are not there to hear of it.
 
 import { ApiError, call } from './api.js'
 import { fromBase64url } from './encoding.js'
@@ -8,18 +11,35 @@ import { PromptError, sign } from './passkeys.js'
 const STORED = 'latchkey.session'
 const NOTICE = 'latchkey.notice'
 
+/** Which session was signed out last in this browser: no secret, and kept for all tabs. */
+const SIGNED_OUT = 'latchkey.signed-out'
+
+const signedOutLast = () => localStorage.getItem(SIGNED_OUT) ?? ''
+
+const claimsOf = (token) => JSON.parse(new TextDecoder().decode(fromBase64url(token.split('.')[1])))
+
+/** Whether somebody has signed out since that session began in a tab. */
+const isOver = ({ after = '' }) => after !== signedOutLast()
+
+/** What this tab has: a token, whether its passkey is built in, and which session had been signed out last by then. */
+function stored() {
+  const text = sessionStorage.getItem(STORED)
+  return text ? JSON.parse(text) : undefined
+}
+
+function store(begun) {
+  sessionStorage.setItem(STORED, JSON.stringify(begun))
+  offer()
+}
+
 /**
  * The session of this tab, if there is one: its token, what the token says of the user, and whether the
  * passkey that began it is built into this device.
  */
 export function session() {
-  const stored = sessionStorage.getItem(STORED)
-  if (!stored) {
-    return undefined
-  }
-  const { token, isBuiltIn } = JSON.parse(stored)
-  const claims = JSON.parse(new TextDecoder().decode(fromBase64url(token.split('.')[1])))
-  if (claims.exp * 1000 <= Date.now()) {
+  const { token, isBuiltIn } = stored() ?? {}
+  const claims = token && claimsOf(token)
+  if (!claims || claims.exp * 1000 <= Date.now()) {
     return undefined
   }
   return {
@@ -32,7 +52,84 @@ export function session() {
 }
 
 /** Whether there was a session in this tab that nobody ended here; it may have expired. */
-export const hasBeenSignedIn = () => sessionStorage.getItem(STORED) !== null
+export const hasBeenSignedIn = () => stored() !== undefined
+
+/** What tabs speak of a session by, and the lock that one holds as long as it has one to give. */
+const SHARED = 'latchkey.session'
+
+/** How long a tab that has one may take to give it, in milliseconds: one in the background is slow. */
+const PATIENCE = 10_000
+
+const tabs = new BroadcastChannel(SHARED)
+tabs.addEventListener('message', ({ data: { asks, ended } }) => {
+  if (asks && session()) {
+    tabs.postMessage({ answers: asks, given: stored() })
+  }
+  if (ended && ended === stored()?.token) {
+    forgetSession()
+  }
+})
+
+let withdraw
+
+/** Says to the other tabs, until it expires, that there is a session to be had here. */
+function offer() {
+  withdraw?.()
+  const untilThen = new Promise((end) => {
+    withdraw = end
+    setTimeout(end, claimsOf(stored().token).exp * 1000 - Date.now())
+  })
+  navigator.locks?.request(SHARED, { mode: 'shared' }, () => untilThen)
+}
+
+/** The session of this tab; when it has none, that of another one, which becomes its own. */
+export async function sharedSession() {
+  const { held = [] } = session() ? {} : ((await navigator.locks?.query()) ?? {})
+  if (!held.some(({ name }) => name === SHARED)) {
+    return session()
+  }
+  const asks = crypto.randomUUID()
+  let hear
+  const given = await new Promise((resolve) => {
+    hear = ({ data }) => data.answers === asks && resolve(data.given)
+    tabs.addEventListener('message', hear)
+    tabs.postMessage({ asks })
+    setTimeout(resolve, PATIENCE)
+  })
+  tabs.removeEventListener('message', hear)
+  // Its tab may not have heard yet.
+  if (given && !isOver(given) && !session()) {
+    store(given)
+  }
+  return session()
+}
+
+/** Ends the session of this tab when somebody has signed out in another one. Answers whether that was so. */
+function heed() {
+  const begun = stored()
+  if (!begun || !isOver(begun)) {
+    return false
+  }
+  const { token } = begun
+  forgetSession()
+  if (claimsOf(token).jti !== signedOutLast()) {
+    // It was another session: nobody has ended that one yet. If it cannot be ended now, it expires.
+    call('PUT', '/auth/logout', { body: {}, token, keepalive: true }).catch(() => {})
+  }
+  return true
+}
+
+let whenSignedOut = () => {}
+addEventListener('storage', ({ key }) => {
+  if (key === SIGNED_OUT && heed()) {
+    whenSignedOut()
+  }
+})
+
+/** Says what to do when somebody signs out in another tab while this one is signed in. */
+export function onSignOut(work) {
+  whenSignedOut = work
+}
 
 /** Signs in with a passkey of that user, or of anybody when no user is named. */
 export async function signIn({ organization }, { username, mediation, signal } = {}) {
@@ -52,12 +149,21 @@ export async function signIn({ organization }, { username, mediation, signal } =
 
 /** Begins a session that was given for a passkey, which may be built in here. */
 export function beginSession(token, isBuiltIn) {
-  sessionStorage.setItem(STORED, JSON.stringify({ token, isBuiltIn }))
+  store({ token, isBuiltIn, after: signedOutLast() })
+}
+
+/** Signs out, in every tab of this browser. */
+export async function signOut() {
+  const { token } = session() ?? {}
+  await callSignedIn('PUT', '/auth/logout', { body: {} })
+  localStorage.setItem(SIGNED_OUT, claimsOf(token).jti)
+  leave('signed_out')
 }
 
 /** Keeps nothing of the session in this tab, nor a code that was issued in it. */
 export function forgetSession() {
   sessionStorage.removeItem(STORED)
+  withdraw?.()
   forget('code')
 }
 
@@ -91,6 +197,8 @@ export async function callSignedIn(method, path, options) {
     return await call(method, path, { ...options, token })
   } catch (error) {
     if (error instanceof ApiError && error.code === 'not_authorized') {
+      // No tab is to give it to another one any more.
+      tabs.postMessage({ ended: token })
       leave('session_ended')
       return gone()
     }
@@ -115,4 +223,9 @@ export async function act(method, path, body) {
     body: { challengeIdentifier: challenge.challengeIdentifier, firstFactor: factor },
   })
   return callSignedIn(method, path, { body, userAction })
+}
+
+heed()
+if (session()) {
+  offer()
 }

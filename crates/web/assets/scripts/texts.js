@@ -3,6 +3,13 @@
 import { ApiError, Unreachable } from './api.js'
 
 const TEXTS = {
+  // Of what is typed, before it is sent.
+  code_cut_off: 'This is not the whole code. Copy all of it, or open the link or the QR code that it is in.',
+  code_length: 'A code has nine letters and digits, and this one has more or fewer. Compare it with where you got it.',
+  code_missing: 'Enter the code first.',
+  code_symbols:
+    'A code has letters and digits alone, and none of I, O, 0 and 1, which are easily confused. Compare it with where you got it.',
+
   // Of the browser and the person before it.
   authenticator_unfit:
     'This device cannot make the kind of passkey that is needed. Try another device, or a security key with a PIN.',
@@ -27,7 +34,7 @@ const TEXTS = {
     'This took too long, or something has changed in the meantime. Load the page again and retry.',
   code_not_found: 'There is no code. Get one first.',
   credential_fresh:
-    'This passkey was added with a code a short time ago and cannot do this yet. Use another device that you have had for longer, or try again later.',
+    'The passkey that you are using was added with a code a short time ago, so it cannot do this yet. Use another device that you have had for longer, or try again later.',
   credential_id_taken:
     'This passkey is registered already: nothing needs to be added. Go to the sign-in page and use it.',
   credential_not_found: 'This credential is gone already. Load the page again to see what there is.',

@@ -2,11 +2,15 @@
 
 use axum::{Json, extract::State};
 use latchkey_domain::id::CredentialUuid;
+use latchkey_service::{approvals::Outcome, credential_codes::Awaited};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    dto::{message::Message, text::Text},
+    dto::{
+        message::Message,
+        text::{Text, required},
+    },
     error::{ApiError, documentation::refusals},
     extract::{json_body::JsonBody, signed::Signed},
     state::AppState,
@@ -91,30 +95,57 @@ pub(crate) async fn refuse_credential(
     Ok(Json(Message::SUCCESS))
 }
 
-/// What is asked about.
+/// What is asked about: one of the two, by which only the place can ask where the credential was made.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", expecting = "an object")]
 pub(crate) struct ApprovalStatusRequest {
     /// The `approvalToken` of the verify call.
     #[schema(example = "eyJ0eXAiOiJsYXRjaGtleS1hcHByb3ZhbCtqd3QiLCJhbGciOiJFUzI1NiJ9...")]
-    approval_token: String,
+    approval_token: Option<String>,
+    /// Where the answer of the verify call was lost on its way: the `challengeIdentifier` that it was made with, as
+    /// long as that is valid.
+    #[schema(example = "eyJ0eXAiOiJKV1QiLCJhbGciOiJFZERTQSJ9...")]
+    challenge_identifier: Option<String>,
 }
 
 /// What has come of the credential.
 #[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 #[schema(example = json!({ "state": "Approved" }))]
 pub(crate) struct ApprovalStatusResponse {
-    /// `Waiting`, `Approved`, `Refused` or `Expired`.
+    /// `Waiting`, `Approved`, `Refused` or `Expired`; `Approved` too when it need not wait.
     #[schema(example = "Approved")]
     state: &'static str,
+    /// As long as it waits: what to ask with, as in the answer of the verify call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "eyJ0eXAiOiJsYXRjaGtleS1hcHByb3ZhbCtqd3QiLCJhbGciOiJFUzI1NiJ9...")]
+    approval_token: Option<String>,
+    /// Then too: the number to show, as there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 47)]
+    number: Option<u16>,
 }
 
-refusals!(StatusRefusals: [BODY], [ApprovalTokenInvalid]);
+impl From<Outcome> for ApprovalStatusResponse {
+    fn from(Outcome { status, awaited }: Outcome) -> Self {
+        let (approval_token, number) = awaited
+            .map(|Awaited { token, number }| (token, number))
+            .unzip();
+        Self {
+            state: status.as_str(),
+            approval_token,
+            number,
+        }
+    }
+}
+
+refusals!(StatusRefusals: [BODY], [ApprovalTokenInvalid, ChallengeInvalid]);
 
 /// Ask whether a credential was approved
 ///
 /// Tells the place where a credential was made, and nobody else, what its owner decided. The token is valid
-/// for ten minutes.
+/// for ten minutes. A place that was not told of it, because the answer of the verify call was lost, asks with the
+/// challenge identifier instead, in any organization: `challenge_invalid` says that nothing was made with that.
 #[utoipa::path(
     post,
     path = "/auth/credentials/code/status",
@@ -130,8 +161,13 @@ pub(crate) async fn get_approval_status(
     JsonBody(request): JsonBody<ApprovalStatusRequest>,
 ) -> Result<Json<ApprovalStatusResponse>, ApiError> {
     let approvals = &state.use_cases.approvals;
-    let status = approvals.status(&request.approval_token).await?;
-    Ok(Json(ApprovalStatusResponse {
-        state: status.as_str(),
-    }))
+    let outcome = match (request.approval_token, request.challenge_identifier) {
+        (Some(token), _) => approvals.status(&token).await?,
+        (None, identifier) => {
+            // Who sends neither has left out what is usual.
+            let identifier = required(identifier, "approvalToken")?;
+            approvals.status_of_challenge(&identifier).await?
+        }
+    };
+    Ok(Json(outcome.into()))
 }

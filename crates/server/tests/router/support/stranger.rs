@@ -195,6 +195,12 @@ impl Stranger {
         self.post("/auth/credentials/code/status", &body).await
     }
 
+    /// What has come of what was made with this challenge.
+    pub(crate) async fn outcome(&self, challenge: &Value) -> Answer {
+        let body = json!({ "challengeIdentifier": challenge["challengeIdentifier"] });
+        self.post("/auth/credentials/code/status", &body).await
+    }
+
     /// The whole flow with a code.
     pub(crate) async fn enrol(&self, code: &str, signer: &Signer) -> Answer {
         let challenge = self.begin_with_code(signer.kind(), code).await.ok();

@@ -1,0 +1,54 @@
+// "A passkey on this device": for whoever has signed in with one that is kept elsewhere.
+
+import { nameHere, nameOfThisDevice } from './device.js'
+import { keep, kept } from './kept.js'
+import { create, isSupported } from './passkeys.js'
+import { $, announce, busy, say } from './page.js'
+import { act, callSignedIn, session } from './session.js'
+
+const PATH = '/auth/credentials'
+
+/** The passkey that was added here, as this tab keeps it. */
+const KEPT = 'here'
+
+/** For how long, in milliseconds: no session lives longer. */
+const DAY = 24 * 60 * 60_000
+
+/** What the credentials of the account are called. */
+let names = []
+
+/** Shows the panel, unless there is a passkey on this device as far as is known; there may be one all the same. */
+export function showHere(credentials) {
+  names = credentials.map(({ name }) => name)
+  const added = kept(KEPT)
+  const isThere = credentials.some(({ credentialUuid, isActive }) => isActive && credentialUuid === added)
+  $('here').hidden = isThere || !isSupported() || Boolean(session()?.isBuiltIn)
+}
+
+/** Prepares the panel. `refresh` loads and shows everything anew. */
+export function openHerePanel({ refresh }) {
+  $('here-add').addEventListener('click', () =>
+    busy($('here-add'), 'Answer the prompt of your browser…', async () => {
+      await add(refresh)
+      announce('There is a passkey on this device now.')
+      $('credentials-title').focus()
+    }),
+  )
+}
+
+/** Makes the passkey first, because exactly that one is then signed for, with the one of the session. */
+async function add(refresh) {
+  const challenge = await callSignedIn('POST', `${PATH}/init`, { body: { kind: 'Fido2' } })
+  const passkey = await create(challenge, { isHereAlone: true })
+  const { challengeIdentifier, rp } = challenge
+  const usual = nameOfThisDevice()
+  const credentialName = names.includes(usual) ? nameHere(rp.id) : usual
+  say('Now confirm with the passkey that you signed in with…')
+  try {
+    const { credentialUuid } = await act('POST', PATH, { ...passkey, challengeIdentifier, credentialName })
+    keep(KEPT, credentialUuid, Date.now() + DAY)
+  } finally {
+    // One that was not confirmed is of no use: the browser is told so.
+    await refresh()
+  }
+}
