@@ -383,6 +383,7 @@ mod tests {
             format!("organization set-approval --org {ORGANIZATION} always"),
             format!("organization set-freshness --org {ORGANIZATION} 24h"),
             format!("organization set-freshness --org {ORGANIZATION} off"),
+            format!("organization set-code-requests --org {ORGANIZATION} same-network"),
             format!("user list --org {ORGANIZATION}"),
             format!("user list --org {ORGANIZATION} --limit 7 --after {USER} --json"),
             format!("user find ada --org {ORGANIZATION} --limit 1"),

@@ -1,7 +1,7 @@
 //! Approvals: an owner decides about a credential that was made with a code, and the place where it was
 //! made learns what came of it.
 
-use std::sync::Arc;
+use std::{fmt::Display, sync::Arc};
 
 use latchkey_domain::{
     approval::{Comparison, Decision, Verdict, WaitStatus},
@@ -22,11 +22,11 @@ use crate::{
     },
 };
 
-/// The numbers to compare before what was made with that code is approved. They follow from the code under a
-/// server secret, so every replica knows them and nothing is kept.
-pub(crate) fn comparison(digester: &dyn CodeDigester, code: &CredentialCodeId) -> Comparison {
+/// The numbers to compare before what was made with that code is approved, or before that request for a code is
+/// granted. They follow from its id under a server secret, so every replica knows them and nothing is kept.
+pub(crate) fn comparison(digester: &dyn CodeDigester, id: impl Display) -> Comparison {
     // No code that can be entered is digested as this text: it has another form.
-    let text = CodeText::new(format!("number of {code}"));
+    let text = CodeText::new(format!("number of {id}"));
     Comparison::from_random(digester.digest(&text).as_bytes())
 }
 

@@ -30,7 +30,7 @@ use latchkey_domain::{
         UserActionId, UserId,
     },
     message::{NewMessage, SealedText},
-    organization::{Approval, Freshness, Organization},
+    organization::{Approval, Freshness, Organization, RequestsFrom},
     policy::{Limits, Policy},
     session::Session,
     session_code::SessionCode,
@@ -77,6 +77,7 @@ pub(crate) fn tenant(number: u8) -> Organization {
         name: OrganizationName::new(format!("Organization {number}")).unwrap(),
         approval: Approval::Never,
         freshness: Freshness::default(),
+        requests_from: RequestsFrom::default(),
         is_active: true,
         created: NOW,
     }

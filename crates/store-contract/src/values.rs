@@ -24,7 +24,7 @@ use latchkey_domain::{
         OrganizationId, TokenId, UserActionId, UserId,
     },
     message::{MessageKind, NewMessage, SealedText},
-    organization::{Approval, Freshness, Organization},
+    organization::{Approval, Freshness, Organization, RequestsFrom},
     policy::Lifetimes,
     session::Session,
     text::{ApplicationName, CredentialName, OrganizationName, Username},
@@ -49,6 +49,7 @@ impl World {
             name: OrganizationName::new(name).unwrap(),
             approval: Approval::Never,
             freshness: Freshness::default(),
+            requests_from: RequestsFrom::default(),
             is_active: true,
             created: NOW,
         };

@@ -19,7 +19,7 @@ use latchkey_domain::{
         pages::{PagePrefix, Pages},
     },
     id::{ApplicationId, OrganizationId},
-    organization::{Approval, Freshness, Organization},
+    organization::{Approval, Freshness, Organization, RequestsFrom},
     text::{ApplicationName, OrganizationName},
     time::Timestamp,
 };
@@ -57,6 +57,7 @@ fn organization(number: u8) -> Organization {
         name: OrganizationName::new("Acme").unwrap(),
         approval: Approval::default(),
         freshness: Freshness::default(),
+        requests_from: RequestsFrom::default(),
         is_active: true,
         created: Timestamp::from_unix_milliseconds(0),
     }

@@ -15,7 +15,7 @@ use latchkey_domain::{
     id::{
         ApplicationId, ChallengeId, CredentialUuid, OrganizationId, TokenId, UserActionId, UserId,
     },
-    organization::{Approval, Freshness, Organization},
+    organization::{Approval, Freshness, Organization, RequestsFrom},
     session::Session,
     text::{ApplicationName, CredentialName, OrganizationName, Username},
     time::Timestamp,
@@ -42,6 +42,7 @@ pub(super) fn tenant() -> Organization {
         name: OrganizationName::new("Acme").unwrap(),
         approval: Approval::Never,
         freshness: Freshness::default(),
+        requests_from: RequestsFrom::default(),
         is_active: true,
         created: NOW,
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use clap::{Args, Subcommand};
 use latchkey_domain::{
     id::{ApplicationId, OrganizationId, UserId},
-    organization::{Approval, Freshness},
+    organization::{Approval, Freshness, RequestsFrom},
     text::{ApplicationName, OrganizationName, SearchText, Username},
     time::Timestamp,
     user::{User, UserKind},
@@ -79,6 +79,16 @@ pub(super) enum OrganizationCommand {
         /// off, or hours from 1h to 720h.
         #[arg(value_name = "TIME")]
         freshness: Freshness,
+    },
+    /// Set from where a place where nobody is signed in may ask for a code, which a user of the organization grants
+    /// who is signed in elsewhere.
+    SetCodeRequests {
+        /// The organization.
+        #[arg(long = "org", value_name = "ORG")]
+        organization: OrganizationId,
+        /// nowhere, same-network or anywhere.
+        #[arg(value_name = "FROM")]
+        from: RequestsFrom,
     },
 }
 
@@ -192,6 +202,11 @@ pub(super) enum OrganizationAnswer {
         freshness: String,
         changed: bool,
     },
+    ChangedCodeRequests {
+        org_id: String,
+        code_requests: &'static str,
+        changed: bool,
+    },
 }
 
 /// An organization in a list.
@@ -202,6 +217,7 @@ pub(super) struct OrganizationRow {
     name: String,
     approval: &'static str,
     freshness: String,
+    code_requests: &'static str,
     is_active: bool,
     users: u64,
     date_created: String,
@@ -215,6 +231,7 @@ impl From<&OrganizationEntry> for OrganizationRow {
             name: organization.name.to_string(),
             approval: organization.approval.as_str(),
             freshness: organization.freshness.to_string(),
+            code_requests: organization.requests_from.as_str(),
             is_active: organization.is_active,
             users: entry.users,
             date_created: date(organization.created),
@@ -334,6 +351,14 @@ impl Administer for OrganizationCommand {
                     changed: found(set.await?, "--org", "organization", &organization)?,
                     org_id: organization.to_string(),
                     freshness: freshness.to_string(),
+                })
+            }
+            Self::SetCodeRequests { organization, from } => {
+                let set = administration.set_requests_from(&organization, from);
+                Ok(OrganizationAnswer::ChangedCodeRequests {
+                    changed: found(set.await?, "--org", "organization", &organization)?,
+                    org_id: organization.to_string(),
+                    code_requests: from.as_str(),
                 })
             }
         }
