@@ -2,6 +2,7 @@
 
 import { askToTakeAway, showCards } from './cards.js'
 import { openCodePanel } from './code-panel.js'
+import { SCANNED, openGrantPanel } from './grant-panel.js'
 import { forget, keep, kept } from './kept.js'
 import { signalAccepted } from './passkeys.js'
 import { $, busy, complain, introduce, say, takeFragment } from './page.js'
@@ -22,15 +23,23 @@ const NOTICED = 'noticed'
 /** How long that may take, in milliseconds. */
 const SIGN_IN = 15 * 60_000
 
+/** What a link begins with that carries the code of a place. */
+const REQUEST = 'request='
+
+/** How long such a code is good at most, in milliseconds. */
+const REQUESTED = 2 * 60_000
+
 async function begin() {
-  const noticed = takeFragment()
-  if (noticed) {
-    keep(NOTICED, noticed, Date.now() + SIGN_IN)
+  const fragment = takeFragment()
+  if (fragment.startsWith(REQUEST)) {
+    keep(SCANNED, fragment.slice(REQUEST.length), Date.now() + REQUESTED)
+  } else if (fragment) {
+    keep(NOTICED, fragment, Date.now() + SIGN_IN)
   }
   const user = session()
   if (!user) {
     const notice = hasBeenSignedIn() ? 'session_ended' : 'sign_in_first'
-    leave(kept(NOTICED) ? 'sign_in_to_take_away' : notice)
+    leave(kept(SCANNED) ? 'sign_in_to_approve' : kept(NOTICED) ? 'sign_in_to_take_away' : notice)
     return
   }
   $('user').textContent = user.username
@@ -46,6 +55,7 @@ async function begin() {
     await refresh(here)
     say('')
     await openCodePanel(here, { refresh: () => refresh(here) })
+    openGrantPanel(here)
     const credentialUuid = kept(NOTICED)
     if (credentialUuid) {
       forget(NOTICED)
