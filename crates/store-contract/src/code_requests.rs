@@ -58,10 +58,19 @@ impl World {
     /// A request of a place at that application which is still to be opened.
     fn new_request(&self, tenant: &Tenant) -> CodeRequest {
         CodeRequest {
-            id: CodeRequestId::from_random(&self.draw()),
-            organization: tenant.organization.clone(),
             application: Some(tenant.application.id.clone()),
             origin: Some(Origin::new("https://one.example").unwrap()),
+            ..self.new_request_of_none(&tenant.organization)
+        }
+    }
+
+    /// The same of a native client, which is at no application.
+    fn new_request_of_none(&self, organization: &OrganizationId) -> CodeRequest {
+        CodeRequest {
+            id: CodeRequestId::from_random(&self.draw()),
+            organization: organization.clone(),
+            application: None,
+            origin: None,
             address: Ipv4Addr::new(203, 0, 113, 7).into(),
             kind: CredentialKind::Key,
             short: self.digest(),
@@ -70,6 +79,16 @@ impl World {
             expires: NOW.plus(LIFETIME),
             state: RequestState::Waiting,
         }
+    }
+
+    /// A request of a native client that asks an organization, which lets places ask from anywhere then.
+    pub async fn ask_for_code(&self, organization: &OrganizationId) -> CodeRequest {
+        let anywhere = RequestsFrom::Anywhere;
+        let set = self.administration.set_requests_from(organization, anywhere);
+        set.await.unwrap();
+        let request = self.new_request_of_none(organization);
+        self.code_requests.open(request.clone()).await.unwrap();
+        request
     }
 
     async fn opened(&self, tenant: &Tenant) -> CodeRequest {
@@ -122,13 +141,7 @@ fn is_not_waiting(outcome: &Result<(), DecideRequestError>) -> bool {
 async fn a_request_is_found_by_either_code_as_it_was(world: World) {
     let (tenant, _) = world.asked().await;
     let with_page = world.opened(&tenant).await;
-    let without = CodeRequest {
-        application: None,
-        origin: None,
-        kind: CredentialKind::Fido2,
-        ..world.new_request(&tenant)
-    };
-    world.code_requests.open(without.clone()).await.unwrap();
+    let without = world.ask_for_code(&tenant.organization).await;
     for request in [with_page, without] {
         for digest in [request.short, request.long] {
             let found = world.other.code_requests.find(&digest).await.unwrap();

@@ -193,10 +193,10 @@ test('a place that shows a code', async () => {
   await place.page.goto(`${at('seen-showing')}/enrol`)
   await press(place, 'Show a code here instead')
   await place.page.getByRole('heading', { name: 'Approve this place on your other device' }).waitFor()
-  await see('enrol-ask', place)
   await laptop.page.getByLabel('What it shows').fill(await place.page.locator('#ask-code').textContent())
   await press(laptop, 'Look at it')
   await laptop.page.getByRole('heading', { name: 'Is this device in front of you?' }).waitFor()
+  await see('enrol-ask', place)
   await see('account-grant-question', laptop)
 })
 
