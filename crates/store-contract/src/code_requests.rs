@@ -84,7 +84,9 @@ impl World {
     /// A request of a native client that asks an organization, which lets places ask from anywhere then.
     pub async fn ask_for_code(&self, organization: &OrganizationId) -> CodeRequest {
         let anywhere = RequestsFrom::Anywhere;
-        let set = self.administration.set_requests_from(organization, anywhere);
+        let set = self
+            .administration
+            .set_requests_from(organization, anywhere);
         set.await.unwrap();
         let request = self.new_request_of_none(organization);
         self.code_requests.open(request.clone()).await.unwrap();

@@ -273,6 +273,7 @@ function takeUp({ challenge: begun, made }) {
 /** A code that came with the link. */
 function offer(code, before) {
   if (code) {
+    stopAsking()
     keep(KEPT, { code }, Date.now() + CODE)
   }
   const given = code || before.code
