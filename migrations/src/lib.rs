@@ -20,6 +20,7 @@ mod m0015_pages_of_applications;
 mod m0016_released_codes;
 mod m0017_bound_codes;
 mod m0018_freshness;
+mod m0019_code_requests;
 mod m0021_code_sign_in;
 mod shape;
 
@@ -56,6 +57,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_released_codes::ReleasedCodes),
             Box::new(m0017_bound_codes::BoundCodes),
             Box::new(m0018_freshness::FreshCredentials),
+            Box::new(m0019_code_requests::CodeRequests),
             Box::new(m0021_code_sign_in::CodeSignIn),
         ]
     }

@@ -42,7 +42,7 @@ impl Newest {
 type Held = (&'static str, &'static str);
 
 /// What each step brought room for, by its name. A step that is not here is one that nobody knows about.
-const HELD: [(&str, &[Held]); 19] = [
+const HELD: [(&str, &[Held]); 20] = [
     (
         "m0001_foundation",
         &[
@@ -155,6 +155,16 @@ const HELD: [(&str, &[Held]); 19] = [
             "organizations whose credentials are fresh for a time",
             "organizations WHERE freshness IS NOT NULL",
         )],
+    ),
+    (
+        "m0019_code_requests",
+        &[
+            ("requests for codes", "code_requests"),
+            (
+                "organizations that let places ask for codes",
+                "organizations WHERE requests_from IS NOT NULL",
+            ),
+        ],
     ),
     (
         "m0021_code_sign_in",

@@ -126,6 +126,11 @@ typed_id!(
     "cc"
 );
 typed_id!(
+    /// Identifies a code request; it is not secret and says nothing about its codes.
+    CodeRequestId,
+    "cq"
+);
+typed_id!(
     /// Identifies an account code; it is not secret and says nothing about the code.
     AccountCodeId,
     "ac"
@@ -176,6 +181,7 @@ mod tests {
             (ChallengeId::from_random(random).to_string(), "ch"),
             (UserActionId::from_random(random).to_string(), "ua"),
             (CredentialCodeId::from_random(random).to_string(), "cc"),
+            (CodeRequestId::from_random(random).to_string(), "cq"),
             (AccountCodeId::from_random(random).to_string(), "ac"),
             (MessageId::from_random(random).to_string(), "ms"),
             (EventId::from_random(random).to_string(), "ev"),

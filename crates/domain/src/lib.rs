@@ -24,6 +24,8 @@ pub mod user_action;
 
 pub mod credential_code;
 
+pub mod code_request;
+
 pub mod approval;
 
 pub mod account_code;

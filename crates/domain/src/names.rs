@@ -66,10 +66,13 @@ mod tests {
     use crate::{
         account_code::{AccountCodeKind, AccountCodeKindError},
         approval::WaitStatus,
+        code_request::{RequestState, RequestStateError, RequestStatus},
         credential::{CredentialKind, CredentialKindError},
         credential_code::{CodeStatus, ReleaseReason, ReleaseReasonError},
         message::{MessageKind, MessageKindError},
-        organization::{Approval, ApprovalError, CodeSignIn, CodeSignInError},
+        organization::{
+            Approval, ApprovalError, CodeSignIn, CodeSignInError, RequestsFrom, RequestsFromError,
+        },
         user::{UserKind, UserKindError},
         user_action::{Method, MethodError},
     };
@@ -115,6 +118,12 @@ mod tests {
         assert_eq!(read(Approval::ALL, ApprovalError), "never always");
         let sign_ins = read(CodeSignIn::ALL, CodeSignInError);
         assert_eq!(sign_ins, "never at-once");
+        let from = read(RequestsFrom::ALL, RequestsFromError);
+        assert_eq!(from, "nowhere same-network anywhere");
+        let states = read(RequestState::ALL, RequestStateError);
+        assert_eq!(states, "waiting granted refused");
+        let requests = words(RequestStatus::ALL);
+        assert_eq!(requests, "Waiting Granted Refused Expired");
         assert_eq!(
             read(MessageKind::ALL, MessageKindError),
             "Registration LoginCode RecoveryCode CredentialAdded CredentialWaits \

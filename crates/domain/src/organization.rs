@@ -32,6 +32,22 @@ named! {
     CodeSignInError => "must be never or at-once"
 }
 
+named! {
+    /// From where a place may ask for a code that a user of the organization is to grant.
+    #[derive(Default)]
+    RequestsFrom {
+        /// No place asks: codes go from the signed-in place to the new one, and not the other way.
+        #[default]
+        Nowhere => "nowhere",
+        /// From the network of whoever grants it, as far as its address tells.
+        SameNetwork => "same-network",
+        /// From anywhere.
+        Anywhere => "anywhere",
+    }
+    /// A text that does not say from where places may ask.
+    RequestsFromError => "must be nowhere, same-network or anywhere"
+}
+
 /// For how long a credential that was made with a code is fresh: it signs in, but takes no other credential
 /// away, and makes neither codes nor credentials, so that whoever was tricked has time to notice. For no time at
 /// all where nobody has set it.
@@ -110,6 +126,8 @@ pub struct Organization {
     pub freshness: Freshness,
     /// Whether making a credential with a code begins a session.
     pub code_sign_in: CodeSignIn,
+    /// From where places may ask for codes.
+    pub requests_from: RequestsFrom,
     /// While it is not active nobody of it can sign in or complete a ceremony.
     pub is_active: bool,
     /// When it was made.

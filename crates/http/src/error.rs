@@ -6,6 +6,7 @@
 
 pub(crate) mod body;
 pub(crate) mod code;
+mod code_requests;
 pub(crate) mod documentation;
 mod mapping;
 

@@ -106,6 +106,11 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(credential_code::approval::approve_credential))
         .routes(routes!(credential_code::approval::refuse_credential))
         .routes(routes!(credential_code::approval::get_approval_status))
+        // The same the other way round.
+        .routes(routes!(credential_code::request::request_credential_code))
+        .routes(routes!(credential_code::request::get_code_request_status))
+        .routes(routes!(credential_code::request::find_code_request))
+        .routes(routes!(credential_code::request::grant_code_request))
         // A page asks where it is.
         .routes(routes!(application::get_application))
         .routes(routes!(well_known::get_related_origins))

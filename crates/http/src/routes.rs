@@ -30,6 +30,8 @@ pub(crate) mod credential_code {
     pub(crate) mod release;
 
     pub(crate) mod approval;
+
+    pub(crate) mod request;
 }
 
 pub(crate) mod application;

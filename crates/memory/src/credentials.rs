@@ -175,15 +175,7 @@ impl CredentialCodeStore for MemoryStore {
     async fn issue(&self, authority: Authority, new: NewCredentialCode) -> Result<(), IssueError> {
         self.write(|state| {
             state.exercise(&authority)?;
-            state.end_codes(authority.user());
-            let is_alike = |held: &NewCredentialCode| {
-                held.long == new.long || (new.short.is_some() && held.short == new.short)
-            };
-            if state.credential_codes.iter().any(is_alike) {
-                return Err(IssueError::Taken);
-            }
-            state.credential_codes.push(new);
-            Ok(())
+            state.issue(new)
         })
     }
 

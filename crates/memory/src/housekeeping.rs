@@ -29,6 +29,10 @@ impl HousekeepingStore for MemoryStore {
             let mut removed = count(batch, spent);
             let codes = &mut state.credential_codes;
             removed += count(batch, codes.extract_if(.., |held| is_over(&held.code)));
+            let requests = state
+                .code_requests
+                .extract_if(.., |_, held| held.expires < before);
+            removed += count(batch, requests);
             let waited_in_vain = state.credentials.extract_if(.., |_, credential| {
                 matches!(credential.state, CredentialState::Waiting { until } if until < before)
             });

@@ -8,6 +8,8 @@ mod people;
 
 mod credentials;
 
+mod code_requests;
+
 mod sessions;
 
 mod messages;

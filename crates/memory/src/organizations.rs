@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use latchkey_domain::{
     application::{Application, native::NativeApplications},
+    code_request::CodeRequest,
     credential::Credential,
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
-    organization::{Approval, CodeSignIn, Freshness, Organization},
+    organization::{Approval, CodeSignIn, Freshness, Organization, RequestsFrom},
     user::User,
 };
 use latchkey_service::ports::{
@@ -279,6 +280,17 @@ impl AdministrationStore for MemoryStore {
         })
     }
 
+    async fn set_requests_from(
+        &self,
+        organization: &OrganizationId,
+        from: RequestsFrom,
+    ) -> Result<Effect, StoreError> {
+        self.write(|state| {
+            let found = state.organizations.get_mut(organization);
+            Ok(set(found.map(|found| &mut found.requests_from), from))
+        })
+    }
+
     async fn add_application(&self, application: Application) -> Result<(), AddApplicationError> {
         self.write(|state| {
             if !state.organizations.contains_key(&application.organization) {
@@ -339,6 +351,8 @@ impl AdministrationStore for MemoryStore {
             let told = with_passkeys.map(|notice| passkeys.map(|held| notice(held)).collect());
             state.keep_all(told.unwrap_or_default());
             state.credentials.retain(|_, held| !is_for(held));
+            let is_asked_for = |held: &CodeRequest| held.application.as_ref() == Some(application);
+            state.code_requests.retain(|_, held| !is_asked_for(held));
             Ok(loss)
         })
     }

@@ -7,17 +7,18 @@ use latchkey_domain::{
     application::Application,
     approval::Verdict,
     authority::Authority,
+    code_request::CodeRequest,
     credential::{Credential, CredentialState, MadeBy, key::PublicKey},
     credential_code::{CodeState, CredentialCode, NewCredentialCode},
-    id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
+    id::{ApplicationId, CodeRequestId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
     organization::Organization,
     time::Timestamp,
     user::User,
 };
 use latchkey_service::ports::{
-    credential_store::CreateError, event_store::LeftEvent, installation_store::Installation,
-    sign_in_store::Evidence, store::AuthorityConflict,
+    credential_code_store::IssueError, credential_store::CreateError, event_store::LeftEvent,
+    installation_store::Installation, sign_in_store::Evidence, store::AuthorityConflict,
 };
 
 /// Everything that is kept.
@@ -34,6 +35,7 @@ pub(crate) struct State {
     pub(crate) regressed: BTreeMap<CredentialUuid, Timestamp>,
     /// In the order in which they were issued, so the last one of a user is the newest.
     pub(crate) credential_codes: Vec<NewCredentialCode>,
+    pub(crate) code_requests: BTreeMap<CodeRequestId, CodeRequest>,
     /// In the order in which they were issued.
     pub(crate) account_codes: Vec<NewAccountCode>,
     pub(crate) messages: Vec<Outgoing>,
@@ -205,6 +207,19 @@ impl State {
         let is_theirs = |held: &mut NewAccountCode| held.code.user == *user;
         let deleted = self.account_codes.extract_if(.., is_theirs).count();
         has_ended || deleted > 0
+    }
+
+    /// Issues a code, and ends what is superseded by it.
+    pub(crate) fn issue(&mut self, new: NewCredentialCode) -> Result<(), IssueError> {
+        self.end_codes(&new.code.user);
+        let is_alike = |held: &NewCredentialCode| {
+            held.long == new.long || (new.short.is_some() && held.short == new.short)
+        };
+        if self.credential_codes.iter().any(is_alike) {
+            return Err(IssueError::Taken);
+        }
+        self.credential_codes.push(new);
+        Ok(())
     }
 
     /// Cancels every code of a user that is not redeemed, and refuses what waits for approval; whether there was

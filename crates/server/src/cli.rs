@@ -384,6 +384,7 @@ mod tests {
             format!("organization set-code-sign-in --org {ORGANIZATION} at-once"),
             format!("organization set-freshness --org {ORGANIZATION} 24h"),
             format!("organization set-freshness --org {ORGANIZATION} off"),
+            format!("organization set-code-requests --org {ORGANIZATION} same-network"),
             format!("user list --org {ORGANIZATION}"),
             format!("user list --org {ORGANIZATION} --limit 7 --after {USER} --json"),
             format!("user find ada --org {ORGANIZATION} --limit 1"),

@@ -9,7 +9,7 @@ use latchkey_domain::{
     application::{Application, RelyingParty, native::NativeApplications, pages::Pages},
     credential_code::{CodeStatus, CodeText, CredentialCode},
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
-    organization::{Approval, CodeSignIn, Freshness, Organization},
+    organization::{Approval, CodeSignIn, Freshness, Organization, RequestsFrom},
     text::{ApplicationName, OrganizationName, Username},
     time::Timestamp,
     user::{Epoch, User, UserKind},
@@ -286,6 +286,7 @@ impl Administration {
             approval: request.approval,
             freshness: Freshness::default(),
             code_sign_in: CodeSignIn::default(),
+            requests_from: RequestsFrom::default(),
             is_active: true,
             created: now,
         };
@@ -455,6 +456,22 @@ impl Administration {
         let facts = Facts::from(organization);
         self.events
             .leave_effect(Event::SetFreshness, &facts, set)
+            .await
+    }
+
+    /// Sets from where places may ask its users for codes.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn set_requests_from(
+        &self,
+        organization: &OrganizationId,
+        from: RequestsFrom,
+    ) -> Result<Effect, StoreError> {
+        let set = self.store.set_requests_from(organization, from).await;
+        let facts = Facts::from(organization);
+        self.events
+            .leave_effect(Event::SetRequestsFrom, &facts, set)
             .await
     }
 

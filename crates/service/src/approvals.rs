@@ -1,7 +1,7 @@
 //! Approvals: an owner decides about a credential that was made with a code, and the place where it was
 //! made learns what came of it.
 
-use std::sync::Arc;
+use std::{fmt::Display, sync::Arc};
 
 use latchkey_domain::{
     approval::{ApprovalTicket, Comparison, Decision, Verdict, Wait, WaitStatus},
@@ -24,12 +24,12 @@ use crate::{
     },
 };
 
-/// The numbers to compare before what was made with that code is approved. They follow from the code under a
-/// server secret, so every replica knows them and nothing is kept.
-pub(crate) fn comparison(digester: &dyn CodeDigester, code: &CredentialCodeId) -> Comparison {
+/// The numbers to compare before what was made with that code is approved, or before that request for a code is
+/// granted. They follow from its id under a server secret, so every replica knows them and nothing is kept.
+pub(crate) fn comparison(digester: &dyn CodeDigester, id: impl Display) -> Comparison {
     // Whoever enters this text as a code has entered a wrong one: no code is kept under its digest, and the digest
     // is told to nobody.
-    let text = CodeText::new(format!("number of {code}"));
+    let text = CodeText::new(format!("number of {id}"));
     Comparison::from_random(digester.digest(&text).as_bytes())
 }
 

@@ -84,6 +84,9 @@ named! {
         ClaimCode, "claim_code", "Somebody enters a credential code, and gets a challenge for a credential of its owner.";
         RedeemCode, "redeem_code", "A credential is made with a code; `by_credential` issued it.";
         ReleaseCode, "release_code", "Whoever entered a credential code gives it back, which ends it.";
+        RequestCode, "request_code", "A place where nobody is signed in asks for a credential code.";
+        FindCodeRequest, "find_code_request", "A user looks at what a place asks for.";
+        GrantCodeRequest, "grant_code_request", "A user grants a place the code that it asks for; `by_credential` signed that.";
         ApproveCredential, "approve_credential", "A user approves a credential that was made with a code.";
         RefuseCredential, "refuse_credential", "A user refuses a credential that was made with a code.";
         AskForCode, "ask_for_code", "Somebody asks that a registration, login or recovery code be mailed.";
@@ -100,6 +103,7 @@ named! {
         SetApproval, "set_approval", "The command line sets whether an organization's credentials wait for approval.";
         SetCodeSignIn, "set_code_sign_in", "The command line sets whether making a credential with a code of an organization begins a session.";
         SetFreshness, "set_freshness", "The command line sets for how long an organization's credentials are fresh that were made with a code.";
+        SetRequestsFrom, "set_requests_from", "The command line sets from where places may ask an organization's users for codes.";
         AddApplication, "add_application", "The command line adds an application.";
         UpdateApplication, "update_application", "The command line gives an application another name, RP id, origins or pages.";
         DeleteApplication, "delete_application", "The command line deletes an application, and its passkeys where that is wanted.";
@@ -149,7 +153,9 @@ named! {
         CredentialFresh, "credential_fresh", "The credential that it was to be done with was made with a code, too short a time ago.";
         CredentialWaits, "credential_waits", "The credential waits for approval.";
         NotWaiting, "not_waiting", "No such credential waits for approval.";
-        WrongNumber, "wrong_number", "The number that was picked is not the one that is shown where the credential was made: it is refused.";
+        WrongNumber, "wrong_number", "The number that was picked is not the one that is shown where the credential was made, or where the code is asked for: it is refused.";
+        RequestsOff, "requests_off", "The organization lets no place ask for codes.";
+        OtherNetwork, "other_network", "The place that asks for a code is in another network than who would grant it.";
         NotFound, "not_found", "There is no such thing.";
         AlreadyExists, "already_exists", "There is one of that name, id or origin, or the user has registered.";
         ApplicationInvalid, "application_invalid", "No application can be as it is described.";
@@ -170,6 +176,7 @@ impl Event {
                 | Self::BeginSignIn
                 | Self::BeginUserAction
                 | Self::BeginCredential
+                | Self::FindCodeRequest
                 | Self::AskForCode
         )
     }

@@ -38,6 +38,8 @@ pub mod credentials;
 
 pub mod credential_codes;
 
+pub mod code_requests;
+
 pub mod approvals;
 
 mod account_codes;

@@ -22,6 +22,7 @@ pub mod store;
 pub mod account_code_store;
 pub mod account_store;
 pub mod administration_store;
+pub mod code_request_store;
 pub mod credential_code_store;
 pub mod credential_store;
 pub mod directory_store;
@@ -43,6 +44,7 @@ use self::{
     administration_store::AdministrationStore,
     clock::Clock,
     code_digester::CodeDigester,
+    code_request_store::CodeRequestStore,
     credential_code_store::CredentialCodeStore,
     credential_store::CredentialStore,
     directory_store::DirectoryStore,
@@ -110,6 +112,8 @@ pub struct Stores {
     pub credentials: Arc<dyn CredentialStore>,
     /// Codes that make credentials.
     pub credential_codes: Arc<dyn CredentialCodeStore>,
+    /// Requests for such codes.
+    pub code_requests: Arc<dyn CodeRequestStore>,
     /// Users, as administrators manage them.
     pub users: Arc<dyn UserStore>,
     /// What only the command line changes.
@@ -137,6 +141,7 @@ impl Stores {
             + SessionStore
             + CredentialStore
             + CredentialCodeStore
+            + CodeRequestStore
             + UserStore
             + AdministrationStore
             + MessageStore
@@ -155,6 +160,7 @@ impl Stores {
             sessions: store.clone(),
             credentials: store.clone(),
             credential_codes: store.clone(),
+            code_requests: store.clone(),
             users: store.clone(),
             administration: store.clone(),
             messages: store.clone(),
@@ -202,6 +208,7 @@ impl Stores {
             sessions: Arc::new(session_store::MockSessionStore::new()),
             credentials: Arc::new(credential_store::MockCredentialStore::new()),
             credential_codes: Arc::new(credential_code_store::MockCredentialCodeStore::new()),
+            code_requests: Arc::new(code_request_store::MockCodeRequestStore::new()),
             users: Arc::new(user_store::MockUserStore::new()),
             administration: Arc::new(administration_store::MockAdministrationStore::new()),
             messages: Arc::new(message_store::MockMessageStore::new()),

@@ -30,7 +30,7 @@ use latchkey_domain::{
         UserActionId, UserId,
     },
     message::{NewMessage, SealedText},
-    organization::{Approval, CodeSignIn, Freshness, Organization},
+    organization::{Approval, CodeSignIn, Freshness, Organization, RequestsFrom},
     policy::{Limits, Policy},
     session::Session,
     session_code::SessionCode,
@@ -78,6 +78,7 @@ pub(crate) fn tenant(number: u8) -> Organization {
         approval: Approval::Never,
         freshness: Freshness::default(),
         code_sign_in: CodeSignIn::default(),
+        requests_from: RequestsFrom::default(),
         is_active: true,
         created: NOW,
     }

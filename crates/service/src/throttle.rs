@@ -54,6 +54,8 @@ struct Counts {
     codes_by_owner_and_address: Windows,
     codes_by_owner: Windows,
     codes_of_all: Windows,
+    requests_by_address: Windows,
+    requests_of_organization: Windows,
     logins_by_address: Windows,
     login_completions_by_address: Windows,
     mails_by_address: Windows,
@@ -75,6 +77,8 @@ impl Default for Counts {
             codes_by_owner_and_address: minute(),
             codes_by_owner: minute(),
             codes_of_all: minute(),
+            requests_by_address: minute(),
+            requests_of_organization: minute(),
             logins_by_address: minute(),
             login_completions_by_address: minute(),
             mails_by_address: minute(),
@@ -120,14 +124,24 @@ pub enum Owner<'a> {
     Account(&'a OrganizationId, &'a str, AccountCodeKind),
     /// Of a credential code, which tells its organization only when it is right, and may be tried without a username.
     Credential(Option<&'a str>),
+    /// Of a code request: the short one is tried by a user who is signed in, and the long one by a place.
+    Request(Option<&'a UserId>),
+}
+
+/// Which kind of code it is.
+#[derive(Hash)]
+enum Kind {
+    Account(AccountCodeKind),
+    Credential,
+    Request,
 }
 
 impl Owner<'_> {
-    /// Which account code it is; none for a credential code.
-    const fn kind(self) -> Option<AccountCodeKind> {
+    const fn kind(self) -> Kind {
         match self {
-            Self::Account(_, _, kind) => Some(kind),
-            Self::Credential(_) => None,
+            Self::Account(_, _, kind) => Kind::Account(kind),
+            Self::Credential(_) => Kind::Credential,
+            Self::Request(_) => Kind::Request,
         }
     }
 }
@@ -207,6 +221,32 @@ impl Throttle {
                  username are refused to everybody until the minute is over"
             );
         }
+    }
+
+    /// Counts a request for a code that a place opens, since it fills the database: by address, and by organization
+    /// from all addresses together.
+    ///
+    /// # Errors
+    /// [`Throttled`]; nothing is counted then.
+    pub fn count_code_request(
+        &self,
+        address: IpAddr,
+        organization: &OrganizationId,
+    ) -> Result<(), Throttled> {
+        let limits = self.limits.read();
+        let counted = self.reserve(vec![
+            Rule {
+                table: |counts| &mut counts.requests_by_address,
+                key: self.key(network(address)),
+                limit: limits.wrong_codes_per_address,
+            },
+            Rule {
+                table: |counts| &mut counts.requests_of_organization,
+                key: self.key(organization),
+                limit: limits.wrong_codes_per_user_anywhere,
+            },
+        ]);
+        counted.map(|_counted| ())
     }
 
     /// Counts the beginning of a sign-in.

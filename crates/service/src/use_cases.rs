@@ -8,6 +8,7 @@ use crate::{
     administration::Administration,
     approvals::Approvals,
     ceremony::Ceremonies,
+    code_requests::CodeRequests,
     credential_codes::CredentialCodes,
     credentials::Credentials,
     directory::Directory,
@@ -64,6 +65,8 @@ pub struct UseCases {
     pub credentials: Credentials,
     /// Create Credential With Code.
     pub credential_codes: CredentialCodes,
+    /// The same the other way round: a new place asks for the code.
+    pub code_requests: CodeRequests,
     /// Deciding about credentials that wait.
     pub approvals: Approvals,
     /// Managing users.
@@ -110,6 +113,7 @@ impl UseCases {
         let administration = administration(&ceremonies, &digester, &stores, &left_events);
         let session_codes = session_codes(&ceremonies, &stores, &throttle);
         let approvals = approvals(&ceremonies, &digester, &stores);
+        let code_requests = code_requests(&ceremonies, &digester, &stores, &throttle);
         Self {
             installation: installation.id.clone(),
             directory: ceremonies.directory.clone(),
@@ -156,6 +160,7 @@ impl UseCases {
                 store: stores.credential_codes.clone(),
                 throttle: throttle.clone(),
             },
+            code_requests,
             approvals,
             users: Users {
                 ceremonies: ceremonies.clone(),
@@ -268,6 +273,20 @@ fn session_codes(
     SessionCodes {
         ceremonies: ceremonies.clone(),
         sessions: stores.sessions.clone(),
+        throttle: throttle.clone(),
+    }
+}
+
+fn code_requests(
+    ceremonies: &Ceremonies,
+    digester: &Arc<dyn CodeDigester>,
+    stores: &Stores,
+    throttle: &Arc<Throttle>,
+) -> CodeRequests {
+    CodeRequests {
+        ceremonies: ceremonies.clone(),
+        digester: digester.clone(),
+        store: stores.code_requests.clone(),
         throttle: throttle.clone(),
     }
 }

@@ -5,7 +5,7 @@ use latchkey_domain::{
     application::{Application, native::NativeApplications},
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
-    organization::{Approval, CodeSignIn, Freshness},
+    organization::{Approval, CodeSignIn, Freshness, RequestsFrom},
     user::User,
 };
 use latchkey_service::ports::{
@@ -288,6 +288,19 @@ impl AdministrationStore for SqlStore {
         let id = organization.clone();
         self.write(async move |tx| {
             let is_set = table::organization::set_freshness(&tx, &id, freshness).await?;
+            effect_on_organization(&tx, &id, is_set).await
+        })
+        .await
+    }
+
+    async fn set_requests_from(
+        &self,
+        organization: &OrganizationId,
+        from: RequestsFrom,
+    ) -> Result<Effect, StoreError> {
+        let id = organization.clone();
+        self.write(async move |tx| {
+            let is_set = table::organization::set_requests_from(&tx, &id, from).await?;
             effect_on_organization(&tx, &id, is_set).await
         })
         .await

@@ -12,18 +12,19 @@ use latchkey_domain::{
         native::{AndroidPackage, AppleAppId},
         pages::EnrolUrl,
     },
+    code_request::RequestState,
     credential::{
         CredentialId, CredentialKind,
         key::PublicKey,
         passkey::{Aaguid, Transports},
     },
-    credential_code::{Kinds, ReleaseReason},
+    credential_code::{CodeDigest, Kinds, ReleaseReason},
     id::{
-        AccountCodeId, ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, EventId,
-        InstallationId, MessageId, OrganizationId, TokenId, UserId,
+        AccountCodeId, ApplicationId, ChallengeId, CodeRequestId, CredentialCodeId, CredentialUuid,
+        EventId, InstallationId, MessageId, OrganizationId, TokenId, UserId,
     },
     message::{MessageKind, SealedText},
-    organization::{Approval, CodeSignIn, Freshness},
+    organization::{Approval, CodeSignIn, Freshness, RequestsFrom},
     text::{ApplicationName, CredentialName, ExternalId, OrganizationName, Username},
     time::Timestamp,
     user::{Epoch, UserKind},
@@ -238,9 +239,7 @@ macro_rules! texts {
 }
 
 texts! {
-    from_str: AccountCodeId, AccountCodeKind, ApplicationId, Approval, ChallengeId, CodeSignIn,
-    CredentialCodeId, CredentialKind, CredentialUuid, EventId, InstallationId, IpAddr, MessageId, MessageKind, OrganizationId,
-    ReleaseReason, TokenId, UserId, UserKind,
+    from_str: AccountCodeId, AccountCodeKind, ApplicationId, Approval, ChallengeId, CodeRequestId, CodeSignIn, CredentialCodeId, CredentialKind, CredentialUuid, EventId, InstallationId, IpAddr, MessageId, MessageKind, OrganizationId, ReleaseReason, RequestState, RequestsFrom, TokenId, UserId, UserKind,
 }
 
 texts! {
@@ -273,6 +272,8 @@ stored! {
     PublicKey as Vec<u8>: |key| key.spki_der().to_vec(),
         |raw| Ok::<_, Infallible>(Self::from_spki_der(raw));
     Aaguid as Vec<u8>: |aaguid| aaguid.as_bytes().to_vec(),
+        |raw| raw.as_slice().try_into().map(Self::new);
+    CodeDigest as Vec<u8>: |digest| digest.as_bytes().to_vec(),
         |raw| raw.as_slice().try_into().map(Self::new);
     SealedText as Vec<u8>: |text| text.as_bytes().to_vec(), |raw| Ok::<_, Infallible>(Self::new(raw));
 }

@@ -13,7 +13,7 @@ use sea_orm::{
 use crate::{
     statement::{Change as _, is_in_batch},
     store::SqlStore,
-    table::{account_code, credential, credential_code, event, message, spent},
+    table::{account_code, code_request, credential, credential_code, event, message, spent},
 };
 
 #[async_trait]
@@ -33,6 +33,8 @@ impl HousekeepingStore for SqlStore {
             .filter(credential_code::Column::IsNewest.eq(false))
             .filter(credential_code::Column::Expires.lt(before))
             .filter(claim_is_over);
+        let requests =
+            code_request::Entity::find().filter(code_request::Column::Expires.lt(before));
         // They have waited in vain.
         let credentials =
             credential::Entity::find().filter(credential::Column::WaitsUntil.lt(before));
@@ -44,6 +46,8 @@ impl HousekeepingStore for SqlStore {
         let deleted = [
             self.delete_batch(spent::Column::Id, things, batch).await?,
             self.delete_batch(credential_code::Column::Id, codes, batch)
+                .await?,
+            self.delete_batch(code_request::Column::Id, requests, batch)
                 .await?,
             self.delete_batch(credential::Column::Id, credentials, batch)
                 .await?,

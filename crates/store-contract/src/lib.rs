@@ -66,6 +66,8 @@ pub mod approvals;
 #[doc(hidden)]
 pub mod authority;
 #[doc(hidden)]
+pub mod code_requests;
+#[doc(hidden)]
 pub mod codes;
 #[doc(hidden)]
 pub mod codes_at_once;
@@ -113,6 +115,7 @@ macro_rules! store_contract {
         $crate::applications!();
         $crate::approvals!();
         $crate::authority!();
+        $crate::code_requests!();
         $crate::codes!();
         $crate::codes_at_once!();
         $crate::credentials!();

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 pub(crate) use latchkey_service::ports::store::AuthorityConflict::{self, Spent, Void};
 use latchkey_service::ports::{
+    code_request_store::DecideRequestError,
     credential_code_store::{DecideError, IssueError},
     credential_store::{ChangeError, CreateError},
     registration_store::RegisterError,
@@ -40,6 +41,7 @@ refusals! {
     CreateError::Authority(conflict) => Some(*conflict);
     CreateUserError::Authority(conflict) => Some(*conflict);
     DecideError::Authority(conflict) => Some(*conflict);
+    DecideRequestError::Authority(conflict) => Some(*conflict);
     ExerciseError::Authority(conflict) => Some(*conflict);
     IssueError::Authority(conflict) => Some(*conflict);
     RegisterError::Create(error) => error.conflict();

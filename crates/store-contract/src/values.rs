@@ -24,7 +24,7 @@ use latchkey_domain::{
         OrganizationId, TokenId, UserActionId, UserId,
     },
     message::{MessageKind, NewMessage, SealedText},
-    organization::{Approval, CodeSignIn, Freshness, Organization},
+    organization::{Approval, CodeSignIn, Freshness, Organization, RequestsFrom},
     policy::Lifetimes,
     session::Session,
     text::{ApplicationName, CredentialName, OrganizationName, Username},
@@ -50,6 +50,7 @@ impl World {
             approval: Approval::Never,
             freshness: Freshness::default(),
             code_sign_in: CodeSignIn::default(),
+            requests_from: RequestsFrom::default(),
             is_active: true,
             created: NOW,
         };

@@ -213,7 +213,7 @@ fn collect_scans(plan: &Value, scans: &mut Vec<String>) {
 }
 
 /// The statements that fill the tables, in SQL that both databases have; `bytes` draws 16.
-fn filling(bytes: &str) -> [String; 10] {
+fn filling(bytes: &str) -> [String; 11] {
     let numbers = |last: u32| {
         format!(
             "WITH RECURSIVE numbers(i) AS \
@@ -226,6 +226,7 @@ fn filling(bytes: &str) -> [String; 10] {
     let id = |prefix: &str| format!("'{prefix}-0000' || i || SUBSTR(users.id, 9)");
     let (credential, code, account_code) = (id("cr"), id("cc"), id("ac"));
     let (session, spent, action, message) = (id("to"), id("ch"), id("ua"), id("ms"));
+    let request = id("cq");
     [
         format!(
             "INSERT INTO organizations (id, name, is_active, created) {thousand} \
@@ -263,6 +264,12 @@ fn filling(bytes: &str) -> [String; 10] {
              session, short_digest, long_digest, issued, expires, state, is_newest) {few} \
              SELECT {code}, users.organization_id, users.id, 0, {credential}, {session}, {bytes}, \
              {bytes}, 0, 1, 'cancelled', i = 1 {of_users}"
+        ),
+        format!(
+            "INSERT INTO code_requests (id, organization_id, address, kind, short_digest, \
+             long_digest, opened, expires, state) {few} \
+             SELECT {request}, users.organization_id, '127.0.0.1', 'Key', {bytes}, {bytes}, 0, 1, \
+             'waiting' {of_users}"
         ),
         format!(
             "INSERT INTO account_codes (id, user_id, kind, digest, issued, expires) {few} \

@@ -69,6 +69,14 @@ pub(crate) const OF_APPLICATIONS: &[Asset] = &[
         include_bytes!("../assets/scripts/cards.js"),
     ),
     script(
+        "/assets/scripts/ask-panel.js",
+        include_bytes!("../assets/scripts/ask-panel.js"),
+    ),
+    script(
+        "/assets/scripts/grant-panel.js",
+        include_bytes!("../assets/scripts/grant-panel.js"),
+    ),
+    script(
         "/assets/scripts/code-panel.js",
         include_bytes!("../assets/scripts/code-panel.js"),
     ),

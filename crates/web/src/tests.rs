@@ -19,7 +19,7 @@ use latchkey_domain::{
         pages::{PagePrefix, Pages},
     },
     id::{ApplicationId, OrganizationId},
-    organization::{Approval, CodeSignIn, Freshness, Organization},
+    organization::{Approval, CodeSignIn, Freshness, Organization, RequestsFrom},
     text::{ApplicationName, OrganizationName},
     time::Timestamp,
 };
@@ -58,6 +58,7 @@ fn organization(number: u8) -> Organization {
         approval: Approval::default(),
         freshness: Freshness::default(),
         code_sign_in: CodeSignIn::default(),
+        requests_from: RequestsFrom::default(),
         is_active: true,
         created: Timestamp::from_unix_milliseconds(0),
     }

@@ -10,7 +10,18 @@ import axe from 'axe-core'
 
 import { Device, launch } from '../support/browser.js'
 import { baseUrl, invite, latchkey, orgId } from '../support/latchkey.js'
-import { claim, getCode, linkOf, one, register, two, withoutAutofill } from '../support/pages.js'
+import {
+  at,
+  claim,
+  getCode,
+  letAsk,
+  linkOf,
+  one,
+  organization,
+  register,
+  two,
+  withoutAutofill,
+} from '../support/pages.js'
 
 const folder = process.env.LATCHKEY_SCREENSHOTS
 
@@ -169,6 +180,23 @@ test('a code, and what becomes of it', async () => {
   await press(laptop, 'Cancel the code')
   await laptop.page.locator('.step', { hasText: 'The code is cancelled' }).waitFor()
   await see('account-cancelled', laptop)
+})
+
+test('a place that shows a code', async () => {
+  const made = await organization(['seen-showing', 'seen-approving'])
+  await letAsk(made, 'seen-showing', 'anywhere')
+  const laptop = await Device.open(browser)
+  await register(laptop, at('seen-approving'), made)
+  await see('account-grant', laptop)
+  const place = await Device.open(browser)
+  await place.page.goto(`${at('seen-showing')}/enrol`)
+  await press(place, 'Show a code here instead')
+  await place.page.getByRole('heading', { name: 'Approve this place on your other device' }).waitFor()
+  await laptop.page.getByLabel('What it shows').fill(await place.page.locator('#ask-code').textContent())
+  await press(laptop, 'Look at it')
+  await laptop.page.getByRole('heading', { name: 'Is this device in front of you?' }).waitFor()
+  await see('enrol-ask', place)
+  await see('account-grant-question', laptop)
 })
 
 test('changes of a credential', async () => {

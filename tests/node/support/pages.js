@@ -56,9 +56,9 @@ export async function withoutAutofill({ page }) {
   })
 }
 
-/** What a camera reads from the QR code on the screen. */
-export async function scan({ page }) {
-  const { data, height, width } = PNG.sync.read(await page.locator('#code-picture').screenshot())
+/** What a camera reads from a QR code on the screen. */
+export async function scan({ page }, picture = '#code-picture') {
+  const { data, height, width } = PNG.sync.read(await page.locator(picture).screenshot())
   return jsqr(new Uint8ClampedArray(data), width, height)?.data
 }
 
@@ -135,6 +135,21 @@ export async function organization(domains, ...words) {
   await known(first)
   await known(second)
   return made
+}
+
+/** Sets from where places may ask for codes, and waits until the pages of a domain are told so. */
+export async function letAsk({ orgId }, domain, from) {
+  await latchkey('organization', 'set-code-requests', '--org', orgId, from)
+  const deadline = Date.now() + 60_000
+  while (Date.now() < deadline) {
+    const answer = await fetch(new URL('/auth/application', baseUrl), { headers: { origin: at(domain) } })
+    const { codeRequests } = await answer.json()
+    if (codeRequests === from) {
+      return
+    }
+    await new Promise((wake) => setTimeout(wake, 100))
+  }
+  throw new Error(`${domain} is not told that places may ask`)
 }
 
 /** Waits until the service that runs knows a domain: what it knows is a few seconds old. */

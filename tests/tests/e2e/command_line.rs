@@ -285,6 +285,8 @@ fn what_an_organization_asks_of_credentials_is_set() -> Outcome {
         ("set-code-sign-in", "codeSignIn", "at-once"),
         ("set-freshness", "freshness", "24h"),
         ("set-freshness", "freshness", "off"),
+        ("set-code-requests", "codeRequests", "same-network"),
+        ("set-code-requests", "codeRequests", "nowhere"),
     ] {
         let words = format!("organization {verb} --org {organization} {value}");
         for changed in [true, false] {

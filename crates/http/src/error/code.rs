@@ -77,11 +77,15 @@ error_codes! {
     RecoveryCredentialRefused, UNAUTHORIZED, "recovery_credential_refused", "Credential cannot be used as a recovery factor.",
         "The credential is not an active recovery key of the user, or not the one that the recovery began with.";
     InvalidCode, FORBIDDEN, "invalid_code", "Invalid code",
-        "The code is wrong, expired, used, cancelled or another organization's: nobody can tell which.";
+        "The code is wrong, expired, used, cancelled or another organization's, or what is asked for with it is decided already: nobody can tell which.";
     NotPermitted, FORBIDDEN, "not_permitted", "not authorized to perform operation",
         "Whoever is signed in is not an administrator of the organization; the message names the user and the permission.";
     OriginNotAllowed, FORBIDDEN, "origin_not_allowed", "the origin is not allowed",
         "No application lists the `Origin` of the request, or none of the signed-in user's organization.";
+    CodeRequestsOff, FORBIDDEN, "code_requests_off", "codes are not asked for here: get one where you are signed in",
+        "The organization lets no place ask for codes; its users issue them where they are signed in.";
+    OtherNetwork, FORBIDDEN, "other_network", "the place that asks for a code is in another network than you",
+        "The organization lets places ask for codes from the network of whoever grants them alone, and this one is in another.";
     UserActionInvalid, FORBIDDEN, "user_action_invalid", "user action signature is missing or invalid",
         "`X-DFNS-USERACTION` is missing, expired, void, of another user, or signed for another request.";
     CredentialFresh, FORBIDDEN, "credential_fresh", "a credential that was made with a code cannot do this yet",
@@ -109,7 +113,7 @@ error_codes! {
     CredentialWaits, CONFLICT, "credential_waits", "the credential waits for approval",
         "Until its owner approves it, a credential can be approved, refused or deleted, and nothing else.";
     WrongNumber, CONFLICT, "wrong_number", "this is not the number that is shown where the credential was made: it is refused",
-        "`number` is not the one of the credential that waits; the credential is deleted.";
+        "`number` is not the one of the credential that waits, or of the place that asks for a code; the credential is deleted, and the request refused.";
     LastCredential, CONFLICT, "last_credential", "the last credential the user can sign in with cannot be removed",
         "Deactivating or deleting the credential would lock the user out.";
     UserExists, CONFLICT, "user_exists", "User already exists.",

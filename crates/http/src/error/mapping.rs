@@ -189,7 +189,7 @@ impl From<BeginWithCodeError> for ApiError {
 
 impl ApiError {
     /// What becomes of a request that the user signed when the authority for it does not hold.
-    fn of_signed_request(conflict: AuthorityConflict) -> Self {
+    pub(super) fn of_signed_request(conflict: AuthorityConflict) -> Self {
         match conflict {
             AuthorityConflict::Fresh => ErrorCode::CredentialFresh.into(),
             AuthorityConflict::Spent(Spendable::UserAction) => ErrorCode::UserActionUsed.into(),

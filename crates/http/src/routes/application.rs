@@ -30,6 +30,9 @@ pub(crate) struct PlaceBody {
     /// Whether credentials made with a code wait until their owner approves them: `never` or `always`.
     #[schema(example = "never")]
     approval: &'static str,
+    /// From where a place where nobody is signed in may ask for a code: `nowhere`, `same-network` or `anywhere`.
+    #[schema(example = "nowhere")]
+    code_requests: &'static str,
 }
 
 /// A page, in the description.
@@ -46,7 +49,8 @@ fn example() -> Value {
         "application": application,
         "applications": [application],
         "returnOrigins": ["https://app.example.com"],
-        "approval": "never"
+        "approval": "never",
+        "codeRequests": "nowhere"
     })
 }
 
@@ -99,6 +103,7 @@ impl PlaceBody {
                 .map(ToString::to_string)
                 .collect(),
             approval: page.organization.approval.as_str(),
+            code_requests: page.organization.requests_from.as_str(),
             organization: (&page.organization).into(),
         }
     }

@@ -15,7 +15,7 @@ use latchkey_domain::{
     id::{
         ApplicationId, ChallengeId, CredentialUuid, OrganizationId, TokenId, UserActionId, UserId,
     },
-    organization::{Approval, CodeSignIn, Freshness, Organization},
+    organization::{Approval, CodeSignIn, Freshness, Organization, RequestsFrom},
     session::Session,
     text::{ApplicationName, CredentialName, OrganizationName, Username},
     time::Timestamp,
@@ -43,6 +43,7 @@ pub(super) fn tenant() -> Organization {
         approval: Approval::Never,
         freshness: Freshness::default(),
         code_sign_in: CodeSignIn::default(),
+        requests_from: RequestsFrom::default(),
         is_active: true,
         created: NOW,
     }

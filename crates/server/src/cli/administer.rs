@@ -5,9 +5,8 @@ use std::fmt;
 use clap::{Args, Subcommand};
 use latchkey_domain::{
     id::{ApplicationId, OrganizationId, UserId},
-    organization::{Approval, CodeSignIn, Freshness},
+    organization::{Approval, CodeSignIn, Freshness, RequestsFrom},
     text::{ApplicationName, OrganizationName, SearchText, Username},
-    time::Timestamp,
     user::{User, UserKind},
 };
 use latchkey_mail::smtp::is_address;
@@ -18,12 +17,12 @@ use latchkey_service::{
     },
 };
 use serde::Serialize;
-use time::{OffsetDateTime, macros::format_description};
 
 use super::{
     Failure,
     answer::answer_list,
     application::{Party, origin_taken},
+    date::date,
     people::{self, Part, ShownUser, UserRow, user_id},
 };
 use crate::wiring::Adapters;
@@ -88,6 +87,16 @@ pub(super) enum OrganizationCommand {
         /// off, or hours from 1h to 720h.
         #[arg(value_name = "TIME")]
         freshness: Freshness,
+    },
+    /// Set from where a place where nobody is signed in may ask for a code, which a user of the organization grants
+    /// who is signed in elsewhere.
+    SetCodeRequests {
+        /// The organization.
+        #[arg(long = "org", value_name = "ORG")]
+        organization: OrganizationId,
+        /// nowhere, same-network or anywhere.
+        #[arg(value_name = "FROM")]
+        from: RequestsFrom,
     },
 }
 
@@ -206,6 +215,11 @@ pub(super) enum OrganizationAnswer {
         freshness: String,
         changed: bool,
     },
+    ChangedCodeRequests {
+        org_id: String,
+        code_requests: &'static str,
+        changed: bool,
+    },
 }
 
 /// An organization in a list.
@@ -217,6 +231,7 @@ pub(super) struct OrganizationRow {
     approval: &'static str,
     freshness: String,
     code_sign_in: &'static str,
+    code_requests: &'static str,
     is_active: bool,
     users: u64,
     date_created: String,
@@ -231,6 +246,7 @@ impl From<&OrganizationEntry> for OrganizationRow {
             approval: organization.approval.as_str(),
             freshness: organization.freshness.to_string(),
             code_sign_in: organization.code_sign_in.as_str(),
+            code_requests: organization.requests_from.as_str(),
             is_active: organization.is_active,
             users: entry.users,
             date_created: date(organization.created),
@@ -361,6 +377,14 @@ impl Administer for OrganizationCommand {
                     changed: found(set.await?, "--org", "organization", &organization)?,
                     org_id: organization.to_string(),
                     freshness: freshness.to_string(),
+                })
+            }
+            Self::SetCodeRequests { organization, from } => {
+                let set = administration.set_requests_from(&organization, from);
+                Ok(OrganizationAnswer::ChangedCodeRequests {
+                    changed: found(set.await?, "--org", "organization", &organization)?,
+                    org_id: organization.to_string(),
+                    code_requests: from.as_str(),
                 })
             }
         }
@@ -558,31 +582,5 @@ fn invited(invited: Invited, application: Option<ApplicationId>) -> InvitedAnswe
         registration_code: Some(invited.code.reveal().to_owned()),
         registration_url: invited.link,
         registration_expires: date(invited.expires),
-    }
-}
-
-/// A moment as the API writes it: ISO 8601, UTC, milliseconds.
-pub(super) fn date(moment: Timestamp) -> String {
-    let nanoseconds = i128::from(moment.unix_milliseconds()) * 1_000_000;
-    OffsetDateTime::from_unix_timestamp_nanos(nanoseconds)
-        .ok()
-        .and_then(|moment| {
-            moment
-                .format(format_description!(
-                    "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
-                ))
-                .ok()
-        })
-        .unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dates_have_milliseconds() {
-        let moment = Timestamp::from_unix_milliseconds(1_700_000_000_007);
-        assert_eq!(date(moment), "2023-11-14T22:13:20.007Z");
     }
 }

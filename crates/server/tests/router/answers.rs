@@ -56,7 +56,7 @@ fn redacted(name: &str, value: &Value) -> Value {
                 value.clone()
             }
         }
-        Value::Number(_) if name == "number" => format!("[{name}]").into(),
+        Value::Number(_) if matches!(name, "number" | "numbers") => format!("[{name}]").into(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }
@@ -235,6 +235,24 @@ async fn credential_codes() {
     let begun = place.begin_with_code("Fido2", code).await.ok();
     snapshot("code_release", &place.release(&begun, "NotMyAccount").await);
     snapshot("code_released", &ada.get("/auth/credentials/code").await);
+}
+
+#[tokio::test]
+async fn code_requests() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    world.let_ask(&world.acme, "same-network").await;
+    let place = world.stranger().at(TWO);
+    let body = json!({ "orgId": world.acme.organization, "credentialKind": "Fido2" });
+    let asked = place.ask_for_code(&body).await;
+    snapshot("code_request", &asked);
+    let found = ada.find_request(&asked.body).await;
+    snapshot("code_request_found", &found);
+    let granted = ada.grant_request(&asked.body).await;
+    snapshot("code_request_grant", &granted);
+    let body = json!({ "longCode": asked.body["longCode"] });
+    let path = "/auth/credentials/code/request/status";
+    snapshot("code_request_status", &place.post(path, &body).await);
 }
 
 #[tokio::test]

@@ -56,6 +56,9 @@ mod code_flow;
 mod bound_codes;
 
 #[cfg(test)]
+mod code_requests;
+
+#[cfg(test)]
 mod fresh_credentials;
 
 #[cfg(test)]

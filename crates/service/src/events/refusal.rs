@@ -6,6 +6,7 @@ use super::Reason;
 use crate::{
     approvals::ApproveError,
     ceremony::NewCredentialError,
+    code_requests::{FindRequestError, GrantRequestError, RequestCodeError},
     credential_codes::{BeginWithCodeError, IssueCodeError, ReleaseCodeError},
     credentials::BeginCredentialError,
     directory::PartyError,
@@ -17,6 +18,7 @@ use crate::{
             AddApplicationError, BootstrapError, DeleteApplicationError, InviteError, SetUserError,
             UpdateApplicationError,
         },
+        code_request_store::{DecideRequestError, OpenRequestError},
         credential_code_store::{DecideError, IssueError},
         credential_store::ChangeError,
         proof_verifier::ProofError,
@@ -298,6 +300,43 @@ impl Refusal for ApproveError {
         match self {
             Self::WrongNumber => Reason::WrongNumber,
             Self::Decide(error) => error.reason(),
+        }
+    }
+}
+
+impl Refusal for RequestCodeError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Throttled(error) => error.reason(),
+            Self::OrganizationRequired(_) => Reason::OrganizationRequired,
+            Self::Party(error) => error.reason(),
+            Self::Open(OpenRequestError::NotOffered) => Reason::RequestsOff,
+            // However often one is drawn, as of codes.
+            Self::Open(OpenRequestError::Taken) => Reason::StoreFailed,
+            Self::Open(OpenRequestError::Store(error)) => error.reason(),
+        }
+    }
+}
+
+impl Refusal for FindRequestError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Throttled(error) => error.reason(),
+            Self::InvalidCode => Reason::InvalidCode,
+            Self::OtherNetwork => Reason::OtherNetwork,
+            Self::Store(error) => error.reason(),
+        }
+    }
+}
+
+impl Refusal for GrantRequestError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Find(error) => error.reason(),
+            Self::WrongNumber => Reason::WrongNumber,
+            Self::Decide(DecideRequestError::Authority(conflict)) => conflict.reason(),
+            Self::Decide(DecideRequestError::NotWaiting) => Reason::InvalidCode,
+            Self::Decide(DecideRequestError::Store(error)) => error.reason(),
         }
     }
 }

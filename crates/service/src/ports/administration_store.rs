@@ -13,7 +13,7 @@ use latchkey_domain::{
     credential::Credential,
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
-    organization::{Approval, CodeSignIn, Freshness, Organization},
+    organization::{Approval, CodeSignIn, Freshness, Organization, RequestsFrom},
     text::ApplicationName,
     user::User,
 };
@@ -430,6 +430,17 @@ pub trait AdministrationStore: Send + Sync {
         &self,
         organization: &OrganizationId,
         freshness: Freshness,
+    ) -> Result<Effect, StoreError>;
+
+    /// Sets from where places may ask its users for codes. What was asked before stays, and is granted if it may
+    /// be asked still.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn set_requests_from(
+        &self,
+        organization: &OrganizationId,
+        from: RequestsFrom,
     ) -> Result<Effect, StoreError>;
 
     /// Adds an application to its organization. An origin belongs to one application, under any concurrency.

@@ -86,6 +86,26 @@ fn each_kind_of_code_has_tries_of_its_own() {
         }
         assert!(!of(kind, "ada"), "{kind}");
     }
+    let user = user(1).id;
+    for _ in 0..5 {
+        assert!(tries(&throttle, 1, Owner::Request(Some(&user))));
+    }
+    assert!(!tries(&throttle, 1, Owner::Request(Some(&user))));
+}
+
+#[test]
+fn a_place_asks_ten_times_a_minute_and_an_organization_is_asked_three_hundred_times() {
+    let (throttle, _now) = throttle();
+    let [one, two] = [organization(1), organization(2)];
+    for number in 0..30 {
+        for _ in 0..10 {
+            assert!(throttle.count_code_request(address(number), &one).is_ok());
+        }
+        // Whomever it asks.
+        assert!(throttle.count_code_request(address(number), &two).is_err());
+    }
+    assert!(throttle.count_code_request(address(99), &one).is_err());
+    assert!(throttle.count_code_request(address(99), &two).is_ok());
 }
 
 #[test]

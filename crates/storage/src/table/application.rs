@@ -12,8 +12,10 @@ use latchkey_domain::{
 };
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
-    ActiveValue::Set, DatabaseTransaction, IntoActiveModel as _, QuerySelect as _,
-    entity::prelude::*, sea_query::LockType,
+    ActiveValue::Set,
+    DatabaseTransaction, IntoActiveModel as _, QuerySelect as _,
+    entity::prelude::*,
+    sea_query::{LockType, Query},
 };
 
 use super::{application_origin, organization};
@@ -141,6 +143,18 @@ pub(crate) async fn lock(
 ) -> Result<bool, StoreError> {
     let row = Entity::find_by_id(application.clone()).lock(LockType::NoKeyUpdate);
     statement::any(transaction, row).await
+}
+
+/// Whether there is that application, and it is active and that organization's.
+pub(crate) fn is_active_in(organization: &OrganizationId, application: &ApplicationId) -> Expr {
+    let that = Query::select()
+        .expr(Expr::cust("1"))
+        .from(Entity)
+        .and_where(Column::Id.eq(application.as_str()))
+        .and_where(Column::OrganizationId.eq(organization.as_str()))
+        .and_where(Column::IsActive.eq(true))
+        .to_owned();
+    Expr::exists(that)
 }
 
 /// Makes an application active that is not, or the reverse; `false` when it was so already.

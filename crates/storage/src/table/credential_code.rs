@@ -93,13 +93,7 @@ refers_to!(UserId => User of user);
 impl CredentialCodeStore for SqlStore {
     async fn issue(&self, authority: Authority, new: NewCredentialCode) -> Result<(), IssueError> {
         let user = authority.user().clone();
-        let steps = move || {
-            vec![
-                Step::from(supersede(&user)).optional(),
-                Step::from(credential::deletion_of_waiting(&user)).optional(),
-                insertion(new.clone()).into(),
-            ]
-        };
+        let steps = move || Vec::from(issuance(&user, new.clone()));
         self.exercise_locked(authority, steps, async |_tx| Err(IssueError::Taken))
             .await
     }
@@ -281,6 +275,15 @@ fn waits() -> Expr {
 /// A code that can still lead to a credential.
 fn is_open() -> Expr {
     Column::State.is_in([ISSUED, CLAIMED])
+}
+
+/// Issues a code, and ends what is superseded by it.
+pub(crate) fn issuance(user: &UserId, new: NewCredentialCode) -> [Step; 3] {
+    [
+        Step::from(supersede(user)).optional(),
+        Step::from(credential::deletion_of_waiting(user)).optional(),
+        insertion(new).into(),
+    ]
 }
 
 /// Makes an issued code; meets none when a code of the same text exists.

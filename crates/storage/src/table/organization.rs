@@ -2,7 +2,7 @@
 
 use latchkey_domain::{
     id::OrganizationId,
-    organization::{Approval, CodeSignIn, Freshness, Organization},
+    organization::{Approval, CodeSignIn, Freshness, Organization, RequestsFrom},
     text::OrganizationName,
     time::Timestamp,
 };
@@ -34,6 +34,8 @@ pub struct Model {
     /// Empty where nothing is fresh.
     pub freshness: Option<Typed<Freshness>>,
     pub code_sign_in: Typed<CodeSignIn>,
+    /// Empty where no place may ask.
+    pub requests_from: Option<Typed<RequestsFrom>>,
     pub is_active: bool,
     pub created: Typed<Timestamp>,
 }
@@ -48,6 +50,7 @@ impl From<Model> for Organization {
             approval: row.approval.0,
             freshness: row.freshness.map(Typed::into_inner).unwrap_or_default(),
             code_sign_in: row.code_sign_in.0,
+            requests_from: row.requests_from.map(Typed::into_inner).unwrap_or_default(),
             is_active: row.is_active,
             created: row.created.0,
         }
@@ -65,6 +68,7 @@ pub(crate) async fn insert(
         approval: organization.approval.into(),
         freshness: kept(organization.freshness).map(Typed::from),
         code_sign_in: organization.code_sign_in.into(),
+        requests_from: kept(organization.requests_from).map(Typed::from),
         is_active: organization.is_active,
         created: organization.created.into(),
     };
@@ -174,9 +178,46 @@ pub(crate) async fn set_freshness(
         .await
 }
 
-/// How it is kept: where nothing is fresh nothing is said.
-fn kept(freshness: Freshness) -> Option<Freshness> {
-    (freshness != Freshness::default()).then_some(freshness)
+/// Whether an organization exists that is active and lets places ask as said.
+pub(crate) fn lets_ask(organization: &OrganizationId, from: &[RequestsFrom]) -> Expr {
+    let that = Query::select()
+        .expr(Expr::cust("1"))
+        .from(Entity)
+        .and_where(Column::Id.eq(organization.as_str()))
+        .and_where(Column::IsActive.eq(true))
+        .and_where(Column::RequestsFrom.is_in(from.iter().copied().map(RequestsFrom::as_str)))
+        .to_owned();
+    Expr::exists(that)
+}
+
+/// Sets from where places may ask for codes; `false` when that was so already, or there is no such organization.
+pub(crate) async fn set_requests_from(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+    from: RequestsFrom,
+) -> Result<bool, StoreError> {
+    let kept = kept(from);
+    let is_another = match kept {
+        Some(wanted) => Condition::any()
+            .add(Column::RequestsFrom.is_null())
+            .add(Column::RequestsFrom.ne(wanted.as_str())),
+        None => Column::RequestsFrom.is_not_null().into(),
+    };
+    let change = ActiveModel {
+        requests_from: Set(kept.map(Typed::from)),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(organization.as_str()))
+        .filter(is_another)
+        .meets_one(transaction)
+        .await
+}
+
+/// How it is kept: what is so without being said is not said.
+fn kept<T: Default + PartialEq>(setting: T) -> Option<T> {
+    (setting != T::default()).then_some(setting)
 }
 
 /// Every organization, and how many users it has, oldest first.

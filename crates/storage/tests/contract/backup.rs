@@ -98,6 +98,7 @@ async fn fill(world: &SqlWorld) -> Person {
         .hand_out(&person.user, AccountCodeKind::Login, NOW)
         .await;
     sign_action(world, &person).await;
+    world.ask_for_code(&person.user.organization).await;
     world.events.leave(world.event(0)).await.unwrap();
     person
 }

@@ -60,6 +60,8 @@ async fn reads_are_one_statement_each(world: SqlWorld) {
         assert!(world.code(&world.digest()).await.is_none());
         let found = world.credential_codes.newest(user).await;
         assert!(found.unwrap().is_some());
+        let found = world.code_requests.find(&code.long).await;
+        assert!(found.unwrap().is_none());
         let found = world.credential_codes.find_by_id(&code.code.id).await;
         assert!(found.unwrap().is_some());
         assert!(world.invited(&tenant.administrator).await.is_some());
@@ -78,7 +80,7 @@ async fn reads_are_one_statement_each(world: SqlWorld) {
         assert_eq!(established.secrets_fingerprint, "");
     };
     let expected = Statements {
-        reads: 19,
+        reads: 20,
         ..Statements::default()
     };
     assert_eq!(world.sql.cost(reads()).await, expected);

@@ -2,6 +2,7 @@
 
 import { askToTakeAway, showCards } from './cards.js'
 import { openCodePanel } from './code-panel.js'
+import { SCANNED, openGrantPanel } from './grant-panel.js'
 import { openHerePanel, showHere } from './here-panel.js'
 import { forget, keep, kept } from './kept.js'
 import { numberOf } from './kit.js'
@@ -40,17 +41,25 @@ const NOTICED = 'noticed'
 /** How long that may take, in milliseconds. */
 const SIGN_IN = 15 * 60_000
 
+/** What a link begins with that carries the code of a place. */
+const REQUEST = 'request='
+
+/** How long such a code is good at most, in milliseconds. */
+const REQUESTED = 2 * 60_000
+
 async function begin() {
-  const noticed = takeFragment()
-  if (noticed) {
-    keep(NOTICED, noticed, Date.now() + SIGN_IN)
+  const fragment = takeFragment()
+  if (fragment.startsWith(REQUEST)) {
+    keep(SCANNED, fragment.slice(REQUEST.length), Date.now() + REQUESTED)
+  } else if (fragment) {
+    keep(NOTICED, fragment, Date.now() + SIGN_IN)
   }
   forgetReturn()
   say('One moment…')
   const user = await sharedSession()
   if (!user) {
     const notice = hasBeenSignedIn() ? 'session_ended' : 'sign_in_first'
-    leave(kept(NOTICED) ? 'sign_in_to_take_away' : notice)
+    leave(kept(SCANNED) ? 'sign_in_to_approve' : kept(NOTICED) ? 'sign_in_to_take_away' : notice)
     return
   }
   $('user').textContent = user.username
@@ -64,6 +73,7 @@ async function begin() {
     openHerePanel({ refresh: () => refresh(here) })
     openRecoveryPanel(here, { refresh: () => refresh(here) })
     await openCodePanel(here, { refresh: () => refresh(here) })
+    openGrantPanel(here)
     const credentialUuid = kept(NOTICED)
     if (credentialUuid) {
       forget(NOTICED)

@@ -60,7 +60,7 @@ export async function call(method, path, { body, token, userAction, keepalive } 
 
 let application
 
-/** The application of this page: `{organization, application, applications, approval}`. */
+/** The application of this page: `{organization, application, applications, approval, codeRequests}`. */
 export function thisApplication() {
   application ??= call('GET', '/auth/application').catch((error) => {
     application = undefined

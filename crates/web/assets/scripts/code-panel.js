@@ -52,6 +52,14 @@ export async function openCodePanel(application, { refresh }) {
   }
 }
 
+/** Follows a code that was granted to a place: it is there already, and nothing of it is shown here. */
+export async function followGranted() {
+  forget(KEPT)
+  reset('follow')
+  $('code-title').focus()
+  await follow()
+}
+
 /** The applications where a code can be entered. One without a page for it is no place to go. */
 const places = () => here.applications.filter(({ enrolUrl }) => enrolUrl)
 

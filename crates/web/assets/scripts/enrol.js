@@ -1,6 +1,7 @@
 // `/enrol`: a passkey with a code, where nobody is signed in.
 
 import { ApiError, Unreachable, call } from './api.js'
+import { awaitGrant, isAsking, openRequest, stopAsking } from './ask-panel.js'
 import { codeField } from './code-field.js'
 import { nameHere, nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
@@ -181,6 +182,32 @@ const OUTCOMES = {
   Refused: 'The passkey was refused on your other device. If that was a mistake, get a new code there and begin again.',
 }
 
+/** What has become of the code that this place showed, when nobody granted it one. */
+const UNGRANTED = {
+  Expired: 'Nobody approved this place in time. Show a new code, or enter one that you get on your other device.',
+  Refused:
+    'Another number was chosen than the one that was shown here, so this place was refused. Show a new code and try again.',
+}
+
+/** Shows a code here. Whatever comes of it, another one can be entered. */
+async function askHere() {
+  const asked = await openRequest(here ?? (await introduce()))
+  goOnWith(asked).catch((error) => {
+    show('enter')
+    complain(error)
+  })
+}
+
+/** Goes on as with any other code once it is granted. */
+async function goOnWith(asked) {
+  const { code, state } = (await awaitGrant(asked)) ?? {}
+  if (code) {
+    await claim(code)
+  } else if (state) {
+    end(UNGRANTED[state] ?? UNGRANTED.Expired)
+  }
+}
+
 /** Waits for the other place to approve or refuse. */
 async function wait({ approvalToken, name, number }) {
   $('waiting-name').textContent = name
@@ -227,7 +254,10 @@ function end(text, { isAlreadyHere = false } = {}) {
 }
 
 function begin() {
-  introduce().then((found) => (here = found), complain)
+  introduce().then((found) => {
+    here = found
+    $('ask-offer').hidden = found.codeRequests === 'nowhere'
+  }, complain)
 
   const withCode = codeField($('code'), { hasShort: true, long: 'cc_' }, ['invalid_code'])
   $('enter').addEventListener('submit', (event) => {
@@ -287,6 +317,14 @@ function begin() {
       'Nothing was added. The code has ended: to try again, get a new one on your other device.',
     ),
   )
+  $('ask-button').addEventListener('click', () =>
+    busy($('ask-button'), 'Asking for a code…', askHere),
+  )
+  $('ask-stop').addEventListener('click', () => {
+    stopAsking()
+    show('enter')
+    $('code').focus()
+  })
   $('ended-again').addEventListener('click', () => {
     show('enter')
     $('code').focus()
@@ -307,6 +345,8 @@ function begin() {
   if (earlier && (!code || code === earlier.code)) {
     forget(LINK)
     takeUp(earlier)
+  } else if (isAsking() && !code) {
+    askHere().catch(complain)
   } else {
     offer(code, earlier)
   }
@@ -341,6 +381,7 @@ function offer(code, earlier) {
   }
   if (code) {
     // Whoever opens a link may be a scanner or a preview: nothing is used before the button is pressed.
+    stopAsking()
     $('code').value = code
     $('enter-button').focus()
   } else {

@@ -32,6 +32,7 @@ const TEXTS = {
   application_not_found: 'No application is registered for this address. Check the address and try again.',
   challenge_invalid:
     'This took too long, or something has changed in the meantime. Load the page again and retry.',
+  code_requests_off: 'Codes are not shown here any more. Get one where you are signed in, and enter it here.',
   code_not_found: 'There is no code. Get one first.',
   credential_fresh:
     'The passkey that you are using was added with a code a short time ago, so it cannot do this yet. Use another device that you have had for longer, or try again later.',
@@ -49,7 +50,13 @@ const TEXTS = {
   not_offered: 'This service does not offer that. Ask whoever runs it.',
   not_ready: 'The service is starting or its database does not answer. Try again in a moment.',
   origin_not_allowed: 'This address does not belong to the application of your account. Open the address you were given.',
+  other_network:
+    'The device that shows this code is in another network than you, and can be approved from its own one only. If it is in front of you, connect both to the same network and try again.',
   proof_refused: 'The new passkey was not accepted. Begin again, or try another device.',
+  request_invalid:
+    'No device shows this code, or not any more: it may be mistyped, or older than two minutes. Let the device show a new one.',
+  request_refused:
+    'That is not the number on the device, so it was refused, and nothing was added. If you were using it yourself, let it show a new code. If you were not, somebody wanted to get into your account: tell whoever runs this service.',
   return_not_allowed:
     'Whoever sent you here wants you to go on at an address that is not of this application. Nobody is sent there: if you sign in, you stay here.',
   too_many_credentials: 'There are 100 credentials, which is the most allowed. Delete one that you no longer need.',

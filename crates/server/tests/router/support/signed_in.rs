@@ -175,6 +175,20 @@ impl SignedIn {
         answer["state"].as_str().unwrap().to_owned()
     }
 
+    /// Looks at what a place asks for.
+    pub(crate) async fn find_request(&self, asked: &Value) -> Answer {
+        let body = json!({ "code": asked["code"] });
+        let path = "/auth/credentials/code/request/find";
+        self.place().post(path, &body).await
+    }
+
+    /// Grants a place the code that it asks for, as it was answered there.
+    pub(crate) async fn grant_request(&self, asked: &Value) -> Answer {
+        let body = json!({ "code": asked["code"], "number": asked["number"] });
+        let path = "/auth/credentials/code/request/grant";
+        self.signed(Method::POST, path, Some(&body)).await
+    }
+
     // Approval.
 
     /// Approves what was made with a code, as it was answered where it was made.

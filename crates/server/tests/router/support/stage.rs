@@ -134,6 +134,17 @@ impl Person {
         made["credentialUuid"].as_str().unwrap().to_owned()
     }
 
+    /// What a place asks the person's organization for.
+    pub(crate) fn asking(&self) -> Value {
+        json!({ "orgId": self.tenant.organization, "credentialKind": "Key" })
+    }
+
+    /// What a place on the same page gets that asks for a code.
+    pub(crate) async fn asked(&self, stage: &Stage) -> Value {
+        stage.world.let_ask(&self.tenant, "anywhere").await;
+        self.place.ask_for_code(&self.asking()).await.ok()
+    }
+
     /// What comes of a new credential code in the hands of somebody else on the same page.
     pub(crate) async fn enrolled(&self, stage: &Stage) -> Value {
         let codes = self.session.code(stage.world.now()).await;

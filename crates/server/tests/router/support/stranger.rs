@@ -201,6 +201,19 @@ impl Stranger {
         self.post("/auth/credentials/code/status", &body).await
     }
 
+    /// Asks for a code.
+    pub(crate) async fn ask_for_code(&self, body: &Value) -> Answer {
+        self.post("/auth/credentials/code/request", body).await
+    }
+
+    /// What has become of a request for a code.
+    pub(crate) async fn request_state(&self, asked: &Value) -> String {
+        let body = json!({ "longCode": asked["longCode"] });
+        let path = "/auth/credentials/code/request/status";
+        let answer = self.post(path, &body).await.ok();
+        answer["state"].as_str().unwrap().to_owned()
+    }
+
     /// The whole flow with a code.
     pub(crate) async fn enrol(&self, code: &str, signer: &Signer) -> Answer {
         let challenge = self.begin_with_code(signer.kind(), code).await.ok();

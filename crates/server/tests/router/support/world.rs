@@ -302,6 +302,16 @@ impl World {
         assert!(done.await.unwrap().is_there());
     }
 
+    /// Sets from where places may ask an organization's users for codes.
+    pub(crate) async fn let_ask(&self, tenant: &Tenant, from: &str) {
+        let organization: OrganizationId = tenant.organization.parse().unwrap();
+        let done = self
+            .use_cases
+            .administration
+            .set_requests_from(&organization, from.parse().unwrap());
+        assert!(done.await.unwrap().is_there());
+    }
+
     pub(crate) async fn set_application_active(&self, application: &ApplicationId, active: bool) {
         let done = self
             .use_cases

@@ -27,6 +27,7 @@ pub(super) fn table() -> Vec<Operation> {
         credentials(),
         codes(),
         credentials_with_code(),
+        codes_asked_for(),
         pages(),
         users(),
         operation(),
@@ -442,6 +443,43 @@ fn credentials_with_code() -> Vec<Operation> {
                 request.with(json!({ "approvalToken": waiting["approvalToken"] }))
             })
             .where_approval_is_asked(),
+    ]
+}
+
+fn codes_asked_for() -> Vec<Operation> {
+    const REQUEST: &str = "/auth/credentials/code/request";
+    vec![
+        post("requestCredentialCode", REQUEST).costs(
+            written(0, 1),
+            async |stage, person, request| {
+                stage.world.let_ask(&person.tenant, "anywhere").await;
+                request.with(person.asking())
+            },
+        ),
+        post(
+            "getCodeRequestStatus",
+            "/auth/credentials/code/request/status",
+        )
+        .costs(read(1), async |stage, person, request| {
+            let asked = person.asked(stage).await;
+            request.with(json!({ "longCode": asked["longCode"] }))
+        }),
+        post("findCodeRequest", "/auth/credentials/code/request/find")
+            .by(User)
+            .costs(read(2), async |stage, person, request| {
+                let asked = person.asked(stage).await;
+                request.with(json!({ "code": asked["code"] }))
+            }),
+        post("grantCodeRequest", "/auth/credentials/code/request/grant")
+            .by(User)
+            .signed()
+            .costs(
+                written(2, 6).on_postgres(1),
+                async |stage, person, request| {
+                    let asked = person.asked(stage).await;
+                    request.with(json!({ "code": asked["code"], "number": asked["number"] }))
+                },
+            ),
     ]
 }
 

@@ -1,0 +1,100 @@
+// "Approve a new place": what a place asks for that shows a code, and whether it gets one.
+
+import { serviceNow } from './api.js'
+import { followGranted } from './code-panel.js'
+import { forget, kept } from './kept.js'
+import { PromptError } from './passkeys.js'
+import { $, announce, busy, element, hostOf } from './page.js'
+import { act, callSignedIn } from './session.js'
+
+const PATH = '/auth/credentials/code/request'
+
+/** The code of the link that was opened, whose reader may have to sign in first. */
+export const SCANNED = 'scanned'
+
+/** What the errors of codes mean here. */
+const MEANINGS = { invalid_code: 'request_invalid', wrong_number: 'request_refused' }
+
+/** Prepares the panel, where the organization lets places ask. Nothing is looked up before its button is pressed. */
+export function openGrantPanel({ codeRequests }) {
+  if (codeRequests === 'nowhere') {
+    return
+  }
+  $('grant').hidden = false
+  $('grant-find').addEventListener('submit', (event) => {
+    event.preventDefault()
+    const code = $('grant-code').value.trim()
+    if (!code) {
+      $('grant-code').focus()
+      return
+    }
+    busy($('grant-look'), 'Looking the code up…', () => look(code))
+  })
+  $('grant-no').addEventListener('click', () => {
+    close()
+    announce('Nothing was approved. The place can do nothing with its code.')
+  })
+  const scanned = kept(SCANNED)
+  if (scanned) {
+    forget(SCANNED)
+    $('grant-code').value = scanned
+    $('grant').scrollIntoView({ block: 'nearest' })
+    $('grant-look').focus()
+  }
+}
+
+/** Does what a code is for; what is wrong with it is said in the words of this panel. */
+async function told(work) {
+  try {
+    return await work()
+  } catch (error) {
+    const meaning = MEANINGS[error.code]
+    throw meaning ? new PromptError(meaning, error) : error
+  }
+}
+
+async function look(code) {
+  close()
+  const found = await told(() => callSignedIn('POST', `${PATH}/find`, { body: { code } }))
+  const { address, applicationName, dateRequested, numbers, origin, sameNetwork } = found
+  const seconds = Math.max(Math.round((serviceNow() - Date.parse(dateRequested)) / 1000), 0)
+  const rows = [
+    ['Adds a passkey for', applicationName ?? 'An application'],
+    ['On', origin ? hostOf(origin) : 'An application without pages'],
+    ['From', address],
+    ['Asked', `${seconds} seconds ago`],
+  ]
+  $('grant-facts').replaceChildren(
+    ...rows.map(([term, value]) => element('div', {}, element('dt', {}, term), element('dd', {}, value))),
+  )
+  $('grant-near').hidden = !sameNetwork
+  $('grant-far').hidden = sameNetwork
+  $('grant-numbers').replaceChildren(
+    ...numbers.map((number) => {
+      const button = element('button', { type: 'button' }, String(number))
+      button.onclick = () => busy(button, 'Confirm with your passkey…', () => grant(code, number))
+      return button
+    }),
+  )
+  $('grant-question').hidden = false
+  $('grant-question-title').focus()
+}
+
+/** What is granted is a code of mine, and is followed as any other. Code and number are signed. */
+async function grant(code, number) {
+  try {
+    await told(() => act('POST', `${PATH}/grant`, { code, number }))
+  } catch (error) {
+    if (error.code === 'request_invalid' || error.code === 'request_refused') {
+      close()
+    }
+    throw error
+  }
+  close()
+  await followGranted()
+}
+
+function close() {
+  $('grant-question').hidden = true
+  $('grant-code').value = ''
+}

@@ -1,0 +1,107 @@
+// A place where nothing can be typed shows a code, and who is signed in elsewhere approves it.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { Device, launch } from '../support/browser.js'
+import { at, callsTo, letAsk, organization, register, scan, two } from '../support/pages.js'
+
+const browser = await launch()
+
+/** Lets a place show a code, and answers that with the number beside it. */
+async function showCode({ page }) {
+  await page.getByRole('button', { name: 'Show a code here instead' }).click()
+  return shown({ page })
+}
+
+async function shown({ page }) {
+  await page.getByRole('heading', { name: 'Approve this place on your other device' }).waitFor()
+  const [code, number] = ['#ask-code', '#ask-number'].map((id) => page.locator(id).textContent())
+  return { code: await code, number: await number }
+}
+
+const choices = ({ page }) => page.locator('#grant-numbers').getByRole('button')
+
+test('a place shows a code, and gets its passkey when it is approved elsewhere', async () => {
+  const made = await organization(['showing', 'approving'])
+  await letAsk(made, 'showing', 'same-network')
+  const phone = await Device.open(browser)
+  await register(phone, at('approving'), made)
+  const television = await Device.open(browser)
+  await television.page.goto(`${at('showing')}/enrol`)
+
+  // The picture leads to the account page there; any other one of the organization takes the code too.
+  const first = await showCode(television)
+  assert.match(first.code, /^[A-Z2-9]{3}(-[A-Z2-9]{3}){2}$/)
+  assert.equal(await scan(television, '#ask-picture'), `${at('showing')}/account#request=${first.code}`)
+  await television.page.reload()
+  assert.deepEqual(await shown(television), first)
+
+  // Nothing is done by opening a link.
+  const looks = callsTo(phone, '/auth/credentials/code/request/find')
+  await phone.page.goto('about:blank')
+  await phone.page.goto(`${at('approving')}/account#request=${first.code}`)
+  await phone.page.getByRole('button', { name: 'Look at it' }).waitFor()
+  assert.equal(await phone.page.getByLabel('What it shows').inputValue(), first.code)
+  assert.equal(phone.page.url(), `${at('approving')}/account`)
+  assert.deepEqual(looks, [])
+  await phone.page.getByRole('button', { name: 'Look at it' }).click()
+  await phone.page.getByRole('heading', { name: 'Is this device in front of you?' }).waitFor()
+  const facts = phone.page.locator('#grant-facts')
+  for (const fact of ['showing', new URL(at('showing')).host, '127.0.0.1', /^\d+ seconds ago$/]) {
+    await facts.getByText(fact, { exact: true }).waitFor()
+  }
+  await phone.page.getByText('It is in the same network as you.').waitFor()
+  assert.equal(await choices(phone).count(), 3)
+
+  // Another number than the place shows refuses it, for good.
+  await choices(phone).filter({ hasNotText: first.number }).first().click()
+  await phone.page.getByRole('alert').getByText('That is not the number on the device').waitFor()
+  await television.page.getByText('Another number was chosen').waitFor()
+  await television.page.getByRole('button', { name: 'Enter another code' }).click()
+
+  const second = await showCode(television)
+  assert.notEqual(second.code, first.code)
+  await phone.page.getByLabel('What it shows').fill(second.code.toLowerCase().replaceAll('-', ' '))
+  await phone.page.getByRole('button', { name: 'Look at it' }).click()
+  await choices(phone).filter({ hasText: second.number }).click()
+  await television.page.getByRole('heading', { name: 'Is this your account?' }).waitFor()
+  await television.page.getByLabel('Name of the passkey').fill('Television')
+  await television.page.getByRole('button', { name: 'Create the passkey' }).click()
+  await television.page.getByRole('heading', { name: 'Your passkey is added' }).waitFor()
+  await phone.page.locator('.step', { hasText: 'The passkey is added' }).waitFor()
+  await phone.page.getByRole('listitem', { name: 'Television' }).getByText('Active').waitFor()
+  await television.page.getByRole('button', { name: 'Sign in with it' }).click()
+  await television.page.getByRole('heading', { name: 'It works' }).waitFor()
+
+  // What is over, or never was, is said.
+  await phone.page.getByLabel('What it shows').fill(second.code)
+  await phone.page.getByRole('button', { name: 'Look at it' }).click()
+  await phone.page.getByRole('alert').getByText('No device shows this code, or not any more').waitFor()
+  for (const device of [phone, television]) {
+    assert.deepEqual(device.errors, [])
+    assert.deepEqual(device.violations, [])
+  }
+})
+
+test('who is not signed in signs in first, and who shows a code can enter one instead', async () => {
+  const made = await organization(['shown', 'reading'])
+  await letAsk(made, 'shown', 'anywhere')
+  const place = await Device.open(browser)
+  await place.page.goto(`${at('shown')}/enrol`)
+  await showCode(place)
+  const other = await Device.open(browser)
+  await other.page.goto(await scan(place, '#ask-picture'))
+  await other.page.getByText('Sign in, and the device whose code you scanned can be approved.').waitFor()
+  await place.page.getByRole('button', { name: 'Enter a code here' }).click()
+  await place.page.getByLabel('Code').waitFor()
+  await place.page.reload()
+  await place.page.getByRole('heading', { name: 'Enter the code' }).waitFor()
+})
+
+test('where no place may ask, none offers to', async () => {
+  const { page } = await Device.open(browser)
+  await page.goto(`${two}/enrol`)
+  await page.getByRole('link', { name: 'Two' }).waitFor()
+  assert.equal(await page.getByRole('button', { name: 'Show a code here instead' }).isVisible(), false)
+})
