@@ -5,8 +5,8 @@ use axum::{
     http::{
         HeaderMap, HeaderName, HeaderValue, StatusCode,
         header::{
-            CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
-            REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+            ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY,
+            CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
         },
     },
     response::{IntoResponse, Response},
@@ -14,7 +14,7 @@ use axum::{
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use crate::assets::Asset;
+use crate::{assets::Asset, languages::Language};
 
 /// Scripts, styles, pictures and calls come from the page's own origin; there is nothing else, no form
 /// is sent anywhere, and nobody frames the page. Pictures may be `data:`, for drawings made on the spot.
@@ -56,6 +56,14 @@ pub(crate) fn headers(media_type: &'static str) -> HeaderMap {
     headers
 }
 
+/// The headers of a page in that language, which is one of several at its address.
+pub(crate) fn page_headers(language: &'static Language) -> HeaderMap {
+    let mut headers = headers(HTML);
+    headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag));
+    headers.insert(VARY, HeaderValue::from_name(ACCEPT_LANGUAGE));
+    headers
+}
+
 /// A file ready to be sent.
 pub(crate) struct Answer {
     body: Bytes,
@@ -66,8 +74,16 @@ pub(crate) struct Answer {
 impl Answer {
     /// The tag is the digest of the contents, so every replica of one version gives the same.
     pub(crate) fn new(media_type: &'static str, body: Bytes) -> Self {
+        Self::with(headers(media_type), body)
+    }
+
+    /// A page in that language.
+    pub(crate) fn in_language(language: &'static Language, page: String) -> Self {
+        Self::with(page_headers(language), page.into())
+    }
+
+    fn with(mut headers: HeaderMap, body: Bytes) -> Self {
         let tag = format!("\"{}\"", HEXLOWER.encode(&Sha256::digest(&body)));
-        let mut headers = headers(media_type);
         if let Ok(tag) = HeaderValue::from_str(&tag) {
             headers.insert(ETAG, tag);
         }

@@ -12,6 +12,17 @@ pub(crate) struct Asset {
     pub(crate) contents: &'static [u8],
 }
 
+impl Asset {
+    /// What it says, if it is a page.
+    pub(crate) fn page(&self) -> Option<&'static str> {
+        let html = (self.media_type == HTML).then_some(self.contents)?;
+        str::from_utf8(html).ok()
+    }
+}
+
+/// The type of scripts.
+pub(crate) const SCRIPT: &str = "text/javascript; charset=utf-8";
+
 /// What pages that only tell something are made of: on every host, since nobody is refused an explanation.
 pub(crate) const EVERYWHERE: &[Asset] = &[
     Asset {
@@ -98,6 +109,10 @@ pub(crate) const OF_APPLICATIONS: &[Asset] = &[
         include_bytes!("../assets/scripts/kit.js"),
     ),
     script(
+        "/assets/scripts/language.js",
+        include_bytes!("../assets/scripts/language.js"),
+    ),
+    script(
         "/assets/scripts/page.js",
         include_bytes!("../assets/scripts/page.js"),
     ),
@@ -135,7 +150,7 @@ const fn page(path: &'static str, contents: &'static [u8]) -> Asset {
 const fn script(path: &'static str, contents: &'static [u8]) -> Asset {
     Asset {
         path,
-        media_type: "text/javascript; charset=utf-8",
+        media_type: SCRIPT,
         contents,
     }
 }

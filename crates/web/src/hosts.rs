@@ -17,7 +17,7 @@ use latchkey_service::{
 };
 use tokio::time::timeout;
 
-use crate::{accept::header_prefers_page, landing};
+use crate::{accept::header_prefers_page, landing, languages::Language};
 
 /// How long a person waits for a page: a database that is away takes longer to be given up.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -57,10 +57,11 @@ pub(crate) async fn registered_only(
             .into_response();
         }
     };
+    let language = Language::preferred(request.headers());
     if has_page(&snapshot) {
         next.run(request).await
     } else if is_opened(&request, &hosts.prefix) {
-        landing::page(&snapshot, &hosts.public_url, &hosts.prefix, host)
+        landing::page(&snapshot, &hosts.public_url, &hosts.prefix, host, language)
     } else {
         StatusCode::NOT_FOUND.into_response()
     }

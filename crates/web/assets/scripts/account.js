@@ -3,6 +3,7 @@
 import { askToTakeAway, showCards } from './cards.js'
 import { openCodePanel } from './code-panel.js'
 import { forget, keep, kept } from './kept.js'
+import { t } from './language.js'
 import { signalAccepted } from './passkeys.js'
 import { $, busy, complain, introduce, say, takeFragment } from './page.js'
 import { callSignedIn, hasBeenSignedIn, leave, session } from './session.js'
@@ -35,13 +36,13 @@ async function begin() {
   }
   $('user').textContent = user.username
   $('sign-out').addEventListener('click', () =>
-    busy($('sign-out'), 'Signing out…', async () => {
+    busy($('sign-out'), t('Signing out…'), async () => {
       await callSignedIn('PUT', '/auth/logout', { body: {} })
       leave('signed_out')
     }),
   )
   try {
-    say('Loading your credentials…')
+    say(t('Loading your credentials…'))
     const here = await introduce()
     await refresh(here)
     say('')

@@ -3,17 +3,18 @@
 import { Unreachable, call } from './api.js'
 import { nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
+import { t, translated } from './language.js'
 import { create, hasAuthenticator, isSupported } from './passkeys.js'
 import { $, busy, complain, hostOf, introduce, say, show, takeFragment } from './page.js'
 import { isReturning, signInAndGoOn } from './return.js'
 import { signIn } from './session.js'
 import { explain, sayOnThisPage } from './texts.js'
 
-sayOnThisPage({
+sayOnThisPage(translated({
   challenge_invalid:
     'This took too long, or the code was cancelled in the meantime. Get a new code on your other device and begin again.',
   no_application: 'No application is registered for this address. Check the address and try again.',
-})
+}))
 
 /** How often to ask whether the other place has approved, in milliseconds. */
 const INTERVAL = 2000
@@ -76,7 +77,7 @@ const ENDS_CEREMONY = ['challenge_invalid', 'too_many_credentials', ...ALREADY_H
 
 async function add() {
   const passkey = await create(challenge)
-  say('Adding the passkey…')
+  say(t('Adding the passkey…'))
   const credential = await call('POST', '/auth/credentials/code/verify', {
     body: {
       ...passkey,
@@ -100,10 +101,10 @@ function finish(name) {
   show('done')
 }
 
-const OUTCOMES = {
+const OUTCOMES = translated({
   Expired: 'Nobody approved the passkey in time. Get a new code on your other device and begin again.',
   Refused: 'The passkey was refused on your other device. If that was a mistake, get a new code there and begin again.',
-}
+})
 
 /** Waits for the other place to approve or refuse. */
 async function wait({ approvalToken, name, number }) {
@@ -134,7 +135,7 @@ async function ask(approvalToken) {
     if (!(error instanceof Unreachable)) {
       throw error
     }
-    say('The service cannot be reached; still trying.')
+    say(t('The service cannot be reached; still trying.'))
     return 'Waiting'
   }
 }
@@ -159,11 +160,11 @@ function begin() {
       $('code').focus()
       return
     }
-    busy($('enter-button'), 'Looking the code up…', () => claim(code))
+    busy($('enter-button'), t('Looking the code up…'), () => claim(code))
   })
   $('confirm').addEventListener('submit', (event) => {
     event.preventDefault()
-    busy($('create-button'), 'Answer the prompt of your browser…', () =>
+    busy($('create-button'), t('Answer the prompt of your browser…'), () =>
       add().catch((error) => {
         if (!ENDS_CEREMONY.includes(error.code)) {
           $('give-up').hidden = false
@@ -178,7 +179,7 @@ function begin() {
     )
   })
   $('try').addEventListener('click', () =>
-    busy($('try'), 'Answer the prompt of your browser…', async () => {
+    busy($('try'), t('Answer the prompt of your browser…'), async () => {
       const place = here ?? (await introduce())
       const who = { username: challenge.user.name }
       if (isReturning()) {
@@ -191,11 +192,13 @@ function begin() {
   )
   $('not-me').addEventListener('click', () => {
     giveBack(challenge, 'NotMyAccount')
-    end('Nothing was added. The code has ended, and whoever gave it to you sees that. Get one from your own account.')
+    end(
+      t('Nothing was added. The code has ended, and whoever gave it to you sees that. Get one from your own account.'),
+    )
   })
   $('give-up').addEventListener('click', () => {
     giveBack(challenge, 'GivenUp')
-    end('Nothing was added. The code has ended: to try again, get a new one on your other device.')
+    end(t('Nothing was added. The code has ended: to try again, get a new one on your other device.'))
   })
   $('ended-again').addEventListener('click', () => {
     show('enter')

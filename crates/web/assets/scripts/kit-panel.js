@@ -2,6 +2,7 @@
 
 import { renderSVG } from '../vendor/uqr.js'
 
+import { t } from './language.js'
 import { $, addressOf } from './page.js'
 
 /** A link that fills in everything but the code. */
@@ -11,25 +12,32 @@ function linkOf({ credentialId, username }) {
 }
 
 function fileOf(kit, { application }) {
+  const rows = [
+    [t('Page'), addressOf('recover')],
+    [t('User name'), kit.username],
+    [t('Kit number'), kit.credentialId],
+    [t('Recovery code'), kit.code],
+  ]
+  const width = Math.max(...rows.map(([name]) => name.length)) + 2
   return [
-    `Recovery kit for ${application.name}`,
+    t('Recovery kit for {application}', { application: application.name }),
     '',
-    'With this and your mailbox you get back into your account when every passkey is lost.',
-    'Keep it where only you can find it. Nobody else has the recovery code.',
+    t('With this and your mailbox you get back into your account when every passkey is lost.'),
+    t('Keep it where only you can find it. Nobody else has the recovery code.'),
     '',
-    `Page           ${addressOf('recover')}`,
-    `User name      ${kit.username}`,
-    `Kit number     ${kit.credentialId}`,
-    `Recovery code  ${kit.code}`,
+    ...rows.map(([name, value]) => name.padEnd(width) + value),
     '',
   ].join('\n')
 }
 
-/** What a saved kit says; of another file, nothing. */
+/**
+ * What a saved kit says, in whatever language it was saved: its last rows, whose names and values stand apart. Of
+ * another file, nothing.
+ */
 export function readKit(text) {
-  const line = (name) => text.match(new RegExp(`^${name} +(.+)$`, 'm'))?.[1].trim()
-  const [code, credentialId, username] = ['Recovery code', 'Kit number', 'User name'].map(line)
-  return { code, credentialId, username }
+  const rows = [...text.matchAll(/^\S.*? {2,}(\S.*)$/gm)]
+  const [username, credentialId, code] = rows.slice(-3).map(([, value]) => value.trim())
+  return code?.startsWith('D1') ? { code, credentialId, username } : {}
 }
 
 /** A picture of a text; it is drawn as it is read, black on white, in both themes. */
@@ -44,7 +52,7 @@ export function showKit(kit, here) {
   addEventListener('beforeunload', guard)
   const kept = () => {
     removeEventListener('beforeunload', guard)
-    $('kit-kept').textContent = 'Good. Keep it where only you can find it.'
+    $('kit-kept').textContent = t('Good. Keep it where only you can find it.')
   }
 
   $('kit-code').textContent = kit.code

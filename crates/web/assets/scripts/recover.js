@@ -4,12 +4,13 @@ import { call } from './api.js'
 import { nameOfThisDevice } from './device.js'
 import { KitError, makeKit, openKit, signRecovery, tidyCode } from './kit.js'
 import { readKit, showKit } from './kit-panel.js'
+import { t, translated } from './language.js'
 import { create } from './passkeys.js'
 import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
 import { signInAndGoOn } from './return.js'
 import { sayOnThisPage } from './texts.js'
 
-sayOnThisPage({
+sayOnThisPage(translated({
   challenge_invalid: 'This took too long. Have another code sent and begin again.',
   invalid_code:
     'The code from the mail, the user name or the kit number is not right, or the code is older than ten minutes. Check them, or have another code sent.',
@@ -19,7 +20,7 @@ sayOnThisPage({
   kit_of_another: 'This is the recovery kit of another user name than the one you entered. Choose your own, or have a code sent for that user name.',
   kit_unknown: 'There is no recovery kit with this number in this account. Check the number, or have another code sent and use your newest kit.',
   recovery_credential_refused: 'This kit is not in use any more. Have another code sent and use your newest kit.',
-})
+}))
 
 let here
 
@@ -52,7 +53,7 @@ async function recover(kit) {
   }
   const privateKey = await openKit(kit, kept.encryptedRecoveryKey)
   const passkey = await create(challenge)
-  say('Making your new recovery kit…')
+  say(t('Making your new recovery kit…'))
   const { kit: newKit, credential } = await makeKit(challenge)
   const newCredentials = {
     firstFactorCredential: { ...passkey, credentialName: nameOfThisDevice() },
@@ -86,7 +87,7 @@ function start() {
 
   $('ask').addEventListener('submit', (event) => {
     event.preventDefault()
-    busy($('ask-button'), 'Asking for a code…', async () => {
+    busy($('ask-button'), t('Asking for a code…'), async () => {
       here ??= await introduce()
       await call('POST', '/auth/recover/user/code', {
         body: { orgId: here.organization.id, username: $('username').value.trim() },
@@ -112,7 +113,7 @@ function start() {
   })
   $('use').addEventListener('submit', (event) => {
     event.preventDefault()
-    busy($('use-button'), 'Answer the prompt of your browser…', async () => {
+    busy($('use-button'), t('Answer the prompt of your browser…'), async () => {
       const kit = {
         code: tidyCode($('recovery-code').value),
         credentialId: $('number').value.trim(),
@@ -124,7 +125,7 @@ function start() {
     })
   })
   $('sign-in-button').addEventListener('click', () =>
-    busy($('sign-in-button'), 'Answer the prompt of your browser…', () =>
+    busy($('sign-in-button'), t('Answer the prompt of your browser…'), () =>
       signInAndGoOn(here, { username: begun.challenge.user.name }),
     ),
   )
