@@ -20,6 +20,7 @@ mod m0015_pages_of_applications;
 mod m0016_released_codes;
 mod m0017_bound_codes;
 mod m0018_freshness;
+mod m0020_looks_of_applications;
 mod shape;
 
 pub use self::loss::{Loss, Newest, losses, organizations};
@@ -55,6 +56,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_released_codes::ReleasedCodes),
             Box::new(m0017_bound_codes::BoundCodes),
             Box::new(m0018_freshness::FreshCredentials),
+            Box::new(m0020_looks_of_applications::LooksOfApplications),
         ]
     }
 }

@@ -86,6 +86,8 @@ pub mod housekeeping;
 #[doc(hidden)]
 pub mod installation;
 #[doc(hidden)]
+pub mod looks;
+#[doc(hidden)]
 pub mod messages;
 #[doc(hidden)]
 pub mod recovery;
@@ -123,6 +125,7 @@ macro_rules! store_contract {
         $crate::helping!();
         $crate::housekeeping!();
         $crate::installation!();
+        $crate::looks!();
         $crate::messages!();
         $crate::recovery!();
         $crate::registration!();

@@ -22,6 +22,11 @@ const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src '
                               img-src 'self' data:; connect-src 'self'; form-action 'none'; \
                               base-uri 'none'; frame-ancestors 'none'";
 
+/// A picture that somebody else has made can do nothing, even where it is opened as a page: it has its own styles and
+/// no more.
+const PICTURE_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'";
+
 /// Passkeys are what the pages are for; of everything else they need nothing.
 const PERMISSIONS: &str = "publickey-credentials-create=(self), publickey-credentials-get=(self), \
                            camera=(), geolocation=(), microphone=(), payment=(), usb=()";
@@ -75,6 +80,14 @@ impl Answer {
     /// The tag is the digest of the contents, so every replica of one version gives the same.
     pub(crate) fn new(media_type: &'static str, body: Bytes) -> Self {
         Self::with(headers(media_type), body)
+    }
+
+    /// A picture that somebody else has made.
+    pub(crate) fn picture(media_type: &'static str, body: Bytes) -> Self {
+        let mut headers = headers(media_type);
+        let policy = HeaderValue::from_static(PICTURE_POLICY);
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+        Self::with(headers, body)
     }
 
     /// A page in that language.

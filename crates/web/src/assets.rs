@@ -20,6 +20,16 @@ impl Asset {
     }
 }
 
+/// The picture of this service.
+pub(crate) const ICON: Asset = Asset {
+    path: "/assets/icon.svg",
+    media_type: "image/svg+xml",
+    contents: include_bytes!("../assets/icon.svg"),
+};
+
+/// The type of style sheets.
+pub(crate) const STYLE: &str = "text/css; charset=utf-8";
+
 /// The type of scripts.
 pub(crate) const SCRIPT: &str = "text/javascript; charset=utf-8";
 
@@ -27,19 +37,15 @@ pub(crate) const SCRIPT: &str = "text/javascript; charset=utf-8";
 pub(crate) const EVERYWHERE: &[Asset] = &[
     Asset {
         path: "/assets/style.css",
-        media_type: "text/css; charset=utf-8",
+        media_type: STYLE,
         contents: include_bytes!("../assets/style.css"),
     },
     Asset {
         path: "/assets/reference.css",
-        media_type: "text/css; charset=utf-8",
+        media_type: STYLE,
         contents: include_bytes!("../assets/reference.css"),
     },
-    Asset {
-        path: "/assets/icon.svg",
-        media_type: "image/svg+xml",
-        contents: include_bytes!("../assets/icon.svg"),
-    },
+    ICON,
     script(
         "/assets/scripts/again.js",
         include_bytes!("../assets/scripts/again.js"),

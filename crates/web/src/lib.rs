@@ -14,6 +14,8 @@ mod refusal;
 
 mod landing;
 
+mod look;
+
 mod reference;
 
 mod hosts;
@@ -71,7 +73,8 @@ pub fn pages(about: About) -> Router {
         });
         router = router.route(prefix.as_str(), begin);
     }
-    let mut of_applications = files(prefix, assets::OF_APPLICATIONS);
+    let looks = look::routes(prefix, Arc::clone(&about.directory));
+    let mut of_applications = files(prefix, assets::OF_APPLICATIONS).merge(looks);
     for language in Language::others() {
         let path = format!("{prefix}/assets/languages/{}.js", language.tag);
         let catalogue = Answer::new(SCRIPT, language.script().into());

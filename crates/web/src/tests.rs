@@ -15,6 +15,7 @@ use http_body_util::BodyExt;
 use latchkey_domain::{
     application::{
         Application, Origin, RelyingParty, RpId,
+        look::Logo,
         native::NativeApplications,
         pages::{PagePrefix, Pages},
     },
@@ -36,10 +37,12 @@ use tower::ServiceExt;
 use crate::{
     About,
     assets::{self, Asset},
-    everywhere, pages, refusal,
+    everywhere, look, pages, refusal,
 };
 
 mod languages;
+
+mod looks;
 
 mod places;
 
@@ -322,7 +325,9 @@ fn quoted_after<'text>(text: &'text str, word: &str, quote: char) -> Vec<&'text 
 
 #[test]
 fn every_reference_leads_to_a_file_that_is_served() {
-    let served: BTreeSet<&str> = all().map(|asset| asset.path).collect();
+    let of_the_host = [look::LOGO, look::STYLE];
+    let served = all().map(|asset| asset.path).chain(of_the_host);
+    let served: BTreeSet<&str> = served.collect();
     let mut followed = 0;
     for asset in all() {
         let text = String::from_utf8_lossy(asset.contents);
@@ -505,6 +510,10 @@ struct Away;
 #[async_trait]
 impl DirectoryStore for Away {
     async fn load(&self) -> Result<DirectoryEntries, StoreError> {
+        std::future::pending().await
+    }
+
+    async fn logo(&self, _application: &ApplicationId) -> Result<Option<Logo>, StoreError> {
         std::future::pending().await
     }
 }

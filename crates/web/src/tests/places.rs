@@ -67,6 +67,7 @@ async fn an_application_leads_to_pages_of_its_own_and_shows_none_of_ours() {
         pages: Pages {
             ours: false,
             enrol_url: enrol_url.map(|url| EnrolUrl::new(url).unwrap()),
+            ..Pages::default()
         },
         ..application("One")
     };
