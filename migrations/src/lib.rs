@@ -21,6 +21,7 @@ mod m0016_released_codes;
 mod m0017_bound_codes;
 mod m0018_freshness;
 mod m0019_code_requests;
+mod m0020_looks_of_applications;
 mod m0021_code_sign_in;
 mod shape;
 
@@ -58,6 +59,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0017_bound_codes::BoundCodes),
             Box::new(m0018_freshness::FreshCredentials),
             Box::new(m0019_code_requests::CodeRequests),
+            Box::new(m0020_looks_of_applications::LooksOfApplications),
             Box::new(m0021_code_sign_in::CodeSignIn),
         ]
     }

@@ -42,7 +42,7 @@ impl Newest {
 type Held = (&'static str, &'static str);
 
 /// What each step brought room for, by its name. A step that is not here is one that nobody knows about.
-const HELD: [(&str, &[Held]); 20] = [
+const HELD: [(&str, &[Held]); 21] = [
     (
         "m0001_foundation",
         &[
@@ -164,6 +164,16 @@ const HELD: [(&str, &[Held]); 20] = [
                 "organizations that let places ask for codes",
                 "organizations WHERE requests_from IS NOT NULL",
             ),
+        ],
+    ),
+    (
+        "m0020_looks_of_applications",
+        &[
+            (
+                "applications with a colour of their own",
+                "applications WHERE accent IS NOT NULL",
+            ),
+            ("logos of applications", "application_logos"),
         ],
     ),
     (

@@ -14,6 +14,7 @@ use crate::{
     time::Timestamp,
 };
 
+pub mod look;
 pub mod native;
 pub mod pages;
 pub mod related;

@@ -2,7 +2,11 @@
 
 use std::sync::{Arc, atomic::AtomicBool};
 
-use axum::{Router, http::StatusCode, response::Response};
+use axum::{
+    Router,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
 use ipnet::IpNet;
 use latchkey_service::{live::Live, use_cases::UseCases};
 
@@ -20,9 +24,10 @@ pub struct HttpSettings {
     pub this_machine_alone: bool,
 }
 
-/// How a read that is refused is told to a person: from what the client accepts (RFC 9110 §12.5.1), the status
-/// and the id of the request, a page; none for a client that would rather have the error as JSON.
-pub type RefusalPage = Arc<dyn Fn(&str, StatusCode, &str) -> Option<Response> + Send + Sync>;
+/// How a read that is refused is told to a person: from the headers that say what the client accepts, and in which
+/// language (`Accept` and `Accept-Language`, RFC 9110 §12.5), the status and the id of the request, a page; none for a
+/// client that would rather have the error as JSON. A page that is one of several says so in `Vary`.
+pub type RefusalPage = Arc<dyn Fn(&HeaderMap, StatusCode, &str) -> Option<Response> + Send + Sync>;
 
 /// What is beside the API.
 #[derive(Clone)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use latchkey_domain::{
-    application::{Application, native::NativeApplications},
+    application::{Application, look::Logo, native::NativeApplications},
     code_request::CodeRequest,
     credential::Credential,
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
@@ -15,7 +15,7 @@ use latchkey_domain::{
 use latchkey_service::ports::{
     administration_store::{
         AddApplicationError, AdministrationStore, ApplicationEntry, ApplicationUpdate,
-        BootstrapError, DeleteApplicationError, Effect, Invitation, InviteError, Loss,
+        BootstrapError, DeleteApplicationError, Effect, Invitation, InviteError, Loss, New,
         NewOrganization, Notice, OrganizationEntry, Population, SetUserError,
         UpdateApplicationError, UpdatedApplication,
     },
@@ -75,6 +75,10 @@ impl DirectoryStore for MemoryStore {
             entries.applications.sort_by_key(|one| one.created);
             entries
         }))
+    }
+
+    async fn logo(&self, application: &ApplicationId) -> Result<Option<Logo>, StoreError> {
+        Ok(self.read(|state| state.logos.get(application).cloned()))
     }
 }
 
@@ -313,6 +317,7 @@ impl AdministrationStore for MemoryStore {
         self.write(|state| {
             let before = state.applications.get(application);
             let before = before.ok_or(UpdateApplicationError::NotFound)?;
+            let logo = update.logo.clone();
             let after = update.of(before)?;
             let passkeys = state.loss(application).passkeys;
             if before.relying_party.rp_id() != after.relying_party.rp_id() && passkeys > 0 {
@@ -320,6 +325,15 @@ impl AdministrationStore for MemoryStore {
             }
             if !state.has_free_origins(&after) {
                 return Err(UpdateApplicationError::OriginTaken);
+            }
+            match logo {
+                Some(New::At(logo)) => {
+                    state.logos.insert(after.id.clone(), logo);
+                }
+                Some(New::None) => {
+                    state.logos.remove(&after.id);
+                }
+                None => {}
             }
             let applications = &mut state.applications;
             let before = applications.insert(after.id.clone(), after.clone());
@@ -353,6 +367,7 @@ impl AdministrationStore for MemoryStore {
             state.credentials.retain(|_, held| !is_for(held));
             let is_asked_for = |held: &CodeRequest| held.application.as_ref() == Some(application);
             state.code_requests.retain(|_, held| !is_asked_for(held));
+            state.logos.remove(application);
             Ok(loss)
         })
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, mem};
 
 use latchkey_domain::{
     account_code::NewAccountCode,
-    application::Application,
+    application::{Application, look::Logo},
     approval::Verdict,
     authority::Authority,
     code_request::CodeRequest,
@@ -27,6 +27,7 @@ pub(crate) struct State {
     pub(crate) installation: Option<Installation>,
     pub(crate) organizations: BTreeMap<OrganizationId, Organization>,
     pub(crate) applications: BTreeMap<ApplicationId, Application>,
+    pub(crate) logos: BTreeMap<ApplicationId, Logo>,
     pub(crate) users: BTreeMap<UserId, User>,
     pub(crate) credentials: BTreeMap<CredentialUuid, Credential>,
     /// When credentials were activated again: their earlier sessions stay ended.

@@ -406,6 +406,8 @@ mod tests {
                 "application update --application {APPLICATION} --enrol-url http://localhost:1/new --pages no"
             ),
             format!("application update --application {APPLICATION} --enrol-url none --pages yes"),
+            format!("application update --application {APPLICATION} --accent #0b5d56 --logo none"),
+            format!("application update --application {APPLICATION} --accent none"),
             format!("application delete --application {APPLICATION} --yes C"),
             format!("application delete --application {APPLICATION} --delete-credentials --yes C"),
             format!("outbox retry --message {MESSAGE}"),

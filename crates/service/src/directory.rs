@@ -5,7 +5,7 @@ pub mod page;
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use latchkey_domain::{
-    application::{Application, Origin, RpId, pages::PagePrefix},
+    application::{Application, Origin, RpId, look::Logo, pages::PagePrefix},
     challenge::Challenge,
     id::{ApplicationId, OrganizationId},
     organization::{CodeSignIn, Organization},
@@ -337,6 +337,15 @@ impl Directory {
     pub fn known(&self) -> Option<Arc<Snapshot>> {
         let (_, snapshot) = self.flight.log().good?;
         Some(snapshot)
+    }
+
+    /// The logo of an application, as it is kept now: whoever shows it keeps it for as long as the tag in the
+    /// snapshot is the same.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn logo(&self, application: &ApplicationId) -> Result<Option<Logo>, StoreError> {
+        self.store.logo(application).await
     }
 
     /// The present snapshot, for a request in this organization, if it names or has one.

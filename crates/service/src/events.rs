@@ -105,7 +105,7 @@ named! {
         SetFreshness, "set_freshness", "The command line sets for how long an organization's credentials are fresh that were made with a code.";
         SetRequestsFrom, "set_requests_from", "The command line sets from where places may ask an organization's users for codes.";
         AddApplication, "add_application", "The command line adds an application.";
-        UpdateApplication, "update_application", "The command line gives an application another name, RP id, origins or pages.";
+        UpdateApplication, "update_application", "The command line gives an application another name, RP id, origins, pages or look.";
         DeleteApplication, "delete_application", "The command line deletes an application, and its passkeys where that is wanted.";
         ActivateApplication, "activate_application", "The command line activates an application.";
         DeactivateApplication, "deactivate_application", "The command line deactivates an application.";

@@ -29,7 +29,7 @@ use crate::{
     column::{Inconsistency, Joined},
     credential_store, ending,
     store::SqlStore,
-    table::{self, application, application_origin},
+    table::{self, application, application_logo, application_origin},
     user_store::{hand_over, invite, shown},
 };
 
@@ -328,6 +328,7 @@ impl AdministrationStore for SqlStore {
         self.write(async move |tx| {
             let before = application::lock_and_read(&tx, &id).await?;
             let before = before.ok_or(UpdateApplicationError::NotFound)?;
+            let logo = update.logo.clone();
             let after = update.of(&before)?;
             let (old, new) = (&before.relying_party, &after.relying_party);
             if old.rp_id() != new.rp_id() {
@@ -339,6 +340,9 @@ impl AdministrationStore for SqlStore {
                 }
             }
             application::rewrite(&tx, &after).await?;
+            if let Some(logo) = logo {
+                application_logo::set(&tx, &id, logo).await?;
+            }
             if old.origins() != new.origins() {
                 application_origin::delete_all(&tx, &id).await?;
                 if !application_origin::insert_all(&tx, &after).await? {

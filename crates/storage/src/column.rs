@@ -9,6 +9,7 @@ use latchkey_domain::{
     account_code::AccountCodeKind,
     application::{
         Origin, RpId,
+        look::{Accent, Logo, LogoTag},
         native::{AndroidPackage, AppleAppId},
         pages::EnrolUrl,
     },
@@ -243,7 +244,7 @@ texts! {
 }
 
 texts! {
-    new: AndroidPackage, AppleAppId, CredentialId, EnrolUrl, Origin, RpId,
+    new: Accent, AndroidPackage, AppleAppId, CredentialId, EnrolUrl, LogoTag, Origin, RpId,
 }
 
 texts! {
@@ -269,6 +270,7 @@ stored! {
     }, freshness;
     Epoch as i64: |epoch| epoch.number(), |raw| Ok::<_, Infallible>(Self::new(raw));
     u32 as i64: |number| i64::from(*number), |raw| raw.try_into();
+    Logo as Vec<u8>: |logo| logo.contents().to_vec(), Self::new;
     PublicKey as Vec<u8>: |key| key.spki_der().to_vec(),
         |raw| Ok::<_, Infallible>(Self::from_spki_der(raw));
     Aaguid as Vec<u8>: |aaguid| aaguid.as_bytes().to_vec(),

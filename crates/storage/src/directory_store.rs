@@ -1,7 +1,7 @@
 //! The directory: organizations with their applications and origins, in one statement.
 
 use async_trait::async_trait;
-use latchkey_domain::organization::Organization;
+use latchkey_domain::{application::look::Logo, id::ApplicationId, organization::Organization};
 use latchkey_service::ports::{
     directory_store::{DirectoryEntries, DirectoryStore},
     store::StoreError,
@@ -15,7 +15,7 @@ use sea_orm::{
 use crate::{
     column::Joined,
     store::SqlStore,
-    table::{application, application_origin, organization},
+    table::{application, application_logo, application_origin, organization},
 };
 
 #[async_trait]
@@ -75,5 +75,11 @@ impl DirectoryStore for SqlStore {
             organizations,
             applications,
         })
+    }
+
+    async fn logo(&self, application: &ApplicationId) -> Result<Option<Logo>, StoreError> {
+        let id = application.clone();
+        self.read(async move |reader| application_logo::find(&reader, &id).await)
+            .await
     }
 }

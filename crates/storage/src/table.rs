@@ -40,6 +40,7 @@ macro_rules! refers_to {
 
 pub(crate) mod account_code;
 pub(crate) mod application;
+pub(crate) mod application_logo;
 pub(crate) mod application_origin;
 pub(crate) mod code_request;
 pub(crate) mod credential;

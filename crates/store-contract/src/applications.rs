@@ -490,6 +490,7 @@ async fn where_pages_are_comes_with_an_application_and_is_changed(world: World) 
     new.application.pages = Pages {
         ours: false,
         enrol_url: Some(url("new")),
+        ..Pages::default()
     };
     world.administration.bootstrap(new.clone()).await.unwrap();
     let change = |has_pages, enrol_url| ApplicationUpdate {
@@ -514,15 +515,14 @@ async fn where_pages_are_comes_with_an_application_and_is_changed(world: World) 
     ] {
         let id = &new.application.id;
         let updated = world.administration.update_application(id, update).await;
-        assert_eq!(
-            updated.unwrap().application.pages,
-            Pages {
-                ours,
-                enrol_url: enrol_url.clone()
-            }
-        );
+        let expected = Pages {
+            ours,
+            enrol_url,
+            ..Pages::default()
+        };
+        assert_eq!(updated.unwrap().application.pages, expected);
         let applications = world.directory.load().await.unwrap().applications;
-        assert_eq!(applications[0].pages, Pages { ours, enrol_url });
+        assert_eq!(applications[0].pages, expected);
     }
 }
 

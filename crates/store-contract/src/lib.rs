@@ -88,6 +88,8 @@ pub mod housekeeping;
 #[doc(hidden)]
 pub mod installation;
 #[doc(hidden)]
+pub mod looks;
+#[doc(hidden)]
 pub mod messages;
 #[doc(hidden)]
 pub mod recovery;
@@ -126,6 +128,7 @@ macro_rules! store_contract {
         $crate::helping!();
         $crate::housekeeping!();
         $crate::installation!();
+        $crate::looks!();
         $crate::messages!();
         $crate::recovery!();
         $crate::registration!();

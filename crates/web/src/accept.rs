@@ -1,25 +1,33 @@
-//! Whether a client would rather have a page or JSON.
+//! What a client would rather have: a page or JSON, and in which language.
 
-use axum::http::{HeaderMap, header::ACCEPT};
+use axum::http::{
+    HeaderMap,
+    header::{ACCEPT, HeaderName},
+};
+
+/// The values of a header that is a list, which may be on several lines (RFC 9110 §5.3).
+pub(crate) fn lines(headers: &HeaderMap, name: HeaderName) -> String {
+    let lines = headers.get_all(name).iter();
+    let lines: Vec<_> = lines.filter_map(|line| line.to_str().ok()).collect();
+    lines.join(",")
+}
 
 /// Whether these headers prefer a page.
 pub(crate) fn header_prefers_page(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(ACCEPT).iter();
-    let lines: Vec<_> = lines.filter_map(|line| line.to_str().ok()).collect();
-    prefers_page(&lines.join(","))
+    prefers_page(&lines(headers, ACCEPT))
 }
 
 /// Whether the value of `Accept` (RFC 9110 §12.5.1) prefers HTML to JSON. Browsers that open an address do;
 /// who says nothing, or takes anything, is a program.
-pub(crate) fn prefers_page(accept: &str) -> bool {
+fn prefers_page(accept: &str) -> bool {
     quality(accept, "text", "html") > quality(accept, "application", "json")
 }
 
 /// The weight of a media type, between 0 and 1: that of the most specific range it is in.
 fn quality(accept: &str, kind: &str, subtype: &str) -> f32 {
     let weights = accept.split(',').filter_map(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        let (of_kind, of_subtype) = parts.next()?.split_once('/')?;
+        let (range, weight) = weighted(range)?;
+        let (of_kind, of_subtype) = range.split_once('/')?;
         let precision = match (of_kind, of_subtype) {
             ("*", "*") => 0,
             (name, "*") if name.eq_ignore_ascii_case(kind) => 1,
@@ -30,15 +38,22 @@ fn quality(accept: &str, kind: &str, subtype: &str) -> f32 {
             }
             _ => return None,
         };
-        let weight = parts.find_map(|part| {
-            let (name, value) = part.split_once('=')?;
-            name.trim().eq_ignore_ascii_case("q").then(|| value.trim())
-        });
-        Some((precision, weight.map_or(Some(1.0), weighed)?))
+        Some((precision, weight))
     });
     weights
         .max_by(|(one, _), (other, _)| one.cmp(other))
         .map_or(0.0, |(_, weight)| weight)
+}
+
+/// What a member of such a list names, and its weight, between 0 and 1 (RFC 9110 §12.4.2).
+pub(crate) fn weighted(member: &str) -> Option<(&str, f32)> {
+    let mut parts = member.split(';').map(str::trim);
+    let name = parts.next()?;
+    let weight = parts.find_map(|part| {
+        let (name, value) = part.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("q").then(|| value.trim())
+    });
+    Some((name, weight.map_or(Some(1.0), weighed)?))
 }
 
 fn weighed(text: &str) -> Option<f32> {

@@ -5,8 +5,8 @@ use axum::{
     http::{
         HeaderMap, HeaderName, HeaderValue, StatusCode,
         header::{
-            CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
-            REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+            ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY,
+            CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
         },
     },
     response::{IntoResponse, Response},
@@ -14,13 +14,18 @@ use axum::{
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use crate::assets::Asset;
+use crate::{assets::Asset, languages::Language};
 
 /// Scripts, styles, pictures and calls come from the page's own origin; there is nothing else, no form
 /// is sent anywhere, and nobody frames the page. Pictures may be `data:`, for drawings made on the spot.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
                               img-src 'self' data:; connect-src 'self'; form-action 'none'; \
                               base-uri 'none'; frame-ancestors 'none'";
+
+/// A picture that somebody else has made can do nothing, even where it is opened as a page: it has its own styles and
+/// no more.
+const PICTURE_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'";
 
 /// Passkeys are what the pages are for; of everything else they need nothing.
 const PERMISSIONS: &str = "publickey-credentials-create=(self), publickey-credentials-get=(self), \
@@ -56,6 +61,14 @@ pub(crate) fn headers(media_type: &'static str) -> HeaderMap {
     headers
 }
 
+/// The headers of a page in that language, which is one of several at its address.
+pub(crate) fn page_headers(language: &'static Language) -> HeaderMap {
+    let mut headers = headers(HTML);
+    headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag));
+    headers.insert(VARY, HeaderValue::from_name(ACCEPT_LANGUAGE));
+    headers
+}
+
 /// A file ready to be sent.
 pub(crate) struct Answer {
     body: Bytes,
@@ -66,8 +79,24 @@ pub(crate) struct Answer {
 impl Answer {
     /// The tag is the digest of the contents, so every replica of one version gives the same.
     pub(crate) fn new(media_type: &'static str, body: Bytes) -> Self {
-        let tag = format!("\"{}\"", HEXLOWER.encode(&Sha256::digest(&body)));
+        Self::with(headers(media_type), body)
+    }
+
+    /// A picture that somebody else has made.
+    pub(crate) fn picture(media_type: &'static str, body: Bytes) -> Self {
         let mut headers = headers(media_type);
+        let policy = HeaderValue::from_static(PICTURE_POLICY);
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+        Self::with(headers, body)
+    }
+
+    /// A page in that language.
+    pub(crate) fn in_language(language: &'static Language, page: String) -> Self {
+        Self::with(page_headers(language), page.into())
+    }
+
+    fn with(mut headers: HeaderMap, body: Bytes) -> Self {
+        let tag = format!("\"{}\"", HEXLOWER.encode(&Sha256::digest(&body)));
         if let Ok(tag) = HeaderValue::from_str(&tag) {
             headers.insert(ETAG, tag);
         }

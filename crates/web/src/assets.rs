@@ -12,23 +12,40 @@ pub(crate) struct Asset {
     pub(crate) contents: &'static [u8],
 }
 
+impl Asset {
+    /// What it says, if it is a page.
+    pub(crate) fn page(&self) -> Option<&'static str> {
+        let html = (self.media_type == HTML).then_some(self.contents)?;
+        str::from_utf8(html).ok()
+    }
+}
+
+/// The picture of this service.
+pub(crate) const ICON: Asset = Asset {
+    path: "/assets/icon.svg",
+    media_type: "image/svg+xml",
+    contents: include_bytes!("../assets/icon.svg"),
+};
+
+/// The type of style sheets.
+pub(crate) const STYLE: &str = "text/css; charset=utf-8";
+
+/// The type of scripts.
+pub(crate) const SCRIPT: &str = "text/javascript; charset=utf-8";
+
 /// What pages that only tell something are made of: on every host, since nobody is refused an explanation.
 pub(crate) const EVERYWHERE: &[Asset] = &[
     Asset {
         path: "/assets/style.css",
-        media_type: "text/css; charset=utf-8",
+        media_type: STYLE,
         contents: include_bytes!("../assets/style.css"),
     },
     Asset {
         path: "/assets/reference.css",
-        media_type: "text/css; charset=utf-8",
+        media_type: STYLE,
         contents: include_bytes!("../assets/reference.css"),
     },
-    Asset {
-        path: "/assets/icon.svg",
-        media_type: "image/svg+xml",
-        contents: include_bytes!("../assets/icon.svg"),
-    },
+    ICON,
     script(
         "/assets/scripts/again.js",
         include_bytes!("../assets/scripts/again.js"),
@@ -118,6 +135,10 @@ pub(crate) const OF_APPLICATIONS: &[Asset] = &[
         include_bytes!("../assets/scripts/kit.js"),
     ),
     script(
+        "/assets/scripts/language.js",
+        include_bytes!("../assets/scripts/language.js"),
+    ),
+    script(
         "/assets/scripts/page.js",
         include_bytes!("../assets/scripts/page.js"),
     ),
@@ -155,7 +176,7 @@ const fn page(path: &'static str, contents: &'static [u8]) -> Asset {
 const fn script(path: &'static str, contents: &'static [u8]) -> Asset {
     Asset {
         path,
-        media_type: "text/javascript; charset=utf-8",
+        media_type: SCRIPT,
         contents,
     }
 }

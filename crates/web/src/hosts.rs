@@ -17,7 +17,7 @@ use latchkey_service::{
 };
 use tokio::time::timeout;
 
-use crate::{accept::header_prefers_page, landing};
+use crate::{accept::header_prefers_page, landing, languages::Language, look::Host};
 
 /// How long a person waits for a page: a database that is away takes longer to be given up.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -32,15 +32,16 @@ pub(crate) struct Hosts {
 /// See the module.
 pub(crate) async fn registered_only(
     State(hosts): State<Arc<Hosts>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let host = request.headers().get(HOST);
     let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let has_page = |snapshot: &Snapshot| {
-        let page = snapshot.page_of_host(host, None);
-        page.is_some_and(|page| page.application.pages.ours)
+    let application = |snapshot: &Snapshot| {
+        let page = snapshot.page_of_host(host, None)?;
+        page.application.pages.ours.then_some(page.application)
     };
+    let has_page = |snapshot: &Snapshot| application(snapshot).is_some();
     let Ok(read) = timeout(PATIENCE, hosts.directory.snapshot_if(has_page)).await else {
         tracing::warn!("the hosts of the pages take too long to be read");
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
@@ -48,21 +49,27 @@ pub(crate) async fn registered_only(
     let snapshot = match read {
         Ok(snapshot) => snapshot,
         Err(error) => {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::error!(%error, cause, "the hosts of the pages cannot be read");
-            return match error {
-                StoreError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
-                StoreError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-            }
-            .into_response();
+            return failed(&error, "the hosts of the pages cannot be read").into_response();
         }
     };
-    if has_page(&snapshot) {
+    let language = Language::preferred(request.headers());
+    if let Some(application) = application(&snapshot) {
+        request.extensions_mut().insert(Host(application));
         next.run(request).await
     } else if is_opened(&request, &hosts.prefix) {
-        landing::page(&snapshot, &hosts.public_url, &hosts.prefix, host)
+        landing::page(&snapshot, &hosts.public_url, &hosts.prefix, host, language)
     } else {
         StatusCode::NOT_FOUND.into_response()
+    }
+}
+
+/// What it means for an answer that the store fails.
+pub(crate) fn failed(error: &StoreError, what: &str) -> StatusCode {
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    tracing::error!(%error, cause, "{what}");
+    match error {
+        StoreError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        StoreError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 

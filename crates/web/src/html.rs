@@ -7,7 +7,7 @@ use axum::{
 
 use latchkey_domain::application::pages::PagePrefix;
 
-use crate::answer;
+use crate::{answer, languages::Language};
 
 /// A page that only tells something.
 #[derive(Clone, Copy)]
@@ -15,7 +15,7 @@ pub(crate) struct Document<'a> {
     /// Below which path the pages are.
     pub(crate) prefix: &'a PagePrefix,
     pub(crate) title: &'a str,
-    /// What it says, in HTML.
+    /// What it says, in HTML; what is not ours to translate is marked so.
     pub(crate) main: &'a str,
     /// The class of that: how wide it is, and what else it may need.
     pub(crate) class: &'a str,
@@ -59,14 +59,14 @@ impl<'a> Document<'a> {
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <meta name="color-scheme" content="light dark">
-    <title>{title} · Latchkey</title>
+    <title>{title}</title>
     <link rel="icon" href="{prefix}/assets/icon.svg" type="image/svg+xml">
     <link rel="stylesheet" href="{prefix}/assets/style.css">
     <link rel="stylesheet" href="{prefix}/assets/reference.css">{script}
   </head>
   <body>
     <header>
-      <a href="{prefix}/"><img src="{prefix}/assets/icon.svg" alt="" width="28" height="28"><span>Latchkey</span></a>
+      <a href="{prefix}/"><img src="{prefix}/assets/icon.svg" alt="" width="28" height="28"><span translate="no">Latchkey</span></a>
     </header>
     <main class="{class}">
 {main}    </main>
@@ -76,11 +76,11 @@ impl<'a> Document<'a> {
         )
     }
 
-    /// All of it as an answer that is for this moment.
-    pub(crate) fn answer(self, status: StatusCode) -> Response {
-        let mut headers = answer::headers(answer::HTML);
+    /// All of it as an answer that is for this moment, in that language.
+    pub(crate) fn answer(self, status: StatusCode, language: &'static Language) -> Response {
+        let mut headers = answer::page_headers(language);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        (status, headers, self.html()).into_response()
+        (status, headers, language.page(&self.html())).into_response()
     }
 }
 

@@ -6,15 +6,19 @@ use axum::{http::StatusCode, response::Response};
 use latchkey_domain::application::pages::PagePrefix;
 use latchkey_service::directory::{Snapshot, page::is_at};
 
-use crate::html::{Document, escaped};
+use crate::{
+    html::{Document, escaped},
+    languages::Language,
+};
 
 /// The page, for who reached the service as `host`. It names the applications only at the address of the
-/// service, and only where they are one organization's: nobody else is told who is here.
+/// service, and only where they are one organization's: nobody else is told who is here. It is in that language.
 pub(crate) fn page(
     snapshot: &Snapshot,
     public_url: &str,
     prefix: &PagePrefix,
     host: &str,
+    language: &'static Language,
 ) -> Response {
     let is_at_home = is_at(host, public_url);
     let applications = if is_at_home {
@@ -44,7 +48,7 @@ pub(crate) fn page(
         let enrol = enrol.map_or_else(String::new, |url| {
             format!(
                 "\n          <a class=\"button\" href=\"{}\">I have a code<span class=\"unseen\"> for \
-                 {name}</span></a>",
+                 <i translate=\"no\">{name}</i></span></a>",
                 escaped(&url)
             )
         });
@@ -52,10 +56,10 @@ pub(crate) fn page(
         let _ = write!(
             main,
             r#"      <section class="card">
-        <h2>{name}</h2>
-        <p class="hint">{origin}</p>
+        <h2 translate="no">{name}</h2>
+        <p class="hint" translate="no">{origin}</p>
         <div class="actions">
-          <a class="button primary" href="{page}/">Sign in<span class="unseen"> to {name}</span></a>{enrol}
+          <a class="button primary" href="{page}/">Sign in<span class="unseen"> to <i translate="no">{name}</i></span></a>{enrol}
         </div>
       </section>
 "#
@@ -66,10 +70,11 @@ pub(crate) fn page(
         let url = escaped(public_url);
         let _ = writeln!(
             main,
-            "      <p class=\"hint\">The address of this service is <a href=\"{url}{prefix}/\">{url}</a>.</p>"
+            "      <p class=\"hint\">The address of this service is \
+             <a href=\"{url}{prefix}/\" translate=\"no\">{url}</a>.</p>"
         );
     }
-    Document::new(prefix, "Start", &main).answer(StatusCode::OK)
+    Document::new(prefix, "Signing in without passwords", &main).answer(StatusCode::OK, language)
 }
 
 /// For users, where nobody knows of which application.
@@ -82,7 +87,7 @@ const SOMEWHERE: &str = r#"      <section class="card">
 /// For whoever has just installed it.
 const NOBODY: &str = r#"      <section class="card">
         <h2>No application is registered yet</h2>
-        <p>Whoever runs this service makes the first organization with its application by <code>latchkey bootstrap</code>.</p>
+        <p>Whoever runs this service makes the first organization with its application by <code translate="no">latchkey bootstrap</code>.</p>
       </section>
 "#;
 

@@ -6,11 +6,15 @@ mod answer;
 
 mod accept;
 
+mod languages;
+
 mod html;
 
 mod refusal;
 
 mod landing;
+
+mod look;
 
 mod reference;
 
@@ -19,7 +23,7 @@ mod hosts;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use axum::{
     Router,
@@ -34,8 +38,9 @@ use latchkey_service::directory::Directory;
 pub use self::refusal::refusal;
 use self::{
     answer::{Answer, HTML},
-    assets::Asset,
+    assets::{Asset, SCRIPT},
     hosts::Hosts,
+    languages::Language,
 };
 
 /// What the pages are about.
@@ -52,7 +57,8 @@ pub struct About {
 
 /// The pages and what they are made of, below the prefix. Those of applications are on the hosts of the registered
 /// ones that show them; elsewhere `/` says what this is, to who would rather have a page than JSON, and for what is
-/// not there the status is all there is: whoever serves them writes the body, with [`refusal`] for people.
+/// not there the status is all there is: whoever serves them writes the body, with [`refusal`] for people. All but the
+/// reference are in the language that `Accept-Language` prefers among those there are.
 pub fn pages(about: About) -> Router {
     let prefix = &about.prefix;
     let reference = reference::page(prefix, &about.description);
@@ -67,7 +73,13 @@ pub fn pages(about: About) -> Router {
         });
         router = router.route(prefix.as_str(), begin);
     }
-    let of_applications = files(prefix, assets::OF_APPLICATIONS);
+    let looks = look::routes(prefix, Arc::clone(&about.directory));
+    let mut of_applications = files(prefix, assets::OF_APPLICATIONS).merge(looks);
+    for language in Language::others() {
+        let path = format!("{prefix}/assets/languages/{}.js", language.tag);
+        let catalogue = Answer::new(SCRIPT, language.script().into());
+        of_applications = serving(of_applications, &path, catalogue);
+    }
     let hosts = Arc::new(Hosts {
         directory: about.directory,
         public_url: about.public_url,
@@ -84,8 +96,30 @@ pub fn everywhere(prefix: &PagePrefix) -> Router {
 fn files(prefix: &PagePrefix, assets: &[Asset]) -> Router {
     assets.iter().fold(Router::new(), |router, asset| {
         let path = format!("{prefix}{}", asset.path);
-        serving(router, &path, Answer::of(asset))
+        match asset.page() {
+            Some(html) => serving_page(router, &path, html),
+            None => serving(router, &path, Answer::of(asset)),
+        }
     })
+}
+
+/// A page in every language, at one address.
+fn serving_page(router: Router, path: &str, html: &str) -> Router {
+    let of = |language: &'static Language| {
+        Answer::in_language(language, language.page_with_scripts(html))
+    };
+    let english = of(Language::english());
+    let others = Language::others().iter();
+    let others: HashMap<_, _> = others.map(|other| (other.tag, of(other))).collect();
+    let answers = Arc::new((english, others));
+    router.route(
+        path,
+        get(async move |headers: HeaderMap| {
+            let (english, others) = &*answers;
+            let wanted = others.get(Language::preferred(&headers).tag);
+            wanted.unwrap_or(english).to(&headers)
+        }),
+    )
 }
 
 fn serving(router: Router, path: &str, answer: Answer) -> Router {

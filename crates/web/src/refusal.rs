@@ -2,30 +2,43 @@
 
 use std::borrow::Cow;
 
-use axum::{http::StatusCode, response::Response};
+use axum::{
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
 use latchkey_domain::application::pages::PagePrefix;
 
 use crate::{
-    accept::prefers_page,
+    accept::header_prefers_page,
     html::{Document, escaped},
+    languages::Language,
 };
 
-/// Gives the page for a read that is refused with a status, for who prefers a page to JSON by this value of
-/// `Accept`; the pages are below that prefix. When the service is away for a moment, the page asks for what was
-/// wanted until it can be had.
+/// Gives the page for a read that is refused with a status, for who prefers a page to JSON by the headers of the
+/// request (`Accept`), in the language they prefer (`Accept-Language`); the pages are below that prefix. When the
+/// service is away for a moment, the page asks for what was wanted until it can be had.
 pub fn refusal(
     prefix: PagePrefix,
-) -> impl Fn(&str, StatusCode, &str) -> Option<Response> + Send + Sync {
-    move |accept, status, request_id| {
-        prefers_page(accept).then(|| page(&prefix, status, request_id))
+) -> impl Fn(&HeaderMap, StatusCode, &str) -> Option<Response> + Send + Sync {
+    move |headers, status, request_id| {
+        let language = Language::preferred(headers);
+        header_prefers_page(headers).then(|| page(&prefix, status, request_id, language))
     }
 }
 
-fn page(prefix: &PagePrefix, status: StatusCode, request_id: &str) -> Response {
+fn page(
+    prefix: &PagePrefix,
+    status: StatusCode,
+    request_id: &str,
+    language: &'static Language,
+) -> Response {
     let (title, text) = words(prefix, status);
     let mut main = format!("      <h1>{title}</h1>\n      {text}\n");
     if status.is_server_error() {
-        main.push_str("      <p class=\"hint\">For whoever runs this service: the log tells of request <code>");
+        main.push_str(
+            "      <p class=\"hint\">For whoever runs this service: the log tells of request \
+             <code translate=\"no\">",
+        );
         main.push_str(&escaped(request_id));
         main.push_str("</code>.</p>\n");
     }
@@ -33,7 +46,7 @@ fn page(prefix: &PagePrefix, status: StatusCode, request_id: &str) -> Response {
         asks_again: status == StatusCode::SERVICE_UNAVAILABLE,
         ..Document::new(prefix, title, &main)
     }
-    .answer(status)
+    .answer(status, language)
 }
 
 /// What it is called, and what to do, in HTML.
@@ -48,9 +61,9 @@ fn words(prefix: &PagePrefix, status: StatusCode) -> (&'static str, Cow<'static,
         StatusCode::MISDIRECTED_REQUEST => (
             "This is a demonstration",
             "<p>It is for the machine it runs on, as long as nobody has registered there.</p>\n      \
-             <p>Whoever runs it lets others in by setting <code>http.public_url</code>, and \
-             <code>http.trusted_proxies</code> where there is a reverse proxy, and by making an organization \
-             with <code>latchkey bootstrap</code>.</p>",
+             <p>Whoever runs it lets others in by setting <code translate=\"no\">http.public_url</code>, and \
+             <code translate=\"no\">http.trusted_proxies</code> where there is a reverse proxy, and by making an organization \
+             with <code translate=\"no\">latchkey bootstrap</code>.</p>",
         ),
         StatusCode::TOO_MANY_REQUESTS => (
             "Too many attempts",

@@ -40,7 +40,7 @@ test('what waits is shown, and approved or refused', async () => {
   for (const fact of ['Somebody else', new URL(at('four')).host, '127.0.0.1']) {
     await refused.question.getByText(fact, { exact: true }).waitFor()
   }
-  await refused.question.getByText(/^\d+ seconds ago$/).waitFor()
+  await refused.question.getByText(/^\d+ seconds? ago$/).waitFor()
   await refused.question.getByRole('button', { name: 'refuse' }).click()
   await laptop.page.locator('.step', { hasText: 'The passkey was refused' }).waitFor()
   await refused.phone.page.getByText('The passkey was refused on your other device.').waitFor()

@@ -1,6 +1,6 @@
 //! The command line in the hands of who helps users: they are found, shown, and freed of what they lost.
 
-use std::slice;
+use std::{fs, slice};
 
 use latchkey_e2e::{
     Outcome,
@@ -288,6 +288,54 @@ fn links_lead_to_the_origin_at_which_an_application_says_our_pages_are() -> Outc
     update("--enrol-url https://auth.one.example/passkeys/new")?;
     let link = invited("cy")?;
     assert!(link.starts_with("https://one.example/register#"), "{link}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_application_has_a_colour_and_a_logo() -> Outcome {
+    const SVG: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\"/>";
+    let installation = installation()?;
+    let acme = installation.bootstrap("Acme")?;
+    let organization = &acme.organization;
+    let file = installation.folder().join("logo.svg");
+    fs::write(&file, SVG)?;
+    let logo = format!("--logo {}", file.display());
+    let added = installation.administrate(&format!(
+        "application add --org {organization} --name Shop --rp-id shop.example \
+         --origin https://shop.example --accent #AA0000 {logo}"
+    ))?;
+    assert_eq!(added["accent"], "#aa0000");
+    assert_eq!(added.get("changed"), None);
+    let digest = text(&added, "logo")?;
+    let shop = text(&added, "appId")?;
+    let update =
+        |words: &str| installation.run(&format!("application update --application {shop} {words}"));
+    let same = update(&format!("--accent #aa0000 {logo}"))?.json()?;
+    assert_eq!(same["changed"], false, "{same}");
+    fs::write(&file, format!("{SVG}\n"))?;
+    let changed = update(&logo)?.json()?;
+    assert_ne!(text(&changed, "logo")?, digest);
+    assert_eq!(changed["accent"], "#aa0000");
+
+    let server = installation.start().await?;
+    let client = reqwest::Client::new();
+    let url = format!("{}/assets/logo", server.url()?);
+    let shown = client.get(url).header("host", "shop.example").send();
+    let shown = shown.await?;
+    assert_eq!(shown.headers()["content-type"], "image/svg+xml");
+    assert_eq!(shown.text().await?, format!("{SVG}\n"));
+
+    fs::write(&file, format!("<!DOCTYPE svg>{SVG}"))?;
+    for (words, told) in [
+        ("--accent red", "--accent"),
+        (logo.as_str(), "<!doctype"),
+        ("--logo nowhere.png", "--logo"),
+    ] {
+        let refused = update(words)?;
+        assert!(refused.error()?.contains(told), "{refused:?}");
+    }
+    let gone = update("--accent none --logo none")?.json()?;
+    assert_eq!((gone.get("accent"), gone.get("logo")), (None, None));
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Application, ApplicationError, Origin, RelyingParty, page_address};
+use super::{Application, ApplicationError, Origin, RelyingParty, look::Look, page_address};
 
 /// The page of an application's own where a code becomes a credential: what follows `#` is the code. It is kept
 /// as browsers write it (WHATWG URL), without user information and without a fragment.
@@ -108,7 +108,7 @@ impl fmt::Display for PagePrefix {
     }
 }
 
-/// Where people are led at an application.
+/// Where people are led at an application, and what they see there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pages {
     /// Whether its hosts show the pages of this service, where there are any.
@@ -116,14 +116,17 @@ pub struct Pages {
     /// Its own page for entering a code, which comes before ours. Where it is one of ours, it tells at which of the
     /// application's origins they are.
     pub enrol_url: Option<EnrolUrl>,
+    /// How ours look there.
+    pub look: Look,
 }
 
 impl Default for Pages {
-    /// Ours, and none of its own.
+    /// Ours, as they are, and none of its own.
     fn default() -> Self {
         Self {
             ours: true,
             enrol_url: None,
+            look: Look::default(),
         }
     }
 }
@@ -194,8 +197,8 @@ mod tests {
                 .unwrap(),
             native: NativeApplications::default(),
             pages: Pages {
-                ours: true,
                 enrol_url: enrol_url.map(|text| EnrolUrl::new(text).unwrap()),
+                ..Pages::default()
             },
             is_active: true,
             created: NOW,

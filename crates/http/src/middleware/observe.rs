@@ -13,7 +13,7 @@ use axum::{
     extract::{MatchedPath, Request, State},
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
-        header::{ACCEPT, ACCEPT_ENCODING, RETRY_AFTER, VARY, WWW_AUTHENTICATE},
+        header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, RETRY_AFTER, VARY, WWW_AUTHENTICATE},
     },
     middleware::Next,
     response::{IntoResponse, Response},
@@ -116,7 +116,8 @@ fn is_asked_continually(route: &str) -> bool {
 /// Who reads, and may be a person.
 struct Reader {
     page: RefusalPage,
-    accept: String,
+    /// What the client accepts.
+    headers: HeaderMap,
 }
 
 impl Reader {
@@ -124,18 +125,22 @@ impl Reader {
     /// an address.
     fn of(request: &Request, page: &RefusalPage) -> Option<Self> {
         let reads = [Method::GET, Method::HEAD].contains(request.method());
-        let accepted = request.headers().get_all(ACCEPT).iter();
-        reads.then(|| Self {
-            page: Arc::clone(page),
-            accept: accepted
-                .filter_map(|line| line.to_str().ok())
-                .collect::<Vec<_>>()
-                .join(","),
+        reads.then(|| {
+            let mut headers = HeaderMap::new();
+            for name in [ACCEPT, ACCEPT_LANGUAGE] {
+                for line in request.headers().get_all(&name) {
+                    headers.append(&name, line.clone());
+                }
+            }
+            Self {
+                page: Arc::clone(page),
+                headers,
+            }
         })
     }
 
     fn page(&self, status: StatusCode, request_id: &str) -> Option<Response> {
-        (self.page)(&self.accept, status, request_id)
+        (self.page)(&self.headers, status, request_id)
     }
 }
 
@@ -215,7 +220,8 @@ fn render(error: &ApiError, id: &str, reader: Option<&Reader>, given: &HeaderMap
         page.unwrap_or_else(|| (status, Json(ErrorBody::of(error, id))).into_response());
     let headers = response.headers_mut();
     for (name, value) in given {
-        if !headers.contains_key(name) {
+        // What an answer depends on is added up.
+        if name == VARY || !headers.contains_key(name) {
             headers.append(name, value.clone());
         }
     }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::Body,
-    http::{Method, Request, StatusCode, header::CONTENT_TYPE},
+    http::{
+        HeaderMap, Method, Request, StatusCode,
+        header::{CONTENT_TYPE, VARY},
+    },
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -14,10 +17,18 @@ use latchkey_service::ports::store::StoreError;
 use super::support::{Answer, REQUEST_ID, World, bearing, send};
 use crate::{Beside, as_they_are, no_room};
 
-/// A page for who asks for nothing but pages.
-fn page(accept: &str, status: StatusCode, request_id: &str) -> Option<Response> {
-    let text = format!("{} {request_id}", status.as_u16());
-    (accept == "text/html").then(|| (status, [(CONTENT_TYPE, "text/html")], text).into_response())
+/// A page for who asks for nothing but pages. It tells what else it was told of the request.
+fn page(headers: &HeaderMap, status: StatusCode, request_id: &str) -> Option<Response> {
+    let mut text = format!("{} {request_id}", status.as_u16());
+    for language in headers.get_all("accept-language") {
+        text.push(' ');
+        text.push_str(language.to_str().unwrap());
+    }
+    let accept = headers.get("accept")?;
+    (accept == "text/html").then(|| {
+        let told = [(CONTENT_TYPE, "text/html"), (VARY, "accept-language")];
+        (status, told, text).into_response()
+    })
 }
 
 fn beside(routes: Router) -> Beside {
@@ -43,7 +54,7 @@ fn require_page(answer: &Answer, status: u16) {
     assert_eq!(answer.header("x-request-id"), Some(REQUEST_ID));
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
     let varies: Vec<_> = answer.headers.get_all("vary").iter().collect();
-    assert_eq!(varies, ["origin", "accept"]);
+    assert_eq!(varies, ["accept-language", "origin", "accept"]);
 }
 
 #[tokio::test]
@@ -67,6 +78,18 @@ async fn who_opens_what_is_refused_gets_a_page_and_a_program_gets_json() {
     assert_eq!(answer.header("allow"), Some("POST"));
     let answer = ask(&router, Method::GET, "/auth/credentials", "text/html").await;
     assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+}
+
+#[tokio::test]
+async fn a_page_is_told_in_which_languages_it_is_wanted_and_nothing_else() {
+    let router = World::signed_in().router_with(beside(Router::new()));
+    let request = Request::get("/nowhere")
+        .header("accept", "text/html")
+        .header("accept-language", "de")
+        .header("accept-language", "fr;q=0.5")
+        .header("cookie", "a=b");
+    let answer = send(&router, request.body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.text, format!("404 {REQUEST_ID} de fr;q=0.5"));
 }
 
 #[tokio::test]

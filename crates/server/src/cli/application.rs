@@ -1,5 +1,7 @@
 //! `latchkey application`: where the users of an organization sign in.
 
+use std::{fs::File, io::Read as _};
+
 use clap::{
     Args, Subcommand,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
@@ -7,6 +9,7 @@ use clap::{
 use latchkey_domain::{
     application::{
         Application, ApplicationError, Origin, RelyingParty, RpId,
+        look::{Accent, ColourError, Logo, Look},
         native::{AndroidPackage, AppleAppId, NativeApplications},
         pages::{EnrolUrl, EnrolUrlError, Pages},
         related,
@@ -18,7 +21,7 @@ use latchkey_service::{
     administration::Administration,
     ports::administration_store::{
         AddApplicationError, ApplicationEntry, ApplicationUpdate, DeleteApplicationError, Loss,
-        NewEnrolUrl, UpdateApplicationError,
+        New, NewEnrolUrl, UpdateApplicationError,
     },
 };
 use serde::Serialize;
@@ -59,6 +62,12 @@ pub(super) enum ApplicationCommand {
         /// Its hosts do not show the pages of this service: nobody is led there.
         #[arg(long)]
         no_pages: bool,
+        /// The colour of its pages, any of #000000 to #ffffff; where it cannot be read, the nearest that can.
+        #[arg(long, value_name = "COLOUR", value_parser = Accent::new)]
+        accent: Option<Accent>,
+        /// The logo on its pages: a PNG or SVG of 64 KiB at most.
+        #[arg(long, value_name = "FILE", value_parser = logo)]
+        logo: Option<Logo>,
     },
     /// List the applications of all organizations, or of one, oldest first.
     List {
@@ -66,7 +75,7 @@ pub(super) enum ApplicationCommand {
         #[arg(long = "org", value_name = "ORG")]
         organization: Option<OrganizationId>,
     },
-    /// Change name, RP id, origins or pages of an application; what is left out stays.
+    /// Change name, RP id, origins, pages or look of an application; what is left out stays.
     Update {
         /// The application.
         #[arg(long, value_name = "ID")]
@@ -138,6 +147,12 @@ pub(super) struct Update {
     /// Whether its hosts show the pages of this service; where they do not, nobody is led there.
     #[arg(long, value_name = "WHETHER", value_parser = yes_or_no())]
     pages: Option<bool>,
+    /// The colour of its pages, any of #000000 to #ffffff; where it cannot be read, the nearest that can; or none.
+    #[arg(long, value_name = "COLOUR|none", value_parser = new_accent)]
+    accent: Option<New<Accent>>,
+    /// The logo on its pages: a PNG or SVG of 64 KiB at most; or none.
+    #[arg(long, value_name = "FILE|none", value_parser = new_logo)]
+    logo: Option<New<Logo>>,
 }
 
 #[derive(Serialize)]
@@ -171,6 +186,11 @@ pub(super) struct ApplicationRow {
     has_pages: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     enrol_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accent: Option<String>,
+    /// Which logo it has: the SHA-256 digest of the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logo: Option<String>,
     is_active: bool,
     /// How many there are for it; absent where that was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -185,6 +205,7 @@ pub(super) struct ApplicationRow {
 impl From<&Application> for ApplicationRow {
     fn from(application: &Application) -> Self {
         let party = &application.relying_party;
+        let look = &application.pages.look;
         Self {
             app_id: application.id.to_string(),
             name: application.name.to_string(),
@@ -195,6 +216,8 @@ impl From<&Application> for ApplicationRow {
                 .enrol_url
                 .as_ref()
                 .map(ToString::to_string),
+            accent: look.accent.as_ref().map(ToString::to_string),
+            logo: look.logo.as_ref().map(ToString::to_string),
             is_active: application.is_active,
             passkeys: None,
             changed: None,
@@ -227,10 +250,13 @@ impl Administer for ApplicationCommand {
                 party,
                 enrol_url,
                 no_pages,
+                accent,
+                logo,
             } => {
                 let pages = Pages {
                     ours: !no_pages,
                     enrol_url,
+                    look: Look { accent, logo: None },
                 };
                 let party = party.checked()?;
                 let addition =
@@ -243,7 +269,18 @@ impl Administer for ApplicationCommand {
                     AddApplicationError::OriginTaken => origin_taken(),
                     AddApplicationError::Store(error) => error.into(),
                 })?;
-                return Ok(ApplicationAnswer::One(ApplicationRow::from(&added)));
+                let Some(logo) = logo else {
+                    return Ok(ApplicationAnswer::One(ApplicationRow::from(&added)));
+                };
+                let update = ApplicationUpdate {
+                    logo: Some(New::At(logo)),
+                    ..ApplicationUpdate::default()
+                };
+                let row = change(administration, &added.id, update).await?;
+                return Ok(ApplicationAnswer::One(ApplicationRow {
+                    changed: None,
+                    ..row
+                }));
             }
             Self::List { organization } => {
                 let rows = list(administration, organization.as_ref()).await?;
@@ -329,6 +366,8 @@ async fn update(
         origins,
         enrol_url,
         pages,
+        accent,
+        logo,
     } = wanted;
     let update = ApplicationUpdate {
         name,
@@ -336,7 +375,17 @@ async fn update(
         origins,
         has_pages: pages,
         enrol_url,
+        accent,
+        logo,
     };
+    change(administration, application, update).await
+}
+
+async fn change(
+    administration: &Administration,
+    application: &ApplicationId,
+    update: ApplicationUpdate,
+) -> Result<ApplicationRow, Failure> {
     let updated = administration.update_application(application, update);
     let updated = updated.await.map_err(|error| match error {
         UpdateApplicationError::NotFound => unknown("--application", "application", application),
@@ -422,6 +471,29 @@ fn new_enrol_url(text: &str) -> Result<NewEnrolUrl, EnrolUrlError> {
         "none" => Ok(NewEnrolUrl::None),
         url => EnrolUrl::new(url).map(NewEnrolUrl::At),
     }
+}
+
+fn new_accent(text: &str) -> Result<New<Accent>, ColourError> {
+    match text {
+        "none" => Ok(New::None),
+        colour => Accent::new(colour).map(New::At),
+    }
+}
+
+fn new_logo(text: &str) -> Result<New<Logo>, Failure> {
+    match text {
+        "none" => Ok(New::None),
+        path => logo(path).map(New::At),
+    }
+}
+
+/// What a file has, of which no more is read than a logo may have.
+fn logo(path: &str) -> Result<Logo, Failure> {
+    let most = u64::try_from(Logo::MAXIMUM)?;
+    let mut contents = Vec::new();
+    let file = File::open(path)?;
+    file.take(most + 1).read_to_end(&mut contents)?;
+    Ok(Logo::new(contents)?)
 }
 
 fn rp_id(text: &str) -> Result<RpId, Failure> {

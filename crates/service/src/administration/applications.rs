@@ -22,7 +22,7 @@ use crate::{
 };
 
 impl Administration {
-    /// Adds an application to an organization, with these pages.
+    /// Adds an application to an organization, with these pages; a logo is given to it afterwards.
     ///
     /// # Errors
     /// [`AddApplicationError`].
@@ -52,7 +52,7 @@ impl Administration {
         Ok(application)
     }
 
-    /// Changes name, RP id, origins or pages of an application. Running services follow within seconds.
+    /// Changes name, RP id, origins, pages or look of an application. Running services follow within seconds.
     ///
     /// # Errors
     /// [`UpdateApplicationError`].

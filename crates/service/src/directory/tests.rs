@@ -97,6 +97,10 @@ impl DirectoryStore for Reads {
         }
         Ok(entries())
     }
+
+    async fn logo(&self, _application: &ApplicationId) -> Result<Option<Logo>, StoreError> {
+        Ok(None)
+    }
 }
 
 struct World {

@@ -7,6 +7,7 @@ use latchkey_domain::{
     account_code::NewAccountCode,
     application::{
         Application, ApplicationError, Origin, RelyingParty, RpId,
+        look::{Accent, Logo, Look},
         native::NativeApplications,
         pages::{EnrolUrl, Pages},
     },
@@ -177,22 +178,31 @@ pub struct ApplicationUpdate {
     pub has_pages: Option<bool>,
     /// Its own page for entering codes.
     pub enrol_url: Option<NewEnrolUrl>,
+    /// Its colour.
+    pub accent: Option<New<Accent>>,
+    /// Its logo.
+    pub logo: Option<New<Logo>>,
+}
+
+/// What becomes of something that an application may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum New<T> {
+    /// There is none.
+    None,
+    /// It is this.
+    At(T),
 }
 
 /// What becomes of an application's own page for entering codes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NewEnrolUrl {
-    /// There is none.
-    None,
-    /// It is there.
-    At(EnrolUrl),
-}
+pub type NewEnrolUrl = New<EnrolUrl>;
 
-impl From<NewEnrolUrl> for Option<EnrolUrl> {
-    fn from(new: NewEnrolUrl) -> Self {
-        match new {
-            NewEnrolUrl::None => None,
-            NewEnrolUrl::At(url) => Some(url),
+impl<T> New<T> {
+    /// What is there afterwards, where that is wanted, else what was before.
+    fn instead_of(wanted: Option<Self>, before: Option<T>) -> Option<T> {
+        match wanted {
+            Some(Self::At(new)) => Some(new),
+            Some(Self::None) => None,
+            None => before,
         }
     }
 }
@@ -208,11 +218,16 @@ impl ApplicationUpdate {
         let origins = self.origins.unwrap_or_else(|| party.origins().to_vec());
         let relying_party = RelyingParty::new(rp_id, origins)?;
         let before = &application.pages;
+        let tag = self.logo.map(|wanted| match wanted {
+            New::At(logo) => New::At(logo.tag()),
+            New::None => New::None,
+        });
         let pages = Pages {
             ours: self.has_pages.unwrap_or(before.ours),
-            enrol_url: match self.enrol_url {
-                Some(new) => new.into(),
-                None => before.enrol_url.clone(),
+            enrol_url: New::instead_of(self.enrol_url, before.enrol_url.clone()),
+            look: Look {
+                accent: New::instead_of(self.accent, before.look.accent),
+                logo: New::instead_of(tag, before.look.logo.clone()),
             },
         };
         pages.fit(&relying_party)?;
@@ -443,14 +458,15 @@ pub trait AdministrationStore: Send + Sync {
         from: RequestsFrom,
     ) -> Result<Effect, StoreError>;
 
-    /// Adds an application to its organization. An origin belongs to one application, under any concurrency.
+    /// Adds an application to its organization, without a logo. An origin belongs to one application, under any concurrency.
     ///
     /// # Errors
     /// [`AddApplicationError`].
     async fn add_application(&self, application: Application) -> Result<(), AddApplicationError>;
 
-    /// Changes an application, and gives it as of then, and whether it was different before. Its RP id stays while there is a passkey for it, active
-    /// or not. An origin belongs to one application, under any concurrency.
+    /// Changes an application, and gives it as of then, and whether it was different before. Its RP id stays while
+    /// there is a passkey for it, active or not. The bytes of a logo are kept beside it, for
+    /// [`DirectoryStore::logo`](super::directory_store::DirectoryStore::logo). An origin belongs to one application, under any concurrency.
     ///
     /// # Errors
     /// [`UpdateApplicationError`]; nothing is changed then.

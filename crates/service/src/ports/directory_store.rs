@@ -1,7 +1,11 @@
 //! Reading organizations and applications.
 
 use async_trait::async_trait;
-use latchkey_domain::{application::Application, organization::Organization};
+use latchkey_domain::{
+    application::{Application, look::Logo},
+    id::ApplicationId,
+    organization::Organization,
+};
 
 use super::store::StoreError;
 
@@ -24,4 +28,10 @@ pub trait DirectoryStore: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn load(&self) -> Result<DirectoryEntries, StoreError>;
+
+    /// The logo of an application, whose entry has its tag alone: it is large, and the directory is read often.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn logo(&self, application: &ApplicationId) -> Result<Option<Logo>, StoreError>;
 }

@@ -15,6 +15,7 @@ const TABLES: [&str; 14] = [
     "organizations",
     "applications",
     "application_origins",
+    "application_logos",
     "users",
     // Until the eighth step.
     "registration_codes",

@@ -3,6 +3,7 @@
 use latchkey_domain::{
     application::{
         Application, Origin, RelyingParty, RpId,
+        look::{Accent, LogoTag, Look},
         native::{AndroidPackage, AppleAppId, NativeApplications},
         pages::{EnrolUrl, Pages},
     },
@@ -40,6 +41,8 @@ pub struct Model {
     pub created: Typed<Timestamp>,
     pub has_pages: bool,
     pub enrol_url: Option<Typed<EnrolUrl>>,
+    pub accent: Option<Typed<Accent>>,
+    pub logo: Option<Typed<LogoTag>>,
 }
 
 refers_to!(OrganizationId => Organization of organization);
@@ -64,6 +67,10 @@ impl Model {
             pages: Pages {
                 ours: self.has_pages,
                 enrol_url: self.enrol_url.map(Typed::into_inner),
+                look: Look {
+                    accent: self.accent.map(Typed::into_inner),
+                    logo: self.logo.map(Typed::into_inner),
+                },
             },
             is_active: self.is_active,
             created: self.created.0,
@@ -77,6 +84,7 @@ pub(crate) async fn insert(
     application: &Application,
 ) -> Result<(), StoreError> {
     let native = application.native.clone();
+    let look = application.pages.look.clone();
     let row = Model {
         id: application.id.clone().into(),
         organization_id: application.organization.clone().into(),
@@ -88,6 +96,8 @@ pub(crate) async fn insert(
         created: application.created.into(),
         has_pages: application.pages.ours,
         enrol_url: application.pages.enrol_url.clone().map(Typed::from),
+        accent: look.accent.map(Typed::from),
+        logo: look.logo.map(Typed::from),
     };
     let made = Entity::insert(row.into_active_model());
     made.count(transaction).await.map(|_one| ())
@@ -114,11 +124,14 @@ pub(crate) async fn rewrite(
     transaction: &DatabaseTransaction,
     application: &Application,
 ) -> Result<(), StoreError> {
+    let look = application.pages.look.clone();
     let change = ActiveModel {
         name: Set(application.name.clone().into()),
         rp_id: Set(application.relying_party.rp_id().clone().into()),
         has_pages: Set(application.pages.ours),
         enrol_url: Set(application.pages.enrol_url.clone().map(Typed::from)),
+        accent: Set(look.accent.map(Typed::from)),
+        logo: Set(look.logo.map(Typed::from)),
         ..Default::default()
     };
     let change = Entity::update_many()

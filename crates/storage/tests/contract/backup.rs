@@ -8,11 +8,13 @@ use std::{
 
 use latchkey_domain::{
     account_code::AccountCodeKind,
+    application::look::Logo,
     credential_code::CodeState,
     id::InstallationId,
     message::{MessageKind, NewMessage},
 };
 use latchkey_service::ports::{
+    administration_store::{ApplicationUpdate, New},
     installation_store::Installation,
     sign_in_store::{CredentialUse, Evidence},
 };
@@ -93,6 +95,7 @@ async fn fill(world: &SqlWorld) -> Person {
     };
     world.installation.establish(kept).await.unwrap();
     let person = world.with_passkey().await;
+    show_logo(world).await;
     world.issued_code(&person).await;
     world
         .hand_out(&person.user, AccountCodeKind::Login, NOW)
@@ -101,6 +104,19 @@ async fn fill(world: &SqlWorld) -> Person {
     world.ask_for_code(&person.user.organization).await;
     world.events.leave(world.event(0)).await.unwrap();
     person
+}
+
+/// Gives the oldest application a logo.
+async fn show_logo(world: &SqlWorld) {
+    let listed = world.administration.applications().await.unwrap();
+    let logo = Logo::new(b"\x89PNG\r\n\x1a\n\x00\xff".to_vec()).unwrap();
+    let update = ApplicationUpdate {
+        logo: Some(New::At(logo)),
+        ..ApplicationUpdate::default()
+    };
+    let id = &listed[0].application.id;
+    let updated = world.administration.update_application(id, update).await;
+    updated.unwrap();
 }
 
 async fn sign_action(world: &SqlWorld, person: &Person) -> Evidence {

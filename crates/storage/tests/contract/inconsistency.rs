@@ -133,8 +133,13 @@ async fn impossible_codes_are_named(world: SqlWorld) {
 async fn impossible_applications_are_named(world: SqlWorld) {
     let tenant = world.tenant("Example").await;
     for (change, problem) in [
+        ("UPDATE applications SET accent = 'green'", "accent must be"),
         (
-            "UPDATE applications SET rp_id = 'https://one.example'",
+            "UPDATE applications SET accent = NULL, logo = 'ours.svg'",
+            "logo must be",
+        ),
+        (
+            "UPDATE applications SET logo = NULL, rp_id = 'https://one.example'",
             "rp_id must be",
         ),
         (

@@ -6,6 +6,7 @@ import { SCANNED, openGrantPanel } from './grant-panel.js'
 import { openHerePanel, showHere } from './here-panel.js'
 import { forget, keep, kept } from './kept.js'
 import { numberOf } from './kit.js'
+import { t, translated } from './language.js'
 import { signalAccepted } from './passkeys.js'
 import { $, busy, complain, introduce, say, takeFragment } from './page.js'
 import { openRecoveryPanel, tellOfKit } from './recovery-panel.js'
@@ -13,9 +14,9 @@ import { forgetReturn } from './return.js'
 import { callSignedIn, hasBeenSignedIn, leave, onSignOut, session, sharedSession, signOut } from './session.js'
 import { sayOnThisPage } from './texts.js'
 
-sayOnThisPage({
+sayOnThisPage(translated({
   passkey_already_here: 'This device has a passkey for this account already, so none was added. You can sign in with that one.',
-})
+}))
 
 /** Loads the credentials, shows them, and tells the browser which passkeys are good. */
 async function refresh(here) {
@@ -55,7 +56,7 @@ async function begin() {
     keep(NOTICED, fragment, Date.now() + SIGN_IN)
   }
   forgetReturn()
-  say('One moment…')
+  say(t('One moment…'))
   const user = await sharedSession()
   if (!user) {
     const notice = hasBeenSignedIn() ? 'session_ended' : 'sign_in_first'
@@ -63,10 +64,10 @@ async function begin() {
     return
   }
   $('user').textContent = user.username
-  $('sign-out').addEventListener('click', () => busy($('sign-out'), 'Signing out…', signOut))
+  $('sign-out').addEventListener('click', () => busy($('sign-out'), t('Signing out…'), signOut))
   onSignOut(() => leave('signed_out'))
   try {
-    say('Loading your credentials…')
+    say(t('Loading your credentials…'))
     const here = await introduce()
     await refresh(here)
     say('')

@@ -1,19 +1,20 @@
 // The credentials of the signed-in user, as cards.
 
+import { t, translated } from './language.js'
 import { $, announce, busy, element, hostOf, time } from './page.js'
 import { act, leave, session } from './session.js'
 
-const KINDS = {
+const KINDS = translated({
   Fido2: 'Passkey',
   Key: 'Key',
   PasswordProtectedKey: 'Password-protected key',
   RecoveryKey: 'Recovery kit',
-}
+})
 
 /** A recovery kit never signs in, so it does not count as a way to do so. */
 const isUsable = ({ kind, isActive }) => isActive && kind !== 'RecoveryKey'
 
-const LAST_ONE = 'This is your last way to sign in. Add another passkey first; then this one can be removed.'
+const LAST_ONE = t('This is your last way to sign in. Add another passkey first; then this one can be removed.')
 
 /**
  * Fills the list. `refresh` loads and shows everything anew; `signal` tells the browser which credentials
@@ -47,7 +48,7 @@ export function askToTakeAway(list, credentialUuid) {
   if (button) {
     button.click()
   } else {
-    announce('That credential cannot be used any more, or it is your last one.')
+    announce(t('That credential cannot be used any more, or it is your last one.'))
   }
 }
 
@@ -63,10 +64,13 @@ function lossOf(credential, credentials) {
     return ''
   }
   if (kind === 'RecoveryKey' && others.length === 0) {
-    return ' It is your only recovery kit: without one nobody can let you in again when every passkey is lost.'
+    return t('It is your only recovery kit: without one nobody can let you in again when every passkey is lost.')
   }
   if (kind === 'Fido2' && !others.some((other) => other.relyingPartyId === relyingPartyId)) {
-    return ` It is your only passkey for ${relyingPartyId}: without it you cannot sign in there, until you add another one with a code.`
+    return t(
+      'It is your only passkey for {domain}: without it you cannot sign in there, until you add another one with a code.',
+      { domain: relyingPartyId },
+    )
   }
   return ''
 }
@@ -86,32 +90,32 @@ function card(credential, { isLast, loss }, settle) {
   const badges = element(
     'p',
     { class: 'badges' },
-    element('span', { class: isActive ? 'badge good' : 'badge' }, isActive ? 'Active' : 'Not active'),
+    element('span', { class: isActive ? 'badge good' : 'badge' }, isActive ? t('Active') : t('Not active')),
     ...hereBadges(credentialUuid),
   )
   const change = (done, endsSession, method, path, body) => (button) =>
-    busy(button, 'Confirm with your passkey…', async () => {
+    busy(button, t('Confirm with your passkey…'), async () => {
       await act(method, path, body)
       await settle(credential, done, endsSession)
     })
   const path = '/auth/credentials'
-  const activate = change('It is active again.', false, 'PUT', `${path}/activate`, { credentialUuid })
-  const deactivate = change('It is not active any more.', true, 'PUT', `${path}/deactivate`, {
+  const activate = change(t('It is active again.'), false, 'PUT', `${path}/activate`, { credentialUuid })
+  const deactivate = change(t('It is not active any more.'), true, 'PUT', `${path}/deactivate`, {
     credentialUuid,
   })
-  const remove = change('It is deleted.', true, 'DELETE', `${path}/${credentialUuid}`)
+  const remove = change(t('It is deleted.'), true, 'DELETE', `${path}/${credentialUuid}`)
 
   const actions = element('div', { class: 'actions' })
   const rename = renaming(credential, actions, settle)
-  actions.append(action('Rename', credential, rename))
+  actions.append(action(t('Rename'), credential, rename))
   if (!isActive) {
-    actions.append(action('Activate', credential, activate))
+    actions.append(action(t('Activate'), credential, activate))
   } else if (!isLast && kind !== 'RecoveryKey') {
-    const button = action('Deactivate', credential, (button) =>
+    const button = action(t('Deactivate'), credential, (button) =>
       confirm({
-        title: `Deactivate “${credential.name}”?`,
-        text: `It cannot be used until you activate it again.${loss}${ownWarning(credentialUuid)}`,
-        button: 'Deactivate',
+        title: t('Deactivate “{name}”?', credential),
+        text: sentences(t('It cannot be used until you activate it again.'), loss, ownWarning(credentialUuid)),
+        button: t('Deactivate'),
         work: () => deactivate(button),
       }),
     )
@@ -120,11 +124,15 @@ function card(credential, { isLast, loss }, settle) {
   }
   if (!isLast) {
     actions.append(
-      action('Delete', credential, (button) =>
+      action(t('Delete'), credential, (button) =>
         confirm({
-          title: `Delete “${credential.name}”?`,
-          text: `It cannot be used any more, and this cannot be undone.${loss}${ownWarning(credentialUuid)}`,
-          button: 'Delete',
+          title: t('Delete “{name}”?', credential),
+          text: sentences(
+            t('It cannot be used any more, and this cannot be undone.'),
+            loss,
+            ownWarning(credentialUuid),
+          ),
+          button: t('Delete'),
           work: () => remove(button),
         }),
       ),
@@ -144,13 +152,16 @@ function card(credential, { isLast, loss }, settle) {
 const isOwn = (credentialUuid) => session()?.credentialUuid === credentialUuid
 
 const ownWarning = (credentialUuid) =>
-  isOwn(credentialUuid) ? ' You are signed in with it, so you will be signed out.' : ''
+  isOwn(credentialUuid) ? t('You are signed in with it, so you will be signed out.') : ''
+
+/** One after another, without those that say nothing. */
+const sentences = (...texts) => texts.filter(Boolean).join(' ')
 
 function hereBadges(credentialUuid) {
   if (!isOwn(credentialUuid)) {
     return []
   }
-  const words = session().isBuiltIn ? 'This device, signed in' : 'Signed in with this one'
+  const words = session().isBuiltIn ? t('This device, signed in') : t('Signed in with this one')
   return [element('span', { class: 'badge accent' }, words)]
 }
 
@@ -167,13 +178,15 @@ function action(words, { name }, work) {
 }
 
 function facts(credential) {
+  const { provider } = credential
+  const kind = KINDS[credential.kind]
   const rows = [
-    ['Kind', credential.provider ? `${KINDS[credential.kind]} in ${credential.provider}` : KINDS[credential.kind]],
-    ['Kit number', credential.number],
-    ['For', credential.relyingPartyId || undefined],
-    ['Kept', kept(credential)],
-    ['Added', element('span', {}, time(credential.dateCreated), origin(credential))],
-    ['Last used', credential.lastUsedAt ? time(credential.lastUsedAt) : 'Not yet'],
+    [t('Kind'), provider ? t('{kind} in {provider}', { kind, provider }) : kind],
+    [t('Kit number'), credential.number],
+    [t('For'), credential.relyingPartyId || undefined],
+    [t('Kept'), kept(credential)],
+    [t('Added'), element('span', {}, time(credential.dateCreated), origin(credential))],
+    [t('Last used'), credential.lastUsedAt ? time(credential.lastUsedAt) : t('Not yet')],
   ]
   const shown = rows.filter(([, value]) => value !== undefined)
   return element(
@@ -188,25 +201,28 @@ function facts(credential) {
 /** Whether the passkey is on one device or goes along to others. */
 function kept({ backupEligible, backedUp }) {
   if (backedUp) {
-    return 'Synced between devices'
+    return t('Synced between devices')
   }
   if (backupEligible) {
-    return 'Can be synced, but is on one device only'
+    return t('Can be synced, but is on one device only')
   }
-  return backupEligible === false ? 'On one device only' : undefined
+  return backupEligible === false ? t('On one device only') : undefined
 }
 
-const MADE_BY = {
-  code: ', with a code',
-  credential: ', while signed in',
-  recovery: ', in a recovery',
-  registration: ', at registration',
-}
+const MADE_BY = translated({
+  code: 'with a code',
+  credential: 'while signed in',
+  recovery: 'in a recovery',
+  registration: 'at registration',
+})
 
 function origin({ createdBy, createdOrigin, createdAddress }) {
-  const where = createdOrigin ? ` on ${hostOf(createdOrigin)}` : ''
-  const address = createdAddress ? ` from ${createdAddress}` : ''
-  return `${MADE_BY[createdBy] ?? ''}${where}${address}`
+  const parts = [
+    MADE_BY[createdBy],
+    createdOrigin && t('on {host}', { host: hostOf(createdOrigin) }),
+    createdAddress && t('from {address}', { address: createdAddress }),
+  ]
+  return parts.filter(Boolean).map((part) => `, ${part}`).join('')
 }
 
 /** The button's work: a field for the name, and saving it is a signed change. */
@@ -220,17 +236,17 @@ function renaming(credential, actions, settle) {
       required: true,
       autocomplete: 'off',
     })
-    const save = element('button', { class: 'small primary' }, 'Save')
+    const save = element('button', { class: 'small primary' }, t('Save'))
     const close = () => {
       form.remove()
       actions.hidden = false
       button.focus()
     }
-    const cancel = element('button', { type: 'button', class: 'small', onclick: close }, 'Cancel')
+    const cancel = element('button', { type: 'button', class: 'small', onclick: close }, t('Cancel'))
     const form = element(
       'form',
       { class: 'renaming' },
-      element('label', { for: field.id }, 'New name'),
+      element('label', { for: field.id }, t('New name')),
       field,
       element('div', { class: 'actions' }, save, cancel),
     )
@@ -241,9 +257,9 @@ function renaming(credential, actions, settle) {
         close()
         return
       }
-      busy(save, 'Confirm with your passkey…', async () => {
+      busy(save, t('Confirm with your passkey…'), async () => {
         await act('PUT', `/auth/credentials/${credentialUuid}`, { name })
-        await settle(credential, 'It has its new name.', false)
+        await settle(credential, t('It has its new name.'), false)
       })
     })
     form.addEventListener('keydown', (event) => {

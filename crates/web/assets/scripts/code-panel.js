@@ -3,6 +3,7 @@
 import { ApiError, Unreachable, serviceNow } from './api.js'
 import { forget, keep, kept } from './kept.js'
 import { draw } from './kit-panel.js'
+import { ago, t, translated } from './language.js'
 import { $, busy, complain, element, hostOf, say } from './page.js'
 import { act, callSignedIn } from './session.js'
 
@@ -35,9 +36,9 @@ export async function openCodePanel(application, { refresh }) {
   reload = refresh
   offerPlaces()
   $('code-get').addEventListener('click', () =>
-    busy($('code-get'), 'Confirm with your passkey…', issue),
+    busy($('code-get'), t('Confirm with your passkey…'), issue),
   )
-  $('code-cancel').addEventListener('click', () => busy($('code-cancel'), 'Cancelling…', cancel))
+  $('code-cancel').addEventListener('click', () => busy($('code-cancel'), t('Cancelling…'), cancel))
   $('code-again').addEventListener('click', () => reset('ask'))
   const newest = await newestCode()
   if (newest && isOpen(newest)) {
@@ -74,7 +75,7 @@ function offerPlaces() {
     element('option', { value: id, selected: id === first.id }, `${name} (${hostOf(enrolUrl)})`),
   )
   if (found.length < here.applications.length) {
-    options.push(element('option', { value: '' }, 'In another application'))
+    options.push(element('option', { value: '' }, t('In another application')))
   }
   $('code-place').replaceChildren(...options)
   $('code-place-field').hidden = options.length < 2
@@ -190,50 +191,55 @@ async function follow() {
       return
     }
     isCutOff = true
-    say('The service cannot be reached; still trying.')
+    say(t('The service cannot be reached; still trying.'))
   }
   polling = setTimeout(follow, INTERVAL)
 }
 
 /** Why the other place gave the code back, which ends it. */
-const RELEASED = {
+const RELEASED = translated({
   AlreadyThere: 'There is a passkey of this account already: nothing was added',
   GivenUp: 'The code was given back there: nothing was added',
   NotMyAccount: 'Whoever opened it said that this is not their account: nothing was added',
-}
+})
 
 /** What is shown of a state: how the steps stand, and whether it is over. */
 function picture(code) {
-  const where = code.claim?.origin ? hostOf(code.claim.origin) : 'an application'
-  const opened = ['done', `Opened on ${where} from ${code.claim?.address}`]
+  const { address, origin } = code.claim ?? {}
+  const opened = [
+    'done',
+    origin
+      ? t('Opened on {host} from {address}', { host: hostOf(origin), address })
+      : t('Opened in an application from {address}', { address }),
+  ]
   switch (code.state) {
     case 'Issued':
-      return { steps: [['now', 'Waiting for the other place']] }
+      return { steps: [['now', t('Waiting for the other place')]] }
     case 'Claimed':
-      return { steps: [opened, ['now', 'Waiting for the new passkey']] }
+      return { steps: [opened, ['now', t('Waiting for the new passkey')]] }
     case 'Redeemed':
       return redeemed(code, opened)
     case 'Released':
       return { steps: [opened, ['bad', RELEASED[code.release.reason] ?? RELEASED.GivenUp]], isOver: true }
     case 'Expired':
       return code.claim
-        ? { steps: [opened, ['bad', 'No passkey was added in time']], isOver: true }
-        : { steps: [['bad', 'The minute is over, and the code with it']], isOver: true }
+        ? { steps: [opened, ['bad', t('No passkey was added in time')]], isOver: true }
+        : { steps: [['bad', t('The minute is over, and the code with it')]], isOver: true }
     default:
-      return { steps: [['bad', 'The code is cancelled']], isOver: true }
+      return { steps: [['bad', t('The code is cancelled')]], isOver: true }
   }
 }
 
 function redeemed({ approval }, opened) {
   switch (approval?.state) {
     case 'Waiting':
-      return { steps: [opened, ['now', 'Waiting for your approval']], isWaiting: true }
+      return { steps: [opened, ['now', t('Waiting for your approval')]], isWaiting: true }
     case 'Refused':
-      return { steps: [opened, ['bad', 'The passkey was refused: it is gone']], isOver: true }
+      return { steps: [opened, ['bad', t('The passkey was refused: it is gone')]], isOver: true }
     case 'Expired':
-      return { steps: [opened, ['bad', 'It was not approved in time: it is gone']], isOver: true }
+      return { steps: [opened, ['bad', t('It was not approved in time: it is gone')]], isOver: true }
     default:
-      return { steps: [opened, ['done', 'The passkey is added']], isOver: true, isAdded: true }
+      return { steps: [opened, ['done', t('The passkey is added')]], isOver: true, isAdded: true }
   }
 }
 
@@ -257,7 +263,7 @@ function showState(code) {
   }
   $('code-cancel').hidden = Boolean(isOver || isWaiting)
   $('code-again').hidden = !isOver
-  $('code-again').textContent = isAdded ? 'Add another one' : 'Get a new code'
+  $('code-again').textContent = isAdded ? t('Add another one') : t('Get a new code')
   if (isWaiting) {
     ask(code)
   } else {
@@ -271,14 +277,9 @@ function showLeft({ state, claim, approval }) {
   $('code-left').hidden = !end
   if (end) {
     const seconds = Math.max(Math.ceil((Date.parse(end) - serviceNow()) / 1000), 0)
-    $('code-left').textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')} left`
+    const time = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
+    $('code-left').textContent = t('{time} left', { time })
   }
-}
-
-/** How long ago it was, in words. */
-function ago(date) {
-  const seconds = Math.max(Math.round((serviceNow() - Date.parse(date)) / 1000), 0)
-  return seconds < 100 ? `${seconds} seconds ago` : `${Math.round(seconds / 60)} minutes ago`
 }
 
 /** Shows what the other place wants to add, and asks which number is shown there. */
@@ -288,12 +289,13 @@ function ask({ approval, dateIssued }) {
     return
   }
   const { credentialUuid, kind, name, provider, origin, address } = approval.credential
+  const passkey = provider ? t('Passkey in {provider}', { provider }) : t('Passkey')
   const rows = [
-    ['Name', name],
-    ['Kind', kind === 'Fido2' ? (provider ? `Passkey in ${provider}` : 'Passkey') : kind],
-    ['On', origin ? hostOf(origin) : 'an application'],
-    ['From', address],
-    ['Your code', ago(dateIssued)],
+    [t('Name'), name],
+    [t('Kind'), kind === 'Fido2' ? passkey : kind],
+    [t('On'), origin ? hostOf(origin) : t('an application')],
+    [t('From'), address],
+    [t('Your code'), ago(Math.max(Math.round((serviceNow() - Date.parse(dateIssued)) / 1000), 0))],
   ]
   $('code-approval-facts').replaceChildren(
     ...rows.map(([term, value]) =>
@@ -313,7 +315,7 @@ function ask({ approval, dateIssued }) {
 
 /** What the owner decides is signed, the number with it. */
 function decide(button, verdict, body) {
-  return busy(button, 'Confirm with your passkey…', async () => {
+  return busy(button, t('Confirm with your passkey…'), async () => {
     try {
       await act('POST', `${PATH}/${verdict}`, body)
     } finally {

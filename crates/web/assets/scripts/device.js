@@ -1,5 +1,7 @@
 // What this device is called.
 
+import { t } from './language.js'
+
 /** The system, by what the browser says of it. */
 const SYSTEMS = [
   [/iPhone/, 'iPhone'],
@@ -22,8 +24,8 @@ const BROWSERS = [
 /** A name for a passkey that is made here, to begin with. */
 export function nameOfThisDevice() {
   const find = (names) => names.find(([pattern]) => pattern.test(navigator.userAgent))?.[1]
-  const parts = [find(BROWSERS), find(SYSTEMS)].filter(Boolean)
-  return parts.join(' on ') || 'Passkey'
+  const [browser, system] = [find(BROWSERS), find(SYSTEMS)]
+  return browser && system ? t('{browser} on {system}', { browser, system }) : (browser ?? system ?? t('Passkey'))
 }
 
 /** The longest name that the service takes. */

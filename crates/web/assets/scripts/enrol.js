@@ -5,17 +5,18 @@ import { awaitGrant, isAsking, openRequest, stopAsking } from './ask-panel.js'
 import { codeField } from './code-field.js'
 import { nameHere, nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
+import { t, translated } from './language.js'
 import { hasAuthenticator, isSupported, make } from './passkeys.js'
 import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
 import { goOn, isReturning, signInAndGoOn } from './return.js'
 import { beginSession, signIn } from './session.js'
 import { explain, sayOnThisPage } from './texts.js'
 
-sayOnThisPage({
+sayOnThisPage(translated({
   challenge_invalid:
     'This took too long, or the code was cancelled in the meantime. Get a new code on your other device and begin again.',
   no_application: 'No application is registered for this address. Check the address and try again.',
-})
+}))
 
 /** How often to ask whether the other place has approved, in milliseconds. */
 const INTERVAL = 2000
@@ -92,7 +93,7 @@ const ENDS_CEREMONY = ['challenge_invalid', 'too_many_credentials', ...ALREADY_H
 
 async function add() {
   const sent = kept(KEPT)?.sent ?? (await make(challenge))
-  say('Adding the passkey…')
+  say(t('Adding the passkey…'))
   keep(KEPT, { ...kept(KEPT), challenge, sent, called: $('name').value }, Date.now() + CHALLENGE)
   await settle(await send(sent), sent)
 }
@@ -151,7 +152,7 @@ async function settle(answer, { isBuiltIn } = {}) {
 
 /** Goes no further and gives the code back, unless a passkey was added although no answer said so. */
 function turnBack(button, reason, text) {
-  busy(button, 'Giving the code back…', async () => {
+  busy(button, t('Giving the code back…'), async () => {
     const outcome = kept(KEPT)?.sent && (await outcomeOf(challenge))
     if (outcome) {
       await settle(outcome)
@@ -177,17 +178,17 @@ function finish(name) {
   show('done')
 }
 
-const OUTCOMES = {
+const OUTCOMES = translated({
   Expired: 'Nobody approved the passkey in time. Get a new code on your other device and begin again.',
   Refused: 'The passkey was refused on your other device. If that was a mistake, get a new code there and begin again.',
-}
+})
 
 /** What has become of the code that this place showed, when nobody granted it one. */
-const UNGRANTED = {
+const UNGRANTED = translated({
   Expired: 'Nobody approved this place in time. Show a new code, or enter one that you get on your other device.',
   Refused:
     'Another number was chosen than the one that was shown here, so this place was refused. Show a new code and try again.',
-}
+})
 
 /** Shows a code here. Whatever comes of it, another one can be entered. */
 async function askHere() {
@@ -238,7 +239,7 @@ async function ask(approvalToken) {
     if (!(error instanceof Unreachable)) {
       throw error
     }
-    say('The service cannot be reached; still trying.')
+    say(t('The service cannot be reached; still trying.'))
     return { state: 'Waiting' }
   }
 }
@@ -262,7 +263,7 @@ function begin() {
   const withCode = codeField($('code'), { hasShort: true, long: 'cc_' }, ['invalid_code'])
   $('enter').addEventListener('submit', (event) => {
     event.preventDefault()
-    busy($('enter-button'), 'Looking the code up…', () => withCode(claim))
+    busy($('enter-button'), t('Looking the code up…'), () => withCode(claim))
   })
   $('earlier-button').addEventListener('click', () => {
     forget(LINK)
@@ -277,7 +278,7 @@ function begin() {
   })
   $('confirm').addEventListener('submit', (event) => {
     event.preventDefault()
-    busy($('create-button'), 'Answer the prompt of your browser…', () =>
+    busy($('create-button'), t('Answer the prompt of your browser…'), () =>
       add().catch((error) => {
         if (!ENDS_CEREMONY.includes(error.code)) {
           $('give-up').hidden = false
@@ -292,7 +293,7 @@ function begin() {
     )
   })
   $('try').addEventListener('click', () =>
-    busy($('try'), 'Answer the prompt of your browser…', async () => {
+    busy($('try'), t('Answer the prompt of your browser…'), async () => {
       const place = here ?? (await introduce())
       const who = { username: challenge.user.name }
       if (isReturning()) {
@@ -307,18 +308,18 @@ function begin() {
     turnBack(
       $('not-me'),
       'NotMyAccount',
-      'Nothing was added. The code has ended, and whoever gave it to you sees that. Get one from your own account.',
+      t('Nothing was added. The code has ended, and whoever gave it to you sees that. Get one from your own account.'),
     ),
   )
   $('give-up').addEventListener('click', () =>
     turnBack(
       $('give-up'),
       'GivenUp',
-      'Nothing was added. The code has ended: to try again, get a new one on your other device.',
+      t('Nothing was added. The code has ended: to try again, get a new one on your other device.'),
     ),
   )
   $('ask-button').addEventListener('click', () =>
-    busy($('ask-button'), 'Asking for a code…', askHere),
+    busy($('ask-button'), t('Asking for a code…'), askHere),
   )
   $('ask-stop').addEventListener('click', () => {
     stopAsking()
@@ -376,8 +377,8 @@ function offer(code, earlier) {
     // To open a link ends nothing.
     $('earlier').hidden = false
     $('earlier-text').textContent = earlier.made
-      ? 'A passkey that you made in this tab still waits for approval. If you go on with another code, its number is not shown any more.'
-      : 'You have opened another code in this tab, and have not finished. If you go on with this one, the other one is given back.'
+      ? t('A passkey that you made in this tab still waits for approval. If you go on with another code, its number is not shown any more.')
+      : t('You have opened another code in this tab, and have not finished. If you go on with this one, the other one is given back.')
   }
   if (code) {
     // Whoever opens a link may be a scanner or a preview: nothing is used before the button is pressed.

@@ -1,26 +1,27 @@
 // `/`: sign in with a passkey.
 
+import { t, translated } from './language.js'
 import { hasAutofill, isSupported } from './passkeys.js'
 import { $, busy, complain, introduce, say } from './page.js'
 import { announceReturn, goOn, isReturning, signInAndGoOn, takeReturn } from './return.js'
 import { onSignOut, session, sharedSession, takeNotice } from './session.js'
 import { sayOnThisPage } from './texts.js'
 
-sayOnThisPage({
+sayOnThisPage(translated({
   challenge_invalid:
     'This passkey or your account was deactivated, or the prompt was open for too long. Try again, or use another passkey; if none works, ask whoever invited you.',
   no_usable_credential:
     'No passkey of this account works here. If you have one on another device, get a code there and choose “I have a code”. If none works any more, your account may have been deactivated: ask whoever invited you.',
-})
+}))
 
-const NOTICES = {
+const NOTICES = translated({
   own_credential_gone: 'The passkey you were signed in with is no longer active. Sign in with another one.',
   session_ended: 'Your session has ended. Sign in again.',
   sign_in_first: 'You are not signed in here. Sign in, and your account opens.',
   sign_in_to_approve: 'Sign in, and the device whose code you scanned can be approved.',
   sign_in_to_take_away: 'Sign in, and the passkey that you were told of can be taken away.',
   signed_out: 'You are signed out.',
-}
+})
 
 /** Challenges live five minutes; what waits for autofill asks for a new one before that. */
 const AUTOFILL_AGE = 4 * 60 * 1000
@@ -78,11 +79,11 @@ async function begin() {
   }, complain)
   onSignOut(offerSession)
   $('go-back-button').addEventListener('click', () =>
-    busy($('go-back-button'), 'Going back…', goOn),
+    busy($('go-back-button'), t('Going back…'), goOn),
   )
   $('sign-in').addEventListener('submit', (event) => {
     event.preventDefault()
-    busy($('sign-in-button'), 'Answer the prompt of your browser…', async () => {
+    busy($('sign-in-button'), t('Answer the prompt of your browser…'), async () => {
       waiting?.abort('button')
       await signInAndGoOn(await introduce(), { username: $('username').value.trim() || undefined })
     })

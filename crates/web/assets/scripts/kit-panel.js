@@ -2,6 +2,7 @@
 
 import { renderSVG } from '../vendor/uqr.js'
 
+import { t } from './language.js'
 import { $, addressOf, busy } from './page.js'
 import { PromptError } from './passkeys.js'
 
@@ -12,25 +13,32 @@ function linkOf({ number, username }) {
 }
 
 function fileOf(kit, { application }) {
+  const rows = [
+    [t('Page'), addressOf('recover')],
+    [t('User name'), kit.username],
+    [t('Kit number'), kit.number],
+    [t('Kit code'), kit.code],
+  ]
+  const width = Math.max(...rows.map(([name]) => name.length)) + 2
   return [
-    `Recovery kit for ${application.name}`,
+    t('Recovery kit for {application}', { application: application.name }),
     '',
-    'With this and your mailbox you get back into your account when every passkey is lost.',
-    'Keep it where only you can find it. Nobody else has the kit code.',
+    t('With this and your mailbox you get back into your account when every passkey is lost.'),
+    t('Keep it where only you can find it. Nobody else has the kit code.'),
     '',
-    `Page        ${addressOf('recover')}`,
-    `User name   ${kit.username}`,
-    `Kit number  ${kit.number}`,
-    `Kit code    ${kit.code}`,
+    ...rows.map(([name, value]) => name.padEnd(width) + value),
     '',
   ].join('\n')
 }
 
-/** What a saved kit says; of another file, nothing. In older kits the kit code is called recovery code. */
+/**
+ * What a saved kit says, in whatever language it was saved: its last rows, whose names and values stand apart. Of
+ * another file, nothing.
+ */
 export function readKit(text) {
-  const line = (names) => text.match(new RegExp(`^(?:${names}) +(.+)$`, 'm'))?.[1].trim()
-  const [code, number, username] = ['Kit code|Recovery code', 'Kit number', 'User name'].map(line)
-  return { code, number, username }
+  const rows = [...text.matchAll(/^\S.*? {2,}(\S.*)$/gm)]
+  const [username, number, code] = rows.slice(-3).map(([, value]) => value.trim())
+  return code?.startsWith('D1') ? { code, number, username } : {}
 }
 
 /** A picture of a text; it is drawn as it is read, black on white, in both themes. */
@@ -50,7 +58,7 @@ function keep(words) {
 /** The button's work: to copy a text, and what to say then. */
 function copying(button, text, done) {
   button.onclick = () =>
-    busy(button, 'Copying…', async () => {
+    busy(button, t('Copying…'), async () => {
       try {
         await navigator.clipboard.writeText(text)
       } catch (error) {
@@ -74,16 +82,16 @@ export function showKit(kit, here) {
   const file = $('kit-save')
   file.href = URL.createObjectURL(new Blob([fileOf(kit, here)], { type: 'text/plain' }))
   file.download = `recovery-kit-${location.hostname}.txt`
-  file.onclick = () => keep('Good. Keep it where only you can find it.')
+  file.onclick = () => keep(t('Good. Keep it where only you can find it.'))
   $('kit-print').onclick = () => {
-    keep('Good. Keep it where only you can find it.')
+    keep(t('Good. Keep it where only you can find it.'))
     print()
   }
   copying($('kit-copy-number'), kit.number, () => {
-    $('kit-kept').textContent = 'The kit number is copied. You need the kit code with it.'
+    $('kit-kept').textContent = t('The kit number is copied. You need the kit code with it.')
   })
   copying($('kit-copy-code'), kit.code, () => {
-    keep('The kit code is copied. Put it where only you can find it, with the kit number.')
+    keep(t('The kit code is copied. Put it where only you can find it, with the kit number.'))
   })
 }
 

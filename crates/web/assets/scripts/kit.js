@@ -2,6 +2,7 @@
 // with a code that only the kit has. The code never leaves the browser.
 
 import { base64, base64url, fromBase64, hex, sha256, utf8 } from './encoding.js'
+import { t } from './language.js'
 
 /** Without letters and digits that are easily confused. There are 32, so five random bits make one. */
 const SYMBOLS = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789'
@@ -165,7 +166,7 @@ async function credentialFor(challenge, { credentialId, encryptedPrivateKey, pai
   const attestation = { publicKey, signature: hex(await signature(pair.privateKey, utf8(proof))) }
   return {
     credentialKind: 'RecoveryKey',
-    credentialName: 'Recovery kit',
+    credentialName: t('Recovery kit'),
     credentialInfo: {
       credId: credentialId,
       clientData: base64url(clientData),

@@ -1,6 +1,7 @@
 // What every page does with its elements.
 
 import { thisApplication } from './api.js'
+import { language } from './language.js'
 import { explain } from './texts.js'
 
 /** The element with that id. */
@@ -125,7 +126,7 @@ export function hostOf(origin) {
   }
 }
 
-const FORMAT = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
+const FORMAT = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' })
 
 export function time(iso) {
   return element('time', { datetime: iso }, FORMAT.format(new Date(iso)))

@@ -5,12 +5,13 @@ import { codeField, refuse } from './code-field.js'
 import { nameOfThisDevice } from './device.js'
 import { KitError, makeKit, openKit, signRecovery, tidyCode, tidyNumber } from './kit.js'
 import { readKit, showKit } from './kit-panel.js'
+import { t, translated } from './language.js'
 import { create } from './passkeys.js'
 import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
 import { signInAndGoOn } from './return.js'
 import { sayOnThisPage } from './texts.js'
 
-sayOnThisPage({
+sayOnThisPage(translated({
   challenge_invalid: 'This took too long. Have another code sent and begin again.',
   invalid_code:
     'The code from the mail, the user name or the kit number is not right, or the code is older than ten minutes. Check them, or have another code sent.',
@@ -22,7 +23,7 @@ sayOnThisPage({
     'The kit number is incomplete or mistyped. It has 8 letters and digits; on an older kit it has 43, of which small and capital ones differ.',
   kit_unknown: 'There is no recovery kit with this number in this account. Check the number, or have another code sent and use your newest kit.',
   recovery_credential_refused: 'This kit is not in use any more. Have another code sent and use your newest kit.',
-})
+}))
 
 let here
 
@@ -55,7 +56,7 @@ async function recover(kit) {
   }
   const privateKey = await openKit(kit, kept.encryptedRecoveryKey)
   const passkey = await create(challenge)
-  say('Making your new recovery kit…')
+  say(t('Making your new recovery kit…'))
   const { kit: newKit, credential } = await makeKit(challenge)
   const newCredentials = {
     firstFactorCredential: { ...passkey, credentialName: nameOfThisDevice() },
@@ -90,7 +91,7 @@ function start() {
 
   $('ask').addEventListener('submit', (event) => {
     event.preventDefault()
-    busy($('ask-button'), 'Asking for a code…', async () => {
+    busy($('ask-button'), t('Asking for a code…'), async () => {
       here ??= await introduce()
       await call('POST', '/auth/recover/user/code', {
         body: { orgId: here.organization.id, username: $('username').value.trim() },
@@ -128,7 +129,7 @@ function start() {
       showKit(await recover(kit), here)
       show('kit')
     }
-    busy($('use-button'), 'Answer the prompt of your browser…', () =>
+    busy($('use-button'), t('Answer the prompt of your browser…'), () =>
       withMailed(use).catch((error) => {
         if (['kit_code_malformed', 'kit_code_wrong'].includes(error.code)) {
           refuse($('recovery-code'))
@@ -141,7 +142,7 @@ function start() {
     )
   })
   $('sign-in-button').addEventListener('click', () =>
-    busy($('sign-in-button'), 'Answer the prompt of your browser…', () =>
+    busy($('sign-in-button'), t('Answer the prompt of your browser…'), () =>
       signInAndGoOn(here, { username: begun.challenge.user.name }),
     ),
   )

@@ -6,20 +6,21 @@ import { nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
 import { makeKit } from './kit.js'
 import { showKit } from './kit-panel.js'
+import { t, translated } from './language.js'
 import { make } from './passkeys.js'
 import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
 import { goOn, signInAndGoOn } from './return.js'
 import { beginSession } from './session.js'
 import { sayOnThisPage } from './texts.js'
 
-sayOnThisPage({
+sayOnThisPage(translated({
   challenge_invalid: 'This took too long, or the registration was completed already. Open your link again.',
   invalid_code: 'This link is not valid, or it was used already. If you have registered, go to the sign-in page; otherwise have a new one sent.',
   code_cut_off: 'This is not a whole registration code: it begins with rc_ and has 43 letters, digits, dashes and underscores more. Copy all of it from your invitation.',
   registration_code_expired: 'This link has expired. Have a new one sent.',
   typed_code_wrong: 'This code is not one for this user name, or it was used already. Check both; if you have registered, go to the sign-in page.',
   passkey_already_here: 'This device already has a passkey for this account. Use another device, or remove that passkey first.',
-})
+}))
 
 /** What the link says: `code`, `username` and `orgId`. */
 const link = Object.fromEntries(new URLSearchParams(takeFragment()))
@@ -52,7 +53,7 @@ async function welcome({ orgId, username, code }) {
 /** Makes passkey and kit, which begins a session too; answers the kit, and whether somebody is signed in now. */
 async function register(challenge) {
   const { passkey, isBuiltIn } = await make(challenge)
-  say('Making your recovery kit…')
+  say(t('Making your recovery kit…'))
   const { kit, credential } = await makeKit(challenge)
   const { authentication } = await call('POST', '/auth/registration', {
     token: challenge.temporaryAuthenticationToken,
@@ -78,7 +79,7 @@ async function begin() {
   let challenge
   let isSignedIn = false
   $('create-button').addEventListener('click', () =>
-    busy($('create-button'), 'Answer the prompt of your browser…', async () => {
+    busy($('create-button'), t('Answer the prompt of your browser…'), async () => {
       const registered = await register(challenge)
       isSignedIn = registered.isSignedIn
       showKit(registered.kit, here)
@@ -86,7 +87,7 @@ async function begin() {
     }),
   )
   $('sign-in-button').addEventListener('click', () =>
-    busy($('sign-in-button'), 'One moment…', () =>
+    busy($('sign-in-button'), t('One moment…'), () =>
       isSignedIn ? goOn() : signInAndGoOn(here, { username: challenge.user.name }),
     ),
   )
@@ -101,25 +102,27 @@ async function begin() {
         throw error.code === 'invalid_code' ? Object.assign(error, { code: 'typed_code_wrong' }) : error
       }
     }
-    busy($('enter-button'), 'Looking the code up…', () => withCode(enter))
+    busy($('enter-button'), t('Looking the code up…'), () => withCode(enter))
   })
   $('resend-button').addEventListener('click', () => {
     if (!$('username').reportValidity()) {
       return
     }
-    busy($('resend-button'), 'Asking for a new link…', async () => {
+    busy($('resend-button'), t('Asking for a new link…'), async () => {
       await call('PUT', '/auth/registration/code', {
         body: { username: $('username').value.trim(), orgId: here.organization.id },
       })
       // Whether there is such a user, and whether mail is sent at all, is told to nobody.
       say(
-        'If somebody has invited you under this name, and this service sends mail, a new link comes to your mailbox. If none comes, ask whoever invited you.',
+        t(
+          'If somebody has invited you under this name, and this service sends mail, a new link comes to your mailbox. If none comes, ask whoever invited you.',
+        ),
       )
     })
   })
 
   try {
-    say('One moment…')
+    say(t('One moment…'))
     here = await introduce()
     if (!invitation) {
       $('username').value = link.username ?? ''

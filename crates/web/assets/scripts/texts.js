@@ -1,8 +1,9 @@
 // What people read when something goes wrong: what it is, and what to do next.
 
 import { ApiError, Unreachable } from './api.js'
+import { seconds, t, translated } from './language.js'
 
-const TEXTS = {
+const TEXTS = translated({
   // Of what is typed, before it is sent.
   code_cut_off: 'This is not the whole code. Copy all of it, or open the link or the QR code that it is in.',
   code_length: 'A code has nine letters and digits, and this one has more or fewer. Compare it with where you got it.',
@@ -64,7 +65,7 @@ const TEXTS = {
   wrong_number:
     'That is not the number where the passkey was made, so it was refused and is gone. If you were adding one yourself, begin again. If you were not, somebody else had your code: tell whoever runs this service.',
   user_action_used: 'This was confirmed and done already. Load the page again to see the result.',
-}
+})
 
 /** Texts of one page that say more than the general ones. */
 let special = {}
@@ -77,14 +78,20 @@ export function sayOnThisPage(texts) {
 export function explain(error) {
   const code = typeof error === 'string' ? error : error instanceof Unreachable ? 'unreachable' : error.code
   if (code === 'too_many_attempts') {
-    const seconds = error.retryAfter
-    const wait = seconds ? `in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}` : 'in a minute'
-    return `There were too many attempts. Try again ${wait}.`
+    return error.retryAfter
+      ? t('There were too many attempts. Try again in {time}.', { time: seconds(error.retryAfter) })
+      : t('There were too many attempts. Try again in a minute.')
   }
   const text = special[code] ?? TEXTS[code]
   if (text) {
     return text
   }
-  const details = error instanceof ApiError ? ` (${error.message}; request ${error.requestId})` : ''
-  return `This did not work${details}. Load the page again and retry.`
+  if (!(error instanceof ApiError)) {
+    return t('This did not work. Load the page again and retry.')
+  }
+  const { message, requestId } = error
+  return t('This did not work ({message}; request {requestId}). Load the page again and retry.', {
+    message,
+    requestId,
+  })
 }

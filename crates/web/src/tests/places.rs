@@ -39,7 +39,8 @@ async fn below_a_prefix_is_everything_and_nothing_is_at_the_root() {
     let reference = open(&router, "auth.example", "/key/docs").await;
     let reference = String::from_utf8(reference.body).unwrap();
     let refused = refusal(PagePrefix::new("/key").unwrap());
-    let refused = refused(BROWSER, StatusCode::METHOD_NOT_ALLOWED, "1").unwrap();
+    let browser = accepting(BROWSER);
+    let refused = refused(&browser, StatusCode::METHOD_NOT_ALLOWED, "1").unwrap();
     let refused = refused.into_body().collect().await.unwrap().to_bytes();
     let refused = String::from_utf8(refused.to_vec()).unwrap();
     for link in ["https://one.example/key/", "https://one.example/key/enrol"] {
@@ -66,6 +67,7 @@ async fn an_application_leads_to_pages_of_its_own_and_shows_none_of_ours() {
         pages: Pages {
             ours: false,
             enrol_url: enrol_url.map(|url| EnrolUrl::new(url).unwrap()),
+            ..Pages::default()
         },
         ..application("One")
     };
