@@ -192,7 +192,8 @@ async fn whoever_registers_is_signed_in_with_the_first_credential_where_that_is_
     assert_eq!(heard.take(), [(Event::Register, None)]);
 
     let request = with(&registrations, credentials());
-    let signed_in = registrations.complete_and_sign_in(&caller(None), request);
+    let here = caller(None);
+    let signed_in = registrations.complete_and_sign_in(&here, request);
     let registered = signed_in.await.unwrap();
     assert_eq!(registered.credential.last_used, Some(NOW));
     let SignedIn { session, token } = registered.session.unwrap();
@@ -220,8 +221,9 @@ async fn whoever_does_not_register_is_not_signed_in() {
         recovery: None,
     };
     let request = with(&registrations, credentials);
-    let signed_in = registrations.complete_and_sign_in(&caller(None), request);
-    let refused = signed_in.await;
+    let refused = registrations
+        .complete_and_sign_in(&caller(None), request)
+        .await;
     assert!(matches!(refused, Err(NewCredentialError::InvalidChallenge)));
     let told = [(Event::Register, Some(Reason::ChallengeInvalid))];
     assert_eq!(heard.take(), told);

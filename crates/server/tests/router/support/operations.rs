@@ -311,7 +311,7 @@ impl Request {
     }
 
     /// The same, made by somebody else who is signed in.
-    fn of(self, person: &Person) -> Self {
+    fn made_by(self, person: &Person) -> Self {
         Self {
             body: self.body,
             path: self.path,

@@ -263,7 +263,7 @@ fn credentials() -> Vec<Operation> {
                     let begun = other.session.begin_credential("RecoveryKey").await.ok();
                     let mut body = Signer::recovery_key().named_credential(&begun, "Kit");
                     body["replacesRecoveryKeys"] = json!(true);
-                    request.of(&other).with(body)
+                    request.made_by(&other).with(body)
                 },
             ),
         post("beginCredential", "/auth/credentials/init")
