@@ -37,6 +37,7 @@ mod answer;
 mod application;
 mod backup;
 mod config;
+mod date;
 mod doctor;
 mod health;
 mod migrate;

@@ -63,7 +63,7 @@ test('who reads German registers, gets a code and uses it in German; the kit is 
   await isGerman(laptop)
 
   const phone = await Device.open(browser, { locale: 'de-AT' })
-  await phone.page.goto(`${new URL(link).origin}/enrol#cc_wrong`)
+  await phone.page.goto(`${new URL(link).origin}/enrol#cc_${'A'.repeat(43)}`)
   await press(phone, 'Weiter')
   await phone.page.getByRole('alert').getByText('Dieser Code ist ungültig').waitFor()
   await isGerman(phone)

@@ -36,7 +36,7 @@ use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tracing::{info, warn};
 
-use super::{Failure, administer::date, answer, output};
+use super::{Failure, answer, date::date, output};
 use crate::{
     beginning,
     config::Settings,

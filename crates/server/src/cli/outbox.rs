@@ -8,10 +8,7 @@ use latchkey_service::{
 };
 use serde::Serialize;
 
-use super::{
-    Failure,
-    administer::{answer_and_close, date},
-};
+use super::{Failure, administer::answer_and_close, date::date};
 use crate::wiring::Adapters;
 
 #[derive(Clone, Debug, Subcommand)]

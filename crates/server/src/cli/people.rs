@@ -22,7 +22,8 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    administer::{Administer, OneUser, date, found, known, require, unknown},
+    administer::{Administer, OneUser, found, known, require, unknown},
+    date::date,
 };
 
 /// Reads the id of a user. Whoever gives a name learns how to find the id.

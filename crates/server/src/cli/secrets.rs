@@ -16,7 +16,7 @@ use latchkey_service::{
 };
 use serde::Serialize;
 
-use super::{Failure, administer::date, answer};
+use super::{Failure, answer, date::date};
 use crate::{
     config::Settings,
     secrets::{self, ChangeSecretsError},

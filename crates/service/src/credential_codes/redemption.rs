@@ -9,9 +9,9 @@ use latchkey_domain::{
     user::User,
 };
 
-use super::{Awaited, CredentialCodes, MadeWithCode};
+use super::{CredentialCodes, MadeWithCode};
 use crate::{
-    approvals::comparison,
+    approvals::awaited,
     ceremony::{Completion, NewCredential, NewCredentialError},
     directory::Caller,
     events::{Event, Facts},
@@ -116,11 +116,7 @@ impl CredentialCodes {
                     user: facts.user.clone(),
                     expires: ApprovalTicket::expiry(&wait),
                 };
-                let now = self.ceremonies.now();
-                Some(Awaited {
-                    token: self.ceremonies.tokens.sign_approval(&ticket, now),
-                    number: comparison(&*self.digester, &facts.code).number(),
-                })
+                Some(awaited(&self.ceremonies, &*self.digester, &ticket))
             }
         };
         let session = user

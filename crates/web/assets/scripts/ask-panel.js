@@ -3,6 +3,7 @@
 import { Unreachable, call, serviceNow } from './api.js'
 import { forget, keep, kept } from './kept.js'
 import { draw } from './kit-panel.js'
+import { t } from './language.js'
 import { $, addressOf, say, show } from './page.js'
 
 const PATH = '/auth/credentials/code/request'
@@ -65,7 +66,7 @@ function reveal({ code, number }) {
 function showLeft(end) {
   const seconds = Math.max(Math.ceil((end - serviceNow()) / 1000), 0)
   const left = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
-  $('ask-left').textContent = `${left} left`
+  $('ask-left').textContent = t('{time} left', { time: left })
 }
 
 /** A connection that is gone for a moment does not end the waiting. */
@@ -79,7 +80,7 @@ async function ask({ longCode }) {
       stopAsking()
       throw error
     }
-    say('The service cannot be reached; still trying.')
+    say(t('The service cannot be reached; still trying.'))
     return 'Waiting'
   }
 }

@@ -1,8 +1,10 @@
 // "Approve a new place": what a place asks for that shows a code, and whether it gets one.
 
 import { serviceNow } from './api.js'
+import { codeField } from './code-field.js'
 import { followGranted } from './code-panel.js'
 import { forget, kept } from './kept.js'
+import { ago, t } from './language.js'
 import { PromptError } from './passkeys.js'
 import { $, announce, busy, element, hostOf } from './page.js'
 import { act, callSignedIn } from './session.js'
@@ -21,18 +23,14 @@ export function openGrantPanel({ codeRequests }) {
     return
   }
   $('grant').hidden = false
+  const withCode = codeField($('grant-code'), { hasShort: true }, ['request_invalid'])
   $('grant-find').addEventListener('submit', (event) => {
     event.preventDefault()
-    const code = $('grant-code').value.trim()
-    if (!code) {
-      $('grant-code').focus()
-      return
-    }
-    busy($('grant-look'), 'Looking the code up…', () => look(code))
+    busy($('grant-look'), t('Looking the code up…'), () => withCode(look))
   })
   $('grant-no').addEventListener('click', () => {
     close()
-    announce('Nothing was approved. The place can do nothing with its code.')
+    announce(t('Nothing was approved. The place can do nothing with its code.'))
   })
   const scanned = kept(SCANNED)
   if (scanned) {
@@ -59,10 +57,10 @@ async function look(code) {
   const { address, applicationName, dateRequested, numbers, origin, sameNetwork } = found
   const seconds = Math.max(Math.round((serviceNow() - Date.parse(dateRequested)) / 1000), 0)
   const rows = [
-    ['Adds a passkey for', applicationName ?? 'An application'],
-    ['On', origin ? hostOf(origin) : 'An application without pages'],
-    ['From', address],
-    ['Asked', `${seconds} seconds ago`],
+    [t('Adds a passkey for'), applicationName ?? t('An application')],
+    [t('On'), origin ? hostOf(origin) : t('An application without pages')],
+    [t('From'), address],
+    [t('Asked'), ago(seconds)],
   ]
   $('grant-facts').replaceChildren(
     ...rows.map(([term, value]) => element('div', {}, element('dt', {}, term), element('dd', {}, value))),
@@ -72,7 +70,7 @@ async function look(code) {
   $('grant-numbers').replaceChildren(
     ...numbers.map((number) => {
       const button = element('button', { type: 'button' }, String(number))
-      button.onclick = () => busy(button, 'Confirm with your passkey…', () => grant(code, number))
+      button.onclick = () => busy(button, t('Confirm with your passkey…'), () => grant(code, number))
       return button
     }),
   )

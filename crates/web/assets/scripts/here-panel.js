@@ -2,6 +2,7 @@
 
 import { nameHere, nameOfThisDevice } from './device.js'
 import { keep, kept } from './kept.js'
+import { t } from './language.js'
 import { create, isSupported } from './passkeys.js'
 import { $, announce, busy, say } from './page.js'
 import { act, callSignedIn, session } from './session.js'
@@ -28,9 +29,9 @@ export function showHere(credentials) {
 /** Prepares the panel. `refresh` loads and shows everything anew. */
 export function openHerePanel({ refresh }) {
   $('here-add').addEventListener('click', () =>
-    busy($('here-add'), 'Answer the prompt of your browser…', async () => {
+    busy($('here-add'), t('Answer the prompt of your browser…'), async () => {
       await add(refresh)
-      announce('There is a passkey on this device now.')
+      announce(t('There is a passkey on this device now.'))
       $('credentials-title').focus()
     }),
   )
@@ -43,7 +44,7 @@ async function add(refresh) {
   const { challengeIdentifier, rp } = challenge
   const usual = nameOfThisDevice()
   const credentialName = names.includes(usual) ? nameHere(rp.id) : usual
-  say('Now confirm with the passkey that you signed in with…')
+  say(t('Now confirm with the passkey that you signed in with…'))
   try {
     const { credentialUuid } = await act('POST', PATH, { ...passkey, challengeIdentifier, credentialName })
     keep(KEPT, credentialUuid, Date.now() + DAY)

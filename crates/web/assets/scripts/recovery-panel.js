@@ -2,6 +2,7 @@
 
 import { newKit } from './kit.js'
 import { clearKit, showKit } from './kit-panel.js'
+import { t } from './language.js'
 import { $, announce, busy } from './page.js'
 import { act, callSignedIn, leave, session } from './session.js'
 
@@ -18,10 +19,10 @@ export function openRecoveryPanel(application, { refresh }) {
   here = application
   reload = refresh
   for (const button of [$('recovery-make'), $('no-kit-make')]) {
-    button.addEventListener('click', () => busy(button, 'Making your recovery kit…', make))
+    button.addEventListener('click', () => busy(button, t('Making your recovery kit…'), make))
   }
   $('recovery-use').addEventListener('click', () =>
-    busy($('recovery-use'), 'Confirm with your passkey…', putIntoUse),
+    busy($('recovery-use'), t('Confirm with your passkey…'), putIntoUse),
   )
   $('recovery-discard').addEventListener('click', close)
   $('recovery-done').addEventListener('click', close)
@@ -78,7 +79,7 @@ async function putIntoUse() {
   }
   prove = undefined
   show('used')
-  announce('Your new recovery kit is in use.')
+  announce(t('Your new recovery kit is in use.'))
   await reload()
 }
 
