@@ -6,6 +6,7 @@ use latchkey_domain::{
     approval::Verdict,
     authority::{Authority, Spend, Spendable},
     challenge::purpose,
+    code_request::CodeRequest,
     credential::CredentialKind,
     id::{ApplicationId, CredentialUuid, TokenId, UserActionId, UserId},
     text::CredentialName,
@@ -198,6 +199,8 @@ struct Stage {
     /// Somebody of whom a credential waits.
     bob: Person,
     waiting: Waiting,
+    /// A place that asks their organization for a code.
+    asked: CodeRequest,
     /// Who may register, and does so.
     carol: Invitation,
     registration: CompletedRegistration,
@@ -228,6 +231,7 @@ impl Stage {
         world.set_application_active(&closed, false).await;
         Self {
             closed,
+            asked: world.ask_for_code(&tenant.organization).await,
             claimed: world.claimed_code(&ada).await,
             ada,
             waiting: world.waiting(&bob).await,
@@ -245,7 +249,9 @@ impl Stage {
         for User { id, .. } in [ada, bob, &self.carol.user, &self.dan.user] {
             shown.push((world.account(id).await, world.newest(id).await));
         }
-        (shown, world.invited(&self.carol).await, world.told().await)
+        let asked = world.request(&self.asked).await;
+        let invited = world.invited(&self.carol).await;
+        (shown, asked, invited, world.told().await)
     }
 }
 
@@ -292,6 +298,7 @@ changes! { world, stage:
     ada => credential_codes.redeem(
         world.redemption(&stage.claimed.redeemed, world.key(&stage.ada.user))
     );
+    ada => code_requests.decide(world.granting(&stage.asked, &stage.ada));
     bob => credential_codes.decide(decision(&stage.waiting.credential.uuid, Verdict::Approved, NOW));
     ada => sign_ins.sign_in(used(&stage.ada.credentials[0].uuid, None));
     ada => sign_ins.sign_action(

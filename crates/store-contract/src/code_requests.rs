@@ -93,6 +93,11 @@ impl World {
         request
     }
 
+    /// That a person grants a request.
+    pub(crate) fn granting(&self, request: &CodeRequest, person: &Person) -> RequestDecision {
+        decision(request, Some(self.grant(request, person)))
+    }
+
     async fn opened(&self, tenant: &Tenant) -> CodeRequest {
         let request = self.new_request(tenant);
         self.code_requests.open(request.clone()).await.unwrap();
@@ -100,7 +105,7 @@ impl World {
     }
 
     /// That request as it is kept.
-    async fn request(&self, request: &CodeRequest) -> Option<FoundRequest> {
+    pub(crate) async fn request(&self, request: &CodeRequest) -> Option<FoundRequest> {
         self.code_requests.find(&request.short).await.unwrap()
     }
 

@@ -213,7 +213,7 @@ fn collect_scans(plan: &Value, scans: &mut Vec<String>) {
 }
 
 /// The statements that fill the tables, in SQL that both databases have; `bytes` draws 16.
-fn filling(bytes: &str) -> [String; 11] {
+fn filling(bytes: &str) -> [String; 12] {
     let numbers = |last: u32| {
         format!(
             "WITH RECURSIVE numbers(i) AS \
@@ -241,6 +241,10 @@ fn filling(bytes: &str) -> [String; 11] {
          SELECT organization_id, 'https://filled.example', id, 0 \
          FROM applications WHERE id LIKE 'ap-00000-%'"
             .to_owned(),
+        format!(
+            "INSERT INTO application_logos (application_id, contents) \
+             SELECT id, {bytes} FROM applications WHERE id LIKE 'ap-00000-%'"
+        ),
         format!(
             "INSERT INTO users (id, organization_id, username, username_key, kind, is_active, \
              epoch, registered, created) {many} \

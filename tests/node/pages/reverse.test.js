@@ -48,7 +48,7 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   await phone.page.getByRole('button', { name: 'Look at it' }).click()
   await phone.page.getByRole('heading', { name: 'Is this device in front of you?' }).waitFor()
   const facts = phone.page.locator('#grant-facts')
-  for (const fact of ['showing', new URL(at('showing')).host, '127.0.0.1', /^\d+ seconds ago$/]) {
+  for (const fact of ['showing', new URL(at('showing')).host, '127.0.0.1', /^\d+ seconds? ago$/]) {
     await facts.getByText(fact, { exact: true }).waitFor()
   }
   await phone.page.getByText('It is in the same network as you.').waitFor()

@@ -23,6 +23,7 @@ async fn a_page_is_told_its_application_by_origin_or_by_host() {
         "applications": [application(0, ONE), application(1, TWO)],
         "returnOrigins": [TWO],
         "approval": "never",
+        "codeRequests": "nowhere",
     });
     let place = world.stranger();
     for page in [

@@ -32,8 +32,8 @@ pub(crate) struct Operation {
     pub(crate) signed: bool,
     pub(crate) begins: Option<Ceremony>,
     pub(crate) completes: Option<Ceremony>,
-    /// The ceremony that it gives up, by a challenge of it.
-    pub(crate) gives_up: Option<Ceremony>,
+    /// The ceremony that it is about without completing it, by a challenge of it.
+    pub(crate) about: Option<Ceremony>,
     /// Whether the caller is signed in no longer afterwards.
     pub(crate) ends_the_session: bool,
     /// Kinds of good requests, the usual one first.
@@ -172,7 +172,7 @@ pub(crate) async fn requests_with_a_body(stage: &Stage) -> Vec<Request> {
 impl Operation {
     /// The ceremony whose challenge it takes.
     pub(crate) fn takes(&self) -> Option<Ceremony> {
-        self.completes.or(self.gives_up)
+        self.completes.or(self.about)
     }
 
     /// The usual good request, made by an administrator.

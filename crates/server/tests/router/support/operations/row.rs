@@ -48,7 +48,7 @@ impl Operation {
             signed: false,
             begins: None,
             completes: None,
-            gives_up: None,
+            about: None,
             ends_the_session: false,
             cases: vec![],
         }
@@ -85,9 +85,9 @@ impl Operation {
         self.or_completes("", cost, good)
     }
 
-    /// Which ceremony it gives up.
-    pub(super) fn gives_up(mut self, ceremony: Ceremony) -> Self {
-        self.gives_up = Some(ceremony);
+    /// Which ceremony it is about without completing it.
+    pub(super) fn about(mut self, ceremony: Ceremony) -> Self {
+        self.about = Some(ceremony);
         self
     }
 

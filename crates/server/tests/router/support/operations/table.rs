@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     Caller::{Administrator, Temporary, User},
-    Ceremony::{Credential, CredentialWithCode, Login, Recovery, Registration, UserAction},
+    Ceremony::{Credential, Login, Recovery, Registration, UserAction},
     Operation, Request, identifier,
     row::{delete, get, post, put, read, written},
 };
@@ -18,6 +18,8 @@ use crate::support::{
     world::{MOBILE, host},
 };
 
+mod with_code;
+
 /// In the order of the routes.
 pub(super) fn table() -> Vec<Operation> {
     [
@@ -25,9 +27,9 @@ pub(super) fn table() -> Vec<Operation> {
         recovery(),
         sessions(),
         credentials(),
-        codes(),
-        credentials_with_code(),
-        codes_asked_for(),
+        with_code::codes(),
+        with_code::credentials(),
+        with_code::requests(),
         pages(),
         users(),
         operation(),
@@ -314,173 +316,6 @@ fn named_credential(challenge: &Value, member: &str, value: bool) -> Value {
 /// A new credential with a code, and a session with it where one may begin so.
 fn signing_in(_: &Person, challenge: &Value, request: Request) -> Request {
     request.with(named_credential(challenge, "signIn", true))
-}
-
-fn codes() -> Vec<Operation> {
-    const CODE: &str = "/auth/credentials/code";
-    vec![
-        post("issueCredentialCode", CODE)
-            .by(User)
-            .signed()
-            .costs(
-                written(1, 5).on_postgres(1),
-                async |stage, person, request| {
-                    let here = person.place.get("/auth/application").await.ok();
-                    request.with(json!({
-                        "expiration": stage.world.now() + 60_000,
-                        "longOnly": true,
-                        "applicationId": here["application"]["id"],
-                        "credentialKinds": ["Fido2", "Key"],
-                        "credentialName": "Second place",
-                    }))
-                },
-            )
-            .or(
-                "in both forms",
-                written(1, 5).on_postgres(1),
-                async |stage, _, request| {
-                    request.with(json!({ "expiration": stage.world.now() + 60_000 }))
-                },
-            ),
-        get("getCredentialCode", CODE)
-            .by(User)
-            .costs(read(2), async |stage, person, request| {
-                person.session.code(stage.world.now()).await;
-                request
-            })
-            .or(
-                "while something waits",
-                read(3),
-                async |stage, person, request| {
-                    person.enrolled(stage).await;
-                    request
-                },
-            )
-            .where_approval_is_asked(),
-        delete("cancelCredentialCode", CODE)
-            .by(User)
-            .costs(
-                written(1, 3).on_postgres(2),
-                async |stage, person, request| {
-                    person.session.code(stage.world.now()).await;
-                    request
-                },
-            )
-            .or(
-                "when nothing is open",
-                written(1, 2),
-                async |_, person, request| {
-                    let place = person.session.place();
-                    place.delete(CODE).await.ok();
-                    request
-                },
-            ),
-    ]
-}
-
-fn credentials_with_code() -> Vec<Operation> {
-    vec![
-        post("beginCredentialWithCode", "/auth/credentials/code/init")
-            .begins(CredentialWithCode)
-            .costs(written(1, 1), async |stage, person, request| {
-                let codes = person.session.code(stage.world.now()).await;
-                request.with(json!({
-                    "credentialKind": "PasswordProtectedKey",
-                    "code": codes.long,
-                    "username": person.username,
-                }))
-            }),
-        post("createCredentialWithCode", "/auth/credentials/code/verify")
-            .completes(CredentialWithCode, written(1, 6).on_postgres(2), signing_in)
-            .or_completes(
-                "without a session",
-                written(0, 6).on_postgres(2),
-                |_, challenge, request| request.with(named_credential(challenge, "signIn", false)),
-            )
-            .or_completes(
-                "where it waits for approval",
-                written(0, 6).on_postgres(2),
-                signing_in,
-            )
-            .where_approval_is_asked(),
-        post("releaseCredentialCode", "/auth/credentials/code/release")
-            .gives_up(CredentialWithCode)
-            .costs(written(0, 1), async |stage, person, request| {
-                let challenge = CredentialWithCode.begin(stage, person).await;
-                request.with(json!({
-                    "challengeIdentifier": identifier(&challenge),
-                    "reason": "NotMyAccount",
-                }))
-            }),
-        post("approveCredential", "/auth/credentials/code/approve")
-            .by(User)
-            .signed()
-            .costs(
-                written(2, 5).on_postgres(1),
-                async |stage, person, request| {
-                    let waiting = person.enrolled(stage).await;
-                    request.with(json!({
-                        "credentialUuid": waiting["credentialUuid"],
-                        "number": waiting["number"],
-                    }))
-                },
-            )
-            .where_approval_is_asked(),
-        post("refuseCredential", "/auth/credentials/code/refuse")
-            .by(User)
-            .signed()
-            .costs(
-                written(1, 4).on_postgres(1),
-                async |stage, person, request| {
-                    let waiting = person.enrolled(stage).await;
-                    request.with(json!({ "credentialUuid": waiting["credentialUuid"] }))
-                },
-            )
-            .where_approval_is_asked(),
-        post("getApprovalStatus", "/auth/credentials/code/status")
-            .costs(read(1), async |stage, person, request| {
-                let waiting = person.enrolled(stage).await;
-                request.with(json!({ "approvalToken": waiting["approvalToken"] }))
-            })
-            .where_approval_is_asked(),
-    ]
-}
-
-fn codes_asked_for() -> Vec<Operation> {
-    const REQUEST: &str = "/auth/credentials/code/request";
-    vec![
-        post("requestCredentialCode", REQUEST).costs(
-            written(0, 1),
-            async |stage, person, request| {
-                stage.world.let_ask(&person.tenant, "anywhere").await;
-                request.with(person.asking())
-            },
-        ),
-        post(
-            "getCodeRequestStatus",
-            "/auth/credentials/code/request/status",
-        )
-        .costs(read(1), async |stage, person, request| {
-            let asked = person.asked(stage).await;
-            request.with(json!({ "longCode": asked["longCode"] }))
-        }),
-        post("findCodeRequest", "/auth/credentials/code/request/find")
-            .by(User)
-            .costs(read(2), async |stage, person, request| {
-                let asked = person.asked(stage).await;
-                request.with(json!({ "code": asked["code"] }))
-            }),
-        post("grantCodeRequest", "/auth/credentials/code/request/grant")
-            .by(User)
-            .signed()
-            .costs(
-                written(2, 6).on_postgres(1),
-                async |stage, person, request| {
-                    let asked = person.asked(stage).await;
-                    request.with(json!({ "code": asked["code"], "number": asked["number"] }))
-                },
-            ),
-    ]
 }
 
 fn pages() -> Vec<Operation> {
