@@ -38,17 +38,20 @@ test('an application has its logo, its name and its colour on every page, readab
   const { page } = device
   await page.goto(`${at('branded')}/`)
   // What the service knows of applications is a few seconds old.
-  await page.waitForFunction(
-    async () => (await (await fetch('./assets/look.css', { cache: 'no-store' })).text()) !== '',
-    undefined,
-    { polling: 200 },
-  )
+  const isKnown = () =>
+    page.evaluate(async () => {
+      const text = async (asset) => (await fetch(`./assets/${asset}`)).text()
+      return (await text('look.css')) !== '' && (await text('logo')).includes('#ffcc00')
+    })
+  while (!(await isKnown())) {
+    await page.waitForTimeout(200)
+  }
   for (const path of ['', 'register', 'enrol', 'recover']) {
     await page.goto(`${at('branded')}/${path}`)
     await page.waitForFunction(() => document.title.endsWith(' · branded'))
     const shown = await page.locator('header img').evaluate((picture) => {
-      const { naturalHeight, naturalWidth } = picture
-      return { isThere: picture.complete && naturalHeight > 0, ratio: naturalWidth / naturalHeight }
+      const { clientHeight, clientWidth, complete, naturalHeight } = picture
+      return { isThere: complete && naturalHeight > 0, ratio: clientWidth / clientHeight }
     })
     assert.deepEqual(shown, { isThere: true, ratio: 2 })
     for (const [colorScheme, isAsItIs] of [
