@@ -353,7 +353,7 @@ async fn deactivating_and_deleting_cancel_open_codes(world: World) {
 fn ids(credentials: &[Credential], kind: CredentialKind) -> Vec<&CredentialUuid> {
     let of_that_kind = credentials.iter().filter(|held| held.kind() == kind);
     let mut ids: Vec<_> = of_that_kind.map(|held| &held.uuid).collect();
-    ids.sort_by_key(|uuid| uuid.to_string());
+    ids.sort_by_key(ToString::to_string);
     ids
 }
 

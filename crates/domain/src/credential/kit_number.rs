@@ -38,7 +38,7 @@ impl KitNumber {
 
     /// Whether that text is this number, in whatever case and with whatever dashes and blanks it was typed.
     pub fn is_typed(&self, text: &str) -> bool {
-        let symbols = text.chars().filter(|symbol| symbol.is_ascii_alphanumeric());
+        let symbols = text.chars().filter(char::is_ascii_alphanumeric);
         let mut typed = symbols.map(|symbol| symbol.to_ascii_uppercase());
         self.0.chars().all(|symbol| typed.next() == Some(symbol)) && typed.next().is_none()
     }
