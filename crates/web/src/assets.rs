@@ -131,6 +131,10 @@ pub(crate) const OF_APPLICATIONS: &[Asset] = &[
         include_bytes!("../assets/scripts/kept.js"),
     ),
     script(
+        "/assets/scripts/kinds.js",
+        include_bytes!("../assets/scripts/kinds.js"),
+    ),
+    script(
         "/assets/scripts/kit.js",
         include_bytes!("../assets/scripts/kit.js"),
     ),

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
+import { baseUrl } from '../support/latchkey.js'
 import { at, callsTo, letAsk, organization, register, scan, two } from '../support/pages.js'
 
 const browser = await launch()
@@ -48,11 +49,13 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   await phone.page.getByRole('button', { name: 'Look at it' }).click()
   await phone.page.getByRole('heading', { name: 'Is this device in front of you?' }).waitFor()
   const facts = phone.page.locator('#grant-facts')
-  for (const fact of ['showing', new URL(at('showing')).host, '127.0.0.1', /^\d+ seconds? ago$/]) {
+  for (const fact of ['Passkey', 'showing', new URL(at('showing')).host, '127.0.0.1', /^\d+ seconds? ago$/]) {
     await facts.getByText(fact, { exact: true }).waitFor()
   }
   await phone.page.getByText('It is in the same network as you.').waitFor()
   assert.equal(await choices(phone).count(), 3)
+  const isForProgram = phone.page.getByText('This is no passkey: it is a key for a program')
+  assert.equal(await isForProgram.isVisible(), false)
 
   // Another number than the place shows refuses it, for good.
   await choices(phone).filter({ hasNotText: first.number }).first().click()
@@ -73,6 +76,20 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   await phone.page.getByRole('listitem', { name: 'Television' }).getByText('Active').waitFor()
   await television.page.getByRole('button', { name: 'Sign in with it' }).click()
   await television.page.getByRole('heading', { name: 'It works' }).waitFor()
+
+  // A program asks for another kind, and the owner is told so.
+  const asked = await fetch(new URL('/auth/credentials/code/request', baseUrl), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', origin: at('showing') },
+    body: JSON.stringify({ orgId: made.orgId, credentialKind: 'Key' }),
+  })
+  const { code } = await asked.json()
+  await phone.page.getByLabel('What it shows').fill(code)
+  await phone.page.getByRole('button', { name: 'Look at it' }).click()
+  await facts.getByText('Key', { exact: true }).waitFor()
+  await isForProgram.waitFor()
+  await phone.page.getByRole('button', { name: 'I see none of them: approve nothing' }).click()
+  await phone.page.getByText('Nothing was approved.').waitFor()
 
   // What is over, or never was, is said.
   await phone.page.getByLabel('What it shows').fill(second.code)

@@ -1,15 +1,9 @@
 // The credentials of the signed-in user, as cards.
 
+import { kindOf } from './kinds.js'
 import { t, translated } from './language.js'
 import { $, announce, busy, element, hostOf, time } from './page.js'
 import { act, leave, session } from './session.js'
-
-const KINDS = translated({
-  Fido2: 'Passkey',
-  Key: 'Key',
-  PasswordProtectedKey: 'Password-protected key',
-  RecoveryKey: 'Recovery kit',
-})
 
 /** A recovery kit never signs in, so it does not count as a way to do so. */
 const isUsable = ({ kind, isActive }) => isActive && kind !== 'RecoveryKey'
@@ -178,10 +172,8 @@ function action(words, { name }, work) {
 }
 
 function facts(credential) {
-  const { provider } = credential
-  const kind = KINDS[credential.kind]
   const rows = [
-    [t('Kind'), provider ? t('{kind} in {provider}', { kind, provider }) : kind],
+    [t('Kind'), kindOf(credential)],
     [t('Kit number'), credential.number],
     [t('For'), credential.relyingPartyId || undefined],
     [t('Kept'), kept(credential)],

@@ -2,6 +2,7 @@
 
 import { ApiError, Unreachable, serviceNow } from './api.js'
 import { forget, keep, kept } from './kept.js'
+import { kindOf } from './kinds.js'
 import { draw } from './kit-panel.js'
 import { ago, t, translated } from './language.js'
 import { $, busy, complain, element, hostOf, say } from './page.js'
@@ -289,10 +290,9 @@ function ask({ approval, dateIssued }) {
     return
   }
   const { credentialUuid, kind, name, provider, origin, address } = approval.credential
-  const passkey = provider ? t('Passkey in {provider}', { provider }) : t('Passkey')
   const rows = [
     [t('Name'), name],
-    [t('Kind'), kind === 'Fido2' ? passkey : kind],
+    [t('Kind'), kindOf({ kind, provider })],
     [t('On'), origin ? hostOf(origin) : t('an application')],
     [t('From'), address],
     [t('Your code'), ago(Math.max(Math.round((serviceNow() - Date.parse(dateIssued)) / 1000), 0))],

@@ -4,6 +4,7 @@ import { serviceNow } from './api.js'
 import { codeField } from './code-field.js'
 import { followGranted } from './code-panel.js'
 import { forget, kept } from './kept.js'
+import { kindOf } from './kinds.js'
 import { ago, t } from './language.js'
 import { PromptError } from './passkeys.js'
 import { $, announce, busy, element, hostOf } from './page.js'
@@ -54,10 +55,11 @@ async function told(work) {
 async function look(code) {
   close()
   const found = await told(() => callSignedIn('POST', `${PATH}/find`, { body: { code } }))
-  const { address, applicationName, dateRequested, numbers, origin, sameNetwork } = found
+  const { address, applicationName, credentialKind, dateRequested, numbers, origin, sameNetwork } = found
   const seconds = Math.max(Math.round((serviceNow() - Date.parse(dateRequested)) / 1000), 0)
   const rows = [
-    [t('Adds a passkey for'), applicationName ?? t('An application')],
+    [t('Adds'), kindOf({ kind: credentialKind })],
+    [t('For'), applicationName ?? t('An application')],
     [t('On'), origin ? hostOf(origin) : t('An application without pages')],
     [t('From'), address],
     [t('Asked'), ago(seconds)],
@@ -65,6 +67,7 @@ async function look(code) {
   $('grant-facts').replaceChildren(
     ...rows.map(([term, value]) => element('div', {}, element('dt', {}, term), element('dd', {}, value))),
   )
+  $('grant-program').hidden = credentialKind === 'Fido2'
   $('grant-near').hidden = !sameNetwork
   $('grant-far').hidden = sameNetwork
   $('grant-numbers').replaceChildren(
