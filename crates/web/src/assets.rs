@@ -155,6 +155,10 @@ pub(crate) const OF_APPLICATIONS: &[Asset] = &[
         include_bytes!("../assets/scripts/return.js"),
     ),
     script(
+        "/assets/scripts/sent.js",
+        include_bytes!("../assets/scripts/sent.js"),
+    ),
+    script(
         "/assets/scripts/session.js",
         include_bytes!("../assets/scripts/session.js"),
     ),

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
-import { at, claim, getCode, loseAnswer, organization, register } from '../support/pages.js'
+import { VERIFY, at, claim, getCode, loseAnswer, organization, register } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -77,7 +77,7 @@ test('a number is shown although the answer that brought it was lost', async () 
   await claim(phone, link)
   const create = phone.page.getByRole('button', { name: 'Create the passkey' })
   await create.waitFor()
-  await loseAnswer(phone, at('eight'), { reaches: true })
+  await loseAnswer(phone, at('eight'), { path: VERIFY, reaches: true })
   await create.click()
   await phone.page.getByRole('alert').getByText('The service cannot be reached.').waitFor()
   const question = laptop.page.locator('#code-approval')

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
 import {
+  VERIFY,
   callsTo,
   claim,
   enrol,
@@ -157,7 +158,7 @@ test('an answer that is lost on its way is not lost for good', async () => {
     const { link } = await getCode(laptop)
     await claim(phone, link)
     await page.getByRole('button', { name: 'Create the passkey' }).waitFor()
-    await loseAnswer(phone, two, { reaches })
+    await loseAnswer(phone, two, { path: VERIFY, reaches })
     await page.getByRole('button', { name: 'Create the passkey' }).click()
     await refuses(phone, 'The service cannot be reached.')
     const [before] = await phone.passkeys()

@@ -90,13 +90,16 @@ export function callsTo({ page }, path) {
   return bodies
 }
 
-/** Loses the next answer to a passkey that the page on that origin sends, or, if it does not reach the service, both. */
-export async function loseAnswer({ page }, origin, { reaches }) {
-  const path = '/auth/credentials/code/verify'
+/** Where a passkey that was made with a code is sent. */
+export const VERIFY = '/auth/credentials/code/verify'
+
+/** Loses the next answer to what the page on that origin sends there, or, if it does not reach the service, both. */
+export async function loseAnswer({ page }, origin, { path, reaches }) {
   const lose = async (route) => {
     if (reaches) {
       // The browser knows where its name leads, this program need not.
-      const headers = { 'content-type': 'application/json', origin }
+      const { authorization } = route.request().headers()
+      const headers = { 'content-type': 'application/json', origin, ...(authorization && { authorization }) }
       const body = route.request().postData()
       const answer = await fetch(`${baseUrl}${path}`, { method: 'POST', headers, body })
       assert.equal(answer.status, 200)

@@ -1,6 +1,6 @@
 // `/enrol`: a passkey with a code, where nobody is signed in.
 
-import { ApiError, Unreachable, call } from './api.js'
+import { Unreachable, call } from './api.js'
 import { awaitGrant, isAsking, openRequest, stopAsking } from './ask-panel.js'
 import { codeField } from './code-field.js'
 import { nameHere, nameOfThisDevice } from './device.js'
@@ -9,6 +9,7 @@ import { t, translated } from './language.js'
 import { hasAuthenticator, isSupported, make } from './passkeys.js'
 import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
 import { goOn, isReturning, signInAndGoOn } from './return.js'
+import { sendOnce } from './sent.js'
 import { beginSession, signIn } from './session.js'
 import { explain, sayOnThisPage } from './texts.js'
 
@@ -91,34 +92,29 @@ const ALREADY_HERE = ['credential_id_taken', 'passkey_already_here']
 /** After these the code is of no more use; after others, the same challenge can be answered again. */
 const ENDS_CEREMONY = ['challenge_invalid', 'too_many_credentials', ...ALREADY_HERE]
 
-async function add() {
-  const sent = kept(KEPT)?.sent ?? (await make(challenge))
-  say(t('Adding the passkey…'))
-  keep(KEPT, { ...kept(KEPT), challenge, sent, called: $('name').value }, Date.now() + CHALLENGE)
-  await settle(await send(sent), sent)
+/** Where the passkey is until an answer says what came of it: a page that is loaded anew sends it again, too. */
+const PLACE = {
+  get: () => kept(KEPT)?.sent,
+  set: (sent) =>
+    keep(KEPT, { ...kept(KEPT), challenge, sent, called: $('name').value }, Date.now() + CHALLENGE),
 }
 
-/**
- * Sends the passkey. An answer may be lost on its way: then the same passkey is sent again, and if that is refused,
- * because a challenge is answered once, the service is asked what came of it.
- */
-async function send({ passkey }) {
+async function add() {
+  const { sent, answer } = await sendOnce(PLACE, {
+    make: () => make(challenge),
+    send,
+    outcome: () => outcomeOf(challenge),
+  })
+  await settle(answer, sent)
+}
+
+function send({ passkey }) {
+  say(t('Adding the passkey…'))
   const { challengeIdentifier } = challenge
   const credentialName = $('name').value.trim() || nameOfThisDevice()
-  try {
-    return await call('POST', '/auth/credentials/code/verify', {
-      body: { ...passkey, challengeIdentifier, credentialName, signIn: true },
-    })
-  } catch (error) {
-    const outcome = error.code === 'challenge_invalid' && (await outcomeOf(challenge))
-    if (outcome) {
-      return outcome
-    }
-    if (error instanceof ApiError && error.status < 500) {
-      keep(KEPT, { ...kept(KEPT), sent: undefined }, Date.now() + CHALLENGE)
-    }
-    throw error
-  }
+  return call('POST', '/auth/credentials/code/verify', {
+    body: { ...passkey, challengeIdentifier, credentialName, signIn: true },
+  })
 }
 
 /** What came of the passkey that was made for this challenge; nothing when none was added. */
