@@ -155,6 +155,10 @@ pub(crate) const OF_APPLICATIONS: &[Asset] = &[
         include_bytes!("../assets/scripts/return.js"),
     ),
     script(
+        "/assets/scripts/scanned.js",
+        include_bytes!("../assets/scripts/scanned.js"),
+    ),
+    script(
         "/assets/scripts/sent.js",
         include_bytes!("../assets/scripts/sent.js"),
     ),

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
 import { baseUrl } from '../support/latchkey.js'
-import { at, callsTo, letAsk, organization, register, scan, two } from '../support/pages.js'
+import { at, callsTo, letAsk, organization, register, scan, two, withoutAutofill } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -101,15 +101,40 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   }
 })
 
-test('who is not signed in signs in first, and who shows a code can enter one instead', async () => {
+test('who scans a code signs in where they have a passkey, and who shows one can enter one instead', async () => {
   const made = await organization(['shown', 'reading'])
   await letAsk(made, 'shown', 'anywhere')
   const place = await Device.open(browser)
   await place.page.goto(`${at('shown')}/enrol`)
   await showCode(place)
+  // What is typed goes to where there may be a passkey.
+  const { host } = new URL(at('reading'))
+  assert.equal(await place.page.locator('#ask-where').textContent(), `${host}/account`)
+
   const other = await Device.open(browser)
+  await withoutAutofill(other)
+  await register(other, at('reading'), made)
+  await other.page.getByRole('button', { name: 'Sign out' }).click()
+  await other.page.getByText('You are signed out.').waitFor()
+  const elsewhere = other.page.getByRole('link', { name: `reading (${host})` })
+  assert.equal(await elsewhere.isVisible(), false)
   await other.page.goto(await scan(place, '#ask-picture'))
-  await other.page.getByText('Sign in, and the device whose code you scanned can be approved.').waitFor()
+  const told = other.page.getByText('Sign in, and the device whose code you scanned can be approved.')
+  await told.waitFor()
+  assert.equal(new URL(other.page.url()).origin, at('shown'))
+  await elsewhere.click()
+  await other.page.waitForURL(`${at('reading')}/`)
+  await told.waitFor()
+  await other.page.getByRole('button', { name: 'Sign in with a passkey' }).click()
+  await other.page.getByRole('button', { name: 'Look at it' }).click()
+  await choices(other).filter({ hasText: (await shown(place)).number }).click()
+  await place.page.getByRole('button', { name: 'Create the passkey' }).click()
+  await place.page.getByRole('heading', { name: 'Your passkey is added' }).waitFor()
+  await other.page.locator('.step', { hasText: 'The passkey is added' }).waitFor()
+  assert.deepEqual([other.errors, other.violations], [[], []])
+
+  await place.page.goto(`${at('shown')}/enrol`)
+  await showCode(place)
   await place.page.getByRole('button', { name: 'Enter a code here' }).click()
   await place.page.getByLabel('Code').waitFor()
   await place.page.reload()

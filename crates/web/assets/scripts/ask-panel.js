@@ -5,6 +5,7 @@ import { forget, keep, kept } from './kept.js'
 import { draw } from './kit-panel.js'
 import { t } from './language.js'
 import { $, addressOf, say, show } from './page.js'
+import { requestLink } from './scanned.js'
 
 const PATH = '/auth/credentials/code/request'
 
@@ -23,13 +24,13 @@ export function stopAsking() {
 }
 
 /** Asks for a code, or goes on with what was asked for, and shows it. */
-export async function openRequest({ organization }) {
+export async function openRequest(here) {
   turn += 1
   const asked =
     kept(KEPT) ??
-    (await call('POST', PATH, { body: { credentialKind: 'Fido2', orgId: organization.id } }))
+    (await call('POST', PATH, { body: { credentialKind: 'Fido2', orgId: here.organization.id } }))
   keep(KEPT, asked, Date.now() + Date.parse(asked.expiration) - serviceNow())
-  reveal(asked)
+  reveal(asked, here)
   return asked
 }
 
@@ -53,13 +54,18 @@ export async function awaitGrant(asked) {
   }
 }
 
-/** Shows the code, and the page where it is entered: that of this application, which any other one has too. */
-function reveal({ code, number }) {
-  const page = addressOf('account')
-  $('ask-where').textContent = page.host + page.pathname
+/**
+ * Shows the code, and a page where it is entered. Whoever comes to add a passkey for this application has one for
+ * another, so that one's account is named; the picture leads to the one here, which leads on to all of them.
+ */
+function reveal({ code, number }, { application, applications }) {
+  const here = addressOf('account')
+  const other = applications.find(({ id, accountUrl }) => accountUrl && id !== application.id)
+  const { host, pathname } = other ? new URL(other.accountUrl) : here
+  $('ask-where').textContent = host + pathname
   $('ask-code').textContent = code
   $('ask-number').textContent = number
-  draw($('ask-picture'), `${page}#request=${code}`)
+  draw($('ask-picture'), requestLink(here, code))
   show('ask')
 }
 

@@ -3,17 +3,14 @@
 import { serviceNow } from './api.js'
 import { codeField } from './code-field.js'
 import { followGranted } from './code-panel.js'
-import { forget, kept } from './kept.js'
 import { kindOf } from './kinds.js'
 import { ago, t } from './language.js'
 import { PromptError } from './passkeys.js'
 import { $, announce, busy, element, hostOf } from './page.js'
+import { forgetScanned, scanned } from './scanned.js'
 import { act, callSignedIn } from './session.js'
 
 const PATH = '/auth/credentials/code/request'
-
-/** The code of the link that was opened, whose reader may have to sign in first. */
-export const SCANNED = 'scanned'
 
 /** What the errors of codes mean here. */
 const MEANINGS = { invalid_code: 'request_invalid', wrong_number: 'request_refused' }
@@ -33,10 +30,10 @@ export function openGrantPanel({ codeRequests }) {
     close()
     announce(t('Nothing was approved. The place can do nothing with its code.'))
   })
-  const scanned = kept(SCANNED)
-  if (scanned) {
-    forget(SCANNED)
-    $('grant-code').value = scanned
+  const code = scanned()
+  if (code) {
+    forgetScanned()
+    $('grant-code').value = code
     $('grant').scrollIntoView({ block: 'nearest' })
     $('grant-look').focus()
   }

@@ -2,8 +2,9 @@
 
 import { t, translated } from './language.js'
 import { hasAutofill, isSupported } from './passkeys.js'
-import { $, busy, complain, introduce, say } from './page.js'
+import { $, busy, complain, element, hostOf, introduce, say } from './page.js'
 import { announceReturn, goOn, isReturning, signInAndGoOn, takeReturn } from './return.js'
+import { requestLink, scanned } from './scanned.js'
 import { onSignOut, session, sharedSession, takeNotice } from './session.js'
 import { sayOnThisPage } from './texts.js'
 
@@ -62,6 +63,22 @@ function offerSession() {
   $('go-back-user').textContent = signedIn?.username ?? ''
 }
 
+/**
+ * A passkey opens one domain only, and whoever has scanned a code may have theirs for another one: they go on there,
+ * with the code.
+ */
+function offerElsewhere({ application, applications }) {
+  const code = scanned()
+  const others = applications.filter(({ id, accountUrl }) => accountUrl && id !== application.id)
+  $('elsewhere').hidden = !code || others.length === 0
+  $('elsewhere-list').replaceChildren(
+    ...others.map(({ name, accountUrl }) => {
+      const link = { class: 'button wide', href: requestLink(accountUrl, code) }
+      return element('li', {}, element('a', link, `${name} (${hostOf(accountUrl)})`))
+    }),
+  )
+}
+
 async function begin() {
   say(NOTICES[takeNotice()] ?? '')
   takeReturn()
@@ -74,6 +91,7 @@ async function begin() {
     if (refused) {
       complain(refused)
     }
+    offerElsewhere(here)
     sharedSession().then(offerSession, complain)
     return offerAutofill(here)
   }, complain)
