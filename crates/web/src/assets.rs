@@ -115,6 +115,10 @@ pub(crate) const OF_APPLICATIONS: &[Asset] = &[
         include_bytes!("../assets/scripts/api.js"),
     ),
     script(
+        "/assets/scripts/asking.js",
+        include_bytes!("../assets/scripts/asking.js"),
+    ),
+    script(
         "/assets/scripts/code-field.js",
         include_bytes!("../assets/scripts/code-field.js"),
     ),

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
-import { VERIFY, at, claim, getCode, loseAnswer, organization, register } from '../support/pages.js'
+import { VERIFY, at, claim, getCode, loseAnswer, organization, register, withoutAnswers } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -55,6 +55,9 @@ test('what waits is shown, and approved or refused', async () => {
   await approved.phone.page.reload()
   await approved.phone.page.getByRole('heading', { name: 'Waiting for your approval' }).waitFor()
   assert.equal(await numberOn(approved.phone), number)
+  // "Not now" ends no waiting, on neither side.
+  await withoutAnswers(approved.phone, '/auth/credentials/code/status', 429)
+  await withoutAnswers(laptop, '/auth/credentials/code', 503)
   const numbers = approved.question.locator('#code-approval-numbers').getByRole('button')
   assert.equal(await numbers.count(), 3)
   await approved.question.getByRole('button', { name: number, exact: true }).click()

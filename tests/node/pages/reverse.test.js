@@ -5,7 +5,7 @@ import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
 import { baseUrl } from '../support/latchkey.js'
-import { at, callsTo, letAsk, organization, register, scan, two, withoutAutofill } from '../support/pages.js'
+import { at, callsTo, letAsk, organization, register, scan, two, withoutAnswers, withoutAutofill } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -111,6 +111,9 @@ test('who scans a code signs in where they have a passkey, and who shows one can
   const { host } = new URL(at('reading'))
   assert.equal(await place.page.locator('#ask-where').textContent(), `${host}/account`)
 
+  // "Not now" ends no waiting.
+  await withoutAnswers(place, '/auth/credentials/code/request/status', 503)
+
   const other = await Device.open(browser)
   await withoutAutofill(other)
   await register(other, at('reading'), made)
@@ -127,7 +130,10 @@ test('who scans a code signs in where they have a passkey, and who shows one can
   await told.waitFor()
   await other.page.getByRole('button', { name: 'Sign in with a passkey' }).click()
   await other.page.getByRole('button', { name: 'Look at it' }).click()
+  // Nor does it lose what was granted.
+  const goesOn = withoutAnswers(place, '/auth/credentials/code/init', 429)
   await choices(other).filter({ hasText: (await shown(place)).number }).click()
+  await goesOn
   await place.page.getByRole('button', { name: 'Create the passkey' }).click()
   await place.page.getByRole('heading', { name: 'Your passkey is added' }).waitFor()
   await other.page.locator('.step', { hasText: 'The passkey is added' }).waitFor()

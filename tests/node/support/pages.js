@@ -110,6 +110,19 @@ export async function loseAnswer({ page }, origin, { path, reaches }) {
 }
 
 /**
+ * Answers the calls to a path with "not now" until the page says that it goes on trying. `status` is that of a service
+ * that is away, or of one that is asked too often.
+ */
+export async function withoutAnswers({ page }, path, status) {
+  const code = status === 429 ? 'too_many_attempts' : 'unavailable'
+  const headers = { 'retry-after': '1' }
+  const json = { error: { code, message: 'not now' } }
+  await page.route(`**${path}`, (route) => route.fulfill({ status, headers, json }))
+  await page.getByText('The service cannot answer at present; still trying.').waitFor()
+  await page.unroute(`**${path}`)
+}
+
+/**
  * Makes the page believe, once it is loaded again, that the service's clock is this many seconds behind,
  * so that codes it asks for expire sooner by as many.
  */

@@ -1,11 +1,12 @@
 // "Add a passkey somewhere else": the code, its minute, and what becomes of it.
 
-import { ApiError, Unreachable, serviceNow } from './api.js'
+import { ApiError, serviceNow } from './api.js'
+import { askOnce } from './asking.js'
 import { forget, keep, kept } from './kept.js'
 import { kindOf } from './kinds.js'
 import { draw } from './kit-panel.js'
 import { ago, t, translated } from './language.js'
-import { $, busy, complain, element, hostOf, say } from './page.js'
+import { $, busy, complain, element, hostOf, timeLeft } from './page.js'
 import { act, callSignedIn } from './session.js'
 
 const PATH = '/auth/credentials/code'
@@ -29,7 +30,6 @@ let here
 let reload
 let polling
 let ticking
-let isCutOff = false
 
 /** Prepares the panel; a code that is still under way, from before the page was loaded, is followed. */
 export async function openCodePanel(application, { refresh }) {
@@ -171,30 +171,25 @@ function countDown(end) {
 /** Asks how far the code has come, shows it, and goes on for as long as that can change. */
 async function follow() {
   clearTimeout(polling)
-  try {
+  const ask = async () => {
     const code = await newestCode()
-    if (isCutOff) {
-      isCutOff = false
-      say('')
-    }
     if (code) {
       showState(code)
     }
-    if (!code || !isOpen(code)) {
-      if (code?.state === 'Redeemed') {
-        await reload()
-      }
-      return
+    const isOver = !code || !isOpen(code)
+    if (isOver && code?.state === 'Redeemed') {
+      await reload()
+    }
+    return isOver
+  }
+  try {
+    const { answer: isOver, pause = INTERVAL } = await askOnce(ask, { every: INTERVAL })
+    if (!isOver) {
+      polling = setTimeout(follow, pause)
     }
   } catch (error) {
-    if (!(error instanceof Unreachable)) {
-      complain(error)
-      return
-    }
-    isCutOff = true
-    say(t('The service cannot be reached; still trying.'))
+    complain(error)
   }
-  polling = setTimeout(follow, INTERVAL)
 }
 
 /** Why the other place gave the code back, which ends it. */
@@ -277,9 +272,7 @@ function showLeft({ state, claim, approval }) {
   const end = state === 'Claimed' ? claim.expiration : approval?.state === 'Waiting' && approval.expiration
   $('code-left').hidden = !end
   if (end) {
-    const seconds = Math.max(Math.ceil((Date.parse(end) - serviceNow()) / 1000), 0)
-    const time = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
-    $('code-left').textContent = t('{time} left', { time })
+    $('code-left').textContent = t('{time} left', { time: timeLeft(Date.parse(end)) })
   }
 }
 

@@ -1,7 +1,8 @@
 // `/enrol`: a passkey with a code, where nobody is signed in.
 
-import { Unreachable, call } from './api.js'
+import { call, serviceNow } from './api.js'
 import { awaitGrant, isAsking, openRequest, stopAsking } from './ask-panel.js'
+import { askUntil, pause } from './asking.js'
 import { codeField } from './code-field.js'
 import { nameHere, nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
@@ -195,11 +196,12 @@ async function askHere() {
   })
 }
 
-/** Goes on as with any other code once it is granted. */
+/** Goes on as with any other code once it is granted; until that is done, a page that is loaded anew tries it, too. */
 async function goOnWith(asked) {
   const { code, state } = (await awaitGrant(asked)) ?? {}
   if (code) {
-    await claim(code)
+    const use = () => claim(code)
+    await askUntil(use, { every: INTERVAL, until: serviceNow() + CODE }).finally(stopAsking)
   } else if (state) {
     end(UNGRANTED[state] ?? UNGRANTED.Expired)
   }
@@ -210,8 +212,10 @@ async function wait({ approvalToken, name, number }) {
   $('waiting-name').textContent = name
   $('waiting-number').textContent = number
   show('waiting')
+  const until = serviceNow() + APPROVAL
+  const ask = () => call('POST', '/auth/credentials/code/status', { body: { approvalToken } })
   for (;;) {
-    const { number: told = number, state } = await ask(approvalToken)
+    const { number: told = number, state } = await askUntil(ask, { every: INTERVAL, until })
     $('waiting-number').textContent = told
     if (state === 'Approved') {
       finish(name)
@@ -221,22 +225,7 @@ async function wait({ approvalToken, name, number }) {
       end(OUTCOMES[state] ?? OUTCOMES.Expired)
       return
     }
-    await new Promise((wake) => setTimeout(wake, INTERVAL))
-  }
-}
-
-/** A connection that is gone for a moment does not end the waiting. */
-async function ask(approvalToken) {
-  try {
-    const outcome = await call('POST', '/auth/credentials/code/status', { body: { approvalToken } })
-    say('')
-    return outcome
-  } catch (error) {
-    if (!(error instanceof Unreachable)) {
-      throw error
-    }
-    say(t('The service cannot be reached; still trying.'))
-    return { state: 'Waiting' }
+    await pause(INTERVAL)
   }
 }
 

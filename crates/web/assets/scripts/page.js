@@ -1,6 +1,6 @@
 // What every page does with its elements.
 
-import { thisApplication } from './api.js'
+import { serviceNow, thisApplication } from './api.js'
 import { language } from './language.js'
 import { explain } from './texts.js'
 
@@ -124,6 +124,12 @@ export function hostOf(origin) {
   } catch {
     return origin
   }
+}
+
+/** How long it is until then by the service's clock, in minutes and seconds. */
+export function timeLeft(end) {
+  const seconds = Math.max(Math.ceil((end - serviceNow()) / 1000), 0)
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
 }
 
 const FORMAT = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' })
