@@ -17,7 +17,6 @@ import { explain, sayOnThisPage } from './texts.js'
 sayOnThisPage(translated({
   challenge_invalid:
     'This took too long, or the code was cancelled in the meantime. Get a new code on your other device and begin again.',
-  no_application: 'No application is registered for this address. Check the address and try again.',
 }))
 
 /** How often to ask whether the other place has approved, in milliseconds. */
