@@ -50,6 +50,9 @@ test('what waits is shown, and approved or refused', async () => {
   const approved = await waiting(laptop, 'My phone')
   // It is asked again after the page is loaded anew.
   await laptop.page.reload()
+  const card = laptop.page.getByRole('listitem', { name: 'My phone' })
+  await card.getByText('Waits for your approval').waitFor()
+  assert.deepEqual(await card.getByRole('button').allTextContents(), ['Delete My phone'])
   // So does the other page show the same number again.
   const number = await numberOn(approved.phone)
   await approved.phone.page.reload()
@@ -62,7 +65,7 @@ test('what waits is shown, and approved or refused', async () => {
   assert.equal(await numbers.count(), 3)
   await approved.question.getByRole('button', { name: number, exact: true }).click()
   await laptop.page.locator('.step', { hasText: 'The passkey is added' }).waitFor()
-  await laptop.page.getByRole('listitem', { name: 'My phone' }).getByText('Active').waitFor()
+  await laptop.page.getByRole('listitem', { name: 'My phone' }).getByText('Active', { exact: true }).waitFor()
   await approved.phone.page.getByRole('button', { name: 'Sign in with it' }).click()
   await approved.phone.page.getByRole('heading', { name: 'It works' }).waitFor()
   for (const device of [laptop, refused.phone, approved.phone]) {

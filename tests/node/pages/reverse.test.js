@@ -73,7 +73,7 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   await television.page.getByRole('button', { name: 'Create the passkey' }).click()
   await television.page.getByRole('heading', { name: 'Your passkey is added' }).waitFor()
   await phone.page.locator('.step', { hasText: 'The passkey is added' }).waitFor()
-  await phone.page.getByRole('listitem', { name: 'Television' }).getByText('Active').waitFor()
+  await phone.page.getByRole('listitem', { name: 'Television' }).getByText('Active', { exact: true }).waitFor()
   await television.page.getByRole('button', { name: 'Sign in with it' }).click()
   await television.page.getByRole('heading', { name: 'It works' }).waitFor()
 

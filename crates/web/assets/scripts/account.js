@@ -1,7 +1,7 @@
 // `/account`: my credentials, and adding one somewhere else.
 
 import { askToTakeAway, showCards } from './cards.js'
-import { openCodePanel } from './code-panel.js'
+import { openCodePanel, waitingCredential } from './code-panel.js'
 import { openGrantPanel } from './grant-panel.js'
 import { openHerePanel, showHere } from './here-panel.js'
 import { forget, keep, kept } from './kept.js'
@@ -21,11 +21,14 @@ sayOnThisPage(translated({
 
 /** Loads the credentials, shows them, and tells the browser which passkeys are good. */
 async function refresh(here) {
-  const { items: held } = await callSignedIn('GET', '/auth/credentials')
+  const [{ items: held }, waiting] = await Promise.all([
+    callSignedIn('GET', '/auth/credentials'),
+    waitingCredential(),
+  ])
   const items = await Promise.all(held.map(withNumber))
   const { rpId } = here.application
   const signal = (credentials) => signalAccepted({ rpId, user: session(), credentials })
-  showCards($('cards'), items, { refresh: () => refresh(here), signal })
+  showCards($('cards'), items, { refresh: () => refresh(here), signal, waiting })
   showHere(items)
   tellOfKit(items)
   await signal(items)

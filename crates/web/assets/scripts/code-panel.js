@@ -94,6 +94,12 @@ async function newestCode() {
   }
 }
 
+/** The credential that waits until its owner, who is signed in here, approves it; nothing when none does. */
+export async function waitingCredential() {
+  const { approval } = (await newestCode()) ?? {}
+  return approval?.state === 'Waiting' ? approval.credential.credentialUuid : undefined
+}
+
 /** Whether something may still become of it. */
 function isOpen(code) {
   return (
