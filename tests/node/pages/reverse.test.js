@@ -92,9 +92,13 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   await phone.page.getByText('Nothing was approved.').waitFor()
 
   // What is over, or never was, is said.
-  await phone.page.getByLabel('What it shows').fill(second.code)
+  // A link that is pasted whole is its code, which stays until it was found.
+  const entered = phone.page.getByLabel('What it shows')
+  await entered.fill(` ${at('showing')}/account#request=${second.code}`)
+  assert.equal(await entered.inputValue(), second.code)
   await phone.page.getByRole('button', { name: 'Look at it' }).click()
   await phone.page.getByRole('alert').getByText('No device shows this code, or not any more').waitFor()
+  assert.equal(await entered.inputValue(), second.code)
   for (const device of [phone, television]) {
     assert.deepEqual(device.errors, [])
     assert.deepEqual(device.violations, [])

@@ -7,7 +7,7 @@ import { kindOf } from './kinds.js'
 import { ago, t } from './language.js'
 import { PromptError } from './passkeys.js'
 import { $, announce, busy, element, hostOf } from './page.js'
-import { forgetScanned, scanned } from './scanned.js'
+import { BEFORE, forgetScanned, scanned } from './scanned.js'
 import { act, callSignedIn } from './session.js'
 
 const PATH = '/auth/credentials/code/request'
@@ -21,7 +21,7 @@ export function openGrantPanel({ codeRequests }) {
     return
   }
   $('grant').hidden = false
-  const withCode = codeField($('grant-code'), { hasShort: true }, ['request_invalid'])
+  const withCode = codeField($('grant-code'), { hasShort: true, linked: BEFORE }, ['request_invalid'])
   $('grant-find').addEventListener('submit', (event) => {
     event.preventDefault()
     busy($('grant-look'), t('Looking the code up…'), () => withCode(look))
@@ -50,8 +50,9 @@ async function told(work) {
 }
 
 async function look(code) {
-  close()
+  $('grant-question').hidden = true
   const found = await told(() => callSignedIn('POST', `${PATH}/find`, { body: { code } }))
+  $('grant-code').value = ''
   const { address, applicationName, credentialKind, dateRequested, numbers, origin, sameNetwork } = found
   const seconds = Math.max(Math.round((serviceNow() - Date.parse(dateRequested)) / 1000), 0)
   const rows = [

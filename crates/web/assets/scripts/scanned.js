@@ -6,7 +6,7 @@ import { forget, keep, kept } from './kept.js'
 const KEPT = 'scanned'
 
 /** What such a link has behind `#`, before the code. */
-const BEFORE = 'request='
+export const BEFORE = 'request='
 
 /** How long such a code is good at most, in milliseconds. */
 const REQUESTED = 2 * 60_000
