@@ -75,16 +75,22 @@ async function confirm() {
  * Gives the code back, so that its owner need not wait. A page that is closed cannot: it looks like one that is
  * loaded anew, which goes on with the same challenge.
  */
-async function giveBack({ challengeIdentifier }, reason) {
+async function release({ challengeIdentifier }, reason) {
   try {
     await call('POST', '/auth/credentials/code/release', {
       body: { challengeIdentifier, reason },
       keepalive: true,
     })
-  } catch {
-    // The owner sees it when the time of the challenge is over.
+  } catch (error) {
+    // It has ended already, in another way.
+    if (error.code !== 'challenge_invalid') {
+      throw error
+    }
   }
 }
+
+/** The same where nothing is said of it: if it fails, the owner sees it when the time of the challenge is over. */
+const giveBack = (given, reason) => release(given, reason).catch(() => {})
 
 /** Where there is a passkey already, there is nothing to add. */
 const ALREADY_HERE = ['credential_id_taken', 'passkey_already_here']
@@ -153,7 +159,7 @@ function turnBack(button, reason, text) {
     if (outcome) {
       await settle(outcome)
     } else {
-      giveBack(challenge, reason)
+      await release(challenge, reason)
       end(text)
     }
   })
