@@ -5,7 +5,7 @@ import { hasAutofill, isSupported } from './passkeys.js'
 import { $, busy, complain, element, hostOf, introduce, say } from './page.js'
 import { announceReturn, goOn, isReturning, signInAndGoOn, takeReturn } from './return.js'
 import { requestLink, scanned } from './scanned.js'
-import { onSignOut, session, sharedSession, takeNotice } from './session.js'
+import { onSharedSession, onSignOut, session, takeNotice } from './session.js'
 import { sayOnThisPage } from './texts.js'
 
 sayOnThisPage(translated({
@@ -55,9 +55,13 @@ async function offerAutofill(here) {
   }
 }
 
+/** These send somebody here for nothing but a session. */
+const WANTS_SESSION = ['sign_in_first', 'sign_in_to_approve', 'sign_in_to_take_away']
+
 /** Who is signed in already, in this tab or another one, need not sign in again. */
 function offerSession() {
   const signedIn = session()
+  $('back-user').textContent = signedIn?.username ?? ''
   $('back').hidden = !signedIn || isReturning()
   $('go-back').hidden = !signedIn || !isReturning()
   $('go-back-user').textContent = signedIn?.username ?? ''
@@ -80,7 +84,8 @@ function offerElsewhere({ application, applications }) {
 }
 
 async function begin() {
-  say(NOTICES[takeNotice()] ?? '')
+  const notice = takeNotice()
+  say(NOTICES[notice] ?? '')
   takeReturn()
   if (!isSupported()) {
     complain('no_webauthn')
@@ -92,7 +97,14 @@ async function begin() {
       complain(refused)
     }
     offerElsewhere(here)
-    sharedSession().then(offerSession, complain)
+    offerSession()
+    onSharedSession(() => {
+      offerSession()
+      // Another tab was slow to give it. Who answers a prompt goes on with that.
+      if (WANTS_SESSION.includes(notice) && $('sign-in-button').ariaBusy !== 'true') {
+        location.assign('./account')
+      }
+    })
     return offerAutofill(here)
   }, complain)
   onSignOut(offerSession)
