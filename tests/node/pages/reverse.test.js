@@ -133,7 +133,18 @@ test('who scans a code signs in where they have a passkey, and who shows one can
   await other.page.waitForURL(`${at('reading')}/`)
   await told.waitFor()
   await other.page.getByRole('button', { name: 'Sign in with a passkey' }).click()
+  // As it is told to who is somewhere else.
+  const find = '/auth/credentials/code/request/find'
+  await other.page.route(`**${find}`, async (route) => {
+    const { authorization } = route.request().headers()
+    const headers = { authorization, 'content-type': 'application/json', origin: at('reading') }
+    // The browser knows where its name leads, this program need not.
+    const answer = await fetch(`${baseUrl}${find}`, { method: 'POST', headers, body: route.request().postData() })
+    await route.fulfill({ json: { ...(await answer.json()), sameNetwork: false } })
+  })
   await other.page.getByRole('button', { name: 'Look at it' }).click()
+  await other.page.getByText('It is in another network than you.').waitFor()
+  assert.equal(await other.page.getByText('It is in the same network as you.').isVisible(), false)
   // Nor does it lose what was granted.
   const goesOn = withoutAnswers(place, '/auth/credentials/code/init', 429)
   await choices(other).filter({ hasText: (await shown(place)).number }).click()

@@ -170,7 +170,7 @@ export async function letAsk({ orgId }, domain, from) {
 
 /** Waits until the service that runs knows a domain: what it knows is a few seconds old. */
 export async function known(domain) {
-  const deadline = Date.now() + 15_000
+  const deadline = Date.now() + 60_000
   while (Date.now() < deadline) {
     const answer = await fetch(new URL('/health/live', baseUrl), { headers: { origin: at(domain) } })
     if (answer.headers.get('access-control-allow-origin')) {
