@@ -153,6 +153,7 @@ test('whoever has no recovery kit is told so, makes one, and is back with what i
   await banner.waitFor()
   await press(laptop, 'Make a recovery kit')
   const code = await page.getByText(/^D1-/).textContent()
+  assert.equal(await page.getByRole('button', { name: 'Make a recovery kit' }).isVisible(), false)
   const number = await page.locator('#kit-number').textContent()
   await press(laptop, 'Copy the kit number')
   await page.getByText('The kit number is copied.').waitFor()

@@ -43,6 +43,7 @@ test('what waits is shown, and approved or refused', async () => {
   await refused.question.getByText(/^\d+ seconds? ago$/).waitFor()
   await refused.question.getByRole('button', { name: 'refuse' }).click()
   await laptop.page.locator('.step', { hasText: 'The passkey was refused' }).waitFor()
+  await laptop.page.waitForFunction(() => document.activeElement?.id === 'code-title')
   await refused.phone.page.getByText('The passkey was refused on your other device.').waitFor()
   assert.equal(await laptop.page.getByRole('listitem', { name: 'Somebody else' }).count(), 0)
 

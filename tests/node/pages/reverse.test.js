@@ -90,6 +90,7 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   await isForProgram.waitFor()
   await phone.page.getByRole('button', { name: 'I see none of them: approve nothing' }).click()
   await phone.page.getByText('Nothing was approved.').waitFor()
+  assert.equal(await phone.page.evaluate(() => document.activeElement.id), 'grant-title')
 
   // What is over, or never was, is said.
   // A link that is pasted whole is its code, which stays until it was found.

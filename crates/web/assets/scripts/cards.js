@@ -2,7 +2,7 @@
 
 import { kindOf } from './kinds.js'
 import { t, translated } from './language.js'
-import { $, announce, busy, element, hostOf, time } from './page.js'
+import { $, announce, busy, element, facts, hostOf, time } from './page.js'
 import { act, leave, session } from './session.js'
 
 /** A recovery kit never signs in, so it does not count as a way to do so. */
@@ -142,7 +142,7 @@ function card(credential, { isLast, isWaiting, loss }, settle) {
     'li',
     { class: 'card credential', 'aria-labelledby': title.id, 'data-credential': credentialUuid },
     element('div', { class: 'card-head' }, title, badges),
-    facts(credential),
+    factsOf(credential),
     isLast ? element('p', { class: 'hint' }, LAST_ONE) : undefined,
     actions,
   )
@@ -183,7 +183,7 @@ function action(words, { name }, work) {
   return button
 }
 
-function facts(credential) {
+function factsOf(credential) {
   const rows = [
     [t('Kind'), kindOf(credential)],
     [t('Kit number'), credential.number],
@@ -193,13 +193,7 @@ function facts(credential) {
     [t('Last used'), credential.lastUsedAt ? time(credential.lastUsedAt) : t('Not yet')],
   ]
   const shown = rows.filter(([, value]) => value !== undefined)
-  return element(
-    'dl',
-    {},
-    ...shown.map(([name, value]) =>
-      element('div', {}, element('dt', {}, name), element('dd', {}, value)),
-    ),
-  )
+  return element('dl', {}, ...facts(shown))
 }
 
 /** Whether the passkey is on one device or goes along to others. */

@@ -6,7 +6,7 @@ import { forget, keep, kept } from './kept.js'
 import { kindOf } from './kinds.js'
 import { draw } from './kit-panel.js'
 import { ago, t, translated } from './language.js'
-import { $, busy, complain, element, hostOf, timeLeft } from './page.js'
+import { $, busy, complain, element, facts, hostOf, timeLeft } from './page.js'
 import { act, callSignedIn } from './session.js'
 
 const PATH = '/auth/credentials/code'
@@ -296,11 +296,7 @@ function ask({ approval, dateIssued }) {
     [t('From'), address],
     [t('Your code'), ago(Math.max(Math.round((serviceNow() - Date.parse(dateIssued)) / 1000), 0))],
   ]
-  $('code-approval-facts').replaceChildren(
-    ...rows.map(([term, value]) =>
-      element('div', {}, element('dt', {}, term), element('dd', {}, value)),
-    ),
-  )
+  $('code-approval-facts').replaceChildren(...facts(rows))
   const numbers = approval.numbers.map((number) => {
     const button = element('button', { type: 'button' }, String(number))
     button.onclick = () => decide(button, 'approve', { credentialUuid, number })
@@ -319,6 +315,10 @@ function decide(button, verdict, body) {
       await act('POST', `${PATH}/${verdict}`, body)
     } finally {
       await follow()
+      // The button that had the focus is gone with the question.
+      if ($('code-approval').hidden) {
+        $('code-title').focus()
+      }
     }
     await reload()
   })

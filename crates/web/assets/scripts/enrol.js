@@ -29,9 +29,9 @@ const INTERVAL = 2000
 const LINK = 'enrol-link'
 const KEPT = 'enrol'
 
-/** How long a code, a challenge and an approval token are good, in milliseconds. */
+/** How long a code, a challenge and an approval token are good at most, in milliseconds. */
 const CODE = 60_000
-const CHALLENGE = 5 * 60_000
+const CHALLENGE = 10 * 60_000
 const APPROVAL = 10 * 60_000
 
 let here
@@ -43,11 +43,12 @@ async function claim(code) {
   challenge = await call('POST', '/auth/credentials/code/init', {
     body: { credentialKind: 'Fido2', code },
   })
-  // Who has opened another one in this tab goes on with this one.
+  // Whoever goes on with this one does not with an earlier one, unless that waits for approval.
   if (earlier && !earlier.made) {
     giveBack(earlier.challenge, 'GivenUp')
   }
   forget(LINK)
+  stopAsking()
   $('earlier').hidden = true
   keep(KEPT, { code, challenge }, Date.now() + CHALLENGE)
   await confirm()
@@ -371,8 +372,7 @@ function offer(code, earlier) {
       : t('You have opened another code in this tab, and have not finished. If you go on with this one, the other one is given back.')
   }
   if (code) {
-    // Whoever opens a link may be a scanner or a preview: nothing is used before the button is pressed.
-    stopAsking()
+    // Whoever opens a link may be a scanner or a preview: nothing is used, or ended, before the button is pressed.
     $('code').value = code
     $('enter-button').focus()
   } else {

@@ -6,7 +6,7 @@ import { followGranted } from './code-panel.js'
 import { kindOf } from './kinds.js'
 import { ago, t } from './language.js'
 import { PromptError } from './passkeys.js'
-import { $, announce, busy, element, hostOf } from './page.js'
+import { $, announce, busy, element, facts, hostOf } from './page.js'
 import { BEFORE, forgetScanned, scanned } from './scanned.js'
 import { act, callSignedIn } from './session.js'
 
@@ -28,6 +28,7 @@ export function openGrantPanel({ codeRequests }) {
   })
   $('grant-no').addEventListener('click', () => {
     close()
+    $('grant-title').focus()
     announce(t('Nothing was approved. The place can do nothing with its code.'))
   })
   const code = scanned()
@@ -62,9 +63,7 @@ async function look(code) {
     [t('From'), address],
     [t('Asked'), ago(seconds)],
   ]
-  $('grant-facts').replaceChildren(
-    ...rows.map(([term, value]) => element('div', {}, element('dt', {}, term), element('dd', {}, value))),
-  )
+  $('grant-facts').replaceChildren(...facts(rows))
   $('grant-program').hidden = credentialKind === 'Fido2'
   $('grant-near').hidden = !sameNetwork
   $('grant-far').hidden = sameNetwork
@@ -86,6 +85,7 @@ async function grant(code, number) {
   } catch (error) {
     if (error.code === 'request_invalid' || error.code === 'request_refused') {
       close()
+      $('grant-title').focus()
     }
     throw error
   }

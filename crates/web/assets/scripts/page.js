@@ -23,6 +23,10 @@ export function element(name, properties = {}, ...children) {
   return made
 }
 
+/** The rows of a list of facts: what each is about, and what is known of it. */
+export const facts = (rows) =>
+  rows.map(([term, value]) => element('div', {}, element('dt', {}, term), element('dd', {}, value)))
+
 /**
  * What stands behind `#` in the address, which is removed from the address bar and the history. Another
  * link to the same page, opened in the same tab, begins it anew.
