@@ -16,7 +16,7 @@ async function showCode({ page }) {
 }
 
 async function shown({ page }) {
-  await page.getByRole('heading', { name: 'Approve this place on your other device' }).waitFor()
+  await page.getByRole('heading', { name: 'Approve this device on your other one' }).waitFor()
   const [code, number] = ['#ask-code', '#ask-number'].map((id) => page.locator(id).textContent())
   return { code: await code, number: await number }
 }
@@ -43,7 +43,7 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   await phone.page.goto('about:blank')
   await phone.page.goto(`${at('approving')}/account#request=${first.code}`)
   await phone.page.getByRole('button', { name: 'Look at it' }).waitFor()
-  assert.equal(await phone.page.getByLabel('What it shows').inputValue(), first.code)
+  assert.equal(await phone.page.getByLabel('Code on the device').inputValue(), first.code)
   assert.equal(phone.page.url(), `${at('approving')}/account`)
   assert.deepEqual(looks, [])
   await phone.page.getByRole('button', { name: 'Look at it' }).click()
@@ -65,7 +65,7 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
 
   const second = await showCode(television)
   assert.notEqual(second.code, first.code)
-  await phone.page.getByLabel('What it shows').fill(second.code.toLowerCase().replaceAll('-', ' '))
+  await phone.page.getByLabel('Code on the device').fill(second.code.toLowerCase().replaceAll('-', ' '))
   await phone.page.getByRole('button', { name: 'Look at it' }).click()
   await choices(phone).filter({ hasText: second.number }).click()
   await television.page.getByRole('heading', { name: 'Is this your account?' }).waitFor()
@@ -84,7 +84,7 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
     body: JSON.stringify({ orgId: made.orgId, credentialKind: 'Key' }),
   })
   const { code } = await asked.json()
-  await phone.page.getByLabel('What it shows').fill(code)
+  await phone.page.getByLabel('Code on the device').fill(code)
   await phone.page.getByRole('button', { name: 'Look at it' }).click()
   await facts.getByText('Key', { exact: true }).waitFor()
   await isForProgram.waitFor()
@@ -94,7 +94,7 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
 
   // What is over, or never was, is said.
   // A link that is pasted whole is its code, which stays until it was found.
-  const entered = phone.page.getByLabel('What it shows')
+  const entered = phone.page.getByLabel('Code on the device')
   await entered.fill(` ${at('showing')}/account#request=${second.code}`)
   assert.equal(await entered.inputValue(), second.code)
   await phone.page.getByRole('button', { name: 'Look at it' }).click()

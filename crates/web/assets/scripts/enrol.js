@@ -188,9 +188,9 @@ const OUTCOMES = translated({
 
 /** What has become of the code that this place showed, when nobody granted it one. */
 const UNGRANTED = translated({
-  Expired: 'Nobody approved this place in time. Show a new code, or enter one that you get on your other device.',
+  Expired: 'Nobody approved this device in time. Show a new code, or enter one that you get on your other device.',
   Refused:
-    'Another number was chosen than the one that was shown here, so this place was refused. Show a new code and try again.',
+    'Another number was chosen than the one that was shown here, so this device was refused. Show a new code and try again.',
 })
 
 /** Shows a code here. Whatever comes of it, another one can be entered. */

@@ -1,4 +1,4 @@
-// "Approve a new place": what a place asks for that shows a code, and whether it gets one.
+// "Approve a new device": what a place asks for that shows a code, and whether it gets one.
 
 import { serviceNow } from './api.js'
 import { codeField } from './code-field.js'
@@ -29,7 +29,7 @@ export function openGrantPanel({ codeRequests }) {
   $('grant-no').addEventListener('click', () => {
     close()
     $('grant-title').focus()
-    announce(t('Nothing was approved. The place can do nothing with its code.'))
+    announce(t('Nothing was approved. The device can do nothing with its code.'))
   })
   const code = scanned()
   if (code) {
