@@ -97,14 +97,15 @@ async function begin() {
       complain(refused)
     }
     offerElsewhere(here)
-    offerSession()
-    onSharedSession(() => {
+    const goOnWithSession = () => {
       offerSession()
       // Another tab was slow to give it. Who answers a prompt goes on with that.
-      if (WANTS_SESSION.includes(notice) && $('sign-in-button').ariaBusy !== 'true') {
+      if (session() && WANTS_SESSION.includes(notice) && $('sign-in-button').ariaBusy !== 'true') {
         location.assign('./account')
       }
-    })
+    }
+    goOnWithSession()
+    onSharedSession(goOnWithSession)
     return offerAutofill(here)
   }, complain)
   onSignOut(offerSession)
