@@ -108,7 +108,7 @@ impl Messages {
     /// A code that begins a recovery.
     pub fn recovery_code(&self, user: &User, asked: &AskedCode<'_>) -> NewMessage {
         let draft = Draft {
-            subject: "Your recovery code",
+            subject: "Your code to recover your account",
             parts: vec![
                 self.about(&user.organization),
                 paragraph(

@@ -115,6 +115,10 @@ pub(crate) const OF_APPLICATIONS: &[Asset] = &[
         include_bytes!("../assets/scripts/api.js"),
     ),
     script(
+        "/assets/scripts/asking.js",
+        include_bytes!("../assets/scripts/asking.js"),
+    ),
+    script(
         "/assets/scripts/code-field.js",
         include_bytes!("../assets/scripts/code-field.js"),
     ),
@@ -129,6 +133,10 @@ pub(crate) const OF_APPLICATIONS: &[Asset] = &[
     script(
         "/assets/scripts/kept.js",
         include_bytes!("../assets/scripts/kept.js"),
+    ),
+    script(
+        "/assets/scripts/kinds.js",
+        include_bytes!("../assets/scripts/kinds.js"),
     ),
     script(
         "/assets/scripts/kit.js",
@@ -149,6 +157,14 @@ pub(crate) const OF_APPLICATIONS: &[Asset] = &[
     script(
         "/assets/scripts/return.js",
         include_bytes!("../assets/scripts/return.js"),
+    ),
+    script(
+        "/assets/scripts/scanned.js",
+        include_bytes!("../assets/scripts/scanned.js"),
+    ),
+    script(
+        "/assets/scripts/sent.js",
+        include_bytes!("../assets/scripts/sent.js"),
     ),
     script(
         "/assets/scripts/session.js",

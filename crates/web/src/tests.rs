@@ -40,6 +40,8 @@ use crate::{
     everywhere, look, pages, refusal,
 };
 
+mod errors;
+
 mod languages;
 
 mod looks;

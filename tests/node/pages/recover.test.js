@@ -6,7 +6,7 @@ import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
 import { invite, mailedCode } from '../support/latchkey.js'
-import { callsTo, linkOf, one } from '../support/pages.js'
+import { callsTo, linkOf, loseAnswer, one } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -71,6 +71,23 @@ test('a saved kit and a mailed code give a new passkey and a new kit, and the ol
   const card = device.page.getByRole('listitem', { name: 'Chrome on Linux' })
   await card.waitFor()
   assert.equal(await card.count(), 1)
+})
+
+test('an answer to a recovery that is lost locks nobody out', async () => {
+  for (const reaches of [false, true]) {
+    const person = await withKit(await Device.open(browser))
+    const device = await Device.open(browser)
+    const { page } = device
+    await loseAnswer(device, one, { path: '/auth/recover/user', reaches })
+    await recover(device, person)
+    await page.getByRole('alert').getByText('The service cannot be reached.').waitFor()
+    await page.getByRole('button', { name: 'Make a new passkey' }).click()
+    await page.getByRole('heading', { name: 'You are back' }).waitFor()
+    assert.equal((await device.passkeys()).length, 1)
+    await page.getByRole('link', { name: 'Save as a file' }).click()
+    await page.getByRole('button', { name: 'Continue: sign in' }).click()
+    await page.getByText(`Signed in as ${person.username}`).waitFor()
+  }
 })
 
 test('an older kit, whose number is the credential id and whose code has another name, is good still', async () => {

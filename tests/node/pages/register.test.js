@@ -6,7 +6,7 @@ import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
 import { invite } from '../support/latchkey.js'
-import { callsTo, linkOf, one, register, withoutAutofill } from '../support/pages.js'
+import { callsTo, linkOf, loseAnswer, one, register, withoutAutofill } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -253,6 +253,32 @@ test('a dismissed prompt leaves the registration as it was', async () => {
   await device.setUserVerified(true)
   await device.page.getByRole('button', { name: 'Make my passkey' }).click()
   await device.page.getByText(/^D1-/).waitFor()
+})
+
+test('an answer to a registration that is lost locks nobody out', async () => {
+  for (const reaches of [false, true]) {
+    const device = await Device.open(browser)
+    const { page } = device
+    await withoutAutofill(device)
+    const { username, ...invitation } = await invite()
+    await page.goto(linkOf({ username, ...invitation }))
+    const create = page.getByRole('button', { name: 'Make my passkey' })
+    await create.waitFor()
+    await loseAnswer(device, one, { path: '/auth/registration', reaches })
+    await create.click()
+    await page.getByRole('alert').getByText('The service cannot be reached.').waitFor()
+    const before = await device.passkeys()
+    await create.click()
+    await page.getByText(/^D1-/).waitFor()
+    // Nobody was asked for another one.
+    const after = await device.passkeys()
+    assert.deepEqual(after.map(({ credentialId }) => credentialId), before.map(({ credentialId }) => credentialId))
+    await page.getByRole('link', { name: 'Save as a file' }).click()
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await page.getByText(`Signed in as ${username}`).waitFor()
+    await page.getByRole('listitem', { name: 'Recovery kit' }).waitFor()
+    assert.deepEqual(device.violations, [])
+  }
 })
 
 test('whoever gives a name that nobody has is told what to do', async () => {

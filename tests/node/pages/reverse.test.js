@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
-import { at, callsTo, letAsk, organization, register, scan, two } from '../support/pages.js'
+import { baseUrl } from '../support/latchkey.js'
+import { at, callsTo, letAsk, organization, register, scan, two, withoutAnswers, withoutAutofill } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -15,7 +16,7 @@ async function showCode({ page }) {
 }
 
 async function shown({ page }) {
-  await page.getByRole('heading', { name: 'Approve this place on your other device' }).waitFor()
+  await page.getByRole('heading', { name: 'Approve this device on your other one' }).waitFor()
   const [code, number] = ['#ask-code', '#ask-number'].map((id) => page.locator(id).textContent())
   return { code: await code, number: await number }
 }
@@ -42,17 +43,19 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   await phone.page.goto('about:blank')
   await phone.page.goto(`${at('approving')}/account#request=${first.code}`)
   await phone.page.getByRole('button', { name: 'Look at it' }).waitFor()
-  assert.equal(await phone.page.getByLabel('What it shows').inputValue(), first.code)
+  assert.equal(await phone.page.getByLabel('Code on the device').inputValue(), first.code)
   assert.equal(phone.page.url(), `${at('approving')}/account`)
   assert.deepEqual(looks, [])
   await phone.page.getByRole('button', { name: 'Look at it' }).click()
   await phone.page.getByRole('heading', { name: 'Is this device in front of you?' }).waitFor()
   const facts = phone.page.locator('#grant-facts')
-  for (const fact of ['showing', new URL(at('showing')).host, '127.0.0.1', /^\d+ seconds? ago$/]) {
+  for (const fact of ['Passkey', 'showing', new URL(at('showing')).host, '127.0.0.1', /^\d+ seconds? ago$/]) {
     await facts.getByText(fact, { exact: true }).waitFor()
   }
   await phone.page.getByText('It is in the same network as you.').waitFor()
   assert.equal(await choices(phone).count(), 3)
+  const isForProgram = phone.page.getByText('This is no passkey: it is a key for a program')
+  assert.equal(await isForProgram.isVisible(), false)
 
   // Another number than the place shows refuses it, for good.
   await choices(phone).filter({ hasNotText: first.number }).first().click()
@@ -62,7 +65,7 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
 
   const second = await showCode(television)
   assert.notEqual(second.code, first.code)
-  await phone.page.getByLabel('What it shows').fill(second.code.toLowerCase().replaceAll('-', ' '))
+  await phone.page.getByLabel('Code on the device').fill(second.code.toLowerCase().replaceAll('-', ' '))
   await phone.page.getByRole('button', { name: 'Look at it' }).click()
   await choices(phone).filter({ hasText: second.number }).click()
   await television.page.getByRole('heading', { name: 'Is this your account?' }).waitFor()
@@ -70,29 +73,94 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   await television.page.getByRole('button', { name: 'Create the passkey' }).click()
   await television.page.getByRole('heading', { name: 'Your passkey is added' }).waitFor()
   await phone.page.locator('.step', { hasText: 'The passkey is added' }).waitFor()
-  await phone.page.getByRole('listitem', { name: 'Television' }).getByText('Active').waitFor()
+  await phone.page.getByRole('listitem', { name: 'Television' }).getByText('Active', { exact: true }).waitFor()
   await television.page.getByRole('button', { name: 'Sign in with it' }).click()
   await television.page.getByRole('heading', { name: 'It works' }).waitFor()
 
+  // A program asks for another kind, and the owner is told so.
+  const asked = await fetch(new URL('/auth/credentials/code/request', baseUrl), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', origin: at('showing') },
+    body: JSON.stringify({ orgId: made.orgId, credentialKind: 'Key' }),
+  })
+  const { code } = await asked.json()
+  await phone.page.getByLabel('Code on the device').fill(code)
+  await phone.page.getByRole('button', { name: 'Look at it' }).click()
+  await facts.getByText('Key', { exact: true }).waitFor()
+  await isForProgram.waitFor()
+  await phone.page.getByRole('button', { name: 'I see none of them: approve nothing' }).click()
+  await phone.page.getByText('Nothing was approved.').waitFor()
+  assert.equal(await phone.page.evaluate(() => document.activeElement.id), 'grant-title')
+
   // What is over, or never was, is said.
-  await phone.page.getByLabel('What it shows').fill(second.code)
+  // A link that is pasted whole is its code, which stays until it was found.
+  const entered = phone.page.getByLabel('Code on the device')
+  await entered.fill(` ${at('showing')}/account#request=${second.code}`)
+  assert.equal(await entered.inputValue(), second.code)
   await phone.page.getByRole('button', { name: 'Look at it' }).click()
   await phone.page.getByRole('alert').getByText('No device shows this code, or not any more').waitFor()
+  assert.equal(await entered.inputValue(), second.code)
   for (const device of [phone, television]) {
     assert.deepEqual(device.errors, [])
     assert.deepEqual(device.violations, [])
   }
 })
 
-test('who is not signed in signs in first, and who shows a code can enter one instead', async () => {
+test('who scans a code signs in where they have a passkey, and who shows one can enter one instead', async () => {
   const made = await organization(['shown', 'reading'])
   await letAsk(made, 'shown', 'anywhere')
   const place = await Device.open(browser)
   await place.page.goto(`${at('shown')}/enrol`)
   await showCode(place)
+  // What is typed goes to where there may be a passkey.
+  const { host } = new URL(at('reading'))
+  assert.equal(await place.page.locator('#ask-where').textContent(), `${host}/account`)
+
+  // "Not now" ends no waiting.
+  await withoutAnswers(place, '/auth/credentials/code/request/status', 503)
+
   const other = await Device.open(browser)
+  await withoutAutofill(other)
+  await register(other, at('reading'), made)
+  await other.page.getByRole('button', { name: 'Sign out' }).click()
+  await other.page.getByText('You are signed out.').waitFor()
+  const elsewhere = other.page.getByRole('link', { name: `reading (${host})` })
+  assert.equal(await elsewhere.isVisible(), false)
   await other.page.goto(await scan(place, '#ask-picture'))
-  await other.page.getByText('Sign in, and the device whose code you scanned can be approved.').waitFor()
+  const told = other.page.getByText('Sign in, and the device whose code you scanned can be approved.')
+  await told.waitFor()
+  assert.equal(new URL(other.page.url()).origin, at('shown'))
+  await elsewhere.click()
+  await other.page.waitForURL(`${at('reading')}/`)
+  await told.waitFor()
+  await other.page.getByRole('button', { name: 'Sign in with a passkey' }).click()
+  // As it is told to who is somewhere else.
+  const find = '/auth/credentials/code/request/find'
+  await other.page.route(`**${find}`, async (route) => {
+    const { authorization } = route.request().headers()
+    const headers = { authorization, 'content-type': 'application/json', origin: at('reading') }
+    // The browser knows where its name leads, this program need not.
+    const answer = await fetch(`${baseUrl}${find}`, { method: 'POST', headers, body: route.request().postData() })
+    await route.fulfill({ json: { ...(await answer.json()), sameNetwork: false } })
+  })
+  await other.page.getByRole('button', { name: 'Look at it' }).click()
+  await other.page.getByText('It is in another network than you.').waitFor()
+  assert.equal(await other.page.getByText('It is in the same network as you.').isVisible(), false)
+  // Nor does it lose what was granted.
+  const goesOn = withoutAnswers(place, '/auth/credentials/code/init', 429)
+  await choices(other).filter({ hasText: (await shown(place)).number }).click()
+  await goesOn
+  await place.page.getByRole('button', { name: 'Create the passkey' }).click()
+  await place.page.getByRole('heading', { name: 'Your passkey is added' }).waitFor()
+  await other.page.locator('.step', { hasText: 'The passkey is added' }).waitFor()
+  assert.deepEqual([other.errors, other.violations], [[], []])
+
+  // To open a link with another code does not end it.
+  await place.page.goto(`${at('shown')}/enrol`)
+  const before = await showCode(place)
+  await place.page.goto('about:blank')
+  await place.page.goto(`${at('shown')}/enrol#AAA-AAA-AAA`)
+  assert.deepEqual(await showCode(place), before)
   await place.page.getByRole('button', { name: 'Enter a code here' }).click()
   await place.page.getByLabel('Code').waitFor()
   await place.page.reload()

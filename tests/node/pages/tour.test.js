@@ -34,6 +34,9 @@ const SIZES = [
   { width: 390, height: 844 },
 ]
 
+/** What a window of 1280×800 has for a page at 200 % zoom: half of it, in the pixels that pages are laid out in. */
+const ZOOMED = { width: 640, height: 400 }
+
 const browser = await launch()
 
 let number = 0
@@ -62,9 +65,9 @@ async function see(name, { page, errors, violations }) {
 /** Every control can be clicked wherever it is in the window: at the bottom, where messages are, too. */
 async function tryClicks(name, page) {
   const usual = page.viewportSize()
-  for (const size of SIZES) {
+  for (const size of [...SIZES, ZOOMED]) {
     await page.setViewportSize(size)
-    const { covered, tried } = await page.evaluate(() => {
+    const { covered, tried, tooWide } = await page.evaluate(() => {
       const place = document.querySelector('dialog[open]') ?? document
       const controls = [...place.querySelectorAll('a[href], button, input, select')]
       const shown = controls.filter((control) => control.checkVisibility())
@@ -77,8 +80,9 @@ async function tryClicks(name, page) {
         return !control.contains(hit)
       })
       scrollTo(0, before)
-      return { covered: covered.map(({ outerHTML }) => outerHTML), tried: shown.length }
+      return { covered: covered.map(({ outerHTML }) => outerHTML), tried: shown.length, tooWide: document.documentElement.scrollWidth - innerWidth }
     })
+    assert.ok(tooWide <= 0, `${name} at ${size.width}×${size.height}: ${tooWide} px are beside the window`)
     assert.ok(tried > 0, `${name}: there is nothing to click`)
     assert.deepEqual(covered, [], `${name} at ${size.width}×${size.height}`)
   }
@@ -191,8 +195,8 @@ test('a place that shows a code', async () => {
   const place = await Device.open(browser)
   await place.page.goto(`${at('seen-showing')}/enrol`)
   await press(place, 'Show a code here instead')
-  await place.page.getByRole('heading', { name: 'Approve this place on your other device' }).waitFor()
-  await laptop.page.getByLabel('What it shows').fill(await place.page.locator('#ask-code').textContent())
+  await place.page.getByRole('heading', { name: 'Approve this device on your other one' }).waitFor()
+  await laptop.page.getByLabel('Code on the device').fill(await place.page.locator('#ask-code').textContent())
   await press(laptop, 'Look at it')
   await laptop.page.getByRole('heading', { name: 'Is this device in front of you?' }).waitFor()
   await see('enrol-ask', place)

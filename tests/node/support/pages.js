@@ -90,13 +90,16 @@ export function callsTo({ page }, path) {
   return bodies
 }
 
-/** Loses the next answer to a passkey that the page on that origin sends, or, if it does not reach the service, both. */
-export async function loseAnswer({ page }, origin, { reaches }) {
-  const path = '/auth/credentials/code/verify'
+/** Where a passkey that was made with a code is sent. */
+export const VERIFY = '/auth/credentials/code/verify'
+
+/** Loses the next answer to what the page on that origin sends there, or, if it does not reach the service, both. */
+export async function loseAnswer({ page }, origin, { path, reaches }) {
   const lose = async (route) => {
     if (reaches) {
       // The browser knows where its name leads, this program need not.
-      const headers = { 'content-type': 'application/json', origin }
+      const { authorization } = route.request().headers()
+      const headers = { 'content-type': 'application/json', origin, ...(authorization && { authorization }) }
       const body = route.request().postData()
       const answer = await fetch(`${baseUrl}${path}`, { method: 'POST', headers, body })
       assert.equal(answer.status, 200)
@@ -104,6 +107,19 @@ export async function loseAnswer({ page }, origin, { reaches }) {
     await route.abort()
   }
   await page.route(`**${path}`, lose, { times: 1 })
+}
+
+/**
+ * Answers the calls to a path with "not now" until the page says that it goes on trying. `status` is that of a service
+ * that is away, or of one that is asked too often.
+ */
+export async function withoutAnswers({ page }, path, status) {
+  const code = status === 429 ? 'too_many_attempts' : 'unavailable'
+  const headers = { 'retry-after': '1' }
+  const json = { error: { code, message: 'not now' } }
+  await page.route(`**${path}`, (route) => route.fulfill({ status, headers, json }))
+  await page.getByText('The service cannot answer at present; still trying.').waitFor()
+  await page.unroute(`**${path}`)
 }
 
 /**
@@ -154,7 +170,7 @@ export async function letAsk({ orgId }, domain, from) {
 
 /** Waits until the service that runs knows a domain: what it knows is a few seconds old. */
 export async function known(domain) {
-  const deadline = Date.now() + 15_000
+  const deadline = Date.now() + 60_000
   while (Date.now() < deadline) {
     const answer = await fetch(new URL('/health/live', baseUrl), { headers: { origin: at(domain) } })
     if (answer.headers.get('access-control-allow-origin')) {

@@ -42,7 +42,8 @@ fn example() -> Value {
         "name": "Example app",
         "rpId": "example.com",
         "origin": "https://app.example.com",
-        "enrolUrl": "https://app.example.com/enrol"
+        "enrolUrl": "https://app.example.com/enrol",
+        "accountUrl": "https://app.example.com/account"
     });
     json!({
         "organization": { "id": "or-3277q-4hcvk-9lmnbrj2q3qd6st", "name": "Example" },
@@ -82,6 +83,11 @@ struct ApplicationBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "https://app.example.com/enrol")]
     enrol_url: Option<String>,
+    /// The page of this service where users of the application have their account, which takes the code that a place
+    /// shows behind `#request=`; left out where this service serves no pages for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "https://app.example.com/account")]
+    account_url: Option<String>,
 }
 
 impl PlaceBody {
@@ -125,12 +131,16 @@ impl ApplicationBody {
         let origin = here
             .or_else(|| party.first_page())
             .or_else(|| party.origins().first());
+        let page = here.filter(|here| here.is_web());
         Self {
             id: application.id.to_string(),
             name: application.name.to_string(),
             rp_id: party.rp_id().to_string(),
             origin: origin.map(ToString::to_string).unwrap_or_default(),
-            enrol_url: application.enrol_page(here.filter(|here| here.is_web()), prefix),
+            enrol_url: application.enrol_page(page, prefix),
+            account_url: application
+                .page(page, prefix)
+                .map(|pages| format!("{pages}/account")),
         }
     }
 }

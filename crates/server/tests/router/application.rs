@@ -15,6 +15,7 @@ async fn a_page_is_told_its_application_by_origin_or_by_host() {
             "rpId": host(origin),
             "origin": origin,
             "enrolUrl": format!("{origin}/enrol"),
+            "accountUrl": format!("{origin}/account"),
         })
     };
     let expected = json!({
@@ -144,6 +145,9 @@ async fn codes_are_entered_at_the_page_of_the_application_or_at_ours_or_nowhere(
     assert_eq!(told["application"]["enrolUrl"], json!(null));
     assert_eq!(told["applications"][0]["enrolUrl"], json!(null));
     assert_eq!(told["applications"][1]["enrolUrl"], own);
+    assert_eq!(told["applications"][0]["accountUrl"], json!(null));
+    let account = format!("{TWO}/account");
+    assert_eq!(told["applications"][1]["accountUrl"], account);
 
     // Links with codes lead there, or are none.
     let body = json!({ "expiration": world.now() + 60_000 });

@@ -1,8 +1,8 @@
 // `/account`: my credentials, and adding one somewhere else.
 
 import { askToTakeAway, showCards } from './cards.js'
-import { openCodePanel } from './code-panel.js'
-import { SCANNED, openGrantPanel } from './grant-panel.js'
+import { openCodePanel, waitingCredential } from './code-panel.js'
+import { openGrantPanel } from './grant-panel.js'
 import { openHerePanel, showHere } from './here-panel.js'
 import { forget, keep, kept } from './kept.js'
 import { numberOf } from './kit.js'
@@ -11,6 +11,7 @@ import { signalAccepted } from './passkeys.js'
 import { $, busy, complain, introduce, say, takeFragment } from './page.js'
 import { openRecoveryPanel, tellOfKit } from './recovery-panel.js'
 import { forgetReturn } from './return.js'
+import { scanned, takeScanned } from './scanned.js'
 import { callSignedIn, hasBeenSignedIn, leave, onSignOut, session, sharedSession, signOut } from './session.js'
 import { sayOnThisPage } from './texts.js'
 
@@ -20,11 +21,14 @@ sayOnThisPage(translated({
 
 /** Loads the credentials, shows them, and tells the browser which passkeys are good. */
 async function refresh(here) {
-  const { items: held } = await callSignedIn('GET', '/auth/credentials')
+  const [{ items: held }, waiting] = await Promise.all([
+    callSignedIn('GET', '/auth/credentials'),
+    waitingCredential(),
+  ])
   const items = await Promise.all(held.map(withNumber))
   const { rpId } = here.application
   const signal = (credentials) => signalAccepted({ rpId, user: session(), credentials })
-  showCards($('cards'), items, { refresh: () => refresh(here), signal })
+  showCards($('cards'), items, { refresh: () => refresh(here), signal, waiting })
   showHere(items)
   tellOfKit(items)
   await signal(items)
@@ -42,17 +46,9 @@ const NOTICED = 'noticed'
 /** How long that may take, in milliseconds. */
 const SIGN_IN = 15 * 60_000
 
-/** What a link begins with that carries the code of a place. */
-const REQUEST = 'request='
-
-/** How long such a code is good at most, in milliseconds. */
-const REQUESTED = 2 * 60_000
-
 async function begin() {
   const fragment = takeFragment()
-  if (fragment.startsWith(REQUEST)) {
-    keep(SCANNED, fragment.slice(REQUEST.length), Date.now() + REQUESTED)
-  } else if (fragment) {
+  if (!takeScanned(fragment) && fragment) {
     keep(NOTICED, fragment, Date.now() + SIGN_IN)
   }
   forgetReturn()
@@ -60,7 +56,7 @@ async function begin() {
   const user = await sharedSession()
   if (!user) {
     const notice = hasBeenSignedIn() ? 'session_ended' : 'sign_in_first'
-    leave(kept(SCANNED) ? 'sign_in_to_approve' : kept(NOTICED) ? 'sign_in_to_take_away' : notice)
+    leave(scanned() ? 'sign_in_to_approve' : kept(NOTICED) ? 'sign_in_to_take_away' : notice)
     return
   }
   $('user').textContent = user.username

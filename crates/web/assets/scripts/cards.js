@@ -1,15 +1,9 @@
 // The credentials of the signed-in user, as cards.
 
+import { kindOf } from './kinds.js'
 import { t, translated } from './language.js'
-import { $, announce, busy, element, hostOf, time } from './page.js'
+import { $, announce, busy, element, facts, hostOf, time } from './page.js'
 import { act, leave, session } from './session.js'
-
-const KINDS = translated({
-  Fido2: 'Passkey',
-  Key: 'Key',
-  PasswordProtectedKey: 'Password-protected key',
-  RecoveryKey: 'Recovery kit',
-})
 
 /** A recovery kit never signs in, so it does not count as a way to do so. */
 const isUsable = ({ kind, isActive }) => isActive && kind !== 'RecoveryKey'
@@ -18,9 +12,9 @@ const LAST_ONE = t('This is your last way to sign in. Add another passkey first;
 
 /**
  * Fills the list. `refresh` loads and shows everything anew; `signal` tells the browser which credentials
- * there are, for when nobody is signed in any more who could load them.
+ * there are, for when nobody is signed in any more who could load them; `waiting` is the one that waits for approval.
  */
-export function showCards(list, credentials, { refresh, signal }) {
+export function showCards(list, credentials, { refresh, signal, waiting }) {
   const usable = credentials.filter(isUsable)
   const isLast = (credential) => usable.length === 1 && usable[0] === credential
   const loss = (credential) => lossOf(credential, credentials)
@@ -37,7 +31,10 @@ export function showCards(list, credentials, { refresh, signal }) {
   }
   const ordered = [...credentials].sort((one, other) => place(one) - place(other))
   list.replaceChildren(
-    ...ordered.map((credential) => card(credential, { isLast: isLast(credential), loss: loss(credential) }, settle)),
+    ...ordered.map((credential) => {
+      const isWaiting = credential.credentialUuid === waiting
+      return card(credential, { isLast: isLast(credential), isWaiting, loss: loss(credential) }, settle)
+    }),
   )
 }
 
@@ -84,13 +81,13 @@ function place({ credentialUuid, kind }) {
 }
 
 /** `settle` is called after a change: it shows everything anew, with the focus where the change was. */
-function card(credential, { isLast, loss }, settle) {
+function card(credential, { isLast, isWaiting, loss }, settle) {
   const { credentialUuid, isActive, kind } = credential
   const title = element('h3', { id: `title-${credentialUuid}` }, credential.name)
   const badges = element(
     'p',
     { class: 'badges' },
-    element('span', { class: isActive ? 'badge good' : 'badge' }, isActive ? t('Active') : t('Not active')),
+    element('span', { class: isActive ? 'badge good' : 'badge' }, stateOf(isActive, isWaiting)),
     ...hereBadges(credentialUuid),
   )
   const change = (done, endsSession, method, path, body) => (button) =>
@@ -107,10 +104,12 @@ function card(credential, { isLast, loss }, settle) {
 
   const actions = element('div', { class: 'actions' })
   const rename = renaming(credential, actions, settle)
-  actions.append(action(t('Rename'), credential, rename))
-  if (!isActive) {
+  if (!isWaiting) {
+    actions.append(action(t('Rename'), credential, rename))
+  }
+  if (!isActive && !isWaiting) {
     actions.append(action(t('Activate'), credential, activate))
-  } else if (!isLast && kind !== 'RecoveryKey') {
+  } else if (isActive && !isLast && kind !== 'RecoveryKey') {
     const button = action(t('Deactivate'), credential, (button) =>
       confirm({
         title: t('Deactivate “{name}”?', credential),
@@ -143,10 +142,17 @@ function card(credential, { isLast, loss }, settle) {
     'li',
     { class: 'card credential', 'aria-labelledby': title.id, 'data-credential': credentialUuid },
     element('div', { class: 'card-head' }, title, badges),
-    facts(credential),
+    factsOf(credential),
     isLast ? element('p', { class: 'hint' }, LAST_ONE) : undefined,
     actions,
   )
+}
+
+function stateOf(isActive, isWaiting) {
+  if (isWaiting) {
+    return t('Waits for your approval')
+  }
+  return isActive ? t('Active') : t('Not active')
 }
 
 const isOwn = (credentialUuid) => session()?.credentialUuid === credentialUuid
@@ -177,11 +183,9 @@ function action(words, { name }, work) {
   return button
 }
 
-function facts(credential) {
-  const { provider } = credential
-  const kind = KINDS[credential.kind]
+function factsOf(credential) {
   const rows = [
-    [t('Kind'), provider ? t('{kind} in {provider}', { kind, provider }) : kind],
+    [t('Kind'), kindOf(credential)],
     [t('Kit number'), credential.number],
     [t('For'), credential.relyingPartyId || undefined],
     [t('Kept'), kept(credential)],
@@ -189,13 +193,7 @@ function facts(credential) {
     [t('Last used'), credential.lastUsedAt ? time(credential.lastUsedAt) : t('Not yet')],
   ]
   const shown = rows.filter(([, value]) => value !== undefined)
-  return element(
-    'dl',
-    {},
-    ...shown.map(([name, value]) =>
-      element('div', {}, element('dt', {}, name), element('dd', {}, value)),
-    ),
-  )
+  return element('dl', {}, ...facts(shown))
 }
 
 /** Whether the passkey is on one device or goes along to others. */

@@ -23,8 +23,9 @@ class CodeError extends Error {
 }
 
 /** The code as it is shown and sent, however it was typed or pasted. */
-function tidy(text, { hasShort, long }) {
-  const plain = text.normalize('NFKC').replaceAll(BLANK, '').replaceAll(DASH, '-')
+function tidy(text, { hasShort, linked, long }) {
+  const whole = text.normalize('NFKC').replaceAll(BLANK, '').replaceAll(DASH, '-')
+  const plain = (linked && whole.split(`#${linked}`)[1]) || whole
   const inLink = plain.match(IN_LINK)?.[1]
   if (long && inLink?.startsWith(long)) {
     return inLink
@@ -63,7 +64,8 @@ export function refuse(field) {
 }
 
 /**
- * Makes a field one for codes. `form` says which: whether short ones, and how long ones begin, if there are any.
+ * Makes a field one for codes. `form` says which: whether short ones (`hasShort`), how long ones begin, if there are any
+ * (`long`), and what stands before short ones in a link (`linked`).
  * `refusals` are the errors of the service that say that the code is wrong.
  */
 export function codeField(field, form, refusals = []) {

@@ -1,10 +1,12 @@
 // "Add a passkey somewhere else": the code, its minute, and what becomes of it.
 
-import { ApiError, Unreachable, serviceNow } from './api.js'
+import { ApiError, serviceNow } from './api.js'
+import { askOnce } from './asking.js'
 import { forget, keep, kept } from './kept.js'
+import { kindOf } from './kinds.js'
 import { draw } from './kit-panel.js'
 import { ago, t, translated } from './language.js'
-import { $, busy, complain, element, hostOf, say } from './page.js'
+import { $, busy, complain, element, facts, hostOf, timeLeft } from './page.js'
 import { act, callSignedIn } from './session.js'
 
 const PATH = '/auth/credentials/code'
@@ -28,7 +30,6 @@ let here
 let reload
 let polling
 let ticking
-let isCutOff = false
 
 /** Prepares the panel; a code that is still under way, from before the page was loaded, is followed. */
 export async function openCodePanel(application, { refresh }) {
@@ -91,6 +92,12 @@ async function newestCode() {
     }
     throw error
   }
+}
+
+/** The credential that waits until its owner, who is signed in here, approves it; nothing when none does. */
+export async function waitingCredential() {
+  const { approval } = (await newestCode()) ?? {}
+  return approval?.state === 'Waiting' ? approval.credential.credentialUuid : undefined
 }
 
 /** Whether something may still become of it. */
@@ -170,30 +177,25 @@ function countDown(end) {
 /** Asks how far the code has come, shows it, and goes on for as long as that can change. */
 async function follow() {
   clearTimeout(polling)
-  try {
+  const ask = async () => {
     const code = await newestCode()
-    if (isCutOff) {
-      isCutOff = false
-      say('')
-    }
     if (code) {
       showState(code)
     }
-    if (!code || !isOpen(code)) {
-      if (code?.state === 'Redeemed') {
-        await reload()
-      }
-      return
+    const isOver = !code || !isOpen(code)
+    if (isOver && code?.state === 'Redeemed') {
+      await reload()
+    }
+    return isOver
+  }
+  try {
+    const { answer: isOver, pause = INTERVAL } = await askOnce(ask, { every: INTERVAL })
+    if (!isOver) {
+      polling = setTimeout(follow, pause)
     }
   } catch (error) {
-    if (!(error instanceof Unreachable)) {
-      complain(error)
-      return
-    }
-    isCutOff = true
-    say(t('The service cannot be reached; still trying.'))
+    complain(error)
   }
-  polling = setTimeout(follow, INTERVAL)
 }
 
 /** Why the other place gave the code back, which ends it. */
@@ -276,9 +278,7 @@ function showLeft({ state, claim, approval }) {
   const end = state === 'Claimed' ? claim.expiration : approval?.state === 'Waiting' && approval.expiration
   $('code-left').hidden = !end
   if (end) {
-    const seconds = Math.max(Math.ceil((Date.parse(end) - serviceNow()) / 1000), 0)
-    const time = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
-    $('code-left').textContent = t('{time} left', { time })
+    $('code-left').textContent = t('{time} left', { time: timeLeft(Date.parse(end)) })
   }
 }
 
@@ -289,19 +289,14 @@ function ask({ approval, dateIssued }) {
     return
   }
   const { credentialUuid, kind, name, provider, origin, address } = approval.credential
-  const passkey = provider ? t('Passkey in {provider}', { provider }) : t('Passkey')
   const rows = [
     [t('Name'), name],
-    [t('Kind'), kind === 'Fido2' ? passkey : kind],
+    [t('Kind'), kindOf({ kind, provider })],
     [t('On'), origin ? hostOf(origin) : t('an application')],
     [t('From'), address],
     [t('Your code'), ago(Math.max(Math.round((serviceNow() - Date.parse(dateIssued)) / 1000), 0))],
   ]
-  $('code-approval-facts').replaceChildren(
-    ...rows.map(([term, value]) =>
-      element('div', {}, element('dt', {}, term), element('dd', {}, value)),
-    ),
-  )
+  $('code-approval-facts').replaceChildren(...facts(rows))
   const numbers = approval.numbers.map((number) => {
     const button = element('button', { type: 'button' }, String(number))
     button.onclick = () => decide(button, 'approve', { credentialUuid, number })
@@ -320,6 +315,10 @@ function decide(button, verdict, body) {
       await act('POST', `${PATH}/${verdict}`, body)
     } finally {
       await follow()
+      // The button that had the focus is gone with the question.
+      if ($('code-approval').hidden) {
+        $('code-title').focus()
+      }
     }
     await reload()
   })

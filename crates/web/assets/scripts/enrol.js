@@ -1,7 +1,8 @@
 // `/enrol`: a passkey with a code, where nobody is signed in.
 
-import { ApiError, Unreachable, call } from './api.js'
+import { call, serviceNow } from './api.js'
 import { awaitGrant, isAsking, openRequest, stopAsking } from './ask-panel.js'
+import { askUntil, pause } from './asking.js'
 import { codeField } from './code-field.js'
 import { nameHere, nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
@@ -9,13 +10,13 @@ import { t, translated } from './language.js'
 import { hasAuthenticator, isSupported, make } from './passkeys.js'
 import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
 import { goOn, isReturning, signInAndGoOn } from './return.js'
+import { sendOnce } from './sent.js'
 import { beginSession, signIn } from './session.js'
 import { explain, sayOnThisPage } from './texts.js'
 
 sayOnThisPage(translated({
   challenge_invalid:
     'This took too long, or the code was cancelled in the meantime. Get a new code on your other device and begin again.',
-  no_application: 'No application is registered for this address. Check the address and try again.',
 }))
 
 /** How often to ask whether the other place has approved, in milliseconds. */
@@ -28,9 +29,9 @@ const INTERVAL = 2000
 const LINK = 'enrol-link'
 const KEPT = 'enrol'
 
-/** How long a code, a challenge and an approval token are good, in milliseconds. */
+/** How long a code, a challenge and an approval token are good at most, in milliseconds. */
 const CODE = 60_000
-const CHALLENGE = 5 * 60_000
+const CHALLENGE = 10 * 60_000
 const APPROVAL = 10 * 60_000
 
 let here
@@ -42,11 +43,12 @@ async function claim(code) {
   challenge = await call('POST', '/auth/credentials/code/init', {
     body: { credentialKind: 'Fido2', code },
   })
-  // Who has opened another one in this tab goes on with this one.
+  // Whoever goes on with this one does not with an earlier one, unless that waits for approval.
   if (earlier && !earlier.made) {
     giveBack(earlier.challenge, 'GivenUp')
   }
   forget(LINK)
+  stopAsking()
   $('earlier').hidden = true
   keep(KEPT, { code, challenge }, Date.now() + CHALLENGE)
   await confirm()
@@ -74,16 +76,22 @@ async function confirm() {
  * Gives the code back, so that its owner need not wait. A page that is closed cannot: it looks like one that is
  * loaded anew, which goes on with the same challenge.
  */
-async function giveBack({ challengeIdentifier }, reason) {
+async function release({ challengeIdentifier }, reason) {
   try {
     await call('POST', '/auth/credentials/code/release', {
       body: { challengeIdentifier, reason },
       keepalive: true,
     })
-  } catch {
-    // The owner sees it when the time of the challenge is over.
+  } catch (error) {
+    // It has ended already, in another way.
+    if (error.code !== 'challenge_invalid') {
+      throw error
+    }
   }
 }
+
+/** The same where nothing is said of it: if it fails, the owner sees it when the time of the challenge is over. */
+const giveBack = (given, reason) => release(given, reason).catch(() => {})
 
 /** Where there is a passkey already, there is nothing to add. */
 const ALREADY_HERE = ['credential_id_taken', 'passkey_already_here']
@@ -91,34 +99,29 @@ const ALREADY_HERE = ['credential_id_taken', 'passkey_already_here']
 /** After these the code is of no more use; after others, the same challenge can be answered again. */
 const ENDS_CEREMONY = ['challenge_invalid', 'too_many_credentials', ...ALREADY_HERE]
 
-async function add() {
-  const sent = kept(KEPT)?.sent ?? (await make(challenge))
-  say(t('Adding the passkey…'))
-  keep(KEPT, { ...kept(KEPT), challenge, sent, called: $('name').value }, Date.now() + CHALLENGE)
-  await settle(await send(sent), sent)
+/** Where the passkey is until an answer says what came of it: a page that is loaded anew sends it again, too. */
+const PLACE = {
+  get: () => kept(KEPT)?.sent,
+  set: (sent) =>
+    keep(KEPT, { ...kept(KEPT), challenge, sent, called: $('name').value }, Date.now() + CHALLENGE),
 }
 
-/**
- * Sends the passkey. An answer may be lost on its way: then the same passkey is sent again, and if that is refused,
- * because a challenge is answered once, the service is asked what came of it.
- */
-async function send({ passkey }) {
+async function add() {
+  const { sent, answer } = await sendOnce(PLACE, {
+    make: () => make(challenge),
+    send,
+    outcome: () => outcomeOf(challenge),
+  })
+  await settle(answer, sent)
+}
+
+function send({ passkey }) {
+  say(t('Adding the passkey…'))
   const { challengeIdentifier } = challenge
   const credentialName = $('name').value.trim() || nameOfThisDevice()
-  try {
-    return await call('POST', '/auth/credentials/code/verify', {
-      body: { ...passkey, challengeIdentifier, credentialName, signIn: true },
-    })
-  } catch (error) {
-    const outcome = error.code === 'challenge_invalid' && (await outcomeOf(challenge))
-    if (outcome) {
-      return outcome
-    }
-    if (error instanceof ApiError && error.status < 500) {
-      keep(KEPT, { ...kept(KEPT), sent: undefined }, Date.now() + CHALLENGE)
-    }
-    throw error
-  }
+  return call('POST', '/auth/credentials/code/verify', {
+    body: { ...passkey, challengeIdentifier, credentialName, signIn: true },
+  })
 }
 
 /** What came of the passkey that was made for this challenge; nothing when none was added. */
@@ -157,7 +160,7 @@ function turnBack(button, reason, text) {
     if (outcome) {
       await settle(outcome)
     } else {
-      giveBack(challenge, reason)
+      await release(challenge, reason)
       end(text)
     }
   })
@@ -185,9 +188,9 @@ const OUTCOMES = translated({
 
 /** What has become of the code that this place showed, when nobody granted it one. */
 const UNGRANTED = translated({
-  Expired: 'Nobody approved this place in time. Show a new code, or enter one that you get on your other device.',
+  Expired: 'Nobody approved this device in time. Show a new code, or enter one that you get on your other device.',
   Refused:
-    'Another number was chosen than the one that was shown here, so this place was refused. Show a new code and try again.',
+    'Another number was chosen than the one that was shown here, so this device was refused. Show a new code and try again.',
 })
 
 /** Shows a code here. Whatever comes of it, another one can be entered. */
@@ -199,11 +202,12 @@ async function askHere() {
   })
 }
 
-/** Goes on as with any other code once it is granted. */
+/** Goes on as with any other code once it is granted; until that is done, a page that is loaded anew tries it, too. */
 async function goOnWith(asked) {
   const { code, state } = (await awaitGrant(asked)) ?? {}
   if (code) {
-    await claim(code)
+    const use = () => claim(code)
+    await askUntil(use, { every: INTERVAL, until: serviceNow() + CODE }).finally(stopAsking)
   } else if (state) {
     end(UNGRANTED[state] ?? UNGRANTED.Expired)
   }
@@ -214,8 +218,10 @@ async function wait({ approvalToken, name, number }) {
   $('waiting-name').textContent = name
   $('waiting-number').textContent = number
   show('waiting')
+  const until = serviceNow() + APPROVAL
+  const ask = () => call('POST', '/auth/credentials/code/status', { body: { approvalToken } })
   for (;;) {
-    const { number: told = number, state } = await ask(approvalToken)
+    const { number: told = number, state } = await askUntil(ask, { every: INTERVAL, until })
     $('waiting-number').textContent = told
     if (state === 'Approved') {
       finish(name)
@@ -225,22 +231,7 @@ async function wait({ approvalToken, name, number }) {
       end(OUTCOMES[state] ?? OUTCOMES.Expired)
       return
     }
-    await new Promise((wake) => setTimeout(wake, INTERVAL))
-  }
-}
-
-/** A connection that is gone for a moment does not end the waiting. */
-async function ask(approvalToken) {
-  try {
-    const outcome = await call('POST', '/auth/credentials/code/status', { body: { approvalToken } })
-    say('')
-    return outcome
-  } catch (error) {
-    if (!(error instanceof Unreachable)) {
-      throw error
-    }
-    say(t('The service cannot be reached; still trying.'))
-    return { state: 'Waiting' }
+    await pause(INTERVAL)
   }
 }
 
@@ -381,8 +372,7 @@ function offer(code, earlier) {
       : t('You have opened another code in this tab, and have not finished. If you go on with this one, the other one is given back.')
   }
   if (code) {
-    // Whoever opens a link may be a scanner or a preview: nothing is used before the button is pressed.
-    stopAsking()
+    // Whoever opens a link may be a scanner or a preview: nothing is used, or ended, before the button is pressed.
     $('code').value = code
     $('enter-button').focus()
   } else {

@@ -1,18 +1,16 @@
-// "Approve a new place": what a place asks for that shows a code, and whether it gets one.
+// "Approve a new device": what a place asks for that shows a code, and whether it gets one.
 
 import { serviceNow } from './api.js'
 import { codeField } from './code-field.js'
 import { followGranted } from './code-panel.js'
-import { forget, kept } from './kept.js'
+import { kindOf } from './kinds.js'
 import { ago, t } from './language.js'
 import { PromptError } from './passkeys.js'
-import { $, announce, busy, element, hostOf } from './page.js'
+import { $, announce, busy, element, facts, hostOf } from './page.js'
+import { BEFORE, forgetScanned, scanned } from './scanned.js'
 import { act, callSignedIn } from './session.js'
 
 const PATH = '/auth/credentials/code/request'
-
-/** The code of the link that was opened, whose reader may have to sign in first. */
-export const SCANNED = 'scanned'
 
 /** What the errors of codes mean here. */
 const MEANINGS = { invalid_code: 'request_invalid', wrong_number: 'request_refused' }
@@ -23,19 +21,20 @@ export function openGrantPanel({ codeRequests }) {
     return
   }
   $('grant').hidden = false
-  const withCode = codeField($('grant-code'), { hasShort: true }, ['request_invalid'])
+  const withCode = codeField($('grant-code'), { hasShort: true, linked: BEFORE }, ['request_invalid'])
   $('grant-find').addEventListener('submit', (event) => {
     event.preventDefault()
     busy($('grant-look'), t('Looking the code up…'), () => withCode(look))
   })
   $('grant-no').addEventListener('click', () => {
     close()
-    announce(t('Nothing was approved. The place can do nothing with its code.'))
+    $('grant-title').focus()
+    announce(t('Nothing was approved. The device can do nothing with its code.'))
   })
-  const scanned = kept(SCANNED)
-  if (scanned) {
-    forget(SCANNED)
-    $('grant-code').value = scanned
+  const code = scanned()
+  if (code) {
+    forgetScanned()
+    $('grant-code').value = code
     $('grant').scrollIntoView({ block: 'nearest' })
     $('grant-look').focus()
   }
@@ -52,19 +51,20 @@ async function told(work) {
 }
 
 async function look(code) {
-  close()
+  $('grant-question').hidden = true
   const found = await told(() => callSignedIn('POST', `${PATH}/find`, { body: { code } }))
-  const { address, applicationName, dateRequested, numbers, origin, sameNetwork } = found
+  $('grant-code').value = ''
+  const { address, applicationName, credentialKind, dateRequested, numbers, origin, sameNetwork } = found
   const seconds = Math.max(Math.round((serviceNow() - Date.parse(dateRequested)) / 1000), 0)
   const rows = [
-    [t('Adds a passkey for'), applicationName ?? t('An application')],
+    [t('Adds'), kindOf({ kind: credentialKind })],
+    [t('For'), applicationName ?? t('An application')],
     [t('On'), origin ? hostOf(origin) : t('An application without pages')],
     [t('From'), address],
     [t('Asked'), ago(seconds)],
   ]
-  $('grant-facts').replaceChildren(
-    ...rows.map(([term, value]) => element('div', {}, element('dt', {}, term), element('dd', {}, value))),
-  )
+  $('grant-facts').replaceChildren(...facts(rows))
+  $('grant-program').hidden = credentialKind === 'Fido2'
   $('grant-near').hidden = !sameNetwork
   $('grant-far').hidden = sameNetwork
   $('grant-numbers').replaceChildren(
@@ -85,6 +85,7 @@ async function grant(code, number) {
   } catch (error) {
     if (error.code === 'request_invalid' || error.code === 'request_refused') {
       close()
+      $('grant-title').focus()
     }
     throw error
   }

@@ -18,12 +18,15 @@ const DAY = 24 * 60 * 60_000
 /** What the credentials of the account are called. */
 let names = []
 
-/** Shows the panel, unless there is a passkey on this device as far as is known; there may be one all the same. */
+/**
+ * Shows the panel to whoever has signed in with a passkey that is elsewhere, as the browser says, unless there is one
+ * on this device as far as is known; there may be one all the same.
+ */
 export function showHere(credentials) {
   names = credentials.map(({ name }) => name)
   const added = kept(KEPT)
   const isThere = credentials.some(({ credentialUuid, isActive }) => isActive && credentialUuid === added)
-  $('here').hidden = isThere || !isSupported() || Boolean(session()?.isBuiltIn)
+  $('here').hidden = isThere || !isSupported() || session()?.isBuiltIn !== false
 }
 
 /** Prepares the panel. `refresh` loads and shows everything anew. */

@@ -2,9 +2,10 @@
 
 import { t, translated } from './language.js'
 import { hasAutofill, isSupported } from './passkeys.js'
-import { $, busy, complain, introduce, say } from './page.js'
+import { $, busy, complain, element, hostOf, introduce, say } from './page.js'
 import { announceReturn, goOn, isReturning, signInAndGoOn, takeReturn } from './return.js'
-import { onSignOut, session, sharedSession, takeNotice } from './session.js'
+import { requestLink, scanned } from './scanned.js'
+import { onSharedSession, onSignOut, session, takeNotice } from './session.js'
 import { sayOnThisPage } from './texts.js'
 
 sayOnThisPage(translated({
@@ -54,16 +55,37 @@ async function offerAutofill(here) {
   }
 }
 
+/** These send somebody here for nothing but a session. */
+const WANTS_SESSION = ['sign_in_first', 'sign_in_to_approve', 'sign_in_to_take_away']
+
 /** Who is signed in already, in this tab or another one, need not sign in again. */
 function offerSession() {
   const signedIn = session()
+  $('back-user').textContent = signedIn?.username ?? ''
   $('back').hidden = !signedIn || isReturning()
   $('go-back').hidden = !signedIn || !isReturning()
   $('go-back-user').textContent = signedIn?.username ?? ''
 }
 
+/**
+ * A passkey opens one domain only, and whoever has scanned a code may have theirs for another one: they go on there,
+ * with the code.
+ */
+function offerElsewhere({ application, applications }) {
+  const code = scanned()
+  const others = applications.filter(({ id, accountUrl }) => accountUrl && id !== application.id)
+  $('elsewhere').hidden = !code || others.length === 0
+  $('elsewhere-list').replaceChildren(
+    ...others.map(({ name, accountUrl }) => {
+      const link = { class: 'button wide', href: requestLink(accountUrl, code) }
+      return element('li', {}, element('a', link, `${name} (${hostOf(accountUrl)})`))
+    }),
+  )
+}
+
 async function begin() {
-  say(NOTICES[takeNotice()] ?? '')
+  const notice = takeNotice()
+  say(NOTICES[notice] ?? '')
   takeReturn()
   if (!isSupported()) {
     complain('no_webauthn')
@@ -74,7 +96,16 @@ async function begin() {
     if (refused) {
       complain(refused)
     }
-    sharedSession().then(offerSession, complain)
+    offerElsewhere(here)
+    const goOnWithSession = () => {
+      offerSession()
+      // Another tab was slow to give it. Who answers a prompt goes on with that.
+      if (session() && WANTS_SESSION.includes(notice) && $('sign-in-button').ariaBusy !== 'true') {
+        location.assign('./account')
+      }
+    }
+    goOnWithSession()
+    onSharedSession(goOnWithSession)
     return offerAutofill(here)
   }, complain)
   onSignOut(offerSession)

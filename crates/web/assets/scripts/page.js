@@ -1,6 +1,6 @@
 // What every page does with its elements.
 
-import { thisApplication } from './api.js'
+import { serviceNow, thisApplication } from './api.js'
 import { language } from './language.js'
 import { explain } from './texts.js'
 
@@ -22,6 +22,10 @@ export function element(name, properties = {}, ...children) {
   made.append(...children.filter((child) => child !== undefined))
   return made
 }
+
+/** The rows of a list of facts: what each is about, and what is known of it. */
+export const facts = (rows) =>
+  rows.map(([term, value]) => element('div', {}, element('dt', {}, term), element('dd', {}, value)))
 
 /**
  * What stands behind `#` in the address, which is removed from the address bar and the history. Another
@@ -124,6 +128,12 @@ export function hostOf(origin) {
   } catch {
     return origin
   }
+}
+
+/** How long it is until then by the service's clock, in minutes and seconds. */
+export function timeLeft(end) {
+  const seconds = Math.max(Math.ceil((end - serviceNow()) / 1000), 0)
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
 }
 
 const FORMAT = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' })

@@ -70,6 +70,10 @@ const THIS_DEVICE = ['client-device']
 /** A new passkey that answers the challenge, as the API takes it. */
 export const create = async (challenge, options) => (await make(challenge, options)).passkey
 
+/** Whether a passkey is built into this device; nothing where the browser does not say. */
+const builtIn = ({ authenticatorAttachment }) =>
+  authenticatorAttachment ? authenticatorAttachment === 'platform' : undefined
+
 /** The same, and whether it is built in here; where that is asked for, it is. */
 export async function make(challenge, { isHereAlone = false } = {}) {
   const authenticatorAttachment = isHereAlone ? 'platform' : undefined
@@ -97,7 +101,7 @@ export async function make(challenge, { isHereAlone = false } = {}) {
       transports: credential.response.getTransports?.(),
     },
   }
-  return { passkey, isBuiltIn: credential.authenticatorAttachment === 'platform' }
+  return { passkey, isBuiltIn: builtIn(credential) }
 }
 
 /**
@@ -131,7 +135,7 @@ export async function sign(challenge, { mediation, signal, isHere = false } = {}
       userHandle,
     },
   }
-  return { factor, isBuiltIn: credential.authenticatorAttachment === 'platform' }
+  return { factor, isBuiltIn: builtIn(credential) }
 }
 
 /**

@@ -9,6 +9,7 @@ import { t, translated } from './language.js'
 import { create } from './passkeys.js'
 import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
 import { signInAndGoOn } from './return.js'
+import { hasPasskey, inMemory, sendOnce } from './sent.js'
 import { sayOnThisPage } from './texts.js'
 
 sayOnThisPage(translated({
@@ -47,8 +48,11 @@ async function begin(kit) {
   return challenge
 }
 
-/** Opens the kit, and puts a new passkey and a new kit in the place of all there was. */
-async function recover(kit) {
+/** Where the new passkey and the new kit are until an answer says what came of them. */
+const PLACE = inMemory()
+
+/** The new passkey and the new kit, signed with the old one, as they are sent. */
+async function makeBoth(kit) {
   const challenge = await begin(kit)
   const [kept] = challenge.allowedRecoveryCredentials
   if (!kept) {
@@ -62,14 +66,19 @@ async function recover(kit) {
     firstFactorCredential: { ...passkey, credentialName: nameOfThisDevice() },
     recoveryCredential: credential,
   }
-  await call('POST', '/auth/recover/user', {
-    token: challenge.temporaryAuthenticationToken,
-    body: {
-      recovery: await signRecovery(privateKey, kept.id, newCredentials),
-      newCredentials,
-    },
+  const recovery = await signRecovery(privateKey, kept.id, newCredentials)
+  return { token: challenge.temporaryAuthenticationToken, body: { recovery, newCredentials }, kit: newKit }
+}
+
+/** Puts a new passkey and a new kit in the place of all there was, and answers the kit. */
+async function recover(kit) {
+  const { sent } = await sendOnce(PLACE, {
+    make: () => makeBoth(kit),
+    send: ({ token, body }) => call('POST', '/auth/recover/user', { token, body }),
+    outcome: async ({ body }) =>
+      (await hasPasskey(here, kit.username, body.newCredentials.firstFactorCredential)) || undefined,
   })
-  return newKit
+  return sent.kit
 }
 
 /** Why a saved kit is not the one that is wanted, if it is not. */

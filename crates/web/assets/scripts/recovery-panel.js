@@ -40,6 +40,8 @@ export function tellOfKit(credentials) {
 /** Which part of the panel is shown: `ask`, a kit that is `unused`, or one that is `used`. */
 function show(part) {
   $('recovery-ask').hidden = part !== 'ask'
+  // Another one would take the place of the one that is shown.
+  $('no-kit-make').hidden = part !== 'ask'
   $('recovery-new').hidden = part === 'ask'
   $('recovery-unused').hidden = part !== 'unused'
   $('recovery-used').hidden = part !== 'used'

@@ -10,6 +10,7 @@ import { t, translated } from './language.js'
 import { make } from './passkeys.js'
 import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
 import { goOn, signInAndGoOn } from './return.js'
+import { hasPasskey, inMemory, sendOnce } from './sent.js'
 import { beginSession } from './session.js'
 import { sayOnThisPage } from './texts.js'
 
@@ -50,24 +51,36 @@ async function welcome({ orgId, username, code }) {
   return challenge
 }
 
-/** Makes passkey and kit, which begins a session too; answers the kit, and whether somebody is signed in now. */
-async function register(challenge) {
+/** Where passkey and kit are until an answer says what came of them. */
+const PLACE = inMemory()
+
+/** Passkey and kit, as they are sent. */
+async function makeBoth(challenge) {
   const { passkey, isBuiltIn } = await make(challenge)
   say(t('Making your recovery kit…'))
   const { kit, credential } = await makeKit(challenge)
-  const { authentication } = await call('POST', '/auth/registration', {
-    token: challenge.temporaryAuthenticationToken,
-    body: {
-      firstFactorCredential: { ...passkey, credentialName: nameOfThisDevice() },
-      recoveryCredential: credential,
-      signIn: true,
-    },
+  const body = {
+    firstFactorCredential: { ...passkey, credentialName: nameOfThisDevice() },
+    recoveryCredential: credential,
+    signIn: true,
+  }
+  return { token: challenge.temporaryAuthenticationToken, body, isBuiltIn, kit }
+}
+
+/** Registers passkey and kit, which begins a session too; answers the kit, and whether somebody is signed in now. */
+async function register(here, challenge) {
+  const { sent, answer } = await sendOnce(PLACE, {
+    make: () => makeBoth(challenge),
+    send: ({ token, body }) => call('POST', '/auth/registration', { token, body }),
+    outcome: async ({ body }) =>
+      (await hasPasskey(here, challenge.user.name, body.firstFactorCredential)) ? {} : undefined,
   })
+  const { authentication } = answer
   forget(KEPT)
   if (authentication) {
-    beginSession(authentication.token, isBuiltIn)
+    beginSession(authentication.token, sent.isBuiltIn)
   }
-  return { kit, isSignedIn: Boolean(authentication) }
+  return { kit: sent.kit, isSignedIn: Boolean(authentication) }
 }
 
 async function begin() {
@@ -80,7 +93,7 @@ async function begin() {
   let isSignedIn = false
   $('create-button').addEventListener('click', () =>
     busy($('create-button'), t('Answer the prompt of your browser…'), async () => {
-      const registered = await register(challenge)
+      const registered = await register(here, challenge)
       isSignedIn = registered.isSignedIn
       showKit(registered.kit, here)
       show('kit')

@@ -57,13 +57,23 @@ export const hasBeenSignedIn = () => stored() !== undefined
 /** What tabs speak of a session by, and the lock that one holds as long as it has one to give. */
 const SHARED = 'latchkey.session'
 
-/** How long a tab that has one may take to give it, in milliseconds: one in the background is slow. */
-const PATIENCE = 10_000
+/** How long an account is not shown while a tab that has one may give it, in milliseconds: one that sleeps does not. */
+const PATIENCE = 2000
 
-const tabs = new BroadcastChannel(SHARED)
-tabs.addEventListener('message', ({ data: { asks, ended } }) => {
+/** What this page is called while it asks. */
+const OWN = crypto.randomUUID()
+
+let whenGiven = () => {}
+
+const tabs = globalThis.BroadcastChannel && new BroadcastChannel(SHARED)
+tabs?.addEventListener('message', ({ data: { answers, asks, ended, given } }) => {
   if (asks && session()) {
     tabs.postMessage({ answers: asks, given: stored() })
+  }
+  // Its tab may not have heard yet that somebody has signed out.
+  if (answers === OWN && !isOver(given) && !session()) {
+    store(given)
+    whenGiven()
   }
   if (ended && ended === stored()?.token) {
     forgetSession()
@@ -79,29 +89,41 @@ function offer() {
     withdraw = end
     setTimeout(end, claimsOf(stored().token).exp * 1000 - Date.now())
   })
-  navigator.locks?.request(SHARED, { mode: 'shared' }, () => untilThen)
+  // Where there are no locks, no tab knows that there is something to ask for.
+  navigator.locks?.request(SHARED, { mode: 'shared' }, () => untilThen).catch(() => {})
+}
+
+/** Asks the other tabs for a session when this one has none. Answers whether one of them has any to give. */
+async function askTabs() {
+  if (session() || !tabs) {
+    return false
+  }
+  const { held = [] } = (await navigator.locks?.query().catch(() => undefined)) ?? {}
+  const isOffered = held.some(({ name }) => name === SHARED)
+  if (isOffered) {
+    tabs.postMessage({ asks: OWN })
+  }
+  return isOffered
 }
 
 /** The session of this tab; when it has none, that of another one, which becomes its own. */
 export async function sharedSession() {
-  const { held = [] } = session() ? {} : ((await navigator.locks?.query()) ?? {})
-  if (!held.some(({ name }) => name === SHARED)) {
-    return session()
-  }
-  const asks = crypto.randomUUID()
-  let hear
-  const given = await new Promise((resolve) => {
-    hear = ({ data }) => data.answers === asks && resolve(data.given)
-    tabs.addEventListener('message', hear)
-    tabs.postMessage({ asks })
-    setTimeout(resolve, PATIENCE)
-  })
-  tabs.removeEventListener('message', hear)
-  // Its tab may not have heard yet.
-  if (given && !isOver(given) && !session()) {
-    store(given)
+  const given = new Promise((resolve) => (whenGiven = resolve))
+  if (await askTabs()) {
+    await Promise.race([given, new Promise((wake) => setTimeout(wake, PATIENCE))])
   }
   return session()
+}
+
+/** Says what to do when another tab gives its session, however late; it is asked whenever this one is looked at. */
+export function onSharedSession(work) {
+  whenGiven = work
+  askTabs()
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState === 'visible') {
+      askTabs()
+    }
+  })
 }
 
 /** Ends the session of this tab when somebody has signed out in another one. Answers whether that was so. */
@@ -198,7 +220,7 @@ export async function callSignedIn(method, path, options) {
   } catch (error) {
     if (error instanceof ApiError && error.code === 'not_authorized') {
       // No tab is to give it to another one any more.
-      tabs.postMessage({ ended: token })
+      tabs?.postMessage({ ended: token })
       leave('session_ended')
       return gone()
     }

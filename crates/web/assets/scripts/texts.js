@@ -31,6 +31,8 @@ const TEXTS = translated({
 
   // Of the API, by its code.
   application_not_found: 'No application is registered for this address. Check the address and try again.',
+  approval_token_invalid:
+    'The passkey that you made here waited for too long, or its page was changed. Look in your account whether it is there, or begin again with a new code.',
   challenge_invalid:
     'This took too long, or something has changed in the meantime. Load the page again and retry.',
   code_requests_off: 'Codes are not shown here any more. Get one where you are signed in, and enter it here.',
@@ -40,14 +42,20 @@ const TEXTS = translated({
   credential_id_taken:
     'This passkey is registered already: nothing needs to be added. Go to the sign-in page and use it.',
   credential_not_found: 'This credential is gone already. Load the page again to see what there is.',
+  credential_waits:
+    'This passkey waits for your approval, so it can be deleted and nothing else. Approve it with the number that is shown where it was made.',
   factor_refused: 'The passkey was not accepted. Try again, or use another passkey.',
   internal: 'Something went wrong in the service. Try again in a moment.',
   invalid_code:
     'This code is not valid: it may be mistyped, used already, or older than a minute. Get a new code on your other device and enter it here.',
   invalid_expiration: 'The prompt was open for too long. Try again, and answer it within a minute.',
+  kind_not_allowed:
+    'A passkey of this kind cannot be used here. Begin again, and use a passkey or your recovery kit where it is asked for.',
   last_credential: 'This is your last way to sign in. Add another passkey first; then it can be removed.',
+  no_application: 'No application is registered for this address. Check the address and try again.',
   no_usable_credential:
     'No passkey of this account works here. If you have one on another device, get a code there and choose “I have a code”.',
+  not_permitted: 'Only an administrator of your organization can do this. Ask one of them.',
   not_offered: 'This service does not offer that. Ask whoever runs it.',
   not_ready: 'The service is starting or its database does not answer. Try again in a moment.',
   origin_not_allowed: 'This address does not belong to the application of your account. Open the address you were given.',
@@ -61,6 +69,7 @@ const TEXTS = translated({
   return_not_allowed:
     'Whoever sent you here wants you to go on at an address that is not of this application. Nobody is sent there: if you sign in, you stay here.',
   too_many_credentials: 'There are 100 credentials, which is the most allowed. Delete one that you no longer need.',
+  unavailable: 'The service cannot answer at present. Try again in a moment.',
   user_action_invalid: 'The confirmation was not accepted. Try again.',
   wrong_number:
     'That is not the number where the passkey was made, so it was refused and is gone. If you were adding one yourself, begin again. If you were not, somebody else had your code: tell whoever runs this service.',

@@ -1,0 +1,56 @@
+// What was made and sent: the answer may be lost on its way. Then the same is sent again, and nothing is made anew
+// before it is known what came of it.
+
+import { call } from './api.js'
+
+/** Whether the service has decided, and not only failed or asked for patience. */
+const isDecided = ({ status }) => status < 500 && ![408, 429].includes(status)
+
+/**
+ * Makes something, sends it, and answers the one with the other: `{ sent, answer }`. `place` keeps what was made as
+ * long as no answer says what came of it (`get` and `set`). A challenge is answered once: when what is sent again is
+ * refused for that, `outcome` says what came of it, or nothing if that is not known.
+ */
+export async function sendOnce(place, { make, send, outcome }) {
+  const earlier = place.get()
+  const sent = earlier ?? (await make())
+  place.set(sent)
+  try {
+    return { sent, answer: await send(sent) }
+  } catch (error) {
+    const answer = earlier && error.code === 'challenge_invalid' ? await outcome(sent) : undefined
+    if (answer) {
+      return { sent, answer }
+    }
+    if (isDecided(error)) {
+      place.set(undefined)
+    }
+    throw error
+  }
+}
+
+/**
+ * Whether a user has that passkey, as whoever signs in is told: what comes of a registration or a recovery is told to
+ * nobody else.
+ */
+export async function hasPasskey({ organization }, username, { credentialInfo }) {
+  try {
+    const body = { orgId: organization.id, username }
+    const { allowCredentials } = await call('POST', '/auth/login/init', { body })
+    return allowCredentials.webauthn.some(({ id }) => id.replaceAll('=', '') === credentialInfo.credId)
+  } catch (error) {
+    if (error.code === 'no_usable_credential') {
+      return false
+    }
+    throw error
+  }
+}
+
+/** A place for it in the memory of the page: a recovery kit is written nowhere but by its owner. */
+export function inMemory() {
+  let sent
+  return {
+    get: () => sent,
+    set: (made) => (sent = made),
+  }
+}
