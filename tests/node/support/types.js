@@ -2,7 +2,7 @@
 // compared with the type that its declaration promises.
 
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 import Ajv from 'ajv'
@@ -28,11 +28,31 @@ const METHOD = /^ +(?:static )?(\w+)\(.*\): Promise<(T\.)?(\w+)>;$/gm
 // What Latchkey says beyond the type is welcome, as it is to the client.
 const ajv = new Ajv({ allErrors: true, strict: false })
 
-/** Adds the types of a file once; whole packages of types take a second to read. */
+/** Where what was read of that version of the package is kept: to read its types takes many seconds. */
+const { version } = JSON.parse(readFileSync(`${PACKAGE}package.json`, 'utf8'))
+const KEPT = fileURLToPath(new URL(`../node_modules/.cache/types-${version}/`, import.meta.url))
+
+/** What the types of a file say, as JSON Schema. */
+function read(file) {
+  const kept = KEPT + file.replaceAll('/', '-')
+  try {
+    return JSON.parse(readFileSync(kept, 'utf8'))
+  } catch {
+    const options = { path: PACKAGE + file, type: '*', skipTypeCheck: true, additionalProperties: true }
+    const schema = createGenerator(options).createSchema('*')
+    mkdirSync(KEPT, { recursive: true })
+    // Others may be at it at the same moment, and none reads half of it.
+    const own = `${kept}.${process.pid}`
+    writeFileSync(own, JSON.stringify(schema))
+    renameSync(own, kept)
+    return schema
+  }
+}
+
+/** Adds the types of a file once. */
 function schemaOf(file) {
   if (!ajv.getSchema(file)) {
-    const options = { path: PACKAGE + file, type: '*', skipTypeCheck: true, additionalProperties: true }
-    ajv.addSchema(createGenerator(options).createSchema('*'), file)
+    ajv.addSchema(read(file), file)
   }
   return file
 }

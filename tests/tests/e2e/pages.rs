@@ -1,5 +1,5 @@
 //! The service's own pages in a real browser, on the domains of the demonstration; the tests themselves
-//! are in `node/pages`.
+//! are in `node/pages`, `node/account` and `node/prefix`.
 
 use latchkey_e2e::{
     Outcome,
@@ -9,13 +9,24 @@ use latchkey_e2e::{
 
 #[tokio::test]
 async fn the_pages_do_what_they_say() -> Outcome {
+    demonstrated("pages").await
+}
+
+/// What is done where somebody is signed in, and how pages look and speak: by itself, since half of the time is
+/// spent at once.
+#[tokio::test]
+async fn the_account_does_what_it_says() -> Outcome {
+    demonstrated("account").await
+}
+
+async fn demonstrated(folder: &str) -> Outcome {
     // Every device of these tests has the same address.
     let installation = Installation::empty(DatabaseKind::Sqlite)?
         .with("DEMO__ENABLED", "true")
         .with("LIMITS__ENABLED", "false");
     let server = installation.start().await?;
     let organization = server.line("organization").await?;
-    node::run("pages", &installation, &server, &organization)
+    node::run(folder, &installation, &server, &organization)
 }
 
 #[tokio::test]
