@@ -38,7 +38,7 @@ const DRAWS: usize = 3;
 pub struct RequestCode {
     /// Whose users may grant it, when the client says that.
     pub organization: Option<OrganizationId>,
-    /// The kind of credential that is to be made.
+    /// The kind of credential that is to be made: one that signs in.
     pub kind: CredentialKind,
 }
 
@@ -82,6 +82,9 @@ pub enum RequestCodeError {
     /// The place is at no application of the organization.
     #[error(transparent)]
     Party(#[from] PartyError),
+    /// The credential would not be one to sign in with, but a way back into the account for ever.
+    #[error("a place cannot ask for a credential of this kind")]
+    KindNotAllowed,
     /// The store does not take it, or has requests of the same text however often one is drawn.
     #[error(transparent)]
     Open(#[from] OpenRequestError),
@@ -155,6 +158,9 @@ impl CodeRequests {
         facts.organization = Some(organization.clone());
         let application = snapshot.party(caller, &organization)?.bound();
         facts.application.clone_from(&application);
+        if !wanted.kind.signs_in() {
+            return Err(RequestCodeError::KindNotAllowed);
+        }
         self.throttle
             .count_code_request(caller.address, &organization)?;
         let now = self.ceremonies.now();
@@ -331,6 +337,8 @@ impl CodeRequests {
                 found.request.short == tried.digest
                     && found.request.organization == session.organization
                     && found.from != RequestsFrom::Nowhere
+                    // A replica of before may have opened one.
+                    && found.request.kind.signs_in()
             })
             .ok_or(FindRequestError::InvalidCode)?;
         facts.application.clone_from(&found.request.application);

@@ -158,6 +158,24 @@ async fn nothing_is_opened_on_a_strange_page_or_for_nobody() {
 }
 
 #[tokio::test]
+async fn no_place_asks_for_a_way_back() {
+    for &kind in CredentialKind::ALL {
+        let is_asked_for = kind != CredentialKind::RecoveryKey;
+        let mut store = MockCodeRequestStore::new();
+        store
+            .expect_open()
+            .times(usize::from(is_asked_for))
+            .returning(|_| Ok(()));
+        let (requests, heard) = requests(store);
+        let wanted = RequestCode { kind, ..wanted() };
+        let opened = requests.open(&caller(TWO), wanted).await;
+        assert_eq!(opened.is_ok(), is_asked_for, "{kind}");
+        let reason = (!is_asked_for).then_some(Reason::KindNotAllowed);
+        assert_eq!(heard.take(), [(Event::RequestCode, reason)], "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn codes_that_exist_already_are_drawn_again_a_few_times() {
     let mut store = MockCodeRequestStore::new();
     store
@@ -217,8 +235,13 @@ async fn what_is_no_request_to_grant_is_a_wrong_code() {
         long: digest(SHORT),
         ..request()
     };
+    let way_back = CodeRequest {
+        kind: CredentialKind::RecoveryKey,
+        ..request()
+    };
     let anywhere = RequestsFrom::Anywhere;
     for (request, from, of, reason) in [
+        (Some(way_back), anywhere, user(3), Reason::InvalidCode),
         (None, anywhere, user(3), Reason::InvalidCode),
         (Some(request()), anywhere, stranger, Reason::InvalidCode),
         (Some(expired), anywhere, user(3), Reason::CodeExpired),

@@ -24,7 +24,7 @@ use crate::{
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", expecting = "an object")]
 pub(crate) struct RequestCodeRequest {
-    /// `Fido2`, `Key`, `PasswordProtectedKey` or `RecoveryKey`.
+    /// `Fido2`, `Key` or `PasswordProtectedKey`; a recovery key is made where somebody is signed in.
     #[schema(value_type = String, example = "Fido2")]
     credential_kind: Text<CredentialKind>,
     /// The organization whose user is to grant it; may be left out when there is only one.
@@ -77,7 +77,7 @@ impl From<OpenedRequest> for RequestCodeResponse {
 }
 
 refusals!(RequestRefusals: [BODY], [
-    OrganizationRequired, NoApplication, CodeRequestsOff, OriginNotAllowed, TooManyAttempts
+    OrganizationRequired, NoApplication, KindNotAllowed, CodeRequestsOff, OriginNotAllowed, TooManyAttempts
 ]);
 
 /// Ask for a credential code
@@ -185,7 +185,7 @@ pub(crate) struct FindCodeRequestRequest {
     "numbers": [12, 47, 83]
 }))]
 pub(crate) struct FindCodeRequestResponse {
-    /// The kind of credential that is to be made there.
+    /// The kind of credential that is to be made there: whoever grants it must see that, in words.
     #[schema(example = "Fido2")]
     credential_kind: &'static str,
     /// The application whose page the place is; left out for native clients, which have none.
