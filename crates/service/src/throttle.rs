@@ -26,6 +26,10 @@ const MAXIMUM_KEYS: usize = 65_536;
 /// How many codes of a kind a user is mailed a day before they become rare.
 const FREQUENT_MAILS: u32 = 30;
 
+/// Wider networks of IPv6 by their prefixes, all of which one customer may have, and how many times as many requests
+/// for codes each may open as one address.
+const WIDER: [(u32, u32); 2] = [(56, 3), (48, 6)];
+
 /// How often at most it is told that the whole installation is at its limit.
 const TELLING: Duration = Duration::from_mins(1);
 
@@ -223,8 +227,9 @@ impl Throttle {
         }
     }
 
-    /// Counts a request for a code that a place opens, since it fills the database: by address, and by organization
-    /// from all addresses together.
+    /// Counts a request for a code that a place opens, since it fills the database: by address, by the wider networks
+    /// it is in, and by organization from all addresses together. So what the organization may be asked is not used up
+    /// by who has many addresses of one network.
     ///
     /// # Errors
     /// [`Throttled`]; nothing is counted then.
@@ -234,19 +239,22 @@ impl Throttle {
         organization: &OrganizationId,
     ) -> Result<(), Throttled> {
         let limits = self.limits.read();
-        let counted = self.reserve(vec![
-            Rule {
-                table: |counts| &mut counts.requests_by_address,
-                key: self.key(network(address)),
-                limit: limits.wrong_codes_per_address,
-            },
+        let by_network = |key: u64, times: u32| Rule {
+            table: |counts| &mut counts.requests_by_address,
+            key,
+            limit: limits.wrong_codes_per_address.saturating_mul(times),
+        };
+        let mut rules = vec![
+            by_network(self.key(network(address)), 1),
             Rule {
                 table: |counts| &mut counts.requests_of_organization,
                 key: self.key(organization),
                 limit: limits.wrong_codes_per_user_anywhere,
             },
-        ]);
-        counted.map(|_counted| ())
+        ];
+        let wider = wider(address).map(|(wide, times)| by_network(self.key((wide, times)), times));
+        rules.extend(wider);
+        self.reserve(rules).map(|_counted| ())
     }
 
     /// Counts the beginning of a sign-in.
@@ -400,6 +408,20 @@ pub fn network(address: IpAddr) -> IpAddr {
             IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
         }
     }
+}
+
+/// The wider networks of an IPv6 address, and how many times as much as one address each may do.
+fn wider(address: IpAddr) -> impl Iterator<Item = (Ipv6Addr, u32)> {
+    let address = match address.to_canonical() {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(address) => Some(address.to_bits()),
+    };
+    address.into_iter().flat_map(|bits| {
+        WIDER.map(|(prefix, times)| {
+            let mask = u128::MAX << (u128::BITS - prefix);
+            (Ipv6Addr::from_bits(bits & mask), times)
+        })
+    })
 }
 
 /// How much time has passed. A clock that is set back makes it stand for a moment, and prolongs nothing.

@@ -109,6 +109,31 @@ fn a_place_asks_ten_times_a_minute_and_an_organization_is_asked_three_hundred_ti
 }
 
 #[test]
+fn who_has_many_addresses_of_one_network_does_not_use_up_what_an_organization_is_asked() {
+    let asks = |throttle: &Throttle, third: u16, fourth: u16| {
+        let address = Ipv6Addr::new(0x2001, 0xdb8, third, fourth, 0, 0, 0, 1);
+        let counted = throttle.count_code_request(address.into(), &organization(1));
+        counted.is_ok()
+    };
+    // All of a /56, and then all of the /48 that it is in.
+    let (throttle, now) = throttle();
+    let of_one = (0..1_000).filter(|_| asks(&throttle, 1, 0)).count();
+    let of_56 = (1..256).filter(|&fourth| asks(&throttle, 1, fourth));
+    assert_eq!((of_one, of_56.count()), (10, 20));
+    let of_48 = (256..2_560).filter(|&fourth| asks(&throttle, 1, fourth));
+    assert_eq!(of_48.count(), 30);
+    // Others ask on, and so does that one when the minute is over.
+    assert!(asks(&throttle, 2, 0));
+    assert!(
+        throttle
+            .count_code_request(address(1), &organization(1))
+            .is_ok()
+    );
+    now.store(START + MINUTE, Ordering::Relaxed);
+    assert!(asks(&throttle, 1, 0));
+}
+
+#[test]
 fn a_success_is_given_back() {
     let (throttle, _now) = throttle();
     for _ in 0..1_000 {
