@@ -10,7 +10,8 @@ use std::{
 
 use latchkey_domain::{
     account_code::AccountCodeKind,
-    credential_code::CodeForm,
+    code_request,
+    credential_code::{self, CodeDigest, CodeForm},
     id::{OrganizationId, SessionCodeId, UserId},
     policy::Limits,
     text::counted,
@@ -18,7 +19,11 @@ use latchkey_domain::{
 };
 use tracing::warn;
 
-use crate::{live::Live, ports::clock::Clock};
+use crate::{
+    events::{Reason, Refusal},
+    live::Live,
+    ports::clock::Clock,
+};
 
 /// How many addresses, or users, one limit counts apart.
 const MAXIMUM_KEYS: usize = 65_536;
@@ -60,6 +65,8 @@ struct Counts {
     codes_of_all: Windows,
     requests_by_address: Windows,
     requests_of_organization: Windows,
+    /// The long codes of places, for as long as they may come to something.
+    places: Windows,
     logins_by_address: Windows,
     login_completions_by_address: Windows,
     mails_by_address: Windows,
@@ -83,6 +90,9 @@ impl Default for Counts {
             codes_of_all: minute(),
             requests_by_address: minute(),
             requests_of_organization: minute(),
+            places: Windows::of(
+                code_request::LIFETIME.saturating_add(credential_code::MAXIMUM_LIFETIME),
+            ),
             logins_by_address: minute(),
             login_completions_by_address: minute(),
             mails_by_address: minute(),
@@ -128,8 +138,10 @@ pub enum Owner<'a> {
     Account(&'a OrganizationId, &'a str, AccountCodeKind),
     /// Of a credential code, which tells its organization only when it is right, and may be tried without a username.
     Credential(Option<&'a str>),
-    /// Of a code request: the short one is tried by a user who is signed in, and the long one by a place.
-    Request(Option<&'a UserId>),
+    /// Of a code request: the short one, which a user tries who is signed in.
+    Request(&'a UserId),
+    /// Of a code request: the long one, with which its place asks what has become of it.
+    Place(&'a CodeDigest),
 }
 
 /// Which kind of code it is.
@@ -138,6 +150,7 @@ enum Kind {
     Account(AccountCodeKind),
     Credential,
     Request,
+    Place,
 }
 
 impl Owner<'_> {
@@ -146,6 +159,7 @@ impl Owner<'_> {
             Self::Account(_, _, kind) => Kind::Account(kind),
             Self::Credential(_) => Kind::Credential,
             Self::Request(_) => Kind::Request,
+            Self::Place(_) => Kind::Place,
         }
     }
 }
@@ -166,16 +180,41 @@ impl Throttle {
         self.limits.change(limits);
     }
 
+    /// Tries a code: it is counted before anybody asks whether it is right, and given back when it was, or when the
+    /// service failed and nobody knows.
+    ///
+    /// # Errors
+    /// [`Throttled`], and what `look_up` says.
+    pub(crate) async fn try_code<T, E: Refusal + From<Throttled>>(
+        &self,
+        attempt: &CodeTry<'_>,
+        look_up: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let reservation = self.reserve_code(attempt)?;
+        let tried = look_up.await;
+        let refused = tried.as_ref().err().map(Refusal::reason);
+        if refused.is_none_or(Reason::is_failure) {
+            self.give_back(reservation);
+        }
+        tried
+    }
+
     /// Counts a try of a code before it is looked up: every route that has to ask the database whether a code is
     /// right passes here. (A session code is known to be ours without, and is counted by
     /// [`count_session_code_use`](Self::count_session_code_use) then.) Each kind of code is counted apart, so that
     /// who mistypes one can still use another. Codes that are too long to be guessed are counted by address alone;
     /// short ones by owner too, where one is named, else against the limit of the installation. What an owner is
-    /// tried for at one address uses up nothing at another, up to a number that no address reaches alone.
+    /// tried for at one address uses up nothing at another, up to a number that no address reaches alone. A place that
+    /// is known is never refused, whatever others do who have its address.
     ///
     /// # Errors
     /// [`Throttled`]; nothing is counted then.
     pub fn reserve_code(&self, attempt: &CodeTry<'_>) -> Result<Reservation, Throttled> {
+        if let Owner::Place(code) = attempt.owner
+            && self.knows_place(code)
+        {
+            return Ok(Reservation::default());
+        }
         let limits = self.limits.read();
         let address = network(attempt.address);
         let mut rules = vec![Rule {
@@ -184,7 +223,7 @@ impl Throttle {
             limit: limits.wrong_codes_per_address,
         }];
         match (attempt.form, attempt.owner) {
-            (CodeForm::Long, _) => {}
+            (CodeForm::Long, _) | (CodeForm::Short, Owner::Place(_)) => {}
             (CodeForm::Short, Owner::Credential(None)) => rules.push(Rule {
                 table: |counts| &mut counts.codes_of_all,
                 key: 0,
@@ -208,6 +247,19 @@ impl Throttle {
             self.tell_if_nobody_may_try(limits.wrong_codes_per_installation);
         }
         reserved
+    }
+
+    /// Knows that this is the long code of a place, from when it was given or turned out to be right.
+    pub(crate) fn know_place(&self, code: &CodeDigest) {
+        let counts = &mut *self.lock();
+        let now = counts.time.at(self.clock.now());
+        counts.places.count(self.key(code), now);
+    }
+
+    fn knows_place(&self, code: &CodeDigest) -> bool {
+        let counts = &mut *self.lock();
+        let now = counts.time.at(self.clock.now());
+        counts.places.count_of(self.key(code), now) > 0
     }
 
     /// Tells now and then that short codes without a username are refused wherever they come from.

@@ -1,5 +1,8 @@
 use latchkey_domain::{
-    application::Origin, approval::Comparison, credential_code::CodeState, user::User,
+    application::Origin,
+    approval::Comparison,
+    credential_code::{CodeDigest, CodeState},
+    user::User,
 };
 
 use super::*;
@@ -426,6 +429,35 @@ async fn asking_is_not_counted_and_guessing_is() {
     }
     let eleventh = wrong.status(&caller(None), &own).await;
     assert!(matches!(eleventh, Err(FindRequestError::Throttled(_))));
+}
+
+#[tokio::test]
+async fn whoever_guesses_beside_a_place_does_not_keep_it_from_asking() {
+    let own = EnteredCode::parse(long().reveal());
+    let mut store = MockCodeRequestStore::new();
+    store.expect_open().returning(|_| Ok(()));
+    store.expect_find().returning(|digest| {
+        let is_own = *digest == request().long;
+        Ok(is_own.then(|| FoundRequest {
+            request: request(),
+            from: RequestsFrom::Anywhere,
+        }))
+    });
+    let (requests, _) = requests(store);
+    requests.status(&caller(None), &own).await.unwrap();
+    let guess = EnteredCode::parse(&long().reveal().replace("cc_", "cc_A"));
+    for _ in 0..20 {
+        assert!(requests.status(&caller(None), &guess).await.is_err());
+    }
+    let guessed = requests.status(&caller(None), &guess).await;
+    assert!(matches!(guessed, Err(FindRequestError::Throttled(_))));
+    requests.status(&caller(None), &own).await.unwrap();
+    // Nor does it keep anybody from looking up what a place shows.
+    let shown = EnteredCode::parse(SHORT);
+    let looked_up = requests
+        .find(&caller(None), &session(&user(3)), &shown)
+        .await;
+    assert!(matches!(looked_up, Err(FindRequestError::InvalidCode)));
 }
 
 #[test]

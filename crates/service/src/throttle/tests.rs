@@ -5,7 +5,8 @@ use std::{
 
 use super::*;
 use crate::{
-    ports::clock::MockClock,
+    code_requests::FindRequestError,
+    ports::{clock::MockClock, store::StoreError},
     testing::{organization, user},
 };
 
@@ -88,9 +89,9 @@ fn each_kind_of_code_has_tries_of_its_own() {
     }
     let user = user(1).id;
     for _ in 0..5 {
-        assert!(tries(&throttle, 1, Owner::Request(Some(&user))));
+        assert!(tries(&throttle, 1, Owner::Request(&user)));
     }
-    assert!(!tries(&throttle, 1, Owner::Request(Some(&user))));
+    assert!(!tries(&throttle, 1, Owner::Request(&user)));
 }
 
 #[test]
@@ -131,6 +132,58 @@ fn who_has_many_addresses_of_one_network_does_not_use_up_what_an_organization_is
     );
     now.store(START + MINUTE, Ordering::Relaxed);
     assert!(asks(&throttle, 1, 0));
+}
+
+#[test]
+fn no_stranger_keeps_a_place_from_asking_or_a_user_from_looking() {
+    let (throttle, now) = throttle();
+    let digest = |byte| CodeDigest::new([byte; 32]);
+    let asks = |byte| {
+        let digest = digest(byte);
+        let attempt = CodeTry {
+            owner: Owner::Place(&digest),
+            ..attempt(1, LONG)
+        };
+        throttle.reserve_code(&attempt).is_ok()
+    };
+    throttle.know_place(&digest(1));
+    for wrong in 10..20 {
+        assert!(asks(wrong));
+    }
+    assert!(!asks(20));
+    for _ in 0..100 {
+        assert!(asks(1));
+    }
+    assert!(tries(&throttle, 1, Owner::Request(&user(3).id)));
+    // Nobody has anything of it for longer.
+    now.store(START + 3 * MINUTE, Ordering::Relaxed);
+    for _ in 0..10 {
+        assert!(asks(1));
+    }
+    assert!(!asks(1));
+}
+
+#[tokio::test]
+async fn what_nobody_could_look_up_does_not_count_and_what_is_wrong_does() {
+    type Found = Result<(), FindRequestError>;
+    let answers: [(fn() -> Found, u32); 4] = [
+        (|| Ok(()), 100),
+        (|| Err(StoreError::unavailable("away").into()), 100),
+        (|| Err(StoreError::new("a defect").into()), 100),
+        (|| Err(FindRequestError::InvalidCode), 10),
+    ];
+    for (answer, admitted) in answers {
+        let (throttle, _now) = throttle();
+        let mut looked_up = 0;
+        for _ in 0..100 {
+            let look_up = async {
+                looked_up += 1;
+                answer()
+            };
+            let _outcome = throttle.try_code(&attempt(1, LONG), look_up).await;
+        }
+        assert_eq!(looked_up, admitted);
+    }
 }
 
 #[test]
