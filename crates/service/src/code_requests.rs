@@ -156,7 +156,16 @@ impl CodeRequests {
         snapshot.admit(caller)?;
         let organization = snapshot.organization(wanted.organization)?;
         facts.organization = Some(organization.clone());
-        let application = snapshot.party(caller, &organization)?.bound();
+        let party = snapshot.party(caller, &organization)?;
+        // Whoever has no page may name the application; one that is none of the organization's says nothing, as
+        // elsewhere.
+        let named = || {
+            let named = caller.application.as_ref()?;
+            snapshot.application(&organization, named)
+        };
+        let application = party
+            .bound()
+            .or_else(|| named().map(|named| named.id.clone()));
         facts.application.clone_from(&application);
         if !wanted.kind.signs_in() {
             return Err(RequestCodeError::KindNotAllowed);

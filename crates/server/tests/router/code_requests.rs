@@ -204,6 +204,23 @@ async fn only_a_page_of_the_organization_asks() {
     ada.grant_request(&asked).await.ok();
     let code = asked["longCode"].as_str().unwrap();
     native.enrol(code, &Signer::passkey(TWO)).await.ok();
+    // One that names an application gets a code for that one alone.
+    let named = world.acme.applications[1].to_string();
+    let native = native.with_header("x-dfns-appid", &named);
+    let asked = native.ask_for_code(&asking(&world)).await.ok();
+    let seen = ada.find_request(&asked).await.ok();
+    assert_eq!(
+        (&seen["origin"], &seen["applicationName"]),
+        (&Value::Null, &json!("two.example"))
+    );
+    ada.grant_request(&asked).await.ok();
+    let code = asked["longCode"].as_str().unwrap();
+    let elsewhere = world.stranger().at(ONE);
+    elsewhere
+        .begin_with_code("Fido2", code)
+        .await
+        .refused_code();
+    native.enrol(code, &Signer::passkey(TWO)).await.ok();
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@ use latchkey_domain::{
     application::Origin,
     approval::Comparison,
     credential_code::{CodeDigest, CodeState},
+    id::ApplicationId,
     user::User,
 };
 
@@ -136,6 +137,26 @@ async fn a_place_without_an_origin_is_at_no_application() {
         .returning(|_| Ok(()));
     let (requests, _) = requests(store);
     assert!(requests.open(&caller(None), wanted()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_place_without_an_origin_may_name_its_application() {
+    let own = application("two", 1).id;
+    let foreign = ApplicationId::from_random(&[99; 32]);
+    for (named, expected) in [(own.clone(), Some(own)), (foreign, None)] {
+        let mut store = MockCodeRequestStore::new();
+        store
+            .expect_open()
+            .times(1)
+            .withf(move |request| request.application == expected && request.origin.is_none())
+            .returning(|_| Ok(()));
+        let (requests, _) = requests(store);
+        let caller = Caller {
+            application: Some(named),
+            ..caller(None)
+        };
+        assert!(requests.open(&caller, wanted()).await.is_ok());
+    }
 }
 
 #[tokio::test]

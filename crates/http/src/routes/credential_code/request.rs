@@ -84,7 +84,8 @@ refusals!(RequestRefusals: [BODY], [
 ///
 /// For a place where nobody is signed in, and where nothing can be typed: it shows a code and a number, a user who is
 /// signed in elsewhere enters the one and picks the other, and with that the long code becomes a credential code of
-/// that user. It is offered where the organization lets places ask.
+/// that user, for the application that lists the `Origin`, or that a client without one names in `X-DFNS-APPID`; else
+/// for any application of the organization. It is offered where the organization lets places ask.
 #[utoipa::path(
     post,
     path = "/auth/credentials/code/request",
@@ -188,7 +189,8 @@ pub(crate) struct FindCodeRequestResponse {
     /// The kind of credential that is to be made there: whoever grants it must see that, in words.
     #[schema(example = "Fido2")]
     credential_kind: &'static str,
-    /// The application whose page the place is; left out for native clients, which have none.
+    /// The application whose page the place is, or that a native client has named in `X-DFNS-APPID`. Left out where
+    /// none is told: then what is granted is for any application of the organization.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "ap-6b58p-r53sr-rlrd3l5cj3uc4ome")]
     application_id: Option<String>,
