@@ -13,6 +13,7 @@ use crate::{
     },
     error::{ApiError, documentation::refusals},
     extract::{json_body::JsonBody, signed::Signed},
+    middleware::observe::Polled,
     state::AppState,
 };
 
@@ -159,7 +160,7 @@ refusals!(StatusRefusals: [BODY], [ApprovalTokenInvalid, ChallengeInvalid]);
 pub(crate) async fn get_approval_status(
     State(state): State<AppState>,
     JsonBody(request): JsonBody<ApprovalStatusRequest>,
-) -> Result<Json<ApprovalStatusResponse>, ApiError> {
+) -> Result<Polled<Json<ApprovalStatusResponse>>, ApiError> {
     let approvals = &state.use_cases.approvals;
     let outcome = match (request.approval_token, request.challenge_identifier) {
         (Some(token), _) => approvals.status(&token).await?,
@@ -169,5 +170,5 @@ pub(crate) async fn get_approval_status(
             approvals.status_of_challenge(&identifier).await?
         }
     };
-    Ok(Json(outcome.into()))
+    Ok(Polled(Json(outcome.into())))
 }

@@ -17,6 +17,7 @@ use crate::{
     },
     error::{ApiError, documentation::refusals},
     extract::{bearer::SignedIn, client::Client, json_body::JsonBody, signed::Signed},
+    middleware::observe::Polled,
     state::AppState,
 };
 
@@ -153,13 +154,13 @@ pub(crate) async fn get_code_request_status(
     State(state): State<AppState>,
     Client(caller): Client,
     JsonBody(request): JsonBody<CodeRequestStatusRequest>,
-) -> Result<Json<CodeRequestStatusResponse>, ApiError> {
+) -> Result<Polled<Json<CodeRequestStatusResponse>>, ApiError> {
     let Text(code) = request.long_code;
     let requests = &state.use_cases.code_requests;
     let status = requests.status(&caller, &code).await?;
-    Ok(Json(CodeRequestStatusResponse {
+    Ok(Polled(Json(CodeRequestStatusResponse {
         state: status.as_str(),
-    }))
+    })))
 }
 
 /// Which request.
