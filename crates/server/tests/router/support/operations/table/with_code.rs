@@ -149,7 +149,17 @@ pub(super) fn credentials() -> Vec<Operation> {
                     request.with(json!({ "challengeIdentifier": identifier(&challenge) }))
                 },
             )
-            .where_approval_is_asked(),
+            .where_approval_is_asked()
+            .or(
+                "of what can be used",
+                read(2),
+                async |stage, person, request| {
+                    let challenge = CredentialWithCode.begin(stage, person).await;
+                    let completion = CredentialWithCode.completion(person, &challenge);
+                    completion.send().await.ok();
+                    request.with(json!({ "challengeIdentifier": identifier(&challenge) }))
+                },
+            ),
     ]
 }
 
