@@ -213,7 +213,13 @@ impl World {
         let name = ApplicationName::new(host(origin)).unwrap();
         self.use_cases
             .administration
-            .add_application(organization, name, relying_party(origin), Pages::default())
+            .add_application(
+                organization,
+                name,
+                relying_party(origin),
+                Pages::default(),
+                None,
+            )
             .await
             .unwrap()
             .id
@@ -228,7 +234,7 @@ impl World {
         let name = ApplicationName::new(host(MOBILE)).unwrap();
         self.use_cases
             .administration
-            .add_application(organization, name, relying_party, Pages::default())
+            .add_application(organization, name, relying_party, Pages::default(), None)
             .await
             .unwrap()
             .id
