@@ -170,6 +170,15 @@ impl CodeRequests {
         if !wanted.kind.signs_in() {
             return Err(RequestCodeError::KindNotAllowed);
         }
+        // Where it is off, which it is by default, strangers reach no transaction. The one that opens a request
+        // decides.
+        let directory = &self.ceremonies.directory;
+        let known = directory
+            .snapshot_if(|known| known.lets_ask(&organization))
+            .await?;
+        if !known.lets_ask(&organization) {
+            return Err(OpenRequestError::NotOffered.into());
+        }
         self.throttle
             .count_code_request(caller.address, &organization)?;
         let now = self.ceremonies.now();

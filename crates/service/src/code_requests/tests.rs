@@ -200,6 +200,22 @@ async fn no_place_asks_for_a_way_back() {
 }
 
 #[tokio::test]
+async fn where_no_place_may_ask_the_store_is_not_asked() {
+    let (requests, heard) = requests(MockCodeRequestStore::new());
+    let wanted = RequestCode {
+        organization: Some(organization(2)),
+        ..wanted()
+    };
+    let refused = requests
+        .open(&caller(Some("https://other.example")), wanted)
+        .await;
+    let not_offered = RequestCodeError::from(OpenRequestError::NotOffered);
+    assert_eq!(refused.err().unwrap().to_string(), not_offered.to_string());
+    let reason = Some(Reason::RequestsOff);
+    assert_eq!(heard.take(), [(Event::RequestCode, reason)]);
+}
+
+#[tokio::test]
 async fn codes_that_exist_already_are_drawn_again_a_few_times() {
     let mut store = MockCodeRequestStore::new();
     store

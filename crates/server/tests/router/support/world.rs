@@ -316,6 +316,8 @@ impl World {
             .administration
             .set_requests_from(&organization, from.parse().unwrap());
         assert!(done.await.unwrap().is_there());
+        // Until the directory is read again.
+        self.wait(Duration::from_secs(5));
     }
 
     pub(crate) async fn set_application_active(&self, application: &ApplicationId, active: bool) {
