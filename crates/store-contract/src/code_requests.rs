@@ -94,7 +94,7 @@ impl World {
     }
 
     /// That a person grants a request.
-    pub(crate) fn granting(&self, request: &CodeRequest, person: &Person) -> RequestDecision {
+    pub fn granting(&self, request: &CodeRequest, person: &Person) -> RequestDecision {
         decision(request, Some(self.grant(request, person)))
     }
 

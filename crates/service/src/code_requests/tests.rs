@@ -497,6 +497,33 @@ async fn whoever_guesses_beside_a_place_does_not_keep_it_from_asking() {
     assert!(matches!(looked_up, Err(FindRequestError::InvalidCode)));
 }
 
+#[tokio::test]
+async fn while_the_store_fails_who_asks_or_looks_is_not_counted() {
+    let mut store = MockCodeRequestStore::new();
+    store
+        .expect_find()
+        .times(40)
+        .returning(|_| Err(StoreError::unavailable("away")));
+    store.expect_find().returning(|_| {
+        Ok(Some(FoundRequest {
+            request: request(),
+            from: RequestsFrom::Anywhere,
+        }))
+    });
+    let (requests, _) = requests(store);
+    let [own, shown] = [long().reveal(), SHORT].map(EnteredCode::parse);
+    let session = session(&user(3));
+    for _ in 0..20 {
+        let asked = requests.status(&caller(None), &own).await;
+        assert!(matches!(asked, Err(FindRequestError::Store(_))));
+        let looked = requests.find(&caller(None), &session, &shown).await;
+        assert!(matches!(looked, Err(FindRequestError::Store(_))));
+    }
+    requests.status(&caller(None), &own).await.unwrap();
+    let looked = requests.find(&caller(None), &session, &shown).await;
+    assert!(looked.is_ok());
+}
+
 #[test]
 fn two_addresses_are_near_in_one_network() {
     for (one, other, expected) in [
