@@ -33,7 +33,8 @@ pub struct CodeRequest {
     pub id: CodeRequestId,
     /// Whose users may grant it.
     pub organization: OrganizationId,
-    /// The application at one of whose origins the place is; native clients say none.
+    /// The application at one of whose origins the place is, or that a native client names; without one any
+    /// application of the organization will do.
     pub application: Option<ApplicationId>,
     /// The `Origin` of the request; native clients send none.
     pub origin: Option<Origin>,

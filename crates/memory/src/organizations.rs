@@ -295,7 +295,11 @@ impl AdministrationStore for MemoryStore {
         })
     }
 
-    async fn add_application(&self, application: Application) -> Result<(), AddApplicationError> {
+    async fn add_application(
+        &self,
+        application: Application,
+        logo: Option<Logo>,
+    ) -> Result<(), AddApplicationError> {
         self.write(|state| {
             if !state.organizations.contains_key(&application.organization) {
                 return Err(AddApplicationError::UnknownOrganization);
@@ -303,8 +307,9 @@ impl AdministrationStore for MemoryStore {
             if !state.has_free_origins(&application) {
                 return Err(AddApplicationError::OriginTaken);
             }
-            let applications = &mut state.applications;
-            applications.insert(application.id.clone(), application);
+            let id = application.id.clone();
+            state.logos.extend(logo.map(|logo| (id.clone(), logo)));
+            state.applications.insert(id, application);
             Ok(())
         })
     }

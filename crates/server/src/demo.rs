@@ -93,6 +93,7 @@ async fn make<'a>(
             ApplicationName::new("Two")?,
             relying_party(TWO, location)?,
             Pages::default(),
+            None,
         )
         .await?;
     Ok(Some(Instructions {

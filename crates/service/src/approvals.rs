@@ -4,7 +4,7 @@
 use std::{fmt::Display, sync::Arc};
 
 use latchkey_domain::{
-    approval::{ApprovalTicket, Comparison, Decision, Verdict, Wait, WaitStatus},
+    approval::{self, ApprovalTicket, Comparison, Decision, Verdict, Wait, WaitStatus},
     challenge::{Challenge, purpose},
     credential::{Credential, CredentialReference, MadeBy},
     credential_code::{CodeState, CodeText, CredentialCode},
@@ -198,16 +198,16 @@ impl Approvals {
             .tokens
             .read_approval(token, self.ceremonies.now())
             .map_err(|_invalid| ApprovalStatusError::InvalidToken)?;
-        let held = self.store.find_by_id(&ticket.code).await?;
-        let waited = held.and_then(|held| Some((wait_of(&held.code)?, held)));
-        Ok(waited.map_or(WaitStatus::Expired.into(), |(wait, held)| {
-            self.outcome(&held, &wait)
-        }))
+        match self.store.find_by_id(&ticket.code).await? {
+            Some(held) if wait_of(&held.code).is_some() => Ok(self.outcome(&held).await?),
+            Some(_) | None => Ok(WaitStatus::Expired.into()),
+        }
     }
 
     /// What has come of the credential that was made with that challenge: for a place that was not told, because
     /// the answer was lost on its way. Nothing is used twice by it. Only who claimed the code has the challenge
-    /// identifier, and learns what the lost answer has said.
+    /// identifier, and learns what the lost answer has said. What was made when the challenge was about to expire may
+    /// wait for as long as anything, so the challenge is taken here for so much longer.
     ///
     /// # Errors
     /// [`ApprovalStatusError`].
@@ -218,7 +218,7 @@ impl Approvals {
         let challenge: Challenge<purpose::CredentialWithCode> = self
             .ceremonies
             .tokens
-            .read_challenge(identifier, self.ceremonies.now())
+            .read_challenge(identifier, self.ceremonies.now().minus(approval::LIFETIME))
             .ok()
             .and_then(|challenge| challenge.accept().ok())
             .ok_or(ApprovalStatusError::InvalidChallenge)?;
@@ -228,24 +228,25 @@ impl Approvals {
             .await?
             .filter(|held| is_redeemed_by(&held.code, &challenge.id))
             .ok_or(ApprovalStatusError::InvalidChallenge)?;
-        // What need not wait can be used.
-        let wait = wait_of(&held.code);
-        Ok(wait.map_or(WaitStatus::Approved.into(), |wait| {
-            self.outcome(&held, &wait)
-        }))
+        Ok(self.outcome(&held).await?)
     }
 
-    fn outcome(&self, held: &HeldCode, wait: &Wait) -> Outcome {
+    /// What has come of the credential that was made with a code.
+    async fn outcome(&self, held: &HeldCode) -> Result<Outcome, StoreError> {
         let HeldCode { code, user } = held;
-        let status = wait.status(self.ceremonies.now());
+        let wait = wait_of(code);
+        // What need not wait can be used.
+        let status = wait.map_or(WaitStatus::Approved, |wait| {
+            wait.status(self.ceremonies.now())
+        });
         let can_be_approved = user.is_active && user.epoch == code.epoch;
-        match status {
-            WaitStatus::Waiting if can_be_approved => {
+        Ok(match (status, wait) {
+            (WaitStatus::Waiting, Some(wait)) if can_be_approved => {
                 let ticket = ApprovalTicket {
                     code: code.id.clone(),
                     organization: code.organization.clone(),
                     user: code.user.clone(),
-                    expires: ApprovalTicket::expiry(wait),
+                    expires: ApprovalTicket::expiry(&wait),
                 };
                 let awaited = awaited(&self.ceremonies, &*self.digester, &ticket);
                 Outcome {
@@ -253,9 +254,23 @@ impl Approvals {
                     awaited: Some(awaited),
                 }
             }
-            WaitStatus::Waiting => WaitStatus::Refused.into(),
-            WaitStatus::Approved | WaitStatus::Refused | WaitStatus::Expired => status.into(),
-        }
+            (WaitStatus::Waiting, _) => WaitStatus::Refused.into(),
+            (WaitStatus::Approved, _) if !self.is_there(code).await? => WaitStatus::Refused.into(),
+            (WaitStatus::Approved | WaitStatus::Refused | WaitStatus::Expired, _) => status.into(),
+        })
+    }
+
+    /// Whether the credential that was made with a code was not taken away since.
+    async fn is_there(&self, code: &CredentialCode) -> Result<bool, StoreError> {
+        let CodeState::Redeemed { credential, .. } = &code.state else {
+            return Ok(false);
+        };
+        let reference = CredentialReference::Uuid(credential.clone());
+        let held = self
+            .accounts
+            .find_credential(&code.organization, &reference)
+            .await?;
+        Ok(held.is_some())
     }
 }
 

@@ -6,7 +6,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use latchkey_domain::{
     code_request::{CodeRequest, INTERVAL, LIFETIME, RequestDecision, RequestState, RequestStatus},
     credential::CredentialKind,
-    credential_code::{self, CodeDigest, CodeText, EnteredCode, NewCredentialCode},
+    credential_code::{self, CodeText, EnteredCode, NewCredentialCode},
     id::{CodeRequestId, CredentialCodeId, OrganizationId},
     organization::RequestsFrom,
     session::Session,
@@ -27,7 +27,7 @@ use crate::{
         },
         store::StoreError,
     },
-    throttle::{CodeTry, Owner, Reservation, Throttle, Throttled, network},
+    throttle::{CodeTry, Owner, Throttle, Throttled, network},
 };
 
 /// How often codes are drawn again because a request of the same text exists.
@@ -38,7 +38,7 @@ const DRAWS: usize = 3;
 pub struct RequestCode {
     /// Whose users may grant it, when the client says that.
     pub organization: Option<OrganizationId>,
-    /// The kind of credential that is to be made.
+    /// The kind of credential that is to be made: one that signs in.
     pub kind: CredentialKind,
 }
 
@@ -82,6 +82,9 @@ pub enum RequestCodeError {
     /// The place is at no application of the organization.
     #[error(transparent)]
     Party(#[from] PartyError),
+    /// The credential would not be one to sign in with, but a way back into the account for ever.
+    #[error("a place cannot ask for a credential of this kind")]
+    KindNotAllowed,
     /// The store does not take it, or has requests of the same text however often one is drawn.
     #[error(transparent)]
     Open(#[from] OpenRequestError),
@@ -153,8 +156,29 @@ impl CodeRequests {
         snapshot.admit(caller)?;
         let organization = snapshot.organization(wanted.organization)?;
         facts.organization = Some(organization.clone());
-        let application = snapshot.party(caller, &organization)?.bound();
+        let party = snapshot.party(caller, &organization)?;
+        // Whoever has no page may name the application; one that is none of the organization's says nothing, as
+        // elsewhere.
+        let named = || {
+            let named = caller.application.as_ref()?;
+            snapshot.application(&organization, named)
+        };
+        let application = party
+            .bound()
+            .or_else(|| named().map(|named| named.id.clone()));
         facts.application.clone_from(&application);
+        if !wanted.kind.signs_in() {
+            return Err(RequestCodeError::KindNotAllowed);
+        }
+        // Where it is off, which it is by default, strangers reach no transaction. The one that opens a request
+        // decides.
+        let directory = &self.ceremonies.directory;
+        let known = directory
+            .snapshot_if(|known| known.lets_ask(&organization))
+            .await?;
+        if !known.lets_ask(&organization) {
+            return Err(OpenRequestError::NotOffered.into());
+        }
         self.throttle
             .count_code_request(caller.address, &organization)?;
         let now = self.ceremonies.now();
@@ -177,10 +201,11 @@ impl CodeRequests {
                 expires: now.plus(LIFETIME),
                 state: RequestState::Waiting,
             };
-            let expires = request.expires;
+            let (kept, expires) = (request.long, request.expires);
             draws += 1;
             match self.store.open(request).await {
                 Ok(()) => {
+                    self.throttle.know_place(&kept);
                     return Ok(OpenedRequest {
                         short,
                         long,
@@ -205,15 +230,21 @@ impl CodeRequests {
         caller: &Caller,
         code: &EnteredCode,
     ) -> Result<RequestStatus, FindRequestError> {
-        let tried = self
-            .try_code(caller.address, Owner::Request(None), code)
-            .await?;
-        let FoundRequest { request, .. } = tried
-            .found
-            .filter(|found| found.request.long == tried.digest)
-            .ok_or(FindRequestError::InvalidCode)?;
-        self.throttle.give_back(tried.reservation);
-        Ok(request.status(self.ceremonies.now()))
+        let digest = self.digester.digest(&code.text);
+        let attempt = CodeTry {
+            address: caller.address,
+            form: code.form,
+            owner: Owner::Place(&digest),
+        };
+        let look_up = async {
+            let found = self.store.find(&digest).await?;
+            found
+                .filter(|found| found.request.long == digest)
+                .ok_or(FindRequestError::InvalidCode)
+        };
+        let found = self.throttle.try_code(&attempt, look_up).await?;
+        self.throttle.know_place(&digest);
+        Ok(found.request.status(self.ceremonies.now()))
     }
 
     /// The request whose short code that is, for a user of its organization. Nothing changes by looking.
@@ -227,7 +258,9 @@ impl CodeRequests {
         code: &EnteredCode,
     ) -> Result<WaitingRequest, FindRequestError> {
         let mut facts = Facts::from((caller, session));
-        let found = self.waiting(caller, session, code, &mut facts).await;
+        let attempt = attempt(caller.address, session, code);
+        let look_up = self.waiting(caller, session, code, &mut facts);
+        let found = self.throttle.try_code(&attempt, look_up).await;
         let events = &self.ceremonies.events;
         let request = events.tell(Event::FindCodeRequest, &facts, found)?;
         let snapshot = self.ceremonies.directory.snapshot().await?;
@@ -268,8 +301,9 @@ impl CodeRequests {
         facts: &mut Facts,
     ) -> Result<(), GrantRequestError> {
         let session = &signed.session;
-        let (found, reservation) = self.find_for(signed.address, session, code, facts).await?;
-        self.throttle.give_back(reservation);
+        let attempt = attempt(signed.address, session, code);
+        let look_up = self.find_for(signed.address, session, code, facts);
+        let found = self.throttle.try_code(&attempt, look_up).await?;
         let now = self.ceremonies.now();
         let decision = |code: Option<NewCredentialCode>| RequestDecision {
             request: found.request.id.clone(),
@@ -300,12 +334,10 @@ impl CodeRequests {
         code: &EnteredCode,
         facts: &mut Facts,
     ) -> Result<CodeRequest, FindRequestError> {
-        let (found, reservation) = self.find_for(caller.address, session, code, facts).await?;
-        match found.request.status(self.ceremonies.now()) {
-            RequestStatus::Waiting => {
-                self.throttle.give_back(reservation);
-                Ok(found.request)
-            }
+        let FoundRequest { request, .. } =
+            self.find_for(caller.address, session, code, facts).await?;
+        match request.status(self.ceremonies.now()) {
+            RequestStatus::Waiting => Ok(request),
             RequestStatus::Expired => {
                 facts.reason = Some(Reason::CodeExpired);
                 Err(FindRequestError::InvalidCode)
@@ -315,58 +347,40 @@ impl CodeRequests {
     }
 
     /// The request that a place of the user's organization shows that code for, from where it may ask, whatever was
-    /// decided; and that a code was tried.
+    /// decided.
     async fn find_for(
         &self,
         address: IpAddr,
         session: &Session,
         code: &EnteredCode,
         facts: &mut Facts,
-    ) -> Result<(FoundRequest, Reservation), FindRequestError> {
-        let owner = Owner::Request(Some(&session.user));
-        let tried = self.try_code(address, owner, code).await?;
-        let found = tried
-            .found
+    ) -> Result<FoundRequest, FindRequestError> {
+        let digest = self.digester.digest(&code.text);
+        let found = self.store.find(&digest).await?;
+        let found = found
             .filter(|found| {
-                found.request.short == tried.digest
+                found.request.short == digest
                     && found.request.organization == session.organization
                     && found.from != RequestsFrom::Nowhere
+                    // A replica of before may have opened one.
+                    && found.request.kind.signs_in()
             })
             .ok_or(FindRequestError::InvalidCode)?;
         facts.application.clone_from(&found.request.application);
         if found.from == RequestsFrom::SameNetwork && !is_near(found.request.address, address) {
             return Err(FindRequestError::OtherNetwork);
         }
-        Ok((found, tried.reservation))
-    }
-
-    /// Counts a try of a code, and looks for its request; a right one is given back.
-    async fn try_code(
-        &self,
-        address: IpAddr,
-        owner: Owner<'_>,
-        code: &EnteredCode,
-    ) -> Result<Tried, FindRequestError> {
-        let reservation = self.throttle.reserve_code(&CodeTry {
-            address,
-            form: code.form,
-            owner,
-        })?;
-        let digest = self.digester.digest(&code.text);
-        Ok(Tried {
-            found: self.store.find(&digest).await?,
-            digest,
-            reservation,
-        })
+        Ok(found)
     }
 }
 
-/// A code that was tried.
-struct Tried {
-    /// The request that has it, as its short code or its long one.
-    found: Option<FoundRequest>,
-    digest: CodeDigest,
-    reservation: Reservation,
+/// That a user tries the code that a place shows.
+fn attempt<'a>(address: IpAddr, session: &'a Session, code: &EnteredCode) -> CodeTry<'a> {
+    CodeTry {
+        address,
+        form: code.form,
+        owner: Owner::Request(&session.user),
+    }
 }
 
 /// Whether two addresses are of one network, as far as an address tells.

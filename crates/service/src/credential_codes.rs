@@ -270,11 +270,22 @@ impl CredentialCodes {
         let snapshot = self.ceremonies.snapshot_for(caller, None).await?;
         snapshot.admit(caller).map_err(PartyError::from)?;
         let username = request.username.as_ref().map(Username::key);
-        let reservation = self.throttle.reserve_code(&CodeTry {
+        let attempt = CodeTry {
             address: caller.address,
             form: request.code.form,
             owner: Owner::Credential(username.as_deref()),
-        })?;
+        };
+        let claimed = self.find_and_claim(caller, request, &snapshot, facts);
+        self.throttle.try_code(&attempt, claimed).await
+    }
+
+    async fn find_and_claim(
+        &self,
+        caller: &Caller,
+        request: &BeginWithCode,
+        snapshot: &Snapshot,
+        facts: &mut Facts,
+    ) -> Result<CreationChallenge, BeginWithCodeError> {
         let digest = self.digester.digest(&request.code.text);
         let found = self.store.find(&digest).await?;
         if let Some(found) = &found {
@@ -283,9 +294,7 @@ impl CredentialCodes {
             facts.by_credential = Some(found.code.issuer.clone());
             facts.reason = has_expired.then_some(Reason::CodeExpired);
         }
-        let challenge = self.claim(caller, request, &snapshot, found).await?;
-        self.throttle.give_back(reservation);
-        Ok(challenge)
+        self.claim(caller, request, snapshot, found).await
     }
 
     async fn claim(

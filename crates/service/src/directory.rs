@@ -8,7 +8,7 @@ use latchkey_domain::{
     application::{Application, Origin, RpId, look::Logo, pages::PagePrefix},
     challenge::Challenge,
     id::{ApplicationId, OrganizationId},
-    organization::{CodeSignIn, Organization},
+    organization::{CodeSignIn, Organization, RequestsFrom},
     text::{ApplicationName, OrganizationName},
 };
 
@@ -270,6 +270,12 @@ impl Snapshot {
     pub fn code_sign_in(&self, organization: &OrganizationId) -> CodeSignIn {
         let found = self.tenant(organization);
         found.map(|found| found.code_sign_in).unwrap_or_default()
+    }
+
+    /// Whether places may ask users of that organization for codes.
+    pub fn lets_ask(&self, organization: &OrganizationId) -> bool {
+        let found = self.tenant(organization);
+        found.is_some_and(|found| found.requests_from != RequestsFrom::Nowhere)
     }
 
     fn tenant(&self, organization: &OrganizationId) -> Option<&Organization> {

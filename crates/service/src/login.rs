@@ -153,15 +153,27 @@ impl Logins {
     async fn spend_code(
         &self,
         caller: &Caller,
+        owner: (&OrganizationId, &Username),
+        code: &EnteredCode,
+        facts: &mut Facts,
+    ) -> Result<Account, BeginLoginError> {
+        let (organization, username) = owner;
+        let key = username.key();
+        let attempt = CodeTry {
+            address: caller.address,
+            form: code.form,
+            owner: Owner::Account(organization, &key, AccountCodeKind::Login),
+        };
+        let spent = self.spend_held(owner, code, facts);
+        self.throttle.try_code(&attempt, spent).await
+    }
+
+    async fn spend_held(
+        &self,
         (organization, username): (&OrganizationId, &Username),
         code: &EnteredCode,
         facts: &mut Facts,
     ) -> Result<Account, BeginLoginError> {
-        let reservation = self.throttle.reserve_code(&CodeTry {
-            address: caller.address,
-            form: code.form,
-            owner: Owner::Account(organization, &username.key(), AccountCodeKind::Login),
-        })?;
         let digest = self.digester.digest(&code.text);
         let now = self.ceremonies().now();
         let held = self
@@ -181,11 +193,10 @@ impl Logins {
             .find(&held.user.id)
             .await?
             .ok_or(BeginLoginError::InvalidCode)?;
-        if !self.codes.spend(&held.code).await? {
-            return Err(BeginLoginError::InvalidCode);
-        }
-        self.throttle.give_back(reservation);
-        Ok(account)
+        let is_spent = self.codes.spend(&held.code).await?;
+        is_spent
+            .then_some(account)
+            .ok_or(BeginLoginError::InvalidCode)
     }
 
     /// Verifies the answer and gives a session with its token.

@@ -148,23 +148,24 @@ impl Recoveries {
         snapshot.admit(caller).map_err(PartyError::from)?;
         let organization = snapshot.organization(request.organization.clone())?;
         facts.organization = Some(organization.clone());
-        let reservation = self.throttle.reserve_code(&CodeTry {
+        let username = request.username.key();
+        let attempt = CodeTry {
             address: caller.address,
             form: request.code.form,
-            owner: Owner::Account(
-                &organization,
-                &request.username.key(),
-                AccountCodeKind::Recovery,
-            ),
-        })?;
-        let HeldAccountCode { code, user } = self.held_code(&organization, &request, facts).await?;
-        let party = snapshot.party(caller, &organization)?;
-        let key = self.recovery_key(&user, &request.credential).await?;
-        facts.credential = Some(key.uuid.clone());
-        if !self.codes.spend(&code).await? {
-            return Err(BeginRecoveryError::InvalidCode);
-        }
-        self.throttle.give_back(reservation);
+            owner: Owner::Account(&organization, &username, AccountCodeKind::Recovery),
+        };
+        let look_up = async {
+            let HeldAccountCode { code, user } =
+                self.held_code(&organization, &request, facts).await?;
+            let party = snapshot.party(caller, &organization)?;
+            let key = self.recovery_key(&user, &request.credential).await?;
+            facts.credential = Some(key.uuid.clone());
+            let is_spent = self.codes.spend(&code).await?;
+            is_spent
+                .then_some((user, party, key))
+                .ok_or(BeginRecoveryError::InvalidCode)
+        };
+        let (user, party, key) = self.throttle.try_code(&attempt, look_up).await?;
         let purpose = purpose::Recovery {
             user: user.id.clone(),
             epoch: user.epoch,

@@ -118,29 +118,25 @@ impl Registrations {
         let organization = snapshot.organization(request.organization)?;
         facts.organization = Some(organization.clone());
         // A registration code is too long to guess, and so is treated like a long code.
-        let reservation = self.throttle.reserve_code(&CodeTry {
+        let kind = AccountCodeKind::Registration;
+        let username = request.username.key();
+        let attempt = CodeTry {
             address: caller.address,
             form: CodeForm::Long,
-            owner: Owner::Account(
-                &organization,
-                &request.username.key(),
-                AccountCodeKind::Registration,
-            ),
-        })?;
+            owner: Owner::Account(&organization, &username, kind),
+        };
         let digest = self.digester.digest(&request.code.text);
-        let held = self
-            .codes
-            .find(
-                &organization,
-                &request.username,
-                AccountCodeKind::Registration,
-                &digest,
-            )
-            .await?
-            .filter(|held| held.code.serves(&held.user))
-            .ok_or(BeginRegistrationError::InvalidCode)?;
+        let look_up = async {
+            let found = self
+                .codes
+                .find(&organization, &request.username, kind, &digest)
+                .await?;
+            found
+                .filter(|held| held.code.serves(&held.user))
+                .ok_or(BeginRegistrationError::InvalidCode)
+        };
+        let held = self.throttle.try_code(&attempt, look_up).await?;
         facts.note(&organization, &held.user.id);
-        self.throttle.give_back(reservation);
         if !held.code.is_live(self.ceremonies.now()) {
             return Err(BeginRegistrationError::Expired);
         }

@@ -70,7 +70,7 @@ pub(crate) fn organization(number: u8) -> OrganizationId {
     OrganizationId::from_random(&[number; 32])
 }
 
-/// The organization of that number.
+/// The organization of that number; places may ask users of the first one for codes.
 pub(crate) fn tenant(number: u8) -> Organization {
     Organization {
         id: organization(number),
@@ -78,7 +78,10 @@ pub(crate) fn tenant(number: u8) -> Organization {
         approval: Approval::Never,
         freshness: Freshness::default(),
         code_sign_in: CodeSignIn::default(),
-        requests_from: RequestsFrom::default(),
+        requests_from: match number {
+            1 => RequestsFrom::SameNetwork,
+            _ => RequestsFrom::Nowhere,
+        },
         is_active: true,
         created: NOW,
     }

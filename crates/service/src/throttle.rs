@@ -10,7 +10,8 @@ use std::{
 
 use latchkey_domain::{
     account_code::AccountCodeKind,
-    credential_code::CodeForm,
+    code_request,
+    credential_code::{self, CodeDigest, CodeForm},
     id::{OrganizationId, SessionCodeId, UserId},
     policy::Limits,
     text::counted,
@@ -18,13 +19,21 @@ use latchkey_domain::{
 };
 use tracing::warn;
 
-use crate::{live::Live, ports::clock::Clock};
+use crate::{
+    events::{Reason, Refusal},
+    live::Live,
+    ports::clock::Clock,
+};
 
 /// How many addresses, or users, one limit counts apart.
 const MAXIMUM_KEYS: usize = 65_536;
 
 /// How many codes of a kind a user is mailed a day before they become rare.
 const FREQUENT_MAILS: u32 = 30;
+
+/// Wider networks of IPv6 by their prefixes, all of which one customer may have, and how many times as many requests
+/// for codes each may open as one address.
+const WIDER: [(u32, u32); 2] = [(56, 3), (48, 6)];
 
 /// How often at most it is told that the whole installation is at its limit.
 const TELLING: Duration = Duration::from_mins(1);
@@ -56,6 +65,8 @@ struct Counts {
     codes_of_all: Windows,
     requests_by_address: Windows,
     requests_of_organization: Windows,
+    /// The long codes of places, for as long as they may come to something.
+    places: Windows,
     logins_by_address: Windows,
     login_completions_by_address: Windows,
     mails_by_address: Windows,
@@ -79,6 +90,9 @@ impl Default for Counts {
             codes_of_all: minute(),
             requests_by_address: minute(),
             requests_of_organization: minute(),
+            places: Windows::of(
+                code_request::LIFETIME.saturating_add(credential_code::MAXIMUM_LIFETIME),
+            ),
             logins_by_address: minute(),
             login_completions_by_address: minute(),
             mails_by_address: minute(),
@@ -124,8 +138,10 @@ pub enum Owner<'a> {
     Account(&'a OrganizationId, &'a str, AccountCodeKind),
     /// Of a credential code, which tells its organization only when it is right, and may be tried without a username.
     Credential(Option<&'a str>),
-    /// Of a code request: the short one is tried by a user who is signed in, and the long one by a place.
-    Request(Option<&'a UserId>),
+    /// Of a code request: the short one, which a user tries who is signed in.
+    Request(&'a UserId),
+    /// Of a code request: the long one, with which its place asks what has become of it.
+    Place(&'a CodeDigest),
 }
 
 /// Which kind of code it is.
@@ -134,6 +150,7 @@ enum Kind {
     Account(AccountCodeKind),
     Credential,
     Request,
+    Place,
 }
 
 impl Owner<'_> {
@@ -142,6 +159,7 @@ impl Owner<'_> {
             Self::Account(_, _, kind) => Kind::Account(kind),
             Self::Credential(_) => Kind::Credential,
             Self::Request(_) => Kind::Request,
+            Self::Place(_) => Kind::Place,
         }
     }
 }
@@ -162,16 +180,41 @@ impl Throttle {
         self.limits.change(limits);
     }
 
+    /// Tries a code: it is counted before anybody asks whether it is right, and given back when it was, or when the
+    /// service failed and nobody knows.
+    ///
+    /// # Errors
+    /// [`Throttled`], and what `look_up` says.
+    pub(crate) async fn try_code<T, E: Refusal + From<Throttled>>(
+        &self,
+        attempt: &CodeTry<'_>,
+        look_up: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let reservation = self.reserve_code(attempt)?;
+        let tried = look_up.await;
+        let refused = tried.as_ref().err().map(Refusal::reason);
+        if refused.is_none_or(Reason::is_failure) {
+            self.give_back(reservation);
+        }
+        tried
+    }
+
     /// Counts a try of a code before it is looked up: every route that has to ask the database whether a code is
     /// right passes here. (A session code is known to be ours without, and is counted by
     /// [`count_session_code_use`](Self::count_session_code_use) then.) Each kind of code is counted apart, so that
     /// who mistypes one can still use another. Codes that are too long to be guessed are counted by address alone;
     /// short ones by owner too, where one is named, else against the limit of the installation. What an owner is
-    /// tried for at one address uses up nothing at another, up to a number that no address reaches alone.
+    /// tried for at one address uses up nothing at another, up to a number that no address reaches alone. A place that
+    /// is known is never refused, whatever others do who have its address.
     ///
     /// # Errors
     /// [`Throttled`]; nothing is counted then.
     pub fn reserve_code(&self, attempt: &CodeTry<'_>) -> Result<Reservation, Throttled> {
+        if let Owner::Place(code) = attempt.owner
+            && self.knows_place(code)
+        {
+            return Ok(Reservation::default());
+        }
         let limits = self.limits.read();
         let address = network(attempt.address);
         let mut rules = vec![Rule {
@@ -180,7 +223,7 @@ impl Throttle {
             limit: limits.wrong_codes_per_address,
         }];
         match (attempt.form, attempt.owner) {
-            (CodeForm::Long, _) => {}
+            (CodeForm::Long, _) | (CodeForm::Short, Owner::Place(_)) => {}
             (CodeForm::Short, Owner::Credential(None)) => rules.push(Rule {
                 table: |counts| &mut counts.codes_of_all,
                 key: 0,
@@ -206,6 +249,19 @@ impl Throttle {
         reserved
     }
 
+    /// Knows that this is the long code of a place, from when it was given or turned out to be right.
+    pub(crate) fn know_place(&self, code: &CodeDigest) {
+        let counts = &mut *self.lock();
+        let now = counts.time.at(self.clock.now());
+        counts.places.count(self.key(code), now);
+    }
+
+    fn knows_place(&self, code: &CodeDigest) -> bool {
+        let counts = &mut *self.lock();
+        let now = counts.time.at(self.clock.now());
+        counts.places.count_of(self.key(code), now) > 0
+    }
+
     /// Tells now and then that short codes without a username are refused wherever they come from.
     fn tell_if_nobody_may_try(&self, limit: u32) {
         let counts = &mut *self.lock();
@@ -223,8 +279,9 @@ impl Throttle {
         }
     }
 
-    /// Counts a request for a code that a place opens, since it fills the database: by address, and by organization
-    /// from all addresses together.
+    /// Counts a request for a code that a place opens, since it fills the database: by address, by the wider networks
+    /// it is in, and by organization from all addresses together. So what the organization may be asked is not used up
+    /// by who has many addresses of one network.
     ///
     /// # Errors
     /// [`Throttled`]; nothing is counted then.
@@ -234,19 +291,22 @@ impl Throttle {
         organization: &OrganizationId,
     ) -> Result<(), Throttled> {
         let limits = self.limits.read();
-        let counted = self.reserve(vec![
-            Rule {
-                table: |counts| &mut counts.requests_by_address,
-                key: self.key(network(address)),
-                limit: limits.wrong_codes_per_address,
-            },
+        let by_network = |key: u64, times: u32| Rule {
+            table: |counts| &mut counts.requests_by_address,
+            key,
+            limit: limits.wrong_codes_per_address.saturating_mul(times),
+        };
+        let mut rules = vec![
+            by_network(self.key(network(address)), 1),
             Rule {
                 table: |counts| &mut counts.requests_of_organization,
                 key: self.key(organization),
                 limit: limits.wrong_codes_per_user_anywhere,
             },
-        ]);
-        counted.map(|_counted| ())
+        ];
+        let wider = wider(address).map(|(wide, times)| by_network(self.key((wide, times)), times));
+        rules.extend(wider);
+        self.reserve(rules).map(|_counted| ())
     }
 
     /// Counts the beginning of a sign-in.
@@ -400,6 +460,20 @@ pub fn network(address: IpAddr) -> IpAddr {
             IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
         }
     }
+}
+
+/// The wider networks of an IPv6 address, and how many times as much as one address each may do.
+fn wider(address: IpAddr) -> impl Iterator<Item = (Ipv6Addr, u32)> {
+    let address = match address.to_canonical() {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(address) => Some(address.to_bits()),
+    };
+    address.into_iter().flat_map(|bits| {
+        WIDER.map(|(prefix, times)| {
+            let mask = u128::MAX << (u128::BITS - prefix);
+            (Ipv6Addr::from_bits(bits & mask), times)
+        })
+    })
 }
 
 /// How much time has passed. A clock that is set back makes it stand for a moment, and prolongs nothing.

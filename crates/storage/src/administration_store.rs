@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use latchkey_domain::{
-    application::{Application, native::NativeApplications},
+    application::{Application, look::Logo, native::NativeApplications},
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
     organization::{Approval, CodeSignIn, Freshness, RequestsFrom},
@@ -11,7 +11,7 @@ use latchkey_domain::{
 use latchkey_service::ports::{
     administration_store::{
         AddApplicationError, AdministrationStore, ApplicationEntry, ApplicationUpdate,
-        BootstrapError, DeleteApplicationError, Effect, Invitation, InviteError, Loss,
+        BootstrapError, DeleteApplicationError, Effect, Invitation, InviteError, Loss, New,
         NewOrganization, Notice, OrganizationEntry, Population, SetUserError,
         UpdateApplicationError, UpdatedApplication,
     },
@@ -306,15 +306,22 @@ impl AdministrationStore for SqlStore {
         .await
     }
 
-    async fn add_application(&self, application: Application) -> Result<(), AddApplicationError> {
+    async fn add_application(
+        &self,
+        application: Application,
+        logo: Option<Logo>,
+    ) -> Result<(), AddApplicationError> {
         self.write(async move |tx| {
             if !table::organization::exists(&tx, &application.organization).await? {
-                Err(AddApplicationError::UnknownOrganization)
-            } else if add(&tx, &application).await? {
-                Ok(())
-            } else {
-                Err(AddApplicationError::OriginTaken)
+                return Err(AddApplicationError::UnknownOrganization);
             }
+            if !add(&tx, &application).await? {
+                return Err(AddApplicationError::OriginTaken);
+            }
+            if let Some(logo) = &logo {
+                application_logo::set(&tx, &application.id, New::At(logo.clone())).await?;
+            }
+            Ok(())
         })
         .await
     }

@@ -48,7 +48,7 @@ async fn an_origin_belongs_to_one_application(world: World) {
     let second = world.second_application(&tenant).await;
     let same = world.new_application(&tenant.organization, "https://two.example");
     assert!(matches!(
-        world.administration.add_application(same).await,
+        world.administration.add_application(same, None).await,
         Err(AddApplicationError::OriginTaken)
     ));
     let applications = world.directory.load().await.unwrap().applications;
@@ -62,7 +62,10 @@ async fn an_origin_belongs_to_one_organization(world: World) {
     let before = world.directory.load().await.unwrap();
     let origin = one.application.relying_party.origins()[0].clone();
     let same = world.new_application(&two.organization, origin.as_str());
-    let added = world.administration.add_application(same.clone()).await;
+    let added = world
+        .administration
+        .add_application(same.clone(), None)
+        .await;
     assert!(matches!(added, Err(AddApplicationError::OriginTaken)));
     let three = world.new_organization("Three");
     let new = NewOrganization {
@@ -382,7 +385,10 @@ async fn an_unknown_organization_gets_no_application(world: World) {
     let unknown = OrganizationId::from_random(&world.draw());
     let application = world.new_application(&unknown, "https://two.example");
     assert!(matches!(
-        world.administration.add_application(application).await,
+        world
+            .administration
+            .add_application(application, None)
+            .await,
         Err(AddApplicationError::UnknownOrganization)
     ));
 }
@@ -403,7 +409,12 @@ async fn crossed_origins_at_once_give_one_application(world: World) {
                 relying_party: RelyingParty::new(rp_id, origins.to_vec()).unwrap(),
                 ..world.new_application(&tenant.organization, "https://two.example")
             };
-            async move { stores.administration.add_application(application).await }
+            async move {
+                stores
+                    .administration
+                    .add_application(application, None)
+                    .await
+            }
         })
         .await;
         assert_eq!(successes(&outcomes), 1);

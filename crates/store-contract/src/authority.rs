@@ -225,7 +225,7 @@ impl Stage {
             tenant.application.relying_party.rp_id()
         );
         let closed = world.new_application(&tenant.organization, &origin);
-        let added = world.administration.add_application(closed.clone());
+        let added = world.administration.add_application(closed.clone(), None);
         added.await.unwrap();
         let closed = closed.id;
         world.set_application_active(&closed, false).await;

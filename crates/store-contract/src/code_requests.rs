@@ -94,7 +94,7 @@ impl World {
     }
 
     /// That a person grants a request.
-    pub(crate) fn granting(&self, request: &CodeRequest, person: &Person) -> RequestDecision {
+    pub fn granting(&self, request: &CodeRequest, person: &Person) -> RequestDecision {
         decision(request, Some(self.grant(request, person)))
     }
 
@@ -419,7 +419,11 @@ async fn a_request_goes_with_its_application(world: World) {
     let (tenant, _) = world.asked().await;
     let added = world.new_application(&tenant.organization, "https://two.example");
     let id = added.id.clone();
-    world.administration.add_application(added).await.unwrap();
+    world
+        .administration
+        .add_application(added, None)
+        .await
+        .unwrap();
     let stays = world.opened(&tenant).await;
     let goes = CodeRequest {
         application: Some(id.clone()),

@@ -39,7 +39,7 @@ async fn applications_are_oldest_first_with_their_origins_in_order(world: World)
         created: Timestamp::from_unix_milliseconds(2),
         ..world.new_application(&one.organization.id, "https://many.example")
     };
-    let added = world.administration.add_application(many.clone());
+    let added = world.administration.add_application(many.clone(), None);
     added.await.unwrap();
 
     let directory = world.directory.load().await.unwrap();

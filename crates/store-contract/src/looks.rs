@@ -10,7 +10,7 @@ use crate::World;
 
 cases! { looks:
     a_look_is_kept_changed_and_taken_away,
-    a_colour_may_come_with_a_new_application,
+    a_look_may_come_with_a_new_application,
     a_logo_is_of_one_application_and_goes_with_it,
 }
 
@@ -82,14 +82,27 @@ async fn a_look_is_kept_changed_and_taken_away(world: World) {
     }
 }
 
-async fn a_colour_may_come_with_a_new_application(world: World) {
+async fn a_look_may_come_with_a_new_application(world: World) {
     let tenant = world.tenant("Example").await;
     let mut new = world.new_application(&tenant.organization, "https://two.example");
-    new.pages.look.accent = Some(accent("#0000aa"));
-    let added = world.administration.add_application(new.clone());
+    new.pages.look = Look {
+        accent: Some(accent("#0000aa")),
+        logo: Some(logo(1).tag()),
+    };
+    let added = world
+        .administration
+        .add_application(new.clone(), Some(logo(1)));
     added.await.unwrap();
     let applications = world.directory.load().await.unwrap().applications;
     assert!(applications.contains(&new));
+    assert_eq!(world.directory.logo(&new.id).await.unwrap(), Some(logo(1)));
+    // One that cannot be has left nothing.
+    let taken = world.new_application(&tenant.organization, "https://two.example");
+    let refused = world
+        .administration
+        .add_application(taken.clone(), Some(logo(2)));
+    assert!(refused.await.is_err());
+    assert_eq!(world.directory.logo(&taken.id).await.unwrap(), None);
 }
 
 async fn a_logo_is_of_one_application_and_goes_with_it(world: World) {

@@ -191,7 +191,7 @@ impl World {
     /// One more application of the tenant, on `two.example`.
     pub async fn second_application(&self, tenant: &Tenant) -> Application {
         let new = self.new_application(&tenant.organization, "https://two.example");
-        let added = self.administration.add_application(new.clone());
+        let added = self.administration.add_application(new.clone(), None);
         added.await.unwrap();
         new
     }

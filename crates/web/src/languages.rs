@@ -1,7 +1,7 @@
 //! The languages of the pages. What people read is written in English where it is used, and each other language is a
 //! catalogue from the English text to its own, as gettext has it: `assets/languages`.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{collections::HashMap, iter, sync::LazyLock};
 
 use axum::http::{HeaderMap, header::ACCEPT_LANGUAGE};
 
@@ -95,10 +95,12 @@ fn of(accepted: &str) -> &'static Language {
 
 /// The language of a tag, or of the less precise one that it begins with (RFC 4647 §3.4).
 fn named(tag: &str) -> Option<&'static Language> {
-    let found = ALL
-        .iter()
-        .find(|language| language.tag.eq_ignore_ascii_case(tag));
-    found.or_else(|| named(tag.rsplit_once('-')?.0))
+    // A tag of a stranger has as many parts as a header has room for: nothing grows with them.
+    let mut less_precise = iter::successors(Some(tag), |tag| Some(tag.rsplit_once('-')?.0));
+    less_precise.find_map(|tag| {
+        let mut languages = ALL.iter();
+        languages.find(|language| language.tag.eq_ignore_ascii_case(tag))
+    })
 }
 
 #[cfg(test)]
@@ -130,6 +132,15 @@ mod tests {
         ] {
             assert_eq!(of(accepted).tag, tag, "{accepted}");
         }
+    }
+
+    #[test]
+    fn a_tag_of_very_many_parts_is_read_to_its_end() {
+        let parts = "-x".repeat(30 * 1024);
+        for (language, tag) in [("de", "de"), ("ja", "en")] {
+            assert_eq!(of(&format!("{language}{parts}")).tag, tag);
+        }
+        assert_eq!(of(&parts).tag, "en");
     }
 
     #[test]

@@ -14,10 +14,13 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use latchkey_domain::application::{
-    Application,
-    look::{Accent, LogoTag, Shades, Theme},
-    pages::PagePrefix,
+use latchkey_domain::{
+    application::{
+        Application,
+        look::{Accent, Logo, LogoTag, Shades, Theme},
+        pages::PagePrefix,
+    },
+    id::ApplicationId,
 };
 use latchkey_service::directory::Directory;
 
@@ -29,7 +32,8 @@ pub(crate) const STYLE: &str = "/assets/look.css";
 /// Where the logo is.
 pub(crate) const LOGO: &str = "/assets/logo";
 
-/// How many logos are kept in memory, so that they are read once; of more than that some are read again.
+/// Of how many applications logos are kept in memory, so that they are read once; of more than that some are read
+/// again.
 const KEPT: usize = 64;
 
 /// Whose host it is, as a request for a page carries it.
@@ -39,9 +43,25 @@ pub(crate) struct Host(pub(crate) Arc<Application>);
 /// What shows logos.
 struct Logos {
     directory: Arc<Directory>,
-    kept: Mutex<HashMap<LogoTag, Arc<Answer>>>,
+    kept: Mutex<HashMap<ApplicationId, Kept>>,
     /// The picture where there is no logo.
-    ours: Answer,
+    ours: Arc<Answer>,
+}
+
+/// What was shown of an application.
+struct Kept {
+    picture: Arc<Answer>,
+    /// Which logo it is, if it is not our picture.
+    tag: Option<LogoTag>,
+    /// The application as the directory had it when the picture was read. The logo may have been changed since that
+    /// was read, so for this one it is the right one whatever its tag says.
+    of: Arc<Application>,
+}
+
+impl Kept {
+    fn is_for(&self, application: &Arc<Application>) -> bool {
+        self.tag == application.pages.look.logo || Arc::ptr_eq(&self.of, application)
+    }
 }
 
 /// Both, for hosts of applications: requests carry a [`Host`].
@@ -49,7 +69,7 @@ pub(crate) fn routes(prefix: &PagePrefix, directory: Arc<Directory>) -> Router {
     let logos = Logos {
         directory,
         kept: Mutex::default(),
-        ours: Answer::of(&assets::ICON),
+        ours: Arc::new(Answer::of(&assets::ICON)),
     };
     Router::new()
         .route(&format!("{prefix}{LOGO}"), get(logo))
@@ -87,37 +107,116 @@ async fn logo(
     Extension(Host(application)): Extension<Host>,
     asked: HeaderMap,
 ) -> Response {
-    let Some(tag) = &application.pages.look.logo else {
+    if application.pages.look.logo.is_none() {
         return logos.ours.to(&asked);
-    };
-    if let Some(known) = logos.known(tag) {
+    }
+    if let Some(known) = logos.known(&application) {
         return known.to(&asked);
     }
-    match logos.directory.logo(&application.id).await {
-        Ok(Some(logo)) => {
+    let logo = match logos.directory.logo(&application.id).await {
+        Ok(logo) => logo,
+        Err(error) => return hosts::failed(&error, "the logo cannot be read").into_response(),
+    };
+    let picture = match &logo {
+        Some(logo) => {
             let media_type = logo.kind().media_type();
             let picture = Answer::picture(media_type, logo.contents().to_vec().into());
-            let picture = Arc::new(picture);
-            logos.keep(logo.tag(), Arc::clone(&picture));
-            picture.to(&asked)
+            Arc::new(picture)
         }
         // It has just been taken away.
-        Ok(None) => logos.ours.to(&asked),
-        Err(error) => hosts::failed(&error, "the logo cannot be read").into_response(),
-    }
+        None => Arc::clone(&logos.ours),
+    };
+    logos.keep(Kept {
+        picture: Arc::clone(&picture),
+        tag: logo.as_ref().map(Logo::tag),
+        of: application,
+    });
+    picture.to(&asked)
 }
 
 impl Logos {
-    fn known(&self, tag: &LogoTag) -> Option<Arc<Answer>> {
+    fn known(&self, application: &Arc<Application>) -> Option<Arc<Answer>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(tag).map(Arc::clone)
+        let known = kept.get(&application.id)?;
+        known
+            .is_for(application)
+            .then(|| Arc::clone(&known.picture))
     }
 
-    fn keep(&self, tag: LogoTag, picture: Arc<Answer>) {
+    fn keep(&self, picture: Kept) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= KEPT {
-            kept.clear();
+        let id = picture.of.id.clone();
+        if kept.len() >= KEPT
+            && !kept.contains_key(&id)
+            && let Some(other) = kept.keys().next().cloned()
+        {
+            kept.remove(&other);
         }
-        kept.insert(tag, picture);
+        kept.insert(id, picture);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use latchkey_service::ports::{clock::MockClock, directory_store::MockDirectoryStore};
+
+    use super::*;
+    use crate::tests::application;
+
+    fn logos() -> Logos {
+        let store = MockDirectoryStore::new();
+        let clock = MockClock::new();
+        Logos {
+            directory: Arc::new(Directory::new(Arc::new(store), Arc::new(clock))),
+            kept: Mutex::default(),
+            ours: Arc::new(Answer::of(&assets::ICON)),
+        }
+    }
+
+    /// An application with that logo.
+    fn with(logo: &Logo) -> Application {
+        let mut application = application("One");
+        application.pages.look.logo = Some(logo.tag());
+        application
+    }
+
+    fn logo(number: u8) -> Logo {
+        let mut contents = b"\x89PNG\r\n\x1a\n".to_vec();
+        contents.push(number);
+        Logo::new(contents).unwrap()
+    }
+
+    fn keep(logos: &Logos, of: &Arc<Application>, logo: &Logo) {
+        logos.keep(Kept {
+            picture: Arc::clone(&logos.ours),
+            tag: Some(logo.tag()),
+            of: Arc::clone(of),
+        });
+    }
+
+    #[test]
+    fn what_is_kept_is_for_its_tag_and_for_the_application_it_was_read_for() {
+        let logos = logos();
+        let [old, new] = [logo(1), logo(2)];
+        let before = Arc::new(with(&old));
+        keep(&logos, &before, &new);
+        assert!(logos.known(&before).is_some());
+        assert!(logos.known(&Arc::new(with(&new))).is_some());
+        // It may have been changed back in between.
+        assert!(logos.known(&Arc::new(with(&old))).is_none());
+    }
+
+    #[test]
+    fn one_more_takes_the_place_of_one() {
+        let logos = logos();
+        let logo = logo(1);
+        for number in 0..100 {
+            let mut one = with(&logo);
+            one.id = ApplicationId::from_random(&[number; 32]);
+            let one = Arc::new(one);
+            keep(&logos, &one, &logo);
+            assert!(logos.known(&one).is_some());
+        }
+        assert_eq!(logos.kept.lock().unwrap().len(), KEPT);
     }
 }

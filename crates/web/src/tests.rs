@@ -72,7 +72,7 @@ fn organization(number: u8) -> Organization {
 }
 
 /// An application at https://one.example.
-fn application(name: &str) -> Application {
+pub(crate) fn application(name: &str) -> Application {
     let origin = Origin::new(format!("https://{HOST}")).unwrap();
     Application {
         id: ApplicationId::from_random(&[1; 32]),

@@ -187,7 +187,8 @@ pub enum LogoError {
     /// It is nothing that all browsers show, or that they would take for something else.
     #[error("must be a PNG, or an SVG in UTF-8 with its namespace, http://www.w3.org/2000/svg")]
     NoPicture,
-    /// It has parts that no picture needs, and that work where a picture is opened as a page.
+    /// It has parts that no picture needs, and that work where a picture is opened as a page. That there are none is no
+    /// guard: what keeps it from doing anything is what it is served with.
     #[error("must be an SVG without {0}")]
     Unwanted(&'static str),
 }

@@ -55,7 +55,7 @@ error_codes! {
     NoApplication, BAD_REQUEST, "no_application", "the organization has no active application",
         "The organization is not known or has no active application, so no ceremony can take place.";
     KindNotAllowed, BAD_REQUEST, "kind_not_allowed", "a credential of this kind cannot take this place",
-        "A recovery key is offered to sign in with, or another kind for recovery.";
+        "A recovery key is offered to sign in with, or another kind for recovery; or a place where nobody is signed in asks for a recovery key.";
     ReturnNotAllowed, BAD_REQUEST, "return_not_allowed", "the page to go back to is on no origin of the application",
         "The application does not list the origin of `returnTo`, exactly.";
     ChallengeInvalid, BAD_REQUEST, "challenge_invalid", "Challenge token is not valid.",

@@ -13,6 +13,9 @@ impl From<RequestCodeError> for ApiError {
             RequestCodeError::Throttled(error) => error.into(),
             RequestCodeError::OrganizationRequired(error) => error.into(),
             RequestCodeError::Party(error) => error.into(),
+            RequestCodeError::KindNotAllowed => Self::new(ErrorCode::KindNotAllowed)
+                .saying("a place asks for a credential to sign in with: credentialKind cannot be RecoveryKey here")
+                .at("credentialKind"),
             RequestCodeError::Open(OpenRequestError::NotOffered) => {
                 ErrorCode::CodeRequestsOff.into()
             }
@@ -68,6 +71,8 @@ mod tests {
         assert_eq!(code(not_offered), (403, "code_requests_off"));
         let strange = RequestCodeError::from(PartyError::ForeignOrigin);
         assert_eq!(code(strange), (403, "origin_not_allowed"));
+        let way_back = RequestCodeError::KindNotAllowed;
+        assert_eq!(code(way_back), (400, "kind_not_allowed"));
         assert_eq!(code(FindRequestError::OtherNetwork), (403, "other_network"));
         for wrong in [
             GrantRequestError::from(FindRequestError::InvalidCode),

@@ -95,7 +95,7 @@ pub(crate) async fn observe(
             )
         };
     }
-    if status.is_success() && route.is_some_and(is_asked_continually) {
+    if status.is_success() && response.extensions().get::<IsPolled>().is_some() {
         line!(debug);
     } else {
         line!(info);
@@ -103,14 +103,20 @@ pub(crate) async fn observe(
     response
 }
 
-/// Whether machines ask there again and again, so that a line of each would hide all others.
-fn is_asked_continually(route: &str) -> bool {
-    const POLLED: [&str; 3] = [
-        "/health/live",
-        "/health/ready",
-        "/auth/credentials/code/status",
-    ];
-    POLLED.contains(&route)
+/// An answer to machines that ask again and again, so that a line of each would hide all others. A route says in its
+/// signature that it is one.
+pub(crate) struct Polled<T>(pub(crate) T);
+
+/// That it is one, on the response.
+#[derive(Clone, Copy)]
+struct IsPolled;
+
+impl<T: IntoResponse> IntoResponse for Polled<T> {
+    fn into_response(self) -> Response {
+        let mut response = self.0.into_response();
+        response.extensions_mut().insert(IsPolled);
+        response
+    }
 }
 
 /// Who reads, and may be a person.

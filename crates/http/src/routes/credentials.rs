@@ -90,6 +90,20 @@ pub(crate) async fn begin_credential(
     Ok(Json(challenge.into()))
 }
 
+/// The credential that was added.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(example = credential::example)]
+pub(crate) struct AddedCredentialBody {
+    #[serde(flatten)]
+    credential: CredentialBody,
+    /// With `replacesRecoveryKeys`, and only then: true, since no other recovery key is left. Without it the credential
+    /// was made by a release that does not know that member, beside the others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = true)]
+    recovery_keys_replaced: Option<bool>,
+}
+
 refusals!(CreateRefusals: [BODY, SIGNED], [
     OriginNotAllowed, ChallengeInvalid, ProofRefused, CredentialIdTaken, TooManyCredentials,
     CredentialFresh
@@ -99,7 +113,8 @@ refusals!(CreateRefusals: [BODY, SIGNED], [
 ///
 /// Makes a credential of the signed-in user, using up the challenge and the user action. A `RecoveryKey` with
 /// `replacesRecoveryKeys` takes the place of every other one in one step, so that there is one at every moment; every
-/// open code of the user ends with them, as whenever a credential is taken away.
+/// open code of the user ends with them, as whenever a credential is taken away. `recoveryKeysReplaced` in the answer
+/// says that it was done.
 #[utoipa::path(
     post,
     path = "/auth/credentials",
@@ -110,13 +125,13 @@ refusals!(CreateRefusals: [BODY, SIGNED], [
         "challengeIdentifier": "eyJ0eXAiOiJKV1QiLCJhbGciOiJFZERTQSJ9...",
         "credentialName": "My laptop"
     })))),
-    responses((status = 200, description = "The credential", body = CredentialBody), CreateRefusals)
+    responses((status = 200, description = "The credential", body = AddedCredentialBody), CreateRefusals)
 )]
 pub(crate) async fn create_credential(
     State(state): State<AppState>,
     Client(caller): Client,
     signed: Signed<CredentialRequest>,
-) -> Result<Json<CredentialBody>, ApiError> {
+) -> Result<Json<AddedCredentialBody>, ApiError> {
     let Signed { request, body } = signed;
     let replaces = body.replaces_recovery_keys()?;
     let (identifier, new) = body.into_parts()?;
@@ -130,7 +145,10 @@ pub(crate) async fn create_credential(
             .create(&caller, &request, &identifier, new)
             .await?
     };
-    Ok(Json(credential.into()))
+    Ok(Json(AddedCredentialBody {
+        credential: credential.into(),
+        recovery_keys_replaced: replaces.then_some(true),
+    }))
 }
 
 /// Which credential.

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use crate::{
     error::{ApiError, ErrorCode, documentation::refusals},
+    middleware::observe::Polled,
     state::AppState,
 };
 
@@ -47,8 +48,8 @@ refusals!(Refusals: [], [InvalidField]);
     tag = "Operation",
     responses((status = 200, description = "It does", body = Health), Refusals)
 )]
-pub(crate) async fn live() -> Json<Health> {
-    Json(Health::OK)
+pub(crate) async fn live() -> Polled<Json<Health>> {
+    Polled(Json(Health::OK))
 }
 
 refusals!(ReadyRefusals: [], [InvalidField, NotReady]);
@@ -64,14 +65,14 @@ refusals!(ReadyRefusals: [], [InvalidField, NotReady]);
     tag = "Operation",
     responses((status = 200, description = "They can", body = Health), ReadyRefusals)
 )]
-pub(crate) async fn ready(State(state): State<AppState>) -> Result<Json<Health>, ApiError> {
+pub(crate) async fn ready(State(state): State<AppState>) -> Result<Polled<Json<Health>>, ApiError> {
     match state.use_cases.readiness.check().await {
         Ok(()) => {
             let is_mail_degraded = state.use_cases.outbox.is_in_trouble();
-            Ok(Json(Health {
+            Ok(Polled(Json(Health {
                 degraded: is_mail_degraded.then_some("mail").into_iter().collect(),
                 ..Health::OK
-            }))
+            })))
         }
         Err(error) => Err(ApiError {
             cause: Some(error.into()),

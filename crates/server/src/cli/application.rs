@@ -260,7 +260,7 @@ impl Administer for ApplicationCommand {
                 };
                 let party = party.checked()?;
                 let addition =
-                    administration.add_application(organization.clone(), name, party, pages);
+                    administration.add_application(organization.clone(), name, party, pages, logo);
                 let added = addition.await.map_err(|error| match error {
                     AddApplicationError::UnknownOrganization => {
                         unknown("--org", "organization", &organization)
@@ -269,18 +269,7 @@ impl Administer for ApplicationCommand {
                     AddApplicationError::OriginTaken => origin_taken(),
                     AddApplicationError::Store(error) => error.into(),
                 })?;
-                let Some(logo) = logo else {
-                    return Ok(ApplicationAnswer::One(ApplicationRow::from(&added)));
-                };
-                let update = ApplicationUpdate {
-                    logo: Some(New::At(logo)),
-                    ..ApplicationUpdate::default()
-                };
-                let row = change(administration, &added.id, update).await?;
-                return Ok(ApplicationAnswer::One(ApplicationRow {
-                    changed: None,
-                    ..row
-                }));
+                return Ok(ApplicationAnswer::One(ApplicationRow::from(&added)));
             }
             Self::List { organization } => {
                 let rows = list(administration, organization.as_ref()).await?;

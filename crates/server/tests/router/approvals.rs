@@ -283,8 +283,22 @@ async fn a_place_that_was_not_answered_asks_with_its_challenge() {
     ada.approve(&made).await.ok();
     let told = place.outcome(&challenge).await.ok();
     assert_eq!(told, json!({ "state": "Approved" }));
-    world.wait(Duration::from_mins(5));
+    // Five minutes after its end, since what was made last would wait for as long.
+    world.wait(Duration::from_millis(599_999));
+    let told = place.outcome(&challenge).await.ok();
+    assert_eq!(told, json!({ "state": "Approved" }));
+    world.wait(Duration::from_millis(1));
     place.outcome(&challenge).await.refused_challenge();
+}
+
+#[tokio::test]
+async fn what_was_taken_away_since_is_not_told_to_be_approved() {
+    let (world, ada) = asking().await;
+    let waiting = enrol(&world, &ada, Signer::key()).await;
+    ada.approve(&waiting.made).await.ok();
+    assert_eq!(waiting.told(&world).await, "Approved");
+    ada.remove(waiting.uuid()).await.ok();
+    assert_eq!(waiting.told(&world).await, "Refused");
 }
 
 #[tokio::test]

@@ -165,6 +165,21 @@ async fn only_users_of_the_organization_find_and_grant_what_its_places_ask_for()
 }
 
 #[tokio::test]
+async fn any_kind_is_asked_for_but_a_way_back_and_who_grants_it_sees_which() {
+    let (world, ada, place) = world_where("anywhere").await;
+    let asking = |kind: &str| json!({ "orgId": world.acme.organization, "credentialKind": kind });
+    for kind in ["Fido2", "Key", "PasswordProtectedKey"] {
+        let asked = place.ask_for_code(&asking(kind)).await.ok();
+        let seen = ada.find_request(&asked).await.ok();
+        assert_eq!(seen["credentialKind"], kind);
+    }
+    let refused = place.ask_for_code(&asking("RecoveryKey")).await;
+    refused
+        .refused(400, "kind_not_allowed")
+        .about("credentialKind");
+}
+
+#[tokio::test]
 async fn only_a_page_of_the_organization_asks() {
     let (world, ada, place) = world_where("anywhere").await;
     world.let_ask(&world.rival, "anywhere").await;
@@ -188,6 +203,23 @@ async fn only_a_page_of_the_organization_asks() {
     );
     ada.grant_request(&asked).await.ok();
     let code = asked["longCode"].as_str().unwrap();
+    native.enrol(code, &Signer::passkey(TWO)).await.ok();
+    // One that names an application gets a code for that one alone.
+    let named = world.acme.applications[1].to_string();
+    let native = native.with_header("x-dfns-appid", &named);
+    let asked = native.ask_for_code(&asking(&world)).await.ok();
+    let seen = ada.find_request(&asked).await.ok();
+    assert_eq!(
+        (&seen["origin"], &seen["applicationName"]),
+        (&Value::Null, &json!("two.example"))
+    );
+    ada.grant_request(&asked).await.ok();
+    let code = asked["longCode"].as_str().unwrap();
+    let elsewhere = world.stranger().at(ONE);
+    elsewhere
+        .begin_with_code("Fido2", code)
+        .await
+        .refused_code();
     native.enrol(code, &Signer::passkey(TWO)).await.ok();
 }
 

@@ -59,6 +59,7 @@ async fn a_new_recovery_key_takes_the_place_of_every_other_one_where_that_is_ask
     let made = ada.renew_recovery_key(&three).await.ok();
     assert_eq!(made["kind"], "RecoveryKey");
     assert_eq!(made["isActive"], true);
+    assert_eq!(made["recoveryKeysReplaced"], true);
     assert_eq!(recovery_keys().await, [three.id()]);
     // As whenever a credential is taken away.
     let refused = world.stranger().begin_with_code("Key", &codes.short).await;

@@ -218,6 +218,26 @@ async fn a_sign_in_and_a_refused_one_are_one_line_each_that_says_who_and_from_wh
     assert_eq!(refused["credential"], credential);
 }
 
+/// Whatever is asked again and again is a line for those alone who look closely; everything else is one for all.
+#[track_caller]
+fn require_a_line_at_its_level(id: &str, path: &str) {
+    let is_polled = path.starts_with("/health/") || path.ends_with("/status");
+    let level = if is_polled { "DEBUG" } else { "INFO" };
+    let text = Log::text();
+    let of_requests = |line: &&str| line.contains("\"latchkey::request\"");
+    let lines: Vec<Value> = text
+        .lines()
+        .filter(of_requests)
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let last = lines.last().unwrap();
+    assert_eq!(
+        (&last["level"], &last["message"]),
+        (&level.into(), &"request".into()),
+        "{id}"
+    );
+}
+
 /// What somebody signs to change something, and what begins or completes a ceremony.
 #[tokio::test]
 async fn every_operation_that_changes_something_is_a_security_event() {
@@ -228,6 +248,7 @@ async fn every_operation_that_changes_something_is_a_security_event() {
         let place = request.authorized().await;
         Log::begin_anew();
         request.send_from(&place).await.ok();
+        require_a_line_at_its_level(operation.id, operation.path);
         let told = security_events();
         let is_one = operation.signed
             || operation.begins.is_some()

@@ -42,6 +42,7 @@ async fn mobile_world() -> World {
         name,
         relying_party,
         Pages::default(),
+        None,
     );
     added.await.unwrap();
     // Until the directory is read again.

@@ -32,6 +32,7 @@ async fn related_world() -> World {
         name,
         relying_party,
         Pages::default(),
+        None,
     );
     added.await.unwrap();
     // Until the directory is read again.

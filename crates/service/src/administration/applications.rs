@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use latchkey_domain::{
-    application::{Application, RelyingParty, native::NativeApplications, pages::Pages},
+    application::{
+        Application, RelyingParty, look::Logo, native::NativeApplications, pages::Pages,
+    },
     credential::Credential,
     id::{ApplicationId, OrganizationId},
     text::ApplicationName,
@@ -22,7 +24,7 @@ use crate::{
 };
 
 impl Administration {
-    /// Adds an application to an organization, with these pages; a logo is given to it afterwards.
+    /// Adds an application to an organization, with these pages and this logo.
     ///
     /// # Errors
     /// [`AddApplicationError`].
@@ -31,14 +33,16 @@ impl Administration {
         organization: OrganizationId,
         name: ApplicationName,
         relying_party: RelyingParty,
-        pages: Pages,
+        mut pages: Pages,
+        logo: Option<Logo>,
     ) -> Result<Application, AddApplicationError> {
+        pages.look.logo = logo.as_ref().map(Logo::tag);
         let application = Application {
             pages,
             ..self.application(organization, name, relying_party)
         };
         let added = match application.pages.fit(&application.relying_party) {
-            Ok(()) => self.store.add_application(application.clone()).await,
+            Ok(()) => self.store.add_application(application.clone(), logo).await,
             Err(error) => Err(error.into()),
         };
         let mut facts = Facts::from(&application);

@@ -247,7 +247,7 @@ async fn an_event_about_an_application_says_of_which_organization_and_names_none
         .returning(|_, _| Ok(Effect::Changed));
     store
         .expect_add_application()
-        .returning(|_| Err(AddApplicationError::UnknownOrganization));
+        .returning(|_, _| Err(AddApplicationError::UnknownOrganization));
     store
         .expect_bootstrap()
         .returning(|_| Err(BootstrapError::NameTaken));
@@ -265,6 +265,7 @@ async fn an_event_about_an_application_says_of_which_organization_and_names_none
         shop.name.clone(),
         party,
         Pages::default(),
+        None,
     );
     assert!(added.await.is_err());
     let made = administration.bootstrap(Bootstrap {

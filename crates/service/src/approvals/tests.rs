@@ -43,13 +43,18 @@ fn approvals(store: MockCredentialCodeStore) -> Approvals {
 
 /// Of user 1, whose credential was made so.
 fn approvals_of(store: MockCredentialCodeStore, made_by: MadeBy) -> Approvals {
+    let user = user(1);
+    let mut credential = credential(9, &user, key());
+    credential.provenance.made_by = made_by;
+    approvals_where(store, Some(HeldCredential { credential, user }))
+}
+
+/// Where that is the credential, or there is none any more.
+fn approvals_where(store: MockCredentialCodeStore, held: Option<HeldCredential>) -> Approvals {
     let mut accounts = MockAccountStore::new();
-    accounts.expect_find_credential().returning(move |_, _| {
-        let user = user(1);
-        let mut credential = credential(9, &user, key());
-        credential.provenance.made_by = made_by.clone();
-        Ok(Some(HeldCredential { credential, user }))
-    });
+    accounts
+        .expect_find_credential()
+        .returning(move |_, _| Ok(held.clone()));
     let mut digester = MockCodeDigester::new();
     digester
         .expect_digest()
@@ -201,6 +206,28 @@ async fn a_place_whose_answer_was_lost_is_told_by_the_challenge_it_answered() {
         let is_refused = matches!(refused, Err(ApprovalStatusError::InvalidChallenge));
         assert!(is_refused, "{refused:?}");
     }
+}
+
+#[tokio::test]
+async fn what_was_deleted_since_is_not_told_to_be_approved() {
+    let approved = Wait {
+        verdict: Some(Verdict::Approved),
+        ..Wait::begin(NOW)
+    };
+    for wait in [Some(approved), None] {
+        let approvals = approvals_where(finding(Some(redeemed(wait))), None);
+        let mut challenge = challenge(with_that_code());
+        challenge.id = ChallengeId::from_random(&[1; 32]);
+        let tokens = &approvals.ceremonies.tokens;
+        let identifier = tokens.sign_challenge(&challenge, NOW);
+        let told = approvals.status_of_challenge(&identifier).await.unwrap();
+        assert_eq!(told, Outcome::from(WaitStatus::Refused));
+    }
+    let approvals = approvals_where(finding(Some(redeemed(Some(approved)))), None);
+    let ticket = ticket(Timestamp::from_unix_milliseconds(i64::MAX));
+    let token = approvals.ceremonies.tokens.sign_approval(&ticket, NOW);
+    let told = approvals.status(&token).await.unwrap();
+    assert_eq!(told, Outcome::from(WaitStatus::Refused));
 }
 
 #[tokio::test]

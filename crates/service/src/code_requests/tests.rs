@@ -1,5 +1,9 @@
 use latchkey_domain::{
-    application::Origin, approval::Comparison, credential_code::CodeState, user::User,
+    application::Origin,
+    approval::Comparison,
+    credential_code::{CodeDigest, CodeState},
+    id::ApplicationId,
+    user::User,
 };
 
 use super::*;
@@ -136,6 +140,26 @@ async fn a_place_without_an_origin_is_at_no_application() {
 }
 
 #[tokio::test]
+async fn a_place_without_an_origin_may_name_its_application() {
+    let own = application("two", 1).id;
+    let foreign = ApplicationId::from_random(&[99; 32]);
+    for (named, expected) in [(own.clone(), Some(own)), (foreign, None)] {
+        let mut store = MockCodeRequestStore::new();
+        store
+            .expect_open()
+            .times(1)
+            .withf(move |request| request.application == expected && request.origin.is_none())
+            .returning(|_| Ok(()));
+        let (requests, _) = requests(store);
+        let caller = Caller {
+            application: Some(named),
+            ..caller(None)
+        };
+        assert!(requests.open(&caller, wanted()).await.is_ok());
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_opened_on_a_strange_page_or_for_nobody() {
     let (requests, heard) = requests(MockCodeRequestStore::new());
     for (origin, organization, reason) in [
@@ -155,6 +179,40 @@ async fn nothing_is_opened_on_a_strange_page_or_for_nobody() {
         assert!(requests.open(&caller(origin), wanted).await.is_err());
         assert_eq!(heard.take(), [(Event::RequestCode, Some(reason))]);
     }
+}
+
+#[tokio::test]
+async fn no_place_asks_for_a_way_back() {
+    for &kind in CredentialKind::ALL {
+        let is_asked_for = kind != CredentialKind::RecoveryKey;
+        let mut store = MockCodeRequestStore::new();
+        store
+            .expect_open()
+            .times(usize::from(is_asked_for))
+            .returning(|_| Ok(()));
+        let (requests, heard) = requests(store);
+        let wanted = RequestCode { kind, ..wanted() };
+        let opened = requests.open(&caller(TWO), wanted).await;
+        assert_eq!(opened.is_ok(), is_asked_for, "{kind}");
+        let reason = (!is_asked_for).then_some(Reason::KindNotAllowed);
+        assert_eq!(heard.take(), [(Event::RequestCode, reason)], "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn where_no_place_may_ask_the_store_is_not_asked() {
+    let (requests, heard) = requests(MockCodeRequestStore::new());
+    let wanted = RequestCode {
+        organization: Some(organization(2)),
+        ..wanted()
+    };
+    let refused = requests
+        .open(&caller(Some("https://other.example")), wanted)
+        .await;
+    let not_offered = RequestCodeError::from(OpenRequestError::NotOffered);
+    assert_eq!(refused.err().unwrap().to_string(), not_offered.to_string());
+    let reason = Some(Reason::RequestsOff);
+    assert_eq!(heard.take(), [(Event::RequestCode, reason)]);
 }
 
 #[tokio::test]
@@ -217,8 +275,13 @@ async fn what_is_no_request_to_grant_is_a_wrong_code() {
         long: digest(SHORT),
         ..request()
     };
+    let way_back = CodeRequest {
+        kind: CredentialKind::RecoveryKey,
+        ..request()
+    };
     let anywhere = RequestsFrom::Anywhere;
     for (request, from, of, reason) in [
+        (Some(way_back), anywhere, user(3), Reason::InvalidCode),
         (None, anywhere, user(3), Reason::InvalidCode),
         (Some(request()), anywhere, stranger, Reason::InvalidCode),
         (Some(expired), anywhere, user(3), Reason::CodeExpired),
@@ -403,6 +466,62 @@ async fn asking_is_not_counted_and_guessing_is() {
     }
     let eleventh = wrong.status(&caller(None), &own).await;
     assert!(matches!(eleventh, Err(FindRequestError::Throttled(_))));
+}
+
+#[tokio::test]
+async fn whoever_guesses_beside_a_place_does_not_keep_it_from_asking() {
+    let own = EnteredCode::parse(long().reveal());
+    let mut store = MockCodeRequestStore::new();
+    store.expect_open().returning(|_| Ok(()));
+    store.expect_find().returning(|digest| {
+        let is_own = *digest == request().long;
+        Ok(is_own.then(|| FoundRequest {
+            request: request(),
+            from: RequestsFrom::Anywhere,
+        }))
+    });
+    let (requests, _) = requests(store);
+    requests.status(&caller(None), &own).await.unwrap();
+    let guess = EnteredCode::parse(&long().reveal().replace("cc_", "cc_A"));
+    for _ in 0..20 {
+        assert!(requests.status(&caller(None), &guess).await.is_err());
+    }
+    let guessed = requests.status(&caller(None), &guess).await;
+    assert!(matches!(guessed, Err(FindRequestError::Throttled(_))));
+    requests.status(&caller(None), &own).await.unwrap();
+    // Nor does it keep anybody from looking up what a place shows.
+    let shown = EnteredCode::parse(SHORT);
+    let looked_up = requests
+        .find(&caller(None), &session(&user(3)), &shown)
+        .await;
+    assert!(matches!(looked_up, Err(FindRequestError::InvalidCode)));
+}
+
+#[tokio::test]
+async fn while_the_store_fails_who_asks_or_looks_is_not_counted() {
+    let mut store = MockCodeRequestStore::new();
+    store
+        .expect_find()
+        .times(40)
+        .returning(|_| Err(StoreError::unavailable("away")));
+    store.expect_find().returning(|_| {
+        Ok(Some(FoundRequest {
+            request: request(),
+            from: RequestsFrom::Anywhere,
+        }))
+    });
+    let (requests, _) = requests(store);
+    let [own, shown] = [long().reveal(), SHORT].map(EnteredCode::parse);
+    let session = session(&user(3));
+    for _ in 0..20 {
+        let asked = requests.status(&caller(None), &own).await;
+        assert!(matches!(asked, Err(FindRequestError::Store(_))));
+        let looked = requests.find(&caller(None), &session, &shown).await;
+        assert!(matches!(looked, Err(FindRequestError::Store(_))));
+    }
+    requests.status(&caller(None), &own).await.unwrap();
+    let looked = requests.find(&caller(None), &session, &shown).await;
+    assert!(looked.is_ok());
 }
 
 #[test]

@@ -310,6 +310,7 @@ impl Refusal for RequestCodeError {
             Self::Throttled(error) => error.reason(),
             Self::OrganizationRequired(_) => Reason::OrganizationRequired,
             Self::Party(error) => error.reason(),
+            Self::KindNotAllowed => Reason::KindNotAllowed,
             Self::Open(OpenRequestError::NotOffered) => Reason::RequestsOff,
             // However often one is drawn, as of codes.
             Self::Open(OpenRequestError::Taken) => Reason::StoreFailed,

@@ -458,11 +458,16 @@ pub trait AdministrationStore: Send + Sync {
         from: RequestsFrom,
     ) -> Result<Effect, StoreError>;
 
-    /// Adds an application to its organization, without a logo. An origin belongs to one application, under any concurrency.
+    /// Adds an application to its organization, with the logo whose tag it has. An origin belongs to one application,
+    /// under any concurrency.
     ///
     /// # Errors
-    /// [`AddApplicationError`].
-    async fn add_application(&self, application: Application) -> Result<(), AddApplicationError>;
+    /// [`AddApplicationError`]; nothing is kept then.
+    async fn add_application(
+        &self,
+        application: Application,
+        logo: Option<Logo>,
+    ) -> Result<(), AddApplicationError>;
 
     /// Changes an application, and gives it as of then, and whether it was different before. Its RP id stays while
     /// there is a passkey for it, active or not. The bytes of a logo are kept beside it, for

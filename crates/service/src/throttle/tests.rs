@@ -5,7 +5,8 @@ use std::{
 
 use super::*;
 use crate::{
-    ports::clock::MockClock,
+    code_requests::FindRequestError,
+    ports::{clock::MockClock, store::StoreError},
     testing::{organization, user},
 };
 
@@ -88,9 +89,9 @@ fn each_kind_of_code_has_tries_of_its_own() {
     }
     let user = user(1).id;
     for _ in 0..5 {
-        assert!(tries(&throttle, 1, Owner::Request(Some(&user))));
+        assert!(tries(&throttle, 1, Owner::Request(&user)));
     }
-    assert!(!tries(&throttle, 1, Owner::Request(Some(&user))));
+    assert!(!tries(&throttle, 1, Owner::Request(&user)));
 }
 
 #[test]
@@ -106,6 +107,83 @@ fn a_place_asks_ten_times_a_minute_and_an_organization_is_asked_three_hundred_ti
     }
     assert!(throttle.count_code_request(address(99), &one).is_err());
     assert!(throttle.count_code_request(address(99), &two).is_ok());
+}
+
+#[test]
+fn who_has_many_addresses_of_one_network_does_not_use_up_what_an_organization_is_asked() {
+    let asks = |throttle: &Throttle, third: u16, fourth: u16| {
+        let address = Ipv6Addr::new(0x2001, 0xdb8, third, fourth, 0, 0, 0, 1);
+        let counted = throttle.count_code_request(address.into(), &organization(1));
+        counted.is_ok()
+    };
+    // All of a /56, and then all of the /48 that it is in.
+    let (throttle, now) = throttle();
+    let of_one = (0..1_000).filter(|_| asks(&throttle, 1, 0)).count();
+    let of_56 = (1..256).filter(|&fourth| asks(&throttle, 1, fourth));
+    assert_eq!((of_one, of_56.count()), (10, 20));
+    let of_48 = (256..2_560).filter(|&fourth| asks(&throttle, 1, fourth));
+    assert_eq!(of_48.count(), 30);
+    // Others ask on, and so does that one when the minute is over.
+    assert!(asks(&throttle, 2, 0));
+    assert!(
+        throttle
+            .count_code_request(address(1), &organization(1))
+            .is_ok()
+    );
+    now.store(START + MINUTE, Ordering::Relaxed);
+    assert!(asks(&throttle, 1, 0));
+}
+
+#[test]
+fn no_stranger_keeps_a_place_from_asking_or_a_user_from_looking() {
+    let (throttle, now) = throttle();
+    let digest = |byte| CodeDigest::new([byte; 32]);
+    let asks = |byte| {
+        let digest = digest(byte);
+        let attempt = CodeTry {
+            owner: Owner::Place(&digest),
+            ..attempt(1, LONG)
+        };
+        throttle.reserve_code(&attempt).is_ok()
+    };
+    throttle.know_place(&digest(1));
+    for wrong in 10..20 {
+        assert!(asks(wrong));
+    }
+    assert!(!asks(20));
+    for _ in 0..100 {
+        assert!(asks(1));
+    }
+    assert!(tries(&throttle, 1, Owner::Request(&user(3).id)));
+    // Nobody has anything of it for longer.
+    now.store(START + 3 * MINUTE, Ordering::Relaxed);
+    for _ in 0..10 {
+        assert!(asks(1));
+    }
+    assert!(!asks(1));
+}
+
+#[tokio::test]
+async fn what_nobody_could_look_up_does_not_count_and_what_is_wrong_does() {
+    type Found = Result<(), FindRequestError>;
+    let answers: [(fn() -> Found, u32); 4] = [
+        (|| Ok(()), 100),
+        (|| Err(StoreError::unavailable("away").into()), 100),
+        (|| Err(StoreError::new("a defect").into()), 100),
+        (|| Err(FindRequestError::InvalidCode), 10),
+    ];
+    for (answer, admitted) in answers {
+        let (throttle, _now) = throttle();
+        let mut looked_up = 0;
+        for _ in 0..100 {
+            let look_up = async {
+                looked_up += 1;
+                answer()
+            };
+            let _outcome = throttle.try_code(&attempt(1, LONG), look_up).await;
+        }
+        assert_eq!(looked_up, admitted);
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use latchkey_domain::{
     account_code::AccountCodeKind, authority::Spendable, credential::CredentialState,
 };
 use latchkey_service::ports::{
+    code_request_store::DecideRequestError,
     credential_code_store::{ClaimError, IssueError, ReleaseError},
     credential_store::CreateError,
     proof_verifier::AuthenticatorState,
@@ -302,4 +303,52 @@ async fn an_organization_that_begins_to_ask_for_approval_is_asked_under_the_lock
         matches!(state, CredentialState::Waiting { .. }),
         "{state:?}"
     );
+}
+
+#[tokio::test]
+async fn a_request_that_is_being_decided_is_not_granted() {
+    let world = world().await;
+    let person = world.someone().await;
+    for change in [
+        "UPDATE code_requests SET state = 'refused'",
+        "UPDATE code_requests SET state = 'granted'",
+        "DELETE FROM code_requests",
+    ] {
+        let request = world.ask_for_code(&person.user.organization).await;
+        let authority = world.authority(&person);
+        let granted = world
+            .code_requests
+            .decide(authority.clone(), world.granting(&request, &person));
+        let outcome = meanwhile(&world, change, granted).await;
+        assert_refused!(outcome, DecideRequestError::NotWaiting);
+        assert_eq!(world.sql.count("credential_codes").await, 0);
+        assert_eq!(world.standing(&authority).await, Ok(()));
+    }
+}
+
+/// One that is being added is one of those that a new one takes the place of.
+#[tokio::test]
+async fn renewing_takes_the_place_of_a_recovery_key_that_is_being_added() {
+    let world = world().await;
+    let person = world.someone().await;
+    let earlier = world.recovery_key(&person.user);
+    let created = world
+        .credentials
+        .create(world.authority(&person), earlier.clone());
+    created.await.unwrap();
+    let add = format!(
+        "CREATE TEMPORARY TABLE added ON COMMIT DROP AS SELECT * FROM credentials WHERE id = '{}'; \
+         UPDATE added SET id = 'cr-00000-00000-0000000000000000', credential_id = 'YWRkZWQ', \
+         credential_key = 'added'; INSERT INTO credentials SELECT * FROM added",
+        earlier.uuid
+    );
+    let renewed = world.recovery_key(&person.user);
+    let renewing = world
+        .credentials
+        .renew_recovery_key(world.authority(&person), renewed.clone());
+    let outcome = meanwhile(&world, &locked(&person, &add), renewing).await;
+    outcome.unwrap();
+    let keys = "credentials WHERE kind = 'RecoveryKey'";
+    assert_eq!(world.sql.count(keys).await, 1);
+    assert!(world.credentials_of(&person).await.contains(&renewed));
 }

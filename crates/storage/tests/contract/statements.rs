@@ -218,7 +218,7 @@ async fn changes_from_the_command_line_are_one_transaction_each(world: SqlWorld)
         assert!(world.set_user_active(&user, false).await);
         let set = administration.set_approval(organization, Approval::Always);
         assert!(set.await.unwrap().is_change());
-        administration.add_application(added).await.unwrap();
+        administration.add_application(added, None).await.unwrap();
         assert!(world.set_application_active(application, false).await);
         let set = administration.set_native(application, &tenant.application.native);
         assert!(set.await.unwrap().is_there());

@@ -13,6 +13,7 @@ use crate::{
     },
     error::{ApiError, documentation::refusals},
     extract::{json_body::JsonBody, signed::Signed},
+    middleware::observe::Polled,
     state::AppState,
 };
 
@@ -102,8 +103,8 @@ pub(crate) struct ApprovalStatusRequest {
     /// The `approvalToken` of the verify call.
     #[schema(example = "eyJ0eXAiOiJsYXRjaGtleS1hcHByb3ZhbCtqd3QiLCJhbGciOiJFUzI1NiJ9...")]
     approval_token: Option<String>,
-    /// Where the answer of the verify call was lost on its way: the `challengeIdentifier` that it was made with, as
-    /// long as that is valid.
+    /// Where the answer of the verify call was lost on its way: the `challengeIdentifier` that it was made with, until
+    /// five minutes after that has expired, since what was made last may wait for as long.
     #[schema(example = "eyJ0eXAiOiJKV1QiLCJhbGciOiJFZERTQSJ9...")]
     challenge_identifier: Option<String>,
 }
@@ -113,7 +114,8 @@ pub(crate) struct ApprovalStatusRequest {
 #[serde(rename_all = "camelCase")]
 #[schema(example = json!({ "state": "Approved" }))]
 pub(crate) struct ApprovalStatusResponse {
-    /// `Waiting`, `Approved`, `Refused` or `Expired`; `Approved` too when it need not wait.
+    /// `Waiting`, `Approved`, `Refused` or `Expired`; `Approved` too when it need not wait, and `Refused` when it was
+    /// deleted since.
     #[schema(example = "Approved")]
     state: &'static str,
     /// As long as it waits: what to ask with, as in the answer of the verify call.
@@ -145,7 +147,8 @@ refusals!(StatusRefusals: [BODY], [ApprovalTokenInvalid, ChallengeInvalid]);
 ///
 /// Tells the place where a credential was made, and nobody else, what its owner decided. The token is valid
 /// for ten minutes. A place that was not told of it, because the answer of the verify call was lost, asks with the
-/// challenge identifier instead, in any organization: `challenge_invalid` says that nothing was made with that.
+/// challenge identifier instead, in any organization: `challenge_invalid` says that nothing was made with that, or not
+/// yet, as while the verify call is still under way; or that it is too late to ask.
 #[utoipa::path(
     post,
     path = "/auth/credentials/code/status",
@@ -159,7 +162,7 @@ refusals!(StatusRefusals: [BODY], [ApprovalTokenInvalid, ChallengeInvalid]);
 pub(crate) async fn get_approval_status(
     State(state): State<AppState>,
     JsonBody(request): JsonBody<ApprovalStatusRequest>,
-) -> Result<Json<ApprovalStatusResponse>, ApiError> {
+) -> Result<Polled<Json<ApprovalStatusResponse>>, ApiError> {
     let approvals = &state.use_cases.approvals;
     let outcome = match (request.approval_token, request.challenge_identifier) {
         (Some(token), _) => approvals.status(&token).await?,
@@ -169,5 +172,5 @@ pub(crate) async fn get_approval_status(
             approvals.status_of_challenge(&identifier).await?
         }
     };
-    Ok(Json(outcome.into()))
+    Ok(Polled(Json(outcome.into())))
 }

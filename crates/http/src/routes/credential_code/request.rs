@@ -17,6 +17,7 @@ use crate::{
     },
     error::{ApiError, documentation::refusals},
     extract::{bearer::SignedIn, client::Client, json_body::JsonBody, signed::Signed},
+    middleware::observe::Polled,
     state::AppState,
 };
 
@@ -24,7 +25,7 @@ use crate::{
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", expecting = "an object")]
 pub(crate) struct RequestCodeRequest {
-    /// `Fido2`, `Key`, `PasswordProtectedKey` or `RecoveryKey`.
+    /// `Fido2`, `Key` or `PasswordProtectedKey`; a recovery key is made where somebody is signed in.
     #[schema(value_type = String, example = "Fido2")]
     credential_kind: Text<CredentialKind>,
     /// The organization whose user is to grant it; may be left out when there is only one.
@@ -77,14 +78,15 @@ impl From<OpenedRequest> for RequestCodeResponse {
 }
 
 refusals!(RequestRefusals: [BODY], [
-    OrganizationRequired, NoApplication, CodeRequestsOff, OriginNotAllowed, TooManyAttempts
+    OrganizationRequired, NoApplication, KindNotAllowed, CodeRequestsOff, OriginNotAllowed, TooManyAttempts
 ]);
 
 /// Ask for a credential code
 ///
 /// For a place where nobody is signed in, and where nothing can be typed: it shows a code and a number, a user who is
 /// signed in elsewhere enters the one and picks the other, and with that the long code becomes a credential code of
-/// that user. It is offered where the organization lets places ask.
+/// that user, for the application that lists the `Origin`, or that a client without one names in `X-DFNS-APPID`; else
+/// for any application of the organization. It is offered where the organization lets places ask.
 #[utoipa::path(
     post,
     path = "/auth/credentials/code/request",
@@ -152,13 +154,13 @@ pub(crate) async fn get_code_request_status(
     State(state): State<AppState>,
     Client(caller): Client,
     JsonBody(request): JsonBody<CodeRequestStatusRequest>,
-) -> Result<Json<CodeRequestStatusResponse>, ApiError> {
+) -> Result<Polled<Json<CodeRequestStatusResponse>>, ApiError> {
     let Text(code) = request.long_code;
     let requests = &state.use_cases.code_requests;
     let status = requests.status(&caller, &code).await?;
-    Ok(Json(CodeRequestStatusResponse {
+    Ok(Polled(Json(CodeRequestStatusResponse {
         state: status.as_str(),
-    }))
+    })))
 }
 
 /// Which request.
@@ -185,10 +187,11 @@ pub(crate) struct FindCodeRequestRequest {
     "numbers": [12, 47, 83]
 }))]
 pub(crate) struct FindCodeRequestResponse {
-    /// The kind of credential that is to be made there.
+    /// The kind of credential that is to be made there: whoever grants it must see that, in words.
     #[schema(example = "Fido2")]
     credential_kind: &'static str,
-    /// The application whose page the place is; left out for native clients, which have none.
+    /// The application whose page the place is, or that a native client has named in `X-DFNS-APPID`. Left out where
+    /// none is told: then what is granted is for any application of the organization.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "ap-6b58p-r53sr-rlrd3l5cj3uc4ome")]
     application_id: Option<String>,

@@ -213,7 +213,13 @@ impl World {
         let name = ApplicationName::new(host(origin)).unwrap();
         self.use_cases
             .administration
-            .add_application(organization, name, relying_party(origin), Pages::default())
+            .add_application(
+                organization,
+                name,
+                relying_party(origin),
+                Pages::default(),
+                None,
+            )
             .await
             .unwrap()
             .id
@@ -228,7 +234,7 @@ impl World {
         let name = ApplicationName::new(host(MOBILE)).unwrap();
         self.use_cases
             .administration
-            .add_application(organization, name, relying_party, Pages::default())
+            .add_application(organization, name, relying_party, Pages::default(), None)
             .await
             .unwrap()
             .id
@@ -310,6 +316,8 @@ impl World {
             .administration
             .set_requests_from(&organization, from.parse().unwrap());
         assert!(done.await.unwrap().is_there());
+        // Until the directory is read again.
+        self.wait(Duration::from_secs(5));
     }
 
     pub(crate) async fn set_application_active(&self, application: &ApplicationId, active: bool) {
