@@ -338,6 +338,8 @@ test('two tabs may have two users, and a tab that is slow to give its session is
   await page.evaluate(() => globalThis.wake())
   await second.getByText(`Signed in as ${first.username}`).waitFor()
 
+  // Who makes a passkey looks at the page.
+  await page.bringToFront()
   const other = await register(laptop)
   await page.getByText(`Signed in as ${other.username}`).waitFor()
   await second.reload()

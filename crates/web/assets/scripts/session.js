@@ -174,10 +174,19 @@ export function beginSession(token, isBuiltIn) {
   store({ token, isBuiltIn, after: signedOutLast() })
 }
 
+/** Whether somebody signs out here: whatever is refused meanwhile is so for that. */
+let isSigningOut = false
+
 /** Signs out, in every tab of this browser. */
 export async function signOut() {
   const { token } = session() ?? {}
-  await callSignedIn('PUT', '/auth/logout', { body: {} })
+  isSigningOut = true
+  try {
+    await callSignedIn('PUT', '/auth/logout', { body: {} })
+  } catch (error) {
+    isSigningOut = false
+    throw error
+  }
   localStorage.setItem(SIGNED_OUT, claimsOf(token).jti)
   leave('signed_out')
 }
@@ -212,7 +221,7 @@ const gone = () => new Promise(() => {})
 export async function callSignedIn(method, path, options) {
   const { token } = session() ?? {}
   if (!token) {
-    leave('session_ended')
+    leave(isSigningOut ? 'signed_out' : 'session_ended')
     return gone()
   }
   try {
@@ -221,7 +230,7 @@ export async function callSignedIn(method, path, options) {
     if (error instanceof ApiError && error.code === 'not_authorized') {
       // No tab is to give it to another one any more.
       tabs?.postMessage({ ended: token })
-      leave('session_ended')
+      leave(isSigningOut ? 'signed_out' : 'session_ended')
       return gone()
     }
     throw error
