@@ -71,6 +71,19 @@ impl Server {
         )))
     }
 
+    /// Waits until its readiness probe says that it is not ready; what it says may be a second old.
+    pub async fn not_ready(&self) -> Outcome<()> {
+        let probe = format!("{}/health/ready", self.url()?);
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if reqwest::get(&probe).await?.status() == 503 {
+                return Ok(());
+            }
+            sleep(GLANCE).await;
+        }
+        Err(failure("the server stays ready"))
+    }
+
     /// Where it listens; an error before it is [`Self::ready`].
     pub fn address(&self) -> Outcome<SocketAddr> {
         self.address

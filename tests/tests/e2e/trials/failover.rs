@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use latchkey_e2e::{
     Outcome,
-    client::Client,
     installation::DatabaseKind,
     narration::say,
     people::{People, all_unavailable},
@@ -45,8 +44,7 @@ async fn a_standby_that_takes_over_has_all_that_was_acknowledged() -> Outcome {
         people = stopped;
         all_unavailable(&failures)?;
         // It can be read, and takes no changes.
-        let ready = Client::of(&server)?.get("/health/ready").await?;
-        ready.refused(503)?;
+        server.not_ready().await?;
         standby.promote()?;
         server.ready().await?;
         longest = longest.max(since.elapsed());
