@@ -8,14 +8,12 @@ use latchkey_domain::{
 };
 use latchkey_service::ports::{administration_store::OrganizationEntry, store::StoreError};
 use sea_orm::{
-    ActiveValue::Set,
     DatabaseTransaction, FromQueryResult, IntoActiveModel as _, QueryOrder as _, QuerySelect as _,
     entity::prelude::*,
-    sea_query::{Condition, ExprTrait as _, LockType, OnConflict, Query, SubQueryStatement},
+    sea_query::{ExprTrait as _, LockType, OnConflict, Query, SubQueryStatement},
 };
 
 use super::user;
-
 use crate::{
     column::{self, Stored as _},
     connection::Reader,
@@ -129,12 +127,8 @@ pub(crate) async fn set_approval(
     organization: &OrganizationId,
     approval: Approval,
 ) -> Result<bool, StoreError> {
-    Entity::update_many()
-        .col_expr(Column::Approval, Expr::value(approval.as_str()))
-        .filter(Column::Id.eq(organization.as_str()))
-        .filter(Column::Approval.ne(approval.as_str()))
-        .meets_one(transaction)
-        .await
+    let kept = Some(approval.as_str().into());
+    set(transaction, organization, Column::Approval, kept).await
 }
 
 /// Sets whether making a credential with a code begins a session; `false` when that was so already, or there is no such
@@ -144,12 +138,8 @@ pub(crate) async fn set_code_sign_in(
     organization: &OrganizationId,
     code_sign_in: CodeSignIn,
 ) -> Result<bool, StoreError> {
-    Entity::update_many()
-        .col_expr(Column::CodeSignIn, Expr::value(code_sign_in.as_str()))
-        .filter(Column::Id.eq(organization.as_str()))
-        .filter(Column::CodeSignIn.ne(code_sign_in.as_str()))
-        .meets_one(transaction)
-        .await
+    let kept = Some(code_sign_in.as_str().into());
+    set(transaction, organization, Column::CodeSignIn, kept).await
 }
 
 /// Sets for how long credentials made with a code are fresh; `false` when that was so already, or there is no such
@@ -159,23 +149,8 @@ pub(crate) async fn set_freshness(
     organization: &OrganizationId,
     freshness: Freshness,
 ) -> Result<bool, StoreError> {
-    let kept = kept(freshness);
-    let is_another = match &kept {
-        Some(wanted) => Condition::any()
-            .add(Column::Freshness.is_null())
-            .add(Column::Freshness.ne(wanted.keep())),
-        None => Column::Freshness.is_not_null().into(),
-    };
-    let change = ActiveModel {
-        freshness: Set(kept.map(Typed::from)),
-        ..Default::default()
-    };
-    Entity::update_many()
-        .set(change)
-        .filter(Column::Id.eq(organization.as_str()))
-        .filter(is_another)
-        .meets_one(transaction)
-        .await
+    let kept = kept(freshness).map(|freshness| freshness.keep().into());
+    set(transaction, organization, Column::Freshness, kept).await
 }
 
 /// Whether an organization exists that is active and lets places ask as said.
@@ -196,19 +171,27 @@ pub(crate) async fn set_requests_from(
     organization: &OrganizationId,
     from: RequestsFrom,
 ) -> Result<bool, StoreError> {
-    let kept = kept(from);
-    let is_another = match kept {
-        Some(wanted) => Condition::any()
-            .add(Column::RequestsFrom.is_null())
-            .add(Column::RequestsFrom.ne(wanted.as_str())),
-        None => Column::RequestsFrom.is_not_null().into(),
-    };
-    let change = ActiveModel {
-        requests_from: Set(kept.map(Typed::from)),
-        ..Default::default()
+    let kept = kept(from).map(|from| from.as_str().into());
+    set(transaction, organization, Column::RequestsFrom, kept).await
+}
+
+/// Sets what an organization says, or that it says nothing; `false` when that was so already, or there is no such
+/// organization.
+async fn set(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+    column: Column,
+    kept: Option<Value>,
+) -> Result<bool, StoreError> {
+    let (kept, is_another) = match kept {
+        Some(wanted) => {
+            let is_another = column.is_null().or(column.ne(wanted.clone()));
+            (Expr::value(wanted), is_another)
+        }
+        None => (Expr::cust("NULL"), column.is_not_null()),
     };
     Entity::update_many()
-        .set(change)
+        .col_expr(column, kept)
         .filter(Column::Id.eq(organization.as_str()))
         .filter(is_another)
         .meets_one(transaction)
