@@ -223,6 +223,14 @@ async fn ending_codes_leaves_sessions_alone(world: World) {
     assert_eq!(world.account(id).await.unwrap().user, person.user);
     let again = world.administration.end_codes(id).await;
     assert_eq!(again.unwrap(), Effect::Unneeded);
+    // Either is enough by itself.
+    world.issued_code(&person).await;
+    let ended = world.administration.end_codes(id).await;
+    assert_eq!(ended.unwrap(), Effect::Changed);
+    let login = AccountCodeKind::Login;
+    world.hand_out(&person.user, login, NOW).await;
+    let ended = world.administration.end_codes(id).await;
+    assert_eq!(ended.unwrap(), Effect::Changed);
     let nobody = UserId::from_random(&world.draw());
     let nobodys = world.administration.end_codes(&nobody).await;
     assert_eq!(nobodys.unwrap(), Effect::NotFound);
