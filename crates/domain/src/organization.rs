@@ -113,6 +113,43 @@ impl FromStr for Freshness {
     }
 }
 
+/// One of the things that an organization says about what is made with codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// Whether credentials made with a code wait for their owner.
+    Approval(Approval),
+    /// Whether making a credential with a code begins a session.
+    CodeSignIn(CodeSignIn),
+    /// For how long credentials made with a code are fresh, from now on and those that there are.
+    Freshness(Freshness),
+    /// From where places may ask for codes. What was asked before stays, and is granted if it may be asked still.
+    RequestsFrom(RequestsFrom),
+}
+
+impl From<Approval> for Setting {
+    fn from(approval: Approval) -> Self {
+        Self::Approval(approval)
+    }
+}
+
+impl From<CodeSignIn> for Setting {
+    fn from(code_sign_in: CodeSignIn) -> Self {
+        Self::CodeSignIn(code_sign_in)
+    }
+}
+
+impl From<Freshness> for Setting {
+    fn from(freshness: Freshness) -> Self {
+        Self::Freshness(freshness)
+    }
+}
+
+impl From<RequestsFrom> for Setting {
+    fn from(from: RequestsFrom) -> Self {
+        Self::RequestsFrom(from)
+    }
+}
+
 /// A tenant; it owns users, applications and their relying parties.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Organization {

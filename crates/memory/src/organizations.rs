@@ -9,7 +9,7 @@ use latchkey_domain::{
     credential::Credential,
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
-    organization::{Approval, CodeSignIn, Freshness, Organization, RequestsFrom},
+    organization::{Organization, Setting},
     user::User,
 };
 use latchkey_service::ports::{
@@ -248,50 +248,19 @@ impl AdministrationStore for MemoryStore {
         })
     }
 
-    async fn set_approval(
+    async fn set_organization(
         &self,
         organization: &OrganizationId,
-        approval: Approval,
+        setting: Setting,
     ) -> Result<Effect, StoreError> {
         self.write(|state| {
             let found = state.organizations.get_mut(organization);
-            Ok(set(found.map(|found| &mut found.approval), approval))
-        })
-    }
-
-    async fn set_code_sign_in(
-        &self,
-        organization: &OrganizationId,
-        code_sign_in: CodeSignIn,
-    ) -> Result<Effect, StoreError> {
-        self.write(|state| {
-            let found = state.organizations.get_mut(organization);
-            Ok(set(
-                found.map(|found| &mut found.code_sign_in),
-                code_sign_in,
-            ))
-        })
-    }
-
-    async fn set_freshness(
-        &self,
-        organization: &OrganizationId,
-        freshness: Freshness,
-    ) -> Result<Effect, StoreError> {
-        self.write(|state| {
-            let found = state.organizations.get_mut(organization);
-            Ok(set(found.map(|found| &mut found.freshness), freshness))
-        })
-    }
-
-    async fn set_requests_from(
-        &self,
-        organization: &OrganizationId,
-        from: RequestsFrom,
-    ) -> Result<Effect, StoreError> {
-        self.write(|state| {
-            let found = state.organizations.get_mut(organization);
-            Ok(set(found.map(|found| &mut found.requests_from), from))
+            Ok(match setting {
+                Setting::Approval(wanted) => set(found.map(|it| &mut it.approval), wanted),
+                Setting::CodeSignIn(wanted) => set(found.map(|it| &mut it.code_sign_in), wanted),
+                Setting::Freshness(wanted) => set(found.map(|it| &mut it.freshness), wanted),
+                Setting::RequestsFrom(wanted) => set(found.map(|it| &mut it.requests_from), wanted),
+            })
         })
     }
 

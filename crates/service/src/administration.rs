@@ -9,7 +9,7 @@ use latchkey_domain::{
     application::{Application, RelyingParty, native::NativeApplications, pages::Pages},
     credential_code::{CodeStatus, CodeText, CredentialCode},
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
-    organization::{Approval, CodeSignIn, Freshness, Organization, RequestsFrom},
+    organization::{Approval, CodeSignIn, Freshness, Organization, RequestsFrom, Setting},
     text::{ApplicationName, OrganizationName, Username},
     time::Timestamp,
     user::{Epoch, User, UserKind},
@@ -408,71 +408,24 @@ impl Administration {
         self.events.leave_effect(event, &facts, set).await
     }
 
-    /// Sets whether credentials made with a code wait for their owner. Running services follow within seconds.
+    /// Sets what an organization says about what is made with codes. Running services follow within seconds.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn set_approval(
+    pub async fn set_organization(
         &self,
         organization: &OrganizationId,
-        approval: Approval,
+        setting: Setting,
     ) -> Result<Effect, StoreError> {
-        let set = self.store.set_approval(organization, approval).await;
+        let set = self.store.set_organization(organization, setting).await;
+        let event = match setting {
+            Setting::Approval(_) => Event::SetApproval,
+            Setting::CodeSignIn(_) => Event::SetCodeSignIn,
+            Setting::Freshness(_) => Event::SetFreshness,
+            Setting::RequestsFrom(_) => Event::SetRequestsFrom,
+        };
         let facts = Facts::from(organization);
-        self.events
-            .leave_effect(Event::SetApproval, &facts, set)
-            .await
-    }
-
-    /// Sets whether making a credential with a code begins a session. Running services follow within seconds.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn set_code_sign_in(
-        &self,
-        organization: &OrganizationId,
-        code_sign_in: CodeSignIn,
-    ) -> Result<Effect, StoreError> {
-        let set = self
-            .store
-            .set_code_sign_in(organization, code_sign_in)
-            .await;
-        let facts = Facts::from(organization);
-        self.events
-            .leave_effect(Event::SetCodeSignIn, &facts, set)
-            .await
-    }
-
-    /// Sets for how long credentials made with a code are fresh, from now on and those that there are.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn set_freshness(
-        &self,
-        organization: &OrganizationId,
-        freshness: Freshness,
-    ) -> Result<Effect, StoreError> {
-        let set = self.store.set_freshness(organization, freshness).await;
-        let facts = Facts::from(organization);
-        self.events
-            .leave_effect(Event::SetFreshness, &facts, set)
-            .await
-    }
-
-    /// Sets from where places may ask its users for codes.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn set_requests_from(
-        &self,
-        organization: &OrganizationId,
-        from: RequestsFrom,
-    ) -> Result<Effect, StoreError> {
-        let set = self.store.set_requests_from(organization, from).await;
-        let facts = Facts::from(organization);
-        self.events
-            .leave_effect(Event::SetRequestsFrom, &facts, set)
-            .await
+        self.events.leave_effect(event, &facts, set).await
     }
 
     /// The organization of a user who is to be told of something, if there is such a user.

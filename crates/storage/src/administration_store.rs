@@ -5,7 +5,7 @@ use latchkey_domain::{
     application::{Application, look::Logo, native::NativeApplications},
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
-    organization::{Approval, CodeSignIn, Freshness, RequestsFrom},
+    organization::Setting,
     user::User,
 };
 use latchkey_service::ports::{
@@ -254,53 +254,14 @@ impl AdministrationStore for SqlStore {
         .await
     }
 
-    async fn set_approval(
+    async fn set_organization(
         &self,
         organization: &OrganizationId,
-        approval: Approval,
+        setting: Setting,
     ) -> Result<Effect, StoreError> {
         let id = organization.clone();
         self.write(async move |tx| {
-            let is_set = table::organization::set_approval(&tx, &id, approval).await?;
-            effect_on_organization(&tx, &id, is_set).await
-        })
-        .await
-    }
-
-    async fn set_code_sign_in(
-        &self,
-        organization: &OrganizationId,
-        code_sign_in: CodeSignIn,
-    ) -> Result<Effect, StoreError> {
-        let id = organization.clone();
-        self.write(async move |tx| {
-            let is_set = table::organization::set_code_sign_in(&tx, &id, code_sign_in).await?;
-            effect_on_organization(&tx, &id, is_set).await
-        })
-        .await
-    }
-
-    async fn set_freshness(
-        &self,
-        organization: &OrganizationId,
-        freshness: Freshness,
-    ) -> Result<Effect, StoreError> {
-        let id = organization.clone();
-        self.write(async move |tx| {
-            let is_set = table::organization::set_freshness(&tx, &id, freshness).await?;
-            effect_on_organization(&tx, &id, is_set).await
-        })
-        .await
-    }
-
-    async fn set_requests_from(
-        &self,
-        organization: &OrganizationId,
-        from: RequestsFrom,
-    ) -> Result<Effect, StoreError> {
-        let id = organization.clone();
-        self.write(async move |tx| {
-            let is_set = table::organization::set_requests_from(&tx, &id, from).await?;
+            let is_set = table::organization::set(&tx, &id, setting).await?;
             effect_on_organization(&tx, &id, is_set).await
         })
         .await

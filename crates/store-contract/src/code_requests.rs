@@ -42,7 +42,9 @@ cases! { code_requests:
 
 impl World {
     async fn let_ask(&self, organization: &OrganizationId, from: RequestsFrom) {
-        let set = self.administration.set_requests_from(organization, from);
+        let set = self
+            .administration
+            .set_organization(organization, from.into());
         assert_eq!(set.await.unwrap(), Effect::Changed);
     }
 
@@ -86,7 +88,7 @@ impl World {
         let anywhere = RequestsFrom::Anywhere;
         let set = self
             .administration
-            .set_requests_from(organization, anywhere);
+            .set_organization(organization, anywhere.into());
         set.await.unwrap();
         let request = self.new_request_of_none(organization);
         self.code_requests.open(request.clone()).await.unwrap();
@@ -463,12 +465,12 @@ async fn setting_from_where_places_ask_says_whether_anything_was_changed(world: 
         (RequestsFrom::Nowhere, Effect::Changed),
         (RequestsFrom::Nowhere, Effect::Unneeded),
     ] {
-        let set = administration.set_requests_from(&tenant.organization, wanted);
+        let set = administration.set_organization(&tenant.organization, wanted.into());
         assert_eq!(set.await.unwrap(), effect, "{wanted}");
         let entries = administration.organizations().await.unwrap();
         assert_eq!(entries[0].organization.requests_from, wanted);
     }
     let unknown = OrganizationId::from_random(&world.draw());
-    let set = administration.set_requests_from(&unknown, RequestsFrom::Anywhere);
+    let set = administration.set_organization(&unknown, RequestsFrom::Anywhere.into());
     assert_eq!(set.await.unwrap(), Effect::NotFound);
 }

@@ -135,7 +135,9 @@ impl World {
 
     /// Sets what an organization asks for.
     pub async fn set_approval(&self, organization: &OrganizationId, approval: Approval) {
-        let set = self.administration.set_approval(organization, approval);
+        let set = self
+            .administration
+            .set_organization(organization, approval.into());
         assert!(set.await.unwrap().is_there());
     }
 

@@ -79,14 +79,16 @@ async fn whether_a_code_signs_in_at_once_is_kept(world: World) {
         (CodeSignIn::AtOnce, Effect::Unneeded),
         (CodeSignIn::Never, Effect::Changed),
     ] {
-        let set = world.administration.set_code_sign_in(&organization, wanted);
+        let set = world
+            .administration
+            .set_organization(&organization, wanted.into());
         assert_eq!(set.await.unwrap(), effect);
         assert_eq!(kept().await, wanted);
     }
     let unknown = OrganizationId::from_random(&world.draw());
     let set = world
         .administration
-        .set_code_sign_in(&unknown, CodeSignIn::AtOnce);
+        .set_organization(&unknown, CodeSignIn::AtOnce.into());
     assert_eq!(set.await.unwrap(), Effect::NotFound);
 }
 
@@ -109,7 +111,7 @@ async fn whether_approval_is_asked_for_is_kept(world: World) {
     ] {
         let done = world
             .administration
-            .set_approval(&organization, wanted)
+            .set_organization(&organization, wanted.into())
             .await;
         assert_eq!(done.unwrap(), effect);
         assert_eq!(approval().await, wanted);
@@ -117,7 +119,7 @@ async fn whether_approval_is_asked_for_is_kept(world: World) {
     let unknown = OrganizationId::from_random(&world.draw());
     let done = world
         .administration
-        .set_approval(&unknown, Approval::Never)
+        .set_organization(&unknown, Approval::Never.into())
         .await;
     assert_eq!(done.unwrap(), Effect::NotFound);
     assert_eq!(approval().await, Approval::Always);

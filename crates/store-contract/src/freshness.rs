@@ -27,7 +27,9 @@ const DAY: Duration = Duration::from_hours(24);
 impl World {
     async fn set_freshness(&self, organization: &OrganizationId, freshness: &str) {
         let freshness: Freshness = freshness.parse().unwrap();
-        let set = self.administration.set_freshness(organization, freshness);
+        let set = self
+            .administration
+            .set_organization(organization, freshness.into());
         assert_eq!(set.await.unwrap(), Effect::Changed);
     }
 
@@ -130,13 +132,13 @@ async fn setting_it_says_whether_anything_was_changed(world: World) {
         (Freshness::default(), Effect::Unneeded),
     ] {
         let administration = &world.administration;
-        let set = administration.set_freshness(&tenant.organization, wanted);
+        let set = administration.set_organization(&tenant.organization, wanted.into());
         assert_eq!(set.await.unwrap(), effect);
         let entries = administration.organizations().await.unwrap();
         assert_eq!(entries[0].organization.freshness, wanted);
     }
     let unknown = OrganizationId::from_random(&world.draw());
-    let set = world.administration.set_freshness(&unknown, day);
+    let set = world.administration.set_organization(&unknown, day.into());
     assert_eq!(set.await.unwrap(), Effect::NotFound);
 }
 

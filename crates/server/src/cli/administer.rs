@@ -5,7 +5,7 @@ use std::fmt;
 use clap::{Args, Subcommand};
 use latchkey_domain::{
     id::{ApplicationId, OrganizationId, UserId},
-    organization::{Approval, CodeSignIn, Freshness, RequestsFrom},
+    organization::{Approval, CodeSignIn, Freshness, RequestsFrom, Setting},
     text::{ApplicationName, OrganizationName, SearchText, Username},
     user::{User, UserKind},
 };
@@ -201,25 +201,32 @@ pub(super) enum OrganizationAnswer {
     Listed(Vec<OrganizationRow>),
     Changed {
         org_id: String,
-        approval: &'static str,
+        #[serde(flatten)]
+        said: Said,
         /// Whether it was different before; here and elsewhere.
         changed: bool,
     },
-    ChangedCodeSignIn {
-        org_id: String,
-        code_sign_in: &'static str,
-        changed: bool,
-    },
-    ChangedFreshness {
-        org_id: String,
-        freshness: String,
-        changed: bool,
-    },
-    ChangedCodeRequests {
-        org_id: String,
-        code_requests: &'static str,
-        changed: bool,
-    },
+}
+
+/// What an organization says, under the name that it has in a list.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Said {
+    Approval(&'static str),
+    CodeSignIn(&'static str),
+    Freshness(String),
+    CodeRequests(&'static str),
+}
+
+impl From<Setting> for Said {
+    fn from(setting: Setting) -> Self {
+        match setting {
+            Setting::Approval(approval) => Self::Approval(approval.as_str()),
+            Setting::CodeSignIn(sign_in) => Self::CodeSignIn(sign_in.as_str()),
+            Setting::Freshness(freshness) => Self::Freshness(freshness.to_string()),
+            Setting::RequestsFrom(from) => Self::CodeRequests(from.as_str()),
+        }
+    }
 }
 
 /// An organization in a list.
@@ -340,54 +347,32 @@ impl Administer for OrganizationCommand {
     type Answer = OrganizationAnswer;
 
     async fn perform(self, administration: &Administration) -> Result<OrganizationAnswer, Failure> {
-        match self {
+        let (organization, setting): (_, Setting) = match self {
             Self::List => {
                 let entries = administration.organizations().await?;
                 let rows = entries.iter().map(OrganizationRow::from);
-                Ok(OrganizationAnswer::Listed(rows.collect()))
+                return Ok(OrganizationAnswer::Listed(rows.collect()));
             }
             Self::SetApproval {
                 organization,
                 approval,
-            } => {
-                let set = administration.set_approval(&organization, approval);
-                Ok(OrganizationAnswer::Changed {
-                    changed: found(set.await?, "--org", "organization", &organization)?,
-                    org_id: organization.to_string(),
-                    approval: approval.as_str(),
-                })
-            }
+            } => (organization, approval.into()),
             Self::SetCodeSignIn {
                 organization,
                 code_sign_in,
-            } => {
-                let set = administration.set_code_sign_in(&organization, code_sign_in);
-                Ok(OrganizationAnswer::ChangedCodeSignIn {
-                    changed: found(set.await?, "--org", "organization", &organization)?,
-                    org_id: organization.to_string(),
-                    code_sign_in: code_sign_in.as_str(),
-                })
-            }
+            } => (organization, code_sign_in.into()),
             Self::SetFreshness {
                 organization,
                 freshness,
-            } => {
-                let set = administration.set_freshness(&organization, freshness);
-                Ok(OrganizationAnswer::ChangedFreshness {
-                    changed: found(set.await?, "--org", "organization", &organization)?,
-                    org_id: organization.to_string(),
-                    freshness: freshness.to_string(),
-                })
-            }
-            Self::SetCodeRequests { organization, from } => {
-                let set = administration.set_requests_from(&organization, from);
-                Ok(OrganizationAnswer::ChangedCodeRequests {
-                    changed: found(set.await?, "--org", "organization", &organization)?,
-                    org_id: organization.to_string(),
-                    code_requests: from.as_str(),
-                })
-            }
-        }
+            } => (organization, freshness.into()),
+            Self::SetCodeRequests { organization, from } => (organization, from.into()),
+        };
+        let set = administration.set_organization(&organization, setting);
+        Ok(OrganizationAnswer::Changed {
+            changed: found(set.await?, "--org", "organization", &organization)?,
+            org_id: organization.to_string(),
+            said: setting.into(),
+        })
     }
 }
 

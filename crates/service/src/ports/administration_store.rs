@@ -14,7 +14,7 @@ use latchkey_domain::{
     credential::Credential,
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
-    organization::{Approval, CodeSignIn, Freshness, Organization, RequestsFrom},
+    organization::{Organization, Setting},
     text::ApplicationName,
     user::User,
 };
@@ -417,45 +417,14 @@ pub trait AdministrationStore: Send + Sync {
     /// [`StoreError`].
     async fn end_codes(&self, user: &UserId) -> Result<Effect, StoreError>;
 
-    /// Sets whether credentials made with a code wait for their owner.
+    /// Sets what an organization says about what is made with codes.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn set_approval(
+    async fn set_organization(
         &self,
         organization: &OrganizationId,
-        approval: Approval,
-    ) -> Result<Effect, StoreError>;
-
-    /// Sets whether making a credential with a code begins a session.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn set_code_sign_in(
-        &self,
-        organization: &OrganizationId,
-        code_sign_in: CodeSignIn,
-    ) -> Result<Effect, StoreError>;
-
-    /// Sets for how long credentials made with a code are fresh.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn set_freshness(
-        &self,
-        organization: &OrganizationId,
-        freshness: Freshness,
-    ) -> Result<Effect, StoreError>;
-
-    /// Sets from where places may ask its users for codes. What was asked before stays, and is granted if it may
-    /// be asked still.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn set_requests_from(
-        &self,
-        organization: &OrganizationId,
-        from: RequestsFrom,
+        setting: Setting,
     ) -> Result<Effect, StoreError>;
 
     /// Adds an application to its organization, with the logo whose tag it has. An origin belongs to one application,

@@ -2,7 +2,7 @@
 
 use latchkey_domain::{
     id::OrganizationId,
-    organization::{Approval, CodeSignIn, Freshness, Organization, RequestsFrom},
+    organization::{Approval, CodeSignIn, Freshness, Organization, RequestsFrom, Setting},
     text::OrganizationName,
     time::Timestamp,
 };
@@ -120,39 +120,6 @@ pub(crate) fn asks(organization: &OrganizationId, approval: Approval) -> Expr {
     Expr::exists(that)
 }
 
-/// Sets whether credentials made with a code wait for their owner; `false` when that was so already, or there is no
-/// such organization.
-pub(crate) async fn set_approval(
-    transaction: &DatabaseTransaction,
-    organization: &OrganizationId,
-    approval: Approval,
-) -> Result<bool, StoreError> {
-    let kept = Some(approval.as_str().into());
-    set(transaction, organization, Column::Approval, kept).await
-}
-
-/// Sets whether making a credential with a code begins a session; `false` when that was so already, or there is no such
-/// organization.
-pub(crate) async fn set_code_sign_in(
-    transaction: &DatabaseTransaction,
-    organization: &OrganizationId,
-    code_sign_in: CodeSignIn,
-) -> Result<bool, StoreError> {
-    let kept = Some(code_sign_in.as_str().into());
-    set(transaction, organization, Column::CodeSignIn, kept).await
-}
-
-/// Sets for how long credentials made with a code are fresh; `false` when that was so already, or there is no such
-/// organization.
-pub(crate) async fn set_freshness(
-    transaction: &DatabaseTransaction,
-    organization: &OrganizationId,
-    freshness: Freshness,
-) -> Result<bool, StoreError> {
-    let kept = kept(freshness).map(|freshness| freshness.keep().into());
-    set(transaction, organization, Column::Freshness, kept).await
-}
-
 /// Whether an organization exists that is active and lets places ask as said.
 pub(crate) fn lets_ask(organization: &OrganizationId, from: &[RequestsFrom]) -> Expr {
     let that = Query::select()
@@ -165,25 +132,26 @@ pub(crate) fn lets_ask(organization: &OrganizationId, from: &[RequestsFrom]) -> 
     Expr::exists(that)
 }
 
-/// Sets from where places may ask for codes; `false` when that was so already, or there is no such organization.
-pub(crate) async fn set_requests_from(
-    transaction: &DatabaseTransaction,
-    organization: &OrganizationId,
-    from: RequestsFrom,
-) -> Result<bool, StoreError> {
-    let kept = kept(from).map(|from| from.as_str().into());
-    set(transaction, organization, Column::RequestsFrom, kept).await
-}
-
 /// Sets what an organization says, or that it says nothing; `false` when that was so already, or there is no such
 /// organization.
-async fn set(
+pub(crate) async fn set(
     transaction: &DatabaseTransaction,
     organization: &OrganizationId,
-    column: Column,
-    kept: Option<Value>,
+    setting: Setting,
 ) -> Result<bool, StoreError> {
-    let (kept, is_another) = match kept {
+    let (column, wanted): (_, Option<Value>) = match setting {
+        Setting::Approval(approval) => (Column::Approval, Some(approval.as_str().into())),
+        Setting::CodeSignIn(sign_in) => (Column::CodeSignIn, Some(sign_in.as_str().into())),
+        Setting::Freshness(freshness) => (
+            Column::Freshness,
+            kept(freshness).map(|freshness| freshness.keep().into()),
+        ),
+        Setting::RequestsFrom(from) => (
+            Column::RequestsFrom,
+            kept(from).map(|from| from.as_str().into()),
+        ),
+    };
+    let (value, is_another) = match wanted {
         Some(wanted) => {
             let is_another = column.is_null().or(column.ne(wanted.clone()));
             (Expr::value(wanted), is_another)
@@ -191,7 +159,7 @@ async fn set(
         None => (Expr::cust("NULL"), column.is_not_null()),
     };
     Entity::update_many()
-        .col_expr(column, kept)
+        .col_expr(column, value)
         .filter(Column::Id.eq(organization.as_str()))
         .filter(is_another)
         .meets_one(transaction)

@@ -216,7 +216,7 @@ async fn changes_from_the_command_line_are_one_transaction_each(world: SqlWorld)
         world.invite(invitation).await;
         assert!(world.set_administrator(&user, true).await);
         assert!(world.set_user_active(&user, false).await);
-        let set = administration.set_approval(organization, Approval::Always);
+        let set = administration.set_organization(organization, Approval::Always.into());
         assert!(set.await.unwrap().is_change());
         administration.add_application(added, None).await.unwrap();
         assert!(world.set_application_active(application, false).await);

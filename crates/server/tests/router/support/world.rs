@@ -13,7 +13,7 @@ use latchkey_domain::{
     },
     id::{ApplicationId, InstallationId, OrganizationId, UserId},
     message::MessageKind,
-    organization::{Approval, CodeSignIn},
+    organization::{Approval, CodeSignIn, Freshness, RequestsFrom, Setting},
     policy::{Limits, Policy},
     text::{ApplicationName, OrganizationName, Username},
     time::Timestamp,
@@ -278,46 +278,35 @@ impl World {
     }
 
     pub(crate) async fn set_approval(&self, tenant: &Tenant, approval: Approval) {
-        let organization: OrganizationId = tenant.organization.parse().unwrap();
-        let done = self
-            .use_cases
-            .administration
-            .set_approval(&organization, approval);
-        assert!(done.await.unwrap().is_there());
-        // Until the directory is read again.
-        self.wait(Duration::from_secs(5));
+        self.set(tenant, approval.into()).await;
     }
 
     pub(crate) async fn set_code_sign_in(&self, tenant: &Tenant, code_sign_in: CodeSignIn) {
-        let organization: OrganizationId = tenant.organization.parse().unwrap();
-        let done = self
-            .use_cases
-            .administration
-            .set_code_sign_in(&organization, code_sign_in);
-        assert!(done.await.unwrap().is_there());
-        // Until the directory is read again.
-        self.wait(Duration::from_secs(5));
+        self.set(tenant, code_sign_in.into()).await;
     }
 
     pub(crate) async fn set_freshness(&self, tenant: &Tenant, freshness: &str) {
-        let organization: OrganizationId = tenant.organization.parse().unwrap();
-        let done = self
-            .use_cases
-            .administration
-            .set_freshness(&organization, freshness.parse().unwrap());
-        assert!(done.await.unwrap().is_there());
+        let freshness: Freshness = freshness.parse().unwrap();
+        self.set_now(tenant, freshness.into()).await;
     }
 
     /// Sets from where places may ask an organization's users for codes.
     pub(crate) async fn let_ask(&self, tenant: &Tenant, from: &str) {
-        let organization: OrganizationId = tenant.organization.parse().unwrap();
-        let done = self
-            .use_cases
-            .administration
-            .set_requests_from(&organization, from.parse().unwrap());
-        assert!(done.await.unwrap().is_there());
-        // Until the directory is read again.
+        let from: RequestsFrom = from.parse().unwrap();
+        self.set(tenant, from.into()).await;
+    }
+
+    /// Sets what an organization says, and waits until the directory is read again.
+    async fn set(&self, tenant: &Tenant, setting: Setting) {
+        self.set_now(tenant, setting).await;
         self.wait(Duration::from_secs(5));
+    }
+
+    async fn set_now(&self, tenant: &Tenant, setting: Setting) {
+        let organization: OrganizationId = tenant.organization.parse().unwrap();
+        let administration = &self.use_cases.administration;
+        let set = administration.set_organization(&organization, setting);
+        assert!(set.await.unwrap().is_there());
     }
 
     pub(crate) async fn set_application_active(&self, application: &ApplicationId, active: bool) {
