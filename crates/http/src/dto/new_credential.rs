@@ -22,79 +22,73 @@ use super::{
 };
 use crate::error::ApiError;
 
-/// A new credential, its name and the challenge it signed.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", expecting = "an object")]
-pub(crate) struct CredentialRequest {
-    /// The `challengeIdentifier` of the init call.
-    challenge_identifier: String,
-    /// What the user calls it; 1 to 128 characters.
-    #[schema(value_type = String, example = "My laptop")]
-    credential_name: Text<CredentialName>,
-    /// The kind; `kind` is understood too.
-    #[schema(value_type = String, required = true, example = "Key")]
-    credential_kind: Option<Text<CredentialKind>>,
-    /// What older documents call `credentialKind`.
-    #[schema(value_type = Option<String>, deprecated)]
-    kind: Option<Text<CredentialKind>>,
-    /// The proof that the client holds the private key.
-    #[schema(required = true)]
-    credential_info: Option<CredentialInfoBody>,
-    /// The private key, encrypted by the client: required for `PasswordProtectedKey`, optional for
-    /// `RecoveryKey`, ignored otherwise. At most 16 KiB.
-    #[schema(value_type = Option<String>)]
-    encrypted_private_key: Option<Text<EncryptedPrivateKey>>,
-    /// For a `RecoveryKey`: whether it takes the place of every other one of the user, which are deleted then.
-    replaces_recovery_keys: Option<bool>,
+/// A body that has, besides members of its own, those that make a credential. Flattened, what is wrong with a member
+/// could not be told by its path.
+macro_rules! credential_bodies {
+    ($($(#[$about:meta])* $name:ident { $($own:tt)* })*) => {$(
+        $(#[$about])*
+        #[derive(Deserialize, ToSchema)]
+        #[serde(rename_all = "camelCase", expecting = "an object")]
+        pub(crate) struct $name {
+            $($own)*
+            /// The kind; `kind` is understood too.
+            #[schema(value_type = String, required = true, example = "Key")]
+            credential_kind: Option<Text<CredentialKind>>,
+            /// What older documents call `credentialKind`.
+            #[schema(value_type = Option<String>, deprecated)]
+            kind: Option<Text<CredentialKind>>,
+            /// The proof that the client holds the private key.
+            #[schema(required = true)]
+            credential_info: Option<CredentialInfoBody>,
+            /// The private key, encrypted by the client: required for `PasswordProtectedKey`, optional for
+            /// `RecoveryKey`, ignored otherwise. At most 16 KiB.
+            #[schema(value_type = Option<String>)]
+            encrypted_private_key: Option<Text<EncryptedPrivateKey>>,
+        }
+
+        impl $name {
+            /// What makes the credential, which is not there any more afterwards.
+            fn take_parts(&mut self) -> CredentialParts {
+                CredentialParts {
+                    kind: self.credential_kind.take().or(self.kind.take()),
+                    info: self.credential_info.take(),
+                    encrypted_private_key: self.encrypted_private_key.take(),
+                }
+            }
+        }
+    )*};
 }
 
-/// The same with the challenge of a code, and whether to be signed in with the credential.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", expecting = "an object")]
-pub(crate) struct CredentialWithCodeRequest {
-    /// The `challengeIdentifier` of the init call.
-    challenge_identifier: String,
-    /// What the user calls it; 1 to 128 characters.
-    #[schema(value_type = String, example = "My laptop")]
-    credential_name: Text<CredentialName>,
-    /// The kind; `kind` is understood too.
-    #[schema(value_type = String, required = true, example = "Key")]
-    credential_kind: Option<Text<CredentialKind>>,
-    /// What older documents call `credentialKind`.
-    #[schema(value_type = Option<String>, deprecated)]
-    kind: Option<Text<CredentialKind>>,
-    /// The proof that the client holds the private key.
-    #[schema(required = true)]
-    credential_info: Option<CredentialInfoBody>,
-    /// The private key, encrypted by the client: required for `PasswordProtectedKey`, optional for
-    /// `RecoveryKey`, ignored otherwise. At most 16 KiB.
-    #[schema(value_type = Option<String>)]
-    encrypted_private_key: Option<Text<EncryptedPrivateKey>>,
-    /// Whether a session is to begin with the credential, where the organization lets it: the answer has it in
-    /// `authentication` then.
-    pub(crate) sign_in: Option<bool>,
-}
+credential_bodies! {
+    /// A new credential, its name and the challenge it signed.
+    CredentialRequest {
+        /// The `challengeIdentifier` of the init call.
+        challenge_identifier: String,
+        /// What the user calls it; 1 to 128 characters.
+        #[schema(value_type = String, example = "My laptop")]
+        credential_name: Text<CredentialName>,
+        /// For a `RecoveryKey`: whether it takes the place of every other one of the user, which are deleted then.
+        replaces_recovery_keys: Option<bool>,
+    }
 
-/// A new credential of one of the kinds `Fido2`, `Key`, `PasswordProtectedKey` and `RecoveryKey`.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", expecting = "an object")]
-pub(crate) struct NewCredentialBody {
-    /// The kind; `kind` is understood too.
-    #[schema(value_type = String, required = true, example = "Key")]
-    credential_kind: Option<Text<CredentialKind>>,
-    /// What older documents call `credentialKind`.
-    #[schema(value_type = Option<String>, deprecated)]
-    kind: Option<Text<CredentialKind>>,
-    /// The proof that the client holds the private key.
-    #[schema(required = true)]
-    credential_info: Option<CredentialInfoBody>,
-    /// The private key, encrypted by the client: required for `PasswordProtectedKey`, optional for
-    /// `RecoveryKey`, ignored otherwise. At most 16 KiB.
-    #[schema(value_type = Option<String>)]
-    encrypted_private_key: Option<Text<EncryptedPrivateKey>>,
-    /// What the user calls it; 1 to 128 characters.
-    #[schema(value_type = Option<String>, example = "My laptop")]
-    credential_name: Option<Text<CredentialName>>,
+    /// The same with the challenge of a code, and whether to be signed in with the credential.
+    CredentialWithCodeRequest {
+        /// The `challengeIdentifier` of the init call.
+        challenge_identifier: String,
+        /// What the user calls it; 1 to 128 characters.
+        #[schema(value_type = String, example = "My laptop")]
+        credential_name: Text<CredentialName>,
+        /// Whether a session is to begin with the credential, where the organization lets it: the answer has it in
+        /// `authentication` then.
+        pub(crate) sign_in: Option<bool>,
+    }
+
+    /// A new credential of one of the kinds `Fido2`, `Key`, `PasswordProtectedKey` and `RecoveryKey`.
+    NewCredentialBody {
+        /// What the user calls it; 1 to 128 characters.
+        #[schema(value_type = Option<String>, example = "My laptop")]
+        credential_name: Option<Text<CredentialName>>,
+    }
 }
 
 /// The proof that the client holds the private key.
@@ -138,12 +132,8 @@ struct CredentialParts {
 
 impl CredentialRequest {
     /// The challenge identifier and the credential.
-    pub(crate) fn into_parts(self) -> Result<(String, NewCredential), ApiError> {
-        let parts = CredentialParts {
-            kind: self.credential_kind.or(self.kind),
-            info: self.credential_info,
-            encrypted_private_key: self.encrypted_private_key,
-        };
+    pub(crate) fn into_parts(mut self) -> Result<(String, NewCredential), ApiError> {
+        let parts = self.take_parts();
         parts.named(self.challenge_identifier, self.credential_name)
     }
 
@@ -164,24 +154,16 @@ impl CredentialRequest {
 
 impl CredentialWithCodeRequest {
     /// The challenge identifier and the credential.
-    pub(crate) fn into_parts(self) -> Result<(String, NewCredential), ApiError> {
-        let parts = CredentialParts {
-            kind: self.credential_kind.or(self.kind),
-            info: self.credential_info,
-            encrypted_private_key: self.encrypted_private_key,
-        };
+    pub(crate) fn into_parts(mut self) -> Result<(String, NewCredential), ApiError> {
+        let parts = self.take_parts();
         parts.named(self.challenge_identifier, self.credential_name)
     }
 }
 
 impl NewCredentialBody {
     /// The credential at this place of a body.
-    pub(crate) fn into_first(self, place: &str) -> Result<FirstCredential, ApiError> {
-        let parts = CredentialParts {
-            kind: self.credential_kind.or(self.kind),
-            info: self.credential_info,
-            encrypted_private_key: self.encrypted_private_key,
-        };
+    pub(crate) fn into_first(mut self, place: &str) -> Result<FirstCredential, ApiError> {
+        let parts = self.take_parts();
         Ok(FirstCredential {
             name: self.credential_name.map(|Text(name)| name),
             proof: parts.into_proof(&format!("{place}."))?,
