@@ -32,6 +32,7 @@ async function refresh(here) {
   showHere(items)
   tellOfKit(items)
   await signal(items)
+  return items
 }
 
 /** A recovery kit with the number that is printed on it. */

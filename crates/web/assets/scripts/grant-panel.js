@@ -58,7 +58,7 @@ async function look(code) {
   const seconds = Math.max(Math.round((serviceNow() - Date.parse(dateRequested)) / 1000), 0)
   const rows = [
     [t('Adds'), kindOf({ kind: credentialKind })],
-    [t('For'), applicationName ?? t('An application')],
+    [t('For'), applicationName ?? t('Any application')],
     [t('On'), origin ? hostOf(origin) : t('An application without pages')],
     [t('From'), address],
     [t('Asked'), ago(seconds)],

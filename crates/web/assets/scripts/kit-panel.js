@@ -3,7 +3,7 @@
 import { renderSVG } from '../vendor/uqr.js'
 
 import { t } from './language.js'
-import { $, addressOf, busy } from './page.js'
+import { $, addressOf, busy, element, facts } from './page.js'
 import { PromptError } from './passkeys.js'
 
 /** A link that fills in everything but the code. */
@@ -49,60 +49,78 @@ export function draw(place, text) {
 
 const guard = (event) => event.preventDefault()
 
+/** The address of the file of the kit that is shown. */
+let file = ''
+
 /** It was printed, saved or copied: leaving asks no more. */
 function keep(words) {
   removeEventListener('beforeunload', guard)
   $('kit-kept').textContent = words
 }
 
-/** The button's work: to copy a text, and what to say then. */
-function copying(button, text, done) {
+/** A value of the kit, with a button that copies it; what to say then is the button's. */
+function copied(id, value, label, done) {
+  const button = element('button', { type: 'button', class: 'small', 'aria-label': label }, t('Copy'))
   button.onclick = () =>
     busy(button, t('Copying…'), async () => {
       try {
-        await navigator.clipboard.writeText(text)
+        await navigator.clipboard.writeText(value)
       } catch (error) {
         throw new PromptError('not_copied', error)
       }
       done()
     })
+  return element('span', {}, element('span', { id, class: 'secret' }, value), ' ', button)
 }
 
-/** Fills in the panel with a new kit. Until it was printed, saved or copied, leaving asks. */
+/** Fills the panel with a new kit. Until it was printed, saved or copied, leaving asks. */
 export function showKit(kit, here) {
+  clearKit()
   addEventListener('beforeunload', guard)
   document.body.classList.add('with-kit')
-  $('kit-kept').textContent = ''
-  $('kit-code').textContent = kit.code
-  $('kit-username').textContent = kit.username
-  $('kit-number').textContent = kit.number
   const { host, pathname } = addressOf('recover')
-  $('kit-page').textContent = host + pathname
-  draw($('kit-picture'), linkOf(kit))
-  const file = $('kit-save')
-  file.href = URL.createObjectURL(new Blob([fileOf(kit, here)], { type: 'text/plain' }))
-  file.download = `recovery-kit-${location.hostname}.txt`
-  file.onclick = () => keep(t('Good. Keep it where only you can find it.'))
-  $('kit-print').onclick = () => {
-    keep(t('Good. Keep it where only you can find it.'))
-    print()
-  }
-  copying($('kit-copy-number'), kit.number, () => {
+  const code = copied('kit-code', kit.code, t('Copy the kit code'), () =>
+    keep(t('The kit code is copied. Put it where only you can find it, with the kit number.')),
+  )
+  const number = copied('kit-number', kit.number, t('Copy the kit number'), () => {
     $('kit-kept').textContent = t('The kit number is copied. You need the kit code with it.')
   })
-  copying($('kit-copy-code'), kit.code, () => {
-    keep(t('The kit code is copied. Put it where only you can find it, with the kit number.'))
+  const rows = [
+    [t('Kit code'), code],
+    [t('Kit number'), number],
+    [t('User name'), kit.username],
+    [t('Where to use it'), element('span', { id: 'kit-page' }, host + pathname)],
+  ]
+  const picture = element('img', {
+    class: 'qr',
+    width: 160,
+    height: 160,
+    alt: t('QR code: opens the recovery page with user name and kit number filled in'),
   })
+  draw(picture, linkOf(kit))
+  file = URL.createObjectURL(new Blob([fileOf(kit, here)], { type: 'text/plain' }))
+  const done = () => keep(t('Good. Keep it where only you can find it.'))
+  const onPaper = () => {
+    done()
+    print()
+  }
+  const link = { class: 'button', href: file, download: `recovery-kit-${location.hostname}.txt`, onclick: done }
+  $('kit').replaceChildren(
+    element('div', { class: 'kit' }, element('dl', {}, ...facts(rows)), picture),
+    element(
+      'div',
+      { class: 'actions' },
+      element('button', { type: 'button', onclick: onPaper }, t('Print')),
+      element('a', link, t('Save as a file')),
+    ),
+    element('p', { id: 'kit-kept', class: 'hint', role: 'status' }),
+  )
 }
 
 /** Leaves nothing of a kit on the page. */
 export function clearKit() {
   removeEventListener('beforeunload', guard)
   document.body.classList.remove('with-kit')
-  URL.revokeObjectURL($('kit-save').href)
-  for (const id of ['kit-code', 'kit-username', 'kit-number', 'kit-page', 'kit-kept']) {
-    $(id).textContent = ''
-  }
-  $('kit-save').href = '#'
-  $('kit-picture').removeAttribute('src')
+  URL.revokeObjectURL(file)
+  $('kit').replaceChildren()
 }

@@ -132,7 +132,7 @@ export function hostOf(origin) {
 
 /** How long it is until then by the service's clock, in minutes and seconds. */
 export function timeLeft(end) {
-  const seconds = Math.max(Math.ceil((end - serviceNow()) / 1000), 0)
+  const seconds = Math.max(Math.floor((end - serviceNow()) / 1000), 0)
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
 }
 

@@ -4,6 +4,7 @@ import { newKit } from './kit.js'
 import { clearKit, showKit } from './kit-panel.js'
 import { t } from './language.js'
 import { $, announce, busy } from './page.js'
+import { PromptError } from './passkeys.js'
 import { act, callSignedIn, leave, session } from './session.js'
 
 const PATH = '/auth/credentials'
@@ -14,7 +15,7 @@ let reload
 /** What makes a credential of the kit that is shown, until that is in use. */
 let prove
 
-/** Prepares the panel. */
+/** Prepares the panel. `refresh` shows everything anew, and answers the credentials. */
 export function openRecoveryPanel(application, { refresh }) {
   here = application
   reload = refresh
@@ -81,8 +82,13 @@ async function putIntoUse() {
   }
   prove = undefined
   show('used')
-  announce(t('Your new recovery kit is in use.'))
-  await reload()
+  const isOther = ({ credentialId, kind }) =>
+    kind === 'RecoveryKey' && credentialId !== credential.credentialInfo.credId
+  if ((await reload()).some(isOther)) {
+    // A service of a release before takes no other one away.
+    throw new PromptError('kit_beside_others')
+  }
+  announce(t('Your new recovery kit is in use, and earlier ones are of no use any more.'))
 }
 
 function close() {

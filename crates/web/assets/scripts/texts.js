@@ -14,6 +14,8 @@ const TEXTS = translated({
   // Of the browser and the person before it.
   authenticator_unfit:
     'This device cannot make the kind of passkey that is needed. Try another device, or a security key with a PIN.',
+  kit_beside_others:
+    'Your new recovery kit is in use, but an earlier one is not gone. Delete it below, and keep the new one.',
   not_copied: 'The browser did not copy it. Select it and copy it yourself, or print or save the kit.',
   no_passkey_here:
     'There is no passkey of yours for this site. Sign in where you have one, add one here with a code, and try again.',
