@@ -117,7 +117,7 @@ test('a new recovery kit takes the place of the old one when it is put into use,
   const discarded = await number.textContent()
   assert.notEqual(discarded, old)
   await press(laptop, 'Do not use it')
-  assert.equal(await number.textContent(), '')
+  assert.equal(await number.count(), 0)
 
   await press(laptop, 'Make a new recovery kit')
   await page.getByText(/^D1-/).waitFor()
@@ -135,6 +135,24 @@ test('a new recovery kit takes the place of the old one when it is put into use,
   await page.getByRole('link', { name: 'Save as a file' }).click()
   await press(laptop, 'Done')
   assert.equal(await page.getByText(/^D1-/).count(), 0)
+
+  // A service of a release before leaves the old one, and the page says so instead of what it cannot know.
+  await page.evaluate(() => {
+    const { fetch } = globalThis
+    globalThis.fetch = async (address, options) => {
+      const answer = await fetch(address, options)
+      if (options.method !== 'GET' || !String(address).endsWith('/auth/credentials')) {
+        return answer
+      }
+      const { items } = await answer.json()
+      const left = items.find(({ kind }) => kind === 'RecoveryKey')
+      items.push({ ...left, credentialUuid: 'cr-left', credentialId: 'bGVmdA' })
+      return Response.json({ items }, answer)
+    }
+  })
+  await press(laptop, 'Make a new recovery kit')
+  await press(laptop, 'I have kept it: use this kit')
+  await page.getByRole('alert').getByText('an earlier one is not gone').waitFor()
   assert.deepEqual([laptop.errors, laptop.violations], [[], []])
 })
 

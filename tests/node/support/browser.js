@@ -63,6 +63,7 @@ export class Device {
     await device.#watchPolicy()
     device.page = await device.context.newPage()
     device.#watchErrors()
+    device.#followLinks()
     device.session = await device.context.newCDPSession(device.page)
     await device.session.send('WebAuthn.enable')
     await device.plugIn()
@@ -72,6 +73,23 @@ export class Device {
   errors = []
   violations = []
   authenticatorId
+
+  /**
+   * On a page that is open already the browser stays when a link differs behind `#` alone, and the page loads itself
+   * anew: what was pressed before that is over would be pressed on a page that goes away.
+   */
+  #followLinks() {
+    const { page } = this
+    const goto = page.goto.bind(page)
+    page.goto = async (address, options) => {
+      const [path, fragment] = address.split('#')
+      const isThere = fragment !== undefined && page.url().split('#')[0] === path
+      const loaded = isThere ? page.waitForEvent('load') : undefined
+      const answer = await goto(address, options)
+      await loaded
+      return answer
+    }
+  }
 
   async #watchPolicy() {
     await this.context.exposeBinding('reportViolation', (_source, violation) => {

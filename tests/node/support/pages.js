@@ -62,21 +62,9 @@ export async function scan({ page }, picture = '#code-picture') {
   return jsqr(new Uint8ClampedArray(data), width, height)?.data
 }
 
-/**
- * Opens a link. Where the page is open already the browser stays on it, and the page loads itself anew: what is
- * pressed before that is over is pressed on a page that goes away.
- */
-export async function follow({ page }, link) {
-  const isThere = page.url().split('#')[0] === link.split('#')[0]
-  const loaded = isThere ? page.waitForEvent('load') : undefined
-  await page.goto(link)
-  await loaded
-}
-
 /** Opens a link with a code, which is filled in, and uses the code. */
-export async function claim(device, link) {
-  const { page } = device
-  await follow(device, link)
+export async function claim({ page }, link) {
+  await page.goto(link)
   await page.getByRole('button', { name: 'Continue' }).click()
 }
 
