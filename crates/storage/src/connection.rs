@@ -28,7 +28,7 @@ use tokio::{
 };
 
 use crate::{
-    failure::reason,
+    failure::{Passing, reason},
     trust::Trust,
     watch::{Watch, Work},
 };
@@ -271,7 +271,13 @@ impl Connections {
             return self.none(cause);
         }
         if let DbErr::Conn(RuntimeErr::SqlxError(cause)) = &error {
-            self.note(Some(reason(cause)));
+            let said = reason(cause);
+            self.note(Some(said.clone()));
+            // Nobody has asked it anything yet: whatever it says (it lets this user in no more, is of another name, is
+            // closed for a while) is about itself.
+            if Passing::of_cause(cause).is_none() {
+                return StoreError::unavailable(NotMade(said));
+            }
         }
         StoreError::new(error)
     }

@@ -128,6 +128,34 @@ async fn a_database_that_was_read_only_takes_changes_at_once_when_it_is_not_any_
     }
 }
 
+/// As while its password is changed, or it is closed for work on it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_lets_nobody_in_is_unavailable_until_it_does_again() {
+    let world = Administrator::new().await;
+    let mut url = Url::parse(world.database.url()).unwrap();
+    let name = url.path().trim_start_matches('/').to_owned();
+    let role = format!("{name}_guest");
+    let login = format!("SUPERUSER LOGIN PASSWORD '{role}'");
+    world.execute(&format!("CREATE ROLE {role} {login}")).await;
+    url.set_username(&role).unwrap();
+    url.set_password(Some(&role)).unwrap();
+    let store = store(url.as_str(), Duration::from_mins(1)).await;
+    world
+        .execute(&format!("REVOKE CONNECT ON DATABASE {name} FROM PUBLIC"))
+        .await;
+    for refusal in ["NOLOGIN", "NOSUPERUSER"] {
+        require_success(&store).await;
+        world.execute(&format!("ALTER ROLE {role} {refusal}")).await;
+        world.end_all_others().await;
+        let outcomes = calls(&store).await;
+        assert_eq!(unavailable(&outcomes), CALLERS, "{outcomes:?}");
+        world
+            .execute(&format!("ALTER ROLE {role} LOGIN SUPERUSER"))
+            .await;
+    }
+    require_success(&store).await;
+}
+
 /// The connections that hang never come back, as when their host is gone; new ones lead to another.
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_that_hang_fail_at_the_deadline_and_their_connections_are_given_up() {
