@@ -1,4 +1,5 @@
-//! Tells the program its version, `LATCHKEY_VERSION`: with the commit, where that is known.
+//! Tells the program its version, `VERSION_OF_BUILD`: with the commit, where that is known. `cargo run` hands that
+//! variable on to the program, which takes what begins with `LATCHKEY_` for a setting.
 //!
 //! It is known from the variable `LATCHKEY_COMMIT`, which a container or a package is built with, else from
 //! `commit.txt`, which `git archive` fills in, else from git. Without any of them a build goes on without it.
@@ -20,7 +21,7 @@ fn main() -> io::Result<()> {
         Some(commit) => format!("{version} ({commit})"),
         None => version,
     };
-    writeln!(instructions, "cargo::rustc-env=LATCHKEY_VERSION={version}")?;
+    writeln!(instructions, "cargo::rustc-env=VERSION_OF_BUILD={version}")?;
     writeln!(instructions, "cargo::rerun-if-env-changed=LATCHKEY_COMMIT")?;
     writeln!(instructions, "cargo::rerun-if-changed=build.rs")?;
     writeln!(instructions, "cargo::rerun-if-changed=commit.txt")?;

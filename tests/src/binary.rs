@@ -22,6 +22,28 @@ pub fn path() -> Outcome<&'static Path> {
 }
 
 fn build() -> Outcome<PathBuf> {
+    built()?
+        .iter()
+        .filter_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
+        .find(|executable| executable.ends_with("latchkey"))
+        .ok_or_else(|| failure("cargo built no executable"))
+}
+
+/// The variables that `cargo run` hands on to the program, besides its own: those that the program was built with.
+pub fn handed_on() -> Outcome<Vec<(String, String)>> {
+    let messages = built()?;
+    let told = messages.iter().filter(|message| {
+        let package = message["package_id"].as_str().unwrap_or_default();
+        message["reason"] == "build-script-executed" && package.contains("crates/server")
+    });
+    let variables = told
+        .filter_map(|message| message["env"].as_array())
+        .flatten();
+    Ok(serde_json::from_value(variables.cloned().collect())?)
+}
+
+/// Builds the program, and gives what cargo says of it.
+fn built() -> Outcome<Vec<Value>> {
     // Of the whole workspace, and with an example, dependencies are built with the very features that tests
     // have: once for all, and `cargo test --workspace` has built this binary already.
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -36,12 +58,9 @@ fn build() -> Outcome<PathBuf> {
     if !output.status.success() {
         return Err(failure("the binary cannot be built"));
     }
-    String::from_utf8(output.stdout)?
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
-        .find(|executable| executable.ends_with("latchkey"))
-        .ok_or_else(|| failure("cargo built no executable"))
+    let messages = String::from_utf8(output.stdout)?;
+    let messages = messages.lines().map(serde_json::from_str);
+    Ok(messages.collect::<Result<_, _>>()?)
 }
 
 /// Keeps what begins so in this process' environment from a command.

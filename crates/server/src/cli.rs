@@ -50,7 +50,7 @@ mod secrets;
 mod serve;
 
 /// The version, and the commit that it was built from where that is known; see `build.rs`.
-const VERSION: &str = env!("LATCHKEY_VERSION");
+const VERSION: &str = env!("VERSION_OF_BUILD");
 
 /// The variable that names the configuration.
 const CONFIG_VARIABLE: &str = "LATCHKEY_CONFIG";

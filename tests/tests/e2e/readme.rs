@@ -3,7 +3,7 @@
 use std::{fs, path::Path, process::Command};
 
 use latchkey_e2e::{
-    Outcome,
+    Outcome, binary,
     installation::{DatabaseKind, Installation},
 };
 
@@ -51,5 +51,18 @@ async fn the_flow_with_curl_is_true() -> Outcome {
         .collect();
     ids.sort_unstable();
     assert_eq!(ids, ["key-one", "key-two"], "{said}{complaints}");
+    Ok(())
+}
+
+/// What `cargo run` hands on is no setting, however much its name may look like one.
+#[test]
+fn the_program_starts_with_all_that_it_was_built_with() -> Outcome {
+    let installation = Installation::empty(DatabaseKind::Sqlite)?;
+    let handed_on = binary::handed_on()?;
+    assert!(!handed_on.is_empty());
+    let mut check = installation.command("config check")?;
+    let run = check.envs(handed_on).output()?;
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{said}");
     Ok(())
 }
