@@ -18,17 +18,21 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, builder
 use clap_complete::Shell;
 
 use self::{
-    administer::{Bootstrap, OrganizationCommand, UserCommand},
     answer::answer,
     application::ApplicationCommand,
     backup::{Backup, Goal, Restore},
+    bootstrap::Bootstrap,
+    code::CodeCommand,
     config::ConfigCommand,
+    credential::CredentialCommand,
     doctor::Doctor,
     health::Health,
     migrate::MigrateCommand,
+    organization::OrganizationCommand,
     outbox::OutboxCommand,
-    people::{CodeCommand, CredentialCommand, SessionCommand},
     secrets::SecretsCommand,
+    session::SessionCommand,
+    user::UserCommand,
 };
 use crate::{config::Settings, reload::Reload, telemetry, wiring::Adapters};
 
@@ -36,18 +40,23 @@ mod administer;
 mod answer;
 mod application;
 mod backup;
+mod bootstrap;
+mod code;
 mod config;
+mod credential;
 mod date;
 mod doctor;
 mod health;
 mod migrate;
+mod organization;
 mod outbox;
 mod output;
 #[cfg(test)]
 mod packaging;
-mod people;
 mod secrets;
 mod serve;
+mod session;
+mod user;
 
 /// The version, and the commit that it was built from where that is known; see `build.rs`.
 const VERSION: &str = env!("LATCHKEY_VERSION");
