@@ -34,7 +34,7 @@ use self::{
     session::SessionCommand,
     user::UserCommand,
 };
-use crate::{config::Settings, reload::Reload, telemetry, wiring::Adapters};
+use crate::{causes::chain, config::Settings, reload::Reload, telemetry, wiring::Adapters};
 
 mod administer;
 mod answer;
@@ -289,21 +289,6 @@ impl Generated {
         }
         output::print(&text)
     }
-}
-
-/// An error and its causes on one line.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !line.ends_with(&text) {
-            line.push_str(": ");
-            line.push_str(&text);
-        }
-        cause = error.source();
-    }
-    line
 }
 
 #[cfg(test)]
@@ -592,12 +577,5 @@ mod tests {
         )
         .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
-    }
-
-    #[test]
-    fn an_error_is_one_line_with_its_causes() {
-        let cause = io::Error::other("disk full");
-        let error = latchkey_service::ports::store::StoreError::new(cause);
-        assert_eq!(chain(&error), "the store failed: disk full");
     }
 }

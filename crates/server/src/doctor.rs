@@ -18,7 +18,7 @@ use serde::Serialize;
 use self::place::Place;
 use crate::{
     beginning::{self, LOOK_ADVICE},
-    cli::chain,
+    causes::chain,
     config::{Settings, mail::Transport},
     secrets::{self, OpenSecretsError},
 };
