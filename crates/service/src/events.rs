@@ -4,7 +4,6 @@
 //! A line holds ids and an address, and nothing that anybody typed: no name, code, token or proof.
 
 mod left;
-mod refusal;
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -19,9 +18,7 @@ use latchkey_domain::{
 use tracing::field;
 
 pub use self::left::LeftEvents;
-pub(crate) use self::refusal::Refusal;
 use crate::{
-    credentials::SignedRequest,
     directory::Caller,
     ports::observer::{Observer, Unobserved},
 };
@@ -198,6 +195,12 @@ impl Reason {
     }
 }
 
+/// An error that has a reason.
+pub(crate) trait Refusal {
+    /// The reason.
+    fn reason(&self) -> Reason;
+}
+
 /// What is known of an event, as far as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
@@ -274,18 +277,6 @@ impl From<(&Caller, &Session)> for Facts {
             organization: Some(session.organization.clone()),
             user: Some(session.user.clone()),
             by_credential: Some(session.credential.clone()),
-            ..Self::default()
-        }
-    }
-}
-
-impl From<&SignedRequest> for Facts {
-    fn from(request: &SignedRequest) -> Self {
-        Self {
-            address: Some(request.address),
-            organization: Some(request.session.organization.clone()),
-            user: Some(request.session.user.clone()),
-            by_credential: Some(request.signer().clone()),
             ..Self::default()
         }
     }
