@@ -31,7 +31,7 @@ use crate::{
 /// honest client needs a few hundred.
 const MAXIMUM_KEPT: usize = 4_096;
 
-/// A request that the user signed: what every change here needs.
+/// A request that the user signed: what every change of an account needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedRequest {
     /// Who is signed in.
