@@ -15,15 +15,15 @@ use latchkey_domain::{
 use latchkey_service::ports::{
     administration_store::{
         AddApplicationError, AdministrationStore, ApplicationEntry, ApplicationUpdate,
-        BootstrapError, DeleteApplicationError, Effect, Invitation, InviteError, Loss, New,
-        NewOrganization, Notice, OrganizationEntry, Population, SetUserError,
-        UpdateApplicationError, UpdatedApplication,
+        BootstrapError, DeleteApplicationError, Effect, InviteError, Loss, New, NewOrganization,
+        Notice, OrganizationEntry, Population, SetUserError, UpdateApplicationError,
+        UpdatedApplication,
     },
     credential_store::ChangeError,
     directory_store::{DirectoryEntries, DirectoryStore},
     installation_store::{Installation, InstallationStore},
     store::StoreError,
-    user_store::{UserList, UserPage},
+    user_store::{Invitation, UserList, UserPage},
 };
 
 use crate::{MemoryStore, state::State};

@@ -14,14 +14,13 @@ use latchkey_domain::{
 use latchkey_service::ports::{
     account_code_store::{AccountCodeStore, HeldAccountCode},
     account_store::{Account, AccountStore, HeldCredential},
-    administration_store::Invitation,
     credential_store::CreateError,
     recovery_store::RecoveryStore,
     registration_store::{CompletedRegistration, RegisterError, RegistrationStore},
     store::StoreError,
     user_store::{
-        ChangeUserError, CreateUserError, NotAdministrator, ReadUsersError, Reader, UserChange,
-        UserEntry, UserList, UserPage, UserPosition, UserStore,
+        ChangeUserError, CreateUserError, Invitation, NotAdministrator, ReadUsersError, Reader,
+        UserChange, UserEntry, UserList, UserPage, UserPosition, UserStore,
     },
 };
 

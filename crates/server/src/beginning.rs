@@ -1,4 +1,4 @@
-//! The beginning of an installation, and that it is never begun a second time in the place of one that is lost.
+//! How an installation is opened, or begun, and that it is never begun a second time in the place of one that is lost.
 //!
 //! Whoever begins one makes the schema first, then the secrets, and then binds the database to them. Whoever opens
 //! one looks in the other order. So of processes that begin at once none takes for lost what another one is about to
@@ -7,18 +7,54 @@
 use std::{error::Error, io, path::PathBuf};
 
 use latchkey_crypto::{clock::SystemClock, entropy::SystemEntropy, secrets::Secrets};
-use latchkey_service::ports::installation_store::InstallationStore as _;
+use latchkey_mail::smtp::SmtpSettingsError;
+use latchkey_service::ports::{installation_store::InstallationStore as _, store::StoreError};
 use latchkey_storage::{
-    connect::{self, UrlError},
+    connect::{self, ConnectError, ConnectOptions, UrlError},
     private,
     store::SqlStore,
 };
 
 use crate::{
     config::Settings,
-    secrets,
-    wiring::{self, OpenError},
+    secrets::{self, EstablishError, OpenSecretsError},
 };
+
+/// Why an installation cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// No database.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The database's schema cannot be brought up to date.
+    #[error("the database cannot be migrated")]
+    Migrate(#[source] Box<dyn Error + Send + Sync>),
+    /// A newer release was at work on the database: this one does not know all of what it holds.
+    #[error(
+        "the database has a step of the schema that this release ({}) does not know, {step}: a newer one was at work \
+         on it; use that one, or see \"The way back\" in docs/upgrading.md. Nothing was changed",
+        env!("CARGO_PKG_VERSION")
+    )]
+    Newer {
+        /// The step.
+        step: String,
+    },
+    /// No secrets.
+    #[error(transparent)]
+    Secrets(#[from] OpenSecretsError),
+    /// Nothing is to be made here, or something is lost.
+    #[error(transparent)]
+    Beginning(#[from] BeginningError),
+    /// The database fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No mail server.
+    #[error("mail: {0}")]
+    Mail(#[from] SmtpSettingsError),
+    /// Other secrets than the database's.
+    #[error(transparent)]
+    Establish(#[from] EstablishError),
+}
 
 /// Why nothing is begun.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +111,28 @@ pub enum BeginningError {
 pub(crate) const LOOK_ADVICE: &str = "run the command as the user that the service runs as, or mend the owner and the \
                                       modes of the file and of the folders above it";
 
+/// Connects to the configured database; its schema is left as it is.
+///
+/// # Errors
+/// [`OpenError::Connect`]. [`OpenError::Newer`], so that nothing is done to what is only known in part: a backup of
+/// it would lack a table, for example.
+pub(crate) async fn store(settings: &Settings) -> Result<SqlStore, OpenError> {
+    let store: SqlStore = connect::connect(ConnectOptions {
+        url: settings.database.url.clone(),
+        max_connections: settings.database.maximum_connections,
+        deadline: settings.database.deadline,
+    })
+    .await?;
+    let unknown = latchkey_migrations::unknown_step(store.connection()).await;
+    match unknown.map_err(migrate)? {
+        None => Ok(store),
+        Some(step) => {
+            store.close().await?;
+            Err(OpenError::Newer { step })
+        }
+    }
+}
+
 /// Opens the configured database and the secrets, or begins an installation of them.
 ///
 /// # Errors
@@ -84,7 +142,7 @@ pub(crate) async fn open(settings: &Settings) -> Result<(SqlStore, Secrets), Ope
     if !has_file(settings)? {
         refuse_new(settings, secrets.is_some())?;
     }
-    let store = wiring::store(settings).await?;
+    let store = store(settings).await?;
     let steps = latchkey_migrations::status(store.connection()).await;
     let is_new = steps.map_err(migrate)?.iter().all(|step| !step.is_applied);
     if is_new {

@@ -18,36 +18,45 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, builder
 use clap_complete::Shell;
 
 use self::{
-    administer::{Bootstrap, OrganizationCommand, UserCommand},
     answer::answer,
     application::ApplicationCommand,
     backup::{Backup, Goal, Restore},
+    bootstrap::Bootstrap,
+    code::CodeCommand,
     config::ConfigCommand,
+    credential::CredentialCommand,
     doctor::Doctor,
     health::Health,
     migrate::MigrateCommand,
+    organization::OrganizationCommand,
     outbox::OutboxCommand,
-    people::{CodeCommand, CredentialCommand, SessionCommand},
     secrets::SecretsCommand,
+    session::SessionCommand,
+    user::UserCommand,
 };
-use crate::{config::Settings, reload::Reload, telemetry, wiring::Adapters};
+use crate::{causes::chain, config::Settings, reload::Reload, telemetry, wiring::Adapters};
 
 mod administer;
 mod answer;
 mod application;
 mod backup;
+mod bootstrap;
+mod code;
 mod config;
+mod credential;
 mod date;
 mod doctor;
 mod health;
 mod migrate;
+mod organization;
 mod outbox;
 mod output;
 #[cfg(test)]
 mod packaging;
-mod people;
 mod secrets;
 mod serve;
+mod session;
+mod user;
 
 /// The version, and the commit that it was built from where that is known; see `build.rs`.
 const VERSION: &str = env!("VERSION_OF_BUILD");
@@ -280,21 +289,6 @@ impl Generated {
         }
         output::print(&text)
     }
-}
-
-/// An error and its causes on one line.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !line.ends_with(&text) {
-            line.push_str(": ");
-            line.push_str(&text);
-        }
-        cause = error.source();
-    }
-    line
 }
 
 #[cfg(test)]
@@ -583,12 +577,5 @@ mod tests {
         )
         .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument);
-    }
-
-    #[test]
-    fn an_error_is_one_line_with_its_causes() {
-        let cause = io::Error::other("disk full");
-        let error = latchkey_service::ports::store::StoreError::new(cause);
-        assert_eq!(chain(&error), "the store failed: disk full");
     }
 }

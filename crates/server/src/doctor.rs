@@ -17,11 +17,10 @@ use serde::Serialize;
 
 use self::place::Place;
 use crate::{
-    beginning::LOOK_ADVICE,
-    cli::chain,
+    beginning::{self, LOOK_ADVICE},
+    causes::chain,
     config::{Settings, mail::Transport},
     secrets::{self, OpenSecretsError},
-    wiring,
 };
 
 mod client;
@@ -166,7 +165,7 @@ async fn database(settings: &Settings, all: &mut Vec<Finding>) -> Option<SqlStor
             }
         }
     }
-    let store = match wiring::store(settings).await {
+    let store = match beginning::store(settings).await {
         Ok(store) => store,
         Err(error) => {
             found.problem(chain(&error), "");

@@ -16,6 +16,8 @@ pub mod serve;
 
 pub mod metrics;
 
+mod causes;
+
 mod demo;
 
 mod doctor;

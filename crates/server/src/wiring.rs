@@ -17,16 +17,13 @@ use latchkey_service::{
     },
     use_cases::{ServiceSettings, UseCases},
 };
-use latchkey_storage::{
-    connect::{ConnectError, ConnectOptions, connect},
-    store::SqlStore,
-};
+use latchkey_storage::store::SqlStore;
 
 use crate::{
-    beginning::{self, BeginningError},
+    beginning::{self, OpenError},
     config::{self, Settings, mail::Transport},
     metrics::Metrics,
-    secrets::{self, EstablishError, OpenSecretsError},
+    secrets,
 };
 
 /// What an installation is made of, as configured. Whoever has a store of their own makes this value
@@ -54,42 +51,6 @@ impl Mailer for Configured {
         let mailer = Arc::clone(&**self.0.read());
         mailer.send(mail).await
     }
-}
-
-/// Why the adapters cannot be had.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// No database.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// The database's schema cannot be brought up to date.
-    #[error("the database cannot be migrated")]
-    Migrate(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A newer release was at work on the database: this one does not know all of what it holds.
-    #[error(
-        "the database has a step of the schema that this release ({}) does not know, {step}: a newer one was at work \
-         on it; use that one, or see \"The way back\" in docs/upgrading.md. Nothing was changed",
-        env!("CARGO_PKG_VERSION")
-    )]
-    Newer {
-        /// The step.
-        step: String,
-    },
-    /// No secrets.
-    #[error(transparent)]
-    Secrets(#[from] OpenSecretsError),
-    /// Nothing is to be made here, or something is lost.
-    #[error(transparent)]
-    Beginning(#[from] BeginningError),
-    /// The database fails.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// No mail server.
-    #[error("mail: {0}")]
-    Mail(#[from] SmtpSettingsError),
-    /// Other secrets than the database's.
-    #[error(transparent)]
-    Establish(#[from] EstablishError),
 }
 
 impl Adapters {
@@ -181,28 +142,6 @@ impl Adapters {
         match self.database {
             Some(database) => database.close().await,
             None => Ok(()),
-        }
-    }
-}
-
-/// Connects to the configured database; its schema is left as it is.
-///
-/// # Errors
-/// [`OpenError::Connect`]. [`OpenError::Newer`], so that nothing is done to what is only known in part: a backup of
-/// it would lack a table, for example.
-pub(crate) async fn store(settings: &Settings) -> Result<SqlStore, OpenError> {
-    let store: SqlStore = connect(ConnectOptions {
-        url: settings.database.url.clone(),
-        max_connections: settings.database.maximum_connections,
-        deadline: settings.database.deadline,
-    })
-    .await?;
-    let unknown = latchkey_migrations::unknown_step(store.connection()).await;
-    match unknown.map_err(|error| OpenError::Migrate(error.into()))? {
-        None => Ok(store),
-        Some(step) => {
-            store.close().await?;
-            Err(OpenError::Newer { step })
         }
     }
 }

@@ -9,7 +9,7 @@ use latchkey_domain::{
 
 use crate::{
     ceremony::Ceremonies,
-    ports::{administration_store::Invitation, code_digester::CodeDigester},
+    ports::{code_digester::CodeDigester, user_store::Invitation},
 };
 
 /// Draws a code of that kind for a user, and gives it beside what is kept of it.

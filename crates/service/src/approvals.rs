@@ -13,8 +13,6 @@ use latchkey_domain::{
 
 use crate::{
     ceremony::Ceremonies,
-    credential_codes::Awaited,
-    credentials::SignedRequest,
     events::{Event, Facts},
     ports::{
         account_store::AccountStore,
@@ -22,6 +20,7 @@ use crate::{
         credential_code_store::{CredentialCodeStore, DecideError, HeldCode},
         store::StoreError,
     },
+    user_actions::SignedRequest,
 };
 
 /// The numbers to compare before what was made with that code is approved, or before that request for a code is
@@ -31,6 +30,15 @@ pub(crate) fn comparison(digester: &dyn CodeDigester, id: impl Display) -> Compa
     // is told to nobody.
     let text = CodeText::new(format!("number of {id}"));
     Comparison::from_random(digester.digest(&text).as_bytes())
+}
+
+/// What a place needs while what was made there waits for approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Awaited {
+    /// The token to ask with what comes of it.
+    pub token: String,
+    /// The number to show there, which its owner picks.
+    pub number: u16,
 }
 
 /// What the place needs while what was made there waits: the same whenever it is told.

@@ -9,7 +9,10 @@ use latchkey_domain::{
         Challenge, ChallengeText,
         purpose::{Held, Purpose},
     },
-    credential::{Credential, CredentialKind, CredentialState, MadeBy, Provenance},
+    credential::{
+        Credential, CredentialId, CredentialKind, CredentialState, MadeBy, Provenance,
+        passkey::{Passkey, Transports},
+    },
     id::{ApplicationId, ChallengeId, CredentialUuid, OrganizationId, TokenId},
     policy::Policy,
     session::Session,
@@ -21,8 +24,6 @@ use latchkey_domain::{
 use crate::{
     directory::{Caller, Directory, NotAdmitted, Party, Snapshot},
     events::Events,
-    factors::ListedPasskey,
-    login::SignedIn,
     messages::Messages,
     ports::{
         clock::Clock,
@@ -66,6 +67,25 @@ impl BegunChallenge {
     }
 }
 
+/// A passkey in the list of a challenge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedPasskey {
+    /// Its credential id.
+    pub id: CredentialId,
+    /// How its authenticator may be reached.
+    pub transports: Transports,
+}
+
+impl ListedPasskey {
+    /// The entry of a credential of that kind.
+    pub(crate) fn new(id: &CredentialId, passkey: &Passkey) -> Self {
+        Self {
+            id: id.clone(),
+            transports: passkey.transports.clone(),
+        }
+    }
+}
+
 /// The answer of credentials/init and code/init: what a client needs to make a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreationChallenge {
@@ -86,6 +106,15 @@ pub struct NewCredential {
     pub name: CredentialName,
     /// The proof that comes with it.
     pub proof: CreationProof,
+}
+
+/// Who has signed in, and the token that proves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedIn {
+    /// The new session.
+    pub session: Session,
+    /// Its token.
+    pub token: String,
 }
 
 /// Why a new credential is not made.

@@ -17,7 +17,6 @@ use latchkey_domain::{
 use crate::{
     approvals::comparison,
     ceremony::Ceremonies,
-    credentials::SignedRequest,
     directory::{Caller, NotAdmitted, OrganizationRequired, PartyError},
     events::{Event, Facts, Reason},
     ports::{
@@ -28,6 +27,7 @@ use crate::{
         store::StoreError,
     },
     throttle::{CodeTry, Owner, Throttle, Throttled, network},
+    user_actions::SignedRequest,
 };
 
 /// How often codes are drawn again because a request of the same text exists.

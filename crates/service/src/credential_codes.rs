@@ -20,12 +20,10 @@ use latchkey_domain::{
 };
 
 use crate::{
-    approvals::comparison,
-    ceremony::{Ceremonies, CreationChallenge},
-    credentials::SignedRequest,
+    approvals::{Awaited, comparison},
+    ceremony::{Ceremonies, CreationChallenge, SignedIn},
     directory::{Caller, NotAdmitted, PartyError, Snapshot},
     events::{Event, Facts, Reason},
-    login::SignedIn,
     ports::{
         account_store::AccountStore,
         code_digester::CodeDigester,
@@ -36,6 +34,7 @@ use crate::{
         tokens::InvalidToken,
     },
     throttle::{CodeTry, Owner, Throttle, Throttled},
+    user_actions::SignedRequest,
 };
 
 /// How often a code is drawn again because one of the same text exists.
@@ -98,15 +97,6 @@ pub struct MadeWithCode {
     pub awaited: Option<Awaited>,
     /// The session that began with it, where one was asked for and may.
     pub session: Option<SignedIn>,
-}
-
-/// What a place needs while what was made there waits for approval.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Awaited {
-    /// The token to ask with what comes of it.
-    pub token: String,
-    /// The number to show there, which its owner picks.
-    pub number: u16,
 }
 
 /// A credential that waits for approval, as its owner sees it.

@@ -1,6 +1,6 @@
 //! Credentials: a signed-in user lists, adds, renames, deactivates and deletes them.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use latchkey_domain::{
     authority::{Authority, Spend},
@@ -9,7 +9,6 @@ use latchkey_domain::{
     id::CredentialUuid,
     session::Session,
     text::CredentialName,
-    user_action::SignedUserAction,
 };
 
 use crate::{
@@ -21,30 +20,8 @@ use crate::{
         credential_store::{ChangeError, CredentialStore, NewName},
         store::StoreError,
     },
+    user_actions::SignedRequest,
 };
-
-/// A request that the user signed: what every change here needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignedRequest {
-    /// Who is signed in.
-    pub session: Session,
-    /// What was signed; it permits this request.
-    pub action: SignedUserAction,
-    /// From where it comes.
-    pub address: IpAddr,
-}
-
-impl SignedRequest {
-    pub(crate) fn authority(&self) -> Authority {
-        Authority::of_user_action(&self.session, &self.action)
-    }
-
-    /// The credential that signed it.
-    pub(crate) fn signer(&self) -> &CredentialUuid {
-        let signers = &self.action.signers;
-        signers.first().unwrap_or(&self.session.credential)
-    }
-}
 
 /// Why a challenge for a new credential is not given.
 #[derive(Debug, thiserror::Error)]

@@ -6,18 +6,14 @@ use latchkey_domain::{
     application::RpId,
     authority::{Authority, Spend},
     challenge::Challenge,
-    credential::{
-        Credential, CredentialId, CredentialState, Material,
-        key::EncryptedPrivateKey,
-        passkey::{Passkey, Transports},
-    },
+    credential::{Credential, CredentialId, CredentialState, Material, key::EncryptedPrivateKey},
     id::{OrganizationId, UserId},
     time::Timestamp,
     user::User,
 };
 
 use crate::{
-    ceremony::{BegunChallenge, Ceremonies},
+    ceremony::{BegunChallenge, Ceremonies, ListedPasskey},
     directory::NotAdmitted,
     events::{Facts, Refusal as _},
     ports::{
@@ -38,25 +34,6 @@ pub struct FactorChallenge {
     pub begun: BegunChallenge,
     /// The credentials that may sign it; empty when the passkey itself is to tell the user.
     pub allowed: AllowedCredentials,
-}
-
-/// A passkey in the list of a challenge.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedPasskey {
-    /// Its credential id.
-    pub id: CredentialId,
-    /// How its authenticator may be reached.
-    pub transports: Transports,
-}
-
-impl ListedPasskey {
-    /// The entry of a credential of that kind.
-    pub(crate) fn new(id: &CredentialId, passkey: &Passkey) -> Self {
-        Self {
-            id: id.clone(),
-            transports: passkey.transports.clone(),
-        }
-    }
 }
 
 /// The credentials that may sign a challenge (API contract §4.2).

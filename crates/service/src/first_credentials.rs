@@ -8,8 +8,7 @@ use latchkey_domain::{
 };
 
 use crate::{
-    ceremony::{Completion, NewCredential, NewCredentialError},
-    login::SignedIn,
+    ceremony::{Completion, NewCredential, NewCredentialError, SignedIn},
     ports::proof_verifier::CreationProof,
 };
 

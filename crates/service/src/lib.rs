@@ -58,6 +58,8 @@ pub mod readiness;
 
 pub mod use_cases;
 
+mod refusal;
+
 mod work;
 
 #[cfg(test)]

@@ -10,13 +10,12 @@ use latchkey_domain::{
     credential::{Credential, CredentialKind},
     credential_code::EnteredCode,
     id::OrganizationId,
-    session::Session,
     text::Username,
     user::User,
 };
 
 use crate::{
-    ceremony::Ceremonies,
+    ceremony::{Ceremonies, SignedIn},
     directory::{Caller, OrganizationRequired, PartyError},
     events::{Event, Facts, Reason},
     factors::{AllowedCredentials, FactorAnswer, FactorChallenge, FactorError, Factors, Listing},
@@ -70,15 +69,6 @@ pub enum BeginLoginError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// Who has signed in, and the token that proves it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignedIn {
-    /// The new session.
-    pub session: Session,
-    /// Its token.
-    pub token: String,
 }
 
 /// Signs users in.

@@ -11,10 +11,9 @@ use latchkey_domain::{
 };
 
 use crate::{
-    ceremony::Ceremonies,
+    ceremony::{Ceremonies, SignedIn},
     directory::{Caller, PartyError},
     events::{Event, Facts},
-    login::SignedIn,
     ports::{
         session_store::{ExerciseError, SessionStore},
         store::StoreError,

@@ -42,7 +42,6 @@ use latchkey_domain::{
 
 use crate::{
     ceremony::{Ceremonies, NewCredential},
-    credentials::SignedRequest,
     directory::{Caller, Directory},
     events::{Event, Events, LeftEvents, Reason},
     first_credentials::FirstCredential,
@@ -61,6 +60,7 @@ use crate::{
         tokens::{InvalidToken, Tokens},
     },
     throttle::Throttle,
+    user_actions::SignedRequest,
 };
 use zeroize::Zeroizing;
 

@@ -1,18 +1,17 @@
 //! User actions: a signed-in user signs exactly one request.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use latchkey_domain::{
     authority::Authority,
     challenge::{ActionNonce, purpose},
-    id::UserActionId,
+    id::{CredentialUuid, UserActionId},
     session::Session,
     user_action::{SignedUserAction, UserAction},
 };
 
 use crate::{
     ceremony::Ceremonies,
-    credentials::SignedRequest,
     directory::{Caller, PartyError},
     events::{Event, Facts},
     factors::{
@@ -31,6 +30,29 @@ use crate::{
 /// How many bytes the client data of a user action can have, and the authenticator data, which are kept: an
 /// honest client needs a few hundred.
 const MAXIMUM_KEPT: usize = 4_096;
+
+/// A request that the user signed: what every change of an account needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedRequest {
+    /// Who is signed in.
+    pub session: Session,
+    /// What was signed; it permits this request.
+    pub action: SignedUserAction,
+    /// From where it comes.
+    pub address: IpAddr,
+}
+
+impl SignedRequest {
+    pub(crate) fn authority(&self) -> Authority {
+        Authority::of_user_action(&self.session, &self.action)
+    }
+
+    /// The credential that signed it.
+    pub(crate) fn signer(&self) -> &CredentialUuid {
+        let signers = &self.action.signers;
+        signers.first().unwrap_or(&self.session.credential)
+    }
+}
 
 /// Why signing an action does not begin.
 #[derive(Debug, thiserror::Error)]
@@ -258,6 +280,18 @@ fn require_short(proof: &AssertionProof) -> Result<(), FactorError> {
         }
     }
     Ok(())
+}
+
+impl From<&SignedRequest> for Facts {
+    fn from(request: &SignedRequest) -> Self {
+        Self {
+            address: Some(request.address),
+            organization: Some(request.session.organization.clone()),
+            user: Some(request.session.user.clone()),
+            by_credential: Some(request.signer().clone()),
+            ..Self::default()
+        }
+    }
 }
 
 #[cfg(test)]

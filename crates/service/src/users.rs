@@ -12,7 +12,6 @@ use latchkey_domain::{
 use crate::{
     account_codes::invitation,
     ceremony::Ceremonies,
-    credentials::SignedRequest,
     events::{Event, Facts},
     ports::{
         code_digester::CodeDigester,
@@ -21,6 +20,7 @@ use crate::{
             UserList, UserPage, UserStore,
         },
     },
+    user_actions::SignedRequest,
 };
 
 /// By whom users are told that they were activated here.

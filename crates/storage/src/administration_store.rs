@@ -11,17 +11,18 @@ use latchkey_domain::{
 use latchkey_service::ports::{
     administration_store::{
         AddApplicationError, AdministrationStore, ApplicationEntry, ApplicationUpdate,
-        BootstrapError, DeleteApplicationError, Effect, Invitation, InviteError, Loss, New,
-        NewOrganization, Notice, OrganizationEntry, Population, SetUserError,
-        UpdateApplicationError, UpdatedApplication,
+        BootstrapError, DeleteApplicationError, Effect, InviteError, Loss, New, NewOrganization,
+        Notice, OrganizationEntry, Population, SetUserError, UpdateApplicationError,
+        UpdatedApplication,
     },
     credential_store::ChangeError,
     store::StoreError,
-    user_store::{UserList, UserPage},
+    user_store::{Invitation, UserList, UserPage},
 };
 use sea_orm::{
-    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, JoinType, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, RelationTrait as _,
+    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, FromQueryResult, JoinType,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, RelationTrait as _,
+    sea_query::{Expr, ExprTrait as _, LockType, Query, SubQueryStatement},
 };
 
 use crate::{
@@ -29,30 +30,43 @@ use crate::{
     column::{Inconsistency, Joined},
     credential_store, ending,
     store::SqlStore,
-    table::{self, application, application_logo, application_origin},
+    table::{self, application, application_logo, application_origin, organization, user},
     user_store::{hand_over, invite, shown},
 };
 
 #[async_trait]
 impl AdministrationStore for SqlStore {
     async fn is_empty(&self) -> Result<bool, StoreError> {
-        self.read(async move |reader| Ok(!table::organization::any(&reader).await?))
+        self.read(async move |reader| Ok(!organization::any(&reader).await?))
             .await
     }
 
     async fn population(&self) -> Result<Population, StoreError> {
         self.read(async move |reader| {
             Ok(Population {
-                has_several_users: table::user::several(&reader).await?,
-                has_registered: table::user::any_registered(&reader).await?,
+                has_several_users: user::several(&reader).await?,
+                has_registered: user::any_registered(&reader).await?,
             })
         })
         .await
     }
 
     async fn organizations(&self) -> Result<Vec<OrganizationEntry>, StoreError> {
-        self.read(async move |reader| table::organization::all(&reader).await)
-            .await
+        let listed = organization::Entity::find()
+            .expr_as(number_of_users(), "users")
+            .order_by_asc(organization::Column::Created)
+            .order_by_asc(organization::Column::Id);
+        let rows = self.read(async move |reader| {
+            let rows = listed.into_model::<Counted>().all(&reader).await;
+            rows.map_err(StoreError::new)
+        });
+        let entries = rows.await?.into_iter().map(|row| {
+            Ok(OrganizationEntry {
+                organization: row.organization.into(),
+                users: u64::try_from(row.users).map_err(StoreError::new)?,
+            })
+        });
+        entries.collect()
     }
 
     async fn applications(&self) -> Result<Vec<ApplicationEntry>, StoreError> {
@@ -103,21 +117,21 @@ impl AdministrationStore for SqlStore {
     ) -> Result<UserList, StoreError> {
         let mut users = shown();
         if let Some(organization) = organization {
-            users = users.filter(table::user::Column::OrganizationId.eq(organization.as_str()));
+            users = users.filter(user::Column::OrganizationId.eq(organization.as_str()));
         }
         self.part(users, page).await
     }
 
     async fn bootstrap(&self, new: NewOrganization) -> Result<(), BootstrapError> {
         self.write(async move |tx| {
-            if !table::organization::insert(&tx, &new.organization).await? {
+            if !organization::insert(&tx, &new.organization).await? {
                 return Err(BootstrapError::NameTaken);
             }
             if !add(&tx, &new.application).await? {
                 return Err(BootstrapError::OriginTaken);
             }
             // The organization is new, so no username can be taken in it.
-            if table::user::insert(&tx, &new.administrator.user).await? {
+            if user::insert(&tx, &new.administrator.user).await? {
                 hand_over(&tx, new.administrator).await?;
                 Ok(())
             } else {
@@ -131,14 +145,14 @@ impl AdministrationStore for SqlStore {
 
     async fn invite(&self, invitation: Invitation) -> Result<User, InviteError> {
         self.write(async move |tx| {
-            if !table::organization::exists(&tx, &invitation.user.organization).await? {
+            if !organization::exists(&tx, &invitation.user.organization).await? {
                 return Err(InviteError::UnknownOrganization);
             }
             let as_administrator = invitation.user.is_administrator;
             let taken = |_named| InviteError::AlreadyRegistered;
             let mut user = invite(&tx, invitation, taken).await?;
             if as_administrator && !user.is_administrator {
-                user.is_administrator = table::user::set_administrator(&tx, &user.id, true).await?;
+                user.is_administrator = user::set_administrator(&tx, &user.id, true).await?;
             }
             Ok(user)
         })
@@ -157,7 +171,7 @@ impl AdministrationStore for SqlStore {
                 return Ok(Effect::NotFound);
             };
             let changes = if active {
-                table::user::set_active(&tx, &user, true).await?
+                user::set_active(&tx, &user, true).await?
             } else if administrators::is_last(&tx, &found).await? {
                 return Err(SetUserError::LastAdministrator);
             } else {
@@ -185,7 +199,7 @@ impl AdministrationStore for SqlStore {
             if !administrator && administrators::is_last(&tx, &found).await? {
                 return Err(SetUserError::LastAdministrator);
             }
-            let changes = table::user::set_administrator(&tx, &user, administrator).await?;
+            let changes = user::set_administrator(&tx, &user, administrator).await?;
             if changes {
                 table::message::insert_all(&tx, told.as_slice()).await?;
             }
@@ -217,7 +231,7 @@ impl AdministrationStore for SqlStore {
     ) -> Result<bool, ChangeError> {
         let (user, credential) = (user.clone(), credential.clone());
         self.write(async move |tx| {
-            if !table::user::lock(&tx, &user).await? {
+            if !user::lock(&tx, &user).await? {
                 return Err(ChangeError::NotFound);
             }
             let change = credential_store::Change {
@@ -234,7 +248,7 @@ impl AdministrationStore for SqlStore {
     async fn end_sessions(&self, user: &UserId) -> Result<bool, StoreError> {
         let user = user.clone();
         self.write(async move |tx| {
-            let Some(found) = table::user::lock_and_read(&tx, &user).await? else {
+            let Some(found) = user::lock_and_read(&tx, &user).await? else {
                 return Ok(false);
             };
             ending::end_epoch(&tx, &user, found.epoch).await
@@ -245,7 +259,7 @@ impl AdministrationStore for SqlStore {
     async fn end_codes(&self, user: &UserId) -> Result<Effect, StoreError> {
         let user = user.clone();
         self.write(async move |tx| {
-            if table::user::lock(&tx, &user).await? {
+            if user::lock(&tx, &user).await? {
                 ending::end_codes(&tx, &user).await.map(Effect::of)
             } else {
                 Ok(Effect::NotFound)
@@ -261,7 +275,7 @@ impl AdministrationStore for SqlStore {
     ) -> Result<Effect, StoreError> {
         let id = organization.clone();
         self.write(async move |tx| {
-            let is_set = table::organization::set(&tx, &id, setting).await?;
+            let is_set = organization::set(&tx, &id, setting).await?;
             effect_on_organization(&tx, &id, is_set).await
         })
         .await
@@ -273,7 +287,7 @@ impl AdministrationStore for SqlStore {
         logo: Option<Logo>,
     ) -> Result<(), AddApplicationError> {
         self.write(async move |tx| {
-            if !table::organization::exists(&tx, &application.organization).await? {
+            if !organization::exists(&tx, &application.organization).await? {
                 return Err(AddApplicationError::UnknownOrganization);
             }
             if !add(&tx, &application).await? {
@@ -294,7 +308,7 @@ impl AdministrationStore for SqlStore {
     ) -> Result<UpdatedApplication, UpdateApplicationError> {
         let id = application.clone();
         self.write(async move |tx| {
-            let before = application::lock_and_read(&tx, &id).await?;
+            let before = lock_and_read(&tx, &id).await?;
             let before = before.ok_or(UpdateApplicationError::NotFound)?;
             let logo = update.logo.clone();
             let after = update.of(&before)?;
@@ -332,7 +346,7 @@ impl AdministrationStore for SqlStore {
     ) -> Result<Loss, DeleteApplicationError> {
         let id = application.clone();
         self.write(async move |tx| {
-            let found = application::lock_and_read(&tx, &id).await?;
+            let found = lock_and_read(&tx, &id).await?;
             found.ok_or(DeleteApplicationError::NotFound)?;
             let loss = table::credential::of_application::loss(&tx, &id).await?;
             if loss.passkeys > 0 && with_passkeys.is_none() {
@@ -369,7 +383,7 @@ impl AdministrationStore for SqlStore {
     ) -> Result<Effect, StoreError> {
         let (id, native) = (application.clone(), native.clone());
         self.write(async move |tx| {
-            let Some(before) = application::lock_and_read(&tx, &id).await? else {
+            let Some(before) = lock_and_read(&tx, &id).await? else {
                 return Ok(Effect::NotFound);
             };
             let changes = before.native != native;
@@ -391,12 +405,48 @@ async fn effect_on_organization(
     if is_changed {
         return Ok(Effect::Changed);
     }
-    let is_there = table::organization::exists(transaction, organization).await?;
+    let is_there = organization::exists(transaction, organization).await?;
     Ok(if is_there {
         Effect::Unneeded
     } else {
         Effect::NotFound
     })
+}
+
+/// An organization, and how many users it has.
+#[derive(FromQueryResult)]
+struct Counted {
+    #[sea_orm(nested)]
+    organization: organization::Model,
+    users: i64,
+}
+
+fn number_of_users() -> Expr {
+    let users = Query::select()
+        .expr(Expr::col((user::Entity, user::Column::Id)).count())
+        .from(user::Entity)
+        .and_where(
+            Expr::col((user::Entity, user::Column::OrganizationId))
+                .eq(Expr::col((organization::Entity, organization::Column::Id))),
+        )
+        .to_owned();
+    Expr::from(SubQueryStatement::SelectStatement(users))
+}
+
+/// Locks an application, so that no passkey can be made for it until the transaction ends, and gives it.
+async fn lock_and_read(
+    transaction: &DatabaseTransaction,
+    application: &ApplicationId,
+) -> Result<Option<Application>, StoreError> {
+    let found = application::Entity::find_by_id(application.clone())
+        .lock(LockType::Update)
+        .one(transaction)
+        .await;
+    let Some(found) = found.map_err(StoreError::new)? else {
+        return Ok(None);
+    };
+    let origins = application_origin::of(transaction, application).await?;
+    Ok(Some(found.with(origins)?))
 }
 
 /// Makes an application; `false` when another one lists one of the origins, and then the transaction must be
@@ -414,10 +464,10 @@ async fn lock_in_organization(
     transaction: &DatabaseTransaction,
     user: &UserId,
 ) -> Result<Option<User>, StoreError> {
-    match table::user::organization_of(transaction, user).await? {
+    match user::organization_of(transaction, user).await? {
         Some(organization) => {
-            table::organization::lock(transaction, &organization).await?;
-            table::user::lock_and_read(transaction, user).await
+            organization::lock(transaction, &organization).await?;
+            user::lock_and_read(transaction, user).await
         }
         None => Ok(None),
     }

@@ -87,7 +87,8 @@ pub(crate) async fn erase_application(
     application: &ApplicationId,
     notice: Option<&Notice>,
 ) -> Result<(), StoreError> {
-    user::lock_holders(transaction, application).await?;
+    let holders = credential::of_application::holders(application);
+    user::lock_all(transaction, &holders).await?;
     credential_code::end_all_of_holders(transaction, application).await?;
     if let Some(notice) = notice {
         let passkeys = credential::of_application::all_for(transaction, application).await?;

@@ -11,11 +11,10 @@ use latchkey_domain::{
     user::User,
 };
 use latchkey_service::ports::{
-    administration_store::Invitation,
     store::StoreError,
     user_store::{
-        ChangeUserError, CreateUserError, NotAdministrator, ReadUsersError, Reader, UserChange,
-        UserEntry, UserList, UserPage, UserPosition, UserStore,
+        ChangeUserError, CreateUserError, Invitation, NotAdministrator, ReadUsersError, Reader,
+        UserChange, UserEntry, UserList, UserPage, UserPosition, UserStore,
     },
 };
 use sea_orm::{

@@ -13,8 +13,10 @@ use latchkey_domain::{
     user::{Epoch, User},
 };
 use latchkey_service::ports::{
-    administration_store::Invitation, credential_store::NewName, message_store::WaitingMessage,
-    registration_store::CompletedRegistration, user_store::UserChange,
+    credential_store::NewName,
+    message_store::WaitingMessage,
+    registration_store::CompletedRegistration,
+    user_store::{Invitation, UserChange},
 };
 
 use crate::{

@@ -13,10 +13,10 @@ use latchkey_domain::{
 use latchkey_service::ports::{
     account_code_store::HeldAccountCode,
     account_store::Account,
-    administration_store::Invitation,
     credential_code_store::HeldCode,
     credential_store::{ChangeError, CreateError},
     message_store::WaitingMessage,
+    user_store::Invitation,
 };
 
 use crate::{AuthorityConflict, NOW, World};

@@ -5,8 +5,7 @@ use latchkey_domain::{
     credential::{Credential, CredentialId},
 };
 use latchkey_service::ports::{
-    administration_store::Invitation, credential_store::CreateError,
-    registration_store::RegisterError,
+    credential_store::CreateError, registration_store::RegisterError, user_store::Invitation,
 };
 
 use crate::{NOW, Spent, Void, World, assert_one, at_once, conflict, successes};

@@ -11,12 +11,9 @@ use latchkey_domain::{
     time::Timestamp,
     user::{Epoch, User, UserKind},
 };
-use latchkey_service::ports::{
-    administration_store::Invitation,
-    user_store::{
-        ChangeUserError, CreateUserError, ReadUsersError, Reader, UserChange, UserEntry, UserPage,
-        UserPosition,
-    },
+use latchkey_service::ports::user_store::{
+    ChangeUserError, CreateUserError, Invitation, ReadUsersError, Reader, UserChange, UserEntry,
+    UserPage, UserPosition,
 };
 
 use crate::{CALLERS, NOW, Person, Spent, Tenant, Void, World, at_once, conflict, successes};

@@ -33,8 +33,9 @@ use latchkey_domain::{
     user_action::{ActionPath, Method, PayloadDigest, SignedUserAction, UserAction},
 };
 use latchkey_service::ports::{
-    administration_store::{Invitation, NewOrganization, Notice},
+    administration_store::{NewOrganization, Notice},
     registration_store::CompletedRegistration,
+    user_store::Invitation,
 };
 
 use crate::{NOW, Person, World};

@@ -10,11 +10,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use latchkey_memory::MemoryStore;
-use latchkey_server::{
-    cli,
-    config::Settings,
-    wiring::{Adapters, OpenError},
-};
+use latchkey_server::{beginning::OpenError, cli, config::Settings, wiring::Adapters};
 use latchkey_service::ports::Stores;
 
 /// The adapters that are configured, around this store.

@@ -33,7 +33,6 @@ use latchkey_service::{
     administration::Bootstrap,
     ceremony::NewCredential,
     credential_codes::{BeginWithCode, IssueCode},
-    credentials::SignedRequest,
     directory::Caller,
     factors::FactorAnswer,
     first_credentials::{FirstCredential, FirstCredentials},
@@ -46,6 +45,7 @@ use latchkey_service::{
     },
     registration::{BeginRegistration, CompleteRegistration},
     use_cases::{ServiceSettings, UseCases},
+    user_actions::SignedRequest,
 };
 use latchkey_testkit::authenticator::{key::KeyClient, key_pair::KeyKind};
 use serde_json::Value;

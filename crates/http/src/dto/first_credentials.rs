@@ -2,8 +2,8 @@
 //! and the answer when they are made (§4.10).
 
 use latchkey_service::{
+    ceremony::SignedIn,
     first_credentials::{FirstCredentials, Registered},
-    login::SignedIn,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

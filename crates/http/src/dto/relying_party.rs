@@ -1,7 +1,7 @@
 //! What all challenges say about the relying party, the user and the ceremony.
 
 use latchkey_domain::{application::Application, credential::CredentialKind, user::User};
-use latchkey_service::factors::ListedPasskey;
+use latchkey_service::ceremony::ListedPasskey;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -6,7 +6,7 @@ use axum::{
 };
 use latchkey_domain::user_action::{Method, PayloadDigest, UserAction};
 use latchkey_json::{JsonError, Value};
-use latchkey_service::{credentials::SignedRequest, user_actions::NotPermitted};
+use latchkey_service::user_actions::{NotPermitted, SignedRequest};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{

@@ -2,7 +2,10 @@
 
 use axum::{Extension, Json, extract::State};
 use latchkey_domain::{credential_code::EnteredCode, id::OrganizationId, text::Username};
-use latchkey_service::login::{self, BeginLogin, Who};
+use latchkey_service::{
+    ceremony,
+    login::{BeginLogin, Who},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -119,7 +122,8 @@ pub(crate) async fn complete_login(
     JsonBody(answer): JsonBody<FactorAnswerBody>,
 ) -> Result<Json<LoginResponse>, ApiError> {
     let logins = &state.use_cases.logins;
-    let login::SignedIn { session, token } = logins.complete(&caller, &answer.try_into()?).await?;
+    let ceremony::SignedIn { session, token } =
+        logins.complete(&caller, &answer.try_into()?).await?;
     subject.note(&session.organization, &session.user);
     Ok(Json(LoginResponse { token }))
 }

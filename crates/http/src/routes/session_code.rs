@@ -2,7 +2,7 @@
 
 use axum::{Extension, Json, extract::State};
 use latchkey_domain::session_code::{CodeChallenge, CodeVerifier, ReturnState, ReturnTo};
-use latchkey_service::{login::SignedIn as Exchanged, session_codes::GoBack};
+use latchkey_service::{ceremony::SignedIn as Exchanged, session_codes::GoBack};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

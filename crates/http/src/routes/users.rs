@@ -7,8 +7,8 @@ use latchkey_domain::{
     text::{ExternalId, Username},
 };
 use latchkey_service::{
-    credentials::SignedRequest,
     ports::user_store::{UserChange, UserPage},
+    user_actions::SignedRequest,
     users::CreateUser,
 };
 use serde::{Deserialize, Serialize, de::IgnoredAny};

@@ -12,11 +12,10 @@ use latchkey_domain::{
     user::Epoch,
 };
 use latchkey_service::{
-    ceremony::{BegunChallenge, CreationChallenge},
+    ceremony::{BegunChallenge, CreationChallenge, ListedPasskey, SignedIn},
     credential_codes::{IssuedCode, NewestCode},
-    factors::{AllowedCredentials, FactorChallenge, ListedPasskey},
+    factors::{AllowedCredentials, FactorChallenge},
     first_credentials::Registered,
-    login::SignedIn,
     ports::user_store::UserEntry,
     recovery::RecoveryChallenge,
     registration::RegistrationChallenge,

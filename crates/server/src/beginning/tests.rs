@@ -81,7 +81,7 @@ async fn what_must_be_there_is_not_begun() {
     }
     assert!(is_folder_empty(folder.path()));
     // Nor where there are tables and nothing else.
-    let store = wiring::store(&settings).await.unwrap();
+    let store = store(&settings).await.unwrap();
     latchkey_migrations::up(store.connection()).await.unwrap();
     store.close().await.unwrap();
     let error = refused(&settings).await;
@@ -112,7 +112,7 @@ async fn no_database_is_made_beside_secrets_unless_it_is_asked_for() {
         let length = fs::metadata(&database).map_or(0, |found| found.len());
         assert_eq!((database.exists(), length), (is_there, 0));
     }
-    let store = wiring::store(&settings).await.unwrap();
+    let store = store(&settings).await.unwrap();
     // As the copy of a file whose log was left behind: it is a database, and has no table.
     let error = refused(&settings).await;
     assert!(matches!(error, BeginningError::NoDatabase { .. }));
@@ -150,7 +150,7 @@ async fn a_database_that_a_newer_release_was_at_work_on_is_refused_whoever_asks(
     database.take_later_step().await.unwrap();
     for error in [
         Adapters::open(&settings).await.err(),
-        wiring::store(&settings).await.err(),
+        store(&settings).await.err(),
     ] {
         let error = error.unwrap();
         assert!(matches!(error, OpenError::Newer { .. }), "{error}");
@@ -162,13 +162,13 @@ async fn a_database_that_a_newer_release_was_at_work_on_is_refused_whoever_asks(
 async fn what_was_interrupted_goes_on_at_the_next_start() {
     // After the schema.
     let (_folder, settings) = in_folder();
-    let store = wiring::store(&settings).await.unwrap();
+    let store = store(&settings).await.unwrap();
     latchkey_migrations::up(store.connection()).await.unwrap();
     store.close().await.unwrap();
     opened(&settings).await;
     // After the secrets.
     let (_folder, settings) = in_folder();
-    let store = wiring::store(&settings).await.unwrap();
+    let store = super::store(&settings).await.unwrap();
     latchkey_migrations::up(store.connection()).await.unwrap();
     store.close().await.unwrap();
     secrets::open(&settings.secrets, &SystemEntropy, &SystemClock).unwrap();

@@ -29,8 +29,7 @@ use tracing::warn;
 
 use super::{
     Failure,
-    administer::{Administer, found, require, unknown},
-    people::confirmed,
+    administer::{Administer, confirmed, found, require, unknown},
 };
 
 /// Where an application runs.

@@ -41,7 +41,6 @@ use crate::{
     beginning,
     config::Settings,
     secrets::{self, folder_of},
-    wiring,
 };
 
 #[derive(Debug, Args)]
@@ -123,7 +122,7 @@ pub(super) async fn backup(request: &Backup, settings: &Settings) -> Result<(), 
         if output::is_terminal() {
             return Err("a backup is nothing to look at: send it to a program or a file".into());
         }
-        let store = wiring::store(settings).await?;
+        let store = beginning::store(settings).await?;
         let written = write(&store, BufWriter::new(output::stream())).await;
         if written.is_ok() {
             leave(&store, Event::WriteBackup).await;
@@ -134,7 +133,7 @@ pub(super) async fn backup(request: &Backup, settings: &Settings) -> Result<(), 
         closed?;
     } else {
         let file = std::path::absolute(&request.file)?;
-        let store = wiring::store(settings).await?;
+        let store = beginning::store(settings).await?;
         let written = write_file(&store, &file).await;
         if written.is_ok() {
             leave(&store, Event::WriteBackup).await;
@@ -246,7 +245,7 @@ pub(super) async fn restore(
         goal,
         rebinds: lost.map(|lost| (lost, settings)),
     };
-    let store = wiring::store(settings).await?;
+    let store = beginning::store(settings).await?;
     let mut checks = Checks::default();
     let restored = fill(&store, reading, steps, &mut checks, &ending).await;
     if restored.is_ok() {

@@ -88,7 +88,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::config::mail::Transport;
+    use crate::{causes::chain, config::mail::Transport};
 
     #[test]
     fn a_check_says_each_weakness_on_a_line_of_its_own() {
@@ -116,7 +116,7 @@ mod tests {
         let mut settings = Settings::default();
         settings.secrets.contents = Some("hunter2".to_owned().into());
         let error = check(&settings).unwrap_err();
-        let said = super::super::chain(error.as_ref());
+        let said = chain(error.as_ref());
         assert!(said.starts_with("secrets.contents does not hold"), "{said}");
         assert!(!said.contains("hunter2"), "{said}");
     }

@@ -17,7 +17,10 @@ use serde_json::Value;
 use tokio::{net::TcpStream, time::timeout};
 
 use super::{Failure, answer};
-use crate::config::{database::Database, reach::Reach};
+use crate::{
+    causes::chain,
+    config::{database::Database, reach::Reach},
+};
 
 #[derive(Debug, Args)]
 pub(super) struct Health {
@@ -77,7 +80,7 @@ async fn health_of(address: SocketAddr, patience: Duration) -> Result<Value, Fai
         Ok(Err(error)) => {
             return Err(format!(
                 "the service cannot be asked at {address}: {}",
-                super::chain(error.as_ref())
+                chain(error.as_ref())
             )
             .into());
         }

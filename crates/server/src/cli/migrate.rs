@@ -11,7 +11,7 @@ use latchkey_storage::store::SqlStore;
 use serde::Serialize;
 
 use super::{Failure, answer};
-use crate::{beginning, config::Settings, wiring};
+use crate::{beginning, config::Settings};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum MigrateCommand {
@@ -58,7 +58,7 @@ pub(super) async fn migrate(command: &MigrateCommand, settings: &Settings) -> Re
         });
         return tell(command, steps.collect());
     }
-    let store = wiring::store(settings).await?;
+    let store = beginning::store(settings).await?;
     let performed = Box::pin(perform(command, &store)).await;
     store.close().await?;
     performed

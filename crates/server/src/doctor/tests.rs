@@ -258,7 +258,7 @@ fn keys_tell_when_it_is_time_to_rotate_them() {
 #[tokio::test]
 async fn a_schema_that_is_not_whole_is_told() {
     let (_folder, settings) = in_folder();
-    let store = wiring::store(&settings).await.unwrap();
+    let store = beginning::store(&settings).await.unwrap();
     latchkey_migrations::up(store.connection()).await.unwrap();
     let newest = latchkey_migrations::newest(store.connection()).await;
     let newest = newest.unwrap().unwrap();

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use latchkey_domain::{
-    account_code::NewAccountCode,
     application::{
         Application, ApplicationError, Origin, RelyingParty, RpId,
         look::{Accent, Logo, Look},
@@ -22,22 +21,11 @@ use latchkey_domain::{
 use super::{
     credential_store::ChangeError,
     store::StoreError,
-    user_store::{UserList, UserPage},
+    user_store::{Invitation, UserList, UserPage},
 };
 
 /// Makes the message that tells the owner of a credential what became of it.
 pub type Notice = Arc<dyn Fn(&Credential) -> NewMessage + Send + Sync>;
-
-/// A user that is to be invited, with the code to register with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invitation {
-    /// The user, who has no credential yet.
-    pub user: User,
-    /// The code; its `user` is the user's id, its `epoch` the user's.
-    pub code: NewAccountCode,
-    /// The message that brings the code, when it is to be sent.
-    pub message: Option<NewMessage>,
-}
 
 /// An organization that is to be made, with what it begins with.
 #[derive(Clone, Debug, PartialEq, Eq)]

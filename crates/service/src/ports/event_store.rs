@@ -9,7 +9,7 @@ use latchkey_domain::{
 };
 
 use super::store::StoreError;
-use crate::events::{Event, Reason};
+use crate::events::names::{Event, Reason};
 
 /// An event that one process left for another one to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Hearing of security events.
 
-use crate::events::{Event, Reason};
+use crate::events::names::{Event, Reason};
 
 /// Hears of every security event as it is concluded, so as to count it; the log has the particulars. It is called
 /// on the way of a request, so it must return at once. Counts lose nothing by being made of names alone, and

@@ -2,18 +2,17 @@
 
 use async_trait::async_trait;
 use latchkey_domain::{
+    account_code::NewAccountCode,
     authority::Authority,
     id::{CredentialUuid, OrganizationId, UserId},
+    message::NewMessage,
     page::PageSize,
     text::SearchText,
     time::Timestamp,
     user::{User, UserKind},
 };
 
-use super::{
-    administration_store::Invitation,
-    store::{AuthorityConflict, StoreError},
-};
+use super::store::{AuthorityConflict, StoreError};
 
 /// A user as administrators see one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +21,17 @@ pub struct UserEntry {
     pub user: User,
     /// The user's oldest credential, active or not; none until the user has registered.
     pub credential: Option<CredentialUuid>,
+}
+
+/// A user that is to be invited, with the code to register with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invitation {
+    /// The user, who has no credential yet.
+    pub user: User,
+    /// The code; its `user` is the user's id, its `epoch` the user's.
+    pub code: NewAccountCode,
+    /// The message that brings the code, when it is to be sent.
+    pub message: Option<NewMessage>,
 }
 
 /// Who reads: must be an active administrator of that organization, in the very statement that reads.

@@ -9,8 +9,8 @@ use latchkey_domain::{
 
 use super::*;
 use crate::{
+    ceremony::SignedIn,
     events::Reason,
-    login::SignedIn,
     ports::{
         account_code_store::{HeldAccountCode, MockAccountCodeStore},
         account_store::MockAccountStore,

@@ -5,8 +5,9 @@ use latchkey_domain::{
 use super::*;
 use crate::{
     ports::{
-        administration_store::Invitation, code_digester::MockCodeDigester,
-        proof_verifier::MockProofVerifier, user_store::MockUserStore,
+        code_digester::MockCodeDigester,
+        proof_verifier::MockProofVerifier,
+        user_store::{Invitation, MockUserStore},
     },
     testing::{ceremonies, messages, session, signed_request, told, user},
 };

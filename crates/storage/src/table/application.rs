@@ -19,7 +19,7 @@ use sea_orm::{
     sea_query::{LockType, Query},
 };
 
-use super::{application_origin, organization};
+use super::organization;
 use crate::{
     column::{self, Inconsistency},
     statement::{self, Change as _},
@@ -101,22 +101,6 @@ pub(crate) async fn insert(
     };
     let made = Entity::insert(row.into_active_model());
     made.count(transaction).await.map(|_one| ())
-}
-
-/// Locks an application, so that no passkey can be made for it until the transaction ends, and gives it.
-pub(crate) async fn lock_and_read(
-    transaction: &DatabaseTransaction,
-    application: &ApplicationId,
-) -> Result<Option<Application>, StoreError> {
-    let found = Entity::find_by_id(application.clone())
-        .lock(LockType::Update)
-        .one(transaction)
-        .await;
-    let Some(found) = found.map_err(StoreError::new)? else {
-        return Ok(None);
-    };
-    let origins = application_origin::of(transaction, application).await?;
-    Ok(Some(found.with(origins)?))
 }
 
 /// Gives an application, whose row is locked, that name, RP id and pages.

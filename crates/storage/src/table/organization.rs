@@ -6,14 +6,13 @@ use latchkey_domain::{
     text::OrganizationName,
     time::Timestamp,
 };
-use latchkey_service::ports::{administration_store::OrganizationEntry, store::StoreError};
+use latchkey_service::ports::store::StoreError;
 use sea_orm::{
-    DatabaseTransaction, FromQueryResult, IntoActiveModel as _, QueryOrder as _, QuerySelect as _,
+    DatabaseTransaction, IntoActiveModel as _, QuerySelect as _,
     entity::prelude::*,
-    sea_query::{ExprTrait as _, LockType, OnConflict, Query, SubQueryStatement},
+    sea_query::{ExprTrait as _, LockType, OnConflict, Query},
 };
 
-use super::user;
 use crate::{
     column::{self, Stored as _},
     connection::Reader,
@@ -169,44 +168,6 @@ pub(crate) async fn set(
 /// How it is kept: what is so without being said is not said.
 fn kept<T: Default + PartialEq>(setting: T) -> Option<T> {
     (setting != T::default()).then_some(setting)
-}
-
-/// Every organization, and how many users it has, oldest first.
-pub(crate) async fn all(reader: &Reader) -> Result<Vec<OrganizationEntry>, StoreError> {
-    let rows = Entity::find()
-        .expr_as(number_of_users(), "users")
-        .order_by_asc(Column::Created)
-        .order_by_asc(Column::Id)
-        .into_model::<Counted>()
-        .all(reader)
-        .await
-        .map_err(StoreError::new)?;
-    let entries = rows.into_iter().map(|row| {
-        Ok(OrganizationEntry {
-            organization: row.organization.into(),
-            users: u64::try_from(row.users).map_err(StoreError::new)?,
-        })
-    });
-    entries.collect()
-}
-
-#[derive(FromQueryResult)]
-struct Counted {
-    #[sea_orm(nested)]
-    organization: Model,
-    users: i64,
-}
-
-fn number_of_users() -> Expr {
-    let users = Query::select()
-        .expr(Expr::col((user::Entity, user::Column::Id)).count())
-        .from(user::Entity)
-        .and_where(
-            Expr::col((user::Entity, user::Column::OrganizationId))
-                .eq(Expr::col((Entity, Column::Id))),
-        )
-        .to_owned();
-    Expr::from(SubQueryStatement::SelectStatement(users))
 }
 
 /// Whether there is any organization.

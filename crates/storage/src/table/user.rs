@@ -1,7 +1,7 @@
 //! Users.
 
 use latchkey_domain::{
-    id::{ApplicationId, OrganizationId, UserId},
+    id::{OrganizationId, UserId},
     text::{ExternalId, Username},
     time::Timestamp,
     user::{Epoch, User, UserKind},
@@ -11,11 +11,12 @@ use sea_orm::{
     DatabaseTransaction, DbBackend, IntoActiveModel as _, QueryOrder as _, QuerySelect, UpdateMany,
     entity::prelude::*,
     sea_query::{
-        Alias, CaseStatement, ExprTrait as _, LockType, OnConflict, Query, SubQueryStatement,
+        Alias, CaseStatement, ExprTrait as _, LockType, OnConflict, Query, SelectStatement,
+        SubQueryStatement,
     },
 };
 
-use super::{credential, organization};
+use super::organization;
 use crate::{
     column,
     connection::Reader,
@@ -142,16 +143,16 @@ pub(crate) async fn lock_and_read(
     lock_where(transaction, Column::Id.eq(user.as_str())).await
 }
 
-/// Locks everybody who has a passkey for that application, in one order for everybody who locks several.
-pub(crate) async fn lock_holders(
+/// Locks everybody whose id is among these, in one order for everybody who locks several.
+pub(crate) async fn lock_all(
     transaction: &DatabaseTransaction,
-    application: &ApplicationId,
+    ids: &SelectStatement,
 ) -> Result<(), StoreError> {
-    let holders = || Column::Id.in_subquery(credential::of_application::holders(application));
+    let those = || Column::Id.in_subquery(ids.clone());
     let ordered = Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(holders())
+        .filter(those())
         .order_by_asc(Column::Id)
         .lock(LockType::NoKeyUpdate)
         .into_tuple::<String>()
@@ -159,7 +160,7 @@ pub(crate) async fn lock_holders(
         .await;
     ordered.map_err(StoreError::new)?;
     if transaction.get_database_backend() == DbBackend::Postgres {
-        as_it_is(holders()).count(transaction).await?;
+        as_it_is(those()).count(transaction).await?;
     }
     Ok(())
 }

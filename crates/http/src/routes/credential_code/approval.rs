@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 use latchkey_domain::id::CredentialUuid;
-use latchkey_service::{approvals::Outcome, credential_codes::Awaited};
+use latchkey_service::approvals::{Awaited, Outcome};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

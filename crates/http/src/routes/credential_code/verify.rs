@@ -1,7 +1,7 @@
 //! `POST /auth/credentials/code/verify`
 
 use axum::{Extension, Json, extract::State};
-use latchkey_service::credential_codes::{Awaited, MadeWithCode};
+use latchkey_service::{approvals::Awaited, credential_codes::MadeWithCode};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;

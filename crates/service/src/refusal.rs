@@ -2,7 +2,6 @@
 
 use latchkey_domain::authority::Spendable;
 
-use super::Reason;
 use crate::{
     approvals::ApproveError,
     ceremony::NewCredentialError,
@@ -10,6 +9,7 @@ use crate::{
     credential_codes::{BeginWithCodeError, IssueCodeError, ReleaseCodeError},
     credentials::BeginCredentialError,
     directory::PartyError,
+    events::{Reason, Refusal},
     factors::FactorError,
     login::BeginLoginError,
     mailed_codes::MailCodeError,
@@ -32,12 +32,6 @@ use crate::{
     throttle::Throttled,
     user_actions::BeginUserActionError,
 };
-
-/// An error that has a reason.
-pub(crate) trait Refusal {
-    /// The reason.
-    fn reason(&self) -> Reason;
-}
 
 impl Refusal for StoreError {
     fn reason(&self) -> Reason {

@@ -1,0 +1,162 @@
+//! `latchkey organization`: whose users they are, and what it says about what is made with codes.
+
+use clap::Subcommand;
+use latchkey_domain::{
+    id::OrganizationId,
+    organization::{Approval, CodeSignIn, Freshness, RequestsFrom, Setting},
+};
+use latchkey_service::{
+    administration::Administration, ports::administration_store::OrganizationEntry,
+};
+use serde::Serialize;
+
+use super::{
+    Failure,
+    administer::{Administer, found},
+    date::date,
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum OrganizationCommand {
+    /// List all organizations, oldest first.
+    List,
+    /// Set whether credentials made with a code wait until their owner approves them.
+    SetApproval {
+        /// The organization.
+        #[arg(long = "org", value_name = "ORG")]
+        organization: OrganizationId,
+        /// never or always.
+        #[arg(value_name = "WHEN")]
+        approval: Approval,
+    },
+    /// Set whether whoever makes a credential with a code is signed in with it at once, where the page asks for that.
+    SetCodeSignIn {
+        /// The organization.
+        #[arg(long = "org", value_name = "ORG")]
+        organization: OrganizationId,
+        /// never or at-once.
+        #[arg(value_name = "WHEN")]
+        code_sign_in: CodeSignIn,
+    },
+    /// Set for how long a credential that was made with a code is fresh: until then it signs in, but takes no
+    /// other credential away, and makes neither codes nor credentials.
+    SetFreshness {
+        /// The organization.
+        #[arg(long = "org", value_name = "ORG")]
+        organization: OrganizationId,
+        /// off, or hours from 1h to 720h.
+        #[arg(value_name = "TIME")]
+        freshness: Freshness,
+    },
+    /// Set from where a place where nobody is signed in may ask for a code, which a user of the organization grants
+    /// who is signed in elsewhere.
+    SetCodeRequests {
+        /// The organization.
+        #[arg(long = "org", value_name = "ORG")]
+        organization: OrganizationId,
+        /// nowhere, same-network or anywhere.
+        #[arg(value_name = "FROM")]
+        from: RequestsFrom,
+    },
+}
+
+#[derive(Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+pub(super) enum OrganizationAnswer {
+    Listed(Vec<OrganizationRow>),
+    Changed {
+        org_id: String,
+        #[serde(flatten)]
+        said: Said,
+        /// Whether it was different before; here and elsewhere.
+        changed: bool,
+    },
+}
+
+/// What an organization says, under the name that it has in a list.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Said {
+    Approval(&'static str),
+    CodeSignIn(&'static str),
+    Freshness(String),
+    CodeRequests(&'static str),
+}
+
+impl From<Setting> for Said {
+    fn from(setting: Setting) -> Self {
+        match setting {
+            Setting::Approval(approval) => Self::Approval(approval.as_str()),
+            Setting::CodeSignIn(sign_in) => Self::CodeSignIn(sign_in.as_str()),
+            Setting::Freshness(freshness) => Self::Freshness(freshness.to_string()),
+            Setting::RequestsFrom(from) => Self::CodeRequests(from.as_str()),
+        }
+    }
+}
+
+/// An organization in a list.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OrganizationRow {
+    org_id: String,
+    name: String,
+    approval: &'static str,
+    freshness: String,
+    code_sign_in: &'static str,
+    code_requests: &'static str,
+    is_active: bool,
+    users: u64,
+    date_created: String,
+}
+
+impl From<&OrganizationEntry> for OrganizationRow {
+    fn from(entry: &OrganizationEntry) -> Self {
+        let organization = &entry.organization;
+        Self {
+            org_id: organization.id.to_string(),
+            name: organization.name.to_string(),
+            approval: organization.approval.as_str(),
+            freshness: organization.freshness.to_string(),
+            code_sign_in: organization.code_sign_in.as_str(),
+            code_requests: organization.requests_from.as_str(),
+            is_active: organization.is_active,
+            users: entry.users,
+            date_created: date(organization.created),
+        }
+    }
+}
+
+impl Administer for OrganizationCommand {
+    const LISTS: &'static str = "organizations";
+
+    type Answer = OrganizationAnswer;
+
+    async fn perform(self, administration: &Administration) -> Result<OrganizationAnswer, Failure> {
+        let (organization, setting): (_, Setting) = match self {
+            Self::List => {
+                let entries = administration.organizations().await?;
+                let rows = entries.iter().map(OrganizationRow::from);
+                return Ok(OrganizationAnswer::Listed(rows.collect()));
+            }
+            Self::SetApproval {
+                organization,
+                approval,
+            } => (organization, approval.into()),
+            Self::SetCodeSignIn {
+                organization,
+                code_sign_in,
+            } => (organization, code_sign_in.into()),
+            Self::SetFreshness {
+                organization,
+                freshness,
+            } => (organization, freshness.into()),
+            Self::SetCodeRequests { organization, from } => (organization, from.into()),
+        };
+        let set = administration.set_organization(&organization, setting);
+        Ok(OrganizationAnswer::Changed {
+            changed: found(set.await?, "--org", "organization", &organization)?,
+            org_id: organization.to_string(),
+            said: setting.into(),
+        })
+    }
+}
