@@ -1,5 +1,5 @@
 //! Code requests: a place where nobody is signed in asks for a credential code, and a user who is signed in elsewhere
-//! grants it one. Waiting → Granted or Refused; Expired from Waiting.
+//! grants it one or refuses it. Waiting → Granted or Refused; Expired from Waiting.
 //!
 //! The code that is granted is the long one that the place has had since it asked. Until it is granted it is
 //! a wrong code like any other, so that nothing has to be handed over afterwards, and nobody else ever sees it.
@@ -62,7 +62,7 @@ named! {
         Waiting => "waiting",
         /// A code was issued for it.
         Granted => "granted",
-        /// Whoever was to grant it saw another number.
+        /// Whoever was to grant it saw another number, or said that it is not theirs.
         Refused => "refused",
     }
     /// The text names no such state.

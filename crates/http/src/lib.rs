@@ -111,6 +111,7 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(credential_code::request::get_code_request_status))
         .routes(routes!(credential_code::request::find_code_request))
         .routes(routes!(credential_code::request::grant_code_request))
+        .routes(routes!(credential_code::request::refuse_code_request))
         // A page asks where it is.
         .routes(routes!(application::get_application))
         .routes(routes!(well_known::get_related_origins))

@@ -7,9 +7,12 @@ use latchkey_domain::{
     credential_code::CodeDigest,
     id::OrganizationId,
     organization::RequestsFrom,
+    time::Timestamp,
 };
 use latchkey_service::ports::{
-    code_request_store::{CodeRequestStore, DecideRequestError, FoundRequest, OpenRequestError},
+    code_request_store::{
+        CodeRequestStore, DecideRequestError, FoundRequest, OpenRequestError, RefuseRequestError,
+    },
     store::StoreError,
 };
 
@@ -54,13 +57,8 @@ impl CodeRequestStore for MemoryStore {
     ) -> Result<(), DecideRequestError> {
         self.write(|state| {
             state.exercise(&authority)?;
-            let from = state.requests_from(authority.organization());
             let waits = state
-                .code_requests
-                .get_mut(&decision.request)
-                .filter(|held| held.organization == *authority.organization())
-                .filter(|held| held.status(decision.date) == RequestStatus::Waiting)
-                .filter(|_held| from == Some(decision.from))
+                .waiting_request(authority.organization(), &decision)
                 .ok_or(DecideRequestError::NotWaiting)?;
             let Some(granted) = decision.code else {
                 waits.state = RequestState::Refused;
@@ -72,6 +70,21 @@ impl CodeRequestStore for MemoryStore {
                 .map_err(|_taken| DecideRequestError::NotWaiting)
         })
     }
+
+    async fn refuse(
+        &self,
+        found: &FoundRequest,
+        date: Timestamp,
+    ) -> Result<(), RefuseRequestError> {
+        let refusal = found.decision(date, None);
+        self.write(|state| {
+            let waits = state
+                .waiting_request(&found.request.organization, &refusal)
+                .ok_or(RefuseRequestError::NotWaiting)?;
+            waits.state = RequestState::Refused;
+            Ok(())
+        })
+    }
 }
 
 impl State {
@@ -80,6 +93,20 @@ impl State {
         let found = self.organizations.get(organization);
         let active = found.filter(|found| found.is_active);
         active.map(|found| found.requests_from)
+    }
+
+    /// The request of that organization which is decided about, if it waits, and places may ask as they might then.
+    fn waiting_request(
+        &mut self,
+        organization: &OrganizationId,
+        decision: &RequestDecision,
+    ) -> Option<&mut CodeRequest> {
+        let from = self.requests_from(organization);
+        self.code_requests
+            .get_mut(&decision.request)
+            .filter(|held| held.organization == *organization)
+            .filter(|held| held.status(decision.date) == RequestStatus::Waiting)
+            .filter(|_held| from == Some(decision.from))
     }
 
     /// Whether the application of a request, if it has one, is active.

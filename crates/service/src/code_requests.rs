@@ -4,9 +4,9 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use latchkey_domain::{
-    code_request::{CodeRequest, INTERVAL, LIFETIME, RequestDecision, RequestState, RequestStatus},
+    code_request::{CodeRequest, INTERVAL, LIFETIME, RequestState, RequestStatus},
     credential::CredentialKind,
-    credential_code::{self, CodeText, EnteredCode, NewCredentialCode},
+    credential_code::{self, CodeText, EnteredCode},
     id::{CodeRequestId, CredentialCodeId, OrganizationId},
     organization::RequestsFrom,
     session::Session,
@@ -23,6 +23,7 @@ use crate::{
         code_digester::CodeDigester,
         code_request_store::{
             CodeRequestStore, DecideRequestError, FoundRequest, OpenRequestError,
+            RefuseRequestError,
         },
         store::StoreError,
     },
@@ -90,7 +91,7 @@ pub enum RequestCodeError {
     Open(#[from] OpenRequestError),
 }
 
-/// Why a request is not shown.
+/// Why a request is not shown, or not refused.
 #[derive(Debug, thiserror::Error)]
 pub enum FindRequestError {
     /// Too many wrong codes.
@@ -121,7 +122,7 @@ pub enum GrantRequestError {
     Decide(#[from] DecideRequestError),
 }
 
-/// Opens, shows and grants requests for codes.
+/// Opens, shows, grants and refuses requests for codes.
 pub struct CodeRequests {
     pub(crate) ceremonies: Ceremonies,
     pub(crate) digester: Arc<dyn CodeDigester>,
@@ -262,7 +263,7 @@ impl CodeRequests {
         let look_up = self.waiting(caller, session, code, &mut facts);
         let found = self.throttle.try_code(&attempt, look_up).await;
         let events = &self.ceremonies.events;
-        let request = events.tell(Event::FindCodeRequest, &facts, found)?;
+        let request = events.tell(Event::FindCodeRequest, &facts, found)?.request;
         let snapshot = self.ceremonies.directory.snapshot().await?;
         let application = request.application.as_ref();
         let application = application.and_then(|id| snapshot.name_of_application(id).cloned());
@@ -305,39 +306,61 @@ impl CodeRequests {
         let look_up = self.find_for(signed.address, session, code, facts);
         let found = self.throttle.try_code(&attempt, look_up).await?;
         let now = self.ceremonies.now();
-        let decision = |code: Option<NewCredentialCode>| RequestDecision {
-            request: found.request.id.clone(),
-            date: now,
-            from: found.from,
-            code,
-        };
         // Whether it waits is asked where it is decided, after the user action: one that was used is told to be so.
         if comparison(&*self.digester, &found.request.id).number() != number {
-            let refusal = decision(None);
+            let refusal = found.decision(now, None);
             self.store.decide(signed.authority(), refusal).await?;
             return Err(GrantRequestError::WrongNumber);
         }
         let id = CredentialCodeId::from_random(&self.ceremonies.entropy.draw());
         let granted = found.request.code(id, session, now);
         let authority = signed.authority().unless_fresh(now);
-        Ok(self
-            .store
-            .decide(authority, decision(Some(granted)))
-            .await?)
+        let decision = found.decision(now, Some(granted));
+        Ok(self.store.decide(authority, decision).await?)
     }
 
-    /// The request that a user may grant from there.
+    /// Refuses the request whose short code that is, which a user of its organization says is none of theirs: its
+    /// place learns it as after a wrong number. It is found as by looking; nothing is signed, since a refusal allows
+    /// nothing. One that does not wait any more is answered as by looking, too.
+    ///
+    /// # Errors
+    /// [`FindRequestError`].
+    pub async fn refuse(
+        &self,
+        caller: &Caller,
+        session: &Session,
+        code: &EnteredCode,
+    ) -> Result<(), FindRequestError> {
+        let mut facts = Facts::from((caller, session));
+        let refused = self.refuse_one(caller, session, code, &mut facts).await;
+        let events = &self.ceremonies.events;
+        events.tell(Event::RefuseCodeRequest, &facts, refused)
+    }
+
+    async fn refuse_one(
+        &self,
+        caller: &Caller,
+        session: &Session,
+        code: &EnteredCode,
+        facts: &mut Facts,
+    ) -> Result<(), FindRequestError> {
+        let attempt = attempt(caller.address, session, code);
+        let look_up = self.waiting(caller, session, code, facts);
+        let found = self.throttle.try_code(&attempt, look_up).await?;
+        Ok(self.store.refuse(&found, self.ceremonies.now()).await?)
+    }
+
+    /// The request that waits, and that a user may grant or refuse from there.
     async fn waiting(
         &self,
         caller: &Caller,
         session: &Session,
         code: &EnteredCode,
         facts: &mut Facts,
-    ) -> Result<CodeRequest, FindRequestError> {
-        let FoundRequest { request, .. } =
-            self.find_for(caller.address, session, code, facts).await?;
-        match request.status(self.ceremonies.now()) {
-            RequestStatus::Waiting => Ok(request),
+    ) -> Result<FoundRequest, FindRequestError> {
+        let found = self.find_for(caller.address, session, code, facts).await?;
+        match found.request.status(self.ceremonies.now()) {
+            RequestStatus::Waiting => Ok(found),
             RequestStatus::Expired => {
                 facts.reason = Some(Reason::CodeExpired);
                 Err(FindRequestError::InvalidCode)
@@ -391,6 +414,16 @@ fn is_near(one: IpAddr, other: IpAddr) -> bool {
 impl From<NotAdmitted> for RequestCodeError {
     fn from(error: NotAdmitted) -> Self {
         Self::Party(error.into())
+    }
+}
+
+/// Who decided first is not told.
+impl From<RefuseRequestError> for FindRequestError {
+    fn from(error: RefuseRequestError) -> Self {
+        match error {
+            RefuseRequestError::NotWaiting => Self::InvalidCode,
+            RefuseRequestError::Store(error) => error.into(),
+        }
     }
 }
 

@@ -11,14 +11,17 @@ use std::{
 };
 
 use latchkey_service::ports::store::StoreError;
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, QueryResult, Statement};
+use sea_orm::{
+    ConnectionTrait as _, DatabaseConnection, DbBackend, EntityTrait, QueryResult, Statement,
+    UpdateMany,
+};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::Instrument as _;
 
 use crate::{
     connection::{Connections, Reader},
     failure::Passing,
-    statement::{Step, at_once},
+    statement::{Change as _, Step, at_once},
     transaction::{self, Transaction},
     trust::Trust,
     watch::Work,
@@ -254,6 +257,28 @@ impl SqlStore {
         let outcome = outcome.await;
         self.tell(Work::Write, began);
         outcome
+    }
+
+    /// Makes a change that is all that a call does, and must meet a row.
+    ///
+    /// # Errors
+    /// As those of [`SqlStore::write`]; `lost` when it meets none.
+    pub(crate) async fn meet_one_at_once<T, E>(
+        &self,
+        change: UpdateMany<T>,
+        lost: fn() -> E,
+    ) -> Result<(), E>
+    where
+        T: EntityTrait,
+        E: Error + From<StoreError> + Send + 'static,
+    {
+        let step = Step::from(change.clone());
+        let plan = async move |_tx| Ok((vec![step], ()));
+        let operation = async move |tx: Transaction| {
+            let is_met = change.meets_one(&tx).await?;
+            is_met.then_some(()).ok_or_else(lost)
+        };
+        self.write_at_once(plan, operation).await
     }
 
     /// What a call gives when its steps have been carried out. They run in a task for the reason that operations

@@ -13,7 +13,7 @@ use latchkey_domain::{
 };
 use latchkey_service::ports::{
     administration_store::Effect,
-    code_request_store::{DecideRequestError, FoundRequest, OpenRequestError},
+    code_request_store::{DecideRequestError, FoundRequest, OpenRequestError, RefuseRequestError},
 };
 
 use crate::{
@@ -28,6 +28,8 @@ cases! { code_requests:
     what_is_granted_is_a_code_like_any_other,
     granting_ends_earlier_codes_and_what_waits,
     a_refused_request_issues_nothing,
+    who_refuses_what_waits_leaves_nothing_to_grant,
+    nothing_is_refused_but_what_waits_and_was_found_so,
     a_request_is_decided_once,
     of_many_who_decide_one_request_one_does,
     of_many_requests_that_are_granted_at_once_one_code_stays_open,
@@ -274,6 +276,57 @@ async fn a_refused_request_issues_nothing(world: World) {
     assert_eq!(world.state_of(&earlier).await, CodeState::Issued);
 }
 
+async fn who_refuses_what_waits_leaves_nothing_to_grant(world: World) {
+    let (tenant, person) = world.asked().await;
+    let request = world.opened(&tenant).await;
+    let beside = world.opened(&tenant).await;
+    let earlier = world.issued_code(&person).await;
+    let found = world.request(&request).await.unwrap();
+    let refused = world.other.code_requests.refuse(&found, NOW);
+    refused.await.unwrap();
+    assert_eq!(world.request_state(&request).await, RequestState::Refused);
+    assert_eq!(world.request_state(&beside).await, RequestState::Waiting);
+    assert_eq!(world.state_of(&earlier).await, CodeState::Issued);
+    let granted = world.grant(&request, &person);
+    let decided = world.decide_request(&person, &request, Some(granted)).await;
+    assert!(is_not_waiting(&decided), "{decided:?}");
+    assert!(world.code(&request.long).await.is_none());
+}
+
+async fn nothing_is_refused_but_what_waits_and_was_found_so(world: World) {
+    let (tenant, person) = world.asked().await;
+    let request = world.opened(&tenant).await;
+    let found = world.request(&request).await.unwrap();
+    let is_lost = async |found: &FoundRequest, date: Timestamp| {
+        let refused = world.code_requests.refuse(found, date).await;
+        assert!(matches!(
+            refused,
+            Ok(()) | Err(RefuseRequestError::NotWaiting)
+        ));
+        refused.is_err()
+    };
+    assert!(is_lost(&found, request.expires).await);
+    let near = FoundRequest {
+        from: RequestsFrom::SameNetwork,
+        ..found.clone()
+    };
+    assert!(is_lost(&near, NOW).await);
+    let mut unknown = found.clone();
+    unknown.request.id = CodeRequestId::from_random(&world.draw());
+    assert!(is_lost(&unknown, NOW).await);
+    assert_eq!(world.request_state(&request).await, RequestState::Waiting);
+    let last = request.expires.minus(Duration::from_millis(1));
+    assert!(!is_lost(&found, last).await);
+    assert!(is_lost(&found, NOW).await);
+    let granted = world.opened(&tenant).await;
+    let found = world.request(&granted).await.unwrap();
+    let code = world.grant(&granted, &person);
+    let decided = world.decide_request(&person, &granted, Some(code));
+    decided.await.unwrap();
+    assert!(is_lost(&found, NOW).await);
+    assert_eq!(world.request_state(&granted).await, RequestState::Granted);
+}
+
 async fn a_request_is_decided_once(world: World) {
     let (tenant, person) = world.asked().await;
     for first_is_granted in [true, false] {
@@ -290,17 +343,25 @@ async fn a_request_is_decided_once(world: World) {
     }
 }
 
-/// Two users, and both verdicts.
+/// Two users, both verdicts, and who only says that it is not theirs.
 async fn of_many_who_decide_one_request_one_does(world: World) {
     let (tenant, ada) = world.asked().await;
     let bob = world.person(&tenant, 1).await;
     let request = world.opened(&tenant).await;
+    let found = world.request(&request).await.unwrap();
     let outcomes = at_once(|index| {
         let person = if index.is_multiple_of(3) { &ada } else { &bob };
         let code = (!index.is_multiple_of(5)).then(|| world.grant(&request, person));
-        let decision = decision(&request, code.clone());
+        let (decision, found) = (decision(&request, code.clone()), found.clone());
         let (stores, authority) = (world.replica(index), world.authority(person));
         async move {
+            if index.is_multiple_of(4) {
+                let refused = stores.code_requests.refuse(&found, NOW).await;
+                return refused.map(|()| None).map_err(|error| match error {
+                    RefuseRequestError::NotWaiting => DecideRequestError::NotWaiting,
+                    RefuseRequestError::Store(error) => error.into(),
+                });
+            }
             let decided = stores.code_requests.decide(authority, decision).await;
             decided.map(|()| code)
         }

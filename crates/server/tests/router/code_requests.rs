@@ -148,6 +148,52 @@ async fn another_number_than_the_place_shows_refuses_its_request_for_good() {
 }
 
 #[tokio::test]
+async fn what_is_not_theirs_to_grant_a_user_refuses_without_signing() {
+    let (world, ada, place) = world_where("same-network").await;
+    let asked = place.ask_for_code(&asking(&world)).await.ok();
+    ada.refuse_request(&asked).await.ok();
+    assert_eq!(place.request_state(&asked).await, "Refused");
+    ada.find_request(&asked).await.refused_code();
+    ada.grant_request(&asked).await.refused_code();
+    let code = asked["longCode"].as_str().unwrap();
+    place.begin_with_code("Fido2", code).await.refused_code();
+    // What is over already stays as it is.
+    ada.refuse_request(&asked).await.refused_code();
+    let granted = place.ask_for_code(&asking(&world)).await.ok();
+    ada.grant_request(&granted).await.ok();
+    ada.refuse_request(&granted).await.refused_code();
+    assert_eq!(place.request_state(&granted).await, "Granted");
+    let late = place.ask_for_code(&asking(&world)).await.ok();
+    world.wait(Duration::from_mins(2));
+    ada.refuse_request(&late).await.refused_code();
+    assert_eq!(place.request_state(&late).await, "Expired");
+}
+
+#[tokio::test]
+async fn nobody_refuses_what_they_cannot_look_at() {
+    let (world, ada, place) = world_where("same-network").await;
+    world.let_ask(&world.rival, "same-network").await;
+    let eve = world
+        .member(&world.rival, "eve@example.com", &Signer::passkey(RIVAL))
+        .await;
+    let asked = place.ask_for_code(&asking(&world)).await.ok();
+    eve.refuse_request(&asked).await.refused_code();
+    let stolen = json!({ "code": asked["longCode"] });
+    ada.refuse_request(&stolen).await.refused_code();
+    assert_eq!(place.request_state(&asked).await, "Waiting");
+    let far = place.from("198.51.100.7");
+    let asked = far.ask_for_code(&asking(&world)).await.ok();
+    let refused = ada.refuse_request(&asked).await;
+    refused.refused(403, "other_network");
+    world.let_ask(&world.acme, "nowhere").await;
+    ada.refuse_request(&asked).await.refused_code();
+    assert_eq!(far.request_state(&asked).await, "Waiting");
+    world.let_ask(&world.acme, "anywhere").await;
+    ada.refuse_request(&asked).await.ok();
+    assert_eq!(far.request_state(&asked).await, "Refused");
+}
+
+#[tokio::test]
 async fn only_users_of_the_organization_find_and_grant_what_its_places_ask_for() {
     let (world, ada, place) = world_where("anywhere").await;
     world.let_ask(&world.rival, "anywhere").await;

@@ -117,6 +117,7 @@ async fn every_ceremony_counts_its_beginning_its_success_and_why_it_is_refused()
         Event::RequestCode,
         Event::FindCodeRequest,
         Event::GrantCodeRequest,
+        Event::RefuseCodeRequest,
         Event::ApproveCredential,
         Event::RefuseCredential,
         Event::CancelCode,

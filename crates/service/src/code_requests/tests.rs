@@ -341,6 +341,8 @@ async fn a_user_tries_five_wrong_codes_a_minute_and_right_ones_are_not_counted()
     }
     let sixth = wrong.find(&caller(None), &session, &code).await;
     assert!(matches!(sixth, Err(FindRequestError::Throttled(_))));
+    let seventh = wrong.refuse(&caller(None), &session, &code).await;
+    assert!(matches!(seventh, Err(FindRequestError::Throttled(_))));
 }
 
 #[tokio::test]
@@ -419,6 +421,59 @@ async fn who_comes_second_or_without_authority_grants_nothing() {
         assert!(requests.grant(&signed, &code, shown()).await.is_err());
         assert_eq!(heard.take(), [(Event::GrantCodeRequest, Some(reason))]);
     }
+}
+
+async fn refuse(
+    store: MockCodeRequestStore,
+) -> (Result<(), FindRequestError>, Vec<(Event, Option<Reason>)>) {
+    let (requests, heard) = requests(store);
+    let code = EnteredCode::parse(SHORT);
+    let session = session(&user(3));
+    let refused = requests.refuse(&caller(None), &session, &code).await;
+    (refused, heard.take())
+}
+
+#[tokio::test]
+async fn who_finds_a_request_that_is_not_theirs_refuses_it_and_that_is_told() {
+    let mut store = finding(Some(request()), RequestsFrom::SameNetwork);
+    store
+        .expect_refuse()
+        .times(1)
+        .withf(|found, date| {
+            (&found.request, found.from) == (&request(), RequestsFrom::SameNetwork) && *date == NOW
+        })
+        .returning(|_, _| Ok(()));
+    let (refused, heard) = refuse(store).await;
+    refused.unwrap();
+    assert_eq!(heard, [(Event::RefuseCodeRequest, None)]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_looked_at_cannot_be_refused_either() {
+    let far = CodeRequest {
+        address: [192, 0, 2, 1].into(),
+        ..request()
+    };
+    let refused_already = CodeRequest {
+        state: RequestState::Refused,
+        ..request()
+    };
+    for (request, reason) in [
+        (None, Reason::InvalidCode),
+        (Some(refused_already), Reason::InvalidCode),
+        (Some(far), Reason::OtherNetwork),
+    ] {
+        let (refused, heard) = refuse(finding(request, RequestsFrom::SameNetwork)).await;
+        assert!(refused.is_err());
+        assert_eq!(heard, [(Event::RefuseCodeRequest, Some(reason))]);
+    }
+    // Somebody else has just decided.
+    let mut store = finding(Some(request()), RequestsFrom::Anywhere);
+    store
+        .expect_refuse()
+        .returning(|_, _| Err(RefuseRequestError::NotWaiting));
+    let (refused, _) = refuse(store).await;
+    assert!(matches!(refused, Err(FindRequestError::InvalidCode)));
 }
 
 async fn status(

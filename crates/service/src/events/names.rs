@@ -61,6 +61,7 @@ named! {
         RequestCode, "request_code", "A place where nobody is signed in asks for a credential code.";
         FindCodeRequest, "find_code_request", "A user looks at what a place asks for.";
         GrantCodeRequest, "grant_code_request", "A user grants a place the code that it asks for; `by_credential` signed that.";
+        RefuseCodeRequest, "refuse_code_request", "A user says that what a place asks for is not theirs to grant, which ends it.";
         ApproveCredential, "approve_credential", "A user approves a credential that was made with a code.";
         RefuseCredential, "refuse_credential", "A user refuses a credential that was made with a code.";
         AskForCode, "ask_for_code", "Somebody asks that a registration, login or recovery code be mailed.";

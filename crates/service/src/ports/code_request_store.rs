@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use latchkey_domain::{
     authority::Authority,
     code_request::{CodeRequest, RequestDecision},
-    credential_code::CodeDigest,
+    credential_code::{CodeDigest, NewCredentialCode},
     organization::RequestsFrom,
+    time::Timestamp,
 };
 
 use super::store::{AuthorityConflict, StoreError};
@@ -17,6 +18,18 @@ pub struct FoundRequest {
     pub request: CodeRequest,
     /// From where places may ask.
     pub from: RequestsFrom,
+}
+
+impl FoundRequest {
+    /// A decision about it as it was found: the code that it is granted, or none.
+    pub fn decision(&self, date: Timestamp, code: Option<NewCredentialCode>) -> RequestDecision {
+        RequestDecision {
+            request: self.request.id.clone(),
+            date,
+            from: self.from,
+            code,
+        }
+    }
 }
 
 /// Why a request is not opened.
@@ -41,6 +54,18 @@ pub enum DecideRequestError {
     Authority(#[from] AuthorityConflict),
     /// There is no such request of the authority's organization that waits at that date: another decision came
     /// first, it is too late, or the organization does not let places ask as it did.
+    #[error("no such request waits")]
+    NotWaiting,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a request is not refused.
+#[derive(Debug, thiserror::Error)]
+pub enum RefuseRequestError {
+    /// It does not wait at that date: it was decided, it is too late, it is gone, or the organization does not let
+    /// places ask as it did.
     #[error("no such request waits")]
     NotWaiting,
     /// The store failed.
@@ -77,4 +102,12 @@ pub trait CodeRequestStore: Send + Sync {
         authority: Authority,
         decision: RequestDecision,
     ) -> Result<(), DecideRequestError>;
+
+    /// Refuses a request as it was found, if it waits at that date: one statement. Nothing is allowed by it, so it
+    /// takes no authority. Of this and of any number of concurrent decisions exactly one returns `Ok`.
+    ///
+    /// # Errors
+    /// [`RefuseRequestError`]; nothing is changed then.
+    async fn refuse(&self, found: &FoundRequest, date: Timestamp)
+    -> Result<(), RefuseRequestError>;
 }

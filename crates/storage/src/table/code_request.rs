@@ -14,7 +14,9 @@ use latchkey_domain::{
     time::Timestamp,
 };
 use latchkey_service::ports::{
-    code_request_store::{CodeRequestStore, DecideRequestError, FoundRequest, OpenRequestError},
+    code_request_store::{
+        CodeRequestStore, DecideRequestError, FoundRequest, OpenRequestError, RefuseRequestError,
+    },
     store::StoreError,
 };
 use sea_orm::{
@@ -109,6 +111,17 @@ impl CodeRequestStore for SqlStore {
         };
         let otherwise = async |_tx| Err(DecideRequestError::NotWaiting);
         self.exercise_locked(authority, steps, otherwise).await
+    }
+
+    /// The request's own row decides.
+    async fn refuse(
+        &self,
+        found: &FoundRequest,
+        date: Timestamp,
+    ) -> Result<(), RefuseRequestError> {
+        let change = decide(&found.request.organization, &found.decision(date, None));
+        self.meet_one_at_once(change, || RefuseRequestError::NotWaiting)
+            .await
     }
 }
 

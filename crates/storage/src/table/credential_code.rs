@@ -229,26 +229,6 @@ const WAITING: &str = "waiting";
 const APPROVED: &str = "approved";
 const REFUSED: &str = "refused";
 
-impl SqlStore {
-    /// Makes a change that is all that a call does, and must meet a row.
-    async fn meet_one_at_once<E>(
-        &self,
-        change: UpdateMany<Entity>,
-        lost: fn() -> E,
-    ) -> Result<(), E>
-    where
-        E: std::error::Error + From<StoreError> + Send + 'static,
-    {
-        let step = Step::from(change.clone());
-        let plan = async move |_tx| Ok((vec![step], ()));
-        let operation = async move |tx: Transaction| {
-            let is_met = change.meets_one(&tx).await?;
-            is_met.then_some(()).ok_or_else(lost)
-        };
-        self.write_at_once(plan, operation).await
-    }
-}
-
 static BY_DIGEST: Fixed = Fixed::new();
 
 /// The code of that digest, short or long, and its owner: a row for each of the owner's credentials.

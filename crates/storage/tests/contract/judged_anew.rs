@@ -8,7 +8,7 @@ use latchkey_domain::{
     account_code::AccountCodeKind, authority::Spendable, credential::CredentialState,
 };
 use latchkey_service::ports::{
-    code_request_store::DecideRequestError,
+    code_request_store::{DecideRequestError, RefuseRequestError},
     credential_code_store::{ClaimError, IssueError, ReleaseError},
     credential_store::CreateError,
     proof_verifier::AuthenticatorState,
@@ -324,6 +324,21 @@ async fn a_request_that_is_being_decided_is_not_granted() {
         assert_eq!(world.sql.count("credential_codes").await, 0);
         assert_eq!(world.standing(&authority).await, Ok(()));
     }
+}
+
+#[tokio::test]
+async fn a_request_that_is_being_granted_is_not_refused() {
+    let world = world().await;
+    let person = world.someone().await;
+    let request = world.ask_for_code(&person.user.organization).await;
+    let found = world.code_requests.find(&request.short).await;
+    let found = found.unwrap().unwrap();
+    let refused = world.code_requests.refuse(&found, NOW);
+    let change = "UPDATE code_requests SET state = 'granted'";
+    let outcome = meanwhile(&world, change, refused).await;
+    assert_refused!(outcome, RefuseRequestError::NotWaiting);
+    let granted = "code_requests WHERE state = 'granted'";
+    assert_eq!(world.sql.count(granted).await, 1);
 }
 
 /// One that is being added is one of those that a new one takes the place of.

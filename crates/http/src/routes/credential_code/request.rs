@@ -1,5 +1,5 @@
 //! `/auth/credentials/code/request` and below: a place where nobody is signed in asks for a code, and a user who is
-//! signed in elsewhere grants it one.
+//! signed in elsewhere grants it one, or refuses it.
 
 use axum::{Json, extract::State};
 use latchkey_domain::{
@@ -163,10 +163,10 @@ pub(crate) async fn get_code_request_status(
     })))
 }
 
-/// Which request.
+/// Which request, by what its place shows.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", expecting = "an object")]
-pub(crate) struct FindCodeRequestRequest {
+pub(crate) struct ShownCode {
     /// The code that the place shows, in any case, with or without dashes or spaces.
     #[schema(value_type = String, example = "A7U-KY6-9PT")]
     code: Text<EnteredCode>,
@@ -249,7 +249,7 @@ refusals!(FindRefusals: [BODY, SIGNED_IN], [InvalidCode, OtherNetwork, TooManyAt
     operation_id = "findCodeRequest",
     tag = "Create Credential With Code",
     security(("bearer" = [])),
-    request_body(content = FindCodeRequestRequest, example = json!({ "code": "A7U-KY6-9PT" })),
+    request_body(content = ShownCode, example = json!({ "code": "A7U-KY6-9PT" })),
     responses(
         (status = 200, description = "The request", body = FindCodeRequestResponse),
         FindRefusals
@@ -259,7 +259,7 @@ pub(crate) async fn find_code_request(
     State(state): State<AppState>,
     Client(caller): Client,
     SignedIn(session): SignedIn,
-    JsonBody(request): JsonBody<FindCodeRequestRequest>,
+    JsonBody(request): JsonBody<ShownCode>,
 ) -> Result<Json<FindCodeRequestResponse>, ApiError> {
     let Text(code) = request.code;
     let requests = &state.use_cases.code_requests;
@@ -267,7 +267,7 @@ pub(crate) async fn find_code_request(
     Ok(Json(waiting.into()))
 }
 
-/// Which request, and what its place shows.
+/// Which request, and the number that its place shows.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", expecting = "an object")]
 pub(crate) struct GrantCodeRequestRequest {
@@ -309,5 +309,31 @@ pub(crate) async fn grant_code_request(
     requests
         .grant(&signed.request, &code, signed.body.number)
         .await?;
+    Ok(Json(Message::SUCCESS))
+}
+
+/// Refuse a place the code that it asks for
+///
+/// For a user who finds a request that is not theirs to grant: nothing can be done with its codes any more, and its
+/// place learns that it is `Refused`. It is found as by looking, and needs no user action, since a refusal allows
+/// nothing. One that does not wait any more is answered as by looking, too.
+#[utoipa::path(
+    post,
+    path = "/auth/credentials/code/request/refuse",
+    operation_id = "refuseCodeRequest",
+    tag = "Create Credential With Code",
+    security(("bearer" = [])),
+    request_body(content = ShownCode, example = json!({ "code": "A7U-KY6-9PT" })),
+    responses((status = 200, description = "Refused", body = Message), FindRefusals)
+)]
+pub(crate) async fn refuse_code_request(
+    State(state): State<AppState>,
+    Client(caller): Client,
+    SignedIn(session): SignedIn,
+    JsonBody(request): JsonBody<ShownCode>,
+) -> Result<Json<Message>, ApiError> {
+    let Text(code) = request.code;
+    let requests = &state.use_cases.code_requests;
+    requests.refuse(&caller, &session, &code).await?;
     Ok(Json(Message::SUCCESS))
 }

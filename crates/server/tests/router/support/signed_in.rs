@@ -189,6 +189,13 @@ impl SignedIn {
         self.signed(Method::POST, path, Some(&body)).await
     }
 
+    /// Says that what the place asks for is not theirs to grant.
+    pub(crate) async fn refuse_request(&self, asked: &Value) -> Answer {
+        let body = json!({ "code": asked["code"] });
+        let path = "/auth/credentials/code/request/refuse";
+        self.place().post(path, &body).await
+    }
+
     // Approval.
 
     /// Approves what was made with a code, as it was answered where it was made.

@@ -198,5 +198,11 @@ pub(super) fn requests() -> Vec<Operation> {
                     request.with(json!({ "code": asked["code"], "number": asked["number"] }))
                 },
             ),
+        post("refuseCodeRequest", "/auth/credentials/code/request/refuse")
+            .by(User)
+            .costs(written(2, 1), async |stage, person, request| {
+                let asked = person.asked(stage).await;
+                request.with(json!({ "code": asked["code"] }))
+            }),
     ]
 }
