@@ -60,7 +60,7 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   // Another number than the place shows refuses it, for good.
   await choices(phone).filter({ hasNotText: first.number }).first().click()
   await phone.page.getByRole('alert').getByText('That is not the number on the device').waitFor()
-  await television.page.getByText('Another number was chosen').waitFor()
+  await television.page.getByText('another number was chosen').waitFor()
   await television.page.getByRole('button', { name: 'Enter another code' }).click()
 
   const second = await showCode(television)
@@ -88,9 +88,29 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   await phone.page.getByRole('button', { name: 'Look at it' }).click()
   await facts.getByText('Key', { exact: true }).waitFor()
   await isForProgram.waitFor()
-  await phone.page.getByRole('button', { name: 'I see none of them: approve nothing' }).click()
-  await phone.page.getByText('Nothing was approved.').waitFor()
+  const refuse = phone.page.locator('#grant-question').getByRole('button', { name: 'I see none of them: refuse' })
+  const isRefused = phone.page.getByText('The device was refused, and its code has ended.')
+  await refuse.click()
+  await isRefused.waitFor()
   assert.equal(await phone.page.evaluate(() => document.activeElement.id), 'grant-title')
+
+  // The place is told so at once, and nobody finds its code again.
+  await television.page.goto(`${at('showing')}/enrol`)
+  const third = await showCode(television)
+  const look = async () => {
+    await phone.page.getByLabel('Code on the device').fill(third.code)
+    await phone.page.getByRole('button', { name: 'Look at it' }).click()
+  }
+  await look()
+  const json = { error: { code: 'unavailable', message: 'not now' } }
+  await phone.page.route('**/code/request/refuse', (route) => route.fulfill({ status: 503, json }), { times: 1 })
+  await refuse.click()
+  await phone.page.getByRole('alert').getByText('The service cannot answer at present.').waitFor()
+  await refuse.click()
+  await isRefused.waitFor()
+  await television.page.getByText('This device was refused on your other one').waitFor()
+  await look()
+  await phone.page.getByRole('alert').getByText('No device shows this code, or not any more').waitFor()
 
   // What is over, or never was, is said.
   // A link that is pasted whole is its code, which stays until it was found.

@@ -190,7 +190,7 @@ const OUTCOMES = translated({
 const UNGRANTED = translated({
   Expired: 'Nobody approved this device in time. Show a new code, or enter one that you get on your other device.',
   Refused:
-    'Another number was chosen than the one that was shown here, so this device was refused. Show a new code and try again.',
+    'This device was refused on your other one: another number was chosen than the one that was shown here, or none. If that was a mistake, show a new code and try again.',
 })
 
 /** Shows a code here. Whatever comes of it, another one can be entered. */
