@@ -21,6 +21,14 @@ async function shown({ page }) {
   return { code: await code, number: await number }
 }
 
+/** What nobody scrolls to is seen all the same: on a television there may be nothing to scroll with. */
+async function isInSight({ page }, ...ids) {
+  for (const id of ids) {
+    const { y, height } = await page.locator(id).boundingBox()
+    assert.ok(y >= 0 && y + height <= page.viewportSize().height, `${id} is at ${y}, and ${height} high`)
+  }
+}
+
 const choices = ({ page }) => page.locator('#grant-numbers').getByRole('button')
 
 test('a place shows a code, and gets its passkey when it is approved elsewhere', async () => {
@@ -37,6 +45,7 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   assert.equal(await scan(television, '#ask-picture'), `${at('showing')}/account#request=${first.code}`)
   await television.page.reload()
   assert.deepEqual(await shown(television), first)
+  await isInSight(television, '#ask-code', '#ask-number', '#ask-picture')
 
   // Nothing is done by opening a link.
   const looks = callsTo(phone, '/auth/credentials/code/request/find')
@@ -54,6 +63,7 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   }
   await phone.page.getByText('It is in the same network as you.').waitFor()
   assert.equal(await choices(phone).count(), 3)
+  await isInSight(phone, '#grant-question-title', '#grant-numbers')
   const isForProgram = phone.page.getByText('This is no passkey: it is a key for a program')
   assert.equal(await isForProgram.isVisible(), false)
 

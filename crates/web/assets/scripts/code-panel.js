@@ -305,6 +305,7 @@ function ask({ approval, dateIssued }) {
   $('code-approval-numbers').replaceChildren(...numbers)
   $('code-refuse').onclick = () => decide($('code-refuse'), 'refuse', { credentialUuid })
   panel.hidden = false
+  panel.scrollIntoView({ block: 'nearest' })
   $('code-approval-title').focus()
 }
 

@@ -75,6 +75,7 @@ async function look(code) {
     }),
   )
   $('grant-question').hidden = false
+  $('grant-question').scrollIntoView({ block: 'nearest' })
   $('grant-question-title').focus()
 }
 
