@@ -27,6 +27,14 @@ test('a code leads to the own page of an application, and nobody is led where th
   const names = (await places.allTextContents()).map((text) => text.split(' (')[0])
   assert.deepEqual(names, ['offering', 'ours', 'with-own', 'In another application'])
   await laptop.page.locator('#code-elsewhere').waitFor()
+  // Until another one is chosen a code is for this application, and what is chosen stays so in the tab.
+  const chosen = async () => (await laptop.page.locator('#code-place option:checked').textContent()).split(' (')[0]
+  assert.equal(await chosen(), 'offering')
+  await laptop.page.getByLabel('Where will you use it?').selectOption({ label: 'In another application' })
+  await laptop.page.reload()
+  await laptop.page.getByRole('listitem', { name: 'Chrome on Linux' }).waitFor()
+  await laptop.page.locator('#code-elsewhere').waitFor()
+  assert.equal(await chosen(), 'In another application')
   const { link } = await getCode(laptop, 'with-own')
   assert.match(link, /^http:.*\/passkeys\/new\?from=here#cc_/)
   assert.ok(link.startsWith(own))

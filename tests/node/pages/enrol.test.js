@@ -187,6 +187,15 @@ test('a wrong code can be corrected', async () => {
   assert.equal(await phone.page.getByRole('alert').textContent(), '')
 })
 
+test('a code for another application is refused, and that is among what may be wrong', async () => {
+  const { laptop, phone } = await scene()
+  const { code } = await getCode(laptop, 'One')
+  await phone.page.goto(`${two}/enrol`)
+  await phone.page.getByLabel('Code').fill(code)
+  await phone.page.getByRole('button', { name: 'Continue' }).click()
+  await refuses(phone, 'or for another application')
+})
+
 test('a used code is refused', async () => {
   const { laptop, phone } = await scene()
   const { link } = await getCode(laptop)

@@ -26,6 +26,10 @@ const MINUTE = 60_000
 /** The code as it is shown, for as long as it may be: a page that is loaded anew shows it again. */
 const KEPT = 'code'
 
+/** The place that was chosen last in this tab, and for how long, in milliseconds: no session lives longer. */
+const CHOSEN = 'code-place'
+const DAY = 24 * 60 * 60_000
+
 let here
 let reload
 let polling
@@ -36,6 +40,7 @@ export async function openCodePanel(application, { refresh }) {
   here = application
   reload = refresh
   offerPlaces()
+  $('code-place').addEventListener('change', ({ target }) => keep(CHOSEN, target.value, Date.now() + DAY))
   $('code-get').addEventListener('click', () =>
     busy($('code-get'), t('Confirm with your passkey…'), issue),
   )
@@ -66,19 +71,19 @@ export async function followGranted() {
 const places = () => here.applications.filter(({ enrolUrl }) => enrolUrl)
 
 /**
- * The places a code can be for; first another application than this, since that is what it is for. Where there are
- * applications that are no place to go, a code can be for any.
+ * The places a code can be for. Where there are applications that are no place to go, a code can be for any. Until
+ * something else is chosen it is for this one, which whoever does not look at the list has in mind.
  */
 function offerPlaces() {
-  const found = places()
-  const first = found.find(({ id }) => id !== here.application.id) ?? found[0]
-  const options = found.map(({ id, name, enrolUrl }) =>
-    element('option', { value: id, selected: id === first.id }, `${name} (${hostOf(enrolUrl)})`),
+  const options = places().map(({ id, name, enrolUrl }) =>
+    element('option', { value: id }, `${name} (${hostOf(enrolUrl)})`),
   )
-  if (found.length < here.applications.length) {
+  if (options.length < here.applications.length) {
     options.push(element('option', { value: '' }, t('In another application')))
   }
   $('code-place').replaceChildren(...options)
+  const values = options.map(({ value }) => value)
+  $('code-place').value = [kept(CHOSEN), here.application.id].find((id) => values.includes(id)) ?? values[0]
   $('code-place-field').hidden = options.length < 2
   $('code-elsewhere').hidden = here.applications.length < 2
 }
