@@ -45,10 +45,9 @@ export async function openCodePanel(application, { refresh }) {
     busy($('code-get'), t('Confirm with your passkey…'), issue),
   )
   $('code-cancel').addEventListener('click', () => busy($('code-cancel'), t('Cancelling…'), cancel))
-  $('code-again').addEventListener('click', () => reset('ask'))
   const newest = await newestCode()
   if (newest && isOpen(newest)) {
-    reset('follow')
+    reset()
     const issued = kept(KEPT)
     if (newest.state === 'Issued' && issued?.expiration === newest.expiration) {
       reveal(issued)
@@ -62,7 +61,7 @@ export async function openCodePanel(application, { refresh }) {
 /** Follows a code that was granted to a place: it is there already, and nothing of it is shown here. */
 export async function followGranted() {
   forget(KEPT)
-  reset('follow')
+  reset()
   $('code-title').focus()
   await follow()
 }
@@ -114,23 +113,19 @@ function isOpen(code) {
   )
 }
 
-/** One part of the panel, with nothing left of what was there before. */
-function reset(part) {
+/** Begins to follow a code, with nothing left of what was there before. */
+function reset() {
   clearTimeout(polling)
   clearInterval(ticking)
-  $('code-ask').hidden = part !== 'ask'
-  $('code-follow').hidden = part !== 'follow'
+  $('code-ask').hidden = true
+  $('code-follow').hidden = false
   $('code-secret').hidden = true
   $('code-approval').hidden = true
   $('code-left').hidden = true
   $('code-lost').hidden = true
-  $('code-again').hidden = true
-  $('code-cancel').hidden = part !== 'follow'
+  $('code-cancel').hidden = false
   $('code-state').replaceChildren()
   $('code-state').dataset.shown = ''
-  if (part === 'ask') {
-    $('code-get').focus()
-  }
 }
 
 async function issue() {
@@ -140,7 +135,7 @@ async function issue() {
     expiration: new Date(serviceNow() + AHEAD).toISOString(),
   }
   const { code, expiration, longCode } = await act('POST', PATH, asked)
-  reset('follow')
+  reset()
   const issued = { code, expiration, longCode, page: place?.enrolUrl }
   keep(KEPT, issued, Date.now() + MINUTE)
   reveal(issued)
@@ -188,6 +183,8 @@ async function follow() {
       showState(code)
     }
     const isOver = !code || !isOpen(code)
+    // The next one is asked for below what became of this one.
+    $('code-ask').hidden = !isOver
     if (isOver && code?.state === 'Redeemed') {
       await reload()
     }
@@ -246,12 +243,12 @@ function redeemed({ approval }, opened) {
     case 'Expired':
       return { steps: [opened, ['bad', t('It was not approved in time: it is gone')]], isOver: true }
     default:
-      return { steps: [opened, ['done', t('The passkey is added')]], isOver: true, isAdded: true }
+      return { steps: [opened, ['done', t('The passkey is added')]], isOver: true }
   }
 }
 
 function showState(code) {
-  const { steps, isOver, isAdded, isWaiting } = picture(code)
+  const { steps, isOver, isWaiting } = picture(code)
   const list = $('code-state')
   // A screen reader says the list again when it changes, so it is left alone while it does not.
   const shown = JSON.stringify(steps)
@@ -269,8 +266,6 @@ function showState(code) {
     $('code-lost').hidden = true
   }
   $('code-cancel').hidden = Boolean(isOver || isWaiting)
-  $('code-again').hidden = !isOver
-  $('code-again').textContent = isAdded ? t('Add another one') : t('Get a new code')
   if (isWaiting) {
     ask(code)
   } else {
@@ -333,4 +328,5 @@ function decide(button, verdict, body) {
 async function cancel() {
   await callSignedIn('DELETE', PATH)
   await follow()
+  $('code-title').focus()
 }
