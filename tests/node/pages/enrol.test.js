@@ -203,6 +203,9 @@ test('a used code is refused', async () => {
   const other = await Device.open(browser)
   await claim(other, link)
   await refuses(other, INVALID)
+  // What was filled in makes room for what is typed.
+  await other.page.waitForFunction(() => document.activeElement?.id === 'code')
+  assert.equal(await other.page.getByLabel('Code').inputValue(), '')
 })
 
 test('opening a link uses nothing before its button is pressed', async () => {
@@ -213,9 +216,16 @@ test('opening a link uses nothing before its button is pressed', async () => {
   await scanner.page.goto(link)
   await scanner.page.getByRole('link', { name: 'Two' }).waitFor()
   const code = new URL(link).hash.slice(1)
-  assert.equal(await scanner.page.getByLabel('Code').inputValue(), code)
+  const field = scanner.page.getByLabel('Code')
+  assert.equal(await field.inputValue(), code)
   assert.equal(scanner.page.url(), `${two}/enrol`)
+  // A long code says nothing to people: they are told that it is there.
+  await scanner.page.getByRole('heading', { name: 'Your code is filled in' }).waitFor()
+  assert.equal(await field.isVisible(), false)
   await scanner.page.waitForLoadState('networkidle')
+  await scanner.page.getByRole('button', { name: 'Enter another code' }).click()
+  await scanner.page.getByRole('heading', { name: 'Enter the code' }).waitFor()
+  assert.equal(await field.inputValue(), '')
   assert.deepEqual(calls, [])
   await enrol(phone, link)
 })

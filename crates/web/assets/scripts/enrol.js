@@ -68,7 +68,7 @@ async function confirm() {
   $('name').value = credentialName ?? kept(KEPT)?.called ?? usual
   // Who made the code may have said what it is called.
   $('name').readOnly = Boolean(credentialName)
-  $('code').value = ''
+  fillIn('')
   show('confirm')
 }
 
@@ -254,12 +254,13 @@ function begin() {
   const withCode = codeField($('code'), { hasShort: true, long: 'cc_' }, ['invalid_code'])
   $('enter').addEventListener('submit', (event) => {
     event.preventDefault()
-    busy($('enter-button'), t('Looking the code up…'), () => withCode(claim))
+    busy($('enter-button'), t('Looking the code up…'), () => withCode(claim).finally(letCorrect))
   })
+  $('enter-other').addEventListener('click', enterAnother)
   $('earlier-button').addEventListener('click', () => {
     forget(LINK)
     $('earlier').hidden = true
-    $('code').value = ''
+    fillIn('')
     const earlier = kept(KEPT)
     if (earlier) {
       takeUp(earlier)
@@ -314,13 +315,9 @@ function begin() {
   )
   $('ask-stop').addEventListener('click', () => {
     stopAsking()
-    show('enter')
-    $('code').focus()
+    enterAnother()
   })
-  $('ended-again').addEventListener('click', () => {
-    show('enter')
-    $('code').focus()
-  })
+  $('ended-again').addEventListener('click', enterAnother)
 
   const link = takeFragment()
   if (!isSupported()) {
@@ -371,11 +368,35 @@ function offer(code, earlier) {
       ? t('A passkey that you made in this tab still waits for approval. If you go on with another code, its number is not shown any more.')
       : t('You have opened another code in this tab, and have not finished. If you go on with this one, the other one is given back.')
   }
-  if (code) {
-    // Whoever opens a link may be a scanner or a preview: nothing is used, or ended, before the button is pressed.
-    $('code').value = code
-    $('enter-button').focus()
-  } else {
+  // Whoever opens a link may be a scanner or a preview: nothing is used, or ended, before the button is pressed.
+  fillIn(code ?? '')
+  $(code ? 'enter-button' : 'code').focus()
+}
+
+/** Fills a code in that nobody typed, and hides the field: a long code says nothing to people. An empty one shows it. */
+function fillIn(code) {
+  $('code').value = code
+  const isFilled = code !== ''
+  $('enter-title').textContent = isFilled ? t('Your code is filled in') : t('Enter the code')
+  $('filled').hidden = !isFilled
+  $('enter-other').hidden = !isFilled
+  $('enter-where').hidden = isFilled
+  $('enter-field').hidden = isFilled
+}
+
+/** The field for a code, with none in it. */
+function enterAnother() {
+  forget(LINK)
+  fillIn('')
+  show('enter')
+  $('code').focus()
+}
+
+/** A code that was filled in and is wrong can be replaced. */
+function letCorrect() {
+  if ($('enter-field').hidden && $('code').ariaInvalid === 'true') {
+    forget(LINK)
+    fillIn('')
     $('code').focus()
   }
 }
