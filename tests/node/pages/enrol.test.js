@@ -81,6 +81,7 @@ test('a code takes its form while it is typed, and what can be none costs no try
   await isRefused('Enter the code first.')
   await page.keyboard.type('abc')
   assert.deepEqual(await state(), { value: 'ABC', at: 3, ariaInvalid: null })
+  assert.equal(await page.getByRole('alert').textContent(), '')
   await isRefused('A code has nine letters and digits')
   await page.keyboard.type('d0f')
   assert.deepEqual(await state(), { value: 'ABC-D0F', at: 7, ariaInvalid: null })
@@ -361,8 +362,10 @@ test('pages that are loaded anew go on where they were', async () => {
   const question = phone.page.getByRole('heading', { name: 'Is this your account?' })
   await question.waitFor()
   await laptop.page.locator('.step', { hasText: 'Opened on' }).waitFor()
+  await phone.page.getByLabel('Name of the passkey').fill('My phone')
   await phone.page.reload()
   await question.waitFor()
+  assert.equal(await phone.page.getByLabel('Name of the passkey').inputValue(), 'My phone')
   // The same link again is the same ceremony.
   await phone.page.goto('about:blank')
   await phone.page.goto(link)
@@ -374,6 +377,21 @@ test('pages that are loaded anew go on where they were', async () => {
   await laptop.page.reload()
   await laptop.page.getByRole('button', { name: 'Get a code' }).waitFor()
   assert.equal(await laptop.page.locator('#code-text').isVisible(), false)
+})
+
+test('a name that comes with the code is shown as one that stays', async () => {
+  const { page } = await Device.open(browser)
+  const json = {
+    challengeIdentifier: 'unused',
+    credentialName: 'Named before',
+    rp: { id: 'two.localhost', name: 'Two' },
+    user: { displayName: 'Ada', name: 'ada@example.com' },
+  }
+  await page.route('**/auth/credentials/code/init', (route) => route.fulfill({ json }))
+  await claim({ page }, `${two}/enrol#AAA-AAA-AAA`)
+  await page.getByText('Whoever made the code has named it, so it stays so.').waitFor()
+  const name = page.getByLabel('Name of the passkey')
+  assert.deepEqual([await name.inputValue(), await name.isEditable()], ['Named before', false])
 })
 
 test('a service that cannot be reached is told from a wrong code', async () => {

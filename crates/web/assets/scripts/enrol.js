@@ -65,9 +65,12 @@ async function confirm() {
   $('user-name').textContent = displayName === name ? '' : name
   $('domain').textContent = rp.id
   $('account').textContent = name
-  $('name').value = credentialName ?? kept(KEPT)?.called ?? usual
+  $('name').value = credentialName ?? (kept(KEPT)?.called || usual)
   // Who made the code may have said what it is called.
   $('name').readOnly = Boolean(credentialName)
+  $('name-hint').textContent = credentialName
+    ? t('Whoever made the code has named it, so it stays so.')
+    : t('So that you recognize it in your account.')
   fillIn('')
   show('confirm')
 }
@@ -268,6 +271,9 @@ function begin() {
       complain('challenge_invalid')
     }
   })
+  $('name').addEventListener('input', ({ target }) =>
+    keep(KEPT, { ...kept(KEPT), challenge, called: target.value }, Date.now() + CHALLENGE),
+  )
   $('confirm').addEventListener('submit', (event) => {
     event.preventDefault()
     busy($('create-button'), t('Answer the prompt of your browser…'), () =>
