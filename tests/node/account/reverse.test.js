@@ -71,9 +71,9 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   await choices(phone).filter({ hasNotText: first.number }).first().click()
   await phone.page.getByRole('alert').getByText('That is not the number on the device').waitFor()
   await television.page.getByText('another number was chosen').waitFor()
-  await television.page.getByRole('button', { name: 'Enter another code' }).click()
-
-  const second = await showCode(television)
+  await television.page.getByRole('button', { name: 'Enter another code' }).waitFor()
+  await television.page.getByRole('button', { name: 'Show a new code' }).click()
+  const second = await shown(television)
   assert.notEqual(second.code, first.code)
   await phone.page.getByLabel('Code on the device').fill(second.code.toLowerCase().replaceAll('-', ' '))
   await phone.page.getByRole('button', { name: 'Look at it' }).click()

@@ -16,7 +16,7 @@ import { explain, sayOnThisPage } from './texts.js'
 
 sayOnThisPage(translated({
   challenge_invalid:
-    'This took too long, or the code was cancelled in the meantime. Get a new code on your other device and begin again.',
+    'This took too long, or the code was cancelled in the meantime. Begin again with a new code.',
 }))
 
 /** How often to ask whether the other place has approved, in milliseconds. */
@@ -37,8 +37,11 @@ const APPROVAL = 10 * 60_000
 let here
 let challenge
 
-/** The code becomes a challenge, which says whose account it is. From here on the code is used. */
-async function claim(code) {
+/**
+ * The code becomes a challenge, which says whose account it is. From here on the code is used. `hasAsked` says that this
+ * place asked for it, and showed it.
+ */
+async function claim(code, hasAsked = false) {
   const earlier = kept(KEPT)
   challenge = await call('POST', '/auth/credentials/code/init', {
     body: { credentialKind: 'Fido2', code },
@@ -50,7 +53,7 @@ async function claim(code) {
   forget(LINK)
   stopAsking()
   $('earlier').hidden = true
-  keep(KEPT, { code, challenge }, Date.now() + CHALLENGE)
+  keep(KEPT, { code, challenge, hasAsked }, Date.now() + CHALLENGE)
   await confirm()
 }
 
@@ -185,8 +188,8 @@ function finish(name) {
 }
 
 const OUTCOMES = translated({
-  Expired: 'Nobody approved the passkey in time. Get a new code on your other device and begin again.',
-  Refused: 'The passkey was refused on your other device. If that was a mistake, get a new code there and begin again.',
+  Expired: 'Nobody approved the passkey in time. Begin again with a new code.',
+  Refused: 'The passkey was refused on your other device. If that was a mistake, begin again with a new code.',
 })
 
 /** What has become of the code that this place showed, when nobody granted it one. */
@@ -209,10 +212,10 @@ async function askHere() {
 async function goOnWith(asked) {
   const { code, state } = (await awaitGrant(asked)) ?? {}
   if (code) {
-    const use = () => claim(code)
+    const use = () => claim(code, true)
     await askUntil(use, { every: INTERVAL, until: serviceNow() + CODE }).finally(stopAsking)
   } else if (state) {
-    end(UNGRANTED[state] ?? UNGRANTED.Expired)
+    end(UNGRANTED[state] ?? UNGRANTED.Expired, { hasAsked: true })
   }
 }
 
@@ -239,11 +242,14 @@ async function wait({ approvalToken, name, number }) {
 }
 
 /** Nothing more can be done with this code; what can be done instead comes first. */
-function end(text, { isAlreadyHere = false } = {}) {
+function end(text, { hasAsked = kept(KEPT)?.hasAsked, isAlreadyHere = false } = {}) {
   forget(KEPT)
   $('give-up').hidden = true
   $('ended-text').textContent = text
+  const isToAsk = Boolean(hasAsked) && !isAlreadyHere
+  $('ended-ask').hidden = !isToAsk
   $('ended-again').hidden = isAlreadyHere
+  $('ended-again').classList.toggle('primary', !isToAsk)
   $('ended-sign-in').classList.toggle('primary', isAlreadyHere)
   show('ended')
 }
@@ -313,12 +319,12 @@ function begin() {
     turnBack(
       $('give-up'),
       'GivenUp',
-      t('Nothing was added. The code has ended: to try again, get a new one on your other device.'),
+      t('Nothing was added. The code has ended: to try again, begin with a new one.'),
     ),
   )
-  $('ask-button').addEventListener('click', () =>
-    busy($('ask-button'), t('Asking for a code…'), askHere),
-  )
+  for (const button of [$('ask-button'), $('ended-ask')]) {
+    button.addEventListener('click', () => busy(button, t('Asking for a code…'), askHere))
+  }
   $('ask-stop').addEventListener('click', () => {
     stopAsking()
     enterAnother()
