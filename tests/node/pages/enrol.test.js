@@ -175,6 +175,21 @@ test('an answer that is lost on its way is not lost for good', async () => {
   }
 })
 
+test('whoever turns back after a lost answer is told that the passkey was added', async () => {
+  const { laptop, phone } = await scene()
+  const { page } = phone
+  const { link } = await getCode(laptop)
+  await claim(phone, link)
+  await page.getByLabel('Name of the passkey').fill('Not wanted')
+  await loseAnswer(phone, two, { path: VERIFY, reaches: true })
+  await page.getByRole('button', { name: 'Create the passkey' }).click()
+  await refuses(phone, 'The service cannot be reached.')
+  await page.getByRole('button', { name: 'This is not my account' }).click()
+  await page.getByRole('heading', { name: 'The passkey was added all the same' }).waitFor()
+  await page.getByText('Tell whoever gave you the code to delete “Not wanted” there').waitFor()
+  await laptop.page.getByRole('listitem', { name: 'Not wanted' }).waitFor()
+})
+
 test('a wrong code can be corrected', async () => {
   const { laptop, phone } = await scene()
   await phone.page.goto(`${two}/enrol`)

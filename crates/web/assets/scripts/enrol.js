@@ -162,9 +162,24 @@ async function settle(answer, { isBuiltIn } = {}) {
 /** Goes no further and gives the code back, unless a passkey was added although no answer said so. */
 function turnBack(button, reason, text) {
   busy(button, t('Giving the code back…'), async () => {
-    const outcome = kept(KEPT)?.sent && (await outcomeOf(challenge))
-    if (outcome) {
-      await settle(outcome)
+    const { state } = (kept(KEPT)?.sent && (await outcomeOf(challenge))) || {}
+    const name = $('name').value.trim()
+    if (state === 'Approved') {
+      end(
+        t(
+          'It was added before you turned back, and only the answer was lost: this device can open that account. Tell whoever gave you the code to delete “{name}” there; if the account is yours, sign in and delete it yourself.',
+          { name },
+        ),
+        { title: t('The passkey was added all the same') },
+      )
+    } else if (state === 'Waiting') {
+      end(
+        t(
+          'It was made before you turned back, and only the answer was lost. Tell whoever gave you the code to refuse “{name}”; if the account is yours, refuse it on your other device. If nobody approves it, it is gone after five minutes.',
+          { name },
+        ),
+        { title: t('The passkey waits for approval all the same') },
+      )
     } else {
       await release(challenge, reason)
       end(text)
@@ -242,9 +257,13 @@ async function wait({ approvalToken, name, number }) {
 }
 
 /** Nothing more can be done with this code; what can be done instead comes first. */
-function end(text, { hasAsked = kept(KEPT)?.hasAsked, isAlreadyHere = false } = {}) {
+function end(
+  text,
+  { hasAsked = kept(KEPT)?.hasAsked, isAlreadyHere = false, title = t('No passkey was added') } = {},
+) {
   forget(KEPT)
   $('give-up').hidden = true
+  $('ended-title').textContent = title
   $('ended-text').textContent = text
   const isToAsk = Boolean(hasAsked) && !isAlreadyHere
   $('ended-ask').hidden = !isToAsk
