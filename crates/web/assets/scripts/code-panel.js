@@ -30,6 +30,10 @@ const KEPT = 'code'
 const CHOSEN = 'code-place'
 const DAY = 24 * 60 * 60_000
 
+/** That the code was granted to a place, whose owner is asked a second time; as long as something can come of it. */
+const GRANTED = 'granted'
+const QUARTER = 15 * 60_000
+
 let here
 let reload
 let polling
@@ -61,6 +65,7 @@ export async function openCodePanel(application, { refresh }) {
 /** Follows a code that was granted to a place: it is there already, and nothing of it is shown here. */
 export async function followGranted() {
   forget(KEPT)
+  keep(GRANTED, true, Date.now() + QUARTER)
   reset()
   $('code-title').focus()
   await follow()
@@ -136,6 +141,7 @@ async function issue() {
   }
   const { code, expiration, longCode } = await act('POST', PATH, asked)
   reset()
+  forget(GRANTED)
   const issued = { code, expiration, longCode, page: place?.enrolUrl }
   keep(KEPT, issued, Date.now() + MINUTE)
   reveal(issued)
@@ -297,6 +303,7 @@ function ask({ approval, dateIssued }) {
     [t('Your code'), ago(Math.max(Math.round((serviceNow() - Date.parse(dateIssued)) / 1000), 0))],
   ]
   $('code-approval-facts').replaceChildren(...facts(rows))
+  $('code-approval-again').hidden = !kept(GRANTED)
   const numbers = approval.numbers.map((number) => {
     const button = element('button', { type: 'button' }, String(number))
     button.onclick = () => decide(button, 'approve', { credentialUuid, number })

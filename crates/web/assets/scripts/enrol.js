@@ -8,7 +8,7 @@ import { nameHere, nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
 import { t, translated } from './language.js'
 import { hasAuthenticator, isSupported, make } from './passkeys.js'
-import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
+import { $, busy, complain, introduce, say, show, takeFragment, timeLeft } from './page.js'
 import { goOn, isReturning, signInAndGoOn } from './return.js'
 import { sendOnce } from './sent.js'
 import { beginSession, signIn } from './session.js'
@@ -33,6 +33,9 @@ const KEPT = 'enrol'
 const CODE = 60_000
 const CHALLENGE = 10 * 60_000
 const APPROVAL = 10 * 60_000
+
+/** How long a passkey waits for approval, in milliseconds, from when it was sent. */
+const WAIT = 5 * 60_000
 
 let here
 let challenge
@@ -109,7 +112,11 @@ const ENDS_CEREMONY = ['challenge_invalid', 'too_many_credentials', ...ALREADY_H
 const PLACE = {
   get: () => kept(KEPT)?.sent,
   set: (sent) =>
-    keep(KEPT, { ...kept(KEPT), challenge, sent, called: $('name').value }, Date.now() + CHALLENGE),
+    keep(
+      KEPT,
+      { ...kept(KEPT), challenge, sent, sentAt: serviceNow(), called: $('name').value },
+      Date.now() + CHALLENGE,
+    ),
 }
 
 async function add() {
@@ -146,9 +153,10 @@ async function outcomeOf({ challengeIdentifier }) {
 async function settle(answer, { isBuiltIn } = {}) {
   const { approvalToken, authentication, name = $('name').value.trim(), number, state = 'Approved' } = answer
   if (approvalToken) {
-    const made = { approvalToken, name, number }
+    const made = { approvalToken, name, number, until: (kept(KEPT)?.sentAt ?? serviceNow()) + WAIT }
     keep(KEPT, { ...kept(KEPT), challenge, made }, Date.now() + APPROVAL)
-    await wait(made)
+    // Whoever waits no longer can press every button again.
+    wait(made).catch(complain)
   } else if (authentication) {
     beginSession(authentication.token, isBuiltIn)
     finishSignedIn()
@@ -234,16 +242,35 @@ async function goOnWith(asked) {
   }
 }
 
-/** Waits for the other place to approve or refuse. */
-async function wait({ approvalToken, name, number }) {
-  $('waiting-name').textContent = name
+/** Counts the waits: whoever waits no longer ends the one before. */
+let turn = 0
+
+/** Waits for the other place to approve or refuse, or until nobody waits here any more. */
+async function wait({ approvalToken, name, number, until = serviceNow() + WAIT }) {
+  turn += 1
+  const own = turn
+  const hasAsked = Boolean(kept(KEPT)?.hasAsked)
+  $('waiting-asked').hidden = !hasAsked
+  $('waiting-elsewhere').hidden = hasAsked
+  for (const place of document.querySelectorAll('[data-waiting]')) {
+    place.textContent = name
+  }
   $('waiting-number').textContent = number
   show('waiting')
-  const until = serviceNow() + APPROVAL
-  const ask = () => call('POST', '/auth/credentials/code/status', { body: { approvalToken } })
+  const last = serviceNow() + APPROVAL
+  const ask = async () =>
+    own === turn ? call('POST', '/auth/credentials/code/status', { body: { approvalToken } }) : {}
   for (;;) {
-    const { number: told = number, state } = await askUntil(ask, { every: INTERVAL, until })
-    $('waiting-number').textContent = told
+    $('waiting-left').textContent = t('{time} left', { time: timeLeft(until) })
+    const told = await askUntil(ask, { every: INTERVAL, until: last }).catch((error) => ({ error }))
+    if (own !== turn) {
+      return
+    }
+    if (told.error) {
+      throw told.error
+    }
+    const { state } = told
+    $('waiting-number').textContent = told.number ?? number
     if (state === 'Approved') {
       finish(name)
       return
@@ -254,6 +281,17 @@ async function wait({ approvalToken, name, number }) {
     }
     await pause(INTERVAL)
   }
+}
+
+/** The passkey is refused by its owner, or by time: nobody else can. */
+function waitNoLonger() {
+  turn += 1
+  end(
+    t(
+      'Refuse the passkey on your other device if you do not want it. If you approve it there, you can sign in here; otherwise it is gone after five minutes.',
+    ),
+    { title: t('This page does not wait any longer') },
+  )
 }
 
 /** Nothing more can be done with this code; what can be done instead comes first. */
@@ -349,6 +387,7 @@ function begin() {
     enterAnother()
   })
   $('ended-again').addEventListener('click', enterAnother)
+  $('waiting-stop').addEventListener('click', waitNoLonger)
 
   const link = takeFragment()
   if (!isSupported()) {
