@@ -34,13 +34,19 @@ const DAY = 24 * 60 * 60_000
 const GRANTED = 'granted'
 const QUARTER = 15 * 60_000
 
+/** The newest code, as it was told last. */
+let newest
+
 let here
 let reload
 let polling
 let ticking
 
-/** Prepares the panel; a code that is still under way, from before the page was loaded, is followed. */
-export async function openCodePanel(application, { refresh }) {
+/**
+ * Prepares the panel; a code that is still under way, from before the page was loaded, is followed. Whoever asked for
+ * what waits (`waitingCredential`) has been told of it, so nobody asks a second time.
+ */
+export function openCodePanel(application, { refresh }) {
   here = application
   reload = refresh
   offerPlaces()
@@ -49,7 +55,6 @@ export async function openCodePanel(application, { refresh }) {
     busy($('code-get'), t('Confirm with your passkey…'), issue),
   )
   $('code-cancel').addEventListener('click', () => busy($('code-cancel'), t('Cancelling…'), cancel))
-  const newest = await newestCode()
   if (newest && isOpen(newest)) {
     reset()
     const issued = kept(KEPT)
@@ -94,13 +99,14 @@ function offerPlaces() {
 
 async function newestCode() {
   try {
-    return await callSignedIn('GET', PATH)
+    newest = await callSignedIn('GET', PATH)
   } catch (error) {
-    if (error instanceof ApiError && error.code === 'code_not_found') {
-      return undefined
+    if (!(error instanceof ApiError && error.code === 'code_not_found')) {
+      throw error
     }
-    throw error
+    newest = undefined
   }
+  return newest
 }
 
 /** The credential that waits until its owner, who is signed in here, approves it; nothing when none does. */

@@ -260,7 +260,7 @@ async function wait({ approvalToken, name, number, until = serviceNow() + WAIT }
   const last = serviceNow() + APPROVAL
   const ask = async () =>
     own === turn ? call('POST', '/auth/credentials/code/status', { body: { approvalToken } }) : {}
-  for (;;) {
+  while (own === turn) {
     $('waiting-left').textContent = t('{time} left', { time: timeLeft(until) })
     const told = await askUntil(ask, { every: INTERVAL, until: last }).catch((error) => ({ error }))
     if (own !== turn) {
