@@ -30,7 +30,7 @@ const KEPT = 'code'
 const CHOSEN = 'code-place'
 const DAY = 24 * 60 * 60_000
 
-/** That the code was granted to a place, whose owner is asked a second time; as long as something can come of it. */
+/** When the code was issued that was granted to a place, whose owner is asked a second time; and how long that can be. */
 const GRANTED = 'granted'
 const QUARTER = 15 * 60_000
 
@@ -70,10 +70,10 @@ export function openCodePanel(application, { refresh }) {
 /** Follows a code that was granted to a place: it is there already, and nothing of it is shown here. */
 export async function followGranted() {
   forget(KEPT)
-  keep(GRANTED, true, Date.now() + QUARTER)
   reset()
   $('code-title').focus()
   await follow()
+  keep(GRANTED, newest?.dateIssued, Date.now() + QUARTER)
 }
 
 /** The applications where a code can be entered. One without a page for it is no place to go. */
@@ -147,7 +147,6 @@ async function issue() {
   }
   const { code, expiration, longCode } = await act('POST', PATH, asked)
   reset()
-  forget(GRANTED)
   const issued = { code, expiration, longCode, page: place?.enrolUrl }
   keep(KEPT, issued, Date.now() + MINUTE)
   reveal(issued)
@@ -309,7 +308,7 @@ function ask({ approval, dateIssued }) {
     [t('Your code'), ago(Math.max(Math.round((serviceNow() - Date.parse(dateIssued)) / 1000), 0))],
   ]
   $('code-approval-facts').replaceChildren(...facts(rows))
-  $('code-approval-again').hidden = !kept(GRANTED)
+  $('code-approval-again').hidden = kept(GRANTED) !== dateIssued
   const numbers = approval.numbers.map((number) => {
     const button = element('button', { type: 'button' }, String(number))
     button.onclick = () => decide(button, 'approve', { credentialUuid, number })
