@@ -4,7 +4,17 @@ import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
-import { VERIFY, at, claim, getCode, loseAnswer, organization, register, withoutAnswers } from '../support/pages.js'
+import {
+  VERIFY,
+  at,
+  claim,
+  getCode,
+  letAsk,
+  loseAnswer,
+  organization,
+  register,
+  withoutAnswers,
+} from '../support/pages.js'
 
 const browser = await launch()
 
@@ -47,7 +57,6 @@ test('what waits is shown, and approved or refused', async () => {
   await refused.phone.page.getByText('The passkey was refused on your other device.').waitFor()
   assert.equal(await laptop.page.getByRole('listitem', { name: 'Somebody else' }).count(), 0)
 
-  await laptop.page.getByRole('button', { name: 'Get a new code' }).click()
   const approved = await waiting(laptop, 'My phone')
   // It is asked again after the page is loaded anew.
   await laptop.page.reload()
@@ -108,4 +117,37 @@ test('a number that is not the one of the other place refuses', async () => {
   await laptop.page.locator('.step', { hasText: 'The passkey was refused' }).waitFor()
   await phone.page.getByText('The passkey was refused on your other device.').waitFor()
   assert.equal(await laptop.page.getByRole('listitem', { name: 'Somebody else' }).count(), 0)
+})
+
+test('who has shown a code is asked a second time in words for that, and need not wait', async () => {
+  const laptop = await Device.open(browser)
+  const made = await organization(['nine', 'ten'], '--approval', 'always')
+  await letAsk(made, 'ten', 'anywhere')
+  await register(laptop, at('nine'), made)
+  const television = await Device.open(browser)
+  const { page } = television
+  await page.goto(`${at('ten')}/enrol`)
+  await page.getByRole('button', { name: 'Show a code here instead' }).click()
+  await page.getByRole('heading', { name: 'Approve this device on your other one' }).waitFor()
+  await laptop.page.getByLabel('Code on the device').fill(await page.locator('#ask-code').textContent())
+  await laptop.page.getByRole('button', { name: 'Look at it' }).click()
+  const first = await page.locator('#ask-number').textContent()
+  await laptop.page.locator('#grant-numbers').getByRole('button', { name: first, exact: true }).click()
+  await page.getByRole('button', { name: 'Create the passkey' }).click()
+  await page.getByText('You are asked once more, for the number that you see here now:').waitFor()
+  assert.equal(await page.getByText('Go back to where you got the code').isVisible(), false)
+  await page.locator('#waiting-left', { hasText: /^[0-5]:\d\d left$/ }).waitFor()
+  const question = laptop.page.locator('#code-approval')
+  await question.getByText('You have approved the device.').waitFor()
+
+  // Who waits no longer leaves the decision to the owner, and can begin again.
+  await page.getByRole('button', { name: 'Do not wait any longer' }).click()
+  await page.getByRole('heading', { name: 'This page does not wait any longer' }).waitFor()
+  await question.getByRole('button', { name: 'refuse' }).click()
+  await laptop.page.locator('.step', { hasText: 'The passkey was refused' }).waitFor()
+  await page.getByRole('button', { name: 'Show a new code' }).click()
+  await page.getByRole('heading', { name: 'Approve this device on your other one' }).waitFor()
+  for (const device of [laptop, television]) {
+    assert.deepEqual([device.errors, device.violations], [[], []])
+  }
 })

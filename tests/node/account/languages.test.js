@@ -65,7 +65,7 @@ test('who reads German registers, gets a code and uses it in German; the kit is 
   const phone = await Device.open(browser, { locale: 'de-AT' })
   await phone.page.goto(`${new URL(link).origin}/enrol#cc_${'A'.repeat(43)}`)
   await press(phone, 'Weiter')
-  await phone.page.getByRole('alert').getByText('Dieser Code ist ungültig').waitFor()
+  await phone.page.getByRole('alert').getByText('Dieser Code ist hier ungültig').waitFor()
   await isGerman(phone)
   await phone.page.goto(link)
   await press(phone, 'Weiter')

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
 import { baseUrl, latchkey } from '../support/latchkey.js'
-import { at, claim, getCode, known, organization, register } from '../support/pages.js'
+import { at, callsTo, claim, getCode, known, organization, register } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -27,6 +27,17 @@ test('a code leads to the own page of an application, and nobody is led where th
   const names = (await places.allTextContents()).map((text) => text.split(' (')[0])
   assert.deepEqual(names, ['offering', 'ours', 'with-own', 'In another application'])
   await laptop.page.locator('#code-elsewhere').waitFor()
+  // Until another one is chosen a code is for this application, and what is chosen stays so in the tab.
+  const chosen = async () => (await laptop.page.locator('#code-place option:checked').textContent()).split(' (')[0]
+  assert.equal(await chosen(), 'offering')
+  await laptop.page.getByLabel('Where will you use it?').selectOption({ label: 'In another application' })
+  const asked = callsTo(laptop, '/auth/credentials/code')
+  await laptop.page.reload()
+  await laptop.page.getByRole('listitem', { name: 'Chrome on Linux' }).waitFor()
+  assert.equal(await chosen(), 'In another application')
+  // Whether there is a code is asked once: that there is none is an error in the browser's log.
+  await laptop.page.waitForLoadState('networkidle')
+  assert.equal(asked.length, 1)
   const { link } = await getCode(laptop, 'with-own')
   assert.match(link, /^http:.*\/passkeys\/new\?from=here#cc_/)
   assert.ok(link.startsWith(own))

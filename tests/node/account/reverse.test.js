@@ -21,6 +21,14 @@ async function shown({ page }) {
   return { code: await code, number: await number }
 }
 
+/** What nobody scrolls to is seen all the same: on a television there may be nothing to scroll with. */
+async function isInSight({ page }, ...ids) {
+  for (const id of ids) {
+    const { y, height } = await page.locator(id).boundingBox()
+    assert.ok(y >= 0 && y + height <= page.viewportSize().height, `${id} is at ${y}, and ${height} high`)
+  }
+}
+
 const choices = ({ page }) => page.locator('#grant-numbers').getByRole('button')
 
 test('a place shows a code, and gets its passkey when it is approved elsewhere', async () => {
@@ -37,6 +45,7 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   assert.equal(await scan(television, '#ask-picture'), `${at('showing')}/account#request=${first.code}`)
   await television.page.reload()
   assert.deepEqual(await shown(television), first)
+  await isInSight(television, '#ask-code', '#ask-number', '#ask-picture')
 
   // Nothing is done by opening a link.
   const looks = callsTo(phone, '/auth/credentials/code/request/find')
@@ -54,16 +63,17 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   }
   await phone.page.getByText('It is in the same network as you.').waitFor()
   assert.equal(await choices(phone).count(), 3)
+  await isInSight(phone, '#grant-question-title', '#grant-numbers')
   const isForProgram = phone.page.getByText('This is no passkey: it is a key for a program')
   assert.equal(await isForProgram.isVisible(), false)
 
   // Another number than the place shows refuses it, for good.
   await choices(phone).filter({ hasNotText: first.number }).first().click()
   await phone.page.getByRole('alert').getByText('That is not the number on the device').waitFor()
-  await television.page.getByText('Another number was chosen').waitFor()
-  await television.page.getByRole('button', { name: 'Enter another code' }).click()
-
-  const second = await showCode(television)
+  await television.page.getByText('another number was chosen').waitFor()
+  await television.page.getByRole('button', { name: 'Enter another code' }).waitFor()
+  await television.page.getByRole('button', { name: 'Show a new code' }).click()
+  const second = await shown(television)
   assert.notEqual(second.code, first.code)
   await phone.page.getByLabel('Code on the device').fill(second.code.toLowerCase().replaceAll('-', ' '))
   await phone.page.getByRole('button', { name: 'Look at it' }).click()
@@ -88,9 +98,29 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   await phone.page.getByRole('button', { name: 'Look at it' }).click()
   await facts.getByText('Key', { exact: true }).waitFor()
   await isForProgram.waitFor()
-  await phone.page.getByRole('button', { name: 'I see none of them: approve nothing' }).click()
-  await phone.page.getByText('Nothing was approved.').waitFor()
+  const refuse = phone.page.locator('#grant-question').getByRole('button', { name: 'I see none of them: refuse' })
+  const isRefused = phone.page.getByText('The device was refused, and its code has ended.')
+  await refuse.click()
+  await isRefused.waitFor()
   assert.equal(await phone.page.evaluate(() => document.activeElement.id), 'grant-title')
+
+  // The place is told so at once, and nobody finds its code again.
+  await television.page.goto(`${at('showing')}/enrol`)
+  const third = await showCode(television)
+  const look = async () => {
+    await phone.page.getByLabel('Code on the device').fill(third.code)
+    await phone.page.getByRole('button', { name: 'Look at it' }).click()
+  }
+  await look()
+  const json = { error: { code: 'unavailable', message: 'not now' } }
+  await phone.page.route('**/code/request/refuse', (route) => route.fulfill({ status: 503, json }), { times: 1 })
+  await refuse.click()
+  await phone.page.getByRole('alert').getByText('The service cannot answer at present.').waitFor()
+  await refuse.click()
+  await isRefused.waitFor()
+  await television.page.getByText('This device was refused on your other one').waitFor()
+  await look()
+  await phone.page.getByRole('alert').getByText('No device shows this code, or not any more').waitFor()
 
   // What is over, or never was, is said.
   // A link that is pasted whole is its code, which stays until it was found.

@@ -7,6 +7,7 @@ import { Device, launch } from '../support/browser.js'
 import {
   VERIFY,
   callsTo,
+  choosePlace,
   claim,
   enrol,
   getCode,
@@ -80,6 +81,7 @@ test('a code takes its form while it is typed, and what can be none costs no try
   await isRefused('Enter the code first.')
   await page.keyboard.type('abc')
   assert.deepEqual(await state(), { value: 'ABC', at: 3, ariaInvalid: null })
+  assert.equal(await page.getByRole('alert').textContent(), '')
   await isRefused('A code has nine letters and digits')
   await page.keyboard.type('d0f')
   assert.deepEqual(await state(), { value: 'ABC-D0F', at: 7, ariaInvalid: null })
@@ -168,10 +170,24 @@ test('an answer that is lost on its way is not lost for good', async () => {
     const [after] = await phone.passkeys()
     assert.equal(after.credentialId, before.credentialId)
     await laptop.page.locator('.step', { hasText: 'The passkey is added' }).waitFor()
-    await laptop.page.getByRole('button', { name: 'Add another one' }).click()
     await phone.unplug()
     await phone.plugIn()
   }
+})
+
+test('whoever turns back after a lost answer is told that the passkey was added', async () => {
+  const { laptop, phone } = await scene()
+  const { page } = phone
+  const { link } = await getCode(laptop)
+  await claim(phone, link)
+  await page.getByLabel('Name of the passkey').fill('Not wanted')
+  await loseAnswer(phone, two, { path: VERIFY, reaches: true })
+  await page.getByRole('button', { name: 'Create the passkey' }).click()
+  await refuses(phone, 'The service cannot be reached.')
+  await page.getByRole('button', { name: 'This is not my account' }).click()
+  await page.getByRole('heading', { name: 'The passkey was added all the same' }).waitFor()
+  await page.getByText('Tell whoever gave you the code to delete “Not wanted” there').waitFor()
+  await laptop.page.getByRole('listitem', { name: 'Not wanted' }).waitFor()
 })
 
 test('a wrong code can be corrected', async () => {
@@ -187,6 +203,15 @@ test('a wrong code can be corrected', async () => {
   assert.equal(await phone.page.getByRole('alert').textContent(), '')
 })
 
+test('a code for another application is refused, and that is among what may be wrong', async () => {
+  const { laptop, phone } = await scene()
+  const { code } = await getCode(laptop, 'One')
+  await phone.page.goto(`${two}/enrol`)
+  await phone.page.getByLabel('Code').fill(code)
+  await phone.page.getByRole('button', { name: 'Continue' }).click()
+  await refuses(phone, 'or for another application')
+})
+
 test('a used code is refused', async () => {
   const { laptop, phone } = await scene()
   const { link } = await getCode(laptop)
@@ -194,6 +219,9 @@ test('a used code is refused', async () => {
   const other = await Device.open(browser)
   await claim(other, link)
   await refuses(other, INVALID)
+  // What was filled in makes room for what is typed.
+  await other.page.waitForFunction(() => document.activeElement?.id === 'code')
+  assert.equal(await other.page.getByLabel('Code').inputValue(), '')
 })
 
 test('opening a link uses nothing before its button is pressed', async () => {
@@ -204,9 +232,16 @@ test('opening a link uses nothing before its button is pressed', async () => {
   await scanner.page.goto(link)
   await scanner.page.getByRole('link', { name: 'Two' }).waitFor()
   const code = new URL(link).hash.slice(1)
-  assert.equal(await scanner.page.getByLabel('Code').inputValue(), code)
+  const field = scanner.page.getByLabel('Code')
+  assert.equal(await field.inputValue(), code)
   assert.equal(scanner.page.url(), `${two}/enrol`)
+  // A long code says nothing to people: they are told that it is there.
+  await scanner.page.getByRole('heading', { name: 'Your code is filled in' }).waitFor()
+  assert.equal(await field.isVisible(), false)
   await scanner.page.waitForLoadState('networkidle')
+  await scanner.page.getByRole('button', { name: 'Enter another code' }).click()
+  await scanner.page.getByRole('heading', { name: 'Enter the code' }).waitFor()
+  assert.equal(await field.inputValue(), '')
   assert.deepEqual(calls, [])
   await enrol(phone, link)
 })
@@ -216,6 +251,7 @@ test('an expired code is refused', async () => {
   await shortenCodes(laptop, 50)
   await laptop.page.reload()
   await laptop.page.getByRole('listitem', { name: 'Chrome on Linux' }).waitFor()
+  await choosePlace(laptop, 'Two')
   // The answer has the link, however long the page shows it.
   const isIssued = (answer) => new URL(answer.url()).pathname === '/auth/credentials/code' && answer.request().method() === 'POST'
   const issued = laptop.page.waitForResponse(isIssued)
@@ -225,8 +261,10 @@ test('an expired code is refused', async () => {
   await claim(phone, `${two}/enrol${new URL(link).hash}`)
   await refuses(phone, INVALID)
   assert.equal(await laptop.page.locator('#code-text').isVisible(), false)
-  await laptop.page.getByRole('button', { name: 'Get a new code' }).click()
-  await laptop.page.getByRole('button', { name: 'Get a code' }).waitFor()
+  // The next one is one press away.
+  const another = laptop.page.waitForResponse(isIssued)
+  await laptop.page.getByRole('button', { name: 'Get a code' }).click()
+  assert.equal((await another).status(), 200)
 })
 
 test('a cancelled code adds nothing, even when it was opened already', async () => {
@@ -246,7 +284,6 @@ test('a device that has a passkey already is told to use it', async () => {
   const { laptop, phone } = await scene()
   const first = await getCode(laptop)
   await enrol(phone, first.link)
-  await laptop.page.getByRole('button', { name: 'Add another one' }).click()
   const second = await getCode(laptop)
   await claim(phone, second.link)
   await phone.page.getByRole('button', { name: 'Create the passkey' }).click()
@@ -320,7 +357,7 @@ test('who does not go on after a dismissed prompt gives the code back', async ()
   await ends(phone, 'Nothing was added.')
   await laptop.page.locator('.step', { hasText: 'The code was given back there' }).waitFor()
   assert.equal(await laptop.page.locator('#code-left').isVisible(), false)
-  await laptop.page.getByRole('button', { name: 'Get a new code' }).waitFor()
+  await laptop.page.getByRole('button', { name: 'Get a code' }).waitFor()
 })
 
 test('pages that are loaded anew go on where they were', async () => {
@@ -340,8 +377,10 @@ test('pages that are loaded anew go on where they were', async () => {
   const question = phone.page.getByRole('heading', { name: 'Is this your account?' })
   await question.waitFor()
   await laptop.page.locator('.step', { hasText: 'Opened on' }).waitFor()
+  await phone.page.getByLabel('Name of the passkey').fill('My phone')
   await phone.page.reload()
   await question.waitFor()
+  assert.equal(await phone.page.getByLabel('Name of the passkey').inputValue(), 'My phone')
   // The same link again is the same ceremony.
   await phone.page.goto('about:blank')
   await phone.page.goto(link)
@@ -353,6 +392,21 @@ test('pages that are loaded anew go on where they were', async () => {
   await laptop.page.reload()
   await laptop.page.getByRole('button', { name: 'Get a code' }).waitFor()
   assert.equal(await laptop.page.locator('#code-text').isVisible(), false)
+})
+
+test('a name that comes with the code is shown as one that stays', async () => {
+  const { page } = await Device.open(browser)
+  const json = {
+    challengeIdentifier: 'unused',
+    credentialName: 'Named before',
+    rp: { id: 'two.localhost', name: 'Two' },
+    user: { displayName: 'Ada', name: 'ada@example.com' },
+  }
+  await page.route('**/auth/credentials/code/init', (route) => route.fulfill({ json }))
+  await claim({ page }, `${two}/enrol#AAA-AAA-AAA`)
+  await page.getByText('Whoever made the code has named it, so it stays so.').waitFor()
+  const name = page.getByLabel('Name of the passkey')
+  assert.deepEqual([await name.inputValue(), await name.isEditable()], ['Named before', false])
 })
 
 test('a service that cannot be reached is told from a wrong code', async () => {

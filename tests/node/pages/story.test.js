@@ -137,6 +137,8 @@ test('everything can be done with the keyboard alone', async () => {
   await press(laptop, 'Save as a file')
   await press(laptop, 'Continue')
   await laptop.page.getByRole('listitem', { name: 'Chrome on Linux' }).waitFor()
+  await tabTo(laptop, 'Where will you use it?')
+  await laptop.page.keyboard.type('Two')
   await press(laptop, 'Get a code')
   await laptop.page.getByText('Open the link in this browser').waitFor()
   const code = await laptop.page.locator('#code-text').textContent()

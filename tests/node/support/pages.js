@@ -33,11 +33,16 @@ export async function register({ page }, origin = one, invitation = undefined) {
   return invited
 }
 
-/** Gets a code for a place, and answers it with its link. */
-export async function getCode({ page }, place = 'Two') {
+/** Chooses the place that a code is for. */
+export async function choosePlace({ page }, place) {
   const choice = page.getByLabel('Where will you use it?')
   const value = await choice.locator('option', { hasText: place }).getAttribute('value')
   await choice.selectOption(value)
+}
+
+/** Gets a code for a place, and answers it with its link. */
+export async function getCode({ page }, place = 'Two') {
+  await choosePlace({ page }, place)
   await page.getByRole('button', { name: 'Get a code' }).click()
   await page.getByRole('img', { name: 'QR code with the link' }).waitFor()
   const code = await page.locator('#code-text').textContent()

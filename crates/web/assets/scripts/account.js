@@ -70,7 +70,7 @@ async function begin() {
     say('')
     openHerePanel({ refresh: () => refresh(here) })
     openRecoveryPanel(here, { refresh: () => refresh(here) })
-    await openCodePanel(here, { refresh: () => refresh(here) })
+    openCodePanel(here, { refresh: () => refresh(here) })
     openGrantPanel(here)
     const credentialUuid = kept(NOTICED)
     if (credentialUuid) {

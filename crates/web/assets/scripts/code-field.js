@@ -1,5 +1,7 @@
 // A field for a code: the code has its form while it is typed, and what can be none is told before it costs a try.
 
+import { complain } from './page.js'
+
 /** What short codes are made of: no `I`, `O`, `0` or `1`, which people confuse. */
 const SYMBOLS = /^[A-HJ-NP-Z2-9]*$/
 const LENGTH = 9
@@ -60,7 +62,11 @@ function flawOf(code, { hasShort, long }) {
 export function refuse(field) {
   field.ariaInvalid = 'true'
   field.focus()
-  field.addEventListener('input', () => (field.ariaInvalid = null), { once: true })
+  const takeBack = () => {
+    field.ariaInvalid = null
+    complain()
+  }
+  field.addEventListener('input', takeBack, { once: true })
 }
 
 /**

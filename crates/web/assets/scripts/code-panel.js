@@ -26,24 +26,37 @@ const MINUTE = 60_000
 /** The code as it is shown, for as long as it may be: a page that is loaded anew shows it again. */
 const KEPT = 'code'
 
+/** The place that was chosen last in this tab, and for how long, in milliseconds: no session lives longer. */
+const CHOSEN = 'code-place'
+const DAY = 24 * 60 * 60_000
+
+/** When the code was issued that was granted to a place, whose owner is asked a second time; and how long that can be. */
+const GRANTED = 'granted'
+const QUARTER = 15 * 60_000
+
+/** The newest code, as it was told last. */
+let newest
+
 let here
 let reload
 let polling
 let ticking
 
-/** Prepares the panel; a code that is still under way, from before the page was loaded, is followed. */
-export async function openCodePanel(application, { refresh }) {
+/**
+ * Prepares the panel; a code that is still under way, from before the page was loaded, is followed. Whoever asked for
+ * what waits (`waitingCredential`) has been told of it, so nobody asks a second time.
+ */
+export function openCodePanel(application, { refresh }) {
   here = application
   reload = refresh
   offerPlaces()
+  $('code-place').addEventListener('change', ({ target }) => keep(CHOSEN, target.value, Date.now() + DAY))
   $('code-get').addEventListener('click', () =>
     busy($('code-get'), t('Confirm with your passkey…'), issue),
   )
   $('code-cancel').addEventListener('click', () => busy($('code-cancel'), t('Cancelling…'), cancel))
-  $('code-again').addEventListener('click', () => reset('ask'))
-  const newest = await newestCode()
   if (newest && isOpen(newest)) {
-    reset('follow')
+    reset()
     const issued = kept(KEPT)
     if (newest.state === 'Issued' && issued?.expiration === newest.expiration) {
       reveal(issued)
@@ -57,41 +70,43 @@ export async function openCodePanel(application, { refresh }) {
 /** Follows a code that was granted to a place: it is there already, and nothing of it is shown here. */
 export async function followGranted() {
   forget(KEPT)
-  reset('follow')
+  reset()
   $('code-title').focus()
   await follow()
+  keep(GRANTED, newest?.dateIssued, Date.now() + QUARTER)
 }
 
 /** The applications where a code can be entered. One without a page for it is no place to go. */
 const places = () => here.applications.filter(({ enrolUrl }) => enrolUrl)
 
 /**
- * The places a code can be for; first another application than this, since that is what it is for. Where there are
- * applications that are no place to go, a code can be for any.
+ * The places a code can be for. Where there are applications that are no place to go, a code can be for any. Until
+ * something else is chosen it is for this one, which whoever does not look at the list has in mind.
  */
 function offerPlaces() {
-  const found = places()
-  const first = found.find(({ id }) => id !== here.application.id) ?? found[0]
-  const options = found.map(({ id, name, enrolUrl }) =>
-    element('option', { value: id, selected: id === first.id }, `${name} (${hostOf(enrolUrl)})`),
+  const options = places().map(({ id, name, enrolUrl }) =>
+    element('option', { value: id }, `${name} (${hostOf(enrolUrl)})`),
   )
-  if (found.length < here.applications.length) {
+  if (options.length < here.applications.length) {
     options.push(element('option', { value: '' }, t('In another application')))
   }
   $('code-place').replaceChildren(...options)
+  const values = options.map(({ value }) => value)
+  $('code-place').value = [kept(CHOSEN), here.application.id].find((id) => values.includes(id)) ?? values[0]
   $('code-place-field').hidden = options.length < 2
   $('code-elsewhere').hidden = here.applications.length < 2
 }
 
 async function newestCode() {
   try {
-    return await callSignedIn('GET', PATH)
+    newest = await callSignedIn('GET', PATH)
   } catch (error) {
-    if (error instanceof ApiError && error.code === 'code_not_found') {
-      return undefined
+    if (!(error instanceof ApiError && error.code === 'code_not_found')) {
+      throw error
     }
-    throw error
+    newest = undefined
   }
+  return newest
 }
 
 /** The credential that waits until its owner, who is signed in here, approves it; nothing when none does. */
@@ -109,23 +124,19 @@ function isOpen(code) {
   )
 }
 
-/** One part of the panel, with nothing left of what was there before. */
-function reset(part) {
+/** Begins to follow a code, with nothing left of what was there before. */
+function reset() {
   clearTimeout(polling)
   clearInterval(ticking)
-  $('code-ask').hidden = part !== 'ask'
-  $('code-follow').hidden = part !== 'follow'
+  $('code-ask').hidden = true
+  $('code-follow').hidden = false
   $('code-secret').hidden = true
   $('code-approval').hidden = true
   $('code-left').hidden = true
   $('code-lost').hidden = true
-  $('code-again').hidden = true
-  $('code-cancel').hidden = part !== 'follow'
+  $('code-cancel').hidden = false
   $('code-state').replaceChildren()
   $('code-state').dataset.shown = ''
-  if (part === 'ask') {
-    $('code-get').focus()
-  }
 }
 
 async function issue() {
@@ -135,7 +146,7 @@ async function issue() {
     expiration: new Date(serviceNow() + AHEAD).toISOString(),
   }
   const { code, expiration, longCode } = await act('POST', PATH, asked)
-  reset('follow')
+  reset()
   const issued = { code, expiration, longCode, page: place?.enrolUrl }
   keep(KEPT, issued, Date.now() + MINUTE)
   reveal(issued)
@@ -183,6 +194,8 @@ async function follow() {
       showState(code)
     }
     const isOver = !code || !isOpen(code)
+    // The next one is asked for below what became of this one.
+    $('code-ask').hidden = !isOver
     if (isOver && code?.state === 'Redeemed') {
       await reload()
     }
@@ -241,12 +254,12 @@ function redeemed({ approval }, opened) {
     case 'Expired':
       return { steps: [opened, ['bad', t('It was not approved in time: it is gone')]], isOver: true }
     default:
-      return { steps: [opened, ['done', t('The passkey is added')]], isOver: true, isAdded: true }
+      return { steps: [opened, ['done', t('The passkey is added')]], isOver: true }
   }
 }
 
 function showState(code) {
-  const { steps, isOver, isAdded, isWaiting } = picture(code)
+  const { steps, isOver, isWaiting } = picture(code)
   const list = $('code-state')
   // A screen reader says the list again when it changes, so it is left alone while it does not.
   const shown = JSON.stringify(steps)
@@ -264,8 +277,6 @@ function showState(code) {
     $('code-lost').hidden = true
   }
   $('code-cancel').hidden = Boolean(isOver || isWaiting)
-  $('code-again').hidden = !isOver
-  $('code-again').textContent = isAdded ? t('Add another one') : t('Get a new code')
   if (isWaiting) {
     ask(code)
   } else {
@@ -297,6 +308,7 @@ function ask({ approval, dateIssued }) {
     [t('Your code'), ago(Math.max(Math.round((serviceNow() - Date.parse(dateIssued)) / 1000), 0))],
   ]
   $('code-approval-facts').replaceChildren(...facts(rows))
+  $('code-approval-again').hidden = kept(GRANTED) !== dateIssued
   const numbers = approval.numbers.map((number) => {
     const button = element('button', { type: 'button' }, String(number))
     button.onclick = () => decide(button, 'approve', { credentialUuid, number })
@@ -305,6 +317,7 @@ function ask({ approval, dateIssued }) {
   $('code-approval-numbers').replaceChildren(...numbers)
   $('code-refuse').onclick = () => decide($('code-refuse'), 'refuse', { credentialUuid })
   panel.hidden = false
+  panel.scrollIntoView({ block: 'nearest' })
   $('code-approval-title').focus()
 }
 
@@ -327,4 +340,5 @@ function decide(button, verdict, body) {
 async function cancel() {
   await callSignedIn('DELETE', PATH)
   await follow()
+  $('code-title').focus()
 }

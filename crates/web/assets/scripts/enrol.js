@@ -8,7 +8,7 @@ import { nameHere, nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
 import { t, translated } from './language.js'
 import { hasAuthenticator, isSupported, make } from './passkeys.js'
-import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
+import { $, busy, complain, introduce, say, show, takeFragment, timeLeft } from './page.js'
 import { goOn, isReturning, signInAndGoOn } from './return.js'
 import { sendOnce } from './sent.js'
 import { beginSession, signIn } from './session.js'
@@ -16,7 +16,7 @@ import { explain, sayOnThisPage } from './texts.js'
 
 sayOnThisPage(translated({
   challenge_invalid:
-    'This took too long, or the code was cancelled in the meantime. Get a new code on your other device and begin again.',
+    'This took too long, or the code was cancelled in the meantime. Begin again with a new code.',
 }))
 
 /** How often to ask whether the other place has approved, in milliseconds. */
@@ -34,11 +34,17 @@ const CODE = 60_000
 const CHALLENGE = 10 * 60_000
 const APPROVAL = 10 * 60_000
 
+/** How long a passkey waits for approval, in milliseconds, from when it was sent. */
+const WAIT = 5 * 60_000
+
 let here
 let challenge
 
-/** The code becomes a challenge, which says whose account it is. From here on the code is used. */
-async function claim(code) {
+/**
+ * The code becomes a challenge, which says whose account it is. From here on the code is used. `hasAsked` says that this
+ * place asked for it, and showed it.
+ */
+async function claim(code, hasAsked = false) {
   const earlier = kept(KEPT)
   challenge = await call('POST', '/auth/credentials/code/init', {
     body: { credentialKind: 'Fido2', code },
@@ -50,7 +56,7 @@ async function claim(code) {
   forget(LINK)
   stopAsking()
   $('earlier').hidden = true
-  keep(KEPT, { code, challenge }, Date.now() + CHALLENGE)
+  keep(KEPT, { code, challenge, hasAsked }, Date.now() + CHALLENGE)
   await confirm()
 }
 
@@ -65,10 +71,13 @@ async function confirm() {
   $('user-name').textContent = displayName === name ? '' : name
   $('domain').textContent = rp.id
   $('account').textContent = name
-  $('name').value = credentialName ?? kept(KEPT)?.called ?? usual
+  $('name').value = credentialName ?? (kept(KEPT)?.called || usual)
   // Who made the code may have said what it is called.
   $('name').readOnly = Boolean(credentialName)
-  $('code').value = ''
+  $('name-hint').textContent = credentialName
+    ? t('Whoever made the code has named it, so it stays so.')
+    : t('So that you recognize it in your account.')
+  fillIn('')
   show('confirm')
 }
 
@@ -103,7 +112,11 @@ const ENDS_CEREMONY = ['challenge_invalid', 'too_many_credentials', ...ALREADY_H
 const PLACE = {
   get: () => kept(KEPT)?.sent,
   set: (sent) =>
-    keep(KEPT, { ...kept(KEPT), challenge, sent, called: $('name').value }, Date.now() + CHALLENGE),
+    keep(
+      KEPT,
+      { ...kept(KEPT), challenge, sent, sentAt: serviceNow(), called: $('name').value },
+      Date.now() + CHALLENGE,
+    ),
 }
 
 async function add() {
@@ -140,9 +153,10 @@ async function outcomeOf({ challengeIdentifier }) {
 async function settle(answer, { isBuiltIn } = {}) {
   const { approvalToken, authentication, name = $('name').value.trim(), number, state = 'Approved' } = answer
   if (approvalToken) {
-    const made = { approvalToken, name, number }
+    const made = { approvalToken, name, number, until: (kept(KEPT)?.sentAt ?? serviceNow()) + WAIT }
     keep(KEPT, { ...kept(KEPT), challenge, made }, Date.now() + APPROVAL)
-    await wait(made)
+    // Whoever waits no longer can press every button again.
+    wait(made).catch(complain)
   } else if (authentication) {
     beginSession(authentication.token, isBuiltIn)
     finishSignedIn()
@@ -156,9 +170,24 @@ async function settle(answer, { isBuiltIn } = {}) {
 /** Goes no further and gives the code back, unless a passkey was added although no answer said so. */
 function turnBack(button, reason, text) {
   busy(button, t('Giving the code back…'), async () => {
-    const outcome = kept(KEPT)?.sent && (await outcomeOf(challenge))
-    if (outcome) {
-      await settle(outcome)
+    const { state } = (kept(KEPT)?.sent && (await outcomeOf(challenge))) || {}
+    const name = $('name').value.trim()
+    if (state === 'Approved') {
+      end(
+        t(
+          'It was added before you turned back, and only the answer was lost: this device can open that account. Tell whoever gave you the code to delete “{name}” there; if the account is yours, sign in and delete it yourself.',
+          { name },
+        ),
+        { title: t('The passkey was added all the same') },
+      )
+    } else if (state === 'Waiting') {
+      end(
+        t(
+          'It was made before you turned back, and only the answer was lost. Tell whoever gave you the code to refuse “{name}”; if the account is yours, refuse it on your other device. If nobody approves it, it is gone after five minutes.',
+          { name },
+        ),
+        { title: t('The passkey waits for approval all the same') },
+      )
     } else {
       await release(challenge, reason)
       end(text)
@@ -182,15 +211,15 @@ function finish(name) {
 }
 
 const OUTCOMES = translated({
-  Expired: 'Nobody approved the passkey in time. Get a new code on your other device and begin again.',
-  Refused: 'The passkey was refused on your other device. If that was a mistake, get a new code there and begin again.',
+  Expired: 'Nobody approved the passkey in time. Begin again with a new code.',
+  Refused: 'The passkey was refused on your other device. If that was a mistake, begin again with a new code.',
 })
 
 /** What has become of the code that this place showed, when nobody granted it one. */
 const UNGRANTED = translated({
   Expired: 'Nobody approved this device in time. Show a new code, or enter one that you get on your other device.',
   Refused:
-    'Another number was chosen than the one that was shown here, so this device was refused. Show a new code and try again.',
+    'This device was refused on your other one: another number was chosen than the one that was shown here, or none. If that was a mistake, show a new code and try again.',
 })
 
 /** Shows a code here. Whatever comes of it, another one can be entered. */
@@ -206,23 +235,42 @@ async function askHere() {
 async function goOnWith(asked) {
   const { code, state } = (await awaitGrant(asked)) ?? {}
   if (code) {
-    const use = () => claim(code)
+    const use = () => claim(code, true)
     await askUntil(use, { every: INTERVAL, until: serviceNow() + CODE }).finally(stopAsking)
   } else if (state) {
-    end(UNGRANTED[state] ?? UNGRANTED.Expired)
+    end(UNGRANTED[state] ?? UNGRANTED.Expired, { hasAsked: true })
   }
 }
 
-/** Waits for the other place to approve or refuse. */
-async function wait({ approvalToken, name, number }) {
-  $('waiting-name').textContent = name
+/** Counts the waits: whoever waits no longer ends the one before. */
+let turn = 0
+
+/** Waits for the other place to approve or refuse, or until nobody waits here any more. */
+async function wait({ approvalToken, name, number, until = serviceNow() + WAIT }) {
+  turn += 1
+  const own = turn
+  const hasAsked = Boolean(kept(KEPT)?.hasAsked)
+  $('waiting-asked').hidden = !hasAsked
+  $('waiting-elsewhere').hidden = hasAsked
+  for (const place of document.querySelectorAll('[data-waiting]')) {
+    place.textContent = name
+  }
   $('waiting-number').textContent = number
   show('waiting')
-  const until = serviceNow() + APPROVAL
-  const ask = () => call('POST', '/auth/credentials/code/status', { body: { approvalToken } })
-  for (;;) {
-    const { number: told = number, state } = await askUntil(ask, { every: INTERVAL, until })
-    $('waiting-number').textContent = told
+  const last = serviceNow() + APPROVAL
+  const ask = async () =>
+    own === turn ? call('POST', '/auth/credentials/code/status', { body: { approvalToken } }) : {}
+  while (own === turn) {
+    $('waiting-left').textContent = t('{time} left', { time: timeLeft(until) })
+    const told = await askUntil(ask, { every: INTERVAL, until: last }).catch((error) => ({ error }))
+    if (own !== turn) {
+      return
+    }
+    if (told.error) {
+      throw told.error
+    }
+    const { state } = told
+    $('waiting-number').textContent = told.number ?? number
     if (state === 'Approved') {
       finish(name)
       return
@@ -235,12 +283,30 @@ async function wait({ approvalToken, name, number }) {
   }
 }
 
+/** The passkey is refused by its owner, or by time: nobody else can. */
+function waitNoLonger() {
+  turn += 1
+  end(
+    t(
+      'Refuse the passkey on your other device if you do not want it. If you approve it there, you can sign in here; otherwise it is gone after five minutes.',
+    ),
+    { title: t('This page does not wait any longer') },
+  )
+}
+
 /** Nothing more can be done with this code; what can be done instead comes first. */
-function end(text, { isAlreadyHere = false } = {}) {
+function end(
+  text,
+  { hasAsked = kept(KEPT)?.hasAsked, isAlreadyHere = false, title = t('No passkey was added') } = {},
+) {
   forget(KEPT)
   $('give-up').hidden = true
+  $('ended-title').textContent = title
   $('ended-text').textContent = text
+  const isToAsk = Boolean(hasAsked) && !isAlreadyHere
+  $('ended-ask').hidden = !isToAsk
   $('ended-again').hidden = isAlreadyHere
+  $('ended-again').classList.toggle('primary', !isToAsk)
   $('ended-sign-in').classList.toggle('primary', isAlreadyHere)
   show('ended')
 }
@@ -254,12 +320,13 @@ function begin() {
   const withCode = codeField($('code'), { hasShort: true, long: 'cc_' }, ['invalid_code'])
   $('enter').addEventListener('submit', (event) => {
     event.preventDefault()
-    busy($('enter-button'), t('Looking the code up…'), () => withCode(claim))
+    busy($('enter-button'), t('Looking the code up…'), () => withCode(claim).finally(letCorrect))
   })
+  $('enter-other').addEventListener('click', enterAnother)
   $('earlier-button').addEventListener('click', () => {
     forget(LINK)
     $('earlier').hidden = true
-    $('code').value = ''
+    fillIn('')
     const earlier = kept(KEPT)
     if (earlier) {
       takeUp(earlier)
@@ -267,6 +334,9 @@ function begin() {
       complain('challenge_invalid')
     }
   })
+  $('name').addEventListener('input', ({ target }) =>
+    keep(KEPT, { ...kept(KEPT), challenge, called: target.value }, Date.now() + CHALLENGE),
+  )
   $('confirm').addEventListener('submit', (event) => {
     event.preventDefault()
     busy($('create-button'), t('Answer the prompt of your browser…'), () =>
@@ -306,21 +376,18 @@ function begin() {
     turnBack(
       $('give-up'),
       'GivenUp',
-      t('Nothing was added. The code has ended: to try again, get a new one on your other device.'),
+      t('Nothing was added. The code has ended: to try again, begin with a new one.'),
     ),
   )
-  $('ask-button').addEventListener('click', () =>
-    busy($('ask-button'), t('Asking for a code…'), askHere),
-  )
+  for (const button of [$('ask-button'), $('ended-ask')]) {
+    button.addEventListener('click', () => busy(button, t('Asking for a code…'), askHere))
+  }
   $('ask-stop').addEventListener('click', () => {
     stopAsking()
-    show('enter')
-    $('code').focus()
+    enterAnother()
   })
-  $('ended-again').addEventListener('click', () => {
-    show('enter')
-    $('code').focus()
-  })
+  $('ended-again').addEventListener('click', enterAnother)
+  $('waiting-stop').addEventListener('click', waitNoLonger)
 
   const link = takeFragment()
   if (!isSupported()) {
@@ -371,11 +438,35 @@ function offer(code, earlier) {
       ? t('A passkey that you made in this tab still waits for approval. If you go on with another code, its number is not shown any more.')
       : t('You have opened another code in this tab, and have not finished. If you go on with this one, the other one is given back.')
   }
-  if (code) {
-    // Whoever opens a link may be a scanner or a preview: nothing is used, or ended, before the button is pressed.
-    $('code').value = code
-    $('enter-button').focus()
-  } else {
+  // Whoever opens a link may be a scanner or a preview: nothing is used, or ended, before the button is pressed.
+  fillIn(code ?? '')
+  $(code ? 'enter-button' : 'code').focus()
+}
+
+/** Fills a code in that nobody typed, and hides the field: a long code says nothing to people. An empty one shows it. */
+function fillIn(code) {
+  $('code').value = code
+  const isFilled = code !== ''
+  $('enter-title').textContent = isFilled ? t('Your code is filled in') : t('Enter the code')
+  $('filled').hidden = !isFilled
+  $('enter-other').hidden = !isFilled
+  $('enter-where').hidden = isFilled
+  $('enter-field').hidden = isFilled
+}
+
+/** The field for a code, with none in it. */
+function enterAnother() {
+  forget(LINK)
+  fillIn('')
+  show('enter')
+  $('code').focus()
+}
+
+/** A code that was filled in and is wrong can be replaced. */
+function letCorrect() {
+  if ($('enter-field').hidden && $('code').ariaInvalid === 'true') {
+    forget(LINK)
+    fillIn('')
     $('code').focus()
   }
 }

@@ -12,6 +12,9 @@ import { act, callSignedIn } from './session.js'
 
 const PATH = '/auth/credentials/code/request'
 
+/** The code that is asked about. */
+let asked
+
 /** What the errors of codes mean here. */
 const MEANINGS = { invalid_code: 'request_invalid', wrong_number: 'request_refused' }
 
@@ -26,11 +29,7 @@ export function openGrantPanel({ codeRequests }) {
     event.preventDefault()
     busy($('grant-look'), t('Looking the code up…'), () => withCode(look))
   })
-  $('grant-no').addEventListener('click', () => {
-    close()
-    $('grant-title').focus()
-    announce(t('Nothing was approved. The device can do nothing with its code.'))
-  })
+  $('grant-no').addEventListener('click', () => busy($('grant-no'), t('Refusing the device…'), refuse))
   const code = scanned()
   if (code) {
     forgetScanned()
@@ -53,6 +52,7 @@ async function told(work) {
 async function look(code) {
   $('grant-question').hidden = true
   const found = await told(() => callSignedIn('POST', `${PATH}/find`, { body: { code } }))
+  asked = code
   $('grant-code').value = ''
   const { address, applicationName, credentialKind, dateRequested, numbers, origin, sameNetwork } = found
   const seconds = Math.max(Math.round((serviceNow() - Date.parse(dateRequested)) / 1000), 0)
@@ -75,6 +75,7 @@ async function look(code) {
     }),
   )
   $('grant-question').hidden = false
+  $('grant-question').scrollIntoView({ block: 'nearest' })
   $('grant-question-title').focus()
 }
 
@@ -91,6 +92,26 @@ async function grant(code, number) {
   }
   close()
   await followGranted()
+}
+
+/** Ends the request, so that the device need not wait and nobody else can approve it. Nothing is signed: it gives nothing. */
+async function refuse() {
+  let isOver = false
+  try {
+    await callSignedIn('POST', `${PATH}/refuse`, { body: { code: asked } })
+  } catch (error) {
+    isOver = error.code === 'invalid_code'
+    if (!isOver) {
+      throw error
+    }
+  }
+  close()
+  $('grant-title').focus()
+  announce(
+    isOver
+      ? t('The code of the device had ended already, so there was nothing to refuse.')
+      : t('The device was refused, and its code has ended. Nothing was added to your account.'),
+  )
 }
 
 function close() {

@@ -49,7 +49,7 @@ const TEXTS = translated({
   factor_refused: 'The passkey was not accepted. Try again, or use another passkey.',
   internal: 'Something went wrong in the service. Try again in a moment.',
   invalid_code:
-    'This code is not valid: it may be mistyped, used already, or older than a minute. Get a new code on your other device and enter it here.',
+    'This code is not valid here: it may be mistyped, used already, older than a minute, or for another application. Get a new code on your other device and enter it here.',
   invalid_expiration: 'The prompt was open for too long. Try again, and answer it within a minute.',
   kind_not_allowed:
     'A passkey of this kind cannot be used here. Begin again, and use a passkey or your recovery kit where it is asked for.',
