@@ -4,9 +4,9 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 
-import { Device, launch } from '../support/browser.js'
+import { Device, launch, press } from '../support/browser.js'
 import { invite, mailedCode } from '../support/latchkey.js'
-import { callsTo, linkOf, loseAnswer, one } from '../support/pages.js'
+import { callsTo, linkOf, loseAnswer, one, withoutAutofill } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -71,6 +71,27 @@ test('a saved kit and a mailed code give a new passkey and a new kit, and the ol
   const card = device.page.getByRole('listitem', { name: 'Chrome on Linux' })
   await card.waitFor()
   assert.equal(await card.count(), 1)
+  assert.equal(await device.page.locator('#no-kit').isVisible(), false)
+})
+
+test('whoever leaves before the new kit is shown is told of it in the account, and can say that they have it', async () => {
+  const person = await withKit(await Device.open(browser))
+  const device = await Device.open(browser)
+  const { page } = device
+  await withoutAutofill(device)
+  await loseAnswer(device, one, { path: '/auth/recover/user', reaches: true })
+  await recover(device, person)
+  await page.getByRole('alert').getByText('The service cannot be reached.').waitFor()
+  await page.goto(`${one}/`)
+  await press(device, 'Sign in with a passkey')
+  const banner = page.getByText('You may never have seen your recovery kit')
+  await banner.waitFor()
+  await press(device, 'I have it')
+  await banner.waitFor({ state: 'hidden' })
+  await page.reload()
+  await page.getByRole('listitem', { name: 'Recovery kit' }).waitFor()
+  assert.equal(await banner.isVisible(), false)
+  assert.deepEqual(device.violations, [])
 })
 
 test('an answer to a recovery that is lost locks nobody out', async () => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 
-import { Device, launch } from '../support/browser.js'
+import { Device, launch, press } from '../support/browser.js'
 import { invite } from '../support/latchkey.js'
 import { callsTo, linkOf, loseAnswer, one, register, withoutAutofill } from '../support/pages.js'
 
@@ -277,8 +277,40 @@ test('an answer to a registration that is lost locks nobody out', async () => {
     await page.getByRole('button', { name: 'Continue' }).click()
     await page.getByText(`Signed in as ${username}`).waitFor()
     await page.getByRole('listitem', { name: 'Recovery kit' }).waitFor()
+    assert.equal(await page.locator('#no-kit').isVisible(), false)
     assert.deepEqual(device.violations, [])
   }
+})
+
+test('a kit that was made and never shown is told of, until another one takes its place', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  await withoutAutofill(device)
+  await page.goto(linkOf(await invite()))
+  const create = page.getByRole('button', { name: 'Make my passkey' })
+  await create.waitFor()
+  await loseAnswer(device, one, { path: '/auth/registration', reaches: true })
+  await create.click()
+  await page.getByRole('alert').getByText('The service cannot be reached.').waitFor()
+  await page.goto(`${one}/`)
+  await press(device, 'Sign in with a passkey')
+  await page.getByRole('listitem', { name: 'Recovery kit' }).waitFor()
+  const banner = page.getByText('You may never have seen your recovery kit')
+  await banner.waitFor()
+  await page.reload()
+  await banner.waitFor()
+  await page.locator('#no-kit').getByRole('button', { name: 'Make a new recovery kit' }).click()
+  await page.getByText(/^D1-/).waitFor()
+  assert.equal(await banner.isVisible(), false)
+  await press(device, 'Do not use it')
+  await banner.waitFor()
+  await page.locator('#no-kit').getByRole('button', { name: 'Make a new recovery kit' }).click()
+  await page.getByRole('link', { name: 'Save as a file' }).click()
+  await press(device, 'I have kept it: use this kit')
+  await page.getByText('Your new recovery kit is in use').waitFor()
+  await press(device, 'Done')
+  assert.equal(await banner.isVisible(), false)
+  assert.deepEqual(device.violations, [])
 })
 
 test('whoever gives a name that nobody has is told what to do', async () => {

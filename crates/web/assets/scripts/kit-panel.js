@@ -5,6 +5,7 @@ import { renderSVG } from '../vendor/uqr.js'
 import { t } from './language.js'
 import { $, addressOf, busy, element, facts } from './page.js'
 import { PromptError } from './passkeys.js'
+import { forgetUnkept } from './unkept.js'
 
 /** A link that fills in everything but the code. */
 function linkOf({ number, username }) {
@@ -53,8 +54,9 @@ const guard = (event) => event.preventDefault()
 let file = ''
 
 /** It was printed, saved or copied: leaving asks no more. */
-function keep(words) {
+function keep(kit, words) {
   removeEventListener('beforeunload', guard)
+  forgetUnkept(kit)
   $('kit-kept').textContent = words
 }
 
@@ -80,7 +82,7 @@ export function showKit(kit, here) {
   document.body.classList.add('with-kit')
   const { host, pathname } = addressOf('recover')
   const code = copied('kit-code', kit.code, t('Copy the kit code'), () =>
-    keep(t('The kit code is copied. Put it where only you can find it, with the kit number.')),
+    keep(kit, t('The kit code is copied. Put it where only you can find it, with the kit number.')),
   )
   const number = copied('kit-number', kit.number, t('Copy the kit number'), () => {
     $('kit-kept').textContent = t('The kit number is copied. You need the kit code with it.')
@@ -99,7 +101,7 @@ export function showKit(kit, here) {
   })
   draw(picture, linkOf(kit))
   file = URL.createObjectURL(new Blob([fileOf(kit, here)], { type: 'text/plain' }))
-  const done = () => keep(t('Good. Keep it where only you can find it.'))
+  const done = () => keep(kit, t('Good. Keep it where only you can find it.'))
   const onPaper = () => {
     done()
     print()

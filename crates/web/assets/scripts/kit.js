@@ -148,7 +148,7 @@ export async function newKit(username) {
   const credentialId = base64url(await sha256(utf8(encryptedPrivateKey)))
   const number = await numberOf(credentialId)
   const prove = (challenge) => credentialFor(challenge, { credentialId, encryptedPrivateKey, pair })
-  return { kit: { code, number, username }, prove }
+  return { kit: { code, credentialId, number, username }, prove }
 }
 
 /** A new kit for the user of the challenge, and its credential. */

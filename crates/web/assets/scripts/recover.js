@@ -11,6 +11,7 @@ import { $, busy, complain, introduce, say, show, takeFragment } from './page.js
 import { signInAndGoOn } from './return.js'
 import { hasPasskey, inMemory, sendOnce } from './sent.js'
 import { sayOnThisPage } from './texts.js'
+import { forgetUnkept } from './unkept.js'
 
 sayOnThisPage(translated({
   challenge_invalid: 'This took too long. Have another code sent and begin again.',
@@ -48,6 +49,9 @@ async function begin(kit) {
   return challenge
 }
 
+/** The new kit, once it is in use. */
+let newKit
+
 /** Where the new passkey and the new kit are until an answer says what came of them. */
 const PLACE = inMemory()
 
@@ -61,13 +65,13 @@ async function makeBoth(kit) {
   const privateKey = await openKit(kit, kept.encryptedRecoveryKey)
   const passkey = await create(challenge)
   say(t('Making your new recovery kit…'))
-  const { kit: newKit, credential } = await makeKit(challenge)
+  const { kit: made, credential } = await makeKit(challenge)
   const newCredentials = {
     firstFactorCredential: { ...passkey, credentialName: nameOfThisDevice() },
     recoveryCredential: credential,
   }
   const recovery = await signRecovery(privateKey, kept.id, newCredentials)
-  return { token: challenge.temporaryAuthenticationToken, body: { recovery, newCredentials }, kit: newKit }
+  return { token: challenge.temporaryAuthenticationToken, body: { recovery, newCredentials }, kit: made }
 }
 
 /** Puts a new passkey and a new kit in the place of all there was, and answers the kit. */
@@ -135,7 +139,8 @@ function start() {
         mailed,
         username: $('username').value.trim(),
       }
-      showKit(await recover(kit), here)
+      newKit = await recover(kit)
+      showKit(newKit, here)
       show('kit')
     }
     busy($('use-button'), t('Answer the prompt of your browser…'), () =>
@@ -151,9 +156,10 @@ function start() {
     )
   })
   $('sign-in-button').addEventListener('click', () =>
-    busy($('sign-in-button'), t('Answer the prompt of your browser…'), () =>
-      signInAndGoOn(here, { username: begun.challenge.user.name }),
-    ),
+    busy($('sign-in-button'), t('Answer the prompt of your browser…'), () => {
+      forgetUnkept(newKit)
+      return signInAndGoOn(here, { username: begun.challenge.user.name })
+    }),
   )
 }
 

@@ -13,6 +13,7 @@ import { goOn, signInAndGoOn } from './return.js'
 import { hasPasskey, inMemory, sendOnce } from './sent.js'
 import { beginSession } from './session.js'
 import { sayOnThisPage } from './texts.js'
+import { forgetUnkept } from './unkept.js'
 
 sayOnThisPage(translated({
   challenge_invalid: 'This took too long, or the registration was completed already. Open your link again.',
@@ -90,19 +91,19 @@ async function begin() {
   const invitation = link.code ? link : kept(KEPT)
   let here
   let challenge
-  let isSignedIn = false
+  let registered
   $('create-button').addEventListener('click', () =>
     busy($('create-button'), t('Answer the prompt of your browser…'), async () => {
-      const registered = await register(here, challenge)
-      isSignedIn = registered.isSignedIn
+      registered = await register(here, challenge)
       showKit(registered.kit, here)
       show('kit')
     }),
   )
   $('sign-in-button').addEventListener('click', () =>
-    busy($('sign-in-button'), t('One moment…'), () =>
-      isSignedIn ? goOn() : signInAndGoOn(here, { username: challenge.user.name }),
-    ),
+    busy($('sign-in-button'), t('One moment…'), () => {
+      forgetUnkept(registered.kit)
+      return registered.isSignedIn ? goOn() : signInAndGoOn(here, { username: challenge.user.name })
+    }),
   )
   const withCode = codeField($('code'), { long: 'rc_' }, ['registration_code_expired', 'typed_code_wrong'])
   $('enter').addEventListener('submit', (event) => {
