@@ -111,6 +111,39 @@ test('an answer to a recovery that is lost locks nobody out', async () => {
   }
 })
 
+test('a recovery goes on when its page is loaded anew, and a kit that is gone is named so', async () => {
+  const person = await withKit(await Device.open(browser))
+  const device = await Device.open(browser)
+  const { page } = device
+  await page.goto(`${one}/recover`)
+  // Whose code it is has to be said first.
+  await press(device, 'I have a code already')
+  assert.equal(await page.getByRole('heading', { name: 'Then, your recovery kit' }).isVisible(), false)
+  await page.getByLabel('User name').fill(person.username)
+  await press(device, 'Send me a code')
+  await page.getByText('a code is on its way to its mailbox').waitFor()
+  await page.reload()
+  await page.getByText('A code is good once').waitFor()
+  await page.getByLabel('Code from the mail').fill(await mailedCode(person.username, 'RecoveryCode'))
+  await page.locator('#number').fill('4JFC-WM3S')
+  await page.locator('#recovery-code').fill('D1-AAAAAA-AAAAA-AAAAA-AAAAA-AAAAA-AAAAAA')
+  await press(device, 'Make a new passkey')
+  await page.getByRole('alert').getByText('it was deleted or replaced by a newer one').waitFor()
+  assert.equal(await page.locator('#number').getAttribute('aria-invalid'), 'true')
+  // The code from the mail is as good as before.
+  await page.getByLabel('Saved kit').setInputFiles(person.kit)
+  await page.waitForFunction(() => document.getElementById('number').value !== '4JFC-WM3S')
+  await press(device, 'Make a new passkey')
+  await page.getByRole('heading', { name: 'You are back' }).waitFor()
+  // What is over is kept no longer; and whoever has a code asks for none.
+  await page.getByRole('link', { name: 'Save as a file' }).click()
+  await page.goto(`${one}/recover`)
+  await page.getByLabel('User name').fill(person.username)
+  await press(device, 'I have a code already')
+  await page.getByText('A code is good once').waitFor()
+  assert.deepEqual(device.violations, [])
+})
+
 test('an older kit, whose number is the credential id and whose code has another name, is good still', async () => {
   const person = await withKit(await Device.open(browser))
   const saved = await readFile(person.kit, 'utf8')

@@ -3,6 +3,7 @@
 import { call } from './api.js'
 import { codeField, refuse } from './code-field.js'
 import { nameOfThisDevice } from './device.js'
+import { forget, keep, kept } from './kept.js'
 import { KitError, makeKit, openKit, signRecovery, tidyCode, tidyNumber } from './kit.js'
 import { readKit, showKit } from './kit-panel.js'
 import { t, translated } from './language.js'
@@ -16,7 +17,7 @@ import { forgetUnkept } from './unkept.js'
 sayOnThisPage(translated({
   challenge_invalid: 'This took too long. Have another code sent and begin again.',
   invalid_code:
-    'The code from the mail, the user name or the kit number is not right, or the code is older than ten minutes. Check them, or have another code sent.',
+    'The code from the mail, the user name or the kit number is not right; or the code was used already or is older than ten minutes, or the kit was deleted or replaced by a newer one. Check them, use your newest kit, or have another code sent.',
   kit_code_malformed: 'The kit code is incomplete or mistyped. It begins with D1 and has 32 letters and digits more.',
   kit_code_wrong: 'The kit code does not fit this kit number and user name. Check all three.',
   kit_file_foreign: 'This file is no recovery kit. Choose the one that you saved, or type what is printed on yours.',
@@ -24,10 +25,17 @@ sayOnThisPage(translated({
   kit_number_malformed:
     'The kit number is incomplete or mistyped. It has 8 letters and digits; on an older kit it has 43, of which small and capital ones differ.',
   kit_unknown: 'There is no recovery kit with this number in this account. Check the number, or have another code sent and use your newest kit.',
-  recovery_credential_refused: 'This kit is not in use any more. Have another code sent and use your newest kit.',
+  recovery_credential_refused:
+    'No kit with this number is in use in this account: it was deleted or replaced by a newer one, or the number is mistyped. Use your newest kit; if you have no other, ask your administrator.',
 }))
 
 let here
+
+/** Who recovers, as this tab keeps it once a code is there: a page that is loaded anew goes on from there. */
+const KEPT = 'recovery'
+
+/** How long a mailed code is good, in milliseconds. */
+const CODE = 10 * 60_000
 
 /** What the mailed code was good for; it stays so until it is used or expires, whatever is mistyped. */
 let begun
@@ -82,7 +90,22 @@ async function recover(kit) {
     outcome: async ({ body }) =>
       (await hasPasskey(here, kit.username, body.newCredentials.firstFactorCredential)) || undefined,
   })
+  forget(KEPT)
   return sent.kit
+}
+
+/** Asks for the code and the kit; the code is on its way, or it was sent before. */
+function askForKit({ isSent }) {
+  $('sent').hidden = !isSent
+  $('sent-before').hidden = isSent
+  show('use')
+  $('mailed').focus()
+}
+
+/** The same for whoever has entered a user name now. */
+function goOn(way) {
+  keep(KEPT, { username: $('username').value, number: $('number').value }, Date.now() + CODE)
+  askForKit(way)
 }
 
 /** Why a saved kit is not the one that is wanted, if it is not. */
@@ -97,10 +120,15 @@ function whyNot({ code, number, username }) {
 
 function start() {
   introduce().then((found) => (here = found), complain)
-  const link = new URLSearchParams(takeFragment())
-  $('username').value = link.get('username') ?? ''
+  const fragment = takeFragment()
+  const link = new URLSearchParams(fragment)
+  const earlier = fragment ? undefined : kept(KEPT)
+  $('username').value = link.get('username') ?? earlier?.username ?? ''
   // Older kits lead here with the credential id.
-  $('number').value = link.get('number') ?? link.get('credentialId') ?? ''
+  $('number').value = link.get('number') ?? link.get('credentialId') ?? earlier?.number ?? ''
+  if (earlier) {
+    askForKit({ isSent: false })
+  }
 
   $('ask').addEventListener('submit', (event) => {
     event.preventDefault()
@@ -109,11 +137,18 @@ function start() {
       await call('POST', '/auth/recover/user/code', {
         body: { orgId: here.organization.id, username: $('username').value.trim() },
       })
-      show('use')
-      $('mailed').focus()
+      goOn({ isSent: true })
     })
   })
-  $('back').addEventListener('click', () => show('ask'))
+  $('have-button').addEventListener('click', () => {
+    if ($('username').reportValidity()) {
+      goOn({ isSent: false })
+    }
+  })
+  $('back').addEventListener('click', () => {
+    forget(KEPT)
+    show('ask')
+  })
   $('kit-file').addEventListener('change', async () => {
     const [file] = $('kit-file').files
     if (!file) {
@@ -133,6 +168,7 @@ function start() {
   $('use').addEventListener('submit', (event) => {
     event.preventDefault()
     const use = async (mailed) => {
+      here ??= await introduce()
       const kit = {
         code: tidyCode($('recovery-code').value),
         number: tidyNumber($('number').value),
@@ -148,7 +184,7 @@ function start() {
         if (['kit_code_malformed', 'kit_code_wrong'].includes(error.code)) {
           refuse($('recovery-code'))
         }
-        if (error.code === 'kit_number_malformed') {
+        if (['kit_number_malformed', 'recovery_credential_refused'].includes(error.code)) {
           refuse($('number'))
         }
         throw error
