@@ -133,6 +133,7 @@ test('a recovery goes on when its page is loaded anew, and a kit that is gone is
   // The code from the mail is as good as before.
   await page.getByLabel('Saved kit').setInputFiles(person.kit)
   await page.waitForFunction(() => document.getElementById('number').value !== '4JFC-WM3S')
+  assert.equal(await page.locator('#number').getAttribute('aria-invalid'), null)
   await press(device, 'Make a new passkey')
   await page.getByRole('heading', { name: 'You are back' }).waitFor()
   // What is over is kept no longer; and whoever has a code asks for none.

@@ -127,6 +127,10 @@ test('an invitation outlives a reload, and whoever registers is signed in with o
   // What was used is kept no longer.
   await page.goto(`${one}/register`)
   await page.getByRole('heading', { name: 'Open the link from your invitation' }).waitFor()
+  // And who is signed in is led on.
+  await page.getByText(`You are signed in here already, as ${username}.`).waitFor()
+  await page.getByRole('link', { name: 'Go to your account' }).click()
+  await page.getByText(`Signed in as ${username}`).waitFor()
 })
 
 test('leaving before the kit is kept asks first', async () => {
@@ -152,6 +156,38 @@ test('a link that was used already says so', async () => {
   await other.page.getByRole('alert').getByText('This link is not valid, or it was used already.').waitFor()
   assert.equal(await other.page.getByLabel('User name').inputValue(), invited.username)
   assert.equal(other.page.url(), `${one}/register`)
+})
+
+test('a damaged link and a name that can be none are told in plain words', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  await withoutAutofill(device)
+  const { orgId, registrationCode, username } = await invite()
+  const alert = page.getByRole('alert')
+  for (const damaged of [
+    { orgId: orgId.slice(0, -1), registrationCode, username },
+    { orgId, registrationCode, username: 'a'.repeat(400) },
+  ]) {
+    await page.goto(linkOf(damaged))
+    await alert.getByText('This link is damaged.').waitFor()
+  }
+  await page.goto(`${one}/register#code=${registrationCode}`)
+  await alert.getByText('This link is damaged.').waitFor()
+  // What could not be used is kept no longer.
+  await page.reload()
+  await page.getByRole('heading', { name: 'Open the link from your invitation' }).waitFor()
+  assert.equal(await alert.textContent(), '')
+  for (const [path, button] of [
+    ['register', 'Send me a new link'],
+    ['recover', 'Send me a code'],
+    ['', 'Sign in with a passkey'],
+  ]) {
+    await page.goto(`${one}/${path}`)
+    await page.getByLabel('User name').fill('a'.repeat(400))
+    await press(device, button)
+    await alert.getByText('This cannot be a user name.').waitFor()
+  }
+  assert.deepEqual([device.errors, device.violations], [[], []])
 })
 
 test('without a link the page says where to find it', async () => {
@@ -319,7 +355,9 @@ test('whoever gives a name that nobody has is told what to do', async () => {
   await device.page.goto(`${one}/`)
   await device.page.getByLabel('User name').fill('nobody@example.com')
   await device.page.getByRole('button', { name: 'Sign in with a passkey' }).click()
-  await device.page.getByRole('alert').getByText('get a code there and choose “I have a code”').waitFor()
+  const alert = device.page.getByRole('alert')
+  await alert.getByText('Check how it is spelled.').waitFor()
+  await alert.getByText('get a code there and choose “I have a code”').waitFor()
 })
 
 test('a name may be given, and then only passkeys of that user will do', async () => {

@@ -156,9 +156,11 @@ function start() {
     }
     const kit = readKit(await file.text())
     const refused = whyNot(kit)
-    // What another file said before is not of this one.
+    // What another file said before is not of this one, nor what was wrong with it.
     $('number').value = refused ? '' : kit.number
     $('recovery-code').value = refused ? '' : kit.code
+    $('number').ariaInvalid = null
+    $('recovery-code').ariaInvalid = null
     complain(refused)
     if (refused) {
       $('kit-file').value = ''
