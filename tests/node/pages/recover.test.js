@@ -1,11 +1,12 @@
 // `/recover`: whoever has lost every device is back with the mailbox and the saved kit.
 
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 
 import { Device, launch, press } from '../support/browser.js'
-import { invite, mailedCode } from '../support/latchkey.js'
+import { invite, latchkey, mailedCode, orgId } from '../support/latchkey.js'
 import { callsTo, linkOf, loseAnswer, one, withoutAutofill } from '../support/pages.js'
 
 const browser = await launch()
@@ -143,6 +144,36 @@ test('a recovery goes on when its page is loaded anew, and a kit that is gone is
   await press(device, 'I have a code already')
   await page.getByText('A code is good once').waitFor()
   assert.deepEqual(device.violations, [])
+})
+
+test('who has no mailbox is told to ask an administrator for the code', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  const username = `machine-${randomUUID()}`
+  await page.goto(linkOf(await latchkey('user', 'invite', '--org', orgId, '--username', username)))
+  await page.getByRole('button', { name: 'Make my passkey' }).click()
+  await page.getByText('With the kit and a code from your administrator you get back in').waitFor()
+  assert.equal(await page.getByText('your mailbox').isVisible(), false)
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('link', { name: 'Save as a file' }).click(),
+  ])
+  const saved = await readFile(await download.path(), 'utf8')
+  assert.ok(saved.includes('With this and a code from your administrator you get back'), saved)
+  await page.getByRole('button', { name: 'Continue' }).click()
+  await page.getByText('With the kit and a code from your administrator you get back in').waitFor()
+
+  const lost = await Device.open(browser)
+  await lost.page.goto(`${one}/recover`)
+  await lost.page.getByLabel('User name').fill(username)
+  await press(lost, 'Send me a code')
+  await lost.page.getByText('ask your administrator for the code').waitFor()
+  await lost.page.getByLabel('Code from the mail').fill(await mailedCode(username, 'RecoveryCode'))
+  await lost.page.getByLabel('Saved kit').setInputFiles(await download.path())
+  await lost.page.waitForFunction(() => document.getElementById('recovery-code').value !== '')
+  await press(lost, 'Make a new passkey')
+  await lost.page.getByRole('heading', { name: 'You are back' }).waitFor()
+  assert.deepEqual([device.violations, lost.violations], [[], []])
 })
 
 test('an older kit, whose number is the credential id and whose code has another name, is good still', async () => {

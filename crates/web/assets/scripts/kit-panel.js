@@ -2,6 +2,7 @@
 
 import { renderSVG } from '../vendor/uqr.js'
 
+import { hasMailbox } from './kit.js'
 import { t } from './language.js'
 import { $, addressOf, busy, element, facts } from './page.js'
 import { PromptError } from './passkeys.js'
@@ -24,7 +25,9 @@ function fileOf(kit, { application }) {
   return [
     t('Recovery kit for {application}', { application: application.name }),
     '',
-    t('With this and your mailbox you get back into your account when every passkey is lost.'),
+    hasMailbox(kit.username)
+      ? t('With this and your mailbox you get back into your account when every passkey is lost.')
+      : t('With this and a code from your administrator you get back into your account when every passkey is lost.'),
     t('Keep it where only you can find it. Nobody else has the kit code.'),
     '',
     ...rows.map(([name, value]) => name.padEnd(width) + value),
@@ -46,6 +49,13 @@ export function readKit(text) {
 export function draw(place, text) {
   const svg = renderSVG(text, { border: 4, ecc: 'M' })
   place.src = `data:image/svg+xml,${encodeURIComponent(svg)}`
+}
+
+/** Says what it takes to recover beside a kit, for whoever is called so. */
+export function tellWayBack(username) {
+  for (const place of document.querySelectorAll('[data-mailbox]')) {
+    place.hidden = place.dataset.mailbox !== (hasMailbox(username) ? 'yes' : 'no')
+  }
 }
 
 const guard = (event) => event.preventDefault()
@@ -78,6 +88,7 @@ function copied(id, value, label, done) {
 /** Fills the panel with a new kit. Until it was printed, saved or copied, leaving asks. */
 export function showKit(kit, here) {
   clearKit()
+  tellWayBack(kit.username)
   addEventListener('beforeunload', guard)
   document.body.classList.add('with-kit')
   const { host, pathname } = addressOf('recover')

@@ -25,6 +25,9 @@ export class KitError extends Error {
   }
 }
 
+/** Whether mail reaches who is called so; where it does not, an administrator passes codes on. */
+export const hasMailbox = (username) => /^[^\s@]+@[^\s@]+$/.test(username.trim())
+
 function grouped(symbols) {
   let from = 0
   const parts = GROUPS.map((length) => symbols.slice(from, (from += length)))

@@ -5,7 +5,7 @@ import { codeField, refuse } from './code-field.js'
 import { nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
 import { KitError, makeKit, openKit, signRecovery, tidyCode, tidyNumber } from './kit.js'
-import { readKit, showKit } from './kit-panel.js'
+import { readKit, showKit, tellWayBack } from './kit-panel.js'
 import { t, translated } from './language.js'
 import { create } from './passkeys.js'
 import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
@@ -98,6 +98,7 @@ async function recover(kit) {
 function askForKit({ isSent }) {
   $('sent').hidden = !isSent
   $('sent-before').hidden = isSent
+  tellWayBack($('username').value)
   show('use')
   $('mailed').focus()
 }

@@ -1,7 +1,7 @@
 // The recovery kit of the signed-in user: whether there is one, and a new one in its place.
 
 import { newKit } from './kit.js'
-import { clearKit, showKit } from './kit-panel.js'
+import { clearKit, showKit, tellWayBack } from './kit-panel.js'
 import { t } from './language.js'
 import { $, announce, busy } from './page.js'
 import { PromptError } from './passkeys.js'
@@ -27,6 +27,7 @@ let wasThere = false
 export function openRecoveryPanel(application, { refresh }) {
   here = application
   reload = refresh
+  tellWayBack(session()?.username ?? '')
   for (const button of [$('recovery-make'), $('no-kit-make')]) {
     button.addEventListener('click', () => busy(button, t('Making your recovery kit…'), make))
   }
