@@ -413,6 +413,12 @@ test('who has signed in with a passkey that is elsewhere adds one on this device
   await add.click()
   await page.getByRole('alert').getByText('This device has a passkey for this account already').waitFor()
   assert.equal((await laptop.passkeys()).length, 1)
+
+  // On a device more of that kind it is not called as the one before.
+  await laptop.unplug()
+  await laptop.plugIn()
+  await add.click()
+  await card(laptop, 'Chrome on Linux, one.localhost (2)').waitFor()
   assert.deepEqual([laptop.errors, laptop.violations], [[], []])
 })
 
