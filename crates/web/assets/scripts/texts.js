@@ -50,9 +50,9 @@ const TEXTS = translated({
   internal: 'Something went wrong in the service. Try again in a moment.',
   invalid_code:
     'This code is not valid: it may be mistyped, used already, or older than a minute. Get a new code on your other device and enter it here.',
+  invalid_expiration: 'The prompt was open for too long. Try again, and answer it within a minute.',
   invalid_field:
     'Something cannot be right in what was entered here, or in the link that led here. Check it, or open the link again where you got it.',
-  invalid_expiration: 'The prompt was open for too long. Try again, and answer it within a minute.',
   kind_not_allowed:
     'A passkey of this kind cannot be used here. Begin again, and use a passkey or your recovery kit where it is asked for.',
   last_credential: 'This is your last way to sign in. Add another passkey first; then it can be removed.',
