@@ -57,11 +57,18 @@ impl Messages {
         code: &CodeText,
         expires: Timestamp,
     ) -> Result<NewMessage, StoreError> {
-        let page = self.page_in(&invited.organization).await?;
+        let organization = &invited.organization;
+        let prefix = self.pages.as_ref();
+        let is_known = |known: &Snapshot| {
+            let has_page = |prefix| known.page_of(organization, prefix).is_some();
+            known.name_of(organization).is_some() && prefix.is_none_or(has_page)
+        };
+        let known = self.directory.snapshot_if(is_known).await?;
+        let page = prefix.and_then(|prefix| known.page_of(organization, prefix));
         let mut parts = vec![Part::Paragraph(format!(
             "You are invited to register{}. There is no password: you will make a passkey or another \
              key.",
-            self.inviting(&invited.organization)
+            self.inviting(&known, organization)
         ))];
         match page {
             Some(page) => parts.extend([
@@ -72,14 +79,16 @@ impl Messages {
             ]),
             None => parts.push(paragraph("Your registration code:")),
         }
+        let name = known.name_of(organization);
+        let facts = [
+            Some(("Username", invited.username.to_string())),
+            name.map(|name| ("Organization", name.to_string())),
+            Some(("Valid until", date(expires))),
+        ];
         parts.extend([
             Part::Code(code.reveal().to_owned()),
-            Part::Facts(vec![
-                ("Username", invited.username.to_string()),
-                ("Organization", invited.organization.to_string()),
-                ("Valid until", date(expires)),
-            ]),
-            paragraph(NOT_ASKED_FOR),
+            Part::Facts(facts.into_iter().flatten().collect()),
+            paragraph(NOT_EXPECTED),
         ]);
         let draft = Draft {
             subject: "Your invitation to register",
@@ -474,10 +483,7 @@ impl Messages {
     }
 
     /// Where somebody is invited to: ` at One, of Acme`, as far as that is known.
-    fn inviting(&self, organization: &OrganizationId) -> String {
-        let Some(known) = self.directory.known() else {
-            return String::new();
-        };
+    fn inviting(&self, known: &Snapshot, organization: &OrganizationId) -> String {
         let pages = self.pages.as_ref();
         let home = pages.and_then(|prefix| known.home_of(organization, prefix));
         let application = home.map(|(own, _)| &own.name);
@@ -524,6 +530,9 @@ const CANNOT_BE_USED: &str = "This credential cannot be used any more, unless yo
 const CHANGE_WAS_NOT_ME: &str = "If this was not you, sign in with another credential, deactivate \
                                   what you do not know, and contact the administrator of your \
                                   organization.";
+
+const NOT_EXPECTED: &str = "If you do not expect this, you need not do anything. Never tell a code to \
+                            anybody.";
 
 const NOT_ASKED_FOR: &str = "If you did not ask for this, you need not do anything. Never tell a code \
                              to anybody.";

@@ -174,6 +174,10 @@ pub(crate) const OF_APPLICATIONS: &[Asset] = &[
         "/assets/scripts/texts.js",
         include_bytes!("../assets/scripts/texts.js"),
     ),
+    script(
+        "/assets/scripts/unkept.js",
+        include_bytes!("../assets/scripts/unkept.js"),
+    ),
     // Made by others: its licence is its first lines.
     script(
         "/assets/vendor/uqr.js",

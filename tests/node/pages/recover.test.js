@@ -1,12 +1,13 @@
 // `/recover`: whoever has lost every device is back with the mailbox and the saved kit.
 
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 
-import { Device, launch } from '../support/browser.js'
-import { invite, mailedCode } from '../support/latchkey.js'
-import { callsTo, linkOf, loseAnswer, one } from '../support/pages.js'
+import { Device, launch, press } from '../support/browser.js'
+import { invite, latchkey, mailedCode, orgId } from '../support/latchkey.js'
+import { callsTo, linkOf, loseAnswer, one, withoutAutofill } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -71,6 +72,27 @@ test('a saved kit and a mailed code give a new passkey and a new kit, and the ol
   const card = device.page.getByRole('listitem', { name: 'Chrome on Linux' })
   await card.waitFor()
   assert.equal(await card.count(), 1)
+  assert.equal(await device.page.locator('#no-kit').isVisible(), false)
+})
+
+test('whoever leaves before the new kit is shown is told of it in the account, and can say that they have it', async () => {
+  const person = await withKit(await Device.open(browser))
+  const device = await Device.open(browser)
+  const { page } = device
+  await withoutAutofill(device)
+  await loseAnswer(device, one, { path: '/auth/recover/user', reaches: true })
+  await recover(device, person)
+  await page.getByRole('alert').getByText('The service cannot be reached.').waitFor()
+  await page.goto(`${one}/`)
+  await press(device, 'Sign in with a passkey')
+  const banner = page.getByText('You may never have seen your recovery kit')
+  await banner.waitFor()
+  await press(device, 'I have it')
+  await banner.waitFor({ state: 'hidden' })
+  await page.reload()
+  await page.getByRole('listitem', { name: 'Recovery kit' }).waitFor()
+  assert.equal(await banner.isVisible(), false)
+  assert.deepEqual(device.violations, [])
 })
 
 test('an answer to a recovery that is lost locks nobody out', async () => {
@@ -88,6 +110,70 @@ test('an answer to a recovery that is lost locks nobody out', async () => {
     await page.getByRole('button', { name: 'Continue: sign in' }).click()
     await page.getByText(`Signed in as ${person.username}`).waitFor()
   }
+})
+
+test('a recovery goes on when its page is loaded anew, and a kit that is gone is named so', async () => {
+  const person = await withKit(await Device.open(browser))
+  const device = await Device.open(browser)
+  const { page } = device
+  await page.goto(`${one}/recover`)
+  // Whose code it is has to be said first.
+  await press(device, 'I have a code already')
+  assert.equal(await page.getByRole('heading', { name: 'Then, your recovery kit' }).isVisible(), false)
+  await page.getByLabel('User name').fill(person.username)
+  await press(device, 'Send me a code')
+  await page.getByText('a code is on its way to its mailbox').waitFor()
+  await page.reload()
+  await page.getByText('A code is good once').waitFor()
+  await page.getByLabel('Code from the mail').fill(await mailedCode(person.username, 'RecoveryCode'))
+  await page.locator('#number').fill('4JFC-WM3S')
+  await page.locator('#recovery-code').fill('D1-AAAAAA-AAAAA-AAAAA-AAAAA-AAAAA-AAAAAA')
+  await press(device, 'Make a new passkey')
+  await page.getByRole('alert').getByText('it was deleted or replaced by a newer one').waitFor()
+  assert.equal(await page.locator('#number').getAttribute('aria-invalid'), 'true')
+  // The code from the mail is as good as before.
+  await page.getByLabel('Saved kit').setInputFiles(person.kit)
+  await page.waitForFunction(() => document.getElementById('number').value !== '4JFC-WM3S')
+  assert.equal(await page.locator('#number').getAttribute('aria-invalid'), null)
+  await press(device, 'Make a new passkey')
+  await page.getByRole('heading', { name: 'You are back' }).waitFor()
+  // What is over is kept no longer; and whoever has a code asks for none.
+  await page.getByRole('link', { name: 'Save as a file' }).click()
+  await page.goto(`${one}/recover`)
+  await page.getByLabel('User name').fill(person.username)
+  await press(device, 'I have a code already')
+  await page.getByText('A code is good once').waitFor()
+  assert.deepEqual(device.violations, [])
+})
+
+test('who has no mailbox is told to ask an administrator for the code', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  const username = `machine-${randomUUID()}`
+  await page.goto(linkOf(await latchkey('user', 'invite', '--org', orgId, '--username', username)))
+  await page.getByRole('button', { name: 'Make my passkey' }).click()
+  await page.getByText('With the kit and a code from your administrator you get back in').waitFor()
+  assert.equal(await page.getByText('your mailbox').isVisible(), false)
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('link', { name: 'Save as a file' }).click(),
+  ])
+  const saved = await readFile(await download.path(), 'utf8')
+  assert.ok(saved.includes('With this and a code from your administrator you get back'), saved)
+  await page.getByRole('button', { name: 'Continue' }).click()
+  await page.getByText('With the kit and a code from your administrator you get back in').waitFor()
+
+  const lost = await Device.open(browser)
+  await lost.page.goto(`${one}/recover`)
+  await lost.page.getByLabel('User name').fill(username)
+  await press(lost, 'Send me a code')
+  await lost.page.getByText('ask your administrator for the code').waitFor()
+  await lost.page.getByLabel('Code from the mail').fill(await mailedCode(username, 'RecoveryCode'))
+  await lost.page.getByLabel('Saved kit').setInputFiles(await download.path())
+  await lost.page.waitForFunction(() => document.getElementById('recovery-code').value !== '')
+  await press(lost, 'Make a new passkey')
+  await lost.page.getByRole('heading', { name: 'You are back' }).waitFor()
+  assert.deepEqual([device.violations, lost.violations], [[], []])
 })
 
 test('an older kit, whose number is the credential id and whose code has another name, is good still', async () => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 
-import { Device, launch } from '../support/browser.js'
+import { Device, launch, press } from '../support/browser.js'
 import { invite } from '../support/latchkey.js'
 import { callsTo, linkOf, loseAnswer, one, register, withoutAutofill } from '../support/pages.js'
 
@@ -127,6 +127,10 @@ test('an invitation outlives a reload, and whoever registers is signed in with o
   // What was used is kept no longer.
   await page.goto(`${one}/register`)
   await page.getByRole('heading', { name: 'Open the link from your invitation' }).waitFor()
+  // And who is signed in is led on.
+  await page.getByText(`You are signed in here already, as ${username}.`).waitFor()
+  await page.getByRole('link', { name: 'Go to your account' }).click()
+  await page.getByText(`Signed in as ${username}`).waitFor()
 })
 
 test('leaving before the kit is kept asks first', async () => {
@@ -152,6 +156,38 @@ test('a link that was used already says so', async () => {
   await other.page.getByRole('alert').getByText('This link is not valid, or it was used already.').waitFor()
   assert.equal(await other.page.getByLabel('User name').inputValue(), invited.username)
   assert.equal(other.page.url(), `${one}/register`)
+})
+
+test('a damaged link and a name that can be none are told in plain words', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  await withoutAutofill(device)
+  const { orgId, registrationCode, username } = await invite()
+  const alert = page.getByRole('alert')
+  for (const damaged of [
+    { orgId: orgId.slice(0, -1), registrationCode, username },
+    { orgId, registrationCode, username: 'a'.repeat(400) },
+  ]) {
+    await page.goto(linkOf(damaged))
+    await alert.getByText('This link is damaged.').waitFor()
+  }
+  await page.goto(`${one}/register#code=${registrationCode}`)
+  await alert.getByText('This link is damaged.').waitFor()
+  // What could not be used is kept no longer.
+  await page.reload()
+  await page.getByRole('heading', { name: 'Open the link from your invitation' }).waitFor()
+  assert.equal(await alert.textContent(), '')
+  for (const [path, button] of [
+    ['register', 'Send me a new link'],
+    ['recover', 'Send me a code'],
+    ['', 'Sign in with a passkey'],
+  ]) {
+    await page.goto(`${one}/${path}`)
+    await page.getByLabel('User name').fill('a'.repeat(400))
+    await press(device, button)
+    await alert.getByText('This cannot be a user name.').waitFor()
+  }
+  assert.deepEqual([device.errors, device.violations], [[], []])
 })
 
 test('without a link the page says where to find it', async () => {
@@ -277,8 +313,40 @@ test('an answer to a registration that is lost locks nobody out', async () => {
     await page.getByRole('button', { name: 'Continue' }).click()
     await page.getByText(`Signed in as ${username}`).waitFor()
     await page.getByRole('listitem', { name: 'Recovery kit' }).waitFor()
+    assert.equal(await page.locator('#no-kit').isVisible(), false)
     assert.deepEqual(device.violations, [])
   }
+})
+
+test('a kit that was made and never shown is told of, until another one takes its place', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  await withoutAutofill(device)
+  await page.goto(linkOf(await invite()))
+  const create = page.getByRole('button', { name: 'Make my passkey' })
+  await create.waitFor()
+  await loseAnswer(device, one, { path: '/auth/registration', reaches: true })
+  await create.click()
+  await page.getByRole('alert').getByText('The service cannot be reached.').waitFor()
+  await page.goto(`${one}/`)
+  await press(device, 'Sign in with a passkey')
+  await page.getByRole('listitem', { name: 'Recovery kit' }).waitFor()
+  const banner = page.getByText('You may never have seen your recovery kit')
+  await banner.waitFor()
+  await page.reload()
+  await banner.waitFor()
+  await page.locator('#no-kit').getByRole('button', { name: 'Make a new recovery kit' }).click()
+  await page.getByText(/^D1-/).waitFor()
+  assert.equal(await banner.isVisible(), false)
+  await press(device, 'Do not use it')
+  await banner.waitFor()
+  await page.locator('#no-kit').getByRole('button', { name: 'Make a new recovery kit' }).click()
+  await page.getByRole('link', { name: 'Save as a file' }).click()
+  await press(device, 'I have kept it: use this kit')
+  await page.getByText('Your new recovery kit is in use').waitFor()
+  await press(device, 'Done')
+  assert.equal(await banner.isVisible(), false)
+  assert.deepEqual(device.violations, [])
 })
 
 test('whoever gives a name that nobody has is told what to do', async () => {
@@ -287,7 +355,9 @@ test('whoever gives a name that nobody has is told what to do', async () => {
   await device.page.goto(`${one}/`)
   await device.page.getByLabel('User name').fill('nobody@example.com')
   await device.page.getByRole('button', { name: 'Sign in with a passkey' }).click()
-  await device.page.getByRole('alert').getByText('get a code there and choose “I have a code”').waitFor()
+  const alert = device.page.getByRole('alert')
+  await alert.getByText('Check how it is spelled.').waitFor()
+  await alert.getByText('get a code there and choose “I have a code”').waitFor()
 })
 
 test('a name may be given, and then only passkeys of that user will do', async () => {

@@ -60,6 +60,10 @@ async fn an_invitation_holds_code_and_link() {
     assert!(content.text.contains(by_hand), "{}", content.text);
     let place = "invited to register at one, of Organization 1.";
     assert!(content.text.contains(place), "{}", content.text);
+    // Nobody asks to be invited.
+    let unexpected = "If you do not expect this, you need not do anything.";
+    assert!(content.text.contains(unexpected), "{}", content.text);
+    assert!(!content.text.contains("ask for"), "{}", content.text);
     assert!(content.text.contains("2023-11-14 22:13:20 UTC"));
     let escaped = link.replace('&', "&amp;");
     assert!(
@@ -80,6 +84,11 @@ async fn without_pages_an_invitation_holds_no_link() {
     let content = told(&message);
     assert!(!content.text.contains("https:"), "{}", content.text);
     assert!(content.text.contains("rc_a-code"));
+    let place = "invited to register at Organization 1.";
+    assert!(content.text.contains(place), "{}", content.text);
+    let named = "\n  Organization: Organization 1\n";
+    assert!(content.text.contains(named), "{}", content.text);
+    assert!(!content.text.contains(user(1).organization.as_str()));
 }
 
 #[tokio::test]
@@ -115,6 +124,8 @@ async fn every_message_names_the_organization_and_a_passkeys_its_application() {
         let about = "This is about your account at Organization 1.\n";
         assert!(content.text.starts_with(about), "{}", content.text);
         assert!(!content.subject.contains("Organization 1"));
+        let id = user.organization.as_str();
+        assert!(!content.text.contains(id), "{}", content.text);
     }
     let invitation = messages.registration(&user, &code(), NOW).await.unwrap();
     assert!(told(&invitation).text.contains("of Organization 1."));

@@ -1,11 +1,12 @@
 // The public API, which lives on the page's own origin.
 
-/** A call that was refused: `code` is stable, and what texts.js goes by. */
+/** A call that was refused: `code` is stable, and what texts.js goes by; `field` is the member at fault, if one is. */
 export class ApiError extends Error {
   constructor(response, body) {
     super(body?.error?.message ?? response.statusText)
     this.status = response.status
     this.code = body?.error?.code ?? 'internal'
+    this.field = body?.error?.details?.field
     this.requestId = body?.error?.id
     this.retryAfter = Number(response.headers.get('retry-after')) || undefined
   }

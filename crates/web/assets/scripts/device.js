@@ -33,3 +33,13 @@ const LONGEST = 128
 
 /** The same with the domain, for where another passkey is called like this device, too. */
 export const nameHere = (domain) => `${nameOfThisDevice()}, ${domain}`.slice(0, LONGEST)
+
+/** The name, or the first number behind it that is not taken. */
+export function untaken(name, taken) {
+  let free = name
+  for (let number = 2; taken.includes(free); number += 1) {
+    const behind = ` (${number})`
+    free = name.slice(0, LONGEST - behind.length) + behind
+  }
+  return free
+}

@@ -1,6 +1,6 @@
 // "A passkey on this device": for whoever has signed in with one that is kept elsewhere.
 
-import { nameHere, nameOfThisDevice } from './device.js'
+import { nameHere, nameOfThisDevice, untaken } from './device.js'
 import { keep, kept } from './kept.js'
 import { t } from './language.js'
 import { create, isSupported } from './passkeys.js'
@@ -46,7 +46,7 @@ async function add(refresh) {
   const passkey = await create(challenge, { isHereAlone: true })
   const { challengeIdentifier, rp } = challenge
   const usual = nameOfThisDevice()
-  const credentialName = names.includes(usual) ? nameHere(rp.id) : usual
+  const credentialName = names.includes(usual) ? untaken(nameHere(rp.id), names) : usual
   say(t('Now confirm with the passkey that you signed in with…'))
   try {
     const { credentialUuid } = await act('POST', PATH, { ...passkey, challengeIdentifier, credentialName })

@@ -1,7 +1,7 @@
 // `/`: sign in with a passkey.
 
 import { t, translated } from './language.js'
-import { hasAutofill, isSupported } from './passkeys.js'
+import { PromptError, hasAutofill, isSupported } from './passkeys.js'
 import { $, busy, complain, element, hostOf, introduce, say } from './page.js'
 import { announceReturn, goOn, isReturning, signInAndGoOn, takeReturn } from './return.js'
 import { requestLink, scanned } from './scanned.js'
@@ -13,6 +13,8 @@ sayOnThisPage(translated({
     'This passkey or your account was deactivated, or the prompt was open for too long. Try again, or use another passkey; if none works, ask whoever invited you.',
   no_usable_credential:
     'No passkey of this account works here. If you have one on another device, get a code there and choose “I have a code”. If none works any more, your account may have been deactivated: ask whoever invited you.',
+  username_without_passkey:
+    'There is no passkey that works here for this user name. Check how it is spelled. If you have a passkey on another device, get a code there and choose “I have a code”. If none works any more, your account may have been deactivated: ask whoever invited you.',
 }))
 
 const NOTICES = translated({
@@ -116,7 +118,14 @@ async function begin() {
     event.preventDefault()
     busy($('sign-in-button'), t('Answer the prompt of your browser…'), async () => {
       waiting?.abort('button')
-      await signInAndGoOn(await introduce(), { username: $('username').value.trim() || undefined })
+      const username = $('username').value.trim() || undefined
+      try {
+        await signInAndGoOn(await introduce(), { username })
+      } catch (error) {
+        // Whether there is nobody of that name is told to nobody.
+        const isOfName = username && error.code === 'no_usable_credential'
+        throw isOfName ? new PromptError('username_without_passkey', error) : error
+      }
     })
   })
 }

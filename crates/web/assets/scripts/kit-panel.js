@@ -2,9 +2,11 @@
 
 import { renderSVG } from '../vendor/uqr.js'
 
+import { hasMailbox } from './kit.js'
 import { t } from './language.js'
 import { $, addressOf, busy, element, facts } from './page.js'
 import { PromptError } from './passkeys.js'
+import { forgetUnkept } from './unkept.js'
 
 /** A link that fills in everything but the code. */
 function linkOf({ number, username }) {
@@ -23,7 +25,9 @@ function fileOf(kit, { application }) {
   return [
     t('Recovery kit for {application}', { application: application.name }),
     '',
-    t('With this and your mailbox you get back into your account when every passkey is lost.'),
+    hasMailbox(kit.username)
+      ? t('With this and your mailbox you get back into your account when every passkey is lost.')
+      : t('With this and a code from your administrator you get back into your account when every passkey is lost.'),
     t('Keep it where only you can find it. Nobody else has the kit code.'),
     '',
     ...rows.map(([name, value]) => name.padEnd(width) + value),
@@ -47,14 +51,22 @@ export function draw(place, text) {
   place.src = `data:image/svg+xml,${encodeURIComponent(svg)}`
 }
 
+/** Says what it takes to recover beside a kit, for whoever is called so. */
+export function tellWayBack(username) {
+  for (const place of document.querySelectorAll('[data-mailbox]')) {
+    place.hidden = place.dataset.mailbox !== (hasMailbox(username) ? 'yes' : 'no')
+  }
+}
+
 const guard = (event) => event.preventDefault()
 
 /** The address of the file of the kit that is shown. */
 let file = ''
 
 /** It was printed, saved or copied: leaving asks no more. */
-function keep(words) {
+function keep(kit, words) {
   removeEventListener('beforeunload', guard)
+  forgetUnkept(kit)
   $('kit-kept').textContent = words
 }
 
@@ -76,11 +88,12 @@ function copied(id, value, label, done) {
 /** Fills the panel with a new kit. Until it was printed, saved or copied, leaving asks. */
 export function showKit(kit, here) {
   clearKit()
+  tellWayBack(kit.username)
   addEventListener('beforeunload', guard)
   document.body.classList.add('with-kit')
   const { host, pathname } = addressOf('recover')
   const code = copied('kit-code', kit.code, t('Copy the kit code'), () =>
-    keep(t('The kit code is copied. Put it where only you can find it, with the kit number.')),
+    keep(kit, t('The kit code is copied. Put it where only you can find it, with the kit number.')),
   )
   const number = copied('kit-number', kit.number, t('Copy the kit number'), () => {
     $('kit-kept').textContent = t('The kit number is copied. You need the kit code with it.')
@@ -99,7 +112,7 @@ export function showKit(kit, here) {
   })
   draw(picture, linkOf(kit))
   file = URL.createObjectURL(new Blob([fileOf(kit, here)], { type: 'text/plain' }))
-  const done = () => keep(t('Good. Keep it where only you can find it.'))
+  const done = () => keep(kit, t('Good. Keep it where only you can find it.'))
   const onPaper = () => {
     done()
     print()

@@ -25,6 +25,9 @@ export class KitError extends Error {
   }
 }
 
+/** Whether mail reaches who is called so; where it does not, an administrator passes codes on. */
+export const hasMailbox = (username) => /^[^\s@]+@[^\s@]+$/.test(username.trim())
+
 function grouped(symbols) {
   let from = 0
   const parts = GROUPS.map((length) => symbols.slice(from, (from += length)))
@@ -148,7 +151,7 @@ export async function newKit(username) {
   const credentialId = base64url(await sha256(utf8(encryptedPrivateKey)))
   const number = await numberOf(credentialId)
   const prove = (challenge) => credentialFor(challenge, { credentialId, encryptedPrivateKey, pair })
-  return { kit: { code, number, username }, prove }
+  return { kit: { code, credentialId, number, username }, prove }
 }
 
 /** A new kit for the user of the challenge, and its credential. */

@@ -3,19 +3,21 @@
 import { call } from './api.js'
 import { codeField, refuse } from './code-field.js'
 import { nameOfThisDevice } from './device.js'
+import { forget, keep, kept } from './kept.js'
 import { KitError, makeKit, openKit, signRecovery, tidyCode, tidyNumber } from './kit.js'
-import { readKit, showKit } from './kit-panel.js'
+import { readKit, showKit, tellWayBack } from './kit-panel.js'
 import { t, translated } from './language.js'
 import { create } from './passkeys.js'
 import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
 import { signInAndGoOn } from './return.js'
 import { hasPasskey, inMemory, sendOnce } from './sent.js'
 import { sayOnThisPage } from './texts.js'
+import { forgetUnkept } from './unkept.js'
 
 sayOnThisPage(translated({
   challenge_invalid: 'This took too long. Have another code sent and begin again.',
   invalid_code:
-    'The code from the mail, the user name or the kit number is not right, or the code is older than ten minutes. Check them, or have another code sent.',
+    'The code from the mail, the user name or the kit number is not right; or the code was used already or is older than ten minutes, or the kit was deleted or replaced by a newer one. Check them, use your newest kit, or have another code sent.',
   kit_code_malformed: 'The kit code is incomplete or mistyped. It begins with D1 and has 32 letters and digits more.',
   kit_code_wrong: 'The kit code does not fit this kit number and user name. Check all three.',
   kit_file_foreign: 'This file is no recovery kit. Choose the one that you saved, or type what is printed on yours.',
@@ -23,10 +25,17 @@ sayOnThisPage(translated({
   kit_number_malformed:
     'The kit number is incomplete or mistyped. It has 8 letters and digits; on an older kit it has 43, of which small and capital ones differ.',
   kit_unknown: 'There is no recovery kit with this number in this account. Check the number, or have another code sent and use your newest kit.',
-  recovery_credential_refused: 'This kit is not in use any more. Have another code sent and use your newest kit.',
+  recovery_credential_refused:
+    'No kit with this number is in use in this account: it was deleted or replaced by a newer one, or the number is mistyped. Use your newest kit; if you have no other, ask your administrator.',
 }))
 
 let here
+
+/** Who recovers, as this tab keeps it once a code is there: a page that is loaded anew goes on from there. */
+const KEPT = 'recovery'
+
+/** How long a mailed code is good, in milliseconds. */
+const CODE = 10 * 60_000
 
 /** What the mailed code was good for; it stays so until it is used or expires, whatever is mistyped. */
 let begun
@@ -48,6 +57,9 @@ async function begin(kit) {
   return challenge
 }
 
+/** The new kit, once it is in use. */
+let newKit
+
 /** Where the new passkey and the new kit are until an answer says what came of them. */
 const PLACE = inMemory()
 
@@ -61,13 +73,13 @@ async function makeBoth(kit) {
   const privateKey = await openKit(kit, kept.encryptedRecoveryKey)
   const passkey = await create(challenge)
   say(t('Making your new recovery kit…'))
-  const { kit: newKit, credential } = await makeKit(challenge)
+  const { kit: made, credential } = await makeKit(challenge)
   const newCredentials = {
     firstFactorCredential: { ...passkey, credentialName: nameOfThisDevice() },
     recoveryCredential: credential,
   }
   const recovery = await signRecovery(privateKey, kept.id, newCredentials)
-  return { token: challenge.temporaryAuthenticationToken, body: { recovery, newCredentials }, kit: newKit }
+  return { token: challenge.temporaryAuthenticationToken, body: { recovery, newCredentials }, kit: made }
 }
 
 /** Puts a new passkey and a new kit in the place of all there was, and answers the kit. */
@@ -78,7 +90,23 @@ async function recover(kit) {
     outcome: async ({ body }) =>
       (await hasPasskey(here, kit.username, body.newCredentials.firstFactorCredential)) || undefined,
   })
+  forget(KEPT)
   return sent.kit
+}
+
+/** Asks for the code and the kit; the code is on its way, or it was sent before. */
+function askForKit({ isSent }) {
+  $('sent').hidden = !isSent
+  $('sent-before').hidden = isSent
+  tellWayBack($('username').value)
+  show('use')
+  $('mailed').focus()
+}
+
+/** The same for whoever has entered a user name now. */
+function goOn(way) {
+  keep(KEPT, { username: $('username').value, number: $('number').value }, Date.now() + CODE)
+  askForKit(way)
 }
 
 /** Why a saved kit is not the one that is wanted, if it is not. */
@@ -93,10 +121,15 @@ function whyNot({ code, number, username }) {
 
 function start() {
   introduce().then((found) => (here = found), complain)
-  const link = new URLSearchParams(takeFragment())
-  $('username').value = link.get('username') ?? ''
+  const fragment = takeFragment()
+  const link = new URLSearchParams(fragment)
+  const earlier = fragment ? undefined : kept(KEPT)
+  $('username').value = link.get('username') ?? earlier?.username ?? ''
   // Older kits lead here with the credential id.
-  $('number').value = link.get('number') ?? link.get('credentialId') ?? ''
+  $('number').value = link.get('number') ?? link.get('credentialId') ?? earlier?.number ?? ''
+  if (earlier) {
+    askForKit({ isSent: false })
+  }
 
   $('ask').addEventListener('submit', (event) => {
     event.preventDefault()
@@ -105,11 +138,18 @@ function start() {
       await call('POST', '/auth/recover/user/code', {
         body: { orgId: here.organization.id, username: $('username').value.trim() },
       })
-      show('use')
-      $('mailed').focus()
+      goOn({ isSent: true })
     })
   })
-  $('back').addEventListener('click', () => show('ask'))
+  $('have-button').addEventListener('click', () => {
+    if ($('username').reportValidity()) {
+      goOn({ isSent: false })
+    }
+  })
+  $('back').addEventListener('click', () => {
+    forget(KEPT)
+    show('ask')
+  })
   $('kit-file').addEventListener('change', async () => {
     const [file] = $('kit-file').files
     if (!file) {
@@ -117,9 +157,11 @@ function start() {
     }
     const kit = readKit(await file.text())
     const refused = whyNot(kit)
-    // What another file said before is not of this one.
+    // What another file said before is not of this one, nor what was wrong with it.
     $('number').value = refused ? '' : kit.number
     $('recovery-code').value = refused ? '' : kit.code
+    $('number').ariaInvalid = null
+    $('recovery-code').ariaInvalid = null
     complain(refused)
     if (refused) {
       $('kit-file').value = ''
@@ -129,13 +171,15 @@ function start() {
   $('use').addEventListener('submit', (event) => {
     event.preventDefault()
     const use = async (mailed) => {
+      here ??= await introduce()
       const kit = {
         code: tidyCode($('recovery-code').value),
         number: tidyNumber($('number').value),
         mailed,
         username: $('username').value.trim(),
       }
-      showKit(await recover(kit), here)
+      newKit = await recover(kit)
+      showKit(newKit, here)
       show('kit')
     }
     busy($('use-button'), t('Answer the prompt of your browser…'), () =>
@@ -143,7 +187,7 @@ function start() {
         if (['kit_code_malformed', 'kit_code_wrong'].includes(error.code)) {
           refuse($('recovery-code'))
         }
-        if (error.code === 'kit_number_malformed') {
+        if (['kit_number_malformed', 'recovery_credential_refused'].includes(error.code)) {
           refuse($('number'))
         }
         throw error
@@ -151,9 +195,10 @@ function start() {
     )
   })
   $('sign-in-button').addEventListener('click', () =>
-    busy($('sign-in-button'), t('Answer the prompt of your browser…'), () =>
-      signInAndGoOn(here, { username: begun.challenge.user.name }),
-    ),
+    busy($('sign-in-button'), t('Answer the prompt of your browser…'), () => {
+      forgetUnkept(newKit)
+      return signInAndGoOn(here, { username: begun.challenge.user.name })
+    }),
   )
 }
 

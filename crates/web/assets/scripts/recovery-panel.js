@@ -1,11 +1,12 @@
 // The recovery kit of the signed-in user: whether there is one, and a new one in its place.
 
 import { newKit } from './kit.js'
-import { clearKit, showKit } from './kit-panel.js'
+import { clearKit, showKit, tellWayBack } from './kit-panel.js'
 import { t } from './language.js'
 import { $, announce, busy } from './page.js'
 import { PromptError } from './passkeys.js'
 import { act, callSignedIn, leave, session } from './session.js'
+import { forgetUnkept, isUnkept } from './unkept.js'
 
 const PATH = '/auth/credentials'
 
@@ -15,13 +16,26 @@ let reload
 /** What makes a credential of the kit that is shown, until that is in use. */
 let prove
 
+/** The kits that are in use. */
+let kits = []
+
+/** The credential id of the kit that is shown, once it is in use; and whether it was among those by then. */
+let usedId
+let wasThere = false
+
 /** Prepares the panel. `refresh` shows everything anew, and answers the credentials. */
 export function openRecoveryPanel(application, { refresh }) {
   here = application
   reload = refresh
+  tellWayBack(session()?.username ?? '')
   for (const button of [$('recovery-make'), $('no-kit-make')]) {
     button.addEventListener('click', () => busy(button, t('Making your recovery kit…'), make))
   }
+  $('no-kit-have').addEventListener('click', () => {
+    kits.forEach(forgetUnkept)
+    show('ask')
+    $('recovery-title').focus()
+  })
   $('recovery-use').addEventListener('click', () =>
     busy($('recovery-use'), t('Confirm with your passkey…'), putIntoUse),
   )
@@ -29,27 +43,45 @@ export function openRecoveryPanel(application, { refresh }) {
   $('recovery-done').addEventListener('click', close)
 }
 
-/** Says so when there is no kit, or none that is active. */
+/** Says so when there is no kit, none that is active, or none that anybody has kept. */
 export function tellOfKit(credentials) {
-  const hasKit = credentials.some(({ isActive, kind }) => kind === 'RecoveryKey' && isActive)
-  $('no-kit').hidden = hasKit
-  $('recovery-some').hidden = !hasKit
-  $('recovery-unused-some').hidden = !hasKit
-  $('recovery-unused-none').hidden = hasKit
+  kits = credentials.filter(({ isActive, kind }) => kind === 'RecoveryKey' && isActive)
+  const isThere = kits.some(({ credentialId }) => credentialId.replaceAll('=', '') === usedId)
+  // Whoever takes it away below does not keep it. A list from before it was in use does not have it yet.
+  const isGone = wasThere && !isThere
+  wasThere = isThere
+  if (isGone) {
+    clear()
+  } else {
+    show(part)
+  }
 }
 
 /** Which part of the panel is shown: `ask`, a kit that is `unused`, or one that is `used`. */
-function show(part) {
+let part = 'ask'
+
+function show(shown) {
+  part = shown
+  const hasKit = kits.length > 0
+  const isSeen = hasKit && !kits.every(isUnkept)
+  // As long as a new one is shown, that is what there is to do.
+  $('no-kit').hidden = isSeen || part !== 'ask'
+  $('no-kit-none').hidden = hasKit
+  $('no-kit-unkept').hidden = !hasKit
+  $('no-kit-have').hidden = !hasKit
+  $('recovery-some').hidden = !hasKit
+  $('recovery-unused-some').hidden = !hasKit
+  $('recovery-unused-none').hidden = hasKit
+  for (const button of [$('recovery-make'), $('no-kit-make')]) {
+    button.textContent = hasKit ? t('Make a new recovery kit') : t('Make a recovery kit')
+  }
   $('recovery-ask').hidden = part !== 'ask'
-  // Another one would take the place of the one that is shown.
-  $('no-kit-make').hidden = part !== 'ask'
   $('recovery-new').hidden = part === 'ask'
   $('recovery-unused').hidden = part !== 'unused'
   $('recovery-used').hidden = part !== 'used'
   $('recovery-use').hidden = part !== 'unused'
   $('recovery-discard').hidden = part !== 'unused'
   $('recovery-done').hidden = part !== 'used'
-  $('recovery-title').focus()
 }
 
 /** A new kit is shown before anybody knows of it: the old one is good until the new one is kept. */
@@ -63,6 +95,7 @@ async function make() {
   prove = made.prove
   showKit(made.kit, here)
   show('unused')
+  $('recovery-title').focus()
 }
 
 async function putIntoUse() {
@@ -80,10 +113,12 @@ async function putIntoUse() {
       throw error
     }
   }
+  const { credId } = credential.credentialInfo
   prove = undefined
+  usedId = credId
   show('used')
-  const isOther = ({ credentialId, kind }) =>
-    kind === 'RecoveryKey' && credentialId !== credential.credentialInfo.credId
+  $('recovery-title').focus()
+  const isOther = ({ credentialId, kind }) => kind === 'RecoveryKey' && credentialId !== credId
   if ((await reload()).some(isOther)) {
     // A service of a release before takes no other one away.
     throw new PromptError('kit_beside_others')
@@ -92,7 +127,14 @@ async function putIntoUse() {
 }
 
 function close() {
+  clear()
+  $('recovery-title').focus()
+}
+
+/** Shows no kit any more. */
+function clear() {
   prove = undefined
+  usedId = undefined
   clearKit()
   show('ask')
 }

@@ -7,17 +7,20 @@ import { forget, keep, kept } from './kept.js'
 import { makeKit } from './kit.js'
 import { showKit } from './kit-panel.js'
 import { t, translated } from './language.js'
-import { make } from './passkeys.js'
+import { PromptError, make } from './passkeys.js'
 import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
 import { goOn, signInAndGoOn } from './return.js'
 import { hasPasskey, inMemory, sendOnce } from './sent.js'
-import { beginSession } from './session.js'
+import { beginSession, onSharedSession, onSignOut, session } from './session.js'
 import { sayOnThisPage } from './texts.js'
+import { forgetUnkept } from './unkept.js'
 
 sayOnThisPage(translated({
   challenge_invalid: 'This took too long, or the registration was completed already. Open your link again.',
   invalid_code: 'This link is not valid, or it was used already. If you have registered, go to the sign-in page; otherwise have a new one sent.',
   code_cut_off: 'This is not a whole registration code: it begins with rc_ and has 43 letters, digits, dashes and underscores more. Copy all of it from your invitation.',
+  link_damaged:
+    'This link is damaged. Open it again from your invitation, or enter the user name and the registration code that stand beside it.',
   registration_code_expired: 'This link has expired. Have a new one sent.',
   typed_code_wrong: 'This code is not one for this user name, or it was used already. Check both; if you have registered, go to the sign-in page.',
   passkey_already_here: 'This device already has a passkey for this account. Use another device, or remove that passkey first.',
@@ -33,7 +36,10 @@ const KEPT = 'invitation'
 const INVITATION = 4 * 60 * 60_000
 
 /** After these the invitation is of no more use. */
-const ENDS_INVITATION = ['invalid_code', 'registration_code_expired']
+const ENDS_INVITATION = ['invalid_code', 'link_damaged', 'registration_code_expired']
+
+/** So an invitation is refused that cannot be one. */
+const DAMAGED = ['invalid_field', 'organization_required']
 
 function keepInvitation({ orgId, username, code }) {
   keep(KEPT, { orgId, username, code }, Date.now() + INVITATION)
@@ -83,6 +89,13 @@ async function register(here, challenge) {
   return { kit: sent.kit, isSignedIn: Boolean(authentication) }
 }
 
+/** Who is signed in here, and may have registered a moment ago, is led on. */
+function offerAccount() {
+  const signedIn = session()
+  $('back-user').textContent = signedIn?.username ?? ''
+  $('back').hidden = !signedIn
+}
+
 async function begin() {
   if (link.code) {
     keepInvitation(link)
@@ -90,19 +103,19 @@ async function begin() {
   const invitation = link.code ? link : kept(KEPT)
   let here
   let challenge
-  let isSignedIn = false
+  let registered
   $('create-button').addEventListener('click', () =>
     busy($('create-button'), t('Answer the prompt of your browser…'), async () => {
-      const registered = await register(here, challenge)
-      isSignedIn = registered.isSignedIn
+      registered = await register(here, challenge)
       showKit(registered.kit, here)
       show('kit')
     }),
   )
   $('sign-in-button').addEventListener('click', () =>
-    busy($('sign-in-button'), t('One moment…'), () =>
-      isSignedIn ? goOn() : signInAndGoOn(here, { username: challenge.user.name }),
-    ),
+    busy($('sign-in-button'), t('One moment…'), () => {
+      forgetUnkept(registered.kit)
+      return registered.isSignedIn ? goOn() : signInAndGoOn(here, { username: challenge.user.name })
+    }),
   )
   const withCode = codeField($('code'), { long: 'rc_' }, ['registration_code_expired', 'typed_code_wrong'])
   $('enter').addEventListener('submit', (event) => {
@@ -134,6 +147,9 @@ async function begin() {
     })
   })
 
+  offerAccount()
+  onSharedSession(offerAccount)
+  onSignOut(offerAccount)
   try {
     say(t('One moment…'))
     here = await introduce()
@@ -144,7 +160,8 @@ async function begin() {
       return
     }
     challenge = await welcome(invitation)
-  } catch (error) {
+  } catch (refused) {
+    const error = DAMAGED.includes(refused.code) ? new PromptError('link_damaged', refused) : refused
     if (ENDS_INVITATION.includes(error.code)) {
       forget(KEPT)
     }

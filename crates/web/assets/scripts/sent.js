@@ -2,6 +2,7 @@
 // before it is known what came of it.
 
 import { call } from './api.js'
+import { forgetUnkept, noteUnkept } from './unkept.js'
 
 /** Whether the service has decided, and not only failed or asked for patience. */
 const isDecided = ({ status }) => status < 500 && ![408, 429].includes(status)
@@ -46,11 +47,21 @@ export async function hasPasskey({ organization }, username, { credentialInfo })
   }
 }
 
-/** A place for it in the memory of the page: a recovery kit is written nowhere but by its owner. */
+/**
+ * A place for what is sent with a recovery kit, in the memory of the page: a kit is written nowhere but by its owner.
+ * That it is not kept yet is noted before it is sent, and until that is so or the kit did not come about.
+ */
 export function inMemory() {
   let sent
   return {
     get: () => sent,
-    set: (made) => (sent = made),
+    set: (made) => {
+      if (made) {
+        noteUnkept(made.kit)
+      } else {
+        forgetUnkept(sent.kit)
+      }
+      sent = made
+    },
   }
 }

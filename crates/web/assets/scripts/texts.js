@@ -51,6 +51,8 @@ const TEXTS = translated({
   invalid_code:
     'This code is not valid here: it may be mistyped, used already, older than a minute, or for another application. Get a new code on your other device and enter it here.',
   invalid_expiration: 'The prompt was open for too long. Try again, and answer it within a minute.',
+  invalid_field:
+    'Something cannot be right in what was entered here, or in the link that led here. Check it, or open the link again where you got it.',
   kind_not_allowed:
     'A passkey of this kind cannot be used here. Begin again, and use a passkey or your recovery kit where it is asked for.',
   last_credential: 'This is your last way to sign in. Add another passkey first; then it can be removed.',
@@ -72,6 +74,7 @@ const TEXTS = translated({
     'Whoever sent you here wants you to go on at an address that is not of this application. Nobody is sent there: if you sign in, you stay here.',
   too_many_credentials: 'There are 100 credentials, which is the most allowed. Delete one that you no longer need.',
   unavailable: 'The service cannot answer at present. Try again in a moment.',
+  username_malformed: 'This cannot be a user name. Check how it is spelled, or copy it from where you got it.',
   user_action_invalid: 'The confirmation was not accepted. Try again.',
   wrong_number:
     'That is not the number where the passkey was made, so it was refused and is gone. If you were adding one yourself, begin again. If you were not, somebody else had your code: tell whoever runs this service.',
@@ -85,9 +88,23 @@ export function sayOnThisPage(texts) {
   special = texts
 }
 
-/** What to read about the error, or about a code. */
+/** What is wrong when a member is at fault that people enter. */
+const MALFORMED = { username: 'username_malformed' }
+
+function codeOf(error) {
+  if (typeof error === 'string') {
+    return error
+  }
+  if (error instanceof Unreachable) {
+    return 'unreachable'
+  }
+  const { code, field } = error
+  return (code === 'invalid_field' && MALFORMED[field]) || code
+}
+
+/** What to read about the error, or about a code. What a service says to programs is in its log, for whoever runs it. */
 export function explain(error) {
-  const code = typeof error === 'string' ? error : error instanceof Unreachable ? 'unreachable' : error.code
+  const code = codeOf(error)
   if (code === 'too_many_attempts') {
     return error.retryAfter
       ? t('There were too many attempts. Try again in {time}.', { time: seconds(error.retryAfter) })
@@ -97,12 +114,11 @@ export function explain(error) {
   if (text) {
     return text
   }
-  if (!(error instanceof ApiError)) {
+  if (!(error instanceof ApiError && error.requestId)) {
     return t('This did not work. Load the page again and retry.')
   }
-  const { message, requestId } = error
-  return t('This did not work ({message}; request {requestId}). Load the page again and retry.', {
-    message,
-    requestId,
-  })
+  return t(
+    'This did not work. Load the page again and retry. If it stays so, tell whoever runs this service: its log has the reason, under {requestId}.',
+    error,
+  )
 }
