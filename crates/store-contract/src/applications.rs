@@ -139,6 +139,7 @@ async fn applications_are_listed_with_the_number_of_their_passkeys(world: World)
     assert_eq!(told, [(inactive, 0), (tenant.application, 2)]);
 }
 
+/// Updates an application. It is kept just as the answer says.
 async fn update(
     world: &World,
     application: &Application,
@@ -146,6 +147,10 @@ async fn update(
 ) -> Result<Application, UpdateApplicationError> {
     let store = &world.administration;
     let updated = store.update_application(&application.id, update).await?;
+    let kept = world.directory.load().await.unwrap().applications;
+    let kept = kept.into_iter().find(|kept| kept.id == application.id);
+    // The directory has none that is not active.
+    assert!(kept.is_none_or(|kept| kept == updated.application));
     Ok(updated.application)
 }
 
