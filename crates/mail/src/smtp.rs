@@ -139,13 +139,7 @@ impl Smtp {
     }
 
     /// The message as it travels. Its id is the same however often it is sent.
-    fn message(&self, mail: &Mail) -> Result<Message, DeliveryError> {
-        let to = mail
-            .to
-            .as_str()
-            .trim()
-            .parse()
-            .map_err(|_malformed| never("the username is no e-mail address"))?;
+    fn message(&self, mail: &Mail, to: Address) -> Result<Message, DeliveryError> {
         let domain = self.from.email.domain();
         Message::builder()
             .from(self.from.clone())
@@ -192,7 +186,11 @@ impl Smtp {
 #[async_trait]
 impl Mailer for Smtp {
     async fn send(&self, mail: Mail) -> Result<Delivery, DeliveryError> {
-        let message = self.message(&mail)?;
+        let Ok(to) = mail.to.as_str().trim().parse() else {
+            // No mail reaches such a user, who gets what is in it, a code to recover with, from an administrator.
+            return Ok(Delivery::Kept);
+        };
+        let message = self.message(&mail, to)?;
         let mut step = Step::Greeting;
         let conversation = Box::pin(self.converse(&message, &mut step));
         let failure = match timeout(PATIENCE, conversation).await {

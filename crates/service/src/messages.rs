@@ -70,9 +70,9 @@ impl Messages {
              key.",
             self.inviting(&known, organization)
         ))];
-        match page {
+        match &page {
             Some(page) => parts.extend([
-                Part::Link(registration_link(&page, invited, code)),
+                Part::Link(registration_link(page, invited, code)),
                 Part::Paragraph(format!(
                     "Or open {page}/register and enter your username and your registration code yourself:"
                 )),
@@ -80,9 +80,12 @@ impl Messages {
             None => parts.push(paragraph("Your registration code:")),
         }
         let name = known.name_of(organization);
+        // Who has no link tells the organization by its id.
+        let id = page.is_none().then(|| organization.to_string());
         let facts = [
             Some(("Username", invited.username.to_string())),
             name.map(|name| ("Organization", name.to_string())),
+            id.map(|id| ("Organization id", id)),
             Some(("Valid until", date(expires))),
         ];
         parts.extend([

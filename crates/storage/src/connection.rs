@@ -28,7 +28,7 @@ use tokio::{
 };
 
 use crate::{
-    failure::{Passing, reason},
+    failure::{is_not_let_in, reason},
     trust::Trust,
     watch::{Watch, Work},
 };
@@ -273,9 +273,8 @@ impl Connections {
         if let DbErr::Conn(RuntimeErr::SqlxError(cause)) = &error {
             let said = reason(cause);
             self.note(Some(said.clone()));
-            // Nobody has asked it anything yet: whatever it says (it lets this user in no more, is of another name, is
-            // closed for a while) is about itself.
-            if Passing::of_cause(cause).is_none() {
+            // It lets this user in no more, or nobody, or has another name: that may be mended, and nothing was asked.
+            if is_not_let_in(cause) {
                 return StoreError::unavailable(NotMade(said));
             }
         }

@@ -16,6 +16,13 @@ pub(crate) fn reason(error: &sqlx::Error) -> String {
     }
 }
 
+/// Whether PostgreSQL lets nobody in, or not this user: of its codes (its manual, appendix A) those of the
+/// authorization, of a database that is not there or takes no connections, and of missing privileges.
+pub(crate) fn is_not_let_in(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| matches!(&*code, "28000" | "28P01" | "3D000" | "42501" | "55000"))
+}
+
 /// How a failure passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Passing {

@@ -123,24 +123,27 @@ async fn without_a_mail_server_messages_are_kept_to_be_read() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_username_that_is_no_address_is_given_up_and_told_once() -> Outcome {
+async fn what_is_for_a_username_that_is_no_address_is_kept_to_be_read() -> Outcome {
     let sink = MailServer::in_clear()?;
     let installation = sending_by(&sink.url())?;
     let acme = installation.bootstrap("Acme")?;
     let organization = &acme.administrator.organization;
-    invite(&installation, organization, "ada@example.com")?;
     let words = format!("user invite --org {organization} --username nobody");
     let nobody = installation.administrate(&words)?;
     let id = nobody["userId"].as_str().unwrap_or_default();
     installation.administrate(&format!("user promote --user {id}"))?;
+    invite(&installation, organization, "ada@example.com")?;
     let server = installation.start().await?;
     wait_for(&sink, 1).await?;
-    let log = server.stop().await?;
-    assert_eq!(
-        log.matches("the username is no e-mail address").count(),
-        1,
-        "{log}"
-    );
+    server
+        .event(|event| event["message"] == "a message waits; `latchkey outbox list` shows it")
+        .await?;
+    let waiting = installation.list("outbox list")?;
+    assert_eq!(waiting.len(), 1, "{waiting:?}");
+    assert_eq!(waiting[0]["to"], "nobody");
+    let degrades_nothing = json!({ "status": "ok" });
+    assert_eq!(readiness(&server).await?, degrades_nothing);
+    server.stop().await?;
     assert_eq!(sink.mails().len(), 1);
     Ok(())
 }

@@ -33,7 +33,8 @@ pub struct MessageContent {
 pub enum Delivery {
     /// The next system took it.
     Delivered,
-    /// It is not sent anywhere: it stays where it is, to be read by whoever runs the service.
+    /// It is not sent anywhere, since nothing is, or its user has no address: it stays where it is, to be read by
+    /// whoever runs the service, until it expires.
     Kept,
 }
 
@@ -48,7 +49,7 @@ pub enum DeliveryError {
     /// has this content. Nobody has anything to mend.
     #[error("not yet: {0}")]
     Deferred(String),
-    /// It will never succeed, whoever mends what: the address is none, or the other side has refused this
+    /// It will never succeed, whoever mends what: the other side has refused this
     /// recipient or this content for good. The message is dropped.
     #[error("never: {0}")]
     Permanent(String),

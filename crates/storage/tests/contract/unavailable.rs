@@ -154,6 +154,8 @@ async fn a_database_that_lets_nobody_in_is_unavailable_until_it_does_again() {
             .await;
     }
     require_success(&store).await;
+    world.end_all_others().await;
+    world.execute(&format!("DROP ROLE {role}")).await;
 }
 
 /// The connections that hang never come back, as when their host is gone; new ones lead to another.
