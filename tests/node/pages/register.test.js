@@ -165,7 +165,7 @@ test('a damaged link and a name that can be none are told in plain words', async
   const { orgId, registrationCode, username } = await invite()
   const alert = page.getByRole('alert')
   for (const damaged of [
-    { orgId: orgId.slice(0, -1), registrationCode, username },
+    { orgId: orgId.slice(0, -3), registrationCode, username },
     { orgId, registrationCode, username: 'a'.repeat(400) },
   ]) {
     await page.goto(linkOf(damaged))

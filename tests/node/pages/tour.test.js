@@ -109,7 +109,7 @@ test('registration and sign-in', async () => {
   await see('sign-in', device)
   await device.page.getByLabel('User name').fill('nobody@example.com')
   await press(device, 'Sign in with a passkey')
-  await device.page.getByRole('alert').getByText('No passkey of this account').waitFor()
+  await device.page.getByRole('alert').getByText('There is no passkey that works here').waitFor()
   await see('sign-in-unknown', device)
   await device.page.goto(`${one}/register`)
   await device.page.getByRole('heading', { name: 'Open the link from your invitation' }).waitFor()
@@ -303,7 +303,7 @@ test('a page that is away is shown as soon as it is back', async () => {
     return route.continue()
   })
   await page.goto(`${one}/enrol#AAA-AAA-AAA`)
-  await page.getByRole('heading', { name: 'Enter the code' }).waitFor()
+  await page.getByRole('heading', { name: 'Your code is filled in' }).waitFor()
   // The heading is there before the script of the page has run.
   await page.waitForFunction(() =>
     [...document.querySelectorAll('input')].some(({ value }) => value === 'AAA-AAA-AAA')

@@ -3,11 +3,10 @@
 use super::*;
 
 /// What no page meets, and why.
-const NOT_MET: [(&str, &str); 17] = [
+const NOT_MET: [(&str, &str); 16] = [
     ("invalid_path", "pages name paths of the service alone"),
     ("invalid_host", "browsers name one host"),
     ("invalid_body", "pages send one JSON object"),
-    ("invalid_field", "pages send what the description says"),
     ("organization_required", "pages name the organization"),
     (
         "not_authorized",
