@@ -56,6 +56,8 @@ const TEXTS = translated({
   kind_not_allowed:
     'A passkey of this kind cannot be used here. Begin again, and use a passkey or your recovery kit where it is asked for.',
   last_credential: 'This is your last way to sign in. Add another passkey first; then it can be removed.',
+  name_malformed:
+    'This cannot be a name: it has characters in it that show nothing, or it is too long. Type another one.',
   no_application: 'No application is registered for this address. Check the address and try again.',
   no_usable_credential:
     'No passkey of this account works here. If you have one on another device, get a code there and choose “I have a code”.',
@@ -89,7 +91,7 @@ export function sayOnThisPage(texts) {
 }
 
 /** What is wrong when a member is at fault that people enter. */
-const MALFORMED = { username: 'username_malformed' }
+const MALFORMED = { credentialName: 'name_malformed', name: 'name_malformed', username: 'username_malformed' }
 
 function codeOf(error) {
   if (typeof error === 'string') {
