@@ -132,6 +132,9 @@ test('who has shown a code is asked a second time in words for that, and need no
   await laptop.page.getByLabel('Code on the device').fill(await page.locator('#ask-code').textContent())
   await laptop.page.getByRole('button', { name: 'Look at it' }).click()
   const first = await page.locator('#ask-number').textContent()
+  // What was approved is known although the service cannot tell of it for a moment.
+  const json = { error: { code: 'unavailable', message: 'not now' } }
+  await laptop.page.route('**/auth/credentials/code', (route) => route.fulfill({ status: 503, json }), { times: 1 })
   await laptop.page.locator('#grant-numbers').getByRole('button', { name: first, exact: true }).click()
   await page.getByRole('button', { name: 'Create the passkey' }).click()
   await page.getByText('You are asked once more, for the number that you see here now:').waitFor()
