@@ -98,6 +98,18 @@ test('a number is shown although the answer that brought it was lost', async () 
   await phone.page.getByRole('alert').getByText('The service cannot be reached.').waitFor()
   const question = laptop.page.locator('#code-approval')
   await question.getByText('No number there, or none of these?').waitFor()
+  // Sent again, it waits since it was sent first.
+  const ceremony = () => phone.page.evaluate(() => JSON.parse(sessionStorage.getItem('latchkey.enrol')).value)
+  const { sentAt } = await ceremony()
+  await create.click()
+  await phone.page.getByRole('heading', { name: 'Waiting for your approval' }).waitFor()
+  const { made } = await ceremony()
+  assert.equal(made.until - sentAt, 5 * 60_000)
+  await phone.page.evaluate(() => {
+    const tab = JSON.parse(sessionStorage.getItem('latchkey.enrol'))
+    delete tab.value.made
+    sessionStorage.setItem('latchkey.enrol', JSON.stringify(tab))
+  })
   await phone.page.reload()
   await phone.page.getByRole('heading', { name: 'Waiting for your approval' }).waitFor()
   const number = await numberOn(phone)
