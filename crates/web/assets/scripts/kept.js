@@ -1,6 +1,7 @@
 // What a tab knows when it is loaded anew. It stays in the tab, and goes with it.
 
-const key = (name) => `latchkey.${name}`
+/** What storages call what is kept under a name. */
+export const key = (name) => `latchkey.${name}`
 
 /** What a storage of the browser has of that name; nothing where it is closed, or has what nobody here has written. */
 export function read(storage, name) {
@@ -11,7 +12,7 @@ export function read(storage, name) {
   }
 }
 
-/** Writes it there, where there is room: whatever is kept is a help, and nothing fails without it. */
+/** Writes it there, where there is room: what is kept is a help, and nothing that is under way fails without it. */
 export function write(storage, name, value) {
   try {
     globalThis[storage].setItem(key(name), JSON.stringify(value))
