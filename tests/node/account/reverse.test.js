@@ -189,7 +189,20 @@ test('who scans a code signs in where they have a passkey, and who shows one can
   assert.equal(await other.page.getByText('It is in the same network as you.').isVisible(), false)
   // Nor does it lose what was granted.
   const goesOn = withoutAnswers(place, '/auth/credentials/code/init', 429)
+  // Nobody refuses what is being approved.
+  const refusals = callsTo(other, '/auth/credentials/code/request/refuse')
+  let letGo
+  const held = new Promise((resolve) => (letGo = resolve))
+  const hold = async (route) => {
+    await held
+    await route.continue()
+  }
+  await other.page.route('**/auth/credentials/code/request/grant', hold, { times: 1 })
+  const approved = other.page.waitForRequest('**/auth/credentials/code/request/grant')
   await choices(other).filter({ hasText: (await shown(place)).number }).click()
+  await approved
+  await other.page.locator('#grant-no').click()
+  letGo()
   await goesOn
   await place.page.getByRole('button', { name: 'Create the passkey' }).click()
   await place.page.getByRole('heading', { name: 'Your passkey is added' }).waitFor()
@@ -241,6 +254,7 @@ test('who scans a code signs in where they have a passkey, and who shows one can
   assert.equal(answer.status, 200)
   await refuse.click()
   await alert.getByText('The code of the device had ended already').waitFor()
+  assert.equal(refusals.length, 2)
   assert.equal(await other.page.evaluate(() => document.activeElement.id), 'grant-title')
 })
 

@@ -75,7 +75,7 @@ const TEXTS = translated({
   request_invalid:
     'No device shows this code, or not any more: it may be mistyped, or older than two minutes. Let the device show a new one.',
   request_over:
-    'The code of the device had ended already: its time was over, or somebody else has decided. Nothing was added to your account. If the device is yours, let it show a new code.',
+    'The code of the device had ended already: its time was over, or it was decided before. Nothing was added to your account. If the device is yours, let it show a new code.',
   request_refused:
     'That is not the number on the device, so it was refused, and nothing was added. If you were using it yourself, let it show a new code. If you were not, somebody wanted to get into your account: tell whoever runs this service.',
   return_not_allowed:
