@@ -39,6 +39,9 @@ test('the last passkey cannot be removed, and the card says why', async () => {
 test('a passkey is renamed', async () => {
   const { laptop } = await twoPasskeys()
   await press(laptop, 'Rename My phone')
+  await laptop.page.getByLabel('New name').fill('My\u200b phone')
+  await press(laptop, 'Save')
+  await laptop.page.getByRole('alert').getByText('This cannot be a name').waitFor()
   await laptop.page.getByLabel('New name').fill('My new phone')
   await press(laptop, 'Save')
   await card(laptop, 'My new phone').waitFor()

@@ -98,6 +98,18 @@ test('a number is shown although the answer that brought it was lost', async () 
   await phone.page.getByRole('alert').getByText('The service cannot be reached.').waitFor()
   const question = laptop.page.locator('#code-approval')
   await question.getByText('No number there, or none of these?').waitFor()
+  // Sent again, it waits since it was sent first.
+  const ceremony = () => phone.page.evaluate(() => JSON.parse(sessionStorage.getItem('latchkey.enrol')).value)
+  const { sentAt } = await ceremony()
+  await create.click()
+  await phone.page.getByRole('heading', { name: 'Waiting for your approval' }).waitFor()
+  const { made } = await ceremony()
+  assert.equal(made.until - sentAt, 5 * 60_000)
+  await phone.page.evaluate(() => {
+    const tab = JSON.parse(sessionStorage.getItem('latchkey.enrol'))
+    delete tab.value.made
+    sessionStorage.setItem('latchkey.enrol', JSON.stringify(tab))
+  })
   await phone.page.reload()
   await phone.page.getByRole('heading', { name: 'Waiting for your approval' }).waitFor()
   const number = await numberOn(phone)
@@ -132,6 +144,9 @@ test('who has shown a code is asked a second time in words for that, and need no
   await laptop.page.getByLabel('Code on the device').fill(await page.locator('#ask-code').textContent())
   await laptop.page.getByRole('button', { name: 'Look at it' }).click()
   const first = await page.locator('#ask-number').textContent()
+  // What was approved is known although the service cannot tell of it for a moment.
+  const json = { error: { code: 'unavailable', message: 'not now' } }
+  await laptop.page.route('**/auth/credentials/code', (route) => route.fulfill({ status: 503, json }), { times: 1 })
   await laptop.page.locator('#grant-numbers').getByRole('button', { name: first, exact: true }).click()
   await page.getByRole('button', { name: 'Create the passkey' }).click()
   await page.getByText('You are asked once more, for the number that you see here now:').waitFor()

@@ -5,7 +5,18 @@ import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
 import { baseUrl } from '../support/latchkey.js'
-import { at, callsTo, letAsk, organization, register, scan, two, withoutAnswers, withoutAutofill } from '../support/pages.js'
+import {
+  at,
+  callsTo,
+  letAsk,
+  loseAnswer,
+  organization,
+  register,
+  scan,
+  two,
+  withoutAnswers,
+  withoutAutofill,
+} from '../support/pages.js'
 
 const browser = await launch()
 
@@ -178,7 +189,20 @@ test('who scans a code signs in where they have a passkey, and who shows one can
   assert.equal(await other.page.getByText('It is in the same network as you.').isVisible(), false)
   // Nor does it lose what was granted.
   const goesOn = withoutAnswers(place, '/auth/credentials/code/init', 429)
+  // Nobody refuses what is being approved.
+  const refusals = callsTo(other, '/auth/credentials/code/request/refuse')
+  let letGo
+  const held = new Promise((resolve) => (letGo = resolve))
+  const hold = async (route) => {
+    await held
+    await route.continue()
+  }
+  await other.page.route('**/auth/credentials/code/request/grant', hold, { times: 1 })
+  const approved = other.page.waitForRequest('**/auth/credentials/code/request/grant')
   await choices(other).filter({ hasText: (await shown(place)).number }).click()
+  await approved
+  await other.page.locator('#grant-no').click()
+  letGo()
   await goesOn
   await place.page.getByRole('button', { name: 'Create the passkey' }).click()
   await place.page.getByRole('heading', { name: 'Your passkey is added' }).waitFor()
@@ -195,6 +219,43 @@ test('who scans a code signs in where they have a passkey, and who shows one can
   await place.page.getByLabel('Code').waitFor()
   await place.page.reload()
   await place.page.getByRole('heading', { name: 'Enter the code' }).waitFor()
+
+  // Who refuses what was approved, by an answer that was lost or in another tab, is told of the code that there is.
+  const granted = await showCode(place)
+  const look = async ({ code }) => {
+    await other.page.getByLabel('Code on the device').fill(code)
+    await other.page.getByRole('button', { name: 'Look at it' }).click()
+  }
+  const refuse = other.page.locator('#grant-no')
+  const alert = other.page.getByRole('alert')
+  await look(granted)
+  await loseAnswer(other, at('reading'), { path: '/auth/credentials/code/request/grant', reaches: true })
+  await choices(other).filter({ hasText: granted.number }).click()
+  await alert.getByText('The service cannot be reached.').waitFor()
+  await refuse.click()
+  await alert.getByText('The device seems to have been approved already.').waitFor()
+  await other.page.locator('.step', { hasText: 'Waiting for the new passkey' }).waitFor()
+  assert.equal(await refuse.isVisible(), false)
+  await other.page.getByRole('button', { name: 'Cancel the code' }).click()
+  await other.page.locator('.step', { hasText: 'The code is cancelled' }).waitFor()
+
+  // Where another tab has refused it, nothing was added.
+  await place.page.getByRole('button', { name: 'This is not my account' }).click()
+  await place.page.getByRole('button', { name: 'Show a new code' }).click()
+  const refused = await shown(place)
+  await look(refused)
+  await refuse.waitFor()
+  const token = await other.page.evaluate(() => JSON.parse(sessionStorage.getItem('latchkey.session')).token)
+  const answer = await fetch(new URL('/auth/credentials/code/request/refuse', baseUrl), {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', origin: at('reading') },
+    body: JSON.stringify({ code: refused.code }),
+  })
+  assert.equal(answer.status, 200)
+  await refuse.click()
+  await alert.getByText('The code of the device had ended already').waitFor()
+  assert.equal(refusals.length, 2)
+  assert.equal(await other.page.evaluate(() => document.activeElement.id), 'grant-title')
 })
 
 test('where no place may ask, none offers to', async () => {

@@ -178,16 +178,38 @@ test('an answer that is lost on its way is not lost for good', async () => {
 test('whoever turns back after a lost answer is told that the passkey was added', async () => {
   const { laptop, phone } = await scene()
   const { page } = phone
-  const { link } = await getCode(laptop)
-  await claim(phone, link)
-  await page.getByLabel('Name of the passkey').fill('Not wanted')
-  await loseAnswer(phone, two, { path: VERIFY, reaches: true })
-  await page.getByRole('button', { name: 'Create the passkey' }).click()
-  await refuses(phone, 'The service cannot be reached.')
+  const lose = async (name) => {
+    const { link } = await getCode(laptop)
+    await claim(phone, link)
+    await page.getByLabel('Name of the passkey').fill(name)
+    await loseAnswer(phone, two, { path: VERIFY, reaches: true })
+    await page.getByRole('button', { name: 'Create the passkey' }).click()
+    await refuses(phone, 'The service cannot be reached.')
+    // It is called as it was sent.
+    await page.getByLabel('Name of the passkey').fill('Something else')
+  }
+  await lose('Not wanted')
   await page.getByRole('button', { name: 'This is not my account' }).click()
   await page.getByRole('heading', { name: 'The passkey was added all the same' }).waitFor()
   await page.getByText('Tell whoever gave you the code to delete “Not wanted” there').waitFor()
   await laptop.page.getByRole('listitem', { name: 'Not wanted' }).waitFor()
+
+  // When it is too late to ask, nobody is told that nothing was added, however they go on.
+  for (const button of ['This is not my account', 'Create the passkey']) {
+    await phone.unplug()
+    await phone.plugIn()
+    await lose(button)
+    await page.evaluate(() => sessionStorage.removeItem('latchkey.enrol'))
+    const json = { error: { code: 'challenge_invalid', message: 'too late' } }
+    for (const path of ['release', 'status', 'verify']) {
+      await page.route(`**/auth/credentials/code/${path}`, (route) => route.fulfill({ status: 401, json }), { times: 1 })
+    }
+    await page.getByRole('button', { name: button }).click()
+    await page.getByRole('heading', { name: 'The passkey may have been added' }).waitFor()
+    await page.getByText(`look whether “${button}” is in the account`).waitFor()
+    await page.unrouteAll()
+    await laptop.page.getByRole('listitem', { name: button }).waitFor()
+  }
 })
 
 test('a wrong code can be corrected', async () => {

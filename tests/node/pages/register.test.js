@@ -133,11 +133,43 @@ test('an invitation outlives a reload, and whoever registers is signed in with o
   await page.getByText(`Signed in as ${username}`).waitFor()
 })
 
+test('a kit on the screen of one tab is no matter for another one, until it is left', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  await page.goto(linkOf(await invite()))
+  await press(device, 'Make my passkey')
+  await page.getByText(/^D1-/).waitFor()
+  const [second, third] = [await device.context.newPage(), await device.context.newPage()]
+  for (const tab of [second, third]) {
+    await tab.goto(`${one}/account`)
+    await tab.getByRole('listitem', { name: 'Recovery kit' }).waitFor()
+  }
+  const banner = (tab) => tab.getByText('You may never have seen your recovery kit')
+  await second.waitForFunction(
+    async () => (await navigator.locks.query()).pending.filter(({ name }) => name === 'latchkey.kit').length === 2,
+    undefined,
+    { polling: 200 },
+  )
+  assert.equal(await banner(second).isVisible(), false)
+  await page.close()
+  await banner(second).waitFor()
+  await banner(third).waitFor()
+  await third.getByRole('button', { name: 'I have it' }).click()
+  await banner(second).waitFor({ state: 'hidden' })
+  assert.deepEqual(device.violations, [])
+})
+
 test('leaving before the kit is kept asks first', async () => {
   const device = await Device.open(browser)
   await device.page.goto(linkOf(await invite()))
   await device.page.getByRole('button', { name: 'Make my passkey' }).click()
   await device.page.getByText(/^D1-/).waitFor()
+  // Who stays has kept nothing yet.
+  const question = device.page.waitForEvent('dialog')
+  const pressed = press(device, 'Continue')
+  await (await question).dismiss()
+  await pressed
+  assert.notEqual(await device.page.evaluate(() => localStorage.getItem('latchkey.unkept')), '[]')
   const asked = new Promise((answer) => {
     device.page.on('dialog', async (dialog) => {
       answer(dialog.type())
@@ -346,6 +378,12 @@ test('a kit that was made and never shown is told of, until another one takes it
   await page.getByText('Your new recovery kit is in use').waitFor()
   await press(device, 'Done')
   assert.equal(await banner.isVisible(), false)
+  // What nobody here has written there stops nothing.
+  await page.evaluate(() => localStorage.setItem('latchkey.unkept', 'no list'))
+  await page.reload()
+  await page.locator('#code-place option').first().waitFor({ state: 'attached' })
+  await press(device, 'Make a new recovery kit')
+  await page.getByText(/^D1-/).waitFor()
   assert.deepEqual(device.violations, [])
 })
 

@@ -103,8 +103,13 @@ export async function loseAnswer({ page }, origin, { path, reaches }) {
   const lose = async (route) => {
     if (reaches) {
       // The browser knows where its name leads, this program need not.
-      const { authorization } = route.request().headers()
-      const headers = { 'content-type': 'application/json', origin, ...(authorization && { authorization }) }
+      const { authorization, 'x-dfns-useraction': userAction } = route.request().headers()
+      const headers = {
+        'content-type': 'application/json',
+        origin,
+        ...(authorization && { authorization }),
+        ...(userAction && { 'x-dfns-useraction': userAction }),
+      }
       const body = route.request().postData()
       const answer = await fetch(`${baseUrl}${path}`, { method: 'POST', headers, body })
       assert.equal(answer.status, 200)

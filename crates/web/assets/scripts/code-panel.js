@@ -6,6 +6,7 @@ import { forget, keep, kept } from './kept.js'
 import { kindOf } from './kinds.js'
 import { draw } from './kit-panel.js'
 import { ago, t, translated } from './language.js'
+import { PromptError } from './passkeys.js'
 import { $, busy, complain, element, facts, hostOf, timeLeft } from './page.js'
 import { act, callSignedIn } from './session.js'
 
@@ -32,6 +33,7 @@ const DAY = 24 * 60 * 60_000
 
 /** When the code was issued that was granted to a place, whose owner is asked a second time; and how long that can be. */
 const GRANTED = 'granted'
+const NOT_TOLD_YET = ''
 const QUARTER = 15 * 60_000
 
 /** The newest code, as it was told last. */
@@ -68,12 +70,18 @@ export function openCodePanel(application, { refresh }) {
 }
 
 /** Follows a code that was granted to a place: it is there already, and nothing of it is shown here. */
-export async function followGranted() {
+export function followGranted() {
   forget(KEPT)
+  keep(GRANTED, NOT_TOLD_YET, Date.now() + QUARTER)
   reset()
   $('code-title').focus()
-  await follow()
-  keep(GRANTED, newest?.dateIssued, Date.now() + QUARTER)
+  follow()
+}
+
+/** Whether the newest code is of that date, or later. */
+export async function hasCodeSince(date) {
+  const { dateIssued } = (await newestCode()) ?? {}
+  return Date.parse(dateIssued) >= Date.parse(date)
 }
 
 /** The applications where a code can be entered. One without a page for it is no place to go. */
@@ -105,6 +113,9 @@ async function newestCode() {
       throw error
     }
     newest = undefined
+  }
+  if (newest && kept(GRANTED) === NOT_TOLD_YET) {
+    keep(GRANTED, newest.dateIssued, Date.now() + QUARTER)
   }
   return newest
 }
@@ -326,6 +337,8 @@ function decide(button, verdict, body) {
   return busy(button, t('Confirm with your passkey…'), async () => {
     try {
       await act('POST', `${PATH}/${verdict}`, body)
+    } catch (error) {
+      throw error.code === 'credential_not_found' ? new PromptError('decided_already', error) : error
     } finally {
       await follow()
       // The button that had the focus is gone with the question.

@@ -38,7 +38,15 @@ const APPROVAL = 10 * 60_000
 const WAIT = 5 * 60_000
 
 let here
-let challenge
+
+/** What is known here of the code that was used: what the tab keeps, for as long as this page is there. */
+let ceremony = {}
+
+/** Notes more of it, or other things. */
+function note(changes) {
+  ceremony = { ...ceremony, ...changes }
+  keep(KEPT, ceremony, Date.now() + CHALLENGE)
+}
 
 /**
  * The code becomes a challenge, which says whose account it is. From here on the code is used. `hasAsked` says that this
@@ -46,7 +54,7 @@ let challenge
  */
 async function claim(code, hasAsked = false) {
   const earlier = kept(KEPT)
-  challenge = await call('POST', '/auth/credentials/code/init', {
+  const challenge = await call('POST', '/auth/credentials/code/init', {
     body: { credentialKind: 'Fido2', code },
   })
   // Whoever goes on with this one does not with an earlier one, unless that waits for approval.
@@ -56,12 +64,14 @@ async function claim(code, hasAsked = false) {
   forget(LINK)
   stopAsking()
   $('earlier').hidden = true
-  keep(KEPT, { code, challenge, hasAsked }, Date.now() + CHALLENGE)
+  ceremony = {}
+  note({ code, challenge, hasAsked })
   await confirm()
 }
 
 /** Shows whose account it is, and asks. */
 async function confirm() {
+  const { called, challenge } = ceremony
   const { credentialName, rp, user } = challenge
   const { displayName, name } = user
   // With other domains there is another passkey of this account, which may be called like this device.
@@ -71,7 +81,7 @@ async function confirm() {
   $('user-name').textContent = displayName === name ? '' : name
   $('domain').textContent = rp.id
   $('account').textContent = name
-  $('name').value = credentialName ?? (kept(KEPT)?.called || usual)
+  $('name').value = credentialName ?? (called || usual)
   // Who made the code may have said what it is called.
   $('name').readOnly = Boolean(credentialName)
   $('name-hint').textContent = credentialName
@@ -83,7 +93,8 @@ async function confirm() {
 
 /**
  * Gives the code back, so that its owner need not wait. A page that is closed cannot: it looks like one that is
- * loaded anew, which goes on with the same challenge.
+ * loaded anew, which goes on with the same challenge. Answers whether it was there to be given back: if so, nothing
+ * was added with it.
  */
 async function release({ challengeIdentifier }, reason) {
   try {
@@ -91,11 +102,13 @@ async function release({ challengeIdentifier }, reason) {
       body: { challengeIdentifier, reason },
       keepalive: true,
     })
+    return true
   } catch (error) {
     // It has ended already, in another way.
     if (error.code !== 'challenge_invalid') {
       throw error
     }
+    return false
   }
 }
 
@@ -110,34 +123,32 @@ const ENDS_CEREMONY = ['challenge_invalid', 'too_many_credentials', ...ALREADY_H
 
 /** Where the passkey is until an answer says what came of it: a page that is loaded anew sends it again, too. */
 const PLACE = {
-  get: () => kept(KEPT)?.sent,
-  set: (sent) =>
-    keep(
-      KEPT,
-      { ...kept(KEPT), challenge, sent, sentAt: serviceNow(), called: $('name').value },
-      Date.now() + CHALLENGE,
-    ),
+  get: () => ceremony.sent,
+  set: (sent) => note({ sent, sentAt: serviceNow() }),
 }
 
 async function add() {
+  const { challenge } = ceremony
   const { sent, answer } = await sendOnce(PLACE, {
-    make: () => make(challenge),
+    make: async () => {
+      const credentialName = $('name').value.trim() || nameOfThisDevice()
+      return { ...(await make(challenge)), credentialName }
+    },
     send,
     outcome: () => outcomeOf(challenge),
   })
   await settle(answer, sent)
 }
 
-function send({ passkey }) {
+function send({ credentialName, passkey }) {
   say(t('Adding the passkey…'))
-  const { challengeIdentifier } = challenge
-  const credentialName = $('name').value.trim() || nameOfThisDevice()
+  const { challengeIdentifier } = ceremony.challenge
   return call('POST', '/auth/credentials/code/verify', {
     body: { ...passkey, challengeIdentifier, credentialName, signIn: true },
   })
 }
 
-/** What came of the passkey that was made for this challenge; nothing when none was added. */
+/** What came of the passkey that was made for this challenge; nothing when none was added, or it is too late to ask. */
 async function outcomeOf({ challengeIdentifier }) {
   try {
     return await call('POST', '/auth/credentials/code/status', { body: { challengeIdentifier } })
@@ -150,11 +161,13 @@ async function outcomeOf({ challengeIdentifier }) {
 }
 
 /** What comes after: the passkey waits for approval, has signed in, can be used, or is gone again. */
-async function settle(answer, { isBuiltIn } = {}) {
-  const { approvalToken, authentication, name = $('name').value.trim(), number, state = 'Approved' } = answer
+async function settle(answer, { credentialName, isBuiltIn }) {
+  const { approvalToken, authentication, dateCreated, number, state = 'Approved' } = answer
+  const name = answer.name ?? credentialName
   if (approvalToken) {
-    const made = { approvalToken, name, number, until: (kept(KEPT)?.sentAt ?? serviceNow()) + WAIT }
-    keep(KEPT, { ...kept(KEPT), challenge, made }, Date.now() + APPROVAL)
+    const since = dateCreated ? Date.parse(dateCreated) : ceremony.sentAt
+    const made = { approvalToken, name, number, until: since + WAIT }
+    note({ made })
     // Whoever waits no longer can press every button again.
     wait(made).catch(complain)
   } else if (authentication) {
@@ -170,8 +183,9 @@ async function settle(answer, { isBuiltIn } = {}) {
 /** Goes no further and gives the code back, unless a passkey was added although no answer said so. */
 function turnBack(button, reason, text) {
   busy(button, t('Giving the code back…'), async () => {
-    const { state } = (kept(KEPT)?.sent && (await outcomeOf(challenge))) || {}
-    const name = $('name').value.trim()
+    const { challenge, sent } = ceremony
+    const { state } = (sent && (await outcomeOf(challenge))) || {}
+    const name = sent?.credentialName
     if (state === 'Approved') {
       end(
         t(
@@ -189,10 +203,26 @@ function turnBack(button, reason, text) {
         { title: t('The passkey waits for approval all the same') },
       )
     } else {
-      await release(challenge, reason)
-      end(text)
+      const isGivenBack = !state && (await release(challenge, reason))
+      const isKnown = state || isGivenBack || !sent
+      if (isKnown) {
+        end(text)
+      } else {
+        endUnknown(sent)
+      }
     }
   })
+}
+
+/** It was sent, and no answer says what came of it. */
+function endUnknown({ credentialName: name }) {
+  end(
+    t(
+      'No answer came, and what has become of it cannot be asked any more. Have whoever gave you the code look whether “{name}” is in the account, and delete it there if it is not wanted; if the account is yours, look yourself.',
+      { name },
+    ),
+    { title: t('The passkey may have been added') },
+  )
 }
 
 /** Where the organization lets it, whoever has added a passkey is signed in with it, and need not try it. */
@@ -249,7 +279,7 @@ let turn = 0
 async function wait({ approvalToken, name, number, until = serviceNow() + WAIT }) {
   turn += 1
   const own = turn
-  const hasAsked = Boolean(kept(KEPT)?.hasAsked)
+  const hasAsked = Boolean(ceremony.hasAsked)
   $('waiting-asked').hidden = !hasAsked
   $('waiting-elsewhere').hidden = hasAsked
   for (const place of document.querySelectorAll('[data-waiting]')) {
@@ -297,7 +327,7 @@ function waitNoLonger() {
 /** Nothing more can be done with this code; what can be done instead comes first. */
 function end(
   text,
-  { hasAsked = kept(KEPT)?.hasAsked, isAlreadyHere = false, title = t('No passkey was added') } = {},
+  { hasAsked = ceremony.hasAsked, isAlreadyHere = false, title = t('No passkey was added') } = {},
 ) {
   forget(KEPT)
   $('give-up').hidden = true
@@ -334,13 +364,12 @@ function begin() {
       complain('challenge_invalid')
     }
   })
-  $('name').addEventListener('input', ({ target }) =>
-    keep(KEPT, { ...kept(KEPT), challenge, called: target.value }, Date.now() + CHALLENGE),
-  )
+  $('name').addEventListener('input', ({ target }) => note({ called: target.value }))
   $('confirm').addEventListener('submit', (event) => {
     event.preventDefault()
-    busy($('create-button'), t('Answer the prompt of your browser…'), () =>
-      add().catch((error) => {
+    busy($('create-button'), t('Answer the prompt of your browser…'), () => {
+      const { challenge, sent } = ceremony
+      return add().catch((error) => {
         if (!ENDS_CEREMONY.includes(error.code)) {
           $('give-up').hidden = false
           throw error
@@ -348,15 +377,18 @@ function begin() {
         const isAlreadyHere = ALREADY_HERE.includes(error.code)
         if (error.code !== 'challenge_invalid') {
           giveBack(challenge, isAlreadyHere ? 'AlreadyThere' : 'GivenUp')
+        } else if (sent) {
+          endUnknown(sent)
+          return
         }
         end(explain(error), { isAlreadyHere })
-      }),
-    )
+      })
+    })
   })
   $('try').addEventListener('click', () =>
     busy($('try'), t('Answer the prompt of your browser…'), async () => {
       const place = here ?? (await introduce())
-      const who = { username: challenge.user.name }
+      const who = { username: ceremony.challenge.user.name }
       if (isReturning()) {
         await signInAndGoOn(place, who)
       } else {
@@ -413,11 +445,11 @@ function begin() {
 
 /** The page is loaded anew in the middle of it. */
 function takeUp(earlier) {
-  challenge = earlier.challenge
+  ceremony = earlier
   resume(earlier).catch(complain)
 }
 
-async function resume({ made, sent }) {
+async function resume({ challenge, made, sent }) {
   if (made) {
     await wait(made)
     return
@@ -425,7 +457,7 @@ async function resume({ made, sent }) {
   await confirm()
   const outcome = sent && (await outcomeOf(challenge))
   if (outcome) {
-    await settle(outcome)
+    await settle(outcome, sent)
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { serviceNow } from './api.js'
 import { codeField } from './code-field.js'
-import { followGranted } from './code-panel.js'
+import { followGranted, hasCodeSince } from './code-panel.js'
 import { kindOf } from './kinds.js'
 import { ago, t } from './language.js'
 import { PromptError } from './passkeys.js'
@@ -12,11 +12,8 @@ import { act, callSignedIn } from './session.js'
 
 const PATH = '/auth/credentials/code/request'
 
-/** The code that is asked about. */
+/** The code that is asked about, and when its place asked. */
 let asked
-
-/** What the errors of codes mean here. */
-const MEANINGS = { invalid_code: 'request_invalid', wrong_number: 'request_refused' }
 
 /** Prepares the panel, where the organization lets places ask. Nothing is looked up before its button is pressed. */
 export function openGrantPanel({ codeRequests }) {
@@ -39,22 +36,14 @@ export function openGrantPanel({ codeRequests }) {
   }
 }
 
-/** Does what a code is for; what is wrong with it is said in the words of this panel. */
-async function told(work) {
-  try {
-    return await work()
-  } catch (error) {
-    const meaning = MEANINGS[error.code]
-    throw meaning ? new PromptError(meaning, error) : error
-  }
-}
-
 async function look(code) {
   $('grant-question').hidden = true
-  const found = await told(() => callSignedIn('POST', `${PATH}/find`, { body: { code } }))
-  asked = code
+  const found = await callSignedIn('POST', `${PATH}/find`, { body: { code } }).catch((error) => {
+    throw error.code === 'invalid_code' ? new PromptError('request_invalid', error) : error
+  })
   $('grant-code').value = ''
   const { address, applicationName, credentialKind, dateRequested, numbers, origin, sameNetwork } = found
+  asked = { code, dateRequested }
   const seconds = Math.max(Math.round((serviceNow() - Date.parse(dateRequested)) / 1000), 0)
   const rows = [
     [t('Adds'), kindOf({ kind: credentialKind })],
@@ -70,7 +59,7 @@ async function look(code) {
   $('grant-numbers').replaceChildren(
     ...numbers.map((number) => {
       const button = element('button', { type: 'button' }, String(number))
-      button.onclick = () => busy(button, t('Confirm with your passkey…'), () => grant(code, number))
+      button.onclick = () => busy(button, t('Confirm with your passkey…'), () => grant(number))
       return button
     }),
   )
@@ -80,41 +69,42 @@ async function look(code) {
 }
 
 /** What is granted is a code of mine, and is followed as any other. Code and number are signed. */
-async function grant(code, number) {
-  try {
-    await told(() => act('POST', `${PATH}/grant`, { code, number }))
-  } catch (error) {
-    if (error.code === 'request_invalid' || error.code === 'request_refused') {
-      close()
-      $('grant-title').focus()
-    }
-    throw error
-  }
+async function grant(number) {
+  await decide(() => act('POST', `${PATH}/grant`, { code: asked.code, number }))
   close()
-  await followGranted()
+  followGranted()
 }
 
 /** Ends the request, so that the device need not wait and nobody else can approve it. Nothing is signed: it gives nothing. */
 async function refuse() {
-  let isOver = false
+  await decide(() => callSignedIn('POST', `${PATH}/refuse`, { body: { code: asked.code } }))
+  close()
+  announce(t('The device was refused, and its code has ended. Nothing was added to your account.'))
+}
+
+/** Decides about the device. What can be decided no more is over: what came of it is said, since its answer may be lost. */
+async function decide(work) {
   try {
-    await callSignedIn('POST', `${PATH}/refuse`, { body: { code: asked } })
+    await work()
   } catch (error) {
-    isOver = error.code === 'invalid_code'
-    if (!isOver) {
+    if (error.code === 'wrong_number') {
+      close()
+      throw new PromptError('request_refused', error)
+    }
+    if (error.code !== 'invalid_code') {
       throw error
     }
+    const isGranted = await hasCodeSince(asked.dateRequested)
+    close()
+    if (isGranted) {
+      followGranted()
+    }
+    throw new PromptError(isGranted ? 'request_granted' : 'request_over', error)
   }
-  close()
-  $('grant-title').focus()
-  announce(
-    isOver
-      ? t('The code of the device had ended already, so there was nothing to refuse.')
-      : t('The device was refused, and its code has ended. Nothing was added to your account.'),
-  )
 }
 
 function close() {
   $('grant-question').hidden = true
   $('grant-code').value = ''
+  $('grant-title').focus()
 }

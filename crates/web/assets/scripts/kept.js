@@ -1,26 +1,45 @@
 // What a tab knows when it is loaded anew. It stays in the tab, and goes with it.
 
-const key = (name) => `latchkey.${name}`
+/** What storages call what is kept under a name. */
+export const key = (name) => `latchkey.${name}`
+
+/** What a storage of the browser has of that name; nothing where it is closed, or has what nobody here has written. */
+export function read(storage, name) {
+  try {
+    return JSON.parse(globalThis[storage].getItem(key(name))) ?? undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Writes it there, where there is room: what is kept is a help, and nothing that is under way fails without it. */
+export function write(storage, name, value) {
+  try {
+    globalThis[storage].setItem(key(name), JSON.stringify(value))
+  } catch {
+    // It is full or closed.
+  }
+}
 
 /** Keeps a value until that moment, in milliseconds since 1970. */
 export function keep(name, value, until) {
-  sessionStorage.setItem(key(name), JSON.stringify({ value, until }))
+  write('sessionStorage', name, { value, until })
 }
 
 /** What was kept, as long as its time is not over. */
 export function kept(name) {
-  const stored = sessionStorage.getItem(key(name))
-  if (!stored) {
-    return undefined
+  const { value, until } = read('sessionStorage', name) ?? {}
+  if (until > Date.now()) {
+    return value
   }
-  const { value, until } = JSON.parse(stored)
-  if (until <= Date.now()) {
-    forget(name)
-    return undefined
-  }
-  return value
+  forget(name)
+  return undefined
 }
 
 export function forget(name) {
-  sessionStorage.removeItem(key(name))
+  try {
+    sessionStorage.removeItem(key(name))
+  } catch {
+    // It is closed, and has nothing.
+  }
 }

@@ -6,7 +6,7 @@ import { hasMailbox } from './kit.js'
 import { t } from './language.js'
 import { $, addressOf, busy, element, facts } from './page.js'
 import { PromptError } from './passkeys.js'
-import { forgetUnkept } from './unkept.js'
+import { forgetUnkept, showing } from './unkept.js'
 
 /** A link that fills in everything but the code. */
 function linkOf({ number, username }) {
@@ -63,6 +63,9 @@ const guard = (event) => event.preventDefault()
 /** The address of the file of the kit that is shown. */
 let file = ''
 
+/** Takes back what was said to the other tabs. */
+let shownNoMore = () => {}
+
 /** It was printed, saved or copied: leaving asks no more. */
 function keep(kit, words) {
   removeEventListener('beforeunload', guard)
@@ -90,6 +93,7 @@ export function showKit(kit, here) {
   clearKit()
   tellWayBack(kit.username)
   addEventListener('beforeunload', guard)
+  shownNoMore = showing()
   document.body.classList.add('with-kit')
   const { host, pathname } = addressOf('recover')
   const code = copied('kit-code', kit.code, t('Copy the kit code'), () =>
@@ -133,6 +137,7 @@ export function showKit(kit, here) {
 /** Leaves nothing of a kit on the page. */
 export function clearKit() {
   removeEventListener('beforeunload', guard)
+  shownNoMore()
   document.body.classList.remove('with-kit')
   URL.revokeObjectURL(file)
   $('kit').replaceChildren()

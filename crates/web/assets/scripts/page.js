@@ -85,11 +85,19 @@ export function complain(error) {
   alert.scrollIntoView({ block: 'nearest' })
 }
 
-/** Does the work with the button showing that it is under way; a second press meanwhile does nothing. */
+/** The decisions that somebody is making: buttons of one, of which no two can be meant, and those that stand alone. */
+const underWay = new Set()
+
+/**
+ * Does the work with the button showing that it is under way; a second press meanwhile, on it or on another button of
+ * the same decision (`data-decision`), does nothing.
+ */
 export async function busy(button, words, work) {
-  if (button.ariaBusy === 'true') {
+  const decision = button.closest('[data-decision]') ?? button
+  if (underWay.has(decision)) {
     return
   }
+  underWay.add(decision)
   button.ariaBusy = 'true'
   complain()
   say(words)
@@ -102,6 +110,7 @@ export async function busy(button, words, work) {
     complain(error)
   } finally {
     button.ariaBusy = null
+    underWay.delete(decision)
   }
 }
 

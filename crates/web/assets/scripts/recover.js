@@ -12,7 +12,7 @@ import { $, busy, complain, introduce, say, show, takeFragment } from './page.js
 import { signInAndGoOn } from './return.js'
 import { hasPasskey, inMemory, sendOnce } from './sent.js'
 import { sayOnThisPage } from './texts.js'
-import { forgetUnkept } from './unkept.js'
+import { forgetOnLeaving } from './unkept.js'
 
 sayOnThisPage(translated({
   challenge_invalid: 'This took too long. Have another code sent and begin again.',
@@ -196,7 +196,7 @@ function start() {
   })
   $('sign-in-button').addEventListener('click', () =>
     busy($('sign-in-button'), t('Answer the prompt of your browser…'), () => {
-      forgetUnkept(newKit)
+      forgetOnLeaving(newKit)
       return signInAndGoOn(here, { username: begun.challenge.user.name })
     }),
   )

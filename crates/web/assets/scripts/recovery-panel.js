@@ -6,7 +6,7 @@ import { t } from './language.js'
 import { $, announce, busy } from './page.js'
 import { PromptError } from './passkeys.js'
 import { act, callSignedIn, leave, session } from './session.js'
-import { forgetUnkept, isUnkept } from './unkept.js'
+import { forgetUnkept, isUnkept, onUnkept } from './unkept.js'
 
 const PATH = '/auth/credentials'
 
@@ -22,6 +22,9 @@ let kits = []
 /** The credential id of the kit that is shown, once it is in use; and whether it was among those by then. */
 let usedId
 let wasThere = false
+
+/** Whether another tab may show a kit that nobody has kept yet: then there is none to be made. */
+let mayBeShown = true
 
 /** Prepares the panel. `refresh` shows everything anew, and answers the credentials. */
 export function openRecoveryPanel(application, { refresh }) {
@@ -39,8 +42,12 @@ export function openRecoveryPanel(application, { refresh }) {
   $('recovery-use').addEventListener('click', () =>
     busy($('recovery-use'), t('Confirm with your passkey…'), putIntoUse),
   )
-  $('recovery-discard').addEventListener('click', close)
+  $('recovery-discard').addEventListener('click', () => busy($('recovery-discard'), '', close))
   $('recovery-done').addEventListener('click', close)
+  onUnkept(() => {
+    mayBeShown = false
+    show(part)
+  })
 }
 
 /** Says so when there is no kit, none that is active, or none that anybody has kept. */
@@ -63,7 +70,7 @@ let part = 'ask'
 function show(shown) {
   part = shown
   const hasKit = kits.length > 0
-  const isSeen = hasKit && !kits.every(isUnkept)
+  const isSeen = hasKit && (mayBeShown || !kits.every(isUnkept))
   // As long as a new one is shown, that is what there is to do.
   $('no-kit').hidden = isSeen || part !== 'ask'
   $('no-kit-none').hidden = hasKit
@@ -113,6 +120,8 @@ async function putIntoUse() {
       throw error
     }
   }
+  // Those that it took the place of are gone, seen or not.
+  kits.forEach(forgetUnkept)
   const { credId } = credential.credentialInfo
   prove = undefined
   usedId = credId
@@ -135,6 +144,7 @@ function close() {
 function clear() {
   prove = undefined
   usedId = undefined
+  wasThere = false
   clearKit()
   show('ask')
 }

@@ -13,7 +13,7 @@ import { goOn, signInAndGoOn } from './return.js'
 import { hasPasskey, inMemory, sendOnce } from './sent.js'
 import { beginSession, onSharedSession, onSignOut, session } from './session.js'
 import { sayOnThisPage } from './texts.js'
-import { forgetUnkept } from './unkept.js'
+import { forgetOnLeaving } from './unkept.js'
 
 sayOnThisPage(translated({
   challenge_invalid: 'This took too long, or the registration was completed already. Open your link again.',
@@ -113,7 +113,7 @@ async function begin() {
   )
   $('sign-in-button').addEventListener('click', () =>
     busy($('sign-in-button'), t('One moment…'), () => {
-      forgetUnkept(registered.kit)
+      forgetOnLeaving(registered.kit)
       return registered.isSignedIn ? goOn() : signInAndGoOn(here, { username: challenge.user.name })
     }),
   )

@@ -15,7 +15,9 @@ const isDecided = ({ status }) => status < 500 && ![408, 429].includes(status)
 export async function sendOnce(place, { make, send, outcome }) {
   const earlier = place.get()
   const sent = earlier ?? (await make())
-  place.set(sent)
+  if (!earlier) {
+    place.set(sent)
+  }
   try {
     return { sent, answer: await send(sent) }
   } catch (error) {

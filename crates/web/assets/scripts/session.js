@@ -5,16 +5,16 @@
 
 import { ApiError, call } from './api.js'
 import { fromBase64url } from './encoding.js'
-import { forget } from './kept.js'
+import { forget, key, read, write } from './kept.js'
 import { PromptError, sign } from './passkeys.js'
 
-const STORED = 'latchkey.session'
-const NOTICE = 'latchkey.notice'
+const STORED = 'session'
+const NOTICE = 'notice'
 
 /** Which session was signed out last in this browser: no secret, and kept for all tabs. */
-const SIGNED_OUT = 'latchkey.signed-out'
+const SIGNED_OUT = 'signed-out'
 
-const signedOutLast = () => localStorage.getItem(SIGNED_OUT) ?? ''
+const signedOutLast = () => read('localStorage', SIGNED_OUT) ?? ''
 
 const claimsOf = (token) => JSON.parse(new TextDecoder().decode(fromBase64url(token.split('.')[1])))
 
@@ -22,13 +22,10 @@ const claimsOf = (token) => JSON.parse(new TextDecoder().decode(fromBase64url(to
 const isOver = ({ after = '' }) => after !== signedOutLast()
 
 /** What this tab has: a token, whether its passkey is built in, and which session had been signed out last by then. */
-function stored() {
-  const text = sessionStorage.getItem(STORED)
-  return text ? JSON.parse(text) : undefined
-}
+const stored = () => read('sessionStorage', STORED)
 
 function store(begun) {
-  sessionStorage.setItem(STORED, JSON.stringify(begun))
+  write('sessionStorage', STORED, begun)
   offer()
 }
 
@@ -85,9 +82,13 @@ let withdraw
 /** Says to the other tabs, until it expires, that there is a session to be had here. */
 function offer() {
   withdraw?.()
+  const begun = session()
+  if (!begun) {
+    return
+  }
   const untilThen = new Promise((end) => {
     withdraw = end
-    setTimeout(end, claimsOf(stored().token).exp * 1000 - Date.now())
+    setTimeout(end, claimsOf(begun.token).exp * 1000 - Date.now())
   })
   // Where there are no locks, no tab knows that there is something to ask for.
   navigator.locks?.request(SHARED, { mode: 'shared' }, () => untilThen).catch(() => {})
@@ -142,8 +143,8 @@ function heed() {
 }
 
 let whenSignedOut = () => {}
-addEventListener('storage', ({ key }) => {
-  if (key === SIGNED_OUT && heed()) {
+addEventListener('storage', (change) => {
+  if (change.key === key(SIGNED_OUT) && heed()) {
     whenSignedOut()
   }
 })
@@ -187,13 +188,13 @@ export async function signOut() {
     isSigningOut = false
     throw error
   }
-  localStorage.setItem(SIGNED_OUT, claimsOf(token).jti)
+  write('localStorage', SIGNED_OUT, claimsOf(token).jti)
   leave('signed_out')
 }
 
 /** Keeps nothing of the session in this tab, nor a code that was issued in it. */
 export function forgetSession() {
-  sessionStorage.removeItem(STORED)
+  forget(STORED)
   withdraw?.()
   forget('code')
 }
@@ -202,15 +203,15 @@ export function forgetSession() {
 export function leave(notice) {
   forgetSession()
   if (notice) {
-    sessionStorage.setItem(NOTICE, notice)
+    write('sessionStorage', NOTICE, notice)
   }
   location.assign('./')
 }
 
 /** The notice that the page before left, once. */
 export function takeNotice() {
-  const notice = sessionStorage.getItem(NOTICE)
-  sessionStorage.removeItem(NOTICE)
+  const notice = read('sessionStorage', NOTICE)
+  forget(NOTICE)
   return notice
 }
 
@@ -257,6 +258,4 @@ export async function act(method, path, body) {
 }
 
 heed()
-if (session()) {
-  offer()
-}
+offer()

@@ -46,6 +46,8 @@ const TEXTS = translated({
   credential_not_found: 'This credential is gone already. Load the page again to see what there is.',
   credential_waits:
     'This passkey waits for your approval, so it can be deleted and nothing else. Approve it with the number that is shown where it was made.',
+  decided_already:
+    'This was decided already, or the passkey has waited for too long. What has become of it is shown.',
   factor_refused: 'The passkey was not accepted. Try again, or use another passkey.',
   internal: 'Something went wrong in the service. Try again in a moment.',
   invalid_code:
@@ -56,6 +58,8 @@ const TEXTS = translated({
   kind_not_allowed:
     'A passkey of this kind cannot be used here. Begin again, and use a passkey or your recovery kit where it is asked for.',
   last_credential: 'This is your last way to sign in. Add another passkey first; then it can be removed.',
+  name_malformed:
+    'This cannot be a name: it has characters in it that show nothing, or it is too long. Type another one.',
   no_application: 'No application is registered for this address. Check the address and try again.',
   no_usable_credential:
     'No passkey of this account works here. If you have one on another device, get a code there and choose “I have a code”.',
@@ -66,8 +70,12 @@ const TEXTS = translated({
   other_network:
     'The device that shows this code is in another network than you, and can be approved from its own one only. If it is in front of you, connect both to the same network and try again.',
   proof_refused: 'The new passkey was not accepted. Begin again, or try another device.',
+  request_granted:
+    'The device seems to have been approved already. What has become of that is under “Add a passkey somewhere else”: if you do not want it, cancel the code there, or delete the passkey.',
   request_invalid:
     'No device shows this code, or not any more: it may be mistyped, or older than two minutes. Let the device show a new one.',
+  request_over:
+    'The code of the device had ended already: its time was over, or it was decided before. Nothing was added to your account. If the device is yours, let it show a new code.',
   request_refused:
     'That is not the number on the device, so it was refused, and nothing was added. If you were using it yourself, let it show a new code. If you were not, somebody wanted to get into your account: tell whoever runs this service.',
   return_not_allowed:
@@ -89,7 +97,7 @@ export function sayOnThisPage(texts) {
 }
 
 /** What is wrong when a member is at fault that people enter. */
-const MALFORMED = { username: 'username_malformed' }
+const MALFORMED = { credentialName: 'name_malformed', name: 'name_malformed', username: 'username_malformed' }
 
 function codeOf(error) {
   if (typeof error === 'string') {
