@@ -21,7 +21,8 @@ use std::sync::Arc;
 
 use latchkey_domain::id::InstallationId;
 use latchkey_service::ports::{
-    Ports, Stores, installation_store::Installation, mailer::Mailer, observer::Unobserved,
+    Ports, Stores, installation_store::Installation, locator::Unlocated, mailer::Mailer,
+    observer::Unobserved,
 };
 
 use self::{
@@ -30,7 +31,7 @@ use self::{
 };
 
 /// An adapter behind every port: the stores and the mailer are given, the others are of this crate. Nobody hears
-/// of events but the log.
+/// of events but the log, and nobody knows where an address is.
 pub fn ports(
     secrets: &Secrets,
     installation: &InstallationId,
@@ -51,6 +52,7 @@ pub fn ports(
         entropy,
         mailer,
         observer: Arc::new(Unobserved),
+        locator: Arc::new(Unlocated),
         stores,
     }
 }

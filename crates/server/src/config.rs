@@ -19,6 +19,7 @@ use self::{
     database::Database,
     demo::Demo,
     http::Http,
+    location::Location,
     log::Log,
     mail::Mail,
     metrics::Metrics,
@@ -33,6 +34,7 @@ pub mod database;
 pub mod demo;
 pub mod http;
 pub mod limits;
+pub mod location;
 pub mod log;
 pub mod mail;
 pub mod metrics;
@@ -60,6 +62,8 @@ pub struct Settings {
     pub log: Log,
     /// Where metrics are told.
     pub metrics: Metrics,
+    /// What tells roughly where an address is.
+    pub location: Location,
     /// Whether there is a demonstration organization.
     pub demo: Demo,
     /// How messages to users are delivered.
@@ -167,6 +171,7 @@ impl Settings {
             },
             log: Log::read(reader),
             metrics: Metrics::read(reader),
+            location: Location::read(reader),
             demo: Demo::read(reader),
             mail: Mail::read(reader),
             web: Web::read(reader),

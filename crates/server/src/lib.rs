@@ -16,6 +16,8 @@ pub mod serve;
 
 pub mod metrics;
 
+pub mod location;
+
 mod causes;
 
 mod demo;

@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     config::{Faults, Settings},
     lifecycle::{ConnectionLimits, files},
+    location::{Atlas, LocationError},
     telemetry::Level,
     wiring::{self, Adapters},
 };
@@ -23,6 +24,7 @@ pub struct Reload {
     settings: Settings,
     level: Option<Level>,
     mailer: Option<Live<Arc<dyn Mailer>>>,
+    atlas: Option<Live<Option<Atlas>>>,
 }
 
 /// What every service has that may change.
@@ -59,6 +61,8 @@ enum ReloadError {
     Mail(#[from] latchkey_mail::smtp::SmtpSettingsError),
     #[error("log.level: {0}")]
     Level(#[from] tracing_subscriber::filter::ParseError),
+    #[error(transparent)]
+    Location(#[from] LocationError),
 }
 
 impl Reload {
@@ -72,6 +76,7 @@ impl Reload {
             settings: settings.clone(),
             level: None,
             mailer: None,
+            atlas: None,
         }
     }
 
@@ -82,10 +87,12 @@ impl Reload {
         self
     }
 
-    /// The mailer of these adapters may change as well, if it is the one that is configured.
+    /// The mailer of these adapters may change as well, if it is the one that is configured, and so may the file that
+    /// tells where addresses are, if one was.
     #[must_use]
-    pub fn with_mailer_of(mut self, adapters: &Adapters) -> Self {
+    pub fn with_adapters(mut self, adapters: &Adapters) -> Self {
         self.mailer = adapters.configured_mailer();
+        self.atlas = adapters.configured_atlas();
         self
     }
 
@@ -135,6 +142,11 @@ impl Reload {
         } else {
             None
         };
+        // The file is replaced under its name, every month.
+        let atlas = match &self.atlas {
+            Some(live) => Some((live, Atlas::read(&wanted.location)?)),
+            None => None,
+        };
         let has_other_connections = has_changed("http.");
 
         let known = self.settings.weaknesses(true);
@@ -142,6 +154,13 @@ impl Reload {
         if let Some((live, mailer)) = mailer {
             live.change(mailer);
             self.settings.mail = wanted.mail;
+        }
+        if let Some((live, atlas)) = atlas {
+            if let Some(atlas) = &atlas {
+                atlas.tell();
+            }
+            live.change(atlas);
+            self.settings.location = wanted.location;
         }
         if filter.is_some() {
             self.settings.log.level = wanted.log.level;
@@ -204,6 +223,7 @@ impl Reload {
             | "http.maximum_connections_per_address"
             | "http.drain_seconds" => true,
             "log.level" => self.level.is_some(),
+            "location.path" => self.atlas.is_some(),
             _ => {
                 let is_of_mail = key.starts_with("mail.") && self.mailer.is_some();
                 is_of_mail || key.starts_with("limits.")

@@ -22,6 +22,7 @@ use latchkey_storage::store::SqlStore;
 use crate::{
     beginning::{self, OpenError},
     config::{self, Settings, mail::Transport},
+    location::Atlas,
     metrics::Metrics,
     secrets,
 };
@@ -36,6 +37,8 @@ pub struct Adapters {
     database: Option<SqlStore>,
     /// The mailer that was put into `ports`, and what is behind it.
     mailer: (Arc<dyn Mailer>, Live<Arc<dyn Mailer>>),
+    /// The file that was put into `ports`, if one is configured.
+    atlas: Option<Live<Option<Atlas>>>,
 }
 
 /// The mailer as it is configured at this moment.
@@ -96,6 +99,7 @@ impl Adapters {
             },
             database: None,
             mailer: (mailer, live),
+            atlas: None,
         })
     }
 
@@ -103,6 +107,22 @@ impl Adapters {
     pub(crate) fn configured_mailer(&self) -> Option<Live<Arc<dyn Mailer>>> {
         let (own, live) = &self.mailer;
         Arc::ptr_eq(own, &self.ports.mailer).then(|| live.clone())
+    }
+
+    /// Lets this file tell use cases that are made from now on where addresses are, if there is one. Only who serves
+    /// needs it, and it is large.
+    pub fn locate(&mut self, atlas: Option<Atlas>) {
+        if let Some(atlas) = atlas {
+            atlas.tell();
+            let live = Live::new(Some(atlas));
+            self.ports.locator = Arc::new(live.clone());
+            self.atlas = Some(live);
+        }
+    }
+
+    /// The file that was configured when it was opened.
+    pub(crate) fn configured_atlas(&self) -> Option<Live<Option<Atlas>>> {
+        self.atlas.clone()
     }
 
     /// Lets these metrics count what use cases that are made from now on do, and measure the database that was

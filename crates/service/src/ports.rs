@@ -11,6 +11,7 @@
 pub mod clock;
 pub mod code_digester;
 pub mod entropy;
+pub mod locator;
 pub mod mailer;
 pub mod observer;
 pub mod proof_verifier;
@@ -52,6 +53,7 @@ use self::{
     event_store::EventStore,
     housekeeping_store::HousekeepingStore,
     installation_store::{Installation, InstallationStore},
+    locator::Locator,
     mailer::Mailer,
     message_store::MessageStore,
     observer::Observer,
@@ -87,6 +89,8 @@ pub struct Ports {
     pub mailer: Arc<dyn Mailer>,
     /// Hears of security events.
     pub observer: Arc<dyn Observer>,
+    /// Tells roughly where an address is.
+    pub locator: Arc<dyn Locator>,
     /// Keeps everything that is kept.
     pub stores: Stores,
 }
@@ -174,7 +178,7 @@ impl Stores {
 #[cfg(any(test, feature = "mocks"))]
 impl Ports {
     /// A mock behind every port, which expects nothing: for cases to put their own in the place of some. Nobody
-    /// hears of events.
+    /// hears of events, or knows where an address is.
     pub fn mocks() -> Self {
         Self {
             installation: Installation {
@@ -189,6 +193,7 @@ impl Ports {
             sealer: Arc::new(sealer::MockSealer::new()),
             mailer: Arc::new(mailer::MockMailer::new()),
             observer: Arc::new(observer::Unobserved),
+            locator: Arc::new(locator::Unlocated),
             stores: Stores::mocks(),
         }
     }

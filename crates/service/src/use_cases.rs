@@ -19,7 +19,10 @@ use crate::{
     mailed_codes::{MailedCodes, Queue},
     messages::Messages,
     outbox::{Outbox, Trouble},
-    ports::{Ports, Stores, code_digester::CodeDigester, entropy::Entropy, tokens::Tokens},
+    ports::{
+        Ports, Stores, code_digester::CodeDigester, entropy::Entropy, locator::Locator,
+        tokens::Tokens,
+    },
     readiness::Readiness,
     recovery::Recoveries,
     registration::Registrations,
@@ -87,6 +90,8 @@ pub struct UseCases {
     pub throttle: Arc<Throttle>,
     /// Draws request ids.
     pub entropy: Arc<dyn Entropy>,
+    /// Tells roughly where an address is that somebody is shown.
+    pub locator: Arc<dyn Locator>,
     /// What the installation decides.
     pub settings: ServiceSettings,
 }
@@ -187,6 +192,7 @@ impl UseCases {
             readiness: Readiness::new(clock, stores.installation),
             throttle,
             entropy: ports.entropy,
+            locator: ports.locator,
             settings,
         }
     }

@@ -6,5 +6,6 @@ pub mod database;
 pub mod entropy;
 pub mod mail_server;
 pub mod organization;
+pub mod places;
 pub mod plans;
 pub mod proxy;

@@ -182,10 +182,11 @@ test('who scans a code signs in where they have a passkey, and who shows one can
     const headers = { authorization, 'content-type': 'application/json', origin: at('reading') }
     // The browser knows where its name leads, this program need not.
     const answer = await fetch(`${baseUrl}${find}`, { method: 'POST', headers, body: route.request().postData() })
-    await route.fulfill({ json: { ...(await answer.json()), sameNetwork: false } })
+    await route.fulfill({ json: { ...(await answer.json()), location: 'Berlin, Germany', sameNetwork: false } })
   })
   await other.page.getByRole('button', { name: 'Look at it' }).click()
   await other.page.getByText('It is in another network than you.').waitFor()
+  await other.page.getByText(', in or near Berlin, Germany as far as the address tells').waitFor()
   assert.equal(await other.page.getByText('It is in the same network as you.').isVisible(), false)
   // Nor does it lose what was granted.
   const goesOn = withoutAnswers(place, '/auth/credentials/code/init', 429)

@@ -16,7 +16,7 @@ use latchkey_service::{
     credential_codes::{IssuedCode, NewestCode},
     factors::{AllowedCredentials, FactorChallenge},
     first_credentials::Registered,
-    ports::user_store::UserEntry,
+    ports::{locator::Unlocated, user_store::UserEntry},
     recovery::RecoveryChallenge,
     registration::RegistrationChallenge,
 };
@@ -252,7 +252,7 @@ fn the_newest_code_tells_how_far_it_has_come() {
         expires: later(300_000),
     };
     let body = |state| {
-        wire(CodeStatusResponse::from(&NewestCode {
+        let newest = NewestCode {
             code: CredentialCode {
                 id: CredentialCodeId::from_random(&[1; 32]),
                 organization: organization(),
@@ -267,7 +267,8 @@ fn the_newest_code_tells_how_far_it_has_come() {
             },
             now: NOW,
             waiting: None,
-        }))
+        };
+        wire(CodeStatusResponse::of(&newest, &Unlocated))
     };
     let native = Claim {
         origin: None,

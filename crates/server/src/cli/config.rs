@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{Failure, answer::answer_list, output};
 use crate::{
     config::{Settings, Sources},
+    location::Atlas,
     secrets,
 };
 
@@ -42,10 +43,12 @@ pub(super) fn perform(
 
 /// A line for each weakness. The database is not asked how many users there are, so there may be several. Secrets
 /// that are given with the configuration are looked into: what was cut off on its way would be told at the start only.
+/// So is the file that tells where addresses are.
 fn check(settings: &Settings) -> Result<String, Failure> {
     if settings.secrets.contents.is_some() {
         secrets::look(&settings.secrets)?;
     }
+    Atlas::read(&settings.location)?;
     let mut lines = String::new();
     for weakness in settings.weaknesses(true) {
         writeln!(lines, "{weakness}")?;
@@ -109,6 +112,18 @@ mod tests {
             assert!(line.starts_with(key), "{answer}");
         }
         assert!(!data.exists());
+    }
+
+    #[test]
+    fn a_check_reads_the_file_that_tells_where_addresses_are() {
+        let mut settings = Settings::default();
+        settings.location.path = Some("/nowhere/places.mmdb".into());
+        let error = check(&settings).unwrap_err();
+        let said = chain(error.as_ref());
+        assert!(
+            said.starts_with("location.path: /nowhere/places.mmdb cannot be read"),
+            "{said}"
+        );
     }
 
     #[test]

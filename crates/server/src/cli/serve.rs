@@ -12,6 +12,7 @@ use crate::{
     config::Settings,
     demo,
     lifecycle::{on_hang_ups, stop_signal},
+    location::Atlas,
     metrics::{Metrics, Scraping},
     reload::Reload,
     secrets,
@@ -37,7 +38,7 @@ pub(super) async fn serve(
         ready = Box::pin(start(settings, adapters)) => ready?,
         () = &mut stop => return Ok(()),
     };
-    serving.reload = Some(reload.with_mailer_of(&adapters));
+    serving.reload = Some(reload.with_adapters(&adapters));
     // Whoever connects from here on is answered, as the listener is there.
     supervisor::ready();
     let _alive = tokio::spawn(supervisor::keep_alive());
@@ -89,7 +90,10 @@ async fn start(
     settings: &Settings,
     adapters: impl Future<Output = Result<Adapters, Failure>>,
 ) -> Result<(Adapters, Arc<UseCases>, Serving), Failure> {
+    // A fault of the configuration, which is told before anything is opened.
+    let atlas = Atlas::read(&settings.location)?;
     let mut adapters = adapters.await?;
+    adapters.locate(atlas);
     if adapters.has_database() {
         // Relative paths depend on the folder that the process was started in.
         let database = connect::target(&settings.database.url)?;

@@ -112,6 +112,8 @@ fn every_fault_is_named_at_once() {
         [log]
         format = "xml"
         level = "a=b=c"
+        [location]
+        path = " "
         [demo]
         enabled = 3
         [web]
@@ -139,6 +141,7 @@ fn every_fault_is_named_at_once() {
             "limits.wrong_codes_per_user",
             "log.format",
             "log.level",
+            "location.path",
             "demo.enabled",
             "web.enabled",
             "web.prefix",

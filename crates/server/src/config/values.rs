@@ -100,6 +100,10 @@ impl Settings {
             ),
             Value::plain("log.level", &self.log.level),
             Value::optional("metrics.listen", self.metrics.listen),
+            Value::optional(
+                "location.path",
+                self.location.path.as_ref().map(|path| path.display()),
+            ),
             Value::optional("demo.enabled", self.demo.enabled),
             Value::plain(
                 "mail.transport",

@@ -6,6 +6,8 @@ use std::{
 
 use latchkey_crypto::clock::SystemClock;
 use latchkey_mail::kept::Kept;
+use latchkey_service::ports::locator::Locator as _;
+use latchkey_testkit::places::{Place, file_of};
 
 use super::*;
 use crate::config::log::Log;
@@ -183,4 +185,37 @@ fn a_mailer_and_a_log_of_somebody_elses_need_a_restart() {
     let changes = service.reload().unwrap();
     assert_eq!(keys(&changes), Vec::<&str>::new());
     assert_eq!(changes.wait, ["log.level", "mail.from"]);
+}
+
+#[test]
+fn the_file_that_tells_where_addresses_are_is_read_anew_if_one_was_configured() {
+    let mut service = service();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("places.mmdb");
+    let write = |country| {
+        let file = file_of(&[Place {
+            network: "203.0.113.0",
+            length: 24,
+            city: None,
+            country: Some(country),
+        }]);
+        std::fs::write(&path, file).unwrap();
+    };
+    service.set("LOCATION__PATH", path.to_str().unwrap());
+    assert_eq!(service.reload().unwrap().wait, ["location.path"]);
+
+    let live = Live::new(None);
+    service.reload.atlas = Some(live.clone());
+    let found = || live.locate("203.0.113.9".parse().unwrap());
+    let error = service.reload().unwrap_err();
+    assert!(error.starts_with("location.path: "), "{error}");
+    write("Germany");
+    assert_eq!(keys(&service.reload().unwrap()), ["location.path"]);
+    assert_eq!(found().as_deref(), Some("Germany"));
+    write("France");
+    assert_eq!(keys(&service.reload().unwrap()), Vec::<&str>::new());
+    assert_eq!(found().as_deref(), Some("France"));
+    std::fs::write(&path, "").unwrap();
+    service.reload().unwrap_err();
+    assert_eq!(found().as_deref(), Some("France"));
 }

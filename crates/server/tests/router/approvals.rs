@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::{
     signed_in::SignedIn,
     signer::{FACTORS, Signer},
-    world::{ADA, TWO, World},
+    world::{ADA, Circumstances, FAR, TWO, World},
 };
 
 /// The AAGUID of 1Password, as the list of providers has it.
@@ -49,7 +49,7 @@ async fn asking() -> (World, SignedIn) {
 
 async fn enrol(world: &World, ada: &SignedIn, signer: Signer) -> Waiting {
     let codes = ada.code(world.now()).await;
-    let place = world.stranger().at(TWO).from("198.51.100.7");
+    let place = world.stranger().at(TWO).from(FAR);
     let made = place.enrol(&codes.short, &signer).await.ok();
     Waiting { signer, made }
 }
@@ -93,7 +93,7 @@ async fn what_is_made_with_a_code_waits_and_its_owner_sees_it() {
             "provider": "1Password",
             "name": "Second place",
             "origin": TWO,
-            "address": "198.51.100.7",
+            "address": FAR,
         },
     });
     let mut seen = seen(&ada).await;
@@ -104,6 +104,40 @@ async fn what_is_made_with_a_code_waits_and_its_owner_sees_it() {
     assert_eq!(numbers.len(), 3);
     assert!(numbers.contains(&waiting.made["number"]));
     assert_eq!(ada.credential_of(&waiting.signer).await["isActive"], false);
+}
+
+#[tokio::test]
+async fn its_owner_sees_roughly_where_the_other_place_is_and_nobody_else_does() {
+    let world = World::with(Circumstances {
+        locates: true,
+        ..Circumstances::default()
+    })
+    .await;
+    let ada = world.ada().await;
+    world.set_approval(&world.acme, Approval::Always).await;
+    world.let_ask(&world.acme, "anywhere").await;
+    let place = world.stranger().at(TWO).from(FAR);
+    let codes = ada.code(world.now()).await;
+    let challenge = place.begin_with_code("Fido2", &codes.short).await.ok();
+    let claimed = ada.get("/auth/credentials/code").await.ok();
+    assert_eq!(claimed["claim"]["location"], "Berlin, Germany");
+    let made = place.verify(&challenge, &Signer::passkey(TWO)).await.ok();
+    let waiting = seen(&ada).await;
+    assert_eq!(waiting["credential"]["location"], "Berlin, Germany");
+    let wanted = json!({ "orgId": world.acme.organization, "credentialKind": "Fido2" });
+    let asked = place.ask_for_code(&wanted).await.ok();
+    let found = ada.find_request(&asked).await.ok();
+    assert_eq!(found["location"], "Berlin, Germany");
+
+    let told = place.approval(&made["approvalToken"]).await.ok();
+    for answer in [challenge, made, asked, told] {
+        assert!(!answer.to_string().contains("Berlin"), "{answer}");
+    }
+    // Of an address that nothing is known of nothing is said.
+    let near = world.stranger().at(TWO);
+    let asked = near.ask_for_code(&wanted).await.ok();
+    let found = ada.find_request(&asked).await.ok();
+    assert!(found.get("location").is_none(), "{found}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ import { kindOf } from './kinds.js'
 import { draw } from './kit-panel.js'
 import { ago, t, translated } from './language.js'
 import { PromptError } from './passkeys.js'
-import { $, busy, complain, element, facts, hostOf, timeLeft } from './page.js'
+import { $, busy, complain, element, facts, hostOf, timeLeft, whereFrom } from './page.js'
 import { act, callSignedIn } from './session.js'
 
 const PATH = '/auth/credentials/code'
@@ -231,7 +231,8 @@ const RELEASED = translated({
 
 /** What is shown of a state: how the steps stand, and whether it is over. */
 function picture(code) {
-  const { address, origin } = code.claim ?? {}
+  const { origin } = code.claim ?? {}
+  const address = whereFrom(code.claim ?? {})
   const opened = [
     'done',
     origin
@@ -310,12 +311,12 @@ function ask({ approval, dateIssued }) {
   if (!panel.hidden) {
     return
   }
-  const { credentialUuid, kind, name, provider, origin, address } = approval.credential
+  const { credentialUuid, kind, name, provider, origin } = approval.credential
   const rows = [
     [t('Name'), name],
     [t('Kind'), kindOf({ kind, provider })],
     [t('On'), origin ? hostOf(origin) : t('an application')],
-    [t('From'), address],
+    [t('From'), whereFrom(approval.credential)],
     [t('Your code'), ago(Math.max(Math.round((serviceNow() - Date.parse(dateIssued)) / 1000), 0))],
   ]
   $('code-approval-facts').replaceChildren(...facts(rows))

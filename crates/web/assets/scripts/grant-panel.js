@@ -6,7 +6,7 @@ import { followGranted, hasCodeSince } from './code-panel.js'
 import { kindOf } from './kinds.js'
 import { ago, t } from './language.js'
 import { PromptError } from './passkeys.js'
-import { $, announce, busy, element, facts, hostOf } from './page.js'
+import { $, announce, busy, element, facts, hostOf, whereFrom } from './page.js'
 import { BEFORE, forgetScanned, scanned } from './scanned.js'
 import { act, callSignedIn } from './session.js'
 
@@ -42,14 +42,14 @@ async function look(code) {
     throw error.code === 'invalid_code' ? new PromptError('request_invalid', error) : error
   })
   $('grant-code').value = ''
-  const { address, applicationName, credentialKind, dateRequested, numbers, origin, sameNetwork } = found
+  const { applicationName, credentialKind, dateRequested, numbers, origin, sameNetwork } = found
   asked = { code, dateRequested }
   const seconds = Math.max(Math.round((serviceNow() - Date.parse(dateRequested)) / 1000), 0)
   const rows = [
     [t('Adds'), kindOf({ kind: credentialKind })],
     [t('For'), applicationName ?? t('Any application')],
     [t('On'), origin ? hostOf(origin) : t('An application without pages')],
-    [t('From'), address],
+    [t('From'), whereFrom(found)],
     [t('Asked'), ago(seconds)],
   ]
   $('grant-facts').replaceChildren(...facts(rows))

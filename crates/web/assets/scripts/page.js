@@ -1,7 +1,7 @@
 // What every page does with its elements.
 
 import { serviceNow, thisApplication } from './api.js'
-import { language } from './language.js'
+import { language, t } from './language.js'
 import { explain } from './texts.js'
 
 /** The element with that id. */
@@ -138,6 +138,13 @@ export function hostOf(origin) {
     return origin
   }
 }
+
+/**
+ * The address that something comes from, and roughly where that is, if the service knows it: that is wrong for who comes
+ * through a VPN or a mobile network, so it is said from what it is concluded.
+ */
+export const whereFrom = ({ address, location }) =>
+  location ? t('{address}, in or near {location} as far as the address tells', { address, location }) : address
 
 /** How long it is until then by the service's clock, in minutes and seconds. */
 export function timeLeft(end) {

@@ -2,7 +2,10 @@
 
 use axum::{Json, extract::State};
 use latchkey_domain::credential_code::{Claim, CodeState, Kinds, Release};
-use latchkey_service::credential_codes::{NewestCode, Waiting};
+use latchkey_service::{
+    credential_codes::{NewestCode, Waiting},
+    ports::locator::Locator,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -24,6 +27,7 @@ use crate::{
         "date": "2026-01-31T12:00:30.000Z",
         "origin": "https://app.example.com",
         "address": "203.0.113.9",
+        "location": "Berlin, Germany",
         "expiration": "2026-01-31T12:05:30.000Z"
     },
     "credentialUuid": "cr-6b58p-r53sr-rlrd3l5cj3uc4ome"
@@ -106,10 +110,15 @@ struct WaitingCredentialBody {
     /// The address it was made from.
     #[schema(example = "203.0.113.9")]
     address: String,
+    /// Roughly where that address is, in English, where the service has been told so: a hint, which is wrong for who
+    /// comes through a VPN or a mobile network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Berlin, Germany")]
+    location: Option<String>,
 }
 
-impl From<&Waiting> for WaitingCredentialBody {
-    fn from(Waiting { credential, .. }: &Waiting) -> Self {
+impl WaitingCredentialBody {
+    fn of(Waiting { credential, .. }: &Waiting, locator: &dyn Locator) -> Self {
         let provenance = &credential.provenance;
         Self {
             credential_uuid: credential.uuid.to_string(),
@@ -118,6 +127,7 @@ impl From<&Waiting> for WaitingCredentialBody {
             provider: credential.provider(),
             origin: provenance.origin.as_ref().map(ToString::to_string),
             address: provenance.address.to_string(),
+            location: locator.locate(provenance.address),
         }
     }
 }
@@ -134,6 +144,11 @@ struct ClaimBody {
     /// The address the request came from.
     #[schema(example = "203.0.113.9")]
     address: String,
+    /// Roughly where that address is, in English, where the service has been told so: a hint, which is wrong for who
+    /// comes through a VPN or a mobile network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Berlin, Germany")]
+    location: Option<String>,
     /// Until when a credential can be made with it.
     #[schema(example = "2026-01-31T12:05:30.000Z")]
     expiration: String,
@@ -159,8 +174,8 @@ impl From<&Release> for ReleaseBody {
     }
 }
 
-impl From<&NewestCode> for CodeStatusResponse {
-    fn from(newest: &NewestCode) -> Self {
+impl CodeStatusResponse {
+    pub(crate) fn of(newest: &NewestCode, locator: &dyn Locator) -> Self {
         let NewestCode { code, now, waiting } = newest;
         let (credential, wait, release) = match &code.state {
             CodeState::Redeemed {
@@ -175,7 +190,7 @@ impl From<&NewestCode> for CodeStatusResponse {
             state: code.status(*now).as_str(),
             date_issued: iso(code.issued),
             expiration: iso(code.expires),
-            claim: code.claimed_by().map(ClaimBody::from),
+            claim: code.claimed_by().map(|claim| ClaimBody::of(claim, locator)),
             release: release.map(ReleaseBody::from),
             application_id: code.binding.application.as_ref().map(ToString::to_string),
             credential_kinds: code.binding.kinds.as_ref().map(names),
@@ -184,7 +199,9 @@ impl From<&NewestCode> for CodeStatusResponse {
             approval: wait.map(|wait| ApprovalBody {
                 state: wait.status(*now).as_str(),
                 expiration: iso(wait.expires),
-                credential: waiting.as_ref().map(WaitingCredentialBody::from),
+                credential: waiting
+                    .as_ref()
+                    .map(|waiting| WaitingCredentialBody::of(waiting, locator)),
                 numbers: waiting.as_ref().map(|waiting| waiting.numbers.to_vec()),
             }),
         }
@@ -195,8 +212,8 @@ fn names(kinds: &Kinds) -> Vec<&'static str> {
     kinds.as_slice().iter().map(|kind| kind.as_str()).collect()
 }
 
-impl From<&Claim> for ClaimBody {
-    fn from(claim: &Claim) -> Self {
+impl ClaimBody {
+    fn of(claim: &Claim, locator: &dyn Locator) -> Self {
         Self {
             date: iso(claim.date),
             origin: claim
@@ -205,6 +222,7 @@ impl From<&Claim> for ClaimBody {
                 .map(ToString::to_string)
                 .unwrap_or_default(),
             address: claim.address.to_string(),
+            location: locator.locate(claim.address),
             expiration: iso(claim.expires),
         }
     }
@@ -227,9 +245,10 @@ pub(crate) async fn get_credential_code(
     State(state): State<AppState>,
     SignedIn(session): SignedIn,
 ) -> Result<Json<CodeStatusResponse>, ApiError> {
-    let newest = state.use_cases.credential_codes.newest(&session).await?;
+    let use_cases = &state.use_cases;
+    let newest = use_cases.credential_codes.newest(&session).await?;
     let newest = newest.ok_or(ErrorCode::CodeNotFound)?;
-    Ok(Json((&newest).into()))
+    Ok(Json(CodeStatusResponse::of(&newest, &*use_cases.locator)))
 }
 
 refusals!(CancelRefusals: [PLAIN, SIGNED_IN], []);

@@ -5,7 +5,10 @@ use axum::{Json, extract::State};
 use latchkey_domain::{
     credential::CredentialKind, credential_code::EnteredCode, id::OrganizationId,
 };
-use latchkey_service::code_requests::{OpenedRequest, RequestCode, WaitingRequest};
+use latchkey_service::{
+    code_requests::{OpenedRequest, RequestCode, WaitingRequest},
+    ports::locator::Locator,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -181,6 +184,7 @@ pub(crate) struct ShownCode {
     "applicationName": "Example app",
     "origin": "https://app.example.com",
     "address": "203.0.113.9",
+    "location": "Berlin, Germany",
     "sameNetwork": true,
     "dateRequested": "2026-01-31T12:00:00.000Z",
     "expiration": "2026-01-31T12:02:00.000Z",
@@ -206,6 +210,11 @@ pub(crate) struct FindCodeRequestResponse {
     /// The address the place asked from.
     #[schema(example = "203.0.113.9")]
     address: String,
+    /// Roughly where that address is, in English, where the service has been told so: a hint, which is wrong for who
+    /// comes through a VPN or a mobile network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Berlin, Germany")]
+    location: Option<String>,
     /// Whether that address is of the network that this call comes from.
     #[schema(example = true)]
     same_network: bool,
@@ -220,8 +229,8 @@ pub(crate) struct FindCodeRequestResponse {
     numbers: Vec<u16>,
 }
 
-impl From<WaitingRequest> for FindCodeRequestResponse {
-    fn from(waiting: WaitingRequest) -> Self {
+impl FindCodeRequestResponse {
+    fn of(waiting: WaitingRequest, locator: &dyn Locator) -> Self {
         let request = waiting.request;
         Self {
             credential_kind: request.kind.as_str(),
@@ -229,6 +238,7 @@ impl From<WaitingRequest> for FindCodeRequestResponse {
             application_name: waiting.application.map(|name| name.to_string()),
             origin: request.origin.map(|origin| origin.to_string()),
             address: request.address.to_string(),
+            location: locator.locate(request.address),
             same_network: waiting.is_near,
             date_requested: iso(request.opened),
             expiration: iso(request.expires),
@@ -262,9 +272,13 @@ pub(crate) async fn find_code_request(
     JsonBody(request): JsonBody<ShownCode>,
 ) -> Result<Json<FindCodeRequestResponse>, ApiError> {
     let Text(code) = request.code;
-    let requests = &state.use_cases.code_requests;
+    let use_cases = &state.use_cases;
+    let requests = &use_cases.code_requests;
     let waiting = requests.find(&caller, &session, &code).await?;
-    Ok(Json(waiting.into()))
+    Ok(Json(FindCodeRequestResponse::of(
+        waiting,
+        &*use_cases.locator,
+    )))
 }
 
 /// Which request, and the number that its place shows.

@@ -1,6 +1,6 @@
 //! An installation in miniature: real adapters, two organizations, and a clock that stands still.
 
-use std::{future::ready, sync::Arc, time::Duration};
+use std::{future::ready, net::IpAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use axum::Router;
@@ -30,6 +30,7 @@ use latchkey_service::{
         administration_store::{ApplicationUpdate, NewEnrolUrl},
         clock::Clock as _,
         entropy::Entropy as _,
+        locator::{Locator, Unlocated},
         mailer::{Delivery, DeliveryError, Mail, Mailer},
     },
     use_cases::{ServiceSettings, UseCases},
@@ -55,6 +56,9 @@ pub(crate) const TWO: &str = "https://two.example";
 pub(crate) const RIVAL: &str = "https://rival.example";
 /// Where no application runs.
 pub(crate) const UNLISTED: &str = "https://unlisted.example";
+
+/// An address in another network than everybody's.
+pub(crate) const FAR: &str = "198.51.100.7";
 
 /// 2026-01-01T00:00:00Z: when every case begins.
 pub(crate) const START: Timestamp = Timestamp::from_unix_milliseconds(1_767_225_600_000);
@@ -93,6 +97,8 @@ pub(crate) struct Circumstances {
     pub(crate) is_postgres: bool,
     /// Whether what is told is sent to people.
     pub(crate) mails: bool,
+    /// Whether it is known where [`FAR`] is.
+    pub(crate) locates: bool,
 }
 
 impl Default for Circumstances {
@@ -103,6 +109,7 @@ impl Default for Circumstances {
             trusted_proxies: vec![],
             is_postgres: false,
             mails: true,
+            locates: false,
         }
     }
 }
@@ -475,6 +482,15 @@ impl Mailer for Post {
     }
 }
 
+/// Knows where one address is.
+struct Atlas;
+
+impl Locator for Atlas {
+    fn locate(&self, address: IpAddr) -> Option<String> {
+        (address.to_string() == FAR).then(|| "Berlin, Germany".to_owned())
+    }
+}
+
 /// Real adapters on that clock.
 fn use_cases(
     store: &SqlStore,
@@ -488,8 +504,14 @@ fn use_cases(
     } else {
         Arc::new(Kept)
     };
+    let locator: Arc<dyn Locator> = if circumstances.locates {
+        Arc::new(Atlas)
+    } else {
+        Arc::new(Unlocated)
+    };
     let ports = Ports {
         clock: clock.clone(),
+        locator,
         observer: metrics.clone(),
         ..latchkey_crypto::ports(secrets, installation, stores, mailer)
     };

@@ -1,0 +1,231 @@
+//! Roughly where an address is, by a file of the operator in the form that every provider of such files has, MaxMind
+//! DB.
+
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+use latchkey_service::ports::locator::Locator;
+use maxminddb::{LookupResult, MaxMindDbError, Reader, WithinOptions, geoip2};
+use time::OffsetDateTime;
+use tracing::info;
+
+use crate::config::location::Location;
+
+/// In how many of its first networks a file must name a place: in one of cities or countries nearly all have one.
+const LOOKED_AT: usize = 1000;
+
+/// What a file tells of addresses. It is read as a whole, so the file may be replaced at any time.
+pub struct Atlas {
+    path: PathBuf,
+    reader: Reader<Vec<u8>>,
+}
+
+/// Why a file tells nothing of addresses.
+#[derive(Debug, thiserror::Error)]
+pub enum LocationError {
+    /// It cannot be read, or is in another form.
+    #[error("location.path: {} cannot be read as a MaxMind DB (.mmdb): {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: MaxMindDbError,
+    },
+    /// It is about something else than places.
+    #[error(
+        "location.path: {} names no places (it is of the type {kind}): take one of cities or countries",
+        path.display()
+    )]
+    NoPlaces {
+        /// The file.
+        path: PathBuf,
+        /// What it says it is.
+        kind: String,
+    },
+}
+
+impl Atlas {
+    /// Reads the file that is configured, if one is.
+    ///
+    /// # Errors
+    /// [`LocationError`].
+    pub fn read(settings: &Location) -> Result<Option<Self>, LocationError> {
+        settings.path.as_deref().map(Self::of).transpose()
+    }
+
+    fn of(path: &Path) -> Result<Self, LocationError> {
+        let unreadable = |source| LocationError::Unreadable {
+            path: path.to_owned(),
+            source,
+        };
+        let reader = Reader::open_readfile(path).map_err(unreadable)?;
+        let names_places = reader
+            .networks(WithinOptions::default())
+            .map_err(unreadable)?
+            .take(LOOKED_AT)
+            .any(|found| found.is_ok_and(|found| place(&found).is_some()));
+        if !names_places {
+            return Err(LocationError::NoPlaces {
+                path: path.to_owned(),
+                kind: reader.metadata().database_type.clone(),
+            });
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            reader,
+        })
+    }
+
+    /// Tells the log which file it is, and of when: an old one is wrong more often.
+    pub(crate) fn tell(&self) {
+        let about = self.reader.metadata();
+        let built = i64::try_from(about.build_epoch)
+            .ok()
+            .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+            .map(|time| time.date().to_string());
+        info!(
+            path = %self.path.display(),
+            kind = about.database_type,
+            built,
+            "a file tells roughly where addresses are"
+        );
+    }
+}
+
+impl Locator for Atlas {
+    fn locate(&self, address: IpAddr) -> Option<String> {
+        let address = address.to_canonical();
+        if is_nowhere(address) {
+            return None;
+        }
+        place(&self.reader.lookup(address).ok()?)
+    }
+}
+
+/// Whether an address is of one machine or of a network of somebody's own, whatever a file says.
+fn is_nowhere(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            address.is_private()
+                || address.is_loopback()
+                || address.is_link_local()
+                || address.is_unspecified()
+        }
+        IpAddr::V6(address) => {
+            address.is_unique_local()
+                || address.is_loopback()
+                || address.is_unicast_link_local()
+                || address.is_unspecified()
+        }
+    }
+}
+
+/// City and country, as far as they are known.
+fn place(found: &LookupResult<'_, Vec<u8>>) -> Option<String> {
+    let known: geoip2::City<'_> = found.decode().ok()??;
+    let country = known.country.names.english.or(known.country.iso_code);
+    let names: Vec<_> = [known.city.names.english, country]
+        .into_iter()
+        .flatten()
+        .collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use latchkey_testkit::places::{Place, file_of};
+
+    use super::*;
+
+    const BERLIN: Place = Place {
+        network: "203.0.113.0",
+        length: 24,
+        city: Some("Berlin"),
+        country: Some("Germany"),
+    };
+
+    fn read(bytes: &[u8]) -> Result<Atlas, LocationError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("places.mmdb");
+        std::fs::write(&path, bytes).unwrap();
+        let settings = Location { path: Some(path) };
+        Ok(Atlas::read(&settings)?.unwrap())
+    }
+
+    #[test]
+    fn public_addresses_are_where_the_file_says_and_all_others_nowhere() {
+        let atlas = read(&file_of(&[
+            BERLIN,
+            Place {
+                network: "2001:db8::",
+                length: 32,
+                city: None,
+                country: Some("France"),
+            },
+            // Nothing that a file can say makes these public.
+            Place {
+                network: "10.0.0.0",
+                length: 8,
+                ..BERLIN
+            },
+            Place {
+                network: "127.0.0.0",
+                length: 8,
+                ..BERLIN
+            },
+            Place {
+                network: "fc00::",
+                length: 7,
+                ..BERLIN
+            },
+        ]))
+        .unwrap();
+        for (address, expected) in [
+            ("203.0.113.9", Some("Berlin, Germany")),
+            ("::ffff:203.0.113.9", Some("Berlin, Germany")),
+            ("2001:db8::7", Some("France")),
+            ("203.0.112.9", None),
+            ("2001:db9::7", None),
+            ("10.1.2.3", None),
+            ("127.0.0.1", None),
+            ("::1", None),
+            ("fd00::1", None),
+        ] {
+            let found = atlas.locate(address.parse().unwrap());
+            assert_eq!(found.as_deref(), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_of_places_is_refused_by_the_name_of_its_setting() {
+        let whole = file_of(&[BERLIN]);
+        let of_something_else = file_of(&[Place {
+            city: None,
+            country: None,
+            ..BERLIN
+        }]);
+        for (bytes, why) in [
+            (b"no such file".as_slice(), "cannot be read as a MaxMind DB"),
+            (
+                whole.split_at(whole.len() - 9).0,
+                "cannot be read as a MaxMind DB",
+            ),
+            (of_something_else.as_slice(), "names no places"),
+        ] {
+            let error = read(bytes).err().unwrap().to_string();
+            assert!(error.starts_with("location.path: "), "{error}");
+            assert!(error.contains(why), "{error}");
+        }
+        let missing = Location {
+            path: Some("/nowhere/places.mmdb".into()),
+        };
+        let error = Atlas::read(&missing).err().unwrap().to_string();
+        assert!(
+            error.starts_with("location.path: /nowhere/places.mmdb cannot"),
+            "{error}"
+        );
+        assert!(Atlas::read(&Location::default()).unwrap().is_none());
+    }
+}
