@@ -62,6 +62,7 @@ async function begin() {
   }
   $('user').textContent = user.username
   $('sign-out').addEventListener('click', () => busy($('sign-out'), t('Signing out…'), signOut))
+  $('sign-out').hidden = false
   onSignOut(() => leave('signed_out'))
   try {
     say(t('Loading your credentials…'))
@@ -72,6 +73,9 @@ async function begin() {
     openRecoveryPanel(here, { refresh: () => refresh(here) })
     openCodePanel(here, { refresh: () => refresh(here) })
     openGrantPanel(here)
+    // Only what listens is shown: a press on anything else would be lost.
+    $('code').hidden = false
+    $('recovery').hidden = false
     const credentialUuid = kept(NOTICED)
     if (credentialUuid) {
       forget(NOTICED)

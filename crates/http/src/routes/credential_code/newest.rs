@@ -27,7 +27,6 @@ use crate::{
         "date": "2026-01-31T12:00:30.000Z",
         "origin": "https://app.example.com",
         "address": "203.0.113.9",
-        "location": "Berlin, Germany",
         "expiration": "2026-01-31T12:05:30.000Z"
     },
     "credentialUuid": "cr-6b58p-r53sr-rlrd3l5cj3uc4ome"

@@ -184,7 +184,6 @@ pub(crate) struct ShownCode {
     "applicationName": "Example app",
     "origin": "https://app.example.com",
     "address": "203.0.113.9",
-    "location": "Berlin, Germany",
     "sameNetwork": true,
     "dateRequested": "2026-01-31T12:00:00.000Z",
     "expiration": "2026-01-31T12:02:00.000Z",
