@@ -2,12 +2,15 @@
 //! DB.
 
 use std::{
+    fs, io,
     net::IpAddr,
     path::{Path, PathBuf},
 };
 
+use latchkey_domain::text::ApplicationName;
 use latchkey_service::ports::locator::Locator;
-use maxminddb::{LookupResult, MaxMindDbError, Reader, WithinOptions, geoip2};
+use maxminddb::{LookupResult, MaxMindDbError, Reader, WithinOptions};
+use serde::Deserialize;
 use time::OffsetDateTime;
 use tracing::info;
 
@@ -60,6 +63,11 @@ impl Atlas {
             path: path.to_owned(),
             source,
         };
+        // Anything else may be read for ever, and nothing goes on meanwhile.
+        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            let source = io::Error::new(io::ErrorKind::InvalidInput, "it is no file");
+            return Err(unreadable(MaxMindDbError::Io(source)));
+        }
         let reader = Reader::open_readfile(path).map_err(unreadable)?;
         let names_places = reader
             .networks(WithinOptions::default())
@@ -122,11 +130,33 @@ fn is_nowhere(address: IpAddr) -> bool {
     }
 }
 
-/// City and country, as far as they are known.
+/// What a file says of a network, of all that it may say.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Known {
+    city: Named,
+    country: Named,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Named {
+    names: Names,
+    iso_code: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Names {
+    en: Option<String>,
+}
+
+/// City and country, as far as they are known and can be shown: by the rule of other names that people read.
 fn place(found: &LookupResult<'_, Vec<u8>>) -> Option<String> {
-    let known: geoip2::City<'_> = found.decode().ok()??;
-    let country = known.country.names.english.or(known.country.iso_code);
-    let names: Vec<_> = [known.city.names.english, country]
+    let Known { city, country } = found.decode().ok()??;
+    let shown = |name: Option<String>| name.filter(|name| ApplicationName::new(name).is_ok());
+    let country = shown(country.names.en).or_else(|| shown(country.iso_code));
+    let names: Vec<_> = [shown(city.names.en), country]
         .into_iter()
         .flatten()
         .collect();
@@ -149,7 +179,7 @@ mod tests {
     fn read(bytes: &[u8]) -> Result<Atlas, LocationError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("places.mmdb");
-        std::fs::write(&path, bytes).unwrap();
+        fs::write(&path, bytes).unwrap();
         let settings = Location { path: Some(path) };
         Ok(Atlas::read(&settings)?.unwrap())
     }

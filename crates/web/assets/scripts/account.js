@@ -72,10 +72,10 @@ async function begin() {
     openHerePanel({ refresh: () => refresh(here) })
     openRecoveryPanel(here, { refresh: () => refresh(here) })
     openCodePanel(here, { refresh: () => refresh(here) })
-    openGrantPanel(here)
-    // Only what listens is shown: a press on anything else would be lost.
+    // Only what listens is shown: a press on anything else would be lost. The panel below may have the focus then.
     $('code').hidden = false
     $('recovery').hidden = false
+    openGrantPanel(here)
     const credentialUuid = kept(NOTICED)
     if (credentialUuid) {
       forget(NOTICED)
