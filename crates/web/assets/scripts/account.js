@@ -31,7 +31,8 @@ async function refresh(here) {
   showCards($('cards'), items, { refresh: () => refresh(here), signal, waiting })
   showHere(items)
   tellOfKit(items)
-  await signal(items)
+  // Nothing here depends on it, and nothing waits for it: what is shown now is listened to next.
+  signal(items)
   return items
 }
 

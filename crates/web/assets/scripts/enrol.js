@@ -204,8 +204,7 @@ function turnBack(button, reason, text) {
       )
     } else {
       const isGivenBack = !state && (await release(challenge, reason))
-      const isKnown = state || isGivenBack || !sent
-      if (isKnown) {
+      if (state || isGivenBack || !sent) {
         end(text)
       } else {
         endUnknown(sent)

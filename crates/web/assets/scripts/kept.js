@@ -1,6 +1,7 @@
-// What a tab knows when it is loaded anew. It stays in the tab, and goes with it.
+// What the browser keeps for the pages: in a tab what is to outlive a reload (`keep`), which goes with the tab; in all
+// tabs what is no secret (`localStorage`); and what a tab holds while others are to know of it (`hold`).
 
-/** What storages call what is kept under a name. */
+/** What storages and locks call what is kept under a name. */
 export const key = (name) => `latchkey.${name}`
 
 /** What a storage of the browser has of that name; nothing where it is closed, or has what nobody here has written. */
@@ -42,4 +43,15 @@ export function forget(name) {
   } catch {
     // It is closed, and has nothing.
   }
+}
+
+/**
+ * Lets the other tabs know of something for as long as it is so; answers what ends that. Where there are no locks, nobody
+ * knows.
+ */
+export function hold(name) {
+  let end
+  const untilThen = new Promise((resolve) => (end = resolve))
+  navigator.locks?.request(key(name), { mode: 'shared' }, () => untilThen).catch(() => {})
+  return end
 }

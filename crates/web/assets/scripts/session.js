@@ -5,7 +5,7 @@
 
 import { ApiError, call } from './api.js'
 import { fromBase64url } from './encoding.js'
-import { forget, key, read, write } from './kept.js'
+import { forget, hold, key, read, write } from './kept.js'
 import { PromptError, sign } from './passkeys.js'
 
 const STORED = 'session'
@@ -51,8 +51,8 @@ export function session() {
 /** Whether there was a session in this tab that nobody ended here; it may have expired. */
 export const hasBeenSignedIn = () => stored() !== undefined
 
-/** What tabs speak of a session by, and the lock that one holds as long as it has one to give. */
-const SHARED = 'latchkey.session'
+/** What tabs speak of a session by, and what one holds as long as it has one to give. */
+const SHARED = 'session'
 
 /** How long an account is not shown while a tab that has one may give it, in milliseconds: one that sleeps does not. */
 const PATIENCE = 2000
@@ -62,7 +62,7 @@ const OWN = crypto.randomUUID()
 
 let whenGiven = () => {}
 
-const tabs = globalThis.BroadcastChannel && new BroadcastChannel(SHARED)
+const tabs = globalThis.BroadcastChannel && new BroadcastChannel(key(SHARED))
 tabs?.addEventListener('message', ({ data: { answers, asks, ended, given } }) => {
   if (asks && session()) {
     tabs.postMessage({ answers: asks, given: stored() })
@@ -86,12 +86,8 @@ function offer() {
   if (!begun) {
     return
   }
-  const untilThen = new Promise((end) => {
-    withdraw = end
-    setTimeout(end, claimsOf(begun.token).exp * 1000 - Date.now())
-  })
-  // Where there are no locks, no tab knows that there is something to ask for.
-  navigator.locks?.request(SHARED, { mode: 'shared' }, () => untilThen).catch(() => {})
+  withdraw = hold(SHARED)
+  setTimeout(withdraw, claimsOf(begun.token).exp * 1000 - Date.now())
 }
 
 /** Asks the other tabs for a session when this one has none. Answers whether one of them has any to give. */
@@ -100,7 +96,7 @@ async function askTabs() {
     return false
   }
   const { held = [] } = (await navigator.locks?.query().catch(() => undefined)) ?? {}
-  const isOffered = held.some(({ name }) => name === SHARED)
+  const isOffered = held.some(({ name }) => name === key(SHARED))
   if (isOffered) {
     tabs.postMessage({ asks: OWN })
   }

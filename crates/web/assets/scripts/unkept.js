@@ -2,7 +2,7 @@
 // wrong moment, or an answer that is lost, leaves one in use that was never shown. What is noted is the credential id,
 // which is no secret.
 
-import { read, write } from './kept.js'
+import { hold, key, read, write } from './kept.js'
 
 const NOTED = 'unkept'
 
@@ -33,23 +33,18 @@ export const forgetOnLeaving = (kit) => addEventListener('pagehide', () => forge
 /** Whether nobody has kept the kit (or that of the credential), as far as this browser knows. */
 export const isUnkept = (kit) => noted().includes(plain(kit))
 
-/** The lock that every tab holds that has a kit on its screen. */
-const SHOWN = 'latchkey.kit'
+/** What every tab holds that has a kit on its screen. */
+const SHOWN = 'kit'
 
 /** Says to the other tabs that this one shows a kit; answers what takes that back. */
-export function showing() {
-  let end
-  const untilThen = new Promise((resolve) => (end = resolve))
-  navigator.locks?.request(SHOWN, { mode: 'shared' }, () => untilThen).catch(() => {})
-  return end
-}
+export const showing = () => hold(SHOWN)
 
 /**
  * Says what to do when what is known of unkept kits may be another: once no other tab shows one, which its owner sees
  * there and can keep, and whenever another tab notes or forgets one. Where there are no locks, nobody waits.
  */
 export function onUnkept(work) {
-  const noneIsShown = navigator.locks?.request(SHOWN, () => {}).catch(() => {})
+  const noneIsShown = navigator.locks?.request(key(SHOWN), () => {}).catch(() => {})
   Promise.resolve(noneIsShown).then(() => {
     addEventListener('storage', work)
     work()
