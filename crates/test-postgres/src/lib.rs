@@ -324,11 +324,12 @@ struct OwnServer {
 }
 
 /// What the keeper does. `$1` is the program, `$2` the folder, `$3` the port. An immediate shutdown
-/// (SIGQUIT) is enough for data that nobody needs, and a server that is frozen does not hear it.
+/// (SIGQUIT) is enough for data that nobody needs, and a server that is frozen does not hear it. Every database that
+/// is made is written to the log too, which is not to fill the disk beside them.
 const KEEPER: &str = r#"
 "$1" -D "$2/data" -p "$3" \
     -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
-    -c max_connections=400 >"$2/log" 2>&1 </dev/null &
+    -c max_connections=400 -c max_wal_size=256MB >"$2/log" 2>&1 </dev/null &
 server=$!
 read -r _
 kill -CONT "$server"
