@@ -6,6 +6,7 @@ use std::{
     convert::Infallible,
     future::Future,
     net::SocketAddr,
+    panic::resume_unwind,
     pin::{Pin, pin},
     sync::{
         Arc,
@@ -364,17 +365,30 @@ pub fn stop_signal(times: u32) -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Calls `hear` at every SIGHUP from this call on, and never completes: a terminal that is closed does not end
-/// the service either.
+/// Calls `hear` at every SIGHUP from this call on, where it may read files for as long as that takes, and never
+/// completes: a terminal that is closed does not end the service either.
 ///
 /// # Errors
 /// When the system does not let the signal be caught.
-pub fn on_hang_ups(mut hear: impl FnMut()) -> std::io::Result<impl Future<Output = ()>> {
+pub fn on_hang_ups(
+    mut hear: impl FnMut() + Send + 'static,
+) -> std::io::Result<impl Future<Output = ()>> {
     let mut hang_up = signal(SignalKind::hangup())?;
     Ok(async move {
         while hang_up.recv().await.is_some() {
             let _reloading = supervisor::reloading();
-            hear();
+            let heard = tokio::task::spawn_blocking(move || {
+                hear();
+                hear
+            });
+            hear = match heard.await {
+                Ok(hear) => hear,
+                Err(failed) => match failed.try_into_panic() {
+                    Ok(panic) => resume_unwind(panic),
+                    // The process ends.
+                    Err(_cancelled) => break,
+                },
+            };
         }
         std::future::pending::<()>().await;
     })

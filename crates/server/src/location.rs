@@ -3,7 +3,7 @@
 
 use std::{
     fs, io,
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr},
     path::{Path, PathBuf},
 };
 
@@ -18,6 +18,9 @@ use crate::config::location::Location;
 
 /// In how many of its first networks a file must name a place: in one of cities or countries nearly all have one.
 const LOOKED_AT: usize = 1000;
+
+/// The most bytes a file can have. The largest that are sold have half of that, and all of it is kept in memory.
+const MAXIMUM: u64 = 1 << 30;
 
 /// What a file tells of addresses. It is read as a whole, so the file may be replaced at any time.
 pub struct Atlas {
@@ -63,9 +66,14 @@ impl Atlas {
             path: path.to_owned(),
             source,
         };
-        // Anything else may be read for ever, and nothing goes on meanwhile.
-        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-            let source = io::Error::new(io::ErrorKind::InvalidInput, "it is no file");
+        // Anything else may be read for ever.
+        let problem = match fs::metadata(path) {
+            Ok(found) if !found.is_file() => Some("it is no file"),
+            Ok(found) if found.len() > MAXIMUM => Some("it is larger than 1 GiB"),
+            Ok(_) | Err(_) => None,
+        };
+        if let Some(problem) = problem {
+            let source = io::Error::new(io::ErrorKind::InvalidInput, problem);
             return Err(unreadable(MaxMindDbError::Io(source)));
         }
         let reader = Reader::open_readfile(path).map_err(unreadable)?;
@@ -117,6 +125,7 @@ fn is_nowhere(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => {
             address.is_private()
+                || is_shared(address)
                 || address.is_loopback()
                 || address.is_link_local()
                 || address.is_unspecified()
@@ -128,6 +137,12 @@ fn is_nowhere(address: IpAddr) -> bool {
                 || address.is_unspecified()
         }
     }
+}
+
+/// Whether an address is of 100.64.0.0/10, which customers of one provider share behind its translation (RFC 6598).
+fn is_shared(address: Ipv4Addr) -> bool {
+    let [first, second, ..] = address.octets();
+    first == 100 && second & 0b1100_0000 == 64
 }
 
 /// What a file says of a network, of all that it may say.
@@ -201,6 +216,11 @@ mod tests {
                 ..BERLIN
             },
             Place {
+                network: "100.0.0.0",
+                length: 8,
+                ..BERLIN
+            },
+            Place {
                 network: "127.0.0.0",
                 length: 8,
                 ..BERLIN
@@ -219,6 +239,10 @@ mod tests {
             ("203.0.112.9", None),
             ("2001:db9::7", None),
             ("10.1.2.3", None),
+            ("100.63.255.255", Some("Berlin, Germany")),
+            ("100.64.0.0", None),
+            ("100.127.255.255", None),
+            ("100.128.0.0", Some("Berlin, Germany")),
             ("127.0.0.1", None),
             ("::1", None),
             ("fd00::1", None),
@@ -247,6 +271,22 @@ mod tests {
             let error = read(bytes).err().unwrap().to_string();
             assert!(error.starts_with("location.path: "), "{error}");
             assert!(error.contains(why), "{error}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let endless = folder.path().join("endless.mmdb");
+        fs::File::create(&endless)
+            .unwrap()
+            .set_len(MAXIMUM + 1)
+            .unwrap();
+        for (path, why) in [
+            (folder.path(), "it is no file"),
+            (&endless, "it is larger than 1 GiB"),
+        ] {
+            let settings = Location {
+                path: Some(path.to_owned()),
+            };
+            let error = Atlas::read(&settings).err().unwrap().to_string();
+            assert!(error.ends_with(why), "{error}");
         }
         let missing = Location {
             path: Some("/nowhere/places.mmdb".into()),
