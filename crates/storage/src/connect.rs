@@ -2,9 +2,12 @@
 
 use std::{
     io,
+    num::NonZero,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     str::FromStr as _,
     sync::Arc,
+    thread::available_parallelism,
     time::Duration,
 };
 
@@ -31,8 +34,8 @@ mod postgres;
 pub struct ConnectOptions {
     /// `sqlite://path` or `postgres://user:password@host:port/database`.
     pub url: String,
-    /// The most connections to PostgreSQL. SQLite always has one writer, and at most
-    /// [`SQLITE_READERS`] readers.
+    /// The most connections to PostgreSQL. SQLite always has one writer, and a reader for each processor, within
+    /// [`SQLITE_READERS`].
     pub max_connections: u32,
     /// How long a call of a port may take; then it fails as not available. So that what is slow can be told
     /// from what hangs, one statement and one lock (and on SQLite one operation) may take two fifths of it,
@@ -40,9 +43,10 @@ pub struct ConnectOptions {
     pub deadline: Duration,
 }
 
-/// The most connections that read from SQLite. A read waits for nobody, so few are enough; each has a thread,
-/// statements of its own, and up to half a MiB of pages.
-pub const SQLITE_READERS: u32 = 4;
+/// How many connections may read from SQLite. A read waits for nobody and seldom for the disk, so more than there are
+/// processors read no faster, and with two a long read stops no other; each has a thread, statements of its own, and
+/// up to half a MiB of pages.
+pub const SQLITE_READERS: RangeInclusive<u32> = 2..=4;
 
 /// How many pages a connection keeps that reads from SQLite, as its pragma says it: in KiB, and negative. The upper
 /// pages of each index are what is met again and again; what is not there is in the system's own cache, which all
@@ -310,7 +314,11 @@ async fn connect_sqlite(path: PathBuf, options: &ConnectOptions) -> Result<SqlSt
     let for_reading = file
         .pragma("query_only", "ON")
         .pragma("cache_size", READER_CACHE);
-    let readers = options.max_connections.clamp(1, SQLITE_READERS);
+    let processors = available_parallelism().map_or(1, NonZero::get);
+    let processors = u32::try_from(processors).unwrap_or(u32::MAX);
+    let readers = processors
+        .clamp(*SQLITE_READERS.start(), *SQLITE_READERS.end())
+        .min(options.max_connections.max(1));
     let reader = open_sqlite(readers, deadline, &for_reading, &terms)
         .await
         .map_err(failed)?;
