@@ -14,8 +14,8 @@ use latchkey_domain::{
 };
 use latchkey_service::ports::{
     credential_code_store::{
-        ClaimError, CredentialCodeStore, DecideError, FoundCode, HeldCode, IssueError, Redemption,
-        ReleaseError,
+        ClaimError, CredentialCodeStore, DecideError, FoundCode, HeldCode, IssueError, RedeemError,
+        Redemption, ReleaseError,
     },
     credential_store::{ChangeError, CreateError, CredentialStore, NewName},
     store::{AuthorityConflict, StoreError},
@@ -205,13 +205,18 @@ impl CredentialCodeStore for MemoryStore {
         &self,
         authority: Authority,
         redemption: Redemption,
-    ) -> Result<Credential, CreateError> {
+    ) -> Result<(), RedeemError> {
         self.write(|state| {
             state.exercise(&authority)?;
             let organization = state.organizations.get(authority.organization());
-            let approval = organization.ok_or(AuthorityConflict::Void)?.approval;
-            let redeemed = redemption.redeemed.clone();
-            let (credential, message) = redemption.made(approval);
+            let asked = organization.ok_or(AuthorityConflict::Void)?.approval;
+            if asked != redemption.approval() {
+                return Err(RedeemError::Asks(asked));
+            }
+            let Redemption {
+                redeemed,
+                credential,
+            } = redemption;
             let held = state.code(authority.user(), redeemed.code());
             let held = held.ok_or(AuthorityConflict::Void)?;
             let CodeState::Claimed(claim) = &held.state else {
@@ -232,9 +237,7 @@ impl CredentialCodeStore for MemoryStore {
                 credential: credential.uuid.clone(),
                 wait,
             };
-            state.add(credential.clone())?;
-            state.keep_all(vec![message]);
-            Ok(credential)
+            Ok(state.add(credential)?)
         })
     }
 

@@ -8,7 +8,7 @@ use latchkey_domain::{
     application::{Application, Origin, RpId, look::Logo, pages::PagePrefix},
     challenge::Challenge,
     id::{ApplicationId, OrganizationId},
-    organization::{CodeSignIn, Organization, RequestsFrom},
+    organization::{Approval, CodeSignIn, Organization, RequestsFrom},
     text::{ApplicationName, OrganizationName},
 };
 
@@ -270,6 +270,13 @@ impl Snapshot {
     pub fn code_sign_in(&self, organization: &OrganizationId) -> CodeSignIn {
         let found = self.tenant(organization);
         found.map(|found| found.code_sign_in).unwrap_or_default()
+    }
+
+    /// Whether owners approve what is made with a code of that organization. It was so when the directory was read;
+    /// what is so when something is made is decided in the store.
+    pub fn approval(&self, organization: &OrganizationId) -> Approval {
+        let found = self.tenant(organization);
+        found.map_or(Approval::Never, |found| found.approval)
     }
 
     /// Whether places may ask users of that organization for codes.

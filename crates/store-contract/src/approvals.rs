@@ -12,7 +12,7 @@ use latchkey_domain::{
     time::Timestamp,
 };
 use latchkey_service::ports::{
-    credential_code_store::DecideError,
+    credential_code_store::{DecideError, RedeemError},
     credential_store::{ChangeError, CreateError, NewName},
     user_store::UserChange,
 };
@@ -111,34 +111,44 @@ impl World {
     }
 }
 
-/// Of two organizations each decides for itself.
+/// Of two organizations each decides for itself, and what is refused changes nothing.
 async fn what_the_organization_asks_for_when_a_code_is_redeemed_decides(world: World) {
     for name in ["Example", "Other"] {
         let tenant = world.tenant(name).await;
-        for (approval, state) in [
-            (
-                Approval::Always,
-                CredentialState::Waiting {
-                    until: later(LIFETIME),
-                },
-            ),
-            (Approval::Never, CredentialState::Active),
+        let waiting = CredentialState::Waiting {
+            until: later(LIFETIME),
+        };
+        for (asked, fits, does_not) in [
+            (Approval::Always, waiting, CredentialState::Active),
+            (Approval::Never, CredentialState::Active, waiting),
         ] {
             let person = world.person(&tenant, 1).await;
             let claimed = world.claimed_code(&person).await;
-            world.set_approval(&tenant.organization, approval).await;
-            let redemption = world.redemption(&claimed.redeemed, world.key(&person.user));
-            let [added, waits] = [&redemption.added, &redemption.waits].map(|one| one.id.clone());
-            let made = world
-                .credential_codes
-                .redeem(claimed.authority.clone(), redemption);
-            let made = made.await.unwrap();
-            assert_eq!(made.state, state);
-            assert!(world.credentials_of(&person).await.contains(&made));
-            let told = world.told().await.into_iter();
-            let told: Vec<_> = told.map(|message| message.id).collect();
-            assert_eq!(told.contains(&added), made.is_active());
-            assert_eq!(told.contains(&waits), !made.is_active());
+            world.set_approval(&tenant.organization, asked).await;
+            let message = world.message(&person.user.id);
+            let authority = claimed.authority.clone().telling(message.clone());
+            let redeem_as = async |state| {
+                let credential = Credential {
+                    state,
+                    ..world.key(&person.user)
+                };
+                let redemption = world.redemption(&claimed.redeemed, credential.clone());
+                let redeemed = world
+                    .credential_codes
+                    .redeem(authority.clone(), redemption)
+                    .await;
+                let is_made = world.credentials_of(&person).await.contains(&credential);
+                let told = world.told().await.into_iter();
+                let is_told = told.map(|message| message.id).any(|id| id == message.id);
+                (redeemed, is_made, is_told)
+            };
+            let refused = redeem_as(does_not).await;
+            assert!(
+                matches!(refused, (Err(RedeemError::Asks(it)), false, false) if it == asked),
+                "{refused:?}"
+            );
+            let made = redeem_as(fits).await;
+            assert!(matches!(made, (Ok(()), true, true)), "{made:?}");
         }
     }
 }

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use latchkey_domain::{
-    approval::Wait,
     authority::Authority,
-    credential::{Credential, CredentialKind, CredentialState},
+    credential::{Credential, CredentialKind},
     credential_code::{
         Binding, Claim, CodeState, CredentialCode, Kinds, NewCredentialCode, RedeemedCode, Release,
         ReleaseReason, ReleasedCode,
@@ -15,7 +14,7 @@ use latchkey_domain::{
     text::CredentialName,
 };
 use latchkey_service::ports::{
-    credential_code_store::{ClaimError, IssueError, Redemption, ReleaseError},
+    credential_code_store::{ClaimError, IssueError, RedeemError, Redemption, ReleaseError},
     credential_store::CreateError,
     user_store::UserChange,
 };
@@ -91,49 +90,33 @@ impl World {
         ReleasedCode::with(&challenge, RELEASE)
     }
 
-    /// The decision to make that credential with a claimed code, where the owner is told but does not
-    /// wait, or waits for as long as a wait is.
+    /// The decision to make that credential with a claimed code.
     pub fn redemption(&self, redeemed: &RedeemedCode, credential: Credential) -> Redemption {
         Redemption {
             redeemed: redeemed.clone(),
-            added: self.message(&credential.user),
-            wait: Wait::begin(NOW),
-            waits: self.message(&credential.user),
             credential,
         }
     }
 
-    /// Makes that credential with a claimed code. One that is given as waiting is made where the
-    /// organization asks for approval, which it does only meanwhile.
+    /// Makes that credential with a claimed code. Where it waits the organization asks for approval, but only meanwhile.
     ///
     /// # Errors
-    /// [`CreateError`].
+    /// [`RedeemError`].
     pub async fn redeem(
         &self,
         claimed: &Claimed,
         credential: Credential,
-    ) -> Result<(), CreateError> {
+    ) -> Result<(), RedeemError> {
         let organization = credential.organization.clone();
-        let mut redemption = self.redemption(&claimed.redeemed, credential.clone());
-        let waits = match credential.state {
-            CredentialState::Waiting { until } => {
-                redemption.wait.expires = until;
-                redemption.credential.state = CredentialState::Active;
-                self.set_approval(&organization, Approval::Always).await;
-                true
-            }
-            CredentialState::Active | CredentialState::Inactive => false,
-        };
+        let redemption = self.redemption(&claimed.redeemed, credential);
+        self.set_approval(&organization, redemption.approval())
+            .await;
         let authority = claimed.authority.clone();
-        let made = self.credential_codes.redeem(authority, redemption).await;
-        if waits {
-            self.set_approval(&organization, Approval::Never).await;
-        }
-        assert_eq!(made?, credential);
-        Ok(())
+        let redeemed = self.credential_codes.redeem(authority, redemption).await;
+        self.set_approval(&organization, Approval::Never).await;
+        redeemed
     }
 
-    /// Sets what an organization asks for.
     pub async fn set_approval(&self, organization: &OrganizationId, approval: Approval) {
         let set = self
             .administration
@@ -496,7 +479,8 @@ async fn a_failed_redemption_may_be_repeated(world: World) {
     let mut taken = world.key(&person.user);
     taken.id = person.credentials[0].id.clone();
     let outcome = world.redeem(&claimed, taken).await;
-    assert!(matches!(outcome, Err(CreateError::CredentialIdTaken)));
+    let taken = RedeemError::Create(CreateError::CredentialIdTaken);
+    assert_eq!(outcome.unwrap_err().to_string(), taken.to_string());
     let newest = world.newest(&person.user.id).await.unwrap();
     assert_eq!(newest.state, CodeState::Claimed(claimed.claim.clone()));
     let redeemed = world.redeem(&claimed, world.key(&person.user));

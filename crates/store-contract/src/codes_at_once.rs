@@ -2,7 +2,7 @@
 
 use latchkey_domain::{authority::Spendable, credential_code::CodeState};
 use latchkey_service::ports::{
-    credential_code_store::{ClaimError, ReleaseError},
+    credential_code_store::{ClaimError, RedeemError, ReleaseError},
     credential_store::CreateError,
 };
 use tokio::join;
@@ -114,7 +114,7 @@ async fn a_code_is_never_redeemed_after_it_was_cancelled(world: World) {
                 assert!(matches!(newest.state, CodeState::Redeemed { .. }));
                 assert_eq!(made, 1);
             }
-            Err(CreateError::Authority(Void)) => {
+            Err(RedeemError::Create(CreateError::Authority(Void))) => {
                 assert!(matches!(newest.state, CodeState::Cancelled { .. }));
                 assert_eq!(made, 0);
             }
@@ -140,7 +140,7 @@ async fn a_code_is_redeemed_or_given_back_and_never_both(world: World) {
                 assert!(matches!(newest.state, CodeState::Redeemed { .. }));
                 assert_eq!(made, 1);
             }
-            (Err(CreateError::Authority(Void)), Ok(())) => {
+            (Err(RedeemError::Create(CreateError::Authority(Void))), Ok(())) => {
                 assert!(matches!(newest.state, CodeState::Released { .. }));
                 assert_eq!(made, 0);
             }

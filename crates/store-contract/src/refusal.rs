@@ -5,7 +5,7 @@ use std::fmt::Debug;
 pub(crate) use latchkey_service::ports::store::AuthorityConflict::{self, Spent, Void};
 use latchkey_service::ports::{
     code_request_store::DecideRequestError,
-    credential_code_store::{DecideError, IssueError},
+    credential_code_store::{DecideError, IssueError, RedeemError},
     credential_store::{ChangeError, CreateError},
     registration_store::RegisterError,
     session_store::ExerciseError,
@@ -44,6 +44,7 @@ refusals! {
     DecideRequestError::Authority(conflict) => Some(*conflict);
     ExerciseError::Authority(conflict) => Some(*conflict);
     IssueError::Authority(conflict) => Some(*conflict);
+    RedeemError::Create(error) => error.conflict();
     RegisterError::Create(error) => error.conflict();
     UseError::Authority(conflict) => Some(*conflict);
 }

@@ -3,9 +3,9 @@
 use latchkey_domain::{
     approval::{ApprovalTicket, Wait},
     challenge::purpose,
-    credential::{CredentialState, MadeBy},
+    credential::{Credential, CredentialState, MadeBy},
     credential_code::RedeemedCode,
-    organization::CodeSignIn,
+    organization::{Approval, CodeSignIn},
     user::User,
 };
 
@@ -15,7 +15,10 @@ use crate::{
     ceremony::{Completion, NewCredential, NewCredentialError},
     directory::Caller,
     events::{Event, Facts},
-    ports::credential_code_store::Redemption,
+    ports::{
+        credential_code_store::{RedeemError, Redemption},
+        store::StoreError,
+    },
 };
 
 impl CredentialCodes {
@@ -97,15 +100,37 @@ impl CredentialCodes {
         let messages = &self.ceremonies.messages;
         let page = messages.page_in(&challenge.organization).await?;
         let wait = Wait::begin(completion.now);
-        let authority = completion.authority([&credential]);
-        let redemption = Redemption {
-            redeemed: RedeemedCode::with(challenge),
-            added: messages.credential_added(&credential, page.as_deref()),
-            waits: messages.credential_waits(&credential),
-            wait,
-            credential,
+        let redeem_for = async |approval| {
+            let (credential, message) = match approval {
+                Approval::Never => {
+                    let added = messages.credential_added(&credential, page.as_deref());
+                    (credential.clone(), added)
+                }
+                Approval::Always => {
+                    let until = wait.expires;
+                    let waits = messages.credential_waits(&credential);
+                    let credential = Credential {
+                        state: CredentialState::Waiting { until },
+                        last_used: None,
+                        ..credential.clone()
+                    };
+                    (credential, waits)
+                }
+            };
+            let authority = completion.authority([&credential]).telling(message);
+            let redemption = Redemption {
+                redeemed: RedeemedCode::with(challenge),
+                credential: credential.clone(),
+            };
+            self.store.redeem(authority, redemption).await?;
+            Ok::<_, RedeemError>(credential)
         };
-        let credential = self.store.redeem(authority, redemption).await?;
+        let asked = completion.snapshot.approval(&challenge.organization);
+        let credential = match redeem_for(asked).await {
+            // That changed since the directory was read.
+            Err(RedeemError::Asks(asked)) => redeem_for(asked).await?,
+            made => made?,
+        };
         told.note_made(&credential);
         let awaited = match credential.state {
             CredentialState::Active | CredentialState::Inactive => None,
@@ -142,5 +167,14 @@ impl CredentialCodes {
         let account = self.accounts.find(&challenge.purpose.user).await?;
         let account = account.ok_or(NewCredentialError::InvalidChallenge)?;
         Ok(Some(account.user))
+    }
+}
+
+impl From<RedeemError> for NewCredentialError {
+    fn from(error: RedeemError) -> Self {
+        match error {
+            RedeemError::Create(error) => error.into(),
+            RedeemError::Asks(_) => StoreError::unavailable(error).into(),
+        }
     }
 }

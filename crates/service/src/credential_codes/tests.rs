@@ -1,6 +1,5 @@
 use latchkey_domain::{
     application::Origin,
-    approval::Comparison,
     challenge::purpose::Purpose,
     credential::{CredentialState, MadeBy, Material},
     credential_code::{CodeDigest, CodeState},
@@ -17,17 +16,19 @@ use crate::{
     ports::{
         account_store::MockAccountStore,
         code_digester::MockCodeDigester,
-        credential_code_store::MockCredentialCodeStore,
+        credential_code_store::{MockCredentialCodeStore, RedeemError},
         credential_store::CreateError,
         proof_verifier::{MockProofVerifier, Offered, ProofError},
         store::AuthorityConflict,
     },
     testing::{
-        NOW, account, action, application, caller, ceremonies, challenge, clock, events, key,
-        new_credential, passkey, session, signed_request, throttle, user, uuid,
+        NOW, account, action, application, caller, ceremonies, challenge, clock, directory_of,
+        entries, events, key, new_credential, passkey, session, signed_request, throttle, user,
+        uuid,
     },
 };
 
+mod approval;
 mod binding;
 mod release;
 mod sign_in;
@@ -395,7 +396,7 @@ async fn a_redeemed_code_makes_a_credential_that_tells_where_it_came_from() {
                 && *redemption.redeemed.code() == CredentialCodeId::from_random(&[4; 32])
                 && redemption.credential.user == *authority.user()
         })
-        .returning(|_, redemption| Ok(redemption.made(Approval::Never).0));
+        .returning(|_, _| Ok(()));
     let made = verify(store, true_proofs(key()), with_code(&user(3)))
         .await
         .unwrap();
@@ -408,40 +409,6 @@ async fn a_redeemed_code_makes_a_credential_that_tells_where_it_came_from() {
     assert_eq!(provenance.made_by, made_by);
     assert_eq!(provenance.origin.as_ref().map(Origin::as_str), ONE);
     assert_eq!(made.credential.state, CredentialState::Active);
-}
-
-#[tokio::test]
-async fn where_approval_is_asked_for_the_credential_waits_five_minutes() {
-    let until = seconds(300);
-    let mut store = MockCredentialCodeStore::new();
-    store
-        .expect_redeem()
-        .times(1)
-        .returning(move |authority, redemption| {
-            assert!(authority.messages().is_empty());
-            let (now, told) = redemption.clone().made(Approval::Never);
-            assert!(now.is_active() && told.kind == MessageKind::CredentialAdded);
-            let (made, told) = redemption.made(Approval::Always);
-            assert_eq!(told.kind, MessageKind::CredentialWaits);
-            assert_eq!(made.state, CredentialState::Waiting { until });
-            Ok(made)
-        });
-    let codes = codes(store, MockAccountStore::new(), true_proofs(key()));
-    let tokens = Arc::clone(&codes.ceremonies.tokens);
-    let identifier = tokens.sign_challenge(&challenge(with_code(&user(3))), NOW);
-    let made = codes
-        .verify(&caller(ONE), &identifier, new_credential(Offered::Key))
-        .await
-        .unwrap();
-    assert!(!made.credential.is_active());
-    let awaited = made.awaited.unwrap();
-    let shown = Comparison::from_random(&[5; 32]).number();
-    assert_eq!(awaited.number, shown);
-    let ticket = tokens.read_approval(&awaited.token, NOW);
-    let ticket = ticket.unwrap();
-    assert_eq!(ticket.code, CredentialCodeId::from_random(&[4; 32]));
-    assert_eq!(ticket.user, user(3).id);
-    assert_eq!(ticket.expires, seconds(600));
 }
 
 #[tokio::test]
@@ -534,14 +501,14 @@ async fn an_untrue_proof_changes_nothing() {
 
 #[tokio::test]
 async fn what_the_store_refuses_is_told() {
-    let refuse = |error: fn() -> CreateError| {
+    let refuse = |error: fn() -> RedeemError| {
         let mut store = MockCredentialCodeStore::new();
         store.expect_redeem().returning(move |_, _| Err(error()));
         verify(store, true_proofs(key()), with_code(&user(3)))
     };
     let refused = refuse(|| AuthorityConflict::Void.into()).await;
     assert!(matches!(refused, Err(NewCredentialError::InvalidChallenge)));
-    let refused = refuse(|| CreateError::CredentialIdTaken).await;
+    let refused = refuse(|| CreateError::CredentialIdTaken.into()).await;
     assert!(matches!(
         refused,
         Err(NewCredentialError::CredentialIdTaken)
@@ -558,7 +525,7 @@ async fn a_passkey_made_with_a_code_needs_its_application_to_be_active() {
     store
         .expect_redeem()
         .withf(move |authority, _| authority.applications() == [expected.clone()])
-        .returning(|_, redemption| Ok(redemption.made(Approval::Never).0));
+        .returning(|_, _| Ok(()));
     assert!(
         verify(store, true_proofs(passkey(&two)), with_code(&user(3)))
             .await

@@ -2,14 +2,13 @@
 
 use async_trait::async_trait;
 use latchkey_domain::{
-    approval::{Decision, Wait},
+    approval::Decision,
     authority::Authority,
     credential::{Credential, CredentialState},
     credential_code::{
         ClaimedCode, CodeDigest, CredentialCode, NewCredentialCode, RedeemedCode, ReleasedCode,
     },
     id::{CredentialCodeId, UserId},
-    message::NewMessage,
     organization::Approval,
     user::User,
 };
@@ -38,37 +37,47 @@ pub struct FoundCode {
     pub account: Account,
 }
 
-/// The decision that a code is redeemed, and what comes of it whether its owner is to approve or not: that
-/// is decided when it takes effect.
+/// The decision that a code is redeemed, and the credential that is made with it: one that waits, where the code's
+/// organization asks its owners for approval, and one that is active where it does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redemption {
     /// The decision about the code.
     pub redeemed: RedeemedCode,
-    /// The credential, active.
+    /// The credential.
     pub credential: Credential,
-    /// What its owner is told when it can be used at once.
-    pub added: NewMessage,
-    /// How long it waits otherwise.
-    pub wait: Wait,
-    /// What its owner is told then.
-    pub waits: NewMessage,
 }
 
 impl Redemption {
-    /// The credential that is made where that is asked for, and what its owner is told.
-    pub fn made(self, approval: Approval) -> (Credential, NewMessage) {
-        match approval {
-            Approval::Never => (self.credential, self.added),
-            Approval::Always => {
-                let until = self.wait.expires;
-                let credential = Credential {
-                    state: CredentialState::Waiting { until },
-                    last_used: None,
-                    ..self.credential
-                };
-                (credential, self.waits)
-            }
+    /// What the organization must ask for.
+    #[must_use]
+    pub const fn approval(&self) -> Approval {
+        match self.credential.state {
+            CredentialState::Waiting { .. } => Approval::Always,
+            CredentialState::Active | CredentialState::Inactive => Approval::Never,
         }
+    }
+}
+
+/// Why a code is not redeemed.
+#[derive(Debug, thiserror::Error)]
+pub enum RedeemError {
+    /// The credential is not made.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// The organization asks for something else by now.
+    #[error("the organization asks for approval: {}", .0.as_str())]
+    Asks(Approval),
+}
+
+impl From<AuthorityConflict> for RedeemError {
+    fn from(conflict: AuthorityConflict) -> Self {
+        Self::Create(conflict.into())
+    }
+}
+
+impl From<StoreError> for RedeemError {
+    fn from(error: StoreError) -> Self {
+        Self::Create(error.into())
     }
 }
 
@@ -156,19 +165,15 @@ pub trait CredentialCodeStore: Send + Sync {
     /// [`ClaimError`]; nothing is changed then.
     async fn claim(&self, claimed: ClaimedCode) -> Result<(), ClaimError>;
 
-    /// Redeems a code that exactly this challenge claimed, makes the credential, keeps the message that
-    /// tells of it, and gives the credential as made. Whether it waits is what the organization asks for in
-    /// the same transaction; then the code says until when. Of any number of concurrent calls for one code,
-    /// exactly one returns `Ok`.
+    /// Redeems a code that exactly this challenge claimed, and makes the credential. Required in the same transaction:
+    /// the organization asks for [what it is made for](Redemption::approval). Of any number of concurrent calls for
+    /// one code, exactly one returns `Ok`.
     ///
     /// # Errors
-    /// [`CreateError`]; nothing is changed then. A code that is not claimed by this challenge any more
+    /// [`RedeemError`]; nothing is changed or used up then. A code that is not claimed by this challenge any more
     /// (cancelled, or redeemed before) voids the authority.
-    async fn redeem(
-        &self,
-        authority: Authority,
-        redemption: Redemption,
-    ) -> Result<Credential, CreateError>;
+    async fn redeem(&self, authority: Authority, redemption: Redemption)
+    -> Result<(), RedeemError>;
 
     /// Ends a code that exactly this challenge claimed, and says why. Nothing else is required: it only takes
     /// away what the challenge could have been used for. Of any number of calls that redeem, cancel or give

@@ -18,7 +18,6 @@ use latchkey_domain::{
         ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId,
         UserId,
     },
-    organization::Approval,
     text::CredentialName,
     time::Timestamp,
     user::Epoch,
@@ -26,10 +25,9 @@ use latchkey_domain::{
 use latchkey_service::ports::{
     account_store::Account,
     credential_code_store::{
-        ClaimError, CredentialCodeStore, DecideError, FoundCode, HeldCode, IssueError, Redemption,
-        ReleaseError,
+        ClaimError, CredentialCodeStore, DecideError, FoundCode, HeldCode, IssueError, RedeemError,
+        Redemption, ReleaseError,
     },
-    credential_store::CreateError,
     store::{AuthorityConflict, StoreError},
 };
 use sea_orm::{
@@ -40,14 +38,13 @@ use sea_orm::{
     sea_query::{CaseStatement, Condition},
 };
 
-use super::{credential, message, organization, user};
+use super::{credential, organization, user};
 use crate::{
-    authority::{exercise_locked_at_once, exercise_with, standing},
+    authority::standing,
     column::{self, FIRST, Joined, SECOND, THIRD},
     connection::Reader,
-    statement::{Change as _, Fixed, Insertion, Step, together},
+    statement::{self, Change as _, Fixed, Insertion, Step, together},
     store::SqlStore,
-    transaction::Transaction,
 };
 
 type Typed<T> = column::Typed<Entity, T>;
@@ -134,37 +131,29 @@ impl CredentialCodeStore for SqlStore {
         &self,
         authority: Authority,
         redemption: Redemption,
-    ) -> Result<Credential, CreateError> {
-        let change = Arc::new((authority, redemption));
+    ) -> Result<(), RedeemError> {
+        let change = Arc::new((authority.clone(), redemption));
         let own = Arc::clone(&change);
-        let plan = async move |tx: Transaction| {
+        let steps = move || {
             let (authority, redemption) = &*own;
-            let organization = authority.organization();
-            let approval = organization::approval(&tx, organization).await?;
-            let approval = approval.ok_or(AuthorityConflict::Void)?;
-            // It was read before there was a lock.
-            let is_still_so = organization::asks(organization, approval);
-            let (steps, made) =
-                redemption_steps(authority, redemption.clone(), approval, is_still_so);
-            Ok((exercise_locked_at_once(authority, steps), made))
+            Vec::from(redemption_steps(authority, redemption))
         };
-        let operation = async move |tx: Transaction| {
-            let (authority, redemption) = &*change;
-            // It is read after the lock: a statement that waits for one sees other rows as they were before.
-            user::lock(&tx, authority.user()).await?;
-            let approval = organization::approval(&tx, authority.organization()).await?;
-            let approval = approval.ok_or(AuthorityConflict::Void)?;
-            let always = Expr::cust("TRUE");
-            let (steps, made) = redemption_steps(authority, redemption.clone(), approval, always);
-            let met = exercise_with::<CreateError>(&tx, authority, steps).await?;
-            match met.as_slice() {
-                [1, _, 1] => {}
-                [1, ..] => credential::insert_in_place(&tx, &made).await?,
-                _ => return Err(AuthorityConflict::Void.into()),
+        self.exercise_locked(authority, steps, async move |tx| {
+            let (authority, Redemption { credential, .. }) = &*change;
+            let asked = organization::approval(&tx, authority.organization()).await?;
+            let asked = asked.ok_or(AuthorityConflict::Void)?;
+            if asked != change.1.approval() {
+                return Err(RedeemError::Asks(asked));
             }
-            Ok(made)
-        };
-        self.write_at_once(plan, operation).await
+            // The code comes first: where it was redeemed, the credential is what met nothing.
+            let made = Entity::find().filter(Column::Credential.eq(credential.uuid.as_str()));
+            let made = made.filter(Column::UserId.eq(credential.user.as_str()));
+            if !statement::any(&*tx, made).await? {
+                return Err(AuthorityConflict::Void.into());
+            }
+            Ok(credential::insert_in_place(&tx, credential).await?)
+        })
+        .await
     }
 
     /// The code's own row decides, as in [`claim`](Self::claim).
@@ -412,23 +401,15 @@ fn claim(claimed: &ClaimedCode) -> UpdateMany<Entity> {
         .filter(Expr::exists(stands))
 }
 
-/// What redeems a code under this condition where the organization asks for approval, or for none, and the credential
-/// that is made.
-fn redemption_steps(
-    authority: &Authority,
-    redemption: Redemption,
-    approval: Approval,
-    condition: Expr,
-) -> (Vec<Step>, Credential) {
-    let redeemed = redemption.redeemed.clone();
-    let (made, message) = redemption.made(approval);
-    let redeem = redeem(authority.user(), &redeemed, &made).filter(condition);
-    let steps = vec![
-        redeem.into(),
-        message::insertion(&message).into(),
-        credential::insertion(&made).into(),
-    ];
-    (steps, made)
+/// What redeems a code where the organization asks for what the credential is made for, and makes that.
+fn redemption_steps(authority: &Authority, redemption: &Redemption) -> [Step; 2] {
+    let Redemption {
+        redeemed,
+        credential,
+    } = redemption;
+    let is_asked = organization::asks(authority.organization(), redemption.approval());
+    let redeem = redeem(authority.user(), redeemed, credential).filter(is_asked);
+    [redeem.into(), credential::insertion(credential).into()]
 }
 
 /// Claimed → redeemed; meets none when it is not claimed by exactly that challenge (any more).

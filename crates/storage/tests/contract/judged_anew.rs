@@ -5,11 +5,11 @@
 use std::time::Duration;
 
 use latchkey_domain::{
-    account_code::AccountCodeKind, authority::Spendable, credential::CredentialState,
+    account_code::AccountCodeKind, authority::Spendable, organization::Approval,
 };
 use latchkey_service::ports::{
     code_request_store::{DecideRequestError, RefuseRequestError},
-    credential_code_store::{ClaimError, IssueError, ReleaseError},
+    credential_code_store::{ClaimError, IssueError, RedeemError, ReleaseError},
     credential_store::CreateError,
     proof_verifier::AuthenticatorState,
     session_store::ExerciseError,
@@ -181,7 +181,7 @@ async fn a_code_that_is_being_cancelled_is_neither_claimed_nor_redeemed() {
         .credential_codes
         .redeem(claimed.authority.clone(), redemption);
     let outcome = meanwhile(&world, cancel, redeemed).await;
-    assert_refused!(outcome, CreateError::Authority(Void));
+    assert_refused!(outcome, RedeemError::Create(CreateError::Authority(Void)));
     assert_eq!(world.credentials_of(&person).await.len(), 2);
     assert_eq!(world.told().await, []);
     assert_eq!(world.standing(&claimed.authority).await, Ok(()));
@@ -204,7 +204,7 @@ async fn what_changes_a_user_sees_what_the_one_before_did() {
         .credential_codes
         .redeem(claimed.authority.clone(), redemption);
     let outcome = meanwhile(&world, &take, redeemed).await;
-    assert_refused!(outcome, CreateError::Authority(Void));
+    assert_refused!(outcome, RedeemError::Create(CreateError::Authority(Void)));
 
     let undo = "UPDATE credentials SET is_active = TRUE";
     world.sql.execute(undo).await;
@@ -297,12 +297,8 @@ async fn an_organization_that_begins_to_ask_for_approval_is_asked_under_the_lock
     let redeemed = world
         .credential_codes
         .redeem(claimed.authority.clone(), redemption);
-    let made = meanwhile(&world, &locked(&person, asks), redeemed).await;
-    let state = made.unwrap().state;
-    assert!(
-        matches!(state, CredentialState::Waiting { .. }),
-        "{state:?}"
-    );
+    let outcome = meanwhile(&world, &locked(&person, asks), redeemed).await;
+    assert_refused!(outcome, RedeemError::Asks(Approval::Always));
 }
 
 #[tokio::test]

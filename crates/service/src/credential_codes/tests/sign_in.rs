@@ -3,7 +3,7 @@
 use latchkey_domain::{credential::passkey::Transports, organization::CodeSignIn};
 
 use super::*;
-use crate::testing::{directory_of, entries, recovery_key};
+use crate::testing::recovery_key;
 
 /// Codes of an organization where a session begins with what is made or not, which asks for approval or not; the owner
 /// is looked for that many times.
@@ -14,10 +14,7 @@ fn where_it(
     looks: usize,
 ) -> CredentialCodes {
     let mut store = MockCredentialCodeStore::new();
-    store
-        .expect_redeem()
-        .times(1)
-        .returning(move |_, redemption| Ok(redemption.made(approval).0));
+    store.expect_redeem().times(1).returning(|_, _| Ok(()));
     let mut accounts = MockAccountStore::new();
     accounts
         .expect_find()
@@ -26,6 +23,7 @@ fn where_it(
     let mut codes = codes(store, accounts, true_proofs(material));
     let mut entries = entries();
     entries.organizations[0].code_sign_in = code_sign_in;
+    entries.organizations[0].approval = approval;
     codes.ceremonies.directory = Arc::new(directory_of(entries));
     codes
 }

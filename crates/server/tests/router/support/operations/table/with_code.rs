@@ -86,15 +86,15 @@ pub(super) fn credentials() -> Vec<Operation> {
                 }))
             }),
         post("createCredentialWithCode", "/auth/credentials/code/verify")
-            .completes(CredentialWithCode, written(1, 6).on_postgres(2), signing_in)
+            .completes(CredentialWithCode, written(1, 5).on_postgres(1), signing_in)
             .or_completes(
                 "without a session",
-                written(0, 6).on_postgres(2),
+                written(0, 5).on_postgres(1),
                 |_, challenge, request| request.with(named_credential(challenge, "signIn", false)),
             )
             .or_completes(
                 "where it waits for approval",
-                written(0, 6).on_postgres(2),
+                written(0, 5).on_postgres(1),
                 signing_in,
             )
             .where_approval_is_asked(),
