@@ -357,6 +357,7 @@ mod tests {
             user: user(),
             sealed: SealedText::new(vec![]),
             created: NOW,
+            due: NOW,
             expires: NOW,
         };
         let mut authority = Authority::of_session(&session)

@@ -94,6 +94,9 @@ pub struct NewMessage {
     pub sealed: SealedText,
     /// When it was written.
     pub created: Timestamp,
+    /// From when on it is to be sent; one that expires by then is sent by nobody, and waits to be read where messages
+    /// are kept.
+    pub due: Timestamp,
     /// From this moment on it is not worth sending.
     pub expires: Timestamp,
 }

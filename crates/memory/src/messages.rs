@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use async_trait::async_trait;
 use latchkey_domain::{id::UserId, time::Timestamp, user::User};
 use latchkey_service::ports::{
-    message_store::{ClaimedMessage, KeptMessage, MessageStore, Pending, WaitingMessage, Which},
+    message_store::{ClaimedMessage, MessageStore, Pending, WaitingMessage, Which},
     store::StoreError,
 };
 
@@ -43,23 +43,6 @@ impl MessageStore for MemoryStore {
                 })
             });
             Ok(taken.collect())
-        })
-    }
-
-    async fn keep(&self, now: Timestamp, batch: u32) -> Result<Vec<KeptMessage>, StoreError> {
-        self.write(|state| {
-            let is_due = |held: &&mut Outgoing| {
-                held.due <= now && !held.is_hastened && now < held.message.expires
-            };
-            let due = state.messages.iter_mut().filter(is_due);
-            let kept = (0..batch).zip(due).map(|(_, held)| {
-                held.due = held.message.expires;
-                KeptMessage {
-                    id: held.message.id.clone(),
-                    kind: held.message.kind,
-                }
-            });
-            Ok(kept.collect())
         })
     }
 

@@ -164,7 +164,7 @@ impl State {
     pub(crate) fn keep_all(&mut self, messages: Vec<NewMessage>) {
         self.messages
             .extend(messages.into_iter().map(|message| Outgoing {
-                due: message.created,
+                due: message.due,
                 is_hastened: false,
                 attempts: 0,
                 message,

@@ -331,13 +331,17 @@ impl MailedCodes {
                 return Ok(());
             }
         };
+        let (id, kind) = (message.id.clone(), message.kind);
         let issued = self.codes.issue(new, message).await;
         // A user who has enough live codes gets none, nor one who was deactivated or registered meanwhile.
         if !matches!(issued, Ok(true)) {
             self.throttle.give_back(reservation);
         }
         match issued {
-            Ok(true) => events.tell(Event::MailCode, &facts, Ok(())),
+            Ok(true) => {
+                messages.say_if_it_waits(&id, kind);
+                events.tell(Event::MailCode, &facts, Ok(()))
+            }
             Ok(false) => Ok(()),
             Err(error) => events.tell(Event::MailCode, &facts, Err(error)),
         }

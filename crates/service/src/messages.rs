@@ -28,10 +28,11 @@ use zeroize::Zeroizing;
 use self::draft::{Draft, Fact, Part, date};
 use crate::{
     directory::{Caller, Directory, Snapshot},
+    outbox::say_it_waits,
     ports::{
         clock::Clock,
         entropy::Entropy,
-        mailer::MessageContent,
+        mailer::{Mailer, MessageContent},
         sealer::{NotSealed, Sealer},
         store::StoreError,
     },
@@ -42,6 +43,7 @@ pub struct Messages {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) sealer: Arc<dyn Sealer>,
+    pub(crate) mailer: Arc<dyn Mailer>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) pages: Option<PagePrefix>,
 }
@@ -469,7 +471,19 @@ impl Messages {
             kind: envelope.kind,
             user: envelope.user.clone(),
             created: envelope.created,
+            due: if self.mailer.sends() {
+                envelope.created
+            } else {
+                envelope.expires
+            },
             expires: envelope.expires,
+        }
+    }
+
+    /// Tells the log of a message that hands over a code, and took effect, that it waits where nobody sends it.
+    pub(crate) fn say_if_it_waits(&self, id: &MessageId, kind: MessageKind) {
+        if !self.mailer.sends() {
+            say_it_waits(id, kind);
         }
     }
 

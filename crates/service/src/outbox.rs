@@ -20,18 +20,13 @@ use crate::{
     ports::{
         clock::Clock,
         mailer::{Delivery, DeliveryError, Mail, Mailer, MessageContent},
-        message_store::{
-            ClaimedMessage, KeptMessage, MessageStore, Pending, WaitingMessage, Which,
-        },
+        message_store::{ClaimedMessage, MessageStore, Pending, WaitingMessage, Which},
         store::StoreError,
     },
 };
 
 /// How many messages are taken at once.
 const BATCH: u32 = 6;
-
-/// How many messages are noted at once where none is sent.
-const KEPT_BATCH: u32 = 1_000;
 
 /// How long sending one message may take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -62,7 +57,7 @@ pub struct OpenMessage {
 }
 
 /// What is still to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backlog {
     /// How many messages; none where nothing is sent.
     pub count: u64,
@@ -81,15 +76,13 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Sends a batch of what is due, and gives how many messages that were: there may be more. Where nothing
-    /// is sent there is no hurry, and all that has come is noted at the next look. When nothing is due it
-    /// costs one read.
+    /// Sends a batch of what is due, and gives how many messages that were: there may be more. When nothing is due
+    /// it costs one read, and where nothing is sent none.
     ///
     /// # Errors
     /// [`StoreError`]; what was taken is due again when its lease ends.
     pub(crate) async fn run(&self) -> Result<usize, StoreError> {
         if !self.mailer.sends() {
-            self.keep().await?;
             return Ok(0);
         }
         let claimed = self.store.claim(self.clock.now(), LEASE, BATCH).await?;
@@ -116,6 +109,9 @@ impl Outbox {
     /// # Errors
     /// [`StoreError`].
     pub async fn backlog(&self) -> Result<Backlog, StoreError> {
+        if !self.mailer.sends() {
+            return Ok(Backlog::default());
+        }
         let now = self.clock.now();
         let Pending { count, oldest } = self.store.pending(now).await?;
         Ok(Backlog {
@@ -226,15 +222,6 @@ impl Outbox {
         self.remove(claimed).await
     }
 
-    /// Says of messages that nobody will send that they are there.
-    async fn keep(&self) -> Result<(), StoreError> {
-        let kept = self.store.keep(self.clock.now(), KEPT_BATCH).await?;
-        for KeptMessage { id, kind } in kept {
-            say_it_waits(&id, kind);
-        }
-        Ok(())
-    }
-
     async fn deliver(&self, claimed: &ClaimedMessage) -> Result<Delivery, DeliveryError> {
         let message = &claimed.message;
         let content = self
@@ -266,7 +253,8 @@ impl Outbox {
     }
 }
 
-fn say_it_waits(id: &MessageId, kind: MessageKind) {
+/// Tells the log of a message that nobody will send.
+pub(crate) fn say_it_waits(id: &MessageId, kind: MessageKind) {
     tracing::info!(message_id = %id, %kind, "a message waits; `latchkey outbox list` shows it");
 }
 

@@ -178,8 +178,10 @@ impl Stores {
 #[cfg(any(test, feature = "mocks"))]
 impl Ports {
     /// A mock behind every port, which expects nothing: for cases to put their own in the place of some. Nobody
-    /// hears of events, or knows where an address is.
+    /// hears of events, or knows where an address is; messages would be sent.
     pub fn mocks() -> Self {
+        let mut mailer = mailer::MockMailer::new();
+        mailer.expect_sends().return_const(true);
         Self {
             installation: Installation {
                 id: latchkey_domain::id::InstallationId::from_random(&[1; 32]),
@@ -191,7 +193,7 @@ impl Ports {
             verifier: Arc::new(proof_verifier::MockProofVerifier::new()),
             digester: Arc::new(code_digester::MockCodeDigester::new()),
             sealer: Arc::new(sealer::MockSealer::new()),
-            mailer: Arc::new(mailer::MockMailer::new()),
+            mailer: Arc::new(mailer),
             observer: Arc::new(observer::Unobserved),
             locator: Arc::new(locator::Unlocated),
             stores: Stores::mocks(),

@@ -53,7 +53,7 @@ use crate::{
         directory_store::{DirectoryEntries, MockDirectoryStore},
         entropy::{Entropy, MockEntropy},
         event_store::MockEventStore,
-        mailer::MessageContent,
+        mailer::{MessageContent, MockMailer},
         observer::Observer,
         proof_verifier::{AssertionProof, CreationProof, MockProofVerifier, Offered, Used},
         sealer::MockSealer,
@@ -463,10 +463,13 @@ pub(crate) fn messages() -> Messages {
     sealer
         .expect_open()
         .returning(|_message, sealed| Ok(Zeroizing::new(sealed.as_bytes().to_vec())));
+    let mut mailer = MockMailer::new();
+    mailer.expect_sends().return_const(true);
     Messages {
         clock: clock(),
         entropy: Arc::new(entropy),
         sealer: Arc::new(sealer),
+        mailer: Arc::new(mailer),
         directory: Arc::new(directory()),
         pages: Some(PagePrefix::default()),
     }

@@ -211,6 +211,7 @@ fn ceremonies(ports: &Ports, settings: &ServiceSettings) -> Ceremonies {
             clock: ports.clock.clone(),
             entropy: ports.entropy.clone(),
             sealer: ports.sealer.clone(),
+            mailer: ports.mailer.clone(),
             directory: directory.clone(),
             pages: settings.pages.clone(),
         }),

@@ -102,13 +102,15 @@ impl Users {
             created: self.ceremonies.now(),
         };
         let (mut invitation, code) = invitation(&self.ceremonies, self.digester.as_ref(), user);
-        let message = self
-            .ceremonies
-            .messages
+        let messages = &self.ceremonies.messages;
+        let message = messages
             .registration(&invitation.user, &code, invitation.code.code.expires)
             .await?;
+        let (id, kind) = (message.id.clone(), message.kind);
         invitation.message = Some(message);
-        self.store.create(request.authority(), invitation).await
+        let created = self.store.create(request.authority(), invitation).await?;
+        messages.say_if_it_waits(&id, kind);
+        Ok(created)
     }
 
     /// Changes a user of the organization, and gives the user as of then; one who was deleted, as

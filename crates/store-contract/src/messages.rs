@@ -17,8 +17,7 @@ cases! { messages:
     a_claimed_message_is_its_holders_until_the_lease_ends,
     a_message_is_given_to_one_of_many_processes,
     a_message_that_was_put_back_is_due_later,
-    what_nobody_sends_is_noted_once_and_stays,
-    what_nobody_sends_is_noted_by_one_of_many_processes,
+    what_nobody_is_to_send_stays,
     what_waits_for_later_is_hastened_and_what_is_being_sent_is_not,
     messages_are_discarded_one_or_all,
     an_expired_message_is_neither_sent_nor_shown,
@@ -40,10 +39,26 @@ async fn claim(stores: &Stores, now: Timestamp) -> Vec<ClaimedMessage> {
 
 /// Ends no session, tells the user of it that many minutes ago, and gives what waits then.
 async fn tell(world: &World, person: &Person, ago: u64) -> WaitingMessage {
+    let written = NOW.minus(Duration::from_mins(ago));
     let message = NewMessage {
-        created: NOW.minus(Duration::from_mins(ago)),
+        created: written,
+        due: written,
         ..world.message(&person.user.id)
     };
+    keep(world, person, message).await
+}
+
+/// The same of a message that nobody is to send.
+async fn tell_to_be_read(world: &World, person: &Person) -> WaitingMessage {
+    let message = world.message(&person.user.id);
+    let message = NewMessage {
+        due: message.expires,
+        ..message
+    };
+    keep(world, person, message).await
+}
+
+async fn keep(world: &World, person: &Person, message: NewMessage) -> WaitingMessage {
     let authority = Authority::of_session(&world.session(person)).telling(message.clone());
     world.sessions.end(authority).await.unwrap();
     WaitingMessage {
@@ -145,45 +160,14 @@ async fn a_message_that_was_put_back_is_due_later(world: World) {
 }
 
 /// It is shown until it expires, and is not sent by who comes to send what else there is.
-async fn what_nobody_sends_is_noted_once_and_stays(world: World) {
+async fn what_nobody_is_to_send_stays(world: World) {
     let person = world.someone().await;
-    let mut expected = HashSet::new();
-    for _ in 0..3 {
-        let told = tell(&world, &person, 0).await;
-        expected.insert((told.id.to_string(), told.kind.to_string()));
-    }
-    let mut noted = HashSet::new();
-    for number in [2, 1, 0] {
-        let kept = world.messages.keep(NOW, 2).await.unwrap();
-        assert_eq!(kept.len(), number);
-        noted.extend(
-            kept.iter()
-                .map(|kept| (kept.id.to_string(), kept.kind.to_string())),
-        );
-    }
-    assert_eq!(noted, expected);
-    assert_eq!(world.told().await.len(), 3);
+    let kept = tell_to_be_read(&world, &person).await;
+    assert!(claim(&world.stores, NOW).await.is_empty());
     assert!(claim(&world.stores, later(59)).await.is_empty());
+    assert_eq!(world.told().await, [kept]);
     tell(&world, &person, 0).await;
-    assert!(world.messages.keep(later(60), 9).await.unwrap().is_empty());
     assert_eq!(claim(&world.stores, NOW).await.len(), 1);
-    // What somebody is sending is left to them.
-    assert!(world.messages.keep(NOW, 9).await.unwrap().is_empty());
-}
-
-async fn what_nobody_sends_is_noted_by_one_of_many_processes(world: World) {
-    let person = world.someone().await;
-    for _ in 0..5 {
-        tell(&world, &person, 0).await;
-    }
-    let noted = at_once(|index| {
-        let stores = world.replica(index);
-        async move { stores.messages.keep(NOW, 10).await.unwrap() }
-    })
-    .await;
-    let all: Vec<_> = noted.into_iter().flatten().collect();
-    let distinct: HashSet<_> = all.iter().map(|kept| kept.id.to_string()).collect();
-    assert_eq!((all.len(), distinct.len()), (5, 5));
 }
 
 async fn what_waits_for_later_is_hastened_and_what_is_being_sent_is_not(world: World) {
@@ -195,8 +179,7 @@ async fn what_waits_for_later_is_hastened_and_what_is_being_sent_is_not(world: W
     let tried = claim(&world.stores, NOW).await.remove(0);
     let put_back = world.messages.put_back(&tried, later(30));
     assert!(put_back.await.unwrap());
-    tell(&world, &person, 0).await;
-    let kept = world.messages.keep(NOW, 9).await.unwrap().remove(0);
+    let kept = tell_to_be_read(&world, &person).await;
     tell(&world, &person, 0).await;
     let being_sent = claim(&world.stores, NOW).await.remove(0);
     let one = Which::One(kept.id.clone());
@@ -204,8 +187,6 @@ async fn what_waits_for_later_is_hastened_and_what_is_being_sent_is_not(world: W
     // It was asked for already.
     assert_eq!(hasten(&one).await, 0);
     assert_eq!(hasten(&Which::All).await, 2);
-    // Not by who sends none.
-    assert!(world.messages.keep(NOW, 9).await.unwrap().is_empty());
     let counted = world.messages.pending(NOW).await.unwrap();
     assert_eq!(counted.count, 3);
     let taken = claim(&world.stores, NOW).await;
@@ -283,8 +264,7 @@ async fn what_nobody_sends_is_not_counted_as_still_to_be_sent(world: World) {
     let message = &claimed[0];
     let put_back = world.messages.put_back(message, message.message.expires);
     assert!(put_back.await.unwrap());
-    tell(&world, &person, 0).await;
-    assert_eq!(world.messages.keep(NOW, 10).await.unwrap().len(), 1);
+    tell_to_be_read(&world, &person).await;
     assert_eq!(world.told().await.len(), 2);
     let counted = world.messages.pending(NOW).await.unwrap();
     assert_eq!(counted, Pending::default());

@@ -143,6 +143,7 @@ impl World {
             user: user.clone(),
             sealed: SealedText::new(vec![1, 2, 3]),
             created: NOW,
+            due: NOW,
             expires: NOW.plus(Duration::from_hours(1)),
         }
     }
@@ -157,6 +158,7 @@ impl World {
             user: credential.user.clone(),
             sealed: sealed.clone(),
             created: NOW,
+            due: NOW,
             expires: NOW.plus(Duration::from_hours(1)),
         })
     }

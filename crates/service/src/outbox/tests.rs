@@ -125,25 +125,14 @@ async fn a_message_that_is_kept_is_not_due_again() {
     );
 }
 
-/// Nothing is claimed or put back, however many messages there are.
+/// The store is not even asked.
 #[tokio::test]
-async fn where_nothing_is_sent_what_is_due_is_noted_at_once() {
+async fn where_nothing_is_sent_nothing_is_claimed_or_still_to_be_sent() {
     let mut mailer = MockMailer::new();
     mailer.expect_sends().return_const(false);
-    let mut store = MockMessageStore::new();
-    store
-        .expect_keep()
-        .times(1)
-        .withf(|now, _| *now == NOW)
-        .returning(|_, _| {
-            let kept = claimed(1).message;
-            let kept = KeptMessage {
-                id: kept.id,
-                kind: kept.kind,
-            };
-            Ok(vec![kept; 7])
-        });
-    assert_eq!(outbox(store, mailer).run().await.unwrap(), 0);
+    let outbox = outbox(MockMessageStore::new(), mailer);
+    assert_eq!(outbox.run().await.unwrap(), 0);
+    assert_eq!(outbox.backlog().await.unwrap(), Backlog::default());
 }
 
 #[tokio::test]

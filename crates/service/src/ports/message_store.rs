@@ -50,15 +50,6 @@ pub enum Which {
     One(MessageId),
 }
 
-/// A message that nobody will send.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptMessage {
-    /// Identifies it.
-    pub id: MessageId,
-    /// What it is about.
-    pub kind: MessageKind,
-}
-
 /// How many messages are still to be sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pending {
@@ -69,8 +60,7 @@ pub struct Pending {
 }
 
 /// Keeps messages until they are sent. They are written with the change they tell about, see
-/// [`Authority::telling`](latchkey_domain::authority::Authority::telling), and are due from the moment they
-/// were written.
+/// [`Authority::telling`](latchkey_domain::authority::Authority::telling), which says from when on they are due.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
 pub trait MessageStore: Send + Sync {
@@ -87,15 +77,6 @@ pub trait MessageStore: Send + Sync {
         batch: u32,
     ) -> Result<Vec<ClaimedMessage>, StoreError>;
 
-    /// Takes at most `batch` messages that are due and have not expired away from whoever sends: they are not
-    /// due any more, and wait until they expire. Of any number of processes that call at once each message is
-    /// given to one. When nothing is due this costs one read, and otherwise one statement more, however many
-    /// there are.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn keep(&self, now: Timestamp, batch: u32) -> Result<Vec<KeptMessage>, StoreError>;
-
     /// Removes a message that was sent, or cannot be; `false` when it is another process's by now.
     ///
     /// # Errors
@@ -108,15 +89,15 @@ pub trait MessageStore: Send + Sync {
     /// [`StoreError`].
     async fn put_back(&self, claimed: &ClaimedMessage, due: Timestamp) -> Result<bool, StoreError>;
 
-    /// How many messages somebody is still to send: those that have not expired, and that nobody has
-    /// [kept](Self::keep), or put back until they expire, unless they were hastened since; one statement.
+    /// How many messages somebody is still to send: those that have not expired and are due before they do, or were
+    /// [hastened](Self::hasten); one statement.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn pending(&self, now: Timestamp) -> Result<Pending, StoreError>;
 
-    /// Asks whoever sends to take messages before they are due again, and tells how many those are: of those that
-    /// somebody took, or that were [kept](Self::keep). The others are due already. When that is, is decided by the
+    /// Asks whoever sends to take messages before they are due, and tells how many those are: of those that somebody
+    /// took, or that nobody was to send. The others are due already. When that is, is decided by the
     /// clock of who [claims](Self::claim), which also says what is with somebody; so the clock of who asks does not
     /// matter. Expired ones may be among them, since no clock is asked; nobody takes those.
     ///

@@ -9,7 +9,7 @@ use latchkey_domain::{
     time::Timestamp,
 };
 use latchkey_service::ports::{
-    message_store::{ClaimedMessage, KeptMessage, MessageStore, Pending, WaitingMessage, Which},
+    message_store::{ClaimedMessage, MessageStore, Pending, WaitingMessage, Which},
     store::StoreError,
 };
 use sea_orm::{
@@ -57,7 +57,7 @@ fn waiting_message((row, to): (Model, user::Model)) -> WaitingMessage {
     }
 }
 
-/// Keeps a message with the change it tells about, due at once.
+/// Keeps a message with the change it tells about.
 pub(crate) fn insertion(message: &NewMessage) -> Insertion {
     let row = Model {
         id: message.id.clone().into(),
@@ -66,7 +66,7 @@ pub(crate) fn insertion(message: &NewMessage) -> Insertion {
         sealed: message.sealed.clone().into(),
         created: message.created.into(),
         expires: message.expires.into(),
-        due: message.created.into(),
+        due: message.due.into(),
         attempts: 0,
     };
     Insertion::row(&row.into_active_model())
@@ -106,29 +106,6 @@ impl MessageStore for SqlStore {
         let until = now.plus(lease);
         self.write(async move |tx| claim(&tx, due, until, batch).await)
             .await
-    }
-
-    async fn keep(&self, now: Timestamp, batch: u32) -> Result<Vec<KeptMessage>, StoreError> {
-        let due = has_come(now);
-        if !self.is_any(due.clone()).await? {
-            return Ok(vec![]);
-        }
-        let kept = self
-            .write(async move |tx| {
-                Entity::update_many()
-                    .col_expr(Column::Due, Expr::col(Column::Expires))
-                    .filter(is_in_batch_of(&tx, due.clone(), batch))
-                    .filter(due)
-                    .exec_with_returning(&*tx)
-                    .await
-                    .map_err(StoreError::new)
-            })
-            .await?;
-        let kept = kept.into_iter().map(|row: Model| KeptMessage {
-            id: row.id.0,
-            kind: row.kind.0,
-        });
-        Ok(kept.collect())
     }
 
     async fn remove(&self, claimed: &ClaimedMessage) -> Result<bool, StoreError> {
@@ -213,14 +190,6 @@ fn is_due(now: Timestamp, lease: Duration) -> Condition {
         .add(Column::Due.between(-at, at))
         .add(is_asked_for);
     Condition::all().add(is_due).add(Column::Expires.gt(at))
-}
-
-/// What is due at `now` by itself.
-fn has_come(now: Timestamp) -> Condition {
-    let at = now.unix_milliseconds();
-    Condition::all()
-        .add(Column::Due.between(0_i64, at))
-        .add(Column::Expires.gt(at))
 }
 
 /// That a message is one of at most `batch` that are due. On PostgreSQL that passes over what another process takes at the same
