@@ -9,6 +9,7 @@ import {
   at,
   claim,
   getCode,
+  getCodeElsewhere,
   letAsk,
   loseAnswer,
   organization,
@@ -26,14 +27,20 @@ before(async () => {
   invitation = await organization(['three', 'four'], '--approval', 'always')
 })
 
-/** A passkey that the phone has added and that waits for the laptop. */
-async function waiting(laptop, name, place = 'four') {
-  const { link } = await getCode(laptop, place)
+/** A phone that has added a passkey with the code of a link, and waits. */
+async function added(link, name) {
   const phone = await Device.open(browser)
   await claim(phone, link)
   await phone.page.getByLabel('Name of the passkey').fill(name)
   await phone.page.getByRole('button', { name: 'Create the passkey' }).click()
   await phone.page.getByRole('heading', { name: 'Waiting for your approval' }).waitFor()
+  return phone
+}
+
+/** A passkey that the phone has added and that waits for the laptop. */
+async function waiting(laptop, name, place = 'four') {
+  const { link } = await getCode(laptop, place)
+  const phone = await added(link, name)
   const question = laptop.page.locator('#code-approval')
   await question.getByRole('heading', { name: 'Is this you?' }).waitFor()
   return { phone, question }
@@ -129,6 +136,31 @@ test('a number that is not the one of the other place refuses', async () => {
   await laptop.page.locator('.step', { hasText: 'The passkey was refused' }).waitFor()
   await phone.page.getByText('The passkey was refused on your other device.').waitFor()
   assert.equal(await laptop.page.getByRole('listitem', { name: 'Somebody else' }).count(), 0)
+})
+
+test('what waits since a newer code is asked about in the place of what does not wait any more', async () => {
+  const laptop = await Device.open(browser)
+  const { page } = laptop
+  const invited = await organization(['eleven', 'twelve'], '--approval', 'always')
+  await register(laptop, at('eleven'), invited)
+  const { question } = await waiting(laptop, 'Somebody else', 'twelve')
+  // The page hears nothing of what is done elsewhere.
+  const lose = (route) => (route.request().method() === 'GET' ? route.abort() : route.continue())
+  await page.route('**/auth/credentials/code', lose)
+  await page.getByText('The service cannot be reached; still trying.').waitFor()
+  const phone = await added(await getCodeElsewhere(laptop, at('twelve')), 'My phone')
+  await question.getByText('Somebody else', { exact: true }).waitFor()
+  await page.route('**/auth/credentials/code/refuse', async (route) => {
+    await page.unroute('**/auth/credentials/code')
+    await route.continue()
+  })
+  await question.getByRole('button', { name: 'refuse' }).click()
+  await page.getByRole('alert').getByText('This can be decided no more').waitFor()
+  await question.getByText('My phone', { exact: true }).waitFor()
+  assert.equal(await question.getByText('Somebody else').count(), 0)
+  await page.waitForFunction(() => document.activeElement?.id === 'code-approval-title')
+  await question.getByRole('button', { name: await numberOn(phone), exact: true }).click()
+  await phone.page.getByRole('heading', { name: 'Your passkey is added' }).waitFor()
 })
 
 test('who has shown a code is asked a second time in words for that, and need not wait', async () => {

@@ -49,6 +49,16 @@ export async function getCode({ page }, place = 'Two') {
   return { code, link: await page.locator('#code-link').getAttribute('href') }
 }
 
+/** A code that somebody gets elsewhere, as far as the panel of the page knows; answers the link to use it on an origin. */
+export async function getCodeElsewhere({ page }, origin) {
+  const longCode = await page.evaluate(async () => {
+    const { act } = await import('/assets/scripts/session.js')
+    const expiration = new Date(Date.now() + 60_000).toISOString()
+    return (await act('POST', '/auth/credentials/code', { expiration })).longCode
+  })
+  return `${origin}/enrol#${longCode}`
+}
+
 /** Makes the page believe that its browser cannot offer passkeys where a name is typed. */
 export async function withoutAutofill({ page }) {
   await page.addInitScript(() => {

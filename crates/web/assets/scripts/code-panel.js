@@ -308,10 +308,11 @@ function showLeft({ state, claim, approval }) {
 /** Shows what the other place wants to add, and asks which number is shown there. */
 function ask({ approval, dateIssued }) {
   const panel = $('code-approval')
-  if (!panel.hidden) {
+  const { credentialUuid, kind, name, provider, origin } = approval.credential
+  if (!panel.hidden && panel.dataset.asked === credentialUuid) {
     return
   }
-  const { credentialUuid, kind, name, provider, origin } = approval.credential
+  panel.dataset.asked = credentialUuid
   const rows = [
     [t('Name'), name],
     [t('Kind'), kindOf({ kind, provider })],
@@ -336,10 +337,14 @@ function ask({ approval, dateIssued }) {
 /** What the owner decides is signed, the number with it. */
 function decide(button, verdict, body) {
   return busy(button, t('Confirm with your passkey…'), async () => {
+    let late
     try {
       await act('POST', `${PATH}/${verdict}`, body)
     } catch (error) {
-      throw error.code === 'credential_not_found' ? new PromptError('decided_already', error) : error
+      if (error.code !== 'credential_not_found') {
+        throw error
+      }
+      late = new PromptError('decided_already', error)
     } finally {
       await follow()
       // The button that had the focus is gone with the question.
@@ -348,6 +353,9 @@ function decide(button, verdict, body) {
       }
     }
     await reload()
+    if (late) {
+      throw late
+    }
   })
 }
 

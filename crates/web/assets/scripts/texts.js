@@ -47,7 +47,7 @@ const TEXTS = translated({
   credential_waits:
     'This passkey waits for your approval, so it can be deleted and nothing else. Approve it with the number that is shown where it was made.',
   decided_already:
-    'This was decided already, or the passkey has waited for too long. What has become of it is shown.',
+    'This can be decided no more: it was decided already, the passkey has waited for too long, or a newer code has taken its place. If it was approved, it is among your credentials below.',
   factor_refused: 'The passkey was not accepted. Try again, or use another passkey.',
   internal: 'Something went wrong in the service. Try again in a moment.',
   invalid_code:
