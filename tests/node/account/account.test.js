@@ -5,7 +5,17 @@ import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
 import { baseUrl, mailedCode } from '../support/latchkey.js'
-import { callsTo, claim, enrol, getCode, one, register, two, withoutAutofill } from '../support/pages.js'
+import {
+  callsTo,
+  claim,
+  enrol,
+  getCode,
+  getCodeElsewhere,
+  one,
+  register,
+  two,
+  withoutAutofill,
+} from '../support/pages.js'
 
 const browser = await launch()
 
@@ -457,6 +467,25 @@ test('a code whose text is not known any more is followed, with a word on that',
   assert.equal(await page.getByText('cannot be shown again').isVisible(), false)
   await page.waitForFunction(() => document.activeElement?.id === 'code-title')
   await getCode(laptop)
+})
+
+test('a code is shown as long as it is the newest one, also where nothing can be kept', async () => {
+  const laptop = await Device.open(browser)
+  const { page } = laptop
+  await register(laptop)
+  await page.evaluate(() => {
+    Storage.prototype.setItem = () => {
+      throw new DOMException('full', 'QuotaExceededError')
+    }
+  })
+  await getCode(laptop)
+  const told = () => page.waitForResponse((answer) => answer.url() === `${one}/auth/credentials/code`)
+  await told()
+  await told()
+  assert.ok(await page.locator('#code-text').isVisible())
+  await getCodeElsewhere(laptop, two)
+  await page.getByText('cannot be shown again').waitFor()
+  assert.equal(await page.locator('#code-text').isVisible(), false)
 })
 
 test('a code that was opened is followed after the page is loaded again', async () => {

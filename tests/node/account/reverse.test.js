@@ -230,11 +230,22 @@ test('who scans a code signs in where they have a passkey, and who shows one can
   const refuse = other.page.locator('#grant-no')
   const alert = other.page.getByRole('alert')
   await look(granted)
+  let go
+  const untilThen = new Promise((resolve) => (go = resolve))
+  const wait = async (route) => {
+    await untilThen
+    await route.continue()
+  }
+  await place.page.route('**/auth/credentials/code/init', wait, { times: 1 })
   await loseAnswer(other, at('reading'), { path: '/auth/credentials/code/request/grant', reaches: true })
   await choices(other).filter({ hasText: granted.number }).click()
   await alert.getByText('The service cannot be reached.').waitFor()
   await refuse.click()
   await alert.getByText('The device seems to have been approved already.').waitFor()
+  // Its code was shown to nobody here.
+  await other.page.locator('.step', { hasText: 'Waiting for the other place' }).waitFor()
+  assert.equal(await other.page.getByText('cannot be shown again').isVisible(), false)
+  go()
   await other.page.locator('.step', { hasText: 'Waiting for the new passkey' }).waitFor()
   assert.equal(await refuse.isVisible(), false)
   await other.page.getByRole('button', { name: 'Cancel the code' }).click()

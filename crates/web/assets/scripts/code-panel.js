@@ -39,6 +39,9 @@ const QUARTER = 15 * 60_000
 /** The newest code, as it was told last. */
 let newest
 
+/** The code that is shown here: the newest one is another when it was got elsewhere. */
+let shown
+
 let here
 let reload
 let polling
@@ -62,8 +65,6 @@ export function openCodePanel(application, { refresh }) {
     const issued = kept(KEPT)
     if (newest.state === 'Issued' && issued?.expiration === newest.expiration) {
       reveal(issued)
-    } else {
-      $('code-lost').hidden = newest.state !== 'Issued'
     }
     follow()
   }
@@ -126,6 +127,9 @@ export async function waitingCredential() {
   return approval?.state === 'Waiting' ? approval.credential.credentialUuid : undefined
 }
 
+/** Whether that code was granted here to a place, which alone has it. */
+const isGranted = ({ dateIssued }) => kept(GRANTED) === dateIssued
+
 /** Whether something may still become of it. */
 function isOpen(code) {
   return (
@@ -147,7 +151,7 @@ function reset() {
   $('code-lost').hidden = true
   $('code-cancel').hidden = false
   $('code-state').replaceChildren()
-  $('code-state').dataset.shown = ''
+  $('code-state').dataset.said = ''
 }
 
 async function issue() {
@@ -166,7 +170,9 @@ async function issue() {
 }
 
 /** Shows the code, with the link where there is a page that takes it, and how much of its minute is left. */
-function reveal({ code, expiration, longCode, page }) {
+function reveal(issued) {
+  shown = issued
+  const { code, expiration, longCode, page } = issued
   $('code-text').textContent = code
   $('code-with-page').hidden = !page
   $('code-without-page').hidden = Boolean(page)
@@ -274,19 +280,21 @@ function showState(code) {
   const { steps, isOver, isWaiting } = picture(code)
   const list = $('code-state')
   // A screen reader says the list again when it changes, so it is left alone while it does not.
-  const shown = JSON.stringify(steps)
-  if (list.dataset.shown !== shown) {
-    list.dataset.shown = shown
+  const said = JSON.stringify(steps)
+  if (list.dataset.said !== said) {
+    list.dataset.said = said
     list.replaceChildren(
       ...steps.map(([state, words]) => element('li', { class: `step ${state}` }, words)),
     )
   }
   showLeft(code)
-  if (code.state !== 'Issued') {
+  const isIssued = code.state === 'Issued'
+  const isShown = isIssued && code.expiration === shown?.expiration
+  $('code-secret').hidden = !isShown
+  $('code-lost').hidden = !isIssued || isShown || isGranted(code)
+  if (!isIssued) {
     forget(KEPT)
     clearInterval(ticking)
-    $('code-secret').hidden = true
-    $('code-lost').hidden = true
   }
   $('code-cancel').hidden = Boolean(isOver || isWaiting)
   if (isWaiting) {
@@ -321,7 +329,7 @@ function ask({ approval, dateIssued }) {
     [t('Your code'), ago(Math.max(Math.round((serviceNow() - Date.parse(dateIssued)) / 1000), 0))],
   ]
   $('code-approval-facts').replaceChildren(...facts(rows))
-  $('code-approval-again').hidden = kept(GRANTED) !== dateIssued
+  $('code-approval-again').hidden = !isGranted({ dateIssued })
   const numbers = approval.numbers.map((number) => {
     const button = element('button', { type: 'button' }, String(number))
     button.onclick = () => decide(button, 'approve', { credentialUuid, number })
