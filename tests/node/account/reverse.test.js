@@ -8,6 +8,7 @@ import { baseUrl } from '../support/latchkey.js'
 import {
   at,
   callsTo,
+  getCode,
   letAsk,
   loseAnswer,
   organization,
@@ -264,8 +265,11 @@ test('who scans a code signs in where they have a passkey, and who shows one can
     body: JSON.stringify({ code: refused.code }),
   })
   assert.equal(answer.status, 200)
+  // A code of one's own that was got meanwhile is as good as before.
+  await getCode(other, 'shown')
   await refuse.click()
   await alert.getByText('The code of the device had ended already').waitFor()
+  assert.ok(await other.page.locator('#code-text').isVisible())
   assert.equal(refusals.length, 2)
   assert.equal(await other.page.evaluate(() => document.activeElement.id), 'grant-title')
 })

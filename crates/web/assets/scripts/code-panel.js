@@ -79,10 +79,10 @@ export function followGranted() {
   follow()
 }
 
-/** Whether the newest code is of that date, or later. */
-export async function hasCodeSince(date) {
-  const { dateIssued } = (await newestCode()) ?? {}
-  return Date.parse(dateIssued) >= Date.parse(date)
+/** Whether the newest code was granted to a place that has asked for that kind: it is good for no other one. */
+export async function hasGranted({ credentialKind, dateRequested }) {
+  const { credentialKinds, dateIssued } = (await newestCode()) ?? {}
+  return credentialKinds?.join() === credentialKind && Date.parse(dateIssued) >= Date.parse(dateRequested)
 }
 
 /** The applications where a code can be entered. One without a page for it is no place to go. */

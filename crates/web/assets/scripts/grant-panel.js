@@ -2,7 +2,7 @@
 
 import { serviceNow } from './api.js'
 import { codeField } from './code-field.js'
-import { followGranted, hasCodeSince } from './code-panel.js'
+import { followGranted, hasGranted } from './code-panel.js'
 import { kindOf } from './kinds.js'
 import { ago, t } from './language.js'
 import { PromptError } from './passkeys.js'
@@ -12,7 +12,7 @@ import { act, callSignedIn } from './session.js'
 
 const PATH = '/auth/credentials/code/request'
 
-/** The code that is asked about, and when its place asked. */
+/** The code that is asked about, and what its place asked for, and when. */
 let asked
 
 /** Prepares the panel, where the organization lets places ask. Nothing is looked up before its button is pressed. */
@@ -43,7 +43,7 @@ async function look(code) {
   })
   $('grant-code').value = ''
   const { applicationName, credentialKind, dateRequested, numbers, origin, sameNetwork } = found
-  asked = { code, dateRequested }
+  asked = { code, credentialKind, dateRequested }
   const seconds = Math.max(Math.round((serviceNow() - Date.parse(dateRequested)) / 1000), 0)
   const rows = [
     [t('Adds'), kindOf({ kind: credentialKind })],
@@ -94,7 +94,7 @@ async function decide(work) {
     if (error.code !== 'invalid_code') {
       throw error
     }
-    const isGranted = await hasCodeSince(asked.dateRequested)
+    const isGranted = await hasGranted(asked)
     close()
     if (isGranted) {
       followGranted()
