@@ -12,7 +12,7 @@ import { $, busy, complain, introduce, say, show, takeFragment } from './page.js
 import { signInAndGoOn } from './return.js'
 import { hasPasskey, inMemory, sendOnce } from './sent.js'
 import { sayOnThisPage } from './texts.js'
-import { forgetOnLeaving } from './unkept.js'
+import { goOnFrom } from './unkept.js'
 
 sayOnThisPage(translated({
   challenge_invalid: 'This took too long. Have another code sent and begin again.',
@@ -195,10 +195,9 @@ function start() {
     )
   })
   $('sign-in-button').addEventListener('click', () =>
-    busy($('sign-in-button'), t('Answer the prompt of your browser…'), () => {
-      forgetOnLeaving(newKit)
-      return signInAndGoOn(here, { username: begun.challenge.user.name })
-    }),
+    busy($('sign-in-button'), t('Answer the prompt of your browser…'), () =>
+      goOnFrom(newKit, () => signInAndGoOn(here, { username: begun.challenge.user.name })),
+    ),
   )
 }
 

@@ -13,7 +13,7 @@ import { goOn, signInAndGoOn } from './return.js'
 import { hasPasskey, inMemory, sendOnce } from './sent.js'
 import { beginSession, onSharedSession, onSignOut, session } from './session.js'
 import { sayOnThisPage } from './texts.js'
-import { forgetOnLeaving } from './unkept.js'
+import { goOnFrom } from './unkept.js'
 
 sayOnThisPage(translated({
   challenge_invalid: 'This took too long, or the registration was completed already. Open your link again.',
@@ -112,10 +112,11 @@ async function begin() {
     }),
   )
   $('sign-in-button').addEventListener('click', () =>
-    busy($('sign-in-button'), t('One moment…'), () => {
-      forgetOnLeaving(registered.kit)
-      return registered.isSignedIn ? goOn() : signInAndGoOn(here, { username: challenge.user.name })
-    }),
+    busy($('sign-in-button'), t('One moment…'), () =>
+      goOnFrom(registered.kit, () =>
+        registered.isSignedIn ? goOn() : signInAndGoOn(here, { username: challenge.user.name }),
+      ),
+    ),
   )
   const withCode = codeField($('code'), { long: 'rc_' }, ['registration_code_expired', 'typed_code_wrong'])
   $('enter').addEventListener('submit', (event) => {
