@@ -67,6 +67,16 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   assert.equal(await phone.page.getByLabel('Code on the device').inputValue(), first.code)
   assert.equal(phone.page.url(), `${at('approving')}/account`)
   assert.deepEqual(looks, [])
+  // It is there until it is decided, whatever loads the page anew.
+  const again = async () => {
+    await phone.page.reload()
+    await phone.page.getByRole('button', { name: 'Look at it' }).waitFor()
+    return phone.page.getByLabel('Code on the device').inputValue()
+  }
+  assert.equal(await again(), first.code)
+  await phone.page.getByRole('button', { name: 'Look at it' }).click()
+  await phone.page.getByRole('heading', { name: 'Is this device in front of you?' }).waitFor()
+  assert.equal(await again(), first.code)
   await phone.page.getByRole('button', { name: 'Look at it' }).click()
   await phone.page.getByRole('heading', { name: 'Is this device in front of you?' }).waitFor()
   const facts = phone.page.locator('#grant-facts')
@@ -82,6 +92,7 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   // Another number than the place shows refuses it, for good.
   await choices(phone).filter({ hasNotText: first.number }).first().click()
   await phone.page.getByRole('alert').getByText('That is not the number on the device').waitFor()
+  assert.equal(await again(), '')
   await television.page.getByText('another number was chosen').waitFor()
   await television.page.getByRole('button', { name: 'Enter another code' }).waitFor()
   await television.page.getByRole('button', { name: 'Show a new code' }).click()

@@ -29,7 +29,6 @@ export function openGrantPanel({ codeRequests }) {
   $('grant-no').addEventListener('click', () => busy($('grant-no'), t('Refusing the device…'), refuse))
   const code = scanned()
   if (code) {
-    forgetScanned()
     $('grant-code').value = code
     $('grant').scrollIntoView({ block: 'nearest' })
     $('grant-look').focus()
@@ -39,7 +38,11 @@ export function openGrantPanel({ codeRequests }) {
 async function look(code) {
   $('grant-question').hidden = true
   const found = await callSignedIn('POST', `${PATH}/find`, { body: { code } }).catch((error) => {
-    throw error.code === 'invalid_code' ? new PromptError('request_invalid', error) : error
+    if (error.code !== 'invalid_code') {
+      throw error
+    }
+    forgetScanned()
+    throw new PromptError('request_invalid', error)
   })
   $('grant-code').value = ''
   const { applicationName, credentialKind, dateRequested, numbers, origin, sameNetwork } = found
@@ -103,7 +106,9 @@ async function decide(work) {
   }
 }
 
+/** Nothing is asked any more. Until then a page that is loaded anew has the code that was scanned. */
 function close() {
+  forgetScanned()
   $('grant-question').hidden = true
   $('grant-code').value = ''
   $('grant-title').focus()
