@@ -11,6 +11,7 @@ import {
   enrol,
   getCode,
   getCodeElsewhere,
+  loseAnswer,
   one,
   register,
   two,
@@ -166,6 +167,60 @@ test('a new recovery kit takes the place of the old one when it is put into use,
   await press(laptop, 'I have kept it: use this kit')
   await page.getByRole('alert').getByText('an earlier one is not gone').waitFor()
   assert.deepEqual([laptop.errors, laptop.violations], [[], []])
+})
+
+test('a kit is not given up that is in use already, and nobody who leaves it is left without a word', async () => {
+  const laptop = await Device.open(browser)
+  const { page } = laptop
+  await register(laptop)
+  const kit = card(laptop, 'Recovery kit')
+  const number = page.locator('#kit-number')
+  const promise = page.getByText('Until you do, your old kit is good and this one is not.')
+  const banner = page.getByText('You may never have seen your recovery kit')
+  const alert = page.getByRole('alert')
+  const lose = async (reaches) => {
+    await page.locator('#recovery-make').click()
+    await promise.waitFor()
+    await loseAnswer(laptop, one, { path: '/auth/credentials', reaches })
+    await press(laptop, 'I have kept it: use this kit')
+    await alert.getByText('The service cannot be reached.').waitFor()
+    assert.equal(await promise.isVisible(), false)
+    return number.textContent()
+  }
+  const old = await kit.textContent()
+  await lose(false)
+  await press(laptop, 'Do not use it')
+  await number.waitFor({ state: 'detached' })
+  assert.equal(await kit.textContent(), old)
+  assert.equal(await alert.textContent(), '')
+
+  const used = await lose(true)
+  // Nobody knows before the service can be asked.
+  const json = { error: { code: 'unavailable', message: 'not now' } }
+  await page.route('**/auth/credentials', (route) => route.fulfill({ status: 503, json }), { times: 1 })
+  await press(laptop, 'Do not use it')
+  await alert.getByText('The service cannot answer at present.').waitFor()
+  assert.equal(await number.textContent(), used)
+  await press(laptop, 'Do not use it')
+  await alert.getByText('This kit is in use already').waitFor()
+  await page.getByText('This kit is in use now').waitFor()
+  await kit.getByText(used).waitFor()
+  await press(laptop, 'Done')
+  await banner.waitFor()
+
+  // What was put into use is kept, as its owner says.
+  await lose(true)
+  await press(laptop, 'I have kept it: use this kit')
+  await page.getByText('Your new recovery kit is in use').waitFor()
+  await press(laptop, 'Done')
+  assert.equal(await banner.isVisible(), false)
+
+  // Who leaves instead is told of it.
+  await lose(true)
+  page.once('dialog', (dialog) => dialog.accept())
+  await page.reload()
+  await banner.waitFor()
+  assert.deepEqual(laptop.violations, [])
 })
 
 test('whoever has no recovery kit is told so, makes one, and is back with what is typed from it', async () => {

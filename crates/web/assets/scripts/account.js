@@ -16,6 +16,7 @@ import { callSignedIn, hasBeenSignedIn, leave, onSignOut, session, sharedSession
 import { sayOnThisPage } from './texts.js'
 
 sayOnThisPage(translated({
+  kit_in_use: 'This kit is in use already, and no other one is good any more: the answer that said so was lost. Keep it, or make a new one in its place.',
   passkey_already_here: 'This device has a passkey for this account already, so none was added. You can sign in with that one.',
 }))
 
