@@ -362,6 +362,29 @@ test('the account is shown to nobody who is not signed in', async () => {
   await laptop.page.getByText('You are not signed in here. Sign in, and your account opens.').waitFor()
 })
 
+test('an account that could not be loaded can be loaded again, and nothing is shown of it until then', async () => {
+  const laptop = await Device.open(browser)
+  const { page } = laptop
+  await register(laptop)
+  const json = { error: { code: 'unavailable', message: 'not now' } }
+  const answers = [(route) => route.fulfill({ status: 503, json }), (route) => route.abort()]
+  await page.route('**/auth/credentials', (route) => answers.shift()?.(route) ?? route.continue())
+  await page.reload()
+  const alert = page.getByRole('alert')
+  await alert.getByText('The service cannot answer at present.').waitFor()
+  const credentials = page.getByRole('heading', { name: 'Your credentials' })
+  assert.equal(await credentials.isVisible(), false)
+  await press(laptop, 'Load again')
+  await alert.getByText('The service cannot be reached.').waitFor()
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Load again')
+  await press(laptop, 'Load again')
+  await card(laptop, 'Chrome on Linux').waitFor()
+  await credentials.waitFor()
+  assert.equal(await alert.textContent(), '')
+  assert.equal(await page.getByRole('status').textContent(), '')
+  assert.deepEqual(laptop.violations, [])
+})
+
 test('tabs share a session, and whoever signs out in one of them is signed out in all', async () => {
   const laptop = await Device.open(browser)
   // In all tabs: the prompt of autofill would sign in again.

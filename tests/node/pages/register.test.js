@@ -133,6 +133,26 @@ test('an invitation outlives a reload, and whoever registers is signed in with o
   await page.getByText(`Signed in as ${username}`).waitFor()
 })
 
+test('an invitation that could not be looked at is looked at again', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  const { username, ...invitation } = await invite()
+  const json = { error: { code: 'unavailable', message: 'not now' } }
+  const isAway = (route) => route.fulfill({ status: 503, json })
+  const away = page.getByRole('alert').getByText('The service cannot answer at present.')
+  for (const path of ['**/auth/application', '**/auth/registration/init']) {
+    await page.route(path, isAway, { times: 1 })
+    await page.goto('about:blank')
+    await page.goto(linkOf({ username, ...invitation }))
+    await away.waitFor()
+    await press(device, 'Load again')
+    await page.getByText(`as ${username}`).waitFor()
+    await page.getByRole('button', { name: 'Make my passkey' }).waitFor()
+    assert.equal(await away.count(), 0)
+  }
+  assert.deepEqual(device.violations, [])
+})
+
 test('a kit on the screen of one tab is no matter for another one, until it is left', async () => {
   const device = await Device.open(browser)
   const { page } = device

@@ -85,6 +85,20 @@ export function complain(error) {
   alert.scrollIntoView({ block: 'nearest' })
 }
 
+/** Loads what a page is nothing without, and shows it. When that fails there is a button to load it again. */
+export async function load(words, work) {
+  complain()
+  say(words)
+  try {
+    await work()
+  } catch (error) {
+    complain(error)
+    const again = element('button', { type: 'button', onclick: () => load(words, work) }, t('Load again'))
+    $('alert').append(again)
+    again.focus()
+  }
+}
+
 /** The decisions that somebody is making: buttons of one, of which no two can be meant, and those that stand alone. */
 const underWay = new Set()
 

@@ -8,7 +8,7 @@ import { makeKit } from './kit.js'
 import { showKit } from './kit-panel.js'
 import { t, translated } from './language.js'
 import { PromptError, make } from './passkeys.js'
-import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
+import { $, busy, complain, introduce, load, say, show, takeFragment } from './page.js'
 import { goOn, signInAndGoOn } from './return.js'
 import { hasPasskey, inMemory, sendOnce } from './sent.js'
 import { beginSession, onSharedSession, onSignOut, session } from './session.js'
@@ -151,8 +151,7 @@ async function begin() {
   offerAccount()
   onSharedSession(offerAccount)
   onSignOut(offerAccount)
-  try {
-    say(t('One moment…'))
+  await load(t('One moment…'), async () => {
     here = await introduce()
     if (!invitation) {
       $('username').value = link.username ?? ''
@@ -160,18 +159,19 @@ async function begin() {
       $('username').focus()
       return
     }
-    challenge = await welcome(invitation)
-  } catch (refused) {
-    const error = DAMAGED.includes(refused.code) ? new PromptError('link_damaged', refused) : refused
-    if (ENDS_INVITATION.includes(error.code)) {
-      forget(KEPT)
-    }
-    if (here) {
-      $('username').value = invitation?.username ?? ''
+    try {
+      challenge = await welcome(invitation)
+    } catch (refused) {
+      const error = DAMAGED.includes(refused.code) ? new PromptError('link_damaged', refused) : refused
+      $('username').value = invitation.username ?? ''
       show('resend')
+      if (!ENDS_INVITATION.includes(error.code)) {
+        throw error
+      }
+      forget(KEPT)
+      complain(error)
     }
-    complain(error)
-  }
+  })
 }
 
 begin()
