@@ -166,7 +166,7 @@ test('a kit on the screen of one tab is no matter for another one, until it is l
   }
   const banner = (tab) => tab.getByText('You may never have seen your recovery kit')
   await second.waitForFunction(
-    async () => (await navigator.locks.query()).pending.filter(({ name }) => name === 'latchkey.kit').length === 2,
+    async () => (await navigator.locks.query()).pending.filter(({ name }) => name === 'latchkey.kit-shown').length === 2,
     undefined,
     { polling: 200 },
   )

@@ -43,7 +43,7 @@ let newest
 let shown
 
 let here
-let reload
+let refreshAccount
 let polling
 let ticking
 
@@ -53,7 +53,7 @@ let ticking
  */
 export function openCodePanel(application, { refresh }) {
   here = application
-  reload = refresh
+  refreshAccount = refresh
   offerPlaces()
   $('code-place').addEventListener('change', ({ target }) => keep(CHOSEN, target.value, Date.now() + DAY))
   $('code-get').addEventListener('click', () =>
@@ -205,7 +205,7 @@ function countDown(end) {
 /** Asks how far the code has come, shows it, and goes on for as long as that can change. */
 async function follow() {
   clearTimeout(polling)
-  const ask = async () => {
+  const look = async () => {
     const code = await newestCode()
     if (code) {
       showState(code)
@@ -214,12 +214,12 @@ async function follow() {
     // The next one is asked for below what became of this one.
     $('code-ask').hidden = !isOver
     if (isOver && code?.state === 'Redeemed') {
-      await reload()
+      await refreshAccount()
     }
     return isOver
   }
   try {
-    const { answer: isOver, pause = INTERVAL } = await askOnce(ask, { every: INTERVAL })
+    const { answer: isOver, pause = INTERVAL } = await askOnce(look, { every: INTERVAL })
     if (!isOver) {
       polling = setTimeout(follow, pause)
     }
@@ -298,7 +298,7 @@ function showState(code) {
   }
   $('code-cancel').hidden = Boolean(isOver || isWaiting)
   if (isWaiting) {
-    ask(code)
+    askForApproval(code)
   } else {
     $('code-approval').hidden = true
   }
@@ -314,7 +314,7 @@ function showLeft({ state, claim, approval }) {
 }
 
 /** Shows what the other place wants to add, and asks which number is shown there. */
-function ask({ approval, dateIssued }) {
+function askForApproval({ approval, dateIssued }) {
   const panel = $('code-approval')
   const { credentialUuid, kind, name, provider, origin } = approval.credential
   if (!panel.hidden && panel.dataset.asked === credentialUuid) {
@@ -360,7 +360,7 @@ function decide(button, verdict, body) {
         $('code-title').focus()
       }
     }
-    await reload()
+    await refreshAccount()
     if (late) {
       throw late
     }

@@ -73,20 +73,20 @@ async function look(code) {
 
 /** What is granted is a code of mine, and is followed as any other. Code and number are signed. */
 async function grant(number) {
-  await decide(() => act('POST', `${PATH}/grant`, { code: asked.code, number }))
+  await decideOrTell(() => act('POST', `${PATH}/grant`, { code: asked.code, number }))
   close()
   followGranted()
 }
 
 /** Ends the request, so that the device need not wait and nobody else can approve it. Nothing is signed: it gives nothing. */
 async function refuse() {
-  await decide(() => callSignedIn('POST', `${PATH}/refuse`, { body: { code: asked.code } }))
+  await decideOrTell(() => callSignedIn('POST', `${PATH}/refuse`, { body: { code: asked.code } }))
   close()
   announce(t('The device was refused, and its code has ended. Nothing was added to your account.'))
 }
 
 /** Decides about the device. What can be decided no more is over: what came of it is said, since its answer may be lost. */
-async function decide(work) {
+async function decideOrTell(work) {
   try {
     await work()
   } catch (error) {

@@ -11,7 +11,7 @@ import { forgetUnkept, isUnkept, noteUnkept, onUnkept } from './unkept.js'
 const PATH = '/auth/credentials'
 
 let here
-let reload
+let refreshAccount
 
 /** What makes a credential of the kit that is shown, until that is in use. */
 let prove
@@ -29,7 +29,7 @@ let mayBeShown = true
 /** Prepares the panel. `refresh` shows everything anew, and answers the credentials. */
 export function openRecoveryPanel(application, { refresh }) {
   here = application
-  reload = refresh
+  refreshAccount = refresh
   tellWayBack(session()?.username ?? '')
   for (const button of [$('recovery-make'), $('no-kit-make')]) {
     button.addEventListener('click', () => busy(button, t('Making your recovery kit…'), make))
@@ -134,7 +134,7 @@ async function putIntoUse() {
   show('used')
   $('recovery-title').focus()
   const isOther = ({ credentialId, kind }) => kind === 'RecoveryKey' && credentialId !== credId
-  if ((await reload()).some(isOther)) {
+  if ((await refreshAccount()).some(isOther)) {
     // A service of a release before takes no other one away.
     throw new PromptError('kit_beside_others')
   }
@@ -147,7 +147,7 @@ async function putIntoUse() {
  */
 async function discard() {
   if (sentId) {
-    await reload()
+    await refreshAccount()
     if (part === 'used') {
       $('recovery-title').focus()
       throw new PromptError('kit_in_use')

@@ -51,8 +51,9 @@ export function session() {
 /** Whether there was a session in this tab that nobody ended here; it may have expired. */
 export const hasBeenSignedIn = () => stored() !== undefined
 
-/** What tabs speak of a session by, and what one holds as long as it has one to give. */
-const SHARED = 'session'
+/** What tabs speak by, and what one holds as long as it has a session to give. */
+const CHANNEL = 'tabs'
+const OFFERED = 'session-offered'
 
 /** How long an account is not shown while a tab that has one may give it, in milliseconds: one that sleeps does not. */
 const PATIENCE = 2000
@@ -62,7 +63,7 @@ const OWN = crypto.randomUUID()
 
 let whenGiven = () => {}
 
-const tabs = globalThis.BroadcastChannel && new BroadcastChannel(key(SHARED))
+const tabs = globalThis.BroadcastChannel && new BroadcastChannel(key(CHANNEL))
 tabs?.addEventListener('message', ({ data: { answers, asks, ended, given } }) => {
   if (asks && session()) {
     tabs.postMessage({ answers: asks, given: stored() })
@@ -86,7 +87,7 @@ function offer() {
   if (!begun) {
     return
   }
-  withdraw = hold(SHARED)
+  withdraw = hold(OFFERED)
   setTimeout(withdraw, claimsOf(begun.token).exp * 1000 - Date.now())
 }
 
@@ -96,7 +97,7 @@ async function askTabs() {
     return false
   }
   const { held = [] } = (await navigator.locks?.query().catch(() => undefined)) ?? {}
-  const isOffered = held.some(({ name }) => name === key(SHARED))
+  const isOffered = held.some(({ name }) => name === key(OFFERED))
   if (isOffered) {
     tabs.postMessage({ asks: OWN })
   }

@@ -49,7 +49,7 @@ export async function goOnFrom(kit, work) {
 export const isUnkept = (kit) => noted().includes(plain(kit))
 
 /** What every tab holds that has a kit on its screen. */
-const SHOWN = 'kit'
+const SHOWN = 'kit-shown'
 
 /** Says to the other tabs that this one shows a kit; answers what takes that back. */
 export const showing = () => hold(SHOWN)
