@@ -139,6 +139,11 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   await phone.page.route('**/code/request/refuse', (route) => route.fulfill({ status: 503, json }), { times: 1 })
   await refuse.click()
   await phone.page.getByRole('alert').getByText('The service cannot answer at present.').waitFor()
+  // So it is answered to whoever has gone to another network meanwhile.
+  const far = { error: { code: 'other_network', message: 'elsewhere' } }
+  await phone.page.route('**/code/request/refuse', (route) => route.fulfill({ status: 403, json: far }), { times: 1 })
+  await refuse.click()
+  await phone.page.getByRole('alert').getByText('can be approved or refused from its own one only').waitFor()
   await refuse.click()
   await isRefused.waitFor()
   await television.page.getByText('This device was refused on your other one').waitFor()
