@@ -259,6 +259,24 @@ test('who scans a code signs in where they have a passkey, and who shows one can
   assert.equal(await other.page.evaluate(() => document.activeElement.id), 'grant-title')
 })
 
+test('a place whose granted code was used by an answer that was lost shows a new one', async () => {
+  const made = await organization(['losing', 'granting'])
+  await letAsk(made, 'losing', 'anywhere')
+  const phone = await Device.open(browser)
+  await register(phone, at('granting'), made)
+  const television = await Device.open(browser)
+  await television.page.goto(`${at('losing')}/enrol`)
+  const { code, number } = await showCode(television)
+  await phone.page.getByLabel('Code on the device').fill(code)
+  await phone.page.getByRole('button', { name: 'Look at it' }).click()
+  await loseAnswer(television, at('losing'), { path: '/auth/credentials/code/init', reaches: true })
+  await choices(phone).filter({ hasText: number }).click()
+  await television.page.getByText('this page has probably used the code with it').waitFor()
+  await phone.page.getByRole('button', { name: 'Cancel the code' }).click()
+  await television.page.getByRole('button', { name: 'Show a new code' }).click()
+  assert.notEqual((await shown(television)).code, code)
+})
+
 test('where no place may ask, none offers to', async () => {
   const { page } = await Device.open(browser)
   await page.goto(`${two}/enrol`)

@@ -175,6 +175,47 @@ test('an answer that is lost on its way is not lost for good', async () => {
   }
 })
 
+test('who sends a code again after a lost answer is told that it was used here', async () => {
+  const { laptop, phone } = await scene()
+  const { page } = phone
+  const again = page.getByRole('button', { name: 'Continue' })
+  for (const isLink of [true, false]) {
+    const { code, link } = await getCode(laptop)
+    await page.goto(isLink ? link : `${two}/enrol`)
+    if (!isLink) {
+      await page.getByLabel('Code').fill(code)
+    }
+    await loseAnswer(phone, two, { path: '/auth/credentials/code/init', reaches: true })
+    await again.click()
+    await refuses(phone, 'The service cannot be reached.')
+    if (isLink) {
+      await page.reload()
+    }
+    await again.click()
+    await ends(phone, 'this page has probably used the code with it')
+    await laptop.page.getByRole('button', { name: 'Cancel the code' }).click()
+    await page.getByRole('button', { name: 'Enter another code' }).click()
+    assert.equal(await page.getByLabel('Code').inputValue(), '')
+  }
+
+  // What never reached the service has used nothing, and what is mistyped is told so.
+  const { code } = await getCode(laptop)
+  await page.getByLabel('Code').fill(code)
+  await loseAnswer(phone, two, { path: '/auth/credentials/code/init', reaches: false })
+  await again.click()
+  await refuses(phone, 'The service cannot be reached.')
+  await page.getByLabel('Code').fill('AAA-AAA-AAA')
+  const json = { error: { code: 'too_many_attempts', message: 'too many attempts' } }
+  await page.route('**/auth/credentials/code/init', (route) => route.fulfill({ status: 429, json }), { times: 1 })
+  await again.click()
+  await refuses(phone, 'There were too many attempts.')
+  await again.click()
+  await refuses(phone, INVALID)
+  await page.getByLabel('Code').fill(code)
+  await again.click()
+  await page.getByRole('heading', { name: 'Is this your account?' }).waitFor()
+})
+
 test('whoever turns back after a lost answer is told that the passkey was added', async () => {
   const { laptop, phone } = await scene()
   const { page } = phone

@@ -29,6 +29,9 @@ const INTERVAL = 2000
 const LINK = 'enrol-link'
 const KEPT = 'enrol'
 
+/** And the code that was sent, as long as no answer says whether it was used. */
+const TRIED = 'enrol-tried'
+
 /** How long a code, a challenge and an approval token are good at most, in milliseconds. */
 const CODE = 60_000
 const CHALLENGE = 10 * 60_000
@@ -54,9 +57,30 @@ function note(changes) {
  */
 async function claim(code, hasAsked = false) {
   const earlier = kept(KEPT)
-  const challenge = await call('POST', '/auth/credentials/code/init', {
-    body: { credentialKind: 'Fido2', code },
-  })
+  const isSentAgain = kept(TRIED) === code
+  keep(TRIED, code, Date.now() + CODE)
+  let challenge
+  try {
+    challenge = await call('POST', '/auth/credentials/code/init', {
+      body: { credentialKind: 'Fido2', code },
+    })
+  } catch (error) {
+    if (error.status < 500) {
+      forget(TRIED)
+    }
+    if (isSentAgain && error.code === 'invalid_code') {
+      forget(LINK)
+      end(
+        t(
+          'An answer was lost on its way, and this page has probably used the code with it: a code is good once. Cancel it where you are signed in, and begin again with a new one.',
+        ),
+        { hasAsked },
+      )
+      return
+    }
+    throw error
+  }
+  forget(TRIED)
   // Whoever goes on with this one does not with an earlier one, unless that waits for approval.
   if (earlier && !earlier.made) {
     giveBack(earlier.challenge, 'GivenUp')
@@ -328,7 +352,10 @@ function end(
   text,
   { hasAsked = ceremony.hasAsked, isAlreadyHere = false, title = t('No passkey was added') } = {},
 ) {
-  forget(KEPT)
+  // An earlier one that was not gone on with stays.
+  if (ceremony.code) {
+    forget(KEPT)
+  }
   $('give-up').hidden = true
   $('ended-title').textContent = title
   $('ended-text').textContent = text
