@@ -242,14 +242,36 @@ test('whoever turns back after a lost answer is told that the passkey was added'
     await lose(button)
     await page.evaluate(() => sessionStorage.removeItem('latchkey.enrol'))
     const json = { error: { code: 'challenge_invalid', message: 'too late' } }
+    const headers = { date: new Date(Date.now() + 6 * 60_000).toUTCString() }
     for (const path of ['release', 'status', 'verify']) {
-      await page.route(`**/auth/credentials/code/${path}`, (route) => route.fulfill({ status: 401, json }), { times: 1 })
+      await page.route(`**/auth/credentials/code/${path}`, (route) => route.fulfill({ status: 401, headers, json }))
     }
     await page.getByRole('button', { name: button }).click()
     await page.getByRole('heading', { name: 'The passkey may have been added' }).waitFor()
     await page.getByText(`look whether “${button}” is in the account`).waitFor()
     await page.unrouteAll()
     await laptop.page.getByRole('listitem', { name: button }).waitFor()
+  }
+})
+
+test('of a passkey that never arrived nobody says that it may have been added', async () => {
+  const { laptop, phone } = await scene()
+  const { page } = phone
+  for (const [button, text] of [
+    ['This is not my account', 'Nothing was added.'],
+    ['Create the passkey', 'This took too long, or the code was cancelled in the meantime.'],
+  ]) {
+    const { link } = await getCode(laptop)
+    await claim(phone, link)
+    await loseAnswer(phone, two, { path: VERIFY, reaches: false })
+    await page.getByRole('button', { name: 'Create the passkey' }).click()
+    await refuses(phone, 'The service cannot be reached.')
+    await laptop.page.getByRole('button', { name: 'Cancel the code' }).click()
+    await laptop.page.locator('.step', { hasText: 'The code is cancelled' }).waitFor()
+    await page.getByRole('button', { name: button }).click()
+    await ends(phone, text)
+    await phone.unplug()
+    await phone.plugIn()
   }
 })
 

@@ -37,6 +37,9 @@ const CODE = 60_000
 const CHALLENGE = 10 * 60_000
 const APPROVAL = 10 * 60_000
 
+/** For how long after a code was used the service tells at least what came of its challenge, in milliseconds. */
+const TOLD = 5 * 60_000
+
 /** How long a passkey waits for approval, in milliseconds, from when it was sent. */
 const WAIT = 5 * 60_000
 
@@ -89,7 +92,7 @@ async function claim(code, hasAsked = false) {
   stopAsking()
   $('earlier').hidden = true
   ceremony = {}
-  note({ code, challenge, hasAsked })
+  note({ code, challenge, claimedAt: serviceNow(), hasAsked })
   await confirm()
 }
 
@@ -159,7 +162,7 @@ async function add() {
       return { ...(await make(challenge)), credentialName }
     },
     send,
-    outcome: () => outcomeOf(challenge),
+    outcome: () => outcomeOf(ceremony),
   })
   await settle(answer, sent)
 }
@@ -172,8 +175,8 @@ function send({ credentialName, passkey }) {
   })
 }
 
-/** What came of the passkey that was made for this challenge; nothing when none was added, or it is too late to ask. */
-async function outcomeOf({ challengeIdentifier }) {
+/** What the service tells of what was made for this challenge: nothing when nothing was, or it is too late to ask. */
+async function statusOf({ challengeIdentifier }) {
   try {
     return await call('POST', '/auth/credentials/code/status', { body: { challengeIdentifier } })
   } catch (error) {
@@ -182,6 +185,12 @@ async function outcomeOf({ challengeIdentifier }) {
     }
     throw error
   }
+}
+
+/** The same when the challenge is of no more use: what came of it is `Unknown` when it is too late to ask. */
+async function outcomeOf({ challenge, claimedAt }) {
+  const isTold = serviceNow() < claimedAt + TOLD
+  return (await statusOf(challenge)) ?? (isTold ? undefined : { state: 'Unknown' })
 }
 
 /** What comes after: the passkey waits for approval, has signed in, can be used, or is gone again. */
@@ -199,6 +208,8 @@ async function settle(answer, { credentialName, isBuiltIn }) {
     finishSignedIn()
   } else if (state === 'Approved') {
     finish(name)
+  } else if (state === 'Unknown') {
+    endUnknown(name)
   } else {
     end(OUTCOMES[state] ?? OUTCOMES.Expired)
   }
@@ -208,7 +219,8 @@ async function settle(answer, { credentialName, isBuiltIn }) {
 function turnBack(button, reason, text) {
   busy(button, t('Giving the code back…'), async () => {
     const { challenge, sent } = ceremony
-    const { state } = (sent && (await outcomeOf(challenge))) || {}
+    const isGivenBack = await release(challenge, reason)
+    const { state } = (!isGivenBack && sent && (await outcomeOf(ceremony))) || {}
     const name = sent?.credentialName
     if (state === 'Approved') {
       end(
@@ -226,19 +238,16 @@ function turnBack(button, reason, text) {
         ),
         { title: t('The passkey waits for approval all the same') },
       )
+    } else if (state === 'Unknown') {
+      endUnknown(name)
     } else {
-      const isGivenBack = !state && (await release(challenge, reason))
-      if (state || isGivenBack || !sent) {
-        end(text)
-      } else {
-        endUnknown(sent)
-      }
+      end(text)
     }
   })
 }
 
 /** It was sent, and no answer says what came of it. */
-function endUnknown({ credentialName: name }) {
+function endUnknown(name) {
   end(
     t(
       'No answer came, and what has become of it cannot be asked any more. Have whoever gave you the code look whether “{name}” is in the account, and delete it there if it is not wanted; if the account is yours, look yourself.',
@@ -394,7 +403,7 @@ function begin() {
   $('confirm').addEventListener('submit', (event) => {
     event.preventDefault()
     busy($('create-button'), t('Answer the prompt of your browser…'), () => {
-      const { challenge, sent } = ceremony
+      const { challenge } = ceremony
       return add().catch((error) => {
         if (!ENDS_CEREMONY.includes(error.code)) {
           $('give-up').hidden = false
@@ -403,9 +412,6 @@ function begin() {
         const isAlreadyHere = ALREADY_HERE.includes(error.code)
         if (error.code !== 'challenge_invalid') {
           giveBack(challenge, isAlreadyHere ? 'AlreadyThere' : 'GivenUp')
-        } else if (sent) {
-          endUnknown(sent)
-          return
         }
         end(explain(error), { isAlreadyHere })
       })
@@ -481,7 +487,7 @@ async function resume({ challenge, made, sent }) {
     return
   }
   await confirm()
-  const outcome = sent && (await outcomeOf(challenge))
+  const outcome = sent && (await statusOf(challenge))
   if (outcome) {
     await settle(outcome, sent)
   }
