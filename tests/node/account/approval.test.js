@@ -117,6 +117,37 @@ test('a number is shown although the answer that brought it was lost', async () 
   await phone.page.getByRole('heading', { name: 'Your passkey is added' }).waitFor()
 })
 
+test('a passkey waits since it was sent for the time that it arrived', async () => {
+  const laptop = await Device.open(browser)
+  const invited = await organization(['eleven', 'twelve'], '--approval', 'always')
+  await register(laptop, at('eleven'), invited)
+  const { link } = await getCode(laptop, 'twelve')
+  const phone = await Device.open(browser)
+  await claim(phone, link)
+  const create = phone.page.getByRole('button', { name: 'Create the passkey' })
+  const lose = async (reaches) => {
+    await create.waitFor()
+    await loseAnswer(phone, at('twelve'), { path: VERIFY, reaches })
+    await create.click()
+    await phone.page.getByRole('alert').getByText('The service cannot be reached.').waitFor()
+  }
+  await lose(false)
+  // As if that had been a minute ago.
+  const first = await phone.page.evaluate(() => {
+    const tab = JSON.parse(sessionStorage.getItem('latchkey.enrol'))
+    const { sentAt } = tab.value
+    tab.value.sentAt -= 60_000
+    sessionStorage.setItem('latchkey.enrol', JSON.stringify(tab))
+    return sentAt
+  })
+  await phone.page.reload()
+  await lose(true)
+  await create.click()
+  await phone.page.getByRole('heading', { name: 'Waiting for your approval' }).waitFor()
+  const { made } = await phone.page.evaluate(() => JSON.parse(sessionStorage.getItem('latchkey.enrol')).value)
+  assert.ok(made.until - first > 4.5 * 60_000)
+})
+
 test('a number that is not the one of the other place refuses', async () => {
   const laptop = await Device.open(browser)
   const invited = await organization(['five', 'six'], '--approval', 'always')

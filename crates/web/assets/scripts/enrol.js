@@ -151,7 +151,7 @@ const ENDS_CEREMONY = ['challenge_invalid', 'too_many_credentials', ...ALREADY_H
 /** Where the passkey is until an answer says what came of it: a page that is loaded anew sends it again, too. */
 const PLACE = {
   get: () => ceremony.sent,
-  set: (sent) => note({ sent, sentAt: serviceNow() }),
+  set: (sent) => note({ sent, sentAt: undefined }),
 }
 
 async function add() {
@@ -167,9 +167,16 @@ async function add() {
   await settle(answer, sent)
 }
 
-function send({ credentialName, passkey }) {
+/** Sends it, and notes when: again only if it is not known to be there, so that it waits since it was sent last. */
+async function send({ credentialName, passkey }) {
   say(t('Adding the passkey…'))
-  const { challengeIdentifier } = ceremony.challenge
+  const { challenge, sentAt } = ceremony
+  const status = sentAt && (await statusOf(challenge))
+  if (status) {
+    return status
+  }
+  note({ sentAt: serviceNow() })
+  const { challengeIdentifier } = challenge
   return call('POST', '/auth/credentials/code/verify', {
     body: { ...passkey, challengeIdentifier, credentialName, signIn: true },
   })
