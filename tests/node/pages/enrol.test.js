@@ -153,6 +153,32 @@ test('to open another link ends nothing before its button is pressed', async () 
   await other.page.getByRole('listitem', { name: 'Chrome on Linux, two.localhost' }).waitFor()
 })
 
+test('who opens another link after a lost answer is told what came of the first', async () => {
+  const { laptop, phone } = await scene()
+  const { page } = phone
+  const isTold = (text) => page.locator('#earlier-text', { hasText: text }).waitFor()
+  const lose = async (reaches) => {
+    await page.getByRole('button', { name: 'Create the passkey' }).waitFor()
+    await loseAnswer(phone, two, { path: VERIFY, reaches })
+    await page.getByRole('button', { name: 'Create the passkey' }).click()
+    await refuses(phone, 'The service cannot be reached.')
+    await page.goto(`${two}/enrol#AAA-AAA-AAA`)
+  }
+  const goOn = page.getByRole('button', { name: 'Go on with the earlier one' })
+  const { link } = await getCode(laptop)
+  await claim(phone, link)
+  await lose(false)
+  await isTold('If you go on with this one, the other one is given back.')
+  await goOn.click()
+  await lose(true)
+  await isTold('was added: only the answer was lost')
+  await page.route('**/auth/credentials/code/status', (route) => route.abort(), { times: 1 })
+  await page.reload()
+  await isTold('may have been added: no answer came')
+  await goOn.click()
+  await page.getByRole('heading', { name: 'Your passkey is added' }).waitFor()
+})
+
 test('an answer that is lost on its way is not lost for good', async () => {
   const { laptop, phone } = await scene()
   const { page } = phone

@@ -500,14 +500,35 @@ async function resume({ challenge, made, sent }) {
   }
 }
 
+/** What has become of the code that was opened in this tab before. */
+const EARLIER = translated({
+  Approved: 'The passkey that you made in this tab with another code was added: only the answer was lost.',
+  Opened:
+    'You have opened another code in this tab, and have not finished. If you go on with this one, the other one is given back.',
+  Unknown:
+    'The passkey that you made in this tab with another code may have been added: no answer came. To see what has become of it, go on with the earlier one.',
+  Waiting:
+    'A passkey that you made in this tab still waits for approval. If you go on with another code, its number is not shown any more.',
+})
+
+function tellOf(earlier) {
+  const tell = (state) => ($('earlier-text').textContent = EARLIER[state] ?? EARLIER.Unknown)
+  $('earlier').hidden = false
+  if (earlier.made) {
+    tell('Waiting')
+  } else if (earlier.sent) {
+    tell('Unknown')
+    outcomeOf(earlier).then((outcome) => tell(outcome?.state ?? 'Opened'), () => {})
+  } else {
+    tell('Opened')
+  }
+}
+
 /** What there is to begin with: a code that came with the link, or an empty field. */
 function offer(code, earlier) {
   if (earlier) {
     // To open a link ends nothing.
-    $('earlier').hidden = false
-    $('earlier-text').textContent = earlier.made
-      ? t('A passkey that you made in this tab still waits for approval. If you go on with another code, its number is not shown any more.')
-      : t('You have opened another code in this tab, and have not finished. If you go on with this one, the other one is given back.')
+    tellOf(earlier)
   }
   // Whoever opens a link may be a scanner or a preview: nothing is used, or ended, before the button is pressed.
   fillIn(code ?? '')
