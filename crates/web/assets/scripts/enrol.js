@@ -210,8 +210,7 @@ async function settle(answer, { credentialName, isBuiltIn }) {
     note({ made })
     // Whoever waits no longer can press every button again.
     wait(made).catch(complain)
-  } else if (authentication) {
-    beginSession(authentication.token, isBuiltIn)
+  } else if (authentication && beginSession(authentication.token, isBuiltIn)) {
     finishSignedIn()
   } else if (state === 'Approved') {
     finish(name)
@@ -470,7 +469,7 @@ function begin() {
   if (link) {
     keep(LINK, link, Date.now() + CODE)
   }
-  const code = kept(LINK)
+  const code = link || kept(LINK)
   const earlier = kept(KEPT)
   if (earlier && (!code || code === earlier.code)) {
     forget(LINK)
