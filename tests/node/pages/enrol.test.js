@@ -14,6 +14,7 @@ import {
   loseAnswer,
   register,
   shortenCodes,
+  stateOf,
   two,
   withoutAutofill,
 } from '../support/pages.js'
@@ -518,6 +519,26 @@ test('a name that comes with the code is shown as one that stays', async () => {
   await page.getByText('Whoever made the code has named it, so it stays so.').waitFor()
   const name = page.getByLabel('Name of the passkey')
   assert.deepEqual([await name.inputValue(), await name.isEditable()], ['Named before', false])
+})
+
+test('what can be no name is told at its field, before a passkey is made', async () => {
+  const { laptop, phone } = await scene()
+  const { page } = phone
+  const { link } = await getCode(laptop)
+  await claim(phone, link)
+  const name = page.getByLabel('Name of the passkey')
+  const create = page.getByRole('button', { name: 'Create the passkey' })
+  for (const wrong of ['a\u200bb', 'a\u202eb', 'a\u200db', '1\u200d👧', '👩\u200d', '👩\u200d1', 'a\u2028b', '🏴\u{e0067}']) {
+    await name.fill(wrong)
+    await create.click()
+    await page.getByRole('alert').getByText('This cannot be a name').waitFor()
+    assert.deepEqual(await stateOf(name), { isInvalid: true, isFocused: true, describedBy: 'name-hint alert' })
+  }
+  assert.deepEqual(await phone.passkeys(), [])
+  await name.fill('Ünï 👩🏽\u200d💻 ❤\ufe0f\u200d🔥 #1')
+  assert.equal(await page.getByRole('alert').textContent(), '')
+  await create.click()
+  await page.getByRole('heading', { name: 'Your passkey is added' }).waitFor()
 })
 
 test('a service that cannot be reached is told from a wrong code', async () => {

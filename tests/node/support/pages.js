@@ -73,6 +73,14 @@ export async function closeStorage({ page }) {
   })
 }
 
+/** What a field says of itself. */
+export const stateOf = (field) =>
+  field.evaluate((it) => ({
+    isInvalid: it.ariaInvalid === 'true',
+    isFocused: it === document.activeElement,
+    describedBy: it.getAttribute('aria-describedby'),
+  }))
+
 /** What a camera reads from a QR code on the screen. */
 export async function scan({ page }, picture = '#code-picture') {
   const { data, height, width } = PNG.sync.read(await page.locator(picture).screenshot())

@@ -2,6 +2,7 @@
 
 import { kindOf } from './kinds.js'
 import { t, translated } from './language.js'
+import { nameIn } from './name-field.js'
 import { $, announce, busy, element, facts, hostOf, time } from './page.js'
 import { act, leave, session } from './session.js'
 
@@ -233,6 +234,7 @@ function renaming(credential, actions, settle) {
       maxlength: '128',
       required: true,
       autocomplete: 'off',
+      'aria-describedby': 'alert',
     })
     const save = element('button', { class: 'small primary' }, t('Save'))
     const close = () => {
@@ -256,7 +258,7 @@ function renaming(credential, actions, settle) {
         return
       }
       busy(save, t('Confirm with your passkey…'), async () => {
-        await act('PUT', `/auth/credentials/${credentialUuid}`, { name })
+        await act('PUT', `/auth/credentials/${credentialUuid}`, { name: nameIn(field) })
         await settle(credential, t('It has its new name.'), false)
       })
     })

@@ -7,6 +7,7 @@ import { codeField } from './code-field.js'
 import { nameHere, nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
 import { t, translated } from './language.js'
+import { nameIn } from './name-field.js'
 import { hasAuthenticator, isSupported, make } from './passkeys.js'
 import { $, busy, complain, introduce, say, show, takeFragment, timeLeft } from './page.js'
 import { goOn, isReturning, signInAndGoOn } from './return.js'
@@ -158,7 +159,7 @@ async function add() {
   const { challenge } = ceremony
   const { sent, answer } = await sendOnce(PLACE, {
     make: async () => {
-      const credentialName = $('name').value.trim() || nameOfThisDevice()
+      const credentialName = nameIn($('name')) || nameOfThisDevice()
       return { ...(await make(challenge)), credentialName }
     },
     send,
