@@ -189,7 +189,7 @@ function factsOf(credential) {
     [t('Kind'), kindOf(credential)],
     [t('Kit number'), credential.number],
     [t('For'), credential.relyingPartyId || undefined],
-    [t('Kept'), kept(credential)],
+    [t('Kept'), synced(credential)],
     [t('Added'), element('span', {}, time(credential.dateCreated), origin(credential))],
     [t('Last used'), credential.lastUsedAt ? time(credential.lastUsedAt) : t('Not yet')],
   ]
@@ -198,7 +198,7 @@ function factsOf(credential) {
 }
 
 /** Whether the passkey is on one device or goes along to others. */
-function kept({ backupEligible, backedUp }) {
+function synced({ backupEligible, backedUp }) {
   if (backedUp) {
     return t('Synced between devices')
   }
