@@ -6,16 +6,7 @@ import { test } from 'node:test'
 import { Device, launch } from '../support/browser.js'
 import { baseUrl, mailedCode } from '../support/latchkey.js'
 import {
-  callsTo,
-  claim,
-  enrol,
-  getCode,
-  getCodeElsewhere,
-  loseAnswer,
-  one,
-  register,
-  two,
-  withoutAutofill,
+  callsTo, claim, enrol, getCode, getCodeElsewhere, loseAnswer, one, register, stateOf, two, withoutAutofill,
 } from '../support/pages.js'
 
 const browser = await launch()
@@ -50,10 +41,16 @@ test('the last passkey cannot be removed, and the card says why', async () => {
 test('a passkey is renamed', async () => {
   const { laptop } = await twoPasskeys()
   await press(laptop, 'Rename My phone')
-  await laptop.page.getByLabel('New name').fill('My\u200b phone')
+  // What can be no name is told at its field, and nobody is asked to sign for it.
+  const field = laptop.page.getByLabel('New name')
+  const actions = callsTo(laptop, '/auth/action/init')
+  await field.fill('My\u200b phone')
   await press(laptop, 'Save')
   await laptop.page.getByRole('alert').getByText('This cannot be a name').waitFor()
-  await laptop.page.getByLabel('New name').fill('My new phone')
+  assert.deepEqual(await stateOf(field), { isInvalid: true, isFocused: true, describedBy: 'alert' })
+  assert.deepEqual(actions, [])
+  await field.fill('My new phone')
+  assert.equal((await stateOf(field)).isInvalid, false)
   await press(laptop, 'Save')
   await card(laptop, 'My new phone').waitFor()
   assert.equal(await card(laptop, 'My phone').count(), 0)

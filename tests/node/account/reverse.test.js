@@ -204,6 +204,7 @@ test('who scans a code signs in where they have a passkey, and who shows one can
   await other.page.getByRole('button', { name: 'Look at it' }).click()
   await other.page.getByText('It is in another network than you.').waitFor()
   await other.page.getByText(', in or near Berlin, Germany as far as the address tells').waitFor()
+  assert.equal(await other.page.locator('#grant-facts [lang=en]').textContent(), 'Berlin, Germany')
   assert.equal(await other.page.getByText('It is in the same network as you.').isVisible(), false)
   // Nor does it lose what was granted.
   const goesOn = withoutAnswers(place, '/auth/credentials/code/init', 429)
@@ -288,6 +289,24 @@ test('who scans a code signs in where they have a passkey, and who shows one can
   assert.ok(await other.page.locator('#code-text').isVisible())
   assert.equal(refusals.length, 2)
   assert.equal(await other.page.evaluate(() => document.activeElement.id), 'grant-title')
+})
+
+test('a place whose granted code was used by an answer that was lost shows a new one', async () => {
+  const made = await organization(['losing', 'granting'])
+  await letAsk(made, 'losing', 'anywhere')
+  const phone = await Device.open(browser)
+  await register(phone, at('granting'), made)
+  const television = await Device.open(browser)
+  await television.page.goto(`${at('losing')}/enrol`)
+  const { code, number } = await showCode(television)
+  await phone.page.getByLabel('Code on the device').fill(code)
+  await phone.page.getByRole('button', { name: 'Look at it' }).click()
+  await loseAnswer(television, at('losing'), { path: '/auth/credentials/code/init', reaches: true })
+  await choices(phone).filter({ hasText: number }).click()
+  await television.page.getByText('this page has probably used the code with it').waitFor()
+  await phone.page.getByRole('button', { name: 'Cancel the code' }).click()
+  await television.page.getByRole('button', { name: 'Show a new code' }).click()
+  assert.notEqual((await shown(television)).code, code)
 })
 
 test('where no place may ask, none offers to', async () => {

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 
 import { Device, launch, press } from '../support/browser.js'
 import { invite } from '../support/latchkey.js'
-import { callsTo, linkOf, loseAnswer, one, register, withoutAutofill } from '../support/pages.js'
+import { callsTo, closeStorage, linkOf, loseAnswer, one, register, withoutAutofill } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -216,6 +216,26 @@ test('a link that was used already says so', async () => {
   await other.page.getByRole('alert').getByText('This link is not valid, or it was used already.').waitFor()
   assert.equal(await other.page.getByLabel('User name').inputValue(), invited.username)
   assert.equal(other.page.url(), `${one}/register`)
+})
+
+test('where the browser keeps nothing, whoever signs in is told so, and the kit is shown all the same', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  await withoutAutofill(device)
+  await closeStorage(device)
+  await page.goto(linkOf(await invite()))
+  await page.getByRole('button', { name: 'Make my passkey' }).click()
+  await page.getByRole('link', { name: 'Save as a file' }).click()
+  const isTold = page.getByRole('alert').getByText('This browser keeps nothing for this site')
+  await page.getByRole('button', { name: 'Continue' }).click()
+  await isTold.waitFor()
+  assert.match(await page.locator('#kit').textContent(), /D1-/)
+
+  await page.goto(`${one}/?return_to=https://shop.example/`)
+  await page.getByRole('button', { name: 'Sign in with a passkey' }).click()
+  await isTold.waitFor()
+  assert.equal(page.url(), `${one}/?return_to=https://shop.example/`)
+  assert.deepEqual([device.errors, device.violations], [[], []])
 })
 
 test('a damaged link and a name that can be none are told in plain words', async () => {

@@ -71,6 +71,26 @@ export async function withoutAutofill({ page }) {
   })
 }
 
+/** Makes the page believe that its browser keeps nothing for its site. */
+export async function closeStorage({ page }) {
+  await page.addInitScript(() => {
+    const get = () => {
+      throw new DOMException('it is closed', 'SecurityError')
+    }
+    for (const storage of ['localStorage', 'sessionStorage']) {
+      Object.defineProperty(globalThis, storage, { get })
+    }
+  })
+}
+
+/** What a field says of itself. */
+export const stateOf = (field) =>
+  field.evaluate((it) => ({
+    isInvalid: it.ariaInvalid === 'true',
+    isFocused: it === document.activeElement,
+    describedBy: it.getAttribute('aria-describedby'),
+  }))
+
 /** What a camera reads from a QR code on the screen. */
 export async function scan({ page }, picture = '#code-picture') {
   const { data, height, width } = PNG.sync.read(await page.locator(picture).screenshot())

@@ -238,7 +238,7 @@ const RELEASED = translated({
 /** What is shown of a state: how the steps stand, and whether it is over. */
 function picture(code) {
   const { origin } = code.claim ?? {}
-  const address = whereFrom(code.claim ?? {})
+  const { textContent: address } = whereFrom(code.claim ?? {})
   const opened = [
     'done',
     origin

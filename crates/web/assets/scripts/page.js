@@ -155,10 +155,16 @@ export function hostOf(origin) {
 
 /**
  * The address that something comes from, and roughly where that is, if the service knows it: that is wrong for who comes
- * through a VPN or a mobile network, so it is said from what it is concluded.
+ * through a VPN or a mobile network, so it is said from what it is concluded. Places are named in English.
  */
-export const whereFrom = ({ address, location }) =>
-  location ? t('{address}, in or near {location} as far as the address tells', { address, location }) : address
+export function whereFrom({ address, location }) {
+  if (!location) {
+    return element('span', {}, address)
+  }
+  const text = t('{address}, in or near {location} as far as the address tells', { address })
+  const [before, after] = text.split('{location}')
+  return element('span', {}, before, element('span', { lang: 'en' }, location), after)
+}
 
 /** How long it is until then by the service's clock, in minutes and seconds. */
 export function timeLeft(end) {

@@ -66,11 +66,11 @@ const PLACE = inMemory()
 /** The new passkey and the new kit, signed with the old one, as they are sent. */
 async function makeBoth(kit) {
   const challenge = await begin(kit)
-  const [kept] = challenge.allowedRecoveryCredentials
-  if (!kept) {
+  const [old] = challenge.allowedRecoveryCredentials
+  if (!old) {
     throw new KitError('kit_unknown')
   }
-  const privateKey = await openKit(kit, kept.encryptedRecoveryKey)
+  const privateKey = await openKit(kit, old.encryptedRecoveryKey)
   const passkey = await create(challenge)
   say(t('Making your new recovery kit…'))
   const { kit: made, credential } = await makeKit(challenge)
@@ -78,7 +78,7 @@ async function makeBoth(kit) {
     firstFactorCredential: { ...passkey, credentialName: nameOfThisDevice() },
     recoveryCredential: credential,
   }
-  const recovery = await signRecovery(privateKey, kept.id, newCredentials)
+  const recovery = await signRecovery(privateKey, old.id, newCredentials)
   return { token: challenge.temporaryAuthenticationToken, body: { recovery, newCredentials }, kit: made }
 }
 

@@ -83,10 +83,8 @@ async function register(here, challenge) {
   })
   const { authentication } = answer
   forget(KEPT)
-  if (authentication) {
-    beginSession(authentication.token, sent.isBuiltIn)
-  }
-  return { kit: sent.kit, isSignedIn: Boolean(authentication) }
+  const isSignedIn = Boolean(authentication) && beginSession(authentication.token, sent.isBuiltIn)
+  return { kit: sent.kit, isSignedIn }
 }
 
 /** Who is signed in here, and may have registered a moment ago, is led on. */

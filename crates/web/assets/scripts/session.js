@@ -25,8 +25,9 @@ const isOver = ({ after = '' }) => after !== signedOutLast()
 const stored = () => read('sessionStorage', STORED)
 
 function store(begun) {
-  write('sessionStorage', STORED, begun)
+  const isStored = write('sessionStorage', STORED, begun)
   offer()
+  return isStored
 }
 
 /**
@@ -164,13 +165,13 @@ export async function signIn({ organization }, { username, mediation, signal } =
   const { token } = await call('POST', '/auth/login', {
     body: { challengeIdentifier: challenge.challengeIdentifier, firstFactor: factor },
   })
-  beginSession(token, isBuiltIn)
+  if (!beginSession(token, isBuiltIn)) {
+    throw new PromptError('nothing_is_kept')
+  }
 }
 
-/** Begins a session that was given for a passkey, which may be built in here. */
-export function beginSession(token, isBuiltIn) {
-  store({ token, isBuiltIn, after: signedOutLast() })
-}
+/** Begins a session that was given for a passkey, which may be built in here; answers whether the tab could keep it. */
+export const beginSession = (token, isBuiltIn) => store({ token, isBuiltIn, after: signedOutLast() })
 
 /** Whether somebody signs out here: whatever is refused meanwhile is so for that. */
 let isSigningOut = false
