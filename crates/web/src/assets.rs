@@ -147,6 +147,10 @@ pub(crate) const OF_APPLICATIONS: &[Asset] = &[
         include_bytes!("../assets/scripts/language.js"),
     ),
     script(
+        "/assets/scripts/name-field.js",
+        include_bytes!("../assets/scripts/name-field.js"),
+    ),
+    script(
         "/assets/scripts/page.js",
         include_bytes!("../assets/scripts/page.js"),
     ),

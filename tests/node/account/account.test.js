@@ -5,7 +5,9 @@ import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
 import { baseUrl, mailedCode } from '../support/latchkey.js'
-import { callsTo, claim, enrol, getCode, one, register, two, withoutAutofill } from '../support/pages.js'
+import {
+  callsTo, claim, enrol, getCode, getCodeElsewhere, loseAnswer, one, register, stateOf, two, withoutAutofill,
+} from '../support/pages.js'
 
 const browser = await launch()
 
@@ -39,10 +41,16 @@ test('the last passkey cannot be removed, and the card says why', async () => {
 test('a passkey is renamed', async () => {
   const { laptop } = await twoPasskeys()
   await press(laptop, 'Rename My phone')
-  await laptop.page.getByLabel('New name').fill('My\u200b phone')
+  // What can be no name is told at its field, and nobody is asked to sign for it.
+  const field = laptop.page.getByLabel('New name')
+  const actions = callsTo(laptop, '/auth/action/init')
+  await field.fill('My\u200b phone')
   await press(laptop, 'Save')
   await laptop.page.getByRole('alert').getByText('This cannot be a name').waitFor()
-  await laptop.page.getByLabel('New name').fill('My new phone')
+  assert.deepEqual(await stateOf(field), { isInvalid: true, isFocused: true, describedBy: 'alert' })
+  assert.deepEqual(actions, [])
+  await field.fill('My new phone')
+  assert.equal((await stateOf(field)).isInvalid, false)
   await press(laptop, 'Save')
   await card(laptop, 'My new phone').waitFor()
   assert.equal(await card(laptop, 'My phone').count(), 0)
@@ -156,6 +164,60 @@ test('a new recovery kit takes the place of the old one when it is put into use,
   await press(laptop, 'I have kept it: use this kit')
   await page.getByRole('alert').getByText('an earlier one is not gone').waitFor()
   assert.deepEqual([laptop.errors, laptop.violations], [[], []])
+})
+
+test('a kit is not given up that is in use already, and nobody who leaves it is left without a word', async () => {
+  const laptop = await Device.open(browser)
+  const { page } = laptop
+  await register(laptop)
+  const kit = card(laptop, 'Recovery kit')
+  const number = page.locator('#kit-number')
+  const promise = page.getByText('Until you do, your old kit is good and this one is not.')
+  const banner = page.getByText('You may never have seen your recovery kit')
+  const alert = page.getByRole('alert')
+  const lose = async (reaches) => {
+    await page.locator('#recovery-make').click()
+    await promise.waitFor()
+    await loseAnswer(laptop, one, { path: '/auth/credentials', reaches })
+    await press(laptop, 'I have kept it: use this kit')
+    await alert.getByText('The service cannot be reached.').waitFor()
+    assert.equal(await promise.isVisible(), false)
+    return number.textContent()
+  }
+  const old = await kit.textContent()
+  await lose(false)
+  await press(laptop, 'Do not use it')
+  await number.waitFor({ state: 'detached' })
+  assert.equal(await kit.textContent(), old)
+  assert.equal(await alert.textContent(), '')
+
+  const used = await lose(true)
+  // Nobody knows before the service can be asked.
+  const json = { error: { code: 'unavailable', message: 'not now' } }
+  await page.route('**/auth/credentials', (route) => route.fulfill({ status: 503, json }), { times: 1 })
+  await press(laptop, 'Do not use it')
+  await alert.getByText('The service cannot answer at present.').waitFor()
+  assert.equal(await number.textContent(), used)
+  await press(laptop, 'Do not use it')
+  await alert.getByText('This kit is in use already').waitFor()
+  await page.getByText('This kit is in use now').waitFor()
+  await kit.getByText(used).waitFor()
+  await press(laptop, 'Done')
+  await banner.waitFor()
+
+  // What was put into use is kept, as its owner says.
+  await lose(true)
+  await press(laptop, 'I have kept it: use this kit')
+  await page.getByText('Your new recovery kit is in use').waitFor()
+  await press(laptop, 'Done')
+  assert.equal(await banner.isVisible(), false)
+
+  // Who leaves instead is told of it.
+  await lose(true)
+  page.once('dialog', (dialog) => dialog.accept())
+  await page.reload()
+  await banner.waitFor()
+  assert.deepEqual(laptop.violations, [])
 })
 
 test('whoever has no recovery kit is told so, makes one, and is back with what is typed from it', async () => {
@@ -295,6 +357,29 @@ test('the account is shown to nobody who is not signed in', async () => {
   await laptop.page.goto(`${one}/account`)
   await laptop.page.getByRole('heading', { name: 'Sign in' }).waitFor()
   await laptop.page.getByText('You are not signed in here. Sign in, and your account opens.').waitFor()
+})
+
+test('an account that could not be loaded can be loaded again, and nothing is shown of it until then', async () => {
+  const laptop = await Device.open(browser)
+  const { page } = laptop
+  await register(laptop)
+  const json = { error: { code: 'unavailable', message: 'not now' } }
+  const answers = [(route) => route.fulfill({ status: 503, json }), (route) => route.abort()]
+  await page.route('**/auth/credentials', (route) => answers.shift()?.(route) ?? route.continue())
+  await page.reload()
+  const alert = page.getByRole('alert')
+  await alert.getByText('The service cannot answer at present.').waitFor()
+  const credentials = page.getByRole('heading', { name: 'Your credentials' })
+  assert.equal(await credentials.isVisible(), false)
+  await press(laptop, 'Load again')
+  await alert.getByText('The service cannot be reached.').waitFor()
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Load again')
+  await press(laptop, 'Load again')
+  await card(laptop, 'Chrome on Linux').waitFor()
+  await credentials.waitFor()
+  assert.equal(await alert.textContent(), '')
+  assert.equal(await page.getByRole('status').textContent(), '')
+  assert.deepEqual(laptop.violations, [])
 })
 
 test('tabs share a session, and whoever signs out in one of them is signed out in all', async () => {
@@ -457,6 +542,25 @@ test('a code whose text is not known any more is followed, with a word on that',
   assert.equal(await page.getByText('cannot be shown again').isVisible(), false)
   await page.waitForFunction(() => document.activeElement?.id === 'code-title')
   await getCode(laptop)
+})
+
+test('a code is shown as long as it is the newest one, also where nothing can be kept', async () => {
+  const laptop = await Device.open(browser)
+  const { page } = laptop
+  await register(laptop)
+  await page.evaluate(() => {
+    Storage.prototype.setItem = () => {
+      throw new DOMException('full', 'QuotaExceededError')
+    }
+  })
+  await getCode(laptop)
+  const told = () => page.waitForResponse((answer) => answer.url() === `${one}/auth/credentials/code`)
+  await told()
+  await told()
+  assert.ok(await page.locator('#code-text').isVisible())
+  await getCodeElsewhere(laptop, two)
+  await page.getByText('cannot be shown again').waitFor()
+  assert.equal(await page.locator('#code-text').isVisible(), false)
 })
 
 test('a code that was opened is followed after the page is loaded again', async () => {

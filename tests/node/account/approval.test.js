@@ -4,11 +4,13 @@ import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
+import { baseUrl } from '../support/latchkey.js'
 import {
   VERIFY,
   at,
   claim,
   getCode,
+  getCodeElsewhere,
   letAsk,
   loseAnswer,
   organization,
@@ -26,14 +28,20 @@ before(async () => {
   invitation = await organization(['three', 'four'], '--approval', 'always')
 })
 
-/** A passkey that the phone has added and that waits for the laptop. */
-async function waiting(laptop, name, place = 'four') {
-  const { link } = await getCode(laptop, place)
+/** A phone that has added a passkey with the code of a link, and waits. */
+async function added(link, name) {
   const phone = await Device.open(browser)
   await claim(phone, link)
   await phone.page.getByLabel('Name of the passkey').fill(name)
   await phone.page.getByRole('button', { name: 'Create the passkey' }).click()
   await phone.page.getByRole('heading', { name: 'Waiting for your approval' }).waitFor()
+  return phone
+}
+
+/** A passkey that the phone has added and that waits for the laptop. */
+async function waiting(laptop, name, place = 'four') {
+  const { link } = await getCode(laptop, place)
+  const phone = await added(link, name)
   const question = laptop.page.locator('#code-approval')
   await question.getByRole('heading', { name: 'Is this you?' }).waitFor()
   return { phone, question }
@@ -117,6 +125,64 @@ test('a number is shown although the answer that brought it was lost', async () 
   await phone.page.getByRole('heading', { name: 'Your passkey is added' }).waitFor()
 })
 
+test('a passkey waits since it was sent for the time that it arrived', async () => {
+  const laptop = await Device.open(browser)
+  const invited = await organization(['eleven', 'twelve'], '--approval', 'always')
+  await register(laptop, at('eleven'), invited)
+  const { link } = await getCode(laptop, 'twelve')
+  const phone = await Device.open(browser)
+  await claim(phone, link)
+  const create = phone.page.getByRole('button', { name: 'Create the passkey' })
+  const lose = async (reaches) => {
+    await create.waitFor()
+    await loseAnswer(phone, at('twelve'), { path: VERIFY, reaches })
+    await create.click()
+    await phone.page.getByRole('alert').getByText('The service cannot be reached.').waitFor()
+  }
+  await lose(false)
+  // As if that had been a minute ago.
+  const first = await phone.page.evaluate(() => {
+    const tab = JSON.parse(sessionStorage.getItem('latchkey.enrol'))
+    const { sentAt } = tab.value
+    tab.value.sentAt -= 60_000
+    sessionStorage.setItem('latchkey.enrol', JSON.stringify(tab))
+    return sentAt
+  })
+  await phone.page.reload()
+  await lose(true)
+  await create.click()
+  await phone.page.getByRole('heading', { name: 'Waiting for your approval' }).waitFor()
+  const { made } = await phone.page.evaluate(() => JSON.parse(sessionStorage.getItem('latchkey.enrol')).value)
+  assert.ok(made.until - first > 4.5 * 60_000)
+})
+
+test('the owner reads roughly where a code was entered, and where what waits is', async () => {
+  const laptop = await Device.open(browser)
+  const invited = await organization(['thirteen', 'fourteen'], '--approval', 'always')
+  await register(laptop, at('thirteen'), invited)
+  const { question } = await waiting(laptop, 'My phone', 'fourteen')
+  // As if the service had a file that tells of this address.
+  const location = 'Berlin, Germany'
+  await laptop.page.route('**/auth/credentials/code', async (route) => {
+    const { authorization } = route.request().headers()
+    // The browser knows where its name leads, this program need not.
+    const url = new URL('/auth/credentials/code', baseUrl)
+    const answer = await fetch(url, { headers: { authorization, origin: at('thirteen') } })
+    const { approval, claim, ...code } = await answer.json()
+    const credential = { ...approval.credential, location }
+    await route.fulfill({ json: { ...code, approval: { ...approval, credential }, claim: { ...claim, location } } })
+  })
+  await laptop.page.reload()
+  const words = 'from 127.0.0.1, in or near Berlin, Germany as far as the address tells'
+  await laptop.page.locator('.step', { hasText: words }).waitFor()
+
+  // It is English in every language, and said to be.
+  await laptop.context.setExtraHTTPHeaders({ 'accept-language': 'de' })
+  await laptop.page.reload()
+  await question.getByText('127.0.0.1, in oder bei Berlin, Germany, soweit die Adresse das verrät').waitFor()
+  assert.equal(await question.locator('[lang=en]').textContent(), location)
+})
+
 test('a number that is not the one of the other place refuses', async () => {
   const laptop = await Device.open(browser)
   const invited = await organization(['five', 'six'], '--approval', 'always')
@@ -129,6 +195,31 @@ test('a number that is not the one of the other place refuses', async () => {
   await laptop.page.locator('.step', { hasText: 'The passkey was refused' }).waitFor()
   await phone.page.getByText('The passkey was refused on your other device.').waitFor()
   assert.equal(await laptop.page.getByRole('listitem', { name: 'Somebody else' }).count(), 0)
+})
+
+test('what waits since a newer code is asked about in the place of what does not wait any more', async () => {
+  const laptop = await Device.open(browser)
+  const { page } = laptop
+  const invited = await organization(['eleven', 'twelve'], '--approval', 'always')
+  await register(laptop, at('eleven'), invited)
+  const { question } = await waiting(laptop, 'Somebody else', 'twelve')
+  // The page hears nothing of what is done elsewhere.
+  const lose = (route) => (route.request().method() === 'GET' ? route.abort() : route.continue())
+  await page.route('**/auth/credentials/code', lose)
+  await page.getByText('The service cannot be reached; still trying.').waitFor()
+  const phone = await added(await getCodeElsewhere(laptop, at('twelve')), 'My phone')
+  await question.getByText('Somebody else', { exact: true }).waitFor()
+  await page.route('**/auth/credentials/code/refuse', async (route) => {
+    await page.unroute('**/auth/credentials/code')
+    await route.continue()
+  })
+  await question.getByRole('button', { name: 'refuse' }).click()
+  await page.getByRole('alert').getByText('This can be decided no more').waitFor()
+  await question.getByText('My phone', { exact: true }).waitFor()
+  assert.equal(await question.getByText('Somebody else').count(), 0)
+  await page.waitForFunction(() => document.activeElement?.id === 'code-approval-title')
+  await question.getByRole('button', { name: await numberOn(phone), exact: true }).click()
+  await phone.page.getByRole('heading', { name: 'Your passkey is added' }).waitFor()
 })
 
 test('who has shown a code is asked a second time in words for that, and need not wait', async () => {

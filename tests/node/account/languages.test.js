@@ -58,7 +58,7 @@ test('who reads German registers, gets a code and uses it in German; the kit is 
   await page.getByRole('listitem', { name: 'Chrome auf Linux' }).waitFor()
   await isGerman(laptop)
   await press(laptop, 'Code anfordern')
-  await page.locator('.step', { hasText: 'Warten auf das andere Gerät' }).waitFor()
+  await page.locator('.step', { hasText: 'Warten darauf, dass der Code verwendet wird' }).waitFor()
   const link = await page.locator('#code-link').getAttribute('href')
   await isGerman(laptop)
 

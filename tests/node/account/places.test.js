@@ -5,7 +5,7 @@ import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
 import { baseUrl, latchkey } from '../support/latchkey.js'
-import { at, callsTo, claim, getCode, known, organization, register } from '../support/pages.js'
+import { at, callsTo, claim, closeStorage, getCode, known, organization, register } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -82,6 +82,16 @@ test('where the organization lets it, whoever adds a passkey is signed in with i
   const card = phone.page.getByRole('listitem', { name: 'My phone' })
   await card.getByText('This device, signed in').waitFor()
   assert.equal(await phone.page.evaluate(() => sessionStorage.getItem('asked')), null)
+
+  // Where the browser keeps nothing the code of the link is not lost, and nobody is told that they are signed in.
+  const closed = await Device.open(browser)
+  await closeStorage(closed)
+  const next = await getCode(laptop, 'swifter')
+  await claim(closed, next.link)
+  await closed.page.getByRole('button', { name: 'Create the passkey' }).click()
+  await closed.page.getByRole('heading', { name: 'Your passkey is added' }).waitFor()
+  await closed.page.getByRole('button', { name: 'Sign in with it' }).click()
+  await closed.page.getByRole('alert').getByText('This browser keeps nothing for this site').waitFor()
   assert.deepEqual([phone.errors, phone.violations], [[], []])
 })
 

@@ -8,6 +8,7 @@ import { baseUrl } from '../support/latchkey.js'
 import {
   at,
   callsTo,
+  getCode,
   letAsk,
   loseAnswer,
   organization,
@@ -66,6 +67,16 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   assert.equal(await phone.page.getByLabel('Code on the device').inputValue(), first.code)
   assert.equal(phone.page.url(), `${at('approving')}/account`)
   assert.deepEqual(looks, [])
+  // It is there until it is decided, whatever loads the page anew.
+  const again = async () => {
+    await phone.page.reload()
+    await phone.page.getByRole('button', { name: 'Look at it' }).waitFor()
+    return phone.page.getByLabel('Code on the device').inputValue()
+  }
+  assert.equal(await again(), first.code)
+  await phone.page.getByRole('button', { name: 'Look at it' }).click()
+  await phone.page.getByRole('heading', { name: 'Is this device in front of you?' }).waitFor()
+  assert.equal(await again(), first.code)
   await phone.page.getByRole('button', { name: 'Look at it' }).click()
   await phone.page.getByRole('heading', { name: 'Is this device in front of you?' }).waitFor()
   const facts = phone.page.locator('#grant-facts')
@@ -81,6 +92,7 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   // Another number than the place shows refuses it, for good.
   await choices(phone).filter({ hasNotText: first.number }).first().click()
   await phone.page.getByRole('alert').getByText('That is not the number on the device').waitFor()
+  assert.equal(await again(), '')
   await television.page.getByText('another number was chosen').waitFor()
   await television.page.getByRole('button', { name: 'Enter another code' }).waitFor()
   await television.page.getByRole('button', { name: 'Show a new code' }).click()
@@ -127,6 +139,11 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   await phone.page.route('**/code/request/refuse', (route) => route.fulfill({ status: 503, json }), { times: 1 })
   await refuse.click()
   await phone.page.getByRole('alert').getByText('The service cannot answer at present.').waitFor()
+  // So it is answered to whoever has gone to another network meanwhile.
+  const far = { error: { code: 'other_network', message: 'elsewhere' } }
+  await phone.page.route('**/code/request/refuse', (route) => route.fulfill({ status: 403, json: far }), { times: 1 })
+  await refuse.click()
+  await phone.page.getByRole('alert').getByText('can be approved or refused from its own one only').waitFor()
   await refuse.click()
   await isRefused.waitFor()
   await television.page.getByText('This device was refused on your other one').waitFor()
@@ -187,6 +204,7 @@ test('who scans a code signs in where they have a passkey, and who shows one can
   await other.page.getByRole('button', { name: 'Look at it' }).click()
   await other.page.getByText('It is in another network than you.').waitFor()
   await other.page.getByText(', in or near Berlin, Germany as far as the address tells').waitFor()
+  assert.equal(await other.page.locator('#grant-facts [lang=en]').textContent(), 'Berlin, Germany')
   assert.equal(await other.page.getByText('It is in the same network as you.').isVisible(), false)
   // Nor does it lose what was granted.
   const goesOn = withoutAnswers(place, '/auth/credentials/code/init', 429)
@@ -230,11 +248,22 @@ test('who scans a code signs in where they have a passkey, and who shows one can
   const refuse = other.page.locator('#grant-no')
   const alert = other.page.getByRole('alert')
   await look(granted)
+  let go
+  const untilThen = new Promise((resolve) => (go = resolve))
+  const wait = async (route) => {
+    await untilThen
+    await route.continue()
+  }
+  await place.page.route('**/auth/credentials/code/init', wait, { times: 1 })
   await loseAnswer(other, at('reading'), { path: '/auth/credentials/code/request/grant', reaches: true })
   await choices(other).filter({ hasText: granted.number }).click()
   await alert.getByText('The service cannot be reached.').waitFor()
   await refuse.click()
   await alert.getByText('The device seems to have been approved already.').waitFor()
+  // Its code was shown to nobody here.
+  await other.page.locator('.step', { hasText: 'Waiting for the other place' }).waitFor()
+  assert.equal(await other.page.getByText('cannot be shown again').isVisible(), false)
+  go()
   await other.page.locator('.step', { hasText: 'Waiting for the new passkey' }).waitFor()
   assert.equal(await refuse.isVisible(), false)
   await other.page.getByRole('button', { name: 'Cancel the code' }).click()
@@ -253,10 +282,31 @@ test('who scans a code signs in where they have a passkey, and who shows one can
     body: JSON.stringify({ code: refused.code }),
   })
   assert.equal(answer.status, 200)
+  // A code of one's own that was got meanwhile is as good as before.
+  await getCode(other, 'shown')
   await refuse.click()
   await alert.getByText('The code of the device had ended already').waitFor()
+  assert.ok(await other.page.locator('#code-text').isVisible())
   assert.equal(refusals.length, 2)
   assert.equal(await other.page.evaluate(() => document.activeElement.id), 'grant-title')
+})
+
+test('a place whose granted code was used by an answer that was lost shows a new one', async () => {
+  const made = await organization(['losing', 'granting'])
+  await letAsk(made, 'losing', 'anywhere')
+  const phone = await Device.open(browser)
+  await register(phone, at('granting'), made)
+  const television = await Device.open(browser)
+  await television.page.goto(`${at('losing')}/enrol`)
+  const { code, number } = await showCode(television)
+  await phone.page.getByLabel('Code on the device').fill(code)
+  await phone.page.getByRole('button', { name: 'Look at it' }).click()
+  await loseAnswer(television, at('losing'), { path: '/auth/credentials/code/init', reaches: true })
+  await choices(phone).filter({ hasText: number }).click()
+  await television.page.getByText('this page has probably used the code with it').waitFor()
+  await phone.page.getByRole('button', { name: 'Cancel the code' }).click()
+  await television.page.getByRole('button', { name: 'Show a new code' }).click()
+  assert.notEqual((await shown(television)).code, code)
 })
 
 test('where no place may ask, none offers to', async () => {

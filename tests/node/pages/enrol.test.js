@@ -14,6 +14,7 @@ import {
   loseAnswer,
   register,
   shortenCodes,
+  stateOf,
   two,
   withoutAutofill,
 } from '../support/pages.js'
@@ -153,6 +154,32 @@ test('to open another link ends nothing before its button is pressed', async () 
   await other.page.getByRole('listitem', { name: 'Chrome on Linux, two.localhost' }).waitFor()
 })
 
+test('who opens another link after a lost answer is told what came of the first', async () => {
+  const { laptop, phone } = await scene()
+  const { page } = phone
+  const isTold = (text) => page.locator('#earlier-text', { hasText: text }).waitFor()
+  const lose = async (reaches) => {
+    await page.getByRole('button', { name: 'Create the passkey' }).waitFor()
+    await loseAnswer(phone, two, { path: VERIFY, reaches })
+    await page.getByRole('button', { name: 'Create the passkey' }).click()
+    await refuses(phone, 'The service cannot be reached.')
+    await page.goto(`${two}/enrol#AAA-AAA-AAA`)
+  }
+  const goOn = page.getByRole('button', { name: 'Go on with the earlier one' })
+  const { link } = await getCode(laptop)
+  await claim(phone, link)
+  await lose(false)
+  await isTold('If you go on with this one, the other one is given back.')
+  await goOn.click()
+  await lose(true)
+  await isTold('was added: only the answer was lost')
+  await page.route('**/auth/credentials/code/status', (route) => route.abort(), { times: 1 })
+  await page.reload()
+  await isTold('may have been added: no answer came')
+  await goOn.click()
+  await page.getByRole('heading', { name: 'Your passkey is added' }).waitFor()
+})
+
 test('an answer that is lost on its way is not lost for good', async () => {
   const { laptop, phone } = await scene()
   const { page } = phone
@@ -173,6 +200,47 @@ test('an answer that is lost on its way is not lost for good', async () => {
     await phone.unplug()
     await phone.plugIn()
   }
+})
+
+test('who sends a code again after a lost answer is told that it was used here', async () => {
+  const { laptop, phone } = await scene()
+  const { page } = phone
+  const again = page.getByRole('button', { name: 'Continue' })
+  for (const isLink of [true, false]) {
+    const { code, link } = await getCode(laptop)
+    await page.goto(isLink ? link : `${two}/enrol`)
+    if (!isLink) {
+      await page.getByLabel('Code').fill(code)
+    }
+    await loseAnswer(phone, two, { path: '/auth/credentials/code/init', reaches: true })
+    await again.click()
+    await refuses(phone, 'The service cannot be reached.')
+    if (isLink) {
+      await page.reload()
+    }
+    await again.click()
+    await ends(phone, 'this page has probably used the code with it')
+    await laptop.page.getByRole('button', { name: 'Cancel the code' }).click()
+    await page.getByRole('button', { name: 'Enter another code' }).click()
+    assert.equal(await page.getByLabel('Code').inputValue(), '')
+  }
+
+  // What never reached the service has used nothing, and what is mistyped is told so.
+  const { code } = await getCode(laptop)
+  await page.getByLabel('Code').fill(code)
+  await loseAnswer(phone, two, { path: '/auth/credentials/code/init', reaches: false })
+  await again.click()
+  await refuses(phone, 'The service cannot be reached.')
+  await page.getByLabel('Code').fill('AAA-AAA-AAA')
+  const json = { error: { code: 'too_many_attempts', message: 'too many attempts' } }
+  await page.route('**/auth/credentials/code/init', (route) => route.fulfill({ status: 429, json }), { times: 1 })
+  await again.click()
+  await refuses(phone, 'There were too many attempts.')
+  await again.click()
+  await refuses(phone, INVALID)
+  await page.getByLabel('Code').fill(code)
+  await again.click()
+  await page.getByRole('heading', { name: 'Is this your account?' }).waitFor()
 })
 
 test('whoever turns back after a lost answer is told that the passkey was added', async () => {
@@ -201,14 +269,36 @@ test('whoever turns back after a lost answer is told that the passkey was added'
     await lose(button)
     await page.evaluate(() => sessionStorage.removeItem('latchkey.enrol'))
     const json = { error: { code: 'challenge_invalid', message: 'too late' } }
+    const headers = { date: new Date(Date.now() + 6 * 60_000).toUTCString() }
     for (const path of ['release', 'status', 'verify']) {
-      await page.route(`**/auth/credentials/code/${path}`, (route) => route.fulfill({ status: 401, json }), { times: 1 })
+      await page.route(`**/auth/credentials/code/${path}`, (route) => route.fulfill({ status: 401, headers, json }))
     }
     await page.getByRole('button', { name: button }).click()
     await page.getByRole('heading', { name: 'The passkey may have been added' }).waitFor()
     await page.getByText(`look whether “${button}” is in the account`).waitFor()
     await page.unrouteAll()
     await laptop.page.getByRole('listitem', { name: button }).waitFor()
+  }
+})
+
+test('of a passkey that never arrived nobody says that it may have been added', async () => {
+  const { laptop, phone } = await scene()
+  const { page } = phone
+  for (const [button, text] of [
+    ['This is not my account', 'Nothing was added.'],
+    ['Create the passkey', 'This took too long, or the code was cancelled in the meantime.'],
+  ]) {
+    const { link } = await getCode(laptop)
+    await claim(phone, link)
+    await loseAnswer(phone, two, { path: VERIFY, reaches: false })
+    await page.getByRole('button', { name: 'Create the passkey' }).click()
+    await refuses(phone, 'The service cannot be reached.')
+    await laptop.page.getByRole('button', { name: 'Cancel the code' }).click()
+    await laptop.page.locator('.step', { hasText: 'The code is cancelled' }).waitFor()
+    await page.getByRole('button', { name: button }).click()
+    await ends(phone, text)
+    await phone.unplug()
+    await phone.plugIn()
   }
 })
 
@@ -429,6 +519,26 @@ test('a name that comes with the code is shown as one that stays', async () => {
   await page.getByText('Whoever made the code has named it, so it stays so.').waitFor()
   const name = page.getByLabel('Name of the passkey')
   assert.deepEqual([await name.inputValue(), await name.isEditable()], ['Named before', false])
+})
+
+test('what can be no name is told at its field, before a passkey is made', async () => {
+  const { laptop, phone } = await scene()
+  const { page } = phone
+  const { link } = await getCode(laptop)
+  await claim(phone, link)
+  const name = page.getByLabel('Name of the passkey')
+  const create = page.getByRole('button', { name: 'Create the passkey' })
+  for (const wrong of ['a\u200bb', 'a\u202eb', 'a\u200db', '1\u200d👧', '👩\u200d', '👩\u200d1', 'a\u2028b', '🏴\u{e0067}']) {
+    await name.fill(wrong)
+    await create.click()
+    await page.getByRole('alert').getByText('This cannot be a name').waitFor()
+    assert.deepEqual(await stateOf(name), { isInvalid: true, isFocused: true, describedBy: 'name-hint alert' })
+  }
+  assert.deepEqual(await phone.passkeys(), [])
+  await name.fill('Ünï 👩🏽\u200d💻 ❤\ufe0f\u200d🔥 #1')
+  assert.equal(await page.getByRole('alert').textContent(), '')
+  await create.click()
+  await page.getByRole('heading', { name: 'Your passkey is added' }).waitFor()
 })
 
 test('a service that cannot be reached is told from a wrong code', async () => {

@@ -95,6 +95,33 @@ test('whoever leaves before the new kit is shown is told of it in the account, a
   assert.deepEqual(device.violations, [])
 })
 
+test('whoever cannot go on from the new kit, and leaves, has not kept it', async () => {
+  const person = await withKit(await Device.open(browser))
+  const device = await Device.open(browser)
+  const { page } = device
+  await recover(device, person)
+  await page.getByRole('heading', { name: 'You are back' }).waitFor()
+  const unkept = () => page.evaluate(() => JSON.parse(localStorage.getItem('latchkey.unkept')).length)
+  await device.setUserVerified(false)
+  await press(device, 'Continue: sign in')
+  await page.getByRole('alert').getByText('The prompt was closed').waitFor()
+  page.on('dialog', (dialog) => dialog.accept())
+  await page.reload()
+  assert.equal(await unkept(), 1)
+})
+
+test('whoever goes on from the new kit without keeping it is asked, and then has kept it', async () => {
+  const person = await withKit(await Device.open(browser))
+  const device = await Device.open(browser)
+  const { page } = device
+  await recover(device, person)
+  await page.getByRole('heading', { name: 'You are back' }).waitFor()
+  page.on('dialog', (dialog) => dialog.accept())
+  await press(device, 'Continue: sign in')
+  await page.getByText(`Signed in as ${person.username}`).waitFor()
+  assert.equal(await page.evaluate(() => localStorage.getItem('latchkey.unkept')), '[]')
+})
+
 test('an answer to a recovery that is lost locks nobody out', async () => {
   for (const reaches of [false, true]) {
     const person = await withKit(await Device.open(browser))

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 
 import { Device, launch, press } from '../support/browser.js'
 import { invite } from '../support/latchkey.js'
-import { callsTo, linkOf, loseAnswer, one, register, withoutAutofill } from '../support/pages.js'
+import { callsTo, closeStorage, linkOf, loseAnswer, one, register, withoutAutofill } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -133,6 +133,26 @@ test('an invitation outlives a reload, and whoever registers is signed in with o
   await page.getByText(`Signed in as ${username}`).waitFor()
 })
 
+test('an invitation that could not be looked at is looked at again', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  const { username, ...invitation } = await invite()
+  const json = { error: { code: 'unavailable', message: 'not now' } }
+  const isAway = (route) => route.fulfill({ status: 503, json })
+  const away = page.getByRole('alert').getByText('The service cannot answer at present.')
+  for (const path of ['**/auth/application', '**/auth/registration/init']) {
+    await page.route(path, isAway, { times: 1 })
+    await page.goto('about:blank')
+    await page.goto(linkOf({ username, ...invitation }))
+    await away.waitFor()
+    await press(device, 'Load again')
+    await page.getByText(`as ${username}`).waitFor()
+    await page.getByRole('button', { name: 'Make my passkey' }).waitFor()
+    assert.equal(await away.count(), 0)
+  }
+  assert.deepEqual(device.violations, [])
+})
+
 test('a kit on the screen of one tab is no matter for another one, until it is left', async () => {
   const device = await Device.open(browser)
   const { page } = device
@@ -146,7 +166,7 @@ test('a kit on the screen of one tab is no matter for another one, until it is l
   }
   const banner = (tab) => tab.getByText('You may never have seen your recovery kit')
   await second.waitForFunction(
-    async () => (await navigator.locks.query()).pending.filter(({ name }) => name === 'latchkey.kit').length === 2,
+    async () => (await navigator.locks.query()).pending.filter(({ name }) => name === 'latchkey.kit-shown').length === 2,
     undefined,
     { polling: 200 },
   )
@@ -164,12 +184,20 @@ test('leaving before the kit is kept asks first', async () => {
   await device.page.goto(linkOf(await invite()))
   await device.page.getByRole('button', { name: 'Make my passkey' }).click()
   await device.page.getByText(/^D1-/).waitFor()
-  // Who stays has kept nothing yet.
+  // Who stays has kept nothing yet, whatever they leave for later.
+  const unkept = () => device.page.evaluate(() => JSON.parse(localStorage.getItem('latchkey.unkept')).length)
   const question = device.page.waitForEvent('dialog')
   const pressed = press(device, 'Continue')
   await (await question).dismiss()
   await pressed
-  assert.notEqual(await device.page.evaluate(() => localStorage.getItem('latchkey.unkept')), '[]')
+  assert.equal(await unkept(), 1)
+  device.page.once('dialog', (dialog) => dialog.accept())
+  await device.page.reload()
+  assert.equal(await unkept(), 1)
+
+  await device.page.goto(linkOf(await invite()))
+  await press(device, 'Make my passkey')
+  await device.page.getByText(/^D1-/).waitFor()
   const asked = new Promise((answer) => {
     device.page.on('dialog', async (dialog) => {
       answer(dialog.type())
@@ -188,6 +216,26 @@ test('a link that was used already says so', async () => {
   await other.page.getByRole('alert').getByText('This link is not valid, or it was used already.').waitFor()
   assert.equal(await other.page.getByLabel('User name').inputValue(), invited.username)
   assert.equal(other.page.url(), `${one}/register`)
+})
+
+test('where the browser keeps nothing, whoever signs in is told so, and the kit is shown all the same', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  await withoutAutofill(device)
+  await closeStorage(device)
+  await page.goto(linkOf(await invite()))
+  await page.getByRole('button', { name: 'Make my passkey' }).click()
+  await page.getByRole('link', { name: 'Save as a file' }).click()
+  const isTold = page.getByRole('alert').getByText('This browser keeps nothing for this site')
+  await page.getByRole('button', { name: 'Continue' }).click()
+  await isTold.waitFor()
+  assert.match(await page.locator('#kit').textContent(), /D1-/)
+
+  await page.goto(`${one}/?return_to=https://shop.example/`)
+  await page.getByRole('button', { name: 'Sign in with a passkey' }).click()
+  await isTold.waitFor()
+  assert.equal(page.url(), `${one}/?return_to=https://shop.example/`)
+  assert.deepEqual([device.errors, device.violations], [[], []])
 })
 
 test('a damaged link and a name that can be none are told in plain words', async () => {

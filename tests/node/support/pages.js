@@ -49,6 +49,16 @@ export async function getCode({ page }, place = 'Two') {
   return { code, link: await page.locator('#code-link').getAttribute('href') }
 }
 
+/** A code that somebody gets elsewhere, as far as the panel of the page knows; answers the link to use it on an origin. */
+export async function getCodeElsewhere({ page }, origin) {
+  const longCode = await page.evaluate(async () => {
+    const { act } = await import('/assets/scripts/session.js')
+    const expiration = new Date(Date.now() + 60_000).toISOString()
+    return (await act('POST', '/auth/credentials/code', { expiration })).longCode
+  })
+  return `${origin}/enrol#${longCode}`
+}
+
 /** Makes the page believe that its browser cannot offer passkeys where a name is typed. */
 export async function withoutAutofill({ page }) {
   await page.addInitScript(() => {
@@ -60,6 +70,26 @@ export async function withoutAutofill({ page }) {
     })
   })
 }
+
+/** Makes the page believe that its browser keeps nothing for its site. */
+export async function closeStorage({ page }) {
+  await page.addInitScript(() => {
+    const get = () => {
+      throw new DOMException('it is closed', 'SecurityError')
+    }
+    for (const storage of ['localStorage', 'sessionStorage']) {
+      Object.defineProperty(globalThis, storage, { get })
+    }
+  })
+}
+
+/** What a field says of itself. */
+export const stateOf = (field) =>
+  field.evaluate((it) => ({
+    isInvalid: it.ariaInvalid === 'true',
+    isFocused: it === document.activeElement,
+    describedBy: it.getAttribute('aria-describedby'),
+  }))
 
 /** What a camera reads from a QR code on the screen. */
 export async function scan({ page }, picture = '#code-picture') {

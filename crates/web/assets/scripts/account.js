@@ -8,7 +8,7 @@ import { forget, keep, kept } from './kept.js'
 import { numberOf } from './kit.js'
 import { t, translated } from './language.js'
 import { signalAccepted } from './passkeys.js'
-import { $, busy, complain, introduce, say, takeFragment } from './page.js'
+import { $, busy, introduce, load, say, takeFragment } from './page.js'
 import { openRecoveryPanel, tellOfKit } from './recovery-panel.js'
 import { forgetReturn } from './return.js'
 import { scanned, takeScanned } from './scanned.js'
@@ -16,6 +16,7 @@ import { callSignedIn, hasBeenSignedIn, leave, onSignOut, session, sharedSession
 import { sayOnThisPage } from './texts.js'
 
 sayOnThisPage(translated({
+  kit_in_use: 'This kit is in use already, and no other one is good any more: the answer that said so was lost. Keep it, or make a new one in its place.',
   passkey_already_here: 'This device has a passkey for this account already, so none was added. You can sign in with that one.',
 }))
 
@@ -65,8 +66,7 @@ async function begin() {
   $('sign-out').addEventListener('click', () => busy($('sign-out'), t('Signing out…'), signOut))
   $('sign-out').hidden = false
   onSignOut(() => leave('signed_out'))
-  try {
-    say(t('Loading your credentials…'))
+  await load(t('Loading your credentials…'), async () => {
     const here = await introduce()
     await refresh(here)
     say('')
@@ -76,15 +76,14 @@ async function begin() {
     // Only what listens is shown: a press on anything else would be lost. The panel below may have the focus then.
     $('code').hidden = false
     $('recovery').hidden = false
+    $('credentials').hidden = false
     openGrantPanel(here)
     const credentialUuid = kept(NOTICED)
     if (credentialUuid) {
       forget(NOTICED)
       askToTakeAway($('cards'), credentialUuid)
     }
-  } catch (error) {
-    complain(error)
-  }
+  })
 }
 
 begin()

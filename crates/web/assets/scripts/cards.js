@@ -2,6 +2,7 @@
 
 import { kindOf } from './kinds.js'
 import { t, translated } from './language.js'
+import { nameIn } from './name-field.js'
 import { $, announce, busy, element, facts, hostOf, time } from './page.js'
 import { act, leave, session } from './session.js'
 
@@ -188,7 +189,7 @@ function factsOf(credential) {
     [t('Kind'), kindOf(credential)],
     [t('Kit number'), credential.number],
     [t('For'), credential.relyingPartyId || undefined],
-    [t('Kept'), kept(credential)],
+    [t('Kept'), synced(credential)],
     [t('Added'), element('span', {}, time(credential.dateCreated), origin(credential))],
     [t('Last used'), credential.lastUsedAt ? time(credential.lastUsedAt) : t('Not yet')],
   ]
@@ -197,7 +198,7 @@ function factsOf(credential) {
 }
 
 /** Whether the passkey is on one device or goes along to others. */
-function kept({ backupEligible, backedUp }) {
+function synced({ backupEligible, backedUp }) {
   if (backedUp) {
     return t('Synced between devices')
   }
@@ -233,6 +234,7 @@ function renaming(credential, actions, settle) {
       maxlength: '128',
       required: true,
       autocomplete: 'off',
+      'aria-describedby': 'alert',
     })
     const save = element('button', { class: 'small primary' }, t('Save'))
     const close = () => {
@@ -256,7 +258,7 @@ function renaming(credential, actions, settle) {
         return
       }
       busy(save, t('Confirm with your passkey…'), async () => {
-        await act('PUT', `/auth/credentials/${credentialUuid}`, { name })
+        await act('PUT', `/auth/credentials/${credentialUuid}`, { name: nameIn(field) })
         await settle(credential, t('It has its new name.'), false)
       })
     })

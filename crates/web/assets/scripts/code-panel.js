@@ -39,8 +39,11 @@ const QUARTER = 15 * 60_000
 /** The newest code, as it was told last. */
 let newest
 
+/** The code that is shown here: the newest one is another when it was got elsewhere. */
+let shown
+
 let here
-let reload
+let refreshAccount
 let polling
 let ticking
 
@@ -50,7 +53,7 @@ let ticking
  */
 export function openCodePanel(application, { refresh }) {
   here = application
-  reload = refresh
+  refreshAccount = refresh
   offerPlaces()
   $('code-place').addEventListener('change', ({ target }) => keep(CHOSEN, target.value, Date.now() + DAY))
   $('code-get').addEventListener('click', () =>
@@ -62,8 +65,6 @@ export function openCodePanel(application, { refresh }) {
     const issued = kept(KEPT)
     if (newest.state === 'Issued' && issued?.expiration === newest.expiration) {
       reveal(issued)
-    } else {
-      $('code-lost').hidden = newest.state !== 'Issued'
     }
     follow()
   }
@@ -78,10 +79,10 @@ export function followGranted() {
   follow()
 }
 
-/** Whether the newest code is of that date, or later. */
-export async function hasCodeSince(date) {
-  const { dateIssued } = (await newestCode()) ?? {}
-  return Date.parse(dateIssued) >= Date.parse(date)
+/** Whether the newest code was granted to a place that has asked for that kind: it is good for no other one. */
+export async function hasGranted({ credentialKind, dateRequested }) {
+  const { credentialKinds, dateIssued } = (await newestCode()) ?? {}
+  return credentialKinds?.join() === credentialKind && Date.parse(dateIssued) >= Date.parse(dateRequested)
 }
 
 /** The applications where a code can be entered. One without a page for it is no place to go. */
@@ -126,6 +127,9 @@ export async function waitingCredential() {
   return approval?.state === 'Waiting' ? approval.credential.credentialUuid : undefined
 }
 
+/** Whether that code was granted here to a place, which alone has it. */
+const isGranted = ({ dateIssued }) => kept(GRANTED) === dateIssued
+
 /** Whether something may still become of it. */
 function isOpen(code) {
   return (
@@ -147,7 +151,7 @@ function reset() {
   $('code-lost').hidden = true
   $('code-cancel').hidden = false
   $('code-state').replaceChildren()
-  $('code-state').dataset.shown = ''
+  $('code-state').dataset.said = ''
 }
 
 async function issue() {
@@ -166,7 +170,9 @@ async function issue() {
 }
 
 /** Shows the code, with the link where there is a page that takes it, and how much of its minute is left. */
-function reveal({ code, expiration, longCode, page }) {
+function reveal(issued) {
+  shown = issued
+  const { code, expiration, longCode, page } = issued
   $('code-text').textContent = code
   $('code-with-page').hidden = !page
   $('code-without-page').hidden = Boolean(page)
@@ -199,7 +205,7 @@ function countDown(end) {
 /** Asks how far the code has come, shows it, and goes on for as long as that can change. */
 async function follow() {
   clearTimeout(polling)
-  const ask = async () => {
+  const look = async () => {
     const code = await newestCode()
     if (code) {
       showState(code)
@@ -208,12 +214,12 @@ async function follow() {
     // The next one is asked for below what became of this one.
     $('code-ask').hidden = !isOver
     if (isOver && code?.state === 'Redeemed') {
-      await reload()
+      await refreshAccount()
     }
     return isOver
   }
   try {
-    const { answer: isOver, pause = INTERVAL } = await askOnce(ask, { every: INTERVAL })
+    const { answer: isOver, pause = INTERVAL } = await askOnce(look, { every: INTERVAL })
     if (!isOver) {
       polling = setTimeout(follow, pause)
     }
@@ -232,7 +238,7 @@ const RELEASED = translated({
 /** What is shown of a state: how the steps stand, and whether it is over. */
 function picture(code) {
   const { origin } = code.claim ?? {}
-  const address = whereFrom(code.claim ?? {})
+  const { textContent: address } = whereFrom(code.claim ?? {})
   const opened = [
     'done',
     origin
@@ -274,23 +280,25 @@ function showState(code) {
   const { steps, isOver, isWaiting } = picture(code)
   const list = $('code-state')
   // A screen reader says the list again when it changes, so it is left alone while it does not.
-  const shown = JSON.stringify(steps)
-  if (list.dataset.shown !== shown) {
-    list.dataset.shown = shown
+  const said = JSON.stringify(steps)
+  if (list.dataset.said !== said) {
+    list.dataset.said = said
     list.replaceChildren(
       ...steps.map(([state, words]) => element('li', { class: `step ${state}` }, words)),
     )
   }
   showLeft(code)
-  if (code.state !== 'Issued') {
+  const isIssued = code.state === 'Issued'
+  const isShown = isIssued && code.expiration === shown?.expiration
+  $('code-secret').hidden = !isShown
+  $('code-lost').hidden = !isIssued || isShown || isGranted(code)
+  if (!isIssued) {
     forget(KEPT)
     clearInterval(ticking)
-    $('code-secret').hidden = true
-    $('code-lost').hidden = true
   }
   $('code-cancel').hidden = Boolean(isOver || isWaiting)
   if (isWaiting) {
-    ask(code)
+    askForApproval(code)
   } else {
     $('code-approval').hidden = true
   }
@@ -306,12 +314,13 @@ function showLeft({ state, claim, approval }) {
 }
 
 /** Shows what the other place wants to add, and asks which number is shown there. */
-function ask({ approval, dateIssued }) {
+function askForApproval({ approval, dateIssued }) {
   const panel = $('code-approval')
-  if (!panel.hidden) {
+  const { credentialUuid, kind, name, provider, origin } = approval.credential
+  if (!panel.hidden && panel.dataset.asked === credentialUuid) {
     return
   }
-  const { credentialUuid, kind, name, provider, origin } = approval.credential
+  panel.dataset.asked = credentialUuid
   const rows = [
     [t('Name'), name],
     [t('Kind'), kindOf({ kind, provider })],
@@ -320,7 +329,7 @@ function ask({ approval, dateIssued }) {
     [t('Your code'), ago(Math.max(Math.round((serviceNow() - Date.parse(dateIssued)) / 1000), 0))],
   ]
   $('code-approval-facts').replaceChildren(...facts(rows))
-  $('code-approval-again').hidden = kept(GRANTED) !== dateIssued
+  $('code-approval-again').hidden = !isGranted({ dateIssued })
   const numbers = approval.numbers.map((number) => {
     const button = element('button', { type: 'button' }, String(number))
     button.onclick = () => decide(button, 'approve', { credentialUuid, number })
@@ -336,10 +345,14 @@ function ask({ approval, dateIssued }) {
 /** What the owner decides is signed, the number with it. */
 function decide(button, verdict, body) {
   return busy(button, t('Confirm with your passkey…'), async () => {
+    let late
     try {
       await act('POST', `${PATH}/${verdict}`, body)
     } catch (error) {
-      throw error.code === 'credential_not_found' ? new PromptError('decided_already', error) : error
+      if (error.code !== 'credential_not_found') {
+        throw error
+      }
+      late = new PromptError('decided_already', error)
     } finally {
       await follow()
       // The button that had the focus is gone with the question.
@@ -347,7 +360,10 @@ function decide(button, verdict, body) {
         $('code-title').focus()
       }
     }
-    await reload()
+    await refreshAccount()
+    if (late) {
+      throw late
+    }
   })
 }
 

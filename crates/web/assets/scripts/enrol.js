@@ -7,6 +7,7 @@ import { codeField } from './code-field.js'
 import { nameHere, nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
 import { t, translated } from './language.js'
+import { nameIn } from './name-field.js'
 import { hasAuthenticator, isSupported, make } from './passkeys.js'
 import { $, busy, complain, introduce, say, show, takeFragment, timeLeft } from './page.js'
 import { goOn, isReturning, signInAndGoOn } from './return.js'
@@ -29,10 +30,16 @@ const INTERVAL = 2000
 const LINK = 'enrol-link'
 const KEPT = 'enrol'
 
+/** And the code that was sent, as long as no answer says whether it was used. */
+const TRIED = 'enrol-tried'
+
 /** How long a code, a challenge and an approval token are good at most, in milliseconds. */
 const CODE = 60_000
 const CHALLENGE = 10 * 60_000
 const APPROVAL = 10 * 60_000
+
+/** For how long after a code was used the service tells at least what came of its challenge, in milliseconds. */
+const TOLD = 5 * 60_000
 
 /** How long a passkey waits for approval, in milliseconds, from when it was sent. */
 const WAIT = 5 * 60_000
@@ -54,9 +61,30 @@ function note(changes) {
  */
 async function claim(code, hasAsked = false) {
   const earlier = kept(KEPT)
-  const challenge = await call('POST', '/auth/credentials/code/init', {
-    body: { credentialKind: 'Fido2', code },
-  })
+  const isSentAgain = kept(TRIED) === code
+  keep(TRIED, code, Date.now() + CODE)
+  let challenge
+  try {
+    challenge = await call('POST', '/auth/credentials/code/init', {
+      body: { credentialKind: 'Fido2', code },
+    })
+  } catch (error) {
+    if (error.status < 500) {
+      forget(TRIED)
+    }
+    if (isSentAgain && error.code === 'invalid_code') {
+      forget(LINK)
+      end(
+        t(
+          'An answer was lost on its way, and this page has probably used the code with it: a code is good once. Cancel it where you are signed in, and begin again with a new one.',
+        ),
+        { hasAsked },
+      )
+      return
+    }
+    throw error
+  }
+  forget(TRIED)
   // Whoever goes on with this one does not with an earlier one, unless that waits for approval.
   if (earlier && !earlier.made) {
     giveBack(earlier.challenge, 'GivenUp')
@@ -65,7 +93,7 @@ async function claim(code, hasAsked = false) {
   stopAsking()
   $('earlier').hidden = true
   ceremony = {}
-  note({ code, challenge, hasAsked })
+  note({ code, challenge, claimedAt: serviceNow(), hasAsked })
   await confirm()
 }
 
@@ -124,32 +152,39 @@ const ENDS_CEREMONY = ['challenge_invalid', 'too_many_credentials', ...ALREADY_H
 /** Where the passkey is until an answer says what came of it: a page that is loaded anew sends it again, too. */
 const PLACE = {
   get: () => ceremony.sent,
-  set: (sent) => note({ sent, sentAt: serviceNow() }),
+  set: (sent) => note({ sent, sentAt: undefined }),
 }
 
 async function add() {
   const { challenge } = ceremony
   const { sent, answer } = await sendOnce(PLACE, {
     make: async () => {
-      const credentialName = $('name').value.trim() || nameOfThisDevice()
+      const credentialName = nameIn($('name')) || nameOfThisDevice()
       return { ...(await make(challenge)), credentialName }
     },
     send,
-    outcome: () => outcomeOf(challenge),
+    outcome: () => outcomeOf(ceremony),
   })
   await settle(answer, sent)
 }
 
-function send({ credentialName, passkey }) {
+/** Sends it, and notes when: again only if it is not known to be there, so that it waits since it was sent last. */
+async function send({ credentialName, passkey }) {
   say(t('Adding the passkey…'))
-  const { challengeIdentifier } = ceremony.challenge
+  const { challenge, sentAt } = ceremony
+  const status = sentAt && (await statusOf(challenge))
+  if (status) {
+    return status
+  }
+  note({ sentAt: serviceNow() })
+  const { challengeIdentifier } = challenge
   return call('POST', '/auth/credentials/code/verify', {
     body: { ...passkey, challengeIdentifier, credentialName, signIn: true },
   })
 }
 
-/** What came of the passkey that was made for this challenge; nothing when none was added, or it is too late to ask. */
-async function outcomeOf({ challengeIdentifier }) {
+/** What the service tells of what was made for this challenge: nothing when nothing was, or it is too late to ask. */
+async function statusOf({ challengeIdentifier }) {
   try {
     return await call('POST', '/auth/credentials/code/status', { body: { challengeIdentifier } })
   } catch (error) {
@@ -158,6 +193,12 @@ async function outcomeOf({ challengeIdentifier }) {
     }
     throw error
   }
+}
+
+/** The same when the challenge is of no more use: what came of it is `Unknown` when it is too late to ask. */
+async function outcomeOf({ challenge, claimedAt }) {
+  const isTold = serviceNow() < claimedAt + TOLD
+  return (await statusOf(challenge)) ?? (isTold ? undefined : { state: 'Unknown' })
 }
 
 /** What comes after: the passkey waits for approval, has signed in, can be used, or is gone again. */
@@ -170,11 +211,12 @@ async function settle(answer, { credentialName, isBuiltIn }) {
     note({ made })
     // Whoever waits no longer can press every button again.
     wait(made).catch(complain)
-  } else if (authentication) {
-    beginSession(authentication.token, isBuiltIn)
+  } else if (authentication && beginSession(authentication.token, isBuiltIn)) {
     finishSignedIn()
   } else if (state === 'Approved') {
     finish(name)
+  } else if (state === 'Unknown') {
+    endUnknown(name)
   } else {
     end(OUTCOMES[state] ?? OUTCOMES.Expired)
   }
@@ -184,7 +226,8 @@ async function settle(answer, { credentialName, isBuiltIn }) {
 function turnBack(button, reason, text) {
   busy(button, t('Giving the code back…'), async () => {
     const { challenge, sent } = ceremony
-    const { state } = (sent && (await outcomeOf(challenge))) || {}
+    const isGivenBack = await release(challenge, reason)
+    const { state } = (!isGivenBack && sent && (await outcomeOf(ceremony))) || {}
     const name = sent?.credentialName
     if (state === 'Approved') {
       end(
@@ -202,19 +245,16 @@ function turnBack(button, reason, text) {
         ),
         { title: t('The passkey waits for approval all the same') },
       )
+    } else if (state === 'Unknown') {
+      endUnknown(name)
     } else {
-      const isGivenBack = !state && (await release(challenge, reason))
-      if (state || isGivenBack || !sent) {
-        end(text)
-      } else {
-        endUnknown(sent)
-      }
+      end(text)
     }
   })
 }
 
 /** It was sent, and no answer says what came of it. */
-function endUnknown({ credentialName: name }) {
+function endUnknown(name) {
   end(
     t(
       'No answer came, and what has become of it cannot be asked any more. Have whoever gave you the code look whether “{name}” is in the account, and delete it there if it is not wanted; if the account is yours, look yourself.',
@@ -328,7 +368,10 @@ function end(
   text,
   { hasAsked = ceremony.hasAsked, isAlreadyHere = false, title = t('No passkey was added') } = {},
 ) {
-  forget(KEPT)
+  // An earlier one that was not gone on with stays.
+  if (ceremony.code) {
+    forget(KEPT)
+  }
   $('give-up').hidden = true
   $('ended-title').textContent = title
   $('ended-text').textContent = text
@@ -367,7 +410,7 @@ function begin() {
   $('confirm').addEventListener('submit', (event) => {
     event.preventDefault()
     busy($('create-button'), t('Answer the prompt of your browser…'), () => {
-      const { challenge, sent } = ceremony
+      const { challenge } = ceremony
       return add().catch((error) => {
         if (!ENDS_CEREMONY.includes(error.code)) {
           $('give-up').hidden = false
@@ -376,9 +419,6 @@ function begin() {
         const isAlreadyHere = ALREADY_HERE.includes(error.code)
         if (error.code !== 'challenge_invalid') {
           giveBack(challenge, isAlreadyHere ? 'AlreadyThere' : 'GivenUp')
-        } else if (sent) {
-          endUnknown(sent)
-          return
         }
         end(explain(error), { isAlreadyHere })
       })
@@ -430,7 +470,7 @@ function begin() {
   if (link) {
     keep(LINK, link, Date.now() + CODE)
   }
-  const code = kept(LINK)
+  const code = link || kept(LINK)
   const earlier = kept(KEPT)
   if (earlier && (!code || code === earlier.code)) {
     forget(LINK)
@@ -454,9 +494,33 @@ async function resume({ challenge, made, sent }) {
     return
   }
   await confirm()
-  const outcome = sent && (await outcomeOf(challenge))
+  const outcome = sent && (await statusOf(challenge))
   if (outcome) {
     await settle(outcome, sent)
+  }
+}
+
+/** What has become of the code that was opened in this tab before. */
+const EARLIER = translated({
+  Approved: 'The passkey that you made in this tab with another code was added: only the answer was lost.',
+  Opened:
+    'You have opened another code in this tab, and have not finished. If you go on with this one, the other one is given back.',
+  Unknown:
+    'The passkey that you made in this tab with another code may have been added: no answer came. To see what has become of it, go on with the earlier one.',
+  Waiting:
+    'A passkey that you made in this tab still waits for approval. If you go on with another code, its number is not shown any more.',
+})
+
+function tellOf(earlier) {
+  const tell = (state) => ($('earlier-text').textContent = EARLIER[state] ?? EARLIER.Unknown)
+  $('earlier').hidden = false
+  if (earlier.made) {
+    tell('Waiting')
+  } else if (earlier.sent) {
+    tell('Unknown')
+    outcomeOf(earlier).then((outcome) => tell(outcome?.state ?? 'Opened'), () => {})
+  } else {
+    tell('Opened')
   }
 }
 
@@ -464,10 +528,7 @@ async function resume({ challenge, made, sent }) {
 function offer(code, earlier) {
   if (earlier) {
     // To open a link ends nothing.
-    $('earlier').hidden = false
-    $('earlier-text').textContent = earlier.made
-      ? t('A passkey that you made in this tab still waits for approval. If you go on with another code, its number is not shown any more.')
-      : t('You have opened another code in this tab, and have not finished. If you go on with this one, the other one is given back.')
+    tellOf(earlier)
   }
   // Whoever opens a link may be a scanner or a preview: nothing is used, or ended, before the button is pressed.
   fillIn(code ?? '')

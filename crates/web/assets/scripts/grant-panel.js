@@ -2,7 +2,7 @@
 
 import { serviceNow } from './api.js'
 import { codeField } from './code-field.js'
-import { followGranted, hasCodeSince } from './code-panel.js'
+import { followGranted, hasGranted } from './code-panel.js'
 import { kindOf } from './kinds.js'
 import { ago, t } from './language.js'
 import { PromptError } from './passkeys.js'
@@ -12,7 +12,7 @@ import { act, callSignedIn } from './session.js'
 
 const PATH = '/auth/credentials/code/request'
 
-/** The code that is asked about, and when its place asked. */
+/** The code that is asked about, and what its place asked for, and when. */
 let asked
 
 /** Prepares the panel, where the organization lets places ask. Nothing is looked up before its button is pressed. */
@@ -29,7 +29,6 @@ export function openGrantPanel({ codeRequests }) {
   $('grant-no').addEventListener('click', () => busy($('grant-no'), t('Refusing the device…'), refuse))
   const code = scanned()
   if (code) {
-    forgetScanned()
     $('grant-code').value = code
     $('grant').scrollIntoView({ block: 'nearest' })
     $('grant-look').focus()
@@ -39,11 +38,15 @@ export function openGrantPanel({ codeRequests }) {
 async function look(code) {
   $('grant-question').hidden = true
   const found = await callSignedIn('POST', `${PATH}/find`, { body: { code } }).catch((error) => {
-    throw error.code === 'invalid_code' ? new PromptError('request_invalid', error) : error
+    if (error.code !== 'invalid_code') {
+      throw error
+    }
+    forgetScanned()
+    throw new PromptError('request_invalid', error)
   })
   $('grant-code').value = ''
   const { applicationName, credentialKind, dateRequested, numbers, origin, sameNetwork } = found
-  asked = { code, dateRequested }
+  asked = { code, credentialKind, dateRequested }
   const seconds = Math.max(Math.round((serviceNow() - Date.parse(dateRequested)) / 1000), 0)
   const rows = [
     [t('Adds'), kindOf({ kind: credentialKind })],
@@ -70,20 +73,20 @@ async function look(code) {
 
 /** What is granted is a code of mine, and is followed as any other. Code and number are signed. */
 async function grant(number) {
-  await decide(() => act('POST', `${PATH}/grant`, { code: asked.code, number }))
+  await decideOrTell(() => act('POST', `${PATH}/grant`, { code: asked.code, number }))
   close()
   followGranted()
 }
 
 /** Ends the request, so that the device need not wait and nobody else can approve it. Nothing is signed: it gives nothing. */
 async function refuse() {
-  await decide(() => callSignedIn('POST', `${PATH}/refuse`, { body: { code: asked.code } }))
+  await decideOrTell(() => callSignedIn('POST', `${PATH}/refuse`, { body: { code: asked.code } }))
   close()
   announce(t('The device was refused, and its code has ended. Nothing was added to your account.'))
 }
 
 /** Decides about the device. What can be decided no more is over: what came of it is said, since its answer may be lost. */
-async function decide(work) {
+async function decideOrTell(work) {
   try {
     await work()
   } catch (error) {
@@ -94,7 +97,7 @@ async function decide(work) {
     if (error.code !== 'invalid_code') {
       throw error
     }
-    const isGranted = await hasCodeSince(asked.dateRequested)
+    const isGranted = await hasGranted(asked)
     close()
     if (isGranted) {
       followGranted()
@@ -103,7 +106,9 @@ async function decide(work) {
   }
 }
 
+/** Nothing is asked any more. Until then a page that is loaded anew has the code that was scanned. */
 function close() {
+  forgetScanned()
   $('grant-question').hidden = true
   $('grant-code').value = ''
   $('grant-title').focus()

@@ -13,19 +13,21 @@ export function read(storage, name) {
   }
 }
 
-/** Writes it there, where there is room: what is kept is a help, and nothing that is under way fails without it. */
+/**
+ * Writes it there, and answers whether it could: a storage may be full or closed. Nothing that is under way fails for
+ * that; a session alone is nowhere else.
+ */
 export function write(storage, name, value) {
   try {
     globalThis[storage].setItem(key(name), JSON.stringify(value))
+    return true
   } catch {
-    // It is full or closed.
+    return false
   }
 }
 
-/** Keeps a value until that moment, in milliseconds since 1970. */
-export function keep(name, value, until) {
-  write('sessionStorage', name, { value, until })
-}
+/** Keeps a value until that moment, in milliseconds since 1970; answers whether it could. */
+export const keep = (name, value, until) => write('sessionStorage', name, { value, until })
 
 /** What was kept, as long as its time is not over. */
 export function kept(name) {

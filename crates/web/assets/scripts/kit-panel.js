@@ -67,10 +67,10 @@ let file = ''
 let shownNoMore = () => {}
 
 /** It was printed, saved or copied: leaving asks no more. */
-function keep(kit, words) {
+function saved(kit, words) {
   removeEventListener('beforeunload', guard)
   forgetUnkept(kit)
-  $('kit-kept').textContent = words
+  $('kit-saved').textContent = words
 }
 
 /** A value of the kit, with a button that copies it; what to say then is the button's. */
@@ -97,10 +97,10 @@ export function showKit(kit, here) {
   document.body.classList.add('with-kit')
   const { host, pathname } = addressOf('recover')
   const code = copied('kit-code', kit.code, t('Copy the kit code'), () =>
-    keep(kit, t('The kit code is copied. Put it where only you can find it, with the kit number.')),
+    saved(kit, t('The kit code is copied. Put it where only you can find it, with the kit number.')),
   )
   const number = copied('kit-number', kit.number, t('Copy the kit number'), () => {
-    $('kit-kept').textContent = t('The kit number is copied. You need the kit code with it.')
+    $('kit-saved').textContent = t('The kit number is copied. You need the kit code with it.')
   })
   const rows = [
     [t('Kit code'), code],
@@ -116,7 +116,7 @@ export function showKit(kit, here) {
   })
   draw(picture, linkOf(kit))
   file = URL.createObjectURL(new Blob([fileOf(kit, here)], { type: 'text/plain' }))
-  const done = () => keep(kit, t('Good. Keep it where only you can find it.'))
+  const done = () => saved(kit, t('Good. Keep it where only you can find it.'))
   const onPaper = () => {
     done()
     print()
@@ -130,7 +130,7 @@ export function showKit(kit, here) {
       element('button', { type: 'button', onclick: onPaper }, t('Print')),
       element('a', link, t('Save as a file')),
     ),
-    element('p', { id: 'kit-kept', class: 'hint', role: 'status' }),
+    element('p', { id: 'kit-saved', class: 'hint', role: 'status' }),
   )
 }
 

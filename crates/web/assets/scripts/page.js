@@ -85,6 +85,20 @@ export function complain(error) {
   alert.scrollIntoView({ block: 'nearest' })
 }
 
+/** Loads what a page is nothing without, and shows it. When that fails there is a button to load it again. */
+export async function load(words, work) {
+  complain()
+  say(words)
+  try {
+    await work()
+  } catch (error) {
+    complain(error)
+    const again = element('button', { type: 'button', onclick: () => load(words, work) }, t('Load again'))
+    $('alert').append(again)
+    again.focus()
+  }
+}
+
 /** The decisions that somebody is making: buttons of one, of which no two can be meant, and those that stand alone. */
 const underWay = new Set()
 
@@ -141,10 +155,16 @@ export function hostOf(origin) {
 
 /**
  * The address that something comes from, and roughly where that is, if the service knows it: that is wrong for who comes
- * through a VPN or a mobile network, so it is said from what it is concluded.
+ * through a VPN or a mobile network, so it is said from what it is concluded. Places are named in English.
  */
-export const whereFrom = ({ address, location }) =>
-  location ? t('{address}, in or near {location} as far as the address tells', { address, location }) : address
+export function whereFrom({ address, location }) {
+  if (!location) {
+    return element('span', {}, address)
+  }
+  const text = t('{address}, in or near {location} as far as the address tells', { address })
+  const [before, after] = text.split('{location}')
+  return element('span', {}, before, element('span', { lang: 'en' }, location), after)
+}
 
 /** How long it is until then by the service's clock, in minutes and seconds. */
 export function timeLeft(end) {

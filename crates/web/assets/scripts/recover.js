@@ -12,7 +12,7 @@ import { $, busy, complain, introduce, say, show, takeFragment } from './page.js
 import { signInAndGoOn } from './return.js'
 import { hasPasskey, inMemory, sendOnce } from './sent.js'
 import { sayOnThisPage } from './texts.js'
-import { forgetOnLeaving } from './unkept.js'
+import { goOnFrom } from './unkept.js'
 
 sayOnThisPage(translated({
   challenge_invalid: 'This took too long. Have another code sent and begin again.',
@@ -66,11 +66,11 @@ const PLACE = inMemory()
 /** The new passkey and the new kit, signed with the old one, as they are sent. */
 async function makeBoth(kit) {
   const challenge = await begin(kit)
-  const [kept] = challenge.allowedRecoveryCredentials
-  if (!kept) {
+  const [old] = challenge.allowedRecoveryCredentials
+  if (!old) {
     throw new KitError('kit_unknown')
   }
-  const privateKey = await openKit(kit, kept.encryptedRecoveryKey)
+  const privateKey = await openKit(kit, old.encryptedRecoveryKey)
   const passkey = await create(challenge)
   say(t('Making your new recovery kit…'))
   const { kit: made, credential } = await makeKit(challenge)
@@ -78,7 +78,7 @@ async function makeBoth(kit) {
     firstFactorCredential: { ...passkey, credentialName: nameOfThisDevice() },
     recoveryCredential: credential,
   }
-  const recovery = await signRecovery(privateKey, kept.id, newCredentials)
+  const recovery = await signRecovery(privateKey, old.id, newCredentials)
   return { token: challenge.temporaryAuthenticationToken, body: { recovery, newCredentials }, kit: made }
 }
 
@@ -195,10 +195,9 @@ function start() {
     )
   })
   $('sign-in-button').addEventListener('click', () =>
-    busy($('sign-in-button'), t('Answer the prompt of your browser…'), () => {
-      forgetOnLeaving(newKit)
-      return signInAndGoOn(here, { username: begun.challenge.user.name })
-    }),
+    busy($('sign-in-button'), t('Answer the prompt of your browser…'), () =>
+      goOnFrom(newKit, () => signInAndGoOn(here, { username: begun.challenge.user.name })),
+    ),
   )
 }
 

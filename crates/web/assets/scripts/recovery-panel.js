@@ -6,12 +6,12 @@ import { t } from './language.js'
 import { $, announce, busy } from './page.js'
 import { PromptError } from './passkeys.js'
 import { act, callSignedIn, leave, session } from './session.js'
-import { forgetUnkept, isUnkept, onUnkept } from './unkept.js'
+import { forgetUnkept, isUnkept, noteUnkept, onUnkept } from './unkept.js'
 
 const PATH = '/auth/credentials'
 
 let here
-let reload
+let refreshAccount
 
 /** What makes a credential of the kit that is shown, until that is in use. */
 let prove
@@ -19,8 +19,8 @@ let prove
 /** The kits that are in use. */
 let kits = []
 
-/** The credential id of the kit that is shown, once it is in use; and whether it was among those by then. */
-let usedId
+/** The credential id of the kit that is shown, once it was sent; and whether it was among those in use by then. */
+let sentId
 let wasThere = false
 
 /** Whether another tab may show a kit that nobody has kept yet: then there is none to be made. */
@@ -29,7 +29,7 @@ let mayBeShown = true
 /** Prepares the panel. `refresh` shows everything anew, and answers the credentials. */
 export function openRecoveryPanel(application, { refresh }) {
   here = application
-  reload = refresh
+  refreshAccount = refresh
   tellWayBack(session()?.username ?? '')
   for (const button of [$('recovery-make'), $('no-kit-make')]) {
     button.addEventListener('click', () => busy(button, t('Making your recovery kit…'), make))
@@ -42,7 +42,7 @@ export function openRecoveryPanel(application, { refresh }) {
   $('recovery-use').addEventListener('click', () =>
     busy($('recovery-use'), t('Confirm with your passkey…'), putIntoUse),
   )
-  $('recovery-discard').addEventListener('click', () => busy($('recovery-discard'), '', close))
+  $('recovery-discard').addEventListener('click', () => busy($('recovery-discard'), t('One moment…'), discard))
   $('recovery-done').addEventListener('click', close)
   onUnkept(() => {
     mayBeShown = false
@@ -53,14 +53,14 @@ export function openRecoveryPanel(application, { refresh }) {
 /** Says so when there is no kit, none that is active, or none that anybody has kept. */
 export function tellOfKit(credentials) {
   kits = credentials.filter(({ isActive, kind }) => kind === 'RecoveryKey' && isActive)
-  const isThere = kits.some(({ credentialId }) => credentialId.replaceAll('=', '') === usedId)
+  const isThere = kits.some(({ credentialId }) => credentialId.replaceAll('=', '') === sentId)
   // Whoever takes it away below does not keep it. A list from before it was in use does not have it yet.
   const isGone = wasThere && !isThere
   wasThere = isThere
   if (isGone) {
     clear()
   } else {
-    show(part)
+    show(isThere ? 'used' : part)
   }
 }
 
@@ -77,8 +77,9 @@ function show(shown) {
   $('no-kit-unkept').hidden = !hasKit
   $('no-kit-have').hidden = !hasKit
   $('recovery-some').hidden = !hasKit
-  $('recovery-unused-some').hidden = !hasKit
-  $('recovery-unused-none').hidden = hasKit
+  // Which one is good is not known of one that was sent.
+  $('recovery-unused-some').hidden = !hasKit || sentId !== undefined
+  $('recovery-unused-none').hidden = hasKit || sentId !== undefined
   for (const button of [$('recovery-make'), $('no-kit-make')]) {
     button.textContent = hasKit ? t('Make a new recovery kit') : t('Make a recovery kit')
   }
@@ -108,6 +109,10 @@ async function make() {
 async function putIntoUse() {
   const challenge = await callSignedIn('POST', `${PATH}/init`, { body: { kind: 'RecoveryKey' } })
   const credential = await prove(challenge)
+  const { credId } = credential.credentialInfo
+  const kit = { credentialId: credId }
+  noteUnkept(kit)
+  sentId = credId
   try {
     await act('POST', PATH, {
       ...credential,
@@ -117,22 +122,38 @@ async function putIntoUse() {
   } catch (error) {
     // Nobody else has this id: it was put into use before, and the answer was lost.
     if (error.code !== 'credential_id_taken') {
+      show('unused')
       throw error
     }
   }
-  // Those that it took the place of are gone, seen or not.
-  kits.forEach(forgetUnkept)
-  const { credId } = credential.credentialInfo
+  // Its owner says that it is kept, and those that it took the place of are gone, seen or not.
+  for (const known of [kit, ...kits]) {
+    forgetUnkept(known)
+  }
   prove = undefined
-  usedId = credId
   show('used')
   $('recovery-title').focus()
   const isOther = ({ credentialId, kind }) => kind === 'RecoveryKey' && credentialId !== credId
-  if ((await reload()).some(isOther)) {
+  if ((await refreshAccount()).some(isOther)) {
     // A service of a release before takes no other one away.
     throw new PromptError('kit_beside_others')
   }
   announce(t('Your new recovery kit is in use, and earlier ones are of no use any more.'))
+}
+
+/**
+ * Whoever does not want it is told when it is in use already: the answer that said so may have been lost. If it is not, it
+ * stays noted all the same, since what was sent may arrive late.
+ */
+async function discard() {
+  if (sentId) {
+    await refreshAccount()
+    if (part === 'used') {
+      $('recovery-title').focus()
+      throw new PromptError('kit_in_use')
+    }
+  }
+  close()
 }
 
 function close() {
@@ -143,7 +164,7 @@ function close() {
 /** Shows no kit any more. */
 function clear() {
   prove = undefined
-  usedId = undefined
+  sentId = undefined
   wasThere = false
   clearKit()
   show('ask')

@@ -8,12 +8,12 @@ import { makeKit } from './kit.js'
 import { showKit } from './kit-panel.js'
 import { t, translated } from './language.js'
 import { PromptError, make } from './passkeys.js'
-import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
+import { $, busy, complain, introduce, load, say, show, takeFragment } from './page.js'
 import { goOn, signInAndGoOn } from './return.js'
 import { hasPasskey, inMemory, sendOnce } from './sent.js'
 import { beginSession, onSharedSession, onSignOut, session } from './session.js'
 import { sayOnThisPage } from './texts.js'
-import { forgetOnLeaving } from './unkept.js'
+import { goOnFrom } from './unkept.js'
 
 sayOnThisPage(translated({
   challenge_invalid: 'This took too long, or the registration was completed already. Open your link again.',
@@ -83,10 +83,8 @@ async function register(here, challenge) {
   })
   const { authentication } = answer
   forget(KEPT)
-  if (authentication) {
-    beginSession(authentication.token, sent.isBuiltIn)
-  }
-  return { kit: sent.kit, isSignedIn: Boolean(authentication) }
+  const isSignedIn = Boolean(authentication) && beginSession(authentication.token, sent.isBuiltIn)
+  return { kit: sent.kit, isSignedIn }
 }
 
 /** Who is signed in here, and may have registered a moment ago, is led on. */
@@ -112,10 +110,11 @@ async function begin() {
     }),
   )
   $('sign-in-button').addEventListener('click', () =>
-    busy($('sign-in-button'), t('One moment…'), () => {
-      forgetOnLeaving(registered.kit)
-      return registered.isSignedIn ? goOn() : signInAndGoOn(here, { username: challenge.user.name })
-    }),
+    busy($('sign-in-button'), t('One moment…'), () =>
+      goOnFrom(registered.kit, () =>
+        registered.isSignedIn ? goOn() : signInAndGoOn(here, { username: challenge.user.name }),
+      ),
+    ),
   )
   const withCode = codeField($('code'), { long: 'rc_' }, ['registration_code_expired', 'typed_code_wrong'])
   $('enter').addEventListener('submit', (event) => {
@@ -150,8 +149,7 @@ async function begin() {
   offerAccount()
   onSharedSession(offerAccount)
   onSignOut(offerAccount)
-  try {
-    say(t('One moment…'))
+  await load(t('One moment…'), async () => {
     here = await introduce()
     if (!invitation) {
       $('username').value = link.username ?? ''
@@ -159,18 +157,19 @@ async function begin() {
       $('username').focus()
       return
     }
-    challenge = await welcome(invitation)
-  } catch (refused) {
-    const error = DAMAGED.includes(refused.code) ? new PromptError('link_damaged', refused) : refused
-    if (ENDS_INVITATION.includes(error.code)) {
-      forget(KEPT)
-    }
-    if (here) {
-      $('username').value = invitation?.username ?? ''
+    try {
+      challenge = await welcome(invitation)
+    } catch (refused) {
+      const error = DAMAGED.includes(refused.code) ? new PromptError('link_damaged', refused) : refused
+      $('username').value = invitation.username ?? ''
       show('resend')
+      if (!ENDS_INVITATION.includes(error.code)) {
+        throw error
+      }
+      forget(KEPT)
+      complain(error)
     }
-    complain(error)
-  }
+  })
 }
 
 begin()

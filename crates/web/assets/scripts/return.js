@@ -27,8 +27,10 @@ export function takeReturn() {
     codeChallenge: asked.get('code_challenge') ?? '',
     state: asked.get('state') ?? undefined,
   }
-  keep(KEPT, wish, Date.now() + PATIENCE)
-  history.replaceState(null, '', location.pathname)
+  // What this tab cannot keep stays in the address, for when it is allowed to.
+  if (keep(KEPT, wish, Date.now() + PATIENCE)) {
+    history.replaceState(null, '', location.pathname)
+  }
 }
 
 /** What the service takes (`ReturnTo`, `CodeChallenge` and `ReturnState` there). */

@@ -25,8 +25,9 @@ const isOver = ({ after = '' }) => after !== signedOutLast()
 const stored = () => read('sessionStorage', STORED)
 
 function store(begun) {
-  write('sessionStorage', STORED, begun)
+  const isStored = write('sessionStorage', STORED, begun)
   offer()
+  return isStored
 }
 
 /**
@@ -51,8 +52,9 @@ export function session() {
 /** Whether there was a session in this tab that nobody ended here; it may have expired. */
 export const hasBeenSignedIn = () => stored() !== undefined
 
-/** What tabs speak of a session by, and what one holds as long as it has one to give. */
-const SHARED = 'session'
+/** What tabs speak by, and what one holds as long as it has a session to give. */
+const CHANNEL = 'tabs'
+const OFFERED = 'session-offered'
 
 /** How long an account is not shown while a tab that has one may give it, in milliseconds: one that sleeps does not. */
 const PATIENCE = 2000
@@ -62,7 +64,7 @@ const OWN = crypto.randomUUID()
 
 let whenGiven = () => {}
 
-const tabs = globalThis.BroadcastChannel && new BroadcastChannel(key(SHARED))
+const tabs = globalThis.BroadcastChannel && new BroadcastChannel(key(CHANNEL))
 tabs?.addEventListener('message', ({ data: { answers, asks, ended, given } }) => {
   if (asks && session()) {
     tabs.postMessage({ answers: asks, given: stored() })
@@ -86,7 +88,7 @@ function offer() {
   if (!begun) {
     return
   }
-  withdraw = hold(SHARED)
+  withdraw = hold(OFFERED)
   setTimeout(withdraw, claimsOf(begun.token).exp * 1000 - Date.now())
 }
 
@@ -96,7 +98,7 @@ async function askTabs() {
     return false
   }
   const { held = [] } = (await navigator.locks?.query().catch(() => undefined)) ?? {}
-  const isOffered = held.some(({ name }) => name === key(SHARED))
+  const isOffered = held.some(({ name }) => name === key(OFFERED))
   if (isOffered) {
     tabs.postMessage({ asks: OWN })
   }
@@ -163,13 +165,13 @@ export async function signIn({ organization }, { username, mediation, signal } =
   const { token } = await call('POST', '/auth/login', {
     body: { challengeIdentifier: challenge.challengeIdentifier, firstFactor: factor },
   })
-  beginSession(token, isBuiltIn)
+  if (!beginSession(token, isBuiltIn)) {
+    throw new PromptError('nothing_is_kept')
+  }
 }
 
-/** Begins a session that was given for a passkey, which may be built in here. */
-export function beginSession(token, isBuiltIn) {
-  store({ token, isBuiltIn, after: signedOutLast() })
-}
+/** Begins a session that was given for a passkey, which may be built in here; answers whether the tab could keep it. */
+export const beginSession = (token, isBuiltIn) => store({ token, isBuiltIn, after: signedOutLast() })
 
 /** Whether somebody signs out here: whatever is refused meanwhile is so for that. */
 let isSigningOut = false

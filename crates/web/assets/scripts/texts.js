@@ -17,6 +17,8 @@ const TEXTS = translated({
   kit_beside_others:
     'Your new recovery kit is in use, but an earlier one is not gone. Delete it below, and keep the new one.',
   not_copied: 'The browser did not copy it. Select it and copy it yourself, or print or save the kit.',
+  nothing_is_kept:
+    'This browser keeps nothing for this site, so nobody can be signed in here. Allow it to keep data of this site (often called cookies), or make room for that, and sign in again.',
   no_passkey_here:
     'There is no passkey of yours for this site. Sign in where you have one, add one here with a code, and try again.',
   no_webauthn:
@@ -47,7 +49,7 @@ const TEXTS = translated({
   credential_waits:
     'This passkey waits for your approval, so it can be deleted and nothing else. Approve it with the number that is shown where it was made.',
   decided_already:
-    'This was decided already, or the passkey has waited for too long. What has become of it is shown.',
+    'This can be decided no more: it was decided already, the passkey has waited for too long, or a newer code has taken its place. If it was approved, it is among your credentials below.',
   factor_refused: 'The passkey was not accepted. Try again, or use another passkey.',
   internal: 'Something went wrong in the service. Try again in a moment.',
   invalid_code:
@@ -68,7 +70,7 @@ const TEXTS = translated({
   not_ready: 'The service is starting or its database does not answer. Try again in a moment.',
   origin_not_allowed: 'This address does not belong to the application of your account. Open the address you were given.',
   other_network:
-    'The device that shows this code is in another network than you, and can be approved from its own one only. If it is in front of you, connect both to the same network and try again.',
+    'The device that shows this code is in another network than you, and can be approved or refused from its own one only. If it is in front of you, connect to that one and try again. If it is not, leave it: its code ends by itself.',
   proof_refused: 'The new passkey was not accepted. Begin again, or try another device.',
   request_granted:
     'The device seems to have been approved already. What has become of that is under “Add a passkey somewhere else”: if you do not want it, cancel the code there, or delete the passkey.',

@@ -27,14 +27,29 @@ export const noteUnkept = (kit) => note([plain(kit), ...without(kit)])
 /** It is kept, or has not come about. */
 export const forgetUnkept = (kit) => note(without(kit))
 
-/** The same once the page is left: until then its guard may ask, and whoever stays has kept nothing yet. */
-export const forgetOnLeaving = (kit) => addEventListener('pagehide', () => forgetUnkept(kit), { once: true })
+/**
+ * Does what leads on from a kit, which is kept once the page is left for that: its guard may ask before. Whoever stays,
+ * because of that or because it fails, has kept nothing yet, and is asked another time.
+ */
+export async function goOnFrom(kit, work) {
+  const staying = new AbortController()
+  const { signal } = staying
+  addEventListener('pagehide', () => forgetUnkept(kit), { signal })
+  const stay = () => staying.abort()
+  addEventListener('beforeunload', () => addEventListener('beforeunload', stay, { signal }), { once: true, signal })
+  try {
+    await work()
+  } catch (error) {
+    stay()
+    throw error
+  }
+}
 
 /** Whether nobody has kept the kit (or that of the credential), as far as this browser knows. */
 export const isUnkept = (kit) => noted().includes(plain(kit))
 
 /** What every tab holds that has a kit on its screen. */
-const SHOWN = 'kit'
+const SHOWN = 'kit-shown'
 
 /** Says to the other tabs that this one shows a kit; answers what takes that back. */
 export const showing = () => hold(SHOWN)
