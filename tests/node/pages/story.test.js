@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
+import { FirefoxDevice } from '../support/firefox.js'
 import { invite } from '../support/latchkey.js'
 import {
   claim,
@@ -19,6 +20,12 @@ import {
 
 const browser = await launch()
 
+/** A test in both browsers; `open` opens a device with the one in question. */
+function inBoth(name, play) {
+  test(`${name}, in Chromium`, () => play((options) => Device.open(browser, options)))
+  test(`${name}, in Firefox`, () => play((options) => FirefoxDevice.open(options)))
+}
+
 function nothingWentWrong(...devices) {
   for (const device of devices) {
     assert.deepEqual(device.errors, [])
@@ -26,9 +33,9 @@ function nothingWentWrong(...devices) {
   }
 }
 
-test('a passkey on one domain adds a passkey on another by the QR code', async () => {
-  const laptop = await Device.open(browser)
-  const phone = await Device.open(browser, { viewport: { width: 390, height: 844 } })
+inBoth('a passkey on one domain adds a passkey on another by the QR code', async (open) => {
+  const laptop = await open()
+  const phone = await open({ viewport: { width: 390, height: 844 } })
   const invited = await invite()
 
   await laptop.page.goto(linkOf(invited))
@@ -38,7 +45,7 @@ test('a passkey on one domain adds a passkey on another by the QR code', async (
   await laptop.page.getByText(/^D1-/).waitFor()
   await laptop.page.getByRole('link', { name: 'Save as a file' }).click()
   await laptop.page.getByRole('button', { name: 'Continue' }).click()
-  await laptop.page.getByRole('listitem', { name: 'Chrome on Linux' }).waitFor()
+  await laptop.page.getByRole('listitem', { name: laptop.name }).waitFor()
 
   const { link } = await getCode(laptop)
   await laptop.page.locator('.step', { hasText: 'Waiting for the other place' }).waitFor()
@@ -123,9 +130,9 @@ async function tabTo({ page }, name) {
   assert.fail(`${name} cannot be reached with the keyboard`)
 }
 
-test('everything can be done with the keyboard alone', async () => {
-  const laptop = await Device.open(browser)
-  const phone = await Device.open(browser)
+inBoth('everything can be done with the keyboard alone', async (open) => {
+  const laptop = await open()
+  const phone = await open()
   const press = async (device, name) => {
     await tabTo(device, name)
     await device.page.keyboard.press('Enter')
@@ -136,7 +143,7 @@ test('everything can be done with the keyboard alone', async () => {
   await laptop.page.getByText(/^D1-/).waitFor()
   await press(laptop, 'Save as a file')
   await press(laptop, 'Continue')
-  await laptop.page.getByRole('listitem', { name: 'Chrome on Linux' }).waitFor()
+  await laptop.page.getByRole('listitem', { name: laptop.name }).waitFor()
   await tabTo(laptop, 'Where will you use it?')
   await laptop.page.keyboard.type('Two')
   await press(laptop, 'Get a code')

@@ -1,4 +1,5 @@
-// Debian's Chromium, driven by playwright-core, with virtual authenticators in the place of fingers.
+// Debian's Chromium, driven by playwright-core, with virtual authenticators in the place of fingers; Firefox is in
+// `firefox.js`.
 
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -28,23 +29,23 @@ const AUTHENTICATOR = {
 }
 
 /** What a small laptop leaves a page: low, so that much is below its edge. */
-const VIEWPORT = { width: 1366, height: 682 }
+export const VIEWPORT = { width: 1366, height: 682 }
 
 /** How long anything in a page may take, in milliseconds; only a broken page needs as long. */
-const PATIENCE = 20_000
+export const PATIENCE = 20_000
 
-function executable() {
+export function executable(name) {
   const folders = (process.env.PATH ?? '').split(delimiter)
-  const found = folders.map((folder) => join(folder, 'chromium')).find((path) => existsSync(path))
+  const found = folders.map((folder) => join(folder, name)).find((path) => existsSync(path))
   if (!found) {
-    throw new Error('there is no chromium: run `cargo xtask test`, which installs what these tests need')
+    throw new Error(`there is no ${name}: run \`cargo xtask test\`, which installs what these tests need`)
   }
   return found
 }
 
 /** A browser that ends with the tests of the file. Call it outside of any test. */
 export async function launch() {
-  const browser = await chromium.launch({ executablePath: executable(), args: ARGUMENTS })
+  const browser = await chromium.launch({ executablePath: executable('chromium'), args: ARGUMENTS })
   after(() => browser.close())
   return browser
 }
@@ -58,21 +59,32 @@ export class Device {
   /** `options` are those of a playwright context: viewport, colorScheme, reducedMotion… */
   static async open(browser, options = {}) {
     const device = new Device()
-    device.context = await browser.newContext({ viewport: VIEWPORT, ...options })
-    device.context.setDefaultTimeout(PATIENCE)
+    await device.begin(await browser.newContext({ viewport: VIEWPORT, ...options }))
     await device.#watchPolicy()
-    device.page = await device.context.newPage()
-    device.#watchErrors()
-    device.#followLinks()
     device.session = await device.context.newCDPSession(device.page)
     await device.session.send('WebAuthn.enable')
     await device.plugIn()
     return device
   }
 
+  /** What passkeys that are made here are called, to begin with. */
+  name = 'Chrome on Linux'
+
+  /** What the browser writes about each answer that is an error, also when the page expects one. */
+  noise = 'Failed to load resource: the server responded'
+
   errors = []
   violations = []
   authenticatorId
+
+  /** Opens the page in a context of this device's own, and watches it. */
+  async begin(context) {
+    this.context = context
+    context.setDefaultTimeout(PATIENCE)
+    this.page = context.pages()[0] ?? (await context.newPage())
+    this.#watchErrors()
+    this.#followLinks()
+  }
 
   /**
    * On a page that is open already the browser stays when a link differs behind `#` alone, and the page loads itself
@@ -110,12 +122,15 @@ export class Device {
   }
 
   #watchErrors() {
-    this.page.on('pageerror', (error) => this.errors.push(String(error)))
+    const tell = (text) => {
+      if (!text.includes(this.noise)) {
+        this.errors.push(text)
+      }
+    }
+    this.page.on('pageerror', (error) => tell(String(error)))
     this.page.on('console', (message) => {
-      // The browser writes a line about each answer that is an error, also when the page expects one.
-      const isAnAnswer = message.text().startsWith('Failed to load resource: the server responded')
-      if (message.type() === 'error' && !isAnAnswer) {
-        this.errors.push(message.text())
+      if (message.type() === 'error') {
+        tell(message.text())
       }
     })
   }

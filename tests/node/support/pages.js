@@ -23,13 +23,13 @@ export function linkOf({ orgId, username, registrationCode }, origin = one) {
 }
 
 /** Registers somebody new, and goes on until their account is open. */
-export async function register({ page }, origin = one, invitation = undefined) {
+export async function register({ page, name }, origin = one, invitation = undefined) {
   const invited = invitation ?? (await invite())
   await page.goto(linkOf(invited, origin))
   await page.getByRole('button', { name: 'Make my passkey' }).click()
   await page.getByRole('link', { name: 'Save as a file' }).click()
   await page.getByRole('button', { name: 'Continue' }).click()
-  await page.getByRole('listitem', { name: 'Chrome on Linux' }).waitFor()
+  await page.getByRole('listitem', { name }).waitFor()
   return invited
 }
 

@@ -1,5 +1,5 @@
-//! What the tests need from the system: PostgreSQL, Node.js with the packages of the published client, a
-//! browser, Python with the tester of API descriptions, and what the commands of the README call.
+//! What the tests need from the system: PostgreSQL, Node.js with the packages of the published client, two
+//! browsers, Python with the tester of API descriptions, and what the commands of the README call.
 //!
 //! What is missing is installed where that can be done without asking anybody anything: on Debian and
 //! its relatives, as root or with a sudo that needs no password. Otherwise the error says what to do.
@@ -21,10 +21,11 @@ use crate::{
 const OLDEST_NODE: u32 = 18;
 
 /// Programs that tests start, and the Debian packages that have them.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("node", "nodejs"),
     ("npm", "npm"),
     ("chromium", "chromium"),
+    ("firefox-esr", "firefox-esr"),
     ("python3", "python3"),
     ("bash", "bash"),
     ("curl", "curl"),
@@ -172,7 +173,8 @@ impl<'workspace> Apt<'workspace> {
         };
         Err(format!(
             "the tests need {wanted}, which is not installed, and {reason}: please install it \
-             (Debian: apt install postgresql nodejs npm chromium python3-venv curl openssl) and start again"
+             (Debian: apt install postgresql nodejs npm chromium firefox-esr python3-venv curl openssl) \
+             and start again"
         )
         .into())
     }
