@@ -8,8 +8,8 @@ import { nameHere, nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
 import { t, translated } from './language.js'
 import { nameIn } from './name-field.js'
-import { hasAuthenticator, isSupported, make } from './passkeys.js'
-import { $, busy, complain, introduce, say, show, takeFragment, timeLeft } from './page.js'
+import { isSupported, make } from './passkeys.js'
+import { $, busy, complain, hintAtSecurityKeys, introduce, say, show, takeFragment, timeLeft } from './page.js'
 import { goOn, isReturning, signInAndGoOn } from './return.js'
 import { sendOnce } from './sent.js'
 import { beginSession, signIn } from './session.js'
@@ -466,7 +466,7 @@ function begin() {
     show('unsupported')
     return
   }
-  hasAuthenticator().then((has) => ($('key-hint').hidden = has))
+  hintAtSecurityKeys()
   if (link) {
     keep(LINK, link, Date.now() + CODE)
   }

@@ -2,6 +2,7 @@
 
 import { serviceNow, thisApplication } from './api.js'
 import { language, t } from './language.js'
+import { hasAuthenticator } from './passkeys.js'
 import { explain } from './texts.js'
 
 /** The element with that id. */
@@ -176,4 +177,9 @@ const FORMAT = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyl
 
 export function time(iso) {
   return element('time', { datetime: iso }, FORMAT.format(new Date(iso)))
+}
+
+/** Says what helps where the browser has no authenticator but security keys, before a passkey is made. */
+export async function hintAtSecurityKeys() {
+  $('key-hint').hidden = await hasAuthenticator()
 }

@@ -8,7 +8,7 @@ import { KitError, makeKit, openKit, signRecovery, tidyCode, tidyNumber } from '
 import { readKit, showKit, tellWayBack } from './kit-panel.js'
 import { t, translated } from './language.js'
 import { create } from './passkeys.js'
-import { $, busy, complain, introduce, say, show, takeFragment } from './page.js'
+import { $, busy, complain, hintAtSecurityKeys, introduce, say, show, takeFragment } from './page.js'
 import { signInAndGoOn } from './return.js'
 import { hasPasskey, inMemory, sendOnce } from './sent.js'
 import { sayOnThisPage } from './texts.js'
@@ -194,6 +194,7 @@ function start() {
       }),
     )
   })
+  hintAtSecurityKeys()
   $('sign-in-button').addEventListener('click', () =>
     busy($('sign-in-button'), t('Answer the prompt of your browser…'), () =>
       goOnFrom(newKit, () => signInAndGoOn(here, { username: begun.challenge.user.name })),

@@ -8,7 +8,7 @@ import { makeKit } from './kit.js'
 import { showKit } from './kit-panel.js'
 import { t, translated } from './language.js'
 import { PromptError, make } from './passkeys.js'
-import { $, busy, complain, introduce, load, say, show, takeFragment } from './page.js'
+import { $, busy, complain, hintAtSecurityKeys, introduce, load, say, show, takeFragment } from './page.js'
 import { goOn, signInAndGoOn } from './return.js'
 import { hasPasskey, inMemory, sendOnce } from './sent.js'
 import { beginSession, onSharedSession, onSignOut, session } from './session.js'
@@ -146,6 +146,7 @@ async function begin() {
     })
   })
 
+  hintAtSecurityKeys()
   offerAccount()
   onSharedSession(offerAccount)
   onSignOut(offerAccount)
