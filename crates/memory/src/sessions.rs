@@ -19,9 +19,7 @@ use crate::{MemoryStore, state::State};
 impl SessionStore for MemoryStore {
     async fn is_live(&self, session: &Session) -> Result<bool, StoreError> {
         Ok(self.read(|state| {
-            let activated = state.activated.get(&session.credential);
             state.standing(&Authority::of_session(session)).is_some()
-                && activated.is_none_or(|activated| *activated <= session.issued)
                 && !state.spent.contains_key(session.id.as_str())
         }))
     }

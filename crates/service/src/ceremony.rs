@@ -192,19 +192,21 @@ impl Ceremonies {
             | Purpose::Credential(_)
             | Purpose::CredentialWithCode(_) => self.policy.lifetimes.challenge,
         };
+        let issued = self.now();
         Challenge {
             id: ChallengeId::from_random(&self.entropy.draw()),
             text,
             organization,
             application: party.bound(),
             purpose,
-            expires: self.now().plus(lifetime),
+            issued,
+            expires: issued.plus(lifetime),
         }
     }
 
     /// Begins the ceremony of that challenge.
     pub(crate) fn sign(&self, challenge: Challenge, party: Party) -> BegunChallenge {
-        let identifier = self.tokens.sign_challenge(&challenge, self.now());
+        let identifier = self.tokens.sign_challenge(&challenge);
         BegunChallenge {
             challenge,
             identifier,

@@ -1,15 +1,16 @@
 //! What every change requires, and that it uses nothing up when that does not hold.
 
-use std::{fmt::Debug, pin::Pin};
+use std::{fmt::Debug, pin::Pin, time::Duration};
 
 use latchkey_domain::{
     approval::Verdict,
     authority::{Authority, Spend, Spendable},
-    challenge::purpose,
+    challenge::{Challenge, purpose},
     code_request::CodeRequest,
     credential::CredentialKind,
     id::{ApplicationId, CredentialUuid, TokenId, UserActionId, UserId},
     text::CredentialName,
+    time::Timestamp,
     user::{Epoch, User},
 };
 use latchkey_service::ports::{
@@ -31,6 +32,7 @@ cases! { authority:
     void_when_the_epoch_moved_on,
     void_when_the_organization_is_not_active,
     void_when_a_credential_is_not_active,
+    void_when_a_credential_was_activated_since,
     void_when_a_credential_was_deleted,
     void_when_a_credential_is_another_users,
     void_when_the_application_of_a_credential_is_not_active,
@@ -51,17 +53,27 @@ async fn scene(world: &World) -> (Tenant, Person) {
 
 /// The authority of a challenge to add a credential, signed for with that credential.
 fn adding(world: &World, person: &Person, credential: &CredentialUuid) -> Authority {
-    let challenge = world.challenge(
-        &person.user.organization,
-        purpose::Credential {
-            user: person.user.id.clone(),
-            epoch: person.user.epoch,
-            session: TokenId::from_random(&world.draw()),
-            session_credential: credential.clone(),
-            kind: CredentialKind::Key,
-        },
-    );
-    Authority::of_challenge(&challenge)
+    adding_since(world, person, credential, NOW)
+}
+
+/// The same of one that was issued at that moment.
+fn adding_since(
+    world: &World,
+    person: &Person,
+    credential: &CredentialUuid,
+    issued: Timestamp,
+) -> Authority {
+    let purpose = purpose::Credential {
+        user: person.user.id.clone(),
+        epoch: person.user.epoch,
+        session: TokenId::from_random(&world.draw()),
+        session_credential: credential.clone(),
+        kind: CredentialKind::Key,
+    };
+    Authority::of_challenge(&Challenge {
+        issued,
+        ..world.challenge(&person.user.organization, purpose)
+    })
 }
 
 /// Whether the authority holds; asking does not use it up, so it can be asked again.
@@ -118,6 +130,23 @@ async fn void_when_a_credential_is_not_active(world: World) {
     assert!(!holds(&world, &adding(&world, &person, second)).await);
     let signed = adding(&world, &person, first).signed_by(second.clone());
     assert!(!holds(&world, &signed).await);
+    assert!(holds(&world, &adding(&world, &person, first)).await);
+}
+
+async fn void_when_a_credential_was_activated_since(world: World) {
+    let (_tenant, person) = scene(&world).await;
+    let [first, second] = [0, 1].map(|index| &person.credentials[index].uuid);
+    let at = NOW.plus(Duration::from_millis(2));
+    let before = NOW.plus(Duration::from_millis(1));
+    world.set_active(&person, second, false).await;
+    world.set_active_at(&person, second, true, at).await;
+    for (issued, stands) in [(before, false), (at, true)] {
+        let begun = adding_since(&world, &person, second, issued);
+        let signed = adding_since(&world, &person, first, issued).signed_by(second.clone());
+        for authority in [begun, signed] {
+            assert_eq!(holds(&world, &authority).await, stands, "{issued:?}");
+        }
+    }
     assert!(holds(&world, &adding(&world, &person, first)).await);
 }
 

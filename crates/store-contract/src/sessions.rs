@@ -99,11 +99,7 @@ async fn a_session_ends_with_its_credential(world: World) {
     world.set_active(&person, second, false).await;
     assert!(!is_live(&world, &session).await);
     // It stays ended when the credential is active again; only what begins then holds.
-    let activated = world
-        .credentials
-        .set_active(world.authority(&person), second, true, later)
-        .await;
-    activated.unwrap();
+    world.set_active_at(&person, second, true, later).await;
     assert!(!is_live(&world, &session).await);
     let newer = Session {
         issued: later,

@@ -374,10 +374,7 @@ async fn verify(
     purpose: impl Into<Purpose>,
 ) -> Result<MadeWithCode, NewCredentialError> {
     let codes = codes(store, MockAccountStore::new(), verifier);
-    let identifier = codes
-        .ceremonies
-        .tokens
-        .sign_challenge(&challenge(purpose), NOW);
+    let identifier = codes.ceremonies.tokens.sign_challenge(&challenge(purpose));
     codes
         .verify(&caller(ONE), &identifier, new_credential(Offered::Key))
         .await
@@ -428,7 +425,7 @@ async fn where_approval_is_asked_for_the_credential_waits_five_minutes() {
         });
     let codes = codes(store, MockAccountStore::new(), true_proofs(key()));
     let tokens = Arc::clone(&codes.ceremonies.tokens);
-    let identifier = tokens.sign_challenge(&challenge(with_code(&user(3))), NOW);
+    let identifier = tokens.sign_challenge(&challenge(with_code(&user(3))));
     let made = codes
         .verify(&caller(ONE), &identifier, new_credential(Offered::Key))
         .await

@@ -221,7 +221,7 @@ async fn complete(
         .factors
         .ceremonies
         .tokens
-        .sign_challenge(&challenge(purpose), NOW);
+        .sign_challenge(&challenge(purpose));
     let first = assertion("credential-1");
     let answer = FactorAnswer {
         identifier,
@@ -270,7 +270,7 @@ async fn a_session_made_with_a_key_says_nothing_of_the_application() {
         };
         let tokens = &logins.factors.ceremonies.tokens;
         let answer = FactorAnswer {
-            identifier: tokens.sign_challenge(&asked, NOW),
+            identifier: tokens.sign_challenge(&asked),
             first: assertion("credential-1"),
             second: None,
         };
@@ -429,7 +429,7 @@ async fn a_login_tells_what_is_wrong_with_a_proof_of_what_its_challenge_lists_on
         };
         let tokens = &logins.factors.ceremonies.tokens;
         let mut answer = FactorAnswer {
-            identifier: tokens.sign_challenge(&begun, NOW),
+            identifier: tokens.sign_challenge(&begun),
             first: assertion("credential-1"),
             second: None,
         };
@@ -529,7 +529,7 @@ async fn another_kind_or_user_handle_looks_like_an_unknown_credential() {
         .factors
         .ceremonies
         .tokens
-        .sign_challenge(&challenge(login_of(1)), NOW);
+        .sign_challenge(&challenge(login_of(1)));
     let mut first = assertion("credential-1");
     first.used = Used::PasswordProtectedKey { algorithm: None };
     let answer = FactorAnswer {

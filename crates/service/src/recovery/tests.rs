@@ -109,7 +109,7 @@ async fn complete_by(
         temporary_token: recoveries
             .ceremonies
             .tokens
-            .sign_challenge(&challenge(purpose), NOW),
+            .sign_challenge(&challenge(purpose)),
         proof: proof(credential),
         received: RECEIVED.to_owned(),
         credentials: FirstCredentials {

@@ -14,7 +14,7 @@ use latchkey_service::ports::tokens::InvalidToken;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AppMetadata, Claims, Readers, parse, text,
+    AppMetadata, Claims, Readers, issued, parse, text,
     user_action::{ActionClaims, bytes},
 };
 
@@ -22,6 +22,8 @@ use super::{
 pub(crate) struct ChallengeClaims {
     jti: String,
     iat: i64,
+    #[serde(rename = "iatMs")]
+    iat_milliseconds: Option<i64>,
     challenge: String,
     #[serde(rename = "https://custom/app_metadata")]
     app_metadata: AppMetadata,
@@ -81,10 +83,11 @@ impl Claims for ChallengeClaims {
 }
 
 impl ChallengeClaims {
-    pub(crate) fn new(challenge: &Challenge, now: Timestamp) -> Self {
+    pub(crate) fn new(challenge: &Challenge) -> Self {
         Self {
             jti: text(&challenge.id),
-            iat: now.unix_seconds(),
+            iat: challenge.issued.unix_seconds(),
+            iat_milliseconds: Some(challenge.issued.unix_milliseconds()),
             challenge: text(&challenge.text),
             app_metadata: AppMetadata {
                 organization: text(&challenge.organization),
@@ -104,6 +107,7 @@ impl ChallengeClaims {
             organization: parse(&self.app_metadata.organization)?,
             application: self.application.as_deref().map(parse).transpose()?,
             purpose: self.purpose.purpose()?,
+            issued: issued(self.iat, self.iat_milliseconds),
             expires,
         })
     }

@@ -31,7 +31,7 @@ async fn release(
     let mut codes = codes_kept_by(store);
     codes.ceremonies.events = events;
     let challenge = challenge(purpose);
-    let identifier = codes.ceremonies.tokens.sign_challenge(&challenge, NOW);
+    let identifier = codes.ceremonies.tokens.sign_challenge(&challenge);
     let reason = ReleaseReason::NotMyAccount;
     let released = codes.release(&caller(origin), &identifier, reason).await;
     (released, heard.take())
