@@ -175,6 +175,7 @@ fn challenge() -> Challenge {
         application: Some(ApplicationId::from_random(&[9; 32])),
         purpose: purpose::Login {
             user: Some(owner()),
+            epoch: Some(Epoch::new(7)),
         }
         .into(),
         issued: NOW,

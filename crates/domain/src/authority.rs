@@ -130,8 +130,10 @@ impl Authority {
         credential.fold(authority, Self::signed_by)
     }
 
-    /// The authority of a sign-in: the user is who owns the credential that signed.
-    pub fn of_sign_in(challenge: &Challenge<Login>, user: &UserId, epoch: Epoch) -> Self {
+    /// The authority of a sign-in: the user is who owns the credential that signed, in the epoch in which the user was
+    /// named. Where nobody was, nothing was begun that could end with an epoch, and it is the present one.
+    pub fn of_sign_in(challenge: &Challenge<Login>, user: &UserId, present: Epoch) -> Self {
+        let epoch = challenge.purpose.epoch.unwrap_or(present);
         Self::answering(challenge, user, epoch)
     }
 
@@ -355,11 +357,16 @@ mod tests {
 
     #[test]
     fn a_sign_in_is_of_who_signed() {
-        for named in [None, Some(user())] {
-            let challenge = challenge(Login { user: named });
+        let present = EPOCH.next();
+        for (named, epoch, required) in [
+            (None, None, present),
+            (Some(user()), Some(EPOCH), EPOCH),
+            (Some(user()), None, present),
+        ] {
+            let challenge = challenge(Login { user: named, epoch });
             let owner = UserId::from_random(&[9; 32]);
-            let authority = Authority::of_sign_in(&challenge, &owner, EPOCH);
-            let whose = (&organization(), &owner, EPOCH, challenge.issued);
+            let authority = Authority::of_sign_in(&challenge, &owner, present);
+            let whose = (&organization(), &owner, required, challenge.issued);
             let applications: Vec<_> = challenge.application.iter().cloned().collect();
             let spends = [Spend::challenge(&challenge)];
             assert_eq!(

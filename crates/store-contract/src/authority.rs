@@ -346,7 +346,7 @@ changes! { world, stage:
 
 /// The authority of that user, with two things to use up and one to tell.
 fn twofold(world: &World, user: &User) -> Authority {
-    let challenge = world.challenge(&user.organization, purpose::Login { user: None });
+    let challenge = world.challenge(&user.organization, purpose::Login::default());
     Authority::of_sign_in(&challenge, &user.id, user.epoch)
         .spending(Spend {
             item: Spendable::UserAction,

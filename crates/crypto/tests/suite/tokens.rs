@@ -118,9 +118,16 @@ fn purposes() -> Vec<Purpose> {
             code: AccountCodeId::from_random(&[6; 32]),
         }
         .into(),
-        purpose::Login { user: None }.into(),
+        purpose::Login::default().into(),
         purpose::Login {
             user: Some(user.clone()),
+            epoch: Some(epoch),
+        }
+        .into(),
+        // Of an earlier release.
+        purpose::Login {
+            user: Some(user.clone()),
+            epoch: None,
         }
         .into(),
         purpose::UserAction {

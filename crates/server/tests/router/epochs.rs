@@ -30,10 +30,13 @@ impl Pending {
         let code = person.session.code(stage.world.now()).await.long;
         for ceremony in Ceremony::ALL {
             let is_pending = match ceremony {
-                // Who registers has nothing yet, and a sign-in that has begun belongs to no epoch.
-                Ceremony::Registration | Ceremony::Login => false,
+                // Who registers has nothing yet.
+                Ceremony::Registration => false,
                 Ceremony::CredentialWithCode => claims,
-                Ceremony::Recovery | Ceremony::UserAction | Ceremony::Credential => true,
+                Ceremony::Recovery
+                | Ceremony::Login
+                | Ceremony::UserAction
+                | Ceremony::Credential => true,
             };
             if is_pending {
                 let challenge = ceremony.begin(stage, person).await;
@@ -106,14 +109,15 @@ async fn logging_out_everywhere_ends_sessions_user_actions_codes_and_challenges(
         let person = stage.colleague(&stage.ada).await;
         let other = person.again().await.session;
         let pending = Pending::begin(&stage, &person, claims).await;
-        let login = Ceremony::Login.begin(&stage, &person).await;
+        let nobodys = json!({ "orgId": person.tenant.organization });
+        let nobodys = person.place.post("/auth/login/init", &nobodys).await.ok();
         person.session.log_out(true).await.ok();
         for session in [&person.session, &other] {
             assert!(!session.is_signed_in().await);
         }
         pending.require_ended(&person.again().await).await;
-        // A sign-in that had begun belongs to no epoch yet: it may go on.
-        let late = Ceremony::Login.completion(&person, &login);
+        // A sign-in that had begun without a name was nobody's yet: it may go on.
+        let late = Ceremony::Login.completion(&person, &nobodys);
         late.send().await.ok();
     }
 }

@@ -233,7 +233,7 @@ async fn what_was_deleted_since_is_not_told_to_be_approved() {
 #[tokio::test]
 async fn a_challenge_for_something_else_and_a_text_that_is_none_are_not_looked_up() {
     let approvals = approvals(MockCredentialCodeStore::new());
-    let login = challenge(purpose::Login { user: None });
+    let login = challenge(purpose::Login::default());
     let tokens = &approvals.ceremonies.tokens;
     let ticket = ticket(Timestamp::from_unix_milliseconds(i64::MAX));
     for identifier in [

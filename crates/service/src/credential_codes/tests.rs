@@ -453,6 +453,7 @@ async fn verify_refuses_a_challenge_of_every_other_purpose() {
         }),
         Purpose::from(purpose::Login {
             user: Some(user.id.clone()),
+            epoch: None,
         }),
         Purpose::from(purpose::UserAction {
             user: user.id.clone(),

@@ -198,7 +198,7 @@ async fn a_challenge_of_another_user_session_or_kind_makes_nothing() {
         asked(&session(&user(2)), CredentialKind::Key),
         asked(&of_other_session, CredentialKind::Key),
         asked(&own, CredentialKind::RecoveryKey),
-        challenge(purpose::Login { user: None }),
+        challenge(purpose::Login::default()),
     ] {
         let refused = create(MockCredentialStore::new(), &asked).await;
         assert!(matches!(refused, Err(NewCredentialError::InvalidChallenge)));

@@ -179,7 +179,7 @@ async fn without_a_username_nothing_is_looked_up() {
         .await
         .unwrap();
     assert_eq!(begun.allowed, AllowedCredentials::default());
-    let wanted = Purpose::from(purpose::Login { user: None });
+    let wanted = Purpose::from(purpose::Login::default());
     assert_eq!(begun.begun.challenge.purpose, wanted);
 }
 
@@ -234,6 +234,7 @@ async fn complete(
 fn login_of(number: u8) -> purpose::Login {
     purpose::Login {
         user: Some(user(number).id),
+        epoch: Some(user(number).epoch),
     }
 }
 
@@ -342,7 +343,7 @@ async fn a_counter_that_went_back_is_noted() {
 /// What is answered to an untrue proof of somebody who has not said who they are, of a credential that there
 /// is and of one that there is not.
 async fn untrue(wrong: ProofError) -> [Result<SignedIn, FactorError>; 2] {
-    let nobody = || purpose::Login { user: None };
+    let nobody = || purpose::Login::default();
     let held = World::new().holding().proving(Err(wrong.clone()));
     let mut unknown = World::finding(wrong);
     unknown
@@ -586,7 +587,7 @@ async fn the_log_tells_what_is_wrong_with_a_proof_that_strangers_are_told_nothin
         let (events, heard) = events();
         let mut logins = world.logins();
         logins.factors.ceremonies.events = events;
-        let signed_in = complete(logins, purpose::Login { user: None }, None).await;
+        let signed_in = complete(logins, purpose::Login::default(), None).await;
         assert_eq!(signed_in.is_ok(), reason.is_none());
         assert_eq!(heard.take(), [(Event::SignIn, reason)]);
     }

@@ -234,6 +234,7 @@ async fn a_challenge_for_something_else_does_not_recover() {
     let recoveries = recoveries(MockProofVerifier::new(), MockRecoveryStore::new());
     let login = purpose::Login {
         user: Some(user(3).id),
+        epoch: None,
     };
     assert!(is_invalid_challenge(&complete(&recoveries, login).await));
 }

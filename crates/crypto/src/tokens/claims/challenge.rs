@@ -46,6 +46,8 @@ enum PurposeClaims {
     },
     Login {
         user: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        epoch: Option<i64>,
     },
     UserAction {
         user: String,
@@ -123,8 +125,9 @@ impl PurposeClaims {
                     code: text(code),
                 }
             }
-            Purpose::Login(purpose::Login { user }) => Self::Login {
+            Purpose::Login(purpose::Login { user, epoch }) => Self::Login {
                 user: user.as_ref().map(text),
+                epoch: epoch.map(Epoch::number),
             },
             Purpose::UserAction(purpose::UserAction {
                 user,
@@ -187,8 +190,9 @@ impl PurposeClaims {
                 code: parse(&code)?,
             }
             .into(),
-            Self::Login { user } => purpose::Login {
+            Self::Login { user, epoch } => purpose::Login {
                 user: user.as_deref().map(parse).transpose()?,
+                epoch: epoch.map(Epoch::new),
             }
             .into(),
             Self::UserAction {

@@ -56,7 +56,7 @@ async fn what_is_over_is_given_back_no_more() {
 #[tokio::test]
 async fn nothing_is_asked_of_the_store_for_another_challenge_or_a_strange_page() {
     let untouched = MockCredentialCodeStore::new;
-    let login = purpose::Login { user: None };
+    let login = purpose::Login::default();
     let (released, _) = release(untouched(), ONE, login).await;
     assert!(matches!(released, Err(ReleaseCodeError::InvalidChallenge)));
     let strange = Some("https://unlisted.example");
