@@ -24,7 +24,7 @@ impl SessionStore for MemoryStore {
         }))
     }
 
-    async fn end(&self, authority: Authority) -> Result<(), ExerciseError> {
+    async fn exercise(&self, authority: Authority) -> Result<(), ExerciseError> {
         self.write(|state| {
             state.exercise(&authority)?;
             Ok(())

@@ -223,7 +223,7 @@ impl UserActions {
     /// # Errors
     /// [`ExerciseError`]; let nothing follow then.
     pub async fn spend(&self, request: &SignedRequest) -> Result<(), ExerciseError> {
-        let spent = self.spent.end(request.authority()).await;
+        let spent = self.spent.exercise(request.authority()).await;
         let facts = Facts::from(request);
         let events = &self.ceremonies().events;
         events.tell(Event::SpendUserAction, &facts, spent)

@@ -45,7 +45,7 @@ impl SessionStore for SqlStore {
         Ok(self.row(statement).await?.is_some())
     }
 
-    async fn end(&self, authority: Authority) -> Result<(), ExerciseError> {
+    async fn exercise(&self, authority: Authority) -> Result<(), ExerciseError> {
         // Nothing follows from other rows of the user, so nobody need be locked.
         let authority = Arc::new(authority);
         let own = Arc::clone(&authority);

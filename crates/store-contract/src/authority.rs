@@ -214,7 +214,7 @@ async fn credentials_may_be_named_twice(world: World) {
 async fn what_is_void_is_so_whatever_was_used_up(world: World) {
     let (_tenant, person) = scene(&world).await;
     let authority = adding(&world, &person, &person.credentials[0].uuid);
-    world.sessions.end(authority.clone()).await.unwrap();
+    world.sessions.exercise(authority.clone()).await.unwrap();
     let again = Spent(Spendable::Challenge);
     assert_eq!(world.standing(&authority).await, Err(again));
     world.set_user_active(&person.user.id, false).await;
@@ -336,7 +336,7 @@ changes! { world, stage:
         used(&stage.ada.credentials[0].uuid, None),
         world.evidence(&stage.ada.credentials[0])
     );
-    ada => sessions.end();
+    ada => sessions.exercise();
     ada => sessions.end_all();
     carol => registrations.register(stage.registration.clone());
     ada => recoveries.recover(vec![world.key(&stage.ada.user)]);
@@ -380,7 +380,7 @@ async fn every_change_requires_its_authority(world: World) {
         for (gone, left) in [(0, 1), (1, 0)] {
             let authority = twofold(&world, user);
             let [gone, left] = [gone, left].map(|index| authority.spends()[index].clone());
-            world.sessions.end(spending(&gone)).await.unwrap();
+            world.sessions.exercise(spending(&gone)).await.unwrap();
             let refused = call(&world, &stage, authority).await;
             assert_eq!(refused, Err(Some(Spent(gone.item))), "{name}");
             assert_eq!(world.standing(&spending(&left)).await, Ok(()), "{name}");

@@ -245,7 +245,7 @@ async fn an_action_with_an_effect_elsewhere_is_used_up_by_its_own_authority() {
     let authority = request.authority();
     let mut spent = MockSessionStore::new();
     spent
-        .expect_end()
+        .expect_exercise()
         .withf(move |given| *given == authority)
         .times(1)
         .returning(|_| Ok(()));
@@ -321,7 +321,7 @@ async fn an_action_that_is_spent_twice_is_told_as_used() {
         ),
     ] {
         let mut store = MockSessionStore::new();
-        store.expect_end().return_once(move |_| spent);
+        store.expect_exercise().return_once(move |_| spent);
         let (events, heard) = events();
         let mut actions = user_actions(MockSignInStore::new());
         actions.spent = Arc::new(store);
