@@ -85,7 +85,7 @@ fn verify_any(
     let mut outcome = Err(ProofError::Signature);
     for signature in signatures {
         outcome = key.verify(digest, message, signature);
-        if outcome.is_ok() {
+        if outcome != Err(ProofError::Signature) {
             break;
         }
     }

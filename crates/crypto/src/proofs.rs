@@ -290,6 +290,9 @@ mod tests {
             used,
         };
         let key = || Used::Key { algorithm: None };
+        let with_a_digest = Used::Key {
+            algorithm: Some("SHA512".to_owned()),
+        };
         let passkey = || Used::Fido2 {
             authenticator_data: vec![0; 37],
             user_handle: None,
@@ -297,6 +300,10 @@ mod tests {
         let right = challenge.as_str();
         for (proof, error) in [
             (proof("key.get", right, key()), ProofError::Signature),
+            (
+                proof("key.get", right, with_a_digest),
+                ProofError::Signature,
+            ),
             (proof("key.get", "other", key()), ProofError::Challenge),
             (proof("key.create", right, key()), ProofError::Type),
             (proof("webauthn.get", right, passkey()), ProofError::Origin),

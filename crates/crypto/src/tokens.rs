@@ -157,8 +157,8 @@ fn from_json<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, InvalidToke
 }
 
 impl Tokens for SignedTokens {
-    fn sign_challenge(&self, challenge: &Challenge, now: Timestamp) -> String {
-        self.sign(ChallengeClaims::new(challenge, now), challenge.expires)
+    fn sign_challenge(&self, challenge: &Challenge) -> String {
+        self.sign(ChallengeClaims::new(challenge), challenge.expires)
     }
 
     fn read_challenge(&self, token: &str, now: Timestamp) -> Result<Challenge, InvalidToken> {
@@ -181,8 +181,8 @@ impl Tokens for SignedTokens {
         Ok(session)
     }
 
-    fn sign_user_action(&self, action: &SignedUserAction, now: Timestamp) -> String {
-        self.sign(UserActionClaims::new(action, now), action.expires)
+    fn sign_user_action(&self, action: &SignedUserAction) -> String {
+        self.sign(UserActionClaims::new(action), action.expires)
     }
 
     fn read_user_action(

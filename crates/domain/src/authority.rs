@@ -81,13 +81,15 @@ impl Spend {
 
 /// What allows a change. Whoever carries the change out requires, in the same transaction, that the
 /// organization, the user, every application and every credential named here are active and belong
-/// together, that the user's epoch is unchanged, and that nothing named in [`spends`](Self::spends) was used
-/// up before; and keeps the [`messages`](Self::messages) that tell of it.
+/// together, that no credential was activated after this was [`issued`](Self::issued), that the user's epoch is
+/// unchanged, and that nothing named in [`spends`](Self::spends) was used up before; and keeps the
+/// [`messages`](Self::messages) that tell of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
     organization: OrganizationId,
     user: UserId,
     epoch: Epoch,
+    issued: Timestamp,
     credentials: Vec<CredentialUuid>,
     applications: Vec<ApplicationId>,
     settled_at: Option<Timestamp>,
@@ -99,39 +101,54 @@ impl Authority {
     /// The authority of somebody who is signed in and signed exactly this request: uses up the user
     /// action.
     pub fn of_user_action(session: &Session, action: &SignedUserAction) -> Self {
-        let authority = Self::of_session(session).spending(Spend::user_action(action));
         let signers = action.signers.iter().cloned();
-        signers.fold(authority, Self::signed_by)
+        let authority = signers.fold(Self::of_session(session), Self::signed_by);
+        let issued = action.issued;
+        Self {
+            issued,
+            ..authority
+        }
+        .spending(Spend::user_action(action))
     }
 
     /// The authority of somebody who is signed in.
     pub fn of_session(session: &Session) -> Self {
-        Self::of(&session.organization, &session.user, session.epoch)
-            .signed_by(session.credential.clone())
+        Self::of(
+            &session.organization,
+            &session.user,
+            session.epoch,
+            session.issued,
+        )
+        .signed_by(session.credential.clone())
     }
 
     /// The authority of a challenge whose proof was verified: uses up the challenge.
     pub fn of_challenge<P: Held>(challenge: &Challenge<P>) -> Self {
         let holder = challenge.purpose.holder();
-        let authority = Self::of(&challenge.organization, holder.user, holder.epoch)
-            .within(&challenge.application)
-            .spending(Spend::challenge(challenge));
+        let authority = Self::answering(challenge, holder.user, holder.epoch);
         let credential = holder.credential.into_iter().cloned();
         credential.fold(authority, Self::signed_by)
     }
 
-    /// The authority of a sign-in: the user is who owns the credential that signed.
-    pub fn of_sign_in(challenge: &Challenge<Login>, user: &UserId, epoch: Epoch) -> Self {
-        Self::of(&challenge.organization, user, epoch)
+    /// The authority of a sign-in: the user is who owns the credential that signed, in the epoch in which the user was
+    /// named. Where nobody was, nothing was begun that could end with an epoch, and it is the present one.
+    pub fn of_sign_in(challenge: &Challenge<Login>, user: &UserId, present: Epoch) -> Self {
+        let epoch = challenge.purpose.epoch.unwrap_or(present);
+        Self::answering(challenge, user, epoch)
+    }
+
+    fn answering<P>(challenge: &Challenge<P>, user: &UserId, epoch: Epoch) -> Self {
+        Self::of(&challenge.organization, user, epoch, challenge.issued)
             .within(&challenge.application)
             .spending(Spend::challenge(challenge))
     }
 
-    fn of(organization: &OrganizationId, user: &UserId, epoch: Epoch) -> Self {
+    fn of(organization: &OrganizationId, user: &UserId, epoch: Epoch, issued: Timestamp) -> Self {
         Self {
             organization: organization.clone(),
             user: user.clone(),
             epoch,
+            issued,
             credentials: vec![],
             applications: vec![],
             settled_at: None,
@@ -143,7 +160,8 @@ impl Authority {
     /// The authority of somebody who enters a code, whoever that is: what its owner allowed by issuing it.
     pub fn of_claim(claimed: &ClaimedCode) -> Self {
         let code = claimed.code();
-        Self::of(&code.organization, &code.user, code.epoch).signed_by(code.issuer.clone())
+        Self::of(&code.organization, &code.user, code.epoch, code.issued)
+            .signed_by(code.issuer.clone())
     }
 
     /// Also requires this credential to be active.
@@ -215,6 +233,12 @@ impl Authority {
         self.epoch
     }
 
+    /// When what it rests on was issued: the user action, the session, the challenge or the code. No credential may
+    /// have been activated since, so that what ended when it was deactivated stays ended.
+    pub const fn issued(&self) -> Timestamp {
+        self.issued
+    }
+
     /// The credentials that must still be active, and with them the applications they belong to. They
     /// are in no order and may repeat.
     pub fn credentials(&self) -> &[CredentialUuid] {
@@ -259,9 +283,9 @@ mod tests {
         Spend { item, id, expires }
     }
 
-    /// Whose it is, the credentials it requires, the applications, and what it uses up.
+    /// Whose it is and since when, the credentials it requires, the applications, and what it uses up.
     type Parts<'a> = (
-        (&'a OrganizationId, &'a UserId, Epoch),
+        (&'a OrganizationId, &'a UserId, Epoch, Timestamp),
         &'a [CredentialUuid],
         &'a [ApplicationId],
         &'a [Spend],
@@ -273,6 +297,7 @@ mod tests {
                 authority.organization(),
                 authority.user(),
                 authority.epoch(),
+                authority.issued(),
             ),
             authority.credentials(),
             authority.applications(),
@@ -283,7 +308,7 @@ mod tests {
     #[test]
     fn a_session_requires_its_credential_and_uses_up_nothing() {
         let authority = Authority::of_session(&session());
-        let whose = (&organization(), &user(), EPOCH);
+        let whose = (&organization(), &user(), EPOCH, session().issued);
         let credentials = [credential()];
         assert_eq!(
             parts(&authority),
@@ -296,7 +321,7 @@ mod tests {
         let signer = CredentialUuid::from_random(&[9; 32]);
         let action = signed_action(signer.clone());
         let authority = Authority::of_user_action(&session(), &action);
-        let whose = (&organization(), &user(), EPOCH);
+        let whose = (&organization(), &user(), EPOCH, action.issued);
         let credentials = [credential(), signer];
         let spends = [spend(Spendable::UserAction, &action.id, action.expires)];
         assert_eq!(
@@ -308,7 +333,7 @@ mod tests {
     fn requires<P: Held>(purpose: P, credentials: &[CredentialUuid]) {
         let challenge = challenge(purpose);
         let authority = Authority::of_challenge(&challenge);
-        let whose = (&organization(), &user(), EPOCH);
+        let whose = (&organization(), &user(), EPOCH, challenge.issued);
         let applications: Vec<_> = challenge.application.iter().cloned().collect();
         let spends = [spend(
             Spendable::Challenge,
@@ -332,11 +357,16 @@ mod tests {
 
     #[test]
     fn a_sign_in_is_of_who_signed() {
-        for named in [None, Some(user())] {
-            let challenge = challenge(Login { user: named });
+        let present = EPOCH.next();
+        for (named, epoch, required) in [
+            (None, None, present),
+            (Some(user()), Some(EPOCH), EPOCH),
+            (Some(user()), None, present),
+        ] {
+            let challenge = challenge(Login { user: named, epoch });
             let owner = UserId::from_random(&[9; 32]);
-            let authority = Authority::of_sign_in(&challenge, &owner, EPOCH);
-            let whose = (&organization(), &owner, EPOCH);
+            let authority = Authority::of_sign_in(&challenge, &owner, present);
+            let whose = (&organization(), &owner, required, challenge.issued);
             let applications: Vec<_> = challenge.application.iter().cloned().collect();
             let spends = [Spend::challenge(&challenge)];
             assert_eq!(
@@ -365,7 +395,7 @@ mod tests {
             .within([&application])
             .spending(Spend::session(&session))
             .telling(message.clone());
-        let whose = (&organization(), &user(), EPOCH);
+        let whose = (&organization(), &user(), EPOCH, session.issued);
         let credentials = [credential(), added];
         let spends = [spend(Spendable::Session, &session.id, session.expires)];
         assert_eq!(

@@ -141,6 +141,8 @@ pub struct Challenge<P = Purpose> {
     pub application: Option<ApplicationId>,
     /// What it is for.
     pub purpose: P,
+    /// When it was issued.
+    pub issued: Timestamp,
     /// From this moment on it is void.
     pub expires: Timestamp,
 }
@@ -157,6 +159,7 @@ impl Challenge {
             organization: self.organization,
             application: self.application,
             purpose: P::try_from(self.purpose)?,
+            issued: self.issued,
             expires: self.expires,
         })
     }

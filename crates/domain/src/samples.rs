@@ -65,6 +65,7 @@ pub(crate) fn signed_action(signer: CredentialUuid) -> SignedUserAction {
         epoch: EPOCH,
         signers: vec![signer],
         action: action("/a"),
+        issued: Timestamp::from_unix_milliseconds(1_200_000),
         expires: Timestamp::from_unix_milliseconds(3_000_000),
     }
 }
@@ -77,6 +78,7 @@ pub(crate) fn challenge<P>(purpose: P) -> Challenge<P> {
         organization: organization(),
         application: Some(ApplicationId::from_random(&[7; 32])),
         purpose,
+        issued: Timestamp::from_unix_milliseconds(1_100_000),
         expires: Timestamp::from_unix_milliseconds(4_000_000),
     }
 }

@@ -188,6 +188,8 @@ pub struct SignedUserAction {
     pub signers: Vec<CredentialUuid>,
     /// What was signed.
     pub action: UserAction,
+    /// When it was signed.
+    pub issued: Timestamp,
     /// From this moment on it is void.
     pub expires: Timestamp,
 }

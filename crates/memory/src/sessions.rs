@@ -19,14 +19,12 @@ use crate::{MemoryStore, state::State};
 impl SessionStore for MemoryStore {
     async fn is_live(&self, session: &Session) -> Result<bool, StoreError> {
         Ok(self.read(|state| {
-            let activated = state.activated.get(&session.credential);
             state.standing(&Authority::of_session(session)).is_some()
-                && activated.is_none_or(|activated| *activated <= session.issued)
                 && !state.spent.contains_key(session.id.as_str())
         }))
     }
 
-    async fn end(&self, authority: Authority) -> Result<(), ExerciseError> {
+    async fn exercise(&self, authority: Authority) -> Result<(), ExerciseError> {
         self.write(|state| {
             state.exercise(&authority)?;
             Ok(())

@@ -30,7 +30,7 @@ pub(crate) struct State {
     pub(crate) logos: BTreeMap<ApplicationId, Logo>,
     pub(crate) users: BTreeMap<UserId, User>,
     pub(crate) credentials: BTreeMap<CredentialUuid, Credential>,
-    /// When credentials were activated again: their earlier sessions stay ended.
+    /// When credentials were activated again: what ended before stays ended.
     pub(crate) activated: BTreeMap<CredentialUuid, Timestamp>,
     /// When the signature counters of credentials went back, which may mean that there are copies.
     pub(crate) regressed: BTreeMap<CredentialUuid, Timestamp>,
@@ -95,6 +95,10 @@ impl State {
             self.credentials.get(credential).is_some_and(|found| {
                 found.user == *authority.user()
                     && found.is_active()
+                    && self
+                        .activated
+                        .get(credential)
+                        .is_none_or(|at| *at <= authority.issued())
                     && found.material.application().is_none_or(is_ready)
             })
         };

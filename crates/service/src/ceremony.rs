@@ -192,19 +192,21 @@ impl Ceremonies {
             | Purpose::Credential(_)
             | Purpose::CredentialWithCode(_) => self.policy.lifetimes.challenge,
         };
+        let issued = self.now();
         Challenge {
             id: ChallengeId::from_random(&self.entropy.draw()),
             text,
             organization,
             application: party.bound(),
             purpose,
-            expires: self.now().plus(lifetime),
+            issued,
+            expires: issued.plus(lifetime),
         }
     }
 
     /// Begins the ceremony of that challenge.
     pub(crate) fn sign(&self, challenge: Challenge, party: Party) -> BegunChallenge {
-        let identifier = self.tokens.sign_challenge(&challenge, self.now());
+        let identifier = self.tokens.sign_challenge(&challenge);
         BegunChallenge {
             challenge,
             identifier,
@@ -212,8 +214,8 @@ impl Ceremonies {
         }
     }
 
-    /// The challenge of an identifier, if it is for this purpose and an application lists the caller's
-    /// origin: every ceremony is completed through here.
+    /// The challenge of an identifier, if it is for this purpose and for an application that lists the caller's
+    /// origin: every ceremony is completed through here. An origin that no application lists is told so.
     pub(crate) async fn read<P, E>(
         &self,
         caller: &Caller,
@@ -226,10 +228,11 @@ impl Ceremonies {
         self.snapshot_for(caller, None).await?.admit(caller)?;
         let challenge = self.tokens.read_challenge(identifier, self.now())?;
         let challenge = challenge.accept().map_err(|_for_another| InvalidToken)?;
-        let snapshot = self
-            .directory
-            .snapshot_if(|known| !known.expected(&challenge).applications.is_empty())
-            .await?;
+        let completes = |known: &Snapshot| known.completes(&challenge, caller);
+        let snapshot = self.directory.snapshot_if(completes).await?;
+        if !completes(&snapshot) {
+            return Err(InvalidToken.into());
+        }
         Ok((snapshot, challenge))
     }
 

@@ -231,6 +231,17 @@ impl Snapshot {
         self.of(organization).find(|own| own.id == *id)
     }
 
+    /// Whether a ceremony of this challenge may be completed from there: on a page of an application that it is for,
+    /// or where no page is named.
+    pub fn completes<P>(&self, challenge: &Challenge<P>, caller: &Caller) -> bool {
+        let applications = self.expected(challenge).applications;
+        let mut pages = applications.iter().map(|own| &own.relying_party);
+        match &caller.origin {
+            Some(origin) => pages.any(|page| page.allows(origin)),
+            None => pages.next().is_some(),
+        }
+    }
+
     /// What a proof for this challenge must be about.
     pub fn expected<P>(&self, challenge: &Challenge<P>) -> Expected {
         let bound = challenge.application.as_ref();

@@ -110,8 +110,8 @@ impl Logins {
         let organization = snapshot.organization(request.organization)?;
         facts.organization = Some(organization.clone());
         let party = snapshot.party(caller, &organization)?;
-        let (user, allowed) = match &request.who {
-            Who::Passkey => (None, AllowedCredentials::default()),
+        let (login, allowed) = match &request.who {
+            Who::Passkey => (purpose::Login::default(), AllowedCredentials::default()),
             Who::User(username) => {
                 let found = self
                     .factors
@@ -123,17 +123,17 @@ impl Logins {
                     .filter(|account| account.user.is_active)
                     .ok_or(BeginLoginError::NoUsableCredential)?;
                 let allowed = allowed(&account, party.rp_id(), false)?;
-                (Some(account.user.id), allowed)
+                (sign_in_of(account.user), allowed)
             }
             Who::UserWithCode(username, code) => {
                 let owner = (&organization, username);
                 let account = self.spend_code(caller, owner, code, facts).await?;
                 let allowed = allowed(&account, party.rp_id(), true)?;
-                (Some(account.user.id), allowed)
+                (sign_in_of(account.user), allowed)
             }
         };
         Ok(FactorChallenge {
-            begun: ceremonies.begin(party, purpose::Login { user }),
+            begun: ceremonies.begin(party, login),
             allowed,
         })
     }
@@ -233,6 +233,14 @@ impl Logins {
 
     const fn ceremonies(&self) -> &Ceremonies {
         &self.factors.ceremonies
+    }
+}
+
+/// A sign-in of this user, which ends with the epoch.
+fn sign_in_of(user: User) -> purpose::Login {
+    purpose::Login {
+        user: Some(user.id),
+        epoch: Some(user.epoch),
     }
 }
 

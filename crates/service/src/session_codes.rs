@@ -204,7 +204,7 @@ impl SessionCodes {
         let authority = Authority::of_session(session)
             .within([&code.application])
             .spending(Spend::session_code(&code));
-        self.sessions.end(authority).await?;
+        self.sessions.exercise(authority).await?;
         Ok(SignedIn {
             token: tokens.sign_session(session),
             session: code.session,

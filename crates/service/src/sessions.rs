@@ -60,7 +60,7 @@ impl Sessions {
     /// [`StoreError`]. That it has ended meanwhile is what was wanted.
     pub async fn end(&self, caller: &Caller, session: &Session) -> Result<(), StoreError> {
         let authority = Authority::of_session(session).spending(Spend::session(session));
-        let ended = settled(self.store.end(authority).await);
+        let ended = settled(self.store.exercise(authority).await);
         let facts = Facts::from((caller, session));
         self.events.tell(Event::SignOut, &facts, ended)
     }

@@ -258,6 +258,7 @@ pub(crate) fn signed_request(of: &User) -> SignedRequest {
         epoch: session.epoch,
         signers: vec![uuid(2)],
         action: action("/signed"),
+        issued: NOW,
         expires: session.expires,
     };
     SignedRequest {
@@ -306,6 +307,7 @@ pub(crate) fn challenge(purpose: impl Into<Purpose>) -> Challenge {
         organization: organization(1),
         application: None,
         purpose: purpose.into(),
+        issued: NOW,
         expires: Timestamp::from_unix_milliseconds(i64::MAX),
     }
 }
@@ -332,7 +334,7 @@ fn find<T: Clone>(kept: &Mutex<HashMap<String, T>>, token: &str) -> Result<T, In
 }
 
 impl Tokens for KeptTokens {
-    fn sign_challenge(&self, challenge: &Challenge, _now: Timestamp) -> String {
+    fn sign_challenge(&self, challenge: &Challenge) -> String {
         keep(&self.challenges, "challenge", challenge)
     }
 
@@ -348,7 +350,7 @@ impl Tokens for KeptTokens {
         find(&self.sessions, token)
     }
 
-    fn sign_user_action(&self, action: &SignedUserAction, _now: Timestamp) -> String {
+    fn sign_user_action(&self, action: &SignedUserAction) -> String {
         keep(&self.actions, "action", action)
     }
 

@@ -187,9 +187,7 @@ impl UserActions {
         self.store
             .sign_action(authority, verified.uses(), evidence)
             .await?;
-        Ok(ceremonies
-            .tokens
-            .sign_user_action(&signed, ceremonies.now()))
+        Ok(ceremonies.tokens.sign_user_action(&signed))
     }
 
     /// The signed action of a token, if it permits this user to make this request. Using it up is part
@@ -225,7 +223,7 @@ impl UserActions {
     /// # Errors
     /// [`ExerciseError`]; let nothing follow then.
     pub async fn spend(&self, request: &SignedRequest) -> Result<(), ExerciseError> {
-        let spent = self.spent.end(request.authority()).await;
+        let spent = self.spent.exercise(request.authority()).await;
         let facts = Facts::from(request);
         let events = &self.ceremonies().events;
         events.tell(Event::SpendUserAction, &facts, spent)
@@ -238,6 +236,7 @@ impl UserActions {
         action: UserAction,
     ) -> SignedUserAction {
         let ceremonies = self.ceremonies();
+        let issued = ceremonies.now();
         SignedUserAction {
             id: UserActionId::from_random(&ceremonies.entropy.draw()),
             organization: session.organization.clone(),
@@ -249,9 +248,8 @@ impl UserActions {
                 .map(|used| used.credential)
                 .collect(),
             action,
-            expires: ceremonies
-                .now()
-                .plus(ceremonies.policy.lifetimes.user_action),
+            issued,
+            expires: issued.plus(ceremonies.policy.lifetimes.user_action),
         }
     }
 

@@ -9,7 +9,7 @@ use latchkey_domain::{
 use latchkey_service::ports::store::{AuthorityConflict, StoreError};
 use sea_orm::{
     ColumnTrait as _, DatabaseTransaction, EntityTrait as _, JoinType, QueryFilter as _,
-    QuerySelect as _, QueryTrait as _, RelationTrait as _, Select,
+    QuerySelect as _, QueryTrait as _, RelationTrait as _, Select, Value,
     sea_query::{Condition, Expr, ExprTrait as _, SelectStatement, SubQueryStatement},
 };
 
@@ -199,7 +199,8 @@ fn applications_are_active(authority: &Authority) -> Condition {
     all_of(ids.len(), active.into_query())
 }
 
-/// They must be the user's, and the applications they belong to must be active as well.
+/// They must be the user's and not have been activated since the authority was issued, and the applications they
+/// belong to must be active as well.
 fn credentials_are_active(authority: &Authority) -> Condition {
     let credentials = authority.credentials().iter();
     let ids: BTreeSet<_> = credentials.map(CredentialUuid::as_str).collect();
@@ -210,12 +211,20 @@ fn credentials_are_active(authority: &Authority) -> Condition {
         .filter(credential::Column::Id.is_in(ids.clone()))
         .filter(credential::Column::UserId.eq(authority.user().as_str()))
         .filter(credential::Column::IsActive.eq(true))
+        .filter(not_activated_since(authority.issued().unix_milliseconds()))
         .filter(
             Condition::any()
                 .add(credential::Column::ApplicationId.is_null())
                 .add(application::Column::IsActive.eq(true)),
         );
     all_of(ids.len(), active.into_query())
+}
+
+/// That a credential was not activated after that moment.
+pub(crate) fn not_activated_since(moment: impl Into<Value>) -> Condition {
+    Condition::any()
+        .add(credential::Column::Activated.is_null())
+        .add(credential::Column::Activated.lte(moment))
 }
 
 /// That none of the credentials is fresh, where that is required. An organization that says nothing has nothing

@@ -15,7 +15,7 @@ use sea_orm::{
 };
 
 use crate::{
-    authority::{exercise, exercise_at_once, exercise_with},
+    authority::{exercise, exercise_at_once, exercise_with, not_activated_since},
     ending,
     statement::Fixed,
     store::SqlStore,
@@ -45,7 +45,7 @@ impl SessionStore for SqlStore {
         Ok(self.row(statement).await?.is_some())
     }
 
-    async fn end(&self, authority: Authority) -> Result<(), ExerciseError> {
+    async fn exercise(&self, authority: Authority) -> Result<(), ExerciseError> {
         // Nothing follows from other rows of the user, so nobody need be locked.
         let authority = Arc::new(authority);
         let own = Arc::clone(&authority);
@@ -81,11 +81,7 @@ fn held_by([id, credential, issued, user, epoch, organization]: [Value; 6]) -> S
         .join(JoinType::LeftJoin, Relation::Application.def())
         .filter(Column::Id.eq(credential))
         .filter(Column::IsActive.eq(true))
-        .filter(
-            Condition::any()
-                .add(Column::Activated.is_null())
-                .add(Column::Activated.lte(issued)),
-        )
+        .filter(not_activated_since(issued))
         .filter(
             Condition::any()
                 .add(Column::ApplicationId.is_null())

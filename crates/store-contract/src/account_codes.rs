@@ -190,7 +190,7 @@ const ENDINGS: usize = 4;
 /// Ends the epoch of a user in one of the ways, of which the last two leave the user inactive.
 async fn end_epoch(world: &World, administrator: &Person, user: &User, ending: usize) {
     let own = || {
-        let challenge = world.challenge(&user.organization, purpose::Login { user: None });
+        let challenge = world.challenge(&user.organization, purpose::Login::default());
         Authority::of_sign_in(&challenge, &user.id, user.epoch)
     };
     match ending {

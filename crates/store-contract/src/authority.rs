@@ -1,15 +1,16 @@
 //! What every change requires, and that it uses nothing up when that does not hold.
 
-use std::{fmt::Debug, pin::Pin};
+use std::{fmt::Debug, pin::Pin, time::Duration};
 
 use latchkey_domain::{
     approval::Verdict,
     authority::{Authority, Spend, Spendable},
-    challenge::purpose,
+    challenge::{Challenge, purpose},
     code_request::CodeRequest,
     credential::CredentialKind,
     id::{ApplicationId, CredentialUuid, TokenId, UserActionId, UserId},
     text::CredentialName,
+    time::Timestamp,
     user::{Epoch, User},
 };
 use latchkey_service::ports::{
@@ -31,6 +32,7 @@ cases! { authority:
     void_when_the_epoch_moved_on,
     void_when_the_organization_is_not_active,
     void_when_a_credential_is_not_active,
+    void_when_a_credential_was_activated_since,
     void_when_a_credential_was_deleted,
     void_when_a_credential_is_another_users,
     void_when_the_application_of_a_credential_is_not_active,
@@ -51,17 +53,27 @@ async fn scene(world: &World) -> (Tenant, Person) {
 
 /// The authority of a challenge to add a credential, signed for with that credential.
 fn adding(world: &World, person: &Person, credential: &CredentialUuid) -> Authority {
-    let challenge = world.challenge(
-        &person.user.organization,
-        purpose::Credential {
-            user: person.user.id.clone(),
-            epoch: person.user.epoch,
-            session: TokenId::from_random(&world.draw()),
-            session_credential: credential.clone(),
-            kind: CredentialKind::Key,
-        },
-    );
-    Authority::of_challenge(&challenge)
+    adding_since(world, person, credential, NOW)
+}
+
+/// The same of one that was issued at that moment.
+fn adding_since(
+    world: &World,
+    person: &Person,
+    credential: &CredentialUuid,
+    issued: Timestamp,
+) -> Authority {
+    let purpose = purpose::Credential {
+        user: person.user.id.clone(),
+        epoch: person.user.epoch,
+        session: TokenId::from_random(&world.draw()),
+        session_credential: credential.clone(),
+        kind: CredentialKind::Key,
+    };
+    Authority::of_challenge(&Challenge {
+        issued,
+        ..world.challenge(&person.user.organization, purpose)
+    })
 }
 
 /// Whether the authority holds; asking does not use it up, so it can be asked again.
@@ -118,6 +130,23 @@ async fn void_when_a_credential_is_not_active(world: World) {
     assert!(!holds(&world, &adding(&world, &person, second)).await);
     let signed = adding(&world, &person, first).signed_by(second.clone());
     assert!(!holds(&world, &signed).await);
+    assert!(holds(&world, &adding(&world, &person, first)).await);
+}
+
+async fn void_when_a_credential_was_activated_since(world: World) {
+    let (_tenant, person) = scene(&world).await;
+    let [first, second] = [0, 1].map(|index| &person.credentials[index].uuid);
+    let at = NOW.plus(Duration::from_millis(2));
+    let before = NOW.plus(Duration::from_millis(1));
+    world.set_active(&person, second, false).await;
+    world.set_active_at(&person, second, true, at).await;
+    for (issued, stands) in [(before, false), (at, true)] {
+        let begun = adding_since(&world, &person, second, issued);
+        let signed = adding_since(&world, &person, first, issued).signed_by(second.clone());
+        for authority in [begun, signed] {
+            assert_eq!(holds(&world, &authority).await, stands, "{issued:?}");
+        }
+    }
     assert!(holds(&world, &adding(&world, &person, first)).await);
 }
 
@@ -185,7 +214,7 @@ async fn credentials_may_be_named_twice(world: World) {
 async fn what_is_void_is_so_whatever_was_used_up(world: World) {
     let (_tenant, person) = scene(&world).await;
     let authority = adding(&world, &person, &person.credentials[0].uuid);
-    world.sessions.end(authority.clone()).await.unwrap();
+    world.sessions.exercise(authority.clone()).await.unwrap();
     let again = Spent(Spendable::Challenge);
     assert_eq!(world.standing(&authority).await, Err(again));
     world.set_user_active(&person.user.id, false).await;
@@ -307,7 +336,7 @@ changes! { world, stage:
         used(&stage.ada.credentials[0].uuid, None),
         world.evidence(&stage.ada.credentials[0])
     );
-    ada => sessions.end();
+    ada => sessions.exercise();
     ada => sessions.end_all();
     carol => registrations.register(stage.registration.clone());
     ada => recoveries.recover(vec![world.key(&stage.ada.user)]);
@@ -317,7 +346,7 @@ changes! { world, stage:
 
 /// The authority of that user, with two things to use up and one to tell.
 fn twofold(world: &World, user: &User) -> Authority {
-    let challenge = world.challenge(&user.organization, purpose::Login { user: None });
+    let challenge = world.challenge(&user.organization, purpose::Login::default());
     Authority::of_sign_in(&challenge, &user.id, user.epoch)
         .spending(Spend {
             item: Spendable::UserAction,
@@ -351,7 +380,7 @@ async fn every_change_requires_its_authority(world: World) {
         for (gone, left) in [(0, 1), (1, 0)] {
             let authority = twofold(&world, user);
             let [gone, left] = [gone, left].map(|index| authority.spends()[index].clone());
-            world.sessions.end(spending(&gone)).await.unwrap();
+            world.sessions.exercise(spending(&gone)).await.unwrap();
             let refused = call(&world, &stage, authority).await;
             assert_eq!(refused, Err(Some(Spent(gone.item))), "{name}");
             assert_eq!(world.standing(&spending(&left)).await, Ok(()), "{name}");

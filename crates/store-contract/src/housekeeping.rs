@@ -145,5 +145,5 @@ async fn fill(world: &World, person: &Person, things: u64) {
     };
     let session = Authority::of_session(&world.session(person));
     let authority = (0..things).map(expired).fold(session, Authority::spending);
-    world.sessions.end(authority).await.unwrap();
+    world.sessions.exercise(authority).await.unwrap();
 }

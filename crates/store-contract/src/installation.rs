@@ -72,7 +72,7 @@ async fn binding_to_other_secrets_takes_messages_and_account_codes_once(world: W
         let session = world.session(&person);
         let message = world.message(&person.user.id);
         let authority = Authority::of_session(&session).telling(message);
-        world.sessions.end(authority).await.unwrap();
+        world.sessions.exercise(authority).await.unwrap();
     };
     let ask = async || {
         let login = AccountCodeKind::Login;

@@ -60,7 +60,7 @@ async fn tell_to_be_read(world: &World, person: &Person) -> WaitingMessage {
 
 async fn keep(world: &World, person: &Person, message: NewMessage) -> WaitingMessage {
     let authority = Authority::of_session(&world.session(person)).telling(message.clone());
-    world.sessions.end(authority).await.unwrap();
+    world.sessions.exercise(authority).await.unwrap();
     WaitingMessage {
         id: message.id,
         kind: message.kind,
@@ -96,7 +96,7 @@ async fn nobody_is_told_of_a_change_that_does_not_take_effect(world: World) {
     world.set_user_active(&person.user.id, false).await;
     let message = world.message(&person.user.id);
     let authority = Authority::of_session(&world.session(&person)).telling(message);
-    assert!(world.sessions.end(authority).await.is_err());
+    assert!(world.sessions.exercise(authority).await.is_err());
     assert_eq!(world.told().await, []);
 }
 

@@ -109,10 +109,21 @@ impl World {
 
     /// Activates or deactivates a credential of that person, by a user action of theirs.
     pub async fn set_active(&self, person: &Person, credential: &CredentialUuid, active: bool) {
+        self.set_active_at(person, credential, active, NOW).await;
+    }
+
+    /// The same at that moment.
+    pub async fn set_active_at(
+        &self,
+        person: &Person,
+        credential: &CredentialUuid,
+        active: bool,
+        at: Timestamp,
+    ) {
         let authority = self.authority(person);
         let set = self
             .credentials
-            .set_active(authority, credential, active, NOW);
+            .set_active(authority, credential, active, at);
         set.await.unwrap();
     }
 

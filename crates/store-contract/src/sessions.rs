@@ -39,10 +39,10 @@ async fn a_session_is_live_until_it_is_ended(world: World) {
     let person = world.someone().await;
     let (session, other) = (world.session(&person), world.session(&person));
     assert!(is_live(&world, &session).await);
-    world.sessions.end(logout(&session)).await.unwrap();
+    world.sessions.exercise(logout(&session)).await.unwrap();
     assert!(!is_live(&world, &session).await);
     assert!(is_live(&world, &other).await);
-    let again = world.sessions.end(logout(&session)).await;
+    let again = world.sessions.exercise(logout(&session)).await;
     assert_eq!(conflict(&again), Spent(Spendable::Session));
 }
 
@@ -51,7 +51,7 @@ async fn of_many_who_end_a_session_one_succeeds(world: World) {
     let authority = logout(&world.session(&person));
     let outcomes = at_once(|index| {
         let (stores, authority) = (world.replica(index), authority.clone());
-        async move { stores.sessions.end(authority).await }
+        async move { stores.sessions.exercise(authority).await }
     })
     .await;
     assert_one(&outcomes, Spent(Spendable::Session));
@@ -99,11 +99,7 @@ async fn a_session_ends_with_its_credential(world: World) {
     world.set_active(&person, second, false).await;
     assert!(!is_live(&world, &session).await);
     // It stays ended when the credential is active again; only what begins then holds.
-    let activated = world
-        .credentials
-        .set_active(world.authority(&person), second, true, later)
-        .await;
-    activated.unwrap();
+    world.set_active_at(&person, second, true, later).await;
     assert!(!is_live(&world, &session).await);
     let newer = Session {
         issued: later,
@@ -171,14 +167,14 @@ async fn of_many_who_use_a_session_code_one_succeeds(world: World) {
     let authority = exchange(&world, &tenant.application.id, &session);
     let outcomes = at_once(|index| {
         let (stores, authority) = (world.replica(index), authority.clone());
-        async move { stores.sessions.end(authority).await }
+        async move { stores.sessions.exercise(authority).await }
     })
     .await;
     assert_one(&outcomes, Spent(Spendable::SessionCode));
     // The session goes on, and so does another code.
     assert!(is_live(&world, &session).await);
     let other = exchange(&world, &tenant.application.id, &session);
-    world.sessions.end(other).await.unwrap();
+    world.sessions.exercise(other).await.unwrap();
 }
 
 async fn a_session_code_ends_with_its_epoch_and_its_application(world: World) {
@@ -188,10 +184,10 @@ async fn a_session_code_ends_with_its_epoch_and_its_application(world: World) {
     let id = &tenant.application.id;
     let authority = exchange(&world, id, &session);
     world.set_application_active(id, false).await;
-    let refused = world.sessions.end(authority.clone()).await;
+    let refused = world.sessions.exercise(authority.clone()).await;
     assert_eq!(conflict(&refused), Void);
     world.set_application_active(id, true).await;
     world.end_all(&person).await;
-    let refused = world.sessions.end(authority).await;
+    let refused = world.sessions.exercise(authority).await;
     assert_eq!(conflict(&refused), Void);
 }

@@ -42,7 +42,7 @@ pub(crate) fn used(credential: &CredentialUuid, count: Option<u32>) -> Vec<Crede
 impl World {
     /// The authority of a sign-in that the service did not bind to a credential.
     pub fn sign_in(&self, person: &Person) -> Authority {
-        let challenge = self.challenge(&person.user.organization, purpose::Login { user: None });
+        let challenge = self.challenge(&person.user.organization, purpose::Login::default());
         Authority::of_sign_in(&challenge, &person.user.id, person.user.epoch)
     }
 

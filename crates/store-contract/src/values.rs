@@ -195,6 +195,7 @@ impl World {
             organization: organization.clone(),
             application: None,
             purpose,
+            issued: NOW,
             expires: NOW.plus(Duration::from_mins(5)),
         }
     }
@@ -302,6 +303,7 @@ impl World {
             epoch: user.epoch,
             signers: vec![credential.clone()],
             action: self.action(),
+            issued: NOW,
             expires: NOW.plus(Duration::from_mins(5)),
         };
         Authority::of_user_action(&session, &action)

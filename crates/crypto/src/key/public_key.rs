@@ -136,20 +136,27 @@ impl VerifyingKey {
             .map_err(|_not_encodable| ProofError::UnsupportedKey)
     }
 
-    /// Verifies a signature over a message.
+    /// Verifies a signature over a message. That the digest does not go with the key is told of a true one alone, so
+    /// that an untrue one costs a verification whatever the key is.
     pub(crate) fn verify(
         &self,
         digest: DigestName,
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), ProofError> {
+        let fits = self.family.algorithm(digest).is_some();
+        let digest = if fits { digest } else { DigestName::Default };
         let key = self.parsed(digest)?;
         let verified = if self.family == Family::Secp256k1 {
             verify_secp256k1(&key, digest, message, signature)
         } else {
             key.verify_sig(message, signature).ok()
         };
-        verified.ok_or(ProofError::Signature)
+        match verified {
+            None => Err(ProofError::Signature),
+            Some(()) if fits => Ok(()),
+            Some(()) => Err(ProofError::Mismatch),
+        }
     }
 }
 

@@ -109,21 +109,20 @@ fn verify_with<'a>(
             problem: "must be well-formed, with nothing after it",
         })?;
     let site = Site::find(expected, &client_data, data.rp_id_hash)?;
-    let passkey = passkey(&site);
-    if *site.application.relying_party.rp_id() != passkey.rp_id {
-        return Err(ProofError::Origin);
-    }
-
     let said = read(assertion.authenticator_data)?;
     if !(said.user_present && said.user_verified) {
         return Err(ProofError::UserVerification);
     }
     // Before what is kept of the passkey counts: a stranger must not learn it, and costs a verification.
+    let passkey = passkey(&site);
     public_key::verifying(&passkey.public_key)?.verify(
         DigestName::Sha256,
         &signed(assertion.authenticator_data, assertion.client_data),
         assertion.signature,
     )?;
+    if *site.application.relying_party.rp_id() != passkey.rp_id {
+        return Err(ProofError::Origin);
+    }
     compare(&said, &passkey)?;
     Ok(AuthenticatorState {
         sign_count: said.counter,

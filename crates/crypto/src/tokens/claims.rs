@@ -104,6 +104,12 @@ struct AppMetadata {
     token: String,
 }
 
+/// When a token was issued; one of an earlier release says only in which second.
+fn issued(seconds: i64, milliseconds: Option<i64>) -> Timestamp {
+    let milliseconds = milliseconds.unwrap_or_else(|| seconds.saturating_mul(1000));
+    Timestamp::from_unix_milliseconds(milliseconds)
+}
+
 /// A value as the text it is written as.
 fn text(value: &impl Display) -> String {
     value.to_string()

@@ -317,9 +317,15 @@ fn a_digest_named_for_ed25519_is_refused() {
         register_key(&client.create(&asked())),
         Err(ProofError::Mismatch)
     );
+    let used = client.get(&asked());
+    assert_eq!(use_key(&pair, &used), Err(ProofError::Mismatch));
+    // Of an untrue signature it is not told, which shows that it was verified.
+    let mut untrue = assertion(&used);
+    untrue.signature[0] ^= 1;
+    let credential = credential("any", Material::Key(pair));
     assert_eq!(
-        use_key(&pair, &client.get(&asked())),
-        Err(ProofError::Mismatch)
+        Proofs.verify_assertion(&expected(), &credential, &untrue),
+        Err(ProofError::Signature)
     );
 }
 

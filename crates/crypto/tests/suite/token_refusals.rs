@@ -7,6 +7,7 @@ use aws_lc_rs::{
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use latchkey_crypto::{secrets::Secrets, tokens::SignedTokens};
+use latchkey_domain::{challenge::Challenge, time::Timestamp, user_action::SignedUserAction};
 use latchkey_service::ports::tokens::{InvalidToken, Tokens as _};
 use latchkey_testkit::{
     authenticator::{
@@ -42,9 +43,9 @@ const READERS: [(&str, Accepts); 4] = [
 /// One good token per type, in the order of the readers.
 fn signed() -> [String; 4] {
     [
-        tokens().sign_challenge(&challenges()[0], NOW),
+        tokens().sign_challenge(&challenges()[0]),
         tokens().sign_session(&session()),
-        tokens().sign_user_action(&user_action(), NOW),
+        tokens().sign_user_action(&user_action()),
         tokens().sign_approval(&ticket(), NOW),
     ]
 }
@@ -87,7 +88,19 @@ fn stolen_own_key(secrets: &Secrets) -> EncodingKey {
 
 /// A token with these claims and a header of this type, algorithm and key.
 fn made(token: &str, key: &EncodingKey, algorithm: Algorithm, kid: &str) -> String {
-    let (header, claims, _) = parts(token);
+    changed(token, key, algorithm, kid, |_| ())
+}
+
+/// The same with changed claims.
+fn changed(
+    token: &str,
+    key: &EncodingKey,
+    algorithm: Algorithm,
+    kid: &str,
+    change: impl Fn(&mut Value),
+) -> String {
+    let (header, mut claims, _) = parts(token);
+    change(&mut claims);
     let mut made = Header::new(algorithm);
     made.typ = header["typ"].as_str().map(str::to_owned);
     made.kid = Some(kid.to_owned());
@@ -147,6 +160,36 @@ fn each_type_has_one_algorithm_and_one_form_from_before() {
         let (_, rest) = right.split_once('.').unwrap();
         assert_refused(&format!("{head}.{rest}"), of);
     }
+}
+
+#[test]
+fn a_token_that_says_only_its_second_was_issued_when_that_began() {
+    let bare = |token: &str, key: &EncodingKey, algorithm, kid: &str| {
+        changed(token, key, algorithm, kid, |claims| {
+            claims.as_object_mut().unwrap().remove("iatMs").unwrap();
+        })
+    };
+    let [challenge, _, action, _] = signed();
+    let kid = parts(&action).0["kid"].as_str().unwrap().to_owned();
+    let challenge = bare(
+        &challenge,
+        &stolen_own_key(&secrets(1)),
+        Algorithm::HS256,
+        "own",
+    );
+    let action = bare(&action, &stolen_key(&secrets(1)), Algorithm::ES256, &kid);
+    let issued = Timestamp::from_unix_milliseconds(NOW.unix_seconds() * 1_000);
+    assert!(issued < NOW);
+    let wanted = Challenge {
+        issued,
+        ..challenges().remove(0)
+    };
+    assert_eq!(tokens().read_challenge(&challenge, NOW), Ok(wanted));
+    let wanted = SignedUserAction {
+        issued,
+        ..user_action()
+    };
+    assert_eq!(tokens().read_user_action(&action, NOW), Ok(wanted));
 }
 
 #[test]
@@ -318,8 +361,8 @@ fn tokens_of_another_installation_are_refused() {
     // The same secrets, so only issuer and audience differ.
     let other = SignedTokens::new(&secrets(1), &installation(2));
     assert_refused(&other.sign_session(&session()), "session");
-    assert_refused(&other.sign_challenge(&challenges()[0], NOW), "challenge");
-    assert_refused(&other.sign_user_action(&user_action(), NOW), "user action");
+    assert_refused(&other.sign_challenge(&challenges()[0]), "challenge");
+    assert_refused(&other.sign_user_action(&user_action()), "user action");
     assert_refused(&other.sign_approval(&ticket(), NOW), "approval");
 }
 

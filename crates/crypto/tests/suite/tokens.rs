@@ -102,6 +102,7 @@ pub(crate) fn user_action() -> SignedUserAction {
             CredentialUuid::from_random(&[6; 32]),
         ],
         action: action("/auth/crédentials/😀?a=b"),
+        issued: NOW,
         expires: later(1_999),
     }
 }
@@ -117,9 +118,16 @@ fn purposes() -> Vec<Purpose> {
             code: AccountCodeId::from_random(&[6; 32]),
         }
         .into(),
-        purpose::Login { user: None }.into(),
+        purpose::Login::default().into(),
         purpose::Login {
             user: Some(user.clone()),
+            epoch: Some(epoch),
+        }
+        .into(),
+        // Of an earlier release.
+        purpose::Login {
+            user: Some(user.clone()),
+            epoch: None,
         }
         .into(),
         purpose::UserAction {
@@ -170,6 +178,7 @@ pub(crate) fn challenges() -> Vec<Challenge> {
             organization: OrganizationId::from_random(&[3; 32]),
             application,
             purpose,
+            issued: NOW,
             expires: later(1_999),
         })
         .collect()
@@ -189,7 +198,7 @@ pub(crate) fn parts(token: &str) -> (Value, Value, String) {
 #[test]
 fn challenges_of_every_purpose_are_read_back() {
     for challenge in challenges() {
-        let token = tokens().sign_challenge(&challenge, NOW);
+        let token = tokens().sign_challenge(&challenge);
         assert_eq!(tokens().read_challenge(&token, NOW), Ok(challenge));
     }
 }
@@ -202,7 +211,7 @@ fn sessions_are_read_back() {
 
 #[test]
 fn user_actions_are_read_back() {
-    let token = tokens().sign_user_action(&user_action(), NOW);
+    let token = tokens().sign_user_action(&user_action());
     assert_eq!(tokens().read_user_action(&token, NOW), Ok(user_action()));
 }
 
@@ -210,9 +219,9 @@ fn user_actions_are_read_back() {
 fn tokens_are_void_from_the_millisecond_of_their_expiry_on() {
     let tokens = tokens();
     let challenge = challenges().remove(0);
-    let challenge = tokens.sign_challenge(&challenge, NOW);
+    let challenge = tokens.sign_challenge(&challenge);
     let session = tokens.sign_session(&session());
-    let action = tokens.sign_user_action(&user_action(), NOW);
+    let action = tokens.sign_user_action(&user_action());
     assert!(tokens.read_challenge(&challenge, later(1_998)).is_ok());
     assert!(tokens.read_session(&session, later(1_998)).is_ok());
     assert!(tokens.read_user_action(&action, later(1_998)).is_ok());
@@ -239,7 +248,7 @@ fn each_type_says_what_it_is() {
     let (public, own) = (("ES256", tokens_kid()), ("HS256", json!("own")));
     for (token, kind, (algorithm, kid)) in [
         (
-            tokens.sign_challenge(&challenges()[0], NOW),
+            tokens.sign_challenge(&challenges()[0]),
             "latchkey-challenge+jwt",
             &own,
         ),
@@ -254,7 +263,7 @@ fn each_type_says_what_it_is() {
             &public,
         ),
         (
-            tokens.sign_user_action(&user_action(), NOW),
+            tokens.sign_user_action(&user_action()),
             "latchkey-user-action+jwt",
             &public,
         ),
@@ -322,7 +331,7 @@ fn every_claim_that_others_read_is_documented() {
     let documentation = include_str!("../../../../docs/tokens.md");
     for token in [
         tokens().sign_session(&session()),
-        tokens().sign_user_action(&user_action(), NOW),
+        tokens().sign_user_action(&user_action()),
     ] {
         let (head, claims, _) = parts(&token);
         let kind = head["typ"].as_str().unwrap();
@@ -346,7 +355,7 @@ fn payloads_are_plain_ascii() {
     let tokens = tokens();
     for token in [
         tokens.sign_session(&session()),
-        tokens.sign_user_action(&user_action(), NOW),
+        tokens.sign_user_action(&user_action()),
     ] {
         let payload = token.split('.').nth(1).unwrap();
         let json = BASE64URL_NOPAD.decode(payload.as_bytes()).unwrap();
@@ -360,7 +369,7 @@ fn other_services_can_verify_by_the_key_set() {
     let jwks: JwkSet = serde_json::from_str(&tokens.jwks()).unwrap();
     for token in [
         tokens.sign_session(&session()),
-        tokens.sign_user_action(&user_action(), NOW),
+        tokens.sign_user_action(&user_action()),
     ] {
         let kid = jsonwebtoken::decode_header(&token).unwrap().kid.unwrap();
         let key = DecodingKey::from_jwk(jwks.find(&kid).unwrap()).unwrap();
@@ -379,7 +388,7 @@ fn rotating_the_keys_leaves_what_we_alone_read_as_it_was() {
     let old = Secrets::generate(&entropy, NOW).unwrap();
     let before = SignedTokens::new(&old, &installation(1));
     let challenge = challenges().remove(0);
-    let identifier = before.sign_challenge(&challenge, NOW);
+    let identifier = before.sign_challenge(&challenge);
     let approval = before.sign_approval(&ticket(), NOW);
     let rotated = old
         .with_next_key(&entropy, NOW)
@@ -387,7 +396,7 @@ fn rotating_the_keys_leaves_what_we_alone_read_as_it_was() {
         .and_then(|secrets| secrets.without_retired_keys(later(2), Duration::ZERO))
         .unwrap();
     let after = SignedTokens::new(&rotated, &installation(1));
-    assert_eq!(after.sign_challenge(&challenge, NOW), identifier);
+    assert_eq!(after.sign_challenge(&challenge), identifier);
     assert_eq!(after.read_challenge(&identifier, NOW), Ok(challenge));
     assert_eq!(after.read_approval(&approval, NOW), Ok(ticket()));
 
@@ -499,7 +508,7 @@ proptest! {
         let mut action = user_action();
         action.action.path = path;
         action.action.payload = PayloadDigest::new(payload);
-        let token = tokens().sign_user_action(&action, NOW);
+        let token = tokens().sign_user_action(&action);
         prop_assert_eq!(tokens().read_user_action(&token, NOW), Ok(action));
     }
 }
@@ -508,6 +517,6 @@ proptest! {
 fn the_longest_action_is_read_back() {
     let mut signed = user_action();
     signed.action = action(&format!("/a{}", "é".repeat(1_023)));
-    let token = tokens().sign_user_action(&signed, NOW);
+    let token = tokens().sign_user_action(&signed);
     assert_eq!(tokens().read_user_action(&token, NOW), Ok(signed));
 }

@@ -39,10 +39,12 @@ pub struct Registration {
 }
 
 /// Signing in (`POST /auth/login`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Login {
     /// Who signs in; absent when the passkey itself is to tell.
     pub user: Option<UserId>,
+    /// The epoch of that user; a challenge of an earlier release does not say it.
+    pub epoch: Option<Epoch>,
 }
 
 /// Signing a user action (`POST /auth/action`).
@@ -112,7 +114,7 @@ impl Purpose {
             | Self::Credential(Credential { user, .. })
             | Self::CredentialWithCode(CredentialWithCode { user, .. })
             | Self::Recovery(Recovery { user, .. }) => Some(user),
-            Self::Login(Login { user }) => user.as_ref(),
+            Self::Login(Login { user, .. }) => user.as_ref(),
         }
     }
 }
@@ -206,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_challenge_is_accepted_for_its_own_purpose_alone() {
-        let of_sign_in = Purpose::from(Login { user: None });
+        let of_sign_in = Purpose::from(Login::default());
         for purpose in purposes().into_iter().chain([of_sign_in]) {
             let challenge = || challenge(purpose.clone());
             let accepted = [
@@ -259,6 +261,7 @@ mod tests {
         for named in [None, Some(user())] {
             let purpose = Purpose::from(Login {
                 user: named.clone(),
+                epoch: None,
             });
             assert_eq!(purpose.user(), named.as_ref());
         }

@@ -59,7 +59,7 @@ error_codes! {
     ReturnNotAllowed, BAD_REQUEST, "return_not_allowed", "the page to go back to is on no origin of the application",
         "The application does not list the origin of `returnTo`, exactly.";
     ChallengeInvalid, BAD_REQUEST, "challenge_invalid", "Challenge token is not valid.",
-        "The challenge identifier or temporary token is malformed, expired, spent or for another purpose, or its user, credential or code has gone since.";
+        "The challenge identifier or temporary token is malformed, expired, spent or for another purpose or application, or its user, credential or code has gone since.";
     ApprovalTokenInvalid, BAD_REQUEST, "approval_token_invalid", "the approval token is not valid",
         "`approvalToken` is malformed, altered or expired.";
     ProofRefused, BAD_REQUEST, "proof_refused", "the proof is not valid",

@@ -50,7 +50,7 @@ fn begun() -> BegunChallenge {
     BegunChallenge {
         challenge: Challenge {
             text: ChallengeText::from_random(&[7; 32]),
-            ..challenge(purpose::Login { user: None })
+            ..challenge(purpose::Login::default())
         },
         identifier: "identifier".to_owned(),
         application: Arc::new(application()),

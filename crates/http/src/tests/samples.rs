@@ -105,6 +105,7 @@ pub(super) fn signed(action: UserAction) -> SignedUserAction {
         epoch: Epoch::default(),
         signers: vec![CredentialUuid::from_random(&[1; 32])],
         action,
+        issued: NOW,
         expires: NOW,
     }
 }
@@ -185,6 +186,7 @@ pub(super) fn challenge(purpose: impl Into<Purpose>) -> Challenge {
         organization: organization(),
         application: None,
         purpose: purpose.into(),
+        issued: NOW,
         expires: NOW,
     }
 }

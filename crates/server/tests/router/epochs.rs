@@ -16,7 +16,7 @@ use crate::support::{
 /// What somebody has begun or holds, of which nothing has taken effect yet.
 struct Pending {
     challenges: Vec<(Ceremony, Value)>,
-    user_action: String,
+    permit: Permit,
     /// Another code than the one that was claimed.
     code: Option<String>,
     login_code: String,
@@ -30,22 +30,22 @@ impl Pending {
         let code = person.session.code(stage.world.now()).await.long;
         for ceremony in Ceremony::ALL {
             let is_pending = match ceremony {
-                // Who registers has nothing yet, and a sign-in that has begun belongs to no epoch.
-                Ceremony::Registration | Ceremony::Login => false,
+                // Who registers has nothing yet.
+                Ceremony::Registration => false,
                 Ceremony::CredentialWithCode => claims,
-                Ceremony::Recovery | Ceremony::UserAction | Ceremony::Credential => true,
+                Ceremony::Recovery
+                | Ceremony::Login
+                | Ceremony::UserAction
+                | Ceremony::Credential => true,
             };
             if is_pending {
                 let challenge = ceremony.begin(stage, person).await;
                 challenges.push((ceremony, challenge));
             }
         }
-        let issue = issue(&stage.world);
-        let path = "/auth/credentials/code";
-        let session = &person.session;
         Self {
             challenges,
-            user_action: session.user_action(&Method::POST, path, &issue).await,
+            permit: Permit::signed_by(&person.session, &stage.world).await,
             code: (!claims).then_some(code),
             login_code: stage.mailed_code(person, "/auth/login/code").await,
             recovery_code: stage.mailed_code(person, "/auth/recover/user/code").await,
@@ -53,12 +53,12 @@ impl Pending {
     }
 
     /// Requires that all of it came to nothing, for whoever is signed in again.
-    async fn require_ended(&self, stage: &Stage, again: &Person) {
+    async fn require_ended(&self, again: &Person) {
         for (ceremony, challenge) in &self.challenges {
             let late = ceremony.completion(again, challenge).with_one_factor();
             late.send().await.refused_challenge();
         }
-        let late = issue_with(&again.session, &self.user_action, &stage.world).await;
+        let late = self.permit.use_in(&again.session).await;
         late.refused(403, "user_action_invalid");
         if let Some(code) = &self.code {
             let late = again.place.begin_with_code("Key", code).await;
@@ -109,14 +109,15 @@ async fn logging_out_everywhere_ends_sessions_user_actions_codes_and_challenges(
         let person = stage.colleague(&stage.ada).await;
         let other = person.again().await.session;
         let pending = Pending::begin(&stage, &person, claims).await;
-        let login = Ceremony::Login.begin(&stage, &person).await;
+        let nobodys = json!({ "orgId": person.tenant.organization });
+        let nobodys = person.place.post("/auth/login/init", &nobodys).await.ok();
         person.session.log_out(true).await.ok();
         for session in [&person.session, &other] {
             assert!(!session.is_signed_in().await);
         }
-        pending.require_ended(&stage, &person.again().await).await;
-        // A sign-in that had begun belongs to no epoch yet: it may go on.
-        let late = Ceremony::Login.completion(&person, &login);
+        pending.require_ended(&person.again().await).await;
+        // A sign-in that had begun without a name was nobody's yet: it may go on.
+        let late = Ceremony::Login.completion(&person, &nobodys);
         late.send().await.ok();
     }
 }
@@ -147,7 +148,7 @@ async fn deactivating_a_user_ends_everything_for_good() {
             set_active(&person.id, active, by_administrator).await;
             assert!(!person.session.is_signed_in().await);
         }
-        pending.require_ended(&stage, &person.again().await).await;
+        pending.require_ended(&person.again().await).await;
     }
 }
 
@@ -171,20 +172,30 @@ async fn a_recovery_ends_everything_earlier() {
         let late = Ceremony::Login.completion(&person, &login);
         late.send().await.refused(401, "no_usable_credential");
         person.session.signer = key;
-        pending.require_ended(&stage, &person.again().await).await;
+        pending.require_ended(&person.again().await).await;
         assert_eq!(person.again().await.session.credentials().await.len(), 1);
     }
 }
 
-fn issue(world: &World) -> String {
-    json!({ "expiration": world.now() + 60_000 }).to_string()
+/// A signed user action, with the request that it permits: to issue a code.
+struct Permit {
+    action: String,
+    body: String,
 }
 
-async fn issue_with(session: &SignedIn, action: &str, world: &World) -> Answer {
-    session
-        .with_action(action)
-        .call(Method::POST, "/auth/credentials/code", Some(&issue(world)))
-        .await
+impl Permit {
+    const PATH: &str = "/auth/credentials/code";
+
+    async fn signed_by(session: &SignedIn, world: &World) -> Self {
+        let body = json!({ "expiration": world.now() + 60_000 }).to_string();
+        let action = session.user_action(&Method::POST, Self::PATH, &body).await;
+        Self { action, body }
+    }
+
+    async fn use_in(&self, session: &SignedIn) -> Answer {
+        let place = session.with_action(&self.action);
+        place.call(Method::POST, Self::PATH, Some(&self.body)).await
+    }
 }
 
 #[tokio::test]
@@ -200,24 +211,50 @@ async fn deactivating_a_credential_ends_what_it_signed() {
         signer: spare.clone(),
         ..ada.clone()
     };
-    let action = mixed
-        .user_action(&Method::POST, "/auth/credentials/code", &issue(&world))
-        .await;
+    let permit = Permit::signed_by(&mixed, &world).await;
     let begun = other.begin_action("POST", "/x", "").await.ok();
     let credential = other.begin_credential("Key").await.ok();
     ada.deactivate(&uuid).await.ok();
 
-    assert!(!other.is_signed_in().await);
-    let late = issue_with(&ada, &action, &world).await;
-    late.refused(403, "user_action_invalid");
-    let late = ada.complete_action(&begun, &ada.signer).await;
-    late.refused_challenge();
-    let body = Signer::key().named_credential(&credential, "x");
-    let late = ada
-        .signed(Method::POST, "/auth/credentials", Some(&body))
-        .await;
-    late.refused_challenge();
-    assert!(ada.is_signed_in().await);
+    let require_ended = async || {
+        assert!(!other.is_signed_in().await);
+        let late = permit.use_in(&ada).await;
+        late.refused(403, "user_action_invalid");
+        let late = ada.complete_action(&begun, &ada.signer).await;
+        late.refused_challenge();
+        let body = Signer::key().named_credential(&credential, "x");
+        let late = ada
+            .signed(Method::POST, "/auth/credentials", Some(&body))
+            .await;
+        late.refused_challenge();
+        assert!(ada.is_signed_in().await);
+    };
+    require_ended().await;
+    world.tick();
+    ada.activate(&uuid).await.ok();
+    require_ended().await;
+    // What is signed from now on counts.
+    Permit::signed_by(&mixed, &world)
+        .await
+        .use_in(&ada)
+        .await
+        .ok();
+}
+
+#[tokio::test]
+async fn a_recovery_that_began_before_its_kit_was_deactivated_comes_to_nothing() {
+    let stage = Stage::new().await;
+    let person = stage.colleague(&stage.ada).await;
+    let begun = Ceremony::Recovery.begin(&stage, &person).await;
+    let kit = person.session.uuid_of(&person.recovery_key).await;
+    person.session.deactivate(&kit).await.ok();
+    stage.world.tick();
+    person.session.activate(&kit).await.ok();
+    let late = Ceremony::Recovery.completion(&person, &begun);
+    late.send().await.refused_challenge();
+    let begun = Ceremony::Recovery.begin(&stage, &person).await;
+    let again = Ceremony::Recovery.completion(&person, &begun);
+    again.send().await.ok();
 }
 
 #[tokio::test]
@@ -229,9 +266,7 @@ async fn a_user_action_of_an_ended_session_serves_another_session_of_the_user() 
         .stranger()
         .sign_in(&world.acme, ADA, &ada.signer)
         .await;
-    let action = ada
-        .user_action(&Method::POST, "/auth/credentials/code", &issue(&world))
-        .await;
+    let permit = Permit::signed_by(&ada, &world).await;
     ada.log_out(false).await.ok();
-    issue_with(&other, &action, &world).await.ok();
+    permit.use_in(&other).await.ok();
 }

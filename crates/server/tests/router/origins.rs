@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::{
-    operations::{Ceremony, Cost, Request, operations},
+    operations::{Ceremony, Cost, Operation, Request, operations},
     signer::Signer,
     stage::Stage,
     stranger::Stranger,
@@ -80,6 +80,31 @@ async fn an_unlisted_origin_completes_no_ceremony() {
         request.send().await.refused(403, "origin_not_allowed");
         request.place = person.place.at(ONE);
         request.send().await.ok();
+    }
+}
+
+#[tokio::test]
+async fn another_application_completes_no_ceremony() {
+    let stage = Stage::new().await;
+    let takes_a_challenge = |operation: &&Operation| operation.takes().is_some();
+    for operation in operations().iter().filter(takes_a_challenge) {
+        // It only tells what has come of a challenge.
+        if operation.id == "getApprovalStatus" {
+            continue;
+        }
+        for (is_bound, others) in [(true, vec![RIVAL, TWO]), (false, vec![RIVAL])] {
+            let mut person = stage.colleague(&stage.ada).await;
+            if !is_bound {
+                person.place = person.place.without_header("origin");
+            }
+            let mut request = operation.request_by(&stage, &person).await;
+            for other in others {
+                request.place = person.place.at(other);
+                request.send().await.refused_challenge();
+            }
+            request.place = person.place.at(ONE);
+            request.send().await.ok();
+        }
     }
 }
 

@@ -128,7 +128,7 @@ async fn told_by_challenge(
     let mut challenge = challenge(with_that_code());
     challenge.id = ChallengeId::from_random(&[number; 32]);
     let tokens = &approvals.ceremonies.tokens;
-    let identifier = tokens.sign_challenge(&challenge, NOW);
+    let identifier = tokens.sign_challenge(&challenge);
     approvals.status_of_challenge(&identifier).await
 }
 
@@ -219,7 +219,7 @@ async fn what_was_deleted_since_is_not_told_to_be_approved() {
         let mut challenge = challenge(with_that_code());
         challenge.id = ChallengeId::from_random(&[1; 32]);
         let tokens = &approvals.ceremonies.tokens;
-        let identifier = tokens.sign_challenge(&challenge, NOW);
+        let identifier = tokens.sign_challenge(&challenge);
         let told = approvals.status_of_challenge(&identifier).await.unwrap();
         assert_eq!(told, Outcome::from(WaitStatus::Refused));
     }
@@ -233,11 +233,11 @@ async fn what_was_deleted_since_is_not_told_to_be_approved() {
 #[tokio::test]
 async fn a_challenge_for_something_else_and_a_text_that_is_none_are_not_looked_up() {
     let approvals = approvals(MockCredentialCodeStore::new());
-    let login = challenge(purpose::Login { user: None });
+    let login = challenge(purpose::Login::default());
     let tokens = &approvals.ceremonies.tokens;
     let ticket = ticket(Timestamp::from_unix_milliseconds(i64::MAX));
     for identifier in [
-        tokens.sign_challenge(&login, NOW),
+        tokens.sign_challenge(&login),
         tokens.sign_approval(&ticket, NOW),
         "x".to_owned(),
     ] {

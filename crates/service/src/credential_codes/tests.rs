@@ -375,10 +375,7 @@ async fn verify(
     purpose: impl Into<Purpose>,
 ) -> Result<MadeWithCode, NewCredentialError> {
     let codes = codes(store, MockAccountStore::new(), verifier);
-    let identifier = codes
-        .ceremonies
-        .tokens
-        .sign_challenge(&challenge(purpose), NOW);
+    let identifier = codes.ceremonies.tokens.sign_challenge(&challenge(purpose));
     codes
         .verify(&caller(ONE), &identifier, new_credential(Offered::Key))
         .await
@@ -423,6 +420,7 @@ async fn verify_refuses_a_challenge_of_every_other_purpose() {
         }),
         Purpose::from(purpose::Login {
             user: Some(user.id.clone()),
+            epoch: None,
         }),
         Purpose::from(purpose::UserAction {
             user: user.id.clone(),

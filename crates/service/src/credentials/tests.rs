@@ -73,7 +73,7 @@ async fn create(
     asked: &Challenge,
 ) -> Result<Credential, NewCredentialError> {
     let credentials = credentials(store);
-    let identifier = credentials.ceremonies.tokens.sign_challenge(asked, NOW);
+    let identifier = credentials.ceremonies.tokens.sign_challenge(asked);
     let request = signed_request(&user(1));
     credentials
         .create(
@@ -145,7 +145,7 @@ async fn renew(
         });
     credentials.ceremonies = ceremonies(verifier);
     let asked = asked(&session(&user(1)), kind);
-    let identifier = credentials.ceremonies.tokens.sign_challenge(&asked, NOW);
+    let identifier = credentials.ceremonies.tokens.sign_challenge(&asked);
     let request = signed_request(&user(1));
     let new = new_credential(offered);
     credentials
@@ -198,7 +198,7 @@ async fn a_challenge_of_another_user_session_or_kind_makes_nothing() {
         asked(&session(&user(2)), CredentialKind::Key),
         asked(&of_other_session, CredentialKind::Key),
         asked(&own, CredentialKind::RecoveryKey),
-        challenge(purpose::Login { user: None }),
+        challenge(purpose::Login::default()),
     ] {
         let refused = create(MockCredentialStore::new(), &asked).await;
         assert!(matches!(refused, Err(NewCredentialError::InvalidChallenge)));

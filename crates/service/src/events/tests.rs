@@ -120,7 +120,7 @@ async fn signing_out_is_told_whether_it_works_or_not() {
         ),
     ] {
         let mut store = MockSessionStore::new();
-        store.expect_end().return_once(move |_| ended);
+        store.expect_exercise().return_once(move |_| ended);
         let (events, heard) = events();
         let sessions = Sessions {
             clock: clock(),

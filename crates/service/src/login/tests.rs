@@ -179,7 +179,7 @@ async fn without_a_username_nothing_is_looked_up() {
         .await
         .unwrap();
     assert_eq!(begun.allowed, AllowedCredentials::default());
-    let wanted = Purpose::from(purpose::Login { user: None });
+    let wanted = Purpose::from(purpose::Login::default());
     assert_eq!(begun.begun.challenge.purpose, wanted);
 }
 
@@ -221,7 +221,7 @@ async fn complete(
         .factors
         .ceremonies
         .tokens
-        .sign_challenge(&challenge(purpose), NOW);
+        .sign_challenge(&challenge(purpose));
     let first = assertion("credential-1");
     let answer = FactorAnswer {
         identifier,
@@ -234,6 +234,7 @@ async fn complete(
 fn login_of(number: u8) -> purpose::Login {
     purpose::Login {
         user: Some(user(number).id),
+        epoch: Some(user(number).epoch),
     }
 }
 
@@ -270,7 +271,7 @@ async fn a_session_made_with_a_key_says_nothing_of_the_application() {
         };
         let tokens = &logins.factors.ceremonies.tokens;
         let answer = FactorAnswer {
-            identifier: tokens.sign_challenge(&asked, NOW),
+            identifier: tokens.sign_challenge(&asked),
             first: assertion("credential-1"),
             second: None,
         };
@@ -342,7 +343,7 @@ async fn a_counter_that_went_back_is_noted() {
 /// What is answered to an untrue proof of somebody who has not said who they are, of a credential that there
 /// is and of one that there is not.
 async fn untrue(wrong: ProofError) -> [Result<SignedIn, FactorError>; 2] {
-    let nobody = || purpose::Login { user: None };
+    let nobody = || purpose::Login::default();
     let held = World::new().holding().proving(Err(wrong.clone()));
     let mut unknown = World::finding(wrong);
     unknown
@@ -429,7 +430,7 @@ async fn a_login_tells_what_is_wrong_with_a_proof_of_what_its_challenge_lists_on
         };
         let tokens = &logins.factors.ceremonies.tokens;
         let mut answer = FactorAnswer {
-            identifier: tokens.sign_challenge(&begun, NOW),
+            identifier: tokens.sign_challenge(&begun),
             first: assertion("credential-1"),
             second: None,
         };
@@ -529,7 +530,7 @@ async fn another_kind_or_user_handle_looks_like_an_unknown_credential() {
         .factors
         .ceremonies
         .tokens
-        .sign_challenge(&challenge(login_of(1)), NOW);
+        .sign_challenge(&challenge(login_of(1)));
     let mut first = assertion("credential-1");
     first.used = Used::PasswordProtectedKey { algorithm: None };
     let answer = FactorAnswer {
@@ -586,7 +587,7 @@ async fn the_log_tells_what_is_wrong_with_a_proof_that_strangers_are_told_nothin
         let (events, heard) = events();
         let mut logins = world.logins();
         logins.factors.ceremonies.events = events;
-        let signed_in = complete(logins, purpose::Login { user: None }, None).await;
+        let signed_in = complete(logins, purpose::Login::default(), None).await;
         assert_eq!(signed_in.is_ok(), reason.is_none());
         assert_eq!(heard.take(), [(Event::SignIn, reason)]);
     }

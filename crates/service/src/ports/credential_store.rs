@@ -90,8 +90,8 @@ pub trait CredentialStore: Send + Sync {
     /// uses up the authority, changes nothing else and keeps none of its messages: that is decided where
     /// the change is, so of several calls at once one tells. Two calls at once cannot deactivate the last
     /// two usable credentials. Deactivating cancels every code of the user that is not redeemed, refuses
-    /// what waits for approval, and ends the credential's sessions for good: one that began before `at`
-    /// does not hold again when the credential is activated.
+    /// what waits for approval, and ends what rests on the credential for good: a session, user action or
+    /// challenge from before `at` does not hold again when the credential is activated.
     ///
     /// # Errors
     /// [`ChangeError`]; nothing is changed or used up then.

@@ -211,7 +211,8 @@ pub trait ProofVerifier: Send + Sync {
         proof: &CreationProof,
     ) -> Result<Material, ProofError>;
 
-    /// Verifies the use of a credential; for a passkey it gives the authenticator's state.
+    /// Verifies the use of a credential; for a passkey it gives the authenticator's state. What is kept of the
+    /// credential counts once its signature was verified: before, the proof alone decides how far this comes.
     ///
     /// # Errors
     /// [`ProofError`] says what is wrong.
@@ -223,7 +224,7 @@ pub trait ProofVerifier: Send + Sync {
     ) -> Result<Option<AuthenticatorState>, ProofError>;
 
     /// Does as [`verify_assertion`](Self::verify_assertion) would for a credential of the kind that the proof
-    /// names, though there is none: it costs as much, and finds what is wrong
+    /// names, though there is none: it verifies a signature where that one does, and finds what is wrong
     /// [without it](ProofError::is_without_credential) in the same order.
     fn verify_for_nobody(&self, expected: &Expected, proof: &AssertionProof) -> ProofError;
 

@@ -16,7 +16,7 @@ pub enum ExerciseError {
     Store(#[from] StoreError),
 }
 
-/// Answers whether sessions still hold, and ends them.
+/// Answers whether sessions still hold, and exercises what ends them.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
 pub trait SessionStore: Send + Sync {
@@ -28,12 +28,12 @@ pub trait SessionStore: Send + Sync {
     /// [`StoreError`].
     async fn is_live(&self, session: &Session) -> Result<bool, StoreError>;
 
-    /// Ends the sessions that the authority spends, or uses up whatever else it spends; there is no other
-    /// effect.
+    /// Exercises an authority whose only effect is what it spends: a session ends, a session code or a user action
+    /// is used up.
     ///
     /// # Errors
     /// [`ExerciseError`].
-    async fn end(&self, authority: Authority) -> Result<(), ExerciseError>;
+    async fn exercise(&self, authority: Authority) -> Result<(), ExerciseError>;
 
     /// Raises the epoch of the authority's user, which ends every session, code and user action, and
     /// refuses what waits for approval.

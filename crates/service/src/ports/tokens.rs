@@ -21,7 +21,7 @@ pub struct InvalidToken;
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 pub trait Tokens: Send + Sync {
     /// A challenge identifier (or the temporary token of a registration).
-    fn sign_challenge(&self, challenge: &Challenge, now: Timestamp) -> String;
+    fn sign_challenge(&self, challenge: &Challenge) -> String;
 
     /// Reads a challenge identifier.
     ///
@@ -39,7 +39,7 @@ pub trait Tokens: Send + Sync {
     fn read_session(&self, token: &str, now: Timestamp) -> Result<Session, InvalidToken>;
 
     /// A user action token, as it is sent in `X-DFNS-USERACTION`.
-    fn sign_user_action(&self, action: &SignedUserAction, now: Timestamp) -> String;
+    fn sign_user_action(&self, action: &SignedUserAction) -> String;
 
     /// Reads a user action token.
     ///

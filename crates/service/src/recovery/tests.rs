@@ -109,7 +109,7 @@ async fn complete_by(
         temporary_token: recoveries
             .ceremonies
             .tokens
-            .sign_challenge(&challenge(purpose), NOW),
+            .sign_challenge(&challenge(purpose)),
         proof: proof(credential),
         received: RECEIVED.to_owned(),
         credentials: FirstCredentials {
@@ -234,6 +234,7 @@ async fn a_challenge_for_something_else_does_not_recover() {
     let recoveries = recoveries(MockProofVerifier::new(), MockRecoveryStore::new());
     let login = purpose::Login {
         user: Some(user(3).id),
+        epoch: None,
     };
     assert!(is_invalid_challenge(&complete(&recoveries, login).await));
 }

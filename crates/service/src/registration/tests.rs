@@ -167,7 +167,7 @@ fn with(registrations: &Registrations, credentials: FirstCredentials) -> Complet
     });
     let tokens = &registrations.ceremonies.tokens;
     CompleteRegistration {
-        temporary_token: tokens.sign_challenge(&challenge, NOW),
+        temporary_token: tokens.sign_challenge(&challenge),
         credentials,
     }
 }

@@ -29,7 +29,7 @@ fn codes(store: MockSessionStore) -> (SessionCodes, Arc<Heard>) {
 fn willing() -> MockSessionStore {
     let mut store = MockSessionStore::new();
     store.expect_is_live().returning(|_| Ok(true));
-    store.expect_end().returning(|_| Ok(()));
+    store.expect_exercise().returning(|_| Ok(()));
     store
 }
 
@@ -191,7 +191,7 @@ async fn a_code_ends_with_its_session_and_with_its_use() {
     ended.expect_is_live().times(1).returning(|_| Ok(false));
     let mut used = MockSessionStore::new();
     used.expect_is_live().times(1).returning(|_| Ok(true));
-    used.expect_end()
+    used.expect_exercise()
         .times(1)
         .withf(|authority| {
             authority.spends()[0].item == Spendable::SessionCode

@@ -43,7 +43,7 @@ async fn nonsense_is_refused_without_asking_the_store() {
 async fn ending_a_session_that_has_ended_is_fine() {
     let mut store = MockSessionStore::new();
     store
-        .expect_end()
+        .expect_exercise()
         .withf(|authority| authority.spends()[0].item == Spendable::Session)
         .returning(|_| Err(AuthorityConflict::Spent(Spendable::Session).into()));
     store

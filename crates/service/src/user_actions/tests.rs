@@ -15,7 +15,7 @@ use crate::{
         store::AuthorityConflict,
     },
     testing::{
-        NOW, account, action, application, assertion, caller, ceremonies, credential, events, key,
+        account, action, application, assertion, caller, ceremonies, credential, events, key,
         passkey, protected_key, session, signed_request, throttle, user, uuid,
     },
 };
@@ -224,11 +224,7 @@ async fn what_is_kept_of_an_action_is_at_most_four_kibibytes_each() {
 fn another_users_or_epochs_signature_permits_nothing() {
     let actions = user_actions(MockSignInStore::new());
     let signed = signed_request(&user(1)).action;
-    let token = actions
-        .factors
-        .ceremonies
-        .tokens
-        .sign_user_action(&signed, NOW);
+    let token = actions.factors.ceremonies.tokens.sign_user_action(&signed);
     let mut later = session(&user(1));
     assert!(actions.check(&later, &token, &signed.action).is_ok());
     later.epoch = latchkey_domain::user::Epoch::new(5);
@@ -249,7 +245,7 @@ async fn an_action_with_an_effect_elsewhere_is_used_up_by_its_own_authority() {
     let authority = request.authority();
     let mut spent = MockSessionStore::new();
     spent
-        .expect_end()
+        .expect_exercise()
         .withf(move |given| *given == authority)
         .times(1)
         .returning(|_| Ok(()));
@@ -325,7 +321,7 @@ async fn an_action_that_is_spent_twice_is_told_as_used() {
         ),
     ] {
         let mut store = MockSessionStore::new();
-        store.expect_end().return_once(move |_| spent);
+        store.expect_exercise().return_once(move |_| spent);
         let (events, heard) = events();
         let mut actions = user_actions(MockSignInStore::new());
         actions.spent = Arc::new(store);

@@ -473,7 +473,7 @@ pub(crate) fn change(
         .filter(Column::UserId.eq(user.as_str()))
 }
 
-/// Makes a credential active that is not, and notes when, because its earlier sessions stay ended;
+/// Makes a credential active that is not, and notes when, because what ended before stays ended;
 /// `false` when it is active.
 pub(crate) async fn activate(
     transaction: &DatabaseTransaction,

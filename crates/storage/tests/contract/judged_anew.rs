@@ -159,7 +159,7 @@ async fn what_is_being_used_up_is_not_used_again() {
     assert_eq!(world.sql.count(used).await, 0);
 
     let authority = world.authority(&person);
-    let ended = world.sessions.end(authority.clone());
+    let ended = world.sessions.exercise(authority.clone());
     let outcome = meanwhile(&world, &entry_of(&authority.spends()[0].id), ended).await;
     let spent = Spent(Spendable::UserAction);
     assert!(matches!(outcome, Err(ExerciseError::Authority(it)) if it == spent));

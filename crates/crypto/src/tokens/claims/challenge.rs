@@ -14,7 +14,7 @@ use latchkey_service::ports::tokens::InvalidToken;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AppMetadata, Claims, Readers, parse, text,
+    AppMetadata, Claims, Readers, issued, parse, text,
     user_action::{ActionClaims, bytes},
 };
 
@@ -22,6 +22,8 @@ use super::{
 pub(crate) struct ChallengeClaims {
     jti: String,
     iat: i64,
+    #[serde(rename = "iatMs")]
+    iat_milliseconds: Option<i64>,
     challenge: String,
     #[serde(rename = "https://custom/app_metadata")]
     app_metadata: AppMetadata,
@@ -44,6 +46,8 @@ enum PurposeClaims {
     },
     Login {
         user: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        epoch: Option<i64>,
     },
     UserAction {
         user: String,
@@ -81,10 +85,11 @@ impl Claims for ChallengeClaims {
 }
 
 impl ChallengeClaims {
-    pub(crate) fn new(challenge: &Challenge, now: Timestamp) -> Self {
+    pub(crate) fn new(challenge: &Challenge) -> Self {
         Self {
             jti: text(&challenge.id),
-            iat: now.unix_seconds(),
+            iat: challenge.issued.unix_seconds(),
+            iat_milliseconds: Some(challenge.issued.unix_milliseconds()),
             challenge: text(&challenge.text),
             app_metadata: AppMetadata {
                 organization: text(&challenge.organization),
@@ -104,6 +109,7 @@ impl ChallengeClaims {
             organization: parse(&self.app_metadata.organization)?,
             application: self.application.as_deref().map(parse).transpose()?,
             purpose: self.purpose.purpose()?,
+            issued: issued(self.iat, self.iat_milliseconds),
             expires,
         })
     }
@@ -119,8 +125,9 @@ impl PurposeClaims {
                     code: text(code),
                 }
             }
-            Purpose::Login(purpose::Login { user }) => Self::Login {
+            Purpose::Login(purpose::Login { user, epoch }) => Self::Login {
                 user: user.as_ref().map(text),
+                epoch: epoch.map(Epoch::number),
             },
             Purpose::UserAction(purpose::UserAction {
                 user,
@@ -183,8 +190,9 @@ impl PurposeClaims {
                 code: parse(&code)?,
             }
             .into(),
-            Self::Login { user } => purpose::Login {
+            Self::Login { user, epoch } => purpose::Login {
                 user: user.as_deref().map(parse).transpose()?,
+                epoch: epoch.map(Epoch::new),
             }
             .into(),
             Self::UserAction {

@@ -10,13 +10,15 @@ use latchkey_domain::{
 use latchkey_service::ports::tokens::InvalidToken;
 use serde::{Deserialize, Serialize};
 
-use super::{AppMetadata, Claims, Readers, parse, text};
+use super::{AppMetadata, Claims, Readers, issued, parse, text};
 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct UserActionClaims {
     sub: String,
     jti: String,
     iat: i64,
+    #[serde(rename = "iatMs")]
+    iat_milliseconds: Option<i64>,
     #[serde(rename = "https://custom/app_metadata")]
     app_metadata: AppMetadata,
     epoch: i64,
@@ -30,11 +32,12 @@ impl Claims for UserActionClaims {
 }
 
 impl UserActionClaims {
-    pub(crate) fn new(action: &SignedUserAction, now: Timestamp) -> Self {
+    pub(crate) fn new(action: &SignedUserAction) -> Self {
         Self {
             sub: text(&action.user),
             jti: text(&action.id),
-            iat: now.unix_seconds(),
+            iat: action.issued.unix_seconds(),
+            iat_milliseconds: Some(action.issued.unix_milliseconds()),
             app_metadata: AppMetadata {
                 organization: text(&action.organization),
                 user: Some(text(&action.user)),
@@ -59,6 +62,7 @@ impl UserActionClaims {
                 .map(|signer| parse::<CredentialUuid>(signer))
                 .collect::<Result<_, _>>()?,
             action: self.action.action()?,
+            issued: issued(self.iat, self.iat_milliseconds),
             expires,
         })
     }

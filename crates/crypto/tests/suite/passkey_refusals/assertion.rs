@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use super::{ORIGIN, asked_for_owner, is_malformed, registered};
 use crate::support::{
-    asked, assertion, bytes, credential, expected, owner, register_passkey, use_passkey,
+    application, asked, assertion, bytes, credential, expected, expected_of, owner,
+    register_passkey, use_passkey,
 };
 
 #[test]
@@ -185,4 +186,24 @@ fn any_changed_bit_of_an_assertion_is_noticed() {
             assert!(!accepted, "bit {bit} of {member}");
         }
     }
+}
+
+#[test]
+fn whose_rp_id_a_passkey_has_is_told_of_a_true_signature_alone() {
+    let (device, passkey) = registered();
+    let elsewhere = "https://two.example";
+    let expected = expected_of(vec![application(2, "two.example", &[elsewhere])]);
+    let mut device = device.rp_id("two.example");
+    device.origin = elsewhere.to_owned();
+    let credential = credential("any", Material::Fido2(passkey));
+    let mut proof = assertion(&device.get(&asked()));
+    assert_eq!(
+        Proofs.verify_assertion(&expected, &credential, &proof),
+        Err(ProofError::Origin)
+    );
+    proof.signature[0] ^= 1;
+    assert_eq!(
+        Proofs.verify_assertion(&expected, &credential, &proof),
+        Err(ProofError::Signature)
+    );
 }

@@ -67,7 +67,7 @@ async fn where_approval_is_asked_for_the_credential_waits_five_minutes() {
     entries.organizations[0].approval = Approval::Always;
     codes.ceremonies.directory = Arc::new(directory_of(entries));
     let tokens = Arc::clone(&codes.ceremonies.tokens);
-    let identifier = tokens.sign_challenge(&challenge(with_code(&user(3))), NOW);
+    let identifier = tokens.sign_challenge(&challenge(with_code(&user(3))));
     let made = codes
         .verify(&caller(ONE), &identifier, new_credential(Offered::Key))
         .await

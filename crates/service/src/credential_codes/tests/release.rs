@@ -31,7 +31,7 @@ async fn release(
     let mut codes = codes_kept_by(store);
     codes.ceremonies.events = events;
     let challenge = challenge(purpose);
-    let identifier = codes.ceremonies.tokens.sign_challenge(&challenge, NOW);
+    let identifier = codes.ceremonies.tokens.sign_challenge(&challenge);
     let reason = ReleaseReason::NotMyAccount;
     let released = codes.release(&caller(origin), &identifier, reason).await;
     (released, heard.take())
@@ -56,7 +56,7 @@ async fn what_is_over_is_given_back_no_more() {
 #[tokio::test]
 async fn nothing_is_asked_of_the_store_for_another_challenge_or_a_strange_page() {
     let untouched = MockCredentialCodeStore::new;
-    let login = purpose::Login { user: None };
+    let login = purpose::Login::default();
     let (released, _) = release(untouched(), ONE, login).await;
     assert!(matches!(released, Err(ReleaseCodeError::InvalidChallenge)));
     let strange = Some("https://unlisted.example");

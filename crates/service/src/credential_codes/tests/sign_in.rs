@@ -34,7 +34,7 @@ async fn sign_in(
     offered: Offered,
 ) -> MadeWithCode {
     let tokens = &codes.ceremonies.tokens;
-    let identifier = tokens.sign_challenge(&challenge(purpose), NOW);
+    let identifier = tokens.sign_challenge(&challenge(purpose));
     codes
         .verify_and_sign_in(&caller(ONE), &identifier, new_credential(offered))
         .await
@@ -77,7 +77,7 @@ async fn a_passkey_says_at_which_application_its_session_began() {
     };
     let mut bound = challenge(purpose);
     bound.application = Some(one.id.clone());
-    let identifier = tokens.sign_challenge(&bound, NOW);
+    let identifier = tokens.sign_challenge(&bound);
     let new = new_credential(Offered::Fido2(Transports::default()));
     let made = codes
         .verify_and_sign_in(&caller(ONE), &identifier, new)
@@ -119,7 +119,7 @@ async fn a_recovery_key_begins_no_session() {
 async fn whoever_does_not_ask_for_a_session_gets_none() {
     let codes = where_it(CodeSignIn::AtOnce, Approval::Never, key(), 0);
     let tokens = &codes.ceremonies.tokens;
-    let identifier = tokens.sign_challenge(&challenge(with_code(&user(3))), NOW);
+    let identifier = tokens.sign_challenge(&challenge(with_code(&user(3))));
     let made = codes
         .verify(&caller(ONE), &identifier, new_credential(Offered::Key))
         .await
