@@ -44,14 +44,25 @@ impl Line {
     /// Begins a line before a writer of its own, who works as long as somebody has a share of the line.
     pub(super) fn before(store: SqlStore) -> Self {
         let (line, waiting) = mpsc::channel(ROOM);
-        let writer = Writer {
+        let mut writer = Writer {
             store,
             line: waiting,
             again: VecDeque::new(),
             // Migrations come by another way.
             log_is_due: Some(Instant::now() + MOVED_AFTER),
         };
-        tokio::spawn(writer.work());
+        tokio::spawn(async move {
+            // Without the one who writes every change would be refused from then on. Those of the group are told
+            // nothing, which is what anybody knows.
+            while AssertUnwindSafe(writer.work())
+                .catch_unwind()
+                .await
+                .is_err()
+            {
+                writer.store.trust.lose();
+                tracing::error!("the one who writes panicked, and begins anew");
+            }
+        });
         Self(line)
     }
 
@@ -241,7 +252,7 @@ struct Writer {
 }
 
 impl Writer {
-    async fn work(mut self) {
+    async fn work(&mut self) {
         while let Some(first) = self.first().await {
             let mut group = Vec::new();
             let committed = self.transact(first, &mut group).await;

@@ -466,6 +466,27 @@ async fn an_operation_that_panics_takes_nothing_along() {
     assert_eq!(World::seen_by(&world.other().await).await, 2);
 }
 
+/// In the one who writes, outside of what catches the panic of an operation.
+#[tokio::test]
+async fn the_one_who_writes_begins_anew_after_a_panic() {
+    struct PanicsWhenCopied;
+    impl Clone for PanicsWhenCopied {
+        fn clone(&self) -> Self {
+            panic!("as a defect would")
+        }
+    }
+
+    let world = World::sqlite(LONG).await;
+    let defect = PanicsWhenCopied;
+    let outcome = world.store.write(async move |_tx| {
+        drop(defect);
+        Ok::<(), StoreError>(())
+    });
+    assert!(is_unavailable(&outcome.await));
+    world.write(&["SELECT 1"]).await.0.unwrap();
+    assert_eq!(World::seen_by(&world.other().await).await, 1);
+}
+
 /// As SQLite does when the disk is full. What was in it is lost, and nobody is told otherwise.
 #[tokio::test]
 async fn a_transaction_that_ends_by_itself_takes_all_along_and_no_more() {
