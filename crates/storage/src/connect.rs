@@ -31,7 +31,7 @@ mod postgres;
 pub struct ConnectOptions {
     /// `sqlite://path` or `postgres://user:password@host:port/database`.
     pub url: String,
-    /// The most connections to PostgreSQL. SQLite always has one writer, and at most
+    /// The most connections to PostgreSQL, two at least. SQLite always has one writer, and at most
     /// [`SQLITE_READERS`] readers.
     pub max_connections: u32,
     /// How long a call of a port may take; then it fails as not available. So that what is slow can be told
