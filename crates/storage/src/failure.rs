@@ -84,10 +84,10 @@ impl Passing {
     /// SQLite's result codes; extended ones have more in their higher bits.
     fn of_sqlite(code: u32) -> Option<Self> {
         match code & 0xff {
-            // SQLITE_BUSY, SQLITE_LOCKED
-            5 | 6 => Some(Self::Contention),
-            // SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN
-            8 | 10 | 13 | 14 => Some(Self::Exhaustion),
+            // SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL
+            5 | 6 | 15 => Some(Self::Contention),
+            // SQLITE_NOMEM, SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN
+            7 | 8 | 10 | 13 | 14 => Some(Self::Exhaustion),
             _ => None,
         }
     }
@@ -96,7 +96,9 @@ impl Passing {
     fn of_sqlstate(code: &str) -> Option<Self> {
         match code {
             // Sessions that the server has ended.
-            "25P03" | "25P04" | "57P01" | "57P02" | "57P03" | "57P05" => Some(Self::Connection),
+            "25P03" | "25P04" | "57P01" | "57P02" | "57P03" | "57P04" | "57P05" => {
+                Some(Self::Connection)
+            }
             // A server or session that is read-only.
             "25006" => Some(Self::ReadOnly),
             // What cannot be serialized, deadlocks, locks that others hold, what took too long, and rows that refer to
@@ -108,6 +110,27 @@ impl Passing {
                 Some("53" | "58") => Some(Self::Exhaustion),
                 Some(_) | None => None,
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What no test can make SQLite say; what it says of files and of locks is made by real ones.
+    #[test]
+    fn what_passes_is_told_by_the_codes_of_sqlite() {
+        for (code, passing) in [
+            (7, Some(Passing::Exhaustion)),
+            (15, Some(Passing::Contention)),
+            // SQLITE_IOERR_NOMEM
+            (3082, Some(Passing::Exhaustion)),
+            // SQLITE_CORRUPT, SQLITE_CONSTRAINT_UNIQUE
+            (11, None),
+            (2067, None),
+        ] {
+            assert_eq!(Passing::of_sqlite(code), passing, "{code}");
         }
     }
 }
