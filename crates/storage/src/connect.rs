@@ -339,7 +339,7 @@ async fn open_sqlite(
     loop {
         let opened = terms
             .trust
-            .guard(SqlitePoolOptions::new())
+            .guard(SqlitePoolOptions::new(), terms.patience)
             .max_connections(size + 1)
             .acquire_timeout(deadline)
             .idle_timeout(None)

@@ -42,12 +42,12 @@ pub(super) async fn connect(
     let most = options.max_connections.max(2);
     let pool = terms
         .trust
-        .guard(settled(options))
+        .guard(settled(options), terms.patience)
         .max_connections(most)
         .acquire_timeout(options.patience())
         .test_before_acquire(false)
         .connect_lazy_with(server);
-    // One of them is for migrations, and for one that is being ended.
+    // One of them is for migrations, and for one that takes the place of another.
     let connections = Connections::new(pool.into(), most - 1, terms);
     Ok(SqlStore::new(
         connections.clone(),

@@ -343,6 +343,17 @@ async fn a_call_that_does_not_end_fails_at_the_deadline_and_leaves_nothing() {
     }
 }
 
+/// It may only have waited, or had much to ask: its own connection is asked whether it lives.
+#[tokio::test]
+async fn a_call_that_is_late_says_nothing_against_other_connections() {
+    let world = World::postgres(Duration::from_secs(1)).await;
+    let late = world
+        .store
+        .write::<(), StoreError, _>(async |_tx| pending().await);
+    assert!(is_unavailable(&late.await));
+    assert!(world.store.trust.covers(Duration::from_hours(1)));
+}
+
 #[tokio::test]
 async fn a_statement_that_takes_too_long_is_ended_by_the_server() {
     let world = World::postgres(Duration::from_secs(5)).await;
