@@ -190,8 +190,7 @@ async fn accept_forever(
                 }
             }
             Err(error) => {
-                warn!(%error, "no connection can be accepted");
-                places.make_room();
+                places.none_is_accepted(&error);
                 sleep(ACCEPT_PAUSE).await;
             }
         }

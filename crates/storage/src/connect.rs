@@ -34,8 +34,8 @@ mod postgres;
 pub struct ConnectOptions {
     /// `sqlite://path` or `postgres://user:password@host:port/database`.
     pub url: String,
-    /// The most connections to PostgreSQL. SQLite always has one writer, and a reader for each processor, within
-    /// [`SQLITE_READERS`].
+    /// The most connections to PostgreSQL, two at least. SQLite always has one writer, and a reader for each processor,
+    /// within [`SQLITE_READERS`].
     pub max_connections: u32,
     /// How long a call of a port may take; then it fails as not available. So that what is slow can be told
     /// from what hangs, one statement and one lock (and on SQLite one operation) may take two fifths of it,
@@ -347,7 +347,7 @@ async fn open_sqlite(
     loop {
         let opened = terms
             .trust
-            .guard(SqlitePoolOptions::new())
+            .guard(SqlitePoolOptions::new(), terms.patience)
             .max_connections(size + 1)
             .acquire_timeout(deadline)
             .idle_timeout(None)

@@ -7,6 +7,7 @@
 
 use std::{
     convert::Infallible,
+    error::Error,
     future::pending,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -28,7 +29,7 @@ use tokio::{
 };
 
 use crate::{
-    failure::{is_not_let_in, reason},
+    failure::{NotMade, Passing, reason},
     trust::Trust,
     watch::{Watch, Work},
 };
@@ -36,6 +37,12 @@ use crate::{
 /// How long a connection is kept: the longer it is, the more memory it takes of a server, and the longer a
 /// server that was replaced is missed.
 const LIFE: Duration = Duration::from_mins(30);
+
+/// How much longer one is kept when no other can be made in its place.
+const RESPITE: Duration = Duration::from_mins(1);
+
+/// For how long one that has just been used is taken to live without being asked.
+const FRESH: Duration = Duration::from_millis(200);
 
 /// What all connections of a store have in common.
 #[derive(Clone, Debug)]
@@ -69,11 +76,6 @@ struct Shared {
     /// Who finds that out.
     asking: Semaphore,
 }
-
-/// There is no connection, and why.
-#[derive(Debug, thiserror::Error)]
-#[error("no connection to the database can be made: {0}")]
-struct NotMade(String);
 
 /// Where the connections of a kind are, at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,11 +112,15 @@ impl Drop for Waiting<'_> {
 struct Kept {
     connection: Arc<DatabaseTransaction>,
     made: Instant,
+    /// At what age another one is to take its place.
+    life: Duration,
+    /// When it was used last.
+    used: Instant,
 }
 
 impl Connections {
     /// Lends at most so many of the pool, which must allow for one more: it is for migrations, and for one that
-    /// is being ended.
+    /// takes the place of another.
     pub(crate) fn new(mut pool: DatabaseConnection, most: u32, terms: Terms) -> Self {
         let counter = Arc::clone(&terms.statements);
         let watch = terms.watch.clone();
@@ -178,7 +184,8 @@ impl Connections {
         };
         drop(waiting);
         let place = place.map_err(|cause| self.none(cause))?;
-        let kept = match self.good().await {
+        let kept = match self.trusted() {
+            Some(old) if old.made.elapsed() >= old.life => self.renewed(old).await,
             Some(kept) => kept,
             None => self.make().await?,
         };
@@ -189,18 +196,28 @@ impl Connections {
         })
     }
 
-    /// One that was given back and is still good; those that are not are ended.
-    async fn good(&self) -> Option<Kept> {
+    /// One that was given back and is trusted; those that are not are ended.
+    fn trusted(&self) -> Option<Kept> {
         loop {
             let kept = self.kept().pop()?;
-            let age = kept.made.elapsed();
-            if !self.0.terms.trust.covers(age) {
-                continue;
-            }
-            if age < LIFE {
+            if self.0.terms.trust.covers(kept.made.elapsed()) {
                 return Some(kept);
             }
-            self.end(kept).await;
+        }
+    }
+
+    /// Another one in the place of an old one, which goes on where none can be made.
+    async fn renewed(&self, old: Kept) -> Kept {
+        match self.make().await {
+            Ok(made) => {
+                self.end(old).await;
+                made
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a connection is kept beyond its time");
+                let life = old.made.elapsed() + RESPITE;
+                Kept { life, ..old }
+            }
         }
     }
 
@@ -208,7 +225,10 @@ impl Connections {
     /// no transaction.
     async fn end(&self, kept: Kept) {
         let begun = kept.connection.execute_unprepared("BEGIN");
-        drop(timeout(self.0.terms.patience, begun).await);
+        if timeout(self.0.terms.patience, begun).await.is_err() {
+            // Whoever ends them all waits for one only.
+            self.0.terms.trust.lose();
+        }
     }
 
     #[expect(
@@ -228,9 +248,13 @@ impl Connections {
         self.note(None);
         let ended = connection.execute_unprepared("COMMIT").await;
         ended.map_err(StoreError::new)?;
+        let is_postgres = connection.get_database_backend() == DbBackend::Postgres;
         Ok(Kept {
             connection: Arc::new(connection),
             made,
+            // There is no server that could be replaced.
+            life: if is_postgres { LIFE } else { Duration::MAX },
+            used: Instant::now(),
         })
     }
 
@@ -267,25 +291,25 @@ impl Connections {
 
     /// What a caller is told when none is made.
     fn failed(&self, error: DbErr) -> StoreError {
-        if let DbErr::ConnectionAcquire(cause) = error {
-            return self.none(cause);
-        }
-        if let DbErr::Conn(RuntimeErr::SqlxError(cause)) = &error {
-            let said = reason(cause);
-            self.note(Some(said.clone()));
-            // It lets this user in no more, or nobody, or has another name: that may be mended, and nothing was asked.
-            if is_not_let_in(cause) {
-                return StoreError::unavailable(NotMade(said));
+        match error {
+            DbErr::ConnectionAcquire(cause) => self.none(cause),
+            DbErr::Conn(RuntimeErr::SqlxError(cause)) => {
+                let said = reason(&cause);
+                self.note(Some(said.clone()));
+                StoreError::unavailable(NotMade(said))
             }
+            error => StoreError::new(error),
         }
-        StoreError::new(error)
     }
 
-    /// What a caller is told who has waited in vain for one: why the last one was not made, if that is it.
+    /// What a caller is told who has waited in vain for one: why the last one was not made, if that is it. As words
+    /// and no more, since after that wait there is no second try.
     fn none(&self, cause: ConnAcquireErr) -> StoreError {
         let reason = self.not_made().clone();
         match (cause, reason) {
-            (ConnAcquireErr::Timeout, Some(reason)) => StoreError::unavailable(NotMade(reason)),
+            (ConnAcquireErr::Timeout, Some(reason)) => {
+                StoreError::unavailable(NotMade(reason).to_string())
+            }
             (cause, _) => StoreError::new(DbErr::ConnectionAcquire(cause)),
         }
     }
@@ -301,7 +325,7 @@ impl Connections {
     pub(crate) async fn move_log(&self, statement: &str) -> Result<(), StoreError> {
         let lent = self.lend().await?;
         let moved = lent.connection().execute_unprepared(statement).await;
-        lent.give_back();
+        lent.give_back_after(moved.as_ref().err());
         moved.map(|_done| ()).map_err(StoreError::new)
     }
 
@@ -311,7 +335,7 @@ impl Connections {
     /// [`StoreError`] when the database fails.
     pub(crate) async fn close(self) -> Result<(), StoreError> {
         self.0.free.close();
-        while let Some(kept) = self.good().await {
+        while let Some(kept) = self.trusted() {
             self.end(kept).await;
         }
         self.0.pool.close_by_ref().await.map_err(StoreError::new)
@@ -319,7 +343,7 @@ impl Connections {
 }
 
 /// A connection that is lent. It is given back on purpose, when what ran on it is over; when it is dropped, as
-/// with a read whose caller went away, it goes to the pool, which makes it good or ends it.
+/// with a read whose caller went away or a call that is late, it goes to the pool, which makes it good or ends it.
 #[derive(Debug)]
 pub(crate) struct Lent {
     kept: Kept,
@@ -343,13 +367,34 @@ impl Lent {
         Arc::strong_count(&self.kept.connection) == 1
     }
 
+    /// Asks it whether it lives, unless it was used just now: before a statement that will not be repeated.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it does not.
+    pub(crate) async fn must_live(&self) -> Result<(), StoreError> {
+        if self.kept.used.elapsed() < FRESH {
+            return Ok(());
+        }
+        let asked = self.connection().execute_unprepared("SELECT 1").await;
+        asked.map(|_lives| ()).map_err(StoreError::new)
+    }
+
+    /// Gives it back after what may have failed, unless it broke: nobody may take that for one that was used just
+    /// now.
+    pub(crate) fn give_back_after<E: Error + 'static>(self, failure: Option<&E>) {
+        if !failure.is_some_and(|error| Passing::is_broken(error)) {
+            self.give_back();
+        }
+    }
+
     /// Gives it back.
     pub(crate) fn give_back(self) {
         let mut kept = self.home.kept();
         if !self.home.0.free.is_closed() {
             // The one that was made first is lent first, so that none is kept for longer than it may be.
             let place = kept.partition_point(|other| other.made > self.kept.made);
-            kept.insert(place, self.kept);
+            let used = Instant::now();
+            kept.insert(place, Kept { used, ..self.kept });
         }
     }
 }
@@ -403,3 +448,6 @@ impl ConnectionTrait for Reader {
         read
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 
 use std::{error::Error, iter::successors};
 
+use latchkey_service::ports::store::StoreError;
 use sea_orm::{
     DbErr, RuntimeErr,
     sqlx::{self, error::DatabaseError},
@@ -16,18 +17,18 @@ pub(crate) fn reason(error: &sqlx::Error) -> String {
     }
 }
 
-/// Whether PostgreSQL lets nobody in, or not this user: of its codes (its manual, appendix A) those of the
-/// authorization, of a database that is not there or takes no connections, and of missing privileges.
-pub(crate) fn is_not_let_in(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(DatabaseError::code);
-    code.is_some_and(|code| matches!(&*code, "28000" | "28P01" | "3D000" | "42501" | "55000"))
-}
+/// There is no connection, because the last one that was to be made was not, for this reason.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("no connection to the database can be made: {0}")]
+pub(crate) struct NotMade(pub(crate) String);
 
 /// How a failure passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Passing {
     /// The connection is of no use any more; another one may be.
-    Connection,
+    Broken,
+    /// Another connection could not be made; nothing was asked, and those that there are may be good.
+    NotMade,
     /// The database is read-only, or was when the connection was made; another one may not be.
     ReadOnly,
     /// Somebody else is in the way, and may be gone at the next try.
@@ -37,16 +38,25 @@ pub(crate) enum Passing {
 }
 
 impl Passing {
-    /// What the database said, if it is among the causes of this error and passes.
-    pub(crate) fn of<'a>(error: &'a (dyn Error + 'static)) -> Option<(Self, &'a DbErr)> {
-        let failure = successors(Some(error), |error| (**error).source())
-            .find_map(|cause| cause.downcast_ref::<DbErr>())?;
-        Some((Self::of_failure(failure)?, failure))
+    /// How what is among the causes of this error passes, if it does, and what callers are told of it.
+    pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<(Self, StoreError)> {
+        successors(Some(error), |error| (**error).source()).find_map(|cause| {
+            if let Some(not_made) = cause.downcast_ref::<NotMade>() {
+                return Some((Self::NotMade, StoreError::unavailable(not_made.clone())));
+            }
+            let failure = cause.downcast_ref::<DbErr>()?;
+            let passing = Self::of_failure(failure)?;
+            Some((passing, StoreError::unavailable(failure.clone())))
+        })
+    }
+
+    /// Whether this error says that its connection is of no use any more.
+    pub(crate) fn is_broken(error: &(dyn Error + 'static)) -> bool {
+        matches!(Self::of(error), Some((Self::Broken, _told)))
     }
 
     fn of_failure(failure: &DbErr) -> Option<Self> {
-        let (DbErr::Conn(RuntimeErr::SqlxError(cause))
-        | DbErr::Exec(RuntimeErr::SqlxError(cause))
+        let (DbErr::Exec(RuntimeErr::SqlxError(cause))
         | DbErr::Query(RuntimeErr::SqlxError(cause))) = failure
         else {
             return matches!(failure, DbErr::ConnectionAcquire(_)).then_some(Self::Exhaustion);
@@ -66,7 +76,7 @@ impl Passing {
                 | sqlx::Error::Protocol(_)
                 | sqlx::Error::WorkerCrashed
         )
-        .then_some(Self::Connection)
+        .then_some(Self::Broken)
     }
 
     fn of_code(error: &(dyn DatabaseError + 'static)) -> Option<Self> {
@@ -84,10 +94,10 @@ impl Passing {
     /// SQLite's result codes; extended ones have more in their higher bits.
     fn of_sqlite(code: u32) -> Option<Self> {
         match code & 0xff {
-            // SQLITE_BUSY, SQLITE_LOCKED
-            5 | 6 => Some(Self::Contention),
-            // SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN
-            8 | 10 | 13 | 14 => Some(Self::Exhaustion),
+            // SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL
+            5 | 6 | 15 => Some(Self::Contention),
+            // SQLITE_NOMEM, SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN
+            7 | 8 | 10 | 13 | 14 => Some(Self::Exhaustion),
             _ => None,
         }
     }
@@ -96,7 +106,9 @@ impl Passing {
     fn of_sqlstate(code: &str) -> Option<Self> {
         match code {
             // Sessions that the server has ended.
-            "25P03" | "25P04" | "57P01" | "57P02" | "57P03" | "57P05" => Some(Self::Connection),
+            "25P03" | "25P04" | "57P01" | "57P02" | "57P03" | "57P04" | "57P05" => {
+                Some(Self::Broken)
+            }
             // A server or session that is read-only.
             "25006" => Some(Self::ReadOnly),
             // What cannot be serialized, deadlocks, locks that others hold, what took too long, and rows that refer to
@@ -104,10 +116,31 @@ impl Passing {
             "23503" | "40001" | "40P01" | "55P03" | "57014" => Some(Self::Contention),
             // The connection; resources; the system itself.
             _ => match code.get(..2) {
-                Some("08") => Some(Self::Connection),
+                Some("08") => Some(Self::Broken),
                 Some("53" | "58") => Some(Self::Exhaustion),
                 Some(_) | None => None,
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What no test can make SQLite say; what it says of files and of locks is made by real ones.
+    #[test]
+    fn what_passes_is_told_by_the_codes_of_sqlite() {
+        for (code, passing) in [
+            (7, Some(Passing::Exhaustion)),
+            (15, Some(Passing::Contention)),
+            // SQLITE_IOERR_NOMEM
+            (3082, Some(Passing::Exhaustion)),
+            // SQLITE_CORRUPT, SQLITE_CONSTRAINT_UNIQUE
+            (11, None),
+            (2067, None),
+        ] {
+            assert_eq!(Passing::of_sqlite(code), passing, "{code}");
         }
     }
 }

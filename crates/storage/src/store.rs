@@ -2,7 +2,6 @@
 
 use std::{
     error::Error,
-    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -47,7 +46,8 @@ pub struct SqlStore {
 }
 
 /// How long whoever did not get a lock waits before the second try, so that the others have theirs by then: who
-/// lost a deadlock and asks for the same locks at once may get them first, and lose again.
+/// lost a deadlock and asks for the same locks at once may get them first, and lose again. Whoever got no connection
+/// may have one that another has given back by then.
 const COURTESY: Duration = Duration::from_millis(50);
 
 /// Moves what was committed from the write-ahead log of SQLite into its file, as far as no reader needs what was
@@ -185,7 +185,7 @@ impl SqlStore {
             async move {
                 let lent = self.reader.lend().await?;
                 let outcome = query(Reader::on(&lent, &self.counters.reads)).await;
-                lent.give_back();
+                lent.give_back_after(outcome.as_ref().err());
                 outcome
             }
         };
@@ -226,7 +226,8 @@ impl SqlStore {
     /// statement, which needs no transaction around it. When they do nothing, because one of them meets no row
     /// or somebody is in the way, the operation does the same in a transaction and tells why not; so it does on
     /// SQLite, where operations share transactions. When the connection is lost nobody knows whether the
-    /// statement took effect, so it is not repeated.
+    /// statement took effect, so it is not repeated; a connection that was not used just now has to show that it
+    /// lives before it is told.
     ///
     /// What plans the steps, and what the call gives when they are done, may ask the database first; the steps
     /// must then require that the answer still holds.
@@ -301,25 +302,27 @@ impl SqlStore {
                 (Some(Passing::Exhaustion) | None, error) => Err(error),
                 (Some(_), _error) => Ok(None),
             };
-            let lending = async { store.writer.lend().await.map_err(E::from) };
-            let lent = match store.unless_late(ends, lending).await {
-                Ok(lent) => lent,
-                Err(error) => return otherwise(error),
-            };
-            let planning = plan(Arc::clone(lent.connection()));
-            let (steps, done) = match store.unless_late(ends, planning).await {
-                Ok(planned) => planned,
-                Err(error) => {
-                    lent.give_back();
-                    return otherwise(error);
+            let preparing = async {
+                let lent = store.writer.lend().await?;
+                lent.must_live().await?;
+                match plan(Arc::clone(lent.connection())).await {
+                    Ok(planned) => Ok((lent, planned)),
+                    Err(error) => {
+                        lent.give_back_after(Some(&error));
+                        Err(error)
+                    }
                 }
+            };
+            let (lent, (steps, done)) = match unless_late(ends, preparing).await {
+                Ok(prepared) => prepared,
+                Err(error) => return otherwise(error),
             };
             let telling = async {
                 let outcome = at_once(&**lent.connection(), steps).await;
-                lent.give_back();
+                lent.give_back_after(outcome.as_ref().err());
                 outcome.map_err(E::from)
             };
-            match store.unless_late(ends, telling).await {
+            match unless_late(ends, telling).await {
                 Ok(are_done) => Ok(are_done.then_some(done)),
                 Err(error) => match store.told(error) {
                     (Some(Passing::Contention | Passing::ReadOnly), _error) => Ok(None),
@@ -377,10 +380,8 @@ impl SqlStore {
             };
             let (transaction, value) = store.until(ends, attempt).await?;
             // Whoever asked has been answered at the deadline; the connection is given back all the same.
-            let committed = store
-                .unless_late(ends + store.deadline, transaction.commit())
-                .await;
-            committed.map_err(|error| store.told(error).1)?;
+            let committed = unless_late(ends + store.deadline, transaction.commit());
+            committed.await.map_err(|error| store.told(error).1)?;
             Ok::<T, E>(value)
         };
         match timeout_at(ends, tokio::spawn(task.in_current_span())).await {
@@ -407,14 +408,14 @@ impl SqlStore {
         F: Future<Output = Result<T, E>> + Send,
     {
         let began = Instant::now();
-        let first = self.unless_late(ends, attempt()).await;
+        let first = unless_late(ends, attempt()).await;
         let (passing, error) = match first.map_err(|error| self.told(error)) {
             Ok(value) => return Ok(value),
             Err(told) => told,
         };
         let may_be_better = match passing {
-            Some(Passing::Connection) => true,
-            Some(Passing::Contention) => {
+            Some(Passing::Broken) => true,
+            Some(Passing::NotMade | Passing::Contention) => {
                 sleep_until((Instant::now() + COURTESY).min(ends)).await;
                 true
             }
@@ -425,26 +426,8 @@ impl SqlStore {
             return Err(error);
         }
         tracing::debug!(%error, "trying once more");
-        let second = self.unless_late(ends, attempt()).await;
+        let second = unless_late(ends, attempt()).await;
         second.map_err(|error| self.told(error).1)
-    }
-
-    /// Waits for an attempt, but no longer than to this moment. What has not ended by then may hang for
-    /// ever, so no connection is used any more that was there before.
-    async fn unless_late<T, E: From<StoreError>>(
-        &self,
-        ends: Instant,
-        attempt: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E> {
-        // It is dropped after the trust is lost, so its connection does not come back to the pool.
-        let mut attempt = pin!(attempt);
-        tokio::select! {
-            outcome = &mut attempt => outcome,
-            () = sleep_until(ends) => {
-                self.trust.lose();
-                Err(StoreError::unavailable(NoAnswer).into())
-            }
-        }
     }
 
     /// What callers are told of an error, and whether and how it passes.
@@ -452,17 +435,24 @@ impl SqlStore {
     where
         E: Error + From<StoreError> + 'static,
     {
-        let Some((passing, failure)) = Passing::of(&error) else {
+        let Some((passing, told)) = Passing::of(&error) else {
             return (None, error);
         };
-        if passing == Passing::Connection {
+        if passing == Passing::Broken {
             self.trust.lose();
         }
-        (
-            Some(passing),
-            StoreError::unavailable(failure.clone()).into(),
-        )
+        (Some(passing), told.into())
     }
+}
+
+/// Waits for an attempt, but no longer than to this moment. Then it is dropped, and the pool finds out whether its
+/// connection is only slow: what waits for a place, or has much to ask, says nothing against any connection.
+async fn unless_late<T, E: From<StoreError>>(
+    ends: Instant,
+    attempt: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let ended = timeout_at(ends, attempt).await;
+    ended.unwrap_or_else(|_late| Err(StoreError::unavailable(NoAnswer).into()))
 }
 
 /// Moves all that was committed into the file of SQLite. What the first step moves is in nobody's way; the second

@@ -13,8 +13,8 @@ use crate::{
 /// A write transaction, in the hands of the operation that runs in it.
 pub(crate) type Transaction = Arc<DatabaseTransaction>;
 
-/// A write transaction that has begun. It is dropped only when its connection is not trusted any more, and ends
-/// with that.
+/// A write transaction that has begun. When it is dropped, as by a call that is late, it is rolled back before its
+/// connection is used again, or ends with that.
 #[derive(Debug)]
 pub(crate) struct Open(Lent);
 
@@ -34,7 +34,7 @@ pub(crate) async fn begin(writer: &Connections) -> Result<Open, StoreError> {
     match execute(lent.connection(), begin).await {
         Ok(()) => Ok(Open(lent)),
         Err(error) => {
-            lent.give_back();
+            lent.give_back_after(Some(&error));
             Err(StoreError::new(error))
         }
     }
@@ -60,8 +60,7 @@ where
         Err(error) => {
             let open = open.sole()?;
             // Who is dropped rolls back as well, later; a connection that is gone has done so.
-            let is_gone = matches!(Passing::of(&error), Some((Passing::Connection, _)));
-            if !is_gone {
+            if !Passing::is_broken(&error) {
                 open.roll_back().await;
             }
             Err(error)

@@ -5,8 +5,8 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::sqlx::{Database, pool::PoolOptions};
-use tokio::time::{Instant, sleep_until};
+use sea_orm::sqlx::{Connection as _, Database, pool::PoolOptions};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// How often at most trust is lost because a database says that it is read-only: as long as it is, new
 /// connections say the same.
@@ -52,17 +52,32 @@ impl Trust {
         }
     }
 
-    /// Lets a pool give out, and take back, only connections that are trusted.
-    pub(crate) fn guard<D: Database>(&self, pool: PoolOptions<D>) -> PoolOptions<D> {
+    /// Lets a pool give out, and take back, only connections that are trusted. What is given back, as by a call that
+    /// was late, may hang: one that answers nothing for that long is of no use, and so may be all others.
+    pub(crate) fn guard<D: Database>(
+        &self,
+        pool: PoolOptions<D>,
+        patience: Duration,
+    ) -> PoolOptions<D> {
         let (taken, given_back) = (self.clone(), self.clone());
         pool.before_acquire(move |_connection, state| {
             let is_trusted = taken.covers(state.age);
             Box::pin(async move { Ok(is_trusted) })
         })
-        // Without this the pool would wait for the answer of a connection that hangs.
-        .after_release(move |_connection, state| {
-            let is_trusted = given_back.covers(state.age);
-            Box::pin(async move { Ok(is_trusted) })
+        .after_release(move |connection, state| {
+            let trust = given_back.clone();
+            Box::pin(async move {
+                if !trust.covers(state.age) {
+                    return Ok(false);
+                }
+                match timeout(patience, connection.ping()).await {
+                    Ok(answer) => Ok(answer.is_ok()),
+                    Err(_silent) => {
+                        trust.lose();
+                        Ok(false)
+                    }
+                }
+            })
         })
     }
 

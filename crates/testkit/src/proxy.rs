@@ -4,7 +4,10 @@ use std::{
     error::Error,
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::{
@@ -22,6 +25,7 @@ pub struct Proxy {
     address: SocketAddr,
     server: Arc<Mutex<SocketAddr>>,
     is_frozen: watch::Sender<bool>,
+    is_full: Arc<AtomicBool>,
     accepting: JoinHandle<()>,
 }
 
@@ -36,8 +40,13 @@ impl Proxy {
         let (is_frozen, frozen) = watch::channel(false);
         let server = Arc::new(Mutex::new(server));
         let leads_to = Arc::clone(&server);
+        let is_full = Arc::<AtomicBool>::default();
+        let ends_new_ones = Arc::clone(&is_full);
         let accepting = tokio::spawn(async move {
             while let Ok((client, _peer)) = listener.accept().await {
+                if ends_new_ones.load(Ordering::Relaxed) {
+                    continue;
+                }
                 let server = *leads_to.lock().unwrap_or_else(PoisonError::into_inner);
                 tokio::spawn(pass_on(client, server, frozen.clone()));
             }
@@ -46,6 +55,7 @@ impl Proxy {
             address,
             server,
             is_frozen,
+            is_full,
             accepting,
         })
     }
@@ -81,6 +91,12 @@ impl Proxy {
     /// were gone.
     pub fn thaw(&self) {
         self.is_frozen.send_replace(false);
+    }
+
+    /// Whether new connections are ended at once, as by a pooler that has no room for more. Those that were there
+    /// go on.
+    pub fn set_full(&self, is_full: bool) {
+        self.is_full.store(is_full, Ordering::Relaxed);
     }
 }
 

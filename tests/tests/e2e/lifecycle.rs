@@ -1,8 +1,8 @@
 //! A process stops in order and nothing is lost.
 
 use std::{
-    io::{BufRead, BufReader},
-    process::{Child, ChildStderr},
+    io::{self, BufRead, BufReader},
+    process::{Child, ChildStderr, Command},
     time::Duration,
 };
 
@@ -11,7 +11,7 @@ use latchkey_e2e::{
     ceremony::{claim, completion, issue_code, join, verify},
     client::Client,
     holder::Holder,
-    installation::{DatabaseKind, Installation, text},
+    installation::{DatabaseKind, Installation, Invited, text},
     server::Server,
     wire::{Wire, answer, head},
 };
@@ -197,56 +197,96 @@ async fn a_hang_up_takes_what_can_change_and_tells_the_rest() -> Outcome {
     Ok(())
 }
 
-/// A process that is killed when this is dropped.
-struct Killed(Child);
+/// A process that serves, whose log goes into a pipe; it is killed when this is dropped.
+struct Logging {
+    child: Child,
+    url: String,
+    administrator: Invited,
+    _installation: Installation,
+}
 
-impl Drop for Killed {
+impl Drop for Logging {
     fn drop(&mut self) {
         // It may have ended by itself.
-        let _killed = self.0.kill();
-        let _ended = self.0.wait();
+        let _killed = self.child.kill();
+        let _ended = self.child.wait();
     }
 }
 
-/// A process that serves, where, and the end of the pipe that its log goes into.
-fn serving(installation: &Installation) -> Outcome<(Killed, String, BufReader<ChildStderr>)> {
-    let mut child = Killed(installation.command("serve")?.spawn()?);
-    let mut log = BufReader::new(child.0.stderr.take().ok_or("no standard error")?);
-    let mut line = String::new();
-    loop {
-        line.clear();
-        if log.read_line(&mut line)? == 0 {
-            return Err("it does not serve".into());
+impl Logging {
+    /// One that tells so much, and the end of the pipe that its log goes into.
+    fn at(level: &str) -> Outcome<(Self, BufReader<ChildStderr>)> {
+        let installation = Installation::empty(DatabaseKind::Sqlite)?;
+        let administrator = installation.bootstrap("Acme")?.administrator;
+        let installation = installation.with("LOG__LEVEL", level);
+        let mut process = Self {
+            child: installation.command("serve")?.spawn()?,
+            url: String::new(),
+            administrator,
+            _installation: installation,
+        };
+        let mut log = BufReader::new(process.child.stderr.take().ok_or("no standard error")?);
+        let mut line = String::new();
+        loop {
+            line.clear();
+            if log.read_line(&mut line)? == 0 {
+                return Err("it does not serve".into());
+            }
+            let event: serde_json::Value = serde_json::from_str(&line)?;
+            if says("listening")(&event)
+                && let Some(address) = event.get("address").and_then(serde_json::Value::as_str)
+            {
+                process.url = format!("http://{address}");
+                return Ok((process, log));
+            }
         }
-        let event: serde_json::Value = serde_json::from_str(&line)?;
-        if says("listening")(&event)
-            && let Some(address) = event.get("address").and_then(serde_json::Value::as_str)
-        {
-            return Ok((child, format!("http://{address}/health/live"), log));
+    }
+
+    /// Answers, brings a credential to another place with a code, and ends when it is told to.
+    async fn works_and_ends(mut self) -> Outcome {
+        let client = Client::to(&self.url);
+        // A pipe holds 64 KiB; each of these requests logs more than 100 bytes.
+        for _ in 0..1_000 {
+            client.get("/health/live").await?.ok()?;
         }
+        let (here, there) = (
+            client.clone().at("https://one.example"),
+            client.at("https://two.example"),
+        );
+        let mut own = Holder::passkey("https://one.example", ChallengeForm::EncodedTwice);
+        let here = join(&here, &self.administrator, &mut own).await?;
+        let code = text(&issue_code(&here, &mut own).await?, "code")?;
+        let challenge = claim(&there, &code, "Key").await?.ok()?;
+        let body = completion(&challenge, &mut Holder::key()).await?;
+        verify(&there, &body).await?.ok()?;
+        let told = Command::new("sh")
+            .args(["-c", "kill -TERM \"$0\"", &self.child.id().to_string()])
+            .status()?;
+        assert!(told.success());
+        let ended = async {
+            loop {
+                if let Some(status) = self.child.try_wait()? {
+                    return Ok::<_, io::Error>(status);
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let status = tokio::time::timeout(Duration::from_mins(1), ended).await??;
+        assert!(status.success(), "{status}");
+        Ok(())
     }
 }
 
 #[tokio::test]
 async fn a_log_that_cannot_be_written_stops_nothing() -> Outcome {
     // Probes are not told at the level info.
-    let installation = Installation::empty(DatabaseKind::Sqlite)?.with("LOG__LEVEL", "debug");
-    let (_process, url, log) = serving(&installation)?;
+    let (process, log) = Logging::at("debug")?;
     drop(log);
-    for _ in 0..20 {
-        assert_eq!(reqwest::get(&url).await?.status(), 200);
-    }
-    Ok(())
+    process.works_and_ends().await
 }
 
 #[tokio::test]
 async fn a_log_that_nobody_reads_stops_nothing() -> Outcome {
-    let installation = Installation::empty(DatabaseKind::Sqlite)?.with("LOG__LEVEL", "trace");
-    let (_process, url, _unread) = serving(&installation)?;
-    let client = reqwest::Client::new();
-    // A pipe holds 64 KiB; each of these requests logs more than 100 bytes.
-    for _ in 0..1_000 {
-        assert_eq!(client.get(&url).send().await?.status(), 200);
-    }
-    Ok(())
+    let (process, _unread) = Logging::at("trace")?;
+    process.works_and_ends().await
 }

@@ -11,7 +11,8 @@ use super::{password, reader::Reader};
 pub struct Database {
     /// `sqlite://…` or `postgres://…`, with the password that is configured beside it; so it is never shown.
     pub url: String,
-    /// The most connections to PostgreSQL; SQLite needs no such limit.
+    /// The most connections to PostgreSQL, one of which is for migrations and for replacing another; SQLite needs no
+    /// such limit.
     pub maximum_connections: u32,
     /// How long one call of the database may take.
     pub deadline: Duration,
@@ -63,7 +64,7 @@ impl Database {
             maximum_connections: section.number(
                 "maximum_connections",
                 default.maximum_connections,
-                1..=1000,
+                2..=1000,
             ),
             deadline: Duration::from_secs(u64::from(section.number("deadline_seconds", 5, 1..=60))),
         };
@@ -90,6 +91,18 @@ mod tests {
             .map(|(name, value)| (format!("LATCHKEY__DATABASE__{name}"), (*value).to_owned()))
             .collect();
         Settings::load(None, environment).map(|settings| settings.database)
+    }
+
+    #[test]
+    fn one_connection_is_too_few() {
+        assert_eq!(
+            load(&[("MAXIMUM_CONNECTIONS", "2")])
+                .unwrap()
+                .maximum_connections,
+            2
+        );
+        let faults = load(&[("MAXIMUM_CONNECTIONS", "1")]).unwrap_err();
+        assert_eq!(faults.all()[0].key, "database.maximum_connections");
     }
 
     #[test]

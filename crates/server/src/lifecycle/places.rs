@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    io,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -17,7 +18,8 @@ use tracing::warn;
 
 use super::ConnectionLimits;
 
-/// How often it is told that one and the same network is at its share, or that there is no room at all.
+/// How often it is told that one and the same network is at its share, that there is no room at all, or that no
+/// connection can be accepted.
 const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
 /// What a connection is doing.
@@ -82,6 +84,8 @@ struct Table {
     shares: HashMap<IpAddr, Share>,
     /// When it was last told that there is no room at all.
     told: Option<Instant>,
+    /// When it was last told that the system accepts no connection.
+    told_of_system: Option<Instant>,
 }
 
 struct Taken {
@@ -126,7 +130,8 @@ impl Places {
     }
 
     /// A place for a connection of this peer; none when its share, or the whole, is used up by requests
-    /// that are being answered. Before that, the connection that has waited longest gives way.
+    /// that are being answered. Before that, the connection that has waited longest gives way, and as many more as are
+    /// there beyond limits that were lowered.
     pub(super) fn take(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
         let (has_share, maximum, of_network) = self.within(|limits| {
             let has_share = has_share(&limits.trusted_proxies, peer);
@@ -134,22 +139,23 @@ impl Places {
         });
         let network = has_share.then(|| network(peer));
         let mut table = self.lock();
-        if let Some(network) = network
-            && !table.has_room_in_share(network, of_network)
-        {
-            if !self.is_for_turned_away {
-                table.tell_of_share(network);
-            }
-            if !table.make_room(|taken| taken.network == Some(network)) {
-                return None;
+        if let Some(network) = network {
+            while !table.has_room_in_share(network, of_network) {
+                if !self.is_for_turned_away {
+                    table.tell_of_share(network);
+                }
+                if !table.make_room(|taken| taken.network == Some(network)) {
+                    return None;
+                }
             }
         }
-        let is_full = u32::try_from(table.taken.len()).unwrap_or(u32::MAX) >= maximum;
-        if is_full && !table.make_room(|_any| true) {
-            if !self.is_for_turned_away {
-                table.tell_of_no_room(maximum);
+        while !table.has_room(maximum) {
+            if !table.make_room(|_any| true) {
+                if !self.is_for_turned_away {
+                    table.tell_of_no_room(maximum);
+                }
+                return None;
             }
-            return None;
         }
         let number = table.next;
         table.next = number.wrapping_add(1);
@@ -170,9 +176,11 @@ impl Places {
         })
     }
 
-    /// Ends the connection that has waited longest, for when the system has no room for another.
-    pub(super) fn make_room(&self) {
-        self.lock().make_room(|_any| true);
+    /// The system accepts no connection, as when it has no room for another: ends the one that has waited longest.
+    pub(super) fn none_is_accepted(&self, error: &io::Error) {
+        let mut table = self.lock();
+        table.tell_of_system(error);
+        table.make_room(|_any| true);
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -193,6 +201,11 @@ fn is_due(told: Option<Instant>, now: Instant) -> bool {
 }
 
 impl Table {
+    /// Whether there are fewer than may be.
+    fn has_room(&self, maximum: u32) -> bool {
+        u32::try_from(self.taken.len()).is_ok_and(|taken| taken < maximum)
+    }
+
     /// Whether the network has less than its share.
     fn has_room_in_share(&self, network: IpAddr, maximum: u32) -> bool {
         let share = self.shares.get(&network);
@@ -227,6 +240,15 @@ impl Table {
                 "requests are being answered on all connections (http.maximum_connections), and further ones \
                  are refused with 503 until there is room"
             );
+        }
+    }
+
+    /// Tells now and then that the system accepts no connection; it is asked ten times a second.
+    fn tell_of_system(&mut self, error: &io::Error) {
+        let now = Instant::now();
+        if is_due(self.told_of_system, now) {
+            self.told_of_system = Some(now);
+            warn!(%error, "no connection can be accepted");
         }
     }
 

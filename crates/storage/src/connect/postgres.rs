@@ -30,7 +30,7 @@ pub(super) async fn connect(
     met.unwrap_or(Err(sqlx::Error::PoolTimedOut))
         .map_err(|source| refused(&target, source))?;
     let first = settled(options)
-        .max_connections(options.max_connections.clamp(1, 2))
+        .max_connections(2)
         .acquire_timeout(STARTING)
         .connect_lazy_with(server.clone());
     let asked = timeout(STARTING, encoding(&first)).await;
@@ -39,16 +39,16 @@ pub(super) async fn connect(
     first.close().await;
 
     let terms = options.terms();
-    // One of them is for migrations, and for one that is being ended.
-    let most = options.max_connections.saturating_sub(1).max(1);
+    let most = options.max_connections.max(2);
     let pool = terms
         .trust
-        .guard(settled(options))
-        .max_connections(most + 1)
+        .guard(settled(options), terms.patience)
+        .max_connections(most)
         .acquire_timeout(options.patience())
         .test_before_acquire(false)
         .connect_lazy_with(server);
-    let connections = Connections::new(pool.into(), most, terms);
+    // One of them is for migrations, and for one that takes the place of another.
+    let connections = Connections::new(pool.into(), most - 1, terms);
     Ok(SqlStore::new(
         connections.clone(),
         connections,
@@ -169,8 +169,8 @@ fn session(options: &ConnectOptions) -> String {
     )
 }
 
-/// The encoding of the database. It is asked for on two connections in turn, where there may be two: a pooler
-/// that gives both the same session, but does not keep what they prepared apart, shows itself.
+/// The encoding of the database. It is asked for on two connections in turn: a pooler that gives both the same
+/// session, but does not keep what they prepared apart, shows itself.
 async fn encoding(pool: &PgPool) -> Result<String, sqlx::Error> {
     let mut connections = Vec::new();
     for _ in 0..pool.options().get_max_connections() {
@@ -255,6 +255,22 @@ mod tests {
             assert!(!failure.contains("hunter2"), "{failure}");
             // PostgreSQL tells the line of its own source.
             assert!(!failure.contains("at line"), "{failure}");
+        }
+    }
+
+    #[tokio::test]
+    async fn no_more_connections_are_opened_than_may_be() {
+        let database = TestDatabase::empty_postgres().unwrap();
+        let server = PgConnectOptions::from_str(database.url()).unwrap();
+        for (given, opened) in [(1, 2), (2, 2), (8, 8)] {
+            let mut options = ConnectOptions::from(database.url());
+            options.max_connections = given;
+            let store = connect(server.clone(), &options).await.unwrap();
+            let pool = store.connection().get_postgres_connection_pool();
+            assert_eq!(pool.options().get_max_connections(), opened);
+            // The last one is for migrations.
+            let lent = store.pools()[0].most;
+            assert_eq!(u32::try_from(lent), Ok(opened - 1));
         }
     }
 

@@ -16,7 +16,7 @@ use tokio::{
 };
 use tracing::{Instrument as _, Span};
 
-use super::{NoAnswer, SqlStore, patience};
+use super::{NoAnswer, SqlStore, patience, unless_late};
 use crate::{
     failure::Passing,
     transaction::{self, Open, Savepoint, Transaction},
@@ -44,14 +44,25 @@ impl Line {
     /// Begins a line before a writer of its own, who works as long as somebody has a share of the line.
     pub(super) fn before(store: SqlStore) -> Self {
         let (line, waiting) = mpsc::channel(ROOM);
-        let writer = Writer {
+        let mut writer = Writer {
             store,
             line: waiting,
             again: VecDeque::new(),
             // Migrations come by another way.
             log_is_due: Some(Instant::now() + MOVED_AFTER),
         };
-        tokio::spawn(writer.work());
+        tokio::spawn(async move {
+            // Without the one who writes every change would be refused from then on. Those of the group are told
+            // nothing, which is what anybody knows.
+            while AssertUnwindSafe(writer.work())
+                .catch_unwind()
+                .await
+                .is_err()
+            {
+                writer.store.trust.lose();
+                tracing::error!("the one who writes panicked, and begins anew");
+            }
+        });
         Self(line)
     }
 
@@ -175,7 +186,7 @@ impl Lost {
 }
 
 fn is_worth_a_try(passing: Option<Passing>) -> bool {
-    matches!(passing, Some(Passing::Connection | Passing::Contention))
+    matches!(passing, Some(Passing::Broken | Passing::Contention))
 }
 
 #[async_trait]
@@ -199,7 +210,7 @@ where
             outcome.unwrap_or_else(|_panic| Err(StoreError::new("an operation panicked").into()))
         };
         let until = Instant::now() + patience(store.deadline);
-        let outcome = store.unless_late(until, attempt).await;
+        let outcome = unless_late(until, attempt).await;
         if outcome.is_ok() && Instant::now() >= ends {
             self.outcome = Err(StoreError::unavailable(NoAnswer).into());
             return Ended::Refused;
@@ -208,8 +219,8 @@ where
             Ok(_value) => Ended::Done,
             Err(_error) if !has_ended => Ended::Hangs,
             Err(error) => match Passing::of(error) {
-                Some((passing, failure)) if is_worth_a_try(Some(passing)) => Ended::Lost(Lost {
-                    cause: StoreError::unavailable(failure.clone()),
+                Some((passing, cause)) if is_worth_a_try(Some(passing)) => Ended::Lost(Lost {
+                    cause,
                     is_worth_a_try: true,
                 }),
                 Some(_) | None => Ended::Refused,
@@ -241,7 +252,7 @@ struct Writer {
 }
 
 impl Writer {
-    async fn work(mut self) {
+    async fn work(&mut self) {
         while let Some(first) = self.first().await {
             let mut group = Vec::new();
             let committed = self.transact(first, &mut group).await;
@@ -301,7 +312,7 @@ impl Writer {
             }
         });
         let begun = transaction::begin(&store.writer);
-        let begun = store.unless_late(first.ends, begun).await;
+        let begun = unless_late(first.ends, begun).await;
         group.push(first.once_more());
         let open = begun.map_err(|error| Lost::for_now(store, error))?;
         let is_filled = fill(store, &open, group, others).await;
@@ -312,7 +323,7 @@ impl Writer {
         let is_filled = is_filled?;
         let open = open.sole().map_err(Lost::for_good)?;
         if is_filled {
-            let committed = store.unless_late(Instant::now() + store.deadline, open.commit());
+            let committed = unless_late(Instant::now() + store.deadline, open.commit());
             committed
                 .await
                 .map_err(|error| Lost::for_good(store.told(error).1))
@@ -369,8 +380,7 @@ async fn in_time(
     store: &SqlStore,
     step: impl Future<Output = Result<(), StoreError>>,
 ) -> Result<(), Lost> {
-    store
-        .unless_late(Instant::now() + patience(store.deadline), step)
+    unless_late(Instant::now() + patience(store.deadline), step)
         .await
         .map_err(|error| Lost::for_now(store, error))
 }

@@ -187,13 +187,13 @@ async fn what_passes_is_unavailable_and_everything_else_a_failure() {
         ("57P01", true),
         ("57P02", true),
         ("57P03", true),
+        ("57P04", true),
         ("58030", true),
         ("22003", false),
         ("23505", false),
         ("25001", false),
         ("28000", false),
         ("42P01", false),
-        ("57P04", false),
         ("XX000", false),
     ] {
         let raise = format!("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$");
@@ -343,6 +343,17 @@ async fn a_call_that_does_not_end_fails_at_the_deadline_and_leaves_nothing() {
     }
 }
 
+/// It may only have waited, or had much to ask: its own connection is asked whether it lives.
+#[tokio::test]
+async fn a_call_that_is_late_says_nothing_against_other_connections() {
+    let world = World::postgres(Duration::from_secs(1)).await;
+    let late = world
+        .store
+        .write::<(), StoreError, _>(async |_tx| pending().await);
+    assert!(is_unavailable(&late.await));
+    assert!(world.store.trust.covers(Duration::from_hours(1)));
+}
+
 #[tokio::test]
 async fn a_statement_that_takes_too_long_is_ended_by_the_server() {
     let world = World::postgres(Duration::from_secs(5)).await;
@@ -464,6 +475,27 @@ async fn an_operation_that_panics_takes_nothing_along() {
         }
     }
     assert_eq!(World::seen_by(&world.other().await).await, 2);
+}
+
+/// In the one who writes, outside of what catches the panic of an operation.
+#[tokio::test]
+async fn the_one_who_writes_begins_anew_after_a_panic() {
+    struct PanicsWhenCopied;
+    impl Clone for PanicsWhenCopied {
+        fn clone(&self) -> Self {
+            panic!("as a defect would")
+        }
+    }
+
+    let world = World::sqlite(LONG).await;
+    let defect = PanicsWhenCopied;
+    let outcome = world.store.write(async move |_tx| {
+        drop(defect);
+        Ok::<(), StoreError>(())
+    });
+    assert!(is_unavailable(&outcome.await));
+    world.write(&["SELECT 1"]).await.0.unwrap();
+    assert_eq!(World::seen_by(&world.other().await).await, 1);
 }
 
 /// As SQLite does when the disk is full. What was in it is lost, and nobody is told otherwise.

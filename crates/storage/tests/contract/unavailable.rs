@@ -1,16 +1,24 @@
 //! A PostgreSQL that goes away, becomes read-only or does not answer, and comes back.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
+use latchkey_domain::{
+    code_request::{CodeRequest, RequestState},
+    credential::CredentialKind,
+    credential_code::CodeDigest,
+    id::{CodeRequestId, OrganizationId},
+};
 use latchkey_service::ports::{
-    directory_store::DirectoryStore as _, installation_store::InstallationStore as _,
+    code_request_store::{CodeRequestStore as _, OpenRequestError},
+    directory_store::DirectoryStore as _,
+    installation_store::InstallationStore as _,
     store::StoreError,
 };
 use latchkey_storage::{
     connect::{ConnectOptions, connect},
     store::SqlStore,
 };
-use latchkey_store_contract::{CALLERS, at_once, successes};
+use latchkey_store_contract::{CALLERS, NOW, at_once, successes};
 use latchkey_testkit::{database::TestDatabase, proxy::Proxy};
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection};
 use tokio::{net::TcpStream, time::sleep};
@@ -29,6 +37,29 @@ async fn calls(store: &SqlStore) -> Vec<Result<(), StoreError>> {
         }
     })
     .await
+}
+
+/// A change that PostgreSQL is told at once: a request for a code, which an organization would have to let places
+/// make that is not there.
+async fn tell_at_once(store: &SqlStore) -> Result<(), StoreError> {
+    let request = CodeRequest {
+        id: CodeRequestId::from_random(&[1; 32]),
+        organization: OrganizationId::from_random(&[1; 32]),
+        application: None,
+        origin: None,
+        address: Ipv4Addr::LOCALHOST.into(),
+        kind: CredentialKind::Key,
+        short: CodeDigest::new([1; 32]),
+        long: CodeDigest::new([2; 32]),
+        opened: NOW,
+        expires: NOW,
+        state: RequestState::Waiting,
+    };
+    match store.open(request).await {
+        Err(OpenRequestError::Store(error)) => Err(error),
+        Err(OpenRequestError::NotOffered) => Ok(()),
+        outcome => panic!("{outcome:?}"),
+    }
 }
 
 async fn require_success(store: &SqlStore) {
@@ -100,6 +131,26 @@ async fn no_call_fails_when_all_connections_are_ended() {
         world.end_all_others().await;
         // Idle ones are noticed by the single call that comes next.
         store.ping().await.unwrap();
+    }
+}
+
+/// As after a restart of the server: what is told at once is not repeated, so it must not meet one that was ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_change_that_is_told_at_once_fails_when_idle_connections_are_ended() {
+    let world = Administrator::new().await;
+    let store = store(world.database.url(), Duration::from_mins(1)).await;
+    for _round in 0..3 {
+        require_success(&store).await;
+        world.end_all_others().await;
+        // So long a connection is taken to live without being asked.
+        sleep(Duration::from_millis(200)).await;
+        let outcomes = at_once(|_index| {
+            let store = store.clone();
+            async move { tell_at_once(&store).await }
+        });
+        for outcome in outcomes.await {
+            outcome.unwrap();
+        }
     }
 }
 

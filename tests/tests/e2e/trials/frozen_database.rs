@@ -16,8 +16,15 @@ use latchkey_testkit::proxy::Proxy;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
-/// The default of `http.drain_seconds`, and six times that of `database.deadline_seconds`.
-const DRAIN: Duration = Duration::from_secs(30);
+/// How long a call of the database may take here, in seconds.
+const DEADLINE: u64 = 3;
+
+/// What has begun is answered at the deadline, and whoever closes the connections then waits no longer for those that
+/// hang. Well below `http.drain_seconds`, at which everything ends.
+const END: Duration = Duration::from_secs(4 * DEADLINE);
+
+/// Six times the default of `database.deadline_seconds`.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_hangs_holds_up_neither_requests_nor_the_end() -> Outcome {
@@ -27,7 +34,7 @@ async fn a_database_that_hangs_holds_up_neither_requests_nor_the_end() -> Outcom
         Proxy::before(&installation.environment()["LATCHKEY__DATABASE__URL"]).await?;
     let installation = installation
         .with("DATABASE__URL", &url)
-        .with("DATABASE__DEADLINE_SECONDS", "3");
+        .with("DATABASE__DEADLINE_SECONDS", &DEADLINE.to_string());
     let server = installation.start().await?;
     let place = Client::of(&server)?.at("https://one.example");
     let login = json!({ "orgId": organization, "username": "admin@one.example" });
@@ -58,7 +65,7 @@ async fn a_database_that_hangs_holds_up_neither_requests_nor_the_end() -> Outcom
         tokio::spawn(async move { request.post("/auth/login/init", &login).await.is_ok() });
     sleep(Duration::from_millis(200)).await;
     server.terminate()?;
-    let (status, log) = timeout(DRAIN, server.end()).await??;
+    let (status, log) = timeout(END, server.end()).await??;
     assert!(status.success(), "{status}: {log}");
     assert!(hanging.await?, "what had begun was not answered: {log}");
     Ok(())
@@ -86,7 +93,7 @@ async fn a_database_that_freezes_at_any_moment_loses_nothing() -> Outcome {
             work.halt().await?;
             longest = longest.max(since.elapsed());
             let place = Client::of(&server)?;
-            let ready = timeout(DRAIN, place.get("/health/ready")).await??;
+            let ready = timeout(PATIENCE, place.get("/health/ready")).await??;
             ready.refused(503)?;
             place.get("/health/live").await?.ok()?;
         } else {

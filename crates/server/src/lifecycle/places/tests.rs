@@ -110,6 +110,43 @@ async fn that_there_is_no_room_at_all_is_told_once_a_minute() {
     drop((waiting, busy));
 }
 
+#[tokio::test(start_paused = true)]
+async fn that_no_connection_can_be_accepted_is_told_once_a_minute_and_one_gives_way_each_time() {
+    let places = places(8, 8);
+    let fail = || places.none_is_accepted(&io::ErrorKind::OutOfMemory.into());
+    let told = || places.lock().told_of_system;
+    let waiting = [(); 3].map(|()| take(&places, "192.0.2.1").unwrap());
+    fail();
+    let first = told().unwrap();
+    tokio::time::advance(WARNING_INTERVAL / 2).await;
+    fail();
+    assert_eq!(told(), Some(first));
+    tokio::time::advance(WARNING_INTERVAL / 2).await;
+    fail();
+    assert_eq!(told(), Some(Instant::now()));
+    for place in waiting {
+        place.is_lost().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_beyond_limits_that_were_lowered_gives_way_to_whoever_comes_next() {
+    for (maximum, of_network) in [(3, 8), (8, 3)] {
+        let places = places(8, 8);
+        let waiting: Vec<_> = (0..6)
+            .map(|_| take(&places, "192.0.2.1").unwrap())
+            .collect();
+        let busy = busy(&places, "192.0.2.1").unwrap();
+        places.limits.change(limits(maximum, of_network));
+        let _next = take(&places, "192.0.2.1").unwrap();
+        assert_eq!(places.lock().taken.len(), 3);
+        for (number, place) in waiting.iter().enumerate() {
+            assert_eq!(is_kept(place).await, number == 5);
+        }
+        assert!(is_kept(&busy.0).await);
+    }
+}
+
 #[test]
 fn limits_that_change_hold_for_whoever_comes_next() {
     let places = places(8, 1);

@@ -83,6 +83,17 @@ async fn what_was_told_at_once_is_not_told_again_when_the_connection_is_lost() {
     assert_eq!(world.at_once(&[(3, 4)]).await.0.unwrap(), "otherwise");
 }
 
+/// The pool asks it first whether it has ended.
+#[tokio::test]
+async fn a_connection_on_which_something_may_still_run_is_not_lent_again() {
+    let world = World::postgres(Duration::from_secs(1)).await;
+    let plan = async |_tx: Transaction| pending::<Result<(Vec<Step>, ()), StoreError>>().await;
+    let operation = async |_tx: Transaction| Ok::<_, StoreError>(());
+    let late = world.store.write_at_once(plan, operation).await;
+    assert!(is_unavailable(&late), "{late:?}");
+    assert_eq!(world.store.pools()[0].free, 0);
+}
+
 #[tokio::test]
 async fn what_others_are_in_the_way_of_is_done_in_a_transaction() {
     let world = World::postgres(LONG).await;
