@@ -5,7 +5,7 @@ mod pem;
 pub(crate) mod public_key;
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
-use latchkey_domain::{challenge::ChallengeText, credential::key::KeyPair};
+use latchkey_domain::{challenge::ChallengeText, credential::key::KeyPair, text::misleads};
 use latchkey_json::Value;
 use latchkey_service::ports::proof_verifier::{AssertionProof, ProofError, RecoveryProof};
 use sha2::{Digest as _, Sha256};
@@ -68,9 +68,13 @@ fn origin(read: &ClientData) -> Result<Option<String>, ProofError> {
     let Some(origin) = read.origin() else {
         return Ok(None);
     };
-    if origin.chars().count() > ORIGIN_MAXIMUM || origin.chars().any(char::is_control) {
+    let is_fit = origin.chars().count() <= ORIGIN_MAXIMUM
+        && !origin.chars().any(char::is_control)
+        && !misleads(origin);
+    if !is_fit {
         return Err(client_data::malformed(
-            "must have an origin of at most 2048 characters without control characters",
+            "must have an origin of at most 2048 characters, none of which is a control character, invisible or \
+             changes the direction",
         ));
     }
     Ok(Some(origin.to_owned()))

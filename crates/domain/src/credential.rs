@@ -14,7 +14,7 @@ use crate::{
     },
     id::{ApplicationId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId, UserId},
     names::named,
-    text::{CredentialName, TextError},
+    text::{CredentialName, TextError, misleads},
     time::Timestamp,
 };
 
@@ -74,7 +74,7 @@ pub struct CredentialId(String);
 /// Why a text is not a credential id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialIdError {
-    /// Empty, too long or with control characters.
+    /// Empty, too long, or with control characters or what misleads.
     #[error(transparent)]
     Text(#[from] TextError),
     /// Nothing but padding.
@@ -95,6 +95,18 @@ impl CredentialId {
     /// # Errors
     /// [`CredentialIdError`] says what to change.
     pub fn new(text: impl Into<String>) -> Result<Self, CredentialIdError> {
+        let accepted = Self::accepted_before(text)?;
+        if misleads(&accepted.0) {
+            return Err(TextError::MisleadingCharacter.into());
+        }
+        Ok(accepted)
+    }
+
+    /// Takes an id that was accepted once, by an earlier version perhaps, which did not refuse what misleads.
+    ///
+    /// # Errors
+    /// [`CredentialIdError`] when no version accepted it.
+    pub fn accepted_before(text: impl Into<String>) -> Result<Self, CredentialIdError> {
         let text = text.into();
         crate::text::check(&text, Self::MAXIMUM)?;
         if text.len() > Self::MAXIMUM {
@@ -148,7 +160,7 @@ impl CredentialReference {
     pub fn parse(text: &str) -> Result<Self, CredentialIdError> {
         match text.parse::<CredentialUuid>() {
             Ok(uuid) => Ok(Self::Uuid(uuid)),
-            Err(_other) => CredentialId::new(text).map(Self::Id),
+            Err(_other) => CredentialId::accepted_before(text).map(Self::Id),
         }
     }
 }
@@ -527,6 +539,19 @@ mod tests {
             assert_eq!(
                 CredentialId::new(text),
                 Err(CredentialIdError::LooksLikeUuid)
+            );
+        }
+    }
+
+    #[test]
+    fn an_id_that_misleads_is_refused_and_named_when_it_was_kept_before() {
+        for text in ["AQ\u{200b}", "\u{3164}"] {
+            let misleading = TextError::MisleadingCharacter;
+            assert_eq!(CredentialId::new(text), Err(misleading.into()));
+            let kept = CredentialId::accepted_before(text).unwrap();
+            assert_eq!(
+                CredentialReference::parse(text),
+                Ok(CredentialReference::Id(kept))
             );
         }
     }

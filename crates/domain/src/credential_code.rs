@@ -19,7 +19,7 @@ use crate::{
     },
     names::named,
     session::Session,
-    text::CredentialName,
+    text::{CredentialName, shows_nothing},
     time::Timestamp,
     user::Epoch,
 };
@@ -133,24 +133,8 @@ impl EnteredCode {
     }
 }
 
-/// Whether a character is white space, or one that shows nothing at all (UAX #44, `Cc`, `Cf`, and what
-/// of the default ignorable ones is in another category; the blank of braille shows nothing either).
 fn is_blank(symbol: char) -> bool {
-    symbol.is_whitespace()
-        || matches!(
-            symbol.general_category(),
-            GeneralCategory::Control | GeneralCategory::Format
-        )
-        || matches!(
-            symbol,
-            '\u{34f}'
-                | '\u{115f}'..='\u{1160}'
-                | '\u{17b4}'..='\u{17b5}'
-                | '\u{180b}'..='\u{180f}'
-                | '\u{2800}'
-                | '\u{fe00}'..='\u{fe0f}'
-                | '\u{e0100}'..='\u{e01ef}'
-        )
+    symbol.is_whitespace() || symbol.is_control() || shows_nothing(symbol)
 }
 
 /// Whether a character looks like a dash: every one that is called so (`Pd`), and those that keyboards and

@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use unicode_normalization::UnicodeNormalization as _;
-use unicode_properties::{GeneralCategory, UnicodeEmoji as _, UnicodeGeneralCategory as _};
+use unicode_properties::{GeneralCategory, UnicodeEmoji, UnicodeGeneralCategory as _};
 
 /// Why a text is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,40 +45,73 @@ pub(crate) fn check(text: &str, maximum: usize) -> Result<(), TextError> {
 /// What joins emoji to one, and letters of some scripts; it shows nothing itself.
 const JOINER: char = '\u{200d}';
 
-/// Whether a character shows nothing, or makes what is around it show otherwise (UAX #44: `Cf`, `Zl`, `Zp`).
-fn misleads(symbol: char) -> bool {
-    matches!(
-        symbol.general_category(),
-        GeneralCategory::Format
-            | GeneralCategory::LineSeparator
-            | GeneralCategory::ParagraphSeparator
-    )
+/// What says whether the emoji before it is shown as text or as a picture; it shows nothing itself.
+const TEXT_STYLE: char = '\u{fe0e}';
+const EMOJI_STYLE: char = '\u{fe0f}';
+
+/// What encloses the digit before it, which is an emoji then.
+const KEYCAP: char = '\u{20e3}';
+
+/// Whether a character shows nothing itself, though it is neither white space nor a control character (UAX #44: `Cf`
+/// and `Default_Ignorable_Code_Point`; the blank of braille shows nothing either).
+pub(crate) fn shows_nothing(symbol: char) -> bool {
+    symbol.general_category() == GeneralCategory::Format
+        || matches!(
+            symbol,
+            '\u{34f}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{2065}'
+                | '\u{2800}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fff8}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
 }
 
-/// Whether a joiner can stand beside it: an emoji, or the sign that it is to be shown as one.
+/// Whether a text has a character that shows nothing, or makes what is around it show otherwise (UAX #44: `Zl`, `Zp`).
+pub fn misleads(text: &str) -> bool {
+    text.chars().any(is_misleading)
+}
+
+fn is_misleading(symbol: char) -> bool {
+    shows_nothing(symbol)
+        || matches!(
+            symbol.general_category(),
+            GeneralCategory::LineSeparator | GeneralCategory::ParagraphSeparator
+        )
+}
+
 fn is_emoji(symbol: char) -> bool {
-    !symbol.is_ascii() && (symbol.is_emoji_char() || symbol == '\u{fe0f}')
+    !symbol.is_ascii() && symbol.is_emoji_char()
 }
 
-/// What a name cannot have: whatever misleads, but the joiners inside emoji.
+/// What a name cannot have: whatever misleads, but what says how an emoji is shown, and what joins emoji to one.
 fn misleads_as_a_name(text: &str) -> bool {
     let mut symbols = text.chars().peekable();
     let mut before = None;
     while let Some(symbol) = symbols.next() {
-        let joins = symbol == JOINER
-            && before.is_some_and(is_emoji)
-            && symbols.peek().copied().is_some_and(is_emoji);
-        if misleads(symbol) && !joins {
+        let next = symbols.peek().copied();
+        let is_behind = |is: fn(char) -> bool| before.is_some_and(is);
+        let is_fit = match symbol {
+            TEXT_STYLE | EMOJI_STYLE => {
+                is_behind(is_emoji)
+                    || (is_behind(UnicodeEmoji::is_emoji_char) && next == Some(KEYCAP))
+            }
+            JOINER => {
+                is_behind(|one| is_emoji(one) || one == EMOJI_STYLE) && next.is_some_and(is_emoji)
+            }
+            _ => !is_misleading(symbol),
+        };
+        if !is_fit {
             return true;
         }
         before = Some(symbol);
     }
     false
-}
-
-/// What a username cannot have: whatever misleads.
-fn misleads_as_a_username(text: &str) -> bool {
-    text.chars().any(misleads)
 }
 
 macro_rules! bounded_text {
@@ -158,7 +191,7 @@ bounded_text!(
     /// to case, and to whether letters are composed.
     Username,
     254,
-    misleads_as_a_username
+    misleads
 );
 
 bounded_text!(
@@ -166,7 +199,7 @@ bounded_text!(
     /// are compared.
     SearchText,
     254,
-    misleads_as_a_username
+    misleads
 );
 
 impl Username {
@@ -193,8 +226,8 @@ impl FromStr for SearchText {
 }
 
 fn key(text: &str) -> String {
-    let shown = |symbol: &char| symbol.general_category() != GeneralCategory::Format;
-    let composed: String = text.chars().filter(shown).nfc().collect();
+    let shown = text.chars().filter(|symbol| !shows_nothing(*symbol));
+    let composed: String = shown.nfc().collect();
     composed.trim().to_lowercase().nfc().collect()
 }
 
@@ -326,7 +359,24 @@ mod tests {
             '\u{2069}',
             '\u{feff}',
             '\u{e0041}',
+            '\u{34f}',
+            '\u{115f}',
+            '\u{1160}',
+            '\u{17b4}',
+            '\u{180b}',
+            '\u{180e}',
+            '\u{2065}',
+            '\u{2800}',
+            '\u{3164}',
+            '\u{fe00}',
+            '\u{fe0e}',
+            '\u{fe0f}',
+            '\u{ffa0}',
+            '\u{fff0}',
+            '\u{e0100}',
+            '\u{e0fff}',
         ] {
+            assert!(CredentialName::new(symbol).is_err(), "{symbol:?}");
             let text = format!("a{symbol}b");
             assert_eq!(OrganizationName::new(text.as_str()).map(drop), misleading);
             assert_eq!(ApplicationName::new(text.as_str()).map(drop), misleading);
@@ -334,7 +384,9 @@ mod tests {
             assert_eq!(ExternalId::new(text.as_str()).map(drop), misleading);
             assert_eq!(Username::new(text.as_str()).map(drop), misleading);
             assert!(OrganizationName::accepted_before(text.as_str()).is_ok());
-            assert!(Username::accepted_before(text.as_str()).is_ok());
+            let kept = Username::accepted_before(text.as_str()).unwrap();
+            let is_line = matches!(symbol, '\u{2028}' | '\u{2029}');
+            assert_eq!(kept.key() == "ab", !is_line, "{symbol:?}");
         }
         let control = TextError::ControlCharacter;
         assert_eq!(Username::accepted_before("a\0b"), Err(control));
@@ -345,7 +397,9 @@ mod tests {
         let family = "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}";
         let heart_on_fire = "\u{2764}\u{fe0f}\u{200d}\u{1f525}";
         let technician = "\u{1f469}\u{1f3fd}\u{200d}\u{1f4bb}";
-        for emoji in [family, heart_on_fire, technician] {
+        let as_text = "\u{2764}\u{fe0e}";
+        let keycap = "1\u{fe0f}\u{20e3}";
+        for emoji in [family, heart_on_fire, technician, as_text, keycap] {
             assert!(CredentialName::new(format!("Laptop {emoji}")).is_ok());
             assert!(OrganizationName::new(format!("{emoji}!")).is_ok());
             assert!(Username::new(format!("ada{emoji}")).is_err());
@@ -356,6 +410,12 @@ mod tests {
             "\u{200d}\u{1f468}",
             "\u{1f468}\u{200d}a",
             "\u{1f468}\u{200d}\u{200d}\u{1f469}",
+            "1\u{fe0f}",
+            "a\u{fe0f}\u{20e3}",
+            "\u{2764}\u{fe0f}\u{fe0f}",
+            "\u{fe0f}\u{2764}",
+            "\u{2764}\u{200d}\u{fe0f}\u{1f525}",
+            "\u{2764}\u{fe01}",
         ] {
             assert!(CredentialName::new(text).is_err(), "{text:?}");
         }

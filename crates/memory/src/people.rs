@@ -133,6 +133,10 @@ impl RegistrationStore for MemoryStore {
             if !state.use_up(authority.user(), &registration.code) {
                 return Err(RegisterError::Lost);
             }
+            state.account_codes.retain(|held| {
+                let AccountCode { user, kind, .. } = &held.code;
+                user != authority.user() || *kind != AccountCodeKind::Registration
+            });
             let user = state.users.get_mut(authority.user());
             user.ok_or(RegisterError::Lost)?.registered = Some(registration.date);
             for credential in registration.credentials {

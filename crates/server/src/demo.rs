@@ -28,6 +28,8 @@ pub(crate) struct Location<'a> {
     pub(crate) url: &'a str,
     /// Below which path it has pages, if it does.
     pub(crate) pages: Option<&'a PagePrefix>,
+    /// Whether who comes from elsewhere is refused until somebody has registered.
+    pub(crate) this_machine_alone: bool,
 }
 
 /// What to do next; its text is for people.
@@ -193,7 +195,12 @@ impl Instructions<'_> {
 
 impl fmt::Display for Instructions<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Location { port, url, pages } = self.location;
+        let Location {
+            port,
+            url,
+            pages,
+            this_machine_alone,
+        } = self.location;
         let user = &self.invited.user;
         let (organization, username) = (&user.organization, &user.username);
         let code = self.invited.code.reveal();
@@ -202,11 +209,16 @@ impl fmt::Display for Instructions<'_> {
         } else {
             "Nobody has registered yet, so here is another link; earlier ones have ended."
         };
+        let for_whom = if *this_machine_alone {
+            "It is for this machine alone: requests that come through a proxy are refused until somebody has registered."
+        } else {
+            "demo.enabled asks for it, so requests from elsewhere are served too."
+        };
         write!(
             formatter,
             "
 Latchkey serves at {url}. {why}
-It is for this machine alone: requests that come through a proxy are refused until somebody has registered.
+{for_whom}
 To serve others, set http.public_url and begin with an empty database.
 "
         )?;
@@ -271,6 +283,7 @@ mod tests {
             port: 4711,
             url: "http://127.0.0.1:4711",
             pages: Some(&root),
+            this_machine_alone: true,
         };
         let instructions = make(administration, &location).await.unwrap().unwrap();
         let user = &instructions.invited.user;
@@ -314,6 +327,7 @@ mod tests {
             port: 4712,
             url: "http://127.0.0.1:4712",
             pages: Some(&below),
+            this_machine_alone: false,
         };
         let reminded = prepare(&again.administration, &moved);
         let reminded = reminded.await.unwrap().unwrap();
@@ -322,6 +336,9 @@ mod tests {
         assert_ne!(code, without_pages.invited.code.reveal());
         let text = reminded.to_string();
         assert!(text.contains("Nobody has registered yet"), "{text}");
+        // What is asked for is refused to nobody, and says so.
+        assert!(text.contains("demo.enabled"), "{text}");
+        assert!(!text.contains("for this machine alone"), "{text}");
         let link = format!("http://one.localhost:4712/key/register#code={code}&");
         assert!(text.contains(&link), "{text}");
         let snapshot = reopened(&settings).await;

@@ -58,7 +58,8 @@ pub struct ConnectionLimits {
     /// request or the body of one, or leaves an answer untouched, gives way to the next; while none waits,
     /// others are told at once that there is no room.
     pub maximum: u32,
-    /// How many of them one address may have (IPv6: one /64), by the same rule.
+    /// How many of them one address may have (IPv6: one /64), by the same rule; a wider network has more, and half
+    /// of all at most.
     pub maximum_per_address: u32,
     /// Peers that may have all of them, since their clients come through them.
     pub trusted_proxies: Vec<IpNet>,

@@ -19,6 +19,7 @@ use crate::{
     ceremony::Ceremonies,
     directory::{Caller, NotAdmitted, OrganizationRequired, PartyError},
     events::{Event, Facts, Reason},
+    network::network,
     ports::{
         code_digester::CodeDigester,
         code_request_store::{
@@ -27,7 +28,7 @@ use crate::{
         },
         store::StoreError,
     },
-    throttle::{CodeTry, Owner, Throttle, Throttled, network},
+    throttle::{CodeTry, Owner, Throttle, Throttled},
     user_actions::SignedRequest,
 };
 

@@ -10,6 +10,8 @@ pub mod directory;
 
 pub mod ceremony;
 
+pub mod network;
+
 pub mod throttle;
 
 pub mod events;

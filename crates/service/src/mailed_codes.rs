@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use ipnet::IpNet;
 use latchkey_domain::{
     account_code::AccountCodeKind,
     credential::{Credential, CredentialKind},
@@ -32,19 +33,20 @@ use crate::{
     directory::{Caller, OrganizationRequired, PartyError},
     events::{Event, Facts},
     messages::AskedCode,
+    network::shares,
     panics::caught,
     ports::{
         account_code_store::AccountCodeStore, account_store::AccountStore,
         code_digester::CodeDigester, mailer::Mailer, store::StoreError,
     },
-    throttle::{Throttle, network},
+    throttle::Throttle,
 };
 
 /// How many requests can wait; what comes beyond is dropped.
-const WAITING: usize = 1_024;
+const WAITING: u32 = 1_024;
 
 /// How many of them can come from one address, so that others find room.
-const SHARE: usize = 64;
+const SHARE: u32 = 64;
 
 /// How long to wait for a store that is not available, before the next request is tried.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -90,7 +92,7 @@ struct Wanted {
     application: Option<ApplicationName>,
 }
 
-/// Requests that wait: at most 1,024, and 64 from one address; beside them those that are being worked on
+/// Requests that wait: at most 1,024, and of each network its share; beside them those that are being worked on
 /// and may come back.
 #[derive(Default)]
 pub(crate) struct Queue {
@@ -101,16 +103,15 @@ pub(crate) struct Queue {
 #[derive(Default)]
 struct Waiting {
     line: VecDeque<Wanted>,
-    /// How many wait from each address.
-    shares: HashMap<IpAddr, usize>,
+    /// How many wait from each address, and from each of the wider networks.
+    shares: HashMap<IpNet, u32>,
 }
 
 impl Queue {
     /// Puts a request at the end, if there is room for it.
     fn put(&self, wanted: Wanted) -> bool {
         let mut waiting = self.waiting();
-        let share = waiting.shares.get(&network(wanted.address));
-        let has_room = waiting.line.len() < WAITING && share.is_none_or(|share| *share < SHARE);
+        let has_room = waiting.has_room_for(wanted.address);
         if has_room {
             waiting.put(wanted);
             self.comes.notify_one();
@@ -149,8 +150,8 @@ impl Queue {
         }
     }
 
-    fn len(&self) -> usize {
-        self.waiting().line.len()
+    fn len(&self) -> u32 {
+        self.waiting().len()
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -159,19 +160,32 @@ impl Queue {
 }
 
 impl Waiting {
+    fn len(&self) -> u32 {
+        u32::try_from(self.line.len()).unwrap_or(u32::MAX)
+    }
+
+    fn has_room_for(&self, address: IpAddr) -> bool {
+        let of = |network| self.shares.get(&network).copied().unwrap_or_default();
+        self.len() < WAITING
+            && shares(address, SHARE, WAITING).all(|(network, share)| of(network) < share)
+    }
+
     fn put(&mut self, wanted: Wanted) {
-        *self.shares.entry(network(wanted.address)).or_default() += 1;
+        for (network, _share) in shares(wanted.address, SHARE, WAITING) {
+            *self.shares.entry(network).or_default() += 1;
+        }
         self.line.push_back(wanted);
     }
 
     /// The one in front, which makes room for another one from its address.
     fn take(&mut self) -> Option<Wanted> {
         let wanted = self.line.pop_front()?;
-        let network = network(wanted.address);
-        match self.shares.remove(&network) {
-            None | Some(0 | 1) => {}
-            Some(share) => {
-                self.shares.insert(network, share - 1);
+        for (network, _share) in shares(wanted.address, SHARE, WAITING) {
+            match self.shares.remove(&network) {
+                None | Some(0 | 1) => {}
+                Some(count) => {
+                    self.shares.insert(network, count - 1);
+                }
             }
         }
         Some(wanted)

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     hash::{BuildHasher as _, Hash, RandomState},
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -22,6 +22,7 @@ use tracing::warn;
 use crate::{
     events::{Reason, Refusal},
     live::Live,
+    network::shares,
     ports::clock::Clock,
 };
 
@@ -30,10 +31,6 @@ const MAXIMUM_KEYS: usize = 65_536;
 
 /// How many codes of a kind a user is mailed a day before they become rare.
 const FREQUENT_MAILS: u32 = 30;
-
-/// Wider networks of IPv6 by their prefixes, all of which one customer may have, and how many times as many requests
-/// for codes each may open as one address.
-const WIDER: [(u32, u32); 2] = [(56, 3), (48, 6)];
 
 /// How often at most it is told that the whole installation is at its limit.
 const TELLING: Duration = Duration::from_mins(1);
@@ -216,12 +213,13 @@ impl Throttle {
             return Ok(Reservation::default());
         }
         let limits = self.limits.read();
-        let address = network(attempt.address);
-        let mut rules = vec![Rule {
-            table: |counts| &mut counts.codes_by_address,
-            key: self.key((attempt.owner.kind(), address)),
-            limit: limits.wrong_codes_per_address,
-        }];
+        let mut rules = self.by_address(
+            |counts| &mut counts.codes_by_address,
+            attempt.owner.kind(),
+            attempt.address,
+            limits.wrong_codes_per_address,
+            limits.wrong_codes_per_installation,
+        );
         match (attempt.form, attempt.owner) {
             (CodeForm::Long, _) | (CodeForm::Short, Owner::Place(_)) => {}
             (CodeForm::Short, Owner::Credential(None)) => rules.push(Rule {
@@ -229,18 +227,21 @@ impl Throttle {
                 key: 0,
                 limit: limits.wrong_codes_per_installation,
             }),
-            (CodeForm::Short, owner) => rules.extend([
-                Rule {
-                    table: |counts| &mut counts.codes_by_owner_and_address,
-                    key: self.key((owner, address)),
-                    limit: limits.wrong_codes_per_user,
-                },
-                Rule {
+            (CodeForm::Short, owner) => {
+                let anywhere = limits.wrong_codes_per_user_anywhere;
+                rules.extend(self.by_address(
+                    |counts| &mut counts.codes_by_owner_and_address,
+                    owner,
+                    attempt.address,
+                    limits.wrong_codes_per_user,
+                    anywhere,
+                ));
+                rules.push(Rule {
                     table: |counts| &mut counts.codes_by_owner,
                     key: self.key(owner),
-                    limit: limits.wrong_codes_per_user_anywhere,
-                },
-            ]),
+                    limit: anywhere,
+                });
+            }
         }
         let reserved = self.reserve(rules);
         if reserved.is_err() {
@@ -279,9 +280,8 @@ impl Throttle {
         }
     }
 
-    /// Counts a request for a code that a place opens, since it fills the database: by address, by the wider networks
-    /// it is in, and by organization from all addresses together. So what the organization may be asked is not used up
-    /// by who has many addresses of one network.
+    /// Counts a request for a code that a place opens, since it fills the database: by address, and by organization
+    /// from all addresses together.
     ///
     /// # Errors
     /// [`Throttled`]; nothing is counted then.
@@ -291,21 +291,19 @@ impl Throttle {
         organization: &OrganizationId,
     ) -> Result<(), Throttled> {
         let limits = self.limits.read();
-        let by_network = |key: u64, times: u32| Rule {
-            table: |counts| &mut counts.requests_by_address,
-            key,
-            limit: limits.wrong_codes_per_address.saturating_mul(times),
-        };
-        let mut rules = vec![
-            by_network(self.key(network(address)), 1),
-            Rule {
-                table: |counts| &mut counts.requests_of_organization,
-                key: self.key(organization),
-                limit: limits.wrong_codes_per_user_anywhere,
-            },
-        ];
-        let wider = wider(address).map(|(wide, times)| by_network(self.key((wide, times)), times));
-        rules.extend(wider);
+        let anywhere = limits.wrong_codes_per_user_anywhere;
+        let mut rules = self.by_address(
+            |counts| &mut counts.requests_by_address,
+            (),
+            address,
+            limits.wrong_codes_per_address,
+            anywhere,
+        );
+        rules.push(Rule {
+            table: |counts| &mut counts.requests_of_organization,
+            key: self.key(organization),
+            limit: anywhere,
+        });
         self.reserve(rules).map(|_counted| ())
     }
 
@@ -326,12 +324,9 @@ impl Throttle {
     }
 
     fn count_login_in(&self, table: Table, address: IpAddr) -> Result<(), Throttled> {
-        let rule = Rule {
-            table,
-            key: self.key(network(address)),
-            limit: self.limits.read().login_inits_per_address,
-        };
-        self.reserve(vec![rule]).map(|_counted| ())
+        let limit = self.limits.read().login_inits_per_address;
+        let rules = self.by_address(table, (), address, limit, u32::MAX);
+        self.reserve(rules).map(|_counted| ())
     }
 
     /// Counts a user action that a user signs.
@@ -393,12 +388,14 @@ impl Throttle {
             let now = counts.time.at(self.clock.now());
             counts.mails_by_user_and_day.count_of(key, now)
         };
-        self.reserve(vec![
-            Rule {
-                table: |counts| &mut counts.mails_by_address,
-                key: self.key(network(address)),
-                limit: limits.mailed_codes_per_address,
-            },
+        let mut rules = self.by_address(
+            |counts| &mut counts.mails_by_address,
+            (),
+            address,
+            limits.mailed_codes_per_address,
+            u32::MAX,
+        );
+        rules.extend([
             Rule {
                 table: |counts| &mut counts.mails_by_user,
                 key,
@@ -412,7 +409,8 @@ impl Throttle {
                 key,
                 limit: u32::MAX,
             },
-        ])
+        ]);
+        self.reserve(rules)
     }
 
     /// Takes back what was counted: a try that was a success, or a mail that was none.
@@ -421,6 +419,25 @@ impl Throttle {
         for counted in reservation.0 {
             (counted.table)(&mut counts).give_back(&counted);
         }
+    }
+
+    /// The rules for an address and the wider networks it is in, where one address is allowed `limit` of the `whole`
+    /// that all together are; `whose` is what is counted apart at each.
+    fn by_address(
+        &self,
+        table: Table,
+        whose: impl Hash,
+        address: IpAddr,
+        limit: u32,
+        whole: u32,
+    ) -> Vec<Rule> {
+        shares(address, limit, whole)
+            .map(|(network, limit)| Rule {
+                table,
+                key: self.key((&whose, network)),
+                limit,
+            })
+            .collect()
     }
 
     /// Counts where every rule admits it.
@@ -448,32 +465,6 @@ impl Throttle {
     fn lock(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What is counted as one address: an IPv4 address or an IPv6 /64. An IPv6 subscriber has a /64 at least, so
-/// the lower half of the address tells nothing.
-pub fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-    }
-}
-
-/// The wider networks of an IPv6 address, and how many times as much as one address each may do.
-fn wider(address: IpAddr) -> impl Iterator<Item = (Ipv6Addr, u32)> {
-    let address = match address.to_canonical() {
-        IpAddr::V4(_) => None,
-        IpAddr::V6(address) => Some(address.to_bits()),
-    };
-    address.into_iter().flat_map(|bits| {
-        WIDER.map(|(prefix, times)| {
-            let mask = u128::MAX << (u128::BITS - prefix);
-            (Ipv6Addr::from_bits(bits & mask), times)
-        })
-    })
 }
 
 /// How much time has passed. A clock that is set back makes it stand for a moment, and prolongs nothing.

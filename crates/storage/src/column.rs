@@ -244,11 +244,11 @@ texts! {
 }
 
 texts! {
-    new: Accent, AndroidPackage, AppleAppId, CredentialId, EnrolUrl, LogoTag, Origin, RpId,
+    new: Accent, AndroidPackage, AppleAppId, EnrolUrl, LogoTag, Origin, RpId,
 }
 
 texts! {
-    accepted_before: ApplicationName, CredentialName, ExternalId, OrganizationName, Username,
+    accepted_before: ApplicationName, CredentialId, CredentialName, ExternalId, OrganizationName, Username,
 }
 
 stored! {

@@ -19,7 +19,7 @@ impl RegistrationStore for SqlStore {
         self.write(async move |tx| {
             exercise::<CreateError>(&tx, &authority).await?;
             let user = authority.user();
-            if !table::account_code::delete(&tx, user, &registration.code).await?
+            if !table::account_code::delete_to_register(&tx, user, &registration.code).await?
                 || !table::user::set_registered(&tx, user, registration.date).await?
             {
                 return Err(RegisterError::Lost);

@@ -1,6 +1,7 @@
 //! Registering a user's first credentials.
 
 use latchkey_domain::{
+    account_code::AccountCodeKind,
     authority::Spendable,
     credential::{Credential, CredentialId},
 };
@@ -12,6 +13,7 @@ use crate::{NOW, Spent, Void, World, assert_one, at_once, conflict, successes};
 
 cases! { registration:
     registering_makes_the_credentials_and_uses_up_the_code,
+    registering_uses_up_every_code_to_register_with,
     of_many_registrations_with_one_code_one_succeeds,
     of_many_registrations_with_one_challenge_one_succeeds,
     a_replaced_code_registers_nobody,
@@ -50,6 +52,23 @@ async fn registering_makes_the_credentials_and_uses_up_the_code(world: World) {
         world.registration(&invitation, one_of_each(&world, &invitation));
     let again = world.registrations.register(authority, registration).await;
     assert!(matches!(again, Err(RegisterError::Lost)));
+}
+
+async fn registering_uses_up_every_code_to_register_with(world: World) {
+    let invitation = invited(&world).await;
+    let user = &invitation.user;
+    let kind = AccountCodeKind::Registration;
+    let further = world.hand_out(user, kind, NOW).await;
+    let other = world.invitation(&user.organization, "bob@example.com");
+    world.invite(other.clone()).await;
+    let credentials = one_of_each(&world, &invitation);
+    let (authority, mut registration) = world.registration(&invitation, credentials);
+    registration.code = further.code.id;
+    let registered = world.registrations.register(authority, registration);
+    registered.await.unwrap();
+    let left = world.account_codes.list(&user.id).await.unwrap();
+    assert_eq!(left, []);
+    assert!(world.invited(&other).await.is_some());
 }
 
 async fn of_many_registrations_with_one_code_one_succeeds(world: World) {

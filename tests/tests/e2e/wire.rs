@@ -311,7 +311,7 @@ async fn clients_who_owe_bodies_keep_nobody_out() -> Outcome {
 async fn a_peer_that_has_its_whole_share_is_warned_of_and_a_trusted_proxy_has_none() -> Outcome {
     let whole_share = |event: &serde_json::Value| {
         event["level"] == "WARN"
-            && event["network"] == "127.0.0.1"
+            && event["network"] == "127.0.0.1/32"
             && event["message"]
                 .as_str()
                 .is_some_and(|text| text.contains("http.trusted_proxies"))

@@ -93,6 +93,24 @@ fn another_challenge_is_refused() {
 }
 
 #[test]
+fn an_origin_that_misleads_is_refused() {
+    let challenge = asked();
+    let register_at = |origin: &str| {
+        register(&format!(
+            r#"{{"type":"key.create","challenge":"{challenge}","origin":"{origin}"}}"#
+        ))
+    };
+    assert!(register_at("https://example.com").is_ok());
+    for symbol in ['\u{202e}', '\u{200b}', '\u{3164}', '\u{fe0f}', '\u{2028}'] {
+        let origin = format!("https://exa{symbol}mple.com");
+        assert!(
+            is_malformed(&register_at(&origin), "clientData"),
+            "{origin:?}"
+        );
+    }
+}
+
+#[test]
 fn client_data_that_can_be_read_in_two_ways_or_none_are_refused() {
     let challenge = asked();
     for data in [

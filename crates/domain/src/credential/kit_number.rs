@@ -3,6 +3,7 @@
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::CredentialId;
 use crate::credential_code::ALPHABET;
@@ -36,9 +37,10 @@ impl KitNumber {
         Self(values.into_iter().map(symbol).collect())
     }
 
-    /// Whether that text is this number, in whatever case and with whatever dashes and blanks it was typed.
+    /// Whether that text is this number, in whatever case and form (NFKC) and with whatever dashes and blanks it was
+    /// typed.
     pub fn is_typed(&self, text: &str) -> bool {
-        let symbols = text.chars().filter(char::is_ascii_alphanumeric);
+        let symbols = text.nfkc().filter(char::is_ascii_alphanumeric);
         let mut typed = symbols.map(|symbol| symbol.to_ascii_uppercase());
         self.0.chars().all(|symbol| typed.next() == Some(symbol)) && typed.next().is_none()
     }
@@ -106,6 +108,7 @@ mod tests {
             &plain,
             &plain.to_lowercase(),
             &format!(" {printed} "),
+            "４ｊｆｃ－ＷＭ３Ｓ",
         ] {
             assert!(number.is_typed(typed), "{typed}");
         }

@@ -111,12 +111,14 @@ async fn start(
         .map_err(|error| cannot_listen("http.listen", wanted, &error))?;
     let address = listener.local_addr()?;
     let public_url = settings.http.public_url(address);
+    let this_machine_alone = settings.demo.enabled.is_none() && settings.wants_demo();
     if adapters.want_demo(settings) {
         let pages = settings.web.pages();
         let location = demo::Location {
             port: address.port(),
             url: &public_url,
             pages: pages.as_ref(),
+            this_machine_alone,
         };
         let prepared = demo::prepare(&use_cases.administration, &location).await?;
         if let Some(instructions) = prepared {
@@ -128,10 +130,8 @@ async fn start(
     serving.metrics = scraping;
     let population = use_cases.administration.population().await?;
     let snapshot = use_cases.directory.snapshot().await?;
-    serving.http.this_machine_alone = settings.demo.enabled.is_none()
-        && settings.wants_demo()
-        && !population.has_registered
-        && demo::is_there(&snapshot);
+    serving.http.this_machine_alone =
+        this_machine_alone && !population.has_registered && demo::is_there(&snapshot);
     for weakness in settings.weaknesses(population.has_several_users) {
         warn!("{weakness}");
     }

@@ -24,18 +24,18 @@ impl Settings {
                     .to_owned(),
             );
         }
-        if let Some(url) = &self.http.public_url
-            && url.scheme() == "http"
-            && !url
-                .host_str()
-                .and_then(RequestHost::parse)
-                .is_some_and(|host| host.is_loopback())
+        let url = self.http.public_url(self.http.listen);
+        if let Some(host) = url.strip_prefix("http://")
+            && !RequestHost::parse(host).is_some_and(|host| host.is_loopback())
         {
-            found.push(
-                "http.public_url is http: codes and tokens travel in clear, and browsers make no \
+            let whence = match self.http.public_url {
+                Some(_) => "",
+                None => " (by http.listen)",
+            };
+            found.push(format!(
+                "http.public_url is {url}{whence}: codes and tokens travel in clear, and browsers make no \
                  passkeys there; let clients reach the service by https"
-                    .to_owned(),
-            );
+            ));
         }
         let proxies = self.http.trusted_proxies.iter();
         let vast: Vec<_> = proxies
@@ -180,6 +180,30 @@ mod tests {
         ] {
             strong.http.public_url = Some(Url::parse(url).unwrap());
             assert_eq!(strong.weaknesses(true), Vec::<String>::new(), "{url}");
+        }
+    }
+
+    #[test]
+    fn http_for_others_is_a_weakness_whether_it_is_named_or_listened_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = settings(folder.path());
+        for (listen, is_weak) in [
+            ("127.0.0.1:8080", false),
+            ("[::1]:8080", false),
+            ("0.0.0.0:8080", true),
+            ("[::]:8080", true),
+            ("192.0.2.7:80", true),
+        ] {
+            settings.http.listen = listen.parse().unwrap();
+            let found = settings.weaknesses(false);
+            let named = format!("http.public_url is http://{listen} (by http.listen)");
+            assert_eq!(found.len(), usize::from(is_weak), "{listen}: {found:?}");
+            let mut sentences = found.iter();
+            assert!(sentences.all(|sentence| sentence.starts_with(&named)));
+            let by_https = Url::parse("https://auth.example.com").unwrap();
+            settings.http.public_url = Some(by_https);
+            assert_eq!(settings.weaknesses(false), Vec::<String>::new());
+            settings.http.public_url = None;
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use ipnet::IpNet;
-use latchkey_service::{live::Live, throttle::network};
+use latchkey_service::{live::Live, network::shares};
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
@@ -81,7 +81,7 @@ struct Table {
     taken: BTreeMap<u64, Taken>,
     next: u64,
     /// Those that have a share, while they have any connection.
-    shares: HashMap<IpAddr, Share>,
+    shares: HashMap<IpNet, Share>,
     /// When it was last told that there is no room at all.
     told: Option<Instant>,
     /// When it was last told that the system accepts no connection.
@@ -89,8 +89,8 @@ struct Table {
 }
 
 struct Taken {
-    /// Whose share it is part of; a trusted proxy has none.
-    network: Option<IpAddr>,
+    /// Whose shares it is part of; a trusted proxy has none.
+    networks: Vec<IpNet>,
     pacer: Pacer,
 }
 
@@ -133,18 +133,25 @@ impl Places {
     /// that are being answered. Before that, the connection that has waited longest gives way, and as many more as are
     /// there beyond limits that were lowered.
     pub(super) fn take(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
-        let (has_share, maximum, of_network) = self.within(|limits| {
-            let has_share = has_share(&limits.trusted_proxies, peer);
-            (has_share, limits.maximum, limits.maximum_per_address)
+        let (maximum, shares) = self.within(|limits| {
+            let ConnectionLimits {
+                maximum,
+                maximum_per_address,
+                ..
+            } = *limits;
+            let mut of_peer = vec![];
+            if has_share(&limits.trusted_proxies, peer) {
+                of_peer.extend(shares(peer, maximum_per_address, maximum));
+            }
+            (maximum, of_peer)
         });
-        let network = has_share.then(|| network(peer));
         let mut table = self.lock();
-        if let Some(network) = network {
-            while !table.has_room_in_share(network, of_network) {
+        for &(network, share) in &shares {
+            while !table.has_room_in_share(network, share) {
                 if !self.is_for_turned_away {
                     table.tell_of_share(network);
                 }
-                if !table.make_room(|taken| taken.network == Some(network)) {
+                if !table.make_room(|taken| taken.networks.contains(&network)) {
                     return None;
                 }
             }
@@ -159,13 +166,17 @@ impl Places {
         }
         let number = table.next;
         table.next = number.wrapping_add(1);
-        if let Some(network) = network {
-            let share = table.shares.entry(network).or_default();
+        let networks: Vec<_> = shares
+            .into_iter()
+            .map(|(network, _share)| network)
+            .collect();
+        for network in &networks {
+            let share = table.shares.entry(*network).or_default();
             share.connections = share.connections.saturating_add(1);
         }
         let pacer = Pacer::new();
         let taken = Taken {
-            network,
+            networks,
             pacer: pacer.clone(),
         };
         table.taken.insert(number, taken);
@@ -207,13 +218,13 @@ impl Table {
     }
 
     /// Whether the network has less than its share.
-    fn has_room_in_share(&self, network: IpAddr, maximum: u32) -> bool {
+    fn has_room_in_share(&self, network: IpNet, maximum: u32) -> bool {
         let share = self.shares.get(&network);
         share.is_none_or(|share| share.connections < maximum)
     }
 
     /// Tells now and then that the network has its whole share.
-    fn tell_of_share(&mut self, network: IpAddr) {
+    fn tell_of_share(&mut self, network: IpNet) {
         let Some(share) = self.shares.get_mut(&network) else {
             return;
         };
@@ -223,7 +234,7 @@ impl Table {
             warn!(
                 %network,
                 connections = share.connections,
-                "an address has its whole share of the connections \
+                "a network has its whole share of the connections \
                  (http.maximum_connections_per_address); if it is a reverse proxy, name it in \
                  http.trusted_proxies"
             );
@@ -277,13 +288,12 @@ impl Table {
         let Some(taken) = self.taken.remove(&number) else {
             return;
         };
-        let Some(network) = taken.network else {
-            return;
-        };
-        if let Some(share) = self.shares.get_mut(&network) {
-            share.connections = share.connections.saturating_sub(1);
-            if share.connections == 0 {
-                self.shares.remove(&network);
+        for network in taken.networks {
+            if let Some(share) = self.shares.get_mut(&network) {
+                share.connections = share.connections.saturating_sub(1);
+                if share.connections == 0 {
+                    self.shares.remove(&network);
+                }
             }
         }
     }

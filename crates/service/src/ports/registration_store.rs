@@ -39,8 +39,8 @@ impl From<StoreError> for RegisterError {
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
 pub trait RegistrationStore: Send + Sync {
-    /// Makes the credentials, marks the user as registered and deletes the code. Of any number of
-    /// concurrent calls for one code, exactly one returns `Ok`.
+    /// Makes the credentials, marks the user as registered and deletes the code, with every other one that the
+    /// user has to register with. Of any number of concurrent calls for one code, exactly one returns `Ok`.
     ///
     /// # Errors
     /// [`RegisterError`]; nothing is changed then.

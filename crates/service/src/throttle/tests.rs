@@ -1,5 +1,5 @@
 use std::{
-    net::Ipv4Addr,
+    net::{Ipv4Addr, Ipv6Addr},
     sync::atomic::{AtomicI64, Ordering},
 };
 
@@ -109,29 +109,55 @@ fn a_place_asks_ten_times_a_minute_and_an_organization_is_asked_three_hundred_ti
     assert!(throttle.count_code_request(address(99), &two).is_ok());
 }
 
+/// Whether somebody at an address may do something.
+type Asks<'a> = &'a dyn Fn(&Throttle, IpAddr) -> bool;
+
 #[test]
-fn who_has_many_addresses_of_one_network_does_not_use_up_what_an_organization_is_asked() {
-    let asks = |throttle: &Throttle, third: u16, fourth: u16| {
-        let address = Ipv6Addr::new(0x2001, 0xdb8, third, fourth, 0, 0, 0, 1);
-        let counted = throttle.count_code_request(address.into(), &organization(1));
-        counted.is_ok()
+fn who_has_many_addresses_of_one_network_keeps_nobody_elsewhere_from_anything() {
+    let (one, ada) = (organization(1), Owner::Credential(Some("ada")));
+    let user = user(1).id;
+    let short = |throttle: &Throttle, address, owner| {
+        let attempt = CodeTry {
+            address,
+            form: SHORT,
+            owner,
+        };
+        throttle.reserve_code(&attempt).is_ok()
     };
-    // All of a /56, and then all of the /48 that it is in.
-    let (throttle, now) = throttle();
-    let of_one = (0..1_000).filter(|_| asks(&throttle, 1, 0)).count();
-    let of_56 = (1..256).filter(|&fourth| asks(&throttle, 1, fourth));
-    assert_eq!((of_one, of_56.count()), (10, 20));
-    let of_48 = (256..2_560).filter(|&fourth| asks(&throttle, 1, fourth));
-    assert_eq!(of_48.count(), 30);
-    // Others ask on, and so does that one when the minute is over.
-    assert!(asks(&throttle, 2, 0));
-    assert!(
-        throttle
-            .count_code_request(address(1), &organization(1))
-            .is_ok()
-    );
-    now.store(START + MINUTE, Ordering::Relaxed);
-    assert!(asks(&throttle, 1, 0));
+    let nobody = Owner::Credential(None);
+    let cases: [(Asks<'_>, usize); 6] = [
+        (&|throttle, from| short(throttle, from, nobody), 10),
+        (&|throttle, from| short(throttle, from, ada), 5),
+        (
+            &|throttle, from| short(throttle, from, Owner::Request(&user)),
+            5,
+        ),
+        (
+            &|throttle, from| throttle.count_code_request(from, &one).is_ok(),
+            10,
+        ),
+        (&|throttle, from| throttle.count_login(from).is_ok(), 60),
+        (
+            &|throttle, from| throttle.count_login_completion(from).is_ok(),
+            60,
+        ),
+    ];
+    for (asks, limit) in cases {
+        let (throttle, now) = throttle();
+        let asks = |third: u16, fourth: u16| {
+            let address = Ipv6Addr::new(0x2001, 0xdb8, third, fourth, 0, 0, 0, 1);
+            asks(&throttle, address.into())
+        };
+        // One address, all of the /56 it is in, and then all of the /48.
+        let of_one = (0..1_000).filter(|_| asks(1, 0)).count();
+        let of_56 = (1..256).filter(|&fourth| asks(1, fourth)).count();
+        let of_48 = (256..2_560).filter(|&fourth| asks(1, fourth)).count();
+        assert_eq!([of_one, of_56, of_48], [limit, 2 * limit, 3 * limit]);
+        // Others go on, and so does that one when the minute is over.
+        assert!(asks(2, 0));
+        now.store(START + MINUTE, Ordering::Relaxed);
+        assert!(asks(1, 0));
+    }
 }
 
 #[test]
@@ -292,18 +318,6 @@ fn nobody_uses_up_the_tries_of_another_address_organization_kind_or_user() {
 }
 
 #[test]
-fn addresses_of_one_ipv6_network_are_one() {
-    let in_network = |last| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 1, 2, 3, 4, 5, last));
-    assert_eq!(network(in_network(1)), network(in_network(2)));
-    assert_eq!(
-        network("::ffff:10.0.0.1".parse().unwrap()),
-        network("10.0.0.1".parse().unwrap())
-    );
-    let next = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 1, 3, 3, 4, 5, 1));
-    assert_ne!(network(in_network(1)), network(next));
-}
-
-#[test]
 fn made_up_names_and_addresses_fill_bounded_memory_and_crowd_nobody_into_one_window() {
     let (throttle, _now) = throttle();
     for number in 0..70_000 {
@@ -361,6 +375,19 @@ fn mailed_codes_are_limited_by_user_and_kind_and_by_address() {
     }
     assert!(!mails(&throttle, 6, 99, login));
     assert!(mails(&throttle, 7, 99, login));
+}
+
+#[test]
+fn a_network_of_many_addresses_has_many_users_mailed_and_not_everybody() {
+    let (throttle, _now) = throttle();
+    let mailed = (0..=u8::MAX).filter(|&number| {
+        let from = Ipv6Addr::new(0x2001, 0xdb8, 1, u16::from(number) << 8, 0, 0, 0, 1);
+        let to = &user(number).id;
+        let reserved = throttle.reserve_mail(from.into(), to, AccountCodeKind::Login);
+        reserved.is_ok()
+    });
+    assert_eq!(mailed.count(), 60);
+    assert!(mails(&throttle, 1, 1, AccountCodeKind::Recovery));
 }
 
 #[test]

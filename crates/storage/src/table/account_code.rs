@@ -16,7 +16,7 @@ use latchkey_service::ports::{
 };
 use sea_orm::{
     DatabaseTransaction, IntoActiveModel as _, JoinType, QueryOrder as _, QuerySelect as _,
-    entity::prelude::*, sea_query::Condition,
+    QueryTrait as _, entity::prelude::*, sea_query::Condition,
 };
 
 use super::{message, organization, user};
@@ -194,6 +194,23 @@ pub(crate) async fn delete(
         .filter(Column::UserId.eq(user.as_str()))
         .meets_one(transaction)
         .await
+}
+
+/// Uses up a code to register with, and with it all others of that user, whose row is locked: nobody registers twice.
+/// `false` when it is not there any more.
+pub(crate) async fn delete_to_register(
+    transaction: &DatabaseTransaction,
+    user: &UserId,
+    code: &AccountCodeId,
+) -> Result<bool, StoreError> {
+    let used = Entity::find_by_id(code.clone())
+        .filter(Column::UserId.eq(user.as_str()))
+        .into_query();
+    let codes = Entity::delete_many()
+        .filter(Column::UserId.eq(user.as_str()))
+        .filter(Column::Kind.eq(AccountCodeKind::Registration.as_str()))
+        .filter(Expr::exists(used));
+    Ok(codes.count(transaction).await? > 0)
 }
 
 /// Deletes every code of a user, of any kind.

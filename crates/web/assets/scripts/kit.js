@@ -41,7 +41,7 @@ function newCode() {
 
 /** The code as it was printed, however it was typed. */
 export function tidyCode(typed) {
-  const plain = typed.toUpperCase().replaceAll(/[^A-Z0-9]/g, '')
+  const plain = typed.normalize('NFKC').toUpperCase().replaceAll(/[^A-Z0-9]/g, '')
   const symbols = plain.startsWith(PREFIX) ? plain.slice(PREFIX.length) : plain
   if (symbols.length !== LENGTH || ![...symbols].every((symbol) => SYMBOLS.includes(symbol))) {
     throw new KitError('kit_code_malformed')

@@ -63,6 +63,10 @@ let newKit
 /** Where the new passkey and the new kit are until an answer says what came of them. */
 const PLACE = inMemory()
 
+/** The old kit's key. Kits of these pages are made with the user name as it is kept, others with what was typed. */
+const opened = (kit, { user }, encrypted) =>
+  openKit({ ...kit, username: user.name }, encrypted).catch(() => openKit(kit, encrypted))
+
 /** The new passkey and the new kit, signed with the old one, as they are sent. */
 async function makeBoth(kit) {
   const challenge = await begin(kit)
@@ -70,7 +74,7 @@ async function makeBoth(kit) {
   if (!old) {
     throw new KitError('kit_unknown')
   }
-  const privateKey = await openKit(kit, old.encryptedRecoveryKey)
+  const privateKey = await opened(kit, challenge, old.encryptedRecoveryKey)
   const passkey = await create(challenge)
   say(t('Making your new recovery kit…'))
   const { kit: made, credential } = await makeKit(challenge)
@@ -114,7 +118,7 @@ function whyNot({ code, number, username }) {
   if (!code || !number) {
     return 'kit_file_foreign'
   }
-  const plain = (name) => name.trim().toLowerCase()
+  const plain = (name) => name.normalize('NFC').trim().toLowerCase()
   const isOwn = !username || plain(username) === plain($('username').value)
   return isOwn ? undefined : 'kit_of_another'
 }

@@ -91,7 +91,7 @@ impl Flood {
         Ok(wires)
     }
 
-    /// Requests of strangers behind a proxy, each from another address, with another name and another code.
+    /// Requests of strangers behind a proxy, each from another network, with another name and another code.
     async fn ask(self: Arc<Self>, base: String, requests: u32) -> Outcome {
         let http = reqwest::Client::builder()
             .local_address(IpAddr::from(PROXY))
@@ -104,7 +104,7 @@ impl Flood {
                 .header("origin", THERE)
                 .header(
                     "x-forwarded-for",
-                    format!("2001:db8:{:x}:{:x}::1", number >> 16, number & 0xffff),
+                    format!("2001:{:x}:{:x}::1", number >> 16, number & 0xffff),
                 )
                 .json(&body);
             match request.send().await {

@@ -63,6 +63,27 @@ fn a_share_is_of_an_ipv4_address_or_an_ipv6_network() {
 }
 
 #[test]
+fn who_has_many_addresses_of_one_network_takes_half_of_the_places_at_most() {
+    let places = places(16, 4);
+    let taken = |networks: [u16; 8]| {
+        let peers = networks.map(|number| format!("2001:db8:0:{number:x}::1"));
+        let each = peers.iter().flat_map(|peer| [peer; 4]);
+        each.filter_map(|peer| busy(&places, peer))
+            .collect::<Vec<_>>()
+    };
+    let of_56 = taken([0, 1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(of_56.len(), 8);
+    // Nor does any other /56 of the same /48 find room.
+    assert_eq!(
+        taken([1, 2, 3, 4, 5, 6, 7, 8].map(|number| number << 8)).len(),
+        0
+    );
+    assert!(take(&places, "2001:db8:1::1").is_some());
+    drop(of_56);
+    assert!(places.lock().shares.is_empty());
+}
+
+#[test]
 fn a_trusted_proxy_has_no_share_and_still_only_what_there_is() {
     let places = places(3, 1);
     let _kept: Vec<_> = (0..3).map(|_| busy(&places, "10.0.0.1").unwrap()).collect();
@@ -73,7 +94,7 @@ fn a_trusted_proxy_has_no_share_and_still_only_what_there_is() {
 async fn a_share_that_is_used_up_is_told_once_a_minute() {
     let places = places(100, 1);
     let told = || {
-        let network: IpAddr = "192.0.2.1".parse().unwrap();
+        let network: IpNet = "192.0.2.1/32".parse().unwrap();
         places
             .lock()
             .shares
