@@ -1,12 +1,18 @@
 //! Delivery by SMTP (RFC 5321): one connection for each message, and one command after another, because
 //! what a refusal means depends on what was refused. Only what the server says about the recipient or the
-//! content is for ever; a refusal of us (the connection, `AUTH`, the sender, what we may) is somebody's to
-//! mend, and the message waits until they have. An answer that may mean either is taken for one of us, since
-//! what is tried in vain ends with its time, and what is dropped is lost.
+//! content, in a detail that means nothing else, is for ever; a refusal of us (the connection, `AUTH`, the sender,
+//! what we may) is somebody's to mend, and the message waits until they have. So it does after an answer that may
+//! mean either, since what is tried in vain ends with its time, and what is dropped is lost.
 
 mod server;
 
-use std::{error::Error, fmt, time::Duration};
+use std::{
+    collections::HashSet,
+    error::Error,
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use latchkey_domain::host::ENCODING_ADVICE;
@@ -31,10 +37,15 @@ use self::server::Server;
 /// known what took so long.
 const PATIENCE: Duration = Duration::from_secs(12);
 
+/// After so many recipients, one after another, that were refused without a reason it is probably us who are.
+const SEVERAL: usize = 3;
+
 /// Hands messages to a mail server. It has no `Debug`, because its address may hold a password.
 pub struct Smtp {
     server: Server,
     from: Mailbox,
+    /// Who was refused without a reason since the server last took or knew anybody, up to [`SEVERAL`].
+    refused: Mutex<HashSet<Address>>,
 }
 
 /// Why no mail can be sent like this. It does not repeat the address, which may hold a password.
@@ -95,6 +106,7 @@ impl Smtp {
         Ok(Self {
             server: Server::parse(url)?,
             from: from.parse().map_err(|_malformed| SmtpSettingsError::From)?,
+            refused: Mutex::default(),
         })
     }
 
@@ -105,17 +117,16 @@ impl Smtp {
     /// [`DeliveryError`] says why it would not, or not now.
     pub async fn ask(&self, recipient: Option<&str>) -> Result<(), DeliveryError> {
         let recipient = match recipient {
-            Some(recipient) => recipient
-                .trim()
-                .parse()
-                .map_err(|_malformed| never("the recipient is no e-mail address"))?,
+            Some(recipient) => recipient.trim().parse().map_err(|_malformed| {
+                DeliveryError::Permanent("the recipient is no e-mail address".to_owned())
+            })?,
             None => self.from.email.clone(),
         };
         let mut step = Step::Greeting;
         let question = Box::pin(self.introduce(recipient, &mut step));
         match timeout(PATIENCE, question).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(fault)) => Err(fault.at(step)),
+            Ok(Err(fault)) => Err(fault.at(step, DeliveryError::Deferred)),
             Err(_elapsed) => Err(too_slow(step)),
         }
     }
@@ -155,7 +166,28 @@ impl Smtp {
                 mail.content.text.clone(),
                 mail.content.html.clone(),
             ))
-            .map_err(|_malformed| never("the message cannot be written"))
+            .map_err(|_malformed| {
+                DeliveryError::Transient("the message cannot be written".to_owned())
+            })
+    }
+
+    /// What it means that this recipient was refused without a reason: most often there is no such mailbox, which
+    /// concerns nobody else.
+    fn refused_one(&self, to: &Address, reason: String) -> DeliveryError {
+        let mut refused = self.refused();
+        if refused.len() < SEVERAL {
+            refused.insert(to.clone());
+        }
+        if refused.len() < SEVERAL {
+            DeliveryError::Deferred(reason)
+        } else {
+            DeliveryError::Transient(format!("{reason}, for several recipients"))
+        }
+    }
+
+    /// Nobody panics while holding it.
+    fn refused(&self) -> MutexGuard<'_, HashSet<Address>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Hands the message over; `step` tells how far that has come, whatever becomes of it.
@@ -186,29 +218,29 @@ impl Smtp {
 #[async_trait]
 impl Mailer for Smtp {
     async fn send(&self, mail: Mail) -> Result<Delivery, DeliveryError> {
-        let Ok(to) = mail.to.as_str().trim().parse() else {
+        let Ok(to) = mail.to.as_str().trim().parse::<Address>() else {
             // No mail reaches such a user, who gets what is in it, a code to recover with, from an administrator.
             return Ok(Delivery::Kept);
         };
-        let message = self.message(&mail, to)?;
+        let message = self.message(&mail, to.clone())?;
         let mut step = Step::Greeting;
         let conversation = Box::pin(self.converse(&message, &mut step));
-        let failure = match timeout(PATIENCE, conversation).await {
-            Ok(Ok(())) => return Ok(Delivery::Delivered),
-            Ok(Err(fault)) => fault.at(step),
-            Err(_elapsed) => too_slow(step),
+        let outcome = match timeout(PATIENCE, conversation).await {
+            Ok(Ok(())) => Ok(Delivery::Delivered),
+            // Whatever went wrong with the farewell: the server has the message.
+            _ if step == Step::Done => Ok(Delivery::Delivered),
+            Ok(Err(fault)) => Err(fault.at(step, |reason| self.refused_one(&to, reason))),
+            Err(_elapsed) => Err(too_slow(step)),
         };
-        // Whatever went wrong with the farewell: the server has the message.
-        if step == Step::Done {
-            Ok(Delivery::Delivered)
-        } else {
-            Err(failure)
+        if step > Step::Recipient || matches!(outcome, Err(DeliveryError::Permanent(_))) {
+            self.refused().clear();
         }
+        outcome
     }
 }
 
 /// What is asked of the mail server next, or has been asked last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
     /// To take the connection: its greeting, TLS from the beginning, and `EHLO`.
     Greeting,
@@ -258,9 +290,10 @@ impl From<smtp::Error> for Fault {
 }
 
 impl Fault {
-    /// What it means at this step. The server's own words may repeat an address, so only its codes are
-    /// told; what there is to tell without any answer comes from this side.
-    fn at(&self, step: Step) -> DeliveryError {
+    /// What it means at this step, where `either` says what is made of a recipient that was refused without a reason.
+    /// The server's own words may repeat an address, so only its codes are told; what there is to tell without any
+    /// answer comes from this side.
+    fn at(&self, step: Step, either: impl FnOnce(String) -> DeliveryError) -> DeliveryError {
         let error = match self {
             Self::Smtp(error) => error,
             Self::Unable(what) => {
@@ -282,63 +315,81 @@ impl Fault {
         // Where the two contradict each other, the milder one counts.
         let is_final =
             error.is_permanent() && !detail.is_some_and(|detail| detail.starts_with('4'));
-        if !step.is_about_the_message(code.into(), detail) {
-            DeliveryError::Transient(reason)
-        } else if is_final {
-            DeliveryError::Permanent(reason)
-        } else {
-            DeliveryError::Deferred(reason)
+        match step.refusal(code.into(), detail) {
+            Refusal::Message if is_final => DeliveryError::Permanent(reason),
+            Refusal::Message => DeliveryError::Deferred(reason),
+            Refusal::Us => DeliveryError::Transient(reason),
+            Refusal::Either => either(reason),
         }
     }
 }
 
+/// Whom a refusal is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// This recipient or this content.
+    Message,
+    /// Us, or everybody.
+    Us,
+    /// Most often this recipient; but there are servers that say no more to whom they do not relay for.
+    Either,
+}
+
 impl Step {
-    /// Whether a refusal with this code and detail is one of this recipient or this content; otherwise it is
-    /// one of us, or of everybody.
-    fn is_about_the_message(self, code: u16, detail: Option<&str>) -> bool {
-        let is_by_code = match self {
-            // The mailbox is busy, not there, elsewhere or full, or no name can be such (RFC 5321 §4.2.3), or
-            // its domain takes no mail (RFC 7504 §4). Who lets strangers wait says 450 or 451. What is wrong
-            // with 554 may be anything, and with 555 it is our words.
-            Self::Recipient => matches!(code, 450 | 451 | 550..=553 | 556),
-            // It was seen whole, and is not taken, or is too large (RFC 5321 §4.3.2).
-            Self::Data | Self::Content => matches!(code, 550 | 552 | 554),
-            Self::Greeting | Self::StartTls | Self::Auth | Self::Sender | Self::Done => {
-                return false;
-            }
-        };
+    /// What a refusal with this code and detail is about.
+    fn refusal(self, code: u16, detail: Option<&str>) -> Refusal {
+        if !matches!(self, Self::Recipient | Self::Data | Self::Content) {
+            return Refusal::Us;
+        }
         // These are about the host (RFC 5321 §3.8, RFC 7504 §3), the conversation (RFC 5321 §4.2.3) or who we
         // are (RFC 4954 §6), whatever the detail.
         if matches!(code, 421 | 430..=439 | 500 | 502..=504 | 521 | 530..=539) {
-            return false;
+            return Refusal::Us;
         }
+        let by_code = match (self, code) {
+            // Who lets strangers wait says so.
+            (Self::Recipient, 450 | 451) => Refusal::Message,
+            // The mailbox is not there, elsewhere or full, or no name can be such, or its domain takes no mail
+            // (RFC 7504 §4); or it is refused "for policy reasons" (RFC 5321 §4.2.3).
+            (Self::Recipient, 550..=553 | 556) => Refusal::Either,
+            // What is wrong with 554 may be anything, and with 555 it is our words. Whoever has seen the content may
+            // not take it from us.
+            _ => Refusal::Us,
+        };
         let Some((_class, detail)) = detail.and_then(|detail| detail.split_once('.')) else {
-            return is_by_code;
+            return by_code;
         };
         let subject = detail.split('.').next().unwrap_or_default();
         match (subject, detail) {
             // No more than the code says (RFC 3463 §3.1).
-            ("0", _) => is_by_code,
+            ("0", _) => by_code,
             // Addressing (RFC 3463 §3.2), except for that of the sender, which is ours.
-            ("1", _) => !matches!(detail, "1.7" | "1.8"),
-            // The mailbox and the content (RFC 3463 §3.3, §3.7), and that it is too large (§3.4).
-            ("2" | "6", _) | (_, "3.4") => true,
+            ("1", "1.7" | "1.8") => Refusal::Us,
+            // Addressing, the mailbox and the content (RFC 3463 §3.2, §3.3, §3.7), and that it is too large (§3.4).
+            ("1" | "2" | "6", _) | (_, "3.4") => Refusal::Message,
             // A policy is about us (RFC 3463 §3.8): no relaying, a blocked address, a sender that is not ours.
             // This one is "useful only as a permanent error", so for a while it says that strangers wait.
-            (_, "7.1") => self == Self::Recipient && matches!(code, 450 | 451),
+            (_, "7.1") if self == Self::Recipient && matches!(code, 450 | 451) => Refusal::Message,
             // The system, the network, the protocol, other policies, and what nobody has defined yet.
-            _ => false,
+            _ => Refusal::Us,
         }
     }
 }
 
-/// The enhanced status code that an answer may begin with (RFC 3463 §2).
+/// The enhanced status code in an answer (RFC 3463 §2): it begins with it, or has it among its words, as `(#5.7.1)`.
 fn detail(answer: &str) -> Option<&str> {
-    let first = answer.split_whitespace().next()?;
     let is_number =
         |part: &str| matches!(part.len(), 1..=3) && part.bytes().all(|byte| byte.is_ascii_digit());
-    let is_detail = first.split('.').count() == 3 && first.split('.').all(is_number);
-    is_detail.then_some(first)
+    let is_detail = |word: &&str| {
+        let mut parts = word.split('.');
+        matches!(parts.next(), Some("4" | "5"))
+            && parts.clone().count() == 2
+            && parts.all(is_number)
+    };
+    answer
+        .split_whitespace()
+        .map(|word| word.trim_matches(|letter: char| !letter.is_ascii_alphanumeric()))
+        .find(is_detail)
 }
 
 /// What `MAIL FROM` says about the message (RFC 6152, RFC 6531).
@@ -378,10 +429,6 @@ fn cause(error: &smtp::Error) -> String {
 
 fn too_slow(step: Step) -> DeliveryError {
     DeliveryError::Transient(format!("the mail server took too long at {step}"))
-}
-
-fn never(reason: &str) -> DeliveryError {
-    DeliveryError::Permanent(reason.to_owned())
 }
 
 #[cfg(test)]

@@ -30,13 +30,18 @@ fn known(server: &MailServer) -> String {
     server.url().replace("//", "//latchkey:hunter2@")
 }
 
-/// What is made of one refusal, by a server that repeats all it has heard.
-async fn refusal(at: At, code: &'static str) -> DeliveryError {
+/// What is made of that answer.
+async fn answered(at: At, answer: &str) -> DeliveryError {
     let server = MailServer::in_clear().unwrap();
-    let answer = format!("{code} ada@example.com hunter2 K7M-2PX-9QD");
-    server.answers(at, ALWAYS, &answer);
+    server.answers(at, ALWAYS, answer);
     let error = send_to(&known(&server)).await.unwrap_err();
     assert_eq!(server.mails(), Vec::<String>::new());
+    error
+}
+
+/// What is made of one refusal, by a server that repeats all it has heard.
+async fn refusal(at: At, code: &'static str) -> DeliveryError {
+    let error = answered(at, &format!("{code} ada@example.com hunter2 K7M-2PX-9QD")).await;
     let text = error.to_string();
     assert!(text.contains(code), "{text}");
     for secret in ["ada@", "hunter2", "K7M"] {
@@ -91,7 +96,14 @@ async fn a_refusal_of_us_is_never_for_ever() {
         (At::Data, "451"),
         (At::Data, "503"),
         (At::Data, "530"),
+        (At::Data, "550"),
+        (At::Data, "552"),
+        (At::Data, "554"),
         (At::Content, "530"),
+        (At::Content, "550"),
+        (At::Content, "550 5.0.0"),
+        (At::Content, "552"),
+        (At::Content, "554"),
         (At::Content, "550 5.7.1"),
         (At::Content, "552 5.7.0"),
         (At::Content, "554 5.3.0"),
@@ -109,24 +121,16 @@ async fn a_refusal_of_us_is_never_for_ever() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_the_recipient_or_the_content_is_for_ever() {
+async fn a_refusal_that_can_only_be_of_the_recipient_or_the_content_is_for_ever() {
     for (at, code) in [
-        (At::Recipient, "550"),
-        (At::Recipient, "550 5.0.0"),
         (At::Recipient, "550 5.1.1"),
-        (At::Recipient, "551"),
         (At::Recipient, "552 5.2.2"),
-        (At::Recipient, "553"),
         (At::Recipient, "554 5.1.1"),
         (At::Recipient, "556 5.1.10"),
         (At::Recipient, "501 5.1.3"),
-        (At::Data, "554"),
         (At::Data, "554 5.1.1"),
         (At::Data, "554 5.6.0"),
-        (At::Content, "550"),
-        (At::Content, "554"),
         (At::Content, "550 5.1.1"),
-        (At::Content, "552"),
         (At::Content, "552 5.3.4"),
         (At::Content, "554 5.2.1"),
         (At::Content, "554 5.6.0"),
@@ -139,6 +143,66 @@ async fn a_refusal_of_the_recipient_or_the_content_is_for_ever() {
     }
 }
 
+/// As Amazon SES, qmail and Cisco say it.
+#[tokio::test]
+async fn a_detail_counts_wherever_it_stands_and_words_do_not() {
+    let unverified = "554 Message rejected: Email address is not verified.";
+    let error = answered(At::Content, unverified).await;
+    assert!(matches!(error, DeliveryError::Transient(_)), "{error}");
+    let not_ours = "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)";
+    let error = answered(At::Recipient, not_ours).await;
+    let reason = "the mail server answered 553 5.7.1 to RCPT TO";
+    assert_eq!(error, DeliveryError::Transient(reason.to_owned()));
+    for unknown in [
+        "550 sorry, no mailbox here by that name (#5.1.1)",
+        "550 #5.1.0 Address rejected.",
+    ] {
+        let error = answered(At::Recipient, unknown).await;
+        assert!(matches!(error, DeliveryError::Permanent(_)), "{error}");
+    }
+}
+
+/// It may be unknown, or nobody may send anything to anybody.
+#[tokio::test]
+async fn a_recipient_that_is_refused_without_a_reason_waits_and_several_say_that_it_is_us() {
+    let server = MailServer::in_clear().unwrap();
+    let mailer = Smtp::new(&server.url(), FROM).unwrap();
+    let send = async |to: &str| mailer.send(mail_to(&format!("{to}@example.com"))).await;
+    let answer = "the mail server answered 550 to RCPT TO";
+    let waits = Err(DeliveryError::Deferred(answer.to_owned()));
+    let is_us = format!("{answer}, for several recipients");
+    let is_us = Err(DeliveryError::Transient(is_us));
+    for (code, ends) in [
+        ("250", Ok(Delivery::Delivered)),
+        (
+            "554 5.6.0",
+            Err(DeliveryError::Permanent(
+                "the mail server answered 554 5.6.0 to RCPT TO".to_owned(),
+            )),
+        ),
+    ] {
+        server.answers(At::Recipient, ALWAYS, "550 relay not permitted");
+        for to in ["ada", "bob", "ada", "bob"] {
+            assert_eq!(send(to).await, waits);
+        }
+        for to in ["cyd", "ada", "dan"] {
+            assert_eq!(send(to).await, is_us);
+        }
+        let times = u32::from(code != "250");
+        server.answers(At::Recipient, times, code);
+        assert_eq!(send("eve").await, ends);
+    }
+    // What is refused later was not refused for its recipient.
+    for to in ["ada", "bob"] {
+        server.answers(At::Recipient, 1, "550 relay not permitted");
+        assert_eq!(send(to).await, waits);
+    }
+    server.answers(At::Data, 1, "451 come again");
+    assert!(send("ada").await.is_err());
+    server.answers(At::Recipient, 1, "550 relay not permitted");
+    assert_eq!(send("cyd").await, waits);
+}
+
 #[tokio::test]
 async fn a_recipient_or_a_content_that_has_to_wait_is_told_from_a_refusal_of_us() {
     for (at, code) in [
@@ -146,6 +210,13 @@ async fn a_recipient_or_a_content_that_has_to_wait_is_told_from_a_refusal_of_us(
         (At::Recipient, "450 4.2.0"),
         (At::Recipient, "450 4.7.1"),
         (At::Recipient, "451"),
+        (At::Recipient, "550"),
+        (At::Recipient, "550 5.0.0"),
+        (At::Recipient, "550 4.0.0"),
+        (At::Recipient, "551"),
+        (At::Recipient, "552"),
+        (At::Recipient, "553"),
+        (At::Recipient, "556"),
         (At::Recipient, "451 4.7.1"),
         (At::Recipient, "452 4.2.2"),
         (At::Recipient, "550 4.2.2"),
@@ -162,7 +233,6 @@ async fn a_recipient_or_a_content_that_has_to_wait_is_told_from_a_refusal_of_us(
 
 #[test]
 fn no_code_says_anything_of_the_message_but_those_that_do() {
-    let of_recipient = [450, 451, 550, 551, 552, 553, 556];
     for code in 400..600 {
         for step in [
             Step::Greeting,
@@ -174,21 +244,22 @@ fn no_code_says_anything_of_the_message_but_those_that_do() {
             Step::Content,
             Step::Done,
         ] {
-            let expected = match step {
-                Step::Recipient => of_recipient.contains(&code),
-                Step::Data | Step::Content => [550, 552, 554].contains(&code),
-                Step::Greeting | Step::StartTls | Step::Auth | Step::Sender | Step::Done => false,
+            let expected = match (step, code) {
+                (Step::Recipient, 450 | 451) => Refusal::Message,
+                (Step::Recipient, 550..=553 | 556) => Refusal::Either,
+                _ => Refusal::Us,
             };
-            let is_about_it = |detail| step.is_about_the_message(code, detail);
-            assert_eq!(is_about_it(None), expected, "{code} {step}");
+            let refusal = |detail| step.refusal(code, detail);
+            assert_eq!(refusal(None), expected, "{code} {step}");
             for detail in ["5.0.0", "4.0.1"] {
-                assert_eq!(is_about_it(Some(detail)), expected, "{code} {step}");
+                assert_eq!(refusal(Some(detail)), expected, "{code} {step}");
             }
             // Of the system, the network, the protocol, a policy, and of what is not defined.
             for detail in [
                 "5.3.0", "5.4.6", "5.5.4", "5.7.0", "5.7.13", "5.8.1", "5.1.7",
             ] {
-                assert!(!is_about_it(Some(detail)), "{code} {detail} {step}");
+                let refusal = refusal(Some(detail));
+                assert_eq!(refusal, Refusal::Us, "{code} {detail} {step}");
             }
         }
     }
@@ -289,6 +360,11 @@ fn details_are_told_from_words() {
     for (answer, expected) in [
         ("5.7.1 no relaying", Some("5.7.1")),
         ("5.1.10 null MX", Some("5.1.10")),
+        ("rejected (#5.7.1)", Some("5.7.1")),
+        ("#5.1.0 rejected", Some("5.1.0")),
+        ("rejected: 5.7.26. Go on.", Some("5.7.26")),
+        ("250.1.1 no", None),
+        ("5.1.1@example.com", None),
         ("5.7 no", None),
         ("10.0.0.1 is blocked", None),
         ("5.7.x no", None),
