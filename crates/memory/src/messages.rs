@@ -31,7 +31,8 @@ impl MessageStore for MemoryStore {
                 let is_due = held.due <= now || held.is_hastened && held.due > until;
                 is_due && now < held.message.expires
             };
-            let due = messages.iter_mut().filter(is_due);
+            let mut due: Vec<_> = messages.iter_mut().filter(is_due).collect();
+            due.sort_by_key(|held| held.message.expires);
             let taken = (0..batch).zip(due).filter_map(|(_, held)| {
                 held.due = until;
                 held.is_hastened = false;

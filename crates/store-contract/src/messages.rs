@@ -14,6 +14,7 @@ cases! { messages:
     a_message_is_kept_with_the_change_it_tells_about,
     nobody_is_told_of_a_change_that_does_not_take_effect,
     what_waits_is_shown_oldest_first_and_taken_in_batches,
+    what_expires_first_is_taken_first,
     a_claimed_message_is_its_holders_until_the_lease_ends,
     a_message_is_given_to_one_of_many_processes,
     a_message_that_was_put_back_is_due_later,
@@ -88,6 +89,27 @@ async fn what_waits_is_shown_oldest_first_and_taken_in_batches(world: World) {
     for taken in [2, 2, 1, 0] {
         let claimed = world.messages.claim(NOW, LEASE, 2).await.unwrap();
         assert_eq!(claimed.len(), taken);
+    }
+}
+
+/// However long it has waited: a code must not wait for notices.
+async fn what_expires_first_is_taken_first(world: World) {
+    let person = world.someone().await;
+    for minutes in [50, 10, 40, 20, 30] {
+        let written = NOW.minus(Duration::from_mins(minutes));
+        let message = NewMessage {
+            created: written,
+            due: written,
+            expires: later(minutes),
+            ..world.message(&person.user.id)
+        };
+        keep(&world, &person, message).await;
+    }
+    for expected in [vec![10, 20], vec![30, 40], vec![50]] {
+        let claimed = world.messages.claim(NOW, LEASE, 2).await.unwrap();
+        let expires: Vec<_> = claimed.iter().map(|held| held.message.expires).collect();
+        let expected: Vec<_> = expected.into_iter().map(later).collect();
+        assert_eq!(expires, expected);
     }
 }
 

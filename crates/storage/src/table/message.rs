@@ -125,7 +125,7 @@ impl MessageStore for SqlStore {
             .select_only()
             .column_as(Column::Id.count(), "count")
             .column_as(Column::Created.min(), "oldest")
-            .filter(Column::Expires.gt(now.unix_milliseconds()))
+            .filter(lives(now))
             .filter(Expr::col(Column::Due).lt(Expr::col(Column::Expires)));
         let counted = self
             .read(async move |reader| {
@@ -157,9 +157,9 @@ impl MessageStore for SqlStore {
     }
 
     async fn waiting(&self, now: Timestamp) -> Result<Vec<WaitingMessage>, StoreError> {
-        let lives = Column::Expires.gt(now.unix_milliseconds());
+        let lives = lives(now);
         let rows = self
-            .read(async move |reader| addressed(&reader, lives).await)
+            .read(async move |reader| addressed(&reader, lives, Column::Created).await)
             .await?;
         Ok(rows.into_iter().map(waiting_message).collect())
     }
@@ -181,6 +181,14 @@ fn is_one_of(which: &Which) -> Condition {
     }
 }
 
+/// What is worth sending at `now` and this release knows; a newer one may keep more.
+fn lives(now: Timestamp) -> Condition {
+    let kinds = MessageKind::ALL.iter().map(|kind| kind.as_str());
+    Condition::all()
+        .add(Column::Expires.gt(now.unix_milliseconds()))
+        .add(Column::Kind.is_in(kinds))
+}
+
 /// What may be taken at `now` for `lease`: what is due, and what was asked for, unless it is due so soon that somebody
 /// may have it. Whoever asks negates when a message is due, and need not know what time it is.
 fn is_due(now: Timestamp, lease: Duration) -> Condition {
@@ -189,17 +197,17 @@ fn is_due(now: Timestamp, lease: Duration) -> Condition {
     let is_due = Condition::any()
         .add(Column::Due.between(-at, at))
         .add(is_asked_for);
-    Condition::all().add(is_due).add(Column::Expires.gt(at))
+    lives(now).add(is_due)
 }
 
-/// That a message is one of at most `batch` that are due. On PostgreSQL that passes over what another process takes at the same
-/// moment; what was waited for all the same may not be due any more.
+/// That a message is one of at most `batch` that are due and expire first. On PostgreSQL that passes over what another
+/// process takes at the same moment; what was waited for all the same may not be due any more.
 fn is_in_batch_of(transaction: &DatabaseTransaction, due: Condition, batch: u32) -> Expr {
     let batch = Entity::find()
         .select_only()
         .column(Column::Id)
         .filter(due)
-        .order_by_asc(Column::Due)
+        .order_by_asc(Column::Expires)
         .limit(u64::from(batch))
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .into_query();
@@ -222,7 +230,8 @@ async fn claim(
         .await
         .map_err(StoreError::new)?;
     let ids = taken.into_iter().map(|row| row.id);
-    let taken = addressed(transaction, Column::Id.is_in(ids)).await?;
+    let ids = Condition::all().add(Column::Id.is_in(ids));
+    let taken = addressed(transaction, ids, Column::Expires).await?;
     let claimed = taken.into_iter().map(|(row, to)| ClaimedMessage {
         attempt: u32::try_from(row.attempts).unwrap_or(u32::MAX),
         message: waiting_message((row, to)),
@@ -231,15 +240,16 @@ async fn claim(
     Ok(claimed.collect())
 }
 
-/// Messages with their users, oldest first.
+/// Messages with their users, the least of that column first.
 async fn addressed(
     connection: &impl ConnectionTrait,
-    condition: Expr,
+    condition: Condition,
+    first: Column,
 ) -> Result<Vec<(Model, user::Model)>, StoreError> {
     Entity::find()
         .find_both_related(user::Entity)
         .filter(condition)
-        .order_by_asc(Column::Created)
+        .order_by_asc(first)
         .order_by_asc(Column::Id)
         .all(connection)
         .await

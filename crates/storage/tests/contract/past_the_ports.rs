@@ -6,8 +6,10 @@ use std::time::Duration;
 use latchkey_domain::{
     account_code::{AccountCode, AccountCodeKind},
     approval::{Decision, Verdict, Wait},
+    authority::Authority,
     credential::CredentialState,
     credential_code::{CodeState, NewCredentialCode},
+    message::NewMessage,
     user::Epoch,
 };
 use latchkey_service::ports::{
@@ -27,6 +29,7 @@ on_both! {
     an_organization_without_applications_is_listed,
     deleting_a_user_leaves_no_row_of_theirs,
     what_a_newer_release_left_to_be_told_is_kept_for_a_week,
+    a_message_of_a_newer_release_holds_up_no_other,
 }
 
 impl SqlWorld {
@@ -165,4 +168,37 @@ async fn what_a_newer_release_left_to_be_told_is_kept_for_a_week(world: SqlWorld
         assert_eq!(world.events.take(9).await.unwrap(), [known]);
         assert_eq!(world.sql.count("events").await, 0);
     }
+}
+
+async fn a_message_of_a_newer_release_holds_up_no_other(world: SqlWorld) {
+    let person = world.someone().await;
+    for minutes in [10, 20] {
+        world
+            .sql
+            .execute("UPDATE messages SET kind = 'OfANewerRelease'")
+            .await;
+        let message = NewMessage {
+            expires: NOW.plus(Duration::from_mins(minutes)),
+            ..world.message(&person.user.id)
+        };
+        let authority = Authority::of_session(&world.session(&person)).telling(message);
+        world.sessions.end(authority).await.unwrap();
+    }
+    let known = world.told().await;
+    assert_eq!(known.len(), 1);
+    assert_eq!(world.messages.pending(NOW).await.unwrap().count, 1);
+    let lease = Duration::from_mins(1);
+    let claimed = world.messages.claim(NOW, lease, 9).await.unwrap();
+    let claimed: Vec<_> = claimed.into_iter().map(|held| held.message).collect();
+    assert_eq!(claimed, known);
+    assert_eq!(world.sql.count("messages").await, 2);
+    // Nor is it one by itself.
+    assert!(
+        world
+            .messages
+            .claim(NOW, lease, 9)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
