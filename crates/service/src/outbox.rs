@@ -76,18 +76,32 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Sends a batch of what is due, and gives how many messages that were: there may be more. When nothing is due
-    /// it costs one read, and where nothing is sent none.
+    /// Sends a batch of what is due, and gives how many messages that were: there may be more. Of what it has taken
+    /// it begins nothing any more once `stops` says so. When nothing is due it costs one read, and where nothing is
+    /// sent none.
     ///
     /// # Errors
     /// [`StoreError`]; what was taken is due again when its lease ends.
-    pub(crate) async fn run(&self) -> Result<usize, StoreError> {
+    pub(crate) async fn run(&self, stops: impl Fn() -> bool) -> Result<usize, StoreError> {
         if !self.mailer.sends() {
+            self.trouble.ends();
             return Ok(0);
         }
-        let claimed = self.store.claim(self.clock.now(), LEASE, BATCH).await?;
+        let now = self.clock.now();
+        let claimed = self.store.claim(now, LEASE, BATCH).await?;
         for message in &claimed {
-            self.send(message).await?;
+            if stops() {
+                self.put_back(message, self.clock.now()).await?;
+            } else {
+                self.send(message).await?;
+            }
+        }
+        if claimed.is_empty()
+            && self.is_in_trouble()
+            && self.store.pending(now).await?.count == 0
+            && self.trouble.ends()
+        {
+            tracing::info!("no message waits any more");
         }
         Ok(claimed.len())
     }
@@ -141,8 +155,8 @@ impl Outbox {
         Ok(discarded)
     }
 
-    /// Whether this process could not send a message, for a reason that is not the message's own, and has sent
-    /// none since.
+    /// Whether this process could not send a message, for a reason that is not the message's own, while some wait, and
+    /// has heard since of none that it is taken, or refused for its own sake.
     pub fn is_in_trouble(&self) -> bool {
         self.trouble.is_there()
     }
@@ -169,12 +183,17 @@ impl Outbox {
             let reason = "a panic, so there is a defect, perhaps in the mailer";
             Err(DeliveryError::Transient(reason.into()))
         });
+        // Whoever has an answer about a message takes messages from us.
+        let is_answer = !matches!(
+            outcome,
+            Ok(Delivery::Kept) | Err(DeliveryError::Transient(_))
+        );
+        if is_answer && self.trouble.ends() {
+            tracing::info!("mail works again");
+        }
         match outcome {
             Ok(Delivery::Delivered) => {
                 tracing::debug!(message_id = %id, %kind, "a message was sent");
-                if self.trouble.ends() {
-                    tracing::info!("messages are sent again");
-                }
                 self.remove(claimed).await
             }
             Ok(Delivery::Kept) => {

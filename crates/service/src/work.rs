@@ -4,7 +4,7 @@
 use std::{future::Future, time::Duration};
 
 use tokio::{
-    sync::oneshot,
+    sync::watch,
     time::{MissedTickBehavior, interval, timeout},
 };
 use tracing::{debug, info, warn};
@@ -30,8 +30,8 @@ const EVENTS_INTERVAL: Duration = Duration::from_secs(5);
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_mins(1);
 
 impl UseCases {
-    /// Works until `stop` completes. Then every code that was asked for is still mailed, the messages that
-    /// are being sent are finished, and the rest is left to whoever works next: it may be called again, and
+    /// Works until `stop` completes. Then every code that was asked for is still mailed, the message that
+    /// is being sent is finished, and the rest is left to whoever works next: it may be called again, and
     /// several times at once, by any number of replicas. A code that is asked for is mailed by no other
     /// process.
     ///
@@ -39,17 +39,16 @@ impl UseCases {
     /// [`OtherSecrets`], within a minute or two after the database took them, since the look at it waits until
     /// what has expired before was deleted: then nothing more must be served or done with these use cases.
     pub async fn work(&self, stop: impl Future<Output = ()>) -> Result<(), OtherSecrets> {
-        let (mailing, mailing_ends) = oneshot::channel();
-        let (telling, telling_ends) = oneshot::channel();
+        let (working, stops) = watch::channel(());
         let until_stop = async {
             let mail_codes = async {
                 self.mailed_codes.run(stop).await;
-                drop((mailing, telling));
+                drop(working);
             };
             tokio::join!(
                 mail_codes,
-                send_messages(&self.outbox, mailing_ends),
-                tell_events(&self.left_events, telling_ends),
+                send_messages(&self.outbox, stops.clone()),
+                tell_events(&self.left_events, stops),
             )
         };
         tokio::select! {
@@ -60,10 +59,10 @@ impl UseCases {
     }
 }
 
-/// Sends what is due until the sender of `stops` is dropped; what is under way is finished then.
-async fn send_messages(outbox: &Outbox, mut stops: oneshot::Receiver<()>) {
+/// Sends what is due until the sender of `stops` is dropped; the message that is under way is finished then.
+async fn send_messages(outbox: &Outbox, mut stops: watch::Receiver<()>) {
     loop {
-        let pause = match outbox.run().await {
+        let pause = match outbox.run(|| stops.has_changed().is_err()).await {
             Ok(0) => OUTBOX_INTERVAL,
             // There may be more.
             Ok(_) => Duration::ZERO,
@@ -72,14 +71,14 @@ async fn send_messages(outbox: &Outbox, mut stops: oneshot::Receiver<()>) {
                 OUTBOX_PAUSE
             }
         };
-        if timeout(pause, &mut stops).await.is_ok() {
+        if timeout(pause, stops.changed()).await.is_ok() {
             return;
         }
     }
 }
 
 /// Tells what commands left until the sender of `stops` is dropped; what was taken by then is told.
-async fn tell_events(events: &LeftEvents, mut stops: oneshot::Receiver<()>) {
+async fn tell_events(events: &LeftEvents, mut stops: watch::Receiver<()>) {
     loop {
         let pause = match events.run().await {
             Ok(0) => EVENTS_INTERVAL,
@@ -90,7 +89,7 @@ async fn tell_events(events: &LeftEvents, mut stops: oneshot::Receiver<()>) {
                 OUTBOX_PAUSE
             }
         };
-        if timeout(pause, &mut stops).await.is_ok() {
+        if timeout(pause, stops.changed()).await.is_ok() {
             return;
         }
     }
@@ -122,11 +121,13 @@ fn warn_of(error: &StoreError, what: &str) {
 mod tests {
     use std::sync::Arc;
 
+    use async_trait::async_trait;
     use latchkey_domain::{
         id::{EventId, MessageId},
         message::{MessageKind, SealedText},
     };
     use tokio::time::{Instant, sleep};
+    use zeroize::Zeroizing;
 
     use super::*;
     use crate::{
@@ -136,8 +137,8 @@ mod tests {
             event_store::{LeftEvent, MockEventStore},
             housekeeping_store::MockHousekeepingStore,
             installation_store::{Installation, MockInstallationStore},
-            mailer::MockMailer,
-            message_store::{ClaimedMessage, MockMessageStore, WaitingMessage},
+            mailer::{Delivery, DeliveryError, Mail, Mailer},
+            message_store::{ClaimedMessage, MockMessageStore, Pending, WaitingMessage},
             sealer::{MockSealer, NotSealed},
         },
         testing::{NOW, clock, user},
@@ -176,13 +177,11 @@ mod tests {
         events: MockEventStore,
     ) -> Result<(), OtherSecrets> {
         let mut sealer = MockSealer::new();
-        sealer.expect_open().returning(|_, _| Err(NotSealed));
-        let mut mailer = MockMailer::new();
-        mailer.expect_sends().return_const(true);
+        sealer.expect_open().returning(|_, sealed| opened(sealed));
         let ports = Ports {
             clock: clock(),
             sealer: Arc::new(sealer),
-            mailer: Arc::new(mailer),
+            mailer: Arc::new(Silent),
             stores: Stores {
                 messages: Arc::new(messages),
                 events: Arc::new(events),
@@ -194,6 +193,33 @@ mod tests {
         };
         let use_cases = UseCases::new(ports, ServiceSettings::default());
         use_cases.work(sleep(duration)).await
+    }
+
+    /// The sealed text, unless there is none.
+    fn opened(sealed: &SealedText) -> Result<Zeroizing<Vec<u8>>, NotSealed> {
+        match sealed.as_bytes() {
+            [] => Err(NotSealed),
+            text => Ok(Zeroizing::new(text.to_vec())),
+        }
+    }
+
+    /// A mailer whose server says nothing.
+    struct Silent;
+
+    #[async_trait]
+    impl Mailer for Silent {
+        async fn send(&self, _mail: Mail) -> Result<Delivery, DeliveryError> {
+            std::future::pending().await
+        }
+    }
+
+    /// A message that is as good as any.
+    fn good() -> ClaimedMessage {
+        let text = br#"{"subject":"A","text":"b","html":"c"}"#.to_vec();
+        let mut good = foreign();
+        good.message.sealed = SealedText::new(text);
+        good.message.expires = NOW.plus(Duration::from_hours(1));
+        good
     }
 
     /// A message that this installation cannot open, and that has waited too long.
@@ -288,9 +314,34 @@ mod tests {
             .times(3)
             .returning(move |_, _, _| Ok(batches.pop().unwrap()));
         messages.expect_remove().times(3).returning(|_| Ok(true));
+        messages
+            .expect_pending()
+            .returning(|_| Ok(Pending::default()));
         let mut house = MockHousekeepingStore::new();
         house.expect_delete_expired().returning(|_, _| Ok(0));
         work(Duration::from_millis(500), messages, house).await;
+    }
+
+    /// Somebody else takes them at once.
+    #[tokio::test(start_paused = true)]
+    async fn whoever_stops_finishes_one_message_and_puts_the_others_back() {
+        let mut messages = MockMessageStore::new();
+        messages
+            .expect_claim()
+            .times(1)
+            .returning(|_, _, _| Ok(vec![good(); 6]));
+        for (times, is_due) in [(1_usize, false), (5, true)] {
+            messages
+                .expect_put_back()
+                .times(times)
+                .withf(move |_, due| (*due == NOW) == is_due)
+                .returning(|_, _| Ok(true));
+        }
+        let mut house = MockHousekeepingStore::new();
+        house.expect_delete_expired().returning(|_, _| Ok(0));
+        let begun = Instant::now();
+        work(Duration::from_secs(1), messages, house).await;
+        assert_eq!(begun.elapsed().as_secs(), 15);
     }
 
     /// A store that cannot be asked is no reason to end, and what has expired waits until it can be.

@@ -173,7 +173,7 @@ async fn a_server_that_refuses_us_loses_no_message_and_readiness_tells() -> Outc
     sink.answers(At::Auth, 0, "");
     wait_for(&sink, 1).await?;
     server
-        .event(|event| event["message"] == "messages are sent again")
+        .event(|event| event["message"] == "mail works again")
         .await?;
     assert_eq!(readiness(&server).await?, json!({ "status": "ok" }));
     let log = server.stop().await?;
@@ -245,7 +245,7 @@ async fn a_server_that_does_not_relay_for_us_loses_no_message_and_readiness_tell
     sink.answers(At::Recipient, 0, "");
     wait_for(&sink, 1).await?;
     server
-        .event(|event| event["message"] == "messages are sent again")
+        .event(|event| event["message"] == "mail works again")
         .await?;
     let log = server.stop().await?;
     assert_eq!(errors(&log).len(), 1, "{log}");

@@ -55,6 +55,11 @@ fn claimed(attempt: u32) -> ClaimedMessage {
     }
 }
 
+/// Nobody stops.
+fn go_on() -> bool {
+    false
+}
+
 fn outbox(store: MockMessageStore, mailer: MockMailer) -> Outbox {
     Outbox {
         clock: clock(),
@@ -110,7 +115,7 @@ fn removed(mut store: MockMessageStore) -> MockMessageStore {
 #[tokio::test]
 async fn a_message_that_was_delivered_is_removed() {
     let outbox = outbox(removed(holding(1)), saying(Ok(Delivery::Delivered)));
-    assert_eq!(outbox.run().await.unwrap(), 1);
+    assert_eq!(outbox.run(go_on).await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -118,7 +123,7 @@ async fn a_message_that_is_kept_is_not_due_again() {
     let store = put_back_until(holding(1), claimed(1).message.expires);
     assert_eq!(
         outbox(store, saying(Ok(Delivery::Kept)))
-            .run()
+            .run(go_on)
             .await
             .unwrap(),
         1
@@ -131,7 +136,7 @@ async fn where_nothing_is_sent_nothing_is_claimed_or_still_to_be_sent() {
     let mut mailer = MockMailer::new();
     mailer.expect_sends().return_const(false);
     let outbox = outbox(MockMessageStore::new(), mailer);
-    assert_eq!(outbox.run().await.unwrap(), 0);
+    assert_eq!(outbox.run(go_on).await.unwrap(), 0);
     assert_eq!(outbox.backlog().await.unwrap(), Backlog::default());
 }
 
@@ -139,7 +144,7 @@ async fn where_nothing_is_sent_nothing_is_claimed_or_still_to_be_sent() {
 async fn a_message_that_can_never_be_sent_is_removed() {
     let never = DeliveryError::Permanent("no such address".to_owned());
     outbox(removed(holding(1)), saying(Err(never)))
-        .run()
+        .run(go_on)
         .await
         .unwrap();
 }
@@ -149,7 +154,10 @@ async fn pauses_grow() {
     for (attempt, seconds) in [(1, 5), (2, 10), (3, 20), (5, 80)] {
         let due = NOW.plus(Duration::from_secs(seconds));
         let store = put_back_until(holding(attempt), due);
-        outbox(store, saying(Err(later()))).run().await.unwrap();
+        outbox(store, saying(Err(later())))
+            .run(go_on)
+            .await
+            .unwrap();
     }
     assert_eq!(pause(40), LONGEST_PAUSE);
 }
@@ -158,7 +166,7 @@ async fn pauses_grow() {
 async fn a_message_that_would_come_too_late_is_removed() {
     // The ninth pause is longer than the ten minutes that the code lives.
     outbox(removed(holding(9)), saying(Err(later())))
-        .run()
+        .run(go_on)
         .await
         .unwrap();
 }
@@ -170,11 +178,11 @@ async fn a_message_that_has_to_wait_is_tried_again_while_it_is_worth_it_and_is_n
         let due = NOW.plus(Duration::from_secs(seconds));
         let store = put_back_until(holding(attempt), due);
         let outbox = outbox(store, saying(Err(wait())));
-        outbox.run().await.unwrap();
+        outbox.run(go_on).await.unwrap();
         assert!(!outbox.is_in_trouble());
     }
     let outbox = outbox(removed(holding(9)), saying(Err(wait())));
-    outbox.run().await.unwrap();
+    outbox.run(go_on).await.unwrap();
     assert!(!outbox.is_in_trouble());
 }
 
@@ -216,7 +224,7 @@ async fn a_panic_over_one_message_is_a_failed_try_of_that_one() {
                 mailer: Arc::new(Broken(bad.clone())),
                 ..outbox(store, MockMailer::new())
             };
-            assert_eq!(outbox.run().await.unwrap(), 2);
+            assert_eq!(outbox.run(go_on).await.unwrap(), 2);
             assert_eq!(outbox.is_in_trouble(), *order[1] == bad);
         }
     }
@@ -234,28 +242,31 @@ async fn a_message_that_cannot_be_opened_waits_and_is_not_sent() {
     let mut mailer = MockMailer::new();
     mailer.expect_sends().return_const(true);
     let outbox = outbox(store, mailer);
-    outbox.run().await.unwrap();
+    outbox.run(go_on).await.unwrap();
     assert!(outbox.is_in_trouble());
 }
 
 #[tokio::test]
-async fn trouble_is_there_from_a_failure_until_a_message_is_delivered() {
+async fn trouble_is_there_from_a_failure_until_there_is_an_answer_about_a_message() {
     let never = || DeliveryError::Permanent("no such address".to_owned());
+    let wait = || DeliveryError::Deferred("strangers wait".to_owned());
     let outcomes = [
         (Ok(Delivery::Delivered), false),
         (Err(later()), true),
-        (Err(never()), true),
-        (Err(later()), true),
+        (Ok(Delivery::Kept), true),
         (Ok(Delivery::Delivered), false),
+        (Err(later()), true),
         (Err(never()), false),
+        (Err(later()), true),
+        (Err(wait()), false),
     ];
     let (mut store, mut mailer) = (MockMessageStore::new(), MockMailer::new());
     mailer.expect_sends().return_const(true);
     store
         .expect_claim()
         .returning(|_, _, _| Ok(vec![claimed(1)]));
-    store.expect_put_back().times(2).returning(|_, _| Ok(true));
-    store.expect_remove().times(4).returning(|_| Ok(true));
+    store.expect_put_back().times(5).returning(|_, _| Ok(true));
+    store.expect_remove().times(3).returning(|_| Ok(true));
     let (next, expected): (Vec<_>, Vec<_>) = outcomes.into_iter().unzip();
     let next = Mutex::new(next.into_iter());
     mailer
@@ -264,9 +275,45 @@ async fn trouble_is_there_from_a_failure_until_a_message_is_delivered() {
     let outbox = outbox(store, mailer);
     assert!(!outbox.is_in_trouble());
     for expected in expected {
-        outbox.run().await.unwrap();
+        outbox.run(go_on).await.unwrap();
         assert_eq!(outbox.is_in_trouble(), expected);
     }
+}
+
+/// Not before: what waits may be due later.
+#[tokio::test]
+async fn trouble_ends_when_no_message_waits_any_more() {
+    let mut store = MockMessageStore::new();
+    let mut waiting = vec![0, 2, 1];
+    store
+        .expect_claim()
+        .times(4)
+        .returning(|_, _, _| Ok(vec![]));
+    store.expect_pending().times(3).returning(move |_| {
+        Ok(Pending {
+            count: waiting.pop().unwrap(),
+            oldest: None,
+        })
+    });
+    let mut mailer = MockMailer::new();
+    mailer.expect_sends().return_const(true);
+    let outbox = outbox(store, mailer);
+    outbox.trouble.is_told("535", NOW);
+    for expected in [true, true, false, false] {
+        outbox.run(go_on).await.unwrap();
+        assert_eq!(outbox.is_in_trouble(), expected);
+    }
+}
+
+/// The configuration may be read anew while it is there.
+#[tokio::test]
+async fn there_is_no_trouble_where_nothing_is_sent() {
+    let mut mailer = MockMailer::new();
+    mailer.expect_sends().return_const(false);
+    let outbox = outbox(MockMessageStore::new(), mailer);
+    outbox.trouble.is_told("535", NOW);
+    outbox.run(go_on).await.unwrap();
+    assert!(!outbox.is_in_trouble());
 }
 
 /// A mailer that never comes to an end.
@@ -294,7 +341,7 @@ async fn a_lease_is_longer_than_the_whole_batch_can_take() {
         ..outbox(store, MockMailer::new())
     };
     let started = Instant::now();
-    outbox.run().await.unwrap();
+    outbox.run(go_on).await.unwrap();
     // What the store takes comes on top.
     sleep(Duration::from_secs(10)).await;
     assert!(started.elapsed() < *lease.lock().unwrap());

@@ -37,7 +37,7 @@ impl Trouble {
         false
     }
 
-    /// Notes that a message was sent, and gives whether that is news.
+    /// Notes that it is over, and gives whether that is news.
     pub(super) fn ends(&self) -> bool {
         std::mem::take(&mut self.found().is_there)
     }
