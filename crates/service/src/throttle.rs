@@ -422,11 +422,11 @@ impl Throttle {
     }
 
     /// The rules for an address and the wider networks it is in, where one address is allowed `limit` of the `whole`
-    /// that all together are; `whose` is what is counted apart at each.
+    /// that all together are; `counted` is what is counted apart at each.
     fn by_address(
         &self,
         table: Table,
-        whose: impl Hash,
+        counted: impl Hash,
         address: IpAddr,
         limit: u32,
         whole: u32,
@@ -434,7 +434,7 @@ impl Throttle {
         shares(address, limit, whole)
             .map(|(network, limit)| Rule {
                 table,
-                key: self.key((&whose, network)),
+                key: self.key((&counted, network)),
                 limit,
             })
             .collect()

@@ -291,14 +291,14 @@ impl Connections {
 
     /// What a caller is told when none is made.
     fn failed(&self, error: DbErr) -> StoreError {
-        match error {
-            DbErr::ConnectionAcquire(cause) => self.none(cause),
-            DbErr::Conn(RuntimeErr::SqlxError(cause)) => {
-                let said = reason(&cause);
-                self.note(Some(said.clone()));
-                StoreError::unavailable(NotMade(said))
-            }
-            error => StoreError::new(error),
+        if let DbErr::ConnectionAcquire(cause) = error {
+            self.none(cause)
+        } else if let DbErr::Conn(RuntimeErr::SqlxError(cause)) = &error {
+            let said = reason(cause);
+            self.note(Some(said.clone()));
+            StoreError::unavailable(NotMade(said))
+        } else {
+            StoreError::new(error)
         }
     }
 

@@ -480,7 +480,12 @@ async fn an_operation_that_panics_takes_nothing_along() {
 /// In the one who writes, outside of what catches the panic of an operation.
 #[tokio::test]
 async fn the_one_who_writes_begins_anew_after_a_panic() {
-    struct PanicsWhenCopied;
+    struct PanicsWhenCopied(Option<StoreError>);
+    impl PanicsWhenCopied {
+        fn outcome(self) -> Result<(), StoreError> {
+            self.0.map_or(Ok(()), Err)
+        }
+    }
     impl Clone for PanicsWhenCopied {
         fn clone(&self) -> Self {
             panic!("as a defect would")
@@ -488,11 +493,8 @@ async fn the_one_who_writes_begins_anew_after_a_panic() {
     }
 
     let world = World::sqlite(LONG).await;
-    let defect = PanicsWhenCopied;
-    let outcome = world.store.write(async move |_tx| {
-        drop(defect);
-        Ok::<(), StoreError>(())
-    });
+    let defect = PanicsWhenCopied(None);
+    let outcome = world.store.write(async move |_tx| defect.outcome());
     assert!(is_unavailable(&outcome.await));
     world.write(&["SELECT 1"]).await.0.unwrap();
     assert_eq!(World::seen_by(&world.other().await).await, 1);

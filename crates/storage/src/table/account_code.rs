@@ -203,13 +203,13 @@ pub(crate) async fn delete_to_register(
     user: &UserId,
     code: &AccountCodeId,
 ) -> Result<bool, StoreError> {
-    let used = Entity::find_by_id(code.clone())
+    let this_one = Entity::find_by_id(code.clone())
         .filter(Column::UserId.eq(user.as_str()))
         .into_query();
     let codes = Entity::delete_many()
         .filter(Column::UserId.eq(user.as_str()))
         .filter(Column::Kind.eq(AccountCodeKind::Registration.as_str()))
-        .filter(Expr::exists(used));
+        .filter(Expr::exists(this_one));
     Ok(codes.count(transaction).await? > 0)
 }
 

@@ -182,7 +182,7 @@ async fn a_message_of_a_newer_release_holds_up_no_other(world: SqlWorld) {
             ..world.message(&person.user.id)
         };
         let authority = Authority::of_session(&world.session(&person)).telling(message);
-        world.sessions.end(authority).await.unwrap();
+        world.sessions.exercise(authority).await.unwrap();
     }
     let known = world.told().await;
     assert_eq!(known.len(), 1);
