@@ -242,21 +242,22 @@ fn read(path: &Path) -> Result<Option<Zeroizing<String>>, OpenSecretsError> {
     }
 }
 
-/// Makes the file with its whole contents, durably, unless there is one already. It is written under
-/// another name first and then linked, which fails when the name is taken: nobody ever sees half a
-/// file, and the first one stays.
+/// Makes the file with its whole contents, durably, unless there is one already. It is written under another name
+/// first: nobody ever sees half a file, and the first one stays.
 fn publish(path: &Path, text: &str, entropy: &dyn Entropy) -> io::Result<()> {
     let folder = folder_of(path);
     private::make_folder(folder)?;
     let draft = draft_in(folder, entropy);
-    let published = write_draft(&draft, text).and_then(|()| fs::hard_link(&draft, path));
-    let removed = fs::remove_file(&draft);
+    let published = write_draft(&draft, text).and_then(|()| private::publish(&draft, path));
+    if published.is_err() {
+        // What went wrong before is what is told.
+        let _removed = fs::remove_file(&draft);
+    }
     match published {
         Ok(()) => info!(path = %path.display(), "made the secrets file"),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error),
     }
-    removed?;
     File::open(folder)?.sync_all()
 }
 
