@@ -34,7 +34,13 @@ use self::{
     session::SessionCommand,
     user::UserCommand,
 };
-use crate::{causes::chain, config::Settings, reload::Reload, telemetry, wiring::Adapters};
+use crate::{
+    causes::chain,
+    config::{Files, Settings, Sources},
+    reload::Reload,
+    telemetry,
+    wiring::Adapters,
+};
 
 mod administer;
 mod answer;
@@ -213,22 +219,27 @@ fn execute<E: Into<Failure>>(
             .build()?;
         return runtime.block_on(health::perform(health, file));
     }
-    let settings = Settings {
-        must_exist: !command.may_begin(),
-        ..Settings::of_process(file)?
-    };
+    // They are read once: a pipe has no more to say to who asks again.
+    let (mut settings, sources) = Settings::of_process_with_sources(file, Files::Any)?;
+    settings.must_exist = !command.may_begin();
     let log = telemetry::start(&settings.log)?;
     let adapters = Box::pin(async { adapters(&settings).await.map_err(Into::<Failure>::into) });
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
-        .block_on(Box::pin(perform(command, &settings, &log, file, adapters)))
+        .block_on(Box::pin(perform(
+            command,
+            (&settings, &sources),
+            &log,
+            file,
+            adapters,
+        )))
 }
 
 /// Performs a command; the adapters are made when they are waited for.
 async fn perform(
     command: Command,
-    settings: &Settings,
+    (settings, sources): (&Settings, &Sources),
     log: &telemetry::Running,
     file: Option<&Path>,
     adapters: impl Future<Output = Result<Adapters, Failure>>,
@@ -236,13 +247,13 @@ async fn perform(
     match command {
         Command::Serve => {
             let file = file.map(Path::to_path_buf);
-            let read = move || Settings::of_process(file.as_deref());
+            let read = move || Settings::of_process_again(file.as_deref());
             let reload = Reload::new(settings, read).with_level(log.level());
             serve::serve(settings, reload, adapters).await
         }
         Command::Health(request) => health::perform(&request, file).await,
-        Command::Config(command) => config::perform(command, settings, file),
-        Command::Doctor(command) => doctor::perform(&command, settings, file).await,
+        Command::Config(command) => config::perform(command, settings, sources),
+        Command::Doctor(command) => doctor::perform(&command, settings, sources).await,
         Command::Migrate(command) => migrate::migrate(&command, settings).await,
         Command::Bootstrap(request) => administer::perform(request, adapters.await?).await,
         Command::Organization(command) => administer::perform(command, adapters.await?).await,
