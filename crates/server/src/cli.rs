@@ -193,11 +193,17 @@ pub fn run() -> ExitCode {
 pub fn run_with<E: Into<Failure>>(
     adapters: impl AsyncFnOnce(&Settings) -> Result<Adapters, E>,
 ) -> ExitCode {
-    match execute(Arguments::of_process(), adapters) {
+    let mut log = None;
+    match execute(Arguments::of_process(), adapters, &mut log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Nothing is left to tell it to when standard error is closed.
-            let _ = writeln!(io::stderr(), "latchkey: {}", chain(failure.as_ref()));
+            let said = format!("latchkey: {}", chain(failure.as_ref()));
+            match log {
+                // Where nobody reads standard error, it waits for that with whoever else writes there.
+                Some(log) => log.say(&said),
+                // Nothing is left to tell it to when standard error is closed.
+                None => drop(writeln!(io::stderr(), "{said}")),
+            }
             ExitCode::FAILURE
         }
     }
@@ -206,6 +212,7 @@ pub fn run_with<E: Into<Failure>>(
 fn execute<E: Into<Failure>>(
     arguments: Arguments,
     adapters: impl AsyncFnOnce(&Settings) -> Result<Adapters, E>,
+    log: &mut Option<telemetry::Running>,
 ) -> Result<(), Failure> {
     answer::settle(arguments.json);
     let command = arguments.command.unwrap_or(Command::Serve);
@@ -222,7 +229,7 @@ fn execute<E: Into<Failure>>(
     // They are read once: a pipe has no more to say to who asks again.
     let (mut settings, sources) = Settings::of_process_with_sources(file, Files::Any)?;
     settings.must_exist = !command.may_begin();
-    let log = telemetry::start(&settings.log)?;
+    let log = log.insert(telemetry::start(&settings.log)?);
     let adapters = Box::pin(async { adapters(&settings).await.map_err(Into::<Failure>::into) });
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -230,7 +237,7 @@ fn execute<E: Into<Failure>>(
         .block_on(Box::pin(perform(
             command,
             (&settings, &sources),
-            &log,
+            log,
             file,
             adapters,
         )))
