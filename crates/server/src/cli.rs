@@ -279,9 +279,10 @@ async fn perform(
 }
 
 impl Command {
-    /// Whether it may begin an installation where there is none; no other command makes anything then.
+    /// Whether it may begin an installation where there is none, or says what would come of that; no other command
+    /// makes anything then, or brings the schema of one up to date.
     const fn may_begin(&self) -> bool {
-        matches!(self, Self::Serve | Self::Bootstrap(_))
+        matches!(self, Self::Serve | Self::Bootstrap(_) | Self::Doctor(_))
     }
 }
 

@@ -70,8 +70,8 @@ pub struct Settings {
     pub mail: Mail,
     /// Whether there are pages.
     pub web: Web,
-    /// Whether the installation must be there already. No key says so, but the command: only those that begin one
-    /// make anything where nothing is.
+    /// Whether the installation must be there already, with its whole schema. No key says so, but the command: only
+    /// those that begin one make anything where nothing is, or change the schema.
     pub must_exist: bool,
     /// The files that secrets were read from, as `KEY_file` names them.
     pub secret_files: Vec<PathBuf>,

@@ -21,7 +21,7 @@ use latchkey_storage::private;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
-use crate::config;
+use crate::{beginning::LOOK_ADVICE, config};
 
 /// Why there are no secrets to work with.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +37,7 @@ pub enum OpenSecretsError {
         path: PathBuf,
     },
     /// The file cannot be read.
-    #[error("the secrets file {} cannot be read", path.display())]
+    #[error("the secrets file {} cannot be read{}", path.display(), advice(source))]
     Read {
         /// The file.
         path: PathBuf,
@@ -63,6 +63,14 @@ pub enum OpenSecretsError {
     /// No secrets could be made.
     #[error("no secrets could be made")]
     Generate(#[source] SecretsError),
+}
+
+/// What to do about a file that cannot be read.
+fn advice(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => format!(": {LOOK_ADVICE}"),
+        _ => String::new(),
+    }
 }
 
 /// Why the secrets are not changed.
@@ -470,6 +478,22 @@ mod tests {
         let whole = format!("{error} {:?}", std::error::Error::source(&error));
         assert!(whole.contains("secrets.contents"), "{whole}");
         assert!(!whole.contains("hunter2"), "{whole}");
+    }
+
+    #[test]
+    fn what_may_not_be_read_says_whom_to_run_the_command_as() {
+        for (kind, is_advised) in [
+            (io::ErrorKind::PermissionDenied, true),
+            (io::ErrorKind::IsADirectory, false),
+        ] {
+            let error = OpenSecretsError::Read {
+                path: "secrets.toml".into(),
+                source: kind.into(),
+            };
+            let text = error.to_string();
+            assert!(text.contains("secrets.toml cannot be read"), "{text}");
+            assert_eq!(text.contains(LOOK_ADVICE), is_advised, "{text}");
+        }
     }
 
     #[test]
