@@ -8,7 +8,10 @@ use std::{error::Error, io, path::PathBuf};
 
 use latchkey_crypto::{clock::SystemClock, entropy::SystemEntropy, secrets::Secrets};
 use latchkey_mail::smtp::SmtpSettingsError;
-use latchkey_service::ports::{installation_store::InstallationStore as _, store::StoreError};
+use latchkey_service::ports::{
+    installation_store::{Installation, InstallationStore as _},
+    store::StoreError,
+};
 use latchkey_storage::{
     connect::{self, ConnectError, ConnectOptions, UrlError},
     private,
@@ -93,6 +96,15 @@ pub enum BeginningError {
         /// Where the secrets are.
         secrets: String,
     },
+    /// The command is none of those that change the schema.
+    #[error(
+        "steps of the schema are still to be taken: {steps}. `latchkey migrate up` takes them, and so does the next \
+         start of the service"
+    )]
+    Pending {
+        /// Their names.
+        steps: String,
+    },
     /// Nobody knows whether there is a database.
     #[error(
         "the database file {} cannot be looked at, so it may be there: {}. Nothing was made",
@@ -133,6 +145,62 @@ pub(crate) async fn store(settings: &Settings) -> Result<SqlStore, OpenError> {
     }
 }
 
+/// What opening an installation comes to, if nothing speaks against it.
+pub(crate) struct Prospect {
+    /// The one that is there; else one is begun.
+    pub(crate) installation: Option<Installation>,
+    /// The steps of the schema that are taken before.
+    pub(crate) pending: Vec<String>,
+}
+
+/// What opening comes to, or why nothing is opened: of a database that is there, or of none, and of secrets that were
+/// looked for before it. Nothing is made or changed.
+///
+/// # Errors
+/// [`OpenError`].
+pub(crate) async fn prospect(
+    settings: &Settings,
+    has_secrets: bool,
+    store: Option<&SqlStore>,
+) -> Result<Prospect, OpenError> {
+    let mut pending = latchkey_migrations::names();
+    let known = pending.len();
+    let mut installation = None;
+    if let Some(store) = store {
+        let steps = latchkey_migrations::status(store.connection()).await;
+        let steps = steps.map_err(migrate)?.into_iter();
+        let untaken = steps.filter(|step| !step.is_applied);
+        pending = untaken.map(|step| step.name).collect();
+        if pending.len() < known {
+            installation = store.look().await?;
+        }
+    }
+    if has_secrets && pending.len() == known {
+        return Err(BeginningError::NoDatabase {
+            database: target(settings)?,
+            secrets: secrets::place(&settings.secrets),
+        }
+        .into());
+    }
+    if settings.must_exist && installation.is_none() {
+        return Err(no_installation(settings)?.into());
+    }
+    // Another process may have begun it since the secrets were looked for.
+    if installation.is_some() && !has_secrets {
+        require_secrets(settings)?;
+    }
+    if settings.must_exist && !pending.is_empty() {
+        return Err(BeginningError::Pending {
+            steps: pending.join(", "),
+        }
+        .into());
+    }
+    Ok(Prospect {
+        installation,
+        pending,
+    })
+}
+
 /// Opens the configured database and the secrets, or begins an installation of them.
 ///
 /// # Errors
@@ -140,28 +208,15 @@ pub(crate) async fn store(settings: &Settings) -> Result<SqlStore, OpenError> {
 pub(crate) async fn open(settings: &Settings) -> Result<(SqlStore, Secrets), OpenError> {
     let secrets = secrets::find(&settings.secrets)?;
     if !has_file(settings)? {
-        refuse_new(settings, secrets.is_some())?;
+        prospect(settings, secrets.is_some(), None).await?;
     }
     let store = store(settings).await?;
-    let steps = latchkey_migrations::status(store.connection()).await;
-    let is_new = steps.map_err(migrate)?.iter().all(|step| !step.is_applied);
-    if is_new {
-        refuse_new(settings, secrets.is_some())?;
-    }
-    let is_bound = !is_new && store.look().await?.is_some();
-    if settings.must_exist && !is_bound {
-        return Err(no_installation(settings)?.into());
-    }
-    // Another process may have begun it since the secrets were looked for.
-    let secrets = match secrets {
-        None if is_bound => Some(require_secrets(settings)?),
-        found => found,
-    };
+    let prospect = prospect(settings, secrets.is_some(), Some(&store)).await?;
     let up = latchkey_migrations::up(store.connection()).await;
     up.map_err(migrate)?;
     let secrets = match secrets {
         Some(secrets) => secrets,
-        None => secrets::open(&settings.secrets, &SystemEntropy, &SystemClock)?,
+        None => self::secrets(settings, prospect.installation.is_some())?,
     };
     Ok((store, secrets))
 }
@@ -211,21 +266,6 @@ pub(crate) fn no_installation(settings: &Settings) -> Result<BeginningError, Url
     })
 }
 
-/// Refuses to make a database where there is none, unless nothing was there before.
-fn refuse_new(settings: &Settings, has_secrets: bool) -> Result<(), OpenError> {
-    if has_secrets {
-        return Err(BeginningError::NoDatabase {
-            database: target(settings)?,
-            secrets: secrets::place(&settings.secrets),
-        }
-        .into());
-    }
-    if settings.must_exist {
-        return Err(no_installation(settings)?.into());
-    }
-    Ok(())
-}
-
 fn require_secrets(settings: &Settings) -> Result<Secrets, OpenError> {
     match secrets::find(&settings.secrets)? {
         Some(secrets) => Ok(secrets),
@@ -237,7 +277,7 @@ fn require_secrets(settings: &Settings) -> Result<Secrets, OpenError> {
     }
 }
 
-fn target(settings: &Settings) -> Result<String, UrlError> {
+pub(crate) fn target(settings: &Settings) -> Result<String, UrlError> {
     connect::target(&settings.database.url)
 }
 

@@ -34,7 +34,13 @@ use self::{
     session::SessionCommand,
     user::UserCommand,
 };
-use crate::{causes::chain, config::Settings, reload::Reload, telemetry, wiring::Adapters};
+use crate::{
+    causes::chain,
+    config::{Files, Settings, Sources},
+    reload::Reload,
+    telemetry,
+    wiring::Adapters,
+};
 
 mod administer;
 mod answer;
@@ -187,11 +193,17 @@ pub fn run() -> ExitCode {
 pub fn run_with<E: Into<Failure>>(
     adapters: impl AsyncFnOnce(&Settings) -> Result<Adapters, E>,
 ) -> ExitCode {
-    match execute(Arguments::of_process(), adapters) {
+    let mut log = None;
+    match execute(Arguments::of_process(), adapters, &mut log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Nothing is left to tell it to when standard error is closed.
-            let _ = writeln!(io::stderr(), "latchkey: {}", chain(failure.as_ref()));
+            let said = format!("latchkey: {}", chain(failure.as_ref()));
+            match log {
+                // Where nobody reads standard error, it waits for that with whoever else writes there.
+                Some(log) => log.say(&said),
+                // Nothing is left to tell it to when standard error is closed.
+                None => drop(writeln!(io::stderr(), "{said}")),
+            }
             ExitCode::FAILURE
         }
     }
@@ -200,6 +212,7 @@ pub fn run_with<E: Into<Failure>>(
 fn execute<E: Into<Failure>>(
     arguments: Arguments,
     adapters: impl AsyncFnOnce(&Settings) -> Result<Adapters, E>,
+    log: &mut Option<telemetry::Running>,
 ) -> Result<(), Failure> {
     answer::settle(arguments.json);
     let command = arguments.command.unwrap_or(Command::Serve);
@@ -213,22 +226,27 @@ fn execute<E: Into<Failure>>(
             .build()?;
         return runtime.block_on(health::perform(health, file));
     }
-    let settings = Settings {
-        must_exist: !command.may_begin(),
-        ..Settings::of_process(file)?
-    };
-    let log = telemetry::start(&settings.log)?;
+    // They are read once: a pipe has no more to say to who asks again.
+    let (mut settings, sources) = Settings::of_process_with_sources(file, Files::Any)?;
+    settings.must_exist = !command.may_begin();
+    let log = log.insert(telemetry::start(&settings.log)?);
     let adapters = Box::pin(async { adapters(&settings).await.map_err(Into::<Failure>::into) });
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
-        .block_on(Box::pin(perform(command, &settings, &log, file, adapters)))
+        .block_on(Box::pin(perform(
+            command,
+            (&settings, &sources),
+            log,
+            file,
+            adapters,
+        )))
 }
 
 /// Performs a command; the adapters are made when they are waited for.
 async fn perform(
     command: Command,
-    settings: &Settings,
+    (settings, sources): (&Settings, &Sources),
     log: &telemetry::Running,
     file: Option<&Path>,
     adapters: impl Future<Output = Result<Adapters, Failure>>,
@@ -236,17 +254,17 @@ async fn perform(
     match command {
         Command::Serve => {
             let file = file.map(Path::to_path_buf);
-            let read = move || Settings::of_process(file.as_deref());
+            let read = move || Settings::of_process_again(file.as_deref());
             let reload = Reload::new(settings, read).with_level(log.level());
             serve::serve(settings, reload, adapters).await
         }
         Command::Health(request) => health::perform(&request, file).await,
-        Command::Config(command) => config::perform(command, settings, file),
-        Command::Doctor(command) => doctor::perform(&command, settings, file).await,
+        Command::Config(command) => config::perform(command, settings, sources),
+        Command::Doctor(command) => doctor::perform(&command, settings, sources).await,
         Command::Migrate(command) => migrate::migrate(&command, settings).await,
         Command::Bootstrap(request) => administer::perform(request, adapters.await?).await,
         Command::Organization(command) => administer::perform(command, adapters.await?).await,
-        Command::User(command) => administer::perform(command, adapters.await?).await,
+        Command::User(command) => user::perform(command, adapters.await?).await,
         Command::Application(command) => administer::perform(command, adapters.await?).await,
         Command::Credential(command) => administer::perform(command, adapters.await?).await,
         Command::Session(command) => administer::perform(command, adapters.await?).await,
@@ -261,9 +279,10 @@ async fn perform(
 }
 
 impl Command {
-    /// Whether it may begin an installation where there is none; no other command makes anything then.
+    /// Whether it may begin an installation where there is none, or says what would come of that; no other command
+    /// makes anything then, or brings the schema of one up to date.
     const fn may_begin(&self) -> bool {
-        matches!(self, Self::Serve | Self::Bootstrap(_))
+        matches!(self, Self::Serve | Self::Bootstrap(_) | Self::Doctor(_))
     }
 }
 

@@ -8,7 +8,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     ffi::OsString,
-    fmt,
+    fmt, io,
     path::{Path, PathBuf},
 };
 
@@ -70,8 +70,8 @@ pub struct Settings {
     pub mail: Mail,
     /// Whether there are pages.
     pub web: Web,
-    /// Whether the installation must be there already. No key says so, but the command: only those that begin one
-    /// make anything where nothing is.
+    /// Whether the installation must be there already, with its whole schema. No key says so, but the command: only
+    /// those that begin one make anything where nothing is, or change the schema.
     pub must_exist: bool,
     /// The files that secrets were read from, as `KEY_file` names them.
     pub secret_files: Vec<PathBuf>,
@@ -123,13 +123,24 @@ impl Settings {
     /// # Errors
     /// [`Faults`] has every fault there is.
     pub fn of_process(file: Option<&Path>) -> Result<Self, Faults> {
-        Self::of_process_with_sources(file).map(|(settings, _)| settings)
+        Self::of_process_with_sources(file, Files::Any).map(|(settings, _)| settings)
+    }
+
+    /// The same, while the process runs: what can be read once only, such as a pipe, is a fault then.
+    ///
+    /// # Errors
+    /// [`Faults`] has every fault there is.
+    pub fn of_process_again(file: Option<&Path>) -> Result<Self, Faults> {
+        Self::of_process_with_sources(file, Files::Regular).map(|(settings, _)| settings)
     }
 
     /// The same, with where each setting comes from, by its key.
-    pub(crate) fn of_process_with_sources(file: Option<&Path>) -> Result<(Self, Sources), Faults> {
+    pub(crate) fn of_process_with_sources(
+        file: Option<&Path>,
+        files: Files,
+    ) -> Result<(Self, Sources), Faults> {
         let (variables, mut faults) = environment(std::env::vars_os());
-        match Self::load_with_sources(file, variables) {
+        match Self::load_with_sources(file, variables, files) {
             Ok(loaded) if faults.is_empty() => Ok(loaded),
             Ok(_) => Err(Faults(faults)),
             Err(Faults(further)) => {
@@ -147,22 +158,23 @@ impl Settings {
     /// # Errors
     /// [`Faults`] has every fault there is.
     pub fn load(file: Option<&Path>, environment: HashMap<String, String>) -> Result<Self, Faults> {
-        Self::load_with_sources(file, environment).map(|(settings, _)| settings)
+        Self::load_with_sources(file, environment, Files::Any).map(|(settings, _)| settings)
     }
 
     fn load_with_sources(
         file: Option<&Path>,
         environment: HashMap<String, String>,
+        files: Files,
     ) -> Result<(Self, Sources), Faults> {
-        let mut reader = reader_of(file, environment)?;
+        let mut reader = reader_of(file, environment, files)?;
         let settings = Self::read(&mut reader);
         let sources = reader.finish().map_err(Faults)?;
         Ok((settings, sources))
     }
 
     fn read(reader: &mut Reader) -> Self {
+        let http = Http::read(reader);
         Self {
-            http: Http::read(reader),
             database: Database::read(reader),
             secrets: Secrets::read(reader),
             policy: Policy {
@@ -170,11 +182,12 @@ impl Settings {
                 limits: limits::read(reader),
             },
             log: Log::read(reader),
-            metrics: Metrics::read(reader),
+            metrics: Metrics::read(reader, http.listen),
             location: Location::read(reader),
             demo: Demo::read(reader),
             mail: Mail::read(reader),
             web: Web::read(reader),
+            http,
             must_exist: false,
             secret_files: reader.secret_files(),
         }
@@ -183,22 +196,10 @@ impl Settings {
 
 /// Every key there is, with its section.
 fn known_keys() -> BTreeSet<String> {
-    let mut reader = Reader::new(Config::default());
+    let mut reader = Reader::new(Config::default(), Files::Any);
     Settings::read(&mut reader);
     reader.known()
 }
-
-/// What else is called `LATCHKEY_…`: where the file is, and what the tests of this project pass on to the
-/// binary.
-const NO_SETTINGS: [&str; 3] = ["LATCHKEY_CONFIG", "LATCHKEY_BIN", "LATCHKEY_SCREENSHOTS"];
-
-/// What else begins so: what the tests of this project pass on to the binary.
-const NO_SETTINGS_BEGIN: [&str; 4] = [
-    "LATCHKEY_E2E_",
-    "LATCHKEY_POSTGRES_",
-    "LATCHKEY_TEST_",
-    "LATCHKEY_TRIAL_",
-];
 
 /// The variables that belong to the configuration, and what is wrong with any that seem to.
 fn environment(
@@ -230,8 +231,9 @@ fn environment(
     (settings, faults)
 }
 
-/// Whether a variable is called as others are that are no settings. Kubernetes gives every container the
-/// addresses of services, of which one may be called `latchkey` or `latchkey-something`.
+/// Whether a variable is called as others are that are no settings: it says where the file is, or is of Kubernetes,
+/// which gives every container the addresses of services, of which one may be called `latchkey` or
+/// `latchkey-something`.
 fn is_no_setting(name: &str, value: &str) -> bool {
     let is_address = name.ends_with("_SERVICE_HOST")
         || name.ends_with("_SERVICE_PORT")
@@ -241,11 +243,7 @@ fn is_no_setting(name: &str, value: &str) -> bool {
             let number = rest.split('_').next().unwrap_or_default();
             number.parse::<u16>().is_ok()
         });
-    is_address
-        || NO_SETTINGS.contains(&name)
-        || NO_SETTINGS_BEGIN
-            .iter()
-            .any(|begin| name.starts_with(begin))
+    is_address || name == "LATCHKEY_CONFIG"
 }
 
 /// A variable that would be ignored without a word. Its value, which may be secret, is not repeated.
@@ -267,7 +265,28 @@ fn variable_of(key: &str) -> String {
     format!("LATCHKEY__{}", key.to_uppercase().replace('.', "__"))
 }
 
-/// A file that was read once, and need not be a regular one: `/dev/null` and pipes can be named too.
+/// Which files are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Files {
+    /// Pipes and devices too.
+    Any,
+    /// Those that say the same to everybody who reads them: who reads a pipe again finds nothing, or waits for ever.
+    Regular,
+}
+
+impl Files {
+    fn accept(self, file: &Path) -> io::Result<&Path> {
+        if self == Self::Any || std::fs::metadata(file)?.is_file() {
+            Ok(file)
+        } else {
+            Err(io::Error::other(
+                "it is no regular file, which alone can be read more than once",
+            ))
+        }
+    }
+}
+
+/// What a file says, whatever kind of file it is.
 #[derive(Clone, Debug)]
 struct Text(Map<String, Value>);
 
@@ -282,7 +301,7 @@ impl Source for Text {
 }
 
 /// Reads a file. One that is not UTF-8, which would be read with other letters in it, is refused.
-fn read_file(file: &Path) -> Result<Text, Faults> {
+fn read_file(file: &Path, files: Files) -> Result<Text, Faults> {
     let place = file.display().to_string();
     let unreadable = |error: &dyn fmt::Display| {
         Faults(vec![Fault {
@@ -290,7 +309,8 @@ fn read_file(file: &Path) -> Result<Text, Faults> {
             problem: format!("cannot be read: {error}"),
         }])
     };
-    let bytes = std::fs::read(file).map_err(|error| unreadable(&error))?;
+    let bytes = files.accept(file).and_then(std::fs::read);
+    let bytes = bytes.map_err(|error| unreadable(&error))?;
     let fault = |valid: usize, problem: &dyn Fn(usize, usize) -> String| {
         let before = bytes.get(..valid).unwrap_or_default();
         let mut lines = before.split(|byte| *byte == b'\n');
@@ -327,8 +347,9 @@ fn read_file(file: &Path) -> Result<Text, Faults> {
 fn reader_of(
     file: Option<&Path>,
     mut environment: HashMap<String, String>,
+    files: Files,
 ) -> Result<Reader, Faults> {
-    let text = file.map(read_file).transpose()?;
+    let text = file.map(|file| read_file(file, files)).transpose()?;
     let credentials = environment
         .remove(CREDENTIALS_DIRECTORY)
         .filter(|folder| !folder.is_empty())
@@ -339,7 +360,7 @@ fn reader_of(
             problem: format!("cannot be read: {error}"),
         }])
     })?;
-    Ok(Reader::new(layers).with_credentials(credentials))
+    Ok(Reader::new(layers, files).with_credentials(credentials))
 }
 
 fn layers(text: Option<Text>, environment: HashMap<String, String>) -> Result<Config, ConfigError> {

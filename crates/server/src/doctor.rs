@@ -1,6 +1,6 @@
 //! Looks through the whole installation: what is wrong or weak, and what to do. Nothing is made or changed.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use latchkey_crypto::{
     clock::SystemClock,
@@ -10,14 +10,14 @@ use latchkey_domain::{text::counted, time::Timestamp};
 use latchkey_mail::smtp::Smtp;
 use latchkey_service::{
     directory::Directory,
-    ports::{Stores, clock::Clock as _},
+    ports::{Stores, clock::Clock as _, installation_store::Installation},
 };
-use latchkey_storage::{connect::sqlite_file, private, store::SqlStore};
+use latchkey_storage::store::SqlStore;
 use serde::Serialize;
 
 use self::place::Place;
 use crate::{
-    beginning::{self, LOOK_ADVICE},
+    beginning::{self, BeginningError, OpenError, Prospect},
     causes::chain,
     config::{Settings, mail::Transport},
     secrets::{self, OpenSecretsError},
@@ -85,32 +85,49 @@ const CLOCKS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
 /// How long a key should sign.
 const AGE_OF_A_KEY: Duration = Duration::from_hours(365 * 24);
 
+/// What to do where the secrets of the database are not here.
+const OTHERS_HAVE_THEM: &str = "give this process the secrets that the others with this database have, or those of its \
+                                backup";
+
 /// Looks through everything. The mail server is asked whether it takes mail for `mail_to`, or for the sender.
 pub(crate) async fn examine(settings: &Settings, mail_to: Option<&str>) -> Vec<Finding> {
     let mut all = Vec::new();
-    let store = Box::pin(database(settings, &mut all)).await;
+    // As who opens them looks for them.
+    let secrets = secrets::find(&settings.secrets);
+    let has_secrets = !matches!(secrets, Ok(None));
+    let (store, prospect) = Box::pin(database(settings, has_secrets, &mut all)).await;
     let mut found = Findings {
         area: "secrets",
         all: &mut all,
     };
-    let secrets = secrets_of(settings, store.is_some(), SystemClock.now(), &mut found);
+    let secrets = secrets_of(settings, secrets, &prospect, &mut found);
+    if let Some(secrets) = &secrets {
+        keys(secrets, SystemClock.now(), &mut found);
+        if let Ok(Prospect {
+            installation: Some(installation),
+            ..
+        }) = &prospect
+        {
+            belongs(installation, secrets, &mut found);
+        }
+    }
     let mut has_several_users = true;
-    if let Some(store) = &store {
-        let stores = Stores::of(Arc::new(store.clone()));
-        if let Some(secrets) = &secrets {
-            belongs(&stores, secrets, &mut found).await;
+    match (&store, prospect) {
+        (Some(store), Ok(Prospect { pending, .. })) if pending.is_empty() => {
+            let stores = Stores::of(Arc::new(store.clone()));
+            if let Ok(population) = stores.administration.population().await {
+                has_several_users = population.has_several_users;
+            }
+            Box::pin(applications(settings, stores, secrets.as_ref(), &mut all)).await;
         }
-        if let Ok(population) = stores.administration.population().await {
-            has_several_users = population.has_several_users;
-        }
-        Box::pin(applications(settings, stores, secrets.as_ref(), &mut all)).await;
-    } else {
-        for area in ["applications", "public"] {
-            let mut found = Findings {
-                area,
-                all: &mut all,
-            };
-            found.warning("not looked at, since the database comes first", "");
+        _ => {
+            for area in ["applications", "public"] {
+                let mut found = Findings {
+                    area,
+                    all: &mut all,
+                };
+                found.warning("not looked at, since database and secrets come first", "");
+            }
         }
     }
     configuration(settings, has_several_users, &mut all);
@@ -141,37 +158,62 @@ fn configuration(settings: &Settings, has_several_users: bool, all: &mut Vec<Fin
     }
 }
 
-/// The database, if it can be worked with: it is there, and has the whole schema.
-async fn database(settings: &Settings, all: &mut Vec<Finding>) -> Option<SqlStore> {
+/// The database, if it is there and can be met, and what a start of the service comes to.
+async fn database(
+    settings: &Settings,
+    has_secrets: bool,
+    all: &mut Vec<Finding>,
+) -> (Option<SqlStore>, Result<Prospect, OpenError>) {
     let mut found = Findings {
         area: "database",
         all,
     };
-    if let Ok(Some(file)) = sqlite_file(&settings.database.url) {
-        match private::look(&file) {
-            Ok(Some(_found)) => {}
-            Ok(None) => {
-                found.warning(
-                    format!("there is no file {}", absolute(&file)),
-                    "the first `latchkey serve` or `latchkey bootstrap` makes it; if it was there before, mend \
-                     database.url, or the folder that the command is started in",
-                );
-                return None;
-            }
-            Err(error) => {
-                let says = format!("{} cannot be looked at: {error}", absolute(&file));
-                found.problem(says, LOOK_ADVICE);
-                return None;
-            }
-        }
-    }
-    let store = match beginning::store(settings).await {
-        Ok(store) => store,
-        Err(error) => {
-            found.problem(chain(&error), "");
-            return None;
-        }
+    let store = match beginning::has_file(settings) {
+        Ok(true) => beginning::store(settings).await.map(Some),
+        Ok(false) => Ok(None),
+        Err(error) => Err(error),
     };
+    let (store, prospect) = match store {
+        Ok(store) => {
+            if let Some(store) = &store {
+                facts(store, &mut found).await;
+            }
+            let prospect = beginning::prospect(settings, has_secrets, store.as_ref()).await;
+            (store, prospect)
+        }
+        Err(error) => (None, Err(error)),
+    };
+    match &prospect {
+        Ok(Prospect {
+            installation: None, ..
+        }) => found.warning(
+            format!(
+                "nothing is in the database {}",
+                beginning::target(settings).unwrap_or_default()
+            ),
+            "the first `latchkey serve` or `latchkey bootstrap` begins an installation there; if there was one \
+             before, mend database.url, or the folder that the command is started in",
+        ),
+        Ok(Prospect { pending, .. }) if pending.is_empty() => {
+            let steps = latchkey_migrations::names().len();
+            found.ok(format!("the schema has every step, {steps} in all"));
+        }
+        Ok(Prospect { pending, .. }) => found.warning(
+            format!(
+                "steps of the schema are still to be taken: {}",
+                pending.join(", ")
+            ),
+            "`latchkey migrate up` takes them, and so does the next start",
+        ),
+        // It is told with the secrets.
+        Err(OpenError::Beginning(BeginningError::NoSecrets { .. })) => {}
+        Err(error) => found.problem(chain(error), ""),
+    }
+    (store, prospect)
+}
+
+/// What the database is, and whether it is as it should be.
+async fn facts(store: &SqlStore, found: &mut Findings<'_>) {
     let before = SystemClock.now();
     match store.facts().await {
         Ok(facts) => {
@@ -192,13 +234,11 @@ async fn database(settings: &Settings, all: &mut Vec<Finding>) -> Option<SqlStor
                 );
             }
             if let Some(theirs) = facts.now {
-                clock(before, theirs, SystemClock.now(), &mut found);
+                clock(before, theirs, SystemClock.now(), found);
             }
         }
         Err(error) => found.problem(chain(&error), ""),
     }
-    let has_schema = schema(&store, &mut found).await;
-    has_schema.then_some(store)
 }
 
 /// How far the clock of the database's machine is from this one's, which was read before and after.
@@ -219,67 +259,34 @@ fn clock(before: Timestamp, theirs: Timestamp, after: Timestamp, found: &mut Fin
     }
 }
 
-async fn schema(store: &SqlStore, found: &mut Findings<'_>) -> bool {
-    match latchkey_migrations::status(store.connection()).await {
-        Ok(steps) => {
-            let pending = steps.iter().filter(|step| !step.is_applied);
-            let pending: Vec<_> = pending.map(|step| step.name.as_str()).collect();
-            if pending.is_empty() {
-                found.ok(format!("the schema has every step, {} in all", steps.len()));
-            } else {
-                found.warning(
-                    format!(
-                        "steps of the schema are still to be taken: {}",
-                        pending.join(", ")
-                    ),
-                    "`latchkey migrate up` takes them, and so does the next start",
-                );
-            }
-            pending.is_empty()
-        }
-        Err(error) => {
-            found.problem(chain(&error), "");
-            false
-        }
-    }
-}
-
-/// The secrets, if there are any.
+/// The secrets, if there are any, and whether they are missed where there are none.
 fn secrets_of(
     settings: &Settings,
-    has_database: bool,
-    now: Timestamp,
+    found_there: Result<Option<Secrets>, OpenSecretsError>,
+    prospect: &Result<Prospect, OpenError>,
     found: &mut Findings<'_>,
 ) -> Option<Secrets> {
-    let place = &settings.secrets;
-    let file = place.contents.is_none().then(|| private::look(&place.path));
-    if let Some(Ok(None)) = file {
-        let says = format!("there is no file {}", absolute(&place.path));
-        if has_database {
-            found.problem(
-                says,
-                "give this process the secrets that the others with this database have, or those of its \
-                 backup; mend secrets.path, or the folder that the command is started in",
-            );
-        } else {
+    let (says, advice) = match (found_there, prospect) {
+        (Ok(Some(secrets)), _) => return Some(secrets),
+        (Ok(None), Err(error @ OpenError::Beginning(BeginningError::NoSecrets { .. }))) => {
+            (chain(error), OTHERS_HAVE_THEM)
+        }
+        (Ok(None), _) => {
             found.warning(
-                says,
+                format!("there is no file {}", secrets::place(&settings.secrets)),
                 "the first `latchkey serve` or `latchkey bootstrap` makes it",
             );
-        }
-        return None;
-    }
-    let secrets = match secrets::look(place) {
-        Ok(secrets) => secrets,
-        Err(error @ OpenSecretsError::Read { .. }) => {
-            found.problem(chain(&error), LOOK_ADVICE);
             return None;
         }
-        Err(error) => {
-            found.problem(chain(&error), "take them from their backup");
-            return None;
-        }
+        (Err(error @ OpenSecretsError::Read { .. }), _) => (chain(&error), ""),
+        (Err(error), _) => (chain(&error), "take them from their backup"),
     };
+    found.problem(says, advice);
+    None
+}
+
+/// How old the keys are, and which wait for something.
+fn keys(secrets: &Secrets, now: Timestamp, found: &mut Findings<'_>) {
     for key in secrets.signing_key_facts() {
         let kid = &key.kid;
         match key.state {
@@ -309,34 +316,23 @@ fn secrets_of(
             }
         }
     }
-    Some(secrets)
 }
 
 /// Whether the database was made with these secrets.
-async fn belongs(stores: &Stores, secrets: &Secrets, found: &mut Findings<'_>) {
-    let installation = match stores.installation.look().await {
-        Ok(installation) => installation,
-        Err(error) => {
-            found.problem(chain(&error), "");
-            return;
-        }
-    };
-    match installation {
-        Some(kept) if kept.secrets_fingerprint == secrets.fingerprint() => {
-            found.ok("they are those of the database");
-        }
-        Some(kept) if secrets.take_the_place_of(&kept.secrets_fingerprint) => found.warning(
+fn belongs(installation: &Installation, secrets: &Secrets, found: &mut Findings<'_>) {
+    let kept = &installation.secrets_fingerprint;
+    if *kept == secrets.fingerprint() {
+        found.ok("they are those of the database");
+    } else if secrets.take_the_place_of(kept) {
+        found.warning(
             "they replace those of the database, which takes them at the next start",
             "stop every process with the old ones, and start with these",
-        ),
-        Some(_) => found.problem(
+        );
+    } else {
+        found.problem(
             "the database was made with other ones, so no process with these starts",
-            "give this process the secrets that the others with this database have, or those of its backup",
-        ),
-        None => found.warning(
-            "the database is nobody's yet",
-            "the first start binds it to these secrets",
-        ),
+            OTHERS_HAVE_THEM,
+        );
     }
 }
 
@@ -386,9 +382,17 @@ async fn applications(
         }
     };
     if snapshot.applications().is_empty() {
+        let advice = match stores.administration.applications().await {
+            Ok(all) if all.is_empty() => "`latchkey bootstrap` makes the first one",
+            Ok(_inactive) => {
+                "`latchkey application list` shows those that were deactivated, `latchkey application activate` \
+                 brings one back"
+            }
+            Err(_told_elsewhere) => "",
+        };
         found.warning(
             "there is no active application, so nobody can sign in",
-            "`latchkey bootstrap` makes the first one",
+            advice,
         );
         return;
     }
@@ -410,12 +414,6 @@ async fn applications(
         }
         Err(error) => found.problem(error, "install the certificates that this system trusts"),
     }
-}
-
-/// Where a path leads to from here.
-fn absolute(path: &Path) -> String {
-    let path = std::path::absolute(path).unwrap_or_else(|_unknown| path.to_path_buf());
-    path.display().to_string()
 }
 
 fn days(duration: Duration) -> String {

@@ -21,7 +21,7 @@ use latchkey_storage::private;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
-use crate::config;
+use crate::{beginning::LOOK_ADVICE, config};
 
 /// Why there are no secrets to work with.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +37,7 @@ pub enum OpenSecretsError {
         path: PathBuf,
     },
     /// The file cannot be read.
-    #[error("the secrets file {} cannot be read", path.display())]
+    #[error("the secrets file {} cannot be read{}", path.display(), advice(source))]
     Read {
         /// The file.
         path: PathBuf,
@@ -63,6 +63,14 @@ pub enum OpenSecretsError {
     /// No secrets could be made.
     #[error("no secrets could be made")]
     Generate(#[source] SecretsError),
+}
+
+/// What to do about a file that cannot be read.
+fn advice(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => format!(": {LOOK_ADVICE}"),
+        _ => String::new(),
+    }
 }
 
 /// Why the secrets are not changed.
@@ -242,21 +250,22 @@ fn read(path: &Path) -> Result<Option<Zeroizing<String>>, OpenSecretsError> {
     }
 }
 
-/// Makes the file with its whole contents, durably, unless there is one already. It is written under
-/// another name first and then linked, which fails when the name is taken: nobody ever sees half a
-/// file, and the first one stays.
+/// Makes the file with its whole contents, durably, unless there is one already. It is written under another name
+/// first: nobody ever sees half a file, and the first one stays.
 fn publish(path: &Path, text: &str, entropy: &dyn Entropy) -> io::Result<()> {
     let folder = folder_of(path);
     private::make_folder(folder)?;
     let draft = draft_in(folder, entropy);
-    let published = write_draft(&draft, text).and_then(|()| fs::hard_link(&draft, path));
-    let removed = fs::remove_file(&draft);
+    let published = write_draft(&draft, text).and_then(|()| private::publish(&draft, path));
+    if published.is_err() {
+        // What went wrong before is what is told.
+        let _removed = fs::remove_file(&draft);
+    }
     match published {
         Ok(()) => info!(path = %path.display(), "made the secrets file"),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error),
     }
-    removed?;
     File::open(folder)?.sync_all()
 }
 
@@ -469,6 +478,22 @@ mod tests {
         let whole = format!("{error} {:?}", std::error::Error::source(&error));
         assert!(whole.contains("secrets.contents"), "{whole}");
         assert!(!whole.contains("hunter2"), "{whole}");
+    }
+
+    #[test]
+    fn what_may_not_be_read_says_whom_to_run_the_command_as() {
+        for (kind, is_advised) in [
+            (io::ErrorKind::PermissionDenied, true),
+            (io::ErrorKind::IsADirectory, false),
+        ] {
+            let error = OpenSecretsError::Read {
+                path: "secrets.toml".into(),
+                source: kind.into(),
+            };
+            let text = error.to_string();
+            assert!(text.contains("secrets.toml cannot be read"), "{text}");
+            assert_eq!(text.contains(LOOK_ADVICE), is_advised, "{text}");
+        }
     }
 
     #[test]

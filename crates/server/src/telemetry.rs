@@ -3,7 +3,9 @@
 //! A thread of its own writes it, so that nothing else ever waits for whoever reads it, or fails with them.
 
 use std::{
+    backtrace::{Backtrace, BacktraceStatus},
     io::{self, IsTerminal, Write, stderr},
+    panic::{self, PanicHookInfo},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -13,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use tracing::warn;
+use tracing::{error, warn};
 use tracing_subscriber::{EnvFilter, fmt, util::SubscriberInitExt};
 
 use crate::config::log::{Format, Log};
@@ -59,8 +61,8 @@ impl Level {
     }
 }
 
-/// Starts the log; everything that is traced from here on is written. A log that cannot be written stops
-/// nothing, and a reader who is slow loses lines, of which the log tells how many.
+/// Starts the log; everything that is traced from here on is written, and so is every panic. A log that cannot be
+/// written stops nothing, and a reader who is slow loses lines, of which the log tells how many.
 ///
 /// # Errors
 /// [`TelemetryError`] when there is a log already.
@@ -99,13 +101,32 @@ pub fn start(settings: &Log) -> Result<Running, TelemetryError> {
         }
     };
     started.map_err(|error| TelemetryError(error.to_string()))?;
+    // The one that is there by itself writes to standard error, and waits for whoever reads it.
+    panic::set_hook(Box::new(tell_panic));
     Ok(Running { lines, level })
+}
+
+fn tell_panic(panic: &PanicHookInfo<'_>) {
+    let location = panic.location().map(ToString::to_string);
+    let said = panic
+        .payload_as_str()
+        .unwrap_or("something that is no text");
+    let backtrace = Backtrace::capture();
+    let backtrace =
+        (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    error!(location, backtrace, "panicked: {said}");
 }
 
 impl Running {
     /// Which lines it has.
     pub fn level(&self) -> Level {
         self.level.clone()
+    }
+
+    /// Writes a line as it is, whichever lines the log has.
+    pub(crate) fn say(&self, line: &str) {
+        // It is lost where others wait in vain to be read.
+        let _taken = self.lines.clone().write(format!("{line}\n").as_bytes());
     }
 }
 
@@ -260,6 +281,25 @@ mod tests {
 
     fn write(lines: &mut Lines, text: &str) {
         assert_eq!(lines.write(text.as_bytes()).unwrap(), text.len());
+    }
+
+    #[test]
+    fn a_panic_is_told_in_the_log_by_what_it_says_and_where() {
+        let log = log();
+        let lines = log.lines.clone();
+        let subscriber = fmt().with_writer(move || lines.clone()).finish();
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(tell_panic));
+        tracing::subscriber::with_default(subscriber, || {
+            panic::catch_unwind(|| panic!("a defect")).unwrap_err();
+        });
+        panic::set_hook(before);
+        log.asked.recv().unwrap();
+        log.permit.send(()).unwrap();
+        let line = log.read.recv().unwrap();
+        for part in ["ERROR", "panicked: a defect", "telemetry.rs"] {
+            assert!(line.contains(part), "{line}");
+        }
     }
 
     #[test]

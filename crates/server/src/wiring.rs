@@ -58,7 +58,7 @@ impl Mailer for Configured {
 
 impl Adapters {
     /// Connects to the configured database, brings its schema up to date, and reads the secrets. Where there is
-    /// neither, a new installation is begun, unless `settings` say that it must be there.
+    /// neither, a new installation is begun; unless `settings` say that it must be there, which changes no schema.
     ///
     /// # Errors
     /// [`OpenError`].

@@ -18,6 +18,8 @@ use sea_orm::sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+use url::Url;
+
 use crate::{
     connection::{Connections, Terms},
     failure::Passing,
@@ -116,6 +118,9 @@ pub enum UrlError {
     /// A password hides the host.
     #[error("{ENCODING_ADVICE}")]
     Encoding,
+    /// A parameter that PostgreSQL's client would ignore.
+    #[error("has a parameter that is not supported; there are {}", POSTGRES_PARAMETERS.join(", "))]
+    PostgresParameter,
     /// PostgreSQL's client cannot read it.
     #[error("must have the form postgres://user:password@host:port/database: {0}")]
     Postgres(String),
@@ -168,6 +173,28 @@ pub enum ConnectError {
         source: sqlx::Error,
     },
 }
+
+/// The parameters that PostgreSQL's client reads from a URL, besides those in `options[…]`.
+const POSTGRES_PARAMETERS: [&str; 18] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
 
 /// Where a database is, read from a URL.
 enum Location {
@@ -251,6 +278,11 @@ fn locate(url: &str) -> Result<Location, UrlError> {
         if needs_encoding(url) {
             return Err(UrlError::Encoding);
         }
+        if let Ok(url) = Url::parse(url)
+            && !url.query_pairs().all(|(name, _)| is_known(&name))
+        {
+            return Err(UrlError::PostgresParameter);
+        }
         PgConnectOptions::from_str(url)
             .map(|options| Location::Postgres(Box::new(options)))
             .map_err(|error| UrlError::Postgres(error.to_string()))
@@ -259,6 +291,10 @@ fn locate(url: &str) -> Result<Location, UrlError> {
     } else {
         Err(UrlError::Scheme)
     }
+}
+
+fn is_known(parameter: &str) -> bool {
+    POSTGRES_PARAMETERS.contains(&parameter) || parameter.starts_with("options[")
 }
 
 fn locate_sqlite(url: &str) -> Result<PathBuf, UrlError> {
@@ -380,6 +416,7 @@ mod tests {
             "sqlite:latchkey.db",
             "postgres://user:secret@localhost:5432/latchkey",
             "postgresql://localhost/latchkey",
+            "postgres://localhost/latchkey?sslmode=require&options%5Bsearch_path%5D=latchkey",
         ] {
             assert_eq!(check_url(url), Ok(()), "{url}");
         }
@@ -420,6 +457,14 @@ mod tests {
             ("sqlite://a.db?cache=shared", UrlError::Parameter),
             ("postgres://root:1/2@localhost/latchkey", UrlError::Encoding),
             ("postgres://root:a#b@localhost/latchkey", UrlError::Encoding),
+            (
+                "postgres://localhost/latchkey?sslmod=verify-full",
+                UrlError::PostgresParameter,
+            ),
+            (
+                "postgres://localhost/latchkey?sslmode=require&hunter2",
+                UrlError::PostgresParameter,
+            ),
         ] {
             assert_eq!(check_url(url), Err(error), "{url}");
         }
@@ -433,6 +478,7 @@ mod tests {
             "postgres://user:hunter2/@localhost/latchkey",
             "postgres://user:hunter2@localhost/latchkey?sslmode=perhaps",
             "mysql://user:hunter2@localhost/latchkey",
+            "postgres://user@localhost/latchkey?hunter2",
         ] {
             let text = check_url(url).map_or_else(|error| error.to_string(), |()| String::new());
             assert!(!text.contains("hunter2"), "{text}");

@@ -7,6 +7,12 @@ use std::{
     path::Path,
 };
 
+#[cfg(target_os = "linux")]
+use rustix::{
+    fs::{CWD, RenameFlags},
+    io::Errno,
+};
+
 #[cfg(unix)]
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 
@@ -32,6 +38,27 @@ pub fn make_file(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     options.mode(0o600);
     options.open(path)
+}
+
+/// Gives a file that is whole its name, unless somebody has made one of that name.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`], or that the system does not let it be named; the draft is still there then.
+pub fn publish(draft: &Path, path: &Path) -> io::Result<()> {
+    // A link takes no other file's place either, but there are file systems without links (exFAT, SMB), and some
+    // without this (NFS).
+    #[cfg(target_os = "linux")]
+    match rename_unless_taken(draft, path) {
+        Err(Errno::INVAL | Errno::NOSYS) => {}
+        renamed => return Ok(renamed?),
+    }
+    fs::hard_link(draft, path)?;
+    fs::remove_file(draft)
+}
+
+#[cfg(target_os = "linux")]
+fn rename_unless_taken(from: &Path, to: &Path) -> rustix::io::Result<()> {
+    rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)
 }
 
 /// What is there; nothing when there is nothing of that name.
@@ -78,6 +105,25 @@ mod tests {
             (mode(&outer), mode(&inner), mode(&file)),
             (0o700, 0o700, 0o600)
         );
+    }
+
+    #[test]
+    fn a_name_is_given_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        for (text, is_first) in [("first", true), ("second", false)] {
+            let draft = folder.path().join("draft");
+            fs::write(&draft, text).unwrap();
+            let published = publish(&draft, &path).map_err(|error| error.kind());
+            let expected = if is_first {
+                Ok(())
+            } else {
+                Err(io::ErrorKind::AlreadyExists)
+            };
+            assert_eq!(published, expected);
+            assert_eq!(draft.exists(), !is_first);
+            assert_eq!(fs::read_to_string(&path).unwrap(), "first");
+        }
     }
 
     /// Below a file there is nothing to be looked at.

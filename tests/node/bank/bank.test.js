@@ -77,8 +77,10 @@ test('the pages of Latchkey sign somebody in and send them back', async () => {
   assert.equal(await device.page.evaluate(() => sessionStorage.length), 0)
   await device.page.reload()
   await says(device, 'Ready.')
-  // A code that nobody here asked for goes out of the address too.
+  // A code that nobody here asked for goes out of the address too, and until then nobody is told that.
+  const script = device.page.waitForRequest(`${origin}/bank.js`)
   await device.page.goto(`${origin}/?code=sc_AAAA&state=x`)
+  assert.equal((await (await script).allHeaders()).referer, undefined)
   await says(device, 'Ready.')
   assert.equal(device.page.url(), `${origin}/`)
   assert.deepEqual(device.errors, [])

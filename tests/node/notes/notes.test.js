@@ -101,8 +101,10 @@ test('somebody registers, signs in, signs a note and adds a passkey in another p
   const origin = await publish()
   const visitor = async () => {
     const device = await Device.open(browser)
+    const script = device.page.waitForRequest(`${origin}/page.js`)
     await device.page.goto(origin)
     await says(device, 'Ready.')
+    assert.equal((await (await script).allHeaders()).referer, undefined)
     return device
   }
   const signIn = async (device) => {

@@ -19,6 +19,11 @@ function variable(name) {
   return value
 }
 
+// To the binary, what these tests are told would be misspelt settings.
+const environment = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !/^LATCHKEY_[^_]/.test(name)),
+)
+
 export const baseUrl = variable('LATCHKEY_E2E_URL')
 export const orgId = variable('LATCHKEY_E2E_ORGANIZATION')
 
@@ -30,7 +35,9 @@ export async function latchkey(...words) {
 
 /** Runs one that lists things, one a line. */
 async function listed(...words) {
-  const { stdout } = await promisify(execFile)(variable('LATCHKEY_BIN'), words)
+  const { stdout } = await promisify(execFile)(variable('LATCHKEY_BIN'), words, {
+    env: environment,
+  })
   const lines = stdout.split('\n').filter((line) => line !== '')
   return lines.map((line) => JSON.parse(line))
 }

@@ -221,6 +221,26 @@ async fn a_backup_goes_through_a_pipe() -> Outcome {
     Ok(())
 }
 
+/// Nobody is told of a backup that is not whole.
+#[test]
+fn a_backup_that_cannot_be_written_to_its_end_is_no_event() -> Outcome {
+    let installation = Installation::empty(DatabaseKind::Sqlite)?;
+    installation.bootstrap("Acme")?;
+    let events = |name: &str| -> Outcome<u64> {
+        let file = installation.folder().join(name);
+        let answer = installation.administrate(&format!("backup {}", file.display()))?;
+        let events = answer["rows"]["events"].as_u64();
+        events.ok_or_else(|| failure(format!("no events in {answer}")))
+    };
+    let before = events("first")?;
+    let full = File::options().write(true).open("/dev/full")?;
+    let failed = installation.command("backup -")?.stdout(full).output()?;
+    assert!(!failed.status.success(), "{failed:?}");
+    // The first has left one, and the one that failed none.
+    assert_eq!(events("second")?, before + 1);
+    Ok(())
+}
+
 #[test]
 fn no_command_but_those_that_begin_an_installation_makes_anything() -> Outcome {
     let installation = Installation::empty(DatabaseKind::Sqlite)?

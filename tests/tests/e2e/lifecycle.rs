@@ -1,8 +1,10 @@
 //! A process stops in order and nothing is lost.
 
 use std::{
-    io::{self, BufRead, BufReader},
-    process::{Child, ChildStderr, Command},
+    io::{BufRead, BufReader, Write as _},
+    net::TcpListener,
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    process::{Child, ChildStderr, Command, ExitStatus},
     time::Duration,
 };
 
@@ -197,20 +199,65 @@ async fn a_hang_up_takes_what_can_change_and_tells_the_rest() -> Outcome {
     Ok(())
 }
 
-/// A process that serves, whose log goes into a pipe; it is killed when this is dropped.
+/// Whoever reads a pipe again finds nothing in it, and that would be the defaults.
+#[tokio::test]
+async fn a_hang_up_takes_no_pipe_for_a_configuration() -> Outcome {
+    let installation = Installation::empty(DatabaseKind::Sqlite)?;
+    installation.bootstrap("Acme")?;
+    let (reader, mut writer) = std::io::pipe()?;
+    writer.write_all(b"[limits]\nwrong_codes_per_address = 1\n")?;
+    drop(writer);
+    let mut command = installation.command("serve --config /dev/stdin")?;
+    command.stdin(reader);
+    let server = Server::spawn(command)?;
+    server.ready().await?;
+    server.signal("HUP")?;
+    server
+        .event(|event| {
+            let message = event["message"].as_str().unwrap_or_default();
+            message.starts_with("SIGHUP changes nothing") && message.contains("no regular file")
+        })
+        .await?;
+    let there = Client::of(&server)?.at("https://two.example");
+    let wrong = async || claim(&there, "AAA-BBB-CCC", "Key").await;
+    wrong().await?.refused(403)?;
+    wrong().await?.refused(429)?;
+    server.stop().await?;
+    Ok(())
+}
+
+/// A process that is killed when this is dropped.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _killed = self.0.kill();
+        let _ended = self.0.wait();
+    }
+}
+
+impl Killed {
+    /// Waits for its end.
+    async fn ended(&mut self) -> Outcome<ExitStatus> {
+        let ended = async {
+            loop {
+                if let Some(status) = self.0.try_wait()? {
+                    return Ok(status);
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), ended).await?
+    }
+}
+
+/// A process that serves, whose log goes into a pipe.
 struct Logging {
-    child: Child,
+    process: Killed,
     url: String,
     administrator: Invited,
     _installation: Installation,
-}
-
-impl Drop for Logging {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _killed = self.child.kill();
-        let _ended = self.child.wait();
-    }
 }
 
 impl Logging {
@@ -220,12 +267,12 @@ impl Logging {
         let administrator = installation.bootstrap("Acme")?.administrator;
         let installation = installation.with("LOG__LEVEL", level);
         let mut process = Self {
-            child: installation.command("serve")?.spawn()?,
+            process: Killed(installation.command("serve")?.spawn()?),
             url: String::new(),
             administrator,
             _installation: installation,
         };
-        let mut log = BufReader::new(process.child.stderr.take().ok_or("no standard error")?);
+        let mut log = BufReader::new(process.process.0.stderr.take().ok_or("no standard error")?);
         let mut line = String::new();
         loop {
             line.clear();
@@ -260,18 +307,10 @@ impl Logging {
         let body = completion(&challenge, &mut Holder::key()).await?;
         verify(&there, &body).await?.ok()?;
         let told = Command::new("sh")
-            .args(["-c", "kill -TERM \"$0\"", &self.child.id().to_string()])
+            .args(["-c", "kill -TERM \"$0\"", &self.process.0.id().to_string()])
             .status()?;
         assert!(told.success());
-        let ended = async {
-            loop {
-                if let Some(status) = self.child.try_wait()? {
-                    return Ok::<_, io::Error>(status);
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        let status = tokio::time::timeout(Duration::from_mins(1), ended).await??;
+        let status = self.process.ended().await?;
         assert!(status.success(), "{status}");
         Ok(())
     }
@@ -283,6 +322,23 @@ async fn a_log_that_cannot_be_written_stops_nothing() -> Outcome {
     let (process, log) = Logging::at("debug")?;
     drop(log);
     process.works_and_ends().await
+}
+
+/// Neither does it wait for a reader of its last sentence.
+#[tokio::test]
+async fn a_log_that_nobody_reads_keeps_no_process_from_its_end() -> Outcome {
+    let taken = TcpListener::bind("127.0.0.1:0")?;
+    let installation = Installation::empty(DatabaseKind::Sqlite)?
+        .with("HTTP__LISTEN", &taken.local_addr()?.to_string());
+    let (_unread, mut full) = UnixStream::pair()?;
+    full.set_nonblocking(true)?;
+    while full.write(&[b'\n'; 1024]).is_ok() {}
+    full.set_nonblocking(false)?;
+    let mut command = installation.command("serve")?;
+    command.stderr(OwnedFd::from(full));
+    let mut process = Killed(command.spawn()?);
+    assert_eq!(process.ended().await?.code(), Some(1));
+    Ok(())
 }
 
 #[tokio::test]

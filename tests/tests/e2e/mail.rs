@@ -101,6 +101,21 @@ async fn two_processes_hand_each_message_to_the_mail_server_once_and_try_again()
     Ok(())
 }
 
+#[test]
+fn an_invitation_that_nobody_sends_is_told_beside_the_answer() -> Outcome {
+    let kept = Installation::empty(DatabaseKind::Sqlite)?;
+    let sent = sending_by("smtp://127.0.0.1:1")?;
+    for (installation, waits) in [(kept, true), (sent, false)] {
+        let organization = installation.bootstrap("Acme")?.organization;
+        let words = format!("user invite --org {organization} --email ada@example.com --mail");
+        let invited = installation.run(&words)?;
+        assert!(invited.json()?.get("registrationCode").is_none());
+        let told = invited.stderr.contains("latchkey outbox list");
+        assert_eq!(told, waits, "{invited:?}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn without_a_mail_server_messages_are_kept_to_be_read() -> Outcome {
     let installation = Installation::empty(DatabaseKind::Sqlite)?;

@@ -159,6 +159,32 @@ async fn a_database_that_a_newer_release_was_at_work_on_is_refused_whoever_asks(
 }
 
 #[tokio::test]
+async fn what_must_be_there_is_not_migrated() {
+    let (_folder, mut settings) = in_folder();
+    opened(&settings).await;
+    let database = store(&settings).await.unwrap();
+    let newest = latchkey_migrations::newest(database.connection()).await;
+    let newest = newest.unwrap().unwrap();
+    let more = latchkey_migrations::step_down(database.connection(), &newest).await;
+    assert_eq!(more.unwrap(), None);
+    settings.must_exist = true;
+    let error = refused(&settings).await;
+    assert!(matches!(error, BeginningError::Pending { .. }), "{error}");
+    let text = error.to_string();
+    for named in [newest.step.as_str(), "latchkey migrate up"] {
+        assert!(text.contains(named), "{text}");
+    }
+    let steps = latchkey_migrations::status(database.connection()).await;
+    let pending = steps.unwrap().into_iter().filter(|step| !step.is_applied);
+    assert_eq!(pending.count(), 1);
+    database.close().await.unwrap();
+    settings.must_exist = false;
+    opened(&settings).await;
+    settings.must_exist = true;
+    opened(&settings).await;
+}
+
+#[tokio::test]
 async fn what_was_interrupted_goes_on_at_the_next_start() {
     // After the schema.
     let (_folder, settings) = in_folder();

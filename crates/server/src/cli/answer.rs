@@ -3,6 +3,7 @@
 
 use std::{
     fmt::{self, Write as _},
+    io::{self, Write as _},
     sync::OnceLock,
 };
 
@@ -60,6 +61,12 @@ pub(super) fn answer_in_words(
         Some(Form::Table { columns }) => output::print(words(*columns).as_bytes()),
         Some(Form::Json) | None => answer(value),
     }
+}
+
+/// Says something to whoever typed the command, beside the answer for programs.
+pub(super) fn say(text: &str) {
+    // Nothing is left to tell it to when standard error is closed.
+    let _ = writeln!(io::stderr(), "latchkey: {text}");
 }
 
 fn written(value: &impl Serialize, things: &str, form: Form) -> serde_json::Result<String> {

@@ -36,10 +36,16 @@ use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tracing::{info, warn};
 
-use super::{Failure, answer, date::date, output};
+use super::{
+    Failure,
+    answer::{answer, say},
+    date::date,
+    output,
+};
 use crate::{
     beginning,
     config::Settings,
+    lifecycle::stop_signal,
     secrets::{self, folder_of},
 };
 
@@ -124,17 +130,18 @@ pub(super) async fn backup(request: &Backup, settings: &Settings) -> Result<(), 
         }
         let store = beginning::store(settings).await?;
         let written = write(&store, BufWriter::new(output::stream())).await;
+        let written = written.and_then(|(mut out, _summary)| Ok(out.flush()?));
         if written.is_ok() {
             leave(&store, Event::WriteBackup).await;
         }
         let closed = store.close().await;
-        let (mut out, _summary) = written?;
-        out.flush()?;
+        written?;
         closed?;
     } else {
         let file = std::path::absolute(&request.file)?;
+        let stop = stop_signal(1)?;
         let store = beginning::store(settings).await?;
-        let written = write_file(&store, &file).await;
+        let written = write_file(&store, &file, stop).await;
         if written.is_ok() {
             leave(&store, Event::WriteBackup).await;
         }
@@ -172,21 +179,33 @@ async fn write<W: Write>(store: &SqlStore, out: W) -> Result<(W, Summary), Failu
     Ok((packed.finish()?, summary))
 }
 
-/// Makes the file of a backup. It has its name only when it is whole, and takes no other file's place.
-async fn write_file(store: &SqlStore, file: &Path) -> Result<Summary, Failure> {
+/// Makes the file of a backup, unless it is told to `stop`. It has its name only when it is whole, and takes no other
+/// file's place.
+async fn write_file(
+    store: &SqlStore,
+    file: &Path,
+    stop: impl Future<Output = ()>,
+) -> Result<Summary, Failure> {
     let found = private::look(file).map_err(about(file, "cannot be looked at"))?;
-    if found.is_some() {
+    if let Some(found) = found {
         let file = file.display();
-        return Err(format!("there is a file {file} already: name another one").into());
+        return Err(if found.is_dir() {
+            format!("{file} is a folder: name a file in it")
+        } else {
+            format!("there is a file {file} already: name another one")
+        }
+        .into());
     }
+    let folder = folder_of(file);
     let draft = draft_of(file);
-    let made = private::make_file(&draft).map_err(about(&draft, "cannot be made"))?;
-    let drafted = write_draft(store, made).await;
+    let made = private::make_file(&draft).map_err(about(folder, "takes no new file"))?;
+    let drafted = tokio::select! {
+        biased;
+        () = stop => Err("stopped before the backup was whole: there is none".into()),
+        drafted = write_draft(store, made) => drafted,
+    };
     let finished = drafted.and_then(|summary| {
-        // Unlike a change of its name, this takes no other file's place.
-        fs::hard_link(&draft, file).map_err(about(file, "cannot be made"))?;
-        fs::remove_file(&draft).map_err(about(&draft, "cannot be removed"))?;
-        let folder = folder_of(file);
+        private::publish(&draft, file).map_err(about(file, "cannot be made"))?;
         let kept = File::open(folder).and_then(|folder| folder.sync_all());
         kept.map_err(about(folder, "cannot be made durable"))?;
         Ok(summary)
@@ -481,14 +500,10 @@ fn is_standard(file: &Path) -> bool {
     file == Path::new("-")
 }
 
-/// Says something to whoever typed the command, beside the answer for programs.
-fn say(text: &str) {
-    // Nothing is left to tell it to when standard error is closed.
-    let _ = writeln!(io::stderr(), "latchkey: {text}");
-}
-
 #[cfg(test)]
 mod tests {
+    use std::future::{pending, ready};
+
     use super::*;
 
     #[test]
@@ -505,5 +520,40 @@ mod tests {
             assert_eq!(old_to_move(&date(made), now), old);
         }
         assert_eq!(old_to_move("today", made), None);
+    }
+
+    #[tokio::test]
+    async fn a_backup_that_is_not_made_leaves_nothing_and_says_what_is_in_the_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = Settings::default();
+        settings.database.url = format!("sqlite://{}/data/x.db", folder.path().display());
+        let store = beginning::store(&settings).await.unwrap();
+        latchkey_migrations::up(store.connection()).await.unwrap();
+        let backups = folder.path().join("backups");
+        fs::create_dir(&backups).unwrap();
+        let file = backups.join("latchkey.backup");
+        let names = || {
+            let found = fs::read_dir(&backups).unwrap();
+            found
+                .map(|entry| entry.unwrap().file_name())
+                .collect::<Vec<_>>()
+        };
+
+        let refused = write_file(&store, &file, ready(())).await.err().unwrap();
+        assert!(refused.to_string().starts_with("stopped"), "{refused}");
+        assert!(names().is_empty(), "{:?}", names());
+
+        write_file(&store, &file, pending()).await.unwrap();
+        assert_eq!(names(), ["latchkey.backup"]);
+        for (file, says) in [
+            (file.clone(), "there is a file"),
+            (backups.clone(), "is a folder: name a file in it"),
+            (backups.join("deeper/x"), "deeper takes no new file"),
+        ] {
+            let refused = write_file(&store, &file, pending()).await.err().unwrap();
+            assert!(refused.to_string().contains(says), "{refused}");
+        }
+        assert_eq!(names(), ["latchkey.backup"]);
+        store.close().await.unwrap();
     }
 }

@@ -1,6 +1,6 @@
 //! `latchkey config`: whether the configuration can be used, what it is, and what in it weakens the installation.
 
-use std::{fmt::Write as _, path::Path};
+use std::fmt::Write as _;
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -33,11 +33,11 @@ pub(super) struct Setting {
 pub(super) fn perform(
     command: ConfigCommand,
     settings: &Settings,
-    file: Option<&Path>,
+    sources: &Sources,
 ) -> Result<(), Failure> {
     match command {
         ConfigCommand::Check => output::print(check(settings)?.as_bytes()),
-        ConfigCommand::Show => answer_list(&told(file)?, "settings"),
+        ConfigCommand::Show => answer_list(&told(settings, sources), "settings"),
     }
 }
 
@@ -56,12 +56,6 @@ fn check(settings: &Settings) -> Result<String, Failure> {
     Ok(lines)
 }
 
-/// Every setting with its value and its source.
-pub(super) fn told(file: Option<&Path>) -> Result<Vec<Setting>, Failure> {
-    let (settings, sources) = Settings::of_process_with_sources(file)?;
-    Ok(settings_of(&settings, &sources))
-}
-
 /// Passwords that are configured apart from the URLs that they are shown in.
 fn passwords(sources: &Sources) -> impl Iterator<Item = Setting> {
     let given = sources
@@ -74,7 +68,8 @@ fn passwords(sources: &Sources) -> impl Iterator<Item = Setting> {
     })
 }
 
-fn settings_of(settings: &Settings, sources: &Sources) -> Vec<Setting> {
+/// Every setting with its value and its source.
+pub(super) fn told(settings: &Settings, sources: &Sources) -> Vec<Setting> {
     let values = settings.values().into_iter();
     values
         .map(|value| Setting {
@@ -140,7 +135,7 @@ mod tests {
     fn every_setting_is_told_with_where_it_comes_from() {
         let settings = Settings::default();
         let sources = BTreeMap::from([("http.listen".to_owned(), "default".to_owned())]);
-        let told = settings_of(&settings, &sources);
+        let told = told(&settings, &sources);
         assert_eq!(told.len(), settings.values().len());
         assert_eq!(told[0].key, "http.listen");
         assert_eq!(told[0].value, "127.0.0.1:8080");

@@ -1,7 +1,5 @@
 //! `latchkey doctor`: looks through the whole installation.
 
-use std::path::Path;
-
 use clap::Args;
 use latchkey_domain::text::counted;
 use serde::Serialize;
@@ -12,7 +10,7 @@ use super::{
     config::{self, Setting},
 };
 use crate::{
-    config::Settings,
+    config::{Settings, Sources},
     doctor::{Finding, State, examine},
 };
 
@@ -35,7 +33,7 @@ struct Answer {
 pub(super) async fn perform(
     command: &Doctor,
     settings: &Settings,
-    file: Option<&Path>,
+    sources: &Sources,
 ) -> Result<(), Failure> {
     let findings = Box::pin(examine(settings, command.mail_to.as_deref())).await;
     let count = |state| {
@@ -46,7 +44,7 @@ pub(super) async fn perform(
     let told = Answer {
         ok: problems == 0,
         findings,
-        settings: config::told(file)?,
+        settings: config::told(settings, sources),
     };
     answer_in_words(&told, |columns| tell(&told.findings, columns))?;
     if problems > 0 {

@@ -2,7 +2,6 @@
 //! ask with.
 
 use std::{
-    io::{self, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
     time::Duration,
@@ -16,7 +15,10 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::{net::TcpStream, time::timeout};
 
-use super::{Failure, answer};
+use super::{
+    Failure,
+    answer::{answer, say},
+};
 use crate::{
     causes::chain,
     config::{database::Database, reach::Reach},
@@ -44,11 +46,9 @@ pub(super) async fn perform(request: &Health, file: Option<&Path>) -> Result<(),
     } else {
         let reach = Reach::of_process(file)?;
         if !reach.faults.is_empty() {
-            // It is said beside the answer, and whoever does not read it has the answer.
-            let _unread = writeln!(
-                io::stderr(),
-                "latchkey: the service could not be started anew with this configuration, and may listen \
-                 elsewhere; `latchkey config check` says what is wrong"
+            say(
+                "the service could not be started anew with this configuration, and may listen elsewhere; \
+                 `latchkey config check` says what is wrong",
             );
         }
         (reachable(reach.listen)?, reach.deadline)

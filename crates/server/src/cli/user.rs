@@ -1,7 +1,5 @@
 //! `latchkey user`: who has an account.
 
-use std::io::{self, Write as _};
-
 use clap::{Args, Subcommand};
 use latchkey_domain::{
     credential_code::{CodeStatus, CredentialCode},
@@ -22,10 +20,12 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    administer::{Administer, OneUser, confirmed, found, require, shown, unknown, user_id},
+    administer::{self, Administer, OneUser, confirmed, found, require, shown, unknown, user_id},
+    answer::say,
     credential::{CredentialRow, rows_of},
     date::date,
 };
+use crate::wiring::Adapters;
 
 /// Which part of a list of users.
 #[derive(Debug, Args)]
@@ -231,6 +231,20 @@ pub(super) enum UserAnswer {
     },
 }
 
+/// Performs a command with these adapters and answers. That nobody sends an invitation is told beside the answer.
+pub(super) async fn perform(command: UserCommand, adapters: Adapters) -> Result<(), Failure> {
+    let is_kept =
+        matches!(command, UserCommand::Invite { mail: true, .. }) && !adapters.ports.mailer.sends();
+    administer::perform(command, adapters).await?;
+    if is_kept {
+        say(
+            "no mail server is set (mail.transport), so the invitation waits: `latchkey outbox list` shows it with its \
+             code",
+        );
+    }
+    Ok(())
+}
+
 impl Administer for UserCommand {
     const LISTS: &'static str = "users";
 
@@ -399,12 +413,7 @@ async fn list(
         match found.next {
             Some(next) if rows.len() < usize::from(part.limit) => after = Some(next),
             Some(next) => {
-                // Who does not read it sees as many as were asked for.
-                let _ = writeln!(
-                    io::stderr(),
-                    "latchkey: there are more: --after {}",
-                    next.id
-                );
+                say(&format!("there are more: --after {}", next.id));
                 return Ok(rows);
             }
             None => return Ok(rows),

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, net::SocketAddr, path::Path, time::Duration};
 
-use super::{Fault, Faults, Settings, environment, reader_of};
+use super::{Fault, Faults, Files, Settings, environment, reader_of};
 
 /// Where the running service can be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,9 +33,9 @@ impl Reach {
 
     /// A file that cannot be read at all is no matter where the environment tells.
     fn load(file: Option<&Path>, variables: &HashMap<String, String>) -> Result<Self, Faults> {
-        let unreadable = reader_of(file, variables.clone()).err();
+        let unreadable = reader_of(file, variables.clone(), Files::Any).err();
         let file = file.filter(|_file| unreadable.is_none());
-        let mut reader = reader_of(file, variables.clone())?;
+        let mut reader = reader_of(file, variables.clone(), Files::Any)?;
         let settings = Settings::read(&mut reader);
         let is_told = reader.is_set("http.listen");
         let mut faults = reader.finish().err().unwrap_or_default();

@@ -12,7 +12,7 @@ use ::config::{Config, Map, Value, ValueKind};
 use latchkey_storage::private;
 use zeroize::Zeroizing;
 
-use super::{CREDENTIALS_DIRECTORY, Fault, variable_of};
+use super::{CREDENTIALS_DIRECTORY, Fault, Files, variable_of};
 
 /// What a reader answers for a value that is not as it must be.
 pub(super) type Problem = String;
@@ -29,6 +29,8 @@ pub(super) struct Reader {
     credentials: Option<PathBuf>,
     /// The files that secrets were to be read from.
     secret_files: Vec<PathBuf>,
+    /// Which files they may be.
+    files: Files,
 }
 
 /// Where each setting's value comes from.
@@ -43,7 +45,7 @@ pub(super) struct Section<'reader> {
 }
 
 impl Reader {
-    pub(super) fn new(config: Config) -> Self {
+    pub(super) fn new(config: Config, files: Files) -> Self {
         Self {
             sections: config.cache.into_table().unwrap_or_default(),
             faults: Vec::new(),
@@ -51,6 +53,7 @@ impl Reader {
             secrets: BTreeSet::new(),
             credentials: None,
             secret_files: Vec::new(),
+            files,
         }
     }
 
@@ -276,7 +279,7 @@ impl Section<'_> {
         };
         let source = format!("in {place}");
         self.reader.known.insert(name.clone(), source);
-        match secret_in(&path).and_then(|text| parse(&text)) {
+        match secret_in(&path, self.reader.files).and_then(|text| parse(&text)) {
             Ok(secret) => Some(secret),
             Err(problem) => {
                 let problem = format!("{problem} (in {place})");
@@ -402,8 +405,9 @@ impl Section<'_> {
 }
 
 /// The secret in a file. Editors end a file with a new line, which is no part of it.
-fn secret_in(path: &Path) -> Result<Zeroizing<String>, Problem> {
-    let mut text = fs::read_to_string(path)
+fn secret_in(path: &Path, files: Files) -> Result<Zeroizing<String>, Problem> {
+    let text = files.accept(path).and_then(fs::read_to_string);
+    let mut text = text
         .map(Zeroizing::new)
         .map_err(|error| format!("cannot be read: {error}"))?;
     let length = text.trim_end_matches(['\r', '\n']).len();

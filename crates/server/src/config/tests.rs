@@ -212,7 +212,7 @@ fn secrets_in_a_faulty_configuration_are_not_repeated() {
 #[test]
 fn only_variables_of_the_configuration_are_read() {
     let read = |listen: OsString| {
-        let others = [("LATCHKEY_BIN", "x"), ("PATH", "y")];
+        let others = [("LATCHKEY_CONFIG", "x"), ("PATH", "y")];
         let others = others.map(|(name, value)| (name.into(), value.into()));
         environment(
             others
@@ -246,6 +246,7 @@ fn a_variable_that_names_no_setting_is_a_fault_with_the_nearest_name() {
         ("LATCHKEY_PUBLIC_URL", "LATCHKEY__HTTP__PUBLIC_URL"),
         ("LATCHKEY_HTTP_PORT", "LATCHKEY__HTTP__LISTEN"),
         ("LATCHKEY_SECRETS_CONTENTS", "LATCHKEY__SECRETS__CONTENTS"),
+        ("LATCHKEY_POSTGRES_URL", "LATCHKEY__DATABASE__URL"),
     ] {
         let faults = faults_of(&[name]);
         assert_eq!(faults.len(), 1, "{name}");
@@ -309,7 +310,7 @@ fn every_setting_tells_where_it_comes_from() {
     let file = folder.path().join("latchkey.toml");
     std::fs::write(&file, "[http]\nlisten = \"127.0.0.1:1\"\n").unwrap();
     let variables = variables_of(&[("LATCHKEY__LOG__LEVEL", "debug")]);
-    let (_, sources) = Settings::load_with_sources(Some(&file), variables).unwrap();
+    let (_, sources) = Settings::load_with_sources(Some(&file), variables, Files::Any).unwrap();
     assert!(sources["http.listen"].ends_with("latchkey.toml"));
     assert_eq!(sources["log.level"], "set by LATCHKEY__LOG__LEVEL");
     assert_eq!(sources["log.format"], "default");
@@ -325,6 +326,37 @@ fn a_file_of_settings_need_not_be_a_regular_one() {
     let folder = tempfile::tempdir().unwrap();
     let fault = Settings::load(Some(folder.path()), HashMap::new()).unwrap_err();
     assert!(fault.to_string().contains("cannot be read"), "{fault}");
+}
+
+/// Whoever read a pipe at the start has emptied it.
+#[cfg(unix)]
+#[test]
+fn what_is_read_again_is_a_regular_file() {
+    let device = PathBuf::from("/dev/null");
+    let again = |file: &Path, secret: Option<&Path>| {
+        let secret = secret.map(|secret| secret.display().to_string());
+        let variable = secret.map(|secret| ("LATCHKEY__DATABASE__URL_FILE".to_owned(), secret));
+        let loaded =
+            Settings::load_with_sources(Some(file), variable.into_iter().collect(), Files::Regular);
+        loaded.map(|(settings, _sources)| settings)
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("latchkey.toml");
+    std::fs::write(&file, "[log]\nlevel = \"debug\"\n").unwrap();
+    let link = folder.path().join("link.toml");
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    assert_eq!(again(&link, None).unwrap().log.level, "debug");
+    for (file, secret, key) in [
+        (&device, None, "/dev/null"),
+        (&file, Some(device.as_path()), "database.url"),
+    ] {
+        let faults = again(file, secret).unwrap_err();
+        let [fault] = faults.all() else {
+            panic!("{faults}");
+        };
+        assert_eq!(fault.key, key);
+        assert!(fault.problem.contains("is no regular file"), "{fault}");
+    }
 }
 
 #[test]

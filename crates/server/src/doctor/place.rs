@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::{StreamExt as _, stream};
 use hyper::{Method, StatusCode, header::ACCESS_CONTROL_ALLOW_ORIGIN};
 use latchkey_crypto::secrets::SigningKeyFacts;
 use latchkey_domain::{
@@ -56,6 +57,9 @@ enum Met {
     Nobody(String),
 }
 
+/// How many hosts are asked at once.
+const AT_ONCE: usize = 64;
+
 const KEYS: &str = "/.well-known/jwks.json";
 
 impl<'all> Place<'all> {
@@ -99,20 +103,32 @@ impl<'all> Place<'all> {
         }
         proxies(settings, url, found);
         let mut seen = BTreeSet::new();
+        let mut looks = Vec::new();
         for application in snapshot.applications() {
             if seen.insert(application.relying_party.rp_id().as_str()) {
-                self.rp_id(application, snapshot, found).await;
+                looks.push((application, None));
             }
-            for origin in application.relying_party.origins() {
-                if origin.is_web() {
-                    // Where the application says at which origin they are, nothing leads to ours at another.
-                    let pages = self.pages.as_ref().filter(|prefix| {
-                        application.page(Some(origin), Some(prefix))
-                            == Some(format!("{origin}{prefix}"))
-                    });
-                    self.origin(origin, pages, found).await;
-                }
+            let origins = application.relying_party.origins().iter();
+            let origins = origins.filter(|origin| origin.is_web());
+            looks.extend(origins.map(|origin| (application, Some(origin))));
+        }
+        // One that cannot be met is waited for beside the others.
+        let area = found.area;
+        let looks = looks.into_iter().map(async |(application, origin)| {
+            let mut all = Vec::new();
+            let mut found = Findings {
+                area,
+                all: &mut all,
+            };
+            match origin {
+                None => self.rp_id(application, snapshot, &mut found).await,
+                Some(origin) => self.origin(application, origin, &mut found).await,
             }
+            all
+        });
+        let mut looks = stream::iter(looks).buffered(AT_ONCE);
+        while let Some(more) = looks.next().await {
+            found.all.extend(more);
         }
     }
 
@@ -167,7 +183,11 @@ impl<'all> Place<'all> {
     }
 
     /// An origin: whether its pages may call the service, and where they are; ours are to be there as well, or not.
-    async fn origin(&self, origin: &Origin, pages: Option<&PagePrefix>, found: &mut Findings<'_>) {
+    async fn origin(&self, application: &Application, origin: &Origin, found: &mut Findings<'_>) {
+        // Where the application says at which origin they are, nothing leads to ours at another.
+        let pages = self.pages.as_ref().filter(|prefix| {
+            application.page(Some(origin), Some(prefix)) == Some(format!("{origin}{prefix}"))
+        });
         let origin = origin.as_str();
         self.calls(origin, found).await;
         let Ok(url) = Url::parse(origin) else {

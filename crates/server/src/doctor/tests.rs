@@ -1,3 +1,5 @@
+use std::fs;
+
 use latchkey_crypto::entropy::SystemEntropy;
 use latchkey_domain::{
     application::{Origin, RelyingParty, RpId},
@@ -5,9 +7,10 @@ use latchkey_domain::{
     text::{ApplicationName, OrganizationName, Username},
 };
 use latchkey_service::{administration::Bootstrap, use_cases::UseCases};
+use latchkey_storage::connect::sqlite_file;
 use latchkey_testkit::mail_server::{ALWAYS, At, MailServer};
 use tempfile::TempDir;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{io::AsyncWriteExt as _, net::TcpListener, task::JoinHandle};
 use url::Url;
 
 use super::*;
@@ -26,11 +29,15 @@ fn in_folder() -> (TempDir, Settings) {
 }
 
 async fn bootstrap(use_cases: &UseCases, origins: &[&str]) {
+    bootstrap_as(use_cases, "Acme", origins).await;
+}
+
+async fn bootstrap_as(use_cases: &UseCases, name: &str, origins: &[&str]) {
     let origins = origins.iter().map(|origin| Origin::new(*origin).unwrap());
     let relying_party =
         RelyingParty::new(RpId::new("localhost").unwrap(), origins.collect()).unwrap();
     let request = Bootstrap {
-        organization: OrganizationName::new("Acme").unwrap(),
+        organization: OrganizationName::new(name).unwrap(),
         approval: Approval::Never,
         administrator: Username::new("ada@example.com").unwrap(),
         application: ApplicationName::new("Shop").unwrap(),
@@ -126,6 +133,63 @@ async fn what_cannot_be_met_or_is_another_is_a_problem() {
     assert!(found[0].contains("is not this installation"), "{found:?}");
 }
 
+/// Each is answered only when all have been asked, so that one after another none would be in time.
+#[tokio::test]
+async fn hosts_are_asked_beside_each_other() {
+    let (_folder, settings, _server) = served().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let use_cases = Adapters::open(&settings).await.unwrap().use_cases();
+    let origins = ["a", "b", "c"].map(|name| format!("http://{name}.localhost:{port}"));
+    bootstrap_as(
+        &use_cases,
+        "Others",
+        &origins.each_ref().map(String::as_str),
+    )
+    .await;
+    tokio::spawn(async move {
+        let mut asking = Vec::new();
+        for _ in 0..3 {
+            asking.push(listener.accept().await.unwrap().0);
+        }
+        for mut stream in asking {
+            let answer = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
+            stream.write_all(answer).await.unwrap();
+        }
+    });
+    let findings = examine(&settings, None).await;
+    let said = of(&findings, "public", State::Warning);
+    for (said, origin) in said.iter().zip(&origins) {
+        assert!(said.contains(origin.as_str()), "{said}");
+    }
+    assert_eq!(said.len(), 3, "{findings:#?}");
+}
+
+#[tokio::test]
+async fn who_has_deactivated_every_application_makes_no_first_one() {
+    let (_folder, settings, _server) = served().await;
+    let advice = |findings: Vec<Finding>| {
+        let mut found = findings.into_iter();
+        let found = found.find(|finding| finding.area == "applications");
+        found.and_then(|finding| finding.advice).unwrap_or_default()
+    };
+    let use_cases = Adapters::open(&settings).await.unwrap().use_cases();
+    let administration = &use_cases.administration;
+    let all = administration.applications().await.unwrap();
+    let id = &all[0].application.id;
+    administration
+        .set_application_active(id, false)
+        .await
+        .unwrap();
+    let said = advice(examine(&settings, None).await);
+    assert!(said.contains("latchkey application activate"), "{said}");
+
+    let (_folder, settings) = in_folder();
+    begin(&settings).await;
+    let said = advice(examine(&settings, None).await);
+    assert!(said.contains("latchkey bootstrap"), "{said}");
+}
+
 #[tokio::test]
 async fn a_certificate_that_no_browser_trusts_is_a_problem() {
     let (_folder, mut settings, _server) = served().await;
@@ -144,10 +208,13 @@ async fn a_certificate_that_no_browser_trusts_is_a_problem() {
 async fn without_a_database_and_secrets_it_says_so_and_makes_none() {
     let (folder, settings) = in_folder();
     let findings = examine(&settings, None).await;
-    for area in ["database", "secrets"] {
+    for (area, says) in [
+        ("database", "nothing is in the database /"),
+        ("secrets", "there is no file /"),
+    ] {
         let found = of(&findings, area, State::Warning);
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].starts_with("there is no file /"), "{found:?}");
+        assert!(found[0].starts_with(says), "{found:?}");
     }
     for area in ["applications", "public"] {
         let found = of(&findings, area, State::Warning);
@@ -159,7 +226,7 @@ async fn without_a_database_and_secrets_it_says_so_and_makes_none() {
             .iter()
             .all(|finding| finding.state != State::Problem)
     );
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[tokio::test]
@@ -172,10 +239,10 @@ async fn secrets_that_are_lost_or_of_others_are_a_problem() {
         .await
         .unwrap();
     let away = settings.secrets.path.with_extension("away");
-    std::fs::rename(&settings.secrets.path, &away).unwrap();
+    fs::rename(&settings.secrets.path, &away).unwrap();
     let found = of(&examine(&settings, None).await, "secrets", State::Problem);
     assert!(
-        found.len() == 1 && found[0].starts_with("there is no file"),
+        found.len() == 1 && found[0].contains("put their file back"),
         "{found:?}"
     );
 
@@ -186,7 +253,7 @@ async fn secrets_that_are_lost_or_of_others_are_a_problem() {
         "{found:?}"
     );
 
-    std::fs::write(&settings.secrets.path, "hunter2").unwrap();
+    fs::write(&settings.secrets.path, "hunter2").unwrap();
     let found = of(&examine(&settings, None).await, "secrets", State::Problem);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(!found[0].contains("hunter2"), "{found:?}");
@@ -235,12 +302,13 @@ fn keys_tell_when_it_is_time_to_rotate_them() {
     let made = SystemClock.now();
     secrets::open(&settings.secrets, &SystemEntropy, &SystemClock).unwrap();
     let states = |later: Duration| {
+        let secrets = secrets::look(&settings.secrets).unwrap();
         let mut all = Vec::new();
         let mut found = Findings {
             area: "secrets",
             all: &mut all,
         };
-        secrets_of(&settings, true, made.plus(later), &mut found);
+        keys(&secrets, made.plus(later), &mut found);
         all.into_iter()
             .map(|finding| finding.state)
             .collect::<Vec<_>>()
@@ -255,16 +323,90 @@ fn keys_tell_when_it_is_time_to_rotate_them() {
     assert_eq!(states(Duration::from_hours(1)), [State::Ok, State::Warning]);
 }
 
-#[tokio::test]
-async fn a_schema_that_is_not_whole_is_told() {
-    let (_folder, settings) = in_folder();
-    let store = beginning::store(&settings).await.unwrap();
+async fn begin(settings: &Settings) {
+    let adapters = Adapters::open(settings).await.unwrap();
+    adapters.close().await.unwrap();
+}
+
+async fn migrate(settings: &Settings) {
+    let store = beginning::store(settings).await.unwrap();
     latchkey_migrations::up(store.connection()).await.unwrap();
+    store.close().await.unwrap();
+}
+
+async fn take_step_back(settings: &Settings) {
+    let store = beginning::store(settings).await.unwrap();
     let newest = latchkey_migrations::newest(store.connection()).await;
     let newest = newest.unwrap().unwrap();
     let more = latchkey_migrations::step_down(store.connection(), &newest).await;
     assert_eq!(more.unwrap(), None);
     store.close().await.unwrap();
+}
+
+/// In each of these it says beforehand what comes of a start, and changes nothing.
+#[tokio::test]
+async fn it_finds_a_problem_where_the_service_refuses_to_start_and_nowhere_else() {
+    let file = |settings: &Settings| sqlite_file(&settings.database.url).unwrap().unwrap();
+    for (case, starts) in [
+        ("nothing", true),
+        ("both", true),
+        ("only a schema", true),
+        ("an older schema", true),
+        ("secrets and no database", false),
+        ("secrets and an empty file", false),
+        ("secrets and a database without tables", false),
+        ("a database and no secrets", false),
+        ("an older schema and no secrets", false),
+    ] {
+        let (folder, settings) = in_folder();
+        match case {
+            "nothing" => {}
+            "only a schema" => migrate(&settings).await,
+            "secrets and a database without tables" => {
+                secrets::open(&settings.secrets, &SystemEntropy, &SystemClock).unwrap();
+                let store = beginning::store(&settings).await.unwrap();
+                store.close().await.unwrap();
+            }
+            _ => begin(&settings).await,
+        }
+        if case.starts_with("an older") {
+            take_step_back(&settings).await;
+        }
+        if case.ends_with("no database") || case.ends_with("an empty file") {
+            fs::remove_file(file(&settings)).unwrap();
+        }
+        if case.ends_with("an empty file") {
+            fs::write(file(&settings), "").unwrap();
+        }
+        if case.ends_with("no secrets") {
+            fs::remove_file(&settings.secrets.path).unwrap();
+        }
+        let state = || {
+            let database = fs::read(file(&settings)).ok();
+            (database, settings.secrets.path.exists())
+        };
+        let before = state();
+        let findings = examine(&settings, None).await;
+        let problems: Vec<_> = ["database", "secrets"]
+            .into_iter()
+            .flat_map(|area| of(&findings, area, State::Problem))
+            .collect();
+        assert_eq!(problems.is_empty(), starts, "{case}: {findings:#?}");
+        assert!(state() == before, "{case}");
+        let opened = Adapters::open(&settings).await;
+        assert_eq!(opened.is_ok(), starts, "{case}");
+        if let Some(error) = opened.err() {
+            assert_eq!(problems, [chain(&error)], "{case}");
+        }
+        drop(folder);
+    }
+}
+
+#[tokio::test]
+async fn a_schema_that_is_not_whole_is_told() {
+    let (_folder, settings) = in_folder();
+    begin(&settings).await;
+    take_step_back(&settings).await;
     let found = of(&examine(&settings, None).await, "database", State::Warning);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains("still to be taken"), "{found:?}");

@@ -171,6 +171,25 @@ fn every_alert_asks_for_something_and_says_what_to_do() {
     }
 }
 
+/// Other services tell metrics of the same names, where those are conventional.
+#[test]
+fn every_alert_is_about_this_job_alone() {
+    let alerts = document("docs/monitoring/alerts.yaml");
+    let lines = alerts.lines().map(str::trim_start);
+    let asked = lines.filter(|line| line.starts_with("expr: "));
+    let mut series = 0;
+    for (asked, name) in
+        asked.flat_map(|asked| named(asked).into_iter().map(move |name| (asked, name)))
+    {
+        for rest in asked.split(name).skip(1) {
+            let (_part, labels) = rest.split_once('{').unwrap_or_default();
+            assert!(labels.starts_with("job=\"latchkey\""), "{name} in {asked}");
+            series += 1;
+        }
+    }
+    assert!(series > 12, "{series}");
+}
+
 #[tokio::test]
 async fn a_request_is_measured_by_method_route_and_status() {
     let metrics = Metrics::new().unwrap();
