@@ -67,9 +67,10 @@ pub enum OpenSecretsError {
 
 /// What to do about a file that cannot be read.
 fn advice(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => format!(": {LOOK_ADVICE}"),
-        _ => String::new(),
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        format!(": {LOOK_ADVICE}")
+    } else {
+        String::new()
     }
 }
 

@@ -23,12 +23,15 @@ pub fn network(address: IpAddr) -> IpNet {
 pub fn shares(address: IpAddr, limit: u32, whole: u32) -> impl Iterator<Item = (IpNet, u32)> {
     let narrow = network(address);
     let most = limit.max(whole / 2);
-    let wider = WIDER.into_iter().map(move |(prefix, times)| {
+    let wider: &[_] = match narrow {
+        IpNet::V4(_) => &[],
+        IpNet::V6(_) => &WIDER,
+    };
+    let wider = wider.iter().map(move |&(prefix, times)| {
         let network = IpNet::new_assert(narrow.addr(), prefix).trunc();
         (network, limit.saturating_mul(times).min(most))
     });
-    let is_wide = matches!(narrow, IpNet::V6(_));
-    once((narrow, limit)).chain(wider.filter(move |_| is_wide))
+    once((narrow, limit)).chain(wider)
 }
 
 #[cfg(test)]
