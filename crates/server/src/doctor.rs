@@ -271,11 +271,13 @@ fn secrets_of(
         (Ok(None), Err(error @ OpenError::Beginning(BeginningError::NoSecrets { .. }))) => {
             (chain(error), OTHERS_HAVE_THEM)
         }
-        (Ok(None), _) => {
-            found.warning(
-                format!("there is no file {}", secrets::place(&settings.secrets)),
-                "the first `latchkey serve` or `latchkey bootstrap` makes it",
-            );
+        (Ok(None), prospect) => {
+            let advice = match prospect {
+                Ok(_) => "the first `latchkey serve` or `latchkey bootstrap` makes it",
+                Err(_) => "what to do about it depends on the database",
+            };
+            let place = secrets::place(&settings.secrets);
+            found.warning(format!("there is no file {place}"), advice);
             return None;
         }
         (Err(error @ OpenSecretsError::Read { .. }), _) => (chain(&error), ""),

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use tracing::{error, warn};
+use tracing::{enabled, error, warn};
 use tracing_subscriber::{EnvFilter, fmt, util::SubscriberInitExt};
 
 use crate::config::log::{Format, Log};
@@ -101,8 +101,16 @@ pub fn start(settings: &Log) -> Result<Running, TelemetryError> {
         }
     };
     started.map_err(|error| TelemetryError(error.to_string()))?;
-    // The one that is there by itself writes to standard error, and waits for whoever reads it.
-    panic::set_hook(Box::new(tell_panic));
+    // The one that is there by itself writes to standard error, and waits for whoever reads it. It is for whoever has
+    // no log.
+    let to_standard_error = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        if enabled!(tracing::Level::ERROR) {
+            tell_panic(panic);
+        } else {
+            to_standard_error(panic);
+        }
+    }));
     Ok(Running { lines, level })
 }
 

@@ -384,6 +384,8 @@ async fn open_sqlite(
         let opened = terms
             .trust
             .guard(SqlitePoolOptions::new(), terms.patience)
+            // What comes back was dropped in the middle of something, and may hold the lock of all who write.
+            .after_release(|_dropped, _state| Box::pin(async { Ok(false) }))
             .max_connections(size + 1)
             .acquire_timeout(deadline)
             .idle_timeout(None)

@@ -9,6 +9,7 @@ use std::{
     convert::Infallible,
     error::Error,
     future::pending,
+    io,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -21,7 +22,7 @@ use latchkey_service::ports::store::StoreError;
 use sea_orm::{
     ConnAcquireErr, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     ExecResult, QueryResult, RuntimeErr, Statement, TransactionTrait as _,
-    sqlx::{ConnectOptions as _, Connection as _},
+    sqlx::{self, ConnectOptions as _, Connection as _},
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -367,7 +368,8 @@ impl Lent {
         Arc::strong_count(&self.kept.connection) == 1
     }
 
-    /// Asks it whether it lives, unless it was used just now: before a statement that will not be repeated.
+    /// Asks it whether it lives, unless it was used just now: before a statement that will not be repeated. One that
+    /// answers nothing does not, and may be one of many.
     ///
     /// # Errors
     /// [`StoreError`] when it does not.
@@ -375,8 +377,14 @@ impl Lent {
         if self.kept.used.elapsed() < FRESH {
             return Ok(());
         }
-        let asked = self.connection().execute_unprepared("SELECT 1").await;
-        asked.map(|_lives| ()).map_err(StoreError::new)
+        let asked = self.connection().execute_unprepared("SELECT 1");
+        let answered = timeout(self.home.0.terms.patience, asked).await;
+        let answer = answered.unwrap_or_else(|_silent| {
+            self.trust().lose();
+            let silent = sqlx::Error::Io(io::ErrorKind::TimedOut.into());
+            Err(DbErr::Query(RuntimeErr::SqlxError(silent.into())))
+        });
+        answer.map(|_lives| ()).map_err(StoreError::new)
     }
 
     /// Gives it back after what may have failed, unless it broke: nobody may take that for one that was used just

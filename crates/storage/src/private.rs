@@ -46,11 +46,12 @@ pub fn make_file(path: &Path) -> io::Result<File> {
 /// [`io::ErrorKind::AlreadyExists`], or that the system does not let it be named; the draft is still there then.
 pub fn publish(draft: &Path, path: &Path) -> io::Result<()> {
     // A link takes no other file's place either, but there are file systems without links (exFAT, SMB), and some
-    // without this (NFS).
+    // without this (NFS); and what a sandbox does not let be done says so in many ways.
     #[cfg(target_os = "linux")]
     match rename_unless_taken(draft, path) {
-        Err(Errno::INVAL | Errno::NOSYS) => {}
-        renamed => return Ok(renamed?),
+        Ok(()) => return Ok(()),
+        Err(Errno::EXIST) => return Err(Errno::EXIST.into()),
+        Err(_cannot) => {}
     }
     fs::hard_link(draft, path)?;
     fs::remove_file(draft)

@@ -534,7 +534,7 @@ test('what can be no name is told at its field, before a passkey is made', async
   await claim(phone, link)
   const name = page.getByLabel('Name of the passkey')
   const create = page.getByRole('button', { name: 'Create the passkey' })
-  for (const wrong of ['a\u200bb', 'a\u202eb', 'a\u200db', '1\u200d👧', '👩\u200d', '👩\u200d1', 'a\u2028b', '🏴\u{e0067}']) {
+  for (const wrong of ['a\u200bb', 'a\u202eb', 'a\u200db', '1\u200d👧', '👩\u200d', '👩\u200d1', 'a\u2028b', '🏴\u{e0067}', '\u3164', '1\ufe0f', '葛\u{e0100}']) {
     await name.fill(wrong)
     await create.click()
     await page.getByRole('alert').getByText('This cannot be a name').waitFor()

@@ -63,7 +63,8 @@ from_text! {
     ReleaseReason: |text: String| text.parse().map_err(reason);
     Method: |text: String| text.parse().map_err(reason);
     ActionPath: |text: String| Self::parse(text).map_err(reason);
-    Username: |text: String| Self::new(text).map_err(reason);
+    // Whoever has one that would not be given any more still goes by it.
+    Username: |text: String| Self::accepted_before(text).map_err(reason);
     ExternalId: |text: String| Self::new(text).map_err(reason);
     CredentialName: |text: String| Self::new(text).map_err(reason);
     EncryptedPrivateKey: |text: String| Self::new(text).map_err(reason);

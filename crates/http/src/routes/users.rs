@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use crate::{
     dto::{
-        text::Text,
+        text::{FromText, Text},
         user::{self, Employee, PaginationToken, UserBody},
     },
     error::{ApiError, ErrorCode, documentation::refusals},
@@ -103,13 +103,24 @@ pub(crate) async fn list_users(
     }))
 }
 
+/// What a user may be called who is to be made.
+struct NewUsername(Username);
+
+impl FromText for NewUsername {
+    fn from_text(text: String) -> Result<Self, String> {
+        Username::new(text)
+            .map(Self)
+            .map_err(|error| error.to_string())
+    }
+}
+
 /// Who is to be made.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", expecting = "an object")]
 pub(crate) struct CreateUserRequest {
     /// The e-mail address: what the user signs in with, and where the invitation goes.
     #[schema(value_type = String, example = "ada@example.com")]
-    email: Text<Username>,
+    email: Text<NewUsername>,
     /// `CustomerEmployee`.
     #[schema(value_type = String, example = "CustomerEmployee")]
     #[serde(rename = "kind")]
@@ -155,7 +166,7 @@ pub(crate) async fn create_user(
             "is not taken: a user's keys are those that the user registers",
         ));
     }
-    let Text(username) = body.email;
+    let Text(NewUsername(username)) = body.email;
     let new = CreateUser {
         username,
         external_id: body.external_id.map(|Text(id)| id),

@@ -139,8 +139,8 @@ pub(super) async fn backup(request: &Backup, settings: &Settings) -> Result<(), 
         closed?;
     } else {
         let file = std::path::absolute(&request.file)?;
-        let stop = stop_signal(1)?;
         let store = beginning::store(settings).await?;
+        let stop = stop_signal(1)?;
         let written = write_file(&store, &file, stop).await;
         if written.is_ok() {
             leave(&store, Event::WriteBackup).await;

@@ -33,9 +33,13 @@ impl Reach {
 
     /// A file that cannot be read at all is no matter where the environment tells.
     fn load(file: Option<&Path>, variables: &HashMap<String, String>) -> Result<Self, Faults> {
-        let unreadable = reader_of(file, variables.clone(), Files::Any).err();
-        let file = file.filter(|_file| unreadable.is_none());
-        let mut reader = reader_of(file, variables.clone(), Files::Any)?;
+        let (mut reader, unreadable) = match reader_of(file, variables.clone(), Files::Any) {
+            Ok(reader) => (reader, None),
+            Err(unreadable) => {
+                let alone = reader_of(None, variables.clone(), Files::Any)?;
+                (alone, Some(unreadable))
+            }
+        };
         let settings = Settings::read(&mut reader);
         let is_told = reader.is_set("http.listen");
         let mut faults = reader.finish().err().unwrap_or_default();

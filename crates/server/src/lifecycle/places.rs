@@ -22,6 +22,10 @@ use super::ConnectionLimits;
 /// connection can be accepted.
 const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
+/// How many connections give way to one that comes, at most, where limits were lowered: to look for each takes a
+/// moment in which nobody else is let in.
+const SURPLUS: u32 = 32;
+
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pace {
@@ -147,7 +151,10 @@ impl Places {
         });
         let mut table = self.lock();
         for &(network, share) in &shares {
-            while !table.has_room_in_share(network, share) {
+            for _surplus in 0..SURPLUS {
+                if table.has_room_in_share(network, share) {
+                    break;
+                }
                 if !self.is_for_turned_away {
                     table.tell_of_share(network);
                 }
@@ -156,7 +163,10 @@ impl Places {
                 }
             }
         }
-        while !table.has_room(maximum) {
+        for _surplus in 0..SURPLUS {
+            if table.has_room(maximum) {
+                break;
+            }
             if !table.make_room(|_any| true) {
                 if !self.is_for_turned_away {
                     table.tell_of_no_room(maximum);

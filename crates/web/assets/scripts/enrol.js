@@ -11,7 +11,7 @@ import { nameIn } from './name-field.js'
 import { isSupported, make } from './passkeys.js'
 import { $, busy, complain, hintAtSecurityKeys, introduce, say, show, takeFragment, timeLeft } from './page.js'
 import { goOn, isReturning, signInAndGoOn } from './return.js'
-import { sendOnce } from './sent.js'
+import { isDecided, sendOnce } from './sent.js'
 import { beginSession, signIn } from './session.js'
 import { explain, sayOnThisPage } from './texts.js'
 
@@ -69,7 +69,7 @@ async function claim(code, hasAsked = false) {
       body: { credentialKind: 'Fido2', code },
     })
   } catch (error) {
-    if (error.status < 500) {
+    if (isDecided(error)) {
       forget(TRIED)
     }
     if (isSentAgain && error.code === 'invalid_code') {

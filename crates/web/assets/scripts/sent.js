@@ -5,7 +5,7 @@ import { call } from './api.js'
 import { forgetUnkept, noteUnkept } from './unkept.js'
 
 /** Whether the service has decided, and not only failed or asked for patience. */
-const isDecided = ({ status }) => status < 500 && ![408, 429].includes(status)
+export const isDecided = ({ status }) => status < 500 && ![408, 429].includes(status)
 
 /**
  * Makes something, sends it, and answers the one with the other: `{ sent, answer }`. `place` keeps what was made as
