@@ -200,14 +200,14 @@ test('a number that is not the one of the other place refuses', async () => {
 test('what waits since a newer code is asked about in the place of what does not wait any more', async () => {
   const laptop = await Device.open(browser)
   const { page } = laptop
-  const invited = await organization(['eleven', 'twelve'], '--approval', 'always')
-  await register(laptop, at('eleven'), invited)
-  const { question } = await waiting(laptop, 'Somebody else', 'twelve')
+  const invited = await organization(['quince', 'damson'], '--approval', 'always')
+  await register(laptop, at('quince'), invited)
+  const { question } = await waiting(laptop, 'Somebody else', 'damson')
   // The page hears nothing of what is done elsewhere.
   const lose = (route) => (route.request().method() === 'GET' ? route.abort() : route.continue())
   await page.route('**/auth/credentials/code', lose)
   await page.getByText('The service cannot be reached; still trying.').waitFor()
-  const phone = await added(await getCodeElsewhere(laptop, at('twelve')), 'My phone')
+  const phone = await added(await getCodeElsewhere(laptop, at('damson')), 'My phone')
   await question.getByText('Somebody else', { exact: true }).waitFor()
   await page.route('**/auth/credentials/code/refuse', async (route) => {
     await page.unroute('**/auth/credentials/code')
