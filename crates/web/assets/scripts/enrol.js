@@ -69,7 +69,8 @@ async function claim(code, hasAsked = false) {
       body: { credentialKind: 'Fido2', code },
     })
   } catch (error) {
-    if (isDecided(error)) {
+    // Who has to wait learns nothing of an earlier try.
+    if (isDecided(error) || (error.status < 500 && !isSentAgain)) {
       forget(TRIED)
     }
     if (isSentAgain && error.code === 'invalid_code') {
