@@ -274,7 +274,8 @@ fn secrets_of(
         (Ok(None), prospect) => {
             let advice = match prospect {
                 Ok(_) => "the first `latchkey serve` or `latchkey bootstrap` makes it",
-                Err(_) => "what to do about it depends on the database",
+                // What is in the way there is told with it, and comes first.
+                Err(_) => "",
             };
             let place = secrets::place(&settings.secrets);
             found.warning(format!("there is no file {place}"), advice);

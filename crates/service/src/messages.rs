@@ -28,7 +28,6 @@ use zeroize::Zeroizing;
 use self::draft::{Draft, Fact, Part, date};
 use crate::{
     directory::{Caller, Directory, Snapshot},
-    outbox::say_it_waits,
     ports::{
         clock::Clock,
         entropy::Entropy,
@@ -573,6 +572,11 @@ pub(crate) fn registration_link(page: &str, invited: &User, code: &CodeText) -> 
         utf8_percent_encode(invited.username.as_str(), ENCODED),
         utf8_percent_encode(invited.organization.as_str(), ENCODED),
     )
+}
+
+/// Tells the log of a message that nobody will send.
+pub(crate) fn say_it_waits(id: &MessageId, kind: MessageKind) {
+    tracing::info!(message_id = %id, %kind, "a message waits; `latchkey outbox list` shows it");
 }
 
 #[cfg(test)]

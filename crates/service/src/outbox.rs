@@ -15,7 +15,7 @@ use tokio::time::timeout;
 pub(crate) use self::trouble::Trouble;
 use crate::{
     events::{Event, LeftEvents},
-    messages::Messages,
+    messages::{Messages, say_it_waits},
     panics::caught,
     ports::{
         clock::Clock,
@@ -270,11 +270,6 @@ impl Outbox {
         note_loss(claimed, kept);
         Ok(())
     }
-}
-
-/// Tells the log of a message that nobody will send.
-pub(crate) fn say_it_waits(id: &MessageId, kind: MessageKind) {
-    tracing::info!(message_id = %id, %kind, "a message waits; `latchkey outbox list` shows it");
 }
 
 /// A message that another process has taken meanwhile may arrive twice.

@@ -17,7 +17,6 @@ use sea_orm::sqlx::{
     postgres::{PgConnectOptions, PgSslMode},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-
 use url::Url;
 
 use crate::{

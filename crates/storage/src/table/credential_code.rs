@@ -139,12 +139,13 @@ impl CredentialCodeStore for SqlStore {
             Vec::from(redemption_steps(authority, redemption))
         };
         self.exercise_locked(authority, steps, async move |tx| {
-            let (authority, Redemption { credential, .. }) = &*change;
+            let (authority, redemption) = &*change;
             let asked = organization::approval(&tx, authority.organization()).await?;
             let asked = asked.ok_or(AuthorityConflict::Void)?;
-            if asked != change.1.approval() {
+            if asked != redemption.approval() {
                 return Err(RedeemError::Asks(asked));
             }
+            let credential = &redemption.credential;
             // The code comes first: where it was redeemed, the credential is what met nothing.
             let made = Entity::find().filter(Column::Credential.eq(credential.uuid.as_str()));
             let made = made.filter(Column::UserId.eq(credential.user.as_str()));
