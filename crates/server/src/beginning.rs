@@ -109,7 +109,7 @@ pub enum BeginningError {
     #[error(
         "the database file {} cannot be looked at, so it may be there: {}. Nothing was made",
         path.display(),
-        LOOK_ADVICE
+        secrets::LOOK_ADVICE
     )]
     Hidden {
         /// The file.
@@ -118,10 +118,6 @@ pub enum BeginningError {
         source: io::Error,
     },
 }
-
-/// What is to be done about a file that cannot be looked at.
-pub(crate) const LOOK_ADVICE: &str = "run the command as the user that the service runs as, or mend the owner and the \
-                                      modes of the file and of the folders above it";
 
 /// Connects to the configured database; its schema is left as it is.
 ///

@@ -21,7 +21,7 @@ use latchkey_storage::private;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
-use crate::{beginning::LOOK_ADVICE, config};
+use crate::config;
 
 /// Why there are no secrets to work with.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +64,10 @@ pub enum OpenSecretsError {
     #[error("no secrets could be made")]
     Generate(#[source] SecretsError),
 }
+
+/// What is to be done about a file that cannot be looked at.
+pub(crate) const LOOK_ADVICE: &str = "run the command as the user that the service runs as, or mend the owner and the \
+                                      modes of the file and of the folders above it";
 
 /// What to do about a file that cannot be read.
 fn advice(error: &io::Error) -> String {
