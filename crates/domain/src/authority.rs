@@ -1,6 +1,6 @@
 //! Authority: what must still be true when a change takes effect, what it uses up, and who is told.
 
-use std::mem;
+use std::{collections::BTreeMap, mem};
 
 use crate::{
     challenge::{
@@ -8,7 +8,7 @@ use crate::{
         purpose::{Held, Login},
     },
     credential_code::ClaimedCode,
-    id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
+    id::{ApplicationId, CredentialUuid, OrganizationId, TokenId, UserId},
     message::NewMessage,
     session::Session,
     session_code::SessionCode,
@@ -81,16 +81,17 @@ impl Spend {
 
 /// What allows a change. Whoever carries the change out requires, in the same transaction, that the
 /// organization, the user, every application and every credential named here are active and belong
-/// together, that no credential was activated after this was [`issued`](Self::issued), that the user's epoch is
-/// unchanged, and that nothing named in [`spends`](Self::spends) was used up before; and keeps the
-/// [`messages`](Self::messages) that tell of it.
+/// together, that no credential was activated after what it signed was issued, that the
+/// [`session`](Self::session) was not ended, that the user's epoch is unchanged, and that nothing named in
+/// [`spends`](Self::spends) was used up before; and keeps the [`messages`](Self::messages) that tell of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
     organization: OrganizationId,
     user: UserId,
     epoch: Epoch,
     issued: Timestamp,
-    credentials: Vec<CredentialUuid>,
+    session: Option<TokenId>,
+    credentials: BTreeMap<CredentialUuid, Timestamp>,
     applications: Vec<ApplicationId>,
     settled_at: Option<Timestamp>,
     spends: Vec<Spend>,
@@ -101,25 +102,19 @@ impl Authority {
     /// The authority of somebody who is signed in and signed exactly this request: uses up the user
     /// action.
     pub fn of_user_action(session: &Session, action: &SignedUserAction) -> Self {
-        let signers = action.signers.iter().cloned();
-        let authority = signers.fold(Self::of_session(session), Self::signed_by);
         let issued = action.issued;
-        Self {
-            issued,
-            ..authority
-        }
-        .spending(Spend::user_action(action))
+        let authority = Self::of(&session.organization, &session.user, session.epoch, issued);
+        let signers = action.signers.iter().cloned();
+        signers
+            .fold(authority, Self::signed_by)
+            .during(session)
+            .spending(Spend::user_action(action))
     }
 
     /// The authority of somebody who is signed in.
     pub fn of_session(session: &Session) -> Self {
-        Self::of(
-            &session.organization,
-            &session.user,
-            session.epoch,
-            session.issued,
-        )
-        .signed_by(session.credential.clone())
+        let issued = session.issued;
+        Self::of(&session.organization, &session.user, session.epoch, issued).during(session)
     }
 
     /// The authority of a challenge whose proof was verified: uses up the challenge.
@@ -149,7 +144,8 @@ impl Authority {
             user: user.clone(),
             epoch,
             issued,
-            credentials: vec![],
+            session: None,
+            credentials: BTreeMap::new(),
             applications: vec![],
             settled_at: None,
             spends: vec![],
@@ -164,10 +160,24 @@ impl Authority {
             .signed_by(code.issuer.clone())
     }
 
-    /// Also requires this credential to be active.
+    /// Also requires this credential to be active, and not to have been activated since what it signed was issued.
     #[must_use]
-    pub fn signed_by(mut self, credential: CredentialUuid) -> Self {
-        self.credentials.push(credential);
+    pub fn signed_by(self, credential: CredentialUuid) -> Self {
+        let issued = self.issued;
+        self.proven_by(credential, issued)
+    }
+
+    /// Also requires this session of the same user and epoch to hold: that it was not ended, and that the credential
+    /// which signed in is active and was not activated since.
+    #[must_use]
+    pub fn during(mut self, session: &Session) -> Self {
+        self.session = Some(session.id.clone());
+        self.proven_by(session.credential.clone(), session.issued)
+    }
+
+    fn proven_by(mut self, credential: CredentialUuid, since: Timestamp) -> Self {
+        let earlier = self.credentials.entry(credential).or_insert(since);
+        *earlier = since.min(*earlier);
         self
     }
 
@@ -233,15 +243,14 @@ impl Authority {
         self.epoch
     }
 
-    /// When what it rests on was issued: the user action, the session, the challenge or the code. No credential may
-    /// have been activated since, so that what ended when it was deactivated stays ended.
-    pub const fn issued(&self) -> Timestamp {
-        self.issued
+    /// The session that must not have been ended, where somebody signed in makes the change.
+    pub const fn session(&self) -> Option<&TokenId> {
+        self.session.as_ref()
     }
 
-    /// The credentials that must still be active, and with them the applications they belong to. They
-    /// are in no order and may repeat.
-    pub fn credentials(&self) -> &[CredentialUuid] {
+    /// The credentials that must still be active, and with them the applications they belong to; each with the moment
+    /// since which it may not have been activated, so that what ended when it was deactivated stays ended.
+    pub const fn credentials(&self) -> &BTreeMap<CredentialUuid, Timestamp> {
         &self.credentials
     }
 
@@ -268,6 +277,8 @@ impl Authority {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::{
         id::MessageId,
@@ -283,10 +294,11 @@ mod tests {
         Spend { item, id, expires }
     }
 
-    /// Whose it is and since when, the credentials it requires, the applications, and what it uses up.
+    /// Whose it is, the session, the credentials it requires and since when, the applications, and what it uses up.
     type Parts<'a> = (
-        (&'a OrganizationId, &'a UserId, Epoch, Timestamp),
-        &'a [CredentialUuid],
+        (&'a OrganizationId, &'a UserId, Epoch),
+        Option<&'a TokenId>,
+        Vec<(&'a CredentialUuid, Timestamp)>,
         &'a [ApplicationId],
         &'a [Spend],
     );
@@ -297,9 +309,13 @@ mod tests {
                 authority.organization(),
                 authority.user(),
                 authority.epoch(),
-                authority.issued(),
             ),
-            authority.credentials(),
+            authority.session(),
+            authority
+                .credentials()
+                .iter()
+                .map(|(credential, since)| (credential, *since))
+                .collect(),
             authority.applications(),
             authority.spends(),
         )
@@ -307,33 +323,49 @@ mod tests {
 
     #[test]
     fn a_session_requires_its_credential_and_uses_up_nothing() {
-        let authority = Authority::of_session(&session());
-        let whose = (&organization(), &user(), EPOCH, session().issued);
-        let credentials = [credential()];
+        let session = session();
+        let authority = Authority::of_session(&session);
+        let whose = (&organization(), &user(), EPOCH);
+        let credentials = vec![(&session.credential, session.issued)];
         assert_eq!(
             parts(&authority),
-            (whose, &credentials[..], &[][..], &[][..])
+            (whose, Some(&session.id), credentials, &[][..], &[][..])
         );
     }
 
     #[test]
-    fn a_user_action_requires_all_its_signers_and_is_used_up() {
-        let signer = CredentialUuid::from_random(&[9; 32]);
-        let action = signed_action(signer.clone());
-        let authority = Authority::of_user_action(&session(), &action);
-        let whose = (&organization(), &user(), EPOCH, action.issued);
-        let credentials = [credential(), signer];
-        let spends = [spend(Spendable::UserAction, &action.id, action.expires)];
-        assert_eq!(
-            parts(&authority),
-            (whose, &credentials[..], &[][..], &spends[..])
-        );
+    fn a_user_action_requires_its_session_and_all_its_signers_and_is_used_up() {
+        let session = session();
+        let other = CredentialUuid::from_random(&[9; 32]);
+        for signer in [&other, &session.credential] {
+            let action = SignedUserAction {
+                issued: session.issued.plus(Duration::from_secs(1)),
+                ..signed_action(signer.clone())
+            };
+            let authority = Authority::of_user_action(&session, &action);
+            let whose = (&organization(), &user(), EPOCH);
+            // What signed both must not have been activated since the earlier of them.
+            let mut credentials = vec![(&session.credential, session.issued)];
+            if *signer == other {
+                credentials.push((signer, action.issued));
+                credentials.sort_unstable();
+            }
+            let spends = [spend(Spendable::UserAction, &action.id, action.expires)];
+            assert_eq!(
+                parts(&authority),
+                (whose, Some(&session.id), credentials, &[][..], &spends[..])
+            );
+        }
     }
 
     fn requires<P: Held>(purpose: P, credentials: &[CredentialUuid]) {
         let challenge = challenge(purpose);
         let authority = Authority::of_challenge(&challenge);
-        let whose = (&organization(), &user(), EPOCH, challenge.issued);
+        let whose = (&organization(), &user(), EPOCH);
+        let credentials = credentials
+            .iter()
+            .map(|credential| (credential, challenge.issued))
+            .collect();
         let applications: Vec<_> = challenge.application.iter().cloned().collect();
         let spends = [spend(
             Spendable::Challenge,
@@ -342,7 +374,7 @@ mod tests {
         )];
         assert_eq!(
             parts(&authority),
-            (whose, credentials, &applications[..], &spends[..])
+            (whose, None, credentials, &applications[..], &spends[..])
         );
     }
 
@@ -366,12 +398,12 @@ mod tests {
             let challenge = challenge(Login { user: named, epoch });
             let owner = UserId::from_random(&[9; 32]);
             let authority = Authority::of_sign_in(&challenge, &owner, present);
-            let whose = (&organization(), &owner, required, challenge.issued);
+            let whose = (&organization(), &owner, required);
             let applications: Vec<_> = challenge.application.iter().cloned().collect();
             let spends = [Spend::challenge(&challenge)];
             assert_eq!(
                 parts(&authority),
-                (whose, &[][..], &applications[..], &spends[..])
+                (whose, None, vec![], &applications[..], &spends[..])
             );
         }
     }
@@ -395,12 +427,22 @@ mod tests {
             .within([&application])
             .spending(Spend::session(&session))
             .telling(message.clone());
-        let whose = (&organization(), &user(), EPOCH, session.issued);
-        let credentials = [credential(), added];
+        let whose = (&organization(), &user(), EPOCH);
+        let mut credentials = vec![
+            (&session.credential, session.issued),
+            (&added, session.issued),
+        ];
+        credentials.sort_unstable();
         let spends = [spend(Spendable::Session, &session.id, session.expires)];
         assert_eq!(
             parts(&authority),
-            (whose, &credentials[..], &[application][..], &spends[..])
+            (
+                whose,
+                Some(&session.id),
+                credentials,
+                &[application][..],
+                &spends[..]
+            )
         );
         assert_eq!(authority.messages(), std::slice::from_ref(&message));
         assert_eq!(authority.take_messages(), [message]);

@@ -8,6 +8,7 @@ use latchkey_domain::{
     credential_code::CodeDigest,
     id::{AccountCodeId, OrganizationId, UserId},
     message::NewMessage,
+    session::Session,
     text::{SearchText, Username},
     user::User,
 };
@@ -34,6 +35,11 @@ impl AccountStore for MemoryStore {
         username: &Username,
     ) -> Result<Option<Account>, StoreError> {
         Ok(self.read(|state| state.account(&state.called(organization, username)?.id)))
+    }
+
+    async fn find_signed_in(&self, session: &Session) -> Result<Option<Account>, StoreError> {
+        let authority = Authority::of_session(session);
+        Ok(self.read(|state| state.account(&state.standing(&authority)?.id)))
     }
 
     async fn find(&self, user: &UserId) -> Result<Option<Account>, StoreError> {

@@ -10,7 +10,7 @@ use latchkey_domain::{
     code_request::CodeRequest,
     credential::{Credential, CredentialState, MadeBy, key::PublicKey},
     credential_code::{CodeState, CredentialCode, NewCredentialCode},
-    id::{ApplicationId, CodeRequestId, CredentialUuid, OrganizationId, UserId},
+    id::{ApplicationId, CodeRequestId, CredentialUuid, OrganizationId, TokenId, UserId},
     message::NewMessage,
     organization::Organization,
     time::Timestamp,
@@ -91,20 +91,21 @@ impl State {
                 .get(application)
                 .is_some_and(|found| found.is_active && found.organization == *organization)
         };
-        let is_proof = |credential: &CredentialUuid| {
+        let is_proof = |(credential, since): (&CredentialUuid, &Timestamp)| {
             self.credentials.get(credential).is_some_and(|found| {
                 found.user == *authority.user()
                     && found.is_active()
-                    && self
-                        .activated
-                        .get(credential)
-                        .is_none_or(|at| *at <= authority.issued())
+                    && self.activated.get(credential).is_none_or(|at| at <= since)
                     && found.material.application().is_none_or(is_ready)
             })
         };
         self.present(authority.user())
             .filter(|user| user.organization == *organization)
             .filter(|user| user.is_active && user.epoch == authority.epoch())
+            .filter(|_user| {
+                let session = authority.session().map(TokenId::as_str);
+                session.is_none_or(|id| !self.spent.contains_key(id))
+            })
             .filter(|_user| authority.applications().iter().all(is_ready))
             .filter(|_user| authority.credentials().iter().all(is_proof))
             .filter(|_user| self.is_settled(authority))
@@ -123,7 +124,7 @@ impl State {
                 is_of_code && freshness.covers(found.created, at)
             })
         };
-        !authority.credentials().iter().any(is_fresh)
+        !authority.credentials().keys().any(is_fresh)
     }
 
     /// A user, active or not, of an organization that is active.

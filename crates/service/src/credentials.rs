@@ -20,6 +20,7 @@ use crate::{
         credential_store::{ChangeError, CredentialStore, NewName},
         store::StoreError,
     },
+    sessions::SessionError,
     user_actions::SignedRequest,
 };
 
@@ -45,19 +46,17 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Every credential of the user, active or not, of every kind, oldest first.
+    /// Every credential of the user, active or not, of every kind, oldest first, if the session holds.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn list(&self, session: &Session) -> Result<Vec<Credential>, StoreError> {
-        let account = self.accounts.find(&session.user).await?;
-        let now = self.ceremonies.now();
-        Ok(account
-            .map(|account| account.at(now).credentials)
-            .unwrap_or_default())
+    /// [`SessionError`].
+    pub async fn list(&self, session: &Session) -> Result<Vec<Credential>, SessionError> {
+        let account = self.accounts.find_signed_in(session).await?;
+        let account = account.ok_or(SessionError::NotSignedIn)?;
+        Ok(account.at(self.ceremonies.now()).credentials)
     }
 
-    /// Gives a challenge for a new credential. Nothing is written.
+    /// Gives a challenge for a new credential, if the session holds. Nothing is written.
     ///
     /// # Errors
     /// [`BeginCredentialError`].
@@ -86,7 +85,7 @@ impl Credentials {
             .party(caller, &session.organization)?;
         let account = self
             .accounts
-            .find(&session.user)
+            .find_signed_in(session)
             .await?
             .ok_or(BeginCredentialError::NotSignedIn)?;
         let account = account.at(self.ceremonies.now());

@@ -179,7 +179,7 @@ impl Refusal for BeginUserActionError {
     fn reason(&self) -> Reason {
         match self {
             Self::Party(error) => error.reason(),
-            Self::NoUsableCredential => Reason::NoUsableCredential,
+            Self::NotSignedIn => Reason::UnknownUser,
             Self::Store(error) => error.reason(),
         }
     }

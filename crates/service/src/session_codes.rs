@@ -198,9 +198,6 @@ impl SessionCodes {
             return Err(ExchangeSessionCodeError::InvalidCode);
         }
         self.throttle.count_session_code_use(&code.id)?;
-        if !self.sessions.is_live(session).await? {
-            return Err(ExchangeSessionCodeError::InvalidCode);
-        }
         let authority = Authority::of_session(session)
             .within([&code.application])
             .spending(Spend::session_code(&code));

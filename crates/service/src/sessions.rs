@@ -43,12 +43,28 @@ impl Sessions {
     /// # Errors
     /// [`SessionError`].
     pub async fn check(&self, token: &str) -> Result<Session, SessionError> {
-        let session = self
-            .tokens
-            .read_session(token, self.clock.now())
-            .map_err(|_invalid| SessionError::NotSignedIn)?;
-        if self.store.is_live(&session).await? {
-            Ok(session)
+        let session = self.read(token)?;
+        self.require(&session).await?;
+        Ok(session)
+    }
+
+    /// The session that a bearer token was given for, whether it still holds or not: that is for
+    /// [`require`](Self::require), or for the statement that answers or changes what is asked for.
+    ///
+    /// # Errors
+    /// [`SessionError::NotSignedIn`].
+    pub fn read(&self, token: &str) -> Result<Session, SessionError> {
+        let session = self.tokens.read_session(token, self.clock.now());
+        session.map_err(|_invalid| SessionError::NotSignedIn)
+    }
+
+    /// Requires that a session still holds: one statement.
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub async fn require(&self, session: &Session) -> Result<(), SessionError> {
+        if self.store.is_live(session).await? {
+            Ok(())
         } else {
             Err(SessionError::NotSignedIn)
         }

@@ -34,7 +34,8 @@ const MAXIMUM_KEPT: usize = 4_096;
 /// A request that the user signed: what every change of an account needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedRequest {
-    /// Who is signed in.
+    /// Who signs in with its token says to be. That it holds is required of every effect, by the
+    /// [authority](Authority::during) for it; until then nothing of the user's is told.
     pub session: Session,
     /// What was signed; it permits this request.
     pub action: SignedUserAction,
@@ -60,9 +61,9 @@ pub enum BeginUserActionError {
     /// No ceremony of the user's organization can be held there.
     #[error(transparent)]
     Party(#[from] PartyError),
-    /// The user has lost every credential since signing in.
-    #[error("the user does not have a usable credential")]
-    NoUsableCredential,
+    /// The session does not hold.
+    #[error("not signed in")]
+    NotSignedIn,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -84,7 +85,7 @@ pub struct UserActions {
 }
 
 impl UserActions {
-    /// Gives a challenge that commits to the action. Nothing is written.
+    /// Gives a challenge that commits to the action, if the session holds. Nothing is written.
     ///
     /// # Errors
     /// [`BeginUserActionError`].
@@ -114,9 +115,9 @@ impl UserActions {
         let account = self
             .factors
             .accounts
-            .find(&session.user)
+            .find_signed_in(session)
             .await?
-            .ok_or(BeginUserActionError::NoUsableCredential)?;
+            .ok_or(BeginUserActionError::NotSignedIn)?;
         let listing = Listing {
             rp_id: party.rp_id(),
             private_keys: true,
@@ -135,8 +136,8 @@ impl UserActions {
         })
     }
 
-    /// Verifies the answer, keeps it as evidence and gives a user action token. Evidence is kept for good,
-    /// so a user can sign only so many actions a minute, and what a client says with one is bounded.
+    /// Verifies the answer, keeps it as evidence and gives a user action token, if the session holds. Evidence is
+    /// kept for good, so a user can sign only so many actions a minute, and what a client says with one is bounded.
     ///
     /// # Errors
     /// [`FactorError`].
@@ -164,17 +165,18 @@ impl UserActions {
             .read::<purpose::UserAction, FactorError>(caller, &answer.identifier)
             .await?;
         let facts = &challenge.purpose;
-        if facts.user != session.user {
+        if facts.user != session.user || facts.epoch != session.epoch {
             return Err(FactorError::InvalidChallenge);
         }
         require_short(&answer.first)?;
-        self.throttle.count_action(&facts.user)?;
         let user = Some(&facts.user);
         let expected = snapshot.expected(&challenge);
         let verified = self
             .factors
             .verify(&challenge, expected, user, true, answer, told)
             .await?;
+        // Only who signs uses the user's actions up, and nobody with no more than a session that has ended.
+        self.throttle.count_action(&facts.user)?;
         let signed = self.signed(session, &verified, facts.action.clone());
         let evidence = Evidence {
             id: signed.id.clone(),
@@ -183,7 +185,7 @@ impl UserActions {
             proof: answer.first.clone(),
             date: verified.first.date,
         };
-        let authority = verified.signing(Authority::of_challenge(&challenge));
+        let authority = verified.signing(Authority::of_challenge(&challenge).during(session));
         self.store
             .sign_action(authority, verified.uses(), evidence)
             .await?;

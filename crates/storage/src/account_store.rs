@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use latchkey_domain::{
     credential::CredentialReference,
     id::{OrganizationId, UserId},
+    session::Session,
     text::Username,
 };
 use latchkey_service::ports::{
@@ -12,12 +13,14 @@ use latchkey_service::ports::{
 };
 use sea_orm::{
     ColumnTrait as _, EntityTrait as _, FromQueryResult as _, JoinType, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, RelationTrait as _, SelectTwo, SelectTwoRequired, Statement,
-    Value, sea_query::Expr,
+    QueryOrder as _, QuerySelect as _, QueryTrait as _, RelationTrait as _, SelectTwo,
+    SelectTwoRequired, Statement, Value,
+    sea_query::{Expr, ExprTrait as _},
 };
 
 use crate::{
     column::{FIRST, Joined, SECOND},
+    session_store,
     statement::Fixed,
     store::SqlStore,
     table::{
@@ -36,6 +39,16 @@ impl AccountStore for SqlStore {
         let values = [organization.as_str().into(), username.key().into()];
         let statement = BY_USERNAME.with(self.backend(), &values, |[organization, key]| {
             with_credentials(user::is_called(organization, key))
+        });
+        self.account(statement).await
+    }
+
+    async fn find_signed_in(&self, session: &Session) -> Result<Option<Account>, StoreError> {
+        let values = session_store::values(session);
+        let statement = BY_SESSION.with(self.backend(), &values, |values| {
+            let holds = Expr::exists(session_store::held_by(values.clone()).into_query());
+            let [_, _, _, id, _, _] = values;
+            with_credentials(user::Column::Id.eq(id).and(holds))
         });
         self.account(statement).await
     }
@@ -73,6 +86,7 @@ impl AccountStore for SqlStore {
 }
 
 static BY_USERNAME: Fixed = Fixed::new();
+static BY_SESSION: Fixed = Fixed::new();
 static BY_ID: Fixed = Fixed::new();
 static BY_KEY: Fixed = Fixed::new();
 static BY_UUID: Fixed = Fixed::new();

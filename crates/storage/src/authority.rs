@@ -1,6 +1,10 @@
 //! Exercising an authority: what every change requires first, in one place.
 
-use std::{collections::BTreeSet, error::Error, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+    sync::Arc,
+};
 
 use latchkey_domain::{
     authority::Authority,
@@ -182,6 +186,7 @@ pub(crate) fn standing(authority: &Authority) -> Select<organization::Entity> {
         .filter(user::Column::Id.eq(authority.user().as_str()))
         .filter(user::Column::IsActive.eq(true))
         .filter(user::Column::Epoch.eq(authority.epoch().number()))
+        .filter(session_is_not_ended(authority))
         .filter(applications_are_active(authority))
         .filter(credentials_are_active(authority))
         .filter(none_is_fresh(authority))
@@ -199,25 +204,40 @@ fn applications_are_active(authority: &Authority) -> Condition {
     all_of(ids.len(), active.into_query())
 }
 
-/// They must be the user's and not have been activated since the authority was issued, and the applications they
+/// That the session was not ended in which the change is made, where it is made in one.
+fn session_is_not_ended(authority: &Authority) -> Condition {
+    let ended = authority.session().map(|session| {
+        let entry = table::spent::entry(session.as_str());
+        Expr::exists(entry).not()
+    });
+    Condition::all().add_option(ended)
+}
+
+/// They must be the user's and not have been activated since the moment of each, and the applications they
 /// belong to must be active as well.
 fn credentials_are_active(authority: &Authority) -> Condition {
-    let credentials = authority.credentials().iter();
-    let ids: BTreeSet<_> = credentials.map(CredentialUuid::as_str).collect();
-    let active = credential::Entity::find()
-        .select_only()
-        .expr(Expr::col((credential::Entity, credential::Column::Id)).count())
-        .join(JoinType::LeftJoin, credential::Relation::Application.def())
-        .filter(credential::Column::Id.is_in(ids.clone()))
-        .filter(credential::Column::UserId.eq(authority.user().as_str()))
-        .filter(credential::Column::IsActive.eq(true))
-        .filter(not_activated_since(authority.issued().unix_milliseconds()))
-        .filter(
-            Condition::any()
-                .add(credential::Column::ApplicationId.is_null())
-                .add(application::Column::IsActive.eq(true)),
-        );
-    all_of(ids.len(), active.into_query())
+    let mut by_moment: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (credential, since) in authority.credentials() {
+        by_moment.entry(*since).or_default().push(credential);
+    }
+    let of_each_moment = by_moment.into_iter().map(|(since, credentials)| {
+        let ids = credentials.iter().map(|credential| credential.as_str());
+        let active = credential::Entity::find()
+            .select_only()
+            .expr(Expr::col((credential::Entity, credential::Column::Id)).count())
+            .join(JoinType::LeftJoin, credential::Relation::Application.def())
+            .filter(credential::Column::Id.is_in(ids))
+            .filter(credential::Column::UserId.eq(authority.user().as_str()))
+            .filter(credential::Column::IsActive.eq(true))
+            .filter(not_activated_since(since.unix_milliseconds()))
+            .filter(
+                Condition::any()
+                    .add(credential::Column::ApplicationId.is_null())
+                    .add(application::Column::IsActive.eq(true)),
+            );
+        all_of(credentials.len(), active.into_query())
+    });
+    of_each_moment.fold(Condition::all(), Condition::add)
 }
 
 /// That a credential was not activated after that moment.
@@ -233,7 +253,7 @@ fn none_is_fresh(authority: &Authority) -> Condition {
     let Some(at) = authority.settled_at() else {
         return Condition::all();
     };
-    let ids = authority.credentials().iter().map(CredentialUuid::as_str);
+    let ids = authority.credentials().keys().map(CredentialUuid::as_str);
     let created = Expr::col((credential::Entity, credential::Column::Created));
     let freshness = Expr::col((organization::Entity, organization::Column::Freshness));
     let fresh = credential::Entity::find()

@@ -30,18 +30,7 @@ use crate::{
 #[async_trait]
 impl SessionStore for SqlStore {
     async fn is_live(&self, session: &Session) -> Result<bool, StoreError> {
-        let statement = IS_LIVE.with(
-            self.backend(),
-            &[
-                session.id.as_str().into(),
-                session.credential.as_str().into(),
-                session.issued.unix_milliseconds().into(),
-                session.user.as_str().into(),
-                session.epoch.number().into(),
-                session.organization.as_str().into(),
-            ],
-            held_by,
-        );
+        let statement = IS_LIVE.with(self.backend(), &values(session), held_by);
         Ok(self.row(statement).await?.is_some())
     }
 
@@ -72,8 +61,22 @@ impl SessionStore for SqlStore {
 
 static IS_LIVE: Fixed = Fixed::new();
 
-/// One row if the session holds that is told by its id, credential, moment, user, epoch and organization.
-fn held_by([id, credential, issued, user, epoch, organization]: [Value; 6]) -> Select<Entity> {
+/// What tells a session: its id, credential, moment, user, epoch and organization.
+pub(crate) fn values(session: &Session) -> [Value; 6] {
+    [
+        session.id.as_str().into(),
+        session.credential.as_str().into(),
+        session.issued.unix_milliseconds().into(),
+        session.user.as_str().into(),
+        session.epoch.number().into(),
+        session.organization.as_str().into(),
+    ]
+}
+
+/// One row if the session holds that is told so.
+pub(crate) fn held_by(
+    [id, credential, issued, user, epoch, organization]: [Value; 6],
+) -> Select<Entity> {
     let is_ended = Expr::exists(spent::entry(id));
     Entity::find()
         .inner_join(user::Entity)

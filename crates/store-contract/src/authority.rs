@@ -9,6 +9,7 @@ use latchkey_domain::{
     code_request::CodeRequest,
     credential::CredentialKind,
     id::{ApplicationId, CredentialUuid, TokenId, UserActionId, UserId},
+    session::Session,
     text::CredentialName,
     time::Timestamp,
     user::{Epoch, User},
@@ -33,6 +34,8 @@ cases! { authority:
     void_when_the_organization_is_not_active,
     void_when_a_credential_is_not_active,
     void_when_a_credential_was_activated_since,
+    void_when_the_credential_of_its_session_was_activated_since,
+    void_when_its_session_has_ended,
     void_when_a_credential_was_deleted,
     void_when_a_credential_is_another_users,
     void_when_the_application_of_a_credential_is_not_active,
@@ -148,6 +151,39 @@ async fn void_when_a_credential_was_activated_since(world: World) {
         }
     }
     assert!(holds(&world, &adding(&world, &person, first)).await);
+}
+
+/// The action was signed afterwards, in another session.
+async fn void_when_the_credential_of_its_session_was_activated_since(world: World) {
+    let (_tenant, person) = scene(&world).await;
+    let [first, second] = [0, 1].map(|index| &person.credentials[index].uuid);
+    let [begun, activated, signed] = [1, 2, 3].map(|at| NOW.plus(Duration::from_millis(at)));
+    world.set_active(&person, second, false).await;
+    world.set_active_at(&person, second, true, activated).await;
+    for (issued, stands) in [(begun, false), (activated, true)] {
+        let session = Session {
+            issued,
+            ..world.session_with(&person.user, second)
+        };
+        for signer in [first, second] {
+            let authority = adding_since(&world, &person, signer, signed).during(&session);
+            assert_eq!(holds(&world, &authority).await, stands, "{issued:?}");
+        }
+    }
+}
+
+async fn void_when_its_session_has_ended(world: World) {
+    let (_tenant, person) = scene(&world).await;
+    let [ended, other] = [0, 1].map(|_| world.session(&person));
+    let [in_ended, in_other] = [&ended, &other].map(|session| {
+        let credential = &person.credentials[0].uuid;
+        adding(&world, &person, credential).during(session)
+    });
+    assert!(holds(&world, &in_ended).await);
+    let logout = Authority::of_session(&ended).spending(Spend::session(&ended));
+    world.sessions.exercise(logout).await.unwrap();
+    assert!(!holds(&world, &in_ended).await);
+    assert!(holds(&world, &in_other).await);
 }
 
 async fn void_when_a_credential_was_deleted(world: World) {

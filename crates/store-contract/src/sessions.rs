@@ -31,8 +31,17 @@ fn logout(session: &Session) -> Authority {
     Authority::of_session(session).spending(Spend::session(session))
 }
 
+/// Whether the session holds, whoever is asked: for itself, with the account, or by what it permits.
 async fn is_live(world: &World, session: &Session) -> bool {
-    world.sessions.is_live(session).await.unwrap()
+    let is_live = world.sessions.is_live(session).await.unwrap();
+    let account = world.accounts.find_signed_in(session).await.unwrap();
+    assert_eq!(account.is_some(), is_live);
+    if let Some(account) = account {
+        assert_eq!(Some(account), world.account(&session.user).await);
+    }
+    let permits = world.standing(&Authority::of_session(session)).await;
+    assert_eq!(permits, if is_live { Ok(()) } else { Err(Void) });
+    is_live
 }
 
 async fn a_session_is_live_until_it_is_ended(world: World) {
@@ -43,7 +52,7 @@ async fn a_session_is_live_until_it_is_ended(world: World) {
     assert!(!is_live(&world, &session).await);
     assert!(is_live(&world, &other).await);
     let again = world.sessions.exercise(logout(&session)).await;
-    assert_eq!(conflict(&again), Spent(Spendable::Session));
+    assert_eq!(conflict(&again), Void);
 }
 
 async fn of_many_who_end_a_session_one_succeeds(world: World) {
@@ -54,7 +63,7 @@ async fn of_many_who_end_a_session_one_succeeds(world: World) {
         async move { stores.sessions.exercise(authority).await }
     })
     .await;
-    assert_one(&outcomes, Spent(Spendable::Session));
+    assert_one(&outcomes, Void);
 }
 
 async fn ending_all_sessions_raises_the_epoch(world: World) {

@@ -160,7 +160,7 @@ impl From<BeginUserActionError> for ApiError {
     fn from(error: BeginUserActionError) -> Self {
         match error {
             BeginUserActionError::Party(error) => error.into(),
-            BeginUserActionError::NoUsableCredential => ErrorCode::NoUsableCredential.into(),
+            BeginUserActionError::NotSignedIn => ErrorCode::NotAuthorized.into(),
             BeginUserActionError::Store(error) => error.into(),
         }
     }

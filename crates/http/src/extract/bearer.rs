@@ -12,8 +12,29 @@ use crate::{
     state::AppState,
 };
 
-/// Somebody signed in; anybody else gets 401. Public endpoints do not ask for it, and so ignore the
-/// header: some clients send it everywhere (API contract §1).
+/// Whoever bears the token of a session, for calls whose effect or answer is of a statement that itself requires
+/// that the session holds; anybody else gets 401. What such a call refuses is told only to a session that holds
+/// ([`observe`](crate::middleware::observe) asks), so that they differ from calls of [`SignedIn`] in nothing but
+/// a statement less. Public endpoints do not ask for either, and so ignore the header: some clients send it
+/// everywhere (API contract §1).
+pub(crate) struct Bearer(pub(crate) Session);
+
+impl FromRequestParts<AppState> for Bearer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let sessions = &state.use_cases.sessions;
+        let session = sessions.read(bearer(&parts.headers)?)?;
+        match parts.extensions.get::<Subject>() {
+            Some(subject) => subject.bears(&session),
+            // Nobody would ask.
+            None => sessions.require(&session).await?,
+        }
+        Ok(Self(session))
+    }
+}
+
+/// Somebody signed in: the session holds.
 pub(crate) struct SignedIn(pub(crate) Session);
 
 impl FromRequestParts<AppState> for SignedIn {

@@ -10,7 +10,7 @@ use latchkey_service::user_actions::{NotPermitted, SignedRequest};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
-    bearer::SignedIn,
+    bearer::Bearer,
     client::Client,
     json_body::{WholeBody, without_mark},
 };
@@ -20,7 +20,7 @@ const USER_ACTION: HeaderName = HeaderName::from_static("x-dfns-useraction");
 
 /// A request of somebody signed in, with the user action that permits it and a body of a given shape.
 /// The action is bound to method, path, query and body (API contract §6.3); using it up is part of the
-/// effect.
+/// effect, and so is that the session holds, as of a [`Bearer`].
 pub(crate) struct Signed<T = Nothing> {
     pub(crate) request: SignedRequest,
     pub(crate) body: T,
@@ -36,7 +36,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Signed<T> {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
-        let SignedIn(session) = SignedIn::from_request_parts(&mut parts, state).await?;
+        let Bearer(session) = Bearer::from_request_parts(&mut parts, state).await?;
         let Client(caller) = Client::from_request_parts(&mut parts, state).await?;
         let WholeBody { shaped, json } = WholeBody::receive(&parts.headers, body).await?;
         let token = token(&parts.headers)?;

@@ -20,7 +20,10 @@ use axum::{
 };
 use data_encoding::HEXLOWER;
 use futures_util::FutureExt;
-use latchkey_domain::id::{OrganizationId, UserId};
+use latchkey_domain::{
+    id::{OrganizationId, UserId},
+    session::Session,
+};
 use tracing::field;
 
 use crate::{
@@ -32,14 +35,43 @@ use crate::{
 /// Clients read it from error answers (API contract §1).
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Who turns out to make the request; told by the extractor or handler that finds out, for the log.
+/// Who turns out to make the request; told by the extractor or handler that finds out.
 #[derive(Clone, Default)]
-pub(crate) struct Subject(Arc<OnceLock<(OrganizationId, UserId)>>);
+pub(crate) struct Subject(Arc<Told>);
+
+#[derive(Default)]
+struct Told {
+    /// For the log.
+    who: OnceLock<(OrganizationId, UserId)>,
+    /// A session of which nobody has asked yet whether it holds.
+    session: OnceLock<Session>,
+}
 
 impl Subject {
     /// Notes who makes the request.
     pub(crate) fn note(&self, organization: &OrganizationId, user: &UserId) {
-        self.0.get_or_init(|| (organization.clone(), user.clone()));
+        self.0
+            .who
+            .get_or_init(|| (organization.clone(), user.clone()));
+    }
+
+    /// Notes who makes the request if the session holds, which what is asked for requires.
+    pub(crate) fn bears(&self, session: &Session) {
+        self.note(&session.organization, &session.user);
+        self.0.session.get_or_init(|| session.clone());
+    }
+
+    /// What is told of a refusal: no more than that, where the session does not hold.
+    async fn told(&self, state: &AppState, refused: Arc<ApiError>) -> Arc<ApiError> {
+        let tells =
+            refused.code.status().is_client_error() && refused.code != ErrorCode::NotAuthorized;
+        let Some(session) = self.0.session.get().filter(|_session| tells) else {
+            return refused;
+        };
+        match state.use_cases.sessions.require(session).await {
+            Ok(()) => refused,
+            Err(error) => Arc::new(error.into()),
+        }
     }
 }
 
@@ -66,7 +98,8 @@ pub(crate) async fn observe(
     let mut response = outcome.unwrap_or_else(|panic| {
         ApiError::internal(format!("panic: {}", panic_text(panic.as_ref()))).into_response()
     });
-    if let Some(mut error) = refusal(&mut response) {
+    if let Some(error) = refusal(&mut response) {
+        let mut error = subject.told(&state, error).await;
         if is_first && error.code == ErrorCode::NotFound {
             error = nothing_at_first(&state).unwrap_or(error);
         }
@@ -89,8 +122,8 @@ pub(crate) async fn observe(
                 route = route.unwrap_or("none"),
                 status = status.as_u16(),
                 duration_ms = milliseconds(took),
-                organization = subject.0.get().map(|(organization, _)| field::display(organization)),
-                user = subject.0.get().map(|(_, user)| field::display(user)),
+                organization = subject.0.who.get().map(|(organization, _)| field::display(organization)),
+                user = subject.0.who.get().map(|(_, user)| field::display(user)),
                 "request"
             )
         };

@@ -12,7 +12,7 @@ use crate::{
         text::Text,
     },
     error::{ApiError, documentation::refusals},
-    extract::{bearer::SignedIn, client::Client, json_body::JsonBody, signed::payload_digest},
+    extract::{bearer::Bearer, client::Client, json_body::JsonBody, signed::payload_digest},
     state::AppState,
 };
 
@@ -48,7 +48,7 @@ impl TryFrom<ActionInitRequest> for UserAction {
     }
 }
 
-refusals!(BeginRefusals: [BODY, SIGNED_IN], [NoApplication, NoUsableCredential, OriginNotAllowed]);
+refusals!(BeginRefusals: [BODY, SIGNED_IN], [NoApplication, OriginNotAllowed]);
 
 /// Begin signing an action
 ///
@@ -71,7 +71,7 @@ refusals!(BeginRefusals: [BODY, SIGNED_IN], [NoApplication, NoUsableCredential, 
 pub(crate) async fn begin_user_action(
     State(state): State<AppState>,
     Client(caller): Client,
-    SignedIn(session): SignedIn,
+    Bearer(session): Bearer,
     JsonBody(request): JsonBody<ActionInitRequest>,
 ) -> Result<Json<AuthChallenge>, ApiError> {
     let user_actions = &state.use_cases.user_actions;
@@ -109,7 +109,7 @@ refusals!(CompleteRefusals: [BODY, SIGNED_IN], [
 pub(crate) async fn complete_user_action(
     State(state): State<AppState>,
     Client(caller): Client,
-    SignedIn(session): SignedIn,
+    Bearer(session): Bearer,
     JsonBody(answer): JsonBody<FactorAnswerBody>,
 ) -> Result<Json<ActionResponse>, ApiError> {
     let user_actions = &state.use_cases.user_actions;

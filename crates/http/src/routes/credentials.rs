@@ -16,9 +16,7 @@ use crate::{
         text::{Text, required},
     },
     error::{ApiError, documentation::refusals},
-    extract::{
-        bearer::SignedIn, client::Client, json_body::JsonBody, path::PathId, signed::Signed,
-    },
+    extract::{bearer::Bearer, client::Client, json_body::JsonBody, path::PathId, signed::Signed},
     state::AppState,
 };
 
@@ -45,7 +43,7 @@ refusals!(ListRefusals: [PLAIN, SIGNED_IN], []);
 )]
 pub(crate) async fn list_credentials(
     State(state): State<AppState>,
-    SignedIn(session): SignedIn,
+    Bearer(session): Bearer,
 ) -> Result<Json<CredentialList>, ApiError> {
     let credentials = state.use_cases.credentials.list(&session).await?;
     let items = credentials.into_iter().map(CredentialBody::from).collect();
@@ -81,7 +79,7 @@ refusals!(BeginRefusals: [BODY, SIGNED_IN], [NoApplication, OriginNotAllowed]);
 pub(crate) async fn begin_credential(
     State(state): State<AppState>,
     Client(caller): Client,
-    SignedIn(session): SignedIn,
+    Bearer(session): Bearer,
     JsonBody(request): JsonBody<CredentialInitRequest>,
 ) -> Result<Json<CredentialChallenge>, ApiError> {
     let Text(kind) = required(request.kind.or(request.credential_kind), "kind")?;

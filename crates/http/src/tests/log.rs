@@ -93,7 +93,10 @@ async fn what_clients_make_up_is_not_logged() {
 #[tokio::test]
 async fn a_failure_leaves_its_cause_once_under_the_request_id() {
     let mut world = World::signed_in();
-    world.accounts.expect_find().returning(|_| Err(failure()));
+    world
+        .accounts
+        .expect_find_signed_in()
+        .returning(|_| Err(failure()));
     let request = bearing(json("GET", "/auth/credentials", ""));
     let lines = logged(world, request).await;
     assert_eq!(lines.len(), 2, "{lines:?}");
@@ -110,7 +113,10 @@ async fn a_failure_leaves_its_cause_once_under_the_request_id() {
 async fn a_store_that_is_not_available_leaves_its_cause_once() {
     let mut world = World::signed_in();
     let away = || StoreError::unavailable("db-7.internal does not answer");
-    world.accounts.expect_find().returning(move |_| Err(away()));
+    world
+        .accounts
+        .expect_find_signed_in()
+        .returning(move |_| Err(away()));
     let request = bearing(json("GET", "/auth/credentials", ""));
     let lines = logged(world, request).await;
     assert_eq!(lines.len(), 2, "{lines:?}");

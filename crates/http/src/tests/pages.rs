@@ -115,7 +115,7 @@ async fn a_page_that_is_away_is_told_like_a_call_that_is() {
     let mut world = World::signed_in();
     world
         .accounts
-        .expect_find()
+        .expect_find_signed_in()
         .returning(|_| Err(StoreError::unavailable("it does not answer")));
     let router = world.router_with(beside(Router::new().route("/page", away)));
     let answer = ask(&router, Method::GET, "/page", "text/html").await;

@@ -327,7 +327,7 @@ async fn a_store_that_is_not_available_says_when_to_come_back() {
     let mut world = World::signed_in();
     world
         .accounts
-        .expect_find()
+        .expect_find_signed_in()
         .returning(|_| Err(StoreError::unavailable("db-7.internal does not answer")));
     let answer = send(&world.router(), bearing(get("/auth/credentials"))).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);

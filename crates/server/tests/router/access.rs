@@ -103,6 +103,12 @@ async fn every_call_that_needs_a_session_refuses_everything_else() {
             assert_eq!(answer.header("www-authenticate"), "Bearer");
         }
         request.require_token_before_body(&nobody).await;
+        // Nobody else is told what else is wrong, either.
+        let former = nobody.with_header("authorization", &format!("Bearer {}", ended.token));
+        request.require_token_before_body(&former).await;
+        let unsigned = former.without_header("x-dfns-useraction");
+        let answer = request.send_from(&unsigned).await;
+        answer.refused(401, "not_authorized");
         request.send_from(&authorized).await.ok();
     }
 }

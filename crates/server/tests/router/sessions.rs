@@ -47,9 +47,12 @@ async fn a_bearer_check_is_one_statement_whatever_comes_of_it() {
     let world = World::new().await;
     let [live, ended] = two_sessions(&world).await;
     ended.log_out(false).await.ok();
-    for (session, reads) in [(&live, 2), (&ended, 1)] {
-        let (_, cost) = world.cost(session.is_signed_in()).await;
-        assert_eq!((cost.reads, cost.write_transactions), (reads, 0));
+    for (session, holds) in [(&live, true), (&ended, false)] {
+        for path in ["/auth/session", "/auth/credentials"] {
+            let (answer, cost) = world.cost(session.get(path)).await;
+            assert_eq!(answer.status == 200, holds);
+            assert_eq!((cost.reads, cost.write_transactions), (1, 0));
+        }
     }
 }
 

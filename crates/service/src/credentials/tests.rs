@@ -19,7 +19,7 @@ use crate::{
 
 fn credentials(store: MockCredentialStore) -> Credentials {
     let mut accounts = MockAccountStore::new();
-    accounts.expect_find().returning(|_| {
+    accounts.expect_find_signed_in().returning(|_| {
         Ok(Some(account(
             1,
             vec![
@@ -117,7 +117,7 @@ async fn a_new_credential_uses_up_the_challenge_and_the_user_action() {
         .withf(|authority, _| {
             authority.messages().len() == 1
                 && authority.spends().len() == 2
-                && authority.credentials() == [uuid(1), uuid(2)]
+                && authority.credentials().keys().eq(&[uuid(1), uuid(2)])
         })
         .returning(|_, _| Ok(()));
     let made = create(store, &asked(&session(&user(1)), CredentialKind::Key))
@@ -165,7 +165,7 @@ async fn a_recovery_key_is_renewed_with_all_that_a_new_credential_requires() {
             };
             told(message).text.contains("Every earlier one has ended")
                 && authority.spends().len() == 2
-                && authority.credentials() == [uuid(1), uuid(2)]
+                && authority.credentials().keys().eq(&[uuid(1), uuid(2)])
                 && authority.settled_at() == Some(NOW)
                 && recovery_key.user == *authority.user()
         })

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use latchkey_domain::{
     credential::{Credential, CredentialReference},
     id::{OrganizationId, UserId},
+    session::Session,
     text::Username,
     time::Timestamp,
     user::User,
@@ -54,6 +55,13 @@ pub trait AccountStore: Send + Sync {
         organization: &OrganizationId,
         username: &Username,
     ) -> Result<Option<Account>, StoreError>;
+
+    /// The account of whoever is signed in, and none when the session does not hold (see
+    /// [`SessionStore::is_live`](super::session_store::SessionStore::is_live)).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn find_signed_in(&self, session: &Session) -> Result<Option<Account>, StoreError>;
 
     /// The account of that user.
     ///

@@ -143,7 +143,7 @@ async fn new_credentials_are_made_under_the_authority_of_the_recovery_key() {
             };
             *authority.user() == user(3).id
                 && authority.epoch() == user(3).epoch
-                && authority.credentials() == [uuid(2)]
+                && authority.credentials().keys().eq(&[uuid(2)])
                 && authority.applications() == [application("one", 1).id]
                 && authority.spends() == [Spend::challenge(&challenge(purpose()))]
                 && authority

@@ -1,4 +1,7 @@
-use latchkey_domain::{authority::Spendable, id::ApplicationId};
+use latchkey_domain::{
+    authority::{Authority, Spendable},
+    id::ApplicationId,
+};
 
 use super::*;
 use crate::{
@@ -25,10 +28,9 @@ fn codes(store: MockSessionStore) -> (SessionCodes, Arc<Heard>) {
     (codes, heard)
 }
 
-/// A store that finds every session live, and uses everything up.
+/// A store that uses everything up.
 fn willing() -> MockSessionStore {
     let mut store = MockSessionStore::new();
-    store.expect_is_live().returning(|_| Ok(true));
     store.expect_exercise().returning(|_| Ok(()));
     store
 }
@@ -187,18 +189,25 @@ async fn whoever_has_the_address_alone_neither_uses_the_code_nor_spends_it() {
 
 #[tokio::test]
 async fn a_code_ends_with_its_session_and_with_its_use() {
-    let mut ended = MockSessionStore::new();
-    ended.expect_is_live().times(1).returning(|_| Ok(false));
-    let mut used = MockSessionStore::new();
-    used.expect_is_live().times(1).returning(|_| Ok(true));
-    used.expect_exercise()
-        .times(1)
-        .withf(|authority| {
-            authority.spends()[0].item == Spendable::SessionCode
-                && authority.applications() == [application("one", 1).id]
-                && authority.epoch() == user(1).epoch
-        })
-        .returning(|_| Err(AuthorityConflict::Spent(Spendable::SessionCode).into()));
+    let of_its_session = |authority: &Authority| {
+        authority.spends()[0].item == Spendable::SessionCode
+            && authority.applications() == [application("one", 1).id]
+            && authority.session() == Some(&session(&user(1)).id)
+            && authority.epoch() == user(1).epoch
+    };
+    let [ended, used] = [
+        AuthorityConflict::Void,
+        AuthorityConflict::Spent(Spendable::SessionCode),
+    ]
+    .map(|conflict| {
+        let mut store = MockSessionStore::new();
+        store
+            .expect_exercise()
+            .times(1)
+            .withf(of_its_session)
+            .returning(move |_| Err(conflict.into()));
+        store
+    });
     for store in [ended, used] {
         let (codes, _) = codes(store);
         let code = sent(&codes).await;
@@ -238,7 +247,10 @@ async fn one_code_asks_the_database_ten_times_a_minute_and_no_more() {
     let limit = latchkey_domain::policy::Limits::default().wrong_codes_per_address;
     let mut store = MockSessionStore::new();
     let times = usize::try_from(limit).unwrap();
-    store.expect_is_live().times(times).returning(|_| Ok(false));
+    store
+        .expect_exercise()
+        .times(times)
+        .returning(|_| Err(AuthorityConflict::Void.into()));
     let (codes, heard) = codes(store);
     let code = sent(&codes).await;
     for _ in 0..limit {

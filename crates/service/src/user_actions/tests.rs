@@ -23,7 +23,7 @@ use crate::{
 fn user_actions(store: MockSignInStore) -> UserActions {
     let mut accounts = MockAccountStore::new();
     accounts
-        .expect_find()
+        .expect_find_signed_in()
         .returning(|_| Ok(Some(account(1, vec![key()]))));
     accounts.expect_find_credential().returning(|_, _| {
         let user = user(1);
@@ -88,7 +88,7 @@ async fn what_was_signed_is_kept_and_permits_that_request_only() {
         .expect_sign_action()
         .times(1)
         .withf(|authority, uses, evidence| {
-            authority.credentials() == [uuid(1), uuid(1)]
+            authority.credentials().keys().eq(&[uuid(1)])
                 && uses.len() == 1
                 && evidence.action == action("/signed")
         })
@@ -129,7 +129,7 @@ async fn what_is_wrong_with_a_proof_is_told_of_what_is_active_only() {
         for wrong in [ProofError::Signature, ProofError::Challenge] {
             let mut accounts = MockAccountStore::new();
             accounts
-                .expect_find()
+                .expect_find_signed_in()
                 .returning(|_| Ok(Some(account(1, vec![key()]))));
             accounts.expect_find_credential().returning(move |_, _| {
                 let mut user = user(1);
@@ -281,7 +281,7 @@ async fn what_is_wrong_with_a_proof_is_told_of_what_the_challenge_lists_only() {
         let (owner, own) = (held.user.clone(), held.credentials[0].clone());
         let mut accounts = MockAccountStore::new();
         accounts
-            .expect_find()
+            .expect_find_signed_in()
             .returning(move |_| Ok(Some(held.clone())));
         accounts.expect_find_credential().returning(move |_, _| {
             Ok(Some(HeldCredential {

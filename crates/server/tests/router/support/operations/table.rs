@@ -183,7 +183,7 @@ fn sessions() -> Vec<Operation> {
                 request.with(going_back(person.origin))
             }),
         post("exchangeSessionCode", "/auth/session/code/exchange").costs(
-            written(1, 1),
+            written(0, 1),
             async |_, person, request| {
                 let place = person.session.place();
                 let issued = place
@@ -207,7 +207,7 @@ fn sessions() -> Vec<Operation> {
         post("beginUserAction", "/auth/action/init")
             .by(User)
             .begins(UserAction)
-            .costs(read(2), async |_, _, request| {
+            .costs(read(1), async |_, _, request| {
                 request.with(json!({
                     "userActionHttpMethod": "POST",
                     "userActionHttpPath": "/transfers",
@@ -216,8 +216,8 @@ fn sessions() -> Vec<Operation> {
             }),
         post("completeUserAction", "/auth/action")
             .by(User)
-            .completes(UserAction, written(3, 5), answered)
-            .or_completes("with one factor", written(2, 3).on_postgres(1), signed),
+            .completes(UserAction, written(2, 5), answered)
+            .or_completes("with one factor", written(1, 3).on_postgres(1), signed),
     ]
 }
 
@@ -245,20 +245,20 @@ fn credentials() -> Vec<Operation> {
     vec![
         get("listCredentials", "/auth/credentials")
             .by(User)
-            .costs(read(2), as_it_is),
+            .costs(read(1), as_it_is),
         post("createCredential", "/auth/credentials")
             .by(User)
             .signed()
             .completes(
                 Credential,
-                written(1, 5).on_postgres(1),
+                written(0, 5).on_postgres(1),
                 |_, challenge, request| {
                     request.with(named_credential(challenge, "replacesRecoveryKeys", false))
                 },
             )
             .or(
                 "in the place of every recovery key",
-                written(1, 8).on_postgres(1),
+                written(0, 8).on_postgres(1),
                 async |stage, person, request| {
                     // Its own kit is needed further on.
                     let other = stage.colleague(person).await;
@@ -271,13 +271,13 @@ fn credentials() -> Vec<Operation> {
         post("beginCredential", "/auth/credentials/init")
             .by(User)
             .begins(Credential)
-            .costs(read(2), async |_, _, request| {
+            .costs(read(1), async |_, _, request| {
                 request.with(json!({ "kind": "PasswordProtectedKey" }))
             }),
         put("activateCredential", "/auth/credentials/activate")
             .by(User)
             .signed()
-            .costs(written(2, 5), async |_, person, request| {
+            .costs(written(1, 5), async |_, person, request| {
                 let uuid = person.spare().await;
                 person.session.deactivate(&uuid).await.ok();
                 request.with(json!({ "credentialUuid": uuid }))
@@ -285,20 +285,20 @@ fn credentials() -> Vec<Operation> {
         put("deactivateCredential", "/auth/credentials/deactivate")
             .by(User)
             .signed()
-            .costs(written(2, 6), async |_, person, request| {
+            .costs(written(1, 6), async |_, person, request| {
                 request.with(json!({ "credentialUuid": person.spare().await }))
             }),
         put("renameCredential", "/auth/credentials/{credentialUuid}")
             .by(User)
             .signed()
-            .costs(written(1, 4), async |_, person, request| {
+            .costs(written(0, 4), async |_, person, request| {
                 let uuid = person.spare().await;
                 request.about(&uuid).with(json!({ "name": "Old one" }))
             }),
         delete("deleteCredential", "/auth/credentials/{credentialUuid}")
             .by(User)
             .signed()
-            .costs(written(2, 6).on_postgres(5), async |_, person, request| {
+            .costs(written(1, 6).on_postgres(5), async |_, person, request| {
                 request.about(&person.spare().await)
             }),
     ]
@@ -345,7 +345,7 @@ fn users() -> Vec<Operation> {
         post("createUser", "/auth/users")
             .by(Administrator("Create"))
             .signed()
-            .costs(written(1, 7), async |stage, _, request| {
+            .costs(written(0, 7), async |stage, _, request| {
                 let username = stage.username();
                 request.with(json!({
                     "email": username,
@@ -360,7 +360,7 @@ fn users() -> Vec<Operation> {
         put("updateUser", USER)
             .by(Administrator("Update"))
             .signed()
-            .costs(written(1, 5), async |stage, person, request| {
+            .costs(written(0, 5), async |stage, person, request| {
                 let invited = stage.invited(person).await;
                 request
                     .about(&invited.id)
@@ -369,11 +369,11 @@ fn users() -> Vec<Operation> {
         delete("deleteUser", USER)
             .by(Administrator("Delete"))
             .signed()
-            .costs(written(1, 8), about_somebody_invited),
+            .costs(written(0, 8), about_somebody_invited),
         put("activateUser", "/auth/users/{userId}/activate")
             .by(Administrator("Activate"))
             .signed()
-            .costs(written(1, 7), async |stage, person, request| {
+            .costs(written(0, 7), async |stage, person, request| {
                 let invited = stage.invited(person).await;
                 stage.world.set_user_active(&invited.id, false).await;
                 request.about(&invited.id)
@@ -381,7 +381,7 @@ fn users() -> Vec<Operation> {
         put("deactivateUser", "/auth/users/{userId}/deactivate")
             .by(Administrator("Deactivate"))
             .signed()
-            .costs(written(1, 9), about_somebody_invited),
+            .costs(written(0, 9), about_somebody_invited),
     ]
 }
 

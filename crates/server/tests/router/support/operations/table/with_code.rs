@@ -18,7 +18,7 @@ pub(super) fn codes() -> Vec<Operation> {
             .by(User)
             .signed()
             .costs(
-                written(1, 5).on_postgres(1),
+                written(0, 5).on_postgres(1),
                 async |stage, person, request| {
                     let here = person.place.get("/auth/application").await.ok();
                     request.with(json!({
@@ -32,7 +32,7 @@ pub(super) fn codes() -> Vec<Operation> {
             )
             .or(
                 "in both forms",
-                written(1, 5).on_postgres(1),
+                written(0, 5).on_postgres(1),
                 async |stage, _, request| {
                     request.with(json!({ "expiration": stage.world.now() + 60_000 }))
                 },
@@ -111,7 +111,7 @@ pub(super) fn credentials() -> Vec<Operation> {
             .by(User)
             .signed()
             .costs(
-                written(2, 5).on_postgres(1),
+                written(1, 5).on_postgres(1),
                 async |stage, person, request| {
                     let waiting = person.enrolled(stage).await;
                     request.with(json!({
@@ -125,7 +125,7 @@ pub(super) fn credentials() -> Vec<Operation> {
             .by(User)
             .signed()
             .costs(
-                written(1, 4).on_postgres(1),
+                written(0, 4).on_postgres(1),
                 async |stage, person, request| {
                     let waiting = person.enrolled(stage).await;
                     request.with(json!({ "credentialUuid": waiting["credentialUuid"] }))
@@ -192,7 +192,7 @@ pub(super) fn requests() -> Vec<Operation> {
             .by(User)
             .signed()
             .costs(
-                written(2, 6).on_postgres(1),
+                written(1, 6).on_postgres(1),
                 async |stage, person, request| {
                     let asked = person.asked(stage).await;
                     request.with(json!({ "code": asked["code"], "number": asked["number"] }))
