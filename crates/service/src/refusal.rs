@@ -179,7 +179,7 @@ impl Refusal for BeginUserActionError {
     fn reason(&self) -> Reason {
         match self {
             Self::Party(error) => error.reason(),
-            Self::NotSignedIn => Reason::UnknownUser,
+            Self::NotSignedIn => Reason::NotSignedIn,
             Self::Store(error) => error.reason(),
         }
     }
@@ -189,7 +189,7 @@ impl Refusal for BeginCredentialError {
     fn reason(&self) -> Reason {
         match self {
             Self::Party(error) => error.reason(),
-            Self::NotSignedIn => Reason::UnknownUser,
+            Self::NotSignedIn => Reason::NotSignedIn,
             Self::Store(error) => error.reason(),
         }
     }

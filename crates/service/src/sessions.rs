@@ -82,19 +82,13 @@ impl Sessions {
     }
 
     /// Ends every session, code and user action of the user. A fresh credential does not: it would keep its owner
-    /// from taking it away, again and again.
+    /// from taking it away, again and again. Nor does a session that has ended meanwhile: the others may go on.
     ///
     /// # Errors
-    /// [`ExerciseError`], of an authority only [`AuthorityConflict::Fresh`]. That they have ended meanwhile is what was
-    /// wanted.
+    /// [`ExerciseError`].
     pub async fn end_all(&self, caller: &Caller, session: &Session) -> Result<(), ExerciseError> {
         let authority = Authority::of_session(session).unless_fresh(self.clock.now());
-        let ended = match self.store.end_all(authority).await {
-            Err(ExerciseError::Authority(AuthorityConflict::Fresh)) => {
-                Err(AuthorityConflict::Fresh.into())
-            }
-            other => settled(other).map_err(ExerciseError::from),
-        };
+        let ended = self.store.end_all(authority).await;
         let facts = Facts::from((caller, session));
         self.events.tell(Event::SignOutEverywhere, &facts, ended)
     }

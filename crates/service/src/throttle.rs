@@ -329,17 +329,17 @@ impl Throttle {
         self.reserve(rules).map(|_counted| ())
     }
 
-    /// Counts a user action that a user signs.
+    /// Counts a user action that a user signs, until it is [given back](Self::give_back).
     ///
     /// # Errors
     /// [`Throttled`].
-    pub fn count_action(&self, user: &UserId) -> Result<(), Throttled> {
+    pub fn reserve_action(&self, user: &UserId) -> Result<Reservation, Throttled> {
         let rule = Rule {
             table: |counts| &mut counts.actions_by_user,
             key: self.key(user),
             limit: self.limits.read().user_actions_per_user,
         };
-        self.reserve(vec![rule]).map(|_counted| ())
+        self.reserve(vec![rule])
     }
 
     /// Counts a session code that a user's session is put into, by the limit of user actions and apart from them: a

@@ -175,8 +175,6 @@ impl UserActions {
             .factors
             .verify(&challenge, expected, user, true, answer, told)
             .await?;
-        // Only who signs uses the user's actions up, and nobody with no more than a session that has ended.
-        self.throttle.count_action(&facts.user)?;
         let signed = self.signed(session, &verified, facts.action.clone());
         let evidence = Evidence {
             id: signed.id.clone(),
@@ -186,9 +184,16 @@ impl UserActions {
             date: verified.first.date,
         };
         let authority = verified.signing(Authority::of_challenge(&challenge).during(session));
-        self.store
+        // What is not kept counts nothing: nobody uses the user's actions up with a session that has ended.
+        let counted = self.throttle.reserve_action(&facts.user)?;
+        let kept = self
+            .store
             .sign_action(authority, verified.uses(), evidence)
-            .await?;
+            .await;
+        if kept.is_err() {
+            self.throttle.give_back(counted);
+        }
+        kept?;
         Ok(ceremonies.tokens.sign_user_action(&signed))
     }
 

@@ -17,6 +17,7 @@ cases! { sessions:
     a_session_is_live_until_it_is_ended,
     of_many_who_end_a_session_one_succeeds,
     ending_all_sessions_raises_the_epoch,
+    a_session_that_has_ended_ends_no_other,
     of_many_who_end_all_sessions_one_succeeds,
     a_session_ends_with_its_user,
     a_session_ends_with_its_credential,
@@ -75,6 +76,15 @@ async fn ending_all_sessions_raises_the_epoch(world: World) {
     assert_eq!(user.epoch, Epoch::new(1));
     let newer = Person { user, ..person };
     assert!(is_live(&world, &world.session(&newer)).await);
+}
+
+async fn a_session_that_has_ended_ends_no_other(world: World) {
+    let person = world.someone().await;
+    let (session, other) = (world.session(&person), world.session(&person));
+    world.sessions.exercise(logout(&session)).await.unwrap();
+    let ended = world.sessions.end_all(Authority::of_session(&session));
+    assert_eq!(conflict(&ended.await), Void);
+    assert!(is_live(&world, &other).await);
 }
 
 async fn of_many_who_end_all_sessions_one_succeeds(world: World) {

@@ -94,12 +94,20 @@ pub(crate) async fn observe(
         .as_ref()
         .and_then(|page| Reader::of(&request, page));
 
-    let outcome = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-    let mut response = outcome.unwrap_or_else(|panic| {
-        ApiError::internal(format!("panic: {}", panic_text(panic.as_ref()))).into_response()
+    let outcome = async {
+        let mut response = next.run(request).await;
+        let error = match refusal(&mut response) {
+            Some(error) => Some(subject.told(&state, error).await),
+            None => None,
+        };
+        (response, error)
+    };
+    let outcome = AssertUnwindSafe(outcome).catch_unwind().await;
+    let (mut response, error) = outcome.unwrap_or_else(|panic| {
+        let error = ApiError::internal(format!("panic: {}", panic_text(panic.as_ref())));
+        (Response::default(), Some(Arc::new(error)))
     });
-    if let Some(error) = refusal(&mut response) {
-        let mut error = subject.told(&state, error).await;
+    if let Some(mut error) = error {
         if is_first && error.code == ErrorCode::NotFound {
             error = nothing_at_first(&state).unwrap_or(error);
         }

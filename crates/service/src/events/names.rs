@@ -102,6 +102,7 @@ named! {
         OrganizationRequired, "organization_required", "No organization is named, and there are several.";
         NoApplication, "no_application", "The organization has no active application.";
         UnknownUser, "unknown_user", "There is no such user in the organization.";
+        NotSignedIn, "not_signed_in", "The session has ended.";
         UserInactive, "user_inactive", "The user is not active.";
         NoUsableCredential, "no_usable_credential", "The user has no credential that can be used there.";
         UnknownCredential, "unknown_credential", "There is no such credential, or it is another user's.";

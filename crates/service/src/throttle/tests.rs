@@ -421,10 +421,10 @@ fn beyond_thirty_a_day_one_code_in_ten_minutes_is_mailed() {
 fn user_actions_are_limited_by_user() {
     let (throttle, _now) = throttle();
     for _ in 0..60 {
-        assert!(throttle.count_action(&user(1).id).is_ok());
+        assert!(throttle.reserve_action(&user(1).id).is_ok());
     }
-    assert!(throttle.count_action(&user(1).id).is_err());
-    assert!(throttle.count_action(&user(2).id).is_ok());
+    assert!(throttle.reserve_action(&user(1).id).is_err());
+    assert!(throttle.reserve_action(&user(2).id).is_ok());
 }
 
 #[test]
@@ -436,7 +436,7 @@ fn session_codes_are_limited_by_user_and_their_uses_by_code() {
     assert!(throttle.count_session_code(&user(1).id).is_err());
     // Neither another user nor what this one signs is kept from anything.
     assert!(throttle.count_session_code(&user(2).id).is_ok());
-    assert!(throttle.count_action(&user(1).id).is_ok());
+    assert!(throttle.reserve_action(&user(1).id).is_ok());
     let [one, two] = [1, 2].map(|byte| SessionCodeId::from_random(&[byte; 32]));
     for _ in 0..10 {
         assert!(throttle.count_session_code_use(&one).is_ok());
@@ -458,7 +458,7 @@ fn limits_can_be_switched_off() {
     for _ in 0..100 {
         assert!(throttle.reserve_code(&attempt(1, SHORT)).is_ok());
         assert!(throttle.count_login(address(1)).is_ok());
-        assert!(throttle.count_action(&user(1).id).is_ok());
+        assert!(throttle.reserve_action(&user(1).id).is_ok());
         assert!(mails(&throttle, 1, 1, AccountCodeKind::Login));
     }
 }

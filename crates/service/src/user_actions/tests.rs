@@ -193,6 +193,29 @@ async fn the_sixty_first_action_of_a_minute_is_refused_and_not_kept() {
 }
 
 #[tokio::test]
+async fn an_action_that_is_not_kept_counts_nothing() {
+    let mut store = MockSignInStore::new();
+    // The session has ended.
+    store
+        .expect_sign_action()
+        .times(100)
+        .returning(|_, _, _| Err(AuthorityConflict::Void.into()));
+    store.expect_sign_action().returning(|_, _, _| Ok(()));
+    let actions = user_actions(store);
+    let session = session(&user(1));
+    let begun = begin(&actions).await;
+    let answer = answer(&begun);
+    for _ in 0..100 {
+        let refused = actions.complete(&caller(None), &session, &answer).await;
+        assert!(!matches!(refused, Ok(_) | Err(FactorError::Throttled(_))));
+    }
+    for _ in 0..60 {
+        let kept = actions.complete(&caller(None), &session, &answer).await;
+        kept.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn what_is_kept_of_an_action_is_at_most_four_kibibytes_each() {
     let mut store = MockSignInStore::new();
     store.expect_sign_action().returning(|_, _, _| Ok(()));

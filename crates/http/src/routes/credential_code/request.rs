@@ -317,6 +317,9 @@ pub(crate) async fn grant_code_request(
     State(state): State<AppState>,
     signed: Signed<GrantCodeRequestRequest>,
 ) -> Result<Json<Message>, ApiError> {
+    // To look for a code counts against the user.
+    let sessions = &state.use_cases.sessions;
+    sessions.require(&signed.request.session).await?;
     let Text(code) = signed.body.code;
     let requests = &state.use_cases.code_requests;
     requests

@@ -192,7 +192,7 @@ pub(super) fn requests() -> Vec<Operation> {
             .by(User)
             .signed()
             .costs(
-                written(1, 6).on_postgres(1),
+                written(2, 6).on_postgres(1),
                 async |stage, person, request| {
                     let asked = person.asked(stage).await;
                     request.with(json!({ "code": asked["code"], "number": asked["number"] }))
