@@ -18,8 +18,8 @@ use tracing::warn;
 
 use super::ConnectionLimits;
 
-/// How often it is told that one and the same network is at its share, that there is no room at all, or that no
-/// connection can be accepted.
+/// How often it is told that a network is at its share, that there is no room at all, or that no connection can be
+/// accepted.
 const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
 /// How many connections give way to one that comes, at most, where limits were lowered: to look for each takes a
@@ -84,8 +84,10 @@ struct Table {
     /// By number, so the oldest comes first.
     taken: BTreeMap<u64, Taken>,
     next: u64,
-    /// Those that have a share, while they have any connection.
-    shares: HashMap<IpNet, Share>,
+    /// How many connections those have that have a share, while they have any.
+    shares: HashMap<IpNet, u32>,
+    /// When it was last told that a network has its whole share.
+    told_of_share: Option<Instant>,
     /// When it was last told that there is no room at all.
     told: Option<Instant>,
     /// When it was last told that the system accepts no connection.
@@ -96,13 +98,6 @@ struct Taken {
     /// Whose shares it is part of; a trusted proxy has none.
     networks: Vec<IpNet>,
     pacer: Pacer,
-}
-
-#[derive(Default)]
-struct Share {
-    connections: u32,
-    /// When it was last told that the share is used up.
-    told: Option<Instant>,
 }
 
 impl Places {
@@ -181,8 +176,8 @@ impl Places {
             .map(|(network, _share)| network)
             .collect();
         for network in &networks {
-            let share = table.shares.entry(*network).or_default();
-            share.connections = share.connections.saturating_add(1);
+            let connections = table.shares.entry(*network).or_default();
+            *connections = connections.saturating_add(1);
         }
         let pacer = Pacer::new();
         let taken = Taken {
@@ -229,21 +224,18 @@ impl Table {
 
     /// Whether the network has less than its share.
     fn has_room_in_share(&self, network: IpNet, maximum: u32) -> bool {
-        let share = self.shares.get(&network);
-        share.is_none_or(|share| share.connections < maximum)
+        let connections = self.shares.get(&network);
+        connections.is_none_or(|connections| *connections < maximum)
     }
 
-    /// Tells now and then that the network has its whole share.
+    /// Tells now and then that a network has its whole share: one of them, however many come and go.
     fn tell_of_share(&mut self, network: IpNet) {
-        let Some(share) = self.shares.get_mut(&network) else {
-            return;
-        };
         let now = Instant::now();
-        if is_due(share.told, now) {
-            share.told = Some(now);
+        if is_due(self.told_of_share, now) {
+            self.told_of_share = Some(now);
             warn!(
                 %network,
-                connections = share.connections,
+                connections = self.shares.get(&network),
                 "a network has its whole share of the connections \
                  (http.maximum_connections_per_address); if it is a reverse proxy, name it in \
                  http.trusted_proxies"
@@ -299,9 +291,9 @@ impl Table {
             return;
         };
         for network in taken.networks {
-            if let Some(share) = self.shares.get_mut(&network) {
-                share.connections = share.connections.saturating_sub(1);
-                if share.connections == 0 {
+            if let Some(connections) = self.shares.get_mut(&network) {
+                *connections = connections.saturating_sub(1);
+                if *connections == 0 {
                     self.shares.remove(&network);
                 }
             }
