@@ -34,8 +34,10 @@ enum Pace {
     /// Its client owes the body of a request whose head began at this moment; whoever takes the body bounds
     /// the time for it.
     Body(Instant),
-    /// A request is being answered.
+    /// The service works on a request.
     Busy,
+    /// Its answer is being sent.
+    Sending,
     /// Its client leaves an answer untouched, as of this moment; the stream bounds the time for it.
     Unread(Instant),
     /// It was answered, and its client may ask again.
@@ -49,7 +51,7 @@ impl Pace {
             Self::Head(since) | Self::Body(since) | Self::Unread(since) | Self::Idle(since) => {
                 Some(since)
             }
-            Self::Busy => None,
+            Self::Busy | Self::Sending => None,
         }
     }
 }
@@ -69,6 +71,13 @@ enum Stay {
 struct State {
     pace: Pace,
     stay: Stay,
+}
+
+impl State {
+    /// Whether the connection waits for its client.
+    const fn waits(self) -> bool {
+        self.pace.waiting_since().is_some()
+    }
 }
 
 /// The places for connections.
@@ -336,7 +345,7 @@ impl Place {
             let deadline = self.places.within(|limits| match pace {
                 Pace::Head(since) => Some(since + limits.patience),
                 Pace::Idle(since) => Some(since + limits.idle),
-                Pace::Body(_) | Pace::Busy | Pace::Unread(_) => None,
+                Pace::Body(_) | Pace::Busy | Pace::Sending | Pace::Unread(_) => None,
             });
             let late = async {
                 match deadline {
@@ -356,7 +365,7 @@ impl Place {
     /// Completes when the connection is to be cut: it waits for its client, and others have its place.
     pub(super) async fn is_lost(&self) {
         let mut changes = self.pacer.0.subscribe();
-        let is_lost = |state: &State| state.stay == Stay::GivenAway && state.pace != Pace::Busy;
+        let is_lost = |state: &State| state.stay == Stay::GivenAway && state.waits();
         // The sender is this place's own.
         let _ = changes.wait_for(is_lost).await;
     }
@@ -405,14 +414,15 @@ impl Pacer {
         (Answering(self.clone()), owed)
     }
 
-    /// The client does not take what it is sent.
+    /// The client does not take what it is sent. While the service works on its next request, nobody else may have
+    /// the place all the same.
     pub(super) fn stall(&self) {
-        self.change(|pace| (pace == Pace::Busy).then(|| Pace::Unread(Instant::now())));
+        self.change(|pace| (pace == Pace::Sending).then(|| Pace::Unread(Instant::now())));
     }
 
     /// The client takes what it is sent.
     pub(super) fn go_on(&self) {
-        self.change(|pace| matches!(pace, Pace::Unread(_)).then_some(Pace::Busy));
+        self.change(|pace| matches!(pace, Pace::Unread(_)).then_some(Pace::Sending));
     }
 
     fn change(&self, next: impl FnOnce(Pace) -> Option<Pace>) {
@@ -425,13 +435,13 @@ impl Pacer {
 
     /// Gives the place of a connection that waits for its client to another; whether it did.
     fn give_away(&self) -> bool {
-        self.restrict(Stay::GivenAway, |state| state.pace != Pace::Busy)
+        self.restrict(Stay::GivenAway, State::waits)
     }
 
     /// Asks a connection that is being answered for its place; whether it was the first to.
     fn want(&self) -> bool {
         self.restrict(Stay::OneAnswer, |state| {
-            state.pace == Pace::Busy && state.stay == Stay::Free
+            !state.waits() && state.stay == Stay::Free
         })
     }
 
@@ -448,6 +458,13 @@ impl Pacer {
 
 /// A request that is being answered.
 pub(super) struct Answering(Pacer);
+
+impl Answering {
+    /// The service has given the answer, which is to be sent.
+    pub(super) fn send(&self) {
+        self.0.change(|_| Some(Pace::Sending));
+    }
+}
 
 impl Drop for Answering {
     fn drop(&mut self) {
