@@ -9,7 +9,7 @@ use std::{
     convert::Infallible,
     error::Error,
     future::pending,
-    io,
+    io, mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -39,8 +39,11 @@ use crate::{
 /// server that was replaced is missed.
 const LIFE: Duration = Duration::from_mins(30);
 
-/// How much longer one is kept when no other can be made in its place.
+/// How much longer one is kept when no other is made in its place at once.
 const RESPITE: Duration = Duration::from_mins(1);
+
+/// How long whoever gets an old one waits for another in its place.
+const AT_ONCE: Duration = Duration::from_millis(50);
 
 /// For how long one that has just been used is taken to live without being asked.
 const FRESH: Duration = Duration::from_millis(200);
@@ -72,6 +75,10 @@ struct Shared {
     /// How many callers wait for one.
     waiting: AtomicUsize,
     kept: Mutex<Vec<Kept>>,
+    /// How many are kept, for those who wait for one in turn.
+    ready: Semaphore,
+    /// How many more may be in the making.
+    making: Arc<Semaphore>,
     /// Why the last one that was to be made was not.
     not_made: Mutex<Option<String>>,
     /// Who finds that out.
@@ -139,6 +146,8 @@ impl Connections {
             free: Arc::new(Semaphore::new(most)),
             waiting: AtomicUsize::new(0),
             kept: Mutex::default(),
+            ready: Semaphore::new(0),
+            making: Arc::new(Semaphore::new(most)),
             not_made: Mutex::default(),
             asking: Semaphore::new(1),
         }))
@@ -185,10 +194,15 @@ impl Connections {
         };
         drop(waiting);
         let place = place.map_err(|cause| self.none(cause))?;
-        let kept = match self.trusted() {
-            Some(old) if old.made.elapsed() >= old.life => self.renewed(old).await,
-            Some(kept) => kept,
-            None => self.make().await?,
+        let kept = tokio::select! {
+            biased;
+            kept = self.given_back() => kept,
+            made = self.made() => made?,
+        };
+        let kept = if kept.made.elapsed() < kept.life {
+            kept
+        } else {
+            self.renewed(kept).await
         };
         Ok(Lent {
             kept,
@@ -198,24 +212,50 @@ impl Connections {
     }
 
     /// One that was given back and is trusted; those that are not are ended.
-    fn trusted(&self) -> Option<Kept> {
+    async fn given_back(&self) -> Kept {
         loop {
-            let kept = self.kept().pop()?;
-            if self.0.terms.trust.covers(kept.made.elapsed()) {
-                return Some(kept);
+            match self.0.ready.acquire().await {
+                Ok(one) => one.forget(),
+                // It is never closed.
+                Err(_closed) => pending().await,
+            }
+            let kept = self.kept().pop();
+            if let Some(kept) = kept.filter(|kept| self.is_trusted(kept)) {
+                return kept;
             }
         }
     }
 
-    /// Another one in the place of an old one, which goes on where none can be made.
+    fn is_trusted(&self, kept: &Kept) -> bool {
+        self.0.terms.trust.covers(kept.made.elapsed())
+    }
+
+    /// One that is made for this. It is made to the end whether or not anybody still waits for it, since a server
+    /// has half of the work with one that is given up; then it is in the pool, for the next who asks.
+    async fn made(&self) -> Result<Kept, StoreError> {
+        let making = Arc::clone(&self.0.making).acquire_owned().await;
+        let making = making.map_err(StoreError::new)?;
+        let connections = self.clone();
+        // The pool keeps to the first, and each of two statements may take as long.
+        let ends = self.0.terms.patience * 3;
+        let made = tokio::spawn(async move {
+            let made = timeout(ends, connections.make()).await;
+            drop(making);
+            made.unwrap_or_else(|_late| Err(connections.none(ConnAcquireErr::Timeout)))
+        });
+        made.await.map_err(StoreError::new)?
+    }
+
+    /// Another one in the place of an old one, which goes on for a while where none is made at once.
     async fn renewed(&self, old: Kept) -> Kept {
-        match self.make().await {
-            Ok(made) => {
-                self.end(old).await;
+        match timeout(AT_ONCE, self.made()).await {
+            Ok(Ok(made)) => {
+                let connections = self.clone();
+                tokio::spawn(async move { connections.end(old).await });
                 made
             }
-            Err(error) => {
-                tracing::debug!(%error, "a connection is kept beyond its time");
+            late_or_failed => {
+                tracing::debug!(?late_or_failed, "a connection is kept beyond its time");
                 let life = old.made.elapsed() + RESPITE;
                 Kept { life, ..old }
             }
@@ -303,10 +343,11 @@ impl Connections {
         }
     }
 
-    /// What a caller is told who has waited in vain for one: why the last one was not made, if that is it. As words
-    /// and no more, since after that wait there is no second try.
+    /// What a caller is told who has waited in vain for one: why the last one was not made, if that is it and not that
+    /// all are lent. As words and no more, since after that wait there is no second try.
     fn none(&self, cause: ConnAcquireErr) -> StoreError {
-        let reason = self.not_made().clone();
+        let is_making = self.0.making.available_permits() < self.0.most;
+        let reason = self.not_made().clone().filter(|_reason| is_making);
         match (cause, reason) {
             (ConnAcquireErr::Timeout, Some(reason)) => {
                 StoreError::unavailable(NotMade(reason).to_string())
@@ -336,8 +377,11 @@ impl Connections {
     /// [`StoreError`] when the database fails.
     pub(crate) async fn close(self) -> Result<(), StoreError> {
         self.0.free.close();
-        while let Some(kept) = self.trusted() {
-            self.end(kept).await;
+        let kept = mem::take(&mut *self.kept());
+        for kept in kept {
+            if self.is_trusted(&kept) {
+                self.end(kept).await;
+            }
         }
         self.0.pool.close_by_ref().await.map_err(StoreError::new)
     }
@@ -403,6 +447,7 @@ impl Lent {
             let place = kept.partition_point(|other| other.made > self.kept.made);
             let used = Instant::now();
             kept.insert(place, Kept { used, ..self.kept });
+            self.home.0.ready.add_permits(1);
         }
     }
 }

@@ -108,13 +108,12 @@ impl Administrator {
         done.rows_affected()
     }
 
-    /// Ends every other connection, and waits until they are gone.
+    /// Ends every other connection, and those that are being made, and waits until they are gone.
     async fn end_all_others(&self) {
-        let others = "FROM pg_stat_activity WHERE datname = current_database() \
-                      AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
-        self.execute(&format!("SELECT pg_terminate_backend(pid) {others}"))
-            .await;
-        while self.execute(&format!("SELECT pid {others}")).await > 0 {
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                   WHERE datname = current_database() \
+                   AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        while self.execute(end).await > 0 {
             sleep(Duration::from_millis(5)).await;
         }
     }
