@@ -266,9 +266,10 @@ impl Connections {
     /// no transaction.
     async fn end(&self, kept: Kept) {
         let begun = kept.connection.execute_unprepared("BEGIN");
-        if timeout(self.0.terms.patience, begun).await.is_err() {
+        let patience = self.0.terms.patience;
+        if timeout(patience, begun).await.is_err() {
             // Whoever ends them all waits for one only.
-            self.0.terms.trust.lose();
+            self.0.terms.trust.lose_after(patience);
         }
     }
 
@@ -412,8 +413,7 @@ impl Lent {
         Arc::strong_count(&self.kept.connection) == 1
     }
 
-    /// Asks it whether it lives, unless it was used just now: before a statement that will not be repeated. One that
-    /// answers nothing does not, and may be one of many.
+    /// Asks it whether it lives, unless it was used just now: before a statement that will not be repeated.
     ///
     /// # Errors
     /// [`StoreError`] when it does not.
@@ -421,14 +421,19 @@ impl Lent {
         if self.kept.used.elapsed() < FRESH {
             return Ok(());
         }
-        let asked = self.connection().execute_unprepared("SELECT 1");
-        let answered = timeout(self.home.0.terms.patience, asked).await;
-        let answer = answered.unwrap_or_else(|_silent| {
-            self.trust().lose();
-            let silent = sqlx::Error::Io(io::ErrorKind::TimedOut.into());
-            Err(DbErr::Query(RuntimeErr::SqlxError(silent.into())))
-        });
-        answer.map(|_lives| ()).map_err(StoreError::new)
+        let lives = self.execute("SELECT 1").await;
+        lives.map_err(StoreError::new)
+    }
+
+    /// Runs a statement that nothing has been done before, and that may be run again elsewhere.
+    ///
+    /// # Errors
+    /// [`DbErr`] when it fails, or the server is silent.
+    pub(crate) async fn execute(&self, sql: &str) -> Result<(), DbErr> {
+        let terms = &self.home.0.terms;
+        let executed = self.connection().execute_unprepared(sql);
+        let executed = heard(self.connection(), terms.patience, executed).await;
+        executed.map(|_done| ())
     }
 
     /// Gives it back after what may have failed, unless it broke: nobody may take that for one that was used just
@@ -452,10 +457,30 @@ impl Lent {
     }
 }
 
+/// Waits for what a statement on that connection gives. PostgreSQL itself ends a statement that takes longer than
+/// the patience, and says so; the way to it and back has a quarter of that besides. So whoever is silent for
+/// longer is not slow but gone, as a server behind a way that has changed, and what one connection has met is likely
+/// to have met the others: [`Passing::Silent`].
+async fn heard<T>(
+    connection: &DatabaseTransaction,
+    patience: Duration,
+    statement: impl Future<Output = Result<T, DbErr>>,
+) -> Result<T, DbErr> {
+    if connection.get_database_backend() != DbBackend::Postgres {
+        return statement.await;
+    }
+    let heard = timeout(patience * 5 / 4, statement).await;
+    heard.unwrap_or_else(|_silent| {
+        let silent = sqlx::Error::Io(io::ErrorKind::TimedOut.into());
+        Err(DbErr::Query(RuntimeErr::SqlxError(silent.into())))
+    })
+}
+
 /// A connection that reads, one statement at a time and outside of any transaction.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader {
     connection: Arc<DatabaseTransaction>,
+    patience: Duration,
     reads: Arc<AtomicU64>,
 }
 
@@ -464,12 +489,16 @@ impl Reader {
     pub(crate) fn on(lent: &Lent, reads: &Arc<AtomicU64>) -> Self {
         Self {
             connection: Arc::clone(lent.connection()),
+            patience: lent.home.0.terms.patience,
             reads: Arc::clone(reads),
         }
     }
 
-    fn count(&self) {
+    /// Waits for a statement, and counts it.
+    async fn read<T>(&self, statement: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+        let read = heard(&self.connection, self.patience, statement).await;
         self.reads.fetch_add(1, Ordering::Relaxed);
+        read
     }
 }
 
@@ -480,9 +509,7 @@ impl ConnectionTrait for Reader {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let read = self.connection.execute_raw(statement).await;
-        self.count();
-        read
+        self.read(self.connection.execute_raw(statement)).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
@@ -490,15 +517,11 @@ impl ConnectionTrait for Reader {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let read = self.connection.query_one_raw(statement).await;
-        self.count();
-        read
+        self.read(self.connection.query_one_raw(statement)).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let read = self.connection.query_all_raw(statement).await;
-        self.count();
-        read
+        self.read(self.connection.query_all_raw(statement)).await
     }
 }
 

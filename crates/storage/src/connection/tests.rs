@@ -127,6 +127,30 @@ async fn whoever_only_waits_is_not_told_of_a_connection_that_was_not_made_before
     assert!(!late.contains("full"), "{late}");
 }
 
+/// As when another server has taken over behind one address.
+#[tokio::test]
+async fn who_meets_connections_that_are_silent_gets_another_one() {
+    let (connections, proxy, _database) = behind_a_proxy(SHORT).await;
+    let store = SqlStore::new(connections.clone(), connections.clone(), LONG);
+    let read = async || {
+        let one = Statement::from_string(DbBackend::Postgres, "SELECT 1");
+        store.row(one).await.map(|_row| ())
+    };
+    let write = async || store.write(async |_tx| Ok(())).await;
+    for reads in [true, false] {
+        let both = [
+            connections.lend().await.unwrap(),
+            connections.lend().await.unwrap(),
+        ];
+        both.into_iter().for_each(Lent::give_back);
+        proxy.freeze();
+        proxy.thaw();
+        let outcome: Result<(), StoreError> = if reads { read().await } else { write().await };
+        outcome.unwrap();
+        assert_eq!(connections.look("all").free, 1);
+    }
+}
+
 /// Whoever had it waits for its answer no more.
 #[tokio::test]
 async fn a_connection_that_answers_nothing_costs_all_and_one_that_does_costs_none() {
