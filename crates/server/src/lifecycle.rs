@@ -32,7 +32,7 @@ use latchkey_service::live::Live;
 use tokio::{
     net::{TcpListener, TcpStream},
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    sync::{mpsc, watch},
     time::{sleep, timeout},
 };
 use tower::ServiceExt;
@@ -130,16 +130,18 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) {
     let stopping = watch::Sender::new(());
+    let (under_way, mut ended) = mpsc::channel(1);
     tokio::select! {
         () = stop => {}
-        () = accept_forever(&listener, &services, &limits, &stopping) => {}
+        () = accept_forever(&listener, &services, &limits, &stopping, &under_way) => {}
     }
     drop(listener);
     info!(connections = stopping.receiver_count(), "draining");
     stopping.send_replace(());
     let drain = limits.read().drain;
-    // Every connection holds a receiver until it ends.
-    if timeout(drain, stopping.closed()).await.is_err() {
+    drop(under_way);
+    // It is held by every connection, and by what goes on without one; nothing is ever sent.
+    if timeout(drain, ended.recv()).await.is_err() {
         warn!("requests were still running at the end of http.drain_seconds; they are cut off");
     }
     info!("stopped");
@@ -151,6 +153,7 @@ async fn accept_forever(
     services: &Services,
     limits: &Live<ConnectionLimits>,
     stopping: &watch::Sender<()>,
+    under_way: &mpsc::Sender<Infallible>,
 ) {
     let turned_away = Places::of_turned_away(limits.clone());
     let places = Places::new(limits.clone());
@@ -179,6 +182,7 @@ async fn accept_forever(
                         peer,
                         keep_alive,
                         place,
+                        under_way: under_way.clone(),
                         _counted: counted,
                     };
                     let (router, stopping) = (router.clone(), stopping.subscribe());
@@ -205,6 +209,8 @@ struct Connection {
     /// Whether its client may ask more than once.
     keep_alive: bool,
     place: Place,
+    /// Held until it ends: the service waits for that when it stops.
+    under_way: mpsc::Sender<Infallible>,
     _counted: Option<OpenConnection>,
 }
 
@@ -225,6 +231,7 @@ impl Connection {
             peer,
             keep_alive,
             place,
+            under_way,
             _counted,
         } = self;
         let place = Arc::new(place);
@@ -244,11 +251,16 @@ impl Connection {
             };
             let changes = !request.method().is_safe();
             let answer = router.clone().oneshot(request);
-            let held = Arc::clone(&place);
+            let answering = Arc::new(answering);
+            let held = (
+                Arc::clone(&answering),
+                Arc::clone(&place),
+                under_way.clone(),
+            );
             async move {
                 let answer = if changes {
                     // What it does is done, told and counted, whether or not anybody still waits for the
-                    // answer; its place is taken until then.
+                    // answer. Until then its place is taken, and the service does not stop.
                     let whole = async move {
                         let answer = answer.await;
                         drop(held);
@@ -261,6 +273,7 @@ impl Connection {
                 } else {
                     answer.await?
                 };
+                answering.send();
                 let mut answer = answer.map(|body| Holding {
                     body,
                     _held: answering,

@@ -9,7 +9,7 @@ use std::{
     convert::Infallible,
     error::Error,
     future::pending,
-    io,
+    io, mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -39,8 +39,11 @@ use crate::{
 /// server that was replaced is missed.
 const LIFE: Duration = Duration::from_mins(30);
 
-/// How much longer one is kept when no other can be made in its place.
+/// How much longer one is kept when no other is made in its place at once.
 const RESPITE: Duration = Duration::from_mins(1);
+
+/// How long whoever gets an old one waits for another in its place.
+const AT_ONCE: Duration = Duration::from_millis(50);
 
 /// For how long one that has just been used is taken to live without being asked.
 const FRESH: Duration = Duration::from_millis(200);
@@ -72,6 +75,10 @@ struct Shared {
     /// How many callers wait for one.
     waiting: AtomicUsize,
     kept: Mutex<Vec<Kept>>,
+    /// How many are kept, for those who wait for one in turn.
+    ready: Semaphore,
+    /// How many more may be in the making.
+    making: Arc<Semaphore>,
     /// Why the last one that was to be made was not.
     not_made: Mutex<Option<String>>,
     /// Who finds that out.
@@ -139,6 +146,8 @@ impl Connections {
             free: Arc::new(Semaphore::new(most)),
             waiting: AtomicUsize::new(0),
             kept: Mutex::default(),
+            ready: Semaphore::new(0),
+            making: Arc::new(Semaphore::new(most)),
             not_made: Mutex::default(),
             asking: Semaphore::new(1),
         }))
@@ -185,10 +194,15 @@ impl Connections {
         };
         drop(waiting);
         let place = place.map_err(|cause| self.none(cause))?;
-        let kept = match self.trusted() {
-            Some(old) if old.made.elapsed() >= old.life => self.renewed(old).await,
-            Some(kept) => kept,
-            None => self.make().await?,
+        let kept = tokio::select! {
+            biased;
+            kept = self.given_back() => kept,
+            made = self.made() => made?,
+        };
+        let kept = if kept.made.elapsed() < kept.life {
+            kept
+        } else {
+            self.renewed(kept).await
         };
         Ok(Lent {
             kept,
@@ -198,24 +212,50 @@ impl Connections {
     }
 
     /// One that was given back and is trusted; those that are not are ended.
-    fn trusted(&self) -> Option<Kept> {
+    async fn given_back(&self) -> Kept {
         loop {
-            let kept = self.kept().pop()?;
-            if self.0.terms.trust.covers(kept.made.elapsed()) {
-                return Some(kept);
+            match self.0.ready.acquire().await {
+                Ok(one) => one.forget(),
+                // It is never closed.
+                Err(_closed) => pending().await,
+            }
+            let kept = self.kept().pop();
+            if let Some(kept) = kept.filter(|kept| self.is_trusted(kept)) {
+                return kept;
             }
         }
     }
 
-    /// Another one in the place of an old one, which goes on where none can be made.
+    fn is_trusted(&self, kept: &Kept) -> bool {
+        self.0.terms.trust.covers(kept.made.elapsed())
+    }
+
+    /// One that is made for this. It is made to the end whether or not anybody still waits for it, since a server
+    /// has half of the work with one that is given up; then it is in the pool, for the next who asks.
+    async fn made(&self) -> Result<Kept, StoreError> {
+        let making = Arc::clone(&self.0.making).acquire_owned().await;
+        let making = making.map_err(StoreError::new)?;
+        let connections = self.clone();
+        // The pool keeps to the first, and each of two statements may take as long.
+        let ends = self.0.terms.patience * 3;
+        let made = tokio::spawn(async move {
+            let made = timeout(ends, connections.make()).await;
+            drop(making);
+            made.unwrap_or_else(|_late| Err(connections.none(ConnAcquireErr::Timeout)))
+        });
+        made.await.map_err(StoreError::new)?
+    }
+
+    /// Another one in the place of an old one, which goes on for a while where none is made at once.
     async fn renewed(&self, old: Kept) -> Kept {
-        match self.make().await {
-            Ok(made) => {
-                self.end(old).await;
+        match timeout(AT_ONCE, self.made()).await {
+            Ok(Ok(made)) => {
+                let connections = self.clone();
+                tokio::spawn(async move { connections.end(old).await });
                 made
             }
-            Err(error) => {
-                tracing::debug!(%error, "a connection is kept beyond its time");
+            late_or_failed => {
+                tracing::debug!(?late_or_failed, "a connection is kept beyond its time");
                 let life = old.made.elapsed() + RESPITE;
                 Kept { life, ..old }
             }
@@ -226,9 +266,10 @@ impl Connections {
     /// no transaction.
     async fn end(&self, kept: Kept) {
         let begun = kept.connection.execute_unprepared("BEGIN");
-        if timeout(self.0.terms.patience, begun).await.is_err() {
+        let patience = self.0.terms.patience;
+        if timeout(patience, begun).await.is_err() {
             // Whoever ends them all waits for one only.
-            self.0.terms.trust.lose();
+            self.0.terms.trust.lose_after(patience);
         }
     }
 
@@ -303,10 +344,11 @@ impl Connections {
         }
     }
 
-    /// What a caller is told who has waited in vain for one: why the last one was not made, if that is it. As words
-    /// and no more, since after that wait there is no second try.
+    /// What a caller is told who has waited in vain for one: why the last one was not made, if that is it and not that
+    /// all are lent. As words and no more, since after that wait there is no second try.
     fn none(&self, cause: ConnAcquireErr) -> StoreError {
-        let reason = self.not_made().clone();
+        let is_making = self.0.making.available_permits() < self.0.most;
+        let reason = self.not_made().clone().filter(|_reason| is_making);
         match (cause, reason) {
             (ConnAcquireErr::Timeout, Some(reason)) => {
                 StoreError::unavailable(NotMade(reason).to_string())
@@ -336,8 +378,11 @@ impl Connections {
     /// [`StoreError`] when the database fails.
     pub(crate) async fn close(self) -> Result<(), StoreError> {
         self.0.free.close();
-        while let Some(kept) = self.trusted() {
-            self.end(kept).await;
+        let kept = mem::take(&mut *self.kept());
+        for kept in kept {
+            if self.is_trusted(&kept) {
+                self.end(kept).await;
+            }
         }
         self.0.pool.close_by_ref().await.map_err(StoreError::new)
     }
@@ -368,8 +413,7 @@ impl Lent {
         Arc::strong_count(&self.kept.connection) == 1
     }
 
-    /// Asks it whether it lives, unless it was used just now: before a statement that will not be repeated. One that
-    /// answers nothing does not, and may be one of many.
+    /// Asks it whether it lives, unless it was used just now: before a statement that will not be repeated.
     ///
     /// # Errors
     /// [`StoreError`] when it does not.
@@ -377,14 +421,19 @@ impl Lent {
         if self.kept.used.elapsed() < FRESH {
             return Ok(());
         }
-        let asked = self.connection().execute_unprepared("SELECT 1");
-        let answered = timeout(self.home.0.terms.patience, asked).await;
-        let answer = answered.unwrap_or_else(|_silent| {
-            self.trust().lose();
-            let silent = sqlx::Error::Io(io::ErrorKind::TimedOut.into());
-            Err(DbErr::Query(RuntimeErr::SqlxError(silent.into())))
-        });
-        answer.map(|_lives| ()).map_err(StoreError::new)
+        let lives = self.execute("SELECT 1").await;
+        lives.map_err(StoreError::new)
+    }
+
+    /// Runs a statement that nothing has been done before, and that may be run again elsewhere.
+    ///
+    /// # Errors
+    /// [`DbErr`] when it fails, or the server is silent.
+    pub(crate) async fn execute(&self, sql: &str) -> Result<(), DbErr> {
+        let terms = &self.home.0.terms;
+        let executed = self.connection().execute_unprepared(sql);
+        let executed = heard(self.connection(), terms.patience, executed).await;
+        executed.map(|_done| ())
     }
 
     /// Gives it back after what may have failed, unless it broke: nobody may take that for one that was used just
@@ -403,14 +452,35 @@ impl Lent {
             let place = kept.partition_point(|other| other.made > self.kept.made);
             let used = Instant::now();
             kept.insert(place, Kept { used, ..self.kept });
+            self.home.0.ready.add_permits(1);
         }
     }
+}
+
+/// Waits for what a statement on that connection gives. PostgreSQL itself ends a statement that takes longer than
+/// the patience, and says so; the way to it and back has a quarter of that besides. So whoever is silent for
+/// longer is not slow but gone, as a server behind a way that has changed, and what one connection has met is likely
+/// to have met the others: [`Passing::Silent`].
+async fn heard<T>(
+    connection: &DatabaseTransaction,
+    patience: Duration,
+    statement: impl Future<Output = Result<T, DbErr>>,
+) -> Result<T, DbErr> {
+    if connection.get_database_backend() != DbBackend::Postgres {
+        return statement.await;
+    }
+    let heard = timeout(patience * 5 / 4, statement).await;
+    heard.unwrap_or_else(|_silent| {
+        let silent = sqlx::Error::Io(io::ErrorKind::TimedOut.into());
+        Err(DbErr::Query(RuntimeErr::SqlxError(silent.into())))
+    })
 }
 
 /// A connection that reads, one statement at a time and outside of any transaction.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader {
     connection: Arc<DatabaseTransaction>,
+    patience: Duration,
     reads: Arc<AtomicU64>,
 }
 
@@ -419,12 +489,16 @@ impl Reader {
     pub(crate) fn on(lent: &Lent, reads: &Arc<AtomicU64>) -> Self {
         Self {
             connection: Arc::clone(lent.connection()),
+            patience: lent.home.0.terms.patience,
             reads: Arc::clone(reads),
         }
     }
 
-    fn count(&self) {
+    /// Waits for a statement, and counts it.
+    async fn read<T>(&self, statement: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+        let read = heard(&self.connection, self.patience, statement).await;
         self.reads.fetch_add(1, Ordering::Relaxed);
+        read
     }
 }
 
@@ -435,9 +509,7 @@ impl ConnectionTrait for Reader {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let read = self.connection.execute_raw(statement).await;
-        self.count();
-        read
+        self.read(self.connection.execute_raw(statement)).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
@@ -445,15 +517,11 @@ impl ConnectionTrait for Reader {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let read = self.connection.query_one_raw(statement).await;
-        self.count();
-        read
+        self.read(self.connection.query_one_raw(statement)).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let read = self.connection.query_all_raw(statement).await;
-        self.count();
-        read
+        self.read(self.connection.query_all_raw(statement)).await
     }
 }
 

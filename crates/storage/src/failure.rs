@@ -1,7 +1,7 @@
 //! Failures that pass: nothing is wrong with what the database was asked, but it is away, read-only,
 //! locked or full.
 
-use std::{error::Error, iter::successors};
+use std::{error::Error, io, iter::successors};
 
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
@@ -27,6 +27,8 @@ pub(crate) struct NotMade(pub(crate) String);
 pub(crate) enum Passing {
     /// The connection is of no use any more; another one may be.
     Broken,
+    /// The same, because nothing is heard of the server, for longer than it works on a statement.
+    Silent,
     /// Another connection could not be made; nothing was asked, and those that there are may be good.
     NotMade,
     /// The database is read-only, or was when the connection was made; another one may not be.
@@ -52,7 +54,7 @@ impl Passing {
 
     /// Whether this error says that its connection is of no use any more.
     pub(crate) fn is_broken(error: &(dyn Error + 'static)) -> bool {
-        matches!(Self::of(error), Some((Self::Broken, _told)))
+        matches!(Self::of(error), Some((Self::Broken | Self::Silent, _told)))
     }
 
     fn of_failure(failure: &DbErr) -> Option<Self> {
@@ -68,6 +70,11 @@ impl Passing {
     pub(crate) fn of_cause(cause: &sqlx::Error) -> Option<Self> {
         if let Some(error) = cause.as_database_error() {
             return Self::of_code(error);
+        }
+        if let sqlx::Error::Io(error) = cause
+            && error.kind() == io::ErrorKind::TimedOut
+        {
+            return Some(Self::Silent);
         }
         matches!(
             cause,

@@ -414,7 +414,7 @@ impl SqlStore {
             Err(told) => told,
         };
         let may_be_better = match passing {
-            Some(Passing::Broken) => true,
+            Some(Passing::Broken | Passing::Silent) => true,
             Some(Passing::NotMade | Passing::Contention) => {
                 sleep_until((Instant::now() + COURTESY).min(ends)).await;
                 true
@@ -438,8 +438,10 @@ impl SqlStore {
         let Some((passing, told)) = Passing::of(&error) else {
             return (None, error);
         };
-        if passing == Passing::Broken {
-            self.trust.lose();
+        match passing {
+            Passing::Broken => self.trust.lose(),
+            Passing::Silent => self.trust.lose_after(self.writer.terms().patience),
+            Passing::NotMade | Passing::ReadOnly | Passing::Contention | Passing::Exhaustion => {}
         }
         (Some(passing), told.into())
     }

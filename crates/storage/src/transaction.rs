@@ -31,7 +31,7 @@ pub(crate) async fn begin(writer: &Connections) -> Result<Open, StoreError> {
     } else {
         "BEGIN"
     };
-    match execute(lent.connection(), begin).await {
+    match lent.execute(begin).await {
         Ok(()) => Ok(Open(lent)),
         Err(error) => {
             lent.give_back_after(Some(&error));

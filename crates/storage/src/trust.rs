@@ -25,6 +25,14 @@ impl Trust {
         *self.lock() = Some(Instant::now());
     }
 
+    /// One has answered nothing for that long, and so may others that were there before. Those that were made
+    /// meanwhile have answered.
+    pub(crate) fn lose_after(&self, silence: Duration) {
+        let began = Instant::now().checked_sub(silence);
+        let mut loss = self.lock();
+        *loss = (*loss).max(began);
+    }
+
     /// One that was used since `began` says that the database is read-only, as it may have been when the
     /// connection was made: sees to it that those used from now on were made after `began`. What is younger
     /// than the last loss is thrown away again once a second at most, and whoever comes sooner waits until
@@ -73,7 +81,7 @@ impl Trust {
                 match timeout(patience, connection.ping()).await {
                     Ok(answer) => Ok(answer.is_ok()),
                     Err(_silent) => {
-                        trust.lose();
+                        trust.lose_after(patience);
                         Ok(false)
                     }
                 }
@@ -105,6 +113,19 @@ mod tests {
         trust.clone().lose();
         assert!(!trust.covers(Duration::from_hours(1)));
         assert!(trust.covers(Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_made_while_another_was_silent_is_trusted() {
+        let trust = Trust::default();
+        let second = Duration::from_secs(1);
+        sleep(4 * second).await;
+        trust.lose_after(2 * second);
+        assert!(trust.covers(second));
+        assert!(!trust.covers(2 * second));
+        // What began to be silent earlier says no more.
+        trust.lose_after(3 * second);
+        assert!(trust.covers(second));
     }
 
     #[tokio::test(start_paused = true)]

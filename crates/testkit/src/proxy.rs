@@ -18,13 +18,20 @@ use tokio::{
 };
 use url::Url;
 
+#[derive(Clone, Copy, Debug, Default)]
+struct Frost {
+    is_frozen: bool,
+    /// How often it has begun.
+    times: u32,
+}
+
 /// Stands in front of a server and passes everything on, until it [freezes](Self::freeze). It ends with
 /// this value.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
     server: Arc<Mutex<SocketAddr>>,
-    is_frozen: watch::Sender<bool>,
+    frost: watch::Sender<Frost>,
     is_full: Arc<AtomicBool>,
     accepting: JoinHandle<()>,
 }
@@ -37,7 +44,7 @@ impl Proxy {
     pub async fn to(server: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let (is_frozen, frozen) = watch::channel(false);
+        let (frost, frozen) = watch::channel(Frost::default());
         let server = Arc::new(Mutex::new(server));
         let leads_to = Arc::clone(&server);
         let is_full = Arc::<AtomicBool>::default();
@@ -54,7 +61,7 @@ impl Proxy {
         Ok(Self {
             address,
             server,
-            is_frozen,
+            frost,
             is_full,
             accepting,
         })
@@ -84,13 +91,16 @@ impl Proxy {
 
     /// Passes nothing on any more: connections are accepted, and nobody answers.
     pub fn freeze(&self) {
-        self.is_frozen.send_replace(true);
+        self.frost.send_modify(|frost| {
+            frost.is_frozen = true;
+            frost.times += 1;
+        });
     }
 
     /// Passes on what comes on new connections. Those that were there stay as they are, as if their host
     /// were gone.
     pub fn thaw(&self) {
-        self.is_frozen.send_replace(false);
+        self.frost.send_modify(|frost| frost.is_frozen = false);
     }
 
     /// Whether new connections are ended at once, as by a pooler that has no room for more. Those that were there
@@ -119,10 +129,12 @@ fn read(url: &str) -> io::Result<(Url, SocketAddr)> {
 }
 
 /// Passes on until one side ends, or until it is frozen; then holds the connection for ever.
-async fn pass_on(mut client: TcpStream, server: SocketAddr, mut frozen: watch::Receiver<bool>) {
+async fn pass_on(mut client: TcpStream, server: SocketAddr, mut frozen: watch::Receiver<Frost>) {
+    let before = frozen.borrow().times;
     tokio::select! {
         biased;
-        _ = frozen.wait_for(|is_frozen| *is_frozen) => {}
+        // However soon it was over.
+        _ = frozen.wait_for(|frost| frost.is_frozen || frost.times > before) => {}
         _ = async {
             let mut server = TcpStream::connect(server).await?;
             copy_bidirectional(&mut client, &mut server).await

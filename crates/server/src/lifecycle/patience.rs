@@ -147,7 +147,8 @@ mod tests {
         let (mut peer, ours) = duplex(8);
         let pacer = Pacer::new();
         let mut ours = Patience::new(ours, Duration::from_hours(1), pacer.clone());
-        let _answering = pacer.begin(false);
+        let (answering, _no_body) = pacer.begin(false);
+        answering.send();
         ours.write_all(&[7; 8]).await.unwrap();
         assert_eq!(pacer.waiting_since(), None);
         let soon = Duration::from_secs(1);

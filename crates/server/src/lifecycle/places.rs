@@ -18,8 +18,8 @@ use tracing::warn;
 
 use super::ConnectionLimits;
 
-/// How often it is told that one and the same network is at its share, that there is no room at all, or that no
-/// connection can be accepted.
+/// How often it is told that a network is at its share, that there is no room at all, or that no connection can be
+/// accepted.
 const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
 /// How many connections give way to one that comes, at most, where limits were lowered: to look for each takes a
@@ -34,8 +34,10 @@ enum Pace {
     /// Its client owes the body of a request whose head began at this moment; whoever takes the body bounds
     /// the time for it.
     Body(Instant),
-    /// A request is being answered.
+    /// The service works on a request.
     Busy,
+    /// Its answer is being sent.
+    Sending,
     /// Its client leaves an answer untouched, as of this moment; the stream bounds the time for it.
     Unread(Instant),
     /// It was answered, and its client may ask again.
@@ -49,7 +51,7 @@ impl Pace {
             Self::Head(since) | Self::Body(since) | Self::Unread(since) | Self::Idle(since) => {
                 Some(since)
             }
-            Self::Busy => None,
+            Self::Busy | Self::Sending => None,
         }
     }
 }
@@ -71,6 +73,13 @@ struct State {
     stay: Stay,
 }
 
+impl State {
+    /// Whether the connection waits for its client.
+    const fn waits(self) -> bool {
+        self.pace.waiting_since().is_some()
+    }
+}
+
 /// The places for connections.
 pub(super) struct Places {
     limits: Live<ConnectionLimits>,
@@ -84,8 +93,10 @@ struct Table {
     /// By number, so the oldest comes first.
     taken: BTreeMap<u64, Taken>,
     next: u64,
-    /// Those that have a share, while they have any connection.
-    shares: HashMap<IpNet, Share>,
+    /// How many connections those have that have a share, while they have any.
+    shares: HashMap<IpNet, u32>,
+    /// When it was last told that a network has its whole share.
+    told_of_share: Option<Instant>,
     /// When it was last told that there is no room at all.
     told: Option<Instant>,
     /// When it was last told that the system accepts no connection.
@@ -96,13 +107,6 @@ struct Taken {
     /// Whose shares it is part of; a trusted proxy has none.
     networks: Vec<IpNet>,
     pacer: Pacer,
-}
-
-#[derive(Default)]
-struct Share {
-    connections: u32,
-    /// When it was last told that the share is used up.
-    told: Option<Instant>,
 }
 
 impl Places {
@@ -181,8 +185,8 @@ impl Places {
             .map(|(network, _share)| network)
             .collect();
         for network in &networks {
-            let share = table.shares.entry(*network).or_default();
-            share.connections = share.connections.saturating_add(1);
+            let connections = table.shares.entry(*network).or_default();
+            *connections = connections.saturating_add(1);
         }
         let pacer = Pacer::new();
         let taken = Taken {
@@ -229,21 +233,18 @@ impl Table {
 
     /// Whether the network has less than its share.
     fn has_room_in_share(&self, network: IpNet, maximum: u32) -> bool {
-        let share = self.shares.get(&network);
-        share.is_none_or(|share| share.connections < maximum)
+        let connections = self.shares.get(&network);
+        connections.is_none_or(|connections| *connections < maximum)
     }
 
-    /// Tells now and then that the network has its whole share.
+    /// Tells now and then that a network has its whole share: one of them, however many come and go.
     fn tell_of_share(&mut self, network: IpNet) {
-        let Some(share) = self.shares.get_mut(&network) else {
-            return;
-        };
         let now = Instant::now();
-        if is_due(share.told, now) {
-            share.told = Some(now);
+        if is_due(self.told_of_share, now) {
+            self.told_of_share = Some(now);
             warn!(
                 %network,
-                connections = share.connections,
+                connections = self.shares.get(&network),
                 "a network has its whole share of the connections \
                  (http.maximum_connections_per_address); if it is a reverse proxy, name it in \
                  http.trusted_proxies"
@@ -299,9 +300,9 @@ impl Table {
             return;
         };
         for network in taken.networks {
-            if let Some(share) = self.shares.get_mut(&network) {
-                share.connections = share.connections.saturating_sub(1);
-                if share.connections == 0 {
+            if let Some(connections) = self.shares.get_mut(&network) {
+                *connections = connections.saturating_sub(1);
+                if *connections == 0 {
                     self.shares.remove(&network);
                 }
             }
@@ -344,7 +345,7 @@ impl Place {
             let deadline = self.places.within(|limits| match pace {
                 Pace::Head(since) => Some(since + limits.patience),
                 Pace::Idle(since) => Some(since + limits.idle),
-                Pace::Body(_) | Pace::Busy | Pace::Unread(_) => None,
+                Pace::Body(_) | Pace::Busy | Pace::Sending | Pace::Unread(_) => None,
             });
             let late = async {
                 match deadline {
@@ -364,7 +365,7 @@ impl Place {
     /// Completes when the connection is to be cut: it waits for its client, and others have its place.
     pub(super) async fn is_lost(&self) {
         let mut changes = self.pacer.0.subscribe();
-        let is_lost = |state: &State| state.stay == Stay::GivenAway && state.pace != Pace::Busy;
+        let is_lost = |state: &State| state.stay == Stay::GivenAway && state.waits();
         // The sender is this place's own.
         let _ = changes.wait_for(is_lost).await;
     }
@@ -413,14 +414,15 @@ impl Pacer {
         (Answering(self.clone()), owed)
     }
 
-    /// The client does not take what it is sent.
+    /// The client does not take what it is sent. While the service works on its next request, nobody else may have
+    /// the place all the same.
     pub(super) fn stall(&self) {
-        self.change(|pace| (pace == Pace::Busy).then(|| Pace::Unread(Instant::now())));
+        self.change(|pace| (pace == Pace::Sending).then(|| Pace::Unread(Instant::now())));
     }
 
     /// The client takes what it is sent.
     pub(super) fn go_on(&self) {
-        self.change(|pace| matches!(pace, Pace::Unread(_)).then_some(Pace::Busy));
+        self.change(|pace| matches!(pace, Pace::Unread(_)).then_some(Pace::Sending));
     }
 
     fn change(&self, next: impl FnOnce(Pace) -> Option<Pace>) {
@@ -433,13 +435,13 @@ impl Pacer {
 
     /// Gives the place of a connection that waits for its client to another; whether it did.
     fn give_away(&self) -> bool {
-        self.restrict(Stay::GivenAway, |state| state.pace != Pace::Busy)
+        self.restrict(Stay::GivenAway, State::waits)
     }
 
     /// Asks a connection that is being answered for its place; whether it was the first to.
     fn want(&self) -> bool {
         self.restrict(Stay::OneAnswer, |state| {
-            state.pace == Pace::Busy && state.stay == Stay::Free
+            !state.waits() && state.stay == Stay::Free
         })
     }
 
@@ -456,6 +458,13 @@ impl Pacer {
 
 /// A request that is being answered.
 pub(super) struct Answering(Pacer);
+
+impl Answering {
+    /// The service has given the answer, which is to be sent.
+    pub(super) fn send(&self) {
+        self.0.change(|_| Some(Pace::Sending));
+    }
+}
 
 impl Drop for Answering {
     fn drop(&mut self) {

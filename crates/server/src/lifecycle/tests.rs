@@ -439,9 +439,10 @@ impl Drop for Told {
     }
 }
 
-/// What it does would otherwise be done without a word in the log.
+/// What it does would otherwise be done without a word in the log. Nor does anybody have its place, since whoever asks
+/// and hangs up, again and again, would have more work done at once than there are places; nor does the service stop.
 #[tokio::test]
-async fn what_changes_something_is_finished_although_its_client_hangs_up() {
+async fn what_changes_something_is_finished_in_its_place_although_its_client_hangs_up() {
     let semaphore = || Arc::new(Semaphore::new(0));
     let (entered, leave) = (semaphore(), semaphore());
     let (finished, dropped) = (semaphore(), semaphore());
@@ -456,7 +457,12 @@ async fn what_changes_something_is_finished_although_its_client_hangs_up() {
         }
     };
     let app = Router::new().route("/", get(handler.clone()).post(handler));
-    let running = start(app, LIMITS).await;
+    let limits = ConnectionLimits {
+        maximum: 2,
+        drain: Duration::from_mins(5),
+        ..LIMITS
+    };
+    let mut running = start(app, limits).await;
     for method in ["POST", "GET"] {
         let mut stream = TcpStream::connect(running.address).await.unwrap();
         let head = format!("{method} / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n");
@@ -465,6 +471,17 @@ async fn what_changes_something_is_finished_although_its_client_hangs_up() {
     }
     // The one that only reads was dropped with its client, which left later than the other.
     dropped.acquire().await.unwrap().forget();
+    // It has its place, beside one that is busy.
+    let busy = request(running.address, "/").await;
+    entered.acquire().await.unwrap().forget();
+    let further = answer(request(running.address, "/").await).await;
+    assert!(further.ends_with("full"), "{further}");
+    drop(busy);
+    dropped.acquire().await.unwrap().forget();
+    running.stop.send(()).unwrap();
+    let soon = Duration::from_millis(100);
+    assert!(timeout(soon, &mut running.server).await.is_err());
     leave.add_permits(1);
     finished.acquire().await.unwrap().forget();
+    running.server.await.unwrap();
 }

@@ -1,11 +1,15 @@
 use latchkey_testkit::{database::TestDatabase, proxy::Proxy};
 use sea_orm::sqlx::postgres::PgPoolOptions;
+use tokio::net::TcpListener;
 
 use super::*;
 use crate::store::SqlStore;
 
 /// Fails in these tests only where it must.
 const LONG: Duration = Duration::from_mins(1);
+
+/// For what is to be waited for, and still leaves time to make a connection.
+const SHORT: Duration = Duration::from_secs(1);
 
 /// Two connections to PostgreSQL behind a proxy.
 async fn behind_a_proxy(patience: Duration) -> (Connections, Proxy, TestDatabase) {
@@ -69,20 +73,82 @@ async fn a_connection_that_cannot_be_made_costs_none_of_those_there_are() {
     drop((first, second));
 }
 
+/// The proxy leads to where connections are taken and nobody answers, for as long as what is given here is kept.
+async fn lead_nowhere(proxy: &Proxy) -> TcpListener {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = silent.local_addr().unwrap();
+    proxy.lead_to(&format!("postgres://{address}")).unwrap();
+    silent
+}
+
+#[tokio::test]
+async fn whoever_waits_for_another_connection_takes_one_that_is_given_back() {
+    let (connections, proxy, _database) = behind_a_proxy(LONG).await;
+    let first = connections.lend().await.unwrap();
+    let its_session = session(&first).await;
+    let _silent = lead_nowhere(&proxy).await;
+    let giving_back = async { first.give_back() };
+    let (second, ()) = tokio::join!(connections.lend(), giving_back);
+    assert_eq!(session(&second.unwrap()).await, its_session);
+}
+
 #[tokio::test]
 async fn an_old_connection_is_replaced_as_soon_as_another_one_can_be_made() {
-    let (connections, proxy, _database) = behind_a_proxy(LONG).await;
+    let (connections, proxy, database) = behind_a_proxy(LONG).await;
     let first = lent_once(&connections).await;
     let grow_old = || connections.kept()[0].life = Duration::ZERO;
-    grow_old();
-    proxy.set_full(true);
-    assert_eq!(lent_once(&connections).await, first);
-    // Not at each call is it tried.
-    assert!(connections.kept()[0].life > Duration::ZERO);
-    grow_old();
-    proxy.set_full(false);
-    assert_ne!(lent_once(&connections).await, first);
+    let silent = lead_nowhere(&proxy).await;
+    for is_full in [true, false] {
+        grow_old();
+        proxy.set_full(is_full);
+        // Nobody waits for it.
+        let lent = timeout(LONG / 2, lent_once(&connections)).await;
+        assert_eq!(lent.unwrap(), first);
+        // Not at each call is it tried.
+        assert!(connections.kept()[0].life > Duration::ZERO);
+    }
+    proxy.lead_to(database.url()).unwrap();
+    drop(silent);
+    while lent_once(&connections).await == first {
+        grow_old();
+    }
     assert_eq!(connections.look("all").free, 1);
+}
+
+#[tokio::test]
+async fn whoever_only_waits_is_not_told_of_a_connection_that_was_not_made_before() {
+    let (connections, _proxy, _database) = behind_a_proxy(SHORT).await;
+    let _lent = [
+        connections.lend().await.unwrap(),
+        connections.lend().await.unwrap(),
+    ];
+    connections.note(Some("the server was full".to_owned()));
+    let late = format!("{:?}", connections.lend().await.unwrap_err());
+    assert!(!late.contains("full"), "{late}");
+}
+
+/// As when another server has taken over behind one address.
+#[tokio::test]
+async fn who_meets_connections_that_are_silent_gets_another_one() {
+    let (connections, proxy, _database) = behind_a_proxy(SHORT).await;
+    let store = SqlStore::new(connections.clone(), connections.clone(), LONG);
+    let read = async || {
+        let one = Statement::from_string(DbBackend::Postgres, "SELECT 1");
+        store.row(one).await.map(|_row| ())
+    };
+    let write = async || store.write(async |_tx| Ok(())).await;
+    for reads in [true, false] {
+        let both = [
+            connections.lend().await.unwrap(),
+            connections.lend().await.unwrap(),
+        ];
+        both.into_iter().for_each(Lent::give_back);
+        proxy.freeze();
+        proxy.thaw();
+        let outcome: Result<(), StoreError> = if reads { read().await } else { write().await };
+        outcome.unwrap();
+        assert_eq!(connections.look("all").free, 1);
+    }
 }
 
 /// Whoever had it waits for its answer no more.
@@ -96,7 +162,7 @@ async fn a_connection_that_answers_nothing_costs_all_and_one_that_does_costs_non
     }
     assert!(trusts_all(&connections));
 
-    let (connections, proxy, _database) = behind_a_proxy(Duration::from_millis(200)).await;
+    let (connections, proxy, _database) = behind_a_proxy(SHORT).await;
     let lent = connections.lend().await.unwrap();
     proxy.freeze();
     drop(lent);

@@ -73,8 +73,7 @@ impl World {
 
     /// How many rows have that number.
     async fn kept_as(&self, number: i32) -> i64 {
-        let those = format!("kept WHERE number = {number}");
-        Self::count(&self.store, &those).await
+        Self::count(&self.store, &format!("kept WHERE number = {number}")).await
     }
 
     /// How many rows that store sees.
@@ -355,14 +354,16 @@ async fn a_call_that_is_late_says_nothing_against_other_connections() {
 }
 
 #[tokio::test]
-async fn a_statement_that_takes_too_long_is_ended_by_the_server() {
+async fn a_statement_that_takes_too_long_is_ended_by_the_server_and_costs_no_connection() {
     let world = World::postgres(Duration::from_secs(5)).await;
-    let (outcome, attempts) = world.write(&["SELECT pg_sleep(60)"]).await;
-    let Err(StoreError::Unavailable(cause)) = outcome else {
-        panic!("{outcome:?}");
-    };
-    assert!(cause.to_string().contains("statement timeout"), "{cause}");
+    let sleep = Statement::from_string(DbBackend::Postgres, "SELECT pg_sleep(60)");
+    let writing = world.write(&["SELECT pg_sleep(60)"]);
+    let ((written, attempts), read) = tokio::join!(writing, world.store.row(sleep));
+    for cause in [written.unwrap_err(), read.unwrap_err()].map(|error| format!("{error:?}")) {
+        assert!(cause.contains("statement timeout"), "{cause}");
+    }
     assert_eq!((attempts, world.kept().await), (2, 0));
+    assert!(world.store.trust.covers(Duration::from_hours(1)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -75,12 +75,16 @@ fn unavailable(outcomes: &[Result<(), StoreError>]) -> usize {
 
 /// A store with fewer connections than there are callers.
 async fn store(url: &str, deadline: Duration) -> SqlStore {
+    const { assert!(CALLERS > 8) };
+    store_of(8, url, deadline).await
+}
+
+async fn store_of(max_connections: u32, url: &str, deadline: Duration) -> SqlStore {
     let options = ConnectOptions {
-        max_connections: 8,
+        max_connections,
         deadline,
         ..ConnectOptions::new(url)
     };
-    const { assert!(CALLERS > 8) };
     connect(options).await.unwrap()
 }
 
@@ -108,13 +112,12 @@ impl Administrator {
         done.rows_affected()
     }
 
-    /// Ends every other connection, and waits until they are gone.
+    /// Ends every other connection, and those that are being made, and waits until they are gone.
     async fn end_all_others(&self) {
-        let others = "FROM pg_stat_activity WHERE datname = current_database() \
-                      AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
-        self.execute(&format!("SELECT pg_terminate_backend(pid) {others}"))
-            .await;
-        while self.execute(&format!("SELECT pid {others}")).await > 0 {
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                   WHERE datname = current_database() \
+                   AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        while self.execute(end).await > 0 {
             sleep(Duration::from_millis(5)).await;
         }
     }
@@ -131,6 +134,22 @@ async fn no_call_fails_when_all_connections_are_ended() {
         world.end_all_others().await;
         // Idle ones are noticed by the single call that comes next.
         store.ping().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_number_of_callers_share_the_fewest_connections() {
+    let world = Administrator::new().await;
+    let store = store_of(1, world.database.url(), Duration::from_mins(1)).await;
+    for _round in 0..3 {
+        require_success(&store).await;
+        let outcomes = at_once(|_index| {
+            let store = store.clone();
+            async move { tell_at_once(&store).await }
+        });
+        for outcome in outcomes.await {
+            outcome.unwrap();
+        }
     }
 }
 

@@ -90,27 +90,23 @@ fn a_trusted_proxy_has_no_share_and_still_only_what_there_is() {
     assert!(take(&places, "10.0.0.1").is_none());
 }
 
+/// Whatever network it is, and although those that have no connection left are forgotten.
 #[tokio::test(start_paused = true)]
 async fn a_share_that_is_used_up_is_told_once_a_minute() {
     let places = places(100, 1);
-    let told = || {
-        let network: IpNet = "192.0.2.1/32".parse().unwrap();
-        places
-            .lock()
-            .shares
-            .get(&network)
-            .and_then(|share| share.told)
+    let use_up = |peer| {
+        let _kept = busy(&places, peer).unwrap();
+        assert!(take(&places, peer).is_none());
+        places.lock().told_of_share.unwrap()
     };
-    let _kept = busy(&places, "192.0.2.1").unwrap();
-    assert_eq!(told(), None);
-    assert!(take(&places, "192.0.2.1").is_none());
-    let first = told().unwrap();
+    assert_eq!(places.lock().told_of_share, None);
+    let first = use_up("192.0.2.1");
     tokio::time::advance(WARNING_INTERVAL / 2).await;
-    assert!(take(&places, "192.0.2.1").is_none());
-    assert_eq!(told(), Some(first));
+    for peer in ["192.0.2.1", "192.0.2.2"] {
+        assert_eq!(use_up(peer), first);
+    }
     tokio::time::advance(WARNING_INTERVAL / 2).await;
-    assert!(take(&places, "192.0.2.1").is_none());
-    assert_eq!(told(), Some(Instant::now()));
+    assert_eq!(use_up("192.0.2.2"), Instant::now());
 }
 
 #[tokio::test(start_paused = true)]
@@ -258,7 +254,11 @@ async fn whose_body_has_arrived_stays_until_it_is_answered() {
     assert!(take(&places, "192.0.2.2").is_none());
     place.is_over().await;
     assert!(is_kept(&place).await);
+    // Nor does it lose the place for an earlier answer that it does not read.
+    place.pacer().stall();
+    assert!(take(&places, "192.0.2.2").is_none());
     // Who does not read what it is answered is waited for once more, wanted or not.
+    answering.send();
     place.pacer().stall();
     assert!(is_kept(&place).await);
     assert!(take(&places, "192.0.2.2").is_some());
