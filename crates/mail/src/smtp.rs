@@ -15,7 +15,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use latchkey_domain::host::ENCODING_ADVICE;
+use latchkey_domain::{host::ENCODING_ADVICE, text::Username};
 use latchkey_service::ports::mailer::{Delivery, DeliveryError, Mail, Mailer};
 use lettre::{
     Address, Message,
@@ -240,6 +240,10 @@ impl Mailer for Smtp {
 }
 
 /// What is asked of the mail server next, or has been asked last.
+    fn reaches(&self, user: &Username) -> bool {
+        is_address(user.as_str())
+    }
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
     /// To take the connection: its greeting, TLS from the beginning, and `EHLO`.

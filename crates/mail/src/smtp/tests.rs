@@ -440,6 +440,9 @@ fn what_is_said_to_another_machine_is_safe_if_it_must_be_encrypted() {
     }
 }
 
+    for (name, is_reached) in [("nobody", false), ("ada@example.com", true)] {
+        assert_eq!(mailer.reaches(&Username::new(name).unwrap()), is_reached);
+    }
 #[tokio::test]
 async fn a_server_is_asked_whether_it_would_take_a_message_and_is_sent_none() {
     let server = MailServer::in_clear().unwrap();

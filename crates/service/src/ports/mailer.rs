@@ -66,9 +66,15 @@ pub trait Mailer: Send + Sync {
         true
     }
 
-    /// Sends one message. It has 15 seconds; then the call is dropped where it stands, which counts as
-    /// [`DeliveryError::Transient`]. It may be called again for a message that was delivered, when the
-    /// process stopped, or the time was over, before that was noted.
+    /// Whether messages reach this user: no stranger can ask for another invitation of whom they do not.
+    fn reaches(&self, user: &Username) -> bool {
+        let _ = user;
+        self.sends()
+    }
+
+    /// Sends one message. It has eleven minutes, or one when the process stops; then the call is dropped where it
+    /// stands, which counts as [`DeliveryError::Transient`]. It may be called again for a message that was
+    /// delivered, when the process stopped, or the time was over, before that was noted.
     ///
     /// # Errors
     /// [`DeliveryError`]. What is transient or deferred is tried again after 5 seconds, then each time after
