@@ -55,13 +55,13 @@ pub enum DeliveryError {
     Permanent(String),
 }
 
-/// Sends messages, one after another: a replica gives the next one when the last is settled.
+/// Sends messages, one after another as long as that goes quickly: a replica gives the next one when the last is
+/// settled or has taken five seconds, and four at once at most.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
 pub trait Mailer: Send + Sync {
     /// Whether messages reach whom they are for; `false` when they stay where they are, to be read by
-    /// whoever runs the service. Where nothing is sent, [`send`](Self::send) is not called, and no stranger can
-    /// ask for another invitation.
+    /// whoever runs the service. Where nothing is sent, [`send`](Self::send) is not called.
     fn sends(&self) -> bool {
         true
     }
