@@ -11,6 +11,8 @@
 //! in, without leeway.
 //!
 //! A session code stands in an address, where it may be kept, so it is sealed: it tells nobody whose session it is.
+//! What a challenge is for is sealed, too, inside of its identifier: anybody who names a user has one to sign in, and
+//! learns nothing by it that happened to the user.
 
 mod ascii;
 mod claims;
@@ -50,7 +52,8 @@ pub struct SignedTokens {
     signs: EcdsaKey,
     published: Vec<PublishedKey>,
     own: Option<OwnKey>,
-    seals: Option<SealingKey>,
+    session_codes: Option<SealingKey>,
+    challenges: Option<SealingKey>,
     verified: VerifiedSessions,
 }
 
@@ -71,7 +74,8 @@ impl SignedTokens {
                 .filter_map(PublishedKey::of)
                 .collect(),
             own: OwnKey::new(secrets),
-            seals: SealingKey::new(secrets),
+            session_codes: SealingKey::of_session_codes(secrets),
+            challenges: SealingKey::of_challenges(secrets),
             verified: VerifiedSessions::default(),
         }
     }
@@ -158,12 +162,13 @@ fn from_json<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, InvalidToke
 
 impl Tokens for SignedTokens {
     fn sign_challenge(&self, challenge: &Challenge) -> String {
-        self.sign(ChallengeClaims::new(challenge), challenge.expires)
+        let claims = ChallengeClaims::new(challenge, self.challenges.as_ref());
+        self.sign(claims, challenge.expires)
     }
 
     fn read_challenge(&self, token: &str, now: Timestamp) -> Result<Challenge, InvalidToken> {
         let (claims, expires) = self.read::<ChallengeClaims>(token, now)?;
-        claims.challenge(expires)
+        claims.challenge(expires, self.challenges.as_ref())
     }
 
     fn sign_session(&self, session: &Session) -> String {
@@ -210,7 +215,7 @@ impl Tokens for SignedTokens {
         let Ok(payload) = ascii::to_json(&payload) else {
             return String::new();
         };
-        let key = self.seals.as_ref();
+        let key = self.session_codes.as_ref();
         let sealed =
             key.and_then(|key| key.seal(SessionCodeClaims::TYPE, code.id.as_str(), &payload));
         sealed.map_or_else(String::new, |sealed| format!("{SESSION_CODE}{sealed}"))
@@ -221,7 +226,7 @@ impl Tokens for SignedTokens {
             return Err(InvalidToken);
         }
         let sealed = code.strip_prefix(SESSION_CODE).ok_or(InvalidToken)?;
-        let key = self.seals.as_ref();
+        let key = self.session_codes.as_ref();
         let payload = key.and_then(|key| key.open(SessionCodeClaims::TYPE, sealed));
         let payload = payload.ok_or(InvalidToken)?;
         let expires = from_json::<Registered<'_>>(&payload)?.expires(&self.installation)?;

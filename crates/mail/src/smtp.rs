@@ -15,7 +15,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use latchkey_domain::host::ENCODING_ADVICE;
+use latchkey_domain::{host::ENCODING_ADVICE, text::Username};
 use latchkey_service::ports::mailer::{Delivery, DeliveryError, Mail, Mailer};
 use lettre::{
     Address, Message,
@@ -25,17 +25,23 @@ use lettre::{
     },
     transport::smtp::{
         self,
+        client::AsyncSmtpConnection,
         commands::{Data, Mail as MailFrom, Rcpt},
         extension::{Extension, MailBodyParameter, MailParameter, ServerInfo},
     },
 };
-use tokio::time::timeout;
+use tokio::time::{error::Elapsed, timeout};
+use url::Host;
 
 use self::server::Server;
 
-/// How long the whole conversation about one message may take: less than the outbox waits, so that it is
-/// known what took so long.
+/// How long the conversation about a message may take until its content is wanted, and a farewell.
 const PATIENCE: Duration = Duration::from_secs(12);
+
+/// How long the mail server may take to accept the content, which it may look into before it answers: whoever goes
+/// away earlier sends it again (RFC 5321 §4.5.3.2.6). With all else it is less than the outbox waits, so that it is
+/// known what took so long.
+const ACCEPTANCE: Duration = Duration::from_mins(10);
 
 /// After so many recipients, one after another, that were refused without a reason it is probably us who are.
 const SEVERAL: usize = 3;
@@ -103,9 +109,11 @@ impl Smtp {
     /// # Errors
     /// [`SmtpSettingsError`].
     pub fn new(url: &str, from: &str) -> Result<Self, SmtpSettingsError> {
+        let server = Server::parse(url)?;
+        let from: Mailbox = from.parse().map_err(|_malformed| SmtpSettingsError::From)?;
         Ok(Self {
-            server: Server::parse(url)?,
-            from: from.parse().map_err(|_malformed| SmtpSettingsError::From)?,
+            server,
+            from: Mailbox::new(from.name, by_dns_name(from.email)),
             refused: Mutex::default(),
         })
     }
@@ -117,36 +125,54 @@ impl Smtp {
     /// [`DeliveryError`] says why it would not, or not now.
     pub async fn ask(&self, recipient: Option<&str>) -> Result<(), DeliveryError> {
         let recipient = match recipient {
-            Some(recipient) => recipient.trim().parse().map_err(|_malformed| {
+            Some(recipient) => by_dns_name(recipient.trim().parse().map_err(|_malformed| {
                 DeliveryError::Permanent("the recipient is no e-mail address".to_owned())
-            })?,
+            })?),
             None => self.from.email.clone(),
         };
         let mut step = Step::Greeting;
-        let question = Box::pin(self.introduce(recipient, &mut step));
-        match timeout(PATIENCE, question).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(fault)) => Err(fault.at(step, DeliveryError::Deferred)),
-            Err(_elapsed) => Err(too_slow(step)),
+        match Box::pin(self.inquire(&recipient, &mut step)).await {
+            Ok(()) => Ok(()),
+            Err(fault) => Err(fault.at(step, DeliveryError::Deferred)),
         }
     }
 
-    /// Says from whom and for whom there would be a message; `step` tells how far that has come.
-    async fn introduce(&self, recipient: Address, step: &mut Step) -> Result<(), Fault> {
+    async fn inquire(&self, recipient: &Address, step: &mut Step) -> Result<(), Fault> {
+        let connection = timeout(PATIENCE, self.introduce(recipient, step)).await??;
+        leave(connection).await;
+        Ok(())
+    }
+
+    /// Says from whom and for whom there is a message; `step` tells how far that has come, whatever becomes of it.
+    async fn introduce(
+        &self,
+        recipient: &Address,
+        step: &mut Step,
+    ) -> Result<AsyncSmtpConnection, Fault> {
         let mut connection = self.server.connect(step).await?;
+        let takes_utf8 = takes_utf8(connection.server_info());
+        let is_ascii = |address: &Address| address.to_string().is_ascii();
         *step = Step::Sender;
         let sender = &self.from.email;
-        let is_ascii = [sender, &recipient]
-            .iter()
-            .all(|address| address.to_string().is_ascii());
-        let parameters = parameters(connection.server_info(), is_ascii, true)?;
+        if !is_ascii(sender) && !takes_utf8 {
+            return Err(Fault::NoUtf8);
+        }
+        let parameters = if is_ascii(sender) && is_ascii(recipient) || !takes_utf8 {
+            vec![]
+        } else {
+            // Its header has the address as it is.
+            let body = MailParameter::Body(MailBodyParameter::EightBitMime);
+            vec![MailParameter::SmtpUtfEight, body]
+        };
         let sender = MailFrom::new(Some(sender.clone()), parameters);
         connection.command(sender).await?;
         *step = Step::Recipient;
-        connection.command(Rcpt::new(recipient, vec![])).await?;
-        *step = Step::Done;
-        connection.abort().await;
-        Ok(())
+        if !is_ascii(recipient) && !takes_utf8 {
+            return Err(Fault::NoUtf8);
+        }
+        let recipient = Rcpt::new(recipient.clone(), vec![]);
+        connection.command(recipient).await?;
+        Ok(connection)
     }
 
     /// The message as it travels. Its id is the same however often it is sent.
@@ -191,46 +217,44 @@ impl Smtp {
     }
 
     /// Hands the message over; `step` tells how far that has come, whatever becomes of it.
-    async fn converse(&self, message: &Message, step: &mut Step) -> Result<(), Fault> {
-        let mut connection = self.server.connect(step).await?;
-        let (envelope, content) = (message.envelope(), message.formatted());
-        *step = Step::Sender;
-        let is_ascii = (envelope.from().into_iter().chain(envelope.to()))
-            .all(|address| address.to_string().is_ascii());
-        let parameters = parameters(connection.server_info(), is_ascii, content.is_ascii())?;
-        let sender = MailFrom::new(envelope.from().cloned(), parameters);
-        connection.command(sender).await?;
-        *step = Step::Recipient;
-        for recipient in envelope.to() {
-            let recipient = Rcpt::new(recipient.clone(), vec![]);
-            connection.command(recipient).await?;
-        }
-        *step = Step::Data;
-        connection.command(Data).await?;
+    async fn converse(
+        &self,
+        message: &Message,
+        to: &Address,
+        step: &mut Step,
+    ) -> Result<(), Fault> {
+        let wanted = async {
+            let mut connection = self.introduce(to, step).await?;
+            *step = Step::Data;
+            connection.command(Data).await?;
+            Ok::<_, Fault>(connection)
+        };
+        let mut connection = timeout(PATIENCE, wanted).await??;
         *step = Step::Content;
-        connection.message(&content).await?;
-        *step = Step::Done;
-        connection.abort().await;
+        let content = message.formatted();
+        timeout(ACCEPTANCE, connection.message(&content)).await??;
+        leave(connection).await;
         Ok(())
     }
 }
 
 #[async_trait]
 impl Mailer for Smtp {
+    fn reaches(&self, user: &Username) -> bool {
+        is_address(user.as_str())
+    }
+
     async fn send(&self, mail: Mail) -> Result<Delivery, DeliveryError> {
         let Ok(to) = mail.to.as_str().trim().parse::<Address>() else {
             // No mail reaches such a user, who gets what is in it, a code to recover with, from an administrator.
             return Ok(Delivery::Kept);
         };
+        let to = by_dns_name(to);
         let message = self.message(&mail, to.clone())?;
         let mut step = Step::Greeting;
-        let conversation = Box::pin(self.converse(&message, &mut step));
-        let outcome = match timeout(PATIENCE, conversation).await {
-            Ok(Ok(())) => Ok(Delivery::Delivered),
-            // Whatever went wrong with the farewell: the server has the message.
-            _ if step == Step::Done => Ok(Delivery::Delivered),
-            Ok(Err(fault)) => Err(fault.at(step, |reason| self.refused_one(&to, reason))),
-            Err(_elapsed) => Err(too_slow(step)),
+        let outcome = match Box::pin(self.converse(&message, &to, &mut step)).await {
+            Ok(()) => Ok(Delivery::Delivered),
+            Err(fault) => Err(fault.at(step, |reason| self.refused_one(&to, reason))),
         };
         if step > Step::Recipient || matches!(outcome, Err(DeliveryError::Permanent(_))) {
             self.refused().clear();
@@ -256,8 +280,6 @@ enum Step {
     Data,
     /// To take responsibility.
     Content,
-    /// Nothing: it has taken the message.
-    Done,
 }
 
 impl fmt::Display for Step {
@@ -270,7 +292,6 @@ impl fmt::Display for Step {
             Self::Recipient => "RCPT TO",
             Self::Data => "DATA",
             Self::Content => "the message",
-            Self::Done => "QUIT",
         })
     }
 }
@@ -279,8 +300,16 @@ impl fmt::Display for Step {
 enum Fault {
     /// It refused, or there is no conversation.
     Smtp(smtp::Error),
-    /// It takes no such messages.
-    Unable(&'static str),
+    /// It did not answer in time.
+    TooSlow,
+    /// It takes no addresses with a local part beyond ASCII (RFC 6531).
+    NoUtf8,
+}
+
+impl From<Elapsed> for Fault {
+    fn from(_elapsed: Elapsed) -> Self {
+        Self::TooSlow
+    }
 }
 
 impl From<smtp::Error> for Fault {
@@ -296,8 +325,18 @@ impl Fault {
     fn at(&self, step: Step, either: impl FnOnce(String) -> DeliveryError) -> DeliveryError {
         let error = match self {
             Self::Smtp(error) => error,
-            Self::Unable(what) => {
-                return DeliveryError::Transient(format!("the mail server takes no {what}"));
+            Self::TooSlow => {
+                return DeliveryError::Transient(format!(
+                    "the mail server took too long at {step}"
+                ));
+            }
+            Self::NoUtf8 => {
+                let reason = "the mail server takes no addresses beyond ASCII (SMTPUTF8)";
+                return if step == Step::Recipient {
+                    DeliveryError::Deferred(reason.to_owned())
+                } else {
+                    DeliveryError::Transient(reason.to_owned())
+                };
             }
         };
         let Some(code) = error.status() else {
@@ -392,26 +431,27 @@ fn detail(answer: &str) -> Option<&str> {
         .find(is_detail)
 }
 
-/// What `MAIL FROM` says about the message (RFC 6152, RFC 6531).
-fn parameters(
-    server: &ServerInfo,
-    is_ascii: bool,
-    is_content_ascii: bool,
-) -> Result<Vec<MailParameter>, Fault> {
-    let mut parameters = Vec::new();
-    if !is_ascii {
-        if !server.supports_feature(Extension::SmtpUtfEight) {
-            return Err(Fault::Unable("addresses beyond ASCII (SMTPUTF8)"));
-        }
-        parameters.push(MailParameter::SmtpUtfEight);
+/// Whether it takes addresses beyond ASCII, and headers that have them (RFC 6531 §3.1).
+fn takes_utf8(server: &ServerInfo) -> bool {
+    [Extension::SmtpUtfEight, Extension::EightBitMime]
+        .into_iter()
+        .all(|extension| server.supports_feature(extension))
+}
+
+/// The same mailbox with its domain as DNS knows it (A-labels, RFC 5890 §2.3.2.1), which every mail server takes.
+fn by_dns_name(address: Address) -> Address {
+    if address.domain().is_ascii() {
+        return address;
     }
-    if !is_content_ascii {
-        if !server.supports_feature(Extension::EightBitMime) {
-            return Err(Fault::Unable("content beyond ASCII (8BITMIME)"));
-        }
-        parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+    match Host::parse(address.domain()) {
+        Ok(Host::Domain(name)) => Address::new(address.user(), name).unwrap_or(address),
+        Ok(Host::Ipv4(_) | Host::Ipv6(_)) | Err(_) => address,
     }
-    Ok(parameters)
+}
+
+/// Ends a conversation in which all is said, whatever the mail server makes of that.
+async fn leave(mut connection: AsyncSmtpConnection) {
+    let _farewell = timeout(PATIENCE, connection.abort()).await;
 }
 
 /// The reason behind all others: what TLS, the system or the library has to say. An answer that is none is
@@ -425,10 +465,6 @@ fn cause(error: &smtp::Error) -> String {
         cause = inner;
     }
     cause.to_string()
-}
-
-fn too_slow(step: Step) -> DeliveryError {
-    DeliveryError::Transient(format!("the mail server took too long at {step}"))
 }
 
 #[cfg(test)]

@@ -40,7 +40,6 @@ impl MessageStore for MemoryStore {
                 Some(ClaimedMessage {
                     message: addressed(held, users)?,
                     attempt: held.attempts,
-                    lease: held.due,
                 })
             });
             Ok(taken.collect())
@@ -125,11 +124,9 @@ fn is_one_of(held: &Outgoing, which: &Which) -> bool {
     }
 }
 
-/// Whether a message is still with who took it: nobody has put it back or taken it since.
+/// Whether a message is still with who took it: nobody has taken it since.
 fn is_with(held: &Outgoing, claimed: &ClaimedMessage) -> bool {
-    held.message.id == claimed.message.id
-        && held.due == claimed.lease
-        && held.attempts == claimed.attempt
+    held.message.id == claimed.message.id && held.attempts == claimed.attempt
 }
 
 /// A message with whom it is for now.

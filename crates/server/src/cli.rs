@@ -264,7 +264,7 @@ async fn perform(
         Command::Migrate(command) => migrate::migrate(&command, settings).await,
         Command::Bootstrap(request) => administer::perform(request, adapters.await?).await,
         Command::Organization(command) => administer::perform(command, adapters.await?).await,
-        Command::User(command) => user::perform(command, adapters.await?).await,
+        Command::User(command) => administer::perform(command, adapters.await?).await,
         Command::Application(command) => administer::perform(command, adapters.await?).await,
         Command::Credential(command) => administer::perform(command, adapters.await?).await,
         Command::Session(command) => administer::perform(command, adapters.await?).await,

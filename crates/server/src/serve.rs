@@ -40,7 +40,7 @@ const FILES_OF_A_DATABASE_CONNECTION: u32 = 3;
 const OTHER_FILES: u32 = 64;
 
 /// How long what is under way may take when the service stops: longer than mailing the codes that wait and
-/// then sending a batch of messages.
+/// then the minute in which what is being sent is finished.
 pub(crate) const FINISHING: Duration = Duration::from_secs(200);
 
 /// Where and how to serve.

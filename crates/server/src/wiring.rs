@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use latchkey_crypto::{entropy::SystemEntropy, secrets::Secrets};
+use latchkey_domain::text::Username;
 use latchkey_mail::{
     kept::Kept,
     smtp::{Smtp, SmtpSettingsError},
@@ -48,6 +49,10 @@ struct Configured(Live<Arc<dyn Mailer>>);
 impl Mailer for Configured {
     fn sends(&self) -> bool {
         self.0.read().sends()
+    }
+
+    fn reaches(&self, user: &Username) -> bool {
+        self.0.read().reaches(user)
     }
 
     async fn send(&self, mail: Mail) -> Result<Delivery, DeliveryError> {

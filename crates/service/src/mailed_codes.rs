@@ -306,7 +306,7 @@ impl MailedCodes {
         };
         let has = |kind| has_active(&account.credentials, kind);
         let can_use_it = match wanted.kind {
-            AccountCodeKind::Registration => self.mailer.sends(),
+            AccountCodeKind::Registration => self.mailer.reaches(&account.user.username),
             AccountCodeKind::Login => has(CredentialKind::PasswordProtectedKey),
             AccountCodeKind::Recovery => has(CredentialKind::RecoveryKey),
         };

@@ -1,16 +1,22 @@
 //! The outbox: messages are sent after the change they tell about took effect, with retries, safely on
 //! several replicas.
 //!
-//! A message is claimed for a while, sent, and then removed. A process that dies in between leaves it
-//! to the next one when the lease ends, so a message is sent at least once, and normally exactly once.
+//! A message is claimed for a while, sent, and then removed; whoever sends it for longer says so in time. A process
+//! that dies in between leaves it to the next one when the lease ends, so a message is sent at least once, and
+//! normally exactly once. One is sent after another, as long as that goes quickly: nobody waits behind a message that
+//! its mail server takes minutes to accept.
 //! What cannot be sent stays as long as it is worth it, and `trouble` tells when that is not its own fault.
 
 mod trouble;
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
+use futures_util::future::join_all;
 use latchkey_domain::{id::MessageId, message::MessageKind, text::Username, time::Timestamp};
-use tokio::time::timeout;
+use tokio::{
+    sync::{Mutex, MutexGuard, watch},
+    time::{sleep, timeout},
+};
 
 pub(crate) use self::trouble::Trouble;
 use crate::{
@@ -23,16 +29,33 @@ use crate::{
         message_store::{ClaimedMessage, MessageStore, Pending, WaitingMessage, Which},
         store::StoreError,
     },
+    work::warn_of,
 };
 
-/// How many messages are taken at once.
-const BATCH: u32 = 6;
+/// How often messages that are due are looked for: one read.
+const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long sending one message may take.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long to wait for a database that fails.
+const PAUSE: Duration = Duration::from_secs(10);
 
-/// How long a message stays with who took it: longer than sending a whole batch can take.
+/// How many messages are being sent at most, by one process.
+const SENDERS: u32 = 4;
+
+/// How long a message is waited for before the next one is begun beside it.
+const TURN: Duration = Duration::from_secs(5);
+
+/// How long sending one message may take: longer than a mail server has for each of its answers (RFC 5321 §4.5.3.2).
+const PATIENCE: Duration = Duration::from_mins(11);
+
+/// How long what is being sent may take when the work stops.
+const FINISHING: Duration = Duration::from_mins(1);
+
+/// How long a message stays with who took it and has died since.
 const LEASE: Duration = Duration::from_mins(2);
+
+/// How often whoever sends a message says that it is still theirs: several times within a lease, since the database
+/// may be away.
+const RENEWAL: Duration = Duration::from_secs(30);
 
 /// The pause after the first failure; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
@@ -73,37 +96,77 @@ pub struct Outbox {
     pub(crate) mailer: Arc<dyn Mailer>,
     pub(crate) events: LeftEvents,
     pub(crate) trouble: Trouble,
+    pub(crate) turn: Turn,
 }
 
+/// Whose turn it is to look for a message and to begin with it.
+pub(crate) type Turn = Mutex<()>;
+
 impl Outbox {
-    /// Sends a batch of what is due, and gives how many messages that were: there may be more. Of what it has taken
-    /// it begins nothing any more once `stops` says so. When nothing is due it costs one read, and where nothing is
-    /// sent none.
-    ///
-    /// # Errors
-    /// [`StoreError`]; what was taken is due again when its lease ends.
-    pub(crate) async fn run(&self, stops: impl Fn() -> bool) -> Result<usize, StoreError> {
-        if !self.mailer.sends() {
-            self.trouble.ends();
-            return Ok(0);
-        }
-        let now = self.clock.now();
-        let claimed = self.store.claim(now, LEASE, BATCH).await?;
-        for message in &claimed {
-            if stops() {
-                self.put_back(message, self.clock.now()).await?;
-            } else {
-                self.send(message).await?;
+    /// Sends what is due until the sender of `stops` is dropped; what is being sent then is finished, if that takes a
+    /// minute at most. While nothing is due it costs one read a second, and where nothing is sent none.
+    pub(crate) async fn run(&self, mut stops: watch::Receiver<()>) {
+        let senders = (0..SENDERS).map(|_| self.send_what_comes(stops.clone()));
+        let senders = join_all(senders);
+        let over = async {
+            // The sender is dropped, never used.
+            let _dropped = stops.changed().await;
+            sleep(FINISHING).await;
+        };
+        tokio::select! {
+            _all = senders => {}
+            () = over => {
+                tracing::warn!("a message was still being sent, and is sent again by whoever works next");
             }
         }
-        if claimed.is_empty()
+    }
+
+    async fn send_what_comes(&self, mut stops: watch::Receiver<()>) {
+        while let Some((claimed, turn)) = self.next(&mut stops).await {
+            self.send(&claimed, turn).await;
+        }
+    }
+
+    /// The next message, as soon as one is due, with the turn; nothing once none is to be begun any more.
+    async fn next(
+        &self,
+        stops: &mut watch::Receiver<()>,
+    ) -> Option<(ClaimedMessage, MutexGuard<'_, ()>)> {
+        loop {
+            let turn = self.turn.lock().await;
+            if stops.has_changed().is_err() {
+                return None;
+            }
+            let pause = match self.claim().await {
+                Ok(Some(claimed)) => return Some((claimed, turn)),
+                Ok(None) => INTERVAL,
+                Err(error) => {
+                    warn_of(&error, "messages could not be sent");
+                    PAUSE
+                }
+            };
+            if timeout(pause, stops.changed()).await.is_ok() {
+                return None;
+            }
+        }
+    }
+
+    /// Takes a message that is due.
+    async fn claim(&self) -> Result<Option<ClaimedMessage>, StoreError> {
+        if !self.mailer.sends() {
+            self.trouble.ends();
+            return Ok(None);
+        }
+        let now = self.clock.now();
+        let claimed = self.store.claim(now, LEASE, 1).await?.pop();
+        if claimed.is_none()
             && self.is_in_trouble()
             && self.store.pending(now).await?.count == 0
             && self.trouble.ends()
         {
             tracing::info!("no message waits any more");
         }
-        Ok(claimed.len())
+        Ok(claimed)
     }
 
     /// Every message that waits, oldest first. What this installation cannot open is left out.
@@ -173,16 +236,41 @@ impl Outbox {
         })
     }
 
-    async fn send(&self, claimed: &ClaimedMessage) -> Result<(), StoreError> {
-        let ClaimedMessage {
-            message, attempt, ..
-        } = claimed;
+    /// Sends a message and notes what came of it. The turn ends with it, or when it takes long.
+    async fn send(&self, claimed: &ClaimedMessage, turn: MutexGuard<'_, ()>) {
+        let mut turn = Some(turn);
+        let mut attempt = pin!(self.attempt(claimed));
+        let outcome = match timeout(TURN, &mut attempt).await {
+            Ok(outcome) => outcome,
+            Err(_elapsed) => {
+                turn = None;
+                attempt.await
+            }
+        };
+        let due = self.due_after(claimed, outcome);
+        self.settle(claimed, due, turn).await;
+    }
+
+    /// Tries to deliver a message, and keeps others from taking it meanwhile.
+    async fn attempt(&self, claimed: &ClaimedMessage) -> Result<Delivery, DeliveryError> {
+        tokio::select! {
+            outcome = caught(self.deliver(claimed)) => outcome.unwrap_or_else(|| {
+                // One message that always does it must not end the work on all others, again and again.
+                let reason = "a panic, so there is a defect, perhaps in the mailer";
+                Err(DeliveryError::Transient(reason.into()))
+            }),
+            never = self.hold(claimed) => match never {},
+        }
+    }
+
+    /// When the message is due again; never when it was sent or is dropped.
+    fn due_after(
+        &self,
+        claimed: &ClaimedMessage,
+        outcome: Result<Delivery, DeliveryError>,
+    ) -> Option<Timestamp> {
+        let ClaimedMessage { message, attempt } = claimed;
         let (id, kind) = (&message.id, message.kind);
-        let outcome = caught(self.deliver(claimed)).await.unwrap_or_else(|| {
-            // One message that always does it must not end the work on all others, again and again.
-            let reason = "a panic, so there is a defect, perhaps in the mailer";
-            Err(DeliveryError::Transient(reason.into()))
-        });
         // Whoever has an answer about a message takes messages from us.
         let is_answer = !matches!(
             outcome,
@@ -194,19 +282,19 @@ impl Outbox {
         match outcome {
             Ok(Delivery::Delivered) => {
                 tracing::debug!(message_id = %id, %kind, "a message was sent");
-                self.remove(claimed).await
+                None
             }
             Ok(Delivery::Kept) => {
                 say_it_waits(id, kind);
-                self.put_back(claimed, message.expires).await
+                Some(message.expires)
             }
             Err(DeliveryError::Permanent(reason)) => {
                 tracing::warn!(message_id = %id, %kind, reason, "a message cannot be sent and is dropped");
-                self.remove(claimed).await
+                None
             }
             Err(DeliveryError::Deferred(reason)) => {
                 tracing::info!(message_id = %id, %kind, attempt, reason, "a message has to wait and is tried again");
-                self.try_later(claimed, &reason).await
+                self.due_later(claimed, &reason)
             }
             Err(DeliveryError::Transient(reason)) => {
                 if self.trouble.is_told(&reason, self.clock.now()) {
@@ -220,17 +308,17 @@ impl Outbox {
                         "messages cannot be sent; they are tried again, and this is said once an hour"
                     );
                 }
-                self.try_later(claimed, &reason).await
+                self.due_later(claimed, &reason)
             }
         }
     }
 
-    /// Puts a message back until the next try, or drops it when that would be too late.
-    async fn try_later(&self, claimed: &ClaimedMessage, reason: &str) -> Result<(), StoreError> {
+    /// When the next try is, unless that would be too late.
+    fn due_later(&self, claimed: &ClaimedMessage, reason: &str) -> Option<Timestamp> {
         let message = &claimed.message;
         let due = self.clock.now().plus(pause(claimed.attempt));
         if due < message.expires {
-            return self.put_back(claimed, due).await;
+            return Some(due);
         }
         tracing::warn!(
             message_id = %message.id,
@@ -238,7 +326,7 @@ impl Outbox {
             reason,
             "a message could not be sent while it was worth it and is dropped"
         );
-        self.remove(claimed).await
+        None
     }
 
     async fn deliver(&self, claimed: &ClaimedMessage) -> Result<Delivery, DeliveryError> {
@@ -259,23 +347,56 @@ impl Outbox {
             .unwrap_or_else(|_elapsed| Err(DeliveryError::Transient("it took too long".to_owned())))
     }
 
-    async fn remove(&self, claimed: &ClaimedMessage) -> Result<(), StoreError> {
-        let kept = self.store.remove(claimed).await?;
-        note_loss(claimed, kept);
-        Ok(())
+    /// Says in time, again and again, that a message is still being sent.
+    async fn hold(&self, claimed: &ClaimedMessage) -> Infallible {
+        loop {
+            sleep(RENEWAL).await;
+            let until = self.clock.now().plus(LEASE);
+            if let Err(error) = self.store.put_back(claimed, until).await {
+                warn_of(
+                    &error,
+                    "a message that is being sent may be taken by another process",
+                );
+            }
+        }
     }
 
-    async fn put_back(&self, claimed: &ClaimedMessage, due: Timestamp) -> Result<(), StoreError> {
-        let kept = self.store.put_back(claimed, due).await?;
-        note_loss(claimed, kept);
-        Ok(())
-    }
-}
-
-/// A message that another process has taken meanwhile may arrive twice.
-fn note_loss(claimed: &ClaimedMessage, is_ours: bool) {
-    if !is_ours {
-        tracing::warn!(message_id = %claimed.message.id, "a message was taken by another process");
+    /// Puts a message back until it is due, or removes it. A store that is not available is asked again until it is,
+    /// and nobody looks for messages meanwhile: what was sent would be found again.
+    async fn settle<'turn>(
+        &'turn self,
+        claimed: &ClaimedMessage,
+        due: Option<Timestamp>,
+        mut turn: Option<MutexGuard<'turn, ()>>,
+    ) {
+        let mut may_be_settled = false;
+        loop {
+            let settled = match due {
+                Some(due) => self.store.put_back(claimed, due).await,
+                None => self.store.remove(claimed).await,
+            };
+            let error = match settled {
+                Ok(is_ours) => {
+                    if !is_ours && !may_be_settled {
+                        // It may arrive twice.
+                        let id = &claimed.message.id;
+                        tracing::warn!(message_id = %id, "a message was taken by another process");
+                    }
+                    return;
+                }
+                Err(error) => error,
+            };
+            warn_of(&error, "what became of a message could not be noted");
+            if matches!(error, StoreError::Failed(_)) {
+                return;
+            }
+            // What was not answered may have been done.
+            may_be_settled = true;
+            if turn.is_none() {
+                turn = Some(self.turn.lock().await);
+            }
+            sleep(PAUSE).await;
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     login::Logins,
     mailed_codes::{MailedCodes, Queue},
     messages::Messages,
-    outbox::{Outbox, Trouble},
+    outbox::{Outbox, Trouble, Turn},
     ports::{
         Ports, Stores, code_digester::CodeDigester, entropy::Entropy, locator::Locator,
         tokens::Tokens,
@@ -186,6 +186,7 @@ impl UseCases {
                 mailer: ports.mailer,
                 events: left_events.clone(),
                 trouble: Trouble::default(),
+                turn: Turn::default(),
             },
             left_events,
             tokens: ports.tokens,

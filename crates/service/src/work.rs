@@ -12,28 +12,24 @@ use tracing::{debug, info, warn};
 use crate::{
     events::LeftEvents,
     housekeeping::{Housekeeping, HousekeepingError, OtherSecrets},
-    outbox::Outbox,
     ports::store::StoreError,
     use_cases::UseCases,
 };
 
-/// How often messages that are due are looked for: one read.
-const OUTBOX_INTERVAL: Duration = Duration::from_secs(1);
-
-/// How long to wait for a database that fails.
-const OUTBOX_PAUSE: Duration = Duration::from_secs(10);
-
 /// How often events that commands left are looked for: one read.
 const EVENTS_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long to wait for a database that fails.
+const EVENTS_PAUSE: Duration = Duration::from_secs(10);
 
 /// How often expired rows are looked for, and whether the secrets were replaced.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_mins(1);
 
 impl UseCases {
-    /// Works until `stop` completes. Then every code that was asked for is still mailed, the message that
-    /// is being sent is finished, and the rest is left to whoever works next: it may be called again, and
-    /// several times at once, by any number of replicas. A code that is asked for is mailed by no other
-    /// process.
+    /// Works until `stop` completes. Then every code that was asked for is still mailed, what is being sent is
+    /// finished, if that takes a minute at most, and the rest is left to whoever works next: it may be called
+    /// again, and several times at once, by any number of replicas. A code that is asked for is mailed by no
+    /// other process.
     ///
     /// # Errors
     /// [`OtherSecrets`], within a minute or two after the database took them, since the look at it waits until
@@ -47,7 +43,7 @@ impl UseCases {
             };
             tokio::join!(
                 mail_codes,
-                send_messages(&self.outbox, stops.clone()),
+                self.outbox.run(stops.clone()),
                 tell_events(&self.left_events, stops),
             )
         };
@@ -55,24 +51,6 @@ impl UseCases {
             _ = until_stop => Ok(()),
             // A deletion that is under way when it is dropped ends in a task of the store's own.
             other_secrets = keep_house(&self.housekeeping) => Err(other_secrets),
-        }
-    }
-}
-
-/// Sends what is due until the sender of `stops` is dropped; the message that is under way is finished then.
-async fn send_messages(outbox: &Outbox, mut stops: watch::Receiver<()>) {
-    loop {
-        let pause = match outbox.run(|| stops.has_changed().is_err()).await {
-            Ok(0) => OUTBOX_INTERVAL,
-            // There may be more.
-            Ok(_) => Duration::ZERO,
-            Err(error) => {
-                warn_of(&error, "messages could not be sent");
-                OUTBOX_PAUSE
-            }
-        };
-        if timeout(pause, stops.changed()).await.is_ok() {
-            return;
         }
     }
 }
@@ -86,7 +64,7 @@ async fn tell_events(events: &LeftEvents, mut stops: watch::Receiver<()>) {
             Ok(_) => Duration::ZERO,
             Err(error) => {
                 warn_of(&error, "the events of commands could not be told");
-                OUTBOX_PAUSE
+                EVENTS_PAUSE
             }
         };
         if timeout(pause, stops.changed()).await.is_ok() {
@@ -112,7 +90,8 @@ async fn keep_house(housekeeping: &Housekeeping) -> OtherSecrets {
     }
 }
 
-fn warn_of(error: &StoreError, what: &str) {
+/// Tells the log of a failure after which the work goes on.
+pub(crate) fn warn_of(error: &StoreError, what: &str) {
     let cause = std::error::Error::source(error).map(ToString::to_string);
     warn!(%error, cause, "{what}");
 }
@@ -234,7 +213,6 @@ mod tests {
                 expires: NOW,
             },
             attempt: 1,
-            lease: NOW,
         }
     }
 
@@ -306,13 +284,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn after_a_batch_there_may_be_more() {
+    async fn after_a_message_there_may_be_more() {
         let mut messages = MockMessageStore::new();
-        let mut batches = vec![vec![], vec![foreign()], vec![foreign(), foreign()]];
+        let mut waiting = vec![foreign(), foreign(), foreign()];
         messages
             .expect_claim()
-            .times(3)
-            .returning(move |_, _, _| Ok(batches.pop().unwrap()));
+            .times(4)
+            .returning(move |_, _, _| Ok(waiting.pop().into_iter().collect()));
         messages.expect_remove().times(3).returning(|_| Ok(true));
         messages
             .expect_pending()
@@ -322,26 +300,20 @@ mod tests {
         work(Duration::from_millis(500), messages, house).await;
     }
 
-    /// Somebody else takes them at once.
+    /// Its mailer has another minute, and is told nothing of the end.
     #[tokio::test(start_paused = true)]
-    async fn whoever_stops_finishes_one_message_and_puts_the_others_back() {
+    async fn whoever_stops_finishes_what_is_being_sent_for_a_minute_and_takes_nothing_more() {
         let mut messages = MockMessageStore::new();
         messages
             .expect_claim()
             .times(1)
-            .returning(|_, _, _| Ok(vec![good(); 6]));
-        for (times, is_due) in [(1_usize, false), (5, true)] {
-            messages
-                .expect_put_back()
-                .times(times)
-                .withf(move |_, due| (*due == NOW) == is_due)
-                .returning(|_, _| Ok(true));
-        }
+            .returning(|_, _, _| Ok(vec![good()]));
+        messages.expect_put_back().returning(|_, _| Ok(true));
         let mut house = MockHousekeepingStore::new();
         house.expect_delete_expired().returning(|_, _| Ok(0));
         let begun = Instant::now();
         work(Duration::from_secs(1), messages, house).await;
-        assert_eq!(begun.elapsed().as_secs(), 15);
+        assert_eq!(begun.elapsed().as_secs(), 61);
     }
 
     /// A store that cannot be asked is no reason to end, and what has expired waits until it can be.

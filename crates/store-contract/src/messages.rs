@@ -16,6 +16,7 @@ cases! { messages:
     what_waits_is_shown_oldest_first_and_taken_in_batches,
     what_expires_first_is_taken_first,
     a_claimed_message_is_its_holders_until_the_lease_ends,
+    whoever_is_still_sending_a_message_keeps_it,
     a_message_is_given_to_one_of_many_processes,
     a_message_that_was_put_back_is_due_later,
     what_nobody_is_to_send_stays,
@@ -125,19 +126,40 @@ async fn nobody_is_told_of_a_change_that_does_not_take_effect(world: World) {
 async fn a_claimed_message_is_its_holders_until_the_lease_ends(world: World) {
     let person = world.someone().await;
     let message = tell(&world, &person, 0).await;
-    let held = |attempt, minutes| ClaimedMessage {
+    let held = |attempt| ClaimedMessage {
         message: message.clone(),
         attempt,
-        lease: later(minutes),
     };
     let first = claim(&world.stores, NOW).await;
-    assert_eq!(first, [held(1, 2)]);
+    assert_eq!(first, [held(1)]);
     assert!(claim(&world.other, later(1)).await.is_empty());
     let second = claim(&world.other, later(2)).await;
-    assert_eq!(second, [held(2, 4)]);
+    assert_eq!(second, [held(2)]);
     assert!(!world.messages.remove(&first[0]).await.unwrap());
     assert!(!world.messages.put_back(&first[0], NOW).await.unwrap());
     assert!(world.other.messages.remove(&second[0]).await.unwrap());
+    assert_eq!(world.told().await, []);
+}
+
+async fn whoever_is_still_sending_a_message_keeps_it(world: World) {
+    let person = world.someone().await;
+    tell(&world, &person, 0).await;
+    let claimed = claim(&world.stores, NOW).await;
+    let hold = async |minutes| {
+        let held = world.messages.put_back(&claimed[0], later(minutes));
+        held.await.unwrap()
+    };
+    assert!(hold(3).await);
+    assert_eq!(world.messages.hasten(&Which::All).await.unwrap(), 1);
+    assert!(claim(&world.other, later(2)).await.is_empty());
+    assert!(hold(5).await);
+    assert!(claim(&world.other, later(4)).await.is_empty());
+    let taken = claim(&world.other, later(5)).await;
+    assert!(!hold(9).await);
+    assert!(!world.messages.remove(&claimed[0]).await.unwrap());
+    let put_back = world.other.messages.put_back(&taken[0], later(7));
+    assert!(put_back.await.unwrap());
+    assert!(world.other.messages.remove(&taken[0]).await.unwrap());
     assert_eq!(world.told().await, []);
 }
 

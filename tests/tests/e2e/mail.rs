@@ -102,7 +102,7 @@ async fn two_processes_hand_each_message_to_the_mail_server_once_and_try_again()
 }
 
 #[test]
-fn an_invitation_that_nobody_sends_is_told_beside_the_answer() -> Outcome {
+fn what_nobody_sends_is_told_beside_the_answer_of_every_command_that_writes_it() -> Outcome {
     let kept = Installation::empty(DatabaseKind::Sqlite)?;
     let sent = sending_by("smtp://127.0.0.1:1")?;
     for (installation, waits) in [(kept, true), (sent, false)] {
@@ -112,6 +112,20 @@ fn an_invitation_that_nobody_sends_is_told_beside_the_answer() -> Outcome {
         assert!(invited.json()?.get("registrationCode").is_none());
         let told = invited.stderr.contains("latchkey outbox list");
         assert_eq!(told, waits, "{invited:?}");
+        let user = text(&invited.json()?, "userId")?;
+        for (command, tells) in [
+            ("promote", true),
+            ("promote", false),
+            ("demote", false),
+            ("deactivate", false),
+            ("activate", true),
+            ("show", false),
+        ] {
+            let done = installation.run(&format!("user {command} --user {user}"))?;
+            done.json()?;
+            let told = done.stderr.contains("latchkey outbox list");
+            assert_eq!(told, waits && tells, "{done:?}");
+        }
     }
     Ok(())
 }

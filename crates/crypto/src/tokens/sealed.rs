@@ -1,5 +1,5 @@
 //! What this installation alone reads, and nobody else is to look into: it travels where it may be kept, in
-//! addresses.
+//! addresses, or says what whoever has it is not to know.
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
@@ -9,19 +9,27 @@ use data_encoding::BASE64URL_NOPAD;
 
 use crate::secrets::Secrets;
 
-/// Tells this key apart from others that may be derived from the installation secret.
-const PURPOSE: &[u8] = b"latchkey session codes";
-
 /// Seals with AES-256-GCM (NIST SP 800-38D) under a key that HKDF-SHA-256 (RFC 5869) derives from the
-/// installation secret.
+/// installation secret, for one purpose.
 pub(super) struct SealingKey(LessSafeKey);
 
 impl SealingKey {
+    /// The key of session codes.
+    pub(super) fn of_session_codes(secrets: &Secrets) -> Option<Self> {
+        Self::new(secrets, b"latchkey session codes")
+    }
+
+    /// The key of what challenges are for. Anybody may have those made, as many as they like, so that nothing may
+    /// rest on it but that they are not read.
+    pub(super) fn of_challenges(secrets: &Secrets) -> Option<Self> {
+        Self::new(secrets, b"latchkey challenge purposes")
+    }
+
     /// One block is asked for, so there is nothing that can fail but memory.
-    pub(super) fn new(secrets: &Secrets) -> Option<Self> {
+    fn new(secrets: &Secrets, purpose: &[u8]) -> Option<Self> {
         secrets
             .derivation()
-            .expand(&[PURPOSE], &AES_256_GCM)
+            .expand(&[purpose], &AES_256_GCM)
             .ok()
             .map(|material| Self(LessSafeKey::new(UnboundKey::from(material))))
     }

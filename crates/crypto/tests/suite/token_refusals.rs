@@ -7,7 +7,11 @@ use aws_lc_rs::{
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use latchkey_crypto::{secrets::Secrets, tokens::SignedTokens};
-use latchkey_domain::{challenge::Challenge, time::Timestamp, user_action::SignedUserAction};
+use latchkey_domain::{
+    challenge::{Challenge, purpose},
+    time::Timestamp,
+    user_action::SignedUserAction,
+};
 use latchkey_service::ports::tokens::{InvalidToken, Tokens as _};
 use latchkey_testkit::{
     authenticator::{
@@ -190,6 +194,33 @@ fn a_token_that_says_only_its_second_was_issued_when_that_began() {
         ..user_action()
     };
     assert_eq!(tokens().read_user_action(&action, NOW), Ok(wanted));
+}
+
+#[test]
+fn a_challenge_says_what_it_is_for_sealed_or_as_an_earlier_release_did() {
+    let open = json!({"ceremony": "login", "user": null});
+    let own = stolen_own_key(&secrets(1));
+    let [identifier, ..] = signed();
+    let (_, claims, _) = parts(&identifier);
+    let sealed = claims["sealed"].as_str().unwrap();
+    let read = |sealed: Option<String>, purpose: Option<&Value>| {
+        let token = changed(&identifier, &own, Algorithm::HS256, "own", |claims| {
+            claims["sealed"] = json!(sealed);
+            claims["purpose"] = json!(purpose);
+        });
+        tokens().read_challenge(&token, NOW)
+    };
+    let in_the_open = Challenge {
+        purpose: purpose::Login::default().into(),
+        ..challenges().remove(0)
+    };
+    assert_eq!(read(None, Some(&open)), Ok(in_the_open));
+    let as_it_was = challenges().remove(0);
+    assert_eq!(read(Some(sealed.to_owned()), Some(&open)), Ok(as_it_was));
+    assert_eq!(read(None, None), Err(InvalidToken));
+    for other in ["", "AAAA", &format!("AAAA{sealed}"), &sealed.to_lowercase()] {
+        assert_eq!(read(Some(other.to_owned()), Some(&open)), Err(InvalidToken));
+    }
 }
 
 #[test]

@@ -203,6 +203,20 @@ fn challenges_of_every_purpose_are_read_back() {
     }
 }
 
+/// Whoever names a user has a challenge to sign in: the user's epoch would tell what happened to the user.
+#[test]
+fn a_challenge_tells_nobody_what_it_is_for() {
+    for challenge in challenges() {
+        let (_, claims, _) = parts(&tokens().sign_challenge(&challenge));
+        let sealed = claims["sealed"].as_str().unwrap();
+        let sealed = BASE64URL_NOPAD.decode(sealed.as_bytes()).unwrap();
+        let shown = format!("{claims} {}", String::from_utf8_lossy(&sealed));
+        for told in ["epoch", "ceremony", "cr-", "purpose"] {
+            assert!(!shown.contains(told), "{told} in {shown}");
+        }
+    }
+}
+
 #[test]
 fn sessions_are_read_back() {
     let token = tokens().sign_session(&session());

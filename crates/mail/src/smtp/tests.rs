@@ -1,7 +1,12 @@
 use latchkey_domain::{id::MessageId, message::MessageKind, text::Username};
 use latchkey_service::ports::mailer::MessageContent;
 use latchkey_testkit::mail_server::{ALWAYS, At, MailServer};
-use tokio::net::TcpListener;
+use tokio::{
+    io::{self, AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    net::TcpListener,
+    sync::oneshot,
+    time,
+};
 
 use super::*;
 
@@ -242,7 +247,6 @@ fn no_code_says_anything_of_the_message_but_those_that_do() {
             Step::Recipient,
             Step::Data,
             Step::Content,
-            Step::Done,
         ] {
             let expected = match (step, code) {
                 (Step::Recipient, 450 | 451) => Refusal::Message,
@@ -305,13 +309,96 @@ async fn a_lost_farewell_does_not_undo_what_was_taken() {
 }
 
 #[tokio::test]
-async fn addresses_beyond_ascii_wait_for_a_server_that_takes_them() {
+async fn a_domain_beyond_ascii_is_told_by_its_dns_name() {
     let server = MailServer::in_clear().unwrap();
-    let mailer = Smtp::new(&server.url(), FROM).unwrap();
-    let error = mailer.send(mail_to("jürgen@example.com")).await;
-    let error = error.unwrap_err();
-    assert!(matches!(error, DeliveryError::Transient(_)), "{error}");
-    assert!(error.to_string().contains("SMTPUTF8"), "{error}");
+    let mailer = Smtp::new(&server.url(), "Latchkey <no-reply@bücher.example>").unwrap();
+    let to = "name@müller.example";
+    assert_eq!(mailer.send(mail_to(to)).await, Ok(Delivery::Delivered));
+    assert_eq!(mailer.ask(Some(to)).await, Ok(()));
+    let mail = server.mails().remove(0);
+    for line in [
+        "From: Latchkey <no-reply@xn--bcher-kva.example>",
+        "To: name@xn--mller-kva.example",
+    ] {
+        assert!(mail.lines().any(|told| told == line), "{mail}");
+    }
+}
+
+#[tokio::test]
+async fn a_mailbox_beyond_ascii_waits_for_a_server_that_takes_such_and_is_nobody_elses_matter() {
+    let server = MailServer::in_clear().unwrap();
+    let told = "the mail server takes no addresses beyond ASCII (SMTPUTF8)".to_owned();
+    let send = async |from: &str, to: &str| {
+        let mailer = Smtp::new(&server.url(), from).unwrap();
+        mailer.send(mail_to(to)).await.unwrap_err()
+    };
+    let waits = send(FROM, "jürgen@example.com").await;
+    assert_eq!(waits, DeliveryError::Deferred(told.clone()));
+    let no_sender = send("jürgen@example.com", "ada@example.com").await;
+    assert_eq!(no_sender, DeliveryError::Transient(told));
+    server.answers(At::Sender, 1, "550 5.7.1 not you");
+    let refused = send(FROM, "jürgen@example.com").await;
+    assert!(matches!(refused, DeliveryError::Transient(_)), "{refused}");
+}
+
+/// A mail server that says when it has a message, and takes it when it is told to.
+async fn think(
+    listener: TcpListener,
+    thinks: oneshot::Sender<()>,
+    has_thought: oneshot::Receiver<()>,
+) -> io::Result<()> {
+    let (stream, _address) = listener.accept().await?;
+    let mut stream = BufReader::new(stream);
+    stream.write_all(b"220 thinks\r\n").await?;
+    let mut line = String::new();
+    while !line.starts_with("DATA") {
+        line.clear();
+        stream.read_line(&mut line).await?;
+        let answer = if line.starts_with("DATA") {
+            "354"
+        } else {
+            "250"
+        };
+        stream
+            .write_all(format!("{answer} go on\r\n").as_bytes())
+            .await?;
+    }
+    while line != ".\r\n" {
+        line.clear();
+        stream.read_line(&mut line).await?;
+    }
+    thinks.send(()).unwrap();
+    if has_thought.await.is_ok() {
+        stream.write_all(b"250 kept\r\n").await?;
+    }
+    Ok(())
+}
+
+/// As long as RFC 5321 §4.5.3.2.6 says, and no longer.
+#[tokio::test]
+async fn a_server_has_ten_minutes_to_accept_a_message() {
+    let too_long = "the mail server took too long at the message";
+    let given_up = Err(DeliveryError::Transient(too_long.to_owned()));
+    for (seconds, outcome) in [(599, Ok(Delivery::Delivered)), (600, given_up)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("smtp://{}", listener.local_addr().unwrap());
+        let (thinks, begun) = oneshot::channel();
+        let (think_over, has_thought) = oneshot::channel();
+        let server = tokio::spawn(think(listener, thinks, has_thought));
+        let sending = tokio::spawn(async move { send_to(&url).await });
+        begun.await.unwrap();
+        time::pause();
+        time::advance(Duration::from_secs(seconds)).await;
+        time::resume();
+        if outcome.is_ok() {
+            assert!(!sending.is_finished());
+            think_over.send(()).unwrap();
+        } else {
+            drop(think_over);
+        }
+        assert_eq!(sending.await.unwrap(), outcome);
+        server.await.unwrap().unwrap();
+    }
 }
 
 #[tokio::test]
@@ -353,6 +440,9 @@ async fn what_is_for_a_name_that_is_no_address_stays_to_be_read() {
     let kept = mailer.send(mail_to("nobody")).await.unwrap();
     assert_eq!(kept, Delivery::Kept);
     assert_eq!(server.asked(At::Greeting), 0);
+    for (name, is_reached) in [("nobody", false), ("ada@example.com", true)] {
+        assert_eq!(mailer.reaches(&Username::new(name).unwrap()), is_reached);
+    }
 }
 
 #[test]

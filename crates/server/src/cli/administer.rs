@@ -10,7 +10,10 @@ use latchkey_service::{
 };
 use serde::Serialize;
 
-use super::{Failure, answer::answer_list};
+use super::{
+    Failure,
+    answer::{answer_list, say},
+};
 use crate::wiring::Adapters;
 
 /// A command that changes what only an administrator may.
@@ -21,13 +24,26 @@ pub(super) trait Administer {
     /// What it answers.
     type Answer: Serialize;
 
+    /// Whether users are told by mail of what was done.
+    fn tells(_done: &Self::Answer) -> bool {
+        false
+    }
+
     async fn perform(self, administration: &Administration) -> Result<Self::Answer, Failure>;
 }
 
-/// Performs a command with these adapters and answers.
+/// Performs a command with these adapters and answers. That nobody sends what users are told is said beside the answer.
 pub(super) async fn perform<C: Administer>(command: C, adapters: Adapters) -> Result<(), Failure> {
     let performed = command.perform(&adapters.use_cases().administration).await;
-    answer_and_close(performed, C::LISTS, adapters).await
+    let is_kept = !adapters.ports.mailer.sends() && performed.as_ref().is_ok_and(C::tells);
+    answer_and_close(performed, C::LISTS, adapters).await?;
+    if is_kept {
+        say(
+            "this command has no mail server (mail.transport), so what the user is told waits and is never sent by \
+             itself: `latchkey outbox list` shows it, codes and all",
+        );
+    }
+    Ok(())
 }
 
 /// Answers with what was done, or why not, before the adapters are closed: a code that was made is shown once, and

@@ -241,6 +241,10 @@ impl Administer for ApplicationCommand {
 
     type Answer = ApplicationAnswer;
 
+    fn tells(done: &ApplicationAnswer) -> bool {
+        matches!(done, ApplicationAnswer::Deleted(deleted) if deleted.deleted_passkeys > 0)
+    }
+
     async fn perform(self, administration: &Administration) -> Result<ApplicationAnswer, Failure> {
         let (application, is_active) = match self {
             Self::Add {

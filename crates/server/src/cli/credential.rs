@@ -94,6 +94,10 @@ impl Administer for CredentialCommand {
 
     type Answer = CredentialAnswer;
 
+    fn tells(done: &CredentialAnswer) -> bool {
+        matches!(done, CredentialAnswer::Changed { changed: true, .. })
+    }
+
     async fn perform(self, administration: &Administration) -> Result<CredentialAnswer, Failure> {
         match self {
             Self::List(OneUser { user }) => Ok(CredentialAnswer::Listed(rows_of(

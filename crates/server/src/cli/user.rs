@@ -20,12 +20,11 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    administer::{self, Administer, OneUser, confirmed, found, require, shown, unknown, user_id},
+    administer::{Administer, OneUser, confirmed, found, require, shown, unknown, user_id},
     answer::say,
     credential::{CredentialRow, rows_of},
     date::date,
 };
-use crate::wiring::Adapters;
 
 /// Which part of a list of users.
 #[derive(Debug, Args)]
@@ -231,24 +230,27 @@ pub(super) enum UserAnswer {
     },
 }
 
-/// Performs a command with these adapters and answers. That nobody sends an invitation is told beside the answer.
-pub(super) async fn perform(command: UserCommand, adapters: Adapters) -> Result<(), Failure> {
-    let is_kept =
-        matches!(command, UserCommand::Invite { mail: true, .. }) && !adapters.ports.mailer.sends();
-    administer::perform(command, adapters).await?;
-    if is_kept {
-        say(
-            "no mail server is set (mail.transport), so the invitation waits: `latchkey outbox list` shows it with its \
-             code",
-        );
-    }
-    Ok(())
-}
-
 impl Administer for UserCommand {
     const LISTS: &'static str = "users";
 
     type Answer = UserAnswer;
+
+    fn tells(done: &UserAnswer) -> bool {
+        match done {
+            UserAnswer::Invited(invited) => invited.registration_code.is_none(),
+            UserAnswer::Changed {
+                is_active: done,
+                changed,
+                ..
+            }
+            | UserAnswer::Entrusted {
+                is_administrator: done,
+                changed,
+                ..
+            } => *done && *changed,
+            UserAnswer::Listed(_) | UserAnswer::Shown(_) | UserAnswer::Deleted { .. } => false,
+        }
+    }
 
     async fn perform(self, administration: &Administration) -> Result<UserAnswer, Failure> {
         match self {

@@ -1,10 +1,7 @@
-use std::sync::Mutex;
+use std::{iter, sync::Mutex};
 
 use latchkey_domain::message::NewMessage;
-use tokio::{
-    task::yield_now,
-    time::{Instant, sleep},
-};
+use tokio::{task::yield_now, time::Instant};
 
 use super::*;
 use crate::{
@@ -51,13 +48,14 @@ fn claimed(attempt: u32) -> ClaimedMessage {
             expires: new.expires,
         },
         attempt,
-        lease: NOW.plus(LEASE),
     }
 }
 
-/// Nobody stops.
-fn go_on() -> bool {
-    false
+/// The same, called so.
+fn named(id: &MessageId, attempt: u32) -> ClaimedMessage {
+    let mut named = claimed(attempt);
+    named.message.id = id.clone();
+    named
 }
 
 fn outbox(store: MockMessageStore, mailer: MockMailer) -> Outbox {
@@ -68,7 +66,18 @@ fn outbox(store: MockMessageStore, mailer: MockMailer) -> Outbox {
         mailer: Arc::new(mailer),
         events: left_events(),
         trouble: Trouble::default(),
+        turn: Turn::default(),
     }
+}
+
+/// Looks for a message and sends it; gives whether there was one.
+async fn send_one(outbox: &Outbox) -> bool {
+    let turn = outbox.turn.lock().await;
+    let Some(claimed) = outbox.claim().await.unwrap() else {
+        return false;
+    };
+    outbox.send(&claimed, turn).await;
+    true
 }
 
 /// A store in which one message is due, for the given time.
@@ -115,19 +124,13 @@ fn removed(mut store: MockMessageStore) -> MockMessageStore {
 #[tokio::test]
 async fn a_message_that_was_delivered_is_removed() {
     let outbox = outbox(removed(holding(1)), saying(Ok(Delivery::Delivered)));
-    assert_eq!(outbox.run(go_on).await.unwrap(), 1);
+    assert!(send_one(&outbox).await);
 }
 
 #[tokio::test]
 async fn a_message_that_is_kept_is_not_due_again() {
     let store = put_back_until(holding(1), claimed(1).message.expires);
-    assert_eq!(
-        outbox(store, saying(Ok(Delivery::Kept)))
-            .run(go_on)
-            .await
-            .unwrap(),
-        1
-    );
+    assert!(send_one(&outbox(store, saying(Ok(Delivery::Kept)))).await);
 }
 
 /// The store is not even asked.
@@ -136,17 +139,14 @@ async fn where_nothing_is_sent_nothing_is_claimed_or_still_to_be_sent() {
     let mut mailer = MockMailer::new();
     mailer.expect_sends().return_const(false);
     let outbox = outbox(MockMessageStore::new(), mailer);
-    assert_eq!(outbox.run(go_on).await.unwrap(), 0);
+    assert!(!send_one(&outbox).await);
     assert_eq!(outbox.backlog().await.unwrap(), Backlog::default());
 }
 
 #[tokio::test]
 async fn a_message_that_can_never_be_sent_is_removed() {
     let never = DeliveryError::Permanent("no such address".to_owned());
-    outbox(removed(holding(1)), saying(Err(never)))
-        .run(go_on)
-        .await
-        .unwrap();
+    send_one(&outbox(removed(holding(1)), saying(Err(never)))).await;
 }
 
 #[tokio::test]
@@ -154,10 +154,7 @@ async fn pauses_grow() {
     for (attempt, seconds) in [(1, 5), (2, 10), (3, 20), (5, 80)] {
         let due = NOW.plus(Duration::from_secs(seconds));
         let store = put_back_until(holding(attempt), due);
-        outbox(store, saying(Err(later())))
-            .run(go_on)
-            .await
-            .unwrap();
+        send_one(&outbox(store, saying(Err(later())))).await;
     }
     assert_eq!(pause(40), LONGEST_PAUSE);
 }
@@ -165,10 +162,7 @@ async fn pauses_grow() {
 #[tokio::test]
 async fn a_message_that_would_come_too_late_is_removed() {
     // The ninth pause is longer than the ten minutes that the code lives.
-    outbox(removed(holding(9)), saying(Err(later())))
-        .run(go_on)
-        .await
-        .unwrap();
+    send_one(&outbox(removed(holding(9)), saying(Err(later())))).await;
 }
 
 #[tokio::test]
@@ -178,11 +172,11 @@ async fn a_message_that_has_to_wait_is_tried_again_while_it_is_worth_it_and_is_n
         let due = NOW.plus(Duration::from_secs(seconds));
         let store = put_back_until(holding(attempt), due);
         let outbox = outbox(store, saying(Err(wait())));
-        outbox.run(go_on).await.unwrap();
+        send_one(&outbox).await;
         assert!(!outbox.is_in_trouble());
     }
     let outbox = outbox(removed(holding(9)), saying(Err(wait())));
-    outbox.run(go_on).await.unwrap();
+    send_one(&outbox).await;
     assert!(!outbox.is_in_trouble());
 }
 
@@ -204,15 +198,12 @@ async fn a_panic_over_one_message_is_a_failed_try_of_that_one() {
     // The tenth pause is longer than the message is worth it.
     for (attempt, put_back, removed) in [(2, 1_usize, 1_usize), (10, 0, 2)] {
         for order in [[&bad, &good], [&good, &bad]] {
-            let batch = order.map(|id| {
-                let mut message = claimed(attempt);
-                message.message.id = id.clone();
-                message
-            });
+            let mut waiting = order.map(|id| named(id, attempt)).to_vec();
+            waiting.reverse();
             let mut store = MockMessageStore::new();
             store
                 .expect_claim()
-                .returning(move |_, _, _| Ok(batch.to_vec()));
+                .returning(move |_, _, _| Ok(waiting.pop().into_iter().collect()));
             let (id, due) = (bad.clone(), NOW.plus(Duration::from_secs(10)));
             store
                 .expect_put_back()
@@ -224,7 +215,9 @@ async fn a_panic_over_one_message_is_a_failed_try_of_that_one() {
                 mailer: Arc::new(Broken(bad.clone())),
                 ..outbox(store, MockMailer::new())
             };
-            assert_eq!(outbox.run(go_on).await.unwrap(), 2);
+            for _ in order {
+                assert!(send_one(&outbox).await);
+            }
             assert_eq!(outbox.is_in_trouble(), *order[1] == bad);
         }
     }
@@ -242,7 +235,7 @@ async fn a_message_that_cannot_be_opened_waits_and_is_not_sent() {
     let mut mailer = MockMailer::new();
     mailer.expect_sends().return_const(true);
     let outbox = outbox(store, mailer);
-    outbox.run(go_on).await.unwrap();
+    send_one(&outbox).await;
     assert!(outbox.is_in_trouble());
 }
 
@@ -275,7 +268,7 @@ async fn trouble_is_there_from_a_failure_until_there_is_an_answer_about_a_messag
     let outbox = outbox(store, mailer);
     assert!(!outbox.is_in_trouble());
     for expected in expected {
-        outbox.run(go_on).await.unwrap();
+        send_one(&outbox).await;
         assert_eq!(outbox.is_in_trouble(), expected);
     }
 }
@@ -300,7 +293,7 @@ async fn trouble_ends_when_no_message_waits_any_more() {
     let outbox = outbox(store, mailer);
     outbox.trouble.is_told("535", NOW);
     for expected in [true, true, false, false] {
-        outbox.run(go_on).await.unwrap();
+        send_one(&outbox).await;
         assert_eq!(outbox.is_in_trouble(), expected);
     }
 }
@@ -312,39 +305,8 @@ async fn there_is_no_trouble_where_nothing_is_sent() {
     mailer.expect_sends().return_const(false);
     let outbox = outbox(MockMessageStore::new(), mailer);
     outbox.trouble.is_told("535", NOW);
-    outbox.run(go_on).await.unwrap();
+    send_one(&outbox).await;
     assert!(!outbox.is_in_trouble());
-}
-
-/// A mailer that never comes to an end.
-struct Stuck;
-
-#[async_trait::async_trait]
-impl Mailer for Stuck {
-    async fn send(&self, _mail: Mail) -> Result<Delivery, DeliveryError> {
-        std::future::pending().await
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_lease_is_longer_than_the_whole_batch_can_take() {
-    let lease = Arc::new(Mutex::new(Duration::ZERO));
-    let kept = Arc::clone(&lease);
-    let mut store = MockMessageStore::new();
-    store.expect_claim().returning(move |_, lease, batch| {
-        *kept.lock().unwrap() = lease;
-        Ok((0..batch).map(|_| claimed(1)).collect())
-    });
-    store.expect_put_back().returning(|_, _| Ok(true));
-    let outbox = Outbox {
-        mailer: Arc::new(Stuck),
-        ..outbox(store, MockMailer::new())
-    };
-    let started = Instant::now();
-    outbox.run(go_on).await.unwrap();
-    // What the store takes comes on top.
-    sleep(Duration::from_secs(10)).await;
-    assert!(started.elapsed() < *lease.lock().unwrap());
 }
 
 #[tokio::test]
@@ -356,4 +318,221 @@ async fn what_waits_can_be_read() {
     let waiting = outbox(store, MockMailer::new()).waiting().await.unwrap();
     assert_eq!(waiting.len(), 1);
     assert!(waiting[0].content.text.contains("A7U-KY6-9PT"));
+}
+
+/// Outboxes of one database, on a clock that goes.
+struct Scene {
+    begun: Instant,
+    rows: Mutex<Vec<Row>>,
+    /// From when to when the database is away.
+    away: (Duration, Duration),
+    /// What was sent, and when that was begun.
+    sent: Mutex<Vec<(MessageId, Duration)>>,
+    /// How long the mail server takes over each of the first messages.
+    takes: Vec<Duration>,
+}
+
+/// A message that is kept.
+struct Row {
+    id: MessageId,
+    due: Timestamp,
+    attempts: u32,
+}
+
+fn id(number: u8) -> MessageId {
+    MessageId::from_random(&[number; 32])
+}
+
+impl Scene {
+    fn new(messages: u8, takes: &[Duration], away: (u64, u64)) -> Arc<Self> {
+        let row = |number| Row {
+            id: id(number),
+            due: NOW,
+            attempts: 0,
+        };
+        Arc::new(Self {
+            begun: Instant::now(),
+            rows: Mutex::new((0..messages).map(row).collect()),
+            away: (Duration::from_secs(away.0), Duration::from_secs(away.1)),
+            sent: Mutex::default(),
+            takes: takes.to_vec(),
+        })
+    }
+
+    fn outbox(self: &Arc<Self>) -> Outbox {
+        Outbox {
+            clock: self.clone(),
+            store: self.clone(),
+            mailer: self.clone(),
+            ..outbox(MockMessageStore::new(), MockMailer::new())
+        }
+    }
+
+    /// Lets that many processes work for so long.
+    async fn work(self: &Arc<Self>, processes: usize, duration: Duration) {
+        let outboxes: Vec<_> = iter::repeat_with(|| self.outbox())
+            .take(processes)
+            .collect();
+        let (_working, stops) = watch::channel(());
+        let work = outboxes.iter().map(|outbox| outbox.run(stops.clone()));
+        assert!(timeout(duration, join_all(work)).await.is_err());
+    }
+
+    /// Which messages were sent, and after how many seconds.
+    fn sent(&self) -> Vec<(u8, u64)> {
+        let sent = self.sent.lock().unwrap();
+        let number = |sent: &MessageId| (0..9).find(|number| id(*number) == *sent).unwrap();
+        sent.iter()
+            .map(|(id, at)| (number(id), at.as_secs()))
+            .collect()
+    }
+
+    fn rows(&self) -> Result<std::sync::MutexGuard<'_, Vec<Row>>, StoreError> {
+        let (from, to) = self.away;
+        if (from..to).contains(&self.begun.elapsed()) {
+            Err(StoreError::unavailable("it is away"))
+        } else {
+            Ok(self.rows.lock().unwrap())
+        }
+    }
+
+    fn with(
+        &self,
+        claimed: &ClaimedMessage,
+        change: impl FnOnce(&mut Vec<Row>, usize),
+    ) -> Result<bool, StoreError> {
+        let mut rows = self.rows()?;
+        let is_it = |row: &Row| row.id == claimed.message.id && row.attempts == claimed.attempt;
+        let found = rows.iter().position(is_it);
+        if let Some(index) = found {
+            change(&mut rows, index);
+        }
+        Ok(found.is_some())
+    }
+}
+
+impl Clock for Scene {
+    fn now(&self) -> Timestamp {
+        NOW.plus(self.begun.elapsed())
+    }
+}
+
+#[async_trait::async_trait]
+impl Mailer for Scene {
+    async fn send(&self, mail: Mail) -> Result<Delivery, DeliveryError> {
+        let takes = {
+            let mut sent = self.sent.lock().unwrap();
+            sent.push((mail.id, self.begun.elapsed()));
+            self.takes.get(sent.len() - 1).copied()
+        };
+        sleep(takes.unwrap_or_default()).await;
+        Ok(Delivery::Delivered)
+    }
+}
+
+#[async_trait::async_trait]
+impl MessageStore for Scene {
+    async fn claim(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        _batch: u32,
+    ) -> Result<Vec<ClaimedMessage>, StoreError> {
+        let mut rows = self.rows()?;
+        let row = rows.iter_mut().find(|row| row.due <= now);
+        Ok(row.map_or_else(Vec::new, |row| {
+            row.attempts += 1;
+            row.due = now.plus(lease);
+            let mut claimed = named(&row.id, row.attempts);
+            claimed.message.expires = NOW.plus(Duration::from_hours(1));
+            vec![claimed]
+        }))
+    }
+
+    async fn remove(&self, claimed: &ClaimedMessage) -> Result<bool, StoreError> {
+        self.with(claimed, |rows, index| {
+            rows.remove(index);
+        })
+    }
+
+    async fn put_back(&self, claimed: &ClaimedMessage, due: Timestamp) -> Result<bool, StoreError> {
+        self.with(claimed, |rows, index| rows[index].due = due)
+    }
+
+    async fn pending(&self, _now: Timestamp) -> Result<Pending, StoreError> {
+        Ok(Pending::default())
+    }
+
+    async fn hasten(&self, _which: &Which) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
+    async fn discard(&self, _which: &Which) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
+    async fn waiting(&self, _now: Timestamp) -> Result<Vec<WaitingMessage>, StoreError> {
+        Ok(vec![])
+    }
+}
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// Whatever other processes there are.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_accepted_after_minutes_is_sent_once() {
+    for (processes, minutes) in [(1, 1), (2, 3), (3, 10)] {
+        let scene = Scene::new(1, &[Duration::from_mins(minutes)], (0, 0));
+        scene.work(processes, HOUR).await;
+        assert_eq!(scene.sent(), [(0, 0)]);
+        assert!(scene.rows().unwrap().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_message_waits_behind_one_that_takes_minutes() {
+    let takes = [0, 600, 1, 600, 600].map(Duration::from_secs);
+    let scene = Scene::new(6, &takes, (0, 0));
+    scene.work(1, HOUR).await;
+    let seconds = [(0, 0), (1, 0), (2, 5), (3, 6), (4, 11), (5, 16)];
+    assert_eq!(scene.sent(), seconds);
+}
+
+/// One that goes quickly is sent alone, and so is what fails at once.
+#[tokio::test(start_paused = true)]
+async fn one_message_is_sent_after_another() {
+    let takes = [4, 3, 2].map(Duration::from_secs);
+    let scene = Scene::new(4, &takes, (0, 0));
+    scene.work(1, HOUR).await;
+    assert_eq!(scene.sent(), [(0, 0), (1, 4), (2, 7), (3, 9)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mailer_that_never_comes_to_an_end_is_given_up() {
+    let scene = Scene::new(1, &[10 * HOUR], (0, 0));
+    scene.work(2, HOUR).await;
+    let after = PATIENCE + pause(1);
+    assert_eq!(scene.sent(), [(0, 0), (0, after.as_secs())]);
+}
+
+/// Whoever sent it asks until it is noted, and takes nothing meanwhile, whatever the lease.
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_while_the_database_was_away_is_not_sent_again() {
+    for takes in [2, 20] {
+        for away in [7, 60, 600] {
+            let scene = Scene::new(1, &[Duration::from_secs(takes)], (1, away));
+            scene.work(1, HOUR).await;
+            assert_eq!(scene.sent(), [(0, 0)], "{takes} {away}");
+            assert!(scene.rows().unwrap().is_empty());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_process_that_died_was_sending_is_sent_by_another_when_the_lease_ends() {
+    let scene = Scene::new(1, &[HOUR], (0, 0));
+    scene.work(1, Duration::from_secs(50)).await;
+    scene.work(1, HOUR).await;
+    // It has said after half a minute that the message was still its own.
+    assert_eq!(scene.sent(), [(0, 0), (0, 150)]);
 }

@@ -55,20 +55,26 @@ pub enum DeliveryError {
     Permanent(String),
 }
 
-/// Sends messages, one after another: a replica gives the next one when the last is settled.
+/// Sends messages, one after another as long as that goes quickly: a replica gives the next one when the last is
+/// settled or has taken five seconds, and four at once at most.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
 pub trait Mailer: Send + Sync {
     /// Whether messages reach whom they are for; `false` when they stay where they are, to be read by
-    /// whoever runs the service. Where nothing is sent, [`send`](Self::send) is not called, and no stranger can
-    /// ask for another invitation.
+    /// whoever runs the service. Where nothing is sent, [`send`](Self::send) is not called.
     fn sends(&self) -> bool {
         true
     }
 
-    /// Sends one message. It has 15 seconds; then the call is dropped where it stands, which counts as
-    /// [`DeliveryError::Transient`]. It may be called again for a message that was delivered, when the
-    /// process stopped, or the time was over, before that was noted.
+    /// Whether messages reach this user: no stranger can ask for another invitation of whom they do not.
+    fn reaches(&self, user: &Username) -> bool {
+        let _ = user;
+        self.sends()
+    }
+
+    /// Sends one message. It has eleven minutes, or one when the process stops; then the call is dropped where it
+    /// stands, which counts as [`DeliveryError::Transient`]. It may be called again for a message that was
+    /// delivered, when the process stopped, or the time was over, before that was noted.
     ///
     /// # Errors
     /// [`DeliveryError`]. What is transient or deferred is tried again after 5 seconds, then each time after

@@ -29,16 +29,14 @@ pub struct WaitingMessage {
     pub expires: Timestamp,
 }
 
-/// A message that one process has taken to send it. It is that process's until the lease ends; then
-/// another one may take it.
+/// A message that one process has taken to send it. It is that process's until another one takes it, which may be
+/// when the lease ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimedMessage {
     /// The message.
     pub message: WaitingMessage,
-    /// How often it was taken, this time included.
+    /// How often it was taken, this time included: so it tells this time from others.
     pub attempt: u32,
-    /// Until when it is this process's.
-    pub lease: Timestamp,
 }
 
 /// Which of the messages that wait.
@@ -85,7 +83,8 @@ pub trait MessageStore: Send + Sync {
     /// [`StoreError`].
     async fn remove(&self, claimed: &ClaimedMessage) -> Result<bool, StoreError>;
 
-    /// Puts a message back until `due`; `false` when it is another process's by now.
+    /// Puts a message back until `due`; `false` when it is another process's by now. Whoever is still sending it when
+    /// its lease is about to end does the same, and has it until then.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -235,7 +235,6 @@ async fn claim(
     let claimed = taken.into_iter().map(|(row, to)| ClaimedMessage {
         attempt: u32::try_from(row.attempts).unwrap_or(u32::MAX),
         message: waiting_message((row, to)),
-        lease: until,
     });
     Ok(claimed.collect())
 }
@@ -256,11 +255,9 @@ async fn addressed(
         .map_err(StoreError::new)
 }
 
-/// That a message is still with who took it, whether or not it was asked for meanwhile.
+/// That a message is still with who took it: nobody has taken it since.
 fn is_with(claimed: &ClaimedMessage) -> Condition {
-    let lease = claimed.lease.unix_milliseconds();
     Condition::all()
         .add(Column::Id.eq(claimed.message.id.as_str()))
-        .add(Column::Due.is_in([lease, -lease]))
         .add(Column::Attempts.eq(i32::try_from(claimed.attempt).unwrap_or(i32::MAX)))
 }

@@ -6,6 +6,7 @@ use latchkey_domain::{
         ActionNonce, Challenge, ChallengeText,
         purpose::{self, Purpose},
     },
+    id::ChallengeId,
     text::CredentialName,
     time::Timestamp,
     user::Epoch,
@@ -17,6 +18,7 @@ use super::{
     AppMetadata, Claims, Readers, issued, parse, text,
     user_action::{ActionClaims, bytes},
 };
+use crate::tokens::sealed::SealingKey;
 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct ChallengeClaims {
@@ -28,7 +30,11 @@ pub(crate) struct ChallengeClaims {
     #[serde(rename = "https://custom/app_metadata")]
     app_metadata: AppMetadata,
     application: Option<String>,
-    purpose: PurposeClaims,
+    /// What it may be used for: nobody else is to read that.
+    sealed: Option<String>,
+    /// The same in the open, as an earlier release wrote it.
+    #[serde(skip_serializing)]
+    purpose: Option<PurposeClaims>,
 }
 
 /// What a challenge may be used for; the variants are those of the domain.
@@ -85,7 +91,8 @@ impl Claims for ChallengeClaims {
 }
 
 impl ChallengeClaims {
-    pub(crate) fn new(challenge: &Challenge) -> Self {
+    pub(crate) fn new(challenge: &Challenge, key: Option<&SealingKey>) -> Self {
+        let purpose = PurposeClaims::new(&challenge.purpose);
         Self {
             jti: text(&challenge.id),
             iat: challenge.issued.unix_seconds(),
@@ -97,18 +104,27 @@ impl ChallengeClaims {
                 token: text(&challenge.id),
             },
             application: challenge.application.as_ref().map(text),
-            purpose: PurposeClaims::new(&challenge.purpose),
+            sealed: purpose.seal(&challenge.id, key),
+            purpose: None,
         }
     }
 
     /// The challenge these claims are about, which is void from `expires` on.
-    pub(crate) fn challenge(self, expires: Timestamp) -> Result<Challenge, InvalidToken> {
+    pub(crate) fn challenge(
+        self,
+        expires: Timestamp,
+        key: Option<&SealingKey>,
+    ) -> Result<Challenge, InvalidToken> {
+        let purpose = match &self.sealed {
+            Some(sealed) => PurposeClaims::open(sealed, key),
+            None => self.purpose,
+        };
         Ok(Challenge {
             id: parse(&self.jti)?,
             text: ChallengeText::parse(self.challenge).map_err(|_unreachable| InvalidToken)?,
             organization: parse(&self.app_metadata.organization)?,
             application: self.application.as_deref().map(parse).transpose()?,
-            purpose: self.purpose.purpose()?,
+            purpose: purpose.ok_or(InvalidToken)?.purpose()?,
             issued: issued(self.iat, self.iat_milliseconds),
             expires,
         })
@@ -180,6 +196,17 @@ impl PurposeClaims {
                 credential: text(credential),
             },
         }
+    }
+
+    /// Nothing is left that can fail but memory. Should it, the challenge is for nothing.
+    fn seal(&self, id: &ChallengeId, key: Option<&SealingKey>) -> Option<String> {
+        let text = serde_json::to_vec(self).ok()?;
+        key?.seal(ChallengeClaims::TYPE, id.as_str(), &text)
+    }
+
+    fn open(sealed: &str, key: Option<&SealingKey>) -> Option<Self> {
+        let text = key?.open(ChallengeClaims::TYPE, sealed)?;
+        serde_json::from_slice(&text).ok()
     }
 
     fn purpose(self) -> Result<Purpose, InvalidToken> {
