@@ -147,6 +147,10 @@ pub(crate) const OF_APPLICATIONS: &[Asset] = &[
         include_bytes!("../assets/scripts/language.js"),
     ),
     script(
+        "/assets/scripts/messages.js",
+        include_bytes!("../assets/scripts/messages.js"),
+    ),
+    script(
         "/assets/scripts/name-field.js",
         include_bytes!("../assets/scripts/name-field.js"),
     ),

@@ -3,7 +3,7 @@
 import { kindOf } from './kinds.js'
 import { t, translated } from './language.js'
 import { nameIn } from './name-field.js'
-import { $, announce, busy, element, facts, hostOf, time } from './page.js'
+import { $, announce, busy, element, facts, hostOf, speakOf, time } from './page.js'
 import { act, leave, session } from './session.js'
 
 /** A recovery kit never signs in, so it does not count as a way to do so. */
@@ -26,10 +26,12 @@ export function showCards(list, credentials, { refresh, signal, waiting }) {
       return
     }
     await refresh()
+    const after = buttonOf(list, credentialUuid) ?? $('credentials-title')
+    after.focus()
+    speakOf(after)
     announce(done)
-    const button = list.querySelector(`[data-credential="${credentialUuid}"] button`)
-    ;(button ?? $('credentials-title')).focus()
   }
+  const spokenOf = list.querySelector('.messages')?.closest('.credential').dataset.credential
   const ordered = [...credentials].sort((one, other) => place(one) - place(other))
   list.replaceChildren(
     ...ordered.map((credential) => {
@@ -37,7 +39,14 @@ export function showCards(list, credentials, { refresh, signal, waiting }) {
       return card(credential, { isLast: isLast(credential), isWaiting, loss: loss(credential) }, settle)
     }),
   )
+  if (spokenOf) {
+    speakOf(buttonOf(list, spokenOf))
+  }
 }
+
+/** The first button of the card of a credential, if there is one. */
+const buttonOf = (list, credentialUuid) =>
+  list.querySelector(`[data-credential="${CSS.escape(credentialUuid)}"] button`)
 
 /** Asks at once whether that credential is to be taken away: one answer and one prompt. */
 export function askToTakeAway(list, credentialUuid) {
@@ -46,6 +55,7 @@ export function askToTakeAway(list, credentialUuid) {
   if (button) {
     button.click()
   } else {
+    speakOf($('credentials-title'))
     announce(t('That credential cannot be used any more, or it is your last one.'))
   }
 }

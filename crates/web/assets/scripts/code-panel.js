@@ -7,7 +7,7 @@ import { kindOf } from './kinds.js'
 import { draw } from './kit-panel.js'
 import { ago, t, translated } from './language.js'
 import { PromptError } from './passkeys.js'
-import { $, busy, complain, element, facts, hostOf, timeLeft, whereFrom } from './page.js'
+import { $, busy, complain, element, facts, hostOf, speakOf, timeLeft, whereFrom } from './page.js'
 import { act, callSignedIn } from './session.js'
 
 const PATH = '/auth/credentials/code'
@@ -224,6 +224,7 @@ async function follow() {
       polling = setTimeout(follow, pause)
     }
   } catch (error) {
+    speakOf($('code-title'))
     complain(error)
   }
 }
@@ -320,6 +321,9 @@ function askForApproval({ approval, dateIssued }) {
   if (!panel.hidden && panel.dataset.asked === credentialUuid) {
     return
   }
+  // What is asked now is another question, and is shown as one.
+  panel.hidden = true
+  panel.getClientRects()
   panel.dataset.asked = credentialUuid
   const rows = [
     [t('Name'), name],

@@ -8,7 +8,7 @@ import { KitError, makeKit, openKit, signRecovery, tidyCode, tidyNumber } from '
 import { readKit, showKit, tellWayBack } from './kit-panel.js'
 import { t, translated } from './language.js'
 import { create } from './passkeys.js'
-import { $, busy, complain, hintAtSecurityKeys, introduce, say, show, takeFragment } from './page.js'
+import { $, busy, complain, hintAtSecurityKeys, introduce, say, show, speakOf, takeFragment } from './page.js'
 import { signInAndGoOn } from './return.js'
 import { hasPasskey, inMemory, sendOnce } from './sent.js'
 import { sayOnThisPage } from './texts.js'
@@ -166,6 +166,7 @@ function start() {
     $('recovery-code').value = refused ? '' : kit.code
     $('number').ariaInvalid = null
     $('recovery-code').ariaInvalid = null
+    speakOf($('kit-file'))
     complain(refused)
     if (refused) {
       $('kit-file').value = ''

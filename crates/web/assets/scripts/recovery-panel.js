@@ -3,7 +3,7 @@
 import { newKit } from './kit.js'
 import { clearKit, showKit, tellWayBack } from './kit-panel.js'
 import { t } from './language.js'
-import { $, announce, busy } from './page.js'
+import { $, announce, busy, still } from './page.js'
 import { PromptError } from './passkeys.js'
 import { act, callSignedIn, leave, session } from './session.js'
 import { forgetUnkept, isUnkept, noteUnkept, onUnkept } from './unkept.js'
@@ -111,6 +111,7 @@ async function putIntoUse() {
   const credential = await prove(challenge)
   const { credId } = credential.credentialInfo
   const kit = { credentialId: credId }
+  const sentBefore = sentId
   noteUnkept(kit)
   sentId = credId
   try {
@@ -122,7 +123,9 @@ async function putIntoUse() {
   } catch (error) {
     // Nobody else has this id: it was put into use before, and the answer was lost.
     if (error.code !== 'credential_id_taken') {
-      show('unused')
+      // What nobody has signed was not sent.
+      sentId = error instanceof PromptError ? sentBefore : credId
+      still(() => show('unused'))
       throw error
     }
   }
