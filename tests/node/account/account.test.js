@@ -1,6 +1,7 @@
 // `/account`: what is there is seen, changed and removed, each change signed behind its button.
 
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
@@ -122,10 +123,26 @@ test('a new recovery kit takes the place of the old one when it is put into use,
   const kit = card(laptop, 'Recovery kit')
   const number = page.locator('#kit-number')
   const old = (await kit.textContent()).match(/[A-Z2-9]{4}-[A-Z2-9]{4}/)[0]
+  const saved = async () => {
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('link', { name: 'Save as a file' }).click(),
+    ])
+    return readFile(await download.path(), 'utf8')
+  }
+  const notYet = 'Not before it was put into use where it was made.'
   await press(laptop, 'Make a new recovery kit')
   await page.getByText('Until you do, your old kit is good and this one is not.').waitFor()
   const discarded = await number.textContent()
   assert.notEqual(discarded, old)
+  // One that is kept and not in use looks like none that is good, and nobody leaves it without being asked.
+  assert.ok((await saved()).includes(notYet))
+  await page.getByText('It is kept. Now put it into use below.').waitFor()
+  await page.locator('.kit').getByText(notYet).waitFor()
+  const asked = page.waitForEvent('dialog')
+  const left = page.evaluate(() => location.reload())
+  await (await asked).dismiss()
+  await left
   await press(laptop, 'Do not use it')
   assert.equal(await number.count(), 0)
 
@@ -142,7 +159,8 @@ test('a new recovery kit takes the place of the old one when it is put into use,
   await kit.getByText(made).waitFor()
   assert.equal(await kit.count(), 1)
   // What is shown is on the page until it is kept.
-  await page.getByRole('link', { name: 'Save as a file' }).click()
+  assert.ok(!(await saved()).includes(notYet))
+  assert.equal(await page.locator('.kit').getByText(notYet).count(), 0)
   await press(laptop, 'Done')
   assert.equal(await page.getByText(/^D1-/).count(), 0)
 

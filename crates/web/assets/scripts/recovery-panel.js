@@ -1,7 +1,7 @@
 // The recovery kit of the signed-in user: whether there is one, and a new one in its place.
 
 import { newKit } from './kit.js'
-import { clearKit, showKit, tellWayBack } from './kit-panel.js'
+import { clearKit, putKitIntoUse, showKit, tellWayBack } from './kit-panel.js'
 import { t } from './language.js'
 import { $, announce, busy, still } from './page.js'
 import { PromptError } from './passkeys.js'
@@ -69,6 +69,9 @@ let part = 'ask'
 
 function show(shown) {
   part = shown
+  if (part === 'used') {
+    putKitIntoUse()
+  }
   const hasKit = kits.length > 0
   const isSeen = hasKit && (mayBeShown || !kits.every(isUnkept))
   // As long as a new one is shown, that is what there is to do.
@@ -101,7 +104,7 @@ async function make() {
   }
   const made = await newKit(user.username)
   prove = made.prove
-  showKit(made.kit, here)
+  showKit(made.kit, here, { isUsed: false })
   show('unused')
   $('recovery-title').focus()
 }
