@@ -1,5 +1,6 @@
 // `/account`: my credentials, and adding one somewhere else.
 
+import { serviceNow } from './api.js'
 import { askToTakeAway, showCards } from './cards.js'
 import { openCodePanel, waitingCredential } from './code-panel.js'
 import { openGrantPanel } from './grant-panel.js'
@@ -8,10 +9,10 @@ import { forget, keep, kept } from './kept.js'
 import { numberOf } from './kit.js'
 import { t, translated } from './language.js'
 import { signalAccepted } from './passkeys.js'
-import { $, busy, introduce, load, say, takeFragment } from './page.js'
+import { $, busy, introduce, load, say, takeFragment, time } from './page.js'
 import { openRecoveryPanel, tellOfKit } from './recovery-panel.js'
 import { forgetReturn } from './return.js'
-import { scanned, takeScanned } from './scanned.js'
+import { noticed, takeLinked } from './scanned.js'
 import { callSignedIn, hasBeenSignedIn, leave, onSignOut, session, sharedSession, signOut } from './session.js'
 import { sayOnThisPage } from './texts.js'
 
@@ -32,9 +33,29 @@ async function refresh(here) {
   showCards($('cards'), items, { refresh: () => refresh(here), signal, waiting })
   showHere(items)
   tellOfKit(items)
+  tellOfFreshness(items, here)
   // Nothing here depends on it, and nothing waits for it: what is shown now is listened to next.
   signal(items)
   return items
+}
+
+/**
+ * What was made with a code a short time ago changes nothing but itself (`credential_fresh`), which whoever is signed in
+ * with it need not find out button by button.
+ */
+function tellOfFreshness(items, { freshness = 0 }) {
+  const { createdBy, dateCreated } = items.find(({ credentialUuid }) => credentialUuid === session()?.credentialUuid) ?? {}
+  const end = createdBy === 'code' ? Date.parse(dateCreated) + freshness * 1000 : 0
+  const isFresh = serviceNow() < end
+  $('fresh').hidden = !isFresh
+  const { textContent: until } = time(new Date(end).toISOString())
+  $('fresh').textContent = t(
+    'The passkey that you are signed in with was added with a code a short time ago. Until {until} nothing but itself can be changed with it. Use another device that you have had for longer, or come back then.',
+    { until },
+  )
+  for (const button of document.querySelectorAll('[data-not-fresh]')) {
+    button.disabled = isFresh
+  }
 }
 
 /** A recovery kit with the number that is printed on it. */

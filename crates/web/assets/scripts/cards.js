@@ -183,10 +183,10 @@ function hereBadges(credentialUuid) {
 }
 
 /** A button whose label tells a screen reader which credential it is for. */
-function action(words, { name }, work) {
+function action(words, { credentialUuid, name }, work) {
   const button = element(
     'button',
-    { type: 'button', class: 'small' },
+    { type: 'button', class: 'small', 'data-not-fresh': !isOwn(credentialUuid) },
     words,
     element('span', { class: 'unseen' }, ` ${name}`),
   )
