@@ -30,6 +30,15 @@ async function twoPasskeys() {
   return { laptop, phone }
 }
 
+/** Ends the session of a page, which does not know. */
+function endSession({ page }) {
+  return page.evaluate(async () => {
+    const { token } = JSON.parse(sessionStorage.getItem('latchkey.session'))
+    const headers = { authorization: `Bearer ${token}` }
+    await fetch('/auth/logout', { method: 'PUT', headers })
+  })
+}
+
 test('the last passkey cannot be removed, and the card says why', async () => {
   const laptop = await Device.open(browser)
   await register(laptop)
@@ -345,11 +354,22 @@ test('a notice by mail leads to where a passkey is taken away with one answer', 
   await press(laptop, 'Sign out')
   await laptop.page.getByText('You are signed out.').waitFor()
   await laptop.page.goto(`${one}/account#${uuid}`)
-  await laptop.page.getByText('Sign in, and the passkey that you were told of can be taken away.').waitFor()
+  const told = laptop.page.getByText('Sign in, and the passkey that you were told of can be taken away.')
+  await told.waitFor()
+  // Whoever has no passkey for this application goes on at another one, and is told of the same one there.
+  const elsewhere = laptop.page.getByRole('link', { name: `Two (${new URL(two).host})` })
+  assert.equal(await elsewhere.getAttribute('href'), `${two}/account#${uuid}`)
   await press(laptop, 'Sign in with a passkey')
-  await laptop.page.getByRole('dialog').getByText('Deactivate “My phone”?').waitFor()
+  const question = laptop.page.getByRole('dialog').getByText('Deactivate “My phone”?')
+  await question.waitFor()
+  // Whoever has to sign in anew has not answered yet.
+  await endSession(laptop)
   await confirm(laptop, 'Deactivate')
-  await card(laptop, 'My phone').getByText('Not active').waitFor()
+  await told.waitFor()
+  await press(laptop, 'Sign in with a passkey')
+  await question.waitFor()
+  await confirm(laptop, 'Deactivate')
+  await card(laptop, 'My phone').getByText('Not active', { exact: true }).waitFor()
   // It is asked once.
   await laptop.page.reload()
   await card(laptop, 'My phone').waitFor()
@@ -360,13 +380,13 @@ test('a session that has ended leads to the first page', async () => {
   const laptop = await Device.open(browser)
   await register(laptop)
   await withoutAutofill(laptop)
-  await laptop.page.evaluate(async () => {
-    const { token } = JSON.parse(sessionStorage.getItem('latchkey.session'))
-    const headers = { authorization: `Bearer ${token}` }
-    await fetch('/auth/logout', { method: 'PUT', headers })
-  })
+  await endSession(laptop)
   await press(laptop, 'Get a code')
   await laptop.page.getByText('Your session has ended. Sign in again.').waitFor()
+  // Nobody who dismisses the prompt is left without the way for who has no passkey here.
+  await laptop.setUserVerified(false)
+  await press(laptop, 'Sign in with a passkey')
+  await laptop.page.getByRole('alert').getByText('get a code there and choose “I have a code”').waitFor()
 })
 
 test('the account is shown to nobody who is not signed in', async () => {

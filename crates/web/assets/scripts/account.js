@@ -5,7 +5,6 @@ import { askToTakeAway, showCards } from './cards.js'
 import { openCodePanel, waitingCredential } from './code-panel.js'
 import { openGrantPanel } from './grant-panel.js'
 import { openHerePanel, showHere } from './here-panel.js'
-import { forget, keep, kept } from './kept.js'
 import { numberOf } from './kit.js'
 import { t, translated } from './language.js'
 import { signalAccepted } from './passkeys.js'
@@ -64,23 +63,13 @@ async function withNumber(credential) {
   return isKit ? { ...credential, number: await numberOf(credential.credentialId) } : credential
 }
 
-/** The credential that a notice by mail is about, whose reader may have to sign in first. */
-const NOTICED = 'noticed'
-
-/** How long that may take, in milliseconds. */
-const SIGN_IN = 15 * 60_000
-
 async function begin() {
-  const fragment = takeFragment()
-  if (!takeScanned(fragment) && fragment) {
-    keep(NOTICED, fragment, Date.now() + SIGN_IN)
-  }
+  takeLinked(takeFragment())
   forgetReturn()
   say(t('One moment…'))
   const user = await sharedSession()
   if (!user) {
-    const notice = hasBeenSignedIn() ? 'session_ended' : 'sign_in_first'
-    leave(scanned() ? 'sign_in_to_approve' : kept(NOTICED) ? 'sign_in_to_take_away' : notice)
+    leave(hasBeenSignedIn() ? 'session_ended' : 'sign_in_first')
     return
   }
   $('user').textContent = user.username
@@ -99,9 +88,8 @@ async function begin() {
     $('recovery').hidden = false
     $('credentials').hidden = false
     openGrantPanel(here)
-    const credentialUuid = kept(NOTICED)
+    const credentialUuid = noticed()
     if (credentialUuid) {
-      forget(NOTICED)
       askToTakeAway($('cards'), credentialUuid)
     }
   })

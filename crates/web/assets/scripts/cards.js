@@ -4,6 +4,7 @@ import { kindOf } from './kinds.js'
 import { t, translated } from './language.js'
 import { nameIn } from './name-field.js'
 import { $, announce, busy, element, facts, hostOf, speakOf, time } from './page.js'
+import { forgetNoticed } from './scanned.js'
 import { act, leave, session } from './session.js'
 
 /** A recovery kit never signs in, so it does not count as a way to do so. */
@@ -20,6 +21,7 @@ export function showCards(list, credentials, { refresh, signal, waiting }) {
   const isLast = (credential) => usable.length === 1 && usable[0] === credential
   const loss = (credential) => lossOf(credential, credentials)
   const settle = async ({ credentialUuid }, done, endsSession) => {
+    forgetNoticed()
     if (endsSession && isOwn(credentialUuid)) {
       await signal(credentials.filter((other) => other.credentialUuid !== credentialUuid))
       leave('own_credential_gone')
@@ -55,6 +57,7 @@ export function askToTakeAway(list, credentialUuid) {
   if (button) {
     button.click()
   } else {
+    forgetNoticed()
     speakOf($('credentials-title'))
     announce(t('That credential cannot be used any more, or it is your last one.'))
   }
@@ -295,5 +298,7 @@ function confirm({ title, text, button, work }) {
     work()
   }
   $('question-no').onclick = () => dialog.close()
+  // Whoever says yes has yet to sign it, and may have to sign in before.
+  dialog.onclose = () => dialog.returnValue || forgetNoticed()
   dialog.showModal()
 }
