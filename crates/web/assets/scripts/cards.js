@@ -266,7 +266,13 @@ function renaming(credential, actions, settle) {
     form.addEventListener('submit', (event) => {
       event.preventDefault()
       const name = field.value.trim()
-      if (!name || name === credential.name) {
+      if (!name) {
+        // The browser says that it must be filled in.
+        field.value = ''
+        field.reportValidity()
+        return
+      }
+      if (name === credential.name) {
         close()
         return
       }
@@ -293,8 +299,9 @@ function confirm({ title, text, button, work }) {
   $('question-title').textContent = title
   $('question-text').textContent = text
   $('question-yes').textContent = button
+  dialog.returnValue = ''
   $('question-yes').onclick = () => {
-    dialog.close()
+    dialog.close('yes')
     work()
   }
   $('question-no').onclick = () => dialog.close()
