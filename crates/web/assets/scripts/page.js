@@ -1,7 +1,7 @@
 // What every page does with its elements.
 
 import { serviceNow, thisApplication } from './api.js'
-import { language, t } from './language.js'
+import { ago, language, t } from './language.js'
 import { complain, isSaid, say, speakOf } from './messages.js'
 import { hasAuthenticator } from './passkeys.js'
 
@@ -156,6 +156,17 @@ const FORMAT = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyl
 export function time(iso) {
   return element('time', { datetime: iso }, FORMAT.format(new Date(iso)))
 }
+
+const agoIn = (iso) => ago(Math.max(Math.round((serviceNow() - Date.parse(iso)) / 1000), 0))
+
+/** How long ago that was, as long as it is shown. */
+export const age = (iso) => element('time', { datetime: iso, 'data-age': iso }, agoIn(iso))
+
+setInterval(() => {
+  for (const shown of document.querySelectorAll('[data-age]')) {
+    shown.textContent = agoIn(shown.dataset.age)
+  }
+}, 1000)
 
 /** Says what helps where the browser has no authenticator but security keys, before a passkey is made. */
 export async function hintAtSecurityKeys() {
