@@ -18,6 +18,24 @@ impl Asset {
         let html = (self.media_type == HTML).then_some(self.contents)?;
         str::from_utf8(html).ok()
     }
+
+    /// How its address is typed, too, by who has read it on another screen: as keyboards begin words, with a slash
+    /// behind it, and as Americans spell it.
+    pub(crate) fn typed_otherwise(&self) -> Vec<String> {
+        let Some(name) = self.path.strip_prefix('/').filter(|name| !name.is_empty()) else {
+            return Vec::new();
+        };
+        let spelt = match name {
+            "enrol" => vec![name, "enroll"],
+            name => vec![name],
+        };
+        let begun = spelt.into_iter().flat_map(|name| {
+            let (first, rest) = name.split_at(1);
+            [name.to_owned(), first.to_uppercase() + rest]
+        });
+        let ended = begun.flat_map(|name| [format!("/{name}"), format!("/{name}/")]);
+        ended.filter(|typed| typed != self.path).collect()
+    }
 }
 
 /// The picture of this service.
@@ -145,6 +163,10 @@ pub(crate) const OF_APPLICATIONS: &[Asset] = &[
     script(
         "/assets/scripts/language.js",
         include_bytes!("../assets/scripts/language.js"),
+    ),
+    script(
+        "/assets/scripts/messages.js",
+        include_bytes!("../assets/scripts/messages.js"),
     ),
     script(
         "/assets/scripts/name-field.js",

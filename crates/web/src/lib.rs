@@ -80,6 +80,16 @@ pub fn pages(about: About) -> Router {
         let catalogue = Answer::new(SCRIPT, language.script().into());
         of_applications = serving(of_applications, &path, catalogue);
     }
+    for page in assets::OF_APPLICATIONS
+        .iter()
+        .filter(|it| it.page().is_some())
+    {
+        for typed in page.typed_otherwise() {
+            let meant = format!("{prefix}{}", page.path);
+            let lead = get(async move || Redirect::temporary(&meant));
+            of_applications = of_applications.route(&format!("{prefix}{typed}"), lead);
+        }
+    }
     let hosts = Arc::new(Hosts {
         directory: about.directory,
         public_url: about.public_url,

@@ -1,6 +1,7 @@
 // `/account`: what is there is seen, changed and removed, each change signed behind its button.
 
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
@@ -29,6 +30,15 @@ async function twoPasskeys() {
   return { laptop, phone }
 }
 
+/** Ends the session of a page, which does not know. */
+function endSession({ page }) {
+  return page.evaluate(async () => {
+    const { token } = JSON.parse(sessionStorage.getItem('latchkey.session'))
+    const headers = { authorization: `Bearer ${token}` }
+    await fetch('/auth/logout', { method: 'PUT', headers })
+  })
+}
+
 test('the last passkey cannot be removed, and the card says why', async () => {
   const laptop = await Device.open(browser)
   await register(laptop)
@@ -49,6 +59,10 @@ test('a passkey is renamed', async () => {
   await laptop.page.getByRole('alert').getByText('This cannot be a name').waitFor()
   assert.deepEqual(await stateOf(field), { isInvalid: true, isFocused: true, describedBy: 'alert' })
   assert.deepEqual(actions, [])
+  // What is no name at all is not taken for one that stays.
+  await field.fill('  ')
+  await press(laptop, 'Save')
+  assert.equal(await field.evaluate((it) => it.matches(':invalid')), true)
   await field.fill('My new phone')
   assert.equal((await stateOf(field)).isInvalid, false)
   await press(laptop, 'Save')
@@ -76,7 +90,7 @@ test('a passkey is deactivated, of no use, and activated again', async () => {
   await withoutAutofill(phone)
   await press(laptop, 'Deactivate My phone')
   await confirm(laptop, 'Deactivate')
-  await card(laptop, 'My phone').getByText('Not active').waitFor()
+  await card(laptop, 'My phone').getByText('Not active', { exact: true }).waitFor()
   await phone.page.goto(`${two}/`)
   await press(phone, 'Sign in with a passkey')
   await phone.page.getByRole('alert').getByText('This passkey or your account was deactivated').waitFor()
@@ -122,10 +136,26 @@ test('a new recovery kit takes the place of the old one when it is put into use,
   const kit = card(laptop, 'Recovery kit')
   const number = page.locator('#kit-number')
   const old = (await kit.textContent()).match(/[A-Z2-9]{4}-[A-Z2-9]{4}/)[0]
+  const saved = async () => {
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('link', { name: 'Save as a file' }).click(),
+    ])
+    return readFile(await download.path(), 'utf8')
+  }
+  const notYet = 'Not before it was put into use where it was made.'
   await press(laptop, 'Make a new recovery kit')
   await page.getByText('Until you do, your old kit is good and this one is not.').waitFor()
   const discarded = await number.textContent()
   assert.notEqual(discarded, old)
+  // One that is kept and not in use looks like none that is good, and nobody leaves it without being asked.
+  assert.ok((await saved()).includes(notYet))
+  await page.getByText('It is kept. Now put it into use below.').waitFor()
+  await page.locator('.kit').getByText(notYet).waitFor()
+  const asked = page.waitForEvent('dialog')
+  const left = page.evaluate(() => location.reload())
+  await (await asked).dismiss()
+  await left
   await press(laptop, 'Do not use it')
   assert.equal(await number.count(), 0)
 
@@ -142,7 +172,8 @@ test('a new recovery kit takes the place of the old one when it is put into use,
   await kit.getByText(made).waitFor()
   assert.equal(await kit.count(), 1)
   // What is shown is on the page until it is kept.
-  await page.getByRole('link', { name: 'Save as a file' }).click()
+  assert.ok(!(await saved()).includes(notYet))
+  assert.equal(await page.locator('.kit').getByText(notYet).count(), 0)
   await press(laptop, 'Done')
   assert.equal(await page.getByText(/^D1-/).count(), 0)
 
@@ -327,11 +358,22 @@ test('a notice by mail leads to where a passkey is taken away with one answer', 
   await press(laptop, 'Sign out')
   await laptop.page.getByText('You are signed out.').waitFor()
   await laptop.page.goto(`${one}/account#${uuid}`)
-  await laptop.page.getByText('Sign in, and the passkey that you were told of can be taken away.').waitFor()
+  const told = laptop.page.getByText('Sign in, and the passkey that you were told of can be taken away.')
+  await told.waitFor()
+  // Whoever has no passkey for this application goes on at another one, and is told of the same one there.
+  const elsewhere = laptop.page.getByRole('link', { name: `Two (${new URL(two).host})` })
+  assert.equal(await elsewhere.getAttribute('href'), `${two}/account#${uuid}`)
   await press(laptop, 'Sign in with a passkey')
-  await laptop.page.getByRole('dialog').getByText('Deactivate “My phone”?').waitFor()
+  const question = laptop.page.getByRole('dialog').getByText('Deactivate “My phone”?')
+  await question.waitFor()
+  // Whoever has to sign in anew has not answered yet.
+  await endSession(laptop)
   await confirm(laptop, 'Deactivate')
-  await card(laptop, 'My phone').getByText('Not active').waitFor()
+  await told.waitFor()
+  await press(laptop, 'Sign in with a passkey')
+  await question.waitFor()
+  await confirm(laptop, 'Deactivate')
+  await card(laptop, 'My phone').getByText('Not active', { exact: true }).waitFor()
   // It is asked once.
   await laptop.page.reload()
   await card(laptop, 'My phone').waitFor()
@@ -342,13 +384,13 @@ test('a session that has ended leads to the first page', async () => {
   const laptop = await Device.open(browser)
   await register(laptop)
   await withoutAutofill(laptop)
-  await laptop.page.evaluate(async () => {
-    const { token } = JSON.parse(sessionStorage.getItem('latchkey.session'))
-    const headers = { authorization: `Bearer ${token}` }
-    await fetch('/auth/logout', { method: 'PUT', headers })
-  })
+  await endSession(laptop)
   await press(laptop, 'Get a code')
   await laptop.page.getByText('Your session has ended. Sign in again.').waitFor()
+  // Nobody who dismisses the prompt is left without the way for who has no passkey here.
+  await laptop.setUserVerified(false)
+  await press(laptop, 'Sign in with a passkey')
+  await laptop.page.getByRole('alert').getByText('get a code there and choose “I have a code”').waitFor()
 })
 
 test('the account is shown to nobody who is not signed in', async () => {

@@ -55,10 +55,13 @@ test('what waits is shown, and approved or refused', async () => {
   await register(laptop, three, invitation)
 
   const refused = await waiting(laptop, 'Somebody else')
-  for (const fact of ['Somebody else', new URL(at('four')).host, '127.0.0.1']) {
+  for (const fact of ['Somebody else', 'four', new URL(at('four')).host, '127.0.0.1']) {
     await refused.question.getByText(fact, { exact: true }).waitFor()
   }
-  await refused.question.getByText(/^\d+ seconds? ago$/).waitFor()
+  const age = refused.question.getByText(/^\d+ seconds? ago$/)
+  const first = await age.textContent()
+  // What is shown goes on.
+  await refused.question.locator('time').filter({ hasNotText: first }).waitFor()
   await refused.question.getByRole('button', { name: 'refuse' }).click()
   await laptop.page.locator('.step', { hasText: 'The passkey was refused' }).waitFor()
   await laptop.page.waitForFunction(() => document.activeElement?.id === 'code-title')
@@ -246,9 +249,17 @@ test('who has shown a code is asked a second time in words for that, and need no
   const question = laptop.page.locator('#code-approval')
   await question.getByText('You have approved the device.').waitFor()
 
-  // Who waits no longer leaves the decision to the owner, and can begin again.
-  await page.getByRole('button', { name: 'Do not wait any longer' }).click()
-  await page.getByRole('heading', { name: 'This page does not wait any longer' }).waitFor()
+  // Who does something else meanwhile gives nothing up: the number is there as long as its owner is asked for it.
+  const waits = page.getByRole('heading', { name: 'Waiting for your approval' })
+  const number = await numberOn(television)
+  const goBack = page.getByRole('button', { name: 'Go on with the earlier one' })
+  for (const back of [() => goBack.click(), () => page.reload()]) {
+    await page.getByRole('button', { name: 'Enter another code' }).click()
+    await goBack.waitFor()
+    await back()
+    await waits.waitFor()
+    assert.equal(await numberOn(television), number)
+  }
   await question.getByRole('button', { name: 'refuse' }).click()
   await laptop.page.locator('.step', { hasText: 'The passkey was refused' }).waitFor()
   await page.getByRole('button', { name: 'Show a new code' }).click()

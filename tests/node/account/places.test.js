@@ -5,7 +5,7 @@ import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
 import { baseUrl, latchkey } from '../support/latchkey.js'
-import { at, callsTo, claim, closeStorage, getCode, known, organization, register } from '../support/pages.js'
+import { at, callsTo, claim, closeStorage, enrol, getCode, known, organization, register } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -123,4 +123,33 @@ test('where no application has a page for codes, the code is shown without a lin
   assert.equal(await laptop.page.locator('#code-link').isVisible(), false)
   assert.equal(await laptop.page.locator('#code-picture').isVisible(), false)
   assert.deepEqual([laptop.errors, laptop.violations], [[], []])
+})
+
+test('who is signed in with what was made with a code a short time ago is told for how long it changes nothing', async () => {
+  const made = await organization(['cherry', 'medlar'])
+  const laptop = await Device.open(browser)
+  await register(laptop, at('cherry'), made)
+  await latchkey('organization', 'set-freshness', '--org', made.orgId, '24h')
+  const { link } = await getCode(laptop, 'medlar')
+  const phone = await Device.open(browser)
+  await enrol(phone, link, 'My phone')
+  const { page } = phone
+  await page.getByRole('button', { name: 'Sign in with it' }).click()
+  await page.getByRole('link', { name: 'Go to your account' }).click()
+  const told = page.getByText('was added with a code a short time ago. Until ')
+  const card = page.getByRole('listitem', { name: 'My phone', exact: true })
+  await card.waitFor()
+  // What the service knows of organizations is a few seconds old.
+  while (!(await told.isVisible())) {
+    await page.reload()
+    await card.waitFor()
+  }
+  for (const name of ['Get a code', 'Make a new recovery kit', 'Rename Chrome on Linux', 'Delete Recovery kit']) {
+    assert.equal(await page.getByRole('button', { name, exact: true }).isEnabled(), false, name)
+  }
+  assert.equal(await page.getByRole('button', { name: 'Rename My phone' }).isEnabled(), true)
+  await laptop.page.reload()
+  await laptop.page.getByRole('listitem', { name: 'My phone' }).waitFor()
+  assert.equal(await laptop.page.getByText('a short time ago').isVisible(), false)
+  assert.equal(await laptop.page.getByRole('button', { name: 'Get a code' }).isEnabled(), true)
 })

@@ -111,6 +111,12 @@ test('a code takes its form while it is typed, and what can be none costs no try
   await field.fill(`cc_${'a'.repeat(42)}`)
   await field.focus()
   await isRefused('This is not the whole code.')
+  await field.fill(`${two}/enrol#abc-def-ghj`)
+  assert.equal(await field.inputValue(), 'ABC-DEF-GHJ')
+  // A link with less than its code is told at once, where the code can be entered.
+  await page.goto(`${two}/enrol#cc_abc`)
+  await refuses(phone, 'This is not the whole code.')
+  await page.getByRole('heading', { name: 'Enter the code' }).waitFor()
   assert.deepEqual(calls, [])
 
   // A link that is pasted whole is its code.
@@ -443,8 +449,13 @@ test('a dismissed prompt can be answered with the same challenge', async () => {
 
 test('whoever sees another account than their own can turn back', async () => {
   const { laptop, phone } = await scene()
+  // Whoever is signed in here already may be about to take up the account of somebody else.
+  const { username } = await register(phone, two)
   const { link } = await getCode(laptop)
   await claim(phone, link)
+  await phone.page.getByText(`You are signed in here as ${username}.`).waitFor()
+  await phone.unplug()
+  await phone.plugIn()
   const notMe = phone.page.getByRole('button', { name: 'This is not my account' })
   await phone.page.route('**/auth/credentials/code/release', (route) => route.abort(), { times: 1 })
   await notMe.click()

@@ -171,8 +171,18 @@ test('a recovery goes on when its page is loaded anew, and a kit that is gone is
   await page.getByLabel('Saved kit').setInputFiles(person.kit)
   await page.waitForFunction(() => document.getElementById('number').value !== '4JFC-WM3S')
   assert.equal(await page.locator('#number').getAttribute('aria-invalid'), null)
+  // So it is after a reload, although it has been used by then.
+  const begun = callsTo(device, '/auth/recover/user/init')
+  await device.setUserVerified(false)
+  await press(device, 'Make a new passkey')
+  await page.getByRole('alert').getByText('The prompt was closed').waitFor()
+  await page.reload()
+  await page.getByLabel('Saved kit').setInputFiles(person.kit)
+  await page.waitForFunction(() => document.getElementById('recovery-code').value !== '')
+  await device.setUserVerified(true)
   await press(device, 'Make a new passkey')
   await page.getByRole('heading', { name: 'You are back' }).waitFor()
+  assert.equal(begun.length, 1)
   // What is over is kept no longer; and whoever has a code asks for none.
   await page.getByRole('link', { name: 'Save as a file' }).click()
   await page.goto(`${one}/recover`)

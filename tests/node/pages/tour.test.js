@@ -19,6 +19,7 @@ import {
   one,
   organization,
   register,
+  settled,
   two,
   withoutAutofill,
 } from '../support/pages.js'
@@ -62,9 +63,10 @@ async function see(name, { page, errors, violations }) {
   assert.deepEqual(violations, [], name)
 }
 
-/** Every control can be clicked wherever it is in the window: at the bottom, where messages are, too. */
+/** Every control can be clicked wherever it is in the window, once it has been there for a moment. */
 async function tryClicks(name, page) {
   const usual = page.viewportSize()
+  await settled({ page })
   for (const size of [...SIZES, ZOOMED]) {
     await page.setViewportSize(size)
     const { covered, tried, tooWide } = await page.evaluate(() => {

@@ -91,6 +91,13 @@ export const stateOf = (field) =>
     describedBy: it.getAttribute('aria-describedby'),
   }))
 
+/** Waits until everything that is shown has been there for long enough to take clicks. */
+export const settled = ({ page }) =>
+  page.evaluate(() => {
+    const appearing = document.getAnimations().filter(({ animationName }) => animationName === 'appear')
+    return Promise.all(appearing.map(({ finished }) => finished.then(() => {})))
+  })
+
 /** What a camera reads from a QR code on the screen. */
 export async function scan({ page }, picture = '#code-picture') {
   const { data, height, width } = PNG.sync.read(await page.locator(picture).screenshot())

@@ -33,6 +33,10 @@ pub(crate) struct PlaceBody {
     /// From where a place where nobody is signed in may ask for a code: `nowhere`, `same-network` or `anywhere`.
     #[schema(example = "nowhere")]
     code_requests: &'static str,
+    /// For how many seconds a credential that was made with a code is fresh: until then it signs in, and changes nothing
+    /// but itself. For none where that is `0`.
+    #[schema(example = 0)]
+    freshness: u64,
 }
 
 /// A page, in the description.
@@ -51,7 +55,8 @@ fn example() -> Value {
         "applications": [application],
         "returnOrigins": ["https://app.example.com"],
         "approval": "never",
-        "codeRequests": "nowhere"
+        "codeRequests": "nowhere",
+        "freshness": 0
     })
 }
 
@@ -110,6 +115,7 @@ impl PlaceBody {
                 .collect(),
             approval: page.organization.approval.as_str(),
             code_requests: page.organization.requests_from.as_str(),
+            freshness: page.organization.freshness.duration().as_secs(),
             organization: (&page.organization).into(),
         }
     }

@@ -25,6 +25,7 @@ async fn a_page_is_told_its_application_by_origin_or_by_host() {
         "returnOrigins": [TWO],
         "approval": "never",
         "codeRequests": "nowhere",
+        "freshness": 0,
     });
     let place = world.stranger();
     for page in [

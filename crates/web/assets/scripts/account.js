@@ -1,17 +1,17 @@
 // `/account`: my credentials, and adding one somewhere else.
 
+import { serviceNow } from './api.js'
 import { askToTakeAway, showCards } from './cards.js'
 import { openCodePanel, waitingCredential } from './code-panel.js'
 import { openGrantPanel } from './grant-panel.js'
 import { openHerePanel, showHere } from './here-panel.js'
-import { forget, keep, kept } from './kept.js'
 import { numberOf } from './kit.js'
 import { t, translated } from './language.js'
 import { signalAccepted } from './passkeys.js'
-import { $, busy, introduce, load, say, takeFragment } from './page.js'
+import { $, busy, introduce, load, say, takeFragment, time } from './page.js'
 import { openRecoveryPanel, tellOfKit } from './recovery-panel.js'
 import { forgetReturn } from './return.js'
-import { scanned, takeScanned } from './scanned.js'
+import { noticed, takeLinked } from './scanned.js'
 import { callSignedIn, hasBeenSignedIn, leave, onSignOut, session, sharedSession, signOut } from './session.js'
 import { sayOnThisPage } from './texts.js'
 
@@ -32,9 +32,29 @@ async function refresh(here) {
   showCards($('cards'), items, { refresh: () => refresh(here), signal, waiting })
   showHere(items)
   tellOfKit(items)
+  tellOfFreshness(items, here)
   // Nothing here depends on it, and nothing waits for it: what is shown now is listened to next.
   signal(items)
   return items
+}
+
+/**
+ * What was made with a code a short time ago changes nothing but itself (`credential_fresh`), which whoever is signed in
+ * with it need not find out button by button.
+ */
+function tellOfFreshness(items, { freshness = 0 }) {
+  const { createdBy, dateCreated } = items.find(({ credentialUuid }) => credentialUuid === session()?.credentialUuid) ?? {}
+  const end = createdBy === 'code' ? Date.parse(dateCreated) + freshness * 1000 : 0
+  const isFresh = serviceNow() < end
+  $('fresh').hidden = !isFresh
+  const { textContent: until } = time(new Date(end).toISOString())
+  $('fresh').textContent = t(
+    'The passkey that you are signed in with was added with a code a short time ago. Until {until} nothing but itself can be changed with it. Use another device that you have had for longer, or come back then.',
+    { until },
+  )
+  for (const button of document.querySelectorAll('[data-not-fresh]')) {
+    button.disabled = isFresh
+  }
 }
 
 /** A recovery kit with the number that is printed on it. */
@@ -43,23 +63,13 @@ async function withNumber(credential) {
   return isKit ? { ...credential, number: await numberOf(credential.credentialId) } : credential
 }
 
-/** The credential that a notice by mail is about, whose reader may have to sign in first. */
-const NOTICED = 'noticed'
-
-/** How long that may take, in milliseconds. */
-const SIGN_IN = 15 * 60_000
-
 async function begin() {
-  const fragment = takeFragment()
-  if (!takeScanned(fragment) && fragment) {
-    keep(NOTICED, fragment, Date.now() + SIGN_IN)
-  }
+  takeLinked(takeFragment())
   forgetReturn()
   say(t('One moment…'))
   const user = await sharedSession()
   if (!user) {
-    const notice = hasBeenSignedIn() ? 'session_ended' : 'sign_in_first'
-    leave(scanned() ? 'sign_in_to_approve' : kept(NOTICED) ? 'sign_in_to_take_away' : notice)
+    leave(hasBeenSignedIn() ? 'session_ended' : 'sign_in_first')
     return
   }
   $('user').textContent = user.username
@@ -78,9 +88,8 @@ async function begin() {
     $('recovery').hidden = false
     $('credentials').hidden = false
     openGrantPanel(here)
-    const credentialUuid = kept(NOTICED)
+    const credentialUuid = noticed()
     if (credentialUuid) {
-      forget(NOTICED)
       askToTakeAway($('cards'), credentialUuid)
     }
   })

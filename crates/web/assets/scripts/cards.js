@@ -3,7 +3,8 @@
 import { kindOf } from './kinds.js'
 import { t, translated } from './language.js'
 import { nameIn } from './name-field.js'
-import { $, announce, busy, element, facts, hostOf, time } from './page.js'
+import { $, announce, busy, element, facts, hostOf, speakOf, time } from './page.js'
+import { forgetNoticed } from './scanned.js'
 import { act, leave, session } from './session.js'
 
 /** A recovery kit never signs in, so it does not count as a way to do so. */
@@ -20,16 +21,19 @@ export function showCards(list, credentials, { refresh, signal, waiting }) {
   const isLast = (credential) => usable.length === 1 && usable[0] === credential
   const loss = (credential) => lossOf(credential, credentials)
   const settle = async ({ credentialUuid }, done, endsSession) => {
+    forgetNoticed()
     if (endsSession && isOwn(credentialUuid)) {
       await signal(credentials.filter((other) => other.credentialUuid !== credentialUuid))
       leave('own_credential_gone')
       return
     }
     await refresh()
+    const after = buttonOf(list, credentialUuid) ?? $('credentials-title')
+    after.focus()
+    speakOf(after)
     announce(done)
-    const button = list.querySelector(`[data-credential="${credentialUuid}"] button`)
-    ;(button ?? $('credentials-title')).focus()
   }
+  const spokenOf = list.querySelector('.messages')?.closest('.credential').dataset.credential
   const ordered = [...credentials].sort((one, other) => place(one) - place(other))
   list.replaceChildren(
     ...ordered.map((credential) => {
@@ -37,7 +41,14 @@ export function showCards(list, credentials, { refresh, signal, waiting }) {
       return card(credential, { isLast: isLast(credential), isWaiting, loss: loss(credential) }, settle)
     }),
   )
+  if (spokenOf) {
+    speakOf(buttonOf(list, spokenOf))
+  }
 }
+
+/** The first button of the card of a credential, if there is one. */
+const buttonOf = (list, credentialUuid) =>
+  list.querySelector(`[data-credential="${CSS.escape(credentialUuid)}"] button`)
 
 /** Asks at once whether that credential is to be taken away: one answer and one prompt. */
 export function askToTakeAway(list, credentialUuid) {
@@ -46,6 +57,8 @@ export function askToTakeAway(list, credentialUuid) {
   if (button) {
     button.click()
   } else {
+    forgetNoticed()
+    speakOf($('credentials-title'))
     announce(t('That credential cannot be used any more, or it is your last one.'))
   }
 }
@@ -173,10 +186,10 @@ function hereBadges(credentialUuid) {
 }
 
 /** A button whose label tells a screen reader which credential it is for. */
-function action(words, { name }, work) {
+function action(words, { credentialUuid, name }, work) {
   const button = element(
     'button',
-    { type: 'button', class: 'small' },
+    { type: 'button', class: 'small', 'data-not-fresh': !isOwn(credentialUuid) },
     words,
     element('span', { class: 'unseen' }, ` ${name}`),
   )
@@ -253,7 +266,13 @@ function renaming(credential, actions, settle) {
     form.addEventListener('submit', (event) => {
       event.preventDefault()
       const name = field.value.trim()
-      if (!name || name === credential.name) {
+      if (!name) {
+        // The browser says that it must be filled in.
+        field.value = ''
+        field.reportValidity()
+        return
+      }
+      if (name === credential.name) {
         close()
         return
       }
@@ -280,10 +299,13 @@ function confirm({ title, text, button, work }) {
   $('question-title').textContent = title
   $('question-text').textContent = text
   $('question-yes').textContent = button
+  dialog.returnValue = ''
   $('question-yes').onclick = () => {
-    dialog.close()
+    dialog.close('yes')
     work()
   }
   $('question-no').onclick = () => dialog.close()
+  // Whoever says yes has yet to sign it, and may have to sign in before.
+  dialog.onclose = () => dialog.returnValue || forgetNoticed()
   dialog.showModal()
 }

@@ -9,8 +9,8 @@ const LENGTH = 9
 /** A long code, as links have it: the beginning says what it is for. */
 const LONG = /^[a-z]{2}_[\w-]{43}$/
 
-/** The long code in a link that was pasted whole. */
-const IN_LINK = /#.*?([a-z]{2}_[\w-]{43})/
+/** The long code behind the `#` of a link that was pasted whole. */
+const IN_LINK = /[a-z]{2}_[\w-]{43}/
 
 /** What shows nothing, and what stands for a dash: codes are read as the service reads them (`EnteredCode` there). */
 const BLANK = /[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/gu
@@ -25,10 +25,12 @@ class CodeError extends Error {
 }
 
 /** The code as it is shown and sent, however it was typed or pasted. */
-function tidy(text, { hasShort, linked, long }) {
+function tidy(text, { hasShort, linked = '', long }) {
   const whole = text.normalize('NFKC').replaceAll(BLANK, '').replaceAll(DASH, '-')
-  const plain = (linked && whole.split(`#${linked}`)[1]) || whole
-  const inLink = plain.match(IN_LINK)?.[1]
+  const [, ...behind] = whole.split('#')
+  const fragment = behind.at(-1)
+  const plain = fragment === undefined ? whole : fragment.slice(fragment.startsWith(linked) ? linked.length : 0)
+  const [inLink] = fragment?.match(IN_LINK) ?? []
   if (long && inLink?.startsWith(long)) {
     return inLink
   }
@@ -57,6 +59,9 @@ function flawOf(code, { hasShort, long }) {
   }
   return symbols.length === LENGTH ? undefined : 'code_length'
 }
+
+/** Why what a link brought can be no code, if it cannot. */
+export const flawIn = (text, form) => flawOf(tidy(text, form), form)
 
 /** Says that the field is at fault, until it is changed. Why is in the alert, by which the field is described. */
 export function refuse(field) {

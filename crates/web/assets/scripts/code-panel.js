@@ -5,9 +5,9 @@ import { askOnce } from './asking.js'
 import { forget, keep, kept } from './kept.js'
 import { kindOf } from './kinds.js'
 import { draw } from './kit-panel.js'
-import { ago, t, translated } from './language.js'
+import { t, translated } from './language.js'
 import { PromptError } from './passkeys.js'
-import { $, busy, complain, element, facts, hostOf, timeLeft, whereFrom } from './page.js'
+import { $, age, busy, complain, element, facts, hostOf, speakOf, timeLeft, whereFrom } from './page.js'
 import { act, callSignedIn } from './session.js'
 
 const PATH = '/auth/credentials/code'
@@ -224,6 +224,7 @@ async function follow() {
       polling = setTimeout(follow, pause)
     }
   } catch (error) {
+    speakOf($('code-title'))
     complain(error)
   }
 }
@@ -314,19 +315,23 @@ function showLeft({ state, claim, approval }) {
 }
 
 /** Shows what the other place wants to add, and asks which number is shown there. */
-function askForApproval({ approval, dateIssued }) {
+function askForApproval({ applicationId, approval, dateIssued }) {
   const panel = $('code-approval')
   const { credentialUuid, kind, name, provider, origin } = approval.credential
   if (!panel.hidden && panel.dataset.asked === credentialUuid) {
     return
   }
+  // What is asked now is another question, and is shown as one.
+  panel.hidden = true
+  panel.getClientRects()
   panel.dataset.asked = credentialUuid
   const rows = [
     [t('Name'), name],
     [t('Kind'), kindOf({ kind, provider })],
+    [t('For'), here.applications.find(({ id }) => id === applicationId)?.name ?? t('Any application')],
     [t('On'), origin ? hostOf(origin) : t('an application')],
     [t('From'), whereFrom(approval.credential)],
-    [t('Your code'), ago(Math.max(Math.round((serviceNow() - Date.parse(dateIssued)) / 1000), 0))],
+    [t('Code made'), age(dateIssued)],
   ]
   $('code-approval-facts').replaceChildren(...facts(rows))
   $('code-approval-again').hidden = !isGranted({ dateIssued })

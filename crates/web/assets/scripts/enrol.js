@@ -3,7 +3,7 @@
 import { call, serviceNow } from './api.js'
 import { awaitGrant, isAsking, openRequest, stopAsking } from './ask-panel.js'
 import { askUntil, pause } from './asking.js'
-import { codeField } from './code-field.js'
+import { codeField, flawIn } from './code-field.js'
 import { nameHere, nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
 import { t, translated } from './language.js'
@@ -12,7 +12,7 @@ import { isSupported, make } from './passkeys.js'
 import { $, busy, complain, hintAtSecurityKeys, introduce, say, show, takeFragment, timeLeft } from './page.js'
 import { goOn, isReturning, signInAndGoOn } from './return.js'
 import { isDecided, sendOnce } from './sent.js'
-import { beginSession, signIn } from './session.js'
+import { beginSession, onSharedSession, session, signIn } from './session.js'
 import { explain, sayOnThisPage } from './texts.js'
 
 sayOnThisPage(translated({
@@ -32,6 +32,9 @@ const KEPT = 'enrol'
 
 /** And the code that was sent, as long as no answer says whether it was used. */
 const TRIED = 'enrol-tried'
+
+/** Which codes are taken here. */
+const CODES = { hasShort: true, long: 'cc_' }
 
 /** How long a code, a challenge and an approval token are good at most, in milliseconds. */
 const CODE = 60_000
@@ -108,6 +111,7 @@ async function confirm() {
   const usual = applications.length > 1 ? nameHere(rp.id) : nameOfThisDevice()
   $('user').textContent = displayName
   $('user-name').textContent = displayName === name ? '' : name
+  tellOfSession()
   $('domain').textContent = rp.id
   $('account').textContent = name
   $('name').value = credentialName ?? (called || usual)
@@ -118,6 +122,13 @@ async function confirm() {
     : t('So that you recognize it in your account.')
   fillIn('')
   show('confirm')
+}
+
+/** Whoever is signed in here as somebody else may be about to take up an account that somebody has sent them. */
+function tellOfSession() {
+  const { username } = session() ?? {}
+  $('signed-in-user').textContent = username ?? ''
+  $('signed-in').hidden = !username || username === ceremony.challenge?.user.name
 }
 
 /**
@@ -353,17 +364,6 @@ async function wait({ approvalToken, name, number, until = serviceNow() + WAIT }
   }
 }
 
-/** The passkey is refused by its owner, or by time: nobody else can. */
-function waitNoLonger() {
-  turn += 1
-  end(
-    t(
-      'Refuse the passkey on your other device if you do not want it. If you approve it there, you can sign in here; otherwise it is gone after five minutes.',
-    ),
-    { title: t('This page does not wait any longer') },
-  )
-}
-
 /** Nothing more can be done with this code; what can be done instead comes first. */
 function end(
   text,
@@ -390,7 +390,7 @@ function begin() {
     $('ask-offer').hidden = found.codeRequests === 'nowhere'
   }, complain)
 
-  const withCode = codeField($('code'), { hasShort: true, long: 'cc_' }, ['invalid_code'])
+  const withCode = codeField($('code'), CODES, ['invalid_code'])
   $('enter').addEventListener('submit', (event) => {
     event.preventDefault()
     busy($('enter-button'), t('Looking the code up…'), () => withCode(claim).finally(letCorrect))
@@ -459,7 +459,12 @@ function begin() {
     enterAnother()
   })
   $('ended-again').addEventListener('click', enterAnother)
-  $('waiting-stop').addEventListener('click', waitNoLonger)
+  $('waiting-stop').addEventListener('click', () => {
+    turn += 1
+    // What waits is not given up: its owner may approve it, and its number is shown again.
+    tellOf(ceremony)
+    enterAnother()
+  })
 
   const link = takeFragment()
   if (!isSupported()) {
@@ -468,6 +473,7 @@ function begin() {
     return
   }
   hintAtSecurityKeys()
+  onSharedSession(tellOfSession)
   if (link) {
     keep(LINK, link, Date.now() + CODE)
   }
@@ -530,6 +536,12 @@ function offer(code, earlier) {
   if (earlier) {
     // To open a link ends nothing.
     tellOf(earlier)
+  }
+  const flaw = code && flawIn(code, CODES)
+  if (flaw) {
+    enterAnother()
+    complain(flaw)
+    return
   }
   // Whoever opens a link may be a scanner or a preview: nothing is used, or ended, before the button is pressed.
   fillIn(code ?? '')

@@ -1,12 +1,11 @@
 // "Approve a new device": what a place asks for that shows a code, and whether it gets one.
 
-import { serviceNow } from './api.js'
 import { codeField } from './code-field.js'
 import { followGranted, hasGranted } from './code-panel.js'
 import { kindOf } from './kinds.js'
-import { ago, t } from './language.js'
+import { t } from './language.js'
 import { PromptError } from './passkeys.js'
-import { $, announce, busy, element, facts, hostOf, whereFrom } from './page.js'
+import { $, age, announce, busy, element, facts, hostOf, whereFrom } from './page.js'
 import { BEFORE, forgetScanned, scanned } from './scanned.js'
 import { act, callSignedIn } from './session.js'
 
@@ -47,13 +46,12 @@ async function look(code) {
   $('grant-code').value = ''
   const { applicationName, credentialKind, dateRequested, numbers, origin, sameNetwork } = found
   asked = { code, credentialKind, dateRequested }
-  const seconds = Math.max(Math.round((serviceNow() - Date.parse(dateRequested)) / 1000), 0)
   const rows = [
     [t('Adds'), kindOf({ kind: credentialKind })],
     [t('For'), applicationName ?? t('Any application')],
     [t('On'), origin ? hostOf(origin) : t('An application without pages')],
     [t('From'), whereFrom(found)],
-    [t('Asked'), ago(seconds)],
+    [t('Asked'), age(dateRequested)],
   ]
   $('grant-facts').replaceChildren(...facts(rows))
   $('grant-program').hidden = credentialKind === 'Fido2'

@@ -4,7 +4,7 @@ import { t, translated } from './language.js'
 import { PromptError, hasAutofill, isSupported } from './passkeys.js'
 import { $, busy, complain, element, hostOf, introduce, say } from './page.js'
 import { announceReturn, goOn, isReturning, signInAndGoOn, takeReturn } from './return.js'
-import { requestLink, scanned } from './scanned.js'
+import { linked, noticed, scanned } from './scanned.js'
 import { onSharedSession, onSignOut, session, takeNotice } from './session.js'
 import { sayOnThisPage } from './texts.js'
 
@@ -13,6 +13,8 @@ sayOnThisPage(translated({
     'This passkey or your account was deactivated, or the prompt was open for too long. Try again, or use another passkey; if none works, ask whoever invited you.',
   no_usable_credential:
     'No passkey of this account works here. If you have one on another device, get a code there and choose “I have a code”. If none works any more, your account may have been deactivated: ask whoever invited you.',
+  prompt_dismissed:
+    'The prompt was closed before it was answered: try again. If your passkey is on another device, get a code there and choose “I have a code”.',
   username_without_passkey:
     'There is no passkey that works here for this user name. Check how it is spelled. If you have a passkey on another device, get a code there and choose “I have a code”. If none works any more, your account may have been deactivated: ask whoever invited you.',
 }))
@@ -57,6 +59,14 @@ async function offerAutofill(here) {
   }
 }
 
+/** What is said to who was sent here for want of a session: what they wanted it for, if that is known. */
+function whySignIn(notice) {
+  if (!['session_ended', 'sign_in_first'].includes(notice)) {
+    return notice
+  }
+  return scanned() ? 'sign_in_to_approve' : noticed() ? 'sign_in_to_take_away' : notice
+}
+
 /** These send somebody here for nothing but a session. */
 const WANTS_SESSION = ['sign_in_first', 'sign_in_to_approve', 'sign_in_to_take_away']
 
@@ -70,23 +80,23 @@ function offerSession() {
 }
 
 /**
- * A passkey opens one domain only, and whoever has scanned a code may have theirs for another one: they go on there,
- * with the code.
+ * A passkey opens one domain only, and whoever has scanned a code, or was told of a credential by mail, may have theirs
+ * for another one: they go on there, with what the link was about.
  */
 function offerElsewhere({ application, applications }) {
-  const code = scanned()
+  const fragment = linked()
   const others = applications.filter(({ id, accountUrl }) => accountUrl && id !== application.id)
-  $('elsewhere').hidden = !code || others.length === 0
+  $('elsewhere').hidden = !fragment || others.length === 0
   $('elsewhere-list').replaceChildren(
     ...others.map(({ name, accountUrl }) => {
-      const link = { class: 'button wide', href: requestLink(accountUrl, code) }
+      const link = { class: 'button wide', href: `${accountUrl}#${fragment}` }
       return element('li', {}, element('a', link, `${name} (${hostOf(accountUrl)})`))
     }),
   )
 }
 
 async function begin() {
-  const notice = takeNotice()
+  const notice = whySignIn(takeNotice())
   say(NOTICES[notice] ?? '')
   takeReturn()
   if (!isSupported()) {

@@ -14,7 +14,10 @@ function linkOf({ number, username }) {
   return `${addressOf('recover')}#${fragment}`
 }
 
-function fileOf(kit, { application }) {
+/** What a kit is good for before it is in use, and how that is known of one that is found years later. */
+const UNUSED = t('Not before it was put into use where it was made. Your account shows the number of the kit that is in use.')
+
+function fileOf(kit, { application }, isInUse) {
   const rows = [
     [t('Page'), addressOf('recover')],
     [t('User name'), kit.username],
@@ -29,6 +32,7 @@ function fileOf(kit, { application }) {
       ? t('With this and your mailbox you get back into your account when every passkey is lost.')
       : t('With this and a code from your administrator you get back into your account when every passkey is lost.'),
     t('Keep it where only you can find it. Nobody else has the kit code.'),
+    ...(isInUse ? [] : [`${t('Good')}: ${UNUSED}`]),
     '',
     ...rows.map(([name, value]) => name.padEnd(width) + value),
     '',
@@ -66,9 +70,23 @@ let file = ''
 /** Takes back what was said to the other tabs. */
 let shownNoMore = () => {}
 
-/** It was printed, saved or copied: leaving asks no more. */
+/** Whether the kit that is shown is in use, and whether it was printed, saved or copied. */
+let isInUse = false
+let isSaved = false
+
+/** Leaving asks, unless the kit that is shown is kept and good. */
+function watch() {
+  if (isInUse && isSaved) {
+    removeEventListener('beforeunload', guard)
+  } else {
+    addEventListener('beforeunload', guard)
+  }
+}
+
+/** It was printed, saved or copied. */
 function saved(kit, words) {
-  removeEventListener('beforeunload', guard)
+  isSaved = true
+  watch()
   forgetUnkept(kit)
   $('kit-saved').textContent = words
 }
@@ -88,11 +106,23 @@ function copied(id, value, label, done) {
   return element('span', {}, element('span', { id, class: 'secret' }, value), ' ', button)
 }
 
-/** Fills the panel with a new kit. Until it was printed, saved or copied, leaving asks. */
-export function showKit(kit, here) {
+/** The kit that is shown is in use from now on. */
+export function putKitIntoUse() {
+  isInUse = true
+  watch()
+  $('kit-unused')?.closest('dl > div').remove()
+  offerFile()
+}
+
+let offerFile = () => {}
+
+/** Fills the panel with a new kit, which is in use or is yet to be. */
+export function showKit(kit, here, { isUsed = true } = {}) {
   clearKit()
   tellWayBack(kit.username)
-  addEventListener('beforeunload', guard)
+  isInUse = isUsed
+  isSaved = false
+  watch()
   shownNoMore = showing()
   document.body.classList.add('with-kit')
   const { host, pathname } = addressOf('recover')
@@ -108,6 +138,9 @@ export function showKit(kit, here) {
     [t('User name'), kit.username],
     [t('Where to use it'), element('span', { id: 'kit-page' }, host + pathname)],
   ]
+  if (!isUsed) {
+    rows.push([t('Good'), element('span', { id: 'kit-unused' }, UNUSED)])
+  }
   const picture = element('img', {
     class: 'qr',
     width: 160,
@@ -115,20 +148,30 @@ export function showKit(kit, here) {
     alt: t('QR code: opens the recovery page with user name and kit number filled in'),
   })
   draw(picture, linkOf(kit))
-  file = URL.createObjectURL(new Blob([fileOf(kit, here)], { type: 'text/plain' }))
-  const done = () => saved(kit, t('Good. Keep it where only you can find it.'))
+  const done = () =>
+    saved(
+      kit,
+      isInUse ? t('Good. Keep it where only you can find it.') : t('It is kept. Now put it into use below.'),
+    )
   const onPaper = () => {
     done()
     print()
   }
-  const link = { class: 'button', href: file, download: `recovery-kit-${location.hostname}.txt`, onclick: done }
+  const link = { class: 'button', download: `recovery-kit-${location.hostname}.txt`, onclick: done }
+  const save = element('a', link, t('Save as a file'))
+  offerFile = () => {
+    URL.revokeObjectURL(file)
+    file = URL.createObjectURL(new Blob([fileOf(kit, here, isInUse)], { type: 'text/plain' }))
+    save.href = file
+  }
+  offerFile()
   $('kit').replaceChildren(
     element('div', { class: 'kit' }, element('dl', {}, ...facts(rows)), picture),
     element(
       'div',
       { class: 'actions' },
       element('button', { type: 'button', onclick: onPaper }, t('Print')),
-      element('a', link, t('Save as a file')),
+      save,
     ),
     element('p', { id: 'kit-saved', class: 'hint', role: 'status' }),
   )

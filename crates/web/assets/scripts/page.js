@@ -1,9 +1,11 @@
 // What every page does with its elements.
 
 import { serviceNow, thisApplication } from './api.js'
-import { language, t } from './language.js'
+import { ago, language, t } from './language.js'
+import { complain, isSaid, say, speakOf } from './messages.js'
 import { hasAuthenticator } from './passkeys.js'
-import { explain } from './texts.js'
+
+export { announce, complain, say, speakOf, still } from './messages.js'
 
 /** The element with that id. */
 export const $ = (id) => document.getElementById(id)
@@ -51,54 +53,28 @@ export function show(step) {
     }
     section.hidden = !isShown
   }
+  speakOf(undefined)
   complain()
   say('')
   changed?.querySelector('h2')?.focus()
 }
 
-/** Says what is going on, to screen readers too, until something else is said. */
-export function say(text) {
-  $('status').textContent = text
-}
-
-/** How long good news stay, in milliseconds: what they tell is on the page anyway. */
-const NEWS = 8000
-
-/** Says what has been done. */
-export function announce(text) {
-  say(text)
-  setTimeout(() => {
-    if ($('status').textContent === text) {
-      say('')
-    }
-  }, NEWS)
-}
-
-/** Says what went wrong and what to do; without an error it takes that back. */
-export function complain(error) {
-  const alert = $('alert')
-  if (error === undefined) {
-    alert.replaceChildren()
-    return
-  }
-  say('')
-  alert.replaceChildren(element('p', {}, explain(error)))
-  alert.scrollIntoView({ block: 'nearest' })
-}
-
 /** Loads what a page is nothing without, and shows it. When that fails there is a button to load it again. */
 export async function load(words, work) {
+  speakOf(undefined)
   complain()
   say(words)
   try {
     await work()
   } catch (error) {
-    complain(error)
     const again = element('button', { type: 'button', onclick: () => load(words, work) }, t('Load again'))
-    $('alert').append(again)
+    complain(error, again)
     again.focus()
   }
 }
+
+/** The field beside the button that has just been refused, if one was: it has the focus. */
+const fieldAtFault = (button) => button.closest('.card')?.querySelector('[aria-invalid=true]:focus')
 
 /** The decisions that somebody is making: buttons of one, of which no two can be meant, and those that stand alone. */
 const underWay = new Set()
@@ -114,14 +90,16 @@ export async function busy(button, words, work) {
   }
   underWay.add(decision)
   button.ariaBusy = 'true'
+  speakOf(button)
   complain()
   say(words)
   try {
     await work()
-    if ($('status').textContent === words) {
+    if (isSaid(words)) {
       say('')
     }
   } catch (error) {
+    speakOf(fieldAtFault(button) ?? button)
     complain(error)
   } finally {
     button.ariaBusy = null
@@ -178,6 +156,17 @@ const FORMAT = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyl
 export function time(iso) {
   return element('time', { datetime: iso }, FORMAT.format(new Date(iso)))
 }
+
+const agoIn = (iso) => ago(Math.max(Math.round((serviceNow() - Date.parse(iso)) / 1000), 0))
+
+/** How long ago that was, as long as it is shown. */
+export const age = (iso) => element('time', { datetime: iso, 'data-age': iso }, agoIn(iso))
+
+setInterval(() => {
+  for (const shown of document.querySelectorAll('[data-age]')) {
+    shown.textContent = agoIn(shown.dataset.age)
+  }
+}, 1000)
 
 /** Says what helps where the browser has no authenticator but security keys, before a passkey is made. */
 export async function hintAtSecurityKeys() {

@@ -8,7 +8,7 @@ import { KitError, makeKit, openKit, signRecovery, tidyCode, tidyNumber } from '
 import { readKit, showKit, tellWayBack } from './kit-panel.js'
 import { t, translated } from './language.js'
 import { create } from './passkeys.js'
-import { $, busy, complain, hintAtSecurityKeys, introduce, say, show, takeFragment } from './page.js'
+import { $, busy, complain, hintAtSecurityKeys, introduce, say, show, speakOf, takeFragment } from './page.js'
 import { signInAndGoOn } from './return.js'
 import { hasPasskey, inMemory, sendOnce } from './sent.js'
 import { sayOnThisPage } from './texts.js'
@@ -31,7 +31,10 @@ sayOnThisPage(translated({
 
 let here
 
-/** Who recovers, as this tab keeps it once a code is there: a page that is loaded anew goes on from there. */
+/**
+ * Who recovers, as this tab keeps it once a code is there, and what that was good for: a page that is loaded anew goes on
+ * from there. The kit code is kept nowhere.
+ */
 const KEPT = 'recovery'
 
 /** How long a mailed code is good, in milliseconds. */
@@ -42,18 +45,20 @@ let begun
 
 /** The mailed code becomes a challenge, and with it comes what the service keeps of the kit. */
 async function begin(kit) {
-  if (begun?.number === kit.number && begun.mailed === kit.mailed) {
+  const { mailed, number, username } = kit
+  if (begun?.number === number && begun.mailed === mailed && begun.username === username) {
     return begun.challenge
   }
   const challenge = await call('POST', '/auth/recover/user/init', {
     body: {
-      credentialId: kit.number,
+      credentialId: number,
       orgId: here.organization.id,
-      username: kit.username,
-      verificationCode: kit.mailed,
+      username,
+      verificationCode: mailed,
     },
   })
-  begun = { ...kit, challenge }
+  begun = { challenge, mailed, number, username }
+  keep(KEPT, { username, number, begun }, Date.now() + CODE)
   return challenge
 }
 
@@ -132,6 +137,8 @@ function start() {
   // Older kits lead here with the credential id.
   $('number').value = link.get('number') ?? link.get('credentialId') ?? earlier?.number ?? ''
   if (earlier) {
+    begun = earlier.begun
+    $('mailed').value = begun?.mailed ?? ''
     askForKit({ isSent: false })
   }
 
@@ -166,6 +173,7 @@ function start() {
     $('recovery-code').value = refused ? '' : kit.code
     $('number').ariaInvalid = null
     $('recovery-code').ariaInvalid = null
+    speakOf($('kit-file'))
     complain(refused)
     if (refused) {
       $('kit-file').value = ''

@@ -1,9 +1,9 @@
 // The recovery kit of the signed-in user: whether there is one, and a new one in its place.
 
 import { newKit } from './kit.js'
-import { clearKit, showKit, tellWayBack } from './kit-panel.js'
+import { clearKit, putKitIntoUse, showKit, tellWayBack } from './kit-panel.js'
 import { t } from './language.js'
-import { $, announce, busy } from './page.js'
+import { $, announce, busy, still } from './page.js'
 import { PromptError } from './passkeys.js'
 import { act, callSignedIn, leave, session } from './session.js'
 import { forgetUnkept, isUnkept, noteUnkept, onUnkept } from './unkept.js'
@@ -69,6 +69,9 @@ let part = 'ask'
 
 function show(shown) {
   part = shown
+  if (part === 'used') {
+    putKitIntoUse()
+  }
   const hasKit = kits.length > 0
   const isSeen = hasKit && (mayBeShown || !kits.every(isUnkept))
   // As long as a new one is shown, that is what there is to do.
@@ -101,7 +104,7 @@ async function make() {
   }
   const made = await newKit(user.username)
   prove = made.prove
-  showKit(made.kit, here)
+  showKit(made.kit, here, { isUsed: false })
   show('unused')
   $('recovery-title').focus()
 }
@@ -111,6 +114,7 @@ async function putIntoUse() {
   const credential = await prove(challenge)
   const { credId } = credential.credentialInfo
   const kit = { credentialId: credId }
+  const sentBefore = sentId
   noteUnkept(kit)
   sentId = credId
   try {
@@ -122,7 +126,9 @@ async function putIntoUse() {
   } catch (error) {
     // Nobody else has this id: it was put into use before, and the answer was lost.
     if (error.code !== 'credential_id_taken') {
-      show('unused')
+      // What nobody has signed was not sent.
+      sentId = error instanceof PromptError ? sentBefore : credId
+      still(() => show('unused'))
       throw error
     }
   }

@@ -1,9 +1,10 @@
-// The code that a place shows, in the link that its picture leads to.
+// What a link to an account page is about: the code that a place shows, or the credential that a notice by mail tells of.
+// Whoever opens one may have to sign in first, so that the tab keeps it.
 
 import { forget, keep, kept } from './kept.js'
 
-/** The code of the link that was opened, whose reader may have to sign in first, as this tab keeps it. */
-const KEPT = 'scanned'
+const SCANNED = 'scanned'
+const NOTICED = 'noticed'
 
 /** What such a link has behind `#`, before the code. */
 export const BEFORE = 'request='
@@ -11,19 +12,30 @@ export const BEFORE = 'request='
 /** How long such a code is good at most, in milliseconds. */
 const REQUESTED = 2 * 60_000
 
+/** How long it may take to sign in and take a credential away, in milliseconds. */
+const PATIENCE = 15 * 60_000
+
 /** The link to an account page, with the code. */
 export const requestLink = (page, code) => `${page}#${BEFORE}${code}`
 
-/** Keeps the code of such a link, if it is one. Answers whether that is so. */
-export function takeScanned(fragment) {
-  const isOne = fragment.startsWith(BEFORE)
-  if (isOne) {
-    keep(KEPT, fragment.slice(BEFORE.length), Date.now() + REQUESTED)
+/** Keeps what the link that was opened is about, if it is about anything. */
+export function takeLinked(fragment) {
+  if (fragment.startsWith(BEFORE)) {
+    keep(SCANNED, fragment.slice(BEFORE.length), Date.now() + REQUESTED)
+  } else if (fragment) {
+    keep(NOTICED, fragment, Date.now() + PATIENCE)
   }
-  return isOne
 }
 
 /** The code that was scanned, if there is one. */
-export const scanned = () => kept(KEPT)
+export const scanned = () => kept(SCANNED)
 
-export const forgetScanned = () => forget(KEPT)
+export const forgetScanned = () => forget(SCANNED)
+
+/** The credential that may be taken away, as long as its owner has not answered. */
+export const noticed = () => kept(NOTICED)
+
+export const forgetNoticed = () => forget(NOTICED)
+
+/** What such a link has behind `#`, if one was opened here: it is as good at the account page of another application. */
+export const linked = () => (scanned() ? BEFORE + scanned() : noticed())

@@ -62,6 +62,35 @@ async fn below_a_prefix_is_everything_and_nothing_is_at_the_root() {
 }
 
 #[tokio::test]
+async fn an_address_that_was_read_elsewhere_and_typed_leads_to_its_page() {
+    for prefix in ["", "/key"] {
+        let mut store = MockDirectoryStore::new();
+        store.expect_load().returning(|| {
+            Ok(DirectoryEntries {
+                organizations: vec![organization(1)],
+                applications: vec![application("One")],
+            })
+        });
+        let router = below(prefix, store);
+        for (typed, meant) in [
+            ("/enrol/", "/enrol"),
+            ("/Enrol", "/enrol"),
+            ("/enroll", "/enrol"),
+            ("/Enroll/", "/enrol"),
+            ("/Recover/", "/recover"),
+            ("/account/", "/account"),
+            ("/register/", "/register"),
+        ] {
+            let answer = open(&router, HOST, &format!("{prefix}{typed}")).await;
+            assert_eq!(answer.status, StatusCode::TEMPORARY_REDIRECT, "{typed}");
+            assert_eq!(answer.header("location"), format!("{prefix}{meant}"));
+            let elsewhere = open(&router, "auth.example", &format!("{prefix}{typed}")).await;
+            assert_eq!(elsewhere.status, StatusCode::NOT_FOUND, "{typed}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_application_leads_to_pages_of_its_own_and_shows_none_of_ours() {
     let theirs = |enrol_url: Option<&str>| Application {
         pages: Pages {

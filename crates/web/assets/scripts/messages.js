@@ -1,0 +1,111 @@
+// What is said to whoever is before the page: beside what it is about, and over nothing. Whatever is said, that stays
+// where it is on the screen, so that a second click hits what the first one did.
+
+import { explain } from './texts.js'
+
+const [messages] = document.getElementsByClassName('messages')
+const [status, alert] = messages.children
+
+/** Where they stand as long as they are about nothing that is on the page. */
+const home = document.createComment('messages')
+messages.before(home)
+
+/** What they are about: the button that was pressed last, or the field that is at fault. */
+let subject
+
+/** From now on they are about that, or about the whole page. What was said of something that is gone is said of it, too. */
+export function speakOf(element) {
+  subject = element
+  if (!messages.isConnected) {
+    still(() => {})
+  }
+}
+
+const isSeen = (element) => element?.getClientRects().length > 0
+
+/** All rows of buttons that stand together, so that none of them is moved away from another. */
+function rowsOf(button) {
+  let first = button.closest('.actions') ?? button
+  while (first.previousElementSibling?.matches('.actions')) {
+    first = first.previousElementSibling
+  }
+  return first
+}
+
+const isInSight = () => messages.getBoundingClientRect().bottom <= innerHeight
+
+/** Puts them at the end of the card, where nothing of it moves; where that is out of sight, above the buttons or the field. */
+function place() {
+  const card = subject?.closest('.card, section')
+  if (!isSeen(card)) {
+    home.after(messages)
+    messages.scrollIntoView({ block: 'nearest' })
+    return
+  }
+  card.append(messages)
+  if (isSeen(subject) && !isInSight()) {
+    rowsOf(subject).before(messages)
+  }
+}
+
+/** What they stand with. */
+let beside
+
+/** Their place beside that is kept free until they go: nothing moves when they change. */
+function keepPlace(isKept) {
+  messages.style.minHeight = isKept ? `${messages.offsetHeight}px` : ''
+}
+
+/** Changes something on the page, and what they are about stays where it is on the screen. */
+export function still(work) {
+  const isHeld = isSeen(subject)
+  const top = isHeld && subject.getBoundingClientRect().top
+  keepPlace(true)
+  work()
+  const isEmpty = status.textContent === '' && alert.textContent === ''
+  const isThere = beside === subject && isSeen(messages) && isInSight()
+  if (!isEmpty && !isThere) {
+    keepPlace(false)
+    place()
+    beside = subject
+  }
+  keepPlace(isHeld)
+  if (isHeld && isSeen(subject)) {
+    scrollBy({ top: subject.getBoundingClientRect().top - top, behavior: 'instant' })
+  }
+}
+
+/** Says what is going on, to screen readers too, until something else is said. */
+export function say(text) {
+  still(() => (status.textContent = text))
+}
+
+/** Whether that is what was said last. */
+export const isSaid = (text) => status.textContent === text
+
+/** How long good news stay, in milliseconds: what they tell is on the page anyway. */
+const NEWS = 8000
+
+/** Says what has been done. */
+export function announce(text) {
+  say(text)
+  setTimeout(() => {
+    if (isSaid(text)) {
+      say('')
+    }
+  }, NEWS)
+}
+
+/** Says what went wrong and what to do, with a button if one helps; without an error it takes that back. */
+export function complain(error, button) {
+  if (error === undefined) {
+    still(() => alert.replaceChildren())
+    return
+  }
+  const text = document.createElement('p')
+  text.textContent = explain(error)
+  still(() => {
+    status.textContent = ''
+    alert.replaceChildren(...[text, button].filter(Boolean))
+  })
+}
