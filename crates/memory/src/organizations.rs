@@ -10,14 +10,15 @@ use latchkey_domain::{
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
     organization::{Organization, Setting},
+    text::OrganizationName,
     user::User,
 };
 use latchkey_service::ports::{
     administration_store::{
         AddApplicationError, AdministrationStore, ApplicationEntry, ApplicationUpdate,
-        BootstrapError, DeleteApplicationError, Effect, InviteError, Loss, New, NewOrganization,
-        Notice, OrganizationEntry, Population, SetUserError, UpdateApplicationError,
-        UpdatedApplication,
+        BootstrapError, DeleteApplicationError, DeleteOrganizationError, Effect, InviteError, Loss,
+        New, NewOrganization, Notice, OrganizationEntry, Population, RenameOrganizationError,
+        SetUserError, UpdateApplicationError, UpdatedApplication, Vacancy,
     },
     credential_store::ChangeError,
     directory_store::{DirectoryEntries, DirectoryStore},
@@ -99,9 +100,8 @@ impl AdministrationStore for MemoryStore {
         let mut entries = self.read(|state| {
             let entry = |organization: &Organization| OrganizationEntry {
                 organization: organization.clone(),
-                users: count(state.users.values(), |user| {
-                    user.organization == organization.id
-                }),
+                users: count(state.users_of(&organization.id), |_each| true),
+                registered: count(state.users_of(&organization.id), has_registered),
             };
             state.organizations.values().map(entry).collect::<Vec<_>>()
         });
@@ -264,6 +264,53 @@ impl AdministrationStore for MemoryStore {
         })
     }
 
+    async fn rename_organization(
+        &self,
+        organization: &OrganizationId,
+        name: &OrganizationName,
+    ) -> Result<Effect, RenameOrganizationError> {
+        self.write(|state| {
+            let mut others = state.organizations.values();
+            if others.any(|other| other.name == *name && other.id != *organization) {
+                return Err(RenameOrganizationError::NameTaken);
+            }
+            let found = state.organizations.get_mut(organization);
+            Ok(set(found.map(|found| &mut found.name), name.clone()))
+        })
+    }
+
+    async fn delete_organization(
+        &self,
+        organization: &OrganizationId,
+    ) -> Result<Vacancy, DeleteOrganizationError> {
+        self.write(|state| {
+            if state.organizations.remove(organization).is_none() {
+                return Err(DeleteOrganizationError::NotFound);
+            }
+            let registered = count(state.users_of(organization), has_registered);
+            if registered > 0 {
+                return Err(DeleteOrganizationError::HasRegistered(registered));
+            }
+            let users = state.users_of(organization).map(|user| user.id.clone());
+            let users: Vec<_> = users.collect();
+            let is_its = |held: &mut Application| held.organization == *organization;
+            let applications = state.applications.extract_if(.., |_, held| is_its(held));
+            let applications: Vec<_> = applications.map(|(id, _)| id).collect();
+            for user in &users {
+                state.erase(user);
+            }
+            for application in &applications {
+                state.logos.remove(application);
+            }
+            let requests = &mut state.code_requests;
+            requests.retain(|_, held| held.organization != *organization);
+            Ok(Vacancy {
+                users: count(users.iter(), |_each| true),
+                applications: count(applications.iter(), |_each| true),
+            })
+        })
+    }
+
     async fn add_application(
         &self,
         application: Application,
@@ -380,6 +427,12 @@ impl State {
         })
     }
 
+    /// Who is in that organization.
+    fn users_of(&self, organization: &OrganizationId) -> impl Iterator<Item = &User> {
+        let users = self.users.values();
+        users.filter(move |user| user.organization == *organization)
+    }
+
     /// Who has a passkey for that application.
     fn holders(&self, application: &ApplicationId) -> BTreeSet<UserId> {
         let passkeys = self.credentials.values();
@@ -402,6 +455,10 @@ impl State {
             locked_out: count(holders.iter(), is_locked_out),
         }
     }
+}
+
+fn has_registered(user: &&User) -> bool {
+    user.registered.is_some()
 }
 
 /// Sets what is there, if it is.

@@ -6,11 +6,14 @@ use latchkey_crypto::{
     clock::SystemClock,
     secrets::{PUBLISHED_AFTER, PUBLISHED_BEFORE, Secrets, SigningKeyState},
 };
-use latchkey_domain::{text::counted, time::Timestamp};
+use latchkey_domain::{organization::Organization, text::counted, time::Timestamp};
 use latchkey_mail::smtp::Smtp;
 use latchkey_service::{
     directory::Directory,
-    ports::{Stores, clock::Clock as _, installation_store::Installation},
+    ports::{
+        Stores, administration_store::OrganizationEntry, clock::Clock as _,
+        installation_store::Installation,
+    },
 };
 use latchkey_storage::store::SqlStore;
 use serde::Serialize;
@@ -376,6 +379,12 @@ async fn applications(
         area: "applications",
         all,
     };
+    // That it cannot be read is told of the applications.
+    if let Ok(entries) = stores.administration.organizations().await
+        && entries.len() > 1
+    {
+        empty_beside_others(&entries, &mut found);
+    }
     let directory = Directory::new(stores.directory, Arc::new(SystemClock));
     let snapshot = match directory.snapshot().await {
         Ok(snapshot) => snapshot,
@@ -416,6 +425,22 @@ async fn applications(
             place.examine(settings, &snapshot, &mut found).await;
         }
         Err(error) => found.problem(error, "install the certificates that this system trusts"),
+    }
+}
+
+/// Of several organizations, those that may have been made by mistake.
+fn empty_beside_others(entries: &[OrganizationEntry], found: &mut Findings<'_>) {
+    for entry in entries.iter().filter(|entry| entry.registered == 0) {
+        let Organization { id, name, .. } = &entry.organization;
+        found.warning(
+            format!(
+                "nobody has registered at {name:?} ({id}), which stands beside others, so that clients have to say \
+                 which is meant (orgId)"
+            ),
+            format!(
+                "if it was made by mistake, `latchkey organization delete --org {id}` takes it back"
+            ),
+        );
     }
 }
 

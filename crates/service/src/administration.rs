@@ -24,8 +24,9 @@ use crate::{
         account_code_store::AccountCodeStore,
         account_store::{Account, AccountStore},
         administration_store::{
-            AdministrationStore, ApplicationEntry, BootstrapError, Effect, InviteError,
-            NewOrganization, OrganizationEntry, Population, SetUserError,
+            AdministrationStore, ApplicationEntry, BootstrapError, DeleteOrganizationError, Effect,
+            InviteError, NewOrganization, OrganizationEntry, Population, RenameOrganizationError,
+            SetUserError, Vacancy,
         },
         code_digester::CodeDigester,
         credential_code_store::CredentialCodeStore,
@@ -426,6 +427,45 @@ impl Administration {
         };
         let facts = Facts::from(organization);
         self.events.leave_effect(event, &facts, set).await
+    }
+
+    /// Gives an organization another name. Messages that are written from now on say it; running services follow
+    /// within seconds.
+    ///
+    /// # Errors
+    /// [`RenameOrganizationError`].
+    pub async fn rename_organization(
+        &self,
+        organization: &OrganizationId,
+        name: &OrganizationName,
+    ) -> Result<Effect, RenameOrganizationError> {
+        let renamed = self.store.rename_organization(organization, name).await;
+        self.events
+            .leave_effect(
+                Event::UpdateOrganization,
+                &Facts::from(organization),
+                renamed,
+            )
+            .await
+    }
+
+    /// Deletes an organization where nobody has registered, with its applications and whoever was invited; gives what
+    /// went with it.
+    ///
+    /// # Errors
+    /// [`DeleteOrganizationError`].
+    pub async fn delete_organization(
+        &self,
+        organization: &OrganizationId,
+    ) -> Result<Vacancy, DeleteOrganizationError> {
+        let deleted = self.store.delete_organization(organization).await;
+        self.events
+            .leave_outcome(
+                Event::DeleteOrganization,
+                &Facts::from(organization),
+                deleted,
+            )
+            .await
     }
 
     /// The organization of a user who is to be told of something, if there is such a user.

@@ -15,8 +15,8 @@ use crate::{
     mailed_codes::MailCodeError,
     ports::{
         administration_store::{
-            AddApplicationError, BootstrapError, DeleteApplicationError, InviteError, SetUserError,
-            UpdateApplicationError,
+            AddApplicationError, BootstrapError, DeleteApplicationError, DeleteOrganizationError,
+            InviteError, RenameOrganizationError, SetUserError, UpdateApplicationError,
         },
         code_request_store::{DecideRequestError, OpenRequestError},
         credential_code_store::{DecideError, IssueError},
@@ -363,6 +363,25 @@ impl Refusal for BootstrapError {
     fn reason(&self) -> Reason {
         match self {
             Self::NameTaken | Self::OriginTaken => Reason::AlreadyExists,
+            Self::Store(error) => error.reason(),
+        }
+    }
+}
+
+impl Refusal for RenameOrganizationError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::NameTaken => Reason::AlreadyExists,
+            Self::Store(error) => error.reason(),
+        }
+    }
+}
+
+impl Refusal for DeleteOrganizationError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::NotFound => Reason::NotFound,
+            Self::HasRegistered(_) => Reason::HasRegistered,
             Self::Store(error) => error.reason(),
         }
     }

@@ -6,14 +6,15 @@ use latchkey_domain::{
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
     organization::Setting,
+    text::OrganizationName,
     user::User,
 };
 use latchkey_service::ports::{
     administration_store::{
         AddApplicationError, AdministrationStore, ApplicationEntry, ApplicationUpdate,
-        BootstrapError, DeleteApplicationError, Effect, InviteError, Loss, New, NewOrganization,
-        Notice, OrganizationEntry, Population, SetUserError, UpdateApplicationError,
-        UpdatedApplication,
+        BootstrapError, DeleteApplicationError, DeleteOrganizationError, Effect, InviteError, Loss,
+        New, NewOrganization, Notice, OrganizationEntry, Population, RenameOrganizationError,
+        SetUserError, UpdateApplicationError, UpdatedApplication, Vacancy,
     },
     credential_store::ChangeError,
     store::StoreError,
@@ -53,7 +54,11 @@ impl AdministrationStore for SqlStore {
 
     async fn organizations(&self) -> Result<Vec<OrganizationEntry>, StoreError> {
         let listed = organization::Entity::find()
-            .expr_as(number_of_users(), "users")
+            .expr_as(number_of_users(Expr::cust("TRUE")), "users")
+            .expr_as(
+                number_of_users(user::Column::Registered.is_not_null()),
+                "registered",
+            )
             .order_by_asc(organization::Column::Created)
             .order_by_asc(organization::Column::Id);
         let rows = self.read(async move |reader| {
@@ -64,6 +69,7 @@ impl AdministrationStore for SqlStore {
             Ok(OrganizationEntry {
                 organization: row.organization.into(),
                 users: u64::try_from(row.users).map_err(StoreError::new)?,
+                registered: u64::try_from(row.registered).map_err(StoreError::new)?,
             })
         });
         entries.collect()
@@ -281,6 +287,38 @@ impl AdministrationStore for SqlStore {
         .await
     }
 
+    async fn rename_organization(
+        &self,
+        organization: &OrganizationId,
+        name: &OrganizationName,
+    ) -> Result<Effect, RenameOrganizationError> {
+        let (id, name) = (organization.clone(), name.clone());
+        self.write(async move |tx| {
+            let is_renamed = organization::rename(&tx, &id, &name).await?;
+            Ok(effect_on_organization(&tx, &id, is_renamed).await?)
+        })
+        .await
+    }
+
+    async fn delete_organization(
+        &self,
+        organization: &OrganizationId,
+    ) -> Result<Vacancy, DeleteOrganizationError> {
+        let id = organization.clone();
+        self.write(async move |tx| {
+            if !organization::lock_against_all(&tx, &id).await? {
+                return Err(DeleteOrganizationError::NotFound);
+            }
+            user::lock_all(&tx, &user::ids_in(&id)).await?;
+            let registered = user::number_of_registered(&tx, &id).await?;
+            if registered > 0 {
+                return Err(DeleteOrganizationError::HasRegistered(registered));
+            }
+            Ok(ending::erase_organization(&tx, &id).await?)
+        })
+        .await
+    }
+
     async fn add_application(
         &self,
         application: Application,
@@ -413,15 +451,16 @@ async fn effect_on_organization(
     })
 }
 
-/// An organization, and how many users it has.
+/// An organization, how many users it has, and how many of them have registered.
 #[derive(FromQueryResult)]
 struct Counted {
     #[sea_orm(nested)]
     organization: organization::Model,
     users: i64,
+    registered: i64,
 }
 
-fn number_of_users() -> Expr {
+fn number_of_users(such: Expr) -> Expr {
     let users = Query::select()
         .expr(Expr::col((user::Entity, user::Column::Id)).count())
         .from(user::Entity)
@@ -429,6 +468,7 @@ fn number_of_users() -> Expr {
             Expr::col((user::Entity, user::Column::OrganizationId))
                 .eq(Expr::col((organization::Entity, organization::Column::Id))),
         )
+        .and_where(such)
         .to_owned();
     Expr::from(SubQueryStatement::SelectStatement(users))
 }

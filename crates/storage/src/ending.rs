@@ -1,16 +1,20 @@
-//! What ends with an epoch, with a user and with an application: the one place that says it.
+//! What ends with an epoch, a user, an application and an organization: the one place that says it.
 //!
-//! Everything here is about a user, or an application, whose row is locked.
+//! Everything here is about a user, an application or an organization whose row is locked.
 
 use latchkey_domain::{
-    id::{ApplicationId, UserId},
+    id::{ApplicationId, OrganizationId, UserId},
     user::{Epoch, User},
 };
-use latchkey_service::ports::{administration_store::Notice, store::StoreError};
+use latchkey_service::ports::{
+    administration_store::{Notice, Vacancy},
+    store::StoreError,
+};
 use sea_orm::DatabaseTransaction;
 
 use crate::table::{
-    account_code, application, application_origin, credential, credential_code, message, user,
+    account_code, application, application_origin, credential, credential_code, message,
+    organization, user,
 };
 
 /// How many notices are kept by one statement.
@@ -100,4 +104,19 @@ pub(crate) async fn erase_application(
     credential::of_application::delete_all_for(transaction, application).await?;
     application_origin::delete_all(transaction, application).await?;
     application::delete(transaction, application).await
+}
+
+/// Deletes an organization where nobody has registered, so that nobody has credentials or was given a code for one;
+/// account codes, messages and what places ask for go with the rows that they are of. Gives what went with it.
+pub(crate) async fn erase_organization(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+) -> Result<Vacancy, StoreError> {
+    application_origin::delete_all_of(transaction, organization).await?;
+    let vacancy = Vacancy {
+        users: user::delete_all_of(transaction, organization).await?,
+        applications: application::delete_all_of(transaction, organization).await?,
+    };
+    organization::delete(transaction, organization).await?;
+    Ok(vacancy)
 }

@@ -1,14 +1,22 @@
 //! What an administrator does from the command line.
 
 use latchkey_domain::{
+    application::look::Logo,
     id::{ApplicationId, OrganizationId, UserId},
+    organization::Organization,
+    text::OrganizationName,
     user::{Epoch, User},
 };
-use latchkey_service::ports::administration_store::{
-    BootstrapError, Effect, InviteError, SetUserError,
+use latchkey_service::ports::{
+    administration_store::{
+        BootstrapError, DeleteOrganizationError, Effect, InviteError, RenameOrganizationError,
+        SetUserError, Vacancy,
+    },
+    credential_store::CreateError,
+    registration_store::RegisterError,
 };
 
-use crate::{CALLERS, World, at_once, successes};
+use crate::{CALLERS, Void, World, at_once, successes};
 
 cases! { administration:
     a_database_is_empty_until_the_first_organization,
@@ -31,6 +39,11 @@ cases! { administration:
     the_last_active_administrator_stays,
     of_all_administrators_at_once_one_stays,
     unknown_users_and_applications_are_told,
+    an_organization_can_be_called_something_else,
+    of_many_organizations_that_are_to_have_one_name_one_has_it,
+    an_organization_where_nobody_registered_goes_with_all_that_is_of_it,
+    an_organization_where_somebody_registered_stays,
+    who_registers_while_the_organization_is_deleted_has_it_or_has_not,
 }
 
 async fn a_database_is_empty_until_the_first_organization(world: World) {
@@ -353,4 +366,200 @@ async fn unknown_users_and_applications_are_told(world: World) {
     assert!(!world.set_administrator(&user, true).await);
     let application = ApplicationId::from_random(&world.draw());
     assert!(!world.set_application_active(&application, true).await);
+}
+
+async fn an_organization_can_be_called_something_else(world: World) {
+    let tenant = world.tenant("Exampel").await;
+    let other = world.tenant("Other").await.organization;
+    let rename = async |organization: &OrganizationId, name: &str| {
+        let name = OrganizationName::new(name).unwrap();
+        world
+            .administration
+            .rename_organization(organization, &name)
+            .await
+    };
+    let before = organization(&world, &tenant.organization).await.unwrap();
+    for (name, effect) in [("Example", Effect::Changed), ("Example", Effect::Unneeded)] {
+        let renamed = rename(&tenant.organization, name).await;
+        assert_eq!(renamed.unwrap(), effect);
+    }
+    let expected = Organization {
+        name: OrganizationName::new("Example").unwrap(),
+        ..before
+    };
+    assert!(matches!(
+        rename(&tenant.organization, "Other").await,
+        Err(RenameOrganizationError::NameTaken)
+    ));
+    let now = organization(&world, &tenant.organization).await;
+    assert_eq!(now, Some(expected));
+    // What it was called before is free.
+    let renamed = rename(&other, "Exampel").await;
+    assert_eq!(renamed.unwrap(), Effect::Changed);
+    let unknown = OrganizationId::from_random(&world.draw());
+    let renamed = rename(&unknown, "Another").await;
+    assert_eq!(renamed.unwrap(), Effect::NotFound);
+}
+
+async fn of_many_organizations_that_are_to_have_one_name_one_has_it(world: World) {
+    let mut organizations = vec![];
+    for number in 0..CALLERS {
+        let tenant = world.tenant(&format!("Example-{number}")).await;
+        organizations.push(tenant.organization);
+    }
+    let outcomes = at_once(|index| {
+        let (stores, organization) = (world.replica(index), organizations[index].clone());
+        async move {
+            let name = OrganizationName::new("Example").unwrap();
+            let administration = stores.administration;
+            administration
+                .rename_organization(&organization, &name)
+                .await
+        }
+    })
+    .await;
+    assert_eq!(successes(&outcomes), 1);
+    for outcome in outcomes {
+        assert!(matches!(
+            outcome,
+            Ok(Effect::Changed) | Err(RenameOrganizationError::NameTaken)
+        ));
+    }
+}
+
+async fn an_organization_where_nobody_registered_goes_with_all_that_is_of_it(world: World) {
+    let other = world.tenant("Other").await;
+    let person = world.person(&other, 1).await;
+    let tenant = world.tenant("Example").await;
+    let logo = Logo::new(b"\x89PNG\r\n\x1a\n".to_vec()).unwrap();
+    let mut application = world.new_application(&tenant.organization, "https://two.example");
+    application.pages.look.logo = Some(logo.tag());
+    let added = world
+        .administration
+        .add_application(application.clone(), Some(logo));
+    added.await.unwrap();
+    let request = world.ask_for_code(&tenant.organization).await;
+    let mut invitation = world.invitation(&tenant.organization, "ada@example.com");
+    invitation.message = Some(world.message(&invitation.user.id));
+    world.invite(invitation.clone()).await;
+
+    let deleted = world
+        .administration
+        .delete_organization(&tenant.organization);
+    let expected = Vacancy {
+        users: 2,
+        applications: 2,
+    };
+    assert_eq!(deleted.await.unwrap(), expected);
+
+    assert_eq!(organization(&world, &tenant.organization).await, None);
+    let applications = world.directory.load().await.unwrap().applications;
+    assert_eq!(applications, std::slice::from_ref(&other.application));
+    assert_eq!(world.directory.logo(&application.id).await.unwrap(), None);
+    assert!(world.request(&request).await.is_none());
+    assert_eq!(world.told().await, []);
+    assert_eq!(world.invited(&invitation).await, None);
+    assert_eq!(world.account(&tenant.administrator.user.id).await, None);
+    assert_eq!(world.credentials_of(&person).await, person.credentials);
+    let again = world
+        .administration
+        .delete_organization(&tenant.organization)
+        .await;
+    assert!(matches!(again, Err(DeleteOrganizationError::NotFound)));
+    // Its name and its origins are free.
+    let tenant = world.tenant("Example").await;
+    world.second_application(&tenant).await;
+}
+
+async fn an_organization_where_somebody_registered_stays(world: World) {
+    let tenant = world.tenant("Example").await;
+    let person = world.person(&tenant, 1).await;
+    world.set_user_active(&person.user.id, false).await;
+    let before = world.directory.load().await.unwrap();
+    let refused = world
+        .administration
+        .delete_organization(&tenant.organization)
+        .await;
+    assert!(matches!(
+        refused,
+        Err(DeleteOrganizationError::HasRegistered(1))
+    ));
+    assert_eq!(world.directory.load().await.unwrap(), before);
+    assert!(world.account(&tenant.administrator.user.id).await.is_some());
+    let listed = world.administration.organizations().await.unwrap();
+    assert_eq!((listed[0].users, listed[0].registered), (2, 1));
+}
+
+/// Some delete it, some register at it, and some invite others to it.
+async fn who_registers_while_the_organization_is_deleted_has_it_or_has_not(world: World) {
+    for round in 0..4 {
+        let tenant = world.tenant(&format!("Example-{round}")).await;
+        let mut invitations = vec![];
+        for number in 0..CALLERS {
+            let name = format!("person-{number}@example.com");
+            let invitation = world.invitation(&tenant.organization, &name);
+            if number % 3 == 1 {
+                world.invite(invitation.clone()).await;
+            }
+            invitations.push(invitation);
+        }
+        // Whether it was deleted, or somebody registered.
+        let outcomes = at_once(|index| {
+            let stores = world.replica(index);
+            let invitation = invitations[index].clone();
+            let (authority, registration) =
+                world.registration(&invitation, vec![world.key(&invitation.user)]);
+            async move {
+                match index % 3 {
+                    0 => {
+                        let id = &invitation.user.organization;
+                        let deleted = stores.administration.delete_organization(id).await;
+                        match deleted {
+                            Ok(_vacancy) => (true, false),
+                            Err(
+                                DeleteOrganizationError::NotFound
+                                | DeleteOrganizationError::HasRegistered(_),
+                            ) => (false, false),
+                            Err(DeleteOrganizationError::Store(error)) => panic!("{error:?}"),
+                        }
+                    }
+                    1 => {
+                        let registrations = stores.registrations;
+                        let registered = registrations.register(authority, registration).await;
+                        assert!(matches!(
+                            registered,
+                            Ok(())
+                                | Err(RegisterError::Lost
+                                    | RegisterError::Create(CreateError::Authority(Void)))
+                        ));
+                        (false, registered.is_ok())
+                    }
+                    _ => {
+                        let invited = stores.administration.invite(invitation).await;
+                        assert!(matches!(
+                            invited,
+                            Ok(_) | Err(InviteError::UnknownOrganization)
+                        ));
+                        (false, false)
+                    }
+                }
+            }
+        })
+        .await;
+        let deletions = outcomes.iter().filter(|(deleted, _)| *deleted).count();
+        let registrations = outcomes.iter().filter(|(_, registered)| *registered);
+        let registrations = registrations.count();
+        let is_there = organization(&world, &tenant.organization).await.is_some();
+        if is_there {
+            assert_eq!((deletions, registrations), (0, CALLERS / 3 + 1));
+        } else {
+            assert_eq!((deletions, registrations), (1, 0));
+        }
+    }
+}
+
+async fn organization(world: &World, id: &OrganizationId) -> Option<Organization> {
+    let listed = world.administration.organizations().await.unwrap();
+    let mut listed = listed.into_iter().map(|entry| entry.organization);
+    listed.find(|organization| organization.id == *id)
 }

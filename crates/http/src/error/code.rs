@@ -126,7 +126,7 @@ error_codes! {
         "The body is too large.";
     UnsupportedMediaType, UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "the body must be sent as application/json",
         "There is a body and its `Content-Type` is not `application/json`, or it is compressed: no `Content-Encoding` but `identity` is accepted.";
-    ThisMachineAlone, MISDIRECTED_REQUEST, "this_machine_alone", "this is a demonstration for the machine it runs on: to let others reach the service, set http.public_url, and http.trusted_proxies where there is a reverse proxy, and make an organization of your own with `latchkey bootstrap`",
+    ThisMachineAlone, MISDIRECTED_REQUEST, "this_machine_alone", "this is a demonstration for the machine it runs on: to let others reach the service, set http.public_url, and http.trusted_proxies where there is a reverse proxy, make an organization of your own with `latchkey bootstrap`, and delete this one with `latchkey organization delete`",
         "Nobody has registered in the demonstration organization yet, and the request came through a proxy or asked for another machine.";
     TooManyAttempts, TOO_MANY_REQUESTS, "too_many_attempts", "too many attempts",
         "A limit is reached; the header `Retry-After` says in how many seconds to try again.";

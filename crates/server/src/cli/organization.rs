@@ -4,15 +4,19 @@ use clap::Subcommand;
 use latchkey_domain::{
     id::OrganizationId,
     organization::{Approval, CodeSignIn, Freshness, RequestsFrom, Setting},
+    text::{OrganizationName, counted},
 };
 use latchkey_service::{
-    administration::Administration, ports::administration_store::OrganizationEntry,
+    administration::Administration,
+    ports::administration_store::{
+        DeleteOrganizationError, OrganizationEntry, RenameOrganizationError,
+    },
 };
 use serde::Serialize;
 
 use super::{
     Failure,
-    administer::{Administer, found},
+    administer::{Administer, confirmed, found, unknown},
     date::date,
 };
 
@@ -20,6 +24,24 @@ use super::{
 pub(super) enum OrganizationCommand {
     /// List all organizations, oldest first.
     List,
+    /// Give an organization another name; messages that are written from then on say it.
+    Update {
+        /// The organization.
+        #[arg(long = "org", value_name = "ORG")]
+        organization: OrganizationId,
+        /// What it is to be called.
+        #[arg(long, value_name = "NAME", value_parser = |text: &str| OrganizationName::new(text))]
+        name: OrganizationName,
+    },
+    /// Delete an organization where nobody has registered, with its applications and whoever was invited.
+    Delete {
+        /// The organization.
+        #[arg(long = "org", value_name = "ORG")]
+        organization: OrganizationId,
+        /// Yes, delete the organization that is called so.
+        #[arg(long, value_name = "NAME")]
+        yes: Option<String>,
+    },
     /// Set whether credentials made with a code wait until their owner approves them.
     SetApproval {
         /// The organization.
@@ -64,6 +86,11 @@ pub(super) enum OrganizationCommand {
 #[serde(untagged, rename_all_fields = "camelCase")]
 pub(super) enum OrganizationAnswer {
     Listed(Vec<OrganizationRow>),
+    Deleted {
+        org_id: String,
+        deleted_applications: u64,
+        deleted_users: u64,
+    },
     Changed {
         org_id: String,
         #[serde(flatten)]
@@ -77,6 +104,7 @@ pub(super) enum OrganizationAnswer {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Said {
+    Name(String),
     Approval(&'static str),
     CodeSignIn(&'static str),
     Freshness(String),
@@ -106,6 +134,8 @@ pub(super) struct OrganizationRow {
     code_requests: &'static str,
     is_active: bool,
     users: u64,
+    /// How many of them have registered.
+    registered: u64,
     date_created: String,
 }
 
@@ -121,6 +151,7 @@ impl From<&OrganizationEntry> for OrganizationRow {
             code_requests: organization.requests_from.as_str(),
             is_active: organization.is_active,
             users: entry.users,
+            registered: entry.registered,
             date_created: date(organization.created),
         }
     }
@@ -137,6 +168,12 @@ impl Administer for OrganizationCommand {
                 let entries = administration.organizations().await?;
                 let rows = entries.iter().map(OrganizationRow::from);
                 return Ok(OrganizationAnswer::Listed(rows.collect()));
+            }
+            Self::Update { organization, name } => {
+                return rename(administration, &organization, &name).await;
+            }
+            Self::Delete { organization, yes } => {
+                return delete(administration, &organization, yes.as_deref()).await;
             }
             Self::SetApproval {
                 organization,
@@ -159,4 +196,52 @@ impl Administer for OrganizationCommand {
             said: setting.into(),
         })
     }
+}
+
+async fn rename(
+    administration: &Administration,
+    organization: &OrganizationId,
+    name: &OrganizationName,
+) -> Result<OrganizationAnswer, Failure> {
+    let renamed = administration.rename_organization(organization, name);
+    let renamed = renamed.await.map_err(|error| match error {
+        RenameOrganizationError::NameTaken => {
+            Failure::from("--name: another organization is called so already")
+        }
+        RenameOrganizationError::Store(error) => error.into(),
+    })?;
+    Ok(OrganizationAnswer::Changed {
+        changed: found(renamed, "--org", "organization", organization)?,
+        org_id: organization.to_string(),
+        said: Said::Name(name.to_string()),
+    })
+}
+
+async fn delete(
+    administration: &Administration,
+    organization: &OrganizationId,
+    yes: Option<&str>,
+) -> Result<OrganizationAnswer, Failure> {
+    let unknown = || unknown("--org", "organization", organization);
+    let entries = administration.organizations().await?;
+    let mut entries = entries.iter().map(|entry| &entry.organization);
+    let named = entries.find(|found| found.id == *organization);
+    let named = named.ok_or_else(unknown)?;
+    confirmed(yes, named.name.as_str(), "the organization, for good")?;
+    let deleted = administration.delete_organization(organization);
+    let vacancy = deleted.await.map_err(|error| match error {
+        DeleteOrganizationError::NotFound => unknown(),
+        DeleteOrganizationError::HasRegistered(users) => format!(
+            "--org: {} registered there, and an organization is deleted only while nobody has; latchkey application \
+             deactivate ends all sign-in at an application of it",
+            counted(users, "user"),
+        )
+        .into(),
+        DeleteOrganizationError::Store(error) => Failure::from(error),
+    })?;
+    Ok(OrganizationAnswer::Deleted {
+        org_id: organization.to_string(),
+        deleted_applications: vacancy.applications,
+        deleted_users: vacancy.users,
+    })
 }

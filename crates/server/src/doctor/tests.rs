@@ -91,6 +91,30 @@ async fn an_installation_as_it_should_be_has_no_warning_and_no_problem() {
 }
 
 #[tokio::test]
+async fn an_organization_where_nobody_registered_is_told_of_beside_others() {
+    let (_folder, settings, _server) = served().await;
+    let told = async || {
+        let found = of(
+            &examine(&settings, None).await,
+            "applications",
+            State::Warning,
+        );
+        let names = ["Acme", "Emca"];
+        let named = |name: &&str| found.iter().any(|says| says.contains(&format!("{name:?}")));
+        names.into_iter().filter(named).collect::<Vec<_>>()
+    };
+    assert!(told().await.is_empty());
+    let use_cases = Adapters::open(&settings).await.unwrap().use_cases();
+    bootstrap_as(&use_cases, "Emca", &["http://shop.localhost:1"]).await;
+    assert_eq!(told().await, ["Acme", "Emca"]);
+    let listed = use_cases.administration.organizations().await.unwrap();
+    let second = &listed[1].organization;
+    let deleted = use_cases.administration.delete_organization(&second.id);
+    deleted.await.unwrap();
+    assert!(told().await.is_empty());
+}
+
+#[tokio::test]
 async fn names_below_localhost_lead_to_this_machine_as_in_browsers() {
     let (_folder, mut settings) = in_folder();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -72,6 +72,8 @@ named! {
         DeactivateUser, "deactivate_user", "An administrator, or the command line, deactivates a user.";
         DeleteUser, "delete_user", "An administrator, or the command line, deletes a user.";
         CreateOrganization, "create_organization", "The command line makes an organization with its first administrator.";
+        UpdateOrganization, "update_organization", "The command line gives an organization another name.";
+        DeleteOrganization, "delete_organization", "The command line deletes an organization where nobody has registered.";
         InviteUser, "invite_user", "The command line invites a user.";
         PromoteUser, "promote_user", "The command line makes a user an administrator.";
         DemoteUser, "demote_user", "The command line makes an administrator a user like others.";
@@ -136,6 +138,7 @@ named! {
         AlreadyExists, "already_exists", "There is one of that name, id or origin, or the user has registered.";
         ApplicationInvalid, "application_invalid", "No application can be as it is described.";
         HasPasskeys, "has_passkeys", "There are passkeys for the application.";
+        HasRegistered, "has_registered", "Somebody in the organization has registered.";
         StoreUnavailable, "store_unavailable", "The database is away, or did not answer in time.";
         StoreFailed, "store_failed", "There is a defect; the log has the cause.";
     }

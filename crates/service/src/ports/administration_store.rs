@@ -14,7 +14,7 @@ use latchkey_domain::{
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     message::NewMessage,
     organization::{Organization, Setting},
-    text::ApplicationName,
+    text::{ApplicationName, OrganizationName},
     user::User,
 };
 
@@ -47,6 +47,40 @@ pub enum BootstrapError {
     /// An application of another organization lists one of the origins; nothing was changed.
     #[error("an application of another organization lists one of these origins already")]
     OriginTaken,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why an organization is not called something else.
+#[derive(Debug, thiserror::Error)]
+pub enum RenameOrganizationError {
+    /// Another one is called so.
+    #[error("there is an organization of that name already")]
+    NameTaken,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What goes with an organization where nobody has registered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Vacancy {
+    /// How many users were invited to it, active or not.
+    pub users: u64,
+    /// How many applications it has, active or not.
+    pub applications: u64,
+}
+
+/// Why an organization is not deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteOrganizationError {
+    /// There is no such organization.
+    #[error("there is no such organization")]
+    NotFound,
+    /// So many of its users have registered.
+    #[error("so many of its users have registered: {0}")]
+    HasRegistered(u64),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -142,6 +176,8 @@ pub struct OrganizationEntry {
     pub organization: Organization,
     /// How many users, active or not.
     pub users: u64,
+    /// How many of them have registered.
+    pub registered: u64,
 }
 
 /// An application, and how many passkeys there are for it.
@@ -414,6 +450,28 @@ pub trait AdministrationStore: Send + Sync {
         organization: &OrganizationId,
         setting: Setting,
     ) -> Result<Effect, StoreError>;
+
+    /// Gives an organization another name. Of any number of organizations that are to have one name at once, exactly
+    /// one has it.
+    ///
+    /// # Errors
+    /// [`RenameOrganizationError`]; nothing is changed then.
+    async fn rename_organization(
+        &self,
+        organization: &OrganizationId,
+        name: &OrganizationName,
+    ) -> Result<Effect, RenameOrganizationError>;
+
+    /// Deletes an organization where nobody has registered, with its applications, whose origins are free then, and
+    /// with whoever was invited, and tells what went with it. Whoever registers meanwhile keeps it, or finds nothing
+    /// to register at, under any concurrency.
+    ///
+    /// # Errors
+    /// [`DeleteOrganizationError`]; nothing is changed then.
+    async fn delete_organization(
+        &self,
+        organization: &OrganizationId,
+    ) -> Result<Vacancy, DeleteOrganizationError>;
 
     /// Adds an application to its organization, with the logo whose tag it has. An origin belongs to one application,
     /// under any concurrency.

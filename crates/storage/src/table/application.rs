@@ -133,6 +133,15 @@ pub(crate) async fn delete(
     row.count(transaction).await.map(|_one| ())
 }
 
+/// Deletes the applications of an organization, which have no origins any more, and tells how many those were.
+pub(crate) async fn delete_all_of(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+) -> Result<u64, StoreError> {
+    let all = Entity::delete_many().filter(Column::OrganizationId.eq(organization.as_str()));
+    all.count(transaction).await
+}
+
 /// Locks an application; `false` when there is no such application.
 pub(crate) async fn lock(
     transaction: &DatabaseTransaction,

@@ -67,6 +67,15 @@ pub(crate) async fn delete_all(
     origins.count(transaction).await.map(|_rows| ())
 }
 
+/// Deletes the origins of all applications of an organization.
+pub(crate) async fn delete_all_of(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+) -> Result<(), StoreError> {
+    let origins = Entity::delete_many().filter(Column::OrganizationId.eq(organization.as_str()));
+    origins.count(transaction).await.map(|_rows| ())
+}
+
 /// Whether another organization lists one of the origins. What is seen here stays so until the transaction
 /// ends.
 async fn are_elsewhere(

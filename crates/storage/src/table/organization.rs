@@ -6,9 +6,9 @@ use latchkey_domain::{
     text::OrganizationName,
     time::Timestamp,
 };
-use latchkey_service::ports::store::StoreError;
+use latchkey_service::ports::{administration_store::RenameOrganizationError, store::StoreError};
 use sea_orm::{
-    DatabaseTransaction, IntoActiveModel as _, QuerySelect as _,
+    DatabaseTransaction, IntoActiveModel as _, QuerySelect as _, SqlErr,
     entity::prelude::*,
     sea_query::{ExprTrait as _, LockType, OnConflict, Query},
 };
@@ -75,12 +75,54 @@ pub(crate) async fn insert(
         .await
 }
 
-/// Whether there is that organization, active or not.
+/// Whether there is that organization, active or not; until the transaction ends it is not deleted.
 pub(crate) async fn exists(
     transaction: &DatabaseTransaction,
     organization: &OrganizationId,
 ) -> Result<bool, StoreError> {
-    statement::any(transaction, Entity::find_by_id(organization.clone())).await
+    let row = Entity::find_by_id(organization.clone()).lock(LockType::KeyShare);
+    statement::any(transaction, row).await
+}
+
+/// Locks an organization until the transaction ends, also against whoever makes something of it; `false` when there
+/// is no such organization.
+pub(crate) async fn lock_against_all(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+) -> Result<bool, StoreError> {
+    let row = Entity::find_by_id(organization.clone()).lock(LockType::Update);
+    statement::any(transaction, row).await
+}
+
+/// Gives an organization another name; `false` when it is called so already, or there is no such organization. When
+/// the name is taken the transaction must be rolled back.
+pub(crate) async fn rename(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+    name: &OrganizationName,
+) -> Result<bool, RenameOrganizationError> {
+    let renamed = Entity::update_many()
+        .col_expr(Column::Name, Expr::value(name.as_str()))
+        .filter(Column::Id.eq(organization.as_str()))
+        .filter(Column::Name.ne(name.as_str()))
+        .exec(transaction)
+        .await;
+    match renamed {
+        Ok(renamed) => Ok(renamed.rows_affected > 0),
+        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+            Err(RenameOrganizationError::NameTaken)
+        }
+        Err(error) => Err(StoreError::new(error).into()),
+    }
+}
+
+/// Deletes an organization, whose row is locked and to which nothing refers any more.
+pub(crate) async fn delete(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+) -> Result<(), StoreError> {
+    let row = Entity::delete_many().filter(Column::Id.eq(organization.as_str()));
+    row.count(transaction).await.map(|_one| ())
 }
 
 /// Locks an organization until the transaction ends: whoever changes who is an administrator, or acts as

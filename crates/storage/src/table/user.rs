@@ -8,7 +8,8 @@ use latchkey_domain::{
 };
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
-    DatabaseTransaction, DbBackend, IntoActiveModel as _, QueryOrder as _, QuerySelect, UpdateMany,
+    DatabaseTransaction, DbBackend, IntoActiveModel as _, QueryOrder as _, QuerySelect,
+    QueryTrait as _, UpdateMany,
     entity::prelude::*,
     sea_query::{
         Alias, CaseStatement, ExprTrait as _, LockType, OnConflict, Query, SelectStatement,
@@ -275,6 +276,35 @@ pub(crate) async fn delete(
 ) -> Result<(), StoreError> {
     let row = Entity::delete_many().filter(Column::Id.eq(user.as_str()));
     row.count(transaction).await.map(|_one| ())
+}
+
+/// Deletes everybody in an organization, of whom nobody has registered, and tells how many those were.
+pub(crate) async fn delete_all_of(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+) -> Result<u64, StoreError> {
+    let all = Entity::delete_many().filter(Column::OrganizationId.eq(organization.as_str()));
+    all.count(transaction).await
+}
+
+/// The ids of everybody in an organization.
+pub(crate) fn ids_in(organization: &OrganizationId) -> SelectStatement {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::OrganizationId.eq(organization.as_str()))
+        .into_query()
+}
+
+/// How many in an organization have registered.
+pub(crate) async fn number_of_registered(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+) -> Result<u64, StoreError> {
+    let registered = Entity::find()
+        .filter(Column::OrganizationId.eq(organization.as_str()))
+        .filter(Column::Registered.is_not_null());
+    registered.count(transaction).await.map_err(StoreError::new)
 }
 
 /// The organization that a user belongs to, which never changes.
