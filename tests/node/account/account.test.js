@@ -1,13 +1,12 @@
 // `/account`: what is there is seen, changed and removed, each change signed behind its button.
 
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
-import { baseUrl, mailedCode } from '../support/latchkey.js'
+import { baseUrl } from '../support/latchkey.js'
 import {
-  callsTo, claim, enrol, getCode, getCodeElsewhere, loseAnswer, one, register, stateOf, two, withoutAutofill,
+  callsTo, claim, enrol, getCode, getCodeElsewhere, one, register, stateOf, two, withoutAutofill,
 } from '../support/pages.js'
 
 const browser = await launch()
@@ -127,183 +126,6 @@ test('whoever takes the only passkey of a domain away is told what it locks out,
   await press(laptop, 'Delete My phone')
   await dialog.getByText('this cannot be undone').waitFor()
   assert.equal(await dialog.getByText('only passkey').count(), 0)
-})
-
-test('a new recovery kit takes the place of the old one when it is put into use, and no earlier', async () => {
-  const laptop = await Device.open(browser)
-  const { page } = laptop
-  await register(laptop)
-  const kit = card(laptop, 'Recovery kit')
-  const number = page.locator('#kit-number')
-  const old = (await kit.textContent()).match(/[A-Z2-9]{4}-[A-Z2-9]{4}/)[0]
-  const saved = async () => {
-    const [download] = await Promise.all([
-      page.waitForEvent('download'),
-      page.getByRole('link', { name: 'Save as a file' }).click(),
-    ])
-    return readFile(await download.path(), 'utf8')
-  }
-  const notYet = 'Not before it was put into use where it was made.'
-  await press(laptop, 'Make a new recovery kit')
-  await page.getByText('Until you do, your old kit is good and this one is not.').waitFor()
-  const discarded = await number.textContent()
-  assert.notEqual(discarded, old)
-  // One that is kept and not in use looks like none that is good, and nobody leaves it without being asked.
-  assert.ok((await saved()).includes(notYet))
-  await page.getByText('It is kept. Now put it into use below.').waitFor()
-  await page.locator('.kit').getByText(notYet).waitFor()
-  const asked = page.waitForEvent('dialog')
-  const left = page.evaluate(() => location.reload())
-  await (await asked).dismiss()
-  await left
-  await press(laptop, 'Do not use it')
-  assert.equal(await number.count(), 0)
-
-  await press(laptop, 'Make a new recovery kit')
-  await page.getByText(/^D1-/).waitFor()
-  const made = await number.textContent()
-  await laptop.setUserVerified(false)
-  await press(laptop, 'I have kept it: use this kit')
-  await page.getByRole('alert').getByText('The prompt was closed').waitFor()
-  await kit.getByText(old).waitFor()
-  await laptop.setUserVerified(true)
-  await press(laptop, 'I have kept it: use this kit')
-  await page.getByText('This kit is in use now').waitFor()
-  await kit.getByText(made).waitFor()
-  assert.equal(await kit.count(), 1)
-  // What is shown is on the page until it is kept.
-  assert.ok(!(await saved()).includes(notYet))
-  assert.equal(await page.locator('.kit').getByText(notYet).count(), 0)
-  await press(laptop, 'Done')
-  assert.equal(await page.getByText(/^D1-/).count(), 0)
-
-  // A service of a release before leaves the old one, and the page says so instead of what it cannot know.
-  await page.evaluate(() => {
-    const { fetch } = globalThis
-    globalThis.fetch = async (address, options) => {
-      const answer = await fetch(address, options)
-      if (options.method !== 'GET' || !String(address).endsWith('/auth/credentials')) {
-        return answer
-      }
-      const { items } = await answer.json()
-      const left = items.find(({ kind }) => kind === 'RecoveryKey')
-      items.push({ ...left, credentialUuid: 'cr-left', credentialId: 'bGVmdA' })
-      return Response.json({ items }, answer)
-    }
-  })
-  await press(laptop, 'Make a new recovery kit')
-  await press(laptop, 'I have kept it: use this kit')
-  await page.getByRole('alert').getByText('an earlier one is not gone').waitFor()
-  assert.deepEqual([laptop.errors, laptop.violations], [[], []])
-})
-
-test('a kit is not given up that is in use already, and nobody who leaves it is left without a word', async () => {
-  const laptop = await Device.open(browser)
-  const { page } = laptop
-  await register(laptop)
-  const kit = card(laptop, 'Recovery kit')
-  const number = page.locator('#kit-number')
-  const promise = page.getByText('Until you do, your old kit is good and this one is not.')
-  const banner = page.getByText('You may never have seen your recovery kit')
-  const alert = page.getByRole('alert')
-  const lose = async (reaches) => {
-    await page.locator('#recovery-make').click()
-    await promise.waitFor()
-    await loseAnswer(laptop, one, { path: '/auth/credentials', reaches })
-    await press(laptop, 'I have kept it: use this kit')
-    await alert.getByText('The service cannot be reached.').waitFor()
-    assert.equal(await promise.isVisible(), false)
-    return number.textContent()
-  }
-  const old = await kit.textContent()
-  await lose(false)
-  await press(laptop, 'Do not use it')
-  await number.waitFor({ state: 'detached' })
-  assert.equal(await kit.textContent(), old)
-  assert.equal(await alert.textContent(), '')
-
-  const used = await lose(true)
-  // Nobody knows before the service can be asked.
-  const json = { error: { code: 'unavailable', message: 'not now' } }
-  await page.route('**/auth/credentials', (route) => route.fulfill({ status: 503, json }), { times: 1 })
-  await press(laptop, 'Do not use it')
-  await alert.getByText('The service cannot answer at present.').waitFor()
-  assert.equal(await number.textContent(), used)
-  await press(laptop, 'Do not use it')
-  await alert.getByText('This kit is in use already').waitFor()
-  await page.getByText('This kit is in use now').waitFor()
-  await kit.getByText(used).waitFor()
-  await press(laptop, 'Done')
-  await banner.waitFor()
-
-  // What was put into use is kept, as its owner says.
-  await lose(true)
-  await press(laptop, 'I have kept it: use this kit')
-  await page.getByText('Your new recovery kit is in use').waitFor()
-  await press(laptop, 'Done')
-  assert.equal(await banner.isVisible(), false)
-
-  // Who leaves instead is told of it.
-  await lose(true)
-  page.once('dialog', (dialog) => dialog.accept())
-  await page.reload()
-  await banner.waitFor()
-  assert.deepEqual(laptop.violations, [])
-})
-
-test('whoever has no recovery kit is told so, makes one, and is back with what is typed from it', async () => {
-  const laptop = await Device.open(browser)
-  const { page } = laptop
-  await page.addInitScript(() => {
-    globalThis.copied = []
-    navigator.clipboard.writeText = async (text) => globalThis.copied.push(text)
-  })
-  const { username } = await register(laptop)
-  const banner = page.getByText('You have no recovery kit')
-  assert.equal(await banner.isVisible(), false)
-  await press(laptop, 'Delete Recovery kit')
-  await confirm(laptop, 'Delete')
-  await banner.waitFor()
-  const make = page.locator('#no-kit').getByRole('button', { name: 'Make a recovery kit' })
-  await make.click()
-  await press(laptop, 'I have kept it: use this kit')
-  await page.getByText('This kit is in use now').waitFor()
-  assert.equal(await banner.isVisible(), false)
-  // Whoever takes it away again is not told that it is in use.
-  await press(laptop, 'Delete Recovery kit')
-  await confirm(laptop, 'Delete')
-  await banner.waitFor()
-  assert.equal(await page.getByText(/^D1-/).count(), 0)
-  assert.equal(await page.getByRole('button', { name: 'Make a recovery kit', exact: true }).count(), 2)
-  await make.click()
-  const code = await page.getByText(/^D1-/).textContent()
-  assert.equal(await banner.isVisible(), false)
-  const number = await page.locator('#kit-number').textContent()
-  await press(laptop, 'Copy the kit number')
-  await page.getByText('The kit number is copied.').waitFor()
-  await press(laptop, 'Copy the kit code')
-  await page.getByText('The kit code is copied.').waitFor()
-  assert.deepEqual(await page.evaluate(() => globalThis.copied), [number, code])
-  await press(laptop, 'I have kept it: use this kit')
-  await card(laptop, 'Recovery kit').getByText(number).waitFor()
-  await banner.waitFor({ state: 'hidden' })
-
-  const lost = await Device.open(browser)
-  const begun = callsTo(lost, '/auth/recover/user/init')
-  await lost.page.goto(`${one}/recover`)
-  await lost.page.getByLabel('User name').fill(username)
-  await press(lost, 'Send me a code')
-  await lost.page.getByLabel('Code from the mail').fill(await mailedCode(username, 'RecoveryCode'))
-  await lost.page.locator('#recovery-code').fill(code.toLowerCase())
-  const slip = number.replace(/^./, (symbol) => (symbol === 'A' ? 'B' : 'A'))
-  await lost.page.locator('#number').fill(slip)
-  await press(lost, 'Make a new passkey')
-  await lost.page.getByRole('alert').getByText('The kit number is incomplete or mistyped.').waitFor()
-  assert.deepEqual(begun, [])
-  await lost.page.locator('#number').fill(number.toLowerCase().replace('-', ''))
-  await press(lost, 'Make a new passkey')
-  await lost.page.getByRole('heading', { name: 'You are back' }).waitFor()
-  assert.deepEqual(begun.map(({ credentialId }) => credentialId), [number])
 })
 
 test('a passkey is deleted after a question, and the browser is told which ones are left', async () => {
