@@ -9,7 +9,10 @@ use tokio::{
 use super::*;
 use crate::{
     messages::AskedCode,
-    ports::{mailer::MockMailer, message_store::MockMessageStore},
+    ports::{
+        mailer::MockMailer,
+        message_store::{MockMessageStore, WaitingMessage},
+    },
     testing::{NOW, clock, left_events, messages, user},
 };
 
@@ -350,10 +353,18 @@ async fn a_lease_is_longer_than_the_whole_batch_can_take() {
 #[tokio::test]
 async fn what_waits_can_be_read() {
     let mut store = MockMessageStore::new();
-    store
-        .expect_waiting()
-        .returning(|_| Ok(vec![claimed(1).message]));
+    store.expect_waiting().returning(|_| {
+        Ok(vec![ListedMessage {
+            message: claimed(1).message,
+            tries: 1,
+            state: MessageState::Kept,
+        }])
+    });
     let waiting = outbox(store, MockMailer::new()).waiting().await.unwrap();
     assert_eq!(waiting.len(), 1);
     assert!(waiting[0].content.text.contains("A7U-KY6-9PT"));
+    assert_eq!(
+        (waiting[0].tries, waiting[0].state),
+        (1, MessageState::Kept)
+    );
 }
