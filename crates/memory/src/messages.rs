@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use async_trait::async_trait;
 use latchkey_domain::{id::UserId, time::Timestamp, user::User};
 use latchkey_service::ports::{
-    message_store::{ClaimedMessage, MessageStore, Pending, WaitingMessage, Which},
+    message_store::{
+        ClaimedMessage, ListedMessage, MessageState, MessageStore, Pending, WaitingMessage, Which,
+    },
     store::StoreError,
 };
 
@@ -27,15 +29,12 @@ impl MessageStore for MemoryStore {
                 messages, users, ..
             } = state;
             let until = now.plus(lease);
-            let is_due = |held: &&mut Outgoing| {
-                let is_due = held.due <= now || held.is_hastened && held.due > until;
-                is_due && now < held.message.expires
-            };
+            let is_due = |held: &&mut Outgoing| held.due <= now && now < held.message.expires;
             let mut due: Vec<_> = messages.iter_mut().filter(is_due).collect();
             due.sort_by_key(|held| held.message.expires);
             let taken = (0..batch).zip(due).filter_map(|(_, held)| {
                 held.due = until;
-                held.is_hastened = false;
+                held.is_taken = true;
                 held.attempts += 1;
                 Some(ClaimedMessage {
                     message: addressed(held, users)?,
@@ -53,6 +52,17 @@ impl MessageStore for MemoryStore {
         })
     }
 
+    async fn hold(&self, claimed: &ClaimedMessage, until: Timestamp) -> Result<bool, StoreError> {
+        self.write(|state| {
+            let mut messages = state.messages.iter_mut();
+            let Some(found) = messages.find(|held| held.is_taken && is_with(held, claimed)) else {
+                return Ok(false);
+            };
+            found.due = until;
+            Ok(true)
+        })
+    }
+
     async fn put_back(&self, claimed: &ClaimedMessage, due: Timestamp) -> Result<bool, StoreError> {
         self.write(|state| {
             let mut messages = state.messages.iter_mut();
@@ -60,7 +70,7 @@ impl MessageStore for MemoryStore {
                 return Ok(false);
             };
             found.due = due;
-            found.is_hastened = false;
+            found.is_taken = false;
             Ok(true)
         })
     }
@@ -69,7 +79,7 @@ impl MessageStore for MemoryStore {
         Ok(self.read(|state| {
             let is_pending = |held: &&Outgoing| {
                 let expires = held.message.expires;
-                now < expires && (held.is_hastened || held.due < expires)
+                now < expires && (held.is_taken || held.due < expires)
             };
             let pending = || state.messages.iter().filter(is_pending);
             Pending {
@@ -83,10 +93,8 @@ impl MessageStore for MemoryStore {
         self.write(|state| {
             let mut hastened = 0;
             for held in &mut state.messages {
-                // What nobody has taken yet is due.
-                let was_taken = held.due != held.message.created;
-                if was_taken && !held.is_hastened && is_one_of(held, which) {
-                    held.is_hastened = true;
+                if is_put_back(held) && is_one_of(held, which) {
+                    held.due = held.message.created;
                     hastened += 1;
                 }
             }
@@ -102,16 +110,16 @@ impl MessageStore for MemoryStore {
         })
     }
 
-    async fn waiting(&self, now: Timestamp) -> Result<Vec<WaitingMessage>, StoreError> {
+    async fn waiting(&self, now: Timestamp) -> Result<Vec<ListedMessage>, StoreError> {
         Ok(self.read(|state| {
             let live = state
                 .messages
                 .iter()
                 .filter(|held| now < held.message.expires);
             let mut waiting: Vec<_> = live
-                .filter_map(|held| addressed(held, &state.users))
+                .filter_map(|held| listed(held, &state.users, now))
                 .collect();
-            waiting.sort_by_key(|message| message.created);
+            waiting.sort_by_key(|listed| listed.message.created);
             waiting
         }))
     }
@@ -120,8 +128,15 @@ impl MessageStore for MemoryStore {
 fn is_one_of(held: &Outgoing, which: &Which) -> bool {
     match which {
         Which::All => true,
+        Which::Failed => is_put_back(held) && held.due < held.message.expires,
+        Which::Kept => is_put_back(held) && held.due >= held.message.expires,
         Which::One(id) => held.message.id == *id,
     }
+}
+
+/// Whether a message waits for a later moment than its creation, or for none, and is with nobody.
+fn is_put_back(held: &Outgoing) -> bool {
+    !held.is_taken && held.due != held.message.created
 }
 
 /// Whether a message is still with who took it: nobody has taken it since.
@@ -139,5 +154,23 @@ fn addressed(held: &Outgoing, users: &BTreeMap<UserId, User>) -> Option<WaitingM
         sealed: message.sealed,
         created: message.created,
         expires: message.expires,
+    })
+}
+
+/// The same as of `now`, and how far it has come.
+fn listed(
+    held: &Outgoing,
+    users: &BTreeMap<UserId, User>,
+    now: Timestamp,
+) -> Option<ListedMessage> {
+    let message = addressed(held, users)?;
+    Some(ListedMessage {
+        tries: held.attempts,
+        state: if held.is_taken {
+            MessageState::with_somebody(held.due, now)
+        } else {
+            MessageState::of(&message, held.due)
+        },
+        message,
     })
 }

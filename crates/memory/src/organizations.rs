@@ -101,7 +101,9 @@ impl AdministrationStore for MemoryStore {
             let entry = |organization: &Organization| OrganizationEntry {
                 organization: organization.clone(),
                 users: count(state.users_of(&organization.id), |_each| true),
-                registered: count(state.users_of(&organization.id), has_registered),
+                registered: count(state.users_of(&organization.id), |user| {
+                    has_registered(user)
+                }),
             };
             state.organizations.values().map(entry).collect::<Vec<_>>()
         });
@@ -287,7 +289,7 @@ impl AdministrationStore for MemoryStore {
             if state.organizations.remove(organization).is_none() {
                 return Err(DeleteOrganizationError::NotFound);
             }
-            let registered = count(state.users_of(organization), has_registered);
+            let registered = count(state.users_of(organization), |user| has_registered(user));
             if registered > 0 {
                 return Err(DeleteOrganizationError::HasRegistered(registered));
             }
@@ -457,7 +459,7 @@ impl State {
     }
 }
 
-fn has_registered(user: &&User) -> bool {
+fn has_registered(user: &User) -> bool {
     user.registered.is_some()
 }
 

@@ -52,10 +52,10 @@ pub(crate) struct State {
 #[derive(Clone)]
 pub(crate) struct Outgoing {
     pub(crate) message: NewMessage,
-    /// From this moment on it may be taken.
+    /// From this moment on it may be taken; while somebody has it, that is when the lease ends.
     pub(crate) due: Timestamp,
-    /// Whether it is to be taken before, unless somebody has it.
-    pub(crate) is_hastened: bool,
+    /// Whether somebody took it, and has not put it back.
+    pub(crate) is_taken: bool,
     /// How often it was taken.
     pub(crate) attempts: u32,
 }
@@ -170,7 +170,7 @@ impl State {
         self.messages
             .extend(messages.into_iter().map(|message| Outgoing {
                 due: message.due,
-                is_hastened: false,
+                is_taken: false,
                 attempts: 0,
                 message,
             }));

@@ -159,7 +159,6 @@ enum Generated {
         shell: Shell,
     },
     /// Write the manual pages into a folder.
-    #[command(hide = true)]
     Man {
         /// The folder; it is made if it is not there.
         #[arg(value_name = "FOLDER")]

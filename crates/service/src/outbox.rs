@@ -26,7 +26,9 @@ use crate::{
     ports::{
         clock::Clock,
         mailer::{Delivery, DeliveryError, Mail, Mailer, MessageContent},
-        message_store::{ClaimedMessage, MessageStore, Pending, WaitingMessage, Which},
+        message_store::{
+            ClaimedMessage, ListedMessage, MessageState, MessageStore, Pending, Which,
+        },
         store::StoreError,
     },
     work::warn_of,
@@ -77,6 +79,10 @@ pub struct OpenMessage {
     pub created: Timestamp,
     /// From this moment on it is not worth sending.
     pub expires: Timestamp,
+    /// How often somebody took it to send it.
+    pub tries: u32,
+    /// What becomes of it.
+    pub state: MessageState,
 }
 
 /// What is still to be sent.
@@ -181,6 +187,21 @@ impl Outbox {
             .collect())
     }
 
+    /// How many messages wait that are among those, whether or not they can be opened here.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn count(&self, which: &Which) -> Result<usize, StoreError> {
+        let waiting = self.store.waiting(self.clock.now()).await?;
+        let is_among = |listed: &&ListedMessage| match which {
+            Which::All => true,
+            Which::Failed => matches!(listed.state, MessageState::Failed(_)),
+            Which::Kept => listed.state == MessageState::Kept,
+            Which::One(id) => listed.message.id == *id,
+        };
+        Ok(waiting.iter().filter(is_among).count())
+    }
+
     /// How many messages are still to be sent, and how long the oldest of them has waited.
     ///
     /// # Errors
@@ -224,7 +245,12 @@ impl Outbox {
         self.trouble.is_there()
     }
 
-    fn open(&self, message: WaitingMessage) -> Option<OpenMessage> {
+    fn open(&self, listed: ListedMessage) -> Option<OpenMessage> {
+        let ListedMessage {
+            message,
+            tries,
+            state,
+        } = listed;
         let content = self.messages.open(&message.id, &message.sealed).ok()?;
         Some(OpenMessage {
             id: message.id,
@@ -233,6 +259,8 @@ impl Outbox {
             content,
             created: message.created,
             expires: message.expires,
+            tries,
+            state,
         })
     }
 
@@ -352,7 +380,7 @@ impl Outbox {
         loop {
             sleep(RENEWAL).await;
             let until = self.clock.now().plus(LEASE);
-            if let Err(error) = self.store.put_back(claimed, until).await {
+            if let Err(error) = self.store.hold(claimed, until).await {
                 warn_of(
                     &error,
                     "a message that is being sent may be taken by another process",

@@ -117,9 +117,13 @@ pub enum UrlError {
     /// A password hides the host.
     #[error("{ENCODING_ADVICE}")]
     Encoding,
-    /// A parameter that PostgreSQL's client would ignore.
-    #[error("has a parameter that is not supported; there are {}", POSTGRES_PARAMETERS.join(", "))]
-    PostgresParameter,
+    /// A parameter that PostgreSQL's client would ignore: the one of that number.
+    #[error(
+        "has a parameter that is not supported, number {0} behind the question mark (it is not shown, since it may be \
+         part of a password); there are {known}",
+        known = POSTGRES_PARAMETERS.join(", ")
+    )]
+    PostgresParameter(usize),
     /// PostgreSQL's client cannot read it.
     #[error("must have the form postgres://user:password@host:port/database: {0}")]
     Postgres(String),
@@ -278,9 +282,9 @@ fn locate(url: &str) -> Result<Location, UrlError> {
             return Err(UrlError::Encoding);
         }
         if let Ok(url) = Url::parse(url)
-            && !url.query_pairs().all(|(name, _)| is_known(&name))
+            && let Some(before) = url.query_pairs().position(|(name, _)| !is_known(&name))
         {
-            return Err(UrlError::PostgresParameter);
+            return Err(UrlError::PostgresParameter(before + 1));
         }
         PgConnectOptions::from_str(url)
             .map(|options| Location::Postgres(Box::new(options)))
@@ -460,11 +464,11 @@ mod tests {
             ("postgres://root:a#b@localhost/latchkey", UrlError::Encoding),
             (
                 "postgres://localhost/latchkey?sslmod=verify-full",
-                UrlError::PostgresParameter,
+                UrlError::PostgresParameter(1),
             ),
             (
                 "postgres://localhost/latchkey?sslmode=require&hunter2",
-                UrlError::PostgresParameter,
+                UrlError::PostgresParameter(2),
             ),
         ] {
             assert_eq!(check_url(url), Err(error), "{url}");

@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use latchkey_domain::{authority::Authority, message::NewMessage, time::Timestamp};
 use latchkey_service::ports::{
     Stores,
-    message_store::{ClaimedMessage, Pending, WaitingMessage, Which},
+    message_store::{ClaimedMessage, MessageState, Pending, WaitingMessage, Which},
 };
 
 use crate::{CALLERS, NOW, Person, World, at_once};
@@ -21,6 +21,9 @@ cases! { messages:
     a_message_that_was_put_back_is_due_later,
     what_nobody_is_to_send_stays,
     what_waits_for_later_is_hastened_and_what_is_being_sent_is_not,
+    what_is_asked_for_is_due_however_soon_it_was_due_anyhow,
+    what_failed_and_what_was_kept_are_asked_for_apart,
+    a_message_is_listed_with_what_becomes_of_it,
     messages_are_discarded_one_or_all,
     an_expired_message_is_neither_sent_nor_shown,
     what_is_still_to_be_sent_is_counted_with_the_oldest_of_it,
@@ -146,11 +149,11 @@ async fn whoever_is_still_sending_a_message_keeps_it(world: World) {
     tell(&world, &person, 0).await;
     let claimed = claim(&world.stores, NOW).await;
     let hold = async |minutes| {
-        let held = world.messages.put_back(&claimed[0], later(minutes));
+        let held = world.messages.hold(&claimed[0], later(minutes));
         held.await.unwrap()
     };
     assert!(hold(3).await);
-    assert_eq!(world.messages.hasten(&Which::All).await.unwrap(), 1);
+    assert_eq!(world.messages.hasten(&Which::All).await.unwrap(), 0);
     assert!(claim(&world.other, later(2)).await.is_empty());
     assert!(hold(5).await);
     assert!(claim(&world.other, later(4)).await.is_empty());
@@ -230,7 +233,8 @@ async fn what_waits_for_later_is_hastened_and_what_is_being_sent_is_not(world: W
     assert_eq!(hasten(&one).await, 1);
     // It was asked for already.
     assert_eq!(hasten(&one).await, 0);
-    assert_eq!(hasten(&Which::All).await, 2);
+    // What is being sent is not asked for.
+    assert_eq!(hasten(&Which::All).await, 1);
     let counted = world.messages.pending(NOW).await.unwrap();
     assert_eq!(counted.count, 3);
     let taken = claim(&world.stores, NOW).await;
@@ -243,9 +247,86 @@ async fn what_waits_for_later_is_hastened_and_what_is_being_sent_is_not(world: W
     assert!(world.messages.remove(&being_sent).await.unwrap());
     assert!(claim(&world.stores, later(1)).await.is_empty());
     // It is as any other once more, and what has expired stays so.
-    assert_eq!(claim(&world.stores, later(2)).await.len(), 2);
+    let taken = claim(&world.stores, later(2)).await;
+    assert_eq!(taken.len(), 2);
+    for message in &taken {
+        let put_back = world.messages.put_back(message, later(30));
+        assert!(put_back.await.unwrap());
+    }
     assert_eq!(hasten(&Which::All).await, 2);
     assert!(claim(&world.stores, later(60)).await.is_empty());
+}
+
+/// The first pauses are shorter than a lease.
+async fn what_is_asked_for_is_due_however_soon_it_was_due_anyhow(world: World) {
+    let person = world.someone().await;
+    tell(&world, &person, 0).await;
+    let mut now = NOW;
+    for pause in [5, 10, 20, 40, 80, 160] {
+        let taken = claim(&world.stores, now).await.remove(0);
+        now = now.plus(Duration::from_secs(1));
+        let due = now.plus(Duration::from_secs(pause));
+        assert!(world.messages.put_back(&taken, due).await.unwrap());
+        assert!(claim(&world.stores, now).await.is_empty(), "{pause}");
+        assert_eq!(world.messages.hasten(&Which::All).await.unwrap(), 1);
+    }
+    assert_eq!(claim(&world.stores, now).await.len(), 1);
+}
+
+/// A message that failed, one that is kept, one that is being sent and one that nobody has taken, of people who are
+/// told of nothing else.
+async fn one_of_each(world: &World) -> [WaitingMessage; 4] {
+    let person = world.someone().await;
+    let failed = tell(world, &person, 4).await;
+    let taken = claim(&world.stores, NOW).await.remove(0);
+    let put_back = world.messages.put_back(&taken, later(1));
+    assert!(put_back.await.unwrap());
+    let sending = tell(world, &person, 3).await;
+    claim(&world.stores, NOW).await;
+    let kept = tell_to_be_read(world, &person).await;
+    let new = tell(world, &person, 2).await;
+    [failed, kept, sending, new]
+}
+
+async fn what_failed_and_what_was_kept_are_asked_for_apart(world: World) {
+    let [failed, kept, _sending, new] = one_of_each(&world).await;
+    for (which, due) in [
+        (Which::Failed, vec![&failed, &new]),
+        (Which::Kept, vec![&kept]),
+    ] {
+        assert_eq!(world.messages.hasten(&which).await.unwrap(), 1);
+        let taken = claim(&world.stores, NOW).await;
+        let taken: HashSet<_> = taken
+            .iter()
+            .map(|held| held.message.id.to_string())
+            .collect();
+        assert_eq!(taken, due.iter().map(|held| held.id.to_string()).collect());
+    }
+}
+
+async fn a_message_is_listed_with_what_becomes_of_it(world: World) {
+    let [failed, kept, sending, new] = one_of_each(&world).await;
+    let listed = async |now| {
+        let listed = world.messages.waiting(now).await.unwrap().into_iter();
+        let listed = listed.map(|one| (one.message, one.tries, one.state));
+        listed.collect::<Vec<_>>()
+    };
+    let expected = |sent| {
+        vec![
+            (failed.clone(), 1, MessageState::Failed(later(1))),
+            (sending.clone(), 1, sent),
+            (new.clone(), 0, MessageState::Waiting),
+            (kept.clone(), 0, MessageState::Kept),
+        ]
+    };
+    assert_eq!(listed(NOW).await, expected(MessageState::Sending));
+    // Whoever had it is gone.
+    assert_eq!(listed(later(2)).await, expected(MessageState::Waiting));
+    world.messages.hasten(&Which::Kept).await.unwrap();
+    let asked_for = listed(NOW).await.pop();
+    assert_eq!(asked_for, Some((kept.clone(), 0, MessageState::Waiting)));
+    assert_eq!(world.messages.discard(&Which::Failed).await.unwrap(), 1);
+    assert_eq!(world.told().await, [sending, new, kept]);
 }
 
 async fn messages_are_discarded_one_or_all(world: World) {

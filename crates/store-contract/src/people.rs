@@ -162,7 +162,8 @@ impl World {
 
     /// Every message that waits.
     pub async fn told(&self) -> Vec<WaitingMessage> {
-        self.messages.waiting(NOW).await.unwrap()
+        let listed = self.messages.waiting(NOW).await.unwrap();
+        listed.into_iter().map(|listed| listed.message).collect()
     }
 
     /// Removes what expired before that moment, and gives how much that was.

@@ -386,8 +386,13 @@ fn messages_are_listed_tried_again_and_dropped() -> Outcome {
     let waiting = installation.list("outbox list --json")?;
     assert_eq!(waiting.len(), 2);
     let first = text(&waiting[0], "messageId")?;
-    // Nobody was to send them. What is asked for is not asked for again.
+    // Nobody was to send them, which is another thing than to have tried in vain. What is asked for is not asked for
+    // again.
+    let told = (&waiting[0]["state"], &waiting[0]["tries"]);
+    assert_eq!(told, (&json!("kept"), &json!(0)));
     let asked = installation.administrate("outbox retry --all")?;
+    assert_eq!(asked, json!({ "messages": 0 }));
+    let asked = installation.administrate("outbox retry --kept")?;
     assert_eq!(asked, json!({ "messages": 2 }));
     let refused = installation.run(&format!("outbox retry --message {first}"))?;
     assert!(refused.error()?.contains(&first), "{refused:?}");
@@ -396,8 +401,16 @@ fn messages_are_listed_tried_again_and_dropped() -> Outcome {
     let again = installation.run(&format!("outbox drop --message {first}"))?;
     assert!(again.error()?.contains(&first), "{again:?}");
     let left = installation.list("outbox list")?;
-    assert_eq!(left, [waiting[1].clone()]);
-    let dropped = installation.administrate("outbox drop --all")?;
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0]["messageId"], waiting[1]["messageId"]);
+    assert_eq!(left[0]["state"], "waiting");
+    let refused = installation.run("outbox drop --all")?;
+    let said = refused.error()?;
+    assert!(
+        said.contains("1 message") && said.contains("--yes"),
+        "{said}"
+    );
+    let dropped = installation.administrate("outbox drop --all --yes")?;
     assert_eq!(dropped, json!({ "messages": 1 }));
     assert!(installation.list("outbox list")?.is_empty());
     Ok(())

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use clap::Args;
-use latchkey_domain::id::{OrganizationId, UserId};
+use latchkey_domain::id::{ApplicationId, CredentialUuid, OrganizationId, UserId};
 use latchkey_service::{
     administration::{Administration, Shown},
     ports::administration_store::Effect,
@@ -70,6 +70,24 @@ pub(super) struct OneUser {
 pub(super) fn user_id(text: &str) -> Result<UserId, String> {
     let id = text.parse::<UserId>();
     id.map_err(|error| format!("{error}; latchkey user find TEXT tells the id of a name"))
+}
+
+/// Reads the id of an organization, in the same way.
+pub(super) fn organization_id(text: &str) -> Result<OrganizationId, String> {
+    let id = text.parse::<OrganizationId>();
+    id.map_err(|error| format!("{error}; latchkey organization list tells the id of each"))
+}
+
+/// Reads the id of an application, in the same way.
+pub(super) fn application_id(text: &str) -> Result<ApplicationId, String> {
+    let id = text.parse::<ApplicationId>();
+    id.map_err(|error| format!("{error}; latchkey application list tells the id of each"))
+}
+
+/// Reads the id of a credential, in the same way.
+pub(super) fn credential_id(text: &str) -> Result<CredentialUuid, String> {
+    let id = text.parse::<CredentialUuid>();
+    id.map_err(|error| format!("{error}; latchkey credential list tells the ids of a user's"))
 }
 
 /// A user, as asked for with `--user`.

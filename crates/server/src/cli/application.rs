@@ -29,7 +29,7 @@ use tracing::warn;
 
 use super::{
     Failure,
-    administer::{Administer, confirmed, found, require, unknown},
+    administer::{Administer, application_id, confirmed, found, organization_id, require, unknown},
 };
 
 /// Where an application runs.
@@ -48,7 +48,7 @@ pub(super) enum ApplicationCommand {
     /// Add an application to an organization.
     Add {
         /// The organization.
-        #[arg(long = "org", value_name = "ORG")]
+        #[arg(long = "org", value_name = "ORG", value_parser = organization_id)]
         organization: OrganizationId,
         /// The application's name.
         #[arg(long, value_name = "NAME", value_parser = |text: &str| ApplicationName::new(text))]
@@ -71,13 +71,13 @@ pub(super) enum ApplicationCommand {
     /// List the applications of all organizations, or of one, oldest first.
     List {
         /// The organization.
-        #[arg(long = "org", value_name = "ORG")]
+        #[arg(long = "org", value_name = "ORG", value_parser = organization_id)]
         organization: Option<OrganizationId>,
     },
     /// Change name, RP id, origins, pages or look of an application; what is left out stays.
     Update {
         /// The application.
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", value_parser = application_id)]
         application: ApplicationId,
         #[command(flatten)]
         update: Update,
@@ -85,7 +85,7 @@ pub(super) enum ApplicationCommand {
     /// Delete an application; its origins are free again.
     Delete {
         /// The application.
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", value_parser = application_id)]
         application: ApplicationId,
         /// Delete the passkeys for it too; who has nothing else to sign in with is locked out.
         #[arg(long)]
@@ -97,19 +97,19 @@ pub(super) enum ApplicationCommand {
     /// Deactivate an application: no ceremony works with it any more.
     Deactivate {
         /// The application.
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", value_parser = application_id)]
         application: ApplicationId,
     },
     /// Activate an application again.
     Activate {
         /// The application.
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", value_parser = application_id)]
         application: ApplicationId,
     },
     /// Set which native applications use the RP id; what is left out is taken away.
     SetNative {
         /// The application.
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", value_parser = application_id)]
         application: ApplicationId,
         /// The one for Android; the certificates it is signed with are android: origins.
         #[arg(long, value_name = "PACKAGE", value_parser = |text: &str| AndroidPackage::new(text))]

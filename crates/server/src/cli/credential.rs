@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    administer::{Administer, OneUser, shown, user_id},
+    administer::{Administer, OneUser, credential_id, shown, user_id},
     date::date,
 };
 
@@ -21,13 +21,14 @@ use super::{
 pub(super) enum CredentialCommand {
     /// List the credentials of a user, active or not, oldest first.
     List(OneUser),
-    /// Deactivate a credential of a user: its sessions and the user's open codes end at once. The user is told.
+    /// Deactivate a credential of a user: its sessions and the user's open codes end at once. The user is
+    /// told, and can activate it again.
     Deactivate {
         /// The user.
         #[arg(long, value_name = "ID", value_parser = user_id)]
         user: UserId,
         /// The credential.
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", value_parser = credential_id)]
         credential: CredentialUuid,
     },
 }

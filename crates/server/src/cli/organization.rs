@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    administer::{Administer, confirmed, found, unknown},
+    administer::{Administer, confirmed, found, organization_id, unknown},
     date::date,
 };
 
@@ -27,7 +27,7 @@ pub(super) enum OrganizationCommand {
     /// Give an organization another name; messages that are written from then on say it.
     Update {
         /// The organization.
-        #[arg(long = "org", value_name = "ORG")]
+        #[arg(long = "org", value_name = "ORG", value_parser = organization_id)]
         organization: OrganizationId,
         /// What it is to be called.
         #[arg(long, value_name = "NAME", value_parser = |text: &str| OrganizationName::new(text))]
@@ -36,7 +36,7 @@ pub(super) enum OrganizationCommand {
     /// Delete an organization where nobody has registered, with its applications and whoever was invited.
     Delete {
         /// The organization.
-        #[arg(long = "org", value_name = "ORG")]
+        #[arg(long = "org", value_name = "ORG", value_parser = organization_id)]
         organization: OrganizationId,
         /// Yes, delete the organization that is called so.
         #[arg(long, value_name = "NAME")]
@@ -45,7 +45,7 @@ pub(super) enum OrganizationCommand {
     /// Set whether credentials made with a code wait until their owner approves them.
     SetApproval {
         /// The organization.
-        #[arg(long = "org", value_name = "ORG")]
+        #[arg(long = "org", value_name = "ORG", value_parser = organization_id)]
         organization: OrganizationId,
         /// never or always.
         #[arg(value_name = "WHEN")]
@@ -54,7 +54,7 @@ pub(super) enum OrganizationCommand {
     /// Set whether whoever makes a credential with a code is signed in with it at once, where the page asks for that.
     SetCodeSignIn {
         /// The organization.
-        #[arg(long = "org", value_name = "ORG")]
+        #[arg(long = "org", value_name = "ORG", value_parser = organization_id)]
         organization: OrganizationId,
         /// never or at-once.
         #[arg(value_name = "WHEN")]
@@ -64,7 +64,7 @@ pub(super) enum OrganizationCommand {
     /// other credential away, and makes neither codes nor credentials.
     SetFreshness {
         /// The organization.
-        #[arg(long = "org", value_name = "ORG")]
+        #[arg(long = "org", value_name = "ORG", value_parser = organization_id)]
         organization: OrganizationId,
         /// off, or hours from 1h to 720h.
         #[arg(value_name = "TIME")]
@@ -74,7 +74,7 @@ pub(super) enum OrganizationCommand {
     /// who is signed in elsewhere.
     SetCodeRequests {
         /// The organization.
-        #[arg(long = "org", value_name = "ORG")]
+        #[arg(long = "org", value_name = "ORG", value_parser = organization_id)]
         organization: OrganizationId,
         /// nowhere, same-network or anywhere.
         #[arg(value_name = "FROM")]

@@ -1,10 +1,13 @@
 //! `latchkey outbox`: the messages that wait to be sent.
 
 use clap::{Args, Subcommand};
-use latchkey_domain::id::MessageId;
+use latchkey_domain::{id::MessageId, text};
 use latchkey_service::{
     outbox::{OpenMessage, Outbox},
-    ports::{message_store::Which, store::StoreError},
+    ports::{
+        message_store::{MessageState, Which},
+        store::StoreError,
+    },
 };
 use serde::Serialize;
 
@@ -15,31 +18,70 @@ use crate::wiring::Adapters;
 pub(super) enum OutboxCommand {
     /// Show every message that waits and has not expired, oldest first. They may hold live codes.
     List,
-    /// Send messages now that wait for a later try, or waited before there was a mail server.
-    Retry(Messages),
+    /// Send messages now that could not be sent and wait for a later try, or that were kept.
+    Retry(ToRetry),
     /// Delete messages unsent.
-    Drop(Messages),
+    Drop {
+        #[command(flatten)]
+        which: ToDrop,
+        /// Yes, delete so many as there are.
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
-/// Which messages.
+/// Which messages are to be sent now.
 #[derive(Clone, Debug, Args)]
-#[group(required = true, multiple = false)]
-pub(super) struct Messages {
+#[group(id = "which_to_retry", required = true, multiple = false)]
+pub(super) struct ToRetry {
     /// The message.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = message_id)]
     message: Option<MessageId>,
-    /// All of them.
+    /// All that could not be sent.
     #[arg(long)]
     all: bool,
+    /// All that were kept, since nothing was sent when they were written, however old they are.
+    #[arg(long)]
+    kept: bool,
 }
 
-impl From<Messages> for Which {
-    fn from(some: Messages) -> Self {
-        let Messages {
-            message,
-            all: _if_none,
-        } = some;
-        message.map_or(Self::All, Self::One)
+/// Which messages are to be deleted.
+#[derive(Clone, Debug, Args)]
+#[group(id = "which_to_drop", required = true, multiple = false)]
+pub(super) struct ToDrop {
+    /// The message.
+    #[arg(long, value_name = "ID", value_parser = message_id)]
+    message: Option<MessageId>,
+    /// All of them, also those that were kept.
+    #[arg(long)]
+    all: bool,
+    /// All that were kept, since nothing was sent when they were written.
+    #[arg(long)]
+    kept: bool,
+}
+
+fn message_id(text: &str) -> Result<MessageId, String> {
+    let id = text.parse::<MessageId>();
+    id.map_err(|error| format!("{error}; latchkey outbox list shows all"))
+}
+
+impl From<ToRetry> for Which {
+    fn from(some: ToRetry) -> Self {
+        match some.message {
+            Some(message) => Self::One(message),
+            None if some.kept => Self::Kept,
+            None => Self::Failed,
+        }
+    }
+}
+
+impl From<ToDrop> for Which {
+    fn from(some: ToDrop) -> Self {
+        match some.message {
+            Some(message) => Self::One(message),
+            None if some.kept => Self::Kept,
+            None => Self::All,
+        }
     }
 }
 
@@ -57,6 +99,13 @@ struct CountAnswer {
 struct MessageAnswer {
     message_id: String,
     kind: &'static str,
+    /// `waiting`, `sending`, `failed`, which is tried again, or `kept`, which is not sent.
+    state: &'static str,
+    /// How often it was tried, this time included where it is being sent.
+    tries: u32,
+    /// When it is tried again, where it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_try: Option<String>,
     to: String,
     subject: String,
     text: String,
@@ -66,7 +115,16 @@ struct MessageAnswer {
 
 impl From<&OpenMessage> for MessageAnswer {
     fn from(message: &OpenMessage) -> Self {
+        let (state, next_try) = match message.state {
+            MessageState::Waiting => ("waiting", None),
+            MessageState::Sending => ("sending", None),
+            MessageState::Failed(next) => ("failed", Some(date(next))),
+            MessageState::Kept => ("kept", None),
+        };
         Self {
+            state,
+            next_try,
+            tries: message.tries,
             message_id: message.id.to_string(),
             kind: message.kind.as_str(),
             to: message.to.to_string(),
@@ -93,8 +151,8 @@ pub(super) async fn perform(command: OutboxCommand, adapters: Adapters) -> Resul
             let counted = retry(outbox, &which.into()).await;
             answer_and_close(counted, MESSAGES, adapters).await
         }
-        OutboxCommand::Drop(which) => {
-            let counted = discard(outbox, &which.into()).await;
+        OutboxCommand::Drop { which, yes } => {
+            let counted = discard(outbox, &which.into(), yes).await;
             answer_and_close(counted, MESSAGES, adapters).await
         }
     }
@@ -102,11 +160,16 @@ pub(super) async fn perform(command: OutboxCommand, adapters: Adapters) -> Resul
 
 async fn retry(outbox: &Outbox, which: &Which) -> Result<CountAnswer, Failure> {
     let why =
-        "waits for a later try; one that nobody has tried yet is sent without being asked for";
+        "waits for a later try; what is being sent, or nobody has tried yet, is not asked for";
     counted(which, why, outbox.retry(which).await)
 }
 
-async fn discard(outbox: &Outbox, which: &Which) -> Result<CountAnswer, Failure> {
+async fn discard(outbox: &Outbox, which: &Which, yes: bool) -> Result<CountAnswer, Failure> {
+    if !yes && !matches!(which, Which::One(_)) {
+        let messages = u64::try_from(outbox.count(which).await?)?;
+        let messages = text::counted(messages, "message");
+        return Err(format!("this deletes {messages} unsent: say --yes").into());
+    }
     counted(which, "waits", outbox.discard(which).await)
 }
 
@@ -118,6 +181,8 @@ fn counted(
 ) -> Result<CountAnswer, Failure> {
     match (which, messages?) {
         (Which::One(id), 0) => Err(format!("--message: no message {id} {why}").into()),
-        (Which::One(_) | Which::All, messages) => Ok(CountAnswer { messages }),
+        (Which::One(_) | Which::All | Which::Failed | Which::Kept, messages) => {
+            Ok(CountAnswer { messages })
+        }
     }
 }

@@ -25,7 +25,7 @@ fn without_a_command_it_serves() {
 }
 
 /// Documented commands that name nothing by its id.
-const PLAIN: [&str; 42] = [
+const PLAIN: [&str; 45] = [
     "health",
     "health --address 127.0.0.1:8080",
     "config check",
@@ -47,6 +47,9 @@ const PLAIN: [&str; 42] = [
     "application list",
     "outbox retry --all",
     "outbox drop --all",
+    "outbox retry --kept",
+    "outbox drop --all --yes",
+    "outbox drop --kept --yes",
     "completions bash",
     "completions zsh",
     "completions fish",
@@ -150,6 +153,33 @@ fn every_documented_command_is_understood() {
 fn a_value_that_cannot_be_is_named_with_what_to_write() {
     for (line, option, advice) in [
         ("user activate --user 7", "--user", "us-xxxxx-xxxxx-"),
+        ("user activate --user ada", "--user", "latchkey user find"),
+        (
+            "organization delete --org Example",
+            "--org",
+            "latchkey organization list",
+        ),
+        ("user list --org x", "--org", "latchkey organization list"),
+        (
+            "application list --org x",
+            "--org",
+            "latchkey organization list",
+        ),
+        (
+            "application activate --application x",
+            "--application",
+            "latchkey application list",
+        ),
+        (
+            "credential deactivate --user us-6b58p-r53sr-rlrd3l5cj3uc4ome --credential x",
+            "--credential",
+            "latchkey credential list",
+        ),
+        (
+            "outbox drop --message x",
+            "--message",
+            "latchkey outbox list",
+        ),
         (
             "user invite --org or-6b58p-r53sr-rlrd3l5cj3uc4ome --email a@b.example --kind Robot",
             "--kind",

@@ -20,7 +20,10 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    administer::{Administer, OneUser, confirmed, found, require, shown, unknown, user_id},
+    administer::{
+        self, Administer, OneUser, confirmed, found, organization_id, require, shown, unknown,
+        user_id,
+    },
     answer::say,
     credential::{CredentialRow, rows_of},
     date::date,
@@ -42,7 +45,7 @@ pub(super) enum UserCommand {
     /// Invite a user; somebody who has not registered yet gets a new code.
     Invite {
         /// The organization.
-        #[arg(long = "org", value_name = "ORG")]
+        #[arg(long = "org", value_name = "ORG", value_parser = organization_id)]
         organization: OrganizationId,
         #[command(flatten)]
         named: Named,
@@ -59,7 +62,7 @@ pub(super) enum UserCommand {
     /// List the users of an organization, oldest first.
     List {
         /// The organization.
-        #[arg(long = "org", value_name = "ORG")]
+        #[arg(long = "org", value_name = "ORG", value_parser = organization_id)]
         organization: OrganizationId,
         #[command(flatten)]
         part: Part,
@@ -70,7 +73,7 @@ pub(super) enum UserCommand {
         #[arg(value_name = "TEXT", value_parser = |text: &str| SearchText::new(text))]
         text: SearchText,
         /// The organization.
-        #[arg(long = "org", value_name = "ORG")]
+        #[arg(long = "org", value_name = "ORG", value_parser = organization_id)]
         organization: Option<OrganizationId>,
         #[command(flatten)]
         part: Part,

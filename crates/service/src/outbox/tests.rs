@@ -6,7 +6,10 @@ use tokio::{task::yield_now, time::Instant};
 use super::*;
 use crate::{
     messages::AskedCode,
-    ports::{mailer::MockMailer, message_store::MockMessageStore},
+    ports::{
+        mailer::MockMailer,
+        message_store::{MockMessageStore, WaitingMessage},
+    },
     testing::{NOW, clock, left_events, messages, user},
 };
 
@@ -312,12 +315,20 @@ async fn there_is_no_trouble_where_nothing_is_sent() {
 #[tokio::test]
 async fn what_waits_can_be_read() {
     let mut store = MockMessageStore::new();
-    store
-        .expect_waiting()
-        .returning(|_| Ok(vec![claimed(1).message]));
+    store.expect_waiting().returning(|_| {
+        Ok(vec![ListedMessage {
+            message: claimed(1).message,
+            tries: 1,
+            state: MessageState::Kept,
+        }])
+    });
     let waiting = outbox(store, MockMailer::new()).waiting().await.unwrap();
     assert_eq!(waiting.len(), 1);
     assert!(waiting[0].content.text.contains("A7U-KY6-9PT"));
+    assert_eq!(
+        (waiting[0].tries, waiting[0].state),
+        (1, MessageState::Kept)
+    );
 }
 
 /// Outboxes of one database, on a clock that goes.
@@ -455,6 +466,10 @@ impl MessageStore for Scene {
         })
     }
 
+    async fn hold(&self, claimed: &ClaimedMessage, until: Timestamp) -> Result<bool, StoreError> {
+        self.with(claimed, |rows, index| rows[index].due = until)
+    }
+
     async fn put_back(&self, claimed: &ClaimedMessage, due: Timestamp) -> Result<bool, StoreError> {
         self.with(claimed, |rows, index| rows[index].due = due)
     }
@@ -471,7 +486,7 @@ impl MessageStore for Scene {
         Ok(0)
     }
 
-    async fn waiting(&self, _now: Timestamp) -> Result<Vec<WaitingMessage>, StoreError> {
+    async fn waiting(&self, _now: Timestamp) -> Result<Vec<ListedMessage>, StoreError> {
         Ok(vec![])
     }
 }

@@ -29,6 +29,52 @@ pub struct WaitingMessage {
     pub expires: Timestamp,
 }
 
+/// A message that waits, and how far it has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedMessage {
+    /// The message.
+    pub message: WaitingMessage,
+    /// How often somebody took it to send it.
+    pub tries: u32,
+    /// What becomes of it.
+    pub state: MessageState,
+}
+
+/// What becomes of a message that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageState {
+    /// It is sent as soon as somebody can.
+    Waiting,
+    /// Somebody has it, to send it.
+    Sending,
+    /// It could not be sent, and is tried again at this moment.
+    Failed(Timestamp),
+    /// Nobody is to send it: nothing was sent when it was written, or it is for no address.
+    Kept,
+}
+
+impl MessageState {
+    /// That of a message which nobody has.
+    pub fn of(message: &WaitingMessage, due: Timestamp) -> Self {
+        if due >= message.expires {
+            Self::Kept
+        } else if due == message.created {
+            Self::Waiting
+        } else {
+            Self::Failed(due)
+        }
+    }
+
+    /// That of a message which somebody has until the lease ends.
+    pub fn with_somebody(lease: Timestamp, now: Timestamp) -> Self {
+        if now < lease {
+            Self::Sending
+        } else {
+            Self::Waiting
+        }
+    }
+}
+
 /// A message that one process has taken to send it. It is that process's until another one takes it, which may be
 /// when the lease ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +90,10 @@ pub struct ClaimedMessage {
 pub enum Which {
     /// All of them.
     All,
+    /// Those that could not be sent, and are tried again.
+    Failed,
+    /// Those that nobody is to send.
+    Kept,
     /// This one, if it waits.
     One(MessageId),
 }
@@ -62,8 +112,7 @@ pub struct Pending {
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
 pub trait MessageStore: Send + Sync {
-    /// Takes at most `batch` messages that are due, or were [hastened](Self::hasten) and are nobody's, and have not
-    /// expired, for `lease` from `now` on: they are due again when it ends. What expires first comes first, so that
+    /// Takes at most `batch` messages that are due and have not expired, for `lease` from `now` on: they are due again when it ends. What expires first comes first, so that
     /// no code waits behind notices. Of any number of processes that call at once each message is given to one. When
     /// nothing is due this costs one read. What a newer release keeps here and this one does not know is left to that
     /// one, and is neither counted nor shown.
@@ -83,8 +132,14 @@ pub trait MessageStore: Send + Sync {
     /// [`StoreError`].
     async fn remove(&self, claimed: &ClaimedMessage) -> Result<bool, StoreError>;
 
-    /// Puts a message back until `due`; `false` when it is another process's by now. Whoever is still sending it when
-    /// its lease is about to end does the same, and has it until then.
+    /// Keeps a message for whoever is still sending it, until another moment than that at which its lease ends;
+    /// `false` when it is nobody's or another process's by now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn hold(&self, claimed: &ClaimedMessage, until: Timestamp) -> Result<bool, StoreError>;
+
+    /// Puts a message back until `due`; `false` when it is another process's by now.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -97,10 +152,9 @@ pub trait MessageStore: Send + Sync {
     /// [`StoreError`].
     async fn pending(&self, now: Timestamp) -> Result<Pending, StoreError>;
 
-    /// Asks whoever sends to take messages before they are due, and tells how many those are: of those that somebody
-    /// took, or that nobody was to send. The others are due already. When that is, is decided by the
-    /// clock of who [claims](Self::claim), which also says what is with somebody; so the clock of who asks does not
-    /// matter. Expired ones may be among them, since no clock is asked; nobody takes those.
+    /// Makes messages due that were put back, or that nobody was to send, and tells how many those are. The others are
+    /// due already, or somebody has them. Nobody's clock is asked, so expired ones may be among them; nobody takes
+    /// those.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -116,5 +170,5 @@ pub trait MessageStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn waiting(&self, now: Timestamp) -> Result<Vec<WaitingMessage>, StoreError>;
+    async fn waiting(&self, now: Timestamp) -> Result<Vec<ListedMessage>, StoreError>;
 }

@@ -9,7 +9,9 @@ use latchkey_domain::{
     time::Timestamp,
 };
 use latchkey_service::ports::{
-    message_store::{ClaimedMessage, MessageStore, Pending, WaitingMessage, Which},
+    message_store::{
+        ClaimedMessage, ListedMessage, MessageState, MessageStore, Pending, WaitingMessage, Which,
+    },
     store::StoreError,
 };
 use sea_orm::{
@@ -37,8 +39,8 @@ pub struct Model {
     pub sealed: Typed<SealedText>,
     pub created: Typed<Timestamp>,
     pub expires: Typed<Timestamp>,
-    /// From when on somebody may take it to send it. It is negated where somebody was asked to take it before, see
-    /// [`is_due`].
+    /// From when on somebody may take it to send it. It is negated while somebody has it, until the lease ends then;
+    /// where it is the moment of its creation it is due whatever time it is.
     pub due: Typed<Timestamp>,
     /// How often somebody took it.
     pub attempts: i32,
@@ -54,6 +56,21 @@ fn waiting_message((row, to): (Model, user::Model)) -> WaitingMessage {
         sealed: row.sealed.0,
         created: row.created.0,
         expires: row.expires.0,
+    }
+}
+
+/// A message as of `now`, and how far it has come.
+fn listed_message((row, to): (Model, user::Model), now: Timestamp) -> ListedMessage {
+    let (tries, due) = (row.attempts, row.due.0.unix_milliseconds());
+    let message = waiting_message((row, to));
+    ListedMessage {
+        tries: u32::try_from(tries).unwrap_or_default(),
+        state: if due < 0 {
+            MessageState::with_somebody(Timestamp::from_unix_milliseconds(-due), now)
+        } else {
+            MessageState::of(&message, Timestamp::from_unix_milliseconds(due))
+        },
+        message,
     }
 }
 
@@ -99,7 +116,7 @@ impl MessageStore for SqlStore {
         lease: Duration,
         batch: u32,
     ) -> Result<Vec<ClaimedMessage>, StoreError> {
-        let due = is_due(now, lease);
+        let due = is_due(now);
         if !self.is_any(due.clone()).await? {
             return Ok(vec![]);
         }
@@ -110,6 +127,14 @@ impl MessageStore for SqlStore {
 
     async fn remove(&self, claimed: &ClaimedMessage) -> Result<bool, StoreError> {
         let row = Entity::delete_many().filter(is_with(claimed));
+        self.write(async move |tx| row.meets_one(&tx).await).await
+    }
+
+    async fn hold(&self, claimed: &ClaimedMessage, until: Timestamp) -> Result<bool, StoreError> {
+        let row = Entity::update_many()
+            .col_expr(Column::Due, Expr::value(-until.unix_milliseconds()))
+            .filter(Column::Due.lt(0_i64))
+            .filter(is_with(claimed));
         self.write(async move |tx| row.meets_one(&tx).await).await
     }
 
@@ -141,13 +166,10 @@ impl MessageStore for SqlStore {
     }
 
     async fn hasten(&self, which: &Which) -> Result<u64, StoreError> {
-        let negated = Expr::value(0_i64).sub(Expr::col(Column::Due));
         let rows = Entity::update_many()
-            .col_expr(Column::Due, negated)
+            .col_expr(Column::Due, Expr::col(Column::Created))
             .filter(is_one_of(which))
-            .filter(Column::Due.gt(0_i64))
-            // What nobody has taken yet is due.
-            .filter(Expr::col(Column::Due).ne(Expr::col(Column::Created)));
+            .filter(is_put_back());
         self.write(async move |tx| rows.count(&tx).await).await
     }
 
@@ -156,12 +178,13 @@ impl MessageStore for SqlStore {
         self.write(async move |tx| rows.count(&tx).await).await
     }
 
-    async fn waiting(&self, now: Timestamp) -> Result<Vec<WaitingMessage>, StoreError> {
+    async fn waiting(&self, now: Timestamp) -> Result<Vec<ListedMessage>, StoreError> {
         let lives = lives(now);
         let rows = self
             .read(async move |reader| addressed(&reader, lives, Column::Created).await)
             .await?;
-        Ok(rows.into_iter().map(waiting_message).collect())
+        let listed = rows.into_iter().map(|row| listed_message(row, now));
+        Ok(listed.collect())
     }
 }
 
@@ -177,8 +200,17 @@ impl SqlStore {
 fn is_one_of(which: &Which) -> Condition {
     match which {
         Which::All => Condition::all(),
+        Which::Failed => is_put_back().add(Expr::col(Column::Due).lt(Expr::col(Column::Expires))),
+        Which::Kept => is_put_back().add(Expr::col(Column::Due).gte(Expr::col(Column::Expires))),
         Which::One(id) => Column::Id.eq(id.as_str()).into(),
     }
+}
+
+/// That a message waits for a later moment than its creation, or for none, and is with nobody.
+fn is_put_back() -> Condition {
+    Condition::all()
+        .add(Column::Due.gt(0_i64))
+        .add(Expr::col(Column::Due).ne(Expr::col(Column::Created)))
 }
 
 /// What is worth sending at `now` and this release knows; a newer one may keep more.
@@ -189,15 +221,10 @@ fn lives(now: Timestamp) -> Condition {
         .add(Column::Kind.is_in(kinds))
 }
 
-/// What may be taken at `now` for `lease`: what is due, and what was asked for, unless it is due so soon that somebody
-/// may have it. Whoever asks negates when a message is due, and need not know what time it is.
-fn is_due(now: Timestamp, lease: Duration) -> Condition {
+/// What may be taken at `now`: what is due, and what is with somebody whose lease has ended.
+fn is_due(now: Timestamp) -> Condition {
     let at = now.unix_milliseconds();
-    let is_asked_for = Column::Due.lt(-now.plus(lease).unix_milliseconds());
-    let is_due = Condition::any()
-        .add(Column::Due.between(-at, at))
-        .add(is_asked_for);
-    lives(now).add(is_due)
+    lives(now).add(Column::Due.between(-at, at))
 }
 
 /// That a message is one of at most `batch` that are due and expire first. On PostgreSQL that passes over what another
@@ -222,7 +249,7 @@ async fn claim(
     batch: u32,
 ) -> Result<Vec<ClaimedMessage>, StoreError> {
     let taken: Vec<Model> = Entity::update_many()
-        .col_expr(Column::Due, Expr::value(until.unix_milliseconds()))
+        .col_expr(Column::Due, Expr::value(-until.unix_milliseconds()))
         .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1_i32))
         .filter(is_in_batch_of(transaction, due.clone(), batch))
         .filter(due)

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use latchkey_domain::{
-    credential::CredentialReference, id::InstallationId, organization::Approval, page::PageSize,
-    text::SearchText,
+    credential::CredentialReference,
+    id::InstallationId,
+    organization::Approval,
+    page::PageSize,
+    text::{OrganizationName, SearchText},
 };
 use latchkey_service::ports::{
     administration_store::ApplicationUpdate,
@@ -210,9 +213,10 @@ async fn changes_from_the_command_line_are_one_transaction_each(world: SqlWorld)
     let (organization, application) = (&tenant.organization, &tenant.application.id);
     let invitation = world.invitation(organization, "ada@example.com");
     let added = world.new_application(organization, "https://two.example");
+    let name = OrganizationName::new("Another").unwrap();
     let administration = &world.administration;
     let changes = async || {
-        world.tenant("Other").await;
+        let other = world.tenant("Other").await.organization;
         world.invite(invitation).await;
         assert!(world.set_administrator(&user, true).await);
         assert!(world.set_user_active(&user, false).await);
@@ -222,7 +226,10 @@ async fn changes_from_the_command_line_are_one_transaction_each(world: SqlWorld)
         assert!(world.set_application_active(application, false).await);
         let set = administration.set_native(application, &tenant.application.native);
         assert!(set.await.unwrap().is_there());
+        let renamed = administration.rename_organization(&other, &name).await;
+        assert!(renamed.unwrap().is_change());
+        administration.delete_organization(&other).await.unwrap();
     };
     let cost = world.sql.cost(changes()).await;
-    assert_eq!((cost.write_transactions, cost.reads), (8, 0));
+    assert_eq!((cost.write_transactions, cost.reads), (10, 0));
 }
