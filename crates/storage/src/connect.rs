@@ -22,6 +22,7 @@ use url::Url;
 use crate::{
     connection::{Connections, Terms},
     failure::Passing,
+    file::OpenFile,
     private,
     store::{self, SqlStore},
     trust::Trust,
@@ -357,7 +358,20 @@ async fn connect_sqlite(path: PathBuf, options: &ConnectOptions) -> Result<SqlSt
     let reader = open_sqlite(readers, deadline, &for_reading, &terms)
         .await
         .map_err(failed)?;
-    Ok(SqlStore::new(reader, writer, deadline))
+    let opened = OpenFile::at(&path).map_err(|error| failed(sqlx::Error::Io(error)))?;
+    Ok(SqlStore::new(reader, writer, deadline, Some(opened)))
+}
+
+/// What it means that the file cannot be opened, and what to do.
+fn sqlite_advice(error: &sqlx::Error) -> &'static str {
+    let code = error.as_database_error().and_then(|said| said.code());
+    match code.as_deref() {
+        // SQLITE_FULL, SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC, SQLITE_IOERR_TRUNCATE, SQLITE_IOERR_SHMSIZE
+        Some("13" | "778" | "1034" | "1546" | "4874") => {
+            ", whose disk is full, or fails: make room there (`df` shows it), or see the system's log"
+        }
+        Some(_) | None => "",
+    }
 }
 
 /// Makes the file, empty, when it is missing: SQLite would make it as the system's default says, and gives

@@ -20,6 +20,7 @@ use tracing::Instrument as _;
 use crate::{
     connection::{Connections, Reader},
     failure::Passing,
+    file::OpenFile,
     statement::{Change as _, Step, at_once},
     transaction::{self, Transaction},
     trust::Trust,
@@ -43,6 +44,8 @@ pub struct SqlStore {
     /// Where operations wait for the writer, on SQLite. PostgreSQL has many that write, and makes groups of
     /// their commits by itself.
     line: Option<Line>,
+    /// The file that is open, on SQLite.
+    file: Option<OpenFile>,
 }
 
 /// How long whoever did not get a lock waits before the second try, so that the others have theirs by then: who
@@ -83,8 +86,13 @@ pub struct Statements {
 }
 
 impl SqlStore {
-    /// A store whose calls may take as long as `deadline`, on connections of the same terms.
-    pub(crate) fn new(reader: Connections, writer: Connections, deadline: Duration) -> Self {
+    /// A store whose calls may take as long as `deadline`, on connections of the same terms; on SQLite, of this file.
+    pub(crate) fn new(
+        reader: Connections,
+        writer: Connections,
+        deadline: Duration,
+        file: Option<OpenFile>,
+    ) -> Self {
         let store = Self {
             trust: writer.terms().trust.clone(),
             reader,
@@ -92,6 +100,7 @@ impl SqlStore {
             deadline,
             counters: Arc::default(),
             line: None,
+            file,
         };
         // The one that writes keeps a store without the line: it ends when nobody can ask it any more.
         let line = (store.backend() == DbBackend::Sqlite).then(|| Line::before(store.clone()));
@@ -106,6 +115,11 @@ impl SqlStore {
     /// Which of the two databases it works on.
     pub(crate) fn backend(&self) -> DbBackend {
         self.connection().get_database_backend()
+    }
+
+    /// The file that is open, on SQLite.
+    pub(crate) const fn file(&self) -> Option<&OpenFile> {
+        self.file.as_ref()
     }
 
     /// How many statements ran so far.

@@ -53,6 +53,7 @@ pub(super) async fn connect(
         connections.clone(),
         connections,
         options.deadline,
+        None,
     ))
 }
 

@@ -67,6 +67,14 @@ impl InstallationStore for SqlStore {
             .await
     }
 
+    async fn is_in_place(&self) -> Result<bool, StoreError> {
+        match self.file() {
+            Some(file) => file.is_in_place().map_err(StoreError::unavailable),
+            // Whoever asks a server meets the same one.
+            None => Ok(true),
+        }
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         // PostgreSQL refuses it where changes are refused, whether or not a row would be met.
         let nothing = Entity::delete_many().filter(Column::Slot.ne(SLOT));
