@@ -313,7 +313,7 @@ impl SqlStore {
             store.count_transaction();
             // Until the steps are told, nothing is done that the transaction could do again.
             let otherwise = |error: E| match store.told(error) {
-                (Some(Passing::Exhaustion) | None, error) => Err(error),
+                (Some(Passing::Exhaustion | Passing::Schema) | None, error) => Err(error),
                 (Some(_), _error) => Ok(None),
             };
             let preparing = async {
@@ -434,7 +434,7 @@ impl SqlStore {
                 true
             }
             Some(Passing::ReadOnly) => self.trust.renew(began, ends).await,
-            Some(Passing::Exhaustion) | None => false,
+            Some(Passing::Exhaustion | Passing::Schema) | None => false,
         };
         if !may_be_better {
             return Err(error);
