@@ -153,7 +153,7 @@ pub enum ConnectError {
     /// Names and origins have letters of all the world.
     #[error(
         "the database {target} has the encoding {encoding}; make one with \
-         CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+         CREATE DATABASE … OWNER … ENCODING 'UTF8' TEMPLATE template0"
     )]
     Encoding {
         /// Host, port and name.
@@ -338,7 +338,7 @@ async fn connect_sqlite(path: PathBuf, options: &ConnectOptions) -> Result<SqlSt
         .pragma("journal_size_limit", LOG_LIMIT);
     let failed = |source: sqlx::Error| ConnectError::Open {
         target: path.display().to_string(),
-        advice: "",
+        advice: sqlite_advice(&source),
         source: source.into(),
     };
     let deadline = options.deadline;

@@ -167,7 +167,8 @@ impl SqlStore {
             && let Err(error) = empty_log(&self.writer).await
         {
             // It is all there, in the log.
-            tracing::warn!(%error, "the write-ahead log could not be moved into the database file");
+            let cause = error.source().map(ToString::to_string);
+            tracing::warn!(%error, cause, "the write-ahead log could not be moved into the database file");
         }
         self.writer.close().await
     }
@@ -176,7 +177,8 @@ impl SqlStore {
     async fn move_log(self) {
         // A store that is being closed does so itself.
         if let Err(error) = self.reader.move_log(MOVE_LOG).await {
-            tracing::debug!(%error, "the write-ahead log could not be moved into the database file");
+            let cause = error.source().map(ToString::to_string);
+            tracing::debug!(%error, cause, "the write-ahead log could not be moved into the database file");
         }
     }
 
