@@ -23,6 +23,7 @@ mod m0018_freshness;
 mod m0019_code_requests;
 mod m0020_looks_of_applications;
 mod m0021_code_sign_in;
+mod permit;
 mod shape;
 
 pub use self::loss::{Loss, Newest, losses, organizations};
@@ -82,6 +83,10 @@ pub struct Step {
 /// [`DbErr`] when the database fails, or when it has a step that this program does not know because
 /// a newer one was there. The step that failed has changed nothing.
 pub async fn up(connection: &DatabaseConnection) -> Result<(), DbErr> {
+    bring_up(connection).await.map_err(permit::advised)
+}
+
+async fn bring_up(connection: &DatabaseConnection) -> Result<(), DbErr> {
     let pending = Migrator::get_pending_migrations_read_only(connection).await?;
     if pending.is_empty() {
         return Ok(());
@@ -180,11 +185,13 @@ pub async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransactio
 /// # Errors
 /// [`DbErr`] when the database fails, or has a step that this program does not know.
 pub async fn begin_anew(transaction: &DatabaseTransaction, steps: usize) -> Result<(), DbErr> {
-    let applied = Migrator::get_applied_migrations(transaction).await?.len();
+    let applied = Migrator::get_applied_migrations(transaction).await;
+    let applied = applied.map_err(permit::advised)?.len();
     if applied != steps {
         let steps = u32::try_from(steps).unwrap_or(u32::MAX);
         Migrator::down(transaction, None).await?;
-        Migrator::up(transaction, Some(steps)).await?;
+        let up = Migrator::up(transaction, Some(steps)).await;
+        up.map_err(permit::advised)?;
     }
     Ok(())
 }

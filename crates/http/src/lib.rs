@@ -28,7 +28,7 @@ use axum::{
     response::Response,
     routing::get,
 };
-use latchkey_service::use_cases::UseCases;
+use latchkey_service::{live::Live, use_cases::UseCases};
 use utoipa::openapi::{OpenApi, ServerBuilder};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -157,7 +157,7 @@ pub fn router_with_pages(
     let state = AppState {
         use_cases,
         settings: Arc::new(settings),
-        has_told_of_forwarding: Arc::default(),
+        told_of_forwarding: Live::default(),
         description: description.into(),
         refusal_page: beside.refusal_page,
         meter: beside.meter,
@@ -213,7 +213,7 @@ fn apart(use_cases: Arc<UseCases>, beside: Beside) -> Router {
     let state = AppState {
         use_cases,
         settings: Arc::default(),
-        has_told_of_forwarding: Arc::default(),
+        told_of_forwarding: Live::default(),
         description: "".into(),
         refusal_page: beside.refusal_page,
         meter: beside.meter,

@@ -1,6 +1,6 @@
 //! What handlers and extractors reach.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -56,8 +56,8 @@ impl Default for Beside {
 pub(crate) struct AppState {
     pub(crate) use_cases: Arc<UseCases>,
     pub(crate) settings: Arc<HttpSettings>,
-    /// Whether it was told that somebody forwards who is not trusted.
-    pub(crate) has_told_of_forwarding: Arc<AtomicBool>,
+    /// Who was trusted when it was told that somebody forwards who is not.
+    pub(crate) told_of_forwarding: Live<Option<Vec<IpNet>>>,
     /// The API description as it is served.
     pub(crate) description: Arc<str>,
     /// Hears of every request.

@@ -73,7 +73,7 @@ pub struct Settings {
     /// Whether the installation must be there already, with its whole schema. No key says so, but the command: only
     /// those that begin one make anything where nothing is, or change the schema.
     pub must_exist: bool,
-    /// The files that secrets were read from, as `KEY_file` names them.
+    /// The files that secrets were read from: those that `KEY_file` names, and the configuration where one is in it.
     pub secret_files: Vec<PathBuf>,
 }
 

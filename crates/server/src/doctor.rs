@@ -85,6 +85,9 @@ impl Findings<'_> {
 /// How far two clocks may differ without anybody noticing, and how far at all: tokens live for minutes.
 const CLOCKS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(30)];
 
+/// How much room the disk of SQLite must have: as much as its write-ahead log takes before it begins anew.
+const ROOM: u64 = 16 * 1024 * 1024;
+
 /// How long a key should sign.
 const AGE_OF_A_KEY: Duration = Duration::from_hours(365 * 24);
 
@@ -178,10 +181,13 @@ async fn database(
     };
     let (store, prospect) = match store {
         Ok(store) => {
-            if let Some(store) = &store {
-                facts(store, &mut found).await;
-            }
             let prospect = beginning::prospect(settings, has_secrets, store.as_ref()).await;
+            if let Some(store) = &store {
+                let is_to_change = prospect
+                    .as_ref()
+                    .is_ok_and(|prospect| !prospect.pending.is_empty());
+                facts(store, is_to_change, &mut found).await;
+            }
             (store, prospect)
         }
         Err(error) => (None, Err(error)),
@@ -215,8 +221,8 @@ async fn database(
     (store, prospect)
 }
 
-/// What the database is, and whether it is as it should be.
-async fn facts(store: &SqlStore, found: &mut Findings<'_>) {
+/// What the database is, and whether it is as it should be: it may be that its schema is to be changed.
+async fn facts(store: &SqlStore, is_to_change: bool, found: &mut Findings<'_>) {
     let before = SystemClock.now();
     match store.facts().await {
         Ok(facts) => {
@@ -228,6 +234,23 @@ async fn facts(store: &SqlStore, found: &mut Findings<'_>) {
                 found.problem(
                     "it takes no changes: it is a standby, or default_transaction_read_only is on",
                     "lead database.url to the server that takes changes",
+                );
+            }
+            if is_to_change && !facts.may_migrate {
+                found.problem(
+                    "the role in database.url may make no tables there, and steps of the schema are still to be taken",
+                    "let it own the database: ALTER DATABASE … OWNER TO …, or CREATE DATABASE … OWNER …",
+                );
+            }
+            if let Some(room) = facts.room
+                && room < ROOM
+            {
+                found.problem(
+                    format!(
+                        "its disk has room for {} KiB: changes are refused when it is full",
+                        room / 1024
+                    ),
+                    "make room there (`df` shows it)",
                 );
             }
             if !facts.is_durable {

@@ -10,7 +10,7 @@ use std::{
 use axum::Router;
 use latchkey_http::{Beside, HttpSettings};
 use latchkey_service::{
-    housekeeping::OtherSecrets, live::Live, ports::store::StoreError, use_cases::UseCases,
+    housekeeping::Parted, live::Live, ports::store::StoreError, use_cases::UseCases,
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinError, time::timeout};
 use tracing::{info, warn};
@@ -75,9 +75,9 @@ pub enum ServeError {
     /// The work beside it ended unasked, by a panic: there is a defect, perhaps in an adapter.
     #[error("the work beside the service ended unasked")]
     Work(#[from] JoinError),
-    /// The database takes other secrets now.
+    /// The database is not the one of this process any more.
     #[error(transparent)]
-    OtherSecrets(#[from] OtherSecrets),
+    Parted(#[from] Parted),
     /// The work beside it ended unasked, and does not say why.
     #[error("the work beside the service ended unasked, without a reason")]
     WorkEnded,
@@ -271,8 +271,25 @@ mod tests {
         new.housekeeping.run().await.unwrap();
         for use_cases in [old, rotated] {
             let ended = serve_unasked(use_cases, &settings).await;
-            assert!(matches!(ended, ServeError::OtherSecrets(_)), "{ended}");
+            assert!(
+                matches!(ended, ServeError::Parted(Parted::OtherSecrets)),
+                "{ended}"
+            );
             assert!(ended.to_string().contains("replaced"), "{ended}");
         }
+    }
+
+    /// As by `rm` and `latchkey restore` while it runs.
+    #[tokio::test]
+    async fn a_process_whose_database_file_is_gone_ends_with_the_reason() {
+        let (folder, settings) = in_folder();
+        let use_cases = Adapters::open(&settings).await.unwrap().use_cases();
+        std::fs::remove_file(folder.path().join("latchkey.db")).unwrap();
+
+        let ended = serve_unasked(use_cases, &settings).await;
+        assert!(
+            matches!(ended, ServeError::Parted(Parted::Replaced)),
+            "{ended}"
+        );
     }
 }

@@ -1,5 +1,5 @@
 //! Work that nobody waits for: asked-for codes are mailed, messages sent, events of commands told and expired rows
-//! removed, as long as the database takes the secrets of this process.
+//! removed, as long as the database is the one of this process.
 
 use std::{future::Future, time::Duration};
 
@@ -11,7 +11,7 @@ use tracing::{debug, info, warn};
 
 use crate::{
     events::LeftEvents,
-    housekeeping::{Housekeeping, HousekeepingError, OtherSecrets},
+    housekeeping::{Housekeeping, HousekeepingError, Parted},
     ports::store::StoreError,
     use_cases::UseCases,
 };
@@ -22,7 +22,7 @@ const EVENTS_INTERVAL: Duration = Duration::from_secs(5);
 /// How long to wait for a database that fails.
 const EVENTS_PAUSE: Duration = Duration::from_secs(10);
 
-/// How often expired rows are looked for, and whether the secrets were replaced.
+/// How often expired rows are looked for, and whether the database is still this process's.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_mins(1);
 
 impl UseCases {
@@ -32,9 +32,9 @@ impl UseCases {
     /// other process.
     ///
     /// # Errors
-    /// [`OtherSecrets`], within a minute or two after the database took them, since the look at it waits until
-    /// what has expired before was deleted: then nothing more must be served or done with these use cases.
-    pub async fn work(&self, stop: impl Future<Output = ()>) -> Result<(), OtherSecrets> {
+    /// [`Parted`], within a minute or two after the database took other secrets or was replaced, since the look at it
+    /// waits until what has expired before was deleted: then nothing more must be served or done with these use cases.
+    pub async fn work(&self, stop: impl Future<Output = ()>) -> Result<(), Parted> {
         let (working, stops) = watch::channel(());
         let until_stop = async {
             let mail_codes = async {
@@ -50,7 +50,7 @@ impl UseCases {
         tokio::select! {
             _ = until_stop => Ok(()),
             // A deletion that is under way when it is dropped ends in a task of the store's own.
-            other_secrets = keep_house(&self.housekeeping) => Err(other_secrets),
+            parted = keep_house(&self.housekeeping) => Err(parted),
         }
     }
 }
@@ -73,8 +73,8 @@ async fn tell_events(events: &LeftEvents, mut stops: watch::Receiver<()>) {
     }
 }
 
-/// Ends only when the secrets were replaced.
-async fn keep_house(housekeeping: &Housekeeping) -> OtherSecrets {
+/// Ends only when the database is this process's no more.
+async fn keep_house(housekeeping: &Housekeeping) -> Parted {
     let mut interval = interval(HOUSEKEEPING_INTERVAL);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -82,7 +82,7 @@ async fn keep_house(housekeeping: &Housekeeping) -> OtherSecrets {
         match housekeeping.run().await {
             Ok(0) => debug!("nothing has expired"),
             Ok(deleted) => info!(deleted, "expired rows were deleted"),
-            Err(HousekeepingError::OtherSecrets(other_secrets)) => return other_secrets,
+            Err(HousekeepingError::Parted(parted)) => return parted,
             Err(HousekeepingError::Store(error)) => {
                 warn_of(&error, "expired rows could not be deleted");
             }
@@ -129,9 +129,16 @@ mod tests {
         Ports::mocks().installation
     }
 
+    /// A database that stays where it is.
+    fn in_place() -> MockInstallationStore {
+        let mut installations = MockInstallationStore::new();
+        installations.expect_is_in_place().returning(|| Ok(true));
+        installations
+    }
+
     /// Works for so long with these stores, in a database that stays this process's.
     async fn work(duration: Duration, messages: MockMessageStore, house: MockHousekeepingStore) {
-        let mut installations = MockInstallationStore::new();
+        let mut installations = in_place();
         installations.expect_look().returning(|| Ok(Some(own())));
         let worked = work_in(installations, duration, messages, house).await;
         assert_eq!(worked, Ok(()));
@@ -142,7 +149,7 @@ mod tests {
         duration: Duration,
         messages: MockMessageStore,
         house: MockHousekeepingStore,
-    ) -> Result<(), OtherSecrets> {
+    ) -> Result<(), Parted> {
         let mut events = MockEventStore::new();
         events.expect_take().returning(|_batch| Ok(vec![]));
         work_with(installations, duration, messages, house, events).await
@@ -154,7 +161,7 @@ mod tests {
         messages: MockMessageStore,
         house: MockHousekeepingStore,
         events: MockEventStore,
-    ) -> Result<(), OtherSecrets> {
+    ) -> Result<(), Parted> {
         let mut sealer = MockSealer::new();
         sealer.expect_open().returning(|_, sealed| opened(sealed));
         let ports = Ports {
@@ -248,7 +255,7 @@ mod tests {
         messages.expect_claim().returning(|_, _, _| Ok(vec![]));
         let mut house = MockHousekeepingStore::new();
         house.expect_delete_expired().returning(|_, _| Ok(0));
-        let mut installations = MockInstallationStore::new();
+        let mut installations = in_place();
         installations.expect_look().returning(|| Ok(Some(own())));
         let mut events = MockEventStore::new();
         let mut answers = vec![
@@ -321,7 +328,7 @@ mod tests {
     async fn work_ends_when_the_database_took_other_secrets() {
         let mut messages = MockMessageStore::new();
         messages.expect_claim().returning(|_, _, _| Ok(vec![]));
-        let mut installations = MockInstallationStore::new();
+        let mut installations = in_place();
         let mut asked = 0;
         installations.expect_look().returning(move || {
             asked += 1;
@@ -341,8 +348,25 @@ mod tests {
             .returning(|_, _| Ok(0));
         let begun = Instant::now();
         let worked = work_in(installations, Duration::from_hours(1), messages, house).await;
-        assert_eq!(worked, Err(OtherSecrets));
+        assert_eq!(worked, Err(Parted::OtherSecrets));
         assert_eq!(begun.elapsed().as_secs(), 120);
+    }
+
+    /// What is done in a file that nobody else meets is lost, so nothing is, not even what has expired is deleted.
+    #[tokio::test(start_paused = true)]
+    async fn work_ends_when_the_database_was_replaced() {
+        let mut messages = MockMessageStore::new();
+        messages.expect_claim().returning(|_, _, _| Ok(vec![]));
+        let mut installations = MockInstallationStore::new();
+        let mut answers = vec![Ok(false), Err(StoreError::unavailable("it is away"))];
+        installations
+            .expect_is_in_place()
+            .returning(move || answers.pop().unwrap());
+        let house = MockHousekeepingStore::new();
+        let begun = Instant::now();
+        let worked = work_in(installations, Duration::from_hours(1), messages, house).await;
+        assert_eq!(worked, Err(Parted::Replaced));
+        assert_eq!(begun.elapsed().as_secs(), 60);
     }
 
     /// Only who starts binds a database to its secrets: any call of the store but the look would panic.
@@ -350,7 +374,7 @@ mod tests {
     async fn a_database_that_was_emptied_is_not_bound_by_who_goes_on_working() {
         let mut messages = MockMessageStore::new();
         messages.expect_claim().returning(|_, _, _| Ok(vec![]));
-        let mut installations = MockInstallationStore::new();
+        let mut installations = in_place();
         installations.expect_look().times(2).returning(|| Ok(None));
         let mut house = MockHousekeepingStore::new();
         house

@@ -22,6 +22,7 @@ use url::Url;
 use crate::{
     connection::{Connections, Terms},
     failure::Passing,
+    file::OpenFile,
     private,
     store::{self, SqlStore},
     trust::Trust,
@@ -156,7 +157,7 @@ pub enum ConnectError {
     /// Names and origins have letters of all the world.
     #[error(
         "the database {target} has the encoding {encoding}; make one with \
-         CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+         CREATE DATABASE … OWNER … ENCODING 'UTF8' TEMPLATE template0"
     )]
     Encoding {
         /// Host, port and name.
@@ -341,7 +342,7 @@ async fn connect_sqlite(path: PathBuf, options: &ConnectOptions) -> Result<SqlSt
         .pragma("journal_size_limit", LOG_LIMIT);
     let failed = |source: sqlx::Error| ConnectError::Open {
         target: path.display().to_string(),
-        advice: "",
+        advice: sqlite_advice(&source),
         source: source.into(),
     };
     let deadline = options.deadline;
@@ -361,7 +362,20 @@ async fn connect_sqlite(path: PathBuf, options: &ConnectOptions) -> Result<SqlSt
     let reader = open_sqlite(readers, deadline, &for_reading, &terms)
         .await
         .map_err(failed)?;
-    Ok(SqlStore::new(reader, writer, deadline))
+    let opened = OpenFile::at(&path).map_err(|error| failed(sqlx::Error::Io(error)))?;
+    Ok(SqlStore::new(reader, writer, deadline, Some(opened)))
+}
+
+/// What it means that the file cannot be opened, and what to do.
+fn sqlite_advice(error: &sqlx::Error) -> &'static str {
+    let code = error.as_database_error().and_then(|said| said.code());
+    match code.as_deref() {
+        // SQLITE_FULL, SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC, SQLITE_IOERR_TRUNCATE, SQLITE_IOERR_SHMSIZE
+        Some("13" | "778" | "1034" | "1546" | "4874") => {
+            ", whose disk is full, or fails: make room there (`df` shows it), or see the system's log"
+        }
+        Some(_) | None => "",
+    }
 }
 
 /// Makes the file, empty, when it is missing: SQLite would make it as the system's default says, and gives

@@ -3,7 +3,7 @@
 use latchkey_domain::time::Timestamp;
 use sea_orm::{ConnectionTrait as _, DbBackend, DbErr, Statement};
 
-use crate::store::SqlStore;
+use crate::{file::OpenFile, store::SqlStore};
 
 /// What there is to know of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub struct Facts {
     pub encoding: String,
     /// The time by the clock of its machine, if that may be another one.
     pub now: Option<Timestamp>,
+    /// Whether this role may make tables there, as steps of the schema do.
+    pub may_migrate: bool,
+    /// How many bytes its disk has room for, where that is this machine's.
+    pub room: Option<u64>,
     /// Whether it takes no changes: it is a standby, or was made so.
     pub is_read_only: bool,
     /// Whether what it has committed survives when its machine fails.
@@ -28,7 +32,8 @@ const OF_POSTGRES: &str = "
         CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS clock,
         pg_is_in_recovery() OR CAST(current_setting('default_transaction_read_only') AS BOOLEAN)
             AS is_read_only,
-        CAST(current_setting('fsync') AS BOOLEAN) AS is_durable";
+        CAST(current_setting('fsync') AS BOOLEAN) AS is_durable,
+        COALESCE(has_schema_privilege(current_schema(), 'CREATE'), FALSE) AS may_migrate";
 
 const OF_SQLITE: &str =
     "SELECT sqlite_version() AS version, (SELECT encoding FROM pragma_encoding) AS encoding";
@@ -54,6 +59,8 @@ impl SqlStore {
                 version,
                 encoding,
                 now: None,
+                may_migrate: true,
+                room: self.file().and_then(OpenFile::room),
                 is_read_only: false,
                 is_durable: true,
             });
@@ -64,6 +71,8 @@ impl SqlStore {
             version,
             encoding,
             now: Some(Timestamp::from_unix_milliseconds(clock)),
+            may_migrate: row.try_get("", "may_migrate")?,
+            room: None,
             is_read_only: row.try_get("", "is_read_only")?,
             is_durable: row.try_get("", "is_durable")?,
         })

@@ -1,5 +1,5 @@
 //! Failures that pass: nothing is wrong with what the database was asked, but it is away, read-only,
-//! locked or full.
+//! locked or full, or lacks a step of its schema.
 
 use std::{error::Error, io, iter::successors};
 
@@ -22,6 +22,9 @@ pub(crate) fn reason(error: &sqlx::Error) -> String {
 #[error("no connection to the database can be made: {0}")]
 pub(crate) struct NotMade(pub(crate) String);
 
+/// What SQLite says of a table or column that is not there.
+const LACKS: [&str; 3] = ["no such column", "no such table", "has no column named"];
+
 /// How a failure passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Passing {
@@ -37,6 +40,9 @@ pub(crate) enum Passing {
     Contention,
     /// There is no connection or no room left, and trying again at once would only take more of it.
     Exhaustion,
+    /// The schema lacks a table or column: a step was taken back, or is still to be taken. Trying again at once finds
+    /// it no better.
+    Schema,
 }
 
 impl Passing {
@@ -92,15 +98,17 @@ impl Passing {
             .try_downcast_ref::<sqlx::sqlite::SqliteError>()
             .is_some()
         {
-            Self::of_sqlite(code.parse().ok()?)
+            Self::of_sqlite(code.parse().ok()?, error.message())
         } else {
             Self::of_sqlstate(&code)
         }
     }
 
-    /// SQLite's result codes; extended ones have more in their higher bits.
-    fn of_sqlite(code: u32) -> Option<Self> {
+    /// SQLite's result codes, and what it says; extended ones have more in their higher bits.
+    fn of_sqlite(code: u32, message: &str) -> Option<Self> {
         match code & 0xff {
+            // SQLITE_ERROR, which is much else too: what it says is told apart by the words alone.
+            1 if LACKS.iter().any(|words| message.contains(words)) => Some(Self::Schema),
             // SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL
             5 | 6 | 15 => Some(Self::Contention),
             // SQLITE_NOMEM, SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN
@@ -121,6 +129,8 @@ impl Passing {
             // What cannot be serialized, deadlocks, locks that others hold, what took too long, and rows that refer to
             // one which somebody else has just deleted: who tries again sees that it is gone.
             "23503" | "40001" | "40P01" | "55P03" | "57014" => Some(Self::Contention),
+            // A column, or a table.
+            "42703" | "42P01" => Some(Self::Schema),
             // The connection; resources; the system itself.
             _ => match code.get(..2) {
                 Some("08") => Some(Self::Broken),
@@ -147,7 +157,7 @@ mod tests {
             (11, None),
             (2067, None),
         ] {
-            assert_eq!(Passing::of_sqlite(code), passing, "{code}");
+            assert_eq!(Passing::of_sqlite(code, ""), passing, "{code}");
         }
     }
 }

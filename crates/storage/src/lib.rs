@@ -23,6 +23,7 @@ mod authority;
 mod connection;
 mod ending;
 mod failure;
+mod file;
 mod transaction;
 mod trust;
 

@@ -14,7 +14,11 @@ use rustix::{
 };
 
 #[cfg(unix)]
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use rustix::process::{Gid, getegid, geteuid, getgroups};
+#[cfg(unix)]
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 
 /// Makes a folder, and those above it, where they are missing.
 ///
@@ -74,14 +78,82 @@ pub fn look(path: &Path) -> io::Result<Option<fs::Metadata>> {
     }
 }
 
-/// Whether what is there can be read or changed by others than its owner; `false` when nothing is there, or
-/// it cannot be looked at: then it cannot be used either, and whoever does says so.
-pub fn is_open(path: &Path) -> bool {
+/// To whom something is open that should not be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Openness {
+    /// It is this user's, and open to others.
+    BeyondOwner,
+    /// It is laid down for the group that this process is in, and open to others than that.
+    BeyondGroup,
+    /// It is another user's, and open to this process only because it is open to everybody.
+    Strange,
+}
+
+/// To whom what is there is open beyond whom it is for; nothing when nothing is there, or it cannot be looked at: then
+/// it cannot be used either, and whoever does says so.
+pub fn openness(path: &Path) -> Option<Openness> {
     #[cfg(unix)]
-    let may_others = |found: fs::Metadata| found.permissions().mode() & 0o077 != 0;
+    return judge(Ownership::of(&fs::metadata(path).ok()?), &Who::of_process());
     #[cfg(not(unix))]
-    let may_others = |_found: fs::Metadata| false;
-    fs::metadata(path).is_ok_and(may_others)
+    None
+}
+
+/// Whose a file is, and what others may.
+#[cfg(unix)]
+#[derive(Clone, Copy)]
+struct Ownership {
+    mode: u32,
+    user: u32,
+    group: u32,
+}
+
+#[cfg(unix)]
+impl Ownership {
+    fn of(found: &fs::Metadata) -> Self {
+        Self {
+            mode: found.permissions().mode(),
+            user: found.uid(),
+            group: found.gid(),
+        }
+    }
+}
+
+/// Who looks at a file.
+#[cfg(unix)]
+struct Who {
+    user: u32,
+    groups: Vec<u32>,
+}
+
+#[cfg(unix)]
+impl Who {
+    fn of_process() -> Self {
+        let further = getgroups().unwrap_or_default();
+        let groups = further.into_iter().chain([getegid()]);
+        Self {
+            user: geteuid().as_raw(),
+            groups: groups.map(Gid::as_raw).collect(),
+        }
+    }
+}
+
+/// Root may read everything, and what it lays down for a group is for whoever runs the service.
+#[cfg(unix)]
+fn judge(found: Ownership, who: &Who) -> Option<Openness> {
+    let Ownership { mode, user, group } = found;
+    let is_for_group = if who.user == 0 {
+        user == 0 && group != 0
+    } else {
+        user != who.user && who.groups.contains(&group)
+    };
+    let (others, openness) = if is_for_group {
+        (0o007, Openness::BeyondGroup)
+    } else if user == who.user || who.user == 0 {
+        (0o077, Openness::BeyondOwner)
+    } else {
+        (0o077, Openness::Strange)
+    };
+    (mode & others != 0).then_some(openness)
 }
 
 #[cfg(test)]
@@ -136,18 +208,51 @@ mod tests {
         make_file(&file).unwrap();
         assert!(look(&file).unwrap().is_some());
         assert!(look(&file.join("deeper")).is_err());
-        assert!(!is_open(&file.join("deeper")));
+        assert_eq!(openness(&file.join("deeper")), None);
     }
 
     #[test]
     fn what_others_may_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
-        assert!(!is_open(&file));
+        assert_eq!(openness(&file), None);
         make_file(&file).unwrap();
-        for (mode, expected) in [(0o600, false), (0o640, true), (0o602, true), (0o400, false)] {
+        for (mode, is_open) in [(0o600, false), (0o604, true), (0o602, true), (0o400, false)] {
             fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-            assert_eq!(is_open(&file), expected, "{mode:o}");
+            assert_eq!(openness(&file).is_some(), is_open, "{mode:o}");
+        }
+    }
+
+    /// Whoever closed what is root's to its group would keep the service out.
+    #[test]
+    fn what_is_laid_down_for_the_group_of_the_service_is_not_open_to_it() {
+        let service = Who {
+            user: 7,
+            groups: vec![70, 71],
+        };
+        let root = Who {
+            user: 0,
+            groups: vec![0],
+        };
+        let owner = Some(Openness::BeyondOwner);
+        let group = Some(Openness::BeyondGroup);
+        let strange = Some(Openness::Strange);
+        for (user, gid, mode, to_service, to_root) in [
+            (7, 70, 0o600, None, None),
+            (7, 70, 0o640, owner, owner),
+            (0, 70, 0o640, None, None),
+            (0, 71, 0o640, None, None),
+            (0, 71, 0o644, group, group),
+            (0, 0, 0o640, strange, owner),
+            (8, 80, 0o604, strange, owner),
+        ] {
+            let found = Ownership {
+                mode: 0o100_000 | mode,
+                user,
+                group: gid,
+            };
+            assert_eq!(judge(found, &service), to_service, "{user}:{gid} {mode:o}");
+            assert_eq!(judge(found, &root), to_root, "{user}:{gid} {mode:o}");
         }
     }
 }

@@ -20,6 +20,7 @@ use tracing::Instrument as _;
 use crate::{
     connection::{Connections, Reader},
     failure::Passing,
+    file::OpenFile,
     statement::{Change as _, Step, at_once},
     transaction::{self, Transaction},
     trust::Trust,
@@ -43,6 +44,8 @@ pub struct SqlStore {
     /// Where operations wait for the writer, on SQLite. PostgreSQL has many that write, and makes groups of
     /// their commits by itself.
     line: Option<Line>,
+    /// The file that is open, on SQLite.
+    file: Option<OpenFile>,
 }
 
 /// How long whoever did not get a lock waits before the second try, so that the others have theirs by then: who
@@ -83,8 +86,13 @@ pub struct Statements {
 }
 
 impl SqlStore {
-    /// A store whose calls may take as long as `deadline`, on connections of the same terms.
-    pub(crate) fn new(reader: Connections, writer: Connections, deadline: Duration) -> Self {
+    /// A store whose calls may take as long as `deadline`, on connections of the same terms; on SQLite, of this file.
+    pub(crate) fn new(
+        reader: Connections,
+        writer: Connections,
+        deadline: Duration,
+        file: Option<OpenFile>,
+    ) -> Self {
         let store = Self {
             trust: writer.terms().trust.clone(),
             reader,
@@ -92,6 +100,7 @@ impl SqlStore {
             deadline,
             counters: Arc::default(),
             line: None,
+            file,
         };
         // The one that writes keeps a store without the line: it ends when nobody can ask it any more.
         let line = (store.backend() == DbBackend::Sqlite).then(|| Line::before(store.clone()));
@@ -106,6 +115,11 @@ impl SqlStore {
     /// Which of the two databases it works on.
     pub(crate) fn backend(&self) -> DbBackend {
         self.connection().get_database_backend()
+    }
+
+    /// The file that is open, on SQLite.
+    pub(crate) const fn file(&self) -> Option<&OpenFile> {
+        self.file.as_ref()
     }
 
     /// How many statements ran so far.
@@ -153,7 +167,8 @@ impl SqlStore {
             && let Err(error) = empty_log(&self.writer).await
         {
             // It is all there, in the log.
-            tracing::warn!(%error, "the write-ahead log could not be moved into the database file");
+            let cause = error.source().map(ToString::to_string);
+            tracing::warn!(%error, cause, "the write-ahead log could not be moved into the database file");
         }
         self.writer.close().await
     }
@@ -162,7 +177,8 @@ impl SqlStore {
     async fn move_log(self) {
         // A store that is being closed does so itself.
         if let Err(error) = self.reader.move_log(MOVE_LOG).await {
-            tracing::debug!(%error, "the write-ahead log could not be moved into the database file");
+            let cause = error.source().map(ToString::to_string);
+            tracing::debug!(%error, cause, "the write-ahead log could not be moved into the database file");
         }
     }
 
@@ -299,7 +315,7 @@ impl SqlStore {
             store.count_transaction();
             // Until the steps are told, nothing is done that the transaction could do again.
             let otherwise = |error: E| match store.told(error) {
-                (Some(Passing::Exhaustion) | None, error) => Err(error),
+                (Some(Passing::Exhaustion | Passing::Schema) | None, error) => Err(error),
                 (Some(_), _error) => Ok(None),
             };
             let preparing = async {
@@ -420,7 +436,7 @@ impl SqlStore {
                 true
             }
             Some(Passing::ReadOnly) => self.trust.renew(began, ends).await,
-            Some(Passing::Exhaustion) | None => false,
+            Some(Passing::Exhaustion | Passing::Schema) | None => false,
         };
         if !may_be_better {
             return Err(error);

@@ -1,9 +1,6 @@
 //! Where a request comes from.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::atomic::Ordering,
-};
+use std::net::{IpAddr, SocketAddr};
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts},
@@ -40,15 +37,15 @@ impl FromRequestParts<AppState> for Client {
     }
 }
 
-/// Tells once that somebody forwards requests without being trusted. It may be anybody, but if it is the proxy,
+/// Tells once, and again when others are trusted, that somebody forwards requests without being trusted. It may be anybody, but if it is the proxy,
 /// all clients share what one address may do, which nobody would notice until it is used up.
 fn tell_of_forwarding(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet], state: &AppState) {
     let peer = peer.to_canonical();
     if headers.contains_key(FORWARDED_FOR)
         && !is_trusted(trusted, peer)
-        && !state.has_told_of_forwarding.load(Ordering::Relaxed)
-        && !state.has_told_of_forwarding.swap(true, Ordering::Relaxed)
+        && state.told_of_forwarding.read().as_deref() != Some(trusted)
     {
+        state.told_of_forwarding.change(Some(trusted.to_vec()));
         tracing::warn!(
             %peer,
             "a request came with X-Forwarded-For from an address that http.trusted_proxies does not name: if it \

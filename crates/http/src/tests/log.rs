@@ -135,10 +135,15 @@ async fn a_panic_leaves_its_text_once() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_is_not_trusted_is_told_of_once() {
-    let router = World::new().router();
+async fn a_proxy_that_is_not_trusted_is_told_of_once_until_others_are_trusted() {
+    let world = World::new();
+    let trusted = world.trusted_proxies.clone();
+    let router = world.router();
     LOG.take();
-    for _ in 0..2 {
+    for others in [None, None, Some("192.0.2.1/32"), None] {
+        if let Some(others) = others {
+            trusted.change(vec![others.parse().unwrap()]);
+        }
         let mut request = json("POST", "/auth/login/init", "{}");
         let client = "203.0.113.9".parse().unwrap();
         request.headers_mut().insert("x-forwarded-for", client);
@@ -150,8 +155,8 @@ async fn a_proxy_that_is_not_trusted_is_told_of_once() {
         .iter()
         .filter(|line| line["level"] == "WARN")
         .collect();
-    assert_eq!(warnings.len(), 1, "{lines:?}");
-    assert_eq!(warnings[0]["peer"], "127.0.0.1");
+    assert_eq!(warnings.len(), 2, "{lines:?}");
+    assert_eq!(warnings[1]["peer"], "127.0.0.1");
     // Who the client says it is, is nobody's business.
     assert!(!text.contains("203.0.113.9"), "{text}");
 }

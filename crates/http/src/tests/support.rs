@@ -12,6 +12,7 @@ use axum::{
     http::{HeaderMap, Request, StatusCode},
 };
 use http_body_util::BodyExt;
+use ipnet::IpNet;
 use latchkey_domain::user_action::UserAction;
 use latchkey_json::Value as Strict;
 use latchkey_service::{
@@ -47,6 +48,7 @@ pub(super) struct World {
     pub(super) installation: MockInstallationStore,
     pub(super) tokens: MockTokens,
     pub(super) administration: MockAdministrationStore,
+    pub(super) trusted_proxies: Live<Vec<IpNet>>,
     pub(super) this_machine_alone: bool,
 }
 
@@ -68,6 +70,7 @@ impl World {
             installation: MockInstallationStore::new(),
             tokens: MockTokens::new(),
             administration: MockAdministrationStore::new(),
+            trusted_proxies: Live::default(),
             this_machine_alone: false,
         }
     }
@@ -108,7 +111,7 @@ impl World {
     pub(super) fn router_with(self, beside: Beside) -> Router {
         let this_machine_alone = self.this_machine_alone;
         let settings = HttpSettings {
-            trusted_proxies: Live::default(),
+            trusted_proxies: self.trusted_proxies.clone(),
             public_url: "https://auth.example.com".to_owned(),
             this_machine_alone,
         };

@@ -10,7 +10,10 @@ use latchkey_migrations::{Loss, Newest, Step};
 use latchkey_storage::store::SqlStore;
 use serde::Serialize;
 
-use super::{Failure, answer};
+use super::{
+    Failure,
+    answer::{answer, say},
+};
 use crate::{beginning, config::Settings};
 
 #[derive(Debug, Subcommand)]
@@ -133,7 +136,13 @@ async fn take_back(
     }
     // Somebody may have been at work meanwhile, so it is judged once more where nobody can be.
     match latchkey_migrations::step_down(connection, &newest).await? {
-        None => Ok(()),
+        None => {
+            say(
+                "a process that still serves this database is not ready any more: stop it, or take the step again with \
+                 `latchkey migrate up`",
+            );
+            Ok(())
+        }
         Some(now) => Err(format!(
             "the database has changed meanwhile, so nothing was: stop every process, and try again. Now {}",
             told(&now)
@@ -165,7 +174,7 @@ fn typed_name(told: &str) -> Result<String, Failure> {
     let mut screen = io::stderr();
     write!(
         screen,
-        "{told}\nType the name of the organization whose data that is: "
+        "{told}\nStop every process first. Type the name of the organization whose data that is: "
     )?;
     screen.flush()?;
     let mut name = String::new();

@@ -132,6 +132,12 @@ async fn start(
     let snapshot = use_cases.directory.snapshot().await?;
     serving.http.this_machine_alone =
         this_machine_alone && !population.has_registered && demo::is_there(&snapshot);
+    if snapshot.applications().is_empty() {
+        info!(
+            "there is no active application, so nobody can sign in yet: `latchkey bootstrap` makes an organization with \
+             its first one"
+        );
+    }
     for weakness in settings.weaknesses(population.has_several_users) {
         warn!("{weakness}");
     }

@@ -10,6 +10,7 @@ use std::{
 
 use ::config::{Config, Map, Value, ValueKind};
 use latchkey_storage::private;
+use url::Url;
 use zeroize::Zeroizing;
 
 use super::{CREDENTIALS_DIRECTORY, Fault, Files, variable_of};
@@ -27,7 +28,7 @@ pub(super) struct Reader {
     secrets: BTreeSet<String>,
     /// Where a service manager has laid secrets, each in a file of its key's name.
     credentials: Option<PathBuf>,
-    /// The files that secrets were to be read from.
+    /// The files that secrets were to be read from, or are written in.
     secret_files: Vec<PathBuf>,
     /// Which files they may be.
     files: Files,
@@ -130,7 +131,7 @@ impl Reader {
         }
     }
 
-    /// The files, named by the configuration, that secrets were to be read from.
+    /// The files that secrets were to be read from, or are written in.
     pub(super) fn secret_files(&self) -> Vec<PathBuf> {
         self.secret_files.clone()
     }
@@ -256,7 +257,14 @@ impl Section<'_> {
             return None;
         }
         if let Some(value) = value {
-            let parsed = scalar(&value)
+            let text = scalar(&value);
+            if text.as_deref().is_some_and(|text| is_secret(key, text))
+                && let Some(file) = file_of(&value)
+                && !self.reader.secret_files.contains(&file)
+            {
+                self.reader.secret_files.push(file);
+            }
+            let parsed = text
                 .ok_or_else(|| "must be one text".to_owned())
                 .and_then(|text| parse(&text));
             return self.accept(key, &value, parsed);
@@ -419,14 +427,27 @@ fn secret_in(path: &Path, files: Files) -> Result<Zeroizing<String>, Problem> {
     }
 }
 
+/// Whether the value of a key that may be secret is: a URL without a password is not.
+fn is_secret(key: &str, text: &str) -> bool {
+    !key.ends_with("url")
+        || Url::parse(text).map_or(text.contains('@'), |url| {
+            url.password().is_some() || url.query_pairs().any(|(name, _)| name == "password")
+        })
+}
+
 /// Where a value was set.
 fn source(key: &str, value: &Value) -> String {
-    match value.origin() {
-        Some("the environment") | None => {
-            format!("set by {}", variable_of(key))
-        }
-        Some(file) => format!("set in {file}"),
+    match file_of(value) {
+        None => format!("set by {}", variable_of(key)),
+        Some(file) => format!("set in {}", file.display()),
     }
+}
+
+/// The file that a value was set in, and none for the environment.
+fn file_of(value: &Value) -> Option<PathBuf> {
+    let origin = value.origin();
+    let file = origin.filter(|origin| *origin != "the environment")?;
+    Some(file.into())
 }
 
 /// A single value as text; the environment has nothing but text, so numbers and texts are alike.

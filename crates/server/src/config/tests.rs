@@ -30,6 +30,16 @@ fn faults(text: &str, variables: &[(&str, &str)]) -> Vec<String> {
         .collect()
 }
 
+/// An empty variable is none, as those of compose files are that nobody has set.
+#[test]
+fn a_list_is_cleared_by_a_comma_and_not_by_nothing() {
+    let text = "[http]\ntrusted_proxies = ['10.0.0.1']";
+    for (value, left) in [("", 1), (",", 0), (" , ", 0), ("10.0.0.2,10.0.0.3", 2)] {
+        let settings = load(text, &[("LATCHKEY__HTTP__TRUSTED_PROXIES", value)]).unwrap();
+        assert_eq!(settings.http.trusted_proxies.len(), left, "{value:?}");
+    }
+}
+
 #[test]
 fn nothing_configured_is_the_default() {
     assert_eq!(

@@ -7,7 +7,7 @@ use latchkey_domain::host::RequestHost;
 use latchkey_mail::smtp;
 use latchkey_storage::{
     connect::{self, sqlite_file},
-    private,
+    private::{self, Openness},
 };
 
 use super::{Settings, mail::Transport};
@@ -83,10 +83,21 @@ impl Settings {
             );
         }
         let places = self.own_places().into_iter();
-        found.extend(places.filter(|path| private::is_open(path)).map(|path| {
+        found.extend(places.filter_map(|path| {
+            let openness = private::openness(&path)?;
             let path = std::path::absolute(&path).unwrap_or(path);
             let path = path.display();
-            format!("{path} is open to others than its owner: chmod go-rwx {path}")
+            let (than, advice) = match openness {
+                Openness::BeyondOwner => ("its owner", "chmod go-rwx"),
+                Openness::BeyondGroup => ("its owner and group", "chmod o-rwx"),
+                Openness::Strange => (
+                    "its owner, who is not the user of this process",
+                    "chown it to that user, then chmod go-rwx",
+                ),
+            };
+            Some(format!(
+                "{path} is open to others than {than}: {advice} {path}"
+            ))
         }));
         found
     }

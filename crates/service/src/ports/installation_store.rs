@@ -39,6 +39,15 @@ pub trait InstallationStore: Send + Sync {
     /// [`StoreError`].
     async fn rebind(&self, from: &str, to: &str) -> Result<bool, StoreError>;
 
+    /// Whether who opens the store by its name now meets the one that this works on: a file may have been deleted or
+    /// replaced under it, and then nobody else ever sees what is done here. What has no such name is where it is.
+    ///
+    /// # Errors
+    /// [`StoreError`] when nobody can say.
+    async fn is_in_place(&self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
     /// Whether changes can be made: takes the path that they take, and changes nothing.
     ///
     /// # Errors

@@ -53,6 +53,7 @@ pub(super) async fn connect(
         connections.clone(),
         connections,
         options.deadline,
+        None,
     ))
 }
 
@@ -121,7 +122,7 @@ fn advice(error: &sqlx::Error) -> &'static str {
              digit is in %-encoding, or the server's pg_hba.conf"
         }
         Some("3D000") => {
-            ", which is not there: make it (CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0), or mend \
+            ", which is not there: make it (CREATE DATABASE … OWNER … ENCODING 'UTF8' TEMPLATE template0), or mend \
              the name in database.url"
         }
         Some("53300") => {

@@ -53,7 +53,7 @@ fn trusts_all(connections: &Connections) -> bool {
 #[tokio::test]
 async fn a_connection_that_cannot_be_made_costs_none_of_those_there_are() {
     let (connections, proxy, _database) = behind_a_proxy(LONG).await;
-    let store = SqlStore::new(connections.clone(), connections.clone(), LONG);
+    let store = SqlStore::new(connections.clone(), connections.clone(), LONG, None);
     let first = connections.lend().await.unwrap();
     let its_session = session(&first).await;
     proxy.set_full(true);

@@ -19,6 +19,7 @@ use tracing::{Instrument as _, Span};
 use super::{NoAnswer, SqlStore, patience, unless_late};
 use crate::{
     failure::Passing,
+    file::OpenFile,
     transaction::{self, Open, Savepoint, Transaction},
 };
 
@@ -322,7 +323,12 @@ impl Writer {
         }
         let is_filled = is_filled?;
         let open = open.sole().map_err(Lost::for_good)?;
-        if is_filled {
+        // What is committed to a file that has lost its name is lost with it.
+        let in_place = store
+            .file
+            .as_ref()
+            .map_or(Ok(()), OpenFile::must_be_in_place);
+        if is_filled && in_place.is_ok() {
             let committed = unless_late(Instant::now() + store.deadline, open.commit());
             committed
                 .await
@@ -332,7 +338,8 @@ impl Writer {
                 open.roll_back().await;
                 Ok(())
             };
-            in_time(store, taken_back).await
+            in_time(store, taken_back).await?;
+            in_place.map_err(Lost::for_good)
         }
     }
 }

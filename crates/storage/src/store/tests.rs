@@ -179,6 +179,8 @@ async fn what_passes_is_unavailable_and_everything_else_a_failure() {
         ("25P03", true),
         ("40001", true),
         ("40P01", true),
+        ("42703", true),
+        ("42P01", true),
         ("53100", true),
         ("53300", true),
         ("55P03", true),
@@ -192,7 +194,6 @@ async fn what_passes_is_unavailable_and_everything_else_a_failure() {
         ("23505", false),
         ("25001", false),
         ("28000", false),
-        ("42P01", false),
         ("XX000", false),
     ] {
         let raise = format!("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$");
@@ -242,7 +243,7 @@ async fn a_commit_is_never_tried_again() {
 #[tokio::test]
 async fn what_is_wrong_with_a_statement_is_not_tried_again() {
     let world = World::postgres(LONG).await;
-    let (outcome, attempts) = world.write(&["SELECT 1 FROM nowhere"]).await;
+    let (outcome, attempts) = world.write(&["NONSENSE"]).await;
     assert!(matches!(outcome, Err(StoreError::Failed(_))), "{outcome:?}");
     assert_eq!((attempts, world.kept().await), (1, 0));
 }
@@ -307,10 +308,10 @@ async fn what_follows_a_transaction_that_could_not_be_ended_is_kept() {
             if goes_on {
                 return Ok(());
             }
-            run(&*tx, "SELECT 1 FROM nowhere").await
+            run(&*tx, "NONSENSE").await
         });
         ended.await.unwrap_err();
-        world.write(&["SELECT 1 FROM nowhere"]).await.0.unwrap_err();
+        world.write(&["NONSENSE"]).await.0.unwrap_err();
         world.write(&["SELECT 1"]).await.0.unwrap();
         assert_eq!(World::seen_by(&world.other().await).await, 1, "{goes_on}");
     }
@@ -389,7 +390,7 @@ async fn those_who_wait_are_committed_together_and_each_has_its_own_outcome() {
     let world = World::sqlite(LONG).await;
     let before = world.commits();
     let good: &[&str] = &[KEEP, KEEP];
-    let refused: &[&str] = &[KEEP, "SELECT 1 FROM nowhere"];
+    let refused: &[&str] = &[KEEP, "NONSENSE"];
     let operations = [good, refused].repeat(16);
     let outcomes = world.all_at_once(&operations).await;
     for (outcome, operation) in outcomes.iter().zip(operations) {
@@ -436,7 +437,7 @@ async fn a_commit_that_fails_fails_all_that_is_in_it() {
     }
     let refused_by_the_commit: &[&str] = &["INSERT INTO names VALUES (1)"];
     let outcomes = world
-        .all_at_once(&[&[KEEP], refused_by_the_commit, &["SELECT 1 FROM nowhere"]])
+        .all_at_once(&[&[KEEP], refused_by_the_commit, &["NONSENSE"]])
         .await;
     for outcome in outcomes {
         let error = outcome.unwrap_err();
@@ -452,12 +453,7 @@ async fn a_commit_that_fails_fails_all_that_is_in_it() {
 async fn who_hangs_is_given_up_and_the_others_get_through() {
     let world = World::sqlite(Duration::from_secs(10)).await;
     let outcomes = world
-        .all_at_once(&[
-            &[KEEP],
-            &[KEEP, HANG],
-            &[KEEP, "SELECT 1 FROM nowhere"],
-            &[KEEP],
-        ])
+        .all_at_once(&[&[KEEP], &[KEEP, HANG], &[KEEP, "NONSENSE"], &[KEEP]])
         .await;
     assert!(is_unavailable(&outcomes[1]), "{outcomes:?}");
     assert!(matches!(outcomes[2], Err(StoreError::Failed(_))));
@@ -504,7 +500,7 @@ async fn the_one_who_writes_begins_anew_after_a_panic() {
 /// As SQLite does when the disk is full. What was in it is lost, and nobody is told otherwise.
 #[tokio::test]
 async fn a_transaction_that_ends_by_itself_takes_all_along_and_no_more() {
-    let ends: [&[&str]; 2] = [&["ROLLBACK"], &["ROLLBACK", "SELECT 1 FROM nowhere"]];
+    let ends: [&[&str]; 2] = [&["ROLLBACK"], &["ROLLBACK", "NONSENSE"]];
     for ends in ends {
         let world = World::sqlite(LONG).await;
         let outcomes = world.all_at_once(&[&[KEEP], ends]).await;

@@ -67,9 +67,21 @@ impl InstallationStore for SqlStore {
             .await
     }
 
+    async fn is_in_place(&self) -> Result<bool, StoreError> {
+        match self.file() {
+            Some(file) => file.is_in_place().map_err(StoreError::unavailable),
+            // Whoever asks a server meets the same one.
+            None => Ok(true),
+        }
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
-        // PostgreSQL refuses it where changes are refused, whether or not a row would be met.
-        let nothing = Entity::delete_many().filter(Column::Slot.ne(SLOT));
+        // PostgreSQL refuses it where changes are refused, whether or not a row would be met; and either database does
+        // where the schema lacks what other calls need.
+        let nothing = super::every_column().into_iter().fold(
+            Entity::delete_many().filter(Column::Slot.ne(SLOT)),
+            |nothing, rows| nothing.filter(Expr::exists(rows)),
+        );
         self.write(async move |tx| nothing.count(&tx).await.map(|_none| ()))
             .await
     }

@@ -6,12 +6,14 @@ use std::{
 };
 
 use latchkey_domain::account_code::AccountCodeKind;
+use latchkey_service::ports::store::StoreError;
 use latchkey_storage::{connect::connect, store::SqlStore};
 use latchkey_store_contract::NOW;
 use latchkey_testkit::database::TestDatabase;
 use sea_orm::ConnectionTrait as _;
 use tokio::task::JoinSet;
 use tracing::{Level, instrument::WithSubscriber as _};
+use url::Url;
 
 use crate::world::SqlWorld;
 
@@ -22,6 +24,8 @@ on_both! {
     a_step_is_taken_back_by_itself_and_what_it_holds_is_told_before,
     a_step_that_loses_more_than_was_told_is_not_taken_back,
     a_newer_schema_is_refused,
+    a_schema_that_lacks_a_step_takes_no_changes,
+    a_schema_that_lacks_any_table_takes_no_changes,
     the_oldest_user_of_each_organization_becomes_an_administrator,
     registration_codes_stay_valid_as_account_codes,
     codes_that_are_live_stay_in_the_epoch_of_their_user,
@@ -42,6 +46,48 @@ async fn status_tells_what_is_applied(world: SqlWorld) {
         .unwrap();
     let status = latchkey_migrations::status(world.sql.store.connection()).await;
     assert!(status.unwrap().iter().all(|step| !step.is_applied));
+}
+
+/// As by `latchkey migrate down` beside a running service: what it needs is missing, and may come again.
+async fn a_schema_that_lacks_a_step_takes_no_changes(world: SqlWorld) {
+    let connection = world.sql.store.connection();
+    world.installation.ping().await.unwrap();
+    let newest = latchkey_migrations::newest(connection).await.unwrap();
+    let more = latchkey_migrations::step_down(connection, &newest.unwrap()).await;
+    assert_eq!(more.unwrap(), None);
+    let ready = world.installation.ping().await;
+    assert!(
+        matches!(ready, Err(StoreError::Unavailable(_))),
+        "{ready:?}"
+    );
+    // It adds a column to organizations.
+    let read = world.directory.load().await;
+    assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
+    latchkey_migrations::up(connection).await.unwrap();
+    world.installation.ping().await.unwrap();
+    world.directory.load().await.unwrap();
+}
+
+async fn a_schema_that_lacks_any_table_takes_no_changes(world: SqlWorld) {
+    let names = if world.sql.is_postgres() {
+        "SELECT table_name::text FROM information_schema.tables WHERE table_schema = current_schema()"
+    } else {
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    };
+    for row in world.sql.query(names).await {
+        let table: String = row.try_get_by_index(0).unwrap();
+        let rename = async |from: &str, to: &str| {
+            let sql = format!("ALTER TABLE {from} RENAME TO {to}");
+            world.sql.execute(&sql).await;
+        };
+        rename(&table, "elsewhere").await;
+        let ready = world.installation.ping().await;
+        // What steps were taken is of no matter to who serves.
+        let is_needed = table != "seaql_migrations";
+        assert_eq!(ready.is_err(), is_needed, "{table}: {ready:?}");
+        rename("elsewhere", &table).await;
+        world.installation.ping().await.unwrap();
+    }
 }
 
 async fn down_takes_everything_back(world: SqlWorld) {
@@ -398,4 +444,31 @@ async fn eight_processes_may_start_at_once_on_postgres() {
     for _round in 0..3 {
         eight_at_once(TestDatabase::empty_postgres().unwrap()).await;
     }
+}
+
+/// As in any new database that is somebody else's, since PostgreSQL 15.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_not_change_the_schema_is_told_what_to_do() {
+    let database = TestDatabase::empty_postgres().unwrap();
+    let owner = connect(database.url()).await.unwrap();
+    let mut url = Url::parse(database.url()).unwrap();
+    let role = format!("guest_of{}", url.path().replace('/', "_"));
+    for sql in [
+        format!("CREATE ROLE {role} LOGIN"),
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned(),
+    ] {
+        owner.connection().execute_unprepared(&sql).await.unwrap();
+    }
+    url.set_username(&role).unwrap();
+    let guest = connect(url.as_str()).await.unwrap();
+    assert!(!guest.facts().await.unwrap().may_migrate);
+    let refused = latchkey_migrations::up(guest.connection()).await;
+    let said = refused.unwrap_err().to_string();
+    assert!(said.contains("permission denied"), "{said}");
+    assert!(said.contains("OWNER TO"), "{said}");
+    assert!(!said.contains("at line"), "{said}");
+    assert!(owner.facts().await.unwrap().may_migrate);
+    guest.close().await.unwrap();
+    let sql = format!("DROP ROLE {role}");
+    owner.connection().execute_unprepared(&sql).await.unwrap();
 }

@@ -73,6 +73,43 @@ fn a_secret_is_the_same_from_the_environment_a_file_and_a_credential() {
     assert_eq!(of_files, expected);
 }
 
+/// As that of a secret of its own, it must be nobody else's.
+#[test]
+fn a_configuration_with_a_secret_in_it_is_a_file_of_a_secret() {
+    for (text, is_secret) in [
+        ("[database]\nurl = 'sqlite://data/latchkey.db'", false),
+        (
+            "[database]\nurl = 'postgres://latchkey@localhost/latchkey'",
+            false,
+        ),
+        (
+            "[database]\nurl = 'postgres://latchkey:hunter2@localhost/latchkey'",
+            true,
+        ),
+        (
+            "[database]\nurl = 'postgres://localhost/latchkey?password=hunter2'",
+            true,
+        ),
+        (
+            "[database]\nurl = 'postgres://latchkey@localhost/latchkey'\npassword = 'hunter2'\n\
+             [secrets]\ncontents = 'hunter3'",
+            true,
+        ),
+        (
+            "[mail]\nsmtp_url = 'smtps://latchkey:hunter2@mail.example.com'",
+            true,
+        ),
+    ] {
+        let settings = load(text, &[]).unwrap();
+        let files = settings.secret_files;
+        assert_eq!(files.len(), usize::from(is_secret), "{text}: {files:?}");
+        let mut files = files.iter();
+        assert!(files.all(|file| file.ends_with("latchkey.toml")), "{text}");
+    }
+    let variable = [("LATCHKEY__DATABASE__URL", "postgres://a:b@localhost/c")];
+    assert!(load("", &variable).unwrap().secret_files.is_empty());
+}
+
 #[test]
 fn a_secret_has_one_place() {
     let folder = folder_of_secrets();
