@@ -315,7 +315,7 @@ mod tests {
             .expect_claim()
             .times(1)
             .returning(|_, _, _| Ok(vec![good()]));
-        messages.expect_put_back().returning(|_, _| Ok(true));
+        messages.expect_hold().returning(|_, _| Ok(true));
         let mut house = MockHousekeepingStore::new();
         house.expect_delete_expired().returning(|_, _| Ok(0));
         let begun = Instant::now();

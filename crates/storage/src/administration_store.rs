@@ -306,10 +306,11 @@ impl AdministrationStore for SqlStore {
     ) -> Result<Vacancy, DeleteOrganizationError> {
         let id = organization.clone();
         self.write(async move |tx| {
+            // In the order in which others lock them: whoever changes a user a second time refers to the organization.
+            user::lock_all(&tx, &user::ids_in(&id)).await?;
             if !organization::lock_against_all(&tx, &id).await? {
                 return Err(DeleteOrganizationError::NotFound);
             }
-            user::lock_all(&tx, &user::ids_in(&id)).await?;
             let registered = user::number_of_registered(&tx, &id).await?;
             if registered > 0 {
                 return Err(DeleteOrganizationError::HasRegistered(registered));

@@ -14,6 +14,7 @@ use std::{
 use latchkey_domain::host::{ENCODING_ADVICE, RequestHost, needs_encoding};
 use sea_orm::sqlx::{
     self,
+    error::DatabaseError,
     postgres::{PgConnectOptions, PgSslMode},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -368,7 +369,7 @@ async fn connect_sqlite(path: PathBuf, options: &ConnectOptions) -> Result<SqlSt
 
 /// What it means that the file cannot be opened, and what to do.
 fn sqlite_advice(error: &sqlx::Error) -> &'static str {
-    let code = error.as_database_error().and_then(|said| said.code());
+    let code = error.as_database_error().and_then(DatabaseError::code);
     match code.as_deref() {
         // SQLITE_FULL, SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC, SQLITE_IOERR_TRUNCATE, SQLITE_IOERR_SHMSIZE
         Some("13" | "778" | "1034" | "1546" | "4874") => {

@@ -457,7 +457,11 @@ impl SqlStore {
         match passing {
             Passing::Broken => self.trust.lose(),
             Passing::Silent => self.trust.lose_after(self.writer.terms().patience),
-            Passing::NotMade | Passing::ReadOnly | Passing::Contention | Passing::Exhaustion => {}
+            Passing::NotMade
+            | Passing::ReadOnly
+            | Passing::Contention
+            | Passing::Exhaustion
+            | Passing::Schema => {}
         }
         (Some(passing), told.into())
     }

@@ -45,6 +45,20 @@ const covered = (page) =>
     return shown.filter(isCovered).map(({ outerHTML }) => outerHTML)
   })
 
+/** Waits until something is told anew, even if it is what was told before. */
+function told(page) {
+  return page.evaluate(
+    () =>
+      new Promise((resolve, reject) => {
+        const observer = new MutationObserver((changes) => {
+          if (changes.some(({ addedNodes }) => addedNodes.length > 0)) resolve()
+        })
+        observer.observe(document.getElementById('alert'), { childList: true, subtree: true })
+        setTimeout(() => reject(new Error('nothing is told')), 20_000)
+      }),
+  )
+}
+
 /** Presses a button, whose prompt nobody answers, where it is in the window, and again at the same spot. */
 async function dismiss({ page, ...device }, selector, language) {
   const button = page.locator(selector).first()
@@ -60,11 +74,7 @@ async function dismiss({ page, ...device }, selector, language) {
       const before = await places(button)
       const { x, y, width, height } = await button.boundingBox()
       for (const time of ['once', 'twice']) {
-        const isDismissed = page.waitForFunction(() => {
-          globalThis.wasEmpty ||= document.getElementById('alert').textContent === ''
-          return globalThis.wasEmpty && document.querySelector('#alert p')
-        })
-        await page.evaluate(() => (globalThis.wasEmpty = !document.querySelector('#alert p')))
+        const isDismissed = told(page)
         await page.mouse.click(x + width / 2, y + height / 2)
         await isDismissed
         await page.waitForFunction(() => !document.querySelector('[aria-busy=true]'))

@@ -21,8 +21,7 @@ use serde::Serialize;
 use super::{
     Failure,
     administer::{
-        self, Administer, OneUser, confirmed, found, organization_id, require, shown, unknown,
-        user_id,
+        Administer, OneUser, confirmed, found, organization_id, require, shown, unknown, user_id,
     },
     answer::say,
     credential::{CredentialRow, rows_of},

@@ -100,8 +100,8 @@ async fn an_organization_where_nobody_registered_is_told_of_beside_others() {
             State::Warning,
         );
         let names = ["Acme", "Emca"];
-        let named = |name: &&str| found.iter().any(|says| says.contains(&format!("{name:?}")));
-        names.into_iter().filter(named).collect::<Vec<_>>()
+        let is_told = |name: &&str| found.iter().any(|says| says.contains(&format!("{name:?}")));
+        names.into_iter().filter(is_told).collect::<Vec<_>>()
     };
     assert!(told().await.is_empty());
     let use_cases = Adapters::open(&settings).await.unwrap().use_cases();

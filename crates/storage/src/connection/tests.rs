@@ -131,7 +131,7 @@ async fn whoever_only_waits_is_not_told_of_a_connection_that_was_not_made_before
 #[tokio::test]
 async fn who_meets_connections_that_are_silent_gets_another_one() {
     let (connections, proxy, _database) = behind_a_proxy(SHORT).await;
-    let store = SqlStore::new(connections.clone(), connections.clone(), LONG);
+    let store = SqlStore::new(connections.clone(), connections.clone(), LONG, None);
     let read = async || {
         let one = Statement::from_string(DbBackend::Postgres, "SELECT 1");
         store.row(one).await.map(|_row| ())
