@@ -306,15 +306,14 @@ impl AdministrationStore for SqlStore {
     ) -> Result<Vacancy, DeleteOrganizationError> {
         let id = organization.clone();
         self.write(async move |tx| {
+            // Asked before anything is locked, since it is most often a mistake, and with the locks again.
+            require_none_registered(&tx, &id).await?;
             // In the order in which others lock them: whoever changes a user a second time refers to the organization.
             user::lock_all(&tx, &user::ids_in(&id)).await?;
             if !organization::lock_against_all(&tx, &id).await? {
                 return Err(DeleteOrganizationError::NotFound);
             }
-            let registered = user::number_of_registered(&tx, &id).await?;
-            if registered > 0 {
-                return Err(DeleteOrganizationError::HasRegistered(registered));
-            }
+            require_none_registered(&tx, &id).await?;
             Ok(ending::erase_organization(&tx, &id).await?)
         })
         .await
@@ -511,5 +510,16 @@ async fn lock_in_organization(
             user::lock_and_read(transaction, user).await
         }
         None => Ok(None),
+    }
+}
+
+/// Requires that nobody of an organization has registered.
+async fn require_none_registered(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+) -> Result<(), DeleteOrganizationError> {
+    match user::number_of_registered(transaction, organization).await? {
+        0 => Ok(()),
+        registered => Err(DeleteOrganizationError::HasRegistered(registered)),
     }
 }
