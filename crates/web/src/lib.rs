@@ -57,8 +57,8 @@ pub struct About {
 
 /// The pages and what they are made of, below the prefix. Those of applications are on the hosts of the registered
 /// ones that show them; elsewhere `/` says what this is, to who would rather have a page than JSON, and for what is
-/// not there the status is all there is: whoever serves them writes the body, with [`refusal`] for people. All but the
-/// reference are in the language that `Accept-Language` prefers among those there are.
+/// not there the status is all there is: whoever serves them writes the body, with [`refusal`](fn@refusal) for
+/// people. All but the reference are in the language that `Accept-Language` prefers among those there are.
 pub fn pages(about: About) -> Router {
     let prefix = &about.prefix;
     let reference = reference::page(prefix, &about.description);
