@@ -375,18 +375,29 @@ impl Outbox {
             .unwrap_or_else(|_elapsed| Err(DeliveryError::Transient("it took too long".to_owned())))
     }
 
-    /// Says in time, again and again, that a message is still being sent.
+    /// Says in time, again and again, that a message is still being sent. Where that cannot be said, nobody here looks
+    /// for messages until it can: this one would be found.
     async fn hold(&self, claimed: &ClaimedMessage) -> Infallible {
         loop {
             sleep(RENEWAL).await;
-            let until = self.clock.now().plus(LEASE);
-            if let Err(error) = self.store.hold(claimed, until).await {
+            let mut turn = None;
+            while let Err(error) = self.say_it_is_held(claimed).await {
                 warn_of(
                     &error,
                     "a message that is being sent may be taken by another process",
                 );
+                if turn.is_none() {
+                    turn = Some(self.turn.lock().await);
+                }
+                sleep(PAUSE).await;
             }
         }
+    }
+
+    /// Whether it is still this process's to say is of no use: it is being sent.
+    async fn say_it_is_held(&self, claimed: &ClaimedMessage) -> Result<(), StoreError> {
+        let until = self.clock.now().plus(LEASE);
+        self.store.hold(claimed, until).await.map(|_is_ours| ())
     }
 
     /// Puts a message back until it is due, or removes it. A store that is not available is asked again until it is,

@@ -34,8 +34,8 @@ const MAXIMUM_KEPT: usize = 4_096;
 /// A request that the user signed: what every change of an account needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedRequest {
-    /// Who signs in with its token says to be. That it holds is required of every effect, by the
-    /// [authority](Authority::during) for it; until then nothing of the user's is told.
+    /// Who asks. That the session still holds is required together with each effect, by the
+    /// [authority](Authority::during) for it.
     pub session: Session,
     /// What was signed; it permits this request.
     pub action: SignedUserAction,

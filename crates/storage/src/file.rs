@@ -15,7 +15,7 @@ use crate::private;
 #[error(
     "the database file {0} was deleted or replaced, and this process has the one from before open"
 )]
-struct Parted(String);
+struct Replaced(String);
 
 /// A file that is open.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ impl OpenFile {
     pub(crate) fn must_be_in_place(&self) -> Result<(), StoreError> {
         match self.is_in_place() {
             Ok(true) => Ok(()),
-            Ok(false) => Err(StoreError::unavailable(Parted(
+            Ok(false) => Err(StoreError::unavailable(Replaced(
                 self.path.display().to_string(),
             ))),
             Err(error) => Err(StoreError::unavailable(error)),

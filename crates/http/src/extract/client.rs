@@ -37,8 +37,9 @@ impl FromRequestParts<AppState> for Client {
     }
 }
 
-/// Tells once, and again when others are trusted, that somebody forwards requests without being trusted. It may be anybody, but if it is the proxy,
-/// all clients share what one address may do, which nobody would notice until it is used up.
+/// Tells once, and again when others are trusted, that somebody forwards requests without being trusted. It may be
+/// anybody, but if it is the proxy, all clients share what one address may do, which nobody would notice until it is
+/// used up.
 fn tell_of_forwarding(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet], state: &AppState) {
     let peer = peer.to_canonical();
     if headers.contains_key(FORWARDED_FOR)

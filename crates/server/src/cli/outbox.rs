@@ -19,25 +19,25 @@ pub(super) enum OutboxCommand {
     /// Show every message that waits and has not expired, oldest first. They may hold live codes.
     List,
     /// Send messages now that could not be sent and wait for a later try, or that were kept.
-    Retry(ToRetry),
+    Retry(Meant),
     /// Delete messages unsent.
     Drop {
         #[command(flatten)]
-        which: ToDrop,
+        meant: Meant,
         /// Yes, delete so many as there are.
         #[arg(long)]
         yes: bool,
     },
 }
 
-/// Which messages are to be sent now.
+/// Which messages are meant.
 #[derive(Clone, Debug, Args)]
-#[group(id = "which_to_retry", required = true, multiple = false)]
-pub(super) struct ToRetry {
+#[group(required = true, multiple = false)]
+pub(super) struct Meant {
     /// The message.
     #[arg(long, value_name = "ID", value_parser = message_id)]
     message: Option<MessageId>,
-    /// All that could not be sent.
+    /// All of them; to be sent, all that could not be sent.
     #[arg(long)]
     all: bool,
     /// All that were kept, since nothing was sent when they were written, however old they are.
@@ -45,44 +45,20 @@ pub(super) struct ToRetry {
     kept: bool,
 }
 
-/// Which messages are to be deleted.
-#[derive(Clone, Debug, Args)]
-#[group(id = "which_to_drop", required = true, multiple = false)]
-pub(super) struct ToDrop {
-    /// The message.
-    #[arg(long, value_name = "ID", value_parser = message_id)]
-    message: Option<MessageId>,
-    /// All of them, also those that were kept.
-    #[arg(long)]
-    all: bool,
-    /// All that were kept, since nothing was sent when they were written.
-    #[arg(long)]
-    kept: bool,
+impl Meant {
+    /// Which these are, where `all` says which all of them are.
+    fn which(self, all: Which) -> Which {
+        match self.message {
+            Some(message) => Which::One(message),
+            None if self.kept => Which::Kept,
+            None => all,
+        }
+    }
 }
 
 fn message_id(text: &str) -> Result<MessageId, String> {
     let id = text.parse::<MessageId>();
     id.map_err(|error| format!("{error}; latchkey outbox list shows all"))
-}
-
-impl From<ToRetry> for Which {
-    fn from(some: ToRetry) -> Self {
-        match some.message {
-            Some(message) => Self::One(message),
-            None if some.kept => Self::Kept,
-            None => Self::Failed,
-        }
-    }
-}
-
-impl From<ToDrop> for Which {
-    fn from(some: ToDrop) -> Self {
-        match some.message {
-            Some(message) => Self::One(message),
-            None if some.kept => Self::Kept,
-            None => Self::All,
-        }
-    }
 }
 
 /// What is listed.
@@ -147,12 +123,12 @@ pub(super) async fn perform(command: OutboxCommand, adapters: Adapters) -> Resul
             };
             answer_and_close(waiting.map(told).map_err(Failure::from), MESSAGES, adapters).await
         }
-        OutboxCommand::Retry(which) => {
-            let counted = retry(outbox, &which.into()).await;
+        OutboxCommand::Retry(meant) => {
+            let counted = retry(outbox, &meant.which(Which::Failed)).await;
             answer_and_close(counted, MESSAGES, adapters).await
         }
-        OutboxCommand::Drop { which, yes } => {
-            let counted = discard(outbox, &which.into(), yes).await;
+        OutboxCommand::Drop { meant, yes } => {
+            let counted = discard(outbox, &meant.which(Which::All), yes).await;
             answer_and_close(counted, MESSAGES, adapters).await
         }
     }
