@@ -1,26 +1,19 @@
 //! Exercising an authority: what every change requires first, in one place.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    error::Error,
-    sync::Arc,
-};
+use std::{error::Error, mem, sync::Arc};
 
-use latchkey_domain::{
-    authority::Authority,
-    id::{ApplicationId, CredentialUuid},
-};
+use latchkey_domain::authority::Authority;
 use latchkey_service::ports::store::{AuthorityConflict, StoreError};
 use sea_orm::{
-    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, JoinType, QueryFilter as _,
+    ColumnTrait as _, DatabaseTransaction, EntityTrait, JoinType, QueryFilter as _,
     QuerySelect as _, QueryTrait as _, RelationTrait as _, Select, Value,
-    sea_query::{Condition, Expr, ExprTrait as _, SelectStatement, SubQueryStatement},
+    sea_query::{Condition, Expr, ExprTrait as _, SelectStatement},
 };
 
 use crate::{
-    statement::{self, Step, together},
+    statement::{self, Form, Step, Values, together},
     store::SqlStore,
-    table::{self, application, credential, organization, user},
+    table::{application, credential, message, organization, spent, user},
     transaction::Transaction,
 };
 
@@ -146,7 +139,7 @@ pub(crate) fn exercise_at_once(authority: &Authority, steps: Vec<Step>) -> Vec<S
 pub(crate) fn exercise_locked_at_once(authority: &Authority, steps: Vec<Step>) -> Vec<Step> {
     let mut all = exercise_at_once(authority, steps);
     if !all.is_empty() {
-        all.insert(0, user::lock_at_once(authority.user()).into());
+        all.insert(0, user::lock_at_once(authority.user()));
     }
     all
 }
@@ -154,15 +147,23 @@ pub(crate) fn exercise_locked_at_once(authority: &Authority, steps: Vec<Step>) -
 /// The steps that use up what an authority spends, and tell of what it is for, before these.
 fn all_steps(authority: &Authority, steps: Vec<Step>) -> Vec<Step> {
     // The first thing is used up only if the authority stands, and whatever else is done only after that.
-    let mut if_it_stands = Some(standing(authority).select_only().into_query());
+    let mut is_first = true;
     let used_up = authority.spends().iter().map(|spend| {
-        let condition = if_it_stands.take().unwrap_or_default();
-        Step::from(table::spent::insertion(spend, condition))
+        let mut values = spent::values(spend).to_vec();
+        if mem::take(&mut is_first) {
+            values.extend(values_of(authority));
+            Step::fixed(form_of(authority), values, |form, values| {
+                let (id, expires) = (values.take(), values.take());
+                let stands = standing(form, values).select_only().into_query();
+                spent::insertion(id, expires, stands).into()
+            })
+        } else {
+            Step::fixed([0; 4], values, |_form, values| {
+                spent::insertion(values.take(), values.take(), SelectStatement::new()).into()
+            })
+        }
     });
-    let told = authority
-        .messages()
-        .iter()
-        .map(|message| Step::from(table::message::insertion(message)));
+    let told = authority.messages().iter().map(message::insertion);
     used_up.chain(told).chain(steps).collect()
 }
 
@@ -171,73 +172,95 @@ pub(crate) async fn stands(
     transaction: &DatabaseTransaction,
     authority: &Authority,
 ) -> Result<bool, StoreError> {
-    statement::any(transaction, standing(authority)).await
+    let mut values = values_of(authority).into();
+    statement::any(transaction, standing(form_of(authority), &mut values)).await
+}
+
+/// On what of an authority the text of its [`standing`] depends: how many sessions, moments at which nothing may be
+/// fresh, applications and credentials it names.
+pub(crate) fn form_of(authority: &Authority) -> Form {
+    [
+        authority.session().iter().count(),
+        authority.settled_at().iter().count(),
+        authority.applications().len(),
+        authority.credentials().len(),
+    ]
+}
+
+/// The values that [`standing`] takes.
+pub(crate) fn values_of(authority: &Authority) -> Vec<Value> {
+    let mut values: Vec<Value> = vec![
+        authority.organization().as_str().into(),
+        authority.user().as_str().into(),
+        authority.epoch().number().into(),
+    ];
+    values.extend(authority.session().map(|session| session.as_str().into()));
+    values.extend(authority.applications().iter().map(|id| id.as_str().into()));
+    values.extend(
+        authority
+            .settled_at()
+            .map(|at| at.unix_milliseconds().into()),
+    );
+    for (credential, since) in authority.credentials() {
+        values.push(credential.as_str().into());
+        values.push(since.unix_milliseconds().into());
+    }
+    values
 }
 
 /// One row if all that the authority requires is so, and otherwise none.
-pub(crate) fn standing(authority: &Authority) -> Select<organization::Entity> {
-    organization::Entity::find()
+pub(crate) fn standing(
+    [sessions, moments, applications, credentials]: Form,
+    values: &mut Values,
+) -> Select<organization::Entity> {
+    let (organization, user) = (values.take(), values.take());
+    let mut standing = organization::Entity::find()
         .join(
             JoinType::InnerJoin,
             user::Relation::Organization.def().rev(),
         )
-        .filter(organization::Column::Id.eq(authority.organization().as_str()))
+        .filter(organization::Column::Id.eq(organization.clone()))
         .filter(organization::Column::IsActive.eq(true))
-        .filter(user::Column::Id.eq(authority.user().as_str()))
+        .filter(user::Column::Id.eq(user.clone()))
         .filter(user::Column::IsActive.eq(true))
-        .filter(user::Column::Epoch.eq(authority.epoch().number()))
-        .filter(session_is_not_ended(authority))
-        .filter(applications_are_active(authority))
-        .filter(credentials_are_active(authority))
-        .filter(none_is_fresh(authority))
-}
-
-fn applications_are_active(authority: &Authority) -> Condition {
-    let applications = authority.applications().iter();
-    let ids: BTreeSet<_> = applications.map(ApplicationId::as_str).collect();
-    let active = application::Entity::find()
-        .select_only()
-        .expr(Expr::col(application::Column::Id).count())
-        .filter(application::Column::Id.is_in(ids.clone()))
-        .filter(application::Column::OrganizationId.eq(authority.organization().as_str()))
-        .filter(application::Column::IsActive.eq(true));
-    all_of(ids.len(), active.into_query())
-}
-
-/// That the session was not ended in which the change is made, where it is made in one.
-fn session_is_not_ended(authority: &Authority) -> Condition {
-    let ended = authority.session().map(|session| {
-        let entry = table::spent::entry(session.as_str());
-        Expr::exists(entry).not()
-    });
-    Condition::all().add_option(ended)
-}
-
-/// They must be the user's and not have been activated since the moment of each, and the applications they
-/// belong to must be active as well.
-fn credentials_are_active(authority: &Authority) -> Condition {
-    let mut by_moment: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for (credential, since) in authority.credentials() {
-        by_moment.entry(*since).or_default().push(credential);
+        .filter(user::Column::Epoch.eq(values.take()));
+    if sessions > 0 {
+        // The one in which the change is made was not ended.
+        standing = standing.filter(Expr::exists(spent::entry(values.take())).not());
     }
-    let of_each_moment = by_moment.into_iter().map(|(since, credentials)| {
-        let ids = credentials.iter().map(|credential| credential.as_str());
-        let active = credential::Entity::find()
-            .select_only()
-            .expr(Expr::col((credential::Entity, credential::Column::Id)).count())
-            .join(JoinType::LeftJoin, credential::Relation::Application.def())
-            .filter(credential::Column::Id.is_in(ids))
-            .filter(credential::Column::UserId.eq(authority.user().as_str()))
-            .filter(credential::Column::IsActive.eq(true))
-            .filter(not_activated_since(since.unix_milliseconds()))
-            .filter(
-                Condition::any()
-                    .add(credential::Column::ApplicationId.is_null())
-                    .add(application::Column::IsActive.eq(true)),
-            );
-        all_of(credentials.len(), active.into_query())
-    });
-    of_each_moment.fold(Condition::all(), Condition::add)
+    for _ in 0..applications {
+        let active = application::Entity::find()
+            .filter(application::Column::Id.eq(values.take()))
+            .filter(application::Column::OrganizationId.eq(organization.clone()))
+            .filter(application::Column::IsActive.eq(true));
+        standing = standing.filter(is_there(active));
+    }
+    let settled_at = (moments > 0).then(|| values.take());
+    for _ in 0..credentials {
+        let (credential, since) = (values.take(), values.take());
+        let active = active_credential(credential.clone(), user.clone(), since);
+        standing = standing.filter(is_there(active));
+        if let Some(at) = &settled_at {
+            standing = standing.filter(is_there(fresh(credential, at.clone())).not());
+        }
+    }
+    standing
+}
+
+/// The credential if it is the user's, active and not activated since that moment, and the application that it
+/// belongs to is active as well.
+fn active_credential(id: Value, user: Value, since: Value) -> Select<credential::Entity> {
+    credential::Entity::find()
+        .join(JoinType::LeftJoin, credential::Relation::Application.def())
+        .filter(credential::Column::Id.eq(id))
+        .filter(credential::Column::UserId.eq(user))
+        .filter(credential::Column::IsActive.eq(true))
+        .filter(not_activated_since(since))
+        .filter(
+            Condition::any()
+                .add(credential::Column::ApplicationId.is_null())
+                .add(application::Column::IsActive.eq(true)),
+        )
 }
 
 /// That a credential was not activated after that moment.
@@ -247,29 +270,18 @@ pub(crate) fn not_activated_since(moment: impl Into<Value>) -> Condition {
         .add(credential::Column::Activated.lte(moment))
 }
 
-/// That none of the credentials is fresh, where that is required. An organization that says nothing has nothing
-/// fresh: what is added to it is then no moment, and not later than any.
-fn none_is_fresh(authority: &Authority) -> Condition {
-    let Some(at) = authority.settled_at() else {
-        return Condition::all();
-    };
-    let ids = authority.credentials().keys().map(CredentialUuid::as_str);
+/// The credential if it is too fresh at that moment. An organization that says nothing has nothing fresh: what is added
+/// to it is then no moment, and not later than any.
+fn fresh(id: Value, at: Value) -> Select<credential::Entity> {
     let created = Expr::col((credential::Entity, credential::Column::Created));
     let freshness = Expr::col((organization::Entity, organization::Column::Freshness));
-    let fresh = credential::Entity::find()
-        .select_only()
-        .column(credential::Column::Id)
-        .filter(credential::Column::Id.is_in(ids))
+    credential::Entity::find()
+        .filter(credential::Column::Id.eq(id))
         .filter(credential::Column::MadeBy.eq(credential::MADE_WITH_CODE))
-        .filter(created.add(freshness).gt(at.unix_milliseconds()));
-    Condition::all().add(Expr::exists(fresh.into_query()).not())
+        .filter(created.add(freshness).gt(at))
 }
 
-/// That a statement counts as many rows as are required; when none are, nothing need be counted.
-fn all_of(required: usize, counted: SelectStatement) -> Condition {
-    if required == 0 {
-        return Condition::all();
-    }
-    let required = i64::try_from(required).unwrap_or(i64::MAX);
-    Condition::all().add(Expr::from(SubQueryStatement::SelectStatement(counted)).eq(required))
+/// That there is such a row.
+fn is_there<E: EntityTrait>(row: Select<E>) -> Expr {
+    Expr::exists(row.select_only().expr(Expr::cust("1")).into_query())
 }

@@ -38,9 +38,9 @@ impl CredentialStore for SqlStore {
     ) -> Result<(), CreateError> {
         let credential = Arc::new(credential);
         let own = Arc::clone(&credential);
-        let steps = move || vec![table::credential::insertion(&own).into()];
+        let steps = move || vec![table::credential::creation::insertion(&own)];
         self.exercise_locked(authority, steps, async move |tx| {
-            table::credential::insert_in_place(&tx, &credential).await
+            table::credential::creation::insert_in_place(&tx, &credential).await
         })
         .await
     }
@@ -54,7 +54,7 @@ impl CredentialStore for SqlStore {
         let recovery_key = Arc::new(recovery_key);
         let own = Arc::clone(&recovery_key);
         let steps = move || {
-            let mut steps = vec![Step::from(renewal::insertion(&own))];
+            let mut steps = vec![renewal::insertion(&own)];
             let ended = table::credential_code::end_steps(&own.user);
             steps.extend(ended.map(Step::optional));
             let replaced = Step::from(renewal::deletion(&own));

@@ -12,7 +12,11 @@ use crate::{
     ending,
     statement::Change as _,
     store::SqlStore,
-    table::credential::{Column, delete_of, in_order, insert},
+    table::credential::{
+        Column,
+        creation::{in_order, insert},
+        delete_of,
+    },
 };
 
 #[async_trait]

@@ -25,7 +25,7 @@ impl RegistrationStore for SqlStore {
                 return Err(RegisterError::Lost);
             }
             let credentials = &registration.credentials;
-            table::credential::insert_all(&tx, credentials).await?;
+            table::credential::creation::insert_all(&tx, credentials).await?;
             Ok(())
         })
         .await

@@ -9,17 +9,17 @@ use latchkey_service::ports::{
     store::{AuthorityConflict, StoreError},
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, QueryFilter as _, UpdateMany,
-    sea_query::Condition,
+    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _, UpdateMany, Value,
+    sea_query::{Condition, Expr},
 };
 
 use crate::{
     authority::{exercise, exercise_at_once, exercise_with, stands},
     column::Inconsistency,
-    statement::{Step, in_turn},
+    statement::{Step, Values, in_turn},
     store::SqlStore,
     table::{
-        credential::{ActiveModel, Column, Entity, change},
+        credential::{Column, Entity},
         user_action,
     },
     transaction::Transaction,
@@ -91,11 +91,11 @@ impl Record {
     /// What the authority is exercised for.
     fn steps(&self) -> Vec<Step> {
         let owner = self.authority.user();
-        let used = self.uses.iter().map(|each| Step::from(use_of(owner, each)));
+        let used = self.uses.iter().map(|each| use_of(owner, each));
         let signed = self.uses.first().zip(self.evidence.as_ref());
         let kept = signed.map(|(first_factor, evidence)| {
             let first = &first_factor.credential;
-            Step::from(user_action::insertion(&self.authority, first, evidence))
+            user_action::insertion(&self.authority, first, evidence)
         });
         used.chain(kept).collect()
     }
@@ -126,23 +126,43 @@ impl Record {
     }
 }
 
-/// The change of a credential that is used; meets none when the counter that came with it is not beyond the one kept (and not both
-/// are 0), or there is no such credential that is active.
-fn use_of(user: &UserId, credential_use: &CredentialUse) -> UpdateMany<Entity> {
-    let mut row = ActiveModel {
-        last_used: Set(Some(credential_use.date.into())),
-        ..Default::default()
+/// The change of a credential that is used; meets none when the counter that came with it is not beyond the one kept
+/// (and not both are 0), or there is no such credential that is active.
+fn use_of(user: &UserId, credential_use: &CredentialUse) -> Step {
+    let mut values: Vec<Value> = vec![
+        credential_use.credential.as_str().into(),
+        user.as_str().into(),
+        credential_use.date.unix_milliseconds().into(),
+    ];
+    let Some(state) = &credential_use.state else {
+        return Step::fixed([0; 4], values, |_form, values| change(values).into());
     };
-    let mut guard = Condition::all().add(Column::IsActive.eq(true));
-    if let Some(state) = &credential_use.state {
-        row.sign_count = Set(Some(state.sign_count.into()));
-        row.backed_up = Set(Some(state.backed_up));
-        let count = i64::from(state.sign_count);
-        let mut grows = Condition::any().add(Column::SignCount.lt(count));
-        if count == 0 {
-            grows = grows.add(Column::SignCount.eq(0_i64));
-        }
-        guard = guard.add(grows);
-    }
-    change(user, &credential_use.credential, row).filter(guard)
+    let count = i64::from(state.sign_count);
+    values.extend([count.into(), state.backed_up.into()]);
+    Step::fixed(
+        [usize::from(count == 0), 0, 0, 0],
+        values,
+        |[is_zero, ..], values| {
+            let change = change(values);
+            let (count, backed_up) = (values.take(), values.take());
+            let mut grows = Condition::any().add(Column::SignCount.lt(count.clone()));
+            if is_zero > 0 {
+                grows = grows.add(Column::SignCount.eq(0_i64));
+            }
+            change
+                .col_expr(Column::SignCount, Expr::val(count))
+                .col_expr(Column::BackedUp, Expr::val(backed_up))
+                .filter(grows)
+                .into()
+        },
+    )
+}
+
+/// That an active credential was used.
+fn change(values: &mut Values) -> UpdateMany<Entity> {
+    Entity::update_many()
+        .filter(Column::Id.eq(values.take()))
+        .filter(Column::UserId.eq(values.take()))
+        .filter(Column::IsActive.eq(true))
+        .col_expr(Column::LastUsed, Expr::val(values.take()))
 }

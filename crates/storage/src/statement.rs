@@ -3,20 +3,22 @@
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr,
-    DeleteMany, EntityName as _, EntityTrait, Insert, Iterable as _, QuerySelect as _, QueryTrait,
-    RuntimeErr, Select, UpdateMany,
+    DeleteMany, EntityName as _, EntityTrait, Insert, QuerySelect as _, QueryTrait, RuntimeErr,
+    Select, Statement, UpdateMany,
     sea_query::{
-        Alias, CaseStatement, CommonTableExpression, DeleteStatement, Expr, ExprTrait as _,
-        InsertStatement, OnConflict, Query, SelectStatement, SubQueryStatement, UpdateStatement,
-        WithClause, WithQuery,
+        Alias, CaseStatement, CommonTableExpression, Expr, ExprTrait as _, Query, SelectStatement,
+        SubQueryStatement, WithClause, WithQuery,
     },
 };
 
+pub(crate) use self::{
+    fixed::Fixed,
+    step::{Form, Insertion, Step, Tree, Values, row_of},
+};
 use crate::column::Inconsistency;
 
-pub(crate) use self::fixed::Fixed;
-
 mod fixed;
+mod step;
 
 /// A statement that changes rows of one table.
 pub(crate) trait Change: QueryTrait + Sized {
@@ -55,148 +57,6 @@ impl<E: EntityTrait> Change for DeleteMany<E> {
     type Table = E;
 }
 
-/// An insertion of one row, or of none: what it inserts comes from a selection, which may have conditions.
-pub(crate) struct Insertion {
-    into: InsertStatement,
-    from: SelectStatement,
-}
-
-impl Insertion {
-    /// Inserts these values if the selection, which selects nothing yet, gives a row.
-    pub(crate) fn of<E: EntityTrait>(
-        table: E,
-        values: impl IntoIterator<Item = (E::Column, Expr)>,
-        mut from: SelectStatement,
-    ) -> Self {
-        let (columns, values): (Vec<_>, Vec<_>) = values.into_iter().unzip();
-        let mut into = Query::insert();
-        into.into_table(table.table_ref()).columns(columns);
-        from.exprs(values);
-        Self { into, from }
-    }
-
-    /// Inserts a row.
-    pub(crate) fn row<A: ActiveModelTrait>(row: &A) -> Self {
-        let columns = <A::Entity as EntityTrait>::Column::iter();
-        let values = columns.filter_map(|column| {
-            let value = row.get(column).into_value()?;
-            Some((column, Expr::val(value)))
-        });
-        Self::of(A::Entity::default(), values, Query::select())
-    }
-
-    /// Inserts nothing when this is not so.
-    pub(crate) fn only_if(mut self, condition: Expr) -> Self {
-        self.from.and_where(condition);
-        self
-    }
-
-    /// Inserts nothing when a row has one of its unique keys. One that another transaction has just written
-    /// is waited for.
-    pub(crate) fn unless_taken(mut self) -> Self {
-        self.into
-            .on_conflict(OnConflict::new().do_nothing().to_owned());
-        self
-    }
-
-    fn into_query(self) -> Result<InsertStatement, StoreError> {
-        // SQLite takes the conflict clause after a selection for part of a join, unless it has a condition.
-        let Self { mut into, mut from } = self;
-        from.and_where(Expr::cust("TRUE"));
-        into.select_from(from).map_err(StoreError::new)?;
-        Ok(into)
-    }
-}
-
-/// One of several changes that are carried out together. It must meet a row, unless it is said to be
-/// optional.
-pub(crate) struct Step {
-    kind: Kind,
-    is_required: bool,
-}
-
-enum Kind {
-    Insert(Box<Insertion>),
-    Update(UpdateStatement),
-    Delete(DeleteStatement),
-}
-
-impl Step {
-    /// The same, whether or not it meets a row.
-    pub(crate) fn optional(self) -> Self {
-        Self {
-            is_required: false,
-            ..self
-        }
-    }
-
-    /// Whether it must meet a row.
-    pub(crate) fn is_required(&self) -> bool {
-        self.is_required
-    }
-
-    async fn count(self, transaction: &DatabaseTransaction) -> Result<u64, StoreError> {
-        let result = match self.kind {
-            Kind::Insert(insertion) => transaction.execute(&insertion.into_query()?).await,
-            Kind::Update(update) => transaction.execute(&update).await,
-            Kind::Delete(deletion) => transaction.execute(&deletion).await,
-        };
-        Ok(result.map_err(StoreError::new)?.rows_affected())
-    }
-
-    /// The same as part of a greater statement, with a row for each row it meets. It meets none unless the
-    /// step that is needed has met a row.
-    fn into_part(self, needed: Option<&str>) -> Result<SubQueryStatement, StoreError> {
-        let one = || Query::returning().expr(Expr::cust("1"));
-        let condition = needed.map_or_else(
-            || Expr::cust("TRUE"),
-            |needed| Expr::exists(rows_of(needed).expr(Expr::cust("1")).to_owned()),
-        );
-        Ok(match self.kind {
-            Kind::Insert(insertion) => {
-                let mut statement = insertion.only_if(condition).into_query()?;
-                statement.returning(one());
-                statement.into()
-            }
-            Kind::Update(mut statement) => {
-                statement.and_where(condition).returning(one());
-                statement.into()
-            }
-            Kind::Delete(mut statement) => {
-                statement.and_where(condition).returning(one());
-                statement.into()
-            }
-        })
-    }
-}
-
-impl From<Insertion> for Step {
-    fn from(insertion: Insertion) -> Self {
-        Kind::Insert(Box::new(insertion)).into()
-    }
-}
-
-impl<E: EntityTrait> From<UpdateMany<E>> for Step {
-    fn from(update: UpdateMany<E>) -> Self {
-        Kind::Update(update.into_query()).into()
-    }
-}
-
-impl<E: EntityTrait> From<DeleteMany<E>> for Step {
-    fn from(deletion: DeleteMany<E>) -> Self {
-        Kind::Delete(deletion.into_query()).into()
-    }
-}
-
-impl From<Kind> for Step {
-    fn from(kind: Kind) -> Self {
-        Self {
-            kind,
-            is_required: true,
-        }
-    }
-}
-
 /// Carries out steps, one statement each, and tells how many rows each met. When one that must meet a row
 /// meets none, those that follow are not carried out and have met none.
 pub(crate) async fn in_turn(
@@ -206,11 +66,13 @@ pub(crate) async fn in_turn(
     let mut met = Vec::with_capacity(steps.len());
     let mut is_over = false;
     for step in steps {
-        let is_required = step.is_required;
+        let is_required = step.is_required();
         let rows = if is_over {
             0
         } else {
-            step.count(transaction).await?
+            let statement = written(transaction, Way::Alone, vec![step])?;
+            let result = transaction.execute_raw(statement).await;
+            result.map_err(StoreError::new)?.rows_affected()
         };
         is_over |= is_required && rows == 0;
         met.push(rows);
@@ -230,14 +92,9 @@ pub(crate) async fn together(
     if !is_postgres || steps.len() < 2 {
         return in_turn(transaction, steps).await;
     }
-    let parts = Parts::of(steps)?;
-    let number = parts.names.len();
-    let mut counts = Query::select();
-    for name in &parts.names {
-        let count = rows_of(name).expr(Expr::cust("COUNT(*)")).to_owned();
-        counts.expr(Expr::from(SubQueryStatement::SelectStatement(count)));
-    }
-    let told = transaction.query_one(&parts.telling(counts)).await;
+    let number = steps.len();
+    let statement = written(transaction, Way::Counted, steps)?;
+    let told = transaction.query_one_raw(statement).await;
     let row = told.map_err(StoreError::new)?;
     let row = row.ok_or_else(|| StoreError::new("a statement without rows counts none"))?;
     let met = (0..number).map(|index| {
@@ -265,7 +122,7 @@ impl Parts {
         };
         for (index, step) in steps.into_iter().enumerate() {
             let name = format!("step{index}");
-            let is_required = step.is_required;
+            let is_required = step.is_required();
             let mut part = CommonTableExpression::new();
             part.table_name(Alias::new(name.as_str()))
                 .query(step.into_part(parts.needed.as_deref())?);
@@ -278,12 +135,74 @@ impl Parts {
         Ok(parts)
     }
 
+    /// Tells of each step how many rows it met.
+    fn counts(&self) -> SelectStatement {
+        let mut counts = Query::select();
+        for name in &self.names {
+            let count = rows_of(name).expr(Expr::cust("COUNT(*)")).to_owned();
+            counts.expr(Expr::from(SubQueryStatement::SelectStatement(count)));
+        }
+        counts
+    }
+
+    /// Tells whether all that must meet a row has met one, see [`at_once`].
+    fn outcome(&self) -> SelectStatement {
+        let is_met = |name: &str| Expr::exists(rows_of(name).expr(Expr::cust("1")).to_owned());
+        let mut told = CaseStatement::new();
+        if let (Some(first), Some(last)) = (self.names.first(), &self.needed) {
+            told = told
+                .case(is_met(last), Expr::cust("'1'"))
+                .case(is_met(first), Expr::cust(TAKEN_BACK));
+        }
+        // A text that is no number is an error.
+        let number: Expr = told.finally(Expr::cust("'0'")).into();
+        Query::select().expr(number.cast_as("INTEGER")).to_owned()
+    }
+
     /// The statement that has these parts, and tells that of them.
     fn telling(self, told: SelectStatement) -> WithQuery {
         let mut statement = WithQuery::new();
         statement.with_clause(self.clause).query(told);
         statement
     }
+}
+
+/// In which statement steps are told.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Way {
+    /// A step as one of its own.
+    Alone,
+    /// All as one that counts what each of them met.
+    Counted,
+    /// All as one that does all of them or none.
+    AtOnce,
+}
+
+impl Way {
+    /// Writes the statement from the trees of the steps.
+    fn write(self, backend: DbBackend, steps: Vec<Step>) -> Result<Statement, StoreError> {
+        if self == Self::Alone {
+            let step = steps.into_iter().next();
+            let step = step.ok_or_else(|| StoreError::new("no step is no statement"))?;
+            return step.into_tree().build(backend);
+        }
+        let parts = Parts::of(steps)?;
+        let told = match self {
+            Self::AtOnce => parts.outcome(),
+            Self::Alone | Self::Counted => parts.counts(),
+        };
+        Ok(backend.build(&parts.telling(told)))
+    }
+}
+
+/// Steps as a statement, whose text is written once where that of each of them is.
+fn written(
+    connection: &impl ConnectionTrait,
+    way: Way,
+    steps: Vec<Step>,
+) -> Result<Statement, StoreError> {
+    let backend = connection.get_database_backend();
+    fixed::of_steps(backend, way, steps)
 }
 
 /// The same as all that happens: PostgreSQL is told one statement, outside of any transaction, which carries all
@@ -295,19 +214,11 @@ pub(crate) async fn at_once(
     connection: &impl ConnectionTrait,
     steps: Vec<Step>,
 ) -> Result<bool, StoreError> {
-    let parts = Parts::of(steps)?;
-    let (Some(first), Some(last)) = (parts.names.first(), parts.needed.as_ref()) else {
+    if !steps.iter().any(Step::is_required) {
         return Ok(false);
-    };
-    let is_met = |name: &str| Expr::exists(rows_of(name).expr(Expr::cust("1")).to_owned());
-    let told: Expr = CaseStatement::new()
-        .case(is_met(last), Expr::cust("'1'"))
-        .case(is_met(first), Expr::cust(TAKEN_BACK))
-        .finally(Expr::cust("'0'"))
-        .into();
-    // A text that is no number is an error.
-    let number = Query::select().expr(told.cast_as("INTEGER")).to_owned();
-    match connection.query_one(&parts.telling(number)).await {
+    }
+    let statement = written(connection, Way::AtOnce, steps)?;
+    match connection.query_one_raw(statement).await {
         Ok(Some(row)) => row
             .try_get_by_index(0)
             .map(|number: i32| number == 1)

@@ -10,10 +10,7 @@ use std::{
 };
 
 use latchkey_service::ports::store::StoreError;
-use sea_orm::{
-    ConnectionTrait as _, DatabaseConnection, DbBackend, EntityTrait, QueryResult, Statement,
-    UpdateMany,
-};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, QueryResult, Statement};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::Instrument as _;
 
@@ -21,7 +18,7 @@ use crate::{
     connection::{Connections, Reader},
     failure::Passing,
     file::OpenFile,
-    statement::{Change as _, Step, at_once},
+    statement::{Step, at_once},
     transaction::{self, Transaction},
     trust::Trust,
     watch::Work,
@@ -280,17 +277,12 @@ impl SqlStore {
     ///
     /// # Errors
     /// As those of [`SqlStore::write`]; `lost` when it meets none.
-    pub(crate) async fn meet_one_at_once<T, E>(
-        &self,
-        change: UpdateMany<T>,
-        lost: fn() -> E,
-    ) -> Result<(), E>
+    pub(crate) async fn meet_one_at_once<E>(&self, change: Step, lost: fn() -> E) -> Result<(), E>
     where
-        T: EntityTrait,
         E: Error + From<StoreError> + Send + 'static,
     {
-        let step = Step::from(change.clone());
-        let plan = async move |_tx| Ok((vec![step], ()));
+        let own = change.clone();
+        let plan = async move |_tx| Ok((vec![own], ()));
         let operation = async move |tx: Transaction| {
             let is_met = change.meets_one(&tx).await?;
             is_met.then_some(()).ok_or_else(lost)

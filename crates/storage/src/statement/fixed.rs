@@ -1,8 +1,17 @@
 //! Statements that are written once.
 
-use std::sync::OnceLock;
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock},
+};
 
+use latchkey_service::ports::store::StoreError;
 use sea_orm::{DbBackend, QueryTrait, Statement, Value, Values};
+
+use super::{
+    Way,
+    step::{Shape, Step},
+};
 
 /// A statement whose text never changes. It is written for each database when it is first asked for, with marks in
 /// the places of its values; afterwards only the values are put there. To build the tree of a read and to write its
@@ -14,10 +23,15 @@ pub(crate) struct Fixed {
 
 struct Text {
     sql: String,
-    /// What is bound to it: the values that are always the same, and marks in the places of the others.
-    bound: Vec<Value>,
-    /// Which of these places are for which of the values that vary.
-    places: Vec<(usize, usize)>,
+    /// What is bound to it.
+    places: Vec<Place>,
+}
+
+enum Place {
+    /// Is always the same.
+    Always(Value),
+    /// Is for the value with that number.
+    Of(usize),
 }
 
 /// What marks the place of the value with that number; no tree has it of its own.
@@ -49,13 +63,7 @@ impl Fixed {
             &self.sqlite
         };
         let text = text.get_or_init(|| Text::of(tree(std::array::from_fn(mark)).build(backend), N));
-        let mut bound = text.bound.clone();
-        for (place, number) in &text.places {
-            if let (Some(place), Some(value)) = (bound.get_mut(*place), values.get(*number)) {
-                place.clone_from(value);
-            }
-        }
-        Statement::from_sql_and_values(backend, text.sql.as_str(), bound)
+        text.with(backend, values)
     }
 }
 
@@ -65,23 +73,94 @@ impl Text {
         let Statement { sql, values, .. } = statement;
         let bound = values.map_or_else(Vec::new, |Values(bound)| bound);
         let numbered: Vec<_> = (0..marks).map(mark).collect();
-        let places = bound.iter().enumerate().filter_map(|(place, value)| {
-            let number = numbered.iter().position(|mark| mark == value)?;
-            Some((place, number))
-        });
-        let places: Vec<_> = places.collect();
-        let has_a_place = |number| places.iter().any(|(_, of)| *of == number);
+        let place = |value| match numbered.iter().position(|mark| *mark == value) {
+            Some(number) => Place::Of(number),
+            None => Place::Always(value),
+        };
+        let places: Vec<_> = bound.into_iter().map(place).collect();
+        let is_of = |number| move |place: &Place| matches!(place, Place::Of(of) if *of == number);
+        let has_a_place = |number| places.iter().any(is_of(number));
         debug_assert!((0..marks).all(has_a_place), "a value has no place: {sql}");
-        Self { sql, bound, places }
+        Self { sql, places }
     }
+
+    /// The statement with these values.
+    fn with(&self, backend: DbBackend, values: &[Value]) -> Statement {
+        let places = self.places.iter();
+        let bound = places.filter_map(|place| match place {
+            Place::Always(value) => Some(value.clone()),
+            Place::Of(number) => values.get(*number).cloned(),
+        });
+        Statement::from_sql_and_values(backend, self.sql.as_str(), bound)
+    }
+}
+
+/// On what the text of a statement of fixed steps depends.
+#[derive(PartialEq, Eq, Hash)]
+struct Shapes {
+    is_postgres: bool,
+    way: Way,
+    of_steps: Vec<(Shape, bool)>,
+}
+
+/// The texts of those that have been asked for. There are few: steps have few forms, and stand beside few others.
+static OF_STEPS: LazyLock<RwLock<HashMap<Shapes, Arc<Text>>>> = LazyLock::new(RwLock::default);
+
+/// Steps as a statement, whose text is written once where each of them is fixed.
+pub(super) fn of_steps(
+    backend: DbBackend,
+    way: Way,
+    steps: Vec<Step>,
+) -> Result<Statement, StoreError> {
+    let Some(of_steps) = steps.iter().map(Step::shape).collect() else {
+        return way.write(backend, steps);
+    };
+    let shapes = Shapes {
+        is_postgres: backend == DbBackend::Postgres,
+        way,
+        of_steps,
+    };
+    let texts = OF_STEPS.read().unwrap_or_else(PoisonError::into_inner);
+    let known = texts.get(&shapes).map(Arc::clone);
+    drop(texts);
+    let text = if let Some(text) = known {
+        text
+    } else {
+        let mut number = 0;
+        let mut next = || {
+            number += 1;
+            mark(number - 1)
+        };
+        let marked: Vec<_> = steps.iter().map(|step| step.with(&mut next)).collect();
+        let text = Arc::new(Text::of(way.write(backend, marked)?, number));
+        let mut texts = OF_STEPS.write().unwrap_or_else(PoisonError::into_inner);
+        texts.insert(shapes, Arc::clone(&text));
+        text
+    };
+    let anew = cfg!(debug_assertions).then(|| steps.clone());
+    let values: Vec<_> = steps.into_iter().flat_map(Step::into_values).collect();
+    let statement = text.with(backend, &values);
+    if let Some(anew) = anew {
+        debug_assert_eq!(
+            statement,
+            way.write(backend, anew)?,
+            "its text is not fixed"
+        );
+    }
+    Ok(statement)
 }
 
 #[cfg(test)]
 mod tests {
-    use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _};
+    use sea_orm::{
+        ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _,
+    };
 
     use super::*;
-    use crate::table::spent::{Column, Entity};
+    use crate::{
+        statement::{Insertion, row_of},
+        table::spent::{ActiveModel, Column, Entity},
+    };
 
     fn tree([id, expires]: [Value; 2]) -> sea_orm::Select<Entity> {
         // The first value has a place after the second, and another one.
@@ -104,6 +183,76 @@ mod tests {
                 let told = fixed.with(backend, &values, tree);
                 assert_eq!(told, tree(values).build(backend));
             }
+        }
+    }
+
+    /// A row of the ledger, and the end of others.
+    fn steps(id: &str, expires: i64) -> [Step; 2] {
+        let row = ActiveModel {
+            id: Set(id.to_owned()),
+            expires: Set(expires),
+        };
+        let (form, values) = row_of(&row);
+        let made = Step::fixed(form, values, |form, values| {
+            Insertion::of_row::<Entity>(form, values).into()
+        });
+        let values = vec![id.into(), expires.into()];
+        let ended = Step::fixed([1, 0, 0, 0], values, |[others, ..], values| {
+            let (id, expires) = (values.take(), values.take());
+            let mut ended = Entity::delete_many().filter(Column::Expires.lt(expires));
+            for _ in 0..others {
+                ended = ended.filter(Column::Id.ne(id.clone()));
+            }
+            ended.into()
+        });
+        [made, ended]
+    }
+
+    #[test]
+    fn fixed_steps_are_the_statement_that_their_trees_say() {
+        for backend in [DbBackend::Sqlite, DbBackend::Postgres] {
+            for (id, expires) in [("a", 1), ("b", 2)] {
+                let [made, ended] = steps(id, expires);
+                let optional = vec![made.clone(), ended.clone().optional()];
+                for (way, steps) in [
+                    (Way::Alone, vec![made.clone()]),
+                    (Way::Alone, vec![ended.clone()]),
+                    (Way::Counted, optional.clone()),
+                    (Way::AtOnce, optional),
+                    (Way::AtOnce, vec![made, ended]),
+                ] {
+                    let told = of_steps(backend, way, steps.clone()).unwrap();
+                    assert_eq!(told, way.write(backend, steps).unwrap());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_told_beside_a_step_that_is_not_fixed_is_told_all_the_same() {
+        let tree = || Entity::delete_many().filter(Column::Id.eq("another"));
+        for id in ["a", "b"] {
+            let [made, _] = steps(id, 1);
+            let both = vec![made, tree().into()];
+            let told = of_steps(DbBackend::Postgres, Way::AtOnce, both.clone()).unwrap();
+            assert_eq!(told, Way::AtOnce.write(DbBackend::Postgres, both).unwrap());
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "its text is not fixed")]
+    fn a_tree_that_depends_on_its_values_is_noticed() {
+        for id in ["a", "b"] {
+            let step = Step::fixed([0; 4], vec![id.into()], |_form, values| {
+                let id = values.take();
+                let column = if id == Value::from("b") {
+                    Column::Expires
+                } else {
+                    Column::Id
+                };
+                Entity::delete_many().filter(column.eq(id)).into()
+            });
+            of_steps(DbBackend::Sqlite, Way::Alone, vec![step]).unwrap();
         }
     }
 }

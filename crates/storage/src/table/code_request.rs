@@ -120,7 +120,7 @@ impl CodeRequestStore for SqlStore {
         date: Timestamp,
     ) -> Result<(), RefuseRequestError> {
         let change = decide(&found.request.organization, &found.decision(date, None));
-        self.meet_one_at_once(change, || RefuseRequestError::NotWaiting)
+        self.meet_one_at_once(change.into(), || RefuseRequestError::NotWaiting)
             .await
     }
 }

@@ -11,24 +11,19 @@ use latchkey_domain::{
     text::CredentialName,
     time::Timestamp,
 };
-use latchkey_service::ports::{
-    credential_store::{CreateError, NewName},
-    store::StoreError,
-};
+use latchkey_service::ports::{credential_store::NewName, store::StoreError};
 use sea_orm::{
-    ActiveValue::Set,
-    DatabaseTransaction, DeleteMany, QueryOrder as _, QuerySelect as _, QueryTrait as _,
-    UpdateMany,
-    entity::prelude::*,
-    sea_query::{Condition, ExprTrait as _, SubQueryStatement},
+    ActiveValue::Set, DatabaseTransaction, DeleteMany, QueryOrder as _, QuerySelect as _,
+    UpdateMany, entity::prelude::*,
 };
 
 use super::{application, user};
 use crate::{
     column::{self, Inconsistency},
-    statement::{Change as _, Insertion, in_turn},
+    statement::{Change as _, Step},
 };
 
+pub(crate) mod creation;
 pub(crate) mod of_application;
 pub(crate) mod renewal;
 
@@ -307,108 +302,6 @@ fn made_by(row: &Model) -> Result<MadeBy, Inconsistency> {
     }
 }
 
-/// Makes a credential of a user who is locked; meets none when the user has as many as are allowed, or the
-/// organization has one of that credential id. What came of that, [`insert_in_place`] tells.
-pub(crate) fn insertion(credential: &Credential) -> Insertion {
-    insertion_beside(credential, Condition::all())
-}
-
-/// Makes a credential; of those that the user has, these are counted.
-fn insertion_beside(credential: &Credential, counted: Condition) -> Insertion {
-    let is_there = Condition::any()
-        .add(Column::WaitsUntil.is_null())
-        .add(Column::WaitsUntil.gt(credential.created.unix_milliseconds()));
-    let held = Entity::find()
-        .select_only()
-        .expr(Column::Id.count())
-        .filter(Column::UserId.eq(credential.user.as_str()))
-        .filter(counted.add(is_there))
-        .into_query();
-    let maximum = i64::try_from(Credential::MAXIMUM_PER_USER).unwrap_or(i64::MAX);
-    let has_room = Expr::from(SubQueryStatement::SelectStatement(held)).lt(maximum);
-    free_insertion(credential).only_if(has_room)
-}
-
-/// Makes a credential, however many there are.
-fn free_insertion(credential: &Credential) -> Insertion {
-    Insertion::row(&to_row(credential)).unless_taken()
-}
-
-/// Makes a credential whose [`insertion`] met none: that can be in the place of one that has waited in vain,
-/// whoever's it is.
-///
-/// # Errors
-/// [`CreateError`].
-pub(crate) async fn insert_in_place(
-    transaction: &DatabaseTransaction,
-    credential: &Credential,
-) -> Result<(), CreateError> {
-    insert_in_place_beside(transaction, credential, |_held| true).await
-}
-
-async fn insert_in_place_beside(
-    transaction: &DatabaseTransaction,
-    credential: &Credential,
-    is_counted: fn(&Summary) -> bool,
-) -> Result<(), CreateError> {
-    let held = summaries(transaction, &credential.user).await?;
-    let is_there = |held: &&Summary| is_counted(held) && !held.state.is_gone(credential.created);
-    if held.iter().filter(is_there).count() >= Credential::MAXIMUM_PER_USER {
-        Err(CreateError::TooMany)
-    } else if free_and_insert(transaction, credential).await? {
-        Ok(())
-    } else {
-        Err(CreateError::CredentialIdTaken)
-    }
-}
-
-/// Makes a credential, however many there are, if need be in the place of one that has waited in vain; `false`
-/// when the organization has one of that credential id.
-pub(crate) async fn insert(
-    transaction: &DatabaseTransaction,
-    credential: &Credential,
-) -> Result<bool, StoreError> {
-    let made = in_turn(transaction, vec![free_insertion(credential).into()]).await?;
-    Ok(made == [1] || free_and_insert(transaction, credential).await?)
-}
-
-async fn free_and_insert(
-    transaction: &DatabaseTransaction,
-    credential: &Credential,
-) -> Result<bool, StoreError> {
-    let freed = Entity::delete_many()
-        .filter(Column::OrganizationId.eq(credential.organization.as_str()))
-        .filter(Column::CredentialKey.eq(credential.id.key()))
-        .filter(Column::WaitsUntil.lte(credential.created.unix_milliseconds()));
-    let steps = vec![freed.into(), free_insertion(credential).into()];
-    Ok(in_turn(transaction, steps).await? == [1, 1])
-}
-
-/// Credentials in the one order in which they are made, so that two callers who bring the same ids never
-/// wait for each other.
-pub(crate) fn in_order(credentials: &[Credential]) -> Vec<&Credential> {
-    let mut in_order: Vec<_> = credentials.iter().collect();
-    in_order.sort_by(|one, other| one.id.key().cmp(other.id.key()));
-    in_order
-}
-
-/// Makes credentials of users who are locked.
-///
-/// # Errors
-/// [`CreateError`].
-pub(crate) async fn insert_all(
-    transaction: &DatabaseTransaction,
-    credentials: &[Credential],
-) -> Result<(), CreateError> {
-    for credential in in_order(credentials) {
-        let made = in_turn(transaction, vec![insertion(credential).into()]).await?;
-        if made != [1] {
-            insert_in_place(transaction, credential).await?;
-        }
-    }
-    Ok(())
-}
-
 /// What the rules about all credentials of a user need to know of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Summary {
@@ -558,8 +451,13 @@ pub(crate) fn deletion(user: &UserId, credential: &CredentialUuid) -> DeleteMany
 }
 
 /// Deletes what waits of a user.
-pub(crate) fn deletion_of_waiting(user: &UserId) -> DeleteMany<Entity> {
-    delete_of(user).filter(Column::WaitsUntil.is_not_null())
+pub(crate) fn deletion_of_waiting(user: &UserId) -> Step {
+    Step::fixed([0; 4], vec![user.as_str().into()], |_form, values| {
+        Entity::delete_many()
+            .filter(Column::UserId.eq(values.take()))
+            .filter(Column::WaitsUntil.is_not_null())
+            .into()
+    })
 }
 
 /// Deletes what waits of anybody.

@@ -9,10 +9,9 @@ use latchkey_domain::{
     application::Origin,
     approval::{Decision, Verdict},
     authority::Authority,
-    credential::Credential,
     credential_code::{
-        Binding, ClaimedCode, CodeDigest, CredentialCode, Kinds, NewCredentialCode, RedeemedCode,
-        Release, ReleaseReason, ReleasedCode,
+        Binding, ClaimedCode, CodeDigest, CredentialCode, Kinds, NewCredentialCode, Release,
+        ReleaseReason, ReleasedCode,
     },
     id::{
         ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId,
@@ -40,10 +39,10 @@ use sea_orm::{
 
 use super::{credential, organization, user};
 use crate::{
-    authority::standing,
+    authority::{form_of, standing, values_of},
     column::{self, FIRST, Joined, SECOND, THIRD},
     connection::Reader,
-    statement::{self, Change as _, Fixed, Insertion, Step, together},
+    statement::{self, Change as _, Fixed, Insertion, Step, row_of, together},
     store::SqlStore,
 };
 
@@ -123,8 +122,8 @@ impl CredentialCodeStore for SqlStore {
     /// The code's own row decides: whatever ends what the authority requires of the owner and of the
     /// credentials ends the code as well, and of a row that somebody has just changed it is asked anew.
     async fn claim(&self, claimed: ClaimedCode) -> Result<(), ClaimError> {
-        let change = claim(&claimed);
-        self.meet_one_at_once(change, || ClaimError::Lost).await
+        self.meet_one_at_once(claim(&claimed), || ClaimError::Lost)
+            .await
     }
 
     async fn redeem(
@@ -152,15 +151,15 @@ impl CredentialCodeStore for SqlStore {
             if !statement::any(&*tx, made).await? {
                 return Err(AuthorityConflict::Void.into());
             }
-            Ok(credential::insert_in_place(&tx, credential).await?)
+            Ok(credential::creation::insert_in_place(&tx, credential).await?)
         })
         .await
     }
 
     /// The code's own row decides, as in [`claim`](Self::claim).
     async fn release(&self, released: ReleasedCode) -> Result<(), ReleaseError> {
-        let change = release(&released);
-        self.meet_one_at_once(change, || ReleaseError::Lost).await
+        self.meet_one_at_once(release(&released).into(), || ReleaseError::Lost)
+            .await
     }
 
     /// The code decides, because it is what a new code and a cancellation end, too.
@@ -250,14 +249,14 @@ fn is_open() -> Expr {
 /// Issues a code, and ends what is superseded by it.
 pub(crate) fn issuance(user: &UserId, new: NewCredentialCode) -> [Step; 3] {
     [
-        Step::from(supersede(user)).optional(),
-        Step::from(credential::deletion_of_waiting(user)).optional(),
-        insertion(new).into(),
+        supersede(user).optional(),
+        credential::deletion_of_waiting(user).optional(),
+        insertion(new),
     ]
 }
 
 /// Makes an issued code; meets none when a code of the same text exists.
-fn insertion(new: NewCredentialCode) -> Insertion {
+fn insertion(new: NewCredentialCode) -> Step {
     let NewCredentialCode { code, short, long } = new;
     let row = ActiveModel {
         id: Set(code.id.into()),
@@ -277,18 +276,25 @@ fn insertion(new: NewCredentialCode) -> Insertion {
         is_newest: Set(true),
         ..Default::default()
     };
-    Insertion::row(&row).unless_taken()
+    let (form, values) = row_of(&row);
+    Step::fixed(form, values, |form, values| {
+        let insertion = Insertion::of_row::<Entity>(form, values);
+        insertion.unless_taken().into()
+    })
 }
 
 /// Makes room for a newer code of a user: the earlier ones end, and none is the newest any more.
-fn supersede(user: &UserId) -> UpdateMany<Entity> {
-    let earlier = Condition::any()
-        .add(Column::IsNewest.eq(true))
-        .add(is_open())
-        .add(waits());
-    ending(Column::UserId.eq(user.as_str()))
-        .col_expr(Column::IsNewest, Expr::value(false))
-        .filter(earlier)
+fn supersede(user: &UserId) -> Step {
+    Step::fixed([0; 4], vec![user.as_str().into()], |_form, values| {
+        let earlier = Condition::any()
+            .add(Column::IsNewest.eq(true))
+            .add(is_open())
+            .add(waits());
+        ending(Column::UserId.eq(values.take()))
+            .col_expr(Column::IsNewest, Expr::value(false))
+            .filter(earlier)
+            .into()
+    })
 }
 
 /// Cancels every open code of a user, whose row is locked, and refuses what waits: every credential that
@@ -304,7 +310,7 @@ pub(crate) async fn end_all(
 /// What [`end_all`] does, as steps beside others.
 pub(crate) fn end_steps(user: &UserId) -> [Step; 2] {
     let codes = ending(Column::UserId.eq(user.as_str())).filter(is_alive());
-    [codes.into(), credential::deletion_of_waiting(user).into()]
+    [codes.into(), credential::deletion_of_waiting(user)]
 }
 
 /// The same for everybody who has a passkey for that application, whose rows are locked.
@@ -378,57 +384,76 @@ fn decide(authority: &Authority, decision: &Decision) -> UpdateMany<Entity> {
 
 /// Issued → claimed; meets none when it is not issued any more, had expired when it was claimed, or what
 /// its owner allowed by issuing it does not stand.
-fn claim(claimed: &ClaimedCode) -> UpdateMany<Entity> {
-    let stands = standing(&Authority::of_claim(claimed))
-        .select_only()
-        .column(organization::Column::Id)
-        .into_query();
-    let claim = claimed.claim();
-    let change = ActiveModel {
-        state: Set(CLAIMED.to_owned()),
-        claimed: Set(Some(claim.date.into())),
-        claim_origin: Set(claim.origin.clone().map(Typed::from)),
-        claim_address: Set(Some(claim.address.into())),
-        claim_challenge: Set(Some(claim.challenge.clone().into())),
-        claim_expires: Set(Some(claim.expires.into())),
-        ..Default::default()
-    };
-    Entity::update_many()
-        .set(change)
-        .filter(Column::Id.eq(claimed.code().id.as_str()))
-        .filter(Column::UserId.eq(claimed.code().user.as_str()))
-        .filter(Column::State.eq(ISSUED))
-        .filter(Column::Expires.gt(claim.date.unix_milliseconds()))
-        .filter(Expr::exists(stands))
+fn claim(claimed: &ClaimedCode) -> Step {
+    let (authority, claim) = (Authority::of_claim(claimed), claimed.claim());
+    let mut values = vec![
+        claim.date.unix_milliseconds().into(),
+        claim.origin.clone().map(Typed::from).into(),
+        Typed::from(claim.address).into(),
+        claim.challenge.as_str().into(),
+        claim.expires.unix_milliseconds().into(),
+        claimed.code().id.as_str().into(),
+        claimed.code().user.as_str().into(),
+    ];
+    values.extend(values_of(&authority));
+    Step::fixed(form_of(&authority), values, |form, values| {
+        let date = values.take();
+        let change = Entity::update_many()
+            .col_expr(Column::State, Expr::value(CLAIMED))
+            .col_expr(Column::Claimed, Expr::val(date.clone()))
+            .col_expr(Column::ClaimOrigin, Expr::val(values.take()))
+            .col_expr(Column::ClaimAddress, Expr::val(values.take()))
+            .col_expr(Column::ClaimChallenge, Expr::val(values.take()))
+            .col_expr(Column::ClaimExpires, Expr::val(values.take()))
+            .filter(Column::Id.eq(values.take()))
+            .filter(Column::UserId.eq(values.take()))
+            .filter(Column::State.eq(ISSUED))
+            .filter(Column::Expires.gt(date));
+        let stands = standing(form, values).select_only();
+        let stands = stands.expr(Expr::cust("1")).into_query();
+        change.filter(Expr::exists(stands)).into()
+    })
 }
 
 /// What redeems a code where the organization asks for what the credential is made for, and makes that.
 fn redemption_steps(authority: &Authority, redemption: &Redemption) -> [Step; 2] {
+    [
+        redeem(authority, redemption),
+        credential::creation::insertion(&redemption.credential),
+    ]
+}
+
+/// Claimed → redeemed; meets none when it is not claimed by exactly that challenge (any more), or the organization
+/// asks for something else.
+fn redeem(authority: &Authority, redemption: &Redemption) -> Step {
     let Redemption {
         redeemed,
         credential,
     } = redemption;
-    let is_asked = organization::asks(authority.organization(), redemption.approval());
-    let redeem = redeem(authority.user(), redeemed, credential).filter(is_asked);
-    [redeem.into(), credential::insertion(credential).into()]
-}
-
-/// Claimed → redeemed; meets none when it is not claimed by exactly that challenge (any more).
-fn redeem(user: &UserId, redeemed: &RedeemedCode, credential: &Credential) -> UpdateMany<Entity> {
     let expires = credential::waits_until(credential.state);
-    let change = ActiveModel {
-        state: Set(REDEEMED.to_owned()),
-        credential: Set(Some(credential.uuid.clone().into())),
-        approval: Set(expires.map(|_waits| WAITING.to_owned())),
-        approval_expires: Set(expires.map(Typed::from)),
-        ..Default::default()
-    };
-    Entity::update_many()
-        .set(change)
-        .filter(Column::Id.eq(redeemed.code().as_str()))
-        .filter(Column::UserId.eq(user.as_str()))
-        .filter(Column::State.eq(CLAIMED))
-        .filter(Column::ClaimChallenge.eq(redeemed.challenge().as_str()))
+    let values = vec![
+        credential.uuid.as_str().into(),
+        expires.map(|_waits| WAITING.to_owned()).into(),
+        expires.map(Typed::from).into(),
+        redeemed.code().as_str().into(),
+        authority.user().as_str().into(),
+        redeemed.challenge().as_str().into(),
+        authority.organization().as_str().into(),
+        redemption.approval().as_str().into(),
+    ];
+    Step::fixed([0; 4], values, |_form, values| {
+        Entity::update_many()
+            .col_expr(Column::State, Expr::value(REDEEMED))
+            .col_expr(Column::Credential, Expr::val(values.take()))
+            .col_expr(Column::Approval, Expr::val(values.take()))
+            .col_expr(Column::ApprovalExpires, Expr::val(values.take()))
+            .filter(Column::Id.eq(values.take()))
+            .filter(Column::UserId.eq(values.take()))
+            .filter(Column::State.eq(CLAIMED))
+            .filter(Column::ClaimChallenge.eq(values.take()))
+            .filter(organization::asks(values.take(), values.take()))
+            .into()
+    })
 }
 
 /// Claimed → given back; meets none when it is not claimed by exactly that challenge (any more).

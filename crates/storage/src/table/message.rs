@@ -23,7 +23,7 @@ use sea_orm::{
 use super::user;
 use crate::{
     column,
-    statement::{self, Change as _, Insertion, is_in_batch, together},
+    statement::{self, Change as _, Insertion, Step, is_in_batch, row_of, together},
     store::SqlStore,
 };
 
@@ -75,7 +75,7 @@ fn listed_message((row, to): (Model, user::Model), now: Timestamp) -> ListedMess
 }
 
 /// Keeps a message with the change it tells about.
-pub(crate) fn insertion(message: &NewMessage) -> Insertion {
+pub(crate) fn insertion(message: &NewMessage) -> Step {
     let row = Model {
         id: message.id.clone().into(),
         user_id: message.user.clone().into(),
@@ -86,7 +86,10 @@ pub(crate) fn insertion(message: &NewMessage) -> Insertion {
         due: message.due.into(),
         attempts: 0,
     };
-    Insertion::row(&row.into_active_model())
+    let (form, values) = row_of(&row.into_active_model());
+    Step::fixed(form, values, |form, values| {
+        Insertion::of_row::<Entity>(form, values).into()
+    })
 }
 
 /// Keeps messages, where what they tell about has been changed already.
@@ -94,7 +97,7 @@ pub(crate) async fn insert_all(
     transaction: &DatabaseTransaction,
     messages: &[NewMessage],
 ) -> Result<(), StoreError> {
-    let kept = messages.iter().map(|message| insertion(message).into());
+    let kept = messages.iter().map(insertion);
     together(transaction, kept.collect()).await.map(|_ones| ())
 }
 

@@ -151,12 +151,12 @@ pub(crate) async fn approval(
 }
 
 /// Whether an organization exists that still asks for approval, or for none.
-pub(crate) fn asks(organization: &OrganizationId, approval: Approval) -> Expr {
+pub(crate) fn asks(organization: Value, approval: Value) -> Expr {
     let that = Query::select()
         .expr(Expr::cust("1"))
         .from(Entity)
-        .and_where(Column::Id.eq(organization.as_str()))
-        .and_where(Column::Approval.eq(approval.as_str()))
+        .and_where(Column::Id.eq(organization))
+        .and_where(Column::Approval.eq(approval))
         .to_owned();
     Expr::exists(that)
 }

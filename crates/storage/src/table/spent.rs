@@ -20,15 +20,20 @@ refers_to!();
 /// Writes a thing into the ledger if the selection gives a row; meets none when it was in there already. A
 /// key that another transaction has just written is waited for, so of several callers exactly one meets
 /// one.
-pub(crate) fn insertion(spend: &Spend, if_there: SelectStatement) -> Insertion {
+pub(crate) fn insertion(id: Value, expires: Value, if_there: SelectStatement) -> Insertion {
     let values = [
-        (Column::Id, Expr::val(spend.id.as_str())),
-        (
-            Column::Expires,
-            Expr::val(spend.expires.unix_milliseconds()),
-        ),
+        (Column::Id, Expr::val(id)),
+        (Column::Expires, Expr::val(expires)),
     ];
     Insertion::of(Entity, values, if_there).unless_taken()
+}
+
+/// What tells a thing in the ledger: its identifier, and until when it is remembered.
+pub(crate) fn values(spend: &Spend) -> [Value; 2] {
+    [
+        spend.id.as_str().into(),
+        spend.expires.unix_milliseconds().into(),
+    ]
 }
 
 /// Selects the entry of that identifier, for the condition of another statement.

@@ -21,7 +21,7 @@ use super::organization;
 use crate::{
     column,
     connection::Reader,
-    statement::{self, Change as _},
+    statement::{self, Change as _, Step},
 };
 
 type Typed<T> = column::Typed<Entity, T>;
@@ -118,15 +118,20 @@ pub(crate) async fn lock(
 /// sees other rows as they were when it began, so this meets none when somebody had the lock, or changed the
 /// user, since then: the row is judged anew when it was waited for, and `xmin`, which tells the versions of a row
 /// apart, is another one.
-pub(crate) fn lock_at_once(user: &UserId) -> UpdateMany<Entity> {
-    let version = || Expr::col((Entity, Alias::new("xmin")));
-    let id = || Column::Id.eq(user.as_str());
-    let seen = Query::select()
-        .expr(version())
-        .from(Entity)
-        .and_where(id())
-        .to_owned();
-    as_it_is(id()).filter(version().eq(Expr::from(SubQueryStatement::SelectStatement(seen))))
+pub(crate) fn lock_at_once(user: &UserId) -> Step {
+    Step::fixed([0; 4], vec![user.as_str().into()], |_form, values| {
+        let version = || Expr::col((Entity, Alias::new("xmin")));
+        let user = values.take();
+        let seen = Query::select()
+            .expr(version())
+            .from(Entity)
+            .and_where(Column::Id.eq(user.clone()))
+            .to_owned();
+        let seen = Expr::from(SubQueryStatement::SelectStatement(seen));
+        as_it_is(Column::Id.eq(user))
+            .filter(version().eq(seen))
+            .into()
+    })
 }
 
 /// Writes users as they are.

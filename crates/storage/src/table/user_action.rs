@@ -3,13 +3,13 @@
 use latchkey_domain::{authority::Authority, credential::CredentialKind, id::CredentialUuid};
 use latchkey_service::ports::{proof_verifier::Used, sign_in_store::Evidence};
 use sea_orm::{
-    QuerySelect as _, QueryTrait as _,
+    QuerySelect as _, QueryTrait as _, Value,
     entity::prelude::*,
     sea_query::{Query, SubQueryStatement},
 };
 
 use super::credential;
-use crate::statement::Insertion;
+use crate::statement::{Insertion, Step};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "user_actions")]
@@ -64,44 +64,56 @@ pub(crate) fn insertion(
     authority: &Authority,
     signer: &CredentialUuid,
     evidence: &Evidence,
-) -> Insertion {
+) -> Step {
     let Evidence { action, proof, .. } = evidence;
     let particulars = Particulars::of(&proof.used);
     let authenticator_data = particulars.authenticator_data.map(<[u8]>::to_vec);
-    let columns: [(Column, Expr); 15] = [
-        (Column::Id, evidence.id.as_str().into()),
-        (
-            Column::OrganizationId,
-            authority.organization().as_str().into(),
-        ),
-        (Column::UserId, authority.user().as_str().into()),
-        (Column::Method, action.method.as_str().into()),
-        (Column::Path, action.path.as_str().into()),
-        (
-            Column::PayloadDigest,
-            action.payload.as_bytes().to_vec().into(),
-        ),
-        (Column::Nonce, evidence.nonce.as_bytes().to_vec().into()),
-        (Column::Credential, signer.as_str().into()),
-        (Column::Kind, particulars.kind.as_str().into()),
-        (Column::PublicKey, public_key_of(signer)),
-        (
-            Column::Algorithm,
-            particulars.algorithm.map(str::to_owned).into(),
-        ),
-        (Column::ClientData, proof.client_data.clone().into()),
-        (Column::AuthenticatorData, authenticator_data.into()),
-        (Column::Signature, proof.signature.clone().into()),
-        (Column::SignedAt, evidence.date.unix_milliseconds().into()),
+    let values = vec![
+        signer.as_str().into(),
+        evidence.id.as_str().into(),
+        authority.organization().as_str().into(),
+        authority.user().as_str().into(),
+        action.method.as_str().into(),
+        action.path.as_str().into(),
+        action.payload.as_bytes().to_vec().into(),
+        evidence.nonce.as_bytes().to_vec().into(),
+        particulars.kind.as_str().into(),
+        particulars.algorithm.map(str::to_owned).into(),
+        proof.client_data.clone().into(),
+        authenticator_data.into(),
+        proof.signature.clone().into(),
+        evidence.date.unix_milliseconds().into(),
     ];
-    Insertion::of(Entity, columns, Query::select())
+    Step::fixed([0; 4], values, |_form, values| {
+        let signer = values.take();
+        let public_key = public_key_of(signer.clone());
+        let mut next = || Expr::val(values.take());
+        let columns = [
+            (Column::Id, next()),
+            (Column::OrganizationId, next()),
+            (Column::UserId, next()),
+            (Column::Method, next()),
+            (Column::Path, next()),
+            (Column::PayloadDigest, next()),
+            (Column::Nonce, next()),
+            (Column::Credential, Expr::val(signer)),
+            (Column::Kind, next()),
+            (Column::PublicKey, public_key),
+            (Column::Algorithm, next()),
+            (Column::ClientData, next()),
+            (Column::AuthenticatorData, next()),
+            (Column::Signature, next()),
+            (Column::SignedAt, next()),
+        ];
+        Insertion::of(Entity, columns, Query::select()).into()
+    })
 }
 
-fn public_key_of(credential: &CredentialUuid) -> Expr {
+fn public_key_of(credential: Value) -> Expr {
     let key = credential::Entity::find()
         .select_only()
         .column(credential::Column::PublicKey)
-        .filter(credential::Column::Id.eq(credential.as_str()))
+        .filter(credential::Column::Id.eq(credential))
         .into_query();
     Expr::from(SubQueryStatement::SelectStatement(key))
 }

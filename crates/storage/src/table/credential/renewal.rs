@@ -4,14 +4,20 @@ use latchkey_domain::credential::{Credential, CredentialKind};
 use latchkey_service::ports::credential_store::CreateError;
 use sea_orm::{ColumnTrait as _, DatabaseTransaction, DeleteMany, QueryFilter as _};
 
-use super::{Column, Entity, delete_of, insert_in_place_beside, insertion_beside};
-use crate::statement::Insertion;
+use super::{
+    Column, Entity,
+    creation::{in_room, insert_in_place_beside, insertion_beside},
+    delete_of,
+};
+use crate::statement::Step;
 
-/// Makes the recovery key of a user who is locked; meets none as any [insertion](super::insertion) does, but those that
+/// Makes the recovery key of a user who is locked; meets none as any [insertion](super::creation::insertion) does, but those that
 /// it takes the place of need no room. What came of that, [`insert_in_place`] tells.
-pub(crate) fn insertion(recovery_key: &Credential) -> Insertion {
-    let stays = Column::Kind.ne(CredentialKind::RecoveryKey.as_str());
-    insertion_beside(recovery_key, stays.into())
+pub(crate) fn insertion(recovery_key: &Credential) -> Step {
+    insertion_beside(recovery_key, |form, values| {
+        let stays = Column::Kind.ne(CredentialKind::RecoveryKey.as_str());
+        in_room(form, values, stays.into()).into()
+    })
 }
 
 /// Makes a recovery key whose [`insertion`] met none.

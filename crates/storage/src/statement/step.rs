@@ -1,0 +1,287 @@
+//! What changes are made of that are carried out together.
+
+use std::{
+    hash::{Hash, Hasher},
+    ptr::fn_addr_eq,
+    vec,
+};
+
+use latchkey_service::ports::store::StoreError;
+use sea_orm::{
+    ActiveModelTrait, DatabaseTransaction, DbBackend, DeleteMany, EntityTrait, Iterable as _,
+    QueryTrait as _, Statement, UpdateMany, Value,
+    sea_query::{
+        DeleteStatement, Expr, InsertStatement, OnConflict, Query, SelectStatement,
+        SubQueryStatement, UpdateStatement,
+    },
+};
+
+use super::{in_turn, rows_of};
+
+/// An insertion of one row, or of none: what it inserts comes from a selection, which may have conditions.
+#[derive(Clone)]
+pub(crate) struct Insertion {
+    into: InsertStatement,
+    from: SelectStatement,
+}
+
+impl Insertion {
+    /// Inserts these values if the selection, which selects nothing yet, gives a row.
+    pub(crate) fn of<E: EntityTrait>(
+        table: E,
+        values: impl IntoIterator<Item = (E::Column, Expr)>,
+        mut from: SelectStatement,
+    ) -> Self {
+        let (columns, values): (Vec<_>, Vec<_>) = values.into_iter().unzip();
+        let mut into = Query::insert();
+        into.into_table(table.table_ref()).columns(columns);
+        from.exprs(values);
+        Self { into, from }
+    }
+
+    /// Inserts a row.
+    pub(crate) fn row<A: ActiveModelTrait>(row: &A) -> Self {
+        let (form, values) = row_of(row);
+        Self::of_row::<A::Entity>(form, &mut values.into())
+    }
+
+    /// Inserts a row of that [form](row_of), which takes its values first.
+    pub(crate) fn of_row<E: EntityTrait>([columns, ..]: Form, values: &mut Values) -> Self {
+        let all = E::Column::iter().enumerate();
+        let these = all.filter(|(place, _column)| columns & (1 << place) != 0);
+        let values = these.map(|(_place, column)| (column, Expr::val(values.take())));
+        Self::of(E::default(), values, Query::select())
+    }
+
+    /// Inserts nothing when this is not so.
+    pub(crate) fn only_if(mut self, condition: Expr) -> Self {
+        self.from.and_where(condition);
+        self
+    }
+
+    /// Inserts nothing when a row has one of its unique keys. One that another transaction has just written
+    /// is waited for.
+    pub(crate) fn unless_taken(mut self) -> Self {
+        self.into
+            .on_conflict(OnConflict::new().do_nothing().to_owned());
+        self
+    }
+
+    fn into_query(self) -> Result<InsertStatement, StoreError> {
+        // SQLite takes the conflict clause after a selection for part of a join, unless it has a condition.
+        let Self { mut into, mut from } = self;
+        from.and_where(Expr::cust("TRUE"));
+        into.select_from(from).map_err(StoreError::new)?;
+        Ok(into)
+    }
+}
+
+/// Which columns a row sets that is to be inserted, a bit for each, and their values.
+pub(crate) fn row_of<A: ActiveModelTrait>(row: &A) -> (Form, Vec<Value>) {
+    let (mut columns, mut values) = (0, vec![]);
+    for (place, column) in <A::Entity as EntityTrait>::Column::iter().enumerate() {
+        if let Some(value) = row.get(column).into_value() {
+            columns |= 1 << place;
+            values.push(value);
+        }
+    }
+    ([columns, 0, 0, 0], values)
+}
+
+/// One of several changes that are carried out together. It must meet a row, unless it is said to be
+/// optional.
+#[derive(Clone)]
+pub(crate) struct Step {
+    said: Said,
+    is_required: bool,
+}
+
+#[derive(Clone)]
+enum Said {
+    Tree(Box<Tree>),
+    /// Its text depends on its shape alone.
+    Fixed(Shape, Vec<Value>),
+}
+
+/// A change as a tree.
+#[derive(Clone)]
+pub(crate) enum Tree {
+    Insert(Box<Insertion>),
+    Update(UpdateStatement),
+    Delete(DeleteStatement),
+}
+
+/// The numbers that the tree of a change depends on, whatever they are of.
+pub(crate) type Form = [usize; 4];
+
+/// What tells the text of a change: what makes its tree, and what this depends on.
+#[derive(Clone, Copy)]
+pub(super) struct Shape {
+    tree: fn(Form, &mut Values) -> Tree,
+    form: Form,
+}
+
+/// Functions that a compiler has merged do the same, and of one that it has made twice there are two texts.
+impl PartialEq for Shape {
+    fn eq(&self, other: &Self) -> bool {
+        self.form == other.form && fn_addr_eq(self.tree, other.tree)
+    }
+}
+
+impl Eq for Shape {}
+
+impl Hash for Shape {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.tree, self.form).hash(state);
+    }
+}
+
+/// Values in the order in which a tree takes them.
+pub(crate) struct Values(vec::IntoIter<Value>);
+
+impl Values {
+    /// The next one.
+    pub(crate) fn take(&mut self) -> Value {
+        let next = self.0.next();
+        debug_assert!(next.is_some(), "a tree takes more values than it is given");
+        next.unwrap_or(Value::Bool(None))
+    }
+}
+
+impl From<Vec<Value>> for Values {
+    fn from(values: Vec<Value>) -> Self {
+        Self(values.into_iter())
+    }
+}
+
+impl Step {
+    /// One whose text is written once for each form: the tree depends on nothing else, and takes the values in their
+    /// order.
+    pub(crate) fn fixed(
+        form: Form,
+        values: Vec<Value>,
+        tree: fn(Form, &mut Values) -> Tree,
+    ) -> Self {
+        Self {
+            said: Said::Fixed(Shape { tree, form }, values),
+            is_required: true,
+        }
+    }
+
+    /// The same, whether or not it meets a row.
+    pub(crate) fn optional(self) -> Self {
+        Self {
+            is_required: false,
+            ..self
+        }
+    }
+
+    /// Whether it must meet a row.
+    pub(crate) fn is_required(&self) -> bool {
+        self.is_required
+    }
+
+    /// Carries it out alone: `false` when it meets no row.
+    pub(crate) async fn meets_one(
+        self,
+        transaction: &DatabaseTransaction,
+    ) -> Result<bool, StoreError> {
+        Ok(in_turn(transaction, vec![self]).await? != [0])
+    }
+
+    /// On what its text depends, if that is written once.
+    pub(super) fn shape(&self) -> Option<(Shape, bool)> {
+        match &self.said {
+            Said::Fixed(shape, _values) => Some((*shape, self.is_required)),
+            Said::Tree(_) => None,
+        }
+    }
+
+    /// The values that go into its text, if that is written once.
+    pub(super) fn into_values(self) -> Vec<Value> {
+        match self.said {
+            Said::Fixed(_shape, values) => values,
+            Said::Tree(_) => vec![],
+        }
+    }
+
+    /// The same with others in the places of its values.
+    pub(super) fn with(&self, mut other: impl FnMut() -> Value) -> Self {
+        let mut same = self.clone();
+        if let Said::Fixed(_shape, values) = &mut same.said {
+            values.fill_with(&mut other);
+        }
+        same
+    }
+
+    /// As a statement of its own.
+    pub(super) fn into_tree(self) -> Tree {
+        match self.said {
+            Said::Tree(tree) => *tree,
+            Said::Fixed(Shape { tree, form }, values) => tree(form, &mut values.into()),
+        }
+    }
+
+    /// The same as part of a greater statement, with a row for each row it meets. It meets none unless the
+    /// step that is needed has met a row.
+    pub(super) fn into_part(self, needed: Option<&str>) -> Result<SubQueryStatement, StoreError> {
+        let one = || Query::returning().expr(Expr::cust("1"));
+        let condition = needed.map_or_else(
+            || Expr::cust("TRUE"),
+            |needed| Expr::exists(rows_of(needed).expr(Expr::cust("1")).to_owned()),
+        );
+        Ok(match self.into_tree() {
+            Tree::Insert(insertion) => {
+                let mut statement = insertion.only_if(condition).into_query()?;
+                statement.returning(one());
+                statement.into()
+            }
+            Tree::Update(mut statement) => {
+                statement.and_where(condition).returning(one());
+                statement.into()
+            }
+            Tree::Delete(mut statement) => {
+                statement.and_where(condition).returning(one());
+                statement.into()
+            }
+        })
+    }
+}
+
+impl Tree {
+    /// What it says, in the terms of a database.
+    pub(super) fn build(self, backend: DbBackend) -> Result<Statement, StoreError> {
+        Ok(match self {
+            Self::Insert(insertion) => backend.build(&insertion.into_query()?),
+            Self::Update(update) => backend.build(&update),
+            Self::Delete(deletion) => backend.build(&deletion),
+        })
+    }
+}
+
+impl<T: Into<Tree>> From<T> for Step {
+    fn from(tree: T) -> Self {
+        Self {
+            said: Said::Tree(Box::new(tree.into())),
+            is_required: true,
+        }
+    }
+}
+
+impl From<Insertion> for Tree {
+    fn from(insertion: Insertion) -> Self {
+        Self::Insert(Box::new(insertion))
+    }
+}
+
+impl<E: EntityTrait> From<UpdateMany<E>> for Tree {
+    fn from(update: UpdateMany<E>) -> Self {
+        Self::Update(update.into_query())
+    }
+}
+
+impl<E: EntityTrait> From<DeleteMany<E>> for Tree {
+    fn from(deletion: DeleteMany<E>) -> Self {
+        Self::Delete(deletion.into_query())
+    }
+}
