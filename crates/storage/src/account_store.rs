@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use latchkey_domain::{
-    credential::CredentialReference,
+    credential::{Credential, CredentialReference},
     id::{OrganizationId, UserId},
     session::Session,
     text::Username,
@@ -13,7 +13,7 @@ use latchkey_service::ports::{
 };
 use sea_orm::{
     ColumnTrait as _, EntityTrait as _, FromQueryResult as _, JoinType, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, QueryTrait as _, RelationTrait as _, SelectTwo,
+    QueryResult, QuerySelect as _, QueryTrait as _, RelationTrait as _, SelectTwo,
     SelectTwoRequired, Statement, Value,
     sea_query::{Expr, ExprTrait as _},
 };
@@ -99,8 +99,6 @@ fn with_credentials(condition: Expr) -> SelectTwo<user::Entity, credential::Enti
         .select_also(credential::Entity)
         .filter(condition)
         .filter(organization::Column::IsActive.eq(true))
-        .order_by_asc(Column::Created)
-        .order_by_asc(Column::Id)
 }
 
 /// A credential of that organization of which this is so, with its user.
@@ -114,28 +112,36 @@ fn with_its_user(
         .filter(condition)
         .filter(Column::OrganizationId.eq(organization))
         .filter(organization::Column::IsActive.eq(true))
-        .limit(1)
 }
 
 impl SqlStore {
     /// The user of whom that statement has a row for each credential.
     async fn account(&self, statement: Statement) -> Result<Option<Account>, StoreError> {
-        let mut account: Option<Account> = None;
-        for row in self.rows(statement).await? {
-            let account = if let Some(account) = &mut account {
-                account
-            } else {
-                let user = user::Model::from_query_result(&row, FIRST);
-                account.insert(Account {
-                    user: user.map_err(StoreError::new)?.into(),
-                    credentials: vec![],
-                })
-            };
-            let held = Joined::<credential::Model>::from_query_result_optional(&row, SECOND);
-            if let Some(Joined(held)) = held.map_err(StoreError::new)? {
-                account.credentials.push(held.try_into()?);
-            }
-        }
-        Ok(account)
+        account_of(&self.rows(statement).await?, FIRST, SECOND)
     }
+}
+
+/// The user of whom there is a row for each credential, and these in the order in which they were made: there are few,
+/// and a database takes longer to prepare for sorting rows of so many columns than to find them.
+pub(crate) fn account_of(
+    rows: &[QueryResult],
+    prefix_of_user: &str,
+    prefix_of_credential: &str,
+) -> Result<Option<Account>, StoreError> {
+    let Some(first) = rows.first() else {
+        return Ok(None);
+    };
+    let user = user::Model::from_query_result(first, prefix_of_user);
+    let mut credentials: Vec<Credential> = vec![];
+    for row in rows {
+        let held = Joined::from_query_result_optional(row, prefix_of_credential);
+        if let Some(Joined::<credential::Model>(held)) = held.map_err(StoreError::new)? {
+            credentials.push(held.try_into()?);
+        }
+    }
+    credentials.sort_by(|one, other| (one.created, &one.uuid).cmp(&(other.created, &other.uuid)));
+    Ok(Some(Account {
+        user: user.map_err(StoreError::new)?.into(),
+        credentials,
+    }))
 }

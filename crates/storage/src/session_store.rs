@@ -98,5 +98,4 @@ pub(crate) fn held_by(
         .filter(is_ended.not())
         .select_only()
         .expr(Expr::cust("1"))
-        .limit(1)
 }

@@ -22,7 +22,6 @@ use latchkey_domain::{
     user::Epoch,
 };
 use latchkey_service::ports::{
-    account_store::Account,
     credential_code_store::{
         ClaimError, CredentialCodeStore, DecideError, FoundCode, HeldCode, IssueError, RedeemError,
         Redemption, ReleaseError,
@@ -39,8 +38,9 @@ use sea_orm::{
 
 use super::{credential, organization, user};
 use crate::{
+    account_store::account_of,
     authority::{form_of, standing, values_of},
-    column::{self, FIRST, Joined, SECOND, THIRD},
+    column::{self, FIRST, SECOND, THIRD},
     connection::Reader,
     statement::{self, Change as _, Fixed, Insertion, Step, row_of, together},
     store::SqlStore,
@@ -97,25 +97,16 @@ impl CredentialCodeStore for SqlStore {
     async fn find(&self, digest: &CodeDigest) -> Result<Option<FoundCode>, StoreError> {
         let values = [digest.as_bytes().to_vec().into()];
         let statement = BY_DIGEST.with(self.backend(), &values, with_owner);
-        let (mut found, mut credentials) = (None, vec![]);
-        for row in self.rows(statement).await? {
-            if found.is_none() {
-                let code = Model::from_query_result(&row, FIRST).map_err(StoreError::new)?;
-                let user = user::Model::from_query_result(&row, SECOND).map_err(StoreError::new)?;
-                found = Some((code, user));
-            }
-            let held = Joined::<credential::Model>::from_query_result_optional(&row, THIRD);
-            if let Some(Joined(held)) = held.map_err(StoreError::new)? {
-                credentials.push(held.try_into()?);
-            }
-        }
-        let Some((code, user)) = found else {
+        let rows = self.rows(statement).await?;
+        let code = rows
+            .first()
+            .map(|row| Model::from_query_result(row, FIRST).map_err(StoreError::new));
+        let Some((code, account)) = code.zip(account_of(&rows, SECOND, THIRD)?) else {
             return Ok(None);
         };
-        let user = user.into();
         Ok(Some(FoundCode {
-            code: code.try_into()?,
-            account: Account { user, credentials },
+            code: code?.try_into()?,
+            account,
         }))
     }
 
@@ -232,8 +223,6 @@ fn with_owner([digest]: [Value; 1]) -> impl QueryTrait {
         .and_also_related(credential::Entity)
         .filter(either)
         .filter(organization::Column::IsActive.eq(true))
-        .order_by_asc(credential::Column::Created)
-        .order_by_asc(credential::Column::Id)
 }
 
 /// A code with which a credential was made that waits, or has waited in vain.
