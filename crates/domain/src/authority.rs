@@ -1,6 +1,9 @@
 //! Authority: what must still be true when a change takes effect, what it uses up, and who is told.
 
-use std::{collections::BTreeMap, mem};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+};
 
 use crate::{
     challenge::{
@@ -92,7 +95,7 @@ pub struct Authority {
     issued: Timestamp,
     session: Option<TokenId>,
     credentials: BTreeMap<CredentialUuid, Timestamp>,
-    applications: Vec<ApplicationId>,
+    applications: BTreeSet<ApplicationId>,
     settled_at: Option<Timestamp>,
     spends: Vec<Spend>,
     messages: Vec<NewMessage>,
@@ -146,7 +149,7 @@ impl Authority {
             issued,
             session: None,
             credentials: BTreeMap::new(),
-            applications: vec![],
+            applications: BTreeSet::new(),
             settled_at: None,
             spends: vec![],
             messages: vec![],
@@ -254,8 +257,8 @@ impl Authority {
         &self.credentials
     }
 
-    /// The applications that must be active. They are in no order and may repeat.
-    pub fn applications(&self) -> &[ApplicationId] {
+    /// The applications that must be active.
+    pub const fn applications(&self) -> &BTreeSet<ApplicationId> {
         &self.applications
     }
 
@@ -299,7 +302,7 @@ mod tests {
         (&'a OrganizationId, &'a UserId, Epoch),
         Option<&'a TokenId>,
         Vec<(&'a CredentialUuid, Timestamp)>,
-        &'a [ApplicationId],
+        Vec<&'a ApplicationId>,
         &'a [Spend],
     );
 
@@ -316,7 +319,7 @@ mod tests {
                 .iter()
                 .map(|(credential, since)| (credential, *since))
                 .collect(),
-            authority.applications(),
+            authority.applications().iter().collect(),
             authority.spends(),
         )
     }
@@ -329,7 +332,7 @@ mod tests {
         let credentials = vec![(&session.credential, session.issued)];
         assert_eq!(
             parts(&authority),
-            (whose, Some(&session.id), credentials, &[][..], &[][..])
+            (whose, Some(&session.id), credentials, vec![], &[][..])
         );
     }
 
@@ -353,7 +356,7 @@ mod tests {
             let spends = [spend(Spendable::UserAction, &action.id, action.expires)];
             assert_eq!(
                 parts(&authority),
-                (whose, Some(&session.id), credentials, &[][..], &spends[..])
+                (whose, Some(&session.id), credentials, vec![], &spends[..])
             );
         }
     }
@@ -366,7 +369,7 @@ mod tests {
             .iter()
             .map(|credential| (credential, challenge.issued))
             .collect();
-        let applications: Vec<_> = challenge.application.iter().cloned().collect();
+        let applications: Vec<_> = challenge.application.iter().collect();
         let spends = [spend(
             Spendable::Challenge,
             &challenge.id,
@@ -374,7 +377,7 @@ mod tests {
         )];
         assert_eq!(
             parts(&authority),
-            (whose, None, credentials, &applications[..], &spends[..])
+            (whose, None, credentials, applications, &spends[..])
         );
     }
 
@@ -399,11 +402,11 @@ mod tests {
             let owner = UserId::from_random(&[9; 32]);
             let authority = Authority::of_sign_in(&challenge, &owner, present);
             let whose = (&organization(), &owner, required);
-            let applications: Vec<_> = challenge.application.iter().cloned().collect();
+            let applications: Vec<_> = challenge.application.iter().collect();
             let spends = [Spend::challenge(&challenge)];
             assert_eq!(
                 parts(&authority),
-                (whose, None, vec![], &applications[..], &spends[..])
+                (whose, None, vec![], applications, &spends[..])
             );
         }
     }
@@ -440,7 +443,7 @@ mod tests {
                 whose,
                 Some(&session.id),
                 credentials,
-                &[application][..],
+                vec![&application],
                 &spends[..]
             )
         );

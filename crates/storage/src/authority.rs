@@ -11,7 +11,7 @@ use sea_orm::{
 };
 
 use crate::{
-    statement::{self, Form, Step, Values, together},
+    statement::{self, Form, Inputs, PLAIN, Step, together},
     store::SqlStore,
     table::{application, credential, message, organization, spent, user},
     transaction::Transaction,
@@ -152,14 +152,14 @@ fn all_steps(authority: &Authority, steps: Vec<Step>) -> Vec<Step> {
         let mut values = spent::values(spend).to_vec();
         if mem::take(&mut is_first) {
             values.extend(values_of(authority));
-            Step::fixed(form_of(authority), values, |form, values| {
-                let (id, expires) = (values.take(), values.take());
-                let stands = standing(form, values).select_only().into_query();
+            Step::fixed(form_of(authority), values, |form, inputs| {
+                let (id, expires) = (inputs.take(), inputs.take());
+                let stands = standing(form, inputs).select_only().into_query();
                 spent::insertion(id, expires, stands).into()
             })
         } else {
-            Step::fixed([0; 4], values, |_form, values| {
-                spent::insertion(values.take(), values.take(), SelectStatement::new()).into()
+            Step::fixed(PLAIN, values, |_form, inputs| {
+                spent::insertion(inputs.take(), inputs.take(), SelectStatement::new()).into()
             })
         }
     });
@@ -172,18 +172,19 @@ pub(crate) async fn stands(
     transaction: &DatabaseTransaction,
     authority: &Authority,
 ) -> Result<bool, StoreError> {
-    let mut values = values_of(authority).into();
-    statement::any(transaction, standing(form_of(authority), &mut values)).await
+    let mut inputs = values_of(authority).into();
+    statement::any(transaction, standing(form_of(authority), &mut inputs)).await
 }
 
 /// On what of an authority the text of its [`standing`] depends: how many sessions, moments at which nothing may be
 /// fresh, applications and credentials it names.
 pub(crate) fn form_of(authority: &Authority) -> Form {
+    let number = |number| u64::try_from(number).unwrap_or(u64::MAX);
     [
-        authority.session().iter().count(),
-        authority.settled_at().iter().count(),
-        authority.applications().len(),
-        authority.credentials().len(),
+        authority.session().is_some().into(),
+        authority.settled_at().is_some().into(),
+        number(authority.applications().len()),
+        number(authority.credentials().len()),
     ]
 }
 
@@ -211,9 +212,9 @@ pub(crate) fn values_of(authority: &Authority) -> Vec<Value> {
 /// One row if all that the authority requires is so, and otherwise none.
 pub(crate) fn standing(
     [sessions, moments, applications, credentials]: Form,
-    values: &mut Values,
+    inputs: &mut Inputs,
 ) -> Select<organization::Entity> {
-    let (organization, user) = (values.take(), values.take());
+    let (organization, user) = (inputs.take(), inputs.take());
     let mut standing = organization::Entity::find()
         .join(
             JoinType::InnerJoin,
@@ -223,21 +224,21 @@ pub(crate) fn standing(
         .filter(organization::Column::IsActive.eq(true))
         .filter(user::Column::Id.eq(user.clone()))
         .filter(user::Column::IsActive.eq(true))
-        .filter(user::Column::Epoch.eq(values.take()));
+        .filter(user::Column::Epoch.eq(inputs.take()));
     if sessions > 0 {
         // The one in which the change is made was not ended.
-        standing = standing.filter(Expr::exists(spent::entry(values.take())).not());
+        standing = standing.filter(Expr::exists(spent::entry(inputs.take())).not());
     }
     for _ in 0..applications {
         let active = application::Entity::find()
-            .filter(application::Column::Id.eq(values.take()))
+            .filter(application::Column::Id.eq(inputs.take()))
             .filter(application::Column::OrganizationId.eq(organization.clone()))
             .filter(application::Column::IsActive.eq(true));
         standing = standing.filter(is_there(active));
     }
-    let settled_at = (moments > 0).then(|| values.take());
+    let settled_at = (moments > 0).then(|| inputs.take());
     for _ in 0..credentials {
-        let (credential, since) = (values.take(), values.take());
+        let (credential, since) = (inputs.take(), inputs.take());
         let active = active_credential(credential.clone(), user.clone(), since);
         standing = standing.filter(is_there(active));
         if let Some(at) = &settled_at {

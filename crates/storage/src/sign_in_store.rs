@@ -16,7 +16,7 @@ use sea_orm::{
 use crate::{
     authority::{exercise, exercise_at_once, exercise_with, stands},
     column::Inconsistency,
-    statement::{Step, Values, in_turn},
+    statement::{Inputs, PLAIN, Step, in_turn},
     store::SqlStore,
     table::{
         credential::{Column, Entity},
@@ -135,16 +135,16 @@ fn use_of(user: &UserId, credential_use: &CredentialUse) -> Step {
         credential_use.date.unix_milliseconds().into(),
     ];
     let Some(state) = &credential_use.state else {
-        return Step::fixed([0; 4], values, |_form, values| change(values).into());
+        return Step::fixed(PLAIN, values, |_form, inputs| change(inputs).into());
     };
     let count = i64::from(state.sign_count);
     values.extend([count.into(), state.backed_up.into()]);
     Step::fixed(
-        [usize::from(count == 0), 0, 0, 0],
+        [u64::from(count == 0), 0, 0, 0],
         values,
-        |[is_zero, ..], values| {
-            let change = change(values);
-            let (count, backed_up) = (values.take(), values.take());
+        |[is_zero, ..], inputs| {
+            let change = change(inputs);
+            let (count, backed_up) = (inputs.take(), inputs.take());
             let mut grows = Condition::any().add(Column::SignCount.lt(count.clone()));
             if is_zero > 0 {
                 grows = grows.add(Column::SignCount.eq(0_i64));
@@ -159,10 +159,10 @@ fn use_of(user: &UserId, credential_use: &CredentialUse) -> Step {
 }
 
 /// That an active credential was used.
-fn change(values: &mut Values) -> UpdateMany<Entity> {
+fn change(inputs: &mut Inputs) -> UpdateMany<Entity> {
     Entity::update_many()
-        .filter(Column::Id.eq(values.take()))
-        .filter(Column::UserId.eq(values.take()))
+        .filter(Column::Id.eq(inputs.take()))
+        .filter(Column::UserId.eq(inputs.take()))
         .filter(Column::IsActive.eq(true))
-        .col_expr(Column::LastUsed, Expr::val(values.take()))
+        .col_expr(Column::LastUsed, Expr::val(inputs.take()))
 }

@@ -13,7 +13,7 @@ use sea_orm::{
 
 pub(crate) use self::{
     fixed::Fixed,
-    step::{Form, Insertion, Step, Tree, Values, row_of},
+    step::{Form, Inputs, Insertion, PLAIN, Step, Tree, columns_of_row, row_of},
 };
 use crate::column::Inconsistency;
 
@@ -146,17 +146,18 @@ impl Parts {
     }
 
     /// Tells whether all that must meet a row has met one, see [`at_once`].
-    fn outcome(&self) -> SelectStatement {
+    fn outcome(&self) -> Result<SelectStatement, StoreError> {
+        let (Some(first), Some(last)) = (self.names.first(), &self.needed) else {
+            return Err(StoreError::new("no step must meet a row"));
+        };
         let is_met = |name: &str| Expr::exists(rows_of(name).expr(Expr::cust("1")).to_owned());
-        let mut told = CaseStatement::new();
-        if let (Some(first), Some(last)) = (self.names.first(), &self.needed) {
-            told = told
-                .case(is_met(last), Expr::cust("'1'"))
-                .case(is_met(first), Expr::cust(TAKEN_BACK));
-        }
+        let told: Expr = CaseStatement::new()
+            .case(is_met(last), Expr::cust("'1'"))
+            .case(is_met(first), Expr::cust(TAKEN_BACK))
+            .finally(Expr::cust("'0'"))
+            .into();
         // A text that is no number is an error.
-        let number: Expr = told.finally(Expr::cust("'0'")).into();
-        Query::select().expr(number.cast_as("INTEGER")).to_owned()
+        Ok(Query::select().expr(told.cast_as("INTEGER")).to_owned())
     }
 
     /// The statement that has these parts, and tells that of them.
@@ -181,17 +182,23 @@ enum Way {
 impl Way {
     /// Writes the statement from the trees of the steps.
     fn write(self, backend: DbBackend, steps: Vec<Step>) -> Result<Statement, StoreError> {
-        if self == Self::Alone {
-            let step = steps.into_iter().next();
-            let step = step.ok_or_else(|| StoreError::new("no step is no statement"))?;
-            return step.into_tree().build(backend);
+        match self {
+            Self::Alone => {
+                let step = steps.into_iter().next();
+                let step = step.ok_or_else(|| StoreError::new("no step is no statement"))?;
+                step.into_tree().build(backend)
+            }
+            Self::Counted => {
+                let parts = Parts::of(steps)?;
+                let counts = parts.counts();
+                Ok(backend.build(&parts.telling(counts)))
+            }
+            Self::AtOnce => {
+                let parts = Parts::of(steps)?;
+                let outcome = parts.outcome()?;
+                Ok(backend.build(&parts.telling(outcome)))
+            }
         }
-        let parts = Parts::of(steps)?;
-        let told = match self {
-            Self::AtOnce => parts.outcome(),
-            Self::Alone | Self::Counted => parts.counts(),
-        };
-        Ok(backend.build(&parts.telling(told)))
     }
 }
 

@@ -522,7 +522,7 @@ async fn a_passkey_made_with_a_code_needs_its_application_to_be_active() {
     let mut store = MockCredentialCodeStore::new();
     store
         .expect_redeem()
-        .withf(move |authority, _| authority.applications() == [expected.clone()])
+        .withf(move |authority, _| authority.applications().iter().eq([&expected]))
         .returning(|_, _| Ok(()));
     assert!(
         verify(store, true_proofs(passkey(&two)), with_code(&user(3)))

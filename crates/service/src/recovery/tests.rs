@@ -144,7 +144,10 @@ async fn new_credentials_are_made_under_the_authority_of_the_recovery_key() {
             *authority.user() == user(3).id
                 && authority.epoch() == user(3).epoch
                 && authority.credentials().keys().eq(&[uuid(2)])
-                && authority.applications() == [application("one", 1).id]
+                && authority
+                    .applications()
+                    .iter()
+                    .eq([&application("one", 1).id])
                 && authority.spends() == [Spend::challenge(&challenge(purpose()))]
                 && authority
                     .messages()

@@ -191,7 +191,10 @@ async fn whoever_has_the_address_alone_neither_uses_the_code_nor_spends_it() {
 async fn a_code_ends_with_its_session_and_with_its_use() {
     let of_its_session = |authority: &Authority| {
         authority.spends()[0].item == Spendable::SessionCode
-            && authority.applications() == [application("one", 1).id]
+            && authority
+                .applications()
+                .iter()
+                .eq([&application("one", 1).id])
             && authority.session() == Some(&session(&user(1)).id)
             && authority.epoch() == user(1).epoch
     };

@@ -25,6 +25,8 @@ struct Text {
     sql: String,
     /// What is bound to it.
     places: Vec<Place>,
+    /// How many values it holds.
+    marks: usize,
 }
 
 enum Place {
@@ -39,6 +41,11 @@ fn mark(number: usize) -> Value {
     Value::Bytes(Some(
         format!("the value {number} of a fixed statement").into(),
     ))
+}
+
+/// What stands in the place of a value that a tree takes and nobody gives.
+pub(super) fn missing() -> Value {
+    mark(usize::MAX)
 }
 
 impl Fixed {
@@ -62,8 +69,12 @@ impl Fixed {
         } else {
             &self.sqlite
         };
-        let text = text.get_or_init(|| Text::of(tree(std::array::from_fn(mark)).build(backend), N));
-        text.with(backend, values)
+        let text = text.get_or_init(|| {
+            let text = Text::of(tree(std::array::from_fn(mark)).build(backend), N);
+            debug_assert!(text.is_whole(), "a value has no place: {}", text.sql);
+            text
+        });
+        text.holding(backend, values)
     }
 }
 
@@ -77,15 +88,21 @@ impl Text {
             Some(number) => Place::Of(number),
             None => Place::Always(value),
         };
-        let places: Vec<_> = bound.into_iter().map(place).collect();
+        let places = bound.into_iter().map(place).collect();
+        Self { sql, places, marks }
+    }
+
+    /// Whether each value has a place, and each place a value.
+    fn is_whole(&self) -> bool {
         let is_of = |number| move |place: &Place| matches!(place, Place::Of(of) if *of == number);
-        let has_a_place = |number| places.iter().any(is_of(number));
-        debug_assert!((0..marks).all(has_a_place), "a value has no place: {sql}");
-        Self { sql, places }
+        let has_a_place = |number| self.places.iter().any(is_of(number));
+        let missing = missing();
+        let is_missing = |place: &Place| matches!(place, Place::Always(value) if *value == missing);
+        (0..self.marks).all(has_a_place) && !self.places.iter().any(is_missing)
     }
 
     /// The statement with these values.
-    fn with(&self, backend: DbBackend, values: &[Value]) -> Statement {
+    fn holding(&self, backend: DbBackend, values: &[Value]) -> Statement {
         let places = self.places.iter();
         let bound = places.filter_map(|place| match place {
             Place::Always(value) => Some(value.clone()),
@@ -100,11 +117,12 @@ impl Text {
 struct Shapes {
     is_postgres: bool,
     way: Way,
-    of_steps: Vec<(Shape, bool)>,
+    /// Of each step, and whether it must meet a row.
+    steps: Vec<(Shape, bool)>,
 }
 
 /// The texts of those that have been asked for. There are few: steps have few forms, and stand beside few others.
-static OF_STEPS: LazyLock<RwLock<HashMap<Shapes, Arc<Text>>>> = LazyLock::new(RwLock::default);
+static TEXTS: LazyLock<RwLock<HashMap<Shapes, Arc<Text>>>> = LazyLock::new(RwLock::default);
 
 /// Steps as a statement, whose text is written once where each of them is fixed.
 pub(super) fn of_steps(
@@ -112,34 +130,44 @@ pub(super) fn of_steps(
     way: Way,
     steps: Vec<Step>,
 ) -> Result<Statement, StoreError> {
-    let Some(of_steps) = steps.iter().map(Step::shape).collect() else {
+    let Some(known) = steps.iter().map(Step::shape).collect() else {
         return way.write(backend, steps);
     };
+    let is_postgres = backend == DbBackend::Postgres;
     let shapes = Shapes {
-        is_postgres: backend == DbBackend::Postgres,
+        is_postgres,
         way,
-        of_steps,
+        steps: known,
     };
-    let texts = OF_STEPS.read().unwrap_or_else(PoisonError::into_inner);
+    let texts = TEXTS.read().unwrap_or_else(PoisonError::into_inner);
     let known = texts.get(&shapes).map(Arc::clone);
     drop(texts);
     let text = if let Some(text) = known {
         text
     } else {
-        let mut number = 0;
+        let mut marks = 0;
         let mut next = || {
-            number += 1;
-            mark(number - 1)
+            marks += 1;
+            mark(marks - 1)
         };
-        let marked: Vec<_> = steps.iter().map(|step| step.with(&mut next)).collect();
-        let text = Arc::new(Text::of(way.write(backend, marked)?, number));
-        let mut texts = OF_STEPS.write().unwrap_or_else(PoisonError::into_inner);
+        let marked = steps.iter().cloned().map(|step| step.marked(&mut next));
+        let text = Text::of(way.write(backend, marked.collect())?, marks);
+        if !text.is_whole() {
+            return Err(StoreError::new("a step takes other values than it brings"));
+        }
+        let text = Arc::new(text);
+        let mut texts = TEXTS.write().unwrap_or_else(PoisonError::into_inner);
         texts.insert(shapes, Arc::clone(&text));
         text
     };
     let anew = cfg!(debug_assertions).then(|| steps.clone());
     let values: Vec<_> = steps.into_iter().flat_map(Step::into_values).collect();
-    let statement = text.with(backend, &values);
+    if values.len() != text.marks {
+        return Err(StoreError::new(
+            "a step brings more values than its form says, or fewer",
+        ));
+    }
+    let statement = text.holding(backend, &values);
     if let Some(anew) = anew {
         debug_assert_eq!(
             statement,
@@ -158,7 +186,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        statement::{Insertion, row_of},
+        statement::{Form, Inputs, Insertion, row_of},
         table::spent::{ActiveModel, Column, Entity},
     };
 
@@ -254,5 +282,27 @@ mod tests {
             });
             of_steps(DbBackend::Sqlite, Way::Alone, vec![step]).unwrap();
         }
+    }
+
+    #[test]
+    fn a_step_that_takes_other_values_than_it_brings_is_told_to_nobody() {
+        let tree = |[taken, ..]: Form, inputs: &mut Inputs| {
+            let mut ended = Entity::delete_many();
+            for _ in 0..taken {
+                ended = ended.filter(Column::Id.ne(inputs.take()));
+            }
+            ended.into()
+        };
+        let told = |taken, brought| {
+            let values = vec![Value::from("a"); brought];
+            let step = Step::fixed([taken, 0, 0, 0], values, tree);
+            of_steps(DbBackend::Sqlite, Way::Alone, vec![step])
+        };
+        assert!(told(2, 1).is_err());
+        assert!(told(1, 2).is_err());
+        assert!(told(2, 2).is_ok());
+        // Nor when the text has been written.
+        assert!(told(2, 1).is_err());
+        assert!(told(2, 3).is_err());
     }
 }

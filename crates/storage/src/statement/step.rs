@@ -1,4 +1,14 @@
 //! What changes are made of that are carried out together.
+//!
+//! A step that a ceremony tells is [`Step::fixed`], so that its text is written once; `table::credential_code` has
+//! examples. Its tree is made by a function of a [`Form`] and of [`Inputs`]:
+//!
+//! * It looks at no input. Whatever else its text depends on stands in the form, and so does how many inputs there are.
+//! * It takes all of them, in the order in which they are brought, and gives each a place; what has several is cloned.
+//! * Two of one type that are exchanged are noticed by nothing but a test that reads them back: those of a row stand
+//!   beside the names of their columns ([`row_of`]).
+//!
+//! Any other step ([`From`]) is written anew whenever it is told, and so is all that is told beside it.
 
 use std::{
     hash::{Hash, Hasher},
@@ -16,7 +26,7 @@ use sea_orm::{
     },
 };
 
-use super::{in_turn, rows_of};
+use super::{fixed::missing, in_turn, rows_of};
 
 /// An insertion of one row, or of none: what it inserts comes from a selection, which may have conditions.
 #[derive(Clone)]
@@ -45,12 +55,13 @@ impl Insertion {
         Self::of_row::<A::Entity>(form, &mut values.into())
     }
 
-    /// Inserts a row of that [form](row_of), which takes its values first.
-    pub(crate) fn of_row<E: EntityTrait>([columns, ..]: Form, values: &mut Values) -> Self {
-        let all = E::Column::iter().enumerate();
-        let these = all.filter(|(place, _column)| columns & (1 << place) != 0);
-        let values = these.map(|(_place, column)| (column, Expr::val(values.take())));
-        Self::of(E::default(), values, Query::select())
+    /// Inserts a row of that [form](row_of), which takes its inputs first.
+    pub(crate) fn of_row<E: EntityTrait>(form: Form, inputs: &mut Inputs) -> Self {
+        Self::of(
+            E::default(),
+            columns_of_row::<E>(form, inputs),
+            Query::select(),
+        )
     }
 
     /// Inserts nothing when this is not so.
@@ -88,6 +99,17 @@ pub(crate) fn row_of<A: ActiveModelTrait>(row: &A) -> (Form, Vec<Value>) {
     ([columns, 0, 0, 0], values)
 }
 
+/// The columns of a row of that [form](row_of), each with its value.
+pub(crate) fn columns_of_row<E: EntityTrait>(
+    [columns, ..]: Form,
+    inputs: &mut Inputs,
+) -> Vec<(E::Column, Expr)> {
+    let all = E::Column::iter().enumerate();
+    let set = all.filter(|(place, _column)| columns & (1 << place) != 0);
+    set.map(|(_place, column)| (column, Expr::val(inputs.take())))
+        .collect()
+}
+
 /// One of several changes that are carried out together. It must meet a row, unless it is said to be
 /// optional.
 #[derive(Clone)]
@@ -112,12 +134,15 @@ pub(crate) enum Tree {
 }
 
 /// The numbers that the tree of a change depends on, whatever they are of.
-pub(crate) type Form = [usize; 4];
+pub(crate) type Form = [u64; 4];
+
+/// Of a change whose tree depends on none.
+pub(crate) const PLAIN: Form = [0; 4];
 
 /// What tells the text of a change: what makes its tree, and what this depends on.
 #[derive(Clone, Copy)]
 pub(super) struct Shape {
-    tree: fn(Form, &mut Values) -> Tree,
+    tree: fn(Form, &mut Inputs) -> Tree,
     form: Form,
 }
 
@@ -136,31 +161,29 @@ impl Hash for Shape {
     }
 }
 
-/// Values in the order in which a tree takes them.
-pub(crate) struct Values(vec::IntoIter<Value>);
+/// The values of a step, in the order in which its tree takes them.
+pub(crate) struct Inputs(vec::IntoIter<Value>);
 
-impl Values {
+impl Inputs {
     /// The next one.
     pub(crate) fn take(&mut self) -> Value {
-        let next = self.0.next();
-        debug_assert!(next.is_some(), "a tree takes more values than it is given");
-        next.unwrap_or(Value::Bool(None))
+        // With one that there is not, the text is not told.
+        self.0.next().unwrap_or_else(missing)
     }
 }
 
-impl From<Vec<Value>> for Values {
+impl From<Vec<Value>> for Inputs {
     fn from(values: Vec<Value>) -> Self {
         Self(values.into_iter())
     }
 }
 
 impl Step {
-    /// One whose text is written once for each form: the tree depends on nothing else, and takes the values in their
-    /// order.
+    /// One whose text is written once for each form.
     pub(crate) fn fixed(
         form: Form,
         values: Vec<Value>,
-        tree: fn(Form, &mut Values) -> Tree,
+        tree: fn(Form, &mut Inputs) -> Tree,
     ) -> Self {
         Self {
             said: Said::Fixed(Shape { tree, form }, values),
@@ -181,12 +204,16 @@ impl Step {
         self.is_required
     }
 
-    /// Carries it out alone: `false` when it meets no row.
+    /// Carries out alone what is guarded to meet one row: `false` when the row was not in the expected state.
     pub(crate) async fn meets_one(
         self,
         transaction: &DatabaseTransaction,
     ) -> Result<bool, StoreError> {
-        Ok(in_turn(transaction, vec![self]).await? != [0])
+        match in_turn(transaction, vec![self]).await?.as_slice() {
+            [0] => Ok(false),
+            [1] => Ok(true),
+            _ => Err(StoreError::new("one key has several rows")),
+        }
     }
 
     /// On what its text depends, if that is written once.
@@ -205,13 +232,12 @@ impl Step {
         }
     }
 
-    /// The same with others in the places of its values.
-    pub(super) fn with(&self, mut other: impl FnMut() -> Value) -> Self {
-        let mut same = self.clone();
-        if let Said::Fixed(_shape, values) = &mut same.said {
-            values.fill_with(&mut other);
+    /// The same with marks in the places of its values.
+    pub(super) fn marked(mut self, mut mark: impl FnMut() -> Value) -> Self {
+        if let Said::Fixed(_shape, values) = &mut self.said {
+            values.fill_with(&mut mark);
         }
-        same
+        self
     }
 
     /// As a statement of its own.
@@ -259,6 +285,7 @@ impl Tree {
     }
 }
 
+/// One that is written anew whenever it is told, and with it all that is told beside it.
 impl<T: Into<Tree>> From<T> for Step {
     fn from(tree: T) -> Self {
         Self {

@@ -20,7 +20,7 @@ use sea_orm::{
 use super::{application, user};
 use crate::{
     column::{self, Inconsistency},
-    statement::{Change as _, Step},
+    statement::{Change as _, PLAIN, Step},
 };
 
 pub(crate) mod creation;
@@ -452,9 +452,9 @@ pub(crate) fn deletion(user: &UserId, credential: &CredentialUuid) -> DeleteMany
 
 /// Deletes what waits of a user.
 pub(crate) fn deletion_of_waiting(user: &UserId) -> Step {
-    Step::fixed([0; 4], vec![user.as_str().into()], |_form, values| {
+    Step::fixed(PLAIN, vec![user.as_str().into()], |_form, inputs| {
         Entity::delete_many()
-            .filter(Column::UserId.eq(values.take()))
+            .filter(Column::UserId.eq(inputs.take()))
             .filter(Column::WaitsUntil.is_not_null())
             .into()
     })

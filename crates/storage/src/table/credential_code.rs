@@ -42,7 +42,7 @@ use crate::{
     authority::{form_of, standing, values_of},
     column::{self, FIRST, SECOND, THIRD},
     connection::Reader,
-    statement::{self, Change as _, Fixed, Insertion, Step, row_of, together},
+    statement::{self, Change as _, Fixed, Insertion, PLAIN, Step, row_of, together},
     store::SqlStore,
 };
 
@@ -149,7 +149,7 @@ impl CredentialCodeStore for SqlStore {
 
     /// The code's own row decides, as in [`claim`](Self::claim).
     async fn release(&self, released: ReleasedCode) -> Result<(), ReleaseError> {
-        self.meet_one_at_once(release(&released).into(), || ReleaseError::Lost)
+        self.meet_one_at_once(release(&released), || ReleaseError::Lost)
             .await
     }
 
@@ -266,20 +266,20 @@ fn insertion(new: NewCredentialCode) -> Step {
         ..Default::default()
     };
     let (form, values) = row_of(&row);
-    Step::fixed(form, values, |form, values| {
-        let insertion = Insertion::of_row::<Entity>(form, values);
+    Step::fixed(form, values, |form, inputs| {
+        let insertion = Insertion::of_row::<Entity>(form, inputs);
         insertion.unless_taken().into()
     })
 }
 
 /// Makes room for a newer code of a user: the earlier ones end, and none is the newest any more.
 fn supersede(user: &UserId) -> Step {
-    Step::fixed([0; 4], vec![user.as_str().into()], |_form, values| {
+    Step::fixed(PLAIN, vec![user.as_str().into()], |_form, inputs| {
         let earlier = Condition::any()
             .add(Column::IsNewest.eq(true))
             .add(is_open())
             .add(waits());
-        ending(Column::UserId.eq(values.take()))
+        ending(Column::UserId.eq(inputs.take()))
             .col_expr(Column::IsNewest, Expr::value(false))
             .filter(earlier)
             .into()
@@ -298,8 +298,12 @@ pub(crate) async fn end_all(
 
 /// What [`end_all`] does, as steps beside others.
 pub(crate) fn end_steps(user: &UserId) -> [Step; 2] {
-    let codes = ending(Column::UserId.eq(user.as_str())).filter(is_alive());
-    [codes.into(), credential::deletion_of_waiting(user)]
+    let codes = Step::fixed(PLAIN, vec![user.as_str().into()], |_form, inputs| {
+        ending(Column::UserId.eq(inputs.take()))
+            .filter(is_alive())
+            .into()
+    });
+    [codes, credential::deletion_of_waiting(user)]
 }
 
 /// The same for everybody who has a passkey for that application, whose rows are locked.
@@ -385,20 +389,20 @@ fn claim(claimed: &ClaimedCode) -> Step {
         claimed.code().user.as_str().into(),
     ];
     values.extend(values_of(&authority));
-    Step::fixed(form_of(&authority), values, |form, values| {
-        let date = values.take();
+    Step::fixed(form_of(&authority), values, |form, inputs| {
+        let date = inputs.take();
         let change = Entity::update_many()
             .col_expr(Column::State, Expr::value(CLAIMED))
             .col_expr(Column::Claimed, Expr::val(date.clone()))
-            .col_expr(Column::ClaimOrigin, Expr::val(values.take()))
-            .col_expr(Column::ClaimAddress, Expr::val(values.take()))
-            .col_expr(Column::ClaimChallenge, Expr::val(values.take()))
-            .col_expr(Column::ClaimExpires, Expr::val(values.take()))
-            .filter(Column::Id.eq(values.take()))
-            .filter(Column::UserId.eq(values.take()))
+            .col_expr(Column::ClaimOrigin, Expr::val(inputs.take()))
+            .col_expr(Column::ClaimAddress, Expr::val(inputs.take()))
+            .col_expr(Column::ClaimChallenge, Expr::val(inputs.take()))
+            .col_expr(Column::ClaimExpires, Expr::val(inputs.take()))
+            .filter(Column::Id.eq(inputs.take()))
+            .filter(Column::UserId.eq(inputs.take()))
             .filter(Column::State.eq(ISSUED))
             .filter(Column::Expires.gt(date));
-        let stands = standing(form, values).select_only();
+        let stands = standing(form, inputs).select_only();
         let stands = stands.expr(Expr::cust("1")).into_query();
         change.filter(Expr::exists(stands)).into()
     })
@@ -430,36 +434,42 @@ fn redeem(authority: &Authority, redemption: &Redemption) -> Step {
         authority.organization().as_str().into(),
         redemption.approval().as_str().into(),
     ];
-    Step::fixed([0; 4], values, |_form, values| {
+    Step::fixed(PLAIN, values, |_form, inputs| {
         Entity::update_many()
             .col_expr(Column::State, Expr::value(REDEEMED))
-            .col_expr(Column::Credential, Expr::val(values.take()))
-            .col_expr(Column::Approval, Expr::val(values.take()))
-            .col_expr(Column::ApprovalExpires, Expr::val(values.take()))
-            .filter(Column::Id.eq(values.take()))
-            .filter(Column::UserId.eq(values.take()))
+            .col_expr(Column::Credential, Expr::val(inputs.take()))
+            .col_expr(Column::Approval, Expr::val(inputs.take()))
+            .col_expr(Column::ApprovalExpires, Expr::val(inputs.take()))
+            .filter(Column::Id.eq(inputs.take()))
+            .filter(Column::UserId.eq(inputs.take()))
             .filter(Column::State.eq(CLAIMED))
-            .filter(Column::ClaimChallenge.eq(values.take()))
-            .filter(organization::asks(values.take(), values.take()))
+            .filter(Column::ClaimChallenge.eq(inputs.take()))
+            .filter(organization::asks(inputs.take(), inputs.take()))
             .into()
     })
 }
 
 /// Claimed → given back; meets none when it is not claimed by exactly that challenge (any more).
-fn release(released: &ReleasedCode) -> UpdateMany<Entity> {
+fn release(released: &ReleasedCode) -> Step {
     let Release { reason, date } = released.release();
-    let change = ActiveModel {
-        state: Set(CANCELLED.to_owned()),
-        released: Set(Some(date.into())),
-        release_reason: Set(Some(reason.into())),
-        ..Default::default()
-    };
-    Entity::update_many()
-        .set(change)
-        .filter(Column::Id.eq(released.code().as_str()))
-        .filter(Column::UserId.eq(released.user().as_str()))
-        .filter(Column::State.eq(CLAIMED))
-        .filter(Column::ClaimChallenge.eq(released.challenge().as_str()))
+    let values = vec![
+        date.unix_milliseconds().into(),
+        Typed::from(reason).into(),
+        released.code().as_str().into(),
+        released.user().as_str().into(),
+        released.challenge().as_str().into(),
+    ];
+    Step::fixed(PLAIN, values, |_form, inputs| {
+        Entity::update_many()
+            .col_expr(Column::State, Expr::value(CANCELLED))
+            .col_expr(Column::Released, Expr::val(inputs.take()))
+            .col_expr(Column::ReleaseReason, Expr::val(inputs.take()))
+            .filter(Column::Id.eq(inputs.take()))
+            .filter(Column::UserId.eq(inputs.take()))
+            .filter(Column::State.eq(CLAIMED))
+            .filter(Column::ClaimChallenge.eq(inputs.take()))
+            .into()
+    })
 }
 
 /// The code of which this is so, and its owner.

@@ -87,8 +87,8 @@ pub(crate) fn insertion(message: &NewMessage) -> Step {
         attempts: 0,
     };
     let (form, values) = row_of(&row.into_active_model());
-    Step::fixed(form, values, |form, values| {
-        Insertion::of_row::<Entity>(form, values).into()
+    Step::fixed(form, values, |form, inputs| {
+        Insertion::of_row::<Entity>(form, inputs).into()
     })
 }
 

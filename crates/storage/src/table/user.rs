@@ -21,7 +21,7 @@ use super::organization;
 use crate::{
     column,
     connection::Reader,
-    statement::{self, Change as _, Step},
+    statement::{self, Change as _, PLAIN, Step},
 };
 
 type Typed<T> = column::Typed<Entity, T>;
@@ -119,9 +119,9 @@ pub(crate) async fn lock(
 /// user, since then: the row is judged anew when it was waited for, and `xmin`, which tells the versions of a row
 /// apart, is another one.
 pub(crate) fn lock_at_once(user: &UserId) -> Step {
-    Step::fixed([0; 4], vec![user.as_str().into()], |_form, values| {
+    Step::fixed(PLAIN, vec![user.as_str().into()], |_form, inputs| {
         let version = || Expr::col((Entity, Alias::new("xmin")));
-        let user = values.take();
+        let user = inputs.take();
         let seen = Query::select()
             .expr(version())
             .from(Entity)

@@ -3,13 +3,14 @@
 use latchkey_domain::{authority::Authority, credential::CredentialKind, id::CredentialUuid};
 use latchkey_service::ports::{proof_verifier::Used, sign_in_store::Evidence};
 use sea_orm::{
+    ActiveValue::{NotSet, Set},
     QuerySelect as _, QueryTrait as _, Value,
     entity::prelude::*,
     sea_query::{Query, SubQueryStatement},
 };
 
 use super::credential;
-use crate::statement::{Insertion, Step};
+use crate::statement::{Insertion, Step, columns_of_row, row_of};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "user_actions")]
@@ -68,43 +69,28 @@ pub(crate) fn insertion(
     let Evidence { action, proof, .. } = evidence;
     let particulars = Particulars::of(&proof.used);
     let authenticator_data = particulars.authenticator_data.map(<[u8]>::to_vec);
-    let values = vec![
-        signer.as_str().into(),
-        evidence.id.as_str().into(),
-        authority.organization().as_str().into(),
-        authority.user().as_str().into(),
-        action.method.as_str().into(),
-        action.path.as_str().into(),
-        action.payload.as_bytes().to_vec().into(),
-        evidence.nonce.as_bytes().to_vec().into(),
-        particulars.kind.as_str().into(),
-        particulars.algorithm.map(str::to_owned).into(),
-        proof.client_data.clone().into(),
-        authenticator_data.into(),
-        proof.signature.clone().into(),
-        evidence.date.unix_milliseconds().into(),
-    ];
-    Step::fixed([0; 4], values, |_form, values| {
-        let signer = values.take();
-        let public_key = public_key_of(signer.clone());
-        let mut next = || Expr::val(values.take());
-        let columns = [
-            (Column::Id, next()),
-            (Column::OrganizationId, next()),
-            (Column::UserId, next()),
-            (Column::Method, next()),
-            (Column::Path, next()),
-            (Column::PayloadDigest, next()),
-            (Column::Nonce, next()),
-            (Column::Credential, Expr::val(signer)),
-            (Column::Kind, next()),
-            (Column::PublicKey, public_key),
-            (Column::Algorithm, next()),
-            (Column::ClientData, next()),
-            (Column::AuthenticatorData, next()),
-            (Column::Signature, next()),
-            (Column::SignedAt, next()),
-        ];
+    let row = ActiveModel {
+        id: Set(evidence.id.to_string()),
+        organization_id: Set(authority.organization().to_string()),
+        user_id: Set(authority.user().to_string()),
+        method: Set(action.method.as_str().to_owned()),
+        path: Set(action.path.as_str().to_owned()),
+        payload_digest: Set(action.payload.as_bytes().to_vec()),
+        nonce: Set(evidence.nonce.as_bytes().to_vec()),
+        credential: Set(signer.to_string()),
+        kind: Set(particulars.kind.as_str().to_owned()),
+        public_key: NotSet,
+        algorithm: Set(particulars.algorithm.map(str::to_owned)),
+        client_data: Set(proof.client_data.clone()),
+        authenticator_data: Set(authenticator_data),
+        signature: Set(proof.signature.clone()),
+        signed_at: Set(evidence.date.unix_milliseconds()),
+    };
+    let (form, mut values) = row_of(&row);
+    values.push(signer.as_str().into());
+    Step::fixed(form, values, |form, inputs| {
+        let mut columns = columns_of_row::<Entity>(form, inputs);
+        columns.push((Column::PublicKey, public_key_of(inputs.take())));
         Insertion::of(Entity, columns, Query::select()).into()
     })
 }

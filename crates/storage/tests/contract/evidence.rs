@@ -42,8 +42,17 @@ async fn an_action_is_kept_with_its_evidence(world: SqlWorld) {
         NOW.unix_milliseconds()
     );
     assert_eq!(world.sql.count(&row).await, 1);
-    let signature: Vec<u8> = world.sql.ask("SELECT signature FROM user_actions").await;
-    assert_eq!(signature, evidence.proof.signature);
+    // None of them has what is meant for another one.
+    for (column, kept) in [
+        ("signature", evidence.proof.signature.as_slice()),
+        ("client_data", evidence.proof.client_data.as_slice()),
+        ("payload_digest", evidence.action.payload.as_bytes()),
+        ("nonce", evidence.nonce.as_bytes()),
+    ] {
+        let select = format!("SELECT {column} FROM user_actions");
+        let found: Vec<u8> = world.sql.ask(&select).await;
+        assert_eq!(found, kept, "{column}");
+    }
 }
 
 async fn a_passkeys_evidence_has_its_authenticator_data(world: SqlWorld) {

@@ -9,20 +9,20 @@ use sea_orm::{
 };
 
 use super::{Column, Entity, Summary, summaries, to_row};
-use crate::statement::{Form, Insertion, Step, Tree, Values, in_turn, row_of};
+use crate::statement::{Form, Inputs, Insertion, Step, Tree, in_turn, row_of};
 
 /// Makes a credential of a user who is locked; meets none when the user has as many as are allowed, or the
 /// organization has one of that credential id. What came of that, [`insert_in_place`] tells.
 pub(crate) fn insertion(credential: &Credential) -> Step {
-    insertion_beside(credential, |form, values| {
-        in_room(form, values, Condition::all()).into()
+    insertion_beside(credential, |form, inputs| {
+        in_room(form, inputs, Condition::all()).into()
     })
 }
 
 /// Makes a credential as that tree says, see [`in_room`].
 pub(super) fn insertion_beside(
     credential: &Credential,
-    tree: fn(Form, &mut Values) -> Tree,
+    tree: fn(Form, &mut Inputs) -> Tree,
 ) -> Step {
     let (form, mut values) = row_of(&to_row(credential));
     values.extend([
@@ -33,12 +33,12 @@ pub(super) fn insertion_beside(
 }
 
 /// Makes a credential; of those that the user has, these are counted.
-pub(super) fn in_room(form: Form, values: &mut Values, counted: Condition) -> Insertion {
-    let insertion = Insertion::of_row::<Entity>(form, values).unless_taken();
-    let user = Column::UserId.eq(values.take());
+pub(super) fn in_room(form: Form, inputs: &mut Inputs, counted: Condition) -> Insertion {
+    let insertion = Insertion::of_row::<Entity>(form, inputs).unless_taken();
+    let user = Column::UserId.eq(inputs.take());
     let is_there = Condition::any()
         .add(Column::WaitsUntil.is_null())
-        .add(Column::WaitsUntil.gt(values.take()));
+        .add(Column::WaitsUntil.gt(inputs.take()));
     let held = Entity::find()
         .select_only()
         .expr(Column::Id.count())
@@ -50,8 +50,12 @@ pub(super) fn in_room(form: Form, values: &mut Values, counted: Condition) -> In
 }
 
 /// Makes a credential, however many there are.
-fn free_insertion(credential: &Credential) -> Insertion {
-    Insertion::row(&to_row(credential)).unless_taken()
+fn free_insertion(credential: &Credential) -> Step {
+    let (form, values) = row_of(&to_row(credential));
+    Step::fixed(form, values, |form, inputs| {
+        let insertion = Insertion::of_row::<Entity>(form, inputs);
+        insertion.unless_taken().into()
+    })
 }
 
 /// Makes a credential whose [`insertion`] met none: that can be in the place of one that has waited in vain,
@@ -88,7 +92,7 @@ pub(crate) async fn insert(
     transaction: &DatabaseTransaction,
     credential: &Credential,
 ) -> Result<bool, StoreError> {
-    let made = in_turn(transaction, vec![free_insertion(credential).into()]).await?;
+    let made = in_turn(transaction, vec![free_insertion(credential)]).await?;
     Ok(made == [1] || free_and_insert(transaction, credential).await?)
 }
 
@@ -100,7 +104,7 @@ async fn free_and_insert(
         .filter(Column::OrganizationId.eq(credential.organization.as_str()))
         .filter(Column::CredentialKey.eq(credential.id.key()))
         .filter(Column::WaitsUntil.lte(credential.created.unix_milliseconds()));
-    let steps = vec![freed.into(), free_insertion(credential).into()];
+    let steps = vec![freed.into(), free_insertion(credential)];
     Ok(in_turn(transaction, steps).await? == [1, 1])
 }
 

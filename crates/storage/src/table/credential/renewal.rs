@@ -14,9 +14,9 @@ use crate::statement::Step;
 /// Makes the recovery key of a user who is locked; meets none as any [insertion](super::creation::insertion) does, but those that
 /// it takes the place of need no room. What came of that, [`insert_in_place`] tells.
 pub(crate) fn insertion(recovery_key: &Credential) -> Step {
-    insertion_beside(recovery_key, |form, values| {
+    insertion_beside(recovery_key, |form, inputs| {
         let stays = Column::Kind.ne(CredentialKind::RecoveryKey.as_str());
-        in_room(form, values, stays.into()).into()
+        in_room(form, inputs, stays.into()).into()
     })
 }
 
