@@ -15,7 +15,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use latchkey_domain::{host::ENCODING_ADVICE, text::Username};
+use latchkey_domain::{
+    host::{ENCODING_ADVICE, RequestHost},
+    text::Username,
+};
 use latchkey_service::ports::mailer::{Delivery, DeliveryError, Mail, Mailer};
 use lettre::{
     Address, Message,
@@ -86,6 +89,17 @@ pub fn check_url(url: &str) -> Result<(), SmtpSettingsError> {
 /// [`SmtpSettingsError::Url`].
 pub fn trusts_the_network(url: &str) -> Result<bool, SmtpSettingsError> {
     Server::parse(url).map(|server| server.trusts_the_network())
+}
+
+/// Whether a sender is on this machine, and the mail server is not: it cannot know such a domain, nor can anybody
+/// answer there.
+///
+/// # Errors
+/// [`SmtpSettingsError`].
+pub fn is_sender_unknown_there(url: &str, from: &str) -> Result<bool, SmtpSettingsError> {
+    let from: Mailbox = from.parse().map_err(|_malformed| SmtpSettingsError::From)?;
+    let is_here = RequestHost::parse(from.email.domain()).is_some_and(|host| host.is_loopback());
+    Server::parse(url).map(|server| is_here && !server.is_here())
 }
 
 /// Whether it is a mailbox.
