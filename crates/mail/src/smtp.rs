@@ -340,8 +340,19 @@ impl Fault {
         let error = match self {
             Self::Smtp(error) => error,
             Self::TooSlow => {
+                let meaning = match step {
+                    Step::Greeting => {
+                        " (where TLS is spoken from the beginning it waits: that is smtps://)"
+                    }
+                    Step::StartTls
+                    | Step::Auth
+                    | Step::Sender
+                    | Step::Recipient
+                    | Step::Data
+                    | Step::Content => "",
+                };
                 return DeliveryError::Transient(format!(
-                    "the mail server took too long at {step}"
+                    "the mail server took too long at {step}{meaning}"
                 ));
             }
             Self::NoUtf8 => {
@@ -478,8 +489,29 @@ fn cause(error: &smtp::Error) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    cause.to_string()
+    meant(cause.to_string())
 }
+
+/// What a library says, and before it what that means, if it is in words that only the library knows.
+fn meant(cause: String) -> String {
+    let mut meanings = MEANINGS.iter();
+    match meanings.find(|(words, _meaning)| cause.contains(words)) {
+        Some((_words, meaning)) => format!("{meaning} ({cause})"),
+        None => cause,
+    }
+}
+
+/// Such words, and what they mean.
+const MEANINGS: [(&str, &str); 2] = [
+    (
+        "CaUsedAsEndEntity",
+        "the certificate of an authority stands where the server's own should",
+    ),
+    (
+        "InvalidContentType",
+        "nobody speaks TLS from the beginning at that port: say smtp://…?tls=required, or another port",
+    ),
+];
 
 #[cfg(test)]
 mod tests;
