@@ -417,7 +417,8 @@ async fn warn_of_namesakes(administration: &Administration, application: &Applic
         warn!(
             "--name: application {other} of this organization is called {:?}, too, so people cannot tell them apart: \
              latchkey application update --application {} --name gives it another name",
-            application.name, application.id
+            application.name.as_str(),
+            application.id
         );
     }
 }
