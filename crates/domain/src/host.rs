@@ -59,25 +59,32 @@ impl RequestHost {
     }
 }
 
-/// Whether a URL seems to have a user and a password with a character that ends them before the host: then
-/// `@` is not where a host begins, and what stands before it would be taken for another host.
+/// Whether a URL seems to have a user and a password with a character that ends them before the host: then an
+/// `@` stands where no host begins, and what was to be part of the password would be taken for a host.
 pub fn needs_encoding(url: &str) -> bool {
     let Some((_, rest)) = url.split_once("://") else {
         return false;
     };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if authority.contains('@') {
-        return false;
-    }
-    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let ends_in_no_port = match authority.rsplit_once(':') {
+    let ends = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, behind) = rest.split_at(ends);
+    let (behind, fragment) = behind.split_once('#').unwrap_or((behind, ""));
+    let (path, query) = behind.split_once('?').unwrap_or((behind, ""));
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    let ends_in_no_port = match host.rsplit_once(':') {
         // An address in brackets has colons of its own.
         Some((_, port)) => !port.ends_with(']') && port.parse::<u16>().is_err(),
         None => false,
     };
     // A value in a query may well be an address.
-    let name = query.split('=').next().unwrap_or_default();
-    path.contains('@') || name.contains('@') || (ends_in_no_port && query.contains('@'))
+    let mut parameters = query.split('&');
+    let is_in_a_name = parameters.any(|one| one.split('=').next().is_some_and(has_at));
+    has_at(path) || has_at(fragment) || is_in_a_name || (ends_in_no_port && has_at(query))
+}
+
+fn has_at(part: &str) -> bool {
+    part.contains('@')
 }
 
 /// What to do about a URL that [`needs_encoding`].
@@ -106,8 +113,17 @@ mod tests {
             ("postgres://root:1?2@host/db", true),
             ("postgres://ro/ot@host/db", true),
             ("smtps://root:pa/ss@mail.example.com", true),
+            ("postgres://root:p@ss/word@host/db", true),
+            ("smtp://root:p@ss#word@mail.example.com:25", true),
+            ("smtps://root:p@ss?word@mail.example.com", true),
+            ("smtps://root:p@ss?w&or=d&word@mail.example.com", true),
+            ("smtps://root:p@ss:word?a=b@mail.example.com", true),
+            ("smtp://root:pa@ss?a=b#word@mail.example.com", true),
             ("postgres://root:pa%2Fss@host/db", false),
             ("postgres://root:p@ss@host/db", false),
+            ("postgres://root:ss@host/db?application_name=a@b", false),
+            ("postgres://root:ss@host:5432?application_name=a@b", false),
+            ("postgres://root:ss@[::1]?application_name=a@b", false),
             ("postgres://host:5432/db", false),
             ("postgres:///db?host=/run&user=a@b", false),
             ("postgres://host:5432/db?user=a@b", false),

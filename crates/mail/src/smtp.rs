@@ -15,7 +15,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use latchkey_domain::{host::ENCODING_ADVICE, text::Username};
+use latchkey_domain::{
+    host::{ENCODING_ADVICE, RequestHost},
+    text::Username,
+};
 use latchkey_service::ports::mailer::{Delivery, DeliveryError, Mail, Mailer};
 use lettre::{
     Address, Message,
@@ -86,6 +89,17 @@ pub fn check_url(url: &str) -> Result<(), SmtpSettingsError> {
 /// [`SmtpSettingsError::Url`].
 pub fn trusts_the_network(url: &str) -> Result<bool, SmtpSettingsError> {
     Server::parse(url).map(|server| server.trusts_the_network())
+}
+
+/// Whether a sender is on this machine, and the mail server is not: it cannot know such a domain, nor can anybody
+/// answer there.
+///
+/// # Errors
+/// [`SmtpSettingsError`].
+pub fn is_sender_unknown_there(url: &str, from: &str) -> Result<bool, SmtpSettingsError> {
+    let from: Mailbox = from.parse().map_err(|_malformed| SmtpSettingsError::From)?;
+    let is_here = RequestHost::parse(from.email.domain()).is_some_and(|host| host.is_loopback());
+    Server::parse(url).map(|server| is_here && !server.is_here())
 }
 
 /// Whether it is a mailbox.
@@ -326,8 +340,19 @@ impl Fault {
         let error = match self {
             Self::Smtp(error) => error,
             Self::TooSlow => {
+                let meaning = match step {
+                    Step::Greeting => {
+                        " (where TLS is spoken from the beginning it waits: that is smtps://)"
+                    }
+                    Step::StartTls
+                    | Step::Auth
+                    | Step::Sender
+                    | Step::Recipient
+                    | Step::Data
+                    | Step::Content => "",
+                };
                 return DeliveryError::Transient(format!(
-                    "the mail server took too long at {step}"
+                    "the mail server took too long at {step}{meaning}"
                 ));
             }
             Self::NoUtf8 => {
@@ -464,8 +489,29 @@ fn cause(error: &smtp::Error) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    cause.to_string()
+    meant(cause.to_string())
 }
+
+/// What a library says, and before it what that means, if it is in words that only the library knows.
+fn meant(cause: String) -> String {
+    let mut meanings = MEANINGS.iter();
+    match meanings.find(|(words, _meaning)| cause.contains(words)) {
+        Some((_words, meaning)) => format!("{meaning} ({cause})"),
+        None => cause,
+    }
+}
+
+/// Such words, and what they mean.
+const MEANINGS: [(&str, &str); 2] = [
+    (
+        "CaUsedAsEndEntity",
+        "the certificate of an authority stands where the server's own should",
+    ),
+    (
+        "InvalidContentType",
+        "nobody speaks TLS from the beginning at that port: say smtp://…?tls=required, or another port",
+    ),
+];
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Looks through the whole installation: what is wrong or weak, and what to do. Nothing is made or changed.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use latchkey_crypto::{
     clock::SystemClock,
@@ -11,11 +11,13 @@ use latchkey_mail::smtp::Smtp;
 use latchkey_service::{
     directory::Directory,
     ports::{
-        Stores, administration_store::OrganizationEntry, clock::Clock as _,
-        installation_store::Installation,
+        Stores,
+        administration_store::OrganizationEntry,
+        clock::Clock as _,
+        installation_store::{Installation, InstallationStore as _},
     },
 };
-use latchkey_storage::store::SqlStore;
+use latchkey_storage::{connect::sqlite_file, private, store::SqlStore};
 use serde::Serialize;
 
 use self::place::Place;
@@ -174,6 +176,9 @@ async fn database(
         area: "database",
         all,
     };
+    if let Ok(Some(file)) = sqlite_file(&settings.database.url) {
+        writes(&file, &mut found);
+    }
     let store = match beginning::has_file(settings) {
         Ok(true) => beginning::store(settings).await.map(Some),
         Ok(false) => Ok(None),
@@ -206,6 +211,16 @@ async fn database(
         Ok(Prospect { pending, .. }) if pending.is_empty() => {
             let steps = latchkey_migrations::names().len();
             found.ok(format!("the schema has every step, {steps} in all"));
+            // What was told already is in the way of changes, too.
+            if let Some(store) = &store
+                && found.all.iter().all(|one| one.state != State::Problem)
+                && let Err(error) = store.ping().await
+            {
+                found.problem(
+                    format!("changes are refused: {}", chain(&error)),
+                    "the service would not be ready: see what the database refuses",
+                );
+            }
         }
         Ok(Prospect { pending, .. }) => found.warning(
             format!(
@@ -219,6 +234,17 @@ async fn database(
         Err(error) => found.problem(chain(error), ""),
     }
     (store, prospect)
+}
+
+/// Whether this user may make a file or write to the one that is there, and make others beside it.
+fn writes(file: &Path, found: &mut Findings<'_>) {
+    let path = std::path::absolute(file).unwrap_or_else(|_unknown| file.to_owned());
+    if let Some(place) = private::unwritable(&path) {
+        found.problem(
+            format!("this user may not write to {}", place.display()),
+            "run the command as the user that the service runs as, or give it to that user (`chown`, `chmod u+w`)",
+        );
+    }
 }
 
 /// What the database is, and whether it is as it should be: it may be that its schema is to be changed.
@@ -251,6 +277,12 @@ async fn facts(store: &SqlStore, is_to_change: bool, found: &mut Findings<'_>) {
                         room / 1024
                     ),
                     "make room there (`df` shows it)",
+                );
+            }
+            if let Some(damage) = facts.damage {
+                found.problem(
+                    format!("it is damaged: {damage}"),
+                    "stop every process, and bring a backup back into an empty database (`latchkey restore FILE`)",
                 );
             }
             if !facts.is_durable {
@@ -305,6 +337,7 @@ fn secrets_of(
             };
             let place = secrets::place(&settings.secrets);
             found.warning(format!("there is no file {place}"), advice);
+            writes(&settings.secrets.path, found);
             return None;
         }
         (Err(error @ OpenSecretsError::Read { .. }), _) => (chain(&error), ""),

@@ -33,8 +33,8 @@ pub enum Parted {
     OtherSecrets,
     /// What this process works on is not what others meet, and lost when it ends.
     #[error(
-        "the file of the database was deleted or replaced while this process had it open: start it anew, with the \
-         one that is there or one that was brought back"
+        "the file of the database was deleted, replaced or overwritten while this process had it open, or is damaged: \
+         start it anew, with the one that is there or one that was brought back"
     )]
     Replaced,
 }

@@ -375,6 +375,15 @@ fn sqlite_advice(error: &sqlx::Error) -> &'static str {
         Some("13" | "778" | "1034" | "1546" | "4874") => {
             ", whose disk is full, or fails: make room there (`df` shows it), or see the system's log"
         }
+        // SQLITE_READONLY and its kin, SQLITE_CANTOPEN
+        Some("8" | "264" | "520" | "776" | "1032" | "1288" | "1544" | "14") => {
+            ", which this user may not write to, or not beside it: run the command as the user that the service runs \
+             as, or give file and folder to that user (`chown`, `chmod u+w`)"
+        }
+        // SQLITE_CORRUPT, SQLITE_NOTADB
+        Some("11" | "26") => {
+            ", which is damaged or no database: bring a backup back (`latchkey restore FILE`)"
+        }
         Some(_) | None => "",
     }
 }
@@ -503,6 +512,16 @@ mod tests {
             let text = check_url(url).map_or_else(|error| error.to_string(), |()| String::new());
             assert!(!text.contains("hunter2"), "{text}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_database_is_told_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("latchkey.db");
+        std::fs::write(&path, "no database".repeat(1000)).unwrap();
+        let error = connect(format!("sqlite://{}", path.display())).await;
+        let said = error.unwrap_err().to_string();
+        assert!(said.contains("damaged or no database"), "{said}");
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub struct Facts {
     pub is_read_only: bool,
     /// Whether what it has committed survives when its machine fails.
     pub is_durable: bool,
+    /// The first thing that is not whole in it, where all of it is looked through, as SQLite does.
+    pub damage: Option<String>,
 }
 
 const OF_POSTGRES: &str = "
@@ -53,6 +55,9 @@ impl SqlStore {
         let row = row.ok_or_else(|| DbErr::RecordNotFound("what the database is".to_owned()))?;
         let (version, encoding) = (row.try_get("", "version")?, row.try_get("", "encoding")?);
         if is_sqlite {
+            let look = Statement::from_string(backend, "PRAGMA quick_check(1)");
+            let row = connection.query_one_raw(look).await?;
+            let said: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?;
             // It is a part of this process, which opens it as it should be.
             return Ok(Facts {
                 product: "SQLite",
@@ -63,6 +68,7 @@ impl SqlStore {
                 room: self.file().and_then(OpenFile::room),
                 is_read_only: false,
                 is_durable: true,
+                damage: said.filter(|said| said != "ok"),
             });
         }
         let clock = row.try_get("", "clock")?;
@@ -75,6 +81,7 @@ impl SqlStore {
             room: None,
             is_read_only: row.try_get("", "is_read_only")?,
             is_durable: row.try_get("", "is_durable")?,
+            damage: None,
         })
     }
 }

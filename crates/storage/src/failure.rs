@@ -1,5 +1,5 @@
 //! Failures that pass: nothing is wrong with what the database was asked, but it is away, read-only,
-//! locked or full, or lacks a step of its schema.
+//! locked, full or damaged, or lacks a step of its schema.
 
 use std::{error::Error, io, iter::successors};
 
@@ -43,6 +43,9 @@ pub(crate) enum Passing {
     /// The schema lacks a table or column: a step was taken back, or is still to be taken. Trying again at once finds
     /// it no better.
     Schema,
+    /// What it keeps is not whole: its disk failed, or its file was overwritten. It is no better until somebody brings
+    /// back what was there.
+    Damage,
 }
 
 impl Passing {
@@ -113,6 +116,8 @@ impl Passing {
             5 | 6 | 15 => Some(Self::Contention),
             // SQLITE_NOMEM, SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN
             7 | 8 | 10 | 13 | 14 => Some(Self::Exhaustion),
+            // SQLITE_CORRUPT, SQLITE_NOTADB
+            11 | 26 => Some(Self::Damage),
             _ => None,
         }
     }
@@ -131,6 +136,8 @@ impl Passing {
             "23503" | "40001" | "40P01" | "55P03" | "57014" => Some(Self::Contention),
             // A column, or a table.
             "42703" | "42P01" => Some(Self::Schema),
+            // A page that cannot be read, or an index that is broken.
+            "XX001" | "XX002" => Some(Self::Damage),
             // The connection; resources; the system itself.
             _ => match code.get(..2) {
                 Some("08") => Some(Self::Broken),
@@ -153,11 +160,21 @@ mod tests {
             (15, Some(Passing::Contention)),
             // SQLITE_IOERR_NOMEM
             (3082, Some(Passing::Exhaustion)),
-            // SQLITE_CORRUPT, SQLITE_CONSTRAINT_UNIQUE
-            (11, None),
+            // SQLITE_CORRUPT_INDEX, SQLITE_NOTADB
+            (779, Some(Passing::Damage)),
+            (26, Some(Passing::Damage)),
+            // SQLITE_CONSTRAINT_UNIQUE
             (2067, None),
         ] {
             assert_eq!(Passing::of_sqlite(code, ""), passing, "{code}");
+        }
+    }
+
+    /// What no test can make PostgreSQL say without spoiling its files.
+    #[test]
+    fn what_is_damaged_in_postgresql_is_told_by_its_codes() {
+        for code in ["XX001", "XX002"] {
+            assert_eq!(Passing::of_sqlstate(code), Some(Passing::Damage), "{code}");
         }
     }
 }

@@ -1,9 +1,13 @@
-//! The file of an SQLite database, and whether it still has its name.
+//! The file of an SQLite database, and whether it still has its name and is whole.
 
 use std::{
     fs::Metadata,
     io,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use latchkey_service::ports::store::StoreError;
@@ -13,15 +17,18 @@ use crate::private;
 /// What is written to the file now goes with this process.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the database file {0} was deleted or replaced, and this process has the one from before open"
+    "the database file {0} was deleted, replaced or overwritten under this process, or is damaged"
 )]
 struct Replaced(String);
 
-/// A file that is open.
+/// A file that is open. Clones know the same of it.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenFile {
     path: PathBuf,
     identity: (u64, u64),
+    /// The most bytes that it had: nothing here makes it smaller, and whoever copies another one over it does.
+    most: Arc<AtomicU64>,
+    is_damaged: Arc<AtomicBool>,
 }
 
 impl OpenFile {
@@ -34,16 +41,30 @@ impl OpenFile {
         Ok(Self {
             path: path.to_owned(),
             identity: identity(&found),
+            most: Arc::new(found.len().into()),
+            is_damaged: Arc::default(),
         })
     }
 
-    /// Whether it still has its name: who opens the database now meets it. This asks the system, and not the disk.
+    /// Whether it still has its name, so that who opens the database now meets it, and nobody has overwritten it as far
+    /// as is seen. This asks the system, and not the disk.
     ///
     /// # Errors
     /// When it cannot be looked at.
     pub(crate) fn is_in_place(&self) -> io::Result<bool> {
+        // Before it is looked at, since it may be growing.
+        let most = self.most.load(Ordering::Relaxed);
         let found = private::look(&self.path)?;
-        Ok(found.is_some_and(|found| identity(&found) == self.identity))
+        let found = found.filter(|found| identity(found) == self.identity && found.len() >= most);
+        if let Some(found) = &found {
+            self.most.fetch_max(found.len(), Ordering::Relaxed);
+        }
+        Ok(found.is_some() && !self.is_damaged.load(Ordering::Relaxed))
+    }
+
+    /// SQLite has met what it cannot have written there.
+    pub(crate) fn note_damage(&self) {
+        self.is_damaged.store(true, Ordering::Relaxed);
     }
 
     /// How many bytes there is room for beside it, if the system says so.
@@ -58,7 +79,7 @@ impl OpenFile {
         None
     }
 
-    /// Requires that it still has its name.
+    /// Requires that it still has its name and is whole.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -87,11 +108,15 @@ fn identity(_found: &Metadata) -> (u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{
+        fs::{self, OpenOptions},
+        io::{Seek as _, SeekFrom, Write as _},
+    };
 
     use latchkey_service::ports::installation_store::InstallationStore as _;
 
-    use crate::connect::connect;
+    use super::*;
+    use crate::{connect::connect, store::SqlStore};
 
     /// As by `rm` and `latchkey restore` beside a running service.
     #[tokio::test]
@@ -123,5 +148,47 @@ mod tests {
         fs::rename(&aside, &path).unwrap();
         assert!(is_in_place().await);
         store.close().await.unwrap();
+    }
+
+    /// A file in which a database is, closed, and the store that has it open since.
+    async fn opened_anew(folder: &Path) -> (PathBuf, SqlStore) {
+        let path = folder.join("latchkey.db");
+        let url = format!("sqlite://{}", path.display());
+        let first = connect(url.as_str()).await.unwrap();
+        latchkey_migrations::up(first.connection()).await.unwrap();
+        first.close().await.unwrap();
+        (path, connect(url).await.unwrap())
+    }
+
+    /// As by `cp` over the file of a running service, which keeps it under its name.
+    #[tokio::test]
+    async fn nothing_is_committed_to_a_file_that_a_smaller_one_was_copied_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, store) = opened_anew(folder.path()).await;
+        store.ping().await.unwrap();
+        let now = path.metadata().unwrap().len();
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        file.set_len(now - 4096).unwrap();
+        assert!(!store.is_in_place().await.unwrap());
+        let refused = store.ping().await.unwrap_err();
+        assert!(matches!(refused, StoreError::Unavailable(_)), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn once_damage_was_met_nothing_is_committed_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, store) = opened_anew(folder.path()).await;
+        let length = path.metadata().unwrap().len();
+        let mut file = OpenOptions::new().write(true).open(&path).unwrap();
+        // The first page has the schema; of the others nothing is left.
+        file.seek(SeekFrom::Start(4096)).unwrap();
+        let rest = usize::try_from(length - 4096).unwrap();
+        file.write_all(&vec![0xff; rest]).unwrap();
+        assert!(store.is_in_place().await.unwrap());
+        let met = store.look().await.unwrap_err();
+        assert!(matches!(met, StoreError::Unavailable(_)), "{met:?}");
+        assert!(!store.is_in_place().await.unwrap());
+        let refused = store.ping().await.unwrap_err();
+        assert!(matches!(refused, StoreError::Unavailable(_)), "{refused:?}");
     }
 }

@@ -8,13 +8,14 @@ use std::{
 };
 
 #[cfg(target_os = "linux")]
-use rustix::{
-    fs::{CWD, RenameFlags},
-    io::Errno,
-};
+use rustix::fs::{CWD, RenameFlags};
 
 #[cfg(unix)]
-use rustix::process::{Gid, getegid, geteuid, getgroups};
+use rustix::{
+    fs::{Access, access},
+    io::Errno,
+    process::{Gid, getegid, geteuid, getgroups},
+};
 #[cfg(unix)]
 use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
@@ -76,6 +77,21 @@ pub fn look(path: &Path) -> io::Result<Option<fs::Metadata>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// What this process may not write to: the file, or the folder where others are made beside it. Where neither is there
+/// yet, it is the nearest folder above them, in which they would be made.
+pub fn unwritable(file: &Path) -> Option<&Path> {
+    #[cfg(unix)]
+    {
+        let answer = |path: &Path| access(path, Access::WRITE_OK);
+        let is_there = |path: &&Path| answer(path) != Err(Errno::NOENT);
+        let folder = file.ancestors().skip(1).find(is_there);
+        let mut places = Some(file).filter(is_there).into_iter().chain(folder);
+        places.find(|path| answer(path).is_err())
+    }
+    #[cfg(not(unix))]
+    None
 }
 
 /// To whom something is open that should not be.
@@ -209,6 +225,21 @@ mod tests {
         assert!(look(&file).unwrap().is_some());
         assert!(look(&file.join("deeper")).is_err());
         assert_eq!(openness(&file.join("deeper")), None);
+    }
+
+    /// Whoever may write everywhere makes nothing below a file either.
+    #[test]
+    fn what_cannot_be_written_is_named_before_anything_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        let below = folder.path().join("folder/deeper/file");
+        assert_eq!(unwritable(&file), None);
+        assert_eq!(unwritable(&below), None);
+        make_file(&file).unwrap();
+        assert_eq!(unwritable(&file), None);
+        let occupied = file.join("deeper");
+        assert_eq!(unwritable(&occupied), Some(occupied.as_path()));
+        assert!(!folder.path().join("folder").exists());
     }
 
     #[test]

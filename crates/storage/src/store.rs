@@ -307,7 +307,9 @@ impl SqlStore {
             store.count_transaction();
             // Until the steps are told, nothing is done that the transaction could do again.
             let otherwise = |error: E| match store.told(error) {
-                (Some(Passing::Exhaustion | Passing::Schema) | None, error) => Err(error),
+                (Some(Passing::Exhaustion | Passing::Schema | Passing::Damage) | None, error) => {
+                    Err(error)
+                }
                 (Some(_), _error) => Ok(None),
             };
             let preparing = async {
@@ -428,7 +430,7 @@ impl SqlStore {
                 true
             }
             Some(Passing::ReadOnly) => self.trust.renew(began, ends).await,
-            Some(Passing::Exhaustion | Passing::Schema) | None => false,
+            Some(Passing::Exhaustion | Passing::Schema | Passing::Damage) | None => false,
         };
         if !may_be_better {
             return Err(error);
@@ -449,6 +451,11 @@ impl SqlStore {
         match passing {
             Passing::Broken => self.trust.lose(),
             Passing::Silent => self.trust.lose_after(self.writer.terms().patience),
+            Passing::Damage => {
+                if let Some(file) = &self.file {
+                    file.note_damage();
+                }
+            }
             Passing::NotMade
             | Passing::ReadOnly
             | Passing::Contention

@@ -121,12 +121,17 @@ impl TestDatabase {
     /// # Errors
     /// [`TestDatabaseError::Schema`].
     pub async fn take_later_step(&self) -> Result<(), TestDatabaseError> {
+        self.execute("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_later', 0)")
+            .await
+    }
+
+    /// Does to it what somebody does by hand.
+    ///
+    /// # Errors
+    /// [`TestDatabaseError::Schema`].
+    pub async fn execute(&self, sql: &str) -> Result<(), TestDatabaseError> {
         let connection = Database::connect(ConnectOptions::new(&self.url)).await?;
-        connection
-            .execute_unprepared(
-                "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_later', 0)",
-            )
-            .await?;
+        connection.execute_unprepared(sql).await?;
         Ok(connection.close().await?)
     }
 

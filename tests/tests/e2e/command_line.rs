@@ -505,6 +505,7 @@ fn the_configuration_is_checked_and_nothing_is_made() -> Outcome {
         .without("DATABASE__URL")
         .without("SECRETS__PATH")
         .with("MAIL__TRANSPORT", "smtp")
+        .with("MAIL__FROM", "no-reply@example.com")
         .with("MAIL__SMTP_URL", "smtps://root:hunter2@mail.example.com");
     let checked = installation.run("config check")?;
     assert!(checked.status.success(), "{checked:?}");

@@ -133,7 +133,7 @@ error_codes! {
     Internal, INTERNAL_SERVER_ERROR, "internal", "Internal Server Error",
         "The service failed; the log has the cause under the request id.";
     Unavailable, SERVICE_UNAVAILABLE, "unavailable", "Service Unavailable",
-        "There is no room for another request at present; or the database is away, read-only, locked or full, or did not answer in time. The header `Retry-After` says in how many seconds to try again. A change was not made, unless it was being committed.";
+        "There is no room for another request at present; or the database is away, read-only, locked, full or damaged, or did not answer in time. The header `Retry-After` says in how many seconds to try again. A change was not made, unless it was being committed.";
     NotReady, SERVICE_UNAVAILABLE, "not_ready", "Service Unavailable",
         "The database does not take changes.";
 }

@@ -74,6 +74,11 @@ impl Server {
         })
     }
 
+    /// Whether it is this machine.
+    pub(super) const fn is_here(&self) -> bool {
+        self.is_here
+    }
+
     /// Whether whoever is on the way to it can read and change what is said.
     pub(super) const fn trusts_the_network(&self) -> bool {
         let must_encrypt = match self.tls {

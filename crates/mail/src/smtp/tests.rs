@@ -411,7 +411,10 @@ async fn why_there_is_no_conversation_is_told() {
     for (url, reason) in [
         (unknown.url(), "UnknownIssuer"),
         (format!("{}?tls=required", in_clear.url()), "STARTTLS"),
-        (in_clear.url().replace("smtp:", "smtps:"), "corrupt message"),
+        (
+            in_clear.url().replace("smtp:", "smtps:"),
+            "nobody speaks TLS",
+        ),
         (format!("smtp://{nobody}"), "refused"),
     ] {
         let error = send_to(&url.replace("//", "//latchkey:hunter2@")).await;
@@ -429,8 +432,13 @@ async fn a_silent_server_is_given_up_in_time() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = silent.local_addr().unwrap();
     let error = send_to(&format!("smtp://{address}")).await.unwrap_err();
-    let too_long = "the mail server took too long at the connection";
-    assert_eq!(error, DeliveryError::Transient(too_long.to_owned()));
+    assert!(matches!(error, DeliveryError::Transient(_)), "{error}");
+    for part in [
+        "the mail server took too long at the connection",
+        "smtps://",
+    ] {
+        assert!(error.to_string().contains(part), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -555,4 +563,17 @@ fn a_password_that_hides_the_host_is_told_how_to_be_written() {
     let error = check_url("smtps://root:hunter/2@mail.example.com").unwrap_err();
     assert_eq!(error, SmtpSettingsError::Encoding);
     assert!(error.to_string().contains("/ as %2F"), "{error}");
+}
+
+#[test]
+fn what_a_library_says_of_a_certificate_is_told_with_what_it_means() {
+    let said = "invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))";
+    let told = meant(said.to_owned());
+    assert!(
+        told.starts_with("the certificate of an authority"),
+        "{told}"
+    );
+    assert!(told.contains(said), "{told}");
+    let plain = "invalid peer certificate: UnknownIssuer";
+    assert_eq!(meant(plain.to_owned()), plain);
 }

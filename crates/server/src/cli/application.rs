@@ -272,6 +272,7 @@ impl Administer for ApplicationCommand {
                     AddApplicationError::OriginTaken => origin_taken(),
                     AddApplicationError::Store(error) => error.into(),
                 })?;
+                warn_of_namesakes(administration, &added).await;
                 return Ok(ApplicationAnswer::One(ApplicationRow::from(&added)));
             }
             Self::List { organization } => {
@@ -378,6 +379,7 @@ async fn change(
     application: &ApplicationId,
     update: ApplicationUpdate,
 ) -> Result<ApplicationRow, Failure> {
+    let is_renamed = update.name.is_some();
     let updated = administration.update_application(application, update);
     let updated = updated.await.map_err(|error| match error {
         UpdateApplicationError::NotFound => unknown("--application", "application", application),
@@ -398,10 +400,41 @@ async fn change(
     if let Err(warning) = related::check_labels(party.rp_id(), party.origins()) {
         warn!("--origin: {warning}");
     }
+    if is_renamed {
+        warn_of_namesakes(administration, &updated.application).await;
+    }
     Ok(ApplicationRow {
         changed: Some(updated.is_changed),
         ..ApplicationRow::from(&updated.application)
     })
+}
+
+/// Warns where people are shown two applications that they cannot tell apart. It is done by then, and stays.
+async fn warn_of_namesakes(administration: &Administration, application: &Application) {
+    if let Ok(entries) = administration.applications().await
+        && let Some(other) = namesake(&entries, application)
+    {
+        warn!(
+            "--name: application {other} of this organization is called {:?}, too, so people cannot tell them apart: \
+             latchkey application update --application {} --name gives it another name",
+            application.name.as_str(),
+            application.id
+        );
+    }
+}
+
+/// Another application of the organization that is called the same.
+fn namesake<'all>(
+    entries: &'all [ApplicationEntry],
+    application: &Application,
+) -> Option<&'all ApplicationId> {
+    let mut others = entries.iter().map(|entry| &entry.application);
+    let other = others.find(|other| {
+        other.id != application.id
+            && other.organization == application.organization
+            && other.name == application.name
+    });
+    other.map(|other| &other.id)
 }
 
 async fn delete(
@@ -494,6 +527,8 @@ fn rp_id(text: &str) -> Result<RpId, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use latchkey_domain::time::Timestamp;
+
     use super::*;
 
     #[test]
@@ -505,5 +540,46 @@ mod tests {
         let error = party.checked().unwrap_err().to_string();
         assert!(error.starts_with("--rp-id and --origin: "), "{error}");
         assert!(error.contains("app.example.com"), "{error}");
+    }
+
+    #[test]
+    fn a_namesake_is_another_application_of_the_same_organization() {
+        let application = |id: u8, organization: u8, name: &str| Application {
+            id: ApplicationId::from_random(&[id; 32]),
+            organization: OrganizationId::from_random(&[organization; 32]),
+            name: ApplicationName::new(name).unwrap(),
+            relying_party: RelyingParty::new(
+                RpId::new("localhost").unwrap(),
+                vec![Origin::new("http://localhost").unwrap()],
+            )
+            .unwrap(),
+            native: NativeApplications::default(),
+            pages: Pages {
+                ours: true,
+                enrol_url: None,
+                look: Look::default(),
+            },
+            is_active: true,
+            created: Timestamp::from_unix_milliseconds(0),
+        };
+        let own = application(1, 1, "Shop");
+        let strangers = [
+            own.clone(),
+            application(2, 1, "Bank"),
+            application(3, 2, "Shop"),
+        ];
+        let mut entries: Vec<_> = strangers
+            .map(|application| ApplicationEntry {
+                application,
+                passkeys: 0,
+            })
+            .into();
+        assert_eq!(namesake(&entries, &own), None);
+        let twin = application(4, 1, "Shop");
+        entries.push(ApplicationEntry {
+            application: twin.clone(),
+            passkeys: 0,
+        });
+        assert_eq!(namesake(&entries, &own), Some(&twin.id));
     }
 }

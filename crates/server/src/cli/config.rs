@@ -97,6 +97,7 @@ mod tests {
         settings.secrets.path = data.join("secrets.toml");
         settings.mail.transport = Transport::Smtp;
         settings.mail.smtp_url = Some("smtps://mail.example.com".to_owned().into());
+        "no-reply@example.com".clone_into(&mut settings.mail.from);
         assert_eq!(check(&settings).unwrap(), "");
         settings.mail.transport = Transport::Outbox;
         settings.policy.limits.enabled = false;

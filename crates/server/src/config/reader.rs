@@ -119,7 +119,10 @@ impl Reader {
             };
             self.faults.push(Fault {
                 key: key.clone(),
-                problem: format!("is not a section; the sections are {sections}{meant}"),
+                problem: format!(
+                    "is not a section; the sections are {sections}{meant}{}",
+                    source_of_section(key, value)
+                ),
             });
         }
         let stray = self.stray_credentials();
@@ -441,6 +444,17 @@ fn source(key: &str, value: &Value) -> String {
         None => format!("set by {}", variable_of(key)),
         Some(file) => format!("set in {}", file.display()),
     }
+}
+
+/// Where a section was set, in brackets: where any of its values was. Of one without values nobody can say.
+fn source_of_section(key: &str, value: &Value) -> String {
+    let ValueKind::Table(values) = &value.kind else {
+        return format!(" ({})", source(key, value));
+    };
+    let first = values.iter().min_by_key(|(name, _)| name.as_str());
+    first.map_or_else(String::new, |(name, value)| {
+        source_of_section(&format!("{key}.{name}"), value)
+    })
 }
 
 /// The file that a value was set in, and none for the environment.

@@ -289,9 +289,15 @@ fn a_section_that_is_a_key_is_answered_with_the_nearest_one() {
     let said = fault.to_string();
     assert!(said.contains("http_listen is not a section"), "{said}");
     assert!(
-        said.ends_with("the nearest setting is http.listen"),
+        said.ends_with("the nearest setting is http.listen (set by LATCHKEY__HTTP_LISTEN)"),
         "{said}"
     );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("latchkey.toml");
+    std::fs::write(&file, "[nonsense]\nlisten = 1\n").unwrap();
+    let said = Settings::load(Some(&file), HashMap::new()).unwrap_err();
+    let source = format!("(set in {})", file.display());
+    assert!(said.to_string().ends_with(&source), "{said}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use latchkey_domain::policy::Policy;
+use latchkey_domain::{host::needs_encoding, policy::Policy};
 use url::Url;
 
 use super::{
@@ -67,6 +67,9 @@ impl Value {
 fn without_password(url: &str) -> String {
     if url.is_empty() || url.starts_with("sqlite:") {
         return url.to_owned();
+    }
+    if needs_encoding(url) {
+        return HIDDEN.to_owned();
     }
     let Ok(mut url) = Url::parse(url) else {
         return HIDDEN.to_owned();
@@ -261,6 +264,7 @@ mod tests {
         for url in [
             "postgres://host/db?user=root&password=hunter2",
             "postgres://root:hunter2@host/db?sslmode=require",
+            "smtp://root:p@s#hunter2@mail.example.com:25",
             "no url with hunter2",
         ] {
             assert!(!without_password(url).contains("hunter2"), "{url}");

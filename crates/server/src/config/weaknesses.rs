@@ -66,6 +66,19 @@ impl Settings {
                     .to_owned(),
             );
         }
+        if self.mail.transport == Transport::Smtp
+            && let Some(url) = &self.mail.smtp_url
+            && matches!(
+                smtp::is_sender_unknown_there(url, &self.mail.from),
+                Ok(true)
+            )
+        {
+            let from = &self.mail.from;
+            found.push(format!(
+                "mail.from is {from:?}, a domain of this machine alone: other mail servers refuse such a sender or take \
+                 its messages for spam; name an address of a domain of yours"
+            ));
+        }
         if self.mail.transport == Transport::Outbox && has_several_users {
             found.push(
                 "mail.transport is \"outbox\": what users should be told reaches none of them; set it \
@@ -166,6 +179,7 @@ mod tests {
         let mut mails = weak.clone();
         mails.mail.transport = Transport::Smtp;
         mails.mail.smtp_url = Some("smtp://root:hunter2@mail.example.com".to_owned().into());
+        "no-reply@example.com".clone_into(&mut mails.mail.from);
         for (settings, mail) in [(weak, "mail.transport"), (mails, "mail.smtp_url")] {
             let found = settings.weaknesses(true);
             let keys = [
@@ -223,6 +237,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = settings(folder.path());
         settings.mail.transport = Transport::Smtp;
+        "no-reply@example.com".clone_into(&mut settings.mail.from);
         for url in ["smtps://mail.example.com", "smtp://127.0.0.1:1025"] {
             settings.mail.smtp_url = Some(url.to_owned().into());
             assert_eq!(settings.weaknesses(true), Vec::<String>::new(), "{url}");
@@ -252,6 +267,33 @@ mod tests {
                 named.all(|sentence| sentence.contains(network)),
                 "{found:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_sender_whom_the_mail_server_cannot_know_is_a_weakness() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = settings(folder.path());
+        settings.mail.transport = Transport::Smtp;
+        for (url, from, is_weak) in [
+            ("smtps://mail.example.com", "no-reply@example.com", false),
+            ("smtps://mail.example.com", "no-reply@localhost", true),
+            (
+                "smtps://mail.example.com",
+                "Latchkey <no-reply@a.localhost>",
+                true,
+            ),
+            (
+                "smtp://localhost:1025",
+                "Latchkey <no-reply@localhost>",
+                false,
+            ),
+        ] {
+            settings.mail.smtp_url = Some(url.to_owned().into());
+            from.clone_into(&mut settings.mail.from);
+            let found = settings.weaknesses(true);
+            assert_eq!(found.len(), usize::from(is_weak), "{from}: {found:?}");
+            assert!(found.iter().all(|said| said.starts_with("mail.from")));
         }
     }
 

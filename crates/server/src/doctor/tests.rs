@@ -1,4 +1,4 @@
-use std::fs;
+use std::{fs, os::unix::fs::FileExt as _};
 
 use latchkey_crypto::entropy::SystemEntropy;
 use latchkey_domain::{
@@ -8,7 +8,10 @@ use latchkey_domain::{
 };
 use latchkey_service::{administration::Bootstrap, use_cases::UseCases};
 use latchkey_storage::connect::sqlite_file;
-use latchkey_testkit::mail_server::{ALWAYS, At, MailServer};
+use latchkey_testkit::{
+    database::TestDatabase,
+    mail_server::{ALWAYS, At, MailServer},
+};
 use tempfile::TempDir;
 use tokio::{io::AsyncWriteExt as _, net::TcpListener, task::JoinHandle};
 use url::Url;
@@ -88,6 +91,59 @@ async fn an_installation_as_it_should_be_has_no_warning_and_no_problem() {
         let found = of(&findings, area, State::Ok);
         assert_eq!(found.len(), count, "{area}: {found:?}");
     }
+}
+
+#[tokio::test]
+async fn a_database_that_refuses_what_requests_need_is_a_problem() {
+    let database = TestDatabase::postgres().await.unwrap();
+    let (_folder, mut settings) = in_folder();
+    database.url().clone_into(&mut settings.database.url);
+    let adapters = Adapters::open(&settings).await.unwrap();
+    adapters.close().await.unwrap();
+    let problems = of(&examine(&settings, None).await, "database", State::Problem);
+    assert_eq!(problems, Vec::<String>::new());
+    // As a table that is somebody else's.
+    let taken = "CREATE ROLE guest_of_doctor LOGIN; GRANT SELECT ON installation, seaql_migrations TO guest_of_doctor";
+    database.execute(taken).await.unwrap();
+    let mut url = Url::parse(database.url()).unwrap();
+    url.set_username("guest_of_doctor").unwrap();
+    settings.database.url = url.to_string();
+    let problems = of(&examine(&settings, None).await, "database", State::Problem);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].contains("permission denied"), "{problems:?}");
+}
+
+#[tokio::test]
+async fn a_damaged_file_of_the_database_is_a_problem() {
+    let (_folder, settings) = in_folder();
+    let adapters = Adapters::open(&settings).await.unwrap();
+    adapters.close().await.unwrap();
+    let file = sqlite_file(&settings.database.url).unwrap().unwrap();
+    let file = fs::OpenOptions::new().write(true).open(file).unwrap();
+    let length = file.metadata().unwrap().len();
+    // An index, which nobody has looked into.
+    file.write_all_at(&[0xff; 4096], length - 4096).unwrap();
+    let problems = of(&examine(&settings, None).await, "database", State::Problem);
+    assert!(
+        problems.iter().any(|says| says.contains("damaged")),
+        "{problems:?}"
+    );
+}
+
+#[tokio::test]
+async fn where_a_start_could_make_nothing_is_a_problem() {
+    let (folder, mut settings) = in_folder();
+    // Nobody makes a folder below a file, not even who may write everywhere.
+    let occupied = folder.path().join("occupied");
+    fs::write(&occupied, "").unwrap();
+    let path = occupied.join("latchkey.db");
+    settings.database.url = format!("sqlite://{}", path.display());
+    let problems = of(&examine(&settings, None).await, "database", State::Problem);
+    let place = path.display().to_string();
+    assert!(
+        problems.iter().any(|says| says.contains(&place)),
+        "{problems:?}"
+    );
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use latchkey_domain::authority::Spendable;
 pub enum StoreError {
     /// There is a defect, or somebody changed what is kept by hand: it will not be better the next time.
     Failed(Arc<dyn Error + Send + Sync>),
-    /// It is away, read-only, locked or full, or did not answer until its deadline: later it may be
+    /// It is away, read-only, locked, full or damaged, or did not answer until its deadline: later it may be
     /// better. A change was not made, unless it was being committed: of that nobody knows.
     Unavailable(Arc<dyn Error + Send + Sync>),
 }
