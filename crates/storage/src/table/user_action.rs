@@ -1,15 +1,19 @@
 //! Evidence of what users agreed to.
 
-use latchkey_domain::{authority::Authority, credential::CredentialKind, id::CredentialUuid};
-use latchkey_service::ports::{proof_verifier::Used, sign_in_store::Evidence};
+use latchkey_domain::{
+    authority::Authority,
+    credential::CredentialKind,
+    id::{CredentialUuid, OrganizationId},
+};
+use latchkey_service::ports::{proof_verifier::Used, sign_in_store::Evidence, store::StoreError};
 use sea_orm::{
-    QuerySelect as _, QueryTrait as _,
+    DatabaseTransaction, QuerySelect as _, QueryTrait as _,
     entity::prelude::*,
     sea_query::{Query, SubQueryStatement},
 };
 
 use super::credential;
-use crate::statement::Insertion;
+use crate::statement::{self, Insertion};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "user_actions")]
@@ -95,6 +99,15 @@ pub(crate) fn insertion(
         (Column::SignedAt, evidence.date.unix_milliseconds().into()),
     ];
     Insertion::of(Entity, columns, Query::select())
+}
+
+/// Whether anything was signed in an organization.
+pub(crate) async fn any_in(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+) -> Result<bool, StoreError> {
+    let signed = Entity::find().filter(Column::OrganizationId.eq(organization.as_str()));
+    statement::any(transaction, signed).await
 }
 
 fn public_key_of(credential: &CredentialUuid) -> Expr {
