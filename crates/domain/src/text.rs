@@ -209,6 +209,14 @@ impl Username {
     pub fn key(&self) -> String {
         key(&self.0)
     }
+
+    /// The domain that whoever is called so has mail at, as somebody registers one: `example.co.uk` for
+    /// `ada@mail.example.co.uk`. For a name that is no address it says nothing.
+    pub fn mail_domain(&self) -> String {
+        let key = self.key();
+        let host = key.rsplit_once('@').map_or(&*key, |(_local, host)| host);
+        psl::domain_str(host).unwrap_or(host).to_owned()
+    }
 }
 
 impl SearchText {
@@ -317,6 +325,20 @@ mod tests {
     fn nul_and_line_breaks_are_refused() {
         for text in ["a\0b", "a\nb", "a\u{85}b"] {
             assert_eq!(CredentialName::new(text), Err(TextError::ControlCharacter));
+        }
+    }
+
+    #[test]
+    fn mail_goes_to_a_domain_as_somebody_registers_one() {
+        for (name, domain) in [
+            ("ada@example.com", "example.com"),
+            ("Ada@Mail.Example.CO.UK", "example.co.uk"),
+            ("\"a@b\"@example.com", "example.com"),
+            ("ada@localhost", "localhost"),
+            ("ada@co.uk", "co.uk"),
+            ("ada", "ada"),
+        ] {
+            assert_eq!(Username::new(name).unwrap().mail_domain(), domain);
         }
     }
 

@@ -23,7 +23,7 @@ use latchkey_service::ports::mailer::{Delivery, DeliveryError, Mail, Mailer};
 use lettre::{
     Address, Message,
     message::{
-        Mailbox, MultiPart,
+        Mailbox, Mailboxes, MultiPart,
         header::{HeaderName, HeaderValue},
     },
     transport::smtp::{
@@ -114,7 +114,17 @@ pub fn check_from(from: &str) -> Result<(), SmtpSettingsError> {
 
 /// Whether a message can be sent to who is called so.
 pub fn is_address(name: &str) -> bool {
-    name.trim().parse::<Address>().is_ok()
+    mailbox(name).is_some()
+}
+
+/// The mailbox of who is called so. One that can stand in no header is none: a local part in quotation marks may be
+/// such.
+fn mailbox(name: &str) -> Option<Mailbox> {
+    let address = name.trim().parse().ok()?;
+    let mailbox = Mailbox::new(None, by_dns_name(address));
+    // When a message is written its header is read again.
+    let is_read = mailbox.to_string().parse::<Mailboxes>().is_ok();
+    is_read.then_some(mailbox)
 }
 
 impl Smtp {
@@ -139,13 +149,13 @@ impl Smtp {
     /// [`DeliveryError`] says why it would not, or not now.
     pub async fn ask(&self, recipient: Option<&str>) -> Result<(), DeliveryError> {
         let recipient = match recipient {
-            Some(recipient) => by_dns_name(recipient.trim().parse().map_err(|_malformed| {
+            Some(name) => mailbox(name).ok_or_else(|| {
                 DeliveryError::Permanent("the recipient is no e-mail address".to_owned())
-            })?),
-            None => self.from.email.clone(),
+            })?,
+            None => self.from.clone(),
         };
         let mut step = Step::Greeting;
-        match Box::pin(self.inquire(&recipient, &mut step)).await {
+        match Box::pin(self.inquire(&recipient.email, &mut step)).await {
             Ok(()) => Ok(()),
             Err(fault) => Err(fault.at(step, DeliveryError::Deferred)),
         }
@@ -190,11 +200,11 @@ impl Smtp {
     }
 
     /// The message as it travels. Its id is the same however often it is sent.
-    fn message(&self, mail: &Mail, to: Address) -> Result<Message, DeliveryError> {
+    fn message(&self, mail: &Mail, to: Mailbox) -> Result<Message, DeliveryError> {
         let domain = self.from.email.domain();
         Message::builder()
             .from(self.from.clone())
-            .to(Mailbox::new(None, to))
+            .to(to)
             .subject(mail.content.subject.as_str())
             .message_id(Some(format!("<{}@{domain}>", mail.id)))
             // RFC 3834 §5: nobody's absence is to be told to a machine.
@@ -259,12 +269,12 @@ impl Mailer for Smtp {
     }
 
     async fn send(&self, mail: Mail) -> Result<Delivery, DeliveryError> {
-        let Ok(to) = mail.to.as_str().trim().parse::<Address>() else {
+        let Some(to) = mailbox(mail.to.as_str()) else {
             // No mail reaches such a user, who gets what is in it, a code to recover with, from an administrator.
             return Ok(Delivery::Kept);
         };
-        let to = by_dns_name(to);
         let message = self.message(&mail, to.clone())?;
+        let to = to.email;
         let mut step = Step::Greeting;
         let outcome = match Box::pin(self.converse(&message, &to, &mut step)).await {
             Ok(()) => Ok(Delivery::Delivered),

@@ -293,6 +293,10 @@ impl AdministrationStore for MemoryStore {
             if registered > 0 {
                 return Err(DeleteOrganizationError::HasRegistered(registered));
             }
+            let mut signed = state.signed_actions.iter();
+            if signed.any(|(signed_in, ..)| signed_in == organization) {
+                return Err(DeleteOrganizationError::HasSigned);
+            }
             let users = state.users_of(organization).map(|user| user.id.clone());
             let users: Vec<_> = users.collect();
             let is_its = |held: &mut Application| held.organization == *organization;

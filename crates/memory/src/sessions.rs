@@ -54,6 +54,7 @@ impl SignInStore for MemoryStore {
         evidence: Evidence,
     ) -> Result<(), UseError> {
         self.write(|state| {
+            let organization = authority.organization().clone();
             state.record(authority, &uses)?;
             let first_factor = uses.first().map(|first| &first.credential);
             let signer = first_factor.and_then(|uuid| state.credentials.get(uuid));
@@ -61,7 +62,8 @@ impl SignInStore for MemoryStore {
                 return Err(StoreError::new("nobody signed the action").into());
             };
             let public_key = signer.material.public_key().clone();
-            state.signed_actions.push((evidence, public_key));
+            let kept = (organization, evidence, public_key);
+            state.signed_actions.push(kept);
             Ok(())
         })
     }

@@ -44,8 +44,8 @@ pub(crate) struct State {
     pub(crate) events: Vec<LeftEvent>,
     /// The ledger: the identifiers of what was used up, and until when they must be remembered.
     pub(crate) spent: BTreeMap<String, Timestamp>,
-    /// What users agreed to, and the public keys that prove it: evidence, which nothing deletes.
-    pub(crate) signed_actions: Vec<(Evidence, PublicKey)>,
+    /// What users agreed to, in which organization, and the public keys that prove it: evidence, which nothing deletes.
+    pub(crate) signed_actions: Vec<(OrganizationId, Evidence, PublicKey)>,
 }
 
 /// A message that waits to be sent.

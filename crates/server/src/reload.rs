@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use latchkey_domain::policy::Limits;
-use latchkey_service::{live::Live, ports::mailer::Mailer, throttle::Throttle};
+use latchkey_service::{live::Live, outbox::Trouble, ports::mailer::Mailer, throttle::Throttle};
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
@@ -30,6 +30,7 @@ pub struct Reload {
 /// What every service has that may change.
 pub(crate) struct Parts {
     pub(crate) throttle: Arc<Throttle>,
+    pub(crate) trouble: Arc<Trouble>,
     pub(crate) trusted_proxies: Live<Vec<IpNet>>,
     pub(crate) connections: Live<ConnectionLimits>,
 }
@@ -153,6 +154,8 @@ impl Reload {
         let wanted_limits = wanted.policy.limits;
         if let Some((live, mailer)) = mailer {
             live.change(mailer);
+            // What was mended may not be yet.
+            parts.trouble.tells_anew();
             self.settings.mail = wanted.mail;
         }
         if let Some((live, atlas)) = atlas {

@@ -157,6 +157,7 @@ pub async fn serve(
     let limits = Live::new(serving.limits);
     let parts = Parts {
         throttle: Arc::clone(&use_cases.throttle),
+        trouble: Arc::clone(&use_cases.outbox.trouble),
         trusted_proxies: serving.http.trusted_proxies.clone(),
         connections: limits.clone(),
     };

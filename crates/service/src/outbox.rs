@@ -4,9 +4,10 @@
 //! A message is claimed for a while, sent, and then removed; whoever sends it for longer says so in time. A process
 //! that dies in between leaves it to the next one when the lease ends, so a message is sent at least once, and
 //! normally exactly once. One is sent after another, as long as that goes quickly: nobody waits behind a message that
-//! its mail server takes minutes to accept.
+//! its mail server takes minutes to accept, and no recipient and no domain has more than its share of what is being sent.
 //! What cannot be sent stays as long as it is worth it, and `trouble` tells when that is not its own fault.
 
+mod recipients;
 mod trouble;
 
 use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
@@ -18,7 +19,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-pub(crate) use self::trouble::Trouble;
+pub(crate) use self::recipients::Recipients;
+pub use self::trouble::Trouble;
 use crate::{
     events::{Event, LeftEvents},
     messages::{Messages, say_it_waits},
@@ -41,7 +43,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// How many messages are being sent at most, by one process.
-const SENDERS: u32 = 4;
+const SENDERS: u32 = 16;
 
 /// How long a message is waited for before the next one is begun beside it.
 const TURN: Duration = Duration::from_secs(5);
@@ -101,8 +103,10 @@ pub struct Outbox {
     pub(crate) messages: Arc<Messages>,
     pub(crate) mailer: Arc<dyn Mailer>,
     pub(crate) events: LeftEvents,
-    pub(crate) trouble: Trouble,
+    /// What keeps messages from being sent.
+    pub trouble: Arc<Trouble>,
     pub(crate) turn: Turn,
+    pub(crate) recipients: Recipients,
 }
 
 /// Whose turn it is to look for a message and to begin with it.
@@ -112,7 +116,8 @@ impl Outbox {
     /// Sends what is due until the sender of `stops` is dropped; what is being sent then is finished, if that takes a
     /// minute at most. While nothing is due it costs one read a second, and where nothing is sent none.
     pub(crate) async fn run(&self, mut stops: watch::Receiver<()>) {
-        let senders = (0..SENDERS).map(|_| self.send_what_comes(stops.clone()));
+        let queue = Turn::default();
+        let senders = (0..SENDERS).map(|_| self.send_what_comes(&queue, stops.clone()));
         let senders = join_all(senders);
         let over = async {
             // The sender is dropped, never used.
@@ -127,18 +132,21 @@ impl Outbox {
         }
     }
 
-    async fn send_what_comes(&self, mut stops: watch::Receiver<()>) {
-        while let Some((claimed, turn)) = self.next(&mut stops).await {
+    async fn send_what_comes(&self, queue: &Turn, mut stops: watch::Receiver<()>) {
+        while let Some((claimed, turn)) = self.next(queue, &mut stops).await {
             self.send(&claimed, turn).await;
         }
     }
 
-    /// The next message, as soon as one is due, with the turn; nothing once none is to be begun any more.
+    /// The next message, as soon as one is due, with the turn; nothing once none is to be begun any more. Senders wait
+    /// for the turn one at a time, so that whoever needs it to keep a message does not wait for all of them.
     async fn next(
         &self,
+        queue: &Turn,
         stops: &mut watch::Receiver<()>,
     ) -> Option<(ClaimedMessage, MutexGuard<'_, ()>)> {
         loop {
+            let _first = queue.lock().await;
             let turn = self.turn.lock().await;
             if stops.has_changed().is_err() {
                 return None;
@@ -264,9 +272,14 @@ impl Outbox {
         })
     }
 
-    /// Sends a message and notes what came of it. The turn ends with it, or when it takes long.
+    /// Sends a message, unless others to the same recipient or domain have to come first, and notes what came of it.
+    /// The turn ends with it, or when it takes long.
     async fn send(&self, claimed: &ClaimedMessage, turn: MutexGuard<'_, ()>) {
         let mut turn = Some(turn);
+        let Some(_sending) = self.recipients.begin(&claimed.message.to) else {
+            let due = self.wait(claimed, "others to the same recipient or domain take long");
+            return self.settle(claimed, due, turn).await;
+        };
         let mut attempt = pin!(self.attempt(claimed));
         let outcome = match timeout(TURN, &mut attempt).await {
             Ok(outcome) => outcome,
@@ -320,25 +333,27 @@ impl Outbox {
                 tracing::warn!(message_id = %id, %kind, reason, "a message cannot be sent and is dropped");
                 None
             }
-            Err(DeliveryError::Deferred(reason)) => {
-                tracing::info!(message_id = %id, %kind, attempt, reason, "a message has to wait and is tried again");
-                self.due_later(claimed, &reason)
-            }
+            Err(DeliveryError::Deferred(reason)) => self.wait(claimed, &reason),
             Err(DeliveryError::Transient(reason)) => {
-                if self.trouble.is_told(&reason, self.clock.now()) {
-                    tracing::debug!(message_id = %id, %kind, attempt, reason, "a message could not be sent yet");
-                } else {
-                    tracing::error!(
-                        message_id = %id,
-                        %kind,
-                        attempt,
-                        reason,
-                        "messages cannot be sent; they are tried again, and this is said once an hour"
-                    );
+                match self.trouble.news(&reason, self.clock.now()) {
+                    Some(news) => {
+                        tracing::error!(message_id = %id, %kind, attempt, reason, "{news}");
+                    }
+                    None => {
+                        tracing::debug!(message_id = %id, %kind, attempt, reason, "a message could not be sent yet");
+                    }
                 }
                 self.due_later(claimed, &reason)
             }
         }
+    }
+
+    /// When a message is due again that has to wait, which nobody has to mend.
+    fn wait(&self, claimed: &ClaimedMessage, reason: &str) -> Option<Timestamp> {
+        let ClaimedMessage { message, attempt } = claimed;
+        let (id, kind) = (&message.id, message.kind);
+        tracing::info!(message_id = %id, %kind, attempt, reason, "a message has to wait and is tried again");
+        self.due_later(claimed, reason)
     }
 
     /// When the next try is, unless that would be too late.

@@ -381,7 +381,7 @@ impl Refusal for DeleteOrganizationError {
     fn reason(&self) -> Reason {
         match self {
             Self::NotFound => Reason::NotFound,
-            Self::HasRegistered(_) => Reason::HasRegistered,
+            Self::HasRegistered(_) | Self::HasSigned => Reason::HasRegistered,
             Self::Store(error) => error.reason(),
         }
     }

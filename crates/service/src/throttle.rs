@@ -334,10 +334,22 @@ impl Throttle {
     /// # Errors
     /// [`Throttled`].
     pub fn reserve_action(&self, user: &UserId) -> Result<Reservation, Throttled> {
+        self.reserve_action_within(user, self.limits.read().user_actions_per_user)
+    }
+
+    /// The same within the first half of what the user may sign.
+    ///
+    /// # Errors
+    /// [`Throttled`].
+    pub fn reserve_action_early(&self, user: &UserId) -> Result<Reservation, Throttled> {
+        self.reserve_action_within(user, self.limits.read().user_actions_per_user / 2)
+    }
+
+    fn reserve_action_within(&self, user: &UserId, limit: u32) -> Result<Reservation, Throttled> {
         let rule = Rule {
             table: |counts| &mut counts.actions_by_user,
             key: self.key(user),
-            limit: self.limits.read().user_actions_per_user,
+            limit,
         };
         self.reserve(vec![rule])
     }

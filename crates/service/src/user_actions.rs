@@ -24,7 +24,7 @@ use crate::{
         sign_in_store::{Evidence, SignInStore},
         store::StoreError,
     },
-    throttle::Throttle,
+    throttle::{Reservation, Throttle},
 };
 
 /// How many bytes the client data of a user action can have, and the authenticator data, which are kept: an
@@ -79,7 +79,7 @@ pub struct NotPermitted;
 pub struct UserActions {
     pub(crate) factors: Factors,
     pub(crate) store: Arc<dyn SignInStore>,
-    /// Keeps what is used up.
+    /// Tells whether sessions hold, and keeps what is used up.
     pub(crate) spent: Arc<dyn SessionStore>,
     pub(crate) throttle: Arc<Throttle>,
 }
@@ -185,7 +185,7 @@ impl UserActions {
         };
         let authority = verified.signing(Authority::of_challenge(&challenge).during(session));
         // What is not kept counts nothing: nobody uses the user's actions up with a session that has ended.
-        let counted = self.throttle.reserve_action(&facts.user)?;
+        let counted = self.reserve(session).await?;
         let kept = self
             .store
             .sign_action(authority, verified.uses(), evidence)
@@ -195,6 +195,19 @@ impl UserActions {
         }
         kept?;
         Ok(ceremonies.tokens.sign_user_action(&signed))
+    }
+
+    /// Counts an action before it is kept. Until that is refused it is counted for a session that has ended too, so
+    /// beyond half of what the user may sign the session has to hold first.
+    async fn reserve(&self, session: &Session) -> Result<Reservation, FactorError> {
+        if let Ok(early) = self.throttle.reserve_action_early(&session.user) {
+            return Ok(early);
+        }
+        if self.spent.is_live(session).await? {
+            Ok(self.throttle.reserve_action(&session.user)?)
+        } else {
+            Err(FactorError::InvalidChallenge)
+        }
     }
 
     /// The signed action of a token, if it permits this user to make this request. Using it up is part

@@ -115,7 +115,7 @@ impl Users {
 
     /// Changes a user of the organization, and gives the user as of then; one who was deleted, as
     /// before. Asking for the state the user is in changes nothing. A user who is activated again is told, which
-    /// the store decides.
+    /// the store decides. With a fresh credential nobody takes their own account away.
     ///
     /// # Errors
     /// [`ChangeUserError`].
@@ -126,6 +126,10 @@ impl Users {
         change: UserChange,
     ) -> Result<UserEntry, ChangeUserError> {
         let mut authority = request.authority();
+        let takes_away = matches!(change, UserChange::Deactivate | UserChange::Delete);
+        if takes_away && *user == request.session.user {
+            authority = authority.unless_fresh(self.ceremonies.now());
+        }
         if change == UserChange::Activate {
             let messages = &self.ceremonies.messages;
             let organization = &request.session.organization;

@@ -31,7 +31,9 @@ use crate::{
     column::{Inconsistency, Joined},
     credential_store, ending,
     store::SqlStore,
-    table::{self, application, application_logo, application_origin, organization, user},
+    table::{
+        self, application, application_logo, application_origin, organization, user, user_action,
+    },
     user_store::{hand_over, invite, shown},
 };
 
@@ -314,6 +316,9 @@ impl AdministrationStore for SqlStore {
                 return Err(DeleteOrganizationError::NotFound);
             }
             require_none_registered(&tx, &id).await?;
+            if user_action::any_in(&tx, &id).await? {
+                return Err(DeleteOrganizationError::HasSigned);
+            }
             Ok(ending::erase_organization(&tx, &id).await?)
         })
         .await

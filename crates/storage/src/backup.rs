@@ -7,6 +7,7 @@
 
 use std::{
     collections::BTreeMap,
+    error::Error,
     io::{self, BufRead, Read as _, Write},
 };
 
@@ -89,7 +90,7 @@ enum Line {
 pub enum BackupError {
     /// The database fails.
     #[error("the database failed")]
-    Database(#[from] DbErr),
+    Database(#[source] Box<dyn Error + Send + Sync>),
     /// The backup cannot be read or written.
     #[error("the backup cannot be read or written")]
     File(#[source] io::Error),

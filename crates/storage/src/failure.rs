@@ -1,12 +1,12 @@
 //! Failures that pass: nothing is wrong with what the database was asked, but it is away, read-only,
-//! locked, full or damaged, or lacks a step of its schema.
+//! locked, full or damaged, or lacks a step of its schema or a privilege for it.
 
-use std::{error::Error, io, iter::successors};
+use std::{error::Error, fmt, io, iter::successors};
 
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
     DbErr, RuntimeErr,
-    sqlx::{self, error::DatabaseError},
+    sqlx::{self, error::DatabaseError, postgres::PgDatabaseError},
 };
 
 /// What sqlx says, without the line of its own source that PostgreSQL tells with whatever it says.
@@ -16,6 +16,53 @@ pub(crate) fn reason(error: &sqlx::Error) -> String {
         None => error.to_string(),
     }
 }
+
+/// The same of what sea-orm says, with what to do where that is known. It has no source, which would say it again.
+#[derive(Clone, Debug)]
+pub(crate) struct Said(pub(crate) DbErr);
+
+impl fmt::Display for Said {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(said) = by_postgres(&self.0) else {
+            return self.0.fmt(formatter);
+        };
+        formatter.write_str(said.message())?;
+        if said.code() == NO_PRIVILEGE {
+            formatter.write_str(
+                ": let the role in database.url own the database and every table in it (ALTER DATABASE … OWNER TO …, \
+                 ALTER TABLE … OWNER TO …)",
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for Said {}
+
+/// What callers are told in place of an error among whose causes is one that PostgreSQL told.
+pub(crate) fn retold(error: &(dyn Error + 'static)) -> Option<StoreError> {
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref::<DbErr>())
+        .find(|failure| by_postgres(failure).is_some())
+        .map(|failure| StoreError::new(Said(failure.clone())))
+}
+
+fn by_postgres(failure: &DbErr) -> Option<&PgDatabaseError> {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause))
+    | DbErr::Query(RuntimeErr::SqlxError(cause))
+    | DbErr::Conn(RuntimeErr::SqlxError(cause))) = failure
+    else {
+        return None;
+    };
+    cause.as_database_error()?.try_downcast_ref()
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    successors(Some(error), |error| (**error).source())
+}
+
+/// insufficient_privilege (PostgreSQL's manual, appendix A).
+const NO_PRIVILEGE: &str = "42501";
 
 /// There is no connection, because the last one that was to be made was not, for this reason.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -40,8 +87,8 @@ pub(crate) enum Passing {
     Contention,
     /// There is no connection or no room left, and trying again at once would only take more of it.
     Exhaustion,
-    /// The schema lacks a table or column: a step was taken back, or is still to be taken. Trying again at once finds
-    /// it no better.
+    /// The schema lacks a table or column (a step was taken back, or is still to be taken), or the role a privilege
+    /// for one. Trying again at once finds it no better.
     Schema,
     /// What it keeps is not whole: its disk failed, or its file was overwritten. It is no better until somebody brings
     /// back what was there.
@@ -51,13 +98,14 @@ pub(crate) enum Passing {
 impl Passing {
     /// How what is among the causes of this error passes, if it does, and what callers are told of it.
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<(Self, StoreError)> {
-        successors(Some(error), |error| (**error).source()).find_map(|cause| {
+        causes(error).find_map(|cause| {
             if let Some(not_made) = cause.downcast_ref::<NotMade>() {
                 return Some((Self::NotMade, StoreError::unavailable(not_made.clone())));
             }
-            let failure = cause.downcast_ref::<DbErr>()?;
+            let said = cause.downcast_ref().map(|Said(failure)| failure);
+            let failure = said.or_else(|| cause.downcast_ref())?;
             let passing = Self::of_failure(failure)?;
-            Some((passing, StoreError::unavailable(failure.clone())))
+            Some((passing, StoreError::unavailable(Said(failure.clone()))))
         })
     }
 
@@ -134,8 +182,8 @@ impl Passing {
             // What cannot be serialized, deadlocks, locks that others hold, what took too long, and rows that refer to
             // one which somebody else has just deleted: who tries again sees that it is gone.
             "23503" | "40001" | "40P01" | "55P03" | "57014" => Some(Self::Contention),
-            // A column, or a table.
-            "42703" | "42P01" => Some(Self::Schema),
+            // A column, or a table, and the privilege to use one.
+            "42703" | "42P01" | NO_PRIVILEGE => Some(Self::Schema),
             // A page that cannot be read, or an index that is broken.
             "XX001" | "XX002" => Some(Self::Damage),
             // The connection; resources; the system itself.

@@ -16,7 +16,7 @@ use tracing::Instrument as _;
 
 use crate::{
     connection::{Connections, Reader},
-    failure::Passing,
+    failure::{Passing, retold},
     file::OpenFile,
     statement::{Step, at_once},
     transaction::{self, Transaction},
@@ -446,7 +446,8 @@ impl SqlStore {
         E: Error + From<StoreError> + 'static,
     {
         let Some((passing, told)) = Passing::of(&error) else {
-            return (None, error);
+            let told = retold(&error);
+            return (None, told.map_or(error, E::from));
         };
         match passing {
             Passing::Broken => self.trust.lose(),

@@ -16,7 +16,7 @@ use latchkey_service::ports::{
     registration_store::RegisterError,
 };
 
-use crate::{CALLERS, Void, World, at_once, successes};
+use crate::{CALLERS, Void, World, at_once, sign_in::used, successes};
 
 cases! { administration:
     a_database_is_empty_until_the_first_organization,
@@ -43,6 +43,7 @@ cases! { administration:
     of_many_organizations_that_are_to_have_one_name_one_has_it,
     an_organization_where_nobody_registered_goes_with_all_that_is_of_it,
     an_organization_where_somebody_registered_stays,
+    an_organization_where_somebody_has_signed_stays,
     who_registers_while_the_organization_is_deleted_has_it_or_has_not,
 }
 
@@ -490,6 +491,33 @@ async fn an_organization_where_somebody_registered_stays(world: World) {
     assert_eq!((listed[0].users, listed[0].registered), (2, 1));
 }
 
+/// What was signed there is kept for good, and would be of nowhere.
+async fn an_organization_where_somebody_has_signed_stays(world: World) {
+    let tenant = world.tenant("Example").await;
+    let person = world.person(&tenant, 1).await;
+    let key = &person.credentials[0];
+    let uses = used(&key.uuid, None);
+    let authority = world.sign_in(&person);
+    let signed = world
+        .sign_ins
+        .sign_action(authority, uses, world.evidence(key));
+    signed.await.unwrap();
+    assert!(
+        world
+            .administration
+            .delete_user(&person.user.id)
+            .await
+            .unwrap()
+    );
+    let before = world.directory.load().await.unwrap();
+    let refused = world
+        .administration
+        .delete_organization(&tenant.organization)
+        .await;
+    assert!(matches!(refused, Err(DeleteOrganizationError::HasSigned)));
+    assert_eq!(world.directory.load().await.unwrap(), before);
+}
+
 /// Some delete it, some register at it, and some invite others to it.
 async fn who_registers_while_the_organization_is_deleted_has_it_or_has_not(world: World) {
     for round in 0..4 {
@@ -518,7 +546,8 @@ async fn who_registers_while_the_organization_is_deleted_has_it_or_has_not(world
                             Ok(_vacancy) => (true, false),
                             Err(
                                 DeleteOrganizationError::NotFound
-                                | DeleteOrganizationError::HasRegistered(_),
+                                | DeleteOrganizationError::HasRegistered(_)
+                                | DeleteOrganizationError::HasSigned,
                             ) => (false, false),
                             Err(DeleteOrganizationError::Store(error)) => panic!("{error:?}"),
                         }

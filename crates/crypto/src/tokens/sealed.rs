@@ -9,6 +9,9 @@ use data_encoding::BASE64URL_NOPAD;
 
 use crate::secrets::Secrets;
 
+/// What is sealed has a multiple of so many bytes: most of it has less, with the longest epoch too.
+const BLOCK: usize = 256;
+
 /// Seals with AES-256-GCM (NIST SP 800-38D) under a key that HKDF-SHA-256 (RFC 5869) derives from the
 /// installation secret, for one purpose.
 pub(super) struct SealingKey(LessSafeKey);
@@ -34,12 +37,14 @@ impl SealingKey {
             .map(|material| Self(LessSafeKey::new(UnboundKey::from(material))))
     }
 
-    /// Seals a text as one of that type. `unique` is a random identifier with which nothing else is sealed; the
-    /// nonce is made of it, so that two are as unlikely to be the same as two that are drawn (§8.2.2).
-    pub(super) fn seal(&self, kind: &str, unique: &str, text: &[u8]) -> Option<String> {
+    /// Seals JSON as a text of that type, with blanks behind it, so that its length does not tell what is in it.
+    /// `unique` is a random identifier with which nothing else is sealed; the nonce is made of it, so that two are as
+    /// unlikely to be the same as two that are drawn (§8.2.2).
+    pub(super) fn seal(&self, kind: &str, unique: &str, json: &[u8]) -> Option<String> {
         let digest = digest(&SHA256, unique.as_bytes());
         let (nonce, _) = digest.as_ref().split_first_chunk::<NONCE_LEN>()?;
-        let mut sealed = text.to_vec();
+        let mut sealed = json.to_vec();
+        sealed.resize(json.len().next_multiple_of(BLOCK), b' ');
         let tag = self
             .0
             .seal_in_place_separate_tag(

@@ -1,6 +1,6 @@
 //! Tokens carry facts and give them back, and say to others what others read.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
@@ -214,6 +214,33 @@ fn a_challenge_tells_nobody_what_it_is_for() {
         for told in ["epoch", "ceremony", "cr-", "purpose"] {
             assert!(!shown.contains(told), "{told} in {shown}");
         }
+    }
+}
+
+fn epoch_of(purpose: &mut Purpose) -> Option<&mut Epoch> {
+    match purpose {
+        Purpose::Registration(it) => Some(&mut it.epoch),
+        Purpose::Login(it) => it.epoch.as_mut(),
+        Purpose::UserAction(it) => Some(&mut it.epoch),
+        Purpose::Credential(it) => Some(&mut it.epoch),
+        Purpose::CredentialWithCode(it) => Some(&mut it.epoch),
+        Purpose::Recovery(it) => Some(&mut it.epoch),
+    }
+}
+
+#[test]
+fn the_length_of_a_challenge_does_not_tell_the_epoch() {
+    for mut challenge in challenges() {
+        let mut lengths = BTreeSet::new();
+        for epoch in [0, 9, 10, 99, 100, 999_999, i64::MAX] {
+            if let Some(of_user) = epoch_of(&mut challenge.purpose) {
+                *of_user = Epoch::new(epoch);
+            }
+            let token = tokens().sign_challenge(&challenge);
+            assert!(tokens().read_challenge(&token, NOW).is_ok());
+            lengths.insert(token.len());
+        }
+        assert_eq!(lengths.len(), 1, "{lengths:?} {:?}", challenge.purpose);
     }
 }
 

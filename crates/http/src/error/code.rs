@@ -89,7 +89,7 @@ error_codes! {
     UserActionInvalid, FORBIDDEN, "user_action_invalid", "user action signature is missing or invalid",
         "`X-DFNS-USERACTION` is missing, expired, void, of another user, or signed for another request.";
     CredentialFresh, FORBIDDEN, "credential_fresh", "a credential that was made with a code cannot do this yet",
-        "The credential that this is done with was made with a code, and not as long ago as the organization asks for. Until then it changes no other one and takes none away, makes neither codes nor credentials, approves and recovers nothing, and ends no other session.";
+        "The credential that this is done with was made with a code, and not as long ago as the organization asks for. Until then it changes no other one and takes neither one nor the account away, makes neither codes nor credentials, approves and recovers nothing, and ends no other session.";
     NotFound, NOT_FOUND, "not_found", "there is nothing at this path",
         "The path is not one of this service; none ends with a slash.";
     NotOffered, NOT_FOUND, "not_offered", "this call is not offered by this version",

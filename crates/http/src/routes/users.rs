@@ -259,7 +259,7 @@ pub(crate) async fn activate_user(
     change(&state, &signed.request, &user, UserChange::Activate).await
 }
 
-refusals!(DeactivateRefusals: [BODY, SIGNED], [NotPermitted, UserNotFound, LastAdministrator]);
+refusals!(DeactivateRefusals: [BODY, SIGNED], [NotPermitted, UserNotFound, LastAdministrator, CredentialFresh]);
 
 /// Deactivate a user
 ///
@@ -283,7 +283,7 @@ pub(crate) async fn deactivate_user(
     change(&state, &signed.request, &user, UserChange::Deactivate).await
 }
 
-refusals!(DeleteRefusals: [BODY, SIGNED], [NotPermitted, UserNotFound, LastAdministrator]);
+refusals!(DeleteRefusals: [BODY, SIGNED], [NotPermitted, UserNotFound, LastAdministrator, CredentialFresh]);
 
 /// Delete a user
 ///

@@ -445,11 +445,43 @@ async fn a_silent_server_is_given_up_in_time() {
 async fn what_is_for_a_name_that_is_no_address_stays_to_be_read() {
     let server = MailServer::in_clear().unwrap();
     let mailer = Smtp::new(&server.url(), FROM).unwrap();
-    let kept = mailer.send(mail_to("nobody")).await.unwrap();
-    assert_eq!(kept, Delivery::Kept);
+    for name in ["nobody", r#""a b"@example.com"#] {
+        let kept = mailer.send(mail_to(name)).await.unwrap();
+        assert_eq!(kept, Delivery::Kept);
+        assert!(!mailer.reaches(&Username::new(name).unwrap()));
+    }
     assert_eq!(server.asked(At::Greeting), 0);
-    for (name, is_reached) in [("nobody", false), ("ada@example.com", true)] {
-        assert_eq!(mailer.reaches(&Username::new(name).unwrap()), is_reached);
+    assert!(mailer.reaches(&Username::new("ada@example.com").unwrap()));
+}
+
+/// Whoever may invite somebody chooses the name: it must not be what keeps all others from being mailed.
+#[test]
+fn to_every_address_a_message_can_be_written() {
+    let mailer = Smtp::new("smtp://localhost", FROM).unwrap();
+    for local in [
+        "a",
+        "a.b",
+        "a+b",
+        "a'b",
+        "grüße",
+        "a..b",
+        r#""a""#,
+        r#""a.b""#,
+        r#""a b""#,
+        r#""a,b""#,
+        r#""a@b""#,
+        r#""a\"b""#,
+        r#""""#,
+        r#"" ""#,
+        r#""<a>""#,
+    ] {
+        for domain in ["example.com", "grüße.example", "[IPv6:2001:db8::1]"] {
+            let name = format!("{local}@{domain}");
+            if let Some(to) = mailbox(&name) {
+                let written = mailer.message(&mail_to(&name), to);
+                assert!(written.is_ok(), "{name}");
+            }
+        }
     }
 }
 
@@ -517,6 +549,7 @@ fn a_name_is_an_address_or_none() {
         "ada@",
         "@example.com",
         "Ada <ada@example.com>",
+        r#""a b"@example.com"#,
     ] {
         assert!(!is_address(name), "{name}");
     }

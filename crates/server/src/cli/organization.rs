@@ -237,6 +237,11 @@ async fn delete(
             counted(users, "user"),
         )
         .into(),
+        DeleteOrganizationError::HasSigned => {
+            "--org: users who are gone by now have signed actions there, which are kept as evidence, and so is the \
+             organization; latchkey application deactivate ends all sign-in at an application of it"
+                .into()
+        }
         DeleteOrganizationError::Store(error) => Failure::from(error),
     })?;
     Ok(OrganizationAnswer::Deleted {

@@ -5,6 +5,7 @@ use std::{
 };
 
 use latchkey_crypto::clock::SystemClock;
+use latchkey_domain::time::Timestamp;
 use latchkey_mail::kept::Kept;
 use latchkey_service::ports::locator::Locator as _;
 use latchkey_testkit::places::{Place, file_of};
@@ -53,6 +54,7 @@ fn service() -> Service {
         reload,
         parts: Parts {
             throttle: Arc::new(Throttle::new(Limits::default(), Arc::new(SystemClock))),
+            trouble: Arc::default(),
             trusted_proxies: Live::default(),
             connections: connections.into(),
         },
@@ -101,7 +103,15 @@ fn what_can_change_changes_at_once_and_what_cannot_is_named() {
     }
     let address = "192.0.2.1".parse().unwrap();
     assert!(!service.mailer.read().sends());
+    let trouble = Arc::clone(&service.parts.trouble);
+    let is_told = || {
+        let now = Timestamp::from_unix_milliseconds(0);
+        trouble.news("535", now).is_some()
+    };
+    assert_eq!([is_told(), is_told()], [true, false]);
     let changes = service.reload().unwrap();
+    // Whoever has mended the wrong thing is told so.
+    assert_eq!([is_told(), is_told()], [true, false]);
     assert_eq!(
         keys(&changes),
         [

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::http::Method;
 use latchkey_domain::organization::Approval;
 use serde_json::json;
 
@@ -82,6 +83,34 @@ async fn a_fresh_credential_takes_itself_away() {
     let own = there.uuid_of(&fresh).await;
     there.remove(&own).await.ok();
     assert_eq!(ada.credentials().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_fresh_credential_of_an_administrator_manages_others_and_takes_no_account_of_its_own_away()
+ {
+    let (world, ada, fresh) = scene().await;
+    // The last administrator could not go in any case.
+    world.administrator(&world.acme, "eve@example.com").await;
+    let id = ada.user_id().await;
+    world.set_administrator(&id, true).await;
+    let bob = world
+        .member(&world.acme, "bob@example.com", &Signer::key())
+        .await;
+    let there = sign_in(&world, &fresh).await;
+    let ways = |id: &str| {
+        [
+            (Method::PUT, format!("/auth/users/{id}/deactivate")),
+            (Method::DELETE, format!("/auth/users/{id}")),
+        ]
+    };
+    for (method, path) in ways(&id) {
+        let refused = there.signed(method, &path, None).await;
+        refused.refused(403, "credential_fresh");
+    }
+    assert!(ada.is_signed_in().await);
+    for (method, path) in ways(&bob.user_id().await) {
+        there.signed(method, &path, None).await.ok();
+    }
 }
 
 #[tokio::test]

@@ -138,7 +138,7 @@ named! {
         AlreadyExists, "already_exists", "There is one of that name, id or origin, or the user has registered.";
         ApplicationInvalid, "application_invalid", "No application can be as it is described.";
         HasPasskeys, "has_passkeys", "There are passkeys for the application.";
-        HasRegistered, "has_registered", "Somebody in the organization has registered.";
+        HasRegistered, "has_registered", "Somebody in the organization has registered, or has signed an action there.";
         StoreUnavailable, "store_unavailable", "The database is away, or did not answer in time.";
         StoreFailed, "store_failed", "There is a defect; the log has the cause.";
     }

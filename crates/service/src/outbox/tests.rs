@@ -68,8 +68,9 @@ fn outbox(store: MockMessageStore, mailer: MockMailer) -> Outbox {
         messages: Arc::new(messages()),
         mailer: Arc::new(mailer),
         events: left_events(),
-        trouble: Trouble::default(),
+        trouble: Arc::default(),
         turn: Turn::default(),
+        recipients: Recipients::default(),
     }
 }
 
@@ -294,7 +295,7 @@ async fn trouble_ends_when_no_message_waits_any_more() {
     let mut mailer = MockMailer::new();
     mailer.expect_sends().return_const(true);
     let outbox = outbox(store, mailer);
-    outbox.trouble.is_told("535", NOW);
+    outbox.trouble.news("535", NOW);
     for expected in [true, true, false, false] {
         send_one(&outbox).await;
         assert_eq!(outbox.is_in_trouble(), expected);
@@ -307,7 +308,7 @@ async fn there_is_no_trouble_where_nothing_is_sent() {
     let mut mailer = MockMailer::new();
     mailer.expect_sends().return_const(false);
     let outbox = outbox(MockMessageStore::new(), mailer);
-    outbox.trouble.is_told("535", NOW);
+    outbox.trouble.news("535", NOW);
     send_one(&outbox).await;
     assert!(!outbox.is_in_trouble());
 }
@@ -346,6 +347,7 @@ struct Scene {
 /// A message that is kept.
 struct Row {
     id: MessageId,
+    to: Username,
     due: Timestamp,
     attempts: u32,
 }
@@ -355,15 +357,26 @@ fn id(number: u8) -> MessageId {
 }
 
 impl Scene {
+    /// Messages to users of as many domains.
     fn new(messages: u8, takes: &[Duration], away: (u64, u64)) -> Arc<Self> {
-        let row = |number| Row {
+        let to = |number| format!("somebody@{number}.example");
+        Self::to((0..messages).map(to), takes, away)
+    }
+
+    fn to(
+        recipients: impl Iterator<Item = String>,
+        takes: &[Duration],
+        away: (u64, u64),
+    ) -> Arc<Self> {
+        let row = |(number, to): (u8, String)| Row {
             id: id(number),
+            to: Username::new(&to).unwrap(),
             due: NOW,
             attempts: 0,
         };
         Arc::new(Self {
             begun: Instant::now(),
-            rows: Mutex::new((0..messages).map(row).collect()),
+            rows: Mutex::new((0..).zip(recipients).map(row).collect()),
             away: (Duration::from_secs(away.0), Duration::from_secs(away.1)),
             sent: Mutex::default(),
             takes: takes.to_vec(),
@@ -392,7 +405,7 @@ impl Scene {
     /// Which messages were sent, and after how many seconds.
     fn sent(&self) -> Vec<(u8, u64)> {
         let sent = self.sent.lock().unwrap();
-        let number = |sent: &MessageId| (0..9).find(|number| id(*number) == *sent).unwrap();
+        let number = |sent: &MessageId| (0..=u8::MAX).find(|number| id(*number) == *sent).unwrap();
         sent.iter()
             .map(|(id, at)| (number(id), at.as_secs()))
             .collect()
@@ -455,6 +468,7 @@ impl MessageStore for Scene {
             row.attempts += 1;
             row.due = now.plus(lease);
             let mut claimed = named(&row.id, row.attempts);
+            claimed.message.to = row.to.clone();
             claimed.message.expires = NOW.plus(Duration::from_hours(1));
             vec![claimed]
         }))
@@ -511,6 +525,24 @@ async fn no_message_waits_behind_one_that_takes_minutes() {
     scene.work(1, HOUR).await;
     let seconds = [(0, 0), (1, 0), (2, 5), (3, 6), (4, 11), (5, 16)];
     assert_eq!(scene.sent(), seconds);
+}
+
+/// Neither a user whose mailbox takes minutes, nor a domain all of whose do.
+#[tokio::test(start_paused = true)]
+async fn nobody_keeps_those_of_other_domains_waiting() {
+    let takes = [Duration::from_secs(590); 4];
+    for (begun, name) in [(1, "ada@slow.example"), (4, "user-N@N.slow.example")] {
+        let others = (0..20).map(|number: u8| name.replace('N', &number.to_string()));
+        let bob = iter::once("bob@other.example".to_owned());
+        let scene = Scene::to(others.chain(bob), &takes, (0, 0));
+        scene.work(1, Duration::from_mins(9)).await;
+        let sent = scene.sent();
+        assert_eq!(sent.len(), begun + 1);
+        assert_eq!(sent[begun], (20, 5 * u64::try_from(begun).unwrap()));
+        // What waited is sent, one after another.
+        scene.work(1, HOUR).await;
+        assert!(scene.rows().unwrap().is_empty());
+    }
 }
 
 /// One that goes quickly is sent alone, and so is what fails at once.

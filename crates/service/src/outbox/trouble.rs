@@ -1,6 +1,7 @@
 //! That messages cannot be sent, and whether that has been said.
 
 use std::{
+    mem,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -15,7 +16,7 @@ const REASONS: usize = 8;
 
 /// What keeps messages from being sent, as this process has found it.
 #[derive(Default)]
-pub(crate) struct Trouble(Mutex<Found>);
+pub struct Trouble(Mutex<Found>);
 
 #[derive(Default)]
 struct Found {
@@ -24,22 +25,32 @@ struct Found {
 }
 
 impl Trouble {
-    /// Notes a failure, and gives whether its reason has been told within the hour; if not, it is told now.
-    pub(super) fn is_told(&self, reason: &str, now: Timestamp) -> bool {
+    /// Notes a failure, and gives what is to be told of it, unless its reason has been within the hour.
+    pub fn news(&self, reason: &str, now: Timestamp) -> Option<&'static str> {
         let mut found = self.found();
         found.is_there = true;
         found.told.retain(|(_, told)| now < told.plus(TELLING));
         let is_known = found.told.iter().any(|(told, _)| told == reason);
-        if is_known || found.told.len() >= REASONS {
-            return true;
+        if is_known || found.told.len() > REASONS {
+            return None;
         }
         found.told.push((reason.to_owned(), now));
-        false
+        Some(if found.told.len() > REASONS {
+            "messages cannot be sent, for ever other reasons; they are tried again, and further reasons are left out for \
+             an hour"
+        } else {
+            "messages cannot be sent; they are tried again, and this is said once an hour"
+        })
     }
 
-    /// Notes that it is over, and gives whether that is news.
+    /// Notes that it is over, and gives whether that is news. What comes then is told anew.
     pub(super) fn ends(&self) -> bool {
-        std::mem::take(&mut self.found().is_there)
+        mem::take(&mut *self.found()).is_there
+    }
+
+    /// From now on reasons are told as if none had been.
+    pub fn tells_anew(&self) {
+        self.found().told.clear();
     }
 
     pub(super) fn is_there(&self) -> bool {
@@ -64,7 +75,7 @@ mod tests {
     #[test]
     fn a_reason_is_told_once_an_hour_and_another_one_at_once() {
         let trouble = Trouble::default();
-        let told = |reason, at| !trouble.is_told(reason, minutes(at));
+        let told = |reason, at| trouble.news(reason, minutes(at)).is_some();
         assert!(told("535", 0));
         assert!(!told("535", 1));
         assert!(told("no certificate", 2));
@@ -73,22 +84,29 @@ mod tests {
         assert!(!told("535", 61));
     }
 
+    /// The last word is never that mail works while it does not, nor that what was mended is still so.
     #[test]
-    fn what_was_told_stays_told_when_it_ended_in_between() {
+    fn what_comes_after_it_ended_or_was_mended_is_told() {
         let trouble = Trouble::default();
         assert!(!trouble.ends());
-        assert!(!trouble.is_told("535", minutes(0)));
+        assert!(trouble.news("535", minutes(0)).is_some());
         assert!(trouble.is_there());
         assert!(trouble.ends());
         assert!(!trouble.is_there());
-        assert!(trouble.is_told("535", minutes(1)));
+        assert!(trouble.news("535", minutes(1)).is_some());
+        assert!(trouble.news("535", minutes(2)).is_none());
+        trouble.tells_anew();
         assert!(trouble.is_there());
+        assert!(trouble.news("535", minutes(3)).is_some());
     }
 
     #[test]
-    fn however_many_reasons_there_are_few_are_told() {
+    fn however_many_reasons_there_are_few_are_told_and_the_last_one_says_so() {
         let trouble = Trouble::default();
-        let told = (0..1_000).filter(|number| !trouble.is_told(&number.to_string(), NOW));
-        assert_eq!(told.count(), REASONS);
+        let told = (0..1_000).filter_map(|number| trouble.news(&number.to_string(), NOW));
+        let told: Vec<_> = told.collect();
+        assert_eq!(told.len(), REASONS + 1);
+        let says_so = |told: &&str| told.contains("left out");
+        assert_eq!(told.iter().position(says_so), Some(REASONS));
     }
 }

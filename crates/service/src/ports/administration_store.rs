@@ -81,6 +81,9 @@ pub enum DeleteOrganizationError {
     /// So many of its users have registered.
     #[error("so many of its users have registered: {0}")]
     HasRegistered(u64),
+    /// Users who are gone by now have signed actions there, and that they did stays.
+    #[error("users who are gone have signed actions there")]
+    HasSigned,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -462,7 +465,7 @@ pub trait AdministrationStore: Send + Sync {
         name: &OrganizationName,
     ) -> Result<Effect, RenameOrganizationError>;
 
-    /// Deletes an organization where nobody has registered, with its applications, whose origins are free then, and
+    /// Deletes an organization where nobody has registered and nobody has signed anything, with its applications, whose origins are free then, and
     /// with whoever was invited, and tells what went with it. Whoever registers meanwhile keeps it, or finds nothing
     /// to register at, under any concurrency.
     ///

@@ -1,6 +1,10 @@
+use std::future::pending;
+
+use futures_util::future::join_all;
 use latchkey_domain::{
     authority::Spendable,
     credential::{CredentialState, Material},
+    id::TokenId,
 };
 
 use super::*;
@@ -11,7 +15,7 @@ use crate::{
         credential_store::MockCredentialStore,
         proof_verifier::{MockProofVerifier, ProofError},
         session_store::MockSessionStore,
-        sign_in_store::MockSignInStore,
+        sign_in_store::{CredentialUse, MockSignInStore, UseError},
         store::AuthorityConflict,
     },
     testing::{
@@ -19,6 +23,13 @@ use crate::{
         passkey, protected_key, session, signed_request, throttle, user, uuid,
     },
 };
+
+/// Every session holds.
+fn live() -> MockSessionStore {
+    let mut sessions = MockSessionStore::new();
+    sessions.expect_is_live().returning(|_| Ok(true));
+    sessions
+}
 
 fn user_actions(store: MockSignInStore) -> UserActions {
     let mut accounts = MockAccountStore::new();
@@ -43,7 +54,7 @@ fn user_actions(store: MockSignInStore) -> UserActions {
             credentials: Arc::new(MockCredentialStore::new()),
         },
         store: Arc::new(store),
-        spent: Arc::new(MockSessionStore::new()),
+        spent: Arc::new(live()),
         throttle: throttle(),
     }
 }
@@ -212,6 +223,61 @@ async fn an_action_that_is_not_kept_counts_nothing() {
     for _ in 0..60 {
         let kept = actions.complete(&caller(None), &session, &answer).await;
         kept.unwrap();
+    }
+}
+
+/// A store that does not come to refuse what a session signs that has ended.
+struct Slow(TokenId);
+
+#[async_trait::async_trait]
+impl SignInStore for Slow {
+    async fn sign_in(&self, _: Authority, _: Vec<CredentialUse>) -> Result<(), UseError> {
+        pending().await
+    }
+
+    async fn sign_action(
+        &self,
+        authority: Authority,
+        _: Vec<CredentialUse>,
+        _: Evidence,
+    ) -> Result<(), UseError> {
+        if authority.session() == Some(&self.0) {
+            pending().await
+        } else {
+            Ok(())
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_leaves_half_of_the_actions_however_many_it_asks_for_at_once() {
+    let live = session(&user(1));
+    let ended = Session {
+        id: TokenId::from_random(&[9; 32]),
+        ..live.clone()
+    };
+    let mut sessions = MockSessionStore::new();
+    let holds = live.id.clone();
+    sessions
+        .expect_is_live()
+        .returning(move |asked| Ok(asked.id == holds));
+    let actions = UserActions {
+        store: Arc::new(Slow(ended.id.clone())),
+        spent: Arc::new(sessions),
+        ..user_actions(MockSignInStore::new())
+    };
+    let answer = answer(&begin(&actions).await);
+    let caller = caller(None);
+    let many = (0..100).map(|_| actions.complete(&caller, &ended, &answer));
+    let signed = async {
+        for _ in 0..30 {
+            actions.complete(&caller, &live, &answer).await.unwrap();
+        }
+    };
+    tokio::select! {
+        biased;
+        _all = join_all(many) => unreachable!("none is kept"),
+        () = signed => {}
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
         proof_verifier::MockProofVerifier,
         user_store::{Invitation, MockUserStore},
     },
-    testing::{ceremonies, messages, session, signed_request, told, user},
+    testing::{NOW, ceremonies, messages, session, signed_request, told, user},
 };
 
 fn users(store: MockUserStore) -> Users {
@@ -156,5 +156,23 @@ async fn the_asked_change_is_made_under_the_own_authority() {
             .change(&request, &entry().user.id, change)
             .await;
         assert_eq!(changed.unwrap(), entry());
+    }
+}
+
+/// What somebody tricked a user into is not to take the account away.
+#[tokio::test]
+async fn nobody_takes_their_own_account_away_with_what_is_fresh() {
+    let ada = user(1);
+    for change in CHANGES {
+        let request = signed_request(&ada);
+        let takes_away = matches!(change, UserChange::Deactivate | UserChange::Delete);
+        let settled_at = takes_away.then_some(NOW);
+        let mut store = MockUserStore::new();
+        store
+            .expect_change()
+            .withf(move |by, _, _| by.settled_at() == settled_at)
+            .returning(|_, _, _| Ok(entry()));
+        let changed = users(store).change(&request, &ada.id, change).await;
+        changed.unwrap();
     }
 }

@@ -7,6 +7,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 
 use super::{BackupError, Kind};
+use crate::failure::Said;
 
 /// Every table that there is or was at any step, in an order in which none refers to a later one. A test requires
 /// that none is missing; that of the steps themselves is in the header of a backup.
@@ -164,4 +165,10 @@ pub(super) fn backend(transaction: &DatabaseTransaction) -> DbBackend {
 /// Whether it is PostgreSQL.
 pub(super) fn is_postgres(transaction: &DatabaseTransaction) -> bool {
     backend(transaction) == DbBackend::Postgres
+}
+
+impl From<DbErr> for BackupError {
+    fn from(error: DbErr) -> Self {
+        Self::Database(Said(error).into())
+    }
 }

@@ -16,6 +16,7 @@ use super::*;
 use crate::connect::{ConnectOptions, connect};
 
 mod at_once;
+mod words;
 
 /// Fails in these tests only where it must.
 const LONG: Duration = Duration::from_mins(1);
@@ -179,6 +180,7 @@ async fn what_passes_is_unavailable_and_everything_else_a_failure() {
         ("25P03", true),
         ("40001", true),
         ("40P01", true),
+        ("42501", true),
         ("42703", true),
         ("42P01", true),
         ("53100", true),

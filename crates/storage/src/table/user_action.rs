@@ -1,16 +1,20 @@
 //! Evidence of what users agreed to.
 
-use latchkey_domain::{authority::Authority, credential::CredentialKind, id::CredentialUuid};
-use latchkey_service::ports::{proof_verifier::Used, sign_in_store::Evidence};
+use latchkey_domain::{
+    authority::Authority,
+    credential::CredentialKind,
+    id::{CredentialUuid, OrganizationId},
+};
+use latchkey_service::ports::{proof_verifier::Used, sign_in_store::Evidence, store::StoreError};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    QuerySelect as _, QueryTrait as _, Value,
+    DatabaseTransaction, QuerySelect as _, QueryTrait as _, Value,
     entity::prelude::*,
     sea_query::{Query, SubQueryStatement},
 };
 
 use super::credential;
-use crate::statement::{Insertion, Step, columns_of_row, row_of};
+use crate::statement::{self, Insertion, Step, columns_of_row, row_of};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "user_actions")]
@@ -93,6 +97,15 @@ pub(crate) fn insertion(
         columns.push((Column::PublicKey, public_key_of(inputs.take())));
         Insertion::of(Entity, columns, Query::select()).into()
     })
+}
+
+/// Whether anything was signed in an organization.
+pub(crate) async fn any_in(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+) -> Result<bool, StoreError> {
+    let signed = Entity::find().filter(Column::OrganizationId.eq(organization.as_str()));
+    statement::any(transaction, signed).await
 }
 
 fn public_key_of(credential: Value) -> Expr {
