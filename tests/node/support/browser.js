@@ -43,9 +43,9 @@ export function executable(name) {
   return found
 }
 
-/** A browser that ends with the tests of the file. Call it outside of any test. */
-export async function launch() {
-  const browser = await chromium.launch({ executablePath: executable('chromium'), args: ARGUMENTS })
+/** A browser that ends with the tests of the file; `options` are those of playwright. Call it outside of any test. */
+export async function launch(options = {}) {
+  const browser = await chromium.launch({ executablePath: executable('chromium'), args: ARGUMENTS, ...options })
   after(() => browser.close())
   return browser
 }

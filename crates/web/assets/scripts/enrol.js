@@ -306,10 +306,12 @@ const UNGRANTED = translated({
 /** Shows a code here. Whatever comes of it, another one can be entered. */
 async function askHere() {
   const asked = await openRequest(here ?? (await introduce()))
-  goOnWith(asked).catch((error) => {
-    show('enter')
-    complain(error)
-  })
+  goOnWith(asked).catch(complainAtEnter)
+}
+
+function complainAtEnter(error) {
+  show('enter')
+  complain(error)
 }
 
 /** Goes on as with any other code once it is granted; until that is done, a page that is loaded anew tries it, too. */
@@ -483,7 +485,7 @@ function begin() {
     forget(LINK)
     takeUp(earlier)
   } else if (isAsking() && !code) {
-    askHere().catch(complain)
+    askHere().catch(complainAtEnter)
   } else {
     offer(code, earlier)
   }
@@ -545,6 +547,7 @@ function offer(code, earlier) {
   }
   // Whoever opens a link may be a scanner or a preview: nothing is used, or ended, before the button is pressed.
   fillIn(code ?? '')
+  show('enter')
   $(code ? 'enter-button' : 'code').focus()
 }
 

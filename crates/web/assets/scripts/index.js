@@ -138,6 +138,8 @@ async function begin() {
       }
     })
   })
+  // Only what listens is shown.
+  $('sign-in').hidden = false
 }
 
 begin()

@@ -139,7 +139,6 @@ function start() {
   if (earlier) {
     begun = earlier.begun
     $('mailed').value = begun?.mailed ?? ''
-    askForKit({ isSent: false })
   }
 
   $('ask').addEventListener('submit', (event) => {
@@ -212,6 +211,11 @@ function start() {
       goOnFrom(newKit, () => signInAndGoOn(here, { username: begun.challenge.user.name })),
     ),
   )
+  if (earlier) {
+    askForKit({ isSent: false })
+  } else {
+    show('ask')
+  }
 }
 
 start()
