@@ -1,13 +1,14 @@
-// A page before its modules are there.
+// A page before its modules are there, and after it was left.
 
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
-import { one, register } from '../support/pages.js'
+import { one, register, withoutAutofill } from '../support/pages.js'
 
 const browser = await launch()
+const keeping = await launch({ ignoreDefaultArgs: ['--disable-back-forward-cache'] })
 
 /** Every page there is, by where it is. */
 const PAGES = readdirSync(new URL('../../../crates/web/assets/pages/', import.meta.url)).map((file) =>
@@ -42,6 +43,7 @@ for (const path of PAGES) {
 test('all modules of a page are asked for at once', async () => {
   const device = await Device.open(browser)
   const { page } = device
+  await withoutAutofill(device)
   // Where nobody is signed in an account leads to the first page.
   await register(device)
   for (const path of PAGES) {
@@ -58,4 +60,19 @@ test('all modules of a page are asked for at once', async () => {
     assert.ok(imported.length > 10, path)
     assert.deepEqual(imported, preloaded, path)
   }
+})
+
+test('who goes back after signing out sees no account', async () => {
+  const device = await Device.open(keeping)
+  const { page } = device
+  await withoutAutofill(device)
+  await page.addInitScript(() =>
+    addEventListener('pageshow', ({ persisted }) => persisted && sessionStorage.setItem('kept', 'yes')),
+  )
+  await register(device)
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  await page.getByText('You are signed out.').waitFor()
+  await page.evaluate(() => history.back())
+  await page.getByText('You are not signed in here.').waitFor()
+  assert.equal(await page.evaluate(() => sessionStorage.getItem('kept')), 'yes')
 })

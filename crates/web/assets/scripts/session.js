@@ -255,5 +255,8 @@ export async function act(method, path, body) {
   return callSignedIn(method, path, { body, userAction })
 }
 
+// A page that the browser has kept as it was, and shows again, has what was on it: an account, or a kit.
+addEventListener('pageshow', ({ persisted }) => persisted && location.reload())
+
 heed()
 offer()
