@@ -8,7 +8,7 @@ import { test } from 'node:test'
 
 import axe from 'axe-core'
 
-import { Device, launch } from '../support/browser.js'
+import { Device, VIEWPORT, launch } from '../support/browser.js'
 import { baseUrl, invite, latchkey, orgId } from '../support/latchkey.js'
 import {
   at,
@@ -143,6 +143,11 @@ test('a code, and what becomes of it', async () => {
 
   await phone.page.goto(`${two}/enrol`)
   await phone.page.getByRole('link', { name: 'Two' }).waitFor()
+  // Code and picture are in sight together.
+  const bottom = await laptop.page.evaluate(
+    () => document.getElementById('code-picture').getBoundingClientRect().bottom + scrollY,
+  )
+  assert.ok(bottom <= VIEWPORT.height, `the picture ends at ${bottom}`)
   await see('enrol', phone)
   await phone.page.getByLabel('Code').fill('AAA-AAA-AAA')
   await press(phone, 'Continue')
