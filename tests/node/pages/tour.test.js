@@ -33,6 +33,7 @@ const SIZES = [
   { width: 1366, height: 682 },
   { width: 768, height: 1024 },
   { width: 390, height: 844 },
+  { width: 320, height: 640 },
 ]
 
 /** What a window of 1280×800 has for a page at 200 % zoom: half of it, in the pixels that pages are laid out in. */
@@ -142,12 +143,12 @@ test('a code, and what becomes of it', async () => {
   await see('account-code', laptop)
 
   await phone.page.goto(`${two}/enrol`)
-  await phone.page.getByRole('link', { name: 'Two' }).waitFor()
   // Code and picture are in sight together.
   const bottom = await laptop.page.evaluate(
     () => document.getElementById('code-picture').getBoundingClientRect().bottom + scrollY,
   )
   assert.ok(bottom <= VIEWPORT.height, `the picture ends at ${bottom}`)
+  await phone.page.getByRole('link', { name: 'Two' }).waitFor()
   await see('enrol', phone)
   await phone.page.getByLabel('Code').fill('AAA-AAA-AAA')
   await press(phone, 'Continue')
@@ -244,6 +245,31 @@ test('changes of a credential', async () => {
 
 test('recovery', async () => {
   const device = await Device.open(browser)
+test('the longest names', async () => {
+  const made = await organization(['seen-long', 'seen-longer'], '--approval', 'always')
+  const words = ['--org', made.orgId, '--email', `maximiliane.${made.orgId}@verwaltung.example.org`]
+  const laptop = await Device.open(browser)
+  const phone = await Device.open(browser)
+  await laptop.page.goto(linkOf(await latchkey('user', 'invite', ...words), at('seen-long')))
+  await press(laptop, 'Make my passkey')
+  await laptop.page.getByText(/^D1-/).waitFor()
+  await see('register-kit-long', laptop)
+  await laptop.page.getByRole('link', { name: 'Save as a file' }).click()
+  await press(laptop, 'Continue')
+  const { link } = await getCode(laptop, 'seen-longer')
+  await claim(phone, link)
+  await phone.page.getByLabel('Name of the passkey').fill('W'.repeat(128))
+  await see('enrol-confirm-long', phone)
+  await press(phone, 'Create the passkey')
+  await phone.page.getByRole('heading', { name: 'Waiting for your approval' }).waitFor()
+  await see('enrol-waiting-long', phone)
+  await laptop.page.getByRole('heading', { name: 'Is this you?' }).waitFor()
+  await see('account-approval-long', laptop)
+  await laptop.page.locator('#code-approval-numbers').getByText(await phone.page.locator('#waiting-number').textContent()).click()
+  await laptop.page.getByRole('listitem', { name: 'W'.repeat(128) }).waitFor()
+  await see('account-long', laptop)
+})
+
   await device.page.goto(`${one}/recover#username=ada%40example.com&credentialId=a-kit`)
   await device.page.getByRole('link', { name: 'One' }).waitFor()
   assert.equal(device.page.url(), `${one}/recover`)
