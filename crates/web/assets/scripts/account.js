@@ -49,7 +49,7 @@ function tellOfFreshness(items, { freshness = 0 }) {
   $('fresh').hidden = !isFresh
   const { textContent: until } = time(new Date(end).toISOString())
   $('fresh').textContent = t(
-    'The passkey that you are signed in with was added with a code a short time ago. Until {until} nothing but itself can be changed with it. Use another device that you have had for longer, or come back then.',
+    'The passkey that you are signed in with was added with a code a short time ago. Until {until} it can change nothing but itself. Use another device that you have had for longer, or come back then.',
     { until },
   )
   for (const button of document.querySelectorAll('[data-not-fresh]')) {

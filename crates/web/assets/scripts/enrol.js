@@ -8,7 +8,7 @@ import { nameHere, nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
 import { t, translated } from './language.js'
 import { nameIn } from './name-field.js'
-import { isSupported, make } from './passkeys.js'
+import { isSupported, make, signalVoid } from './passkeys.js'
 import { $, busy, complain, hintAtSecurityKeys, introduce, say, show, takeFragment, timeLeft } from './page.js'
 import { goOn, isReturning, signInAndGoOn } from './return.js'
 import { isDecided, sendOnce } from './sent.js'
@@ -230,7 +230,7 @@ async function settle(answer, { credentialName, isBuiltIn }) {
   } else if (state === 'Unknown') {
     endUnknown(name)
   } else {
-    end(OUTCOMES[state] ?? OUTCOMES.Expired)
+    endVoid(OUTCOMES[state] ?? OUTCOMES.Expired)
   }
 }
 
@@ -260,6 +260,8 @@ function turnBack(button, reason, text) {
     } else if (state === 'Unknown') {
       endUnknown(name)
     } else {
+    } else if (sent) {
+      endVoid(text)
       end(text)
     }
   })
@@ -359,17 +361,23 @@ async function wait({ approvalToken, name, number, until = serviceNow() + WAIT }
       return
     }
     if (state !== 'Waiting') {
-      end(OUTCOMES[state] ?? OUTCOMES.Expired)
+      endVoid(OUTCOMES[state] ?? OUTCOMES.Expired)
       return
     }
     await pause(INTERVAL)
   }
 }
 
-/** Nothing more can be done with this code; what can be done instead comes first. */
+/** The same when the service has said that the passkey which was made here opens nothing. */
+function endVoid(text) {
+  signalVoid(ceremony.sent)
+  end(text, { isVoid: true })
+}
+
+/** Nothing more can be done with this code; what can be done instead comes first. `isVoid` says that a passkey is left. */
 function end(
   text,
-  { hasAsked = ceremony.hasAsked, isAlreadyHere = false, title = t('No passkey was added') } = {},
+  { hasAsked = ceremony.hasAsked, isAlreadyHere = false, isVoid = false, title = t('No passkey was added') } = {},
 ) {
   // An earlier one that was not gone on with stays.
   if (ceremony.code) {
@@ -378,6 +386,7 @@ function end(
   $('give-up').hidden = true
   $('ended-title').textContent = title
   $('ended-text').textContent = text
+  $('ended-void').hidden = !isVoid
   const isToAsk = Boolean(hasAsked) && !isAlreadyHere
   $('ended-ask').hidden = !isToAsk
   $('ended-again').hidden = isAlreadyHere
@@ -423,7 +432,7 @@ function begin() {
         if (error.code !== 'challenge_invalid') {
           giveBack(challenge, isAlreadyHere ? 'AlreadyThere' : 'GivenUp')
         }
-        end(explain(error), { isAlreadyHere })
+        end(explain(error), { isAlreadyHere, isVoid: !isAlreadyHere })
       })
     })
   })

@@ -62,15 +62,15 @@ const PLACE = inMemory()
 
 /** Passkey and kit, as they are sent. */
 async function makeBoth(challenge) {
-  const { passkey, isBuiltIn } = await make(challenge)
+  const made = await make(challenge)
   say(t('Making your recovery kit…'))
   const { kit, credential } = await makeKit(challenge)
   const body = {
-    firstFactorCredential: { ...passkey, credentialName: nameOfThisDevice() },
+    firstFactorCredential: { ...made.passkey, credentialName: nameOfThisDevice() },
     recoveryCredential: credential,
     signIn: true,
   }
-  return { token: challenge.temporaryAuthenticationToken, body, isBuiltIn, kit }
+  return { ...made, token: challenge.temporaryAuthenticationToken, body, kit }
 }
 
 /** Registers passkey and kit, which begins a session too; answers the kit, and whether somebody is signed in now. */
@@ -78,8 +78,7 @@ async function register(here, challenge) {
   const { sent, answer } = await sendOnce(PLACE, {
     make: () => makeBoth(challenge),
     send: ({ token, body }) => call('POST', '/auth/registration', { token, body }),
-    outcome: async ({ body }) =>
-      (await hasPasskey(here, challenge.user.name, body.firstFactorCredential)) ? {} : undefined,
+    outcome: async ({ passkey }) => ((await hasPasskey(here, challenge.user.name, passkey)) ? {} : undefined),
   })
   const { authentication } = answer
   forget(KEPT)
