@@ -187,10 +187,11 @@ test('leaving before the kit is kept asks first', async () => {
   await device.page.getByText(/^D1-/).waitFor()
   // Who stays has kept nothing yet, whatever they leave for later.
   const unkept = () => device.page.evaluate(() => JSON.parse(localStorage.getItem('latchkey.unkept')).length)
-  const question = device.page.waitForEvent('dialog')
-  const pressed = press(device, 'Continue')
-  await (await question).dismiss()
-  await pressed
+  await press(device, 'Continue')
+  const stay = device.page.getByRole('button', { name: 'Stay and keep it' })
+  await stay.waitFor()
+  assert.ok(await stay.evaluate((button) => button === document.activeElement))
+  await stay.click()
   assert.equal(await unkept(), 1)
   device.page.once('dialog', (dialog) => dialog.accept())
   await device.page.reload()

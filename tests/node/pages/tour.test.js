@@ -128,7 +128,9 @@ test('registration and sign-in', async () => {
   await see('register-kit', device)
   await device.page.emulateMedia({ media: 'print' })
   assert.equal(await device.page.getByRole('heading', { name: 'Welcome' }).isVisible(), false)
-  assert.equal(await device.page.getByText(/^D1-/).isVisible(), true)
+  for (const words of [/^D1-/, 'Recovery kit for One', 'With this and your mailbox', 'The kit code is not in it.']) {
+    assert.equal(await device.page.getByText(words).isVisible(), true, String(words))
+  }
 })
 
 test('a code, and what becomes of it', async () => {
@@ -141,13 +143,13 @@ test('a code, and what becomes of it', async () => {
   const { link } = await getCode(laptop)
   await laptop.page.locator('.step', { hasText: 'Waiting for the other place' }).waitFor()
   await see('account-code', laptop)
-
-  await phone.page.goto(`${two}/enrol`)
   // Code and picture are in sight together.
   const bottom = await laptop.page.evaluate(
     () => document.getElementById('code-picture').getBoundingClientRect().bottom + scrollY,
   )
   assert.ok(bottom <= VIEWPORT.height, `the picture ends at ${bottom}`)
+
+  await phone.page.goto(`${two}/enrol`)
   await phone.page.getByRole('link', { name: 'Two' }).waitFor()
   await see('enrol', phone)
   await phone.page.getByLabel('Code').fill('AAA-AAA-AAA')
@@ -243,8 +245,6 @@ test('changes of a credential', async () => {
   await see('account-without-kit', laptop)
 })
 
-test('recovery', async () => {
-  const device = await Device.open(browser)
 test('the longest names', async () => {
   const made = await organization(['seen-long', 'seen-longer'], '--approval', 'always')
   const words = ['--org', made.orgId, '--email', `maximiliane.${made.orgId}@verwaltung.example.org`]
@@ -270,6 +270,8 @@ test('the longest names', async () => {
   await see('account-long', laptop)
 })
 
+test('recovery', async () => {
+  const device = await Device.open(browser)
   await device.page.goto(`${one}/recover#username=ada%40example.com&credentialId=a-kit`)
   await device.page.getByRole('link', { name: 'One' }).waitFor()
   assert.equal(device.page.url(), `${one}/recover`)

@@ -57,10 +57,14 @@ function tellOfFreshness(items, { freshness = 0 }) {
   }
 }
 
-/** A recovery kit with the number that is printed on it. */
+/** A recovery kit with the number that is printed on it; one that nobody has named is called what it is. */
 async function withNumber(credential) {
-  const isKit = credential.kind === 'RecoveryKey'
-  return isKit ? { ...credential, number: await numberOf(credential.credentialId) } : credential
+  if (credential.kind !== 'RecoveryKey') {
+    return credential
+  }
+  const number = await numberOf(credential.credentialId)
+  const name = credential.name === number ? t('Recovery kit') : credential.name
+  return { ...credential, name, number }
 }
 
 async function begin() {

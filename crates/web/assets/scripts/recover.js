@@ -5,14 +5,13 @@ import { codeField, refuse } from './code-field.js'
 import { nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
 import { KitError, makeKit, openKit, signRecovery, tidyCode, tidyNumber } from './kit.js'
-import { readKit, showKit, tellWayBack } from './kit-panel.js'
+import { goOnFromKit, readKit, showKit, tellWayBack } from './kit-panel.js'
 import { t, translated } from './language.js'
 import { make } from './passkeys.js'
 import { $, busy, complain, hintAtSecurityKeys, introduce, say, show, speakOf, takeFragment } from './page.js'
 import { signInAndGoOn } from './return.js'
 import { hasPasskey, inMemory, sendOnce } from './sent.js'
 import { sayOnThisPage } from './texts.js'
-import { goOnFrom } from './unkept.js'
 
 sayOnThisPage(translated({
   challenge_invalid: 'This took too long. Have another code sent and begin again.',
@@ -207,8 +206,10 @@ function start() {
   })
   hintAtSecurityKeys()
   $('sign-in-button').addEventListener('click', () =>
-    busy($('sign-in-button'), t('Answer the prompt of your browser…'), () =>
-      goOnFrom(newKit, () => signInAndGoOn(here, { username: begun.challenge.user.name })),
+    goOnFromKit(newKit, () =>
+      busy($('sign-in-button'), t('Answer the prompt of your browser…'), () =>
+        signInAndGoOn(here, { username: begun.challenge.user.name }),
+      ),
     ),
   )
   if (earlier) {

@@ -5,7 +5,7 @@ import { codeField } from './code-field.js'
 import { nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
 import { makeKit } from './kit.js'
-import { showKit } from './kit-panel.js'
+import { goOnFromKit, showKit } from './kit-panel.js'
 import { t, translated } from './language.js'
 import { PromptError, make } from './passkeys.js'
 import { $, busy, complain, hintAtSecurityKeys, introduce, load, say, show, takeFragment } from './page.js'
@@ -13,7 +13,6 @@ import { goOn, signInAndGoOn } from './return.js'
 import { hasPasskey, inMemory, sendOnce } from './sent.js'
 import { beginSession, onSharedSession, onSignOut, session } from './session.js'
 import { sayOnThisPage } from './texts.js'
-import { goOnFrom } from './unkept.js'
 
 sayOnThisPage(translated({
   challenge_invalid: 'This took too long, or the registration was completed already. Open your link again.',
@@ -109,8 +108,8 @@ async function begin() {
     }),
   )
   $('sign-in-button').addEventListener('click', () =>
-    busy($('sign-in-button'), t('One moment…'), () =>
-      goOnFrom(registered.kit, () =>
+    goOnFromKit(registered.kit, () =>
+      busy($('sign-in-button'), t('One moment…'), () =>
         registered.isSignedIn ? goOn() : signInAndGoOn(here, { username: challenge.user.name }),
       ),
     ),
