@@ -12,7 +12,7 @@ import { isSupported, make, signalVoid } from './passkeys.js'
 import { $, busy, complain, hintAtSecurityKeys, introduce, say, show, takeFragment, timeLeft } from './page.js'
 import { goOn, isReturning, signInAndGoOn } from './return.js'
 import { isDecided, sendOnce } from './sent.js'
-import { beginSession, onSharedSession, session, signIn } from './session.js'
+import { beginSession, liveSession, onSharedSession, signIn } from './session.js'
 import { explain, sayOnThisPage } from './texts.js'
 
 sayOnThisPage(translated({
@@ -114,6 +114,7 @@ async function confirm() {
   tellOfSession()
   $('domain').textContent = rp.id
   $('account').textContent = name
+  $('name').defaultValue = usual
   $('name').value = credentialName ?? (called || usual)
   // Who made the code may have said what it is called.
   $('name').readOnly = Boolean(credentialName)
@@ -125,8 +126,8 @@ async function confirm() {
 }
 
 /** Whoever is signed in here as somebody else may be about to take up an account that somebody has sent them. */
-function tellOfSession() {
-  const { username } = session() ?? {}
+async function tellOfSession() {
+  const { username } = (await liveSession()) ?? {}
   $('signed-in-user').textContent = username ?? ''
   $('signed-in').hidden = !username || username === ceremony.challenge?.user.name
 }
@@ -171,7 +172,7 @@ async function add() {
   const { challenge } = ceremony
   const { sent, answer } = await sendOnce(PLACE, {
     make: async () => {
-      const credentialName = nameIn($('name')) || nameOfThisDevice()
+      const credentialName = nameIn($('name')) || $('name').defaultValue
       return { ...(await make(challenge)), credentialName }
     },
     send,
@@ -259,9 +260,9 @@ function turnBack(button, reason, text) {
       )
     } else if (state === 'Unknown') {
       endUnknown(name)
-    } else {
     } else if (sent) {
       endVoid(text)
+    } else {
       end(text)
     }
   })
@@ -383,7 +384,6 @@ function end(
   if (ceremony.code) {
     forget(KEPT)
   }
-  $('give-up').hidden = true
   $('ended-title').textContent = title
   $('ended-text').textContent = text
   $('ended-void').hidden = !isVoid
@@ -425,7 +425,6 @@ function begin() {
       const { challenge } = ceremony
       return add().catch((error) => {
         if (!ENDS_CEREMONY.includes(error.code)) {
-          $('give-up').hidden = false
           throw error
         }
         const isAlreadyHere = ALREADY_HERE.includes(error.code)

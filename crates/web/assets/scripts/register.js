@@ -8,14 +8,14 @@ import { makeKit } from './kit.js'
 import { goOnFromKit, showKit } from './kit-panel.js'
 import { t, translated } from './language.js'
 import { PromptError, make } from './passkeys.js'
-import { $, busy, complain, hintAtSecurityKeys, introduce, load, say, show, takeFragment } from './page.js'
+import { $, busy, complain, element, hintAtSecurityKeys, introduce, load, say, show, takeFragment } from './page.js'
 import { goOn, signInAndGoOn } from './return.js'
 import { hasPasskey, inMemory, sendOnce } from './sent.js'
-import { beginSession, onSharedSession, onSignOut, session } from './session.js'
+import { beginSession, liveSession, onSharedSession, onSignOut, sharedSession } from './session.js'
 import { sayOnThisPage } from './texts.js'
 
 sayOnThisPage(translated({
-  challenge_invalid: 'This took too long, or the registration was completed already. Open your link again.',
+  challenge_invalid: 'This took too long, or the registration was completed already. If you have registered, go to the sign-in page; otherwise open your link again.',
   invalid_code: 'This link is not valid, or it was used already. If you have registered, go to the sign-in page; otherwise have a new one sent.',
   code_cut_off: 'This is not a whole registration code: it begins with rc_ and has 43 letters, digits, dashes and underscores more. Copy all of it from your invitation.',
   link_damaged:
@@ -86,10 +86,22 @@ async function register(here, challenge) {
 }
 
 /** Who is signed in here, and may have registered a moment ago, is led on. */
-function offerAccount() {
-  const signedIn = session()
+async function offerAccount() {
+  const signedIn = await liveSession()
   $('back-user').textContent = signedIn?.username ?? ''
   $('back').hidden = !signedIn
+  return signedIn
+}
+
+/** Nobody registers any more with what was begun here: perhaps because they have, in another tab, and are signed in there. */
+async function lead(error) {
+  await sharedSession()
+  onSharedSession(offerAccount)
+  const signedIn = await offerAccount()
+  show('resend')
+  if (!signedIn) {
+    complain(error, element('a', { class: 'button', href: './' }, t('Go to the sign-in page')))
+  }
 }
 
 async function begin() {
@@ -102,7 +114,15 @@ async function begin() {
   let registered
   $('create-button').addEventListener('click', () =>
     busy($('create-button'), t('Answer the prompt of your browser…'), async () => {
-      registered = await register(here, challenge)
+      try {
+        registered = await register(here, challenge)
+      } catch (error) {
+        if (error.code !== 'challenge_invalid') {
+          throw error
+        }
+        await lead(error)
+        return
+      }
       showKit(registered.kit, here)
       show('kit')
     }),
