@@ -181,6 +181,10 @@ pub(crate) const OF_APPLICATIONS: &[Asset] = &[
         include_bytes!("../assets/scripts/passkeys.js"),
     ),
     script(
+        "/assets/scripts/question.js",
+        include_bytes!("../assets/scripts/question.js"),
+    ),
+    script(
         "/assets/scripts/return.js",
         include_bytes!("../assets/scripts/return.js"),
     ),

@@ -10,6 +10,8 @@ mod languages;
 
 mod html;
 
+mod modules;
+
 mod refusal;
 
 mod landing;
@@ -107,7 +109,7 @@ fn files(prefix: &PagePrefix, assets: &[Asset]) -> Router {
     assets.iter().fold(Router::new(), |router, asset| {
         let path = format!("{prefix}{}", asset.path);
         match asset.page() {
-            Some(html) => serving_page(router, &path, html),
+            Some(html) => serving_page(router, &path, &modules::preloaded_by(html)),
             None => serving(router, &path, Answer::of(asset)),
         }
     })

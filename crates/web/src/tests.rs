@@ -37,7 +37,7 @@ use tower::ServiceExt;
 use crate::{
     About,
     assets::{self, Asset},
-    everywhere, look, pages, refusal,
+    everywhere, look, modules, pages, refusal,
 };
 
 mod errors;
@@ -56,6 +56,12 @@ const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*
 /// Every file.
 fn all() -> impl Iterator<Item = &'static Asset> {
     assets::OF_APPLICATIONS.iter().chain(assets::EVERYWHERE)
+}
+
+/// What an English browser gets of it.
+fn body_of(asset: &Asset) -> Vec<u8> {
+    let page = asset.page().map(modules::preloaded_by);
+    page.map_or_else(|| asset.contents.to_vec(), String::into_bytes)
 }
 
 fn organization(number: u8) -> Organization {
@@ -171,7 +177,7 @@ async fn every_file_is_served_as_what_it_is() {
     for asset in all() {
         let answer = get(asset.path).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", asset.path);
-        assert_eq!(answer.body, asset.contents, "{}", asset.path);
+        assert_eq!(answer.body, body_of(asset), "{}", asset.path);
     }
 }
 
@@ -448,7 +454,7 @@ async fn the_address_of_the_service_says_what_it_is_and_where_to_sign_in() {
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{accept}");
     }
     let page = open(&router, HOST, "/").await;
-    assert_eq!(page.body, assets::OF_APPLICATIONS[0].contents);
+    assert_eq!(page.body, body_of(&assets::OF_APPLICATIONS[0]));
     let elsewhere = open(&router, "auth.example", "/enrol").await;
     assert_eq!(elsewhere.status, StatusCode::NOT_FOUND);
 }

@@ -84,6 +84,20 @@ test('renaming can be left without a change', async () => {
   assert.deepEqual(actions, [])
 })
 
+test('the first page claims no session that has ended', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  await withoutAutofill(device)
+  await register(device)
+  await page.goto(`${one}/`)
+  await page.getByText('You are signed in here already').waitFor()
+  await endSession(device)
+  await page.goto(`${one}/`)
+  await page.waitForFunction(() => sessionStorage.getItem('latchkey.session') === null)
+  await page.waitForLoadState('networkidle')
+  assert.equal(await page.getByText('You are signed in here already').isVisible(), false)
+})
+
 test('a passkey is deactivated, of no use, and activated again', async () => {
   const { laptop, phone } = await twoPasskeys()
   await withoutAutofill(phone)

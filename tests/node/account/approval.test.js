@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 
-import { Device, launch } from '../support/browser.js'
+import { Device, holds, launch } from '../support/browser.js'
 import { baseUrl } from '../support/latchkey.js'
 import {
   VERIFY,
@@ -66,6 +66,8 @@ test('what waits is shown, and approved or refused', async () => {
   await laptop.page.locator('.step', { hasText: 'The passkey was refused' }).waitFor()
   await laptop.page.waitForFunction(() => document.activeElement?.id === 'code-title')
   await refused.phone.page.getByText('The passkey was refused on your other device.').waitFor()
+  await refused.phone.page.getByText('The passkey that this device made opens nothing').waitFor()
+  await holds(refused.phone, 0)
   assert.equal(await laptop.page.getByRole('listitem', { name: 'Somebody else' }).count(), 0)
 
   const approved = await waiting(laptop, 'My phone')

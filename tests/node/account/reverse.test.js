@@ -202,7 +202,7 @@ test('who scans a code signs in where they have a passkey, and who shows one can
     await route.fulfill({ json: { ...(await answer.json()), location: 'Berlin, Germany', sameNetwork: false } })
   })
   await other.page.getByRole('button', { name: 'Look at it' }).click()
-  await other.page.getByText('It is in another network than you.').waitFor()
+  await other.page.getByText('It is in a different network from yours.').waitFor()
   await other.page.getByText(', in or near Berlin, Germany as far as the address tells').waitFor()
   assert.equal(await other.page.locator('#grant-facts [lang=en]').textContent(), 'Berlin, Germany')
   assert.equal(await other.page.getByText('It is in the same network as you.').isVisible(), false)

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { Device, launch } from '../support/browser.js'
+import { Device, holds, launch } from '../support/browser.js'
 import {
   VERIFY,
   callsTo,
@@ -400,6 +400,8 @@ test('a cancelled code adds nothing, even when it was opened already', async () 
   await laptop.page.locator('.step', { hasText: 'The code is cancelled' }).waitFor()
   await phone.page.getByRole('button', { name: 'Create the passkey' }).click()
   await ends(phone, 'This took too long, or the code was cancelled in the meantime.')
+  await phone.page.getByText('The passkey that this device made opens nothing').waitFor()
+  await holds(phone, 0)
   await phone.page.getByRole('button', { name: 'Enter another code' }).click()
   await phone.page.getByLabel('Code').waitFor()
 })
@@ -479,11 +481,14 @@ test('who does not go on after a dismissed prompt gives the code back', async ()
   await phone.setUserVerified(false)
   await claim(phone, link)
   const giveUp = phone.page.getByRole('button', { name: 'Add nothing and give the code back' })
-  assert.equal(await giveUp.isVisible(), false)
   await laptop.page.locator('#code-left', { hasText: /^\d+:\d\d left$/ }).waitFor()
+  await laptop.page.getByText('If that is not you, cancel the code now.').waitFor()
   await phone.page.getByRole('button', { name: 'Create the passkey' }).click()
+  await phone.page.getByRole('alert').getByText('The prompt was closed').waitFor()
+  await phone.page.reload()
   await giveUp.click()
   await ends(phone, 'Nothing was added.')
+  assert.equal(await phone.page.locator('#ended-void').isVisible(), false)
   await laptop.page.locator('.step', { hasText: 'The code was given back there' }).waitFor()
   assert.equal(await laptop.page.locator('#code-left').isVisible(), false)
   await laptop.page.getByRole('button', { name: 'Get a code' }).waitFor()

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 
-import { Device, launch, press } from '../support/browser.js'
+import { Device, holds, launch, press } from '../support/browser.js'
 import { invite } from '../support/latchkey.js'
 import { callsTo, closeStorage, linkOf, loseAnswer, one, register, withoutAutofill } from '../support/pages.js'
 
@@ -187,10 +187,11 @@ test('leaving before the kit is kept asks first', async () => {
   await device.page.getByText(/^D1-/).waitFor()
   // Who stays has kept nothing yet, whatever they leave for later.
   const unkept = () => device.page.evaluate(() => JSON.parse(localStorage.getItem('latchkey.unkept')).length)
-  const question = device.page.waitForEvent('dialog')
-  const pressed = press(device, 'Continue')
-  await (await question).dismiss()
-  await pressed
+  await press(device, 'Continue')
+  const stay = device.page.getByRole('button', { name: 'Stay and keep it' })
+  await stay.waitFor()
+  assert.ok(await stay.evaluate((button) => button === document.activeElement))
+  await stay.click()
   assert.equal(await unkept(), 1)
   device.page.once('dialog', (dialog) => dialog.accept())
   await device.page.reload()
@@ -455,4 +456,26 @@ test('a name may be given, and then only passkeys of that user will do', async (
   await device.page.getByLabel('User name').fill(invited.username)
   await device.page.getByRole('button', { name: 'Sign in with a passkey' }).click()
   await device.page.getByText(`Signed in as ${invited.username}`).waitFor()
+})
+
+test('who has registered in another tab is led to the account, and what was made here opens nothing', async () => {
+  const device = await Device.open(browser)
+  const { context, page } = device
+  const link = linkOf(await invite())
+  await page.goto(link)
+  await page.getByRole('button', { name: 'Make my passkey' }).waitFor()
+  const tab = await context.newPage()
+  const other = Object.assign(new Device(), { page: tab, session: await context.newCDPSession(tab) })
+  await other.session.send('WebAuthn.enable')
+  await other.plugIn()
+  await tab.goto(link)
+  await press(other, 'Make my passkey')
+  await tab.getByText(/^D1-/).waitFor()
+  await page.bringToFront()
+  await press(device, 'Make my passkey')
+  await page.getByText('You are signed in here already').waitFor()
+  // The passkey of the other tab is in an authenticator of its own.
+  await holds(device, 0)
+  await page.getByRole('link', { name: 'Go to your account' }).click()
+  await page.getByRole('listitem', { name: device.name }).waitFor()
 })

@@ -8,7 +8,7 @@ import { test } from 'node:test'
 
 import axe from 'axe-core'
 
-import { Device, launch } from '../support/browser.js'
+import { Device, VIEWPORT, launch } from '../support/browser.js'
 import { baseUrl, invite, latchkey, orgId } from '../support/latchkey.js'
 import {
   at,
@@ -33,6 +33,7 @@ const SIZES = [
   { width: 1366, height: 682 },
   { width: 768, height: 1024 },
   { width: 390, height: 844 },
+  { width: 320, height: 640 },
 ]
 
 /** What a window of 1280×800 has for a page at 200 % zoom: half of it, in the pixels that pages are laid out in. */
@@ -127,7 +128,9 @@ test('registration and sign-in', async () => {
   await see('register-kit', device)
   await device.page.emulateMedia({ media: 'print' })
   assert.equal(await device.page.getByRole('heading', { name: 'Welcome' }).isVisible(), false)
-  assert.equal(await device.page.getByText(/^D1-/).isVisible(), true)
+  for (const words of [/^D1-/, 'Recovery kit for One', 'With this and your mailbox', 'The kit code is not in it.']) {
+    assert.equal(await device.page.getByText(words).isVisible(), true, String(words))
+  }
 })
 
 test('a code, and what becomes of it', async () => {
@@ -140,6 +143,11 @@ test('a code, and what becomes of it', async () => {
   const { link } = await getCode(laptop)
   await laptop.page.locator('.step', { hasText: 'Waiting for the other place' }).waitFor()
   await see('account-code', laptop)
+  // Code and picture are in sight together.
+  const bottom = await laptop.page.evaluate(
+    () => document.getElementById('code-picture').getBoundingClientRect().bottom + scrollY,
+  )
+  assert.ok(bottom <= VIEWPORT.height, `the picture ends at ${bottom}`)
 
   await phone.page.goto(`${two}/enrol`)
   await phone.page.getByRole('link', { name: 'Two' }).waitFor()
@@ -235,6 +243,31 @@ test('changes of a credential', async () => {
   await laptop.page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
   await laptop.page.getByText('You have no recovery kit').waitFor()
   await see('account-without-kit', laptop)
+})
+
+test('the longest names', async () => {
+  const made = await organization(['seen-long', 'seen-longer'], '--approval', 'always')
+  const words = ['--org', made.orgId, '--email', `maximiliane.${made.orgId}@verwaltung.example.org`]
+  const laptop = await Device.open(browser)
+  const phone = await Device.open(browser)
+  await laptop.page.goto(linkOf(await latchkey('user', 'invite', ...words), at('seen-long')))
+  await press(laptop, 'Make my passkey')
+  await laptop.page.getByText(/^D1-/).waitFor()
+  await see('register-kit-long', laptop)
+  await laptop.page.getByRole('link', { name: 'Save as a file' }).click()
+  await press(laptop, 'Continue')
+  const { link } = await getCode(laptop, 'seen-longer')
+  await claim(phone, link)
+  await phone.page.getByLabel('Name of the passkey').fill('W'.repeat(128))
+  await see('enrol-confirm-long', phone)
+  await press(phone, 'Create the passkey')
+  await phone.page.getByRole('heading', { name: 'Waiting for your approval' }).waitFor()
+  await see('enrol-waiting-long', phone)
+  await laptop.page.getByRole('heading', { name: 'Is this you?' }).waitFor()
+  await see('account-approval-long', laptop)
+  await laptop.page.locator('#code-approval-numbers').getByText(await phone.page.locator('#waiting-number').textContent()).click()
+  await laptop.page.getByRole('listitem', { name: 'W'.repeat(128) }).waitFor()
+  await see('account-long', laptop)
 })
 
 test('recovery', async () => {

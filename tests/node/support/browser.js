@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { after } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 
 import { chromium } from 'playwright-core'
 
@@ -43,9 +44,9 @@ export function executable(name) {
   return found
 }
 
-/** A browser that ends with the tests of the file. Call it outside of any test. */
-export async function launch() {
-  const browser = await chromium.launch({ executablePath: executable('chromium'), args: ARGUMENTS })
+/** A browser that ends with the tests of the file; `options` are those of playwright. Call it outside of any test. */
+export async function launch(options = {}) {
+  const browser = await chromium.launch({ executablePath: executable('chromium'), args: ARGUMENTS, ...options })
   after(() => browser.close())
   return browser
 }
@@ -182,4 +183,15 @@ export async function says({ page }, words) {
 /** Presses the button of that name. */
 export async function press({ page }, name) {
   await page.getByRole('button', { name, exact: true }).click()
+}
+
+/** Waits until the authenticator holds so many passkeys: it lets go of one of which a page says that it opens nothing. */
+export async function holds(device, count) {
+  const deadline = Date.now() + PATIENCE
+  while ((await device.passkeys()).length !== count) {
+    if (Date.now() > deadline) {
+      throw new Error(`the authenticator does not hold ${count} passkeys`)
+    }
+    await setTimeout(100)
+  }
 }

@@ -49,7 +49,7 @@ function tellOfFreshness(items, { freshness = 0 }) {
   $('fresh').hidden = !isFresh
   const { textContent: until } = time(new Date(end).toISOString())
   $('fresh').textContent = t(
-    'The passkey that you are signed in with was added with a code a short time ago. Until {until} nothing but itself can be changed with it. Use another device that you have had for longer, or come back then.',
+    'The passkey that you are signed in with was added with a code a short time ago. Until {until} it can change nothing but itself. Use another device that you have had for longer, or come back then.',
     { until },
   )
   for (const button of document.querySelectorAll('[data-not-fresh]')) {
@@ -57,10 +57,14 @@ function tellOfFreshness(items, { freshness = 0 }) {
   }
 }
 
-/** A recovery kit with the number that is printed on it. */
+/** A recovery kit with the number that is printed on it; one that nobody has named is called what it is. */
 async function withNumber(credential) {
-  const isKit = credential.kind === 'RecoveryKey'
-  return isKit ? { ...credential, number: await numberOf(credential.credentialId) } : credential
+  if (credential.kind !== 'RecoveryKey') {
+    return credential
+  }
+  const number = await numberOf(credential.credentialId)
+  const name = credential.name === number ? t('Recovery kit') : credential.name
+  return { ...credential, name, number }
 }
 
 async function begin() {

@@ -4,6 +4,7 @@ import { kindOf } from './kinds.js'
 import { t, translated } from './language.js'
 import { nameIn } from './name-field.js'
 import { $, announce, busy, element, facts, hostOf, speakOf, time } from './page.js'
+import { confirm } from './question.js'
 import { forgetNoticed } from './scanned.js'
 import { act, leave, session } from './session.js'
 
@@ -130,6 +131,8 @@ function card(credential, { isLast, isWaiting, loss }, settle) {
         text: sentences(t('It cannot be used until you activate it again.'), loss, ownWarning(credentialUuid)),
         button: t('Deactivate'),
         work: () => deactivate(button),
+        // Whoever says yes has yet to sign it, and may have to sign in before.
+        otherwise: forgetNoticed,
       }),
     )
     button.dataset.takesAway = ''
@@ -147,6 +150,7 @@ function card(credential, { isLast, isWaiting, loss }, settle) {
           ),
           button: t('Delete'),
           work: () => remove(button),
+          otherwise: forgetNoticed,
         }),
       ),
     )
@@ -291,21 +295,4 @@ function renaming(credential, actions, settle) {
     field.select()
     field.focus()
   }
-}
-
-/** Asks before something that may be regretted. */
-function confirm({ title, text, button, work }) {
-  const dialog = $('question')
-  $('question-title').textContent = title
-  $('question-text').textContent = text
-  $('question-yes').textContent = button
-  dialog.returnValue = ''
-  $('question-yes').onclick = () => {
-    dialog.close('yes')
-    work()
-  }
-  $('question-no').onclick = () => dialog.close()
-  // Whoever says yes has yet to sign it, and may have to sign in before.
-  dialog.onclose = () => dialog.returnValue || forgetNoticed()
-  dialog.showModal()
 }

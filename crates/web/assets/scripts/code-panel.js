@@ -148,6 +148,7 @@ function reset() {
   $('code-secret').hidden = true
   $('code-approval').hidden = true
   $('code-left').hidden = true
+  $('code-stranger').hidden = true
   $('code-lost').hidden = true
   $('code-cancel').hidden = false
   $('code-state').replaceChildren()
@@ -297,6 +298,7 @@ function showState(code) {
     forget(KEPT)
     clearInterval(ticking)
   }
+  $('code-stranger').hidden = code.state !== 'Claimed'
   $('code-cancel').hidden = Boolean(isOver || isWaiting)
   if (isWaiting) {
     askForApproval(code)

@@ -8,11 +8,11 @@ import { nameHere, nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
 import { t, translated } from './language.js'
 import { nameIn } from './name-field.js'
-import { isSupported, make } from './passkeys.js'
+import { isSupported, make, signalVoid } from './passkeys.js'
 import { $, busy, complain, hintAtSecurityKeys, introduce, say, show, takeFragment, timeLeft } from './page.js'
 import { goOn, isReturning, signInAndGoOn } from './return.js'
 import { isDecided, sendOnce } from './sent.js'
-import { beginSession, onSharedSession, session, signIn } from './session.js'
+import { beginSession, liveSession, onSharedSession, signIn } from './session.js'
 import { explain, sayOnThisPage } from './texts.js'
 
 sayOnThisPage(translated({
@@ -114,6 +114,7 @@ async function confirm() {
   tellOfSession()
   $('domain').textContent = rp.id
   $('account').textContent = name
+  $('name').defaultValue = usual
   $('name').value = credentialName ?? (called || usual)
   // Who made the code may have said what it is called.
   $('name').readOnly = Boolean(credentialName)
@@ -125,8 +126,8 @@ async function confirm() {
 }
 
 /** Whoever is signed in here as somebody else may be about to take up an account that somebody has sent them. */
-function tellOfSession() {
-  const { username } = session() ?? {}
+async function tellOfSession() {
+  const { username } = (await liveSession()) ?? {}
   $('signed-in-user').textContent = username ?? ''
   $('signed-in').hidden = !username || username === ceremony.challenge?.user.name
 }
@@ -171,7 +172,7 @@ async function add() {
   const { challenge } = ceremony
   const { sent, answer } = await sendOnce(PLACE, {
     make: async () => {
-      const credentialName = nameIn($('name')) || nameOfThisDevice()
+      const credentialName = nameIn($('name')) || $('name').defaultValue
       return { ...(await make(challenge)), credentialName }
     },
     send,
@@ -230,7 +231,7 @@ async function settle(answer, { credentialName, isBuiltIn }) {
   } else if (state === 'Unknown') {
     endUnknown(name)
   } else {
-    end(OUTCOMES[state] ?? OUTCOMES.Expired)
+    endVoid(OUTCOMES[state] ?? OUTCOMES.Expired)
   }
 }
 
@@ -259,6 +260,8 @@ function turnBack(button, reason, text) {
       )
     } else if (state === 'Unknown') {
       endUnknown(name)
+    } else if (sent) {
+      endVoid(text)
     } else {
       end(text)
     }
@@ -306,10 +309,12 @@ const UNGRANTED = translated({
 /** Shows a code here. Whatever comes of it, another one can be entered. */
 async function askHere() {
   const asked = await openRequest(here ?? (await introduce()))
-  goOnWith(asked).catch((error) => {
-    show('enter')
-    complain(error)
-  })
+  goOnWith(asked).catch(complainAtEnter)
+}
+
+function complainAtEnter(error) {
+  show('enter')
+  complain(error)
 }
 
 /** Goes on as with any other code once it is granted; until that is done, a page that is loaded anew tries it, too. */
@@ -357,25 +362,31 @@ async function wait({ approvalToken, name, number, until = serviceNow() + WAIT }
       return
     }
     if (state !== 'Waiting') {
-      end(OUTCOMES[state] ?? OUTCOMES.Expired)
+      endVoid(OUTCOMES[state] ?? OUTCOMES.Expired)
       return
     }
     await pause(INTERVAL)
   }
 }
 
-/** Nothing more can be done with this code; what can be done instead comes first. */
+/** The same when the service has said that the passkey which was made here opens nothing. */
+function endVoid(text) {
+  signalVoid(ceremony.sent)
+  end(text, { isVoid: true })
+}
+
+/** Nothing more can be done with this code; what can be done instead comes first. `isVoid` says that a passkey is left. */
 function end(
   text,
-  { hasAsked = ceremony.hasAsked, isAlreadyHere = false, title = t('No passkey was added') } = {},
+  { hasAsked = ceremony.hasAsked, isAlreadyHere = false, isVoid = false, title = t('No passkey was added') } = {},
 ) {
   // An earlier one that was not gone on with stays.
   if (ceremony.code) {
     forget(KEPT)
   }
-  $('give-up').hidden = true
   $('ended-title').textContent = title
   $('ended-text').textContent = text
+  $('ended-void').hidden = !isVoid
   const isToAsk = Boolean(hasAsked) && !isAlreadyHere
   $('ended-ask').hidden = !isToAsk
   $('ended-again').hidden = isAlreadyHere
@@ -414,14 +425,13 @@ function begin() {
       const { challenge } = ceremony
       return add().catch((error) => {
         if (!ENDS_CEREMONY.includes(error.code)) {
-          $('give-up').hidden = false
           throw error
         }
         const isAlreadyHere = ALREADY_HERE.includes(error.code)
         if (error.code !== 'challenge_invalid') {
           giveBack(challenge, isAlreadyHere ? 'AlreadyThere' : 'GivenUp')
         }
-        end(explain(error), { isAlreadyHere })
+        end(explain(error), { isAlreadyHere, isVoid: !isAlreadyHere })
       })
     })
   })
@@ -483,7 +493,7 @@ function begin() {
     forget(LINK)
     takeUp(earlier)
   } else if (isAsking() && !code) {
-    askHere().catch(complain)
+    askHere().catch(complainAtEnter)
   } else {
     offer(code, earlier)
   }
@@ -545,6 +555,7 @@ function offer(code, earlier) {
   }
   // Whoever opens a link may be a scanner or a preview: nothing is used, or ended, before the button is pressed.
   fillIn(code ?? '')
+  show('enter')
   $(code ? 'enter-button' : 'code').focus()
 }
 

@@ -5,12 +5,12 @@ import { PromptError, hasAutofill, isSupported } from './passkeys.js'
 import { $, busy, complain, element, hostOf, introduce, say } from './page.js'
 import { announceReturn, goOn, isReturning, signInAndGoOn, takeReturn } from './return.js'
 import { linked, noticed, scanned } from './scanned.js'
-import { onSharedSession, onSignOut, session, takeNotice } from './session.js'
+import { liveSession, onSharedSession, onSignOut, takeNotice } from './session.js'
 import { sayOnThisPage } from './texts.js'
 
 sayOnThisPage(translated({
   challenge_invalid:
-    'This passkey or your account was deactivated, or the prompt was open for too long. Try again, or use another passkey; if none works, ask whoever invited you.',
+    'This passkey or your account was deactivated, or the prompt was open for too long. Try again, or use another passkey. If you are signed in on another device, see there whether it is active; if none works, ask whoever invited you.',
   no_usable_credential:
     'No passkey of this account works here. If you have one on another device, get a code there and choose “I have a code”. If none works any more, your account may have been deactivated: ask whoever invited you.',
   prompt_dismissed:
@@ -71,12 +71,13 @@ function whySignIn(notice) {
 const WANTS_SESSION = ['sign_in_first', 'sign_in_to_approve', 'sign_in_to_take_away']
 
 /** Who is signed in already, in this tab or another one, need not sign in again. */
-function offerSession() {
-  const signedIn = session()
+async function offerSession() {
+  const signedIn = await liveSession()
   $('back-user').textContent = signedIn?.username ?? ''
   $('back').hidden = !signedIn || isReturning()
   $('go-back').hidden = !signedIn || !isReturning()
   $('go-back-user').textContent = signedIn?.username ?? ''
+  return signedIn
 }
 
 /**
@@ -109,10 +110,10 @@ async function begin() {
       complain(refused)
     }
     offerElsewhere(here)
-    const goOnWithSession = () => {
-      offerSession()
+    const goOnWithSession = async () => {
+      const signedIn = await offerSession()
       // Another tab was slow to give it. Who answers a prompt goes on with that.
-      if (session() && WANTS_SESSION.includes(notice) && $('sign-in-button').ariaBusy !== 'true') {
+      if (signedIn && WANTS_SESSION.includes(notice) && $('sign-in-button').ariaBusy !== 'true') {
         location.assign('./account')
       }
     }
@@ -138,6 +139,8 @@ async function begin() {
       }
     })
   })
+  // Only what listens is shown.
+  $('sign-in').hidden = false
 }
 
 begin()

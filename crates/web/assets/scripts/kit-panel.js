@@ -6,6 +6,7 @@ import { hasMailbox } from './kit.js'
 import { t } from './language.js'
 import { $, addressOf, busy, element, facts } from './page.js'
 import { PromptError } from './passkeys.js'
+import { confirm } from './question.js'
 import { forgetUnkept, showing } from './unkept.js'
 
 /** A link that fills in everything but the code. */
@@ -14,10 +15,19 @@ function linkOf({ number, username }) {
   return `${addressOf('recover')}#${fragment}`
 }
 
+const CAPTION = t('Opens the recovery page. The kit code is not in it.')
+
 /** What a kit is good for before it is in use, and how that is known of one that is found years later. */
 const UNUSED = t('Not before it was put into use where it was made. Your account shows the number of the kit that is in use.')
 
-function fileOf(kit, { application }, isInUse) {
+const titleOf = ({ application }) => t('Recovery kit for {application}', { application: application.name })
+
+const purposeOf = ({ username }) =>
+  hasMailbox(username)
+    ? t('With this and your mailbox you get back into your account when every passkey is lost.')
+    : t('With this and a code from your administrator you get back into your account when every passkey is lost.')
+
+function fileOf(kit, here, isInUse) {
   const rows = [
     [t('Page'), addressOf('recover')],
     [t('User name'), kit.username],
@@ -26,13 +36,11 @@ function fileOf(kit, { application }, isInUse) {
   ]
   const width = Math.max(...rows.map(([name]) => name.length)) + 2
   return [
-    t('Recovery kit for {application}', { application: application.name }),
+    titleOf(here),
     '',
-    hasMailbox(kit.username)
-      ? t('With this and your mailbox you get back into your account when every passkey is lost.')
-      : t('With this and a code from your administrator you get back into your account when every passkey is lost.'),
+    purposeOf(kit),
     t('Keep it where only you can find it. Nobody else has the kit code.'),
-    ...(isInUse ? [] : [`${t('Good')}: ${UNUSED}`]),
+    ...(isInUse ? [] : [`${t('Valid')}: ${UNUSED}`]),
     '',
     ...rows.map(([name, value]) => name.padEnd(width) + value),
     '',
@@ -91,6 +99,23 @@ function saved(kit, words) {
   $('kit-saved').textContent = words
 }
 
+/** Does what leads on from the kit that is shown: who has not kept it is asked first, and may say that they have. */
+export function goOnFromKit(kit, work) {
+  if (isSaved) {
+    work()
+    return
+  }
+  confirm({
+    title: t('You have not saved this kit'),
+    text: t('It is never shown again.'),
+    button: t('I have written it down'),
+    work: () => {
+      saved(kit, '')
+      work()
+    },
+  })
+}
+
 /** A value of the kit, with a button that copies it; what to say then is the button's. */
 function copied(id, value, label, done) {
   const button = element('button', { type: 'button', class: 'small', 'aria-label': label }, t('Copy'))
@@ -139,7 +164,7 @@ export function showKit(kit, here, { isUsed = true } = {}) {
     [t('Where to use it'), element('span', { id: 'kit-page' }, host + pathname)],
   ]
   if (!isUsed) {
-    rows.push([t('Good'), element('span', { id: 'kit-unused' }, UNUSED)])
+    rows.push([t('Valid'), element('span', { id: 'kit-unused' }, UNUSED)])
   }
   const picture = element('img', {
     class: 'qr',
@@ -166,7 +191,13 @@ export function showKit(kit, here, { isUsed = true } = {}) {
   }
   offerFile()
   $('kit').replaceChildren(
-    element('div', { class: 'kit' }, element('dl', {}, ...facts(rows)), picture),
+    element(
+      'div',
+      { class: 'kit' },
+      element('div', { class: 'on-paper' }, element('h3', {}, titleOf(here)), element('p', {}, purposeOf(kit))),
+      element('dl', {}, ...facts(rows)),
+      element('figure', {}, picture, element('figcaption', { class: 'hint' }, CAPTION)),
+    ),
     element(
       'div',
       { class: 'actions' },

@@ -2,7 +2,6 @@
 // with a code that only the kit has. The code never leaves the browser.
 
 import { base64, base64url, fromBase64, hex, sha256, utf8 } from './encoding.js'
-import { t } from './language.js'
 
 /** Without letters and digits that are easily confused. There are 32, so five random bits make one. */
 const SYMBOLS = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789'
@@ -150,7 +149,7 @@ export async function newKit(username) {
   const encryptedPrivateKey = await encrypted(pair.privateKey, code, username)
   const credentialId = base64url(await sha256(utf8(encryptedPrivateKey)))
   const number = await numberOf(credentialId)
-  const prove = (challenge) => credentialFor(challenge, { credentialId, encryptedPrivateKey, pair })
+  const prove = (challenge) => credentialFor(challenge, { credentialId, encryptedPrivateKey, number, pair })
   return { kit: { code, credentialId, number, username }, prove }
 }
 
@@ -160,7 +159,8 @@ export async function makeKit(challenge) {
   return { kit, credential: await prove(challenge) }
 }
 
-async function credentialFor(challenge, { credentialId, encryptedPrivateKey, pair }) {
+/** Its name, until its owner gives it one, is its number: what a kit is called is said in the reader's language. */
+async function credentialFor(challenge, { credentialId, encryptedPrivateKey, number, pair }) {
   const clientData = utf8(
     JSON.stringify({ type: 'key.create', challenge: challenge.challenge, origin: location.origin }),
   )
@@ -169,7 +169,7 @@ async function credentialFor(challenge, { credentialId, encryptedPrivateKey, pai
   const attestation = { publicKey, signature: hex(await signature(pair.privateKey, utf8(proof))) }
   return {
     credentialKind: 'RecoveryKey',
-    credentialName: t('Recovery kit'),
+    credentialName: number,
     credentialInfo: {
       credId: credentialId,
       clientData: base64url(clientData),

@@ -34,7 +34,7 @@ function rowsOf(button) {
 
 const isInSight = () => messages.getBoundingClientRect().bottom <= innerHeight
 
-/** Puts them at the end of the card, where nothing of it moves; where that is out of sight, above the buttons or the field. */
+/** Puts them at the end of the card, where nothing of it moves; where that is out of sight, above the buttons or below the field. */
 function place() {
   const card = subject?.closest('.card, section')
   if (!isSeen(card)) {
@@ -44,7 +44,11 @@ function place() {
   }
   card.append(messages)
   if (isSeen(subject) && !isInSight()) {
-    rowsOf(subject).before(messages)
+    if (subject.matches('input')) {
+      subject.after(messages)
+    } else {
+      rowsOf(subject).before(messages)
+    }
   }
 }
 

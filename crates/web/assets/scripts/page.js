@@ -43,7 +43,10 @@ export function takeFragment() {
   return fragment
 }
 
-/** Shows one of the page's steps and moves the focus to its heading; not on the first one. */
+/**
+ * Shows one of the page's steps, and moves the focus to its heading. Until then there is none: what is pressed before
+ * anything listens would be lost, and a form be sent to nowhere.
+ */
 export function show(step) {
   let changed
   for (const section of document.querySelectorAll('[data-step]')) {

@@ -74,7 +74,7 @@ export const create = async (challenge, options) => (await make(challenge, optio
 const builtIn = ({ authenticatorAttachment }) =>
   authenticatorAttachment ? authenticatorAttachment === 'platform' : undefined
 
-/** The same, and whether it is built in here; where that is asked for, it is. */
+/** The same, with the domain that it is for and whether it is built in here; where that is asked for, it is. */
 export async function make(challenge, { isHereAlone = false } = {}) {
   const authenticatorAttachment = isHereAlone ? 'platform' : undefined
   const credential = await prompt(() =>
@@ -101,7 +101,7 @@ export async function make(challenge, { isHereAlone = false } = {}) {
       transports: credential.response.getTransports?.(),
     },
   }
-  return { passkey, isBuiltIn: builtIn(credential) }
+  return { passkey, rpId: challenge.rp.id, isBuiltIn: builtIn(credential) }
 }
 
 /**
@@ -138,10 +138,26 @@ export async function sign(challenge, { mediation, signal, isHere = false } = {}
   return { factor, isBuiltIn: builtIn(credential) }
 }
 
+/** Tells the browser something (WebAuthn Signal API). It is a courtesy: nothing here depends on it. */
+async function tellBrowser(tell) {
+  try {
+    await tell(globalThis.PublicKeyCredential)
+  } catch {
+    // It does not listen, or does not understand.
+  }
+}
+
 /**
- * Tells the browser which passkeys of this domain are still good, and what the user is called, so that it
- * can hide the others (WebAuthn Signal API). That a credential is unknown is never signalled: the API
- * does not tell a stranger whether an id exists, and a wrong signal would hide a good passkey.
+ * Tells the browser that a passkey, as it was made here, opens nothing, so that it is offered no more. Of any other the
+ * API does not tell a stranger whether it exists, and a wrong signal would hide a good one: the service must have said of
+ * this very one that it did not come about, or is gone.
+ */
+export const signalVoid = ({ passkey, rpId }) =>
+  tellBrowser((api) => api?.signalUnknownCredential?.({ rpId, credentialId: passkey.credentialInfo.credId }))
+
+/**
+ * Tells the browser which passkeys of this domain are still good, and what the user is called, so that it can hide the
+ * others.
  */
 export async function signalAccepted({ rpId, user, credentials }) {
   const userId = base64url(utf8(user.userId))
@@ -149,11 +165,8 @@ export async function signalAccepted({ rpId, user, credentials }) {
     .filter(({ kind, relyingPartyId }) => kind === 'Fido2' && relyingPartyId === rpId)
     .map(({ credentialId }) => credentialId.replaceAll('=', ''))
   const { username } = user
-  const api = globalThis.PublicKeyCredential
-  try {
+  await tellBrowser(async (api) => {
     await api?.signalAllAcceptedCredentials?.({ rpId, userId, allAcceptedCredentialIds: ids })
     await api?.signalCurrentUserDetails?.({ rpId, userId, name: username, displayName: username })
-  } catch {
-    // A courtesy to the browser: nothing here depends on it.
-  }
+  })
 }

@@ -5,14 +5,13 @@ import { codeField, refuse } from './code-field.js'
 import { nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
 import { KitError, makeKit, openKit, signRecovery, tidyCode, tidyNumber } from './kit.js'
-import { readKit, showKit, tellWayBack } from './kit-panel.js'
+import { goOnFromKit, readKit, showKit, tellWayBack } from './kit-panel.js'
 import { t, translated } from './language.js'
-import { create } from './passkeys.js'
+import { make } from './passkeys.js'
 import { $, busy, complain, hintAtSecurityKeys, introduce, say, show, speakOf, takeFragment } from './page.js'
 import { signInAndGoOn } from './return.js'
 import { hasPasskey, inMemory, sendOnce } from './sent.js'
 import { sayOnThisPage } from './texts.js'
-import { goOnFrom } from './unkept.js'
 
 sayOnThisPage(translated({
   challenge_invalid: 'This took too long. Have another code sent and begin again.',
@@ -80,15 +79,16 @@ async function makeBoth(kit) {
     throw new KitError('kit_unknown')
   }
   const privateKey = await opened(kit, challenge, old.encryptedRecoveryKey)
-  const passkey = await create(challenge)
+  const made = await make(challenge)
   say(t('Making your new recovery kit…'))
-  const { kit: made, credential } = await makeKit(challenge)
+  const { kit: replacement, credential } = await makeKit(challenge)
   const newCredentials = {
-    firstFactorCredential: { ...passkey, credentialName: nameOfThisDevice() },
+    firstFactorCredential: { ...made.passkey, credentialName: nameOfThisDevice() },
     recoveryCredential: credential,
   }
   const recovery = await signRecovery(privateKey, old.id, newCredentials)
-  return { token: challenge.temporaryAuthenticationToken, body: { recovery, newCredentials }, kit: made }
+  const body = { recovery, newCredentials }
+  return { ...made, token: challenge.temporaryAuthenticationToken, body, kit: replacement }
 }
 
 /** Puts a new passkey and a new kit in the place of all there was, and answers the kit. */
@@ -96,8 +96,7 @@ async function recover(kit) {
   const { sent } = await sendOnce(PLACE, {
     make: () => makeBoth(kit),
     send: ({ token, body }) => call('POST', '/auth/recover/user', { token, body }),
-    outcome: async ({ body }) =>
-      (await hasPasskey(here, kit.username, body.newCredentials.firstFactorCredential)) || undefined,
+    outcome: async ({ passkey }) => (await hasPasskey(here, kit.username, passkey)) || undefined,
   })
   forget(KEPT)
   return sent.kit
@@ -139,7 +138,6 @@ function start() {
   if (earlier) {
     begun = earlier.begun
     $('mailed').value = begun?.mailed ?? ''
-    askForKit({ isSent: false })
   }
 
   $('ask').addEventListener('submit', (event) => {
@@ -208,10 +206,17 @@ function start() {
   })
   hintAtSecurityKeys()
   $('sign-in-button').addEventListener('click', () =>
-    busy($('sign-in-button'), t('Answer the prompt of your browser…'), () =>
-      goOnFrom(newKit, () => signInAndGoOn(here, { username: begun.challenge.user.name })),
+    goOnFromKit(newKit, () =>
+      busy($('sign-in-button'), t('Answer the prompt of your browser…'), () =>
+        signInAndGoOn(here, { username: begun.challenge.user.name }),
+      ),
     ),
   )
+  if (earlier) {
+    askForKit({ isSent: false })
+  } else {
+    show('ask')
+  }
 }
 
 start()

@@ -5,18 +5,17 @@ import { codeField } from './code-field.js'
 import { nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
 import { makeKit } from './kit.js'
-import { showKit } from './kit-panel.js'
+import { goOnFromKit, showKit } from './kit-panel.js'
 import { t, translated } from './language.js'
 import { PromptError, make } from './passkeys.js'
-import { $, busy, complain, hintAtSecurityKeys, introduce, load, say, show, takeFragment } from './page.js'
+import { $, busy, complain, element, hintAtSecurityKeys, introduce, load, say, show, takeFragment } from './page.js'
 import { goOn, signInAndGoOn } from './return.js'
 import { hasPasskey, inMemory, sendOnce } from './sent.js'
-import { beginSession, onSharedSession, onSignOut, session } from './session.js'
+import { beginSession, liveSession, onSharedSession, onSignOut, sharedSession } from './session.js'
 import { sayOnThisPage } from './texts.js'
-import { goOnFrom } from './unkept.js'
 
 sayOnThisPage(translated({
-  challenge_invalid: 'This took too long, or the registration was completed already. Open your link again.',
+  challenge_invalid: 'This took too long, or the registration was completed already. If you have registered, go to the sign-in page; otherwise open your link again.',
   invalid_code: 'This link is not valid, or it was used already. If you have registered, go to the sign-in page; otherwise have a new one sent.',
   code_cut_off: 'This is not a whole registration code: it begins with rc_ and has 43 letters, digits, dashes and underscores more. Copy all of it from your invitation.',
   link_damaged:
@@ -62,15 +61,15 @@ const PLACE = inMemory()
 
 /** Passkey and kit, as they are sent. */
 async function makeBoth(challenge) {
-  const { passkey, isBuiltIn } = await make(challenge)
+  const made = await make(challenge)
   say(t('Making your recovery kit…'))
   const { kit, credential } = await makeKit(challenge)
   const body = {
-    firstFactorCredential: { ...passkey, credentialName: nameOfThisDevice() },
+    firstFactorCredential: { ...made.passkey, credentialName: nameOfThisDevice() },
     recoveryCredential: credential,
     signIn: true,
   }
-  return { token: challenge.temporaryAuthenticationToken, body, isBuiltIn, kit }
+  return { ...made, token: challenge.temporaryAuthenticationToken, body, kit }
 }
 
 /** Registers passkey and kit, which begins a session too; answers the kit, and whether somebody is signed in now. */
@@ -78,8 +77,7 @@ async function register(here, challenge) {
   const { sent, answer } = await sendOnce(PLACE, {
     make: () => makeBoth(challenge),
     send: ({ token, body }) => call('POST', '/auth/registration', { token, body }),
-    outcome: async ({ body }) =>
-      (await hasPasskey(here, challenge.user.name, body.firstFactorCredential)) ? {} : undefined,
+    outcome: async ({ passkey }) => ((await hasPasskey(here, challenge.user.name, passkey)) ? {} : undefined),
   })
   const { authentication } = answer
   forget(KEPT)
@@ -88,10 +86,22 @@ async function register(here, challenge) {
 }
 
 /** Who is signed in here, and may have registered a moment ago, is led on. */
-function offerAccount() {
-  const signedIn = session()
+async function offerAccount() {
+  const signedIn = await liveSession()
   $('back-user').textContent = signedIn?.username ?? ''
   $('back').hidden = !signedIn
+  return signedIn
+}
+
+/** Nobody registers any more with what was begun here: perhaps because they have, in another tab, and are signed in there. */
+async function lead(error) {
+  await sharedSession()
+  onSharedSession(offerAccount)
+  const signedIn = await offerAccount()
+  show('resend')
+  if (!signedIn) {
+    complain(error, element('a', { class: 'button', href: './' }, t('Go to the sign-in page')))
+  }
 }
 
 async function begin() {
@@ -104,14 +114,22 @@ async function begin() {
   let registered
   $('create-button').addEventListener('click', () =>
     busy($('create-button'), t('Answer the prompt of your browser…'), async () => {
-      registered = await register(here, challenge)
+      try {
+        registered = await register(here, challenge)
+      } catch (error) {
+        if (error.code !== 'challenge_invalid') {
+          throw error
+        }
+        await lead(error)
+        return
+      }
       showKit(registered.kit, here)
       show('kit')
     }),
   )
   $('sign-in-button').addEventListener('click', () =>
-    busy($('sign-in-button'), t('One moment…'), () =>
-      goOnFrom(registered.kit, () =>
+    goOnFromKit(registered.kit, () =>
+      busy($('sign-in-button'), t('One moment…'), () =>
         registered.isSignedIn ? goOn() : signInAndGoOn(here, { username: challenge.user.name }),
       ),
     ),

@@ -2,14 +2,15 @@
 // before it is known what came of it.
 
 import { call } from './api.js'
+import { signalVoid } from './passkeys.js'
 import { forgetUnkept, noteUnkept } from './unkept.js'
 
 /** Whether the service has decided, and not only failed or asked for patience. */
 export const isDecided = ({ status }) => status < 500 && ![408, 429].includes(status)
 
 /**
- * Makes something, sends it, and answers the one with the other: `{ sent, answer }`. `place` keeps what was made as
- * long as no answer says what came of it (`get` and `set`). A challenge is answered once: when what is sent again is
+ * Makes a passkey (`make` of passkeys.js, with whatever goes with it), sends it, and answers the one with the other:
+ * `{ sent, answer }`. `place` keeps what was made as long as no answer says what came of it (`get` and `set`). A challenge is answered once: when what is sent again is
  * refused for that, `outcome` says what came of it, or nothing if that is not known.
  */
 export async function sendOnce(place, { make, send, outcome }) {
@@ -27,6 +28,11 @@ export async function sendOnce(place, { make, send, outcome }) {
     }
     if (isDecided(error)) {
       place.set(undefined)
+      // Sent again, it may have come about before, unless that was asked; and an id that is taken is a passkey's.
+      const hasCome = earlier ? error.code !== 'challenge_invalid' : error.code === 'credential_id_taken'
+      if (!hasCome) {
+        signalVoid(sent)
+      }
     }
     throw error
   }

@@ -49,6 +49,27 @@ export function session() {
   }
 }
 
+/** The token that the service was asked about last, and knew. */
+let known
+
+/** The session of this tab, once the service has said that it has not ended: it may be over without having expired. */
+export async function liveSession() {
+  const { token } = session() ?? {}
+  if (token && token !== known) {
+    try {
+      await call('GET', '/auth/credentials', { token })
+      known = token
+    } catch (error) {
+      if (error.code === 'not_authorized') {
+        giveNoMore(token)
+        forgetSession()
+      }
+      return undefined
+    }
+  }
+  return session()
+}
+
 /** Whether there was a session in this tab that nobody ended here; it may have expired. */
 export const hasBeenSignedIn = () => stored() !== undefined
 
@@ -78,6 +99,9 @@ tabs?.addEventListener('message', ({ data: { answers, asks, ended, given } }) =>
     forgetSession()
   }
 })
+
+/** No tab is to give a session to another one that the service does not know any more. */
+const giveNoMore = (token) => tabs?.postMessage({ ended: token })
 
 let withdraw
 
@@ -227,8 +251,7 @@ export async function callSignedIn(method, path, options) {
     return await call(method, path, { ...options, token })
   } catch (error) {
     if (error instanceof ApiError && error.code === 'not_authorized') {
-      // No tab is to give it to another one any more.
-      tabs?.postMessage({ ended: token })
+      giveNoMore(token)
       leave(isSigningOut ? 'signed_out' : 'session_ended')
       return gone()
     }
@@ -254,6 +277,9 @@ export async function act(method, path, body) {
   })
   return callSignedIn(method, path, { body, userAction })
 }
+
+// A page that the browser has kept as it was, and shows again, has what was on it: an account, or a kit.
+addEventListener('pageshow', ({ persisted }) => persisted && location.reload())
 
 heed()
 offer()

@@ -70,7 +70,7 @@ const TEXTS = translated({
   not_ready: 'The service is starting or its database does not answer. Try again in a moment.',
   origin_not_allowed: 'This address does not belong to the application of your account. Open the address you were given.',
   other_network:
-    'The device that shows this code is in another network than you, and can be approved or refused from its own one only. If it is in front of you, connect to that one and try again. If it is not, leave it: its code ends by itself.',
+    'The device that shows this code is in a different network from yours, and can be approved or refused from its own one only. If it is in front of you, connect to that one and try again. If it is not, leave it: its code ends by itself.',
   proof_refused: 'The new passkey was not accepted. Begin again, or try another device.',
   request_granted:
     'The device seems to have been approved already. What has become of that is under “Add a passkey somewhere else”: if you do not want it, cancel the code there, or delete the passkey.',

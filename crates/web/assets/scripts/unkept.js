@@ -27,24 +27,6 @@ export const noteUnkept = (kit) => note([plain(kit), ...without(kit)])
 /** It is kept, or has not come about. */
 export const forgetUnkept = (kit) => note(without(kit))
 
-/**
- * Does what leads on from a kit, which is kept once the page is left for that: its guard may ask before. Whoever stays,
- * because of that or because it fails, has kept nothing yet, and is asked another time.
- */
-export async function goOnFrom(kit, work) {
-  const staying = new AbortController()
-  const { signal } = staying
-  addEventListener('pagehide', () => forgetUnkept(kit), { signal })
-  const stay = () => staying.abort()
-  addEventListener('beforeunload', () => addEventListener('beforeunload', stay, { signal }), { once: true, signal })
-  try {
-    await work()
-  } catch (error) {
-    stay()
-    throw error
-  }
-}
-
 /** Whether nobody has kept the kit (or that of the credential), as far as this browser knows. */
 export const isUnkept = (kit) => noted().includes(plain(kit))
 
