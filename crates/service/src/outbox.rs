@@ -54,6 +54,9 @@ const PATIENCE: Duration = Duration::from_mins(11);
 /// How long what is being sent may take when the work stops.
 const FINISHING: Duration = Duration::from_mins(1);
 
+/// How long a message waits for others to the same recipient or domain, each time that it meets them.
+const SHARE_PAUSE: Duration = Duration::from_secs(10);
+
 /// How long a message stays with who took it and has died since.
 const LEASE: Duration = Duration::from_mins(2);
 
@@ -277,7 +280,12 @@ impl Outbox {
     async fn send(&self, claimed: &ClaimedMessage, turn: MutexGuard<'_, ()>) {
         let mut turn = Some(turn);
         let Some(_sending) = self.recipients.begin(&claimed.message.to) else {
-            let due = self.wait(claimed, "others to the same recipient or domain take long");
+            // Nobody tried it, so the pauses of what failed are not for it.
+            let due = self.due_after_pause(
+                claimed,
+                SHARE_PAUSE,
+                "others to the same recipient or domain take long",
+            );
             return self.settle(claimed, due, turn).await;
         };
         let mut attempt = pin!(self.attempt(claimed));
@@ -333,7 +341,16 @@ impl Outbox {
                 tracing::warn!(message_id = %id, %kind, reason, "a message cannot be sent and is dropped");
                 None
             }
-            Err(DeliveryError::Deferred(reason)) => self.wait(claimed, &reason),
+            Err(DeliveryError::Deferred(reason)) => {
+                tracing::info!(
+                    message_id = %id,
+                    %kind,
+                    attempt,
+                    reason,
+                    "a message has to wait and is tried again"
+                );
+                self.due_later(claimed, &reason)
+            }
             Err(DeliveryError::Transient(reason)) => {
                 match self.trouble.news(&reason, self.clock.now()) {
                     Some(news) => {
@@ -348,18 +365,20 @@ impl Outbox {
         }
     }
 
-    /// When a message is due again that has to wait, which nobody has to mend.
-    fn wait(&self, claimed: &ClaimedMessage, reason: &str) -> Option<Timestamp> {
-        let ClaimedMessage { message, attempt } = claimed;
-        let (id, kind) = (&message.id, message.kind);
-        tracing::info!(message_id = %id, %kind, attempt, reason, "a message has to wait and is tried again");
-        self.due_later(claimed, reason)
-    }
-
     /// When the next try is, unless that would be too late.
     fn due_later(&self, claimed: &ClaimedMessage, reason: &str) -> Option<Timestamp> {
+        self.due_after_pause(claimed, pause(claimed.attempt), reason)
+    }
+
+    /// The same after that pause.
+    fn due_after_pause(
+        &self,
+        claimed: &ClaimedMessage,
+        pause: Duration,
+        reason: &str,
+    ) -> Option<Timestamp> {
         let message = &claimed.message;
-        let due = self.clock.now().plus(pause(claimed.attempt));
+        let due = self.clock.now().plus(pause);
         if due < message.expires {
             return Some(due);
         }

@@ -545,6 +545,21 @@ async fn nobody_keeps_those_of_other_domains_waiting() {
     }
 }
 
+/// As with a relay that looks at each message for half a minute: most installations have users of one domain.
+#[tokio::test(start_paused = true)]
+async fn a_domain_that_takes_its_time_is_sent_as_fast_as_it_takes() {
+    let takes = [Duration::from_secs(30); 60];
+    let those = (0..60).map(|number| format!("user-{number}@slow.example"));
+    let scene = Scene::to(those, &takes, (0, 0));
+    scene.work(1, HOUR).await;
+    assert!(scene.rows().unwrap().is_empty());
+    let sent = scene.sent();
+    assert_eq!(sent.len(), 60);
+    // Four at once, each beginning when it comes upon a place that is free.
+    let last = sent.iter().map(|(_, seconds)| *seconds).max().unwrap();
+    assert!(last <= 15 * (30 + SHARE_PAUSE.as_secs()), "{last}");
+}
+
 /// One that goes quickly is sent alone, and so is what fails at once.
 #[tokio::test(start_paused = true)]
 async fn one_message_is_sent_after_another() {
