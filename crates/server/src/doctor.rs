@@ -1,6 +1,11 @@
 //! Looks through the whole installation: what is wrong or weak, and what to do. Nothing is made or changed.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::{self, Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use latchkey_crypto::{
     clock::SystemClock,
@@ -238,13 +243,18 @@ async fn database(
 
 /// Whether this user may make a file or write to the one that is there, and make others beside it.
 fn writes(file: &Path, found: &mut Findings<'_>) {
-    let path = std::path::absolute(file).unwrap_or_else(|_unknown| file.to_owned());
-    if let Some(place) = private::unwritable(&path) {
+    if let Some(place) = private::unwritable(&target(file)) {
         found.problem(
             format!("this user may not write to {}", place.display()),
             "run the command as the user that the service runs as, or give it to that user (`chown`, `chmod u+w`)",
         );
     }
+}
+
+/// Where a file is, or would be made: SQLite makes others beside what a link leads to.
+fn target(file: &Path) -> PathBuf {
+    let path = fs::canonicalize(file).or_else(|_missing| path::absolute(file));
+    path.unwrap_or_else(|_unknown| file.to_owned())
 }
 
 /// What the database is, and whether it is as it should be: it may be that its schema is to be changed.

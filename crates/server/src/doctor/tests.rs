@@ -1,4 +1,4 @@
-use std::{fs, os::unix::fs::FileExt as _};
+use std::os::unix::fs::{FileExt as _, symlink};
 
 use latchkey_crypto::entropy::SystemEntropy;
 use latchkey_domain::{
@@ -103,14 +103,30 @@ async fn a_database_that_refuses_what_requests_need_is_a_problem() {
     let problems = of(&examine(&settings, None).await, "database", State::Problem);
     assert_eq!(problems, Vec::<String>::new());
     // As a table that is somebody else's.
-    let taken = "CREATE ROLE guest_of_doctor LOGIN; GRANT SELECT ON installation, seaql_migrations TO guest_of_doctor";
-    database.execute(taken).await.unwrap();
     let mut url = Url::parse(database.url()).unwrap();
-    url.set_username("guest_of_doctor").unwrap();
+    let role = format!("guest_of{}", url.path().replace('/', "_"));
+    let made = format!(
+        "CREATE ROLE {role} LOGIN; GRANT SELECT ON installation, seaql_migrations TO {role}"
+    );
+    database.execute(&made).await.unwrap();
+    url.set_username(&role).unwrap();
     settings.database.url = url.to_string();
     let problems = of(&examine(&settings, None).await, "database", State::Problem);
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert!(problems[0].contains("permission denied"), "{problems:?}");
+    let ended = format!("DROP OWNED BY {role}; DROP ROLE {role}");
+    database.execute(&ended).await.unwrap();
+}
+
+#[test]
+fn a_link_to_a_file_is_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+    fs::write(&file, "").unwrap();
+    symlink(&file, &link).unwrap();
+    assert_eq!(target(&link), target(&file));
+    let missing = folder.path().join("missing");
+    assert_eq!(target(&missing), missing);
 }
 
 #[tokio::test]
