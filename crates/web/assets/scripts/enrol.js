@@ -173,7 +173,7 @@ async function add() {
   const { sent, answer } = await sendOnce(PLACE, {
     make: async () => {
       const credentialName = nameIn($('name')) || $('name').defaultValue
-      return { ...(await make(challenge)), credentialName }
+      return { ...(await make(challenge)), credentialName, madeAt: serviceNow() }
     },
     send,
     outcome: () => outcomeOf(ceremony),
@@ -208,10 +208,14 @@ async function statusOf({ challengeIdentifier }) {
   }
 }
 
-/** The same when the challenge is of no more use: what came of it is `Unknown` when it is too late to ask. */
-async function outcomeOf({ challenge, claimedAt }) {
-  const isTold = serviceNow() < claimedAt + TOLD
-  return (await statusOf(challenge)) ?? (isTold ? undefined : { state: 'Unknown' })
+/**
+ * The same when the challenge is of no more use: what came of it is `Unknown` when it is too late to ask, unless it was
+ * too late already when the passkey was made.
+ */
+async function outcomeOf({ challenge, claimedAt, sent }) {
+  const until = claimedAt + TOLD
+  const isKnown = serviceNow() < until || sent.madeAt >= until
+  return (await statusOf(challenge)) ?? (isKnown ? undefined : { state: 'Unknown' })
 }
 
 /** What comes after: the passkey waits for approval, has signed in, can be used, or is gone again. */
