@@ -1,12 +1,42 @@
-// What pages say to whoever is signed in here already.
+// What pages say to whoever is signed in here already, when that session ends, or nobody can say whether it has.
 
+import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { Device, launch, press } from '../support/browser.js'
 import { invite } from '../support/latchkey.js'
-import { linkOf, register } from '../support/pages.js'
+import { claim, endSession, getCode, linkOf, register, two } from '../support/pages.js'
 
 const browser = await launch()
+
+const CREDENTIALS = '**/auth/credentials'
+
+test('whoever opens a code of another account is told so, unless their session has ended', async () => {
+  const [laptop, phone] = [await Device.open(browser), await Device.open(browser)]
+  await register(laptop)
+  const { page } = phone
+  const { username } = await register(phone, two)
+  const told = page.getByText(`You are signed in here as ${username}.`)
+  const { link } = await getCode(laptop)
+  // It is told before anybody knows whether it has ended.
+  await page.route(CREDENTIALS, () => {})
+  await claim(phone, link)
+  await told.waitFor()
+  await page.unrouteAll()
+  const json = { error: { code: 'unavailable', message: 'not now' } }
+  for (const fail of [(route) => route.abort(), (route) => route.fulfill({ status: 503, json })]) {
+    await page.route(CREDENTIALS, fail)
+    await page.reload()
+    await page.getByRole('heading', { name: 'Is this your account?' }).waitFor()
+    await page.waitForLoadState('networkidle')
+    assert.ok(await told.isVisible())
+    await page.unrouteAll()
+  }
+  await endSession(phone)
+  await page.reload()
+  await page.getByRole('heading', { name: 'Is this your account?' }).waitFor()
+  await told.waitFor({ state: 'hidden' })
+})
 
 test('whose invitation is of no more use is told so, though somebody else is signed in here', async () => {
   const device = await Device.open(browser)

@@ -33,6 +33,15 @@ export async function register({ page, name }, origin = one, invitation = undefi
   return invited
 }
 
+/** Ends the session of a page, which does not know. */
+export function endSession({ page }) {
+  return page.evaluate(async () => {
+    const { token } = JSON.parse(sessionStorage.getItem('latchkey.session'))
+    const headers = { authorization: `Bearer ${token}` }
+    await fetch('/auth/logout', { method: 'PUT', headers })
+  })
+}
+
 /** Chooses the place that a code is for. */
 export async function choosePlace({ page }, place) {
   const choice = page.getByLabel('Where will you use it?')

@@ -12,7 +12,7 @@ import { isSupported, make, signalVoid } from './passkeys.js'
 import { $, busy, complain, hintAtSecurityKeys, introduce, say, show, takeFragment, timeLeft } from './page.js'
 import { goOn, isReturning, signInAndGoOn } from './return.js'
 import { isDecided, sendOnce } from './sent.js'
-import { beginSession, liveSession, onSharedSession, signIn } from './session.js'
+import { beginSession, liveSession, onSharedSession, session, signIn } from './session.js'
 import { explain, sayOnThisPage } from './texts.js'
 
 sayOnThisPage(translated({
@@ -125,11 +125,17 @@ async function confirm() {
   show('confirm')
 }
 
-/** Whoever is signed in here as somebody else may be about to take up an account that somebody has sent them. */
-async function tellOfSession() {
-  const { username } = (await liveSession()) ?? {}
-  $('signed-in-user').textContent = username ?? ''
-  $('signed-in').hidden = !username || username === ceremony.challenge?.user.name
+/**
+ * Whoever is signed in here as somebody else may be about to take up an account that somebody has sent them: they are told
+ * at once, unless the service has said that the session has ended.
+ */
+function tellOfSession() {
+  const tell = ({ username } = {}) => {
+    $('signed-in-user').textContent = username ?? ''
+    $('signed-in').hidden = !username || username === ceremony.challenge?.user.name
+  }
+  tell(session())
+  liveSession().then(tell)
 }
 
 /**

@@ -52,7 +52,10 @@ export function session() {
 /** The token that the service was asked about last, and knew. */
 let known
 
-/** The session of this tab, once the service has said that it has not ended: it may be over without having expired. */
+/**
+ * The session of this tab, unless the service says that it has ended: it may be over without having expired. Where it
+ * cannot say so, it counts as it is.
+ */
 export async function liveSession() {
   const { token } = session() ?? {}
   if (token && token !== known) {
@@ -64,7 +67,6 @@ export async function liveSession() {
         giveNoMore(token)
         forgetSession()
       }
-      return undefined
     }
   }
   return session()
