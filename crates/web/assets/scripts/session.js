@@ -65,7 +65,11 @@ export async function liveSession() {
     } catch (error) {
       if (error.code === 'not_authorized') {
         giveNoMore(token)
-        forgetSession()
+        // Meanwhile another one may have begun here; where none has, another tab may have one.
+        if (stored()?.token === token) {
+          forgetSession()
+          askTabs()
+        }
       }
     }
   }
