@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { Device, launch } from '../support/browser.js'
 import { baseUrl } from '../support/latchkey.js'
 import {
-  callsTo, claim, enrol, getCode, getCodeElsewhere, one, register, stateOf, two, withoutAutofill,
+  callsTo, claim, endSession, enrol, getCode, getCodeElsewhere, one, register, stateOf, two, withoutAutofill,
 } from '../support/pages.js'
 
 const browser = await launch()
@@ -27,15 +27,6 @@ async function twoPasskeys() {
   await enrol(phone, link, 'My phone')
   await card(laptop, 'My phone').waitFor()
   return { laptop, phone }
-}
-
-/** Ends the session of a page, which does not know. */
-function endSession({ page }) {
-  return page.evaluate(async () => {
-    const { token } = JSON.parse(sessionStorage.getItem('latchkey.session'))
-    const headers = { authorization: `Bearer ${token}` }
-    await fetch('/auth/logout', { method: 'PUT', headers })
-  })
 }
 
 test('the last passkey cannot be removed, and the card says why', async () => {

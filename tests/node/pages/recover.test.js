@@ -7,7 +7,7 @@ import { test } from 'node:test'
 
 import { Device, launch, press } from '../support/browser.js'
 import { invite, latchkey, mailedCode, orgId } from '../support/latchkey.js'
-import { callsTo, linkOf, loseAnswer, one, withoutAutofill } from '../support/pages.js'
+import { callsTo, linkOf, loseAnswer, one, sendTwice, withoutAutofill } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -146,6 +146,19 @@ test('an answer to a recovery that is lost locks nobody out', async () => {
     await page.getByRole('button', { name: 'Continue: sign in' }).click()
     await page.getByText(`Signed in as ${person.username}`).waitFor()
   }
+})
+
+test('a recovery that the browser has sent twice by itself gives its new kit', async () => {
+  const person = await withKit(await Device.open(browser))
+  const device = await Device.open(browser)
+  const { page } = device
+  await sendTwice(device, one, '/auth/recover/user')
+  await recover(device, person)
+  await page.getByRole('heading', { name: 'You are back' }).waitFor()
+  await page.getByRole('link', { name: 'Save as a file' }).click()
+  await press(device, 'Continue: sign in')
+  await page.getByText(`Signed in as ${person.username}`).waitFor()
+  assert.equal((await device.passkeys()).length, 1)
 })
 
 test('a recovery goes on when its page is loaded anew, and a kit that is gone is named so', async () => {

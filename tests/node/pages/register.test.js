@@ -6,7 +6,9 @@ import { test } from 'node:test'
 
 import { Device, holds, launch, press } from '../support/browser.js'
 import { invite } from '../support/latchkey.js'
-import { callsTo, closeStorage, linkOf, loseAnswer, one, register, withoutAutofill } from '../support/pages.js'
+import {
+  callsTo, closeStorage, linkOf, loseAnswer, one, register, sendTwice, withoutAutofill,
+} from '../support/pages.js'
 
 const browser = await launch()
 
@@ -398,6 +400,21 @@ test('an answer to a registration that is lost locks nobody out', async () => {
     assert.equal(await page.locator('#no-kit').isVisible(), false)
     assert.deepEqual(device.violations, [])
   }
+})
+
+test('what the browser has sent twice by itself is registered, and its kit is shown', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  const { username, ...invitation } = await invite()
+  await page.goto(linkOf({ username, ...invitation }))
+  await page.getByRole('button', { name: 'Make my passkey' }).waitFor()
+  await sendTwice(device, one, '/auth/registration')
+  await press(device, 'Make my passkey')
+  await page.getByText(/^D1-/).waitFor()
+  await page.getByRole('link', { name: 'Save as a file' }).click()
+  await press(device, 'Continue')
+  await page.getByText(`Signed in as ${username}`).waitFor()
+  assert.equal((await device.passkeys()).length, 1)
 })
 
 test('a kit that was made and never shown is told of, until another one takes its place', async () => {

@@ -33,6 +33,15 @@ export async function register({ page, name }, origin = one, invitation = undefi
   return invited
 }
 
+/** Ends the session of a page, which does not know. */
+export function endSession({ page }) {
+  return page.evaluate(async () => {
+    const { token } = JSON.parse(sessionStorage.getItem('latchkey.session'))
+    const headers = { authorization: `Bearer ${token}` }
+    await fetch('/auth/logout', { method: 'PUT', headers })
+  })
+}
+
 /** Chooses the place that a code is for. */
 export async function choosePlace({ page }, place) {
   const choice = page.getByLabel('Where will you use it?')
@@ -135,25 +144,38 @@ export function callsTo({ page }, path) {
 /** Where a passkey that was made with a code is sent. */
 export const VERIFY = '/auth/credentials/code/verify'
 
+/** Sends what a page on that origin is about to send there; its answer reaches nobody. */
+async function send(request, origin, path) {
+  // The browser knows where its name leads, this program need not.
+  const { authorization, 'x-dfns-useraction': userAction } = request.headers()
+  const headers = {
+    'content-type': 'application/json',
+    origin,
+    ...(authorization && { authorization }),
+    ...(userAction && { 'x-dfns-useraction': userAction }),
+  }
+  const answer = await fetch(`${baseUrl}${path}`, { method: 'POST', headers, body: request.postData() })
+  assert.equal(answer.status, 200)
+}
+
 /** Loses the next answer to what the page on that origin sends there, or, if it does not reach the service, both. */
 export async function loseAnswer({ page }, origin, { path, reaches }) {
   const lose = async (route) => {
     if (reaches) {
-      // The browser knows where its name leads, this program need not.
-      const { authorization, 'x-dfns-useraction': userAction } = route.request().headers()
-      const headers = {
-        'content-type': 'application/json',
-        origin,
-        ...(authorization && { authorization }),
-        ...(userAction && { 'x-dfns-useraction': userAction }),
-      }
-      const body = route.request().postData()
-      const answer = await fetch(`${baseUrl}${path}`, { method: 'POST', headers, body })
-      assert.equal(answer.status, 200)
+      await send(route.request(), origin, path)
     }
     await route.abort()
   }
   await page.route(`**${path}`, lose, { times: 1 })
+}
+
+/** Sends twice what the page sends there next, and answers the second, as a browser does whose connection is cut. */
+export async function sendTwice({ page }, origin, path) {
+  const twice = async (route) => {
+    await send(route.request(), origin, path)
+    await route.continue()
+  }
+  await page.route(`**${path}`, twice, { times: 1 })
 }
 
 /**

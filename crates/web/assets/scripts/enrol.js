@@ -12,7 +12,7 @@ import { isSupported, make, signalVoid } from './passkeys.js'
 import { $, busy, complain, hintAtSecurityKeys, introduce, say, show, takeFragment, timeLeft } from './page.js'
 import { goOn, isReturning, signInAndGoOn } from './return.js'
 import { isDecided, sendOnce } from './sent.js'
-import { beginSession, liveSession, onSharedSession, signIn } from './session.js'
+import { beginSession, liveSession, onSharedSession, session, signIn } from './session.js'
 import { explain, sayOnThisPage } from './texts.js'
 
 sayOnThisPage(translated({
@@ -125,11 +125,17 @@ async function confirm() {
   show('confirm')
 }
 
-/** Whoever is signed in here as somebody else may be about to take up an account that somebody has sent them. */
-async function tellOfSession() {
-  const { username } = (await liveSession()) ?? {}
-  $('signed-in-user').textContent = username ?? ''
-  $('signed-in').hidden = !username || username === ceremony.challenge?.user.name
+/**
+ * Whoever is signed in here as somebody else may be about to take up an account that somebody has sent them: they are told
+ * at once, unless the service has said that the session has ended.
+ */
+function tellOfSession() {
+  const tell = ({ username } = {}) => {
+    $('signed-in-user').textContent = username ?? ''
+    $('signed-in').hidden = !username || username === ceremony.challenge?.user.name
+  }
+  tell(session())
+  liveSession().then(tell)
 }
 
 /**
@@ -173,7 +179,7 @@ async function add() {
   const { sent, answer } = await sendOnce(PLACE, {
     make: async () => {
       const credentialName = nameIn($('name')) || $('name').defaultValue
-      return { ...(await make(challenge)), credentialName }
+      return { ...(await make(challenge)), credentialName, madeAt: serviceNow() }
     },
     send,
     outcome: () => outcomeOf(ceremony),
@@ -208,10 +214,14 @@ async function statusOf({ challengeIdentifier }) {
   }
 }
 
-/** The same when the challenge is of no more use: what came of it is `Unknown` when it is too late to ask. */
-async function outcomeOf({ challenge, claimedAt }) {
-  const isTold = serviceNow() < claimedAt + TOLD
-  return (await statusOf(challenge)) ?? (isTold ? undefined : { state: 'Unknown' })
+/**
+ * The same when the challenge is of no more use: what came of it is `Unknown` when it is too late to ask, unless it was
+ * too late already when the passkey was made.
+ */
+async function outcomeOf({ challenge, claimedAt, sent }) {
+  const until = claimedAt + TOLD
+  const isKnown = serviceNow() < until || sent.madeAt >= until
+  return (await statusOf(challenge)) ?? (isKnown ? undefined : { state: 'Unknown' })
 }
 
 /** What comes after: the passkey waits for approval, has signed in, can be used, or is gone again. */

@@ -94,12 +94,12 @@ async function offerAccount() {
 }
 
 /** Nobody registers any more with what was begun here: perhaps because they have, in another tab, and are signed in there. */
-async function lead(error) {
+async function lead(error, { user }) {
   await sharedSession()
   onSharedSession(offerAccount)
   const signedIn = await offerAccount()
   show('resend')
-  if (!signedIn) {
+  if (signedIn?.username !== user.name) {
     complain(error, element('a', { class: 'button', href: './' }, t('Go to the sign-in page')))
   }
 }
@@ -120,7 +120,7 @@ async function begin() {
         if (error.code !== 'challenge_invalid') {
           throw error
         }
-        await lead(error)
+        await lead(error, challenge)
         return
       }
       showKit(registered.kit, here)

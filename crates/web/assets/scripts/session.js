@@ -52,7 +52,10 @@ export function session() {
 /** The token that the service was asked about last, and knew. */
 let known
 
-/** The session of this tab, once the service has said that it has not ended: it may be over without having expired. */
+/**
+ * The session of this tab, unless the service says that it has ended: it may be over without having expired. Where it
+ * cannot say so, it counts as it is.
+ */
 export async function liveSession() {
   const { token } = session() ?? {}
   if (token && token !== known) {
@@ -62,9 +65,12 @@ export async function liveSession() {
     } catch (error) {
       if (error.code === 'not_authorized') {
         giveNoMore(token)
-        forgetSession()
+        // Meanwhile another one may have begun here; where none has, another tab may have one.
+        if (stored()?.token === token) {
+          forgetSession()
+          askTabs()
+        }
       }
-      return undefined
     }
   }
   return session()
