@@ -19,6 +19,7 @@ pub mod events;
 pub mod factors;
 
 pub mod messages;
+mod mishaps;
 
 pub mod first_credentials;
 
@@ -45,8 +46,6 @@ pub mod code_requests;
 pub mod approvals;
 
 mod account_codes;
-
-mod panics;
 
 pub mod users;
 

@@ -33,8 +33,8 @@ use crate::{
     directory::{Caller, OrganizationRequired, PartyError},
     events::{Event, Facts},
     messages::AskedCode,
+    mishaps::caught,
     network::shares,
-    panics::caught,
     ports::{
         account_code_store::AccountCodeStore, account_store::AccountStore,
         code_digester::CodeDigester, mailer::Mailer, store::StoreError,

@@ -24,7 +24,7 @@ pub use self::trouble::Trouble;
 use crate::{
     events::{Event, LeftEvents},
     messages::{Messages, say_it_waits},
-    panics::caught,
+    mishaps::{caught, warn_of},
     ports::{
         clock::Clock,
         mailer::{Delivery, DeliveryError, Mail, Mailer, MessageContent},
@@ -33,7 +33,6 @@ use crate::{
         },
         store::StoreError,
     },
-    work::warn_of,
 };
 
 /// How often messages that are due are looked for: one read.

@@ -7,12 +7,12 @@ use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval, timeout},
 };
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use crate::{
     events::LeftEvents,
     housekeeping::{Housekeeping, HousekeepingError, Parted},
-    ports::store::StoreError,
+    mishaps::warn_of,
     use_cases::UseCases,
 };
 
@@ -90,12 +90,6 @@ async fn keep_house(housekeeping: &Housekeeping) -> Parted {
     }
 }
 
-/// Tells the log of a failure after which the work goes on.
-pub(crate) fn warn_of(error: &StoreError, what: &str) {
-    let cause = std::error::Error::source(error).map(ToString::to_string);
-    warn!(%error, cause, "{what}");
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -119,6 +113,7 @@ mod tests {
             mailer::{Delivery, DeliveryError, Mail, Mailer},
             message_store::{ClaimedMessage, MockMessageStore, Pending, WaitingMessage},
             sealer::{MockSealer, NotSealed},
+            store::StoreError,
         },
         testing::{NOW, clock, user},
         use_cases::ServiceSettings,

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use latchkey_domain::{
-    credential::{Credential, CredentialReference},
+    credential::CredentialReference,
     id::{OrganizationId, UserId},
     session::Session,
     text::Username,
@@ -13,17 +13,18 @@ use latchkey_service::ports::{
 };
 use sea_orm::{
     ColumnTrait as _, EntityTrait as _, FromQueryResult as _, JoinType, QueryFilter as _,
-    QueryResult, QuerySelect as _, QueryTrait as _, RelationTrait as _, SelectTwo,
-    SelectTwoRequired, Statement, Value,
+    QuerySelect as _, QueryTrait as _, RelationTrait as _, SelectTwo, SelectTwoRequired, Statement,
+    Value,
     sea_query::{Expr, ExprTrait as _},
 };
 
 use crate::{
-    column::{FIRST, Joined, SECOND},
+    column::{FIRST, SECOND},
     session_store,
     statement::Fixed,
     store::SqlStore,
     table::{
+        account::account_of,
         credential::{self, Column},
         organization, user,
     },
@@ -119,29 +120,4 @@ impl SqlStore {
     async fn account(&self, statement: Statement) -> Result<Option<Account>, StoreError> {
         account_of(&self.rows(statement).await?, FIRST, SECOND)
     }
-}
-
-/// The user of whom there is a row for each credential, and these in the order in which they were made: there are few,
-/// and a database takes longer to prepare for sorting rows of so many columns than to find them.
-pub(crate) fn account_of(
-    rows: &[QueryResult],
-    prefix_of_user: &str,
-    prefix_of_credential: &str,
-) -> Result<Option<Account>, StoreError> {
-    let Some(first) = rows.first() else {
-        return Ok(None);
-    };
-    let user = user::Model::from_query_result(first, prefix_of_user);
-    let mut credentials: Vec<Credential> = vec![];
-    for row in rows {
-        let held = Joined::from_query_result_optional(row, prefix_of_credential);
-        if let Some(Joined::<credential::Model>(held)) = held.map_err(StoreError::new)? {
-            credentials.push(held.try_into()?);
-        }
-    }
-    credentials.sort_by(|one, other| (one.created, &one.uuid).cmp(&(other.created, &other.uuid)));
-    Ok(Some(Account {
-        user: user.map_err(StoreError::new)?.into(),
-        credentials,
-    }))
 }

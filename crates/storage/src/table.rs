@@ -43,6 +43,7 @@ macro_rules! refers_to {
     };
 }
 
+pub(crate) mod account;
 pub(crate) mod account_code;
 pub(crate) mod application;
 pub(crate) mod application_logo;

@@ -10,7 +10,7 @@ use sea_orm::{DbBackend, QueryTrait, Statement, Value, Values};
 
 use super::{
     Way,
-    step::{Shape, Step},
+    step::{Shape, Step, mark, missing},
 };
 
 /// A statement whose text never changes. It is written for each database when it is first asked for, with marks in
@@ -34,18 +34,6 @@ enum Place {
     Always(Value),
     /// Is for the value with that number.
     Of(usize),
-}
-
-/// What marks the place of the value with that number; no tree has it of its own.
-fn mark(number: usize) -> Value {
-    Value::Bytes(Some(
-        format!("the value {number} of a fixed statement").into(),
-    ))
-}
-
-/// What stands in the place of a value that a tree takes and nobody gives.
-pub(super) fn missing() -> Value {
-    mark(usize::MAX)
 }
 
 impl Fixed {

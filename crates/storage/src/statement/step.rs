@@ -26,7 +26,7 @@ use sea_orm::{
     },
 };
 
-use super::{fixed::missing, in_turn, rows_of};
+use super::{in_turn, rows_of};
 
 /// An insertion of one row, or of none: what it inserts comes from a selection, which may have conditions.
 #[derive(Clone)]
@@ -170,6 +170,18 @@ impl Inputs {
         // With one that there is not, the text is not told.
         self.0.next().unwrap_or_else(missing)
     }
+}
+
+/// What marks the place of the value with that number; no tree has it of its own.
+pub(super) fn mark(number: usize) -> Value {
+    Value::Bytes(Some(
+        format!("the value {number} of a fixed statement").into(),
+    ))
+}
+
+/// What stands in the place of a value that a tree takes and nobody gives.
+pub(super) fn missing() -> Value {
+    mark(usize::MAX)
 }
 
 impl From<Vec<Value>> for Inputs {

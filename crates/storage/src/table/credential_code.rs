@@ -36,9 +36,8 @@ use sea_orm::{
     sea_query::{CaseStatement, Condition},
 };
 
-use super::{credential, organization, user};
+use super::{account::account_of, credential, organization, user};
 use crate::{
-    account_store::account_of,
     authority::{form_of, standing, values_of},
     column::{self, FIRST, SECOND, THIRD},
     connection::Reader,
