@@ -4,8 +4,8 @@
 //! A message is claimed for a while, sent, and then removed; whoever sends it for longer says so in time. A process
 //! that dies in between leaves it to the next one when the lease ends, so a message is sent at least once, and
 //! normally exactly once. One is sent after another, as long as that goes quickly: nobody waits behind a message that
-//! its mail server takes minutes to accept, and no recipient and no domain has more than its share of what is being sent.
-//! What cannot be sent stays as long as it is worth it, and `trouble` tells when that is not its own fault.
+//! its mail server takes minutes to accept, and no recipient and no domain has more than its share of what is being
+//! sent. What cannot be sent stays as long as it is worth it, and `trouble` tells when that is not its own fault.
 
 mod recipients;
 mod trouble;

@@ -32,8 +32,8 @@ impl UseCases {
     /// other process.
     ///
     /// # Errors
-    /// [`Parted`], within a minute or two after the database took other secrets, was replaced or found damaged, since the look at it
-    /// waits until what has expired before was deleted: then nothing more must be served or done with these use cases.
+    /// [`Parted`], within a minute or two after the database took other secrets, was replaced or found damaged, since
+    /// the look at it waits until what has expired before was deleted: then nothing more must be served or done with these use cases.
     pub async fn work(&self, stop: impl Future<Output = ()>) -> Result<(), Parted> {
         let (working, stops) = watch::channel(());
         let until_stop = async {

@@ -465,8 +465,8 @@ pub trait AdministrationStore: Send + Sync {
         name: &OrganizationName,
     ) -> Result<Effect, RenameOrganizationError>;
 
-    /// Deletes an organization where nobody has registered and nobody has signed anything, with its applications, whose origins are free then, and
-    /// with whoever was invited, and tells what went with it. Whoever registers meanwhile keeps it, or finds nothing
+    /// Deletes an organization where nobody has registered and nobody has signed anything, with its applications, whose
+    /// origins are free then, and with whoever was invited, and tells what went with it. Whoever registers meanwhile keeps it, or finds nothing
     /// to register at, under any concurrency.
     ///
     /// # Errors

@@ -203,6 +203,23 @@ impl Step {
         }
     }
 
+    /// Inserts a row.
+    pub(crate) fn row<A: ActiveModelTrait>(row: &A) -> Self {
+        let (form, values) = row_of(row);
+        Self::fixed(form, values, |form, inputs| {
+            Insertion::of_row::<A::Entity>(form, inputs).into()
+        })
+    }
+
+    /// Inserts a row as [`Insertion::unless_taken`] says.
+    pub(crate) fn row_unless_taken<A: ActiveModelTrait>(row: &A) -> Self {
+        let (form, values) = row_of(row);
+        Self::fixed(form, values, |form, inputs| {
+            let insertion = Insertion::of_row::<A::Entity>(form, inputs);
+            insertion.unless_taken().into()
+        })
+    }
+
     /// The same, whether or not it meets a row.
     pub(crate) fn optional(self) -> Self {
         Self {

@@ -41,7 +41,7 @@ use crate::{
     authority::{form_of, standing, values_of},
     column::{self, FIRST, SECOND, THIRD},
     connection::Reader,
-    statement::{self, Change as _, Fixed, Insertion, PLAIN, Step, row_of, together},
+    statement::{self, Change as _, Fixed, Inputs, PLAIN, Step, together},
     store::SqlStore,
 };
 
@@ -264,11 +264,7 @@ fn insertion(new: NewCredentialCode) -> Step {
         is_newest: Set(true),
         ..Default::default()
     };
-    let (form, values) = row_of(&row);
-    Step::fixed(form, values, |form, inputs| {
-        let insertion = Insertion::of_row::<Entity>(form, inputs);
-        insertion.unless_taken().into()
-    })
+    Step::row_unless_taken(&row)
 }
 
 /// Makes room for a newer code of a user: the earlier ones end, and none is the newest any more.
@@ -407,6 +403,15 @@ fn claim(claimed: &ClaimedCode) -> Step {
     })
 }
 
+/// A code of that id and user that is claimed by exactly that challenge.
+fn is_claimed(inputs: &mut Inputs) -> Condition {
+    Condition::all()
+        .add(Column::Id.eq(inputs.take()))
+        .add(Column::UserId.eq(inputs.take()))
+        .add(Column::State.eq(CLAIMED))
+        .add(Column::ClaimChallenge.eq(inputs.take()))
+}
+
 /// What redeems a code where the organization asks for what the credential is made for, and makes that.
 fn redemption_steps(authority: &Authority, redemption: &Redemption) -> [Step; 2] {
     [
@@ -439,10 +444,7 @@ fn redeem(authority: &Authority, redemption: &Redemption) -> Step {
             .col_expr(Column::Credential, Expr::val(inputs.take()))
             .col_expr(Column::Approval, Expr::val(inputs.take()))
             .col_expr(Column::ApprovalExpires, Expr::val(inputs.take()))
-            .filter(Column::Id.eq(inputs.take()))
-            .filter(Column::UserId.eq(inputs.take()))
-            .filter(Column::State.eq(CLAIMED))
-            .filter(Column::ClaimChallenge.eq(inputs.take()))
+            .filter(is_claimed(inputs))
             .filter(organization::asks(inputs.take(), inputs.take()))
             .into()
     })
@@ -463,10 +465,7 @@ fn release(released: &ReleasedCode) -> Step {
             .col_expr(Column::State, Expr::value(CANCELLED))
             .col_expr(Column::Released, Expr::val(inputs.take()))
             .col_expr(Column::ReleaseReason, Expr::val(inputs.take()))
-            .filter(Column::Id.eq(inputs.take()))
-            .filter(Column::UserId.eq(inputs.take()))
-            .filter(Column::State.eq(CLAIMED))
-            .filter(Column::ClaimChallenge.eq(inputs.take()))
+            .filter(is_claimed(inputs))
             .into()
     })
 }

@@ -23,7 +23,7 @@ use sea_orm::{
 use super::user;
 use crate::{
     column,
-    statement::{self, Change as _, Insertion, Step, is_in_batch, row_of, together},
+    statement::{self, Change as _, Step, is_in_batch, together},
     store::SqlStore,
 };
 
@@ -86,10 +86,7 @@ pub(crate) fn insertion(message: &NewMessage) -> Step {
         due: message.due.into(),
         attempts: 0,
     };
-    let (form, values) = row_of(&row.into_active_model());
-    Step::fixed(form, values, |form, inputs| {
-        Insertion::of_row::<Entity>(form, inputs).into()
-    })
+    Step::row(&row.into_active_model())
 }
 
 /// Keeps messages, where what they tell about has been changed already.

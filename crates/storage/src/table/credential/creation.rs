@@ -51,11 +51,7 @@ pub(super) fn in_room(form: Form, inputs: &mut Inputs, counted: Condition) -> In
 
 /// Makes a credential, however many there are.
 fn free_insertion(credential: &Credential) -> Step {
-    let (form, values) = row_of(&to_row(credential));
-    Step::fixed(form, values, |form, inputs| {
-        let insertion = Insertion::of_row::<Entity>(form, inputs);
-        insertion.unless_taken().into()
-    })
+    Step::row_unless_taken(&to_row(credential))
 }
 
 /// Makes a credential whose [`insertion`] met none: that can be in the place of one that has waited in vain,

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::statement::Step;
 
-/// Makes the recovery key of a user who is locked; meets none as any [insertion](super::creation::insertion) does, but those that
-/// it takes the place of need no room. What came of that, [`insert_in_place`] tells.
+/// Makes the recovery key of a user who is locked; meets none as any [insertion](super::creation::insertion) does, but
+/// those that it takes the place of need no room. What came of that, [`insert_in_place`] tells.
 pub(crate) fn insertion(recovery_key: &Credential) -> Step {
     insertion_beside(recovery_key, |form, inputs| {
         let stays = Column::Kind.ne(CredentialKind::RecoveryKey.as_str());
