@@ -126,13 +126,11 @@ function card(credential, { isLast, isWaiting, loss }, settle) {
     actions.append(action(t('Activate'), credential, activate))
   } else if (isActive && !isLast && kind !== 'RecoveryKey') {
     const button = action(t('Deactivate'), credential, (button) =>
-      confirm({
+      askFirst({
         title: t('Deactivate “{name}”?', credential),
         text: sentences(t('It cannot be used until you activate it again.'), loss, ownWarning(credentialUuid)),
         button: t('Deactivate'),
         work: () => deactivate(button),
-        // Whoever says yes has yet to sign it, and may have to sign in before.
-        otherwise: forgetNoticed,
       }),
     )
     button.dataset.takesAway = ''
@@ -141,7 +139,7 @@ function card(credential, { isLast, isWaiting, loss }, settle) {
   if (!isLast) {
     actions.append(
       action(t('Delete'), credential, (button) =>
-        confirm({
+        askFirst({
           title: t('Delete “{name}”?', credential),
           text: sentences(
             t('It cannot be used any more, and this cannot be undone.'),
@@ -150,7 +148,6 @@ function card(credential, { isLast, isWaiting, loss }, settle) {
           ),
           button: t('Delete'),
           work: () => remove(button),
-          otherwise: forgetNoticed,
         }),
       ),
     )
@@ -296,3 +293,7 @@ function renaming(credential, actions, settle) {
     field.focus()
   }
 }
+
+/** Asks before a credential is taken away. Whoever says yes has yet to sign it, and may have to sign in before. */
+const askFirst = (asked) =>
+  confirm({ ...asked, kind: 'danger', safe: t('Keep it'), otherwise: forgetNoticed })

@@ -109,6 +109,7 @@ export function goOnFromKit(kit, work) {
     title: t('You have not saved this kit'),
     text: t('It is never shown again.'),
     button: t('I have written it down'),
+    safe: t('Stay and keep it'),
     work: () => {
       saved(kit, '')
       work()

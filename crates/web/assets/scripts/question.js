@@ -1,19 +1,32 @@
-// A question before something that may be regretted, in the dialog of the page. The safe answer has the focus.
+// A question before something that may be regretted. The safe answer has the focus.
 
-import { $ } from './page.js'
+import { element } from './page.js'
 
-/** Asks; the work is done by whoever presses that button, and what is to be done `otherwise` by whoever does not. */
-export function confirm({ title, text, button, work, otherwise = () => {} }) {
-  const dialog = $('question')
-  $('question-title').textContent = title
-  $('question-text').textContent = text
-  $('question-yes').textContent = button
-  dialog.returnValue = ''
-  $('question-yes').onclick = () => {
+/**
+ * Asks; the work is done by whoever presses that button, and what is to be done `otherwise` by whoever presses the safe one
+ * or leaves the question.
+ */
+export function confirm({ title, text, button, kind, safe, work, otherwise = () => {} }) {
+  const yes = element('button', { id: 'question-yes', type: 'button', class: kind }, button)
+  const no = element('button', { id: 'question-no', type: 'button', autofocus: true }, safe)
+  const dialog = element(
+    'dialog',
+    { id: 'question', 'aria-labelledby': 'question-title', 'aria-describedby': 'question-text' },
+    element('h2', { id: 'question-title' }, title),
+    element('p', { id: 'question-text' }, text),
+    element('div', { class: 'actions' }, no, yes),
+  )
+  yes.addEventListener('click', () => {
     dialog.close('yes')
     work()
-  }
-  $('question-no').onclick = () => dialog.close()
-  dialog.onclose = () => dialog.returnValue || otherwise()
+  })
+  no.addEventListener('click', () => dialog.close())
+  dialog.addEventListener('close', () => {
+    dialog.remove()
+    if (!dialog.returnValue) {
+      otherwise()
+    }
+  })
+  document.querySelector('main').append(dialog)
   dialog.showModal()
 }
