@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use latchkey_domain::{
     authority::Authority,
     code_request::{CodeRequest, RequestDecision, RequestState, RequestStatus},
-    credential_code::CodeDigest,
+    credential_code::{CodeDigest, CodeForm},
     id::OrganizationId,
     organization::RequestsFrom,
     time::Timestamp,
@@ -38,9 +38,16 @@ impl CodeRequestStore for MemoryStore {
         })
     }
 
-    async fn find(&self, digest: &CodeDigest) -> Result<Option<FoundRequest>, StoreError> {
+    async fn find(
+        &self,
+        form: CodeForm,
+        digest: &CodeDigest,
+    ) -> Result<Option<FoundRequest>, StoreError> {
         Ok(self.read(|state| {
-            let has = |held: &&CodeRequest| held.short == *digest || held.long == *digest;
+            let has = |held: &&CodeRequest| match form {
+                CodeForm::Short => held.short == *digest,
+                CodeForm::Long => held.long == *digest,
+            };
             let request = state.code_requests.values().find(has)?;
             let from = state.requests_from(&request.organization)?;
             state.is_served(request).then(|| FoundRequest {

@@ -6,7 +6,8 @@ use latchkey_domain::{
     authority::{Authority, Spend},
     credential::{Credential, CredentialKind, CredentialState},
     credential_code::{
-        ClaimedCode, CodeDigest, CodeState, CredentialCode, NewCredentialCode, ReleasedCode,
+        ClaimedCode, CodeDigest, CodeForm, CodeState, CredentialCode, NewCredentialCode,
+        ReleasedCode,
     },
     id::{CredentialCodeId, CredentialUuid, UserId},
     message::NewMessage,
@@ -179,8 +180,15 @@ impl CredentialCodeStore for MemoryStore {
         })
     }
 
-    async fn find(&self, digest: &CodeDigest) -> Result<Option<FoundCode>, StoreError> {
-        let has = |held: &&NewCredentialCode| held.long == *digest || held.short == Some(*digest);
+    async fn find(
+        &self,
+        form: CodeForm,
+        digest: &CodeDigest,
+    ) -> Result<Option<FoundCode>, StoreError> {
+        let has = |held: &&NewCredentialCode| match form {
+            CodeForm::Short => held.short == Some(*digest),
+            CodeForm::Long => held.long == *digest,
+        };
         Ok(self.read(|state| {
             let HeldCode { code, user } = state.held(has)?;
             let account = state.account(&user.id)?;

@@ -6,7 +6,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use latchkey_domain::{
     code_request::{CodeRequest, INTERVAL, LIFETIME, RequestState, RequestStatus},
     credential::CredentialKind,
-    credential_code::{self, CodeText, EnteredCode},
+    credential_code::{self, CodeForm, CodeText, EnteredCode},
     id::{CodeRequestId, CredentialCodeId, OrganizationId},
     organization::RequestsFrom,
     session::Session,
@@ -239,10 +239,8 @@ impl CodeRequests {
             owner: Owner::Place(&digest),
         };
         let look_up = async {
-            let found = self.store.find(&digest).await?;
-            found
-                .filter(|found| found.request.long == digest)
-                .ok_or(FindRequestError::InvalidCode)
+            let found = self.store.find(CodeForm::Long, &digest).await?;
+            found.ok_or(FindRequestError::InvalidCode)
         };
         let found = self.throttle.try_code(&attempt, look_up).await?;
         self.throttle.know_place(&digest);
@@ -380,11 +378,10 @@ impl CodeRequests {
         facts: &mut Facts,
     ) -> Result<FoundRequest, FindRequestError> {
         let digest = self.digester.digest(&code.text);
-        let found = self.store.find(&digest).await?;
+        let found = self.store.find(CodeForm::Short, &digest).await?;
         let found = found
             .filter(|found| {
-                found.request.short == digest
-                    && found.request.organization == session.organization
+                found.request.organization == session.organization
                     && found.from != RequestsFrom::Nowhere
                     // A replica of before may have opened one.
                     && found.request.kind.signs_in()

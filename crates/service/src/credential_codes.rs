@@ -277,7 +277,7 @@ impl CredentialCodes {
         facts: &mut Facts,
     ) -> Result<CreationChallenge, BeginWithCodeError> {
         let digest = self.digester.digest(&request.code.text);
-        let found = self.store.find(&digest).await?;
+        let found = self.store.find(request.code.form, &digest).await?;
         if let Some(found) = &found {
             let has_expired = found.code.status(self.ceremonies.now()) == CodeStatus::Expired;
             facts.note(&found.code.organization, &found.account.user.id);

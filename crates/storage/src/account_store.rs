@@ -13,12 +13,12 @@ use latchkey_service::ports::{
 };
 use sea_orm::{
     ColumnTrait as _, EntityTrait as _, FromQueryResult as _, JoinType, QueryFilter as _,
-    QuerySelect as _, QueryTrait as _, RelationTrait as _, SelectTwo, SelectTwoRequired, Statement,
-    Value,
-    sea_query::{Expr, ExprTrait as _},
+    QuerySelect as _, RelationTrait as _, SelectTwo, SelectTwoRequired, Statement, Value,
+    sea_query::Expr,
 };
 
 use crate::{
+    authority::all_required,
     column::{FIRST, SECOND},
     session_store,
     statement::Fixed,
@@ -39,7 +39,7 @@ impl AccountStore for SqlStore {
     ) -> Result<Option<Account>, StoreError> {
         let values = [organization.as_str().into(), username.key().into()];
         let statement = BY_USERNAME.with(self.backend(), &values, |[organization, key]| {
-            with_credentials(user::is_called(organization, key))
+            active(user::is_called(organization, key))
         });
         self.account(statement).await
     }
@@ -47,16 +47,15 @@ impl AccountStore for SqlStore {
     async fn find_signed_in(&self, session: &Session) -> Result<Option<Account>, StoreError> {
         let values = session_store::values(session);
         let statement = BY_SESSION.with(self.backend(), &values, |values| {
-            let holds = Expr::exists(session_store::held_by(values.clone()).into_query());
-            let [_, _, _, id, _, _] = values;
-            with_credentials(user::Column::Id.eq(id).and(holds))
+            let mut values = Vec::from(values).into();
+            with_credentials().filter(all_required(session_store::FORM, &mut values))
         });
         self.account(statement).await
     }
 
     async fn find(&self, user: &UserId) -> Result<Option<Account>, StoreError> {
         let statement = BY_ID.with(self.backend(), &[user.as_str().into()], |[id]| {
-            with_credentials(user::Column::Id.eq(id))
+            active(user::Column::Id.eq(id))
         });
         self.account(statement).await
     }
@@ -92,14 +91,19 @@ static BY_ID: Fixed = Fixed::new();
 static BY_KEY: Fixed = Fixed::new();
 static BY_UUID: Fixed = Fixed::new();
 
-/// A user of whom this is so, with all credentials: a row for each of them.
-fn with_credentials(condition: Expr) -> SelectTwo<user::Entity, credential::Entity> {
+/// A user of an active organization of whom this is so, with all credentials.
+fn active(condition: Expr) -> SelectTwo<user::Entity, credential::Entity> {
+    with_credentials()
+        .filter(condition)
+        .filter(organization::Column::IsActive.eq(true))
+}
+
+/// Users with all credentials: a row for each of them.
+fn with_credentials() -> SelectTwo<user::Entity, credential::Entity> {
     user::Entity::find()
         .inner_join(organization::Entity)
         .join(JoinType::LeftJoin, credential::Relation::User.def().rev())
         .select_also(credential::Entity)
-        .filter(condition)
-        .filter(organization::Column::IsActive.eq(true))
 }
 
 /// A credential of that organization of which this is so, with its user.

@@ -210,42 +210,48 @@ pub(crate) fn values_of(authority: &Authority) -> Vec<Value> {
 }
 
 /// One row if all that the authority requires is so, and otherwise none.
-pub(crate) fn standing(
-    [sessions, moments, applications, credentials]: Form,
-    inputs: &mut Inputs,
-) -> Select<organization::Entity> {
-    let (organization, user) = (inputs.take(), inputs.take());
-    let mut standing = organization::Entity::find()
+pub(crate) fn standing(form: Form, inputs: &mut Inputs) -> Select<organization::Entity> {
+    organization::Entity::find()
         .join(
             JoinType::InnerJoin,
             user::Relation::Organization.def().rev(),
         )
-        .filter(organization::Column::Id.eq(organization.clone()))
-        .filter(organization::Column::IsActive.eq(true))
-        .filter(user::Column::Id.eq(user.clone()))
-        .filter(user::Column::IsActive.eq(true))
-        .filter(user::Column::Epoch.eq(inputs.take()));
+        .filter(all_required(form, inputs))
+}
+
+/// That the user and the organization that are selected are those of the authority, and all that it requires is so.
+pub(crate) fn all_required(
+    [sessions, moments, applications, credentials]: Form,
+    inputs: &mut Inputs,
+) -> Condition {
+    let (organization, user) = (inputs.take(), inputs.take());
+    let mut required = Condition::all()
+        .add(organization::Column::Id.eq(organization.clone()))
+        .add(organization::Column::IsActive.eq(true))
+        .add(user::Column::Id.eq(user.clone()))
+        .add(user::Column::IsActive.eq(true))
+        .add(user::Column::Epoch.eq(inputs.take()));
     if sessions > 0 {
         // The one in which the change is made was not ended.
-        standing = standing.filter(Expr::exists(spent::entry(inputs.take())).not());
+        required = required.add(Expr::exists(spent::entry(inputs.take())).not());
     }
     for _ in 0..applications {
         let active = application::Entity::find()
             .filter(application::Column::Id.eq(inputs.take()))
             .filter(application::Column::OrganizationId.eq(organization.clone()))
             .filter(application::Column::IsActive.eq(true));
-        standing = standing.filter(is_there(active));
+        required = required.add(is_there(active));
     }
     let settled_at = (moments > 0).then(|| inputs.take());
     for _ in 0..credentials {
         let (credential, since) = (inputs.take(), inputs.take());
         let active = active_credential(credential.clone(), user.clone(), since);
-        standing = standing.filter(is_there(active));
+        required = required.add(is_there(active));
         if let Some(at) = &settled_at {
-            standing = standing.filter(is_there(fresh(credential, at.clone())).not());
+            required = required.add(is_there(fresh(credential, at.clone())).not());
         }
     }
-    standing
+    required
 }
 
 /// The credential if it is the user's, active and not activated since that moment, and the application that it
@@ -265,7 +271,7 @@ fn active_credential(id: Value, user: Value, since: Value) -> Select<credential:
 }
 
 /// That a credential was not activated after that moment.
-pub(crate) fn not_activated_since(moment: impl Into<Value>) -> Condition {
+fn not_activated_since(moment: impl Into<Value>) -> Condition {
     Condition::any()
         .add(credential::Column::Activated.is_null())
         .add(credential::Column::Activated.lte(moment))

@@ -8,29 +8,24 @@ use latchkey_service::ports::{
     session_store::{ExerciseError, SessionStore},
     store::{AuthorityConflict, StoreError},
 };
-use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, JoinType, QueryFilter as _, QuerySelect as _,
-    RelationTrait as _, Select, Value,
-    sea_query::{Condition, Expr, ExprTrait as _},
-};
+use sea_orm::{QuerySelect as _, Value, sea_query::Expr};
 
 use crate::{
-    authority::{exercise, exercise_at_once, exercise_with, not_activated_since},
+    authority::{exercise, exercise_at_once, exercise_with, standing},
     ending,
-    statement::Fixed,
+    statement::{Fixed, Form},
     store::SqlStore,
-    table::{
-        application,
-        credential::{Column, Entity, Relation},
-        organization, spent, user,
-    },
     transaction::Transaction,
 };
 
 #[async_trait]
 impl SessionStore for SqlStore {
     async fn is_live(&self, session: &Session) -> Result<bool, StoreError> {
-        let statement = IS_LIVE.with(self.backend(), &values(session), held_by);
+        let statement = IS_LIVE.with(self.backend(), &values(session), |values| {
+            standing(FORM, &mut Vec::from(values).into())
+                .select_only()
+                .expr(Expr::cust("1"))
+        });
         Ok(self.row(statement).await?.is_some())
     }
 
@@ -61,41 +56,17 @@ impl SessionStore for SqlStore {
 
 static IS_LIVE: Fixed = Fixed::new();
 
-/// What tells a session: its id, credential, moment, user, epoch and organization.
+/// The [form](crate::authority::form_of) of what a session requires to hold.
+pub(crate) const FORM: Form = [1, 0, 0, 1];
+
+/// The values of it, as [`standing`] takes them.
 pub(crate) fn values(session: &Session) -> [Value; 6] {
     [
+        session.organization.as_str().into(),
+        session.user.as_str().into(),
+        session.epoch.number().into(),
         session.id.as_str().into(),
         session.credential.as_str().into(),
         session.issued.unix_milliseconds().into(),
-        session.user.as_str().into(),
-        session.epoch.number().into(),
-        session.organization.as_str().into(),
     ]
-}
-
-/// One row if the session holds that is told so.
-pub(crate) fn held_by(
-    [id, credential, issued, user, epoch, organization]: [Value; 6],
-) -> Select<Entity> {
-    let is_ended = Expr::exists(spent::entry(id));
-    Entity::find()
-        .inner_join(user::Entity)
-        .join(JoinType::InnerJoin, user::Relation::Organization.def())
-        .join(JoinType::LeftJoin, Relation::Application.def())
-        .filter(Column::Id.eq(credential))
-        .filter(Column::IsActive.eq(true))
-        .filter(not_activated_since(issued))
-        .filter(
-            Condition::any()
-                .add(Column::ApplicationId.is_null())
-                .add(application::Column::IsActive.eq(true)),
-        )
-        .filter(user::Column::Id.eq(user))
-        .filter(user::Column::IsActive.eq(true))
-        .filter(user::Column::Epoch.eq(epoch))
-        .filter(organization::Column::Id.eq(organization))
-        .filter(organization::Column::IsActive.eq(true))
-        .filter(is_ended.not())
-        .select_only()
-        .expr(Expr::cust("1"))
 }

@@ -6,7 +6,7 @@ use latchkey_domain::{
     application::Origin,
     code_request::{CodeRequest, LIFETIME, RequestDecision, RequestState},
     credential::{CredentialKind, CredentialState},
-    credential_code::{CodeState, NewCredentialCode},
+    credential_code::{CodeForm, CodeState, NewCredentialCode},
     id::{ApplicationId, CodeRequestId, CredentialCodeId, OrganizationId},
     organization::RequestsFrom,
     time::Timestamp,
@@ -110,7 +110,10 @@ impl World {
 
     /// That request as it is kept.
     pub(crate) async fn request(&self, request: &CodeRequest) -> Option<FoundRequest> {
-        self.code_requests.find(&request.short).await.unwrap()
+        self.code_requests
+            .find(CodeForm::Short, &request.short)
+            .await
+            .unwrap()
     }
 
     async fn request_state(&self, request: &CodeRequest) -> RequestState {
@@ -154,17 +157,34 @@ async fn a_request_is_found_by_either_code_as_it_was(world: World) {
     let with_page = world.opened(&tenant).await;
     let without = world.ask_for_code(&tenant.organization).await;
     for request in [with_page, without] {
-        for digest in [request.short, request.long] {
-            let found = world.other.code_requests.find(&digest).await.unwrap();
+        let codes = [
+            (CodeForm::Short, request.short),
+            (CodeForm::Long, request.long),
+        ];
+        for (form, digest) in codes {
+            let found = world.other.code_requests.find(form, &digest).await.unwrap();
             let expected = FoundRequest {
                 request: request.clone(),
                 from: RequestsFrom::Anywhere,
             };
             assert_eq!(found, Some(expected));
         }
+        for (form, digest) in [
+            (CodeForm::Short, request.long),
+            (CodeForm::Long, request.short),
+        ] {
+            let found = world.code_requests.find(form, &digest).await.unwrap();
+            assert_eq!(found, None);
+        }
     }
-    let found = world.code_requests.find(&world.digest()).await.unwrap();
-    assert_eq!(found, None);
+    for form in [CodeForm::Short, CodeForm::Long] {
+        let found = world
+            .code_requests
+            .find(form, &world.digest())
+            .await
+            .unwrap();
+        assert_eq!(found, None);
+    }
 }
 
 async fn where_no_place_may_ask_no_request_is_kept(world: World) {
@@ -235,7 +255,12 @@ async fn what_is_granted_is_a_code_like_any_other(world: World) {
     let held = world.code(&request.long).await.unwrap();
     assert_eq!((&held.code, &held.user), (&new.code, &person.user));
     // What everybody may have seen is no code.
-    assert!(world.code(&request.short).await.is_none());
+    assert!(
+        world
+            .code_of(CodeForm::Short, &request.short)
+            .await
+            .is_none()
+    );
     let newest = world.newest(&person.user.id).await;
     assert_eq!(newest.unwrap().id, new.code.id);
     let claimed = new.code.clone().claim(world.claim()).unwrap();

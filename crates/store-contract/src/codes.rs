@@ -6,8 +6,8 @@ use latchkey_domain::{
     authority::Authority,
     credential::{Credential, CredentialKind},
     credential_code::{
-        Binding, Claim, CodeState, CredentialCode, Kinds, NewCredentialCode, RedeemedCode, Release,
-        ReleaseReason, ReleasedCode,
+        Binding, Claim, CodeForm, CodeState, CredentialCode, Kinds, NewCredentialCode,
+        RedeemedCode, Release, ReleaseReason, ReleasedCode,
     },
     id::{ChallengeId, OrganizationId, UserId},
     organization::Approval,
@@ -133,11 +133,15 @@ impl World {
 async fn a_code_is_found_by_either_form(world: World) {
     let person = world.someone().await;
     let new = world.issued_code(&person).await;
-    for digest in [new.short.unwrap(), new.long] {
-        let held = world.code(&digest).await.unwrap();
+    let short = new.short.unwrap();
+    let long = CodeForm::Long;
+    for (form, own, other) in [(CodeForm::Short, short, new.long), (long, new.long, short)] {
+        let held = world.code_of(form, &own).await.unwrap();
         assert_eq!((&held.code, &held.user), (&new.code, &person.user));
+        for wrong in [other, world.digest()] {
+            assert_eq!(world.code_of(form, &wrong).await, None);
+        }
     }
-    assert_eq!(world.code(&world.digest()).await, None);
 }
 
 async fn a_code_is_found_with_the_account_of_its_owner(world: World) {
@@ -145,7 +149,11 @@ async fn a_code_is_found_with_the_account_of_its_owner(world: World) {
     let other = world.invitation(&person.user.organization, "other@example.com");
     world.invite(other).await;
     let new = world.issued_code(&person).await;
-    let found = world.credential_codes.find(&new.long).await.unwrap();
+    let found = world
+        .credential_codes
+        .find(CodeForm::Long, &new.long)
+        .await
+        .unwrap();
     let account = found.unwrap().account;
     assert_eq!(account.credentials.len(), 2);
     assert_eq!(Some(account), world.account(&person.user.id).await);

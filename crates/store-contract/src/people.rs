@@ -5,7 +5,7 @@ use latchkey_domain::{
     application::Application,
     authority::Authority,
     credential::Credential,
-    credential_code::{CodeDigest, CredentialCode, NewCredentialCode},
+    credential_code::{CodeDigest, CodeForm, CredentialCode, NewCredentialCode},
     id::{ApplicationId, CredentialCodeId, CredentialUuid, OrganizationId, UserId},
     time::Timestamp,
     user::User,
@@ -293,9 +293,14 @@ impl World {
         self.credential_codes.find_by_id(id).await.unwrap()
     }
 
-    /// The code of that digest, and its owner.
-    pub async fn code(&self, digest: &CodeDigest) -> Option<HeldCode> {
-        let found = self.credential_codes.find(digest).await.unwrap()?;
+    /// The code of that long digest, and its owner.
+    pub async fn code(&self, long: &CodeDigest) -> Option<HeldCode> {
+        self.code_of(CodeForm::Long, long).await
+    }
+
+    /// The code that has that digest in that form, and its owner.
+    pub async fn code_of(&self, form: CodeForm, digest: &CodeDigest) -> Option<HeldCode> {
+        let found = self.credential_codes.find(form, digest).await.unwrap()?;
         Some(HeldCode {
             code: found.code,
             user: found.account.user,

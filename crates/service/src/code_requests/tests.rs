@@ -1,7 +1,7 @@
 use latchkey_domain::{
     application::Origin,
     approval::Comparison,
-    credential_code::{CodeDigest, CodeState},
+    credential_code::{CodeDigest, CodeForm, CodeState},
     id::ApplicationId,
     user::User,
 };
@@ -81,11 +81,15 @@ fn shown() -> u16 {
     Comparison::from_random(digest.as_bytes()).number()
 }
 
-/// A store that finds this request, whichever code is looked for; every further call would fail the test.
+/// A store that finds this request by its codes; every further call would fail the test.
 fn finding(request: Option<CodeRequest>, from: RequestsFrom) -> MockCodeRequestStore {
     let mut store = MockCodeRequestStore::new();
-    store.expect_find().returning(move |_| {
-        let request = request.clone();
+    store.expect_find().returning(move |form, digest| {
+        let has = |request: &CodeRequest| match form {
+            CodeForm::Short => request.short == *digest,
+            CodeForm::Long => request.long == *digest,
+        };
+        let request = request.clone().filter(has);
         Ok(request.map(|request| FoundRequest { request, from }))
     });
     store
@@ -528,7 +532,7 @@ async fn whoever_guesses_beside_a_place_does_not_keep_it_from_asking() {
     let own = EnteredCode::parse(long().reveal());
     let mut store = MockCodeRequestStore::new();
     store.expect_open().returning(|_| Ok(()));
-    store.expect_find().returning(|digest| {
+    store.expect_find().returning(|_, digest| {
         let is_own = *digest == request().long;
         Ok(is_own.then(|| FoundRequest {
             request: request(),
@@ -558,8 +562,8 @@ async fn while_the_store_fails_who_asks_or_looks_is_not_counted() {
     store
         .expect_find()
         .times(40)
-        .returning(|_| Err(StoreError::unavailable("away")));
-    store.expect_find().returning(|_| {
+        .returning(|_, _| Err(StoreError::unavailable("away")));
+    store.expect_find().returning(|_, _| {
         Ok(Some(FoundRequest {
             request: request(),
             from: RequestsFrom::Anywhere,

@@ -93,7 +93,7 @@ fn finding(held: Option<FoundCode>) -> MockCredentialCodeStore {
     store
         .expect_find()
         .times(1)
-        .returning(move |_| Ok(held.clone()));
+        .returning(move |_, _| Ok(held.clone()));
     store
 }
 
@@ -288,7 +288,7 @@ async fn whoever_loses_the_race_for_a_code_had_a_wrong_code() {
 #[tokio::test]
 async fn the_eleventh_wrong_code_is_not_looked_up() {
     let mut store = MockCredentialCodeStore::new();
-    store.expect_find().times(10).returning(|_| Ok(None));
+    store.expect_find().times(10).returning(|_, _| Ok(None));
     let codes = codes_kept_by(store);
     for _ in 0..10 {
         let refused = codes.begin(&caller(ONE), &entered()).await;
@@ -301,7 +301,7 @@ async fn the_eleventh_wrong_code_is_not_looked_up() {
 #[tokio::test]
 async fn wrong_codes_are_limited_by_their_form_and_the_username() {
     let mut store = MockCredentialCodeStore::new();
-    store.expect_find().returning(|_| Ok(None));
+    store.expect_find().returning(|_, _| Ok(None));
     let limits = Limits {
         wrong_codes_per_installation: 1,
         wrong_codes_per_user: 1,
@@ -342,7 +342,7 @@ async fn right_codes_are_not_counted() {
     let mut store = MockCredentialCodeStore::new();
     store
         .expect_find()
-        .returning(|_| Ok(Some(held(CodeState::Issued))));
+        .returning(|_, _| Ok(Some(held(CodeState::Issued))));
     store.expect_claim().times(30).returning(|_| Ok(()));
     let codes = codes_kept_by(store);
     for _ in 0..30 {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use latchkey_domain::{
     authority::Authority,
     code_request::{CodeRequest, RequestDecision},
-    credential_code::{CodeDigest, NewCredentialCode},
+    credential_code::{CodeDigest, CodeForm, NewCredentialCode},
     organization::RequestsFrom,
     time::Timestamp,
 };
@@ -84,12 +84,16 @@ pub trait CodeRequestStore: Send + Sync {
     /// [`OpenRequestError`]; nothing is kept then.
     async fn open(&self, request: CodeRequest) -> Result<(), OpenRequestError>;
 
-    /// The request with that digest, of either code, whatever its state: one statement, the same whether there is
+    /// The request of which the code of that form has that digest, whatever its state: one statement, the same whether there is
     /// such a request or not. Requests of an organization or an application that is not active are not found.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn find(&self, digest: &CodeDigest) -> Result<Option<FoundRequest>, StoreError>;
+    async fn find(
+        &self,
+        form: CodeForm,
+        digest: &CodeDigest,
+    ) -> Result<Option<FoundRequest>, StoreError>;
 
     /// Decides about a request of the authority's organization that waits. When it is granted, the code is issued in
     /// the same transaction, as [`issue`](super::credential_code_store::CredentialCodeStore::issue) issues one.

@@ -6,7 +6,8 @@ use latchkey_domain::{
     authority::Authority,
     credential::{Credential, CredentialState},
     credential_code::{
-        ClaimedCode, CodeDigest, CredentialCode, NewCredentialCode, RedeemedCode, ReleasedCode,
+        ClaimedCode, CodeDigest, CodeForm, CredentialCode, NewCredentialCode, RedeemedCode,
+        ReleasedCode,
     },
     id::{CredentialCodeId, UserId},
     organization::Approval,
@@ -150,12 +151,16 @@ pub trait CredentialCodeStore: Send + Sync {
     /// [`IssueError`]; nothing is changed then.
     async fn issue(&self, authority: Authority, new: NewCredentialCode) -> Result<(), IssueError>;
 
-    /// The code with that digest, whatever its state, and the account of its owner: one statement, the same
+    /// The code that has that digest in that form, whatever its state, and the account of its owner: one statement, the same
     /// whether there is such a code or not. Codes of an organization that is not active are not found.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn find(&self, digest: &CodeDigest) -> Result<Option<FoundCode>, StoreError>;
+    async fn find(
+        &self,
+        form: CodeForm,
+        digest: &CodeDigest,
+    ) -> Result<Option<FoundCode>, StoreError>;
 
     /// Claims a code. Required in the same transaction: it is issued and not expired at the date of the
     /// claim, and [`Authority::of_claim`] holds. Of any number of concurrent calls for one code, exactly

@@ -8,7 +8,7 @@ use latchkey_domain::{
     authority::Authority,
     code_request::{CodeRequest, RequestDecision, RequestState},
     credential::CredentialKind,
-    credential_code::CodeDigest,
+    credential_code::{CodeDigest, CodeForm},
     id::{ApplicationId, CodeRequestId, OrganizationId},
     organization::{Organization, RequestsFrom},
     time::Timestamp,
@@ -64,8 +64,8 @@ impl CodeRequestStore for SqlStore {
                 return Ok(());
             }
             let alike = Condition::any()
-                .add(has_digest(&request.short))
-                .add(has_digest(&request.long));
+                .add(has_digest(CodeForm::Short, &request.short))
+                .add(has_digest(CodeForm::Long, &request.long));
             let is_taken = statement::any(&*tx, Entity::find().filter(alike)).await?;
             Err(if is_taken {
                 OpenRequestError::Taken
@@ -76,14 +76,18 @@ impl CodeRequestStore for SqlStore {
         self.write_at_once(plan, operation).await
     }
 
-    async fn find(&self, digest: &CodeDigest) -> Result<Option<FoundRequest>, StoreError> {
+    async fn find(
+        &self,
+        form: CodeForm,
+        digest: &CodeDigest,
+    ) -> Result<Option<FoundRequest>, StoreError> {
         let is_of_active_application = Condition::any()
             .add(Column::ApplicationId.is_null())
             .add(application::Column::IsActive.eq(true));
         let wanted = Entity::find()
             .find_both_related(organization::Entity)
             .join(JoinType::LeftJoin, Relation::Application.def())
-            .filter(has_digest(digest))
+            .filter(has_digest(form, digest))
             .filter(organization::Column::IsActive.eq(true))
             .filter(is_of_active_application);
         let found = self
@@ -125,12 +129,13 @@ impl CodeRequestStore for SqlStore {
     }
 }
 
-/// Whether one of its codes has that digest.
-fn has_digest(digest: &CodeDigest) -> Condition {
-    let digest = digest.as_bytes().to_vec();
-    Condition::any()
-        .add(Column::ShortDigest.eq(digest.clone()))
-        .add(Column::LongDigest.eq(digest))
+/// Whether its code of that form has that digest.
+fn has_digest(form: CodeForm, digest: &CodeDigest) -> Expr {
+    let column = match form {
+        CodeForm::Short => Column::ShortDigest,
+        CodeForm::Long => Column::LongDigest,
+    };
+    column.eq(digest.as_bytes().to_vec())
 }
 
 /// Keeps a request; meets none when its organization lets no place ask, when the application is not one of it that is

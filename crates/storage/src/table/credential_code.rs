@@ -10,8 +10,8 @@ use latchkey_domain::{
     approval::{Decision, Verdict},
     authority::Authority,
     credential_code::{
-        Binding, ClaimedCode, CodeDigest, CredentialCode, Kinds, NewCredentialCode, Release,
-        ReleaseReason, ReleasedCode,
+        Binding, ClaimedCode, CodeDigest, CodeForm, CredentialCode, Kinds, NewCredentialCode,
+        Release, ReleaseReason, ReleasedCode,
     },
     id::{
         ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId,
@@ -31,7 +31,7 @@ use latchkey_service::ports::{
 use sea_orm::{
     ActiveValue::Set,
     DatabaseTransaction, FromQueryResult as _, JoinType, QueryOrder as _, QuerySelect as _,
-    QueryTrait, UpdateMany, Value,
+    QueryTrait, UpdateMany,
     entity::prelude::*,
     sea_query::{CaseStatement, Condition},
 };
@@ -93,9 +93,19 @@ impl CredentialCodeStore for SqlStore {
             .await
     }
 
-    async fn find(&self, digest: &CodeDigest) -> Result<Option<FoundCode>, StoreError> {
+    async fn find(
+        &self,
+        form: CodeForm,
+        digest: &CodeDigest,
+    ) -> Result<Option<FoundCode>, StoreError> {
+        let (fixed, column) = match form {
+            CodeForm::Short => (&BY_SHORT_DIGEST, Column::ShortDigest),
+            CodeForm::Long => (&BY_LONG_DIGEST, Column::LongDigest),
+        };
         let values = [digest.as_bytes().to_vec().into()];
-        let statement = BY_DIGEST.with(self.backend(), &values, with_owner);
+        let statement = fixed.with(self.backend(), &values, |[digest]| {
+            with_owner(column.eq(digest))
+        });
         let rows = self.rows(statement).await?;
         let code = rows
             .first()
@@ -208,19 +218,17 @@ const WAITING: &str = "waiting";
 const APPROVED: &str = "approved";
 const REFUSED: &str = "refused";
 
-static BY_DIGEST: Fixed = Fixed::new();
+static BY_SHORT_DIGEST: Fixed = Fixed::new();
+static BY_LONG_DIGEST: Fixed = Fixed::new();
 
-/// The code of that digest, short or long, and its owner: a row for each of the owner's credentials.
-fn with_owner([digest]: [Value; 1]) -> impl QueryTrait {
-    let either = Condition::any()
-        .add(Column::ShortDigest.eq(digest.clone()))
-        .add(Column::LongDigest.eq(digest));
+/// The code of which this is so, and its owner: a row for each of the owner's credentials.
+fn with_owner(wanted: Expr) -> impl QueryTrait {
     Entity::find()
         .join(JoinType::InnerJoin, Relation::User.def())
         .join(JoinType::InnerJoin, user::Relation::Organization.def())
         .select_also(user::Entity)
         .and_also_related(credential::Entity)
-        .filter(either)
+        .filter(wanted)
         .filter(organization::Column::IsActive.eq(true))
 }
 

@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use latchkey_domain::{
-    account_code::AccountCodeKind, authority::Spendable, organization::Approval,
+    account_code::AccountCodeKind, authority::Spendable, credential_code::CodeForm,
+    organization::Approval,
 };
 use latchkey_service::ports::{
     code_request_store::{DecideRequestError, RefuseRequestError},
@@ -327,7 +328,10 @@ async fn a_request_that_is_being_granted_is_not_refused() {
     let world = world().await;
     let person = world.someone().await;
     let request = world.ask_for_code(&person.user.organization).await;
-    let found = world.code_requests.find(&request.short).await;
+    let found = world
+        .code_requests
+        .find(CodeForm::Short, &request.short)
+        .await;
     let found = found.unwrap().unwrap();
     let refused = world.code_requests.refuse(&found, NOW);
     let change = "UPDATE code_requests SET state = 'granted'";
