@@ -576,14 +576,20 @@ test('a service that cannot be reached is told from a wrong code', async () => {
 test('whoever tried too often is told for how long to wait', async () => {
   const phone = await Device.open(browser)
   await phone.page.goto(`${two}/enrol`)
+  let seconds = '42'
   await phone.page.route('**/auth/credentials/code/init', (route) =>
     route.fulfill({
       status: 429,
-      headers: { 'retry-after': '42' },
+      headers: { 'retry-after': seconds },
       json: { error: { code: 'too_many_attempts', message: 'too many attempts' } },
     }),
   )
   await phone.page.getByLabel('Code').fill('AAA-AAA-AAA')
   await phone.page.getByRole('button', { name: 'Continue' }).click()
   await refuses(phone, 'Try again in 42 seconds.')
+  // And when that is over.
+  seconds = '1'
+  await phone.page.getByRole('button', { name: 'Continue' }).click()
+  await phone.page.getByText('You can try again now.').waitFor()
+  await phone.page.getByText('There were too many attempts.').waitFor({ state: 'hidden' })
 })

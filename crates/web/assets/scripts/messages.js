@@ -1,6 +1,7 @@
 // What is said to whoever is before the page: beside what it is about, and over nothing. Whatever is said, that stays
 // where it is on the screen, so that a second click hits what the first one did.
 
+import { t } from './language.js'
 import { explain } from './texts.js'
 
 const [messages] = document.getElementsByClassName('messages')
@@ -112,4 +113,15 @@ export function complain(error, button) {
     status.textContent = ''
     alert.replaceChildren(...[text, button].filter(Boolean))
   })
+  if (error.code === 'too_many_attempts' && error.retryAfter) {
+    setTimeout(() => takeBack(text), error.retryAfter * 1000)
+  }
+}
+
+/** Says that it is time, where whoever has to wait was told nothing else since. */
+function takeBack(text) {
+  if (text.isConnected) {
+    complain()
+    announce(t('You can try again now.'))
+  }
 }
