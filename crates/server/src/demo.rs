@@ -219,7 +219,7 @@ impl fmt::Display for Instructions<'_> {
             "
 Latchkey serves at {url}. {why}
 {for_whom}
-To serve others, set http.public_url and begin with an empty database.
+To serve others, set http.public_url, make an organization of your own with `latchkey bootstrap`, and delete this one.
 "
         )?;
         if let Some(prefix) = pages {

@@ -20,6 +20,7 @@ use latchkey_service::{
         administration_store::OrganizationEntry,
         clock::Clock as _,
         installation_store::{Installation, InstallationStore as _},
+        mailer::DeliveryError,
     },
 };
 use latchkey_storage::{connect::sqlite_file, private, store::SqlStore};
@@ -374,10 +375,12 @@ fn keys(secrets: &Secrets, now: Timestamp, found: &mut Findings<'_>) {
                 days(now.since(key.created))
             )),
             SigningKeyState::Next if now.since(key.created) > PUBLISHED_BEFORE => found.warning(
-                format!("{kid} is published and does not sign yet"),
-                "`latchkey secrets rotate` lets it sign, once every process knows it",
+                format!("{kid} does not sign yet"),
+                "`latchkey secrets rotate` lets it sign, once every process was started since it was made",
             ),
-            SigningKeyState::Next => found.ok(format!("{kid} is published, to sign later")),
+            SigningKeyState::Next => found.ok(format!(
+                "{kid} is to sign later; every process that was started since it was made publishes it"
+            )),
             SigningKeyState::Retired(stopped) if now.since(stopped) > PUBLISHED_AFTER => found
                 .warning(
                     format!("{kid} is retired, and no token that it signed can be alive"),
@@ -419,8 +422,8 @@ async fn mail(settings: &Settings, mail_to: Option<&str>, all: &mut Vec<Finding>
         }
     };
     let asked = match Smtp::new(url, &mail.from) {
-        Ok(mailer) => mailer.ask(mail_to).await.map_err(|error| error.to_string()),
-        Err(error) => Err(error.to_string()),
+        Ok(mailer) => mailer.ask(mail_to).await,
+        Err(error) => Err(DeliveryError::Transient(error.to_string())),
     };
     let recipient = mail_to.unwrap_or("the sender");
     match asked {
@@ -428,10 +431,25 @@ async fn mail(settings: &Settings, mail_to: Option<&str>, all: &mut Vec<Finding>
             "the mail server takes messages of {} for {recipient}; none was sent",
             mail.from
         )),
-        Err(error) => found.problem(
-            format!("the mail server takes no message for {recipient}: {error}"),
-            "mend mail.smtp_url and mail.from, or what the mail server allows",
-        ),
+        Err(error) => {
+            let (why, advice) = match error {
+                DeliveryError::Permanent(why) => {
+                    (why, "give another address: this one is not there")
+                }
+                DeliveryError::Deferred(why) => (
+                    why,
+                    "ask again later; if it stays so, give another address, or mend what the mail server allows",
+                ),
+                DeliveryError::Transient(why) => (
+                    why,
+                    "mend mail.smtp_url (user and password stand in it) and mail.from, or what the mail server allows",
+                ),
+            };
+            found.problem(
+                format!("the mail server takes no message for {recipient}: {why}"),
+                advice,
+            );
+        }
     }
 }
 

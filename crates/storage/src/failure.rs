@@ -27,13 +27,18 @@ impl fmt::Display for Said {
             return self.0.fmt(formatter);
         };
         formatter.write_str(said.message())?;
-        if said.code() == NO_PRIVILEGE {
-            formatter.write_str(
+        formatter.write_str(match said.code() {
+            NO_PRIVILEGE => {
                 ": let the role in database.url own the database and every table in it (ALTER DATABASE … OWNER TO …, \
-                 ALTER TABLE … OWNER TO …)",
-            )?;
-        }
-        Ok(())
+                 ALTER TABLE … OWNER TO …)"
+            }
+            READ_ONLY => {
+                ": it takes no changes, as a standby or with default_transaction_read_only on; lead database.url to the \
+                 server that takes changes"
+            }
+            NO_ROOM => ": make room on the disk of the database",
+            _ => "",
+        })
     }
 }
 
@@ -63,6 +68,12 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 
 /// insufficient_privilege (PostgreSQL's manual, appendix A).
 const NO_PRIVILEGE: &str = "42501";
+
+/// read_only_sql_transaction.
+const READ_ONLY: &str = "25006";
+
+/// disk_full.
+const NO_ROOM: &str = "53100";
 
 /// There is no connection, because the last one that was to be made was not, for this reason.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -49,8 +49,8 @@ struct Related {
 
 /// Who answers at an address.
 enum Met {
-    /// This installation.
-    Itself,
+    /// This installation, by a process that does not publish these of its keys.
+    Itself(Vec<String>),
     /// Somebody else, or another installation.
     Another(String),
     /// Nobody.
@@ -84,7 +84,18 @@ impl<'all> Place<'all> {
     ) {
         let url = self.url;
         match self.who_is_at(url).await {
-            Met::Itself => found.ok(format!("this installation answers at {url}")),
+            Met::Itself(unpublished) => {
+                found.ok(format!("this installation answers at {url}"));
+                for kid in unpublished {
+                    found.problem(
+                        format!(
+                            "the process that answers at {url} knows no key {kid}: it was started before that was made"
+                        ),
+                        "start every process anew, one after the other: what that key signs is refused by those that do \
+                         not know it",
+                    );
+                }
+            }
             Met::Another(what) => {
                 found.problem(
                     format!("what answers at {url} is not this installation: {what}"),
@@ -194,7 +205,7 @@ impl<'all> Place<'all> {
             return;
         };
         match (self.who_is_at(&url).await, pages) {
-            (Met::Itself, _) => self.host(origin, found).await,
+            (Met::Itself(_), _) => self.host(origin, found).await,
             (Met::Another(_), Some(prefix)) => found.warning(
                 format!("pages are switched on, and {origin} is served by somebody else"),
                 format!(
@@ -276,16 +287,19 @@ impl<'all> Place<'all> {
             return Met::Another(format!("{KEYS} is answered {}", answer.status));
         }
         match serde_json::from_slice::<Published>(&answer.body) {
-            Ok(published) if self.is_own(&published) => Met::Itself,
-            Ok(_) => Met::Another(format!("{KEYS} has keys of others")),
+            Ok(published) => {
+                let is_published = |kid: &String| published.keys.iter().any(|key| key.kid == *kid);
+                let kids = self.keys.iter().map(|key| key.kid.clone());
+                let (known, unpublished): (Vec<_>, Vec<_>) = kids.partition(is_published);
+                // Another process may know a newer one, or not yet.
+                if known.is_empty() {
+                    Met::Another(format!("{KEYS} has keys of others"))
+                } else {
+                    Met::Itself(unpublished)
+                }
+            }
             Err(_) => Met::Another(format!("{KEYS} has no keys")),
         }
-    }
-
-    /// Whether one of those keys is this installation's: another process may know a newer one, or not yet.
-    fn is_own(&self, published: &Published) -> bool {
-        let mut kids = published.keys.iter().map(|key| &key.kid);
-        kids.any(|kid| self.keys.iter().any(|key| key.kid == *kid))
     }
 
     async fn ask(

@@ -229,6 +229,26 @@ async fn what_cannot_be_met_or_is_another_is_a_problem() {
     assert!(found[0].contains("is not this installation"), "{found:?}");
 }
 
+#[tokio::test]
+async fn a_process_that_does_not_know_a_key_is_a_problem() {
+    let (_folder, settings, _server) = served().await;
+    let problems = async || of(&examine(&settings, None).await, "public", State::Problem);
+    assert_eq!(problems().await, Vec::<String>::new());
+    secrets::change(&settings.secrets, &SystemEntropy, |secrets| {
+        secrets.with_next_key(&SystemEntropy, SystemClock.now())
+    })
+    .unwrap();
+    let facts = secrets::look(&settings.secrets)
+        .unwrap()
+        .signing_key_facts();
+    let [known, next] = facts.as_slice() else {
+        panic!("{facts:?}")
+    };
+    let found = problems().await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains(&next.kid) && !found[0].contains(&known.kid));
+}
+
 /// Each is answered only when all have been asked, so that one after another none would be in time.
 #[tokio::test]
 async fn hosts_are_asked_beside_each_other() {
@@ -364,10 +384,27 @@ async fn the_mail_server_is_asked_and_sent_nothing() {
     settings.mail.from = "no-reply@example.com".to_owned();
     let findings = examine(&settings, Some("ada@example.com")).await;
     assert_eq!(of(&findings, "mail", State::Ok).len(), 1, "{findings:?}");
-    server.answers(At::Recipient, ALWAYS, "550 no");
-    let findings = examine(&settings, Some("ada@example.com")).await;
-    let found = of(&findings, "mail", State::Problem);
-    assert!(found.len() == 1 && found[0].contains("550"), "{found:?}");
+    for (answer, advice) in [
+        ("550 no", "stays so"),
+        ("530 5.7.0 sign in", "mail.smtp_url"),
+        ("550 5.1.1 nobody", "another address"),
+        ("450 4.7.1 strangers wait", "later"),
+    ] {
+        server.answers(At::Recipient, ALWAYS, answer);
+        let findings = examine(&settings, Some("ada@example.com")).await;
+        let found = of(&findings, "mail", State::Problem);
+        assert!(
+            found.len() == 1 && found[0].contains(&answer[..3]),
+            "{found:?}"
+        );
+        let advised = findings
+            .iter()
+            .filter_map(|finding| finding.advice.as_ref());
+        assert!(
+            advised.into_iter().any(|given| given.contains(advice)),
+            "{findings:?}"
+        );
+    }
     assert_eq!(server.mails(), Vec::<String>::new());
 }
 
