@@ -23,6 +23,7 @@ mod m0018_freshness;
 mod m0019_code_requests;
 mod m0020_looks_of_applications;
 mod m0021_code_sign_in;
+mod m0022_failures_of_messages;
 mod permit;
 mod shape;
 
@@ -62,6 +63,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0019_code_requests::CodeRequests),
             Box::new(m0020_looks_of_applications::LooksOfApplications),
             Box::new(m0021_code_sign_in::CodeSignIn),
+            Box::new(m0022_failures_of_messages::FailuresOfMessages),
         ]
     }
 }

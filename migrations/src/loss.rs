@@ -42,7 +42,7 @@ impl Newest {
 type Held = (&'static str, &'static str);
 
 /// What each step brought room for, by its name. A step that is not here is one that nobody knows about.
-const HELD: [(&str, &[Held]); 21] = [
+const HELD: [(&str, &[Held]); 22] = [
     (
         "m0001_foundation",
         &[
@@ -181,6 +181,13 @@ const HELD: [(&str, &[Held]); 21] = [
         &[(
             "organizations where a code signs in at once",
             "organizations WHERE code_sign_in <> 'never'",
+        )],
+    ),
+    (
+        "m0022_failures_of_messages",
+        &[(
+            "messages that say why they were not sent",
+            "messages WHERE failure IS NOT NULL",
         )],
     ),
 ];

@@ -7,6 +7,7 @@ use data_encoding::BASE64URL_NOPAD;
 use crate::{
     credential_code::{self, CodeDigest, CodeText, REGISTRATION_PREFIX},
     id::{AccountCodeId, UserId},
+    message::MessageKind,
     names::named,
     policy::Lifetimes,
     time::Timestamp,
@@ -46,6 +47,15 @@ impl AccountCodeKind {
         match self {
             Self::Registration => lifetimes.registration_code,
             Self::Login | Self::Recovery => AccountCode::SHORT_LIFETIME,
+        }
+    }
+
+    /// What hands it over, where it is mailed; worth nothing once the code has ended.
+    pub const fn message(self) -> MessageKind {
+        match self {
+            Self::Registration => MessageKind::Registration,
+            Self::Login => MessageKind::LoginCode,
+            Self::Recovery => MessageKind::RecoveryCode,
         }
     }
 
@@ -116,6 +126,13 @@ mod tests {
         text::Username,
         user::UserKind,
     };
+
+    #[test]
+    fn what_hands_over_a_code_is_the_message_of_a_kind_of_code() {
+        let messages = MessageKind::ALL.iter().filter(|kind| kind.has_code());
+        let of_codes = AccountCodeKind::ALL.iter().map(|kind| kind.message());
+        assert!(messages.copied().eq(of_codes));
+    }
 
     #[test]
     fn each_kind_has_its_form_and_its_lifetime() {

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use latchkey_domain::{id::UserId, time::Timestamp, user::User};
 use latchkey_service::ports::{
     message_store::{
-        ClaimedMessage, ListedMessage, MessageState, MessageStore, Pending, WaitingMessage, Which,
+        ClaimedMessage, ListedMessage, MessageState, MessageStore, Pending, Postponement,
+        WaitingMessage, Which,
     },
     store::StoreError,
 };
@@ -63,13 +64,18 @@ impl MessageStore for MemoryStore {
         })
     }
 
-    async fn put_back(&self, claimed: &ClaimedMessage, due: Timestamp) -> Result<bool, StoreError> {
+    async fn put_back(
+        &self,
+        claimed: &ClaimedMessage,
+        postponed: &Postponement,
+    ) -> Result<bool, StoreError> {
         self.write(|state| {
             let mut messages = state.messages.iter_mut();
             let Some(found) = messages.find(|held| is_with(held, claimed)) else {
                 return Ok(false);
             };
-            found.due = due;
+            found.due = postponed.due;
+            found.failure.clone_from(&postponed.reason);
             found.is_taken = false;
             Ok(true)
         })
@@ -151,6 +157,7 @@ fn addressed(held: &Outgoing, users: &BTreeMap<UserId, User>) -> Option<WaitingM
         id: message.id,
         kind: message.kind,
         to: users.get(&message.user)?.username.clone(),
+        user: message.user,
         sealed: message.sealed,
         created: message.created,
         expires: message.expires,
@@ -171,6 +178,7 @@ fn listed(
         } else {
             MessageState::of(&message, held.due)
         },
+        failure: held.failure.clone(),
         message,
     })
 }

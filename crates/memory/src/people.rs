@@ -139,10 +139,7 @@ impl RegistrationStore for MemoryStore {
             if !state.use_up(authority.user(), &registration.code) {
                 return Err(RegisterError::Lost);
             }
-            state.account_codes.retain(|held| {
-                let AccountCode { user, kind, .. } = &held.code;
-                user != authority.user() || *kind != AccountCodeKind::Registration
-            });
+            state.delete_account_codes(authority.user(), &[AccountCodeKind::Registration]);
             let user = state.users.get_mut(authority.user());
             user.ok_or(RegisterError::Lost)?.registered = Some(registration.date);
             for credential in registration.credentials {
@@ -270,9 +267,8 @@ impl State {
         message: Option<NewMessage>,
     ) {
         (new.code.user, new.code.epoch) = (user.id.clone(), user.epoch);
-        let codes = &mut self.account_codes;
-        codes.retain(|held| !is_alike(&held.code, &new.code));
-        codes.push(new);
+        self.delete_account_codes(&user.id, &[new.code.kind]);
+        self.account_codes.push(new);
         if let Some(message) = message {
             let user = user.id.clone();
             self.keep_all(vec![NewMessage { user, ..message }]);

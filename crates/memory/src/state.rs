@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, mem};
 
 use latchkey_domain::{
-    account_code::NewAccountCode,
+    account_code::{AccountCodeKind, NewAccountCode},
     application::{Application, look::Logo},
     approval::Verdict,
     authority::Authority,
@@ -58,6 +58,8 @@ pub(crate) struct Outgoing {
     pub(crate) is_taken: bool,
     /// How often it was taken.
     pub(crate) attempts: u32,
+    /// Why it was put back the last time, if that was said.
+    pub(crate) failure: Option<String>,
 }
 
 impl State {
@@ -172,6 +174,7 @@ impl State {
                 due: message.due,
                 is_taken: false,
                 attempts: 0,
+                failure: None,
                 message,
             }));
     }
@@ -210,9 +213,25 @@ impl State {
     /// anything.
     pub(crate) fn end_all_codes(&mut self, user: &UserId) -> bool {
         let has_ended = self.end_codes(user);
-        let is_theirs = |held: &mut NewAccountCode| held.code.user == *user;
-        let deleted = self.account_codes.extract_if(.., is_theirs).count();
+        let deleted = self.delete_account_codes(user, AccountCodeKind::ALL);
         has_ended || deleted > 0
+    }
+
+    /// Deletes every account code of a user that is of these kinds, and what was to bring it; gives how many codes that
+    /// were.
+    pub(crate) fn delete_account_codes(
+        &mut self,
+        user: &UserId,
+        kinds: &[AccountCodeKind],
+    ) -> usize {
+        let brings = |held: &mut Outgoing| {
+            let mut messages = kinds.iter().map(|kind| kind.message());
+            held.message.user == *user && messages.any(|kind| kind == held.message.kind)
+        };
+        self.messages.extract_if(.., brings).for_each(drop);
+        let is_one =
+            |held: &mut NewAccountCode| held.code.user == *user && kinds.contains(&held.code.kind);
+        self.account_codes.extract_if(.., is_one).count()
     }
 
     /// Issues a code, and ends what is superseded by it.

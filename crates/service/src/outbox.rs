@@ -29,7 +29,7 @@ use crate::{
         clock::Clock,
         mailer::{Delivery, DeliveryError, Mail, Mailer, MessageContent},
         message_store::{
-            ClaimedMessage, ListedMessage, MessageState, MessageStore, Pending, Which,
+            ClaimedMessage, ListedMessage, MessageState, MessageStore, Pending, Postponement, Which,
         },
         store::StoreError,
     },
@@ -87,6 +87,8 @@ pub struct OpenMessage {
     pub tries: u32,
     /// What becomes of it.
     pub state: MessageState,
+    /// Why it could not be sent the last time.
+    pub failure: Option<String>,
 }
 
 /// What is still to be sent.
@@ -260,6 +262,7 @@ impl Outbox {
             message,
             tries,
             state,
+            failure,
         } = listed;
         let content = self.messages.open(&message.id, &message.sealed).ok()?;
         Some(OpenMessage {
@@ -271,6 +274,7 @@ impl Outbox {
             expires: message.expires,
             tries,
             state,
+            failure,
         })
     }
 
@@ -280,12 +284,12 @@ impl Outbox {
         let mut turn = Some(turn);
         let Some(_sending) = self.recipients.begin(&claimed.message.to) else {
             // Nobody tried it, so the pauses of what failed are not for it.
-            let due = self.due_after_pause(
+            let postponed = self.postponed_by(
                 claimed,
                 SHARE_PAUSE,
                 "others to the same recipient or domain take long",
             );
-            return self.settle(claimed, due, turn).await;
+            return self.settle(claimed, postponed, turn).await;
         };
         let mut attempt = pin!(self.attempt(claimed));
         let outcome = match timeout(TURN, &mut attempt).await {
@@ -295,8 +299,8 @@ impl Outbox {
                 attempt.await
             }
         };
-        let due = self.due_after(claimed, outcome);
-        self.settle(claimed, due, turn).await;
+        let postponed = self.postponed_after(claimed, outcome);
+        self.settle(claimed, postponed, turn).await;
     }
 
     /// Tries to deliver a message, and keeps others from taking it meanwhile.
@@ -311,12 +315,12 @@ impl Outbox {
         }
     }
 
-    /// When the message is due again; never when it was sent or is dropped.
-    fn due_after(
+    /// Until when the message is put back; not at all when it was sent or is dropped.
+    fn postponed_after(
         &self,
         claimed: &ClaimedMessage,
         outcome: Result<Delivery, DeliveryError>,
-    ) -> Option<Timestamp> {
+    ) -> Option<Postponement> {
         let ClaimedMessage { message, attempt } = claimed;
         let (id, kind) = (&message.id, message.kind);
         // Whoever has an answer about a message takes messages from us.
@@ -334,10 +338,16 @@ impl Outbox {
             }
             Ok(Delivery::Kept) => {
                 say_it_waits(id, kind);
-                Some(message.expires)
+                Some(Postponement::until(message.expires))
             }
             Err(DeliveryError::Permanent(reason)) => {
-                tracing::warn!(message_id = %id, %kind, reason, "a message cannot be sent and is dropped");
+                tracing::warn!(
+                    message_id = %id,
+                    %kind,
+                    user = %message.user,
+                    reason,
+                    "a message cannot be sent and is dropped"
+                );
                 None
             }
             Err(DeliveryError::Deferred(reason)) => {
@@ -348,7 +358,7 @@ impl Outbox {
                     reason,
                     "a message has to wait and is tried again"
                 );
-                self.due_later(claimed, &reason)
+                self.postponed(claimed, &reason)
             }
             Err(DeliveryError::Transient(reason)) => {
                 match self.trouble.news(&reason, self.clock.now()) {
@@ -359,31 +369,32 @@ impl Outbox {
                         tracing::debug!(message_id = %id, %kind, attempt, reason, "a message could not be sent yet");
                     }
                 }
-                self.due_later(claimed, &reason)
+                self.postponed(claimed, &reason)
             }
         }
     }
 
-    /// When the next try is, unless that would be too late.
-    fn due_later(&self, claimed: &ClaimedMessage, reason: &str) -> Option<Timestamp> {
-        self.due_after_pause(claimed, pause(claimed.attempt), reason)
+    /// Until the next try, unless that would be too late.
+    fn postponed(&self, claimed: &ClaimedMessage, reason: &str) -> Option<Postponement> {
+        self.postponed_by(claimed, pause(claimed.attempt), reason)
     }
 
-    /// The same after that pause.
-    fn due_after_pause(
+    /// The same by that pause.
+    fn postponed_by(
         &self,
         claimed: &ClaimedMessage,
         pause: Duration,
         reason: &str,
-    ) -> Option<Timestamp> {
+    ) -> Option<Postponement> {
         let message = &claimed.message;
         let due = self.clock.now().plus(pause);
         if due < message.expires {
-            return Some(due);
+            return Some(Postponement::until(due).because(reason));
         }
         tracing::warn!(
             message_id = %message.id,
             kind = %message.kind,
+            user = %message.user,
             reason,
             "a message could not be sent while it was worth it and is dropped"
         );
@@ -433,18 +444,18 @@ impl Outbox {
         self.store.hold(claimed, until).await.map(|_is_ours| ())
     }
 
-    /// Puts a message back until it is due, or removes it. A store that is not available is asked again until it is,
+    /// Puts a message back, or removes it. A store that is not available is asked again until it is,
     /// and nobody looks for messages meanwhile: what was sent would be found again.
     async fn settle<'turn>(
         &'turn self,
         claimed: &ClaimedMessage,
-        due: Option<Timestamp>,
+        postponed: Option<Postponement>,
         mut turn: Option<MutexGuard<'turn, ()>>,
     ) {
         let mut may_be_settled = false;
         loop {
-            let settled = match due {
-                Some(due) => self.store.put_back(claimed, due).await,
+            let settled = match &postponed {
+                Some(postponed) => self.store.put_back(claimed, postponed).await,
                 None => self.store.remove(claimed).await,
             };
             let error = match settled {

@@ -209,6 +209,7 @@ mod tests {
             message: WaitingMessage {
                 id: MessageId::from_random(&[1; 32]),
                 kind: MessageKind::LoginCode,
+                user: user(1).id,
                 to: user(1).username,
                 sealed: SealedText::new(vec![]),
                 created: NOW,

@@ -35,7 +35,8 @@ pub(crate) async fn end_epoch(
     Ok(is_raised)
 }
 
-/// Ends every open code of a user, of every kind, and refuses what waits for approval; whether there was anything.
+/// Ends every open code of a user, of every kind, and refuses what waits for approval; whether there was anything. No
+/// code that ended is mailed any more.
 pub(crate) async fn end_codes(
     transaction: &DatabaseTransaction,
     user: &UserId,
@@ -45,7 +46,7 @@ pub(crate) async fn end_codes(
     Ok(has_ended || deleted > 0)
 }
 
-/// Ends the epoch of every user, and whatever ends with it; no code that ended is mailed any more. The next epoch is
+/// Ends the epoch of every user, and whatever ends with it. The next epoch is
 /// `least`, or that after the present one where it is greater.
 pub(crate) async fn end_every_epoch(
     transaction: &DatabaseTransaction,
@@ -53,8 +54,7 @@ pub(crate) async fn end_every_epoch(
 ) -> Result<(), StoreError> {
     user::raise_every_epoch(transaction, least).await?;
     credential_code::end_all_of_everybody(transaction).await?;
-    account_code::delete_all_of_everybody(transaction).await?;
-    message::delete_codes_of_everybody(transaction).await
+    account_code::delete_all_of_everybody(transaction).await
 }
 
 /// Makes a user inactive and ends the epoch; `false` when the user was inactive already, and then nothing

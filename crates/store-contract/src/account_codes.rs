@@ -222,7 +222,12 @@ async fn a_code_of_any_kind_ends_with_its_epoch(world: World) {
         let user = world.invite(invitation.clone()).await;
         let mut codes = of_every_kind(&world, &user).await;
         codes.push(invitation.code);
+        assert_eq!(
+            world.to_bring(&user).await.len(),
+            AccountCodeKind::ALL.len()
+        );
         end_epoch(&world, &administrator, &user, ending).await;
+        assert_eq!(world.to_bring(&user).await, []);
         for active in [false, true] {
             for code in &codes {
                 assert_eq!(world.held(&user, code).await, None, "{ending}");
@@ -237,6 +242,7 @@ async fn a_code_of_any_kind_ends_with_its_epoch(world: World) {
         let held = world.held(&bystander, code).await.unwrap();
         assert!(held.can_be_used(NOW));
     }
+    assert_eq!(world.to_bring(&bystander).await.len(), theirs.len());
 }
 
 /// Who has as many as can be and ends them all, because somebody else asked for them for example, gets

@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use latchkey_domain::{authority::Authority, message::NewMessage, time::Timestamp};
 use latchkey_service::ports::{
     Stores,
-    message_store::{ClaimedMessage, MessageState, Pending, WaitingMessage, Which},
+    message_store::{ClaimedMessage, MessageState, Pending, Postponement, WaitingMessage, Which},
 };
 
 use crate::{CALLERS, NOW, Person, World, at_once};
@@ -18,6 +18,7 @@ cases! { messages:
     a_claimed_message_is_its_holders_until_the_lease_ends,
     whoever_is_still_sending_a_message_keeps_it,
     a_message_is_given_to_one_of_many_processes,
+    a_message_tells_why_it_was_put_back_the_last_time,
     a_message_that_was_put_back_is_due_later,
     what_nobody_is_to_send_stays,
     what_waits_for_later_is_hastened_and_what_is_being_sent_is_not,
@@ -69,6 +70,7 @@ async fn keep(world: &World, person: &Person, message: NewMessage) -> WaitingMes
     WaitingMessage {
         id: message.id,
         kind: message.kind,
+        user: message.user,
         to: person.user.username.clone(),
         sealed: message.sealed,
         created: message.created,
@@ -139,7 +141,13 @@ async fn a_claimed_message_is_its_holders_until_the_lease_ends(world: World) {
     let second = claim(&world.other, later(2)).await;
     assert_eq!(second, [held(2)]);
     assert!(!world.messages.remove(&first[0]).await.unwrap());
-    assert!(!world.messages.put_back(&first[0], NOW).await.unwrap());
+    assert!(
+        !world
+            .messages
+            .put_back(&first[0], &Postponement::until(NOW))
+            .await
+            .unwrap()
+    );
     assert!(world.other.messages.remove(&second[0]).await.unwrap());
     assert_eq!(world.told().await, []);
 }
@@ -160,7 +168,8 @@ async fn whoever_is_still_sending_a_message_keeps_it(world: World) {
     let taken = claim(&world.other, later(5)).await;
     assert!(!hold(9).await);
     assert!(!world.messages.remove(&claimed[0]).await.unwrap());
-    let put_back = world.other.messages.put_back(&taken[0], later(7));
+    let postponed = Postponement::until(later(7));
+    let put_back = world.other.messages.put_back(&taken[0], &postponed);
     assert!(put_back.await.unwrap());
     assert!(world.other.messages.remove(&taken[0]).await.unwrap());
     assert_eq!(world.told().await, []);
@@ -195,11 +204,32 @@ async fn a_message_is_given_to_one_of_many_processes(world: World) {
     assert_eq!((all.len(), distinct.len()), (40, 40));
 }
 
+async fn a_message_tells_why_it_was_put_back_the_last_time(world: World) {
+    let person = world.someone().await;
+    tell(&world, &person, 0).await;
+    for (minute, reason) in [
+        (1, Some("nobody answers")),
+        (2, Some("come again")),
+        (3, None),
+    ] {
+        let claimed = claim(&world.stores, later(minute)).await.remove(0);
+        let postponed = Postponement {
+            due: later(minute + 1),
+            reason: reason.map(str::to_owned),
+        };
+        let put_back = world.messages.put_back(&claimed, &postponed);
+        assert!(put_back.await.unwrap());
+        let listed = world.other.messages.waiting(later(minute)).await.unwrap();
+        assert_eq!(listed[0].failure, postponed.reason);
+    }
+}
+
 async fn a_message_that_was_put_back_is_due_later(world: World) {
     let person = world.someone().await;
     tell(&world, &person, 0).await;
     let claimed = claim(&world.stores, NOW).await;
-    let put_back = world.messages.put_back(&claimed[0], later(5));
+    let postponed = Postponement::until(later(5));
+    let put_back = world.messages.put_back(&claimed[0], &postponed);
     assert!(put_back.await.unwrap());
     assert!(claim(&world.stores, later(4)).await.is_empty());
     let again = claim(&world.stores, later(5)).await;
@@ -224,7 +254,8 @@ async fn what_waits_for_later_is_hastened_and_what_is_being_sent_is_not(world: W
     // What nobody has taken is due.
     assert_eq!(hasten(&Which::All).await, 0);
     let tried = claim(&world.stores, NOW).await.remove(0);
-    let put_back = world.messages.put_back(&tried, later(30));
+    let postponed = Postponement::until(later(30));
+    let put_back = world.messages.put_back(&tried, &postponed);
     assert!(put_back.await.unwrap());
     let kept = tell_to_be_read(&world, &person).await;
     tell(&world, &person, 0).await;
@@ -250,7 +281,8 @@ async fn what_waits_for_later_is_hastened_and_what_is_being_sent_is_not(world: W
     let taken = claim(&world.stores, later(2)).await;
     assert_eq!(taken.len(), 2);
     for message in &taken {
-        let put_back = world.messages.put_back(message, later(30));
+        let postponed = Postponement::until(later(30));
+        let put_back = world.messages.put_back(message, &postponed);
         assert!(put_back.await.unwrap());
     }
     assert_eq!(hasten(&Which::All).await, 2);
@@ -266,7 +298,13 @@ async fn what_is_asked_for_is_due_however_soon_it_was_due_anyhow(world: World) {
         let taken = claim(&world.stores, now).await.remove(0);
         now = now.plus(Duration::from_secs(1));
         let due = now.plus(Duration::from_secs(pause));
-        assert!(world.messages.put_back(&taken, due).await.unwrap());
+        assert!(
+            world
+                .messages
+                .put_back(&taken, &Postponement::until(due))
+                .await
+                .unwrap()
+        );
         assert!(claim(&world.stores, now).await.is_empty(), "{pause}");
         assert_eq!(world.messages.hasten(&Which::All).await.unwrap(), 1);
     }
@@ -279,7 +317,8 @@ async fn one_of_each(world: &World) -> [WaitingMessage; 4] {
     let person = world.someone().await;
     let failed = tell(world, &person, 4).await;
     let taken = claim(&world.stores, NOW).await.remove(0);
-    let put_back = world.messages.put_back(&taken, later(1));
+    let postponed = Postponement::until(later(1));
+    let put_back = world.messages.put_back(&taken, &postponed);
     assert!(put_back.await.unwrap());
     let sending = tell(world, &person, 3).await;
     claim(&world.stores, NOW).await;
@@ -387,7 +426,8 @@ async fn what_nobody_sends_is_not_counted_as_still_to_be_sent(world: World) {
     tell(&world, &person, 0).await;
     let claimed = claim(&world.stores, NOW).await;
     let message = &claimed[0];
-    let put_back = world.messages.put_back(message, message.message.expires);
+    let postponed = Postponement::until(message.message.expires);
+    let put_back = world.messages.put_back(message, &postponed);
     assert!(put_back.await.unwrap());
     tell_to_be_read(&world, &person).await;
     assert_eq!(world.told().await.len(), 2);

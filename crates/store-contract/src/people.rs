@@ -7,6 +7,7 @@ use latchkey_domain::{
     credential::Credential,
     credential_code::{CodeDigest, CodeForm, CredentialCode, NewCredentialCode},
     id::{ApplicationId, CredentialCodeId, CredentialUuid, OrganizationId, UserId},
+    message::{MessageKind, NewMessage},
     time::Timestamp,
     user::User,
 };
@@ -147,11 +148,20 @@ impl World {
         issued: Timestamp,
     ) -> NewAccountCode {
         let new = self.account_code(user, kind, issued);
-        let issued = self
-            .account_codes
-            .issue(new.clone(), self.message(&user.id));
+        let message = NewMessage {
+            kind: kind.message(),
+            ..self.message(&user.id)
+        };
+        let issued = self.account_codes.issue(new.clone(), message);
         assert!(issued.await.unwrap());
         new
+    }
+
+    /// What is still to bring codes to a user.
+    pub async fn to_bring(&self, user: &User) -> Vec<MessageKind> {
+        let told = self.told().await.into_iter();
+        let theirs = told.filter(|told| told.to == user.username && told.kind.has_code());
+        theirs.map(|told| told.kind).collect()
     }
 
     /// Cancels every code of that person.

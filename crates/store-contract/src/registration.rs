@@ -4,6 +4,7 @@ use latchkey_domain::{
     account_code::AccountCodeKind,
     authority::Spendable,
     credential::{Credential, CredentialId},
+    message::{MessageKind, NewMessage},
 };
 use latchkey_service::ports::{
     credential_store::CreateError, registration_store::RegisterError, user_store::Invitation,
@@ -59,6 +60,7 @@ async fn registering_uses_up_every_code_to_register_with(world: World) {
     let user = &invitation.user;
     let kind = AccountCodeKind::Registration;
     let further = world.hand_out(user, kind, NOW).await;
+    world.hand_out(user, AccountCodeKind::Login, NOW).await;
     let other = world.invitation(&user.organization, "bob@example.com");
     world.invite(other.clone()).await;
     let credentials = one_of_each(&world, &invitation);
@@ -67,7 +69,9 @@ async fn registering_uses_up_every_code_to_register_with(world: World) {
     let registered = world.registrations.register(authority, registration);
     registered.await.unwrap();
     let left = world.account_codes.list(&user.id).await.unwrap();
-    assert_eq!(left, []);
+    let kinds: Vec<_> = left.iter().map(|code| code.kind).collect();
+    assert_eq!(kinds, [AccountCodeKind::Login]);
+    assert_eq!(world.to_bring(user).await, [MessageKind::LoginCode]);
     assert!(world.invited(&other).await.is_some());
 }
 
@@ -103,8 +107,18 @@ async fn of_many_registrations_with_one_challenge_one_succeeds(world: World) {
 
 async fn a_replaced_code_registers_nobody(world: World) {
     let invitation = invited(&world).await;
-    let newer = world.invitation(&invitation.user.organization, "ada@example.com");
+    let user = &invitation.user;
+    world
+        .hand_out(user, AccountCodeKind::Registration, NOW)
+        .await;
+    let mut newer = world.invitation(&user.organization, "ada@example.com");
+    newer.message = Some(NewMessage {
+        kind: MessageKind::Registration,
+        ..world.message(&newer.user.id)
+    });
     world.invite(newer).await;
+    // Only the newer one is still brought.
+    assert_eq!(world.to_bring(user).await, [MessageKind::Registration]);
     let credentials = one_of_each(&world, &invitation);
     let (authority, registration) = world.registration(&invitation, credentials);
     let outcome = world

@@ -229,6 +229,9 @@ async fn a_recipient_that_is_refused_is_given_up() -> Outcome {
     let event = server.event(|event| event["message"] == dropped).await?;
     let reason = "the mail server answered 550 5.1.1 to RCPT TO";
     assert_eq!(event["reason"], reason);
+    // It is gone, so its id leads nowhere: whose it was is told.
+    let invited = installation.list("user find ada@example.com")?;
+    assert_eq!(event["user"], invited[0]["userId"], "{invited:?}");
     assert_eq!(readiness(&server).await?, json!({ "status": "ok" }));
     server.stop().await?;
     assert_eq!(installation.list("outbox list")?, Vec::<Value>::new());

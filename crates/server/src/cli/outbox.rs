@@ -82,6 +82,9 @@ struct MessageAnswer {
     /// When it is tried again, where it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_try: Option<String>,
+    /// Why it was not sent the last time, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
     to: String,
     subject: String,
     text: String,
@@ -100,6 +103,7 @@ impl From<&OpenMessage> for MessageAnswer {
         Self {
             state,
             next_try,
+            failure: message.failure.clone(),
             tries: message.tries,
             message_id: message.id.to_string(),
             kind: message.kind.as_str(),

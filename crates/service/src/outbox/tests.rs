@@ -8,7 +8,7 @@ use crate::{
     messages::AskedCode,
     ports::{
         mailer::MockMailer,
-        message_store::{MockMessageStore, WaitingMessage},
+        message_store::{MAXIMUM_REASON, MockMessageStore, WaitingMessage},
     },
     testing::{NOW, clock, left_events, messages, user},
 };
@@ -45,6 +45,7 @@ fn claimed(attempt: u32) -> ClaimedMessage {
         message: WaitingMessage {
             id: new.id,
             kind: new.kind,
+            user: new.user,
             to: user(1).username,
             sealed: new.sealed,
             created: new.created,
@@ -115,7 +116,7 @@ fn put_back_until(mut store: MockMessageStore, due: Timestamp) -> MockMessageSto
     store
         .expect_put_back()
         .times(1)
-        .withf(move |_, until| *until == due)
+        .withf(move |_, postponed| postponed.due == due)
         .returning(|_, _| Ok(true));
     store
 }
@@ -161,6 +162,29 @@ async fn pauses_grow() {
         send_one(&outbox(store, saying(Err(later())))).await;
     }
     assert_eq!(pause(40), LONGEST_PAUSE);
+}
+
+#[tokio::test]
+async fn a_message_is_put_back_with_what_kept_it_from_being_sent() {
+    let long = "x".repeat(2 * MAXIMUM_REASON);
+    let deferred = |reason: &str| Err(DeliveryError::Deferred(reason.to_owned()));
+    for (outcome, reason) in [
+        (Err(later()), Some("come again".to_owned())),
+        (
+            deferred("strangers wait"),
+            Some("strangers wait".to_owned()),
+        ),
+        (deferred(&long), Some("x".repeat(MAXIMUM_REASON))),
+        (Ok(Delivery::Kept), None),
+    ] {
+        let mut store = holding(1);
+        store
+            .expect_put_back()
+            .times(1)
+            .withf(move |_, postponed| postponed.reason == reason)
+            .returning(|_, _| Ok(true));
+        send_one(&outbox(store, saying(outcome))).await;
+    }
 }
 
 #[tokio::test]
@@ -212,7 +236,7 @@ async fn a_panic_over_one_message_is_a_failed_try_of_that_one() {
             store
                 .expect_put_back()
                 .times(put_back)
-                .withf(move |claimed, until| claimed.message.id == id && *until == due)
+                .withf(move |claimed, until| claimed.message.id == id && until.due == due)
                 .returning(|_, _| Ok(true));
             store.expect_remove().times(removed).returning(|_| Ok(true));
             let outbox = Outbox {
@@ -321,6 +345,7 @@ async fn what_waits_can_be_read() {
             message: claimed(1).message,
             tries: 1,
             state: MessageState::Kept,
+            failure: None,
         }])
     });
     let waiting = outbox(store, MockMailer::new()).waiting().await.unwrap();
@@ -484,8 +509,12 @@ impl MessageStore for Scene {
         self.with(claimed, |rows, index| rows[index].due = until)
     }
 
-    async fn put_back(&self, claimed: &ClaimedMessage, due: Timestamp) -> Result<bool, StoreError> {
-        self.with(claimed, |rows, index| rows[index].due = due)
+    async fn put_back(
+        &self,
+        claimed: &ClaimedMessage,
+        postponed: &Postponement,
+    ) -> Result<bool, StoreError> {
+        self.with(claimed, |rows, index| rows[index].due = postponed.due)
     }
 
     async fn pending(&self, _now: Timestamp) -> Result<Pending, StoreError> {

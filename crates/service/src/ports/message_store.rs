@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use latchkey_domain::{
-    id::MessageId,
+    id::{MessageId, UserId},
     message::{MessageKind, SealedText},
     text::Username,
     time::Timestamp,
@@ -19,6 +19,8 @@ pub struct WaitingMessage {
     pub id: MessageId,
     /// What it is about.
     pub kind: MessageKind,
+    /// Whose it is.
+    pub user: UserId,
     /// The user's present username.
     pub to: Username,
     /// What it says.
@@ -38,7 +40,37 @@ pub struct ListedMessage {
     pub tries: u32,
     /// What becomes of it.
     pub state: MessageState,
+    /// Why it was put back the last time, if that was said.
+    pub failure: Option<String>,
 }
+
+/// Until when a message is put back, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Postponement {
+    /// When it is due again: never, where that is when it expires.
+    pub due: Timestamp,
+    /// What kept it from being sent, for whoever runs the service; none where nothing did.
+    pub reason: Option<String>,
+}
+
+impl Postponement {
+    /// Until that moment, for no reason.
+    pub const fn until(due: Timestamp) -> Self {
+        Self { due, reason: None }
+    }
+
+    /// The same for that reason, of which [`MAXIMUM_REASON`] characters are kept.
+    #[must_use]
+    pub fn because(self, reason: &str) -> Self {
+        Self {
+            reason: Some(reason.chars().take(MAXIMUM_REASON).collect()),
+            ..self
+        }
+    }
+}
+
+/// How many characters are kept of why a message could not be sent: another system may have said it.
+pub const MAXIMUM_REASON: usize = 500;
 
 /// What becomes of a message that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,11 +171,15 @@ pub trait MessageStore: Send + Sync {
     /// [`StoreError`].
     async fn hold(&self, claimed: &ClaimedMessage, until: Timestamp) -> Result<bool, StoreError>;
 
-    /// Puts a message back until `due`; `false` when it is another process's by now.
+    /// Puts a message back; `false` when it is another process's by now.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn put_back(&self, claimed: &ClaimedMessage, due: Timestamp) -> Result<bool, StoreError>;
+    async fn put_back(
+        &self,
+        claimed: &ClaimedMessage,
+        postponed: &Postponement,
+    ) -> Result<bool, StoreError>;
 
     /// How many messages somebody is still to send: those that have not expired and are due before they do, or were
     /// [hastened](Self::hasten); one statement.

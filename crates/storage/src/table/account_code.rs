@@ -126,6 +126,7 @@ pub(crate) async fn replace(
     };
     let earlier = Entity::delete_many().filter(alike(&code));
     earlier.count(transaction).await?;
+    message::delete_codes(transaction, message::is_for(&user.id), &[code.kind]).await?;
     insert(transaction, NewAccountCode { code, ..new }).await
 }
 
@@ -210,22 +211,31 @@ pub(crate) async fn delete_to_register(
         .filter(Column::UserId.eq(user.as_str()))
         .filter(Column::Kind.eq(AccountCodeKind::Registration.as_str()))
         .filter(Expr::exists(this_one));
-    Ok(codes.count(transaction).await? > 0)
+    let is_used = codes.count(transaction).await? > 0;
+    if is_used {
+        let kinds = [AccountCodeKind::Registration];
+        message::delete_codes(transaction, message::is_for(user), &kinds).await?;
+    }
+    Ok(is_used)
 }
 
-/// Deletes every code of a user, of any kind.
+/// Deletes every code of a user, of any kind, and what was to bring it; gives how many codes that were.
 pub(crate) async fn delete_all(
     transaction: &DatabaseTransaction,
     user: &UserId,
 ) -> Result<u64, StoreError> {
     let codes = Entity::delete_many().filter(Column::UserId.eq(user.as_str()));
-    codes.count(transaction).await
+    let deleted = codes.count(transaction).await?;
+    let kinds = AccountCodeKind::ALL;
+    message::delete_codes(transaction, message::is_for(user), kinds).await?;
+    Ok(deleted)
 }
 
-/// Deletes every code of everybody.
+/// The same for everybody.
 pub(crate) async fn delete_all_of_everybody(
     transaction: &DatabaseTransaction,
 ) -> Result<(), StoreError> {
     let codes = Entity::delete_many();
-    codes.count(transaction).await.map(|_codes| ())
+    codes.count(transaction).await?;
+    message::delete_codes(transaction, Condition::all(), AccountCodeKind::ALL).await
 }

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use latchkey_domain::{
+    account_code::AccountCodeKind,
     id::{MessageId, UserId},
     message::{MessageKind, NewMessage, SealedText},
     time::Timestamp,
 };
 use latchkey_service::ports::{
     message_store::{
-        ClaimedMessage, ListedMessage, MessageState, MessageStore, Pending, WaitingMessage, Which,
+        ClaimedMessage, ListedMessage, MessageState, MessageStore, Pending, Postponement,
+        WaitingMessage, Which,
     },
     store::StoreError,
 };
@@ -44,6 +46,8 @@ pub struct Model {
     pub due: Typed<Timestamp>,
     /// How often somebody took it.
     pub attempts: i32,
+    /// Why it could not be sent the last time.
+    pub failure: Option<String>,
 }
 
 refers_to!(UserId => User of user);
@@ -52,6 +56,7 @@ fn waiting_message((row, to): (Model, user::Model)) -> WaitingMessage {
     WaitingMessage {
         id: row.id.0,
         kind: row.kind.0,
+        user: row.user_id.0,
         to: to.username.0,
         sealed: row.sealed.0,
         created: row.created.0,
@@ -62,6 +67,7 @@ fn waiting_message((row, to): (Model, user::Model)) -> WaitingMessage {
 /// A message as of `now`, and how far it has come.
 fn listed_message((row, to): (Model, user::Model), now: Timestamp) -> ListedMessage {
     let (tries, due) = (row.attempts, row.due.0.unix_milliseconds());
+    let failure = row.failure.clone();
     let message = waiting_message((row, to));
     ListedMessage {
         tries: u32::try_from(tries).unwrap_or_default(),
@@ -70,6 +76,7 @@ fn listed_message((row, to): (Model, user::Model), now: Timestamp) -> ListedMess
         } else {
             MessageState::of(&message, Timestamp::from_unix_milliseconds(due))
         },
+        failure,
         message,
     }
 }
@@ -85,6 +92,7 @@ pub(crate) fn insertion(message: &NewMessage) -> Step {
         expires: message.expires.into(),
         due: message.due.into(),
         attempts: 0,
+        failure: None,
     };
     Step::row(&row.into_active_model())
 }
@@ -98,14 +106,22 @@ pub(crate) async fn insert_all(
     together(transaction, kept.collect()).await.map(|_ones| ())
 }
 
-/// Deletes every message that hands over a code, whoever it is for.
-pub(crate) async fn delete_codes_of_everybody(
+/// Deletes the messages that hand over codes of these kinds to those users: they have ended.
+pub(crate) async fn delete_codes(
     transaction: &DatabaseTransaction,
+    users: Condition,
+    kinds: &[AccountCodeKind],
 ) -> Result<(), StoreError> {
-    let kinds = MessageKind::ALL.iter().filter(|kind| kind.has_code());
-    let kinds = kinds.map(|kind| kind.as_str());
-    let messages = Entity::delete_many().filter(Column::Kind.is_in(kinds));
+    let kinds = kinds.iter().map(|kind| kind.message().as_str());
+    let messages = Entity::delete_many()
+        .filter(users)
+        .filter(Column::Kind.is_in(kinds));
     messages.count(transaction).await.map(|_messages| ())
+}
+
+/// That it is for that user.
+pub(crate) fn is_for(user: &UserId) -> Condition {
+    Condition::all().add(Column::UserId.eq(user.as_str()))
 }
 
 #[async_trait]
@@ -138,9 +154,15 @@ impl MessageStore for SqlStore {
         self.write(async move |tx| row.meets_one(&tx).await).await
     }
 
-    async fn put_back(&self, claimed: &ClaimedMessage, due: Timestamp) -> Result<bool, StoreError> {
+    async fn put_back(
+        &self,
+        claimed: &ClaimedMessage,
+        postponed: &Postponement,
+    ) -> Result<bool, StoreError> {
+        let Postponement { due, reason } = postponed;
         let row = Entity::update_many()
             .col_expr(Column::Due, Expr::value(due.unix_milliseconds()))
+            .col_expr(Column::Failure, Expr::value(reason.clone()))
             .filter(is_with(claimed));
         self.write(async move |tx| row.meets_one(&tx).await).await
     }

@@ -60,12 +60,12 @@ async fn a_schema_that_lacks_a_step_takes_no_changes(world: SqlWorld) {
         matches!(ready, Err(StoreError::Unavailable(_))),
         "{ready:?}"
     );
-    // It adds a column to organizations.
-    let read = world.directory.load().await;
+    // It adds a column to messages.
+    let read = world.messages.waiting(NOW).await;
     assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
     latchkey_migrations::up(connection).await.unwrap();
     world.installation.ping().await.unwrap();
-    world.directory.load().await.unwrap();
+    world.messages.waiting(NOW).await.unwrap();
 }
 
 async fn a_schema_that_lacks_any_table_takes_no_changes(world: SqlWorld) {

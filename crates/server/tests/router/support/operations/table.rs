@@ -55,7 +55,7 @@ fn registration() -> Vec<Operation> {
             .by(Temporary)
             .completes(
                 Registration,
-                written(1, 8).on_postgres(7),
+                written(1, 9).on_postgres(8),
                 |person, challenge, request| {
                     let mut body = first_credentials(person, challenge);
                     body["signIn"] = json!(true);
@@ -64,7 +64,7 @@ fn registration() -> Vec<Operation> {
             )
             .or_completes(
                 "with one credential",
-                written(1, 6).on_postgres(5),
+                written(1, 7).on_postgres(6),
                 |_, challenge, request| {
                     request
                         .bearing(identifier(challenge))
@@ -133,7 +133,7 @@ fn recovery() -> Vec<Operation> {
             .ending_the_session()
             .completes(
                 Recovery,
-                written(1, 13).on_postgres(12),
+                written(1, 14).on_postgres(13),
                 |person, challenge, request| {
                     let new = first_credentials(person, challenge);
                     agreed(person, challenge, request, &new)
@@ -141,7 +141,7 @@ fn recovery() -> Vec<Operation> {
             )
             .or_completes(
                 "with one credential",
-                written(1, 9).on_postgres(8),
+                written(1, 10).on_postgres(9),
                 |person, challenge, request| {
                     agreed(person, challenge, request, &one_credential(challenge))
                 },
@@ -201,7 +201,7 @@ fn sessions() -> Vec<Operation> {
             .costs(written(1, 1), async |_, _, request| {
                 request.with(json!({ "allSessions": false }))
             })
-            .or("of all sessions", written(1, 5), async |_, _, request| {
+            .or("of all sessions", written(1, 6), async |_, _, request| {
                 request.with(json!({ "allSessions": true }))
             }),
         post("beginUserAction", "/auth/action/init")
@@ -345,7 +345,7 @@ fn users() -> Vec<Operation> {
         post("createUser", "/auth/users")
             .by(Administrator("Create"))
             .signed()
-            .costs(written(0, 7), async |stage, _, request| {
+            .costs(written(0, 8), async |stage, _, request| {
                 let username = stage.username();
                 request.with(json!({
                     "email": username,
@@ -381,7 +381,7 @@ fn users() -> Vec<Operation> {
         put("deactivateUser", "/auth/users/{userId}/deactivate")
             .by(Administrator("Deactivate"))
             .signed()
-            .costs(written(0, 9), about_somebody_invited),
+            .costs(written(0, 10), about_somebody_invited),
     ]
 }
 
