@@ -31,13 +31,6 @@ pub struct RpId(String);
 )]
 pub struct RpIdError;
 
-/// An RP id under which anybody can have a name (<https://publicsuffix.org>): it would belong to all of them.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "must not be the public suffix {0}, which no browser accepts; write a name below it, such as example.{0}"
-)]
-pub struct PublicSuffix(String);
-
 impl RpId {
     /// Accepts a registrable domain name, or `localhost` and its subdomains.
     ///
@@ -55,21 +48,6 @@ impl RpId {
         }
     }
 
-    /// This RP id, unless it is a public suffix. What was accepted once stays an RP id, whatever the list of
-    /// suffixes becomes: so this is asked when an application is made.
-    ///
-    /// # Errors
-    /// [`PublicSuffix`] when it is one.
-    pub fn below_public_suffix(self) -> Result<Self, PublicSuffix> {
-        let suffix = psl::suffix(self.0.as_bytes());
-        if suffix.is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == self.0.as_bytes())
-        {
-            Err(PublicSuffix(self.0))
-        } else {
-            Ok(self)
-        }
-    }
-
     /// The RP id as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -82,6 +60,12 @@ impl RpId {
             || host
                 .strip_suffix(self.0.as_str())
                 .is_some_and(|rest| rest.ends_with('.'))
+    }
+
+    /// Whether anybody can have a name below it: it is on the list (<https://publicsuffix.org>), or has one part, which
+    /// is the rule for what the list does not know. A name of one's own network is none the less one, and `localhost`.
+    fn is_public_suffix(&self) -> bool {
+        psl::suffix(self.0.as_bytes()).is_some_and(|suffix| suffix.as_bytes() == self.0.as_bytes())
     }
 }
 
@@ -187,6 +171,13 @@ pub enum ApplicationError {
          subdomain of it, unless the application is a native one"
     )]
     RpIdDoesNotFit(RpId),
+    /// No browser would let a page below a public suffix use that as its RP id: it would belong to all names there.
+    #[error(
+        "the RP id {0} is a public suffix, as is every name of one part, and browsers accept it on the host {0} \
+         alone: write a name below it, such as example.{0}, that is the host name of an origin or a parent domain \
+         of it"
+    )]
+    PublicSuffix(RpId),
     /// No browser would let a page of that origin use that RP id, even if the RP id lists it.
     #[error(
         "the RP id {rp_id} does not fit the origin {origin}: where it is neither the origin's host name \
@@ -213,11 +204,29 @@ pub struct RelyingParty {
 impl RelyingParty {
     /// A relying party whose RP id covers at least one of its origins, unless it is a native
     /// application. Its other web origins are related origins ([`related`]), which use the RP id because
-    /// its host lists them; browsers do that for `https` and domain names only.
+    /// its host lists them; browsers do that for `https` and domain names only. An RP id that is a public suffix
+    /// covers its own host and nothing below it (HTML, "is a registrable domain suffix of or is equal to"), and
+    /// without that host nobody could list the others.
     ///
     /// # Errors
     /// [`ApplicationError`] names the origin that is missing, repeated or does not fit.
     pub fn new(rp_id: RpId, origins: Vec<Origin>) -> Result<Self, ApplicationError> {
+        let party = Self::kept(rp_id, origins)?;
+        let is_host = |origin: &Origin| origin.host().as_deref() == Some(party.rp_id.as_str());
+        let works =
+            |origin: &Origin| is_host(origin) || !origin.is_web() || origin.can_be_related();
+        let mut origins = party.origins.iter();
+        if party.rp_id.is_public_suffix() && !(origins.clone().any(is_host) && origins.all(works)) {
+            return Err(ApplicationError::PublicSuffix(party.rp_id));
+        }
+        Ok(party)
+    }
+
+    /// One that was made before: it stays what it was, whatever the list of public suffixes has become.
+    ///
+    /// # Errors
+    /// As for [`RelyingParty::new`], without what is asked of public suffixes.
+    pub fn kept(rp_id: RpId, origins: Vec<Origin>) -> Result<Self, ApplicationError> {
         if origins.is_empty() {
             return Err(ApplicationError::NoOrigin);
         }
@@ -363,22 +372,65 @@ mod tests {
         }
     }
 
+    /// What is kept from before is read all the same.
     #[test]
-    fn a_public_suffix_is_told_from_the_names_below_it() {
-        for text in ["co.uk", "com", "github.io"] {
-            let refused = RpId::new(text).unwrap().below_public_suffix().unwrap_err();
-            assert!(refused.to_string().contains(text), "{refused}");
-        }
-        // A name of one's own network has no suffix that is known.
-        for text in [
-            "example.co.uk",
-            "ada.github.io",
-            "localhost",
-            "one.localhost",
-            "intranet",
+    fn a_public_suffix_is_an_rp_id_on_its_own_host_alone() {
+        const NATIVE: &str = "android:apk-key-hash:47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
+        for (rp_id, origins, is_accepted) in [
+            ("com", &["https://example.com"][..], false),
+            ("co.uk", &["https://example.co.uk"], false),
+            ("github.io", &["https://ada.github.io"], false),
+            ("github.io", &["https://github.io"], true),
+            ("ada.github.io", &["https://a.ada.github.io"], true),
+            ("example.co.uk", &["https://a.example.co.uk"], true),
+            // On no list: of one's own network, or of a list that knows names below it alone.
+            ("internal", &["https://a.internal"], false),
+            ("ck", &["https://a.ck"], false),
+            ("intranet", &["https://intranet:8443"], true),
+            ("a.internal", &["https://a.internal"], true),
+            ("a.internal", &["https://b.a.internal"], true),
+            // The host lists the others, where browsers look for that.
+            (
+                "internal",
+                &["https://internal", "https://a.internal", NATIVE],
+                true,
+            ),
+            (
+                "internal",
+                &["https://a.internal", "https://b.internal"],
+                false,
+            ),
+            ("internal", &[NATIVE], false),
+            ("a.internal", &[NATIVE], true),
+            // Browsers make no exception of it here, whatever else they let it do.
+            (
+                "localhost",
+                &["http://localhost:1", "http://localhost:2"],
+                true,
+            ),
+            ("localhost", &["http://one.localhost"], false),
+            (
+                "localhost",
+                &["http://localhost", "http://one.localhost"],
+                false,
+            ),
+            (
+                "one.localhost",
+                &["http://one.localhost", "http://a.one.localhost"],
+                true,
+            ),
         ] {
-            let accepted = RpId::new(text).unwrap().below_public_suffix().unwrap();
-            assert_eq!(accepted.as_str(), text);
+            let named = RpId::new(rp_id).unwrap();
+            let origins: Vec<_> = origins.iter().copied().map(origin).collect();
+            let made = RelyingParty::new(named.clone(), origins.clone());
+            let kept = RelyingParty::kept(named.clone(), origins.clone());
+            let expected = if is_accepted {
+                kept.clone()
+            } else {
+                Err(ApplicationError::PublicSuffix(named))
+            };
+            assert_eq!(made, expected, "{rp_id} {origins:?}");
+            assert!(kept.is_ok(), "{rp_id} {origins:?}");
         }
     }
 

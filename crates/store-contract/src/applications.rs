@@ -30,6 +30,7 @@ cases! { applications:
     an_application_is_changed_where_that_is_asked_for,
     an_rp_id_stays_while_there_is_a_passkey_for_it,
     an_application_cannot_become_what_it_cannot_be,
+    an_rp_id_that_would_be_refused_now_stays_until_it_is_changed,
     an_application_without_passkeys_is_deleted,
     an_application_is_deleted_with_its_passkeys_when_that_is_wanted,
     a_deleted_application_ends_codes_and_what_waits,
@@ -269,6 +270,33 @@ async fn an_application_cannot_become_what_it_cannot_be(world: World) {
     let unknown = world.new_application(&tenant.organization, "https://two.example");
     let refused = update(&world, &unknown, unfit).await;
     assert!(matches!(refused, Err(UpdateApplicationError::NotFound)));
+}
+
+/// As where the list of public suffixes has become longer.
+async fn an_rp_id_that_would_be_refused_now_stays_until_it_is_changed(world: World) {
+    let tenant = world.tenant("Example").await;
+    let rp_id = RpId::new("internal").unwrap();
+    let origins = vec![Origin::new("https://a.internal").unwrap()];
+    let before = Application {
+        relying_party: RelyingParty::kept(rp_id, origins.clone()).unwrap(),
+        ..world.new_application(&tenant.organization, "https://two.example")
+    };
+    let added = world.administration.add_application(before.clone(), None);
+    added.await.unwrap();
+    let renaming = ApplicationUpdate {
+        name: Some(ApplicationName::new("Two").unwrap()),
+        ..ApplicationUpdate::default()
+    };
+    let renamed = update(&world, &before, renaming).await.unwrap();
+    assert_eq!(renamed.relying_party, before.relying_party);
+    let applications = world.directory.load().await.unwrap().applications;
+    assert!(applications.contains(&renamed));
+    let moving = ApplicationUpdate {
+        origins: Some(origins),
+        ..ApplicationUpdate::default()
+    };
+    let refused = update(&world, &before, moving).await.unwrap_err();
+    assert!(refused.to_string().contains("public suffix"), "{refused}");
 }
 
 async fn an_application_without_passkeys_is_deleted(world: World) {

@@ -204,14 +204,18 @@ async fn a_browser_lets_pages_of_registered_origins_call_and_no_others() -> Outc
 
 /// An installation whose database can freeze, so that requests are being answered for as long as a test
 /// likes.
-async fn freezing(key: &str, value: &str) -> Outcome<(Installation, Proxy, Server)> {
+async fn freezing(
+    connections: &str,
+    of_one_address: &str,
+) -> Outcome<(Installation, Proxy, Server)> {
     let installation = Installation::empty(DatabaseKind::Postgres)?;
     let (proxy, url) =
         Proxy::before(&installation.environment()["LATCHKEY__DATABASE__URL"]).await?;
     let installation = installation
         .with("DATABASE__URL", &url)
         .with("DATABASE__DEADLINE_SECONDS", "60")
-        .with(key, value);
+        .with("HTTP__MAXIMUM_CONNECTIONS", connections)
+        .with("HTTP__MAXIMUM_CONNECTIONS_PER_ADDRESS", of_one_address);
     let server = installation.start().await?;
     Ok((installation, proxy, server))
 }
@@ -263,16 +267,20 @@ async fn ask_anew_for(server: &Server, path: &str) -> Outcome<(u16, String, Stri
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_room_others_are_told_so_at_once_and_idle_connections_give_way() -> Outcome {
-    for key in ["MAXIMUM_CONNECTIONS", "MAXIMUM_CONNECTIONS_PER_ADDRESS"] {
-        let (_installation, proxy, server) = freezing(&format!("HTTP__{key}"), "2").await?;
+    for (limit, connections) in [("the whole", "2"), ("its share", "1024")] {
+        let (_installation, proxy, server) = freezing(connections, "2").await?;
         proxy.freeze();
         let busy = fill(&server).await?;
         let (status, code, head) = ask_anew(&server).await?;
-        assert_eq!((status, code.as_str()), (503, "unavailable"), "{key}");
-        assert!(head.contains("retry-after: 1"), "{key}: {head}");
-        assert!(head.contains("x-request-id: "), "{key}: {head}");
+        assert_eq!((status, code.as_str()), (503, "unavailable"), "{limit}");
+        assert!(head.contains("retry-after: 1"), "{limit}: {head}");
+        assert!(head.contains("x-request-id: "), "{limit}: {head}");
         // Whoever would end a process that does not live must not end this one.
-        assert_eq!(ask_anew_for(&server, "/health/live").await?.0, 200, "{key}");
+        assert_eq!(
+            ask_anew_for(&server, "/health/live").await?.0,
+            200,
+            "{limit}"
+        );
 
         drop(busy);
         let room = async {
@@ -283,7 +291,7 @@ async fn without_room_others_are_told_so_at_once_and_idle_connections_give_way()
         };
         timeout(Duration::from_mins(2), room).await??;
         let _idle = [Wire::to(&server).await?, Wire::to(&server).await?];
-        assert_eq!(ask_anew(&server).await?.0, 200, "{key}");
+        assert_eq!(ask_anew(&server).await?.0, 200, "{limit}");
     }
     Ok(())
 }
@@ -316,8 +324,7 @@ async fn a_peer_that_has_its_whole_share_is_warned_of_and_a_trusted_proxy_has_no
                 .as_str()
                 .is_some_and(|text| text.contains("http.trusted_proxies"))
     };
-    let (installation, proxy, server) =
-        freezing("HTTP__MAXIMUM_CONNECTIONS_PER_ADDRESS", "1").await?;
+    let (installation, proxy, server) = freezing("1024", "1").await?;
     proxy.freeze();
     let _busy = fill(&server).await?;
     assert_eq!(ask_anew(&server).await?.0, 503);

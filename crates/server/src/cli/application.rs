@@ -35,8 +35,8 @@ use super::{
 /// Where an application runs.
 #[derive(Debug, Args)]
 pub(super) struct Party {
-    /// The RP id: the host name of at least one origin, or a parent domain of it.
-    #[arg(long, value_name = "ID", value_parser = rp_id)]
+    /// The RP id: the host name of at least one origin, or a parent domain of it that is no public suffix.
+    #[arg(long, value_name = "ID", value_parser = |text: &str| RpId::new(text))]
     rp_id: RpId,
     /// An origin the application runs on; may be given several times.
     #[arg(long = "origin", value_name = "ORIGIN", required = true, value_parser = |text: &str| Origin::new(text))]
@@ -135,7 +135,7 @@ pub(super) struct Update {
     #[arg(long, value_name = "NAME", value_parser = |text: &str| ApplicationName::new(text))]
     name: Option<ApplicationName>,
     /// The RP id; it stays while anybody has a passkey for it.
-    #[arg(long, value_name = "ID", value_parser = rp_id)]
+    #[arg(long, value_name = "ID", value_parser = |text: &str| RpId::new(text))]
     rp_id: Option<RpId>,
     /// An origin the application runs on, in place of all earlier ones; may be given several times.
     #[arg(long = "origin", value_name = "ORIGIN", value_parser = |text: &str| Origin::new(text))]
@@ -521,10 +521,6 @@ fn logo(path: &str) -> Result<Logo, Failure> {
     Ok(Logo::new(contents)?)
 }
 
-fn rp_id(text: &str) -> Result<RpId, Failure> {
-    Ok(RpId::new(text)?.below_public_suffix()?)
-}
-
 #[cfg(test)]
 mod tests {
     use latchkey_domain::time::Timestamp;
@@ -533,13 +529,19 @@ mod tests {
 
     #[test]
     fn an_rp_id_that_does_not_fit_names_the_options() {
-        let party = Party {
-            rp_id: RpId::new("app.example.com").unwrap(),
-            origins: vec![Origin::new("https://example.com").unwrap()],
-        };
-        let error = party.checked().unwrap_err().to_string();
-        assert!(error.starts_with("--rp-id and --origin: "), "{error}");
-        assert!(error.contains("app.example.com"), "{error}");
+        for (rp_id, origin) in [
+            ("app.example.com", "https://example.com"),
+            ("co.uk", "https://example.co.uk"),
+            ("internal", "https://a.internal"),
+        ] {
+            let party = Party {
+                rp_id: RpId::new(rp_id).unwrap(),
+                origins: vec![Origin::new(origin).unwrap()],
+            };
+            let error = party.checked().unwrap_err().to_string();
+            let named = format!("--rp-id and --origin: the RP id {rp_id} ");
+            assert!(error.starts_with(&named), "{error}");
+        }
     }
 
     #[test]

@@ -11,7 +11,8 @@ use super::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum CodeCommand {
-    /// End every open code of a user, invitations included, and refuse what waits for approval; sessions go on.
+    /// End every open code of a user, invitations included, and refuse what waits for approval; sessions go on, and so
+    /// does a recovery that was begun (latchkey session end ends it).
     Cancel(OneUser),
 }
 

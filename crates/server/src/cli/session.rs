@@ -11,7 +11,7 @@ use super::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SessionCommand {
-    /// End every session, code and user action of a user; credentials stay.
+    /// End every session, code and user action of a user, and a recovery that was begun; credentials stay.
     End(OneUser),
 }
 

@@ -202,12 +202,6 @@ fn a_value_that_cannot_be_is_named_with_what_to_write() {
             "app.example.com",
         ),
         (
-            "bootstrap --organization A --admin a@b.example --application B --rp-id co.uk \
-             --origin https://x.co.uk",
-            "--rp-id",
-            "public suffix",
-        ),
-        (
             "bootstrap --organization A --admin a@b.example --application B --rp-id x.y \
              --origin http://x.y",
             "--origin",

@@ -21,7 +21,7 @@ pub struct Http {
     pub trusted_proxies: Vec<IpNet>,
     /// How many connections are served at once.
     pub maximum_connections: u32,
-    /// How many of them one address may have.
+    /// How many of them one address may have; a quarter where nothing else is said.
     pub maximum_connections_per_address: u32,
     /// How long requests may take to finish when the service stops.
     pub drain: Duration,
@@ -29,12 +29,13 @@ pub struct Http {
 
 impl Default for Http {
     fn default() -> Self {
+        let maximum_connections = 1024;
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
             public_url: None,
             trusted_proxies: Vec::new(),
-            maximum_connections: 1024,
-            maximum_connections_per_address: 256,
+            maximum_connections,
+            maximum_connections_per_address: share(maximum_connections),
             drain: Duration::from_secs(30),
         }
     }
@@ -44,22 +45,26 @@ impl Http {
     pub(super) fn read(reader: &mut Reader) -> Self {
         let default = Self::default();
         let mut section = reader.section("http");
+        let listen = section.text("listen", default.listen, |text| {
+            text.parse().map_err(|_malformed| {
+                must_be("an address with a port, such as 127.0.0.1:8080", text)
+            })
+        });
+        let public_url = section.optional_text("public_url", public_url);
+        let trusted_proxies = section.texts("trusted_proxies", network);
+        let maximum_connections = section.number(
+            "maximum_connections",
+            default.maximum_connections,
+            1..=65_535,
+        );
         let settings = Self {
-            listen: section.text("listen", default.listen, |text| {
-                text.parse().map_err(|_malformed| {
-                    must_be("an address with a port, such as 127.0.0.1:8080", text)
-                })
-            }),
-            public_url: section.optional_text("public_url", public_url),
-            trusted_proxies: section.texts("trusted_proxies", network),
-            maximum_connections: section.number(
-                "maximum_connections",
-                default.maximum_connections,
-                1..=65_535,
-            ),
+            listen,
+            public_url,
+            trusted_proxies,
+            maximum_connections,
             maximum_connections_per_address: section.number(
                 "maximum_connections_per_address",
-                default.maximum_connections_per_address,
+                share(maximum_connections),
                 1..=65_535,
             ),
             drain: Duration::from_secs(u64::from(section.number("drain_seconds", 30, 0..=3600))),
@@ -75,6 +80,11 @@ impl Http {
             None => format!("http://{bound}"),
         }
     }
+}
+
+/// How many connections one address may have, of so many, where that is not set.
+fn share(maximum_connections: u32) -> u32 {
+    (maximum_connections / 4).max(1)
 }
 
 fn public_url(text: &str) -> Result<Url, String> {
@@ -112,6 +122,7 @@ fn network(text: &str) -> Result<IpNet, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Settings;
 
     #[test]
     fn the_public_url_has_no_path_and_no_secret() {
@@ -130,6 +141,28 @@ mod tests {
             "file:///etc",
         ] {
             assert!(public_url(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_share_that_is_not_set_is_a_quarter_of_the_connections() {
+        for (whole, set, share) in [
+            (None, None, 256),
+            (Some("256"), None, 64),
+            (Some("4000"), None, 1000),
+            (Some("3"), None, 1),
+            (Some("1"), None, 1),
+            (Some("256"), Some("200"), 200),
+            (None, Some("2000"), 2000),
+        ] {
+            let named = [("", whole), ("_PER_ADDRESS", set)].into_iter();
+            let variables = named.filter_map(|(end, value)| {
+                let key = format!("LATCHKEY__HTTP__MAXIMUM_CONNECTIONS{end}");
+                Some((key, value?.to_owned()))
+            });
+            let settings = Settings::load(None, variables.collect()).unwrap();
+            let of_one = settings.http.maximum_connections_per_address;
+            assert_eq!(of_one, share, "{whole:?} {set:?}");
         }
     }
 

@@ -6,30 +6,44 @@ use super::reader::Reader;
 
 /// See [`Limits`].
 pub(super) fn read(reader: &mut Reader) -> Limits {
-    let default = Limits::default();
+    let mut limits = Limits::default();
     let mut section = reader.section("limits");
-    let enabled = section.boolean("enabled").unwrap_or(default.enabled);
-    let mut limit = |key, default| section.number(key, default, 1..=1_000_000);
-    let limits = Limits {
-        enabled,
-        wrong_codes_per_address: limit("wrong_codes_per_address", default.wrong_codes_per_address),
-        wrong_codes_per_installation: limit(
-            "wrong_codes_per_installation",
-            default.wrong_codes_per_installation,
-        ),
-        wrong_codes_per_user: limit("wrong_codes_per_user", default.wrong_codes_per_user),
-        wrong_codes_per_user_anywhere: limit(
-            "wrong_codes_per_user_anywhere",
-            default.wrong_codes_per_user_anywhere,
-        ),
-        login_inits_per_address: limit("login_inits_per_address", default.login_inits_per_address),
-        mailed_codes_per_address: limit(
-            "mailed_codes_per_address",
-            default.mailed_codes_per_address,
-        ),
-        mailed_codes_per_user: limit("mailed_codes_per_user", default.mailed_codes_per_user),
-        user_actions_per_user: limit("user_actions_per_user", default.user_actions_per_user),
-    };
+    limits.enabled = section.boolean("enabled").unwrap_or(limits.enabled);
+    for (key, limit) in each(&mut limits) {
+        let key = key.strip_prefix("limits.").unwrap_or(key);
+        *limit = section.number(key, *limit, 1..=1_000_000);
+    }
     section.finish();
     limits
+}
+
+/// Every limit, with its key.
+pub(super) fn each(limits: &mut Limits) -> [(&'static str, &mut u32); 8] {
+    let Limits {
+        enabled: _,
+        wrong_codes_per_address,
+        wrong_codes_per_installation,
+        wrong_codes_per_user,
+        wrong_codes_per_user_anywhere,
+        login_inits_per_address,
+        mailed_codes_per_address,
+        mailed_codes_per_user,
+        user_actions_per_user,
+    } = limits;
+    [
+        ("limits.wrong_codes_per_address", wrong_codes_per_address),
+        (
+            "limits.wrong_codes_per_installation",
+            wrong_codes_per_installation,
+        ),
+        ("limits.wrong_codes_per_user", wrong_codes_per_user),
+        (
+            "limits.wrong_codes_per_user_anywhere",
+            wrong_codes_per_user_anywhere,
+        ),
+        ("limits.login_inits_per_address", login_inits_per_address),
+        ("limits.mailed_codes_per_address", mailed_codes_per_address),
+        ("limits.mailed_codes_per_user", mailed_codes_per_user),
+        ("limits.user_actions_per_user", user_actions_per_user),
+    ]
 }

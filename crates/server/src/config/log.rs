@@ -1,8 +1,9 @@
 //! `[log]`: how the log looks.
 
+use tracing::Level;
 use tracing_subscriber::{
     EnvFilter,
-    filter::{LevelFilter, ParseError},
+    filter::{LevelFilter, ParseError, Targets},
 };
 
 use super::reader::{Reader, must_be};
@@ -54,6 +55,15 @@ impl Log {
         filter(&self.level)
     }
 
+    /// Whether security events are among its lines.
+    pub(super) fn tells_events(&self) -> bool {
+        // Directives about spans are for what requests do, and tell more and not less.
+        let directives = self.level.split(',');
+        let directives: Vec<_> = directives.filter(|one| !one.contains('[')).collect();
+        let targets = directives.join(",").parse::<Targets>();
+        targets.is_ok_and(|targets| targets.would_enable("latchkey::security", &Level::INFO))
+    }
+
     pub(super) fn read(reader: &mut Reader) -> Self {
         let default = Self::default();
         let mut section = reader.section("log");
@@ -98,7 +108,7 @@ mod tests {
         sync::{Arc, Mutex},
     };
 
-    use tracing::{Level, enabled, error, info, subscriber::with_default, warn};
+    use tracing::{enabled, error, info, subscriber::with_default, warn};
     use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::*;
@@ -171,6 +181,31 @@ mod tests {
         assert_eq!(named.matches("of a library").count(), 2, "{named}");
         let alone = lines("webauthn_rs_core=error");
         assert_eq!(alone.lines().count(), 1, "{alone}");
+    }
+
+    #[test]
+    fn whether_a_log_has_security_events_is_known_from_its_level() {
+        for (level, has_them) in [
+            ("off", false),
+            ("error", false),
+            ("WARN", false),
+            ("info", true),
+            ("trace", true),
+            ("off,latchkey::security=info", true),
+            ("info,latchkey::security=off", false),
+            ("warn,latchkey::security=info", true),
+            ("warn,latchkey=debug", true),
+            ("latchkey_storage=trace", false),
+            ("info,[request]=debug", true),
+            ("warn,[request]=debug", false),
+        ] {
+            assert_eq!(lines(level).contains("an event"), has_them, "{level}");
+            let log = Log {
+                level: level.to_owned(),
+                ..Log::default()
+            };
+            assert_eq!(log.tells_events(), has_them, "{level}");
+        }
     }
 
     fn is_taken(level: &str) -> bool {

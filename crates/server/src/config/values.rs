@@ -6,7 +6,7 @@ use latchkey_domain::{host::needs_encoding, policy::Policy};
 use url::Url;
 
 use super::{
-    Settings,
+    Settings, limits,
     log::Format,
     mail::{Mail, Transport},
     secrets::Secrets,
@@ -159,7 +159,7 @@ impl Settings {
 
     fn values_of_policy(&self) -> Vec<Value> {
         let Policy { lifetimes, limits } = &self.policy;
-        vec![
+        let mut values = vec![
             Value::seconds("tokens.challenge_seconds", lifetimes.challenge),
             Value::seconds("tokens.user_action_seconds", lifetimes.user_action),
             Value::seconds("tokens.temporary_token_seconds", lifetimes.temporary_token),
@@ -169,36 +169,10 @@ impl Settings {
                 lifetimes.registration_code,
             ),
             Value::plain("limits.enabled", &limits.enabled),
-            Value::plain(
-                "limits.wrong_codes_per_address",
-                &limits.wrong_codes_per_address,
-            ),
-            Value::plain(
-                "limits.wrong_codes_per_installation",
-                &limits.wrong_codes_per_installation,
-            ),
-            Value::plain("limits.wrong_codes_per_user", &limits.wrong_codes_per_user),
-            Value::plain(
-                "limits.wrong_codes_per_user_anywhere",
-                &limits.wrong_codes_per_user_anywhere,
-            ),
-            Value::plain(
-                "limits.login_inits_per_address",
-                &limits.login_inits_per_address,
-            ),
-            Value::plain(
-                "limits.mailed_codes_per_address",
-                &limits.mailed_codes_per_address,
-            ),
-            Value::plain(
-                "limits.mailed_codes_per_user",
-                &limits.mailed_codes_per_user,
-            ),
-            Value::plain(
-                "limits.user_actions_per_user",
-                &limits.user_actions_per_user,
-            ),
-        ]
+        ];
+        let mut limits = limits.clone();
+        values.extend(limits::each(&mut limits).map(|(key, limit)| Value::plain(key, limit)));
+        values
     }
 }
 

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use ipnet::IpNet;
-use latchkey_domain::host::RequestHost;
+use latchkey_domain::{host::RequestHost, policy::Limits};
 use latchkey_mail::smtp;
 use latchkey_storage::{
     connect::{self, sqlite_file},
     private::{self, Openness},
 };
 
-use super::{Settings, mail::Transport};
+use super::{Settings, http::Http, limits, mail::Transport};
 use crate::secrets::folder_of;
 
 impl Settings {
@@ -18,12 +18,7 @@ impl Settings {
     /// not its owner's alone, with what to do. Whoever starts the service should see them.
     pub fn weaknesses(&self, has_several_users: bool) -> Vec<String> {
         let mut found = Vec::new();
-        if !self.policy.limits.enabled {
-            found.push(
-                "limits.enabled is false: nothing bounds guessing; it is for load tests alone"
-                    .to_owned(),
-            );
-        }
+        found.extend(limits_without_effect(&self.policy.limits));
         let url = self.http.public_url(self.http.listen);
         if let Some(host) = url.strip_prefix("http://")
             && !RequestHost::parse(host).is_some_and(|host| host.is_loopback())
@@ -49,6 +44,7 @@ impl Settings {
                 vast.join(", ")
             ));
         }
+        found.extend(whole_share(&self.http));
         if matches!(connect::trusts_the_network(&self.database.url), Ok(true)) {
             found.push(
                 "database.url names another machine, which need not prove by a certificate that it is the \
@@ -85,6 +81,13 @@ impl Settings {
                  to \"smtp\", with mail.smtp_url"
                     .to_owned(),
             );
+        }
+        if !self.log.tells_events() {
+            found.push(format!(
+                "log.level is {:?}: the log has no security events, by which misuse is found; add \
+                 latchkey::security=info to it",
+                self.log.level
+            ));
         }
         if let Some(listen) = self.metrics.listen
             && listen.ip().is_unspecified()
@@ -137,6 +140,45 @@ impl Settings {
         places.extend(self.secret_files.iter().cloned());
         places
     }
+}
+
+/// From how many times its default on a limit bounds nothing that matters.
+const BEYOND_USE: u32 = 100;
+
+/// That limits are switched off, or as good as that.
+fn limits_without_effect(limits: &Limits) -> Option<String> {
+    if !limits.enabled {
+        return Some(
+            "limits.enabled is false: nothing bounds guessing; it is for load tests alone".into(),
+        );
+    }
+    let (mut limits, mut defaults) = (limits.clone(), Limits::default());
+    let raised: Vec<_> = limits::each(&mut limits)
+        .into_iter()
+        .zip(limits::each(&mut defaults))
+        .filter(|((_, limit), (_, default))| **limit >= default.saturating_mul(BEYOND_USE))
+        .map(|((key, limit), (_, default))| format!("{key} is {limit} instead of {default}"))
+        .collect();
+    (!raised.is_empty()).then(|| {
+        format!(
+            "{}: that is as good as no limit; take away what is not for load tests alone",
+            raised.join(", ")
+        )
+    })
+}
+
+/// That the share of one address is all that there is. Where that is one connection, nobody can have a part of it.
+fn whole_share(http: &Http) -> Option<String> {
+    let (share, whole) = (
+        http.maximum_connections_per_address,
+        http.maximum_connections,
+    );
+    (whole > 1 && share >= whole).then(|| {
+        format!(
+            "http.maximum_connections_per_address is {share} of {whole}: one address may have all connections, and \
+             nobody else any; leave it out for a quarter of http.maximum_connections"
+        )
+    })
 }
 
 /// Whether a network holds more than any network of one's own has: then it may hold everybody.
@@ -313,6 +355,84 @@ mod tests {
             let mut named = found.iter();
             let is_named = |sentence: &String| sentence.starts_with("metrics.listen");
             assert!(named.all(is_named), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn every_limit_that_is_raised_to_nothing_is_named_in_one_sentence() {
+        let folder = tempfile::tempdir().unwrap();
+        let strong = settings(folder.path());
+        let mut all = strong.clone();
+        let mut keys = Vec::new();
+        for (index, (key, limit)) in limits::each(&mut all.policy.limits).into_iter().enumerate() {
+            *limit *= 100;
+            keys.push(key);
+            let mut one = strong.clone();
+            *limits::each(&mut one.policy.limits)[index].1 = *limit;
+            let found = one.weaknesses(false);
+            let named = format!("{key} is {limit} instead of {}:", *limit / 100);
+            assert!(
+                found.len() == 1 && found[0].starts_with(&named),
+                "{found:?}"
+            );
+            *limits::each(&mut one.policy.limits)[index].1 -= 1;
+            assert_eq!(one.weaknesses(false), Vec::<String>::new(), "{key}");
+        }
+        let found = all.weaknesses(false);
+        assert_eq!(found.len(), 1, "{found:?}");
+        for key in keys {
+            assert!(found[0].contains(&format!("{key} is ")), "{key}: {found:?}");
+        }
+        all.policy.limits.enabled = false;
+        let found = all.weaknesses(false);
+        assert!(
+            found.len() == 1 && found[0].starts_with("limits.enabled"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn a_share_that_is_the_whole_is_a_weakness() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = settings(folder.path());
+        for (whole, share, is_weak) in [
+            (256, 255, false),
+            (256, 256, true),
+            (10, 300, true),
+            (2, 1, false),
+            (1, 1, false),
+        ] {
+            settings.http.maximum_connections = whole;
+            settings.http.maximum_connections_per_address = share;
+            let found = settings.weaknesses(false);
+            assert_eq!(
+                found.len(),
+                usize::from(is_weak),
+                "{whole} {share}: {found:?}"
+            );
+            let mut named = found.iter();
+            let is_named =
+                |sentence: &String| sentence.starts_with("http.maximum_connections_per_address");
+            assert!(named.all(is_named), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_log_without_security_events_is_a_weakness() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = settings(folder.path());
+        for (level, is_weak) in [
+            ("off", true),
+            ("warn", true),
+            ("info,latchkey::security=off", true),
+            ("info", false),
+            ("warn,latchkey::security=info", false),
+        ] {
+            level.clone_into(&mut settings.log.level);
+            let found = settings.weaknesses(false);
+            assert_eq!(found.len(), usize::from(is_weak), "{level}: {found:?}");
+            let named = format!("log.level is {level:?}");
+            assert!(found.iter().all(|said| said.starts_with(&named)));
         }
     }
 

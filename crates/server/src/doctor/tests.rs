@@ -31,14 +31,16 @@ fn in_folder() -> (TempDir, Settings) {
     (folder, settings)
 }
 
+/// With the host of the first origin as the RP id.
 async fn bootstrap(use_cases: &UseCases, origins: &[&str]) {
     bootstrap_as(use_cases, "Acme", origins).await;
 }
 
 async fn bootstrap_as(use_cases: &UseCases, name: &str, origins: &[&str]) {
+    let first = Url::parse(origins[0]).unwrap();
+    let rp_id = RpId::new(first.host_str().unwrap()).unwrap();
     let origins = origins.iter().map(|origin| Origin::new(*origin).unwrap());
-    let relying_party =
-        RelyingParty::new(RpId::new("localhost").unwrap(), origins.collect()).unwrap();
+    let relying_party = RelyingParty::new(rp_id, origins.collect()).unwrap();
     let request = Bootstrap {
         organization: OrganizationName::new(name).unwrap(),
         approval: Approval::Never,
@@ -256,7 +258,7 @@ async fn hosts_are_asked_beside_each_other() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let use_cases = Adapters::open(&settings).await.unwrap().use_cases();
-    let origins = ["a", "b", "c"].map(|name| format!("http://{name}.localhost:{port}"));
+    let origins = ["", "a.", "b."].map(|name| format!("http://{name}shop.localhost:{port}"));
     bootstrap_as(
         &use_cases,
         "Others",

@@ -117,6 +117,7 @@ fn what_can_change_changes_at_once_and_what_cannot_is_named() {
         [
             "http.trusted_proxies",
             "http.maximum_connections",
+            "http.maximum_connections_per_address",
             "limits.login_inits_per_address",
             "log.level",
             "mail.transport",
@@ -135,6 +136,7 @@ fn what_can_change_changes_at_once_and_what_cannot_is_named() {
     assert_eq!(service.parts.trusted_proxies.read().len(), 1);
     let connections = service.parts.connections.read();
     assert_eq!((connections.maximum, connections.idle.as_secs()), (7, 2));
+    assert_eq!(connections.maximum_per_address, 1);
     assert_eq!(connections.trusted_proxies.len(), 1);
     assert!(service.parts.throttle.count_login(address).is_ok());
     assert!(service.parts.throttle.count_login(address).is_err());

@@ -241,9 +241,13 @@ impl ApplicationUpdate {
     /// [`ApplicationError`] when RP id, origins and page for codes do not fit each other.
     pub fn of(self, application: &Application) -> Result<Application, ApplicationError> {
         let party = &application.relying_party;
-        let rp_id = self.rp_id.unwrap_or_else(|| party.rp_id().clone());
-        let origins = self.origins.unwrap_or_else(|| party.origins().to_vec());
-        let relying_party = RelyingParty::new(rp_id, origins)?;
+        let relying_party = match (self.rp_id, self.origins) {
+            (None, None) => party.clone(),
+            (rp_id, origins) => RelyingParty::new(
+                rp_id.unwrap_or_else(|| party.rp_id().clone()),
+                origins.unwrap_or_else(|| party.origins().to_vec()),
+            )?,
+        };
         let before = &application.pages;
         let tag = self.logo.map(|wanted| match wanted {
             New::At(logo) => New::At(logo.tag()),

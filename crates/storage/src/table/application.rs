@@ -50,7 +50,7 @@ refers_to!(OrganizationId => Organization of organization);
 impl Model {
     /// The application with these origins.
     pub(crate) fn with(self, origins: Vec<Origin>) -> Result<Application, Inconsistency> {
-        let relying_party = RelyingParty::new(self.rp_id.0, origins).map_err(|error| {
+        let relying_party = RelyingParty::kept(self.rp_id.0, origins).map_err(|error| {
             Inconsistency::new("applications", &self.id.0, &format!("rp_id {error}"))
         })?;
         Ok(Application {
