@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod columns;
 mod lock;
 mod loss;
 mod m0001_foundation;
@@ -44,7 +45,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_foundation::Foundation),
             Box::new(m0002_administrators::Administrators),
-            Box::new(m0003_approval::Approval),
+            Box::new(m0003_approval::STEP),
             Box::new(m0004_messages::Messages),
             Box::new(m0005_waiting::Waiting),
             Box::new(m0006_native_applications::NativeApplications),
@@ -55,15 +56,15 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_index_of_administrators::IndexOfAdministrators),
             Box::new(m0012_index_of_passkeys::IndexOfPasskeys),
             Box::new(m0013_events::Events),
-            Box::new(m0014_transports::Transports),
-            Box::new(m0015_pages_of_applications::PagesOfApplications),
-            Box::new(m0016_released_codes::ReleasedCodes),
-            Box::new(m0017_bound_codes::BoundCodes),
-            Box::new(m0018_freshness::FreshCredentials),
+            Box::new(m0014_transports::STEP),
+            Box::new(m0015_pages_of_applications::STEP),
+            Box::new(m0016_released_codes::STEP),
+            Box::new(m0017_bound_codes::STEP),
+            Box::new(m0018_freshness::STEP),
             Box::new(m0019_code_requests::CodeRequests),
             Box::new(m0020_looks_of_applications::LooksOfApplications),
-            Box::new(m0021_code_sign_in::CodeSignIn),
-            Box::new(m0022_failures_of_messages::FailuresOfMessages),
+            Box::new(m0021_code_sign_in::STEP),
+            Box::new(m0022_failures_of_messages::STEP),
         ]
     }
 }
