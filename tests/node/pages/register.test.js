@@ -156,6 +156,21 @@ test('an invitation that could not be looked at is looked at again', async () =>
   assert.deepEqual(device.violations, [])
 })
 
+test('whoever has to wait with an invitation can load it again when that is over', async () => {
+  const device = await Device.open(browser)
+  const { page } = device
+  const json = { error: { code: 'too_many_attempts', message: 'too many attempts' } }
+  const tooMany = (route) => route.fulfill({ status: 429, headers: { 'retry-after': '1' }, json })
+  await page.route('**/auth/registration/init', tooMany, { times: 1 })
+  await page.goto(linkOf(await invite()))
+  await page.getByText('You can try again now.').waitFor()
+  await page.getByText('There were too many attempts.').waitFor({ state: 'hidden' })
+  const again = page.getByRole('button', { name: 'Load again' })
+  assert.ok(await again.evaluate((button) => button === document.activeElement))
+  await press(device, 'Load again')
+  await page.getByRole('button', { name: 'Make my passkey' }).waitFor()
+})
+
 test('a kit on the screen of one tab is no matter for another one, until it is left', async () => {
   const device = await Device.open(browser)
   const { page } = device

@@ -70,9 +70,14 @@ export function still(work) {
   const isEmpty = status.textContent === '' && alert.textContent === ''
   const isThere = beside === subject && isSeen(messages) && isInSight()
   if (!isEmpty && !isThere) {
+    const { activeElement } = document
     keepPlace(false)
     place()
     beside = subject
+    // What is moved loses the focus.
+    if (messages.contains(activeElement)) {
+      activeElement.focus({ preventScroll: true })
+    }
   }
   keepPlace(isHeld)
   if (isHeld && isSeen(subject)) {
@@ -118,10 +123,10 @@ export function complain(error, button) {
   }
 }
 
-/** Says that it is time, where whoever has to wait was told nothing else since. */
+/** Says that it is time, where whoever has to wait was told nothing else since. A button that helps stays. */
 function takeBack(text) {
   if (text.isConnected) {
-    complain()
+    still(() => text.remove())
     announce(t('You can try again now.'))
   }
 }
