@@ -219,7 +219,8 @@ impl fmt::Display for Instructions<'_> {
             "
 Latchkey serves at {url}. {why}
 {for_whom}
-To serve others, set http.public_url, make an organization of your own with `latchkey bootstrap`, and delete this one.
+To serve others, set http.public_url and begin with an empty database, or make an organization of your own with
+`latchkey bootstrap` and delete this one before anybody registers in it.
 "
         )?;
         if let Some(prefix) = pages {

@@ -434,15 +434,15 @@ async fn mail(settings: &Settings, mail_to: Option<&str>, all: &mut Vec<Finding>
         Err(error) => {
             let (why, advice) = match error {
                 DeliveryError::Permanent(why) => {
-                    (why, "give another address: this one is not there")
+                    (why, "ask for a mailbox that is there, with --mail-to")
                 }
                 DeliveryError::Deferred(why) => (
                     why,
-                    "ask again later; if it stays so, give another address, or mend what the mail server allows",
+                    "ask again later; if it stays so, for another mailbox with --mail-to, or mend what the mail server allows",
                 ),
                 DeliveryError::Transient(why) => (
                     why,
-                    "mend mail.smtp_url (user and password stand in it) and mail.from, or what the mail server allows",
+                    "mend mail.smtp_url (with the user, and mail.smtp_password) and mail.from, or what the mail server allows",
                 ),
             };
             found.problem(
