@@ -461,9 +461,12 @@ impl Outbox {
             let error = match settled {
                 Ok(is_ours) => {
                     if !is_ours && !may_be_settled {
-                        // It may arrive twice.
+                        // In the first case it may arrive twice; the second is usual, where what it brings has ended.
                         let id = &claimed.message.id;
-                        tracing::warn!(message_id = %id, "a message was taken by another process");
+                        tracing::info!(
+                            message_id = %id,
+                            "while a message was being sent, another process took it or it was deleted"
+                        );
                     }
                     return;
                 }
