@@ -14,7 +14,10 @@ use axum::{
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use crate::{assets::Asset, languages::Language};
+use crate::{
+    assets::{Asset, HTML},
+    languages::Language,
+};
 
 /// Scripts, styles, pictures and calls come from the page's own origin; there is nothing else, no form
 /// is sent anywhere, and nobody frames the page. Pictures may be `data:`, for drawings made on the spot.
@@ -47,9 +50,6 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (REFERRER_POLICY, "no-referrer"),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
 ];
-
-/// The type of a page.
-pub(crate) const HTML: &str = "text/html; charset=utf-8";
 
 /// The headers of what is of that type.
 pub(crate) fn headers(media_type: &'static str) -> HeaderMap {

@@ -1,7 +1,5 @@
 //! The files, and where they are served.
 
-use crate::answer::HTML;
-
 /// A file that is served as it is.
 pub(crate) struct Asset {
     /// Where.
@@ -44,6 +42,9 @@ pub(crate) const ICON: Asset = Asset {
     media_type: "image/svg+xml",
     contents: include_bytes!("../assets/icon.svg"),
 };
+
+/// The type of a page.
+pub(crate) const HTML: &str = "text/html; charset=utf-8";
 
 /// The type of style sheets.
 pub(crate) const STYLE: &str = "text/css; charset=utf-8";

@@ -10,14 +10,14 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use latchkey_domain::application::pages::PagePrefix;
+use latchkey_domain::application::{Application, pages::PagePrefix};
 use latchkey_service::{
     directory::{Directory, Snapshot},
     ports::store::StoreError,
 };
 use tokio::time::timeout;
 
-use crate::{accept::header_prefers_page, landing, languages::Language, look::Host};
+use crate::{accept::header_prefers_page, landing, languages::Language};
 
 /// How long a person waits for a page: a database that is away takes longer to be given up.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -28,6 +28,10 @@ pub(crate) struct Hosts {
     pub(crate) public_url: String,
     pub(crate) prefix: PagePrefix,
 }
+
+/// Whose host it is, as a request for a page carries it.
+#[derive(Clone)]
+pub(crate) struct Host(pub(crate) Arc<Application>);
 
 /// See the module.
 pub(crate) async fn registered_only(

@@ -39,8 +39,8 @@ use latchkey_service::directory::Directory;
 
 pub use self::refusal::refusal;
 use self::{
-    answer::{Answer, HTML},
-    assets::{Asset, SCRIPT},
+    answer::Answer,
+    assets::{Asset, HTML, SCRIPT},
     hosts::Hosts,
     languages::Language,
 };

@@ -24,7 +24,11 @@ use latchkey_domain::{
 };
 use latchkey_service::directory::Directory;
 
-use crate::{answer::Answer, assets, hosts};
+use crate::{
+    answer::Answer,
+    assets,
+    hosts::{self, Host},
+};
 
 /// Where the colours are.
 pub(crate) const STYLE: &str = "/assets/look.css";
@@ -35,10 +39,6 @@ pub(crate) const LOGO: &str = "/assets/logo";
 /// Of how many applications logos are kept in memory, so that they are read once; of more than that some are read
 /// again.
 const KEPT: usize = 64;
-
-/// Whose host it is, as a request for a page carries it.
-#[derive(Clone)]
-pub(crate) struct Host(pub(crate) Arc<Application>);
 
 /// What shows logos.
 struct Logos {
