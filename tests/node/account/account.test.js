@@ -404,6 +404,7 @@ test('a code whose text is not known any more is followed, with a word on that',
   await page.evaluate(() => sessionStorage.removeItem('latchkey.code'))
   await page.reload()
   await page.getByText('cannot be shown again').waitFor()
+  await page.locator('#code-left', { hasText: /^0:\d\d left$/ }).waitFor()
   await page.locator('.step', { hasText: 'Waiting for the other place' }).waitFor()
   assert.equal(await page.locator('#code-text').isVisible(), false)
   await press(laptop, 'Cancel the code')
@@ -427,6 +428,8 @@ test('a code is shown as long as it is the newest one, also where nothing can be
   await told()
   await told()
   assert.ok(await page.locator('#code-text').isVisible())
+  // Its seconds are beside it.
+  assert.equal(await page.locator('#code-left').isVisible(), false)
   await getCodeElsewhere(laptop, two)
   await page.getByText('cannot be shown again').waitFor()
   assert.equal(await page.locator('#code-text').isVisible(), false)

@@ -266,6 +266,7 @@ test('who scans a code signs in where they have a passkey, and who shows one can
   await alert.getByText('The device seems to have been approved already.').waitFor()
   // Its code was shown to nobody here.
   await other.page.locator('.step', { hasText: 'Waiting for the other place' }).waitFor()
+  await other.page.locator('#code-left', { hasText: /^\d+:\d\d left$/ }).waitFor()
   assert.equal(await other.page.getByText('cannot be shown again').isVisible(), false)
   go()
   await other.page.locator('.step', { hasText: 'Waiting for the new passkey' }).waitFor()
