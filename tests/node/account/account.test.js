@@ -193,6 +193,13 @@ test('a notice by mail leads to where a passkey is taken away with one answer', 
   await press(laptop, 'Sign in with a passkey')
   const question = laptop.page.getByRole('dialog').getByText('Deactivate “My phone”?')
   await question.waitFor()
+  // It is decided by what is known of it, which its card says too.
+  const facts = new RegExp(
+    `^Added: .+, with a code, on ${new URL(two).host}, from 127\\.0\\.0\\.1\\. If this was not you, deactivate it\\.$`,
+  )
+  assert.match(await laptop.page.locator('#question-text').textContent(), facts)
+  const { y } = await card(laptop, 'My phone').boundingBox()
+  assert.ok(y >= 0 && y < 100, `the card is at ${y}`)
   // Whoever has to sign in anew has not answered yet.
   await endSession(laptop)
   await confirm(laptop, 'Deactivate')
