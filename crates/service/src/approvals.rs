@@ -7,8 +7,8 @@ use latchkey_domain::{
     approval::{self, ApprovalTicket, Comparison, Decision, Verdict, Wait, WaitStatus},
     challenge::{Challenge, purpose},
     credential::{Credential, CredentialReference, MadeBy},
-    credential_code::{CodeState, CodeText, CredentialCode},
-    id::{ChallengeId, CredentialCodeId, CredentialUuid},
+    credential_code::{CodeState, CodeStatus, CodeText, CredentialCode},
+    id::{CredentialCodeId, CredentialUuid},
 };
 
 use crate::{
@@ -95,7 +95,7 @@ pub enum ApprovalStatusError {
     /// The approval token is malformed, altered, expired or none at all.
     #[error("the approval token is not valid")]
     InvalidToken,
-    /// The challenge is void, for something else, or not the one that a credential was made with.
+    /// The challenge is void, for something else, or one whose code has ended without a credential.
     #[error("the challenge is not valid")]
     InvalidChallenge,
     /// The store failed.
@@ -215,18 +215,20 @@ impl Approvals {
     /// What has come of the credential that was made with that challenge: for a place that was not told, because
     /// the answer was lost on its way. Nothing is used twice by it. Only who claimed the code has the challenge
     /// identifier, and learns what the lost answer has said. What was made when the challenge was about to expire may
-    /// wait for as long as anything, so the challenge is taken here for so much longer.
+    /// wait for as long as anything, so the challenge is taken here for so much longer. Nothing is told as long as
+    /// nothing was made and the code is still claimed by that challenge, so that a credential can be made with it.
     ///
     /// # Errors
     /// [`ApprovalStatusError`].
     pub async fn status_of_challenge(
         &self,
         identifier: &str,
-    ) -> Result<Outcome, ApprovalStatusError> {
+    ) -> Result<Option<Outcome>, ApprovalStatusError> {
+        let now = self.ceremonies.now();
         let challenge: Challenge<purpose::CredentialWithCode> = self
             .ceremonies
             .tokens
-            .read_challenge(identifier, self.ceremonies.now().minus(approval::LIFETIME))
+            .read_challenge(identifier, now.minus(approval::LIFETIME))
             .ok()
             .and_then(|challenge| challenge.accept().ok())
             .ok_or(ApprovalStatusError::InvalidChallenge)?;
@@ -234,9 +236,19 @@ impl Approvals {
             .store
             .find_by_id(&challenge.purpose.code)
             .await?
-            .filter(|held| is_redeemed_by(&held.code, &challenge.id))
+            .filter(|held| {
+                let claim = held.code.claimed_by();
+                claim.is_some_and(|claim| claim.challenge == challenge.id)
+            })
             .ok_or(ApprovalStatusError::InvalidChallenge)?;
-        Ok(self.outcome(&held).await?)
+        match held.code.status(now) {
+            CodeStatus::Redeemed => Ok(Some(self.outcome(&held).await?)),
+            CodeStatus::Claimed => Ok(None),
+            CodeStatus::Issued
+            | CodeStatus::Expired
+            | CodeStatus::Cancelled
+            | CodeStatus::Released => Err(ApprovalStatusError::InvalidChallenge),
+        }
     }
 
     /// What has come of the credential that was made with a code.
@@ -291,11 +303,6 @@ const fn wait_of(code: &CredentialCode) -> Option<Wait> {
         | CodeState::Cancelled { .. }
         | CodeState::Released { .. } => None,
     }
-}
-
-/// Whether the credential was made with that challenge.
-fn is_redeemed_by(code: &CredentialCode, challenge: &ChallengeId) -> bool {
-    matches!(&code.state, CodeState::Redeemed { claim, .. } if claim.challenge == *challenge)
 }
 
 #[cfg(test)]

@@ -138,6 +138,10 @@ pub(crate) const OF_APPLICATIONS: &[Asset] = &[
         include_bytes!("../assets/scripts/asking.js"),
     ),
     script(
+        "/assets/scripts/claimed.js",
+        include_bytes!("../assets/scripts/claimed.js"),
+    ),
+    script(
         "/assets/scripts/code-field.js",
         include_bytes!("../assets/scripts/code-field.js"),
     ),

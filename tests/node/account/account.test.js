@@ -193,6 +193,13 @@ test('a notice by mail leads to where a passkey is taken away with one answer', 
   await press(laptop, 'Sign in with a passkey')
   const question = laptop.page.getByRole('dialog').getByText('Deactivate “My phone”?')
   await question.waitFor()
+  // It is decided by what is known of it, which its card says too.
+  const facts = new RegExp(
+    `^Added: .+, with a code, on ${new URL(two).host}, from 127\\.0\\.0\\.1\\. If this was not you, deactivate it\\.$`,
+  )
+  assert.match(await laptop.page.locator('#question-text').textContent(), facts)
+  const { y } = await card(laptop, 'My phone').boundingBox()
+  assert.ok(y >= 0 && y < 100, `the card is at ${y}`)
   // Whoever has to sign in anew has not answered yet.
   await endSession(laptop)
   await confirm(laptop, 'Deactivate')
@@ -404,6 +411,7 @@ test('a code whose text is not known any more is followed, with a word on that',
   await page.evaluate(() => sessionStorage.removeItem('latchkey.code'))
   await page.reload()
   await page.getByText('cannot be shown again').waitFor()
+  await page.locator('#code-left', { hasText: /^0:\d\d left$/ }).waitFor()
   await page.locator('.step', { hasText: 'Waiting for the other place' }).waitFor()
   assert.equal(await page.locator('#code-text').isVisible(), false)
   await press(laptop, 'Cancel the code')
@@ -427,6 +435,8 @@ test('a code is shown as long as it is the newest one, also where nothing can be
   await told()
   await told()
   assert.ok(await page.locator('#code-text').isVisible())
+  // Its seconds are beside it.
+  assert.equal(await page.locator('#code-left').isVisible(), false)
   await getCodeElsewhere(laptop, two)
   await page.getByText('cannot be shown again').waitFor()
   assert.equal(await page.locator('#code-text').isVisible(), false)

@@ -100,6 +100,10 @@ test('a place shows a code, and gets its passkey when it is approved elsewhere',
   assert.notEqual(second.code, first.code)
   await phone.page.getByLabel('Code on the device').fill(second.code.toLowerCase().replaceAll('-', ' '))
   await phone.page.getByRole('button', { name: 'Look at it' }).click()
+  await phone.page.getByRole('heading', { name: 'Is this device in front of you?' }).waitFor()
+  // What was typed is there as long, once it was found.
+  assert.equal(await again(), second.code)
+  await phone.page.getByRole('button', { name: 'Look at it' }).click()
   await choices(phone).filter({ hasText: second.number }).click()
   await television.page.getByRole('heading', { name: 'Is this your account?' }).waitFor()
   await television.page.getByLabel('Name of the passkey').fill('Television')
@@ -185,7 +189,7 @@ test('who scans a code signs in where they have a passkey, and who shows one can
   const elsewhere = other.page.getByRole('link', { name: `reading (${host})` })
   assert.equal(await elsewhere.isVisible(), false)
   await other.page.goto(await scan(place, '#ask-picture'))
-  const told = other.page.getByText('Sign in, and the device whose code you scanned can be approved.')
+  const told = other.page.getByText('Sign in, and the device that shows the code can be approved.')
   await told.waitFor()
   assert.equal(new URL(other.page.url()).origin, at('shown'))
   await elsewhere.click()
@@ -262,6 +266,7 @@ test('who scans a code signs in where they have a passkey, and who shows one can
   await alert.getByText('The device seems to have been approved already.').waitFor()
   // Its code was shown to nobody here.
   await other.page.locator('.step', { hasText: 'Waiting for the other place' }).waitFor()
+  await other.page.locator('#code-left', { hasText: /^\d+:\d\d left$/ }).waitFor()
   assert.equal(await other.page.getByText('cannot be shown again').isVisible(), false)
   go()
   await other.page.locator('.step', { hasText: 'Waiting for the new passkey' }).waitFor()

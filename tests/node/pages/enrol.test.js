@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { Device, holds, launch } from '../support/browser.js'
+import { Device, launch } from '../support/browser.js'
 import {
   VERIFY,
   callsTo,
@@ -389,21 +389,6 @@ test('an expired code is refused', async () => {
   const another = laptop.page.waitForResponse(isIssued)
   await laptop.page.getByRole('button', { name: 'Get a code' }).click()
   assert.equal((await another).status(), 200)
-})
-
-test('a cancelled code adds nothing, even when it was opened already', async () => {
-  const { laptop, phone } = await scene()
-  const { link } = await getCode(laptop)
-  await claim(phone, link)
-  await laptop.page.locator('.step', { hasText: 'Opened on' }).waitFor()
-  await laptop.page.getByRole('button', { name: 'Cancel the code' }).click()
-  await laptop.page.locator('.step', { hasText: 'The code is cancelled' }).waitFor()
-  await phone.page.getByRole('button', { name: 'Create the passkey' }).click()
-  await ends(phone, 'This took too long, or the code was cancelled in the meantime.')
-  await phone.page.getByText('The passkey that this device made opens nothing').waitFor()
-  await holds(phone, 0)
-  await phone.page.getByRole('button', { name: 'Enter another code' }).click()
-  await phone.page.getByLabel('Code').waitFor()
 })
 
 test('a device that has a passkey already is told to use it', async () => {

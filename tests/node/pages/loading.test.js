@@ -40,6 +40,32 @@ for (const path of PAGES) {
   })
 }
 
+test('a page that has not loaded completely says so after a while, and claims nothing', async () => {
+  const { page, violations } = await Device.open(browser)
+  const notice = page.getByText('This page has not loaded completely yet.')
+  const isShownAfter = async (milliseconds) => {
+    await notice.evaluate((it, milliseconds) => {
+      const [waiting] = it.getAnimations()
+      waiting.pause()
+      waiting.currentTime = milliseconds
+    }, milliseconds)
+    return notice.isVisible()
+  }
+  await page.route('**/assets/scripts/encoding.js', (route) => route.abort())
+  for (const path of PAGES) {
+    await page.goto(`${one}/${path}`)
+    assert.deepEqual([await isShownAfter(4999), await isShownAfter(5000)], [false, true], path)
+    assert.equal(await page.getByText('Signed in as').isVisible(), false, path)
+  }
+  await page.unrouteAll()
+  for (const path of PAGES) {
+    await page.goto(`${one}/${path}`)
+    await page.locator(CONTROLS).and(page.locator(':visible')).first().waitFor()
+    assert.equal(await notice.count(), 0, path)
+  }
+  assert.deepEqual(violations, [])
+})
+
 test('all modules of a page are asked for at once', async () => {
   const device = await Device.open(browser)
   const { page } = device

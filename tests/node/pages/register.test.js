@@ -237,6 +237,18 @@ test('a link that was used already says so', async () => {
   assert.equal(other.page.url(), `${one}/register`)
 })
 
+test('who is signed in by their invitation, and opens it again, is led to the account', async () => {
+  const device = await Device.open(browser)
+  const invited = await register(device)
+  const tab = await device.context.newPage()
+  for (const page of [tab, device.page]) {
+    await page.goto(linkOf(invited))
+    await page.getByRole('heading', { name: 'Open the link from your invitation' }).waitFor()
+    await page.getByText(`You are signed in here already, as ${invited.username}.`).waitFor()
+    assert.equal(await page.getByRole('alert').textContent(), '')
+  }
+})
+
 test('where the browser keeps nothing, whoever signs in is told so, and the kit is shown all the same', async () => {
   const device = await Device.open(browser)
   const { page } = device

@@ -82,6 +82,14 @@ test('whose invitation is of no more use is told so, though somebody else is sig
   const json = { error: { code: 'challenge_invalid', message: 'too late' } }
   await page.route('**/auth/registration', (route) => route.fulfill({ status: 401, json }))
   await press(device, 'Make my passkey')
-  await page.getByRole('alert').getByText('This took too long, or the registration was completed already.').waitFor()
+  const alert = page.getByRole('alert')
+  await alert.getByText('This took too long, or the registration was completed already.').waitFor()
   await page.locator('#back', { hasText: username }).waitFor()
+
+  // Or was, before it was opened.
+  const used = await register(await Device.open(browser))
+  await page.goto(linkOf(used))
+  await alert.getByText('This link is not valid, or it was used already.').waitFor()
+  await page.locator('#back', { hasText: username }).waitFor()
+  assert.equal(await page.getByLabel('User name').inputValue(), used.username)
 })

@@ -302,7 +302,8 @@ async fn a_place_that_was_not_answered_asks_with_its_challenge() {
     let signer = Signer::passkey(TWO);
     let challenge = place.begin_with_code("Fido2", &codes.short).await.ok();
     // Nothing is made with it yet.
-    place.outcome(&challenge).await.refused_challenge();
+    let told = place.outcome(&challenge).await.ok();
+    assert_eq!(told, json!({ "state": "Claimed" }));
     let made = place.verify(&challenge, &signer).await.ok();
     for _ in 0..2 {
         let told = place.outcome(&challenge).await.ok();
@@ -323,6 +324,29 @@ async fn a_place_that_was_not_answered_asks_with_its_challenge() {
     assert_eq!(told, json!({ "state": "Approved" }));
     world.wait(Duration::from_millis(1));
     place.outcome(&challenge).await.refused_challenge();
+}
+
+#[tokio::test]
+async fn a_place_whose_code_has_ended_is_told_that_nothing_can_be_made() {
+    let world = World::new().await;
+    let ada = world.ada().await;
+    let place = world.stranger().at(TWO);
+    let claimed = async || {
+        let codes = ada.code(world.now()).await;
+        let challenge = place.begin_with_code("Fido2", &codes.short).await.ok();
+        let told = place.outcome(&challenge).await.ok();
+        assert_eq!(told["state"], "Claimed");
+        challenge
+    };
+    let cancelled = claimed().await;
+    ada.place().delete("/auth/credentials/code").await.ok();
+    place.outcome(&cancelled).await.refused_challenge();
+    let released = claimed().await;
+    place.release(&released, "GivenUp").await.ok();
+    place.outcome(&released).await.refused_challenge();
+    let expired = claimed().await;
+    world.wait(Duration::from_mins(5));
+    place.outcome(&expired).await.refused_challenge();
 }
 
 #[tokio::test]

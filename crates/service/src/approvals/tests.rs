@@ -1,6 +1,7 @@
 use latchkey_domain::{
     credential::CredentialKind,
-    credential_code::{Claim, CodeDigest},
+    credential_code::{Claim, CodeDigest, Release, ReleaseReason},
+    id::ChallengeId,
     message::MessageKind,
     time::Timestamp,
     user::Epoch,
@@ -123,7 +124,7 @@ async fn told(held: Option<HeldCode>) -> WaitStatus {
 async fn told_by_challenge(
     held: Option<HeldCode>,
     number: u8,
-) -> Result<Outcome, ApprovalStatusError> {
+) -> Result<Option<Outcome>, ApprovalStatusError> {
     let approvals = approvals(finding(held));
     let mut challenge = challenge(with_that_code());
     challenge.id = ChallengeId::from_random(&[number; 32]);
@@ -191,18 +192,65 @@ async fn the_other_place_is_told_the_number_again_while_it_waits_and_no_longer()
 #[tokio::test]
 async fn a_place_whose_answer_was_lost_is_told_by_the_challenge_it_answered() {
     let waiting = Some(redeemed(Some(Wait::begin(NOW))));
-    let told = told_by_challenge(waiting.clone(), 1).await.unwrap();
+    let told = told_by_challenge(waiting.clone(), 1)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(told.status, WaitStatus::Waiting);
     assert_eq!(told.awaited.unwrap().number, shown());
     let usable = told_by_challenge(Some(redeemed(None)), 1).await.unwrap();
-    assert_eq!(usable, Outcome::from(WaitStatus::Approved));
-    // With another challenge nothing was made, nor with a code that is not redeemed.
-    let mut claimed = redeemed(None);
-    if let CodeState::Redeemed { claim, .. } = claimed.code.state {
-        claimed.code.state = CodeState::Claimed(claim);
-    }
-    for (held, number) in [(waiting, 2), (Some(claimed), 1), (None, 1)] {
+    assert_eq!(usable, Some(Outcome::from(WaitStatus::Approved)));
+    // With another challenge nothing was made.
+    for (held, number) in [(waiting, 2), (None, 1)] {
         let refused = told_by_challenge(held, number).await;
+        let is_refused = matches!(refused, Err(ApprovalStatusError::InvalidChallenge));
+        assert!(is_refused, "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_place_is_told_whether_its_code_is_still_open() {
+    let HeldCode { code, user } = redeemed(None);
+    let CodeState::Redeemed { claim, .. } = code.state.clone() else {
+        panic!("it is redeemed");
+    };
+    let open = Claim {
+        expires: Timestamp::from_unix_milliseconds(i64::MAX),
+        ..claim.clone()
+    };
+    let told = async |state, number| {
+        let mut held = HeldCode {
+            code: code.clone(),
+            user: user.clone(),
+        };
+        held.code.state = state;
+        told_by_challenge(Some(held), number).await
+    };
+    let is_open = told(CodeState::Claimed(open.clone()), 1).await.unwrap();
+    assert_eq!(is_open, None);
+    let release = Release {
+        reason: ReleaseReason::GivenUp,
+        date: NOW,
+    };
+    for (state, number) in [
+        (CodeState::Claimed(open.clone()), 2),
+        (CodeState::Claimed(claim), 1),
+        (
+            CodeState::Cancelled {
+                claim: Some(open.clone()),
+            },
+            1,
+        ),
+        (
+            CodeState::Released {
+                claim: open,
+                release,
+            },
+            1,
+        ),
+        (CodeState::Issued, 1),
+    ] {
+        let refused = told(state, number).await;
         let is_refused = matches!(refused, Err(ApprovalStatusError::InvalidChallenge));
         assert!(is_refused, "{refused:?}");
     }
@@ -221,7 +269,7 @@ async fn what_was_deleted_since_is_not_told_to_be_approved() {
         let tokens = &approvals.ceremonies.tokens;
         let identifier = tokens.sign_challenge(&challenge);
         let told = approvals.status_of_challenge(&identifier).await.unwrap();
-        assert_eq!(told, Outcome::from(WaitStatus::Refused));
+        assert_eq!(told, Some(Outcome::from(WaitStatus::Refused)));
     }
     let approvals = approvals_where(finding(Some(redeemed(Some(approved)))), None);
     let ticket = ticket(Timestamp::from_unix_milliseconds(i64::MAX));

@@ -78,7 +78,7 @@ async function begin() {
   }
   $('user').textContent = user.username
   $('sign-out').addEventListener('click', () => busy($('sign-out'), t('Signing out…'), signOut))
-  $('sign-out').hidden = false
+  $('who').hidden = false
   onSignOut(() => leave('signed_out'))
   await load(t('Loading your credentials…'), async () => {
     const here = await introduce()

@@ -5,7 +5,7 @@ import { t, translated } from './language.js'
 import { nameIn } from './name-field.js'
 import { $, announce, busy, element, facts, hostOf, speakOf, time } from './page.js'
 import { confirm } from './question.js'
-import { forgetNoticed } from './scanned.js'
+import { forgetNoticed, noticed } from './scanned.js'
 import { act, leave, session } from './session.js'
 
 /** A recovery kit never signs in, so it does not count as a way to do so. */
@@ -56,6 +56,8 @@ export function askToTakeAway(list, credentialUuid) {
   const card = list.querySelector(`[data-credential="${CSS.escape(credentialUuid)}"]`)
   const button = card?.querySelector('[data-takes-away]')
   if (button) {
+    card.scrollIntoView()
+    button.focus({ preventScroll: true })
     button.click()
   } else {
     forgetNoticed()
@@ -128,7 +130,12 @@ function card(credential, { isLast, isWaiting, loss }, settle) {
     const button = action(t('Deactivate'), credential, (button) =>
       askFirst({
         title: t('Deactivate “{name}”?', credential),
-        text: sentences(t('It cannot be used until you activate it again.'), loss, ownWarning(credentialUuid)),
+        text: sentences(
+          noticed() === credentialUuid
+            ? t('Added: {facts}. If this was not you, deactivate it.', { facts: added(credential) })
+            : sentences(t('It cannot be used until you activate it again.'), loss),
+          ownWarning(credentialUuid),
+        ),
         button: t('Deactivate'),
         work: () => deactivate(button),
       }),
@@ -237,6 +244,9 @@ function origin({ createdBy, createdOrigin, createdAddress }) {
   ]
   return parts.filter(Boolean).map((part) => `, ${part}`).join('')
 }
+
+/** When and how it was made, in words: what whoever was told of it by mail decides by. */
+const added = (credential) => time(credential.dateCreated).textContent + origin(credential)
 
 /** The button's work: a field for the name, and saving it is a signed change. */
 function renaming(credential, actions, settle) {

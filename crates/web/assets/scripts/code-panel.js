@@ -289,9 +289,9 @@ function showState(code) {
       ...steps.map(([state, words]) => element('li', { class: `step ${state}` }, words)),
     )
   }
-  showLeft(code)
   const isIssued = code.state === 'Issued'
   const isShown = isIssued && code.expiration === shown?.expiration
+  showLeft(code, isShown)
   $('code-secret').hidden = !isShown
   $('code-lost').hidden = !isIssued || isShown || isGranted(code)
   if (!isIssued) {
@@ -307,9 +307,24 @@ function showState(code) {
   }
 }
 
-/** How long it can still come what is waited for; outside of the list, which would be said again and again. */
-function showLeft({ state, claim, approval }) {
-  const end = state === 'Claimed' ? claim.expiration : approval?.state === 'Waiting' && approval.expiration
+/** When it is too late for what is waited for. */
+function endOf({ approval, claim, expiration, state }) {
+  switch (state) {
+    case 'Issued':
+      return expiration
+    case 'Claimed':
+      return claim.expiration
+    default:
+      return approval?.state === 'Waiting' ? approval.expiration : undefined
+  }
+}
+
+/**
+ * How long it can still come what is waited for, except where a code is shown with its seconds; outside of the list, which
+ * would be said again and again.
+ */
+function showLeft(code, isShown) {
+  const end = isShown ? undefined : endOf(code)
   $('code-left').hidden = !end
   if (end) {
     $('code-left').textContent = t('{time} left', { time: timeLeft(Date.parse(end)) })

@@ -3,6 +3,7 @@
 import { call, serviceNow } from './api.js'
 import { awaitGrant, isAsking, openRequest, stopAsking } from './ask-panel.js'
 import { askUntil, pause } from './asking.js'
+import { giveBack, hasEnded, release, statusOf } from './claimed.js'
 import { codeField, flawIn } from './code-field.js'
 import { nameHere, nameOfThisDevice } from './device.js'
 import { forget, keep, kept } from './kept.js'
@@ -138,30 +139,6 @@ function tellOfSession() {
   liveSession().then(tell)
 }
 
-/**
- * Gives the code back, so that its owner need not wait. A page that is closed cannot: it looks like one that is
- * loaded anew, which goes on with the same challenge. Answers whether it was there to be given back: if so, nothing
- * was added with it.
- */
-async function release({ challengeIdentifier }, reason) {
-  try {
-    await call('POST', '/auth/credentials/code/release', {
-      body: { challengeIdentifier, reason },
-      keepalive: true,
-    })
-    return true
-  } catch (error) {
-    // It has ended already, in another way.
-    if (error.code !== 'challenge_invalid') {
-      throw error
-    }
-    return false
-  }
-}
-
-/** The same where nothing is said of it: if it fails, the owner sees it when the time of the challenge is over. */
-const giveBack = (given, reason) => release(given, reason).catch(() => {})
-
 /** Where there is a passkey already, there is nothing to add. */
 const ALREADY_HERE = ['credential_id_taken', 'passkey_already_here']
 
@@ -174,8 +151,20 @@ const PLACE = {
   set: (sent) => note({ sent, sentAt: undefined }),
 }
 
+/** Nobody is asked for a passkey that would open nothing: answers whether the code has ended, and nothing was made. */
+async function endUnmade({ challenge, sent }) {
+  const isOver = !sent && (await hasEnded(challenge))
+  if (isOver) {
+    end(explain('challenge_invalid'))
+  }
+  return isOver
+}
+
 async function add() {
   const { challenge } = ceremony
+  if (await endUnmade(ceremony)) {
+    return
+  }
   const { sent, answer } = await sendOnce(PLACE, {
     make: async () => {
       const credentialName = nameIn($('name')) || $('name').defaultValue
@@ -202,20 +191,8 @@ async function send({ credentialName, passkey }) {
   })
 }
 
-/** What the service tells of what was made for this challenge: nothing when nothing was, or it is too late to ask. */
-async function statusOf({ challengeIdentifier }) {
-  try {
-    return await call('POST', '/auth/credentials/code/status', { body: { challengeIdentifier } })
-  } catch (error) {
-    if (error.code === 'challenge_invalid') {
-      return undefined
-    }
-    throw error
-  }
-}
-
 /**
- * The same when the challenge is of no more use: what came of it is `Unknown` when it is too late to ask, unless it was
+ * What came of a challenge that is of no more use: what came of it is `Unknown` when it is too late to ask, unless it was
  * too late already when the passkey was made.
  */
 async function outcomeOf({ challenge, claimedAt, sent }) {
@@ -521,6 +498,9 @@ async function resume({ challenge, made, sent }) {
     return
   }
   await confirm()
+  if (await endUnmade({ challenge, sent })) {
+    return
+  }
   const outcome = sent && (await statusOf(challenge))
   if (outcome) {
     await settle(outcome, sent)

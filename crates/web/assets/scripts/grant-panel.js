@@ -6,7 +6,7 @@ import { kindOf } from './kinds.js'
 import { t } from './language.js'
 import { PromptError } from './passkeys.js'
 import { $, age, announce, busy, element, facts, hostOf, whereFrom } from './page.js'
-import { BEFORE, forgetScanned, scanned } from './scanned.js'
+import { BEFORE, forgetScanned, keepScanned, scanned } from './scanned.js'
 import { act, callSignedIn } from './session.js'
 
 const PATH = '/auth/credentials/code/request'
@@ -43,6 +43,7 @@ async function look(code) {
     forgetScanned()
     throw new PromptError('request_invalid', error)
   })
+  keepScanned(code)
   $('grant-code').value = ''
   const { applicationName, credentialKind, dateRequested, numbers, origin, sameNetwork } = found
   asked = { code, credentialKind, dateRequested }
@@ -104,7 +105,7 @@ async function decideOrTell(work) {
   }
 }
 
-/** Nothing is asked any more. Until then a page that is loaded anew has the code that was scanned. */
+/** Nothing is asked any more. Until then a page that is loaded anew has the code. */
 function close() {
   forgetScanned()
   $('grant-question').hidden = true

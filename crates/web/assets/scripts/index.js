@@ -23,7 +23,7 @@ const NOTICES = translated({
   own_credential_gone: 'The passkey you were signed in with is no longer active. Sign in with another one.',
   session_ended: 'Your session has ended. Sign in again.',
   sign_in_first: 'You are not signed in here. Sign in, and your account opens.',
-  sign_in_to_approve: 'Sign in, and the device whose code you scanned can be approved.',
+  sign_in_to_approve: 'Sign in, and the device that shows the code can be approved.',
   sign_in_to_take_away: 'Sign in, and the passkey that you were told of can be taken away.',
   signed_out: 'You are signed out.',
 })

@@ -10,6 +10,9 @@ export { announce, complain, say, speakOf, still } from './messages.js'
 /** The element with that id. */
 export const $ = (id) => document.getElementById(id)
 
+// Modules run when all of a page's are there, or none does.
+$('unloaded').remove()
+
 /** A new element; `properties` are attributes, except `on…` listeners; children are nodes or texts. */
 export function element(name, properties = {}, ...children) {
   const made = document.createElement(name)

@@ -93,15 +93,17 @@ async function offerAccount() {
   return signedIn
 }
 
-/** Nobody registers any more with what was begun here: perhaps because they have, in another tab, and are signed in there. */
-async function lead(error, { user }) {
+/**
+ * Nobody registers any more with what was begun here: perhaps because that user has, and is signed in, in this tab or another
+ * one. Answers whether that is so.
+ */
+async function lead(username) {
   await sharedSession()
   onSharedSession(offerAccount)
   const signedIn = await offerAccount()
   show('resend')
-  if (signedIn?.username !== user.name) {
-    complain(error, element('a', { class: 'button', href: './' }, t('Go to the sign-in page')))
-  }
+  // A damaged link may name nobody.
+  return Boolean(signedIn) && signedIn.username === username
 }
 
 async function begin() {
@@ -120,7 +122,9 @@ async function begin() {
         if (error.code !== 'challenge_invalid') {
           throw error
         }
-        await lead(error, challenge)
+        if (!(await lead(challenge.user.name))) {
+          complain(error, element('a', { class: 'button', href: './' }, t('Go to the sign-in page')))
+        }
         return
       }
       showKit(registered.kit, here)
@@ -181,12 +185,14 @@ async function begin() {
     } catch (refused) {
       const error = DAMAGED.includes(refused.code) ? new PromptError('link_damaged', refused) : refused
       $('username').value = invitation.username ?? ''
-      show('resend')
       if (!ENDS_INVITATION.includes(error.code)) {
+        show('resend')
         throw error
       }
       forget(KEPT)
-      complain(error)
+      if (!(await lead(invitation.username))) {
+        complain(error)
+      }
     }
   })
 }

@@ -1,5 +1,5 @@
 // What a link to an account page is about: the code that a place shows, or the credential that a notice by mail tells of.
-// Whoever opens one may have to sign in first, so that the tab keeps it.
+// Whoever opens one may have to sign in first, so that the tab keeps it; and so it does a code that was typed, once found.
 
 import { forget, keep, kept } from './kept.js'
 
@@ -21,11 +21,13 @@ export const requestLink = (page, code) => `${page}#${BEFORE}${code}`
 /** Keeps what the link that was opened is about, if it is about anything. */
 export function takeLinked(fragment) {
   if (fragment.startsWith(BEFORE)) {
-    keep(SCANNED, fragment.slice(BEFORE.length), Date.now() + REQUESTED)
+    keepScanned(fragment.slice(BEFORE.length))
   } else if (fragment) {
     keep(NOTICED, fragment, Date.now() + PATIENCE)
   }
 }
+
+export const keepScanned = (code) => keep(SCANNED, code, Date.now() + REQUESTED)
 
 /** The code that was scanned, if there is one. */
 export const scanned = () => kept(SCANNED)

@@ -1,7 +1,7 @@
 //! `/auth/credentials/code/approve`, `refuse` and `status`: what becomes of a credential that waits.
 
 use axum::{Json, extract::State};
-use latchkey_domain::id::CredentialUuid;
+use latchkey_domain::{credential_code::CodeStatus, id::CredentialUuid};
 use latchkey_service::approvals::{Awaited, Outcome};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -115,7 +115,8 @@ pub(crate) struct ApprovalStatusRequest {
 #[schema(example = json!({ "state": "Approved" }))]
 pub(crate) struct ApprovalStatusResponse {
     /// `Waiting`, `Approved`, `Refused` or `Expired`; `Approved` too when it need not wait, and `Refused` when it was
-    /// deleted since.
+    /// deleted since. To who asks with the challenge identifier, `Claimed` too: nothing was made, and the code has not
+    /// ended.
     #[schema(example = "Approved")]
     state: &'static str,
     /// As long as it waits: what to ask with, as in the answer of the verify call.
@@ -126,6 +127,20 @@ pub(crate) struct ApprovalStatusResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 47)]
     number: Option<u16>,
+}
+
+/// What may be made yet.
+impl From<Option<Outcome>> for ApprovalStatusResponse {
+    fn from(outcome: Option<Outcome>) -> Self {
+        outcome.map_or(
+            Self {
+                state: CodeStatus::Claimed.as_str(),
+                approval_token: None,
+                number: None,
+            },
+            Self::from,
+        )
+    }
 }
 
 impl From<Outcome> for ApprovalStatusResponse {
@@ -147,8 +162,9 @@ refusals!(StatusRefusals: [BODY], [ApprovalTokenInvalid, ChallengeInvalid]);
 ///
 /// Tells the place where a credential was made, and nobody else, what its owner decided. The token is valid
 /// for ten minutes. A place that was not told of it, because the answer of the verify call was lost, asks with the
-/// challenge identifier instead, in any organization: `challenge_invalid` says that nothing was made with that, or not
-/// yet, as while the verify call is still under way; or that it is too late to ask.
+/// challenge identifier instead, in any organization: `Claimed` says that nothing was made with that yet, as while the
+/// verify call is still under way, and that it still can be; `challenge_invalid` that nothing was, and the code has
+/// ended, as when its owner has cancelled it; or that it is too late to ask.
 #[utoipa::path(
     post,
     path = "/auth/credentials/code/status",
@@ -164,13 +180,13 @@ pub(crate) async fn get_approval_status(
     JsonBody(request): JsonBody<ApprovalStatusRequest>,
 ) -> Result<Polled<Json<ApprovalStatusResponse>>, ApiError> {
     let approvals = &state.use_cases.approvals;
-    let outcome = match (request.approval_token, request.challenge_identifier) {
-        (Some(token), _) => approvals.status(&token).await?,
+    let response = match (request.approval_token, request.challenge_identifier) {
+        (Some(token), _) => approvals.status(&token).await?.into(),
         (None, identifier) => {
             // Who sends neither has left out what is usual.
             let identifier = required(identifier, "approvalToken")?;
-            approvals.status_of_challenge(&identifier).await?
+            approvals.status_of_challenge(&identifier).await?.into()
         }
     };
-    Ok(Polled(Json(outcome.into())))
+    Ok(Polled(Json(response)))
 }
