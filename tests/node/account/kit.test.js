@@ -158,7 +158,13 @@ test('whoever has no recovery kit is told so, makes one, and is back with what i
   await confirm(laptop, 'Delete')
   await banner.waitFor()
   const make = page.locator('#no-kit').getByRole('button', { name: 'Make a recovery kit' })
+  // The kit comes where it is seen, on a telephone too.
+  await page.setViewportSize({ width: 390, height: 844 })
+  await page.evaluate(() => scrollTo(0, 0))
   await make.click()
+  await page.waitForFunction(() => document.activeElement?.id === 'recovery-title')
+  const shown = await page.locator('#kit-code').boundingBox()
+  assert.ok(shown.y >= 0 && shown.y + shown.height <= 844, `the kit code is at ${shown.y}`)
   await press(laptop, 'I have kept it: use this kit')
   await page.getByText('This kit is in use now').waitFor()
   assert.equal(await banner.isVisible(), false)

@@ -128,6 +128,15 @@ async function takesNoClickAtFirst({ page }, selector, appear) {
   assert.deepEqual(await covered(page), [], selector)
 }
 
+/** A question and its answers are in sight together in the window of a telephone. */
+async function fits({ page }, question, height) {
+  const usual = page.viewportSize()
+  await page.setViewportSize({ width: 390, height })
+  const { height: taken } = await page.locator(question).boundingBox()
+  assert.ok(taken <= height, `${question} takes ${taken} of ${height} px`)
+  await page.setViewportSize(usual)
+}
+
 for (const language of Object.keys(SIZES)) {
   test(`after a dismissed prompt nothing has moved, and nothing is covered (${language})`, async () => {
     const laptop = await Device.open(browser)
@@ -184,6 +193,7 @@ test('a decision takes no click that was meant for what was there before, and is
   await place.page.locator('#ask-number').waitFor()
   await laptop.page.locator('#grant-code').fill(await place.page.locator('#ask-code').textContent())
   await takesNoClickAtFirst(laptop, '#grant-no', () => laptop.page.locator('#grant-look').click())
+  await fits(laptop, '#grant-question', 664)
   await laptop.setUserVerified(false)
   await dismiss(laptop, '#grant-numbers button', 'de')
   await laptop.setUserVerified(true)
@@ -192,6 +202,9 @@ test('a decision takes no click that was meant for what was there before, and is
     laptop.page.locator('#grant-numbers').getByRole('button', { name: number, exact: true }).click(),
   )
   await takesNoClickAtFirst(laptop, '#code-refuse', () => place.page.locator('#create-button').click())
+  await fits(laptop, '#code-approval', 844)
+  await laptop.page.locator('#code-approval-again').evaluate((it) => it.remove())
+  await fits(laptop, '#code-approval', 664)
   await laptop.setUserVerified(false)
   await dismiss(laptop, '#code-approval-numbers button', 'de')
   await dismiss(laptop, '#code-refuse', 'de')
