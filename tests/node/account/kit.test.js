@@ -6,7 +6,7 @@ import { test } from 'node:test'
 
 import { Device, launch, press } from '../support/browser.js'
 import { mailedCode } from '../support/latchkey.js'
-import { callsTo, loseAnswer, one, register } from '../support/pages.js'
+import { callsTo, loseAnswer, one, register, settled } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -142,7 +142,14 @@ test('whoever has no recovery kit is told so, makes one, and is back with what i
   const { page } = laptop
   await page.addInitScript(() => {
     globalThis.copied = []
-    navigator.clipboard.writeText = async (text) => globalThis.copied.push(text)
+    let isAllowed = false
+    navigator.clipboard.writeText = async (text) => {
+      if (!isAllowed) {
+        isAllowed = true
+        throw new DOMException('not now', 'NotAllowedError')
+      }
+      globalThis.copied.push(text)
+    }
   })
   const { username } = await register(laptop)
   const banner = page.getByText('You have no recovery kit')
@@ -151,7 +158,13 @@ test('whoever has no recovery kit is told so, makes one, and is back with what i
   await confirm(laptop, 'Delete')
   await banner.waitFor()
   const make = page.locator('#no-kit').getByRole('button', { name: 'Make a recovery kit' })
+  // The kit comes where it is seen, on a telephone too.
+  await page.setViewportSize({ width: 390, height: 844 })
+  await page.evaluate(() => scrollTo(0, 0))
   await make.click()
+  await page.waitForFunction(() => document.activeElement?.id === 'recovery-title')
+  const shown = await page.locator('#kit-code').boundingBox()
+  assert.ok(shown.y >= 0 && shown.y + shown.height <= 844, `the kit code is at ${shown.y}`)
   await press(laptop, 'I have kept it: use this kit')
   await page.getByText('This kit is in use now').waitFor()
   assert.equal(await banner.isVisible(), false)
@@ -165,11 +178,25 @@ test('whoever has no recovery kit is told so, makes one, and is back with what i
   const code = await page.getByText(/^D1-/).textContent()
   assert.equal(await banner.isVisible(), false)
   const number = await page.locator('#kit-number').textContent()
-  await press(laptop, 'Copy the kit number')
-  await page.getByText('The kit number is copied.').waitFor()
-  await press(laptop, 'Copy the kit code')
-  await page.getByText('The kit code is copied.').waitFor()
-  assert.deepEqual(await page.evaluate(() => globalThis.copied), [number, code])
+  // What is copied is a whole kit, as it is saved.
+  const copy = page.getByRole('button', { name: 'Copy', exact: true })
+  const said = page.locator('#kit-saved')
+  await settled(laptop)
+  await page.setViewportSize({ width: 320, height: 640 })
+  await copy.evaluate((it) => it.scrollIntoView({ block: 'end', behavior: 'instant' }))
+  const { y } = await copy.boundingBox()
+  for (const words of ['Not copied.', 'Whole kit copied.']) {
+    await copy.click()
+    await said.getByText(words).waitFor()
+    const place = await said.boundingBox()
+    assert.ok(place.y >= 0 && place.y + place.height <= y, `${words} is not read: ${JSON.stringify({ place, y })}`)
+    assert.equal((await copy.boundingBox()).y, y)
+  }
+  assert.equal(await page.locator('.messages').innerText(), '')
+  const [copied] = await page.evaluate(() => globalThis.copied)
+  for (const part of [username, number, code]) {
+    assert.ok(copied.includes(part), part)
+  }
   await press(laptop, 'I have kept it: use this kit')
   await card(laptop, 'Recovery kit').getByText(number).waitFor()
   await banner.waitFor({ state: 'hidden' })

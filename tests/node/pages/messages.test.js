@@ -5,7 +5,7 @@ import { test } from 'node:test'
 
 import { Device, launch } from '../support/browser.js'
 import { invite, mailedCode } from '../support/latchkey.js'
-import { at, getCode, letAsk, linkOf, one, organization, register, settled, withoutAutofill } from '../support/pages.js'
+import { at, claim, getCode, letAsk, linkOf, one, organization, register, settled, withoutAutofill } from '../support/pages.js'
 
 const browser = await launch()
 
@@ -48,6 +48,17 @@ const covered = (page) =>
     return shown.filter(isCovered).map(({ outerHTML }) => outerHTML)
   })
 
+/** All of it is in the window, and nothing over it. */
+async function isRead(said, where) {
+  await said.waitFor()
+  const { isSeen, top, bottom, height } = await said.evaluate((it) => {
+    const { top, bottom, left, width, height } = it.getBoundingClientRect()
+    const hit = document.elementFromPoint(left + width / 2, top + height / 2)
+    return { isSeen: top >= 0 && bottom <= innerHeight && it.contains(hit), top, bottom, height: innerHeight }
+  })
+  assert.ok(isSeen, `${where}: it is not seen, from ${top} to ${bottom} of ${height}`)
+}
+
 /** Waits until something is told anew, even if it is what was told before. */
 function told(page) {
   return page.evaluate(
@@ -86,12 +97,7 @@ async function dismiss({ page, ...device }, selector, language) {
         assert.deepEqual(moved(before, after), [], `${where}, ${time}: ${JSON.stringify({ before, after })}`)
         assert.deepEqual(await covered(page), [], `${where}, ${time}`)
       }
-      const isRead = await page.locator('#alert p').evaluate((it) => {
-        const { top, bottom, left, width, height } = it.getBoundingClientRect()
-        const hit = document.elementFromPoint(left + width / 2, top + height / 2)
-        return top >= 0 && bottom <= innerHeight && it.contains(hit)
-      })
-      assert.ok(isRead, `${where}: it is not seen`)
+      await isRead(page.locator('#alert p'), where)
     }
   }
   assert.deepEqual([device.errors, device.violations], [[], []])
@@ -120,6 +126,15 @@ async function takesNoClickAtFirst({ page }, selector, appear) {
   assert.equal(await takesClick, false, selector)
   await settled({ page })
   assert.deepEqual(await covered(page), [], selector)
+}
+
+/** A question and its answers are in sight together in the window of a telephone. */
+async function fits({ page }, question, height) {
+  const usual = page.viewportSize()
+  await page.setViewportSize({ width: 390, height })
+  const { height: taken } = await page.locator(question).boundingBox()
+  assert.ok(taken <= height, `${question} takes ${taken} of ${height} px`)
+  await page.setViewportSize(usual)
 }
 
 for (const language of Object.keys(SIZES)) {
@@ -178,6 +193,7 @@ test('a decision takes no click that was meant for what was there before, and is
   await place.page.locator('#ask-number').waitFor()
   await laptop.page.locator('#grant-code').fill(await place.page.locator('#ask-code').textContent())
   await takesNoClickAtFirst(laptop, '#grant-no', () => laptop.page.locator('#grant-look').click())
+  await fits(laptop, '#grant-question', 664)
   await laptop.setUserVerified(false)
   await dismiss(laptop, '#grant-numbers button', 'de')
   await laptop.setUserVerified(true)
@@ -186,6 +202,9 @@ test('a decision takes no click that was meant for what was there before, and is
     laptop.page.locator('#grant-numbers').getByRole('button', { name: number, exact: true }).click(),
   )
   await takesNoClickAtFirst(laptop, '#code-refuse', () => place.page.locator('#create-button').click())
+  await fits(laptop, '#code-approval', 844)
+  await laptop.page.locator('#code-approval-again').evaluate((it) => it.remove())
+  await fits(laptop, '#code-approval', 664)
   await laptop.setUserVerified(false)
   await dismiss(laptop, '#code-approval-numbers button', 'de')
   await dismiss(laptop, '#code-refuse', 'de')
@@ -195,4 +214,76 @@ test('a decision takes no click that was meant for what was there before, and is
   for (const device of [laptop, place]) {
     assert.deepEqual([device.errors, device.violations], [[], []])
   }
+})
+
+/** How many pixels a page has at 200 % zoom on a laptop, besides the sizes of one and of a telephone, with bars and without. */
+const WINDOWS = [
+  { width: 1366, height: 682 },
+  { width: 683, height: 341 },
+  { width: 390, height: 844 },
+  { width: 390, height: 664 },
+]
+
+const AWAY = 'The service cannot be reached; still trying.'
+
+/** What is said while the service is away is read, and moves no number that can be pressed, when it comes and when it goes. */
+async function isReadWhileAway({ page }, where) {
+  const shown = page.locator('#code-approval-numbers')
+  const before = await shown.boundingBox()
+  await page.route('**/auth/**', (route) => route.abort())
+  await isRead(page.locator('#status', { hasText: AWAY }), where)
+  const during = await shown.boundingBox()
+  await page.unroute('**/auth/**')
+  await page.locator('#status', { hasNotText: AWAY }).waitFor({ state: 'attached' })
+  const after = await shown.boundingBox()
+  if (before && before.y < page.viewportSize().height) {
+    assert.ok(Math.abs(during.y - before.y) < 1.5 && Math.abs(after.y - before.y) < 1.5, `${where}: the numbers move`)
+  }
+}
+
+/** Chooses another number than that which is shown where it is asked for. */
+async function chooseWrong({ page }, numbers, shown) {
+  const offered = page.locator(numbers).getByRole('button')
+  const wrong = (await offered.allTextContents()).find((number) => number !== shown)
+  await page.locator(numbers).getByRole('button', { name: wrong, exact: true }).click()
+}
+
+test('what became of a code or a question is read where the button is gone that asked for it', async () => {
+  const made = await organization(['telling', 'told'], '--approval', 'always')
+  await letAsk(made, 'told', 'anywhere')
+  const laptop = await Device.open(browser)
+  await register(laptop, at('telling'), made)
+  const { page } = laptop
+  for (const size of WINDOWS) {
+    const where = `${size.width}×${size.height}`
+    await page.setViewportSize(size)
+    const { link } = await getCode(laptop, 'told')
+    await isReadWhileAway(laptop, `the code at ${where}`)
+
+    const place = await Device.open(browser)
+    await claim(place, link)
+    await place.page.locator('#create-button').click()
+    await place.page.locator('#waiting-number', { hasText: /./ }).waitFor()
+    const number = await place.page.locator('#waiting-number').textContent()
+    await page.locator('#code-approval').waitFor()
+    await isReadWhileAway(laptop, `the question at ${where}`)
+    await settled(laptop)
+    await chooseWrong(laptop, '#code-approval-numbers', number)
+    await isRead(page.locator('#alert p', { hasText: 'That is not the number' }), `the refusal at ${where}`)
+
+    const asking = await Device.open(browser)
+    await asking.page.goto(`${at('told')}/enrol`)
+    await asking.page.getByRole('button', { name: 'Show a code here instead' }).click()
+    await asking.page.locator('#ask-number', { hasText: /./ }).waitFor()
+    const shown = await asking.page.locator('#ask-number').textContent()
+    await page.locator('#grant-code').fill(await asking.page.locator('#ask-code').textContent())
+    await page.locator('#grant-look').click()
+    await page.locator('#grant-question').waitFor()
+    await settled(laptop)
+    await chooseWrong(laptop, '#grant-numbers', shown)
+    await isRead(page.locator('#alert p', { hasText: 'refused' }), `the refused device at ${where}`)
+    await place.close()
+    await asking.close()
+  }
+  assert.deepEqual(laptop.violations, [])
 })

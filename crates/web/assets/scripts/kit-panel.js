@@ -4,8 +4,7 @@ import { renderSVG } from '../vendor/uqr.js'
 
 import { hasMailbox } from './kit.js'
 import { t } from './language.js'
-import { $, addressOf, busy, element, facts } from './page.js'
-import { PromptError } from './passkeys.js'
+import { $, addressOf, element, facts } from './page.js'
 import { confirm } from './question.js'
 import { forgetUnkept, showing } from './unkept.js'
 
@@ -91,7 +90,7 @@ function watch() {
   }
 }
 
-/** It was printed, saved or copied. */
+/** It was printed, saved or copied, which is said above what was pressed, where there is room for it: nothing moves. */
 function saved(kit, words) {
   isSaved = true
   watch()
@@ -117,21 +116,6 @@ export function goOnFromKit(kit, work) {
   })
 }
 
-/** A value of the kit, with a button that copies it; what to say then is the button's. */
-function copied(id, value, label, done) {
-  const button = element('button', { type: 'button', class: 'small', 'aria-label': label }, t('Copy'))
-  button.onclick = () =>
-    busy(button, t('Copying…'), async () => {
-      try {
-        await navigator.clipboard.writeText(value)
-      } catch (error) {
-        throw new PromptError('not_copied', error)
-      }
-      done()
-    })
-  return element('span', {}, element('span', { id, class: 'secret' }, value), ' ', button)
-}
-
 /** The kit that is shown is in use from now on. */
 export function putKitIntoUse() {
   isInUse = true
@@ -152,15 +136,10 @@ export function showKit(kit, here, { isUsed = true } = {}) {
   shownNoMore = showing()
   document.body.classList.add('with-kit')
   const { host, pathname } = addressOf('recover')
-  const code = copied('kit-code', kit.code, t('Copy the kit code'), () =>
-    saved(kit, t('The kit code is copied. Put it where only you can find it, with the kit number.')),
-  )
-  const number = copied('kit-number', kit.number, t('Copy the kit number'), () => {
-    $('kit-saved').textContent = t('The kit number is copied. You need the kit code with it.')
-  })
+  const secret = (id, value) => element('span', { id, class: 'secret' }, value)
   const rows = [
-    [t('Kit code'), code],
-    [t('Kit number'), number],
+    [t('Kit code'), secret('kit-code', kit.code)],
+    [t('Kit number'), secret('kit-number', kit.number)],
     [t('User name'), kit.username],
     [t('Where to use it'), element('span', { id: 'kit-page' }, host + pathname)],
   ]
@@ -183,6 +162,15 @@ export function showKit(kit, here, { isUsed = true } = {}) {
     done()
     print()
   }
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(fileOf(kit, here, isInUse))
+    } catch {
+      $('kit-saved').textContent = t('Not copied. Print it, save it or write it down.')
+      return
+    }
+    saved(kit, t('Whole kit copied. Paste it where only you can find it.'))
+  }
   const link = { class: 'button', download: `recovery-kit-${location.hostname}.txt`, onclick: done }
   const save = element('a', link, t('Save as a file'))
   offerFile = () => {
@@ -199,13 +187,14 @@ export function showKit(kit, here, { isUsed = true } = {}) {
       element('dl', {}, ...facts(rows)),
       element('figure', {}, picture, element('figcaption', { class: 'hint' }, CAPTION)),
     ),
+    element('p', { id: 'kit-saved', class: 'hint', role: 'status' }, t('Not kept yet: print it, save it or copy it.')),
     element(
       'div',
       { class: 'actions' },
       element('button', { type: 'button', onclick: onPaper }, t('Print')),
+      element('button', { type: 'button', onclick: copy }, t('Copy')),
       save,
     ),
-    element('p', { id: 'kit-saved', class: 'hint', role: 'status' }),
   )
 }
 

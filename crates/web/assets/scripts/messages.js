@@ -33,22 +33,54 @@ function rowsOf(button) {
   return first
 }
 
-const isInSight = () => messages.getBoundingClientRect().bottom <= innerHeight
+/** Whether some of it can be pressed as the page is scrolled. */
+function isInWindow(element) {
+  const { top, bottom, height } = element.getBoundingClientRect()
+  return height > 0 && bottom > 0 && top < innerHeight
+}
 
-/** Puts them at the end of the card, where nothing of it moves; where that is out of sight, above the buttons or below the field. */
+/** Whether they can be read as the page is scrolled. */
+function isInSight() {
+  const { top, bottom } = messages.getBoundingClientRect()
+  return top >= 0 && bottom <= innerHeight
+}
+
+/** The card of what they are about, which may be hidden in it by now. */
+const cardOf = (element) => element?.closest('.card, section')
+
+/** What stays where it is: what they are about, or a button in the window of the question that has come after that. */
+function held() {
+  if (isSeen(subject)) {
+    return subject
+  }
+  return [...(cardOf(subject)?.querySelectorAll('.approval button') ?? [])].find(isInWindow)
+}
+
+/**
+ * Puts them at the end of the card, where nothing of it moves; where that is out of sight, above the buttons or below the
+ * field. Where what they are about is gone, below the heading to which its owner was led: the last one.
+ */
 function place() {
-  const card = subject?.closest('.card, section')
+  const card = cardOf(subject)
   if (!isSeen(card)) {
     home.after(messages)
     messages.scrollIntoView({ block: 'nearest' })
     return
   }
   card.append(messages)
-  if (isSeen(subject) && !isInSight()) {
-    if (subject.matches('input')) {
-      subject.after(messages)
-    } else {
-      rowsOf(subject).before(messages)
+  if (isInSight()) {
+    return
+  }
+  const kept = held()
+  if (kept?.matches('button, .button')) {
+    rowsOf(kept).before(messages)
+  } else if (kept) {
+    kept.after(messages)
+  } else {
+    const heading = [...card.querySelectorAll('h2, h3')].findLast(isInWindow)
+    heading?.after(messages)
+    if (heading) {
+      messages.scrollIntoView({ block: 'nearest' })
     }
   }
 }
@@ -63,25 +95,26 @@ function keepPlace(isKept) {
 
 /** Changes something on the page, and what they are about stays where it is on the screen. */
 export function still(work) {
-  const isHeld = isSeen(subject)
-  const top = isHeld && subject.getBoundingClientRect().top
+  const kept = held()
+  const top = kept?.getBoundingClientRect().top
   keepPlace(true)
   work()
   const isEmpty = status.textContent === '' && alert.textContent === ''
-  const isThere = beside === subject && isSeen(messages) && isInSight()
+  const about = held() ?? subject
+  const isThere = beside === about && isSeen(messages) && isInSight()
   if (!isEmpty && !isThere) {
     const { activeElement } = document
     keepPlace(false)
     place()
-    beside = subject
+    beside = about
     // What is moved loses the focus.
     if (messages.contains(activeElement)) {
       activeElement.focus({ preventScroll: true })
     }
   }
-  keepPlace(isHeld)
-  if (isHeld && isSeen(subject)) {
-    scrollBy({ top: subject.getBoundingClientRect().top - top, behavior: 'instant' })
+  keepPlace(kept !== undefined)
+  if (isSeen(kept)) {
+    scrollBy({ top: kept.getBoundingClientRect().top - top, behavior: 'instant' })
   }
 }
 

@@ -1,4 +1,5 @@
-// A question before something that may be regretted. The safe answer has the focus.
+// A question before something that may be regretted. The safe answer has the focus, and is advised where nothing is taken
+// away by the other one.
 
 import { element } from './page.js'
 
@@ -8,7 +9,8 @@ import { element } from './page.js'
  */
 export function confirm({ title, text, button, kind, safe, work, otherwise = () => {} }) {
   const yes = element('button', { id: 'question-yes', type: 'button', class: kind }, button)
-  const no = element('button', { id: 'question-no', type: 'button', autofocus: true }, safe)
+  const advised = kind === 'danger' ? undefined : 'primary'
+  const no = element('button', { id: 'question-no', type: 'button', class: advised, autofocus: true }, safe)
   const dialog = element(
     'dialog',
     { id: 'question', 'aria-labelledby': 'question-title', 'aria-describedby': 'question-text' },

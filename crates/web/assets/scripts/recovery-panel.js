@@ -106,6 +106,7 @@ async function make() {
   prove = made.prove
   showKit(made.kit, here, { isUsed: false })
   show('unused')
+  $('recovery').scrollIntoView({ block: 'nearest' })
   $('recovery-title').focus()
 }
 

@@ -16,7 +16,6 @@ const TEXTS = translated({
     'This device cannot make the kind of passkey that is needed. Try another device, or a security key with a PIN.',
   kit_beside_others:
     'Your new recovery kit is in use, but an earlier one is not gone. Delete it below, and keep the new one.',
-  not_copied: 'The browser did not copy it. Select it and copy it yourself, or print or save the kit.',
   nothing_is_kept:
     'This browser keeps nothing for this site, so nobody can be signed in here. Allow it to keep data of this site (often called cookies), or make room for that, and sign in again.',
   no_passkey_here:
