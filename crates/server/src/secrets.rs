@@ -28,8 +28,9 @@ use crate::config;
 pub enum OpenSecretsError {
     /// There is no file.
     #[error(
-        "there is no secrets file {}: the first `latchkey serve` or `latchkey bootstrap` makes it. If there is one \
-         elsewhere, name it (secrets.path: a relative path begins at the folder you are in)",
+        "there is no secrets file {}: in a new installation the first `latchkey serve` or `latchkey bootstrap` makes it. \
+         If there is one elsewhere, name it (secrets.path: a relative path begins at the folder you are in); if it is lost, \
+         make a `latchkey backup` and bring it back with `latchkey restore --new-secrets`",
         path.display()
     )]
     Missing {
