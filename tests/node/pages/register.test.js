@@ -242,10 +242,14 @@ test('who is signed in by their invitation, and opens it again, is led to the ac
   const invited = await register(device)
   const tab = await device.context.newPage()
   for (const page of [tab, device.page]) {
+    await page.setViewportSize({ width: 390, height: 664 })
     await page.goto(linkOf(invited))
     await page.getByRole('heading', { name: 'Open the link from your invitation' }).waitFor()
-    await page.getByText(`You are signed in here already, as ${invited.username}.`).waitFor()
+    const back = page.getByText(`You are signed in here already, as ${invited.username}.`)
+    await back.waitFor()
     assert.equal(await page.getByRole('alert').textContent(), '')
+    // And sees it, without having moved the page.
+    assert.ok((await back.boundingBox()).y >= 0)
   }
 })
 

@@ -167,6 +167,7 @@ async function add() {
   }
   const { sent, answer } = await sendOnce(PLACE, {
     make: async () => {
+      say(t('Answer the prompt of your browser…'))
       const credentialName = nameIn($('name')) || $('name').defaultValue
       return { ...(await make(challenge)), credentialName, madeAt: serviceNow() }
     },
@@ -408,7 +409,7 @@ function begin() {
   $('name').addEventListener('input', ({ target }) => note({ called: target.value }))
   $('confirm').addEventListener('submit', (event) => {
     event.preventDefault()
-    busy($('create-button'), t('Answer the prompt of your browser…'), () => {
+    busy($('create-button'), t('One moment…'), () => {
       const { challenge } = ceremony
       return add().catch((error) => {
         if (!ENDS_CEREMONY.includes(error.code)) {

@@ -119,7 +119,13 @@ export function goOnFromKit(kit, work) {
 /** The kit that is shown is in use from now on. */
 export function putKitIntoUse() {
   isInUse = true
+  // Whoever puts it into use says that they have kept it.
+  isSaved = true
   watch()
+  const told = $('kit-saved')
+  if (told) {
+    told.textContent = t('Good. Keep it where only you can find it.')
+  }
   $('kit-unused')?.closest('dl > div').remove()
   offerFile()
 }
@@ -169,7 +175,12 @@ export function showKit(kit, here, { isUsed = true } = {}) {
       $('kit-saved').textContent = t('Not copied. Print it, save it or write it down.')
       return
     }
-    saved(kit, t('Whole kit copied. Paste it where only you can find it.'))
+    saved(
+      kit,
+      isInUse
+        ? t('Whole kit copied. Paste it where only you can find it.')
+        : t('Whole kit copied. Paste it, then put it into use below.'),
+    )
   }
   const link = { class: 'button', download: `recovery-kit-${location.hostname}.txt`, onclick: done }
   const save = element('a', link, t('Save as a file'))

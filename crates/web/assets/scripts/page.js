@@ -60,8 +60,9 @@ export function show(step) {
     section.hidden = !isShown
   }
   speakOf(undefined)
-  complain()
+  // First what was said: it would be led to once more, at the end of a page that has just grown.
   say('')
+  complain()
   changed?.querySelector('h2')?.focus()
 }
 
