@@ -118,6 +118,15 @@ export function still(work) {
   }
 }
 
+/** Says nothing any more, and is at home again: what was said is not led to once more on a page that has changed. */
+export function fallSilent() {
+  status.textContent = ''
+  alert.replaceChildren()
+  keepPlace(false)
+  home.after(messages)
+  beside = undefined
+}
+
 /** Says what is going on, to screen readers too, until something else is said. */
 export function say(text) {
   still(() => (status.textContent = text))

@@ -2,7 +2,7 @@
 
 import { serviceNow, thisApplication } from './api.js'
 import { ago, language, t } from './language.js'
-import { complain, isSaid, say, speakOf } from './messages.js'
+import { complain, fallSilent, isSaid, say, speakOf } from './messages.js'
 import { hasAuthenticator } from './passkeys.js'
 
 export { announce, complain, say, speakOf, still } from './messages.js'
@@ -60,9 +60,7 @@ export function show(step) {
     section.hidden = !isShown
   }
   speakOf(undefined)
-  // First what was said: it would be led to once more, at the end of a page that has just grown.
-  say('')
-  complain()
+  fallSilent()
   changed?.querySelector('h2')?.focus()
 }
 
