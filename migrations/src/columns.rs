@@ -9,8 +9,8 @@ use sea_orm_migration::{
     },
 };
 
-/// A step that adds columns to a table. Processes that do not know them go on writing rows, so each has a default or may
-/// be empty.
+/// A step that adds columns to a table. Processes that do not know them go on writing rows, so each has a default or
+/// may be empty.
 pub(crate) struct AddedColumns {
     pub(crate) step: &'static str,
     pub(crate) table: &'static str,

@@ -79,8 +79,8 @@ impl Lifetimes {
     }
 }
 
-/// How often things may be tried, each per minute where nothing else is said. An address is an IPv4 address or an IPv6 /64;
-/// wider networks of IPv6 have a few times as much.
+/// How often things may be tried, each per minute where nothing else is said. An address is an IPv4 address or an IPv6
+/// /64; wider networks of IPv6 have a few times as much.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Off only for load tests: then nothing is limited.

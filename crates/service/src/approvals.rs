@@ -215,8 +215,8 @@ impl Approvals {
     /// What has come of the credential that was made with that challenge: for a place that was not told, because
     /// the answer was lost on its way. Nothing is used twice by it. Only who claimed the code has the challenge
     /// identifier, and learns what the lost answer has said. What was made when the challenge was about to expire may
-    /// wait for as long as anything, so the challenge is taken here for so much longer. Nothing is told as long as
-    /// nothing was made and the code is still claimed by that challenge, so that a credential can be made with it.
+    /// wait for as long as anything, so the challenge is taken here for so much longer. `None` as long as nothing was
+    /// made and the code is still claimed by that challenge, so that a credential can be made with it.
     ///
     /// # Errors
     /// [`ApprovalStatusError`].

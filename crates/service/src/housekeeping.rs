@@ -60,8 +60,8 @@ pub struct Housekeeping {
 
 impl Housekeeping {
     /// Requires that the database is in its place, and takes no other secrets than those of this process, which
-    /// rotating signing keys leaves as they are; then deletes expired rows until none is left or enough was done, and gives how
-    /// many. A database that was emptied takes none until a process is started, and is not bound to those of
+    /// rotating signing keys leaves as they are; then deletes expired rows until none is left or enough was done, and
+    /// gives how many. A database that was emptied takes none until a process is started, and is not bound to those of
     /// one that was forgotten.
     ///
     /// # Errors

@@ -33,7 +33,8 @@ impl UseCases {
     ///
     /// # Errors
     /// [`Parted`], within a minute or two after the database took other secrets, was replaced or found damaged, since
-    /// the look at it waits until what has expired before was deleted: then nothing more must be served or done with these use cases.
+    /// the look at it waits until what has expired before was deleted: then nothing more must be served or done with
+    /// these use cases.
     pub async fn work(&self, stop: impl Future<Output = ()>) -> Result<(), Parted> {
         let (working, stops) = watch::channel(());
         let until_stop = async {

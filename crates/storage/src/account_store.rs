@@ -39,7 +39,7 @@ impl AccountStore for SqlStore {
     ) -> Result<Option<Account>, StoreError> {
         let values = [organization.as_str().into(), username.key().into()];
         let statement = BY_USERNAME.with(self.backend(), &values, |[organization, key]| {
-            active(user::is_called(organization, key))
+            of_active_organization(user::is_called(organization, key))
         });
         self.account(statement).await
     }
@@ -55,7 +55,7 @@ impl AccountStore for SqlStore {
 
     async fn find(&self, user: &UserId) -> Result<Option<Account>, StoreError> {
         let statement = BY_ID.with(self.backend(), &[user.as_str().into()], |[id]| {
-            active(user::Column::Id.eq(id))
+            of_active_organization(user::Column::Id.eq(id))
         });
         self.account(statement).await
     }
@@ -92,7 +92,7 @@ static BY_KEY: Fixed = Fixed::new();
 static BY_UUID: Fixed = Fixed::new();
 
 /// A user of an active organization of whom this is so, with all credentials.
-fn active(condition: Expr) -> SelectTwo<user::Entity, credential::Entity> {
+fn of_active_organization(condition: Expr) -> SelectTwo<user::Entity, credential::Entity> {
     with_credentials()
         .filter(condition)
         .filter(organization::Column::IsActive.eq(true))

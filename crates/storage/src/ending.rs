@@ -46,8 +46,8 @@ pub(crate) async fn end_codes(
     Ok(has_ended || deleted > 0)
 }
 
-/// Ends the epoch of every user, and whatever ends with it. The next epoch is
-/// `least`, or that after the present one where it is greater.
+/// Ends the epoch of every user, and whatever ends with it. The next epoch is `least`, or that after the present one
+/// where it is greater.
 pub(crate) async fn end_every_epoch(
     transaction: &DatabaseTransaction,
     least: Epoch,

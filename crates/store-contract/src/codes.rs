@@ -98,7 +98,8 @@ impl World {
         }
     }
 
-    /// Makes that credential with a claimed code. Where it waits the organization asks for approval, but only meanwhile.
+    /// Makes that credential with a claimed code. Where it waits the organization asks for approval, but only
+    /// meanwhile.
     ///
     /// # Errors
     /// [`RedeemError`].

@@ -43,6 +43,12 @@ async fn claim(stores: &Stores, now: Timestamp) -> Vec<ClaimedMessage> {
     stores.messages.claim(now, LEASE, 10).await.unwrap()
 }
 
+/// Puts a message back for no reason; whether it was still theirs who do.
+async fn put_back(stores: &Stores, claimed: &ClaimedMessage, due: Timestamp) -> bool {
+    let postponed = Postponement::until(due);
+    stores.messages.put_back(claimed, &postponed).await.unwrap()
+}
+
 /// Ends no session, tells the user of it that many minutes ago, and gives what waits then.
 async fn tell(world: &World, person: &Person, ago: u64) -> WaitingMessage {
     let written = NOW.minus(Duration::from_mins(ago));
@@ -141,13 +147,7 @@ async fn a_claimed_message_is_its_holders_until_the_lease_ends(world: World) {
     let second = claim(&world.other, later(2)).await;
     assert_eq!(second, [held(2)]);
     assert!(!world.messages.remove(&first[0]).await.unwrap());
-    assert!(
-        !world
-            .messages
-            .put_back(&first[0], &Postponement::until(NOW))
-            .await
-            .unwrap()
-    );
+    assert!(!put_back(&world.stores, &first[0], NOW).await);
     assert!(world.other.messages.remove(&second[0]).await.unwrap());
     assert_eq!(world.told().await, []);
 }
@@ -168,9 +168,7 @@ async fn whoever_is_still_sending_a_message_keeps_it(world: World) {
     let taken = claim(&world.other, later(5)).await;
     assert!(!hold(9).await);
     assert!(!world.messages.remove(&claimed[0]).await.unwrap());
-    let postponed = Postponement::until(later(7));
-    let put_back = world.other.messages.put_back(&taken[0], &postponed);
-    assert!(put_back.await.unwrap());
+    assert!(put_back(&world.other, &taken[0], later(7)).await);
     assert!(world.other.messages.remove(&taken[0]).await.unwrap());
     assert_eq!(world.told().await, []);
 }
@@ -228,9 +226,7 @@ async fn a_message_that_was_put_back_is_due_later(world: World) {
     let person = world.someone().await;
     tell(&world, &person, 0).await;
     let claimed = claim(&world.stores, NOW).await;
-    let postponed = Postponement::until(later(5));
-    let put_back = world.messages.put_back(&claimed[0], &postponed);
-    assert!(put_back.await.unwrap());
+    assert!(put_back(&world.stores, &claimed[0], later(5)).await);
     assert!(claim(&world.stores, later(4)).await.is_empty());
     let again = claim(&world.stores, later(5)).await;
     assert_eq!(again[0].attempt, 2);
@@ -254,9 +250,7 @@ async fn what_waits_for_later_is_hastened_and_what_is_being_sent_is_not(world: W
     // What nobody has taken is due.
     assert_eq!(hasten(&Which::All).await, 0);
     let tried = claim(&world.stores, NOW).await.remove(0);
-    let postponed = Postponement::until(later(30));
-    let put_back = world.messages.put_back(&tried, &postponed);
-    assert!(put_back.await.unwrap());
+    assert!(put_back(&world.stores, &tried, later(30)).await);
     let kept = tell_to_be_read(&world, &person).await;
     tell(&world, &person, 0).await;
     let being_sent = claim(&world.stores, NOW).await.remove(0);
@@ -281,9 +275,7 @@ async fn what_waits_for_later_is_hastened_and_what_is_being_sent_is_not(world: W
     let taken = claim(&world.stores, later(2)).await;
     assert_eq!(taken.len(), 2);
     for message in &taken {
-        let postponed = Postponement::until(later(30));
-        let put_back = world.messages.put_back(message, &postponed);
-        assert!(put_back.await.unwrap());
+        assert!(put_back(&world.stores, message, later(30)).await);
     }
     assert_eq!(hasten(&Which::All).await, 2);
     assert!(claim(&world.stores, later(60)).await.is_empty());
@@ -298,13 +290,7 @@ async fn what_is_asked_for_is_due_however_soon_it_was_due_anyhow(world: World) {
         let taken = claim(&world.stores, now).await.remove(0);
         now = now.plus(Duration::from_secs(1));
         let due = now.plus(Duration::from_secs(pause));
-        assert!(
-            world
-                .messages
-                .put_back(&taken, &Postponement::until(due))
-                .await
-                .unwrap()
-        );
+        assert!(put_back(&world.stores, &taken, due).await);
         assert!(claim(&world.stores, now).await.is_empty(), "{pause}");
         assert_eq!(world.messages.hasten(&Which::All).await.unwrap(), 1);
     }
@@ -317,9 +303,7 @@ async fn one_of_each(world: &World) -> [WaitingMessage; 4] {
     let person = world.someone().await;
     let failed = tell(world, &person, 4).await;
     let taken = claim(&world.stores, NOW).await.remove(0);
-    let postponed = Postponement::until(later(1));
-    let put_back = world.messages.put_back(&taken, &postponed);
-    assert!(put_back.await.unwrap());
+    assert!(put_back(&world.stores, &taken, later(1)).await);
     let sending = tell(world, &person, 3).await;
     claim(&world.stores, NOW).await;
     let kept = tell_to_be_read(world, &person).await;
@@ -426,9 +410,7 @@ async fn what_nobody_sends_is_not_counted_as_still_to_be_sent(world: World) {
     tell(&world, &person, 0).await;
     let claimed = claim(&world.stores, NOW).await;
     let message = &claimed[0];
-    let postponed = Postponement::until(message.message.expires);
-    let put_back = world.messages.put_back(message, &postponed);
-    assert!(put_back.await.unwrap());
+    assert!(put_back(&world.stores, message, message.message.expires).await);
     tell_to_be_read(&world, &person).await;
     assert_eq!(world.told().await.len(), 2);
     let counted = world.messages.pending(NOW).await.unwrap();

@@ -225,7 +225,10 @@ const WINDOWS = [
 
 const AWAY = 'The service cannot be reached; still trying.'
 
-/** What is said while the service is away is read, and moves no number that can be pressed, when it comes and when it goes. */
+/**
+ * What is said while the service is away is read, and moves no number that can be pressed, when it comes and when it
+ * goes.
+ */
 async function isReadWhileAway({ page }, where) {
   const shown = page.locator('#code-approval-numbers')
   const before = await shown.boundingBox()

@@ -1,5 +1,6 @@
-// Every page in every state: nothing that axe-core objects to, in both themes, and nothing that cannot be clicked,
-// at every size. With a folder in LATCHKEY_SCREENSHOTS there are pictures of them all besides (`cargo xtask screenshots`).
+// Every page in every state: nothing that axe-core objects to, in both themes, and nothing that cannot be clicked, at
+// every size. With a folder in LATCHKEY_SCREENSHOTS there are pictures of them all besides (`cargo xtask
+// screenshots`).
 
 import assert from 'node:assert/strict'
 import { mkdir } from 'node:fs/promises'

@@ -185,7 +185,9 @@ export async function press({ page }, name) {
   await page.getByRole('button', { name, exact: true }).click()
 }
 
-/** Waits until the authenticator holds so many passkeys: it lets go of one of which a page says that it opens nothing. */
+/**
+ * Waits until the authenticator holds so many passkeys: it lets go of one of which a page says that it opens nothing.
+ */
 export async function holds(device, count) {
   const deadline = Date.now() + PATIENCE
   while ((await device.passkeys()).length !== count) {

@@ -58,7 +58,9 @@ export async function getCode({ page }, place = 'Two') {
   return { code, link: await page.locator('#code-link').getAttribute('href') }
 }
 
-/** A code that somebody gets elsewhere, as far as the panel of the page knows; answers the link to use it on an origin. */
+/**
+ * A code that somebody gets elsewhere, as far as the panel of the page knows; answers the link to use it on an origin.
+ */
 export async function getCodeElsewhere({ page }, origin) {
   const longCode = await page.evaluate(async () => {
     const { act } = await import('/assets/scripts/session.js')

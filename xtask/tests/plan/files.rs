@@ -5,6 +5,9 @@ use crate::workspace::{files, read};
 /// The most lines a source file may have.
 const MAXIMUM: usize = 600;
 
+/// The most characters a line of a comment may have.
+const WIDTH: usize = 120;
+
 #[test]
 fn no_file_is_too_long_to_read() {
     let sources = files(".rs");
@@ -12,6 +15,26 @@ fn no_file_is_too_long_to_read() {
     for path in sources {
         let lines = read(&path).lines().count();
         assert!(lines <= MAXIMUM, "{path} has {lines} lines");
+    }
+}
+
+/// The formatter leaves comments as they are.
+#[test]
+fn no_comment_is_too_wide_to_read() {
+    let sources = files(".rs").into_iter().chain(files(".js"));
+    for path in sources.filter(|path| !path.contains("/vendor/")) {
+        for (index, line) in read(&path).lines().enumerate() {
+            let words = line.trim_start();
+            let is_comment = ["//", "/*", "* "]
+                .iter()
+                .any(|mark| words.starts_with(mark));
+            let width = line.chars().count();
+            let number = index + 1;
+            assert!(
+                !is_comment || width <= WIDTH,
+                "{path}:{number} has {width} characters"
+            );
+        }
     }
 }
 

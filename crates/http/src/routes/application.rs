@@ -33,8 +33,8 @@ pub(crate) struct PlaceBody {
     /// From where a place where nobody is signed in may ask for a code: `nowhere`, `same-network` or `anywhere`.
     #[schema(example = "nowhere")]
     code_requests: &'static str,
-    /// For how many seconds a credential that was made with a code is fresh: until then it signs in, and changes nothing
-    /// but itself. For none where that is `0`.
+    /// For how many seconds a credential that was made with a code is fresh: until then it signs in, and changes
+    /// nothing but itself. For none where that is `0`.
     #[schema(example = 0)]
     freshness: u64,
 }

@@ -105,8 +105,8 @@ impl LeftEvents {
     /// once; the one that takes it and is killed at that moment tells nothing. When none was left it costs one read.
     ///
     /// # Errors
-    /// [`StoreError`]; what was left still waits then, unless the answer to a commit was lost: then a batch of it may be
-    /// gone untold.
+    /// [`StoreError`]; what was left still waits then, unless the answer to a commit was lost: then a batch of it may
+    /// be gone untold.
     pub async fn run(&self) -> Result<usize, StoreError> {
         let taken = self.store.take(BATCH).await?;
         let number = taken.len();

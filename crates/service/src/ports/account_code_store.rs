@@ -66,7 +66,8 @@ pub trait AccountCodeStore: Send + Sync {
     async fn list(&self, user: &UserId) -> Result<Vec<AccountCode>, StoreError>;
 
     /// Uses a code up that does no more than hand something out; the one to register with is used up by
-    /// [`register`](super::registration_store::RegistrationStore::register). Of any number of calls for one code at once, exactly one gives `true`.
+    /// [`register`](super::registration_store::RegistrationStore::register). Of any number of calls for one code at
+    /// once, exactly one gives `true`.
     ///
     /// # Errors
     /// [`StoreError`].

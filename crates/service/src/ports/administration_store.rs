@@ -469,9 +469,9 @@ pub trait AdministrationStore: Send + Sync {
         name: &OrganizationName,
     ) -> Result<Effect, RenameOrganizationError>;
 
-    /// Deletes an organization where nobody has registered and nobody has signed anything, with its applications, whose
-    /// origins are free then, and with whoever was invited, and tells what went with it. Whoever registers meanwhile keeps it, or finds nothing
-    /// to register at, under any concurrency.
+    /// Deletes an organization where nobody has registered and nobody has signed anything, with its applications,
+    /// whose origins are free then, and with whoever was invited, and tells what went with it. Whoever registers
+    /// meanwhile keeps it, or finds nothing to register at, under any concurrency.
     ///
     /// # Errors
     /// [`DeleteOrganizationError`]; nothing is changed then.
@@ -493,7 +493,8 @@ pub trait AdministrationStore: Send + Sync {
 
     /// Changes an application, and gives it as of then, and whether it was different before. Its RP id stays while
     /// there is a passkey for it, active or not. The bytes of a logo are kept beside it, for
-    /// [`DirectoryStore::logo`](super::directory_store::DirectoryStore::logo). An origin belongs to one application, under any concurrency.
+    /// [`DirectoryStore::logo`](super::directory_store::DirectoryStore::logo). An origin belongs to one application,
+    /// under any concurrency.
     ///
     /// # Errors
     /// [`UpdateApplicationError`]; nothing is changed then.

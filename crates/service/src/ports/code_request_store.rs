@@ -84,8 +84,8 @@ pub trait CodeRequestStore: Send + Sync {
     /// [`OpenRequestError`]; nothing is kept then.
     async fn open(&self, request: CodeRequest) -> Result<(), OpenRequestError>;
 
-    /// The request of which the code of that form has that digest, whatever its state: one statement, the same whether there is
-    /// such a request or not. Requests of an organization or an application that is not active are not found.
+    /// The request of which the code of that form has that digest, whatever its state: one statement, the same whether
+    /// there is such a request or not. Requests of an organization or an application that is not active are not found.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -151,8 +151,8 @@ pub trait CredentialCodeStore: Send + Sync {
     /// [`IssueError`]; nothing is changed then.
     async fn issue(&self, authority: Authority, new: NewCredentialCode) -> Result<(), IssueError>;
 
-    /// The code that has that digest in that form, whatever its state, and the account of its owner: one statement, the same
-    /// whether there is such a code or not. Codes of an organization that is not active are not found.
+    /// The code that has that digest in that form, whatever its state, and the account of its owner: one statement,
+    /// the same whether there is such a code or not. Codes of an organization that is not active are not found.
     ///
     /// # Errors
     /// [`StoreError`].

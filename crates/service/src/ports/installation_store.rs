@@ -40,8 +40,8 @@ pub trait InstallationStore: Send + Sync {
     async fn rebind(&self, from: &str, to: &str) -> Result<bool, StoreError>;
 
     /// Whether who opens the store by its name now meets the one that this works on: a file may have been deleted,
-    /// replaced or overwritten under it, and then nobody else ever sees what is done here. What has no such name is where
-    /// it is.
+    /// replaced or overwritten under it, and then nobody else ever sees what is done here. What has no such name is
+    /// where it is.
     ///
     /// # Errors
     /// [`StoreError`] when nobody can say.

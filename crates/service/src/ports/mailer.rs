@@ -77,9 +77,9 @@ pub trait Mailer: Send + Sync {
     /// delivered, when the process stopped, or the time was over, before that was noted.
     ///
     /// # Errors
-    /// [`DeliveryError`]. What is transient or deferred is tried again after 5 seconds, then each time after
-    /// twice as long and at most an hour, while the message is worth it. Of what is transient the log says
-    /// each reason once an hour (a few of them, and anew after it worked), and `/health/ready` says that mail is
-    /// degraded until the other side takes, defers or refuses a message, or none waits any more. A panic counts as transient.
+    /// [`DeliveryError`]. What is transient or deferred is tried again after 5 seconds, then each time after twice as
+    /// long and at most an hour, while the message is worth it. Of what is transient the log says each reason once an
+    /// hour (a few of them, and anew after it worked), and `/health/ready` says that mail is degraded until the other
+    /// side takes, defers or refuses a message, or none waits any more. A panic counts as transient.
     async fn send(&self, mail: Mail) -> Result<Delivery, DeliveryError>;
 }

@@ -144,10 +144,10 @@ pub struct Pending {
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
 #[async_trait]
 pub trait MessageStore: Send + Sync {
-    /// Takes at most `batch` messages that are due and have not expired, for `lease` from `now` on: they are due again when it ends. What expires first comes first, so that
-    /// no code waits behind notices. Of any number of processes that call at once each message is given to one. When
-    /// nothing is due this costs one read. What a newer release keeps here and this one does not know is left to that
-    /// one, and is neither counted nor shown.
+    /// Takes at most `batch` messages that are due and have not expired, for `lease` from `now` on: they are due again
+    /// when it ends. What expires first comes first, so that no code waits behind notices. Of any number of processes
+    /// that call at once each message is given to one. When nothing is due this costs one read. What a newer release
+    /// keeps here and this one does not know is left to that one, and is neither counted nor shown.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -39,8 +39,8 @@ async function refresh(here) {
 }
 
 /**
- * What was made with a code a short time ago changes nothing but itself (`credential_fresh`), which whoever is signed in
- * with it need not find out button by button.
+ * What was made with a code a short time ago changes nothing but itself (`credential_fresh`), which whoever is signed
+ * in with it need not find out button by button.
  */
 function tellOfFreshness(items, { freshness = 0 }) {
   const { createdBy, dateCreated } = items.find(({ credentialUuid }) => credentialUuid === session()?.credentialUuid) ?? {}

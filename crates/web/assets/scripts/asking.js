@@ -11,8 +11,8 @@ const isNotNow = (error) =>
 let isCutOff = false
 
 /**
- * Asks once, of whoever asks `every` so many milliseconds `until` then, by the service's clock. Answers `{ answer }`, or
- * `{ pause }` when there is none for now: how long to wait before asking again, in milliseconds.
+ * Asks once, of whoever asks `every` so many milliseconds `until` then, by the service's clock. Answers `{ answer }`,
+ * or `{ pause }` when there is none for now: how long to wait before asking again, in milliseconds.
  */
 export async function askOnce(ask, { every, until = Number.POSITIVE_INFINITY }) {
   try {

@@ -75,9 +75,9 @@ export function refuse(field) {
 }
 
 /**
- * Makes a field one for codes. `form` says which: whether short ones (`hasShort`), how long ones begin, if there are any
- * (`long`), and what stands before short ones in a link (`linked`).
- * `refusals` are the errors of the service that say that the code is wrong.
+ * Makes a field one for codes. `form` says which: whether short ones (`hasShort`), how long ones begin, if there are
+ * any (`long`), and what stands before short ones in a link (`linked`). `refusals` are the errors of the service that
+ * say that the code is wrong.
  */
 export function codeField(field, form, refusals = []) {
   let shown = field.value

@@ -31,7 +31,9 @@ const KEPT = 'code'
 const CHOSEN = 'code-place'
 const DAY = 24 * 60 * 60_000
 
-/** When the code was issued that was granted to a place, whose owner is asked a second time; and how long that can be. */
+/**
+ * When the code was issued that was granted to a place, whose owner is asked a second time; and how long that can be.
+ */
 const GRANTED = 'granted'
 const NOT_TOLD_YET = ''
 const QUARTER = 15 * 60_000
@@ -320,8 +322,8 @@ function endOf({ approval, claim, expiration, state }) {
 }
 
 /**
- * How long it can still come what is waited for, except where a code is shown with its seconds; outside of the list, which
- * would be said again and again.
+ * How long it can still come what is waited for, except where a code is shown with its seconds; outside of the list,
+ * which would be said again and again.
  */
 function showLeft(code, isShown) {
   const end = isShown ? undefined : endOf(code)

@@ -60,8 +60,8 @@ function note(changes) {
 }
 
 /**
- * The code becomes a challenge, which says whose account it is. From here on the code is used. `hasAsked` says that this
- * place asked for it, and showed it.
+ * The code becomes a challenge, which says whose account it is. From here on the code is used. `hasAsked` says that
+ * this place asked for it, and showed it.
  */
 async function claim(code, hasAsked = false) {
   const earlier = kept(KEPT)
@@ -127,8 +127,8 @@ async function confirm() {
 }
 
 /**
- * Whoever is signed in here as somebody else may be about to take up an account that somebody has sent them: they are told
- * at once, unless the service has said that the session has ended.
+ * Whoever is signed in here as somebody else may be about to take up an account that somebody has sent them: they are
+ * told at once, unless the service has said that the session has ended.
  */
 function tellOfSession() {
   const tell = ({ username } = {}) => {
@@ -193,8 +193,8 @@ async function send({ credentialName, passkey }) {
 }
 
 /**
- * What came of a challenge that is of no more use: what came of it is `Unknown` when it is too late to ask, unless it was
- * too late already when the passkey was made.
+ * What came of a challenge that is of no more use: `Unknown` when it is too late to ask, unless it was too late already
+ * when the passkey was made.
  */
 async function outcomeOf({ challenge, claimedAt, sent }) {
   const until = claimedAt + TOLD
@@ -363,7 +363,9 @@ function endVoid(text) {
   end(text, { isVoid: true })
 }
 
-/** Nothing more can be done with this code; what can be done instead comes first. `isVoid` says that a passkey is left. */
+/**
+ * Nothing more can be done with this code; what can be done instead comes first. `isVoid` says that a passkey is left.
+ */
 function end(
   text,
   { hasAsked = ceremony.hasAsked, isAlreadyHere = false, isVoid = false, title = t('No passkey was added') } = {},
@@ -550,7 +552,9 @@ function offer(code, earlier) {
   $(code ? 'enter-button' : 'code').focus()
 }
 
-/** Fills a code in that nobody typed, and hides the field: a long code says nothing to people. An empty one shows it. */
+/**
+ * Fills a code in that nobody typed, and hides the field: a long code says nothing to people. An empty one shows it.
+ */
 function fillIn(code) {
   $('code').value = code
   const isFilled = code !== ''

@@ -77,14 +77,20 @@ async function grant(number) {
   followGranted()
 }
 
-/** Ends the request, so that the device need not wait and nobody else can approve it. Nothing is signed: it gives nothing. */
+/**
+ * Ends the request, so that the device need not wait and nobody else can approve it. Nothing is signed: it gives
+ * nothing.
+ */
 async function refuse() {
   await decideOrTell(() => callSignedIn('POST', `${PATH}/refuse`, { body: { code: asked.code } }))
   close()
   announce(t('The device was refused, and its code has ended. Nothing was added to your account.'))
 }
 
-/** Decides about the device. What can be decided no more is over: what came of it is said, since its answer may be lost. */
+/**
+ * Decides about the device. What can be decided no more is over: what came of it is said, since its answer may be
+ * lost.
+ */
 async function decideOrTell(work) {
   try {
     await work()

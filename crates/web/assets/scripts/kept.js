@@ -48,8 +48,8 @@ export function forget(name) {
 }
 
 /**
- * Lets the other tabs know of something for as long as it is so; answers what ends that. Where there are no locks, nobody
- * knows.
+ * Lets the other tabs know of something for as long as it is so; answers what ends that. Where there are no locks,
+ * nobody knows.
  */
 export function hold(name) {
   let end

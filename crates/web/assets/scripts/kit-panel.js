@@ -122,10 +122,7 @@ export function putKitIntoUse() {
   // Whoever puts it into use says that they have kept it.
   isSaved = true
   watch()
-  const told = $('kit-saved')
-  if (told) {
-    told.textContent = t('Good. Keep it where only you can find it.')
-  }
+  $('kit-saved')?.replaceChildren(t('Good. Keep it where only you can find it.'))
   $('kit-unused')?.closest('dl > div').remove()
   offerFile()
 }

@@ -14,7 +14,10 @@ messages.before(home)
 /** What they are about: the button that was pressed last, or the field that is at fault. */
 let subject
 
-/** From now on they are about that, or about the whole page. What was said of something that is gone is said of it, too. */
+/**
+ * From now on they are about that, or about the whole page. What was said of something that is gone is said of it,
+ * too.
+ */
 export function speakOf(element) {
   subject = element
   if (!messages.isConnected) {
@@ -57,8 +60,8 @@ function held() {
 }
 
 /**
- * Puts them at the end of the card, where nothing of it moves; where that is out of sight, above the buttons or below the
- * field. Where what they are about is gone, below the heading to which its owner was led: the last one.
+ * Puts them at the end of the card, where nothing of it moves; where that is out of sight, above the buttons or below
+ * the field. Where what they are about is gone, below the heading to which its owner was led: the last one.
  */
 function place() {
   const card = cardOf(subject)
@@ -78,8 +81,8 @@ function place() {
     kept.after(messages)
   } else {
     const heading = [...card.querySelectorAll('h2, h3')].findLast(isInWindow)
-    heading?.after(messages)
     if (heading) {
+      heading.after(messages)
       messages.scrollIntoView({ block: 'nearest' })
     }
   }

@@ -7,8 +7,8 @@ import { PromptError } from './passkeys.js'
 const MISLEADING = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/u
 
 /**
- * What may stand behind an emoji all the same, in the order in which it is looked for: what says that it is a picture, or
- * makes one of a digit or sign, what joins it to the next one, and what says that it is text.
+ * What may stand behind an emoji all the same, in the order in which it is looked for: what says that it is a picture,
+ * or makes one of a digit or sign, what joins it to the next one, and what says that it is text.
  */
 const OF_EMOJI = [
   /((?![\x00-\x7f])\p{Emoji})\ufe0f/gu,

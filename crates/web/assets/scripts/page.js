@@ -138,8 +138,8 @@ export function hostOf(origin) {
 }
 
 /**
- * The address that something comes from, and roughly where that is, if the service knows it: that is wrong for who comes
- * through a VPN or a mobile network, so it is said from what it is concluded. Places are named in English.
+ * The address that something comes from, and roughly where that is, if the service knows it: that is wrong for who
+ * comes through a VPN or a mobile network, so it is said from what it is concluded. Places are named in English.
  */
 export function whereFrom({ address, location }) {
   if (!location) {

@@ -148,9 +148,9 @@ async function tellBrowser(tell) {
 }
 
 /**
- * Tells the browser that a passkey, as it was made here, opens nothing, so that it is offered no more. Of any other the
- * API does not tell a stranger whether it exists, and a wrong signal would hide a good one: the service must have said of
- * this very one that it did not come about, or is gone.
+ * Tells the browser that a passkey, as it was made here, opens nothing, so that it is offered no more. Of any other
+ * the API does not tell a stranger whether it exists, and a wrong signal would hide a good one: the service must have
+ * said of this very one that it did not come about, or is gone.
  */
 export const signalVoid = ({ passkey, rpId }) =>
   tellBrowser((api) => api?.signalUnknownCredential?.({ rpId, credentialId: passkey.credentialInfo.credId }))

@@ -1,11 +1,11 @@
-// A question before something that may be regretted. The safe answer has the focus, and is advised where nothing is taken
-// away by the other one.
+// A question before something that may be regretted. The safe answer has the focus, and is advised where nothing is
+// taken away by the other one.
 
 import { element } from './page.js'
 
 /**
- * Asks; the work is done by whoever presses that button, and what is to be done `otherwise` by whoever presses the safe one
- * or leaves the question.
+ * Asks; the work is done by whoever presses that button, and what is to be done `otherwise` by whoever presses the
+ * safe one or leaves the question.
  */
 export function confirm({ title, text, button, kind, safe, work, otherwise = () => {} }) {
   const yes = element('button', { id: 'question-yes', type: 'button', class: kind }, button)

@@ -31,8 +31,8 @@ sayOnThisPage(translated({
 let here
 
 /**
- * Who recovers, as this tab keeps it once a code is there, and what that was good for: a page that is loaded anew goes on
- * from there. The kit code is kept nowhere.
+ * Who recovers, as this tab keeps it once a code is there, and what that was good for: a page that is loaded anew goes
+ * on from there. The kit code is kept nowhere.
  */
 const KEPT = 'recovery'
 

@@ -149,8 +149,8 @@ async function putIntoUse() {
 }
 
 /**
- * Whoever does not want it is told when it is in use already: the answer that said so may have been lost. If it is not, it
- * stays noted all the same, since what was sent may arrive late.
+ * Whoever does not want it is told when it is in use already: the answer that said so may have been lost. If it is
+ * not, it stays noted all the same, since what was sent may arrive late.
  */
 async function discard() {
   if (sentId) {

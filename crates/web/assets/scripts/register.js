@@ -94,8 +94,8 @@ async function offerAccount() {
 }
 
 /**
- * Nobody registers any more with what was begun here: perhaps because that user has, and is signed in, in this tab or another
- * one. Answers whether that is so.
+ * Nobody registers any more with what was begun here: perhaps because that user has, and is signed in, in this tab or
+ * another one. Answers whether that is so.
  */
 async function lead(username) {
   await sharedSession()

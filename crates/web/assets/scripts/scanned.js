@@ -1,5 +1,6 @@
-// What a link to an account page is about: the code that a place shows, or the credential that a notice by mail tells of.
-// Whoever opens one may have to sign in first, so that the tab keeps it; and so it does a code that was typed, once found.
+// What a link to an account page is about: the code that a place shows, or the credential that a notice by mail tells
+// of. Whoever opens one may have to sign in first, so that the tab keeps it; and so it does a code that was typed,
+// once found.
 
 import { forget, keep, kept } from './kept.js'
 
@@ -27,6 +28,7 @@ export function takeLinked(fragment) {
   }
 }
 
+/** Keeps the code that a place shows. */
 export const keepScanned = (code) => keep(SCANNED, code, Date.now() + REQUESTED)
 
 /** The code that was scanned, if there is one. */
@@ -39,5 +41,7 @@ export const noticed = () => kept(NOTICED)
 
 export const forgetNoticed = () => forget(NOTICED)
 
-/** What such a link has behind `#`, if one was opened here: it is as good at the account page of another application. */
+/**
+ * What such a link has behind `#`, if one was opened here: it is as good at the account page of another application.
+ */
 export const linked = () => (scanned() ? BEFORE + scanned() : noticed())

@@ -10,9 +10,9 @@ export const isDecided = ({ status }) => status < 500 && ![408, 429].includes(st
 
 /**
  * Makes a passkey (`make` of passkeys.js, with whatever goes with it), sends it, and answers the one with the other:
- * `{ sent, answer }`. `place` keeps what was made as long as no answer says what came of it (`get` and `set`). A challenge
- * is answered once, and what is refused for that may have come about before: browsers send a call again by themselves when
- * its connection is cut. `outcome` says what came of it, or nothing if that is not known.
+ * `{ sent, answer }`. `place` keeps what was made as long as no answer says what came of it (`get` and `set`). A
+ * challenge is answered once, and what is refused for that may have come about before: browsers send a call again by
+ * themselves when its connection is cut. `outcome` says what came of it, or nothing if that is not known.
  */
 export async function sendOnce(place, { make, send, outcome }) {
   const earlier = place.get()

@@ -111,7 +111,9 @@ function codeOf(error) {
   return (code === 'invalid_field' && MALFORMED[field]) || code
 }
 
-/** What to read about the error, or about a code. What a service says to programs is in its log, for whoever runs it. */
+/**
+ * What to read about the error, or about a code. What a service says to programs is in its log, for whoever runs it.
+ */
 export function explain(error) {
   const code = codeOf(error)
   if (code === 'too_many_attempts') {

@@ -129,7 +129,7 @@ pub(crate) struct ApprovalStatusResponse {
     number: Option<u16>,
 }
 
-/// What may be made yet.
+/// Of a challenge with which nothing was made, and still can be, nothing has come yet.
 impl From<Option<Outcome>> for ApprovalStatusResponse {
     fn from(outcome: Option<Outcome>) -> Self {
         outcome.map_or(
