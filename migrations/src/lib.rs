@@ -25,6 +25,8 @@ mod m0019_code_requests;
 mod m0020_looks_of_applications;
 mod m0021_code_sign_in;
 mod m0022_failures_of_messages;
+mod m0023_leaner_indexes;
+mod m0024_former_indexes;
 mod permit;
 mod shape;
 
@@ -65,6 +67,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0020_looks_of_applications::LooksOfApplications),
             Box::new(m0021_code_sign_in::STEP),
             Box::new(m0022_failures_of_messages::STEP),
+            Box::new(m0023_leaner_indexes::LeanerIndexes),
+            Box::new(m0024_former_indexes::FormerIndexes),
         ]
     }
 }

@@ -9,6 +9,8 @@ use sea_orm_migration::{
     },
 };
 
+use crate::shape::drop_index;
+
 pub(crate) struct Administrators;
 
 impl MigrationName for Administrators {
@@ -79,9 +81,7 @@ impl MigrationTrait for Administrators {
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for index in [LISTED, UNIQUE_EXTERNAL_IDS] {
-            manager
-                .drop_index(Index::drop().name(index).table(USERS).to_owned())
-                .await?;
+            drop_index(manager, USERS, index).await?;
         }
         for column in ["external_id", "is_administrator"] {
             manager

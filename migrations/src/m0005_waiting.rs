@@ -3,13 +3,10 @@
 use async_trait::async_trait;
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager,
-    sea_orm::{
-        DbErr,
-        sea_query::{Index, Table},
-    },
+    sea_orm::{DbErr, sea_query::Table},
 };
 
-use crate::shape::{index, moment, optional, text};
+use crate::shape::{drop_index, index, moment, optional, text};
 
 pub(crate) struct Waiting;
 
@@ -58,9 +55,7 @@ impl MigrationTrait for Waiting {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_index(Index::drop().name(INDEX).table("credentials").to_owned())
-            .await?;
+        drop_index(manager, "credentials", INDEX).await?;
         for (table, column) in COLUMNS {
             manager
                 .alter_table(Table::alter().table(table).drop_column(column).to_owned())

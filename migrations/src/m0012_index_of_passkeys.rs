@@ -3,8 +3,10 @@
 use async_trait::async_trait;
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager,
-    sea_orm::{ConnectionTrait as _, DbErr, sea_query::Index},
+    sea_orm::{ConnectionTrait as _, DbErr},
 };
+
+use crate::shape::drop_index;
 
 pub(crate) struct IndexOfPasskeys;
 
@@ -38,8 +40,6 @@ impl MigrationTrait for IndexOfPasskeys {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_index(Index::drop().name(NAME).table("credentials").to_owned())
-            .await
+        drop_index(manager, "credentials", NAME).await
     }
 }

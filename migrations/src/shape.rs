@@ -58,13 +58,26 @@ pub(crate) async fn index(
     columns: &[&'static str],
 ) -> Result<(), DbErr> {
     let mut statement = Index::create();
-    statement
-        .name(format!("ix_{table}_{}", columns.join("_")))
-        .table(table);
+    statement.name(index_name(table, columns)).table(table);
     for column in columns {
         statement.col(*column);
     }
     manager.create_index(statement).await
+}
+
+/// What an [`index`] of these columns is called.
+pub(crate) fn index_name(table: &str, columns: &[&str]) -> String {
+    format!("ix_{table}_{}", columns.join("_"))
+}
+
+/// Drops an index.
+pub(crate) async fn drop_index(
+    manager: &SchemaManager<'_>,
+    table: &'static str,
+    name: &str,
+) -> Result<(), DbErr> {
+    let statement = Index::drop().name(name).table(table).to_owned();
+    manager.drop_index(statement).await
 }
 
 /// An index that admits every combination once.

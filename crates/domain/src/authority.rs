@@ -120,10 +120,14 @@ impl Authority {
         Self::of(&session.organization, &session.user, session.epoch, issued).during(session)
     }
 
-    /// The authority of a challenge whose proof was verified: uses up the challenge.
+    /// The authority of a challenge whose proof was verified: uses up the challenge, unless
+    /// [its purpose](Held::IS_NOTED) is used up itself.
     pub fn of_challenge<P: Held>(challenge: &Challenge<P>) -> Self {
         let holder = challenge.purpose.holder();
-        let authority = Self::answering(challenge, holder.user, holder.epoch);
+        let mut authority = Self::answering(challenge, holder.user, holder.epoch);
+        if P::IS_NOTED {
+            authority = authority.spending(Spend::challenge(challenge));
+        }
         let credential = holder.credential.into_iter().cloned();
         credential.fold(authority, Self::signed_by)
     }
@@ -132,13 +136,12 @@ impl Authority {
     /// named. Where nobody was, nothing was begun that could end with an epoch, and it is the present one.
     pub fn of_sign_in(challenge: &Challenge<Login>, user: &UserId, present: Epoch) -> Self {
         let epoch = challenge.purpose.epoch.unwrap_or(present);
-        Self::answering(challenge, user, epoch)
+        Self::answering(challenge, user, epoch).spending(Spend::challenge(challenge))
     }
 
     fn answering<P>(challenge: &Challenge<P>, user: &UserId, epoch: Epoch) -> Self {
         Self::of(&challenge.organization, user, epoch, challenge.issued)
             .within(&challenge.application)
-            .spending(Spend::challenge(challenge))
     }
 
     fn of(organization: &OrganizationId, user: &UserId, epoch: Epoch, issued: Timestamp) -> Self {
@@ -361,7 +364,7 @@ mod tests {
         }
     }
 
-    fn requires<P: Held>(purpose: P, credentials: &[CredentialUuid]) {
+    fn requires<P: Held>(purpose: P, credentials: &[CredentialUuid], is_noted: bool) {
         let challenge = challenge(purpose);
         let authority = Authority::of_challenge(&challenge);
         let whose = (&organization(), &user(), EPOCH);
@@ -375,19 +378,21 @@ mod tests {
             &challenge.id,
             challenge.expires,
         )];
+        let spends = if is_noted { &spends[..] } else { &[] };
         assert_eq!(
             parts(&authority),
-            (whose, None, credentials, applications, &spends[..])
+            (whose, None, credentials, applications, spends)
         );
     }
 
     #[test]
     fn a_challenge_requires_what_its_ceremony_began_with_and_is_used_up() {
-        requires(registration(), &[]);
-        requires(signing(), &[credential()]);
-        requires(adding(), &[credential()]);
-        requires(with_code(), &[credential()]);
-        requires(recovery(), &[credential()]);
+        requires(registration(), &[], true);
+        requires(signing(), &[credential()], true);
+        requires(adding(), &[credential()], true);
+        // Its code is.
+        requires(with_code(), &[credential()], false);
+        requires(recovery(), &[credential()], true);
     }
 
     #[test]

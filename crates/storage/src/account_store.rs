@@ -18,7 +18,7 @@ use sea_orm::{
 };
 
 use crate::{
-    authority::all_required,
+    authority::standing_of_user,
     column::{FIRST, SECOND},
     session_store,
     statement::Fixed,
@@ -39,7 +39,9 @@ impl AccountStore for SqlStore {
     ) -> Result<Option<Account>, StoreError> {
         let values = [organization.as_str().into(), username.key().into()];
         let statement = BY_USERNAME.with(self.backend(), &values, |[organization, key]| {
-            of_active_organization(user::is_called(organization, key))
+            with_credentials()
+                .filter(user::is_called(organization.clone(), key))
+                .filter(organization::is_active(organization))
         });
         self.account(statement).await
     }
@@ -48,14 +50,17 @@ impl AccountStore for SqlStore {
         let values = session_store::values(session);
         let statement = BY_SESSION.with(self.backend(), &values, |values| {
             let mut values = Vec::from(values).into();
-            with_credentials().filter(all_required(session_store::FORM, &mut values))
+            with_credentials().filter(standing_of_user(session_store::FORM, &mut values))
         });
         self.account(statement).await
     }
 
     async fn find(&self, user: &UserId) -> Result<Option<Account>, StoreError> {
         let statement = BY_ID.with(self.backend(), &[user.as_str().into()], |[id]| {
-            of_active_organization(user::Column::Id.eq(id))
+            with_credentials()
+                .join(JoinType::InnerJoin, user::Relation::Organization.def())
+                .filter(user::Column::Id.eq(id))
+                .filter(organization::Column::IsActive.eq(true))
         });
         self.account(statement).await
     }
@@ -91,17 +96,9 @@ static BY_ID: Fixed = Fixed::new();
 static BY_KEY: Fixed = Fixed::new();
 static BY_UUID: Fixed = Fixed::new();
 
-/// A user of an active organization of whom this is so, with all credentials.
-fn of_active_organization(condition: Expr) -> SelectTwo<user::Entity, credential::Entity> {
-    with_credentials()
-        .filter(condition)
-        .filter(organization::Column::IsActive.eq(true))
-}
-
 /// Users with all credentials: a row for each of them.
 fn with_credentials() -> SelectTwo<user::Entity, credential::Entity> {
     user::Entity::find()
-        .inner_join(organization::Entity)
         .join(JoinType::LeftJoin, credential::Relation::User.def().rev())
         .select_also(credential::Entity)
 }
@@ -113,10 +110,9 @@ fn with_its_user(
 ) -> SelectTwoRequired<credential::Entity, user::Entity> {
     credential::Entity::find()
         .find_both_related(user::Entity)
-        .join(JoinType::InnerJoin, user::Relation::Organization.def())
         .filter(condition)
-        .filter(Column::OrganizationId.eq(organization))
-        .filter(organization::Column::IsActive.eq(true))
+        .filter(Column::OrganizationId.eq(organization.clone()))
+        .filter(organization::is_active(organization))
 }
 
 impl SqlStore {

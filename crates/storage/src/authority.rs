@@ -1,13 +1,13 @@
 //! Exercising an authority: what every change requires first, in one place.
 
-use std::{error::Error, mem, sync::Arc};
+use std::{error::Error, sync::Arc};
 
-use latchkey_domain::authority::Authority;
+use latchkey_domain::authority::{Authority, Spend};
 use latchkey_service::ports::store::{AuthorityConflict, StoreError};
 use sea_orm::{
-    ColumnTrait as _, DatabaseTransaction, EntityTrait, JoinType, QueryFilter as _,
-    QuerySelect as _, QueryTrait as _, RelationTrait as _, Select, Value,
-    sea_query::{Condition, Expr, ExprTrait as _, SelectStatement},
+    ColumnTrait as _, DatabaseTransaction, EntityTrait, QueryFilter as _, QuerySelect as _,
+    QueryTrait as _, Select, Value,
+    sea_query::{Condition, Expr, ExprTrait as _, Func, SubQueryStatement},
 };
 
 use crate::{
@@ -59,7 +59,11 @@ where
     if spends.is_empty() && !stands(transaction, authority).await? {
         return Err(why_void(transaction, authority).await?.into());
     }
-    let mut met = together(transaction, all_steps(authority, steps)).await?;
+    let mut met = together(
+        transaction,
+        all_steps(authority, used_up_if_it_stands, steps),
+    )
+    .await?;
     let mut refused = spends.iter().zip(&met).enumerate();
     if let Some((place, (spend, _none))) = refused.find(|(_, (_, rows))| **rows == 0) {
         let is_void = place == 0 && !stands(transaction, authority).await?;
@@ -131,40 +135,53 @@ pub(crate) fn exercise_at_once(authority: &Authority, steps: Vec<Step>) -> Vec<S
     if authority.spends().is_empty() {
         return vec![];
     }
-    all_steps(authority, steps)
+    all_steps(authority, used_up_if_it_stands, steps)
 }
 
 /// The same for what follows from several rows of the authority's user: nobody who has the user's lock changes
-/// any of them meanwhile, or nothing is done.
+/// any of them meanwhile, or nothing is done. The step that locks asks whether the authority stands.
 pub(crate) fn exercise_locked_at_once(authority: &Authority, steps: Vec<Step>) -> Vec<Step> {
-    let mut all = exercise_at_once(authority, steps);
-    if !all.is_empty() {
-        all.insert(0, user::lock_at_once(authority.user()));
-    }
+    let mut values = vec![authority.user().as_str().into()];
+    values.extend(values_of(authority));
+    let lock = Step::fixed(form_of(authority), values, |form, inputs| {
+        let user = inputs.take();
+        user::lock_at_once(&user, standing_of_user(form, inputs)).into()
+    });
+    let mut all = vec![lock];
+    all.extend(all_steps(authority, used_up, steps));
     all
 }
 
-/// The steps that use up what an authority spends, and tell of what it is for, before these.
-fn all_steps(authority: &Authority, steps: Vec<Step>) -> Vec<Step> {
-    // The first thing is used up only if the authority stands, and whatever else is done only after that.
-    let mut is_first = true;
-    let used_up = authority.spends().iter().map(|spend| {
-        let mut values = spent::values(spend).to_vec();
-        if mem::take(&mut is_first) {
-            values.extend(values_of(authority));
-            Step::fixed(form_of(authority), values, |form, inputs| {
-                let (id, expires) = (inputs.take(), inputs.take());
-                let stands = standing(form, inputs).select_only().into_query();
-                spent::insertion(id, expires, stands).into()
-            })
-        } else {
-            Step::fixed(PLAIN, values, |_form, inputs| {
-                spent::insertion(inputs.take(), inputs.take(), SelectStatement::new()).into()
-            })
-        }
-    });
+/// The steps that use up what an authority spends, and tell of what it is for, before these. The first thing is used up
+/// as said.
+fn all_steps(
+    authority: &Authority,
+    first: fn(&Authority, &Spend) -> Step,
+    steps: Vec<Step>,
+) -> Vec<Step> {
+    let mut spends = authority.spends().iter();
+    let first = spends.next().map(|spend| first(authority, spend));
+    let used_up = spends.map(|spend| used_up(authority, spend));
     let told = authority.messages().iter().map(message::insertion);
-    used_up.chain(told).chain(steps).collect()
+    let before = first.into_iter().chain(used_up).chain(told);
+    before.chain(steps).collect()
+}
+
+/// Uses a thing up.
+fn used_up(_authority: &Authority, spend: &Spend) -> Step {
+    Step::fixed(PLAIN, spent::values(spend).into(), |_form, inputs| {
+        spent::insertion(inputs).into()
+    })
+}
+
+/// Uses a thing up only if all that the authority requires is so.
+fn used_up_if_it_stands(authority: &Authority, spend: &Spend) -> Step {
+    let mut values = Vec::from(spent::values(spend));
+    values.extend(values_of(authority));
+    Step::fixed(form_of(authority), values, |form, inputs| {
+        let used_up = spent::insertion(inputs);
+        used_up.only_if(standing(form, inputs)).into()
+    })
 }
 
 /// Whether all that the authority requires is so.
@@ -173,7 +190,8 @@ pub(crate) async fn stands(
     authority: &Authority,
 ) -> Result<bool, StoreError> {
     let mut inputs = values_of(authority).into();
-    statement::any(transaction, standing(form_of(authority), &mut inputs)).await
+    let standing = standing_of_user(form_of(authority), &mut inputs);
+    statement::any(transaction, user::Entity::find().filter(standing)).await
 }
 
 /// On what of an authority the text of its [`standing`] depends: how many sessions, moments at which nothing may be
@@ -190,10 +208,12 @@ pub(crate) fn form_of(authority: &Authority) -> Form {
 
 /// The values that [`standing`] takes.
 pub(crate) fn values_of(authority: &Authority) -> Vec<Value> {
+    let (user, organization) = (authority.user().as_str(), authority.organization().as_str());
     let mut values: Vec<Value> = vec![
-        authority.organization().as_str().into(),
-        authority.user().as_str().into(),
+        user.into(),
+        organization.into(),
         authority.epoch().number().into(),
+        organization.into(),
     ];
     values.extend(authority.session().map(|session| session.as_str().into()));
     values.extend(authority.applications().iter().map(|id| id.as_str().into()));
@@ -204,69 +224,76 @@ pub(crate) fn values_of(authority: &Authority) -> Vec<Value> {
     );
     for (credential, since) in authority.credentials() {
         values.push(credential.as_str().into());
+        values.push(user.into());
         values.push(since.unix_milliseconds().into());
     }
     values
 }
 
-/// One row if all that the authority requires is so, and otherwise none.
-pub(crate) fn standing(form: Form, inputs: &mut Inputs) -> Select<organization::Entity> {
-    organization::Entity::find()
-        .join(
-            JoinType::InnerJoin,
-            user::Relation::Organization.def().rev(),
-        )
-        .filter(all_required(form, inputs))
+/// That all that the authority requires is so.
+pub(crate) fn standing(form: Form, inputs: &mut Inputs) -> Condition {
+    let user = user::Entity::find().filter(required_of_user(inputs));
+    Condition::all()
+        .add(statement::exists(user))
+        .add(required_beside_user(form, inputs))
 }
 
-/// That the user and the organization that are selected are those of the authority, and all that it requires is so.
-pub(crate) fn all_required(
+/// The same of the user that is selected.
+pub(crate) fn standing_of_user(form: Form, inputs: &mut Inputs) -> Condition {
+    required_of_user(inputs).add(required_beside_user(form, inputs))
+}
+
+/// What is required of the user's own row.
+fn required_of_user(inputs: &mut Inputs) -> Condition {
+    Condition::all()
+        .add(user::Column::Id.eq(inputs.take()))
+        .add(user::Column::OrganizationId.eq(inputs.take()))
+        .add(user::Column::Epoch.eq(inputs.take()))
+        .add(user::Column::IsActive.eq(true))
+}
+
+/// What is required of all else. None of it is joined to another, so that each is asked once and by itself.
+fn required_beside_user(
     [sessions, moments, applications, credentials]: Form,
     inputs: &mut Inputs,
 ) -> Condition {
-    let (organization, user) = (inputs.take(), inputs.take());
-    let mut required = Condition::all()
-        .add(organization::Column::Id.eq(organization.clone()))
-        .add(organization::Column::IsActive.eq(true))
-        .add(user::Column::Id.eq(user.clone()))
-        .add(user::Column::IsActive.eq(true))
-        .add(user::Column::Epoch.eq(inputs.take()));
+    let organization = inputs.take();
+    let mut required = Condition::all().add(organization::is_active(organization.clone()));
     if sessions > 0 {
         // The one in which the change is made was not ended.
         required = required.add(Expr::exists(spent::entry(inputs.take())).not());
     }
     for _ in 0..applications {
-        let active = application::Entity::find()
-            .filter(application::Column::Id.eq(inputs.take()))
-            .filter(application::Column::OrganizationId.eq(organization.clone()))
-            .filter(application::Column::IsActive.eq(true));
-        required = required.add(is_there(active));
+        let active = application::is_active_in(organization.clone(), inputs.take());
+        required = required.add(active);
     }
     let settled_at = (moments > 0).then(|| inputs.take());
     for _ in 0..credentials {
-        let (credential, since) = (inputs.take(), inputs.take());
-        let active = active_credential(credential.clone(), user.clone(), since);
-        required = required.add(is_there(active));
+        let mut active = active_credential(inputs);
         if let Some(at) = &settled_at {
-            required = required.add(is_there(fresh(credential, at.clone())).not());
+            active = active.filter(is_settled(organization.clone(), at.clone()));
         }
+        required = required.add(statement::exists(active));
     }
     required
 }
 
 /// The credential if it is the user's, active and not activated since that moment, and the application that it
 /// belongs to is active as well.
-fn active_credential(id: Value, user: Value, since: Value) -> Select<credential::Entity> {
+fn active_credential(inputs: &mut Inputs) -> Select<credential::Entity> {
+    let application = Expr::col((credential::Entity, credential::Column::ApplicationId));
+    let active = application::Entity::find()
+        .filter(Expr::col((application::Entity, application::Column::Id)).eq(application))
+        .filter(application::Column::IsActive.eq(true));
     credential::Entity::find()
-        .join(JoinType::LeftJoin, credential::Relation::Application.def())
-        .filter(credential::Column::Id.eq(id))
-        .filter(credential::Column::UserId.eq(user))
+        .filter(credential::Column::Id.eq(inputs.take()))
+        .filter(credential::Column::UserId.eq(inputs.take()))
         .filter(credential::Column::IsActive.eq(true))
-        .filter(not_activated_since(since))
+        .filter(not_activated_since(inputs.take()))
         .filter(
             Condition::any()
                 .add(credential::Column::ApplicationId.is_null())
-                .add(application::Column::IsActive.eq(true)),
+                .add(statement::exists(active)),
         )
 }
 
@@ -277,18 +304,18 @@ fn not_activated_since(moment: impl Into<Value>) -> Condition {
         .add(credential::Column::Activated.lte(moment))
 }
 
-/// The credential if it is too fresh at that moment. An organization that says nothing has nothing fresh: what is added
-/// to it is then no moment, and not later than any.
-fn fresh(id: Value, at: Value) -> Select<credential::Entity> {
+/// That a credential is not too fresh at that moment. An organization that says nothing has nothing fresh: what is
+/// added to it is then no moment.
+fn is_settled(organization: Value, at: Value) -> Condition {
+    let freshness = organization::Entity::find()
+        .select_only()
+        .column(organization::Column::Freshness)
+        .filter(organization::Column::Id.eq(organization))
+        .into_query();
+    let freshness = Expr::from(SubQueryStatement::SelectStatement(freshness));
     let created = Expr::col((credential::Entity, credential::Column::Created));
-    let freshness = Expr::col((organization::Entity, organization::Column::Freshness));
-    credential::Entity::find()
-        .filter(credential::Column::Id.eq(id))
-        .filter(credential::Column::MadeBy.eq(credential::MADE_WITH_CODE))
-        .filter(created.add(freshness).gt(at))
-}
-
-/// That there is such a row.
-fn is_there<E: EntityTrait>(row: Select<E>) -> Expr {
-    Expr::exists(row.select_only().expr(Expr::cust("1")).into_query())
+    let is_fresh = Func::coalesce([created.add(freshness).gt(at), Expr::cust("FALSE")]);
+    Condition::any()
+        .add(credential::Column::MadeBy.ne(credential::MADE_WITH_CODE))
+        .add(Expr::from(is_fresh).not())
 }

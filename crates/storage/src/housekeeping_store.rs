@@ -7,7 +7,7 @@ use latchkey_service::ports::{
 };
 use sea_orm::{
     ColumnTrait as _, EntityTrait, QueryFilter as _, QuerySelect as _, QueryTrait as _, Select,
-    sea_query::{Condition, LockBehavior, LockType},
+    sea_query::{Condition, ExprTrait as _, LockBehavior, LockType},
 };
 
 use crate::{
@@ -30,7 +30,7 @@ impl HousekeepingStore for SqlStore {
             .add(credential_code::Column::ClaimExpires.is_null())
             .add(credential_code::Column::ClaimExpires.lt(before));
         let codes = credential_code::Entity::find()
-            .filter(credential_code::Column::IsNewest.eq(false))
+            .filter(credential_code::Column::IsNewest.into_expr().not())
             .filter(credential_code::Column::Expires.lt(before))
             .filter(claim_is_over);
         let requests =

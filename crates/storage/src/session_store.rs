@@ -8,13 +8,14 @@ use latchkey_service::ports::{
     session_store::{ExerciseError, SessionStore},
     store::{AuthorityConflict, StoreError},
 };
-use sea_orm::{QuerySelect as _, Value, sea_query::Expr};
+use sea_orm::{EntityTrait as _, QueryFilter as _, QuerySelect as _, Value, sea_query::Expr};
 
 use crate::{
-    authority::{exercise, exercise_at_once, exercise_with, standing},
+    authority::{exercise, exercise_at_once, exercise_with, standing_of_user},
     ending,
     statement::{Fixed, Form},
     store::SqlStore,
+    table::user,
     transaction::Transaction,
 };
 
@@ -22,9 +23,9 @@ use crate::{
 impl SessionStore for SqlStore {
     async fn is_live(&self, session: &Session) -> Result<bool, StoreError> {
         let statement = IS_LIVE.with(self.backend(), &values(session), |values| {
-            standing(FORM, &mut Vec::from(values).into())
-                .select_only()
-                .expr(Expr::cust("1"))
+            let holds = standing_of_user(FORM, &mut Vec::from(values).into());
+            let user = user::Entity::find().filter(holds);
+            user.select_only().expr(Expr::cust("1"))
         });
         Ok(self.row(statement).await?.is_some())
     }
@@ -59,14 +60,17 @@ static IS_LIVE: Fixed = Fixed::new();
 /// The [form](crate::authority::form_of) of what a session requires to hold.
 pub(crate) const FORM: Form = [1, 0, 0, 1];
 
-/// The values of it, as [`standing`] takes them.
-pub(crate) fn values(session: &Session) -> [Value; 6] {
+/// The values of it, as [`standing_of_user`] takes them.
+pub(crate) fn values(session: &Session) -> [Value; 8] {
+    let (user, organization) = (session.user.as_str(), session.organization.as_str());
     [
-        session.organization.as_str().into(),
-        session.user.as_str().into(),
+        user.into(),
+        organization.into(),
         session.epoch.number().into(),
+        organization.into(),
         session.id.as_str().into(),
         session.credential.as_str().into(),
+        user.into(),
         session.issued.unix_milliseconds().into(),
     ]
 }

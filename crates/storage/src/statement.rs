@@ -224,6 +224,12 @@ pub(crate) async fn at_once(
     if !steps.iter().any(Step::is_required) {
         return Ok(false);
     }
+    if steps.len() == 1 {
+        // It is all of itself, or nothing.
+        let statement = written(connection, Way::Alone, steps)?;
+        let result = connection.execute_raw(statement).await;
+        return Ok(result.map_err(StoreError::new)?.rows_affected() > 0);
+    }
     let statement = written(connection, Way::AtOnce, steps)?;
     match connection.query_one_raw(statement).await {
         Ok(Some(row)) => row
@@ -270,6 +276,11 @@ pub(crate) fn is_in_batch<C: ColumnTrait>(
     } else {
         column.in_subquery(batch)
     }
+}
+
+/// That there is such a row, for the condition of another statement.
+pub(crate) fn exists<E: EntityTrait>(rows: Select<E>) -> Expr {
+    Expr::exists(rows.select_only().expr(Expr::cust("1")).into_query())
 }
 
 /// Whether there is any such row.

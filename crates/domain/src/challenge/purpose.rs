@@ -168,13 +168,19 @@ pub struct Holder<'a> {
 
 /// A purpose whose user is known: all but signing in.
 pub trait Held {
+    /// Whether the challenge has to be noted as used up. One that has claimed a code need not be: what it leads to
+    /// uses that code up, which is claimed by this challenge alone.
+    const IS_NOTED: bool;
+
     /// Whose it is.
     fn holder(&self) -> Holder<'_>;
 }
 
 macro_rules! held {
-    ($($purpose:ident: $this:ident => $credential:expr;)*) => {$(
+    ($($purpose:ident: $this:ident => $credential:expr, $is_noted:expr;)*) => {$(
         impl Held for $purpose {
+            const IS_NOTED: bool = $is_noted;
+
             fn holder(&self) -> Holder<'_> {
                 let $this = self;
                 Holder {
@@ -188,11 +194,11 @@ macro_rules! held {
 }
 
 held! {
-    Registration: this => None;
-    UserAction: this => Some(&this.session_credential);
-    Credential: this => Some(&this.session_credential);
-    CredentialWithCode: this => Some(&this.issuer);
-    Recovery: this => Some(&this.credential);
+    Registration: this => None, true;
+    UserAction: this => Some(&this.session_credential), true;
+    Credential: this => Some(&this.session_credential), true;
+    CredentialWithCode: this => Some(&this.issuer), false;
+    Recovery: this => Some(&this.credential), true;
 }
 
 #[cfg(test)]

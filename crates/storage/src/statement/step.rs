@@ -21,14 +21,14 @@ use sea_orm::{
     ActiveModelTrait, DatabaseTransaction, DbBackend, DeleteMany, EntityTrait, Iterable as _,
     QueryTrait as _, Statement, UpdateMany, Value,
     sea_query::{
-        DeleteStatement, Expr, InsertStatement, OnConflict, Query, SelectStatement,
-        SubQueryStatement, UpdateStatement,
+        Alias, Condition, DeleteStatement, Expr, InsertStatement, IntoCondition, OnConflict, Query,
+        SelectStatement, SubQueryStatement, UpdateStatement,
     },
 };
 
 use super::{in_turn, rows_of};
 
-/// An insertion of one row, or of none: what it inserts comes from a selection, which may have conditions.
+/// An insertion of one row, or of none: it may have conditions.
 #[derive(Clone)]
 pub(crate) struct Insertion {
     into: InsertStatement,
@@ -36,16 +36,15 @@ pub(crate) struct Insertion {
 }
 
 impl Insertion {
-    /// Inserts these values if the selection, which selects nothing yet, gives a row.
+    /// Inserts these values.
     pub(crate) fn of<E: EntityTrait>(
         table: E,
         values: impl IntoIterator<Item = (E::Column, Expr)>,
-        mut from: SelectStatement,
     ) -> Self {
         let (columns, values): (Vec<_>, Vec<_>) = values.into_iter().unzip();
         let mut into = Query::insert();
         into.into_table(table.table_ref()).columns(columns);
-        from.exprs(values);
+        let from = Query::select().exprs(values).to_owned();
         Self { into, from }
     }
 
@@ -57,16 +56,18 @@ impl Insertion {
 
     /// Inserts a row of that [form](row_of), which takes its inputs first.
     pub(crate) fn of_row<E: EntityTrait>(form: Form, inputs: &mut Inputs) -> Self {
-        Self::of(
-            E::default(),
-            columns_of_row::<E>(form, inputs),
-            Query::select(),
-        )
+        Self::of(E::default(), columns_of_row::<E>(form, inputs))
     }
 
     /// Inserts nothing when this is not so.
-    pub(crate) fn only_if(mut self, condition: Expr) -> Self {
-        self.from.and_where(condition);
+    pub(crate) fn only_if(mut self, condition: impl IntoCondition) -> Self {
+        self.from.cond_where(condition);
+        self
+    }
+
+    /// Inserts nothing when that part of a greater statement met no row; it meets one at most.
+    fn only_after(mut self, part: &str) -> Self {
+        self.from.from(Alias::new(part));
         self
     }
 
@@ -281,22 +282,28 @@ impl Step {
     /// step that is needed has met a row.
     pub(super) fn into_part(self, needed: Option<&str>) -> Result<SubQueryStatement, StoreError> {
         let one = || Query::returning().expr(Expr::cust("1"));
-        let condition = needed.map_or_else(
-            || Expr::cust("TRUE"),
-            |needed| Expr::exists(rows_of(needed).expr(Expr::cust("1")).to_owned()),
-        );
+        let is_met = needed.map(|needed| {
+            Condition::all().add(Expr::exists(
+                rows_of(needed).expr(Expr::cust("1")).to_owned(),
+            ))
+        });
+        let is_met = is_met.unwrap_or_else(Condition::all);
         Ok(match self.into_tree() {
             Tree::Insert(insertion) => {
-                let mut statement = insertion.only_if(condition).into_query()?;
+                let insertion = match needed {
+                    Some(needed) => insertion.only_after(needed),
+                    None => *insertion,
+                };
+                let mut statement = insertion.into_query()?;
                 statement.returning(one());
                 statement.into()
             }
             Tree::Update(mut statement) => {
-                statement.and_where(condition).returning(one());
+                statement.cond_where(is_met).returning(one());
                 statement.into()
             }
             Tree::Delete(mut statement) => {
-                statement.and_where(condition).returning(one());
+                statement.cond_where(is_met).returning(one());
                 statement.into()
             }
         })

@@ -13,10 +13,8 @@ use latchkey_domain::{
 };
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
-    ActiveValue::Set,
-    DatabaseTransaction, IntoActiveModel as _, QuerySelect as _,
-    entity::prelude::*,
-    sea_query::{LockType, Query},
+    ActiveValue::Set, DatabaseTransaction, IntoActiveModel as _, QuerySelect as _,
+    entity::prelude::*, sea_query::LockType,
 };
 
 use super::organization;
@@ -152,15 +150,12 @@ pub(crate) async fn lock(
 }
 
 /// Whether there is that application, and it is active and that organization's.
-pub(crate) fn is_active_in(organization: &OrganizationId, application: &ApplicationId) -> Expr {
-    let that = Query::select()
-        .expr(Expr::cust("1"))
-        .from(Entity)
-        .and_where(Column::Id.eq(application.as_str()))
-        .and_where(Column::OrganizationId.eq(organization.as_str()))
-        .and_where(Column::IsActive.eq(true))
-        .to_owned();
-    Expr::exists(that)
+pub(crate) fn is_active_in(organization: impl Into<Value>, application: impl Into<Value>) -> Expr {
+    let active = Entity::find()
+        .filter(Column::Id.eq(application))
+        .filter(Column::OrganizationId.eq(organization))
+        .filter(Column::IsActive.eq(true));
+    statement::exists(active)
 }
 
 /// Makes an application active that is not, or the reverse; `false` when it was so already.

@@ -147,7 +147,7 @@ fn insertion(request: &CodeRequest) -> Insertion {
     let is_there = request
         .application
         .as_ref()
-        .map(|id| application::is_active_in(&request.organization, id));
+        .map(|id| application::is_active_in(request.organization.as_str(), id.as_str()));
     let row = ActiveModel {
         id: Set(request.id.into()),
         organization_id: Set(request.organization.into()),

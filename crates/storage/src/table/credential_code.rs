@@ -33,7 +33,7 @@ use sea_orm::{
     DatabaseTransaction, FromQueryResult as _, JoinType, QueryOrder as _, QuerySelect as _,
     QueryTrait, UpdateMany,
     entity::prelude::*,
-    sea_query::{CaseStatement, Condition},
+    sea_query::{CaseStatement, Condition, ExprTrait as _},
 };
 
 use super::{account::account_of, credential, organization, user};
@@ -187,8 +187,7 @@ impl CredentialCodeStore for SqlStore {
 
     async fn newest(&self, user: &UserId) -> Result<Option<CredentialCode>, StoreError> {
         let newest = Entity::find()
-            .filter(Column::UserId.eq(user.as_str()))
-            .filter(Column::IsNewest.eq(true))
+            .filter(is_newest_of(user.as_str()))
             .order_by_desc(Column::Issued)
             .order_by_desc(Column::Id);
         let found = self
@@ -230,6 +229,12 @@ fn with_owner(wanted: Expr) -> impl QueryTrait {
         .and_also_related(credential::Entity)
         .filter(wanted)
         .filter(organization::Column::IsActive.eq(true))
+}
+
+/// The code of that user that was issued last.
+fn is_newest_of(user: impl Into<Value>) -> Expr {
+    // As the index says it: for a parameter neither database would know that it is enough.
+    Column::UserId.eq(user).and(Column::IsNewest.into_expr())
 }
 
 /// A code with which a credential was made that waits, or has waited in vain.
@@ -275,16 +280,12 @@ fn insertion(new: NewCredentialCode) -> Step {
     Step::row_unless_taken(&row)
 }
 
-/// Makes room for a newer code of a user: the earlier ones end, and none is the newest any more.
+/// Makes room for a newer code of a user: the one before it ends, and is the newest no more. Those before that have
+/// ended in the same way.
 fn supersede(user: &UserId) -> Step {
     Step::fixed(PLAIN, vec![user.as_str().into()], |_form, inputs| {
-        let earlier = Condition::any()
-            .add(Column::IsNewest.eq(true))
-            .add(is_open())
-            .add(waits());
-        ending(Column::UserId.eq(inputs.take()))
+        ending(is_newest_of(inputs.take()))
             .col_expr(Column::IsNewest, Expr::value(false))
-            .filter(earlier)
             .into()
     })
 }
@@ -302,7 +303,7 @@ pub(crate) async fn end_all(
 /// What [`end_all`] does, as steps beside others.
 pub(crate) fn end_steps(user: &UserId) -> [Step; 2] {
     let codes = Step::fixed(PLAIN, vec![user.as_str().into()], |_form, inputs| {
-        ending(Column::UserId.eq(inputs.take()))
+        ending(is_newest_of(inputs.take()))
             .filter(is_alive())
             .into()
     });
@@ -394,7 +395,7 @@ fn claim(claimed: &ClaimedCode) -> Step {
     values.extend(values_of(&authority));
     Step::fixed(form_of(&authority), values, |form, inputs| {
         let date = inputs.take();
-        let change = Entity::update_many()
+        Entity::update_many()
             .col_expr(Column::State, Expr::value(CLAIMED))
             .col_expr(Column::Claimed, Expr::val(date.clone()))
             .col_expr(Column::ClaimOrigin, Expr::val(inputs.take()))
@@ -404,10 +405,9 @@ fn claim(claimed: &ClaimedCode) -> Step {
             .filter(Column::Id.eq(inputs.take()))
             .filter(Column::UserId.eq(inputs.take()))
             .filter(Column::State.eq(ISSUED))
-            .filter(Column::Expires.gt(date));
-        let stands = standing(form, inputs).select_only();
-        let stands = stands.expr(Expr::cust("1")).into_query();
-        change.filter(Expr::exists(stands)).into()
+            .filter(Column::Expires.gt(date))
+            .filter(standing(form, inputs))
+            .into()
     })
 }
 

@@ -10,7 +10,7 @@ use latchkey_service::ports::{administration_store::RenameOrganizationError, sto
 use sea_orm::{
     DatabaseTransaction, IntoActiveModel as _, QuerySelect as _, SqlErr,
     entity::prelude::*,
-    sea_query::{ExprTrait as _, LockType, OnConflict, Query},
+    sea_query::{ExprTrait as _, LockType, OnConflict},
 };
 
 use crate::{
@@ -152,25 +152,24 @@ pub(crate) async fn approval(
 
 /// Whether an organization exists that still asks for approval, or for none.
 pub(crate) fn asks(organization: Value, approval: Value) -> Expr {
-    let that = Query::select()
-        .expr(Expr::cust("1"))
-        .from(Entity)
-        .and_where(Column::Id.eq(organization))
-        .and_where(Column::Approval.eq(approval))
-        .to_owned();
-    Expr::exists(that)
+    let that = Entity::find().filter(Column::Id.eq(organization));
+    statement::exists(that.filter(Column::Approval.eq(approval)))
+}
+
+/// Whether an organization exists that is active.
+pub(crate) fn is_active(organization: Value) -> Expr {
+    let that = Entity::find().filter(Column::Id.eq(organization));
+    statement::exists(that.filter(Column::IsActive.eq(true)))
 }
 
 /// Whether an organization exists that is active and lets places ask as said.
 pub(crate) fn lets_ask(organization: &OrganizationId, from: &[RequestsFrom]) -> Expr {
-    let that = Query::select()
-        .expr(Expr::cust("1"))
-        .from(Entity)
-        .and_where(Column::Id.eq(organization.as_str()))
-        .and_where(Column::IsActive.eq(true))
-        .and_where(Column::RequestsFrom.is_in(from.iter().copied().map(RequestsFrom::as_str)))
-        .to_owned();
-    Expr::exists(that)
+    let from = from.iter().copied().map(RequestsFrom::as_str);
+    let that = Entity::find()
+        .filter(Column::Id.eq(organization.as_str()))
+        .filter(Column::IsActive.eq(true))
+        .filter(Column::RequestsFrom.is_in(from));
+    statement::exists(that)
 }
 
 /// Sets what an organization says, or that it says nothing; `false` when that was so already, or there is no such

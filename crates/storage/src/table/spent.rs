@@ -5,7 +5,7 @@ use sea_orm::{
     QuerySelect as _, QueryTrait as _, Value, entity::prelude::*, sea_query::SelectStatement,
 };
 
-use crate::statement::Insertion;
+use crate::statement::{Inputs, Insertion};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "spent")]
@@ -17,18 +17,14 @@ pub struct Model {
 
 refers_to!();
 
-/// Writes a thing into the ledger if the selection gives a row; meets none when it was in there already. A
-/// key that another transaction has just written is waited for, so of several callers exactly one meets
-/// one.
-pub(crate) fn insertion(id: Value, expires: Value, if_there: SelectStatement) -> Insertion {
-    let values = [
-        (Column::Id, Expr::val(id)),
-        (Column::Expires, Expr::val(expires)),
-    ];
-    Insertion::of(Entity, values, if_there).unless_taken()
+/// Writes a thing into the ledger; meets none when it was in there already. A key that another transaction has just
+/// written is waited for, so of several callers exactly one meets one.
+pub(crate) fn insertion(inputs: &mut Inputs) -> Insertion {
+    let values = [Column::Id, Column::Expires].map(|column| (column, Expr::val(inputs.take())));
+    Insertion::of(Entity, values).unless_taken()
 }
 
-/// What tells a thing in the ledger: its identifier, and until when it is remembered.
+/// What [`insertion`] takes of a thing: its identifier, and until when it is remembered.
 pub(crate) fn values(spend: &Spend) -> [Value; 2] {
     [
         spend.id.as_str().into(),

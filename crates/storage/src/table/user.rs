@@ -12,8 +12,8 @@ use sea_orm::{
     QueryTrait as _, UpdateMany,
     entity::prelude::*,
     sea_query::{
-        Alias, CaseStatement, ExprTrait as _, LockType, OnConflict, Query, SelectStatement,
-        SubQueryStatement,
+        Alias, CaseStatement, Condition, ExprTrait as _, LockType, OnConflict, Query,
+        SelectStatement, SubQueryStatement,
     },
 };
 
@@ -21,7 +21,7 @@ use super::organization;
 use crate::{
     column,
     connection::Reader,
-    statement::{self, Change as _, PLAIN, Step},
+    statement::{self, Change as _},
 };
 
 type Typed<T> = column::Typed<Entity, T>;
@@ -114,24 +114,19 @@ pub(crate) async fn lock(
     }
 }
 
-/// Locks a user of PostgreSQL as the first part of a statement that has no transaction around it. Such a statement
-/// sees other rows as they were when it began, so this meets none when somebody had the lock, or changed the
-/// user, since then: the row is judged anew when it was waited for, and `xmin`, which tells the versions of a row
-/// apart, is another one.
-pub(crate) fn lock_at_once(user: &UserId) -> Step {
-    Step::fixed(PLAIN, vec![user.as_str().into()], |_form, inputs| {
-        let version = || Expr::col((Entity, Alias::new("xmin")));
-        let user = inputs.take();
-        let seen = Query::select()
-            .expr(version())
-            .from(Entity)
-            .and_where(Column::Id.eq(user.clone()))
-            .to_owned();
-        let seen = Expr::from(SubQueryStatement::SelectStatement(seen));
-        as_it_is(Column::Id.eq(user))
-            .filter(version().eq(seen))
-            .into()
-    })
+/// Locks a user of whom this is so as the first part of a statement that PostgreSQL is told with no transaction around
+/// it. Such a statement sees other rows as they were when it began, so this meets none when somebody had the lock, or
+/// changed the user, since then: the row is judged anew when it was waited for, and `xmin`, which tells the versions of
+/// a row apart, is another one.
+pub(crate) fn lock_at_once(user: &Value, condition: Condition) -> UpdateMany<Entity> {
+    let version = || Expr::col((Entity, Alias::new("xmin")));
+    let seen = Query::select()
+        .expr(version())
+        .from(Entity)
+        .and_where(Column::Id.eq(user.clone()))
+        .to_owned();
+    let seen = Expr::from(SubQueryStatement::SelectStatement(seen));
+    as_it_is(version().eq(seen)).filter(condition)
 }
 
 /// Writes users as they are.

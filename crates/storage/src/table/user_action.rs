@@ -10,7 +10,7 @@ use sea_orm::{
     ActiveValue::{NotSet, Set},
     DatabaseTransaction, QuerySelect as _, QueryTrait as _, Value,
     entity::prelude::*,
-    sea_query::{Query, SubQueryStatement},
+    sea_query::SubQueryStatement,
 };
 
 use super::credential;
@@ -95,7 +95,7 @@ pub(crate) fn insertion(
     Step::fixed(form, values, |form, inputs| {
         let mut columns = columns_of_row::<Entity>(form, inputs);
         columns.push((Column::PublicKey, public_key_of(inputs.take())));
-        Insertion::of(Entity, columns, Query::select()).into()
+        Insertion::of(Entity, columns).into()
     })
 }
 

@@ -52,15 +52,17 @@ async fn status_tells_what_is_applied(world: SqlWorld) {
 async fn a_schema_that_lacks_a_step_takes_no_changes(world: SqlWorld) {
     let connection = world.sql.store.connection();
     world.installation.ping().await.unwrap();
-    let newest = latchkey_migrations::newest(connection).await.unwrap();
-    let more = latchkey_migrations::step_down(connection, &newest.unwrap()).await;
-    assert_eq!(more.unwrap(), None);
+    // The newest two are of indexes, and the one before adds a column to messages.
+    for _ in 0..3 {
+        let newest = latchkey_migrations::newest(connection).await.unwrap();
+        let more = latchkey_migrations::step_down(connection, &newest.unwrap()).await;
+        assert_eq!(more.unwrap(), None);
+    }
     let ready = world.installation.ping().await;
     assert!(
         matches!(ready, Err(StoreError::Unavailable(_))),
         "{ready:?}"
     );
-    // It adds a column to messages.
     let read = world.messages.waiting(NOW).await;
     assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
     latchkey_migrations::up(connection).await.unwrap();
