@@ -6,10 +6,7 @@ use axum::{http::StatusCode, response::Response};
 use latchkey_domain::application::pages::PagePrefix;
 use latchkey_service::directory::{Snapshot, page::is_at};
 
-use crate::{
-    html::{Document, escaped},
-    languages::Language,
-};
+use crate::{escaped::escaped, html::Document, languages::Language};
 
 /// The page, for who reached the service as `host`. It names the applications only at the address of the
 /// service, and only where they are one organization's: nobody else is told who is here. It is in that language.

@@ -8,6 +8,8 @@ mod accept;
 
 mod languages;
 
+mod escaped;
+
 mod html;
 
 mod modules;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use latchkey_domain::application::pages::PagePrefix;
 use serde_json::Value;
 
-use crate::html::{Document, escaped};
+use crate::{escaped::escaped, html::Document};
 
 /// How deep in a body its members are told. What is deeper is in the example.
 const DEPTH: u8 = 4;

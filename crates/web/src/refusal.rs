@@ -8,11 +8,7 @@ use axum::{
 };
 use latchkey_domain::application::pages::PagePrefix;
 
-use crate::{
-    accept::header_prefers_page,
-    html::{Document, escaped},
-    languages::Language,
-};
+use crate::{accept::header_prefers_page, escaped::escaped, html::Document, languages::Language};
 
 /// Gives the page for a read that is refused with a status, for who prefers a page to JSON by the headers of the
 /// request (`Accept`), in the language they prefer (`Accept-Language`); the pages are below that prefix. When the

@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use crate::html::escaped;
+use crate::escaped::escaped;
 
 /// The attributes that people read or hear.
 const SPOKEN: [&str; 4] = ["alt", "aria-label", "placeholder", "title"];
