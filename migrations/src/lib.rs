@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod columns;
+mod indexes;
 mod lock;
 mod loss;
 mod m0001_foundation;
@@ -55,8 +56,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_registration_codes::RegistrationCodes),
             Box::new(m0009_code_epochs::CodeEpochs),
             Box::new(m0010_username_keys::UsernameKeys),
-            Box::new(m0011_index_of_administrators::IndexOfAdministrators),
-            Box::new(m0012_index_of_passkeys::IndexOfPasskeys),
+            Box::new(m0011_index_of_administrators::STEP),
+            Box::new(m0012_index_of_passkeys::STEP),
             Box::new(m0013_events::Events),
             Box::new(m0014_transports::STEP),
             Box::new(m0015_pages_of_applications::STEP),
@@ -67,8 +68,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0020_looks_of_applications::LooksOfApplications),
             Box::new(m0021_code_sign_in::STEP),
             Box::new(m0022_failures_of_messages::STEP),
-            Box::new(m0023_leaner_indexes::LeanerIndexes),
-            Box::new(m0024_former_indexes::FormerIndexes),
+            Box::new(m0023_leaner_indexes::STEP),
+            Box::new(m0024_former_indexes::STEP),
         ]
     }
 }

@@ -1,47 +1,14 @@
-//! Indexes in whose place there are [others](crate::m0023_leaner_indexes).
+//! Indexes in whose place there are others since the step before.
 
-use async_trait::async_trait;
-use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, sea_orm::DbErr};
+use crate::indexes::ChangedIndexes;
 
-use crate::shape::{drop_index, index, index_name};
-
-pub(crate) struct FormerIndexes;
-
-impl MigrationName for FormerIndexes {
-    fn name(&self) -> &'static str {
-        "m0024_former_indexes"
-    }
-}
-
-/// The table of each, and its columns.
-const INDEXES: [(&str, &[&str]); 4] = [
-    ("credentials", &["user_id"]),
-    ("credentials", &["waits_until"]),
-    ("credential_codes", &["user_id"]),
-    ("credential_codes", &["is_newest", "expires"]),
-];
-
-#[expect(
-    elided_lifetimes_in_paths,
-    reason = "the trait elides the lifetime, and async_trait makes a written one a different signature"
-)]
-#[async_trait]
-impl MigrationTrait for FormerIndexes {
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for (table, columns) in INDEXES {
-            drop_index(manager, table, &index_name(table, columns)).await?;
-        }
-        Ok(())
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for (table, columns) in INDEXES {
-            index(manager, table, columns).await?;
-        }
-        Ok(())
-    }
-}
+pub(crate) const STEP: ChangedIndexes = ChangedIndexes {
+    step: "m0024_former_indexes",
+    added: &[],
+    dropped: &[
+        "ix_credentials_user_id ON credentials (user_id)",
+        "ix_credentials_waits_until ON credentials (waits_until)",
+        "ix_credential_codes_user_id ON credential_codes (user_id)",
+        "ix_credential_codes_is_newest_expires ON credential_codes (is_newest, expires)",
+    ],
+};

@@ -58,16 +58,13 @@ pub(crate) async fn index(
     columns: &[&'static str],
 ) -> Result<(), DbErr> {
     let mut statement = Index::create();
-    statement.name(index_name(table, columns)).table(table);
+    statement
+        .name(format!("ix_{table}_{}", columns.join("_")))
+        .table(table);
     for column in columns {
         statement.col(*column);
     }
     manager.create_index(statement).await
-}
-
-/// What an [`index`] of these columns is called.
-pub(crate) fn index_name(table: &str, columns: &[&str]) -> String {
-    format!("ix_{table}_{}", columns.join("_"))
 }
 
 /// Drops an index.

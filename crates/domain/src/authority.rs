@@ -120,12 +120,12 @@ impl Authority {
         Self::of(&session.organization, &session.user, session.epoch, issued).during(session)
     }
 
-    /// The authority of a challenge whose proof was verified: uses up the challenge, unless
-    /// [its purpose](Held::IS_NOTED) is used up itself.
+    /// The authority of a challenge whose proof was verified: uses up the challenge, unless it is
+    /// used up [with what it claimed](Held::SPENDS_CHALLENGE).
     pub fn of_challenge<P: Held>(challenge: &Challenge<P>) -> Self {
         let holder = challenge.purpose.holder();
         let mut authority = Self::answering(challenge, holder.user, holder.epoch);
-        if P::IS_NOTED {
+        if P::SPENDS_CHALLENGE {
             authority = authority.spending(Spend::challenge(challenge));
         }
         let credential = holder.credential.into_iter().cloned();
@@ -364,7 +364,7 @@ mod tests {
         }
     }
 
-    fn requires<P: Held>(purpose: P, credentials: &[CredentialUuid], is_noted: bool) {
+    fn requires<P: Held>(purpose: P, credentials: &[CredentialUuid], spends_challenge: bool) {
         let challenge = challenge(purpose);
         let authority = Authority::of_challenge(&challenge);
         let whose = (&organization(), &user(), EPOCH);
@@ -378,7 +378,7 @@ mod tests {
             &challenge.id,
             challenge.expires,
         )];
-        let spends = if is_noted { &spends[..] } else { &[] };
+        let spends = if spends_challenge { &spends[..] } else { &[] };
         assert_eq!(
             parts(&authority),
             (whose, None, credentials, applications, spends)

@@ -59,11 +59,8 @@ where
     if spends.is_empty() && !stands(transaction, authority).await? {
         return Err(why_void(transaction, authority).await?.into());
     }
-    let mut met = together(
-        transaction,
-        all_steps(authority, used_up_if_it_stands, steps),
-    )
-    .await?;
+    let first = |spend: &_| used_up_if_it_stands(authority, spend);
+    let mut met = together(transaction, all_steps(authority, first, steps)).await?;
     let mut refused = spends.iter().zip(&met).enumerate();
     if let Some((place, (spend, _none))) = refused.find(|(_, (_, rows))| **rows == 0) {
         let is_void = place == 0 && !stands(transaction, authority).await?;
@@ -135,7 +132,8 @@ pub(crate) fn exercise_at_once(authority: &Authority, steps: Vec<Step>) -> Vec<S
     if authority.spends().is_empty() {
         return vec![];
     }
-    all_steps(authority, used_up_if_it_stands, steps)
+    let first = |spend: &_| used_up_if_it_stands(authority, spend);
+    all_steps(authority, first, steps)
 }
 
 /// The same for what follows from several rows of the authority's user: nobody who has the user's lock changes
@@ -156,19 +154,19 @@ pub(crate) fn exercise_locked_at_once(authority: &Authority, steps: Vec<Step>) -
 /// as said.
 fn all_steps(
     authority: &Authority,
-    first: fn(&Authority, &Spend) -> Step,
+    first: impl FnOnce(&Spend) -> Step,
     steps: Vec<Step>,
 ) -> Vec<Step> {
     let mut spends = authority.spends().iter();
-    let first = spends.next().map(|spend| first(authority, spend));
-    let used_up = spends.map(|spend| used_up(authority, spend));
+    let first = spends.next().map(first);
+    let used_up = spends.map(used_up);
     let told = authority.messages().iter().map(message::insertion);
     let before = first.into_iter().chain(used_up).chain(told);
     before.chain(steps).collect()
 }
 
 /// Uses a thing up.
-fn used_up(_authority: &Authority, spend: &Spend) -> Step {
+fn used_up(spend: &Spend) -> Step {
     Step::fixed(PLAIN, spent::values(spend).into(), |_form, inputs| {
         spent::insertion(inputs).into()
     })

@@ -168,18 +168,18 @@ pub struct Holder<'a> {
 
 /// A purpose whose user is known: all but signing in.
 pub trait Held {
-    /// Whether the challenge has to be noted as used up. One that has claimed a code need not be: what it leads to
-    /// uses that code up, which is claimed by this challenge alone.
-    const IS_NOTED: bool;
+    /// Whether whatever the challenge leads to spends it. One that has claimed a code need not be spent: what it leads
+    /// to redeems that code, which is claimed by this challenge alone.
+    const SPENDS_CHALLENGE: bool;
 
     /// Whose it is.
     fn holder(&self) -> Holder<'_>;
 }
 
 macro_rules! held {
-    ($($purpose:ident: $this:ident => $credential:expr, $is_noted:expr;)*) => {$(
+    ($($purpose:ident: $this:ident => $credential:expr, $spends_challenge:expr;)*) => {$(
         impl Held for $purpose {
-            const IS_NOTED: bool = $is_noted;
+            const SPENDS_CHALLENGE: bool = $spends_challenge;
 
             fn holder(&self) -> Holder<'_> {
                 let $this = self;

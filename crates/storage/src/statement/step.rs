@@ -282,12 +282,8 @@ impl Step {
     /// step that is needed has met a row.
     pub(super) fn into_part(self, needed: Option<&str>) -> Result<SubQueryStatement, StoreError> {
         let one = || Query::returning().expr(Expr::cust("1"));
-        let is_met = needed.map(|needed| {
-            Condition::all().add(Expr::exists(
-                rows_of(needed).expr(Expr::cust("1")).to_owned(),
-            ))
-        });
-        let is_met = is_met.unwrap_or_else(Condition::all);
+        let is_met = needed.map(|needed| rows_of(needed).expr(Expr::cust("1")).to_owned());
+        let is_met = Condition::all().add_option(is_met.map(Expr::exists));
         Ok(match self.into_tree() {
             Tree::Insert(insertion) => {
                 let insertion = match needed {
