@@ -10,7 +10,7 @@ use crate::{
         Challenge,
         purpose::{Held, Login},
     },
-    credential_code::ClaimedCode,
+    credential_code::CredentialCode,
     id::{ApplicationId, CredentialUuid, OrganizationId, TokenId, UserId},
     message::NewMessage,
     session::Session,
@@ -160,8 +160,7 @@ impl Authority {
     }
 
     /// The authority of somebody who enters a code, whoever that is: what its owner allowed by issuing it.
-    pub fn of_claim(claimed: &ClaimedCode) -> Self {
-        let code = claimed.code();
+    pub fn of_code(code: &CredentialCode) -> Self {
         Self::of(&code.organization, &code.user, code.epoch, code.issued)
             .signed_by(code.issuer.clone())
     }

@@ -2,7 +2,7 @@
 
 pub mod purpose;
 
-use std::fmt;
+use std::{convert::Infallible, fmt};
 
 use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest as _, Sha256};
@@ -153,12 +153,26 @@ impl Challenge {
     /// # Errors
     /// [`OtherPurpose`](purpose::OtherPurpose).
     pub fn accept<P: TryFrom<Purpose>>(self) -> Result<Challenge<P>, P::Error> {
+        self.map(P::try_from)
+    }
+}
+
+impl Challenge<()> {
+    /// The same, for that.
+    pub fn of<P>(self, purpose: P) -> Challenge<P> {
+        let Ok(challenge) = self.map(|()| Ok::<_, Infallible>(purpose));
+        challenge
+    }
+}
+
+impl<P> Challenge<P> {
+    fn map<Q, E>(self, purpose: impl FnOnce(P) -> Result<Q, E>) -> Result<Challenge<Q>, E> {
         Ok(Challenge {
             id: self.id,
             text: self.text,
             organization: self.organization,
             application: self.application,
-            purpose: P::try_from(self.purpose)?,
+            purpose: purpose(self.purpose)?,
             issued: self.issued,
             expires: self.expires,
         })

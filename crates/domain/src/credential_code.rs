@@ -19,9 +19,9 @@ use crate::{
     },
     names::named,
     session::Session,
-    text::{CredentialName, shows_nothing},
+    text::{CredentialName, Username, shows_nothing},
     time::Timestamp,
-    user::Epoch,
+    user::{Epoch, User},
 };
 
 /// The symbols of a short code: no `I`, `O`, `0` or `1`, which people confuse.
@@ -378,10 +378,43 @@ named! {
     }
 }
 
-/// The code cannot be claimed; outside, every reason looks the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the code cannot be claimed")]
-pub struct NotClaimable;
+/// Somebody enters a code, to make a credential in a second place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeEntry {
+    /// The organization that it is entered in.
+    pub organization: OrganizationId,
+    /// The application that it is entered in.
+    pub application: ApplicationId,
+    /// The kind of the credential that is to be made.
+    pub kind: CredentialKind,
+    /// Whose code it is said to be, if anybody's.
+    pub username: Option<Username>,
+    /// How it is claimed.
+    pub claim: Claim,
+}
+
+impl CodeEntry {
+    /// Whether it claims that code of that owner: one that is issued and not expired, of an active owner who is still
+    /// in its epoch, of the organization, the username and for the application and the kind that are entered. Outside,
+    /// every reason why not looks the same. The store makes sure that only one of several entries at once takes
+    /// effect, and that what its owner allowed still stands.
+    pub fn claims(&self, code: &CredentialCode, owner: &User) -> bool {
+        let binding = &code.binding;
+        code.status(self.claim.date) == CodeStatus::Issued
+            && code.organization == self.organization
+            && binding.allows(self.kind)
+            && binding
+                .application
+                .as_ref()
+                .is_none_or(|only| *only == self.application)
+            && owner.is_active
+            && owner.epoch == code.epoch
+            && self
+                .username
+                .as_ref()
+                .is_none_or(|given| given.key() == owner.username.key())
+    }
+}
 
 impl CredentialCode {
     /// A code of the user who is signed in, valid until `expires`.
@@ -411,21 +444,6 @@ impl CredentialCode {
         Self { binding, ..self }
     }
 
-    /// Claims the code. The store makes sure that only one of several claims at once takes effect.
-    ///
-    /// # Errors
-    /// [`NotClaimable`] unless it is issued and not expired.
-    pub fn claim(self, claim: Claim) -> Result<ClaimedCode, NotClaimable> {
-        match self.state {
-            CodeState::Issued if claim.date < self.expires => Ok(ClaimedCode { code: self, claim }),
-            CodeState::Issued
-            | CodeState::Claimed(_)
-            | CodeState::Redeemed { .. }
-            | CodeState::Cancelled { .. }
-            | CodeState::Released { .. } => Err(NotClaimable),
-        }
-    }
-
     /// What it looks like at `now`.
     pub fn status(&self, now: Timestamp) -> CodeStatus {
         match &self.state {
@@ -447,25 +465,6 @@ impl CredentialCode {
             | CodeState::Released { claim, .. } => Some(claim),
             CodeState::Cancelled { claim } => claim.as_ref(),
         }
-    }
-}
-
-/// The decision that an issued code is claimed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClaimedCode {
-    code: CredentialCode,
-    claim: Claim,
-}
-
-impl ClaimedCode {
-    /// The code as it was when the decision was made.
-    pub const fn code(&self) -> &CredentialCode {
-        &self.code
-    }
-
-    /// Who claims it.
-    pub const fn claim(&self) -> &Claim {
-        &self.claim
     }
 }
 

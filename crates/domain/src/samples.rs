@@ -13,7 +13,7 @@ use crate::{
     session::Session,
     text::Username,
     time::Timestamp,
-    user::{Epoch, UserKind},
+    user::{Epoch, User, UserKind},
     user_action::{ActionPath, Method, PayloadDigest, SignedUserAction, UserAction},
 };
 
@@ -26,6 +26,22 @@ pub(crate) fn organization() -> OrganizationId {
 
 pub(crate) fn user() -> UserId {
     UserId::from_random(&[2; 32])
+}
+
+/// The user, who is active.
+pub(crate) fn owner() -> User {
+    User {
+        id: user(),
+        organization: organization(),
+        username: Username::new("ada@example.com").unwrap(),
+        kind: UserKind::EndUser,
+        external_id: None,
+        is_administrator: false,
+        is_active: true,
+        epoch: EPOCH,
+        registered: Some(NOW),
+        created: NOW,
+    }
 }
 
 /// The credential that signed in, or issued the code, or recovers.
@@ -70,13 +86,17 @@ pub(crate) fn signed_action(signer: CredentialUuid) -> SignedUserAction {
     }
 }
 
+pub(crate) fn application() -> ApplicationId {
+    ApplicationId::from_random(&[7; 32])
+}
+
 /// A challenge of one application.
 pub(crate) fn challenge<P>(purpose: P) -> Challenge<P> {
     Challenge {
         id: ChallengeId::from_random(&[6; 32]),
         text: ChallengeText::from_random(&[6; 32]),
         organization: organization(),
-        application: Some(ApplicationId::from_random(&[7; 32])),
+        application: Some(application()),
         purpose,
         issued: Timestamp::from_unix_milliseconds(1_100_000),
         expires: Timestamp::from_unix_milliseconds(4_000_000),

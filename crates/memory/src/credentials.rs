@@ -6,8 +6,7 @@ use latchkey_domain::{
     authority::{Authority, Spend},
     credential::{Credential, CredentialKind, CredentialState},
     credential_code::{
-        ClaimedCode, CodeDigest, CodeForm, CodeState, CredentialCode, NewCredentialCode,
-        ReleasedCode,
+        CodeDigest, CodeEntry, CodeForm, CodeState, CredentialCode, NewCredentialCode, ReleasedCode,
     },
     id::{CredentialCodeId, CredentialUuid, UserId},
     message::NewMessage,
@@ -185,27 +184,28 @@ impl CredentialCodeStore for MemoryStore {
         form: CodeForm,
         digest: &CodeDigest,
     ) -> Result<Option<FoundCode>, StoreError> {
-        let has = |held: &&NewCredentialCode| match form {
-            CodeForm::Short => held.short == Some(*digest),
-            CodeForm::Long => held.long == *digest,
-        };
-        Ok(self.read(|state| {
-            let HeldCode { code, user } = state.held(has)?;
-            let account = state.account(&user.id)?;
-            Some(FoundCode { code, account })
-        }))
+        Ok(self.read(|state| state.found(form, digest)))
     }
 
-    async fn claim(&self, claimed: ClaimedCode) -> Result<(), ClaimError> {
-        let (code, claim) = (claimed.code(), claimed.claim());
+    async fn claim(
+        &self,
+        form: CodeForm,
+        digest: &CodeDigest,
+        entry: CodeEntry,
+    ) -> Result<FoundCode, ClaimError> {
         self.write(|state| {
-            state.exercise(&Authority::of_claim(&claimed))?;
-            let held = state.code(&code.user, &code.id).ok_or(ClaimError::Lost)?;
-            if held.state != CodeState::Issued || held.expires <= claim.date {
-                return Err(ClaimError::Lost);
-            }
-            held.state = CodeState::Claimed(claim.clone());
-            Ok(())
+            let found = state.found(form, digest);
+            let mut found = found.ok_or(ClaimError::Refused(None))?;
+            let code = &found.code;
+            let is_claimed = entry.claims(code, &found.account.user)
+                && state.exercise(&Authority::of_code(code)).is_ok();
+            let held = state.code(&code.user, &code.id);
+            let Some(held) = held.filter(|_held| is_claimed) else {
+                return Err(ClaimError::Refused(Some(Box::new(found))));
+            };
+            held.state = CodeState::Claimed(entry.claim);
+            found.code.state = held.state.clone();
+            Ok(found)
         })
     }
 
@@ -310,6 +310,16 @@ impl CredentialCodeStore for MemoryStore {
 
 impl State {
     /// The code that is looked for and its owner, of an organization that is active.
+    /// The code that has that digest in that form, with its owner's account.
+    fn found(&self, form: CodeForm, digest: &CodeDigest) -> Option<FoundCode> {
+        let HeldCode { code, user } = self.held(|held| match form {
+            CodeForm::Short => held.short == Some(*digest),
+            CodeForm::Long => held.long == *digest,
+        })?;
+        let account = self.account(&user.id)?;
+        Some(FoundCode { code, account })
+    }
+
     fn held(&self, is_it: impl Fn(&&NewCredentialCode) -> bool) -> Option<HeldCode> {
         let found = self.credential_codes.iter().find(is_it)?;
         Some(HeldCode {

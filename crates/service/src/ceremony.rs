@@ -1,6 +1,6 @@
 //! Ceremonies: how every one begins, how every one is completed, and how credentials are made in them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use latchkey_domain::{
     application::{Application, RpId},
@@ -192,13 +192,23 @@ impl Ceremonies {
             | Purpose::Credential(_)
             | Purpose::CredentialWithCode(_) => self.policy.lifetimes.challenge,
         };
+        self.drawn(party, text, lifetime).of(purpose)
+    }
+
+    /// The challenge that claims a code: for what, the code tells.
+    pub(crate) fn claiming(&self, party: &Party) -> Challenge<()> {
+        let text = ChallengeText::from_random(&self.entropy.draw());
+        self.drawn(party, text, self.policy.lifetimes.challenge)
+    }
+
+    fn drawn(&self, party: &Party, text: ChallengeText, lifetime: Duration) -> Challenge<()> {
         let issued = self.now();
         Challenge {
             id: ChallengeId::from_random(&self.entropy.draw()),
             text,
-            organization,
+            organization: party.application.organization.clone(),
             application: party.bound(),
-            purpose,
+            purpose: (),
             issued,
             expires: issued.plus(lifetime),
         }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use latchkey_domain::{
     application::Origin,
     approval::WaitStatus,
-    challenge::purpose,
+    challenge::{Challenge, purpose},
     credential::{Credential, CredentialKind, CredentialReference},
     credential_code::{
-        self, Binding, Claim, CodeState, CodeStatus, CodeText, CredentialCode, EnteredCode,
-        ExpirationError, NewCredentialCode, Release, ReleaseReason, ReleasedCode,
+        self, Binding, Claim, CodeEntry, CodeState, CodeStatus, CodeText, CredentialCode,
+        EnteredCode, ExpirationError, NewCredentialCode, Release, ReleaseReason, ReleasedCode,
     },
     id::CredentialCodeId,
     session::Session,
@@ -22,7 +22,7 @@ use latchkey_domain::{
 use crate::{
     approvals::{Awaited, comparison},
     ceremony::{Ceremonies, CreationChallenge, SignedIn},
-    directory::{Caller, NotAdmitted, PartyError, Snapshot},
+    directory::{Caller, NotAdmitted, Party, PartyError, Snapshot},
     events::{Event, Facts, Reason},
     ports::{
         account_store::AccountStore,
@@ -236,7 +236,7 @@ impl CredentialCodes {
     }
 
     /// Claims a code and gives a challenge for a new credential of its owner. A code that is refused
-    /// costs exactly one statement, whatever the reason.
+    /// costs the same statements, whatever the reason.
     ///
     /// # Errors
     /// [`BeginWithCodeError`].
@@ -265,26 +265,8 @@ impl CredentialCodes {
             form: request.code.form,
             owner: Owner::Credential(username.as_deref()),
         };
-        let claimed = self.find_and_claim(caller, request, &snapshot, facts);
+        let claimed = self.claim(caller, request, &snapshot, facts);
         self.throttle.try_code(&attempt, claimed).await
-    }
-
-    async fn find_and_claim(
-        &self,
-        caller: &Caller,
-        request: &BeginWithCode,
-        snapshot: &Snapshot,
-        facts: &mut Facts,
-    ) -> Result<CreationChallenge, BeginWithCodeError> {
-        let digest = self.digester.digest(&request.code.text);
-        let found = self.store.find(request.code.form, &digest).await?;
-        if let Some(found) = &found {
-            let has_expired = found.code.status(self.ceremonies.now()) == CodeStatus::Expired;
-            facts.note(&found.code.organization, &found.account.user.id);
-            facts.by_credential = Some(found.code.issuer.clone());
-            facts.reason = has_expired.then_some(Reason::CodeExpired);
-        }
-        self.claim(caller, request, snapshot, found).await
     }
 
     async fn claim(
@@ -292,48 +274,61 @@ impl CredentialCodes {
         caller: &Caller,
         request: &BeginWithCode,
         snapshot: &Snapshot,
-        found: Option<FoundCode>,
+        facts: &mut Facts,
     ) -> Result<CreationChallenge, BeginWithCodeError> {
-        let FoundCode { code, account } = found
-            .filter(|found| {
-                let owner = &found.account.user;
-                owner.is_active
-                    && owner.epoch == found.code.epoch
-                    && is_named(request.username.as_ref(), &owner.username)
-                    && found.code.binding.allows(request.kind)
-            })
-            .ok_or(BeginWithCodeError::InvalidCode)?;
-        let party = match &code.binding.application {
-            Some(only) => snapshot.party_in(caller, &code.organization, only),
-            None => snapshot.party(caller, &code.organization),
-        }?;
-        let now = self.ceremonies.now();
-        let purpose = purpose::CredentialWithCode {
-            user: account.user.id.clone(),
-            epoch: code.epoch,
-            code: code.id.clone(),
-            issuer: code.issuer.clone(),
-            kind: request.kind,
-            name: code.binding.name.clone(),
+        let digest = self.digester.digest(&request.code.text);
+        let mut known = None;
+        let party = if let Some(party) = snapshot.party_of_origin(caller) {
+            party
+        } else {
+            let found = self.store.find(request.code.form, &digest).await?;
+            let found = known.insert(found.ok_or(BeginWithCodeError::InvalidCode)?);
+            self.note(found, facts);
+            party_of(&found.code, caller, snapshot)?
         };
-        let challenge = self.ceremonies.challenge(&party, purpose);
-        let claimed = code
-            .claim(Claim {
-                date: now,
-                origin: caller.known_origin(),
-                address: caller.address,
-                challenge: challenge.id.clone(),
-                expires: challenge.expires,
-            })
-            .map_err(|_not_claimable| BeginWithCodeError::InvalidCode)?;
-        self.store.claim(claimed).await?;
-        let account = account.at(now);
+        let challenge = self.ceremonies.claiming(&party);
+        let entry = entry(caller, request, &party, &challenge);
+        if known.is_some_and(|found| !entry.claims(&found.code, &found.account.user)) {
+            return Err(BeginWithCodeError::InvalidCode);
+        }
+        let claimed = self.store.claim(request.code.form, &digest, entry).await;
+        let FoundCode { code, account } = match claimed {
+            Ok(claimed) => {
+                self.note(&claimed, facts);
+                claimed
+            }
+            Err(ClaimError::Refused(found)) => {
+                if let Some(found) = found {
+                    self.note(&found, facts);
+                }
+                return Err(BeginWithCodeError::InvalidCode);
+            }
+            Err(ClaimError::Store(error)) => return Err(error.into()),
+        };
+        let purpose = purpose::CredentialWithCode {
+            user: code.user,
+            epoch: code.epoch,
+            code: code.id,
+            issuer: code.issuer,
+            kind: request.kind,
+            name: code.binding.name,
+        };
+        let account = account.at(challenge.issued);
+        let challenge = challenge.of(purpose.into());
         Ok(CreationChallenge::new(
             self.ceremonies.sign(challenge, party),
             request.kind,
             account.user,
             &account.credentials,
         ))
+    }
+
+    fn note(&self, found: &FoundCode, facts: &mut Facts) {
+        let code = &found.code;
+        facts.note(&code.organization, &code.user);
+        facts.by_credential = Some(code.issuer.clone());
+        let has_expired = code.status(self.ceremonies.now()) == CodeStatus::Expired;
+        facts.reason = has_expired.then_some(Reason::CodeExpired);
     }
 
     /// Gives the code back that the challenge claimed. It ends: whoever gives it back has shown it to a
@@ -448,9 +443,38 @@ fn link(page: &str, code: &CodeText) -> CodeText {
     CodeText::new(format!("{page}#{}", code.reveal()))
 }
 
-/// A username that is given must be the owner's.
-fn is_named(given: Option<&Username>, owner: &Username) -> bool {
-    given.is_none_or(|given| given.key() == owner.key())
+/// The entry of a code there, which that challenge claims it for.
+fn entry(
+    caller: &Caller,
+    request: &BeginWithCode,
+    party: &Party,
+    challenge: &Challenge<()>,
+) -> CodeEntry {
+    CodeEntry {
+        organization: party.application.organization.clone(),
+        application: party.application.id.clone(),
+        kind: request.kind,
+        username: request.username.clone(),
+        claim: Claim {
+            date: challenge.issued,
+            origin: caller.known_origin(),
+            address: caller.address,
+            challenge: challenge.id.clone(),
+            expires: challenge.expires,
+        },
+    }
+}
+
+/// The application that a ceremony with that code is for.
+fn party_of(
+    code: &CredentialCode,
+    caller: &Caller,
+    snapshot: &Snapshot,
+) -> Result<Party, PartyError> {
+    match &code.binding.application {
+        Some(only) => snapshot.party_in(caller, &code.organization, only),
+        None => snapshot.party(caller, &code.organization),
+    }
 }
 
 impl From<PartyError> for BeginWithCodeError {
@@ -458,15 +482,6 @@ impl From<PartyError> for BeginWithCodeError {
         match error {
             PartyError::OriginNotAllowed => Self::OriginNotAllowed,
             PartyError::ForeignOrigin | PartyError::NoApplication => Self::InvalidCode,
-        }
-    }
-}
-
-impl From<ClaimError> for BeginWithCodeError {
-    fn from(error: ClaimError) -> Self {
-        match error {
-            ClaimError::Lost => Self::InvalidCode,
-            ClaimError::Store(error) => Self::Store(error),
         }
     }
 }

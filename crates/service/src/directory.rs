@@ -222,6 +222,19 @@ impl Snapshot {
         })
     }
 
+    /// The application that a ceremony of whichever organization is for, where the origin tells it: the only one that
+    /// lists it.
+    pub fn party_of_origin(&self, caller: &Caller) -> Option<Party> {
+        let origin = caller.origin.as_ref()?;
+        let all = self.applications.iter();
+        let mut listing = all.filter(|application| application.relying_party.allows(origin));
+        let only = listing.next().filter(|_first| listing.next().is_none())?;
+        Some(Party {
+            application: Arc::clone(only),
+            is_bound: true,
+        })
+    }
+
     /// An application of that organization that is active.
     pub fn application(
         &self,

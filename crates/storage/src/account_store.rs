@@ -13,8 +13,8 @@ use latchkey_service::ports::{
 };
 use sea_orm::{
     ColumnTrait as _, EntityTrait as _, FromQueryResult as _, JoinType, QueryFilter as _,
-    QuerySelect as _, RelationTrait as _, SelectTwo, SelectTwoRequired, Statement, Value,
-    sea_query::Expr,
+    QuerySelect as _, QueryTrait as _, RelationTrait as _, SelectTwo, SelectTwoRequired, Statement,
+    Value, sea_query::Expr,
 };
 
 use crate::{
@@ -41,7 +41,8 @@ impl AccountStore for SqlStore {
         let statement = BY_USERNAME.with(self.backend(), &values, |[organization, key]| {
             with_credentials()
                 .filter(user::is_called(organization.clone(), key))
-                .filter(organization::is_active(organization))
+                .filter(organization::is_active(Expr::val(organization)))
+                .into_query()
         });
         self.account(statement).await
     }
@@ -50,7 +51,8 @@ impl AccountStore for SqlStore {
         let values = session_store::values(session);
         let statement = BY_SESSION.with(self.backend(), &values, |values| {
             let mut values = Vec::from(values).into();
-            with_credentials().filter(standing_of_user(session_store::FORM, &mut values))
+            let stands = standing_of_user(session_store::FORM, &mut values);
+            with_credentials().filter(stands).into_query()
         });
         self.account(statement).await
     }
@@ -61,6 +63,7 @@ impl AccountStore for SqlStore {
                 .join(JoinType::InnerJoin, user::Relation::Organization.def())
                 .filter(user::Column::Id.eq(id))
                 .filter(organization::Column::IsActive.eq(true))
+                .into_query()
         });
         self.account(statement).await
     }
@@ -76,7 +79,7 @@ impl AccountStore for SqlStore {
         };
         let values = [referred, organization.as_str().into()];
         let statement = fixed.with(self.backend(), &values, |[referred, organization]| {
-            with_its_user(column.eq(referred), organization)
+            with_its_user(column.eq(referred), organization).into_query()
         });
         let Some(row) = self.row(statement).await? else {
             return Ok(None);
@@ -112,7 +115,7 @@ fn with_its_user(
         .find_both_related(user::Entity)
         .filter(condition)
         .filter(Column::OrganizationId.eq(organization.clone()))
-        .filter(organization::is_active(organization))
+        .filter(organization::is_active(Expr::val(organization)))
 }
 
 impl SqlStore {

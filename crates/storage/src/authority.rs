@@ -256,7 +256,8 @@ fn required_beside_user(
     inputs: &mut Inputs,
 ) -> Condition {
     let organization = inputs.take();
-    let mut required = Condition::all().add(organization::is_active(organization.clone()));
+    let mut required =
+        Condition::all().add(organization::is_active(Expr::val(organization.clone())));
     if sessions > 0 {
         // The one in which the change is made was not ended.
         required = required.add(Expr::exists(spent::entry(inputs.take())).not());
@@ -267,7 +268,8 @@ fn required_beside_user(
     }
     let settled_at = (moments > 0).then(|| inputs.take());
     for _ in 0..credentials {
-        let mut active = active_credential(inputs);
+        let mut next = || Expr::val(inputs.take());
+        let mut active = active_credential(next(), next(), next());
         if let Some(at) = &settled_at {
             active = active.filter(is_settled(organization.clone(), at.clone()));
         }
@@ -278,28 +280,19 @@ fn required_beside_user(
 
 /// The credential if it is the user's, active and not activated since that moment, and the application that it
 /// belongs to is active as well.
-fn active_credential(inputs: &mut Inputs) -> Select<credential::Entity> {
+pub(crate) fn active_credential(id: Expr, user: Expr, since: Expr) -> Select<credential::Entity> {
     let application = Expr::col((credential::Entity, credential::Column::ApplicationId));
     let active = application::Entity::find()
         .filter(Expr::col((application::Entity, application::Column::Id)).eq(application))
         .filter(application::Column::IsActive.eq(true));
+    let of_no_application = credential::Column::ApplicationId.is_null();
+    let activated = credential::Column::Activated.into_expr();
     credential::Entity::find()
-        .filter(credential::Column::Id.eq(inputs.take()))
-        .filter(credential::Column::UserId.eq(inputs.take()))
+        .filter(credential::Column::Id.into_expr().eq(id))
+        .filter(credential::Column::UserId.into_expr().eq(user))
         .filter(credential::Column::IsActive.eq(true))
-        .filter(not_activated_since(inputs.take()))
-        .filter(
-            Condition::any()
-                .add(credential::Column::ApplicationId.is_null())
-                .add(statement::exists(active)),
-        )
-}
-
-/// That a credential was not activated after that moment.
-fn not_activated_since(moment: impl Into<Value>) -> Condition {
-    Condition::any()
-        .add(credential::Column::Activated.is_null())
-        .add(credential::Column::Activated.lte(moment))
+        .filter(activated.clone().is_null().or(activated.lte(since)))
+        .filter(of_no_application.or(statement::exists(active)))
 }
 
 /// That a credential is not too fresh at that moment. An organization that says nothing has nothing fresh: what is

@@ -8,7 +8,9 @@ use latchkey_service::ports::{
     session_store::{ExerciseError, SessionStore},
     store::{AuthorityConflict, StoreError},
 };
-use sea_orm::{EntityTrait as _, QueryFilter as _, QuerySelect as _, Value, sea_query::Expr};
+use sea_orm::{
+    EntityTrait as _, QueryFilter as _, QuerySelect as _, QueryTrait as _, Value, sea_query::Expr,
+};
 
 use crate::{
     authority::{exercise, exercise_at_once, exercise_with, standing_of_user},
@@ -25,7 +27,7 @@ impl SessionStore for SqlStore {
         let statement = IS_LIVE.with(self.backend(), &values(session), |values| {
             let holds = standing_of_user(FORM, &mut Vec::from(values).into());
             let user = user::Entity::find().filter(holds);
-            user.select_only().expr(Expr::cust("1"))
+            user.select_only().expr(Expr::cust("1")).into_query()
         });
         Ok(self.row(statement).await?.is_some())
     }

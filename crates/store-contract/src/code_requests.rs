@@ -17,7 +17,8 @@ use latchkey_service::ports::{
 };
 
 use crate::{
-    AuthorityConflict, CALLERS, NOW, Person, Tenant, Void, World, at_once, conflict, successes,
+    AuthorityConflict, CALLERS, NOW, Person, Tenant, Void, World, at_once, conflict, enter,
+    successes,
 };
 
 cases! { code_requests:
@@ -263,8 +264,8 @@ async fn what_is_granted_is_a_code_like_any_other(world: World) {
     );
     let newest = world.newest(&person.user.id).await;
     assert_eq!(newest.unwrap().id, new.code.id);
-    let claimed = new.code.clone().claim(world.claim()).unwrap();
-    world.credential_codes.claim(claimed).await.unwrap();
+    let claimed = enter(&world, &new.long, world.entry(&new.code)).await;
+    claimed.unwrap();
     assert!(matches!(world.state_of(&new).await, CodeState::Claimed(_)));
 }
 

@@ -6,7 +6,7 @@ use latchkey_domain::{
     authority::Authority,
     credential::{Credential, CredentialKind},
     credential_code::{
-        Binding, Claim, CodeForm, CodeState, CredentialCode, Kinds, NewCredentialCode,
+        Binding, Claim, CodeDigest, CodeForm, CodeState, CredentialCode, Kinds, NewCredentialCode,
         RedeemedCode, Release, ReleaseReason, ReleasedCode,
     },
     id::{ChallengeId, OrganizationId, UserId},
@@ -14,12 +14,12 @@ use latchkey_domain::{
     text::CredentialName,
 };
 use latchkey_service::ports::{
-    credential_code_store::{ClaimError, IssueError, RedeemError, Redemption, ReleaseError},
+    credential_code_store::{IssueError, RedeemError, Redemption, ReleaseError},
     credential_store::CreateError,
     user_store::UserChange,
 };
 
-use crate::{NOW, Person, Void, World, conflict};
+use crate::{NOW, Person, Void, World, assert_refused, conflict, enter};
 
 cases! { codes:
     a_code_is_found_by_either_form,
@@ -34,12 +34,8 @@ cases! { codes:
     the_newest_code_is_told,
     cancelling_takes_issued_and_claimed_codes,
     cancelling_nothing_is_fine,
-    a_claimed_code_is_not_claimed_again,
-    an_expired_code_is_not_claimed,
     raising_the_epoch_cancels_codes,
     only_deactivating_the_owner_cancels_codes,
-    a_code_is_not_claimed_when_the_application_of_its_issuer_is_not_active,
-    a_code_is_not_claimed_in_an_organization_that_is_not_active,
     only_the_challenge_that_claimed_a_code_redeems_it,
     a_cancelled_code_is_not_redeemed,
     a_superseded_code_is_not_redeemed,
@@ -54,6 +50,8 @@ cases! { codes:
 pub struct Claimed {
     /// The code, as it was before.
     pub code: CredentialCode,
+    /// The digest of its long form.
+    pub long: CodeDigest,
     /// Who claimed it.
     pub claim: Claim,
     /// The authority of the challenge that came from the claim.
@@ -71,15 +69,16 @@ const RELEASE: Release = Release {
 impl World {
     /// A code of that person that somebody claimed.
     pub async fn claimed_code(&self, person: &Person) -> Claimed {
-        let code = self.issued_code(person).await.code;
-        let claim = self.claim();
-        let decision = code.clone().claim(claim.clone()).unwrap();
-        self.credential_codes.claim(decision).await.unwrap();
-        let challenge = self.challenge_of(&code, &claim);
+        let new = self.issued_code(person).await;
+        let entry = self.entry(&new.code);
+        let claim = entry.claim.clone();
+        enter(self, &new.long, entry).await.unwrap();
+        let challenge = self.challenge_of(&new.code, &claim);
         Claimed {
             authority: Authority::of_challenge(&challenge),
             redeemed: RedeemedCode::with(&challenge),
-            code,
+            code: new.code,
+            long: new.long,
             claim,
         }
     }
@@ -192,12 +191,10 @@ async fn every_state_comes_back_as_it_was(world: World) {
     assert!(world.credentials_of(&person).await.contains(&credential));
 
     let second = world.issued_code(&person).await;
-    let native = Claim {
-        origin: None,
-        ..world.claim()
-    };
-    let decision = second.code.clone().claim(native.clone()).unwrap();
-    world.credential_codes.claim(decision).await.unwrap();
+    let mut entry = world.entry(&second.code);
+    entry.claim.origin = None;
+    let native = entry.claim.clone();
+    enter(&world, &second.long, entry).await.unwrap();
     world.cancel_all(&person).await;
     let cancelled = CodeState::Cancelled {
         claim: Some(native),
@@ -319,9 +316,7 @@ async fn cancelling_takes_issued_and_claimed_codes(world: World) {
     }
     let issued = world.issued_code(&person).await;
     world.cancel_all(&person).await;
-    let decision = issued.code.claim(world.claim()).unwrap();
-    let outcome = world.credential_codes.claim(decision).await;
-    assert!(matches!(outcome, Err(ClaimError::Lost)));
+    assert_refused(&world, &issued.code, &issued.long).await;
 }
 
 async fn cancelling_nothing_is_fine(world: World) {
@@ -331,35 +326,6 @@ async fn cancelling_nothing_is_fine(world: World) {
     let unknown = UserId::from_random(&world.draw());
     world.credential_codes.cancel_all(&unknown).await.unwrap();
     assert_eq!(world.state_of(&theirs).await, CodeState::Issued);
-}
-
-async fn a_claimed_code_is_not_claimed_again(world: World) {
-    let person = world.someone().await;
-    let claimed = world.claimed_code(&person).await;
-    let decision = claimed.code.clone().claim(world.claim()).unwrap();
-    let outcome = world.credential_codes.claim(decision).await;
-    assert!(matches!(outcome, Err(ClaimError::Lost)));
-    let newest = world.newest(&person.user.id).await.unwrap();
-    assert_eq!(newest.state, CodeState::Claimed(claimed.claim));
-}
-
-/// The decision was made on a code that looked younger than the one kept.
-async fn an_expired_code_is_not_claimed(world: World) {
-    let person = world.someone().await;
-    let new = world.issued_code(&person).await;
-    for (after, claimable) in [(60_000, false), (59_999, true)] {
-        let mut looked_younger = new.code.clone();
-        looked_younger.expires = NOW.plus(Duration::from_hours(1));
-        let claim = Claim {
-            date: NOW.plus(Duration::from_millis(after)),
-            ..world.claim()
-        };
-        let outcome = world
-            .credential_codes
-            .claim(looked_younger.claim(claim).unwrap())
-            .await;
-        assert_eq!(outcome.is_ok(), claimable);
-    }
 }
 
 async fn raising_the_epoch_cancels_codes(world: World) {
@@ -400,36 +366,9 @@ async fn only_deactivating_the_owner_cancels_codes(world: World) {
         assert_eq!(matches!(state, CodeState::Claimed(_)), is_open);
         let redeemed = world.redeem(&claimed, world.key(&other.user)).await;
         assert_eq!(redeemed.is_ok(), is_open);
-        let claim = issued.code.claim(world.claim()).unwrap();
-        let claimed = world.credential_codes.claim(claim).await;
+        let claimed = enter(&world, &issued.long, world.entry(&issued.code)).await;
         assert_eq!(claimed.is_ok(), is_open);
     }
-}
-
-async fn a_code_is_not_claimed_when_the_application_of_its_issuer_is_not_active(world: World) {
-    let tenant = world.tenant("Example").await;
-    let mut person = world.person_with_passkey(&tenant, 1).await;
-    person.credentials.reverse();
-    let new = world.issued_code(&person).await;
-    world
-        .set_application_active(&tenant.application.id, false)
-        .await;
-    let decision = new.code.claim(world.claim()).unwrap();
-    assert!(matches!(
-        world.credential_codes.claim(decision).await,
-        Err(ClaimError::Lost)
-    ));
-}
-
-async fn a_code_is_not_claimed_in_an_organization_that_is_not_active(world: World) {
-    let person = world.someone().await;
-    let new = world.issued_code(&person).await;
-    world.deactivate(&person.user.organization).await;
-    let decision = new.code.claim(world.claim()).unwrap();
-    assert!(matches!(
-        world.credential_codes.claim(decision).await,
-        Err(ClaimError::Lost)
-    ));
 }
 
 async fn only_the_challenge_that_claimed_a_code_redeems_it(world: World) {
@@ -525,9 +464,7 @@ async fn what_is_given_back_ends_and_stays_so(world: World) {
         let newest = world.newest(&person.user.id).await.unwrap();
         assert_eq!(newest.state, expected);
         // Nobody claims it again, and its own challenge makes nothing with it.
-        let decision = claimed.code.clone().claim(world.claim()).unwrap();
-        let outcome = world.credential_codes.claim(decision).await;
-        assert!(matches!(outcome, Err(ClaimError::Lost)));
+        assert_refused(&world, &claimed.code, &claimed.long).await;
         let outcome = world.redeem(&claimed, world.key(&person.user)).await;
         assert_eq!(conflict(&outcome), Void);
         assert_eq!(world.credentials_of(&person).await.len(), 2);

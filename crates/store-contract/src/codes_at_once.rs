@@ -7,7 +7,7 @@ use latchkey_service::ports::{
 };
 use tokio::join;
 
-use crate::{Void, World, assert_one, at_once, successes};
+use crate::{Void, World, assert_one, at_once, enter, successes};
 
 cases! { codes_at_once:
     of_many_claims_one_succeeds,
@@ -22,20 +22,14 @@ async fn of_many_claims_one_succeeds(world: World) {
     let person = world.someone().await;
     let new = world.issued_code(&person).await;
     let outcomes = at_once(|index| {
-        let (stores, claim) = (world.replica(index), world.claim());
-        let decision = new.code.clone().claim(claim.clone()).unwrap();
-        async move {
-            stores
-                .credential_codes
-                .claim(decision)
-                .await
-                .map(|()| claim)
-        }
+        let (stores, entry) = (world.replica(index), world.entry(&new.code));
+        let (long, claim) = (new.long, entry.claim.clone());
+        async move { enter(&stores, &long, entry).await.map(|_found| claim) }
     })
     .await;
     assert_eq!(successes(&outcomes), 1);
     for outcome in &outcomes {
-        assert!(matches!(outcome, Ok(_) | Err(ClaimError::Lost)));
+        assert!(matches!(outcome, Ok(_) | Err(ClaimError::Refused(Some(_)))));
     }
     let winner = outcomes.into_iter().find_map(Result::ok).unwrap();
     assert_eq!(world.state_of(&new).await, CodeState::Claimed(winner));
@@ -81,17 +75,17 @@ async fn a_code_is_never_claimed_after_it_was_superseded(world: World) {
     let person = world.someone().await;
     for _round in 0..20 {
         let old = world.issued_code(&person).await;
-        let claim = world.claim();
-        let decision = old.code.clone().claim(claim.clone()).unwrap();
+        let entry = world.entry(&old.code);
+        let claim = entry.claim.clone();
         let new = world.new_code(&person);
         let (claimed, issued) = join!(
-            world.other.credential_codes.claim(decision),
+            enter(&world.other, &old.long, entry),
             world
                 .credential_codes
                 .issue(world.authority(&person), new.clone())
         );
         issued.unwrap();
-        let claim = claimed.ok().map(|()| claim);
+        let claim = claimed.ok().map(|_found| claim);
         assert_eq!(world.state_of(&old).await, CodeState::Cancelled { claim });
         assert_eq!(world.state_of(&new).await, CodeState::Issued);
     }

@@ -51,6 +51,7 @@ pub use people::{Person, Tenant};
 
 mod values;
 
+pub use code_entries::{assert_refused, enter};
 pub use codes::Claimed;
 
 #[doc(hidden)]
@@ -65,6 +66,8 @@ pub mod applications;
 pub mod approvals;
 #[doc(hidden)]
 pub mod authority;
+#[doc(hidden)]
+pub mod code_entries;
 #[doc(hidden)]
 pub mod code_requests;
 #[doc(hidden)]
@@ -117,6 +120,7 @@ macro_rules! store_contract {
         $crate::applications!();
         $crate::approvals!();
         $crate::authority!();
+        $crate::code_entries!();
         $crate::code_requests!();
         $crate::codes!();
         $crate::codes_at_once!();

@@ -18,7 +18,7 @@ use latchkey_domain::{
         key::{EncryptedPrivateKey, KeyPair, PublicKey},
         passkey::{Aaguid, Passkey, Transports},
     },
-    credential_code::{Claim, CodeDigest, CredentialCode, NewCredentialCode},
+    credential_code::{Claim, CodeDigest, CodeEntry, CredentialCode, NewCredentialCode},
     id::{
         AccountCodeId, ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, MessageId,
         OrganizationId, TokenId, UserActionId, UserId,
@@ -331,6 +331,18 @@ impl World {
             address: IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7)),
             challenge: ChallengeId::from_random(&self.draw()),
             expires: NOW.plus(Duration::from_mins(5)),
+        }
+    }
+
+    /// The entry of that code for a key, where it may be entered.
+    pub fn entry(&self, code: &CredentialCode) -> CodeEntry {
+        let anywhere = ApplicationId::from_random(&self.draw());
+        CodeEntry {
+            organization: code.organization.clone(),
+            application: code.binding.application.clone().unwrap_or(anywhere),
+            kind: CredentialKind::Key,
+            username: None,
+            claim: self.claim(),
         }
     }
 

@@ -126,18 +126,70 @@ fn an_expiration_outside_the_bounds_is_refused() {
     );
 }
 
+/// The entry of that code where it was issued.
+fn entry(of: &CredentialCode, date: Timestamp) -> CodeEntry {
+    CodeEntry {
+        organization: of.organization.clone(),
+        application: samples::application(),
+        kind: CredentialKind::Fido2,
+        username: None,
+        claim: claim(date),
+    }
+}
+
 #[test]
 fn an_issued_code_is_claimed_until_it_expires_and_no_other_is() {
-    let issued = code(CodeState::Issued);
+    let (issued, owner) = (code(CodeState::Issued), samples::owner());
     assert_eq!(issued.claimed_by(), None);
-    let last = claim(seconds(60).minus(Duration::from_millis(1)));
-    let claimed = issued.clone().claim(last.clone()).unwrap();
-    assert_eq!((claimed.code(), claimed.claim()), (&issued, &last));
-    assert_eq!(issued.claim(claim(seconds(60))), Err(NotClaimable));
+    let last = seconds(60).minus(Duration::from_millis(1));
+    for (date, is_claimed) in [(NOW, true), (last, true), (seconds(60), false)] {
+        assert_eq!(entry(&issued, date).claims(&issued, &owner), is_claimed);
+    }
     for (state, told) in later_states() {
         let code = code(state);
         assert_eq!(code.claimed_by(), told.as_ref());
-        assert_eq!(code.claim(claim(NOW)), Err(NotClaimable));
+        assert!(!entry(&code, NOW).claims(&code, &owner));
+    }
+}
+
+#[test]
+fn a_code_is_claimed_where_and_for_what_it_is_alone() {
+    let (issued, owner) = (code(CodeState::Issued), samples::owner());
+    let entry = entry(&issued, NOW);
+    let named = |name: &str| CodeEntry {
+        username: Some(Username::new(name).unwrap()),
+        ..entry.clone()
+    };
+    assert!(named("ADA@example.com").claims(&issued, &owner));
+    assert!(!named("bob@example.com").claims(&issued, &owner));
+    let elsewhere = CodeEntry {
+        organization: OrganizationId::from_random(&[99; 32]),
+        ..entry.clone()
+    };
+    assert!(!elsewhere.claims(&issued, &owner));
+    let another = ApplicationId::from_random(&[99; 32]);
+    for (application, is_claimed) in [(samples::application(), true), (another, false)] {
+        let bound = issued.clone().bound_to(Binding {
+            application: Some(application),
+            ..Binding::default()
+        });
+        assert_eq!(entry.claims(&bound, &owner), is_claimed);
+    }
+    let of_keys = issued.clone().bound_to(Binding {
+        kinds: Some(Kinds::new(&[CredentialKind::Key]).unwrap()),
+        ..Binding::default()
+    });
+    assert!(!entry.claims(&of_keys, &owner));
+    let inactive = User {
+        is_active: false,
+        ..owner.clone()
+    };
+    let of_later_epoch = User {
+        epoch: Epoch::new(owner.epoch.number() + 1),
+        ..owner
+    };
+    for owner in [inactive, of_later_epoch] {
+        assert!(!entry.claims(&issued, &owner));
     }
 }
 

@@ -158,12 +158,20 @@ fn costs(operation: &Operation) -> String {
 /// The cost on SQLite, and what is different on PostgreSQL.
 fn told(cost: Budget) -> String {
     let Budget { sqlite, postgres } = cost;
-    assert_eq!(sqlite.reads, postgres.reads);
-    match (sqlite.written, postgres.written) {
-        (Some(usual), Some(at_once)) if usual != at_once => {
-            format!("{}+{usual}/{at_once}", sqlite.reads)
-        }
-        (Some(statements), _) => format!("{}+{statements}", sqlite.reads),
-        (None, _) => sqlite.reads.to_string(),
+    let usual = all_told(sqlite);
+    if sqlite == postgres {
+        usual
+    } else if sqlite.reads == postgres.reads {
+        format!("{usual}/{}", postgres.written.unwrap_or_default())
+    } else {
+        format!("{usual}/{}", all_told(postgres))
     }
+}
+
+fn all_told(cost: Cost) -> String {
+    let Cost { reads, written } = cost;
+    written.map_or_else(
+        || reads.to_string(),
+        |statements| format!("{reads}+{statements}"),
+    )
 }

@@ -2,7 +2,7 @@ use latchkey_domain::{
     application::Origin,
     challenge::purpose::Purpose,
     credential::{CredentialState, MadeBy, Material},
-    credential_code::{CodeDigest, CodeState},
+    credential_code::{CodeDigest, CodeForm, CodeState},
     id::{AccountCodeId, ChallengeId, TokenId},
     message::MessageKind,
     organization::Approval,
@@ -87,14 +87,21 @@ fn claim() -> Claim {
     }
 }
 
-/// A store that finds this code, or none; every further call would fail the test.
-fn finding(held: Option<FoundCode>) -> MockCredentialCodeStore {
+/// A store that holds this code, or none, as is asked once; every further call would fail the test.
+fn holding(held: Option<FoundCode>) -> MockCredentialCodeStore {
     let mut store = MockCredentialCodeStore::new();
+    store.expect_claim().times(1).returning(claiming(held));
     store
-        .expect_find()
-        .times(1)
-        .returning(move |_, _| Ok(held.clone()));
-    store
+}
+
+/// What comes of an entry where that code is held, or none.
+fn claiming(
+    held: Option<FoundCode>,
+) -> impl Fn(CodeForm, &CodeDigest, CodeEntry) -> Result<FoundCode, ClaimError> {
+    move |_, _, entry| match &held {
+        Some(held) if entry.claims(&held.code, &held.account.user) => Ok(held.clone()),
+        _ => Err(ClaimError::Refused(held.clone().map(Box::new))),
+    }
 }
 
 fn entered() -> BeginWithCode {
@@ -191,12 +198,13 @@ async fn drawing_the_same_code_again_and_again_is_a_failure() {
 
 #[tokio::test]
 async fn a_claimed_code_gives_a_challenge_for_the_application_of_the_origin() {
-    let mut store = finding(Some(held(CodeState::Issued)));
+    let mut store = MockCredentialCodeStore::new();
+    let held = held(CodeState::Issued);
     store
         .expect_claim()
         .times(1)
-        .withf(|claimed| claimed.claim().origin.as_ref().map(Origin::as_str) == ONE)
-        .returning(|_| Ok(()));
+        .withf(|_, _, entry| entry.claim.origin.as_ref().map(Origin::as_str) == ONE)
+        .returning(claiming(Some(held)));
     let begun = codes_kept_by(store)
         .begin(&caller(ONE), &entered())
         .await
@@ -210,7 +218,7 @@ async fn a_claimed_code_gives_a_challenge_for_the_application_of_the_origin() {
 }
 
 #[tokio::test]
-async fn a_code_that_cannot_be_claimed_costs_one_look_up() {
+async fn a_code_that_cannot_be_claimed_is_asked_for_once() {
     let redeemed = CodeState::Redeemed {
         claim: claim(),
         credential: uuid(1),
@@ -232,7 +240,7 @@ async fn a_code_that_cannot_be_claimed_costs_one_look_up() {
         Some(of_earlier_epoch),
     ] {
         let codes = codes(
-            finding(held),
+            holding(held),
             MockAccountStore::new(),
             MockProofVerifier::new(),
         );
@@ -243,11 +251,40 @@ async fn a_code_that_cannot_be_claimed_costs_one_look_up() {
 
 #[tokio::test]
 async fn a_code_entered_on_another_organizations_page_is_a_wrong_code() {
-    let codes = codes_kept_by(finding(Some(held(CodeState::Issued))));
+    let codes = codes_kept_by(holding(Some(held(CodeState::Issued))));
     let refused = codes
         .begin(&caller(Some("https://other.example")), &entered())
         .await;
     assert!(matches!(refused, Err(BeginWithCodeError::InvalidCode)));
+}
+
+#[tokio::test]
+async fn where_the_origin_does_not_tell_the_application_the_code_does() {
+    // Of two organizations, one of which has the code.
+    let mut entries = entries();
+    let [shared, of_another] = [1, 2].map(|owner| application("shared", owner));
+    entries.applications.extend([of_another, shared.clone()]);
+    let directory = Arc::new(directory_of(entries));
+    for (origin, expected) in [
+        (Some("https://shared.example"), shared.id),
+        (None, application("one", 1).id),
+    ] {
+        let mut store = holding(Some(held(CodeState::Issued)));
+        store
+            .expect_find()
+            .times(1)
+            .returning(|_, _| Ok(Some(held(CodeState::Issued))));
+        let mut codes = codes_kept_by(store);
+        codes.ceremonies.directory = Arc::clone(&directory);
+        let begun = codes.begin(&caller(origin), &entered()).await.unwrap();
+        assert_eq!(begun.begun.application.id, expected);
+        let mut unknown = MockCredentialCodeStore::new();
+        unknown.expect_find().times(1).returning(|_, _| Ok(None));
+        let mut codes = codes_kept_by(unknown);
+        codes.ceremonies.directory = Arc::clone(&directory);
+        let refused = codes.begin(&caller(origin), &entered()).await;
+        assert!(matches!(refused, Err(BeginWithCodeError::InvalidCode)));
+    }
 }
 
 #[tokio::test]
@@ -262,11 +299,7 @@ async fn an_unlisted_origin_is_refused_before_anything_is_looked_up() {
 #[tokio::test]
 async fn a_username_that_is_given_must_be_the_owners() {
     for (username, accepted) in [("USER3@example.com", true), ("user4@example.com", false)] {
-        let mut store = finding(Some(held(CodeState::Issued)));
-        store
-            .expect_claim()
-            .times(usize::from(accepted))
-            .returning(|_| Ok(()));
+        let store = holding(Some(held(CodeState::Issued)));
         let username = Some(Username::new(username).unwrap());
         let request = BeginWithCode {
             username,
@@ -278,17 +311,9 @@ async fn a_username_that_is_given_must_be_the_owners() {
 }
 
 #[tokio::test]
-async fn whoever_loses_the_race_for_a_code_had_a_wrong_code() {
-    let mut store = finding(Some(held(CodeState::Issued)));
-    store.expect_claim().returning(|_| Err(ClaimError::Lost));
-    let refused = codes_kept_by(store).begin(&caller(ONE), &entered()).await;
-    assert!(matches!(refused, Err(BeginWithCodeError::InvalidCode)));
-}
-
-#[tokio::test]
 async fn the_eleventh_wrong_code_is_not_looked_up() {
     let mut store = MockCredentialCodeStore::new();
-    store.expect_find().times(10).returning(|_, _| Ok(None));
+    store.expect_claim().times(10).returning(claiming(None));
     let codes = codes_kept_by(store);
     for _ in 0..10 {
         let refused = codes.begin(&caller(ONE), &entered()).await;
@@ -301,7 +326,7 @@ async fn the_eleventh_wrong_code_is_not_looked_up() {
 #[tokio::test]
 async fn wrong_codes_are_limited_by_their_form_and_the_username() {
     let mut store = MockCredentialCodeStore::new();
-    store.expect_find().returning(|_, _| Ok(None));
+    store.expect_claim().returning(claiming(None));
     let limits = Limits {
         wrong_codes_per_installation: 1,
         wrong_codes_per_user: 1,
@@ -340,10 +365,11 @@ async fn wrong_codes_are_limited_by_their_form_and_the_username() {
 #[tokio::test]
 async fn right_codes_are_not_counted() {
     let mut store = MockCredentialCodeStore::new();
+    let held = held(CodeState::Issued);
     store
-        .expect_find()
-        .returning(|_, _| Ok(Some(held(CodeState::Issued))));
-    store.expect_claim().times(30).returning(|_| Ok(()));
+        .expect_claim()
+        .times(30)
+        .returning(claiming(Some(held)));
     let codes = codes_kept_by(store);
     for _ in 0..30 {
         assert!(codes.begin(&caller(ONE), &entered()).await.is_ok());
@@ -542,7 +568,7 @@ async fn the_log_tells_a_code_that_has_expired_from_one_that_is_wrong() {
         (Some(cancelled), Reason::InvalidCode),
     ] {
         let (events, heard) = events();
-        let mut codes = codes_kept_by(finding(found));
+        let mut codes = codes_kept_by(holding(found));
         codes.ceremonies.events = events;
         let refused = codes.begin(&caller(ONE), &entered()).await;
         assert!(matches!(refused, Err(BeginWithCodeError::InvalidCode)));

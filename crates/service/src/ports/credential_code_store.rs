@@ -6,7 +6,7 @@ use latchkey_domain::{
     authority::Authority,
     credential::{Credential, CredentialState},
     credential_code::{
-        ClaimedCode, CodeDigest, CodeForm, CredentialCode, NewCredentialCode, RedeemedCode,
+        CodeDigest, CodeEntry, CodeForm, CredentialCode, NewCredentialCode, RedeemedCode,
         ReleasedCode,
     },
     id::{CredentialCodeId, UserId},
@@ -99,18 +99,13 @@ pub enum IssueError {
 /// Why a code is not claimed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimError {
-    /// It is not issued any more, or its owner or issuing credential is not active any more.
-    #[error("the code cannot be claimed any more")]
-    Lost,
+    /// There is none that the entry claims, or what its owner allowed does not stand any more. What was found is told
+    /// to who keeps the log, and nobody else.
+    #[error("there is no such code that can be claimed")]
+    Refused(Option<Box<FoundCode>>),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-impl From<AuthorityConflict> for ClaimError {
-    fn from(_conflict: AuthorityConflict) -> Self {
-        Self::Lost
-    }
 }
 
 /// Why a code is not given back.
@@ -162,13 +157,19 @@ pub trait CredentialCodeStore: Send + Sync {
         digest: &CodeDigest,
     ) -> Result<Option<FoundCode>, StoreError>;
 
-    /// Claims a code. Required in the same transaction: it is issued and not expired at the date of the
-    /// claim, and [`Authority::of_claim`] holds. Of any number of concurrent calls for one code, exactly
-    /// one returns `Ok`.
+    /// Claims the code that has that digest in that form, and gives it, claimed, with the account of its owner.
+    /// Required in the same transaction: the [entry claims it](CodeEntry::claims), and [`Authority::of_code`] holds. Of
+    /// any number of concurrent calls for one code, exactly one returns `Ok`.
     ///
     /// # Errors
-    /// [`ClaimError`]; nothing is changed then.
-    async fn claim(&self, claimed: ClaimedCode) -> Result<(), ClaimError>;
+    /// [`ClaimError`]; nothing is changed then. Nothing but that the owner's authority does not hold may take longer
+    /// than a code that there is not.
+    async fn claim(
+        &self,
+        form: CodeForm,
+        digest: &CodeDigest,
+        entry: CodeEntry,
+    ) -> Result<FoundCode, ClaimError>;
 
     /// Redeems a code that exactly this challenge claimed, and makes the credential. Required in the same transaction:
     /// the organization asks for [what it is made for](Redemption::approval). Of any number of concurrent calls for

@@ -6,7 +6,7 @@ use std::{
 };
 
 use latchkey_service::ports::store::StoreError;
-use sea_orm::{DbBackend, QueryTrait, Statement, Value, Values};
+use sea_orm::{DbBackend, Statement, StatementBuilder, Value, Values};
 
 use super::{
     Way,
@@ -46,11 +46,11 @@ impl Fixed {
     }
 
     /// The statement with these values. The tree is told where they belong, and must be the same whatever they are.
-    pub(crate) fn with<const N: usize, Q: QueryTrait>(
+    pub(crate) fn with<const N: usize, T: StatementBuilder>(
         &self,
         backend: DbBackend,
         values: &[Value; N],
-        tree: impl FnOnce([Value; N]) -> Q,
+        tree: impl FnOnce([Value; N]) -> T,
     ) -> Statement {
         let text = if backend == DbBackend::Postgres {
             &self.postgres
@@ -58,7 +58,7 @@ impl Fixed {
             &self.sqlite
         };
         let text = text.get_or_init(|| {
-            let text = Text::of(tree(std::array::from_fn(mark)).build(backend), N);
+            let text = Text::of(backend.build(&tree(std::array::from_fn(mark))), N);
             debug_assert!(text.is_whole(), "a value has no place: {}", text.sql);
             text
         });
@@ -170,6 +170,7 @@ pub(super) fn of_steps(
 mod tests {
     use sea_orm::{
         ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _,
+        QueryTrait as _, sea_query,
     };
 
     use super::*;
@@ -178,7 +179,7 @@ mod tests {
         table::spent::{ActiveModel, Column, Entity},
     };
 
-    fn tree([id, expires]: [Value; 2]) -> sea_orm::Select<Entity> {
+    fn tree([id, expires]: [Value; 2]) -> sea_query::SelectStatement {
         // The first value has a place after the second, and another one.
         Entity::find()
             .filter(Column::Expires.gt(expires))
@@ -186,6 +187,7 @@ mod tests {
             .filter(Column::Id.ne("always the same"))
             .filter(Column::Id.lte(id))
             .limit(1)
+            .into_query()
     }
 
     #[test]
@@ -197,7 +199,7 @@ mod tests {
                 [Value::from("b"), Value::from(2_i64)],
             ] {
                 let told = fixed.with(backend, &values, tree);
-                assert_eq!(told, tree(values).build(backend));
+                assert_eq!(told, backend.build(&tree(values)));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Credential codes, by digest.
 
+mod entry;
 mod state;
 
 use std::sync::Arc;
@@ -10,8 +11,8 @@ use latchkey_domain::{
     approval::{Decision, Verdict},
     authority::Authority,
     credential_code::{
-        Binding, ClaimedCode, CodeDigest, CodeForm, CredentialCode, Kinds, NewCredentialCode,
-        Release, ReleaseReason, ReleasedCode,
+        Binding, CodeDigest, CodeEntry, CodeForm, CodeState, CredentialCode, Kinds,
+        NewCredentialCode, Release, ReleaseReason, ReleasedCode,
     },
     id::{
         ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId,
@@ -30,18 +31,17 @@ use latchkey_service::ports::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    DatabaseTransaction, FromQueryResult as _, JoinType, QueryOrder as _, QuerySelect as _,
-    QueryTrait, UpdateMany,
+    DatabaseTransaction, DbBackend, FromQueryResult as _, JoinType, QueryOrder as _, QueryResult,
+    QuerySelect as _, UpdateMany, Value,
     entity::prelude::*,
     sea_query::{CaseStatement, Condition, ExprTrait as _},
 };
 
 use super::{account::account_of, credential, organization, user};
 use crate::{
-    authority::{form_of, standing, values_of},
     column::{self, FIRST, SECOND, THIRD},
     connection::Reader,
-    statement::{self, Change as _, Fixed, Inputs, PLAIN, Step, together},
+    statement::{self, Change as _, Inputs, PLAIN, Step, together},
     store::SqlStore,
 };
 
@@ -98,32 +98,38 @@ impl CredentialCodeStore for SqlStore {
         form: CodeForm,
         digest: &CodeDigest,
     ) -> Result<Option<FoundCode>, StoreError> {
-        let (fixed, column) = match form {
-            CodeForm::Short => (&BY_SHORT_DIGEST, Column::ShortDigest),
-            CodeForm::Long => (&BY_LONG_DIGEST, Column::LongDigest),
-        };
-        let values = [digest.as_bytes().to_vec().into()];
-        let statement = fixed.with(self.backend(), &values, |[digest]| {
-            with_owner(column.eq(digest))
-        });
-        let rows = self.rows(statement).await?;
-        let code = rows
-            .first()
-            .map(|row| Model::from_query_result(row, FIRST).map_err(StoreError::new));
-        let Some((code, account)) = code.zip(account_of(&rows, SECOND, THIRD)?) else {
-            return Ok(None);
-        };
-        Ok(Some(FoundCode {
-            code: code?.try_into()?,
-            account,
-        }))
+        let statement = entry::found(self.backend(), form, digest);
+        found_in(&self.rows(statement).await?)
     }
 
     /// The code's own row decides: whatever ends what the authority requires of the owner and of the
-    /// credentials ends the code as well, and of a row that somebody has just changed it is asked anew.
-    async fn claim(&self, claimed: ClaimedCode) -> Result<(), ClaimError> {
-        self.meet_one_at_once(claim(&claimed), || ClaimError::Lost)
-            .await
+    /// credentials ends the code as well, and of a row that somebody has just changed it is asked anew. PostgreSQL
+    /// claims a code and reads it in one statement; where that meets none, or on SQLite, the code tells why.
+    async fn claim(
+        &self,
+        form: CodeForm,
+        digest: &CodeDigest,
+        entry: CodeEntry,
+    ) -> Result<FoundCode, ClaimError> {
+        if self.backend() == DbBackend::Postgres {
+            let statement = entry::claimed(self.backend(), form, digest, &entry);
+            if let Some(claimed) = found_in(&self.rows_at_once(statement).await?)? {
+                return Ok(claimed);
+            }
+        }
+        let found = self.find(form, digest).await?;
+        let mut found = found.ok_or(ClaimError::Refused(None))?;
+        let step = entry::claim(form, digest, &entry);
+        let is_claimed = entry.claims(&found.code, &found.account.user)
+            && self
+                .write(async move |tx| step.meets_one(&tx).await)
+                .await?;
+        if is_claimed {
+            found.code.state = CodeState::Claimed(entry.claim);
+            Ok(found)
+        } else {
+            Err(ClaimError::Refused(Some(Box::new(found))))
+        }
     }
 
     async fn redeem(
@@ -217,18 +223,18 @@ const WAITING: &str = "waiting";
 const APPROVED: &str = "approved";
 const REFUSED: &str = "refused";
 
-static BY_SHORT_DIGEST: Fixed = Fixed::new();
-static BY_LONG_DIGEST: Fixed = Fixed::new();
-
-/// The code of which this is so, and its owner: a row for each of the owner's credentials.
-fn with_owner(wanted: Expr) -> impl QueryTrait {
-    Entity::find()
-        .join(JoinType::InnerJoin, Relation::User.def())
-        .join(JoinType::InnerJoin, user::Relation::Organization.def())
-        .select_also(user::Entity)
-        .and_also_related(credential::Entity)
-        .filter(wanted)
-        .filter(organization::Column::IsActive.eq(true))
+/// The code of these rows, and the account of its owner.
+fn found_in(rows: &[QueryResult]) -> Result<Option<FoundCode>, StoreError> {
+    let code = rows
+        .first()
+        .map(|row| Model::from_query_result(row, FIRST).map_err(StoreError::new));
+    let Some((code, account)) = code.zip(account_of(rows, SECOND, THIRD)?) else {
+        return Ok(None);
+    };
+    Ok(Some(FoundCode {
+        code: code?.try_into()?,
+        account,
+    }))
 }
 
 /// The code of that user that was issued last.
@@ -377,38 +383,6 @@ fn decide(authority: &Authority, decision: &Decision) -> UpdateMany<Entity> {
         .filter(Column::Credential.eq(decision.credential.as_str()))
         .filter(waits())
         .filter(Column::ApprovalExpires.gt(decision.date.unix_milliseconds()))
-}
-
-/// Issued → claimed; meets none when it is not issued any more, had expired when it was claimed, or what
-/// its owner allowed by issuing it does not stand.
-fn claim(claimed: &ClaimedCode) -> Step {
-    let (authority, claim) = (Authority::of_claim(claimed), claimed.claim());
-    let mut values = vec![
-        claim.date.unix_milliseconds().into(),
-        claim.origin.clone().map(Typed::from).into(),
-        Typed::from(claim.address).into(),
-        claim.challenge.as_str().into(),
-        claim.expires.unix_milliseconds().into(),
-        claimed.code().id.as_str().into(),
-        claimed.code().user.as_str().into(),
-    ];
-    values.extend(values_of(&authority));
-    Step::fixed(form_of(&authority), values, |form, inputs| {
-        let date = inputs.take();
-        Entity::update_many()
-            .col_expr(Column::State, Expr::value(CLAIMED))
-            .col_expr(Column::Claimed, Expr::val(date.clone()))
-            .col_expr(Column::ClaimOrigin, Expr::val(inputs.take()))
-            .col_expr(Column::ClaimAddress, Expr::val(inputs.take()))
-            .col_expr(Column::ClaimChallenge, Expr::val(inputs.take()))
-            .col_expr(Column::ClaimExpires, Expr::val(inputs.take()))
-            .filter(Column::Id.eq(inputs.take()))
-            .filter(Column::UserId.eq(inputs.take()))
-            .filter(Column::State.eq(ISSUED))
-            .filter(Column::Expires.gt(date))
-            .filter(standing(form, inputs))
-            .into()
-    })
 }
 
 /// A code of that id and user that is claimed by exactly that challenge.

@@ -157,8 +157,8 @@ pub(crate) fn asks(organization: Value, approval: Value) -> Expr {
 }
 
 /// Whether an organization exists that is active.
-pub(crate) fn is_active(organization: Value) -> Expr {
-    let that = Entity::find().filter(Column::Id.eq(organization));
+pub(crate) fn is_active(organization: Expr) -> Expr {
+    let that = Entity::find().filter(Column::Id.into_expr().eq(organization));
     statement::exists(that.filter(Column::IsActive.eq(true)))
 }
 

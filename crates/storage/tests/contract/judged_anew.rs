@@ -17,7 +17,7 @@ use latchkey_service::ports::{
     sign_in_store::{CredentialUse, UseError},
     store::AuthorityConflict::{Spent, Void},
 };
-use latchkey_store_contract::{NOW, Person};
+use latchkey_store_contract::{NOW, Person, enter};
 use tokio::{join, time::sleep};
 
 use crate::world::SqlWorld;
@@ -172,9 +172,11 @@ async fn a_code_that_is_being_cancelled_is_neither_claimed_nor_redeemed() {
     let person = world.someone().await;
     let cancel = "UPDATE credential_codes SET state = 'cancelled' WHERE is_newest";
     let issued = world.issued_code(&person).await;
-    let decision = issued.code.claim(world.claim()).unwrap();
-    let claimed = world.credential_codes.claim(decision);
-    assert_refused!(meanwhile(&world, cancel, claimed).await, ClaimError::Lost);
+    let claimed = enter(&world, &issued.long, world.entry(&issued.code));
+    assert_refused!(
+        meanwhile(&world, cancel, claimed).await,
+        ClaimError::Refused(Some(_))
+    );
 
     let claimed = world.claimed_code(&person).await;
     let redemption = world.redemption(&claimed.redeemed, world.key(&person.user));

@@ -13,11 +13,9 @@ use latchkey_domain::{
     user::Epoch,
 };
 use latchkey_service::ports::{
-    credential_code_store::{ClaimError, DecideError},
-    event_store::LeftEvent,
-    user_store::UserChange,
+    credential_code_store::DecideError, event_store::LeftEvent, user_store::UserChange,
 };
-use latchkey_store_contract::{NOW, Person};
+use latchkey_store_contract::{NOW, Person, assert_refused};
 
 use crate::world::SqlWorld;
 
@@ -34,9 +32,7 @@ on_both! {
 
 impl SqlWorld {
     async fn assert_not_claimable(&self, new: &NewCredentialCode) {
-        let decision = new.code.clone().claim(self.claim()).unwrap();
-        let outcome = self.credential_codes.claim(decision).await;
-        assert!(matches!(outcome, Err(ClaimError::Lost)));
+        assert_refused(self, &new.code, &new.long).await;
         assert_eq!(self.state_of(new).await, CodeState::Issued);
     }
 }

@@ -6,6 +6,7 @@ use latchkey_domain::{
         CodeDigest, CodeText, NewCredentialCode, long_from_random, short_from_random,
     },
 };
+use latchkey_store_contract::enter;
 
 use crate::world::SqlWorld;
 
@@ -40,8 +41,8 @@ async fn no_code_is_kept_in_clear(world: SqlWorld) {
     let mut invitation = world.invitation(&person.user.organization, "invited@example.com");
     invitation.code.digest = digest(&registration);
     world.invite(invitation).await;
-    let claimed = new.code.claim(world.claim()).unwrap();
-    world.credential_codes.claim(claimed).await.unwrap();
+    let claimed = enter(&world, &new.long, world.entry(&new.code)).await;
+    claimed.unwrap();
 
     let everything = everything(&world).await;
     assert!(everything.contains(person.user.username.as_str()));

@@ -110,12 +110,17 @@ impl From<Cost> for Budget {
 impl Cost {
     /// So many statements inside of the write transaction on PostgreSQL.
     const fn on_postgres(self, statements: u64) -> Budget {
+        self.or_on_postgres(Self {
+            reads: self.reads,
+            written: Some(statements),
+        })
+    }
+
+    /// That on PostgreSQL.
+    const fn or_on_postgres(self, postgres: Self) -> Budget {
         Budget {
             sqlite: self,
-            postgres: Self {
-                reads: self.reads,
-                written: Some(statements),
-            },
+            postgres,
         }
     }
 }

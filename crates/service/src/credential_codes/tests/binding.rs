@@ -19,8 +19,12 @@ fn for_application(id: &ApplicationId) -> Binding {
 }
 
 async fn begin(binding: Binding, caller: &Caller) -> Result<CreationChallenge, BeginWithCodeError> {
-    let mut store = finding(Some(bound(binding)));
-    store.expect_claim().returning(|_| Ok(()));
+    let held = bound(binding);
+    let mut store = MockCredentialCodeStore::new();
+    store.expect_claim().returning(claiming(Some(held.clone())));
+    store
+        .expect_find()
+        .returning(move |_, _| Ok(Some(held.clone())));
     codes_kept_by(store).begin(caller, &entered()).await
 }
 
