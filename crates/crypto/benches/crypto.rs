@@ -42,7 +42,7 @@ use latchkey_testkit::{
 
 use self::support::{
     application, asked, assertion, bytes, creation, credential, expected, owner, register_key,
-    register_passkey,
+    register_passkey, signer,
 };
 
 #[path = "../tests/suite/support.rs"]
@@ -82,10 +82,10 @@ fn using_a_passkey(bencher: Bencher<'_, '_>, kind: KeyKind) {
     let mut device = PasskeyClient::with_key(ORIGIN, kind);
     let expected = expected();
     let passkey = register_passkey(&expected, &device.create(asked_for_owner())).unwrap();
-    let credential = credential(&device.credential_id(), Material::Fido2(passkey));
+    let signer = signer(Material::Fido2(passkey));
     let proof = assertion(&device.get(asked_for_owner()));
     bencher.bench(|| {
-        let used = Proofs.verify_assertion(&expected, &credential, &proof);
+        let used = Proofs.verify_assertion(&expected, &signer, &proof);
         used.unwrap()
     });
 }
@@ -112,11 +112,11 @@ fn making_a_key(bencher: Bencher<'_, '_>, kind: KeyKind) {
 fn using_a_key(bencher: Bencher<'_, '_>, kind: KeyKind) {
     let client = KeyClient::new(kind);
     let pair = register_key(&client.create(&asked())).unwrap();
-    let credential = credential("any", Material::Key(pair));
+    let signer = signer(Material::Key(pair));
     let proof = assertion(&client.get(&asked()));
     let expected = expected();
     bencher.bench(|| {
-        let used = Proofs.verify_assertion(&expected, &credential, &proof);
+        let used = Proofs.verify_assertion(&expected, &signer, &proof);
         used.unwrap()
     });
 }

@@ -5,7 +5,11 @@ mod pem;
 pub(crate) mod public_key;
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
-use latchkey_domain::{challenge::ChallengeText, credential::key::KeyPair, text::misleads};
+use latchkey_domain::{
+    challenge::ChallengeText,
+    credential::key::{KeyPair, PublicKey},
+    text::misleads,
+};
 use latchkey_json::Value;
 use latchkey_service::ports::proof_verifier::{AssertionProof, ProofError, RecoveryProof};
 use sha2::{Digest as _, Sha256};
@@ -40,12 +44,12 @@ pub(crate) fn verify_creation(
 /// Verifies that a key pair signed the client data, byte for byte as it was received.
 pub(crate) fn verify_assertion(
     challenge: &ChallengeText,
-    pair: &KeyPair,
+    public_key: &PublicKey,
     proof: &AssertionProof,
     algorithm: Option<&str>,
 ) -> Result<(), ProofError> {
     ClientData::read(&proof.client_data, "key.get")?.challenge(challenge)?;
-    let key = VerifyingKey::kept(&pair.public_key)?;
+    let key = VerifyingKey::kept(public_key)?;
     let digest = DigestName::parse(algorithm, "algorithm")?;
     key.verify(digest, &proof.client_data, &proof.signature)
 }

@@ -3,6 +3,7 @@
 use latchkey_domain::credential::{
     Credential, CredentialKind, Material,
     key::{KeyPair, PublicKey},
+    signer::{Signer, SignerKey},
 };
 use latchkey_service::ports::proof_verifier::{
     AssertionProof, AuthenticatorState, CreationProof, Expected, Offered, ProofError,
@@ -41,13 +42,13 @@ impl ProofVerifier for Proofs {
     fn verify_assertion(
         &self,
         expected: &Expected,
-        credential: &Credential,
+        signer: &Signer,
         proof: &AssertionProof,
     ) -> Result<Option<AuthenticatorState>, ProofError> {
         refuse_oversized(proof)?;
-        match (&credential.material, &proof.used) {
+        match (&signer.key, &proof.used) {
             (
-                Material::Fido2(passkey),
+                SignerKey::Fido2(passkey),
                 Used::Fido2 {
                     authenticator_data,
                     user_handle,
@@ -59,20 +60,20 @@ impl ProofVerifier for Proofs {
                     signature: &proof.signature,
                 };
                 let state = passkey::assertion::verify(expected, passkey, &assertion)?;
-                passkey::assertion::refuse_other_user(user_handle.as_deref(), &credential.user)?;
+                passkey::assertion::refuse_other_user(user_handle.as_deref(), &signer.user)?;
                 Ok(Some(state))
             }
-            (Material::Key(pair), Used::Key { algorithm })
-            | (Material::PasswordProtectedKey(pair, _), Used::PasswordProtectedKey { algorithm }) =>
-            {
-                key::verify_assertion(&expected.challenge, pair, proof, algorithm.as_deref())?;
+            (SignerKey::Key(public_key), Used::Key { algorithm })
+            | (
+                SignerKey::PasswordProtectedKey(public_key),
+                Used::PasswordProtectedKey { algorithm },
+            ) => {
+                let challenge = &expected.challenge;
+                key::verify_assertion(challenge, public_key, proof, algorithm.as_deref())?;
                 Ok(None)
             }
             (
-                Material::Fido2(_)
-                | Material::Key(_)
-                | Material::PasswordProtectedKey(..)
-                | Material::RecoveryKey(..),
+                SignerKey::Fido2(_) | SignerKey::Key(_) | SignerKey::PasswordProtectedKey(_),
                 Used::Fido2 { .. } | Used::Key { .. } | Used::PasswordProtectedKey { .. },
             ) => Err(ProofError::Mismatch),
         }
@@ -88,14 +89,12 @@ impl ProofVerifier for Proofs {
                     authenticator_data,
                     signature: &proof.signature,
                 };
-                passkey::assertion::verify_for_nobody(expected, &nobodys_key(), &assertion)
+                passkey::assertion::verify_signature(expected, &nobodys_key(), &assertion)
+                    .map(|_nobody| ())
             }
             Used::Key { algorithm } | Used::PasswordProtectedKey { algorithm } => {
-                let pair = KeyPair {
-                    public_key: nobodys_key(),
-                    origin: None,
-                };
-                key::verify_assertion(&expected.challenge, &pair, proof, algorithm.as_deref())
+                let challenge = &expected.challenge;
+                key::verify_assertion(challenge, &nobodys_key(), proof, algorithm.as_deref())
             }
         });
         // The private half is known to everybody: what is signed with it is not true either.

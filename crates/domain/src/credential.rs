@@ -3,6 +3,7 @@
 pub mod key;
 pub mod kit_number;
 pub mod passkey;
+pub mod signer;
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -161,6 +162,14 @@ impl CredentialReference {
         match text.parse::<CredentialUuid>() {
             Ok(uuid) => Ok(Self::Uuid(uuid)),
             Err(_other) => CredentialId::accepted_before(text).map(Self::Id),
+        }
+    }
+
+    /// Whether it names the credential that has these ids.
+    pub fn names(&self, id: &CredentialId, uuid: &CredentialUuid) -> bool {
+        match self {
+            Self::Id(named) => named.key() == id.key(),
+            Self::Uuid(named) => named == uuid,
         }
     }
 }
@@ -366,39 +375,24 @@ mod tests {
 
     use super::*;
     use crate::{
-        application::RpId,
-        credential::passkey::{Aaguid, Transports},
-        samples::NOW,
+        credential::passkey::Aaguid,
+        samples::{NOW, held, key_pair, passkey},
     };
 
     fn pair() -> KeyPair {
-        KeyPair {
-            public_key: PublicKey::from_spki_der(vec![2]),
-            origin: None,
-        }
+        key_pair(vec![2])
     }
 
     fn encrypted() -> EncryptedPrivateKey {
         EncryptedPrivateKey::new("encrypted").unwrap()
     }
 
-    fn application() -> ApplicationId {
-        ApplicationId::from_random(&[1; 32])
-    }
-
     /// What each kind is made of; the passkey is kept in an authenticator that is known.
     fn materials() -> [Material; 5] {
         let aaguid = data_encoding::HEXLOWER.decode(b"ea9b8d664d011d213ce4b6b48cb575d4");
         let passkey = Passkey {
-            public_key: PublicKey::from_spki_der(vec![1]),
-            application: application(),
-            rp_id: RpId::new("example.com").unwrap(),
-            origin: Origin::new("https://example.com").unwrap(),
             aaguid: Aaguid::new(aaguid.unwrap().try_into().unwrap()),
-            sign_count: 0,
-            backup_eligible: true,
-            backed_up: true,
-            transports: Transports::default(),
+            ..passkey()
         };
         [
             Material::Fido2(passkey),
@@ -411,20 +405,8 @@ mod tests {
 
     fn credential(material: Material, state: CredentialState) -> Credential {
         Credential {
-            uuid: CredentialUuid::from_random(&[1; 32]),
-            organization: OrganizationId::from_random(&[1; 32]),
-            user: UserId::from_random(&[1; 32]),
-            id: CredentialId::new("id").unwrap(),
-            name: CredentialName::default_credential(),
-            material,
-            provenance: Provenance {
-                made_by: MadeBy::Registration,
-                origin: None,
-                address: [127, 0, 0, 1].into(),
-            },
             state,
-            created: NOW,
-            last_used: None,
+            ..held(material)
         }
     }
 
@@ -438,7 +420,7 @@ mod tests {
 
     #[test]
     fn each_kind_has_its_key_and_what_belongs_to_it() {
-        let (application, encrypted) = (application(), encrypted());
+        let (application, encrypted) = (passkey().application, encrypted());
         let expected = [
             (CredentialKind::Fido2, 1, Some(&application), None),
             (CredentialKind::Key, 2, None, None),

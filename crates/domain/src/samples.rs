@@ -1,17 +1,22 @@
 //! Values that several unit tests begin with. Each identifier is made of another byte.
 
 use crate::{
+    application::{Origin, RpId},
     challenge::{
         ActionNonce, Challenge, ChallengeText,
         purpose::{self, Credential, CredentialWithCode, Purpose, Recovery, Registration},
     },
-    credential::CredentialKind,
+    credential::{
+        self, CredentialId, CredentialKind, CredentialState, MadeBy, Material, Provenance,
+        key::{KeyPair, PublicKey},
+        passkey::{Aaguid, Passkey, Transports},
+    },
     id::{
         AccountCodeId, ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid,
         OrganizationId, TokenId, UserActionId, UserId,
     },
     session::Session,
-    text::Username,
+    text::{CredentialName, Username},
     time::Timestamp,
     user::{Epoch, User, UserKind},
     user_action::{ActionPath, Method, PayloadDigest, SignedUserAction, UserAction},
@@ -47,6 +52,47 @@ pub(crate) fn owner() -> User {
 /// The credential that signed in, or issued the code, or recovers.
 pub(crate) fn credential() -> CredentialUuid {
     CredentialUuid::from_random(&[3; 32])
+}
+
+pub(crate) fn key_pair(spki_der: Vec<u8>) -> KeyPair {
+    KeyPair {
+        public_key: PublicKey::from_spki_der(spki_der),
+        origin: None,
+    }
+}
+
+pub(crate) fn passkey() -> Passkey {
+    Passkey {
+        public_key: PublicKey::from_spki_der(vec![1]),
+        application: ApplicationId::from_random(&[10; 32]),
+        rp_id: RpId::new("example.com").unwrap(),
+        origin: Origin::new("https://example.com").unwrap(),
+        aaguid: Aaguid::new([0; 16]),
+        sign_count: 0,
+        backup_eligible: true,
+        backed_up: true,
+        transports: Transports::default(),
+    }
+}
+
+/// The [credential] of that id, made of this.
+pub(crate) fn held(material: Material) -> credential::Credential {
+    credential::Credential {
+        uuid: credential(),
+        organization: organization(),
+        user: user(),
+        id: CredentialId::new("id").unwrap(),
+        name: CredentialName::default_credential(),
+        material,
+        provenance: Provenance {
+            made_by: MadeBy::Registration,
+            origin: None,
+            address: [127, 0, 0, 1].into(),
+        },
+        state: CredentialState::Active,
+        created: NOW,
+        last_used: None,
+    }
 }
 
 pub(crate) fn session() -> Session {

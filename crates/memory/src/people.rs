@@ -53,10 +53,7 @@ impl AccountStore for MemoryStore {
     ) -> Result<Option<HeldCredential>, StoreError> {
         let is_meant = |credential: &&Credential| {
             credential.organization == *organization
-                && match reference {
-                    CredentialReference::Id(id) => credential.id.key() == id.key(),
-                    CredentialReference::Uuid(uuid) => credential.uuid == *uuid,
-                }
+                && reference.names(&credential.id, &credential.uuid)
         };
         Ok(self.read(|state| {
             let credential = state.credentials.values().find(is_meant)?;

@@ -6,7 +6,10 @@ use latchkey_domain::{
     application::RpId,
     authority::{Authority, Spend},
     challenge::Challenge,
-    credential::{Credential, CredentialId, CredentialState, Material, key::EncryptedPrivateKey},
+    credential::{
+        Credential, CredentialId, CredentialState, Material, key::EncryptedPrivateKey,
+        signer::Signer,
+    },
     id::{OrganizationId, UserId},
     time::Timestamp,
     user::User,
@@ -253,14 +256,15 @@ impl Factors {
                 FactorError::UnknownCredential
             }
         };
-        let Some(held) = held else {
+        let signer = held.as_ref().and_then(|held| Signer::of(&held.credential));
+        let Some((held, signer)) = held.zip(signer) else {
             return Err(untrue(
                 verifier.verify_for_nobody(&ceremony.expected, proof),
             ));
         };
         facts.user = Some(held.user.id.clone());
         facts.credential = Some(held.credential.uuid.clone());
-        match verifier.verify_assertion(&ceremony.expected, &held.credential, proof) {
+        match verifier.verify_assertion(&ceremony.expected, &signer, proof) {
             Ok(state) => {
                 let credential = held.credential.uuid;
                 Ok((

@@ -6,15 +6,13 @@
 //! backed up, and the counter. It judges every proof anew in the tests of this crate
 //! (`tests/suite/passkey_judge.rs`), and no verdict may be milder than its.
 
-use std::{borrow::Cow, sync::LazyLock};
+use std::sync::LazyLock;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::{BASE64URL, BASE64URL_NOPAD, Encoding};
 use latchkey_domain::{
-    credential::{
-        key::PublicKey,
-        passkey::{Aaguid, Passkey, Transports},
-    },
+    application::RpId,
+    credential::{key::PublicKey, signer::PasskeyKey},
     id::UserId,
 };
 use latchkey_service::ports::proof_verifier::{AuthenticatorState, Expected, ProofError};
@@ -66,39 +64,28 @@ static LENIENT: LazyLock<Option<Encoding>> = LazyLock::new(|| {
 /// Verifies that a passkey signed in answer to the challenge.
 pub(crate) fn verify(
     expected: &Expected,
-    passkey: &Passkey,
+    passkey: &PasskeyKey,
     assertion: &Assertion<'_>,
 ) -> Result<AuthenticatorState, ProofError> {
-    verify_with(expected, |_site| Cow::Borrowed(passkey), assertion)
+    let (rp_id, said) = verify_signature(expected, &passkey.public_key, assertion)?;
+    // What is known of the passkey counts only now: a stranger must not learn it, and costs a verification.
+    if *rp_id != passkey.rp_id {
+        return Err(ProofError::Origin);
+    }
+    compare(&said, passkey)?;
+    Ok(AuthenticatorState {
+        sign_count: said.counter,
+        backed_up: said.backup_state,
+    })
 }
 
-/// The same for a passkey with that key which nobody has, wherever the proof says it was used.
-pub(crate) fn verify_for_nobody(
-    expected: &Expected,
+/// Verifies that whoever has that key signed in answer to the challenge, for an application that is expected: gives its
+/// RP id, and what the authenticator says.
+pub(crate) fn verify_signature<'a>(
+    expected: &'a Expected,
     public_key: &PublicKey,
     assertion: &Assertion<'_>,
-) -> Result<(), ProofError> {
-    let passkey = |site: &Site<'_>| {
-        Cow::Owned(Passkey {
-            public_key: public_key.clone(),
-            application: site.application.id.clone(),
-            rp_id: site.application.relying_party.rp_id().clone(),
-            origin: site.origin.clone(),
-            sign_count: 0,
-            aaguid: Aaguid::new([0; 16]),
-            backup_eligible: false,
-            backed_up: false,
-            transports: Transports::default(),
-        })
-    };
-    verify_with(expected, passkey, assertion).map(|_state| ())
-}
-
-fn verify_with<'a>(
-    expected: &Expected,
-    passkey: impl FnOnce(&Site<'_>) -> Cow<'a, Passkey>,
-    assertion: &Assertion<'_>,
-) -> Result<AuthenticatorState, ProofError> {
+) -> Result<(&'a RpId, Said), ProofError> {
     let client_data = ClientData::read_webauthn(assertion.client_data, "webauthn.get")?;
     client_data.challenge(&expected.challenge)?;
     client_data.refuse_cross_origin()?;
@@ -113,21 +100,12 @@ fn verify_with<'a>(
     if !(said.user_present && said.user_verified) {
         return Err(ProofError::UserVerification);
     }
-    // Before what is kept of the passkey counts: a stranger must not learn it, and costs a verification.
-    let passkey = passkey(&site);
-    public_key::verifying(&passkey.public_key)?.verify(
+    public_key::verifying(public_key)?.verify(
         DigestName::Sha256,
         &signed(assertion.authenticator_data, assertion.client_data),
         assertion.signature,
     )?;
-    if *site.application.relying_party.rp_id() != passkey.rp_id {
-        return Err(ProofError::Origin);
-    }
-    compare(&said, &passkey)?;
-    Ok(AuthenticatorState {
-        sign_count: said.counter,
-        backed_up: said.backup_state,
-    })
+    Ok((site.application.relying_party.rp_id(), said))
 }
 
 type Said = internals::AuthenticatorData<Authentication>;
@@ -143,8 +121,8 @@ pub(crate) fn signed(authenticator_data: &[u8], client_data: &[u8]) -> Vec<u8> {
     [authenticator_data, hash.as_ref()].concat()
 }
 
-/// Compares what the authenticator says with what is kept of its passkey.
-fn compare(said: &Said, passkey: &Passkey) -> Result<(), ProofError> {
+/// Compares what the authenticator says with what is known of its passkey.
+fn compare(said: &Said, passkey: &PasskeyKey) -> Result<(), ProofError> {
     let malformed = |problem| ProofError::Malformed {
         part: PART,
         problem,

@@ -7,7 +7,7 @@ use latchkey_testkit::authenticator::{key::KeyClient, key_pair::KeyKind, passkey
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 use crate::support::{
-    asked, assertion, bytes, creation, credential, expected, register_key, register_passkey,
+    asked, assertion, bytes, creation, expected, register_key, register_passkey, signer,
 };
 
 /// Changes, removes or inserts a few bytes.
@@ -92,7 +92,7 @@ proptest! {
                 _ => &mut wrong.signature,
             };
             disturb(changed, &changes);
-            let result = Proofs.verify_assertion(&expected(), &credential("any", material), &wrong);
+            let result = Proofs.verify_assertion(&expected(), &signer(material), &wrong);
             prop_assert!(result.is_err() || wrong == good);
         }
     }
@@ -115,7 +115,7 @@ proptest! {
         let mut wrong = assertion(&device.get(&asked()));
         prop_assert!(!bytes(&device.get(&asked()), "authenticatorData").is_empty());
         wrong.used = Used::Fido2 { authenticator_data: data, user_handle: handle };
-        let credential = credential("any", Material::Fido2(passkey));
-        prop_assert!(Proofs.verify_assertion(&expected(), &credential, &wrong).is_err());
+        let signer = signer(Material::Fido2(passkey));
+        prop_assert!(Proofs.verify_assertion(&expected(), &signer, &wrong).is_err());
     }
 }

@@ -10,7 +10,7 @@ use latchkey_testkit::authenticator::{
 };
 
 use crate::support::{
-    asked, assertion, creation, credential, encrypted, expected, register_key, use_key,
+    asked, assertion, creation, encrypted, expected, register_key, signer, use_key,
 };
 
 /// Registers the client and uses it once.
@@ -177,6 +177,6 @@ fn a_password_protected_key_is_used_as_one() {
     let material = Material::PasswordProtectedKey(pair, encrypted());
     let mut proof = assertion(&client.get(&asked()));
     proof.used = Used::PasswordProtectedKey { algorithm: None };
-    let state = Proofs.verify_assertion(&expected(), &credential("any", material), &proof);
+    let state = Proofs.verify_assertion(&expected(), &signer(material), &proof);
     assert_eq!(state, Ok(None));
 }

@@ -16,8 +16,8 @@ use latchkey_testkit::authenticator::{
 use serde_json::{Value, json};
 
 use crate::support::{
-    asked, assertion, bytes, creation, credential, encrypted, expected, register_key,
-    register_passkey, use_key,
+    asked, assertion, bytes, creation, encrypted, expected, register_key, register_passkey, signer,
+    use_key,
 };
 
 pub(crate) fn is_malformed<T>(result: &Result<T, ProofError>, member: &str) -> bool {
@@ -340,9 +340,9 @@ fn a_digest_named_for_ed25519_is_refused() {
     // Of an untrue signature it is not told, which shows that it was verified.
     let mut untrue = assertion(&used);
     untrue.signature[0] ^= 1;
-    let credential = credential("any", Material::Key(pair));
+    let signer = signer(Material::Key(pair));
     assert_eq!(
-        Proofs.verify_assertion(&expected(), &credential, &untrue),
+        Proofs.verify_assertion(&expected(), &signer, &untrue),
         Err(ProofError::Signature)
     );
 }
@@ -356,8 +356,7 @@ fn a_credential_is_only_used_as_what_it_is() {
     let materials = [
         Material::Fido2(passkey),
         Material::Key(pair.clone()),
-        Material::PasswordProtectedKey(pair.clone(), encrypted()),
-        Material::RecoveryKey(pair, None),
+        Material::PasswordProtectedKey(pair, encrypted()),
     ];
     let key = assertion(&client.get(&asked()));
     let mut protected = key.clone();
@@ -365,8 +364,8 @@ fn a_credential_is_only_used_as_what_it_is() {
     let fido2 = assertion(&device.get(&asked()));
     for material in materials {
         for proof in [&key, &protected, &fido2] {
-            let credential = credential("any", material.clone());
-            let result = Proofs.verify_assertion(&expected(), &credential, proof);
+            let signer = signer(material.clone());
+            let result = Proofs.verify_assertion(&expected(), &signer, proof);
             let fits = material.kind() == proof.used.kind();
             assert_eq!(
                 result.is_ok(),
@@ -406,18 +405,18 @@ fn a_proof_of_one_kind_does_not_make_another() {
 fn any_changed_bit_of_an_assertion_is_noticed() {
     let client = KeyClient::new(KeyKind::P256);
     let pair = register_key(&client.create(&asked())).unwrap();
-    let credential = credential("any", Material::Key(pair));
+    let signer = signer(Material::Key(pair));
     let good = assertion(&client.get(&asked()));
     for bit in 0..good.client_data.len() * 8 {
         let mut wrong = good.clone();
         wrong.client_data[bit / 8] ^= 1 << (bit % 8);
-        let result = Proofs.verify_assertion(&expected(), &credential, &wrong);
+        let result = Proofs.verify_assertion(&expected(), &signer, &wrong);
         assert!(result.is_err(), "bit {bit} of the client data");
     }
     for bit in 0..good.signature.len() * 8 {
         let mut wrong = good.clone();
         wrong.signature[bit / 8] ^= 1 << (bit % 8);
-        let result = Proofs.verify_assertion(&expected(), &credential, &wrong);
+        let result = Proofs.verify_assertion(&expected(), &signer, &wrong);
         assert_eq!(
             result,
             Err(ProofError::Signature),

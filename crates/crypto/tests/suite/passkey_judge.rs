@@ -44,7 +44,7 @@ use webauthn_rs_core::{
     },
 };
 
-use crate::support::{asked, credential, expected};
+use crate::support::{asked, expected, signer};
 
 const ORIGIN: &str = "https://one.example";
 const BOTH: [KeyKind; 2] = [KeyKind::P256, KeyKind::Rsa2048];
@@ -121,7 +121,7 @@ fn judge_strictly(passkey: &Passkey, proof: &Proof, case: &str) {
 }
 
 fn ours(passkey: &Passkey, proof: &Proof) -> Result<AuthenticatorState, ProofError> {
-    let credential = credential("any", Material::Fido2(passkey.clone()));
+    let signer = signer(Material::Fido2(passkey.clone()));
     let proof = AssertionProof {
         credential: CredentialReference::parse("any").unwrap(),
         client_data: proof.client_data.clone(),
@@ -131,7 +131,7 @@ fn ours(passkey: &Passkey, proof: &Proof) -> Result<AuthenticatorState, ProofErr
             user_handle: None,
         },
     };
-    let state = Proofs.verify_assertion(&expected(), &credential, &proof)?;
+    let state = Proofs.verify_assertion(&expected(), &signer, &proof)?;
     Ok(state.expect("a passkey has a state"))
 }
 

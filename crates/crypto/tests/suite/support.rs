@@ -14,6 +14,7 @@ use latchkey_domain::{
         Provenance,
         key::{EncryptedPrivateKey, KeyPair},
         passkey::{Passkey, Transports},
+        signer::Signer,
     },
     id::{ApplicationId, CredentialUuid, OrganizationId, UserId},
     text::{ApplicationName, CredentialName},
@@ -129,6 +130,11 @@ pub(crate) fn credential(id: &str, material: Material) -> Credential {
     }
 }
 
+/// What verifies assertions of a credential that is made of this.
+pub(crate) fn signer(material: Material) -> Signer {
+    Signer::of(&credential("any", material)).expect("it signs")
+}
+
 /// Registers the key pair of a `credentialInfo`.
 pub(crate) fn register_key(info: &Value) -> Result<KeyPair, ProofError> {
     let proof = creation(Offered::Key, info);
@@ -141,8 +147,8 @@ pub(crate) fn register_key(info: &Value) -> Result<KeyPair, ProofError> {
 
 /// Uses a key pair.
 pub(crate) fn use_key(pair: &KeyPair, info: &Value) -> Result<(), ProofError> {
-    let credential = credential("any", Material::Key(pair.clone()));
-    let state = Proofs.verify_assertion(&expected(), &credential, &assertion(info))?;
+    let signer = signer(Material::Key(pair.clone()));
+    let state = Proofs.verify_assertion(&expected(), &signer, &assertion(info))?;
     assert_eq!(state, None);
     Ok(())
 }
@@ -163,9 +169,8 @@ pub(crate) fn use_passkey(
     passkey: &Passkey,
     info: &Value,
 ) -> Result<AuthenticatorState, ProofError> {
-    let id = info["credId"].as_str().unwrap();
-    let credential = credential(id, Material::Fido2(passkey.clone()));
-    let state = Proofs.verify_assertion(expected, &credential, &assertion(info))?;
+    let signer = signer(Material::Fido2(passkey.clone()));
+    let state = Proofs.verify_assertion(expected, &signer, &assertion(info))?;
     Ok(state.expect("a passkey has a state"))
 }
 

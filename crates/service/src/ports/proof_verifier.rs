@@ -7,7 +7,7 @@ use latchkey_domain::{
     challenge::ChallengeText,
     credential::{
         Credential, CredentialId, CredentialKind, CredentialReference, Material,
-        key::EncryptedPrivateKey, passkey::Transports,
+        key::EncryptedPrivateKey, passkey::Transports, signer::Signer,
     },
 };
 
@@ -211,7 +211,7 @@ pub trait ProofVerifier: Send + Sync {
         proof: &CreationProof,
     ) -> Result<Material, ProofError>;
 
-    /// Verifies the use of a credential; for a passkey it gives the authenticator's state. What is kept of the
+    /// Verifies the use of a credential; for a passkey it gives the authenticator's state. What is said of the
     /// credential counts once its signature was verified: before, the proof alone decides how far this comes.
     ///
     /// # Errors
@@ -219,7 +219,7 @@ pub trait ProofVerifier: Send + Sync {
     fn verify_assertion(
         &self,
         expected: &Expected,
-        credential: &Credential,
+        signer: &Signer,
         proof: &AssertionProof,
     ) -> Result<Option<AuthenticatorState>, ProofError>;
 

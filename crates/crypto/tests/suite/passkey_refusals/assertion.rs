@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::{ORIGIN, asked_for_owner, is_malformed, registered};
 use crate::support::{
-    application, asked, assertion, bytes, credential, expected, expected_of, owner,
-    register_passkey, use_passkey,
+    application, asked, assertion, bytes, expected, expected_of, owner, register_passkey, signer,
+    use_passkey,
 };
 
 #[test]
@@ -170,9 +170,9 @@ fn accepts(passkey: &Passkey, proof: &Value, changed: (&str, usize)) -> bool {
         }
     };
     part[bit / 8] ^= 1 << (bit % 8);
-    let credential = credential("any", Material::Fido2(passkey.clone()));
+    let signer = signer(Material::Fido2(passkey.clone()));
     Proofs
-        .verify_assertion(&expected(), &credential, &wrong)
+        .verify_assertion(&expected(), &signer, &wrong)
         .is_ok()
 }
 
@@ -195,15 +195,15 @@ fn whose_rp_id_a_passkey_has_is_told_of_a_true_signature_alone() {
     let expected = expected_of(vec![application(2, "two.example", &[elsewhere])]);
     let mut device = device.rp_id("two.example");
     device.origin = elsewhere.to_owned();
-    let credential = credential("any", Material::Fido2(passkey));
+    let signer = signer(Material::Fido2(passkey));
     let mut proof = assertion(&device.get(&asked()));
     assert_eq!(
-        Proofs.verify_assertion(&expected, &credential, &proof),
+        Proofs.verify_assertion(&expected, &signer, &proof),
         Err(ProofError::Origin)
     );
     proof.signature[0] ^= 1;
     assert_eq!(
-        Proofs.verify_assertion(&expected, &credential, &proof),
+        Proofs.verify_assertion(&expected, &signer, &proof),
         Err(ProofError::Signature)
     );
 }
