@@ -294,7 +294,7 @@ impl AdministrationStore for MemoryStore {
                 return Err(DeleteOrganizationError::HasRegistered(registered));
             }
             let mut signed = state.signed_actions.iter();
-            if signed.any(|(signed_in, ..)| signed_in == organization) {
+            if signed.any(|(signed_in, _)| signed_in == organization) {
                 return Err(DeleteOrganizationError::HasSigned);
             }
             let users = state.users_of(organization).map(|user| user.id.clone());

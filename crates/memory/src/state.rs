@@ -8,7 +8,7 @@ use latchkey_domain::{
     approval::Verdict,
     authority::Authority,
     code_request::CodeRequest,
-    credential::{Credential, CredentialState, MadeBy, key::PublicKey},
+    credential::{Credential, CredentialState, MadeBy},
     credential_code::{CodeState, CredentialCode, NewCredentialCode},
     id::{ApplicationId, CodeRequestId, CredentialUuid, OrganizationId, TokenId, UserId},
     message::NewMessage,
@@ -44,8 +44,8 @@ pub(crate) struct State {
     pub(crate) events: Vec<LeftEvent>,
     /// The ledger: the identifiers of what was used up, and until when they must be remembered.
     pub(crate) spent: BTreeMap<String, Timestamp>,
-    /// What users agreed to, in which organization, and the public keys that prove it: evidence, which nothing deletes.
-    pub(crate) signed_actions: Vec<(OrganizationId, Evidence, PublicKey)>,
+    /// What users agreed to, in which organization: evidence, which nothing deletes.
+    pub(crate) signed_actions: Vec<(OrganizationId, Evidence)>,
 }
 
 /// A message that waits to be sent.

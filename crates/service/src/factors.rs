@@ -12,7 +12,6 @@ use latchkey_domain::{
     },
     id::{OrganizationId, UserId},
     time::Timestamp,
-    user::User,
 };
 
 use crate::{
@@ -153,9 +152,8 @@ pub enum FactorError {
     Store(#[from] StoreError),
 }
 
-/// An answer that was found true.
+/// The factors of an answer that was found true.
 pub(crate) struct VerifiedFactors {
-    pub user: User,
     pub first: CredentialUse,
     pub second: Option<CredentialUse>,
 }
@@ -185,43 +183,41 @@ pub(crate) struct Factors {
 }
 
 impl Factors {
-    /// Verifies an answer to `challenge` by `user`, or by whoever owns the first credential; `private_keys`
-    /// says whether every such challenge lists keys whose private half is kept. What it finds out is noted.
-    pub(crate) async fn verify<P>(
+    /// Verifies an answer by the user of the ceremony, or by whoever owns the first credential, and gives that one. What
+    /// it finds out is noted.
+    pub(crate) async fn verify(
         &self,
-        challenge: &Challenge<P>,
-        expected: Expected,
-        user: Option<&UserId>,
-        private_keys: bool,
+        ceremony: &Answering<'_>,
+        answer: &FactorAnswer,
+        facts: &mut Facts,
+    ) -> Result<(HeldCredential, VerifiedFactors), FactorError> {
+        let factor = Factor::First(&answer.first);
+        let (held, first) = self
+            .verify_one(ceremony, ceremony.user, factor, facts)
+            .await?;
+        let verified = self
+            .verify_second(ceremony, &held.user.id, first, answer, facts)
+            .await?;
+        Ok((held, verified))
+    }
+
+    /// Verifies the second factor, if there is one, of a user whose first is true.
+    async fn verify_second(
+        &self,
+        ceremony: &Answering<'_>,
+        user: &UserId,
+        first: CredentialUse,
         answer: &FactorAnswer,
         facts: &mut Facts,
     ) -> Result<VerifiedFactors, FactorError> {
-        facts.organization = Some(challenge.organization.clone());
-        facts.user = user.cloned();
-        let ceremony = Answering {
-            organization: &challenge.organization,
-            is_bound: challenge.application.is_some(),
-            private_keys,
-            spend: Spend::challenge(challenge),
-            expected,
-        };
-        let (owner, first) = self
-            .verify_one(&ceremony, user, Factor::First(&answer.first), facts)
-            .await?;
         let mut second = None;
         if let Some(proof) = &answer.second {
             let factor = Factor::Second(proof);
-            let (_, usage) = self
-                .verify_one(&ceremony, Some(&owner.id), factor, facts)
-                .await?;
+            let (_, usage) = self.verify_one(ceremony, Some(user), factor, facts).await?;
             second = Some(usage);
             facts.credential = Some(first.credential.clone());
         }
-        Ok(VerifiedFactors {
-            user: owner,
-            first,
-            second,
-        })
+        Ok(VerifiedFactors { first, second })
     }
 
     /// Verifies one proof. A credential of somebody else or of another kind is answered like one that does
@@ -235,7 +231,7 @@ impl Factors {
         user: Option<&UserId>,
         factor: Factor<'_>,
         facts: &mut Facts,
-    ) -> Result<(User, CredentialUse), FactorError> {
+    ) -> Result<(HeldCredential, CredentialUse), FactorError> {
         let proof = factor.proof();
         let held = self
             .accounts
@@ -266,15 +262,12 @@ impl Factors {
         facts.credential = Some(held.credential.uuid.clone());
         match verifier.verify_assertion(&ceremony.expected, &signer, proof) {
             Ok(state) => {
-                let credential = held.credential.uuid;
-                Ok((
-                    held.user,
-                    CredentialUse {
-                        credential,
-                        state,
-                        date,
-                    },
-                ))
+                let usage = CredentialUse {
+                    credential: signer.credential,
+                    state,
+                    date,
+                };
+                Ok((held, usage))
             }
             Err(ProofError::UserHandle) => Err(FactorError::UnknownCredential),
             Err(ProofError::CounterRegressed) => {
@@ -311,8 +304,10 @@ impl Factors {
 }
 
 /// The ceremony that is being answered.
-struct Answering<'a> {
+pub(crate) struct Answering<'a> {
     organization: &'a OrganizationId,
+    /// Who answers, if that was said.
+    user: Option<&'a UserId>,
     /// Whether the challenge is of one application: then that is the only one that is expected.
     is_bound: bool,
     private_keys: bool,
@@ -320,7 +315,24 @@ struct Answering<'a> {
     expected: Expected,
 }
 
-impl Answering<'_> {
+impl<'a> Answering<'a> {
+    /// `private_keys` says whether every such challenge lists keys whose private half is kept.
+    pub(crate) fn new<P>(
+        challenge: &'a Challenge<P>,
+        user: Option<&'a UserId>,
+        expected: Expected,
+        private_keys: bool,
+    ) -> Self {
+        Self {
+            organization: &challenge.organization,
+            user,
+            is_bound: challenge.application.is_some(),
+            private_keys,
+            spend: Spend::challenge(challenge),
+            expected,
+        }
+    }
+
     /// Whether the challenge lists this credential of its user; none when its application has gone since.
     fn lists(&self, credential: &Credential) -> bool {
         let lists = |rp_id| {

@@ -18,10 +18,15 @@ use crate::{
     ceremony::{Ceremonies, SignedIn},
     directory::{Caller, OrganizationRequired, PartyError},
     events::{Event, Facts, Reason},
-    factors::{AllowedCredentials, FactorAnswer, FactorChallenge, FactorError, Factors, Listing},
+    factors::{
+        AllowedCredentials, Answering, FactorAnswer, FactorChallenge, FactorError, Factors, Listing,
+    },
     ports::{
-        account_code_store::AccountCodeStore, account_store::Account, code_digester::CodeDigester,
-        sign_in_store::SignInStore, store::StoreError,
+        account_code_store::AccountCodeStore,
+        account_store::{Account, HeldCredential},
+        code_digester::CodeDigester,
+        sign_in_store::SignInStore,
+        store::StoreError,
     },
     throttle::{CodeTry, Owner, Throttle, Throttled},
 };
@@ -216,19 +221,20 @@ impl Logins {
             .read::<purpose::Login, FactorError>(caller, &answer.identifier)
             .await?;
         let user = challenge.purpose.user.as_ref();
-        let expected = snapshot.expected(&challenge);
+        facts.organization = Some(challenge.organization.clone());
+        facts.user = user.cloned();
         // The challenge does not say whether there was a login code; whoever had one knows what is listed.
-        let verified = self
-            .factors
-            .verify(&challenge, expected, user, false, answer, facts)
-            .await?;
-        let User { id, epoch, .. } = &verified.user;
-        let authority = verified.signing(Authority::of_sign_in(&challenge, id, *epoch));
+        let expected = snapshot.expected(&challenge);
+        let ceremony = Answering::new(&challenge, user, expected, false);
+        let (HeldCredential { user, .. }, verified) =
+            self.factors.verify(&ceremony, answer, facts).await?;
+        let authority = Authority::of_sign_in(&challenge, &user.id, user.epoch);
+        let authority = verified.signing(authority);
         self.store.sign_in(authority, verified.uses()).await?;
         let with = (verified.first.credential, answer.first.used.kind());
         Ok(self
             .ceremonies()
-            .begin_session(verified.user, with, challenge.application))
+            .begin_session(user, with, challenge.application))
     }
 
     const fn ceremonies(&self) -> &Ceremonies {

@@ -15,8 +15,8 @@ use crate::{
     directory::{Caller, PartyError},
     events::{Event, Facts},
     factors::{
-        AllowedCredentials, FactorAnswer, FactorChallenge, FactorError, Factors, Listing,
-        VerifiedFactors,
+        AllowedCredentials, Answering, FactorAnswer, FactorChallenge, FactorError, Factors,
+        Listing, VerifiedFactors,
     },
     ports::{
         proof_verifier::{AssertionProof, Used},
@@ -169,18 +169,16 @@ impl UserActions {
             return Err(FactorError::InvalidChallenge);
         }
         require_short(&answer.first)?;
-        let user = Some(&facts.user);
         let expected = snapshot.expected(&challenge);
-        let verified = self
-            .factors
-            .verify(&challenge, expected, user, true, answer, told)
-            .await?;
+        let ceremony = Answering::new(&challenge, Some(&facts.user), expected, true);
+        let (held, verified) = self.factors.verify(&ceremony, answer, told).await?;
         let signed = self.signed(session, &verified, facts.action.clone());
         let evidence = Evidence {
             id: signed.id.clone(),
             action: facts.action.clone(),
             nonce: facts.nonce.clone(),
             proof: answer.first.clone(),
+            public_key: held.credential.material.public_key().clone(),
             date: verified.first.date,
         };
         let authority = verified.signing(Authority::of_challenge(&challenge).during(session));

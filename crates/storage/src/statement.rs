@@ -13,7 +13,7 @@ use sea_orm::{
 
 pub(crate) use self::{
     fixed::Fixed,
-    step::{Form, Inputs, Insertion, PLAIN, Step, Tree, columns_of_row, row_of},
+    step::{Form, Inputs, Insertion, PLAIN, Step, Tree, row_of},
 };
 use crate::column::Inconsistency;
 

@@ -74,6 +74,7 @@ impl World {
                 signature: vec![4; 70],
                 used,
             },
+            public_key: credential.material.public_key().clone(),
             date: NOW,
         }
     }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use latchkey_domain::{
     authority::Authority,
     challenge::ActionNonce,
+    credential::key::PublicKey,
     id::{CredentialUuid, UserActionId},
     time::Timestamp,
     user_action::UserAction,
@@ -26,7 +27,7 @@ pub struct CredentialUse {
 }
 
 /// What proves later that a user agreed to an action: with the nonce the challenge can be computed
-/// again, and with the credential's public key the signature over it checked.
+/// again, and with the public key the signature over it checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
     /// The user action that came of it.
@@ -37,6 +38,8 @@ pub struct Evidence {
     pub nonce: ActionNonce,
     /// The proof of the first factor.
     pub proof: AssertionProof,
+    /// The key that it was verified with, which the credential keeps as long as it is there.
+    pub public_key: PublicKey,
     /// When.
     pub date: Timestamp,
 }
@@ -69,9 +72,9 @@ pub trait SignInStore: Send + Sync {
     async fn sign_in(&self, authority: Authority, uses: Vec<CredentialUse>)
     -> Result<(), UseError>;
 
-    /// Records that a user action was signed, with its evidence and the public key of the first use, which
-    /// is that of the first factor: both stay when credential and user are deleted. Of any number of
-    /// concurrent calls for one challenge, exactly one returns `Ok`.
+    /// Records that a user action was signed, with its evidence, of which the first use is that of the first
+    /// factor: it stays when credential and user are deleted. Of any number of concurrent calls for one
+    /// challenge, exactly one returns `Ok`.
     ///
     /// # Errors
     /// [`UseError`], [`UseError::Store`] when nothing was used; nothing is changed or used up then.

@@ -101,7 +101,7 @@ pub(crate) fn row_of<A: ActiveModelTrait>(row: &A) -> (Form, Vec<Value>) {
 }
 
 /// The columns of a row of that [form](row_of), each with its value.
-pub(crate) fn columns_of_row<E: EntityTrait>(
+fn columns_of_row<E: EntityTrait>(
     [columns, ..]: Form,
     inputs: &mut Inputs,
 ) -> Vec<(E::Column, Expr)> {

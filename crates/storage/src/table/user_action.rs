@@ -6,15 +6,9 @@ use latchkey_domain::{
     id::{CredentialUuid, OrganizationId},
 };
 use latchkey_service::ports::{proof_verifier::Used, sign_in_store::Evidence, store::StoreError};
-use sea_orm::{
-    ActiveValue::{NotSet, Set},
-    DatabaseTransaction, QuerySelect as _, QueryTrait as _, Value,
-    entity::prelude::*,
-    sea_query::SubQueryStatement,
-};
+use sea_orm::{ActiveValue::Set, DatabaseTransaction, entity::prelude::*};
 
-use super::credential;
-use crate::statement::{self, Insertion, Step, columns_of_row, row_of};
+use crate::statement::{self, Step};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "user_actions")]
@@ -64,7 +58,7 @@ impl<'a> Particulars<'a> {
     }
 }
 
-/// Keeps the evidence, and with it the public key that signed: the credential may be deleted later.
+/// Keeps the evidence, which has the public key that signed: the credential may be deleted later.
 pub(crate) fn insertion(
     authority: &Authority,
     signer: &CredentialUuid,
@@ -83,20 +77,14 @@ pub(crate) fn insertion(
         nonce: Set(evidence.nonce.as_bytes().to_vec()),
         credential: Set(signer.to_string()),
         kind: Set(particulars.kind.as_str().to_owned()),
-        public_key: NotSet,
+        public_key: Set(evidence.public_key.spki_der().to_vec()),
         algorithm: Set(particulars.algorithm.map(str::to_owned)),
         client_data: Set(proof.client_data.clone()),
         authenticator_data: Set(authenticator_data),
         signature: Set(proof.signature.clone()),
         signed_at: Set(evidence.date.unix_milliseconds()),
     };
-    let (form, mut values) = row_of(&row);
-    values.push(signer.as_str().into());
-    Step::fixed(form, values, |form, inputs| {
-        let mut columns = columns_of_row::<Entity>(form, inputs);
-        columns.push((Column::PublicKey, public_key_of(inputs.take())));
-        Insertion::of(Entity, columns).into()
-    })
+    Step::row(&row)
 }
 
 /// Whether anything was signed in an organization.
@@ -106,13 +94,4 @@ pub(crate) async fn any_in(
 ) -> Result<bool, StoreError> {
     let signed = Entity::find().filter(Column::OrganizationId.eq(organization.as_str()));
     statement::any(transaction, signed).await
-}
-
-fn public_key_of(credential: Value) -> Expr {
-    let key = credential::Entity::find()
-        .select_only()
-        .column(credential::Column::PublicKey)
-        .filter(credential::Column::Id.eq(credential))
-        .into_query();
-    Expr::from(SubQueryStatement::SelectStatement(key))
 }
