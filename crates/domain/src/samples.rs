@@ -168,6 +168,7 @@ pub(crate) fn signing() -> purpose::UserAction {
         session_credential: credential(),
         action: action("/a"),
         nonce: ActionNonce::new([1; 16]),
+        signer: None,
     }
 }
 

@@ -60,7 +60,7 @@ pub(crate) struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    fn lists(self, credential: &Credential) -> bool {
+    pub(crate) fn lists(self, credential: &Credential) -> bool {
         credential.is_usable()
             && match &credential.material {
                 Material::Fido2(passkey) => {

@@ -4,7 +4,10 @@ use std::{net::IpAddr, sync::Arc};
 
 use latchkey_domain::{
     authority::Authority,
-    challenge::{ActionNonce, purpose},
+    challenge::{
+        ActionNonce,
+        purpose::{self, SessionSigner},
+    },
     id::{CredentialUuid, UserActionId},
     session::Session,
     user_action::{SignedUserAction, UserAction},
@@ -123,12 +126,15 @@ impl UserActions {
             private_keys: true,
         };
         let allowed = AllowedCredentials::among(&account.credentials, listing);
+        let mut own = account.credentials.iter();
+        let own = own.find(|held| held.uuid == session.credential && listing.lists(held));
         let purpose = purpose::UserAction {
             user: session.user.clone(),
             epoch: session.epoch,
             session_credential: session.credential.clone(),
             action,
             nonce: ActionNonce::from_random(&ceremonies.entropy.draw()),
+            signer: own.and_then(SessionSigner::of),
         };
         Ok(FactorChallenge {
             begun: ceremonies.begin(party, purpose),

@@ -9,6 +9,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use latchkey_crypto::{secrets::Secrets, tokens::SignedTokens};
 use latchkey_domain::{
     challenge::{Challenge, purpose},
+    credential::{key::PublicKey, signer::SignerKey},
     time::Timestamp,
     user_action::SignedUserAction,
 };
@@ -25,6 +26,7 @@ use serde_json::{Value, json};
 
 use crate::tokens::{
     NOW, challenges, installation, parts, secrets, session, ticket, tokens, user_action,
+    user_action_by,
 };
 
 /// Whether a text is accepted as one type of token.
@@ -220,6 +222,64 @@ fn a_challenge_says_what_it_is_for_sealed_or_as_an_earlier_release_did() {
     assert_eq!(read(None, None), Err(InvalidToken));
     for other in ["", "AAAA", &format!("AAAA{sealed}"), &sealed.to_lowercase()] {
         assert_eq!(read(Some(other.to_owned()), Some(&open)), Err(InvalidToken));
+    }
+}
+
+/// What an earlier release wrote says no signer, and what a later one writes may say more than is known here.
+#[test]
+fn the_challenge_of_an_action_is_read_whether_it_says_less_or_more() {
+    let own = stolen_own_key(&secrets(1));
+    let without = user_action_by(None);
+    let mut open = json!({
+        "ceremony": "userAction",
+        "user": without.user.as_str(),
+        "epoch": without.epoch.number(),
+        "sessionCredential": without.session_credential.as_str(),
+        "action": {
+            "method": "DELETE",
+            "path": without.action.path.as_str(),
+            "payload": BASE64URL_NOPAD.encode(without.action.payload.as_bytes()),
+        },
+        "nonce": BASE64URL_NOPAD.encode(without.nonce.as_bytes()),
+    });
+    let [identifier, ..] = signed();
+    let read = |purpose: &Value| {
+        let token = changed(&identifier, &own, Algorithm::HS256, "own", |claims| {
+            claims["sealed"] = json!(null);
+            claims["purpose"] = purpose.clone();
+        });
+        tokens()
+            .read_challenge(&token, NOW)
+            .map(|read| read.purpose)
+    };
+    assert_eq!(read(&open), Ok(without.into()));
+    let key = PublicKey::from_spki_der(vec![1; 91]);
+    let by_key = user_action_by(Some(SignerKey::Key(key.clone())));
+    open["signer"] = json!({
+        "id": by_key.signer.as_ref().unwrap().id.as_str(),
+        "key": { "kind": "Key", "publicKey": BASE64URL_NOPAD.encode(key.spki_der()), "later": 1 },
+        "later": 1,
+    });
+    open["later"] = json!({});
+    assert_eq!(read(&open), Ok(by_key.into()));
+    for (member, wrong) in [
+        ("id", json!("")),
+        ("key", json!({ "kind": "Key", "publicKey": "=" })),
+        ("key", json!({ "kind": "RecoveryKey", "publicKey": "AQID" })),
+        (
+            "key",
+            json!({
+                "kind": "Fido2",
+                "publicKey": "AQID",
+                "rpId": "https://example.com",
+                "signCount": 0,
+                "backupEligible": false,
+            }),
+        ),
+    ] {
+        let mut open = open.clone();
+        open["signer"][member] = wrong;
+        assert_eq!(read(&open), Err(InvalidToken), "{open}");
     }
 }
 

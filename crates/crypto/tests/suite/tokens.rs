@@ -9,12 +9,17 @@ use latchkey_crypto::{
     tokens::SignedTokens,
 };
 use latchkey_domain::{
+    application::RpId,
     approval::ApprovalTicket,
     challenge::{
         ActionNonce, Challenge, ChallengeText,
-        purpose::{self, Purpose},
+        purpose::{self, Purpose, SessionSigner},
     },
-    credential::CredentialKind,
+    credential::{
+        CredentialId, CredentialKind,
+        key::PublicKey,
+        signer::{PasskeyKey, SignerKey},
+    },
     id::{
         AccountCodeId, ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid,
         InstallationId, OrganizationId, TokenId, UserActionId, UserId,
@@ -107,10 +112,26 @@ pub(crate) fn user_action() -> SignedUserAction {
     }
 }
 
+/// The purpose of an action's challenge that says what the session's credential signs with, or does not say it.
+pub(crate) fn user_action_by(key: Option<SignerKey>) -> purpose::UserAction {
+    purpose::UserAction {
+        user: UserId::from_random(&[4; 32]),
+        epoch: Epoch::new(7),
+        session_credential: CredentialUuid::from_random(&[5; 32]),
+        action: action("/auth/users?limit=1"),
+        nonce: ActionNonce::new([8; 16]),
+        signer: key.map(|key| SessionSigner {
+            id: CredentialId::new("AQID 字=").unwrap(),
+            key,
+        }),
+    }
+}
+
 fn purposes() -> Vec<Purpose> {
     let user = UserId::from_random(&[4; 32]);
     let epoch = Epoch::new(7);
     let cr = CredentialUuid::from_random(&[5; 32]);
+    let key = PublicKey::from_spki_der(vec![9; 158]);
     vec![
         purpose::Registration {
             user: user.clone(),
@@ -130,14 +151,16 @@ fn purposes() -> Vec<Purpose> {
             epoch: None,
         }
         .into(),
-        purpose::UserAction {
-            user: user.clone(),
-            epoch,
-            session_credential: cr.clone(),
-            action: action("/auth/users?limit=1"),
-            nonce: ActionNonce::new([8; 16]),
-        }
+        user_action_by(None).into(),
+        user_action_by(Some(SignerKey::Fido2(PasskeyKey {
+            public_key: PublicKey::from_spki_der(vec![7; 91]),
+            rp_id: RpId::new("example.com").unwrap(),
+            sign_count: u32::MAX,
+            backup_eligible: true,
+        })))
         .into(),
+        user_action_by(Some(SignerKey::Key(key.clone()))).into(),
+        user_action_by(Some(SignerKey::PasswordProtectedKey(key))).into(),
         purpose::Credential {
             user: user.clone(),
             epoch,

@@ -3,7 +3,10 @@
 
 use super::ActionNonce;
 use crate::{
-    credential::CredentialKind,
+    credential::{
+        self, CredentialId, CredentialKind, CredentialReference,
+        signer::{Signer, SignerKey},
+    },
     id::{AccountCodeId, CredentialCodeId, CredentialUuid, TokenId, UserId},
     text::CredentialName,
     user::Epoch,
@@ -60,6 +63,45 @@ pub struct UserAction {
     pub action: user_action::UserAction,
     /// What makes the challenge unpredictable.
     pub nonce: ActionNonce,
+    /// What verifies assertions of the credential that signed in, where the challenge lists it and has room for it: who
+    /// signs with it need not be looked up. A challenge of an earlier release does not say it.
+    pub signer: Option<SessionSigner>,
+}
+
+impl UserAction {
+    /// What verifies assertions of the credential that a client names so, if the challenge says it.
+    pub fn signer_named(&self, named: &CredentialReference) -> Option<Signer> {
+        let SessionSigner { id, key } = self.signer.as_ref()?;
+        let credential = &self.session_credential;
+        named.names(id, credential).then(|| Signer {
+            credential: credential.clone(),
+            user: self.user.clone(),
+            key: key.clone(),
+        })
+    }
+}
+
+/// What a challenge says of the credential that signed in, beside its `cr-…` and its owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionSigner {
+    /// The id by which most clients name it.
+    pub id: CredentialId,
+    /// What its signatures are verified with.
+    pub key: SignerKey,
+}
+
+impl SessionSigner {
+    /// How many bytes the id and the public key can have together, since every challenge identifier carries them: a key
+    /// on a curve has 158 at most and fits with nearly every id, one of RSA has 294 at least and never does.
+    pub const MAXIMUM: usize = 288;
+
+    /// What is said of this credential, if it [signs](Signer::of) and is short enough.
+    pub fn of(credential: &credential::Credential) -> Option<Self> {
+        let Signer { key, .. } = Signer::of(credential)?;
+        let id = credential.id.clone();
+        let length = id.as_str().len() + key.public_key().spki_der().len();
+        (length <= Self::MAXIMUM).then_some(Self { id, key })
+    }
 }
 
 /// Adding a credential while signed in (`POST /auth/credentials`).
@@ -206,11 +248,45 @@ mod tests {
     use super::*;
     use crate::{
         challenge::Challenge,
+        credential::Material,
         samples::{
-            EPOCH, adding, challenge, credential, purposes, recovery, registration, signing, user,
-            with_code,
+            EPOCH, adding, challenge, credential, held, key_pair, passkey, purposes, recovery,
+            registration, signing, user, with_code,
         },
     };
+
+    #[test]
+    fn the_signer_of_an_action_is_the_sessions_credential_by_either_of_its_names() {
+        let held = held(Material::Fido2(passkey()));
+        let knowing = UserAction {
+            signer: SessionSigner::of(&held),
+            ..signing()
+        };
+        for (named, is_own) in [
+            ("id", true),
+            ("id=", true),
+            (credential().as_str(), true),
+            ("other", false),
+            (CredentialUuid::from_random(&[9; 32]).as_str(), false),
+        ] {
+            let named = CredentialReference::parse(named).unwrap();
+            let signer = is_own.then(|| Signer::of(&held).unwrap());
+            assert_eq!(knowing.signer_named(&named), signer, "{named:?}");
+            assert_eq!(signing().signer_named(&named), None);
+        }
+    }
+
+    #[test]
+    fn a_challenge_says_no_signer_that_is_long() {
+        for (id, key, is_said) in [(130, 158, true), (131, 158, false), (1, 294, false)] {
+            let credential = credential::Credential {
+                id: CredentialId::new("a".repeat(id)).unwrap(),
+                ..held(Material::Key(key_pair(vec![1; key])))
+            };
+            let said = SessionSigner::of(&credential).is_some();
+            assert_eq!(said, is_said, "{id} {key}");
+        }
+    }
 
     #[test]
     fn a_challenge_is_accepted_for_its_own_purpose_alone() {

@@ -454,6 +454,7 @@ async fn verify_refuses_a_challenge_of_every_other_purpose() {
             session_credential: uuid(1),
             action: action("/auth/credentials/code/verify"),
             nonce,
+            signer: None,
         }),
         Purpose::from(purpose::Credential {
             user: user.id.clone(),

@@ -2,9 +2,15 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use latchkey_domain::{
+    application::RpId,
     challenge::{
         ActionNonce, Challenge, ChallengeText,
-        purpose::{self, Purpose},
+        purpose::{self, Purpose, SessionSigner},
+    },
+    credential::{
+        CredentialId,
+        key::PublicKey,
+        signer::{PasskeyKey, SignerKey},
     },
     id::ChallengeId,
     text::CredentialName,
@@ -61,6 +67,8 @@ enum PurposeClaims {
         session_credential: String,
         action: ActionClaims,
         nonce: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signer: Option<SignerClaims>,
     },
     Credential {
         user: String,
@@ -82,6 +90,31 @@ enum PurposeClaims {
         user: String,
         epoch: i64,
         credential: String,
+    },
+}
+
+/// What the challenge of a user action says of the credential that signed in.
+#[derive(Serialize, Deserialize)]
+struct SignerClaims {
+    id: String,
+    key: KeyClaims,
+}
+
+/// The variants are those of the domain.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all_fields = "camelCase")]
+enum KeyClaims {
+    Fido2 {
+        public_key: String,
+        rp_id: String,
+        sign_count: u32,
+        backup_eligible: bool,
+    },
+    Key {
+        public_key: String,
+    },
+    PasswordProtectedKey {
+        public_key: String,
     },
 }
 
@@ -151,12 +184,14 @@ impl PurposeClaims {
                 session_credential,
                 action,
                 nonce,
+                signer,
             }) => Self::UserAction {
                 user: text(user),
                 epoch: epoch.number(),
                 session_credential: text(session_credential),
                 action: ActionClaims::new(action),
                 nonce: BASE64URL_NOPAD.encode(nonce.as_bytes()),
+                signer: signer.as_ref().map(SignerClaims::new),
             },
             Purpose::Credential(purpose::Credential {
                 user,
@@ -228,12 +263,14 @@ impl PurposeClaims {
                 session_credential,
                 action,
                 nonce,
+                signer,
             } => purpose::UserAction {
                 user: parse(&user)?,
                 epoch: Epoch::new(epoch),
                 session_credential: parse(&session_credential)?,
                 action: action.action()?,
                 nonce: ActionNonce::new(bytes(&nonce)?),
+                signer: signer.map(SignerClaims::signer).transpose()?,
             }
             .into(),
             Self::Credential {
@@ -281,4 +318,63 @@ impl PurposeClaims {
             .into(),
         })
     }
+}
+
+impl SignerClaims {
+    fn new(signer: &SessionSigner) -> Self {
+        Self {
+            id: text(&signer.id),
+            key: KeyClaims::new(&signer.key),
+        }
+    }
+
+    fn signer(self) -> Result<SessionSigner, InvalidToken> {
+        Ok(SessionSigner {
+            id: CredentialId::accepted_before(self.id).map_err(|_misnamed| InvalidToken)?,
+            key: self.key.key()?,
+        })
+    }
+}
+
+impl KeyClaims {
+    fn new(key: &SignerKey) -> Self {
+        let public_key = BASE64URL_NOPAD.encode(key.public_key().spki_der());
+        match key {
+            SignerKey::Fido2(passkey) => Self::Fido2 {
+                public_key,
+                rp_id: text(&passkey.rp_id),
+                sign_count: passkey.sign_count,
+                backup_eligible: passkey.backup_eligible,
+            },
+            SignerKey::Key(_) => Self::Key { public_key },
+            SignerKey::PasswordProtectedKey(_) => Self::PasswordProtectedKey { public_key },
+        }
+    }
+
+    fn key(self) -> Result<SignerKey, InvalidToken> {
+        Ok(match self {
+            Self::Fido2 {
+                public_key,
+                rp_id,
+                sign_count,
+                backup_eligible,
+            } => SignerKey::Fido2(PasskeyKey {
+                public_key: key(&public_key)?,
+                rp_id: RpId::new(rp_id).map_err(|_malformed| InvalidToken)?,
+                sign_count,
+                backup_eligible,
+            }),
+            Self::Key { public_key } => SignerKey::Key(key(&public_key)?),
+            Self::PasswordProtectedKey { public_key } => {
+                SignerKey::PasswordProtectedKey(key(&public_key)?)
+            }
+        })
+    }
+}
+
+fn key(base64url: &str) -> Result<PublicKey, InvalidToken> {
+    let spki_der = BASE64URL_NOPAD.decode(base64url.as_bytes());
+    spki_der
+        .map(PublicKey::from_spki_der)
+        .map_err(|_malformed| InvalidToken)
 }
