@@ -7,7 +7,8 @@ use latchkey_domain::{
     authority::{Authority, Spend},
     challenge::Challenge,
     credential::{
-        Credential, CredentialId, CredentialState, Material, key::EncryptedPrivateKey,
+        Credential, CredentialId, CredentialState, Material,
+        key::{EncryptedPrivateKey, PublicKey},
         signer::Signer,
     },
     id::{OrganizationId, UserId},
@@ -199,6 +200,38 @@ impl Factors {
             .verify_second(ceremony, &held.user.id, first, answer, facts)
             .await?;
         Ok((held, verified))
+    }
+
+    /// The same where the challenge may say the signer that the answer names, and gives the key that signed. When the
+    /// first proof is true of that one, nothing is read of its credential: that all of it still stands is required
+    /// where its use is recorded. Whatever is not true of it is judged by what is kept.
+    pub(crate) async fn verify_by(
+        &self,
+        ceremony: &Answering<'_>,
+        known: Option<&Signer>,
+        answer: &FactorAnswer,
+        facts: &mut Facts,
+    ) -> Result<(PublicKey, VerifiedFactors), FactorError> {
+        let of_known = known.and_then(|signer| {
+            let expected = &ceremony.expected;
+            let proofs = &self.ceremonies.verifier;
+            let state = proofs.verify_assertion(expected, signer, &answer.first);
+            Some((signer, state.ok()?))
+        });
+        let Some((signer, state)) = of_known else {
+            let (held, verified) = self.verify(ceremony, answer, facts).await?;
+            return Ok((held.credential.material.public_key().clone(), verified));
+        };
+        facts.credential = Some(signer.credential.clone());
+        let first = CredentialUse {
+            credential: signer.credential.clone(),
+            state,
+            date: self.ceremonies.now(),
+        };
+        let verified = self
+            .verify_second(ceremony, &signer.user, first, answer, facts)
+            .await?;
+        Ok((signer.key.public_key().clone(), verified))
     }
 
     /// Verifies the second factor, if there is one, of a user whose first is true.

@@ -24,8 +24,8 @@ use crate::{
     ports::{
         proof_verifier::{AssertionProof, Used},
         session_store::{ExerciseError, SessionStore},
-        sign_in_store::{Evidence, SignInStore},
-        store::StoreError,
+        sign_in_store::{Evidence, SignInStore, UseError},
+        store::{AuthorityConflict, StoreError},
     },
     throttle::{Reservation, Throttle},
 };
@@ -177,14 +177,18 @@ impl UserActions {
         require_short(&answer.first)?;
         let expected = snapshot.expected(&challenge);
         let ceremony = Answering::new(&challenge, Some(&facts.user), expected, true);
-        let (held, verified) = self.factors.verify(&ceremony, answer, told).await?;
+        let known = facts.signer_named(&answer.first.credential);
+        let (public_key, verified) = self
+            .factors
+            .verify_by(&ceremony, known.as_ref(), answer, told)
+            .await?;
         let signed = self.signed(session, &verified, facts.action.clone());
         let evidence = Evidence {
             id: signed.id.clone(),
             action: facts.action.clone(),
             nonce: facts.nonce.clone(),
             proof: answer.first.clone(),
-            public_key: held.credential.material.public_key().clone(),
+            public_key,
             date: verified.first.date,
         };
         let authority = verified.signing(Authority::of_challenge(&challenge).during(session));
@@ -196,6 +200,12 @@ impl UserActions {
             .await;
         if kept.is_err() {
             self.throttle.give_back(counted);
+        }
+        if let Err(UseError::CounterRegressed | UseError::Authority(AuthorityConflict::Void)) = kept
+            && known.is_some()
+        {
+            // The challenge may know what is no longer so, a counter above all: what is kept says it, and it is noted.
+            self.factors.verify(&ceremony, answer, told).await?;
         }
         kept?;
         Ok(ceremonies.tokens.sign_user_action(&signed))

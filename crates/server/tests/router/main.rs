@@ -95,6 +95,9 @@ mod plans;
 mod proofs;
 
 #[cfg(test)]
+mod signers;
+
+#[cfg(test)]
 mod published_clients;
 
 #[cfg(test)]

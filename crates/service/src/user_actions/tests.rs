@@ -15,14 +15,15 @@ use crate::{
         credential_store::MockCredentialStore,
         proof_verifier::{MockProofVerifier, ProofError},
         session_store::MockSessionStore,
-        sign_in_store::{CredentialUse, MockSignInStore, UseError},
-        store::AuthorityConflict,
+        sign_in_store::{CredentialUse, MockSignInStore},
     },
     testing::{
         account, action, application, assertion, caller, ceremonies, credential, events, key,
         passkey, protected_key, session, signed_request, throttle, user, uuid,
     },
 };
+
+mod signer;
 
 /// Every session holds.
 fn live() -> MockSessionStore {
@@ -390,6 +391,9 @@ async fn what_is_wrong_with_a_proof_is_told_of_what_the_challenge_lists_only() {
         let protected = allowed.password_protected_keys.as_ref();
         let listed = allowed.passkeys.len() + allowed.keys.len() + protected.map_or(0, Vec::len);
         assert_eq!(listed, usize::from(is_listed), "{used:?}");
+        let challenge = begun.begun.challenge.clone();
+        let purpose = challenge.accept::<purpose::UserAction>().unwrap().purpose;
+        assert_eq!(purpose.signer.is_some(), is_listed, "{used:?}");
         let mut answer = answer(&begun);
         answer.first.used = used;
         let session = session(&user(1));
