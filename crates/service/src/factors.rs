@@ -184,8 +184,8 @@ pub(crate) struct Factors {
 }
 
 impl Factors {
-    /// Verifies an answer by the user of the ceremony, or by whoever owns the first credential, and gives that one. What
-    /// it finds out is noted.
+    /// Verifies an answer by the user of the ceremony, or by whoever owns the first credential, and gives that one.
+    /// What it finds out is noted.
     pub(crate) async fn verify(
         &self,
         ceremony: &Answering<'_>,
