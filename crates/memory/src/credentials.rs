@@ -13,9 +13,10 @@ use latchkey_domain::{
     time::Timestamp,
 };
 use latchkey_service::ports::{
+    account_store::HeldPasskey,
     credential_code_store::{
-        ClaimError, CredentialCodeStore, DecideError, FoundCode, HeldCode, IssueError, RedeemError,
-        Redemption, ReleaseError,
+        ClaimError, ClaimedCode, CredentialCodeStore, DecideError, FoundCode, HeldCode, IssueError,
+        RedeemError, Redemption, ReleaseError,
     },
     credential_store::{ChangeError, CreateError, CredentialStore, NewName},
     store::{AuthorityConflict, StoreError},
@@ -192,20 +193,19 @@ impl CredentialCodeStore for MemoryStore {
         form: CodeForm,
         digest: &CodeDigest,
         entry: CodeEntry,
-    ) -> Result<FoundCode, ClaimError> {
+    ) -> Result<ClaimedCode, ClaimError> {
         self.write(|state| {
             let found = state.found(form, digest);
-            let mut found = found.ok_or(ClaimError::Refused(None))?;
+            let found = found.ok_or(ClaimError::Refused(None))?;
             let code = &found.code;
-            let is_claimed = entry.claims(code, &found.account.user)
+            let is_claimed = entry.claims(code, &found.owner)
                 && state.exercise(&Authority::of_code(code)).is_ok();
             let held = state.code(&code.user, &code.id);
             let Some(held) = held.filter(|_held| is_claimed) else {
                 return Err(ClaimError::Refused(Some(Box::new(found))));
             };
             held.state = CodeState::Claimed(entry.claim);
-            found.code.state = held.state.clone();
-            Ok(found)
+            Ok(found.into())
         })
     }
 
@@ -309,17 +309,21 @@ impl CredentialCodeStore for MemoryStore {
 }
 
 impl State {
-    /// The code that is looked for and its owner, of an organization that is active.
-    /// The code that has that digest in that form, with its owner's account.
+    /// The code that has that digest in that form, with its owner and the owner's passkeys.
     fn found(&self, form: CodeForm, digest: &CodeDigest) -> Option<FoundCode> {
         let HeldCode { code, user } = self.held(|held| match form {
             CodeForm::Short => held.short == Some(*digest),
             CodeForm::Long => held.long == *digest,
         })?;
-        let account = self.account(&user.id)?;
-        Some(FoundCode { code, account })
+        let passkeys = self.credentials_of(&user.id).into_iter();
+        Some(FoundCode {
+            code,
+            passkeys: passkeys.filter_map(HeldPasskey::of).collect(),
+            owner: user,
+        })
     }
 
+    /// The code that is looked for and its owner, of an organization that is active.
     fn held(&self, is_it: impl Fn(&&NewCredentialCode) -> bool) -> Option<HeldCode> {
         let found = self.credential_codes.iter().find(is_it)?;
         Some(HeldCode {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use latchkey_domain::{
     account_code::{AccountCode, AccountCodeKind, NewAccountCode},
     authority::Authority,
-    credential::{Credential, CredentialReference},
+    credential::{Credential, CredentialReference, signer::ListedSigner},
     credential_code::CodeDigest,
     id::{AccountCodeId, OrganizationId, UserId},
     message::NewMessage,
@@ -40,6 +40,17 @@ impl AccountStore for MemoryStore {
     async fn find_signed_in(&self, session: &Session) -> Result<Option<Account>, StoreError> {
         let authority = Authority::of_session(session);
         Ok(self.read(|state| state.account(&state.standing(&authority)?.id)))
+    }
+
+    async fn find_signers(
+        &self,
+        session: &Session,
+    ) -> Result<Option<Vec<ListedSigner>>, StoreError> {
+        let account = self.find_signed_in(session).await?;
+        Ok(account.map(|account| {
+            let credentials = account.credentials.iter();
+            credentials.filter_map(ListedSigner::of).collect()
+        }))
     }
 
     async fn find(&self, user: &UserId) -> Result<Option<Account>, StoreError> {

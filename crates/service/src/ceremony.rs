@@ -11,7 +11,7 @@ use latchkey_domain::{
     },
     credential::{
         Credential, CredentialId, CredentialKind, CredentialState, MadeBy, Provenance,
-        passkey::{Passkey, Transports},
+        passkey::Transports,
     },
     id::{ApplicationId, ChallengeId, CredentialUuid, OrganizationId, TokenId},
     policy::Policy,
@@ -26,6 +26,7 @@ use crate::{
     events::Events,
     messages::Messages,
     ports::{
+        account_store::HeldPasskey,
         clock::Clock,
         credential_store::CreateError,
         entropy::Entropy,
@@ -76,12 +77,11 @@ pub struct ListedPasskey {
     pub transports: Transports,
 }
 
-impl ListedPasskey {
-    /// The entry of a credential of that kind.
-    pub(crate) fn new(id: &CredentialId, passkey: &Passkey) -> Self {
+impl From<HeldPasskey> for ListedPasskey {
+    fn from(held: HeldPasskey) -> Self {
         Self {
-            id: id.clone(),
-            transports: passkey.transports.clone(),
+            id: held.id,
+            transports: held.transports,
         }
     }
 }
@@ -95,7 +95,8 @@ pub struct CreationChallenge {
     pub kind: CredentialKind,
     /// Whose credential it becomes.
     pub user: User,
-    /// The passkeys the user has for this application already, or for any where the request told none.
+    /// The passkeys that the authenticator should not make a second one beside: those of the user for this application,
+    /// active or not. A client that names none may use any, and its authenticator passes over those of others.
     pub exclude: Vec<ListedPasskey>,
 }
 
@@ -389,32 +390,26 @@ impl<P: Held> Completion<'_, P> {
 }
 
 impl CreationChallenge {
-    /// The answer of an init call to a user who has these credentials.
+    /// The answer of an init call to a user who has these passkeys.
     pub(crate) fn new(
         begun: BegunChallenge,
         kind: CredentialKind,
         user: User,
-        credentials: &[Credential],
+        passkeys: impl IntoIterator<Item = HeldPasskey>,
     ) -> Self {
+        let now = begun.challenge.issued;
+        let is_there = |held: &HeldPasskey| {
+            held.waits_until.is_none_or(|until| now < until)
+                && begun.rp_id().is_none_or(|wanted| *wanted == held.rp_id)
+        };
+        let passkeys = passkeys.into_iter().filter(is_there);
         Self {
-            exclude: excluded(credentials, begun.rp_id()),
+            exclude: passkeys.map(ListedPasskey::from).collect(),
             begun,
             kind,
             user,
         }
     }
-}
-
-/// The passkeys that the authenticator should not make a second one beside: those of the user
-/// for this RP id, active or not. A client that sends no origin may use any, and its authenticator passes
-/// over those of others.
-fn excluded(credentials: &[Credential], rp_id: Option<&RpId>) -> Vec<ListedPasskey> {
-    let passkeys = credentials.iter().filter_map(|credential| {
-        let passkey = credential.material.passkey()?;
-        let is_meant = rp_id.is_none_or(|wanted| *wanted == passkey.rp_id);
-        is_meant.then(|| ListedPasskey::new(&credential.id, passkey))
-    });
-    passkeys.collect()
 }
 
 impl From<NotAdmitted> for NewCredentialError {

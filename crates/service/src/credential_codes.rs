@@ -288,15 +288,12 @@ impl CredentialCodes {
         };
         let challenge = self.ceremonies.claiming(&party);
         let entry = entry(caller, request, &party, &challenge);
-        if known.is_some_and(|found| !entry.claims(&found.code, &found.account.user)) {
+        if known.is_some_and(|found| !entry.claims(&found.code, &found.owner)) {
             return Err(BeginWithCodeError::InvalidCode);
         }
         let claimed = self.store.claim(request.code.form, &digest, entry).await;
-        let FoundCode { code, account } = match claimed {
-            Ok(claimed) => {
-                self.note(&claimed, facts);
-                claimed
-            }
+        let claimed = match claimed {
+            Ok(claimed) => claimed,
             Err(ClaimError::Refused(found)) => {
                 if let Some(found) = found {
                     self.note(&found, facts);
@@ -305,21 +302,22 @@ impl CredentialCodes {
             }
             Err(ClaimError::Store(error)) => return Err(error.into()),
         };
+        let owner = claimed.owner;
+        facts.note(&owner.organization, &owner.id);
+        facts.by_credential = Some(claimed.issuer.clone());
         let purpose = purpose::CredentialWithCode {
-            user: code.user,
-            epoch: code.epoch,
-            code: code.id,
-            issuer: code.issuer,
+            user: owner.id.clone(),
+            epoch: owner.epoch,
+            code: claimed.id,
+            issuer: claimed.issuer,
             kind: request.kind,
-            name: code.binding.name,
+            name: claimed.name,
         };
-        let account = account.at(challenge.issued);
-        let challenge = challenge.of(purpose.into());
         Ok(CreationChallenge::new(
-            self.ceremonies.sign(challenge, party),
+            self.ceremonies.sign(challenge.of(purpose.into()), party),
             request.kind,
-            account.user,
-            &account.credentials,
+            owner,
+            claimed.passkeys,
         ))
     }
 

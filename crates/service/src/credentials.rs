@@ -16,7 +16,7 @@ use crate::{
     directory::{Caller, PartyError},
     events::{Event, Facts},
     ports::{
-        account_store::AccountStore,
+        account_store::{AccountStore, HeldPasskey},
         credential_store::{ChangeError, CredentialStore, NewName},
         store::StoreError,
     },
@@ -88,7 +88,6 @@ impl Credentials {
             .find_signed_in(session)
             .await?
             .ok_or(BeginCredentialError::NotSignedIn)?;
-        let account = account.at(self.ceremonies.now());
         let purpose = purpose::Credential {
             user: session.user.clone(),
             epoch: session.epoch,
@@ -101,7 +100,7 @@ impl Credentials {
             begun,
             kind,
             account.user,
-            &account.credentials,
+            account.credentials.iter().filter_map(HeldPasskey::of),
         ))
     }
 

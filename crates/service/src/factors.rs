@@ -7,9 +7,9 @@ use latchkey_domain::{
     authority::{Authority, Spend},
     challenge::Challenge,
     credential::{
-        Credential, CredentialId, CredentialState, Material,
+        Credential, CredentialId, CredentialState,
         key::{EncryptedPrivateKey, PublicKey},
-        signer::Signer,
+        signer::{ListedSigner, Signer, SignerKey},
     },
     id::{OrganizationId, UserId},
     time::Timestamp,
@@ -61,39 +61,40 @@ pub(crate) struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    pub(crate) fn lists(self, credential: &Credential) -> bool {
-        credential.is_usable()
-            && match &credential.material {
-                Material::Fido2(passkey) => {
-                    self.rp_id.is_none_or(|wanted| *wanted == passkey.rp_id)
-                }
-                Material::Key(_) => true,
-                Material::PasswordProtectedKey(..) => self.private_keys,
-                Material::RecoveryKey(..) => false,
-            }
+    /// Whether it lists an active credential with that key.
+    pub(crate) fn lists(self, key: &SignerKey) -> bool {
+        match key {
+            SignerKey::Fido2(passkey) => self.rp_id.is_none_or(|wanted| *wanted == passkey.rp_id),
+            SignerKey::Key(_) => true,
+            SignerKey::PasswordProtectedKey(_) => self.private_keys,
+        }
     }
 }
 
 impl AllowedCredentials {
-    /// Those of these credentials that are listed.
-    pub(crate) fn among(credentials: &[Credential], listing: Listing<'_>) -> Self {
+    /// Those of these that are listed.
+    pub(crate) fn among(
+        signers: impl IntoIterator<Item = ListedSigner>,
+        listing: Listing<'_>,
+    ) -> Self {
         let mut allowed = Self {
             password_protected_keys: listing.private_keys.then(Vec::new),
             ..Self::default()
         };
-        let listed = credentials.iter().filter(|held| listing.lists(held));
-        for credential in listed {
-            let id = credential.id.clone();
-            match &credential.material {
-                Material::Fido2(passkey) => {
-                    allowed.passkeys.push(ListedPasskey::new(&id, passkey));
-                }
-                Material::Key(_) => allowed.keys.push(id),
-                Material::PasswordProtectedKey(_, encrypted) => {
+        let signers = signers.into_iter();
+        for listed in signers.filter(|held| listing.lists(&held.signer.key)) {
+            let ListedSigner { id, transports, .. } = listed;
+            match listed.signer.key {
+                SignerKey::Fido2(_) => allowed.passkeys.push(ListedPasskey { id, transports }),
+                SignerKey::Key(_) => allowed.keys.push(id),
+                SignerKey::PasswordProtectedKey(_) => {
                     let keys = allowed.password_protected_keys.get_or_insert_default();
-                    keys.push((id, encrypted.clone()));
+                    keys.extend(
+                        listed
+                            .encrypted_private_key
+                            .map(|encrypted| (id, encrypted)),
+                    );
                 }
-                Material::RecoveryKey(..) => {}
             }
         }
         allowed
@@ -204,7 +205,7 @@ impl Factors {
 
     /// The same where the challenge may say the signer that the answer names, and gives the key that signed. When the
     /// first proof is true of that one, nothing is read of its credential: that all of it still stands is required
-    /// where its use is recorded. Whatever is not true of it is judged by what is kept.
+    /// where its use is recorded. Whatever is not true of it is verified once more, and judged, by what is kept.
     pub(crate) async fn verify_by(
         &self,
         ceremony: &Answering<'_>,
@@ -275,9 +276,12 @@ impl Factors {
             .filter(|held| !matches!(held.credential.state, CredentialState::Waiting { .. }));
         let date = self.ceremonies.now();
         let verifier = &self.ceremonies.verifier;
-        let is_listed =
-            |held: &HeldCredential| held.user.is_active && ceremony.lists(&held.credential);
-        let tells_all = user.is_some() && held.as_ref().is_some_and(is_listed);
+        let signer = held.as_ref().and_then(|held| Signer::of(&held.credential));
+        let is_listed = |(held, signer): (&HeldCredential, &Signer)| {
+            held.user.is_active && held.credential.is_active() && ceremony.lists(&signer.key)
+        };
+        let known = held.as_ref().zip(signer.as_ref());
+        let tells_all = user.is_some() && known.is_some_and(is_listed);
         let untrue = |error: ProofError| {
             if tells_all || (user.is_none() && error.is_without_credential()) {
                 factor.refused(error)
@@ -285,7 +289,6 @@ impl Factors {
                 FactorError::UnknownCredential
             }
         };
-        let signer = held.as_ref().and_then(|held| Signer::of(&held.credential));
         let Some((held, signer)) = held.zip(signer) else {
             return Err(untrue(
                 verifier.verify_for_nobody(&ceremony.expected, proof),
@@ -366,15 +369,16 @@ impl<'a> Answering<'a> {
         }
     }
 
-    /// Whether the challenge lists this credential of its user; none when its application has gone since.
-    fn lists(&self, credential: &Credential) -> bool {
+    /// Whether the challenge lists an active credential of its user with that key; none when its application has gone
+    /// since.
+    fn lists(&self, key: &SignerKey) -> bool {
         let lists = |rp_id| {
             let private_keys = self.private_keys;
             let listing = Listing {
                 rp_id,
                 private_keys,
             };
-            listing.lists(credential)
+            listing.lists(key)
         };
         if self.is_bound {
             let mut bound = self.expected.applications.iter();

@@ -7,7 +7,7 @@ use latchkey_domain::{
     application::RpId,
     authority::Authority,
     challenge::purpose,
-    credential::{Credential, CredentialKind},
+    credential::{Credential, CredentialKind, signer::ListedSigner},
     credential_code::EnteredCode,
     id::OrganizationId,
     text::Username,
@@ -260,7 +260,8 @@ fn allowed(
         rp_id,
         private_keys,
     };
-    let allowed = AllowedCredentials::among(&account.credentials, listing);
+    let signers = account.credentials.iter().filter_map(ListedSigner::of);
+    let allowed = AllowedCredentials::among(signers, listing);
     if allowed.is_empty() && !has_password_protected_key(&account.credentials) {
         return Err(BeginLoginError::NoUsableCredential);
     }

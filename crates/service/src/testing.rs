@@ -24,6 +24,7 @@ use latchkey_domain::{
         Provenance,
         key::{EncryptedPrivateKey, KeyPair, PublicKey},
         passkey::{Aaguid, Passkey, Transports},
+        signer::ListedSigner,
     },
     id::{
         AccountCodeId, ApplicationId, ChallengeId, CredentialUuid, OrganizationId, TokenId,
@@ -223,6 +224,12 @@ pub(crate) fn account(number: u8, materials: Vec<Material>) -> Account {
         .map(|(material, number)| credential(number, &user, material))
         .collect();
     Account { user, credentials }
+}
+
+/// What the user of that account can sign with.
+pub(crate) fn signers(account: &Account) -> Vec<ListedSigner> {
+    let credentials = account.credentials.iter();
+    credentials.filter_map(ListedSigner::of).collect()
 }
 
 pub(crate) fn session(of: &User) -> Session {

@@ -115,26 +115,28 @@ impl UserActions {
             .snapshot_for(caller, Some(&session.organization))
             .await?
             .party(caller, &session.organization)?;
-        let account = self
+        let signers = self
             .factors
             .accounts
-            .find_signed_in(session)
+            .find_signers(session)
             .await?
             .ok_or(BeginUserActionError::NotSignedIn)?;
         let listing = Listing {
             rp_id: party.rp_id(),
             private_keys: true,
         };
-        let allowed = AllowedCredentials::among(&account.credentials, listing);
-        let mut own = account.credentials.iter();
-        let own = own.find(|held| held.uuid == session.credential && listing.lists(held));
+        let own = signers.iter().find(|held| {
+            held.signer.credential == session.credential && listing.lists(&held.signer.key)
+        });
+        let own = own.and_then(SessionSigner::of);
+        let allowed = AllowedCredentials::among(signers, listing);
         let purpose = purpose::UserAction {
             user: session.user.clone(),
             epoch: session.epoch,
             session_credential: session.credential.clone(),
             action,
             nonce: ActionNonce::from_random(&ceremonies.entropy.draw()),
-            signer: own.and_then(SessionSigner::of),
+            signer: own,
         };
         Ok(FactorChallenge {
             begun: ceremonies.begin(party, purpose),
@@ -205,6 +207,7 @@ impl UserActions {
             && known.is_some()
         {
             // The challenge may know what is no longer so, a counter above all: what is kept says it, and it is noted.
+            told.credential = None;
             self.factors.verify(&ceremony, answer, told).await?;
         }
         kept?;

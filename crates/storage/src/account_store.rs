@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use latchkey_domain::{
-    credential::CredentialReference,
+    credential::{CredentialReference, signer::ListedSigner},
     id::{OrganizationId, UserId},
     session::Session,
     text::Username,
@@ -25,7 +25,7 @@ use crate::{
     store::SqlStore,
     table::{
         account::account_of,
-        credential::{self, Column},
+        credential::{self, Column, signer},
         organization, user,
     },
 };
@@ -55,6 +55,20 @@ impl AccountStore for SqlStore {
             with_credentials().filter(stands).into_query()
         });
         self.account(statement).await
+    }
+
+    async fn find_signers(
+        &self,
+        session: &Session,
+    ) -> Result<Option<Vec<ListedSigner>>, StoreError> {
+        let values = session_store::values(session);
+        let statement = SIGNERS.with(self.backend(), &values, |values| {
+            let stands = standing_of_user(session_store::FORM, &mut Vec::from(values).into());
+            signer::of_users().cond_where(stands).to_owned()
+        });
+        let signers = signer::all_in(&self.rows(statement).await?)?;
+        // The credential that began the session is one of them.
+        Ok(Some(signers).filter(|signers| !signers.is_empty()))
     }
 
     async fn find(&self, user: &UserId) -> Result<Option<Account>, StoreError> {
@@ -95,6 +109,7 @@ impl AccountStore for SqlStore {
 
 static BY_USERNAME: Fixed = Fixed::new();
 static BY_SESSION: Fixed = Fixed::new();
+static SIGNERS: Fixed = Fixed::new();
 static BY_ID: Fixed = Fixed::new();
 static BY_KEY: Fixed = Fixed::new();
 static BY_UUID: Fixed = Fixed::new();

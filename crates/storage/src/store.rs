@@ -260,13 +260,9 @@ impl SqlStore {
     {
         let began = Instant::now();
         let ends = began + self.deadline;
-        let tell = async move |tx: Transaction, (steps, done)| {
-            let are_done = at_once(&*tx, steps).await?;
-            Ok(are_done.then_some(done))
-        };
         let outcome = async {
             if self.line.is_none()
-                && let Some(done) = self.told_once(plan, tell, ends).await?
+                && let Some(done) = self.done_at_once(plan, ends).await?
             {
                 return Ok(done);
             }
@@ -275,26 +271,6 @@ impl SqlStore {
         let outcome = outcome.await;
         self.tell(Work::Write, began);
         outcome
-    }
-
-    /// The rows of a statement that is all of a change and gives what it met, for PostgreSQL, which is told it as those
-    /// of [`write_at_once`](Self::write_at_once); none when somebody is in the way.
-    ///
-    /// # Errors
-    /// As those of [`SqlStore::write`].
-    pub(crate) async fn rows_at_once(
-        &self,
-        statement: Statement,
-    ) -> Result<Vec<QueryResult>, StoreError> {
-        let began = Instant::now();
-        let tell = async move |tx: Transaction, ()| {
-            let rows = tx.query_all_raw(statement).await;
-            rows.map(Some).map_err(StoreError::new)
-        };
-        let plan = async |_tx| Ok::<_, StoreError>(());
-        let rows = self.told_once(plan, tell, began + self.deadline).await;
-        self.tell(Work::Write, began);
-        rows.map(Option::unwrap_or_default)
     }
 
     /// Makes a change that is all that a call does, and must meet a row.
@@ -314,25 +290,22 @@ impl SqlStore {
         self.write_at_once(plan, operation).await
     }
 
-    /// What a call gives when what was planned has been told as one statement, in a task for the reason that operations
-    /// run in one; nothing when it has done nothing, and a transaction can do the same.
-    async fn told_once<X, T, E, P, F>(
+    /// What a call gives when its steps have been carried out. They run in a task for the reason that operations
+    /// do.
+    async fn done_at_once<T, E, P>(
         &self,
         plan: impl FnOnce(Transaction) -> P + Send + 'static,
-        tell: impl FnOnce(Transaction, X) -> F + Send + 'static,
         ends: Instant,
     ) -> Result<Option<T>, E>
     where
-        X: Send,
         T: Send + 'static,
         E: Error + From<StoreError> + Send + 'static,
-        P: Future<Output = Result<X, E>> + Send,
-        F: Future<Output = Result<Option<T>, StoreError>> + Send,
+        P: Future<Output = Result<(Vec<Step>, T), E>> + Send,
     {
         let store = self.clone();
         let task = async move {
             store.count_transaction();
-            // Until it is told, nothing is done that the transaction could do again.
+            // Until the steps are told, nothing is done that the transaction could do again.
             let otherwise = |error: E| match store.told(error) {
                 (Some(Passing::Exhaustion | Passing::Schema | Passing::Damage) | None, error) => {
                     Err(error)
@@ -350,17 +323,17 @@ impl SqlStore {
                     }
                 }
             };
-            let (lent, planned) = match unless_late(ends, preparing).await {
+            let (lent, (steps, done)) = match unless_late(ends, preparing).await {
                 Ok(prepared) => prepared,
                 Err(error) => return otherwise(error),
             };
             let telling = async {
-                let outcome = tell(Arc::clone(lent.connection()), planned).await;
+                let outcome = at_once(&**lent.connection(), steps).await;
                 lent.give_back_after(outcome.as_ref().err());
                 outcome.map_err(E::from)
             };
             match unless_late(ends, telling).await {
-                Ok(done) => Ok(done),
+                Ok(are_done) => Ok(are_done.then_some(done)),
                 Err(error) => match store.told(error) {
                     (Some(Passing::Contention | Passing::ReadOnly), _error) => Ok(None),
                     (_, error) => Err(error),
@@ -425,6 +398,41 @@ impl SqlStore {
             Ok(ended) => ended.map_err(StoreError::new)?,
             Err(_late) => Err(StoreError::unavailable(NoAnswer).into()),
         }
+    }
+
+    /// Runs, outside of any transaction, an operation that changes something in one statement, and may be run again
+    /// when that has taken effect and nobody knows: once more, on a fresh connection, when it meets a failure that
+    /// passes. It runs in another task for the reason that operations do.
+    ///
+    /// # Errors
+    /// As those of [`SqlStore::write`].
+    pub(crate) async fn write_repeatably<T, E, F>(
+        &self,
+        operation: impl FnOnce(Transaction) -> F + Clone + Send + Sync + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Error + From<StoreError> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send,
+    {
+        let began = Instant::now();
+        let store = self.clone();
+        let task = async move {
+            let attempt = || {
+                let operation = operation.clone();
+                async {
+                    store.count_transaction();
+                    let lent = store.writer.lend().await?;
+                    let outcome = operation(Arc::clone(lent.connection())).await;
+                    lent.give_back_after(outcome.as_ref().err());
+                    outcome
+                }
+            };
+            store.until(began + store.deadline, attempt).await
+        };
+        let ended = tokio::spawn(task.in_current_span()).await;
+        self.tell(Work::Write, began);
+        ended.map_err(StoreError::new)?
     }
 
     fn tell(&self, work: Work, began: Instant) {

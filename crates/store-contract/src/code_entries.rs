@@ -5,11 +5,11 @@ use std::time::Duration;
 use latchkey_domain::{
     credential::CredentialKind,
     credential_code::{Binding, CodeDigest, CodeEntry, CodeForm, CodeState, CredentialCode, Kinds},
-    text::Username,
+    text::{CredentialName, Username},
 };
 use latchkey_service::ports::{
     Stores,
-    credential_code_store::{ClaimError, FoundCode},
+    credential_code_store::{ClaimError, ClaimedCode},
 };
 
 use crate::{NOW, World};
@@ -18,7 +18,7 @@ cases! { code_entries:
     a_claimed_code_is_not_claimed_again,
     an_expired_code_is_not_claimed,
     a_code_is_claimed_where_and_for_what_it_is_alone,
-    a_claimed_code_is_given_with_the_account_of_its_owner,
+    a_claimed_code_is_given_with_what_was_found_of_it,
     a_code_is_not_claimed_when_the_application_of_its_issuer_is_not_active,
     a_code_is_not_claimed_in_an_organization_that_is_not_active,
 }
@@ -31,7 +31,7 @@ pub async fn enter(
     stores: &Stores,
     long: &CodeDigest,
     entry: CodeEntry,
-) -> Result<FoundCode, ClaimError> {
+) -> Result<ClaimedCode, ClaimError> {
     let codes = &stores.credential_codes;
     codes.claim(CodeForm::Long, long, entry).await
 }
@@ -128,23 +128,26 @@ async fn a_code_is_claimed_where_and_for_what_it_is_alone(world: World) {
     }
 }
 
-async fn a_claimed_code_is_given_with_the_account_of_its_owner(world: World) {
+async fn a_claimed_code_is_given_with_what_was_found_of_it(world: World) {
     let person = world.with_passkey().await;
-    let account = world.account(&person.user.id).await.unwrap();
     for form in [CodeForm::Short, CodeForm::Long] {
-        let new = world.issued_code(&person).await;
+        let mut new = world.new_code(&person);
+        new.code.binding.name = Some(CredentialName::new("Ada's phone").unwrap());
+        let authority = world.authority(&person);
+        let codes = &world.credential_codes;
+        codes.issue(authority, new.clone()).await.unwrap();
         let digest = match form {
             CodeForm::Short => new.short.unwrap(),
             CodeForm::Long => new.long,
         };
+        let found = codes.find(form, &digest).await.unwrap().unwrap();
         let entry = world.entry(&new.code);
-        let state = CodeState::Claimed(entry.claim.clone());
-        let codes = &world.credential_codes;
         let unknown = codes.claim(form, &world.digest(), entry.clone()).await;
         assert!(matches!(unknown, Err(ClaimError::Refused(None))));
+        let state = CodeState::Claimed(entry.claim.clone());
         let claimed = codes.claim(form, &digest, entry).await.unwrap();
-        let code = CredentialCode { state, ..new.code };
-        assert_eq!((claimed.code, claimed.account), (code, account.clone()));
+        assert_eq!(claimed, found.into());
+        assert_eq!(world.state_of(&new).await, state);
     }
 }
 

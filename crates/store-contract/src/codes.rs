@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use latchkey_domain::{
     authority::Authority,
-    credential::{Credential, CredentialKind},
+    credential::{Credential, CredentialKind, CredentialState},
     credential_code::{
         Binding, Claim, CodeDigest, CodeForm, CodeState, CredentialCode, Kinds, NewCredentialCode,
         RedeemedCode, Release, ReleaseReason, ReleasedCode,
@@ -14,6 +14,7 @@ use latchkey_domain::{
     text::CredentialName,
 };
 use latchkey_service::ports::{
+    account_store::HeldPasskey,
     credential_code_store::{IssueError, RedeemError, Redemption, ReleaseError},
     credential_store::CreateError,
     user_store::UserChange,
@@ -23,7 +24,7 @@ use crate::{NOW, Person, Void, World, assert_refused, conflict, enter};
 
 cases! { codes:
     a_code_is_found_by_either_form,
-    a_code_is_found_with_the_account_of_its_owner,
+    a_code_is_found_with_the_passkeys_of_its_owner,
     a_code_without_short_form_is_found_by_the_long_one,
     every_state_comes_back_as_it_was,
     what_a_code_is_for_comes_back_as_it_was,
@@ -144,19 +145,37 @@ async fn a_code_is_found_by_either_form(world: World) {
     }
 }
 
-async fn a_code_is_found_with_the_account_of_its_owner(world: World) {
-    let person = world.with_passkey().await;
-    let other = world.invitation(&person.user.organization, "other@example.com");
-    world.invite(other).await;
-    let new = world.issued_code(&person).await;
-    let found = world
-        .credential_codes
-        .find(CodeForm::Long, &new.long)
-        .await
-        .unwrap();
-    let account = found.unwrap().account;
-    assert_eq!(account.credentials.len(), 2);
-    assert_eq!(Some(account), world.account(&person.user.id).await);
+async fn a_code_is_found_with_the_passkeys_of_its_owner(world: World) {
+    let tenant = world.tenant("Example").await;
+    let person = world.person_with_passkey(&tenant, 1).await;
+    world.person_with_passkey(&tenant, 1).await;
+    let mut long = world.issued_code(&person).await.long;
+    for waits in [None, Some(NOW.plus(Duration::from_mins(5)))] {
+        let claimed = world.claimed_code(&person).await;
+        let passkey = Credential {
+            state: waits.map_or(CredentialState::Active, |until| CredentialState::Waiting {
+                until,
+            }),
+            created: NOW.minus(Duration::from_secs(1)),
+            ..world.passkey(&person.user, &tenant.application)
+        };
+        world.redeem(&claimed, passkey).await.unwrap();
+        long = claimed.long;
+    }
+    let account = world.account(&person.user.id).await.unwrap();
+    let held: Vec<_> = account
+        .credentials
+        .iter()
+        .filter_map(HeldPasskey::of)
+        .collect();
+    assert_eq!(held.len(), 3);
+    let found = world.credential_codes.find(CodeForm::Long, &long).await;
+    let found = found.unwrap().unwrap();
+    assert_eq!((found.owner, found.passkeys), (account.user, held));
+    let without = world.person(&tenant, 1).await;
+    let new = world.issued_code(&without).await;
+    let found = world.credential_codes.find(CodeForm::Long, &new.long).await;
+    assert_eq!(found.unwrap().unwrap().passkeys, []);
 }
 
 async fn a_code_without_short_form_is_found_by_the_long_one(world: World) {

@@ -313,7 +313,7 @@ impl World {
         let found = self.credential_codes.find(form, digest).await.unwrap()?;
         Some(HeldCode {
             code: found.code,
-            user: found.account.user,
+            user: found.owner,
         })
     }
 }

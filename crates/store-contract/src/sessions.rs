@@ -5,6 +5,7 @@ use std::time::Duration;
 use latchkey_domain::{
     application::Origin,
     authority::{Authority, Spend, Spendable},
+    credential::signer::ListedSigner,
     id::{ApplicationId, SessionCodeId},
     session::Session,
     session_code::{CodeChallenge, SessionCode},
@@ -15,6 +16,7 @@ use crate::{NOW, Person, Spent, Void, World, assert_one, at_once, conflict};
 
 cases! { sessions:
     a_session_is_live_until_it_is_ended,
+    whoever_is_signed_in_signs_with_what_is_active_and_signs,
     of_many_who_end_a_session_one_succeeds,
     ending_all_sessions_raises_the_epoch,
     a_session_that_has_ended_ends_no_other,
@@ -37,12 +39,34 @@ async fn is_live(world: &World, session: &Session) -> bool {
     let is_live = world.sessions.is_live(session).await.unwrap();
     let account = world.accounts.find_signed_in(session).await.unwrap();
     assert_eq!(account.is_some(), is_live);
-    if let Some(account) = account {
+    let signers = world.accounts.find_signers(session).await.unwrap();
+    assert_eq!(signers.is_some(), is_live);
+    if let Some((account, signers)) = account.zip(signers) {
+        let listed = account.credentials.iter().filter_map(ListedSigner::of);
+        assert_eq!(signers, listed.collect::<Vec<_>>());
         assert_eq!(Some(account), world.account(&session.user).await);
     }
     let permits = world.standing(&Authority::of_session(session)).await;
     assert_eq!(permits, if is_live { Ok(()) } else { Err(Void) });
     is_live
+}
+
+async fn whoever_is_signed_in_signs_with_what_is_active_and_signs(world: World) {
+    let tenant = world.tenant("Example").await;
+    let person = world.person_with_passkey(&tenant, 1).await;
+    let inactive = world.key(&person.user);
+    for credential in [
+        world.protected_key(&person.user),
+        world.recovery_key(&person.user),
+        inactive.clone(),
+    ] {
+        world.create(&person, credential).await;
+    }
+    world.set_active(&person, &inactive.uuid, false).await;
+    let session = world.session(&person);
+    assert!(is_live(&world, &session).await);
+    let signers = world.accounts.find_signers(&session).await.unwrap();
+    assert_eq!(signers.unwrap().len(), 3);
 }
 
 async fn a_session_is_live_until_it_is_ended(world: World) {

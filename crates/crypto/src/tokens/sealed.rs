@@ -9,7 +9,7 @@ use data_encoding::BASE64URL_NOPAD;
 
 use crate::secrets::Secrets;
 
-/// What is sealed has a multiple of so many bytes: most of it has less, with the longest epoch too.
+/// What is sealed has a multiple of so many bytes: what a stranger has made has less, with the longest epoch too.
 const BLOCK: usize = 256;
 
 /// Seals with AES-256-GCM (NIST SP 800-38D) under a key that HKDF-SHA-256 (RFC 5869) derives from the

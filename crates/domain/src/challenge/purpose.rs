@@ -4,8 +4,8 @@
 use super::ActionNonce;
 use crate::{
     credential::{
-        self, CredentialId, CredentialKind, CredentialReference,
-        signer::{Signer, SignerKey},
+        CredentialId, CredentialKind, CredentialReference,
+        signer::{ListedSigner, Signer, SignerKey},
     },
     id::{AccountCodeId, CredentialCodeId, CredentialUuid, TokenId, UserId},
     text::CredentialName,
@@ -95,12 +95,14 @@ impl SessionSigner {
     /// on a curve has 158 at most and fits with nearly every id, one of RSA has 294 at least and never does.
     pub const MAXIMUM: usize = 288;
 
-    /// What is said of this credential, if it [signs](Signer::of) and is short enough.
-    pub fn of(credential: &credential::Credential) -> Option<Self> {
-        let Signer { key, .. } = Signer::of(credential)?;
-        let id = credential.id.clone();
+    /// What is said of this signer, if it is short enough.
+    pub fn of(listed: &ListedSigner) -> Option<Self> {
+        let (id, key) = (&listed.id, &listed.signer.key);
         let length = id.as_str().len() + key.public_key().spki_der().len();
-        (length <= Self::MAXIMUM).then_some(Self { id, key })
+        (length <= Self::MAXIMUM).then(|| Self {
+            id: id.clone(),
+            key: key.clone(),
+        })
     }
 }
 
@@ -259,7 +261,7 @@ mod tests {
     fn the_signer_of_an_action_is_the_sessions_credential_by_either_of_its_names() {
         let held = held(Material::Fido2(passkey()));
         let knowing = UserAction {
-            signer: SessionSigner::of(&held),
+            signer: ListedSigner::of(&held).as_ref().and_then(SessionSigner::of),
             ..signing()
         };
         for (named, is_own) in [
@@ -279,11 +281,12 @@ mod tests {
     #[test]
     fn a_challenge_says_no_signer_that_is_long() {
         for (id, key, is_said) in [(130, 158, true), (131, 158, false), (1, 294, false)] {
-            let credential = credential::Credential {
+            let credential = crate::credential::Credential {
                 id: CredentialId::new("a".repeat(id)).unwrap(),
                 ..held(Material::Key(key_pair(vec![1; key])))
             };
-            let said = SessionSigner::of(&credential).is_some();
+            let listed = ListedSigner::of(&credential).unwrap();
+            let said = SessionSigner::of(&listed).is_some();
             assert_eq!(said, is_said, "{id} {key}");
         }
     }

@@ -2,7 +2,11 @@
 
 use crate::{
     application::RpId,
-    credential::{Credential, Material, key::PublicKey, passkey::Passkey},
+    credential::{
+        Credential, CredentialId, Material,
+        key::{EncryptedPrivateKey, PublicKey},
+        passkey::{Passkey, Transports},
+    },
     id::{CredentialUuid, UserId},
 };
 
@@ -25,6 +29,36 @@ impl Signer {
             credential: credential.uuid.clone(),
             user: credential.user.clone(),
             key: SignerKey::of(&credential.material)?,
+        })
+    }
+}
+
+/// A signer as challenges list it for whom they are: its credential is active.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedSigner {
+    /// The credential id.
+    pub id: CredentialId,
+    /// What verifies its assertions.
+    pub signer: Signer,
+    /// How the authenticator of a passkey may be reached.
+    pub transports: Transports,
+    /// The encrypted private half, where it is kept.
+    pub encrypted_private_key: Option<EncryptedPrivateKey>,
+}
+
+impl ListedSigner {
+    /// What is listed of this credential, if it is active and [signs](Signer::of).
+    pub fn of(credential: &Credential) -> Option<Self> {
+        let signer = Signer::of(credential).filter(|_signer| credential.is_active())?;
+        let material = &credential.material;
+        let passkey = material.passkey();
+        Some(Self {
+            id: credential.id.clone(),
+            signer,
+            transports: passkey
+                .map(|passkey| passkey.transports.clone())
+                .unwrap_or_default(),
+            encrypted_private_key: material.encrypted_private_key().cloned(),
         })
     }
 }
@@ -89,7 +123,7 @@ impl From<&Passkey> for PasskeyKey {
 mod tests {
     use super::*;
     use crate::{
-        credential::key::EncryptedPrivateKey,
+        credential::CredentialState,
         samples::{credential, held, key_pair, passkey, user},
     };
 
@@ -123,6 +157,23 @@ mod tests {
             });
             assert_eq!(signer, wanted);
             assert!(signer.is_none_or(|signer| *signer.key.public_key() == of_material));
+        }
+    }
+    #[test]
+    fn what_is_active_and_signs_is_listed() {
+        let active = held(Material::Fido2(passkey()));
+        let listed = ListedSigner::of(&active).unwrap();
+        assert_eq!(
+            (listed.id, Some(listed.signer)),
+            (active.id.clone(), Signer::of(&active))
+        );
+        let inactive = Credential {
+            state: CredentialState::Inactive,
+            ..active
+        };
+        let recovery = held(Material::RecoveryKey(key_pair(vec![2]), None));
+        for credential in [inactive, recovery] {
+            assert_eq!(ListedSigner::of(&credential), None);
         }
     }
 }

@@ -14,9 +14,9 @@ use super::*;
 use crate::{
     ceremony::NewCredentialError,
     ports::{
-        account_store::MockAccountStore,
+        account_store::{HeldPasskey, MockAccountStore},
         code_digester::MockCodeDigester,
-        credential_code_store::{MockCredentialCodeStore, RedeemError},
+        credential_code_store::{ClaimedCode, MockCredentialCodeStore, RedeemError},
         credential_store::CreateError,
         proof_verifier::{MockProofVerifier, Offered, ProofError},
         store::AuthorityConflict,
@@ -74,7 +74,15 @@ fn held(state: CodeState) -> FoundCode {
     let id = CredentialCodeId::from_random(&[4; 32]);
     let mut code = CredentialCode::issue(id, &session(&account.user), NOW, seconds(60));
     code.state = state;
-    FoundCode { code, account }
+    FoundCode {
+        code,
+        passkeys: account
+            .credentials
+            .iter()
+            .filter_map(HeldPasskey::of)
+            .collect(),
+        owner: account.user,
+    }
 }
 
 fn claim() -> Claim {
@@ -97,9 +105,9 @@ fn holding(held: Option<FoundCode>) -> MockCredentialCodeStore {
 /// What comes of an entry where that code is held, or none.
 fn claiming(
     held: Option<FoundCode>,
-) -> impl Fn(CodeForm, &CodeDigest, CodeEntry) -> Result<FoundCode, ClaimError> {
+) -> impl Fn(CodeForm, &CodeDigest, CodeEntry) -> Result<ClaimedCode, ClaimError> {
     move |_, _, entry| match &held {
-        Some(held) if entry.claims(&held.code, &held.account.user) => Ok(held.clone()),
+        Some(held) if entry.claims(&held.code, &held.owner) => Ok(held.clone().into()),
         _ => Err(ClaimError::Refused(held.clone().map(Box::new))),
     }
 }
@@ -227,9 +235,9 @@ async fn a_code_that_cannot_be_claimed_is_asked_for_once() {
     let mut expired = held(CodeState::Issued);
     expired.code.expires = NOW;
     let mut of_inactive_user = held(CodeState::Issued);
-    of_inactive_user.account.user.is_active = false;
+    of_inactive_user.owner.is_active = false;
     let mut of_earlier_epoch = held(CodeState::Issued);
-    of_earlier_epoch.account.user.epoch = latchkey_domain::user::Epoch::new(5);
+    of_earlier_epoch.owner.epoch = latchkey_domain::user::Epoch::new(5);
     for held in [
         None,
         Some(held(CodeState::Claimed(claim()))),

@@ -411,7 +411,8 @@ async fn a_login_tells_what_is_wrong_with_a_proof_of_what_its_challenge_lists_on
             rp_id: bound.map(|bound| bound.relying_party.rp_id()),
             private_keys: false,
         };
-        let allowed = AllowedCredentials::among(&held.credentials, listing);
+        let signers = held.credentials.iter().filter_map(ListedSigner::of);
+        let allowed = AllowedCredentials::among(signers, listing);
         assert_eq!(allowed.is_empty(), !is_listed, "{used:?}");
         let mut world = World::new().proving(Err(ProofError::Signature));
         world

@@ -2,7 +2,11 @@
 
 use async_trait::async_trait;
 use latchkey_domain::{
-    credential::{Credential, CredentialReference},
+    application::RpId,
+    credential::{
+        Credential, CredentialId, CredentialReference, CredentialState, passkey::Transports,
+        signer::ListedSigner,
+    },
     id::{OrganizationId, UserId},
     session::Session,
     text::Username,
@@ -41,6 +45,35 @@ pub struct HeldCredential {
     pub user: User,
 }
 
+/// A passkey of a user, as far as challenges list it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldPasskey {
+    /// Its credential id.
+    pub id: CredentialId,
+    /// The RP id that it is bound to.
+    pub rp_id: RpId,
+    /// How its authenticator may be reached.
+    pub transports: Transports,
+    /// Until when it waits for approval, if it does: from then on it is [gone](Credential::is_gone).
+    pub waits_until: Option<Timestamp>,
+}
+
+impl HeldPasskey {
+    /// What is listed of this credential, if it is a passkey.
+    pub fn of(credential: &Credential) -> Option<Self> {
+        let passkey = credential.material.passkey()?;
+        Some(Self {
+            id: credential.id.clone(),
+            rp_id: passkey.rp_id.clone(),
+            transports: passkey.transports.clone(),
+            waits_until: match credential.state {
+                CredentialState::Waiting { until } => Some(until),
+                CredentialState::Active | CredentialState::Inactive => None,
+            },
+        })
+    }
+}
+
 /// Reads accounts, each in one statement outside any transaction. Users of an organization that is not
 /// active do not exist for these reads; users and credentials that are not active do.
 #[cfg_attr(any(test, feature = "mocks"), mockall::automock)]
@@ -62,6 +95,15 @@ pub trait AccountStore: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn find_signed_in(&self, session: &Session) -> Result<Option<Account>, StoreError>;
+
+    /// What whoever is signed in can sign with, oldest first, and none when the session does not hold.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn find_signers(
+        &self,
+        session: &Session,
+    ) -> Result<Option<Vec<ListedSigner>>, StoreError>;
 
     /// The account of that user.
     ///

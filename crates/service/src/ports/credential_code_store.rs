@@ -9,13 +9,14 @@ use latchkey_domain::{
         CodeDigest, CodeEntry, CodeForm, CredentialCode, NewCredentialCode, RedeemedCode,
         ReleasedCode,
     },
-    id::{CredentialCodeId, UserId},
+    id::{CredentialCodeId, CredentialUuid, UserId},
     organization::Approval,
+    text::CredentialName,
     user::User,
 };
 
 use super::{
-    account_store::Account,
+    account_store::HeldPasskey,
     store::{AuthorityConflict, StoreError},
 };
 use crate::ports::credential_store::CreateError;
@@ -29,13 +30,42 @@ pub struct HeldCode {
     pub user: User,
 }
 
-/// A code with its owner's account.
+/// A code with its owner and the owner's passkeys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundCode {
     /// The code.
     pub code: CredentialCode,
-    /// Its owner, with all credentials.
-    pub account: Account,
+    /// Its owner.
+    pub owner: User,
+    /// All that the owner has, active or not, oldest first.
+    pub passkeys: Vec<HeldPasskey>,
+}
+
+/// A code that was claimed: what a challenge for it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimedCode {
+    /// Identifies the code.
+    pub id: CredentialCodeId,
+    /// The credential whose session issued it.
+    pub issuer: CredentialUuid,
+    /// What the credential is called, if the code says so.
+    pub name: Option<CredentialName>,
+    /// Its owner, still in the epoch in which it was issued.
+    pub owner: User,
+    /// The owner's passkeys, active or not, oldest first.
+    pub passkeys: Vec<HeldPasskey>,
+}
+
+impl From<FoundCode> for ClaimedCode {
+    fn from(found: FoundCode) -> Self {
+        Self {
+            id: found.code.id,
+            issuer: found.code.issuer,
+            name: found.code.binding.name,
+            owner: found.owner,
+            passkeys: found.passkeys,
+        }
+    }
 }
 
 /// The decision that a code is redeemed, and the credential that is made with it: one that waits, where the code's
@@ -146,7 +176,7 @@ pub trait CredentialCodeStore: Send + Sync {
     /// [`IssueError`]; nothing is changed then.
     async fn issue(&self, authority: Authority, new: NewCredentialCode) -> Result<(), IssueError>;
 
-    /// The code that has that digest in that form, whatever its state, and the account of its owner: one statement,
+    /// The code that has that digest in that form, whatever its state, and its owner with all passkeys: one statement,
     /// the same whether there is such a code or not. Codes of an organization that is not active are not found.
     ///
     /// # Errors
@@ -157,9 +187,10 @@ pub trait CredentialCodeStore: Send + Sync {
         digest: &CodeDigest,
     ) -> Result<Option<FoundCode>, StoreError>;
 
-    /// Claims the code that has that digest in that form, and gives it, claimed, with the account of its owner.
-    /// Required in the same transaction: the [entry claims it](CodeEntry::claims), and [`Authority::of_code`] holds. Of
-    /// any number of concurrent calls for one code, exactly one returns `Ok`.
+    /// Claims the code that has that digest in that form. Required in the same transaction: the [entry claims
+    /// it](CodeEntry::claims), and [`Authority::of_code`] holds. Of any number of concurrent calls for one code,
+    /// exactly one returns `Ok`. Each entry has a challenge of its own, so that a store can carry a claim out again
+    /// when it does not know what came of it.
     ///
     /// # Errors
     /// [`ClaimError`]; nothing is changed then. Nothing but that the owner's authority does not hold may take longer
@@ -169,7 +200,7 @@ pub trait CredentialCodeStore: Send + Sync {
         form: CodeForm,
         digest: &CodeDigest,
         entry: CodeEntry,
-    ) -> Result<FoundCode, ClaimError>;
+    ) -> Result<ClaimedCode, ClaimError>;
 
     /// Redeems a code that exactly this challenge claimed, and makes the credential. Required in the same transaction:
     /// the organization asks for [what it is made for](Redemption::approval). Of any number of concurrent calls for

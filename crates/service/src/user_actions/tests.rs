@@ -19,7 +19,7 @@ use crate::{
     },
     testing::{
         account, action, application, assertion, caller, ceremonies, credential, events, key,
-        passkey, protected_key, session, signed_request, throttle, user, uuid,
+        passkey, protected_key, session, signed_request, signers, throttle, user, uuid,
     },
 };
 
@@ -35,8 +35,8 @@ fn live() -> MockSessionStore {
 fn user_actions(store: MockSignInStore) -> UserActions {
     let mut accounts = MockAccountStore::new();
     accounts
-        .expect_find_signed_in()
-        .returning(|_| Ok(Some(account(1, vec![key()]))));
+        .expect_find_signers()
+        .returning(|_| Ok(Some(signers(&account(1, vec![key()])))));
     accounts.expect_find_credential().returning(|_, _| {
         let user = user(1);
         Ok(Some(HeldCredential {
@@ -141,8 +141,8 @@ async fn what_is_wrong_with_a_proof_is_told_of_what_is_active_only() {
         for wrong in [ProofError::Signature, ProofError::Challenge] {
             let mut accounts = MockAccountStore::new();
             accounts
-                .expect_find_signed_in()
-                .returning(|_| Ok(Some(account(1, vec![key()]))));
+                .expect_find_signers()
+                .returning(|_| Ok(Some(signers(&account(1, vec![key()])))));
             accounts.expect_find_credential().returning(move |_, _| {
                 let mut user = user(1);
                 let mut credential = credential(1, &user, key());
@@ -371,8 +371,8 @@ async fn what_is_wrong_with_a_proof_is_told_of_what_the_challenge_lists_only() {
         let (owner, own) = (held.user.clone(), held.credentials[0].clone());
         let mut accounts = MockAccountStore::new();
         accounts
-            .expect_find_signed_in()
-            .returning(move |_| Ok(Some(held.clone())));
+            .expect_find_signers()
+            .returning(move |_| Ok(Some(signers(&held))));
         accounts.expect_find_credential().returning(move |_, _| {
             Ok(Some(HeldCredential {
                 credential: own.clone(),

@@ -26,6 +26,7 @@ use crate::{
 pub(crate) mod creation;
 pub(crate) mod of_application;
 pub(crate) mod renewal;
+pub(crate) mod signer;
 
 type Typed<T> = column::Typed<Entity, T>;
 

@@ -11,8 +11,8 @@ use latchkey_domain::{
     approval::{Decision, Verdict},
     authority::Authority,
     credential_code::{
-        Binding, CodeDigest, CodeEntry, CodeForm, CodeState, CredentialCode, Kinds,
-        NewCredentialCode, Release, ReleaseReason, ReleasedCode,
+        Binding, CodeDigest, CodeEntry, CodeForm, CredentialCode, Kinds, NewCredentialCode,
+        Release, ReleaseReason, ReleasedCode,
     },
     id::{
         ApplicationId, ChallengeId, CredentialCodeId, CredentialUuid, OrganizationId, TokenId,
@@ -24,22 +24,21 @@ use latchkey_domain::{
 };
 use latchkey_service::ports::{
     credential_code_store::{
-        ClaimError, CredentialCodeStore, DecideError, FoundCode, HeldCode, IssueError, RedeemError,
-        Redemption, ReleaseError,
+        ClaimError, ClaimedCode, CredentialCodeStore, DecideError, FoundCode, HeldCode, IssueError,
+        RedeemError, Redemption, ReleaseError,
     },
     store::{AuthorityConflict, StoreError},
 };
 use sea_orm::{
     ActiveValue::Set,
-    DatabaseTransaction, DbBackend, FromQueryResult as _, JoinType, QueryOrder as _, QueryResult,
-    QuerySelect as _, UpdateMany, Value,
+    DatabaseTransaction, DbBackend, JoinType, QueryOrder as _, QuerySelect as _, UpdateMany, Value,
     entity::prelude::*,
     sea_query::{CaseStatement, Condition, ExprTrait as _},
 };
 
-use super::{account::account_of, credential, organization, user};
+use super::{credential, organization, user};
 use crate::{
-    column::{self, FIRST, SECOND, THIRD},
+    column,
     connection::Reader,
     statement::{self, Change as _, Inputs, PLAIN, Step, together},
     store::SqlStore,
@@ -99,34 +98,42 @@ impl CredentialCodeStore for SqlStore {
         digest: &CodeDigest,
     ) -> Result<Option<FoundCode>, StoreError> {
         let statement = entry::found(self.backend(), form, digest);
-        found_in(&self.rows(statement).await?)
+        entry::found_in(&self.rows(statement).await?)
     }
 
     /// The code's own row decides: whatever ends what the authority requires of the owner and of the
     /// credentials ends the code as well, and of a row that somebody has just changed it is asked anew. PostgreSQL
-    /// claims a code and reads it in one statement; where that meets none, or on SQLite, the code tells why.
+    /// claims a code and reads it in one statement; only where that meets none, the code tells why. The claim has a
+    /// challenge of its own, so it may be told again.
     async fn claim(
         &self,
         form: CodeForm,
         digest: &CodeDigest,
         entry: CodeEntry,
-    ) -> Result<FoundCode, ClaimError> {
+    ) -> Result<ClaimedCode, ClaimError> {
         if self.backend() == DbBackend::Postgres {
-            let statement = entry::claimed(self.backend(), form, digest, &entry);
-            if let Some(claimed) = found_in(&self.rows_at_once(statement).await?)? {
-                return Ok(claimed);
-            }
+            let claimed = entry::claimed(form, digest, &entry);
+            let found = entry::found(DbBackend::Postgres, form, digest);
+            return self
+                .write_repeatably(async move |tx| {
+                    let rows = tx.query_all_raw(claimed).await.map_err(StoreError::new)?;
+                    if let Some(claimed) = entry::claimed_in(&rows)? {
+                        return Ok(claimed);
+                    }
+                    let rows = tx.query_all_raw(found).await.map_err(StoreError::new)?;
+                    Err(ClaimError::Refused(entry::found_in(&rows)?.map(Box::new)))
+                })
+                .await;
         }
         let found = self.find(form, digest).await?;
-        let mut found = found.ok_or(ClaimError::Refused(None))?;
+        let found = found.ok_or(ClaimError::Refused(None))?;
         let step = entry::claim(form, digest, &entry);
-        let is_claimed = entry.claims(&found.code, &found.account.user)
+        let is_claimed = entry.claims(&found.code, &found.owner)
             && self
                 .write(async move |tx| step.meets_one(&tx).await)
                 .await?;
         if is_claimed {
-            found.code.state = CodeState::Claimed(entry.claim);
-            Ok(found)
+            Ok(found.into())
         } else {
             Err(ClaimError::Refused(Some(Box::new(found))))
         }
@@ -222,20 +229,6 @@ const CANCELLED: &str = "cancelled";
 const WAITING: &str = "waiting";
 const APPROVED: &str = "approved";
 const REFUSED: &str = "refused";
-
-/// The code of these rows, and the account of its owner.
-fn found_in(rows: &[QueryResult]) -> Result<Option<FoundCode>, StoreError> {
-    let code = rows
-        .first()
-        .map(|row| Model::from_query_result(row, FIRST).map_err(StoreError::new));
-    let Some((code, account)) = code.zip(account_of(rows, SECOND, THIRD)?) else {
-        return Ok(None);
-    };
-    Ok(Some(FoundCode {
-        code: code?.try_into()?,
-        account,
-    }))
-}
 
 /// The code of that user that was issued last.
 fn is_newest_of(user: impl Into<Value>) -> Expr {

@@ -166,6 +166,23 @@ async fn what_is_being_used_up_is_not_used_again() {
     assert!(matches!(outcome, Err(ExerciseError::Authority(it)) if it == spent));
 }
 
+/// As when its answer was lost: nobody else has its challenge.
+#[tokio::test]
+async fn a_claim_may_be_told_again_and_no_other() {
+    let world = world().await;
+    let person = world.someone().await;
+    let issued = world.issued_code(&person).await;
+    let entry = world.entry(&issued.code);
+    let claimed = enter(&world, &issued.long, entry.clone()).await.unwrap();
+    let again = enter(&world, &issued.long, entry.clone()).await.unwrap();
+    assert_eq!(again, claimed);
+    let other = enter(&world, &issued.long, world.entry(&issued.code)).await;
+    assert_refused!(other, ClaimError::Refused(Some(_)));
+    world.cancel_all(&person).await;
+    let too_late = enter(&world, &issued.long, entry).await;
+    assert_refused!(too_late, ClaimError::Refused(Some(_)));
+}
+
 #[tokio::test]
 async fn a_code_that_is_being_cancelled_is_neither_claimed_nor_redeemed() {
     let world = world().await;

@@ -5,11 +5,12 @@ use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 use latchkey_domain::{
     code_request::{CodeRequest, RequestState},
     credential::CredentialKind,
-    credential_code::CodeDigest,
-    id::{CodeRequestId, OrganizationId},
+    credential_code::{Claim, CodeDigest, CodeEntry, CodeForm},
+    id::{ApplicationId, ChallengeId, CodeRequestId, OrganizationId},
 };
 use latchkey_service::ports::{
     code_request_store::{CodeRequestStore as _, OpenRequestError},
+    credential_code_store::{ClaimError, CredentialCodeStore},
     directory_store::DirectoryStore as _,
     installation_store::InstallationStore as _,
     store::StoreError,
@@ -21,7 +22,10 @@ use latchkey_storage::{
 use latchkey_store_contract::{CALLERS, NOW, at_once, successes};
 use latchkey_testkit::{database::TestDatabase, proxy::Proxy};
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection};
-use tokio::{net::TcpStream, time::sleep};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep},
+};
 use url::Url;
 
 /// Calls that read and calls that write, from everywhere at once, more than there are connections.
@@ -29,14 +33,37 @@ async fn calls(store: &SqlStore) -> Vec<Result<(), StoreError>> {
     at_once(|index| {
         let store = store.clone();
         async move {
-            if index.is_multiple_of(2) {
-                store.load().await.map(|_entries| ())
-            } else {
-                store.ping().await
+            match index % 3 {
+                0 => store.load().await.map(|_entries| ()),
+                1 => store.ping().await,
+                _ => claim(&store).await,
             }
         }
     })
     .await
+}
+
+/// A change that may be told again: a claim of a code that there is not.
+async fn claim(store: &SqlStore) -> Result<(), StoreError> {
+    let entry = CodeEntry {
+        organization: OrganizationId::from_random(&[1; 32]),
+        application: ApplicationId::from_random(&[1; 32]),
+        kind: CredentialKind::Key,
+        username: None,
+        claim: Claim {
+            date: NOW,
+            origin: None,
+            address: Ipv4Addr::LOCALHOST.into(),
+            challenge: ChallengeId::from_random(&[1; 32]),
+            expires: NOW,
+        },
+    };
+    let digest = CodeDigest::new([1; 32]);
+    match CredentialCodeStore::claim(store, CodeForm::Long, &digest, entry).await {
+        Err(ClaimError::Store(error)) => Err(error),
+        Err(ClaimError::Refused(None)) => Ok(()),
+        outcome => panic!("{outcome:?}"),
+    }
 }
 
 /// A change that PostgreSQL is told at once: a request for a code, which an organization would have to let places
@@ -186,8 +213,9 @@ async fn a_database_that_was_read_only_takes_changes_at_once_when_it_is_not_any_
             .await;
         world.end_all_others().await;
         let outcomes = calls(&store).await;
-        assert_eq!(successes(&outcomes), CALLERS / 2, "{outcomes:?}");
-        assert_eq!(unavailable(&outcomes), CALLERS / 2, "{outcomes:?}");
+        let readers = CALLERS.div_ceil(3);
+        assert_eq!(successes(&outcomes), readers, "{outcomes:?}");
+        assert_eq!(unavailable(&outcomes), CALLERS - readers, "{outcomes:?}");
         let ping = store.ping().await;
         assert!(matches!(ping, Err(StoreError::Unavailable(_))), "{ping:?}");
         store.load().await.unwrap();
@@ -226,6 +254,22 @@ async fn a_database_that_lets_nobody_in_is_unavailable_until_it_does_again() {
     require_success(&store).await;
     world.end_all_others().await;
     world.execute(&format!("DROP ROLE {role}")).await;
+}
+
+/// Whatever it does: it claims, and then looks why not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_is_kept_waiting_is_answered_at_its_one_deadline() {
+    let world = Administrator::new().await;
+    let deadline = Duration::from_secs(4);
+    let store = store(world.database.url(), deadline).await;
+    claim(&store).await.unwrap();
+    world.execute("BEGIN; LOCK TABLE credential_codes").await;
+    let began = Instant::now();
+    let outcome = claim(&store).await;
+    assert!(matches!(outcome, Err(StoreError::Unavailable(_))));
+    assert!(began.elapsed() < deadline * 2, "{:?}", began.elapsed());
+    world.execute("ROLLBACK").await;
+    claim(&store).await.unwrap();
 }
 
 /// The connections that hang never come back, as when their host is gone; new ones lead to another.

@@ -332,6 +332,14 @@ impl Request {
         }
     }
 
+    /// As a client that is no page sends it.
+    fn without_origin(self) -> Self {
+        Self {
+            place: self.place.without_header("origin"),
+            ..self
+        }
+    }
+
     /// Reaching the service under this name.
     fn at_host(self, host: &str) -> Self {
         Self {

@@ -42,10 +42,10 @@ impl Signing {
         let held = account(1, self.credentials);
         let own_key = held.credentials[0].material.public_key().clone();
         let mut accounts = MockAccountStore::new();
-        let signed_in = held.clone();
+        let listed = signers(&held);
         accounts
-            .expect_find_signed_in()
-            .return_once(move |_| Ok(Some(signed_in)));
+            .expect_find_signers()
+            .return_once(move |_| Ok(Some(listed)));
         match self.read {
             Read::Never => accounts.expect_find_credential().never(),
             Read::Once(number, is_there) => accounts

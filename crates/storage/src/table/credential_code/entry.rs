@@ -1,22 +1,33 @@
-//! Codes that are entered: they are told by their digest, and read with the account of their owner.
+//! Codes that are entered: they are told by their digest, and read with their owner.
 
 use latchkey_domain::{
-    credential::CredentialKind,
+    application::RpId,
+    credential::{CredentialId, CredentialKind, passkey::Transports},
     credential_code::{CodeDigest, CodeEntry, CodeForm},
-    text::Username,
+    id::{CredentialCodeId, CredentialUuid},
+    text::{CredentialName, Username},
+    time::Timestamp,
+    user::User,
+};
+use latchkey_service::ports::{
+    account_store::HeldPasskey,
+    credential_code_store::{ClaimedCode, FoundCode},
+    store::StoreError,
 };
 use sea_orm::{
-    DbBackend, JoinType, QuerySelect as _, QueryTrait as _, Statement, UpdateMany, Value,
+    DbBackend, FromQueryResult, IdenStatic, Iterable as _, QueryResult, QueryTrait as _, Statement,
+    UpdateMany, Value,
     entity::prelude::*,
     sea_query::{
-        BinOper, CommonTableExpression, ExprTrait as _, Func, SelectStatement, WithClause,
-        WithQuery,
+        Alias, BinOper, CommonTableExpression, ExprTrait as _, Func, Query, SelectStatement,
+        WithClause, WithQuery,
     },
 };
 
-use super::{CLAIMED, Column, Entity, ISSUED, Relation, Typed, credential, organization, user};
+use super::{CLAIMED, Column, Entity, ISSUED, Model, Typed, credential, organization, user};
 use crate::{
     authority::active_credential,
+    column::{self, FIRST, Joined, SECOND, THIRD},
     statement::{self, Fixed, Form, Inputs, PLAIN, Step, Tree},
 };
 
@@ -54,7 +65,7 @@ pub(super) fn found(backend: DbBackend, form: CodeForm, digest: &CodeDigest) -> 
     let by = ByDigest::of(form);
     let values = [digest.as_bytes().to_vec().into()];
     by.found.with(backend, &values, |[digest]| {
-        let mut found = with_owner();
+        let mut found = with_owner(Column::iter());
         found.and_where(by.column.eq(digest));
         let organization = Column::OrganizationId.into_expr();
         found.and_where(organization::is_active(organization));
@@ -62,14 +73,10 @@ pub(super) fn found(backend: DbBackend, form: CodeForm, digest: &CodeDigest) -> 
     })
 }
 
-/// Claims it, and reads what was claimed.
-pub(super) fn claimed(
-    backend: DbBackend,
-    form: CodeForm,
-    digest: &CodeDigest,
-    entry: &CodeEntry,
-) -> Statement {
+/// Claims it, and reads what was claimed, on PostgreSQL.
+pub(super) fn claimed(form: CodeForm, digest: &CodeDigest, entry: &CodeEntry) -> Statement {
     let by = ByDigest::of(form);
+    let backend = DbBackend::Postgres;
     by.claimed.with(backend, &values(digest, entry), |values| {
         with_owner_of(claim_by(by.column, &mut Vec::from(values).into()))
     })
@@ -81,42 +88,151 @@ pub(super) fn claim(form: CodeForm, digest: &CodeDigest, entry: &CodeEntry) -> S
     Step::fixed(PLAIN, values(digest, entry).into(), claim)
 }
 
-/// Codes and their owners: a row for each of the owner's credentials.
-fn with_owner() -> SelectStatement {
-    Entity::find()
-        .join(JoinType::InnerJoin, Relation::User.def())
-        .select_also(user::Entity)
-        .and_also_related(credential::Entity)
-        .into_query()
+/// These columns of codes, their owners, and what challenges list of the owner's passkeys: a row for each of these.
+fn with_owner(of_code: impl IntoIterator<Item = Column>) -> SelectStatement {
+    let mut rows = Query::select();
+    for column in of_code {
+        rows.expr_as(column.into_expr(), named(FIRST, column));
+    }
+    for column in user::Column::iter() {
+        rows.expr_as(column.into_expr(), named(SECOND, column));
+    }
+    for column in PasskeyRow::COLUMNS {
+        rows.expr_as(column.into_expr(), named(THIRD, column));
+    }
+    let id = user::Column::Id.into_expr();
+    let holder = credential::Column::UserId.into_expr();
+    let is_passkey = credential::Column::Kind.eq(CredentialKind::Fido2.as_str());
+    rows.from(Entity)
+        .inner_join(user::Entity, id.clone().eq(Column::UserId.into_expr()))
+        .left_join(credential::Entity, holder.eq(id).and(is_passkey));
+    rows
 }
 
-/// The same for the codes that a change meets, as it leaves them.
+fn named(prefix: &str, column: impl IdenStatic) -> Alias {
+    Alias::new(format!("{prefix}{}", column.as_str()))
+}
+
+/// What a change that claims a code leaves of it, with its owner.
 fn with_owner_of(change: UpdateMany<Entity>) -> WithQuery {
+    let needed = [Column::Id, Column::UserId, Column::Issuer, Column::ForName];
     let mut change = change.into_query();
-    change.returning_all();
+    change.returning(Query::returning().columns(needed));
     // It stands in the place of the table.
     let mut met = CommonTableExpression::new();
     met.table_name(Entity).query(change);
     let mut clause = WithClause::new();
     clause.cte(met);
     let mut statement = WithQuery::new();
-    statement.with_clause(clause).query(with_owner());
+    let rows = with_owner([Column::Id, Column::Issuer, Column::ForName]);
+    statement.with_clause(clause).query(rows);
     statement
 }
 
+type OfCredential<T> = column::Typed<credential::Entity, T>;
+
+#[derive(FromQueryResult)]
+struct ClaimedRow {
+    id: Typed<CredentialCodeId>,
+    issuer: Typed<CredentialUuid>,
+    for_name: Option<Typed<CredentialName>>,
+}
+
+#[derive(FromQueryResult)]
+struct PasskeyRow {
+    id: OfCredential<CredentialUuid>,
+    credential_id: OfCredential<CredentialId>,
+    rp_id: OfCredential<RpId>,
+    transports: Option<OfCredential<Transports>>,
+    waits_until: Option<OfCredential<Timestamp>>,
+    created: OfCredential<Timestamp>,
+}
+
+impl PasskeyRow {
+    const COLUMNS: [credential::Column; 6] = [
+        credential::Column::Id,
+        credential::Column::CredentialId,
+        credential::Column::RpId,
+        credential::Column::Transports,
+        credential::Column::WaitsUntil,
+        credential::Column::Created,
+    ];
+}
+
+impl From<PasskeyRow> for HeldPasskey {
+    fn from(row: PasskeyRow) -> Self {
+        Self {
+            id: row.credential_id.into_inner(),
+            rp_id: row.rp_id.into_inner(),
+            transports: row
+                .transports
+                .map(OfCredential::into_inner)
+                .unwrap_or_default(),
+            waits_until: row.waits_until.map(OfCredential::into_inner),
+        }
+    }
+}
+
+/// The code of the rows of [`found`].
+pub(super) fn found_in(rows: &[QueryResult]) -> Result<Option<FoundCode>, StoreError> {
+    let Some(first) = rows.first() else {
+        return Ok(None);
+    };
+    let code = Model::from_query_result(first, FIRST).map_err(StoreError::new)?;
+    Ok(Some(FoundCode {
+        code: code.try_into()?,
+        owner: owner_in(first)?,
+        passkeys: passkeys_in(rows)?,
+    }))
+}
+
+/// The code of the rows of [`claimed`].
+pub(super) fn claimed_in(rows: &[QueryResult]) -> Result<Option<ClaimedCode>, StoreError> {
+    let Some(first) = rows.first() else {
+        return Ok(None);
+    };
+    let code = ClaimedRow::from_query_result(first, FIRST).map_err(StoreError::new)?;
+    Ok(Some(ClaimedCode {
+        id: code.id.into_inner(),
+        issuer: code.issuer.into_inner(),
+        name: code.for_name.map(Typed::into_inner),
+        owner: owner_in(first)?,
+        passkeys: passkeys_in(rows)?,
+    }))
+}
+
+fn owner_in(row: &QueryResult) -> Result<User, StoreError> {
+    let owner = user::Model::from_query_result(row, SECOND);
+    Ok(owner.map_err(StoreError::new)?.into())
+}
+
+/// In the order in which they were made, see [`account_of`](crate::table::account::account_of).
+fn passkeys_in(rows: &[QueryResult]) -> Result<Vec<HeldPasskey>, StoreError> {
+    let held = rows.iter().map(|row| {
+        let held = Joined::<PasskeyRow>::from_query_result_optional(row, THIRD);
+        held.map_err(StoreError::new)
+    });
+    let held: Result<Vec<_>, _> = held.collect();
+    let mut held: Vec<_> = held?.into_iter().flatten().map(|Joined(row)| row).collect();
+    held.sort_by(|one, other| (one.created.0, &one.id.0).cmp(&(other.created.0, &other.id.0)));
+    Ok(held.into_iter().map(HeldPasskey::from).collect())
+}
+
 /// Issued → claimed; meets none but one that the [entry claims](CodeEntry::claims), while what its owner allowed by
-/// issuing it [stands](Authority::of_code).
+/// issuing it [stands](Authority::of_code). It meets what its challenge has claimed already, too.
 fn claim_by(digest: Column, inputs: &mut Inputs) -> UpdateMany<Entity> {
-    let date = inputs.take();
+    let (date, challenge) = (inputs.take(), inputs.take());
+    let is_claimed_so = Column::State.eq(CLAIMED);
+    let is_claimed_so = is_claimed_so.and(Column::ClaimChallenge.eq(challenge.clone()));
     let claimed = Entity::update_many()
         .col_expr(Column::State, Expr::value(CLAIMED))
         .col_expr(Column::Claimed, Expr::val(date.clone()))
         .col_expr(Column::ClaimOrigin, Expr::val(inputs.take()))
         .col_expr(Column::ClaimAddress, Expr::val(inputs.take()))
-        .col_expr(Column::ClaimChallenge, Expr::val(inputs.take()))
+        .col_expr(Column::ClaimChallenge, Expr::val(challenge))
         .col_expr(Column::ClaimExpires, Expr::val(inputs.take()))
         .filter(digest.eq(inputs.take()))
-        .filter(Column::State.eq(ISSUED))
+        .filter(Column::State.eq(ISSUED).or(is_claimed_so))
         .filter(Column::Expires.gt(date))
         .filter(Column::OrganizationId.eq(inputs.take()));
     let is_here = Column::ForApplication.eq(inputs.take());
@@ -154,9 +270,9 @@ fn values(digest: &CodeDigest, entry: &CodeEntry) -> [Value; 11] {
     let claim = &entry.claim;
     [
         claim.date.unix_milliseconds().into(),
+        claim.challenge.as_str().into(),
         claim.origin.clone().map(Typed::from).into(),
         Typed::from(claim.address).into(),
-        claim.challenge.as_str().into(),
         claim.expires.unix_milliseconds().into(),
         digest.as_bytes().to_vec().into(),
         entry.organization.as_str().into(),

@@ -6,7 +6,7 @@ use super::{
     super::{
         Caller::User,
         Ceremony::CredentialWithCode,
-        Operation, identifier,
+        Operation, Person, Request, Stage, identifier,
         row::{delete, get, post, read, written},
     },
     named_credential, signing_in,
@@ -73,19 +73,29 @@ pub(super) fn codes() -> Vec<Operation> {
     ]
 }
 
+/// Enters a code of that person.
+async fn entering(stage: &Stage, person: &Person, request: Request) -> Request {
+    let codes = person.session.code(stage.world.now()).await;
+    request.with(json!({
+        "credentialKind": "PasswordProtectedKey",
+        "code": codes.long,
+        "username": person.username,
+    }))
+}
+
 pub(super) fn credentials() -> Vec<Operation> {
     vec![
         post("beginCredentialWithCode", "/auth/credentials/code/init")
             .begins(CredentialWithCode)
             .costs(
                 written(1, 1).or_on_postgres(written(0, 1)),
+                async |stage, person, request| entering(stage, person, request).await,
+            )
+            .or(
+                "without an origin",
+                written(2, 1).or_on_postgres(written(1, 1)),
                 async |stage, person, request| {
-                    let codes = person.session.code(stage.world.now()).await;
-                    request.with(json!({
-                        "credentialKind": "PasswordProtectedKey",
-                        "code": codes.long,
-                        "username": person.username,
-                    }))
+                    entering(stage, person, request.without_origin()).await
                 },
             ),
         post("createCredentialWithCode", "/auth/credentials/code/verify")
