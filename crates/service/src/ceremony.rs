@@ -399,8 +399,7 @@ impl CreationChallenge {
     ) -> Self {
         let now = begun.challenge.issued;
         let is_there = |held: &HeldPasskey| {
-            held.waits_until.is_none_or(|until| now < until)
-                && begun.rp_id().is_none_or(|wanted| *wanted == held.rp_id)
+            !held.state.is_gone(now) && begun.rp_id().is_none_or(|wanted| *wanted == held.rp_id)
         };
         let passkeys = passkeys.into_iter().filter(is_there);
         Self {

@@ -476,7 +476,7 @@ async fn heard<T>(
     })
 }
 
-/// A connection that reads, one statement at a time and outside of any transaction.
+/// A connection that reads, or is told what may be told again: one statement at a time and outside of any transaction.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader {
     connection: Arc<DatabaseTransaction>,

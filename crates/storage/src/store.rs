@@ -400,15 +400,15 @@ impl SqlStore {
         }
     }
 
-    /// Runs, outside of any transaction, an operation that changes something in one statement, and may be run again
-    /// when that has taken effect and nobody knows: once more, on a fresh connection, when it meets a failure that
-    /// passes. It runs in another task for the reason that operations do.
+    /// Runs, outside of any transaction, an operation that changes something in one statement, may read, and may be run
+    /// again when the change has taken effect and nobody knows: once more, on a fresh connection, when it meets a
+    /// failure that passes. It runs in another task for the reason that operations do.
     ///
     /// # Errors
     /// As those of [`SqlStore::write`].
     pub(crate) async fn write_repeatably<T, E, F>(
         &self,
-        operation: impl FnOnce(Transaction) -> F + Clone + Send + Sync + 'static,
+        operation: impl FnOnce(Reader) -> F + Clone + Send + Sync + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
@@ -423,7 +423,8 @@ impl SqlStore {
                 async {
                     store.count_transaction();
                     let lent = store.writer.lend().await?;
-                    let outcome = operation(Arc::clone(lent.connection())).await;
+                    // What it tells is no read, and is counted with what is written.
+                    let outcome = operation(Reader::on(&lent, &Arc::default())).await;
                     lent.give_back_after(outcome.as_ref().err());
                     outcome
                 }

@@ -54,8 +54,8 @@ pub struct HeldPasskey {
     pub rp_id: RpId,
     /// How its authenticator may be reached.
     pub transports: Transports,
-    /// Until when it waits for approval, if it does: from then on it is [gone](Credential::is_gone).
-    pub waits_until: Option<Timestamp>,
+    /// Its state.
+    pub state: CredentialState,
 }
 
 impl HeldPasskey {
@@ -66,10 +66,7 @@ impl HeldPasskey {
             id: credential.id.clone(),
             rp_id: passkey.rp_id.clone(),
             transports: passkey.transports.clone(),
-            waits_until: match credential.state {
-                CredentialState::Waiting { until } => Some(until),
-                CredentialState::Active | CredentialState::Inactive => None,
-            },
+            state: credential.state,
         })
     }
 }

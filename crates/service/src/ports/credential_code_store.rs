@@ -193,8 +193,8 @@ pub trait CredentialCodeStore: Send + Sync {
     /// when it does not know what came of it.
     ///
     /// # Errors
-    /// [`ClaimError`]; nothing is changed then. Nothing but that the owner's authority does not hold may take longer
-    /// than a code that there is not.
+    /// [`ClaimError`]; nothing is changed then, unless what was claimed cannot be read. Nothing but that the owner's
+    /// authority does not hold may take longer than a code that there is not.
     async fn claim(
         &self,
         form: CodeForm,

@@ -132,12 +132,17 @@ async fn whoever_only_waits_is_not_told_of_a_connection_that_was_not_made_before
 async fn who_meets_connections_that_are_silent_gets_another_one() {
     let (connections, proxy, _database) = behind_a_proxy(SHORT).await;
     let store = SqlStore::new(connections.clone(), connections.clone(), LONG, None);
-    let read = async || {
-        let one = Statement::from_string(DbBackend::Postgres, "SELECT 1");
-        store.row(one).await.map(|_row| ())
-    };
+    let one = || Statement::from_string(DbBackend::Postgres, "SELECT 1");
+    let read = async || store.row(one()).await.map(|_row| ());
     let write = async || store.write(async |_tx| Ok(())).await;
-    for reads in [true, false] {
+    let write_repeatably = async || {
+        let operation = async move |reader: Reader| {
+            let told = reader.query_all_raw(one()).await;
+            told.map(|_rows| ()).map_err(StoreError::new)
+        };
+        store.write_repeatably(operation).await
+    };
+    for way in 0..3 {
         let both = [
             connections.lend().await.unwrap(),
             connections.lend().await.unwrap(),
@@ -145,7 +150,11 @@ async fn who_meets_connections_that_are_silent_gets_another_one() {
         both.into_iter().for_each(Lent::give_back);
         proxy.freeze();
         proxy.thaw();
-        let outcome: Result<(), StoreError> = if reads { read().await } else { write().await };
+        let outcome: Result<(), StoreError> = match way {
+            0 => read().await,
+            1 => write().await,
+            _ => write_repeatably().await,
+        };
         outcome.unwrap();
         assert_eq!(connections.look("all").free, 1);
     }

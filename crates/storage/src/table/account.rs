@@ -7,8 +7,7 @@ use sea_orm::{FromQueryResult as _, QueryResult};
 use super::{credential, user};
 use crate::column::Joined;
 
-/// The user of whom there is a row for each credential, and these in the order in which they were made: there are few,
-/// and a database takes longer to prepare for sorting rows of so many columns than to find them.
+/// The user of whom there is a row for each credential, and these in the order in which they were made.
 pub(crate) fn account_of(
     rows: &[QueryResult],
     prefix_of_user: &str,
@@ -25,7 +24,7 @@ pub(crate) fn account_of(
             credentials.push(held.try_into()?);
         }
     }
-    credentials.sort_by(|one, other| (one.created, &one.uuid).cmp(&(other.created, &other.uuid)));
+    credential::put_in_order(&mut credentials, |made| (made.created, &made.uuid));
     Ok(Some(Account {
         user: user.map_err(StoreError::new)?.into(),
         credentials,

@@ -115,12 +115,14 @@ impl CredentialCodeStore for SqlStore {
             let claimed = entry::claimed(form, digest, &entry);
             let found = entry::found(DbBackend::Postgres, form, digest);
             return self
-                .write_repeatably(async move |tx| {
-                    let rows = tx.query_all_raw(claimed).await.map_err(StoreError::new)?;
+                .write_repeatably(async move |reader| {
+                    let rows = reader.query_all_raw(claimed).await;
+                    let rows = rows.map_err(StoreError::new)?;
                     if let Some(claimed) = entry::claimed_in(&rows)? {
                         return Ok(claimed);
                     }
-                    let rows = tx.query_all_raw(found).await.map_err(StoreError::new)?;
+                    let rows = reader.query_all_raw(found).await;
+                    let rows = rows.map_err(StoreError::new)?;
                     Err(ClaimError::Refused(entry::found_in(&rows)?.map(Box::new)))
                 })
                 .await;

@@ -2,12 +2,14 @@
 
 use std::error::Error as _;
 
+use latchkey_domain::{credential_code::CodeForm, id::CredentialUuid};
 use latchkey_service::ports::store::StoreError;
 
 use crate::world::SqlWorld;
 
 on_both! {
     impossible_credentials_are_named,
+    impossible_credentials_are_named_where_they_are_listed,
     impossible_users_are_named,
     impossible_codes_are_named,
     impossible_applications_are_named,
@@ -53,23 +55,69 @@ async fn impossible_credentials_are_named(world: SqlWorld) {
         (&passkey, "encrypted_private_key = 'x'", encrypted),
         (&passkey, "aaguid = public_key", "aaguid "),
     ] {
-        world
-            .sql
-            .execute("CREATE TABLE kept AS SELECT * FROM credentials")
-            .await;
         let id = &credential.uuid;
-        let statement = format!("UPDATE credentials SET {change} WHERE id = '{id}'");
-        assert_eq!(world.sql.execute(&statement).await, 1);
+        changed(&world, id, change).await;
         let outcome = world.accounts.find(&person.user.id).await;
         assert_named(outcome, ("credentials", id), problem, change);
-        world.sql.execute("DELETE FROM credentials").await;
-        world
-            .sql
-            .execute("INSERT INTO credentials SELECT * FROM kept")
-            .await;
-        world.sql.execute("DROP TABLE kept").await;
+        changed_back(&world).await;
     }
     assert_eq!(world.credentials_of(&person).await.len(), 2);
+}
+
+async fn changed(world: &SqlWorld, id: &CredentialUuid, change: &str) {
+    let keep = "CREATE TABLE kept AS SELECT * FROM credentials";
+    world.sql.execute(keep).await;
+    let statement = format!("UPDATE credentials SET {change} WHERE id = '{id}'");
+    assert_eq!(world.sql.execute(&statement).await, 1);
+}
+
+async fn changed_back(world: &SqlWorld) {
+    for statement in [
+        "DELETE FROM credentials",
+        "INSERT INTO credentials SELECT * FROM kept",
+        "DROP TABLE kept",
+    ] {
+        world.sql.execute(statement).await;
+    }
+}
+
+/// To who signs with them, and with a code to whoever makes one beside: what is not listed there is not read.
+async fn impossible_credentials_are_named_where_they_are_listed(world: SqlWorld) {
+    let tenant = world.tenant("Example").await;
+    let person = world.person(&tenant, 1).await;
+    let passkey = world.passkey(&person.user, &tenant.application);
+    world.create(&person, passkey.clone()).await;
+    let (session, new) = (world.session(&person), world.issued_code(&person).await);
+    let key = &person.credentials[0];
+    let (other, waits) = (Some("is not what its kind"), Some("is active and waits"));
+    let lacks = Some("a passkey lacks");
+    for (credential, change, to_signers, to_a_code) in [
+        (key, "kind = 'Totp'", Some("kind "), None),
+        (key, "kind = 'Fido2'", other, lacks),
+        (key, "kind = 'PasswordProtectedKey'", other, None),
+        (key, "encrypted_private_key = 'x'", other, None),
+        (key, "waits_until = 1", waits, None),
+        (&passkey, "kind = 'Key'", other, None),
+        (&passkey, "rp_id = NULL", other, lacks),
+        (&passkey, "sign_count = NULL", other, None),
+        (&passkey, "waits_until = 1", waits, waits),
+        (&passkey, "is_active = FALSE, rp_id = NULL", None, lacks),
+    ] {
+        let id = &credential.uuid;
+        changed(&world, id, change).await;
+        let row = ("credentials", id);
+        let signers = world.accounts.find_signers(&session).await;
+        match to_signers {
+            Some(problem) => assert_named(signers, row, problem, change),
+            None => assert!(signers.is_ok(), "{change}"),
+        }
+        let found = world.credential_codes.find(CodeForm::Long, &new.long).await;
+        match to_a_code {
+            Some(problem) => assert_named(found, row, problem, change),
+            None => assert!(found.is_ok(), "{change}"),
+        }
+        changed_back(&world).await;
+    }
 }
 
 async fn impossible_users_are_named(world: SqlWorld) {

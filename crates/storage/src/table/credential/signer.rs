@@ -18,7 +18,7 @@ use sea_orm::{
     sea_query::{ExprTrait as _, Query, SelectStatement},
 };
 
-use super::{Column, Entity, Typed, inconsistent, user};
+use super::{Column, Entity, Typed, inconsistent, put_in_order, state, user};
 
 #[derive(FromQueryResult)]
 struct Row {
@@ -32,6 +32,7 @@ struct Row {
     sign_count: Option<Typed<u32>>,
     backup_eligible: Option<bool>,
     transports: Option<Typed<Transports>>,
+    waits_until: Option<Typed<Timestamp>>,
     created: Typed<Timestamp>,
 }
 
@@ -51,6 +52,7 @@ pub(crate) fn of_users() -> SelectStatement {
                 Column::SignCount,
                 Column::BackupEligible,
                 Column::Transports,
+                Column::WaitsUntil,
                 Column::Created,
             ]
             .map(|column| (Entity, column)),
@@ -67,12 +69,14 @@ pub(crate) fn all_in(rows: &[QueryResult]) -> Result<Vec<ListedSigner>, StoreErr
     let rows = rows.iter().map(|row| Row::from_query_result(row, ""));
     let rows: Result<Vec<_>, _> = rows.collect();
     let mut rows = rows.map_err(StoreError::new)?;
-    rows.sort_by(|one, other| (one.created.0, &one.id.0).cmp(&(other.created.0, &other.id.0)));
+    put_in_order(&mut rows, |row| (row.created.0, &row.id.0));
     rows.into_iter().map(Row::listed).collect()
 }
 
 impl Row {
     fn listed(self) -> Result<ListedSigner, StoreError> {
+        // All that are selected are active.
+        state(&self.id, true, self.waits_until)?;
         let encrypted = self.encrypted_private_key.map(EncryptedPrivateKey::new);
         let encrypted_private_key = encrypted
             .transpose()

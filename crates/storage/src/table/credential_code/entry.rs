@@ -142,34 +142,39 @@ struct ClaimedRow {
 struct PasskeyRow {
     id: OfCredential<CredentialUuid>,
     credential_id: OfCredential<CredentialId>,
-    rp_id: OfCredential<RpId>,
+    rp_id: Option<OfCredential<RpId>>,
     transports: Option<OfCredential<Transports>>,
+    is_active: bool,
     waits_until: Option<OfCredential<Timestamp>>,
     created: OfCredential<Timestamp>,
 }
 
 impl PasskeyRow {
-    const COLUMNS: [credential::Column; 6] = [
+    const COLUMNS: [credential::Column; 7] = [
         credential::Column::Id,
         credential::Column::CredentialId,
         credential::Column::RpId,
         credential::Column::Transports,
+        credential::Column::IsActive,
         credential::Column::WaitsUntil,
         credential::Column::Created,
     ];
 }
 
-impl From<PasskeyRow> for HeldPasskey {
-    fn from(row: PasskeyRow) -> Self {
-        Self {
+impl TryFrom<PasskeyRow> for HeldPasskey {
+    type Error = StoreError;
+
+    fn try_from(row: PasskeyRow) -> Result<Self, StoreError> {
+        let rp_id = row.rp_id.map(OfCredential::into_inner);
+        Ok(Self {
+            rp_id: rp_id.ok_or_else(|| credential::lacks_of_passkeys(&row.id))?,
+            state: credential::state(&row.id, row.is_active, row.waits_until)?,
             id: row.credential_id.into_inner(),
-            rp_id: row.rp_id.into_inner(),
             transports: row
                 .transports
                 .map(OfCredential::into_inner)
                 .unwrap_or_default(),
-            waits_until: row.waits_until.map(OfCredential::into_inner),
-        }
+        })
     }
 }
 
@@ -206,7 +211,6 @@ fn owner_in(row: &QueryResult) -> Result<User, StoreError> {
     Ok(owner.map_err(StoreError::new)?.into())
 }
 
-/// In the order in which they were made, see [`account_of`](crate::table::account::account_of).
 fn passkeys_in(rows: &[QueryResult]) -> Result<Vec<HeldPasskey>, StoreError> {
     let held = rows.iter().map(|row| {
         let held = Joined::<PasskeyRow>::from_query_result_optional(row, THIRD);
@@ -214,8 +218,8 @@ fn passkeys_in(rows: &[QueryResult]) -> Result<Vec<HeldPasskey>, StoreError> {
     });
     let held: Result<Vec<_>, _> = held.collect();
     let mut held: Vec<_> = held?.into_iter().flatten().map(|Joined(row)| row).collect();
-    held.sort_by(|one, other| (one.created.0, &one.id.0).cmp(&(other.created.0, &other.id.0)));
-    Ok(held.into_iter().map(HeldPasskey::from).collect())
+    credential::put_in_order(&mut held, |row| (row.created.0, &row.id.0));
+    held.into_iter().map(HeldPasskey::try_from).collect()
 }
 
 /// Issued → claimed; meets none but one that the [entry claims](CodeEntry::claims), while what its owner allowed by
