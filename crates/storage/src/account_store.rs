@@ -64,7 +64,7 @@ impl AccountStore for SqlStore {
         let values = session_store::values(session);
         let statement = SIGNERS.with(self.backend(), &values, |values| {
             let stands = standing_of_user(session_store::FORM, &mut Vec::from(values).into());
-            signer::of_users().cond_where(stands).to_owned()
+            signer::of_users().filter(stands).into_query()
         });
         let signers = signer::all_in(&self.rows(statement).await?)?;
         // The credential that began the session is one of them.

@@ -13,14 +13,14 @@ use latchkey_domain::{
 };
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
-    FromQueryResult, QueryResult,
-    entity::prelude::*,
-    sea_query::{ExprTrait as _, Query, SelectStatement},
+    DerivePartialModel, FromQueryResult as _, JoinType, PartialModelTrait as _, QueryResult,
+    QuerySelect as _, entity::prelude::*,
 };
 
-use super::{Column, Entity, Typed, inconsistent, put_in_order, state, user};
+use super::{Column, Entity, Relation, Typed, inconsistent, put_in_order, state};
 
-#[derive(FromQueryResult)]
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
 struct Row {
     id: Typed<CredentialUuid>,
     user_id: Typed<UserId>,
@@ -37,31 +37,11 @@ struct Row {
 }
 
 /// The signers of users, active ones only: a row for each.
-pub(crate) fn of_users() -> SelectStatement {
-    let holder = user::Column::Id.into_expr().eq(Column::UserId.into_expr());
-    Query::select()
-        .columns(
-            [
-                Column::Id,
-                Column::UserId,
-                Column::CredentialId,
-                Column::Kind,
-                Column::PublicKey,
-                Column::EncryptedPrivateKey,
-                Column::RpId,
-                Column::SignCount,
-                Column::BackupEligible,
-                Column::Transports,
-                Column::WaitsUntil,
-                Column::Created,
-            ]
-            .map(|column| (Entity, column)),
-        )
-        .from(user::Entity)
-        .inner_join(Entity, holder)
-        .and_where(Column::IsActive.eq(true))
-        .and_where(Column::Kind.ne(CredentialKind::RecoveryKey.as_str()))
-        .to_owned()
+pub(crate) fn of_users() -> Select<Entity> {
+    Row::select_cols(Entity::find().select_only())
+        .join(JoinType::InnerJoin, Relation::User.def())
+        .filter(Column::IsActive.eq(true))
+        .filter(Column::Kind.ne(CredentialKind::RecoveryKey.as_str()))
 }
 
 /// Those of the rows of [`of_users`], in the order in which they were made.

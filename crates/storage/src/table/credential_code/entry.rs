@@ -15,12 +15,12 @@ use latchkey_service::ports::{
     store::StoreError,
 };
 use sea_orm::{
-    DbBackend, FromQueryResult, IdenStatic, Iterable as _, QueryResult, QueryTrait as _, Statement,
-    UpdateMany, Value,
+    DbBackend, DerivePartialModel, FromQueryResult as _, PartialModelTrait, QueryResult,
+    QuerySelect as _, QueryTrait as _, Statement, UpdateMany, Value,
     entity::prelude::*,
     sea_query::{
-        Alias, BinOper, CommonTableExpression, ExprTrait as _, Func, Query, SelectStatement,
-        WithClause, WithQuery,
+        BinOper, CommonTableExpression, ExprTrait as _, Func, Query, SelectStatement, WithClause,
+        WithQuery,
     },
 };
 
@@ -65,7 +65,7 @@ pub(super) fn found(backend: DbBackend, form: CodeForm, digest: &CodeDigest) -> 
     let by = ByDigest::of(form);
     let values = [digest.as_bytes().to_vec().into()];
     by.found.with(backend, &values, |[digest]| {
-        let mut found = with_owner(Column::iter());
+        let mut found = with_owner::<Model>();
         found.and_where(by.column.eq(digest));
         let organization = Column::OrganizationId.into_expr();
         found.and_where(organization::is_active(organization));
@@ -88,29 +88,17 @@ pub(super) fn claim(form: CodeForm, digest: &CodeDigest, entry: &CodeEntry) -> S
     Step::fixed(PLAIN, values(digest, entry).into(), claim)
 }
 
-/// These columns of codes, their owners, and what challenges list of the owner's passkeys: a row for each of these.
-fn with_owner(of_code: impl IntoIterator<Item = Column>) -> SelectStatement {
-    let mut rows = Query::select();
-    for column in of_code {
-        rows.expr_as(column.into_expr(), named(FIRST, column));
-    }
-    for column in user::Column::iter() {
-        rows.expr_as(column.into_expr(), named(SECOND, column));
-    }
-    for column in PasskeyRow::COLUMNS {
-        rows.expr_as(column.into_expr(), named(THIRD, column));
-    }
+/// This of codes, their owners, and what challenges list of the owner's passkeys: a row for each of these.
+fn with_owner<M: PartialModelTrait>() -> SelectStatement {
+    let rows = M::select_cols_nested(Entity::find().select_only(), Some(FIRST), None);
+    let rows = user::Model::select_cols_nested(rows, Some(SECOND), None);
+    let mut rows = PasskeyRow::select_cols_nested(rows, Some(THIRD), None).into_query();
     let id = user::Column::Id.into_expr();
     let holder = credential::Column::UserId.into_expr();
     let is_passkey = credential::Column::Kind.eq(CredentialKind::Fido2.as_str());
-    rows.from(Entity)
-        .inner_join(user::Entity, id.clone().eq(Column::UserId.into_expr()))
+    rows.inner_join(user::Entity, id.clone().eq(Column::UserId.into_expr()))
         .left_join(credential::Entity, holder.eq(id).and(is_passkey));
     rows
-}
-
-fn named(prefix: &str, column: impl IdenStatic) -> Alias {
-    Alias::new(format!("{prefix}{}", column.as_str()))
 }
 
 /// What a change that claims a code leaves of it, with its owner.
@@ -124,21 +112,23 @@ fn with_owner_of(change: UpdateMany<Entity>) -> WithQuery {
     let mut clause = WithClause::new();
     clause.cte(met);
     let mut statement = WithQuery::new();
-    let rows = with_owner([Column::Id, Column::Issuer, Column::ForName]);
+    let rows = with_owner::<ClaimedRow>();
     statement.with_clause(clause).query(rows);
     statement
 }
 
 type OfCredential<T> = column::Typed<credential::Entity, T>;
 
-#[derive(FromQueryResult)]
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
 struct ClaimedRow {
     id: Typed<CredentialCodeId>,
     issuer: Typed<CredentialUuid>,
     for_name: Option<Typed<CredentialName>>,
 }
 
-#[derive(FromQueryResult)]
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "credential::Entity")]
 struct PasskeyRow {
     id: OfCredential<CredentialUuid>,
     credential_id: OfCredential<CredentialId>,
@@ -147,18 +137,6 @@ struct PasskeyRow {
     is_active: bool,
     waits_until: Option<OfCredential<Timestamp>>,
     created: OfCredential<Timestamp>,
-}
-
-impl PasskeyRow {
-    const COLUMNS: [credential::Column; 7] = [
-        credential::Column::Id,
-        credential::Column::CredentialId,
-        credential::Column::RpId,
-        credential::Column::Transports,
-        credential::Column::IsActive,
-        credential::Column::WaitsUntil,
-        credential::Column::Created,
-    ];
 }
 
 impl TryFrom<PasskeyRow> for HeldPasskey {
