@@ -121,11 +121,7 @@ pub struct NewAccountCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        samples::{self, EPOCH, NOW},
-        text::Username,
-        user::UserKind,
-    };
+    use crate::samples::{self, EPOCH, NOW};
 
     #[test]
     fn what_hands_over_a_code_is_the_message_of_a_kind_of_code() {
@@ -159,18 +155,11 @@ mod tests {
         }
     }
 
+    /// One who has not registered.
     fn owner() -> User {
         User {
-            id: samples::user(),
-            organization: samples::organization(),
-            username: Username::new("ada@example.com").unwrap(),
-            kind: UserKind::EndUser,
-            external_id: None,
-            is_administrator: false,
-            is_active: true,
-            epoch: EPOCH,
             registered: None,
-            created: NOW,
+            ..samples::owner()
         }
     }
 

@@ -77,7 +77,7 @@ impl User {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::{NOW, organization, user};
+    use crate::samples::{owner, user};
 
     #[test]
     fn every_epoch_is_followed_by_a_greater_one() {
@@ -88,16 +88,8 @@ mod tests {
     #[test]
     fn a_user_is_found_by_part_of_name_or_identifier() {
         let ada = User {
-            id: user(),
-            organization: organization(),
             username: Username::new("Ada.J\u{fc}rgen@example.com").unwrap(),
-            kind: UserKind::EndUser,
-            external_id: None,
-            is_administrator: false,
-            is_active: true,
-            epoch: Epoch::default(),
-            registered: None,
-            created: NOW,
+            ..owner()
         };
         let id = user();
         let part_of_id = &id.as_str()[3..12];
