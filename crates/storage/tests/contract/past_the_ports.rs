@@ -9,6 +9,7 @@ use latchkey_domain::{
     authority::Authority,
     credential::CredentialState,
     credential_code::{CodeState, NewCredentialCode},
+    id::UserId,
     message::NewMessage,
     user::Epoch,
 };
@@ -16,6 +17,7 @@ use latchkey_service::ports::{
     credential_code_store::DecideError, event_store::LeftEvent, user_store::UserChange,
 };
 use latchkey_store_contract::{NOW, Person, assert_refused};
+use tokio::join;
 
 use crate::world::SqlWorld;
 
@@ -26,11 +28,22 @@ on_both! {
     codes_of_another_epoch_take_no_room_and_go,
     an_organization_without_applications_is_listed,
     deleting_a_user_leaves_no_row_of_theirs,
+    what_is_made_while_its_user_is_deleted_goes_as_well,
     what_a_newer_release_left_to_be_told_is_kept_for_a_week,
     a_message_of_a_newer_release_holds_up_no_other,
 }
 
 impl SqlWorld {
+    /// Evidence stays on purpose.
+    async fn assert_nothing_left_of(&self, user: &UserId) {
+        for table in self.sql.tables_with("user_id").await {
+            if table != "user_actions" {
+                let left = format!("{table} WHERE user_id = '{user}'");
+                assert_eq!(self.sql.count(&left).await, 0, "{table}");
+            }
+        }
+    }
+
     async fn assert_not_claimable(&self, new: &NewCredentialCode) {
         assert_refused(self, &new.code, &new.long).await;
         assert_eq!(self.state_of(new).await, CodeState::Issued);
@@ -127,7 +140,7 @@ async fn an_organization_without_applications_is_listed(world: SqlWorld) {
     assert_eq!(directory.applications, []);
 }
 
-/// Whatever table refers to users, now and later; evidence stays on purpose.
+/// Whatever table refers to users, now and later.
 async fn deleting_a_user_leaves_no_row_of_theirs(world: SqlWorld) {
     let tenant = world.tenant("Example").await;
     let ada = world.person(&tenant, 1).await;
@@ -140,12 +153,31 @@ async fn deleting_a_user_leaves_no_row_of_theirs(world: SqlWorld) {
         let authority = world.authority(&ada);
         let deleted = world.users.change(authority, user, UserChange::Delete);
         deleted.await.unwrap();
-        for table in world.sql.tables_with("user_id").await {
-            if table != "user_actions" {
-                let left = format!("{table} WHERE user_id = '{user}'");
-                assert_eq!(world.sql.count(&left).await, 0, "{table}");
-            }
-        }
+        world.assert_nothing_left_of(user).await;
+    }
+}
+
+/// The lock of the user decides, before any foreign key could.
+async fn what_is_made_while_its_user_is_deleted_goes_as_well(world: SqlWorld) {
+    let tenant = world.tenant("Example").await;
+    for _round in 0..20 {
+        let person = world.person(&tenant, 2).await;
+        let claimed = world.claimed_code(&person).await;
+        let [first, second] = [world.key(&person.user), world.key(&person.user)];
+        let redemption = world.redemption(&claimed.redeemed, first);
+        let [issuing, creating] = [world.authority(&person), world.authority(&person)];
+        let new = world.new_code(&person);
+        let (issuer, redeemer, creator) = (world.replica(0), world.replica(1), world.replica(2));
+        let (deleted, ..) = join!(
+            world.administration.delete_user(&person.user.id),
+            issuer.credential_codes.issue(issuing, new),
+            redeemer
+                .credential_codes
+                .redeem(claimed.authority, redemption),
+            creator.credentials.create(creating, second),
+        );
+        assert!(deleted.unwrap());
+        world.assert_nothing_left_of(&person.user.id).await;
     }
 }
 
