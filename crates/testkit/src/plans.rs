@@ -49,6 +49,8 @@ impl Plans {
             // A server that runs for long plans for any parameters, not for those of one call.
             let generic = "SET plan_cache_mode = force_generic_plan";
             plans.execute(generic).await?;
+            // As in the sessions of the store, where an index may be read from end to end instead.
+            plans.execute("SET enable_bitmapscan = off").await?;
         }
         plans.require_filled().await?;
         Ok(plans)

@@ -151,8 +151,9 @@ fn settled(options: &ConnectOptions) -> PgPoolOptions {
 /// a lock, or is gone without a word. That a connection which is ended was in no transaction is no news.
 ///
 /// A connection keeps the plans it has made, and one made while a table was empty would read all of that table
-/// when it has grown: each statement of a request finds its rows by an index, so no other way is weighed. Where
-/// there is none its costs are said to be enormous, which is no reason to compile it.
+/// when it has grown: each statement of a request finds its rows by an index, so no other way is weighed. Those of a
+/// ceremony are few, and for a few a bitmap costs more than it spares. Where there is no index the costs are said to be
+/// enormous, which is no reason to compile it.
 fn session(options: &ConnectOptions) -> String {
     let patience = options.patience().as_millis();
     format!(
@@ -163,6 +164,7 @@ fn session(options: &ConnectOptions) -> String {
         SET statement_timeout = '{patience}ms';
         SET client_min_messages = 'error';
         SET enable_seqscan = off;
+        SET enable_bitmapscan = off;
         SET jit = off;
         SET idle_in_transaction_session_timeout = '30s';
         SET tcp_keepalives_idle = 60;

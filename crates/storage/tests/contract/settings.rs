@@ -113,6 +113,8 @@ async fn postgres_is_strict_whatever_its_defaults() {
         ("statement_timeout", "2s"),
         ("tcp_keepalives_idle", "60"),
         ("idle_in_transaction_session_timeout", "30s"),
+        ("enable_seqscan", "off"),
+        ("enable_bitmapscan", "off"),
     ] {
         let value: String = world.ask(&format!("SHOW {setting}")).await;
         assert_eq!(value, expected, "{setting}");
