@@ -246,6 +246,28 @@ mod tests {
         }
     }
 
+    /// Where nothing was done before it, or nothing is taken back for it, a key that is taken is no failure.
+    #[test]
+    fn only_what_is_taken_back_fails_where_a_key_is_taken() {
+        let row = ActiveModel {
+            id: Set("a".to_owned()),
+            expires: Set(1),
+        };
+        let made = Step::row_unless_taken(&row);
+        let steps = vec![made.clone(), made.clone(), made.optional()];
+        for (way, expected) in [
+            (Way::Counted, [true, true, true]),
+            (Way::AtOnce, [true, false, true]),
+        ] {
+            let told = of_steps(DbBackend::Postgres, way, steps.clone()).unwrap();
+            let insertions = told.sql.split("INSERT INTO").skip(1);
+            let look: Vec<_> = insertions
+                .map(|text| text.contains("ON CONFLICT"))
+                .collect();
+            assert_eq!(look, expected);
+        }
+    }
+
     #[test]
     fn what_is_told_beside_a_step_that_is_not_fixed_is_told_all_the_same() {
         let tree = || Entity::delete_many().filter(Column::Id.eq("another"));

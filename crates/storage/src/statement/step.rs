@@ -33,6 +33,8 @@ use super::{in_turn, rows_of};
 pub(crate) struct Insertion {
     into: InsertStatement,
     from: SelectStatement,
+    /// Whether it meets none where a row has one of its unique keys; else it fails.
+    yields: bool,
 }
 
 impl Insertion {
@@ -45,7 +47,11 @@ impl Insertion {
         let mut into = Query::insert();
         into.into_table(table.table_ref()).columns(columns);
         let from = Query::select().exprs(values).to_owned();
-        Self { into, from }
+        Self {
+            into,
+            from,
+            yields: false,
+        }
     }
 
     /// Inserts a row.
@@ -73,15 +79,23 @@ impl Insertion {
 
     /// Inserts nothing when a row has one of its unique keys. One that another transaction has just written
     /// is waited for.
-    pub(crate) fn unless_taken(mut self) -> Self {
-        self.into
-            .on_conflict(OnConflict::new().do_nothing().to_owned());
-        self
+    pub(crate) fn unless_taken(self) -> Self {
+        Self {
+            yields: true,
+            ..self
+        }
     }
 
     fn into_query(self) -> Result<InsertStatement, StoreError> {
+        let Self {
+            mut into,
+            mut from,
+            yields,
+        } = self;
+        if yields {
+            into.on_conflict(OnConflict::new().do_nothing().to_owned());
+        }
         // SQLite takes the conflict clause after a selection for part of a join, unless it has a condition.
-        let Self { mut into, mut from } = self;
         from.and_where(Expr::cust("TRUE"));
         into.select_from(from).map_err(StoreError::new)?;
         Ok(into)
@@ -279,17 +293,24 @@ impl Step {
     }
 
     /// The same as part of a greater statement, with a row for each row it meets. It meets none unless the
-    /// step that is needed has met a row.
-    pub(super) fn into_part(self, needed: Option<&str>) -> Result<SubQueryStatement, StoreError> {
+    /// step that is needed has met a row. Where what that did is taken back when this one must meet a row and meets
+    /// none, it fails instead of looking first.
+    pub(super) fn into_part(
+        self,
+        needed: Option<&str>,
+        is_taken_back: bool,
+    ) -> Result<SubQueryStatement, StoreError> {
+        let may_fail = is_taken_back && self.is_required && needed.is_some();
         let one = || Query::returning().expr(Expr::cust("1"));
         let is_met = needed.map(|needed| rows_of(needed).expr(Expr::cust("1")).to_owned());
         let is_met = Condition::all().add_option(is_met.map(Expr::exists));
         Ok(match self.into_tree() {
             Tree::Insert(insertion) => {
-                let insertion = match needed {
+                let mut insertion = match needed {
                     Some(needed) => insertion.only_after(needed),
                     None => *insertion,
                 };
+                insertion.yields &= !may_fail;
                 let mut statement = insertion.into_query()?;
                 statement.returning(one());
                 statement.into()
