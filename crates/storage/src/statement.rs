@@ -114,7 +114,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn of(steps: Vec<Step>, are_taken_back: bool) -> Result<Self, StoreError> {
+    fn of(way: Way, steps: Vec<Step>) -> Result<Self, StoreError> {
         let mut parts = Self {
             clause: WithClause::new(),
             names: Vec::with_capacity(steps.len()),
@@ -125,7 +125,7 @@ impl Parts {
             let is_required = step.is_required();
             let mut part = CommonTableExpression::new();
             part.table_name(Alias::new(name.as_str()))
-                .query(step.into_part(parts.needed.as_deref(), are_taken_back)?);
+                .query(step.into_part(way, parts.needed.as_deref())?);
             parts.clause.cte(part);
             if is_required {
                 parts.needed = Some(name.clone());
@@ -189,12 +189,12 @@ impl Way {
                 step.into_tree().build(backend)
             }
             Self::Counted => {
-                let parts = Parts::of(steps, false)?;
+                let parts = Parts::of(self, steps)?;
                 let counts = parts.counts();
                 Ok(backend.build(&parts.telling(counts)))
             }
             Self::AtOnce => {
-                let parts = Parts::of(steps, true)?;
+                let parts = Parts::of(self, steps)?;
                 let outcome = parts.outcome()?;
                 Ok(backend.build(&parts.telling(outcome)))
             }
@@ -214,9 +214,9 @@ fn written(
 
 /// The same as all that happens: PostgreSQL is told one statement, outside of any transaction, which carries all
 /// steps out, the first of which is not optional, or none, and then it is `false`. When the first meets no row,
-/// none of them does anything; when a later one that must meet one does not, or inserts
-/// what is taken, the statement fails, and PostgreSQL takes it back. What is told is of the steps that must meet a
-/// row, so the others run last: they can make room for none of those.
+/// none of them does anything; when a later one that must meet one does not, or inserts what is taken, the statement
+/// fails, and PostgreSQL takes it back. What is told is of the steps that must meet a row, so the others run last: they
+/// can make room for none of those.
 pub(crate) async fn at_once(
     connection: &impl ConnectionTrait,
     steps: Vec<Step>,

@@ -26,7 +26,7 @@ use sea_orm::{
     },
 };
 
-use super::{in_turn, rows_of};
+use super::{Way, in_turn, rows_of};
 
 /// An insertion of one row, or of none: it may have conditions.
 #[derive(Clone)]
@@ -297,10 +297,10 @@ impl Step {
     /// none, it fails instead of looking first.
     pub(super) fn into_part(
         self,
+        way: Way,
         needed: Option<&str>,
-        is_taken_back: bool,
     ) -> Result<SubQueryStatement, StoreError> {
-        let may_fail = is_taken_back && self.is_required && needed.is_some();
+        let may_fail = way == Way::AtOnce && self.is_required && needed.is_some();
         let one = || Query::returning().expr(Expr::cust("1"));
         let is_met = needed.map(|needed| rows_of(needed).expr(Expr::cust("1")).to_owned());
         let is_met = Condition::all().add_option(is_met.map(Expr::exists));
