@@ -310,8 +310,10 @@ impl AdministrationStore for SqlStore {
         self.write(async move |tx| {
             // Asked before anything is locked, since it is most often a mistake, and with the locks again.
             require_none_registered(&tx, &id).await?;
+            // One after another, since each meets who was invited after it had locked all that it saw.
+            organization::lock(&tx, &id).await?;
             // In the order in which others lock them: whoever changes a user a second time refers to the organization.
-            user::lock_all(&tx, &user::ids_in(&id)).await?;
+            user::lock_all(&tx, user::ids_in(&id)).await?;
             if !organization::lock_against_all(&tx, &id).await? {
                 return Err(DeleteOrganizationError::NotFound);
             }

@@ -92,7 +92,7 @@ pub(crate) async fn erase_application(
     notice: Option<&Notice>,
 ) -> Result<(), StoreError> {
     let holders = credential::of_application::holders(application);
-    user::lock_all(transaction, &holders).await?;
+    user::lock_all(transaction, holders).await?;
     credential_code::end_all_of_holders(transaction, application).await?;
     if let Some(notice) = notice {
         let passkeys = credential::of_application::all_for(transaction, application).await?;

@@ -144,24 +144,23 @@ pub(crate) async fn lock_and_read(
     lock_where(transaction, Column::Id.eq(user.as_str())).await
 }
 
-/// Locks everybody whose id is among these, in one order for everybody who locks several.
+/// Locks everybody whose id is among these, in one order for everybody who locks several. This is one statement, so
+/// that nobody is met, out of order, who came to be among them meanwhile.
 pub(crate) async fn lock_all(
     transaction: &DatabaseTransaction,
-    ids: &SelectStatement,
+    ids: SelectStatement,
 ) -> Result<(), StoreError> {
-    let those = || Column::Id.in_subquery(ids.clone());
-    let ordered = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(those())
-        .order_by_asc(Column::Id)
-        .lock(LockType::NoKeyUpdate)
-        .into_tuple::<String>()
-        .all(transaction)
-        .await;
-    ordered.map_err(StoreError::new)?;
-    if transaction.get_database_backend() == DbBackend::Postgres {
-        as_it_is(those()).count(transaction).await?;
+    let backend = transaction.get_database_backend();
+    if backend == DbBackend::Postgres {
+        let ordered = Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .filter(Column::Id.in_subquery(ids))
+            .order_by_asc(Column::Id)
+            .lock(LockType::NoKeyUpdate)
+            .into_query();
+        let locked = statement::is_in_batch(backend, Column::Id, ordered);
+        as_it_is(locked).count(transaction).await?;
     }
     Ok(())
 }
