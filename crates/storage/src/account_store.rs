@@ -18,7 +18,7 @@ use sea_orm::{
 };
 
 use crate::{
-    authority::standing_of_user,
+    authority::{standing, standing_of_user},
     column::{FIRST, SECOND},
     session_store,
     statement::Fixed,
@@ -63,8 +63,9 @@ impl AccountStore for SqlStore {
     ) -> Result<Option<Vec<ListedSigner>>, StoreError> {
         let values = session_store::values(session);
         let statement = SIGNERS.with(self.backend(), &values, |values| {
-            let stands = standing_of_user(session_store::FORM, &mut Vec::from(values).into());
-            signer::of_users().filter(stands).into_query()
+            let [user, ..] = values.clone();
+            let stands = standing(session_store::FORM, &mut Vec::from(values).into());
+            signer::of(user).filter(stands).into_query()
         });
         let signers = signer::all_in(&self.rows(statement).await?)?;
         // The credential that began the session is one of them.

@@ -13,11 +13,11 @@ use latchkey_domain::{
 };
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
-    DerivePartialModel, FromQueryResult as _, JoinType, PartialModelTrait as _, QueryResult,
+    DerivePartialModel, FromQueryResult as _, PartialModelTrait as _, QueryResult,
     QuerySelect as _, entity::prelude::*,
 };
 
-use super::{Column, Entity, Relation, Typed, inconsistent, put_in_order, state};
+use super::{Column, Entity, Typed, inconsistent, put_in_order, state};
 
 #[derive(DerivePartialModel)]
 #[sea_orm(entity = "Entity")]
@@ -36,15 +36,15 @@ struct Row {
     created: Typed<Timestamp>,
 }
 
-/// The signers of users, active ones only: a row for each.
-pub(crate) fn of_users() -> Select<Entity> {
+/// The signers of a user, active ones only: a row for each.
+pub(crate) fn of(user: Value) -> Select<Entity> {
     Row::select_cols(Entity::find().select_only())
-        .join(JoinType::InnerJoin, Relation::User.def())
+        .filter(Column::UserId.eq(user))
         .filter(Column::IsActive.eq(true))
         .filter(Column::Kind.ne(CredentialKind::RecoveryKey.as_str()))
 }
 
-/// Those of the rows of [`of_users`], in the order in which they were made.
+/// Those of the rows of [`of`], in the order in which they were made.
 pub(crate) fn all_in(rows: &[QueryResult]) -> Result<Vec<ListedSigner>, StoreError> {
     let rows = rows.iter().map(|row| Row::from_query_result(row, ""));
     let rows: Result<Vec<_>, _> = rows.collect();
