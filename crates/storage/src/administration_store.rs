@@ -153,7 +153,7 @@ impl AdministrationStore for SqlStore {
 
     async fn invite(&self, invitation: Invitation) -> Result<User, InviteError> {
         self.write(async move |tx| {
-            if !organization::exists(&tx, &invitation.user.organization).await? {
+            if !organization::lock(&tx, &invitation.user.organization).await? {
                 return Err(InviteError::UnknownOrganization);
             }
             let as_administrator = invitation.user.is_administrator;
@@ -310,13 +310,13 @@ impl AdministrationStore for SqlStore {
         self.write(async move |tx| {
             // Asked before anything is locked, since it is most often a mistake, and with the locks again.
             require_none_registered(&tx, &id).await?;
-            // One after another, since each meets who was invited after it had locked all that it saw.
-            organization::lock(&tx, &id).await?;
-            // In the order in which others lock them: whoever changes a user a second time refers to the organization.
-            user::lock_all(&tx, user::ids_in(&id)).await?;
-            if !organization::lock_against_all(&tx, &id).await? {
+            // Nobody is invited from here on, so those that are locked next are all there are.
+            if !organization::lock(&tx, &id).await? {
                 return Err(DeleteOrganizationError::NotFound);
             }
+            user::lock_all(&tx, user::ids_in(&id)).await?;
+            // Only now, since whoever changes a user a second time refers to the organization.
+            organization::lock_against_all(&tx, &id).await?;
             require_none_registered(&tx, &id).await?;
             if user_action::any_in(&tx, &id).await? {
                 return Err(DeleteOrganizationError::HasSigned);

@@ -263,9 +263,8 @@ fn rows_of(part: &str) -> SelectStatement {
     Query::select().from(Alias::new(part)).to_owned()
 }
 
-/// That a column is one of a batch of its values, of which there are so many at most. PostgreSQL may carry a selection
-/// that stands after `IN` out for each row anew, and each time it passes over what it has locked already; as an
-/// array it is carried out once.
+/// That a column is one of a batch of its values. PostgreSQL may carry a selection that stands after `IN` out for each
+/// row anew, and each time it passes over what it has locked already; as an array it is carried out once.
 pub(crate) fn is_in_batch<C: ColumnTrait>(
     backend: DbBackend,
     column: C,

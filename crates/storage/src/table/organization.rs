@@ -84,8 +84,8 @@ pub(crate) async fn exists(
     statement::any(transaction, row).await
 }
 
-/// Locks an organization until the transaction ends, also against whoever makes something of it; `false` when there
-/// is no such organization.
+/// Locks an organization until the transaction ends, also against whoever refers to it; `false` when there is no such
+/// organization.
 pub(crate) async fn lock_against_all(
     transaction: &DatabaseTransaction,
     organization: &OrganizationId,
@@ -125,14 +125,15 @@ pub(crate) async fn delete(
     row.count(transaction).await.map(|_one| ())
 }
 
-/// Locks an organization until the transaction ends: whoever changes who is an administrator, or acts as
-/// one on another user, begins with this. (`NO KEY UPDATE`: users can be made meanwhile.)
+/// Locks an organization until the transaction ends: whoever makes users or changes who is an administrator, acts as
+/// one on another user, or deletes the organization, begins with this; `false` when there is no such organization.
+/// (`NO KEY UPDATE`: what refers to it can be made and changed meanwhile.)
 pub(crate) async fn lock(
     transaction: &DatabaseTransaction,
     organization: &OrganizationId,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let row = Entity::find_by_id(organization.clone()).lock(LockType::NoKeyUpdate);
-    statement::any(transaction, row).await.map(|_found| ())
+    statement::any(transaction, row).await
 }
 
 /// Whether credentials made with a code wait for their owner; nothing when there is no such organization.

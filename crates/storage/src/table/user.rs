@@ -145,7 +145,8 @@ pub(crate) async fn lock_and_read(
 }
 
 /// Locks everybody whose id is among these, in one order for everybody who locks several. This is one statement, so
-/// that nobody is met, out of order, who came to be among them meanwhile.
+/// that nobody is met, out of order, who came to be among them meanwhile. (Whoever writes to SQLite has locked all of
+/// it.)
 pub(crate) async fn lock_all(
     transaction: &DatabaseTransaction,
     ids: SelectStatement,
