@@ -121,7 +121,7 @@ impl Authority {
     }
 
     /// The authority of a challenge whose proof was verified: uses up the challenge, unless it is
-    /// used up [with what it claimed](Held::SPENDS_CHALLENGE).
+    /// used up [with what comes of it](Held::SPENDS_CHALLENGE).
     pub fn of_challenge<P: Held>(challenge: &Challenge<P>) -> Self {
         let holder = challenge.purpose.holder();
         let mut authority = Self::answering(challenge, holder.user, holder.epoch);
@@ -387,9 +387,9 @@ mod tests {
     #[test]
     fn a_challenge_requires_what_its_ceremony_began_with_and_is_used_up() {
         requires(registration(), &[], true);
-        requires(signing(), &[credential()], true);
         requires(adding(), &[credential()], true);
-        // Its code is.
+        // What comes of these is: a signed action has the challenge's id, and a code was claimed by it.
+        requires(signing(), &[credential()], false);
         requires(with_code(), &[credential()], false);
         requires(recovery(), &[credential()], true);
     }

@@ -120,6 +120,15 @@ typed_id!(
     UserActionId,
     "ua"
 );
+
+impl UserActionId {
+    /// The one that is signed with that challenge.
+    pub fn of(challenge: &ChallengeId) -> Self {
+        let (_prefix, symbols) = challenge.0.split_once('-').unwrap_or_default();
+        Self(format!("{}-{symbols}", Self::PREFIX))
+    }
+}
+
 typed_id!(
     /// Identifies a credential code; it is not secret and says nothing about the code.
     CredentialCodeId,
@@ -171,6 +180,7 @@ mod tests {
     #[test]
     fn every_kind_has_a_prefix_of_its_own() {
         let random = &[0xff; 32];
+        let of_challenge = UserActionId::of(&ChallengeId::from_random(random));
         for (id, prefix) in [
             (InstallationId::from_random(random).to_string(), "in"),
             (OrganizationId::from_random(random).to_string(), "or"),
@@ -186,6 +196,7 @@ mod tests {
             (MessageId::from_random(random).to_string(), "ms"),
             (EventId::from_random(random).to_string(), "ev"),
             (SessionCodeId::from_random(random).to_string(), "sc"),
+            (of_challenge.to_string(), "ua"),
         ] {
             assert_eq!(id, format!("{prefix}-q99w0-35jmy-2iw7i6n43d37jtof"));
             assert_eq!(id.parse::<UserId>().is_ok(), prefix == "us");

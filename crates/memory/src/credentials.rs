@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use latchkey_domain::{
     approval::{Decision, Verdict, Wait},
-    authority::{Authority, Spend},
+    authority::Authority,
     credential::{Credential, CredentialKind, CredentialState},
     credential_code::{
         CodeDigest, CodeEntry, CodeForm, CodeState, CredentialCode, NewCredentialCode, ReleasedCode,
     },
-    id::{CredentialCodeId, CredentialUuid, UserId},
+    id::{ChallengeId, CredentialCodeId, CredentialUuid, UserActionId, UserId},
     message::NewMessage,
     time::Timestamp,
 };
@@ -104,11 +104,14 @@ impl CredentialStore for MemoryStore {
     async fn note_counter_regression(
         &self,
         credential: &CredentialUuid,
-        challenge: &Spend,
+        challenge: &ChallengeId,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
         self.write(|state| {
-            let is_noted = !state.spent.contains_key(&challenge.id)
+            let signed = UserActionId::of(challenge);
+            let mut kept = state.signed_actions.iter();
+            let is_noted = !state.spent.contains_key(challenge.as_str())
+                && !kept.any(|(_, kept)| kept.id == signed)
                 && state.credentials.contains_key(credential);
             if is_noted {
                 state.regressed.insert(credential.clone(), at);

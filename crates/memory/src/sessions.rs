@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use latchkey_domain::{
-    authority::Authority,
+    authority::{Authority, Spendable},
     credential::{Credential, Material},
     session::Session,
 };
@@ -55,10 +55,16 @@ impl SignInStore for MemoryStore {
     ) -> Result<(), UseError> {
         self.write(|state| {
             let organization = authority.organization().clone();
-            state.record(authority, &uses)?;
+            let mut kept = state.signed_actions.iter();
+            let is_kept = kept.any(|(_, kept)| kept.id == evidence.id);
+            let recorded = state.record(authority, &uses);
             if uses.is_empty() {
                 return Err(StoreError::new("nobody signed the action").into());
             }
+            if is_kept && !matches!(recorded, Err(UseError::Authority(_))) {
+                return Err(AuthorityConflict::Spent(Spendable::Challenge).into());
+            }
+            recorded?;
             state.signed_actions.push((organization, evidence));
             Ok(())
         })

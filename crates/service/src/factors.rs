@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use latchkey_domain::{
     application::RpId,
-    authority::{Authority, Spend},
+    authority::Authority,
     challenge::Challenge,
     credential::{
         Credential, CredentialId, CredentialState,
         key::{EncryptedPrivateKey, PublicKey},
         signer::{ListedSigner, Signer, SignerKey},
     },
-    id::{OrganizationId, UserId},
+    id::{ChallengeId, OrganizationId, UserId},
     time::Timestamp,
 };
 
@@ -307,7 +307,7 @@ impl Factors {
             }
             Err(ProofError::UserHandle) => Err(FactorError::UnknownCredential),
             Err(ProofError::CounterRegressed) => {
-                self.note_regression(&ceremony.spend, &held.credential, date)
+                self.note_regression(ceremony.challenge, &held.credential, date)
                     .await?;
                 Err(factor.refused(ProofError::CounterRegressed))
             }
@@ -322,7 +322,7 @@ impl Factors {
     /// challenge is spent: then nothing went back.
     async fn note_regression(
         &self,
-        challenge: &Spend,
+        challenge: &ChallengeId,
         credential: &Credential,
         date: Timestamp,
     ) -> Result<(), FactorError> {
@@ -347,7 +347,7 @@ pub(crate) struct Answering<'a> {
     /// Whether the challenge is of one application: then that is the only one that is expected.
     is_bound: bool,
     private_keys: bool,
-    spend: Spend,
+    challenge: &'a ChallengeId,
     expected: Expected,
 }
 
@@ -364,7 +364,7 @@ impl<'a> Answering<'a> {
             user,
             is_bound: challenge.application.is_some(),
             private_keys,
-            spend: Spend::challenge(challenge),
+            challenge: &challenge.id,
             expected,
         }
     }

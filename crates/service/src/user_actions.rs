@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use latchkey_domain::{
     authority::Authority,
     challenge::{
-        ActionNonce,
+        ActionNonce, Challenge,
         purpose::{self, SessionSigner},
     },
     id::{CredentialUuid, UserActionId},
@@ -184,7 +184,7 @@ impl UserActions {
             .factors
             .verify_by(&ceremony, known.as_ref(), answer, told)
             .await?;
-        let signed = self.signed(session, &verified, facts.action.clone());
+        let signed = self.signed(session, &challenge, &verified);
         let evidence = Evidence {
             id: signed.id.clone(),
             action: facts.action.clone(),
@@ -269,13 +269,13 @@ impl UserActions {
     fn signed(
         &self,
         session: &Session,
+        challenge: &Challenge<purpose::UserAction>,
         verified: &VerifiedFactors,
-        action: UserAction,
     ) -> SignedUserAction {
         let ceremonies = self.ceremonies();
         let issued = ceremonies.now();
         SignedUserAction {
-            id: UserActionId::from_random(&ceremonies.entropy.draw()),
+            id: UserActionId::of(&challenge.id),
             organization: session.organization.clone(),
             user: session.user.clone(),
             epoch: session.epoch,
@@ -284,7 +284,7 @@ impl UserActions {
                 .into_iter()
                 .map(|used| used.credential)
                 .collect(),
-            action,
+            action: challenge.purpose.action.clone(),
             issued,
             expires: issued.plus(ceremonies.policy.lifetimes.user_action),
         }

@@ -2,7 +2,7 @@
 
 use std::{error::Error, sync::Arc};
 
-use latchkey_domain::authority::{Authority, Spend};
+use latchkey_domain::authority::{Authority, Spend, Spendable};
 use latchkey_service::ports::store::{AuthorityConflict, StoreError};
 use sea_orm::{
     ColumnTrait as _, DatabaseTransaction, EntityTrait, QueryFilter as _, QuerySelect as _,
@@ -35,6 +35,14 @@ where
         .map(|_none| ())
 }
 
+/// A step that uses something up, and meets nothing where that was used before, or the authority does not stand.
+pub(crate) struct UsedUp {
+    /// What it is.
+    pub(crate) item: Spendable,
+    /// The step.
+    pub(crate) step: Step,
+}
+
 /// Exercises an authority together with the changes it is exercised for: requires all that the authority
 /// names, uses up what it spends, keeps the messages that tell of the change, and carries the steps out; gives
 /// how many rows each met. When it, or what follows, fails, the transaction must be rolled back; then nothing
@@ -55,22 +63,42 @@ pub(crate) async fn exercise_with<E>(
 where
     E: From<AuthorityConflict> + From<StoreError>,
 {
+    exercise_by(transaction, authority, None, steps).await
+}
+
+/// The same where what follows itself uses something up, first of all.
+///
+/// # Errors
+/// As [`exercise_with`].
+pub(crate) async fn exercise_by<E>(
+    transaction: &DatabaseTransaction,
+    authority: &Authority,
+    first: Option<UsedUp>,
+    steps: Vec<Step>,
+) -> Result<Vec<u64>, E>
+where
+    E: From<AuthorityConflict> + From<StoreError>,
+{
     let (spends, messages) = (authority.spends(), authority.messages());
-    if spends.is_empty() && !stands(transaction, authority).await? {
+    if first.is_none() && spends.is_empty() && !stands(transaction, authority).await? {
         return Err(why_void(transaction, authority).await?.into());
     }
-    let first = |spend: &_| used_up_if_it_stands(authority, spend);
-    let mut met = together(transaction, all_steps(authority, first, steps)).await?;
-    let mut refused = spends.iter().zip(&met).enumerate();
-    if let Some((place, (spend, _none))) = refused.find(|(_, (_, rows))| **rows == 0) {
+    let own = first.as_ref().map(|first| first.item);
+    let items: Vec<_> = own
+        .into_iter()
+        .chain(spends.iter().map(|spend| spend.item))
+        .collect();
+    let mut met = together(transaction, standing_steps(authority, first, steps)).await?;
+    let mut refused = items.iter().zip(&met).enumerate();
+    if let Some((place, (item, _none))) = refused.find(|(_, (_, rows))| **rows == 0) {
         let is_void = place == 0 && !stands(transaction, authority).await?;
         return Err(if is_void {
             why_void(transaction, authority).await?.into()
         } else {
-            AuthorityConflict::Spent(spend.item).into()
+            AuthorityConflict::Spent(*item).into()
         });
     }
-    Ok(met.split_off(spends.len() + messages.len()))
+    Ok(met.split_off(items.len() + messages.len()))
 }
 
 /// Why an authority does not stand: a credential may only be too fresh for it.
@@ -126,14 +154,17 @@ impl SqlStore {
     }
 }
 
-/// All that [`exercise_with`] does, as steps that can be told at once. There are none when the authority spends
-/// nothing: then none of them would ask whether it stands.
-pub(crate) fn exercise_at_once(authority: &Authority, steps: Vec<Step>) -> Vec<Step> {
-    if authority.spends().is_empty() {
+/// All that [`exercise_by`] does, as steps that can be told at once. There are none when nothing is used up: then none
+/// of them would ask whether the authority stands.
+pub(crate) fn exercise_at_once(
+    authority: &Authority,
+    first: Option<UsedUp>,
+    steps: Vec<Step>,
+) -> Vec<Step> {
+    if first.is_none() && authority.spends().is_empty() {
         return vec![];
     }
-    let first = |spend: &_| used_up_if_it_stands(authority, spend);
-    all_steps(authority, first, steps)
+    standing_steps(authority, first, steps)
 }
 
 /// The same for what follows from several rows of the authority's user: nobody who has the user's lock changes
@@ -146,23 +177,27 @@ pub(crate) fn exercise_locked_at_once(authority: &Authority, steps: Vec<Step>) -
         user::lock_at_once(&user, standing_of_user(form, inputs)).into()
     });
     let mut all = vec![lock];
-    all.extend(all_steps(authority, used_up, steps));
+    all.extend(all_steps(authority, authority.spends(), steps));
     all
 }
 
-/// The steps that use up what an authority spends, and tell of what it is for, before these. The first thing is used up
-/// as said.
-fn all_steps(
-    authority: &Authority,
-    first: impl FnOnce(&Spend) -> Step,
-    steps: Vec<Step>,
-) -> Vec<Step> {
-    let mut spends = authority.spends().iter();
-    let first = spends.next().map(first);
-    let used_up = spends.map(used_up);
+/// All steps of an authority that spends something, or is exercised by what does: the first one asks whether it stands.
+fn standing_steps(authority: &Authority, first: Option<UsedUp>, steps: Vec<Step>) -> Vec<Step> {
+    let spends = authority.spends();
+    let (first, others) = match (first, spends) {
+        (Some(first), all) => (Some(first.step), all),
+        (None, [first, others @ ..]) => (Some(used_up_if_it_stands(authority, first)), others),
+        (None, []) => (None, spends),
+    };
+    let others = all_steps(authority, others, steps);
+    first.into_iter().chain(others).collect()
+}
+
+/// The steps that use these up, and tell of what the authority is for, before these.
+fn all_steps(authority: &Authority, spends: &[Spend], steps: Vec<Step>) -> Vec<Step> {
+    let used_up = spends.iter().map(used_up);
     let told = authority.messages().iter().map(message::insertion);
-    let before = first.into_iter().chain(used_up).chain(told);
-    before.chain(steps).collect()
+    used_up.chain(told).chain(steps).collect()
 }
 
 /// Uses a thing up.

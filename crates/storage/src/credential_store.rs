@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use latchkey_domain::{
-    authority::{Authority, Spend},
+    authority::Authority,
     credential::{Credential, CredentialState},
-    id::{CredentialUuid, UserId},
+    id::{ChallengeId, CredentialUuid, UserActionId, UserId},
     message::NewMessage,
     time::Timestamp,
 };
@@ -135,16 +135,18 @@ impl CredentialStore for SqlStore {
     async fn note_counter_regression(
         &self,
         credential: &CredentialUuid,
-        challenge: &Spend,
+        challenge: &ChallengeId,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
         let (credential, challenge) = (credential.clone(), challenge.clone());
         self.write(async move |tx| {
-            let is_spent = Expr::exists(table::spent::entry(&challenge.id));
+            let is_spent = Expr::exists(table::spent::entry(challenge.as_str()));
+            let has_signed = table::user_action::entry(&UserActionId::of(&challenge));
             Entity::update_many()
                 .col_expr(Column::CounterRegressedAt, at.unix_milliseconds().into())
                 .filter(Column::Id.eq(credential.as_str()))
                 .filter(is_spent.not())
+                .filter(Expr::exists(has_signed).not())
                 .meets_one(&tx)
                 .await
         })

@@ -36,7 +36,7 @@ impl SessionStore for SqlStore {
         // Nothing follows from other rows of the user, so nobody need be locked.
         let authority = Arc::new(authority);
         let own = Arc::clone(&authority);
-        let plan = async move |_tx| Ok((exercise_at_once(&own, vec![]), ()));
+        let plan = async move |_tx| Ok((exercise_at_once(&own, None, vec![]), ()));
         let operation = async move |tx: Transaction| {
             let done = exercise_with::<ExerciseError>(&tx, &authority, vec![]).await;
             done.map(|_none| ())

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use latchkey_domain::{authority::Authority, id::UserId};
+use latchkey_domain::{
+    authority::{Authority, Spendable},
+    id::UserId,
+};
 use latchkey_service::ports::{
     sign_in_store::{CredentialUse, Evidence, SignInStore, UseError},
     store::{AuthorityConflict, StoreError},
@@ -14,13 +17,13 @@ use sea_orm::{
 };
 
 use crate::{
-    authority::{exercise, exercise_at_once, exercise_with, stands},
+    authority::{UsedUp, exercise_at_once, exercise_by, stands},
     column::Inconsistency,
     statement::{Inputs, PLAIN, Step, in_turn},
     store::SqlStore,
     table::{
         credential::{Column, Entity},
-        user_action,
+        user, user_action,
     },
     transaction::Transaction,
 };
@@ -60,7 +63,10 @@ impl SqlStore {
         let record = Arc::new(record);
         if record.uses.len() == 1 {
             let own = Arc::clone(&record);
-            let plan = async move |_tx| Ok((exercise_at_once(&own.authority, own.steps()), ()));
+            let plan = async move |_tx| {
+                let steps = exercise_at_once(&own.authority, own.signed(), own.used());
+                Ok((steps, ()))
+            };
             let operation = async move |tx: Transaction| record.keep_unlocked(&tx).await;
             self.write_at_once(plan, operation).await
         } else {
@@ -88,26 +94,32 @@ impl Record {
         }
     }
 
-    /// What the authority is exercised for.
-    fn steps(&self) -> Vec<Step> {
+    /// The evidence, if anything was signed. It uses the challenge up, since there is one of an id, and that is the
+    /// challenge's.
+    fn signed(&self) -> Option<UsedUp> {
+        let (first_factor, evidence) = self.uses.first().zip(self.evidence.as_ref())?;
+        let first = &first_factor.credential;
+        Some(UsedUp {
+            item: Spendable::Challenge,
+            step: user_action::insertion(&self.authority, first, evidence),
+        })
+    }
+
+    fn used(&self) -> Vec<Step> {
         let owner = self.authority.user();
-        let used = self.uses.iter().map(|each| use_of(owner, each));
-        let signed = self.uses.first().zip(self.evidence.as_ref());
-        let kept = signed.map(|(first_factor, evidence)| {
-            let first = &first_factor.credential;
-            user_action::insertion(&self.authority, first, evidence)
-        });
-        used.chain(kept).collect()
+        self.uses.iter().map(|each| use_of(owner, each)).collect()
     }
 
     async fn keep_unlocked(&self, transaction: &DatabaseTransaction) -> Result<(), UseError> {
-        let met = exercise_with::<UseError>(transaction, &self.authority, self.steps()).await?;
+        let (signed, used) = (self.signed(), self.used());
+        let met = exercise_by::<UseError>(transaction, &self.authority, signed, used).await?;
         self.require_all(transaction, &met).await
     }
 
     async fn keep_locked(&self, transaction: &DatabaseTransaction) -> Result<(), UseError> {
-        exercise::<UseError>(transaction, &self.authority).await?;
-        let met = in_turn(transaction, self.steps()).await?;
+        user::lock(transaction, self.authority.user()).await?;
+        exercise_by::<UseError>(transaction, &self.authority, self.signed(), vec![]).await?;
+        let met = in_turn(transaction, self.used()).await?;
         self.require_all(transaction, &met).await
     }
 

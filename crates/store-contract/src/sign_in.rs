@@ -4,7 +4,7 @@ use latchkey_domain::{
     authority::{Authority, Spendable},
     challenge::{ActionNonce, purpose},
     credential::{Credential, CredentialReference, Material},
-    id::{CredentialUuid, UserActionId},
+    id::{ChallengeId, CredentialUuid, UserActionId},
 };
 use latchkey_service::ports::{
     proof_verifier::{AssertionProof, AuthenticatorState, Used},
@@ -25,6 +25,8 @@ cases! { sign_in:
     a_regression_is_noted_unless_the_answer_was_sent_again,
     a_signed_action_is_a_use_of_its_credential,
     of_many_actions_with_one_challenge_one_succeeds,
+    of_many_actions_that_spend_a_challenge_one_succeeds,
+    an_action_that_was_signed_stays_as_it_was,
     an_action_that_nobody_signed_is_refused,
 }
 
@@ -78,6 +80,11 @@ impl World {
             date: NOW,
         }
     }
+}
+
+/// The challenge that is used up.
+fn challenge_of(authority: &Authority) -> ChallengeId {
+    authority.spends()[0].id.parse().unwrap()
 }
 
 /// Signs somebody in with that.
@@ -218,11 +225,21 @@ async fn a_regression_is_noted_unless_the_answer_was_sent_again(world: World) {
     let person = world.with_passkey().await;
     let passkey = &person.credentials[1].uuid;
     let used_up = world.sign_in(&person);
-    let sent_again = used_up.spends()[0].clone();
+    let sent_again = challenge_of(&used_up);
     let signed_in = world.sign_ins.sign_in(used_up, used(passkey, Some(1)));
     signed_in.await.unwrap();
-    let fresh = world.sign_in(&person).spends()[0].clone();
-    for (challenge, is_noted) in [(&sent_again, false), (&fresh, true)] {
+    let fresh = challenge_of(&world.sign_in(&person));
+    let signed_with = ChallengeId::from_random(&world.draw());
+    let signed = world.sign_ins.sign_action(
+        Authority::of_session(&world.session(&person)),
+        used(&person.credentials[0].uuid, None),
+        Evidence {
+            id: UserActionId::of(&signed_with),
+            ..world.evidence(&person.credentials[0])
+        },
+    );
+    signed.await.unwrap();
+    for (challenge, is_noted) in [(&sent_again, false), (&signed_with, false), (&fresh, true)] {
         let noted = world
             .credentials
             .note_counter_regression(passkey, challenge, NOW);
@@ -237,6 +254,23 @@ async fn a_regression_is_noted_unless_the_answer_was_sent_again(world: World) {
 
 async fn of_many_actions_with_one_challenge_one_succeeds(world: World) {
     let person = world.someone().await;
+    let [key, other] = [0, 1].map(|index| used(&person.credentials[index].uuid, None));
+    // Two factors are kept in another way than one.
+    for uses in [key.clone(), [key, other].concat()] {
+        let authority = Authority::of_session(&world.session(&person));
+        let evidence = world.evidence(&person.credentials[0]);
+        let outcomes = at_once(|index| {
+            let (stores, authority) = (world.replica(index), authority.clone());
+            let (uses, evidence) = (uses.clone(), evidence.clone());
+            async move { stores.sign_ins.sign_action(authority, uses, evidence).await }
+        })
+        .await;
+        assert_one(&outcomes, Spent(Spendable::Challenge));
+    }
+}
+
+async fn of_many_actions_that_spend_a_challenge_one_succeeds(world: World) {
+    let person = world.someone().await;
     let authority = world.sign_in(&person);
     let outcomes = at_once(|index| {
         let (stores, authority) = (world.replica(index), authority.clone());
@@ -246,6 +280,29 @@ async fn of_many_actions_with_one_challenge_one_succeeds(world: World) {
     })
     .await;
     assert_one(&outcomes, Spent(Spendable::Challenge));
+}
+
+async fn an_action_that_was_signed_stays_as_it_was(world: World) {
+    let person = world.with_passkey().await;
+    let passkey = &person.credentials[1];
+    let evidence = world.evidence(passkey);
+    let sign = async |sign_count| {
+        let authority = Authority::of_session(&world.session(&person));
+        let uses = used(&passkey.uuid, Some(sign_count));
+        let signed = world
+            .sign_ins
+            .sign_action(authority, uses, evidence.clone());
+        signed.await
+    };
+    sign(5).await.unwrap();
+    // With the counter it had, too: an answer that is sent again is no sign of a second authenticator.
+    for sign_count in [5, 6] {
+        let again = sign(sign_count).await;
+        assert_eq!(conflict(&again), Spent(Spendable::Challenge));
+    }
+    assert_eq!(count(&world, &person).await, (5, true));
+    world.set_active(&person, &passkey.uuid, false).await;
+    assert_eq!(conflict(&sign(7).await), Void);
 }
 
 async fn a_signed_action_is_a_use_of_its_credential(world: World) {

@@ -225,13 +225,14 @@ fn a_challenge_says_what_it_is_for_sealed_or_as_an_earlier_release_did() {
     }
 }
 
-/// What an earlier release wrote says no signer, and what a later one writes may say more than is known here.
+/// It need not say who signs, and what a later release writes may say more than is known here. What an earlier one
+/// calls otherwise is not read, as that one does not read this: at each of them another thing uses the challenge up.
 #[test]
 fn the_challenge_of_an_action_is_read_whether_it_says_less_or_more() {
     let own = stolen_own_key(&secrets(1));
     let without = user_action_by(None);
     let mut open = json!({
-        "ceremony": "userAction",
+        "ceremony": "signing",
         "user": without.user.as_str(),
         "epoch": without.epoch.number(),
         "sessionCredential": without.session_credential.as_str(),
@@ -253,6 +254,9 @@ fn the_challenge_of_an_action_is_read_whether_it_says_less_or_more() {
             .map(|read| read.purpose)
     };
     assert_eq!(read(&open), Ok(without.into()));
+    let mut of_before = open.clone();
+    of_before["ceremony"] = json!("userAction");
+    assert_eq!(read(&of_before), Err(InvalidToken));
     let key = PublicKey::from_spki_der(vec![1; 91]);
     let by_key = user_action_by(Some(SignerKey::Key(key.clone())));
     open["signer"] = json!({

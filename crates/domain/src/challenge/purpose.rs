@@ -213,7 +213,8 @@ pub struct Holder<'a> {
 /// A purpose whose user is known: all but signing in.
 pub trait Held {
     /// Whether whatever the challenge leads to spends it. One that has claimed a code need not be spent: what it leads
-    /// to redeems that code, which is claimed by this challenge alone.
+    /// to redeems that code, which is claimed by this challenge alone. Nor need one with which an action is signed:
+    /// there is one [signed action](crate::id::UserActionId::of) of a challenge.
     const SPENDS_CHALLENGE: bool;
 
     /// Whose it is.
@@ -239,7 +240,7 @@ macro_rules! held {
 
 held! {
     Registration: this => None, true;
-    UserAction: this => Some(&this.session_credential), true;
+    UserAction: this => Some(&this.session_credential), false;
     Credential: this => Some(&this.session_credential), true;
     CredentialWithCode: this => Some(&this.issuer), false;
     Recovery: this => Some(&this.credential), true;

@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use latchkey_domain::{
-    authority::{Authority, Spend},
+    authority::Authority,
     credential::Credential,
-    id::CredentialUuid,
+    id::{ChallengeId, CredentialUuid},
     text::CredentialName,
     time::Timestamp,
 };
@@ -122,16 +122,16 @@ pub trait CredentialStore: Send + Sync {
         credential: &CredentialUuid,
     ) -> Result<(), ChangeError>;
 
-    /// Notes that a true signature came with a counter that went back, unless its challenge was spent
-    /// before: then it is an answer that was sent again, and `false` tells so, as it does when the
-    /// credential is gone.
+    /// Notes that a true signature came with a counter that went back, unless its challenge was spent before, or an
+    /// [action](latchkey_domain::id::UserActionId::of) signed with it: then it is an answer that was sent again, and
+    /// `false` tells so, as it does when the credential is gone.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn note_counter_regression(
         &self,
         credential: &CredentialUuid,
-        challenge: &Spend,
+        challenge: &ChallengeId,
         at: Timestamp,
     ) -> Result<bool, StoreError>;
 }

@@ -30,7 +30,7 @@ pub struct CredentialUse {
 /// again, and with the public key the signature over it checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    /// The user action that came of it.
+    /// The user action that came of it, which is that [of its challenge](UserActionId::of).
     pub id: UserActionId,
     /// What was signed.
     pub action: UserAction,
@@ -74,10 +74,12 @@ pub trait SignInStore: Send + Sync {
 
     /// Records that a user action was signed, with its evidence, of which the first use is that of the first
     /// factor: it stays when credential and user are deleted. Of any number of concurrent calls for one
-    /// challenge, exactly one returns `Ok`.
+    /// challenge, exactly one returns `Ok`: there is one evidence of an id, so the authority need not spend the
+    /// challenge as well.
     ///
     /// # Errors
-    /// [`UseError`], [`UseError::Store`] when nothing was used; nothing is changed or used up then.
+    /// [`UseError`], [`AuthorityConflict::Spent`] of the challenge when there is evidence of that id,
+    /// [`UseError::Store`] when nothing was used; nothing is changed or used up then.
     async fn sign_action(
         &self,
         authority: Authority,

@@ -3,12 +3,18 @@
 use latchkey_domain::{
     authority::Authority,
     credential::CredentialKind,
-    id::{CredentialUuid, OrganizationId},
+    id::{CredentialUuid, OrganizationId, UserActionId},
 };
 use latchkey_service::ports::{proof_verifier::Used, sign_in_store::Evidence, store::StoreError};
-use sea_orm::{ActiveValue::Set, DatabaseTransaction, entity::prelude::*};
+use sea_orm::{
+    ActiveValue::Set, DatabaseTransaction, Iterable as _, QuerySelect as _, QueryTrait as _,
+    entity::prelude::*, sea_query::SelectStatement,
+};
 
-use crate::statement::{self, Step};
+use crate::{
+    authority::{form_of, standing, values_of},
+    statement::{self, Insertion, Step, row_of},
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "user_actions")]
@@ -58,7 +64,8 @@ impl<'a> Particulars<'a> {
     }
 }
 
-/// Keeps the evidence, which has the public key that signed: the credential may be deleted later.
+/// Keeps the evidence, which has the public key that signed: the credential may be deleted later. Meets none when
+/// there is evidence of that id, or the authority does not stand.
 pub(crate) fn insertion(
     authority: &Authority,
     signer: &CredentialUuid,
@@ -84,7 +91,23 @@ pub(crate) fn insertion(
         signature: Set(proof.signature.clone()),
         signed_at: Set(evidence.date.unix_milliseconds()),
     };
-    Step::row(&row)
+    // All columns are set, as they are taken.
+    let (_all, mut values) = row_of(&row);
+    values.extend(values_of(authority));
+    Step::fixed(form_of(authority), values, |form, inputs| {
+        let kept = Column::iter().map(|column| (column, Expr::val(inputs.take())));
+        let kept = Insertion::of(Entity, kept.collect::<Vec<_>>());
+        kept.unless_taken().only_if(standing(form, inputs)).into()
+    })
+}
+
+/// Selects the evidence of that id, for the condition of another statement.
+pub(crate) fn entry(id: &UserActionId) -> SelectStatement {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::Id.eq(id.as_str()))
+        .into_query()
 }
 
 /// Whether anything was signed in an organization.

@@ -1,5 +1,6 @@
 //! What is kept of uses of credentials, and no port gives back.
 
+use latchkey_domain::id::ChallengeId;
 use latchkey_service::ports::sign_in_store::{CredentialUse, Evidence};
 use latchkey_store_contract::{NOW, Person};
 
@@ -75,7 +76,7 @@ async fn evidence_outlives_the_credential(world: SqlWorld) {
 async fn a_regression_is_noted(world: SqlWorld) {
     let person = world.with_passkey().await;
     let passkey = &person.credentials[1].uuid;
-    let challenge = world.sign_in(&person).spends()[0].clone();
+    let challenge = ChallengeId::from_random(&[9; 32]);
     let noted = world
         .credentials
         .note_counter_regression(passkey, &challenge, NOW);

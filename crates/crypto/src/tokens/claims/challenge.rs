@@ -61,6 +61,9 @@ enum PurposeClaims {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         epoch: Option<i64>,
     },
+    // A process that calls it `userAction` spends its challenge; there is one signed action of a challenge only while
+    // nobody completes what the other has begun.
+    #[serde(rename = "signing")]
     UserAction {
         user: String,
         epoch: i64,

@@ -216,11 +216,11 @@ fn sessions() -> Vec<Operation> {
             }),
         post("completeUserAction", "/auth/action")
             .by(User)
-            .completes(UserAction, written(1, 5), answered)
-            .or_completes("with one factor", written(0, 3).on_postgres(1), signed)
+            .completes(UserAction, written(1, 4), answered)
+            .or_completes("with one factor", written(0, 2).on_postgres(1), signed)
             .or_completes(
                 "with another credential than that of the session",
-                written(1, 3).on_postgres(1),
+                written(1, 2).on_postgres(1),
                 |person, challenge, request| {
                     request.with(json!({
                         "challengeIdentifier": identifier(challenge),
