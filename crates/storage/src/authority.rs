@@ -297,14 +297,16 @@ fn required_beside_user(
         // The one in which the change is made was not ended.
         required = required.add(Expr::exists(spent::entry(inputs.take())).not());
     }
+    let mut known = vec![];
     for _ in 0..applications {
-        let active = application::is_active_in(organization.clone(), inputs.take());
-        required = required.add(active);
+        let application = inputs.take();
+        known.push(application.clone());
+        required = required.add(application::is_active_in(organization.clone(), application));
     }
     let settled_at = (moments > 0).then(|| inputs.take());
     for _ in 0..credentials {
         let mut next = || Expr::val(inputs.take());
-        let mut active = active_credential(next(), next(), next());
+        let mut active = active_credential(next(), next(), next(), &known);
         if let Some(at) = &settled_at {
             active = active.filter(is_settled(organization.clone(), at.clone()));
         }
@@ -314,20 +316,30 @@ fn required_beside_user(
 }
 
 /// The credential if it is the user's, active and not activated since that moment, and the application that it
-/// belongs to is active as well.
-pub(crate) fn active_credential(id: Expr, user: Expr, since: Expr) -> Select<credential::Entity> {
+/// belongs to is active as well; of the known ones that is required anyway.
+pub(crate) fn active_credential(
+    id: Expr,
+    user: Expr,
+    since: Expr,
+    known: &[Value],
+) -> Select<credential::Entity> {
     let application = Expr::col((credential::Entity, credential::Column::ApplicationId));
+    let is_known = known
+        .iter()
+        .map(|known| application.clone().eq(known.clone()));
+    let of_no_other = is_known.fold(credential::Column::ApplicationId.is_null(), |one, or| {
+        one.or(or)
+    });
     let active = application::Entity::find()
         .filter(Expr::col((application::Entity, application::Column::Id)).eq(application))
         .filter(application::Column::IsActive.eq(true));
-    let of_no_application = credential::Column::ApplicationId.is_null();
     let activated = credential::Column::Activated.into_expr();
     credential::Entity::find()
         .filter(credential::Column::Id.into_expr().eq(id))
         .filter(credential::Column::UserId.into_expr().eq(user))
         .filter(credential::Column::IsActive.eq(true))
         .filter(activated.clone().is_null().or(activated.lte(since)))
-        .filter(of_no_application.or(statement::exists(active)))
+        .filter(of_no_other.or(statement::exists(active)))
 }
 
 /// That a credential is not too fresh at that moment. An organization that says nothing has nothing fresh: what is

@@ -204,8 +204,14 @@ async fn void_when_the_application_of_a_credential_is_not_active(world: World) {
     let (tenant, person) = scene(&world).await;
     let passkey = &person.credentials[2].uuid;
     let application = &tenant.application.id;
+    let second = world.second_application(&tenant).await;
+    let authority = adding(&world, &person, passkey);
+    let in_another = authority.clone().within([&second.id]);
+    assert!(holds(&world, &in_another).await);
     world.set_application_active(application, false).await;
-    assert!(!holds(&world, &adding(&world, &person, passkey)).await);
+    for authority in [authority, in_another] {
+        assert!(!holds(&world, &authority).await);
+    }
     let with_a_key = adding(&world, &person, &person.credentials[0].uuid);
     assert!(holds(&world, &with_a_key).await);
 }

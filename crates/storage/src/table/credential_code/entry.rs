@@ -244,7 +244,12 @@ fn claim_by(digest: Column, inputs: &mut Inputs) -> UpdateMany<Entity> {
         .filter(that_kind.or(any_kind))
         .filter(statement::exists(owner))
         .filter(organization::is_active(Column::OrganizationId.into_expr()))
-        .filter(statement::exists(active_credential(issuer, user, since)))
+        .filter(statement::exists(active_credential(
+            issuer,
+            user,
+            since,
+            &[],
+        )))
 }
 
 /// What [`claim_by`] takes.
