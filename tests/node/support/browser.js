@@ -8,8 +8,32 @@ import { setTimeout } from 'node:timers/promises'
 
 import { chromium } from 'playwright-core'
 
+/**
+ * What playwright turns off, repeated since of two lists the last one counts, and the pages behind the address bar: a
+ * device has a window with a bar that nobody sees, and to have them ready takes more than the page that is tested.
+ */
+const FEATURES_OFF = [
+  'AutoDeElevate',
+  'AvoidUnnecessaryBeforeUnloadCheckSync',
+  'BoundaryEventDispatchTracksNodeRemoval',
+  'DestroyProfileOnBrowserClose',
+  'DialMediaRouteProvider',
+  'GlobalMediaControls',
+  'HttpsUpgrades',
+  'LensOverlay',
+  'MediaRouter',
+  'OptimizationHints',
+  'PaintHolding',
+  'RenderDocument',
+  'ThirdPartyStoragePartitioning',
+  'Translate',
+  'WebUIOmniboxAimPopup',
+  'WebUIOmniboxPopup',
+]
+
 /** What a browser needs that runs as root on a machine without a screen, and calls nobody. */
 const ARGUMENTS = [
+  `--disable-features=${FEATURES_OFF}`,
   '--headless',
   '--no-sandbox',
   '--disable-gpu',
