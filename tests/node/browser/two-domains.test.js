@@ -11,9 +11,8 @@ const browser = await launch()
 const [one, two] = await publish('The application', 'one.localhost', 'two.localhost')
 
 /** A device that has the application open at `origin`. */
-async function visitor(t, origin) {
+async function visitor(origin) {
   const device = await Device.open(browser)
-  t.after(() => device.close())
   await device.page.goto(origin)
   await device.page.waitForFunction(() => globalThis.application)
   return device
@@ -81,10 +80,10 @@ for (const [first, second] of [
   ['key', 'passkey'],
   ['key', 'key'],
 ]) {
-  test(`a ${first} of one domain adds a ${second} of the other domain with a code`, async (t) => {
+  test(`a ${first} of one domain adds a ${second} of the other domain with a code`, async () => {
     const invitation = await invite()
-    const here = await visitor(t, one)
-    const there = await visitor(t, two)
+    const here = await visitor(one)
+    const there = await visitor(two)
 
     const registration = await register(here, first, invitation)
     assert.equal(registration.user.id, invitation.userId)

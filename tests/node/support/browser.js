@@ -81,9 +81,13 @@ export async function launch(options = {}) {
  * `violations` (of the Content-Security-Policy).
  */
 export class Device {
-  /** `options` are those of a playwright context: viewport, colorScheme, reducedMotion… */
+  /**
+   * A device that ends with the test: a page that nobody looks at any more still asks and moves. `options` are those of
+   * a playwright context: viewport, colorScheme, reducedMotion…
+   */
   static async open(browser, options = {}) {
     const device = new Device()
+    after(() => device.close())
     await device.begin(await browser.newContext({ viewport: VIEWPORT, ...options }))
     await device.#watchPolicy()
     device.session = await device.context.newCDPSession(device.page)
@@ -195,7 +199,7 @@ export class Device {
   }
 
   async close() {
-    await this.context.close()
+    await this.context?.close()
   }
 }
 
