@@ -75,6 +75,31 @@ export async function launch(options = {}) {
   return browser
 }
 
+let isInTime = false
+
+/**
+ * Lets clicks wait for controls that have only just appeared, which take none on our pages: playwright by itself tries
+ * some times in vain, each time at some cost, and then late.
+ */
+function clickInTime(page) {
+  if (isInTime) {
+    return
+  }
+  isInTime = true
+  const locators = Object.getPrototypeOf(page.locator('html'))
+  const { click } = locators
+  const appeared = (it) => {
+    const appearing = it.getAnimations().filter(({ animationName }) => animationName === 'appear')
+    return Promise.all(appearing.map(({ finished }) => finished.then(() => {})))
+  }
+  locators.click = async function (options) {
+    await this.waitFor()
+    // What goes away meanwhile is waited for by the click itself.
+    await this.evaluate(appeared).catch(() => {})
+    return click.call(this, options)
+  }
+}
+
 /**
  * One device: a browser profile of its own with one page and one authenticator. What happens in its
  * page and must not is in `errors` (uncaught errors and what the console calls an error) and in
@@ -113,6 +138,7 @@ export class Device {
     this.page = context.pages()[0] ?? (await context.newPage())
     this.#watchErrors()
     this.#followLinks()
+    clickInTime(this.page)
   }
 
   /**
