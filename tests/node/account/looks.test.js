@@ -54,6 +54,7 @@ test('an application has its logo, its name and its colour on every page, readab
       return { isThere: complete && naturalHeight > 0, ratio: clientWidth / clientHeight }
     })
     assert.deepEqual(shown, { isThere: true, ratio: 2 })
+    await page.evaluate(axe.source)
     for (const [colorScheme, isAsItIs] of [
       ['light', false],
       ['dark', true],
@@ -63,7 +64,6 @@ test('an application has its logo, its name and its colour on every page, readab
         getComputedStyle(document.documentElement).getPropertyValue('--accent').trim(),
       )
       assert.equal(colour === '#ffcc00', isAsItIs, colour)
-      await page.evaluate(axe.source)
       const { violations } = await page.evaluate(() => globalThis.axe.run())
       assert.deepEqual(violations.map(({ id }) => id), [], `${colorScheme} of /${path}`)
     }

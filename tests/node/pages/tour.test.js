@@ -47,12 +47,12 @@ let number = 0
 /** Looks at the page as it is now. */
 async function see(name, { page, errors, violations }) {
   number += 1
+  await page.evaluate(axe.source)
   for (const colorScheme of THEMES) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
     if (folder) {
       await photograph(page, `${String(number).padStart(2, '0')}-${name}-${colorScheme}`)
     }
-    await page.evaluate(axe.source)
     const { passes, violations: found } = await page.evaluate(() => globalThis.axe.run())
     assert.ok(passes.length > 10, `${name}: axe looked at nothing`)
     const problems = found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
