@@ -318,6 +318,8 @@ impl AdministrationStore for SqlStore {
             // Only now, since whoever changes a user a second time refers to the organization.
             organization::lock_against_all(&tx, &id).await?;
             require_none_registered(&tx, &id).await?;
+            // Before their origins, as whoever changes one does; nobody adds another any more.
+            application::lock_all_of(&tx, &id).await?;
             if user_action::any_in(&tx, &id).await? {
                 return Err(DeleteOrganizationError::HasSigned);
             }
@@ -370,11 +372,9 @@ impl AdministrationStore for SqlStore {
             if let Some(logo) = logo {
                 application_logo::set(&tx, &id, logo).await?;
             }
-            if old.origins() != new.origins() {
-                application_origin::delete_all(&tx, &id).await?;
-                if !application_origin::insert_all(&tx, &after).await? {
-                    return Err(UpdateApplicationError::OriginTaken);
-                }
+            let has_moved = old.origins() != new.origins();
+            if has_moved && !application_origin::replace_all(&tx, &after).await? {
+                return Err(UpdateApplicationError::OriginTaken);
             }
             Ok(UpdatedApplication {
                 is_changed: before != after,
@@ -391,6 +391,9 @@ impl AdministrationStore for SqlStore {
     ) -> Result<Loss, DeleteApplicationError> {
         let id = application.clone();
         self.write(async move |tx| {
+            if with_passkeys.is_some() {
+                ending::lock_holders(&tx, &id).await?;
+            }
             let found = lock_and_read(&tx, &id).await?;
             found.ok_or(DeleteApplicationError::NotFound)?;
             let loss = table::credential::of_application::loss(&tx, &id).await?;

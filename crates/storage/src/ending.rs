@@ -83,16 +83,29 @@ pub(crate) async fn erase(
     user::delete(transaction, user).await
 }
 
+/// Locks everybody who has a passkey for an application. Whoever makes a passkey locks the user before the application,
+/// and so does whoever deletes one.
+pub(crate) async fn lock_holders(
+    transaction: &DatabaseTransaction,
+    application: &ApplicationId,
+) -> Result<(), StoreError> {
+    user::lock_all(
+        transaction,
+        credential::of_application::holders(application),
+    )
+    .await
+}
+
 /// Deletes an application with every passkey for it, and cancels the open credential codes of everybody who had
-/// one. Who makes a passkey has locked the user and waits for the application, which whoever calls this has
-/// locked, so the two may wait for each other: then one of them is ended by the database, and tried again.
+/// one. Those who have got one since [`lock_holders`], and before the application was locked, are locked now: one of
+/// them who makes another may wait for the application, and then one of the two is ended by the database, and tried
+/// again.
 pub(crate) async fn erase_application(
     transaction: &DatabaseTransaction,
     application: &ApplicationId,
     notice: Option<&Notice>,
 ) -> Result<(), StoreError> {
-    let holders = credential::of_application::holders(application);
-    user::lock_all(transaction, holders).await?;
+    lock_holders(transaction, application).await?;
     credential_code::end_all_of_holders(transaction, application).await?;
     if let Some(notice) = notice {
         let passkeys = credential::of_application::all_for(transaction, application).await?;

@@ -13,7 +13,7 @@ use latchkey_domain::{
 };
 use latchkey_service::ports::store::StoreError;
 use sea_orm::{
-    ActiveValue::Set, DatabaseTransaction, IntoActiveModel as _, QuerySelect as _,
+    ActiveValue::Set, DatabaseTransaction, IntoActiveModel as _, QueryOrder as _, QuerySelect as _,
     entity::prelude::*, sea_query::LockType,
 };
 
@@ -147,6 +147,19 @@ pub(crate) async fn lock(
 ) -> Result<bool, StoreError> {
     let row = Entity::find_by_id(application.clone()).lock(LockType::NoKeyUpdate);
     statement::any(transaction, row).await
+}
+
+/// Locks the applications of an organization, in one order for everybody who locks several.
+pub(crate) async fn lock_all_of(
+    transaction: &DatabaseTransaction,
+    organization: &OrganizationId,
+) -> Result<(), StoreError> {
+    let all = Entity::find()
+        .filter(Column::OrganizationId.eq(organization.as_str()))
+        .order_by_asc(Column::Id)
+        .lock(LockType::Update);
+    all.all(transaction).await.map_err(StoreError::new)?;
+    Ok(())
 }
 
 /// Whether there is that application, and it is active and that organization's.

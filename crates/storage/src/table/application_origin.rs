@@ -76,16 +76,21 @@ pub(crate) async fn delete_all_of(
     origins.count(transaction).await.map(|_rows| ())
 }
 
-/// Whether another organization lists one of the origins. What is seen here stays so until the transaction
-/// ends.
-async fn are_elsewhere(
-    transaction: &DatabaseTransaction,
-    application: &Application,
-) -> Result<bool, StoreError> {
+/// Waits until nobody else gives origins to applications, and keeps everybody from it until the transaction ends.
+async fn lock(transaction: &DatabaseTransaction) -> Result<(), StoreError> {
     if transaction.get_database_backend() == DbBackend::Postgres {
         let locked = transaction.execute_unprepared(TAKE_ADVISORY_LOCK).await;
         locked.map_err(StoreError::new)?;
     }
+    Ok(())
+}
+
+/// Whether another organization lists one of the origins. What is seen here stays so until the transaction
+/// ends, if that has the lock.
+async fn are_elsewhere(
+    transaction: &DatabaseTransaction,
+    application: &Application,
+) -> Result<bool, StoreError> {
     let origins = application.relying_party.origins().iter();
     let elsewhere = Entity::find()
         .filter(Column::Origin.is_in(origins.map(Origin::as_str)))
@@ -96,6 +101,25 @@ async fn are_elsewhere(
 /// Makes the origins of an application; `false` when another one lists one of them, and then the transaction
 /// must be rolled back.
 pub(crate) async fn insert_all(
+    transaction: &DatabaseTransaction,
+    application: &Application,
+) -> Result<bool, StoreError> {
+    lock(transaction).await?;
+    insert_locked(transaction, application).await
+}
+
+/// The same in the place of those that the application has. Under the lock, since somebody who has it may wait for an
+/// origin that is deleted here.
+pub(crate) async fn replace_all(
+    transaction: &DatabaseTransaction,
+    application: &Application,
+) -> Result<bool, StoreError> {
+    lock(transaction).await?;
+    delete_all(transaction, &application.id).await?;
+    insert_locked(transaction, application).await
+}
+
+async fn insert_locked(
     transaction: &DatabaseTransaction,
     application: &Application,
 ) -> Result<bool, StoreError> {

@@ -5,10 +5,14 @@
 use std::time::Duration;
 
 use latchkey_domain::{
-    account_code::AccountCodeKind, authority::Spendable, credential_code::CodeForm,
+    account_code::AccountCodeKind,
+    application::{Application, Origin},
+    authority::Spendable,
+    credential_code::CodeForm,
     organization::Approval,
 };
 use latchkey_service::ports::{
+    administration_store::ApplicationUpdate,
     code_request_store::{DecideRequestError, RefuseRequestError},
     credential_code_store::{ClaimError, IssueError, RedeemError, ReleaseError},
     credential_store::CreateError,
@@ -37,8 +41,20 @@ const WAITING: &str =
 
 /// Makes the change in a transaction that is committed when the call waits for it.
 async fn meanwhile<T>(world: &SqlWorld, change: &str, call: impl Future<Output = T>) -> T {
-    let script =
-        format!("BEGIN; SET LOCAL statement_timeout = 0; {change}; {UNTIL_SOMEBODY_WAITS}; COMMIT");
+    meanwhile_in_two(world, change, "SELECT", call).await
+}
+
+/// The same with a second change, when the call waits for the first one. It must not wait for the call.
+async fn meanwhile_in_two<T>(
+    world: &SqlWorld,
+    change: &str,
+    second: &str,
+    call: impl Future<Output = T>,
+) -> T {
+    let script = format!(
+        "BEGIN; SET LOCAL statement_timeout = 0; {change}; {UNTIL_SOMEBODY_WAITS}; \
+         SET LOCAL lock_timeout = '500ms'; {second}; COMMIT"
+    );
     let called = async {
         while world.sql.count(WAITING).await == 0 {
             sleep(Duration::from_millis(10)).await;
@@ -385,4 +401,52 @@ async fn renewing_takes_the_place_of_a_recovery_key_that_is_being_added() {
     let keys = "credentials WHERE kind = 'RecoveryKey'";
     assert_eq!(world.sql.count(keys).await, 1);
     assert!(world.credentials_of(&person).await.contains(&renewed));
+}
+
+#[tokio::test]
+async fn who_makes_a_passkey_does_not_wait_for_who_waits_to_delete_the_application() {
+    let world = world().await;
+    let tenant = world.tenant("Example").await;
+    let person = world.person_with_passkey(&tenant, 1).await;
+    let application = &tenant.application.id;
+    let refers = format!("SELECT FROM applications WHERE id = '{application}' FOR KEY SHARE");
+    let deleted = world
+        .administration
+        .delete_application(application, Some(world.notice()));
+    let loss = meanwhile_in_two(&world, &locked(&person, "SELECT"), &refers, deleted).await;
+    assert_eq!(loss.unwrap().passkeys, 1);
+}
+
+#[tokio::test]
+async fn who_changes_an_application_does_not_wait_for_who_waits_to_delete_the_organization() {
+    let world = world().await;
+    let tenant = world.tenant("Example").await;
+    let application = &tenant.application.id;
+    let change = format!("SELECT FROM applications WHERE id = '{application}' FOR UPDATE");
+    let origins = format!("DELETE FROM application_origins WHERE application_id = '{application}'");
+    let deleted = world
+        .administration
+        .delete_organization(&tenant.organization);
+    let vacancy = meanwhile_in_two(&world, &change, &origins, deleted).await;
+    assert_eq!(vacancy.unwrap().applications, 1);
+}
+
+#[tokio::test]
+async fn who_gives_an_origin_to_an_application_does_not_wait_for_who_waits_to_take_it_from_another()
+{
+    let world = world().await;
+    let tenant = world.tenant("Example").await;
+    let Application {
+        id, relying_party, ..
+    } = &tenant.application;
+    let turn = "SELECT pg_advisory_xact_lock(31369519446978163)";
+    let origins = format!("DELETE FROM application_origins WHERE application_id = '{id}'");
+    let deeper = format!("https://deeper.{}", relying_party.rp_id());
+    let update = ApplicationUpdate {
+        origins: Some(vec![Origin::new(&deeper).unwrap()]),
+        ..ApplicationUpdate::default()
+    };
+    let updated = world.administration.update_application(id, update);
+    let updated = meanwhile_in_two(&world, turn, &origins, updated).await;
+    assert!(updated.unwrap().is_changed);
 }
