@@ -9,8 +9,9 @@ import { setTimeout } from 'node:timers/promises'
 import { chromium } from 'playwright-core'
 
 /**
- * What playwright turns off, repeated since of two lists the last one counts, and the pages behind the address bar: a
- * device has a window with a bar that nobody sees, and to have them ready takes more than the page that is tested.
+ * What playwright 1.61 turns off, to be compared when there is another, since of two lists the last one counts; and the
+ * pages behind the address bar: a device has a window with a bar that nobody sees, and to have them ready takes more
+ * than the page that is tested.
  */
 const FEATURES_OFF = [
   'AutoDeElevate',
@@ -107,8 +108,8 @@ function clickInTime(page) {
  */
 export class Device {
   /**
-   * A device that ends with the test: a page that nobody looks at any more still asks and moves. `options` are those of
-   * a playwright context: viewport, colorScheme, reducedMotion…
+   * A device that ends with the test, or the hook, that opens it: a page that nobody looks at any more still asks and
+   * moves. `options` are those of a playwright context: viewport, colorScheme, reducedMotion…
    */
   static async open(browser, options = {}) {
     const device = new Device()
