@@ -6,28 +6,39 @@ use std::{env, ffi::OsString, path::PathBuf};
 
 use crate::{
     Outcome,
-    workspace::{Artifact, Workspace, artifacts, run},
+    workspace::{Workspace, artifacts, run},
 };
 
-/// The packages that are built, and the binary of each. Together they share their dependencies.
-const SERVER: [&str; 4] = ["--package", "latchkey-server", "--bin", "latchkey"];
-const DRIVER: [&str; 4] = ["--package", "latchkey-e2e", "--bin", "latchkey-bench"];
+/// What is built, and the name of its binary.
+type Build = ([&'static str; 2], &'static str);
+
+const SERVER: Build = (["--package", "latchkey-server"], "latchkey");
+const DRIVER: Build = (["--package", "latchkey-e2e"], "latchkey-bench");
+
+/// Options with which nothing is measured.
+const HELP: [&str; 2] = ["--help", "-h"];
 
 pub(crate) fn measure(workspace: &Workspace, options: &[OsString]) -> Outcome {
-    let mut build = workspace.cargo(&["build", "--locked", "--release"]);
-    build.args(SERVER).args(DRIVER);
-    let made = artifacts(build)?;
-    let mut driver = workspace.command(built(&made, "latchkey-bench")?);
+    let mut driver = workspace.command(build(workspace, DRIVER)?);
+    if !options
+        .iter()
+        .any(|option| HELP.iter().any(|help| option == help))
+    {
+        driver.env("LATCHKEY_BIN", build(workspace, SERVER)?);
+    }
     // Paths among the options are meant from where they were written.
     driver.current_dir(env::current_dir()?);
-    driver.args(options);
-    run(driver.env("LATCHKEY_BIN", built(&made, "latchkey")?))
+    run(driver.args(options))
 }
 
-fn built(made: &[Artifact], name: &str) -> Outcome<PathBuf> {
-    let mut executables = made.iter().map(|artifact| artifact.executable.as_path());
-    let found = executables.find(|path| path.ends_with(name));
-    Ok(found
-        .ok_or_else(|| format!("cargo built no {name}"))?
-        .to_owned())
+/// Builds one by itself: together with the other its dependencies would have what that one asks of them.
+fn build(workspace: &Workspace, (package, binary): Build) -> Outcome<PathBuf> {
+    let mut cargo = workspace.cargo(&["build", "--locked", "--release"]);
+    cargo.args(package).args(["--bin", binary]);
+    let mut executables = artifacts(cargo)?
+        .into_iter()
+        .map(|artifact| artifact.executable);
+    Ok(executables
+        .find(|path| path.ends_with(binary))
+        .ok_or_else(|| format!("cargo built no {binary}"))?)
 }

@@ -85,7 +85,10 @@ fn medians(rounds: &[Figures]) -> Figures {
                 .filter_map(|figures| *figures.get(column)?)
                 .collect();
             figures.sort_by(f64::total_cmp);
-            figures.get(figures.len() / 2).copied()
+            // Of an even number there are two in the middle.
+            let lower = figures.get(figures.len().checked_sub(1)? / 2)?;
+            let upper = figures.get(figures.len() / 2)?;
+            Some(f64::midpoint(*lower, *upper))
         })
         .collect()
 }
@@ -123,7 +126,10 @@ mod tests {
             table.add(&["one", "here"], "this", vec![Some(ours), None]);
             table.add(&["one", "here"], "other", vec![Some(theirs), Some(0.0)]);
         }
-        table.add(&["two", "here"], "this", vec![Some(12.34), Some(1.0)]);
+        // An even number of rounds.
+        for round in [12.0, 12.68] {
+            table.add(&["two", "here"], "this", vec![Some(round), Some(1.0)]);
+        }
         let expected = "\
             | what | where | binary | a second | CPU ms |\n\
             |---|---|---|--:|--:|\n\
