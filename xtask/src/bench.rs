@@ -9,22 +9,13 @@ use crate::{
     workspace::{Workspace, artifacts, run},
 };
 
-/// What is built, and the name of its binary.
-type Build = ([&'static str; 2], &'static str);
-
-const SERVER: Build = (["--package", "latchkey-server"], "latchkey");
-const DRIVER: Build = (["--package", "latchkey-e2e"], "latchkey-bench");
-
-/// Options with which nothing is measured.
-const HELP: [&str; 2] = ["--help", "-h"];
-
 pub(crate) fn measure(workspace: &Workspace, options: &[OsString]) -> Outcome {
-    let mut driver = workspace.command(build(workspace, DRIVER)?);
-    if !options
-        .iter()
-        .any(|option| HELP.iter().any(|help| option == help))
-    {
-        driver.env("LATCHKEY_BIN", build(workspace, SERVER)?);
+    let driver = build(workspace, "latchkey-e2e", "latchkey-bench")?;
+    let mut driver = workspace.command(driver);
+    let is_for_help = |option| option == "--help" || option == "-h";
+    if !options.iter().any(is_for_help) {
+        let server = build(workspace, "latchkey-server", "latchkey")?;
+        driver.env("LATCHKEY_BIN", server);
     }
     // Paths among the options are meant from where they were written.
     driver.current_dir(env::current_dir()?);
@@ -32,13 +23,11 @@ pub(crate) fn measure(workspace: &Workspace, options: &[OsString]) -> Outcome {
 }
 
 /// Builds one by itself: together with the other its dependencies would have what that one asks of them.
-fn build(workspace: &Workspace, (package, binary): Build) -> Outcome<PathBuf> {
+fn build(workspace: &Workspace, package: &str, binary: &str) -> Outcome<PathBuf> {
     let mut cargo = workspace.cargo(&["build", "--locked", "--release"]);
-    cargo.args(package).args(["--bin", binary]);
-    let mut executables = artifacts(cargo)?
-        .into_iter()
-        .map(|artifact| artifact.executable);
-    Ok(executables
-        .find(|path| path.ends_with(binary))
-        .ok_or_else(|| format!("cargo built no {binary}"))?)
+    cargo.args(["--package", package, "--bin", binary]);
+    let made = artifacts(cargo)?;
+    let mut executables = made.into_iter().map(|artifact| artifact.executable);
+    let found = executables.find(|path| path.ends_with(binary));
+    Ok(found.ok_or_else(|| format!("cargo built no {binary}"))?)
 }
