@@ -391,6 +391,10 @@ impl AdministrationStore for SqlStore {
     ) -> Result<Loss, DeleteApplicationError> {
         let id = application.clone();
         self.write(async move |tx| {
+            let organization = application::organization_of(&tx, &id).await?;
+            let organization = organization.ok_or(DeleteApplicationError::NotFound)?;
+            // As everybody does who locks several users.
+            organization::lock(&tx, &organization).await?;
             if with_passkeys.is_some() {
                 ending::lock_holders(&tx, &id).await?;
             }

@@ -156,10 +156,28 @@ pub(crate) async fn lock_all_of(
 ) -> Result<(), StoreError> {
     let all = Entity::find()
         .filter(Column::OrganizationId.eq(organization.as_str()))
+        .select_only()
+        .column(Column::Id)
         .order_by_asc(Column::Id)
-        .lock(LockType::Update);
+        .lock(LockType::Update)
+        .into_tuple::<String>();
     all.all(transaction).await.map_err(StoreError::new)?;
     Ok(())
+}
+
+/// Whose that application is, which never changes; nothing when there is no such application.
+pub(crate) async fn organization_of(
+    transaction: &DatabaseTransaction,
+    application: &ApplicationId,
+) -> Result<Option<OrganizationId>, StoreError> {
+    let found = Entity::find_by_id(application.clone())
+        .select_only()
+        .columns([Column::OrganizationId, Column::Id])
+        .into_tuple::<(Typed<OrganizationId>, String)>()
+        .one(transaction)
+        .await;
+    let found = found.map_err(StoreError::new)?;
+    Ok(found.map(|(organization, _id)| organization.0))
 }
 
 /// Whether there is that application, and it is active and that organization's.

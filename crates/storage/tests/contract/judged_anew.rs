@@ -53,7 +53,7 @@ async fn meanwhile_in_two<T>(
 ) -> T {
     let script = format!(
         "BEGIN; SET LOCAL statement_timeout = 0; {change}; {UNTIL_SOMEBODY_WAITS}; \
-         SET LOCAL lock_timeout = '500ms'; {second}; COMMIT"
+         SET LOCAL lock_timeout = '10ms'; {second}; COMMIT"
     );
     let called = async {
         while world.sql.count(WAITING).await == 0 {
@@ -414,6 +414,20 @@ async fn who_makes_a_passkey_does_not_wait_for_who_waits_to_delete_the_applicati
         .administration
         .delete_application(application, Some(world.notice()));
     let loss = meanwhile_in_two(&world, &locked(&person, "SELECT"), &refers, deleted).await;
+    assert_eq!(loss.unwrap().passkeys, 1);
+}
+
+#[tokio::test]
+async fn who_acts_on_other_users_does_not_wait_for_who_waits_to_delete_an_application() {
+    let world = world().await;
+    let tenant = world.tenant("Example").await;
+    let person = world.person_with_passkey(&tenant, 1).await;
+    let organization = &tenant.organization;
+    let acts = format!("SELECT FROM organizations WHERE id = '{organization}' FOR NO KEY UPDATE");
+    let deleted = world
+        .administration
+        .delete_application(&tenant.application.id, Some(world.notice()));
+    let loss = meanwhile_in_two(&world, &acts, &locked(&person, "SELECT"), deleted).await;
     assert_eq!(loss.unwrap().passkeys, 1);
 }
 
